@@ -1,0 +1,209 @@
+package ginoidc
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"sync/atomic"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc/cookiestore"
+	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
+)
+
+// Auth signs users in and guards routes. It is made by [New], never changes and is safe for concurrent use.
+type Auth struct {
+	*core
+	handlers Handlers
+}
+
+// core is what an Auth and those derived from it by With share.
+type core struct {
+	config   Config
+	issuer   string
+	routes   routes
+	shape    *claimShape
+	targets  returnto.Rule
+	sessions *session.Manager
+	attempts *attempt.Jar
+	provider *provider.Provider
+	origin   *http.CrossOriginProtection
+	log      *slog.Logger
+	missing  groupsWatch
+
+	realm, pagePolicy string
+	userInfoClaims    []string
+}
+
+// New validates cfg and returns every problem at once, joined, each a [ConfigError]. It makes no call to the
+// provider, so an app starts while its provider is down.
+func New(cfg Config) (*Auth, error) {
+	cfg = cfg.withDefaults()
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	app, err := url.Parse(cfg.AppURL)
+	if err != nil {
+		return nil, fmt.Errorf("ginoidc: AppURL: %w", err)
+	}
+	a := &core{config: cfg, issuer: cfg.Issuer, log: cfg.Logger, shape: newClaimShape(&cfg)}
+	a.routes = newRoutes(app, cfg.RoutePrefix)
+	a.realm, a.pagePolicy = originOf(app), pagePolicy()
+	if a.userInfoClaims = slices.Clone(cfg.UserInfoClaims); a.userInfoClaims == nil {
+		a.userInfoClaims = []string{"sub", "name", "preferred_username", "email", "email_verified", "picture"}
+		a.userInfoClaims = append(a.userInfoClaims, a.shape.groups.roots()...)
+		a.userInfoClaims = append(a.userInfoClaims, a.shape.organizations.roots()...)
+	}
+	a.targets = returnto.Rule{
+		Origins:  append([]string{originOf(app)}, cfg.ReturnOrigins...),
+		Reserved: a.routes.all(),
+	}
+	setDefault(&a.config.DefaultReturnTo, a.routes.base+"/")
+	setDefault(&a.config.PostSignOutURL, originOf(app)+a.routes.base+"/")
+	if !a.targets.Accept(a.config.DefaultReturnTo) {
+		return nil, &ConfigError{Field: "DefaultReturnTo", Variable: "no variable", Problem: "is not an acceptable return target", Mend: "use a path of the app"}
+	}
+	a.origin = http.NewCrossOriginProtection()
+	if err := a.origin.AddTrustedOrigin(originOf(app)); err != nil {
+		return nil, fmt.Errorf("ginoidc: AppURL: %w", err)
+	}
+	if err := a.build(app); err != nil {
+		return nil, err
+	}
+	for _, name := range cfg.env.unknown {
+		a.log.Warn("ginoidc: unknown environment variable", "variable", name, "nearest", cfg.env.nearest(name))
+	}
+	return &Auth{core: a, handlers: cfg.Handlers}, nil
+}
+
+// build makes the rooms below: sessions, sign-in attempts, the provider.
+func (a *core) build(app *url.URL) error {
+	cfg := &a.config
+	audience := cfg.Issuer + " " + cfg.ClientID
+	secure := app.Scheme == "https"
+	name, root := cookieName(cfg.CookieName, secure, a.routes.base)
+	if cfg.Store == nil {
+		store, err := cookiestore.New(cookiestore.Config{Secrets: cfg.CookieSecrets})
+		if err != nil {
+			return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
+		}
+		cfg.Store = store
+	}
+	a.sessions = session.New(session.Config{
+		Store: cfg.Store, Name: name, Path: root, Secure: secure,
+		Idle: cfg.SessionIdle, Lifetime: cfg.SessionLifetime, Audience: audience, Logger: a.log,
+	})
+	attemptPath := a.routes.base + cfg.RoutePrefix
+	if strings.HasPrefix(name, "__Host-") {
+		attemptPath = "/"
+	}
+	var err error
+	a.attempts, err = attempt.New(attempt.Config{
+		Secrets: cfg.CookieSecrets, CookieName: name, Path: attemptPath, Secure: secure, Audience: audience,
+	})
+	if err != nil {
+		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
+	}
+	a.provider = provider.New(provider.Config{
+		Issuer: cfg.Issuer, ClientID: cfg.ClientID, ClientSecret: cfg.ClientSecret, AuthMethod: cfg.ClientAuthMethod,
+		RedirectURL: originOf(app) + a.routes.callback,
+		Scopes:      slices.Clone(cfg.Scopes), SigningAlgs: slices.Clone(cfg.SigningAlgs),
+		ClockTolerance: cfg.ClockTolerance, Transport: cfg.Transport, RootCAs: cfg.RootCAs, Logger: a.log,
+	})
+	return nil
+}
+
+// cookieName gives the name the strongest prefix there is (RFC 6265bis, section 4.1.3): __Host- keeps sibling
+// domains from planting the cookie, and needs the path "/"; __Secure- is left for apps below a base path.
+func cookieName(name string, secure bool, base string) (prefixed, path string) {
+	switch {
+	case !secure && base == "":
+		return name, "/"
+	case !secure:
+		return name, base
+	case base == "":
+		return "__Host-" + name, "/"
+	}
+	return "__Secure-" + name, base
+}
+
+// routes are the plugin's routes as browsers see them: with the app's base path.
+type routes struct {
+	base, prefix                        string
+	signIn, callback, signOut, userInfo string
+}
+
+func newRoutes(app *url.URL, prefix string) routes {
+	base := strings.TrimSuffix(app.Path, "/")
+	prefix = strings.TrimSuffix(prefix, "/")
+	at := base + prefix
+	return routes{base, prefix, at + "/signin", at + "/callback", at + "/signout", at + "/userinfo"}
+}
+
+func (r routes) all() []string { return []string{r.signIn, r.callback, r.signOut, r.userInfo} }
+
+// Mount registers the plugin's routes below RoutePrefix: signin, callback, signout and userinfo. Each
+// answers a wrong method with 405 itself, whatever the engine's settings.
+func (a *Auth) Mount(r gin.IRouter) {
+	for path, handler := range map[string]gin.HandlerFunc{
+		"/signin": a.SignIn, "/callback": a.Callback, "/signout": a.SignOut, "/userinfo": a.UserInfo,
+	} {
+		r.Any(a.routes.prefix+path, handler)
+		// Gin's redirect for a trailing slash would copy the authorization code into a second URL.
+		r.Any(a.routes.prefix+path+"/", func(c *gin.Context) { c.AbortWithStatus(http.StatusNotFound) })
+	}
+}
+
+// With derives an Auth for some routes whose non-nil handlers replace those of a.
+//
+//	api := auth.With(ginoidc.Handlers{Forbidden: noEntry})
+//	router.Group("/api", api.RequireGroups("admin"))
+func (a *Auth) With(h Handlers) *Auth {
+	return &Auth{core: a.core, handlers: h.or(a.handlers)}
+}
+
+// Ready tells whether users can sign in: nil when the provider is known and the session store answers. The error
+// is for operators; an issuer mismatch is named in it with both values.
+func (a *Auth) Ready(ctx context.Context) error {
+	if err := a.provider.Ready(ctx); err != nil {
+		return translated(err)
+	}
+	return translated(a.sessions.Ready(ctx))
+}
+
+// SignInURL is the path of the sign-in route with returnTo, a path of the app, as the page to come back to;
+// empty for the default.
+func (a *Auth) SignInURL(returnTo string) string {
+	if returnTo == "" {
+		return a.routes.signIn
+	}
+	return a.routes.signIn + "?return_to=" + url.QueryEscape(returnTo)
+}
+
+// SignOutURL is the path of the sign-out route; a form posts to it.
+func (a *Auth) SignOutURL() string { return a.routes.signOut }
+
+// groupsWatch notices a claim name that no provider ever sends, the usual cause of "nobody is in any group".
+type groupsWatch struct {
+	guarded, seen atomic.Bool
+	signIns       atomic.Int64
+}
+
+// watchedSignIns is how many sign-ins without the groups claim make a warning.
+const watchedSignIns = 10
+
+// observe counts a sign-in and tells, once, that a group is required which nobody can have.
+func (w *groupsWatch) observe(found bool) (warn bool) {
+	if found {
+		w.seen.Store(true)
+	}
+	return w.signIns.Add(1) == watchedSignIns && w.guarded.Load() && !w.seen.Load()
+}

@@ -1,0 +1,217 @@
+package ginoidc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+)
+
+// startAttempt makes a sign-in attempt and the URL that carries it to the provider. The provider is asked for first,
+// so that an unknown one costs the browser no cookie.
+func (a *Auth) startAttempt(c *gin.Context, target string, params url.Values) (string, error) {
+	ctx, header := c.Request.Context(), c.Writer.Header()
+	if _, err := a.provider.Metadata(ctx); err != nil {
+		return "", fmt.Errorf("%w: %w", ErrProviderUnavailable, err)
+	}
+	maxAge := -1
+	if n, err := strconv.Atoi(params.Get("max_age")); err == nil {
+		maxAge = n
+	}
+	at, err := a.attempts.Start(header, c.Request, target, maxAge)
+	if err != nil {
+		return "", translated(err)
+	}
+	location, err := a.provider.AuthorizationURL(ctx, provider.AuthRequest{
+		State: at.State, Nonce: at.Nonce, Verifier: at.Verifier, Params: params,
+	})
+	if err != nil {
+		a.attempts.Clear(header, at.State)
+	}
+	return location, translated(err)
+}
+
+// Callback ends a sign-in: it takes the authorization response (RFC 6749, section 4.1.2), redeems the code once,
+// validates the ID token and userinfo, starts a new session and answers 303 to the page the sign-in came from.
+// docs/errors.md lists what can go wrong; nothing that does makes, changes or ends a session.
+func (a *Auth) Callback(c *gin.Context) {
+	if !a.begin(c, http.MethodGet) {
+		return
+	}
+	ctx := c.Request.Context()
+	target, err := a.finishSignIn(c)
+	if err == nil {
+		redirect(c, http.StatusSeeOther, target)
+		return
+	}
+	if isStale(err) { // back button, reload, a second tab: harmless to who is signed in by now
+		if u, openErr := a.visit(c).open(); openErr == nil && u != nil {
+			redirect(c, http.StatusSeeOther, a.config.DefaultReturnTo)
+			return
+		}
+	}
+	a.log.WarnContext(ctx, "ginoidc: sign-in failed", "code", outcomeOf(err).code, "error", err)
+	a.fail(c, err)
+}
+
+// isStale tells that a response is well-formed and its attempt is gone.
+func isStale(err error) bool {
+	return errors.Is(err, ErrNoAttempt) || errors.Is(err, ErrAttemptExpired) || errors.Is(err, ErrAttemptSpent)
+}
+
+// finishSignIn goes the callback's way up to the new session and returns the return target.
+func (a *Auth) finishSignIn(c *gin.Context) (string, error) {
+	ctx, header := c.Request.Context(), c.Writer.Header()
+	if isElsewhere(c.Request) { // case 41: the code of a response that no person follows stays unspent
+		return "", ErrNotNavigation
+	}
+	response, err := parseResponse(c.Request.URL.RawQuery)
+	if err != nil {
+		return "", err
+	}
+	at, err := a.attempts.Find(c.Request, response.state)
+	if err != nil {
+		return "", translated(err)
+	}
+	// Mix-up defence (RFC 9207): before anything of the response is used.
+	if err := a.provider.CheckResponseIssuer(ctx, response.issuer, response.hasIssuer); err != nil {
+		if errors.Is(err, provider.ErrUnavailable) {
+			return "", translated(err)
+		}
+		return "", fmt.Errorf("%w: %w", ErrInvalidCallback, err)
+	}
+	if response.code == "" && response.refusal == nil {
+		return "", fmt.Errorf("%w: neither code nor error", ErrInvalidCallback)
+	}
+	if !a.attempts.Spend(at.State) {
+		return "", ErrAttemptSpent
+	}
+	a.attempts.Clear(header, at.State)
+	if response.refusal != nil {
+		return "", response.refusal
+	}
+	user, sid, err := a.redeem(ctx, response.code, at)
+	if err != nil {
+		return "", err
+	}
+	if err := a.startSession(c, user, sid); err != nil {
+		return "", err
+	}
+	return at.ReturnTo, nil
+}
+
+// redeem exchanges the code and returns the user of the validated answer.
+func (a *Auth) redeem(ctx context.Context, code string, at *attempt.Attempt) (*User, string, error) {
+	tokens, err := a.provider.Exchange(ctx, code, at.Verifier)
+	if err != nil {
+		return nil, "", translated(err)
+	}
+	idToken, err := a.provider.VerifyIDToken(ctx, tokens.IDToken, provider.Expect{
+		Nonce: at.Nonce, MaxAge: at.MaxAge, AccessToken: tokens.AccessToken,
+	})
+	if err != nil {
+		return nil, "", translated(err)
+	}
+	var userInfo provider.Claims
+	if !a.config.SkipUserInfo {
+		if userInfo, err = a.provider.UserInfo(ctx, tokens.AccessToken, textClaim(idToken, "sub")); err != nil {
+			return nil, "", translated(err)
+		}
+	}
+	user, err := a.shape.newUser(idToken, userInfo)
+	if err != nil {
+		return nil, "", err
+	}
+	if resolve := a.config.GroupsResolver; resolve != nil {
+		groups, err := resolve(ctx, user, tokens.AccessToken)
+		if err != nil {
+			return nil, "", fmt.Errorf("%w: groups: %w", ErrProviderResponse, err)
+		}
+		user.Groups, user.GroupsOverage = normalized(groups), false
+	}
+	if a.missing.observe(len(user.Groups) > 0 || user.GroupsOverage) {
+		a.log.WarnContext(ctx, "ginoidc: groups are required and no sign-in so far had any: check the groups claim and scopes", "claim", a.shape.groups.roots()[0])
+	}
+	return user, textClaim(idToken, "sid"), nil
+}
+
+// startSession puts a new session in the place of any old one.
+func (a *Auth) startSession(c *gin.Context, user *User, sid string) error {
+	v := a.visit(c)
+	s, err := a.sessions.Begin(v.header, v.request, user.record(sid))
+	if err != nil {
+		return translated(err)
+	}
+	v.replace(a.userOf(s))
+	a.log.InfoContext(v, "ginoidc: signed in", "sub", user.Subject)
+	return nil
+}
+
+// StartSession signs u in without the provider, in place of whoever is signed in: for tests, and for apps with
+// another way in, such as a support sign-in. The caller vouches for u, whose Subject must not be empty; the Issuer
+// is the configured one. Call it before the response is written.
+func (a *Auth) StartSession(c *gin.Context, u *User) error {
+	if err := signedIn(u); err != nil {
+		return err
+	}
+	return a.startSession(c, u, "")
+}
+
+// response is an authorization response (RFC 6749, section 4.1.2; RFC 9207, section 2).
+type response struct {
+	code, state, issuer string
+	hasIssuer           bool
+	refusal             *ProviderError // nil unless the provider sent an error, which goes before a code
+}
+
+// maxParameter bounds code, state and iss.
+const maxParameter = 4096
+
+// parseResponse reads the query of a callback. Parameters of other flows and repeated ones are refused (RFC 6749,
+// section 3.1), since two readers could take different ones.
+func parseResponse(rawQuery string) (response, error) {
+	query, err := url.ParseQuery(rawQuery)
+	if err != nil {
+		return response{}, fmt.Errorf("%w: malformed query", ErrInvalidCallback)
+	}
+	for _, name := range []string{"id_token", "access_token", "token_type", "refresh_token", "response", "logout_token"} {
+		if query.Has(name) {
+			return response{}, fmt.Errorf("%w: unexpected %s", ErrInvalidCallback, name)
+		}
+	}
+	for _, name := range []string{"code", "state", "iss", "error", "error_description"} {
+		if len(query[name]) > 1 {
+			return response{}, fmt.Errorf("%w: repeated %s", ErrInvalidCallback, name)
+		}
+	}
+	r := response{code: query.Get("code"), state: query.Get("state"), issuer: query.Get("iss"), hasIssuer: query.Has("iss")}
+	if r.state == "" {
+		return response{}, fmt.Errorf("%w: no state", ErrInvalidCallback)
+	}
+	if len(r.code) > maxParameter || len(r.state) > maxParameter || len(r.issuer) > maxParameter {
+		return response{}, fmt.Errorf("%w: oversized parameter", ErrInvalidCallback)
+	}
+	if query.Get("error") != "" {
+		r.refusal = &ProviderError{Code: printable(query.Get("error"), 64), Description: printable(query.Get("error_description"), 256)}
+	}
+	return r, nil
+}
+
+// printable makes foreign text fit for logs: printable ASCII only, cut to limit (case 34).
+func printable(s string, limit int) string {
+	s = s[:min(len(s), limit)]
+	return strings.Map(func(r rune) rune {
+		if r < 0x20 || r > 0x7E {
+			return '?'
+		}
+		return r
+	}, s)
+}

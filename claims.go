@@ -1,0 +1,171 @@
+package ginoidc
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
+)
+
+// User is who is signed in. Issuer and Subject together identify the user, byte for byte; an e-mail address
+// does not (OpenID Connect Core 1.0, section 5.7). Handlers treat a User as read-only.
+type User struct {
+	Issuer, Subject string
+
+	// The profile, each empty when the provider does not give it (Core, section 5.1).
+	Name, PreferredUsername, Email, Picture string
+
+	// EmailVerified is true only if the provider gave the JSON value true for this Email.
+	EmailVerified bool
+
+	// Groups and Organizations are sorted and without duplicates. They are as old as the sign-in.
+	Groups, Organizations []string
+
+	// GroupsOverage tells that the provider left the groups out because they are too many.
+	// Every check of a group is then denied with [ErrGroupsOverage].
+	GroupsOverage bool
+
+	// AuthTime is when the user proved who they are to the provider; zero when it does not say.
+	AuthTime time.Time
+
+	// Extra holds the provider's further claims as a JSON object, without those of the protocol; nil when
+	// there are none. Claims decodes it together with the fields above.
+	Extra json.RawMessage
+
+	shape *claimShape // where groups and organizations sit in Claims; nil: the defaults
+	ready bool        // Groups and Organizations are sorted
+}
+
+// InGroup tells whether the user is in the group of exactly this name. A nil user is in none.
+func (u *User) InGroup(name string) bool {
+	return u != nil && contains(u.Groups, name, u.ready)
+}
+
+// InOrganization tells whether the user is a member of the organization of exactly this id.
+func (u *User) InOrganization(id string) bool {
+	return u != nil && contains(u.Organizations, id, u.ready)
+}
+
+func contains(names []string, name string, sorted bool) bool {
+	if name == "" {
+		return false
+	}
+	if !sorted {
+		return slices.Contains(names, name)
+	}
+	_, found := slices.BinarySearch(names, name)
+	return found
+}
+
+// Claims decodes the user's claims into v as [json.Unmarshal] does. Groups and organizations stand where the
+// provider put them, as lists of strings; the protocol's own claims (aud, exp, nonce …) are not there.
+func (u *User) Claims(v any) error {
+	claims := map[string]any{}
+	if len(u.Extra) > 0 {
+		if err := json.Unmarshal(u.Extra, &claims); err != nil {
+			return fmt.Errorf("ginoidc: further claims: %w", err)
+		}
+	}
+	shape := u.shape
+	if shape == nil {
+		shape = &claimShape{groups: claimPath{name: "groups"}, organizations: claimPath{name: "organizations"}}
+	}
+	claims["iss"], claims["sub"] = u.Issuer, u.Subject
+	for name, value := range map[string]string{
+		"name": u.Name, "preferred_username": u.PreferredUsername, "email": u.Email, "picture": u.Picture,
+	} {
+		if value != "" {
+			claims[name] = value
+		}
+	}
+	if u.Email != "" {
+		claims["email_verified"] = u.EmailVerified
+	}
+	if !u.AuthTime.IsZero() {
+		claims["auth_time"] = u.AuthTime.Unix()
+	}
+	shape.groups.restore(claims, u.Groups)
+	shape.organizations.restore(claims, u.Organizations)
+	raw, err := json.Marshal(claims)
+	if err != nil {
+		return fmt.Errorf("ginoidc: claims: %w", err)
+	}
+	return json.Unmarshal(raw, v)
+}
+
+// newUser makes the user out of validated claims. The signed ID token goes before userinfo claim by claim;
+// groups and organizations come from the ID token if it has them at all, else from userinfo, never from both.
+func (s *claimShape) newUser(idToken, userInfo provider.Claims) (*User, error) {
+	claims := maps.Clone(map[string]any(userInfo))
+	if claims == nil {
+		claims = map[string]any{}
+	}
+	if email, ok := idToken["email"]; ok && email != claims["email"] {
+		delete(claims, "email_verified") // it speaks of another address
+	}
+	maps.Copy(claims, idToken)
+
+	u := &User{
+		Issuer: textClaim(idToken, "iss"), Subject: textClaim(idToken, "sub"),
+		Name: textClaim(claims, "name"), PreferredUsername: textClaim(claims, "preferred_username"),
+		Email: textClaim(claims, "email"), Picture: textClaim(claims, "picture"),
+		EmailVerified: claims["email_verified"] == true,
+		shape:         s, ready: true,
+	}
+	if n, ok := idToken["auth_time"].(json.Number); ok {
+		if seconds, err := n.Int64(); err == nil {
+			u.AuthTime = time.Unix(seconds, 0).UTC()
+		}
+	}
+	u.Groups, u.GroupsOverage = s.groupsOf(idToken, userInfo)
+	u.Organizations = s.organizationsOf(idToken, userInfo)
+
+	s.groups.blank(claims)
+	s.organizations.blank(claims)
+	for _, name := range protocolClaims() {
+		delete(claims, name)
+	}
+	if len(claims) == 0 {
+		return u, nil
+	}
+	var err error
+	u.Extra, err = json.Marshal(claims)
+	return u, err
+}
+
+// protocolClaims are not kept in Extra: they have done their work, or have a field of their own.
+func protocolClaims() []string {
+	return []string{
+		"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "nonce", "azp", "at_hash", "c_hash", "s_hash", "auth_time", "sid",
+		"name", "preferred_username", "email", "email_verified", "picture", "_claim_names", "_claim_sources", "hasgroups",
+	}
+}
+
+func textClaim(claims map[string]any, name string) string {
+	s, _ := claims[name].(string)
+	return s
+}
+
+// record is what the session keeps of a user.
+func (u *User) record(sid string) session.Record {
+	return session.Record{
+		Subject: u.Subject, SID: sid, AuthTime: u.AuthTime,
+		Name: u.Name, PreferredUsername: u.PreferredUsername, Email: u.Email, Picture: u.Picture, EmailVerified: u.EmailVerified,
+		Groups: normalized(u.Groups), Organizations: normalized(u.Organizations), GroupsOverage: u.GroupsOverage,
+		Claims: u.Extra,
+	}
+}
+
+// userOf is the reverse of record.
+func (s *claimShape) userOf(issuer string, r *session.Record) *User {
+	return &User{
+		Issuer: issuer, Subject: r.Subject, AuthTime: r.AuthTime,
+		Name: r.Name, PreferredUsername: r.PreferredUsername, Email: r.Email, Picture: r.Picture, EmailVerified: r.EmailVerified,
+		Groups: r.Groups, Organizations: r.Organizations, GroupsOverage: r.GroupsOverage,
+		Extra: r.Claims, shape: s, ready: true,
+	}
+}

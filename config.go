@@ -1,0 +1,169 @@
+package ginoidc
+
+import (
+	"context"
+	"crypto/x509"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/gin-contrib/sessions"
+)
+
+// Config says which provider signs users in, where the app lives and how long a session lasts.
+//
+// Issuer, ClientID, ClientSecret, AppURL and CookieSecrets are required; the zero value of every other
+// field is its safe default. [New] copies the Config, so later changes to it have no effect.
+// [ConfigFromEnv] fills one from environment variables.
+type Config struct {
+	// Issuer is the provider's issuer identifier (OpenID Connect Discovery 1.0, section 3), compared byte
+	// for byte: a trailing slash matters. It must be an https URL; http is accepted on loopback only.
+	Issuer string
+
+	// ClientID and ClientSecret are what the provider registered for this app.
+	ClientID, ClientSecret string
+
+	// ClientAuthMethod is how the app authenticates at the token endpoint (OpenID Connect Core 1.0,
+	// section 9): "client_secret_basic" (default), "client_secret_post", or "none" for a public client,
+	// which has no ClientSecret. It is never probed.
+	ClientAuthMethod string
+
+	// AppURL is the app's external base URL, such as "https://app.example.com" or, with a base path,
+	// "https://example.com/app". The redirect URI, cookie names and the Secure attribute follow from it and
+	// never from a request's headers. http is accepted on loopback only.
+	AppURL string
+
+	// CookieSecrets are the secrets that seal cookies, newest first: the first seals, all open. Each has at
+	// least 32 bytes; `openssl rand -base64 32` makes one. To rotate, put a new one in front and drop the
+	// last one after SessionLifetime.
+	CookieSecrets []string
+
+	// Scopes asked for at sign-in; must contain "openid". Default: openid profile email.
+	Scopes []string
+
+	// SigningAlgs are the JWS algorithms accepted on ID tokens, default RS256. They are pinned here and not
+	// taken from the provider's metadata (RFC 8725, section 3.1). Symmetric algorithms and "none" are refused.
+	SigningAlgs []string
+
+	// GroupsClaim names the claim that holds the user's groups, default "groups": first as the literal name
+	// of a member, then as a dotted path ("realm_access.roles"). GroupsPath gives the path explicitly, one
+	// member name an element, and excludes GroupsClaim.
+	GroupsClaim string
+	GroupsPath  []string
+
+	// OrganizationsClaim and OrganizationsPath say the same for organizations, default "organizations".
+	OrganizationsClaim string
+	OrganizationsPath  []string
+
+	// GroupsResolver, when set, is called once a sign-in, after the ID token and userinfo are validated. What
+	// it returns becomes the user's groups; u.Groups holds those found in the claims and u.GroupsOverage
+	// tells that the provider left them out. An error ends the sign-in with 502 and no session.
+	GroupsResolver func(ctx context.Context, u *User, accessToken string) ([]string, error)
+
+	// SkipUserInfo leaves out the call to the userinfo endpoint at sign-in.
+	SkipUserInfo bool
+
+	// UserInfoClaims lists the claims that the userinfo route shows to the browser. Default: sub, name,
+	// preferred_username, email, email_verified, picture and those that hold groups and organizations.
+	UserInfoClaims []string
+
+	// SessionIdle ends a session not used for this long, default 12h or a shorter SessionLifetime, which ends
+	// it this long after sign-in whatever its use, default 168h. The idle limit may not exceed the lifetime.
+	SessionIdle, SessionLifetime time.Duration
+
+	// ClockTolerance is the clock difference to the provider that is put up with, default 60s, at most 5m.
+	ClockTolerance time.Duration
+
+	// Store keeps the sessions: any store of gin-contrib/sessions. Default: package cookiestore, sealed
+	// cookies in the browser, with CookieSecrets.
+	Store sessions.Store
+
+	// RoutePrefix is where Mount puts the plugin's routes below the app's base path, default "/auth".
+	RoutePrefix string
+
+	// CookieName is the base of the cookies' names, default "ginoidc"; it is given the strongest name prefix
+	// AppURL allows (__Host- or __Secure-). Two plugins in one app need two names and two prefixes.
+	CookieName string
+
+	// DefaultReturnTo is where a sign-in ends that named no acceptable return target, default the app's root.
+	DefaultReturnTo string
+
+	// ReturnOrigins are further origins ("https://shop.example.net:8443") that a return target may name.
+	// They are exact: no patterns.
+	ReturnOrigins []string
+
+	// PostSignOutURL is where the provider, or the plugin itself, sends the browser after sign-out: an
+	// absolute URL that is registered at the provider. Default: the app's root.
+	PostSignOutURL string
+
+	// Handlers replaces the default answers to denied requests and failures.
+	Handlers Handlers
+
+	// Transport carries the calls to the provider, default one of the plugin's own with time limits. Size
+	// limits and the refusal of redirects apply to either. RootCAs adds trust roots to the default one.
+	Transport http.RoundTripper
+	RootCAs   *x509.CertPool
+
+	// Logger gets the plugin's events, default [slog.Default]. No token, code or cookie is ever logged.
+	Logger *slog.Logger
+
+	env environment
+}
+
+// environment remembers where a Config came from, for messages that name variables.
+type environment struct {
+	prefix  string
+	unknown []string
+}
+
+const (
+	defaultPrefix      = "OIDC_"
+	defaultRoutePrefix = "/auth"
+	defaultCookieName  = "ginoidc"
+	defaultIdle        = 12 * time.Hour
+	defaultLifetime    = 7 * 24 * time.Hour
+	defaultTolerance   = time.Minute
+	maxTolerance       = 5 * time.Minute
+	minSecret          = 32
+)
+
+// Client authentication methods, OpenID Connect Core 1.0, section 9.
+const (
+	clientSecretBasic = "client_secret_basic"
+	clientSecretPost  = "client_secret_post"
+	clientAuthNone    = "none"
+)
+
+// withDefaults fills what was left out.
+func (c Config) withDefaults() Config {
+	setDefault(&c.ClientAuthMethod, clientSecretBasic)
+	setDefault(&c.RoutePrefix, defaultRoutePrefix)
+	setDefault(&c.CookieName, defaultCookieName)
+	setDefault(&c.SessionLifetime, defaultLifetime)
+	setDefault(&c.SessionIdle, min(defaultIdle, c.SessionLifetime))
+	setDefault(&c.ClockTolerance, defaultTolerance)
+	setDefault(&c.env.prefix, defaultPrefix)
+	if len(c.GroupsPath) == 0 {
+		setDefault(&c.GroupsClaim, "groups")
+	}
+	if len(c.OrganizationsPath) == 0 {
+		setDefault(&c.OrganizationsClaim, "organizations")
+	}
+	if len(c.Scopes) == 0 {
+		c.Scopes = []string{"openid", "profile", "email"}
+	}
+	if len(c.SigningAlgs) == 0 {
+		c.SigningAlgs = []string{"RS256"}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}

@@ -1,0 +1,203 @@
+package ginoidc_test
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-d65cea4d/ginoidc"
+)
+
+func validConfig() ginoidc.Config {
+	return ginoidc.Config{
+		Issuer: "https://idp.example", ClientID: "app", ClientSecret: "secret", AppURL: appURL, CookieSecrets: []string{secret},
+		Logger: slog.New(slog.DiscardHandler),
+	}
+}
+
+// TestConfigProblems: every unsafe or senseless setting stops New, with the field and the variable named. Group T.
+func TestConfigProblems(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*ginoidc.Config)
+		want   []string // "Field VARIABLE", nothing for an accepted configuration
+	}{
+		{"valid", func(c *ginoidc.Config) {}, nil},
+		{"nothing set", func(c *ginoidc.Config) { *c = ginoidc.Config{} }, // case 305, all at once
+			[]string{"Issuer OIDC_ISSUER", "ClientID OIDC_CLIENT_ID", "ClientSecret OIDC_CLIENT_SECRET", "AppURL OIDC_APP_URL", "CookieSecrets OIDC_COOKIE_SECRET"}},
+		{"http issuer", func(c *ginoidc.Config) { c.Issuer = "http://idp.example" }, []string{"Issuer OIDC_ISSUER"}}, // case 112
+		{"http issuer on loopback", func(c *ginoidc.Config) { c.Issuer = "http://127.0.0.1:4000/op" }, nil},
+		{"issuer with a slash", func(c *ginoidc.Config) { c.Issuer = "https://idp.example/" }, nil},
+		{"issuer with a query", func(c *ginoidc.Config) { c.Issuer = "https://idp.example?x=1" }, []string{"Issuer OIDC_ISSUER"}},
+		{"issuer without scheme", func(c *ginoidc.Config) { c.Issuer = "idp.example" }, []string{"Issuer OIDC_ISSUER"}},
+		{"http app", func(c *ginoidc.Config) { c.AppURL = "http://app.example.com" }, []string{"AppURL OIDC_APP_URL"}}, // case 307
+		{"http app on loopback", func(c *ginoidc.Config) { c.AppURL = "http://localhost:8080" }, nil},
+		{"http app on a name like loopback", func(c *ginoidc.Config) { c.AppURL = "http://localhost.evil.example" }, []string{"AppURL OIDC_APP_URL"}},
+		{"app with a base path", func(c *ginoidc.Config) { c.AppURL = "https://example.com/app/" }, nil},
+		{"app with dot segments", func(c *ginoidc.Config) { c.AppURL = "https://example.com/a/../b" }, []string{"AppURL OIDC_APP_URL"}},
+		{"app with a user", func(c *ginoidc.Config) { c.AppURL = "https://u@example.com" }, []string{"AppURL OIDC_APP_URL"}},
+		{"short secret", func(c *ginoidc.Config) { c.CookieSecrets = []string{secret, "short"} }, []string{"CookieSecrets OIDC_COOKIE_SECRET"}},                      // case 306
+		{"zero secret", func(c *ginoidc.Config) { c.CookieSecrets = []string{strings.Repeat("\x00", 32)} }, []string{"CookieSecrets OIDC_COOKIE_SECRET"}},            // case 306
+		{"repeated secret", func(c *ginoidc.Config) { c.CookieSecrets = []string{strings.Repeat("correcthorse", 4)} }, []string{"CookieSecrets OIDC_COOKIE_SECRET"}}, // case 306
+		{"secret of few letters", func(c *ginoidc.Config) { c.CookieSecrets = []string{"aabbabababbbaabababbabaabbabcbabab"} }, []string{"CookieSecrets OIDC_COOKIE_SECRET"}},
+		{"scope without openid", func(c *ginoidc.Config) { c.Scopes = []string{"profile"} }, []string{"Scopes OIDC_SCOPES"}}, // case 310
+		{"scope of two words", func(c *ginoidc.Config) { c.Scopes = []string{"openid", "a b"} }, []string{"Scopes OIDC_SCOPES"}},
+		{"public client", func(c *ginoidc.Config) { c.ClientAuthMethod, c.ClientSecret = "none", "" }, nil},
+		{"public client with a secret", func(c *ginoidc.Config) { c.ClientAuthMethod = "none" }, []string{"ClientSecret OIDC_CLIENT_SECRET"}},
+		{"unsupported client authentication", func(c *ginoidc.Config) { c.ClientAuthMethod = "private_key_jwt" }, []string{"ClientAuthMethod OIDC_CLIENT_AUTH_METHOD"}},
+		{"symmetric algorithm", func(c *ginoidc.Config) { c.SigningAlgs = []string{"RS256", "HS256"} }, []string{"SigningAlgs OIDC_SIGNING_ALGS"}}, // case 76
+		{"no algorithm", func(c *ginoidc.Config) { c.SigningAlgs = []string{"none"} }, []string{"SigningAlgs OIDC_SIGNING_ALGS"}},                  // case 75
+		{"idle above lifetime", func(c *ginoidc.Config) { c.SessionIdle, c.SessionLifetime = 2*time.Hour, time.Hour }, []string{"SessionIdle OIDC_SESSION_IDLE"}},
+		{"short lifetime alone", func(c *ginoidc.Config) { c.SessionLifetime = time.Hour }, nil},
+		{"negative durations", func(c *ginoidc.Config) { c.SessionIdle, c.SessionLifetime = -2, -1 }, []string{"SessionIdle OIDC_SESSION_IDLE", "SessionLifetime OIDC_SESSION_LIFETIME"}},
+		{"clock tolerance", func(c *ginoidc.Config) { c.ClockTolerance = time.Hour }, []string{"ClockTolerance OIDC_CLOCK_TOLERANCE"}},
+		{"route prefix", func(c *ginoidc.Config) { c.RoutePrefix = "auth" }, []string{"RoutePrefix no variable"}},
+		{"route prefix at the root", func(c *ginoidc.Config) { c.RoutePrefix = "/" }, []string{"RoutePrefix no variable"}},
+		{"cookie name with a prefix", func(c *ginoidc.Config) { c.CookieName = "__Host-x" }, []string{"CookieName no variable"}},
+		{"cookie name with a space", func(c *ginoidc.Config) { c.CookieName = "a b" }, []string{"CookieName no variable"}},
+		{"origin with a path", func(c *ginoidc.Config) { c.ReturnOrigins = []string{"https://shop.example/x"} }, []string{"ReturnOrigins no variable"}}, // case 160
+		{"origin pattern", func(c *ginoidc.Config) { c.ReturnOrigins = []string{"https://*.example"} }, []string{"ReturnOrigins no variable"}},          // case 160
+		{"origin over http", func(c *ginoidc.Config) { c.ReturnOrigins = []string{"http://shop.example"} }, []string{"ReturnOrigins no variable"}},      // case 160
+		{"default target elsewhere", func(c *ginoidc.Config) { c.DefaultReturnTo = "//evil.example" }, []string{"DefaultReturnTo no variable"}},
+		{"sign-out target", func(c *ginoidc.Config) { c.PostSignOutURL = "/bye" }, []string{"PostSignOutURL no variable"}},
+		{"two ways to the groups", func(c *ginoidc.Config) { c.GroupsClaim, c.GroupsPath = "groups", []string{"a"} }, []string{"GroupsPath no variable"}},
+		{"empty path element", func(c *ginoidc.Config) { c.OrganizationsPath = []string{"a", ""} }, []string{"OrganizationsPath no variable"}},
+		{"two ways to the organizations", func(c *ginoidc.Config) { c.OrganizationsClaim, c.OrganizationsPath = "o", []string{"a"} }, []string{"OrganizationsPath no variable"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := validConfig()
+			tt.change(&c)
+			auth, err := ginoidc.New(c)
+			if got := problemsOf(err); !slices.Equal(got, tt.want) || (auth == nil) != (err != nil) {
+				t.Errorf("problems %q, want %q\n%v", got, tt.want, err)
+			}
+			if err != nil && strings.Contains(err.Error(), secret) {
+				t.Error("the message shows a secret")
+			}
+		})
+	}
+}
+
+// problemsOf lists "Field VARIABLE" of each ConfigError, once.
+func problemsOf(err error) []string {
+	var found []string
+	var walk func(error)
+	walk = func(err error) {
+		var problem *ginoidc.ConfigError
+		if joined, ok := err.(interface{ Unwrap() []error }); ok {
+			for _, e := range joined.Unwrap() {
+				walk(e)
+			}
+		} else if errors.As(err, &problem) && !slices.Contains(found, problem.Field+" "+problem.Variable) {
+			found = append(found, problem.Field+" "+problem.Variable)
+		}
+	}
+	walk(err)
+	return found
+}
+
+// TestNoSwitches: nothing turns the validation of signature, nonce, issuer or audience off, case 311.
+func TestNoSwitches(t *testing.T) {
+	config := reflect.TypeFor[ginoidc.Config]()
+	for i := range config.NumField() {
+		field := config.Field(i)
+		for _, word := range []string{"Insecure", "Unsafe", "Danger", "Disable", "NoVerify"} {
+			if strings.Contains(field.Name, word) {
+				t.Errorf("Config.%s", field.Name)
+			}
+		}
+		if strings.HasPrefix(field.Name, "Skip") && field.Name != "SkipUserInfo" {
+			t.Errorf("Config.%s", field.Name)
+		}
+	}
+}
+
+// TestConfigFromEnv reads every variable of the example's contract, under any prefix.
+func TestConfigFromEnv(t *testing.T) {
+	caFile := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(caFile, []byte("no certificate"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	base := map[string]string{"ISSUER": "https://idp.example", "CLIENT_ID": "app", "CLIENT_SECRET": "s", "COOKIE_SECRET": secret}
+	for _, tt := range []struct {
+		name string
+		env  map[string]string
+		want []string // as TestConfigProblems, of ConfigFromEnv and New together
+		held func(ginoidc.Config) bool
+	}{
+		{"the least", nil, nil, func(c ginoidc.Config) bool { return c.AppURL == "http://localhost:8080" && !c.SkipUserInfo }},
+		{"lists", map[string]string{"SCOPES": " openid  groups ", "COOKIE_SECRET": secret + "2 " + secret, "SIGNING_ALGS": "ES256 RS256"}, nil,
+			func(c ginoidc.Config) bool {
+				return slices.Equal(c.Scopes, []string{"openid", "groups"}) && len(c.CookieSecrets) == 2 && c.SigningAlgs[0] == "ES256"
+			}},
+		{"durations and booleans", map[string]string{"SESSION_IDLE": "1h", "SESSION_LIFETIME": "24h", "CLOCK_TOLERANCE": "30s", "FETCH_USER_INFO": "false"}, nil,
+			func(c ginoidc.Config) bool {
+				return c.SessionIdle == time.Hour && c.SessionLifetime == 24*time.Hour && c.ClockTolerance == 30*time.Second && c.SkipUserInfo
+			}},
+		{"claims", map[string]string{"GROUPS_CLAIM": "realm_access.roles", "ORGANIZATIONS_CLAIM": "orgs"}, nil,
+			func(c ginoidc.Config) bool {
+				return c.GroupsClaim == "realm_access.roles" && c.OrganizationsClaim == "orgs"
+			}},
+		{"defaults spelled out", map[string]string{"RESPONSE_MODE": "query", "USE_PAR": "auto", "KEEP_TOKENS": "false", "INITIATE_LOGIN": "false", "CLIENT_AUTH_METHOD": "client_secret_post"}, nil, nil},
+		{"unparsable", map[string]string{"SESSION_IDLE": "soon", "FETCH_USER_INFO": "maybe", "CLOCK_TOLERANCE": "-1s"},
+			[]string{"SkipUserInfo X_FETCH_USER_INFO", "SessionIdle X_SESSION_IDLE", "ClockTolerance X_CLOCK_TOLERANCE"}, nil},
+		{"of later versions", map[string]string{"RESPONSE_MODE": "form_post", "USE_PAR": "true", "KEEP_TOKENS": "true", "BEARER_AUDIENCE": "api", "CLIENT_KEY_FILE": "k.pem", "INITIATE_LOGIN": "true"}, // case 44
+			[]string{"ClientAuthMethod X_CLIENT_KEY_FILE", " X_RESPONSE_MODE", " X_USE_PAR", " X_KEEP_TOKENS", " X_BEARER_AUDIENCE", " X_INITIATE_LOGIN"}, nil},
+		{"CA file without certificate", map[string]string{"CA_FILE": caFile}, []string{"RootCAs X_CA_FILE"}, nil},
+		{"CA file that is not there", map[string]string{"CA_FILE": caFile + ".gone"}, []string{"RootCAs X_CA_FILE"}, nil},
+		{"alias", map[string]string{"ISSUER": "", "TENANT_DOMAIN": "tenant.example"}, nil, func(c ginoidc.Config) bool { return c.Issuer == "https://tenant.example" }},
+		{"alias that differs", map[string]string{"TENANT_DOMAIN": "https://other.example"}, []string{"Issuer X_ISSUER"}, nil},
+		{"empty counts as absent", map[string]string{"ISSUER": ""}, []string{"Issuer X_ISSUER"}, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, env := range []map[string]string{base, tt.env} {
+				for name, value := range env {
+					t.Setenv("X_"+name, value)
+				}
+			}
+			c, envErr := ginoidc.ConfigFromEnv("X")
+			c.Logger = slog.New(slog.DiscardHandler)
+			_, err := ginoidc.New(c)
+			if got := problemsOf(errors.Join(envErr, err)); !slices.Equal(got, tt.want) {
+				t.Errorf("problems %q, want %q", got, tt.want)
+			}
+			if tt.held != nil && !tt.held(c) {
+				t.Errorf("config %+v", c)
+			}
+		})
+	}
+}
+
+// TestMonoCloudEnvironment: the environment file of a MonoCloud Next.js app works unchanged under its prefix.
+func TestMonoCloudEnvironment(t *testing.T) {
+	for name, value := range map[string]string{
+		"TENANT_DOMAIN": "https://tenant.example", "CLIENT_ID": "app", "CLIENT_SECRET": "s", "SCOPES": "openid profile email groups",
+		"APP_URL": "http://localhost:3000", "COOKIE_SECRET": secret,
+	} {
+		t.Setenv("MONOCLOUD_AUTH_"+name, value)
+	}
+	t.Setenv("MONOCLOUD_AUTH_CALLBAK_URL", "/x")
+	t.Setenv("MONOCLOUD_AUTH_SCOPE", "openid")
+	c, err := ginoidc.ConfigFromEnv("MONOCLOUD_AUTH_")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var logs bytes.Buffer
+	c.Logger = slog.New(slog.NewTextHandler(&logs, nil))
+	if _, err := ginoidc.New(c); err != nil {
+		t.Fatal(err)
+	}
+	if c.Issuer != "https://tenant.example" || c.AppURL != "http://localhost:3000" || len(c.Scopes) != 4 {
+		t.Errorf("config %+v", c)
+	}
+	if out := logs.String(); strings.Count(out, "level=WARN") != 2 || !strings.Contains(out, "variable=MONOCLOUD_AUTH_SCOPE nearest=MONOCLOUD_AUTH_SCOPES") {
+		t.Errorf("warnings: %s", out)
+	}
+}

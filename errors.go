@@ -1,0 +1,129 @@
+package ginoidc
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
+)
+
+// What a denial or failure is about; [Reason] returns an error that wraps one of these. docs/errors.md lists
+// them with their codes, statuses and mends.
+var (
+	// ErrUnauthenticated: nobody is signed in. 401, code "unauthorized".
+	ErrUnauthenticated = errors.New("ginoidc: not signed in")
+	// ErrForbidden: the user is signed in and not allowed. 403, code "forbidden".
+	ErrForbidden = errors.New("ginoidc: not allowed")
+	// ErrGroupsOverage: the provider left the groups out because there are too many (Microsoft Entra ID's
+	// overage marker), so nobody can say whether the user is in one. 403, code "groups_overage".
+	ErrGroupsOverage = errors.New("ginoidc: the provider sent an overage marker instead of the groups")
+	// ErrCrossOrigin: another site caused the request. 403, code "cross_origin".
+	ErrCrossOrigin = errors.New("ginoidc: the request comes from another origin")
+	// ErrInvalidCallback: the authorization response is malformed or not for this client. 400, code
+	// "invalid_callback".
+	ErrInvalidCallback = errors.New("ginoidc: invalid authorization response")
+	// ErrNoAttempt: no sign-in attempt of this browser belongs to the response. 400, code "attempt_missing".
+	ErrNoAttempt = errors.New("ginoidc: no sign-in attempt belongs to this response")
+	// ErrAttemptExpired: the sign-in took longer than ten minutes. 400, code "attempt_expired".
+	ErrAttemptExpired = errors.New("ginoidc: the sign-in attempt has expired")
+	// ErrAttemptSpent: the response was used before. 400, code "attempt_spent".
+	ErrAttemptSpent = errors.New("ginoidc: the sign-in attempt was used before")
+	// ErrNotNavigation: a page of the sign-in was asked for by something that cannot show it, such as a
+	// fetch, a frame or a prefetch. 400, code "not_a_navigation".
+	ErrNotNavigation = errors.New("ginoidc: not a browser navigation")
+	// ErrSignInRefused: the provider did not sign the user in; a [ProviderError] has its code. 401, code
+	// "sign_in_refused".
+	ErrSignInRefused = errors.New("ginoidc: the provider refused the sign-in")
+	// ErrInvalidToken: an ID token or userinfo answer failed validation. 401, code "invalid_token".
+	ErrInvalidToken = errors.New("ginoidc: the provider's token was refused")
+	// ErrProviderResponse: the provider answered nonsense. 502, code "provider_error".
+	ErrProviderResponse = errors.New("ginoidc: unusable answer from the provider")
+	// ErrProviderUnavailable: the provider cannot be reached in time. 503, code "provider_unavailable".
+	ErrProviderUnavailable = errors.New("ginoidc: the provider cannot be reached")
+	// ErrSessionStore: the session store cannot answer. 503, code "session_unavailable".
+	ErrSessionStore = errors.New("ginoidc: the session store cannot answer")
+	// ErrSessionTooLarge: the user does not fit into the session store. 500, code "session_too_large".
+	ErrSessionTooLarge = errors.New("ginoidc: the session is too large for its store")
+)
+
+// ProviderError is an error response of the authorization endpoint (RFC 6749, section 4.1.2.1). Both texts come
+// from the request and are not to be trusted: show neither without escaping.
+type ProviderError struct {
+	Code        string // "access_denied", "login_required" …; at most 64 characters
+	Description string // at most 256 characters, printable ASCII
+}
+
+// Error names the code only.
+func (e *ProviderError) Error() string { return "ginoidc: the provider answered " + e.Code }
+
+// Unwrap makes a ProviderError an [ErrSignInRefused].
+func (e *ProviderError) Unwrap() error { return ErrSignInRefused }
+
+// outcome is how an error is answered.
+type outcome struct {
+	err     error
+	status  int
+	code    string // stable, documented in docs/errors.md
+	message string // for people; never provider text
+}
+
+// outcomes lists every error with its answer, the more specific first.
+func outcomes() []outcome {
+	return []outcome{
+		{ErrGroupsOverage, http.StatusForbidden, "groups_overage", "Your groups could not be read. Please ask the operator of this site."},
+		{ErrCrossOrigin, http.StatusForbidden, "cross_origin", "This request came from another site."},
+		{ErrForbidden, http.StatusForbidden, "forbidden", "You do not have access to this resource."},
+		{ErrUnauthenticated, http.StatusUnauthorized, "unauthorized", "Please sign in."},
+		{ErrNoAttempt, http.StatusBadRequest, "attempt_missing", "This sign-in was not started in this browser, or its cookie was lost. Please try again."},
+		{ErrAttemptExpired, http.StatusBadRequest, "attempt_expired", "The sign-in took too long. Please try again."},
+		{ErrAttemptSpent, http.StatusBadRequest, "attempt_spent", "This sign-in was already used. Please try again."},
+		{ErrNotNavigation, http.StatusBadRequest, "not_a_navigation", "Please open this address in a browser window."},
+		{ErrInvalidCallback, http.StatusBadRequest, "invalid_callback", "The sign-in answer could not be used. Please try again."},
+		{ErrSignInRefused, http.StatusUnauthorized, "sign_in_refused", "You were not signed in."},
+		{ErrInvalidToken, http.StatusUnauthorized, "invalid_token", "The sign-in could not be verified."},
+		{ErrProviderResponse, http.StatusBadGateway, "provider_error", "The sign-in service gave an unusable answer."},
+		{ErrProviderUnavailable, http.StatusServiceUnavailable, "provider_unavailable", "The sign-in service cannot be reached. Please try again in a moment."},
+		{ErrSessionStore, http.StatusServiceUnavailable, "session_unavailable", "Sessions cannot be read at the moment. Please try again."},
+		{ErrSessionTooLarge, http.StatusInternalServerError, "session_too_large", "Your account has too much data for this site. Please ask its operator."},
+	}
+}
+
+// outcomeOf decides how an error is answered.
+func outcomeOf(err error) outcome {
+	for _, o := range outcomes() {
+		if errors.Is(err, o.err) {
+			return o
+		}
+	}
+	return outcome{err, http.StatusInternalServerError, "internal", "Something went wrong."}
+}
+
+// translated wraps an error of a lower room in the public one, so that callers need to know these only.
+func translated(err error) error {
+	if err == nil {
+		return nil
+	}
+	var tooLarge *session.TooLargeError
+	var ofProvider *provider.Error
+	for _, t := range []struct {
+		is     bool
+		public error
+	}{
+		{errors.Is(err, attempt.ErrNoAttempt), ErrNoAttempt},
+		{errors.Is(err, attempt.ErrExpired), ErrAttemptExpired},
+		{errors.As(err, &tooLarge), ErrSessionTooLarge},
+		{errors.Is(err, session.ErrStore), ErrSessionStore},
+		{errors.Is(err, provider.ErrInvalidToken), ErrInvalidToken},
+		{errors.Is(err, provider.ErrRefused), ErrSignInRefused},
+		{errors.Is(err, provider.ErrInvalidResponse), ErrProviderResponse},
+		{errors.As(err, &ofProvider), ErrProviderUnavailable},
+	} {
+		if t.is {
+			return fmt.Errorf("%w: %w", t.public, err)
+		}
+	}
+	return err
+}

@@ -1,0 +1,435 @@
+package ginoidc_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+)
+
+func parse(t *testing.T, raw string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u
+}
+
+// TestSignInRequest: the authorization request is the app's own, whatever the link that started it says.
+func TestSignInRequest(t *testing.T) {
+	a := newApp(t, func(_ *ginoidc.Config, op *ginoidctest.Config) {})
+	a.op.OnDiscovery(func(doc map[string]any) { doc["authorization_endpoint"] = "https://idp.example/authorize?tenant=7" }) // case 16
+	owned := map[string]string{
+		"response_type": "code", "client_id": "app", "redirect_uri": appURL + "/auth/callback", "scope": "openid profile email",
+		"code_challenge_method": "S256", "tenant": "7",
+	}
+	for query, extra := range map[string]map[string]string{
+		"": {},
+		// case 4
+		"?scope=admin&redirect_uri=//x&client_id=y&response_mode=fragment&request=z&state=1&nonce=2&code_challenge=3&response_type=token&tenant=8&claims={}": {},
+		"?prompt=login&login_hint=alice@example.com&max_age=60&acr_values=mfa&ui_locales=de&display=page":                                                    {"prompt": "login", "login_hint": "alice@example.com", "max_age": "60", "acr_values": "mfa", "ui_locales": "de", "display": "page"},
+		"?prompt=none+login&max_age=-1&display=fullscreen&login_hint=%00":                                                                                    {},
+		// case 17: third-party-initiated login is off, so iss and target_link_uri are just unknown names
+		"?iss=https://evil.example&target_link_uri=https://evil.example/": {},
+	} {
+		r := a.browser().do("GET", "/auth/signin"+query, nil, append([]string{"X-Forwarded-Host", "evil.example", "Forwarded", "host=evil.example"}, navigation()...)...) // case 7
+		if r.StatusCode != http.StatusFound || r.Header.Get("Cache-Control") != "no-store" {                                                                              // case 19
+			t.Fatalf("%s: %d %q", query, r.StatusCode, r.Header.Get("Cache-Control"))
+		}
+		sent := parse(t, r.location()).Query()
+		for name, value := range owned {
+			if len(sent[name]) != 1 || sent.Get(name) != value {
+				t.Errorf("%s: %s = %q, want %q", query, name, sent[name], value)
+			}
+		}
+		for _, name := range []string{"state", "nonce", "code_challenge"} {
+			if len(sent[name]) != 1 || len(sent.Get(name)) < 22 {
+				t.Errorf("%s: %s = %q", query, name, sent[name])
+			}
+		}
+		if want := len(owned) + 3 + len(extra); len(sent) != want {
+			t.Errorf("%s: %d parameters, want %d: %v", query, len(sent), want, sent)
+		}
+		for name, value := range extra {
+			if sent.Get(name) != value {
+				t.Errorf("%s: %s = %q, want %q", query, name, sent[name], value)
+			}
+		}
+	}
+}
+
+// TestAttemptsDiffer: state, nonce and challenge never repeat and are in no cookie in clear, cases 1, 2 and 5.
+func TestAttemptsDiffer(t *testing.T) {
+	a := newApp(t)
+	seen := map[string]bool{}
+	for range 10_000 {
+		r := a.browser().navigate("/auth/signin?return_to=/a%26scope%3Dadmin")
+		sent := parse(t, r.location()).Query()
+		for _, name := range []string{"state", "nonce", "code_challenge"} {
+			value := sent.Get(name)
+			if seen[value] || value == "" {
+				t.Fatalf("%s %q repeats", name, value)
+			}
+			seen[value] = true
+			if name != "state" && strings.Contains(r.Header.Get("Set-Cookie"), value) {
+				t.Fatalf("%s is in the cookie in clear", name)
+			}
+		}
+		if strings.Contains(r.location(), "admin") { // case 5
+			t.Fatalf("the return target is in the authorization URL: %s", r.location())
+		}
+	}
+}
+
+// TestNoAttemptStarted: nothing but a person's navigation starts a sign-in.
+func TestNoAttemptStarted(t *testing.T) {
+	a := newApp(t)
+	for name, tt := range map[string]struct {
+		method  string
+		headers []string
+		status  int
+	}{
+		"prefetch":  {"GET", append([]string{"Sec-Purpose", "prefetch"}, navigation()...), 400}, // case 9
+		"prerender": {"GET", append([]string{"Purpose", "prerender"}, navigation()...), 400},    // case 9
+		"image":     {"GET", []string{"Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"}, 400},
+		"iframe":    {"GET", []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}, 400},
+		"fetch":     {"GET", []string{"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}, 400},
+		"HEAD":      {"HEAD", navigation(), 405},
+		"POST":      {"POST", navigation(), 405},
+		"OPTIONS":   {"OPTIONS", nil, 405},
+	} {
+		r := a.browser().do(tt.method, "/auth/signin", nil, tt.headers...)
+		if r.StatusCode != tt.status || r.Header.Get("Set-Cookie") != "" || r.location() != "" {
+			t.Errorf("%s: %d %v", name, r.StatusCode, r.Header)
+		}
+		if allow := r.Header.Get("Allow"); (allow == "GET") != (tt.status == 405) {
+			t.Errorf("%s: Allow %q", name, allow)
+		}
+	}
+}
+
+// TestSignInEnds: the way back, cases 12, 51 and 155.
+func TestSignInEnds(t *testing.T) {
+	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+		c.ReturnOrigins = []string{"https://shop.example.net:8443"}
+	})
+	for returnTo, want := range map[string]string{
+		"":                                   "/",
+		"/app?tab=1&x=a%20b#top":             "/app?tab=1&x=a%20b#top",
+		"/a&scope=admin":                     "/a&scope=admin",
+		appURL + "/home":                     appURL + "/home",
+		"https://shop.example.net:8443/cart": "https://shop.example.net:8443/cart",
+		"https://shop.example.net/":          "/",
+		"//evil.example":                     "/",
+		"/\\evil.example":                    "/",
+		"/./\\evil.example":                  "/", // case 155
+		"/auth/signout":                      "/",
+		"/" + strings.Repeat("a", 3000):      "/", // case 15
+	} {
+		b := a.browser()
+		callback := b.start("/auth/signin?return_to="+url.QueryEscape(returnTo), "alice")
+		for _, name := range b.cookies() {
+			if !strings.HasPrefix(name, "__Host-ginoidc.") {
+				t.Errorf("cookie %s before the callback", name)
+			}
+		}
+		r := b.do("GET", callback, nil, append([]string{"Referer", "https://evil.example/", "Origin", "https://evil.example"}, navigation()...)...) // case 156
+		if r.StatusCode != http.StatusSeeOther || r.location() != want {
+			t.Errorf("return_to %.40q: %d to %q, want %q", returnTo, r.StatusCode, r.location(), want)
+		}
+		if h := r.Header; h.Get("Cache-Control") != "no-store" || h.Get("Referrer-Policy") != "no-referrer" || h.Get("X-Frame-Options") != "DENY" {
+			t.Errorf("headers %v", h)
+		}
+		if names := b.cookies(); len(names) != 1 || names[0] != "__Host-ginoidc" || b.whoami() != "alice" {
+			t.Errorf("after the sign-in: cookies %v, user %q", names, b.whoami())
+		}
+		for _, line := range r.Header["Set-Cookie"] {
+			if c, _ := http.ParseSetCookie(line); c.Name == "__Host-ginoidc" &&
+				(c.Path != "/" || c.Domain != "" || c.MaxAge != 43200 || !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteLaxMode) {
+				t.Errorf("session cookie: %s", line[strings.Index(line, ";"):])
+			}
+			if len(line) > 4096 {
+				t.Errorf("a cookie of %d bytes", len(line))
+			}
+		}
+	}
+}
+
+// TestCallbackRefused: what a callback refuses before it asks the provider anything. Every row starts with a sign-in
+// under way; nothing makes a session or a token request, and where "kept" says so that sign-in can still end well.
+func TestCallbackRefused(t *testing.T) {
+	set := func(name, value string) func(url.Values) { return func(q url.Values) { q.Set(name, value) } }
+	add := func(name string) func(url.Values) { return func(q url.Values) { q.Add(name, q.Get(name)) } }
+	del := func(name string) func(url.Values) { return func(q url.Values) { q.Del(name) } }
+	for _, tt := range []struct {
+		name   string
+		edit   func(url.Values)
+		code   string
+		status int
+		kept   bool
+	}{
+		{"no parameters", func(q url.Values) { clear(q) }, "invalid_callback", 400, true}, // case 20
+		{"code without state", del("state"), "invalid_callback", 400, true},               // case 21
+		{"state without code", del("code"), "invalid_callback", 400, true},                // case 21
+		{"both empty", func(q url.Values) { q.Set("code", ""); q.Set("state", "") }, "invalid_callback", 400, true},
+		{"random state", set("state", "Zm9yZ2VkLXN0YXRlLWZvcmdlZC1zdGF0ZQ"), "attempt_missing", 400, true}, // case 22
+		{"hostile state", set("state", "../../x\r\nSet-Cookie: a=b"), "attempt_missing", 400, true},
+		{"code twice", add("code"), "invalid_callback", 400, true},                                                                                      // case 30
+		{"state twice", add("state"), "invalid_callback", 400, true},                                                                                    // case 30
+		{"iss twice", add("iss"), "invalid_callback", 400, true},                                                                                        // case 30
+		{"no iss although announced", del("iss"), "invalid_callback", 400, true},                                                                        // case 36
+		{"other iss", set("iss", "https://evil.example"), "invalid_callback", 400, true},                                                                // case 37
+		{"iss with a slash", set("iss", "https://idp.example/"), "invalid_callback", 400, true},                                                         // case 37
+		{"iss in capitals", set("iss", "https://IDP.example"), "invalid_callback", 400, true},                                                           // case 37
+		{"an ID token", set("id_token", "e30.e30."), "invalid_callback", 400, true},                                                                     // case 46
+		{"an access token", set("access_token", "x"), "invalid_callback", 400, true},                                                                    // case 46
+		{"a code of 10 kB", set("code", strings.Repeat("a", 10<<10)), "invalid_callback", 400, true},                                                    // case 47
+		{"error without attempt", func(q url.Values) { clear(q); q.Set("error", "access_denied") }, "invalid_callback", 400, true},                      // case 32
+		{"error of another attempt", func(q url.Values) { q.Set("error", "x"); q.Set("state", strings.Repeat("A", 32)) }, "attempt_missing", 400, true}, // case 32
+		{"access_denied", func(q url.Values) { q.Del("code"); q.Set("error", "access_denied") }, "sign_in_refused", 401, false},                         // case 31
+		{"login_required", func(q url.Values) { q.Del("code"); q.Set("error", "login_required") }, "sign_in_refused", 401, false},                       // case 14
+		{"error and code", set("error", "server_error"), "sign_in_refused", 401, false},                                                                 // case 35
+		{"hostile error", set("error", "x\r\nlevel=ERROR \x1b[31m\xff"+strings.Repeat("e", 10<<10)), "sign_in_refused", 401, false},                     // case 34
+		{"markup in the error", set("error_description", "<script>alert(1)</script>"), "", 303, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := newApp(t)
+			b := a.browser()
+			callback := b.start("/auth/signin?return_to=/app", "alice")
+			u := parse(t, callback)
+			q := u.Query()
+			tt.edit(q)
+			u.RawQuery = q.Encode()
+			r := b.do("GET", u.String(), nil, append([]string{"Accept", "text/html"}, navigation()...)...)
+			if r.StatusCode != tt.status || r.Header.Get("Cache-Control") != "no-store" {
+				t.Fatalf("status %d, want %d: %s", r.StatusCode, tt.status, r.body)
+			}
+			if tt.status == 303 {
+				return
+			}
+			if !strings.Contains(r.body, "Sign in again") || strings.Contains(r.body, "evil") || strings.Contains(r.body, "eeee") {
+				t.Errorf("page: %s", r.body)
+			}
+			if !strings.Contains(a.logs.String(), "code="+tt.code) || strings.Contains(a.logs.String(), "\x1b") || a.logs.Len() > 4000 {
+				t.Errorf("log: %.500s", a.logs)
+			}
+			if n := a.op.Count(ginoidctest.Token); n != 0 {
+				t.Errorf("%d token requests", n)
+			}
+			if b.whoami() != "" {
+				t.Error("signed in")
+			}
+			if again := b.navigate(callback); (again.StatusCode == 303) != tt.kept {
+				t.Errorf("the sign-in under way then ended with %d", again.StatusCode)
+			}
+		})
+	}
+}
+
+// TestCallbackMethodsAndSpellings: only a person's GET of the one path redeems, and no redirect copies the code.
+func TestCallbackMethodsAndSpellings(t *testing.T) {
+	a := newApp(t)
+	b := a.browser()
+	callback := b.start("/auth/signin", "alice")
+	query := callback[strings.Index(callback, "?"):]
+	frame := []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}
+	for _, tt := range []struct {
+		method, path string
+		headers      []string
+		status       int
+	}{
+		{"HEAD", "/auth/callback", navigation(), 405},                                                     // case 42
+		{"OPTIONS", "/auth/callback", nil, 405},                                                           // case 42
+		{"PUT", "/auth/callback", navigation(), 405},                                                      // case 42
+		{"TRACE", "/auth/callback", nil, 405},                                                             // case 42
+		{"POST", "/auth/callback", navigation(), 405},                                                     // case 45: no form_post mode, no body is read
+		{"GET", "/auth/callback", frame, 400},                                                             // case 41
+		{"GET", "/auth/callback", []string{"Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "script"}, 400}, // case 41
+		{"GET", "/auth/callback", append([]string{"Sec-Purpose", "prefetch"}, navigation()...), 400},      // case 41
+		{"GET", "/auth/callback/", navigation(), 404},                                                     // case 49
+		{"GET", "//auth/callback", navigation(), 404},                                                     // case 49
+	} {
+		r := b.do(tt.method, appURL+tt.path+query, strings.NewReader("code=x"), tt.headers...)
+		if r.StatusCode != tt.status || r.location() != "" || a.op.Count(ginoidctest.Token) != 0 {
+			t.Errorf("%s %s: %d, Location %q, %d token requests", tt.method, tt.path, r.StatusCode, r.location(), a.op.Count(ginoidctest.Token))
+		}
+	}
+	if r := b.navigate("/auth/%63allback" + query); r.StatusCode != 303 || b.whoami() != "alice" { // case 49: the same route, redeemed once
+		t.Errorf("escaped path: %d", r.StatusCode)
+	}
+	if a.op.Count(ginoidctest.Token) != 1 {
+		t.Errorf("%d token requests", a.op.Count(ginoidctest.Token))
+	}
+}
+
+// TestReplay: an attempt is spent once, even when its cookie is put back, cases 29 and 157.
+func TestReplay(t *testing.T) {
+	a := newApp(t)
+	b := a.browser()
+	callback := b.start("/auth/signin?return_to=/app", "alice")
+	u := parse(t, appURL+"/")
+	attempt := b.jar.Cookies(u)
+	if r := b.navigate(callback); r.location() != "/app" {
+		t.Fatalf("%d to %q", r.StatusCode, r.location())
+	}
+	if r := b.navigate(callback); r.StatusCode != 303 || r.location() != "/" || r.Header.Get("Set-Cookie") != "" { // back button, signed in
+		t.Errorf("replay, signed in: %d to %q", r.StatusCode, r.location())
+	}
+	thief := a.browser()
+	thief.jar.SetCookies(u, attempt)
+	if r := thief.navigate(callback); r.StatusCode != 400 || thief.whoami() != "" {
+		t.Errorf("replay with the cookie put back: %d", r.StatusCode)
+	}
+	if r := a.browser().navigate(callback); r.StatusCode != 400 { // case 40: another browser
+		t.Errorf("foreign browser: %d", r.StatusCode)
+	}
+	altered := a.browser()
+	first := altered.start("/auth/signin", "alice")
+	for _, c := range altered.jar.Cookies(u) { // cases 25 and 157
+		c.Value = c.Value[:len(c.Value)/2] + "A" + c.Value[len(c.Value)/2+1:]
+		if c.Value[len(c.Value)/2-1] == 'A' {
+			c.Value = "B" + c.Value[1:]
+		}
+		c.Secure, c.Path = true, "/"
+		altered.jar.SetCookies(u, []*http.Cookie{c})
+	}
+	if r := altered.navigate(first); r.StatusCode != 400 {
+		t.Errorf("altered attempt: %d", r.StatusCode)
+	}
+	if n := a.op.Count(ginoidctest.Token); n != 1 {
+		t.Errorf("%d token requests", n)
+	}
+}
+
+// TestTabs: ten sign-ins at once in one browser; the newest five end on their own pages in any order, the older ones
+// on the app's root, and their cookies stay few, cases 24, 267 and 277.
+func TestTabs(t *testing.T) {
+	a := newApp(t)
+	b := a.browser()
+	var callbacks []string
+	for i := range 5 {
+		callbacks = append(callbacks, b.start("/auth/signin?return_to=/tab"+string(rune('0'+i)), "alice"))
+	}
+	if n := len(b.cookies()); n != 5 {
+		t.Errorf("%d attempt cookies", n)
+	}
+	for _, i := range []int{3, 0, 4, 1, 2} {
+		if r := b.navigate(callbacks[i]); r.location() != "/tab"+string(rune('0'+i)) {
+			t.Errorf("tab %d: %d to %q", i, r.StatusCode, r.location())
+		}
+	}
+	crowd := a.browser()
+	for range 50 { // case 277
+		crowd.navigate("/auth/signin?return_to=/" + strings.Repeat("x", 1000))
+	}
+	newest := crowd.start("/auth/signin?return_to=/newest", "bob")
+	size := 0
+	for _, c := range crowd.jar.Cookies(parse(t, appURL)) {
+		size += len(c.Name) + len(c.Value) + 3
+	}
+	if n := len(crowd.cookies()); n > 5 || size > 4096 {
+		t.Errorf("%d cookies of %d bytes", n, size)
+	}
+	if r := crowd.navigate(newest); r.location() != "/newest" {
+		t.Errorf("the newest attempt: %d", r.StatusCode)
+	}
+}
+
+// TestSwappedAttempts: the cookies of two attempts exchanged, and a session's value as an attempt's, cases 24 and 26.
+func TestSwappedAttempts(t *testing.T) {
+	a := newApp(t)
+	b := a.browser()
+	one, two := b.start("/auth/signin", "alice"), b.start("/auth/signin", "bob")
+	u := parse(t, appURL)
+	cookies := b.jar.Cookies(u)
+	cookies[0].Value, cookies[1].Value = cookies[1].Value, cookies[0].Value
+	for _, callback := range []string{one, two} {
+		swapped := a.browser()
+		for _, c := range cookies {
+			c.Secure, c.Path = true, "/"
+		}
+		swapped.jar.SetCookies(u, cookies)
+		if r := swapped.navigate(callback); r.StatusCode != 400 {
+			t.Errorf("swapped: %d", r.StatusCode)
+		}
+	}
+	session := a.browser() // case 26: an attempt's value as the session cookie
+	session.jar.SetCookies(u, []*http.Cookie{{Name: "__Host-ginoidc", Value: cookies[0].Value, Secure: true, Path: "/"}})
+	if session.whoami() != "" {
+		t.Error("an attempt is a session")
+	}
+	b.jar.SetCookies(u, []*http.Cookie{{Name: "__Host-ginoidc", Value: cookies[1].Value, Secure: true, Path: "/"}})
+	if n := a.op.Count(ginoidctest.Token); n != 0 {
+		t.Errorf("%d token requests", n)
+	}
+}
+
+// TestAttemptExpires after ten minutes to the second, case 27.
+func TestAttemptExpires(t *testing.T) {
+	for wait, status := range map[time.Duration]int{10*time.Minute - time.Second: 303, 10*time.Minute + time.Second: 400} {
+		synctest.Test(t, func(t *testing.T) {
+			a := newApp(t)
+			b := a.browser()
+			r := b.navigate("/auth/signin")
+			cookies := b.jar.Cookies(parse(t, appURL))
+			time.Sleep(wait)
+			callback, err := a.op.Approve(r.location(), "alice")
+			if err != nil {
+				t.Fatal(err)
+			}
+			late := a.browser() // a browser that keeps the cookie longer than it was told
+			for _, c := range cookies {
+				c.Secure, c.Path = true, "/"
+			}
+			late.jar.SetCookies(parse(t, appURL), cookies)
+			if r := late.navigate(callback); r.StatusCode != status || status == 400 && !strings.Contains(r.body, "took too long") {
+				t.Errorf("after %s: %d", wait, r.StatusCode)
+			}
+		})
+	}
+}
+
+// TestNewSession: a sign-in replaces whatever session there was, and a failed one leaves it alone, case 130.
+func TestNewSession(t *testing.T) {
+	a := newApp(t)
+	b := a.browser()
+	b.mustSignIn("alice")
+	callback := b.start("/auth/signin", "bob")
+	a.op.Misbehave("bad-signature")
+	if r := b.navigate(callback); r.StatusCode != 401 || b.whoami() != "alice" {
+		t.Errorf("failed sign-in: %d, %q is signed in", r.StatusCode, b.whoami())
+	}
+	a.op.Misbehave()
+	b.mustSignIn("bob")
+	if b.whoami() != "bob" {
+		t.Errorf("%q is signed in", b.whoami())
+	}
+}
+
+// TestUserInfoRoute shows the allow-listed claims only, and 204 to nobody.
+func TestUserInfoRoute(t *testing.T) {
+	a := newApp(t)
+	a.op.OnIDToken(func(claims map[string]any) { claims["salary"] = 7 })
+	b := a.browser()
+	if r := b.fetch("/auth/userinfo"); r.StatusCode != 204 || r.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("signed out: %d %v", r.StatusCode, r.Header)
+	}
+	b.mustSignIn("alice")
+	r := b.fetch("/auth/userinfo")
+	claims := r.json(t)
+	if claims["sub"] != "alice" || claims["email"] != "alice@example.com" || claims["salary"] != nil || claims["iss"] != nil || claims["groups"] == nil {
+		t.Errorf("claims %v", claims)
+	}
+	if r.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("Cache-Control %q", r.Header.Get("Cache-Control"))
+	}
+	if r := b.do("DELETE", "/auth/userinfo", nil); r.StatusCode != 405 || r.Header.Get("Allow") != "GET" {
+		t.Errorf("DELETE: %d", r.StatusCode)
+	}
+}

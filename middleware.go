@@ -1,0 +1,152 @@
+package ginoidc
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+)
+
+// Middleware makes the signed-in user available to [UserFrom] and [UserFromContext]. It never denies and opens the
+// session only when a guard or handler asks for the user.
+func (a *Auth) Middleware() gin.HandlerFunc {
+	return func(c *gin.Context) { a.visit(c) }
+}
+
+// RequireAuth lets signed-in users pass.
+func (a *Auth) RequireAuth() gin.HandlerFunc {
+	return a.guard(func(*gin.Context, *User) error { return nil })
+}
+
+// RequireGroups lets users pass who are in any of the groups, compared byte for byte. It panics without a group
+// or with an empty one, which is what an unset variable in the caller's configuration looks like: an empty list
+// must never mean everybody.
+func (a *Auth) RequireGroups(anyOf ...string) gin.HandlerFunc {
+	groups := a.groupList("RequireGroups", anyOf)
+	return a.guard(func(_ *gin.Context, u *User) error { return inAny(u, groups) })
+}
+
+// RequireAllGroups lets users pass who are in all of the groups. It panics as RequireGroups does.
+func (a *Auth) RequireAllGroups(allOf ...string) gin.HandlerFunc {
+	groups := a.groupList("RequireAllGroups", allOf)
+	return a.guard(func(_ *gin.Context, u *User) error { return inAll(u, groups) })
+}
+
+// RequireOrganization lets users pass who are members of the organization that the path parameter names:
+//
+//	router.GET("/orgs/:org/projects", auth.RequireOrganization("org"), projects)
+//
+// The parameter is matched whole against the ids of the session and proves nothing itself. It panics if param
+// is empty; a route without the parameter is always denied.
+func (a *Auth) RequireOrganization(param string) gin.HandlerFunc {
+	if param == "" {
+		panic("ginoidc: RequireOrganization needs the name of a path parameter")
+	}
+	return a.guard(func(c *gin.Context, u *User) error {
+		if !u.InOrganization(c.Param(param)) {
+			return ErrForbidden
+		}
+		return nil
+	})
+}
+
+// Require lets users pass for whom check returns nil. Any error denies with 403; [Reason] returns it. check is
+// called with a signed-in user only.
+func (a *Auth) Require(check func(*User) error) gin.HandlerFunc {
+	if check == nil {
+		panic("ginoidc: Require needs a check")
+	}
+	return a.guard(func(_ *gin.Context, u *User) error {
+		if err := check(u); err != nil {
+			return fmt.Errorf("%w: %w", ErrForbidden, err)
+		}
+		return nil
+	})
+}
+
+// ProtectAll requires sign-in on every route but the plugin's own and the public ones, given as Gin writes route
+// patterns ("/healthz", "/files/*path"). It compares the pattern of the route that matched and never the
+// request's path, which an attacker can spell in many ways; a request that matches no route is denied too. It
+// panics on a pattern that does not begin with a slash.
+func (a *Auth) ProtectAll(public ...string) gin.HandlerFunc {
+	open := map[string]bool{}
+	for _, pattern := range public {
+		if !strings.HasPrefix(pattern, "/") {
+			panic(fmt.Sprintf("ginoidc: ProtectAll: %q is not a route pattern", pattern))
+		}
+		open[pattern] = true
+	}
+	for _, route := range a.routes.all() {
+		open[route] = true
+		open[strings.TrimPrefix(route, a.routes.base)] = true
+	}
+	protect := a.RequireAuth()
+	return func(c *gin.Context) {
+		if open[c.FullPath()] {
+			a.visit(c)
+			return
+		}
+		protect(c)
+	}
+}
+
+// guard is the Gin side of every guard: who is it, may they, and otherwise deny.
+func (a *Auth) guard(decide func(*gin.Context, *User) error) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		u, err := a.visit(c).open()
+		if err == nil {
+			err = signedIn(u)
+		}
+		if err == nil {
+			err = decide(c, u)
+		}
+		if err != nil {
+			a.deny(c, err)
+		}
+	}
+}
+
+func (a *Auth) groupList(guard string, groups []string) []string {
+	if len(groups) == 0 {
+		panic("ginoidc: " + guard + " needs at least one group")
+	}
+	for _, g := range groups {
+		if strings.TrimSpace(g) == "" {
+			panic("ginoidc: " + guard + " was given an empty group")
+		}
+	}
+	a.missing.guarded.Store(true)
+	return slices.Clone(groups)
+}
+
+// The decisions, free of Gin.
+
+func signedIn(u *User) error {
+	if u == nil || u.Subject == "" {
+		return ErrUnauthenticated
+	}
+	return nil
+}
+
+func inAny(u *User, groups []string) error {
+	if u != nil && u.GroupsOverage {
+		return fmt.Errorf("%w: %w", ErrForbidden, ErrGroupsOverage)
+	}
+	if !slices.ContainsFunc(groups, u.InGroup) {
+		return ErrForbidden
+	}
+	return nil
+}
+
+func inAll(u *User, groups []string) error {
+	if u != nil && u.GroupsOverage {
+		return fmt.Errorf("%w: %w", ErrForbidden, ErrGroupsOverage)
+	}
+	for _, g := range groups {
+		if !u.InGroup(g) {
+			return ErrForbidden
+		}
+	}
+	return nil
+}

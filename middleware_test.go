@@ -1,0 +1,349 @@
+package ginoidc_test
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+)
+
+// TestDenial is the denial table: who asks, how, and what comes back. No denied request reaches the handler, gets
+// a cookie or loses its privacy marks.
+func TestDenial(t *testing.T) {
+	a := newApp(t)
+	alice, bob, nobody := a.browser(), a.browser(), a.browser()
+	alice.mustSignIn("alice")
+	bob.mustSignIn("bob")
+	html := []string{"Accept", "text/html,application/xhtml+xml,*/*;q=0.8"}
+	for _, tt := range []struct {
+		name    string
+		who     *browser
+		method  string
+		path    string
+		headers []string
+		status  int
+		want    string // prefix of Location, or part of the body
+	}{
+		{"navigation", nobody, "GET", "/admin?tab=1&x=2", navigation(), 302, "/auth/signin?return_to=%2Fadmin%3Ftab%3D1%26x%3D2"}, // case 192
+		{"navigation without Fetch Metadata", nobody, "GET", "/me", html, 302, "/auth/signin?return_to=%2Fme"},
+		{"HEAD navigation", nobody, "HEAD", "/me", navigation(), 302, "/auth/signin"},
+		{"HEAD of a tool", nobody, "HEAD", "/me", []string{"Accept", "*/*"}, 401, ""}, // case 11
+		{"fetch", nobody, "GET", "/me", []string{"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Accept", "text/html"}, 401, `"sign_in_url":"/auth/signin"`},
+		{"curl", nobody, "GET", "/me", []string{"Accept", "*/*"}, 401, `"error":"unauthorized"`}, // case 192
+		{"no Accept", nobody, "GET", "/me", nil, 401, `"message":`},
+		{"XHR", nobody, "GET", "/me", append([]string{"X-Requested-With", "XMLHttpRequest"}, html...), 401, "unauthorized"},
+		{"html refused by q=0", nobody, "GET", "/me", []string{"Accept", "text/html;q=0,application/json"}, 401, "unauthorized"},
+		{"POST of a form", nobody, "POST", "/me", navigation(), 401, "unauthorized"},                                                         // case 10
+		{"PUT", nobody, "PUT", "/me", html, 401, "unauthorized"},                                                                             // case 10
+		{"DELETE", nobody, "DELETE", "/me", nil, 401, "unauthorized"},                                                                        // case 10
+		{"WebSocket", nobody, "GET", "/me", append([]string{"Upgrade", "websocket", "Connection", "Upgrade"}, html...), 401, "unauthorized"}, // case 215
+		{"prefetch", nobody, "GET", "/me", append([]string{"Sec-Purpose", "prefetch;prerender"}, navigation()...), 401, "unauthorized"},      // case 9
+		{"image", nobody, "GET", "/me", []string{"Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"}, 401, "unauthorized"},               // case 9
+		{"iframe", nobody, "GET", "/me", []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe", "Accept", "text/html"}, 401, "unauthorized"},
+		{"preflight", nobody, "OPTIONS", "/me", []string{"Origin", "https://evil.example", "Access-Control-Request-Method", "GET"}, 401, "unauthorized"},
+		{"method override", nobody, "POST", "/me?_method=GET", []string{"X-HTTP-Method-Override", "GET"}, 401, "unauthorized"},                                      // case 209
+		{"identity headers", nobody, "GET", "/admin", []string{"X-Forwarded-User", "alice", "Remote-User", "alice", "X_Auth_Groups", "admin"}, 401, "unauthorized"}, // case 216
+		{"garbage cookie", nobody, "GET", "/me", []string{"Cookie", "__Host-ginoidc=%%%"}, 401, "unauthorized"},
+		{"user agent of a probe", nobody, "GET", "/admin?x=/healthz%23", []string{"User-Agent", "kube-probe/1.0"}, 401, "unauthorized"}, // case 207
+		{"not in the group, navigation", bob, "GET", "/admin", navigation(), 403, "You do not have access"},
+		{"not in the group, fetch", bob, "GET", "/admin", nil, 403, `{"error":"forbidden","message":"You do not have access to this resource."}`},
+		{"not in the group, POST", bob, "POST", "/admin", navigation(), 403, `"error":"forbidden"`},
+		{"allowed", alice, "GET", "/admin", nil, 200, `"sub":"alice"`},
+		{"signed in", bob, "GET", "/me", nil, 200, `"sub":"bob"`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			before := a.ran["/me"] + a.ran["/admin"]
+			r := tt.who.do(tt.method, tt.path, nil, tt.headers...)
+			if r.StatusCode != tt.status {
+				t.Fatalf("status %d, want %d: %s", r.StatusCode, tt.status, r.body)
+			}
+			if tt.status == 302 && !strings.HasPrefix(r.location(), tt.want) || tt.status != 302 && !strings.Contains(r.body, tt.want) {
+				t.Errorf("Location %q, body %s, want %q", r.location(), r.body, tt.want)
+			}
+			if ran := a.ran["/me"] + a.ran["/admin"] - before; (ran == 1) != (tt.status == 200) {
+				t.Errorf("the handler ran %d times", ran)
+			}
+			if r.Header.Get("Set-Cookie") != "" {
+				t.Errorf("Set-Cookie: %s", r.Header.Get("Set-Cookie"))
+			}
+			if challenge := r.Header.Get("WWW-Authenticate"); (challenge != "") != (tt.status == 401) {
+				t.Errorf("WWW-Authenticate: %q", challenge)
+			}
+			if cc := r.Header.Get("Cache-Control"); !strings.Contains(cc, "no-store") || !strings.Contains(r.Header.Get("Vary"), "Cookie") { // case 145
+				t.Errorf("Cache-Control %q, Vary %q", cc, r.Header.Get("Vary"))
+			}
+		})
+	}
+}
+
+// TestAbortHandlers: handlers of an app and of a route group replace the default answer and let nothing through.
+func TestAbortHandlers(t *testing.T) {
+	var reasons []error
+	note := func(c *gin.Context) { reasons = append(reasons, ginoidc.Reason(c)) }
+	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+		c.Handlers.Unauthenticated = func(c *gin.Context) { note(c); c.JSON(401, gin.H{"app": true}) }
+	})
+	route := func(path string, h ginoidc.Handlers, guard func(*ginoidc.Auth) gin.HandlerFunc) {
+		a.engine.GET(path, guard(a.auth.With(h)), a.protected)
+	}
+	admins := func(auth *ginoidc.Auth) gin.HandlerFunc { return auth.RequireGroups("admin") }
+	route("/inherits", ginoidc.Handlers{}, admins)
+	route("/silent", ginoidc.Handlers{Unauthenticated: note, Forbidden: note}, admins)
+	route("/forgets", ginoidc.Handlers{Unauthenticated: func(c *gin.Context) { note(c); c.Next() }}, admins) // case 212
+	route("/teapot", ginoidc.Handlers{Forbidden: func(c *gin.Context) {
+		u, _ := ginoidc.UserFrom(c)
+		c.JSON(418, gin.H{"who": u.Email})
+	}}, admins)
+	bob := a.browser()
+	bob.mustSignIn("bob")
+	for _, tt := range []struct {
+		name, path string
+		who        *browser
+		status     int
+		body       string
+	}{
+		{"the app's handler", "/me", a.browser(), 401, `{"app":true}`},
+		{"inherited by With", "/inherits", a.browser(), 401, `{"app":true}`},
+		{"a handler that writes nothing", "/silent", a.browser(), 401, ""},
+		{"the same, signed in", "/silent", bob, 403, ""},
+		{"a handler that goes on", "/forgets", a.browser(), 401, ""}, // case 212
+		{"a group's handler", "/teapot", bob, 418, `{"who":"bob@example.com"}`},
+		{"the app's own routes keep theirs", "/admin", bob, 403, `{"error":"forbidden","message":"You do not have access to this resource."}`},
+	} {
+		if r := tt.who.fetch(tt.path); r.StatusCode != tt.status || r.body != tt.body {
+			t.Errorf("%s: %d %q, want %d %q", tt.name, r.StatusCode, r.body, tt.status, tt.body)
+		}
+	}
+	if len(a.ran) != 0 {
+		t.Errorf("protected handlers ran: %v", a.ran)
+	}
+	for i, err := range reasons {
+		if !errors.Is(err, ginoidc.ErrUnauthenticated) && !errors.Is(err, ginoidc.ErrForbidden) {
+			t.Errorf("reason %d: %v", i, err)
+		}
+	}
+	if len(reasons) != 5 {
+		t.Errorf("%d reasons", len(reasons))
+	}
+}
+
+// TestGroupRules is the truth table of any-of and all-of, case 204, and of names that only look alike, case 197.
+func TestGroupRules(t *testing.T) {
+	errTooYoung := errors.New("too young")
+	for _, tt := range []struct {
+		name   string
+		groups any
+		guard  func(*ginoidc.Auth) gin.HandlerFunc
+		status int
+	}{
+		{"any: one of two", []string{"b"}, any2("a", "b"), 200},
+		{"any: both", []string{"a", "b"}, any2("a", "b"), 200},
+		{"any: none", []string{"c"}, any2("a", "b"), 403},
+		{"all: one of two", []string{"b"}, all2("a", "b"), 403},
+		{"all: both and more", []string{"c", "b", "a"}, all2("a", "b"), 200},
+		{"all: none", []string{}, all2("a", "b"), 403},
+		{"no groups claim", nil, any2("admin"), 403}, // case 195
+		{"case", []string{"Admin", "ADMIN"}, any2("admin"), 403},
+		{"space", []string{"admin ", " admin"}, any2("admin"), 403},
+		{"zero width", []string{"admin\u200b"}, any2("admin"), 403},
+		{"Cyrillic", []string{"\u0430dmin"}, any2("admin"), 403},
+		{"plural and path", []string{"admins", "/admin"}, any2("admin"), 403},
+		{"check passes", nil, require(func(u *ginoidc.User) error { return nil }), 200},
+		{"check denies", nil, require(func(u *ginoidc.User) error { return errTooYoung }), 403},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := newApp(t)
+			var reason error
+			auth := a.auth.With(ginoidc.Handlers{Forbidden: func(c *gin.Context) { reason = ginoidc.Reason(c) }})
+			a.engine.GET("/x", tt.guard(auth), a.protected)
+			a.op.OnIDToken(func(claims map[string]any) { claims["groups"] = tt.groups })
+			b := a.browser()
+			b.mustSignIn("carol")
+			if r := b.fetch("/x"); r.StatusCode != tt.status {
+				t.Errorf("status %d, want %d", r.StatusCode, tt.status)
+			}
+			if tt.status == 403 && !errors.Is(reason, ginoidc.ErrForbidden) || tt.name == "check denies" && !errors.Is(reason, errTooYoung) {
+				t.Errorf("reason %v", reason)
+			}
+		})
+	}
+}
+
+func any2(groups ...string) func(*ginoidc.Auth) gin.HandlerFunc {
+	return func(a *ginoidc.Auth) gin.HandlerFunc { return a.RequireGroups(groups...) }
+}
+
+func all2(groups ...string) func(*ginoidc.Auth) gin.HandlerFunc {
+	return func(a *ginoidc.Auth) gin.HandlerFunc { return a.RequireAllGroups(groups...) }
+}
+
+func require(check func(*ginoidc.User) error) func(*ginoidc.Auth) gin.HandlerFunc {
+	return func(a *ginoidc.Auth) gin.HandlerFunc { return a.Require(check) }
+}
+
+// TestRegistrationMistakes: what would allow everybody panics where routes are registered, case 194.
+func TestRegistrationMistakes(t *testing.T) {
+	a := newApp(t)
+	for name, register := range map[string]func(){
+		"no group":             func() { a.auth.RequireGroups() },
+		"an empty group":       func() { a.auth.RequireGroups("admin", "") },
+		"an unset variable":    func() { a.auth.RequireGroups(strings.Split("", ",")...) },
+		"no group of all":      func() { a.auth.RequireAllGroups() },
+		"a blank group of all": func() { a.auth.RequireAllGroups(" ") },
+		"no parameter":         func() { a.auth.RequireOrganization("") },
+		"no check":             func() { a.auth.Require(nil) },
+		"not a pattern":        func() { a.auth.ProtectAll("healthz") },
+		"two with one path":    func() { a.auth.Mount(a.engine) }, // case 309
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s: no panic", name)
+				}
+			}()
+			register()
+		}()
+	}
+}
+
+// TestOrganization: the path names the organization and proves nothing, cases 200 and 214.
+func TestOrganization(t *testing.T) {
+	for _, raw := range []bool{false, true} {
+		a := newApp(t)
+		a.engine.UseRawPath, a.engine.UnescapePathValues = raw, !raw
+		a.engine.GET("/t/:tenant/x", a.auth.RequireOrganization("tenant"), a.protected)
+		a.engine.GET("/wrong/:org", a.auth.RequireOrganization("tenant"), a.protected)
+		alice := a.browser()
+		alice.mustSignIn("alice")
+		for path, status := range map[string]int{
+			"/t/acme/x": 200, "/t/globex/x": 403, "/t/Acme/x": 403, "/t/acme%2fglobex/x": 403, "/t/%2e%2e/x": 403, "/t/acme%00/x": 403,
+			"/t/acme%20/x": 403, "/t/globex/x?tenant=acme": 403, "/wrong/acme": 403,
+		} {
+			// Without UseRawPath Gin sees two segments in acme%2fglobex, and no route.
+			if r := alice.fetch(path); r.StatusCode != status && !(r.StatusCode == 404 && strings.Contains(path, "%2f") && !raw) {
+				t.Errorf("UseRawPath %v: %s: %d, want %d", raw, path, r.StatusCode, status)
+			}
+		}
+		if r := a.browser().fetch("/t/acme/x"); r.StatusCode != 401 {
+			t.Errorf("signed out: %d", r.StatusCode)
+		}
+	}
+}
+
+// TestProtectAll matches route patterns and nothing an attacker spells, cases 205, 206, 207 and 211.
+func TestProtectAll(t *testing.T) {
+	a := newApp(t)
+	for _, settings := range []func(*gin.Engine){
+		func(*gin.Engine) {},
+		func(e *gin.Engine) { e.RemoveExtraSlash = true },
+		func(e *gin.Engine) { e.UseRawPath = true },
+		func(e *gin.Engine) { e.RedirectFixedPath = true },
+		func(e *gin.Engine) { e.HandleMethodNotAllowed = true },
+	} {
+		ran := false
+		e := gin.New()
+		settings(e)
+		e.Use(a.auth.ProtectAll("/healthz", "/files/*path"))
+		a.auth.Mount(e)
+		e.GET("/healthz", func(c *gin.Context) { c.String(200, "ok") })
+		e.GET("/files/*path", func(c *gin.Context) { c.String(200, "file") })
+		e.Any("/admin/users", func(c *gin.Context) { ran = true })
+		e.NoRoute(func(c *gin.Context) { ran = true })
+		e.NoMethod(func(c *gin.Context) { ran = true })
+		get := func(method, target string) int {
+			r := httptest.NewRequest(method, "/", nil)
+			path, query, _ := strings.Cut(target, "?")
+			r.URL.Opaque, r.URL.RawQuery = "", query
+			r.URL.Path = path
+			if decoded, err := r.URL.Parse(target); err == nil && strings.HasPrefix(target, "/") && !strings.HasPrefix(target, "//") {
+				r.URL = decoded
+			}
+			w := httptest.NewRecorder()
+			e.ServeHTTP(w, r)
+			return w.Code
+		}
+		for _, open := range []string{"/healthz", "/files/a", "/files/admin/users"} {
+			if code := get("GET", open); code != 200 {
+				t.Errorf("%s: %d", open, code)
+			}
+		}
+		if code := get("GET", "/auth/userinfo"); code != 204 {
+			t.Errorf("the plugin's own route: %d", code)
+		}
+		for _, target := range []string{
+			"/admin/users", "//admin/users", "/./admin/users", "/x/../admin/users", "/admin//users", "/admin/./users", "/admin/users/", "/admin%2fusers",
+			"/%61dmin/users", "/ADMIN/users", "/admin/users;x", "/admin/users%00", "/admin/users?x=/healthz", "/admin/users%3f/healthz", "/healthz/../admin/users",
+			"/healthz%2f..%2fadmin%2fusers", "/admin/users%23/healthz", "/nowhere", "/healthz/", "/files",
+		} {
+			for _, method := range []string{"GET", "POST", "HEAD", "OPTIONS", "PROPFIND"} {
+				if code := get(method, target); ran || code == 200 {
+					t.Fatalf("%s %s reached a handler: %d", method, target, code)
+				}
+			}
+		}
+	}
+}
+
+// TestNoUser: a nil or empty identity passes nothing, and a foreign context key is no user, cases 217 and 219.
+func TestNoUser(t *testing.T) {
+	var nobody *ginoidc.User
+	if nobody.InGroup("") || nobody.InOrganization("acme") || (&ginoidc.User{Groups: []string{""}}).InGroup("") {
+		t.Error("nobody is in a group")
+	}
+	a := newApp(t)
+	a.engine.GET("/start", func(c *gin.Context) {
+		if err := a.auth.StartSession(c, &ginoidc.User{Groups: []string{"admin"}}); !errors.Is(err, ginoidc.ErrUnauthenticated) {
+			t.Errorf("StartSession without a subject: %v", err)
+		}
+		if err := a.auth.StartSession(c, nil); !errors.Is(err, ginoidc.ErrUnauthenticated) {
+			t.Errorf("StartSession of nobody: %v", err)
+		}
+	})
+	a.browser().fetch("/start")
+	a.engine.GET("/forged", func(c *gin.Context) {
+		c.Set("user", &ginoidc.User{Subject: "mallory"})
+		c.Set("ginoidc.visitKey", &ginoidc.User{Subject: "mallory"})
+	}, a.auth.RequireAuth(), a.protected)
+	if r := a.browser().fetch("/forged"); r.StatusCode != 401 {
+		t.Errorf("forged key: %d", r.StatusCode)
+	}
+	if _, ok := ginoidc.UserFrom(&gin.Context{}); ok {
+		t.Error("a user without a request")
+	}
+	if _, ok := ginoidc.UserFromContext(t.Context()); ok {
+		t.Error("a user without a visit")
+	}
+}
+
+// TestPublicRoute: a route that never asks for the user never opens the session and stays cacheable; one that asks
+// is private, and code below the handler finds the same user.
+func TestPublicRoute(t *testing.T) {
+	a := newApp(t)
+	a.engine.GET("/greet", func(c *gin.Context) {
+		u, ok := ginoidc.UserFromContext(c.Request.Context())
+		v, same := ginoidc.UserFrom(c)
+		if ok != same || u != v {
+			t.Error("two users in one request")
+		}
+		if ok {
+			c.String(http.StatusOK, "hello "+u.Subject)
+		}
+	})
+	b := a.browser()
+	b.mustSignIn("alice")
+	if r := b.fetch("/"); r.Header.Get("Cache-Control") != "" || r.Header.Get("Vary") != "" {
+		t.Errorf("public: %v", r.Header)
+	}
+	if r := b.fetch("/greet"); r.body != "hello alice" || r.Header.Get("Cache-Control") != "private, no-store" || r.Header.Get("Vary") != "Cookie" {
+		t.Errorf("greet: %q %v", r.body, r.Header)
+	}
+	if r := a.browser().fetch("/greet"); r.body != "" || r.Header.Get("Vary") != "Cookie" {
+		t.Errorf("greet, signed out: %q %v", r.body, r.Header)
+	}
+}

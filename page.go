@@ -1,0 +1,72 @@
+package ginoidc
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"html/template"
+	"net/http"
+
+	"github.com/gin-gonic/gin"
+)
+
+// page is what the plugin's own small pages show. Every text is the plugin's; nothing of the request is in it.
+type page struct {
+	Title, Message, RequestID string
+	Link, LinkText            string // a link, or
+	Post, PostText            string // a button that posts
+}
+
+const pageStyle = `body{font:16px/1.5 system-ui,sans-serif;margin:0;min-height:100vh;display:grid;place-items:center;background:#f4f5f7;color:#1c2330}
+main{background:#fff;max-width:26rem;margin:1rem;padding:2rem;border-radius:12px;box-shadow:0 1px 4px #0002}
+h1{font-size:1.3rem;margin:0 0 .5rem}a,button{display:inline-block;margin-top:1rem;padding:.5rem 1rem;border:0;border-radius:8px;background:#1c4fd8;color:#fff;font:inherit;text-decoration:none;cursor:pointer}
+small{display:block;margin-top:1.5rem;color:#667}`
+
+// pageScript takes query and fragment, which may hold an authorization code, out of the address bar and the
+// history (RFC 9700, section 4.3; case 39).
+const pageScript = `history.replaceState(null,"",location.pathname)`
+
+var pageTemplate = template.Must(template.New("page").Parse(`<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{{.Title}}</title>
+<style>` + pageStyle + `</style></head><body><main><h1>{{.Title}}</h1><p>{{.Message}}</p>
+{{with .Link}}<a href="{{.}}">{{$.LinkText}}</a>{{end}}
+{{with .Post}}<form method="post" action="{{.}}"><button>{{$.PostText}}</button></form>{{end}}
+{{with .RequestID}}<small>Request {{.}}</small>{{end}}
+</main><script>` + pageScript + `</script></body></html>
+`))
+
+// page answers with one of the plugin's pages. It cannot be framed and sends no referrer. There is no form-action
+// in its policy, as browsers apply that to the redirect to the provider after the sign-out form too.
+func (a *core) page(c *gin.Context, status int, p page) {
+	h := c.Writer.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Security-Policy", a.pagePolicy)
+	secureHeaders(h)
+	c.Status(status)
+	if c.Request.Method == http.MethodHead {
+		c.Writer.WriteHeaderNow()
+		return
+	}
+	if err := pageTemplate.Execute(c.Writer, p); err != nil {
+		a.log.DebugContext(c.Request.Context(), "ginoidc: page not written", "error", err)
+	}
+}
+
+// pagePolicy is the Content-Security-Policy of the plugin's pages: their own style and script and nothing else.
+func pagePolicy() string {
+	return "default-src 'none'; style-src " + sourceHash(pageStyle) + "; script-src " + sourceHash(pageScript) +
+		"; base-uri 'none'; frame-ancestors 'none'"
+}
+
+func sourceHash(source string) string {
+	sum := sha256.Sum256([]byte(source))
+	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
+// secureHeaders are on every answer of the plugin's own routes: not cached, not framed, and the URL, which may hold
+// a code, not passed on (RFC 9700, sections 4.2.4 and 4.16).
+func secureHeaders(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+}

@@ -1,0 +1,87 @@
+package ginoidc_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+)
+
+// TestSignOut: only the user's own wish ends a session, first here and then at the provider. Cases 161, 162, 166.
+func TestSignOut(t *testing.T) {
+	link := []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}
+	from := func(site, origin string) []string { return []string{"Sec-Fetch-Site", site, "Origin", origin} }
+	for _, tt := range []struct {
+		name, method, query string
+		headers             []string
+		status              int
+		ended               bool
+	}{
+		{"form of this origin", "POST", "", from("same-origin", appURL), 303, true},
+		{"form, old browser", "POST", "", []string{"Origin", appURL}, 303, true},
+		{"tool", "POST", "", nil, 303, true},
+		{"link of this origin", "GET", "", link, 303, true},
+		{"link of another site", "GET", "", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, 200, false}, // case 161
+		{"typed address", "GET", "", navigation(), 200, false},
+		{"image", "GET", "", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"}, 200, false}, // case 161
+		{"prefetch of this origin", "GET", "", append([]string{"Sec-Purpose", "prefetch"}, link...), 200, false},                           // case 161
+		{"GET without Fetch Metadata", "GET", "", []string{"Accept", "text/html"}, 200, false},
+		{"form of another site", "POST", "", from("cross-site", "https://evil.example"), 403, false},              // case 162
+		{"form of a sibling", "POST", "", from("same-site", "https://evil.example.com"), 403, false},              // case 162
+		{"form of another site, old browser", "POST", "", []string{"Origin", "https://evil.example"}, 403, false}, // case 162
+		{"null origin", "POST", "", []string{"Origin", "null"}, 403, false},
+		{"HEAD", "HEAD", "", link, 405, false},
+		{"a target of its own", "POST", "?post_logout_redirect_uri=https://evil.example&return_to=//evil.example", nil, 303, true}, // case 166
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := newApp(t)
+			b := a.browser()
+			b.mustSignIn("alice")
+			b.navigate("/auth/signin") // an attempt under way ends too
+			r := b.do(tt.method, "/auth/signout"+tt.query, nil, tt.headers...)
+			if r.StatusCode != tt.status || (b.whoami() == "") != tt.ended {
+				t.Fatalf("%d, %q is signed in: %s", r.StatusCode, b.whoami(), r.body)
+			}
+			if !tt.ended {
+				if tt.status == 200 && (!strings.Contains(r.body, `<form method="post" action="/auth/signout">`) || r.Header.Get("X-Frame-Options") != "DENY") {
+					t.Errorf("confirmation page: %s", r.body)
+				}
+				return
+			}
+			if len(b.cookies()) != 0 {
+				t.Errorf("cookies left: %v", b.cookies())
+			}
+			q := parse(t, r.location()).Query()
+			if !strings.HasPrefix(r.location(), "https://idp.example/endsession?") || q.Get("client_id") != "app" || q.Get("state") == "" ||
+				q.Get("post_logout_redirect_uri") != appURL+"/" || strings.Contains(r.location(), "evil") {
+				t.Errorf("Location %s", r.location())
+			}
+			if r.Header.Get("Cache-Control") != "no-store" {
+				t.Errorf("Cache-Control %q", r.Header.Get("Cache-Control"))
+			}
+		})
+	}
+}
+
+// TestSignOutWithoutProvider: signed out, without an end-session endpoint, with an unusable one, or with the provider
+// down, the app's own part is done and the browser comes back to the app. Case 127.
+func TestSignOutWithoutProvider(t *testing.T) {
+	for name, endpoint := range map[string]any{"absent": nil, "http": "http://idp.example/endsession", "script": "javascript:alert(1)"} {
+		a := newApp(t)
+		a.op.OnDiscovery(func(doc map[string]any) { doc["end_session_endpoint"] = endpoint })
+		b := a.browser()
+		b.mustSignIn("alice")
+		if r := b.do("POST", "/auth/signout", nil); r.StatusCode != 303 || r.location() != appURL+"/" || b.whoami() != "" {
+			t.Errorf("%s: %d to %s", name, r.StatusCode, r.location())
+		}
+		if r := b.do("POST", "/auth/signout", nil); r.StatusCode != 303 {
+			t.Errorf("%s: a second time: %d", name, r.StatusCode)
+		}
+	}
+	a := newApp(t)
+	a.op.Intercept(ginoidctest.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	if r := a.browser().do("POST", "/auth/signout", nil); r.StatusCode != 303 || r.location() != appURL+"/" {
+		t.Errorf("provider down: %d to %s", r.StatusCode, r.location())
+	}
+}

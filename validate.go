@@ -1,0 +1,214 @@
+package ginoidc
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// ConfigError is one problem of a [Config]. [New] and [ConfigFromEnv] join all they find.
+type ConfigError struct {
+	Field    string // field of Config, such as "AppURL"
+	Variable string // environment variable, such as "OIDC_APP_URL"
+	Problem  string // what is wrong
+	Mend     string // what to do about it
+}
+
+// Error names the field, the variable, the problem and the mend on one line.
+func (e *ConfigError) Error() string {
+	return fmt.Sprintf("ginoidc: %s (%s): %s; %s", e.Variable, e.Field, e.Problem, e.Mend)
+}
+
+// problems collects what is wrong with a Config.
+type problems struct {
+	prefix string
+	errs   []error
+}
+
+func (p *problems) add(field, problem, mend string) {
+	p.errs = append(p.errs, &ConfigError{Field: field, Variable: variableOf(p.prefix, field), Problem: problem, Mend: mend})
+}
+
+var (
+	cookieNamePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+	hostPattern       = regexp.MustCompile(`^[A-Za-z0-9.:_\[\]-]+$`)
+	scopePattern      = regexp.MustCompile(`^[\x21\x23-\x5B\x5D-\x7E]+$`) // RFC 6749, section 3.3
+)
+
+// validate reports every problem of a Config that has its defaults.
+func (c *Config) validate() error {
+	p := &problems{prefix: c.env.prefix}
+	c.validateProvider(p)
+	c.validateApp(p)
+	c.validateSecrets(p)
+	c.validateSession(p)
+	c.validateClaims(p)
+	return errors.Join(p.errs...)
+}
+
+func (c *Config) validateProvider(p *problems) {
+	if why := badURL(c.Issuer); why != "" {
+		p.add("Issuer", why, "set the issuer exactly as the provider's discovery document spells it")
+	}
+	if c.ClientID == "" {
+		p.add("ClientID", "is empty", "set the client id that the provider registered")
+	}
+	switch c.ClientAuthMethod {
+	case clientSecretBasic, clientSecretPost:
+		if c.ClientSecret == "" {
+			p.add("ClientSecret", "is empty", "set the client secret, or the client authentication method to none for a public client")
+		}
+	case clientAuthNone:
+		if c.ClientSecret != "" {
+			p.add("ClientSecret", "is set although the client authentication method is none", "remove one of the two")
+		}
+	default:
+		p.add("ClientAuthMethod", fmt.Sprintf("%q is not supported", c.ClientAuthMethod), "use client_secret_basic, client_secret_post or none")
+	}
+	if !slices.Contains(c.Scopes, "openid") {
+		p.add("Scopes", "do not contain openid", "add openid: without it the provider returns no ID token")
+	}
+	for _, s := range c.Scopes {
+		if !scopePattern.MatchString(s) {
+			p.add("Scopes", fmt.Sprintf("%q is not a scope", s), "give scopes as single words")
+		}
+	}
+	for _, alg := range c.SigningAlgs {
+		if !slices.Contains(asymmetricAlgs(), alg) {
+			p.add("SigningAlgs", fmt.Sprintf("%q is not accepted", alg), "use one of "+strings.Join(asymmetricAlgs(), " "))
+		}
+	}
+	if c.ClockTolerance < 0 || c.ClockTolerance > maxTolerance {
+		p.add("ClockTolerance", fmt.Sprintf("%s is out of range", c.ClockTolerance), "use at most 5m and mend the clocks")
+	}
+}
+
+// asymmetricAlgs leaves out HS256 and its kin, with which anyone who knows the client secret could sign, and
+// none (RFC 8725, sections 2.1 and 3.1).
+func asymmetricAlgs() []string {
+	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+}
+
+func (c *Config) validateApp(p *problems) {
+	if why := badURL(c.AppURL); why != "" {
+		p.add("AppURL", why, "set the URL under which browsers reach the app, such as https://app.example.com")
+	} else if u, _ := url.Parse(c.AppURL); !cleanPath(u.Path) {
+		p.add("AppURL", "its path is not in its plain form", "write the base path without dot segments, escapes and doubled slashes")
+	}
+	if !cleanPath(c.RoutePrefix) || c.RoutePrefix == "/" {
+		p.add("RoutePrefix", fmt.Sprintf("%q is not a plain path", c.RoutePrefix), `use a path such as "/auth"`)
+	}
+	if !cookieNamePattern.MatchString(c.CookieName) {
+		p.add("CookieName", fmt.Sprintf("%q is not accepted", c.CookieName), "use letters, digits, - and _, without a name prefix")
+	}
+	for _, o := range c.ReturnOrigins {
+		u, err := url.Parse(o)
+		if badURL(o) != "" || err != nil || originOf(u) != o {
+			p.add("ReturnOrigins", fmt.Sprintf("%q is not an origin", o), "write scheme, host and port only, in lower case and without a pattern")
+		}
+	}
+	if c.PostSignOutURL != "" {
+		if why := badURL(c.PostSignOutURL); why != "" {
+			p.add("PostSignOutURL", why, "set an absolute URL that is registered at the provider")
+		}
+	}
+}
+
+func (c *Config) validateSecrets(p *problems) {
+	if len(c.CookieSecrets) == 0 {
+		p.add("CookieSecrets", "is empty", "set a random secret: openssl rand -base64 32")
+	}
+	for i, s := range c.CookieSecrets {
+		if why := weakSecret(s); why != "" {
+			p.add("CookieSecrets", fmt.Sprintf("secret %d %s", i+1, why), "set a random secret: openssl rand -base64 32")
+		}
+	}
+}
+
+func (c *Config) validateSession(p *problems) {
+	if c.SessionIdle < 0 {
+		p.add("SessionIdle", "is negative", "use a duration such as 12h")
+	}
+	if c.SessionLifetime < 0 {
+		p.add("SessionLifetime", "is negative", "use a duration such as 168h")
+	}
+	if c.SessionIdle > c.SessionLifetime {
+		p.add("SessionIdle", fmt.Sprintf("%s is above the lifetime of %s", c.SessionIdle, c.SessionLifetime), "lower it or raise the lifetime")
+	}
+}
+
+func (c *Config) validateClaims(p *problems) {
+	if c.GroupsClaim != "" && len(c.GroupsPath) > 0 {
+		p.add("GroupsPath", "is set together with GroupsClaim", "keep one of them")
+	}
+	if c.OrganizationsClaim != "" && len(c.OrganizationsPath) > 0 {
+		p.add("OrganizationsPath", "is set together with OrganizationsClaim", "keep one of them")
+	}
+	if slices.Contains(c.GroupsPath, "") {
+		p.add("GroupsPath", "has an empty element", "name a member in each element")
+	}
+	if slices.Contains(c.OrganizationsPath, "") {
+		p.add("OrganizationsPath", "has an empty element", "name a member in each element")
+	}
+}
+
+// badURL says why s cannot be an issuer, app URL or origin; "" when it can. Plain http is for loopback, so that
+// no code or cookie crosses a network in clear (RFC 9700, section 2.6).
+func badURL(s string) string {
+	if s == "" {
+		return "is empty"
+	}
+	u, err := url.Parse(s)
+	switch {
+	case err != nil || u.Opaque != "" || !hostPattern.MatchString(u.Host):
+		return fmt.Sprintf("%q is not an absolute URL", s)
+	case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#"):
+		return "has a user part, query or fragment"
+	case u.Scheme == "https":
+		return ""
+	case u.Scheme != "http":
+		return fmt.Sprintf("has the scheme %q instead of https", u.Scheme)
+	case !isLoopback(u.Hostname()):
+		return "uses http outside loopback"
+	}
+	return ""
+}
+
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// originOf is the ASCII serialization of u's origin (RFC 6454, section 6.2).
+func originOf(u *url.URL) string {
+	return strings.ToLower(u.Scheme + "://" + u.Host)
+}
+
+func cleanPath(p string) bool {
+	return p == "" || p[0] == '/' && (path.Clean(p) == p || path.Clean(p)+"/" == p) && !strings.ContainsAny(p, "%\\:*? ;,")
+}
+
+// weakSecret says why a secret could be guessed; "" when nothing speaks against it.
+func weakSecret(s string) string {
+	if len(s) < minSecret {
+		return fmt.Sprintf("has %d bytes instead of at least %d", len(s), minSecret)
+	}
+	for period := 1; period <= len(s)/2; period++ {
+		if s[period:] == s[:len(s)-period] {
+			return "repeats itself"
+		}
+	}
+	distinct := map[byte]bool{}
+	for i := range len(s) {
+		distinct[s[i]] = true
+	}
+	if len(distinct) < 8 {
+		return "has no variety"
+	}
+	return ""
+}
