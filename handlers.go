@@ -134,7 +134,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 func (a *Auth) begin(c *gin.Context, methods ...string) bool {
 	h := c.Writer.Header()
 	secureHeaders(h)
-	h.Add("Vary", "Cookie")
+	keepPrivate(h)
 	if slices.Contains(methods, c.Request.Method) {
 		return true
 	}

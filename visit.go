@@ -3,6 +3,7 @@ package ginoidc
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 
 	"github.com/gin-gonic/gin"
@@ -83,15 +84,16 @@ func (a *core) userOf(s *session.Session) *User { return a.shape.userOf(a.issuer
 // keepPrivate keeps shared caches from handing one user's page to another. A handler may set a stricter
 // Cache-Control after it.
 func keepPrivate(h http.Header) {
-	if h.Get("Cache-Control") == "" {
-		h["Cache-Control"] = []string{"private, no-store"}
+	values := &[2]string{"private, no-store", "Cookie"} // one allocation for both, never shared between responses
+	if len(h["Cache-Control"]) == 0 {
+		h["Cache-Control"] = values[0:1:1]
 	}
-	for _, v := range h["Vary"] {
-		if v == "Cookie" {
-			return
-		}
+	switch vary := h["Vary"]; {
+	case len(vary) == 0:
+		h["Vary"] = values[1:2:2]
+	case !slices.Contains(vary, "Cookie"):
+		h["Vary"] = append(vary, "Cookie")
 	}
-	h.Add("Vary", "Cookie")
 }
 
 // UserFrom returns the signed-in user. false: nobody is, the session store cannot answer, or neither Middleware nor

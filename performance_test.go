@@ -1,0 +1,60 @@
+package ginoidc_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+)
+
+// guarded returns an engine with one guarded route and a signed-in request for it.
+func guarded(t testing.TB) (*gin.Engine, *http.Request) {
+	gin.SetMode(gin.ReleaseMode)
+	tt, ok := t.(*testing.T)
+	if !ok {
+		tt = &testing.T{}
+	}
+	a := newApp(tt)
+	b := a.browser()
+	b.mustSignIn("alice")
+	e := gin.New()
+	e.Use(a.auth.Middleware())
+	e.GET("/x", a.auth.RequireGroups("staff"), func(c *gin.Context) { c.Status(http.StatusOK) })
+	r := httptest.NewRequest(http.MethodGet, "/x", nil)
+	for _, c := range b.jar.Cookies(parse(tt, appURL)) {
+		r.AddCookie(c)
+	}
+	return e, r
+}
+
+// blank is a ResponseWriter that costs nothing.
+type blank struct{ h http.Header }
+
+func (b blank) Header() http.Header         { return b.h }
+func (b blank) Write(p []byte) (int, error) { return len(p), nil }
+func (b blank) WriteHeader(int)             {}
+
+// TestGuardedRequestAllocations keeps a guarded request near what opening a sealed cookie has to cost.
+func TestGuardedRequestAllocations(t *testing.T) {
+	e, r := guarded(t)
+	w := blank{http.Header{}}
+	allocs := testing.AllocsPerRun(500, func() {
+		clear(w.h)
+		e.ServeHTTP(w, r.Clone(r.Context()))
+	}) - testing.AllocsPerRun(500, func() { r.Clone(r.Context()) })
+	if allocs > 9 {
+		t.Errorf("%.0f allocations a guarded request", allocs)
+	}
+}
+
+func BenchmarkGuardedRequest(b *testing.B) {
+	e, r := guarded(b)
+	w := blank{http.Header{}}
+	b.ReportAllocs()
+	for b.Loop() {
+		clear(w.h)
+		copied := *r
+		e.ServeHTTP(w, &copied)
+	}
+}
