@@ -55,22 +55,15 @@ func New(cfg Config) (*Auth, error) {
 		return nil, fmt.Errorf("ginoidc: AppURL: %w", err)
 	}
 	a := &core{config: cfg, issuer: cfg.Issuer, log: cfg.Logger, shape: newClaimShape(&cfg)}
-	a.routes = newRoutes(app, cfg.RoutePrefix)
+	a.routes, a.targets = cfg.places(app)
 	a.realm, a.pagePolicy = originOf(app), pagePolicy()
 	if a.userInfoClaims = slices.Clone(cfg.UserInfoClaims); a.userInfoClaims == nil {
 		a.userInfoClaims = []string{"sub", "name", "preferred_username", "email", "email_verified", "picture"}
 		a.userInfoClaims = append(a.userInfoClaims, a.shape.groups.roots()...)
 		a.userInfoClaims = append(a.userInfoClaims, a.shape.organizations.roots()...)
 	}
-	a.targets = returnto.Rule{
-		Origins:  append([]string{originOf(app)}, cfg.ReturnOrigins...),
-		Reserved: a.routes.all(),
-	}
 	setDefault(&a.config.DefaultReturnTo, a.routes.base+"/")
-	setDefault(&a.config.PostSignOutURL, originOf(app)+a.routes.base+"/")
-	if !a.targets.Accept(a.config.DefaultReturnTo) {
-		return nil, &ConfigError{Field: "DefaultReturnTo", Variable: "no variable", Problem: "is not an acceptable return target", Mend: "use a path of the app"}
-	}
+	setDefault(&a.config.PostSignOutURL, strings.TrimSuffix(cfg.AppURL, "/")+"/")
 	a.origin = http.NewCrossOriginProtection()
 	if err := a.origin.AddTrustedOrigin(originOf(app)); err != nil {
 		return nil, fmt.Errorf("ginoidc: AppURL: %w", err)
@@ -101,7 +94,7 @@ func (a *core) build(app *url.URL) error {
 		Store: cfg.Store, Name: name, Path: root, Secure: secure,
 		Idle: cfg.SessionIdle, Lifetime: cfg.SessionLifetime, Audience: audience, Logger: a.log,
 	})
-	attemptPath := a.routes.base + cfg.RoutePrefix
+	attemptPath := a.routes.base + a.routes.prefix
 	if strings.HasPrefix(name, "__Host-") {
 		attemptPath = "/"
 	}
@@ -114,7 +107,7 @@ func (a *core) build(app *url.URL) error {
 	}
 	a.provider = provider.New(provider.Config{
 		Issuer: cfg.Issuer, ClientID: cfg.ClientID, ClientSecret: cfg.ClientSecret, AuthMethod: cfg.ClientAuthMethod,
-		RedirectURL: originOf(app) + a.routes.callback,
+		RedirectURL: strings.TrimSuffix(cfg.AppURL, "/") + a.routes.prefix + "/callback",
 		Scopes:      slices.Clone(cfg.Scopes), SigningAlgs: slices.Clone(cfg.SigningAlgs),
 		ClockTolerance: cfg.ClockTolerance, Transport: cfg.Transport, RootCAs: cfg.RootCAs, Logger: a.log,
 	})
@@ -134,21 +127,6 @@ func cookieName(name string, secure bool, base string) (prefixed, path string) {
 	}
 	return "__Secure-" + name, base
 }
-
-// routes are the plugin's routes as browsers see them: with the app's base path.
-type routes struct {
-	base, prefix                        string
-	signIn, callback, signOut, userInfo string
-}
-
-func newRoutes(app *url.URL, prefix string) routes {
-	base := strings.TrimSuffix(app.Path, "/")
-	prefix = strings.TrimSuffix(prefix, "/")
-	at := base + prefix
-	return routes{base, prefix, at + "/signin", at + "/callback", at + "/signout", at + "/userinfo"}
-}
-
-func (r routes) all() []string { return []string{r.signIn, r.callback, r.signOut, r.userInfo} }
 
 // Mount registers the plugin's routes below RoutePrefix: signin, callback, signout and userinfo. Each
 // answers a wrong method with 405 itself, whatever the engine's settings.

@@ -58,6 +58,10 @@ func (a *Auth) Callback(c *gin.Context) {
 			return
 		}
 	}
+	var refusal *ProviderError
+	if errors.As(err, &refusal) {
+		a.log.InfoContext(ctx, "ginoidc: sign-in refused", "provider_code", refusal.Code, "provider_description", refusal.Description)
+	}
 	a.log.WarnContext(ctx, "ginoidc: sign-in failed", "code", outcomeOf(err).code, "error", err)
 	a.fail(c, err)
 }

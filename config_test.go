@@ -42,6 +42,9 @@ func TestConfigProblems(t *testing.T) {
 		{"http app on a name like loopback", func(c *ginoidc.Config) { c.AppURL = "http://localhost.evil.example" }, []string{"AppURL OIDC_APP_URL"}},
 		{"app with a base path", func(c *ginoidc.Config) { c.AppURL = "https://example.com/app/" }, nil},
 		{"app with dot segments", func(c *ginoidc.Config) { c.AppURL = "https://example.com/a/../b" }, []string{"AppURL OIDC_APP_URL"}},
+		{"app with its default port", func(c *ginoidc.Config) {
+			c.AppURL, c.DefaultReturnTo = "https://App.example.com:443", "https://app.example.com/x"
+		}, nil},
 		{"app with a user", func(c *ginoidc.Config) { c.AppURL = "https://u@example.com" }, []string{"AppURL OIDC_APP_URL"}},
 		{"short secret", func(c *ginoidc.Config) { c.CookieSecrets = []string{secret, "short"} }, []string{"CookieSecrets OIDC_COOKIE_SECRET"}},                      // case 306
 		{"zero secret", func(c *ginoidc.Config) { c.CookieSecrets = []string{strings.Repeat("\x00", 32)} }, []string{"CookieSecrets OIDC_COOKIE_SECRET"}},            // case 306

@@ -97,8 +97,10 @@ func asymmetricAlgs() []string {
 func (c *Config) validateApp(p *problems) {
 	if why := badURL(c.AppURL); why != "" {
 		p.add("AppURL", why, "set the URL under which browsers reach the app, such as https://app.example.com")
-	} else if u, _ := url.Parse(c.AppURL); !cleanPath(u.Path) {
+	} else if app, _ := url.Parse(c.AppURL); !cleanPath(app.Path) {
 		p.add("AppURL", "its path is not in its plain form", "write the base path without dot segments, escapes and doubled slashes")
+	} else if _, targets := c.places(app); c.DefaultReturnTo != "" && !targets.Accept(c.DefaultReturnTo) {
+		p.add("DefaultReturnTo", fmt.Sprintf("%q is not an acceptable return target", c.DefaultReturnTo), "use a path of the app")
 	}
 	if !cleanPath(c.RoutePrefix) || c.RoutePrefix == "/" {
 		p.add("RoutePrefix", fmt.Sprintf("%q is not a plain path", c.RoutePrefix), `use a path such as "/auth"`)
@@ -182,11 +184,6 @@ func badURL(s string) string {
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// originOf is the ASCII serialization of u's origin (RFC 6454, section 6.2).
-func originOf(u *url.URL) string {
-	return strings.ToLower(u.Scheme + "://" + u.Host)
 }
 
 func cleanPath(p string) bool {
