@@ -149,6 +149,9 @@ func (a *Auth) redeem(ctx context.Context, code string, at *attempt.Attempt) (*U
 
 // startSession puts a new session in the place of any old one.
 func (a *Auth) startSession(c *gin.Context, user *User, sid string) error {
+	if c.Writer.Written() { // case 146: the cookie would be lost without a word
+		return errors.New("ginoidc: a session cannot start after the response has")
+	}
 	v := a.visit(c)
 	s, err := a.sessions.Begin(v.header, v.request, user.record(sid))
 	if err != nil {

@@ -304,6 +304,10 @@ func TestNoUser(t *testing.T) {
 		if err := a.auth.StartSession(c, nil); !errors.Is(err, ginoidc.ErrUnauthenticated) {
 			t.Errorf("StartSession of nobody: %v", err)
 		}
+		c.String(http.StatusOK, "started")
+		if err := a.auth.StartSession(c, &ginoidc.User{Subject: "alice"}); err == nil { // case 146
+			t.Error("StartSession after the response has started")
+		}
 	})
 	a.browser().fetch("/start")
 	a.engine.GET("/forged", func(c *gin.Context) {

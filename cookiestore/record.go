@@ -1,0 +1,126 @@
+package cookiestore
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	gsessions "github.com/gorilla/sessions"
+)
+
+// The first byte of the plaintext tells what the rest is, so that a map of values is never read as a
+// record or the other way round. It is the version of the layout too: a new layout takes a new number.
+const (
+	formValues byte = 1 // what the sessions.Store interface keeps
+	formRecord byte = 2 // what SaveRecord keeps
+)
+
+// ErrTooLarge is what a [*SizeError] wraps.
+var ErrTooLarge = errors.New("cookiestore: session does not fit in its cookies")
+
+// SizeError tells that a session is over the budget of Config.MaxChunks. Browsers drop what is too
+// large without a word, so nothing is set. It wraps [ErrTooLarge].
+type SizeError struct {
+	Size  int // bytes the sealed session takes as cookie values
+	Limit int // bytes there are for it
+}
+
+func (e *SizeError) Error() string {
+	return fmt.Sprintf("%v: %d bytes, limit %d", ErrTooLarge, e.Size, e.Limit)
+}
+
+// Unwrap returns [ErrTooLarge].
+func (e *SizeError) Unwrap() error { return ErrTooLarge }
+
+// LoadRecord returns the bytes that [Store.SaveRecord] put into the cookies of that name. The record
+// is nil when there is none that opens and is in time; the error is always nil, for there is nothing
+// that could be out of reach. stale tells that an older secret sealed it: save it anew.
+func (s *Store) LoadRecord(r *http.Request, name string) (record []byte, stale bool, err error) {
+	record, stale, _ = s.load(r, name, formRecord)
+	return record, stale, nil
+}
+
+// SaveRecord sets the cookies of that name in the response header h: as many as the record needs,
+// with the attributes of o (nil: the store's own). Those that h already sets for this name are
+// replaced, and chunks that the request carries and the record no longer needs are deleted.
+// With a negative o.MaxAge it deletes. The error is a [*SizeError], or tells of a name or an
+// attribute that is not valid in a cookie; h is unchanged then.
+func (s *Store) SaveRecord(h http.Header, r *http.Request, name string, record []byte, o *gsessions.Options) error {
+	if o != nil && o.MaxAge < 0 {
+		return s.DeleteRecord(h, r, name, o)
+	}
+	return s.save(h, r, name, formRecord, record, o)
+}
+
+// DeleteRecord deletes the cookie of that name and the chunks that the request carries. Path and
+// Domain of o must be those it was saved with, or the browser keeps it.
+func (s *Store) DeleteRecord(h http.Header, r *http.Request, name string, o *gsessions.Options) error {
+	o = s.orDefault(o)
+	if err := validate(name, o); err != nil {
+		return err
+	}
+	writeParts(h, r, name, nil, o)
+	return nil
+}
+
+func (s *Store) load(r *http.Request, name string, form byte) (payload []byte, stale, ok bool) {
+	carried := readParts(r.Header, name)
+	text, ok := carried.join(s.maxChunks)
+	if !ok {
+		return nil, false, false
+	}
+	plaintext, stale, ok := s.ring.Open(text, []byte(name))
+	if !ok {
+		return nil, false, false
+	}
+	payload, ok = unframe(plaintext, form)
+	return payload, ok && stale, ok
+}
+
+func (s *Store) save(h http.Header, r *http.Request, name string, form byte, payload []byte, o *gsessions.Options) error {
+	o = s.orDefault(o)
+	if err := validate(name, o); err != nil {
+		return err
+	}
+	text := s.ring.Seal(frame(form, payload, o.MaxAge), []byte(name))
+	parts, err := split(text, partBudget(name, o), s.maxChunks)
+	if err != nil {
+		return err
+	}
+	writeParts(h, r, name, parts, o)
+	return nil
+}
+
+func (s *Store) orDefault(o *gsessions.Options) *gsessions.Options {
+	if o == nil {
+		o = &s.options
+	}
+	return o
+}
+
+// frame puts form and end of life before the payload: form (1 byte) ‖ end of life (uvarint, Unix
+// seconds, 0 for none) ‖ payload. The browser is not trusted to forget a cookie in time.
+func frame(form byte, payload []byte, maxAge int) []byte {
+	var end uint64
+	if maxAge > 0 {
+		end = uint64(time.Now().Unix()) + uint64(maxAge)
+	}
+	b := make([]byte, 0, 1+binary.MaxVarintLen64+len(payload))
+	b = append(b, form)
+	b = binary.AppendUvarint(b, end)
+	return append(b, payload...)
+}
+
+// unframe returns the payload of a plaintext of that form that has not come to its end.
+func unframe(plaintext []byte, form byte) (payload []byte, ok bool) {
+	if len(plaintext) == 0 || plaintext[0] != form {
+		return nil, false
+	}
+	end, n := binary.Uvarint(plaintext[1:])
+	if n <= 0 || end != 0 && uint64(time.Now().Unix()) > end {
+		return nil, false
+	}
+	return plaintext[1+n:], true
+}

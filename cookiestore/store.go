@@ -1,0 +1,125 @@
+// Package cookiestore is a session store for gin-contrib/sessions that keeps the whole session in the
+// browser, in sealed cookies: encrypted and authenticated with AES-256-GCM, so that nobody but the
+// server reads or changes them, and split over several cookies when one is too small.
+//
+//	store, err := cookiestore.New(cookiestore.Config{Secrets: []string{os.Getenv("COOKIE_SECRET")}})
+//	…
+//	router.Use(sessions.Sessions("app", store))
+//
+// It needs no server memory, survives restarts and works over several instances that share a secret.
+// What it can not do is take a session back: a copied cookie is good until its MaxAge has passed.
+// MaxAge is sealed into the value and enforced here, not left to the browser.
+package cookiestore
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/gin-contrib/sessions"
+	gsessions "github.com/gorilla/sessions"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/seal"
+)
+
+const (
+	sealPurpose      = "ginoidc/cookiestore"
+	minSecret        = 32
+	defaultMaxChunks = 8
+	defaultMaxAge    = 24 * 60 * 60 // seconds
+)
+
+// Config holds what [New] needs.
+type Config struct {
+	// Secrets seal the cookies, newest first: the first seals, all of them open. To replace a secret,
+	// put the new one in front and drop the old one when MaxAge has passed. Each has at least 32 bytes,
+	// which ought to be random.
+	Secrets []string
+
+	// MaxChunks is how many cookies one session may fill, 1 to 9, 3,900 bytes each; 0 means 8.
+	// Proxies in front of the server commonly refuse cookie headers above 8 kB: keep sessions small.
+	MaxChunks int
+}
+
+// Store implements [sessions.Store]. It is safe for concurrent use once its Options are set.
+type Store struct {
+	ring      *seal.Ring
+	maxChunks int
+	options   gsessions.Options
+}
+
+var _ sessions.Store = (*Store)(nil)
+
+// New makes a Store, or reports everything that is wrong with the configuration. Its cookies have
+// Path=/, one day of Max-Age, Secure, HttpOnly and SameSite=Lax until [Store.Options] says otherwise.
+func New(cfg Config) (*Store, error) {
+	var problems []error
+	for i, secret := range cfg.Secrets {
+		if len(secret) < minSecret {
+			problems = append(problems, fmt.Errorf("cookiestore: secret %d of %d has %d bytes, fewer than %d",
+				i+1, len(cfg.Secrets), len(secret), minSecret))
+		}
+	}
+	if cfg.MaxChunks < 0 || cfg.MaxChunks > maxParts {
+		problems = append(problems, fmt.Errorf("cookiestore: MaxChunks is %d, not 0 to %d", cfg.MaxChunks, maxParts))
+	}
+	ring, err := seal.NewRing(sealPurpose, cfg.Secrets)
+	if err != nil {
+		problems = append(problems, fmt.Errorf("cookiestore: %w", err))
+	}
+	if len(problems) > 0 {
+		return nil, errors.Join(problems...)
+	}
+	if cfg.MaxChunks == 0 {
+		cfg.MaxChunks = defaultMaxChunks
+	}
+	return &Store{
+		ring:      ring,
+		maxChunks: cfg.MaxChunks,
+		options: gsessions.Options{
+			Path: "/", MaxAge: defaultMaxAge, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		},
+	}, nil
+}
+
+// Options replaces the attributes of the cookies of all sessions to come. Call it before the first
+// request. The zero value of [sessions.Options] is neither Secure nor HttpOnly: fill it in completely.
+func (s *Store) Options(o sessions.Options) {
+	s.options = *o.ToGorillaOptions()
+}
+
+// Get returns the session of the request by that name, the same one however often it is called.
+func (s *Store) Get(r *http.Request, name string) (*gsessions.Session, error) {
+	return gsessions.GetRegistry(r).Get(s, name)
+}
+
+// New opens the session that the request carries. Cookies that are missing, doubled, forged, expired
+// or sealed with a secret no longer known are the same as none: the session is empty, IsNew is true
+// and the error nil.
+func (s *Store) New(r *http.Request, name string) (*gsessions.Session, error) {
+	session := gsessions.NewSession(s, name)
+	options := s.options
+	session.Options = &options
+	session.IsNew = true
+	if payload, _, ok := s.load(r, name, formValues); ok {
+		if values, ok := decodeValues(payload); ok {
+			session.Values = values
+			session.IsNew = false
+		}
+	}
+	return session, nil
+}
+
+// Save sets the cookies of the session in the response, or deletes them when its Options.MaxAge is
+// negative. It must come before the response body. The error is a [*SizeError] when the values do not
+// fit, and names the type of a value that encoding/gob can not take; nothing is set then.
+func (s *Store) Save(r *http.Request, w http.ResponseWriter, session *gsessions.Session) error {
+	if session.Options != nil && session.Options.MaxAge < 0 {
+		return s.DeleteRecord(w.Header(), r, session.Name(), session.Options)
+	}
+	payload, err := encodeValues(session.Values)
+	if err != nil {
+		return err
+	}
+	return s.save(w.Header(), r, session.Name(), formValues, payload, session.Options)
+}

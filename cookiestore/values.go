@@ -1,0 +1,114 @@
+package cookiestore
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"time"
+)
+
+// Each value is a tag byte and its payload: numbers as varints, what has a length after its length.
+// The tags lie in users' browsers: add at the end, never reorder.
+const (
+	tagNil byte = iota
+	tagFalse
+	tagTrue
+	tagInt
+	tagInt8
+	tagInt16
+	tagInt32
+	tagInt64
+	tagUint
+	tagUint8
+	tagUint16
+	tagUint32
+	tagUint64
+	tagFloat32
+	tagFloat64
+	tagString
+	tagBytes
+	tagStrings
+	tagTime
+	tagGob
+)
+
+// encodeValues writes the number of pairs, then each key and its value.
+func encodeValues(values map[any]any) ([]byte, error) {
+	b := binary.AppendUvarint(nil, uint64(len(values)))
+	for k, v := range values {
+		var err error
+		if b, err = appendValue(b, k); err != nil {
+			return nil, err
+		}
+		if b, err = appendValue(b, v); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+func appendValue(b []byte, v any) ([]byte, error) {
+	switch v := v.(type) {
+	case nil:
+		return append(b, tagNil), nil
+	case bool:
+		if v {
+			return append(b, tagTrue), nil
+		}
+		return append(b, tagFalse), nil
+	case int:
+		return appendInt(b, tagInt, int64(v)), nil
+	case int8:
+		return appendInt(b, tagInt8, int64(v)), nil
+	case int16:
+		return appendInt(b, tagInt16, int64(v)), nil
+	case int32:
+		return appendInt(b, tagInt32, int64(v)), nil
+	case int64:
+		return appendInt(b, tagInt64, v), nil
+	case uint:
+		return appendUint(b, tagUint, uint64(v)), nil
+	case uint8:
+		return appendUint(b, tagUint8, uint64(v)), nil
+	case uint16:
+		return appendUint(b, tagUint16, uint64(v)), nil
+	case uint32:
+		return appendUint(b, tagUint32, uint64(v)), nil
+	case uint64:
+		return appendUint(b, tagUint64, v), nil
+	case float32:
+		return appendUint(b, tagFloat32, uint64(math.Float32bits(v))), nil
+	case float64:
+		return appendUint(b, tagFloat64, math.Float64bits(v)), nil
+	case string:
+		return append(appendUint(b, tagString, uint64(len(v))), v...), nil
+	case []byte:
+		return append(appendUint(b, tagBytes, uint64(len(v))), v...), nil
+	case []string:
+		b = appendUint(b, tagStrings, uint64(len(v)))
+		for _, s := range v {
+			b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
+		}
+		return b, nil
+	case time.Time:
+		return appendMarshaled(b, tagTime, v, v.MarshalBinary)
+	default:
+		return appendMarshaled(b, tagGob, v, func() ([]byte, error) { return encodeGob(v) })
+	}
+}
+
+func appendInt(b []byte, tag byte, v int64) []byte {
+	return binary.AppendVarint(append(b, tag), v)
+}
+
+func appendUint(b []byte, tag byte, v uint64) []byte {
+	return binary.AppendUvarint(append(b, tag), v)
+}
+
+func appendMarshaled(b []byte, tag byte, v any, marshal func() ([]byte, error)) ([]byte, error) {
+	data, err := marshal()
+	if err != nil {
+		return nil, fmt.Errorf("cookiestore: a %T in the session: %w", v, err)
+	}
+	return append(appendUint(b, tag, uint64(len(data))), data...), nil
+}

@@ -1,0 +1,157 @@
+package ginoidctest
+
+import (
+	"crypto/rand"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+const ssoCookie = "ginoidctest_sso"
+
+// authorize is the authorization endpoint: a log-in page, the answer to its
+// form, or silent single sign-on.
+func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil {
+		p.message(w, http.StatusBadRequest, "The request cannot be read.")
+		return
+	}
+	a, err := p.parseAuthorization(r.Form)
+	if err != nil {
+		p.log.Info("authorization request shown to the user as an error", "reason", err)
+		p.message(w, http.StatusBadRequest, "The app sent a request that cannot be answered: "+err.Error()+".")
+		return
+	}
+	switch {
+	case a.refusal != nil:
+		p.refuse(w, a, a.refusal)
+	case r.PostForm.Has("cancel"):
+		p.refuse(w, a, &oauthError{"access_denied", "the user cancelled"})
+	case r.PostForm.Has("subject"):
+		user, known := p.user(r.PostForm.Get("subject"))
+		if !known {
+			p.message(w, http.StatusBadRequest, "There is no such user.")
+			return
+		}
+		p.respond(w, a, p.allow(a, p.startSession(w, r, user)))
+	default:
+		p.authorizeSilently(w, r, a)
+	}
+}
+
+// authorizeSilently answers from the browser's session where the request
+// allows that, and shows the log-in page otherwise.
+func (p *Provider) authorizeSilently(w http.ResponseWriter, r *http.Request, a *authorization) {
+	if s, ok := p.session(r); ok && p.suits(s, a) {
+		p.respond(w, a, p.allow(a, s))
+		return
+	}
+	if slices.Contains(a.prompt, "none") {
+		p.refuse(w, a, &oauthError{"login_required", "nobody is signed in for this request"})
+		return
+	}
+	p.logInPage(w, r, a)
+}
+
+// suits tells whether a session answers the request without a page (OpenID
+// Connect Core, 3.1.2.1: prompt, max_age, login_hint).
+func (p *Provider) suits(s *session, a *authorization) bool {
+	for _, prompt := range a.prompt {
+		if prompt != "none" {
+			return false
+		}
+	}
+	if a.maxAge == 0 || a.maxAge > 0 && time.Since(s.authTime) > a.maxAge {
+		return false
+	}
+	hinted, known := p.user(a.loginHint)
+	return a.loginHint == "" || known && hinted.Subject == s.subject
+}
+
+// session finds the single sign-on session of the browser.
+func (p *Provider) session(r *http.Request) (*session, bool) {
+	cookie, err := r.Cookie(ssoCookie)
+	if err != nil {
+		return nil, false
+	}
+	return p.sessions.get(cookie.Value)
+}
+
+// startSession signs a user in at the provider, in place of who was before.
+func (p *Provider) startSession(w http.ResponseWriter, r *http.Request, u User) *session {
+	p.stopSession(r)
+	s := newSession(u)
+	http.SetCookie(w, p.cookie(p.sessions.put(s, ssoLife), 0))
+	return s
+}
+
+func (p *Provider) stopSession(r *http.Request) {
+	if cookie, err := r.Cookie(ssoCookie); err == nil {
+		p.sessions.drop(cookie.Value)
+	}
+}
+
+func (p *Provider) cookie(value string, maxAge int) *http.Cookie {
+	return &http.Cookie{
+		Name: ssoCookie, Value: value, MaxAge: maxAge,
+		Path: p.path + "/", Secure: strings.HasPrefix(p.root, "https:"), HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}
+}
+
+func newSession(u User) *session {
+	return &session{subject: u.Subject, sid: rand.Text(), authTime: time.Now()}
+}
+
+// allow is a successful authorization: a new code.
+func (p *Provider) allow(a *authorization, s *session) map[string]any {
+	return map[string]any{"code": p.codes.put(&grant{
+		session: *s, redirectURI: a.redirectURI, nonce: a.nonce, challenge: a.challenge, scopes: a.scopes,
+	}, codeLife)}
+}
+
+func (p *Provider) refuse(w http.ResponseWriter, a *authorization, refusal *oauthError) {
+	p.log.Info("authorization refused", "error", refusal.code, "reason", refusal.description)
+	p.respond(w, a, refusal.document())
+}
+
+// respond sends the authorization response through the browser.
+func (p *Provider) respond(w http.ResponseWriter, a *authorization, params map[string]any) {
+	fields := p.response(a, params)
+	if a.responseMode == "form_post" {
+		p.formPostPage(w, a.redirectURI, fields)
+		return
+	}
+	w.Header().Set("Location", withQuery(a.redirectURI, fields))
+	w.WriteHeader(http.StatusSeeOther) // after a POST too, so never 302 or 307 (RFC 9700, 4.12)
+}
+
+// response completes the parameters with state and, by RFC 9207, iss.
+func (p *Provider) response(a *authorization, params map[string]any) url.Values {
+	params["iss"] = p.issuer
+	if a.state != "" {
+		params["state"] = a.state
+	}
+	p.edit(Authorize, params)
+	fields := make(url.Values)
+	for name, value := range params {
+		if text, ok := value.(string); ok {
+			fields.Set(name, text)
+		}
+	}
+	return fields
+}
+
+// withQuery adds fields to a URI, after the query it may have.
+func withQuery(uri string, fields url.Values) string {
+	u, err := url.Parse(uri)
+	if err != nil || len(fields) == 0 {
+		return uri
+	}
+	if u.RawQuery != "" {
+		u.RawQuery += "&"
+	}
+	u.RawQuery += fields.Encode()
+	return u.String()
+}

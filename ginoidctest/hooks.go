@@ -1,0 +1,117 @@
+package ginoidctest
+
+import (
+	"fmt"
+	"net/http"
+)
+
+// idTokenClaims is the key of edits to ID tokens, which have no endpoint of
+// their own.
+const idTokenClaims Endpoint = "id_token"
+
+// hooks is what a provider does differently. A misbehaviour is a named value of
+// this type; the On… methods and Intercept fill one more.
+type hooks struct {
+	edits   map[Endpoint]func(map[string]any) // change a document before it is sent; Authorize: the authorization response
+	answers map[Endpoint]http.HandlerFunc     // replace an endpoint
+	sign    func(key signingKey, payload []byte) (string, error)
+}
+
+// OnDiscovery edits the discovery document before it is sent. Like the other
+// hooks it comes after the active misbehaviours, runs in the goroutine of the
+// request, and is removed by nil.
+func (p *Provider) OnDiscovery(edit func(doc map[string]any)) { p.onEdit(Discovery, edit) }
+
+// OnIDToken edits the claims of each ID token before it is signed.
+func (p *Provider) OnIDToken(edit func(claims map[string]any)) { p.onEdit(idTokenClaims, edit) }
+
+// OnTokenAnswer edits the successful answers of the token endpoint.
+func (p *Provider) OnTokenAnswer(edit func(answer map[string]any)) { p.onEdit(Token, edit) }
+
+// OnUserInfo edits the claims the userinfo endpoint answers with.
+func (p *Provider) OnUserInfo(edit func(claims map[string]any)) { p.onEdit(UserInfo, edit) }
+
+// Intercept answers an endpoint with h instead, whatever the method, and before
+// any misbehaviour; nil gives the endpoint back. Requests are still counted.
+func (p *Provider) Intercept(e Endpoint, h http.HandlerFunc) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.own.answers == nil {
+		p.own.answers = make(map[Endpoint]http.HandlerFunc)
+	}
+	p.own.answers[e] = h
+}
+
+// Misbehave replaces the active misbehaviours; without arguments the provider
+// behaves. After a name that is not in the table every endpoint answers 501,
+// so that a misspelt test cannot pass.
+func (p *Provider) Misbehave(names ...Misbehaviour) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.misbehaving, p.unknown = nil, nil
+	for _, name := range names {
+		fault, known := p.faults[name]
+		if !known {
+			p.unknown = append(p.unknown, name)
+			continue
+		}
+		p.misbehaving = append(p.misbehaving, fault)
+	}
+}
+
+func (p *Provider) onEdit(e Endpoint, edit func(map[string]any)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.own.edits == nil {
+		p.own.edits = make(map[Endpoint]func(map[string]any))
+	}
+	p.own.edits[e] = edit
+}
+
+// edit runs the misbehaviours' edits, then the test's own, outside the lock so
+// that a hook may ask the provider things.
+func (p *Provider) edit(e Endpoint, document map[string]any) {
+	var edits []func(map[string]any)
+	p.mu.Lock()
+	for _, h := range p.misbehaving {
+		edits = append(edits, h.edits[e])
+	}
+	edits = append(edits, p.own.edits[e])
+	p.mu.Unlock()
+	for _, edit := range edits {
+		if edit != nil {
+			edit(document)
+		}
+	}
+}
+
+// intercepted is the handler that stands in for an endpoint, nil for none.
+func (p *Provider) intercepted(e Endpoint) http.HandlerFunc {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.unknown) > 0 {
+		text := fmt.Sprintf("ginoidctest: no such misbehaviour: %q", p.unknown)
+		return func(w http.ResponseWriter, _ *http.Request) { http.Error(w, text, http.StatusNotImplemented) }
+	}
+	answer := p.own.answers[e]
+	for _, h := range p.misbehaving {
+		if answer == nil {
+			answer = h.answers[e]
+		}
+	}
+	return answer
+}
+
+// sign signs an ID token with the newest key, or as a misbehaviour wants it.
+func (p *Provider) sign(payload []byte) (string, error) {
+	p.mu.Lock()
+	key := p.keys[0]
+	sign := func(key signingKey, payload []byte) (string, error) { return key.sign(payload, key.id) }
+	for _, h := range p.misbehaving {
+		if h.sign != nil {
+			sign = h.sign
+		}
+	}
+	p.mu.Unlock()
+	return sign(key, payload)
+}

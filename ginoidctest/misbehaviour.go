@@ -1,0 +1,151 @@
+package ginoidctest
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Misbehaviour names one way for a provider to be wrong, in the style of the
+// relying-party modules of the OpenID conformance suite.
+type Misbehaviour string
+
+// Misbehaviours of the ID token. Whatever they change is signed correctly,
+// except where the name says otherwise.
+const (
+	SigNone         Misbehaviour = "sig-none"          // alg none, empty signature
+	InvalidSigHS256 Misbehaviour = "invalid-sig-hs256" // HS256, keyed with the PEM text of the public key
+	BadSignature    Misbehaviour = "bad-signature"     // right header, one bit of the signature flipped
+	KidAbsent       Misbehaviour = "kid-absent"        // no kid in the header; right where one key fits
+	UnknownKid      Misbehaviour = "unknown-kid"       // a kid no key has
+	WrongIss        Misbehaviour = "wrong-iss"         // another provider's issuer
+	WrongAud        Misbehaviour = "wrong-aud"         // another client's id
+	MissingAud      Misbehaviour = "missing-aud"       //
+	ExtraAudience   Misbehaviour = "extra-audience"    // our client and another, no azp
+	WrongAzp        Misbehaviour = "wrong-azp"         // azp names another client
+	MissingSub      Misbehaviour = "missing-sub"       //
+	DuplicateSub    Misbehaviour = "duplicate-sub"     // a second member "sub", for mallory
+	SubCaseTwin     Misbehaviour = "sub-case-twin"     // a member "SUB", for mallory
+	MissingIat      Misbehaviour = "missing-iat"       //
+	MissingExp      Misbehaviour = "missing-exp"       //
+	Expired         Misbehaviour = "expired"           // issued and expired an hour ago
+	NonceInvalid    Misbehaviour = "nonce-invalid"     //
+	NonceMissing    Misbehaviour = "nonce-missing"     //
+	GroupsOverage   Misbehaviour = "groups-overage"    // Entra's _claim_names instead of groups, in userinfo too
+)
+
+// Misbehaviours of the endpoints. Those of the token endpoint can be put
+// before any other with [Provider.Fault].
+const (
+	NoIDToken           Misbehaviour = "no-id-token"           // token: no id_token in the answer
+	HTMLAnswer          Misbehaviour = "html-answer"           // token: 200 with a page
+	Redirect307         Misbehaviour = "redirect-307"          // token: a redirect to another host, that would repeat the request
+	ErrorInvalidGrant   Misbehaviour = "error-invalid-grant"   // token: 400
+	ErrorInvalidClient  Misbehaviour = "error-invalid-client"  // token: 401
+	Unavailable503      Misbehaviour = "unavailable-503"       // token: 503 with Retry-After: 7
+	GzipBomb            Misbehaviour = "gzip-bomb"             // token: 64 MiB of blanks in 64 kB
+	Slow                Misbehaviour = "slow"                  // discovery, keys, token, userinfo: nothing for a minute, then 504
+	UserInfoWrongSub    Misbehaviour = "userinfo-wrong-sub"    // userinfo of mallory
+	UserInfoNull        Misbehaviour = "userinfo-null"         // 200 with null
+	UserInfo401         Misbehaviour = "userinfo-401"          //
+	IssuerMismatch      Misbehaviour = "issuer-mismatch"       // discovery: another issuer
+	IssuerTrailingSlash Misbehaviour = "issuer-trailing-slash" // discovery: the issuer with a slash more (or less)
+	EndpointsHTTP       Misbehaviour = "endpoints-http"        // discovery: every endpoint at http://elsewhere.example
+	UnknownCurves       Misbehaviour = "unknown-curves"        // keys: secp256k1 and an unknown key type before the right one
+	MissingIss          Misbehaviour = "missing-iss"           // callback: no iss, although announced (RFC 9207)
+	WrongIssParam       Misbehaviour = "wrong-iss-param"       // callback: iss of another provider
+	MissingState        Misbehaviour = "missing-state"         // callback: no state
+)
+
+// Misbehaviours lists them all, so that a test can run through them.
+func Misbehaviours() []Misbehaviour {
+	return slices.Sorted(maps.Keys(new(Provider).misbehaviours()))
+}
+
+// Fault is what a misbehaviour answers in place of an endpoint, to
+// [Provider.Intercept] another endpoint with; nil when it does not replace one.
+func (p *Provider) Fault(m Misbehaviour) http.HandlerFunc {
+	for _, answer := range p.faults[m].answers {
+		return answer
+	}
+	return nil
+}
+
+const stranger = "https://elsewhere.example"
+
+func (p *Provider) misbehaviours() map[Misbehaviour]hooks {
+	table := p.idTokenMisbehaviours()
+	maps.Copy(table, p.endpointMisbehaviours())
+	return table
+}
+
+func (p *Provider) idTokenMisbehaviours() map[Misbehaviour]hooks {
+	return map[Misbehaviour]hooks{
+		SigNone: {sign: func(_ signingKey, payload []byte) (string, error) {
+			return encode([]byte(`{"alg":"none"}`)) + "." + encode(payload) + ".", nil
+		}},
+		InvalidSigHS256: {sign: signingKey.signHS256},
+		BadSignature:    {sign: signingKey.signBadly},
+		KidAbsent:       {sign: func(k signingKey, payload []byte) (string, error) { return k.sign(payload, "") }},
+		UnknownKid:      {sign: func(k signingKey, payload []byte) (string, error) { return k.sign(payload, "unknown") }},
+		WrongIss:        set(idTokenClaims, "iss", stranger),
+		WrongAud:        set(idTokenClaims, "aud", "another-client"),
+		MissingAud:      remove(idTokenClaims, "aud"),
+		ExtraAudience:   set(idTokenClaims, "aud", []string{p.cfg.ClientID, "another-client"}),
+		WrongAzp:        set(idTokenClaims, "azp", "another-client"),
+		MissingSub:      remove(idTokenClaims, "sub"),
+		DuplicateSub:    {sign: appending(`"sub":"mallory"`)},
+		SubCaseTwin:     {sign: appending(`"SUB":"mallory"`)},
+		MissingIat:      remove(idTokenClaims, "iat"),
+		MissingExp:      remove(idTokenClaims, "exp"),
+		Expired: edit(idTokenClaims, func(claims map[string]any) {
+			past := time.Now().Add(-time.Hour).Unix()
+			claims["iat"], claims["exp"] = past-60, past
+		}),
+		NonceInvalid: set(idTokenClaims, "nonce", "not-the-nonce"),
+		NonceMissing: remove(idTokenClaims, "nonce"),
+		GroupsOverage: {edits: map[Endpoint]func(map[string]any){
+			idTokenClaims: p.overage,
+			UserInfo:      p.overage,
+		}},
+	}
+}
+
+func (p *Provider) endpointMisbehaviours() map[Misbehaviour]hooks {
+	return map[Misbehaviour]hooks{
+		NoIDToken:          remove(Token, "id_token"),
+		HTMLAnswer:         answer(htmlAnswer, Token),
+		Redirect307:        answer(p.redirectElsewhere, Token),
+		ErrorInvalidGrant:  answer(refusal(http.StatusBadRequest, "invalid_grant"), Token),
+		ErrorInvalidClient: answer(refusal(http.StatusUnauthorized, "invalid_client"), Token),
+		Unavailable503:     answer(unavailable, Token),
+		GzipBomb:           answer(gzipBomb, Token),
+		Slow:               answer(slow, Discovery, JWKS, Token, UserInfo),
+		UserInfoWrongSub:   set(UserInfo, "sub", "mallory"),
+		UserInfoNull:       answer(func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, nil) }, UserInfo),
+		UserInfo401:        answer(refuseBearer, UserInfo),
+		IssuerMismatch:     set(Discovery, "issuer", stranger),
+		IssuerTrailingSlash: edit(Discovery, func(doc map[string]any) {
+			if doc["issuer"] = p.root; p.root == p.issuer {
+				doc["issuer"] = p.root + "/"
+			}
+		}),
+		EndpointsHTTP: edit(Discovery, func(doc map[string]any) {
+			for name, value := range doc {
+				if text, ok := value.(string); ok && name != "issuer" {
+					doc[name] = strings.Replace(text, p.root, "http://elsewhere.example", 1)
+				}
+			}
+		}),
+		UnknownCurves: edit(JWKS, func(set map[string]any) {
+			if keys, ok := set["keys"].([]any); ok {
+				set["keys"] = append(strangeKeys(), keys...)
+			}
+		}),
+		MissingIss:    remove(Authorize, "iss"),
+		WrongIssParam: set(Authorize, "iss", stranger),
+		MissingState:  remove(Authorize, "state"),
+	}
+}

@@ -1,0 +1,113 @@
+package attempt
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// Case 279: who starts and does not come back costs nothing here.
+func TestStartKeepsNothing(t *testing.T) {
+	jar, err := New(Config{Secrets: []string{"secret"}, CookieName: "ginoidc"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	for range 1000 {
+		a, err := jar.Start(make(http.Header), r, "/", -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := jar.Find(r, a.State); err == nil {
+			t.Fatal("found without its cookie")
+		}
+	}
+	if n := len(jar.spent.current) + len(jar.spent.previous); n != 0 {
+		t.Errorf("%d states are kept", n)
+	}
+}
+
+// Case 142: a value of another build is none. It was sealed with our key, so sealing does not stop it.
+func TestDecodeRefuses(t *testing.T) {
+	good := newAttempt("", 7).encode()
+	if _, ok := decode(good); !ok {
+		t.Fatal("a good one is refused")
+	}
+	other := append([]byte{version + 1}, good[1:]...)
+	for name, b := range map[string][]byte{
+		"nothing": nil, "another version": other, "cut in the header": good[:headerSize-1],
+		"no max age": good[:headerSize], "cut in the max age": append(good[:headerSize:headerSize], 0x80),
+	} {
+		if a, ok := decode(b); ok {
+			t.Errorf("%s: decoded as %+v", name, a)
+		}
+	}
+}
+
+// Browsers keep no cookie of this size: somebody else sent it, and opening it is work.
+func TestLargeValuesAreNotOpened(t *testing.T) {
+	jar, err := New(Config{Secrets: []string{"secret"}, CookieName: "ginoidc"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for size, want := range map[int]error{2900: nil, 3000: ErrNoAttempt} {
+		a := newAttempt(strings.Repeat("a", size), -1)
+		name, _ := jar.cookieName(a.State)
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		r.AddCookie(jar.cookie(name, jar.ring.Seal(a.encode(), jar.place(name))))
+		if _, err := jar.Find(r, a.State); err != want {
+			t.Errorf("return target of %d bytes: %v, want %v", size, err, want)
+		}
+	}
+}
+
+func TestSpentIsBoundedAndForgets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s spent
+		var state [secretSize]byte
+		next := func() [secretSize]byte {
+			for i := range state {
+				if state[i]++; state[i] != 0 {
+					break
+				}
+			}
+			return state
+		}
+		size := func() int { return len(s.current) + len(s.previous) }
+		for range 3*maxSpent + 10 {
+			if !s.add(next()) {
+				t.Fatal("a new state is spent")
+			}
+		}
+		if n := size(); n > 2*maxSpent {
+			t.Errorf("%d states are kept, more than %d", n, 2*maxSpent)
+		}
+		if s.add(state) {
+			t.Error("the newest was forgotten")
+		}
+		time.Sleep(2*Life + time.Second)
+		s.add(next())
+		if n := size(); n != 1 {
+			t.Errorf("%d states are kept after their life, want 1", n)
+		}
+	})
+}
+
+// FuzzDecode: any bytes decode or do not, and what decodes encodes to something that decodes the same.
+func FuzzDecode(f *testing.F) {
+	f.Add(newAttempt("/profile", -1).encode())
+	f.Add(newAttempt("", 3600).encode()[:headerSize])
+	f.Add([]byte{version})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		a, ok := decode(b)
+		if !ok {
+			return
+		}
+		if again, ok := decode(a.encode()); !ok || *again != *a {
+			t.Errorf("%+v came back as %+v", a, again)
+		}
+	})
+}

@@ -1,0 +1,213 @@
+package attempt
+
+import (
+	"cmp"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/seal"
+)
+
+const (
+	sealPurpose = "ginoidc/attempt"
+	idSize      = 16   // characters of the state that name the cookie
+	maxValue    = 4096 // no cookie of ours is larger
+	maxTogether = 4000 // bytes of all attempts of a browser: they come with every request in their path
+	maxLookedAt = 20   // cookies: opening them is work that anybody can ask for
+)
+
+var (
+	// ErrNoAttempt means that this browser did not start the attempt, or that its cookie is gone.
+	ErrNoAttempt = errors.New("attempt: no sign-in attempt with this state in this browser")
+
+	// ErrExpired means that the attempt is older than [Life].
+	ErrExpired = errors.New("attempt: the sign-in attempt is too old")
+
+	errTooLarge = errors.New("attempt: the return target does not fit in a cookie")
+)
+
+// Config holds what [New] needs.
+type Config struct {
+	Secrets    []string // newest first; the first seals, all of them open
+	CookieName string   // what the names of the cookies start with, such as "__Host-ginoidc"
+	Path       string   // of the cookies
+	Secure     bool     // of the cookies: always, but on plain http on the loopback interface
+	Audience   string   // issuer and client id: attempts of another app with the same secrets do not open
+}
+
+// Jar starts, finds and ends the attempts of one app. It is safe for concurrent use.
+type Jar struct {
+	cfg   Config
+	ring  *seal.Ring
+	spent spent
+}
+
+// New fails when there is no secret or when the cookie name or path is none.
+func New(cfg Config) (*Jar, error) {
+	ring, err := seal.NewRing(sealPurpose, cfg.Secrets)
+	if err != nil {
+		return nil, fmt.Errorf("attempt: %w", err)
+	}
+	jar := &Jar{cfg: cfg, ring: ring}
+	if err := jar.cookie(cfg.CookieName, "").Valid(); err != nil {
+		return nil, fmt.Errorf("attempt: cookie %q: %w", cfg.CookieName, err)
+	}
+	return jar, nil
+}
+
+// Start makes a new attempt and sets its cookie in the response header h. It deletes the attempts of
+// the request that are too many beside it: those that do not open first, then the oldest, until there
+// are at most [Max] and 4,000 bytes of them. Somebody who abandons one sign-in after the other is
+// never locked out by a header that has grown too large (case 277).
+//
+// maxAge is in seconds, -1 for none. The error tells that returnTo is too long for a cookie; up to
+// 2,048 bytes always fit.
+func (j *Jar) Start(h http.Header, r *http.Request, returnTo string, maxAge int) (*Attempt, error) {
+	a := newAttempt(returnTo, maxAge)
+	name, _ := j.cookieName(a.State)
+	cookie := j.cookie(name, j.ring.Seal(a.encode(), j.place(name)))
+	room, count := maxTogether-size(cookie), Max-1
+	if room < 0 {
+		return nil, errTooLarge
+	}
+	j.set(h, cookie)
+	for _, old := range j.newestFirst(r) {
+		room -= size(old)
+		if count--; count < 0 || room < 0 {
+			j.expire(h, old.Name)
+		}
+	}
+	return a, nil
+}
+
+// Find returns the attempt of this browser with that state: the defence against forged answers
+// (RFC 9700 section 4.7). It does not end the attempt; see [Jar.Spend] and [Jar.Clear].
+// The error is [ErrNoAttempt] or [ErrExpired].
+func (j *Jar) Find(r *http.Request, state string) (*Attempt, error) {
+	name, ok := j.cookieName(state)
+	if !ok {
+		return nil, ErrNoAttempt
+	}
+	cookies := r.CookiesNamed(name)
+	if len(cookies) != 1 { // of two it can not be known which one we set
+		return nil, ErrNoAttempt
+	}
+	a, ok := j.open(cookies[0])
+	if !ok || subtle.ConstantTimeCompare([]byte(a.State), []byte(state)) != 1 {
+		return nil, ErrNoAttempt
+	}
+	if a.expired() {
+		return nil, ErrExpired
+	}
+	return a, nil
+}
+
+// Spend is true the first time it is called for a state and false afterwards, as long as an attempt
+// lives: a cookie that was put back does not redeem a second code (RFC 6749 section 4.1.2).
+// It remembers in this process alone.
+func (j *Jar) Spend(state string) bool {
+	key, ok := decodeSecret(state)
+	return ok && j.spent.add(key)
+}
+
+// Clear deletes the cookie of one attempt and leaves those of other tabs alone.
+func (j *Jar) Clear(h http.Header, state string) {
+	if name, ok := j.cookieName(state); ok {
+		j.expire(h, name)
+	}
+}
+
+// ClearAll deletes the cookies of all attempts that the request carries.
+func (j *Jar) ClearAll(h http.Header, r *http.Request) {
+	for _, cookie := range j.ours(r) {
+		j.expire(h, cookie.Name)
+	}
+}
+
+// newestFirst returns our cookies in the request by the time they were started, those that do not
+// open last.
+func (j *Jar) newestFirst(r *http.Request) []*http.Cookie {
+	cookies := j.ours(r)
+	started := make(map[*http.Cookie]time.Time, len(cookies))
+	for _, cookie := range cookies {
+		if a, ok := j.open(cookie); ok {
+			started[cookie] = a.Started
+		}
+	}
+	slices.SortStableFunc(cookies, func(a, b *http.Cookie) int {
+		return cmp.Or(started[b].Compare(started[a]), cmp.Compare(a.Name, b.Name))
+	})
+	return cookies
+}
+
+// ours returns the cookies of the request that are named as attempts are, up to maxLookedAt.
+func (j *Jar) ours(r *http.Request) []*http.Cookie {
+	var ours []*http.Cookie
+	for _, cookie := range r.Cookies() {
+		id, ok := strings.CutPrefix(cookie.Name, j.cfg.CookieName+".")
+		if ok && len(id) == idSize && len(ours) < maxLookedAt {
+			ours = append(ours, cookie)
+		}
+	}
+	return ours
+}
+
+func (j *Jar) open(cookie *http.Cookie) (*Attempt, bool) {
+	if len(cookie.Value) > maxValue {
+		return nil, false
+	}
+	plaintext, _, ok := j.ring.Open(cookie.Value, j.place(cookie.Name))
+	if !ok {
+		return nil, false
+	}
+	return decode(plaintext)
+}
+
+// place is what a value is bound to: it does not open under the name of another attempt (case 24),
+// nor in another app with the same secrets (case 26).
+func (j *Jar) place(cookieName string) []byte {
+	return []byte(cookieName + "\x00" + j.cfg.Audience)
+}
+
+func (j *Jar) cookieName(state string) (name string, ok bool) {
+	if _, ok := decodeSecret(state); !ok {
+		return "", false
+	}
+	return j.cfg.CookieName + "." + state[:idSize], true
+}
+
+func (j *Jar) cookie(name, value string) *http.Cookie {
+	return &http.Cookie{
+		Name:     name,
+		Value:    value,
+		Path:     j.cfg.Path,
+		MaxAge:   int(Life / time.Second),
+		Secure:   j.cfg.Secure,
+		HttpOnly: true,
+		SameSite: http.SameSiteLaxMode, // the answer is a navigation that comes from the provider's site
+	}
+}
+
+func (j *Jar) expire(h http.Header, name string) {
+	cookie := j.cookie(name, "")
+	cookie.MaxAge = -1
+	j.set(h, cookie)
+}
+
+// set replaces what h sets under that name: a response has one Set-Cookie for each cookie.
+func (j *Jar) set(h http.Header, cookie *http.Cookie) {
+	kept := slices.DeleteFunc(slices.Clone(h["Set-Cookie"]), func(line string) bool {
+		return strings.HasPrefix(line, cookie.Name+"=")
+	})
+	h["Set-Cookie"] = append(kept, cookie.String())
+}
+
+// size is what the cookie takes in a request.
+func size(cookie *http.Cookie) int {
+	return len(cookie.Name) + len("=") + len(cookie.Value) + len("; ")
+}

@@ -1,0 +1,97 @@
+package provider
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+
+	"golang.org/x/oauth2"
+)
+
+const opAuthorization = "authorization"
+
+// AuthRequest is what varies between authorization requests.
+type AuthRequest struct {
+	State, Nonce string
+	Verifier     string     // PKCE; only its S256 challenge leaves this process
+	Params       url.Values // further parameters, allow-listed by the caller, one value each; none may repeat one of ours
+}
+
+// AuthorizationURL returns where to send the browser: the code flow with state, nonce and PKCE S256, always
+// (OpenID Connect Core 1.0 section 3.1.2.1, RFC 7636 section 4.3). A query the endpoint has already is kept.
+func (p *Provider) AuthorizationURL(ctx context.Context, req AuthRequest) (string, error) {
+	if req.State == "" || req.Nonce == "" || req.Verifier == "" {
+		return "", misconfigured(opAuthorization, "incomplete_request", "state, nonce and verifier are required")
+	}
+	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
+	defer cancel()
+	metadata, err := p.Metadata(ctx)
+	if err != nil {
+		return "", err
+	}
+	params := url.Values{
+		"response_type":         {"code"},
+		"client_id":             {p.clientID},
+		"redirect_uri":          {p.redirectURL},
+		"scope":                 {p.scope},
+		"state":                 {req.State},
+		"nonce":                 {req.Nonce},
+		"code_challenge":        {oauth2.S256ChallengeFromVerifier(req.Verifier)},
+		"code_challenge_method": {"S256"},
+	}
+	for name, values := range req.Params {
+		// A request object would replace all of the above (RFC 9101 section 5).
+		if params.Has(name) || name == "request" || name == "request_uri" || len(values) != 1 {
+			return "", misconfigured(opAuthorization, "parameter_conflict",
+				"the extra parameter %s repeats one of the client's own or is given more than once", excerpt(name))
+		}
+	}
+	for name, values := range req.Params {
+		params[name] = values
+	}
+	return mergeQuery(metadata.AuthorizationEndpoint, params)
+}
+
+// mergeQuery adds params to the query the endpoint has already (RFC 6749 section 3.1); ours win (case 16).
+func mergeQuery(endpoint string, params url.Values) (string, error) {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return "", invalid(opAuthorization, "bad_endpoint", "%w", foreign{err})
+	}
+	query, err := url.ParseQuery(u.RawQuery)
+	if err != nil {
+		return "", invalid(opAuthorization, "bad_endpoint", "%w", foreign{err})
+	}
+	for name, values := range params {
+		query[name] = values
+	}
+	u.RawQuery = query.Encode()
+	return u.String(), nil
+}
+
+// CheckResponseIssuer checks the iss parameter of an authorization response (RFC 9207 section 2.4), before its code
+// is used: compared byte for byte when present, required when the provider announces it. It stops the mix-up
+// attack, in which another provider's answer, or ours to another's question, has the code sent to the wrong party.
+func (p *Provider) CheckResponseIssuer(ctx context.Context, iss string, present bool) error {
+	if present {
+		if iss == p.issuer {
+			return nil
+		}
+		return wrongResponseIssuer("configured %s, the response names %s", excerpt(p.issuer), excerpt(iss))
+	}
+	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
+	defer cancel()
+	metadata, err := p.Metadata(ctx)
+	if err != nil {
+		return err
+	}
+	if metadata.AuthorizationResponseIssParameterSupported {
+		return wrongResponseIssuer("the response names no issuer although the provider announces that it does")
+	}
+	return nil
+}
+
+func wrongResponseIssuer(format string, args ...any) *Error {
+	cause := fmt.Errorf(format, args...)
+	return &Error{Kind: Refused, Op: opAuthorization, Code: "response_issuer", Err: fmt.Errorf("%w: %w", ErrIssuerMismatch, cause)}
+}

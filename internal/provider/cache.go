@@ -1,0 +1,130 @@
+package provider
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+)
+
+const (
+	refreshAfter = time.Hour              // a document older than this is fetched anew in the background of use
+	forcedEvery  = time.Minute            // at most one forced fetch in this time, whatever tokens arrive
+	firstBackoff = 250 * time.Millisecond // doubled by every failure in a row …
+	lastBackoff  = 2 * time.Second        // … up to this, so that a returned provider is noticed soon
+)
+
+// cache holds one document of the provider. The first use fetches it, concurrent callers share one fetch, and the
+// last good copy stays in use while the provider is away. The zero value with fetch set is ready.
+type cache[T any] struct {
+	fetch func(context.Context) (*T, error)
+
+	flight singleflight.Group
+
+	mu       sync.Mutex
+	current  *T // nil: never fetched
+	fetched  time.Time
+	failure  error // of the last fetch, nil when it succeeded
+	failures int   // in a row
+	retryAt  time.Time
+	forcedAt time.Time
+}
+
+// get returns the document. Without a copy it waits for the shared fetch, or, shortly after a failed one, returns
+// the remembered error at once. An old copy is returned at once and refreshed behind the caller's back.
+func (c *cache[T]) get(ctx context.Context) (*T, error) {
+	current, due, err := c.look()
+	switch {
+	case current != nil && due:
+		c.start(ctx, c.ordinary)
+		return current, nil
+	case current != nil || !due:
+		return current, err
+	}
+	return c.wait(ctx, c.ordinary)
+}
+
+// look reports the copy, whether an ordinary fetch is due, and, when there is no copy, the last failure.
+func (c *cache[T]) look() (current *T, due bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := time.Now()
+	due = !now.Before(c.retryAt) && (c.current == nil || now.Sub(c.fetched) >= refreshAfter)
+	if c.current == nil {
+		err = c.failure
+	}
+	return c.current, due, err
+}
+
+// renew asks for a document newer than seen, which turned out not to be enough. It returns the newer one if there
+// is one by now, forces a fetch if none was forced in the last minute, and otherwise returns seen again, so that
+// forged tokens cannot turn this server into load on the provider (cases 119, 120). The error is that of the last
+// fetch: with it nobody can say whether seen is out of date.
+func (c *cache[T]) renew(ctx context.Context, seen *T) (*T, error) {
+	return c.wait(ctx, func(ctx context.Context) (*T, error) { return c.forced(ctx, seen) })
+}
+
+func (c *cache[T]) ordinary(ctx context.Context) (*T, error) {
+	// Another flight may have landed between the caller's look and this take-off.
+	if current, due, err := c.look(); !due {
+		return current, err
+	}
+	return c.load(ctx)
+}
+
+func (c *cache[T]) forced(ctx context.Context, seen *T) (*T, error) {
+	c.mu.Lock()
+	current, err := c.current, c.failure
+	allowed := current == seen && (c.forcedAt.IsZero() || time.Since(c.forcedAt) >= forcedEvery)
+	if allowed {
+		c.forcedAt = time.Now()
+	}
+	c.mu.Unlock()
+	if !allowed {
+		return current, err
+	}
+	return c.load(ctx)
+}
+
+// load fetches once and records the outcome.
+func (c *cache[T]) load(ctx context.Context) (*T, error) {
+	value, err := c.fetch(ctx)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.failure = err
+	if err != nil {
+		c.retryAt = time.Now().Add(backoff(c.failures))
+		c.failures++
+		return c.current, err
+	}
+	c.current, c.fetched, c.failures, c.retryAt = value, time.Now(), 0, time.Time{}
+	return value, nil
+}
+
+// backoff is the pause after failures earlier failures in a row, with up to a quarter taken off by chance.
+func backoff(failures int) time.Duration {
+	pause := min(firstBackoff<<min(failures, 8), lastBackoff)
+	return pause - rand.N(pause/4)
+}
+
+// start runs work unless a fetch is in flight already, which is then joined. The work keeps the caller's
+// values but neither its deadline nor its cancellation: it is done for all callers.
+func (c *cache[T]) start(ctx context.Context, work func(context.Context) (*T, error)) <-chan singleflight.Result {
+	return c.flight.DoChan("", func() (any, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), totalTimeout)
+		defer cancel()
+		return work(ctx)
+	})
+}
+
+func (c *cache[T]) wait(ctx context.Context, work func(context.Context) (*T, error)) (*T, error) {
+	select {
+	case result := <-c.start(ctx, work):
+		value, _ := result.Val.(*T)
+		return value, result.Err
+	case <-ctx.Done():
+		return nil, &Error{Kind: Unavailable, Op: "fetch", Code: "gave_up", Err: context.Cause(ctx)}
+	}
+}

@@ -1,0 +1,15 @@
+package provider
+
+import (
+	"context"
+	"crypto/x509"
+	"net"
+	"net/http"
+)
+
+// PipeTransport is the hardened transport on another network.
+func PipeTransport(roots *x509.CertPool, dial func(context.Context, string, string) (net.Conn, error)) *http.Transport {
+	transport := newTransport(roots)
+	transport.DialContext = dial
+	return transport
+}

@@ -1,0 +1,222 @@
+package provider
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/go-jose/go-jose/v4"
+)
+
+const (
+	opIDToken = "id token"
+
+	maxIDToken = 256 << 10
+	maxAge     = 2 * time.Hour // since iat
+	maxSubject = 255
+)
+
+// Expect is what an ID token must answer to.
+type Expect struct {
+	Nonce       string // of the attempt; never empty
+	MaxAge      int    // seconds asked for by max_age, -1 when not asked
+	AccessToken string // that came with the token; at_hash is checked when present
+}
+
+// VerifyIDToken checks an ID token whole (OpenID Connect Core 1.0 section 3.1.3.7, RFC 8725) and returns its claims.
+// Whatever is wrong with the token is ErrInvalidToken; keys that cannot be fetched are ErrUnavailable.
+func (p *Provider) VerifyIDToken(ctx context.Context, raw string, want Expect) (Claims, error) {
+	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
+	defer cancel()
+	if err := p.checkHeader(raw); err != nil {
+		return nil, err
+	}
+	check := &signatureCheck{provider: p}
+	verifier := oidc.NewVerifier(p.issuer, check, &oidc.Config{
+		ClientID:             p.clientID,
+		SupportedSigningAlgs: p.algs,
+		SkipExpiryCheck:      true, // it knows no tolerance; the times are checked below
+	})
+	token, err := verifier.Verify(ctx, raw)
+	switch {
+	case check.err != nil: // go-oidc keeps its text only, so an outage would look like a forged token
+		return nil, check.err
+	case err != nil:
+		return nil, badToken(opIDToken, "rejected", "%w", foreign{err})
+	}
+	if err := p.checkClaims(check.claims, want); err != nil {
+		return nil, err
+	}
+	if _, present := check.claims["at_hash"]; present {
+		if err := token.VerifyAccessToken(want.AccessToken); err != nil {
+			return nil, badToken(opIDToken, "at_hash_mismatch", "the access token does not belong to the ID token")
+		}
+	}
+	return check.claims, nil
+}
+
+// signatureCheck is go-oidc's view of our keys for one token. It keeps what go-oidc drops: the kind of an error and
+// the payload as it was signed.
+type signatureCheck struct {
+	provider *Provider
+	claims   Claims
+	err      error
+}
+
+// VerifySignature implements oidc.KeySet.
+func (s *signatureCheck) VerifySignature(ctx context.Context, raw string) ([]byte, error) {
+	payload, err := s.verify(ctx, raw)
+	s.err = err
+	return payload, err
+}
+
+func (s *signatureCheck) verify(ctx context.Context, raw string) ([]byte, error) {
+	algs := make([]jose.SignatureAlgorithm, len(s.provider.algs))
+	for i, alg := range s.provider.algs {
+		algs[i] = jose.SignatureAlgorithm(alg)
+	}
+	jws, err := jose.ParseSignedCompact(raw, algs)
+	if err != nil {
+		return nil, badToken(opIDToken, "malformed", "%w", foreign{err})
+	}
+	payload, err := s.provider.verifySignature(ctx, jws)
+	if err != nil {
+		return nil, err
+	}
+	// Before go-oidc decodes the payload in its lenient way.
+	if s.claims, err = decodeObject(payload, maxIDToken); err != nil {
+		return nil, badToken(opIDToken, "bad_payload", "%w", err)
+	}
+	return payload, nil
+}
+
+// checkHeader refuses by the text and the header alone, before any key is looked up: the compact form of a JWS only,
+// a pinned algorithm, no extension we would have to understand. Keys and URLs in the header are never used.
+func (p *Provider) checkHeader(raw string) error {
+	switch {
+	case len(raw) > maxIDToken:
+		return badToken(opIDToken, "too_large", "%d bytes", len(raw))
+	case strings.Count(raw, ".") == 4:
+		return badToken(opIDToken, "encrypted", "encrypted ID tokens are not supported")
+	case strings.Count(raw, ".") != 2 || strings.IndexFunc(raw, notBase64URL) >= 0:
+		return badToken(opIDToken, "malformed", "not a JWS in compact form")
+	}
+	encoded, _, _ := strings.Cut(raw, ".")
+	decoded, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
+	if err != nil {
+		return badToken(opIDToken, "malformed", "the header is not base64url")
+	}
+	header, err := decodeObject(decoded, maxIDToken)
+	if err != nil {
+		return badToken(opIDToken, "malformed", "header: %w", err)
+	}
+	alg, _ := header["alg"].(string)
+	if !slices.Contains(p.algs, alg) {
+		return badToken(opIDToken, "algorithm", "signed with %s, allowed is %q", excerpt(alg), p.algs)
+	}
+	if typ, _ := header["typ"].(string); ofAnotherKind(typ) {
+		return badToken(opIDToken, "wrong_type", "typ is %s", excerpt(typ))
+	}
+	if _, present := header["crit"]; present {
+		return badToken(opIDToken, "critical_header", "the header names critical extensions")
+	}
+	if b64, present := header["b64"]; present && b64 != true {
+		return badToken(opIDToken, "unencoded_payload", "the payload is not encoded")
+	}
+	return nil
+}
+
+// ofAnotherKind reports a token that says itself what it is: an access token (RFC 9068) or a logout token.
+func ofAnotherKind(typ string) bool {
+	typ = strings.TrimPrefix(strings.ToLower(typ), "application/")
+	return typ == "at+jwt" || typ == "logout+jwt"
+}
+
+func notBase64URL(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
+}
+
+// checkClaims is the pass over the payload that go-oidc leaves to us: exact names and types.
+func (p *Provider) checkClaims(claims Claims, want Expect) error {
+	if claims["iss"] != p.issuer {
+		return badToken(opIDToken, "issuer", "%w", ErrIssuerMismatch)
+	}
+	if err := p.checkAudience(claims); err != nil {
+		return err
+	}
+	if _, present := claims["events"]; present {
+		return badToken(opIDToken, "logout_token", "a logout token is no ID token")
+	}
+	// A nonce of another attempt means a token replayed or injected (cases 91, 92).
+	nonce, _ := claims["nonce"].(string)
+	if want.Nonce == "" || subtle.ConstantTimeCompare([]byte(nonce), []byte(want.Nonce)) != 1 {
+		return badToken(opIDToken, "nonce", "nonce is missing or of another attempt")
+	}
+	if sub, _ := claims["sub"].(string); !visible(sub) || len(sub) > maxSubject {
+		return badToken(opIDToken, "subject", "sub is not a string of 1 to %d ASCII characters", maxSubject)
+	}
+	return p.checkTimes(claims, want.MaxAge)
+}
+
+// checkAudience accepts a token made for this client alone: a further audience could have received it too, and
+// could replay it here (case 86).
+func (p *Provider) checkAudience(claims Claims) error {
+	audiences, isList := claims["aud"].([]any)
+	if !isList {
+		audiences = []any{claims["aud"]}
+	}
+	if len(audiences) == 0 || slices.ContainsFunc(audiences, func(aud any) bool { return aud != p.clientID }) {
+		return badToken(opIDToken, "audience", "aud is not this client alone")
+	}
+	if azp, present := claims["azp"]; present && azp != p.clientID {
+		return badToken(opIDToken, "authorized_party", "azp is not this client")
+	}
+	return nil
+}
+
+// checkTimes comes last: a token with our nonce was made minutes ago, so a time that does not fit means clocks
+// that differ (case 264).
+func (p *Provider) checkTimes(claims Claims, askedMaxAge int) error {
+	now := float64(time.Now().UnixMilli()) / 1000
+	tolerance := p.tolerance.Seconds()
+	exp, hasExp := seconds(claims["exp"])
+	iat, hasIat := seconds(claims["iat"])
+	nbf, hasNbf := seconds(claims["nbf"])
+	authTime, hasAuthTime := seconds(claims["auth_time"])
+	_, nbfPresent := claims["nbf"]
+	switch {
+	case !hasExp || !hasIat || nbfPresent && !hasNbf:
+		return badToken(opIDToken, "bad_time", "exp and iat are required, and they and nbf must be numbers")
+	case now >= exp+tolerance:
+		return clockSkew("expired", exp, now)
+	case iat > now+tolerance:
+		return clockSkew("issued in the future", iat, now)
+	case now-iat > maxAge.Seconds():
+		return clockSkew("issued too long ago", iat, now)
+	case hasNbf && nbf > now+tolerance:
+		return clockSkew("not valid yet", nbf, now)
+	}
+	if askedMaxAge >= 0 && (!hasAuthTime || authTime > now+tolerance || now-authTime > float64(askedMaxAge)+tolerance) {
+		return badToken(opIDToken, "auth_time", "max_age was asked for, and auth_time is missing or too old")
+	}
+	return nil
+}
+
+func clockSkew(what string, at, now float64) *Error {
+	return badToken(opIDToken, "clock_skew", "%s (at %.15g, this host's clock says %.15g): check both clocks", what, at, now)
+}
+
+// seconds reads a NumericDate (RFC 7519 section 2). As a float it cannot wrap, whatever the year (case 266).
+func seconds(value any) (float64, bool) {
+	number, ok := value.(json.Number)
+	if !ok {
+		return 0, false
+	}
+	f, err := number.Float64()
+	return f, err == nil
+}

@@ -1,0 +1,98 @@
+package provider
+
+import (
+	"encoding/json"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestDecodeObject(t *testing.T) {
+	deep := func(n int) string { return `{"a":` + strings.Repeat("[", n-1) + strings.Repeat("]", n-1) + "}" }
+	tests := []struct {
+		name, text, fault string // fault "": accepted
+	}{
+		{"every kind", ` { "a" : [1.50, "x", true, false, null, {}, []], "b": {"c": -1e400}, "": "" } `, ""},
+		{"same name on two levels", `{"a":{"a":{"a":1}},"b":[{"x":1},{"x":1}]}`, ""},
+		{"nested twins", `{"a":{"sub":1,"SUB":2}}`, ""},
+		{"depth 32", deep(32), ""},
+		{"depth 33", deep(33), "deeper than 32"},
+		{"duplicate", `{"a":1,"a":1}`, `"a" given twice`},                // case 94
+		{"escaped duplicate", `{"a":1,"\u0061":1}`, "given twice"},       // case 94
+		{"nested duplicate", `{"x":[[{"a":1,"a":2}]]}`, "given twice"},   // case 94
+		{"lone surrogates", `{"\ud800":1,"\udbff":2}`, "given twice"},    // both are read as U+FFFD
+		{"case twin", `{"sub":1,"SUB":2}`, "differ only in case"},        // case 95
+		{"long s", `{"sub":1,"ſub":2}`, "differ only in case"},           // case 95
+		{"Kelvin sign", `{"kid":1,"\u212Aid":2}`, "differ only in case"}, // case 95
+		{"sharp s", `{"ß":1,"ẞ":2}`, "differ only in case"},              // case 95
+		{"dotless i is no i", `{"id":1,"ıd":2}`, ""},
+		{"array", `[]`, "not an object"},
+		{"string", `"a"`, "not an object"},
+		{"null", `null`, "not an object"},
+		{"empty", ``, "malformed or cut"},
+		{"cut", `{"a":[1,2`, "malformed or cut"},
+		{"cut after a name", `{"a"`, "malformed or cut"},
+		{"trailing data", `{} {}`, "data after"},
+		{"trailing brace", `{}}`, "data after"},
+		{"trailing comma", `{"a":1,}`, "malformed"},
+		{"comma in array", `{"a":[1,]}`, "malformed"},
+		{"number as name", `{1:1}`, "malformed"},
+		{"single quotes", `{'a':1}`, "malformed"},
+		{"leading zero", `{"a":01}`, "malformed"},
+		{"NaN", `{"a":NaN}`, "malformed"},
+		{"line break in a string", "{\"a\":\"\n\"}", "malformed"},
+		{"not UTF-8", "{\"a\":\"\xff\"}", "not UTF-8"},
+		{"too long", `{"a":"` + strings.Repeat("x", 10_000) + `"}`, "at most 10000"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			got, err := decodeObject([]byte(test.text), 10_000)
+			if test.fault != "" {
+				if err == nil || !strings.Contains(err.Error(), test.fault) {
+					t.Errorf("got %v, want %q", err, test.fault)
+				}
+				return
+			}
+			var want map[string]any
+			decoder := json.NewDecoder(strings.NewReader(test.text))
+			decoder.UseNumber()
+			if decodeErr := decoder.Decode(&want); decodeErr != nil || err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("got %v, %v; want %v, %v", got, err, want, decodeErr)
+			}
+		})
+	}
+}
+
+// case 96: hostile sizes and depths cost next to nothing, and time does not grow with the square of the input.
+func TestDecodeObjectIsFast(t *testing.T) {
+	var members strings.Builder
+	for i := range 20_000 {
+		members.WriteString(`"` + strconv.Itoa(i) + `":1,`)
+	}
+	const refusal, square = 50 * time.Millisecond, 5 * time.Second // the square of the long ones takes minutes
+	for name, test := range map[string]struct {
+		text   string
+		within time.Duration
+	}{
+		"5 MB":            {strings.Repeat(" ", 5<<20), refusal},
+		"depth 10,000":    {strings.Repeat(`{"a":[`, 5_000), refusal},
+		"depth 250,000":   {strings.Repeat("[", 250_000), refusal},
+		"numbers, no end": {`{"a":[` + strings.Repeat("1,", 100_000), square},
+		"many members":    {"{" + members.String() + `"0":1}`, square},
+		"long name":       {`{"` + strings.Repeat("ſ", 100_000) + `":1,"` + strings.Repeat("s", 100_000/2) + `":1`, square},
+	} {
+		took := time.Hour
+		for range 3 { // the fastest counts, whatever else the machine does
+			start := time.Now()
+			if _, err := decodeObject([]byte(test.text), maxIDToken); err == nil {
+				t.Errorf("%s: accepted", name)
+			}
+			took = min(took, time.Since(start))
+		}
+		if took > test.within {
+			t.Errorf("%s: took %v", name, took)
+		}
+	}
+}

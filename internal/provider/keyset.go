@@ -1,0 +1,187 @@
+package provider
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rsa"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+const (
+	opKeys = "key set"
+
+	maxKeys    = 100
+	minRSABits = 2048
+	maxRSABits = 8192
+)
+
+// keySet holds the provider's usable signature keys, in the order of the document.
+type keySet struct{ keys []jose.JSONWebKey }
+
+func (p *Provider) fetchKeys(ctx context.Context) (*keySet, error) {
+	metadata, err := p.Metadata(ctx)
+	if err != nil {
+		return nil, err
+	}
+	body, err := p.backend.get(ctx, opKeys, metadata.JWKSURI)
+	if err == nil {
+		var keys *keySet
+		if keys, err = parseKeySet(body); err == nil {
+			if unusable := keys.usable(); unusable != nil {
+				p.logger.ErrorContext(ctx, "ginoidc: no new sign-in can succeed", "error", unusable)
+			}
+			return keys, nil
+		}
+	}
+	p.logger.ErrorContext(ctx, "ginoidc: fetching the provider's keys failed", "error", err)
+	return nil, err
+}
+
+// verifySignature checks the signature with the provider's keys. An unknown key or a bad signature may have a newer
+// key set fetched, at most once a minute; a failed fetch is an error of its own kind, not a bad token.
+func (p *Provider) verifySignature(ctx context.Context, jws *jose.JSONWebSignature) ([]byte, error) {
+	keys, err := p.keys.get(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if payload, ok := keys.verify(jws); ok {
+		return payload, nil
+	}
+	fresh, err := p.keys.renew(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	if fresh != keys {
+		if payload, ok := fresh.verify(jws); ok {
+			return payload, nil
+		}
+	}
+	if err := fresh.usable(); err != nil {
+		return nil, err
+	}
+	return nil, badToken(opIDToken, "bad_signature", "no key of the provider verifies the signature")
+}
+
+// usable reports an empty set. It is kept all the same: the provider may have withdrawn its keys for good reason
+// (case 122).
+func (s *keySet) usable() error {
+	if len(s.keys) == 0 {
+		return invalid(opKeys, "no_usable_key", "the provider publishes no usable key")
+	}
+	return nil
+}
+
+// verify tries the keys that fit: those of the token's kid, or all of the algorithm's type when it names none.
+func (s *keySet) verify(jws *jose.JSONWebSignature) ([]byte, bool) {
+	header := jws.Signatures[0].Protected
+	for _, key := range s.keys {
+		if header.KeyID != "" && header.KeyID != key.KeyID || !fits(key, header.Algorithm) {
+			continue
+		}
+		// The bare key, so that nothing in the token's header takes part in choosing it.
+		if payload, err := jws.Verify(key.Key); err == nil {
+			return payload, true
+		}
+	}
+	return nil, false
+}
+
+func fits(key jose.JSONWebKey, alg string) bool {
+	if key.Algorithm != "" && key.Algorithm != alg {
+		return false
+	}
+	public, isEC := key.Key.(*ecdsa.PublicKey)
+	switch alg {
+	case "RS256", "RS384", "RS512", "PS256", "PS384", "PS512":
+		_, isRSA := key.Key.(*rsa.PublicKey)
+		return isRSA
+	case "ES256":
+		return isEC && public.Curve == elliptic.P256()
+	case "ES384":
+		return isEC && public.Curve == elliptic.P384()
+	case "ES512":
+		return isEC && public.Curve == elliptic.P521()
+	case "EdDSA":
+		_, isEd25519 := key.Key.(ed25519.PublicKey)
+		return isEd25519
+	}
+	return false
+}
+
+// parseKeySet reads a JWK Set (RFC 7517 section 5) key by key: one key this client cannot use must not cost it the
+// others (case 121).
+func parseKeySet(body []byte) (*keySet, error) {
+	var doc map[string]json.RawMessage
+	var raw []json.RawMessage
+	if err := json.Unmarshal(body, &doc); err != nil {
+		return nil, invalid(opKeys, "bad_document", "%w", malformed(err))
+	}
+	if err := json.Unmarshal(doc["keys"], &raw); err != nil || raw == nil {
+		return nil, invalid(opKeys, "bad_document", "the document has no list of keys")
+	}
+	set := &keySet{}
+	for _, one := range raw[:min(len(raw), maxKeys)] {
+		if key, err := parseKey(one); err == nil {
+			set.keys = append(set.keys, key)
+		}
+	}
+	return set, nil
+}
+
+// parseKey accepts a public key made for verifying signatures.
+func parseKey(raw []byte) (key jose.JSONWebKey, err error) {
+	members, err := decodeObject(raw, len(raw))
+	if err != nil {
+		return key, err
+	}
+	for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"} {
+		if _, present := members[private]; present {
+			return key, errors.New("private or symmetric key")
+		}
+	}
+	if use, present := members["use"]; present && use != "sig" {
+		return key, errors.New("not a signature key")
+	}
+	if ops, present := members["key_ops"]; present {
+		if list, _ := ops.([]any); !slices.Contains(list, any("verify")) {
+			return key, errors.New("not a verification key")
+		}
+	}
+	// Only what makes up the key: a certificate this client does not use cannot spoil it.
+	public := make(map[string]any)
+	for _, name := range []string{"kty", "crv", "n", "e", "x", "y", "kid", "alg"} {
+		if value, present := members[name]; present {
+			public[name] = value
+		}
+	}
+	canonical, err := json.Marshal(public)
+	if err != nil {
+		return key, err
+	}
+	if err := key.UnmarshalJSON(canonical); err != nil {
+		return key, err
+	}
+	if rsaKey, ok := key.Key.(*rsa.PublicKey); ok {
+		return key, checkRSA(rsaKey)
+	}
+	return key, nil
+}
+
+// checkRSA refuses keys that are weak, or slow to verify with, or no RSA keys at all.
+func checkRSA(key *rsa.PublicKey) error {
+	if bits := key.N.BitLen(); bits < minRSABits || bits > maxRSABits {
+		return fmt.Errorf("RSA key of %d bits", bits)
+	}
+	if key.E < 3 || key.E > math.MaxInt32 || key.E%2 == 0 {
+		return errors.New("RSA exponent is even, too small or too large")
+	}
+	return nil
+}

@@ -1,0 +1,137 @@
+package provider
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strings"
+)
+
+const opDiscovery = "discovery"
+
+// Metadata is what this client uses of the provider's discovery document (OpenID Connect Discovery 1.0 section 3,
+// RFC 9207 section 3, RP-Initiated Logout 1.0 section 2.1). All endpoints have been checked.
+type Metadata struct {
+	Issuer                string
+	AuthorizationEndpoint string
+	TokenEndpoint         string
+	JWKSURI               string
+	UserinfoEndpoint      string // "" when there is none
+	EndSessionEndpoint    string // "" when there is none, or none that may be used
+
+	// AuthorizationResponseIssParameterSupported: every authorization response carries iss.
+	AuthorizationResponseIssParameterSupported bool
+}
+
+// Metadata returns the provider's metadata: fetched on first use, shared by concurrent callers, retried with
+// back-off, refreshed in the background after an hour, and kept in use while the provider is away. The caller must
+// not change it.
+func (p *Provider) Metadata(ctx context.Context) (*Metadata, error) {
+	return p.metadata.get(ctx)
+}
+
+func (p *Provider) fetchMetadata(ctx context.Context) (*Metadata, error) {
+	body, err := p.backend.get(ctx, opDiscovery, strings.TrimSuffix(p.issuer, "/")+"/.well-known/openid-configuration")
+	if err == nil {
+		var metadata *Metadata
+		if metadata, err = parseMetadata(body, p.issuer); err == nil {
+			return metadata, nil
+		}
+	}
+	p.logger.ErrorContext(ctx, "ginoidc: discovery failed", "issuer", p.issuer, "error", err)
+	return nil, err
+}
+
+func parseMetadata(body []byte, issuer string) (*Metadata, error) {
+	object, err := decodeObject(body, maxBody)
+	if err != nil {
+		return nil, invalid(opDiscovery, "bad_document", "%w", err)
+	}
+	doc := document(object)
+	if got, _ := doc.text("issuer"); got != issuer {
+		return nil, issuerMismatch(issuer, got)
+	}
+	metadata := &Metadata{
+		Issuer: issuer,
+		AuthorizationResponseIssParameterSupported: object["authorization_response_iss_parameter_supported"] == true,
+	}
+	var problems [4]error
+	metadata.AuthorizationEndpoint, problems[0] = doc.endpoint("authorization_endpoint", true)
+	metadata.TokenEndpoint, problems[1] = doc.endpoint("token_endpoint", true)
+	metadata.JWKSURI, problems[2] = doc.endpoint("jwks_uri", true)
+	metadata.UserinfoEndpoint, problems[3] = doc.endpoint("userinfo_endpoint", false)
+	if err := errors.Join(problems[:]...); err != nil {
+		return nil, invalid(opDiscovery, "bad_endpoint", "%w", err)
+	}
+	// Sign-out works locally without it, so a bad one must not stop sign-in (case 127).
+	metadata.EndSessionEndpoint, _ = doc.endpoint("end_session_endpoint", false)
+	if object["require_pushed_authorization_requests"] == true {
+		return nil, misconfigured(opDiscovery, "par_required",
+			"the provider requires pushed authorization requests (RFC 9126), which are not supported yet")
+	}
+	return metadata, nil
+}
+
+// issuerMismatch stops a document of another issuer from being taken for ours (OpenID Connect Discovery 1.0
+// section 4.3), and tells the commonest cause how to mend it (case 111).
+func issuerMismatch(want, got string) *Error {
+	hint := ""
+	if got != "" && strings.TrimSuffix(want, "/") == strings.TrimSuffix(got, "/") {
+		hint = fmt.Sprintf("; only the trailing slash differs: configure the issuer as exactly %s", excerpt(got))
+	}
+	return misconfigured(opDiscovery, "issuer_mismatch", "%w: configured %s, the provider calls itself %s%s",
+		ErrIssuerMismatch, excerpt(want), excerpt(got), hint)
+}
+
+type document map[string]any
+
+func (d document) text(name string) (string, error) {
+	value, present := d[name]
+	text, ok := value.(string)
+	if present && !ok {
+		return "", fmt.Errorf("%s is not a string", name)
+	}
+	return text, nil
+}
+
+func (d document) endpoint(name string, required bool) (string, error) {
+	text, err := d.text(name)
+	if err != nil {
+		return "", err
+	}
+	if _, present := d[name]; !present {
+		if required {
+			return "", fmt.Errorf("%s is missing", name)
+		}
+		return "", nil
+	}
+	if err := checkEndpoint(text); err != nil {
+		return "", fmt.Errorf("%s %s: %w", name, excerpt(text), err)
+	}
+	return text, nil
+}
+
+// checkEndpoint accepts an absolute https URL without userinfo and fragment, and http on a loopback host only:
+// neither javascript: in a redirect nor codes and secrets in clear on a network.
+func checkEndpoint(raw string) error {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return errors.New("not a URL")
+	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
+		return errors.New("not https")
+	case u.Hostname() == "" || u.Opaque != "":
+		return errors.New("not an absolute URL")
+	case u.User != nil:
+		return errors.New("holds userinfo")
+	case strings.Contains(raw, "#"):
+		return errors.New("holds a fragment")
+	}
+	return nil
+}
+
+func isLoopback(host string) bool {
+	return host == "localhost" || net.ParseIP(host).IsLoopback()
+}

@@ -1,0 +1,93 @@
+// Package provider is the OpenID provider as a relying party needs it: discovery, keys, the token request, ID-token
+// rules and userinfo. It is the only package that knows go-oidc, x/oauth2 and go-jose, and it trusts none of them
+// with what they leave to the caller.
+package provider
+
+import (
+	"context"
+	"crypto/x509"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Config describes the provider and this client's registration with it. It is expected to be validated already.
+type Config struct {
+	Issuer, ClientID, ClientSecret string
+
+	// AuthMethod is the client authentication of the token request: "client_secret_basic", "client_secret_post" or
+	// "none". It is never probed.
+	AuthMethod string
+
+	// RedirectURL is the absolute callback URL, as registered.
+	RedirectURL string
+	Scopes      []string
+
+	// SigningAlgs are the only algorithms an ID token may be signed with; empty means RS256. Only asymmetric ones
+	// can ever verify.
+	SigningAlgs []string
+
+	// ClockTolerance is how far the provider's clock may be off.
+	ClockTolerance time.Duration
+
+	// Transport replaces the hardened transport (and then RootCAs is not used). Time and size limits and the ban on
+	// redirects apply to it all the same.
+	Transport http.RoundTripper
+	RootCAs   *x509.CertPool // nil: the system's
+	Logger    *slog.Logger   // nil: silent
+}
+
+// Claims are the members of a verified JSON object: exact names, numbers as json.Number.
+type Claims map[string]any
+
+// Provider is safe for concurrent use.
+type Provider struct {
+	issuer, clientID, clientSecret, authMethod, redirectURL, scope string
+
+	algs      []string
+	tolerance time.Duration
+	logger    *slog.Logger
+	backend   *backend
+	metadata  cache[Metadata]
+	keys      cache[keySet]
+}
+
+// New makes a Provider. It does not call the provider.
+func New(cfg Config) *Provider {
+	p := &Provider{
+		issuer: cfg.Issuer, clientID: cfg.ClientID, clientSecret: cfg.ClientSecret,
+		authMethod: cfg.AuthMethod, redirectURL: cfg.RedirectURL, scope: strings.Join(cfg.Scopes, " "),
+		algs: slices.Clone(cfg.SigningAlgs), tolerance: cfg.ClockTolerance, logger: cfg.Logger,
+	}
+	if len(p.algs) == 0 {
+		p.algs = []string{"RS256"}
+	}
+	if p.logger == nil {
+		p.logger = slog.New(slog.DiscardHandler)
+	}
+	transport := cfg.Transport
+	if transport == nil {
+		transport = newTransport(cfg.RootCAs)
+	}
+	p.backend = newBackend(transport, p.logger)
+	p.metadata.fetch = p.fetchMetadata
+	p.keys.fetch = p.fetchKeys
+	return p
+}
+
+// Ready reports whether a sign-in could be carried out: metadata and keys are at hand, if need be from before the
+// provider went away.
+func (p *Provider) Ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
+	defer cancel()
+	if _, err := p.Metadata(ctx); err != nil {
+		return err
+	}
+	keys, err := p.keys.get(ctx)
+	if err != nil {
+		return err
+	}
+	return keys.usable()
+}

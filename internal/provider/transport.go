@@ -1,0 +1,198 @@
+package provider
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const (
+	callTimeout   = 5 * time.Second  // one HTTP exchange, body included
+	totalTimeout  = 10 * time.Second // one call of an exported method, everything it waits for included
+	maxBody       = 1 << 20          // after decompression
+	maxHeader     = 64 << 10
+	maxCalls      = 512 // in flight at once; more would only queue behind a slow provider (case 241)
+	maxRetryAfter = 5 * time.Minute
+)
+
+// newTransport makes the transport of all back-end calls. HTTP/1.1 is enough for a few calls a sign-in and keeps
+// the failure modes few.
+func newTransport(roots *x509.CertPool) *http.Transport {
+	dialer := &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy:                  http.ProxyFromEnvironment,
+		DialContext:            dialer.DialContext,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+		TLSHandshakeTimeout:    3 * time.Second,
+		ResponseHeaderTimeout:  callTimeout,
+		MaxResponseHeaderBytes: maxHeader,
+		MaxIdleConnsPerHost:    8,
+		IdleConnTimeout:        90 * time.Second,
+	}
+}
+
+// backend makes the calls to the provider. It speaks to the RoundTripper directly, so no redirect is ever followed
+// and no bearer token, code or secret reaches another host (cases 52, 107, 114).
+type backend struct {
+	transport http.RoundTripper
+	slots     chan struct{}
+	logger    *slog.Logger
+}
+
+func newBackend(transport http.RoundTripper, logger *slog.Logger) *backend {
+	return &backend{transport: transport, slots: make(chan struct{}, maxCalls), logger: logger}
+}
+
+// answer is one complete HTTP answer, its body decompressed.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// do makes one call and reads the whole answer, within callTimeout and maxBody. Redirects, overload and server
+// errors become an *Error here; every other status is the caller's to judge. The body of an error goes to the log,
+// quoted and cut, without the request's credentials and the secrets named.
+func (b *backend) do(op string, req *http.Request, secrets ...string) (*answer, error) {
+	select {
+	case b.slots <- struct{}{}:
+		defer func() { <-b.slots }()
+	default:
+		return nil, &Error{Kind: Unavailable, Op: op, Code: "too_many_calls", RetryAfter: time.Second,
+			Err: fmt.Errorf("%d calls to the provider are waiting already", maxCalls)}
+	}
+	ctx, cancel := context.WithTimeout(req.Context(), callTimeout)
+	defer cancel()
+	resp, err := b.transport.RoundTrip(req.WithContext(ctx))
+	if err != nil {
+		return nil, connectionError(ctx, op, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	switch {
+	case timedOut(ctx, err):
+		return nil, &Error{Kind: Unavailable, Op: op, Code: "timeout", Err: foreign{err}}
+	case err != nil:
+		return nil, invalid(op, "broken_body", "reading the answer: %w", foreign{err})
+	case len(body) > maxBody:
+		return nil, invalid(op, "body_too_large", "the answer is larger than %d bytes", maxBody)
+	}
+	a := &answer{status: resp.StatusCode, header: resp.Header, body: body}
+	if a.status != http.StatusOK {
+		b.logger.WarnContext(ctx, "ginoidc: the provider answered an error", "op", op, "status", a.status,
+			"body", excerpt(redact(string(body), append(secrets, credentials(req)))))
+	}
+	return a, statusError(op, a)
+}
+
+// get fetches a public document.
+func (b *backend) get(ctx context.Context, op, address string) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, misconfigured(op, "bad_url", "%w", foreign{err})
+	}
+	req.Header.Set("Accept", "application/json")
+	a, err := b.do(op, req)
+	if err != nil {
+		return nil, err
+	}
+	if a.status != http.StatusOK {
+		return nil, unexpectedStatus(op, a)
+	}
+	return a.body, nil
+}
+
+// connectionError judges a call that brought no answer: a provider that cannot be reached is Unavailable, one that
+// is reached and does not speak HTTP or TLS as it should is Invalid.
+func connectionError(ctx context.Context, op string, err error) *Error {
+	switch {
+	case badTLS(err):
+		return &Error{Kind: Invalid, Op: op, Code: "tls", Err: foreign{err}}
+	case timedOut(ctx, err):
+		return &Error{Kind: Unavailable, Op: op, Code: "timeout", Err: foreign{err}}
+	case unreachable(err):
+		return &Error{Kind: Unavailable, Op: op, Code: "unreachable", Err: foreign{err}}
+	}
+	return &Error{Kind: Invalid, Op: op, Code: "not_http", Err: foreign{err}}
+}
+
+func unreachable(err error) bool {
+	var netErr *net.OpError
+	var dnsErr *net.DNSError
+	return errors.As(err, &netErr) || errors.As(err, &dnsErr) || errors.Is(err, io.EOF) ||
+		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
+}
+
+func timedOut(ctx context.Context, err error) bool {
+	var netErr net.Error
+	return err != nil && (ctx.Err() != nil || errors.As(err, &netErr) && netErr.Timeout())
+}
+
+func badTLS(err error) bool {
+	var certificate *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	var op *net.OpError
+	return errors.As(err, &certificate) || errors.As(err, &record) ||
+		errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error") // TLS alerts
+}
+
+func statusError(op string, a *answer) error {
+	switch {
+	case a.status >= 300 && a.status < 400:
+		return invalid(op, "redirect", "the provider answered with a redirect (%d), which is never followed here", a.status)
+	case a.status == http.StatusTooManyRequests || a.status >= 500:
+		return &Error{Kind: Unavailable, Op: op, Code: "provider_status", RetryAfter: retryAfter(a.header),
+			Err: fmt.Errorf("the provider answered %d", a.status)}
+	}
+	return nil
+}
+
+func unexpectedStatus(op string, a *answer) *Error {
+	return invalid(op, "provider_status", "the provider answered %d", a.status)
+}
+
+// retryAfter reads RFC 9110 section 10.2.3, both forms.
+func retryAfter(header http.Header) time.Duration {
+	value := header.Get("Retry-After")
+	wait := maxRetryAfter
+	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		wait = time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second
+	} else if at, err := http.ParseTime(value); err == nil {
+		wait = time.Until(at)
+	} else {
+		return 0
+	}
+	return max(0, min(wait, maxRetryAfter))
+}
+
+func isJSON(header http.Header) bool {
+	mediaType, _, err := mime.ParseMediaType(header.Get("Content-Type"))
+	return err == nil && mediaType == "application/json"
+}
+
+// redact removes our own secrets, plain or form-encoded, from a body that may echo the request.
+func redact(body string, secrets []string) string {
+	for _, secret := range secrets {
+		if secret != "" {
+			body = strings.NewReplacer(secret, "[redacted]", url.QueryEscape(secret), "[redacted]").Replace(body)
+		}
+	}
+	return body
+}
+
+func credentials(req *http.Request) string {
+	_, value, _ := strings.Cut(req.Header.Get("Authorization"), " ")
+	return value
+}

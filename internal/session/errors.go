@@ -1,0 +1,74 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/seed-d65cea4d/ginoidc/cookiestore"
+)
+
+// ErrStore tells that the store cannot answer.
+var ErrStore = errors.New("session: the store cannot answer")
+
+// errGone tells that the record to be renewed has been deleted meanwhile.
+var errGone = errors.New("session: the record is gone")
+
+// TooLargeError tells that a session does not fit in its store. Nothing was
+// saved: a browser would have dropped the cookie silently, and the user would
+// have been sent from sign-in to sign-in.
+type TooLargeError struct {
+	Size  int    // bytes of the session as the store counts them
+	Limit int    // bytes there are for it; 0 when the store does not tell
+	Parts []Part // largest first, at most 5
+}
+
+// Part is a member of the record with the bytes it takes.
+type Part struct {
+	Name string
+	Size int
+}
+
+func (e *TooLargeError) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "session: too large for its store: %d bytes", e.Size)
+	if e.Limit > 0 {
+		fmt.Fprintf(&b, ", limit %d", e.Limit)
+	}
+	for _, part := range e.Parts {
+		fmt.Fprintf(&b, ", %s %d", part.Name, part.Size)
+	}
+	return b.String()
+}
+
+// saveError turns a store's error into ours.
+func saveError(err error, rec *Record) error {
+	var tooLarge *TooLargeError
+	var cookies *cookiestore.SizeError
+	switch {
+	case errors.As(err, &cookies):
+		tooLarge = &TooLargeError{Size: cookies.Size, Limit: cookies.Limit}
+	case !errors.As(err, &tooLarge):
+		return fmt.Errorf("%w: %w", ErrStore, err)
+	}
+	tooLarge.Parts = largestParts(rec)
+	return tooLarge
+}
+
+func largestParts(rec *Record) []Part {
+	parts := []Part{
+		{"subject", len(rec.Subject)}, {"sid", len(rec.SID)}, {"name", len(rec.Name)},
+		{"preferred_username", len(rec.PreferredUsername)}, {"email", len(rec.Email)}, {"picture", len(rec.Picture)},
+		{"groups", listSize(rec.Groups)}, {"organizations", listSize(rec.Organizations)}, {"claims", len(rec.Claims)},
+	}
+	slices.SortStableFunc(parts, func(a, b Part) int { return b.Size - a.Size })
+	return parts[:5]
+}
+
+func listSize(list []string) (size int) {
+	for _, text := range list {
+		size += 1 + len(text)
+	}
+	return size
+}

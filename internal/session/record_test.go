@@ -1,0 +1,131 @@
+package session
+
+import (
+	"bytes"
+	"encoding/binary"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func sample() Record {
+	return Record{
+		ID: [16]byte{1, 2, 15: 3}, Created: time.Unix(1_800_000_000, 0).UTC(), Renewed: time.Unix(1_800_000_600, 0).UTC(),
+		AuthTime: time.Unix(1_799_999_000, 0).UTC(),
+		Subject:  "248289761001", SID: "08a5019c", Name: "Zoë", PreferredUsername: "zoe", Email: "zoe@example.com", Picture: "https://example.com/z.png",
+		EmailVerified: true, GroupsOverage: true, Groups: []string{"admin", ""}, Organizations: []string{"org_1"}, Claims: []byte(`{"a":1}`),
+	}
+}
+
+func TestRecordComesBack(t *testing.T) {
+	groups := make([]string, 300)
+	for i := range groups {
+		groups[i] = strings.Repeat("g", i)
+	}
+	for name, change := range map[string]func(*Record){
+		"full":           func(*Record) {},
+		"smallest":       func(r *Record) { *r = Record{Created: r.Created, Renewed: r.Renewed, Subject: "s"} },
+		"300 groups":     func(r *Record) { r.Groups = groups },
+		"long text":      func(r *Record) { r.Name = strings.Repeat("n", 70_000) },
+		"year 2039":      func(r *Record) { r.Created = time.Date(2039, 1, 1, 0, 0, 0, 0, time.UTC) }, // case 266
+		"year 9999":      func(r *Record) { r.Renewed = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC) },
+		"flags apart":    func(r *Record) { r.EmailVerified = false },
+		"flags apart, 2": func(r *Record) { r.GroupsOverage = false },
+	} {
+		t.Run(name, func(t *testing.T) {
+			want := sample()
+			change(&want)
+			var got Record
+			if !got.decode(want.append(nil)) || !reflect.DeepEqual(got, want) {
+				t.Errorf("got  %+v\nwant %+v", got, want)
+			}
+		})
+	}
+}
+
+// An auth_time that no calendar holds is an unknown one, not an unreadable session.
+func TestOddAuthTimeIsUnknown(t *testing.T) {
+	for _, odd := range []time.Time{{}, time.Unix(0, 0), time.Unix(-5, 0), time.Unix(maxSeconds+1, 0)} {
+		rec := sample()
+		rec.AuthTime = odd
+		var got Record
+		if !got.decode(rec.append(nil)) || !got.AuthTime.IsZero() {
+			t.Errorf("%v: %v", odd, got.AuthTime)
+		}
+	}
+}
+
+// cases 142, 295: a record of another version, or a damaged one, is none.
+func TestOddRecordsAreNone(t *testing.T) {
+	rec := sample()
+	whole := rec.append(nil)
+	edit := func(at int, b byte) []byte {
+		data := bytes.Clone(whole)
+		data[at] = b
+		return data
+	}
+	without := func(change func(*Record)) []byte {
+		rec := sample()
+		change(&rec)
+		return rec.append(nil)
+	}
+	head := whole[:18]                                              // version, ID, flags
+	times := slices.Concat(head, []byte{1, 1, 1})                   // and three times
+	texts := slices.Concat(times, []byte("\x01s"), make([]byte, 5)) // and the texts, the subject being "s"
+	for name, data := range map[string][]byte{
+		"empty":               {},
+		"version 0":           edit(0, 0),
+		"version 2":           edit(0, recordVersion+1),
+		"unknown flag":        edit(17, 4),
+		"one byte more":       append(bytes.Clone(whole), 0),
+		"no creation":         without(func(r *Record) { r.Created = time.Time{} }),
+		"no renewal":          without(func(r *Record) { r.Renewed = time.Time{} }),
+		"no subject":          without(func(r *Record) { r.Subject = "" }),
+		"time after 9999":     slices.Concat(head, binary.AppendUvarint(nil, maxSeconds+1), []byte{1, 1}, texts[len(times):], make([]byte, 3)),
+		"uvarint overflow":    slices.Concat(head, bytes.Repeat([]byte{0xff}, 11)),
+		"text beyond the end": slices.Concat(times, []byte{200}, []byte("subject")),
+		"length of 2^63":      slices.Concat(times, binary.AppendUvarint(nil, 1<<63)),
+		"2^40 groups":         slices.Concat(texts, binary.AppendUvarint(nil, 1<<40), make([]byte, 64)),
+	} {
+		var got Record
+		if got.decode(data) {
+			t.Errorf("%s: decoded as %+v", name, got)
+		}
+	}
+	for n := range whole {
+		if new(Record).decode(whole[:n]) {
+			t.Errorf("decoded from the first %d of %d bytes", n, len(whole))
+		}
+	}
+	if data := slices.Concat(texts, make([]byte, 3)); !new(Record).decode(data) {
+		t.Error("the hand-made record these rows vary is itself not readable")
+	}
+}
+
+// A handler that appends to its claims must not write over the rest.
+func TestClaimsKeepToThemselves(t *testing.T) {
+	rec := sample()
+	data := append(rec.append(nil), "next"...)[:len(rec.append(nil))]
+	var got Record
+	if !got.decode(data) || cap(got.Claims) != len(got.Claims) {
+		t.Errorf("claims have room for %d more bytes", cap(got.Claims)-len(got.Claims))
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	rec := sample()
+	f.Add(rec.append(nil))
+	f.Add((&Record{Created: rec.Created, Renewed: rec.Renewed, Subject: "s"}).append(nil))
+	f.Add([]byte{recordVersion})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var first, second Record
+		if !first.decode(data) {
+			return
+		}
+		if !second.decode(first.append(nil)) || !reflect.DeepEqual(first, second) {
+			t.Errorf("%+v\ncomes back as %+v", first, second)
+		}
+	})
+}

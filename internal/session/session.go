@@ -1,0 +1,173 @@
+// Package session keeps the signed-in user's record between requests: load,
+// save once, renew, replace at sign-in, destroy.
+//
+// A record's own times decide when it ends. The Max-Age of a cookie and the
+// time-to-live of a store are housekeeping: the browser and the store may
+// forget a session early, and never keep one alive.
+package session
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/gin-contrib/sessions"
+	gsessions "github.com/gorilla/sessions"
+)
+
+// Config holds the settings of a [Manager]; whoever builds it has validated
+// them.
+type Config struct {
+	// Store is any gin-contrib store, or one with the methods of
+	// cookiestore.Store that take and give raw records.
+	Store sessions.Store
+	// Name of the cookie with its prefix, Path and Secure are its attributes.
+	Name, Path string
+	Secure     bool
+	// Idle and Lifetime end a session: so long after its last renewal, and so
+	// long after sign-in. Both are at least a second.
+	Idle, Lifetime time.Duration
+	// Audience names issuer and client. Records made for another one do not
+	// count, so that apps that share a store and its keys keep apart.
+	Audience string
+	Logger   *slog.Logger
+}
+
+// Manager leads sessions through their life. It is safe for concurrent use.
+type Manager struct {
+	config   Config
+	records  recordStore
+	audience []byte // leads each record
+}
+
+// Session is what one request has loaded or begun.
+type Session struct {
+	Record
+	stale bool // sealed with an older secret
+}
+
+// New returns a Manager.
+func New(config Config) *Manager {
+	m := &Manager{config: config}
+	if config.Logger == nil {
+		m.config.Logger = slog.New(slog.DiscardHandler)
+	}
+	fingerprint := sha256.Sum256([]byte(config.Audience))
+	m.audience = fingerprint[:8]
+	if direct, ok := config.Store.(recordStore); ok {
+		m.records = direct
+	} else {
+		m.records = valuesStore{config.Store}
+	}
+	return m
+}
+
+// Load returns the session of the request. nil, nil means that there is none:
+// no cookie, one that does not open, a record that has ended, is of another
+// audience, or of a version that this one does not read. An error wraps
+// [ErrStore]: whether there is a session is not known then, so the request must
+// be neither served nor treated as signed out.
+func (m *Manager) Load(r *http.Request) (*Session, error) {
+	data, stale, err := m.records.LoadRecord(r, m.config.Name)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrStore, err)
+	}
+	if len(data) == 0 {
+		return nil, nil
+	}
+	data, ours := bytes.CutPrefix(data, m.audience)
+	s := &Session{stale: stale}
+	if !ours || !s.Record.decode(data) {
+		m.config.Logger.DebugContext(r.Context(), "session: record ignored", "same_audience", ours)
+		return nil, nil
+	}
+	if m.left(&s.Record, time.Now()) <= 0 {
+		return nil, nil
+	}
+	return s, nil
+}
+
+// Begin starts a session with the identity of rec under new ids, and deletes
+// the record that the request carries. An attacker who had planted a session in
+// the victim's browser holds nothing after it (session fixation).
+//
+// An error wraps [ErrStore] or is a [*TooLargeError]; h is unchanged then.
+func (m *Manager) Begin(h http.Header, r *http.Request, rec Record) (*Session, error) {
+	now := time.Now()
+	rand.Read(rec.ID[:])
+	rec.Created, rec.Renewed = wholeSecond(now), wholeSecond(now)
+
+	// Saved first: a record that does not fit must not cost the earlier session.
+	saved := http.Header{setCookie: slices.Clone(h[setCookie])}
+	if err := m.save(saved, withoutCookies(r), &rec, now); err != nil {
+		return nil, err
+	}
+	deleted := http.Header{}
+	if err := m.Destroy(deleted, r); err != nil {
+		return nil, err
+	}
+	addCookies(saved, deleted[setCookie])
+	h[setCookie] = saved[setCookie]
+	return &Session{Record: rec}, nil
+}
+
+// Renew saves s with a new idle limit when more than half of the present one
+// has passed, or when an older secret sealed it; otherwise it does nothing. A
+// session that has ended meanwhile stays ended. When Renew fails s is unchanged
+// and may be used.
+func (m *Manager) Renew(h http.Header, r *http.Request, s *Session) error {
+	now := time.Now()
+	due := s.stale || now.Sub(s.Renewed) > m.config.Idle/2
+	if !due || m.left(&s.Record, now) <= 0 {
+		return nil
+	}
+	renewed := s.Record
+	renewed.Renewed = wholeSecond(now)
+	if err := m.save(h, r, &renewed, now); err != nil {
+		if errors.Is(err, errGone) {
+			return nil
+		}
+		return err
+	}
+	s.Record, s.stale = renewed, false
+	return nil
+}
+
+// Destroy deletes the record that the request carries, and the cookie. It needs
+// no session to succeed. An error wraps [ErrStore].
+func (m *Manager) Destroy(h http.Header, r *http.Request) error {
+	if err := m.records.DeleteRecord(h, r, m.config.Name, m.cookie(-1)); err != nil {
+		return fmt.Errorf("%w: %w", ErrStore, err)
+	}
+	return nil
+}
+
+func (m *Manager) save(h http.Header, r *http.Request, rec *Record, now time.Time) error {
+	data := rec.append(slices.Clone(m.audience))
+	maxAge := int((m.left(rec, now) + time.Second - 1) / time.Second)
+	if err := m.records.SaveRecord(h, r, m.config.Name, data, m.cookie(maxAge)); err != nil {
+		return saveError(err, rec)
+	}
+	return nil
+}
+
+// left is how long rec still lives if nothing renews it.
+func (m *Manager) left(rec *Record, now time.Time) time.Duration {
+	return min(rec.Renewed.Add(m.config.Idle).Sub(now), rec.Created.Add(m.config.Lifetime).Sub(now))
+}
+
+// cookie sets every attribute: what a store leaves at its zero value is unsafe.
+func (m *Manager) cookie(maxAge int) *gsessions.Options {
+	return &gsessions.Options{
+		Path: m.config.Path, MaxAge: maxAge,
+		Secure: m.config.Secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}
+}
+
+func wholeSecond(t time.Time) time.Time { return t.UTC().Truncate(time.Second) }

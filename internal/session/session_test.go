@@ -1,0 +1,231 @@
+package session_test
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gin-contrib/sessions"
+	gsessions "github.com/gorilla/sessions"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/session/sessiontest"
+)
+
+func newManager(store sessions.Store) *session.Manager {
+	return session.New(session.Config{
+		Store: store, Name: "sid", Path: "/", Idle: time.Hour, Lifetime: 8 * time.Hour, Audience: "op app",
+	})
+}
+
+func signIn(t testing.TB, m *session.Manager, rec session.Record) *http.Request {
+	t.Helper()
+	h := http.Header{}
+	r := sessiontest.Browser{}.Request()
+	if _, err := m.Begin(h, r, rec); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range h["Set-Cookie"] {
+		c, err := http.ParseSetCookie(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value})
+	}
+	return r
+}
+
+// direct has the direct interface too.
+type direct struct {
+	sessions.Store
+	record                      []byte
+	stale                       bool
+	loadErr, saveErr, deleteErr error
+	saved, deleted              []*http.Request
+}
+
+func (d *direct) LoadRecord(*http.Request, string) ([]byte, bool, error) {
+	return d.record, d.stale, d.loadErr
+}
+
+func (d *direct) SaveRecord(h http.Header, r *http.Request, name string, record []byte, o *gsessions.Options) error {
+	if d.saveErr == nil {
+		d.record, d.saved = bytes.Clone(record), append(d.saved, r)
+		h.Add("Set-Cookie", gsessions.NewCookie(name, "v", o).String())
+	}
+	return d.saveErr
+}
+
+func (d *direct) DeleteRecord(h http.Header, r *http.Request, name string, o *gsessions.Options) error {
+	if d.deleteErr == nil {
+		d.deleted = append(d.deleted, r)
+		h.Add("Set-Cookie", gsessions.NewCookie(name, "", o).String())
+		h.Add("Set-Cookie", gsessions.NewCookie(name+".1", "", o).String())
+	}
+	return d.deleteErr
+}
+
+func TestDirectStore(t *testing.T) {
+	broken := errors.New("broken")
+	for name, row := range map[string]struct {
+		store                direct
+		load, begin, destroy bool // fail
+	}{
+		"load":   {store: direct{loadErr: broken}, load: true},
+		"save":   {store: direct{saveErr: broken}, begin: true},
+		"delete": {store: direct{deleteErr: broken}, begin: true, destroy: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, h := newManager(&row.store), http.Header{}
+			_, loadErr := m.Load(sessiontest.Browser{}.Request())
+			_, beginErr := m.Begin(h, sessiontest.Browser{}.Request(), session.Record{Subject: "alice"})
+			if len(h) != 0 && row.begin {
+				t.Errorf("header written: %q", h)
+			}
+			destroyErr := m.Destroy(h, sessiontest.Browser{}.Request())
+			for call, got := range map[string]struct {
+				err  error
+				fail bool
+			}{"Load": {loadErr, row.load}, "Begin": {beginErr, row.begin}, "Destroy": {destroyErr, row.destroy}} {
+				if (got.err != nil) != got.fail || got.fail && (!errors.Is(got.err, session.ErrStore) || !errors.Is(got.err, broken)) {
+					t.Errorf("%s: %v", call, got.err)
+				}
+			}
+		})
+	}
+}
+
+// case 130: the new record is saved as for a browser without cookies, the old
+// one deleted by its own.
+func TestBeginOnDirectStore(t *testing.T) {
+	store, h := &direct{}, http.Header{}
+	r := sessiontest.Browser{"sid": "planted"}.Request()
+	if _, err := newManager(store).Begin(h, r, session.Record{Subject: "alice"}); err != nil {
+		t.Fatal(err)
+	}
+	if len(store.saved) != 1 || len(store.saved[0].Cookies()) != 0 || len(store.deleted) != 1 || len(store.deleted[0].Cookies()) != 1 {
+		t.Errorf("saved with %v, deleted with %v", store.saved, store.deleted)
+	}
+	lines := h["Set-Cookie"]
+	if len(lines) != 2 || !strings.HasPrefix(lines[0], "sid=v;") || !strings.HasPrefix(lines[1], "sid.1=;") {
+		t.Errorf("cookies set: %q", lines)
+	}
+}
+
+func TestRenewFailing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &direct{}
+		m := newManager(store)
+		r := signIn(t, m, session.Record{Subject: "alice"})
+		s, err := m.Load(r)
+		if err != nil || s == nil {
+			t.Fatalf("Load = %v, %v", s, err)
+		}
+		before := *s
+		time.Sleep(31 * time.Minute)
+		store.saveErr = errors.New("broken")
+		if err := m.Renew(http.Header{}, r, s); !errors.Is(err, session.ErrStore) {
+			t.Errorf("Renew: %v", err)
+		}
+		if s.Renewed != before.Renewed || s.Subject != "alice" {
+			t.Errorf("the session changed: %+v", s)
+		}
+		// A request that outlives its session does not prolong it.
+		store.saveErr = nil
+		time.Sleep(time.Hour)
+		if h := (http.Header{}); m.Renew(h, r, s) != nil || len(h) != 0 {
+			t.Errorf("an ended session was renewed: %q", h)
+		}
+	})
+}
+
+// case 134: an older secret still opens, and its session is sealed anew at
+// once; a removed secret opens nothing.
+func TestKeyRotation(t *testing.T) {
+	r := signIn(t, newManager(newCookiestore(t, key("1"))), session.Record{Subject: "alice"})
+	rotated := newManager(newCookiestore(t, key("2"), key("1")))
+	s, err := rotated.Load(r)
+	if err != nil || s == nil {
+		t.Fatalf("old secret: Load = %v, %v", s, err)
+	}
+	b, h := sessiontest.Browser{}, http.Header{}
+	if err := rotated.Renew(h, r, s); err != nil || len(h["Set-Cookie"]) != 1 {
+		t.Fatalf("Renew: %v, %q", err, h)
+	}
+	b.Receive(t, h)
+	if again := (http.Header{}); rotated.Renew(again, r, s) != nil || len(again) != 0 {
+		t.Errorf("renewed twice: %q", again)
+	}
+	removed := newManager(newCookiestore(t, key("2")))
+	if s, err := removed.Load(b.Request()); err != nil || s == nil {
+		t.Errorf("sealed anew: Load = %v, %v", s, err)
+	}
+	if s, err := removed.Load(r); err != nil || s != nil {
+		t.Errorf("removed secret: Load = %v, %v", s, err)
+	}
+}
+
+// cases 142, 295: an odd record is logged for those who look for it, without
+// its content, and is no session.
+func TestOddRecordIsLogged(t *testing.T) {
+	store, log := &direct{}, &bytes.Buffer{}
+	m := session.New(session.Config{
+		Store: store, Name: "sid", Path: "/", Idle: time.Hour, Lifetime: time.Hour, Audience: "op app",
+		Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	r := signIn(t, m, session.Record{Subject: "alice"})
+	genuine := bytes.Clone(store.record)
+	nextVersion := bytes.Clone(genuine)
+	nextVersion[8]++ // behind the audience
+	for _, row := range []struct {
+		record []byte
+		log    string
+	}{
+		{nil, ""},
+		{[]byte{}, ""},
+		{genuine[8:], "same_audience=false"},
+		{genuine[:30], "same_audience=true"},
+		{nextVersion, "same_audience=true"},
+	} {
+		log.Reset()
+		store.record = row.record
+		if s, err := m.Load(r); s != nil || err != nil {
+			t.Errorf("%q: Load = %v, %v", row.record, s, err)
+		}
+		text := log.String()
+		if (text == "") != (row.log == "") || !strings.Contains(text, row.log) || strings.Contains(text, "alice") || text != "" && !strings.Contains(text, "level=DEBUG") {
+			t.Errorf("%q: logged %q", row.record, text)
+		}
+	}
+}
+
+func threeGroups() session.Record {
+	return session.Record{
+		Subject: "248289761001", SID: "08a5019c-17e1-4977-8f42-65a12843ea02", Name: "Alice Liddell", Email: "alice@example.com",
+		EmailVerified: true, Groups: []string{"admin", "billing", "support"},
+	}
+}
+
+func TestLoadAllocates(t *testing.T) {
+	m := newManager(newCookiestore(t, key("k")))
+	r := signIn(t, m, threeGroups())
+	if allocs := testing.AllocsPerRun(100, func() { m.Load(r) }); allocs > 5 {
+		t.Errorf("%v allocations, want at most 5", allocs)
+	}
+}
+
+func BenchmarkLoad(b *testing.B) {
+	m := newManager(newCookiestore(b, key("k")))
+	r := signIn(b, m, threeGroups())
+	b.ReportAllocs()
+	for b.Loop() {
+		if s, err := m.Load(r); s == nil || err != nil {
+			b.Fatal(s, err)
+		}
+	}
+}

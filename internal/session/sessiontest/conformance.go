@@ -1,0 +1,119 @@
+// Package sessiontest holds what every store must do for the session manager.
+package sessiontest
+
+import (
+	"log/slog"
+	"maps"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gin-contrib/sessions"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
+)
+
+// Caps says what a store cannot do. The zero value is a store on a server with
+// a limit of size, which cannot be made to fail.
+type Caps struct {
+	// Stateless: the cookie is the session, so one captured before sign-out
+	// opens until it has expired.
+	Stateless bool
+	// Unbounded: no record is too large.
+	Unbounded bool
+	// Break makes the store made last unable to answer; nil: it always can.
+	Break func(t *testing.T)
+}
+
+const (
+	cookieName = "__Host-ginoidc"
+	idle       = time.Hour
+	lifetime   = 8 * time.Hour
+)
+
+// fixture is what one check works on.
+type fixture struct {
+	store sessions.Store
+	caps  Caps
+	*session.Manager
+}
+
+// Conformance runs every check on a store of its own.
+func Conformance(t *testing.T, newStore func(t *testing.T) sessions.Store, caps Caps) {
+	for name, check := range map[string]func(*testing.T, fixture){
+		"a record comes back whole":           roundTrip,
+		"sign-in replaces the session":        signInReplaces,
+		"each cookie is set once":             cookiesOnce,
+		"every cookie attribute is set":       cookieAttributes,
+		"the idle limit ends it":              inBubble(idleLimit),
+		"the absolute limit ends it":          inBubble(absoluteLimit),
+		"renewal past half of the idle limit": inBubble(renewal),
+		"renewal does not undo sign-out":      inBubble(renewalAfterSignOut),
+		"too large is an error":               tooLarge,
+		"sign-out":                            signOut,
+		"forged cookies are no session":       forgedCookies,
+		"foreign records are no session":      foreignRecords,
+		"a store out of order is no sign-out": inBubble(outOfOrder),
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := newStore(t)
+			check(t, fixture{store, caps, newManager(store, "https://op.example.com app")})
+		})
+	}
+}
+
+func newManager(store sessions.Store, audience string) *session.Manager {
+	return session.New(session.Config{
+		Store: store, Name: cookieName, Path: "/", Secure: true,
+		Idle: idle, Lifetime: lifetime, Audience: audience, Logger: slog.New(slog.DiscardHandler),
+	})
+}
+
+func inBubble(check func(*testing.T, fixture)) func(*testing.T, fixture) {
+	return func(t *testing.T, f fixture) {
+		synctest.Test(t, func(t *testing.T) { check(t, f) })
+	}
+}
+
+// signIn begins a session of subject in the browser.
+func (f fixture) signIn(t *testing.T, b Browser, subject string) *session.Session {
+	t.Helper()
+	h := http.Header{}
+	s, err := f.Begin(h, b.Request(), session.Record{Subject: subject})
+	if err != nil {
+		t.Fatalf("Begin: %v", err)
+	}
+	b.Receive(t, h)
+	return s
+}
+
+// subject is who is signed in, "" for nobody.
+func (f fixture) subject(t *testing.T, b Browser) string {
+	t.Helper()
+	s, err := f.Load(b.Request())
+	if err != nil {
+		t.Fatalf("Load: %v", err)
+	}
+	if s == nil {
+		return ""
+	}
+	return s.Subject
+}
+
+func (f fixture) wantSubject(t *testing.T, b Browser, want string) {
+	t.Helper()
+	if got := f.subject(t, b); got != want {
+		t.Errorf("signed in: %q, want %q", got, want)
+	}
+}
+
+// captured is what the browser's cookies of an earlier time open now.
+func (f fixture) captured(subject string) string {
+	if f.caps.Stateless {
+		return subject
+	}
+	return ""
+}
+
+func (b Browser) copy() Browser { return maps.Clone(b) }

@@ -1,0 +1,137 @@
+package sessiontest
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	gsessions "github.com/gorilla/sessions"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
+)
+
+// case 135
+func tooLarge(t *testing.T, f fixture) {
+	b, h := Browser{}, http.Header{}
+	f.signIn(t, b, "alice")
+	large := session.Record{Subject: "bob", Groups: []string{"admin"}, Claims: []byte(`"` + strings.Repeat("x", 256<<10) + `"`)}
+	s, err := f.Begin(h, b.Request(), large)
+	if f.caps.Unbounded {
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Receive(t, h)
+		if s, err = f.Load(b.Request()); err != nil || s == nil || len(s.Claims) != len(large.Claims) {
+			t.Errorf("the large record did not come back: %v", err)
+		}
+		return
+	}
+	var tooLarge *session.TooLargeError
+	if !errors.As(err, &tooLarge) || s != nil {
+		t.Fatalf("Begin = %v, %v; want a TooLargeError", s, err)
+	}
+	if tooLarge.Size < len(large.Claims) || len(tooLarge.Parts) != 5 || tooLarge.Parts[0] != (session.Part{Name: "claims", Size: len(large.Claims)}) {
+		t.Errorf("%+v", tooLarge)
+	}
+	if len(h) != 0 {
+		t.Errorf("header written: %q", h)
+	}
+	f.wantSubject(t, b, "alice")
+}
+
+// cases 131, 140, 141: whatever a browser sends is a session or none, and
+// never a fault.
+func forgedCookies(t *testing.T, f fixture) {
+	b := Browser{}
+	f.signIn(t, b, "alice")
+	genuine := b[cookieName]
+	middle := len(genuine) / 2
+	flipped := []byte(genuine)
+	flipped[middle] ^= 1
+	values := []string{
+		"", "x", "*", "../../x", "a\r\nFLUSHALL", "~9999999~x", "~-1~x", strings.Repeat("A", 10<<10),
+		genuine[:middle], genuine + "A", string(flipped), genuine + "; " + cookieName + "=" + genuine,
+		genuine + "; " + cookieName + "=x", "x; " + cookieName + "=" + genuine,
+	}
+	for range 1000 {
+		guess := make([]byte, 32)
+		rand.Read(guess)
+		values = append(values, base64.RawURLEncoding.EncodeToString(guess))
+	}
+	for _, value := range values {
+		r := Browser{cookieName: value}.Request()
+		if s, err := f.Load(r); s != nil || err != nil {
+			t.Errorf("Load with %.60q = %v, %v", value, s, err)
+		}
+		if err := f.Destroy(http.Header{}, r); err != nil {
+			t.Errorf("Destroy with %.60q: %v", value, err)
+		}
+	}
+	f.wantSubject(t, b, "alice")
+}
+
+// cases 142, 255: neither another app's record nor a session of the app itself
+// is taken for one of ours.
+func foreignRecords(t *testing.T, f fixture) {
+	b := Browser{}
+	f.signIn(t, b, "alice")
+	for _, audience := range []string{"https://op.example.com app2", "https://other.example.com app", ""} {
+		if s, err := newManager(f.store, audience).Load(b.Request()); s != nil || err != nil {
+			t.Errorf("audience %q: Load = %v, %v", audience, s, err)
+		}
+	}
+
+	w := httptest.NewRecorder()
+	s, err := f.store.New(Browser{}.Request(), cookieName)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Values["user"] = "mallory"
+	s.Options = &gsessions.Options{Path: "/", MaxAge: 60}
+	if err := f.store.Save(Browser{}.Request(), w, s); err != nil {
+		t.Fatal(err)
+	}
+	own := Browser{}
+	own.Receive(t, w.Header())
+	f.wantSubject(t, own, "")
+	f.signIn(t, own, "alice")
+	f.wantSubject(t, own, "alice")
+}
+
+// cases 246, 247: "cannot answer" is neither "signed out" nor half a sign-in.
+func outOfOrder(t *testing.T, f fixture) {
+	if err := f.Ready(t.Context()); err != nil {
+		t.Errorf("Ready: %v", err)
+	}
+	if f.caps.Break == nil {
+		return
+	}
+	b := Browser{}
+	s := f.signIn(t, b, "alice")
+	time.Sleep(idle/2 + time.Second)
+	f.caps.Break(t)
+	h := http.Header{}
+	_, loadErr := f.Load(b.Request())
+	_, beginErr := f.Begin(h, b.Request(), session.Record{Subject: "bob"})
+	_, firstErr := f.Begin(h, Browser{}.Request(), session.Record{Subject: "bob"})
+	for call, err := range map[string]error{
+		"Load": loadErr, "Begin": beginErr, "Begin without a cookie": firstErr,
+		"Renew": f.Renew(h, b.Request(), s), "Destroy": f.Destroy(h, b.Request()),
+		"Ready": f.Ready(t.Context()),
+	} {
+		if !errors.Is(err, session.ErrStore) {
+			t.Errorf("%s: %v, want ErrStore", call, err)
+		}
+	}
+	if len(h) != 0 {
+		t.Errorf("header written: %q", h)
+	}
+	if _, err := f.Load(Browser{}.Request()); err != nil {
+		t.Errorf("Load without a cookie: %v", err)
+	}
+}

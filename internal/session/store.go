@@ -1,0 +1,166 @@
+package session
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"strings"
+
+	"github.com/gin-contrib/sessions"
+	"github.com/gorilla/securecookie"
+	gsessions "github.com/gorilla/sessions"
+)
+
+// recordStore keeps raw records. cookiestore.Store is one; [valuesStore] makes
+// one of any other gin-contrib store.
+type recordStore interface {
+	// LoadRecord returns the record of the request, nil when there is none.
+	// stale tells that it should be saved anew. An error means that the store
+	// cannot answer.
+	LoadRecord(r *http.Request, name string) (record []byte, stale bool, err error)
+	// SaveRecord puts record in the place of the one the request carries, and
+	// does not bring back one that has been deleted. For a request without
+	// cookies it makes a new id. It sets each cookie once in h.
+	SaveRecord(h http.Header, r *http.Request, name string, record []byte, o *gsessions.Options) error
+	// DeleteRecord deletes the record the request carries, and its cookies.
+	DeleteRecord(h http.Header, r *http.Request, name string, o *gsessions.Options) error
+}
+
+const (
+	// valueKey holds the record as base64 text. One string is the only kind that
+	// every store brings back as it was: gob does not know maps and times
+	// unasked, and the JSON form of the Redis store bends []byte and numbers.
+	valueKey = "ginoidc"
+
+	maxCookie = 4096 // bytes of name and value that browsers keep
+)
+
+// valuesStore keeps a record as a value of a gorilla session. It calls New,
+// never Get: the registry behind Get would lend the session to other users of
+// the same name.
+type valuesStore struct{ store sessions.Store }
+
+func (v valuesStore) LoadRecord(r *http.Request, name string) ([]byte, bool, error) {
+	s, err := v.open(r, name)
+	if err != nil {
+		return nil, false, err
+	}
+	text, _ := s.Values[valueKey].(string)
+	record, _ := base64.RawURLEncoding.DecodeString(text) // what does not decode is no record either
+	return record, false, nil
+}
+
+func (v valuesStore) SaveRecord(h http.Header, r *http.Request, name string, record []byte, o *gsessions.Options) error {
+	s, err := v.open(r, name)
+	if err != nil {
+		return err
+	}
+	// A store would save a deleted record anew under its dead id, and so undo a
+	// sign-out in another tab.
+	if len(r.CookiesNamed(name)) > 0 && s.Values[valueKey] == nil {
+		return errGone
+	}
+	text := base64.RawURLEncoding.EncodeToString(record)
+	s.Values = map[any]any{valueKey: text}
+	s.Options = o
+	scratch := http.Header{}
+	if err := v.save(scratch, r, s); err != nil {
+		if saysTooLarge(err) {
+			return &TooLargeError{Size: len(text)}
+		}
+		return err
+	}
+	for _, line := range scratch[setCookie] {
+		pair, _, _ := strings.Cut(line, ";")
+		if len(pair) > maxCookie {
+			return &TooLargeError{Size: len(pair), Limit: maxCookie}
+		}
+	}
+	replaceCookies(h, scratch[setCookie])
+	return nil
+}
+
+// DeleteRecord empties the values before it deletes, for memcached's store does
+// not delete: it keeps an empty session then. It would make one for a request
+// that has none, so that is left out. A session with an id is deleted even when
+// it is new, which is how stores describe one they could not read.
+func (v valuesStore) DeleteRecord(h http.Header, r *http.Request, name string, o *gsessions.Options) error {
+	s, err := v.open(r, name)
+	if err != nil {
+		return err
+	}
+	if s.ID != "" || !s.IsNew {
+		s.Values = map[any]any{}
+		s.Options = o
+		if err := v.save(http.Header{}, r, s); err != nil {
+			return err
+		}
+	}
+	replaceCookies(h, []string{gsessions.NewCookie(name, "", o).String()})
+	return nil
+}
+
+// open returns the stored session or, when there is none, an empty one. An
+// error means that the store cannot answer.
+func (v valuesStore) open(r *http.Request, name string) (s *gsessions.Session, err error) {
+	if !plausible(r, name) {
+		r = withoutCookies(r)
+	}
+	err = guard(func() (err error) {
+		s, err = v.store.New(r, name)
+		return err
+	})
+	if err != nil && !saysAbsent(err) {
+		return nil, err
+	}
+	if s == nil {
+		return nil, errors.New("session: the store gave no session")
+	}
+	if err != nil {
+		s.Values = nil
+	}
+	return s, nil
+}
+
+func (v valuesStore) save(h http.Header, r *http.Request, s *gsessions.Session) error {
+	return guard(func() error { return v.store.Save(r, headerWriter{h}, s) })
+}
+
+// plausible keeps oversize values from the store, and the same cookie twice:
+// one of the two may have been planted from a sibling domain, and which one the
+// server set cannot be known.
+func plausible(r *http.Request, name string) bool {
+	cookies := r.CookiesNamed(name)
+	return len(cookies) == 0 || len(cookies) == 1 && len(cookies[0].Value) <= maxCookie
+}
+
+// guard turns a panic of the store (memstore has some) into an error. The
+// panic's text may hold session values, so it is left out.
+func guard(call func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("session: the store panicked with a %T", p)
+		}
+	}()
+	return call()
+}
+
+// saysAbsent tells "no such record" and "none that can be read" from a store
+// that cannot answer. Some stores say it in words alone.
+func saysAbsent(err error) bool {
+	var decoding securecookie.Error
+	if errors.As(err, &decoding) {
+		return decoding.IsDecode()
+	}
+	return errors.Is(err, fs.ErrNotExist) ||
+		strings.HasPrefix(err.Error(), "gob: ") || strings.HasSuffix(err.Error(), "cache miss")
+}
+
+// saysTooLarge knows the words of securecookie, redistore and memcached, which
+// have no error value for it.
+func saysTooLarge(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "too long") || strings.Contains(text, "too big") || strings.Contains(text, "too large")
+}

@@ -1,0 +1,208 @@
+package session_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/gin-contrib/sessions"
+	"github.com/gin-contrib/sessions/memstore"
+	"github.com/gorilla/securecookie"
+	gsessions "github.com/gorilla/sessions"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/session/sessiontest"
+)
+
+// script is a gin-contrib store whose answers a test sets.
+type script struct {
+	sessions.Store
+	new   func(r *http.Request, name string) (*gsessions.Session, error)
+	save  func(w http.ResponseWriter, s *gsessions.Session) error
+	calls int
+}
+
+func newScript() *script { return &script{Store: memstore.NewStore([]byte(key("h")))} }
+
+func (s *script) New(r *http.Request, name string) (*gsessions.Session, error) {
+	s.calls++
+	if s.new != nil {
+		return s.new(r, name)
+	}
+	return s.Store.New(r, name)
+}
+
+func (s *script) Save(r *http.Request, w http.ResponseWriter, gs *gsessions.Session) error {
+	if s.save != nil {
+		return s.save(w, gs)
+	}
+	return s.Store.Save(r, w, gs)
+}
+
+// case 246: the errors by which gin-contrib's stores say "none", and the others.
+func TestLoadErrors(t *testing.T) {
+	for name, row := range map[string]struct {
+		err    error
+		panics bool
+		none   bool
+	}{
+		"forged id":            {err: securecookie.DecodeMulti("sid", "x", new(string), securecookie.CodecsFromPairs([]byte(key("h")))...), none: true},
+		"file gone":            {err: &fs.PathError{Op: "open", Err: fs.ErrNotExist}, none: true},
+		"memcached":            {err: errors.New("memcache: cache miss"), none: true},
+		"unreadable in redis":  {err: errors.New("gob: type mismatch"), none: true},
+		"wrong keys set":       {err: securecookie.DecodeMulti("sid", "x", new(string), securecookie.New(nil, nil))},
+		"connection lost":      {err: io.EOF},
+		"timeout":              {err: context.DeadlineExceeded},
+		"no session, no error": {},
+		"panic":                {panics: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := newScript()
+			m := newManager(store)
+			r := signIn(t, m, session.Record{Subject: "alice"})
+			genuine, err := store.Store.New(r, "sid")
+			if err != nil {
+				t.Fatal(err)
+			}
+			store.new = func(r *http.Request, name string) (*gsessions.Session, error) {
+				if row.panics {
+					panic("secret")
+				}
+				if row.err == nil {
+					return nil, nil
+				}
+				s := gsessions.NewSession(store, name)
+				s.Values = genuine.Values
+				return s, row.err
+			}
+			s, err := m.Load(r)
+			if s != nil || errors.Is(err, session.ErrStore) == row.none || row.err != nil && !row.none && !strings.Contains(err.Error(), row.err.Error()) {
+				t.Errorf("Load = %v, %v", s, err)
+			}
+			if row.panics && strings.Contains(err.Error(), "secret") {
+				t.Errorf("the panic's text is told: %v", err)
+			}
+			h := http.Header{}
+			if err := m.Destroy(h, r); errors.Is(err, session.ErrStore) == row.none || len(h) > 0 != row.none {
+				t.Errorf("Destroy: %v, %q", err, h)
+			}
+		})
+	}
+}
+
+func TestSaveErrors(t *testing.T) {
+	for name, row := range map[string]struct {
+		save     func(http.ResponseWriter, *gsessions.Session) error
+		tooLarge bool
+		limit    int
+	}{
+		"securecookie": {save: failing("securecookie: the value is too long: 5000"), tooLarge: true},
+		"redis":        {save: failing("SessionStore: the value to store is too big"), tooLarge: true},
+		"memcached":    {save: failing("SERVER_ERROR object too large for cache"), tooLarge: true},
+		"out of reach": {save: failing("connection refused")},
+		"panic":        {save: func(http.ResponseWriter, *gsessions.Session) error { panic("gob") }},
+		// securecookie's limit leaves out the name: browsers would drop this one.
+		"value fits, name and value do not": {
+			save: func(w http.ResponseWriter, s *gsessions.Session) error {
+				http.SetCookie(w, gsessions.NewCookie(s.Name(), strings.Repeat("A", 4094), s.Options))
+				return nil
+			},
+			tooLarge: true, limit: 4096,
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store := newScript()
+			store.save = row.save
+			h := http.Header{}
+			_, err := newManager(store).Begin(h, sessiontest.Browser{}.Request(), session.Record{Subject: "alice", Name: "Alice Liddell"})
+			var tooLarge *session.TooLargeError
+			if errors.As(err, &tooLarge) != row.tooLarge || errors.Is(err, session.ErrStore) == row.tooLarge || len(h) != 0 {
+				t.Fatalf("Begin: %v, %q", err, h)
+			}
+			if row.tooLarge && (tooLarge.Limit != row.limit || tooLarge.Size == 0 || tooLarge.Parts[0].Name != "name" || !strings.Contains(err.Error(), "name 13")) {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+func failing(text string) func(http.ResponseWriter, *gsessions.Session) error {
+	return func(http.ResponseWriter, *gsessions.Session) error { return fmt.Errorf("store: %w", errors.New(text)) }
+}
+
+// case 141: what cannot be ours reaches no store that has to look it up.
+func TestOddCookiesStayFromTheStore(t *testing.T) {
+	store := newScript()
+	store.new = func(r *http.Request, name string) (*gsessions.Session, error) {
+		if len(r.Cookies()) > 0 {
+			t.Errorf("the store was asked for %d cookies", len(r.Cookies()))
+		}
+		return gsessions.NewSession(store, name), nil
+	}
+	m := newManager(store)
+	for _, header := range []string{"sid=" + strings.Repeat("A", 4097), "sid=a; sid=b"} {
+		r := sessiontest.Browser{}.Request()
+		r.Header.Set("Cookie", header)
+		if s, err := m.Load(r); s != nil || err != nil {
+			t.Errorf("Load = %v, %v", s, err)
+		}
+	}
+	if store.calls == 0 {
+		t.Error("the store was never asked, so nothing was tested")
+	}
+}
+
+// A store is told to delete what it may hold, with nothing left in it; for a
+// request without a session it is told nothing.
+func TestDelete(t *testing.T) {
+	for name, row := range map[string]struct {
+		id    string
+		isNew bool
+		saves int
+	}{
+		"a session":                    {"id", false, 1},
+		"of a store without ids":       {"", false, 1},
+		"there, but could not be read": {"id", true, 1},
+		"none":                         {"", true, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			store, saves := newScript(), 0
+			store.new = func(_ *http.Request, name string) (*gsessions.Session, error) {
+				s := gsessions.NewSession(store, name)
+				s.ID, s.IsNew, s.Values["user"] = row.id, row.isNew, "alice"
+				return s, nil
+			}
+			store.save = func(w http.ResponseWriter, s *gsessions.Session) error {
+				saves++
+				if len(s.Values) != 0 || s.Options.MaxAge >= 0 || s.ID != row.id {
+					t.Errorf("saved: %+v", s)
+				}
+				http.SetCookie(w, gsessions.NewCookie(s.Name(), "", s.Options))
+				return nil
+			}
+			h := http.Header{}
+			if err := newManager(store).Destroy(h, sessiontest.Browser{}.Request()); err != nil || saves != row.saves || len(h["Set-Cookie"]) != 1 {
+				t.Errorf("Destroy: %v, %d saves, %q", err, saves, h)
+			}
+		})
+	}
+}
+
+func TestUnreadableValuesAreNone(t *testing.T) {
+	for _, value := range []any{nil, "", "%", "AAAA", 7, []byte("AAAA")} {
+		store := newScript()
+		store.new = func(_ *http.Request, name string) (*gsessions.Session, error) {
+			s := gsessions.NewSession(store, name)
+			s.Values["ginoidc"] = value
+			return s, nil
+		}
+		if s, err := newManager(store).Load(sessiontest.Browser{}.Request()); s != nil || err != nil {
+			t.Errorf("%v: Load = %v, %v", value, s, err)
+		}
+	}
+}
