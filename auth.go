@@ -157,6 +157,9 @@ func (a *Auth) Ready(ctx context.Context) error {
 	return translated(a.sessions.Ready(ctx))
 }
 
+// AppURL is the app's external base URL without a final slash.
+func (a *Auth) AppURL() string { return strings.TrimSuffix(a.config.AppURL, "/") }
+
 // SignInURL is the path of the sign-in route with returnTo, a path of the app, as the page to come back to;
 // empty for the default.
 func (a *Auth) SignInURL(returnTo string) string {

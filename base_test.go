@@ -27,6 +27,7 @@ func TestWhereTheAppLives(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.AppURL = tt.appURL })
 			a.engine = gin.New()
+			a.engine.Use(a.auth.ProtectAll()) // the plugin's own routes stay open wherever they are mounted
 			group := a.engine.Group(tt.mounted)
 			a.auth.Mount(group)
 			group.GET("/me", a.auth.RequireAuth(), a.protected)
@@ -34,6 +35,10 @@ func TestWhereTheAppLives(t *testing.T) {
 			headers := append([]string{"X-Forwarded-Proto", "http", "X-Forwarded-Host", "evil.example", "X-Forwarded-Prefix", "/evil"}, navigation()...) // cases 221, 224
 			if r := b.do("GET", "http://evil.example"+tt.mounted+"/me", nil, headers...); r.location() != tt.signInAgain {
 				t.Errorf("denied: %d to %q, want %q", r.StatusCode, r.location(), tt.signInAgain)
+			}
+			plain, _, _ := strings.Cut(tt.signInAgain, "?")
+			if r := b.do("GET", tt.mounted+"/me?q="+strings.Repeat("a", 3000), nil, headers...); r.location() != plain { // case 15
+				t.Errorf("a page too long to come back to: %d to %.80q", r.StatusCode, r.location())
 			}
 			r := b.do("GET", "http://evil.example"+tt.mounted+"/auth/signin", nil, headers...)
 			if got := parse(t, r.location()).Query().Get("redirect_uri"); got != tt.redirectURI {

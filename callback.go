@@ -18,25 +18,30 @@ import (
 // startAttempt makes a sign-in attempt and the URL that carries it to the provider. The provider is asked for first,
 // so that an unknown one costs the browser no cookie.
 func (a *Auth) startAttempt(c *gin.Context, target string, params url.Values) (string, error) {
-	ctx, header := c.Request.Context(), c.Writer.Header()
-	if _, err := a.provider.Metadata(ctx); err != nil {
-		return "", fmt.Errorf("%w: %w", ErrProviderUnavailable, err)
+	ctx := c.Request.Context()
+	if err := a.known(ctx); err != nil {
+		return "", err
 	}
 	maxAge := -1
 	if n, err := strconv.Atoi(params.Get("max_age")); err == nil {
 		maxAge = n
 	}
-	at, err := a.attempts.Start(header, c.Request, target, maxAge)
+	at, err := a.attempts.Start(c.Writer.Header(), c.Request, target, maxAge)
 	if err != nil {
 		return "", translated(err)
 	}
 	location, err := a.provider.AuthorizationURL(ctx, provider.AuthRequest{
 		State: at.State, Nonce: at.Nonce, Verifier: at.Verifier, Params: params,
 	})
-	if err != nil {
-		a.attempts.Clear(header, at.State)
-	}
 	return location, translated(err)
+}
+
+// known tells whether the provider's metadata is there. Whatever is wrong with it, users can only wait: 503.
+func (a *core) known(ctx context.Context) error {
+	if _, err := a.provider.Metadata(ctx); err != nil {
+		return fmt.Errorf("%w: %w", ErrProviderUnavailable, err)
+	}
+	return nil
 }
 
 // Callback ends a sign-in: it takes the authorization response (RFC 6749, section 4.1.2), redeems the code once,
@@ -85,11 +90,11 @@ func (a *Auth) finishSignIn(c *gin.Context) (string, error) {
 	if err != nil {
 		return "", translated(err)
 	}
+	if err := a.known(ctx); err != nil { // the attempt stays unspent, so a reload ends it
+		return "", err
+	}
 	// Mix-up defence (RFC 9207): before anything of the response is used.
 	if err := a.provider.CheckResponseIssuer(ctx, response.issuer, response.hasIssuer); err != nil {
-		if errors.Is(err, provider.ErrUnavailable) {
-			return "", translated(err)
-		}
 		return "", fmt.Errorf("%w: %w", ErrInvalidCallback, err)
 	}
 	if response.code == "" && response.refusal == nil {

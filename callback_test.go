@@ -136,6 +136,61 @@ func TestProviderDown(t *testing.T) {
 	}
 }
 
+// TestCallbackOfAnotherInstance: an attempt of one process ends in another with the same secrets, case 294; while that
+// one does not know the provider yet, the attempt stays unspent and a reload ends it.
+func TestCallbackOfAnotherInstance(t *testing.T) {
+	first := newApp(t)
+	down := true
+	second := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+		c.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+			if down {
+				return nil, errors.New("no route to host")
+			}
+			return first.op.Transport().RoundTrip(r)
+		})
+	})
+	b := first.browser()
+	callback := b.start("/auth/signin?return_to=/app", "alice")
+	there := second.browser()
+	there.jar = b.jar
+	if r := there.navigate(callback); r.StatusCode != 503 || r.Header.Get("Set-Cookie") != "" {
+		t.Errorf("provider unknown: %d %v", r.StatusCode, r.Header)
+	}
+	down = false
+	time.Sleep(300 * time.Millisecond) // the first pause after a failure
+	if r := there.navigate(callback); r.location() != "/app" || there.whoami() != "alice" {
+		t.Errorf("reload: %d %s", r.StatusCode, r.body)
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestProviderError: what the provider says no with reaches the handler, cut and harmless. Case 34.
+func TestProviderError(t *testing.T) {
+	var reason error
+	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+		c.Handlers.Failed = func(c *gin.Context) { reason = ginoidc.Reason(c) }
+	})
+	b := a.browser()
+	u := parse(t, b.start("/auth/signin", "alice"))
+	q := u.Query()
+	q.Set("error", "bad\r\n\x1b[31m\xff"+strings.Repeat("e", 10<<10))
+	q.Set("error_description", "\x00<b>"+strings.Repeat("d", 10<<10))
+	u.RawQuery = q.Encode()
+	if r := b.navigate(u.String()); r.StatusCode != 401 || r.body != "" {
+		t.Errorf("%d %q", r.StatusCode, r.body)
+	}
+	var refusal *ginoidc.ProviderError
+	if !errors.As(reason, &refusal) || !errors.Is(reason, ginoidc.ErrSignInRefused) {
+		t.Fatalf("reason %v", reason)
+	}
+	if !strings.HasPrefix(refusal.Code, "bad???[31m?ee") || len(refusal.Code) > 64 || !strings.HasPrefix(refusal.Description, "?<b>") || len(refusal.Description) > 256 {
+		t.Errorf("%q %q", refusal.Code, refusal.Description)
+	}
+}
+
 // TestIssuerMismatch is named as such, with both values and what to configure, case 111.
 func TestIssuerMismatch(t *testing.T) {
 	a := newApp(t)

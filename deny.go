@@ -84,7 +84,6 @@ func (a *Auth) answer(c *gin.Context, err error, o outcome, handler, byDefault g
 	c.Abort()
 	d := denial{err: err, requestID: rand.Text()}
 	c.Set(denialKey{}, d)
-	keepPrivate(c.Writer.Header())
 	switch o.status {
 	case http.StatusUnauthorized:
 		c.Header("WWW-Authenticate", `Cookie realm="`+a.realm+`"`)

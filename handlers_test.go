@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gin-gonic/gin"
+
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
 )
@@ -409,6 +411,56 @@ func TestNewSession(t *testing.T) {
 	b.mustSignIn("bob")
 	if b.whoami() != "bob" {
 		t.Errorf("%q is signed in", b.whoami())
+	}
+}
+
+// TestSessionLife: use past half of the idle limit renews, silence ends, and the lifetime ends in any case.
+func TestSessionLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+			c.SessionIdle, c.SessionLifetime = 2*time.Hour, 5*time.Hour
+		})
+		b := a.browser()
+		b.mustSignIn("alice")
+		for _, step := range []struct {
+			after    time.Duration
+			renewed  bool
+			signedIn bool
+		}{
+			{50 * time.Minute, false, true}, {20 * time.Minute, true, true}, {100 * time.Minute, true, true}, {100 * time.Minute, true, true},
+			{20 * time.Minute, false, true}, {20 * time.Minute, false, false}, // five hours and ten minutes
+		} {
+			time.Sleep(step.after)
+			r := b.fetch("/me")
+			if (r.Header.Get("Set-Cookie") != "") != step.renewed || (r.StatusCode == 200) != step.signedIn {
+				t.Errorf("after %s: %d, Set-Cookie %q", step.after, r.StatusCode, r.Header.Get("Set-Cookie"))
+			}
+		}
+		b.mustSignIn("alice")
+		time.Sleep(2*time.Hour + time.Second)
+		if b.whoami() != "" {
+			t.Error("an idle session lives on")
+		}
+	})
+}
+
+// TestStartSession: the request that starts a session already sees its user.
+func TestStartSession(t *testing.T) {
+	a := newApp(t)
+	a.engine.GET("/support", func(c *gin.Context) {
+		if _, ok := ginoidc.UserFrom(c); ok {
+			t.Error("signed in before")
+		}
+		if err := a.auth.StartSession(c, &ginoidc.User{Subject: "agent", Groups: []string{"staff", "admin"}}); err != nil {
+			t.Error(err)
+		}
+	}, a.auth.RequireGroups("admin"), a.protected)
+	b := a.browser()
+	if r := b.fetch("/support"); r.StatusCode != 200 || r.json(t)["sub"] != "agent" {
+		t.Errorf("%d %s", r.StatusCode, r.body)
+	}
+	if b.whoami() != "agent" {
+		t.Errorf("later: %q", b.whoami())
 	}
 }
 

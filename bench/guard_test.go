@@ -29,7 +29,9 @@ func contenders(t testing.TB) []contender {
 	bare := contender{"bare gin, the cookie unread", gin.New(), plugin.cookie}
 	bare.engine.GET("/x", func(c *gin.Context) { c.Status(http.StatusOK) })
 	value := contender{"gin with a value set, read and checked", gin.New(), plugin.cookie}
-	value.engine.Use(func(c *gin.Context) { c.Set("user", &ginoidc.User{Subject: "alice", Groups: []string{"admin", "audit", "staff"}}) })
+	value.engine.Use(func(c *gin.Context) {
+		c.Set("user", &ginoidc.User{Subject: "alice", Groups: []string{"admin", "audit", "staff"}})
+	})
 	value.engine.GET("/x", func(c *gin.Context) {
 		if u, _ := c.MustGet("user").(*ginoidc.User); u.InGroup("staff") {
 			c.Status(http.StatusOK)

@@ -77,6 +77,11 @@ func TestRedirectURIKeepsItsQuery(t *testing.T) {
 	if err != nil || !strings.HasPrefix(callback, "https://app.example/cb?tenant=1&code=") || strings.Contains(callback, "state=") {
 		t.Errorf("callback = %q, %v", callback, err)
 	}
+	for _, uri := range []string{"/auth/callback", redirectURI + "#x", "https://app.example:port/"} {
+		if callback, err := a.idp.Approve(a.authURL(changes{"redirect_uri": {uri}}), "alice"); err == nil {
+			t.Errorf("%q was taken: %q", uri, callback)
+		}
+	}
 }
 
 func TestApproveAndDeny(t *testing.T) {

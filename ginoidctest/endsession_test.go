@@ -37,8 +37,8 @@ func TestEndSession(t *testing.T) {
 		for _, method := range []string{http.MethodGet, http.MethodPost} {
 			t.Run(name+" "+method, func(t *testing.T) {
 				a := newApp(t, ginoidctest.Config{PostLogoutRedirectURIs: to})
-				callback := a.press(logInForm(t, a.get(a.authURL(nil))), "subject", "alice")
-				answer := a.redeem(callback.Get("code"))
+				signedIn := a.do(http.MethodPost, logInForm(t, a.get(a.authURL(nil))).action, url.Values{"subject": {"alice"}}, nil)
+				answer := a.redeem(signedIn.location().Query().Get("code"))
 				params := maps.Clone(tt.params)
 				if params.Get("id_token_hint") == hint {
 					params.Set("id_token_hint", text(answer.object, "id_token"))
@@ -51,9 +51,14 @@ func TestEndSession(t *testing.T) {
 				if got.StatusCode != tt.status || got.Header.Get("Location") != tt.location {
 					t.Errorf("%d to %q, want %d to %q", got.StatusCode, got.Header.Get("Location"), tt.status, tt.location)
 				}
-				silent := a.get(a.authURL(changes{"prompt": {"none"}})).location().Query()
-				if silent.Has("code") != tt.alive {
-					t.Errorf("the session is alive: %v, want %v", silent.Has("code"), tt.alive)
+				if cookies := got.Cookies(); (len(cookies) == 1 && cookies[0].MaxAge < 0) == tt.alive {
+					t.Errorf("cookies = %v", cookies)
+				}
+				cookie := signedIn.Cookies()[0] // kept by a thief
+				a.client.Jar = nil
+				silent := a.do(http.MethodGet, a.authURL(changes{"prompt": {"none"}}), nil, http.Header{"Cookie": {cookie.Name + "=" + cookie.Value}})
+				if alive := silent.location().Query().Has("code"); alive != tt.alive {
+					t.Errorf("the session is alive: %v, want %v", alive, tt.alive)
 				}
 			})
 		}
@@ -98,9 +103,11 @@ func TestEndSessionByHint(t *testing.T) {
 			t.Errorf("hint of a withdrawn key: %d", status)
 		}
 
-		a.idp.Misbehave(ginoidctest.WrongAud)
-		if status := end(signIn()); status != 400 {
-			t.Errorf("hint for another client: %d", status)
+		for _, wrong := range []ginoidctest.Misbehaviour{ginoidctest.WrongAud, ginoidctest.WrongIss} {
+			a.idp.Misbehave(wrong)
+			if status := end(signIn()); status != 400 {
+				t.Errorf("hint with %s: %d", wrong, status)
+			}
 		}
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
 )
@@ -89,6 +90,27 @@ func TestFault(t *testing.T) {
 	})
 }
 
+// A client that gives up does not leave a handler behind for the rest of the
+// minute.
+func TestSlowEndsWithTheRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, ginoidctest.Config{})
+		start, ended := time.Now(), make(chan time.Duration, 1)
+		a.idp.Intercept(ginoidctest.Token, func(w http.ResponseWriter, r *http.Request) {
+			a.idp.Fault(ginoidctest.Slow)(w, r)
+			ended <- time.Since(start)
+		})
+		a.client.Timeout = 10 * time.Second
+		if resp, err := a.client.Post(a.url(ginoidctest.Token), "text/plain", strings.NewReader("code=x")); err == nil {
+			_ = resp.Body.Close()
+			t.Error("there was an answer")
+		}
+		if after := <-ended; after != 10*time.Second {
+			t.Errorf("the handler ended after %s", after)
+		}
+	})
+}
+
 func TestSeveralMisbehaviours(t *testing.T) {
 	a := newApp(t, ginoidctest.Config{})
 	a.idp.Misbehave(ginoidctest.MissingAud, ginoidctest.SigNone, ginoidctest.MissingState)
@@ -156,6 +178,20 @@ func TestTransportServesTheIssuerOnly(t *testing.T) {
 		if err == nil || a.idp.Count(ginoidctest.Elsewhere) != i+1 {
 			t.Errorf("%s: %v, counted %d", target, err, a.idp.Count(ginoidctest.Elsewhere))
 		}
+	}
+}
+
+// A listening provider notices a followed redirect too: loopback has two names.
+func TestElsewhereWhenListening(t *testing.T) {
+	idp := ginoidctest.Start(t, ginoidctest.Config{Issuer: "/tenant"})
+	idp.Misbehave(ginoidctest.Redirect307)
+	resp, err := http.Post(idp.Issuer()+"/token", "text/plain", strings.NewReader("code=x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.Request.URL.Hostname() != "localhost" || idp.Count(ginoidctest.Elsewhere) != 1 {
+		t.Errorf("followed to %s, counted %d", resp.Request.URL, idp.Count(ginoidctest.Elsewhere))
 	}
 }
 

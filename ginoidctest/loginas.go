@@ -2,7 +2,6 @@ package ginoidctest
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -31,9 +30,9 @@ import (
 // the engine runs as always: only the sign-in is left out.
 func LoginAs(tb TB, auth *ginoidc.Auth, engine http.Handler, user ginoidc.User) *http.Client {
 	tb.Helper()
-	app, err := appURL(auth)
+	app, err := url.Parse(auth.AppURL() + "/")
 	if err != nil {
-		tb.Fatalf("finding the app's URL: %v", err)
+		tb.Fatalf("the app's URL: %v", err)
 		return nil
 	}
 	c, w := throwAway(app)
@@ -52,20 +51,6 @@ func LoginAs(tb TB, auth *ginoidc.Auth, engine http.Handler, user ginoidc.User) 
 		Jar:           &appJar{app: app, CookieJar: jar},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-}
-
-// appURL asks auth where the app is: a signed-out request is answered with the
-// app's origin as the realm.
-func appURL(auth *ginoidc.Auth) (*url.URL, error) {
-	c, w := throwAway(&url.URL{Scheme: "http", Host: "localhost", Path: "/"})
-	auth.With(ginoidc.Handlers{Unauthenticated: func(*gin.Context) {}}).RequireAuth()(c)
-	_, realm, _ := strings.Cut(w.Header().Get("WWW-Authenticate"), `realm="`)
-	u, err := url.Parse(strings.TrimSuffix(realm, `"`))
-	if err != nil || u.Host == "" {
-		return nil, errors.New("the session store does not answer")
-	}
-	u.Path = "/"
-	return u, nil
 }
 
 // throwAway is a Gin context outside any engine. gin.New would print warnings.

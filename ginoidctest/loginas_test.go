@@ -163,10 +163,10 @@ func TestOpenRoutes(t *testing.T) {
 	engine.DELETE("/notes/:id/*rest", handler)
 	engine.GET("/missing", func(c *gin.Context) { c.Status(http.StatusNotFound) })
 	engine.GET("/broken", func(*gin.Context) { panic(http.ErrAbortHandler) })
+	engine.GET("/down", func(c *gin.Context) { c.Status(http.StatusServiceUnavailable) })
 	engine.Use(auth.RequireAuth())
 	engine.GET("/late", handler)
 	engine.PUT("/orgs/:org", auth.RequireOrganization("org"), handler)
-	engine.GET("/down", func(c *gin.Context) { c.Status(http.StatusServiceUnavailable) })
 
 	open := ginoidctest.OpenRoutes(engine, "/", "/healthz")
 	if want := []string{"DELETE /notes/:id/*rest", "GET /broken", "GET /missing"}; !reflect.DeepEqual(open, want) {

@@ -22,17 +22,17 @@ const (
 	UnknownKid      Misbehaviour = "unknown-kid"       // a kid no key has
 	WrongIss        Misbehaviour = "wrong-iss"         // another provider's issuer
 	WrongAud        Misbehaviour = "wrong-aud"         // another client's id
-	MissingAud      Misbehaviour = "missing-aud"       //
+	MissingAud      Misbehaviour = "missing-aud"       // no audience
 	ExtraAudience   Misbehaviour = "extra-audience"    // our client and another, no azp
 	WrongAzp        Misbehaviour = "wrong-azp"         // azp names another client
-	MissingSub      Misbehaviour = "missing-sub"       //
+	MissingSub      Misbehaviour = "missing-sub"       // no subject
 	DuplicateSub    Misbehaviour = "duplicate-sub"     // a second member "sub", for mallory
 	SubCaseTwin     Misbehaviour = "sub-case-twin"     // a member "SUB", for mallory
-	MissingIat      Misbehaviour = "missing-iat"       //
-	MissingExp      Misbehaviour = "missing-exp"       //
+	MissingIat      Misbehaviour = "missing-iat"       // no time of issue
+	MissingExp      Misbehaviour = "missing-exp"       // no expiry
 	Expired         Misbehaviour = "expired"           // issued and expired an hour ago
-	NonceInvalid    Misbehaviour = "nonce-invalid"     //
-	NonceMissing    Misbehaviour = "nonce-missing"     //
+	NonceInvalid    Misbehaviour = "nonce-invalid"     // another nonce
+	NonceMissing    Misbehaviour = "nonce-missing"     // no nonce
 	GroupsOverage   Misbehaviour = "groups-overage"    // Entra's _claim_names instead of groups, in userinfo too
 )
 
@@ -49,7 +49,7 @@ const (
 	Slow                Misbehaviour = "slow"                  // discovery, keys, token, userinfo: nothing for a minute, then 504
 	UserInfoWrongSub    Misbehaviour = "userinfo-wrong-sub"    // userinfo of mallory
 	UserInfoNull        Misbehaviour = "userinfo-null"         // 200 with null
-	UserInfo401         Misbehaviour = "userinfo-401"          //
+	UserInfo401         Misbehaviour = "userinfo-401"          // 401 with invalid_token
 	IssuerMismatch      Misbehaviour = "issuer-mismatch"       // discovery: another issuer
 	IssuerTrailingSlash Misbehaviour = "issuer-trailing-slash" // discovery: the issuer with a slash more (or less)
 	EndpointsHTTP       Misbehaviour = "endpoints-http"        // discovery: every endpoint at http://elsewhere.example

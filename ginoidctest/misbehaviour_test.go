@@ -25,10 +25,8 @@ import (
 // misbehaviour says how one misbehaviour shows.
 type misbehaviour func(t *testing.T, a *app)
 
-// Each misbehaviour does what its name says, and nothing else is wrong: the
-// ID tokens that only their claims spoil carry a good signature.
-func TestMisbehaviours(t *testing.T) {
-	tests := map[ginoidctest.Misbehaviour]misbehaviour{
+func misbehaviours() map[ginoidctest.Misbehaviour]misbehaviour {
+	return map[ginoidctest.Misbehaviour]misbehaviour{
 		ginoidctest.SigNone:         sigNone,                                       // case 75
 		ginoidctest.InvalidSigHS256: invalidSigHS256,                               // case 76
 		ginoidctest.BadSignature:    badSignature,                                  // case 79
@@ -68,7 +66,12 @@ func TestMisbehaviours(t *testing.T) {
 		ginoidctest.WrongIssParam:       callback("iss", "https://elsewhere.example"),     // case 37
 		ginoidctest.MissingState:        callback("state", ""),                            // case 21
 	}
-	all := ginoidctest.Misbehaviours()
+}
+
+// Each misbehaviour does what its name says, and nothing else is wrong: the
+// ID tokens that only their claims spoil carry a good signature.
+func TestMisbehaviours(t *testing.T) {
+	tests, all := misbehaviours(), ginoidctest.Misbehaviours()
 	if len(all) != len(tests) {
 		t.Errorf("%d misbehaviours, %d of them tested", len(all), len(tests))
 	}

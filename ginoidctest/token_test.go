@@ -1,6 +1,7 @@
 package ginoidctest_test
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"net/http"
 	"net/url"
@@ -92,6 +93,21 @@ func TestCodeIsBound(t *testing.T) {
 				t.Error("the attempt left the code usable")
 			}
 		})
+	}
+}
+
+// A verifier too short to be a secret is refused although its hash fits.
+func TestVerifierSyntax(t *testing.T) {
+	for verifier, status := range map[string]int{
+		strings.Repeat("v", 42): 400, strings.Repeat("v", 43): 200, strings.Repeat("v", 128): 200,
+		strings.Repeat("v", 129): 400, strings.Repeat("v", 43) + "+": 400, strings.Repeat("v", 43) + "\n": 400,
+	} {
+		a := newApp(t, ginoidctest.Config{})
+		sum := sha256.Sum256([]byte(verifier))
+		code := a.approve("alice", changes{"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}}).Get("code")
+		if got := a.token(changes{"code": {code}, "code_verifier": {verifier}}, nil); got.StatusCode != status {
+			t.Errorf("%q: %d, want %d", verifier, got.StatusCode, status)
+		}
 	}
 }
 
@@ -232,20 +248,20 @@ func TestUserInfoWantsABearerToken(t *testing.T) {
 
 func TestTokensExpire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newApp(t, ginoidctest.Config{})
+		a := newApp(t, ginoidctest.Config{SigningAlg: "ES256"})
 		answer := a.signIn("alice")
-		for range 200 { // enough to have expired entries thrown out
-			a.approve("bob", nil)
+		if _, err := a.verify(text(answer.object, "id_token"), "ES256"); err != nil {
+			t.Fatal(err)
 		}
 		time.Sleep(time.Hour + time.Second)
 		if got := a.userInfo(text(answer.object, "access_token")); got.StatusCode != 401 {
 			t.Error("the access token outlives its expires_in")
 		}
-		if _, err := a.verify(text(answer.object, "id_token")); err == nil {
+		if _, err := a.verify(text(answer.object, "id_token"), "ES256"); err == nil {
 			t.Error("the ID token does not expire")
 		}
-		for range 200 {
-			a.approve("bob", nil)
+		for range 70 { // enough to have expired tokens thrown out
+			a.signIn("bob")
 		}
 		if got := a.refresh(text(answer.object, "refresh_token")); got.StatusCode != 200 {
 			t.Errorf("the refresh token is gone: %s", got.text)

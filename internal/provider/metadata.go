@@ -78,7 +78,7 @@ func parseMetadata(body []byte, issuer string) (*Metadata, error) {
 // section 4.3), and tells the commonest cause how to mend it (case 111).
 func issuerMismatch(want, got string) *Error {
 	hint := ""
-	if got != "" && strings.TrimSuffix(want, "/") == strings.TrimSuffix(got, "/") {
+	if strings.TrimSuffix(want, "/") == strings.TrimSuffix(got, "/") {
 		hint = fmt.Sprintf("; only the trailing slash differs: configure the issuer as exactly %s", excerpt(got))
 	}
 	return misconfigured(opDiscovery, "issuer_mismatch", "%w: configured %s, the provider calls itself %s%s",
@@ -122,7 +122,7 @@ func checkEndpoint(raw string) error {
 		return errors.New("not a URL")
 	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
 		return errors.New("not https")
-	case u.Hostname() == "" || u.Opaque != "":
+	case u.Hostname() == "":
 		return errors.New("not an absolute URL")
 	case u.User != nil:
 		return errors.New("holds userinfo")

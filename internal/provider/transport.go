@@ -14,7 +14,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -129,10 +128,8 @@ func connectionError(ctx context.Context, op string, err error) *Error {
 }
 
 func unreachable(err error) bool {
-	var netErr *net.OpError
-	var dnsErr *net.DNSError
-	return errors.As(err, &netErr) || errors.As(err, &dnsErr) || errors.Is(err, io.EOF) ||
-		errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET)
+	var netErr net.Error
+	return errors.As(err, &netErr) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 func timedOut(ctx context.Context, err error) bool {
@@ -142,10 +139,8 @@ func timedOut(ctx context.Context, err error) bool {
 
 func badTLS(err error) bool {
 	var certificate *tls.CertificateVerificationError
-	var record tls.RecordHeaderError
 	var op *net.OpError
-	return errors.As(err, &certificate) || errors.As(err, &record) ||
-		errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error") // TLS alerts
+	return errors.As(err, &certificate) || errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error") // TLS alerts
 }
 
 func statusError(op string, a *answer) error {

@@ -63,6 +63,7 @@ func wireFaults() []wireFault {
 		}},
 		{name: "accepted in silence", kind: provider.Unavailable, answer: func(io.Writer) { time.Sleep(time.Minute) }},
 		{name: "closed without an answer", kind: provider.Unavailable, answer: text("")},
+		{name: "cut in the headers", kind: provider.Unavailable, answer: text("HTTP/1.1 200 OK\r\nX-A")},
 		{name: "headers drip", kind: provider.Unavailable, answer: drip("HTTP/1.1 200 OK\r\nX-A: ", "a")},
 		{name: "body drips", kind: provider.Unavailable, answer: drip(ok+"\r\n", " ")},
 		{name: "cut in the body", kind: provider.Invalid, answer: text(ok + "Content-Length: 1000\r\n\r\n{\"issuer\":")},

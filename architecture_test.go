@@ -1,0 +1,151 @@
+package ginoidc_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// room is a package and what its code, tests left out, imports beyond the standard library. Of that, what is for
+// tests ("testing", "net/http/httptest") counts as foreign too.
+type room struct{ dir, ours, foreign string }
+
+// rooms is the table of docs/architecture.md. Imports run downwards only.
+func rooms() []room {
+	return []room{
+		{"internal/seal", "", ""},
+		{"internal/returnto", "", ""},
+		{"internal/attempt", "internal/seal", ""},
+		{"cookiestore", "internal/seal", "github.com/gin-contrib/sessions github.com/gorilla/sessions"},
+		{"internal/session", "cookiestore", "github.com/gin-contrib/sessions github.com/gorilla/securecookie github.com/gorilla/sessions"},
+		{"internal/session/sessiontest", "internal/session", "github.com/gin-contrib/sessions github.com/gorilla/sessions net/http/httptest testing"},
+		{"internal/provider", "", "github.com/coreos/go-oidc/v3 github.com/go-jose/go-jose/v4 golang.org/x/oauth2 golang.org/x/sync"},
+		{".", "cookiestore internal/attempt internal/provider internal/returnto internal/session", "github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
+		{"ginoidctest", ".", "github.com/gin-gonic/gin github.com/go-jose/go-jose/v4"},
+		{"example", ". ginoidctest", "github.com/gin-gonic/gin"},
+	}
+}
+
+// row is the room's row of the table in docs/architecture.md.
+func (r room) row() string {
+	cell := func(list string) string {
+		if list == "" {
+			return "–"
+		}
+		return "`" + strings.Join(strings.Fields(list), "`, `") + "`"
+	}
+	return "| `" + r.dir + "` | " + cell(r.ours) + " | " + cell(r.foreign) + " |\n"
+}
+
+const modulePath = "github.com/seed-d65cea4d/ginoidc"
+
+// TestArchitecture: every package imports what its row says, no more and no less, and the documentation says the same.
+func TestArchitecture(t *testing.T) {
+	documented := readFile(t, "docs/architecture.md")
+	found := importsByDir(t)
+	for _, r := range rooms() {
+		if !strings.Contains(documented, r.row()) {
+			t.Errorf("docs/architecture.md lacks the row\n%s", r.row())
+		}
+		allowed := append(strings.Fields(r.ours), strings.Fields(r.foreign)...)
+		used := map[string]bool{}
+		for _, imported := range found[r.dir] {
+			name := roomOrModule(imported)
+			if used[name] = true; !slices.Contains(allowed, name) {
+				t.Errorf("%s must not import %s", r.dir, imported)
+			}
+		}
+		for _, name := range allowed {
+			if !used[name] {
+				t.Errorf("%s does not import %s any more: take it off the tables", r.dir, name)
+			}
+		}
+		delete(found, r.dir)
+	}
+	for dir := range found {
+		t.Errorf("%s has no row: say in both tables what it may import", dir)
+	}
+}
+
+// importsByDir lists what the non-test code of each package of this module imports beyond the standard library.
+func importsByDir(t *testing.T) map[string][]string {
+	t.Helper()
+	found := map[string][]string{}
+	eachFile(t, ".go", func(name string) {
+		if strings.HasSuffix(name, "_test.go") {
+			return
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		dir := path.Dir(name)
+		found[dir] = append(found[dir], []string{}...)
+		for _, spec := range file.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if first, _, _ := strings.Cut(imported, "/"); strings.Contains(first, ".") || first == "testing" || imported == "net/http/httptest" {
+				found[dir] = append(found[dir], imported)
+			}
+		}
+	})
+	return found
+}
+
+// roomOrModule is what the tables call an imported package: by its directory, or by the module it comes from.
+func roomOrModule(imported string) string {
+	if imported == modulePath {
+		return "."
+	}
+	if dir, ok := strings.CutPrefix(imported, modulePath+"/"); ok {
+		return dir
+	}
+	for _, r := range rooms() {
+		for _, module := range strings.Fields(r.foreign) {
+			if strings.HasPrefix(imported, module+"/") {
+				return module
+			}
+		}
+	}
+	return imported
+}
+
+// eachFile visits the files of this module whose names end in suffix, nested modules and hidden directories left out.
+func eachFile(t *testing.T, suffix string, visit func(name string)) {
+	t.Helper()
+	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir():
+			_, err := os.Stat(filepath.Join(name, "go.mod"))
+			if name != "." && (err == nil || entry.Name()[0] == '.' || entry.Name() == "testdata") {
+				return fs.SkipDir
+			}
+		case strings.HasSuffix(name, suffix):
+			visit(filepath.ToSlash(name))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}

@@ -1,0 +1,121 @@
+package ginoidc_test
+
+import (
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// Go code of the pages is checked as it stands if it begins with "package". Any other block is declarations or
+// statements that may use the packages and variables below; it need not use all it declares.
+const (
+	fragmentImports = `import (
+	"context"; "encoding/json"; "errors"; "fmt"; "io"; "log"; "log/slog"; "net/http"; "net/http/httptest"; "os"; "strings"; "testing"; "time"
+	"github.com/gin-contrib/sessions"; "github.com/gin-contrib/sessions/filesystem"; "github.com/gin-gonic/gin"
+	"github.com/seed-d65cea4d/ginoidc"; "github.com/seed-d65cea4d/ginoidc/cookiestore"; "github.com/seed-d65cea4d/ginoidc/ginoidctest"
+)
+`
+	fragmentVariables = `package fragment
+import ("context"; "testing"; "github.com/gin-gonic/gin"; "github.com/seed-d65cea4d/ginoidc"; "github.com/seed-d65cea4d/ginoidc/ginoidctest")
+var (
+	auth *ginoidc.Auth
+	cfg ginoidc.Config
+	idp *ginoidctest.Provider
+	router *gin.Engine
+	secret string
+	t *testing.T
+)
+func handler(*gin.Context)
+func groupsFromGraph(context.Context, string) ([]string, error)
+func newApp() (*ginoidc.Auth, *gin.Engine)
+`
+)
+
+// TestGoBlocks: the Go code of the pages compiles.
+func TestGoBlocks(t *testing.T) {
+	fset := token.NewFileSet()
+	var found [][]*ast.File
+	imported := map[string]bool{}
+	for name, page := range documents(t) {
+		for _, b := range blocks(name, page, "go") {
+			files, err := b.parse(fset)
+			if err != nil {
+				t.Error(err)
+				continue
+			}
+			found = append(found, files)
+			for _, file := range files {
+				for _, spec := range file.Imports {
+					name, _ := strconv.Unquote(spec.Path.Value)
+					imported[name] = true
+				}
+			}
+		}
+	}
+	if len(found) == 0 {
+		t.Fatal("no page has Go code")
+	}
+	exports := exporter(t, fset, slices.Sorted(maps.Keys(imported)))
+	for _, files := range found {
+		fragment := files[0].Name.Name == "fragment"
+		config := types.Config{Importer: exports, Error: func(err error) {
+			// Soft errors are unused variables and imports.
+			if e := (types.Error{}); !fragment || !errors.As(err, &e) || !e.Soft {
+				t.Error(err)
+			}
+		}}
+		_, _ = config.Check(files[0].Name.Name, fset, files, nil) // what it returns, Error has seen
+	}
+}
+
+// parse makes files of a block, with the lines of the page in every position.
+func (b block) parse(fset *token.FileSet) ([]*ast.File, error) {
+	line := fmt.Sprintf("\n//line %s:%d\n", b.file, b.line)
+	if strings.HasPrefix(b.text, "package ") {
+		file, err := parser.ParseFile(fset, path.Base(b.file), line+b.text, 0)
+		return []*ast.File{file}, err
+	}
+	variables, err := parser.ParseFile(fset, "variables.go", fragmentVariables, 0)
+	if err != nil {
+		return nil, err
+	}
+	head := "package fragment\n" + fragmentImports
+	file, err := parser.ParseFile(fset, path.Base(b.file), head+line+b.text, 0)
+	if err != nil {
+		file, err = parser.ParseFile(fset, path.Base(b.file), head+"func _() {"+line+b.text+"\n}", 0)
+	}
+	return []*ast.File{variables, file}, err
+}
+
+// exporter imports packages as the go command has compiled them, which for a test of this module it mostly has
+// already.
+func exporter(t *testing.T, fset *token.FileSet, packages []string) types.Importer {
+	t.Helper()
+	command := exec.Command("go", append([]string{"list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}"}, packages...)...)
+	command.Stderr = os.Stderr
+	listed, err := command.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	exports := map[string]string{}
+	for line := range strings.Lines(string(listed)) {
+		name, file, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		exports[name] = file
+	}
+	return importer.ForCompiler(fset, "gc", func(name string) (io.ReadCloser, error) {
+		return os.Open(exports[name])
+	})
+}

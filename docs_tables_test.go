@@ -1,0 +1,149 @@
+package ginoidc_test
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"log/slog"
+	"net/http"
+	"path"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/seed-d65cea4d/ginoidc"
+)
+
+// TestConfigurationIsDocumented: fields, variables and nothing that does not exist.
+func TestConfigurationIsDocumented(t *testing.T) {
+	page := readFile(t, "docs/configuration.md")
+	config := reflect.TypeFor[ginoidc.Config]()
+	for i := range config.NumField() {
+		if field := config.Field(i); field.IsExported() && !strings.Contains(page, "`"+field.Name+"`") {
+			t.Errorf("docs/configuration.md lacks the field %s", field.Name)
+		}
+	}
+	known := []string{"ENV_PREFIX"}
+	literals(t, "env.go", func(lit *ast.CompositeLit) {
+		for _, element := range lit.Elts {
+			pair, ok := element.(*ast.KeyValueExpr)
+			if ok && (fmt.Sprint(pair.Key) == "name" || fmt.Sprint(pair.Key) == "alias") {
+				known = append(known, text(t, pair.Value))
+			}
+		}
+	})
+	if len(known) < 20 {
+		t.Fatalf("env.go is written otherwise by now: found %q only", known)
+	}
+	for _, name := range known {
+		if !strings.Contains(page, "`OIDC_"+name+"`") {
+			t.Errorf("docs/configuration.md lacks OIDC_%s", name)
+		}
+	}
+	for file, page := range documents(t) {
+		for _, m := range regexp.MustCompile(`\b(OIDC|MONOCLOUD_AUTH)_([A-Z_]+)\b`).FindAllStringSubmatch(page, -1) {
+			if !slices.Contains(known, m[2]) {
+				t.Errorf("%s: there is no variable %s", file, m[0])
+			}
+		}
+	}
+}
+
+// TestEnvironmentBlocks: every block of variables makes a valid configuration, with what it leaves out filled in.
+func TestEnvironmentBlocks(t *testing.T) {
+	for file, page := range documents(t) {
+		for _, b := range blocks(file, page, "env") {
+			t.Run(fmt.Sprintf("%s:%d", file, b.line), func(t *testing.T) {
+				prefix := regexp.MustCompile(`^([A-Z]+_)*?(OIDC|AUTH)_`).FindString(b.text)
+				for name, value := range map[string]string{"ISSUER": "https://idp.example", "CLIENT_ID": "app", "CLIENT_SECRET": "s", "COOKIE_SECRET": secret} {
+					if !strings.Contains(b.text, prefix+name+"=") && (name != "ISSUER" || !strings.Contains(b.text, "TENANT_DOMAIN")) {
+						t.Setenv(prefix+name, value)
+					}
+				}
+				for line := range strings.Lines(b.text) {
+					name, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+					t.Setenv(name, value)
+				}
+				var logs bytes.Buffer
+				cfg, unreadable := ginoidc.ConfigFromEnv(prefix)
+				cfg.Logger = slog.New(slog.NewTextHandler(&logs, nil))
+				if _, err := ginoidc.New(cfg); err != nil || unreadable != nil || logs.Len() > 0 {
+					t.Error(unreadable, err, logs.String())
+				}
+			})
+		}
+	}
+}
+
+// TestErrorsAreDocumented: the table has the codes, statuses and names of errors.go and no other, and every reason
+// that internal/provider logs is explained.
+func TestErrorsAreDocumented(t *testing.T) {
+	page := readFile(t, "docs/errors.md")
+	statuses := map[string]int{}
+	for status := 400; status < 600; status++ {
+		statuses["Status"+strings.ReplaceAll(http.StatusText(status), " ", "")] = status
+	}
+	var rows []string
+	literals(t, "errors.go", func(lit *ast.CompositeLit) {
+		if len(lit.Elts) != 4 {
+			return
+		}
+		if status, ok := lit.Elts[1].(*ast.SelectorExpr); ok {
+			row := fmt.Sprintf("| `%s` | %d | `%s` |", text(t, lit.Elts[2]), statuses[status.Sel.Name], lit.Elts[0])
+			rows = append(rows, strings.Replace(row, "`err`", "–", 1)) // any other error
+		}
+	})
+	for _, row := range rows {
+		if !strings.Contains(page, "\n"+row) {
+			t.Errorf("docs/errors.md lacks %s", row)
+		}
+	}
+	if n := len(regexp.MustCompile("(?m)^\\| `[a-z_]+` \\| [0-9]+ \\|").FindAllString(page, -1)); n != len(rows) || n < 10 {
+		t.Errorf("docs/errors.md has %d rows for %d codes", n, len(rows))
+	}
+	reason := regexp.MustCompile(`(?:(?:invalid|misconfigured|badToken)\(\w+, |Code: )"([a-z0-9_]+)"`)
+	eachFile(t, ".go", func(name string) {
+		if path.Dir(name) != "internal/provider" || strings.HasSuffix(name, "_test.go") {
+			return
+		}
+		for _, m := range reason.FindAllStringSubmatch(readFile(t, name), -1) {
+			if !strings.Contains(page, "`"+m[1]+"`") {
+				t.Errorf("docs/errors.md lacks the reason %s of %s", m[1], name)
+			}
+		}
+	})
+}
+
+// literals visits the composite literals of a file.
+func literals(t *testing.T, name string, visit func(*ast.CompositeLit)) {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		if lit, ok := n.(*ast.CompositeLit); ok {
+			visit(lit)
+		}
+		return true
+	})
+}
+
+// text is the value of a string literal.
+func text(t *testing.T, expr ast.Expr) string {
+	t.Helper()
+	lit, ok := expr.(*ast.BasicLit)
+	if !ok {
+		t.Fatalf("%v is no string literal", expr)
+	}
+	value, err := strconv.Unquote(lit.Value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}

@@ -1,0 +1,138 @@
+package ginoidc_test
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+)
+
+// documents are the pages that people read.
+func documents(t *testing.T) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	eachFile(t, ".md", func(name string) { found[name] = readFile(t, name) })
+	return found
+}
+
+// block is a fenced block of a page.
+type block struct {
+	file, kind, text string
+	line             int // of its first line
+}
+
+// blocks are those of a page whose kind is one of kinds; all without kinds.
+func blocks(file, page string, kinds ...string) []block {
+	var found []block
+	var open *block
+	for i, line := range strings.SplitAfter(page, "\n") {
+		kind, fence := strings.CutPrefix(strings.TrimSpace(line), "```")
+		switch {
+		case fence && open == nil:
+			open = &block{file: file, kind: kind, line: i + 2}
+		case fence:
+			if len(kinds) == 0 || slices.Contains(kinds, open.kind) {
+				found = append(found, *open)
+			}
+			open = nil
+		case open != nil:
+			open.text += line
+		}
+	}
+	return found
+}
+
+// TestReadme: README fits on a screen or two, its program is short, and a fresh machine needs two commands. How short
+// is written in docs/architecture.md.
+func TestReadme(t *testing.T) {
+	page := readFile(t, "README.md")
+	if n := strings.Count(page, "\n"); n > 120 {
+		t.Errorf("README has %d lines", n)
+	}
+	programs := blocks("README.md", page, "go")
+	if len(programs) != 1 || !strings.HasPrefix(programs[0].text, "package main\n") || strings.Count(programs[0].text, "\n") > 25 {
+		t.Fatalf("README has not one complete program of at most 25 lines: %v", programs)
+	}
+	var commands []string
+	for _, b := range blocks("README.md", page) {
+		if b.kind != "go" {
+			commands = append(commands, strings.Split(strings.TrimSpace(b.text), "\n")...)
+		}
+	}
+	want := []string{"go run ./example", "go test ./..."}
+	if !slices.Equal(commands, want) {
+		t.Errorf("commands %q, want %q", commands, want)
+	}
+	for _, command := range regexp.MustCompile(`\bgo (run|test|get|install|mod|build|vet) [^\n`+"`"+`]*`).FindAllString(page, -1) {
+		if !slices.Contains(want, command) {
+			t.Errorf("a further command: %s", command)
+		}
+	}
+	_, body, _ := strings.Cut(programs[0].text, "\n)\n\n")
+	untilGuard, _, guarded := strings.Cut(body, ".Require")
+	measured := fmt.Sprintf("%d lines from after the imports to a guarded group", 1+strings.Count(untilGuard, "\n"))
+	if !guarded || !strings.Contains(readFile(t, "docs/architecture.md"), measured) {
+		t.Errorf("docs/architecture.md does not say %q", measured)
+	}
+}
+
+// TestLinks: every relative link leads to a file and, after a #, to a heading; so do pages named in Go comments.
+func TestLinks(t *testing.T) {
+	pages := documents(t)
+	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	for file, page := range pages {
+		for _, m := range link.FindAllStringSubmatch(page, -1) {
+			if strings.Contains(m[1], ":") {
+				continue // another site
+			}
+			target, anchor, _ := strings.Cut(m[1], "#")
+			if target = path.Join(path.Dir(file), target); strings.HasPrefix(m[1], "#") {
+				target = file
+			}
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s: %s: %v", file, m[1], err)
+			} else if anchor != "" && !slices.Contains(anchors(pages[target]), anchor) {
+				t.Errorf("%s: %s has no heading #%s", file, target, anchor)
+			}
+		}
+	}
+	mention := regexp.MustCompile(`docs/[a-z-]+\.(md|txt)`)
+	eachFile(t, ".go", func(name string) {
+		for _, target := range mention.FindAllString(readFile(t, name), -1) {
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	})
+}
+
+// anchors are the names that the headings of a page have in links.
+func anchors(page string) []string {
+	var found []string
+	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(page, -1) {
+		name := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(m[1]), "")
+		found = append(found, strings.ReplaceAll(name, " ", "-"))
+	}
+	return found
+}
+
+// TestRestIsDocumented: what the project depends on, and how the test provider misbehaves.
+func TestRestIsDocumented(t *testing.T) {
+	page := readFile(t, "docs/architecture.md")
+	for _, m := range regexp.MustCompile(`(?m)^\t?(\S+/\S+) v[0-9]`).FindAllStringSubmatch(readFile(t, "go.mod")+readFile(t, "go.sum"), -1) {
+		if name := strings.TrimPrefix(m[1], "github.com/"); !strings.Contains(page, "`"+name+"`") {
+			t.Errorf("docs/architecture.md does not say what %s is for", m[1])
+		}
+	}
+	page = readFile(t, "docs/testing.md")
+	for _, m := range ginoidctest.Misbehaviours() {
+		if !strings.Contains(page, "`"+string(m)+"`") {
+			t.Errorf("docs/testing.md lacks the misbehaviour %s", m)
+		}
+	}
+}

@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc"
+)
+
+// me shows what the app knows of its user. Behind a guard there always is one.
+func me(c *gin.Context) {
+	u, _ := ginoidc.UserFrom(c)
+	c.JSON(http.StatusOK, struct {
+		Subject       string   `json:"sub"`
+		Issuer        string   `json:"iss"`
+		Email         string   `json:"email"`
+		Name          string   `json:"name"`
+		Groups        []string `json:"groups"`
+		Organizations []string `json:"organizations"`
+	}{u.Subject, u.Issuer, u.Email, u.Name, list(u.Groups), list(u.Organizations)})
+}
+
+// list makes JSON say [] for nothing, and not null.
+func list(names []string) []string { return append([]string{}, names...) }
+
+func message(text string) gin.HandlerFunc {
+	return func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"message": text}) }
+}
+
+// projects trusts the parameter: its guard has compared it with the user's memberships.
+func projects(c *gin.Context) {
+	org := c.Param("org")
+	c.JSON(http.StatusOK, gin.H{"org": org, "projects": []string{org + " website", org + " warehouse"}})
+}
+
+// pleaseSignIn and noAccess replace the plugin's answers for one route. The chain is already aborted when they run.
+func pleaseSignIn(c *gin.Context) {
+	c.JSON(http.StatusUnauthorized, gin.H{"error": "unauthorized", "message": "Please sign in"})
+}
+
+func noAccess(c *gin.Context) {
+	u, _ := ginoidc.UserFrom(c)
+	c.JSON(http.StatusForbidden, gin.H{
+		"error":   "forbidden",
+		"message": fmt.Sprintf("User %s does not have access to this resource.", u.Email),
+	})
+}
+
+// healthy is for whoever restarts a process that hangs, so it asks nobody else.
+func healthy(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok"}) }
+
+// readyLimit is for a probe to get an answer before it gives up by itself.
+const readyLimit = 3 * time.Second
+
+// ready is for the load balancer: no new visitors while nobody could sign in.
+func ready(auth *ginoidc.Auth) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		ctx, cancel := context.WithTimeout(c.Request.Context(), readyLimit)
+		defer cancel()
+		c.Header("Cache-Control", "no-store")
+		if err := auth.Ready(ctx); err != nil {
+			c.JSON(http.StatusServiceUnavailable, gin.H{"status": "unavailable", "reason": err.Error()})
+			return
+		}
+		c.JSON(http.StatusOK, gin.H{"status": "ready"})
+	}
+}
+
+func noMethod(c *gin.Context) {
+	c.JSON(http.StatusMethodNotAllowed, gin.H{"error": "method_not_allowed", "message": "See the Allow header."})
+}

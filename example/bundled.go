@@ -1,0 +1,62 @@
+package main
+
+import (
+	"crypto/rand"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+)
+
+// startProvider starts the bundled test provider on a free loopback port and makes c its client. What the
+// environment says of the client stays.
+func startProvider(c *ginoidc.Config) (stop func(), err error) {
+	public := c.ClientAuthMethod == "none"
+	if c.ClientID == "" {
+		c.ClientID = "example"
+	}
+	if c.ClientSecret == "" && !public {
+		c.ClientSecret = rand.Text()
+	}
+	if len(c.CookieSecrets) == 0 {
+		c.CookieSecrets = []string{rand.Text() + rand.Text()}
+	}
+	app := strings.TrimSuffix(c.AppURL, "/")
+	provider, stop, err := ginoidctest.Listen(ginoidctest.Config{
+		ClientID: c.ClientID, ClientSecret: c.ClientSecret, Public: public,
+		RedirectURIs:           []string{app + "/auth/callback"},
+		PostLogoutRedirectURIs: []string{app + "/"},
+		Logger:                 c.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.Issuer = provider.Issuer()
+	return stop, nil
+}
+
+// greet tells whoever started the app where to go.
+func greet(w io.Writer, s settings) {
+	fmt.Fprintf(w, "The app:      %s\n", s.oidc.AppURL)
+	if !s.bundled {
+		fmt.Fprintf(w, "The provider: %s\n", s.oidc.Issuer)
+		return
+	}
+	fmt.Fprintf(w, "The provider: %s, a test provider that asks for no password\n\nSign in as\n", s.oidc.Issuer)
+	for _, u := range ginoidctest.DemoUsers() {
+		fmt.Fprintf(w, "  %-6s %s; %s\n", u.Subject, names("group", u.Groups), names("organization", u.Organizations))
+	}
+	fmt.Fprintln(w, "\nThe provider and all sessions end with this process.")
+}
+
+func names(kind string, list []string) string {
+	switch len(list) {
+	case 0:
+		return "no " + kind
+	case 1:
+		return kind + " " + list[0]
+	}
+	return kind + "s " + strings.Join(list, ", ")
+}

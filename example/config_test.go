@@ -1,0 +1,158 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/seed-d65cea4d/ginoidc"
+)
+
+const secret = "wF3kq9Zr8Tn2Lx7Vb5Hs1Jd4Gm6Pc0Ya"
+
+// setenv empties the environment of what configures the app and sets the rest.
+func setenv(t *testing.T, env map[string]string) {
+	t.Helper()
+	for _, v := range os.Environ() {
+		if name, _, _ := strings.Cut(v, "="); strings.HasPrefix(name, "OIDC_") {
+			t.Setenv(name, "")
+		}
+	}
+	for _, name := range []string{"ADDR", "PORT", "REDIS_URL", "OIDC_ENV_PREFIX"} {
+		t.Setenv(name, "")
+	}
+	for name, value := range env {
+		t.Setenv(name, value)
+	}
+}
+
+func TestAddress(t *testing.T) {
+	tests := []struct {
+		addr, port, appURL string
+		wantAddr, wantURL  string // no address: refused
+	}{
+		{"", "", "", "localhost:8080", "http://localhost:8080"},
+		{"", "9000", "", ":9000", "http://localhost:9000"},
+		{"localhost:9001", "9000", "", "localhost:9001", "http://localhost:9001"},
+		{"127.0.0.1:9000", "", "", "127.0.0.1:9000", "http://127.0.0.1:9000"},
+		{"0.0.0.0:9000", "", "", "0.0.0.0:9000", "http://localhost:9000"},
+		{"[::]:9000", "", "", "[::]:9000", "http://localhost:9000"},
+		{"[::1]:9000", "", "", "[::1]:9000", "http://[::1]:9000"},
+		{":9000", "", "https://app.example/shop", ":9000", "https://app.example/shop"},
+		{"localhost", "", "", "", "http://localhost:8080"},
+		{"localhost:http", "", "", "", "http://localhost:8080"},
+		{"localhost:0", "", "", "", "http://localhost:8080"},
+		{"", "-1", "", "", "http://localhost:8080"},
+		{"", "65536", "", "", "http://localhost:8080"},
+	}
+	for _, test := range tests {
+		t.Run(test.addr+" "+test.port+" "+test.appURL, func(t *testing.T) {
+			setenv(t, map[string]string{"ADDR": test.addr, "PORT": test.port, "OIDC_APP_URL": test.appURL})
+			s, err := settingsFromEnv()
+			if s.addr != test.wantAddr || s.oidc.AppURL != test.wantURL || (err != nil) != (test.wantAddr == "") {
+				t.Errorf("listens on %q for %q, %v; want %q, %q", s.addr, s.oidc.AppURL, err, test.wantAddr, test.wantURL)
+			}
+		})
+	}
+}
+
+// The environment file of a MonoCloud app in another language works under its own prefix.
+func TestPrefix(t *testing.T) {
+	for _, prefix := range []string{"MONOCLOUD_AUTH_", "MONOCLOUD_AUTH"} {
+		setenv(t, map[string]string{
+			"OIDC_ENV_PREFIX":               prefix,
+			"MONOCLOUD_AUTH_TENANT_DOMAIN":  "https://tenant.example",
+			"MONOCLOUD_AUTH_CLIENT_ID":      "app",
+			"MONOCLOUD_AUTH_CLIENT_SECRET":  "s",
+			"MONOCLOUD_AUTH_SCOPES":         "openid profile email groups",
+			"MONOCLOUD_AUTH_APP_URL":        "https://app.example",
+			"MONOCLOUD_AUTH_COOKIE_SECRET":  secret,
+			"OIDC_ISSUER":                   "https://other.example",
+			"MONOCLOUD_AUTH_SESSION_IDLE":   "",
+			"MONOCLOUD_AUTH_RESPONSE_MODE":  "query",
+			"MONOCLOUD_AUTH_INITIATE_LOGIN": "false",
+		})
+		s, err := settingsFromEnv()
+		if err != nil || s.bundled || s.oidc.Issuer != "https://tenant.example" || s.oidc.AppURL != "https://app.example" {
+			t.Errorf("%s: %+v, %v", prefix, s, err)
+		}
+		if _, err := ginoidc.New(s.oidc); err != nil {
+			t.Errorf("%s: %v", prefix, err)
+		}
+	}
+}
+
+// Each of these is one problem, said once. The process would end, so nothing listens.
+func TestProblems(t *testing.T) {
+	bundled := map[string]string{}
+	provider := map[string]string{"OIDC_ISSUER": "https://idp.example", "OIDC_CLIENT_ID": "app", "OIDC_CLIENT_SECRET": "s", "OIDC_COOKIE_SECRET": secret}
+	tests := []struct {
+		env                  map[string]string
+		name, value, problem string
+	}{
+		{provider, "OIDC_CLIENT_ID", "", "OIDC_CLIENT_ID"}, // case 305
+		{provider, "OIDC_CLIENT_SECRET", "", "OIDC_CLIENT_SECRET"},
+		{provider, "OIDC_COOKIE_SECRET", "", "OIDC_COOKIE_SECRET"}, // case 291: no random secret for a real provider
+		{provider, "OIDC_TENANT_DOMAIN", "https://other.example", "OIDC_ISSUER"},
+		{provider, "ADDR", "192.0.2.1:80", "OIDC_APP_URL"}, // the app URL follows the address
+		{provider, "OIDC_SESSION_IDLE", "soon", "OIDC_SESSION_IDLE"},
+		{provider, "OIDC_BEARER_AUDIENCE", "api", "OIDC_BEARER_AUDIENCE"},
+		{provider, "REDIS_URL", "redis://localhost:6379", "REDIS_URL"},
+		{bundled, "OIDC_COOKIE_SECRET", "short", "OIDC_COOKIE_SECRET"},  // case 306
+		{bundled, "OIDC_APP_URL", "http://app.example", "OIDC_APP_URL"}, // case 307
+		{bundled, "OIDC_SCOPES", "profile email", "OIDC_SCOPES"},        // case 310
+		{bundled, "OIDC_CLIENT_AUTH_METHOD", "guess", "OIDC_CLIENT_AUTH_METHOD"},
+		{bundled, "OIDC_KEEP_TOKENS", "true", "OIDC_KEEP_TOKENS"},
+		{bundled, "OIDC_INITIATE_LOGIN", "true", "OIDC_INITIATE_LOGIN"},
+		{bundled, "REDIS_URL", "redis://localhost:6379", "REDIS_URL"},
+		{bundled, "PORT", "http", "PORT"},
+	}
+	for _, test := range tests {
+		t.Run(test.name+"="+test.value, func(t *testing.T) {
+			setenv(t, test.env)
+			t.Setenv(test.name, test.value)
+			var out, errOut bytes.Buffer
+			status := run(t.Context(), &out, &errOut)
+			text := errOut.String()
+			if status != exitBadConfig || out.Len() > 0 || strings.Count(text, "\n") != 1 || !strings.Contains(text, ": "+test.problem) {
+				t.Errorf("status %d, output %q, problems:\n%s", status, out.String(), text)
+			}
+		})
+	}
+}
+
+func TestDistinct(t *testing.T) {
+	a, b := errors.New("a"), errors.New("b")
+	if got := distinct(errors.Join(b, errors.Join(a, b)), nil, b, a); !slices.Equal(got, []string{"a", "b"}) {
+		t.Errorf("%q", got)
+	}
+}
+
+// The bundled provider takes the client as the environment describes it.
+func TestBundledClient(t *testing.T) {
+	tests := []struct{ given, want ginoidc.Config }{
+		{ginoidc.Config{}, ginoidc.Config{ClientID: "example"}},
+		{ginoidc.Config{ClientID: "mine", ClientSecret: "s"}, ginoidc.Config{ClientID: "mine", ClientSecret: "s"}},
+		{ginoidc.Config{ClientAuthMethod: "none", CookieSecrets: []string{secret}}, ginoidc.Config{ClientID: "example", CookieSecrets: []string{secret}}},
+	}
+	for _, test := range tests {
+		c := test.given
+		c.AppURL, c.Logger = localhost, slog.New(slog.DiscardHandler)
+		stop, err := startProvider(&c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stop()
+		if _, err := ginoidc.New(c); err != nil {
+			t.Error(err)
+		}
+		if c.ClientID != test.want.ClientID || test.want.ClientSecret != "" && c.ClientSecret != test.want.ClientSecret ||
+			test.want.CookieSecrets != nil && !slices.Equal(c.CookieSecrets, test.want.CookieSecrets) {
+			t.Errorf("%+v became %+v", test.given, c)
+		}
+	}
+}

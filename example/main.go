@@ -1,0 +1,108 @@
+// Command example is an app that signs its users in with package ginoidc. Without any configuration it brings a test
+// provider along:
+//
+//	go run ./example
+//
+// Read routes.go first: it says which route asks for what. The environment variables are those of
+// [ginoidc.ConfigFromEnv] and ADDR or PORT, the address to listen on.
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc"
+)
+
+// Exit statuses.
+const (
+	exitOK = iota
+	exitFailed
+	exitBadConfig
+)
+
+// shutdownLimit is how long running requests may take to finish after a signal.
+const shutdownLimit = 10 * time.Second
+
+func main() {
+	gin.SetMode(gin.ReleaseMode)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(run(ctx, os.Stdout, os.Stderr))
+}
+
+// run is the app from start to shutdown; it returns the exit status.
+func run(ctx context.Context, out, errOut io.Writer) int {
+	log := slog.New(slog.NewTextHandler(errOut, nil))
+	s, unreadable := settingsFromEnv()
+	s.oidc.Logger = log
+	if s.bundled {
+		stop, err := startProvider(&s.oidc)
+		if err != nil {
+			log.Error("the bundled provider does not start", "error", err)
+			return exitFailed
+		}
+		defer stop()
+	}
+	auth, invalid := ginoidc.New(s.oidc)
+	if problems := distinct(unreadable, invalid); len(problems) > 0 {
+		for _, p := range problems {
+			fmt.Fprintln(errOut, p)
+		}
+		return exitBadConfig
+	}
+	engine, err := newEngine(auth, s.oidc.AppURL, log)
+	if err != nil {
+		log.Error("the app cannot start", "error", err)
+		return exitFailed
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.addr)
+	if err != nil {
+		log.Error("the app cannot listen", "error", err)
+		return exitFailed
+	}
+	greet(out, s)
+	if err := serve(ctx, newServer(engine, log), listener); err != nil {
+		log.Error("the app ends", "error", err)
+		return exitFailed
+	}
+	return exitOK
+}
+
+// newServer sets the limits that net/http leaves open: without them a client that sends its request byte by byte
+// holds a connection for ever.
+func newServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       15 * time.Second,
+		WriteTimeout:      time.Minute, // a sign-in waits for the provider, 10 seconds a call
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    256 << 10,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+}
+
+// serve ends when ctx does, and lets running requests finish then. It fails if they do not in time.
+func serve(ctx context.Context, server *http.Server, listener net.Listener) error {
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownLimit)
+	defer cancel()
+	return server.Shutdown(limited)
+}

@@ -1,0 +1,126 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"embed"
+	"encoding/json"
+	"html/template"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc"
+)
+
+//go:embed pages
+var files embed.FS
+
+// pages shows what is for people.
+type pages struct {
+	auth  *ginoidc.Auth
+	base  string // path below which the app lives
+	log   *slog.Logger
+	named map[string]*template.Template
+}
+
+func newPages(auth *ginoidc.Auth, base string, log *slog.Logger) (*pages, error) {
+	p := &pages{auth: auth, base: base, log: log, named: map[string]*template.Template{}}
+	for _, name := range []string{"home", "profile", "notfound"} {
+		t, err := template.ParseFS(files, "pages/layout.html", "pages/"+name+".html")
+		if err != nil {
+			return nil, err
+		}
+		p.named[name] = t
+	}
+	return p, nil
+}
+
+// static serves what the pages need.
+func (p *pages) static(app *gin.RouterGroup) {
+	for _, name := range []string{"style.css", "icon.svg"} {
+		app.StaticFileFS("/static/"+name, "pages/"+name, http.FS(files))
+	}
+}
+
+// view is what the templates see.
+type view struct {
+	Title, Base     string
+	User            *ginoidc.User // nil: nobody is signed in
+	Name            string
+	SignIn, SignOut string
+	Tries           []try
+	Claims          []claim
+}
+
+func (p *pages) home(c *gin.Context) {
+	u, _ := ginoidc.UserFrom(c) // no guard: nobody may be there
+	p.show(c, http.StatusOK, "home", view{Title: "Sign in with OpenID Connect", User: u, Tries: tries(u)})
+}
+
+func (p *pages) profile(c *gin.Context) {
+	u, _ := ginoidc.UserFrom(c)
+	claims, err := claimsOf(u)
+	if err != nil {
+		p.log.ErrorContext(c.Request.Context(), "claims", "error", err)
+		c.Status(http.StatusInternalServerError)
+		return
+	}
+	p.show(c, http.StatusOK, "profile", view{Title: "Your profile", User: u, Claims: claims})
+}
+
+func (p *pages) notFound(c *gin.Context) {
+	if c.NegotiateFormat(gin.MIMEJSON, gin.MIMEHTML) != gin.MIMEHTML {
+		c.JSON(http.StatusNotFound, gin.H{"error": "not_found", "message": "There is nothing here."})
+		return
+	}
+	u, _ := ginoidc.UserFrom(c)
+	p.show(c, http.StatusNotFound, "notfound", view{Title: "Nothing here", User: u})
+}
+
+// show renders the whole page before it sends the first byte, so that a failure is a 500 and not half a page.
+func (p *pages) show(c *gin.Context, status int, name string, v view) {
+	v.Base, v.SignIn, v.SignOut = p.base, p.auth.SignInURL(p.base+"/"), p.auth.SignOutURL()
+	if u := v.User; u != nil {
+		v.Name = cmp.Or(u.Name, u.PreferredUsername, u.Email, u.Subject)
+	}
+	var page bytes.Buffer
+	if err := p.named[name].ExecuteTemplate(&page, "layout.html", v); err != nil {
+		p.log.ErrorContext(c.Request.Context(), "page", "name", name, "error", err)
+		c.Status(http.StatusInternalServerError)
+		return
+	}
+	c.Data(status, "text/html; charset=utf-8", page.Bytes())
+}
+
+// claim is a row of the profile page: one value, or a list of names.
+type claim struct {
+	Name, Value string
+	List        []string
+}
+
+func claimsOf(u *ginoidc.User) ([]claim, error) {
+	var raw map[string]json.RawMessage
+	if err := u.Claims(&raw); err != nil {
+		return nil, err
+	}
+	var rows []claim
+	for _, name := range slices.Sorted(maps.Keys(raw)) {
+		var text string
+		var list []string
+		switch {
+		case name == "auth_time":
+			text = u.AuthTime.Format(time.RFC1123)
+		case json.Unmarshal(raw[name], &text) == nil:
+		case json.Unmarshal(raw[name], &list) == nil:
+		default:
+			text, list = string(raw[name]), nil // numbers, objects: as they are
+		}
+		rows = append(rows, claim{name, text, list})
+	}
+	return rows, nil
+}

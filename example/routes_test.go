@@ -1,0 +1,212 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+)
+
+const localhost = "http://localhost:8080"
+
+// dora is in the group admin only.
+func visitors() []string { return []string{"", "alice", "bob", "carol", "dora"} }
+
+// TestRoutes asks every route as a program would, as everybody.
+func TestRoutes(t *testing.T) {
+	tests := []struct {
+		path string
+		want [5]int // in the order of visitors
+	}{
+		{"/", [5]int{200, 200, 200, 200, 200}},
+		{"/healthz", [5]int{200, 200, 200, 200, 200}},
+		{"/readyz", [5]int{200, 200, 200, 200, 200}},
+		{"/static/style.css", [5]int{200, 200, 200, 200, 200}},
+		{"/profile", [5]int{401, 200, 200, 200, 200}},
+		{"/api/me", [5]int{401, 200, 200, 200, 200}},
+		{"/api/notes", [5]int{401, 200, 200, 200, 200}},
+		{"/api/admin", [5]int{401, 200, 403, 403, 200}},
+		{"/api/auditors", [5]int{401, 200, 403, 403, 403}},
+		{"/api/custom", [5]int{401, 200, 403, 403, 200}},
+		{"/api/orgs/acme/projects", [5]int{401, 200, 403, 403, 403}},
+		{"/api/orgs/globex/projects", [5]int{401, 403, 200, 403, 403}},
+		{"/api/orgs/acme%2f/projects", [5]int{404, 404, 404, 404, 404}},
+		{"/auth/userinfo", [5]int{204, 200, 200, 200, 200}},
+		{"/nowhere", [5]int{404, 404, 404, 404, 404}},
+	}
+	a := newApp(t, localhost)
+	for i, who := range visitors() {
+		client := a.client(t, who)
+		for _, test := range tests {
+			if got := a.send(t, client, http.MethodGet, test.path, ""); got.StatusCode != test.want[i] {
+				t.Errorf("%s as %q: %d, want %d; %s", test.path, who, got.StatusCode, test.want[i], got.body)
+			}
+		}
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	me := `{"sub":%q,"iss":"https://idp.example","email":%q,"name":%q,"groups":[%s],"organizations":[%s]}`
+	tests := []struct{ who, path, want string }{
+		{"", "/api/custom", `{"error":"unauthorized","message":"Please sign in"}`},
+		{"bob", "/api/custom", `{"error":"forbidden","message":"User bob@example.com does not have access to this resource."}`},
+		{"alice", "/api/custom", `{"message":"Admin-only data"}`},
+		{"alice", "/api/admin", `{"message":"Admin-only data"}`},
+		{"alice", "/api/me", fmt.Sprintf(me, "alice", "alice@example.com", "Alice Archer", `"admin","audit","staff"`, `"acme"`)},
+		{"carol", "/api/me", fmt.Sprintf(me, "carol", "carol@example.com", "Carol Cook", "", "")},
+		{"alice", "/api/orgs/acme/projects", `{"org":"acme","projects":["acme website","acme warehouse"]}`},
+		{"carol", "/api/notes", `{"notes":[]}`},
+		{"", "/healthz", `{"status":"ok"}`},
+		{"", "/readyz", `{"status":"ready"}`},
+		{"", "/nowhere", `{"error":"not_found","message":"There is nothing here."}`},
+	}
+	a := newApp(t, localhost)
+	for _, test := range tests {
+		got := a.send(t, a.client(t, test.who), http.MethodGet, test.path, "")
+		if got.body != test.want {
+			t.Errorf("%s as %q:\n got %s\nwant %s", test.path, test.who, got.body, test.want)
+		}
+	}
+}
+
+// A guard that is put on after its route guards nothing: what is open is open on purpose. // case 210
+func TestOpenRoutes(t *testing.T) {
+	a := newApp(t, localhost)
+	if open := ginoidctest.OpenRoutes(a.engine, "/", "/healthz", "/readyz", "/static/style.css", "/static/icon.svg"); len(open) > 0 {
+		t.Errorf("without a guard: %q", open)
+	}
+}
+
+// The start page promises what each route answers; this follows the links.
+func TestStartPageKeepsItsWord(t *testing.T) {
+	row := regexp.MustCompile(`<td><a href="([^"]+)">[^<]*</a></td>\s*<td>[^<]*</td>\s*<td><span class="status s\d+">(\d+)</span>`)
+	a := newApp(t, localhost)
+	for _, who := range visitors() {
+		client := a.client(t, who)
+		page := a.navigate(t, client, "/").body
+		if who == "dora" && !strings.Contains(page, `id="user-name">dora<`) { // who has no name
+			t.Errorf("start page without dora:\n%s", page)
+		}
+		rows := row.FindAllStringSubmatch(page, -1)
+		if len(rows) != 8 {
+			t.Errorf("as %q: %d routes to try, want 8", who, len(rows))
+		}
+		for _, r := range rows {
+			if got := a.navigate(t, client, r[1]); fmt.Sprint(got.StatusCode) != r[2] {
+				t.Errorf("%s as %q: %d, promised %s", r[1], who, got.StatusCode, r[2])
+			}
+		}
+	}
+}
+
+// The whole way: a guarded page, the provider, back to that page, out again.
+func TestSignInAndOut(t *testing.T) {
+	for _, base := range []string{"", "/shop"} {
+		t.Run("base path "+base, func(t *testing.T) {
+			a := newApp(t, localhost+base)
+			client := a.client(t, "")
+			toSignIn := a.navigate(t, client, base+"/profile")
+			if got, want := toSignIn.Header.Get("Location"), base+"/auth/signin?return_to="+url.QueryEscape(base+"/profile"); got != want {
+				t.Fatalf("%d to %q, want %q", toSignIn.StatusCode, got, want)
+			}
+			toProvider := a.navigate(t, client, toSignIn.Header.Get("Location"))
+			callback, err := a.provider.Approve(toProvider.Header.Get("Location"), "alice")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if back := a.navigate(t, client, callback); back.StatusCode != http.StatusSeeOther || back.Header.Get("Location") != base+"/profile" {
+				t.Fatalf("callback: %d %s, %s", back.StatusCode, back.Header.Get("Location"), back.body)
+			}
+			for _, path := range []string{base + "/", base + "/profile"} {
+				page := a.navigate(t, client, path)
+				for _, text := range []string{
+					`<a href="` + base + `/profile" id="user-name">Alice Archer</a>`, `<li>admin</li>`, `id="groups"`,
+					`<form method="post" action="` + base + `/auth/signout"><button class="quiet" id="sign-out">`,
+					`href="` + base + `/static/style.css"`,
+				} {
+					if !strings.Contains(page.body, text) {
+						t.Errorf("%s without %s:\n%s", path, text, page.body)
+					}
+				}
+			}
+			out := a.send(t, client, http.MethodPost, base+"/auth/signout", "", "Sec-Fetch-Site", "same-origin")
+			if at, err := url.Parse(out.Header.Get("Location")); err != nil || at.Host != "idp.example" || at.Query().Get("post_logout_redirect_uri") != localhost+base+"/" {
+				t.Errorf("sign-out: %d to %q", out.StatusCode, at)
+			}
+			if got := a.send(t, client, http.MethodGet, base+"/api/me", ""); got.StatusCode != http.StatusUnauthorized {
+				t.Errorf("after sign-out: %d", got.StatusCode)
+			}
+			page := a.navigate(t, client, base+"/")
+			if link := `id="sign-in" href="` + base + `/auth/signin?return_to=` + url.QueryEscape(base+"/") + `"`; !strings.Contains(page.body, link) {
+				t.Errorf("start page without %s:\n%s", link, page.body)
+			}
+		})
+	}
+}
+
+func TestBasePath(t *testing.T) {
+	a := newApp(t, localhost+"/shop/")
+	client := a.client(t, "")
+	for path, want := range map[string]int{
+		"/shop": 200, "/shop/": 200, "/shop/healthz": 200, "/shop/static/icon.svg": 200, "/shop/api/me": 401, "/shop/auth/userinfo": 204,
+		"/": 404, "/healthz": 404, "/api/me": 404, "/auth/signin": 404,
+	} {
+		if got := a.send(t, client, http.MethodGet, path, ""); got.StatusCode != want {
+			t.Errorf("%s: %d, want %d", path, got.StatusCode, want)
+		}
+	}
+}
+
+func TestReadyNamesTheReason(t *testing.T) {
+	tests := []struct {
+		name    string
+		broken  func(*ginoidctest.Provider)
+		reasons []string
+	}{
+		{"down", func(p *ginoidctest.Provider) {
+			p.Intercept(ginoidctest.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+		}, []string{"502"}},
+		{"other issuer", func(p *ginoidctest.Provider) { // case 111
+			p.OnDiscovery(func(doc map[string]any) { doc["issuer"] = "https://other.example" })
+		}, []string{"https://idp.example", "https://other.example"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			a := newApp(t, localhost)
+			test.broken(a.provider)
+			client := a.client(t, "")
+			got := a.send(t, client, http.MethodGet, "/readyz", "")
+			if got.StatusCode != http.StatusServiceUnavailable || !strings.HasPrefix(got.body, `{"reason":"`) {
+				t.Errorf("%d %s", got.StatusCode, got.body)
+			}
+			for _, reason := range test.reasons {
+				if !strings.Contains(got.body, reason) {
+					t.Errorf("%q is not named in %s", reason, got.body)
+				}
+			}
+			if alive := a.send(t, client, http.MethodGet, "/healthz", ""); alive.StatusCode != http.StatusOK {
+				t.Errorf("healthz: %d", alive.StatusCode)
+			}
+		})
+	}
+}
+
+// A provider that does not answer must not make the probe wait.
+func TestReadyIsQuick(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t, localhost)
+		a.provider.Intercept(ginoidctest.Discovery, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		start := time.Now()
+		got := a.send(t, a.client(t, ""), http.MethodGet, "/readyz", "")
+		if took := time.Since(start); got.StatusCode != http.StatusServiceUnavailable || took > readyLimit {
+			t.Errorf("%d %s after %s", got.StatusCode, got.body, took)
+		}
+		time.Sleep(time.Minute) // the plugin's own call, shared by all who wait for it, ends too
+	})
+}

@@ -1,0 +1,25 @@
+package ginoidctest
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A provider that runs for weeks keeps no more than what has not expired.
+func TestVaultIsSwept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var v vault[int]
+		kept := v.put(7, time.Hour)
+		for range 10_000 {
+			v.put(1, time.Minute)
+			time.Sleep(time.Second / 4)
+		}
+		if len(v.entries) > 800 {
+			t.Errorf("%d entries, of which 240 are alive", len(v.entries))
+		}
+		if value, ok := v.get(kept); !ok || value != 7 {
+			t.Error("a living entry was thrown out")
+		}
+	})
+}
