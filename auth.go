@@ -47,6 +47,9 @@ type core struct {
 // provider, so an app starts while its provider is down.
 func New(cfg Config) (*Auth, error) {
 	cfg = cfg.withDefaults()
+	for _, name := range cfg.env.unknown {
+		cfg.Logger.Warn("ginoidc: unknown environment variable", "variable", name, "nearest", cfg.env.nearest(name))
+	}
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
@@ -70,9 +73,6 @@ func New(cfg Config) (*Auth, error) {
 	}
 	if err := a.build(app); err != nil {
 		return nil, err
-	}
-	for _, name := range cfg.env.unknown {
-		a.log.Warn("ginoidc: unknown environment variable", "variable", name, "nearest", cfg.env.nearest(name))
 	}
 	return &Auth{core: a, handlers: cfg.Handlers}, nil
 }

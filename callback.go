@@ -67,7 +67,8 @@ func (a *Auth) Callback(c *gin.Context) {
 	if errors.As(err, &refusal) {
 		a.log.InfoContext(ctx, "ginoidc: sign-in refused", "provider_code", refusal.Code, "provider_description", refusal.Description)
 	}
-	a.log.WarnContext(ctx, "ginoidc: sign-in failed", "code", outcomeOf(err).code, "error", err)
+	// A browser that came by another host or scheme has left the attempt's cookie behind, case 50.
+	a.log.WarnContext(ctx, "ginoidc: sign-in failed", "code", outcomeOf(err).code, "host", printable(c.Request.Host, 256), "error", err)
 	a.fail(c, err)
 }
 

@@ -20,8 +20,9 @@ func user(t *testing.T, change func(*ginoidc.Config), idToken, userInfo string) 
 	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { change(c) })
 	edit := func(raw string) func(map[string]any) {
 		return func(claims map[string]any) {
-			delete(claims, "groups")
-			delete(claims, "organizations")
+			for _, name := range []string{"groups", "organizations", "email", "email_verified"} {
+				delete(claims, name)
+			}
 			if err := json.Unmarshal([]byte(raw), &claims); err != nil {
 				t.Error(err)
 			}
@@ -187,7 +188,9 @@ func TestEmailVerified(t *testing.T) {
 		{`{"email":"a@x","email_verified":true}`, `{}`, true},
 		{`{"email":"a@x","email_verified":"true"}`, `{}`, false},
 		{`{"email":"a@x","email_verified":1}`, `{}`, false},
-		{`{"email":"a@x","email_verified":null}`, `{"email":"b@x","email_verified":true}`, false},
+		{`{"email":"a@x"}`, `{"email":"b@x","email_verified":true}`, false},
+		{`{"email":"a@x"}`, `{"email":"a@x","email_verified":true}`, true},
+		{`{}`, `{"email":"a@x","email_verified":true}`, true},
 	} {
 		if u := user(t, func(*ginoidc.Config) {}, tt.idToken, tt.userInfo); u.EmailVerified != tt.want {
 			t.Errorf("%s %s: %v", tt.idToken, tt.userInfo, u.EmailVerified)

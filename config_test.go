@@ -27,7 +27,7 @@ func TestConfigProblems(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		change func(*ginoidc.Config)
-		want   []string // "Field VARIABLE", nothing for an accepted configuration
+		want   []string // "Field VARIABLE", where there is one; nothing for an accepted configuration
 	}{
 		{"valid", func(c *ginoidc.Config) {}, nil},
 		{"nothing set", func(c *ginoidc.Config) { *c = ginoidc.Config{} }, // case 305, all at once
@@ -61,18 +61,18 @@ func TestConfigProblems(t *testing.T) {
 		{"short lifetime alone", func(c *ginoidc.Config) { c.SessionLifetime = time.Hour }, nil},
 		{"negative durations", func(c *ginoidc.Config) { c.SessionIdle, c.SessionLifetime = -2, -1 }, []string{"SessionIdle OIDC_SESSION_IDLE", "SessionLifetime OIDC_SESSION_LIFETIME"}},
 		{"clock tolerance", func(c *ginoidc.Config) { c.ClockTolerance = time.Hour }, []string{"ClockTolerance OIDC_CLOCK_TOLERANCE"}},
-		{"route prefix", func(c *ginoidc.Config) { c.RoutePrefix = "auth" }, []string{"RoutePrefix no variable"}},
-		{"route prefix at the root", func(c *ginoidc.Config) { c.RoutePrefix = "/" }, []string{"RoutePrefix no variable"}},
-		{"cookie name with a prefix", func(c *ginoidc.Config) { c.CookieName = "__Host-x" }, []string{"CookieName no variable"}},
-		{"cookie name with a space", func(c *ginoidc.Config) { c.CookieName = "a b" }, []string{"CookieName no variable"}},
-		{"origin with a path", func(c *ginoidc.Config) { c.ReturnOrigins = []string{"https://shop.example/x"} }, []string{"ReturnOrigins no variable"}}, // case 160
-		{"origin pattern", func(c *ginoidc.Config) { c.ReturnOrigins = []string{"https://*.example"} }, []string{"ReturnOrigins no variable"}},          // case 160
-		{"origin over http", func(c *ginoidc.Config) { c.ReturnOrigins = []string{"http://shop.example"} }, []string{"ReturnOrigins no variable"}},      // case 160
-		{"default target elsewhere", func(c *ginoidc.Config) { c.DefaultReturnTo = "//evil.example" }, []string{"DefaultReturnTo no variable"}},
-		{"sign-out target", func(c *ginoidc.Config) { c.PostSignOutURL = "/bye" }, []string{"PostSignOutURL no variable"}},
-		{"two ways to the groups", func(c *ginoidc.Config) { c.GroupsClaim, c.GroupsPath = "groups", []string{"a"} }, []string{"GroupsPath no variable"}},
-		{"empty path element", func(c *ginoidc.Config) { c.OrganizationsPath = []string{"a", ""} }, []string{"OrganizationsPath no variable"}},
-		{"two ways to the organizations", func(c *ginoidc.Config) { c.OrganizationsClaim, c.OrganizationsPath = "o", []string{"a"} }, []string{"OrganizationsPath no variable"}},
+		{"route prefix", func(c *ginoidc.Config) { c.RoutePrefix = "auth" }, []string{"RoutePrefix "}},
+		{"route prefix at the root", func(c *ginoidc.Config) { c.RoutePrefix = "/" }, []string{"RoutePrefix "}},
+		{"cookie name with a prefix", func(c *ginoidc.Config) { c.CookieName = "__Host-x" }, []string{"CookieName "}},
+		{"cookie name with a space", func(c *ginoidc.Config) { c.CookieName = "a b" }, []string{"CookieName "}},
+		{"origin with a path", func(c *ginoidc.Config) { c.ReturnOrigins = []string{"https://shop.example/x"} }, []string{"ReturnOrigins "}}, // case 160
+		{"origin pattern", func(c *ginoidc.Config) { c.ReturnOrigins = []string{"https://*.example"} }, []string{"ReturnOrigins "}},          // case 160
+		{"origin over http", func(c *ginoidc.Config) { c.ReturnOrigins = []string{"http://shop.example"} }, []string{"ReturnOrigins "}},      // case 160
+		{"default target elsewhere", func(c *ginoidc.Config) { c.DefaultReturnTo = "//evil.example" }, []string{"DefaultReturnTo "}},
+		{"sign-out target", func(c *ginoidc.Config) { c.PostSignOutURL = "/bye" }, []string{"PostSignOutURL "}},
+		{"two ways to the groups", func(c *ginoidc.Config) { c.GroupsClaim, c.GroupsPath = "groups", []string{"a"} }, []string{"GroupsPath "}},
+		{"empty path element", func(c *ginoidc.Config) { c.OrganizationsPath = []string{"a", ""} }, []string{"OrganizationsPath "}},
+		{"two ways to the organizations", func(c *ginoidc.Config) { c.OrganizationsClaim, c.OrganizationsPath = "o", []string{"a"} }, []string{"OrganizationsPath "}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			c := validConfig()

@@ -124,7 +124,7 @@ func (a *Auth) defaultForbidden(c *gin.Context) {
 	if isNavigation(c.Request) {
 		a.page(c, o.status, page{
 			Title: "No access", Message: o.message,
-			Link: a.routes.signIn + "?prompt=select_account", LinkText: "Sign in as someone else",
+			Link: a.routes.signIn + "?prompt=login", LinkText: "Sign in as someone else",
 		})
 		return
 	}

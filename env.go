@@ -98,14 +98,14 @@ func variables() []variable {
 	}
 }
 
-// variableOf names the environment variable that sets a field, or the field where none does.
+// variableOf names the environment variable that sets a field, "" where none does.
 func variableOf(prefix, field string) string {
 	for _, v := range variables() {
 		if v.field == field {
 			return prefix + v.name
 		}
 	}
-	return "no variable"
+	return ""
 }
 
 func text(field func(*Config) *string) func(*Config, string) error {

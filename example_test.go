@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -127,7 +128,7 @@ func exampleApp() (*ginoidc.Auth, *gin.Engine) {
 	gin.SetMode(gin.ReleaseMode)
 	auth, err := ginoidc.New(ginoidc.Config{
 		Issuer: "https://login.example.com", ClientID: "shop", ClientSecret: "s", AppURL: "https://shop.example.com",
-		CookieSecrets: []string{"q2V9tYx0mB7kLr4WcZ8nJf1sHd6uGp3A"},
+		CookieSecrets: []string{"q2V9tYx0mB7kLr4WcZ8nJf1sHd6uGp3A"}, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		log.Panic(err)

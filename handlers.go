@@ -103,6 +103,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 	if c.Request.Method == http.MethodGet && !isOwnNavigation(c.Request) {
 		a.page(c, http.StatusOK, page{
 			Title: "Sign out?", Message: "Do you want to sign out of this site?", Post: a.routes.signOut, PostText: "Sign out",
+			Referrer: "same-origin", // with no-referrer the form's Origin would be null, which is refused
 		})
 		return
 	}
@@ -118,6 +119,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 	}
 	v.replace(nil)
 	a.attempts.ClearAll(header, c.Request)
+	header.Set("Clear-Site-Data", `"cache"`) // case 172: or the back button shows pages of the session
 	a.log.InfoContext(ctx, "ginoidc: signed out")
 	location, ok := a.provider.EndSessionURL(ctx, url.Values{
 		"client_id":                {a.config.ClientID},

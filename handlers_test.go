@@ -1,8 +1,11 @@
 package ginoidc_test
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -163,6 +166,14 @@ func TestSignInEnds(t *testing.T) {
 	}
 }
 
+// pageScript is what takes query and fragment out of the address bar.
+var pageScript = regexp.MustCompile(`<script>(history\.replaceState\(null,"",location\.pathname\))</script>`)
+
+func hashOf(script string) string {
+	sum := sha256.Sum256([]byte(script))
+	return "script-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+}
+
 // TestCallbackRefused: what a callback refuses before it asks the provider anything. Every row starts with a sign-in
 // under way; nothing makes a session or a token request, and where "kept" says so that sign-in can still end well.
 func TestCallbackRefused(t *testing.T) {
@@ -214,6 +225,9 @@ func TestCallbackRefused(t *testing.T) {
 			}
 			if tt.status == 303 {
 				return
+			}
+			if script := pageScript.FindStringSubmatch(r.body); script == nil || !strings.Contains(r.Header.Get("Content-Security-Policy"), hashOf(script[1])) { // case 39
+				t.Errorf("the page leaves query and fragment in the address bar: %s", r.body)
 			}
 			if !strings.Contains(r.body, "Sign in again") || strings.Contains(r.body, "evil") || strings.Contains(r.body, "eeee") {
 				t.Errorf("page: %s", r.body)
@@ -267,6 +281,21 @@ func TestCallbackMethodsAndSpellings(t *testing.T) {
 	}
 	if a.op.Count(ginoidctest.Token) != 1 {
 		t.Errorf("%d token requests", a.op.Count(ginoidctest.Token))
+	}
+}
+
+// TestAliasHost: a callback by another name of the app finds no cookie, and the log says which name it was. Case 50.
+func TestAliasHost(t *testing.T) {
+	a := newApp(t)
+	b := a.browser()
+	callback := b.start("/auth/signin", "alice")
+	for _, alias := range []string{"https://alias.example.com", "http://app.example.com"} {
+		if r := b.navigate(strings.Replace(callback, appURL, alias, 1)); r.StatusCode != 400 || !strings.Contains(r.body, "cookie was lost") {
+			t.Errorf("%s: %d %s", alias, r.StatusCode, r.body)
+		}
+	}
+	if out := a.logs.String(); !strings.Contains(out, "code=attempt_missing host=alias.example.com") || a.op.Count(ginoidctest.Token) != 0 {
+		t.Errorf("log %s", out)
 	}
 }
 

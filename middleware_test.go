@@ -51,7 +51,7 @@ func TestDenial(t *testing.T) {
 		{"identity headers", nobody, "GET", "/admin", []string{"X-Forwarded-User", "alice", "Remote-User", "alice", "X_Auth_Groups", "admin"}, 401, "unauthorized"}, // case 216
 		{"garbage cookie", nobody, "GET", "/me", []string{"Cookie", "__Host-ginoidc=%%%"}, 401, "unauthorized"},
 		{"user agent of a probe", nobody, "GET", "/admin?x=/healthz%23", []string{"User-Agent", "kube-probe/1.0"}, 401, "unauthorized"}, // case 207
-		{"not in the group, navigation", bob, "GET", "/admin", navigation(), 403, "You do not have access"},
+		{"not in the group, navigation", bob, "GET", "/admin", navigation(), 403, `<a href="/auth/signin?prompt=login">`},
 		{"not in the group, fetch", bob, "GET", "/admin", nil, 403, `{"error":"forbidden","message":"You do not have access to this resource."}`},
 		{"not in the group, POST", bob, "POST", "/admin", navigation(), 403, `"error":"forbidden"`},
 		{"allowed", alice, "GET", "/admin", nil, 200, `"sub":"alice"`},

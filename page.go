@@ -14,6 +14,7 @@ type page struct {
 	Title, Message, RequestID string
 	Link, LinkText            string // a link, or
 	Post, PostText            string // a button that posts
+	Referrer                  string // Referrer-Policy, default no-referrer
 }
 
 const pageStyle = `body{font:16px/1.5 system-ui,sans-serif;margin:0;min-height:100vh;display:grid;place-items:center;background:#f4f5f7;color:#1c2330}
@@ -41,6 +42,9 @@ func (a *core) page(c *gin.Context, status int, p page) {
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", a.pagePolicy)
 	secureHeaders(h)
+	if p.Referrer != "" {
+		h.Set("Referrer-Policy", p.Referrer)
+	}
 	c.Status(status)
 	if c.Request.Method == http.MethodHead {
 		c.Writer.WriteHeaderNow()

@@ -13,15 +13,22 @@ import (
 
 // ConfigError is one problem of a [Config]. [New] and [ConfigFromEnv] join all they find.
 type ConfigError struct {
-	Field    string // field of Config, such as "AppURL"
-	Variable string // environment variable, such as "OIDC_APP_URL"
+	Field    string // field of Config, such as "AppURL"; "" for a variable that sets none
+	Variable string // environment variable, such as "OIDC_APP_URL"; "" for a field that none sets
 	Problem  string // what is wrong
 	Mend     string // what to do about it
 }
 
-// Error names the field, the variable, the problem and the mend on one line.
+// Error names the variable, the field, the problem and the mend on one line.
 func (e *ConfigError) Error() string {
-	return fmt.Sprintf("ginoidc: %s (%s): %s; %s", e.Variable, e.Field, e.Problem, e.Mend)
+	where := e.Variable
+	switch {
+	case e.Variable == "":
+		where = e.Field
+	case e.Field != "":
+		where += " (" + e.Field + ")"
+	}
+	return fmt.Sprintf("ginoidc: %s: %s; %s", where, e.Problem, e.Mend)
 }
 
 // problems collects what is wrong with a Config.

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -92,11 +91,7 @@ func TestProcess(t *testing.T) {
 					t.Errorf("greeting without %q:\n%s", text, greeting)
 				}
 			}
-			if resp, err := http.Get("http://" + addr + "/readyz"); err != nil || resp.StatusCode != http.StatusOK {
-				t.Errorf("ready: %v, %v", resp, err)
-			} else {
-				resp.Body.Close()
-			}
+			isReady(t, addr)
 			if err := cmd.Process.Signal(sig); err != nil {
 				t.Fatal(err)
 			}
@@ -109,20 +104,25 @@ func TestProcess(t *testing.T) {
 
 // Whoever runs the app finds nothing left of it.
 func TestRunStopsTheProvider(t *testing.T) {
-	setenv(t, map[string]string{"ADDR": freeAddr(t)})
+	addr := freeAddr(t)
+	setenv(t, map[string]string{"ADDR": addr})
 	ctx, stop := context.WithCancel(t.Context())
 	out, in := io.Pipe()
 	status := make(chan int, 1)
 	go func() { status <- run(ctx, in, io.Discard) }()
 	greeting := readUntil(t, out, "end with this process")
+	isReady(t, addr)
 	stop()
 	if got := <-status; got != exitOK {
 		t.Errorf("status %d", got)
 	}
 	provider := regexp.MustCompile(`127\.0\.0\.1:\d+, a test provider`).FindString(greeting)
 	provider, _, _ = strings.Cut(provider, ",")
-	if conn, err := net.Dial("tcp", provider); !errors.Is(err, syscall.ECONNREFUSED) {
-		t.Errorf("the provider at %q: %v, %v", provider, conn, err)
+	if conn, err := net.Dial("tcp", provider); err == nil {
+		conn.Close()
+		t.Errorf("the provider still listens at %s", provider)
+	} else if provider == "" {
+		t.Errorf("no provider in the greeting:\n%s", greeting)
 	}
 }
 
@@ -163,6 +163,19 @@ func TestShutdown(t *testing.T) {
 			time.Sleep(needs) // the bubble ends when the handler has
 			client.Close()
 		})
+	}
+}
+
+// isReady asks the app, which asks its provider.
+func isReady(t *testing.T, addr string) {
+	t.Helper()
+	resp, err := http.Get("http://" + addr + "/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Errorf("ready: %s", resp.Status)
 	}
 }
 

@@ -166,7 +166,10 @@ func Listen(cfg Config) (p *Provider, stop func(), err error) {
 			p.log.Error("test provider stopped", "error", err)
 		}
 	}()
-	return p, func() { _ = server.Close() }, nil
+	return p, func() {
+		_ = server.Close()
+		_ = listener.Close() // which the server only does once Serve runs
+	}, nil
 }
 
 // Start is [Listen] for tests: the provider ends with the test.

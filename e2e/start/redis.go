@@ -1,0 +1,44 @@
+package start
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"net"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// Redis is a running redis-server that keeps nothing on disk.
+type Redis struct {
+	*Process
+	Addr string // "127.0.0.1:port"
+}
+
+// RunRedis starts an empty one.
+func RunRedis(t testing.TB) Redis {
+	t.Helper()
+	port := FreePort(t)
+	cmd := exec.Command(Find(t, "redis-server", "redis-server"), "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no")
+	cmd.Dir = t.TempDir()
+	addr := net.JoinHostPort("127.0.0.1", port)
+	return Redis{run(t, cmd, func(ctx context.Context) error { return ping(ctx, addr) }), addr}
+}
+
+// ping asks for more than a connection: a server that still loads accepts one and answers with an error.
+func ping(ctx context.Context, addr string) error {
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
+		return err
+	}
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	if err == nil && strings.TrimSpace(line) != "+PONG" {
+		err = errors.New("redis: " + line)
+	}
+	return err
+}
