@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -51,7 +53,6 @@ func (a *Auth) Callback(c *gin.Context) {
 	if !a.begin(c, http.MethodGet) {
 		return
 	}
-	ctx := c.Request.Context()
 	target, err := a.finishSignIn(c)
 	if err == nil {
 		redirect(c, http.StatusSeeOther, target)
@@ -63,13 +64,13 @@ func (a *Auth) Callback(c *gin.Context) {
 			return
 		}
 	}
+	// A browser that came by another host or scheme has left the attempt's cookie behind, case 50.
+	attrs := []slog.Attr{slog.String("host", printable(c.Request.Host, 256))}
 	var refusal *ProviderError
 	if errors.As(err, &refusal) {
-		a.log.InfoContext(ctx, "ginoidc: sign-in refused", "provider_code", refusal.Code, "provider_description", refusal.Description)
+		attrs = append(attrs, slog.String("provider_code", refusal.Code), slog.String("provider_description", refusal.Description))
 	}
-	// A browser that came by another host or scheme has left the attempt's cookie behind, case 50.
-	a.log.WarnContext(ctx, "ginoidc: sign-in failed", "code", outcomeOf(err).code, "host", printable(c.Request.Host, 256), "error", err)
-	a.fail(c, err)
+	a.fail(c, err, attrs...)
 }
 
 // isStale tells that a response is well-formed and its attempt is gone.
@@ -118,8 +119,13 @@ func (a *Auth) finishSignIn(c *gin.Context) (string, error) {
 	return at.ReturnTo, nil
 }
 
+// redeemLimit bounds all calls to the provider that one callback makes.
+const redeemLimit = 10 * time.Second
+
 // redeem exchanges the code and returns the user of the validated answer.
 func (a *Auth) redeem(ctx context.Context, code string, at *attempt.Attempt) (*User, string, error) {
+	ctx, cancel := context.WithTimeout(ctx, redeemLimit)
+	defer cancel()
 	tokens, err := a.provider.Exchange(ctx, code, at.Verifier)
 	if err != nil {
 		return nil, "", translated(err)

@@ -85,8 +85,11 @@ func TestProviderMisbehaves(t *testing.T) {
 			callback := b.start("/auth/signin", "alice")
 			tt.fault(a.op)
 			r := b.do("GET", callback, nil)
-			if r.StatusCode != tt.status || r.json(t)["error"] != tt.code || r.json(t)["request_id"] == "" {
+			if r.StatusCode != tt.status || r.json(t)["error"] != tt.code {
 				t.Fatalf("%d %s, want %d %s\n%s", r.StatusCode, r.body, tt.status, tt.code, a.logs)
+			}
+			if id, _ := r.json(t)["request_id"].(string); id == "" || !strings.Contains(a.logs.String(), "request_id="+id) {
+				t.Errorf("request %q is not in the log", id)
 			}
 			if after := r.Header.Get("Retry-After"); (after != "") != (tt.status == 503) {
 				t.Errorf("Retry-After %q", after)

@@ -3,6 +3,7 @@ package ginoidc
 import (
 	"crypto/rand"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strconv"
 
@@ -44,7 +45,7 @@ func (h Handlers) or(other Handlers) Handlers {
 // denial is what the handlers find in the gin.Context.
 type denial struct {
 	err       error
-	requestID string
+	requestID string // of a failure
 }
 
 type denialKey struct{}
@@ -65,33 +66,37 @@ func denialOf(c *gin.Context) denial {
 func (a *Auth) deny(c *gin.Context, err error) {
 	switch o := outcomeOf(err); o.status {
 	case http.StatusUnauthorized:
-		a.answer(c, err, o, a.handlers.Unauthenticated, a.defaultUnauthenticated)
+		a.answer(c, denial{err: err}, o, a.handlers.Unauthenticated, a.defaultUnauthenticated)
 	case http.StatusForbidden:
-		a.answer(c, err, o, a.handlers.Forbidden, a.defaultForbidden)
+		a.answer(c, denial{err: err}, o, a.handlers.Forbidden, a.defaultForbidden)
 	default:
 		a.fail(c, err)
 	}
 }
 
-// fail answers a request that one of the plugin's own routes, or a guard, cannot serve.
-func (a *Auth) fail(c *gin.Context, err error) {
-	a.answer(c, err, outcomeOf(err), a.handlers.Failed, a.defaultFailed)
+// fail answers a request that one of the plugin's own routes, or a guard, cannot serve, and logs it under the
+// request id that the answer shows.
+func (a *Auth) fail(c *gin.Context, err error, attrs ...slog.Attr) {
+	o, id := outcomeOf(err), rand.Text()
+	level := slog.LevelWarn
+	if o.status >= http.StatusInternalServerError {
+		level = slog.LevelError
+	}
+	attrs = append(attrs, slog.String("code", o.code), slog.String("request_id", id), slog.Any("error", err))
+	a.log.LogAttrs(c.Request.Context(), level, "ginoidc: request failed", attrs...)
+	a.answer(c, denial{err, id}, o, a.handlers.Failed, a.defaultFailed)
 }
 
 // answer aborts first and calls the handler second: in Gin a middleware that merely writes and returns lets the
 // protected handler run and append its body.
-func (a *Auth) answer(c *gin.Context, err error, o outcome, handler, byDefault gin.HandlerFunc) {
+func (a *Auth) answer(c *gin.Context, d denial, o outcome, handler, byDefault gin.HandlerFunc) {
 	c.Abort()
-	d := denial{err: err, requestID: rand.Text()}
 	c.Set(denialKey{}, d)
 	switch o.status {
 	case http.StatusUnauthorized:
 		c.Header("WWW-Authenticate", `Cookie realm="`+a.realm+`"`)
 	case http.StatusServiceUnavailable:
-		c.Header("Retry-After", strconv.Itoa(retryAfter(err)))
-	}
-	if o.status >= http.StatusInternalServerError {
-		a.log.ErrorContext(c.Request.Context(), "ginoidc: request failed", "code", o.code, "request_id", d.requestID, "error", err)
+		c.Header("Retry-After", strconv.Itoa(retryAfter(d.err)))
 	}
 	c.Status(o.status)
 	if handler == nil {

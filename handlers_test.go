@@ -294,7 +294,7 @@ func TestAliasHost(t *testing.T) {
 			t.Errorf("%s: %d %s", alias, r.StatusCode, r.body)
 		}
 	}
-	if out := a.logs.String(); !strings.Contains(out, "code=attempt_missing host=alias.example.com") || a.op.Count(ginoidctest.Token) != 0 {
+	if out := a.logs.String(); !strings.Contains(out, "host=alias.example.com code=attempt_missing request_id=") || a.op.Count(ginoidctest.Token) != 0 {
 		t.Errorf("log %s", out)
 	}
 }

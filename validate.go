@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // ConfigError is one problem of a [Config]. [New] and [ConfigFromEnv] join all they find.
@@ -140,11 +141,11 @@ func (c *Config) validateSecrets(p *problems) {
 }
 
 func (c *Config) validateSession(p *problems) {
-	if c.SessionIdle < 0 {
-		p.add("SessionIdle", "is negative", "use a duration such as 12h")
+	if c.SessionIdle < time.Second {
+		p.add("SessionIdle", "is below a second", "use a duration such as 12h")
 	}
-	if c.SessionLifetime < 0 {
-		p.add("SessionLifetime", "is negative", "use a duration such as 168h")
+	if c.SessionLifetime < time.Second {
+		p.add("SessionLifetime", "is below a second", "use a duration such as 168h")
 	}
 	if c.SessionIdle > c.SessionLifetime {
 		p.add("SessionIdle", fmt.Sprintf("%s is above the lifetime of %s", c.SessionIdle, c.SessionLifetime), "lower it or raise the lifetime")

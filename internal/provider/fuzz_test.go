@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"bytes"
 	"encoding/json"
 	"math"
 	"net/http"
@@ -116,6 +117,7 @@ func FuzzIDTokenClaims(f *testing.F) {
 	now := time.Now().Unix()
 	good, _ := json.Marshal(map[string]any{"iss": "https://op.example", "aud": "app", "sub": "a", "nonce": "n", "iat": now, "exp": now + 1e9})
 	f.Add(good)
+	f.Add(bytes.Replace(good, []byte(`"app"`), []byte(`[]`), 1))
 	f.Add([]byte(`{"iss":"https://op.example","aud":["app","b"],"azp":"app","sub":"","SUB":"x","iat":"1","exp":1e999}`))
 	p := New(Config{Issuer: "https://op.example", ClientID: "app"})
 	f.Fuzz(func(t *testing.T, payload []byte) {
@@ -126,6 +128,7 @@ func FuzzIDTokenClaims(f *testing.F) {
 		var again struct {
 			Iss   string  `json:"iss"`
 			Sub   string  `json:"sub"`
+			Aud   any     `json:"aud"`
 			Nonce string  `json:"nonce"`
 			Exp   float64 `json:"exp"`
 			Iat   float64 `json:"iat"`
@@ -134,6 +137,9 @@ func FuzzIDTokenClaims(f *testing.F) {
 			t.Fatalf("accepted %s: %v", payload, err)
 		}
 		now := float64(time.Now().Unix())
+		if list, ok := again.Aud.([]any); ok && len(list) == 0 {
+			t.Fatalf("accepted for nobody: %s", payload)
+		}
 		if again.Iss != "https://op.example" || again.Sub == "" || again.Nonce != "n" || again.Exp < now-1 || math.Abs(now-again.Iat) > 7202 {
 			t.Fatalf("accepted %s", payload)
 		}

@@ -278,6 +278,7 @@ func TestIDTokenTimes(t *testing.T) {
 		{"their clock thirty seconds ahead", map[string]int{"iat": 30, "exp": 330}, -1, ""},
 		{"auth_time not asked for", nil, -1, ""},
 		{"auth_time missing", nil, 600, "auth_time"},
+		{"auth_time missing, any age will do", nil, 1<<31 - 1, "auth_time"},
 		{"auth_time fresh", map[string]int{"auth_time": -660}, 600, ""},
 		{"auth_time old", map[string]int{"auth_time": -661}, 600, "auth_time"},
 		{"auth_time ahead", map[string]int{"auth_time": 61}, 600, "auth_time"},

@@ -4,13 +4,13 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -20,7 +20,6 @@ const (
 
 	maxKeys    = 100
 	minRSABits = 2048
-	maxRSABits = 8192
 )
 
 // keySet holds the provider's usable signature keys, in the order of the document.
@@ -94,24 +93,19 @@ func (s *keySet) verify(jws *jose.JSONWebSignature) ([]byte, bool) {
 	return nil, false
 }
 
+// fits reports whether a key may be tried for an algorithm. No key fits a symmetric one, so a public key can never
+// pass for a shared secret (case 76).
 func fits(key jose.JSONWebKey, alg string) bool {
 	if key.Algorithm != "" && key.Algorithm != alg {
 		return false
 	}
-	public, isEC := key.Key.(*ecdsa.PublicKey)
-	switch alg {
-	case "RS256", "RS384", "RS512", "PS256", "PS384", "PS512":
-		_, isRSA := key.Key.(*rsa.PublicKey)
-		return isRSA
-	case "ES256":
-		return isEC && public.Curve == elliptic.P256()
-	case "ES384":
-		return isEC && public.Curve == elliptic.P384()
-	case "ES512":
-		return isEC && public.Curve == elliptic.P521()
-	case "EdDSA":
-		_, isEd25519 := key.Key.(ed25519.PublicKey)
-		return isEd25519
+	switch key.Key.(type) {
+	case *rsa.PublicKey:
+		return strings.HasPrefix(alg, "RS") || strings.HasPrefix(alg, "PS")
+	case *ecdsa.PublicKey:
+		return strings.HasPrefix(alg, "ES")
+	case ed25519.PublicKey:
+		return alg == "EdDSA"
 	}
 	return false
 }
@@ -175,13 +169,13 @@ func parseKey(raw []byte) (key jose.JSONWebKey, err error) {
 	return key, nil
 }
 
-// checkRSA refuses keys that are weak, or slow to verify with, or no RSA keys at all.
+// checkRSA refuses keys that are weak or no RSA keys at all; go-jose has refused those that are slow to verify with.
 func checkRSA(key *rsa.PublicKey) error {
-	if bits := key.N.BitLen(); bits < minRSABits || bits > maxRSABits {
+	if bits := key.N.BitLen(); bits < minRSABits {
 		return fmt.Errorf("RSA key of %d bits", bits)
 	}
-	if key.E < 3 || key.E > math.MaxInt32 || key.E%2 == 0 {
-		return errors.New("RSA exponent is even, too small or too large")
+	if key.E > math.MaxInt32 || key.E%2 == 0 {
+		return errors.New("RSA exponent is even or too large")
 	}
 	return nil
 }

@@ -67,29 +67,29 @@ func TestUnfitKeys(t *testing.T) {
 		name string
 		key  object
 		rsa  *rsa.PrivateKey // signs instead of the EC key
-		fit  bool
+		code string          // "": fits
 	}{
-		{name: "EC", key: ec(nil), fit: true},
-		{name: "EC without use", key: ec(object{"use": nil}), fit: true},
-		{name: "EC with a broken certificate", key: ec(object{"x5c": []string{"!"}, "x5u": ":", "x5t": "!"}), fit: true},
-		{name: "EC for verifying", key: ec(object{"key_ops": []string{"verify"}}), fit: true},
-		{name: "EC with alg", key: ec(object{"alg": "ES256"}), fit: true},
-		{name: "RSA", key: jwk(&good.PublicKey, "k1"), rsa: good, fit: true},
+		{name: "EC", key: ec(nil)},
+		{name: "EC without use", key: ec(object{"use": nil})},
+		{name: "EC with a broken certificate", key: ec(object{"x5c": []string{"!"}, "x5u": ":", "x5t": "!"})},
+		{name: "EC for verifying", key: ec(object{"key_ops": []string{"verify"}})},
+		{name: "EC with alg", key: ec(object{"alg": "ES256"})},
+		{name: "RSA", key: jwk(&good.PublicKey, "k1"), rsa: good},
 
-		{name: "for encryption", key: ec(object{"use": "enc"})},
-		{name: "odd use", key: ec(object{"use": []string{"sig"}})},
-		{name: "not for verifying", key: ec(object{"key_ops": []string{"encrypt", "wrapKey"}})},
-		{name: "odd key_ops", key: ec(object{"key_ops": "verify"})},
-		{name: "other alg", key: ec(object{"alg": "ES384"})},
-		{name: "other kid", key: ec(object{"kid": "k2"})},
-		{name: "no kid", key: ec(object{"kid": nil})},
-		{name: "private", key: ec(object{"d": private.Bytes()})},
-		{name: "weak RSA", key: jwk(&weak.PublicKey, "k1"), rsa: weak},
-		{name: "RSA with even exponent", key: merge(jwk(&good.PublicKey, "k1"), object{"e": "AQAA"}), rsa: good},
-		{name: "RSA with exponent 1", key: merge(jwk(&good.PublicKey, "k1"), object{"e": "AQ"}), rsa: good},
-		{name: "RSA with exponent above 2^31", key: merge(jwk(&good.PublicKey, "k1"), object{"e": "AQAAAAE"}), rsa: good},
-		{name: "RSA with exponent 2^64+65537", key: merge(jwk(&good.PublicKey, "k1"), object{"e": "AQAAAAAAAQAB"}), rsa: good},
-		{name: "RSA too large", key: merge(jwk(&good.PublicKey, "k1"), object{"n": strings.Repeat("_", 1368)}), rsa: good},
+		{name: "for encryption", key: ec(object{"use": "enc"}), code: "no_usable_key"},
+		{name: "odd use", key: ec(object{"use": []string{"sig"}}), code: "no_usable_key"},
+		{name: "not for verifying", key: ec(object{"key_ops": []string{"encrypt", "wrapKey"}}), code: "no_usable_key"},
+		{name: "odd key_ops", key: ec(object{"key_ops": "verify"}), code: "no_usable_key"},
+		{name: "other alg", key: ec(object{"alg": "ES384"}), code: "bad_signature"},
+		{name: "other kid", key: ec(object{"kid": "k2"}), code: "bad_signature"},
+		{name: "no kid", key: ec(object{"kid": nil}), code: "bad_signature"},
+		{name: "private", key: ec(object{"d": private.Bytes()}), code: "no_usable_key"},
+		{name: "weak RSA", key: jwk(&weak.PublicKey, "k1"), rsa: weak, code: "no_usable_key"},
+		{name: "RSA with even exponent", key: merge(jwk(&good.PublicKey, "k1"), object{"e": "AQAA"}), rsa: good, code: "no_usable_key"},
+		{name: "RSA with exponent 1", key: merge(jwk(&good.PublicKey, "k1"), object{"e": "AQ"}), rsa: good, code: "no_usable_key"},
+		{name: "RSA with exponent above 2^31", key: merge(jwk(&good.PublicKey, "k1"), object{"e": "AQAAAAE"}), rsa: good, code: "no_usable_key"},
+		{name: "RSA with exponent 2^64+65537", key: merge(jwk(&good.PublicKey, "k1"), object{"e": "AQAAAAAAAQAB"}), rsa: good, code: "no_usable_key"},
+		{name: "RSA too large", key: merge(jwk(&good.PublicKey, "k1"), object{"n": strings.Repeat("_", 1368)}), rsa: good, code: "no_usable_key"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -102,8 +102,16 @@ func TestUnfitKeys(t *testing.T) {
 				token, alg = sign(t, test.rsa, `{"alg":"RS256","kid":"k1"}`, string(payload)), "RS256"
 			}
 			p := op.client(func(c *provider.Config) { c.SigningAlgs = []string{alg} })
-			if _, err := p.VerifyIDToken(t.Context(), token, expect()); (err == nil) != test.fit {
-				t.Errorf("fit = %t, got %v", test.fit, err)
+			_, err := p.VerifyIDToken(t.Context(), token, expect())
+			switch test.code {
+			case "":
+				if err != nil {
+					t.Error(err)
+				}
+			case "bad_signature": // a key, but not for this token
+				wantBadToken(t, err, test.code)
+			default: // no key at all
+				wantError(t, err, provider.Invalid, test.code)
 			}
 		})
 	}

@@ -63,7 +63,7 @@ func wireFaults() []wireFault {
 		}},
 		{name: "accepted in silence", kind: provider.Unavailable, answer: func(io.Writer) { time.Sleep(time.Minute) }},
 		{name: "closed without an answer", kind: provider.Unavailable, answer: text("")},
-		{name: "cut in the headers", kind: provider.Unavailable, answer: text("HTTP/1.1 200 OK\r\nX-A")},
+		{name: "cut in the headers", kind: provider.Unavailable, answer: text("HTTP/1.1 200 OK\r\nX-A: b\r\n")},
 		{name: "headers drip", kind: provider.Unavailable, answer: drip("HTTP/1.1 200 OK\r\nX-A: ", "a")},
 		{name: "body drips", kind: provider.Unavailable, answer: drip(ok+"\r\n", " ")},
 		{name: "cut in the body", kind: provider.Invalid, answer: text(ok + "Content-Length: 1000\r\n\r\n{\"issuer\":")},
@@ -172,7 +172,8 @@ func TestRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for value, want := range map[string]time.Duration{
 			"7": 7 * time.Second, "0": 0, "-1": 0, "soon": 0, "": 0, "86400": 5 * time.Minute, strings.Repeat("9", 30): 5 * time.Minute,
-			time.Now().Add(time.Minute).UTC().Format(http.TimeFormat): time.Minute, "Mon, 02 Jan 1999 15:04:05 GMT": 0,
+			time.Now().Add(time.Minute).UTC().Format(http.TimeFormat): time.Minute,
+			time.Now().Add(time.Hour).UTC().Format(http.TimeFormat):   5 * time.Minute, "Mon, 02 Jan 1999 15:04:05 GMT": 0,
 		} {
 			for _, status := range []int{429, 503} {
 				op := newOP(t)
