@@ -24,10 +24,11 @@ func rooms() []room {
 		{"internal/returnto", "", ""},
 		{"internal/attempt", "internal/seal", ""},
 		{"cookiestore", "internal/seal", "github.com/gin-contrib/sessions github.com/gorilla/sessions"},
-		{"internal/session", "cookiestore", "github.com/gin-contrib/sessions github.com/gorilla/securecookie github.com/gorilla/sessions"},
+		{"internal/session", "cookiestore internal/seal", "github.com/gin-contrib/sessions github.com/gorilla/securecookie github.com/gorilla/sessions"},
 		{"internal/session/sessiontest", "internal/session", "github.com/gin-contrib/sessions github.com/gorilla/sessions net/http/httptest testing"},
 		{"internal/provider", "", "github.com/coreos/go-oidc/v3 github.com/go-jose/go-jose/v4 golang.org/x/oauth2 golang.org/x/sync"},
-		{".", "cookiestore internal/attempt internal/provider internal/returnto internal/session", "github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
+		{"internal/state", "", ""},
+		{".", "cookiestore internal/attempt internal/provider internal/returnto internal/session internal/state", "github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
 		{"ginoidctest", ".", "github.com/gin-gonic/gin github.com/go-jose/go-jose/v4"},
 		{"example", ". ginoidctest", "github.com/gin-gonic/gin"},
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
 // Auth signs users in and guards routes. It is made by [New], never changes and is safe for concurrent use.
@@ -35,12 +36,14 @@ type core struct {
 	sessions *session.Manager
 	attempts *attempt.Jar
 	provider *provider.Provider
+	state    SharedState
 	origin   *http.CrossOriginProtection
 	log      *slog.Logger
 	missing  groupsWatch
 
-	realm, pagePolicy string
-	userInfoClaims    []string
+	realm, providerOrigin, pagePolicy string
+	audience                          string // of sessions: issuer and client
+	userInfoClaims                    []string
 }
 
 // New validates cfg and returns every problem at once, joined, each a [ConfigError]. It makes no call to the
@@ -57,9 +60,15 @@ func New(cfg Config) (*Auth, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ginoidc: AppURL: %w", err)
 	}
-	a := &core{config: cfg, issuer: cfg.Issuer, log: cfg.Logger, shape: newClaimShape(&cfg)}
+	a := &core{config: cfg, issuer: cfg.Issuer, log: cfg.Logger, shape: newClaimShape(&cfg), state: cfg.State}
+	if a.state == nil {
+		a.state = state.NewMemory(0)
+	}
 	a.routes, a.targets = cfg.places(app)
 	a.realm, a.pagePolicy = originOf(app), pagePolicy()
+	if issuer, err := url.Parse(cfg.Issuer); err == nil {
+		a.providerOrigin = originOf(issuer)
+	}
 	if a.userInfoClaims = slices.Clone(cfg.UserInfoClaims); a.userInfoClaims == nil {
 		a.userInfoClaims = []string{"sub", "name", "preferred_username", "email", "email_verified", "picture"}
 		a.userInfoClaims = append(a.userInfoClaims, a.shape.groups.roots()...)
@@ -80,7 +89,7 @@ func New(cfg Config) (*Auth, error) {
 // build makes the rooms below: sessions, sign-in attempts, the provider.
 func (a *core) build(app *url.URL) error {
 	cfg := &a.config
-	audience := cfg.Issuer + " " + cfg.ClientID
+	a.audience = cfg.Issuer + " " + cfg.ClientID + " "
 	secure := app.Scheme == "https"
 	name, root := cookieName(cfg.CookieName, secure, a.routes.base)
 	if cfg.Store == nil {
@@ -90,17 +99,20 @@ func (a *core) build(app *url.URL) error {
 		}
 		cfg.Store = store
 	}
-	a.sessions = session.New(session.Config{
-		Store: cfg.Store, Name: name, Path: root, Secure: secure,
-		Idle: cfg.SessionIdle, Lifetime: cfg.SessionLifetime, Audience: audience, Logger: a.log,
+	var err error
+	a.sessions, err = session.New(session.Config{
+		Store: cfg.Store, Secrets: cfg.CookieSecrets, Name: name, Path: root, Secure: secure,
+		Idle: cfg.SessionIdle, Lifetime: cfg.SessionLifetime, Audience: a.audience, Logger: a.log,
 	})
+	if err != nil {
+		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
+	}
 	attemptPath := a.routes.base + a.routes.prefix
 	if strings.HasPrefix(name, "__Host-") {
 		attemptPath = "/"
 	}
-	var err error
 	a.attempts, err = attempt.New(attempt.Config{
-		Secrets: cfg.CookieSecrets, CookieName: name, Path: attemptPath, Secure: secure, Audience: audience,
+		Secrets: cfg.CookieSecrets, CookieName: name, Path: attemptPath, Secure: secure, Audience: a.audience,
 	})
 	if err != nil {
 		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
@@ -128,11 +140,12 @@ func cookieName(name string, secure bool, base string) (prefixed, path string) {
 	return "__Secure-" + name, base
 }
 
-// Mount registers the plugin's routes below RoutePrefix: signin, callback, signout and userinfo. Each
-// answers a wrong method with 405 itself, whatever the engine's settings.
+// Mount registers the plugin's routes below RoutePrefix: signin, callback, signout, userinfo, backchannel-logout and
+// frontchannel-logout. Each answers a wrong method with 405 itself, whatever the engine's settings.
 func (a *Auth) Mount(r gin.IRouter) {
 	for path, handler := range map[string]gin.HandlerFunc{
 		"/signin": a.SignIn, "/callback": a.Callback, "/signout": a.SignOut, "/userinfo": a.UserInfo,
+		"/backchannel-logout": a.BackChannelLogout, "/frontchannel-logout": a.FrontChannelLogout,
 	} {
 		r.Any(a.routes.prefix+path, handler)
 		// Gin's redirect for a trailing slash would copy the authorization code into a second URL.

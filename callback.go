@@ -28,7 +28,14 @@ func (a *Auth) startAttempt(c *gin.Context, target string, params url.Values) (s
 	if n, err := strconv.Atoi(params.Get("max_age")); err == nil {
 		maxAge = n
 	}
-	at, err := a.attempts.Start(c.Writer.Header(), c.Request, target, maxAge)
+	appState := ""
+	if a.config.AppState != nil {
+		var err error
+		if appState, err = a.config.AppState(c); err != nil {
+			return "", fmt.Errorf("ginoidc: AppState: %w", err)
+		}
+	}
+	at, err := a.attempts.Start(c.Writer.Header(), c.Request, target, maxAge, appState)
 	if err != nil {
 		return "", translated(err)
 	}
@@ -102,75 +109,112 @@ func (a *Auth) finishSignIn(c *gin.Context) (string, error) {
 	if response.code == "" && response.refusal == nil {
 		return "", fmt.Errorf("%w: neither code nor error", ErrInvalidCallback)
 	}
-	if !a.attempts.Spend(at.State) {
-		return "", ErrAttemptSpent
+	if err := a.spend(ctx, at); err != nil {
+		return "", err
 	}
 	a.attempts.Clear(header, at.State)
 	if response.refusal != nil {
 		return "", response.refusal
 	}
-	user, sid, err := a.redeem(ctx, response.code, at)
+	id, err := a.redeem(ctx, response.code, at)
 	if err != nil {
 		return "", err
 	}
-	if err := a.startSession(c, user, sid); err != nil {
+	if err := a.admit(ctx, &SignIn{User: id.user, AccessToken: id.accessToken, AppState: at.AppState}); err != nil {
+		return "", err
+	}
+	if err := a.startSession(c, id); err != nil {
 		return "", err
 	}
 	return at.ReturnTo, nil
+}
+
+// spend uses the attempt up, here and on every instance that shares the state.
+func (a *Auth) spend(ctx context.Context, at *attempt.Attempt) error {
+	first, err := a.state.Once(ctx, key('a', a.hash(at.State)), 2*attempt.Life)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrSessionStore, err)
+	}
+	if !first {
+		return ErrAttemptSpent
+	}
+	return nil
+}
+
+// identity is who a provider's validated answer vouches for.
+type identity struct {
+	user        *User
+	sid         string
+	issued      time.Time // iat of the ID token
+	started     time.Time // when the sign-in began here
+	accessToken string
 }
 
 // redeemLimit bounds all calls to the provider that one callback makes.
 const redeemLimit = 10 * time.Second
 
 // redeem exchanges the code and returns the user of the validated answer.
-func (a *Auth) redeem(ctx context.Context, code string, at *attempt.Attempt) (*User, string, error) {
+func (a *Auth) redeem(ctx context.Context, code string, at *attempt.Attempt) (*identity, error) {
 	ctx, cancel := context.WithTimeout(ctx, redeemLimit)
 	defer cancel()
 	tokens, err := a.provider.Exchange(ctx, code, at.Verifier)
 	if err != nil {
-		return nil, "", translated(err)
+		return nil, translated(err)
 	}
 	idToken, err := a.provider.VerifyIDToken(ctx, tokens.IDToken, provider.Expect{
 		Nonce: at.Nonce, MaxAge: at.MaxAge, AccessToken: tokens.AccessToken,
 	})
 	if err != nil {
-		return nil, "", translated(err)
+		return nil, translated(err)
 	}
 	var userInfo provider.Claims
 	if !a.config.SkipUserInfo {
 		if userInfo, err = a.provider.UserInfo(ctx, tokens.AccessToken, textClaim(idToken, "sub")); err != nil {
-			return nil, "", translated(err)
+			return nil, translated(err)
 		}
 	}
 	user, err := a.shape.newUser(idToken, userInfo)
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
 	if resolve := a.config.GroupsResolver; resolve != nil {
 		groups, err := resolve(ctx, user, tokens.AccessToken)
 		if err != nil {
-			return nil, "", fmt.Errorf("%w: groups: %w", ErrProviderResponse, err)
+			return nil, fmt.Errorf("%w: groups: %w", ErrProviderResponse, err)
 		}
 		user.Groups, user.GroupsOverage = normalized(groups), false
 	}
 	if a.missing.observe(len(user.Groups) > 0 || user.GroupsOverage) {
 		a.log.WarnContext(ctx, "ginoidc: groups are required and no sign-in so far had any: check the groups claim and scopes", "claim", a.shape.groups.roots()[0])
 	}
-	return user, textClaim(idToken, "sid"), nil
+	return &identity{user, textClaim(idToken, "sid"), timeClaim(idToken, "iat"), at.Started, tokens.AccessToken}, nil
 }
 
-// startSession puts a new session in the place of any old one.
-func (a *Auth) startSession(c *gin.Context, user *User, sid string) error {
-	if c.Writer.Written() { // case 146: the cookie would be lost without a word
-		return errors.New("ginoidc: a session cannot start after the response has")
+// startSession puts a new session in the place of any old one, a copy of whose cookie is good no more either.
+func (a *Auth) startSession(c *gin.Context, id *identity) error {
+	if err := unwritten(c); err != nil {
+		return err
 	}
 	v := a.visit(c)
-	s, err := a.sessions.Begin(v.header, v.request, user.record(sid))
+	if _, err := v.open(); err != nil {
+		return err
+	}
+	rec := id.user.record()
+	rec.SID, rec.Issued, rec.Started = id.sid, id.issued, id.started
+	s, err := a.sessions.Begin(v.header, v.request, rec)
 	if err != nil {
 		return translated(err)
 	}
-	v.replace(a.userOf(s))
-	a.log.InfoContext(v, "ginoidc: signed in", "sub", user.Subject)
+	old := v.session
+	v.replace(s, a.userOf(s))
+	a.log.InfoContext(v, "ginoidc: signed in", "sub", id.user.Subject)
+	if old == nil {
+		return nil
+	}
+	if err := a.revoke(v, sessionKey(&old.Record), time.Now()); err != nil {
+		return err
+	}
+	a.sessionEnded(v, SessionEnd{Subject: old.Subject, SID: old.SID, Reason: EndedByNewSignIn})
 	return nil
 }
 
@@ -181,7 +225,7 @@ func (a *Auth) StartSession(c *gin.Context, u *User) error {
 	if err := signedIn(u); err != nil {
 		return err
 	}
-	return a.startSession(c, u, "")
+	return a.startSession(c, &identity{user: u, started: time.Now()})
 }
 
 // response is an authorization response (RFC 6749, section 4.1.2; RFC 9207, section 2).

@@ -36,6 +36,9 @@ type User struct {
 	// there are none. Claims decodes it together with the fields above.
 	Extra json.RawMessage
 
+	// Data is the app's own, a JSON value kept with the session: set by OnSignIn or UpdateSession. nil: none.
+	Data json.RawMessage
+
 	shape *claimShape // where groups and organizations sit in Claims; nil: the defaults
 	ready bool        // Groups and Organizations are sorted
 }
@@ -116,11 +119,7 @@ func (s *claimShape) newUser(idToken, userInfo provider.Claims) (*User, error) {
 		EmailVerified: claims["email_verified"] == true,
 		shape:         s, ready: true,
 	}
-	if n, ok := idToken["auth_time"].(json.Number); ok {
-		if seconds, err := n.Int64(); err == nil {
-			u.AuthTime = time.Unix(seconds, 0).UTC()
-		}
-	}
+	u.AuthTime = timeClaim(idToken, "auth_time")
 	u.Groups, u.GroupsOverage = s.groupsOf(idToken, userInfo)
 	u.Organizations = s.organizationsOf(idToken, userInfo)
 
@@ -150,13 +149,23 @@ func textClaim(claims map[string]any, name string) string {
 	return s
 }
 
+// timeClaim reads a NumericDate (RFC 7519, section 2) in whole seconds; the zero time where there is none.
+func timeClaim(claims map[string]any, name string) time.Time {
+	n, _ := claims[name].(json.Number)
+	seconds, err := n.Float64()
+	if err != nil || seconds <= 0 {
+		return time.Time{}
+	}
+	return time.Unix(int64(seconds), 0).UTC()
+}
+
 // record is what the session keeps of a user.
-func (u *User) record(sid string) session.Record {
+func (u *User) record() session.Record {
 	return session.Record{
-		Subject: u.Subject, SID: sid, AuthTime: u.AuthTime,
+		Subject: u.Subject, AuthTime: u.AuthTime,
 		Name: u.Name, PreferredUsername: u.PreferredUsername, Email: u.Email, Picture: u.Picture, EmailVerified: u.EmailVerified,
 		Groups: normalized(u.Groups), Organizations: normalized(u.Organizations), GroupsOverage: u.GroupsOverage,
-		Claims: u.Extra,
+		Claims: u.Extra, Data: u.Data,
 	}
 }
 
@@ -166,6 +175,6 @@ func (s *claimShape) userOf(issuer string, r *session.Record) *User {
 		Issuer: issuer, Subject: r.Subject, AuthTime: r.AuthTime,
 		Name: r.Name, PreferredUsername: r.PreferredUsername, Email: r.Email, Picture: r.Picture, EmailVerified: r.EmailVerified,
 		Groups: r.Groups, Organizations: r.Organizations, GroupsOverage: r.GroupsOverage,
-		Extra: r.Claims, shape: s, ready: true,
+		Extra: r.Claims, Data: r.Data, shape: s, ready: true,
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/gin-contrib/sessions"
+	"github.com/gin-gonic/gin"
 )
 
 // Config says which provider signs users in, where the app lives and how long a session lasts.
@@ -77,6 +78,24 @@ type Config struct {
 	// Store keeps the sessions: any store of gin-contrib/sessions. Default: package cookiestore, sealed
 	// cookies in the browser, with CookieSecrets.
 	Store sessions.Store
+
+	// State is what several instances share about sessions: what was ended, and what was used up. Default: the
+	// memory of this process, which is enough for one.
+	State SharedState
+
+	// AppState, when set, is called when a sign-in begins. What it returns, at most about 1 kB, is sealed with the
+	// attempt and handed to OnSignIn. An error answers 500 and starts nothing.
+	AppState func(c *gin.Context) (string, error)
+
+	// OnSignIn is called once the provider has vouched for a user and before there is a session. An error refuses
+	// the sign-in with 403.
+	OnSignIn func(ctx context.Context, s *SignIn) error
+
+	// OnSignOut is called after a user has signed out here. Its error is logged.
+	OnSignOut func(ctx context.Context, u *User) error
+
+	// OnSessionEnd is called whenever sessions are ended, by whomever; not when they expire.
+	OnSessionEnd func(ctx context.Context, e SessionEnd)
 
 	// RoutePrefix is where Mount puts the plugin's routes below the app's base path, default "/auth".
 	RoutePrefix string

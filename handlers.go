@@ -112,15 +112,19 @@ func (a *Auth) SignOut(c *gin.Context) {
 		return
 	}
 	ctx, header := c.Request.Context(), c.Writer.Header()
-	v := a.visit(c)
-	if err := a.sessions.Destroy(header, c.Request); err != nil {
-		a.fail(c, translated(err))
+	user, err := a.visit(c).open()
+	if err == nil {
+		err = a.end(c, EndedBySignOut)
+	}
+	if err != nil { // not a half sign-out: the session lives and can be ended by another try
+		a.fail(c, err)
 		return
 	}
-	v.replace(nil)
+	if user != nil {
+		a.signedOut(ctx, user)
+	}
 	a.attempts.ClearAll(header, c.Request)
 	header.Set("Clear-Site-Data", `"cache"`) // case 172: or the back button shows pages of the session
-	a.log.InfoContext(ctx, "ginoidc: signed out")
 	location, ok := a.provider.EndSessionURL(ctx, url.Values{
 		"client_id":                {a.config.ClientID},
 		"post_logout_redirect_uri": {a.config.PostSignOutURL},

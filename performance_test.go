@@ -35,7 +35,7 @@ func (b blank) Header() http.Header         { return b.h }
 func (b blank) Write(p []byte) (int, error) { return len(p), nil }
 func (b blank) WriteHeader(int)             {}
 
-// TestGuardedRequestAllocations keeps a guarded request near what opening a sealed cookie has to cost: 9, and one more
+// TestGuardedRequestAllocations keeps a guarded request near what opening a sealed cookie has to cost: 12, and one more
 // under the race detector.
 func TestGuardedRequestAllocations(t *testing.T) {
 	e, r := guarded(t)
@@ -44,7 +44,7 @@ func TestGuardedRequestAllocations(t *testing.T) {
 		clear(w.h)
 		e.ServeHTTP(w, r.Clone(r.Context()))
 	}) - testing.AllocsPerRun(500, func() { r.Clone(r.Context()) })
-	if allocs > 10 {
+	if allocs > 13 {
 		t.Errorf("%.0f allocations a guarded request", allocs)
 	}
 }

@@ -11,16 +11,22 @@ import (
 type routes struct {
 	base, prefix                        string
 	signIn, callback, signOut, userInfo string
+	backChannel, frontChannel           string
 }
 
 func newRoutes(app *url.URL, prefix string) routes {
 	base := strings.TrimSuffix(app.Path, "/")
 	prefix = strings.TrimSuffix(prefix, "/")
 	at := base + prefix
-	return routes{base, prefix, at + "/signin", at + "/callback", at + "/signout", at + "/userinfo"}
+	return routes{
+		base, prefix, at + "/signin", at + "/callback", at + "/signout", at + "/userinfo",
+		at + "/backchannel-logout", at + "/frontchannel-logout",
+	}
 }
 
-func (r routes) all() []string { return []string{r.signIn, r.callback, r.signOut, r.userInfo} }
+func (r routes) all() []string {
+	return []string{r.signIn, r.callback, r.signOut, r.userInfo, r.backChannel, r.frontChannel}
+}
 
 // places derives from AppURL where the plugin's routes are and which return targets are accepted.
 func (c *Config) places(app *url.URL) (routes, returnto.Rule) {

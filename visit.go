@@ -19,10 +19,11 @@ type visit struct {
 	request *http.Request
 	header  http.Header // the response's; gin pools its writers, so none is kept
 
-	mu     sync.Mutex
-	opened bool
-	user   *User
-	err    error
+	mu      sync.Mutex
+	opened  bool
+	session *session.Session
+	user    *User
+	err     error
 }
 
 type visitKey struct{}
@@ -57,26 +58,35 @@ func (v *visit) open() (*User, error) {
 	}
 	v.opened = true
 	keepPrivate(v.header)
-	s, err := v.auth.sessions.Load(v.request)
-	if err != nil {
-		v.err = translated(err)
-		return nil, v.err
+	s, err := v.load()
+	if s == nil || err != nil {
+		v.err = err
+		return nil, err
 	}
-	if s == nil {
-		return nil, nil
-	}
-	v.user = v.auth.userOf(s)
+	v.session, v.user = s, v.auth.userOf(s)
 	if err := v.auth.sessions.Renew(v.header, v.request, s); err != nil {
 		v.auth.log.WarnContext(v, "ginoidc: session not renewed", "error", err)
 	}
 	return v.user, nil
 }
 
-// replace tells the visit that its session was begun or ended by this request itself.
-func (v *visit) replace(u *User) {
+// load returns the request's session unless it was ended.
+func (v *visit) load() (*session.Session, error) {
+	s, err := v.auth.sessions.Load(v.request)
+	if s == nil || err != nil {
+		return nil, translated(err)
+	}
+	if ended, err := v.auth.ended(v, &s.Record); ended || err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// replace tells the visit that its session was begun, changed or ended by this request itself.
+func (v *visit) replace(s *session.Session, u *User) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.opened, v.user, v.err = true, u, nil
+	v.opened, v.session, v.user, v.err = true, s, u, nil
 }
 
 func (a *core) userOf(s *session.Session) *User { return a.shape.userOf(a.issuer, &s.Record) }

@@ -99,9 +99,17 @@ func (p *Provider) publicKeys() []jose.JSONWebKey {
 	return keys
 }
 
-// sign makes a compact JWS; an empty kid is left out of its header.
+// sign makes a compact JWS of type JWT; an empty kid is left out of its header.
 func (k signingKey) sign(payload []byte, kid string) (string, error) {
-	options := (&jose.SignerOptions{}).WithType("JWT")
+	return k.signAs("JWT", payload, kid)
+}
+
+// signAs makes a compact JWS; an empty typ or kid is left out of its header.
+func (k signingKey) signAs(typ string, payload []byte, kid string) (string, error) {
+	options := &jose.SignerOptions{}
+	if typ != "" {
+		options = options.WithType(jose.ContentType(typ))
+	}
 	if kid != "" {
 		options = options.WithHeader("kid", kid)
 	}

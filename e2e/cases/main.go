@@ -93,12 +93,13 @@ func scanTree(dir string) (map[int]string, error) {
 
 // scan returns the cases named in the comments of one file.
 func scan(r io.Reader) ([]int, error) {
-	comment := regexp.MustCompile(`//.*\bcases? (\d+(?:(?:, | and |, and |-|–)\d+)*)`)
+	list := regexp.MustCompile(`\b[Cc]ases? (\d+(?:(?:, | and |, and |-|–)\d+)*)`)
 	var all []int
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		if match := comment.FindStringSubmatch(lines.Text()); match != nil {
+		_, comment, _ := strings.Cut(lines.Text(), "//")
+		for _, match := range list.FindAllStringSubmatch(comment, -1) {
 			found, err := numbers(match[1])
 			if err != nil {
 				return nil, err

@@ -15,14 +15,16 @@ func TestScan(t *testing.T) {
 		{"\t// CASEs 29, 31 and 33-35: they share a reason", []int{29, 31, 33, 34, 35}},
 		{"// CASEs 1–3", []int{1, 2, 3}},
 		{"// mends it (CASE 7), see RFC 9110", []int{7}},
+		{"// CASE 8, and what looks alike, CASE 9.", []int{8, 9}},
 		{"// in this CASE, 200 is right", nil},
 		{"// in CASE of doubt", nil},
 		{"CASE 30:", nil},
 	}
 	for _, test := range tests {
-		got, err := scan(strings.NewReader(strings.ReplaceAll(test.line, "CASE", "case")))
+		line := strings.ReplaceAll(test.line, "CASE", "case")
+		got, err := scan(strings.NewReader(line))
 		if err != nil || !slices.Equal(got, test.want) {
-			t.Errorf("scan(%q) = %v, %v; want %v", test.line, got, err, test.want)
+			t.Errorf("scan(%q) = %v, %v; want %v", line, got, err, test.want)
 		}
 	}
 }

@@ -31,16 +31,18 @@ type Attempt struct {
 	Verifier string // RFC 7636 section 4.1: ties the code to this attempt; 43 characters
 
 	ReturnTo string    // where the user goes afterwards; sealed, so that nobody else chooses it
+	AppState string    // the app's own, sealed like the rest
 	MaxAge   int       // seconds asked for with max_age, -1 when it was not
 	Started  time.Time // UTC
 }
 
-func newAttempt(returnTo string, maxAge int) *Attempt {
+func newAttempt(returnTo string, maxAge int, appState string) *Attempt {
 	return &Attempt{
 		State:    newSecret(),
 		Nonce:    newSecret(),
 		Verifier: newSecret(),
 		ReturnTo: returnTo,
+		AppState: appState,
 		MaxAge:   max(maxAge, -1),
 		Started:  time.Now().UTC().Round(0),
 	}
@@ -70,9 +72,9 @@ func decodeSecret(text string) (b [secretSize]byte, ok bool) {
 }
 
 // encode writes version (1 byte) ‖ state (32) ‖ nonce (32) ‖ verifier (32) ‖ started (8, Unix
-// nanoseconds) ‖ max age (varint) ‖ return target.
+// nanoseconds) ‖ max age (varint) ‖ length of the app's state (uvarint) ‖ app's state ‖ return target.
 func (a *Attempt) encode() []byte {
-	b := make([]byte, 0, headerSize+binary.MaxVarintLen64+len(a.ReturnTo))
+	b := make([]byte, 0, headerSize+2*binary.MaxVarintLen64+len(a.AppState)+len(a.ReturnTo))
 	b = append(b, version)
 	for _, text := range []string{a.State, a.Nonce, a.Verifier} {
 		secret, _ := decodeSecret(text)
@@ -80,6 +82,8 @@ func (a *Attempt) encode() []byte {
 	}
 	b = binary.BigEndian.AppendUint64(b, uint64(a.Started.UnixNano()))
 	b = binary.AppendVarint(b, int64(a.MaxAge))
+	b = binary.AppendUvarint(b, uint64(len(a.AppState)))
+	b = append(b, a.AppState...)
 	return append(b, a.ReturnTo...)
 }
 
@@ -93,12 +97,19 @@ func decode(b []byte) (a *Attempt, ok bool) {
 	if n <= 0 {
 		return nil, false
 	}
+	rest = rest[n:]
+	size, n := binary.Uvarint(rest)
+	if n <= 0 || size > uint64(len(rest)-n) {
+		return nil, false
+	}
+	rest = rest[n:]
 	return &Attempt{
 		State:    encodeSecret(secrets[:secretSize]),
 		Nonce:    encodeSecret(secrets[secretSize : 2*secretSize]),
 		Verifier: encodeSecret(secrets[2*secretSize : 3*secretSize]),
 		Started:  time.Unix(0, int64(binary.BigEndian.Uint64(secrets[3*secretSize:]))).UTC(),
 		MaxAge:   int(maxAge),
-		ReturnTo: string(rest[n:]),
+		AppState: string(rest[:size]),
+		ReturnTo: string(rest[size:]),
 	}, true
 }

@@ -42,9 +42,8 @@ type Config struct {
 
 // Jar starts, finds and ends the attempts of one app. It is safe for concurrent use.
 type Jar struct {
-	cfg   Config
-	ring  *seal.Ring
-	spent spent
+	cfg  Config
+	ring *seal.Ring
 }
 
 // New fails when there is no secret or when the cookie name or path is none.
@@ -67,8 +66,8 @@ func New(cfg Config) (*Jar, error) {
 //
 // maxAge is in seconds, -1 for none. The error tells that returnTo is too long for a cookie; up to
 // 2,048 bytes always fit.
-func (j *Jar) Start(h http.Header, r *http.Request, returnTo string, maxAge int) (*Attempt, error) {
-	a := newAttempt(returnTo, maxAge)
+func (j *Jar) Start(h http.Header, r *http.Request, returnTo string, maxAge int, appState string) (*Attempt, error) {
+	a := newAttempt(returnTo, maxAge, appState)
 	name, _ := j.cookieName(a.State)
 	cookie := j.cookie(name, j.ring.Seal(a.encode(), j.place(name)))
 	room, count := maxTogether-size(cookie), Max-1
@@ -86,7 +85,7 @@ func (j *Jar) Start(h http.Header, r *http.Request, returnTo string, maxAge int)
 }
 
 // Find returns the attempt of this browser with that state: the defence against forged answers
-// (RFC 9700 section 4.7). It does not end the attempt; see [Jar.Spend] and [Jar.Clear].
+// (RFC 9700 section 4.7). It does not end the attempt; see [Jar.Clear].
 // The error is [ErrNoAttempt] or [ErrExpired].
 func (j *Jar) Find(r *http.Request, state string) (*Attempt, error) {
 	name, ok := j.cookieName(state)
@@ -105,14 +104,6 @@ func (j *Jar) Find(r *http.Request, state string) (*Attempt, error) {
 		return nil, ErrExpired
 	}
 	return a, nil
-}
-
-// Spend is true the first time it is called for a state and false afterwards, as long as an attempt
-// lives: a cookie that was put back does not redeem a second code (RFC 6749 section 4.1.2).
-// It remembers in this process alone.
-func (j *Jar) Spend(state string) bool {
-	key, ok := decodeSecret(state)
-	return ok && j.spent.add(key)
 }
 
 // Clear deletes the cookie of one attempt and leaves those of other tabs alone.

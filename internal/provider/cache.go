@@ -11,9 +11,12 @@ import (
 
 const (
 	refreshAfter = time.Hour              // a document older than this is fetched anew in the background of use
-	forcedEvery  = time.Minute            // at most one forced fetch in this time, whatever tokens arrive
+	forcedEvery  = time.Minute            // at most one forced fetch of a kind in this time, whatever tokens arrive
 	firstBackoff = 250 * time.Millisecond // doubled by every failure in a row …
 	lastBackoff  = 2 * time.Second        // … up to this, so that a returned provider is noticed soon
+
+	mainFlight  = "main" // all fetches
+	asideFlight = "aside"
 )
 
 // cache holds one document of the provider. The first use fetches it, concurrent callers share one fetch, and the
@@ -30,6 +33,7 @@ type cache[T any] struct {
 	failures int   // in a row
 	retryAt  time.Time
 	forcedAt time.Time
+	asideAt  time.Time // as forcedAt, of renewAside
 }
 
 // get returns the document. Without a copy it waits for the shared fetch, or, shortly after a failed one, returns
@@ -38,12 +42,12 @@ func (c *cache[T]) get(ctx context.Context) (*T, error) {
 	current, due, err := c.look()
 	switch {
 	case current != nil && due:
-		c.start(ctx, c.ordinary)
+		c.start(ctx, mainFlight, c.ordinary)
 		return current, nil
 	case current != nil || !due:
 		return current, err
 	}
-	return c.wait(ctx, c.ordinary)
+	return c.wait(ctx, mainFlight, c.ordinary)
 }
 
 // look reports the copy, whether an ordinary fetch is due, and, when there is no copy, the last failure.
@@ -63,7 +67,19 @@ func (c *cache[T]) look() (current *T, due bool, err error) {
 // forged tokens cannot turn this server into load on the provider (cases 119, 120). The error is that of the last
 // fetch: with it nobody can say whether seen is out of date.
 func (c *cache[T]) renew(ctx context.Context, seen *T) (*T, error) {
-	return c.wait(ctx, func(ctx context.Context) (*T, error) { return c.forced(ctx, seen) })
+	return c.wait(ctx, mainFlight, func(ctx context.Context) (*T, error) { return c.forced(ctx, seen) })
+}
+
+// renewAside is renew for tokens that anybody may send. They have a throttle of their own, and queue up for it in a
+// flight of their own, so that however many they are, a sign-in finds its forced fetch unspent and joins none that
+// was refused (cases 190, 256). What is let through runs on the main flight, for there is one fetch at a time.
+func (c *cache[T]) renewAside(ctx context.Context, seen *T) (*T, error) {
+	return c.wait(ctx, asideFlight, func(ctx context.Context) (*T, error) {
+		if current, allowed, err := c.mayForce(seen, &c.asideAt); !allowed {
+			return current, err
+		}
+		return c.wait(ctx, mainFlight, c.load)
+	})
 }
 
 func (c *cache[T]) ordinary(ctx context.Context) (*T, error) {
@@ -75,17 +91,22 @@ func (c *cache[T]) ordinary(ctx context.Context) (*T, error) {
 }
 
 func (c *cache[T]) forced(ctx context.Context, seen *T) (*T, error) {
-	c.mu.Lock()
-	current, err := c.current, c.failure
-	allowed := current == seen && (c.forcedAt.IsZero() || time.Since(c.forcedAt) >= forcedEvery)
-	if allowed {
-		c.forcedAt = time.Now()
-	}
-	c.mu.Unlock()
-	if !allowed {
+	if current, allowed, err := c.mayForce(seen, &c.forcedAt); !allowed {
 		return current, err
 	}
 	return c.load(ctx)
+}
+
+// mayForce allows a forced fetch if seen is still the newest and last is long ago, and sets last then. Otherwise the
+// newest copy and the error of the last fetch are the answer.
+func (c *cache[T]) mayForce(seen *T, last *time.Time) (current *T, allowed bool, err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	allowed = c.current == seen && (last.IsZero() || time.Since(*last) >= forcedEvery)
+	if allowed {
+		*last = time.Now()
+	}
+	return c.current, allowed, c.failure
 }
 
 // load fetches once and records the outcome.
@@ -109,19 +130,19 @@ func backoff(failures int) time.Duration {
 	return pause - rand.N(pause/4)
 }
 
-// start runs work unless a fetch is in flight already, which is then joined. The work keeps the caller's
+// start runs work unless that flight is under way already, which is then joined. The work keeps the caller's
 // values but neither its deadline nor its cancellation: it is done for all callers.
-func (c *cache[T]) start(ctx context.Context, work func(context.Context) (*T, error)) <-chan singleflight.Result {
-	return c.flight.DoChan("", func() (any, error) {
+func (c *cache[T]) start(ctx context.Context, flight string, work func(context.Context) (*T, error)) <-chan singleflight.Result {
+	return c.flight.DoChan(flight, func() (any, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), totalTimeout)
 		defer cancel()
 		return work(ctx)
 	})
 }
 
-func (c *cache[T]) wait(ctx context.Context, work func(context.Context) (*T, error)) (*T, error) {
+func (c *cache[T]) wait(ctx context.Context, flight string, work func(context.Context) (*T, error)) (*T, error) {
 	select {
-	case result := <-c.start(ctx, work):
+	case result := <-c.start(ctx, flight, work):
 		value, _ := result.Val.(*T)
 		return value, result.Err
 	case <-ctx.Done():

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
-	"github.com/go-jose/go-jose/v4"
 )
 
 const (
@@ -33,8 +32,12 @@ type Expect struct {
 func (p *Provider) VerifyIDToken(ctx context.Context, raw string, want Expect) (Claims, error) {
 	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
 	defer cancel()
-	if err := p.checkHeader(raw); err != nil {
+	header, err := p.checkHeader(opIDToken, raw, maxIDToken)
+	if err != nil {
 		return nil, err
+	}
+	if typ, _ := header["typ"].(string); ofAnotherKind(typ) {
+		return nil, badToken(opIDToken, "wrong_type", "typ is %s", excerpt(typ))
 	}
 	check := &signatureCheck{provider: p}
 	verifier := oidc.NewVerifier(p.issuer, check, &oidc.Config{
@@ -76,15 +79,7 @@ func (s *signatureCheck) VerifySignature(ctx context.Context, raw string) ([]byt
 }
 
 func (s *signatureCheck) verify(ctx context.Context, raw string) ([]byte, error) {
-	algs := make([]jose.SignatureAlgorithm, len(s.provider.algs))
-	for i, alg := range s.provider.algs {
-		algs[i] = jose.SignatureAlgorithm(alg)
-	}
-	jws, err := jose.ParseSignedCompact(raw, algs)
-	if err != nil {
-		return nil, badToken(opIDToken, "malformed", "%w", foreign{err})
-	}
-	payload, err := s.provider.verifySignature(ctx, jws)
+	payload, err := s.provider.verifySignature(ctx, opIDToken, raw, s.provider.keys.renew)
 	if err != nil {
 		return nil, err
 	}
@@ -97,45 +92,44 @@ func (s *signatureCheck) verify(ctx context.Context, raw string) ([]byte, error)
 
 // checkHeader refuses by the text and the header alone, before any key is looked up: the compact form of a JWS only,
 // a pinned algorithm, no extension we would have to understand. Keys and URLs in the header are never used.
-func (p *Provider) checkHeader(raw string) error {
+func (p *Provider) checkHeader(op, raw string, limit int) (header map[string]any, err error) {
 	switch {
-	case len(raw) > maxIDToken:
-		return badToken(opIDToken, "too_large", "%d bytes", len(raw))
+	case len(raw) > limit:
+		return nil, badToken(op, "too_large", "%d bytes", len(raw))
 	case strings.Count(raw, ".") == 4:
-		return badToken(opIDToken, "encrypted", "encrypted ID tokens are not supported")
+		return nil, badToken(op, "encrypted", "encrypted tokens are not supported")
 	case strings.Count(raw, ".") != 2 || strings.IndexFunc(raw, notBase64URL) >= 0:
-		return badToken(opIDToken, "malformed", "not a JWS in compact form")
+		return nil, badToken(op, "malformed", "not a JWS in compact form")
 	}
 	encoded, _, _ := strings.Cut(raw, ".")
 	decoded, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
 	if err != nil {
-		return badToken(opIDToken, "malformed", "the header is not base64url")
+		return nil, badToken(op, "malformed", "the header is not base64url")
 	}
-	header, err := decodeObject(decoded, maxIDToken)
-	if err != nil {
-		return badToken(opIDToken, "malformed", "header: %w", err)
+	if header, err = decodeObject(decoded, limit); err != nil {
+		return nil, badToken(op, "malformed", "header: %w", err)
 	}
 	alg, _ := header["alg"].(string)
 	if !slices.Contains(p.algs, alg) {
-		return badToken(opIDToken, "algorithm", "signed with %s, allowed is %q", excerpt(alg), p.algs)
-	}
-	if typ, _ := header["typ"].(string); ofAnotherKind(typ) {
-		return badToken(opIDToken, "wrong_type", "typ is %s", excerpt(typ))
+		return nil, badToken(op, "algorithm", "signed with %s, allowed is %q", excerpt(alg), p.algs)
 	}
 	if _, present := header["crit"]; present {
-		return badToken(opIDToken, "critical_header", "the header names critical extensions")
+		return nil, badToken(op, "critical_header", "the header names critical extensions")
 	}
 	if b64, present := header["b64"]; present && b64 != true {
-		return badToken(opIDToken, "unencoded_payload", "the payload is not encoded")
+		return nil, badToken(op, "unencoded_payload", "the payload is not encoded")
 	}
-	return nil
+	return header, nil
 }
 
 // ofAnotherKind reports a token that says itself what it is: an access token (RFC 9068) or a logout token.
 func ofAnotherKind(typ string) bool {
-	typ = strings.TrimPrefix(strings.ToLower(typ), "application/")
-	return typ == "at+jwt" || typ == "logout+jwt"
+	kind := mediaType(typ)
+	return kind == "at+jwt" || kind == "logout+jwt"
 }
+
+// mediaType is the typ of a JOSE header in its short form (RFC 7515 section 4.1.9).
+func mediaType(typ string) string { return strings.TrimPrefix(strings.ToLower(typ), "application/") }
 
 func notBase64URL(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
@@ -146,7 +140,7 @@ func (p *Provider) checkClaims(claims Claims, want Expect) error {
 	if claims["iss"] != p.issuer {
 		return badToken(opIDToken, "issuer", "%w", ErrIssuerMismatch)
 	}
-	if err := p.checkAudience(claims); err != nil {
+	if err := p.checkAudience(opIDToken, claims); err != nil {
 		return err
 	}
 	if _, present := claims["events"]; present {
@@ -160,55 +154,69 @@ func (p *Provider) checkClaims(claims Claims, want Expect) error {
 	if sub, _ := claims["sub"].(string); !visible(sub) || len(sub) > maxSubject {
 		return badToken(opIDToken, "subject", "sub is not a string of 1 to %d ASCII characters", maxSubject)
 	}
-	return p.checkTimes(claims, want.MaxAge)
+	return p.checkAge(claims, want.MaxAge)
 }
 
 // checkAudience accepts a token made for this client alone: a further audience could have received it too, and
 // could replay it here (case 86).
-func (p *Provider) checkAudience(claims Claims) error {
+func (p *Provider) checkAudience(op string, claims Claims) error {
 	audiences, isList := claims["aud"].([]any)
 	if !isList {
 		audiences = []any{claims["aud"]}
 	}
 	if len(audiences) == 0 || slices.ContainsFunc(audiences, func(aud any) bool { return aud != p.clientID }) {
-		return badToken(opIDToken, "audience", "aud is not this client alone")
+		return badToken(op, "audience", "aud is not this client alone")
 	}
 	if azp, present := claims["azp"]; present && azp != p.clientID {
-		return badToken(opIDToken, "authorized_party", "azp is not this client")
+		return badToken(op, "authorized_party", "azp is not this client")
 	}
 	return nil
 }
 
-// checkTimes comes last: a token with our nonce was made minutes ago, so a time that does not fit means clocks
-// that differ (case 264).
-func (p *Provider) checkTimes(claims Claims, askedMaxAge int) error {
-	now := float64(time.Now().UnixMilli()) / 1000
-	tolerance := p.tolerance.Seconds()
-	exp, hasExp := seconds(claims["exp"])
-	iat, hasIat := seconds(claims["iat"])
-	nbf, hasNbf := seconds(claims["nbf"])
-	authTime, hasAuthTime := seconds(claims["auth_time"])
-	_, nbfPresent := claims["nbf"]
-	switch {
-	case !hasExp || !hasIat || nbfPresent && !hasNbf:
-		return badToken(opIDToken, "bad_time", "exp and iat are required, and they and nbf must be numbers")
-	case now >= exp+tolerance:
-		return clockSkew("expired", exp, now)
-	case iat > now+tolerance:
-		return clockSkew("issued in the future", iat, now)
-	case now-iat > maxAge.Seconds():
-		return clockSkew("issued too long ago", iat, now)
-	case hasNbf && nbf > now+tolerance:
-		return clockSkew("not valid yet", nbf, now)
+// checkAge comes last: a token with our nonce was made minutes ago, so a time that does not fit means clocks that
+// differ (case 264).
+func (p *Provider) checkAge(claims Claims, askedMaxAge int) error {
+	times, err := p.checkTimes(opIDToken, claims)
+	if err != nil {
+		return err
 	}
+	now, tolerance := times.now, p.tolerance.Seconds()
+	if now-times.iat > maxAge.Seconds() {
+		return clockSkew(opIDToken, "issued too long ago", times.iat, now)
+	}
+	authTime, hasAuthTime := seconds(claims["auth_time"])
 	if askedMaxAge >= 0 && (!hasAuthTime || authTime > now+tolerance || now-authTime > float64(askedMaxAge)+tolerance) {
 		return badToken(opIDToken, "auth_time", "max_age was asked for, and auth_time is missing or too old")
 	}
 	return nil
 }
 
-func clockSkew(what string, at, now float64) *Error {
-	return badToken(opIDToken, "clock_skew", "%s (at %.15g, this host's clock says %.15g): check both clocks", what, at, now)
+// times are those every token has, and the one it was judged at, in seconds.
+type times struct{ iat, exp, now float64 }
+
+// checkTimes accepts a token that is valid now, give or take the tolerance.
+func (p *Provider) checkTimes(op string, claims Claims) (times, error) {
+	now := float64(time.Now().UnixMilli()) / 1000
+	tolerance := p.tolerance.Seconds()
+	exp, hasExp := seconds(claims["exp"])
+	iat, hasIat := seconds(claims["iat"])
+	nbf, hasNbf := seconds(claims["nbf"])
+	_, nbfPresent := claims["nbf"]
+	switch {
+	case !hasExp || !hasIat || nbfPresent && !hasNbf:
+		return times{}, badToken(op, "bad_time", "exp and iat are required, and they and nbf must be numbers")
+	case now >= exp+tolerance:
+		return times{}, clockSkew(op, "expired", exp, now)
+	case iat > now+tolerance:
+		return times{}, clockSkew(op, "issued in the future", iat, now)
+	case hasNbf && nbf > now+tolerance:
+		return times{}, clockSkew(op, "not valid yet", nbf, now)
+	}
+	return times{iat: iat, exp: exp, now: now}, nil
+}
+
+func clockSkew(op, what string, at, now float64) *Error {
+	return badToken(op, "clock_skew", "%s (at %.15g, this host's clock says %.15g): check both clocks", what, at, now)
 }
 
 // seconds reads a NumericDate (RFC 7519 section 2). As a float it cannot wrap, whatever the year (case 266).

@@ -44,9 +44,21 @@ func (p *Provider) fetchKeys(ctx context.Context) (*keySet, error) {
 	return nil, err
 }
 
-// verifySignature checks the signature with the provider's keys. An unknown key or a bad signature may have a newer
-// key set fetched, at most once a minute; a failed fetch is an error of its own kind, not a bad token.
-func (p *Provider) verifySignature(ctx context.Context, jws *jose.JSONWebSignature) ([]byte, error) {
+// renewKeys asks for keys newer than those seen: renew or renewAside of the cache.
+type renewKeys func(ctx context.Context, seen *keySet) (*keySet, error)
+
+// verifySignature checks the signature of a compact JWS with the provider's keys and returns its payload. An unknown
+// key or a bad signature may have a newer key set fetched, at most once a minute; a failed fetch is an error of its
+// own kind, not a bad token.
+func (p *Provider) verifySignature(ctx context.Context, op, raw string, renew renewKeys) ([]byte, error) {
+	algs := make([]jose.SignatureAlgorithm, len(p.algs))
+	for i, alg := range p.algs {
+		algs[i] = jose.SignatureAlgorithm(alg)
+	}
+	jws, err := jose.ParseSignedCompact(raw, algs)
+	if err != nil {
+		return nil, badToken(op, "malformed", "%w", foreign{err})
+	}
 	keys, err := p.keys.get(ctx)
 	if err != nil {
 		return nil, err
@@ -54,7 +66,7 @@ func (p *Provider) verifySignature(ctx context.Context, jws *jose.JSONWebSignatu
 	if payload, ok := keys.verify(jws); ok {
 		return payload, nil
 	}
-	fresh, err := p.keys.renew(ctx, keys)
+	fresh, err := renew(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +78,7 @@ func (p *Provider) verifySignature(ctx context.Context, jws *jose.JSONWebSignatu
 	if err := fresh.usable(); err != nil {
 		return nil, err
 	}
-	return nil, badToken(opIDToken, "bad_signature", "no key of the provider verifies the signature")
+	return nil, badToken(op, "bad_signature", "no key of the provider verifies the signature")
 }
 
 // usable reports an empty set. It is kept all the same: the provider may have withdrawn its keys for good reason

@@ -29,6 +29,9 @@ type Config struct {
 	// can ever verify.
 	SigningAlgs []string
 
+	// LaxLogoutType: accept logout tokens whose typ is JWT or absent.
+	LaxLogoutType bool
+
 	// ClockTolerance is how far the provider's clock may be off.
 	ClockTolerance time.Duration
 
@@ -46,12 +49,13 @@ type Claims map[string]any
 type Provider struct {
 	issuer, clientID, clientSecret, authMethod, redirectURL, scope string
 
-	algs      []string
-	tolerance time.Duration
-	logger    *slog.Logger
-	backend   *backend
-	metadata  cache[Metadata]
-	keys      cache[keySet]
+	algs          []string
+	laxLogoutType bool
+	tolerance     time.Duration
+	logger        *slog.Logger
+	backend       *backend
+	metadata      cache[Metadata]
+	keys          cache[keySet]
 }
 
 // New makes a Provider. It does not call the provider.
@@ -59,7 +63,7 @@ func New(cfg Config) *Provider {
 	p := &Provider{
 		issuer: cfg.Issuer, clientID: cfg.ClientID, clientSecret: cfg.ClientSecret,
 		authMethod: cfg.AuthMethod, redirectURL: cfg.RedirectURL, scope: strings.Join(cfg.Scopes, " "),
-		algs: slices.Clone(cfg.SigningAlgs), tolerance: cfg.ClockTolerance, logger: cfg.Logger,
+		algs: slices.Clone(cfg.SigningAlgs), laxLogoutType: cfg.LaxLogoutType, tolerance: cfg.ClockTolerance, logger: cfg.Logger,
 	}
 	if len(p.algs) == 0 {
 		p.algs = []string{"RS256"}

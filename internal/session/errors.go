@@ -12,8 +12,8 @@ import (
 // ErrStore tells that the store cannot answer.
 var ErrStore = errors.New("session: the store cannot answer")
 
-// errGone tells that the record to be renewed has been deleted meanwhile.
-var errGone = errors.New("session: the record is gone")
+// ErrGone tells that the record to be renewed has been deleted meanwhile.
+var ErrGone = errors.New("session: the record is gone")
 
 // TooLargeError tells that a session does not fit in its store. Nothing was
 // saved: a browser would have dropped the cookie silently, and the user would

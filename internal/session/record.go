@@ -7,14 +7,19 @@ import (
 
 // Record is what one session holds. Encoded it is
 //
-//	version ‖ ID ‖ flags ‖ Created ‖ Renewed ‖ AuthTime ‖ texts ‖ lists ‖ Claims
+//	version ‖ ID ‖ flags ‖ Created ‖ Renewed ‖ AuthTime ‖ Issued ‖ Started ‖ texts ‖ lists ‖ Claims ‖ Data
 //
-// with times as Unix seconds (0: unknown), and numbers and lengths as uvarints.
+// with times as Unix seconds (0: unknown), Started as microseconds, and numbers
+// and lengths as uvarints.
 // Any other version is no session: old and new instances may run side by side.
 type Record struct {
 	ID [16]byte // random, new at every sign-in
-	// Times in whole seconds, UTC. AuthTime is zero when unknown.
-	Created, Renewed, AuthTime time.Time
+	// Times in whole seconds, UTC; AuthTime and Issued are the provider's and zero
+	// when unknown. Issued is the iat of the ID token.
+	Created, Renewed, AuthTime, Issued time.Time
+	// Started is when the sign-in began here, in microseconds: what ended sessions
+	// before that did not mean this one.
+	Started time.Time
 
 	Subject, SID, Name, PreferredUsername, Email, Picture string
 
@@ -23,6 +28,7 @@ type Record struct {
 	Groups        []string
 	Organizations []string
 	Claims        []byte // a JSON object of further claims; nil when there are none
+	Data          []byte // the app's own; nil when there is none
 }
 
 const (
@@ -56,9 +62,10 @@ func (rec *Record) append(b []byte) []byte {
 	b = append(b, recordVersion)
 	b = append(b, rec.ID[:]...)
 	b = append(b, flags)
-	for _, t := range [...]time.Time{rec.Created, rec.Renewed, rec.AuthTime} {
+	for _, t := range [...]time.Time{rec.Created, rec.Renewed, rec.AuthTime, rec.Issued} {
 		b = binary.AppendUvarint(b, unixSeconds(t))
 	}
+	b = binary.AppendUvarint(b, uint64(max(0, rec.Started.UnixMicro())))
 	for _, text := range rec.texts() {
 		b = appendText(b, *text)
 	}
@@ -68,7 +75,7 @@ func (rec *Record) append(b []byte) []byte {
 			b = appendText(b, text)
 		}
 	}
-	return appendText(b, string(rec.Claims))
+	return appendText(appendText(b, string(rec.Claims)), string(rec.Data))
 }
 
 func appendText(b []byte, text string) []byte {
@@ -96,14 +103,15 @@ func (rec *Record) decode(data []byte) bool {
 	rec.ID = [16]byte([]byte(id))
 	rec.EmailVerified = flags[0]&flagEmailVerified != 0
 	rec.GroupsOverage = flags[0]&flagGroupsOverage != 0
-	rec.Created, rec.Renewed, rec.AuthTime = rd.time(), rd.time(), rd.time()
+	rec.Created, rec.Renewed, rec.AuthTime, rec.Issued = rd.time(), rd.time(), rd.time(), rd.time()
+	rec.Started = rd.microseconds()
 	for _, text := range rec.texts() {
 		*text = rd.take(rd.length())
 	}
 	for _, list := range rec.lists() {
 		*list = rd.list()
 	}
-	rec.Claims = rd.bytes(rd.length())
+	rec.Claims, rec.Data = rd.bytes(rd.length()), rd.bytes(rd.length())
 	complete := !rd.bad && len(rd.data) == 0
 	return complete && !rec.Created.IsZero() && !rec.Renewed.IsZero() && rec.Subject != ""
 }
@@ -176,5 +184,17 @@ func (rd *reader) time() time.Time {
 		return time.Time{}
 	default:
 		return time.Unix(int64(s), 0).UTC()
+	}
+}
+
+func (rd *reader) microseconds() time.Time {
+	switch us := rd.uvarint(); {
+	case us == 0:
+		return time.Time{}
+	case us > maxSeconds*1e6:
+		rd.bad = true
+		return time.Time{}
+	default:
+		return time.UnixMicro(int64(us)).UTC()
 	}
 }

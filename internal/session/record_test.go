@@ -13,9 +13,9 @@ import (
 func sample() Record {
 	return Record{
 		ID: [16]byte{1, 2, 15: 3}, Created: time.Unix(1_800_000_000, 0).UTC(), Renewed: time.Unix(1_800_000_600, 0).UTC(),
-		AuthTime: time.Unix(1_799_999_000, 0).UTC(),
-		Subject:  "248289761001", SID: "08a5019c", Name: "Zoë", PreferredUsername: "zoe", Email: "zoe@example.com", Picture: "https://example.com/z.png",
-		EmailVerified: true, GroupsOverage: true, Groups: []string{"admin", ""}, Organizations: []string{"org_1"}, Claims: []byte(`{"a":1}`),
+		AuthTime: time.Unix(1_799_999_000, 0).UTC(), Issued: time.Unix(1_799_999_999, 0).UTC(), Started: time.UnixMicro(1_799_999_990_123_456).UTC(),
+		Subject: "248289761001", SID: "08a5019c", Name: "Zoë", PreferredUsername: "zoe", Email: "zoe@example.com", Picture: "https://example.com/z.png",
+		EmailVerified: true, GroupsOverage: true, Groups: []string{"admin", ""}, Organizations: []string{"org_1"}, Claims: []byte(`{"a":1}`), Data: []byte(`{"cart":7}`),
 	}
 }
 
@@ -25,14 +25,15 @@ func TestRecordComesBack(t *testing.T) {
 		groups[i] = strings.Repeat("g", i)
 	}
 	for name, change := range map[string]func(*Record){
-		"full":           func(*Record) {},
-		"smallest":       func(r *Record) { *r = Record{Created: r.Created, Renewed: r.Renewed, Subject: "s"} },
-		"300 groups":     func(r *Record) { r.Groups = groups },
-		"long text":      func(r *Record) { r.Name = strings.Repeat("n", 70_000) },
-		"year 2039":      func(r *Record) { r.Created = time.Date(2039, 1, 1, 0, 0, 0, 0, time.UTC) }, // case 266
-		"year 9999":      func(r *Record) { r.Renewed = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC) },
-		"flags apart":    func(r *Record) { r.EmailVerified = false },
-		"flags apart, 2": func(r *Record) { r.GroupsOverage = false },
+		"full":            func(*Record) {},
+		"smallest":        func(r *Record) { *r = Record{Created: r.Created, Renewed: r.Renewed, Subject: "s"} },
+		"300 groups":      func(r *Record) { r.Groups = groups },
+		"long text":       func(r *Record) { r.Name = strings.Repeat("n", 70_000) },
+		"year 2039":       func(r *Record) { r.Created = time.Date(2039, 1, 1, 0, 0, 0, 0, time.UTC) }, // case 266
+		"year 9999":       func(r *Record) { r.Renewed = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC) },
+		"a start in 9999": func(r *Record) { r.Started = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC) },
+		"flags apart":     func(r *Record) { r.EmailVerified = false },
+		"flags apart, 2":  func(r *Record) { r.GroupsOverage = false },
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := sample()
@@ -72,7 +73,7 @@ func TestOddRecordsAreNone(t *testing.T) {
 		return rec.append(nil)
 	}
 	head := whole[:18]                                              // version, ID, flags
-	times := slices.Concat(head, []byte{1, 1, 1})                   // and three times
+	times := slices.Concat(head, []byte{1, 1, 1, 1, 1})             // and five times
 	texts := slices.Concat(times, []byte("\x01s"), make([]byte, 5)) // and the texts, the subject being "s"
 	for name, data := range map[string][]byte{
 		"empty":               {},
@@ -83,7 +84,8 @@ func TestOddRecordsAreNone(t *testing.T) {
 		"no creation":         without(func(r *Record) { r.Created = time.Time{} }),
 		"no renewal":          without(func(r *Record) { r.Renewed = time.Time{} }),
 		"no subject":          without(func(r *Record) { r.Subject = "" }),
-		"time after 9999":     slices.Concat(head, binary.AppendUvarint(nil, maxSeconds+1), []byte{1, 1}, texts[len(times):], make([]byte, 3)),
+		"time after 9999":     slices.Concat(head, binary.AppendUvarint(nil, maxSeconds+1), []byte{1, 1, 1, 1}, texts[len(times):], make([]byte, 4)),
+		"start after 9999":    slices.Concat(head, []byte{1, 1, 1, 1}, binary.AppendUvarint(nil, maxSeconds*1e6+1), texts[len(times):], make([]byte, 4)),
 		"uvarint overflow":    slices.Concat(head, bytes.Repeat([]byte{0xff}, 11)),
 		"text beyond the end": slices.Concat(times, []byte{200}, []byte("subject")),
 		"length of 2^63":      slices.Concat(times, binary.AppendUvarint(nil, 1<<63)),
@@ -99,7 +101,7 @@ func TestOddRecordsAreNone(t *testing.T) {
 			t.Errorf("decoded from the first %d of %d bytes", n, len(whole))
 		}
 	}
-	if data := slices.Concat(texts, make([]byte, 3)); !new(Record).decode(data) {
+	if data := slices.Concat(texts, make([]byte, 4)); !new(Record).decode(data) {
 		t.Error("the hand-made record these rows vary is itself not readable")
 	}
 }

@@ -19,6 +19,8 @@ import (
 
 	"github.com/gin-contrib/sessions"
 	gsessions "github.com/gorilla/sessions"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/seal"
 )
 
 // Config holds the settings of a [Manager]; whoever builds it has validated
@@ -27,6 +29,9 @@ type Config struct {
 	// Store is any gin-contrib store, or one with the methods of
 	// cookiestore.Store that take and give raw records.
 	Store sessions.Store
+	// Secrets seal the records in a gin-contrib store, newest first: who can read
+	// the store learns and forges nothing.
+	Secrets []string
 	// Name of the cookie with its prefix, Path and Secure are its attributes.
 	Name, Path string
 	Secure     bool
@@ -52,8 +57,8 @@ type Session struct {
 	stale bool // sealed with an older secret
 }
 
-// New returns a Manager.
-func New(config Config) *Manager {
+// New returns a Manager. It fails only for want of a secret.
+func New(config Config) (*Manager, error) {
 	m := &Manager{config: config}
 	if config.Logger == nil {
 		m.config.Logger = slog.New(slog.DiscardHandler)
@@ -62,10 +67,14 @@ func New(config Config) *Manager {
 	m.audience = fingerprint[:8]
 	if direct, ok := config.Store.(recordStore); ok {
 		m.records = direct
-	} else {
-		m.records = valuesStore{config.Store}
+		return m, nil
 	}
-	return m
+	ring, err := seal.NewRing("ginoidc/session", config.Secrets)
+	if err != nil {
+		return nil, fmt.Errorf("session: %w", err)
+	}
+	m.records = valuesStore{config.Store, ring}
+	return m, nil
 }
 
 // Load returns the session of the request. nil, nil means that there is none:
@@ -130,12 +139,31 @@ func (m *Manager) Renew(h http.Header, r *http.Request, s *Session) error {
 	renewed := s.Record
 	renewed.Renewed = wholeSecond(now)
 	if err := m.save(h, r, &renewed, now); err != nil {
-		if errors.Is(err, errGone) {
+		if errors.Is(err, ErrGone) {
 			return nil
 		}
 		return err
 	}
 	s.Record, s.stale = renewed, false
+	return nil
+}
+
+// Update saves rec in the place of the session s, whose ids and times stay. ErrGone
+// means that the session was ended meanwhile; any other error wraps [ErrStore] or
+// is a [*TooLargeError]. s changes only when Update succeeds.
+func (m *Manager) Update(h http.Header, r *http.Request, s *Session, rec Record) error {
+	now := time.Now()
+	rec.ID, rec.Created, rec.Renewed, rec.Started = s.ID, s.Created, wholeSecond(now), s.Started
+	if m.left(&s.Record, now) <= 0 {
+		return ErrGone
+	}
+	switch err := m.save(h, r, &rec, now); {
+	case errors.Is(err, ErrGone):
+		return ErrGone
+	case err != nil:
+		return err
+	}
+	s.Record, s.stale = rec, false
 	return nil
 }
 

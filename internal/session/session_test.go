@@ -2,6 +2,7 @@ package session_test
 
 import (
 	"bytes"
+	"encoding/base64"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 	"time"
 
 	"github.com/gin-contrib/sessions"
+	"github.com/gin-contrib/sessions/cookie"
+	"github.com/gin-contrib/sessions/memstore"
 	gsessions "github.com/gorilla/sessions"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
@@ -18,9 +21,53 @@ import (
 )
 
 func newManager(store sessions.Store) *session.Manager {
-	return session.New(session.Config{
-		Store: store, Name: "sid", Path: "/", Idle: time.Hour, Lifetime: 8 * time.Hour, Audience: "op app",
+	return newManagerWith(store, secret)
+}
+
+const secret = "a secret of thirty-two bytes, ok"
+
+func newManagerWith(store sessions.Store, secrets ...string) *session.Manager {
+	m, err := session.New(session.Config{
+		Store: store, Secrets: secrets, Name: "sid", Path: "/", Idle: time.Hour, Lifetime: 8 * time.Hour, Audience: "op app",
 	})
+	if err != nil {
+		panic(err)
+	}
+	return m
+}
+
+// Case 144: who reads a gin-contrib store learns nothing, and who writes it forges nothing; new secrets work as with
+// the embedded store (cases 134, 260).
+func TestRecordsAreSealedInStores(t *testing.T) {
+	for name, store := range map[string]sessions.Store{
+		"cookie": cookie.NewStore([]byte(secret)), "memstore": memstore.NewStore([]byte(secret)),
+	} {
+		r := signIn(t, newManagerWith(store, "an older secret of thirty-two ok"), session.Record{Subject: "alice", Email: "alice@example.com"})
+		kept, err := store.New(r, "sid")
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, _ := kept.Values["ginoidc"].(string)
+		raw, err := base64.RawURLEncoding.DecodeString(text)
+		if text == "" || err != nil || bytes.Contains(raw, []byte("alice")) {
+			t.Errorf("%s keeps %q", name, raw)
+		}
+		if s, err := newManager(store).Load(r); err != nil || s != nil {
+			t.Errorf("%s: a removed secret: %+v, %v", name, s, err)
+		}
+		rotated := newManagerWith(store, secret, "an older secret of thirty-two ok")
+		s, err := rotated.Load(r)
+		if err != nil || s == nil || s.Subject != "alice" {
+			t.Fatalf("%s: an older secret: %+v, %v", name, s, err)
+		}
+		h := http.Header{}
+		if err := rotated.Renew(h, r, s); err != nil || len(h["Set-Cookie"]) != 1 {
+			t.Errorf("%s: not sealed anew: %v, %v", name, h, err)
+		}
+	}
+	if _, err := session.New(session.Config{Store: memstore.NewStore([]byte(secret))}); err == nil {
+		t.Error("a manager without a secret")
+	}
 }
 
 func signIn(t testing.TB, m *session.Manager, rec session.Record) *http.Request {
@@ -174,10 +221,13 @@ func TestKeyRotation(t *testing.T) {
 // its content, and is no session.
 func TestOddRecordIsLogged(t *testing.T) {
 	store, log := &direct{}, &bytes.Buffer{}
-	m := session.New(session.Config{
+	m, err := session.New(session.Config{
 		Store: store, Name: "sid", Path: "/", Idle: time.Hour, Lifetime: time.Hour, Audience: "op app",
 		Logger: slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	r := signIn(t, m, session.Record{Subject: "alice"})
 	genuine := bytes.Clone(store.record)
 	nextVersion := bytes.Clone(genuine)

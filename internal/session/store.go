@@ -1,7 +1,6 @@
 package session
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +10,8 @@ import (
 	"github.com/gin-contrib/sessions"
 	"github.com/gorilla/securecookie"
 	gsessions "github.com/gorilla/sessions"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/seal"
 )
 
 // recordStore keeps raw records. cookiestore.Store is one; [valuesStore] makes
@@ -29,7 +30,7 @@ type recordStore interface {
 }
 
 const (
-	// valueKey holds the record as base64 text. One string is the only kind that
+	// valueKey holds the record as sealed text. One string is the only kind that
 	// every store brings back as it was: gob does not know maps and times
 	// unasked, and the JSON form of the Redis store bends []byte and numbers.
 	valueKey = "ginoidc"
@@ -37,10 +38,13 @@ const (
 	maxCookie = 4096 // bytes of name and value that browsers keep
 )
 
-// valuesStore keeps a record as a value of a gorilla session. It calls New,
+// valuesStore keeps a record, sealed, as a value of a gorilla session. It calls New,
 // never Get: the registry behind Get would lend the session to other users of
 // the same name.
-type valuesStore struct{ store sessions.Store }
+type valuesStore struct {
+	store sessions.Store
+	ring  *seal.Ring
+}
 
 func (v valuesStore) LoadRecord(r *http.Request, name string) ([]byte, bool, error) {
 	s, err := v.open(r, name)
@@ -48,8 +52,11 @@ func (v valuesStore) LoadRecord(r *http.Request, name string) ([]byte, bool, err
 		return nil, false, err
 	}
 	text, _ := s.Values[valueKey].(string)
-	record, _ := base64.RawURLEncoding.DecodeString(text) // what does not decode is no record either
-	return record, false, nil
+	record, stale, ok := v.ring.Open(text, []byte(name))
+	if !ok {
+		return nil, false, nil
+	}
+	return record, stale, nil
 }
 
 func (v valuesStore) SaveRecord(h http.Header, r *http.Request, name string, record []byte, o *gsessions.Options) error {
@@ -60,9 +67,9 @@ func (v valuesStore) SaveRecord(h http.Header, r *http.Request, name string, rec
 	// A store would save a deleted record anew under its dead id, and so undo a
 	// sign-out in another tab.
 	if len(r.CookiesNamed(name)) > 0 && s.Values[valueKey] == nil {
-		return errGone
+		return ErrGone
 	}
-	text := base64.RawURLEncoding.EncodeToString(record)
+	text := v.ring.Seal(record, []byte(name))
 	s.Values = map[any]any{valueKey: text}
 	s.Options = o
 	scratch := http.Header{}

@@ -58,16 +58,21 @@ func Conformance(t *testing.T, newStore func(t *testing.T) sessions.Store, caps 
 	} {
 		t.Run(name, func(t *testing.T) {
 			store := newStore(t)
-			check(t, fixture{store, caps, newManager(store, "https://op.example.com app")})
+			check(t, fixture{store, caps, newManager(t, store, "https://op.example.com app")})
 		})
 	}
 }
 
-func newManager(store sessions.Store, audience string) *session.Manager {
-	return session.New(session.Config{
-		Store: store, Name: cookieName, Path: "/", Secure: true,
+func newManager(t *testing.T, store sessions.Store, audience string) *session.Manager {
+	t.Helper()
+	m, err := session.New(session.Config{
+		Store: store, Secrets: []string{"a secret of the conformance test"}, Name: cookieName, Path: "/", Secure: true,
 		Idle: idle, Lifetime: lifetime, Audience: audience, Logger: slog.New(slog.DiscardHandler),
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }
 
 func inBubble(check func(*testing.T, fixture)) func(*testing.T, fixture) {

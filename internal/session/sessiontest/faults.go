@@ -81,7 +81,7 @@ func foreignRecords(t *testing.T, f fixture) {
 	b := Browser{}
 	f.signIn(t, b, "alice")
 	for _, audience := range []string{"https://op.example.com app2", "https://other.example.com app", ""} {
-		if s, err := newManager(f.store, audience).Load(b.Request()); s != nil || err != nil {
+		if s, err := newManager(t, f.store, audience).Load(b.Request()); s != nil || err != nil {
 			t.Errorf("audience %q: Load = %v, %v", audience, s, err)
 		}
 	}

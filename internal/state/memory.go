@@ -1,0 +1,84 @@
+// Package state is what the instances of an app share about sessions: what was ended and when, what was seen already,
+// and who is at work on something. Memory is that for an app of one process.
+package state
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+)
+
+const defaultLimit = 1_000_000
+
+// ErrFull tells that nothing more can be remembered until entries pass their time. It fails closed: a caller that must
+// remember a sign-out has not signed anybody out.
+var ErrFull = errors.New("state: the memory is full")
+
+// Memory keeps shared state in this process: bounded, purged as it is used, gone with the process. It is safe for
+// concurrent use and never waits for anything, so the contexts are not looked at.
+//
+// Revocations, keys seen and leases have tables of their own: a flood of one kind takes no room from another.
+type Memory struct {
+	revoked, seen, leases *table
+	leased                atomic.Int64 // leases taken so far; the number tells their holders apart
+}
+
+// NewMemory makes a Memory for at most limit entries of each kind, a million if limit is 0. A million revocations take
+// some 85 MB.
+func NewMemory(limit int) *Memory {
+	if limit <= 0 {
+		limit = defaultLimit
+	}
+	return &Memory{revoked: newTable(limit), seen: newTable(limit), leases: newTable(limit)}
+}
+
+// Revoke remembers for ttl that key was ended at the given time, in whole microseconds. A later time wins over an
+// earlier one, and so does a longer ttl: what is revoked stays so. The error is [ErrFull].
+func (m *Memory) Revoke(_ context.Context, key string, at time.Time, ttl time.Duration) error {
+	return m.revoked.update(key, ttl, func(old entry, live bool, until int64) (entry, bool) {
+		ended := entry{value: at.UnixMicro(), until: until}
+		if live {
+			ended = entry{value: max(old.value, ended.value), until: max(old.until, until)}
+		}
+		return ended, true
+	})
+}
+
+// Revoked returns for each key, in order, when it was ended, and the zero time where it was not. The error is nil.
+func (m *Memory) Revoked(_ context.Context, keys ...string) ([]time.Time, error) {
+	times := make([]time.Time, len(keys))
+	for i, key := range keys {
+		if ended, ok := m.revoked.get(key); ok {
+			times[i] = time.UnixMicro(ended).UTC()
+		}
+	}
+	return times, nil
+}
+
+// Once reports whether key is new, and remembers it for ttl: of all callers within that time, one is told true. The
+// error is [ErrFull], and then nobody is told true.
+func (m *Memory) Once(_ context.Context, key string, ttl time.Duration) (first bool, err error) {
+	err = m.seen.update(key, ttl, func(_ entry, live bool, until int64) (entry, bool) {
+		first = !live
+		return entry{until: until}, first
+	})
+	return first && err == nil, err
+}
+
+// Lease takes key for ttl; not ok, somebody holds it. release gives it back, unless it has run out and somebody else
+// has it by now; its error is nil. The error of Lease is [ErrFull].
+func (m *Memory) Lease(_ context.Context, key string, ttl time.Duration) (release func(context.Context) error, ok bool, err error) {
+	holder := m.leased.Add(1)
+	err = m.leases.update(key, ttl, func(_ entry, live bool, until int64) (entry, bool) {
+		ok = !live
+		return entry{value: holder, until: until}, ok
+	})
+	if !ok || err != nil {
+		return nil, false, err
+	}
+	return func(context.Context) error {
+		m.leases.remove(key, holder)
+		return nil
+	}, true, nil
+}

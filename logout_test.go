@@ -1,0 +1,373 @@
+package ginoidc_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+)
+
+// sids notes the session id of each ID token of the provider.
+func sids(a *app) func() string {
+	var mu sync.Mutex
+	sid := ""
+	a.op.OnIDToken(func(claims map[string]any) {
+		mu.Lock()
+		defer mu.Unlock()
+		sid, _ = claims["sid"].(string)
+	})
+	return func() string {
+		mu.Lock()
+		defer mu.Unlock()
+		return sid
+	}
+}
+
+// post sends a logout token as the provider does, without cookies.
+func (a *app) post(t *testing.T, subject, sid string, edit func(map[string]any)) reply {
+	t.Helper()
+	token, err := a.op.LogoutToken(subject, sid, edit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a.postRaw(url.Values{"logout_token": {token}}.Encode())
+}
+
+func (a *app) postRaw(body string) reply {
+	return a.browser().do("POST", "/auth/backchannel-logout", strings.NewReader(body), "Content-Type", "application/x-www-form-urlencoded")
+}
+
+// TestBackChannelLogout: a good token ends the sessions it names and no others, in sealed cookies too; a bad one ends
+// none. The provider room has every row of the token's rules.
+func TestBackChannelLogout(t *testing.T) {
+	set := func(name string, value any) func(map[string]any) {
+		return func(claims map[string]any) { claims[name] = value }
+	}
+	now := time.Now().Unix()
+	for _, tt := range []struct {
+		name   string
+		sub    string // alice's unless told
+		useSID bool
+		edit   func(map[string]any)
+		status int
+		ended  bool
+	}{
+		{"sid", "", true, nil, 200, true},
+		{"sub", "alice", false, nil, 200, true},
+		{"both", "alice", true, nil, 200, true},
+		{"another user", "bob", false, nil, 200, false},                                  // case 185
+		{"another session", "alice", false, set("sid", "elsewhere"), 200, false},         // case 185
+		{"sid of alice, sub of bob", "bob", true, nil, 200, false},                       // case 174
+		{"neither", "", false, nil, 400, false},                                          // case 174
+		{"nonce", "alice", false, set("nonce", nil), 400, false},                         // case 175
+		{"no event", "alice", false, set("events", map[string]any{}), 400, false},        // case 176
+		{"events is a string", "alice", false, set("events", "logout"), 400, false},      // case 176
+		{"an access token", "alice", false, set("typ", "at+jwt"), 400, false},            // case 177
+		{"no type", "alice", false, set("typ", ""), 400, false},                          // case 177
+		{"other issuer", "alice", false, set("iss", "https://evil.example"), 400, false}, // case 179
+		{"other audience", "alice", false, set("aud", "other"), 400, false},              // case 179
+		{"old", "alice", false, set("iat", now-3600), 400, false},                        // case 180
+		{"no iat", "alice", false, set("iat", nil), 400, false},                          // case 180
+		{"expired", "alice", false, set("exp", now-600), 400, false},                     // case 180
+		{"valid for years", "alice", false, set("exp", now+315360000), 400, false},       // case 180
+		{"no jti", "alice", false, set("jti", nil), 400, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := newApp(t)
+			sid := sids(a)
+			alice, other := a.browser(), a.browser()
+			other.mustSignIn("carol")
+			alice.mustSignIn("alice")
+			named := ""
+			if tt.useSID {
+				named = sid()
+			}
+			r := a.post(t, tt.sub, named, tt.edit)
+			if r.StatusCode != tt.status || r.Header.Get("Cache-Control") != "no-store" || tt.status == 400 && r.json(t)["error"] != "invalid_request" {
+				t.Fatalf("%d %s %v\n%s", r.StatusCode, r.body, r.Header, a.logs)
+			}
+			if (alice.whoami() == "") != tt.ended || other.whoami() != "carol" {
+				t.Errorf("alice is %q, carol %q", alice.whoami(), other.whoami())
+			}
+			alice.mustSignIn("alice")
+			if alice.whoami() != "alice" {
+				t.Error("signing in again does not work at once")
+			}
+		})
+	}
+}
+
+// TestBackChannelRequest: what is no form with one token is refused unread.
+func TestBackChannelRequest(t *testing.T) {
+	a := newApp(t)
+	const form = "application/x-www-form-urlencoded"
+	for _, tt := range []struct {
+		name, method, kind, body string
+		status                   int
+	}{
+		{"GET", "GET", form, "", 405},
+		{"no token", "POST", form, "x=1", 400},
+		{"two tokens", "POST", form, "logout_token=a&logout_token=b", 400},
+		{"JSON", "POST", "application/json", `{"logout_token":"a"}`, 400},
+		{"multipart", "POST", "multipart/form-data; boundary=x", "--x--", 400},
+		{"broken form", "POST", form, "logout_token=%zz", 400},
+		{"garbage", "POST", form, "logout_token=a.b.c", 400},
+		{"64 kB and one", "POST", form, "logout_token=" + strings.Repeat("a", 64<<10-12), 413}, // case 285
+	} {
+		r := a.browser().do(tt.method, "/auth/backchannel-logout", strings.NewReader(tt.body), "Content-Type", tt.kind)
+		if r.StatusCode != tt.status || r.Header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %d %s", tt.name, r.StatusCode, r.body)
+		}
+	}
+	if n := a.op.Count(ginoidctest.JWKS); n > 1 { // case 190
+		t.Errorf("%d key fetches", n)
+	}
+}
+
+// TestLogoutOrder: what a logout token ends is decided by when it was made, not by when it comes. Cases 181, 187.
+func TestLogoutOrder(t *testing.T) {
+	t.Run("late", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			a := newApp(t)
+			a.browser().mustSignIn("alice")
+			token, err := a.op.LogoutToken("alice", "", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(30 * time.Second)
+			b := a.browser()
+			b.mustSignIn("alice")
+			time.Sleep(30 * time.Second)
+			if r := a.postRaw("logout_token=" + token); r.StatusCode != 200 || b.whoami() != "alice" {
+				t.Errorf("%d, %q is signed in", r.StatusCode, b.whoami())
+			}
+		})
+	})
+	t.Run("while the callback runs", func(t *testing.T) {
+		a := newApp(t)
+		sid := sids(a)
+		a.op.OnUserInfo(func(map[string]any) {
+			if r := a.post(t, "", sid(), nil); r.StatusCode != 200 {
+				t.Errorf("%d %s", r.StatusCode, r.body)
+			}
+		})
+		b := a.browser()
+		b.mustSignIn("alice")
+		if b.whoami() != "" {
+			t.Error("a session that the provider has ended lives")
+		}
+	})
+	t.Run("again", func(t *testing.T) {
+		a := newApp(t)
+		a.browser().mustSignIn("alice")
+		token, err := a.op.LogoutToken("alice", "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := a.postRaw("logout_token=" + token); r.StatusCode != 200 {
+			t.Errorf("%d %s", r.StatusCode, r.body)
+		}
+		time.Sleep(1100 * time.Millisecond) // the next second at the provider
+		b := a.browser()
+		b.mustSignIn("alice")
+		if r := a.postRaw("logout_token=" + token); r.StatusCode != 400 || b.whoami() != "alice" {
+			t.Errorf("%d, %q is signed in", r.StatusCode, b.whoami())
+		}
+	})
+}
+
+// TestEndedSessions: a copy of a cookie is good no more after sign-out, a new sign-in, Destroy and SignOutEverywhere,
+// although nobody can take it out of the thief's hands. Cases 139 and 151.
+func TestEndedSessions(t *testing.T) {
+	for name, end := range map[string]func(*app, *browser){
+		"sign-out":      func(_ *app, b *browser) { b.do("POST", "/auth/signout", nil) },
+		"new sign-in":   func(_ *app, b *browser) { b.mustSignIn("bob") },
+		"Destroy":       func(_ *app, b *browser) { b.do("POST", "/destroy", nil) },
+		"everywhere":    func(a *app, _ *browser) { _ = a.auth.SignOutEverywhere(context.Background(), "alice") },
+		"front channel": func(_ *app, b *browser) { b.navigate("/auth/frontchannel-logout?iss=https://idp.example&sid=s-1") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var ends []ginoidc.SessionEnd
+			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+				c.OnSessionEnd = func(_ context.Context, e ginoidc.SessionEnd) { ends = append(ends, e) }
+			})
+			a.op.OnIDToken(func(claims map[string]any) { claims["sid"] = "s-1" })
+			a.engine.POST("/destroy", func(c *gin.Context) {
+				if err := a.auth.Destroy(c); err != nil {
+					t.Error(err)
+				}
+				if _, ok := ginoidc.UserFrom(c); ok {
+					t.Error("destroyed and still there")
+				}
+			})
+			b, thief := a.browser(), a.browser()
+			b.mustSignIn("alice")
+			u := parse(t, appURL)
+			for _, c := range b.jar.Cookies(u) {
+				c.Secure, c.Path = true, "/"
+				thief.jar.SetCookies(u, []*http.Cookie{c})
+			}
+			if thief.whoami() != "alice" {
+				t.Fatal("the copy is no session to begin with")
+			}
+			end(a, b)
+			if thief.whoami() != "" {
+				t.Error("the copy lives")
+			}
+			if len(ends) != 1 || ends[0].Subject != "alice" || ends[0].Reason == "" {
+				t.Errorf("ends %+v", ends)
+			}
+			b.mustSignIn("alice")
+			if b.whoami() != "alice" {
+				t.Error("signing in again does not work at once")
+			}
+		})
+	}
+}
+
+// TestFrontChannelLogout may be framed by the provider alone and ends the session it names, case 191.
+func TestFrontChannelLogout(t *testing.T) {
+	frame := []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "same-site"}
+	for _, tt := range []struct {
+		query  string
+		status int
+		ended  bool
+	}{
+		{"?iss=https://idp.example&sid=s-1", 200, true},
+		{"?iss=https://idp.example/&sid=s-1", 200, false},
+		{"?iss=https://evil.example&sid=s-1", 200, false},
+		{"?iss=https://idp.example&sid=s-2", 200, false},
+		{"?iss=https://idp.example&sid=s-2&sid=s-1", 200, false},
+		{"?sid=s-1", 200, false},
+		{"?iss=https://idp.example", 200, false},
+		{"", 200, false},
+	} {
+		a := newApp(t)
+		a.op.OnIDToken(func(claims map[string]any) { claims["sid"] = "s-1" })
+		b := a.browser()
+		b.mustSignIn("alice")
+		r := b.do("GET", "/auth/frontchannel-logout"+tt.query, nil, frame...)
+		if r.StatusCode != tt.status || (b.whoami() == "") != tt.ended {
+			t.Errorf("%s: %d, %q is signed in", tt.query, r.StatusCode, b.whoami())
+		}
+		h := r.Header
+		if h.Get("X-Frame-Options") != "" || !strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors https://idp.example") || h.Get("Cache-Control") != "no-store" {
+			t.Errorf("headers %v", h)
+		}
+	}
+}
+
+// brokenState is a shared state that cannot answer.
+type brokenState struct{ ginoidc.SharedState }
+
+var errStateDown = errors.New("state down")
+
+func (brokenState) Revoke(context.Context, string, time.Time, time.Duration) error {
+	return errStateDown
+}
+func (brokenState) Revoked(context.Context, ...string) ([]time.Time, error) { return nil, errStateDown }
+func (brokenState) Once(context.Context, string, time.Duration) (bool, error) {
+	return false, errStateDown
+}
+
+// TestStateDown: who is signed in gets 503, the public the page, and nothing is half done. Cases 164, 189 and 246.
+func TestStateDown(t *testing.T) {
+	up := newApp(t)
+	b := up.browser()
+	callback := b.start("/auth/signin", "bob")
+	b.mustSignIn("alice")
+	down := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+		c.State, c.Transport = brokenState{}, up.op.Transport()
+	})
+	there := down.browser()
+	there.jar = b.jar
+	for _, tt := range []struct {
+		name   string
+		got    reply
+		status int
+	}{
+		{"public", there.navigate("/"), 200},
+		{"guarded page", there.navigate("/me"), 503},
+		{"guarded call", there.fetch("/me"), 503},
+		{"userinfo", there.fetch("/auth/userinfo"), 503},
+		{"sign-out", there.do("POST", "/auth/signout", nil), 503},
+		{"callback", there.navigate(callback), 503},
+		{"signed out", down.browser().fetch("/me"), 401},
+	} {
+		if tt.got.StatusCode != tt.status || tt.got.Header.Get("Set-Cookie") != "" || (tt.got.Header.Get("Retry-After") != "") != (tt.status == 503) {
+			t.Errorf("%s: %d %v", tt.name, tt.got.StatusCode, tt.got.Header)
+		}
+	}
+	token, err := up.op.LogoutToken("alice", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := down.postRaw("logout_token=" + token); r.StatusCode != 503 {
+		t.Errorf("back-channel: %d %s", r.StatusCode, r.body)
+	}
+	if b.whoami() != "alice" {
+		t.Error("a failure ended the session")
+	}
+}
+
+// TestSignOutRaces: of a thousand sessions that are signed out while they are used, renewed, updated and ended by the
+// provider, none is alive afterwards. Case 169.
+func TestSignOutRaces(t *testing.T) {
+	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.SessionIdle = 2 * time.Second })
+	a.engine.GET("/whoami", func(c *gin.Context) {
+		if u, ok := ginoidc.UserFrom(c); ok {
+			c.String(http.StatusOK, u.Subject)
+		}
+	})
+	a.engine.POST("/start", func(c *gin.Context) {
+		if err := a.auth.StartSession(c, &ginoidc.User{Subject: c.Query("sub")}); err != nil {
+			t.Error(err)
+		}
+	})
+	a.engine.POST("/update", func(c *gin.Context) {
+		_ = a.auth.UpdateSession(c, func(u *ginoidc.User) error { u.Name += "x"; return nil })
+	})
+	const sessions = 1000
+	var wg sync.WaitGroup
+	limit := make(chan struct{}, 32)
+	alive := make(chan string, sessions)
+	for i := range sessions {
+		limit <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-limit }()
+			b := a.browser()
+			b.do("POST", "/start?sub=user", nil)
+			var racing sync.WaitGroup
+			var late []*http.Cookie
+			u := parse(t, appURL)
+			racing.Go(func() {
+				r := b.do("POST", "/update", nil)
+				late = r.Cookies() // a response that comes after the sign-out's
+			})
+			racing.Go(func() { b.fetch("/whoami") })
+			racing.Go(func() { b.do("POST", "/auth/signout", nil) })
+			racing.Wait()
+			if i%2 == 0 {
+				b.jar.SetCookies(u, late)
+			}
+			r := b.do("GET", "/whoami", nil)
+			if r.body != "" {
+				alive <- r.body
+			}
+		})
+	}
+	wg.Wait()
+	if n := len(alive); n != 0 {
+		t.Errorf("%d of %d sessions are alive", n, sessions)
+	}
+}

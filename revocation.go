@@ -1,0 +1,149 @@
+package ginoidc
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
+)
+
+// SharedState is what the instances of an app share about sessions. One process needs none of its own; for several,
+// package redisstate keeps it in Redis. Keys are opaque ASCII of at most 128 bytes and hold neither a subject nor an
+// e-mail address in clear. An error means that the state cannot answer: requests are then 503, not signed out.
+type SharedState interface {
+	// Revoke remembers for ttl that key was ended at the given time. Of several times the latest counts.
+	Revoke(ctx context.Context, key string, at time.Time, ttl time.Duration) error
+	// Revoked returns, for each key in order, when it was ended: the zero time where it was not.
+	Revoked(ctx context.Context, keys ...string) ([]time.Time, error)
+	// Once reports whether key is new, and remembers it for ttl: true exactly once for all instances.
+	Once(ctx context.Context, key string, ttl time.Duration) (first bool, err error)
+}
+
+// A session can be ended under several names. Sessions of a sealed cookie cannot be deleted, so what ended them is
+// looked up whenever one is opened. Each name is a letter for its kind and a hash that says nothing of the user:
+//
+//	e: this session alone
+//	u: all of the user's, by the app
+//	p: all of the user's; those of one session there; those of both, by the provider. With a name of its own for both,
+//	   a token with the sid of one user and the sub of another ends nothing (case 174).
+//
+// A name of kind p has a twin that ends in "i" and holds the provider's clock: the iat of the logout token.
+const (
+	keySize = 1 + 2*hashSize
+	keys    = 1 + 1 + 2*3
+)
+
+const hashSize = 16
+
+// hash is for names that must not stand in the shared state, such as subjects.
+type hash [hashSize]byte
+
+func (a *core) hash(name string) (h hash) {
+	var buffer [256]byte // on the stack: this runs on each request
+	sum := sha256.Sum256(append(append(buffer[:0], a.audience...), name...))
+	copy(h[:], sum[:])
+	return h
+}
+
+func appendKey(b []byte, kind byte, h hash) []byte { return hex.AppendEncode(append(b, kind), h[:]) }
+
+func key(kind byte, h hash) string { return string(appendKey(nil, kind, h)) }
+
+// sessionKey ends one session.
+func sessionKey(r *session.Record) string { return key('e', r.ID) }
+
+// userKey ends all sessions of a user.
+func (a *core) userKey(subject string) string { return key('u', a.hash(subject)) }
+
+// providerKey ends what a logout token with these members names. sid is "" when there is none, or subject.
+func (a *core) providerKey(subject, sid string) string {
+	switch {
+	case sid == "":
+		return key('p', a.hash(subject))
+	case subject == "":
+		return key('p', a.hash(sidPrefix+sid))
+	}
+	return key('p', both(a.hash(subject), a.hash(sidPrefix+sid)))
+}
+
+// sidPrefix keeps a sid from being taken for a subject, which never begins with it.
+const sidPrefix = "\x00sid "
+
+func both(subject, sid hash) (h hash) {
+	copy(h[:hashSize/2], subject[:])
+	copy(h[hashSize/2:], sid[:])
+	return h
+}
+
+// issued is the twin of a key.
+func issued(key string) string { return key + "i" }
+
+// namesOf lists the keys under which the session can have been ended: first its own, its user's, and then pairs of
+// the provider's.
+func (a *core) namesOf(r *session.Record) []string {
+	var buffer [keys * (keySize + 1)]byte
+	subject := a.hash(r.Subject)
+	b := appendKey(appendKey(buffer[:0], 'e', r.ID), 'u', subject)
+	b = append(appendKey(b, 'p', subject), 'i')
+	if r.SID != "" {
+		sid := a.hash(sidPrefix + r.SID)
+		b = append(appendKey(b, 'p', sid), 'i')
+		b = append(appendKey(b, 'p', both(subject, sid)), 'i')
+	}
+	all := string(b) // one allocation for all names
+	names := append(make([]string, 0, keys), all[:keySize], all[keySize:2*keySize])
+	for all = all[2*keySize:]; all != ""; all = all[keySize+1:] {
+		names = append(names, all[:keySize], all[:keySize+1])
+	}
+	return names
+}
+
+// ended tells whether a session was ended since it began.
+func (a *core) ended(ctx context.Context, r *session.Record) (bool, error) {
+	names := a.namesOf(r)
+	times, err := a.state.Revoked(ctx, names...)
+	if err == nil && len(times) != len(names) {
+		err = fmt.Errorf("%d answers to %d keys", len(times), len(names))
+	}
+	if err != nil {
+		return false, fmt.Errorf("%w: %w", ErrSessionStore, err)
+	}
+	return isEnded(r, times), nil
+}
+
+// isEnded decides. What the app ends is compared on the app's clock. What the provider ends is so twice: a sign-in
+// that began here before the logout token came in, and whose ID token was issued no later than it, is meant. So a token
+// that comes late does not end a newer session, one that comes while the callback still runs wins, and signing in
+// again works at once (cases 181, 187).
+func isEnded(r *session.Record, times []time.Time) bool {
+	if !times[0].IsZero() || !times[1].Before(r.Started) && !times[1].IsZero() {
+		return true
+	}
+	for t := times[2:]; len(t) >= 2; t = t[2:] {
+		if received, iat := t[0], t[1]; !received.IsZero() && !received.Before(r.Started) && !iat.Before(r.Issued) {
+			return true
+		}
+	}
+	return false
+}
+
+// revoke remembers the end of something for as long as a session of now can live.
+func (a *core) revoke(ctx context.Context, key string, at time.Time) error {
+	if err := a.state.Revoke(ctx, key, at, a.config.SessionLifetime); err != nil {
+		return fmt.Errorf("%w: %w", ErrSessionStore, err)
+	}
+	return nil
+}
+
+// SignOutEverywhere ends all sessions of a user of the configured issuer, on every instance that shares State, at their
+// next request. Signing in again works at once. The provider is not told.
+func (a *Auth) SignOutEverywhere(ctx context.Context, subject string) error {
+	if err := a.revoke(ctx, a.userKey(subject), time.Now()); err != nil {
+		return err
+	}
+	a.sessionEnded(ctx, SessionEnd{Subject: subject, Reason: EndedByApp})
+	return nil
+}

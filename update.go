@@ -1,0 +1,84 @@
+package ginoidc
+
+import (
+	"errors"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
+)
+
+// UpdateSession changes what the session keeps of the signed-in user: Data, groups or the profile. Issuer and Subject
+// stay. Two requests that update at once both succeed, and the later one counts whole. Call it before the response is
+// written. [ErrUnauthenticated] when nobody is signed in or the session was ended meanwhile: it does not come back.
+func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
+	if err := unwritten(c); err != nil {
+		return err
+	}
+	v := a.visit(c)
+	u, err := v.open()
+	if err != nil {
+		return err
+	}
+	if err := signedIn(u); err != nil {
+		return err
+	}
+	changed := *u
+	if err := change(&changed); err != nil {
+		return err
+	}
+	changed.Subject = u.Subject
+	s := v.session
+	rec := changed.record()
+	rec.SID, rec.Issued = s.SID, s.Issued
+	switch err := a.sessions.Update(v.header, v.request, s, rec); {
+	case errors.Is(err, session.ErrGone):
+		v.replace(nil, nil)
+		return ErrUnauthenticated
+	case err != nil:
+		return translated(err)
+	}
+	v.replace(s, a.userOf(s))
+	return nil
+}
+
+// Destroy ends the session of the request without the provider. It succeeds when nobody is signed in. Call it before
+// the response is written.
+func (a *Auth) Destroy(c *gin.Context) error {
+	if err := unwritten(c); err != nil {
+		return err
+	}
+	if _, err := a.visit(c).open(); err != nil {
+		return err
+	}
+	return a.end(c, EndedByApp)
+}
+
+// end ends the opened session of the request: first in the shared state, so that neither a copy of its cookie nor a
+// request that is just saving it brings it back (case 169), then in its store.
+func (a *core) end(c *gin.Context, reason EndReason) error {
+	ctx, v := c.Request.Context(), a.visit(c)
+	s := v.session
+	if s != nil {
+		if err := a.revoke(ctx, sessionKey(&s.Record), time.Now()); err != nil {
+			return err
+		}
+	}
+	if err := a.sessions.Destroy(v.header, v.request); err != nil {
+		return translated(err)
+	}
+	v.replace(nil, nil)
+	if s != nil {
+		a.sessionEnded(ctx, SessionEnd{Subject: s.Subject, SID: s.SID, Reason: reason})
+	}
+	return nil
+}
+
+// unwritten refuses to set a cookie that would be lost without a word, case 146.
+func unwritten(c *gin.Context) error {
+	if c.Writer.Written() {
+		return errors.New("ginoidc: the response has started, so no session can be saved")
+	}
+	return nil
+}
