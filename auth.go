@@ -121,6 +121,7 @@ func (a *core) build(app *url.URL) error {
 		Issuer: cfg.Issuer, ClientID: cfg.ClientID, ClientSecret: cfg.ClientSecret, AuthMethod: cfg.ClientAuthMethod,
 		RedirectURL: strings.TrimSuffix(cfg.AppURL, "/") + a.routes.prefix + "/callback",
 		Scopes:      slices.Clone(cfg.Scopes), SigningAlgs: slices.Clone(cfg.SigningAlgs),
+		TrustedAudiences: cfg.TrustedAudiences, LaxLogoutType: cfg.UntypedLogoutTokens,
 		ClockTolerance: cfg.ClockTolerance, Transport: cfg.Transport, RootCAs: cfg.RootCAs, Logger: a.log,
 	})
 	return nil

@@ -228,6 +228,17 @@ func TestMaxAge(t *testing.T) {
 	}
 }
 
+// TestTrustedAudiences: a further audience is accepted if it is configured, case 86.
+func TestTrustedAudiences(t *testing.T) {
+	for _, trusted := range [][]string{nil, {"project"}} {
+		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.TrustedAudiences = trusted })
+		a.op.OnIDToken(func(c map[string]any) { c["aud"], c["azp"] = []string{"app", "project"}, "app" })
+		if r := a.browser().signIn("alice"); (r.StatusCode == 303) != (trusted != nil) {
+			t.Errorf("trusted %q: %d", trusted, r.StatusCode)
+		}
+	}
+}
+
 // TestBrowserGone: the request's context ends with the browser, and no session is left behind, case 69.
 func TestBrowserGone(t *testing.T) {
 	a := newApp(t)

@@ -46,6 +46,14 @@ type Config struct {
 	// taken from the provider's metadata (RFC 8725, section 3.1). Symmetric algorithms and "none" are refused.
 	SigningAlgs []string
 
+	// TrustedAudiences are further audiences that an ID token may name beside ClientID, such as ZITADEL's project id
+	// (OpenID Connect Core 1.0, section 3.1.3.7). Default: none, and a token made for others too is refused.
+	TrustedAudiences []string
+
+	// UntypedLogoutTokens accepts logout tokens of the type JWT or of none, as older versions of Keycloak send
+	// them. Default: the type has to be logout+jwt (OpenID Connect Back-Channel Logout 1.0, section 2.4).
+	UntypedLogoutTokens bool
+
 	// GroupsClaim names the claim that holds the user's groups, default "groups": first as the literal name
 	// of a member, then as a dotted path ("realm_access.roles"). GroupsPath gives the path explicitly, one
 	// member name an element, and excludes GroupsClaim.

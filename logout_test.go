@@ -107,6 +107,16 @@ func TestBackChannelLogout(t *testing.T) {
 	}
 }
 
+// TestUntypedLogoutTokens are accepted by option only, case 177.
+func TestUntypedLogoutTokens(t *testing.T) {
+	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.UntypedLogoutTokens = true })
+	for typ, status := range map[string]int{"": 200, "JWT": 200, "logout+jwt": 200, "at+jwt": 400} {
+		if r := a.post(t, "alice", "", func(claims map[string]any) { claims["typ"] = typ }); r.StatusCode != status {
+			t.Errorf("type %q: %d", typ, r.StatusCode)
+		}
+	}
+}
+
 // TestBackChannelRequest: what is no form with one token is refused unread.
 func TestBackChannelRequest(t *testing.T) {
 	a := newApp(t)

@@ -157,15 +157,18 @@ func (p *Provider) checkClaims(claims Claims, want Expect) error {
 	return p.checkAge(claims, want.MaxAge)
 }
 
-// checkAudience accepts a token made for this client alone: a further audience could have received it too, and
-// could replay it here (case 86).
+// checkAudience accepts a token made for this client, and for no other that is not trusted: a further audience could
+// have received it too, and could replay it here (case 86; OpenID Connect Core 1.0 section 3.1.3.7, items 3 to 5).
 func (p *Provider) checkAudience(op string, claims Claims) error {
 	audiences, isList := claims["aud"].([]any)
 	if !isList {
 		audiences = []any{claims["aud"]}
 	}
-	if len(audiences) == 0 || slices.ContainsFunc(audiences, func(aud any) bool { return aud != p.clientID }) {
-		return badToken(op, "audience", "aud is not this client alone")
+	untrusted := func(aud any) bool {
+		return aud != p.clientID && !slices.ContainsFunc(p.trusted, func(t string) bool { return aud == t })
+	}
+	if !slices.Contains(audiences, any(p.clientID)) || slices.ContainsFunc(audiences, untrusted) {
+		return badToken(op, "audience", "aud is not this client, or names one that is not trusted")
 	}
 	if azp, present := claims["azp"]; present && azp != p.clientID {
 		return badToken(op, "authorized_party", "azp is not this client")

@@ -31,6 +31,9 @@ func TestIDTokenClaims(t *testing.T) {
 		{"plain", nil, ""},
 		{"aud as a list", object{"aud": []string{clientID}}, ""},
 		{"azp is us", object{"azp": clientID}, ""},
+		{"trusted aud", object{"aud": []string{"project", clientID}, "azp": clientID}, ""},
+		{"trusted aud alone", object{"aud": "project"}, "rejected"},                                    // case 85
+		{"trusted aud and another", object{"aud": []string{"project", clientID, "other"}}, "audience"}, // case 86
 		{"sub of 255 characters", object{"sub": long}, ""},
 		{"at_hash", object{"at_hash": atHash}, ""},
 		{"groups overage of Entra", object{"_claim_names": object{"groups": "src1"}, "_claim_sources": object{"src1": object{"endpoint": "http://169.254.169.254/"}}}, ""}, // case 102: never fetched
@@ -322,5 +325,27 @@ func TestOutageIsNotAForgedToken(t *testing.T) {
 		op.serve(path, script)
 		_, err := op.client().VerifyIDToken(t.Context(), op.token(maps.Clone(claims(nil))), expect())
 		wantError(t, err, provider.Unavailable, "provider_status")
+	}
+}
+
+// Case 86: a further audience has to be trusted, and trust does not stand in for this client.
+func TestTrustedAudiences(t *testing.T) {
+	op := newOP(t)
+	p := op.client(func(c *provider.Config) { c.TrustedAudiences = []string{"project"} })
+	for _, test := range []struct {
+		change object
+		code   string // "": accepted
+	}{
+		{object{"aud": []string{"project", clientID}, "azp": clientID}, ""},
+		{object{"aud": []string{"project", clientID}, "azp": "project"}, "authorized_party"},
+		{object{"aud": []string{"project", clientID, "other"}}, "audience"},
+		{object{"aud": "project"}, "rejected"},
+	} {
+		_, err := p.VerifyIDToken(t.Context(), op.token(claims(test.change)), provider.Expect{Nonce: nonce, MaxAge: -1})
+		if test.code != "" {
+			wantBadToken(t, err, test.code)
+		} else if err != nil {
+			t.Errorf("%v: %v", test.change, err)
+		}
 	}
 }

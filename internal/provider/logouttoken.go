@@ -3,7 +3,6 @@ package provider
 import (
 	"context"
 	"encoding/base64"
-	"math"
 	"strings"
 	"time"
 )
@@ -126,5 +125,5 @@ func identifier(claims Claims, name string) (text string, ok bool) {
 
 // instant is the time of a NumericDate that is near now.
 func instant(seconds float64) time.Time {
-	return time.UnixMilli(int64(math.Round(seconds * 1000))).UTC()
+	return time.UnixMilli(int64(seconds * 1000)).UTC()
 }

@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"crypto/ecdsa"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -234,6 +235,8 @@ func garbage(t testing.TB, op *scriptedOP) map[string][]string {
 	good, _ := json.Marshal(logoutClaims(nil))
 	token := op.logoutToken(logoutHeader, logoutClaims(nil))
 	parts := strings.Split(token, ".")
+	loose := base64.RawURLEncoding.EncodeToString(append(good[:len(good):len(good)], "   "[:1+(3-len(good)%3)%3]...))
+	loose = loose[:len(loose)-1] + "B" // the same bytes to a decoder that forgives what lies past them
 	with := func(member string) string {
 		return sign(t, op.key, logoutHeader, string(good[:len(good)-1])+","+member+"}")
 	}
@@ -241,7 +244,7 @@ func garbage(t testing.TB, op *scriptedOP) map[string][]string {
 		"too_large": {strings.Repeat("a", 16<<10+1), strings.Repeat(".", 5<<20), token + strings.Repeat("A", 16<<10)},
 		"malformed": {
 			"", "..", "a.b", "not a token", strings.Repeat(".", 16<<10), strings.Join(parts[:2], "."), token + ".", token + "=", token + "\n",
-			"\u017f" + token, "!" + token[1:], parts[0] + "." + parts[1] + "A." + parts[2], parts[1][1:] + "." + parts[1] + "." + parts[2],
+			"\u017f" + token, "!" + token[1:], parts[0] + "." + parts[1] + "A." + parts[2], parts[0] + "." + loose + "." + parts[2], parts[1][1:] + "." + parts[1] + "." + parts[2],
 			`{"payload":"` + parts[1] + `","protected":"` + parts[0] + `","signature":"` + parts[2] + `"}`,
 			`{"payload":"` + parts[1] + `","signatures":[]}`, strings.Repeat("A", 16<<10), sign(t, op.key, `[]`, string(good)),
 		},
@@ -327,24 +330,36 @@ func TestForgedLogoutTokensStarveNobody(t *testing.T) {
 			wantFetches(2) // the ordinary one and the one forced
 			time.Sleep(10 * time.Second)
 		}
+		// rotate publishes a new key alone and returns an ID token under it.
+		rotate := func(kid string) string {
+			op.key = newKey(t)
+			op.serve(keysPath, slow(time.Second, jsonAnswer(200, object{"keys": []any{jwk(&op.key.PublicKey, kid)}})))
+			return sign(t, op.key, `{"alg":"ES256","kid":"`+kid+`"}`, string(must(json.Marshal(claims(nil)))))
+		}
+		signIn := func(idToken string) {
+			t.Helper()
+			if _, err := p.VerifyIDToken(t.Context(), idToken, expect()); err != nil {
+				t.Errorf("the sign-in: %v", err)
+			}
+		}
 		for round := range 8 {
 			time.Sleep(time.Minute)
 			attack()
 			callers.Wait()
 			wantFetches(3 + 2*round)
-			// The provider changes its key when the attack has just used up its fetch, and goes on.
-			op.key = newKey(t)
-			kid := fmt.Sprintf("r%d", round)
-			op.serve(keysPath, slow(time.Second, jsonAnswer(200, object{"keys": []any{jwk(&op.key.PublicKey, kid)}})))
-			idToken := sign(t, op.key, `{"alg":"ES256","kid":"`+kid+`"}`, string(must(json.Marshal(claims(nil)))))
+			idToken := rotate(fmt.Sprint(round)) // when the attack has just used up its fetch, and goes on
 			attack()
-			if _, err := p.VerifyIDToken(t.Context(), idToken, expect()); err != nil {
-				t.Errorf("round %d: the sign-in: %v", round, err)
-			}
+			signIn(idToken)
 			attack()
 			callers.Wait()
 			wantFetches(4 + 2*round)
 		}
+		time.Sleep(time.Minute)
+		idToken := rotate("last")
+		attack()
+		signIn(idToken)
+		callers.Wait()
+		wantFetches(19) // one for both
 	})
 }
 

@@ -29,6 +29,8 @@ type Config struct {
 	// can ever verify.
 	SigningAlgs []string
 
+	// TrustedAudiences may stand in aud beside this client.
+	TrustedAudiences []string
 	// LaxLogoutType: accept logout tokens whose typ is JWT or absent.
 	LaxLogoutType bool
 
@@ -49,7 +51,7 @@ type Claims map[string]any
 type Provider struct {
 	issuer, clientID, clientSecret, authMethod, redirectURL, scope string
 
-	algs          []string
+	algs, trusted []string
 	laxLogoutType bool
 	tolerance     time.Duration
 	logger        *slog.Logger
@@ -63,7 +65,8 @@ func New(cfg Config) *Provider {
 	p := &Provider{
 		issuer: cfg.Issuer, clientID: cfg.ClientID, clientSecret: cfg.ClientSecret,
 		authMethod: cfg.AuthMethod, redirectURL: cfg.RedirectURL, scope: strings.Join(cfg.Scopes, " "),
-		algs: slices.Clone(cfg.SigningAlgs), laxLogoutType: cfg.LaxLogoutType, tolerance: cfg.ClockTolerance, logger: cfg.Logger,
+		algs: slices.Clone(cfg.SigningAlgs), trusted: slices.Clone(cfg.TrustedAudiences),
+		laxLogoutType: cfg.LaxLogoutType, tolerance: cfg.ClockTolerance, logger: cfg.Logger,
 	}
 	if len(p.algs) == 0 {
 		p.algs = []string{"RS256"}

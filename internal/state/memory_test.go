@@ -35,7 +35,7 @@ func TestRevoke(t *testing.T) {
 	}{
 		"none":                            {nil, 0, -1},
 		"one":                             {[]revocation{{0, hour}}, 0, 0},
-		"milliseconds are kept":           {[]revocation{{1234567 * time.Microsecond, hour}}, 0, 1234 * time.Millisecond},
+		"microseconds are kept":           {[]revocation{{1234567 * time.Nanosecond, hour}}, 0, 1234 * time.Microsecond},
 		"in the future":                   {[]revocation{{2 * hour, hour}}, 0, 2 * hour},
 		"a later time wins":               {[]revocation{{1 * hour, hour}, {2 * hour, hour}}, 0, 2 * hour},
 		"an earlier one lowers nothing":   {[]revocation{{2 * hour, hour}, {1 * hour, hour}}, 0, 2 * hour},
