@@ -31,9 +31,6 @@ func TestIDTokenClaims(t *testing.T) {
 		{"plain", nil, ""},
 		{"aud as a list", object{"aud": []string{clientID}}, ""},
 		{"azp is us", object{"azp": clientID}, ""},
-		{"trusted aud", object{"aud": []string{"project", clientID}, "azp": clientID}, ""},
-		{"trusted aud alone", object{"aud": "project"}, "rejected"},                                    // case 85
-		{"trusted aud and another", object{"aud": []string{"project", clientID, "other"}}, "audience"}, // case 86
 		{"sub of 255 characters", object{"sub": long}, ""},
 		{"at_hash", object{"at_hash": atHash}, ""},
 		{"groups overage of Entra", object{"_claim_names": object{"groups": "src1"}, "_claim_sources": object{"src1": object{"endpoint": "http://169.254.169.254/"}}}, ""}, // case 102: never fetched
