@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "rewrite docs/api.txt")
 func TestAPI(t *testing.T) {
 	const name = "docs/api.txt"
 	var lines []string
-	for _, dir := range []string{".", "cookiestore", "ginoidctest"} {
+	for _, dir := range []string{".", "cookiestore", "ginoidctest", "redisstate"} {
 		s := surface{t: t, fset: token.NewFileSet()}
 		s.read(dir)
 		lines = append(lines, s.lines...)

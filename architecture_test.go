@@ -28,9 +28,10 @@ func rooms() []room {
 		{"internal/session/sessiontest", "internal/session", "github.com/gin-contrib/sessions github.com/gorilla/sessions net/http/httptest testing"},
 		{"internal/provider", "", "github.com/coreos/go-oidc/v3 github.com/go-jose/go-jose/v4 golang.org/x/oauth2 golang.org/x/sync"},
 		{"internal/state", "", ""},
+		{"redisstate", "internal/seal", "github.com/gin-contrib/sessions github.com/gorilla/sessions github.com/redis/rueidis"},
 		{".", "cookiestore internal/attempt internal/provider internal/returnto internal/session internal/state", "github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
 		{"ginoidctest", ".", "github.com/gin-gonic/gin github.com/go-jose/go-jose/v4"},
-		{"example", ". ginoidctest", "github.com/gin-gonic/gin"},
+		{"example", ". ginoidctest redisstate", "github.com/gin-gonic/gin"},
 	}
 }
 

@@ -25,11 +25,11 @@ const (
 	fragmentImports = `import (
 	"context"; "encoding/json"; "errors"; "fmt"; "io"; "log"; "log/slog"; "net/http"; "net/http/httptest"; "os"; "strings"; "testing"; "time"
 	"github.com/gin-contrib/sessions"; "github.com/gin-contrib/sessions/filesystem"; "github.com/gin-gonic/gin"
-	"github.com/seed-d65cea4d/ginoidc"; "github.com/seed-d65cea4d/ginoidc/cookiestore"; "github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc"; "github.com/seed-d65cea4d/ginoidc/cookiestore"; "github.com/seed-d65cea4d/ginoidc/ginoidctest"; "github.com/seed-d65cea4d/ginoidc/redisstate"
 )
 `
 	fragmentVariables = `package fragment
-import ("context"; "testing"; "github.com/gin-gonic/gin"; "github.com/seed-d65cea4d/ginoidc"; "github.com/seed-d65cea4d/ginoidc/ginoidctest")
+import ("context"; "testing"; "github.com/gin-gonic/gin"; "github.com/seed-d65cea4d/ginoidc"; "github.com/seed-d65cea4d/ginoidc/ginoidctest"; "github.com/seed-d65cea4d/ginoidc/redisstate")
 var (
 	auth *ginoidc.Auth
 	cfg ginoidc.Config

@@ -9,6 +9,7 @@ require (
 	github.com/go-jose/go-jose/v4 v4.1.8
 	github.com/gorilla/securecookie v1.1.2
 	github.com/gorilla/sessions v1.4.0
+	github.com/redis/rueidis v1.0.79
 	golang.org/x/oauth2 v0.36.0
 	golang.org/x/sync v0.22.0
 )

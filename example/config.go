@@ -18,7 +18,8 @@ import (
 type settings struct {
 	addr    string // to listen on
 	oidc    ginoidc.Config
-	bundled bool // no issuer is named: the bundled provider is started and signs in
+	redis   string // URL of the Redis for sessions and shared state, "" for sealed cookies and this process
+	bundled bool   // no issuer is named: the bundled provider is started and signs in
 }
 
 // settingsFromEnv reads the environment. The error joins all problems; the settings beside it are good for finding
@@ -27,14 +28,12 @@ func settingsFromEnv() (settings, error) {
 	prefix := strings.TrimSuffix(cmp.Or(os.Getenv("OIDC_ENV_PREFIX"), "OIDC"), "_") + "_"
 	config, unreadable := ginoidc.ConfigFromEnv(prefix)
 	s := settings{oidc: config, bundled: config.Issuer == ""}
-	var badAddr, badStore error
+	var badAddr error
 	if s.addr, badAddr = listenAddr(os.Getenv("ADDR"), os.Getenv("PORT")); badAddr == nil && os.Getenv(prefix+"APP_URL") == "" {
 		s.oidc.AppURL = appURL(s.addr)
 	}
-	if os.Getenv("REDIS_URL") != "" {
-		badStore = errors.New("example: REDIS_URL: is not supported by this version; unset it, sessions live in sealed cookies")
-	}
-	return s, errors.Join(unreadable, badAddr, badStore)
+	s.redis = os.Getenv("REDIS_URL")
+	return s, errors.Join(unreadable, badAddr)
 }
 
 // listenAddr is ADDR or, where only PORT is given, that port on every address of the machine.

@@ -101,14 +101,14 @@ func TestProblems(t *testing.T) {
 		{provider, "ADDR", "192.0.2.1:80", "OIDC_APP_URL"}, // the app URL follows the address
 		{provider, "OIDC_SESSION_IDLE", "soon", "OIDC_SESSION_IDLE"},
 		{provider, "OIDC_BEARER_AUDIENCE", "api", "OIDC_BEARER_AUDIENCE"},
-		{provider, "REDIS_URL", "redis://localhost:6379", "REDIS_URL"},
+		{provider, "REDIS_URL", "http://localhost:6379", "REDIS_URL"},
 		{bundled, "OIDC_COOKIE_SECRET", "short", "OIDC_COOKIE_SECRET"},  // case 306
 		{bundled, "OIDC_APP_URL", "http://app.example", "OIDC_APP_URL"}, // case 307
 		{bundled, "OIDC_SCOPES", "profile email", "OIDC_SCOPES"},        // case 310
 		{bundled, "OIDC_CLIENT_AUTH_METHOD", "guess", "OIDC_CLIENT_AUTH_METHOD"},
 		{bundled, "OIDC_KEEP_TOKENS", "true", "OIDC_KEEP_TOKENS"},
 		{bundled, "OIDC_INITIATE_LOGIN", "true", "OIDC_INITIATE_LOGIN"},
-		{bundled, "REDIS_URL", "redis://localhost:6379", "REDIS_URL"},
+		{bundled, "REDIS_URL", "http://localhost:6379", "REDIS_URL"},
 		{bundled, "PORT", "http", "PORT"},
 	}
 	for _, test := range tests {

@@ -54,8 +54,15 @@ func run(ctx context.Context, out, errOut io.Writer) int {
 		}
 		defer stop()
 	}
+	var badRedis error
+	if s.redis != "" {
+		stop, err := useRedis(&s.oidc, s.redis)
+		if badRedis = err; err == nil {
+			defer stop()
+		}
+	}
 	auth, invalid := ginoidc.New(s.oidc)
-	if problems := distinct(unreadable, invalid); len(problems) > 0 {
+	if problems := distinct(unreadable, badRedis, invalid); len(problems) > 0 {
 		for _, p := range problems {
 			fmt.Fprintln(errOut, p)
 		}

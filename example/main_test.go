@@ -48,7 +48,7 @@ func process(t *testing.T, env ...string) *exec.Cmd {
 
 func TestBadConfigurationEndsTheProcess(t *testing.T) {
 	var out, errOut bytes.Buffer
-	cmd := process(t, "ADDR=nowhere", "OIDC_ISSUER=http://idp.example", "OIDC_CLIENT_ID=app", "OIDC_SESSION_IDLE=soon", "REDIS_URL=redis://localhost")
+	cmd := process(t, "ADDR=nowhere", "OIDC_ISSUER=http://idp.example", "OIDC_CLIENT_ID=app", "OIDC_SESSION_IDLE=soon", "REDIS_URL=http://localhost")
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	err := cmd.Run()
 	if cmd.ProcessState.ExitCode() != 2 || out.Len() > 0 {

@@ -1,4 +1,4 @@
-// Package start runs the processes that the end-to-end tests talk to: the example app, an OpenID provider and Redis.
+// Package start runs the processes that the end-to-end tests talk to: the example app, an OpenID provider and stores.
 // Each listens on loopback only, is ended by its process id when the test ends, and has to exit with status 0.
 package start
 
@@ -27,6 +27,7 @@ const (
 type Process struct {
 	cmd     *exec.Cmd
 	out     *output
+	signal  syscall.Signal // that ends it
 	exited  chan struct{}
 	err     error // of Wait; readable once exited is closed
 	stopped bool
@@ -35,7 +36,7 @@ type Process struct {
 // run starts cmd and returns when ready reports nil. The end of the test stops it.
 func run(t testing.TB, cmd *exec.Cmd, ready func(context.Context) error) *Process {
 	t.Helper()
-	p := &Process{cmd: cmd, out: &output{}, exited: make(chan struct{})}
+	p := &Process{cmd: cmd, out: &output{}, signal: syscall.SIGTERM, exited: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = p.out, p.out
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", cmd.Path, err)
@@ -74,25 +75,25 @@ func (p *Process) await(t testing.TB, ready func(context.Context) error) {
 	}
 }
 
-// Stop sends SIGTERM and demands exit status 0. A second call does nothing.
+// Stop sends SIGTERM, or what the server calls for, and demands exit status 0. A second call does nothing.
 func (p *Process) Stop(t testing.TB) {
 	t.Helper()
 	if p.stopped {
 		return
 	}
 	p.stopped = true
-	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := p.cmd.Process.Signal(p.signal); err != nil {
 		t.Errorf("%s was gone before it was stopped: %v", p.cmd.Path, err)
 	}
 	select {
 	case <-p.exited:
 	case <-time.After(stopLimit):
-		t.Errorf("%s still runs %s after SIGTERM", p.cmd.Path, stopLimit)
+		t.Errorf("%s still runs %s after %s", p.cmd.Path, stopLimit, p.signal)
 		_ = p.cmd.Process.Kill()
 		<-p.exited
 	}
 	if p.err != nil {
-		t.Errorf("%s after SIGTERM: %v, want exit status 0", p.cmd.Path, p.err)
+		t.Errorf("%s after %s: %v, want exit status 0", p.cmd.Path, p.signal, p.err)
 	}
 }
 

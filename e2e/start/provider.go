@@ -36,6 +36,7 @@ func RunProvider(t testing.TB, appURL, groupsIn string) Provider {
 		"CLIENT_SECRET="+p.ClientSecret,
 		"REDIRECT_URIS="+appURL+"/auth/callback",
 		"SIGNED_OUT_URIS="+appURL+" "+appURL+"/",
+		"LOGOUT_URI="+appURL+"/auth/backchannel-logout",
 		"GROUPS_IN="+groupsIn,
 	)
 	p.Process = run(t, cmd, answers(p.Issuer+"/.well-known/openid-configuration"))

@@ -3,7 +3,7 @@ package start
 import (
 	"bufio"
 	"context"
-	"errors"
+	"fmt"
 	"net"
 	"os/exec"
 	"strings"
@@ -23,22 +23,22 @@ func RunRedis(t testing.TB) Redis {
 	cmd := exec.Command(Find(t, "redis-server", "redis-server"), "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no")
 	cmd.Dir = t.TempDir()
 	addr := net.JoinHostPort("127.0.0.1", port)
-	return Redis{run(t, cmd, func(ctx context.Context) error { return ping(ctx, addr) }), addr}
+	return Redis{run(t, cmd, func(ctx context.Context) error { return answersLine(ctx, addr, "PING", "+PONG") }), addr}
 }
 
-// ping asks for more than a connection: a server that still loads accepts one and answers with an error.
-func ping(ctx context.Context, addr string) error {
+// answersLine asks for more than a connection: a server that still loads accepts one and answers with an error.
+func answersLine(ctx context.Context, addr, question, answer string) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	if _, err := conn.Write([]byte("PING\r\n")); err != nil {
+	if _, err := conn.Write([]byte(question + "\r\n")); err != nil {
 		return err
 	}
 	line, err := bufio.NewReader(conn).ReadString('\n')
-	if err == nil && strings.TrimSpace(line) != "+PONG" {
-		err = errors.New("redis: " + line)
+	if err == nil && !strings.HasPrefix(line, answer) {
+		err = fmt.Errorf("%s: %q to %q", addr, line, question)
 	}
 	return err
 }

@@ -17,15 +17,33 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/e2e/start"
 )
 
-func TestRedis(t *testing.T) {
-	redis := start.RunRedis(t)
-	if !strings.HasPrefix(redis.Addr, "127.0.0.1:") {
-		t.Errorf("Redis listens on %s, want loopback", redis.Addr)
-	}
-	redis.Stop(t)
-	if conn, err := net.Dial("tcp", redis.Addr); err == nil {
+func TestStores(t *testing.T) {
+	for name, run := range map[string]func() (*start.Process, string){
+		"Redis":     func() (*start.Process, string) { s := start.RunRedis(t); return s.Process, s.Addr },
+		"memcached": func() (*start.Process, string) { s := start.RunMemcached(t); return s.Process, s.Addr },
+		"PostgreSQL": func() (*start.Process, string) {
+			s := start.RunPostgres(t)
+			u, err := url.Parse(s.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return s.Process, u.Host
+		},
+	} {
+		process, addr := run()
+		if !strings.HasPrefix(addr, "127.0.0.1:") {
+			t.Errorf("%s listens on %s, want loopback", name, addr)
+		}
+		conn, err := net.Dial("tcp", addr)
+		if err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
 		conn.Close()
-		t.Error("Redis answers after Stop")
+		process.Stop(t)
+		if conn, err := net.Dial("tcp", addr); err == nil {
+			conn.Close()
+			t.Errorf("%s answers after Stop", name)
+		}
 	}
 }
 

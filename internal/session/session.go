@@ -74,6 +74,7 @@ func New(config Config) (*Manager, error) {
 		return nil, fmt.Errorf("session: %w", err)
 	}
 	m.records = valuesStore{config.Store, ring}
+	m.config.Idle = min(config.Idle, maxKept) // a session in use is renewed before its store forgets it
 	return m, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/gin-contrib/sessions"
 	"github.com/gorilla/securecookie"
@@ -36,6 +37,11 @@ const (
 	valueKey = "ginoidc"
 
 	maxCookie = 4096 // bytes of name and value that browsers keep
+
+	// maxKept is how long gin-contrib's stores keep what was saved last. Their
+	// codecs refuse older cookies, and memcached takes a longer time-to-live for a
+	// moment in 1970.
+	maxKept = 30 * 24 * time.Hour
 )
 
 // valuesStore keeps a record, sealed, as a value of a gorilla session. It calls New,

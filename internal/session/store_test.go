@@ -9,8 +9,11 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/gin-contrib/sessions"
+	"github.com/gin-contrib/sessions/cookie"
 	"github.com/gin-contrib/sessions/memstore"
 	"github.com/gorilla/securecookie"
 	gsessions "github.com/gorilla/sessions"
@@ -189,6 +192,49 @@ func TestDelete(t *testing.T) {
 			if err := newManager(store).Destroy(h, sessiontest.Browser{}.Request()); err != nil || saves != row.saves || len(h["Set-Cookie"]) != 1 {
 				t.Errorf("Destroy: %v, %d saves, %q", err, saves, h)
 			}
+		})
+	}
+}
+
+// A session whose idle limit is above what a store keeps is renewed in time.
+func TestLongIdle(t *testing.T) {
+	const day = 24 * time.Hour
+	for name, row := range map[string]struct {
+		store           sessions.Store
+		renewed, maxAge time.Duration // after sign-in
+	}{
+		"gin-contrib": {cookie.NewStore([]byte(key("h"))), 16 * day, 30 * day},
+		"direct":      {newCookiestore(t, secret), 46 * day, 90 * day},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m, err := session.New(session.Config{
+					Store: row.store, Secrets: []string{secret}, Name: "sid", Path: "/", Idle: 90 * day, Lifetime: 365 * day,
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				r := signIn(t, m, session.Record{Subject: "alice"})
+				for _, visit := range []struct {
+					after   time.Duration
+					cookies int
+				}{{row.renewed - day, 0}, {day, 1}} {
+					time.Sleep(visit.after)
+					s, err := m.Load(r)
+					if err != nil || s == nil {
+						t.Fatalf("Load = %v, %v", s, err)
+					}
+					h := http.Header{}
+					if err := m.Renew(h, r, s); err != nil || len(h["Set-Cookie"]) != visit.cookies {
+						t.Fatalf("Renew: %v, %q", err, h)
+					}
+					for _, line := range h["Set-Cookie"] {
+						if want := fmt.Sprintf("Max-Age=%d;", int(row.maxAge.Seconds())); !strings.Contains(line, want) {
+							t.Errorf("no %s in %s", want, line)
+						}
+					}
+				}
+			})
 		})
 	}
 }

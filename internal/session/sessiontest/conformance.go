@@ -22,6 +22,10 @@ type Caps struct {
 	Stateless bool
 	// Unbounded: no record is too large.
 	Unbounded bool
+	// Mute: the store takes an error of its server for "no such session" and
+	// tells nobody, so nothing above it can answer 503 then. Whoever is signed in
+	// looks signed out, and signing out looks done.
+	Mute bool
 	// Break makes the store made last unable to answer; nil: it always can.
 	Break func(t *testing.T)
 }

@@ -1,0 +1,29 @@
+package start
+
+import (
+	"context"
+	"net"
+	"os/exec"
+	"syscall"
+	"testing"
+)
+
+// RunDurableRedis starts a Redis on the port that writes every change to a file in dir before it answers, so that one
+// that is killed and started again has lost nothing.
+func RunDurableRedis(t testing.TB, port, dir string) Redis {
+	t.Helper()
+	cmd := exec.Command(Find(t, "redis-server", "redis-server"), "--bind", "127.0.0.1", "--port", port, "--save", "",
+		"--appendonly", "yes", "--appendfsync", "always", "--dir", dir)
+	addr := net.JoinHostPort("127.0.0.1", port)
+	return Redis{run(t, cmd, func(ctx context.Context) error { return answersLine(ctx, addr, "PING", "+PONG") }), addr}
+}
+
+// Kill ends the process at once, without a chance to finish anything.
+func (p *Process) Kill(t testing.TB) {
+	t.Helper()
+	p.stopped = true
+	if err := p.cmd.Process.Signal(syscall.SIGKILL); err != nil {
+		t.Errorf("%s was gone before it was killed: %v", p.cmd.Path, err)
+	}
+	<-p.exited
+}

@@ -1,0 +1,206 @@
+package redisstate_test
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// fake is as much of a Redis server as the package needs. The scripts are known by what they call; the live
+// tests of the end-to-end module run them.
+type fake struct {
+	mu      sync.Mutex
+	entries map[string]entry
+	conns   map[net.Conn]bool
+	calls   int    // commands of the package, not of the handshake
+	silent  bool   // takes commands and answers none
+	refusal string // answers every command of the package
+	down    bool   // neither has connections nor takes new ones
+}
+
+type entry struct {
+	value string
+	ends  time.Time
+}
+
+func newFake() *fake { return &fake{entries: map[string]entry{}, conns: map[net.Conn]bool{}} }
+
+// listen serves on loopback and returns the URL.
+func (f *fake) listen(t testing.TB) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for conn, err := l.Accept(); err == nil; conn, err = l.Accept() {
+			go f.serve(conn)
+		}
+	}()
+	return "redis://" + l.Addr().String()
+}
+
+// client is connected to f by pipes, so that it can live in a bubble of testing/synctest.
+func (f *fake) client(t testing.TB) rueidis.Client {
+	t.Helper()
+	client, err := rueidis.NewClient(rueidis.ClientOption{
+		InitAddress: []string{"fake"}, ForceSingleClient: true, PipelineMultiplex: -1, DisableCache: true,
+		ClientSetInfo: rueidis.DisableClientSetInfo, Dialer: net.Dialer{KeepAlive: -1},
+		DialCtxFn: func(context.Context, string, *net.Dialer, *tls.Config) (net.Conn, error) {
+			near, far := net.Pipe()
+			go f.serve(far)
+			return near, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	return client
+}
+
+func (f *fake) set(change func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change()
+	if f.down {
+		for conn := range f.conns {
+			conn.Close()
+		}
+	}
+}
+
+func (f *fake) serve(conn net.Conn) {
+	defer conn.Close()
+	f.set(func() { f.conns[conn] = true })
+	defer f.set(func() { delete(f.conns, conn) })
+	r := bufio.NewReader(conn)
+	for {
+		args, err := readCommand(r)
+		if err != nil {
+			return
+		}
+		if reply := f.answer(args); reply != "" {
+			if _, err := io.WriteString(conn, reply); err != nil {
+				return
+			}
+		}
+	}
+}
+
+func readCommand(r *bufio.Reader) ([]string, error) {
+	n, err := readNumber(r)
+	args := make([]string, n)
+	for i := range args {
+		var size int
+		if size, err = readNumber(r); err != nil {
+			return nil, err
+		}
+		b := make([]byte, size+len("\r\n"))
+		if _, err = io.ReadFull(r, b); err != nil {
+			return nil, err
+		}
+		args[i] = string(b[:size])
+	}
+	return args, err
+}
+
+// readNumber reads a line such as "*3" or "$12".
+func readNumber(r *bufio.Reader) (int, error) {
+	line, err := r.ReadString('\n')
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(strings.TrimSpace(line[1:]))
+}
+
+func (f *fake) answer(args []string) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if args[0] == "HELLO" {
+		return "-ERR unknown command 'HELLO'\r\n"
+	}
+	f.calls++
+	switch {
+	case f.silent:
+		return ""
+	case f.refusal != "":
+		return "-" + f.refusal + "\r\n"
+	case args[0] == "PING":
+		return "+PONG\r\n"
+	case args[0] == "GET":
+		if e, ok := f.live(args[1]); ok {
+			return fmt.Sprintf("$%d\r\n%s\r\n", len(e.value), e.value)
+		}
+		return "$-1\r\n"
+	case args[0] == "SET":
+		return f.store(args[1], args[2], args[3:])
+	case args[0] == "DEL":
+		_, ok := f.live(args[1])
+		delete(f.entries, args[1])
+		return map[bool]string{true: ":1\r\n", false: ":0\r\n"}[ok]
+	case args[0] == "EVAL" && strings.Contains(args[1], "PTTL"):
+		return f.revoke(args[3], args[4], args[5])
+	case args[0] == "EVAL" && strings.Contains(args[1], "DEL"):
+		if e, ok := f.live(args[3]); ok && e.value == args[4] {
+			delete(f.entries, args[3])
+		}
+		return ":0\r\n"
+	}
+	return "-ERR unknown command\r\n"
+}
+
+func (f *fake) live(key string) (entry, bool) {
+	e, ok := f.entries[key]
+	return e, ok && time.Now().Before(e.ends)
+}
+
+func (f *fake) store(key, value string, options []string) string {
+	_, exists := f.live(key)
+	e := entry{value: value}
+	for i, option := range options {
+		switch option {
+		case "NX":
+			if exists {
+				return "$-1\r\n"
+			}
+		case "XX":
+			if !exists {
+				return "$-1\r\n"
+			}
+		case "EX", "PX":
+			unit := map[string]time.Duration{"EX": time.Second, "PX": time.Millisecond}[option]
+			n, err := strconv.Atoi(options[i+1])
+			if err != nil || n <= 0 {
+				return "-ERR invalid expire time in 'set' command\r\n"
+			}
+			e.ends = time.Now().Add(time.Duration(n) * unit)
+		}
+	}
+	f.entries[key] = e // without EX or PX it has ended already: everything the package sets has to end
+	return "+OK\r\n"
+}
+
+func (f *fake) revoke(key, at, ttl string) string {
+	e, _ := f.live(key)
+	old, _ := strconv.ParseInt(e.value, 10, 64)
+	ms, _ := strconv.ParseInt(at, 10, 64)
+	life, _ := strconv.ParseInt(ttl, 10, 64)
+	if end := time.Now().Add(time.Duration(life) * time.Millisecond); end.After(e.ends) {
+		e.ends = end
+	}
+	e.value = strconv.FormatInt(max(old, ms), 10)
+	f.entries[key] = e
+	return "+OK\r\n"
+}

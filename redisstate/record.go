@@ -1,0 +1,147 @@
+package redisstate
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"net/http"
+	"time"
+
+	gsessions "github.com/gorilla/sessions"
+	"github.com/redis/rueidis"
+)
+
+// The first byte of the plaintext tells what the rest is, so that a map of values is never read as a record
+// or the other way round. It is the version of the layout too: a new layout takes a new number.
+const (
+	formValues byte = 1 // what the sessions.Store interface keeps
+	formRecord byte = 2 // what SaveRecord keeps
+)
+
+// LoadRecord returns the bytes that [Store.SaveRecord] kept for this request. The record is nil when there is
+// none that opens and is in time. stale tells that an older secret sealed it: save it anew. An error means
+// that Redis did not answer: whether there is a record is not known then.
+func (s *Store) LoadRecord(r *http.Request, name string) (record []byte, stale bool, err error) {
+	id := requestID(r, name)
+	if id == "" {
+		return nil, false, nil
+	}
+	return s.load(r.Context(), name, id, formRecord)
+}
+
+// SaveRecord keeps the record for o.MaxAge seconds (0: a day) and sets the cookie of that name in the
+// response header h, with the attributes of o (nil: the store's own). A request that carries an id keeps it;
+// if its record has been deleted meanwhile nothing is saved or set, for that would undo a sign-out. Any
+// other request gets a new id. With a negative o.MaxAge it deletes. h is unchanged when there is an error.
+func (s *Store) SaveRecord(h http.Header, r *http.Request, name string, record []byte, o *gsessions.Options) error {
+	_, err := s.save(h, r, name, requestID(r, name), formRecord, record, o)
+	return err
+}
+
+// DeleteRecord deletes the record that the request carries, and the cookie. Path and Domain of o must be
+// those it was saved with, or the browser keeps the cookie. h is unchanged when there is an error.
+func (s *Store) DeleteRecord(h http.Header, r *http.Request, name string, o *gsessions.Options) error {
+	return s.remove(h, r, name, requestID(r, name), o)
+}
+
+func (s *Store) load(ctx context.Context, name, id string, form byte) (payload []byte, stale bool, err error) {
+	key := s.sessionKey(name, id)
+	text, err := s.do(ctx, s.client.B().Get().Key(key).Build()).ToString()
+	if rueidis.IsRedisNil(err) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, fmt.Errorf("redisstate: load a session: %w", err)
+	}
+	plaintext, stale, ok := s.ring.Open(text, []byte(key))
+	if !ok {
+		return nil, false, nil
+	}
+	payload, ok = unframe(plaintext, form)
+	return payload, ok && stale, nil
+}
+
+// save returns the id under which the payload now lies: a new one when the given one is none, and "" when
+// its record is gone. XX makes Redis itself look whether it is there, so no other request can come between.
+func (s *Store) save(h http.Header, r *http.Request, name, id string, form byte, payload []byte, o *gsessions.Options) (string, error) {
+	o = s.orDefault(o)
+	if o.MaxAge < 0 {
+		return "", s.remove(h, r, name, id, o)
+	}
+	if err := validate(name, o); err != nil {
+		return "", err
+	}
+	known := validID(id)
+	if !known {
+		id = newID()
+	}
+	key := s.sessionKey(name, id)
+	life := lifeOf(o)
+	set := s.client.B().Set().Key(key).Value(s.ring.Seal(frame(form, payload, life), []byte(key)))
+	var cmd rueidis.Completed
+	if known {
+		cmd = set.Xx().Ex(life).Build()
+	} else {
+		cmd = set.Ex(life).Build()
+	}
+	err := s.do(r.Context(), cmd.ToRetryable()).Error()
+	if rueidis.IsRedisNil(err) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("redisstate: save a session: %w", err)
+	}
+	setCookie(h, name, id, o)
+	return id, nil
+}
+
+// remove goes on when the browser has gone: what it asked for is a sign-out.
+func (s *Store) remove(h http.Header, r *http.Request, name, id string, o *gsessions.Options) error {
+	o = s.orDefault(o)
+	if err := validate(name, o); err != nil {
+		return err
+	}
+	if validID(id) {
+		del := s.client.B().Del().Key(s.sessionKey(name, id)).Build().ToRetryable()
+		if err := s.do(context.WithoutCancel(r.Context()), del).Error(); err != nil {
+			return fmt.Errorf("redisstate: delete a session: %w", err)
+		}
+	}
+	deleteCookie(h, name, o)
+	return nil
+}
+
+func (s *Store) orDefault(o *gsessions.Options) *gsessions.Options {
+	if o == nil {
+		o = &s.options
+	}
+	return o
+}
+
+func lifeOf(o *gsessions.Options) time.Duration {
+	if o.MaxAge == 0 { // the browser keeps such a cookie until it is closed, which nobody tells Redis
+		return defaultMaxAge * time.Second
+	}
+	return time.Duration(o.MaxAge) * time.Second
+}
+
+// frame puts form and end of life before the payload: form (1 byte) ‖ end of life (uvarint, Unix seconds) ‖
+// payload. Redis is not trusted to forget in time: who can write to it can lengthen what it keeps.
+func frame(form byte, payload []byte, life time.Duration) []byte {
+	b := make([]byte, 0, 1+binary.MaxVarintLen64+len(payload))
+	b = append(b, form)
+	b = binary.AppendUvarint(b, uint64(time.Now().Add(life).Unix()))
+	return append(b, payload...)
+}
+
+// unframe returns the payload of a plaintext of that form that has not come to its end.
+func unframe(plaintext []byte, form byte) (payload []byte, ok bool) {
+	if len(plaintext) == 0 || plaintext[0] != form {
+		return nil, false
+	}
+	end, n := binary.Uvarint(plaintext[1:])
+	if n <= 0 || uint64(time.Now().Unix()) > end {
+		return nil, false
+	}
+	return plaintext[1+n:], true
+}

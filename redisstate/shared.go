@@ -1,0 +1,99 @@
+package redisstate
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// Times lie in Redis as Unix microseconds. The scripts are for what one command can not do in one step.
+const (
+	// The later time and the longer life win, in whatever order the calls arrive.
+	revokeScript = `local at = tonumber(redis.call('GET', KEYS[1]) or 0)
+local ttl = redis.call('PTTL', KEYS[1])
+return redis.call('SET', KEYS[1], string.format('%.0f', math.max(at, ARGV[1])), 'PX', math.max(ttl, ARGV[2]))`
+
+	// A lease that has passed on to somebody else is not taken from him.
+	releaseScript = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0`
+)
+
+// Revoke remembers that key was ended at that time, for ttl. A later time wins over an earlier one, which
+// never lowers it. The precision is a microsecond.
+func (s *Store) Revoke(ctx context.Context, key string, at time.Time, ttl time.Duration) error {
+	cmd := s.client.B().Eval().Script(revokeScript).Numkeys(1).Key(s.prefix+"r:"+key).
+		Arg(strconv.FormatInt(at.UnixMicro(), 10), strconv.FormatInt(milliseconds(ttl), 10)).Build()
+	if err := s.do(ctx, cmd.ToRetryable()).Error(); err != nil {
+		return fmt.Errorf("redisstate: revoke: %w", err)
+	}
+	return nil
+}
+
+// Revoked returns for each key, in order, when it was ended; the zero time where it was not. It takes one
+// round trip.
+func (s *Store) Revoked(ctx context.Context, keys ...string) ([]time.Time, error) {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	defer cancel()
+	cmds := make([]rueidis.Completed, len(keys)) // not MGET, of which a cluster demands that all keys lie together
+	for i, key := range keys {
+		cmds[i] = s.client.B().Get().Key(s.prefix + "r:" + key).Build()
+	}
+	ended := make([]time.Time, len(keys))
+	for i, result := range s.client.DoMulti(ctx, cmds...) {
+		switch us, err := result.AsInt64(); {
+		case err == nil:
+			ended[i] = time.UnixMicro(us).UTC()
+		case !rueidis.IsRedisNil(err):
+			return nil, fmt.Errorf("redisstate: look for revocations: %w", err)
+		}
+	}
+	return ended, nil
+}
+
+// Once reports whether key is new, and remembers it for ttl: true exactly once, whichever instance asks.
+// After an error the key may be remembered or not.
+func (s *Store) Once(ctx context.Context, key string, ttl time.Duration) (first bool, err error) {
+	first, err = s.setIfAbsent(ctx, s.prefix+"o:"+key, "", ttl)
+	if err != nil {
+		return false, fmt.Errorf("redisstate: once: %w", err)
+	}
+	return first, nil
+}
+
+// Lease takes the key for ttl. With ok=false somebody else holds it. release gives it back if it is still
+// ours, and is never nil when ok is true.
+func (s *Store) Lease(ctx context.Context, key string, ttl time.Duration) (release func(context.Context) error, ok bool, err error) {
+	key = s.prefix + "l:" + key
+	token := rand.Text()
+	ok, err = s.setIfAbsent(ctx, key, token, ttl)
+	if err != nil {
+		return nil, false, fmt.Errorf("redisstate: lease: %w", err)
+	}
+	if !ok {
+		return nil, false, nil
+	}
+	return func(ctx context.Context) error {
+		cmd := s.client.B().Eval().Script(releaseScript).Numkeys(1).Key(key).Arg(token).Build()
+		if err := s.do(ctx, cmd.ToRetryable()).Error(); err != nil {
+			return fmt.Errorf("redisstate: release a lease: %w", err)
+		}
+		return nil
+	}, true, nil
+}
+
+// setIfAbsent is never sent twice: the second of two would find what the first has set.
+func (s *Store) setIfAbsent(ctx context.Context, key, value string, ttl time.Duration) (bool, error) {
+	cmd := s.client.B().Set().Key(key).Value(value).Nx().PxMilliseconds(milliseconds(ttl)).Build()
+	err := s.do(ctx, cmd).Error()
+	if rueidis.IsRedisNil(err) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// milliseconds is at least 1: Redis refuses a life of nothing.
+func milliseconds(d time.Duration) int64 { return max(1, d.Milliseconds()) }

@@ -1,0 +1,123 @@
+package redisstate_test
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestRevoked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := newFake()
+		one, other := newStore(t, server), newStore(t, server) // two instances
+		start := time.Now()
+		earlier, later := start.Add(-time.Minute), start.Add(-time.Millisecond)
+		for _, revoke := range []struct {
+			key string
+			at  time.Time
+			ttl time.Duration
+		}{
+			{"a", earlier, time.Hour},
+			{"b", later, time.Minute}, {"b", earlier, time.Hour}, // the later time and the longer life win
+			{"c", earlier, time.Hour}, {"c", later, time.Minute},
+			{"d", later, 0},
+		} {
+			if err := one.Revoke(t.Context(), revoke.key, revoke.at, revoke.ttl); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, tt := range []struct {
+			after time.Duration
+			want  []time.Time
+		}{
+			{time.Millisecond, []time.Time{earlier, {}, later, later, {}}},
+			{time.Hour - time.Millisecond, []time.Time{earlier, {}, later, later, {}}},
+			{time.Hour, []time.Time{{}, {}, {}, {}, {}}},
+		} {
+			time.Sleep(time.Until(start.Add(tt.after)))
+			got, err := other.Revoked(t.Context(), "a", "none", "b", "c", "d")
+			if err != nil || !slices.EqualFunc(got, tt.want, time.Time.Equal) {
+				t.Errorf("after %v: %v, %v; want %v", tt.after, got, err, tt.want)
+			}
+		}
+		if got, err := one.Revoked(t.Context()); len(got) != 0 || err != nil {
+			t.Errorf("no keys: %v, %v", got, err)
+		}
+	})
+}
+
+// What can not be read is not taken for "not revoked".
+func TestRevokedGarbage(t *testing.T) {
+	server := newFake()
+	store := newStore(t, server)
+	server.set(func() { server.entries["ginoidc:r:a"] = entry{"x", time.Now().Add(time.Hour)} })
+	if got, err := store.Revoked(t.Context(), "b", "a"); err == nil {
+		t.Errorf("Revoked = %v", got)
+	}
+}
+
+func TestOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := newFake()
+		one, other := newStore(t, server), newStore(t, server)
+		for _, tt := range []struct {
+			wait time.Duration
+			want int32 // of ten who ask
+		}{{0, 1}, {time.Minute - time.Millisecond, 0}, {time.Millisecond, 1}} {
+			time.Sleep(tt.wait)
+			var first atomic.Int32
+			var wg sync.WaitGroup
+			for i := range 10 {
+				wg.Go(func() {
+					store := one
+					if i%2 == 0 {
+						store = other
+					}
+					if ok, err := store.Once(t.Context(), "jti", time.Minute); err != nil {
+						t.Error(err)
+					} else if ok {
+						first.Add(1)
+					}
+				})
+			}
+			wg.Wait()
+			if first.Load() != tt.want {
+				t.Errorf("%d were the first, want %d", first.Load(), tt.want)
+			}
+		}
+	})
+}
+
+func TestLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := newFake()
+		one, other := newStore(t, server), newStore(t, server)
+		release, ok, err := one.Lease(t.Context(), "refresh", time.Minute)
+		if !ok || err != nil {
+			t.Fatalf("Lease = %v, %v", ok, err)
+		}
+		if release, ok, err := other.Lease(t.Context(), "refresh", time.Minute); ok || err != nil || release != nil {
+			t.Errorf("held by another: %v, %v", ok, err)
+		}
+		time.Sleep(time.Minute)
+		second, ok, err := other.Lease(t.Context(), "refresh", time.Minute)
+		if !ok || err != nil {
+			t.Fatalf("run out: %v, %v", ok, err)
+		}
+		if err := release(t.Context()); err != nil { // too late: it is the other's now
+			t.Error(err)
+		}
+		if _, ok, _ := one.Lease(t.Context(), "refresh", time.Minute); ok {
+			t.Error("a late release took the other's lease")
+		}
+		if err := second(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if _, ok, err := one.Lease(t.Context(), "refresh", time.Minute); !ok || err != nil {
+			t.Errorf("given back: %v, %v", ok, err)
+		}
+	})
+}

@@ -1,0 +1,107 @@
+package redisstate
+
+import (
+	"bytes"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/gin-contrib/sessions"
+	gsessions "github.com/gorilla/sessions"
+)
+
+// notLoaded is the id of a session that Redis could not be asked for.
+const notLoaded = "?"
+
+var (
+	errGobPanic  = errors.New("encoding/gob panicked")
+	errNotLoaded = errors.New("redisstate: the session could not be loaded, so it is not saved")
+)
+
+// Options replaces the attributes of the cookies of all sessions to come. Call it before the first request.
+// The zero value of [sessions.Options] is neither Secure nor HttpOnly: fill it in completely.
+func (s *Store) Options(o sessions.Options) {
+	s.options = *o.ToGorillaOptions()
+}
+
+// Get returns the session of the request by that name, the same one however often it is called.
+func (s *Store) Get(r *http.Request, name string) (*gsessions.Session, error) {
+	return gsessions.GetRegistry(r).Get(s, name)
+}
+
+// New opens the session that the request carries. A cookie that is missing, doubled or malformed, and a
+// session that is not there or does not open, are the same: the session is empty, IsNew is true and the
+// error nil. An error means that Redis did not answer; the session is empty then, and Save refuses it, lest it
+// take the place of one that is still there.
+func (s *Store) New(r *http.Request, name string) (*gsessions.Session, error) {
+	session := gsessions.NewSession(s, name)
+	options := s.options
+	session.Options = &options
+	session.IsNew = true
+	id := requestID(r, name)
+	if id == "" {
+		return session, nil
+	}
+	payload, _, err := s.load(r.Context(), name, id, formValues)
+	if err != nil {
+		session.ID = notLoaded
+		return session, err
+	}
+	if values, ok := decodeValues(payload); ok {
+		session.ID = id
+		session.Values = values
+		session.IsNew = false
+	}
+	return session, nil
+}
+
+// Save keeps the session and sets its cookie in the response, or deletes both when its Options.MaxAge is
+// negative. It must come before the response body. A session that another request has deleted meanwhile is
+// not brought back: nothing is saved or set then, and the error is nil. Values are coded with encoding/gob:
+// types of the app's own have to be made known with [gob.Register], or the error names the one that is not.
+func (s *Store) Save(r *http.Request, w http.ResponseWriter, session *gsessions.Session) error {
+	if session.Options != nil && session.Options.MaxAge < 0 {
+		id := session.ID
+		if !validID(id) {
+			id = requestID(r, session.Name())
+		}
+		return s.remove(w.Header(), r, session.Name(), id, session.Options)
+	}
+	if session.ID == notLoaded {
+		return errNotLoaded
+	}
+	payload, err := encodeValues(session.Values)
+	if err != nil {
+		return fmt.Errorf("redisstate: values of the session: %w", err)
+	}
+	id, err := s.save(w.Header(), r, session.Name(), session.ID, formValues, payload, session.Options)
+	if err == nil && id != "" {
+		session.ID = id
+	}
+	return err
+}
+
+// encodeValues takes a panic of a type's own GobEncode for an error: a value in a session must not end the
+// request.
+func encodeValues(values map[any]any) (data []byte, err error) {
+	defer func() {
+		if recover() != nil {
+			err = errGobPanic
+		}
+	}()
+	var buf bytes.Buffer
+	err = gob.NewEncoder(&buf).Encode(values)
+	return buf.Bytes(), err
+}
+
+// decodeValues reports ok=false for what another build of the app may have saved.
+func decodeValues(data []byte) (values map[any]any, ok bool) {
+	defer func() {
+		if recover() != nil {
+			values, ok = nil, false
+		}
+	}()
+	err := gob.NewDecoder(bytes.NewReader(data)).Decode(&values)
+	return values, err == nil
+}
