@@ -15,6 +15,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
 // sids notes the session id of each ID token of the provider.
@@ -139,6 +140,13 @@ func TestBackChannelRequest(t *testing.T) {
 			t.Errorf("%s: %d %s", tt.name, r.StatusCode, r.body)
 		}
 	}
+	token, err := a.op.LogoutToken("alice", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := a.postRaw("logout_token=" + token + "&logout_token=" + token); r.StatusCode != 400 {
+		t.Errorf("a good token twice: %d", r.StatusCode)
+	}
 	if n := a.op.Count(ginoidctest.JWKS); n > 1 { // case 190
 		t.Errorf("%d key fetches", n)
 	}
@@ -258,6 +266,8 @@ func TestFrontChannelLogout(t *testing.T) {
 		{"?iss=https://evil.example&sid=s-1", 200, false},
 		{"?iss=https://idp.example&sid=s-2", 200, false},
 		{"?iss=https://idp.example&sid=s-2&sid=s-1", 200, false},
+		{"?iss=https://idp.example&iss=https://evil.example&sid=s-1", 200, false},
+		{"?iss=https://idp.example&sid=s-1&sid=s-2", 200, false},
 		{"?sid=s-1", 200, false},
 		{"?iss=https://idp.example", 200, false},
 		{"", 200, false},
@@ -274,6 +284,39 @@ func TestFrontChannelLogout(t *testing.T) {
 		if h.Get("X-Frame-Options") != "" || !strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors https://idp.example") || h.Get("Cache-Control") != "no-store" {
 			t.Errorf("headers %v", h)
 		}
+	}
+}
+
+// TestSharedStateOfTwoProviders: the same subject and session id at two providers are two people, also in one state.
+func TestSharedStateOfTwoProviders(t *testing.T) {
+	shared := state.NewMemory(0)
+	apps := map[string]*app{}
+	for _, issuer := range []string{"https://one.example", "https://two.example"} {
+		apps[issuer] = newApp(t, func(c *ginoidc.Config, op *ginoidctest.Config) { c.Issuer, op.Issuer, c.State = issuer, issuer, shared })
+	}
+	one, two := apps["https://one.example"], apps["https://two.example"]
+	b := two.browser()
+	b.mustSignIn("alice")
+	if r := one.post(t, "alice", "", nil); r.StatusCode != 200 || b.whoami() != "alice" {
+		t.Errorf("logout token: %d, %q is signed in", r.StatusCode, b.whoami())
+	}
+	if err := one.auth.SignOutEverywhere(t.Context(), "alice"); err != nil || b.whoami() != "alice" {
+		t.Errorf("everywhere: %v, %q is signed in", err, b.whoami())
+	}
+}
+
+// forgetfulState answers to fewer keys than it was asked for.
+type forgetfulState struct{ ginoidc.SharedState }
+
+func (forgetfulState) Revoked(context.Context, ...string) ([]time.Time, error) { return nil, nil }
+
+// TestStateThatAnswersTooLittle is one that cannot answer: nobody is let in on half of the truth.
+func TestStateThatAnswersTooLittle(t *testing.T) {
+	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = forgetfulState{state.NewMemory(0)} })
+	b := a.browser()
+	b.mustSignIn("alice")
+	if r := b.fetch("/me"); r.StatusCode != 503 {
+		t.Errorf("%d %s", r.StatusCode, r.body)
 	}
 }
 

@@ -2,6 +2,7 @@
 package cluster_test
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
@@ -63,10 +64,11 @@ func roundRobin(t *testing.T, backends []string) string {
 		Transport:    transport,
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, _ error) { w.WriteHeader(http.StatusBadGateway) },
 	}
-	transport.Dial = func(network, _ string) (conn net.Conn, err error) {
+	dialer := net.Dialer{Timeout: time.Second}
+	transport.DialContext = func(ctx context.Context, network, _ string) (conn net.Conn, err error) {
 		first := int(next.Add(1))
 		for i := range backends {
-			if conn, err = net.DialTimeout(network, backends[(first+i)%len(backends)], time.Second); err == nil {
+			if conn, err = dialer.DialContext(ctx, network, backends[(first+i)%len(backends)]); err == nil {
 				return conn, nil
 			}
 		}

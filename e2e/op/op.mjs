@@ -4,13 +4,14 @@
 //   CLIENT_ID, CLIENT_SECRET
 //   REDIRECT_URIS       separated by spaces
 //   SIGNED_OUT_URIS     post_logout_redirect_uris, separated by spaces
+//   LOGOUT_URI          backchannel_logout_uri: gets a logout token with a sid when the user signs out here
 //   GROUPS_IN           "id_token" or "userinfo": the one place where groups and organizations appear
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { Provider } from 'oidc-provider';
 
-const { PORT, CLIENT_ID, CLIENT_SECRET, REDIRECT_URIS, SIGNED_OUT_URIS, GROUPS_IN } = process.env;
+const { PORT, CLIENT_ID, CLIENT_SECRET, REDIRECT_URIS, SIGNED_OUT_URIS, LOGOUT_URI, GROUPS_IN } = process.env;
 if (!['id_token', 'userinfo'].includes(GROUPS_IN)) throw new Error(`GROUPS_IN=${GROUPS_IN}: id_token or userinfo`);
 
 const accounts = {
@@ -33,6 +34,8 @@ const provider = new Provider(`http://127.0.0.1:${PORT}`, {
     client_secret: CLIENT_SECRET,
     redirect_uris: REDIRECT_URIS.split(' '),
     post_logout_redirect_uris: SIGNED_OUT_URIS.split(' '),
+    backchannel_logout_uri: LOGOUT_URI,
+    backchannel_logout_session_required: true,
   }],
   jwks: { keys: [{ ...signingKey, kid: randomBytes(8).toString('hex'), use: 'sig', alg: 'RS256' }] },
   cookies: { keys: [randomBytes(32).toString('hex')] },
@@ -42,7 +45,13 @@ const provider = new Provider(`http://127.0.0.1:${PORT}`, {
     email: ['email', 'email_verified'],
   },
   conformIdTokenClaims: GROUPS_IN === 'userinfo', // the strict reading keeps scope claims out of the ID token
-  features: { devInteractions: { enabled: false }, rpInitiatedLogout: { enabled: true, logoutSource } },
+  features: {
+    devInteractions: { enabled: false },
+    rpInitiatedLogout: { enabled: true, logoutSource },
+    backchannelLogout: { enabled: true },
+  },
+  // The dispatcher that oidc-provider passes refuses loopback addresses, and the app has no other.
+  fetch: (url, { dispatcher, ...options }) => fetch(url, options),
   pkce: { required: () => true },
   interactions: { url: (ctx, interaction) => `/interaction/${interaction.uid}` },
   findAccount: (ctx, id) => accounts[id] && { accountId: id, claims: (use) => claims(id, use) },
@@ -50,6 +59,7 @@ const provider = new Provider(`http://127.0.0.1:${PORT}`, {
 });
 provider.use(signInPage);
 provider.on('server_error', (ctx, err) => console.error(err));
+provider.on('backchannel.error', (ctx, err) => console.error('back-channel logout failed', err));
 
 async function grantWhatIsAsked(ctx) {
   const grant = new provider.Grant({ clientId: ctx.oidc.client.clientId, accountId: ctx.oidc.session.accountId });

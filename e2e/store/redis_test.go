@@ -1,4 +1,3 @@
-// Package store_test runs the suite that every session store has to pass against live servers.
 package store_test
 
 import (
@@ -15,7 +14,7 @@ func TestRedis(t *testing.T) {
 	var server start.Redis // that of the store made last
 	newStore := func(t *testing.T) sessions.Store {
 		server = start.RunRedis(t)
-		store, err := redis.NewStore(4, "tcp", server.Addr, "", "", []byte("an authentication key of 32 bytes"))
+		store, err := redis.NewStore(4, "tcp", server.Addr, "", "", authenticationKey())
 		if err != nil {
 			t.Fatal(err)
 		}
