@@ -59,6 +59,34 @@ func TestOnSignIn(t *testing.T) {
 	}
 }
 
+// TestUpdatedSessionStaysTheSame for the provider: its word still ends it, and a late word still spares it.
+func TestUpdatedSessionStaysTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t)
+		a.op.OnIDToken(func(claims map[string]any) { claims["sid"] = "s-1" })
+		a.engine.POST("/update", func(c *gin.Context) {
+			if err := a.auth.UpdateSession(c, func(u *ginoidc.User) error { u.Name = "new"; return nil }); err != nil {
+				t.Error(err)
+			}
+		})
+		late, err := a.op.LogoutToken("", "s-1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		b := a.browser()
+		b.mustSignIn("alice")
+		b.do("POST", "/update", nil)
+		if r := a.postRaw("logout_token=" + late); r.StatusCode != 200 || b.whoami() != "alice" {
+			t.Errorf("a late token: %d, %q is signed in", r.StatusCode, b.whoami())
+		}
+		time.Sleep(10 * time.Second)
+		if r := a.post(t, "", "s-1", nil); r.StatusCode != 200 || b.whoami() != "" {
+			t.Errorf("a token: %d, %q is signed in", r.StatusCode, b.whoami())
+		}
+	})
+}
+
 // TestOnSignOut is called with who left, and its error changes nothing.
 func TestOnSignOut(t *testing.T) {
 	var left []string

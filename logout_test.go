@@ -342,6 +342,13 @@ func TestStateDown(t *testing.T) {
 	down := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
 		c.State, c.Transport = brokenState{}, up.op.Transport()
 	})
+	down.engine.POST("/start", func(c *gin.Context) {
+		if err := down.auth.StartSession(c, &ginoidc.User{Subject: "bob"}); !errors.Is(err, ginoidc.ErrSessionStore) {
+			t.Errorf("StartSession: %v", err)
+		}
+		c.Header("Retry-After", "1")
+		c.Status(http.StatusServiceUnavailable)
+	})
 	there := down.browser()
 	there.jar = b.jar
 	for _, tt := range []struct {
@@ -355,6 +362,7 @@ func TestStateDown(t *testing.T) {
 		{"userinfo", there.fetch("/auth/userinfo"), 503},
 		{"sign-out", there.do("POST", "/auth/signout", nil), 503},
 		{"callback", there.navigate(callback), 503},
+		{"StartSession", there.do("POST", "/start", nil), 503},
 		{"signed out", down.browser().fetch("/me"), 401},
 	} {
 		if tt.got.StatusCode != tt.status || tt.got.Header.Get("Set-Cookie") != "" || (tt.got.Header.Get("Retry-After") != "") != (tt.status == 503) {

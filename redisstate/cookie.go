@@ -24,11 +24,11 @@ func newID() string {
 // validID tells an id from whatever else a browser may send. Nothing else becomes part of a command.
 func validID(id string) bool {
 	var raw [idSize]byte
-	if len(id) != base64.RawURLEncoding.EncodedLen(idSize) || strings.ContainsAny(id, "\r\n") {
+	if len(id) != base64.RawURLEncoding.EncodedLen(idSize) {
 		return false
 	}
-	_, err := base64.RawURLEncoding.Strict().Decode(raw[:], []byte(id))
-	return err == nil
+	n, err := base64.RawURLEncoding.Strict().Decode(raw[:], []byte(id))
+	return err == nil && n == idSize // encoding/base64 skips line breaks even when strict
 }
 
 // sessionKey is where the session lies. Whoever can list the keys has no id by that, for they are hashed; an

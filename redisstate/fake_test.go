@@ -22,6 +22,7 @@ type fake struct {
 	mu      sync.Mutex
 	entries map[string]entry
 	conns   map[net.Conn]bool
+	dials   int    // connections
 	calls   int    // commands of the package, not of the handshake
 	silent  bool   // takes commands and answers none
 	refusal string // answers every command of the package
@@ -83,18 +84,20 @@ func (f *fake) set(change func()) {
 
 func (f *fake) serve(conn net.Conn) {
 	defer conn.Close()
-	f.set(func() { f.conns[conn] = true })
+	f.set(func() { f.conns[conn] = true; f.dials++ })
 	defer f.set(func() { delete(f.conns, conn) })
 	r := bufio.NewReader(conn)
-	for {
+	for deaf := false; ; {
 		args, err := readCommand(r)
 		if err != nil {
 			return
 		}
-		if reply := f.answer(args); reply != "" {
-			if _, err := io.WriteString(conn, reply); err != nil {
-				return
-			}
+		reply := f.answer(args)
+		if deaf = deaf || reply == ""; deaf {
+			continue // for good, as on a network that lost the connection and tells neither side
+		}
+		if _, err := io.WriteString(conn, reply); err != nil {
+			return
 		}
 	}
 }
@@ -128,7 +131,7 @@ func readNumber(r *bufio.Reader) (int, error) {
 func (f *fake) answer(args []string) string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if args[0] == "HELLO" {
+	if args[0] == "HELLO" && !f.silent {
 		return "-ERR unknown command 'HELLO'\r\n"
 	}
 	f.calls++
@@ -197,6 +200,9 @@ func (f *fake) revoke(key, at, ttl string) string {
 	old, _ := strconv.ParseInt(e.value, 10, 64)
 	ms, _ := strconv.ParseInt(at, 10, 64)
 	life, _ := strconv.ParseInt(ttl, 10, 64)
+	if life <= 0 {
+		return "-ERR invalid expire time in 'set' command\r\n"
+	}
 	if end := time.Now().Add(time.Duration(life) * time.Millisecond); end.After(e.ends) {
 		e.ends = end
 	}

@@ -121,3 +121,21 @@ func TestLease(t *testing.T) {
 		}
 	})
 }
+
+// One key may be ended, seen and leased, each on its own.
+func TestKindsKeepApart(t *testing.T) {
+	store := newStore(t, newFake())
+	at := time.Unix(1_700_000_000, 123_456_000)
+	if err := store.Revoke(t.Context(), "key", at, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if first, err := store.Once(t.Context(), "key", time.Hour); !first || err != nil {
+		t.Errorf("Once = %v, %v", first, err)
+	}
+	if _, ok, err := store.Lease(t.Context(), "key", time.Hour); !ok || err != nil {
+		t.Errorf("Lease = %v, %v", ok, err)
+	}
+	if ended, err := store.Revoked(t.Context(), "key"); err != nil || !ended[0].Equal(at) {
+		t.Errorf("Revoked = %v, %v", ended, err)
+	}
+}

@@ -113,7 +113,7 @@ func (cfg *Config) problems() error {
 		}
 	}
 	if cfg.Timeout < 0 {
-		problems = append(problems, fmt.Errorf("Timeout is %v", cfg.Timeout))
+		problems = append(problems, fmt.Errorf("the Timeout of %v is negative", cfg.Timeout))
 	}
 	switch {
 	case cfg.Client == nil:

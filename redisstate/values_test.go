@@ -50,6 +50,9 @@ func TestValues(t *testing.T) {
 		}
 		session.Values = values
 		cookie := save(t, store, request(), session)
+		if cookie != name+"="+session.ID || save(t, store, request(), session) != cookie {
+			t.Error("the second save of a new session is another session")
+		}
 		again := open(t, store, request(cookie))
 		if again.IsNew || cookie != name+"="+again.ID || !reflect.DeepEqual(again.Values, values) {
 			t.Errorf("came back as %+v, want %v", again, values)
