@@ -44,6 +44,10 @@ func TestWhereTheAppLives(t *testing.T) {
 			if got := parse(t, r.location()).Query().Get("redirect_uri"); got != tt.redirectURI {
 				t.Errorf("redirect_uri %q", got)
 			}
+			origin := parse(t, tt.appURL)
+			if out := b.do("POST", "http://internal:8080"+tt.mounted+"/auth/signout", nil, "Origin", origin.Scheme+"://"+origin.Host); out.StatusCode != 303 {
+				t.Errorf("sign-out behind a proxy that changes Host: %d", out.StatusCode)
+			}
 			attempt := r.Cookies()[0]
 			if name, _, _ := strings.Cut(attempt.Name, "."); name+". "+attempt.Path != tt.attempt || attempt.Secure != strings.HasPrefix(tt.appURL, "https") {
 				t.Errorf("attempt cookie %s", attempt)

@@ -8,7 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gin-contrib/sessions"
+	"github.com/gin-contrib/sessions/memstore"
 	"github.com/gin-gonic/gin"
+	gsessions "github.com/gorilla/sessions"
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
@@ -91,7 +94,7 @@ func TestProviderMisbehaves(t *testing.T) {
 			if id, _ := r.json(t)["request_id"].(string); id == "" || !strings.Contains(a.logs.String(), "request_id="+id) {
 				t.Errorf("request %q is not in the log", id)
 			}
-			if after := r.Header.Get("Retry-After"); (after != "") != (tt.status == 503) {
+			if after := r.Header.Get("Retry-After"); (after == "7") != (tt.status == 503) { // what the provider asked for
 				t.Errorf("Retry-After %q", after)
 			}
 			if b.whoami() != "" || len(b.cookies()) != 0 {
@@ -191,6 +194,25 @@ func TestProviderError(t *testing.T) {
 	}
 	if !strings.HasPrefix(refusal.Code, "bad???[31m?ee") || len(refusal.Code) > 64 || !strings.HasPrefix(refusal.Description, "?<b>") || len(refusal.Description) > 256 {
 		t.Errorf("%q %q", refusal.Code, refusal.Description)
+	}
+}
+
+// lameStore loads and does not save.
+type lameStore struct{ sessions.Store }
+
+func (lameStore) Save(*http.Request, http.ResponseWriter, *gsessions.Session) error {
+	return errors.New("disk full")
+}
+
+// TestStoreThatDoesNotSave: a sign-in is 503 without a session, and Ready says why. Case 247.
+func TestStoreThatDoesNotSave(t *testing.T) {
+	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Store = lameStore{memstore.NewStore([]byte(secret))} })
+	if err := a.auth.Ready(t.Context()); !errors.Is(err, ginoidc.ErrSessionStore) {
+		t.Errorf("Ready: %v", err)
+	}
+	b := a.browser()
+	if r := b.signIn("alice"); r.StatusCode != 503 || b.whoami() != "" || len(b.cookies()) != 0 {
+		t.Errorf("%d, %q is signed in, cookies %v", r.StatusCode, b.whoami(), b.cookies())
 	}
 }
 

@@ -99,7 +99,7 @@ func TestOrganizationShapes(t *testing.T) {
 // TestOverage: the marker denies with its own error, is never followed, and a resolver can help. Case 102.
 func TestOverage(t *testing.T) {
 	for _, marker := range []string{
-		`{"_claim_names":{"groups":"src1"},"_claim_sources":{"src1":{"endpoint":"http://169.254.169.254/groups"}}}`, `{"hasgroups":true}`,
+		`{"_claim_names":{"groups":"src1"},"_claim_sources":{"src1":{"endpoint":"http://169.254.169.254/groups"}}}`, `{"hasgroups":true}`, `{"hasgroups":"true"}`,
 	} {
 		u := user(t, func(*ginoidc.Config) {}, marker, `{"groups":["admin"]}`)
 		if !u.GroupsOverage || len(u.Groups) != 0 {

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"log/slog"
+	"math"
 	"net/http"
 	"strconv"
 
@@ -110,7 +111,7 @@ func (a *Auth) answer(c *gin.Context, d denial, o outcome, handler, byDefault gi
 func retryAfter(err error) int {
 	var ofProvider *provider.Error
 	if errors.As(err, &ofProvider) && ofProvider.RetryAfter > 0 {
-		return int(ofProvider.RetryAfter.Seconds()) + 1
+		return int(math.Ceil(ofProvider.RetryAfter.Seconds()))
 	}
 	return 5
 }

@@ -46,10 +46,6 @@ func (a *core) page(c *gin.Context, status int, p page) {
 		h.Set("Referrer-Policy", p.Referrer)
 	}
 	c.Status(status)
-	if c.Request.Method == http.MethodHead {
-		c.Writer.WriteHeaderNow()
-		return
-	}
 	if err := pageTemplate.Execute(c.Writer, p); err != nil {
 		a.log.DebugContext(c.Request.Context(), "ginoidc: page not written", "error", err)
 	}

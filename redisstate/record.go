@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"io/fs"
 	"net/http"
 	"time"
 
@@ -31,10 +32,15 @@ func (s *Store) LoadRecord(r *http.Request, name string) (record []byte, stale b
 
 // SaveRecord keeps the record for o.MaxAge seconds (0: a day) and sets the cookie of that name in the
 // response header h, with the attributes of o (nil: the store's own). A request that carries an id keeps it;
-// if its record has been deleted meanwhile nothing is saved or set, for that would undo a sign-out. Any
-// other request gets a new id. With a negative o.MaxAge it deletes. h is unchanged when there is an error.
+// if its record has been deleted meanwhile nothing is saved or set, for that would undo a sign-out, and the
+// error wraps [fs.ErrNotExist]. Any other request gets a new id. With a negative o.MaxAge it deletes. h is
+// unchanged when there is an error.
 func (s *Store) SaveRecord(h http.Header, r *http.Request, name string, record []byte, o *gsessions.Options) error {
-	_, err := s.save(h, r, name, requestID(r, name), formRecord, record, o)
+	o = s.orDefault(o)
+	id, err := s.save(h, r, name, requestID(r, name), formRecord, record, o)
+	if err == nil && id == "" && o.MaxAge >= 0 {
+		return fmt.Errorf("redisstate: the session is gone: %w", fs.ErrNotExist)
+	}
 	return err
 }
 

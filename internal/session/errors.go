@@ -3,6 +3,7 @@ package session
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 
@@ -47,6 +48,8 @@ func saveError(err error, rec *Record) error {
 	var tooLarge *TooLargeError
 	var cookies *cookiestore.SizeError
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return ErrGone
 	case errors.As(err, &cookies):
 		tooLarge = &TooLargeError{Size: cookies.Size, Limit: cookies.Limit}
 	case !errors.As(err, &tooLarge):

@@ -158,10 +158,7 @@ func (m *Manager) Update(h http.Header, r *http.Request, s *Session, rec Record)
 	if m.left(&s.Record, now) <= 0 {
 		return ErrGone
 	}
-	switch err := m.save(h, r, &rec, now); {
-	case errors.Is(err, ErrGone):
-		return ErrGone
-	case err != nil:
+	if err := m.save(h, r, &rec, now); err != nil {
 		return err
 	}
 	s.Record, s.stale = rec, false

@@ -23,8 +23,9 @@ type recordStore interface {
 	// cannot answer.
 	LoadRecord(r *http.Request, name string) (record []byte, stale bool, err error)
 	// SaveRecord puts record in the place of the one the request carries, and
-	// does not bring back one that has been deleted. For a request without
-	// cookies it makes a new id. It sets each cookie once in h.
+	// does not bring back one that has been deleted: the error wraps
+	// [fs.ErrNotExist] then. For a request without cookies it makes a new id. It
+	// sets each cookie once in h.
 	SaveRecord(h http.Header, r *http.Request, name string, record []byte, o *gsessions.Options) error
 	// DeleteRecord deletes the record the request carries, and its cookies.
 	DeleteRecord(h http.Header, r *http.Request, name string, o *gsessions.Options) error
@@ -73,7 +74,7 @@ func (v valuesStore) SaveRecord(h http.Header, r *http.Request, name string, rec
 	// A store would save a deleted record anew under its dead id, and so undo a
 	// sign-out in another tab.
 	if len(r.CookiesNamed(name)) > 0 && s.Values[valueKey] == nil {
-		return ErrGone
+		return fs.ErrNotExist
 	}
 	text := v.ring.Seal(record, []byte(name))
 	s.Values = map[any]any{valueKey: text}
@@ -83,7 +84,7 @@ func (v valuesStore) SaveRecord(h http.Header, r *http.Request, name string, rec
 		if saysTooLarge(err) {
 			return &TooLargeError{Size: len(text)}
 		}
-		return err
+		return fmt.Errorf("session: %v", err) // not wrapped: a directory that is not there is no sign-out
 	}
 	for _, line := range scratch[setCookie] {
 		pair, _, _ := strings.Cut(line, ";")

@@ -108,6 +108,7 @@ func TestSaveErrors(t *testing.T) {
 		"redis":        {save: failing("SessionStore: the value to store is too big"), tooLarge: true},
 		"memcached":    {save: failing("SERVER_ERROR object too large for cache"), tooLarge: true},
 		"out of reach": {save: failing("connection refused")},
+		"no such file": {save: func(http.ResponseWriter, *gsessions.Session) error { return fs.ErrNotExist }}, // a lost directory is no sign-out
 		"panic":        {save: func(http.ResponseWriter, *gsessions.Session) error { panic("gob") }},
 		// securecookie's limit leaves out the name: browsers would drop this one.
 		"value fits, name and value do not": {
