@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -211,8 +210,8 @@ func (a *Auth) startSession(c *gin.Context, id *identity) error {
 	if old == nil {
 		return nil
 	}
-	if err := a.revoke(v, sessionKey(&old.Record), time.Now()); err != nil {
-		return err
+	if err := a.revoke(v, sessionKey(&old.Record), time.Now()); err != nil { // the new session has begun all the same
+		a.log.ErrorContext(v, "ginoidc: the session before is not ended", "error", err)
 	}
 	a.sessionEnded(v, SessionEnd{Subject: old.Subject, SID: old.SID, Reason: EndedByNewSignIn})
 	return nil
@@ -226,55 +225,4 @@ func (a *Auth) StartSession(c *gin.Context, u *User) error {
 		return err
 	}
 	return a.startSession(c, &identity{user: u, started: time.Now()})
-}
-
-// response is an authorization response (RFC 6749, section 4.1.2; RFC 9207, section 2).
-type response struct {
-	code, state, issuer string
-	hasIssuer           bool
-	refusal             *ProviderError // nil unless the provider sent an error, which goes before a code
-}
-
-// maxParameter bounds code, state and iss.
-const maxParameter = 4096
-
-// parseResponse reads the query of a callback. Parameters of other flows and repeated ones are refused (RFC 6749,
-// section 3.1), since two readers could take different ones.
-func parseResponse(rawQuery string) (response, error) {
-	query, err := url.ParseQuery(rawQuery)
-	if err != nil {
-		return response{}, fmt.Errorf("%w: malformed query", ErrInvalidCallback)
-	}
-	for _, name := range []string{"id_token", "access_token", "token_type", "refresh_token", "response", "logout_token"} {
-		if query.Has(name) {
-			return response{}, fmt.Errorf("%w: unexpected %s", ErrInvalidCallback, name)
-		}
-	}
-	for _, name := range []string{"code", "state", "iss", "error", "error_description"} {
-		if len(query[name]) > 1 {
-			return response{}, fmt.Errorf("%w: repeated %s", ErrInvalidCallback, name)
-		}
-	}
-	r := response{code: query.Get("code"), state: query.Get("state"), issuer: query.Get("iss"), hasIssuer: query.Has("iss")}
-	if r.state == "" {
-		return response{}, fmt.Errorf("%w: no state", ErrInvalidCallback)
-	}
-	if len(r.code) > maxParameter || len(r.state) > maxParameter || len(r.issuer) > maxParameter {
-		return response{}, fmt.Errorf("%w: oversized parameter", ErrInvalidCallback)
-	}
-	if query.Get("error") != "" {
-		r.refusal = &ProviderError{Code: printable(query.Get("error"), 64), Description: printable(query.Get("error_description"), 256)}
-	}
-	return r, nil
-}
-
-// printable makes foreign text fit for logs: printable ASCII only, cut to limit (case 34).
-func printable(s string, limit int) string {
-	s = s[:min(len(s), limit)]
-	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r > 0x7E {
-			return '?'
-		}
-		return r
-	}, s)
 }

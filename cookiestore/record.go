@@ -27,6 +27,7 @@ type SizeError struct {
 	Limit int // bytes there are for it
 }
 
+// Error names the size and the limit.
 func (e *SizeError) Error() string {
 	return fmt.Sprintf("%v: %d bytes, limit %d", ErrTooLarge, e.Size, e.Limit)
 }
