@@ -18,8 +18,8 @@ import (
 )
 
 // TestProviderMisbehaves: whatever the provider answers, the sign-in ends in the stated status with nobody signed in,
-// the attempt spent, one token request at most, and the reason in the log only. Groups C, D and E; the rooms below
-// have the finer rows.
+// the attempt spent, one token request at most, and the reason in the log only, under the id that the answer shows.
+// Groups C, D and E, case 301; the rooms below have the finer rows.
 func TestProviderMisbehaves(t *testing.T) {
 	claim := func(name string, value any) func(*ginoidctest.Provider) {
 		return func(p *ginoidctest.Provider) { p.OnIDToken(func(c map[string]any) { c[name] = value }) }

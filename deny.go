@@ -69,6 +69,9 @@ func (a *Auth) deny(c *gin.Context, err error) {
 	case http.StatusUnauthorized:
 		a.answer(c, denial{err: err}, o, a.handlers.Unauthenticated, a.defaultUnauthenticated)
 	case http.StatusForbidden:
+		if u, ok := UserFrom(c); ok {
+			a.log.InfoContext(c.Request.Context(), "ginoidc: denied", "code", o.code, "sub", u.Subject, "route", c.FullPath())
+		}
 		a.answer(c, denial{err: err}, o, a.handlers.Forbidden, a.defaultForbidden)
 	default:
 		a.fail(c, err)

@@ -287,6 +287,40 @@ func TestFrontChannelLogout(t *testing.T) {
 	}
 }
 
+// amnesticState forgets what was used up.
+type amnesticState struct{ ginoidc.SharedState }
+
+func (s amnesticState) Once(_ context.Context, key string, _ time.Duration) (bool, error) {
+	return key[0] == 'a', errIf(key[0] != 'a') // attempts are remembered
+}
+
+func errIf(failed bool) error {
+	if failed {
+		return errStateDown
+	}
+	return nil
+}
+
+// TestReplayMemoryDown: sessions end all the same, and the log says that the token could be used again. Case 182.
+// Cookies that come along are ignored, case 184.
+func TestReplayMemoryDown(t *testing.T) {
+	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = amnesticState{state.NewMemory(0)} })
+	alice, bob := a.browser(), a.browser()
+	alice.mustSignIn("alice")
+	bob.mustSignIn("bob")
+	token, err := a.op.LogoutToken("alice", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := bob.do("POST", "/auth/backchannel-logout", strings.NewReader("logout_token="+token), "Content-Type", "application/x-www-form-urlencoded")
+	if r.StatusCode != 200 || r.Header.Get("Set-Cookie") != "" || alice.whoami() != "" || bob.whoami() != "bob" {
+		t.Errorf("%d, alice is %q, bob is %q", r.StatusCode, alice.whoami(), bob.whoami())
+	}
+	if !strings.Contains(a.logs.String(), "not remembered") {
+		t.Error("nothing in the log")
+	}
+}
+
 // TestSharedStateOfTwoProviders: the same subject and session id at two providers are two people, also in one state.
 func TestSharedStateOfTwoProviders(t *testing.T) {
 	shared := state.NewMemory(0)

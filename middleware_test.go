@@ -46,7 +46,7 @@ func TestDenial(t *testing.T) {
 		{"prefetch", nobody, "GET", "/me", append([]string{"Sec-Purpose", "prefetch;prerender"}, navigation()...), 401, "unauthorized"},      // case 9
 		{"image", nobody, "GET", "/me", []string{"Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"}, 401, "unauthorized"},               // case 9
 		{"iframe", nobody, "GET", "/me", []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe", "Accept", "text/html"}, 401, "unauthorized"},
-		{"preflight", nobody, "OPTIONS", "/me", []string{"Origin", "https://evil.example", "Access-Control-Request-Method", "GET"}, 401, "unauthorized"},
+		{"preflight", nobody, "OPTIONS", "/me", []string{"Origin", "https://evil.example", "Access-Control-Request-Method", "GET"}, 401, "unauthorized"},            // case 150
 		{"method override", nobody, "POST", "/me?_method=GET", []string{"X-HTTP-Method-Override", "GET"}, 401, "unauthorized"},                                      // case 209
 		{"identity headers", nobody, "GET", "/admin", []string{"X-Forwarded-User", "alice", "Remote-User", "alice", "X_Auth_Groups", "admin"}, 401, "unauthorized"}, // case 216
 		{"garbage cookie", nobody, "GET", "/me", []string{"Cookie", "__Host-ginoidc=%%%"}, 401, "unauthorized"},

@@ -8,7 +8,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
 )
 
-// TestSignOut: only the user's own wish ends a session, first here and then at the provider. Cases 161, 162, 166.
+// TestSignOut: only the user's own wish ends a session, first here and then at the provider, which is told the client's
+// id as no ID token is kept. Cases 161, 162, 166, 167.
 func TestSignOut(t *testing.T) {
 	link := []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}
 	from := func(site, origin string) []string { return []string{"Sec-Fetch-Site", site, "Origin", origin} }

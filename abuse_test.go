@@ -1,0 +1,124 @@
+package ginoidc_test
+
+import (
+	"fmt"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gin-contrib/sessions/memstore"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+)
+
+// TestGarbageCallbacks cost nobody a call, case 280.
+func TestGarbageCallbacks(t *testing.T) {
+	a := newApp(t)
+	b := a.browser()
+	for i := range 10_000 {
+		state := fmt.Sprintf("%043d", i)
+		r := b.do("GET", "/auth/callback?iss=https://idp.example&code=x&state="+state, nil, "Cookie", "__Host-ginoidc."+state[:16]+"="+strings.Repeat("A", 200))
+		if r.StatusCode != http.StatusBadRequest {
+			t.Fatalf("%d %s", r.StatusCode, r.body)
+		}
+	}
+	for _, e := range []ginoidctest.Endpoint{ginoidctest.Discovery, ginoidctest.JWKS, ginoidctest.Token} {
+		if n := a.op.Count(e); n != 0 {
+			t.Errorf("%d requests to %s", n, e)
+		}
+	}
+}
+
+// TestStoreRestarted: with an empty store everybody is signed out cleanly and can sign in again, cases 251 and 292.
+func TestStoreRestarted(t *testing.T) {
+	b := (*browser)(nil)
+	for range 2 {
+		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Store = memstore.NewStore([]byte(secret)) })
+		next := a.browser()
+		if b != nil {
+			next.jar = b.jar
+			if r := next.fetch("/me"); r.StatusCode != 401 {
+				t.Errorf("fetch: %d", r.StatusCode)
+			}
+			if r := next.navigate("/me"); r.location() != "/auth/signin?return_to=%2Fme" {
+				t.Errorf("navigation: %d to %q", r.StatusCode, r.location())
+			}
+		}
+		b = next
+		b.mustSignIn("alice")
+		if b.whoami() != "alice" {
+			t.Error("signed out after the sign-in")
+		}
+	}
+}
+
+// TestEvents: what an operator has to know is one record each, under a message and keys that do not change. Case 302.
+func TestEvents(t *testing.T) {
+	a := newApp(t)
+	b := a.browser()
+	b.mustSignIn("bob")
+	b.fetch("/admin")
+	a.op.Misbehave(ginoidctest.BadSignature)
+	b.signIn("bob")
+	a.op.Misbehave()
+	if r := a.post(t, "carol", "", nil); r.StatusCode != 200 {
+		t.Fatalf("%d %s", r.StatusCode, r.body)
+	}
+	a.postRaw("logout_token=x")
+	b.do("POST", "/auth/signout", nil)
+	for _, event := range []string{
+		`level=INFO msg="ginoidc: signed in" sub=bob`,
+		`level=INFO msg="ginoidc: denied" code=forbidden sub=bob route=/admin`,
+		`code=invalid_token request_id=`,
+		`level=INFO msg="ginoidc: session ended" reason=back_channel sub=carol`,
+		`level=WARN msg="ginoidc: back-channel logout refused" code=invalid_request`,
+		`level=INFO msg="ginoidc: session ended" reason=sign_out sub=bob`,
+	} {
+		if n := strings.Count(a.logs.String(), event); n != 1 {
+			t.Errorf("%d times %s", n, event)
+		}
+	}
+}
+
+// TestEverythingAtOnce: many people over every route at the same time, for the race detector, and nothing is left
+// running. Case 276.
+func TestEverythingAtOnce(t *testing.T) {
+	before := runtime.NumGoroutine()
+	a := newApp(t)
+	var mu sync.Mutex // of the app's counts of calls
+	routes := []string{"/", "/me", "/admin", "/auth/signin", "/auth/callback?state=x", "/auth/userinfo", "/auth/signout", "/auth/backchannel-logout", "/auth/frontchannel-logout"}
+	a.engine.GET("/who", a.auth.RequireAuth(), a.public)
+	var people sync.WaitGroup
+	for i := range 200 {
+		people.Go(func() {
+			b := a.browser()
+			subject := []string{"alice", "bob", "carol"}[i%3]
+			b.mustSignIn(subject)
+			for _, route := range routes {
+				if route == "/me" || route == "/admin" {
+					mu.Lock()
+				}
+				b.navigate(route)
+				if route == "/me" || route == "/admin" {
+					mu.Unlock()
+				}
+			}
+			if r := b.fetch("/who"); r.StatusCode != 200 {
+				t.Errorf("%s: %d", subject, r.StatusCode)
+			}
+			b.do("POST", "/auth/signout", nil)
+		})
+	}
+	people.Wait()
+	deadline := time.Now().Add(5 * time.Second)
+	for runtime.NumGoroutine() > before+5 && time.Now().Before(deadline) {
+		time.Sleep(20 * time.Millisecond)
+	}
+	if n := runtime.NumGoroutine(); n > before+5 {
+		t.Errorf("%d goroutines, %d before", n, before)
+	}
+}
