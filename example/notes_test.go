@@ -24,7 +24,7 @@ func TestAddNote(t *testing.T) {
 		{"form", formType, "text=milk", nil, 201},
 		{"form of the app's page", formType, "text=milk", []string{"Sec-Fetch-Site", "same-origin", "Origin", localhost}, 201},
 		{"form of another site", formType, "text=milk", []string{"Sec-Fetch-Site", "cross-site"}, 403}, // case 149
-		{"form of a sibling", formType, "text=milk", []string{"Sec-Fetch-Site", "same-site"}, 403}, // case 149
+		{"form of a sibling", formType, "text=milk", []string{"Sec-Fetch-Site", "same-site"}, 403},     // case 149
 		{"old browser, other site", formType, "text=milk", []string{"Origin", "https://evil.example"}, 403},
 		{"JSON as text", "text/plain", `{"text":"milk"}`, nil, 400},
 		{"no text", jsonType, `{}`, nil, 400},
