@@ -35,6 +35,9 @@ func (a *Auth) startAttempt(c *gin.Context, target string, params url.Values) (s
 		}
 	}
 	at, err := a.attempts.Start(c.Writer.Header(), c.Request, target, maxAge, appState)
+	if errors.Is(err, attempt.ErrTooLarge) { // beside a large app state a long target has no room
+		at, err = a.attempts.Start(c.Writer.Header(), c.Request, a.config.DefaultReturnTo, maxAge, appState)
+	}
 	if err != nil {
 		return "", translated(err)
 	}

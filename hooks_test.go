@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,8 +55,29 @@ func TestOnSignIn(t *testing.T) {
 	if r := b.signIn("bob"); r.StatusCode != 403 || b.whoami() != "alice" {
 		t.Errorf("refused sign-in: %d, %q is signed in", r.StatusCode, b.whoami())
 	}
+	long := b.start("/auth/signin?cart="+strings.Repeat("7", 1000)+"&return_to=/"+strings.Repeat("a", 2000), "alice")
+	if r := b.navigate(long); r.location() != "/" || len(b.fetch("/data").body) < 1000 {
+		t.Errorf("a long target beside much state: %d to %q", r.StatusCode, r.location())
+	}
 	if r := b.navigate("/auth/signin?cart=broken"); r.StatusCode != 500 || r.Header.Get("Set-Cookie") != "" {
 		t.Errorf("AppState that fails: %d %v", r.StatusCode, r.Header)
+	}
+}
+
+// TestUpdateOfEndedSession: what ends while it is updated has not been updated, in a sealed cookie too.
+func TestUpdateOfEndedSession(t *testing.T) {
+	a := newApp(t)
+	a.engine.POST("/update", func(c *gin.Context) {
+		err := a.auth.UpdateSession(c, func(u *ginoidc.User) error { return a.auth.SignOutEverywhere(c.Request.Context(), u.Subject) })
+		if _, ok := ginoidc.UserFrom(c); ok || !errors.Is(err, ginoidc.ErrUnauthenticated) {
+			t.Errorf("user %v, error %v", ok, err)
+		}
+	})
+	b := a.browser()
+	b.mustSignIn("alice")
+	b.do("POST", "/update", nil)
+	if b.whoami() != "" {
+		t.Error("the session lives")
 	}
 }
 

@@ -12,7 +12,8 @@ import (
 
 // SharedState is what the instances of an app share about sessions. One process needs none of its own; for several,
 // package redisstate keeps it in Redis. Keys are opaque ASCII of at most 128 bytes and hold neither a subject nor an
-// e-mail address in clear. An error means that the state cannot answer: requests are then 503, not signed out.
+// e-mail address in clear. An error means that the state cannot answer: requests are then 503, not signed out. Each
+// method limits its own time.
 type SharedState interface {
 	// Revoke remembers for ttl that key was ended at the given time. Of several times the latest counts.
 	Revoke(ctx context.Context, key string, at time.Time, ttl time.Duration) error
@@ -130,9 +131,10 @@ func isEnded(r *session.Record, times []time.Time) bool {
 	return false
 }
 
-// revoke remembers the end of something for as long as a session of now can live.
+// revoke remembers the end of something for as long as a session of now can live. It goes on when the browser has gone:
+// what was asked for is a sign-out.
 func (a *core) revoke(ctx context.Context, key string, at time.Time) error {
-	if err := a.state.Revoke(ctx, key, at, a.config.SessionLifetime); err != nil {
+	if err := a.state.Revoke(context.WithoutCancel(ctx), key, at, a.config.SessionLifetime); err != nil {
 		return fmt.Errorf("%w: %w", ErrSessionStore, err)
 	}
 	return nil

@@ -1,11 +1,17 @@
 package ginoidc_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
 // TestSignOut: only the user's own wish ends a session, first here and then at the provider, which is told the client's
@@ -63,6 +69,32 @@ func TestSignOut(t *testing.T) {
 				t.Errorf("headers %v", r.Header)
 			}
 		})
+	}
+}
+
+// strictState does nothing for a request whose browser has gone, as a state on a network may.
+type strictState struct{ *state.Memory }
+
+func (s strictState) Revoke(ctx context.Context, key string, at time.Time, ttl time.Duration) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return s.Memory.Revoke(ctx, key, at, ttl)
+}
+
+// TestSignOutOfBrowserThatLeft: a sign-out is carried out, although nobody waits for the answer.
+func TestSignOutOfBrowserThatLeft(t *testing.T) {
+	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = strictState{state.NewMemory(0)} })
+	a.engine.POST("/left", func(c *gin.Context) {
+		ctx, cancel := context.WithCancel(c.Request.Context())
+		cancel()
+		c.Request = c.Request.WithContext(ctx)
+		a.auth.SignOut(c)
+	})
+	b := a.browser()
+	b.mustSignIn("alice")
+	if r := b.do("POST", "/left", nil); r.StatusCode != 303 || b.whoami() != "" {
+		t.Errorf("%d, %q is signed in", r.StatusCode, b.whoami())
 	}
 }
 

@@ -32,8 +32,13 @@ func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 	s := v.session
 	rec := changed.record()
 	rec.SID, rec.Issued = s.SID, s.Issued
-	switch err := a.sessions.Update(v.header, v.request, s, rec); {
-	case errors.Is(err, session.ErrGone):
+	err = a.sessions.Update(v.header, v.request, s, rec)
+	ended := errors.Is(err, session.ErrGone)
+	if err == nil { // a sealed cookie is saved whatever happened meanwhile
+		ended, err = a.ended(v, &s.Record)
+	}
+	switch {
+	case ended:
 		v.replace(nil, nil)
 		return ErrUnauthenticated
 	case err != nil:

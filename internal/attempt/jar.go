@@ -28,7 +28,8 @@ var (
 	// ErrExpired means that the attempt is older than [Life].
 	ErrExpired = errors.New("attempt: the sign-in attempt is too old")
 
-	errTooLarge = errors.New("attempt: the return target does not fit in a cookie")
+	// ErrTooLarge means that return target and app state together do not fit in a cookie.
+	ErrTooLarge = errors.New("attempt: return target and app state do not fit in a cookie")
 )
 
 // Config holds what [New] needs.
@@ -64,15 +65,15 @@ func New(cfg Config) (*Jar, error) {
 // are at most [Max] and 4,000 bytes of them. Somebody who abandons one sign-in after the other is
 // never locked out by a header that has grown too large (case 277).
 //
-// maxAge is in seconds, -1 for none. The error tells that returnTo is too long for a cookie; up to
-// 2,048 bytes always fit.
+// maxAge is in seconds, -1 for none. The error is [ErrTooLarge]; 2,800 bytes of returnTo and appState
+// together always fit.
 func (j *Jar) Start(h http.Header, r *http.Request, returnTo string, maxAge int, appState string) (*Attempt, error) {
 	a := newAttempt(returnTo, maxAge, appState)
 	name, _ := j.cookieName(a.State)
 	cookie := j.cookie(name, j.ring.Seal(a.encode(), j.place(name)))
 	room, count := maxTogether-size(cookie), Max-1
 	if room < 0 {
-		return nil, errTooLarge
+		return nil, ErrTooLarge
 	}
 	j.set(h, cookie)
 	for _, old := range j.newestFirst(r) {

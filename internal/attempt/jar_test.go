@@ -92,6 +92,7 @@ func TestStartAndFind(t *testing.T) {
 	}{
 		{"/profile?tab=1", -1, -1, ""}, {"/", 0, 0, `{"cart":7}`}, {"", 3600, 3600, "x"}, {"/" + strings.Repeat("a", 2047), 1 << 30, 1 << 30, ""},
 		{"/x", -7, -1, strings.Repeat("s", 1000)},
+		{"/" + strings.Repeat("a", 2047), -1, -1, strings.Repeat("s", 752)},
 	} {
 		h := make(http.Header)
 		var b browser
