@@ -7,7 +7,7 @@
 //	router.Use(sessions.Sessions("app", store))
 //
 // It needs no server memory, survives restarts and works over several instances that share a secret.
-// What it can not do is take a session back: a copied cookie is good until its MaxAge has passed.
+// By itself it can not take a session back: a copied cookie is good until its MaxAge has passed.
 // MaxAge is sealed into the value and enforced here, not left to the browser.
 package cookiestore
 
