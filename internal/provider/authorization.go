@@ -39,6 +39,9 @@ func (p *Provider) AuthorizationURL(ctx context.Context, req AuthRequest) (strin
 		"code_challenge":        {oauth2.S256ChallengeFromVerifier(req.Verifier)},
 		"code_challenge_method": {"S256"},
 	}
+	if p.responseMode != "" && p.responseMode != "query" { // query is what a code flow has anyway
+		params.Set("response_mode", p.responseMode)
+	}
 	for name, values := range req.Params {
 		// A request object would replace all of the above (RFC 9101 section 5).
 		if params.Has(name) || name == "request" || name == "request_uri" || len(values) != 1 {

@@ -21,6 +21,14 @@ type Config struct {
 	// "none". It is never probed.
 	AuthMethod string
 
+	// ResponseMode is how the authorization response comes back: "query" (also ""), "form_post", "query.jwt" or
+	// "form_post.jwt".
+	ResponseMode string
+
+	// PushedAuthorization says when requests are pushed (RFC 9126): "auto" (also ""), which is when the provider requires
+	// it, "always" or "never".
+	PushedAuthorization string
+
 	// RedirectURL is the absolute callback URL, as registered.
 	RedirectURL string
 	Scopes      []string
@@ -50,6 +58,7 @@ type Claims map[string]any
 // Provider is safe for concurrent use.
 type Provider struct {
 	issuer, clientID, clientSecret, authMethod, redirectURL, scope string
+	responseMode, pushedAuthorization                              string
 
 	algs, trusted []string
 	laxLogoutType bool
@@ -65,6 +74,7 @@ func New(cfg Config) *Provider {
 	p := &Provider{
 		issuer: cfg.Issuer, clientID: cfg.ClientID, clientSecret: cfg.ClientSecret,
 		authMethod: cfg.AuthMethod, redirectURL: cfg.RedirectURL, scope: strings.Join(cfg.Scopes, " "),
+		responseMode: cfg.ResponseMode, pushedAuthorization: cfg.PushedAuthorization,
 		algs: slices.Clone(cfg.SigningAlgs), trusted: slices.Clone(cfg.TrustedAudiences),
 		laxLogoutType: cfg.LaxLogoutType, tolerance: cfg.ClockTolerance, logger: cfg.Logger,
 	}

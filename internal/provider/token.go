@@ -1,18 +1,17 @@
 package provider
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/oauth2"
 )
+
+var errRefusedGrant = errors.New("the provider refused the code")
 
 const (
 	opToken = "token request"
@@ -38,78 +37,22 @@ func (p *Provider) Exchange(ctx context.Context, code, verifier string) (*Tokens
 	if err != nil {
 		return nil, err
 	}
-	config, err := p.tokenConfig(metadata.TokenEndpoint)
+	form := url.Values{
+		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {p.redirectURL}, "code_verifier": {verifier},
+	}
+	a, err := p.post(ctx, opToken, metadata.TokenEndpoint, form, code, verifier)
 	if err != nil {
 		return nil, err
 	}
-	call := &tokenCall{backend: p.backend, secrets: []string{code, verifier, p.clientSecret}}
-	ctx = context.WithValue(ctx, oauth2.HTTPClient, &http.Client{Transport: call})
-	if _, err := config.Exchange(ctx, code, oauth2.VerifierOption(verifier)); err != nil {
-		var ours *Error
-		if errors.As(err, &ours) { // x/oauth2 and net/http wrap what the transport says
-			if ours.Code == "invalid_client" {
-				p.logger.ErrorContext(ctx, "ginoidc: the provider does not accept this client's id, secret or authentication method",
-					"client_id", p.clientID, "method", p.authMethod)
-			}
-			return nil, ours
-		}
-		return nil, invalid(opToken, "bad_request", "%w", foreign{err})
-	}
-	return call.tokens, nil
-}
-
-// tokenConfig settles the client authentication. The style is always fixed: left open, x/oauth2 would probe, and send
-// the same code twice (case 67).
-func (p *Provider) tokenConfig(endpoint string) (*oauth2.Config, error) {
-	config := &oauth2.Config{ClientID: p.clientID, RedirectURL: p.redirectURL}
-	config.Endpoint.TokenURL = endpoint
-	switch p.authMethod {
-	case "client_secret_basic": // id and secret form-encoded first, RFC 6749 section 2.3.1
-		config.ClientSecret, config.Endpoint.AuthStyle = p.clientSecret, oauth2.AuthStyleInHeader
-	case "client_secret_post":
-		config.ClientSecret, config.Endpoint.AuthStyle = p.clientSecret, oauth2.AuthStyleInParams
-	case "none":
-		config.Endpoint.AuthStyle = oauth2.AuthStyleInParams
-	default:
-		return nil, misconfigured(opToken, "auth_method", "client authentication %s is not supported", excerpt(p.authMethod))
-	}
-	return config, nil
-}
-
-// tokenCall is the transport below x/oauth2 for one token request. It judges the raw answer itself, because
-// x/oauth2 takes any content type, the last of several members, case twins and any token type.
-type tokenCall struct {
-	backend *backend
-	secrets []string
-	tokens  *Tokens
-}
-
-// RoundTrip makes the call and hands x/oauth2 the little it needs of an answer that has passed every check.
-func (c *tokenCall) RoundTrip(req *http.Request) (*http.Response, error) {
-	a, err := c.backend.do(opToken, req, c.secrets...)
-	if err != nil {
-		return nil, err
-	}
-	if c.tokens, err = parseTokens(a, time.Now()); err != nil {
-		return nil, err
-	}
-	body, err := json.Marshal(map[string]string{"access_token": c.tokens.AccessToken, "token_type": "Bearer"})
-	if err != nil {
-		return nil, err
-	}
-	return &http.Response{
-		StatusCode: http.StatusOK,
-		Header:     http.Header{"Content-Type": {"application/json"}},
-		Body:       io.NopCloser(bytes.NewReader(body)),
-		Request:    req,
-	}, nil
-}
-
-// parseTokens judges a token answer. Errors never cite it.
-func parseTokens(a *answer, now time.Time) (*Tokens, error) {
 	if a.status != http.StatusOK {
-		return nil, refusedTokens(a)
+		return nil, p.refused(ctx, opToken, a)
 	}
+	return parseTokens(a, time.Now())
+}
+
+// parseTokens judges a successful token answer: not the last of several members, no case twins, no other token type
+// than was asked for. Errors never cite it.
+func parseTokens(a *answer, now time.Time) (*Tokens, error) {
 	if !isJSON(a.header) {
 		return nil, invalid(opToken, "bad_content_type", "the answer is %s, not application/json",
 			excerpt(a.header.Get("Content-Type")))
@@ -146,21 +89,6 @@ func parseTokens(a *answer, now time.Time) (*Tokens, error) {
 		tokens.Expiry = now.Add(lifetime)
 	}
 	return tokens, nil
-}
-
-// refusedTokens judges an error answer (RFC 6749 section 5.2). Only registered error codes are taken over.
-func refusedTokens(a *answer) *Error {
-	object, err := decodeObject(a.body, maxBody)
-	if err != nil {
-		return unexpectedStatus(opToken, a)
-	}
-	switch code, _ := object["error"].(string); code {
-	case "invalid_grant":
-		return &Error{Kind: Refused, Op: opToken, Code: code, Err: errors.New("the provider refused the code")}
-	case "invalid_request", "invalid_client", "unauthorized_client", "unsupported_grant_type", "invalid_scope":
-		return invalid(opToken, code, "the provider refused this client's request with %d", a.status)
-	}
-	return unexpectedStatus(opToken, a)
 }
 
 // expiresIn reads a number or a numeric string. Absent, zero and negative mean unknown (a token that counts as
