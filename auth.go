@@ -37,6 +37,7 @@ type core struct {
 	attempts *attempt.Jar
 	provider *provider.Provider
 	state    SharedState
+	index    SessionIndex // nil: state keeps none
 	origin   *http.CrossOriginProtection
 	log      *slog.Logger
 	missing  groupsWatch
@@ -64,6 +65,7 @@ func New(cfg Config) (*Auth, error) {
 	if a.state == nil {
 		a.state = state.NewMemory(0)
 	}
+	a.index, _ = a.state.(SessionIndex)
 	a.routes, a.targets = cfg.places(app)
 	a.realm, a.pagePolicy = originOf(app), pagePolicy()
 	if issuer, err := url.Parse(cfg.Issuer); err == nil {
@@ -141,12 +143,13 @@ func cookieName(name string, secure bool, base string) (prefixed, path string) {
 	return "__Secure-" + name, base
 }
 
-// Mount registers the plugin's routes below RoutePrefix: signin, callback, signout, userinfo, backchannel-logout and
-// frontchannel-logout. Each answers a wrong method with 405 itself, whatever the engine's settings.
+// Mount registers the plugin's routes below RoutePrefix: signin, callback, signout, userinfo, backchannel-logout,
+// frontchannel-logout and signed-out. Each answers a wrong method with 405 itself, whatever the engine's settings.
 func (a *Auth) Mount(r gin.IRouter) {
 	for path, handler := range map[string]gin.HandlerFunc{
 		"/signin": a.SignIn, "/callback": a.Callback, "/signout": a.SignOut, "/userinfo": a.UserInfo,
 		"/backchannel-logout": a.BackChannelLogout, "/frontchannel-logout": a.FrontChannelLogout,
+		signedOutPath: a.SignedOut,
 	} {
 		r.Any(a.routes.prefix+path, handler)
 		// Gin's redirect for a trailing slash would copy the authorization code into a second URL.

@@ -210,13 +210,13 @@ func (a *Auth) startSession(c *gin.Context, id *identity) error {
 	old := v.session
 	v.replace(s, a.userOf(s))
 	a.log.InfoContext(v, "ginoidc: signed in", "sub", id.user.Subject)
-	if old == nil {
-		return nil
+	if old != nil { // the new session has begun, whatever becomes of the others
+		err = a.endListed(v, a.traceOf(&old.Record), SessionEnd{Subject: old.Subject, SID: old.SID, Reason: EndedByNewSignIn})
 	}
-	if err := a.revoke(v, sessionKey(&old.Record), time.Now()); err != nil { // the new session has begun all the same
-		a.log.ErrorContext(v, "ginoidc: the session before is not ended", "error", err)
+	a.enlist(v, s)
+	if err := errors.Join(err, a.limitSessions(v, id.user.Subject)); err != nil {
+		a.log.ErrorContext(v, "ginoidc: an earlier session is not ended", "error", err)
 	}
-	a.sessionEnded(v, SessionEnd{Subject: old.Subject, SID: old.SID, Reason: EndedByNewSignIn})
 	return nil
 }
 

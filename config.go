@@ -91,6 +91,10 @@ type Config struct {
 	// memory of this process, which is enough for one.
 	State SharedState
 
+	// MaxSessions, when set, is how many sessions a user may have: at a further sign-in the oldest ends. It needs a State
+	// that is a SessionIndex, as the default is. Two sign-ins at the same moment may end one session too many.
+	MaxSessions int
+
 	// AppState, when set, is called when a sign-in begins. What it returns, at most about 1 kB, is sealed with the
 	// attempt and handed to OnSignIn. An error answers 500 and starts nothing.
 	AppState func(c *gin.Context) (string, error)
@@ -120,7 +124,8 @@ type Config struct {
 	ReturnOrigins []string
 
 	// PostSignOutURL is where the provider, or the plugin itself, sends the browser after sign-out: an
-	// absolute URL that is registered at the provider. Default: the app's root.
+	// absolute URL that is registered at the provider. Default: the app's root. With AppURL, RoutePrefix and
+	// "/signed-out", [Auth.SignedOut] checks that the answer belongs to a sign-out of this browser.
 	PostSignOutURL string
 
 	// Handlers replaces the default answers to denied requests and failures.

@@ -1,7 +1,6 @@
 package ginoidc
 
 import (
-	"crypto/rand"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -88,52 +87,6 @@ func (a *Auth) UserInfo(c *gin.Context) {
 		}
 	}
 	c.JSON(http.StatusOK, claims)
-}
-
-// SignOut ends the session here first and then sends the browser to the provider's end-session endpoint (OpenID
-// Connect RP-Initiated Logout 1.0), or to PostSignOutURL where there is none. It works when nobody is signed in.
-//
-// It takes a POST of the same origin, or a GET that is a navigation of the same origin; any other GET gets a page
-// that asks, so that an image or link of another site signs nobody out (case 161). No parameter is read, so there is
-// nothing to redirect to but what is configured (case 166).
-func (a *Auth) SignOut(c *gin.Context) {
-	if !a.begin(c, http.MethodGet, http.MethodPost) {
-		return
-	}
-	if c.Request.Method == http.MethodGet && !isOwnNavigation(c.Request) {
-		a.page(c, http.StatusOK, page{
-			Title: "Sign out?", Message: "Do you want to sign out of this site?", Post: a.routes.signOut, PostText: "Sign out",
-			Referrer: "same-origin", // with no-referrer the form's Origin would be null, which is refused
-		})
-		return
-	}
-	if err := a.origin.Check(c.Request); err != nil {
-		a.fail(c, ErrCrossOrigin)
-		return
-	}
-	ctx, header := c.Request.Context(), c.Writer.Header()
-	user, err := a.visit(c).open()
-	if err == nil {
-		err = a.end(c, EndedBySignOut)
-	}
-	if err != nil { // not a half sign-out: the session lives and can be ended by another try
-		a.fail(c, err)
-		return
-	}
-	if user != nil {
-		a.signedOut(ctx, user)
-	}
-	a.attempts.ClearAll(header, c.Request)
-	header.Set("Clear-Site-Data", `"cache"`) // case 172: or the back button shows pages of the session
-	location, ok := a.provider.EndSessionURL(ctx, url.Values{
-		"client_id":                {a.config.ClientID},
-		"post_logout_redirect_uri": {a.config.PostSignOutURL},
-		"state":                    {rand.Text()},
-	})
-	if !ok {
-		location = a.config.PostSignOutURL
-	}
-	redirect(c, http.StatusSeeOther, location)
 }
 
 // begin puts the headers of the plugin's own routes and answers a wrong method with 405 and Allow.

@@ -25,6 +25,7 @@ const (
 	EndedByApp          EndReason = "app"           // Destroy or SignOutEverywhere
 	EndedByBackChannel  EndReason = "back_channel"  // the provider sent a logout token
 	EndedByFrontChannel EndReason = "front_channel" // the provider framed the front-channel route
+	EndedByLimit        EndReason = "limit"         // the user signed in more often than MaxSessions allows
 )
 
 // SessionEnd is what [Config].OnSessionEnd sees. Of Subject and SID, the provider's session id, at least one is set; a

@@ -92,10 +92,10 @@ func (a *Auth) refuseLogout(c *gin.Context, err error) {
 	c.JSON(status, gin.H{"error": code, "error_description": "The logout token was not accepted."})
 }
 
-// FrontChannelLogout ends the session of this browser when the provider loads the route in a frame with its iss and
-// the session's sid (OpenID Connect Front-Channel Logout 1.0, section 3). A browser sends the session cookie into a
-// frame only if provider and app are of one site; otherwise the page changes nothing, and back-channel logout is the
-// way. Wrong or missing parameters change nothing either.
+// FrontChannelLogout ends the session that the provider names by its iss and the sid, in a frame (OpenID Connect
+// Front-Channel Logout 1.0, section 3). No cookie is needed: browsers send none into the frame of another site. Without
+// an index of sessions only the session of this very browser is ended, which is when provider and app are of one site.
+// Wrong or missing parameters change nothing, and neither does a sid of no session.
 func (a *Auth) FrontChannelLogout(c *gin.Context) {
 	if !a.begin(c, http.MethodGet) {
 		return
@@ -104,17 +104,34 @@ func (a *Auth) FrontChannelLogout(c *gin.Context) {
 	h.Del("X-Frame-Options")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors "+a.providerOrigin)
 	query := c.Request.URL.Query()
-	v := a.visit(c)
-	if _, err := v.open(); err != nil {
-		a.fail(c, err)
-		return
-	}
-	named := len(query["iss"]) == 1 && query.Get("iss") == a.issuer && len(query["sid"]) == 1
-	if s := v.session; s != nil && named && s.SID != "" && s.SID == query.Get("sid") {
-		if err := a.end(c, EndedByFrontChannel); err != nil {
+	sid := query.Get("sid")
+	if len(query["iss"]) == 1 && query.Get("iss") == a.issuer && len(query["sid"]) == 1 && sid != "" {
+		if err := a.endBySID(c, sid); err != nil {
 			a.fail(c, err)
 			return
 		}
 	}
 	c.Data(http.StatusOK, "text/html; charset=utf-8", []byte("<!doctype html><title>Signed out</title>"))
+}
+
+// endBySID ends the request's own session, cookie and all, if it has this sid, and those that are listed under it.
+// Anybody may ask, so nothing is written for a sid that no session has.
+func (a *Auth) endBySID(c *gin.Context, sid string) error {
+	v := a.visit(c)
+	if _, err := v.open(); err != nil {
+		return err
+	}
+	if s := v.session; s != nil && s.SID == sid {
+		if err := a.end(c, EndedByFrontChannel); err != nil {
+			return err
+		}
+	}
+	traces, err := a.listed(v, a.providerKey("", sid))
+	if errors.Is(err, ErrNoSessionIndex) {
+		return nil
+	}
+	for i := 0; err == nil && i < len(traces); i++ {
+		err = a.endListed(v, traces[i], SessionEnd{SID: sid, Reason: EndedByFrontChannel})
+	}
+	return err
 }

@@ -54,7 +54,7 @@ func appendKey(b []byte, kind byte, h hash) []byte { return hex.AppendEncode(app
 func key(kind byte, h hash) string { return string(appendKey(nil, kind, h)) }
 
 // sessionKey ends one session.
-func sessionKey(r *session.Record) string { return key('e', r.ID) }
+func sessionKey(id hash) string { return key('e', id) }
 
 // userKey ends all sessions of a user.
 func (a *core) userKey(subject string) string { return key('u', a.hash(subject)) }
@@ -82,17 +82,29 @@ func both(subject, sid hash) (h hash) {
 // issued is the twin of a key.
 func issued(key string) string { return key + "i" }
 
-// namesOf lists the keys under which the session can have been ended: first its own, its user's, and then pairs of
-// the provider's.
-func (a *core) namesOf(r *session.Record) []string {
-	var buffer [keys * (keySize + 1)]byte
-	subject := a.hash(r.Subject)
-	b := appendKey(appendKey(buffer[:0], 'e', r.ID), 'u', subject)
-	b = append(appendKey(b, 'p', subject), 'i')
+// trace is what tells whether a session was ended.
+type trace struct {
+	id, subject, sid hash // sid: the zero hash where the provider names none
+	started, issued  time.Time
+}
+
+func (a *core) traceOf(r *session.Record) trace {
+	t := trace{id: r.ID, subject: a.hash(r.Subject), started: r.Started, issued: r.Issued}
 	if r.SID != "" {
-		sid := a.hash(sidPrefix + r.SID)
-		b = append(appendKey(b, 'p', sid), 'i')
-		b = append(appendKey(b, 'p', both(subject, sid)), 'i')
+		t.sid = a.hash(sidPrefix + r.SID)
+	}
+	return t
+}
+
+// names lists the keys under which the session can have been ended: first its own, its user's, and then pairs of the
+// provider's.
+func (t trace) names() []string {
+	var buffer [keys * (keySize + 1)]byte
+	b := appendKey(appendKey(buffer[:0], 'e', t.id), 'u', t.subject)
+	b = append(appendKey(b, 'p', t.subject), 'i')
+	if t.sid != (hash{}) {
+		b = append(appendKey(b, 'p', t.sid), 'i')
+		b = append(appendKey(b, 'p', both(t.subject, t.sid)), 'i')
 	}
 	all := string(b) // one allocation for all names
 	names := append(make([]string, 0, keys), all[:keySize], all[keySize:2*keySize])
@@ -103,8 +115,8 @@ func (a *core) namesOf(r *session.Record) []string {
 }
 
 // ended tells whether a session was ended since it began.
-func (a *core) ended(ctx context.Context, r *session.Record) (bool, error) {
-	names := a.namesOf(r)
+func (a *core) ended(ctx context.Context, t trace) (bool, error) {
+	names := t.names()
 	times, err := a.state.Revoked(ctx, names...)
 	if err == nil && len(times) != len(names) {
 		err = fmt.Errorf("%d answers to %d keys", len(times), len(names))
@@ -112,19 +124,19 @@ func (a *core) ended(ctx context.Context, r *session.Record) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("%w: %w", ErrSessionStore, err)
 	}
-	return isEnded(r, times), nil
+	return t.isEnded(times), nil
 }
 
 // isEnded decides. What the app ends is compared on the app's clock. What the provider ends is so twice: a sign-in
 // that began here before the logout token came in, and whose ID token was issued no later than it, is meant. So a token
 // that comes late does not end a newer session, one that comes while the callback still runs wins, and signing in
 // again works at once (cases 181, 187).
-func isEnded(r *session.Record, times []time.Time) bool {
-	if !times[0].IsZero() || !times[1].Before(r.Started) && !times[1].IsZero() {
+func (t trace) isEnded(times []time.Time) bool {
+	if !times[0].IsZero() || !times[1].Before(t.started) && !times[1].IsZero() {
 		return true
 	}
-	for t := times[2:]; len(t) >= 2; t = t[2:] {
-		if received, iat := t[0], t[1]; !received.IsZero() && !received.Before(r.Started) && !iat.Before(r.Issued) {
+	for pair := times[2:]; len(pair) >= 2; pair = pair[2:] {
+		if received, iat := pair[0], pair[1]; !received.IsZero() && !received.Before(t.started) && !iat.Before(t.issued) {
 			return true
 		}
 	}

@@ -9,9 +9,9 @@ import (
 
 // routes are the plugin's routes as browsers see them: with the app's base path.
 type routes struct {
-	base, prefix                        string
-	signIn, callback, signOut, userInfo string
-	backChannel, frontChannel           string
+	base, prefix                         string
+	signIn, callback, signOut, userInfo  string
+	backChannel, frontChannel, signedOut string
 }
 
 func newRoutes(app *url.URL, prefix string) routes {
@@ -20,12 +20,12 @@ func newRoutes(app *url.URL, prefix string) routes {
 	at := base + prefix
 	return routes{
 		base, prefix, at + "/signin", at + "/callback", at + "/signout", at + "/userinfo",
-		at + "/backchannel-logout", at + "/frontchannel-logout",
+		at + "/backchannel-logout", at + "/frontchannel-logout", at + signedOutPath,
 	}
 }
 
 func (r routes) all() []string {
-	return []string{r.signIn, r.callback, r.signOut, r.userInfo, r.backChannel, r.frontChannel}
+	return []string{r.signIn, r.callback, r.signOut, r.userInfo, r.backChannel, r.frontChannel, r.signedOut}
 }
 
 // places derives from AppURL where the plugin's routes are and which return targets are accepted.

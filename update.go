@@ -35,7 +35,7 @@ func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 	err = a.sessions.Update(v.header, v.request, s, rec)
 	ended := errors.Is(err, session.ErrGone)
 	if err == nil { // a sealed cookie is saved whatever happened meanwhile
-		ended, err = a.ended(v, &s.Record)
+		ended, err = a.ended(v, a.traceOf(&s.Record))
 	}
 	switch {
 	case ended:
@@ -66,7 +66,7 @@ func (a *core) end(c *gin.Context, reason EndReason) error {
 	ctx, v := c.Request.Context(), a.visit(c)
 	s := v.session
 	if s != nil {
-		if err := a.revoke(ctx, sessionKey(&s.Record), time.Now()); err != nil {
+		if err := a.revoke(ctx, sessionKey(s.ID), time.Now()); err != nil {
 			return err
 		}
 	}
@@ -75,6 +75,7 @@ func (a *core) end(c *gin.Context, reason EndReason) error {
 	}
 	v.replace(nil, nil)
 	if s != nil {
+		a.delist(ctx, a.traceOf(&s.Record))
 		a.sessionEnded(ctx, SessionEnd{Subject: s.Subject, SID: s.SID, Reason: reason})
 	}
 	return nil

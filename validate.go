@@ -150,6 +150,12 @@ func (c *Config) validateSession(p *problems) {
 	if c.SessionIdle > c.SessionLifetime {
 		p.add("SessionIdle", fmt.Sprintf("%s is above the lifetime of %s", c.SessionIdle, c.SessionLifetime), "lower it or raise the lifetime")
 	}
+	switch _, listed := c.State.(SessionIndex); {
+	case c.MaxSessions < 0:
+		p.add("MaxSessions", "is negative", "use 0 for no limit")
+	case c.MaxSessions > 0 && c.State != nil && !listed:
+		p.add("MaxSessions", "is set and State keeps no list of sessions", "use a State that is a SessionIndex, or no limit")
+	}
 }
 
 func (c *Config) validateClaims(p *problems) {

@@ -64,8 +64,12 @@ func (v *visit) open() (*User, error) {
 		return nil, err
 	}
 	v.session, v.user = s, v.auth.userOf(s)
+	renewed := s.Renewed
 	if err := v.auth.sessions.Renew(v.header, v.request, s); err != nil {
 		v.auth.log.WarnContext(v, "ginoidc: session not renewed", "error", err)
+	}
+	if !s.Renewed.Equal(renewed) {
+		v.auth.enlist(v, s)
 	}
 	return v.user, nil
 }
@@ -76,7 +80,7 @@ func (v *visit) load() (*session.Session, error) {
 	if s == nil || err != nil {
 		return nil, translated(err)
 	}
-	if ended, err := v.auth.ended(v, &s.Record); ended || err != nil {
+	if ended, err := v.auth.ended(v, v.auth.traceOf(&s.Record)); ended || err != nil {
 		return nil, err
 	}
 	return s, nil

@@ -188,6 +188,9 @@ func (m *Manager) left(rec *Record, now time.Time) time.Duration {
 	return min(rec.Renewed.Add(m.config.Idle).Sub(now), rec.Created.Add(m.config.Lifetime).Sub(now))
 }
 
+// Left is how long rec still lives if nothing renews it.
+func (m *Manager) Left(rec *Record) time.Duration { return m.left(rec, time.Now()) }
+
 // cookie sets every attribute: what a store leaves at its zero value is unsafe.
 func (m *Manager) cookie(maxAge int) *gsessions.Options {
 	return &gsessions.Options{

@@ -1,0 +1,102 @@
+package ginoidc
+
+import (
+	"crypto/rand"
+	"net/http"
+	"net/url"
+
+	"github.com/gin-gonic/gin"
+)
+
+// SignOut ends the session here first and then sends the browser to the provider's end-session endpoint (OpenID
+// Connect RP-Initiated Logout 1.0), or to PostSignOutURL where there is none. It works when nobody is signed in.
+//
+// It takes a POST of the same origin, or a GET that is a navigation of the same origin; any other GET gets a page
+// that asks, so that an image or link of another site signs nobody out (case 161). No parameter is read, so there is
+// nothing to redirect to but what is configured (case 166).
+func (a *Auth) SignOut(c *gin.Context) {
+	if !a.begin(c, http.MethodGet, http.MethodPost) {
+		return
+	}
+	if c.Request.Method == http.MethodGet && !isOwnNavigation(c.Request) {
+		a.page(c, http.StatusOK, page{
+			Title: "Sign out?", Message: "Do you want to sign out of this site?", Post: a.routes.signOut, PostText: "Sign out",
+			Referrer: "same-origin", // with no-referrer the form's Origin would be null, which is refused
+		})
+		return
+	}
+	if err := a.origin.Check(c.Request); err != nil {
+		a.fail(c, ErrCrossOrigin)
+		return
+	}
+	ctx, header := c.Request.Context(), c.Writer.Header()
+	user, err := a.visit(c).open()
+	if err == nil {
+		err = a.end(c, EndedBySignOut)
+	}
+	if err != nil { // not a half sign-out: the session lives and can be ended by another try
+		a.fail(c, err)
+		return
+	}
+	if user != nil {
+		a.signedOut(ctx, user)
+	}
+	a.attempts.ClearAll(header, c.Request)
+	header.Set("Clear-Site-Data", `"cache"`) // case 172: or the back button shows pages of the session
+	location, err := a.endSessionURL(c)
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	redirect(c, http.StatusSeeOther, location)
+}
+
+// endSessionURL is where the browser goes after the session here has ended. The state ties the provider's answer to
+// this browser, where that answer comes back to SignedOut.
+func (a *Auth) endSessionURL(c *gin.Context) (string, error) {
+	state := rand.Text()
+	if a.config.PostSignOutURL == a.AppURL()+a.routes.prefix+signedOutPath {
+		at, err := a.attempts.Start(c.Writer.Header(), c.Request, a.config.DefaultReturnTo, -1, "")
+		if err != nil {
+			return "", translated(err)
+		}
+		state = at.State
+	}
+	location, ok := a.provider.EndSessionURL(c.Request.Context(), url.Values{
+		"client_id":                {a.config.ClientID},
+		"post_logout_redirect_uri": {a.config.PostSignOutURL},
+		"state":                    {state},
+	})
+	if !ok {
+		location = a.config.PostSignOutURL
+	}
+	return location, nil
+}
+
+const signedOutPath = "/signed-out"
+
+// SignedOut is where the browser comes back to from the provider's end-session endpoint, if PostSignOutURL says so. An
+// answer with the state of a sign-out of this browser (OpenID Connect RP-Initiated Logout 1.0, section 3) goes on to
+// DefaultReturnTo. Any other, whoever made it, gets a page that says what is so, and no parameter redirects anywhere
+// (case 165).
+func (a *Auth) SignedOut(c *gin.Context) {
+	if !a.begin(c, http.MethodGet) {
+		return
+	}
+	query := c.Request.URL.Query()
+	at, err := a.attempts.Find(c.Request, query.Get("state"))
+	if err == nil && len(query["state"]) == 1 {
+		a.attempts.Clear(c.Writer.Header(), at.State)
+		redirect(c, http.StatusSeeOther, at.ReturnTo)
+		return
+	}
+	p := page{Title: "Signed out", Message: "You are not signed in to this site.", Link: a.config.DefaultReturnTo, LinkText: "Continue"}
+	switch u, err := a.visit(c).open(); {
+	case err != nil:
+		a.fail(c, err)
+		return
+	case u != nil:
+		p.Title, p.Message = "Still signed in", "This page was not opened by a sign-out here."
+	}
+	a.page(c, http.StatusOK, p)
+}
