@@ -41,6 +41,8 @@ type core struct {
 	origin   *http.CrossOriginProtection
 	log      *slog.Logger
 	missing  groupsWatch
+	silent   atomic.Bool // SilentSignIn is in use
+	cookie   cookieAttributes
 
 	realm, providerOrigin, pagePolicy string
 	audience                          string // of sessions: issuer and client
@@ -94,6 +96,7 @@ func (a *core) build(app *url.URL) error {
 	a.audience = cfg.Issuer + " " + cfg.ClientID + " "
 	secure := app.Scheme == "https"
 	name, root := cookieName(cfg.CookieName, secure, a.routes.base)
+	a.cookie = cookieAttributes{name, root, secure}
 	if cfg.Store == nil {
 		store, err := cookiestore.New(cookiestore.Config{Secrets: cfg.CookieSecrets})
 		if err != nil {
@@ -114,7 +117,7 @@ func (a *core) build(app *url.URL) error {
 		attemptPath = "/"
 	}
 	a.attempts, err = attempt.New(attempt.Config{
-		Secrets: cfg.CookieSecrets, CookieName: name, Path: attemptPath, Secure: secure, Audience: a.audience,
+		Secrets: cfg.CookieSecrets, CookieName: name, Path: attemptPath, Secure: secure, CrossSite: a.formPost(), Audience: a.audience,
 	})
 	if err != nil {
 		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
@@ -127,6 +130,12 @@ func (a *core) build(app *url.URL) error {
 		ClockTolerance: cfg.ClockTolerance, Transport: cfg.Transport, RootCAs: cfg.RootCAs, Logger: a.log,
 	})
 	return nil
+}
+
+// cookieAttributes are those of the session's cookie.
+type cookieAttributes struct {
+	name, path string
+	secure     bool
 }
 
 // cookieName gives the name the strongest prefix there is (RFC 6265bis, section 4.1.3): __Host- keeps sibling
@@ -176,15 +185,6 @@ func (a *Auth) Ready(ctx context.Context) error {
 
 // AppURL is the app's external base URL without a final slash.
 func (a *Auth) AppURL() string { return strings.TrimSuffix(a.config.AppURL, "/") }
-
-// SignInURL is the path of the sign-in route with returnTo, a path of the app, as the page to come back to;
-// empty for the default.
-func (a *Auth) SignInURL(returnTo string) string {
-	if returnTo == "" {
-		return a.routes.signIn
-	}
-	return a.routes.signIn + "?return_to=" + url.QueryEscape(returnTo)
-}
 
 // SignOutURL is the path of the sign-out route; a form posts to it.
 func (a *Auth) SignOutURL() string { return a.routes.signOut }

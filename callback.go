@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/url"
-	"strconv"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -15,37 +13,6 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
-
-// startAttempt makes a sign-in attempt and the URL that carries it to the provider. The provider is asked for first,
-// so that an unknown one costs the browser no cookie.
-func (a *Auth) startAttempt(c *gin.Context, target string, params url.Values) (string, error) {
-	ctx := c.Request.Context()
-	if err := a.known(ctx); err != nil {
-		return "", err
-	}
-	maxAge := -1
-	if n, err := strconv.Atoi(params.Get("max_age")); err == nil {
-		maxAge = n
-	}
-	appState := ""
-	if a.config.AppState != nil {
-		var err error
-		if appState, err = a.config.AppState(c); err != nil {
-			return "", fmt.Errorf("ginoidc: AppState: %w", err)
-		}
-	}
-	at, err := a.attempts.Start(c.Writer.Header(), c.Request, target, maxAge, appState)
-	if errors.Is(err, attempt.ErrTooLarge) { // beside a large app state a long target has no room
-		at, err = a.attempts.Start(c.Writer.Header(), c.Request, a.config.DefaultReturnTo, maxAge, appState)
-	}
-	if err != nil {
-		return "", translated(err)
-	}
-	location, err := a.provider.AuthorizationURL(ctx, provider.AuthRequest{
-		State: at.State, Nonce: at.Nonce, Verifier: at.Verifier, Params: params,
-	})
-	return location, translated(err)
-}
 
 // known tells whether the provider's metadata is there. Whatever is wrong with it, users can only wait: 503.
 func (a *core) known(ctx context.Context) error {
@@ -56,15 +23,24 @@ func (a *core) known(ctx context.Context) error {
 }
 
 // Callback ends a sign-in: it takes the authorization response (RFC 6749, section 4.1.2), redeems the code once,
-// validates the ID token and userinfo, starts a new session and answers 303 to the page the sign-in came from.
-// docs/errors.md lists what can go wrong; nothing that does makes, changes or ends a session.
+// validates the ID token and userinfo, starts a new session and answers 303 to the page the sign-in came from. It is for
+// GET, or with a ResponseMode of form_post for POST alone. docs/errors.md lists what can go wrong; nothing that does
+// makes, changes or ends a session.
 func (a *Auth) Callback(c *gin.Context) {
-	if !a.begin(c, http.MethodGet) {
+	method := http.MethodGet
+	if a.formPost() {
+		method = http.MethodPost
+	}
+	if !a.begin(c, method) {
 		return
 	}
-	target, err := a.finishSignIn(c)
+	at, err := a.finishSignIn(c)
+	if err != nil && at != nil && at.Silent { // nobody asked for it, so there is nobody to tell
+		a.log.InfoContext(c.Request.Context(), "ginoidc: no silent sign-in", "error", err)
+		err = nil
+	}
 	if err == nil {
-		redirect(c, http.StatusSeeOther, target)
+		redirect(c, http.StatusSeeOther, at.ReturnTo)
 		return
 	}
 	if isStale(err) { // back button, reload, a second tab: harmless to who is signed in by now
@@ -87,48 +63,59 @@ func isStale(err error) bool {
 	return errors.Is(err, ErrNoAttempt) || errors.Is(err, ErrAttemptExpired) || errors.Is(err, ErrAttemptSpent)
 }
 
-// finishSignIn goes the callback's way up to the new session and returns the return target.
-func (a *Auth) finishSignIn(c *gin.Context) (string, error) {
-	ctx, header := c.Request.Context(), c.Writer.Header()
-	if isElsewhere(c.Request) { // case 41: the code of a response that no person follows stays unspent
-		return "", ErrNotNavigation
-	}
-	response, err := parseResponse(c.Request.URL.RawQuery)
+// finishSignIn goes the callback's way up to the new session. The attempt is nil unless it has been spent.
+func (a *Auth) finishSignIn(c *gin.Context) (*attempt.Attempt, error) {
+	ctx := c.Request.Context()
+	at, response, err := a.receive(c)
 	if err != nil {
-		return "", err
-	}
-	at, err := a.attempts.Find(c.Request, response.state)
-	if err != nil {
-		return "", translated(err)
-	}
-	if err := a.known(ctx); err != nil { // the attempt stays unspent, so a reload ends it
-		return "", err
-	}
-	// Mix-up defence (RFC 9207): before anything of the response is used.
-	if err := a.provider.CheckResponseIssuer(ctx, response.issuer, response.hasIssuer); err != nil {
-		return "", fmt.Errorf("%w: %w", ErrInvalidCallback, err)
-	}
-	if response.code == "" && response.refusal == nil {
-		return "", fmt.Errorf("%w: neither code nor error", ErrInvalidCallback)
+		return nil, err
 	}
 	if err := a.spend(ctx, at); err != nil {
-		return "", err
+		return nil, err
 	}
-	a.attempts.Clear(header, at.State)
+	a.attempts.Clear(c.Writer.Header(), at.State)
 	if response.refusal != nil {
-		return "", response.refusal
+		return at, response.refusal
 	}
 	id, err := a.redeem(ctx, response.code, at)
 	if err != nil {
-		return "", err
+		return at, err
 	}
 	if err := a.admit(ctx, &SignIn{User: id.user, AccessToken: id.accessToken, AppState: at.AppState}); err != nil {
-		return "", err
+		return at, err
 	}
-	if err := a.startSession(c, id); err != nil {
-		return "", err
+	return at, a.startSession(c, id, at)
+}
+
+// receive reads the authorization response and finds the attempt that it answers, before anything of it is used.
+func (a *Auth) receive(c *gin.Context) (*attempt.Attempt, response, error) {
+	ctx := c.Request.Context()
+	if isElsewhere(c.Request) { // case 41: the code of a response that no person follows stays unspent
+		return nil, response{}, ErrNotNavigation
 	}
-	return at.ReturnTo, nil
+	params, err := a.responseParams(c)
+	if err != nil {
+		return nil, response{}, err
+	}
+	r, err := parseResponse(params)
+	if err != nil {
+		return nil, response{}, err
+	}
+	at, err := a.attempts.Find(c.Request, r.state)
+	if err != nil {
+		return nil, response{}, translated(err)
+	}
+	if err := a.known(ctx); err != nil { // the attempt stays unspent, so a reload ends it
+		return nil, response{}, err
+	}
+	// Mix-up defence (RFC 9207).
+	if err := a.provider.CheckResponseIssuer(ctx, r.issuer, r.hasIssuer); err != nil {
+		return nil, response{}, fmt.Errorf("%w: %w", ErrInvalidCallback, err)
+	}
+	if r.code == "" && r.refusal == nil {
+		return nil, response{}, fmt.Errorf("%w: neither code nor error", ErrInvalidCallback)
+	}
+	return at, r, nil
 }
 
 // spend uses the attempt up, here and on every instance that shares the state.
@@ -148,7 +135,6 @@ type identity struct {
 	user        *User
 	sid         string
 	issued      time.Time // iat of the ID token
-	started     time.Time // when the sign-in began here
 	accessToken string
 }
 
@@ -189,11 +175,11 @@ func (a *Auth) redeem(ctx context.Context, code string, at *attempt.Attempt) (*i
 	if a.missing.observe(len(user.Groups) > 0 || user.GroupsOverage) {
 		a.log.WarnContext(ctx, "ginoidc: groups are required and no sign-in so far had any: check the groups claim and scopes", "claim", a.shape.groups.roots()[0])
 	}
-	return &identity{user, textClaim(idToken, "sid"), timeClaim(idToken, "iat"), at.Started, tokens.AccessToken}, nil
+	return &identity{user, textClaim(idToken, "sid"), timeClaim(idToken, "iat"), tokens.AccessToken}, nil
 }
 
 // startSession puts a new session in the place of any old one, a copy of whose cookie is good no more either.
-func (a *Auth) startSession(c *gin.Context, id *identity) error {
+func (a *Auth) startSession(c *gin.Context, id *identity, at *attempt.Attempt) error {
 	if err := unwritten(c); err != nil {
 		return err
 	}
@@ -202,7 +188,8 @@ func (a *Auth) startSession(c *gin.Context, id *identity) error {
 		return err
 	}
 	rec := id.user.record()
-	rec.SID, rec.Issued, rec.Started = id.sid, id.issued, id.started
+	rec.SID, rec.Issued, rec.Started = id.sid, id.issued, at.Started
+	rec.AskedMaxAge, rec.AskedACR = at.MaxAge, at.ACRValues
 	s, err := a.sessions.Begin(v.header, v.request, rec)
 	if err != nil {
 		return translated(err)
@@ -210,7 +197,10 @@ func (a *Auth) startSession(c *gin.Context, id *identity) error {
 	old := v.session
 	v.replace(s, a.userOf(s))
 	a.log.InfoContext(v, "ginoidc: signed in", "sub", id.user.Subject)
-	if old != nil { // the new session has begun, whatever becomes of the others
+	switch { // the new session has begun, whatever becomes of the others
+	case old == nil && at.Replaces != [16]byte{}: // of which the answer brought no cookie
+		err = a.revoke(v, sessionKey(at.Replaces), time.Now())
+	case old != nil:
 		err = a.endListed(v, a.traceOf(&old.Record), SessionEnd{Subject: old.Subject, SID: old.SID, Reason: EndedByNewSignIn})
 	}
 	a.enlist(v, s)
@@ -227,5 +217,5 @@ func (a *Auth) StartSession(c *gin.Context, u *User) error {
 	if err := signedIn(u); err != nil {
 		return err
 	}
-	return a.startSession(c, &identity{user: u, started: time.Now()})
+	return a.startSession(c, &identity{user: u}, &attempt.Attempt{Started: time.Now(), Purpose: attempt.Purpose{MaxAge: -1}})
 }

@@ -29,8 +29,10 @@ type User struct {
 	// Every check of a group is then denied with [ErrGroupsOverage].
 	GroupsOverage bool
 
-	// AuthTime is when the user proved who they are to the provider; zero when it does not say.
+	// AuthTime is when the user proved who they are to the provider, and ACR how: its authentication context class
+	// (OpenID Connect Core 1.0, section 2). Zero and "" when it does not say.
 	AuthTime time.Time
+	ACR      string
 
 	// Extra holds the provider's further claims as a JSON object, without those of the protocol; nil when
 	// there are none. Claims decodes it together with the fields above.
@@ -79,7 +81,7 @@ func (u *User) Claims(v any) error {
 	}
 	claims["iss"], claims["sub"] = u.Issuer, u.Subject
 	for name, value := range map[string]string{
-		"name": u.Name, "preferred_username": u.PreferredUsername, "email": u.Email, "picture": u.Picture,
+		"name": u.Name, "preferred_username": u.PreferredUsername, "email": u.Email, "picture": u.Picture, "acr": u.ACR,
 	} {
 		if value != "" {
 			claims[name] = value
@@ -119,7 +121,7 @@ func (s *claimShape) newUser(idToken, userInfo provider.Claims) (*User, error) {
 		EmailVerified: claims["email_verified"] == true,
 		shape:         s, ready: true,
 	}
-	u.AuthTime = timeClaim(idToken, "auth_time")
+	u.AuthTime, u.ACR = timeClaim(idToken, "auth_time"), textClaim(idToken, "acr")
 	u.Groups, u.GroupsOverage = s.groupsOf(idToken, userInfo)
 	u.Organizations = s.organizationsOf(idToken, userInfo)
 
@@ -139,7 +141,7 @@ func (s *claimShape) newUser(idToken, userInfo provider.Claims) (*User, error) {
 // protocolClaims are not kept in Extra: they have done their work, or have a field of their own.
 func protocolClaims() []string {
 	return []string{
-		"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "nonce", "azp", "at_hash", "c_hash", "s_hash", "auth_time", "sid",
+		"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "nonce", "azp", "at_hash", "c_hash", "s_hash", "auth_time", "acr", "sid",
 		"name", "preferred_username", "email", "email_verified", "picture", "_claim_names", "_claim_sources", "hasgroups",
 	}
 }
@@ -162,7 +164,7 @@ func timeClaim(claims map[string]any, name string) time.Time {
 // record is what the session keeps of a user.
 func (u *User) record() session.Record {
 	return session.Record{
-		Subject: u.Subject, AuthTime: u.AuthTime,
+		Subject: u.Subject, AuthTime: u.AuthTime, ACR: u.ACR,
 		Name: u.Name, PreferredUsername: u.PreferredUsername, Email: u.Email, Picture: u.Picture, EmailVerified: u.EmailVerified,
 		Groups: normalized(u.Groups), Organizations: normalized(u.Organizations), GroupsOverage: u.GroupsOverage,
 		Claims: u.Extra, Data: u.Data,
@@ -172,7 +174,7 @@ func (u *User) record() session.Record {
 // userOf is the reverse of record.
 func (s *claimShape) userOf(issuer string, r *session.Record) *User {
 	return &User{
-		Issuer: issuer, Subject: r.Subject, AuthTime: r.AuthTime,
+		Issuer: issuer, Subject: r.Subject, AuthTime: r.AuthTime, ACR: r.ACR,
 		Name: r.Name, PreferredUsername: r.PreferredUsername, Email: r.Email, Picture: r.Picture, EmailVerified: r.EmailVerified,
 		Groups: r.Groups, Organizations: r.Organizations, GroupsOverage: r.GroupsOverage,
 		Extra: r.Claims, Data: r.Data, shape: s, ready: true,

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/gin-contrib/sessions"
@@ -45,6 +46,22 @@ type Config struct {
 	// SigningAlgs are the JWS algorithms accepted on ID tokens, default RS256. They are pinned here and not
 	// taken from the provider's metadata (RFC 8725, section 3.1). Symmetric algorithms and "none" are refused.
 	SigningAlgs []string
+
+	// ResponseMode is how the provider's answer comes back: "query" (default), or "form_post", a form that keeps the code
+	// out of URLs and logs (OAuth 2.0 Form Post Response Mode). With ".jwt" added the answer is signed (JARM).
+	ResponseMode string
+
+	// PushedAuthorization says when requests go to the provider before the browser does (RFC 9126): "auto" (default), when
+	// the provider requires it; "always"; or "never".
+	PushedAuthorization string
+
+	// SignInParameters are further parameters of every sign-in, such as audience, resource or acr_values. They may not
+	// repeat one of the plugin's own. Those of a single sign-in replace them: see [Auth.SignInURLWith].
+	SignInParameters url.Values
+
+	// InitiateLogin lets a third party, such as the provider's portal, start sign-ins (OpenID Connect Core 1.0, section 4):
+	// register the sign-in route as initiate_login_uri. Default: such requests are 404.
+	InitiateLogin bool
 
 	// TrustedAudiences are further audiences that an ID token may name beside ClientID, such as ZITADEL's project id
 	// (OpenID Connect Core 1.0, section 3.1.3.7). Default: none, and a token made for others too is refused.
@@ -166,9 +183,25 @@ const (
 	clientAuthNone    = "none"
 )
 
+// Response modes (OAuth 2.0 Multiple Response Types, section 2.1; Form Post Response Mode; JARM, section 2.3).
+const (
+	responseModeQuery    = "query"
+	responseModeFormPost = "form_post"
+	responseModeJWT      = ".jwt" // is added to either
+)
+
+// When authorization requests are pushed.
+const (
+	pushAuto   = "auto"
+	pushAlways = "always"
+	pushNever  = "never"
+)
+
 // withDefaults fills what was left out.
 func (c Config) withDefaults() Config {
 	setDefault(&c.ClientAuthMethod, clientSecretBasic)
+	setDefault(&c.ResponseMode, responseModeQuery)
+	setDefault(&c.PushedAuthorization, pushAuto)
 	setDefault(&c.RoutePrefix, defaultRoutePrefix)
 	setDefault(&c.CookieName, defaultCookieName)
 	setDefault(&c.SessionLifetime, defaultLifetime)

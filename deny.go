@@ -18,7 +18,7 @@ import (
 // The chain is aborted before a handler is called, so the protected handler never runs, whatever the handler
 // does; one that writes nothing leaves the default status. [Reason] and [UserFrom] tell why and who.
 type Handlers struct {
-	// Unauthenticated answers when nobody is signed in. Default: browser navigations are redirected to the
+	// Unauthenticated answers when nobody is signed in, or not well enough (StepUpError). Default: browser navigations are redirected to the
 	// sign-in route, everything else gets 401 JSON.
 	Unauthenticated gin.HandlerFunc
 	// Forbidden answers when the user is signed in and not allowed. Default: 403, a page for navigations and
@@ -98,7 +98,11 @@ func (a *Auth) answer(c *gin.Context, d denial, o outcome, handler, byDefault gi
 	c.Set(denialKey{}, d)
 	switch o.status {
 	case http.StatusUnauthorized:
-		c.Header("WWW-Authenticate", `Cookie realm="`+a.realm+`"`)
+		challenge := `Cookie realm="` + a.realm + `"`
+		if e := stepUp(c); e != nil {
+			challenge += e.challenge()
+		}
+		c.Header("WWW-Authenticate", challenge)
 	case http.StatusServiceUnavailable:
 		c.Header("Retry-After", strconv.Itoa(retryAfter(d.err)))
 	}
@@ -125,7 +129,7 @@ func (a *Auth) defaultUnauthenticated(c *gin.Context) {
 		return
 	}
 	o := outcomeOf(Reason(c))
-	c.JSON(o.status, gin.H{"error": o.code, "message": o.message, "sign_in_url": a.routes.signIn})
+	c.JSON(o.status, gin.H{"error": o.code, "message": o.message, "sign_in_url": stepUpURL(c, a.routes.signIn)})
 }
 
 func (a *Auth) defaultForbidden(c *gin.Context) {
@@ -154,12 +158,12 @@ func (a *Auth) defaultFailed(c *gin.Context) {
 }
 
 // RedirectToSignIn aborts the chain and sends the browser to the sign-in route, from where it comes back to
-// this page. It is what happens by default to a navigation that is not signed in; on a request that cannot
+// this page; for a StepUpError with what that asks for. It is what happens by default to a navigation; on a request that cannot
 // be repeated by a navigation (POST, fetch) answer 401 instead.
 func (a *Auth) RedirectToSignIn(c *gin.Context) {
 	c.Abort()
 	c.Writer.Header().Del("WWW-Authenticate")
-	redirect(c, http.StatusFound, a.SignInURL(a.here(c.Request)))
+	redirect(c, http.StatusFound, stepUpURL(c, a.SignInURL(a.here(c.Request))))
 }
 
 // here is the request's own path and query as a return target, or "" if it is not acceptable as one. A proxy may

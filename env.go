@@ -82,19 +82,19 @@ func variables() []variable {
 		{name: "APP_URL", field: "AppURL", set: text(func(c *Config) *string { return &c.AppURL })},
 		{name: "COOKIE_SECRET", field: "CookieSecrets", set: words(func(c *Config) *[]string { return &c.CookieSecrets })},
 		{name: "SCOPES", field: "Scopes", set: words(func(c *Config) *[]string { return &c.Scopes })},
-		{name: "RESPONSE_MODE", mend: "use query", set: only("query")},
-		{name: "USE_PAR", mend: "use auto or false", set: only("auto", "false")},
+		{name: "RESPONSE_MODE", field: "ResponseMode", set: text(func(c *Config) *string { return &c.ResponseMode })},
+		{name: "USE_PAR", field: "PushedAuthorization", mend: "write auto, true or false", set: usePAR},
 		{name: "SIGNING_ALGS", field: "SigningAlgs", set: words(func(c *Config) *[]string { return &c.SigningAlgs })},
 		{name: "GROUPS_CLAIM", field: "GroupsClaim", set: text(func(c *Config) *string { return &c.GroupsClaim })},
 		{name: "ORGANIZATIONS_CLAIM", field: "OrganizationsClaim", set: text(func(c *Config) *string { return &c.OrganizationsClaim })},
-		{name: "FETCH_USER_INFO", field: "SkipUserInfo", mend: boolean, set: fetchUserInfo},
+		{name: "FETCH_USER_INFO", field: "SkipUserInfo", mend: boolean, set: truth(func(c *Config, on bool) { c.SkipUserInfo = !on })},
 		{name: "KEEP_TOKENS", mend: "use false", set: only("false")},
 		{name: "SESSION_IDLE", field: "SessionIdle", mend: duration, set: span(func(c *Config) *time.Duration { return &c.SessionIdle })},
 		{name: "SESSION_LIFETIME", field: "SessionLifetime", mend: duration, set: span(func(c *Config) *time.Duration { return &c.SessionLifetime })},
 		{name: "CLOCK_TOLERANCE", field: "ClockTolerance", mend: duration, set: span(func(c *Config) *time.Duration { return &c.ClockTolerance })},
 		{name: "BEARER_AUDIENCE", mend: "unset it", set: unsupported},
 		{name: "CA_FILE", field: "RootCAs", mend: "name a readable file of PEM certificates", set: caFile},
-		{name: "INITIATE_LOGIN", mend: "use false", set: only("false")},
+		{name: "INITIATE_LOGIN", field: "InitiateLogin", mend: boolean, set: truth(func(c *Config, on bool) { c.InitiateLogin = on })},
 	}
 }
 
@@ -146,12 +146,24 @@ func unsupported(*Config, string) error {
 	return errors.New("is not supported by this version")
 }
 
-func fetchUserInfo(c *Config, value string) error {
-	fetch, err := strconv.ParseBool(value)
-	if err != nil {
-		return fmt.Errorf("%q is neither true nor false", value)
+func truth(set func(c *Config, on bool)) func(*Config, string) error {
+	return func(c *Config, value string) error {
+		on, err := strconv.ParseBool(value)
+		if err != nil {
+			return fmt.Errorf("%q is neither true nor false", value)
+		}
+		set(c, on)
+		return nil
 	}
-	c.SkipUserInfo = !fetch
+}
+
+func usePAR(c *Config, value string) error {
+	modes := map[string]string{pushAuto: pushAuto, "true": pushAlways, "false": pushNever}
+	mode, ok := modes[value]
+	if !ok {
+		return fmt.Errorf("%q is none of its values", value)
+	}
+	c.PushedAuthorization = mode
 	return nil
 }
 

@@ -15,6 +15,9 @@ import (
 var (
 	// ErrUnauthenticated: nobody is signed in. 401, code "unauthorized".
 	ErrUnauthenticated = errors.New("ginoidc: not signed in")
+	// ErrStepUpRequired: the user is signed in, but not as recently or as strongly as the route wants; a
+	// [StepUpError] has what a sign-in has to ask for. 401, code "step_up_required".
+	ErrStepUpRequired = errors.New("ginoidc: a more recent or stronger sign-in is needed")
 	// ErrForbidden: the user is signed in and not allowed. 403, code "forbidden".
 	ErrForbidden = errors.New("ginoidc: not allowed")
 	// ErrGroupsOverage: the provider left the groups out because there are too many (Microsoft Entra ID's
@@ -34,6 +37,12 @@ var (
 	// ErrNotNavigation: a page of the sign-in was asked for by something that cannot show it, such as a
 	// fetch, a frame or a prefetch. 400, code "not_a_navigation".
 	ErrNotNavigation = errors.New("ginoidc: not a browser navigation")
+	// ErrInvalidInitiation: a third party asked for a sign-in in a way that is not accepted. 400, code
+	// "invalid_initiation".
+	ErrInvalidInitiation = errors.New("ginoidc: invalid login initiation request")
+	// ErrInitiationOff: a third party asked for a sign-in, and Config.InitiateLogin is not set. 404, code
+	// "initiation_off".
+	ErrInitiationOff = errors.New("ginoidc: sign-ins that a third party initiates are off")
 	// ErrSignInRefused: the provider did not sign the user in; a [ProviderError] has its code. 401, code
 	// "sign_in_refused".
 	ErrSignInRefused = errors.New("ginoidc: the provider refused the sign-in")
@@ -76,11 +85,16 @@ func outcomes() []outcome {
 		{ErrGroupsOverage, http.StatusForbidden, "groups_overage", "Your groups could not be read. Please ask the operator of this site."},
 		{ErrCrossOrigin, http.StatusForbidden, "cross_origin", "This request came from another site."},
 		{ErrForbidden, http.StatusForbidden, "forbidden", "You do not have access to this resource."},
+		{ErrStepUpRequired, http.StatusUnauthorized, "step_up_required", "Please confirm who you are by signing in again."},
 		{ErrUnauthenticated, http.StatusUnauthorized, "unauthorized", "Please sign in."},
 		{ErrNoAttempt, http.StatusBadRequest, "attempt_missing", "This sign-in was not started in this browser, or its cookie was lost. Please try again."},
 		{ErrAttemptExpired, http.StatusBadRequest, "attempt_expired", "The sign-in took too long. Please try again."},
 		{ErrAttemptSpent, http.StatusBadRequest, "attempt_spent", "This sign-in was already used. Please try again."},
 		{ErrNotNavigation, http.StatusBadRequest, "not_a_navigation", "Please open this address in a browser window."},
+		{errFormTooLarge, http.StatusRequestEntityTooLarge, "form_too_large", "The answer is too large."},
+		{errNoForm, http.StatusUnsupportedMediaType, "not_a_form", "The answer is not of the expected type."},
+		{ErrInvalidInitiation, http.StatusBadRequest, "invalid_initiation", "The request to sign in could not be used."},
+		{ErrInitiationOff, http.StatusNotFound, "initiation_off", "This site does not take sign-ins from elsewhere."},
 		{ErrInvalidCallback, http.StatusBadRequest, "invalid_callback", "The sign-in answer could not be used. Please try again."},
 		{ErrSignInRefused, http.StatusUnauthorized, "sign_in_refused", "You were not signed in."},
 		{ErrInvalidToken, http.StatusUnauthorized, "invalid_token", "The sign-in could not be verified."},

@@ -2,19 +2,13 @@ package ginoidc
 
 import (
 	"errors"
-	"io"
-	"mime"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
-
-// maxLogoutBody bounds the body of a back-channel call before anything reads it (case 285).
-const maxLogoutBody = 64 << 10
 
 // BackChannelLogout ends sessions by the provider's word (OpenID Connect Back-Channel Logout 1.0): those of the sid or,
 // without one, of the subject in a logout token. It works with every store, sealed cookies included, and needs no
@@ -24,12 +18,15 @@ func (a *Auth) BackChannelLogout(c *gin.Context) {
 	if !a.begin(c, http.MethodPost) {
 		return
 	}
-	raw, err := logoutToken(c)
+	form, err := readForm(c)
+	if err == nil && len(form["logout_token"]) != 1 {
+		err = errors.New("the form has not exactly one logout_token")
+	}
 	if err != nil {
 		a.refuseLogout(c, err)
 		return
 	}
-	token, err := a.provider.VerifyLogoutToken(c.Request.Context(), raw)
+	token, err := a.provider.VerifyLogoutToken(c.Request.Context(), form.Get("logout_token"))
 	if err != nil {
 		a.refuseLogout(c, translated(err))
 		return
@@ -40,22 +37,6 @@ func (a *Auth) BackChannelLogout(c *gin.Context) {
 	}
 	c.Status(http.StatusOK)
 	c.Writer.WriteHeaderNow()
-}
-
-// logoutToken reads the form without Gin, which would parse up to 32 MB of any kind.
-func logoutToken(c *gin.Context) (string, error) {
-	if kind, _, err := mime.ParseMediaType(c.GetHeader("Content-Type")); err != nil || kind != "application/x-www-form-urlencoded" {
-		return "", errors.New("the body is not a form")
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxLogoutBody))
-	if err != nil {
-		return "", err
-	}
-	form, err := url.ParseQuery(string(body))
-	if err != nil || len(form["logout_token"]) != 1 {
-		return "", errors.New("the form has not exactly one logout_token")
-	}
-	return form.Get("logout_token"), nil
 }
 
 // endByToken ends the sessions first and remembers the token second: when the memory fails, the provider's second try
@@ -79,9 +60,8 @@ func (a *Auth) endByToken(c *gin.Context, token *provider.LogoutToken) error {
 // refuseLogout answers the provider as Back-Channel Logout 1.0, section 2.8, says.
 func (a *Auth) refuseLogout(c *gin.Context, err error) {
 	status, code := http.StatusBadRequest, "invalid_request"
-	var tooLarge *http.MaxBytesError
 	switch {
-	case errors.As(err, &tooLarge):
+	case errors.Is(err, errFormTooLarge):
 		status = http.StatusRequestEntityTooLarge
 	case errors.Is(err, ErrProviderUnavailable), errors.Is(err, ErrProviderResponse), errors.Is(err, ErrSessionStore):
 		o := outcomeOf(err)

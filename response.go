@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+
+	"github.com/gin-gonic/gin"
 )
 
 // response is an authorization response (RFC 6749, section 4.1.2; RFC 9207, section 2).
@@ -16,13 +18,28 @@ type response struct {
 // maxParameter bounds code, state and iss.
 const maxParameter = 4096
 
-// parseResponse reads the query of a callback. Parameters of other flows and repeated ones are refused (RFC 6749,
-// section 3.1), since two readers could take different ones.
-func parseResponse(rawQuery string) (response, error) {
-	query, err := url.ParseQuery(rawQuery)
-	if err != nil {
-		return response{}, fmt.Errorf("%w: malformed query", ErrInvalidCallback)
+// formPost tells that the response is a form which the provider's page posts (OAuth 2.0 Form Post Response Mode).
+func (a *core) formPost() bool { return strings.HasPrefix(a.config.ResponseMode, responseModeFormPost) }
+
+// responseParams reads the parameters of the response from where the response mode puts them, and from nowhere else.
+func (a *core) responseParams(c *gin.Context) (url.Values, error) {
+	if !a.formPost() {
+		query, err := url.ParseQuery(c.Request.URL.RawQuery)
+		if err != nil {
+			return nil, fmt.Errorf("%w: malformed query", ErrInvalidCallback)
+		}
+		return query, nil
 	}
+	form, err := readForm(c)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalidCallback, err)
+	}
+	return form, nil
+}
+
+// parseResponse reads the parameters of a response. Those of other flows and repeated ones are refused (RFC 6749,
+// section 3.1), since two readers could take different ones.
+func parseResponse(query url.Values) (response, error) {
 	for _, name := range []string{"id_token", "access_token", "token_type", "refresh_token", "response", "logout_token"} {
 		if query.Has(name) {
 			return response{}, fmt.Errorf("%w: unexpected %s", ErrInvalidCallback, name)

@@ -44,7 +44,7 @@ func (a *Auth) Sessions(ctx context.Context, subject string) ([]SessionInfo, err
 	}
 	var current hash
 	if v, ok := ctx.Value(visitKey{}).(*visit); ok && v.auth == a.core {
-		if u, err := v.open(); u != nil && err == nil {
+		if v.signedIn() {
 			current = v.session.ID
 		}
 	}

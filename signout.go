@@ -6,6 +6,8 @@ import (
 	"net/url"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 )
 
 // SignOut ends the session here first and then sends the browser to the provider's end-session endpoint (OpenID
@@ -42,6 +44,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 		a.signedOut(ctx, user)
 	}
 	a.attempts.ClearAll(header, c.Request)
+	a.markSilent(header)
 	header.Set("Clear-Site-Data", `"cache"`) // case 172: or the back button shows pages of the session
 	location, err := a.endSessionURL(c)
 	if err != nil {
@@ -56,7 +59,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 func (a *Auth) endSessionURL(c *gin.Context) (string, error) {
 	state := rand.Text()
 	if a.config.PostSignOutURL == a.AppURL()+a.routes.prefix+signedOutPath {
-		at, err := a.attempts.Start(c.Writer.Header(), c.Request, a.config.DefaultReturnTo, -1, "")
+		at, err := a.attempts.Start(c.Writer.Header(), c.Request, attempt.Purpose{ReturnTo: a.config.DefaultReturnTo})
 		if err != nil {
 			return "", translated(err)
 		}

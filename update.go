@@ -30,9 +30,7 @@ func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 	}
 	changed.Subject = u.Subject
 	s := v.session
-	rec := changed.record()
-	rec.SID, rec.Issued = s.SID, s.Issued
-	err = a.sessions.Update(v.header, v.request, s, rec)
+	err = a.sessions.Update(v.header, v.request, s, changed.record())
 	ended := errors.Is(err, session.ErrGone)
 	if err == nil { // a sealed cookie is saved whatever happened meanwhile
 		ended, err = a.ended(v, a.traceOf(&s.Record))

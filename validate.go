@@ -78,6 +78,15 @@ func (c *Config) validateProvider(p *problems) {
 	default:
 		p.add("ClientAuthMethod", fmt.Sprintf("%q is not supported", c.ClientAuthMethod), "use client_secret_basic, client_secret_post or none")
 	}
+	if mode := strings.TrimSuffix(c.ResponseMode, responseModeJWT); mode != responseModeQuery && mode != responseModeFormPost {
+		p.add("ResponseMode", fmt.Sprintf("%q is not supported", c.ResponseMode), "use query or form_post, or query.jwt or form_post.jwt for signed answers")
+	}
+	if !slices.Contains([]string{pushAuto, pushAlways, pushNever}, c.PushedAuthorization) {
+		p.add("PushedAuthorization", fmt.Sprintf("%q is not one of its values", c.PushedAuthorization), "use auto, always or never")
+	}
+	if err := checkParameters(c.SignInParameters); err != nil {
+		p.add("SignInParameters", err.Error(), "leave it out")
+	}
 	if !slices.Contains(c.Scopes, "openid") {
 		p.add("Scopes", "do not contain openid", "add openid: without it the provider returns no ID token")
 	}

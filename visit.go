@@ -74,6 +74,12 @@ func (v *visit) open() (*User, error) {
 	return v.user, nil
 }
 
+// signedIn tells whether the visit has a session. A store that cannot answer counts as none.
+func (v *visit) signedIn() bool {
+	u, err := v.open()
+	return u != nil && err == nil
+}
+
 // load returns the request's session unless it was ended.
 func (v *visit) load() (*session.Session, error) {
 	s, err := v.auth.sessions.Load(v.request)

@@ -21,7 +21,11 @@ const (
 const (
 	version    = 1
 	secretSize = 32 // 256 random bits: nobody guesses a state, a nonce or a verifier
-	headerSize = 1 + 3*secretSize + 8
+	headerSize = 1 + 3*secretSize + 8 + 1
+
+	flagSilent   = 1 << 0
+	flagReplaces = 1 << 1
+	knownFlags   = flagSilent | flagReplaces
 )
 
 // Attempt is what has to be known again when the provider answers.
@@ -30,22 +34,23 @@ type Attempt struct {
 	Nonce    string // OpenID Connect Core section 3.1.2.1: ties the ID token to this attempt
 	Verifier string // RFC 7636 section 4.1: ties the code to this attempt; 43 characters
 
-	ReturnTo string    // where the user goes afterwards; sealed, so that nobody else chooses it
-	AppState string    // the app's own, sealed like the rest
-	MaxAge   int       // seconds asked for with max_age, -1 when it was not
-	Started  time.Time // UTC
+	Started time.Time // UTC
+	Purpose
 }
 
-func newAttempt(returnTo string, maxAge int, appState string) *Attempt {
-	return &Attempt{
-		State:    newSecret(),
-		Nonce:    newSecret(),
-		Verifier: newSecret(),
-		ReturnTo: returnTo,
-		AppState: appState,
-		MaxAge:   max(maxAge, -1),
-		Started:  time.Now().UTC().Round(0),
-	}
+// Purpose is what a sign-in was started for. It is sealed, so that nobody else chooses any of it.
+type Purpose struct {
+	ReturnTo  string   // where the user goes afterwards
+	AppState  string   // the app's own
+	ACRValues string   // asked for with acr_values, "" when they were not
+	MaxAge    int      // seconds asked for with max_age, -1 when it was not
+	Silent    bool     // nobody asked for it, so its failure is no error
+	Replaces  [16]byte // the session that the sign-in is to replace; zero: whatever the answer brings along
+}
+
+func newAttempt(p Purpose) *Attempt {
+	p.MaxAge = max(p.MaxAge, -1)
+	return &Attempt{State: newSecret(), Nonce: newSecret(), Verifier: newSecret(), Started: time.Now().UTC().Round(0), Purpose: p}
 }
 
 func (a *Attempt) expired() bool {
@@ -71,20 +76,36 @@ func decodeSecret(text string) (b [secretSize]byte, ok bool) {
 	return b, err == nil && n == secretSize
 }
 
-// encode writes version (1 byte) ‖ state (32) ‖ nonce (32) ‖ verifier (32) ‖ started (8, Unix
-// nanoseconds) ‖ max age (varint) ‖ length of the app's state (uvarint) ‖ app's state ‖ return target.
+// encode writes version (1 byte) ‖ state (32) ‖ nonce (32) ‖ verifier (32) ‖ started (8, Unix nanoseconds) ‖ flags (1) ‖
+// replaced session (16, if flagged) ‖ max age (varint) ‖ app's state ‖ acr values ‖ return target, the texts before the
+// last with their lengths (uvarint).
 func (a *Attempt) encode() []byte {
-	b := make([]byte, 0, headerSize+2*binary.MaxVarintLen64+len(a.AppState)+len(a.ReturnTo))
+	b := make([]byte, 0, headerSize+len(a.Replaces)+3*binary.MaxVarintLen64+len(a.AppState)+len(a.ACRValues)+len(a.ReturnTo))
 	b = append(b, version)
 	for _, text := range []string{a.State, a.Nonce, a.Verifier} {
 		secret, _ := decodeSecret(text)
 		b = append(b, secret[:]...)
 	}
 	b = binary.BigEndian.AppendUint64(b, uint64(a.Started.UnixNano()))
+	b = append(b, a.flags())
+	if a.Replaces != [16]byte{} {
+		b = append(b, a.Replaces[:]...)
+	}
 	b = binary.AppendVarint(b, int64(a.MaxAge))
-	b = binary.AppendUvarint(b, uint64(len(a.AppState)))
-	b = append(b, a.AppState...)
+	for _, text := range []string{a.AppState, a.ACRValues} {
+		b = append(binary.AppendUvarint(b, uint64(len(text))), text...)
+	}
 	return append(b, a.ReturnTo...)
+}
+
+func (a *Attempt) flags() (flags byte) {
+	if a.Silent {
+		flags |= flagSilent
+	}
+	if a.Replaces != [16]byte{} {
+		flags |= flagReplaces
+	}
+	return flags
 }
 
 // decode reverses encode. ok is false when another build wrote it.
@@ -92,24 +113,35 @@ func decode(b []byte) (a *Attempt, ok bool) {
 	if len(b) < headerSize || b[0] != version {
 		return nil, false
 	}
-	secrets, rest := b[1:], b[headerSize:]
-	maxAge, n := binary.Varint(rest)
-	if n <= 0 {
+	secrets, flags, rest := b[1:], b[headerSize-1], b[headerSize:]
+	if flags&^knownFlags != 0 {
 		return nil, false
 	}
-	rest = rest[n:]
-	size, n := binary.Uvarint(rest)
-	if n <= 0 || size > uint64(len(rest)-n) {
-		return nil, false
-	}
-	rest = rest[n:]
-	return &Attempt{
+	a = &Attempt{
 		State:    encodeSecret(secrets[:secretSize]),
 		Nonce:    encodeSecret(secrets[secretSize : 2*secretSize]),
 		Verifier: encodeSecret(secrets[2*secretSize : 3*secretSize]),
 		Started:  time.Unix(0, int64(binary.BigEndian.Uint64(secrets[3*secretSize:]))).UTC(),
-		MaxAge:   int(maxAge),
-		AppState: string(rest[:size]),
-		ReturnTo: string(rest[size:]),
-	}, true
+	}
+	a.Silent = flags&flagSilent != 0
+	if flags&flagReplaces != 0 {
+		if len(rest) < len(a.Replaces) || [16]byte(rest) == ([16]byte{}) {
+			return nil, false
+		}
+		a.Replaces, rest = [16]byte(rest), rest[len(a.Replaces):]
+	}
+	maxAge, n := binary.Varint(rest)
+	if n <= 0 {
+		return nil, false
+	}
+	a.MaxAge, rest = int(maxAge), rest[n:]
+	for _, text := range []*string{&a.AppState, &a.ACRValues} {
+		size, n := binary.Uvarint(rest)
+		if n <= 0 || size > uint64(len(rest)-n) {
+			return nil, false
+		}
+		*text, rest = string(rest[n:n+int(size)]), rest[n+int(size):]
+	}
+	a.ReturnTo = string(rest)
+	return a, true
 }

@@ -15,7 +15,7 @@ func TestStartKeepsNothing(t *testing.T) {
 	}
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	for range 1000 {
-		a, err := jar.Start(make(http.Header), r, "/", -1, "")
+		a, err := jar.Start(make(http.Header), r, Purpose{ReturnTo: "/", MaxAge: -1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -27,16 +27,22 @@ func TestStartKeepsNothing(t *testing.T) {
 
 // Case 142: a value of another build is none. It was sealed with our key, so sealing does not stop it.
 func TestDecodeRefuses(t *testing.T) {
-	good := newAttempt("", 7, "").encode()
+	good := newAttempt(Purpose{MaxAge: 7}).encode()
 	if _, ok := decode(good); !ok {
 		t.Fatal("a good one is refused")
 	}
 	other := append([]byte{version + 1}, good[1:]...)
+	flagged := func(flags byte, rest ...byte) []byte {
+		return append(append(good[:headerSize-1:headerSize-1], flags), rest...)
+	}
 	for name, b := range map[string][]byte{
 		"nothing": nil, "another version": other, "cut in the header": good[:headerSize-1],
 		"no max age": good[:headerSize], "cut in the max age": append(good[:headerSize:headerSize], 0x80),
 		"no app state": good[:headerSize+1], "app state beyond the end": append(good[:headerSize+1:headerSize+1], 200, 'x'),
-		"app state of 2^63": append(good[:headerSize+1:headerSize+1], 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1),
+		"no acr values": good[:headerSize+2], "acr values beyond the end": append(good[:headerSize+2:headerSize+2], 9, 'x'),
+		"an unknown flag": flagged(knownFlags+1, good[headerSize:]...), "replaced session cut": flagged(flagReplaces, make([]byte, 15)...),
+		"no replaced session": flagged(flagReplaces, append(make([]byte, 16), good[headerSize:]...)...),
+		"app state of 2^63":   append(good[:headerSize+1:headerSize+1], 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1),
 	} {
 		if a, ok := decode(b); ok {
 			t.Errorf("%s: decoded as %+v", name, a)
@@ -51,7 +57,7 @@ func TestLargeValuesAreNotOpened(t *testing.T) {
 		t.Fatal(err)
 	}
 	for size, want := range map[int]error{2900: nil, 3000: ErrNoAttempt} {
-		a := newAttempt(strings.Repeat("a", size), -1, "")
+		a := newAttempt(Purpose{ReturnTo: strings.Repeat("a", size), MaxAge: -1})
 		name, _ := jar.cookieName(a.State)
 		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.AddCookie(jar.cookie(name, jar.ring.Seal(a.encode(), jar.place(name))))
@@ -63,8 +69,8 @@ func TestLargeValuesAreNotOpened(t *testing.T) {
 
 // FuzzDecode: any bytes decode or do not, and what decodes encodes to something that decodes the same.
 func FuzzDecode(f *testing.F) {
-	f.Add(newAttempt("/profile", -1, `{"cart":7}`).encode())
-	f.Add(newAttempt("", 3600, "").encode()[:headerSize])
+	f.Add(newAttempt(Purpose{ReturnTo: "/profile", MaxAge: -1, AppState: `{"cart":7}`, ACRValues: "gold", Silent: true, Replaces: [16]byte{1}}).encode())
+	f.Add(newAttempt(Purpose{MaxAge: 3600}).encode()[:headerSize])
 	f.Add([]byte{version})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		a, ok := decode(b)

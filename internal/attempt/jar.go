@@ -38,6 +38,7 @@ type Config struct {
 	CookieName string   // what the names of the cookies start with, such as "__Host-ginoidc"
 	Path       string   // of the cookies
 	Secure     bool     // of the cookies: always, but on plain http on the loopback interface
+	CrossSite  bool     // the answer is a form that the provider's page posts (response_mode form_post)
 	Audience   string   // issuer and client id: attempts of another app with the same secrets do not open
 }
 
@@ -65,10 +66,9 @@ func New(cfg Config) (*Jar, error) {
 // are at most [Max] and 4,000 bytes of them. Somebody who abandons one sign-in after the other is
 // never locked out by a header that has grown too large (case 277).
 //
-// maxAge is in seconds, -1 for none. The error is [ErrTooLarge]; 2,800 bytes of returnTo and appState
-// together always fit.
-func (j *Jar) Start(h http.Header, r *http.Request, returnTo string, maxAge int, appState string) (*Attempt, error) {
-	a := newAttempt(returnTo, maxAge, appState)
+// The error is [ErrTooLarge]; texts of 2,750 bytes together always fit.
+func (j *Jar) Start(h http.Header, r *http.Request, p Purpose) (*Attempt, error) {
+	a := newAttempt(p)
 	name, _ := j.cookieName(a.State)
 	cookie := j.cookie(name, j.ring.Seal(a.encode(), j.place(name)))
 	room, count := maxTogether-size(cookie), Max-1
@@ -174,7 +174,7 @@ func (j *Jar) cookieName(state string) (name string, ok bool) {
 }
 
 func (j *Jar) cookie(name, value string) *http.Cookie {
-	return &http.Cookie{
+	c := &http.Cookie{
 		Name:     name,
 		Value:    value,
 		Path:     j.cfg.Path,
@@ -183,6 +183,10 @@ func (j *Jar) cookie(name, value string) *http.Cookie {
 		HttpOnly: true,
 		SameSite: http.SameSiteLaxMode, // the answer is a navigation that comes from the provider's site
 	}
+	if j.cfg.CrossSite { // browsers send a Lax cookie with no form of another site (case 44)
+		c.SameSite, c.Secure = http.SameSiteNoneMode, true
+	}
+	return c
 }
 
 func (j *Jar) expire(h http.Header, name string) {

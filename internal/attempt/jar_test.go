@@ -63,7 +63,7 @@ func (b *browser) take(t testing.TB, h http.Header) {
 func (b *browser) start(t testing.TB, jar *attempt.Jar, returnTo string) *attempt.Attempt {
 	t.Helper()
 	h := make(http.Header)
-	a, err := jar.Start(h, b.request(), returnTo, -1, "")
+	a, err := jar.Start(h, b.request(), attempt.Purpose{ReturnTo: returnTo, MaxAge: -1})
 	if err != nil {
 		t.Fatalf("Start: %v", err)
 	}
@@ -85,23 +85,25 @@ func TestNewRefuses(t *testing.T) {
 
 func TestStartAndFind(t *testing.T) {
 	jar := newJar(t, config(newSecret))
-	for _, tt := range []struct {
-		returnTo     string
-		maxAge, want int
-		appState     string
-	}{
-		{"/profile?tab=1", -1, -1, ""}, {"/", 0, 0, `{"cart":7}`}, {"", 3600, 3600, "x"}, {"/" + strings.Repeat("a", 2047), 1 << 30, 1 << 30, ""},
-		{"/x", -7, -1, strings.Repeat("s", 1000)},
-		{"/" + strings.Repeat("a", 2047), -1, -1, strings.Repeat("s", 752)},
+	long := "/" + strings.Repeat("a", 2047)
+	for _, want := range []attempt.Purpose{
+		{ReturnTo: "/profile?tab=1", MaxAge: -1},
+		{ReturnTo: "/", AppState: `{"cart":7}`},
+		{MaxAge: 3600, AppState: "x", ACRValues: "gold silver"},
+		{ReturnTo: long, MaxAge: 1 << 30},
+		{ReturnTo: "/x", MaxAge: -1, AppState: strings.Repeat("s", 1000)},
+		{ReturnTo: "/x", MaxAge: -1, Silent: true},
+		{ReturnTo: "/x", MaxAge: -1, Replaces: [16]byte{15: 1}},
+		{ReturnTo: long, MaxAge: -1, AppState: strings.Repeat("s", 602), ACRValues: strings.Repeat("a", 100), Silent: true, Replaces: [16]byte{1}},
 	} {
 		h := make(http.Header)
 		var b browser
-		a, err := jar.Start(h, b.request(), tt.returnTo, tt.maxAge, tt.appState)
+		a, err := jar.Start(h, b.request(), want)
 		if err != nil {
 			t.Fatalf("Start: %v", err)
 		}
 		b.take(t, h)
-		if a.ReturnTo != tt.returnTo || a.AppState != tt.appState || a.MaxAge != tt.want || len(a.Verifier) != 43 || time.Since(a.Started) > time.Minute {
+		if a.Purpose != want || len(a.Verifier) != 43 || time.Since(a.Started) > time.Minute {
 			t.Errorf("started %+v", a)
 		}
 		found, err := jar.Find(b.request(), a.State)
@@ -114,15 +116,18 @@ func TestStartAndFind(t *testing.T) {
 func TestCookieAttributes(t *testing.T) {
 	secure, plain := config(newSecret), config(newSecret)
 	plain.CookieName, plain.Path, plain.Secure = "ginoidc", "/app/auth", false
+	posted := plain
+	posted.CrossSite = true
 	for _, tt := range []struct {
 		cfg         attempt.Config
 		set, delete string
 	}{
 		{secure, "; Path=/; Max-Age=600; HttpOnly; Secure; SameSite=Lax", "=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax"},
 		{plain, "; Path=/app/auth; Max-Age=600; HttpOnly; SameSite=Lax", "=; Path=/app/auth; Max-Age=0; HttpOnly; SameSite=Lax"},
+		{posted, "; Path=/app/auth; Max-Age=600; HttpOnly; Secure; SameSite=None", "=; Path=/app/auth; Max-Age=0; HttpOnly; Secure; SameSite=None"}, // case 44
 	} {
 		jar, h := newJar(t, tt.cfg), http.Header{"Set-Cookie": {"other=1"}}
-		a, err := jar.Start(h, browser{}.request(), "/", -1, "")
+		a, err := jar.Start(h, browser{}.request(), attempt.Purpose{ReturnTo: "/", MaxAge: -1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,7 +151,7 @@ func TestSecretsDiffer(t *testing.T) {
 	jar := newJar(t, config(newSecret))
 	seen := make(map[string]bool)
 	for range 10_000 {
-		a, err := jar.Start(make(http.Header), browser{}.request(), "/", -1, "")
+		a, err := jar.Start(make(http.Header), browser{}.request(), attempt.Purpose{ReturnTo: "/", MaxAge: -1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -332,7 +337,7 @@ func TestStartDropsWhatDoesNotOpenFirst(t *testing.T) {
 
 func TestStartRefusesWhatFitsInNoCookie(t *testing.T) {
 	h := make(http.Header)
-	if _, err := newJar(t, config(newSecret)).Start(h, browser{}.request(), strings.Repeat("a", 3000), -1, ""); err == nil || len(h) != 0 {
+	if _, err := newJar(t, config(newSecret)).Start(h, browser{}.request(), attempt.Purpose{ReturnTo: strings.Repeat("a", 3000), MaxAge: -1}); err == nil || len(h) != 0 {
 		t.Errorf("header of %d lines, error %v", len(h), err)
 	}
 }
@@ -374,7 +379,7 @@ func FuzzFind(f *testing.F) {
 		if found, err := jar.Find(r, state); err == nil && (found.State != state || found.ReturnTo != "/fuzz") {
 			t.Errorf("forged: %+v", found)
 		}
-		if _, err := jar.Start(make(http.Header), r, "/", -1, ""); err != nil {
+		if _, err := jar.Start(make(http.Header), r, attempt.Purpose{ReturnTo: "/", MaxAge: -1}); err != nil {
 			t.Errorf("Start: %v", err)
 		}
 		jar.ClearAll(make(http.Header), r)

@@ -2,12 +2,13 @@ package session
 
 import (
 	"encoding/binary"
+	"math"
 	"time"
 )
 
 // Record is what one session holds. Encoded it is
 //
-//	version ‖ ID ‖ flags ‖ Created ‖ Renewed ‖ AuthTime ‖ Issued ‖ Started ‖ texts ‖ lists ‖ Claims ‖ Data
+//	version ‖ ID ‖ flags ‖ Created ‖ Renewed ‖ AuthTime ‖ Issued ‖ Started ‖ AskedMaxAge+1 ‖ texts ‖ lists ‖ Claims ‖ Data
 //
 // with times as Unix seconds (0: unknown), Started as microseconds, and numbers
 // and lengths as uvarints.
@@ -20,8 +21,11 @@ type Record struct {
 	// Started is when the sign-in began here, in microseconds: what ended sessions
 	// before that did not mean this one.
 	Started time.Time
+	// AskedMaxAge is the max_age in seconds that the sign-in asked for, -1 when it
+	// did not, and AskedACR its acr_values.
+	AskedMaxAge int
 
-	Subject, SID, Name, PreferredUsername, Email, Picture string
+	Subject, SID, Name, PreferredUsername, Email, Picture, ACR, AskedACR string
 
 	EmailVerified bool
 	GroupsOverage bool // the provider sent a reference instead of the groups
@@ -42,8 +46,10 @@ const (
 )
 
 // texts and lists give the order of the encoding.
-func (rec *Record) texts() [6]*string {
-	return [...]*string{&rec.Subject, &rec.SID, &rec.Name, &rec.PreferredUsername, &rec.Email, &rec.Picture}
+func (rec *Record) texts() [8]*string {
+	return [...]*string{
+		&rec.Subject, &rec.SID, &rec.Name, &rec.PreferredUsername, &rec.Email, &rec.Picture, &rec.ACR, &rec.AskedACR,
+	}
 }
 
 func (rec *Record) lists() [2]*[]string {
@@ -66,6 +72,7 @@ func (rec *Record) append(b []byte) []byte {
 		b = binary.AppendUvarint(b, unixSeconds(t))
 	}
 	b = binary.AppendUvarint(b, uint64(max(0, rec.Started.UnixMicro())))
+	b = binary.AppendUvarint(b, uint64(max(0, rec.AskedMaxAge+1)))
 	for _, text := range rec.texts() {
 		b = appendText(b, *text)
 	}
@@ -105,6 +112,7 @@ func (rec *Record) decode(data []byte) bool {
 	rec.GroupsOverage = flags[0]&flagGroupsOverage != 0
 	rec.Created, rec.Renewed, rec.AuthTime, rec.Issued = rd.time(), rd.time(), rd.time(), rd.time()
 	rec.Started = rd.microseconds()
+	rec.AskedMaxAge = rd.age()
 	for _, text := range rec.texts() {
 		*text = rd.take(rd.length())
 	}
@@ -185,6 +193,15 @@ func (rd *reader) time() time.Time {
 	default:
 		return time.Unix(int64(s), 0).UTC()
 	}
+}
+
+func (rd *reader) age() int {
+	n := rd.uvarint()
+	if n > math.MaxInt32 {
+		rd.bad = true
+		return -1
+	}
+	return int(n) - 1
 }
 
 func (rd *reader) microseconds() time.Time {

@@ -15,6 +15,7 @@ func sample() Record {
 		ID: [16]byte{1, 2, 15: 3}, Created: time.Unix(1_800_000_000, 0).UTC(), Renewed: time.Unix(1_800_000_600, 0).UTC(),
 		AuthTime: time.Unix(1_799_999_000, 0).UTC(), Issued: time.Unix(1_799_999_999, 0).UTC(), Started: time.UnixMicro(1_799_999_990_123_456).UTC(),
 		Subject: "248289761001", SID: "08a5019c", Name: "Zoë", PreferredUsername: "zoe", Email: "zoe@example.com", Picture: "https://example.com/z.png",
+		ACR: "gold", AskedACR: "gold silver", AskedMaxAge: 300,
 		EmailVerified: true, GroupsOverage: true, Groups: []string{"admin", ""}, Organizations: []string{"org_1"}, Claims: []byte(`{"a":1}`), Data: []byte(`{"cart":7}`),
 	}
 }
@@ -32,6 +33,8 @@ func TestRecordComesBack(t *testing.T) {
 		"year 2039":       func(r *Record) { r.Created = time.Date(2039, 1, 1, 0, 0, 0, 0, time.UTC) }, // case 266
 		"year 9999":       func(r *Record) { r.Renewed = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC) },
 		"a start in 9999": func(r *Record) { r.Started = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC) },
+		"no max age":      func(r *Record) { r.AskedMaxAge = -1 },
+		"max age 0":       func(r *Record) { r.AskedMaxAge = 0 },
 		"flags apart":     func(r *Record) { r.EmailVerified = false },
 		"flags apart, 2":  func(r *Record) { r.GroupsOverage = false },
 	} {
@@ -73,8 +76,8 @@ func TestOddRecordsAreNone(t *testing.T) {
 		return rec.append(nil)
 	}
 	head := whole[:18]                                              // version, ID, flags
-	times := slices.Concat(head, []byte{1, 1, 1, 1, 1})             // and five times
-	texts := slices.Concat(times, []byte("\x01s"), make([]byte, 5)) // and the texts, the subject being "s"
+	times := slices.Concat(head, []byte{1, 1, 1, 1, 1, 1})          // and five times and an age
+	texts := slices.Concat(times, []byte("\x01s"), make([]byte, 7)) // and the texts, the subject being "s"
 	for name, data := range map[string][]byte{
 		"empty":               {},
 		"version 0":           edit(0, 0),
@@ -84,8 +87,9 @@ func TestOddRecordsAreNone(t *testing.T) {
 		"no creation":         without(func(r *Record) { r.Created = time.Time{} }),
 		"no renewal":          without(func(r *Record) { r.Renewed = time.Time{} }),
 		"no subject":          without(func(r *Record) { r.Subject = "" }),
-		"time after 9999":     slices.Concat(head, binary.AppendUvarint(nil, maxSeconds+1), []byte{1, 1, 1, 1}, texts[len(times):], make([]byte, 4)),
-		"start after 9999":    slices.Concat(head, []byte{1, 1, 1, 1}, binary.AppendUvarint(nil, maxSeconds*1e6+1), texts[len(times):], make([]byte, 4)),
+		"time after 9999":     slices.Concat(head, binary.AppendUvarint(nil, maxSeconds+1), []byte{1, 1, 1, 1, 1}, texts[len(times):], make([]byte, 4)),
+		"start after 9999":    slices.Concat(head, []byte{1, 1, 1, 1}, binary.AppendUvarint(nil, maxSeconds*1e6+1), []byte{1}, texts[len(times):], make([]byte, 4)),
+		"age above 2^31":      slices.Concat(head, []byte{1, 1, 1, 1, 1}, binary.AppendUvarint(nil, 1<<31), texts[len(times):], make([]byte, 4)),
 		"uvarint overflow":    slices.Concat(head, bytes.Repeat([]byte{0xff}, 11)),
 		"text beyond the end": slices.Concat(times, []byte{200}, []byte("subject")),
 		"length of 2^63":      slices.Concat(times, binary.AppendUvarint(nil, 1<<63)),

@@ -149,12 +149,14 @@ func (m *Manager) Renew(h http.Header, r *http.Request, s *Session) error {
 	return nil
 }
 
-// Update saves rec in the place of the session s, whose ids and times stay. ErrGone
+// Update saves the user of rec in the place of that of the session s. What s says of itself stays: its ids, its times
+// and how it was asked for. ErrGone
 // means that the session was ended meanwhile; any other error wraps [ErrStore] or
 // is a [*TooLargeError]. s changes only when Update succeeds.
 func (m *Manager) Update(h http.Header, r *http.Request, s *Session, rec Record) error {
 	now := time.Now()
 	rec.ID, rec.Created, rec.Renewed, rec.Started = s.ID, s.Created, wholeSecond(now), s.Started
+	rec.SID, rec.Issued, rec.AskedMaxAge, rec.AskedACR = s.SID, s.Issued, s.AskedMaxAge, s.AskedACR
 	if m.left(&s.Record, now) <= 0 {
 		return ErrGone
 	}
