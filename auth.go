@@ -124,8 +124,9 @@ func (a *core) build(app *url.URL) error {
 	}
 	a.provider = provider.New(provider.Config{
 		Issuer: cfg.Issuer, ClientID: cfg.ClientID, ClientSecret: cfg.ClientSecret, AuthMethod: cfg.ClientAuthMethod,
-		RedirectURL: strings.TrimSuffix(cfg.AppURL, "/") + a.routes.prefix + "/callback",
-		Scopes:      slices.Clone(cfg.Scopes), SigningAlgs: slices.Clone(cfg.SigningAlgs),
+		RedirectURL:  strings.TrimSuffix(cfg.AppURL, "/") + a.routes.prefix + "/callback",
+		ResponseMode: cfg.ResponseMode, PushedAuthorization: cfg.PushedAuthorization,
+		Scopes: slices.Clone(cfg.Scopes), SigningAlgs: slices.Clone(cfg.SigningAlgs),
 		TrustedAudiences: cfg.TrustedAudiences, LaxLogoutType: cfg.UntypedLogoutTokens,
 		ClockTolerance: cfg.ClockTolerance, Transport: cfg.Transport, RootCAs: cfg.RootCAs, Logger: a.log,
 	})

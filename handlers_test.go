@@ -40,8 +40,7 @@ func TestSignInRequest(t *testing.T) {
 		"?scope=admin&redirect_uri=//x&client_id=y&response_mode=fragment&request=z&state=1&nonce=2&code_challenge=3&response_type=token&tenant=8&claims={}": {},
 		"?prompt=login&login_hint=alice@example.com&max_age=60&acr_values=mfa&ui_locales=de&display=page":                                                    {"prompt": "login", "login_hint": "alice@example.com", "max_age": "60", "acr_values": "mfa", "ui_locales": "de", "display": "page"},
 		"?prompt=none+login&max_age=-1&display=fullscreen&login_hint=%00":                                                                                    {},
-		// case 17: third-party-initiated login is off, so iss and target_link_uri are just unknown names
-		"?iss=https://evil.example&target_link_uri=https://evil.example/": {},
+		"?target_link_uri=https://evil.example/":                                                                                                             {},
 	} {
 		r := a.browser().do("GET", "/auth/signin"+query, nil, append([]string{"X-Forwarded-Host", "evil.example", "Forwarded", "host=evil.example"}, navigation()...)...) // case 7
 		if r.StatusCode != http.StatusFound || r.Header.Get("Cache-Control") != "no-store" {                                                                              // case 19

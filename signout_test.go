@@ -119,3 +119,49 @@ func TestSignOutWithoutProvider(t *testing.T) {
 		t.Errorf("provider down: %d to %s", r.StatusCode, r.location())
 	}
 }
+
+// TestSignedOut: the provider's answer to a sign-out goes on to the app if it has the state of a sign-out of this browser.
+// Any other shows who is signed in, and redirects nowhere. Case 165.
+func TestSignedOut(t *testing.T) {
+	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+		c.PostSignOutURL, c.DefaultReturnTo = appURL+"/auth/signed-out", "/goodbye"
+	})
+	b, other := a.browser(), a.browser()
+	b.mustSignIn("alice")
+	other.mustSignIn("bob")
+	sent := parse(t, b.do("POST", "/auth/signout", nil).location()).Query()
+	elsewhere := parse(t, other.do("POST", "/auth/signout", nil).location()).Query().Get("state")
+	other.mustSignIn("bob")
+	if sent.Get("post_logout_redirect_uri") != appURL+"/auth/signed-out" || len(sent.Get("state")) < 22 {
+		t.Fatalf("sent %v", sent)
+	}
+	for _, tt := range []struct {
+		name, query string
+		by          *browser
+		page        string
+	}{
+		{"no state", "", b, "Signed out"},
+		{"another state", "?state=" + sent.Get("state") + "_INVALID", b, "Signed out"},
+		{"the state of another browser", "?state=" + elsewhere, b, "Signed out"},
+		{"the state twice", "?state=" + sent.Get("state") + "&state=x", b, "Signed out"},
+		{"targets", "?return_to=//evil.example&post_logout_redirect_uri=https://evil.example&target_link_uri=/", b, "Signed out"}, // case 166
+		{"still signed in", "?state=" + sent.Get("state"), other, "Still signed in"},
+	} {
+		r := tt.by.do("GET", "/auth/signed-out"+tt.query, nil, navigation()...)
+		if r.StatusCode != http.StatusOK || !strings.Contains(r.body, "<h1>"+tt.page+"</h1>") || strings.Contains(r.body, "evil") {
+			t.Errorf("%s: %d to %q: %s", tt.name, r.StatusCode, r.location(), r.body)
+		}
+	}
+	if other.whoami() != "bob" {
+		t.Error("an answer of somebody else signed bob out")
+	}
+	if r := b.navigate("/auth/signed-out?state=" + sent.Get("state")); r.StatusCode != http.StatusSeeOther || r.location() != "/goodbye" {
+		t.Errorf("the right one: %d to %q", r.StatusCode, r.location())
+	}
+	if r := b.navigate("/auth/signed-out?state=" + sent.Get("state")); r.StatusCode != http.StatusOK {
+		t.Errorf("the right one again: %d to %q", r.StatusCode, r.location())
+	}
+	if r := b.do("POST", "/auth/signed-out", nil); r.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("POST: %d", r.StatusCode)
+	}
+}

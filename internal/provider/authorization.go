@@ -43,8 +43,7 @@ func (p *Provider) AuthorizationURL(ctx context.Context, req AuthRequest) (strin
 		params.Set("response_mode", p.responseMode)
 	}
 	for name, values := range req.Params {
-		// A request object would replace all of the above (RFC 9101 section 5).
-		if params.Has(name) || name == "request" || name == "request_uri" || len(values) != 1 {
+		if OwnParameter(name) || len(values) != 1 && name != "resource" { // which may be several, RFC 8707 section 2
 			return "", misconfigured(opAuthorization, "parameter_conflict",
 				"the extra parameter %s repeats one of the client's own or is given more than once", excerpt(name))
 		}

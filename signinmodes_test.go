@@ -1,0 +1,332 @@
+package ginoidc_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+)
+
+// crossSiteForm are the headers of a form that a page of the provider posts.
+func crossSiteForm() []string {
+	return []string{
+		"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site", "Origin", "https://idp.example",
+		"Content-Type", "application/x-www-form-urlencoded", "Accept", "text/html",
+	}
+}
+
+// post sends the answer that callback holds as a form of another site: with the cookies that are SameSite=None alone, which
+// only the attempts' are.
+func (b *browser) post(callback string, change ...string) reply {
+	b.app.t.Helper()
+	target, body, _ := strings.Cut(callback, "?")
+	r := httptest.NewRequest("POST", target, strings.NewReader(body))
+	headers := append(crossSiteForm(), change...)
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	for _, c := range b.jar.Cookies(r.URL) {
+		if strings.Contains(c.Name, ".") {
+			r.AddCookie(c)
+		}
+	}
+	w := httptest.NewRecorder()
+	b.app.engine.ServeHTTP(w, r)
+	response := w.Result()
+	b.jar.SetCookies(r.URL, response.Cookies())
+	return reply{response, w.Body.String()}
+}
+
+func formPostApp(t *testing.T) *app {
+	return newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.ResponseMode = "form_post" })
+}
+
+// TestFormPost: the attempt's cookie survives the cross-site POST and nothing else has to; the session of before, whose
+// cookie does not come along, is dead afterwards. Cases 44, 51.
+func TestFormPost(t *testing.T) {
+	a := formPostApp(t)
+	b := a.browser()
+	started := b.navigate("/auth/signin?return_to=/me")
+	if mode := parse(t, started.location()).Query().Get("response_mode"); mode != "form_post" {
+		t.Errorf("response_mode %q", mode)
+	}
+	if cookie := started.Header.Get("Set-Cookie"); !strings.Contains(cookie, "; Secure; SameSite=None") || !strings.HasPrefix(cookie, "__Host-ginoidc.") {
+		t.Errorf("attempt cookie %s", cookie)
+	}
+	callback, err := a.op.Approve(started.location(), "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := b.navigate(callback); r.StatusCode != http.StatusMethodNotAllowed || r.Header.Get("Allow") != "POST" { // the other one
+		t.Errorf("GET: %d, Allow %q", r.StatusCode, r.Header.Get("Allow"))
+	}
+	r := b.post(callback)
+	if r.StatusCode != http.StatusSeeOther || r.location() != "/me" || b.whoami() != "alice" {
+		t.Fatalf("%d to %q: %s", r.StatusCode, r.location(), r.body)
+	}
+	for _, line := range r.Header["Set-Cookie"] {
+		if strings.HasPrefix(line, "__Host-ginoidc=") && !strings.Contains(line, "SameSite=Lax") {
+			t.Errorf("session cookie %s", line)
+		}
+	}
+	if again := b.post(callback); again.StatusCode != http.StatusBadRequest {
+		t.Errorf("a second time: %d", again.StatusCode)
+	}
+
+	old := a.browser()
+	u, _ := url.Parse(appURL)
+	old.jar.SetCookies(u, b.jar.Cookies(u)) // a copy of the session
+	if r := b.post(b.start("/auth/signin", "bob")); r.StatusCode != http.StatusSeeOther || b.whoami() != "bob" || old.whoami() != "" {
+		t.Errorf("%d, %q signed in, the copy as %q", r.StatusCode, b.whoami(), old.whoami())
+	}
+}
+
+// TestFormPostRefuses what is no form before it is parsed, and what stands in the query although the mode is another one.
+// Cases 20, 30, 41, 45, 285.
+func TestFormPostRefuses(t *testing.T) {
+	a := formPostApp(t)
+	for _, tt := range []struct {
+		name    string
+		change  func(callback string) string
+		headers []string
+		want    int
+		code    string
+	}{
+		{"64 kB and one byte", func(c string) string { return c + "&x=" + strings.Repeat("x", 64<<10) }, nil, 413, "form_too_large"}, // cases 45, 285
+		{"multipart", nil, []string{"Content-Type", "multipart/form-data; boundary=x"}, 415, "not_a_form"},                           // case 45
+		{"JSON", nil, []string{"Content-Type", "application/json"}, 415, "not_a_form"},                                               // case 45
+		{"gzip", nil, []string{"Content-Encoding", "gzip"}, 415, "not_a_form"},                                                       // case 45
+		{"no type", nil, []string{"Content-Type", ""}, 415, "not_a_form"},
+		{"malformed", func(c string) string { return c + "&%zz" }, nil, 400, "invalid_callback"},
+		{"empty", func(c string) string { return strings.SplitAfter(c, "?")[0] }, nil, 400, "invalid_callback"},     // case 20
+		{"code twice", func(c string) string { return c + "&code=other" }, nil, 400, "invalid_callback"},            // case 30
+		{"in a frame", nil, []string{"Sec-Fetch-Dest", "iframe"}, 400, "not_a_navigation"},                          // case 41
+		{"by a fetch", nil, []string{"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}, 400, "not_a_navigation"}, // case 41
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := a.browser()
+			callback := b.start("/auth/signin", "alice")
+			sent := callback
+			if tt.change != nil {
+				sent = tt.change(callback)
+			}
+			r := b.post(sent, append([]string{"Accept", "*/*", "Sec-Fetch-Dest", ""}, tt.headers...)...)
+			if r.StatusCode != tt.want || r.json(t)["error"] != tt.code {
+				t.Errorf("%d %s", r.StatusCode, r.body)
+			}
+			if r := b.post(callback); r.StatusCode != http.StatusSeeOther { // the attempt is not spent
+				t.Errorf("the right one afterwards: %d", r.StatusCode)
+			}
+		})
+	}
+	b := a.browser()
+	callback := b.start("/auth/signin", "alice")
+	if r := b.do("POST", callback, nil, crossSiteForm()...); r.StatusCode != http.StatusBadRequest || b.whoami() != "" {
+		t.Errorf("code in the query: %d", r.StatusCode)
+	}
+}
+
+// TestInitiatedSignIn: the provider's portal starts sign-ins if the app lets it, of our issuer alone, and to pages of the
+// app alone. Case 17.
+func TestInitiatedSignIn(t *testing.T) {
+	const iss = "iss=https%3A%2F%2Fidp.example"
+	for _, tt := range []struct {
+		name, query string
+		off         bool
+		status      int
+		want        string // where it ends, or the code of the error
+	}{
+		{"plain", iss, false, 302, "/"},
+		{"with a page", iss + "&target_link_uri=https%3A%2F%2Fapp.example.com%2Fme%3Fa%3D1", false, 302, "https://app.example.com/me?a=1"},
+		{"with a path", iss + "&target_link_uri=%2Fme", false, 302, "/me"},
+		{"to another site", iss + "&target_link_uri=https%3A%2F%2Fevil.example%2F", false, 302, "/"},
+		{"return_to is not its parameter", iss + "&return_to=/me", false, 302, "/"},
+		{"another issuer", "iss=https%3A%2F%2Fevil.example", false, 400, "invalid_initiation"},
+		{"a slash more", iss + "%2F", false, 400, "invalid_initiation"},
+		{"two issuers", iss + "&" + iss, false, 400, "invalid_initiation"},
+		{"two targets", iss + "&target_link_uri=/me&target_link_uri=/", false, 400, "invalid_initiation"},
+		{"off", iss, true, 404, "initiation_off"},
+		{"off, another issuer", "iss=https%3A%2F%2Fevil.example&target_link_uri=//evil.example", true, 404, "initiation_off"},
+	} {
+		for _, method := range []string{"GET", "POST"} {
+			t.Run(method+" "+tt.name, func(t *testing.T) {
+				a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.InitiateLogin = !tt.off })
+				b := a.browser()
+				query := tt.query + "&login_hint=alice&scope=admin&prompt=none"
+				r := b.do("GET", "/auth/signin?"+query, nil, append(crossSiteForm(), "Accept", "*/*")...)
+				if method == "POST" {
+					r = b.do("POST", "/auth/signin", strings.NewReader(query), crossSiteForm()...)
+				}
+				if method == "POST" && tt.off {
+					if r.StatusCode != http.StatusMethodNotAllowed {
+						t.Errorf("%d", r.StatusCode)
+					}
+					return
+				}
+				if r.StatusCode != tt.status {
+					t.Fatalf("%d %s", r.StatusCode, r.body)
+				}
+				if tt.status != http.StatusFound {
+					if len(b.cookies()) != 0 || !strings.Contains(a.logs.String(), "code="+tt.want) {
+						t.Errorf("cookies %v, log %s", b.cookies(), a.logs)
+					}
+					return
+				}
+				sent := parse(t, r.location()).Query()
+				if sent.Get("login_hint") != "alice" || sent.Get("scope") != "openid profile email" || sent.Has("prompt") || sent.Has("iss") {
+					t.Errorf("asked for %v", sent)
+				}
+				callback, err := a.op.Approve(r.location(), "alice")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if r := b.navigate(callback); r.StatusCode != http.StatusSeeOther || r.location() != tt.want {
+					t.Errorf("%d to %q", r.StatusCode, r.location())
+				}
+			})
+		}
+	}
+	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.InitiateLogin = true })
+	if r := a.browser().do("POST", "/auth/signin", strings.NewReader("{}"), "Content-Type", "application/json"); r.StatusCode != http.StatusUnsupportedMediaType {
+		t.Errorf("JSON: %d", r.StatusCode)
+	}
+}
+
+// TestSignInParameters: code asks the provider for what a link may not, sealed into the URL, and nothing repeats what is
+// the plugin's own. Cases 4, 6.
+func TestSignInParameters(t *testing.T) {
+	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+		c.SignInParameters = url.Values{"audience": {"https://api.example.com"}, "ui_locales": {"en"}, "prompt": {"login"}}
+	})
+	link, err := a.auth.SignInURLWith("/me", url.Values{"prompt": {"create"}, "claims": {`{"id_token":{"acr":null}}`}, "max_age": {"60"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed := parse(t, link).Query().Get("with")
+	flipped := strings.Replace(link, sealed[20:24], "AAAA", 1)
+	for _, tt := range []struct {
+		name, path string
+		want       map[string]string // "" where there is none
+	}{
+		{"configured", "/auth/signin", map[string]string{"audience": "https://api.example.com", "ui_locales": "en", "prompt": "login", "claims": ""}},
+		{"asked for by a link", "/auth/signin?ui_locales=de&audience=other", map[string]string{"audience": "https://api.example.com", "ui_locales": "de"}},
+		{"sealed", link, map[string]string{"prompt": "create", "claims": `{"id_token":{"acr":null}}`, "max_age": "60", "audience": "https://api.example.com"}},
+		{"sealed goes before the link", link + "&prompt=none&max_age=9", map[string]string{"prompt": "create", "max_age": "60"}},
+		{"tampered with", flipped, map[string]string{"prompt": "login", "claims": "", "max_age": ""}},
+		{"an attempt's cookie", "/auth/signin?with=" + a.attemptValue(), map[string]string{"prompt": "login", "claims": "", "max_age": ""}}, // case 26
+		{"oversized", "/auth/signin?with=" + strings.Repeat("A", 5000), map[string]string{"prompt": "login", "claims": ""}},
+	} {
+		r := a.browser().navigate(tt.path)
+		sent := parse(t, r.location()).Query()
+		for name, value := range tt.want {
+			if sent.Get(name) != value || len(sent[name]) > 1 {
+				t.Errorf("%s: %s = %q, want %q", tt.name, name, sent[name], value)
+			}
+		}
+	}
+	for name, params := range map[string]url.Values{
+		"own": {"scope": {"admin"}}, "a request object": {"request": {"x"}}, "a client's secret": {"client_secret": {"x"}}, "twice": {"audience": {"a", "b"}}, "none": {"audience": nil},
+		"max_age": {"max_age": {"soon"}}, "oversized": {"claims": {strings.Repeat("a", 1600)}},
+	} {
+		if link, err := a.auth.SignInURLWith("", params); err == nil {
+			t.Errorf("%s: %s", name, link)
+		}
+	}
+	if link, err := a.auth.SignInURLWith("", url.Values{"resource": {"https://a.example", "https://b.example"}}); err != nil {
+		t.Error(err)
+	} else if sent := parse(t, a.browser().navigate(link).location()).Query(); len(sent["resource"]) != 2 { // RFC 8707
+		t.Errorf("resource %q", sent["resource"])
+	}
+}
+
+// attemptValue is the sealed value of an attempt's cookie.
+func (a *app) attemptValue() string {
+	_, value, _ := strings.Cut(a.browser().navigate("/auth/signin").Header.Get("Set-Cookie"), "=")
+	value, _, _ = strings.Cut(value, ";")
+	return value
+}
+
+// TestSilentSignIn: who is signed in at the provider is signed in here by opening a public page, once a browser session;
+// nobody else notices anything. Cases 14, 31.
+func TestSilentSignIn(t *testing.T) {
+	silent := func(change ...func(*ginoidc.Config, *ginoidctest.Config)) *app {
+		a := newApp(t, change...)
+		a.engine.GET("/news", a.auth.SilentSignIn(), a.public)
+		return a
+	}
+	a := silent()
+	b := a.browser()
+	r := b.navigate("/news?page=2")
+	if sent := parse(t, r.location()).Query(); r.StatusCode != http.StatusFound || sent.Get("prompt") != "none" {
+		t.Fatalf("%d to %q", r.StatusCode, r.location())
+	}
+	callback, err := a.op.Approve(r.location(), "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := b.navigate(callback); r.StatusCode != http.StatusSeeOther || r.location() != "/news?page=2" || b.whoami() != "alice" {
+		t.Fatalf("%d to %q", r.StatusCode, r.location())
+	}
+	b.do("POST", "/auth/signout", nil)
+	if r := b.navigate("/news"); r.StatusCode != http.StatusOK { // or a sign-out would not last
+		t.Errorf("after the sign-out: %d to %q", r.StatusCode, r.location())
+	}
+
+	b = a.browser()
+	b.mustSignIn("alice")
+	b.do("POST", "/auth/signout", nil)
+	if r := b.navigate("/news"); r.StatusCode != http.StatusOK {
+		t.Errorf("after the sign-out of a sign-in by hand: %d", r.StatusCode)
+	}
+	for _, code := range []string{"login_required", "interaction_required", "consent_required", "server_error"} { // case 14
+		b := a.browser()
+		callback, err := a.op.Deny(b.navigate("/news").location(), code)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := b.navigate(callback); r.StatusCode != http.StatusSeeOther || r.location() != "/news" {
+			t.Errorf("%s: %d to %q", code, r.StatusCode, r.location())
+		}
+		if r := b.navigate("/news"); r.StatusCode != http.StatusOK {
+			t.Errorf("%s: again %d to %q", code, r.StatusCode, r.location())
+		}
+	}
+	b = a.browser()
+	callback = b.start("/news", "alice")
+	a.op.Misbehave(ginoidctest.Unavailable503)
+	if r := b.navigate(callback); r.StatusCode != http.StatusSeeOther || r.location() != "/news" || b.whoami() != "" {
+		t.Errorf("the provider fails: %d to %q", r.StatusCode, r.location())
+	}
+	a.op.Misbehave()
+
+	for name, request := range map[string]func(*browser) reply{
+		"fetch": func(b *browser) reply { return b.fetch("/news") },
+		"prefetch": func(b *browser) reply {
+			return b.do("GET", "/news", nil, append(navigation(), "Sec-Purpose", "prefetch")...)
+		},
+		"signed in": func(b *browser) reply { b.mustSignIn("alice"); return b.navigate("/news") },
+	} {
+		if r := request(a.browser()); r.StatusCode != http.StatusOK || len(r.Header["Set-Cookie"]) != 0 {
+			t.Errorf("%s: %d, %v", name, r.StatusCode, r.Header["Set-Cookie"])
+		}
+	}
+
+	down := silent()
+	down.op.Intercept(ginoidctest.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	if r := down.browser().navigate("/news"); r.StatusCode != http.StatusOK || r.body != "public" || len(r.Header["Set-Cookie"]) != 0 {
+		t.Errorf("provider unknown: %d %s", r.StatusCode, r.body)
+	}
+
+	a.engine = gin.New()
+	a.engine.Use(a.auth.SilentSignIn()) // on every route, the plugin's own included
+	a.auth.Mount(a.engine)
+	if r := a.browser().navigate("/auth/userinfo"); r.StatusCode != http.StatusNoContent {
+		t.Errorf("own route: %d to %q", r.StatusCode, r.location())
+	}
+}
