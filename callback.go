@@ -135,6 +135,7 @@ type identity struct {
 	user        *User
 	sid         string
 	issued      time.Time // iat of the ID token
+	idToken     string    // as the provider signed it
 	accessToken string
 }
 
@@ -175,7 +176,7 @@ func (a *Auth) redeem(ctx context.Context, code string, at *attempt.Attempt) (*i
 	if a.missing.observe(len(user.Groups) > 0 || user.GroupsOverage) {
 		a.log.WarnContext(ctx, "ginoidc: groups are required and no sign-in so far had any: check the groups claim and scopes", "claim", a.shape.groups.roots()[0])
 	}
-	return &identity{user, textClaim(idToken, "sid"), timeClaim(idToken, "iat"), tokens.AccessToken}, nil
+	return &identity{user, textClaim(idToken, "sid"), timeClaim(idToken, "iat"), tokens.IDToken, tokens.AccessToken}, nil
 }
 
 // startSession puts a new session in the place of any old one, a copy of whose cookie is good no more either.
@@ -190,6 +191,9 @@ func (a *Auth) startSession(c *gin.Context, id *identity, at *attempt.Attempt) e
 	rec := id.user.record()
 	rec.SID, rec.Issued, rec.Started = id.sid, id.issued, at.Started
 	rec.AskedMaxAge, rec.AskedACR = at.MaxAge, at.ACRValues
+	if a.config.KeepIDToken {
+		rec.IDToken = []byte(id.idToken)
+	}
 	s, err := a.sessions.Begin(v.header, v.request, rec)
 	if err != nil {
 		return translated(err)

@@ -126,6 +126,11 @@ type Config struct {
 	// OnSessionEnd is called whenever sessions are ended, by whomever; not when they expire.
 	OnSessionEnd func(ctx context.Context, e SessionEnd)
 
+	// KeepIDToken keeps the ID token with the session, for the id_token_hint of sign-outs: some providers ask the user to
+	// confirm a sign-out without it, or do not come back. It adds its length to each session, which in the embedded store
+	// means to each request.
+	KeepIDToken bool
+
 	// RoutePrefix is where Mount puts the plugin's routes below the app's base path, default "/auth".
 	RoutePrefix string
 

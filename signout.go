@@ -32,7 +32,12 @@ func (a *Auth) SignOut(c *gin.Context) {
 		return
 	}
 	ctx, header := c.Request.Context(), c.Writer.Header()
-	user, err := a.visit(c).open()
+	v := a.visit(c)
+	user, err := v.open()
+	hint := ""
+	if v.session != nil {
+		hint = string(v.session.IDToken)
+	}
 	if err == nil {
 		err = a.end(c, EndedBySignOut)
 	}
@@ -46,7 +51,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 	a.attempts.ClearAll(header, c.Request)
 	a.markSilent(header)
 	header.Set("Clear-Site-Data", `"cache"`) // case 172: or the back button shows pages of the session
-	location, err := a.endSessionURL(c)
+	location, err := a.endSessionURL(c, hint)
 	if err != nil {
 		a.fail(c, err)
 		return
@@ -56,7 +61,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 
 // endSessionURL is where the browser goes after the session here has ended. The state ties the provider's answer to
 // this browser, where that answer comes back to SignedOut.
-func (a *Auth) endSessionURL(c *gin.Context) (string, error) {
+func (a *Auth) endSessionURL(c *gin.Context, hint string) (string, error) {
 	state := rand.Text()
 	if a.config.PostSignOutURL == a.AppURL()+a.routes.prefix+signedOutPath {
 		at, err := a.attempts.Start(c.Writer.Header(), c.Request, attempt.Purpose{ReturnTo: a.config.DefaultReturnTo})
@@ -65,11 +70,15 @@ func (a *Auth) endSessionURL(c *gin.Context) (string, error) {
 		}
 		state = at.State
 	}
-	location, ok := a.provider.EndSessionURL(c.Request.Context(), url.Values{
+	params := url.Values{
 		"client_id":                {a.config.ClientID},
 		"post_logout_redirect_uri": {a.config.PostSignOutURL},
 		"state":                    {state},
-	})
+	}
+	if hint != "" {
+		params.Set("id_token_hint", hint)
+	}
+	location, ok := a.provider.EndSessionURL(c.Request.Context(), params)
 	if !ok {
 		location = a.config.PostSignOutURL
 	}

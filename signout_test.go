@@ -72,6 +72,28 @@ func TestSignOut(t *testing.T) {
 	}
 }
 
+// TestSignOutWithHint: the ID token goes along if it is kept, also after the app has changed the session, and nowhere else.
+// Case 167.
+func TestSignOutWithHint(t *testing.T) {
+	for _, keep := range []bool{true, false} {
+		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.KeepIDToken = keep })
+		issued := ""
+		a.op.OnTokenAnswer(func(answer map[string]any) { issued, _ = answer["id_token"].(string) })
+		a.engine.POST("/change", func(c *gin.Context) {
+			if err := a.auth.UpdateSession(c, func(u *ginoidc.User) error { u.Name = "Al"; return nil }); err != nil {
+				t.Error(err)
+			}
+		})
+		b := a.browser()
+		b.mustSignIn("alice")
+		b.do("POST", "/change", nil)
+		hint := parse(t, b.do("POST", "/auth/signout", nil).location()).Query()["id_token_hint"]
+		if keep && (len(hint) != 1 || hint[0] != issued || issued == "") || !keep && len(hint) != 0 {
+			t.Errorf("kept %t: %q", keep, hint)
+		}
+	}
+}
+
 // strictState does nothing for a request whose browser has gone, as a state on a network may.
 type strictState struct{ *state.Memory }
 

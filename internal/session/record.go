@@ -8,7 +8,7 @@ import (
 
 // Record is what one session holds. Encoded it is
 //
-//	version ‖ ID ‖ flags ‖ Created ‖ Renewed ‖ AuthTime ‖ Issued ‖ Started ‖ AskedMaxAge+1 ‖ texts ‖ lists ‖ Claims ‖ Data
+//	version ‖ ID ‖ flags ‖ Created ‖ Renewed ‖ AuthTime ‖ Issued ‖ Started ‖ AskedMaxAge+1 ‖ texts ‖ lists ‖ Claims ‖ Data ‖ IDToken
 //
 // with times as Unix seconds (0: unknown), Started as microseconds, and numbers
 // and lengths as uvarints.
@@ -33,6 +33,7 @@ type Record struct {
 	Organizations []string
 	Claims        []byte // a JSON object of further claims; nil when there are none
 	Data          []byte // the app's own; nil when there is none
+	IDToken       []byte // as the provider signed it; nil when it is not kept
 }
 
 const (
@@ -82,7 +83,10 @@ func (rec *Record) append(b []byte) []byte {
 			b = appendText(b, text)
 		}
 	}
-	return appendText(appendText(b, string(rec.Claims)), string(rec.Data))
+	for _, bytes := range [...][]byte{rec.Claims, rec.Data, rec.IDToken} {
+		b = appendText(b, string(bytes))
+	}
+	return b
 }
 
 func appendText(b []byte, text string) []byte {
@@ -119,7 +123,9 @@ func (rec *Record) decode(data []byte) bool {
 	for _, list := range rec.lists() {
 		*list = rd.list()
 	}
-	rec.Claims, rec.Data = rd.bytes(rd.length()), rd.bytes(rd.length())
+	for _, bytes := range [...]*[]byte{&rec.Claims, &rec.Data, &rec.IDToken} {
+		*bytes = rd.bytes(rd.length())
+	}
 	complete := !rd.bad && len(rd.data) == 0
 	return complete && !rec.Created.IsZero() && !rec.Renewed.IsZero() && rec.Subject != ""
 }

@@ -16,7 +16,7 @@ func sample() Record {
 		AuthTime: time.Unix(1_799_999_000, 0).UTC(), Issued: time.Unix(1_799_999_999, 0).UTC(), Started: time.UnixMicro(1_799_999_990_123_456).UTC(),
 		Subject: "248289761001", SID: "08a5019c", Name: "Zoë", PreferredUsername: "zoe", Email: "zoe@example.com", Picture: "https://example.com/z.png",
 		ACR: "gold", AskedACR: "gold silver", AskedMaxAge: 300,
-		EmailVerified: true, GroupsOverage: true, Groups: []string{"admin", ""}, Organizations: []string{"org_1"}, Claims: []byte(`{"a":1}`), Data: []byte(`{"cart":7}`),
+		EmailVerified: true, GroupsOverage: true, Groups: []string{"admin", ""}, Organizations: []string{"org_1"}, Claims: []byte(`{"a":1}`), Data: []byte(`{"cart":7}`), IDToken: []byte("header.payload.signature"),
 	}
 }
 
@@ -87,9 +87,9 @@ func TestOddRecordsAreNone(t *testing.T) {
 		"no creation":         without(func(r *Record) { r.Created = time.Time{} }),
 		"no renewal":          without(func(r *Record) { r.Renewed = time.Time{} }),
 		"no subject":          without(func(r *Record) { r.Subject = "" }),
-		"time after 9999":     slices.Concat(head, binary.AppendUvarint(nil, maxSeconds+1), []byte{1, 1, 1, 1, 1}, texts[len(times):], make([]byte, 4)),
-		"start after 9999":    slices.Concat(head, []byte{1, 1, 1, 1}, binary.AppendUvarint(nil, maxSeconds*1e6+1), []byte{1}, texts[len(times):], make([]byte, 4)),
-		"age above 2^31":      slices.Concat(head, []byte{1, 1, 1, 1, 1}, binary.AppendUvarint(nil, 1<<31), texts[len(times):], make([]byte, 4)),
+		"time after 9999":     slices.Concat(head, binary.AppendUvarint(nil, maxSeconds+1), []byte{1, 1, 1, 1, 1}, texts[len(times):], make([]byte, 5)),
+		"start after 9999":    slices.Concat(head, []byte{1, 1, 1, 1}, binary.AppendUvarint(nil, maxSeconds*1e6+1), []byte{1}, texts[len(times):], make([]byte, 5)),
+		"age above 2^31":      slices.Concat(head, []byte{1, 1, 1, 1, 1}, binary.AppendUvarint(nil, 1<<31), texts[len(times):], make([]byte, 5)),
 		"uvarint overflow":    slices.Concat(head, bytes.Repeat([]byte{0xff}, 11)),
 		"text beyond the end": slices.Concat(times, []byte{200}, []byte("subject")),
 		"length of 2^63":      slices.Concat(times, binary.AppendUvarint(nil, 1<<63)),
@@ -105,7 +105,7 @@ func TestOddRecordsAreNone(t *testing.T) {
 			t.Errorf("decoded from the first %d of %d bytes", n, len(whole))
 		}
 	}
-	if data := slices.Concat(texts, make([]byte, 4)); !new(Record).decode(data) {
+	if data := slices.Concat(texts, make([]byte, 5)); !new(Record).decode(data) {
 		t.Error("the hand-made record these rows vary is itself not readable")
 	}
 }

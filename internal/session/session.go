@@ -156,7 +156,7 @@ func (m *Manager) Renew(h http.Header, r *http.Request, s *Session) error {
 func (m *Manager) Update(h http.Header, r *http.Request, s *Session, rec Record) error {
 	now := time.Now()
 	rec.ID, rec.Created, rec.Renewed, rec.Started = s.ID, s.Created, wholeSecond(now), s.Started
-	rec.SID, rec.Issued, rec.AskedMaxAge, rec.AskedACR = s.SID, s.Issued, s.AskedMaxAge, s.AskedACR
+	rec.SID, rec.Issued, rec.AskedMaxAge, rec.AskedACR, rec.IDToken = s.SID, s.Issued, s.AskedMaxAge, s.AskedACR, s.IDToken
 	if m.left(&s.Record, now) <= 0 {
 		return ErrGone
 	}
