@@ -1,0 +1,145 @@
+package ginoidc_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/gin-contrib/sessions"
+	"github.com/gin-contrib/sessions/memstore"
+	"github.com/gin-gonic/gin"
+	gsessions "github.com/gorilla/sessions"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+)
+
+// TestNewSecretWhileRunning: an app that puts a new engine in the place of the old one, as docs/production.md shows, loses
+// neither sessions nor sign-ins under way, and each request sees one configuration whole. Cases 261, 275.
+func TestNewSecretWhileRunning(t *testing.T) {
+	var op *ginoidctest.Provider
+	build := func(clientSecret string) *app {
+		return newApp(t, func(c *ginoidc.Config, o *ginoidctest.Config) {
+			c.ClientSecret, o.ClientSecret = clientSecret, "the-new-one"
+			if op != nil {
+				c.Transport = op.Transport()
+			}
+		})
+	}
+	next := build("the-new-one")
+	op = next.op
+	before := build(clientSecret)
+	var current atomic.Pointer[gin.Engine]
+	current.Store(before.engine)
+	serve := func(method, target, cookies string) *http.Response {
+		r := httptest.NewRequest(method, appURL+target, nil)
+		r.Header.Set("Cookie", cookies)
+		r.Header.Set("Sec-Fetch-Mode", "navigate")
+		w := httptest.NewRecorder()
+		current.Load().ServeHTTP(w, r)
+		return w.Result()
+	}
+	next.op, before.op = op, op
+	signedIn := next.browser()
+	signedIn.mustSignIn("alice") // the sessions of both are the same
+	session := signedIn.cookieHeader()
+
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			for range 200 {
+				if r := serve("GET", "/auth/userinfo", session); r.StatusCode != http.StatusOK {
+					t.Errorf("during the change: %d", r.StatusCode)
+				}
+			}
+		})
+	}
+	started := serve("GET", "/auth/signin", "")
+	callback, err := op.Approve(started.Header.Get("Location"), "bob")
+	if err != nil {
+		t.Fatal(err)
+	}
+	attempt := started.Cookies()[0]
+	current.Store(next.engine)
+	target := "/auth/callback?" + parse(t, callback).RawQuery
+	if r := serve("GET", target, attempt.Name+"="+attempt.Value); r.StatusCode != http.StatusSeeOther { // with the new secret
+		t.Errorf("a sign-in that began before: %d", r.StatusCode)
+	}
+	wg.Wait()
+}
+
+// cookieHeader is what the browser sends to the app's root.
+func (b *browser) cookieHeader() string {
+	r := httptest.NewRequest("GET", appURL+"/", nil)
+	for _, c := range b.jar.Cookies(r.URL) {
+		r.AddCookie(c)
+	}
+	return r.Header.Get("Cookie")
+}
+
+// TestCrashBeforeTheSession: a crash after the code was redeemed leaves no half session, and the user starts again.
+// Case 296.
+func TestCrashBeforeTheSession(t *testing.T) {
+	crash := true
+	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+		c.OnSignIn = func(context.Context, *ginoidc.SignIn) error {
+			if crash {
+				panic(http.ErrAbortHandler)
+			}
+			return nil
+		}
+	})
+	b := a.browser()
+	callback := b.start("/auth/signin", "alice")
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("no crash")
+			}
+		}()
+		b.navigate(callback)
+	}()
+	crash = false
+	if r := b.navigate(callback); r.StatusCode != http.StatusBadRequest || b.whoami() != "" || a.op.Count(ginoidctest.Token) != 1 {
+		t.Errorf("a reload: %d, %q signed in, %d token requests", r.StatusCode, b.whoami(), a.op.Count(ginoidctest.Token))
+	}
+	b.mustSignIn("alice")
+}
+
+// laggingStore does not find a session at its first load, as a replica that is behind.
+type laggingStore struct {
+	sessions.Store
+	behind *atomic.Int64
+}
+
+func (s laggingStore) New(r *http.Request, name string) (*gsessions.Session, error) {
+	if s.behind.Add(-1) >= 0 {
+		r = r.Clone(r.Context())
+		r.Header.Del("Cookie")
+	}
+	return s.Store.New(r, name)
+}
+
+// TestReplicaLag costs one more trip to the provider, which knows the user, and no loop. Case 252.
+func TestReplicaLag(t *testing.T) {
+	var behind atomic.Int64
+	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+		c.Store = laggingStore{memstore.NewStore([]byte(secret)), &behind}
+	})
+	b := a.browser()
+	b.mustSignIn("alice")
+	behind.Store(1)
+	r := b.navigate("/me")
+	if r.StatusCode != http.StatusFound {
+		t.Fatalf("while the replica is behind: %d", r.StatusCode)
+	}
+	if r := b.navigate(b.start(r.location(), "alice")); r.StatusCode != http.StatusSeeOther || r.location() != "/me" {
+		t.Fatalf("the trip ends with %d at %q", r.StatusCode, r.location())
+	}
+	if r := b.navigate("/me"); r.StatusCode != http.StatusOK || a.op.Count(ginoidctest.Authorize) != 2 {
+		t.Errorf("%d after %d trips", r.StatusCode, a.op.Count(ginoidctest.Authorize))
+	}
+}
