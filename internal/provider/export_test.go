@@ -9,7 +9,7 @@ import (
 
 // PipeTransport is the hardened transport on another network.
 func PipeTransport(roots *x509.CertPool, dial func(context.Context, string, string) (net.Conn, error)) *http.Transport {
-	transport := newTransport(roots)
+	transport := newTransport(roots, nil)
 	transport.DialContext = dial
 	return transport
 }
