@@ -32,7 +32,8 @@ func (p *Provider) decrypt(op, raw string, limit int) (string, error) {
 	// came (RFC 7516 section 11.5).
 	alg, _ := header["alg"].(string)
 	enc, _ := header["enc"].(string)
-	jwe, err := jose.ParseEncryptedCompact(raw, []jose.KeyAlgorithm{jose.KeyAlgorithm(alg)}, []jose.ContentEncryption{jose.ContentEncryption(enc)})
+	jwe, err := jose.ParseEncryptedCompact(raw,
+		[]jose.KeyAlgorithm{jose.KeyAlgorithm(alg)}, []jose.ContentEncryption{jose.ContentEncryption(enc)})
 	var token []byte
 	if err == nil {
 		token, err = jwe.Decrypt(p.decryptionKey.key)

@@ -33,7 +33,9 @@ func newTransport(roots *x509.CertPool, certificate *tls.Certificate) *http.Tran
 	tlsConfig := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
 	if certificate != nil {
 		// Whatever authorities the server names: a self-signed certificate is of none of them (RFC 8705 section 2.2).
-		tlsConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return certificate, nil }
+		tlsConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			return certificate, nil
+		}
 	}
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
