@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"net"
 	"net/http"
+	"net/url"
 )
 
 // PipeTransport is the hardened transport on another network.
@@ -13,3 +14,6 @@ func PipeTransport(roots *x509.CertPool, dial func(context.Context, string, stri
 	transport.DialContext = dial
 	return transport
 }
+
+// SignRequest makes the request object of params.
+func (p *Provider) SignRequest(params url.Values) (string, error) { return p.signRequest(params) }
