@@ -51,7 +51,13 @@ func (p *Provider) AuthorizationURL(ctx context.Context, req AuthRequest) (strin
 	for name, values := range req.Params {
 		params[name] = values
 	}
-	return mergeQuery(metadata.AuthorizationEndpoint, params)
+	query, err := p.signed(params)
+	if err != nil {
+		return "", err
+	}
+	// In clear beside a request object too (OpenID Connect Core 1.0 section 6.1).
+	query["response_type"], query["scope"] = params["response_type"], params["scope"]
+	return mergeQuery(metadata.AuthorizationEndpoint, query)
 }
 
 // mergeQuery adds params to the query the endpoint has already (RFC 6749 section 3.1); ours win (case 16).

@@ -1,24 +1,77 @@
 package provider
 
 import (
+	"context"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
-// authenticate adds this client's authentication (OpenID Connect Core 1.0 section 9) to a request that carries form. The
-// method is fixed by the configuration: to probe would send the same code twice (case 67).
+const (
+	assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" // RFC 7523 section 2.2
+
+	minHMAC = 32 // bytes of a key for HS256, RFC 7518 section 3.2
+)
+
+// authenticate adds this client's authentication (OpenID Connect Core 1.0 section 9, RFC 8705 section 2) to a request
+// that carries form. The method is fixed by the configuration: to probe would send the same code twice (case 67). An
+// assertion is made anew at each call, so none is ever sent twice.
 func (p *Provider) authenticate(op string, form url.Values, header http.Header) error {
 	switch p.authMethod {
 	case "client_secret_basic": // both form-encoded first, RFC 6749 section 2.3.1
 		basic := &http.Request{Header: header}
 		basic.SetBasicAuth(url.QueryEscape(p.clientID), url.QueryEscape(p.clientSecret))
+		return nil
 	case "client_secret_post":
-		form.Set("client_id", p.clientID)
 		form.Set("client_secret", p.clientSecret)
+	case "client_secret_jwt", "private_key_jwt":
+		assertion, err := p.clientAssertion(op)
+		if err != nil {
+			return err
+		}
+		form.Set("client_assertion_type", assertionType)
+		form.Set("client_assertion", assertion)
+	case "tls_client_auth", "self_signed_tls_client_auth":
+		if !p.certificate { // or the code would go out without any authentication
+			return misconfigured(op, "auth_method", "%s needs a client certificate", p.authMethod)
+		}
 	case "none":
-		form.Set("client_id", p.clientID)
 	default:
 		return misconfigured(op, "auth_method", "client authentication %s is not supported", excerpt(p.authMethod))
 	}
+	form.Set("client_id", p.clientID)
 	return nil
+}
+
+// mutualTLS reports a method that authenticates by the certificate of the connection.
+func mutualTLS(method string) bool {
+	return method == "tls_client_auth" || method == "self_signed_tls_client_auth"
+}
+
+// clientAssertion is the JWT of RFC 7523 section 3 by which this client says who it is.
+func (p *Provider) clientAssertion(op string) (string, error) {
+	claims := p.ownClaims()
+	claims["sub"] = p.clientID
+	if p.authMethod == "private_key_jwt" {
+		return p.clientKey.sign(op, "JWT", claims)
+	}
+	if len(p.clientSecret) < minHMAC { // whoever saw an assertion could find a short one by trial
+		return "", misconfigured(op, "auth_method", "client_secret_jwt needs a secret of at least %d bytes", minHMAC)
+	}
+	return signJWT(op, jose.SigningKey{Algorithm: jose.HS256, Key: []byte(p.clientSecret)}, "JWT", claims)
+}
+
+// checkAuthMethod warns once of a provider that does not list our method. It may work all the same: the lists are
+// often out of date.
+func (p *Provider) checkAuthMethod(ctx context.Context, metadata *Metadata) {
+	if metadata.AuthMethods == nil || slices.Contains(metadata.AuthMethods, p.authMethod) {
+		return
+	}
+	p.authWarning.Do(func() {
+		p.logger.WarnContext(ctx, "ginoidc: the provider does not list this client's authentication method",
+			"method", p.authMethod, "supported", excerpt(strings.Join(metadata.AuthMethods, " ")))
+	})
 }

@@ -5,11 +5,15 @@ import (
 	"crypto/x509"
 	"net"
 	"net/http"
+	"net/url"
 )
 
 // PipeTransport is the hardened transport on another network.
 func PipeTransport(roots *x509.CertPool, dial func(context.Context, string, string) (net.Conn, error)) *http.Transport {
-	transport := newTransport(roots)
+	transport := newTransport(roots, nil)
 	transport.DialContext = dial
 	return transport
 }
+
+// SignRequest makes the request object of params.
+func (p *Provider) SignRequest(params url.Values) (string, error) { return p.signRequest(params) }

@@ -59,7 +59,7 @@ func FuzzParseMetadata(f *testing.F) {
 	f.Add([]byte(`{"issuer":"https://op.example","authorization_endpoint":"https://op.example/a","token_endpoint":"https://op.example/t","jwks_uri":"https://op.example/k","end_session_endpoint":"javascript:x"}`))
 	f.Add([]byte(`{"issuer":"https://op.example/","jwks_uri":"http://localhost/k"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		metadata, err := parseMetadata(data, "https://op.example")
+		metadata, err := parseMetadata(data, "https://op.example", true)
 		if err != nil {
 			if text := err.Error(); strings.ContainsAny(text[:len(text)-1], "\r\x00\x1b") {
 				t.Fatalf("raw provider text in %q", text)

@@ -32,6 +32,10 @@ type Expect struct {
 func (p *Provider) VerifyIDToken(ctx context.Context, raw string, want Expect) (Claims, error) {
 	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
 	defer cancel()
+	raw, err := p.decrypt(opIDToken, raw, maxIDToken)
+	if err != nil {
+		return nil, err
+	}
 	header, err := p.checkHeader(opIDToken, raw, maxIDToken)
 	if err != nil {
 		return nil, err
@@ -97,7 +101,7 @@ func (p *Provider) checkHeader(op, raw string, limit int) (header map[string]any
 	case len(raw) > limit:
 		return nil, badToken(op, "too_large", "%d bytes", len(raw))
 	case strings.Count(raw, ".") == 4:
-		return nil, badToken(op, "encrypted", "encrypted tokens are not supported")
+		return nil, badToken(op, "encrypted", "the token is encrypted, and this client has no key for it")
 	case strings.Count(raw, ".") != 2 || strings.IndexFunc(raw, notBase64URL) >= 0:
 		return nil, badToken(op, "malformed", "not a JWS in compact form")
 	}

@@ -161,24 +161,28 @@ func parseKey(raw []byte) (key jose.JSONWebKey, err error) {
 			return key, errors.New("not a verification key")
 		}
 	}
-	// Only what makes up the key: a certificate this client does not use cannot spoil it.
-	public := make(map[string]any)
-	for _, name := range []string{"kty", "crv", "n", "e", "x", "y", "kid", "alg"} {
-		if value, present := members[name]; present {
-			public[name] = value
-		}
-	}
-	canonical, err := json.Marshal(public)
-	if err != nil {
-		return key, err
-	}
-	if err := key.UnmarshalJSON(canonical); err != nil {
+	if err := readMembers(&key, members, "kty", "crv", "n", "e", "x", "y", "kid", "alg"); err != nil {
 		return key, err
 	}
 	if rsaKey, ok := key.Key.(*rsa.PublicKey); ok {
 		return key, checkRSA(rsaKey)
 	}
 	return key, nil
+}
+
+// readMembers reads a JWK from those members alone: a certificate this client does not use cannot spoil it.
+func readMembers(key *jose.JSONWebKey, members map[string]any, names ...string) error {
+	chosen := make(map[string]any)
+	for _, name := range names {
+		if value, present := members[name]; present {
+			chosen[name] = value
+		}
+	}
+	canonical, err := json.Marshal(chosen)
+	if err != nil {
+		return err
+	}
+	return key.UnmarshalJSON(canonical)
 }
 
 // checkRSA refuses keys that are weak or no RSA keys at all; go-jose has refused those that are slow to verify with.

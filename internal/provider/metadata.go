@@ -21,6 +21,8 @@ type Metadata struct {
 	UserinfoEndpoint      string // "" when there is none
 	EndSessionEndpoint    string // "" when there is none, or none that may be used
 
+	AuthMethods []string // token_endpoint_auth_methods_supported; nil when it is not said
+
 	// AuthorizationResponseIssParameterSupported: every authorization response carries iss.
 	AuthorizationResponseIssParameterSupported bool
 }
@@ -36,7 +38,8 @@ func (p *Provider) fetchMetadata(ctx context.Context) (*Metadata, error) {
 	body, err := p.backend.get(ctx, opDiscovery, strings.TrimSuffix(p.issuer, "/")+"/.well-known/openid-configuration")
 	if err == nil {
 		var metadata *Metadata
-		if metadata, err = parseMetadata(body, p.issuer); err == nil {
+		if metadata, err = parseMetadata(body, p.issuer, mutualTLS(p.authMethod)); err == nil {
+			p.checkAuthMethod(ctx, metadata)
 			return metadata, nil
 		}
 	}
@@ -44,7 +47,7 @@ func (p *Provider) fetchMetadata(ctx context.Context) (*Metadata, error) {
 	return nil, err
 }
 
-func parseMetadata(body []byte, issuer string) (*Metadata, error) {
+func parseMetadata(body []byte, issuer string, overMutualTLS bool) (*Metadata, error) {
 	object, err := decodeObject(body, maxBody)
 	if err != nil {
 		return nil, invalid(opDiscovery, "bad_document", "%w", err)
@@ -53,8 +56,13 @@ func parseMetadata(body []byte, issuer string) (*Metadata, error) {
 	if got, _ := doc.text("issuer"); got != issuer {
 		return nil, issuerMismatch(issuer, got)
 	}
+	if overMutualTLS {
+		if err := doc.useMutualTLSAliases(); err != nil {
+			return nil, invalid(opDiscovery, "bad_endpoint", "%w", err)
+		}
+	}
 	metadata := &Metadata{
-		Issuer: issuer,
+		Issuer: issuer, AuthMethods: doc.list("token_endpoint_auth_methods_supported"),
 		AuthorizationResponseIssParameterSupported: object["authorization_response_iss_parameter_supported"] == true,
 	}
 	var problems [4]error
@@ -94,6 +102,36 @@ func (d document) text(name string) (string, error) {
 		return "", fmt.Errorf("%s is not a string", name)
 	}
 	return text, nil
+}
+
+// list gives the strings of an array, nil when there is no array.
+func (d document) list(name string) (texts []string) {
+	array, ok := d[name].([]any)
+	if ok {
+		texts = make([]string, 0, len(array))
+	}
+	for _, element := range array {
+		if text, ok := element.(string); ok {
+			texts = append(texts, text)
+		}
+	}
+	return texts
+}
+
+// useMutualTLSAliases puts the endpoints at which the provider asks for a client certificate in the place of the plain
+// ones (RFC 8705 section 5). They are checked as those are.
+func (d document) useMutualTLSAliases() error {
+	const name = "mtls_endpoint_aliases"
+	aliases, ok := d[name].(map[string]any)
+	if _, present := d[name]; present && !ok {
+		return fmt.Errorf("%s is not an object", name)
+	}
+	for _, endpoint := range []string{"token_endpoint", "pushed_authorization_request_endpoint", "userinfo_endpoint"} {
+		if alias, present := aliases[endpoint]; present {
+			d[endpoint] = alias
+		}
+	}
+	return nil
 }
 
 func (d document) endpoint(name string, required bool) (string, error) {

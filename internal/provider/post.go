@@ -19,7 +19,7 @@ func (p *Provider) post(ctx context.Context, op, endpoint string, form url.Value
 		return nil, invalid(op, "bad_endpoint", "%w", foreign{err})
 	}
 	req.Header = header
-	return p.backend.do(op, req, append(secrets, p.clientSecret)...)
+	return p.backend.do(op, req, append(secrets, p.clientSecret, form.Get("client_assertion"))...)
 }
 
 // refused judges the error answer of such an endpoint (RFC 6749 section 5.2). Only registered codes are taken over.
@@ -30,7 +30,7 @@ func (p *Provider) refused(ctx context.Context, op string, a *answer) *Error {
 	}
 	switch code, _ := object["error"].(string); code {
 	case "invalid_client":
-		p.logger.ErrorContext(ctx, "ginoidc: the provider does not accept this client's id, secret or authentication method",
+		p.logger.ErrorContext(ctx, "ginoidc: the provider does not accept this client's id, credentials or authentication method",
 			"client_id", p.clientID, "method", p.authMethod)
 		fallthrough
 	case "invalid_request", "unauthorized_client", "unsupported_grant_type", "invalid_scope":

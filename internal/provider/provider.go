@@ -5,11 +5,13 @@ package provider
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -17,9 +19,20 @@ import (
 type Config struct {
 	Issuer, ClientID, ClientSecret string
 
-	// AuthMethod is the client authentication of the token request: "client_secret_basic", "client_secret_post" or
-	// "none". It is never probed.
+	// AuthMethod is the client authentication of the token request: "client_secret_basic", "client_secret_post",
+	// "client_secret_jwt", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth" or "none". It is never
+	// probed.
 	AuthMethod string
+
+	// ClientKey signs client assertions (private_key_jwt) and request objects. nil: none.
+	ClientKey *PrivateKey
+	// ClientCertificate is for the tls methods. nil: none; not used with a Transport, which brings its own.
+	ClientCertificate *tls.Certificate
+	// SignRequests sends authorization requests as request objects signed with ClientKey (RFC 9101).
+	SignRequests bool
+	// DecryptionKey opens encrypted ID tokens. With one, tokens that are only signed are refused. nil: encrypted
+	// tokens are refused.
+	DecryptionKey *PrivateKey
 
 	// ResponseMode is how the authorization response comes back: "query" (also ""), "form_post", "query.jwt" or
 	// "form_post.jwt".
@@ -60,6 +73,11 @@ type Provider struct {
 	issuer, clientID, clientSecret, authMethod, redirectURL, scope string
 	responseMode, pushedAuthorization                              string
 
+	clientKey, decryptionKey *PrivateKey // nil: none
+	certificate              bool        // the transport can present one
+	signRequests             bool
+	authWarning              sync.Once
+
 	algs, trusted []string
 	laxLogoutType bool
 	tolerance     time.Duration
@@ -76,6 +94,8 @@ func New(cfg Config) *Provider {
 		authMethod: cfg.AuthMethod, redirectURL: cfg.RedirectURL, scope: strings.Join(cfg.Scopes, " "),
 		responseMode: cfg.ResponseMode, pushedAuthorization: cfg.PushedAuthorization,
 		algs: slices.Clone(cfg.SigningAlgs), trusted: slices.Clone(cfg.TrustedAudiences),
+		clientKey: cfg.ClientKey, decryptionKey: cfg.DecryptionKey, signRequests: cfg.SignRequests,
+		certificate:   cfg.ClientCertificate != nil || cfg.Transport != nil,
 		laxLogoutType: cfg.LaxLogoutType, tolerance: cfg.ClockTolerance, logger: cfg.Logger,
 	}
 	if len(p.algs) == 0 {
@@ -86,7 +106,7 @@ func New(cfg Config) *Provider {
 	}
 	transport := cfg.Transport
 	if transport == nil {
-		transport = newTransport(cfg.RootCAs)
+		transport = newTransport(cfg.RootCAs, cfg.ClientCertificate)
 	}
 	p.backend = newBackend(transport, p.logger)
 	p.metadata.fetch = p.fetchMetadata

@@ -56,7 +56,7 @@ func TestTokenRequest(t *testing.T) {
 		})
 	}
 	op := newOP(t)
-	_, err := op.client(func(c *provider.Config) { c.AuthMethod = "private_key_jwt" }).Exchange(t.Context(), "c", "v")
+	_, err := op.client(func(c *provider.Config) { c.AuthMethod = "jwt" }).Exchange(t.Context(), "c", "v")
 	wantError(t, err, provider.Misconfigured, "auth_method")
 	if op.count(tokenPath) != 0 {
 		t.Error("the code was sent without the authentication configured")

@@ -27,13 +27,20 @@ const (
 )
 
 // newTransport makes the transport of all back-end calls. HTTP/1.1 is enough for a few calls a sign-in and keeps
-// the failure modes few.
-func newTransport(roots *x509.CertPool) *http.Transport {
+// the failure modes few. The certificate may be nil.
+func newTransport(roots *x509.CertPool, certificate *tls.Certificate) *http.Transport {
 	dialer := &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 30 * time.Second}
+	tlsConfig := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
+	if certificate != nil {
+		// Whatever authorities the server names: a self-signed certificate is of none of them (RFC 8705 section 2.2).
+		tlsConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			return certificate, nil
+		}
+	}
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            dialer.DialContext,
-		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots},
+		TLSClientConfig:        tlsConfig,
 		TLSHandshakeTimeout:    3 * time.Second,
 		ResponseHeaderTimeout:  callTimeout,
 		MaxResponseHeaderBytes: maxHeader,

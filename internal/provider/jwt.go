@@ -1,0 +1,52 @@
+package provider
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+const (
+	jwtLife = time.Minute // of what this client signs
+	// jwtLead is how far such a JWT is dated back: there are providers that refuse one whose iat or nbf is ahead of their
+	// own clock by less than a second.
+	jwtLead = 5 * time.Second
+)
+
+// ownClaims are what every JWT of this client says: for this provider alone, once, within a minute. Its issuer is the
+// only audience: a token endpoint's address may be what a malicious server names as its own, to be sent a JWT that it
+// can use at the honest one.
+func (p *Provider) ownClaims() map[string]any {
+	issued := time.Now().Add(-jwtLead)
+	return map[string]any{
+		"iss": p.clientID, "aud": p.issuer, "jti": rand.Text(),
+		"iat": issued.Unix(), "nbf": issued.Unix(), "exp": issued.Add(jwtLife).Unix(),
+	}
+}
+
+// sign makes a JWT of the type typ (RFC 7515 section 3.1). A nil key is an error.
+func (k *PrivateKey) sign(op, typ string, claims map[string]any) (string, error) {
+	if k == nil || !k.CanSign() {
+		return "", misconfigured(op, "client_key", "this client has no key to sign with")
+	}
+	key := jose.JSONWebKey{Key: k.key, KeyID: k.kid}
+	return signJWT(op, jose.SigningKey{Algorithm: jose.SignatureAlgorithm(k.alg), Key: key}, typ, claims)
+}
+
+func signJWT(op string, key jose.SigningKey, typ string, claims map[string]any) (string, error) {
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return "", misconfigured(op, "client_key", "%w", err)
+	}
+	signer, err := jose.NewSigner(key, (&jose.SignerOptions{}).WithType(jose.ContentType(typ)))
+	if err != nil {
+		return "", misconfigured(op, "client_key", "%w", err)
+	}
+	jws, err := signer.Sign(payload)
+	if err != nil {
+		return "", misconfigured(op, "client_key", "%w", err)
+	}
+	return jws.CompactSerialize()
+}
