@@ -122,15 +122,33 @@ func (a *core) build(app *url.URL) error {
 	if err != nil {
 		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
 	}
-	a.provider = provider.New(provider.Config{
-		Issuer: cfg.Issuer, ClientID: cfg.ClientID, ClientSecret: cfg.ClientSecret, AuthMethod: cfg.ClientAuthMethod,
-		RedirectURL:  strings.TrimSuffix(cfg.AppURL, "/") + a.routes.prefix + "/callback",
-		ResponseMode: cfg.ResponseMode, PushedAuthorization: cfg.PushedAuthorization,
-		Scopes: slices.Clone(cfg.Scopes), SigningAlgs: slices.Clone(cfg.SigningAlgs),
-		TrustedAudiences: cfg.TrustedAudiences, LaxLogoutType: cfg.UntypedLogoutTokens,
-		ClockTolerance: cfg.ClockTolerance, Transport: cfg.Transport, RootCAs: cfg.RootCAs, Logger: a.log,
-	})
-	return nil
+	a.provider, err = cfg.provider(a.routes)
+	return err
+}
+
+// provider makes the room that talks to the provider.
+func (c *Config) provider(r routes) (*provider.Provider, error) {
+	p := provider.Config{
+		Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, AuthMethod: c.ClientAuthMethod,
+		ClientCertificate: c.ClientCertificate, SignRequests: c.SignRequests,
+		RedirectURL:  strings.TrimSuffix(c.AppURL, "/") + r.prefix + "/callback",
+		ResponseMode: c.ResponseMode, PushedAuthorization: c.PushedAuthorization,
+		Scopes: slices.Clone(c.Scopes), SigningAlgs: slices.Clone(c.SigningAlgs),
+		TrustedAudiences: c.TrustedAudiences, LaxLogoutType: c.UntypedLogoutTokens,
+		ClockTolerance: c.ClockTolerance, Transport: c.Transport, RootCAs: c.RootCAs, Logger: c.Logger,
+	}
+	var err error
+	if len(c.ClientKey) > 0 {
+		if p.ClientKey, err = c.clientKey(); err != nil {
+			return nil, fmt.Errorf("ginoidc: ClientKey: %w", err)
+		}
+	}
+	if len(c.DecryptionKey) > 0 {
+		if p.DecryptionKey, err = c.decryptionKey(); err != nil {
+			return nil, fmt.Errorf("ginoidc: DecryptionKey: %w", err)
+		}
+	}
+	return provider.New(p), nil
 }
 
 // cookieAttributes are those of the session's cookie.

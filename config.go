@@ -2,6 +2,7 @@ package ginoidc
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"log/slog"
 	"net/http"
@@ -25,10 +26,36 @@ type Config struct {
 	// ClientID and ClientSecret are what the provider registered for this app.
 	ClientID, ClientSecret string
 
-	// ClientAuthMethod is how the app authenticates at the token endpoint (OpenID Connect Core 1.0,
-	// section 9): "client_secret_basic" (default), "client_secret_post", or "none" for a public client,
-	// which has no ClientSecret. It is never probed.
+	// ClientAuthMethod is how the app authenticates to the provider (OpenID Connect Core 1.0, section 9; RFC 8705):
+	// "client_secret_basic" (default), "client_secret_post" or "client_secret_jwt" with ClientSecret; "private_key_jwt"
+	// with ClientKey; "tls_client_auth" or "self_signed_tls_client_auth" with ClientCertificate; or "none" for a public
+	// client. It is never probed.
 	ClientAuthMethod string
+
+	// ClientKey is the private key of private_key_jwt and SignRequests: PEM (PKCS #8, PKCS #1, SEC 1) or a JWK, of RSA with
+	// 2048 bits or more, P-256, P-384, P-521 or Ed25519. ClientKeyAlg is what it signs with, default what the JWK says, or
+	// RS256, ES256, ES384, ES512 or EdDSA by its type. ClientKeyID is its kid at the provider, default what the JWK says, or
+	// its thumbprint (RFC 7638).
+	ClientKey                 []byte
+	ClientKeyAlg, ClientKeyID string
+
+	// ClientCertificate is shown to the provider in TLS. A Transport of your own brings its own.
+	ClientCertificate *tls.Certificate
+
+	// SignRequests signs authorization requests with ClientKey (RFC 9101), so that nobody can change them on their way.
+	SignRequests bool
+
+	// DecryptionKey, in the forms of ClientKey, opens ID tokens that the provider encrypts to this app: RSA-OAEP-256, or
+	// ECDH-ES with an EC key. With it an ID token that is not encrypted is refused.
+	DecryptionKey []byte
+
+	// DPoP binds access tokens to a key that each sign-in makes (RFC 9449), so that a stolen one is of no use.
+	DPoP bool
+
+	// Profile "fapi2" makes the app a client of the FAPI 2.0 Security Profile: pushed requests, private_key_jwt or a TLS
+	// certificate, DPoP unless tokens are bound to that certificate, PS256, ES256 or EdDSA, and iss in every response. It
+	// sets the fields that are left out, refuses others, and refuses a provider that cannot do it. Default: none.
+	Profile string
 
 	// AppURL is the app's external base URL, such as "https://app.example.com" or, with a base path,
 	// "https://example.com/app". The redirect URI, cookie names and the Secure attribute follow from it and
@@ -168,72 +195,4 @@ type Config struct {
 type environment struct {
 	prefix  string
 	unknown []string
-}
-
-const (
-	defaultPrefix      = "OIDC_"
-	defaultRoutePrefix = "/auth"
-	defaultCookieName  = "ginoidc"
-	defaultIdle        = 12 * time.Hour
-	defaultLifetime    = 7 * 24 * time.Hour
-	defaultTolerance   = time.Minute
-	maxTolerance       = 5 * time.Minute
-	minSecret          = 32
-)
-
-// Client authentication methods, OpenID Connect Core 1.0, section 9.
-const (
-	clientSecretBasic = "client_secret_basic"
-	clientSecretPost  = "client_secret_post"
-	clientAuthNone    = "none"
-)
-
-// Response modes (OAuth 2.0 Multiple Response Types, section 2.1; Form Post Response Mode; JARM, section 2.3).
-const (
-	responseModeQuery    = "query"
-	responseModeFormPost = "form_post"
-	responseModeJWT      = ".jwt" // is added to either
-)
-
-// When authorization requests are pushed.
-const (
-	pushAuto   = "auto"
-	pushAlways = "always"
-	pushNever  = "never"
-)
-
-// withDefaults fills what was left out.
-func (c Config) withDefaults() Config {
-	setDefault(&c.ClientAuthMethod, clientSecretBasic)
-	setDefault(&c.ResponseMode, responseModeQuery)
-	setDefault(&c.PushedAuthorization, pushAuto)
-	setDefault(&c.RoutePrefix, defaultRoutePrefix)
-	setDefault(&c.CookieName, defaultCookieName)
-	setDefault(&c.SessionLifetime, defaultLifetime)
-	setDefault(&c.SessionIdle, min(defaultIdle, c.SessionLifetime))
-	setDefault(&c.ClockTolerance, defaultTolerance)
-	setDefault(&c.env.prefix, defaultPrefix)
-	if len(c.GroupsPath) == 0 {
-		setDefault(&c.GroupsClaim, "groups")
-	}
-	if len(c.OrganizationsPath) == 0 {
-		setDefault(&c.OrganizationsClaim, "organizations")
-	}
-	if len(c.Scopes) == 0 {
-		c.Scopes = []string{"openid", "profile", "email"}
-	}
-	if len(c.SigningAlgs) == 0 {
-		c.SigningAlgs = []string{"RS256"}
-	}
-	if c.Logger == nil {
-		c.Logger = slog.Default()
-	}
-	return c
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
 }

@@ -2,8 +2,17 @@ package ginoidc_test
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -22,8 +31,33 @@ func validConfig() ginoidc.Config {
 	}
 }
 
+// pemKey is a private key as files hold it.
+func pemKey(key any) []byte {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		panic(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+}
+
+// testKeys makes one key of each type that a client may sign with and need not.
+func testKeys(t *testing.T) (ecKey, rsaKey []byte) {
+	t.Helper()
+	ec, err1 := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	rs, err2 := rsa.GenerateKey(rand.Reader, 2048)
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	return pemKey(ec), pemKey(rs)
+}
+
 // TestConfigProblems: every unsafe or senseless setting stops New, with the field and the variable named. Group T.
 func TestConfigProblems(t *testing.T) {
+	ecKey, rsaKey := testKeys(t)
+	withKey := func(key []byte) func(*ginoidc.Config) {
+		return func(c *ginoidc.Config) { c.ClientSecret, c.ClientKey, c.ClientAuthMethod = "", key, "private_key_jwt" }
+	}
+	fapi2 := func(c *ginoidc.Config) { c.Profile, c.ClientSecret, c.ClientKey = "fapi2", "", ecKey }
 	for _, tt := range []struct {
 		name   string
 		change func(*ginoidc.Config)
@@ -54,7 +88,7 @@ func TestConfigProblems(t *testing.T) {
 		{"scope of two words", func(c *ginoidc.Config) { c.Scopes = []string{"openid", "a b"} }, []string{"Scopes OIDC_SCOPES"}},
 		{"public client", func(c *ginoidc.Config) { c.ClientAuthMethod, c.ClientSecret = "none", "" }, nil},
 		{"public client with a secret", func(c *ginoidc.Config) { c.ClientAuthMethod = "none" }, []string{"ClientSecret OIDC_CLIENT_SECRET"}},
-		{"unsupported client authentication", func(c *ginoidc.Config) { c.ClientAuthMethod = "private_key_jwt" }, []string{"ClientAuthMethod OIDC_CLIENT_AUTH_METHOD"}},
+		{"unsupported client authentication", func(c *ginoidc.Config) { c.ClientAuthMethod = "secret_handshake" }, []string{"ClientAuthMethod OIDC_CLIENT_AUTH_METHOD"}},
 		{"symmetric algorithm", func(c *ginoidc.Config) { c.SigningAlgs = []string{"RS256", "HS256"} }, []string{"SigningAlgs OIDC_SIGNING_ALGS"}}, // case 76
 		{"no algorithm", func(c *ginoidc.Config) { c.SigningAlgs = []string{"none"} }, []string{"SigningAlgs OIDC_SIGNING_ALGS"}},                  // case 75
 		{"idle above lifetime", func(c *ginoidc.Config) { c.SessionIdle, c.SessionLifetime = 2*time.Hour, time.Hour }, []string{"SessionIdle OIDC_SESSION_IDLE"}},
@@ -72,6 +106,43 @@ func TestConfigProblems(t *testing.T) {
 		{"sign-out target", func(c *ginoidc.Config) { c.PostSignOutURL = "/bye" }, []string{"PostSignOutURL "}},
 		{"two ways to the groups", func(c *ginoidc.Config) { c.GroupsClaim, c.GroupsPath = "groups", []string{"a"} }, []string{"GroupsPath "}},
 		{"empty path element", func(c *ginoidc.Config) { c.OrganizationsPath = []string{"a", ""} }, []string{"OrganizationsPath "}},
+		{"unknown response mode", func(c *ginoidc.Config) { c.ResponseMode = "fragment.jwt" }, []string{"ResponseMode OIDC_RESPONSE_MODE"}}, // case 44
+		{"signed answers", func(c *ginoidc.Config) { c.ResponseMode = "form_post.jwt" }, nil},
+		{"pushed sometimes", func(c *ginoidc.Config) { c.PushedAuthorization = "sometimes" }, []string{"PushedAuthorization OIDC_USE_PAR"}},
+		{"parameter of ours", func(c *ginoidc.Config) { c.SignInParameters = url.Values{"nonce": {"1"}} }, []string{"SignInParameters "}},              // case 6
+		{"redirect_uri of another", func(c *ginoidc.Config) { c.SignInParameters = url.Values{"redirect_uri": {"x"}} }, []string{"SignInParameters "}}, // case 6
+		{"max_age of no number", func(c *ginoidc.Config) { c.SignInParameters = url.Values{"max_age": {"x"}} }, []string{"SignInParameters "}},
+		{"parameters", func(c *ginoidc.Config) {
+			c.SignInParameters = url.Values{"resource": {"a:1", "a:2"}, "audience": {"a"}}
+		}, nil},
+		{"private key", withKey(ecKey), nil},
+		{"private key beside a secret", func(c *ginoidc.Config) { c.ClientKey, c.ClientAuthMethod = ecKey, "private_key_jwt" }, []string{"ClientSecret OIDC_CLIENT_SECRET"}},
+		{"private key left out", withKey(nil), []string{"ClientKey OIDC_CLIENT_KEY_FILE"}},
+		{"private key of no use", func(c *ginoidc.Config) { c.ClientKey = ecKey }, []string{"ClientKey OIDC_CLIENT_KEY_FILE"}},
+		{"private key that is none", withKey([]byte(secret)), []string{"ClientKey OIDC_CLIENT_KEY_FILE"}},
+		{"algorithm of another key", func(c *ginoidc.Config) { withKey(ecKey)(c); c.ClientKeyAlg = "RS256" }, []string{"ClientKey OIDC_CLIENT_KEY_FILE"}},
+		{"key id without key", func(c *ginoidc.Config) { c.ClientKeyID = "k" }, []string{"ClientKey OIDC_CLIENT_KEY_FILE"}},
+		{"key for encryption", func(c *ginoidc.Config) { withKey(ecKey)(c); c.ClientKeyAlg = "ECDH-ES" }, []string{"ClientKey OIDC_CLIENT_KEY_FILE"}},
+		{"signed requests", func(c *ginoidc.Config) { c.SignRequests, c.ClientKey = true, ecKey }, nil},
+		{"signed requests without a key", func(c *ginoidc.Config) { c.SignRequests = true }, []string{"ClientKey OIDC_CLIENT_KEY_FILE"}},
+		{"key for decryption", func(c *ginoidc.Config) { c.DecryptionKey = ecKey }, nil},
+		{"key that cannot decrypt", func(c *ginoidc.Config) { c.DecryptionKey = pemKey(ed25519.NewKeyFromSeed([]byte(secret))) }, []string{"DecryptionKey "}},
+		{"short secret for client_secret_jwt", func(c *ginoidc.Config) { c.ClientAuthMethod = "client_secret_jwt" }, []string{"ClientSecret OIDC_CLIENT_SECRET"}},
+		{"client_secret_jwt", func(c *ginoidc.Config) { c.ClientAuthMethod, c.ClientSecret = "client_secret_jwt", secret }, nil},
+		{"certificate left out", func(c *ginoidc.Config) { c.ClientAuthMethod, c.ClientSecret = "tls_client_auth", "" }, []string{"ClientCertificate "}},
+		{"certificate", func(c *ginoidc.Config) {
+			c.ClientAuthMethod, c.ClientSecret, c.ClientCertificate = "self_signed_tls_client_auth", "", &tls.Certificate{}
+		}, nil},
+		{"unknown profile", func(c *ginoidc.Config) { c.Profile = "fapi" }, []string{"Profile "}},
+		{"fapi2", fapi2, nil},
+		{"fapi2 with a certificate", func(c *ginoidc.Config) { fapi2(c); c.ClientKey, c.ClientCertificate = nil, &tls.Certificate{} }, nil},
+		{"fapi2 with a secret", func(c *ginoidc.Config) { c.Profile, c.ClientAuthMethod = "fapi2", "client_secret_basic" }, []string{"ClientAuthMethod OIDC_CLIENT_AUTH_METHOD"}},
+		{"fapi2 without PAR", func(c *ginoidc.Config) { fapi2(c); c.PushedAuthorization = "auto" }, []string{"PushedAuthorization OIDC_USE_PAR"}},
+		{"fapi2 with RS256", func(c *ginoidc.Config) { fapi2(c); c.SigningAlgs = []string{"ES256", "RS256"} }, []string{"SigningAlgs OIDC_SIGNING_ALGS"}},
+		{"fapi2 with an RSA key", func(c *ginoidc.Config) { fapi2(c); c.ClientKey = rsaKey }, nil}, // which signs PS256
+		{"fapi2 with a key for RS256", func(c *ginoidc.Config) { fapi2(c); c.ClientKey, c.ClientKeyAlg = rsaKey, "RS256" }, []string{"ClientKeyAlg "}},
+		{"negative limit of sessions", func(c *ginoidc.Config) { c.MaxSessions = -1 }, []string{"MaxSessions "}},
+		{"limit of sessions nobody counts", func(c *ginoidc.Config) { c.MaxSessions, c.State = 3, struct{ ginoidc.SharedState }{} }, []string{"MaxSessions "}},
 		{"two ways to the organizations", func(c *ginoidc.Config) { c.OrganizationsClaim, c.OrganizationsPath = "o", []string{"a"} }, []string{"OrganizationsPath "}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -124,8 +195,9 @@ func TestNoSwitches(t *testing.T) {
 
 // TestConfigFromEnv reads every variable of the example's contract, under any prefix.
 func TestConfigFromEnv(t *testing.T) {
-	caFile := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(caFile, []byte("no certificate"), 0o600); err != nil {
+	caFile, keyFile := filepath.Join(t.TempDir(), "ca.pem"), filepath.Join(t.TempDir(), "key.pem")
+	ecKey, _ := testKeys(t)
+	if err := errors.Join(os.WriteFile(caFile, []byte("no certificate"), 0o600), os.WriteFile(keyFile, ecKey, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	base := map[string]string{"ISSUER": "https://idp.example", "CLIENT_ID": "app", "CLIENT_SECRET": "s", "COOKIE_SECRET": secret}
@@ -156,6 +228,9 @@ func TestConfigFromEnv(t *testing.T) {
 			return c.ResponseMode == "form_post" && c.PushedAuthorization == "always" && c.InitiateLogin
 		}},
 		{"no PAR", map[string]string{"USE_PAR": "false"}, nil, func(c ginoidc.Config) bool { return c.PushedAuthorization == "never" }},
+		{"key file", map[string]string{"CLIENT_SECRET": "", "CLIENT_AUTH_METHOD": "private_key_jwt", "CLIENT_KEY_FILE": keyFile}, nil, func(c ginoidc.Config) bool { return bytes.Equal(c.ClientKey, ecKey) }},
+		{"key file that is not there", map[string]string{"CLIENT_SECRET": "", "CLIENT_AUTH_METHOD": "private_key_jwt", "CLIENT_KEY_FILE": keyFile + ".gone"}, []string{"ClientKey X_CLIENT_KEY_FILE"}, nil},
+		{"key file with something else", map[string]string{"CLIENT_SECRET": "", "CLIENT_AUTH_METHOD": "private_key_jwt", "CLIENT_KEY_FILE": caFile}, []string{"ClientKey X_CLIENT_KEY_FILE"}, nil},
 		{"the protocol, misspelt", map[string]string{"RESPONSE_MODE": "fragment", "USE_PAR": "yes", "INITIATE_LOGIN": "si"},
 			[]string{"PushedAuthorization X_USE_PAR", "InitiateLogin X_INITIATE_LOGIN", "ResponseMode X_RESPONSE_MODE"}, nil},
 		{"CA file without certificate", map[string]string{"CA_FILE": caFile}, []string{"RootCAs X_CA_FILE"}, nil},

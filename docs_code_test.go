@@ -23,7 +23,7 @@ import (
 // statements that may use the packages and variables below; it need not use all it declares.
 const (
 	fragmentImports = `import (
-	"context"; "encoding/json"; "errors"; "fmt"; "io"; "log"; "log/slog"; "net/http"; "net/http/httptest"; "net/url"; "os"; "strings"; "sync/atomic"; "testing"; "time"
+	"context"; "crypto/tls"; "encoding/json"; "errors"; "fmt"; "io"; "log"; "log/slog"; "net/http"; "net/http/httptest"; "net/url"; "os"; "strings"; "sync/atomic"; "testing"; "time"
 	"github.com/gin-contrib/sessions"; "github.com/gin-contrib/sessions/filesystem"; "github.com/gin-gonic/gin"
 	"github.com/seed-d65cea4d/ginoidc"; "github.com/seed-d65cea4d/ginoidc/cookiestore"; "github.com/seed-d65cea4d/ginoidc/ginoidctest"; "github.com/seed-d65cea4d/ginoidc/redisstate"
 )

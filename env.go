@@ -78,7 +78,7 @@ func variables() []variable {
 		{name: "CLIENT_ID", field: "ClientID", set: text(func(c *Config) *string { return &c.ClientID })},
 		{name: "CLIENT_SECRET", field: "ClientSecret", set: text(func(c *Config) *string { return &c.ClientSecret })},
 		{name: "CLIENT_AUTH_METHOD", field: "ClientAuthMethod", set: text(func(c *Config) *string { return &c.ClientAuthMethod })},
-		{name: "CLIENT_KEY_FILE", field: "ClientAuthMethod", mend: "unset it", set: unsupported},
+		{name: "CLIENT_KEY_FILE", field: "ClientKey", mend: "name a readable file with a PEM or JWK private key", set: clientKeyFile},
 		{name: "APP_URL", field: "AppURL", set: text(func(c *Config) *string { return &c.AppURL })},
 		{name: "COOKIE_SECRET", field: "CookieSecrets", set: words(func(c *Config) *[]string { return &c.CookieSecrets })},
 		{name: "SCOPES", field: "Scopes", set: words(func(c *Config) *[]string { return &c.Scopes })},
@@ -164,6 +164,16 @@ func usePAR(c *Config, value string) error {
 		return fmt.Errorf("%q is none of its values", value)
 	}
 	c.PushedAuthorization = mode
+	return nil
+}
+
+func clientKeyFile(c *Config, value string) (err error) {
+	if c.ClientKey, err = os.ReadFile(value); err != nil {
+		return fmt.Errorf("cannot be read: %w", err)
+	}
+	if len(c.ClientKey) == 0 {
+		return fmt.Errorf("%q is empty", value)
+	}
 	return nil
 }
 

@@ -66,18 +66,7 @@ func (c *Config) validateProvider(p *problems) {
 	if c.ClientID == "" {
 		p.add("ClientID", "is empty", "set the client id that the provider registered")
 	}
-	switch c.ClientAuthMethod {
-	case clientSecretBasic, clientSecretPost:
-		if c.ClientSecret == "" {
-			p.add("ClientSecret", "is empty", "set the client secret, or the client authentication method to none for a public client")
-		}
-	case clientAuthNone:
-		if c.ClientSecret != "" {
-			p.add("ClientSecret", "is set although the client authentication method is none", "remove one of the two")
-		}
-	default:
-		p.add("ClientAuthMethod", fmt.Sprintf("%q is not supported", c.ClientAuthMethod), "use client_secret_basic, client_secret_post or none")
-	}
+	c.validateClient(p)
 	if mode := strings.TrimSuffix(c.ResponseMode, responseModeJWT); mode != responseModeQuery && mode != responseModeFormPost {
 		p.add("ResponseMode", fmt.Sprintf("%q is not supported", c.ResponseMode), "use query or form_post, or query.jwt or form_post.jwt for signed answers")
 	}

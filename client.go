@@ -1,0 +1,120 @@
+package ginoidc
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+)
+
+// profileFAPI2 is the Config.Profile of the FAPI 2.0 Security Profile.
+const profileFAPI2 = "fapi2"
+
+// fapi2Algs are the algorithms of FAPI 2.0 Security Profile, section 5.4.1.
+func fapi2Algs() []string { return []string{"PS256", "ES256", "EdDSA"} }
+
+// withFAPI2 fills what the profile leaves no choice of.
+func (c Config) withFAPI2() Config {
+	if c.ClientCertificate != nil && len(c.ClientKey) == 0 {
+		setDefault(&c.ClientAuthMethod, tlsClientAuth)
+	}
+	setDefault(&c.ClientAuthMethod, privateKeyJWT)
+	setDefault(&c.PushedAuthorization, pushAlways)
+	if !c.mutualTLS() {
+		c.DPoP = true
+	}
+	if len(c.SigningAlgs) == 0 {
+		c.SigningAlgs = fapi2Algs()
+	}
+	if key, err := c.clientKey(); c.ClientKeyAlg == "" && err == nil && key.Alg() == "RS256" {
+		c.ClientKeyAlg = "PS256"
+	}
+	return c
+}
+
+func (c *Config) mutualTLS() bool {
+	return c.ClientAuthMethod == tlsClientAuth || c.ClientAuthMethod == selfSignedTLS
+}
+
+// clientKey reads ClientKey, and decryptionKey reads DecryptionKey. The errors never cite a key.
+func (c *Config) clientKey() (*provider.PrivateKey, error) {
+	return provider.ParsePrivateKey(c.ClientKey, c.ClientKeyAlg, c.ClientKeyID)
+}
+
+func (c *Config) decryptionKey() (*provider.PrivateKey, error) {
+	return provider.ParsePrivateKey(c.DecryptionKey, "", "")
+}
+
+// validateClient checks that the app has what its way of authenticating needs, and nothing that another would.
+func (c *Config) validateClient(p *problems) {
+	method := c.ClientAuthMethod
+	switch method {
+	case clientSecretBasic, clientSecretPost:
+		if c.ClientSecret == "" {
+			p.add("ClientSecret", "is empty", "set the client secret, or the client authentication method to none for a public client")
+		}
+	case clientSecretJWT:
+		if len(c.ClientSecret) < minSecret {
+			p.add("ClientSecret", fmt.Sprintf("has %d bytes instead of at least %d, which client_secret_jwt needs", len(c.ClientSecret), minSecret), "have the provider make a longer one, or use another method")
+		}
+	case privateKeyJWT, tlsClientAuth, selfSignedTLS, clientAuthNone:
+		if c.ClientSecret != "" {
+			p.add("ClientSecret", "is set although the client authentication method is "+method, "remove one of the two")
+		}
+	default:
+		p.add("ClientAuthMethod", fmt.Sprintf("%q is not supported", method), "use client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, tls_client_auth, self_signed_tls_client_auth or none")
+	}
+	if c.mutualTLS() && c.ClientCertificate == nil && c.Transport == nil {
+		p.add("ClientCertificate", "is not set although the client authentication method is "+method, "load one with tls.LoadX509KeyPair")
+	}
+	c.validateKeys(p)
+	if c.Profile == profileFAPI2 {
+		c.validateFAPI2(p)
+	} else if c.Profile != "" {
+		p.add("Profile", fmt.Sprintf("%q is not known", c.Profile), "use fapi2 or leave it out")
+	}
+}
+
+func (c *Config) validateKeys(p *problems) {
+	const mend = "make one with openssl genpkey -algorithm ed25519, or -algorithm EC -pkeyopt ec_paramgen_curve:P-256"
+	needed := c.ClientAuthMethod == privateKeyJWT || c.SignRequests
+	switch {
+	case len(c.ClientKey) > 0:
+		if key, err := c.clientKey(); err != nil {
+			p.add("ClientKey", err.Error(), mend)
+		} else if !key.CanSign() {
+			p.add("ClientKey", "is a key for encryption", mend)
+		} else if !needed {
+			p.add("ClientKey", "is set and neither private_key_jwt nor SignRequests uses it", "remove it, or set one of them")
+		}
+	case needed:
+		p.add("ClientKey", "is empty although private_key_jwt or SignRequests needs it", mend)
+	case c.ClientKeyAlg != "" || c.ClientKeyID != "":
+		p.add("ClientKey", "is empty although ClientKeyAlg or ClientKeyID is set", mend)
+	}
+	if len(c.DecryptionKey) > 0 {
+		if key, err := c.decryptionKey(); err != nil {
+			p.add("DecryptionKey", err.Error(), mend)
+		} else if !key.CanDecrypt() {
+			p.add("DecryptionKey", "is a key for signatures", "use an RSA or EC key")
+		}
+	}
+}
+
+// validateFAPI2 refuses what the profile does not allow (FAPI 2.0 Security Profile, sections 5.3.3 and 5.4.1).
+func (c *Config) validateFAPI2(p *problems) {
+	if c.ClientAuthMethod != privateKeyJWT && !c.mutualTLS() {
+		p.add("ClientAuthMethod", fmt.Sprintf("%q is not allowed by the profile fapi2", c.ClientAuthMethod), "use private_key_jwt, tls_client_auth or self_signed_tls_client_auth")
+	}
+	if c.PushedAuthorization != pushAlways {
+		p.add("PushedAuthorization", fmt.Sprintf("%q is not allowed by the profile fapi2", c.PushedAuthorization), "leave it out")
+	}
+	notAllowed := func(alg string) bool { return !slices.Contains(fapi2Algs(), alg) }
+	if slices.ContainsFunc(c.SigningAlgs, notAllowed) {
+		p.add("SigningAlgs", "are not those of the profile fapi2", "use of "+strings.Join(fapi2Algs(), " ")+", or leave it out")
+	}
+	if key, err := c.clientKey(); len(c.ClientKey) > 0 && err == nil && notAllowed(key.Alg()) {
+		p.add("ClientKeyAlg", fmt.Sprintf("%q is not allowed by the profile fapi2", key.Alg()), "use one of "+strings.Join(fapi2Algs(), " "))
+	}
+}

@@ -1,0 +1,81 @@
+package ginoidc
+
+import (
+	"log/slog"
+	"time"
+)
+
+const (
+	defaultPrefix      = "OIDC_"
+	defaultRoutePrefix = "/auth"
+	defaultCookieName  = "ginoidc"
+	defaultIdle        = 12 * time.Hour
+	defaultLifetime    = 7 * 24 * time.Hour
+	defaultTolerance   = time.Minute
+	maxTolerance       = 5 * time.Minute
+	minSecret          = 32
+)
+
+// Client authentication methods, OpenID Connect Core 1.0, section 9.
+const (
+	clientSecretBasic = "client_secret_basic"
+	clientSecretPost  = "client_secret_post"
+	clientSecretJWT   = "client_secret_jwt"
+	privateKeyJWT     = "private_key_jwt"
+	tlsClientAuth     = "tls_client_auth"
+	selfSignedTLS     = "self_signed_tls_client_auth"
+	clientAuthNone    = "none"
+)
+
+// Response modes (OAuth 2.0 Multiple Response Types, section 2.1; Form Post Response Mode; JARM, section 2.3).
+const (
+	responseModeQuery    = "query"
+	responseModeFormPost = "form_post"
+	responseModeJWT      = ".jwt" // is added to either
+)
+
+// When authorization requests are pushed.
+const (
+	pushAuto   = "auto"
+	pushAlways = "always"
+	pushNever  = "never"
+)
+
+// withDefaults fills what was left out.
+func (c Config) withDefaults() Config {
+	if c.Profile == profileFAPI2 {
+		c = c.withFAPI2()
+	}
+	setDefault(&c.ClientAuthMethod, clientSecretBasic)
+	setDefault(&c.ResponseMode, responseModeQuery)
+	setDefault(&c.PushedAuthorization, pushAuto)
+	setDefault(&c.RoutePrefix, defaultRoutePrefix)
+	setDefault(&c.CookieName, defaultCookieName)
+	setDefault(&c.SessionLifetime, defaultLifetime)
+	setDefault(&c.SessionIdle, min(defaultIdle, c.SessionLifetime))
+	setDefault(&c.ClockTolerance, defaultTolerance)
+	setDefault(&c.env.prefix, defaultPrefix)
+	if len(c.GroupsPath) == 0 {
+		setDefault(&c.GroupsClaim, "groups")
+	}
+	if len(c.OrganizationsPath) == 0 {
+		setDefault(&c.OrganizationsClaim, "organizations")
+	}
+	if len(c.Scopes) == 0 {
+		c.Scopes = []string{"openid", "profile", "email"}
+	}
+	if len(c.SigningAlgs) == 0 {
+		c.SigningAlgs = []string{"RS256"}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return c
+}
+
+func setDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
