@@ -258,7 +258,7 @@ func TestAuthMethodNotListed(t *testing.T) {
 		warnings int
 	}{
 		"not said": {nil, 0}, "listed": {[]string{"private_key_jwt", "client_secret_basic"}, 0}, "no list": {"client_secret_post", 0},
-		"others": {[]any{"client_secret_post", 1, "x\n"}, 1}, "empty": {[]string{}, 1},
+		"others": {[]any{"client_secret_post", 1, "x\n" + strings.Repeat("z", 1000)}, 1}, "empty": {[]string{}, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -279,6 +279,9 @@ func TestAuthMethodNotListed(t *testing.T) {
 				}
 				if test.warnings > 0 {
 					contains(t, log.String(), "does not list", "client_secret_basic")
+				}
+				if strings.Contains(log.String(), strings.Repeat("z", 257)) { // case 126
+					t.Error("the list is not cut")
 				}
 			})
 		})

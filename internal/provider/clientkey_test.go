@@ -220,7 +220,7 @@ func TestPrivateKeyIsNotPrinted(t *testing.T) {
 			}
 		}
 	}
-	if text, err := json.Marshal(k); err != nil || string(text) != "{}" {
+	if text, err := json.Marshal([]any{k}); err != nil || string(text) != "[{}]" {
 		t.Errorf("%s, %v", text, err)
 	}
 }

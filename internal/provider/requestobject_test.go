@@ -109,6 +109,7 @@ func TestRequestsAreNotSentUnsigned(t *testing.T) {
 		if wantError(t, err, provider.Misconfigured, "client_key"); got != "" {
 			t.Errorf("%s: %s", name, got)
 		}
+		contains(t, err.Error(), "no key to sign with")
 	}
 }
 

@@ -23,6 +23,8 @@ func TestTokenRequest(t *testing.T) {
 		{"client_secret_basic", "app%3A+id", "p%2B%25+w%C3%B6rd%3A", nil}, // form-encoded, RFC 6749 section 2.3.1
 		{"client_secret_post", "", "", url.Values{"client_id": {"app: id"}, "client_secret": {"p+% wörd:"}}},
 		{"none", "", "", url.Values{"client_id": {"app: id"}}},
+		{"tls_client_auth", "", "", url.Values{"client_id": {"app: id"}}}, // a Transport of one's own brings the certificate
+		{"self_signed_tls_client_auth", "", "", url.Values{"client_id": {"app: id"}}},
 	}
 	for _, test := range tests {
 		t.Run(test.method, func(t *testing.T) {
