@@ -171,7 +171,7 @@ func (a *Auth) redeem(ctx context.Context, code string, at *attempt.Attempt) (*i
 	}
 	var userInfo provider.Claims
 	if !a.config.SkipUserInfo {
-		if userInfo, err = a.provider.UserInfo(ctx, tokens.AccessToken, textClaim(idToken, "sub")); err != nil {
+		if userInfo, err = a.provider.UserInfo(ctx, tokens, textClaim(idToken, "sub")); err != nil {
 			return nil, translated(err)
 		}
 	}

@@ -18,16 +18,31 @@ type AuthRequest struct {
 }
 
 // AuthorizationURL returns where to send the browser: the code flow with state, nonce and PKCE S256, always
-// (OpenID Connect Core 1.0 section 3.1.2.1, RFC 7636 section 4.3). A query the endpoint has already is kept.
+// (OpenID Connect Core 1.0 section 3.1.2.1, RFC 7636 section 4.3). A query the endpoint has already is kept. Where
+// requests are pushed, that is done here, and the URL says no more than what the request is called.
 func (p *Provider) AuthorizationURL(ctx context.Context, req AuthRequest) (string, error) {
-	if req.State == "" || req.Nonce == "" || req.Verifier == "" {
-		return "", misconfigured(opAuthorization, "incomplete_request", "state, nonce and verifier are required")
+	params, err := p.authorizationParams(req)
+	if err != nil {
+		return "", err
 	}
 	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
 	defer cancel()
 	metadata, err := p.Metadata(ctx)
 	if err != nil {
 		return "", err
+	}
+	if p.pushes(metadata) {
+		if params, err = p.push(ctx, metadata.PushedAuthorizationRequestEndpoint, params); err != nil {
+			return "", err
+		}
+	}
+	return mergeQuery(metadata.AuthorizationEndpoint, params)
+}
+
+// authorizationParams are all parameters of the request.
+func (p *Provider) authorizationParams(req AuthRequest) (url.Values, error) {
+	if req.State == "" || req.Nonce == "" || req.Verifier == "" {
+		return nil, misconfigured(opAuthorization, "incomplete_request", "state, nonce and verifier are required")
 	}
 	params := url.Values{
 		"response_type":         {"code"},
@@ -45,14 +60,14 @@ func (p *Provider) AuthorizationURL(ctx context.Context, req AuthRequest) (strin
 	for name, values := range req.Params {
 		// A request object would replace all of the above (RFC 9101 section 5).
 		if params.Has(name) || name == "request" || name == "request_uri" || len(values) != 1 {
-			return "", misconfigured(opAuthorization, "parameter_conflict",
+			return nil, misconfigured(opAuthorization, "parameter_conflict",
 				"the extra parameter %s repeats one of the client's own or is given more than once", excerpt(name))
 		}
 	}
 	for name, values := range req.Params {
 		params[name] = values
 	}
-	return mergeQuery(metadata.AuthorizationEndpoint, params)
+	return params, nil
 }
 
 // mergeQuery adds params to the query the endpoint has already (RFC 6749 section 3.1); ours win (case 16).
