@@ -75,7 +75,7 @@ func (p *Provider) checkResponse(claims Claims) (url.Values, error) {
 	if err != nil {
 		return nil, err
 	}
-	if life := times.exp - times.iat; life <= 0 || life > (responseLife+p.tolerance).Seconds() {
+	if life := times.exp - times.iat; life > (responseLife + p.tolerance).Seconds() {
 		return nil, badToken(opResponse, "lifetime", "valid for %.15g s, at most %v are accepted", life, responseLife)
 	}
 	params := url.Values{}
