@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"cmp"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -78,22 +77,22 @@ func (k *dpopKey) proof(req *http.Request, nonce, accessToken string) (string, e
 	return jws.CompactSerialize()
 }
 
-// proved makes a call that proves key. When the server wants another nonce in the proof, there is exactly one further
-// call, with that nonce (RFC 9449 sections 8 and 9): a server that is never content must not get a code time and again.
-func proved(key *dpopKey, call func(nonce string) (*answer, error)) (*answer, error) {
-	a, err := call("")
+// proved makes a call that proves key. When the server wants another nonce in the proof, and gives it, there is exactly
+// one further call (RFC 9449 sections 8 and 9): a server that is never content must not get a code time and again.
+func proved(key *dpopKey, call func() (*answer, error)) (*answer, error) {
+	a, err := call()
 	if err != nil || key == nil || !a.wantsNonce() || a.nonce() == "" {
 		return a, err
 	}
-	return call(a.nonce())
+	return call()
 }
 
-// prove adds the proof of key to a request, if there is a key: with nonce, or else with the one its server gave last.
-func (p *Provider) prove(req *http.Request, key *dpopKey, nonce, accessToken string) error {
+// prove adds the proof of key, if there is a key, to a request, with the nonce that its server gave last.
+func (p *Provider) prove(req *http.Request, key *dpopKey, accessToken string) error {
 	if key == nil {
 		return nil
 	}
-	proof, err := key.proof(req, cmp.Or(nonce, p.backend.nonces.of(req.URL)), accessToken)
+	proof, err := key.proof(req, p.backend.nonces.of(req.URL), accessToken)
 	if err != nil {
 		return fmt.Errorf("DPoP proof: %w", err)
 	}
@@ -103,9 +102,9 @@ func (p *Provider) prove(req *http.Request, key *dpopKey, nonce, accessToken str
 
 // authorize puts the access token into a request for a resource: as a bearer token (RFC 6750 section 2.1), or with
 // proof of the key it is bound to (RFC 9449 section 7.1).
-func (p *Provider) authorize(req *http.Request, tokens *Tokens, nonce string) error {
+func (p *Provider) authorize(req *http.Request, tokens *Tokens) error {
 	req.Header.Set("Authorization", tokens.key.scheme()+" "+tokens.AccessToken)
-	return p.prove(req, tokens.key, nonce, tokens.AccessToken)
+	return p.prove(req, tokens.key, tokens.AccessToken)
 }
 
 // wantsNonce reports the error that asks for another nonce: of an authorization server (RFC 9449 section 8) or of a

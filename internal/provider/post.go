@@ -2,7 +2,6 @@ package provider
 
 import (
 	"context"
-	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -17,8 +16,7 @@ func (p *Provider) post(ctx context.Context, op, endpoint string, form url.Value
 // postProved is post with proof of key, if there is one. The request is made anew when the proof has to be: a client
 // assertion is good for one request too.
 func (p *Provider) postProved(ctx context.Context, op, endpoint string, form url.Values, key *dpopKey, secrets ...string) (*answer, error) {
-	return proved(key, func(nonce string) (*answer, error) {
-		form := maps.Clone(form)
+	return proved(key, func() (*answer, error) {
 		header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"}}
 		if err := p.authenticate(op, form, header); err != nil {
 			return nil, err
@@ -28,7 +26,7 @@ func (p *Provider) postProved(ctx context.Context, op, endpoint string, form url
 			return nil, invalid(op, "bad_endpoint", "%w", foreign{err})
 		}
 		req.Header = header
-		if err := p.prove(req, key, nonce, ""); err != nil {
+		if err := p.prove(req, key, ""); err != nil {
 			return nil, err
 		}
 		return p.backend.do(op, req, append(secrets, p.clientSecret)...)

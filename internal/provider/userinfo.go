@@ -19,13 +19,13 @@ func (p *Provider) UserInfo(ctx context.Context, tokens *Tokens, subject string)
 	if err != nil || metadata.UserinfoEndpoint == "" {
 		return nil, err
 	}
-	a, err := proved(tokens.key, func(nonce string) (*answer, error) {
+	a, err := proved(tokens.key, func() (*answer, error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, metadata.UserinfoEndpoint, nil)
 		if err != nil {
 			return nil, invalid(opUserInfo, "bad_endpoint", "%w", foreign{err})
 		}
 		req.Header.Set("Accept", "application/json, application/jwt")
-		if err := p.authorize(req, tokens, nonce); err != nil {
+		if err := p.authorize(req, tokens); err != nil {
 			return nil, err
 		}
 		return p.backend.do(opUserInfo, req)
