@@ -130,7 +130,7 @@ func (a *core) build(app *url.URL) error {
 func (c *Config) provider(r routes) (*provider.Provider, error) {
 	p := provider.Config{
 		Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, AuthMethod: c.ClientAuthMethod,
-		ClientCertificate: c.ClientCertificate, SignRequests: c.SignRequests,
+		ClientCertificate: c.ClientCertificate, SignRequests: c.SignRequests, DPoP: c.DPoP, FAPI2: c.Profile == profileFAPI2,
 		RedirectURL:  strings.TrimSuffix(c.AppURL, "/") + r.prefix + "/callback",
 		ResponseMode: c.ResponseMode, PushedAuthorization: c.PushedAuthorization,
 		Scopes: slices.Clone(c.Scopes), SigningAlgs: slices.Clone(c.SigningAlgs),

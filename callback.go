@@ -93,7 +93,7 @@ func (a *Auth) receive(c *gin.Context) (*attempt.Attempt, response, error) {
 	if isElsewhere(c.Request) { // case 41: the code of a response that no person follows stays unspent
 		return nil, response{}, ErrNotNavigation
 	}
-	params, err := a.responseParams(c)
+	params, jwt, err := a.responseParams(c)
 	if err != nil {
 		return nil, response{}, err
 	}
@@ -106,6 +106,9 @@ func (a *Auth) receive(c *gin.Context) (*attempt.Attempt, response, error) {
 		return nil, response{}, translated(err)
 	}
 	if err := a.known(ctx); err != nil { // the attempt stays unspent, so a reload ends it
+		return nil, response{}, err
+	}
+	if err := a.verified(ctx, jwt); err != nil {
 		return nil, response{}, err
 	}
 	// Mix-up defence (RFC 9207).
@@ -158,7 +161,7 @@ func (a *Auth) redeem(ctx context.Context, code string, at *attempt.Attempt) (*i
 	}
 	var userInfo provider.Claims
 	if !a.config.SkipUserInfo {
-		if userInfo, err = a.provider.UserInfo(ctx, tokens.AccessToken, textClaim(idToken, "sub")); err != nil {
+		if userInfo, err = a.provider.UserInfo(ctx, tokens, textClaim(idToken, "sub")); err != nil {
 			return nil, translated(err)
 		}
 	}

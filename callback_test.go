@@ -75,7 +75,7 @@ func TestProviderMisbehaves(t *testing.T) {
 		{"userinfo: other sub", does(ginoidctest.UserInfoWrongSub), 401, "invalid_token"},
 		{"userinfo: null", does(ginoidctest.UserInfoNull), 502, "provider_error"}, // case 104
 		{"userinfo: 401", does(ginoidctest.UserInfo401), 502, "provider_error"},   // case 106
-		{"userinfo: signed", func(p *ginoidctest.Provider) { // case 105: not supported yet, and so refused
+		{"userinfo: signed", func(p *ginoidctest.Provider) { // case 105
 			p.Intercept(ginoidctest.UserInfo, func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", "application/jwt")
 				_, _ = w.Write([]byte("e30.e30."))

@@ -1,11 +1,15 @@
 package ginoidc
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
 // response is an authorization response (RFC 6749, section 4.1.2; RFC 9207, section 2).
@@ -21,20 +25,45 @@ const maxParameter = 4096
 // formPost tells that the response is a form which the provider's page posts (OAuth 2.0 Form Post Response Mode).
 func (a *core) formPost() bool { return strings.HasPrefix(a.config.ResponseMode, responseModeFormPost) }
 
-// responseParams reads the parameters of the response from where the response mode puts them, and from nowhere else.
-func (a *core) responseParams(c *gin.Context) (url.Values, error) {
-	if !a.formPost() {
-		query, err := url.ParseQuery(c.Request.URL.RawQuery)
-		if err != nil {
-			return nil, fmt.Errorf("%w: malformed query", ErrInvalidCallback)
-		}
-		return query, nil
+// signedResponse tells that the response is one signed JWT (JARM).
+func (a *core) signedResponse() bool {
+	return strings.HasSuffix(a.config.ResponseMode, responseModeJWT)
+}
+
+// responseParams reads the parameters of the response from where the response mode puts them, and from nowhere else. jwt
+// is the signed response that they come from: they are not to be trusted before [core.verified].
+func (a *core) responseParams(c *gin.Context) (params url.Values, jwt string, err error) {
+	if a.formPost() {
+		params, err = readForm(c)
+	} else if params, err = url.ParseQuery(c.Request.URL.RawQuery); err != nil {
+		err = errors.New("malformed query")
 	}
-	form, err := readForm(c)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalidCallback, err)
+	switch {
+	case err != nil:
+		return nil, "", fmt.Errorf("%w: %w", ErrInvalidCallback, err)
+	case !a.signedResponse():
+		return params, "", nil
+	case len(params["response"]) != 1 || params.Has("code") || params.Has("state") || params.Has("error"):
+		return nil, "", fmt.Errorf("%w: not one signed response", ErrInvalidCallback)
 	}
-	return form, nil
+	jwt = params.Get("response")
+	if params, err = a.provider.ReadResponse(jwt); err != nil {
+		return nil, "", fmt.Errorf("%w: %w", ErrInvalidCallback, err)
+	}
+	return params, jwt, nil
+}
+
+// verified checks the signature of a signed response. That comes after the attempt was found, so that garbage costs
+// neither cryptography nor a fetch of keys. Keys that cannot be had are no fault of the response.
+func (a *core) verified(ctx context.Context, jwt string) error {
+	if jwt == "" {
+		return nil
+	}
+	_, err := a.provider.OpenResponse(ctx, jwt)
+	if errors.Is(err, provider.ErrInvalidToken) {
+		return fmt.Errorf("%w: %w", ErrInvalidCallback, err)
+	}
+	return translated(err)
 }
 
 // parseResponse reads the parameters of a response. Those of other flows and repeated ones are refused (RFC 6749,

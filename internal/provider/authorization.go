@@ -14,20 +14,42 @@ const opAuthorization = "authorization"
 type AuthRequest struct {
 	State, Nonce string
 	Verifier     string     // PKCE; only its S256 challenge leaves this process
-	Params       url.Values // further parameters, allow-listed by the caller, one value each; none may repeat one of ours
+	Params       url.Values // further parameters, allow-listed by the caller; none may repeat one of ours
 }
 
 // AuthorizationURL returns where to send the browser: the code flow with state, nonce and PKCE S256, always
-// (OpenID Connect Core 1.0 section 3.1.2.1, RFC 7636 section 4.3). A query the endpoint has already is kept.
+// (OpenID Connect Core 1.0 section 3.1.2.1, RFC 7636 section 4.3). A query the endpoint has already is kept. Where
+// requests are pushed, that is done here, and the URL says no more than what the request is called.
 func (p *Provider) AuthorizationURL(ctx context.Context, req AuthRequest) (string, error) {
-	if req.State == "" || req.Nonce == "" || req.Verifier == "" {
-		return "", misconfigured(opAuthorization, "incomplete_request", "state, nonce and verifier are required")
+	params, err := p.authorizationParams(req)
+	if err != nil {
+		return "", err
 	}
 	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
 	defer cancel()
 	metadata, err := p.Metadata(ctx)
 	if err != nil {
 		return "", err
+	}
+	query, err := p.signed(params)
+	if err != nil {
+		return "", err
+	}
+	if p.pushes(metadata) {
+		query, err = p.push(ctx, metadata.PushedAuthorizationRequestEndpoint, query)
+		if err != nil {
+			return "", err
+		}
+	} else { // in clear beside a request object too (OpenID Connect Core 1.0 section 6.1)
+		query["response_type"], query["scope"] = params["response_type"], params["scope"]
+	}
+	return mergeQuery(metadata.AuthorizationEndpoint, query)
+}
+
+// authorizationParams are all parameters of the request.
+func (p *Provider) authorizationParams(req AuthRequest) (url.Values, error) {
+	if req.State == "" || req.Nonce == "" || req.Verifier == "" {
+		return nil, misconfigured(opAuthorization, "incomplete_request", "state, nonce and verifier are required")
 	}
 	params := url.Values{
 		"response_type":         {"code"},
@@ -44,20 +66,14 @@ func (p *Provider) AuthorizationURL(ctx context.Context, req AuthRequest) (strin
 	}
 	for name, values := range req.Params {
 		if OwnParameter(name) || len(values) != 1 && name != "resource" { // which may be several, RFC 8707 section 2
-			return "", misconfigured(opAuthorization, "parameter_conflict",
+			return nil, misconfigured(opAuthorization, "parameter_conflict",
 				"the extra parameter %s repeats one of the client's own or is given more than once", excerpt(name))
 		}
 	}
 	for name, values := range req.Params {
 		params[name] = values
 	}
-	query, err := p.signed(params)
-	if err != nil {
-		return "", err
-	}
-	// In clear beside a request object too (OpenID Connect Core 1.0 section 6.1).
-	query["response_type"], query["scope"] = params["response_type"], params["scope"]
-	return mergeQuery(metadata.AuthorizationEndpoint, query)
+	return params, nil
 }
 
 // mergeQuery adds params to the query the endpoint has already (RFC 6749 section 3.1); ours win (case 16).

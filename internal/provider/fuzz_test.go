@@ -84,7 +84,7 @@ func FuzzParseTokens(f *testing.F) {
 	f.Add(400, "application/json", []byte(`{"error":"invalid_grant"}`))
 	f.Fuzz(func(t *testing.T, status int, contentType string, body []byte) {
 		now := time.Now()
-		tokens, err := parseTokens(&answer{status, http.Header{"Content-Type": {contentType}}, body}, now)
+		tokens, err := parseTokens(&answer{status, http.Header{"Content-Type": {contentType}}, body}, nil, now)
 		if err != nil {
 			return
 		}

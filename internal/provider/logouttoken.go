@@ -2,8 +2,6 @@ package provider
 
 import (
 	"context"
-	"encoding/base64"
-	"strings"
 	"time"
 )
 
@@ -43,14 +41,9 @@ func (p *Provider) VerifyLogoutToken(ctx context.Context, raw string) (*LogoutTo
 	if err := p.checkLogoutType(header); err != nil {
 		return nil, err
 	}
-	// The signature covers this very text, so what is read before it is checked needs no second reading.
-	payload, err := base64.RawURLEncoding.Strict().DecodeString(strings.Split(raw, ".")[1])
+	claims, err := payload(opLogoutToken, raw, maxLogoutToken)
 	if err != nil {
-		return nil, badToken(opLogoutToken, "malformed", "the payload is not base64url")
-	}
-	claims, err := decodeObject(payload, maxLogoutToken)
-	if err != nil {
-		return nil, badToken(opLogoutToken, "bad_payload", "%w", err)
+		return nil, err
 	}
 	token, err := p.checkLogoutClaims(claims)
 	if err != nil {

@@ -6,13 +6,15 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 )
 
 const opDiscovery = "discovery"
 
 // Metadata is what this client uses of the provider's discovery document (OpenID Connect Discovery 1.0 section 3,
-// RFC 9207 section 3, RP-Initiated Logout 1.0 section 2.1). All endpoints have been checked.
+// RFC 9207 section 3, RFC 9126 section 5, RFC 9449 section 5.1, RP-Initiated Logout 1.0 section 2.1). All endpoints have
+// been checked.
 type Metadata struct {
 	Issuer                string
 	AuthorizationEndpoint string
@@ -21,10 +23,20 @@ type Metadata struct {
 	UserinfoEndpoint      string // "" when there is none
 	EndSessionEndpoint    string // "" when there is none, or none that may be used
 
-	AuthMethods []string // token_endpoint_auth_methods_supported; nil when it is not said
+	PushedAuthorizationRequestEndpoint string // "" when there is none
+	RequirePushedAuthorizationRequests bool
 
 	// AuthorizationResponseIssParameterSupported: every authorization response carries iss.
 	AuthorizationResponseIssParameterSupported bool
+
+	// TLSClientCertificateBoundAccessTokens: access tokens are bound to the client's certificate (RFC 8705 section 3.3).
+	TLSClientCertificateBoundAccessTokens bool
+
+	// What the provider lists; nil when it does not say.
+	AuthMethods          []string // token_endpoint_auth_methods_supported
+	ResponseModes        []string // response_modes_supported
+	CodeChallengeMethods []string // code_challenge_methods_supported
+	DPoPSigningAlgs      []string // dpop_signing_alg_values_supported
 }
 
 // Metadata returns the provider's metadata: fetched on first use, shared by concurrent callers, retried with
@@ -39,7 +51,9 @@ func (p *Provider) fetchMetadata(ctx context.Context) (*Metadata, error) {
 	if err == nil {
 		var metadata *Metadata
 		if metadata, err = parseMetadata(body, p.issuer, mutualTLS(p.authMethod)); err == nil {
-			p.checkAuthMethod(ctx, metadata)
+			err = p.checkSupport(ctx, metadata)
+		}
+		if err == nil {
 			return metadata, nil
 		}
 	}
@@ -62,24 +76,45 @@ func parseMetadata(body []byte, issuer string, overMutualTLS bool) (*Metadata, e
 		}
 	}
 	metadata := &Metadata{
-		Issuer: issuer, AuthMethods: doc.list("token_endpoint_auth_methods_supported"),
+		Issuer:                             issuer,
+		RequirePushedAuthorizationRequests: object["require_pushed_authorization_requests"] == true,
 		AuthorizationResponseIssParameterSupported: object["authorization_response_iss_parameter_supported"] == true,
+		TLSClientCertificateBoundAccessTokens:      object["tls_client_certificate_bound_access_tokens"] == true,
+		AuthMethods:                                doc.list("token_endpoint_auth_methods_supported"),
+		ResponseModes:                              doc.list("response_modes_supported"),
+		CodeChallengeMethods:                       doc.list("code_challenge_methods_supported"),
+		DPoPSigningAlgs:                            doc.list("dpop_signing_alg_values_supported"),
 	}
-	var problems [4]error
+	var problems [5]error
 	metadata.AuthorizationEndpoint, problems[0] = doc.endpoint("authorization_endpoint", true)
 	metadata.TokenEndpoint, problems[1] = doc.endpoint("token_endpoint", true)
 	metadata.JWKSURI, problems[2] = doc.endpoint("jwks_uri", true)
 	metadata.UserinfoEndpoint, problems[3] = doc.endpoint("userinfo_endpoint", false)
+	metadata.PushedAuthorizationRequestEndpoint, problems[4] = doc.endpoint("pushed_authorization_request_endpoint", false)
 	if err := errors.Join(problems[:]...); err != nil {
 		return nil, invalid(opDiscovery, "bad_endpoint", "%w", err)
 	}
 	// Sign-out works locally without it, so a bad one must not stop sign-in (case 127).
 	metadata.EndSessionEndpoint, _ = doc.endpoint("end_session_endpoint", false)
-	if object["require_pushed_authorization_requests"] == true {
-		return nil, misconfigured(opDiscovery, "par_required",
-			"the provider requires pushed authorization requests (RFC 9126), which are not supported yet")
-	}
 	return metadata, nil
+}
+
+// checkSupport refuses a provider that cannot do what this client is set to do, before any browser is sent there.
+func (p *Provider) checkSupport(ctx context.Context, m *Metadata) error {
+	p.checkAuthMethod(ctx, m)
+	if p.responseMode != "" && m.ResponseModes != nil && !slices.Contains(m.ResponseModes, p.responseMode) {
+		p.logger.WarnContext(ctx, "ginoidc: the provider does not list the response mode", "mode", p.responseMode)
+	}
+	if p.fapi2 {
+		if err := p.checkFAPI2(m); err != nil { // it names all that is missing, so it comes first
+			return err
+		}
+	}
+	if p.dpop && m.DPoPSigningAlgs != nil && !slices.Contains(m.DPoPSigningAlgs, dpopAlg) {
+		return misconfigured(opDiscovery, "dpop_unsupported", "the provider takes DPoP proofs signed with %s only, not %s",
+			excerpt(strings.Join(m.DPoPSigningAlgs, " ")), dpopAlg)
+	}
+	return p.checkPushed(m)
 }
 
 // issuerMismatch stops a document of another issuer from being taken for ours (OpenID Connect Discovery 1.0

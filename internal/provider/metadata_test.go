@@ -45,7 +45,7 @@ func TestDiscoveryDocument(t *testing.T) {
 		{"not a URL", document(object{"token_endpoint": "https://op.example/%zz"}), provider.Invalid, "bad_endpoint", "not a URL"},
 		{"number", document(object{"token_endpoint": 1}), provider.Invalid, "bad_endpoint", "not a string"},
 		{"bad userinfo_endpoint", document(object{"userinfo_endpoint": "http://op.example/u"}), provider.Invalid, "bad_endpoint", "userinfo_endpoint"},
-		{"PAR required", document(object{"require_pushed_authorization_requests": true}), provider.Misconfigured, "par_required", "RFC 9126"},
+		{"bad pushed_authorization_request_endpoint", document(object{"pushed_authorization_request_endpoint": "http://op.example/par"}), provider.Invalid, "bad_endpoint", "pushed_authorization_request_endpoint"},
 
 		// case 115
 		{"HTML", textAnswer(200, "text/html", "<html>"), provider.Invalid, "bad_document", "malformed JSON"},

@@ -49,6 +49,7 @@ const (
 	keysPath      = "/keys"
 	tokenPath     = "/token"
 	userinfoPath  = "/userinfo"
+	pushPath      = "/par"
 )
 
 func newOP(t testing.TB) *scriptedOP {
@@ -118,6 +119,7 @@ func metadata(change object) object {
 	return merge(object{
 		"issuer": issuer, "authorization_endpoint": issuer + "/authorize", "token_endpoint": issuer + tokenPath,
 		"jwks_uri": issuer + keysPath, "userinfo_endpoint": issuer + userinfoPath, "end_session_endpoint": issuer + "/logout",
+		"pushed_authorization_request_endpoint": issuer + pushPath,
 	}, change)
 }
 

@@ -10,19 +10,31 @@ import (
 // post sends a form, as this client, to an endpoint that authenticates clients. What the form holds that no log may
 // show is named in secrets.
 func (p *Provider) post(ctx context.Context, op, endpoint string, form url.Values, secrets ...string) (*answer, error) {
-	header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"}}
-	if err := p.authenticate(op, form, header); err != nil {
-		return nil, err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
-	if err != nil {
-		return nil, invalid(op, "bad_endpoint", "%w", foreign{err})
-	}
-	req.Header = header
-	return p.backend.do(op, req, append(secrets, p.clientSecret, form.Get("client_assertion"))...)
+	return p.postProved(ctx, op, endpoint, form, nil, secrets...)
 }
 
-// refused judges the error answer of such an endpoint (RFC 6749 section 5.2). Only registered codes are taken over.
+// postProved is post with proof of key, if there is one. The request is made anew when the proof has to be: a client
+// assertion is good for one request too.
+func (p *Provider) postProved(ctx context.Context, op, endpoint string, form url.Values, key *dpopKey, secrets ...string) (*answer, error) {
+	return proved(key, func() (*answer, error) {
+		header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"}}
+		if err := p.authenticate(op, form, header); err != nil {
+			return nil, err
+		}
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
+		if err != nil {
+			return nil, invalid(op, "bad_endpoint", "%w", foreign{err})
+		}
+		req.Header = header
+		if err := p.prove(req, key, ""); err != nil {
+			return nil, err
+		}
+		return p.backend.do(op, req, append(secrets, p.clientSecret, form.Get("client_assertion"))...)
+	})
+}
+
+// refused judges the error answer of such an endpoint (RFC 6749 section 5.2, RFC 9126 section 2.3, RFC 9449 section
+// 5.1). Only registered codes are taken over.
 func (p *Provider) refused(ctx context.Context, op string, a *answer) *Error {
 	object, err := decodeObject(a.body, maxBody)
 	if err != nil {
@@ -33,7 +45,8 @@ func (p *Provider) refused(ctx context.Context, op string, a *answer) *Error {
 		p.logger.ErrorContext(ctx, "ginoidc: the provider does not accept this client's id, credentials or authentication method",
 			"client_id", p.clientID, "method", p.authMethod)
 		fallthrough
-	case "invalid_request", "unauthorized_client", "unsupported_grant_type", "invalid_scope":
+	case "invalid_request", "unauthorized_client", "unsupported_grant_type", "invalid_scope", "unsupported_response_type",
+		"invalid_request_object", "invalid_dpop_proof":
 		return invalid(op, code, "the provider refused this client's request with %d", a.status)
 	case "invalid_grant":
 		return &Error{Kind: Refused, Op: op, Code: code, Err: errRefusedGrant}

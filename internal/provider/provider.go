@@ -42,6 +42,13 @@ type Config struct {
 	// it, "always" or "never".
 	PushedAuthorization string
 
+	// DPoP has access tokens bound to a key of this process (RFC 9449), a new one for each sign-in. A provider that
+	// answers with a bearer token is refused then.
+	DPoP bool
+
+	// FAPI2 refuses a provider that lacks what the FAPI 2.0 Security Profile has this client use.
+	FAPI2 bool
+
 	// RedirectURL is the absolute callback URL, as registered.
 	RedirectURL string
 	Scopes      []string
@@ -72,6 +79,7 @@ type Claims map[string]any
 type Provider struct {
 	issuer, clientID, clientSecret, authMethod, redirectURL, scope string
 	responseMode, pushedAuthorization                              string
+	dpop, fapi2                                                    bool
 
 	clientKey, decryptionKey *PrivateKey // nil: none
 	certificate              bool        // the transport can present one
@@ -92,7 +100,7 @@ func New(cfg Config) *Provider {
 	p := &Provider{
 		issuer: cfg.Issuer, clientID: cfg.ClientID, clientSecret: cfg.ClientSecret,
 		authMethod: cfg.AuthMethod, redirectURL: cfg.RedirectURL, scope: strings.Join(cfg.Scopes, " "),
-		responseMode: cfg.ResponseMode, pushedAuthorization: cfg.PushedAuthorization,
+		responseMode: cfg.ResponseMode, pushedAuthorization: cfg.PushedAuthorization, dpop: cfg.DPoP, fapi2: cfg.FAPI2,
 		algs: slices.Clone(cfg.SigningAlgs), trusted: slices.Clone(cfg.TrustedAudiences),
 		clientKey: cfg.ClientKey, decryptionKey: cfg.DecryptionKey, signRequests: cfg.SignRequests,
 		certificate:   cfg.ClientCertificate != nil || cfg.Transport != nil,

@@ -24,12 +24,15 @@ type Tokens struct {
 	AccessToken  string
 	IDToken      string    // not verified yet
 	RefreshToken string    // "" when none was given
-	TokenType    string    // always "Bearer"
+	TokenType    string    // "Bearer", or "DPoP" when the access token is bound to a key
 	Scope        string    // as granted; "" when the provider did not say, never what was asked for
 	Expiry       time.Time // of the access token; zero when the provider did not say
+
+	key *dpopKey // that the access token is bound to; nil: it is a bearer token
 }
 
-// Exchange redeems an authorization code with its PKCE verifier, with exactly one POST.
+// Exchange redeems an authorization code with its PKCE verifier, with exactly one POST; with DPoP a second one when the
+// provider asks for a nonce and so has not looked at the code yet.
 func (p *Provider) Exchange(ctx context.Context, code, verifier string) (*Tokens, error) {
 	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
 	defer cancel()
@@ -40,32 +43,32 @@ func (p *Provider) Exchange(ctx context.Context, code, verifier string) (*Tokens
 	form := url.Values{
 		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {p.redirectURL}, "code_verifier": {verifier},
 	}
-	a, err := p.post(ctx, opToken, metadata.TokenEndpoint, form, code, verifier)
+	key, err := p.newKey()
+	if err != nil {
+		return nil, err
+	}
+	a, err := p.postProved(ctx, opToken, metadata.TokenEndpoint, form, key, code, verifier)
 	if err != nil {
 		return nil, err
 	}
 	if a.status != http.StatusOK {
 		return nil, p.refused(ctx, opToken, a)
 	}
-	return parseTokens(a, time.Now())
+	return parseTokens(a, key, time.Now())
 }
 
 // parseTokens judges a successful token answer: not the last of several members, no case twins, no other token type
-// than was asked for. Errors never cite it.
-func parseTokens(a *answer, now time.Time) (*Tokens, error) {
-	if !isJSON(a.header) {
-		return nil, invalid(opToken, "bad_content_type", "the answer is %s, not application/json",
-			excerpt(a.header.Get("Content-Type")))
-	}
-	object, err := decodeObject(a.body, maxBody)
+// than was asked for: a bearer token in place of one bound to key would be of use to whoever steals it. Errors never
+// cite the answer.
+func parseTokens(a *answer, key *dpopKey, now time.Time) (*Tokens, error) {
+	doc, err := a.object(opToken)
 	if err != nil {
-		return nil, invalid(opToken, "bad_answer", "%w", err)
+		return nil, err
 	}
-	if _, present := object["error"]; present {
+	if _, present := doc["error"]; present {
 		return nil, invalid(opToken, "error_with_200", "an error with status 200")
 	}
-	tokens := &Tokens{TokenType: "Bearer"}
-	doc := document(object)
+	tokens := &Tokens{TokenType: key.scheme(), key: key}
 	tokenType, _ := doc.text("token_type")
 	var problems [4]error
 	tokens.AccessToken, problems[0] = doc.text("access_token")
@@ -75,12 +78,12 @@ func parseTokens(a *answer, now time.Time) (*Tokens, error) {
 	if err := errors.Join(problems[:]...); err != nil {
 		return nil, invalid(opToken, "bad_answer", "%w", err)
 	}
-	lifetime, ok := expiresIn(object["expires_in"])
+	lifetime, ok := expiresIn(doc["expires_in"])
 	switch {
 	case !visible(tokens.AccessToken):
 		return nil, invalid(opToken, "no_access_token", "access_token is missing, empty or not printable ASCII")
-	case !strings.EqualFold(tokenType, "Bearer"):
-		return nil, invalid(opToken, "bad_token_type", "token_type is %s, not Bearer", excerpt(tokenType))
+	case !strings.EqualFold(tokenType, tokens.TokenType):
+		return nil, invalid(opToken, "bad_token_type", "token_type is %s, not %s", excerpt(tokenType), tokens.TokenType)
 	case tokens.IDToken == "":
 		return nil, invalid(opToken, "no_id_token", "id_token is missing or empty")
 	case !ok:

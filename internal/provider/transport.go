@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -54,6 +55,7 @@ func newTransport(roots *x509.CertPool, certificate *tls.Certificate) *http.Tran
 type backend struct {
 	transport http.RoundTripper
 	slots     chan struct{}
+	nonces    nonces
 	logger    *slog.Logger
 }
 
@@ -96,9 +98,10 @@ func (b *backend) do(op string, req *http.Request, secrets ...string) (*answer, 
 		return nil, invalid(op, "body_too_large", "the answer is larger than %d bytes", maxBody)
 	}
 	a := &answer{status: resp.StatusCode, header: resp.Header, body: body}
-	if a.status != http.StatusOK {
+	b.nonces.keep(req.URL, a.nonce())
+	if a.status >= 300 && !a.wantsNonce() { // what succeeds may hold tokens, and to ask for a nonce is no error
 		b.logger.WarnContext(ctx, "ginoidc: the provider answered an error", "op", op, "status", a.status,
-			"body", excerpt(redact(string(body), append(secrets, credentials(req)))))
+			"body", excerpt(redact(string(body), append(secrets, credentials(req), req.Header.Get("DPoP")))))
 	}
 	return a, statusError(op, a)
 }
@@ -162,6 +165,9 @@ func statusError(op string, a *answer) error {
 }
 
 func unexpectedStatus(op string, a *answer) *Error {
+	if a.wantsNonce() {
+		return invalid(op, "use_dpop_nonce", "the provider asks for another DPoP nonce once more, or for DPoP, which is off")
+	}
 	return invalid(op, "provider_status", "the provider answered %d", a.status)
 }
 
@@ -184,9 +190,24 @@ func isJSON(header http.Header) bool {
 	return err == nil && mediaType == "application/json"
 }
 
-// redact removes our own secrets, plain or form-encoded, from a body that may echo the request.
+// object reads the JSON object of a successful answer.
+func (a *answer) object(op string) (document, error) {
+	if !isJSON(a.header) {
+		return nil, invalid(op, "bad_content_type", "the answer is %s, not application/json",
+			excerpt(a.header.Get("Content-Type")))
+	}
+	object, err := decodeObject(a.body, maxBody)
+	if err != nil {
+		return nil, invalid(op, "bad_answer", "%w", err)
+	}
+	return object, nil
+}
+
+// redact removes our own secrets, plain or form-encoded, from a body that may echo the request: the longest first, since
+// a short one within it would leave the rest.
 func redact(body string, secrets []string) string {
-	for _, secret := range secrets {
+	longestFirst := func(a, b string) int { return len(b) - len(a) }
+	for _, secret := range slices.SortedFunc(slices.Values(secrets), longestFirst) {
 		if secret != "" {
 			body = strings.NewReplacer(secret, "[redacted]", url.QueryEscape(secret), "[redacted]").Replace(body)
 		}

@@ -101,7 +101,11 @@ func TestWireFaults(t *testing.T) {
 			return err
 		},
 		userinfoPath: func(ctx context.Context, p *provider.Provider, _ *scriptedOP) error {
-			_, err := p.UserInfo(ctx, "at", "alice")
+			_, err := p.UserInfo(ctx, &provider.Tokens{AccessToken: "at"}, "alice")
+			return err
+		},
+		pushPath: func(ctx context.Context, p *provider.Provider, _ *scriptedOP) error {
+			_, err := p.AuthorizationURL(ctx, provider.AuthRequest{State: "s", Nonce: "n", Verifier: "v"})
 			return err
 		},
 	}
@@ -115,7 +119,7 @@ func TestWireFaults(t *testing.T) {
 					wire := &faultyWire{fault: fault, certificate: certificate}
 					transport := provider.PipeTransport(roots, wire.dial)
 					op := newOP(t)
-					p := op.client(func(c *provider.Config) { c.Transport = route{path: path, faulty: transport, good: op} })
+					p := op.client(always, func(c *provider.Config) { c.Transport = route{path: path, faulty: transport, good: op} })
 					start := time.Now()
 					err := call(t.Context(), p, op)
 					var e *provider.Error

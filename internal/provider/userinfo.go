@@ -2,53 +2,98 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"mime"
 	"net/http"
+	"time"
 )
 
 const opUserInfo = "userinfo"
 
-// UserInfo asks the userinfo endpoint about the user of accessToken (OpenID Connect Core 1.0 section 5.3). The
-// answer must name the same subject as the ID token, or it may be another user's (section 5.3.2). It returns
-// nil, nil when the provider has no userinfo endpoint.
-func (p *Provider) UserInfo(ctx context.Context, accessToken, subject string) (Claims, error) {
+// UserInfo asks the userinfo endpoint about the user of tokens (OpenID Connect Core 1.0 section 5.3). The answer must
+// name the same subject as the ID token, or it may be another user's (section 5.3.2). It returns nil, nil when the
+// provider has no userinfo endpoint.
+func (p *Provider) UserInfo(ctx context.Context, tokens *Tokens, subject string) (Claims, error) {
 	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
 	defer cancel()
 	metadata, err := p.Metadata(ctx)
 	if err != nil || metadata.UserinfoEndpoint == "" {
 		return nil, err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, metadata.UserinfoEndpoint, nil)
-	if err != nil {
-		return nil, invalid(opUserInfo, "bad_endpoint", "%w", foreign{err})
-	}
-	req.Header.Set("Authorization", "Bearer "+accessToken)
-	req.Header.Set("Accept", "application/json")
-	a, err := p.backend.do(opUserInfo, req)
+	a, err := proved(tokens.key, func() (*answer, error) {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, metadata.UserinfoEndpoint, nil)
+		if err != nil {
+			return nil, invalid(opUserInfo, "bad_endpoint", "%w", foreign{err})
+		}
+		req.Header.Set("Accept", "application/json, application/jwt")
+		if err := p.authorize(req, tokens); err != nil {
+			return nil, err
+		}
+		return p.backend.do(opUserInfo, req)
+	})
 	if err != nil {
 		return nil, err
 	}
-	return parseUserInfo(a, subject)
-}
-
-func parseUserInfo(a *answer, subject string) (Claims, error) {
 	if a.status != http.StatusOK {
 		return nil, unexpectedStatus(opUserInfo, a)
 	}
-	if mediaType, _, _ := mime.ParseMediaType(a.header.Get("Content-Type")); mediaType == "application/jwt" {
-		return nil, invalid(opUserInfo, "signed_userinfo",
-			"the provider signs or encrypts userinfo (application/jwt), which is not supported yet: register this client for plain userinfo")
-	}
-	if !isJSON(a.header) {
-		return nil, invalid(opUserInfo, "bad_content_type", "the answer is %s, not application/json",
-			excerpt(a.header.Get("Content-Type")))
-	}
-	claims, err := decodeObject(a.body, maxBody)
+	claims, err := p.userInfoClaims(ctx, a)
 	if err != nil {
-		return nil, invalid(opUserInfo, "bad_answer", "%w", err)
+		return nil, err
 	}
 	if sub, _ := claims["sub"].(string); sub == "" || sub != subject {
 		return nil, badToken(opUserInfo, "subject_mismatch", "userinfo is not about the subject of the ID token")
+	}
+	return claims, nil
+}
+
+// userInfoClaims reads either form of the answer. No address in it is ever called, _claim_sources (OpenID Connect Core
+// 1.0 section 5.6.2) included (case 102).
+func (p *Provider) userInfoClaims(ctx context.Context, a *answer) (Claims, error) {
+	if kind, _, _ := mime.ParseMediaType(a.header.Get("Content-Type")); kind == "application/jwt" {
+		claims, err := p.verifyUserInfo(ctx, string(a.body))
+		return claims, nonsense(err)
+	}
+	object, err := a.object(opUserInfo)
+	return Claims(object), err
+}
+
+// nonsense makes of a bad token what it is here: an answer that the provider must not give. No user brought it (case 105).
+func nonsense(err error) error {
+	var bad *Error
+	if errors.As(err, &bad) && bad.Kind == Refused {
+		return invalid(bad.Op, bad.Code, "%v", bad.Err)
+	}
+	return err
+}
+
+// verifyUserInfo checks a signed answer (OpenID Connect Core 1.0 section 5.3.2), which must be from this provider and for
+// this client. A lifetime is not asked of it, but kept when there is one.
+func (p *Provider) verifyUserInfo(ctx context.Context, raw string) (Claims, error) {
+	header, err := p.checkHeader(opUserInfo, raw, maxIDToken)
+	if err != nil {
+		return nil, err
+	}
+	if typ, _ := header["typ"].(string); ofAnotherKind(typ) {
+		return nil, badToken(opUserInfo, "wrong_type", "typ is %s", excerpt(typ))
+	}
+	payload, err := p.verifySignature(ctx, opUserInfo, raw, p.keys.renew)
+	if err != nil {
+		return nil, err
+	}
+	claims, err := decodeObject(payload, maxIDToken)
+	if err != nil {
+		return nil, badToken(opUserInfo, "bad_payload", "%w", err)
+	}
+	if claims["iss"] != p.issuer {
+		return nil, badToken(opUserInfo, "issuer", "%w", ErrIssuerMismatch)
+	}
+	if err := p.checkAudience(opUserInfo, claims); err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	if _, err := p.checkTimes(opUserInfo, presumed(presumed(claims, "iat", now), "exp", now.Add(time.Minute))); err != nil {
+		return nil, err
 	}
 	return claims, nil
 }

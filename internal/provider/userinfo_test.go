@@ -1,9 +1,11 @@
 package provider_test
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
@@ -33,7 +35,6 @@ func TestUserInfo(t *testing.T) {
 		{"cut", body(`{"sub":"alice"`), provider.Invalid, "bad_answer"},
 		{"HTML", textAnswer(200, "text/html", `{"sub":"alice"}`), provider.Invalid, "bad_content_type"},
 		{"too large", body(`{"sub":"alice","x":"` + strings.Repeat("x", 1<<20) + `"}`), provider.Invalid, "body_too_large"},
-		{"signed", textAnswer(200, "application/jwt", `x.y.z`), provider.Invalid, "signed_userinfo"}, // case 105
 		{"204", textAnswer(204, "application/json", ``), provider.Invalid, "provider_status"},
 		// case 106
 		{"401", textAnswer(401, "application/json", `{"sub":"alice"}`), provider.Invalid, "provider_status"},
@@ -50,7 +51,7 @@ func TestUserInfo(t *testing.T) {
 				}
 				test.script(w, r)
 			})
-			claims, err := op.client().UserInfo(t.Context(), "at", "alice")
+			claims, err := op.client().UserInfo(t.Context(), bearer(), "alice")
 			if op.count("/elsewhere") != 0 {
 				t.Error("the redirect was followed")
 			}
@@ -72,10 +73,115 @@ func TestUserInfo(t *testing.T) {
 	}
 	op := newOP(t)
 	op.serve(userinfoPath, body(`{"sub":""}`))
-	_, err := op.client().UserInfo(t.Context(), "at", "")
+	_, err := op.client().UserInfo(t.Context(), bearer(), "")
 	wantBadToken(t, err, "subject_mismatch")
 	op.serve(discoveryPath, document(object{"userinfo_endpoint": nil}))
-	if claims, err := op.client().UserInfo(t.Context(), "at", "alice"); claims != nil || err != nil {
+	if claims, err := op.client().UserInfo(t.Context(), bearer(), "alice"); claims != nil || err != nil {
 		t.Errorf("without an endpoint: %v, %v", claims, err)
+	}
+}
+
+func bearer() *provider.Tokens { return &provider.Tokens{AccessToken: "at", TokenType: "Bearer"} }
+
+// userInfoClaims of a good signed answer, changed; a nil value removes.
+func userInfoClaims(change object) object {
+	return merge(object{"iss": issuer, "aud": clientID, "sub": "alice"}, change)
+}
+
+// case 105: a signed answer is from this provider, for this client, and about this user.
+func TestSignedUserInfo(t *testing.T) {
+	now := time.Now().Unix()
+	const header = `{"alg":"ES256","kid":"k1"}`
+	tests := []struct {
+		name, header string
+		change       object
+		code         string // "": accepted
+	}{
+		{"plain", header, nil, ""},
+		{"typ JWT", `{"alg":"ES256","kid":"k1","typ":"JWT"}`, nil, ""},
+		{"aud as a list", header, object{"aud": []string{clientID}}, ""},
+		{"with times", header, object{"iat": now, "nbf": now, "exp": now + 60}, ""},
+		{"an endpoint in it", header, object{"_claim_names": object{"groups": "a"}, "_claim_sources": object{"a": object{"endpoint": issuer + "/claims"}}}, ""}, // case 102
+
+		{"alg none", `{"alg":"none"}`, nil, "algorithm"}, // case 75
+		{"alg not pinned", `{"alg":"RS256","kid":"k1"}`, nil, "algorithm"},
+		{"crit", `{"alg":"ES256","kid":"k1","crit":["exp"]}`, nil, "critical_header"},
+		{"unknown key", `{"alg":"ES256","kid":"k2"}`, nil, "bad_signature"},
+		{"access token", `{"alg":"ES256","kid":"k1","typ":"at+jwt"}`, nil, "wrong_type"},
+		{"logout token", `{"alg":"ES256","kid":"k1","typ":"application/logout+jwt"}`, nil, "wrong_type"},
+		{"other iss", header, object{"iss": issuer + "/"}, "issuer"},
+		{"iss missing", header, object{"iss": nil}, "issuer"},
+		{"other aud", header, object{"aud": "other"}, "audience"},
+		{"aud missing", header, object{"aud": nil}, "audience"},
+		{"a further aud", header, object{"aud": []string{clientID, "other"}}, "audience"},
+		{"other azp", header, object{"azp": "other"}, "authorized_party"},
+		{"another subject", header, object{"sub": "bob"}, "subject_mismatch"},
+		{"no subject", header, object{"sub": nil}, "subject_mismatch"},
+		{"twins", header, object{"SUB": "bob"}, "bad_payload"}, // case 95
+		{"expired", header, object{"exp": now - 90}, "clock_skew"},
+		{"exp a string", header, object{"exp": "1"}, "bad_time"},
+		{"issued in the future", header, object{"iat": now + 90}, "clock_skew"},
+		{"not valid yet", header, object{"nbf": now + 90}, "clock_skew"},
+		{"too large", header, object{"x": strings.Repeat("x", 256<<10)}, "too_large"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			op := newOP(t)
+			payload, _ := json.Marshal(userInfoClaims(test.change))
+			op.serve(userinfoPath, textAnswer(200, "application/jwt; charset=utf-8", sign(t, op.key, test.header, string(payload))))
+			got, err := op.client().UserInfo(t.Context(), bearer(), "alice")
+			if op.count("/claims") != 0 {
+				t.Error("a claim source was fetched")
+			}
+			if test.code != "" {
+				if test.code == "subject_mismatch" { // the answer is good, and of somebody else
+					wantBadToken(t, err, test.code)
+				} else {
+					wantError(t, err, provider.Invalid, test.code)
+				}
+				if got != nil {
+					t.Errorf("%v beside the error", got)
+				}
+				return
+			}
+			if want := len(userInfoClaims(test.change)); err != nil || got["sub"] != "alice" || len(got) != want {
+				t.Errorf("%v, %v", got, err)
+			}
+		})
+	}
+}
+
+// case 105: what is no signed answer at all, and keys that cannot be had.
+func TestSignedUserInfoText(t *testing.T) {
+	op := newOP(t)
+	payload, _ := json.Marshal(userInfoClaims(nil))
+	good := sign(t, op.key, `{"alg":"ES256","kid":"k1"}`, string(payload))
+	for text, code := range map[string]string{
+		"": "malformed", "x.y": "malformed", "x.y.z": "malformed", string(payload): "malformed", good + "\n": "malformed",
+		"a.b.c.d.e": "encrypted", good[:len(good)-4] + "AAAA": "bad_signature",
+		sign(t, newKey(t), `{"alg":"ES256","kid":"k1"}`, string(payload)): "bad_signature",
+		sign(t, op.key, `{"alg":"ES256","kid":"k1"}`, "null"):             "bad_payload",
+	} {
+		op.serve(userinfoPath, textAnswer(200, "application/jwt", text))
+		_, err := op.client().UserInfo(t.Context(), bearer(), "alice")
+		wantError(t, err, provider.Invalid, code)
+	}
+	op.serve(userinfoPath, textAnswer(200, "application/json", good)) // the form follows the content type, not the look
+	_, err := op.client().UserInfo(t.Context(), bearer(), "alice")
+	wantError(t, err, provider.Invalid, "bad_answer")
+	op.serve(userinfoPath, textAnswer(200, "application/jwt", good))
+	op.serve(keysPath, textAnswer(503, "", ""))
+	_, err = op.client().UserInfo(t.Context(), bearer(), "alice")
+	wantError(t, err, provider.Unavailable, "provider_status")
+}
+
+// case 102: an address in userinfo is data, whatever it claims.
+func TestClaimSourcesAreNotFetched(t *testing.T) {
+	op := newOP(t)
+	op.serve(userinfoPath, jsonAnswer(200, object{"sub": "alice", "_claim_names": object{"groups": "a"},
+		"_claim_sources": object{"a": object{"endpoint": issuer + "/claims", "access_token": "x"}}}))
+	got, err := op.client().UserInfo(t.Context(), bearer(), "alice")
+	if _, is := got["_claim_sources"].(object); err != nil || !is || op.count("/claims") != 0 {
+		t.Errorf("%v, %v after %d fetches", got, err, op.count("/claims"))
 	}
 }

@@ -1,0 +1,34 @@
+package provider
+
+import (
+	"slices"
+	"strings"
+)
+
+// checkFAPI2 holds the metadata against what the FAPI 2.0 Security Profile has clients use (sections 5.3.2 and 5.3.3):
+// a provider that lacks it cannot give the protection this client was set up for. One error names all that is missing.
+// That endpoints are https, or on loopback, is a rule for every provider here.
+func (p *Provider) checkFAPI2(m *Metadata) error {
+	var missing []string
+	want := func(ok bool, what string) {
+		if !ok {
+			missing = append(missing, what)
+		}
+	}
+	mutualTLS := mutualTLS(p.authMethod)
+	want(m.PushedAuthorizationRequestEndpoint != "", "pushed_authorization_request_endpoint")
+	want(m.AuthorizationResponseIssParameterSupported, "authorization_response_iss_parameter_supported")
+	want(slices.Contains(m.CodeChallengeMethods, "S256"), "code_challenge_methods_supported with S256")
+	want(mutualTLS || p.authMethod == "private_key_jwt",
+		"client authentication by private_key_jwt or tls_client_auth, not "+excerpt(p.authMethod))
+	want(slices.Contains(m.AuthMethods, p.authMethod), "token_endpoint_auth_methods_supported with "+excerpt(p.authMethod))
+	if mutualTLS && !p.dpop {
+		want(m.TLSClientCertificateBoundAccessTokens, "tls_client_certificate_bound_access_tokens")
+	} else {
+		want(slices.Contains(m.DPoPSigningAlgs, dpopAlg), "dpop_signing_alg_values_supported with "+dpopAlg)
+	}
+	if missing != nil {
+		return misconfigured(opDiscovery, "fapi2_unsupported", "for FAPI 2.0 this provider and client lack: %s", strings.Join(missing, "; "))
+	}
+	return nil
+}

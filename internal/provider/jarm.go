@@ -1,0 +1,109 @@
+package provider
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"net/url"
+	"strconv"
+	"time"
+)
+
+const (
+	opResponse = "authorization response"
+
+	maxResponse = 16 << 10
+
+	// responseLife is the most a response may be valid, so that one that leaks from a URL soon is of no use (JARM section
+	// 2.1 recommends it).
+	responseLife = 10 * time.Minute
+)
+
+// ReadResponse reads the parameters of a signed response without trusting them: for what has to be known, such as whether
+// this browser asked at all, before the signature of [Provider.OpenResponse] is worth looking at.
+func (p *Provider) ReadResponse(raw string) (url.Values, error) {
+	if _, err := p.checkHeader(opResponse, raw, maxResponse); err != nil {
+		return nil, err
+	}
+	claims, err := payload(opResponse, raw, maxResponse)
+	if err != nil {
+		return nil, err
+	}
+	return p.checkResponse(claims)
+}
+
+// OpenResponse checks the response parameter of an authorization response that is a signed JWT (JWT Secured Authorization
+// Response Mode for OAuth 2.0, sections 2.1 and 2.4) and returns the parameters in it: code, state, error,
+// error_description, session_state and iss, each once if at all. What else the JWT holds is left out. Whatever is
+// wrong with it is ErrInvalidToken; keys that cannot be fetched are ErrUnavailable. It stops responses that are forged,
+// of another provider (mix-up) or made for another client.
+//
+// Anybody may send one, so the signature comes last: garbage costs neither cryptography nor a fetch.
+func (p *Provider) OpenResponse(ctx context.Context, raw string) (url.Values, error) {
+	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
+	defer cancel()
+	header, err := p.checkHeader(opResponse, raw, maxResponse)
+	if err != nil {
+		return nil, err
+	}
+	if typ, _ := header["typ"].(string); ofAnotherKind(typ) {
+		return nil, badToken(opResponse, "wrong_type", "typ is %s", excerpt(typ))
+	}
+	claims, err := payload(opResponse, raw, maxResponse)
+	if err != nil {
+		return nil, err
+	}
+	params, err := p.checkResponse(claims)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := p.verifySignature(ctx, opResponse, raw, p.keys.renew); err != nil {
+		return nil, err
+	}
+	return params, nil
+}
+
+// checkResponse checks the claims and picks the parameters.
+func (p *Provider) checkResponse(claims Claims) (url.Values, error) {
+	if claims["iss"] != p.issuer {
+		return nil, badToken(opResponse, "issuer", "%w", ErrIssuerMismatch)
+	}
+	if err := p.checkAudience(opResponse, claims); err != nil {
+		return nil, err
+	}
+	// An ID token or a logout token is no response, and in the code flow no token comes through the browser (case 46).
+	for _, name := range []string{"nonce", "events", "id_token", "access_token", "token_type", "refresh_token"} {
+		if _, present := claims[name]; present {
+			return nil, badToken(opResponse, "unexpected_member", "%s has no place in an authorization response", name)
+		}
+	}
+	times, err := p.checkTimes(opResponse, presumed(claims, "iat", time.Now()))
+	if err != nil {
+		return nil, err
+	}
+	if life := times.exp - times.iat; life > (responseLife + p.tolerance).Seconds() {
+		return nil, badToken(opResponse, "lifetime", "valid for %.15g s, at most %v are accepted", life, responseLife)
+	}
+	params := url.Values{}
+	for _, name := range []string{"code", "state", "error", "error_description", "session_state", "iss"} {
+		value, present := claims[name]
+		text, ok := value.(string)
+		switch {
+		case present && !ok:
+			return nil, badToken(opResponse, "bad_member", "%s is not a string", name)
+		case present:
+			params.Set(name, text)
+		}
+	}
+	return params, nil
+}
+
+// presumed fills in a time that a token may leave out, in a copy.
+func presumed(claims Claims, name string, at time.Time) Claims {
+	if _, present := claims[name]; present {
+		return claims
+	}
+	filled := maps.Clone(claims)
+	filled[name] = json.Number(strconv.FormatInt(at.Unix(), 10))
+	return filled
+}
