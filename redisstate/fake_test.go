@@ -21,6 +21,7 @@ import (
 type fake struct {
 	mu      sync.Mutex
 	entries map[string]entry
+	lists   map[string]map[string]int64 // by owner's key and session: the end, in Unix milliseconds
 	conns   map[net.Conn]bool
 	dials   int    // connections
 	calls   int    // commands of the package, not of the handshake
@@ -34,7 +35,9 @@ type entry struct {
 	ends  time.Time
 }
 
-func newFake() *fake { return &fake{entries: map[string]entry{}, conns: map[net.Conn]bool{}} }
+func newFake() *fake {
+	return &fake{entries: map[string]entry{}, lists: map[string]map[string]int64{}, conns: map[net.Conn]bool{}}
+}
 
 // listen serves on loopback and returns the URL.
 func (f *fake) listen(t testing.TB) string {
@@ -160,6 +163,13 @@ func (f *fake) answer(args []string) string {
 			delete(f.entries, args[3])
 		}
 		return ":0\r\n"
+	case args[0] == "EVAL" && strings.Contains(args[1], "ZADD"):
+		return f.enlist(args[3], args[4], args[5], args[6])
+	case args[0] == "EVAL" && strings.Contains(args[1], "'ZREM'"):
+		delete(f.lists[args[3]], args[4])
+		return ":0\r\n"
+	case args[0] == "EVAL" && strings.Contains(args[1], "ZRANGEBYSCORE"):
+		return f.listed(args[3])
 	}
 	return "-ERR unknown command\r\n"
 }

@@ -116,6 +116,14 @@ func calls(store *redisstate.Store, cookie string) map[string]func(context.Conte
 			_, _, err := store.Lease(ctx, "key", time.Hour)
 			return err
 		},
+		"Enlist": func(ctx context.Context, _ http.Header) error {
+			return store.Enlist(ctx, "owner", "session", time.Hour)
+		},
+		"Delist": func(ctx context.Context, _ http.Header) error { return store.Delist(ctx, "owner", "session") },
+		"Listed": func(ctx context.Context, _ http.Header) error {
+			_, err := store.Listed(ctx, "owner")
+			return err
+		},
 	}
 }
 

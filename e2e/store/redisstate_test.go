@@ -12,6 +12,7 @@ import (
 
 	"github.com/gin-contrib/sessions"
 	gsessions "github.com/gorilla/sessions"
+	"github.com/redis/rueidis"
 
 	"github.com/seed-d65cea4d/ginoidc/e2e/start"
 	"github.com/seed-d65cea4d/ginoidc/internal/session/sessiontest"
@@ -61,10 +62,10 @@ func TestRedisStateShared(t *testing.T) {
 	t.Run("one server", func(t *testing.T) {
 		server := newRedisServer(t, "--appendonly", "no", "--requirepass", "p@ss w/rd")
 		client := server.client(t, "p@ss w/rd", 3)
-		testShared(t, newRedisState(t, redisstate.Config{URL: "redis://:p%40ss%20w%2Frd@" + server.addr + "/3"}))
+		testShared(t, newRedisState(t, redisstate.Config{URL: "redis://:p%40ss%20w%2Frd@" + server.addr + "/3"}), client)
 		answer := command(t, client, "KEYS", "*")
 		keys, err := answer.AsStrSlice()
-		if err != nil || len(keys) != 5 { // a session, two revocations, one seen, one lease
+		if err != nil || len(keys) != 6 { // a session, two revocations, one seen, one lease, one list
 			t.Errorf("keys in database 3: %q, %v", keys, err)
 		}
 		for _, key := range keys {
@@ -82,18 +83,20 @@ func TestRedisStateShared(t *testing.T) {
 	})
 	t.Run("cluster", func(t *testing.T) {
 		server := newRedisServer(t, "--appendonly", "no", "--cluster-enabled", "yes")
-		command(t, server.client(t, "", 0), "CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+		client := server.client(t, "", 0)
+		command(t, client, "CLUSTER", "ADDSLOTSRANGE", "0", "16383")
 		// A client that comes before the cluster is up is one for a single server.
 		cluster := eventually(t, func() (*redisstate.Store, error) {
 			store := newRedisState(t, redisstate.Config{Client: server.client(t, "", 0)})
 			_, err := store.Once(t.Context(), "probe", time.Minute)
 			return store, err
 		})
-		testShared(t, cluster)
+		testShared(t, cluster, client)
 	})
 }
 
-func testShared(t *testing.T, store *redisstate.Store) {
+func testShared(t *testing.T, store *redisstate.Store, client rueidis.Client) {
+	testIndex(t, store, client)
 	ctx, at := t.Context(), time.Now().Truncate(time.Microsecond)
 	for _, revoke := range []struct {
 		key string

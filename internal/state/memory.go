@@ -18,19 +18,21 @@ var ErrFull = errors.New("state: the memory is full")
 // Memory keeps shared state in this process: bounded, purged as it is used, gone with the process. It is safe for
 // concurrent use and never waits for anything, so the contexts are not looked at.
 //
-// Revocations, keys seen and leases have tables of their own: a flood of one kind takes no room from another.
+// Revocations, keys seen, leases and listed sessions have tables of their own: a flood of one kind takes no room from
+// another.
 type Memory struct {
 	revoked, seen, leases *table
+	listed                *index
 	leased                atomic.Int64 // leases taken so far; the number tells their holders apart
 }
 
 // NewMemory makes a Memory for at most limit entries of each kind, a million if limit is 0. A million revocations take
-// some 85 MB.
+// some 85 MB, a million listed sessions of as many owners some 175 MB.
 func NewMemory(limit int) *Memory {
 	if limit <= 0 {
 		limit = defaultLimit
 	}
-	return &Memory{revoked: newTable(limit), seen: newTable(limit), leases: newTable(limit)}
+	return &Memory{revoked: newTable(limit), seen: newTable(limit), leases: newTable(limit), listed: newIndex(limit)}
 }
 
 // Revoke remembers for ttl that key was ended at the given time, in whole microseconds. A later time wins over an

@@ -1,22 +1,10 @@
 package state
 
 import (
-	"hash/maphash"
 	"math"
 	"sync"
-	"sync/atomic"
 	"time"
 )
-
-const (
-	shards     = 64 // so that a purge, the longest hold of a lock, is done in about a millisecond for a million entries
-	purgeEvery = time.Minute
-)
-
-// A digest stands for a key, which makes entries small and free of pointers: the garbage collector does not look at
-// them. Keys are cryptographic hashes already, so nobody chooses their bytes, and the seeds of these 128 bits never
-// leave the process: two keys do not meet by design, and by chance not in the life of the universe.
-type digest [2]uint64
 
 type entry struct {
 	value int64
@@ -26,10 +14,7 @@ type entry struct {
 // table is a bounded map whose entries pass with time. Nothing runs in the background: whoever uses a shard sweeps out
 // what has passed, at most once a minute, or at once when there is no room left.
 type table struct {
-	seeds  [2]maphash.Seed
-	start  time.Time // of the table's clock, which is monotonic: setting the host's clock ends nothing early
-	limit  int64
-	count  atomic.Int64 // of entries in all shards, passed ones included
+	common
 	shards [shards]shard
 }
 
@@ -42,7 +27,8 @@ type shard struct {
 }
 
 func newTable(limit int) *table {
-	t := &table{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, start: time.Now(), limit: int64(limit)}
+	t := &table{}
+	t.setUp(limit)
 	for i := range t.shards {
 		t.shards[i].entries = map[digest]entry{}
 		t.shards[i].soonest = math.MaxInt64
@@ -50,10 +36,8 @@ func newTable(limit int) *table {
 	return t
 }
 
-func (t *table) now() int64 { return int64(time.Since(t.start)) }
-
 func (t *table) find(key string) (*shard, digest) {
-	d := digest{maphash.String(t.seeds[0], key), maphash.String(t.seeds[1], key)}
+	d := t.digest(key)
 	return &t.shards[d[0]%shards], d
 }
 
@@ -90,7 +74,7 @@ func (t *table) update(key string, ttl time.Duration, change func(old entry, liv
 func (t *table) tryUpdate(key string, ttl time.Duration, change func(entry, bool, int64) (entry, bool)) bool {
 	s, d := t.find(key)
 	now := t.now()
-	until := now + min(int64(ttl), math.MaxInt64-now)
+	until := t.until(now, ttl)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t.sweepIfDue(s, now)
@@ -99,8 +83,7 @@ func (t *table) tryUpdate(key string, ttl time.Duration, change func(entry, bool
 	if !keep {
 		return true
 	}
-	if !present && t.count.Add(1) > t.limit {
-		t.count.Add(-1)
+	if !present && !t.counted(1) {
 		return false
 	}
 	s.entries[d] = e
@@ -116,7 +99,7 @@ func (t *table) remove(key string, value int64) {
 	defer s.mu.Unlock()
 	if e, present := s.entries[d]; present && e.value == value {
 		delete(s.entries, d)
-		t.count.Add(-1)
+		t.counted(-1)
 	}
 }
 
@@ -142,13 +125,8 @@ func (t *table) sweep(s *shard, now int64) {
 			s.soonest = min(s.soonest, e.until)
 		}
 	}
-	t.count.Add(int64(len(s.entries) - before))
-	if len(s.entries) > s.room/4 {
-		return
+	t.counted(len(s.entries) - before)
+	if len(s.entries) <= s.room/4 {
+		s.entries, s.room = fitted(s.entries), len(s.entries)
 	}
-	smaller := make(map[digest]entry, len(s.entries))
-	for d, e := range s.entries {
-		smaller[d] = e
-	}
-	s.entries, s.room = smaller, len(smaller)
 }
