@@ -1,0 +1,202 @@
+package ginoidc_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
+	"github.com/seed-d65cea4d/ginoidc/redisstate"
+)
+
+var _ = []ginoidc.SessionIndex{(*state.Memory)(nil), (*redisstate.Store)(nil)}
+
+// sessionsOf lists a user's sessions, which are n.
+func (a *app) sessionsOf(subject string, n int) []ginoidc.SessionInfo {
+	a.t.Helper()
+	list, err := a.auth.Sessions(a.t.Context(), subject)
+	if err != nil || len(list) != n {
+		a.t.Fatalf("%s has %d sessions, want %d: %v", subject, len(list), n, err)
+	}
+	return list
+}
+
+// TestSessions: a user's sessions are listed, the newest first, as long as they live, whatever ends them, and each can be
+// ended by itself. Case 151.
+func TestSessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ended []ginoidc.SessionEnd
+		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+			c.SessionIdle = time.Hour
+			c.OnSessionEnd = func(_ context.Context, e ginoidc.SessionEnd) { ended = append(ended, e) }
+		})
+		sid := ""
+		a.op.OnIDToken(func(claims map[string]any) { claims["sid"] = sid })
+		var listed []ginoidc.SessionInfo
+		a.engine.GET("/sessions", a.auth.RequireAuth(), func(c *gin.Context) {
+			u, _ := ginoidc.UserFrom(c)
+			listed, _ = a.auth.Sessions(c.Request.Context(), u.Subject)
+		})
+		browsers := map[string]*browser{}
+		for _, name := range []string{"desk", "phone", "tablet", "car", "train"} {
+			sid = "sid-" + name
+			browsers[name] = a.browser()
+			browsers[name].mustSignIn("alice")
+			time.Sleep(time.Minute)
+		}
+		other := a.browser()
+		other.mustSignIn("bob")
+
+		browsers["phone"].fetch("/sessions")
+		list := a.sessionsOf("alice", 5)
+		if !slices.IsSortedFunc(list, func(x, y ginoidc.SessionInfo) int { return y.Started.Compare(x.Started) }) || time.Since(list[4].Started) != 5*time.Minute {
+			t.Errorf("listed %+v", list)
+		}
+		for i, info := range listed {
+			if info.Current != (i == 3) || len(info.ID) != 32 {
+				t.Errorf("asked by the phone: %+v", listed)
+			}
+		}
+		for _, end := range []struct {
+			subject, id string
+			left        int
+		}{{"bob", list[3].ID, 5}, {"alice", "", 5}, {"alice", list[3].ID[:31] + "x", 5}, {"alice", list[3].ID, 4}, {"alice", list[3].ID, 4}} {
+			if err := a.auth.EndSession(t.Context(), end.subject, end.id); err != nil {
+				t.Error(err)
+			}
+			a.sessionsOf("alice", end.left)
+		}
+		if browsers["phone"].whoami() != "" || browsers["desk"].whoami() != "alice" || other.whoami() != "bob" {
+			t.Error("another session ended than was meant")
+		}
+		if want := (ginoidc.SessionEnd{Subject: "alice", Reason: ginoidc.EndedByApp}); len(ended) != 1 || ended[0] != want {
+			t.Errorf("ended %+v", ended)
+		}
+
+		browsers["desk"].do("POST", "/auth/signout", nil)
+		a.sessionsOf("alice", 3)
+		if r := a.post(t, "", "sid-tablet", nil); r.StatusCode != 200 {
+			t.Fatalf("back channel: %d", r.StatusCode)
+		}
+		a.sessionsOf("alice", 2)
+		time.Sleep(40 * time.Minute)
+		browsers["car"].fetch("/me") // is renewed, and stays
+		time.Sleep(30 * time.Minute)
+		a.sessionsOf("alice", 1)
+		if err := a.auth.SignOutEverywhere(t.Context(), "alice"); err != nil {
+			t.Error(err)
+		}
+		a.sessionsOf("alice", 0)
+		time.Sleep(time.Second)
+		browsers["car"].mustSignIn("alice")
+		a.sessionsOf("alice", 1)
+	})
+}
+
+// TestMaxSessions: a further sign-in ends the oldest session. Case 152.
+func TestMaxSessions(t *testing.T) {
+	var ended []ginoidc.EndReason
+	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+		c.MaxSessions = 2
+		c.OnSessionEnd = func(_ context.Context, e ginoidc.SessionEnd) { ended = append(ended, e.Reason) }
+	})
+	first, second, third, other := a.browser(), a.browser(), a.browser(), a.browser()
+	for _, b := range []*browser{first, second} {
+		b.mustSignIn("alice")
+	}
+	other.mustSignIn("bob")
+	second.mustSignIn("alice") // again, in the same browser: not one more
+	third.mustSignIn("alice")
+	if first.whoami() != "" || second.whoami() != "alice" || third.whoami() != "alice" || other.whoami() != "bob" {
+		t.Errorf("signed in: %q %q %q %q", first.whoami(), second.whoami(), third.whoami(), other.whoami())
+	}
+	if want := []ginoidc.EndReason{ginoidc.EndedByNewSignIn, ginoidc.EndedByLimit}; !slices.Equal(ended, want) {
+		t.Errorf("ended by %v", ended)
+	}
+	a.sessionsOf("alice", 2)
+}
+
+// index fails, or has entries of somebody else.
+type index struct {
+	*state.Memory
+	err     error
+	entries []string
+}
+
+func (x index) Enlist(context.Context, string, string, time.Duration) error { return x.err }
+func (x index) Delist(context.Context, string, string) error                { return x.err }
+func (x index) Listed(context.Context, string) ([]string, error)            { return x.entries, x.err }
+
+// TestSessionIndexDown: a list that cannot be kept keeps nobody from signing in and out, and one that is not to be
+// trusted lists nothing.
+func TestSessionIndexDown(t *testing.T) {
+	for name, tt := range map[string]struct {
+		state ginoidc.SharedState
+		want  error
+	}{
+		"down":    {index{state.NewMemory(0), errors.New("no route"), nil}, ginoidc.ErrSessionStore},
+		"none":    {struct{ ginoidc.SharedState }{state.NewMemory(0)}, ginoidc.ErrNoSessionIndex},
+		"garbage": {index{state.NewMemory(0), nil, []string{"", "x", strings.Repeat("0", 96), strings.Repeat("0", 96) + "1.1", strings.Repeat("z", 100)}}, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = tt.state })
+			b := a.browser()
+			b.mustSignIn("alice")
+			list, err := a.auth.Sessions(t.Context(), "alice")
+			if !errors.Is(err, tt.want) || len(list) != 0 {
+				t.Errorf("listed %v, error %v", list, err)
+			}
+			if err := a.auth.EndSession(t.Context(), "alice", strings.Repeat("0", 32)); !errors.Is(err, tt.want) {
+				t.Errorf("ended: %v", err)
+			}
+			if r := b.do("POST", "/auth/signout", nil); r.StatusCode != http.StatusSeeOther || b.whoami() != "" {
+				t.Errorf("sign-out: %d", r.StatusCode)
+			}
+		})
+	}
+}
+
+// TestFrontChannelWithoutCookie: the provider's frame ends the session it names in a browser that sends no cookie into
+// the frame of another site, and a made-up sid leaves nothing behind. Case 191.
+func TestFrontChannelWithoutCookie(t *testing.T) {
+	for name, shared := range map[string]ginoidc.SharedState{"listed": state.NewMemory(0), "not listed": struct{ ginoidc.SharedState }{state.NewMemory(0)}} {
+		t.Run(name, func(t *testing.T) {
+			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = shared })
+			sid := "s-1"
+			a.op.OnIDToken(func(claims map[string]any) { claims["sid"] = sid })
+			b, other := a.browser(), a.browser()
+			b.mustSignIn("alice")
+			sid = "s-2"
+			other.mustSignIn("alice")
+			frame := func(query string) {
+				t.Helper()
+				if r := a.browser().do("GET", "/auth/frontchannel-logout"+query, nil, "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "cross-site"); r.StatusCode != 200 {
+					t.Errorf("%s: %d", query, r.StatusCode)
+				}
+			}
+			for _, query := range []string{"?iss=https://idp.example&sid=s-3", "?iss=https://evil.example&sid=s-1", "?sid=s-1", "?iss=https://idp.example&sid="} {
+				frame(query)
+			}
+			if b.whoami() != "alice" {
+				t.Fatal("ended by what named another session")
+			}
+			frame("?iss=https://idp.example&sid=s-1")
+			if ended := b.whoami() == ""; ended != (name == "listed") || other.whoami() != "alice" {
+				t.Errorf("ended: %t; the other session: %q", ended, other.whoami())
+			}
+			b.mustSignIn("alice") // which works at once
+			if b.whoami() != "alice" {
+				t.Error("the new session is ended too")
+			}
+		})
+	}
+}
