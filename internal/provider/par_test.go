@@ -177,8 +177,8 @@ func TestPushedAnswer(t *testing.T) {
 
 // case 126: neither what was sent nor what came back is in the log.
 func TestPushedRequestIsNotLogged(t *testing.T) {
-	request := authRequest()
-	request.Params = url.Values{"id_token_hint": {"the-hint"}, "login_hint": {"e"}} // the letter e is in all of them
+	request := provider.AuthRequest{State: "aaaa-of-state", Nonce: "aaaa-of-nonce", Verifier: "v"}
+	request.Params = url.Values{"id_token_hint": {"aaaa-of-hint"}, "login_hint": {"-of-"}} // which is a part of the others
 	for _, name := range []string{"state", "nonce", "id_token_hint", "Authorization", "request_uri"} {
 		var log logBuffer
 		var echo string
@@ -191,12 +191,12 @@ func TestPushedRequestIsNotLogged(t *testing.T) {
 			}
 			status := 400
 			if name == "request_uri" {
-				status, echo = 201, "urn:x"
+				status, echo = 201, "urn:aaaa"
 			}
 			jsonAnswer(status, object{"request_uri": echo, "expires_in": 0})(w, r)
 		})
 		p := op.client(always, logTo(&log))
-		if _, err := p.AuthorizationURL(t.Context(), request); err == nil || echo == "" || strings.Contains(err.Error()+log.String(), echo) {
+		if _, err := p.AuthorizationURL(t.Context(), request); err == nil || echo == "" || strings.Contains(err.Error()+log.String(), echo) || strings.Contains(log.String(), "aaaa") {
 			t.Errorf("%s: %q in %v and %s", name, echo, err, log.String())
 		}
 		if strings.Contains(log.String(), "answered an error") != (name != "request_uri") {
