@@ -28,7 +28,8 @@ func (p *Provider) checkFAPI2(m *Metadata) error {
 		want(slices.Contains(m.DPoPSigningAlgs, dpopAlg), "dpop_signing_alg_values_supported with "+dpopAlg)
 	}
 	if missing != nil {
-		return misconfigured(opDiscovery, "fapi2_unsupported", "for FAPI 2.0 this provider and client lack: %s", strings.Join(missing, "; "))
+		return misconfigured(opDiscovery, "fapi2_unsupported", "for FAPI 2.0 this provider and client lack: %s",
+			strings.Join(missing, "; "))
 	}
 	return nil
 }

@@ -65,7 +65,8 @@ func parsePushed(a *answer) (requestURI string, err error) {
 	}
 	requestURI, _ = doc.text("request_uri")
 	if !visible(requestURI) || strings.Contains(requestURI, " ") || len(requestURI) > maxRequestURI {
-		return "", invalid(opPush, "bad_request_uri", "request_uri is not a string of 1 to %d visible ASCII characters", maxRequestURI)
+		return "", invalid(opPush, "bad_request_uri",
+			"request_uri is not a string of 1 to %d visible ASCII characters", maxRequestURI)
 	}
 	number, _ := doc["expires_in"].(json.Number)
 	if lifetime, err := number.Float64(); err != nil || lifetime <= 0 {
