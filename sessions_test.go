@@ -145,7 +145,7 @@ func TestSessionIndexDown(t *testing.T) {
 	}{
 		"down":    {index{state.NewMemory(0), errors.New("no route"), nil}, ginoidc.ErrSessionStore},
 		"none":    {struct{ ginoidc.SharedState }{state.NewMemory(0)}, ginoidc.ErrNoSessionIndex},
-		"garbage": {index{state.NewMemory(0), nil, []string{"", "x", strings.Repeat("0", 96), strings.Repeat("0", 96) + "1.1", strings.Repeat("z", 100)}}, nil},
+		"garbage": {index{state.NewMemory(0), nil, []string{"", "x", strings.Repeat("A", 63), strings.Repeat("=", 64), strings.Repeat("A", 65), strings.Repeat("A", 128)}}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = tt.state })
