@@ -1,0 +1,120 @@
+package ginoidc_test
+
+import (
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+)
+
+// TestKeyFlood: ten thousand logout tokens of made-up keys in an hour cost the provider one fetch of its keys a minute, and
+// keep nobody from signing in under a new key. Cases 119, 190, 256.
+func TestKeyFlood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t)
+		a.browser().mustSignIn("alice")
+		stranger, err := ginoidctest.New(ginoidctest.Config{Issuer: "https://idp.example", ClientSecret: clientSecret, SigningAlg: "ES256"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := a.op.Count(ginoidctest.JWKS)
+		for sent := range 10_000 {
+			if err := stranger.RotateKeys(false); err != nil {
+				t.Fatal(err)
+			}
+			token, err := stranger.LogoutToken("alice", "", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r := a.postRaw("logout_token=" + token); r.StatusCode != http.StatusBadRequest {
+				t.Fatalf("forged token %d: %d", sent, r.StatusCode)
+			}
+			if sent%2_500 == 0 { // in the middle of it the provider takes a new key and signs with it at once
+				if err := a.op.RotateKeys(false); err != nil {
+					t.Fatal(err)
+				}
+				a.browser().mustSignIn("alice")
+			}
+			time.Sleep(time.Hour / 10_000)
+		}
+		if n := a.op.Count(ginoidctest.JWKS) - before; n > 60+4+1 { // the sign-ins', and the hourly one
+			t.Errorf("%d fetches of keys in an hour", n)
+		}
+	})
+}
+
+// TestProviderAway: for ten minutes the provider is gone. Who is signed in notices nothing, a sign-in is told to come back,
+// and works again within 15 seconds of the provider's return, restart or not. Cases 116, 240, 242, 297.
+func TestProviderAway(t *testing.T) {
+	endpoints := []ginoidctest.Endpoint{ginoidctest.Discovery, ginoidctest.JWKS, ginoidctest.Token, ginoidctest.UserInfo}
+	gone := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }
+	for name, known := range map[string]bool{"known before": true, "never seen": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newApp(t)
+				b := a.browser()
+				if known {
+					b.mustSignIn("alice")
+				}
+				for _, e := range endpoints {
+					a.op.Intercept(e, gone)
+				}
+				waiting := a.browser()
+				for range 60 {
+					if known {
+						if b.whoami() != "alice" {
+							t.Fatal("signed out while the provider is away")
+						}
+						callback := waiting.start("/auth/signin", "alice")
+						if r := waiting.navigate(callback); r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" {
+							t.Fatalf("callback: %d", r.StatusCode)
+						}
+					} else if r := waiting.navigate("/auth/signin"); r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" {
+						t.Fatalf("sign-in: %d", r.StatusCode)
+					}
+					time.Sleep(10 * time.Second)
+				}
+				for _, e := range endpoints {
+					a.op.Intercept(e, nil)
+				}
+				back := time.Now()
+				for waiting.navigate("/auth/signin").StatusCode != http.StatusFound && time.Since(back) < time.Minute {
+					time.Sleep(time.Second)
+				}
+				if waited := time.Since(back); waited > 15*time.Second {
+					t.Errorf("sign-in works %v after the provider's return", waited)
+				}
+				waiting.mustSignIn("alice")
+			})
+		})
+	}
+}
+
+// TestProviderMoves: new endpoints and withdrawn keys are taken up within an hour of use, without a restart. Sessions live
+// on. Cases 257, 259.
+func TestProviderMoves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t)
+		b := a.browser()
+		b.mustSignIn("alice")
+		a.op.OnDiscovery(func(doc map[string]any) {
+			doc["authorization_endpoint"] = "https://idp.example/authorize?moved=1"
+		})
+		if err := a.op.RotateKeys(false); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour)
+		a.browser().navigate("/auth/signin") // is served from the old copy, and has a new one fetched
+		synctest.Wait()
+		r := a.browser().navigate("/auth/signin")
+		if !parse(t, r.location()).Query().Has("moved") {
+			t.Errorf("an hour later: %s", r.location())
+		}
+		a.browser().mustSignIn("alice") // under the new key
+		if b.whoami() != "alice" {
+			t.Error("the session of before is gone")
+		}
+	})
+}
