@@ -32,6 +32,8 @@ type app struct {
 	op     *ginoidctest.Provider
 	logs   *bytes.Buffer
 	ran    map[string]int // how often a protected handler ran
+
+	responseMode string
 }
 
 // newApp builds the app; change may edit the configuration of either side.
@@ -52,9 +54,13 @@ func newApp(t *testing.T, change ...func(*ginoidc.Config, *ginoidctest.Config)) 
 	if a.op, err = ginoidctest.New(opConfig); err != nil {
 		t.Fatal(err)
 	}
-	if cfg.Transport == nil {
+	switch outer := cfg.Transport.(type) {
+	case nil:
 		cfg.Transport = a.op.Transport()
+	case *recorder:
+		outer.RoundTripper = a.op.Transport()
 	}
+	a.responseMode = cfg.ResponseMode
 	if a.auth, err = ginoidc.New(cfg); err != nil {
 		t.Fatal(err)
 	}

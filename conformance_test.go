@@ -1,0 +1,366 @@
+package ginoidc_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+)
+
+// These tests have the names of the relying-party modules in the OpenID Foundation's conformance suite, plan by plan, and
+// the same misbehaviour of the provider. docs/conformance.md says which modules are left out and why.
+
+// module is one of them: what the provider does, and whether the user is signed in in the end.
+type module struct {
+	name     string
+	does     func(*ginoidctest.Provider)
+	signedIn bool
+	userInfo int // requests to the userinfo endpoint
+}
+
+// runs signs alice in and holds what happens against the module.
+func (m module) runs(t *testing.T, a *app) *browser {
+	t.Helper()
+	b := a.browser()
+	if m.does != nil {
+		m.does(a.op)
+	}
+	started := b.navigate("/auth/signin")
+	if started.StatusCode != http.StatusFound {
+		t.Fatalf("no authorization request: %d %s", started.StatusCode, a.logs)
+	}
+	callback, err := a.op.Approve(started.location(), "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	deliver := b.navigate
+	if strings.HasPrefix(a.responseMode, "form_post") {
+		deliver = func(callback string) reply { return b.post(callback) }
+	}
+	r := deliver(callback)
+	if signedIn := b.whoami() == "alice"; signedIn != m.signedIn || (r.StatusCode == http.StatusSeeOther) != m.signedIn {
+		t.Errorf("%d, signed in: %t\n%s", r.StatusCode, signedIn, a.logs)
+	}
+	if n := a.op.Count(ginoidctest.UserInfo); n != m.userInfo {
+		t.Errorf("%d userinfo requests, want %d", n, m.userInfo)
+	}
+	return b
+}
+
+// appended puts more text behind a claim of the ID token.
+func appended(name, more string) func(*ginoidctest.Provider) {
+	return func(p *ginoidctest.Provider) {
+		p.OnIDToken(func(claims map[string]any) { claims[name] = claims[name].(string) + more })
+	}
+}
+
+func misbehaves(names ...ginoidctest.Misbehaviour) func(*ginoidctest.Provider) {
+	return func(p *ginoidctest.Provider) { p.Misbehave(names...) }
+}
+
+func rotates(t *testing.T, p *ginoidctest.Provider, keepOld bool) {
+	t.Helper()
+	if err := p.RotateKeys(keepOld); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// basicModules are those of the plan for the code flow.
+func basicModules(t *testing.T) []module {
+	return []module{
+		{"oidcc-client-test", nil, true, 1},
+		{"oidcc-client-test-invalid-iss", appended("iss", "1"), false, 0},
+		{"oidcc-client-test-missing-sub", misbehaves(ginoidctest.MissingSub), false, 0},
+		{"oidcc-client-test-invalid-aud", appended("aud", "1"), false, 0},
+		{"oidcc-client-test-missing-iat", misbehaves(ginoidctest.MissingIat), false, 0},
+		{"oidcc-client-test-kid-absent-single-jwks", misbehaves(ginoidctest.KidAbsent, ginoidctest.UnknownCurves), true, 1},
+		{"oidcc-client-test-kid-absent-multiple-jwks", func(p *ginoidctest.Provider) {
+			rotates(t, p, true)
+			rotates(t, p, true)
+			p.Misbehave(ginoidctest.KidAbsent)
+		}, true, 1},
+		{"oidcc-client-test-idtoken-sig-rs256", nil, true, 1},
+		{"oidcc-client-test-idtoken-sig-none", misbehaves(ginoidctest.SigNone), false, 0},
+		{"oidcc-client-test-invalid-sig-rs256", misbehaves(ginoidctest.BadSignature), false, 0},
+		{"oidcc-client-test-userinfo-invalid-sub", func(p *ginoidctest.Provider) {
+			p.OnUserInfo(func(claims map[string]any) { claims["sub"] = claims["sub"].(string) + "invalid" })
+		}, false, 1},
+		{"oidcc-client-test-nonce-invalid", appended("nonce", "1"), false, 0},
+		{"oidcc-client-test-scope-userinfo-claims", nil, true, 1},
+		{"oidcc-client-test-client-secret-basic", nil, true, 1},
+		// Of the comprehensive plan.
+		{"oidcc-client-test-missing-aud", misbehaves(ginoidctest.MissingAud), false, 0},
+		{"oidcc-client-test-invalid-sig-hs256", misbehaves(ginoidctest.InvalidSigHS256), false, 0},
+		{"oidcc-client-test-aggregated-claims", func(p *ginoidctest.Provider) {
+			p.OnUserInfo(func(claims map[string]any) {
+				claims["_claim_names"] = map[string]any{"address": "src1"}
+				claims["_claim_sources"] = map[string]any{"src1": map[string]any{"JWT": "eyJhbGciOiJub25lIn0.e30."}}
+			})
+		}, true, 1},
+	}
+}
+
+// TestConformanceBasic is the plans oidcc-client-basic-certification-test-plan and
+// oidcc-client-formpost-basic-certification-test-plan: the same modules by query and by form_post.
+func TestConformanceBasic(t *testing.T) {
+	for _, mode := range []string{"query", "form_post"} {
+		t.Run(mode, func(t *testing.T) {
+			for _, m := range basicModules(t) {
+				t.Run(m.name, func(t *testing.T) {
+					seen := &recorder{}
+					a := newApp(t, func(c *ginoidc.Config, op *ginoidctest.Config) {
+						c.ResponseMode, c.SigningAlgs, op.SigningAlg = mode, []string{"RS256"}, "RS256"
+						c.Transport = seen
+					})
+					b := m.runs(t, a)
+					if m.signedIn {
+						seen.checkCalls(t)
+						if claims := b.fetch("/auth/userinfo").json(t); claims["email"] != "alice@example.com" {
+							t.Errorf("claims %v", claims)
+						}
+					}
+				})
+			}
+		})
+	}
+	t.Run("oidcc-client-test-invalid-sig-es256", func(t *testing.T) {
+		module{"", misbehaves(ginoidctest.BadSignature), false, 0}.runs(t, newApp(t))
+	})
+	t.Run("oidcc-client-test-form-post-error", func(t *testing.T) {
+		a := formPostApp(t)
+		b := a.browser()
+		callback, err := a.op.Deny(b.navigate("/auth/signin?prompt=none&max_age=0").location(), "login_required")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := b.post(callback); r.StatusCode != http.StatusUnauthorized || a.op.Count(ginoidctest.Token) != 0 {
+			t.Errorf("%d after %d token requests", r.StatusCode, a.op.Count(ginoidctest.Token))
+		}
+	})
+}
+
+// recorder is a transport to the provider that keeps what it sees of the last call to each endpoint.
+type recorder struct {
+	http.RoundTripper
+	header map[string]http.Header // by path
+	form   map[string]url.Values  // query and body
+}
+
+func (s *recorder) RoundTrip(r *http.Request) (*http.Response, error) {
+	if s.header == nil {
+		s.header, s.form = map[string]http.Header{}, map[string]url.Values{}
+	}
+	form := r.URL.Query()
+	if r.Body != nil {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		values, err := url.ParseQuery(string(body))
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(form, values)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+	}
+	s.header[r.URL.Path], s.form[r.URL.Path] = r.Header.Clone(), form
+	return s.RoundTripper.RoundTrip(r)
+}
+
+// checkCalls: the client's secret and the access token were in the header and nowhere else
+// (oidcc-client-test-client-secret-basic, oidcc-client-test-userinfo-bearer-header).
+func (s *recorder) checkCalls(t *testing.T) {
+	t.Helper()
+	if !strings.HasPrefix(s.header["/token"].Get("Authorization"), "Basic ") || s.form["/token"].Has("client_secret") ||
+		!strings.HasPrefix(s.header["/userinfo"].Get("Authorization"), "Bearer ") || s.form["/userinfo"].Has("access_token") {
+		t.Errorf("headers %v, forms %v", s.header, s.form)
+	}
+}
+
+// TestConformanceConfig is the plan oidcc-client-config-certification-test-plan.
+func TestConformanceConfig(t *testing.T) {
+	t.Run("oidcc-client-test-discovery-openid-config", func(t *testing.T) {
+		a := newApp(t)
+		if err := a.auth.Ready(t.Context()); err != nil || a.op.Count(ginoidctest.Discovery) != 1 {
+			t.Errorf("%v after %d requests", err, a.op.Count(ginoidctest.Discovery))
+		}
+	})
+	t.Run("oidcc-client-test-discovery-jwks-uri-keys", func(t *testing.T) {
+		seen := &recorder{}
+		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Transport = seen })
+		a.op.OnDiscovery(func(doc map[string]any) { doc["jwks_uri"] = doc["jwks_uri"].(string) + "?abcdefghij=1" })
+		if err := a.auth.Ready(t.Context()); err != nil || !seen.form[string(ginoidctest.JWKS)].Has("abcdefghij") {
+			t.Errorf("%v, keys asked for with %v", err, seen.form)
+		}
+	})
+	t.Run("oidcc-client-test-discovery-issuer-mismatch", func(t *testing.T) {
+		a := newApp(t)
+		a.op.OnDiscovery(func(doc map[string]any) { doc["issuer"] = doc["issuer"].(string) + "INVALID" })
+		if r := a.browser().navigate("/auth/signin"); r.StatusCode != http.StatusServiceUnavailable || r.location() != "" {
+			t.Errorf("%d to %q", r.StatusCode, r.location())
+		}
+	})
+	for _, m := range []module{
+		{"oidcc-client-test-idtoken-sig-none", misbehaves(ginoidctest.SigNone), false, 0},
+		{"oidcc-client-test-signing-key-rotation-just-before-signing", func(p *ginoidctest.Provider) {
+			p.OnIDToken(func(map[string]any) { rotates(t, p, false) })
+		}, true, 1},
+	} {
+		t.Run(m.name, func(t *testing.T) {
+			a := newApp(t)
+			if err := a.auth.Ready(t.Context()); err != nil { // the old keys are known
+				t.Fatal(err)
+			}
+			m.runs(t, a)
+		})
+	}
+	t.Run("oidcc-client-test-signing-key-rotation", func(t *testing.T) {
+		a := newApp(t)
+		module{"", nil, true, 1}.runs(t, a)
+		rotates(t, a.op, false)
+		module{"", nil, true, 2}.runs(t, a)
+		if n := a.op.Count(ginoidctest.JWKS); n != 2 {
+			t.Errorf("%d requests for keys", n)
+		}
+	})
+}
+
+// TestConformanceLogout is the plans oidcc-client-rp-initiated-logout-rp-basic, oidcc-client-back-channel-logout-rp-basic and
+// oidcc-client-front-channel-logout-rp-basic. In all of them the app starts the sign-out with the ID token as a hint, the
+// provider calls back while it handles that, and the browser returns to the app.
+func TestConformanceLogout(t *testing.T) {
+	const odd = "abcdefghijklmnopqrst0123456789&# %+" // a sid of the suite's, with its punctuation
+	back := func(edit func(claims map[string]any)) func(*testing.T, *app) int {
+		return func(t *testing.T, a *app) int {
+			return a.post(t, "alice", odd, func(claims map[string]any) {
+				delete(claims, "typ")
+				claims["ignored_claim"] = "x"
+				if edit != nil {
+					edit(claims)
+				}
+			}).StatusCode
+		}
+	}
+	raw := func(header string) func(*testing.T, *app) int {
+		return func(t *testing.T, a *app) int {
+			good, err := a.op.LogoutToken("alice", odd, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			payload := strings.Split(good, ".")[1]
+			return a.postRaw("logout_token=" + base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + payload + ".").StatusCode
+		}
+	}
+	for _, tt := range []struct {
+		name     string
+		call     func(*testing.T, *app) int
+		status   int
+		answer   func(url.Values) // changes the query of the return
+		location string           // where that leads, "" to a page
+	}{
+		{"oidcc-client-test-rp-init-logout", back(nil), 200, nil, "/"},
+		{"oidcc-client-test-rp-init-logout-other-state", back(nil), 200, func(q url.Values) { q.Set("state", q.Get("state")+"_INVALID") }, ""},
+		{"oidcc-client-test-rp-init-logout-no-state", back(nil), 200, func(q url.Values) { q.Del("state") }, ""},
+		{"oidcc-client-test-rp-backchannel-rpinitlogout", back(nil), 200, nil, "/"},
+		{"oidcc-client-test-rp-backchannel-rpinitlogout-alg-none", raw(`{"alg":"none"}`), 400, nil, "/"},
+		{"oidcc-client-test-rp-backchannel-rpinitlogout-no-event", back(func(c map[string]any) { delete(c, "events") }), 400, nil, "/"},
+		{"oidcc-client-test-rp-backchannel-rpinitlogout-with-nonce", back(func(c map[string]any) { c["nonce"] = "logout_tokens_must_not_contain_a_nonce" }), 400, nil, "/"},
+		{"oidcc-client-test-rp-backchannel-rpinitlogout-wrong-alg", otherAlgorithm(odd), 400, nil, "/"},
+		{"oidcc-client-test-rp-backchannel-rpinitlogout-wrong-aud", back(func(c map[string]any) { c["aud"] = "appINVALID" }), 400, nil, "/"},
+		{"oidcc-client-test-rp-backchannel-rpinitlogout-wrong-event", back(func(c map[string]any) {
+			c["events"] = map[string]any{"http://schemas.openid.net/event/foobar": map[string]any{}}
+		}), 400, nil, "/"},
+		{"oidcc-client-test-rp-backchannel-rpinitlogout-wrong-iss", back(func(c map[string]any) { c["iss"] = "https://idp.exampleINVALID" }), 400, nil, "/"},
+		{"oidcc-client-test-rp-frontchannel-rpinitlogout", framed(odd), 200, nil, "/"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := newApp(t, func(c *ginoidc.Config, op *ginoidctest.Config) {
+				c.KeepIDToken, c.UntypedLogoutTokens, c.PostSignOutURL = true, true, appURL+"/auth/signed-out"
+				op.PostLogoutRedirectURIs = []string{c.PostSignOutURL}
+			})
+			a.op.OnIDToken(func(claims map[string]any) { claims["sid"] = odd })
+			b := a.browser()
+			b.mustSignIn("alice")
+			out := b.do("POST", "/auth/signout", nil)
+			if q := parse(t, out.location()).Query(); q.Get("id_token_hint") == "" || q.Get("post_logout_redirect_uri") != appURL+"/auth/signed-out" {
+				t.Fatalf("end-session request %q", out.location())
+			}
+			if status := tt.call(t, a); status != tt.status {
+				t.Errorf("the provider's call: %d, want %d\n%s", status, tt.status, a.logs)
+			}
+			returned := parse(t, a.endSession(out.location()))
+			query := returned.Query()
+			if tt.answer != nil {
+				tt.answer(query)
+			}
+			r := b.navigate(returned.Path + "?" + query.Encode())
+			if r.location() != tt.location || r.StatusCode >= 400 || b.whoami() != "" {
+				t.Errorf("return: %d to %q, %q signed in", r.StatusCode, r.location(), b.whoami())
+			}
+		})
+	}
+	t.Run("oidcc-client-test-rp-frontchannel-opinitlogout", func(t *testing.T) {
+		a := newApp(t)
+		a.op.OnIDToken(func(claims map[string]any) { claims["sid"] = odd })
+		b := a.browser()
+		b.mustSignIn("alice")
+		if status := framed(odd)(t, a); status != http.StatusOK || b.whoami() != "" {
+			t.Errorf("%d, %q signed in", status, b.whoami())
+		}
+	})
+}
+
+// endSession is the browser's visit to the provider: where it is sent back to.
+func (a *app) endSession(location string) string {
+	a.t.Helper()
+	w := httptest.NewRecorder()
+	a.op.ServeHTTP(w, httptest.NewRequest("GET", location, nil))
+	if w.Code != http.StatusSeeOther {
+		a.t.Fatalf("end session: %d %s", w.Code, w.Body)
+	}
+	return w.Header().Get("Location")
+}
+
+// framed loads the front-channel route in a frame of another site, which brings no cookie.
+func framed(sid string) func(*testing.T, *app) int {
+	return func(_ *testing.T, a *app) int {
+		query := url.Values{"iss": {a.op.Issuer()}, "sid": {sid}}
+		return a.browser().do("GET", "/auth/frontchannel-logout?"+query.Encode(), nil, "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "cross-site").StatusCode
+	}
+}
+
+// otherAlgorithm posts a logout token that a published key of another algorithm than the pinned one has signed.
+func otherAlgorithm(sid string) func(*testing.T, *app) int {
+	return func(t *testing.T, a *app) int {
+		other, err := ginoidctest.New(ginoidctest.Config{Issuer: a.op.Issuer(), ClientSecret: clientSecret, SigningAlg: "RS256"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.op.Intercept(ginoidctest.JWKS, other.ServeHTTP)
+		token, err := other.LogoutToken("alice", sid, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.postRaw("logout_token=" + token).StatusCode
+	}
+}
+
+// TestConformanceThirdParty is the plan oidcc-client-test-3rd-party-init-login-test-plan.
+func TestConformanceThirdParty(t *testing.T) {
+	t.Run("oidcc-client-test-3rd-party-init-login", func(t *testing.T) {
+		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.InitiateLogin = true })
+		b := a.browser()
+		callback := b.start("/auth/signin?iss="+url.QueryEscape(a.op.Issuer()), "alice")
+		if r := b.navigate(callback); r.StatusCode != http.StatusSeeOther || a.op.Count(ginoidctest.UserInfo) != 1 {
+			t.Errorf("%d", r.StatusCode)
+		}
+	})
+}
