@@ -104,7 +104,7 @@ func (a *Auth) answer(c *gin.Context, d denial, o outcome, handler, byDefault gi
 		}
 		c.Header("WWW-Authenticate", challenge)
 	case http.StatusServiceUnavailable:
-		c.Header("Retry-After", strconv.Itoa(retryAfter(d.err)))
+		askLater(c, d.err)
 	}
 	c.Status(o.status)
 	if handler == nil {
@@ -112,6 +112,9 @@ func (a *Auth) answer(c *gin.Context, d denial, o outcome, handler, byDefault gi
 	}
 	handler(c)
 }
+
+// askLater gives a 503 its Retry-After (RFC 9110, section 10.2.3).
+func askLater(c *gin.Context, err error) { c.Header("Retry-After", strconv.Itoa(retryAfter(err))) }
 
 // retryAfter is what a 503 asks of the client, in seconds: what the provider asked for, or a time after which the
 // plugin has tried again itself.

@@ -69,6 +69,9 @@ func (a *Auth) refuseLogout(c *gin.Context, err error) {
 	}
 	a.log.WarnContext(c.Request.Context(), "ginoidc: back-channel logout refused", "code", code, "error", err)
 	c.Abort()
+	if status == http.StatusServiceUnavailable {
+		askLater(c, err)
+	}
 	c.JSON(status, gin.H{"error": code, "error_description": "The logout token was not accepted."})
 }
 

@@ -89,6 +89,9 @@ func (b *backend) do(op string, req *http.Request, secrets ...string) (*answer, 
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	if err == nil { // that this side hangs up can look like the end of a body without a length
+		err = ctx.Err()
+	}
 	switch {
 	case timedOut(ctx, err):
 		return nil, &Error{Kind: Unavailable, Op: op, Code: "timeout", Err: foreign{err}}

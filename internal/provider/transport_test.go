@@ -257,6 +257,24 @@ func TestCallerLimits(t *testing.T) {
 	})
 }
 
+// case 236: a provider that closes when this side hangs up at the deadline has not ended its body.
+func TestBodyThatEndsAtTheDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := provider.New(provider.Config{Issuer: "https://op.example", Transport: hangsUp{}})
+		_, err := p.Metadata(t.Context())
+		wantError(t, err, provider.Unavailable, "timeout")
+	})
+}
+
+// hangsUp answers with a body that ends well, but only once the request has ended.
+type hangsUp struct{}
+
+func (hangsUp) RoundTrip(req *http.Request) (*http.Response, error) {
+	body, w := io.Pipe()
+	context.AfterFunc(req.Context(), func() { _ = w.Close() })
+	return &http.Response{StatusCode: http.StatusOK, Body: body}, nil
+}
+
 // route sends one path through the faulty wire.
 type route struct {
 	path         string

@@ -1,0 +1,249 @@
+//go:build linux
+
+package ginoidc_test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+)
+
+// cell is one fault at one call, with a provider of its own.
+type cell struct {
+	fault fault
+	call  backendCall
+	want  answer
+	host  *faultyHost
+	op    *ginoidctest.Provider
+	open  *atomic.Int64 // connections to op
+	wire  *wire
+}
+
+func (w *wire) newCell(t *testing.T, f fault, call backendCall, want answer) *cell {
+	t.Helper()
+	c := &cell{fault: f, call: call, want: want, host: w.newHost(t, f), wire: w}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuer := "https://" + listener.Addr().String()
+	if call.endpoint == "" {
+		issuer = c.host.url
+	}
+	c.op, err = ginoidctest.New(ginoidctest.Config{Issuer: issuer, ClientSecret: clientSecret, SigningAlg: "ES256"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.op.OnDiscovery(func(document map[string]any) {
+		if address, ok := document[call.endpoint].(string); ok {
+			document[call.endpoint] = strings.Replace(address, issuer, c.host.url, 1)
+		}
+	})
+	c.open = w.serve(t, listener, c.op, true)
+	return c
+}
+
+// app is one with the plugin's own transport.
+func (c *cell) app(t *testing.T) *app {
+	t.Helper()
+	a := &app{t: t, engine: gin.New(), op: c.op, logs: &bytes.Buffer{}, ran: map[string]int{}}
+	var err error
+	a.auth, err = ginoidc.New(ginoidc.Config{
+		Issuer: c.op.Issuer(), ClientID: "app", ClientSecret: clientSecret, AppURL: appURL, CookieSecrets: []string{secret},
+		SigningAlgs: []string{"ES256"}, RootCAs: c.wire.roots, Logger: slog.New(slog.NewTextHandler(a.logs, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.engine.Use(a.auth.Middleware())
+	a.auth.Mount(a.engine)
+	a.engine.GET("/me", a.auth.RequireAuth(), a.protected)
+	a.engine.POST("/start", func(c *gin.Context) {
+		if err := a.auth.StartSession(c, &ginoidc.User{Subject: "alice"}); err != nil {
+			t.Error(err)
+		}
+	})
+	return a
+}
+
+// try meets the fault once, as a browser where alice is signed in, and judges the answer.
+func (c *cell) try(t *testing.T, a *app) (b *browser, request func() reply, took time.Duration) {
+	t.Helper()
+	b = a.browser()
+	b.do("POST", "/start", nil)
+	request = c.call.cause(t, b)
+	a.logs.Reset()
+	requests := c.host.requests.Load()
+	start := time.Now()
+	r := request()
+	if took = time.Since(start); took > 7*time.Second { // a call ends after 5, all of an answer after 10
+		t.Errorf("an answer after %v", took)
+	}
+	if r.StatusCode != c.want.status || r.json(t)["error"] != c.want.code {
+		t.Errorf("%d %s, want %v\n%s", r.StatusCode, r.body, c.want, a.logs)
+	}
+	if after, _ := strconv.Atoi(r.Header.Get("Retry-After")); (after > 0) != (c.want.status == 503) {
+		t.Errorf("%d with Retry-After %q", r.StatusCode, r.Header.Get("Retry-After"))
+	}
+	if !strings.Contains(a.logs.String(), ": "+c.fault.reason) {
+		t.Errorf("the reason is not %s:\n%s", c.fault.reason, a.logs)
+	}
+	for _, cookie := range r.Cookies() {
+		if cookie.Name == "__Host-ginoidc" {
+			t.Errorf("a session cookie: %v", cookie)
+		}
+	}
+	if who := b.whoami(); who != "alice" {
+		t.Errorf("%q is signed in, alice was", who)
+	}
+	if n := c.host.requests.Load() - requests; c.fault.place == listening && n != 1 { // case 237: nothing is sent twice
+		t.Errorf("%d requests", n)
+	}
+	return b, request, took
+}
+
+// once meets the fault, takes it away and waits for the same plugin to sign in.
+func (c *cell) once(t *testing.T) time.Duration {
+	t.Helper()
+	b, request, took := c.try(t, c.app(t))
+	c.host.heal(t, c.op)
+	for deadline := time.Now().Add(5 * time.Second); !c.call.heals(b, request); time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("no sign-in after the fault\n%s", b.app.logs)
+		}
+	}
+	return took
+}
+
+// often meets the fault up to so many times, with one plugin unless that would answer from memory. It returns the plugin,
+// whose memory is to be looked at too.
+func (c *cell) often(t *testing.T, times int, patience time.Duration) (plugin *ginoidc.Auth, met int) {
+	t.Helper()
+	a, start := c.app(t), time.Now()
+	for ; met == 0 || met < times && time.Since(start) < patience; met++ {
+		if c.call.remembered {
+			a = c.app(t)
+		}
+		if c.try(t, a); t.Failed() {
+			break
+		}
+	}
+	if n := c.open.Load(); n > 3 && !c.call.remembered {
+		t.Errorf("one plugin that does one thing at a time has %d connections open", n)
+	}
+	c.host.heal(t, c.op)
+	return a.auth, met
+}
+
+// each runs a cell for every fault and call and returns how many. All slow ones wait at once, which t.Parallel would not
+// let them; of the others a few run at a time, so that deadlines are not met for want of a processor.
+func (w *wire) each(t *testing.T, name string, faults []fault, run func(*testing.T, *cell)) (cells int) {
+	t.Helper()
+	var running sync.WaitGroup
+	room := make(chan struct{}, 4)
+	for _, f := range faults {
+		for i, call := range backendCalls() {
+			cells++
+			running.Go(func() {
+				if !f.slow {
+					room <- struct{}{}
+					defer func() { <-room }()
+				}
+				t.Run(name+"/"+f.name+"/"+call.name, func(t *testing.T) { run(t, w.newCell(t, f, call, f.want[i])) })
+			})
+		}
+	}
+	running.Wait()
+	return cells
+}
+
+// TestFaultMatrix: whatever breaks on the wire, at whichever call to the provider, is answered in time with the status
+// stated. Nobody is signed in or out by it, nothing is left open, and once it is over users can sign in. Real sockets,
+// a thousand repeats of what is seen without a deadline. Cases 232, 234, 235, 236, 237 and 239.
+func TestFaultMatrix(t *testing.T) {
+	const times, patience = 23, 600 * time.Millisecond // of one cell; fewer fit under the race detector
+	t.Setenv("NO_PROXY", "*")                          // names that do not exist are the faults' own
+	gin.SetMode(gin.ReleaseMode)
+	w := newWire(t)
+	faults := w.wireFaults()
+	var mu sync.Mutex
+	var slowest string
+	var longest time.Duration
+	before := measure(t)
+	cells := w.each(t, "once", faults, func(t *testing.T, c *cell) {
+		took := c.once(t)
+		mu.Lock()
+		defer mu.Unlock()
+		if took > longest {
+			slowest, longest = t.Name(), took
+		}
+	})
+	between := settled(t, before)
+	quick := slices.DeleteFunc(faults, func(f fault) bool { return f.slow })
+	var repeats int
+	var plugins []*ginoidc.Auth
+	w.each(t, "often", quick, func(t *testing.T, c *cell) {
+		plugin, met := c.often(t, times, patience)
+		mu.Lock()
+		defer mu.Unlock()
+		plugins, repeats = append(plugins, plugin), repeats+met
+	})
+	after := settled(t, between)
+	runtime.KeepAlive(plugins)
+	t.Logf("%d cells: %v before, %v after; slowest %s, %v", cells, before, between, slowest, longest)
+	t.Logf("%d repeats: %v after", repeats, after)
+}
+
+// usage is what a leak would make grow.
+type usage struct {
+	goroutines, descriptors int
+	heap                    uint64
+}
+
+func (u usage) String() string {
+	return fmt.Sprintf("%d goroutines, %d descriptors, %.1f MB", u.goroutines, u.descriptors, float64(u.heap)/(1<<20))
+}
+
+func measure(t *testing.T) usage {
+	t.Helper()
+	runtime.GC()
+	runtime.GC() // the second empties the pools
+	var memory runtime.MemStats
+	runtime.ReadMemStats(&memory)
+	descriptors, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return usage{runtime.NumGoroutine(), len(descriptors), memory.HeapAlloc}
+}
+
+// settled waits until no more is in use than before. There is no slack: every server is the test's own and has ended, and
+// so have the plugin's idle connections to it. The heap may keep what libraries make once.
+func settled(t *testing.T, before usage) usage {
+	t.Helper()
+	for deadline := time.Now().Add(3 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		now := measure(t)
+		if now.goroutines <= before.goroutines && now.descriptors <= before.descriptors && now.heap < before.heap+8<<20 {
+			return now
+		}
+		if time.Now().After(deadline) {
+			t.Errorf("in use: %v; before: %v", now, before)
+			return now
+		}
+	}
+}

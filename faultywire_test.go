@@ -1,0 +1,196 @@
+//go:build linux
+
+package ginoidc_test
+
+import (
+	"bufio"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// place is where the address of a faulty host leads.
+type place int
+
+const (
+	listening place = iota // to a listener, whose connections the fault serves
+	closed                 // to a port without a listener
+	nameless               // to a name that does not exist
+	mute                   // to a listener that accepts nothing: the kernel's backlog takes the connection, over plain HTTP
+)
+
+// faultyHost stands at one endpoint of a provider and is what is wrong with it. Once healed, the provider answers at the
+// same address. That is an IP address of its own, so that nothing else takes the port in between.
+type faultyHost struct {
+	url, addr, name string
+	ip              net.IP
+	fault           fault
+	wire            *wire
+	listener        net.Listener
+	requests        atomic.Int64
+	accepting       sync.WaitGroup
+	serving         sync.WaitGroup
+}
+
+func (w *wire) newHost(t *testing.T, f fault) *faultyHost {
+	t.Helper()
+	n := int(w.hosts.Add(1))
+	ip := loopback(n)
+	listener, err := net.ListenTCP("tcp", &net.TCPAddr{IP: ip})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &faultyHost{fault: f, wire: w, ip: ip, listener: listener, addr: listener.Addr().String()}
+	h.url = "https://" + h.addr
+	switch f.place {
+	case listening:
+		h.accepting.Go(h.accept)
+	case closed:
+		_ = listener.Close()
+	case nameless:
+		_ = listener.Close()
+		h.name = fmt.Sprintf("idp-%d.invalid", n)
+		h.url = "https://" + strings.Replace(h.addr, ip.String(), h.name, 1)
+	case mute:
+		h.url = "http://" + h.addr
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	return h
+}
+
+func (h *faultyHost) accept() {
+	for {
+		conn, err := h.listener.Accept()
+		if err != nil {
+			return
+		}
+		h.requests.Add(1)
+		h.serving.Go(func() {
+			defer conn.Close()
+			_ = conn.SetDeadline(time.Now().Add(20 * time.Second)) // the bound of every loop below
+			h.fault.serve(conn)
+		})
+	}
+}
+
+// heal ends the fault, sees that the client has hung up, and puts handler at the address.
+func (h *faultyHost) heal(t *testing.T, handler http.Handler) {
+	t.Helper()
+	_ = h.listener.Close()
+	h.accepting.Wait()
+	ended := make(chan struct{})
+	go func() { h.serving.Wait(); close(ended) }()
+	select {
+	case <-ended:
+	case <-time.After(2 * time.Second):
+		t.Error("the plugin has answered and holds its connection all the same")
+	}
+	listener, err := net.Listen("tcp", h.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if h.fault.place == nameless {
+		h.wire.names.Store(h.name, h.ip)
+	}
+	h.wire.serve(t, listener, handler, h.fault.place != mute)
+}
+
+// serve answers as handler does until the test ends, which then closes all connections, and counts those that are open.
+func (w *wire) serve(t *testing.T, listener net.Listener, handler http.Handler, secure bool) (open *atomic.Int64) {
+	open = &atomic.Int64{}
+	server := &httptest.Server{Listener: listener, Config: &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ErrorLog: log.New(io.Discard, "", 0),
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			switch state {
+			case http.StateNew:
+				open.Add(1)
+			case http.StateClosed:
+				open.Add(-1)
+			}
+		},
+	}}
+	if secure {
+		server.TLS = &tls.Config{Certificates: []tls.Certificate{w.good}, MinVersion: tls.VersionTLS12}
+		server.StartTLS()
+	} else {
+		server.Start()
+	}
+	t.Cleanup(server.Close)
+	return open
+}
+
+// stall reads and says nothing.
+func stall(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
+
+// over reads one request over TLS and answers it.
+func over(certificate tls.Certificate, answer func(*tls.Conn)) func(net.Conn) {
+	return func(conn net.Conn) {
+		c := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
+		req, err := http.ReadRequest(bufio.NewReader(c))
+		if err != nil {
+			return
+		}
+		_, _ = io.Copy(io.Discard, req.Body)
+		answer(c)
+		_ = c.Close()
+	}
+}
+
+// say sends a whole answer, or as much of it as there is before the end of the connection.
+func say(answer string) func(*tls.Conn) {
+	return func(c *tls.Conn) { _, _ = io.WriteString(c, answer) }
+}
+
+// reset sends start and then, in place of the end of the connection, a reset.
+func reset(start string) func(*tls.Conn) {
+	return func(c *tls.Conn) {
+		_, _ = io.WriteString(c, start)
+		if conn, ok := c.NetConn().(*net.TCPConn); ok {
+			_ = conn.SetLinger(0)
+			_ = conn.Close()
+		}
+	}
+}
+
+// drip sends start and then piece every second, for as long as the client is there.
+func drip(start, piece string) func(*tls.Conn) {
+	return func(c *tls.Conn) {
+		gone := make(chan struct{})
+		go func() { stall(c); close(gone) }()
+		second := time.NewTicker(time.Second)
+		defer second.Stop()
+		for next := start; ; next = piece {
+			if _, err := io.WriteString(c, next); err != nil {
+				return
+			}
+			select {
+			case <-gone:
+				return
+			case <-second.C:
+			}
+		}
+	}
+}
+
+// pour sends start and then blanks as fast as they are taken.
+func pour(start string) func(*tls.Conn) {
+	blanks := strings.Repeat(" ", 64<<10)
+	return func(c *tls.Conn) {
+		if conn, ok := c.NetConn().(*net.TCPConn); ok {
+			_ = conn.SetWriteBuffer(len(blanks)) // or megabytes are made that nobody reads
+		}
+		_, err := io.WriteString(c, start)
+		for err == nil {
+			_, err = io.WriteString(c, blanks)
+		}
+	}
+}
