@@ -8,7 +8,7 @@ import (
 )
 
 // answers are what the plugin's route says to one fault of each call, in the order of backendCalls.
-type answers [5]answer
+type answers [6]answer
 
 type answer struct {
 	status int
@@ -18,7 +18,7 @@ type answer struct {
 // fault is one thing that goes wrong on the way to the provider.
 type fault struct {
 	name   string
-	reason string // in the log, as docs/errors.md has them: the fault met is the fault meant
+	reason string // in the log, as docs/errors.md has them, as a pattern: the fault met is the fault meant
 	slow   bool   // seen by a deadline only
 	place  place
 	serve  func(net.Conn) // of a listening host
@@ -36,23 +36,23 @@ func (w *wire) wireFaults() []fault {
 		header = "HTTP/1.1 200 OK\r\nX-A: "
 	)
 	away, nonsense := answer{503, "provider_unavailable"}, answer{502, "provider_error"}
-	// discovery, key set at a sign-in, key set at a logout token, token request, userinfo
-	unavailable := answers{away, away, away, away, away}
-	unusable := answers{away, nonsense, nonsense, nonsense, nonsense}
+	// discovery, key set at a sign-in, key set at a logout token, token request, userinfo, pushed authorization request
+	unavailable := answers{away, away, away, away, away, away}
+	unusable := answers{away, nonsense, nonsense, nonsense, nonsense, nonsense}
 	return []fault{
 		{"connection refused", "unreachable", false, closed, nil, unavailable},  // case 232
 		{"name lookup fails", "unreachable", false, nameless, nil, unavailable}, // case 232
 		{"silent accept", "timeout", true, mute, nil, unavailable},
-		{"TLS stalls", "timeout", true, listening, stall, unavailable},                                           // case 234
-		{"self-signed certificate", "tls", false, listening, over(w.selfSigned, say(ok+"\r\n{}")), unusable},     // case 234
-		{"certificate of another name", "tls", false, listening, over(w.otherName, say(ok+"\r\n{}")), unusable},  // case 234
-		{"headers drip", "timeout", true, listening, over(w.good, drip(header, "a")), unavailable},               // case 235
-		{"body drips for ever", "timeout", true, listening, over(w.good, drip(ok+"\r\n", " ")), unavailable},     // case 236
-		{"reset in the middle of the body", "broken_body", false, listening, over(w.good, reset(cut)), unusable}, // case 237
-		{"Content-Length beyond the body", "broken_body", false, listening, over(w.good, say(cut)), unusable},    // case 237
-		{"503 with HTML", "provider_status", false, listening, over(w.good, say(html)), unavailable},             // case 66
-		{"200 with garbage", "bad_", false, listening, over(w.good, say(noise)), unusable},                       // case 239
-		{"endless body", "body_too_large", false, listening, over(w.good, pour(ok+"\r\n")), unusable},            // case 239
+		{"TLS stalls", "timeout", true, listening, stall, unavailable},                                                                // case 234
+		{"self-signed certificate", "tls", false, listening, over(w.selfSigned, say(ok+"\r\n{}")), unusable},                          // case 234
+		{"certificate of another name", "tls", false, listening, over(w.otherName, say(ok+"\r\n{}")), unusable},                       // case 234
+		{"headers drip", "timeout", true, listening, over(w.good, drip(header, "a")), unavailable},                                    // case 235
+		{"body drips for ever", "timeout", true, listening, over(w.good, drip(ok+"\r\n", " ")), unavailable},                          // case 236
+		{"reset in the middle of the body", "broken_body", false, listening, over(w.good, reset(cut)), unusable},                      // case 237
+		{"Content-Length beyond the body", "broken_body", false, listening, over(w.good, say(cut)), unusable},                         // case 237
+		{"503 with HTML", "provider_status", false, listening, over(w.good, say(html)), unavailable},                                  // case 66
+		{"200 with garbage", "bad_|provider_status: the provider answered 200", false, listening, over(w.good, say(noise)), unusable}, // case 239
+		{"endless body", "body_too_large", false, listening, over(w.good, pour(ok+"\r\n")), unusable},                                 // case 239
 	}
 }
 
@@ -66,6 +66,8 @@ type backendCall struct {
 	// heals tells, after the fault, whether the same plugin serves again.
 	heals func(b *browser, request func() reply) bool
 }
+
+const pushEndpoint = "pushed_authorization_request_endpoint"
 
 // backendCalls are the columns of the matrix. Another call is one more of them, and one more answer in the two rows of
 // wireFaults.
@@ -99,5 +101,6 @@ func backendCalls() []backendCall {
 		{"key set at a logout token", "jwks_uri", true, logout, signsOut},
 		{"token request", "token_endpoint", false, callback, signsIn},
 		{"userinfo", "userinfo_endpoint", false, callback, signsIn},
+		{"pushed authorization request", pushEndpoint, false, start, signsIn},
 	}
 }

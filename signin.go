@@ -164,10 +164,11 @@ func (a *Auth) startAttempt(c *gin.Context, purpose attempt.Purpose, params url.
 			purpose.Replaces = v.session.ID
 		}
 	}
-	at, err := a.attempts.Start(c.Writer.Header(), c.Request, purpose)
+	header := http.Header{} // not yet the response's: a request that cannot be pushed leaves no cookie
+	at, err := a.attempts.Start(header, c.Request, purpose)
 	if errors.Is(err, attempt.ErrTooLarge) { // beside a large app state a long target has no room
 		purpose.ReturnTo = a.config.DefaultReturnTo
-		at, err = a.attempts.Start(c.Writer.Header(), c.Request, purpose)
+		at, err = a.attempts.Start(header, c.Request, purpose)
 	}
 	if err != nil {
 		return "", translated(err)
@@ -175,5 +176,11 @@ func (a *Auth) startAttempt(c *gin.Context, purpose attempt.Purpose, params url.
 	location, err := a.provider.AuthorizationURL(ctx, provider.AuthRequest{
 		State: at.State, Nonce: at.Nonce, Verifier: at.Verifier, Params: all,
 	})
-	return location, translated(err)
+	if err != nil {
+		return "", translated(err)
+	}
+	for _, cookie := range header["Set-Cookie"] {
+		c.Writer.Header().Add("Set-Cookie", cookie)
+	}
+	return location, nil
 }
