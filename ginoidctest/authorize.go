@@ -3,7 +3,6 @@ package ginoidctest
 import (
 	"crypto/rand"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -35,7 +34,7 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 			p.message(w, http.StatusBadRequest, "There is no such user.")
 			return
 		}
-		p.respond(w, a, p.allow(a, p.startSession(w, r, user)))
+		p.respond(w, a, p.allow(a, p.startSession(w, r, user, p.reached(a))))
 	default:
 		p.authorizeSilently(w, r, a)
 	}
@@ -56,7 +55,7 @@ func (p *Provider) authorizeSilently(w http.ResponseWriter, r *http.Request, a *
 }
 
 // suits tells whether a session answers the request without a page (OpenID
-// Connect Core, 3.1.2.1: prompt, max_age, login_hint).
+// Connect Core, 3.1.2.1: prompt, max_age, acr_values, login_hint).
 func (p *Provider) suits(s *session, a *authorization) bool {
 	for _, prompt := range a.prompt {
 		if prompt != "none" {
@@ -64,6 +63,9 @@ func (p *Provider) suits(s *session, a *authorization) bool {
 		}
 	}
 	if a.maxAge == 0 || a.maxAge > 0 && time.Since(s.authTime) > a.maxAge {
+		return false
+	}
+	if a.acr != "" && p.rank(s.acr) < p.rank(a.acr) {
 		return false
 	}
 	hinted, known := p.user(a.loginHint)
@@ -80,9 +82,9 @@ func (p *Provider) session(r *http.Request) (*session, bool) {
 }
 
 // startSession signs a user in at the provider, in place of who was before.
-func (p *Provider) startSession(w http.ResponseWriter, r *http.Request, u User) *session {
+func (p *Provider) startSession(w http.ResponseWriter, r *http.Request, u User, acr string) *session {
 	p.stopSession(r)
-	s := newSession(u)
+	s := newSession(u, acr)
 	http.SetCookie(w, p.cookie(p.sessions.put(s, ssoLife), 0))
 	return s
 }
@@ -100,58 +102,6 @@ func (p *Provider) cookie(value string, maxAge int) *http.Cookie {
 	}
 }
 
-func newSession(u User) *session {
-	return &session{subject: u.Subject, sid: rand.Text(), authTime: time.Now()}
-}
-
-// allow is a successful authorization: a new code.
-func (p *Provider) allow(a *authorization, s *session) map[string]any {
-	return map[string]any{"code": p.codes.put(&grant{
-		session: *s, redirectURI: a.redirectURI, nonce: a.nonce, challenge: a.challenge, scopes: a.scopes,
-	}, codeLife)}
-}
-
-func (p *Provider) refuse(w http.ResponseWriter, a *authorization, refusal *oauthError) {
-	p.log.Info("authorization refused", "error", refusal.code, "reason", refusal.description)
-	p.respond(w, a, refusal.document())
-}
-
-// respond sends the authorization response through the browser.
-func (p *Provider) respond(w http.ResponseWriter, a *authorization, params map[string]any) {
-	fields := p.response(a, params)
-	if a.responseMode == "form_post" {
-		p.formPostPage(w, a.redirectURI, fields)
-		return
-	}
-	w.Header().Set("Location", withQuery(a.redirectURI, fields))
-	w.WriteHeader(http.StatusSeeOther) // after a POST too, so never 302 or 307 (RFC 9700, 4.12)
-}
-
-// response completes the parameters with state and, by RFC 9207, iss.
-func (p *Provider) response(a *authorization, params map[string]any) url.Values {
-	params["iss"] = p.issuer
-	if a.state != "" {
-		params["state"] = a.state
-	}
-	p.edit(Authorize, params)
-	fields := make(url.Values)
-	for name, value := range params {
-		if text, ok := value.(string); ok {
-			fields.Set(name, text)
-		}
-	}
-	return fields
-}
-
-// withQuery adds fields to a URI, after the query it may have.
-func withQuery(uri string, fields url.Values) string {
-	u, err := url.Parse(uri)
-	if err != nil || len(fields) == 0 {
-		return uri
-	}
-	if u.RawQuery != "" {
-		u.RawQuery += "&"
-	}
-	u.RawQuery += fields.Encode()
-	return u.String()
+func newSession(u User, acr string) *session {
+	return &session{subject: u.Subject, sid: rand.Text(), authTime: time.Now(), acr: acr}
 }

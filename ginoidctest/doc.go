@@ -18,6 +18,11 @@
 // ([Provider.Misbehave]), can have each of its documents edited ([Provider.OnIDToken]
 // and its siblings), and can have an endpoint replaced ([Provider.Intercept]).
 //
+// It speaks what clients of higher security use, and takes it strictly: pushed
+// authorization requests (RFC 9126), signed request objects (RFC 9101), responses
+// as a JWT (JARM), DPoP (RFC 9449), private_key_jwt and mutual TLS, signed userinfo
+// and encrypted ID tokens. [Config] says what of this it requires.
+//
 // Everyone who can reach the provider can sign in as anyone: it asks for no
 // password. It is for tests and demonstrations, never for users.
 package ginoidctest

@@ -32,6 +32,10 @@ func answer(h http.HandlerFunc, at ...Endpoint) hooks {
 	return hooks{answers: answers}
 }
 
+func signing(what Endpoint, sign func(signingKey, []byte) (string, error)) hooks {
+	return hooks{signs: map[Endpoint]func(signingKey, []byte) (string, error){what: sign}}
+}
+
 // appending signs a payload with one more member at its end, which is the one
 // most JSON decoders believe.
 func appending(member string) func(signingKey, []byte) (string, error) {
@@ -56,6 +60,23 @@ func (p *Provider) elsewhere() string {
 		return stranger + string(Elsewhere)
 	}
 	return strings.Replace(p.root, "127.0.0.1", "localhost", 1) + string(Elsewhere)
+}
+
+// moveEndpoints gives every endpoint in the metadata, mtls_endpoint_aliases too,
+// an address without TLS on another host.
+func (p *Provider) moveEndpoints(doc map[string]any) {
+	for name, value := range doc {
+		switch value := value.(type) {
+		case map[string]any:
+			p.moveEndpoints(value)
+		case string:
+			for _, root := range []string{p.root, p.cfg.MTLSRoot} {
+				if path, below := strings.CutPrefix(value, root); below && root != "" && name != "issuer" {
+					doc[name] = "http://elsewhere.example" + path
+				}
+			}
+		}
+	}
 }
 
 func (p *Provider) redirectElsewhere(w http.ResponseWriter, _ *http.Request) {

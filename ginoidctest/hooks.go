@@ -5,16 +5,21 @@ import (
 	"net/http"
 )
 
-// idTokenClaims is the key of edits to ID tokens, which have no endpoint of
-// their own.
-const idTokenClaims Endpoint = "id_token"
+// What is signed has no endpoint of its own; these are the keys of edits and
+// signatures.
+const (
+	idTokenClaims  Endpoint = "id_token"
+	jarmClaims     Endpoint = "authorization response as a JWT"
+	userInfoClaims Endpoint = "userinfo as a JWT"
+)
 
 // hooks is what a provider does differently. A misbehaviour is a named value of
 // this type; the On… methods and Intercept fill one more.
 type hooks struct {
 	edits   map[Endpoint]func(map[string]any) // change a document before it is sent; Authorize: the authorization response
 	answers map[Endpoint]http.HandlerFunc     // replace an endpoint
-	sign    func(key signingKey, payload []byte) (string, error)
+	signs   map[Endpoint]func(key signingKey, payload []byte) (string, error)
+	encrypt func(token string) (string, error) // instead of Provider.encryptTo
 }
 
 // OnDiscovery edits the discovery document before it is sent. Like the other
@@ -102,14 +107,14 @@ func (p *Provider) intercepted(e Endpoint) http.HandlerFunc {
 	return answer
 }
 
-// sign signs an ID token with the newest key, or as a misbehaviour wants it.
-func (p *Provider) sign(payload []byte) (string, error) {
+// sign signs claims with the newest key, or as a misbehaviour wants it.
+func (p *Provider) sign(what Endpoint, payload []byte) (string, error) {
 	p.mu.Lock()
 	key := p.keys[0]
 	sign := func(key signingKey, payload []byte) (string, error) { return key.sign(payload, key.id) }
 	for _, h := range p.misbehaving {
-		if h.sign != nil {
-			sign = h.sign
+		if h.signs[what] != nil {
+			sign = h.signs[what]
 		}
 	}
 	p.mu.Unlock()

@@ -21,9 +21,12 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// sharedRSA is the first RS256 key of every provider in the process: making
-// one takes longer than most tests.
-var sharedRSA = sync.OnceValues(func() (signingKey, error) { return newKey("RS256") })
+// sharedRSA is the first RS256 key of every provider in the process, strangerRSA
+// that of nobody: making one takes longer than most tests.
+var (
+	sharedRSA   = sync.OnceValues(func() (signingKey, error) { return newKey("RS256") })
+	strangerRSA = sync.OnceValues(func() (signingKey, error) { return newKey("RS256") })
+)
 
 type signingKey struct {
 	id      string // RFC 7638 thumbprint
@@ -122,6 +125,23 @@ func (k signingKey) signAs(typ string, payload []byte, kid string) (string, erro
 		return "", fmt.Errorf("ginoidctest: sign: %w", err)
 	}
 	return token.CompactSerialize()
+}
+
+// signNot leaves the signature away (RFC 7515, appendix A.5).
+func (signingKey) signNot(payload []byte) (string, error) {
+	return encode([]byte(`{"alg":"none"}`)) + "." + encode(payload) + ".", nil
+}
+
+// signAsStranger signs with another key, under the right one's kid.
+func (k signingKey) signAsStranger(payload []byte) (string, error) {
+	stranger, err := strangerRSA()
+	if k.alg != jose.RS256 {
+		stranger, err = newKey(string(k.alg))
+	}
+	if err != nil {
+		return "", err
+	}
+	return stranger.sign(payload, k.id)
 }
 
 // signHS256 is the classic confusion of algorithms (RFC 8725, 2.1): an HMAC

@@ -4,12 +4,12 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 )
 
 // Misbehaviour names one way for a provider to be wrong, in the style of the
-// relying-party modules of the OpenID conformance suite.
+// relying-party modules of the OpenID conformance suite and, where there is one,
+// in the words of its name.
 type Misbehaviour string
 
 // Misbehaviours of the ID token. Whatever they change is signed correctly,
@@ -83,21 +83,19 @@ func (p *Provider) misbehaviours() map[Misbehaviour]hooks {
 
 func (p *Provider) idTokenMisbehaviours() map[Misbehaviour]hooks {
 	return map[Misbehaviour]hooks{
-		SigNone: {sign: func(_ signingKey, payload []byte) (string, error) {
-			return encode([]byte(`{"alg":"none"}`)) + "." + encode(payload) + ".", nil
-		}},
-		InvalidSigHS256: {sign: signingKey.signHS256},
-		BadSignature:    {sign: signingKey.signBadly},
-		KidAbsent:       {sign: func(k signingKey, payload []byte) (string, error) { return k.sign(payload, "") }},
-		UnknownKid:      {sign: func(k signingKey, payload []byte) (string, error) { return k.sign(payload, "unknown") }},
+		SigNone:         signing(idTokenClaims, signingKey.signNot),
+		InvalidSigHS256: signing(idTokenClaims, signingKey.signHS256),
+		BadSignature:    signing(idTokenClaims, signingKey.signBadly),
+		KidAbsent:       signing(idTokenClaims, func(k signingKey, payload []byte) (string, error) { return k.sign(payload, "") }),
+		UnknownKid:      signing(idTokenClaims, func(k signingKey, payload []byte) (string, error) { return k.sign(payload, "unknown") }),
 		WrongIss:        set(idTokenClaims, "iss", stranger),
 		WrongAud:        set(idTokenClaims, "aud", "another-client"),
 		MissingAud:      remove(idTokenClaims, "aud"),
 		ExtraAudience:   set(idTokenClaims, "aud", []string{p.cfg.ClientID, "another-client"}),
 		WrongAzp:        set(idTokenClaims, "azp", "another-client"),
 		MissingSub:      remove(idTokenClaims, "sub"),
-		DuplicateSub:    {sign: appending(`"sub":"mallory"`)},
-		SubCaseTwin:     {sign: appending(`"SUB":"mallory"`)},
+		DuplicateSub:    signing(idTokenClaims, appending(`"sub":"mallory"`)),
+		SubCaseTwin:     signing(idTokenClaims, appending(`"SUB":"mallory"`)),
 		MissingIat:      remove(idTokenClaims, "iat"),
 		MissingExp:      remove(idTokenClaims, "exp"),
 		Expired: edit(idTokenClaims, func(claims map[string]any) {
@@ -132,13 +130,7 @@ func (p *Provider) endpointMisbehaviours() map[Misbehaviour]hooks {
 				doc["issuer"] = p.root + "/"
 			}
 		}),
-		EndpointsHTTP: edit(Discovery, func(doc map[string]any) {
-			for name, value := range doc {
-				if text, ok := value.(string); ok && name != "issuer" {
-					doc[name] = strings.Replace(text, p.root, "http://elsewhere.example", 1)
-				}
-			}
-		}),
+		EndpointsHTTP: edit(Discovery, p.moveEndpoints),
 		UnknownCurves: edit(JWKS, func(set map[string]any) {
 			if keys, ok := set["keys"].([]any); ok {
 				set["keys"] = append(strangeKeys(), keys...)

@@ -42,7 +42,7 @@ func (p *Provider) logInPage(w http.ResponseWriter, r *http.Request, a *authoriz
 		choices = append(choices, c)
 	}
 	p.render(w, http.StatusOK, "log-in", map[string]any{
-		"Action": p.path + string(Authorize) + "?" + r.Form.Encode(),
+		"Action": p.path + string(Authorize) + "?" + p.pageQuery(r.Form, a),
 		"Client": p.cfg.ClientID,
 		"Users":  choices,
 	})

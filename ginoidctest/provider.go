@@ -2,6 +2,7 @@ package ginoidctest
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,29 +25,6 @@ type TB interface {
 	Cleanup(func())
 }
 
-// Config describes a provider with one client. The zero value is useful.
-type Config struct {
-	// Issuer is the provider's URL, with or without a path; default
-	// "https://idp.example". For Start and Listen it is empty or a path, since
-	// the listener decides the rest.
-	Issuer string
-	// ClientID and ClientSecret name the one client; defaults "app" and "secret".
-	ClientID, ClientSecret string
-	// Public makes it a client without a secret (token endpoint method "none").
-	Public bool
-	// RedirectURIs and PostLogoutRedirectURIs are compared exactly; while a list
-	// is empty, every absolute URI is taken.
-	RedirectURIs, PostLogoutRedirectURIs []string
-	// Users can sign in; default DemoUsers().
-	Users []User
-	// SigningAlg signs ID tokens: "RS256" (default), "ES256" or "EdDSA".
-	SigningAlg string
-	// GroupsInUserInfoOnly keeps groups and organizations out of the ID token.
-	GroupsInUserInfoOnly bool
-	// Logger hears refused requests, without secrets or tokens; default: nobody.
-	Logger *slog.Logger
-}
-
 // Endpoint is one of the provider's addresses: its path below the issuer.
 type Endpoint string
 
@@ -60,6 +38,7 @@ const (
 	Token      Endpoint = "/token"
 	UserInfo   Endpoint = "/userinfo"
 	EndSession Endpoint = "/endsession"
+	PAR        Endpoint = "/par"
 	Elsewhere  Endpoint = "/elsewhere"
 )
 
@@ -83,13 +62,16 @@ type Provider struct {
 	faults map[Misbehaviour]hooks
 
 	sessions vault[*session]
-	codes    vault[*grant]
-	access   vault[*grant]
-	refresh  vault[*grant]
+	pushed   vault[url.Values]
+	codes    vault[credential]
+	access   vault[credential]
+	refresh  vault[credential]
+	seen     vault[struct{}] // the jti of assertions and DPoP proofs
 
 	mu          sync.Mutex
 	users       []User
 	keys        []signingKey // newest first; the newest signs
+	nonce       string       // of DPoP proofs
 	counts      map[Endpoint]int
 	misbehaving []hooks
 	unknown     []Misbehaviour // asked for, but not in the table
@@ -98,32 +80,14 @@ type Provider struct {
 
 // New makes a provider that listens nowhere: mount it as a handler, or reach it
 // through [Provider.Transport]. It fails on an issuer that is no http or https
-// URL and on an unknown SigningAlg.
+// URL, on unknown algorithms and methods, and where a key is missing or unfit.
 func New(cfg Config) (*Provider, error) {
-	if cfg.Issuer == "" {
-		cfg.Issuer = "https://idp.example"
+	if err := cfg.complete(); err != nil {
+		return nil, err
 	}
 	u, err := url.Parse(cfg.Issuer)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-		return nil, fmt.Errorf("ginoidctest: Issuer %q is not an http or https URL without query and fragment", cfg.Issuer)
-	}
-	if cfg.ClientID == "" {
-		cfg.ClientID = "app"
-	}
-	switch {
-	case cfg.Public:
-		cfg.ClientSecret = ""
-	case cfg.ClientSecret == "":
-		cfg.ClientSecret = "secret"
-	}
-	if cfg.SigningAlg == "" {
-		cfg.SigningAlg = "RS256"
-	}
-	if cfg.Logger == nil {
-		cfg.Logger = slog.New(slog.DiscardHandler)
-	}
-	if cfg.Users == nil {
-		cfg.Users = DemoUsers()
+	if err != nil {
+		return nil, err
 	}
 	key, err := firstKey(cfg.SigningAlg)
 	if err != nil {
@@ -143,6 +107,7 @@ func New(cfg Config) (*Provider, error) {
 		users:  slices.Clone(cfg.Users),
 		keys:   []signingKey{key},
 		counts: make(map[Endpoint]int),
+		nonce:  rand.Text(),
 	}
 	p.faults = p.misbehaviours()
 	return p, nil
@@ -196,10 +161,9 @@ func (p *Provider) Count(e Endpoint) int {
 
 // ServeHTTP answers for every endpoint.
 func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	path, below := strings.CutPrefix(r.URL.Path, p.path)
-	endpoint := Endpoint(path)
+	endpoint, _ := p.locate(r)
 	serve, methods := p.handler(endpoint)
-	if !below || serve == nil {
+	if serve == nil {
 		http.NotFound(w, r)
 		return
 	}
@@ -231,6 +195,8 @@ func (p *Provider) handler(e Endpoint) (serve http.HandlerFunc, methods []string
 		return p.userInfo, both
 	case EndSession:
 		return p.endSession, both
+	case PAR:
+		return p.par, []string{http.MethodPost}
 	case Elsewhere:
 		return http.NotFound, both
 	}

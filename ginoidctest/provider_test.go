@@ -1,6 +1,9 @@
 package ginoidctest_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"encoding/base64"
 	"go/parser"
 	"go/token"
@@ -109,6 +112,16 @@ func TestNewRefusesBadConfig(t *testing.T) {
 		"fragment":            {Issuer: "https://idp.example#x"},
 		"unparsable":          {Issuer: "https://idp.example:port"},
 		"unknown signing alg": {SigningAlg: "HS256"},
+		"relative mTLS root":  {MTLSRoot: "/mtls"},
+		"unknown auth method": {ClientAuthMethod: "client_secret_basic"},
+		"public with method":  {ClientAuthMethod: "private_key_jwt", ClientKey: ecKey().Public(), Public: true},
+		"method without key":  {ClientAuthMethod: "private_key_jwt"},
+		"TLS without key":     {ClientAuthMethod: "self_signed_tls_client_auth"},
+		"short secret":        {ClientAuthMethod: "client_secret_jwt", ClientSecret: "thirty-one bytes are not enough"},
+		"objects without key": {RequireRequestObject: true},
+		"private key":         {ClientKey: ecKey()},
+		"another curve":       {ClientKey: must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader)).Public()},
+		"key to encrypt to":   {EncryptIDToken: edKey().Public()},
 	}
 	for name, cfg := range tests {
 		t.Run(name, func(t *testing.T) {

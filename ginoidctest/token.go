@@ -2,14 +2,10 @@ package ginoidctest
 
 import (
 	"crypto/sha256"
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
-	"strings"
-	"time"
 )
 
 // verifierSyntax is a PKCE code verifier (RFC 7636, 4.1).
@@ -17,18 +13,13 @@ var verifierSyntax = regexp.MustCompile(`^[A-Za-z0-9._~-]{43,128}$`)
 
 // token is the token endpoint (RFC 6749, 3.2).
 func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
-	g, nonce, refusal := p.redeem(r)
+	p.offerNonce(w)
+	d, refusal := p.redeem(r)
 	if refusal != nil {
-		p.log.Info("token request refused", "error", refusal.code, "reason", refusal.description)
-		status := http.StatusBadRequest
-		if refusal.code == "invalid_client" {
-			status = http.StatusUnauthorized
-			w.Header().Set("WWW-Authenticate", `Basic realm="token endpoint"`)
-		}
-		writeJSON(w, status, refusal.document())
+		p.refuseClient(w, refusal)
 		return
 	}
-	answer, err := p.tokens(g, nonce)
+	answer, err := p.tokens(d)
 	if err != nil {
 		p.log.Error("token request failed", "error", err)
 		http.Error(w, "the test provider cannot sign", http.StatusInternalServerError)
@@ -38,129 +29,117 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, answer)
 }
 
-// redeem authenticates the client and turns its code or refresh token into the
-// grant behind it. The nonce belongs into the first ID token only.
-func (p *Provider) redeem(r *http.Request) (g *grant, nonce string, refusal *oauthError) {
-	if err := r.ParseForm(); err != nil {
-		return nil, "", &oauthError{"invalid_request", "the body cannot be read as a form"}
+// refuseClient answers a request of the client itself (RFC 6749, 5.2).
+func (p *Provider) refuseClient(w http.ResponseWriter, refusal *oauthError) {
+	p.log.Info("request of the client refused", "error", refusal.code, "reason", refusal.description)
+	status := http.StatusBadRequest
+	if refusal.code == "invalid_client" {
+		status = http.StatusUnauthorized
+		w.Header().Set("WWW-Authenticate", `Basic realm="test provider"`)
 	}
-	for name, values := range r.PostForm {
-		if len(values) > 1 {
-			return nil, "", &oauthError{"invalid_request", fmt.Sprintf("parameter %q is repeated", name)}
-		}
+	writeJSON(w, status, refusal.document())
+}
+
+// readForm reads the body of a request of the client.
+func readForm(r *http.Request) *oauthError {
+	if err := r.ParseForm(); err != nil {
+		return &oauthError{"invalid_request", "the body cannot be read as a form"}
+	}
+	return repeated(r.PostForm)
+}
+
+// redemption is what a token request in order amounts to: a grant, the key to
+// bind its tokens to, and the nonce of the ID token.
+type redemption struct {
+	credential
+	nonce string
+}
+
+// redeem authenticates the client and turns its code or refresh token into the
+// grant behind it. The nonce belongs into the first ID token only. A missing or
+// bad DPoP proof spends neither.
+func (p *Provider) redeem(r *http.Request) (*redemption, *oauthError) {
+	if refusal := readForm(r); refusal != nil {
+		return nil, refusal
 	}
 	if refusal := p.authenticate(r); refusal != nil {
-		return nil, "", refusal
+		return nil, refusal
 	}
+	jkt, refusal := p.checkProof(r, "")
+	switch {
+	case refusal != nil:
+		return nil, refusal
+	case jkt == "" && p.cfg.RequireDPoP:
+		return nil, invalidProof("there is none")
+	}
+	d := &redemption{credential: credential{jkt: jkt}}
 	switch r.PostForm.Get("grant_type") {
 	case "authorization_code":
-		g, refusal = p.redeemCode(r.PostForm)
-		if refusal != nil {
-			return nil, "", refusal
+		if d.grant, refusal = p.redeemCode(r.PostForm, jkt); refusal == nil {
+			d.nonce = d.grant.nonce
 		}
-		return g, g.nonce, nil
 	case "refresh_token":
-		g, refusal = once(&p.refresh, r.PostForm.Get("refresh_token"))
-		return g, "", refusal
+		d.grant, refusal = p.redeemRefreshToken(r.PostForm, jkt)
+	default:
+		refusal = &oauthError{"unsupported_grant_type", "neither authorization_code nor refresh_token"}
 	}
-	return nil, "", &oauthError{"unsupported_grant_type", "neither authorization_code nor refresh_token"}
+	return d, refusal
 }
 
-// authenticate wants exactly one of client_secret_basic and client_secret_post
-// from a confidential client, and the bare client_id from a public one.
-func (p *Provider) authenticate(r *http.Request) *oauthError {
-	id, secret := r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
-	if r.Header.Get("Authorization") != "" {
-		if r.PostForm.Has("client_secret") {
-			return &oauthError{"invalid_request", "two client authentications"}
-		}
-		user, password, _ := r.BasicAuth()
-		var err1, err2 error // both are form-encoded (RFC 6749, 2.3.1)
-		id, err1 = url.QueryUnescape(user)
-		secret, err2 = url.QueryUnescape(password)
-		if err1 != nil || err2 != nil {
-			return &oauthError{"invalid_client", "credentials are not form-encoded"}
-		}
-	}
-	if id != p.cfg.ClientID || secret != p.cfg.ClientSecret {
-		return &oauthError{"invalid_client", "unknown client or wrong secret"}
-	}
-	return nil
-}
-
-func (p *Provider) redeemCode(form url.Values) (*grant, *oauthError) {
-	g, refusal := once(&p.codes, form.Get("code"))
+func (p *Provider) redeemCode(form url.Values, jkt string) (*grant, *oauthError) {
+	c, refusal := once(&p.codes, form.Get("code"))
 	if refusal != nil {
 		return nil, refusal
 	}
 	verifier := form.Get("code_verifier")
 	challenge := sha256.Sum256([]byte(verifier))
 	switch {
-	case form.Get("redirect_uri") != g.redirectURI:
+	case form.Get("redirect_uri") != c.redirectURI:
 		return nil, &oauthError{"invalid_grant", "redirect_uri differs from the authorization request's"}
-	case !verifierSyntax.MatchString(verifier) || encode(challenge[:]) != g.challenge:
+	case !verifierSyntax.MatchString(verifier) || encode(challenge[:]) != c.challenge:
 		return nil, &oauthError{"invalid_grant", "code_verifier does not fit code_challenge"}
+	case c.jkt != "" && c.jkt != jkt:
+		return nil, &oauthError{"invalid_grant", "the DPoP proof is not by the key of dpop_jkt (RFC 9449, 10)"}
 	}
-	return g, nil
+	return c.grant, checkTarget(form, c.grant)
+}
+
+// redeemRefreshToken wants DPoP again from whoever began with it: by the same key
+// from a public client, whose refresh token nothing else protects (RFC 9449, 5).
+func (p *Provider) redeemRefreshToken(form url.Values, jkt string) (*grant, *oauthError) {
+	c, refusal := once(&p.refresh, form.Get("refresh_token"))
+	switch {
+	case refusal != nil:
+		return nil, refusal
+	case c.jkt != "" && jkt == "":
+		return nil, invalidProof("there is none, but there was at the code")
+	case c.jkt != "" && c.jkt != jkt && p.cfg.Public:
+		return nil, &oauthError{"invalid_grant", "the refresh token is bound to another key"}
+	}
+	return c.grant, checkTarget(form, c.grant)
+}
+
+// checkTarget lets a token be for resources only that the user allowed (RFC 8707,
+// 2.2).
+func checkTarget(form url.Values, g *grant) *oauthError {
+	for _, resource := range form["resource"] {
+		if !slices.Contains(g.resources, resource) {
+			return &oauthError{"invalid_target", "resource was not in the authorization request"}
+		}
+	}
+	return nil
 }
 
 // once redeems a code or refresh token. The second use of one means that it
 // was stolen, by this caller or the first: all that came from it is revoked
 // (RFC 6749, 4.1.2; RFC 9700, 4.14.2).
-func once(v *vault[*grant], key string) (*grant, *oauthError) {
-	g, again, ok := v.spend(key)
+func once(v *vault[credential], key string) (credential, *oauthError) {
+	c, again, ok := v.spend(key)
 	if again {
-		g.revoked.Store(true)
+		c.revoked.Store(true)
 	}
-	if !ok || g.revoked.Load() {
-		return nil, &oauthError{"invalid_grant", "unknown, expired, used or revoked"}
+	if !ok || c.revoked.Load() {
+		return c, &oauthError{"invalid_grant", "unknown, expired, used or revoked"}
 	}
-	return g, nil
-}
-
-func (p *Provider) tokens(g *grant, nonce string) (map[string]any, error) {
-	accessToken := p.access.put(g, tokenLife)
-	idToken, err := p.idToken(g, nonce, accessToken)
-	if err != nil {
-		return nil, err
-	}
-	answer := map[string]any{
-		"access_token": accessToken,
-		"token_type":   "Bearer",
-		"expires_in":   int(tokenLife.Seconds()),
-		"scope":        strings.Join(g.scopes, " "),
-		"id_token":     idToken,
-	}
-	if slices.Contains(g.scopes, "offline_access") {
-		answer["refresh_token"] = p.refresh.put(g, refreshLife)
-	}
-	return answer, nil
-}
-
-// idToken makes an ID token (OpenID Connect Core, 2 and 3.1.3.6).
-func (p *Provider) idToken(g *grant, nonce, accessToken string) (string, error) {
-	user, _ := p.user(g.session.subject)
-	claims := user.claims(g.scopes)
-	if p.cfg.GroupsInUserInfoOnly {
-		delete(claims, "groups")
-		delete(claims, "organizations")
-	}
-	now := time.Now()
-	claims["iss"] = p.issuer
-	claims["aud"] = p.cfg.ClientID
-	claims["sub"] = g.session.subject
-	claims["iat"] = now.Unix()
-	claims["exp"] = now.Add(tokenLife).Unix()
-	claims["auth_time"] = g.session.authTime.Unix()
-	claims["sid"] = g.session.sid
-	claims["at_hash"] = leftHalf(p.cfg.SigningAlg, accessToken)
-	if nonce != "" {
-		claims["nonce"] = nonce
-	}
-	p.edit(idTokenClaims, claims)
-	payload, err := json.Marshal(claims)
-	if err != nil {
-		return "", fmt.Errorf("ginoidctest: ID token claims: %w", err)
-	}
-	return p.sign(payload)
+	return c, nil
 }

@@ -14,7 +14,9 @@ import (
 // Transport reaches the provider in memory, through a real HTTP client and
 // server with a pipe between them: gzip, time-outs and cut connections are as
 // on a network, and everything works inside a testing/synctest bubble. A
-// request for another host than the issuer's fails and is counted as [Elsewhere].
+// request for another host than the issuer's, or that of Config.MTLSRoot, fails
+// and is counted as [Elsewhere]. There is no TLS in memory, so no client
+// certificate either: for these, serve the provider with net/http.
 func (p *Provider) Transport() http.RoundTripper {
 	return &transport{provider: p, pipe: newPipe(p, p.log)}
 }
@@ -25,12 +27,11 @@ type transport struct {
 }
 
 func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	issuer, err := url.Parse(t.provider.issuer)
-	if err != nil {
-		return nil, err
-	}
-	if r.URL.Scheme == issuer.Scheme && r.URL.Host == issuer.Host {
-		return t.pipe.RoundTrip(r)
+	for _, root := range []string{t.provider.issuer, t.provider.cfg.MTLSRoot} {
+		u, err := url.Parse(root)
+		if err == nil && r.URL.Host != "" && r.URL.Scheme == u.Scheme && r.URL.Host == u.Host {
+			return t.pipe.RoundTrip(r)
+		}
 	}
 	t.provider.count(Elsewhere)
 	if r.Body != nil {

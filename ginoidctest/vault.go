@@ -9,7 +9,7 @@ import (
 )
 
 // vault keeps values under unguessable keys until they expire: codes, tokens,
-// sessions. Its zero value is empty.
+// sessions, and what may be used only once. Its zero value is empty.
 type vault[T any] struct {
 	mu      sync.Mutex
 	entries map[string]*entry[T]
@@ -23,18 +23,28 @@ type entry[T any] struct {
 }
 
 func (v *vault[T]) put(value T, life time.Duration) (key string) {
+	key = rand.Text()
+	v.add(key, value, life)
+	return key
+}
+
+// add keeps a value under a key of somebody else's making; it changes nothing,
+// and says so, while there is a value already.
+func (v *vault[T]) add(key string, value T, life time.Duration) (added bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if v.entries == nil {
 		v.entries = make(map[string]*entry[T])
 	}
+	if e, found := v.entries[key]; found && !e.expired() {
+		return false
+	}
 	if len(v.entries) >= v.sweepAt {
 		maps.DeleteFunc(v.entries, func(_ string, e *entry[T]) bool { return e.expired() })
 		v.sweepAt = 2*len(v.entries) + 64
 	}
-	key = rand.Text()
 	v.entries[key] = &entry[T]{value: value, expires: time.Now().Add(life)}
-	return key
+	return true
 }
 
 func (v *vault[T]) get(key string) (value T, ok bool) {
@@ -75,16 +85,22 @@ func (e *entry[T]) expired() bool { return !time.Now().Before(e.expires) }
 // session is a single sign-on session, known to the browser by a cookie.
 type session struct {
 	subject, sid string
+	acr          string // empty where the provider has no classes
 	authTime     time.Time
 }
 
-// grant is what a user allowed the client. The code and every token that came
-// from it point here, so one revocation reaches them all (RFC 9700, 4.14.2).
+// grant is what a user allowed the client by answering its request. The code and
+// every token that came from it point here, so one revocation reaches them all
+// (RFC 9700, 4.14.2).
 type grant struct {
-	session     session
-	redirectURI string
-	nonce       string
-	challenge   string // PKCE, S256
-	scopes      []string
-	revoked     atomic.Bool
+	*authorization
+	session session
+	revoked atomic.Bool
+}
+
+// credential is a code or token: a grant, and the thumbprint of the DPoP key it
+// is bound to, empty for none (RFC 9449, 6 and 10).
+type credential struct {
+	*grant
+	jkt string
 }

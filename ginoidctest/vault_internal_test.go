@@ -23,3 +23,22 @@ func TestVaultIsSwept(t *testing.T) {
 		}
 	})
 }
+
+// What may be used once may be used again when nobody can remember it any more.
+func TestVaultAddsOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var v vault[int]
+		for _, want := range []bool{true, false} {
+			if got := v.add("jti", 1, time.Minute); got != want {
+				t.Errorf("added: %v, want %v", got, want)
+			}
+		}
+		time.Sleep(time.Minute)
+		if !v.add("jti", 2, time.Minute) {
+			t.Error("an expired entry is in the way")
+		}
+		if value, ok := v.get("jti"); !ok || value != 2 {
+			t.Errorf("value = %d, %v", value, ok)
+		}
+	})
+}
