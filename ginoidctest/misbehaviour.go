@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -33,6 +34,11 @@ const (
 	Expired         Misbehaviour = "expired"           // issued and expired an hour ago
 	NonceInvalid    Misbehaviour = "nonce-invalid"     // another nonce
 	NonceMissing    Misbehaviour = "nonce-missing"     // no nonce
+	InvalidAtHash   Misbehaviour = "invalid-athash"    // at_hash of another access token
+	MissingACR      Misbehaviour = "missing-acr"       // no acr, although asked for
+	LowACR          Misbehaviour = "low-acr"           // acr "0", lower than any (OpenID Connect Core, 2)
+	MissingAuthTime Misbehaviour = "missing-auth-time" // no auth_time
+	OldAuthTime     Misbehaviour = "old-auth-time"     // auth_time a day ago, whatever max_age was
 	GroupsOverage   Misbehaviour = "groups-overage"    // Entra's _claim_names instead of groups, in userinfo too
 )
 
@@ -47,7 +53,10 @@ const (
 	Unavailable503      Misbehaviour = "unavailable-503"       // token: 503 with Retry-After: 7
 	GzipBomb            Misbehaviour = "gzip-bomb"             // token: 64 MiB of blanks in 64 kB
 	Slow                Misbehaviour = "slow"                  // discovery, keys, token, userinfo: nothing for a minute, then 504
-	UserInfoWrongSub    Misbehaviour = "userinfo-wrong-sub"    // userinfo of mallory
+	TokenTypeCase       Misbehaviour = "token-type-case"       // token: token_type in lower case; right (RFC 6749, 5.1)
+	NoExpiresIn         Misbehaviour = "no-expires_in"         // token: no expires_in in the answer; right (RFC 6749, 5.1)
+	UserInfoInvalidSub  Misbehaviour = "userinfo-invalid-sub"  // userinfo of mallory
+	UserInfoWrongSub    Misbehaviour = "userinfo-wrong-sub"    // the same, by its older name
 	UserInfoNull        Misbehaviour = "userinfo-null"         // 200 with null
 	UserInfo401         Misbehaviour = "userinfo-401"          // 401 with invalid_token
 	IssuerMismatch      Misbehaviour = "issuer-mismatch"       // discovery: another issuer
@@ -57,6 +66,7 @@ const (
 	MissingIss          Misbehaviour = "missing-iss"           // callback: no iss, although announced (RFC 9207)
 	WrongIssParam       Misbehaviour = "wrong-iss-param"       // callback: iss of another provider
 	MissingState        Misbehaviour = "missing-state"         // callback: no state
+	InvalidState        Misbehaviour = "invalid-state"         // callback: another state
 )
 
 // Misbehaviours lists them all, so that a test can run through them.
@@ -78,6 +88,7 @@ const stranger = "https://elsewhere.example"
 func (p *Provider) misbehaviours() map[Misbehaviour]hooks {
 	table := p.idTokenMisbehaviours()
 	maps.Copy(table, p.endpointMisbehaviours())
+	maps.Copy(table, p.fapiMisbehaviours())
 	return table
 }
 
@@ -102,8 +113,15 @@ func (p *Provider) idTokenMisbehaviours() map[Misbehaviour]hooks {
 			past := time.Now().Add(-time.Hour).Unix()
 			claims["iat"], claims["exp"] = past-60, past
 		}),
-		NonceInvalid: set(idTokenClaims, "nonce", "not-the-nonce"),
-		NonceMissing: remove(idTokenClaims, "nonce"),
+		NonceInvalid:    set(idTokenClaims, "nonce", "not-the-nonce"),
+		NonceMissing:    remove(idTokenClaims, "nonce"),
+		InvalidAtHash:   set(idTokenClaims, "at_hash", leftHalf(p.cfg.SigningAlg, "another token")),
+		MissingACR:      remove(idTokenClaims, "acr"),
+		LowACR:          set(idTokenClaims, "acr", "0"),
+		MissingAuthTime: remove(idTokenClaims, "auth_time"),
+		OldAuthTime: edit(idTokenClaims, func(claims map[string]any) {
+			claims["auth_time"] = time.Now().Add(-24 * time.Hour).Unix()
+		}),
 		GroupsOverage: {edits: map[Endpoint]func(map[string]any){
 			idTokenClaims: p.overage,
 			UserInfo:      p.overage,
@@ -121,6 +139,12 @@ func (p *Provider) endpointMisbehaviours() map[Misbehaviour]hooks {
 		Unavailable503:     answer(unavailable, Token),
 		GzipBomb:           answer(gzipBomb, Token),
 		Slow:               answer(slow, Discovery, JWKS, Token, UserInfo),
+		TokenTypeCase: edit(Token, func(answer map[string]any) {
+			kind, _ := answer["token_type"].(string)
+			answer["token_type"] = strings.ToLower(kind)
+		}),
+		NoExpiresIn:        remove(Token, "expires_in"),
+		UserInfoInvalidSub: set(UserInfo, "sub", "mallory"),
 		UserInfoWrongSub:   set(UserInfo, "sub", "mallory"),
 		UserInfoNull:       answer(func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, nil) }, UserInfo),
 		UserInfo401:        answer(refuseBearer, UserInfo),
@@ -139,5 +163,6 @@ func (p *Provider) endpointMisbehaviours() map[Misbehaviour]hooks {
 		MissingIss:    remove(Authorize, "iss"),
 		WrongIssParam: set(Authorize, "iss", stranger),
 		MissingState:  remove(Authorize, "state"),
+		InvalidState:  set(Authorize, "state", "not-the-state"),
 	}
 }

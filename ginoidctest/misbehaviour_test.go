@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -45,7 +46,12 @@ func misbehaviours() map[ginoidctest.Misbehaviour]misbehaviour {
 		ginoidctest.Expired:         expired,
 		ginoidctest.NonceInvalid:    claim("nonce", "not-the-nonce"), // case 91
 		ginoidctest.NonceMissing:    claim("nonce", nil),             // case 91
-		ginoidctest.GroupsOverage:   groupsOverage,                   // case 102
+		ginoidctest.InvalidAtHash:   invalidAtHash,
+		ginoidctest.MissingACR:      acr(nil),
+		ginoidctest.LowACR:          acr("0"),
+		ginoidctest.MissingAuthTime: claim("auth_time", nil),  // case 97
+		ginoidctest.OldAuthTime:     authTime(24 * time.Hour), // case 97
+		ginoidctest.GroupsOverage:   groupsOverage,            // case 102
 
 		ginoidctest.NoIDToken:           noIDToken,                                                             // case 55
 		ginoidctest.HTMLAnswer:          tokenAnswer(200, "text/html", "<!doctype html>", nil),                 // case 54
@@ -55,6 +61,9 @@ func misbehaviours() map[ginoidctest.Misbehaviour]misbehaviour {
 		ginoidctest.Unavailable503:      tokenAnswer(503, "text/plain", "", http.Header{"Retry-After": {"7"}}), // case 66
 		ginoidctest.GzipBomb:            gzipBomb,                                                              // case 62
 		ginoidctest.Slow:                slow,                                                                  // case 235
+		ginoidctest.TokenTypeCase:       lowerCase,
+		ginoidctest.NoExpiresIn:         noExpiresIn, // case 60
+		ginoidctest.UserInfoInvalidSub:  userInfo(200, `"sub":"mallory"`),
 		ginoidctest.UserInfoWrongSub:    userInfo(200, `"sub":"mallory"`),
 		ginoidctest.UserInfoNull:        userInfo(200, "null"),                            // case 104
 		ginoidctest.UserInfo401:         userInfo(401, "invalid_token"),                   // case 106
@@ -65,6 +74,7 @@ func misbehaviours() map[ginoidctest.Misbehaviour]misbehaviour {
 		ginoidctest.MissingIss:          callback("iss", ""),                              // case 36
 		ginoidctest.WrongIssParam:       callback("iss", "https://elsewhere.example"),     // case 37
 		ginoidctest.MissingState:        callback("state", ""),                            // case 21
+		ginoidctest.InvalidState:        callback("state", "not-the-state"),
 	}
 }
 
@@ -72,13 +82,14 @@ func misbehaviours() map[ginoidctest.Misbehaviour]misbehaviour {
 // ID tokens that only their claims spoil carry a good signature.
 func TestMisbehaviours(t *testing.T) {
 	tests, all := misbehaviours(), ginoidctest.Misbehaviours()
+	maps.Copy(tests, fapiMisbehaviours())
 	if len(all) != len(tests) {
 		t.Errorf("%d misbehaviours, %d of them tested", len(all), len(tests))
 	}
 	for _, name := range all {
 		t.Run(string(name), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newApp(t, ginoidctest.Config{})
+				a := newApp(t, configFor(name))
 				if tests[name] == nil {
 					t.Fatal("no test")
 				}
@@ -88,7 +99,7 @@ func TestMisbehaviours(t *testing.T) {
 					return
 				}
 				a.idp.Misbehave()
-				if _, err := a.verify(a.idToken("alice")); err != nil {
+				if _, err := a.verify(opened(t, a.idToken("alice"))); err != nil {
 					t.Errorf("the provider does not behave again: %v", err)
 				}
 			})
@@ -323,11 +334,15 @@ func endpointsHTTP(t *testing.T, a *app) {
 	if doc["issuer"] != a.idp.Issuer() {
 		t.Errorf("issuer = %v", doc["issuer"])
 	}
-	for _, name := range []string{"authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "end_session_endpoint"} {
+	for _, name := range []string{"authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "end_session_endpoint", "pushed_authorization_request_endpoint"} {
 		if !strings.HasPrefix(text(doc, name), "http://elsewhere.example/") {
 			t.Errorf("%s = %v", name, doc[name])
 		}
 	}
+	has(t, doc, map[string]any{"mtls_endpoint_aliases": map[string]any{
+		"token_endpoint": "http://elsewhere.example/token", "userinfo_endpoint": "http://elsewhere.example/userinfo",
+		"pushed_authorization_request_endpoint": "http://elsewhere.example/par",
+	}})
 }
 
 func unknownCurves(t *testing.T, a *app) {
