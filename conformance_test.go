@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
@@ -362,5 +363,102 @@ func TestConformanceThirdParty(t *testing.T) {
 		if r := b.navigate(callback); r.StatusCode != http.StatusSeeOther || a.op.Count(ginoidctest.UserInfo) != 1 {
 			t.Errorf("%d", r.StatusCode)
 		}
+	})
+}
+
+// fapi2Modules are those of fapi2-security-profile-final-client-test-plan for a plain client with OpenID Connect and DPoP. The
+// plan of the second implementer's draft, fapi2-security-profile-id2-client-test-plan, has the same under id2 names.
+func fapi2Modules(t *testing.T) []module {
+	without := func(name string) func(*ginoidctest.Provider) {
+		return func(p *ginoidctest.Provider) { p.OnIDToken(func(claims map[string]any) { delete(claims, name) }) }
+	}
+	return []module{
+		{"happy-path", nil, true, 1},
+		{"invalid-iss", appended("iss", "1"), false, 0},
+		{"invalid-aud", appended("aud", "1"), false, 0},
+		{"invalid-secondary-aud", func(p *ginoidctest.Provider) {
+			p.OnIDToken(func(claims map[string]any) { claims["aud"] = []any{"app", "app1"} })
+		}, false, 0},
+		{"invalid-null-alg", misbehaves(ginoidctest.SigNone), false, 0},
+		{"invalid-alternate-alg", alternateAlg(t), false, 0},
+		{"invalid-expired-exp", func(p *ginoidctest.Provider) {
+			p.OnIDToken(func(claims map[string]any) { claims["exp"] = time.Now().Add(-6 * time.Minute).Unix() })
+		}, false, 0},
+		{"invalid-missing-exp", without("exp"), false, 0},
+		{"invalid-missing-aud", without("aud"), false, 0},
+		{"invalid-missing-iss", without("iss"), false, 0},
+		{"valid-aud-as-array", func(p *ginoidctest.Provider) {
+			p.OnIDToken(func(claims map[string]any) { claims["aud"] = []any{"app"} })
+		}, true, 1},
+		{"invalid-nonce", appended("nonce", "1"), false, 0},
+		{"invalid-missing-nonce", without("nonce"), false, 0},
+		{"invalid-authorization-response-iss", misbehaves(ginoidctest.WrongIssParam), false, 0},
+		{"remove-authorization-response-iss", misbehaves(ginoidctest.MissingIss), false, 0},
+		{"ensure-authorization-response-with-invalid-state-fails", misbehaves(ginoidctest.InvalidState), false, 0},
+		{"ensure-authorization-response-with-invalid-missing-state-fails", misbehaves(ginoidctest.MissingState), false, 0},
+		{"token-endpoint-response-without-expires_in", func(p *ginoidctest.Provider) {
+			p.OnTokenAnswer(func(answer map[string]any) { delete(answer, "expires_in") })
+		}, true, 1},
+		{"token-type-case-insensitivity", func(p *ginoidctest.Provider) {
+			p.OnTokenAnswer(func(answer map[string]any) { answer["token_type"] = "dpOp" })
+		}, true, 1},
+	}
+}
+
+// alternateAlg signs ID tokens by RS256 with another key that is published, where ES256 is agreed.
+func alternateAlg(t *testing.T) func(*ginoidctest.Provider) {
+	return func(p *ginoidctest.Provider) {
+		other, err := ginoidctest.New(ginoidctest.Config{Issuer: p.Issuer(), SigningAlg: "RS256"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.Intercept(ginoidctest.JWKS, other.ServeHTTP)
+		var idToken map[string]any
+		p.OnIDToken(func(claims map[string]any) { idToken = maps.Clone(claims) })
+		p.OnTokenAnswer(func(answer map[string]any) {
+			answer["id_token"], err = other.LogoutToken("", "", func(claims map[string]any) {
+				clear(claims)
+				maps.Copy(claims, idToken)
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestConformanceFAPI2 is the plan of the FAPI 2.0 Security Profile: pushed requests, private_key_jwt and DPoP in all of it,
+// which the test provider insists on.
+func TestConformanceFAPI2(t *testing.T) {
+	const prefix = "fapi2-security-profile-final-client-test-"
+	keys := newClientKeys(t)
+	for _, m := range fapi2Modules(t) {
+		t.Run(prefix+m.name, func(t *testing.T) { m.runs(t, newApp(t, keys.fapi2)) })
+	}
+	t.Run(prefix+"happy-path-no-dpop-nonce", func(t *testing.T) {
+		module{"", nil, true, 1}.runs(t, newApp(t, keys.fapi2, func(_ *ginoidc.Config, op *ginoidctest.Config) { op.DPoPNonces = false }))
+	})
+	t.Run(prefix+"discovery-issuer-mismatch", func(t *testing.T) {
+		a := newApp(t, keys.fapi2)
+		a.op.OnDiscovery(func(doc map[string]any) { doc["issuer"] = doc["issuer"].(string) + "INVALID" })
+		if r := a.browser().navigate("/auth/signin"); r.StatusCode != http.StatusServiceUnavailable || r.location() != "" {
+			t.Errorf("%d to %q", r.StatusCode, r.location())
+		}
+	})
+	t.Run(prefix+"rs-dpop-auth-scheme-case-insensitivity", func(t *testing.T) {
+		a := newApp(t, keys.fapi2)
+		asked := false
+		a.op.Intercept(ginoidctest.UserInfo, func(w http.ResponseWriter, r *http.Request) {
+			if !asked {
+				asked = true
+				w.Header().Set("DPoP-Nonce", "the-resource-server-s")
+				w.Header().Set("WWW-Authenticate", `dPoP realm="x", error="use_dpop_nonce"`)
+				w.WriteHeader(http.StatusUnauthorized)
+				return
+			}
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, `{"sub":"alice","groups":["admin"]}`)
+		})
+		module{"", nil, true, 2}.runs(t, a)
 	})
 }

@@ -36,6 +36,9 @@ type app struct {
 	responseMode string
 }
 
+// ownTransport stands for the plugin's, on a real network.
+type ownTransport struct{ http.RoundTripper }
+
 // newApp builds the app; change may edit the configuration of either side.
 func newApp(t *testing.T, change ...func(*ginoidc.Config, *ginoidctest.Config)) *app {
 	t.Helper()
@@ -59,6 +62,8 @@ func newApp(t *testing.T, change ...func(*ginoidc.Config, *ginoidctest.Config)) 
 		cfg.Transport = a.op.Transport()
 	case *recorder:
 		outer.RoundTripper = a.op.Transport()
+	case ownTransport:
+		cfg.Transport = nil
 	}
 	a.responseMode = cfg.ResponseMode
 	if a.auth, err = ginoidc.New(cfg); err != nil {
