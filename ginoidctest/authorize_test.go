@@ -301,7 +301,10 @@ func FuzzAuthorize(f *testing.F) {
 	f.Add("client_id=app&redirect_uri=https%3A%2F%2Fapp.example%2Fauth%2Fcallback&scope=openid&response_type=code&max_age=99999999999")
 	f.Add("client_id=app&redirect_uri=https%3A%2F%2Fapp.example%2Fauth%2Fcallback&prompt=none&state=%0d%0aX:y")
 	f.Add("client_id=app&redirect_uri=https%3A%2F%2Fapp.example%2Fauth%2Fcallback%00&%zz;")
-	idp, err := ginoidctest.New(ginoidctest.Config{RedirectURIs: []string{redirectURI}})
+	f.Add("client_id=app&redirect_uri=https%3A%2F%2Fapp.example%2Fauth%2Fcallback&claims=%7B%22id_token%22%3A%7B%22acr%22%3A%7B%22values%22%3A%5B1%2Cnull%5D%7D%7D%7D&acr_values=x")
+	f.Add("client_id=app&redirect_uri=https%3A%2F%2Fapp.example%2Fauth%2Fcallback&response_mode=form_post.jwt&resource=urn%3A&resource=%23&dpop_jkt=x")
+	f.Add("client_id=app&request_uri=urn%3Aietf%3Aparams%3Aoauth%3Arequest_uri%3Ax&request=a.b.c")
+	idp, err := ginoidctest.New(ginoidctest.Config{RedirectURIs: []string{redirectURI}, ACRValues: []string{"x"}, SigningAlg: "EdDSA"})
 	if err != nil {
 		f.Fatal(err)
 	}

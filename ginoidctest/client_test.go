@@ -149,6 +149,12 @@ func thumbprint(key crypto.Signer) string {
 	return base64.RawURLEncoding.EncodeToString(must(public.Thumbprint(crypto.SHA256)))
 }
 
+// claimsAfter are those of alice's ID token after a request.
+func (a *app) claimsAfter(c changes) map[string]any {
+	a.t.Helper()
+	return part(a.t, text(a.redeem(a.approve("alice", c).Get("code")).object, "id_token"), 1)
+}
+
 // refused wants an error answer of the token or PAR endpoint, or with an empty
 // code a success.
 func (r answer) refused(t *testing.T, code string) {

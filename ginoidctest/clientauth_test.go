@@ -68,7 +68,7 @@ func TestPrivateKeyJWT(t *testing.T) {
 		"HS256":              {key: []byte(longSecret), alg: jose.HS256, want: "invalid_client"},
 		"RS512":              {key: rsaKey(), alg: jose.RS512, want: "invalid_client"},
 		"another client_id":  {form: changes{"client_id": {"x"}}, want: "invalid_client"},
-		"another type":       {form: changes{"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:saml2-bearer"}}, want: "invalid_client"},
+		"another type":       {form: changes{"client_assertion_type": {"JWT"}}, want: "invalid_client"},
 		"no type":            {form: changes{"client_assertion_type": nil}, want: "invalid_client"},
 		"no assertion":       {form: changes{"client_assertion": nil}, want: "invalid_client"},
 		"nothing":            {form: changes{"client_assertion": nil, "client_assertion_type": nil}, want: "invalid_client"},

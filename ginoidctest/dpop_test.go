@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -75,8 +76,10 @@ func TestProof(t *testing.T) {
 		"no jwk":         {header: object{"jwk": nil}, bad: true},
 		"another's jwk":  {header: object{"jwk": public(otherKey())}, bad: true},
 		"private jwk":    {header: object{"jwk": jose.JSONWebKey{Key: ecKey()}}, bad: true},
-		"symmetric":      {key: []byte(longSecret), alg: jose.HS256, header: object{"jwk": jose.JSONWebKey{Key: []byte(longSecret)}}, bad: true},
-		"RS512":          {key: rsaKey(), alg: jose.RS512, header: object{"jwk": jose.JSONWebKey{Key: rsaKey().Public()}}, bad: true},
+		"symmetric": {
+			key: []byte(longSecret), alg: jose.HS256, header: object{"jwk": jose.JSONWebKey{Key: []byte(longSecret)}}, bad: true,
+		},
+		"RS512": {key: rsaKey(), alg: jose.RS512, header: object{"jwk": jose.JSONWebKey{Key: rsaKey().Public()}}, bad: true},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -176,14 +179,16 @@ func TestUserInfoWithDPoP(t *testing.T) {
 		}
 	}
 	seen := prove(ecKey(), token)
-	if first, second := a.userInfoWith("DPoP "+token, seen), a.userInfoWith("DPoP "+token, seen); first.StatusCode != 200 || second.StatusCode != 401 {
+	first, second := a.userInfoWith("DPoP "+token, seen), a.userInfoWith("DPoP "+token, seen)
+	if first.StatusCode != 200 || second.StatusCode != 401 {
 		t.Errorf("a proof used again: %d, then %d", first.StatusCode, second.StatusCode)
 	}
 	code := changes{"code": {a.approve("alice", nil).Get("code")}}
 	got := a.token(code, a.dpop(ecKey(), a.proof("POST", ginoidctest.Token, "")))
 	a.token(code, nil).refused(t, "invalid_grant") // reuse revokes
 	revoked := text(got.object, "access_token")
-	if got := a.userInfoWith("DPoP "+revoked, prove(ecKey(), revoked)); got.StatusCode != 401 || text(got.object, "error") != "invalid_token" {
+	got = a.userInfoWith("DPoP "+revoked, prove(ecKey(), revoked))
+	if got.StatusCode != 401 || text(got.object, "error") != "invalid_token" {
 		t.Errorf("revoked: %d %s", got.StatusCode, got.text)
 	}
 }
@@ -283,7 +288,8 @@ func TestDPoPNonces(t *testing.T) {
 	token := text(got.object, "access_token")
 	for _, wrong := range []any{nil, old, ""} {
 		denied := a.userInfoWith("DPoP "+token, with(ginoidctest.UserInfo, "GET", token, wrong))
-		if denied.StatusCode != 401 || !strings.HasPrefix(denied.Header.Get("WWW-Authenticate"), `DPoP error="use_dpop_nonce"`) || denied.Header.Get("DPoP-Nonce") != nonce {
+		demanded := strings.HasPrefix(denied.Header.Get("WWW-Authenticate"), `DPoP error="use_dpop_nonce"`)
+		if denied.StatusCode != 401 || !demanded || denied.Header.Get("DPoP-Nonce") != nonce {
 			t.Errorf("userinfo: %d %v", denied.StatusCode, denied.Header)
 		}
 	}
@@ -310,8 +316,10 @@ func TestProofForAlias(t *testing.T) {
 	for htu, want := range map[string]string{root + "/token": "", a.url(ginoidctest.Token): "invalid_dpop_proof"} {
 		header := a.dpop(ecKey(), a.proof("POST", ginoidctest.Token, "").with(object{"htu": htu}))
 		maps.Copy(header, basic("app", "secret"))
-		form := changes{"grant_type": {"authorization_code"}, "redirect_uri": {redirectURI}, "code_verifier": {verifier}, "code": {a.approve("alice", nil).Get("code")}}
-		a.do(http.MethodPost, root+"/token", form.to(map[string][]string{}), header).refused(t, want)
+		a.do(http.MethodPost, root+"/token", url.Values{
+			"grant_type": {"authorization_code"}, "redirect_uri": {redirectURI}, "code_verifier": {verifier},
+			"code": {a.approve("alice", nil).Get("code")},
+		}, header).refused(t, want)
 	}
 }
 

@@ -70,9 +70,11 @@ func TestRequestURI(t *testing.T) {
 		change changes
 		want   bool
 	}{
-		"right":           {},
-		"just in time":    {wait: 59 * time.Second},
-		"others ignored":  {change: changes{"redirect_uri": {"https://evil.example"}, "scope": {"x"}, "response_mode": {"x"}, "request": {"x"}, "nonce": {"a", "b"}}},
+		"right":        {},
+		"just in time": {wait: 59 * time.Second},
+		"others ignored": {change: changes{
+			"redirect_uri": {"https://evil.example"}, "scope": {"x"}, "response_mode": {"x"}, "request": {"x"}, "nonce": {"a", "b"},
+		}},
 		"a minute later":  {wait: time.Minute, want: true},
 		"another client":  {change: changes{"client_id": {"x"}}, want: true},
 		"no client":       {change: changes{"client_id": nil}, want: true},
@@ -127,7 +129,8 @@ func TestPushedLogInPage(t *testing.T) {
 		}
 		time.Sleep(9 * time.Minute)
 		callback := a.press(f, "subject", "bob")
-		if got := part(t, text(a.redeem(callback.Get("code")).object, "id_token"), 1); got["sub"] != "bob" || callback.Get("state") != "the-state" {
+		got := part(t, text(a.redeem(callback.Get("code")).object, "id_token"), 1)
+		if got["sub"] != "bob" || callback.Get("state") != "the-state" {
 			t.Errorf("signed in as %v with %v", got["sub"], callback)
 		}
 		if got := a.do(http.MethodPost, f.action, url.Values{"subject": {"bob"}}, nil); got.StatusCode != 400 {

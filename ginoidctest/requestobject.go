@@ -58,7 +58,7 @@ func (p *Provider) openRequestObject(form url.Values) (url.Values, error) {
 // objects (max_age, claims) into their text, lists into repeated parameters.
 func requestParams(payload []byte) (url.Values, error) {
 	decoder := json.NewDecoder(bytes.NewReader(payload))
-	decoder.UseNumber()
+	decoder.SetNumberType(json.UnmarshalJSONNumber)
 	var claims map[string]any
 	if err := decoder.Decode(&claims); err != nil {
 		return nil, errors.New("the claims cannot be read")

@@ -113,7 +113,8 @@ func TestForgedRequestObject(t *testing.T) {
 	}
 	c := changes{"request": {good}, "client_id": {"x"}, "client_secret": nil}
 	a.push(c, basic("app", "secret")).refused(t, "invalid_request_object")
-	c = changes{"request": {jws(t, jose.ES256, ecKey(), nil, a.requestObject().with(object{"client_id": nil}))}, "client_id": nil, "client_secret": nil}
+	nameless := jws(t, jose.ES256, ecKey(), nil, a.requestObject().with(object{"client_id": nil}))
+	c = changes{"request": {nameless}, "client_id": nil, "client_secret": nil}
 	a.push(c, basic("app", "secret")).refused(t, "invalid_request")
 	if _, err := a.idp.Approve(a.authURL(changes{"request": {good, good}}), "alice"); err == nil {
 		t.Error("two request objects")
@@ -174,8 +175,9 @@ func FuzzRequestObject(f *testing.F) {
 			claims[name] = value
 		}
 		target := a.authURL(changes{"request": {jws(t, jose.ES256, ecKey(), nil, claims)}})
-		if got := a.get(target); got.StatusCode >= 500 || got.Header.Get("Location") != "" && !strings.HasPrefix(got.Header.Get("Location"), redirectURI+"?") {
-			t.Errorf("%d to %q", got.StatusCode, got.Header.Get("Location"))
+		got := a.get(target)
+		if to := got.Header.Get("Location"); got.StatusCode >= 500 || to != "" && !strings.HasPrefix(to, redirectURI+"?") {
+			t.Errorf("%d to %q", got.StatusCode, to)
 		}
 	})
 }
