@@ -33,6 +33,21 @@ func TestGarbageCallbacks(t *testing.T) {
 	}
 }
 
+// TestGarbageCodes: who brings attempts of their own and codes that are none costs one call each. Case 281.
+func TestGarbageCodes(t *testing.T) {
+	a := newApp(t)
+	for i := range 50 {
+		b := a.browser()
+		state := parse(t, b.navigate("/auth/signin").location()).Query().Get("state")
+		for range 3 {
+			b.navigate("/auth/callback?iss=https://idp.example&code=garbage&state=" + state)
+		}
+		if n := a.op.Count(ginoidctest.Token); n != i+1 || b.whoami() != "" {
+			t.Fatalf("%d token requests for %d codes", n, i+1)
+		}
+	}
+}
+
 // TestStoreRestarted: with an empty store everybody is signed out cleanly and can sign in again, cases 251 and 292.
 func TestStoreRestarted(t *testing.T) {
 	b := (*browser)(nil)

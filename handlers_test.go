@@ -155,7 +155,7 @@ func TestSignInEnds(t *testing.T) {
 		}
 		for _, line := range r.Header["Set-Cookie"] {
 			if c, _ := http.ParseSetCookie(line); c.Name == "__Host-ginoidc" &&
-				(c.Path != "/" || c.Domain != "" || c.MaxAge != 43200 || !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteLaxMode) {
+				(c.Path != "/" || c.Domain != "" || c.MaxAge != 43200 || !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteLaxMode) { // Lax is not to be changed, case 147
 				t.Errorf("session cookie: %s", line[strings.Index(line, ";"):])
 			}
 			if len(line) > 4096 {
@@ -201,6 +201,8 @@ func TestCallbackRefused(t *testing.T) {
 		{"iss in capitals", set("iss", "https://IDP.example"), "invalid_callback", 400, true},                                                           // case 37
 		{"an ID token", set("id_token", "e30.e30."), "invalid_callback", 400, true},                                                                     // case 46
 		{"an access token", set("access_token", "x"), "invalid_callback", 400, true},                                                                    // case 46
+		{"a query of 1 MB", set("x", strings.Repeat("x", 1<<20)), "invalid_callback", 400, true},                                                        // case 284
+		{"10,001 parameters", func(q url.Values) { q["x"] = make([]string, 10_001) }, "invalid_callback", 400, true},                                    // case 284
 		{"a code of 10 kB", set("code", strings.Repeat("a", 10<<10)), "invalid_callback", 400, true},                                                    // case 47
 		{"error without attempt", func(q url.Values) { clear(q); q.Set("error", "access_denied") }, "invalid_callback", 400, true},                      // case 32
 		{"error of another attempt", func(q url.Values) { q.Set("error", "x"); q.Set("state", strings.Repeat("A", 32)) }, "attempt_missing", 400, true}, // case 32

@@ -2,6 +2,7 @@ package ginoidc_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -127,6 +128,7 @@ func (b *browser) do(method, target string, body io.Reader, headers ...string) r
 		target = appURL + target
 	}
 	r := httptest.NewRequest(method, target, body)
+	r = r.WithContext(context.WithValue(r.Context(), jarKey{}, b.jar))
 	for i := 0; i+1 < len(headers); i += 2 {
 		r.Header.Add(headers[i], headers[i+1])
 	}

@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gin-contrib/sessions"
+	"github.com/gin-contrib/sessions/memstore"
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
@@ -108,6 +110,48 @@ func TestUpdatedSessionStaysTheSame(t *testing.T) {
 		}
 	})
 }
+
+// TestTwoUpdates of one session at once: the later one counts whole, and who is signed in is no part of it. Case 274.
+func TestTwoUpdates(t *testing.T) {
+	for name, store := range map[string]sessions.Store{"cookies": nil, "a store": memstore.NewStore([]byte(secret))} {
+		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Store = store })
+		update := func(key string) func(*gin.Context) {
+			return func(c *gin.Context) {
+				if err := a.auth.UpdateSession(c, func(u *ginoidc.User) error {
+					u.Data = json.RawMessage(`{"` + key + `":1}`)
+					return nil
+				}); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		a.engine.POST("/second", update("second"))
+		a.engine.POST("/first", func(c *gin.Context) {
+			if _, ok := ginoidc.UserFrom(c); !ok { // has loaded the session, and is overtaken
+				t.Error("not signed in")
+			}
+			other := a.browser()
+			other.jar = c.Request.Context().Value(jarKey{}).(http.CookieJar)
+			other.do("POST", "/second", nil)
+			update("first")(c)
+		})
+		var data string
+		a.engine.GET("/data", func(c *gin.Context) {
+			u, _ := ginoidc.UserFrom(c)
+			data = u.Subject + string(u.Data)
+		})
+		b := a.browser()
+		b.mustSignIn("alice")
+		b.do("POST", "/first", nil)
+		b.do("GET", "/data", nil)
+		if data != `alice{"first":1}` {
+			t.Errorf("%s: %s", name, data)
+		}
+	}
+}
+
+// jarKey is where a request has the cookies of its browser.
+type jarKey struct{}
 
 // TestOnSignOut is called with who left, and its error changes nothing.
 func TestOnSignOut(t *testing.T) {

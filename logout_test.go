@@ -48,8 +48,8 @@ func (a *app) postRaw(body string) reply {
 	return a.browser().do("POST", "/auth/backchannel-logout", strings.NewReader(body), "Content-Type", "application/x-www-form-urlencoded")
 }
 
-// TestBackChannelLogout: a good token ends the sessions it names and no others, in sealed cookies too; a bad one ends
-// none. The provider room has every row of the token's rules.
+// TestBackChannelLogout: a good token ends the sessions it names and no others, in sealed cookies too, for which there is
+// a list of what was ended without any setting (case 186); a bad one ends none. The provider room has every row of the token's rules.
 func TestBackChannelLogout(t *testing.T) {
 	set := func(name string, value any) func(map[string]any) {
 		return func(claims map[string]any) { claims[name] = value }

@@ -35,6 +35,8 @@ func (a *core) signedResponse() bool {
 func (a *core) responseParams(c *gin.Context) (params url.Values, jwt string, err error) {
 	if a.formPost() {
 		params, err = readForm(c)
+	} else if len(c.Request.URL.RawQuery) > maxForm { // case 284
+		err = errors.New("oversized query")
 	} else if params, err = url.ParseQuery(c.Request.URL.RawQuery); err != nil {
 		err = errors.New("malformed query")
 	}

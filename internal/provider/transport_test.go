@@ -33,7 +33,7 @@ type wireFault struct {
 	answer  func(w io.Writer) // instead of a good answer, over TLS
 }
 
-// Cases 52, 54, 61, 62, 104, 106, 107, 114, 115, 124, 232-239.
+// Cases 52, 54, 61, 62, 104, 106, 107, 114, 115, 124, 232, 234, 235, 236, 237, 239.
 func wireFaults() []wireFault {
 	const ok = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 	text := func(s string) func(io.Writer) { return func(w io.Writer) { _, _ = io.WriteString(w, s) } }

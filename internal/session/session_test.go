@@ -279,3 +279,31 @@ func BenchmarkLoad(b *testing.B) {
 		}
 	}
 }
+
+// A host whose clock steps by two hours makes no session immortal and ends none beyond the step. Case 265.
+func TestClockSteps(t *testing.T) {
+	m := newManagerWith(cookie.NewStore([]byte(secret)), secret)
+	for name, tt := range map[string]struct {
+		begun, stepped time.Duration // clock at sign-in, and after the step
+		alive, dead    time.Duration // later on that clock
+	}{
+		"back":    {3 * time.Hour, time.Hour, 3*time.Hour - time.Second, 3 * time.Hour}, // the idle hour and the step
+		"forward": {time.Hour, time.Hour + 30*time.Minute, 0, 30 * time.Minute},
+	} {
+		var r *http.Request
+		synctest.Test(t, func(t *testing.T) {
+			time.Sleep(tt.begun)
+			r = signIn(t, m, session.Record{Subject: "alice"})
+		})
+		synctest.Test(t, func(t *testing.T) {
+			time.Sleep(tt.stepped + tt.alive)
+			if s, err := m.Load(r); err != nil || s == nil {
+				t.Errorf("%s: ended after %v: %v", name, tt.alive, err)
+			}
+			time.Sleep(tt.dead - tt.alive)
+			if s, err := m.Load(r); err != nil || s != nil {
+				t.Errorf("%s: alive after %v: %v", name, tt.dead, err)
+			}
+		})
+	}
+}
