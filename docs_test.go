@@ -136,3 +136,14 @@ func TestRestIsDocumented(t *testing.T) {
 		}
 	}
 }
+
+// TestConformanceIsDocumented: what docs/conformance.md says is there, is there.
+func TestConformanceIsDocumented(t *testing.T) {
+	said, _, _ := strings.Cut(readFile(t, "docs/conformance.md"), "## Left out")
+	tests := readFile(t, "conformance_test.go")
+	for _, name := range regexp.MustCompile("`((?:oidcc-client|fapi2|Test)[A-Za-z0-9-]+)[/`]").FindAllStringSubmatch(said, -1) {
+		if !strings.Contains(tests, name[1]) {
+			t.Errorf("conformance_test.go lacks %s", name[1])
+		}
+	}
+}

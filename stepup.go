@@ -82,9 +82,9 @@ func (a *Auth) guardSession(decide func(*session.Session) error) gin.HandlerFunc
 // fresh decides whether a sign-in is recent enough. One trip to the provider may mend it. When the session comes from such
 // a trip already, another would go the same way (case 220).
 func fresh(r *session.Record, maxAge, tolerance time.Duration, now time.Time) error {
-	age := now.Sub(r.AuthTime)
+	age := now.Sub(r.AuthTime) // of an unknown time: centuries
 	switch {
-	case !r.AuthTime.IsZero() && age <= maxAge+tolerance && age >= -tolerance:
+	case age <= maxAge+tolerance && age >= -tolerance:
 		return nil
 	case r.AskedMaxAge >= 0 && r.AskedMaxAge <= int(maxAge/time.Second) && now.Sub(r.Created) <= maxAge:
 		return fmt.Errorf("%w: the provider does not tell when the user was authenticated", ErrForbidden)

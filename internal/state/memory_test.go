@@ -139,7 +139,7 @@ func TestLease(t *testing.T) {
 		give(first) // is not ours any more
 		take(false)
 		time.Sleep(time.Minute)
-		take(true) // the second has run out
+		take(true) // the second has run out, as that of a holder who was killed does (case 271)
 		give(second)
 		take(false)
 		if _, _, err := m.Lease(t.Context(), "another", time.Minute); !errors.Is(err, state.ErrFull) {
