@@ -2,7 +2,6 @@ package ginoidc
 
 import (
 	"net/url"
-	"slices"
 	"strings"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
@@ -27,13 +26,6 @@ func newRoutes(app *url.URL, prefix string) routes {
 
 func (r routes) all() []string {
 	return []string{r.signIn, r.callback, r.signOut, r.userInfo, r.backChannel, r.frontChannel, r.signedOut}
-}
-
-// isOwnRoute tells whether a path, with the base path or without, as a proxy may leave it, is one of these.
-func (r routes) isOwnRoute(path string) bool {
-	return slices.ContainsFunc(r.all(), func(route string) bool {
-		return path == route || path == strings.TrimPrefix(route, r.base)
-	})
 }
 
 // places derives from AppURL where the plugin's routes are and which return targets are accepted.

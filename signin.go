@@ -1,6 +1,7 @@
 package ginoidc
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -41,7 +42,7 @@ func (a *Auth) SignIn(c *gin.Context) {
 		}
 		target = a.config.DefaultReturnTo
 	}
-	location, err := a.startAttempt(c, attempt.Purpose{ReturnTo: target}, params)
+	location, err := a.startAttempt(c.Request.Context(), c, attempt.Purpose{ReturnTo: target}, params)
 	if err != nil {
 		a.fail(c, err)
 		return
@@ -139,8 +140,8 @@ func checkParameters(params url.Values) error {
 
 // startAttempt makes a sign-in attempt and the URL that carries it to the provider. The provider is asked for first,
 // so that an unknown one costs the browser no cookie. Parameters of the configuration give way to those of this sign-in.
-func (a *Auth) startAttempt(c *gin.Context, purpose attempt.Purpose, params url.Values) (string, error) {
-	ctx := c.Request.Context()
+// ctx bounds the calls to the provider.
+func (a *Auth) startAttempt(ctx context.Context, c *gin.Context, purpose attempt.Purpose, params url.Values) (string, error) {
 	if err := a.known(ctx); err != nil {
 		return "", err
 	}

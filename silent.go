@@ -28,10 +28,7 @@ func (a *Auth) SilentSignIn() gin.HandlerFunc {
 		}
 		ctx, cancel := context.WithTimeout(c.Request.Context(), silentTimeout)
 		defer cancel()
-		request := c.Request
-		c.Request = request.WithContext(ctx)
-		location, err := a.startAttempt(c, attempt.Purpose{ReturnTo: target, Silent: true}, url.Values{"prompt": {"none"}})
-		c.Request = request
+		location, err := a.startAttempt(ctx, c, attempt.Purpose{ReturnTo: target, Silent: true}, url.Values{"prompt": {"none"}})
 		if err != nil { // nobody asked for it: the page is served as it is
 			a.log.InfoContext(ctx, "ginoidc: no silent sign-in", "error", err)
 			return
@@ -45,14 +42,14 @@ func (a *Auth) SilentSignIn() gin.HandlerFunc {
 // triesSilently decides whether a request is worth a trip to the provider, and where it comes back to.
 func (a *Auth) triesSilently(c *gin.Context) (target string, ok bool) {
 	r := c.Request
-	if r.Method != http.MethodGet || !isNavigation(r) || a.routes.isOwnRoute(r.URL.Path) {
+	if r.Method != http.MethodGet || !isNavigation(r) {
 		return "", false
 	}
 	if _, err := r.Cookie(a.silentCookie().Name); err == nil {
 		return "", false
 	}
 	u, err := a.visit(c).open()
-	target = a.here(r)
+	target = a.here(r) // of the plugin's own routes there is none
 	return target, u == nil && err == nil && target != ""
 }
 
