@@ -257,13 +257,13 @@ func (a *app) attemptValue() string {
 func TestSilentSignIn(t *testing.T) {
 	silent := func(change ...func(*ginoidc.Config, *ginoidctest.Config)) *app {
 		a := newApp(t, change...)
-		a.engine.GET("/news", a.auth.SilentSignIn(), a.public)
+		a.engine.Match([]string{"GET", "HEAD"}, "/news", a.auth.SilentSignIn(), a.public)
 		return a
 	}
 	a := silent()
 	b := a.browser()
 	r := b.navigate("/news?page=2")
-	if sent := parse(t, r.location()).Query(); r.StatusCode != http.StatusFound || sent.Get("prompt") != "none" {
+	if sent := parse(t, r.location()).Query(); r.StatusCode != http.StatusFound || sent.Get("prompt") != "none" || r.body != "" {
 		t.Fatalf("%d to %q", r.StatusCode, r.location())
 	}
 	callback, err := a.op.Approve(r.location(), "alice")
@@ -307,6 +307,7 @@ func TestSilentSignIn(t *testing.T) {
 
 	for name, request := range map[string]func(*browser) reply{
 		"fetch": func(b *browser) reply { return b.fetch("/news") },
+		"HEAD":  func(b *browser) reply { return b.do("HEAD", "/news", nil, navigation()...) },
 		"prefetch": func(b *browser) reply {
 			return b.do("GET", "/news", nil, append(navigation(), "Sec-Purpose", "prefetch")...)
 		},
