@@ -167,9 +167,12 @@ func (m *Manager) Update(h http.Header, r *http.Request, s *Session, rec Record)
 	return nil
 }
 
-// Destroy deletes the record that the request carries, and the cookie. It needs
-// no session to succeed. An error wraps [ErrStore].
+// Destroy deletes the record that the request carries, its tokens, and the
+// cookies. It needs no session to succeed. An error wraps [ErrStore].
 func (m *Manager) Destroy(h http.Header, r *http.Request) error {
+	if err := m.destroyTokens(h, r); err != nil {
+		return fmt.Errorf("%w: %w", ErrStore, err)
+	}
 	if err := m.records.DeleteRecord(h, r, m.config.Name, m.cookie(-1)); err != nil {
 		return fmt.Errorf("%w: %w", ErrStore, err)
 	}

@@ -56,6 +56,7 @@ func Conformance(t *testing.T, newStore func(t *testing.T) sessions.Store, caps 
 		"renewal does not undo sign-out":      inBubble(renewalAfterSignOut),
 		"too large is an error":               tooLarge,
 		"sign-out":                            signOut,
+		"tokens":                              tokens,
 		"forged cookies are no session":       forgedCookies,
 		"foreign records are no session":      foreignRecords,
 		"a store out of order is no sign-out": inBubble(outOfOrder),

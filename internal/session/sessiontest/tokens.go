@@ -1,0 +1,65 @@
+package sessiontest
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
+)
+
+// tokens of a session come and go with it, and with no other. Case 170.
+func tokens(t *testing.T, f fixture) {
+	b := Browser{}
+	want := func(b Browser, s *session.Session, want string) {
+		t.Helper()
+		if got, err := f.LoadTokens(b.Request(), s); string(got) != want || err != nil {
+			t.Errorf("tokens %q, error %v; want %q", got, err, want)
+		}
+	}
+	save := func(keep func(http.Header, *http.Request, *session.Session, []byte) error, s *session.Session, text string) error {
+		t.Helper()
+		h := http.Header{}
+		err := keep(h, b.Request(), s, []byte(text))
+		b.Receive(t, h)
+		return err
+	}
+	first := f.signIn(t, b, "alice")
+	want(b, first, "")
+	if err := errors.Join(save(f.BeginTokens, first, strings.Repeat("long", 300)), save(f.UpdateTokens, first, "second")); err != nil {
+		t.Fatal(err)
+	}
+	want(b, first, "second")
+	f.wantSubject(t, b, "alice")
+	of := b.copy()
+
+	h := http.Header{}
+	again, err := f.Begin(h, b.Request(), session.Record{Subject: "bob"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.BeginTokens(h, b.Request(), again, []byte("bob's")); err != nil {
+		t.Fatal(err)
+	}
+	b.Receive(t, h) // which fails when a cookie is set twice
+	want(b, again, "bob's")
+	want(b, first, "") // bob's are not alice's, and hers are gone
+	want(of, again, "")
+	want(of, first, f.captured("second"))
+
+	h = http.Header{}
+	if err := f.Destroy(h, b.Request()); err != nil {
+		t.Fatal(err)
+	}
+	signedOut := b.copy()
+	b.Receive(t, h)
+	if len(b) != 0 {
+		t.Errorf("cookies left: %q", b)
+	}
+	b = signedOut // a request that was under way
+	want(b, again, f.captured("bob's"))
+	if err := save(f.UpdateTokens, again, "back"); f.caps.Stateless == errors.Is(err, session.ErrGone) {
+		t.Errorf("an update after the sign-out: %v", err)
+	}
+}

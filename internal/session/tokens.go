@@ -1,0 +1,71 @@
+package session
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// tokensSuffix names the record of a session's tokens. It lies apart, in cookies or under an id of its own, so that a
+// request which does not ask for the tokens does not pay for them.
+const tokensSuffix = "-tokens"
+
+// BeginTokens keeps tokens with a session that this request has begun. An error wraps [ErrStore] or is a
+// [*TooLargeError]; h is unchanged then.
+func (m *Manager) BeginTokens(h http.Header, r *http.Request, s *Session, tokens []byte) error {
+	saved := http.Header{}
+	if err := m.saveTokens(saved, withoutCookies(r), s, tokens); err != nil {
+		return err
+	}
+	replaceCookies(h, saved[setCookie])
+	return nil
+}
+
+// LoadTokens returns what was kept with the session: nil when that is nothing. An error wraps [ErrStore].
+func (m *Manager) LoadTokens(r *http.Request, s *Session) ([]byte, error) {
+	data, _, err := m.records.LoadRecord(r, m.config.Name+tokensSuffix)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrStore, err)
+	}
+	tokens, ours := bytes.CutPrefix(data, m.tokensHead(s))
+	if !ours || len(tokens) == 0 {
+		return nil, nil
+	}
+	return tokens, nil
+}
+
+// UpdateTokens puts tokens in the place of those that LoadTokens returned for the request. [ErrGone] means that they were
+// deleted meanwhile and do not come back; any other error wraps [ErrStore] or is a [*TooLargeError].
+func (m *Manager) UpdateTokens(h http.Header, r *http.Request, s *Session, tokens []byte) error {
+	return m.saveTokens(h, r, s, tokens)
+}
+
+// destroyTokens deletes the tokens that the request carries, if it does.
+func (m *Manager) destroyTokens(h http.Header, r *http.Request) error {
+	name := m.config.Name + tokensSuffix
+	carried := slices.ContainsFunc(r.Cookies(), func(c *http.Cookie) bool {
+		return c.Name == name || strings.HasPrefix(c.Name, name+".")
+	})
+	if !carried {
+		return nil
+	}
+	return m.records.DeleteRecord(h, r, name, m.cookie(-1))
+}
+
+// saveTokens keeps tokens until the session's lifetime is over. They are of no use without the session, so a session that
+// is renewed needs not renew them.
+func (m *Manager) saveTokens(h http.Header, r *http.Request, s *Session, tokens []byte) error {
+	maxAge := int((time.Until(s.Created.Add(m.config.Lifetime)) + time.Second - 1) / time.Second)
+	data := append(m.tokensHead(s), tokens...)
+	if err := m.records.SaveRecord(h, r, m.config.Name+tokensSuffix, data, m.cookie(max(maxAge, 1))); err != nil {
+		return saveError(err, &Record{})
+	}
+	return nil
+}
+
+// tokensHead ties tokens to their session: audience ‖ id. Those of another session are not taken for this one's, whoever
+// put them there.
+func (m *Manager) tokensHead(s *Session) []byte { return append(slices.Clone(m.audience), s.ID[:]...) }
