@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
+	"golang.org/x/sync/singleflight"
 
 	"github.com/seed-d65cea4d/ginoidc/cookiestore"
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
@@ -44,6 +45,9 @@ type core struct {
 	silent   atomic.Bool // SilentSignIn is in use
 	cookie   cookieAttributes
 
+	tokenState TokenState
+	refreshes  singleflight.Group
+
 	realm, providerOrigin, pagePolicy string
 	audience                          string // of sessions: issuer and client
 	userInfoClaims                    []string
@@ -68,6 +72,9 @@ func New(cfg Config) (*Auth, error) {
 		a.state = state.NewMemory(0)
 	}
 	a.index, _ = a.state.(SessionIndex)
+	if a.tokenState, _ = a.state.(TokenState); a.tokenState == nil {
+		a.tokenState = state.NewMemory(0)
+	}
 	a.routes, a.targets = cfg.places(app)
 	a.realm, a.pagePolicy = originOf(app), pagePolicy()
 	if issuer, err := url.Parse(cfg.Issuer); err == nil {

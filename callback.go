@@ -139,6 +139,7 @@ type identity struct {
 	sid         string
 	issued      time.Time // iat of the ID token
 	idToken     string    // as the provider signed it
+	tokens      *provider.Tokens
 	accessToken string
 }
 
@@ -179,7 +180,7 @@ func (a *Auth) redeem(ctx context.Context, code string, at *attempt.Attempt) (*i
 	if a.missing.observe(len(user.Groups) > 0 || user.GroupsOverage) {
 		a.log.WarnContext(ctx, "ginoidc: groups are required and no sign-in so far had any: check the groups claim and scopes", "claim", a.shape.groups.roots()[0])
 	}
-	return &identity{user, textClaim(idToken, "sid"), timeClaim(idToken, "iat"), tokens.IDToken, tokens.AccessToken}, nil
+	return &identity{user, textClaim(idToken, "sid"), timeClaim(idToken, "iat"), tokens.IDToken, tokens, tokens.AccessToken}, nil
 }
 
 // startSession puts a new session in the place of any old one, a copy of whose cookie is good no more either.
@@ -197,7 +198,7 @@ func (a *Auth) startSession(c *gin.Context, id *identity, at *attempt.Attempt) e
 	if a.config.KeepIDToken {
 		rec.IDToken = []byte(id.idToken)
 	}
-	s, err := a.sessions.Begin(v.header, v.request, rec)
+	s, err := a.sessions.Begin(v.header, v.request, rec, a.encodeTokens(id.tokens))
 	if err != nil {
 		return translated(err)
 	}

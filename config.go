@@ -153,6 +153,11 @@ type Config struct {
 	// OnSessionEnd is called whenever sessions are ended, by whomever; not when they expire.
 	OnSessionEnd func(ctx context.Context, e SessionEnd)
 
+	// KeepTokens keeps the access token, and the refresh token if the provider gives one, with the session, for Token and
+	// Client. They are sealed, in cookies or a record of their own, and revoked at sign-out. Most providers give a refresh
+	// token for the scope offline_access only.
+	KeepTokens bool
+
 	// KeepIDToken keeps the ID token with the session, for the id_token_hint of sign-outs: some providers ask the user to
 	// confirm a sign-out without it, or do not come back. It adds its length to each session, which in the embedded store
 	// means to each request.

@@ -88,7 +88,7 @@ func variables() []variable {
 		{name: "GROUPS_CLAIM", field: "GroupsClaim", set: text(func(c *Config) *string { return &c.GroupsClaim })},
 		{name: "ORGANIZATIONS_CLAIM", field: "OrganizationsClaim", set: text(func(c *Config) *string { return &c.OrganizationsClaim })},
 		{name: "FETCH_USER_INFO", field: "SkipUserInfo", mend: boolean, set: truth(func(c *Config, on bool) { c.SkipUserInfo = !on })},
-		{name: "KEEP_TOKENS", mend: "use false", set: only("false")},
+		{name: "KEEP_TOKENS", field: "KeepTokens", mend: boolean, set: truth(func(c *Config, on bool) { c.KeepTokens = on })},
 		{name: "SESSION_IDLE", field: "SessionIdle", mend: duration, set: span(func(c *Config) *time.Duration { return &c.SessionIdle })},
 		{name: "SESSION_LIFETIME", field: "SessionLifetime", mend: duration, set: span(func(c *Config) *time.Duration { return &c.SessionLifetime })},
 		{name: "CLOCK_TOLERANCE", field: "ClockTolerance", mend: duration, set: span(func(c *Config) *time.Duration { return &c.ClockTolerance })},
@@ -129,15 +129,6 @@ func span(field func(*Config) *time.Duration) func(*Config, string) error {
 			return fmt.Errorf("%q is not a positive duration", value)
 		}
 		*field(c) = d
-		return nil
-	}
-}
-
-func only(accepted ...string) func(*Config, string) error {
-	return func(_ *Config, value string) error {
-		if !slices.Contains(accepted, value) {
-			return fmt.Errorf("%q is not supported by this version", value)
-		}
 		return nil
 	}
 }

@@ -18,6 +18,9 @@ var (
 	// ErrStepUpRequired: the user is signed in, but not as recently or as strongly as the route wants; a
 	// [StepUpError] has what a sign-in has to ask for. 401, code "step_up_required".
 	ErrStepUpRequired = errors.New("ginoidc: a more recent or stronger sign-in is needed")
+	// ErrNoToken: the session has no access token that is of use: none is kept, or it has expired and cannot be refreshed.
+	// 401, code "no_token".
+	ErrNoToken = errors.New("ginoidc: no access token")
 	// ErrForbidden: the user is signed in and not allowed. 403, code "forbidden".
 	ErrForbidden = errors.New("ginoidc: not allowed")
 	// ErrGroupsOverage: the provider left the groups out because there are too many (Microsoft Entra ID's
@@ -86,6 +89,7 @@ func outcomes() []outcome {
 		{ErrCrossOrigin, http.StatusForbidden, "cross_origin", "This request came from another site."},
 		{ErrForbidden, http.StatusForbidden, "forbidden", "You do not have access to this resource."},
 		{ErrStepUpRequired, http.StatusUnauthorized, "step_up_required", "Please confirm who you are by signing in again."},
+		{ErrNoToken, http.StatusUnauthorized, "no_token", "Please sign in again."},
 		{ErrUnauthenticated, http.StatusUnauthorized, "unauthorized", "Please sign in."},
 		{ErrNoAttempt, http.StatusBadRequest, "attempt_missing", "This sign-in was not started in this browser, or its cookie was lost. Please try again."},
 		{ErrAttemptExpired, http.StatusBadRequest, "attempt_expired", "The sign-in took too long. Please try again."},

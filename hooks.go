@@ -25,6 +25,7 @@ const (
 	EndedByApp          EndReason = "app"           // Destroy or SignOutEverywhere
 	EndedByBackChannel  EndReason = "back_channel"  // the provider sent a logout token
 	EndedByFrontChannel EndReason = "front_channel" // the provider framed the front-channel route
+	EndedByRefresh      EndReason = "refresh"       // the provider refused to refresh the tokens
 	EndedByLimit        EndReason = "limit"         // the user signed in more often than MaxSessions allows
 )
 

@@ -58,7 +58,7 @@ func (a *Auth) asked(c *gin.Context) (target string, params url.Values, err erro
 	}
 	params = signInParameters(query)
 	if sealed := query.Get(sealedParameters); sealed != "" {
-		text, ok := a.attempts.OpenParameters(sealed)
+		text, ok := a.attempts.OpenText(attempt.SignInParameters, sealed)
 		own, err := url.ParseQuery(text)
 		if !ok || err != nil { // of an older secret, or made up: a sign-in without them is an ordinary one
 			a.log.InfoContext(c.Request.Context(), "ginoidc: sealed sign-in parameters ignored")
@@ -116,7 +116,7 @@ func (a *Auth) SignInURLWith(returnTo string, params url.Values) (string, error)
 	if len(text) > maxSealedParameters {
 		return "", fmt.Errorf("ginoidc: sign-in parameters: %d bytes, at most %d fit in a URL", len(text), maxSealedParameters)
 	}
-	query := url.Values{sealedParameters: {a.attempts.SealParameters(text)}}
+	query := url.Values{sealedParameters: {a.attempts.SealText(attempt.SignInParameters, text)}}
 	if returnTo != "" {
 		query.Set("return_to", returnTo)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
 // SignOut ends the session here first and then sends the browser to the provider's end-session endpoint (OpenID
@@ -35,8 +36,9 @@ func (a *Auth) SignOut(c *gin.Context) {
 	v := a.visit(c)
 	user, err := v.open()
 	hint := ""
+	var tokens *provider.Tokens
 	if v.session != nil {
-		hint = string(v.session.IDToken)
+		hint, tokens = string(v.session.IDToken), a.tokensToRevoke(v)
 	}
 	if err == nil {
 		err = a.end(c, EndedBySignOut)
@@ -45,6 +47,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 		a.fail(c, err)
 		return
 	}
+	a.revokeTokens(ctx, tokens)
 	if user != nil {
 		a.signedOut(ctx, user)
 	}

@@ -46,16 +46,22 @@ func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 	return nil
 }
 
-// Destroy ends the session of the request without the provider. It succeeds when nobody is signed in. Call it before
+// Destroy ends the session of the request without the provider, but for kept tokens, which are revoked. It succeeds when nobody is signed in. Call it before
 // the response is written.
 func (a *Auth) Destroy(c *gin.Context) error {
 	if err := unwritten(c); err != nil {
 		return err
 	}
-	if _, err := a.visit(c).open(); err != nil {
+	v := a.visit(c)
+	if _, err := v.open(); err != nil {
 		return err
 	}
-	return a.end(c, EndedByApp)
+	tokens := a.tokensToRevoke(v)
+	if err := a.end(c, EndedByApp); err != nil {
+		return err
+	}
+	a.revokeTokens(v, tokens)
+	return nil
 }
 
 // end ends the opened session of the request: first in the shared state, so that neither a copy of its cookie nor a

@@ -103,12 +103,12 @@ func (m *Manager) Load(r *http.Request) (*Session, error) {
 	return s, nil
 }
 
-// Begin starts a session with the identity of rec under new ids, and deletes
-// the record that the request carries. An attacker who had planted a session in
+// Begin starts a session with the identity of rec under new ids, keeps tokens
+// with it unless they are nil, and deletes what the request carries of either. An attacker who had planted a session in
 // the victim's browser holds nothing after it (session fixation).
 //
 // An error wraps [ErrStore] or is a [*TooLargeError]; h is unchanged then.
-func (m *Manager) Begin(h http.Header, r *http.Request, rec Record) (*Session, error) {
+func (m *Manager) Begin(h http.Header, r *http.Request, rec Record, tokens []byte) (*Session, error) {
 	now := time.Now()
 	rand.Read(rec.ID[:])
 	rec.Created, rec.Renewed = wholeSecond(now), wholeSecond(now)
@@ -117,6 +117,11 @@ func (m *Manager) Begin(h http.Header, r *http.Request, rec Record) (*Session, e
 	saved := http.Header{setCookie: slices.Clone(h[setCookie])}
 	if err := m.save(saved, withoutCookies(r), &rec, now); err != nil {
 		return nil, err
+	}
+	if tokens != nil {
+		if err := m.saveTokens(saved, withoutCookies(r), &rec, tokens); err != nil {
+			return nil, err
+		}
 	}
 	deleted := http.Header{}
 	if err := m.Destroy(deleted, r); err != nil {

@@ -74,7 +74,7 @@ func signIn(t testing.TB, m *session.Manager, rec session.Record) *http.Request 
 	t.Helper()
 	h := http.Header{}
 	r := sessiontest.Browser{}.Request()
-	if _, err := m.Begin(h, r, rec); err != nil {
+	if _, err := m.Begin(h, r, rec, nil); err != nil {
 		t.Fatal(err)
 	}
 	for _, line := range h["Set-Cookie"] {
@@ -130,7 +130,7 @@ func TestDirectStore(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			m, h := newManager(&row.store), http.Header{}
 			_, loadErr := m.Load(sessiontest.Browser{}.Request())
-			_, beginErr := m.Begin(h, sessiontest.Browser{}.Request(), session.Record{Subject: "alice"})
+			_, beginErr := m.Begin(h, sessiontest.Browser{}.Request(), session.Record{Subject: "alice"}, nil)
 			if len(h) != 0 && row.begin {
 				t.Errorf("header written: %q", h)
 			}
@@ -152,7 +152,7 @@ func TestDirectStore(t *testing.T) {
 func TestBeginOnDirectStore(t *testing.T) {
 	store, h := &direct{}, http.Header{}
 	r := sessiontest.Browser{"sid": "planted"}.Request()
-	if _, err := newManager(store).Begin(h, r, session.Record{Subject: "alice"}); err != nil {
+	if _, err := newManager(store).Begin(h, r, session.Record{Subject: "alice"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if len(store.saved) != 1 || len(store.saved[0].Cookies()) != 0 || len(store.deleted) != 1 || len(store.deleted[0].Cookies()) != 1 {

@@ -123,7 +123,7 @@ func TestSaveErrors(t *testing.T) {
 			store := newScript()
 			store.save = row.save
 			h := http.Header{}
-			_, err := newManager(store).Begin(h, sessiontest.Browser{}.Request(), session.Record{Subject: "alice", Name: "Alice Liddell"})
+			_, err := newManager(store).Begin(h, sessiontest.Browser{}.Request(), session.Record{Subject: "alice", Name: "Alice Liddell"}, nil)
 			var tooLarge *session.TooLargeError
 			if errors.As(err, &tooLarge) != row.tooLarge || errors.Is(err, session.ErrStore) == row.tooLarge || len(h) != 0 {
 				t.Fatalf("Begin: %v, %q", err, h)

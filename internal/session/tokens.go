@@ -13,24 +13,13 @@ import (
 // request which does not ask for the tokens does not pay for them.
 const tokensSuffix = "-tokens"
 
-// BeginTokens keeps tokens with a session that this request has begun. An error wraps [ErrStore] or is a
-// [*TooLargeError]; h is unchanged then.
-func (m *Manager) BeginTokens(h http.Header, r *http.Request, s *Session, tokens []byte) error {
-	saved := http.Header{}
-	if err := m.saveTokens(saved, withoutCookies(r), s, tokens); err != nil {
-		return err
-	}
-	replaceCookies(h, saved[setCookie])
-	return nil
-}
-
 // LoadTokens returns what was kept with the session: nil when that is nothing. An error wraps [ErrStore].
 func (m *Manager) LoadTokens(r *http.Request, s *Session) ([]byte, error) {
 	data, _, err := m.records.LoadRecord(r, m.config.Name+tokensSuffix)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrStore, err)
 	}
-	tokens, ours := bytes.CutPrefix(data, m.tokensHead(s))
+	tokens, ours := bytes.CutPrefix(data, m.tokensHead(&s.Record))
 	if !ours || len(tokens) == 0 {
 		return nil, nil
 	}
@@ -40,7 +29,7 @@ func (m *Manager) LoadTokens(r *http.Request, s *Session) ([]byte, error) {
 // UpdateTokens puts tokens in the place of those that LoadTokens returned for the request. [ErrGone] means that they were
 // deleted meanwhile and do not come back; any other error wraps [ErrStore] or is a [*TooLargeError].
 func (m *Manager) UpdateTokens(h http.Header, r *http.Request, s *Session, tokens []byte) error {
-	return m.saveTokens(h, r, s, tokens)
+	return m.saveTokens(h, r, &s.Record, tokens)
 }
 
 // destroyTokens deletes the tokens that the request carries, if it does.
@@ -57,15 +46,17 @@ func (m *Manager) destroyTokens(h http.Header, r *http.Request) error {
 
 // saveTokens keeps tokens until the session's lifetime is over. They are of no use without the session, so a session that
 // is renewed needs not renew them.
-func (m *Manager) saveTokens(h http.Header, r *http.Request, s *Session, tokens []byte) error {
-	maxAge := int((time.Until(s.Created.Add(m.config.Lifetime)) + time.Second - 1) / time.Second)
-	data := append(m.tokensHead(s), tokens...)
+func (m *Manager) saveTokens(h http.Header, r *http.Request, rec *Record, tokens []byte) error {
+	maxAge := int((time.Until(rec.Created.Add(m.config.Lifetime)) + time.Second - 1) / time.Second)
+	data := append(m.tokensHead(rec), tokens...)
 	if err := m.records.SaveRecord(h, r, m.config.Name+tokensSuffix, data, m.cookie(max(maxAge, 1))); err != nil {
-		return saveError(err, &Record{})
+		return saveError(err, rec)
 	}
 	return nil
 }
 
 // tokensHead ties tokens to their session: audience ‖ id. Those of another session are not taken for this one's, whoever
 // put them there.
-func (m *Manager) tokensHead(s *Session) []byte { return append(slices.Clone(m.audience), s.ID[:]...) }
+func (m *Manager) tokensHead(rec *Record) []byte {
+	return append(slices.Clone(m.audience), rec.ID[:]...)
+}

@@ -90,7 +90,7 @@ func inBubble(check func(*testing.T, fixture)) func(*testing.T, fixture) {
 func (f fixture) signIn(t *testing.T, b Browser, subject string) *session.Session {
 	t.Helper()
 	h := http.Header{}
-	s, err := f.Begin(h, b.Request(), session.Record{Subject: subject})
+	s, err := f.Begin(h, b.Request(), session.Record{Subject: subject}, nil)
 	if err != nil {
 		t.Fatalf("Begin: %v", err)
 	}

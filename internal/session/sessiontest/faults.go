@@ -20,7 +20,7 @@ func tooLarge(t *testing.T, f fixture) {
 	b, h := Browser{}, http.Header{}
 	f.signIn(t, b, "alice")
 	large := session.Record{Subject: "bob", Groups: []string{"admin"}, Claims: []byte(`"` + strings.Repeat("x", 256<<10) + `"`)}
-	s, err := f.Begin(h, b.Request(), large)
+	s, err := f.Begin(h, b.Request(), large, nil)
 	if f.caps.Unbounded {
 		if err != nil {
 			t.Fatal(err)
@@ -117,8 +117,8 @@ func outOfOrder(t *testing.T, f fixture) {
 	f.caps.Break(t)
 	h, destroyed := http.Header{}, http.Header{}
 	_, loadErr := f.Load(b.Request())
-	_, beginErr := f.Begin(h, b.Request(), session.Record{Subject: "bob"})
-	_, firstErr := f.Begin(h, Browser{}.Request(), session.Record{Subject: "bob"})
+	_, beginErr := f.Begin(h, b.Request(), session.Record{Subject: "bob"}, nil)
+	_, firstErr := f.Begin(h, Browser{}.Request(), session.Record{Subject: "bob"}, nil)
 	for call, row := range map[string]struct {
 		err  error
 		mute bool // a mute store does not tell

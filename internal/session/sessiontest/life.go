@@ -15,7 +15,7 @@ func roundTrip(t *testing.T, f fixture) {
 		AuthTime: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		Subject:  "248289761001", SID: "s-1", Name: "Zoë Ünal", PreferredUsername: "zoe", Email: "zoe@example.com",
 		EmailVerified: true, Groups: []string{"admin", "größe", ""}, Organizations: []string{"org_1"}, Claims: []byte(`{"a":1}`),
-	})
+	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func signInReplaces(t *testing.T, f fixture) {
 func cookiesOnce(t *testing.T, f fixture) {
 	b, h := Browser{}, http.Header{"Set-Cookie": {"theme=dark"}}
 	for _, subject := range []string{"alice", "bob"} {
-		if _, err := f.Begin(h, b.Request(), session.Record{Subject: subject}); err != nil {
+		if _, err := f.Begin(h, b.Request(), session.Record{Subject: subject}, nil); err != nil {
 			t.Fatal(err)
 		}
 		b.Receive(t, h)
@@ -67,7 +67,7 @@ func cookiesOnce(t *testing.T, f fixture) {
 // case 129
 func cookieAttributes(t *testing.T, f fixture) {
 	b, begun, destroyed := Browser{}, http.Header{}, http.Header{}
-	if _, err := f.Begin(begun, b.Request(), session.Record{Subject: "alice"}); err != nil {
+	if _, err := f.Begin(begun, b.Request(), session.Record{Subject: "alice"}, nil); err != nil {
 		t.Fatal(err)
 	}
 	b.Receive(t, begun)

@@ -18,37 +18,40 @@ func tokens(t *testing.T, f fixture) {
 			t.Errorf("tokens %q, error %v; want %q", got, err, want)
 		}
 	}
-	save := func(keep func(http.Header, *http.Request, *session.Session, []byte) error, s *session.Session, text string) error {
+	update := func(s *session.Session, text string) error {
 		t.Helper()
 		h := http.Header{}
-		err := keep(h, b.Request(), s, []byte(text))
+		err := f.UpdateTokens(h, b.Request(), s, []byte(text))
 		b.Receive(t, h)
 		return err
 	}
-	first := f.signIn(t, b, "alice")
-	want(b, first, "")
-	if err := errors.Join(save(f.BeginTokens, first, strings.Repeat("long", 300)), save(f.UpdateTokens, first, "second")); err != nil {
+	begin := func(subject, text string) *session.Session {
+		t.Helper()
+		h := http.Header{}
+		s, err := f.Begin(h, b.Request(), session.Record{Subject: subject}, []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Receive(t, h) // which fails when a cookie is set twice
+		return s
+	}
+	want(b, f.signIn(t, b, "alice"), "")
+	first := begin("alice", strings.Repeat("long", 300))
+	want(b, first, strings.Repeat("long", 300))
+	if err := update(first, "second"); err != nil {
 		t.Fatal(err)
 	}
 	want(b, first, "second")
 	f.wantSubject(t, b, "alice")
 	of := b.copy()
 
-	h := http.Header{}
-	again, err := f.Begin(h, b.Request(), session.Record{Subject: "bob"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := f.BeginTokens(h, b.Request(), again, []byte("bob's")); err != nil {
-		t.Fatal(err)
-	}
-	b.Receive(t, h) // which fails when a cookie is set twice
+	again := begin("bob", "bob's")
 	want(b, again, "bob's")
 	want(b, first, "") // bob's are not alice's, and hers are gone
 	want(of, again, "")
 	want(of, first, f.captured("second"))
 
-	h = http.Header{}
+	h := http.Header{}
 	if err := f.Destroy(h, b.Request()); err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +62,7 @@ func tokens(t *testing.T, f fixture) {
 	}
 	b = signedOut // a request that was under way
 	want(b, again, f.captured("bob's"))
-	if err := save(f.UpdateTokens, again, "back"); f.caps.Stateless == errors.Is(err, session.ErrGone) {
+	if err := update(again, "back"); f.caps.Stateless == errors.Is(err, session.ErrGone) {
 		t.Errorf("an update after the sign-out: %v", err)
 	}
 }

@@ -1,0 +1,167 @@
+package ginoidc
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
+)
+
+// refreshBefore is how long before its end an access token counts as used up, so that it lasts for the call it is for.
+const refreshBefore = 30 * time.Second
+
+// Token is an access token of the signed-in user, to call other services with.
+type Token struct {
+	AccessToken string
+	Type        string    // "Bearer", or "DPoP": then only Client can use it
+	Expiry      time.Time // zero when the provider does not say
+	Scopes      []string  // as granted; nil when the provider did not say
+}
+
+// Token returns the access token of the signed-in user, refreshed if it is about to expire. It needs Config.KeepTokens.
+// Call it before the response is written, since a refreshed token has to be kept.
+//
+// Requests that come at once, to whichever instance that shares State, make one refresh. The error is
+// [ErrUnauthenticated] when nobody is signed in, or when the provider refuses the refresh, which ends the session;
+// [ErrNoToken] when the session has no token that is of use; [ErrProviderUnavailable] when the provider cannot be reached
+// and the token has expired, and the session lives on.
+func (a *Auth) Token(c *gin.Context) (*Token, error) {
+	tokens, err := a.tokens(c)
+	if err != nil {
+		return nil, err
+	}
+	return &Token{tokens.AccessToken, tokens.TokenType, tokens.Expiry, strings.Fields(tokens.Scope)}, nil
+}
+
+// Client returns a client whose requests carry the user's access token, as a bearer token or with proof by DPoP. Use it for
+// this request only, and for hosts that may have the token. It follows redirects as http.Client does, and takes the token
+// along only to the host it was first for. The errors are those of Token.
+func (a *Auth) Client(c *gin.Context) (*http.Client, error) {
+	tokens, err := a.tokens(c)
+	if err != nil {
+		return nil, err
+	}
+	return &http.Client{Transport: &tokenTransport{provider: a.provider, tokens: tokens}}, nil
+}
+
+// tokenTransport puts the token into requests to one host: the first it is used for. A redirect elsewhere goes without.
+type tokenTransport struct {
+	provider *provider.Provider
+	tokens   *provider.Tokens
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *tokenTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Response != nil && r.Response.Request != nil && r.Response.Request.URL.Host != r.URL.Host {
+		return http.DefaultTransport.RoundTrip(r)
+	}
+	return t.provider.Send(r, t.tokens, http.DefaultTransport)
+}
+
+// tokens returns the kept tokens of the request's session, fresh enough to be used.
+func (a *Auth) tokens(c *gin.Context) (*provider.Tokens, error) {
+	v := a.visit(c)
+	u, err := v.open()
+	if err == nil {
+		err = signedIn(u)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !a.config.KeepTokens {
+		return nil, ErrNoToken
+	}
+	kept, err := a.keptTokens(v)
+	if err != nil {
+		return nil, err
+	}
+	if kept == nil {
+		return nil, ErrNoToken
+	}
+	left := time.Until(kept.Expiry)
+	if kept.Expiry.IsZero() || left > refreshBefore {
+		return kept, nil
+	}
+	fresh, err := a.refreshed(c, v, kept)
+	if err != nil && left > 0 && errors.Is(err, ErrProviderUnavailable) {
+		return kept, nil // still good for a moment
+	}
+	return fresh, err
+}
+
+// keptTokens opens the tokens of the visit's session; nil, nil when there are none.
+func (a *core) keptTokens(v *visit) (*provider.Tokens, error) {
+	data, err := a.sessions.LoadTokens(v.request, v.session)
+	if err != nil {
+		return nil, translated(err)
+	}
+	tokens, ok := provider.DecodeTokens(data)
+	if !ok {
+		return nil, nil
+	}
+	return tokens, nil
+}
+
+// refreshed gets new tokens for old ones and keeps them with the session.
+func (a *Auth) refreshed(c *gin.Context, v *visit, old *provider.Tokens) (*provider.Tokens, error) {
+	if old.RefreshToken == "" {
+		return nil, ErrNoToken
+	}
+	if err := unwritten(c); err != nil {
+		return nil, err
+	}
+	fresh, err := a.refresh(v, &v.session.Record, old)
+	if errors.Is(err, ErrUnauthenticated) { // ended by the provider, or signed out meanwhile
+		if err := a.sessions.Destroy(v.header, v.request); err != nil {
+			a.log.WarnContext(v, "ginoidc: cookies of an ended session not deleted", "error", err)
+		}
+		v.replace(nil, nil)
+	}
+	if err != nil {
+		return nil, err
+	}
+	switch err := a.sessions.UpdateTokens(v.header, v.request, v.session, fresh.Encode()); {
+	case errors.Is(err, session.ErrGone): // signed out meanwhile, case 170
+		a.revokeTokens(v, fresh)
+		return nil, ErrUnauthenticated
+	case err != nil:
+		return nil, translated(err)
+	}
+	return fresh, nil
+}
+
+// tokensToRevoke are those that end with the session of the visit, as far as they can be read.
+func (a *core) tokensToRevoke(v *visit) *provider.Tokens {
+	if v.session == nil || !a.config.KeepTokens {
+		return nil
+	}
+	tokens, err := a.keptTokens(v)
+	if err != nil {
+		a.log.WarnContext(v, "ginoidc: tokens not revoked", "error", err)
+	}
+	return tokens
+}
+
+// revokeTokens tells the provider that tokens are of no more use (RFC 7009). A sign-out does not depend on it (case 171).
+func (a *core) revokeTokens(ctx context.Context, tokens *provider.Tokens) {
+	if tokens == nil {
+		return
+	}
+	if err := a.provider.Revoke(context.WithoutCancel(ctx), a.newest(ctx, tokens)); err != nil {
+		a.log.WarnContext(ctx, "ginoidc: tokens not revoked", "error", err)
+	}
+}
+
+// encodeTokens is what a sign-in keeps: nil for nothing.
+func (a *core) encodeTokens(tokens *provider.Tokens) []byte {
+	if tokens == nil || !a.config.KeepTokens {
+		return nil
+	}
+	return tokens.Encode()
+}
