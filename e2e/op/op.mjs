@@ -81,7 +81,7 @@ const provider = new Provider(`http://127.0.0.1:${PORT}`, {
     ...(fapi && { fapi: { enabled: true, profile: '2.0' } }),
     resourceIndicators: {
       enabled: true,
-      defaultResource: (ctx, client, oneOf) => oneOf?.[0], // a token is for one: the first that was asked for
+      defaultResource: (ctx, client, oneOf) => oneOf?.at(-1), // a token is for one: the last that was asked for
       useGrantedResource: () => true,
       getResourceServerInfo: () => ({ scope: 'email', accessTokenFormat: 'jwt', jwt: { sign: { alg: 'ES256' } } }),
     },
