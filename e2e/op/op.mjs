@@ -124,7 +124,7 @@ async function signInPage(ctx, next) {
     const { params } = await provider.interactionDetails(ctx.req, ctx.res);
     const form = new URLSearchParams(await text(ctx.req));
     const accountId = form.get('account');
-    const acr = params.acr_values?.split(' ').find((value) => value === accounts[accountId].acr);
+    const acr = params.acr_values?.split(' ').find((value) => value === accounts[accountId]?.acr);
     const ts = Math.floor(Date.now() / 1000) - Number(form.get('age'));
     ctx.status = 303;
     return ctx.redirect(await provider.interactionResult(ctx.req, ctx.res, { login: { accountId, acr, ts } }));

@@ -49,6 +49,7 @@ func startApp(t *testing.T, provider start.Provider, metadata map[string]any, ch
 		all = map[string]any{}
 	}
 	all["redirect_uris"] = []string{a.url + "/auth/callback"}
+	all["backchannel_logout_uri"] = a.url + "/auth/backchannel-logout"
 	all["post_logout_redirect_uris"] = []string{a.url + "/auth/signed-out"}
 	client := provider.Register(t, all)
 	cfg := ginoidc.Config{

@@ -107,6 +107,15 @@ func (p *person) asked(shown page, a *app) page {
 	return shown
 }
 
+// confirms says yes on a page that has to be the provider's, where it asks whether to sign out.
+func (p *person) confirms(shown page, a *app) page {
+	p.t.Helper()
+	if shown.status != http.StatusOK || !strings.HasPrefix(shown.at.String(), a.issuer+"/session/end") {
+		p.t.Fatalf("not at the provider's sign-out page: %d %s\n%s", shown.status, shown.at, shown.text)
+	}
+	return p.submit(shown, url.Values{"logout": {"yes"}})
+}
+
 // sees is what the app has to show in the end.
 func (p *person) sees(shown page, a *app, path, text string) {
 	p.t.Helper()
