@@ -74,6 +74,7 @@ const provider = new Provider(`http://127.0.0.1:${PORT}`, {
     registration: { enabled: true },
     pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: fapi },
     requestObjects: { enabled: true },
+    claimsParameter: { enabled: true },
     jwtResponseModes: { enabled: true },
     jwtUserinfo: { enabled: true },
     encryption: { enabled: true },
@@ -100,6 +101,7 @@ provider.on('backchannel.error', (ctx, err) => console.error('back-channel logou
 async function grantWhatIsAsked(ctx) {
   const grant = new provider.Grant({ clientId: ctx.oidc.client.clientId, accountId: ctx.oidc.session.accountId });
   grant.addOIDCScope([...ctx.oidc.requestParamScopes].join(' '));
+  grant.addOIDCClaims([...ctx.oidc.requestParamClaims]);
   for (const [resource, { scope }] of Object.entries(ctx.oidc.resourceServers)) grant.addResourceScope(resource, scope);
   await grant.save();
   return grant;

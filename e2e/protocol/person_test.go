@@ -60,7 +60,8 @@ func (p *person) submit(on page, fields url.Values) page {
 		}
 	}
 	all := url.Values{}
-	for _, hidden := range regexp.MustCompile(`type="hidden" name="([^"]*)" value="([^"]*)"`).FindAllStringSubmatch(on.text, -1) {
+	hiddenField := regexp.MustCompile(`type="hidden" name="([^"]*)" value="([^"]*)"`)
+	for _, hidden := range hiddenField.FindAllStringSubmatch(on.text, -1) {
 		all.Set(hidden[1], html.UnescapeString(hidden[2]))
 	}
 	for name, values := range fields {
@@ -129,12 +130,7 @@ func (p *person) sent(address string) string {
 	p.t.Helper()
 	for _, u := range slices.Backward(p.trail) {
 		if plain, _, _ := strings.Cut(u.String(), "?"); plain == address {
-			var found []string
-			for name, values := range u.Query() {
-				found = append(found, slices.Repeat([]string{name}, len(values))...)
-			}
-			slices.Sort(found)
-			return strings.Join(found, " ")
+			return inOrder(u.Query())
 		}
 	}
 	p.t.Fatalf("the browser was never sent to %s: %s", address, p.trail)

@@ -13,8 +13,12 @@ import (
 func TestOneSideOnly(t *testing.T) {
 	open := start.RunOpenProvider(t, "")
 	strict := start.RunOpenProvider(t, start.ProfileFAPI2)
-	ec, other, rsa := ecKey(t), ecKey(t), rsaKey(t)
+	ec, other := ecKey(t), ecKey(t)
 	byKey := client("token_endpoint_auth_method", "private_key_jwt", "jwks", jwks(ec))
+	encrypted := client("id_token_encrypted_response_alg", "ECDH-ES", "jwks", jwks(ec))
+	opens := func(key clientKey) func(*ginoidc.Config) {
+		return func(c *ginoidc.Config) { c.DecryptionKey = key.pem }
+	}
 	for _, row := range []struct {
 		name     string
 		provider start.Provider
@@ -23,7 +27,8 @@ func TestOneSideOnly(t *testing.T) {
 		status   int
 		reason   string // part of it
 	}{
-		{"pushed requests are required of the client", open, client("require_pushed_authorization_requests", true), nil, 401, "invalid_request"},
+		{"pushed requests are required of the client", open,
+			client("require_pushed_authorization_requests", true), nil, 401, "invalid_request"},
 		{"pushed requests are required of all", strict, byKey, func(c *ginoidc.Config) {
 			c.ClientKey, c.PushedAuthorization = ec.pem, "never"
 		}, 503, "par_required"},
@@ -32,16 +37,17 @@ func TestOneSideOnly(t *testing.T) {
 			c.ClientKey, c.SignRequests = other.pem, true
 		}, 401, "invalid_request_object"},
 		{"DPoP is required", open, client("dpop_bound_access_tokens", true), nil, 401, "invalid_grant"},
-		{"ID tokens are encrypted", open, client("id_token_encrypted_response_alg", "RSA-OAEP-256", "jwks", jwks(rsa)), nil, 401, "encrypted"},
-		{"ID tokens are to be encrypted", open, nil, func(c *ginoidc.Config) { c.DecryptionKey = rsa.pem }, 401, "not_encrypted"},
-		{"ID tokens are encrypted to another key", open, client("id_token_encrypted_response_alg", "ECDH-ES", "jwks", jwks(ec)),
-			func(c *ginoidc.Config) { c.DecryptionKey = other.pem }, 401, "unknown_key"},
-		{"another algorithm of ID tokens", open, client("id_token_signed_response_alg", "PS256"), nil, 401, "algorithm"},
+		{"ID tokens are encrypted", open, encrypted, nil, 401, "id token: encrypted"},
+		{"ID tokens are to be encrypted", open, nil, opens(ec), 401, "id token: not_encrypted"},
+		{"ID tokens are encrypted to another key", open, encrypted, opens(other), 401, "id token: unknown_key"},
+		{"another algorithm of ID tokens", open, client("id_token_signed_response_alg", "PS256"), nil, 401, "id token: algorithm"},
 		{"another algorithm of userinfo", open, client("userinfo_signed_response_alg", "ES256"), nil, 502, "userinfo: algorithm"},
 		{"another algorithm of JARM", open, client("authorization_signed_response_alg", "ES256"), func(c *ginoidc.Config) {
 			c.ResponseMode = "query.jwt"
 		}, 400, "authorization response: algorithm"},
-		{"assertions are signed with another key", open, byKey, func(c *ginoidc.Config) { c.ClientKey = other.pem }, 502, "invalid_client"},
+		{"assertions are signed with another key", open, byKey, func(c *ginoidc.Config) {
+			c.ClientKey = other.pem
+		}, 502, "invalid_client"},
 		{"another secret", open, nil, func(c *ginoidc.Config) { c.ClientSecret += "?" }, 502, "invalid_client"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -52,8 +58,8 @@ func TestOneSideOnly(t *testing.T) {
 			if strings.HasPrefix(shown.at.String(), a.issuer) {
 				shown = alice.submit(shown, url.Values{"account": {"alice"}})
 			}
-			if shown.status != row.status || !strings.HasPrefix(shown.at.String(), a.url+"/auth/") || !strings.Contains(shown.text, row.reason) {
-				t.Errorf("%s: %d %s, want %d with %q", shown.at.Path, shown.status, shown.text, row.status, row.reason)
+			if shown.status != row.status || !strings.HasPrefix(shown.at.String(), a.url) || !strings.Contains(shown.text, row.reason) {
+				t.Errorf("%s: %d %s, want %d with %q", shown.at, shown.status, shown.text, row.status, row.reason)
 			}
 			alice.sees(alice.open(a.url+"/"), a, "/", "nobody")
 		})

@@ -33,21 +33,15 @@ func (row signIn) run(t *testing.T, a *app) {
 	t.Helper()
 	alice := somebody(t)
 	alice.sees(alice.signIn(a, "/admin", "alice"), a, "/admin", "alice")
-	asked, answer, calls := row.asked, row.answer, row.calls
-	if asked == "" {
-		asked = request
-	}
-	if answer == "" {
-		answer = "code iss state"
-	}
+	calls := row.calls
 	if calls == nil {
 		calls = []string{redeems(basic), asks(bearer)}
 	}
-	if got := alice.sent(a.issuer + "/auth"); got != asked {
-		t.Errorf("through the browser to the provider: %s\nwant %s", got, asked)
+	if got, want := alice.sent(a.issuer+"/auth"), orElse(row.asked, request); got != want {
+		t.Errorf("through the browser to the provider: %s\nwant %s", got, want)
 	}
-	if got := alice.sent(a.url + "/auth/callback"); got != answer {
-		t.Errorf("through the browser to the app: %s\nwant %s", got, answer)
+	if got, want := alice.sent(a.url+"/auth/callback"), orElse(row.answer, "code iss state"); got != want {
+		t.Errorf("through the browser to the app: %s\nwant %s", got, want)
 	}
 	if got := a.wire.take(); !slices.Equal(got, calls) {
 		t.Errorf("calls to the provider: %q\nwant %q", got, calls)
@@ -75,30 +69,43 @@ func clientAuthentication(t *testing.T) []signIn {
 		{name: "private_key_jwt ES256", client: byKey(ec, "ES256"), config: with(ec), calls: asserted},
 		{name: "private_key_jwt RS256", client: byKey(rsa, "RS256"), config: with(rsa), calls: asserted},
 		{name: "private_key_jwt EdDSA", client: byKey(ed, "EdDSA"), config: with(ed), calls: asserted},
-		{name: "private_key_jwt PS256", client: byKey(rsa, "PS256"), calls: asserted, config: func(c *ginoidc.Config) {
-			c.ClientKey, c.ClientKeyAlg = rsa.pem, "PS256"
-		}},
-		{name: "private_key_jwt with a kid", client: byKey(named, "ES256"), calls: asserted, config: func(c *ginoidc.Config) {
-			c.ClientKey, c.ClientKeyID = named.pem, "of the summer"
-		}},
+		{
+			name: "private_key_jwt PS256", client: byKey(rsa, "PS256"), calls: asserted,
+			config: func(c *ginoidc.Config) { c.ClientKey, c.ClientKeyAlg = rsa.pem, "PS256" },
+		}, {
+			name: "private_key_jwt with a kid", client: byKey(named, "ES256"), calls: asserted,
+			config: func(c *ginoidc.Config) { c.ClientKey, c.ClientKeyID = named.pem, "of the summer" },
+		},
 	}
 }
 
 func authorizationRequests(t *testing.T) []signIn {
-	ec := ecKey(t)
+	ec, ed := ecKey(t), edKey(t)
 	push := func(c *ginoidc.Config) { c.PushedAuthorization = "always" }
-	sign := func(c *ginoidc.Config) { c.ClientKey, c.SignRequests = ec.pem, true }
-	const pushed = "client_id request_uri"
+	sign := func(key clientKey) func(*ginoidc.Config) {
+		return func(c *ginoidc.Config) { c.ClientKey, c.SignRequests = key.pem, true }
+	}
+	required := func(alg string, key clientKey) map[string]any {
+		return client("require_signed_request_object", true, "request_object_signing_alg", alg, "jwks", jwks(key))
+	}
+	const pushed, signed = "client_id request_uri", "client_id request response_type scope"
 	return []signIn{
-		{name: "pushed", client: client("require_pushed_authorization_requests", true), config: push,
-			asked: pushed, calls: []string{pushes(basic, request), redeems(basic), asks(bearer)}},
-		{name: "pushed with a secret in the form", client: client("token_endpoint_auth_method", "client_secret_post"), config: push,
-			asked: pushed, calls: []string{pushes(secret, request), redeems(secret), asks(bearer)}},
-		{name: "signed", client: client("require_signed_request_object", true, "request_object_signing_alg", "ES256", "jwks", jwks(ec)),
-			config: sign, asked: "client_id request response_type scope"},
-		{name: "signed and pushed", client: client("require_signed_request_object", true, "jwks", jwks(ec)),
-			config: both(sign, push), asked: pushed,
-			calls: []string{pushes(basic, "client_id request"), redeems(basic), asks(bearer)}},
+		{
+			name: "pushed", client: client("require_pushed_authorization_requests", true), config: push,
+			asked: pushed, calls: []string{pushes(basic, request), redeems(basic), asks(bearer)},
+		}, {
+			name: "pushed by a public client", client: client("token_endpoint_auth_method", "none"), config: push,
+			asked: pushed, calls: []string{pushes(request), redeems("client_id"), asks(bearer)},
+		}, {
+			name: "pushed, secret in the form", client: client("token_endpoint_auth_method", "client_secret_post"), config: push,
+			asked: pushed, calls: []string{pushes(secret, request), redeems(secret), asks(bearer)},
+		},
+		{name: "signed ES256", client: required("ES256", ec), config: sign(ec), asked: signed},
+		{name: "signed EdDSA", client: required("EdDSA", ed), config: sign(ed), asked: signed},
+		{
+			name: "signed and pushed", client: required("ES256", ec), config: both(sign(ec), push),
+			asked: pushed, calls: []string{pushes(basic, "client_id request"), redeems(basic), asks(bearer)},
+		},
 	}
 }
 
@@ -108,33 +115,53 @@ func answers(t *testing.T) []signIn {
 	opens := func(key clientKey) func(*ginoidc.Config) {
 		return func(c *ginoidc.Config) { c.DecryptionKey = key.pem }
 	}
+	encrypted := func(alg, enc string, key clientKey) map[string]any {
+		return client("id_token_encrypted_response_alg", alg, "id_token_encrypted_response_enc", enc, "jwks", jwks(key))
+	}
 	jarm := func(c *ginoidc.Config) { c.ResponseMode = "query.jwt" }
 	withMode := names(request, "response_mode")
-	signed := []string{redeems(basic), call("GET", "/me", 200, "application/jwt", bearer)}
+	jwt := []string{redeems(basic), call("GET", "/me", 200, "application/jwt", bearer)}
 	return []signIn{
 		{name: "ID token ES256", client: client("id_token_signed_response_alg", "ES256"), config: algs("ES256")},
 		{name: "ID token EdDSA", client: client("id_token_signed_response_alg", "EdDSA"), config: algs("EdDSA")},
 		{name: "ID token PS256", client: client("id_token_signed_response_alg", "PS256"), config: algs("PS256")},
-		{name: "ID token RSA-OAEP-256", client: client("id_token_encrypted_response_alg", "RSA-OAEP-256", "jwks", jwks(rsa)), config: opens(rsa)},
-		{name: "ID token ECDH-ES", config: opens(ec),
-			client: client("id_token_encrypted_response_alg", "ECDH-ES", "id_token_encrypted_response_enc", "A256GCM", "jwks", jwks(ec))},
-		{name: "JARM", config: jarm, asked: withMode, answer: "response"},
-		{name: "JARM ES256", client: client("authorization_signed_response_alg", "ES256"), config: both(jarm, algs("ES256", "RS256")),
-			asked: withMode, answer: "response"},
-		{name: "userinfo RS256", client: client("userinfo_signed_response_alg", "RS256"), calls: signed},
-		{name: "userinfo EdDSA", client: client("userinfo_signed_response_alg", "EdDSA"), config: algs("EdDSA", "RS256"), calls: signed},
-		{name: "DPoP", client: client("dpop_bound_access_tokens", true), config: func(c *ginoidc.Config) { c.DPoP = true },
-			calls: []string{redeems(basic, proof), asks(dpop, proof)}},
-		{name: "all at once", client: client(
-			"token_endpoint_auth_method", "private_key_jwt", "require_pushed_authorization_requests", true,
-			"require_signed_request_object", true, "dpop_bound_access_tokens", true, "id_token_signed_response_alg", "ES256",
-			"id_token_encrypted_response_alg", "RSA-OAEP-256", "authorization_signed_response_alg", "ES256",
-			"userinfo_signed_response_alg", "ES256", "jwks", jwks(ec, rsa)),
-			config: both(jarm, both(opens(rsa), func(c *ginoidc.Config) {
-				c.ClientKey, c.SignRequests, c.PushedAuthorization, c.DPoP, c.SigningAlgs = ec.pem, true, "always", true, []string{"ES256"}
-			})),
-			asked: "client_id request_uri", answer: "response",
-			calls: []string{pushes(assertion, "request"), redeems(assertion, proof), call("GET", "/me", 200, "application/jwt", dpop, proof)}},
+		{name: "ID token RSA-OAEP-256", client: encrypted("RSA-OAEP-256", "A128CBC-HS256", rsa), config: opens(rsa)},
+		{name: "ID token ECDH-ES", client: encrypted("ECDH-ES", "A256GCM", ec), config: opens(ec)},
+		{name: "JARM RS256", config: jarm, asked: withMode, answer: "response"},
+		{
+			name: "JARM ES256", client: client("authorization_signed_response_alg", "ES256"),
+			config: both(jarm, algs("ES256", "RS256")), asked: withMode, answer: "response",
+		},
+		{name: "userinfo RS256", client: client("userinfo_signed_response_alg", "RS256"), calls: jwt},
+		{
+			name: "userinfo EdDSA", client: client("userinfo_signed_response_alg", "EdDSA"),
+			config: algs("EdDSA", "RS256"), calls: jwt,
+		}, {
+			name: "DPoP", client: client("dpop_bound_access_tokens", true), config: func(c *ginoidc.Config) { c.DPoP = true },
+			calls: []string{redeems(basic, proof), asks(dpop, proof)},
+		},
+		allAtOnce(ec, rsa),
+	}
+}
+
+// allAtOnce has every protection that a client can have here.
+func allAtOnce(signs, opens clientKey) signIn {
+	return signIn{
+		name: "all at once",
+		client: client("token_endpoint_auth_method", "private_key_jwt", "jwks", jwks(signs, opens),
+			"require_pushed_authorization_requests", true, "require_signed_request_object", true,
+			"dpop_bound_access_tokens", true, "authorization_signed_response_alg", "ES256",
+			"id_token_signed_response_alg", "ES256", "id_token_encrypted_response_alg", "RSA-OAEP-256",
+			"userinfo_signed_response_alg", "ES256"),
+		config: func(c *ginoidc.Config) {
+			c.ClientKey, c.DecryptionKey, c.SigningAlgs = signs.pem, opens.pem, []string{"ES256"}
+			c.PushedAuthorization, c.SignRequests, c.DPoP, c.ResponseMode = "always", true, true, "query.jwt"
+		},
+		asked: "client_id request_uri", answer: "response",
+		calls: []string{
+			pushes(assertion, "request"), redeems(assertion, proof),
+			call("GET", "/me", 200, "application/jwt", dpop, proof),
+		},
 	}
 }
 
@@ -152,4 +179,11 @@ func both(one, other func(*ginoidc.Config)) func(*ginoidc.Config) {
 		one(c)
 		other(c)
 	}
+}
+
+func orElse(text, other string) string {
+	if text == "" {
+		return other
+	}
+	return text
 }
