@@ -138,7 +138,7 @@ type identity struct {
 	user        *User
 	sid         string
 	issued      time.Time // iat of the ID token
-	idToken     string    // as the provider signed it
+	idToken     string    // as the provider signed it, never encrypted
 	accessToken string
 }
 
@@ -179,7 +179,11 @@ func (a *Auth) redeem(ctx context.Context, code string, at *attempt.Attempt) (*i
 	if a.missing.observe(len(user.Groups) > 0 || user.GroupsOverage) {
 		a.log.WarnContext(ctx, "ginoidc: groups are required and no sign-in so far had any: check the groups claim and scopes", "claim", a.shape.groups.roots()[0])
 	}
-	return &identity{user, textClaim(idToken, "sid"), timeClaim(idToken, "iat"), tokens.IDToken, tokens.AccessToken}, nil
+	signed, err := a.provider.SignedIDToken(tokens.IDToken)
+	if err != nil {
+		return nil, translated(err)
+	}
+	return &identity{user, textClaim(idToken, "sid"), timeClaim(idToken, "iat"), signed, tokens.AccessToken}, nil
 }
 
 // startSession puts a new session in the place of any old one, a copy of whose cookie is good no more either.
