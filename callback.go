@@ -81,7 +81,7 @@ func (a *Auth) finishSignIn(c *gin.Context) (*attempt.Attempt, error) {
 	if err != nil {
 		return at, err
 	}
-	if err := a.admit(ctx, &SignIn{User: id.user, AccessToken: id.accessToken, AppState: at.AppState}); err != nil {
+	if err := a.admit(ctx, &SignIn{User: id.user, AccessToken: id.tokens.AccessToken, AppState: at.AppState}); err != nil {
 		return at, err
 	}
 	return at, a.startSession(c, id, at)
@@ -135,12 +135,11 @@ func (a *Auth) spend(ctx context.Context, at *attempt.Attempt) error {
 
 // identity is who a provider's validated answer vouches for.
 type identity struct {
-	user        *User
-	sid         string
-	issued      time.Time // iat of the ID token
-	idToken     string    // as the provider signed it
-	tokens      *provider.Tokens
-	accessToken string
+	user    *User
+	sid     string
+	issued  time.Time // iat of the ID token
+	idToken string    // as the provider signed it, never encrypted
+	tokens  *provider.Tokens
 }
 
 // redeemLimit bounds all calls to the provider that one callback makes.
@@ -180,7 +179,11 @@ func (a *Auth) redeem(ctx context.Context, code string, at *attempt.Attempt) (*i
 	if a.missing.observe(len(user.Groups) > 0 || user.GroupsOverage) {
 		a.log.WarnContext(ctx, "ginoidc: groups are required and no sign-in so far had any: check the groups claim and scopes", "claim", a.shape.groups.roots()[0])
 	}
-	return &identity{user, textClaim(idToken, "sid"), timeClaim(idToken, "iat"), tokens.IDToken, tokens, tokens.AccessToken}, nil
+	signed, err := a.provider.SignedIDToken(tokens.IDToken)
+	if err != nil {
+		return nil, translated(err)
+	}
+	return &identity{user, textClaim(idToken, "sid"), timeClaim(idToken, "iat"), signed, tokens}, nil
 }
 
 // startSession puts a new session in the place of any old one, a copy of whose cookie is good no more either.

@@ -45,8 +45,8 @@ type Config struct {
 	// SignRequests signs authorization requests with ClientKey (RFC 9101), so that nobody can change them on their way.
 	SignRequests bool
 
-	// DecryptionKey, in the forms of ClientKey, opens ID tokens that the provider encrypts to this app: RSA-OAEP-256, or
-	// ECDH-ES with an EC key. With it an ID token that is not encrypted is refused.
+	// DecryptionKey, in the forms of ClientKey, opens ID tokens and logout tokens that the provider encrypts to this app:
+	// RSA-OAEP-256, or ECDH-ES with an EC key. With it one that is not encrypted is refused.
 	DecryptionKey []byte
 
 	// DPoP binds access tokens to a key that each sign-in makes (RFC 9449), so that a stolen one is of no use.

@@ -287,6 +287,17 @@ func TestFrontChannelLogout(t *testing.T) {
 	}
 }
 
+// TestFrontChannelWithoutSID: an empty sid names no session, not even one without.
+func TestFrontChannelWithoutSID(t *testing.T) {
+	a := newApp(t)
+	a.op.OnIDToken(func(claims map[string]any) { delete(claims, "sid") })
+	b := a.browser()
+	b.mustSignIn("alice")
+	if b.navigate("/auth/frontchannel-logout?iss=https://idp.example&sid="); b.whoami() != "alice" {
+		t.Error("signed out")
+	}
+}
+
 // amnesticState forgets what was used up.
 type amnesticState struct{ ginoidc.SharedState }
 

@@ -125,6 +125,42 @@ func TestMaxSessions(t *testing.T) {
 	a.sessionsOf("alice", 2)
 }
 
+// counting counts what is in the index.
+type counting struct {
+	*state.Memory
+	listed map[string]bool
+}
+
+func (x counting) Enlist(ctx context.Context, owner, session string, ttl time.Duration) error {
+	x.listed[owner+session] = true
+	return x.Memory.Enlist(ctx, owner, session, ttl)
+}
+
+func (x counting) Delist(ctx context.Context, owner, session string) error {
+	delete(x.listed, owner+session)
+	return x.Memory.Delist(ctx, owner, session)
+}
+
+// TestEndedSessionsAreDelisted by whatever ends one alone, under the user and under the provider's sid.
+func TestEndedSessionsAreDelisted(t *testing.T) {
+	x := counting{state.NewMemory(0), map[string]bool{}}
+	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = x })
+	b := a.browser()
+	for name, end := range map[string]func(){
+		"sign-out":    func() { b.do("POST", "/auth/signout", nil) },
+		"EndSession":  func() { _ = a.auth.EndSession(t.Context(), "alice", a.sessionsOf("alice", 1)[0].ID) },
+		"new sign-in": func() { b.mustSignIn("alice"); b.do("POST", "/auth/signout", nil) },
+	} {
+		b.mustSignIn("alice")
+		if len(x.listed) != 2 {
+			t.Errorf("%d entries of a session", len(x.listed))
+		}
+		if end(); len(x.listed) != 0 {
+			t.Errorf("%s: %d entries left", name, len(x.listed))
+		}
+	}
+}
+
 // index fails, or has entries of somebody else.
 type index struct {
 	*state.Memory
@@ -170,7 +206,15 @@ func TestSessionIndexDown(t *testing.T) {
 func TestFrontChannelWithoutCookie(t *testing.T) {
 	for name, shared := range map[string]ginoidc.SharedState{"listed": state.NewMemory(0), "not listed": struct{ ginoidc.SharedState }{state.NewMemory(0)}} {
 		t.Run(name, func(t *testing.T) {
-			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = shared })
+			framed := 0
+			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+				c.State = shared
+				c.OnSessionEnd = func(_ context.Context, e ginoidc.SessionEnd) {
+					if e.Reason == ginoidc.EndedByFrontChannel {
+						framed++
+					}
+				}
+			})
 			sid := "s-1"
 			a.op.OnIDToken(func(claims map[string]any) { claims["sid"] = sid })
 			b, other := a.browser(), a.browser()
@@ -192,6 +236,13 @@ func TestFrontChannelWithoutCookie(t *testing.T) {
 			frame("?iss=https://idp.example&sid=s-1")
 			if ended := b.whoami() == ""; ended != (name == "listed") || other.whoami() != "alice" {
 				t.Errorf("ended: %t; the other session: %q", ended, other.whoami())
+			}
+			if err := a.auth.SignOutEverywhere(t.Context(), "alice"); err != nil {
+				t.Error(err)
+			}
+			frame("?iss=https://idp.example&sid=s-2") // of a session that is ended already
+			if want := map[string]int{"listed": 1}[name]; framed != want {
+				t.Errorf("%d sessions ended by frames", framed)
 			}
 			b.mustSignIn("alice") // which works at once
 			if b.whoami() != "alice" {

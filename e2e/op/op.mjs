@@ -1,43 +1,63 @@
 // The OpenID provider of the end-to-end tests: oidc-provider, a certified engine, with three accounts and no consent screen.
 //
 //   PORT                listens on 127.0.0.1:PORT; the issuer is http://127.0.0.1:PORT
+//   GROUPS_IN           "id_token" or "userinfo": the one place where groups and organizations appear
+//   PROFILE             "fapi2": the FAPI 2.0 Security Profile for all, with DPoP nonces; empty: what each client asks for
+//
+// Clients register themselves (RFC 7591). One can be there from the start:
+//
 //   CLIENT_ID, CLIENT_SECRET
 //   REDIRECT_URIS       separated by spaces
 //   SIGNED_OUT_URIS     post_logout_redirect_uris, separated by spaces
 //   LOGOUT_URI          backchannel_logout_uri: gets a logout token with a sid when the user signs out here
-//   GROUPS_IN           "id_token" or "userinfo": the one place where groups and organizations appear
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { Provider } from 'oidc-provider';
+import { interactionPolicy, Provider } from 'oidc-provider';
 
-const { PORT, CLIENT_ID, CLIENT_SECRET, REDIRECT_URIS, SIGNED_OUT_URIS, LOGOUT_URI, GROUPS_IN } = process.env;
+const { PORT, GROUPS_IN, PROFILE, CLIENT_ID, CLIENT_SECRET, REDIRECT_URIS, SIGNED_OUT_URIS, LOGOUT_URI } = process.env;
 if (!['id_token', 'userinfo'].includes(GROUPS_IN)) throw new Error(`GROUPS_IN=${GROUPS_IN}: id_token or userinfo`);
+if (PROFILE && PROFILE !== 'fapi2') throw new Error(`PROFILE=${PROFILE}: fapi2 or empty`);
+const fapi = PROFILE === 'fapi2';
 
+// acr is the strongest authentication that somebody can show.
 const accounts = {
-  alice: { name: 'Alice Adams', groups: ['admin', 'staff', 'audit'], organizations: ['acme'] },
+  alice: { name: 'Alice Adams', groups: ['admin', 'staff', 'audit'], organizations: ['acme'], acr: 'urn:example:mfa' },
   bob: { name: 'Bob Brown', groups: ['staff'], organizations: ['globex'] },
   carol: { name: 'Carol Clark' },
 };
 
 // use is the place the claims are for: one of the two values of GROUPS_IN.
 function claims(id, use) {
-  const { groups, organizations, ...person } = accounts[id];
+  const { groups, organizations, acr, ...person } = accounts[id];
   const all = { sub: id, ...person, preferred_username: id, email: `${id}@example.com`, email_verified: true };
   return use === GROUPS_IN ? { ...all, groups, organizations } : all;
 }
 
-const signingKey = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' });
+function signingKey(alg, type, options) {
+  const jwk = generateKeyPairSync(type, options).privateKey.export({ format: 'jwk' });
+  return { ...jwk, kid: randomBytes(8).toString('hex'), use: 'sig', alg };
+}
+
+const client = {
+  client_id: CLIENT_ID,
+  client_secret: CLIENT_SECRET,
+  redirect_uris: REDIRECT_URIS?.split(' '),
+  post_logout_redirect_uris: SIGNED_OUT_URIS?.split(' '),
+  backchannel_logout_uri: LOGOUT_URI,
+  backchannel_logout_session_required: true,
+};
+
 const provider = new Provider(`http://127.0.0.1:${PORT}`, {
-  clients: [{
-    client_id: CLIENT_ID,
-    client_secret: CLIENT_SECRET,
-    redirect_uris: REDIRECT_URIS.split(' '),
-    post_logout_redirect_uris: SIGNED_OUT_URIS.split(' '),
-    backchannel_logout_uri: LOGOUT_URI,
-    backchannel_logout_session_required: true,
-  }],
-  jwks: { keys: [{ ...signingKey, kid: randomBytes(8).toString('hex'), use: 'sig', alg: 'RS256' }] },
+  clients: CLIENT_ID ? [client] : [],
+  jwks: {
+    keys: [
+      signingKey('RS256', 'rsa', { modulusLength: 2048 }),
+      signingKey('PS256', 'rsa', { modulusLength: 2048 }),
+      signingKey('ES256', 'ec', { namedCurve: 'P-256' }),
+      signingKey('EdDSA', 'ed25519'),
+    ],
+  },
   cookies: { keys: [randomBytes(32).toString('hex')] },
   claims: {
     openid: ['sub'],
@@ -45,15 +65,32 @@ const provider = new Provider(`http://127.0.0.1:${PORT}`, {
     email: ['email', 'email_verified'],
   },
   conformIdTokenClaims: GROUPS_IN === 'userinfo', // the strict reading keeps scope claims out of the ID token
+  acrValues: ['urn:example:mfa'],
+  ...(fapi && { clientAuthMethods: ['private_key_jwt'], responseTypes: ['code'] }),
   features: {
     devInteractions: { enabled: false },
     rpInitiatedLogout: { enabled: true, logoutSource },
     backchannelLogout: { enabled: true },
+    registration: { enabled: true },
+    pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: fapi },
+    requestObjects: { enabled: true },
+    claimsParameter: { enabled: true },
+    jwtResponseModes: { enabled: true },
+    jwtUserinfo: { enabled: true },
+    encryption: { enabled: true },
+    dPoP: { enabled: true, ...(fapi && { nonceSecret: randomBytes(32), requireNonce: () => true }) },
+    ...(fapi && { fapi: { enabled: true, profile: '2.0' } }),
+    resourceIndicators: {
+      enabled: true,
+      defaultResource: (ctx, client, oneOf) => oneOf?.at(-1), // a token is for one: the last that was asked for
+      useGrantedResource: () => true,
+      getResourceServerInfo: () => ({ scope: 'email', accessTokenFormat: 'jwt', jwt: { sign: { alg: 'ES256' } } }),
+    },
   },
   // The dispatcher that oidc-provider passes refuses loopback addresses, and the app has no other.
   fetch: (url, { dispatcher, ...options }) => fetch(url, options),
   pkce: { required: () => true },
-  interactions: { url: (ctx, interaction) => `/interaction/${interaction.uid}` },
+  interactions: { url: (ctx, interaction) => `/interaction/${interaction.uid}`, policy: policy() },
   findAccount: (ctx, id) => accounts[id] && { accountId: id, claims: (use) => claims(id, use) },
   loadExistingGrant: grantWhatIsAsked,
 });
@@ -64,19 +101,35 @@ provider.on('backchannel.error', (ctx, err) => console.error('back-channel logou
 async function grantWhatIsAsked(ctx) {
   const grant = new provider.Grant({ clientId: ctx.oidc.client.clientId, accountId: ctx.oidc.session.accountId });
   grant.addOIDCScope([...ctx.oidc.requestParamScopes].join(' '));
+  grant.addOIDCClaims([...ctx.oidc.requestParamClaims]);
+  for (const [resource, { scope }] of Object.entries(ctx.oidc.resourceServers)) grant.addResourceScope(resource, scope);
   await grant.save();
   return grant;
 }
 
+// policy is the engine's own, and asks who is signed in too weakly to sign in again.
+function policy() {
+  const all = interactionPolicy.base();
+  all.get('login').checks.add(new interactionPolicy.Check('acr_values', 'a stronger sign-in is asked for', (ctx) => {
+    const { params, session, result } = ctx.oidc;
+    return Boolean(params.acr_values) && !params.acr_values.split(' ').includes(session.acr) && !result?.login;
+  }));
+  return all;
+}
+
 const page = (title, body) => `<!doctype html><meta charset="utf-8"><title>${title}</title><h1>${title}</h1>${body}`;
 
-// signInPage offers one button an account; no password.
+// signInPage offers one button an account; no password. A form may say how many seconds ago the person was seen (age).
 async function signInPage(ctx, next) {
   if (!ctx.path.startsWith('/interaction/')) return next();
   if (ctx.method === 'POST') {
-    const accountId = new URLSearchParams(await text(ctx.req)).get('account');
+    const { params } = await provider.interactionDetails(ctx.req, ctx.res);
+    const form = new URLSearchParams(await text(ctx.req));
+    const accountId = form.get('account');
+    const acr = params.acr_values?.split(' ').find((value) => value === accounts[accountId]?.acr);
+    const ts = Math.floor(Date.now() / 1000) - Number(form.get('age'));
     ctx.status = 303;
-    return ctx.redirect(await provider.interactionResult(ctx.req, ctx.res, { login: { accountId } }));
+    return ctx.redirect(await provider.interactionResult(ctx.req, ctx.res, { login: { accountId, acr, ts } }));
   }
   await provider.interactionDetails(ctx.req, ctx.res); // an unknown interaction is an error
   const buttons = Object.keys(accounts).map((id) => `<button name="account" value="${id}">${id}</button>`);

@@ -1,6 +1,9 @@
 package start
 
 import (
+	"bytes"
+	"encoding/json"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,7 +17,11 @@ const (
 	GroupsInUserInfo = "userinfo"
 )
 
-// Provider is a running npm oidc-provider with one client.
+// ProfileFAPI2 has the provider hold all clients to the FAPI 2.0 Security Profile: requests are pushed, clients
+// authenticate by private_key_jwt, and DPoP proofs need a nonce.
+const ProfileFAPI2 = "fapi2"
+
+// Provider is a running npm oidc-provider as one of its clients knows it.
 type Provider struct {
 	*Process
 	Issuer, ClientID, ClientSecret string
@@ -23,23 +30,61 @@ type Provider struct {
 // RunProvider starts e2e/op for an app at appURL (no trailing slash) with the plugin's default routes.
 func RunProvider(t testing.TB, appURL, groupsIn string) Provider {
 	t.Helper()
+	const id, secret = "ginoidc-e2e", "a secret: 100% & + / = ?"
+	p := runProvider(t, groupsIn,
+		"PROFILE=",
+		"CLIENT_ID="+id,
+		"CLIENT_SECRET="+secret,
+		"REDIRECT_URIS="+appURL+"/auth/callback",
+		"SIGNED_OUT_URIS="+appURL+" "+appURL+"/",
+		"LOGOUT_URI="+appURL+"/auth/backchannel-logout",
+	)
+	p.ClientID, p.ClientSecret = id, secret
+	return p
+}
+
+// RunOpenProvider starts e2e/op without a client: see [Provider.Register]. Groups are in userinfo. The profile is "" or
+// [ProfileFAPI2].
+func RunOpenProvider(t testing.TB, profile string) Provider {
+	t.Helper()
+	return runProvider(t, GroupsInUserInfo, "PROFILE="+profile, "CLIENT_ID=")
+}
+
+func runProvider(t testing.TB, groupsIn string, env ...string) Provider {
+	t.Helper()
 	node := Find(t, "nodejs npm", "node")
 	dir := filepath.Join(moduleDir(t, plugin+"/e2e"), "op")
 	install(t, dir)
 	port := FreePort(t)
-	p := Provider{Issuer: "http://127.0.0.1:" + port, ClientID: "ginoidc-e2e", ClientSecret: "a secret: 100% & + / = ?"}
 	cmd := exec.Command(node, "op.mjs")
 	cmd.Dir = dir
-	cmd.Env = clean(os.Environ(),
-		"PORT="+port,
-		"CLIENT_ID="+p.ClientID,
-		"CLIENT_SECRET="+p.ClientSecret,
-		"REDIRECT_URIS="+appURL+"/auth/callback",
-		"SIGNED_OUT_URIS="+appURL+" "+appURL+"/",
-		"LOGOUT_URI="+appURL+"/auth/backchannel-logout",
-		"GROUPS_IN="+groupsIn,
-	)
+	cmd.Env = clean(os.Environ(), append(env, "PORT="+port, "GROUPS_IN="+groupsIn)...)
+	p := Provider{Issuer: "http://127.0.0.1:" + port}
 	p.Process = run(t, cmd, answers(p.Issuer+"/.well-known/openid-configuration"))
+	return p
+}
+
+// Register registers one more client (RFC 7591) and returns the provider as that client sees it.
+func (p Provider) Register(t testing.TB, metadata map[string]any) Provider {
+	t.Helper()
+	body, err := json.Marshal(metadata)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.Post(p.Issuer+"/reg", "application/json", bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var client struct {
+		ID          string `json:"client_id"`
+		Secret      string `json:"client_secret"`
+		Description string `json:"error_description"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&client); err != nil || resp.StatusCode != http.StatusCreated {
+		t.Fatalf("register %s: %s %s (%v)", body, resp.Status, client.Description, err)
+	}
+	p.ClientID, p.ClientSecret = client.ID, client.Secret
 	return p
 }
 

@@ -44,6 +44,12 @@ func (p *Provider) decrypt(op, raw string, limit int) (string, error) {
 	return string(token), nil
 }
 
+// SignedIDToken gives an ID token without its encryption to this client, not verified. It is what an id_token_hint has
+// to be (OpenID Connect Core 1.0 section 3.1.2.1): the provider cannot open what it encrypted to somebody else.
+func (p *Provider) SignedIDToken(raw string) (string, error) {
+	return p.decrypt(opIDToken, raw, maxIDToken)
+}
+
 // readJWE reads the header of a JWE in compact form, the only form accepted.
 func readJWE(op, raw string, limit int) (map[string]any, error) {
 	parts := strings.SplitN(raw, ".", 6)

@@ -124,6 +124,37 @@ func TestEncryptedIDTokenInside(t *testing.T) {
 	}
 }
 
+// A provider that encrypts ID tokens encrypts logout tokens too. One that is signed only is refused (Back-Channel Logout 1.0
+// section 2.6, item 1).
+func TestEncryptedLogoutToken(t *testing.T) {
+	op := newOP(t)
+	key := newKey(t)
+	p := op.client(decrypting(parsed(t, key, "", "enc1")))
+	good := op.logoutToken(logoutHeader, logoutClaims(nil))
+	with := func(inside string, header object) string {
+		return encrypt(t, key.Public(), "ECDH-ES", "A128GCM", inside, header)
+	}
+	for name, test := range map[string]struct{ raw, code string }{
+		"good":             {with(good, object{"kid": "enc1"}), ""},
+		"signed only":      {good, "not_encrypted"},
+		"another kid":      {with(good, object{"kid": "enc2"}), "unknown_key"},
+		"another key":      {encrypt(t, newKey(t).Public(), "ECDH-ES", "A128GCM", good, nil), "decryption_failed"},
+		"an ID token":      {with(op.token(claims(nil)), nil), "wrong_type"},
+		"unsigned":         {with(good[:strings.LastIndex(good, ".")+1], nil), "bad_signature"},
+		"another audience": {with(op.logoutToken(logoutHeader, logoutClaims(object{"aud": "other"})), nil), "audience"},
+		"too large":        {with(good, nil) + strings.Repeat("A", 16<<10), "too_large"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			token, err := p.VerifyLogoutToken(t.Context(), test.raw)
+			if test.code != "" {
+				wantBadToken(t, err, test.code)
+			} else if err != nil || token.SID != "s1" {
+				t.Errorf("%+v, %v", token, err)
+			}
+		})
+	}
+}
+
 // Cases 79, 80, 81, 96: refused by the look of it, before the key is used or any is fetched.
 func TestEncryptedIDTokenText(t *testing.T) {
 	op := newOP(t)

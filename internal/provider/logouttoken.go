@@ -30,10 +30,15 @@ type LogoutToken struct {
 // life. Whatever is wrong with the token is ErrInvalidToken; keys that cannot be fetched are ErrUnavailable.
 //
 // Anybody may send one, so the signature comes last: garbage costs neither cryptography nor a fetch, and tokens that
-// name unknown keys cannot use up the key fetch of a sign-in (cases 190, 256).
+// name unknown keys cannot use up the key fetch of a sign-in (cases 190, 256). Only a client that has ID tokens encrypted
+// has to decrypt first, as its logout tokens are encrypted too (section 2.6, item 1).
 func (p *Provider) VerifyLogoutToken(ctx context.Context, raw string) (*LogoutToken, error) {
 	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
 	defer cancel()
+	raw, err := p.decrypt(opLogoutToken, raw, maxLogoutToken)
+	if err != nil {
+		return nil, err
+	}
 	header, err := p.checkHeader(opLogoutToken, raw, maxLogoutToken)
 	if err != nil {
 		return nil, err

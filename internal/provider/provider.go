@@ -30,8 +30,8 @@ type Config struct {
 	ClientCertificate *tls.Certificate
 	// SignRequests sends authorization requests as request objects signed with ClientKey (RFC 9101).
 	SignRequests bool
-	// DecryptionKey opens encrypted ID tokens. With one, tokens that are only signed are refused. nil: encrypted
-	// tokens are refused.
+	// DecryptionKey opens encrypted ID tokens and logout tokens. With one, those that are only signed are refused. nil:
+	// encrypted ones are refused.
 	DecryptionKey *PrivateKey
 
 	// ResponseMode is how the authorization response comes back: "query" (also ""), "form_post", "query.jwt" or

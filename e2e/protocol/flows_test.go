@@ -1,0 +1,112 @@
+package protocol_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/e2e/start"
+)
+
+func TestFlows(t *testing.T) {
+	provider := start.RunOpenProvider(t, "")
+	for name, flow := range map[string]func(*testing.T, start.Provider){
+		"a fresh sign-in":        freshSignIn,
+		"a stronger sign-in":     strongerSignIn,
+		"sign-in without a page": silentSignIn,
+		"sign-out":               signOut,
+		"sign-out, encrypted":    signOutEncrypted,
+		"resource indicators":    resources,
+		"requests for one claim": claims,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			flow(t, provider)
+		})
+	}
+}
+
+// way is how an authorization request goes to the provider, and what of it is seen in the browser: names that are empty
+// are those of the request itself.
+type way struct {
+	config func(*ginoidc.Config)
+	names  string
+}
+
+func ways(key clientKey) map[string]way {
+	sign := func(c *ginoidc.Config) { c.ClientKey, c.SignRequests = key.pem, true }
+	push := func(c *ginoidc.Config) { c.PushedAuthorization = "always" }
+	return map[string]way{
+		"plain":             {func(*ginoidc.Config) {}, ""},
+		"pushed":            {push, "client_id request_uri"},
+		"signed":            {sign, "client_id request response_type scope"},
+		"signed and pushed": {both(sign, push), "client_id request_uri"},
+	}
+}
+
+// case 97: max_age. Alice proved who she is an hour ago, and has to once more where that is too long.
+func freshSignIn(t *testing.T, provider start.Provider) {
+	key := ecKey(t)
+	anHourAgo := url.Values{"account": {"alice"}, "age": {"3600"}}
+	for name, way := range ways(key) {
+		t.Run(name, func(t *testing.T) {
+			a := startApp(t, provider, client("require_auth_time", true, "jwks", jwks(key)), way.config)
+			alice := somebody(t)
+			alice.sees(alice.submit(alice.asked(alice.open(a.url+"/me"), a), anHourAgo), a, "/me", "alice")
+			again := alice.asked(alice.open(a.url+"/fresh"), a)
+			if got, want := alice.sent(a.issuer+"/auth"), orElse(way.names, names(request, "max_age")); got != want {
+				t.Errorf("asked for %s, want %s", got, want)
+			}
+			alice.sees(alice.submit(again, url.Values{"account": {"alice"}}), a, "/fresh", "alice")
+
+			again = alice.asked(alice.open(a.url+"/auth/signin?return_to=/fresh&max_age=300&prompt=login"), a)
+			shown := alice.submit(again, anHourAgo)
+			if shown.status != http.StatusUnauthorized || !strings.Contains(shown.text, "auth_time") {
+				t.Errorf("a provider that ignores max_age: %d %s", shown.status, shown.text)
+			}
+		})
+	}
+}
+
+// case 220: acr_values. Who cannot show a second factor is told so, and is not sent round in circles.
+func strongerSignIn(t *testing.T, provider start.Provider) {
+	a := startApp(t, provider, nil, nil)
+	for account, want := range map[string]int{"alice": http.StatusOK, "bob": http.StatusForbidden} {
+		p := somebody(t)
+		p.sees(p.signIn(a, "/me", account), a, "/me", account)
+		again := p.asked(p.open(a.url+"/strong"), a)
+		if got, want := p.sent(a.issuer+"/auth"), names(request, "acr_values"); got != want {
+			t.Errorf("asked for %s, want %s", got, want)
+		}
+		shown := p.submit(again, url.Values{"account": {account}})
+		if shown.status != want || shown.at.String() != a.url+"/strong" {
+			t.Errorf("%s: %d %s, want %d", account, shown.status, shown.at, want)
+		}
+		p.sees(p.open(a.url+"/me"), a, "/me", account)
+	}
+}
+
+// case 14: who is signed in at the provider needs no page, and who is not sees none.
+func silentSignIn(t *testing.T, provider start.Provider) {
+	there := startApp(t, provider, nil, func(c *ginoidc.Config) { c.CookieName = "there" }) // cookies know no ports
+	for mode, refusal := range map[string]string{"query": "error error_description iss state", "query.jwt": "response"} {
+		t.Run(mode, func(t *testing.T) {
+			here := startApp(t, provider, nil, func(c *ginoidc.Config) { c.ResponseMode = mode })
+			alice, stranger := somebody(t), somebody(t)
+			alice.signIn(there, "/me", "alice")
+			alice.sees(alice.open(here.url+"/news"), here, "/news", "alice")
+
+			stranger.sees(stranger.open(here.url+"/news"), here, "/news", "nobody")
+			if got := stranger.sent(here.url + "/auth/callback"); got != refusal {
+				t.Errorf("brought back %s, want %s", got, refusal)
+			}
+			stranger.trail = nil
+			stranger.sees(stranger.open(here.url+"/news"), here, "/news", "nobody")
+			if len(stranger.trail) != 1 {
+				t.Errorf("a second try: %s", stranger.trail)
+			}
+		})
+	}
+}

@@ -1,0 +1,67 @@
+package protocol_test
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/e2e/start"
+)
+
+// Nobody is signed in where only one side has a feature: so the sign-ins above prove that both had it.
+func TestOneSideOnly(t *testing.T) {
+	open := start.RunOpenProvider(t, "")
+	strict := start.RunOpenProvider(t, start.ProfileFAPI2)
+	ec, other := ecKey(t), ecKey(t)
+	byKey := client("token_endpoint_auth_method", "private_key_jwt", "jwks", jwks(ec))
+	encrypted := client("id_token_encrypted_response_alg", "ECDH-ES", "jwks", jwks(ec))
+	opens := func(key clientKey) func(*ginoidc.Config) {
+		return func(c *ginoidc.Config) { c.DecryptionKey = key.pem }
+	}
+	for _, row := range []struct {
+		name     string
+		provider start.Provider
+		client   map[string]any
+		config   func(*ginoidc.Config)
+		status   int
+		reason   string // part of it
+	}{
+		{"pushed requests are required of the client", open,
+			client("require_pushed_authorization_requests", true), nil, 401, "invalid_request"},
+		{"pushed requests are required of all", strict, byKey, func(c *ginoidc.Config) {
+			c.ClientKey, c.PushedAuthorization = ec.pem, "never"
+		}, 503, "par_required"},
+		{"signed requests are required", open, client("require_signed_request_object", true), nil, 401, "invalid_request"},
+		{"requests are signed with another key", open, client("jwks", jwks(ec)), func(c *ginoidc.Config) {
+			c.ClientKey, c.SignRequests = other.pem, true
+		}, 401, "invalid_request_object"},
+		{"DPoP is required", open, client("dpop_bound_access_tokens", true), nil, 401, "invalid_grant"},
+		{"ID tokens are encrypted", open, encrypted, nil, 401, "id token: encrypted"},
+		{"ID tokens are to be encrypted", open, nil, opens(ec), 401, "id token: not_encrypted"},
+		{"ID tokens are encrypted to another key", open, encrypted, opens(other), 401, "id token: unknown_key"},
+		{"another algorithm of ID tokens", open, client("id_token_signed_response_alg", "PS256"), nil, 401, "id token: algorithm"},
+		{"another algorithm of userinfo", open, client("userinfo_signed_response_alg", "ES256"), nil, 502, "userinfo: algorithm"},
+		{"another algorithm of JARM", open, client("authorization_signed_response_alg", "ES256"), func(c *ginoidc.Config) {
+			c.ResponseMode = "query.jwt"
+		}, 400, "authorization response: algorithm"},
+		{"assertions are signed with another key", open, byKey, func(c *ginoidc.Config) {
+			c.ClientKey = other.pem
+		}, 502, "invalid_client"},
+		{"another secret", open, nil, func(c *ginoidc.Config) { c.ClientSecret += "?" }, 502, "invalid_client"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			a := startApp(t, row.provider, row.client, row.config)
+			alice := somebody(t)
+			shown := alice.open(a.url + "/me")
+			if strings.HasPrefix(shown.at.String(), a.issuer) {
+				shown = alice.submit(shown, url.Values{"account": {"alice"}})
+			}
+			if shown.status != row.status || !strings.HasPrefix(shown.at.String(), a.url) || !strings.Contains(shown.text, row.reason) {
+				t.Errorf("%s: %d %s, want %d with %q", shown.at, shown.status, shown.text, row.status, row.reason)
+			}
+			alice.sees(alice.open(a.url+"/"), a, "/", "nobody")
+		})
+	}
+}

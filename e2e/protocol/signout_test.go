@@ -1,0 +1,49 @@
+package protocol_test
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"testing"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/e2e/start"
+)
+
+func signOut(t *testing.T, provider start.Provider) { signOutOf(t, provider, nil, nil) }
+
+// What the provider signs for this app it encrypts too, the logout token included. The hint is the ID token as it was
+// signed: the provider cannot read what it encrypted to the app.
+func signOutEncrypted(t *testing.T, provider start.Provider) {
+	key := rsaKey(t)
+	signOutOf(t, provider, client("id_token_encrypted_response_alg", "RSA-OAEP-256", "jwks", jwks(key)),
+		func(c *ginoidc.Config) { c.DecryptionKey = key.pem })
+}
+
+// signOutOf signs out at the app, and from there at the provider, and then at the provider, and by that at the app.
+func signOutOf(t *testing.T, provider start.Provider, metadata map[string]any, change func(*ginoidc.Config)) {
+	t.Helper()
+	a := startApp(t, provider, metadata, func(c *ginoidc.Config) {
+		c.KeepIDToken, c.PostSignOutURL = true, c.AppURL+"/auth/signed-out"
+		if change != nil {
+			change(c)
+		}
+	})
+	alice := somebody(t)
+	alice.sees(alice.signIn(a, "/me", "alice"), a, "/me", "alice")
+	alice.sees(alice.confirms(alice.load(http.MethodPost, a.url+"/auth/signout", nil), a), a, "/", "nobody")
+	if got, want := alice.sent(a.issuer+"/session/end"), "client_id id_token_hint post_logout_redirect_uri state"; got != want {
+		t.Errorf("told the provider %s, want %s", got, want)
+	}
+	if got := alice.sent(a.url + "/auth/signed-out"); got != "state" {
+		t.Errorf("came back with %s, want state", got)
+	}
+	back := slices.IndexFunc(alice.trail, func(u *url.URL) bool { return u.Path == "/auth/signed-out" }) // case 165
+	if shown := alice.open(alice.trail[back].String()); shown.status != http.StatusOK || shown.at.Path != "/auth/signed-out" {
+		t.Errorf("the same answer once more: %d %s", shown.status, shown.at)
+	}
+
+	alice.sees(alice.signIn(a, "/me", "alice"), a, "/me", "alice") // for which the provider had to ask again
+	alice.confirms(alice.open(a.issuer+"/session/end"), a)
+	alice.sees(alice.open(a.url+"/"), a, "/", "nobody") // by back-channel logout
+}
