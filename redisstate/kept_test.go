@@ -106,7 +106,7 @@ func TestKeep(t *testing.T) {
 	}
 }
 
-// cases 60, 269: of many who come at once, over two instances, one holds the lease, and the others find what he kept.
+// case 269: of many who come at once, over two instances, one holds the lease, and the others find what he kept.
 func TestLeaseThenKept(t *testing.T) {
 	onBoth(t, func(t *testing.T, one, other keeper) {
 		var refreshed, found atomic.Int32

@@ -50,7 +50,7 @@ func wantNone(t *testing.T, m *state.Memory, key string) {
 	}
 }
 
-// case 189: what cannot be kept is an error, and changes nothing.
+// What cannot be kept is an error, and changes nothing.
 func TestKeepBeyondTheBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, value := state.NewMemory(0), strings.Repeat("v", largest)
