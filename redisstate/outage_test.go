@@ -116,6 +116,12 @@ func calls(store *redisstate.Store, cookie string) map[string]func(context.Conte
 			_, _, err := store.Lease(ctx, "key", time.Hour)
 			return err
 		},
+		"Keep":         func(ctx context.Context, _ http.Header) error { return store.Keep(ctx, "key", "value", time.Hour) },
+		"Keep no more": func(ctx context.Context, _ http.Header) error { return store.Keep(ctx, "key", "", 0) },
+		"Kept": func(ctx context.Context, _ http.Header) error {
+			_, _, err := store.Kept(ctx, "key")
+			return err
+		},
 		"Enlist": func(ctx context.Context, _ http.Header) error {
 			return store.Enlist(ctx, "owner", "session", time.Hour)
 		},

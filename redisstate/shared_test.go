@@ -91,38 +91,7 @@ func TestOnce(t *testing.T) {
 	})
 }
 
-func TestLease(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		server := newFake()
-		one, other := newStore(t, server), newStore(t, server)
-		release, ok, err := one.Lease(t.Context(), "refresh", time.Minute)
-		if !ok || err != nil {
-			t.Fatalf("Lease = %v, %v", ok, err)
-		}
-		if release, ok, err := other.Lease(t.Context(), "refresh", time.Minute); ok || err != nil || release != nil {
-			t.Errorf("held by another: %v, %v", ok, err)
-		}
-		time.Sleep(time.Minute)
-		second, ok, err := other.Lease(t.Context(), "refresh", time.Minute)
-		if !ok || err != nil {
-			t.Fatalf("run out: %v, %v", ok, err)
-		}
-		if err := release(t.Context()); err != nil { // too late: it is the other's now
-			t.Error(err)
-		}
-		if _, ok, _ := one.Lease(t.Context(), "refresh", time.Minute); ok {
-			t.Error("a late release took the other's lease")
-		}
-		if err := second(t.Context()); err != nil {
-			t.Error(err)
-		}
-		if _, ok, err := one.Lease(t.Context(), "refresh", time.Minute); !ok || err != nil {
-			t.Errorf("given back: %v, %v", ok, err)
-		}
-	})
-}
-
-// One key may be ended, seen and leased, each on its own.
+// One key may be ended, seen, leased and kept under, each on its own.
 func TestKindsKeepApart(t *testing.T) {
 	store := newStore(t, newFake())
 	at := time.Unix(1_700_000_000, 123_456_000)
@@ -135,7 +104,13 @@ func TestKindsKeepApart(t *testing.T) {
 	if _, ok, err := store.Lease(t.Context(), "key", time.Hour); !ok || err != nil {
 		t.Errorf("Lease = %v, %v", ok, err)
 	}
+	if err := store.Keep(t.Context(), "key", "value", time.Hour); err != nil {
+		t.Error(err)
+	}
 	if ended, err := store.Revoked(t.Context(), "key"); err != nil || !ended[0].Equal(at) {
 		t.Errorf("Revoked = %v, %v", ended, err)
+	}
+	if value, ok, err := store.Kept(t.Context(), "key"); value != "value" || !ok || err != nil {
+		t.Errorf("Kept = %q, %v, %v", value, ok, err)
 	}
 }

@@ -65,7 +65,7 @@ func TestRedisStateShared(t *testing.T) {
 		testShared(t, newRedisState(t, redisstate.Config{URL: "redis://:p%40ss%20w%2Frd@" + server.addr + "/3"}), client)
 		answer := command(t, client, "KEYS", "*")
 		keys, err := answer.AsStrSlice()
-		if err != nil || len(keys) != 6 { // a session, two revocations, one seen, one lease, one list
+		if err != nil || len(keys) != 7 { // a session, two revocations, one seen, one lease, one kept, one list
 			t.Errorf("keys in database 3: %q, %v", keys, err)
 		}
 		for _, key := range keys {
@@ -97,6 +97,7 @@ func TestRedisStateShared(t *testing.T) {
 
 func testShared(t *testing.T, store *redisstate.Store, client rueidis.Client) {
 	testIndex(t, store, client)
+	testKept(t, store, client)
 	ctx, at := t.Context(), time.Now().Truncate(time.Microsecond)
 	for _, revoke := range []struct {
 		key string

@@ -22,8 +22,7 @@ type digest [2]uint64
 type common struct {
 	seeds [2]maphash.Seed
 	start time.Time // of the table's clock, which is monotonic: setting the host's clock ends nothing early
-	limit int64
-	count atomic.Int64 // of entries in all shards, passed ones included
+	quota           // of entries in all shards, passed ones included
 }
 
 func (c *common) setUp(limit int) {
@@ -42,10 +41,16 @@ func (c *common) until(now int64, ttl time.Duration) int64 {
 	return now + min(int64(ttl), math.MaxInt64-now)
 }
 
-// counted takes room for more entries, or gives it back when more is negative. There may be none to take.
-func (c *common) counted(more int) bool {
-	if c.count.Add(int64(more)) > c.limit && more > 0 {
-		c.count.Add(-int64(more))
+// quota is room for so much and no more.
+type quota struct {
+	limit int64
+	count atomic.Int64
+}
+
+// counted takes room for more, or gives it back when more is negative. There may be none to take.
+func (q *quota) counted(more int) bool {
+	if q.count.Add(int64(more)) > q.limit && more > 0 {
+		q.count.Add(-int64(more))
 		return false
 	}
 	return true

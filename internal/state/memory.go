@@ -1,5 +1,5 @@
 // Package state is what the instances of an app share about sessions: what was ended and when, what was seen already,
-// and who is at work on something. Memory is that for an app of one process.
+// who is at work on something, and what came of it. Memory is that for an app of one process.
 package state
 
 import (
@@ -18,30 +18,36 @@ var ErrFull = errors.New("state: the memory is full")
 // Memory keeps shared state in this process: bounded, purged as it is used, gone with the process. It is safe for
 // concurrent use and never waits for anything, so the contexts are not looked at.
 //
-// Revocations, keys seen, leases and listed sessions have tables of their own: a flood of one kind takes no room from
+// Revocations, keys seen, leases, kept values and listed sessions have tables of their own: a flood of one kind takes no room from
 // another.
 type Memory struct {
-	revoked, seen, leases *table
+	revoked, seen, leases *table[int64]
+	kept                  *table[string]
 	listed                *index
 	leased                atomic.Int64 // leases taken so far; the number tells their holders apart
 }
 
 // NewMemory makes a Memory for at most limit entries of each kind, a million if limit is 0. A million revocations take
-// some 85 MB, a million listed sessions of as many owners some 175 MB.
+// some 85 MB, a million listed sessions of as many owners some 175 MB. Kept values take 64 MiB in all, whatever limit is.
 func NewMemory(limit int) *Memory {
 	if limit <= 0 {
 		limit = defaultLimit
 	}
-	return &Memory{revoked: newTable(limit), seen: newTable(limit), leases: newTable(limit), listed: newIndex(limit)}
+	small := func() *table[int64] { return newTable(limit, 0, func(int64) int { return 0 }) }
+	return &Memory{
+		revoked: small(), seen: small(), leases: small(),
+		kept:   newTable(limit, maxValues, func(value string) int { return len(value) }),
+		listed: newIndex(limit),
+	}
 }
 
 // Revoke remembers for ttl that key was ended at the given time, in whole microseconds. A later time wins over an
 // earlier one, and so does a longer ttl: what is revoked stays so. The error is [ErrFull].
 func (m *Memory) Revoke(_ context.Context, key string, at time.Time, ttl time.Duration) error {
-	return m.revoked.update(key, ttl, func(old entry, live bool, until int64) (entry, bool) {
-		ended := entry{value: at.UnixMicro(), until: until}
+	return m.revoked.update(key, ttl, func(old entry[int64], live bool, until int64) (entry[int64], bool) {
+		ended := entry[int64]{value: at.UnixMicro(), until: until}
 		if live {
-			ended = entry{value: max(old.value, ended.value), until: max(old.until, until)}
+			ended = entry[int64]{value: max(old.value, ended.value), until: max(old.until, until)}
 		}
 		return ended, true
 	})
@@ -61,9 +67,9 @@ func (m *Memory) Revoked(_ context.Context, keys ...string) ([]time.Time, error)
 // Once reports whether key is new, and remembers it for ttl: of all callers within that time, one is told true. The
 // error is [ErrFull], and then nobody is told true.
 func (m *Memory) Once(_ context.Context, key string, ttl time.Duration) (first bool, err error) {
-	err = m.seen.update(key, ttl, func(_ entry, live bool, until int64) (entry, bool) {
+	err = m.seen.update(key, ttl, func(_ entry[int64], live bool, until int64) (entry[int64], bool) {
 		first = !live
-		return entry{until: until}, first
+		return entry[int64]{until: until}, first
 	})
 	return first && err == nil, err
 }
@@ -72,15 +78,15 @@ func (m *Memory) Once(_ context.Context, key string, ttl time.Duration) (first b
 // has it by now; its error is nil. The error of Lease is [ErrFull].
 func (m *Memory) Lease(_ context.Context, key string, ttl time.Duration) (release func(context.Context) error, ok bool, err error) {
 	holder := m.leased.Add(1)
-	err = m.leases.update(key, ttl, func(_ entry, live bool, until int64) (entry, bool) {
+	err = m.leases.update(key, ttl, func(_ entry[int64], live bool, until int64) (entry[int64], bool) {
 		ok = !live
-		return entry{value: holder, until: until}, ok
+		return entry[int64]{value: holder, until: until}, ok
 	})
 	if !ok || err != nil {
 		return nil, false, err
 	}
 	return func(context.Context) error {
-		m.leases.remove(key, holder)
+		m.leases.remove(key, func(now int64) bool { return now == holder })
 		return nil
 	}, true, nil
 }

@@ -1,0 +1,48 @@
+package redisstate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/redis/rueidis"
+)
+
+// maxValue is how many bytes a kept value has at most, so that a token of endless length does not fill Redis.
+const maxValue = 16 << 10
+
+var errTooLarge = errors.New("redisstate: a value to keep is larger than 16,384 bytes")
+
+// Keep remembers value, of at most 16,384 bytes, for ttl under key, in the place of what was kept there. A ttl of 0 or
+// less forgets it. The value lies in Redis as it is: what nobody may read there has to be sealed before. After an error
+// it may be kept or not.
+func (s *Store) Keep(ctx context.Context, key, value string, ttl time.Duration) error {
+	if len(value) > maxValue {
+		return errTooLarge
+	}
+	key = s.prefix + "k:" + key
+	var cmd rueidis.Completed
+	if ttl > 0 {
+		cmd = s.client.B().Set().Key(key).Value(value).PxMilliseconds(milliseconds(ttl)).Build()
+	} else {
+		cmd = s.client.B().Del().Key(key).Build()
+	}
+	if err := s.do(ctx, cmd.ToRetryable()).Error(); err != nil {
+		return fmt.Errorf("redisstate: keep a value: %w", err)
+	}
+	return nil
+}
+
+// Kept returns what was kept under key; not ok, there is nothing whose time has not passed. An error means that Redis
+// did not answer: whether there is something is not known then.
+func (s *Store) Kept(ctx context.Context, key string) (value string, ok bool, err error) {
+	value, err = s.do(ctx, s.client.B().Get().Key(s.prefix+"k:"+key).Build()).ToString()
+	if rueidis.IsRedisNil(err) {
+		return "", false, nil
+	}
+	if err != nil {
+		return "", false, fmt.Errorf("redisstate: look for a kept value: %w", err)
+	}
+	return value, true, nil
+}
