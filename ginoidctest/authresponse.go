@@ -49,7 +49,7 @@ func (p *Provider) response(a *authorization, params map[string]any) (*Authoriza
 	if a.state != "" {
 		params["state"] = a.state
 	}
-	p.edit(Authorize, params)
+	p.edit(params, Authorize)
 	fields := make(url.Values)
 	for name, value := range params {
 		if text, ok := value.(string); ok {

@@ -222,9 +222,10 @@ func TestMTLSRoot(t *testing.T) {
 	a := newApp(t, ginoidctest.Config{Issuer: "https://idp.example/tenant", MTLSRoot: root + "/"})
 	has(t, a.get(a.url(ginoidctest.Discovery)).object, map[string]any{"mtls_endpoint_aliases": map[string]any{
 		"token_endpoint": root + "/token", "userinfo_endpoint": root + "/userinfo", "pushed_authorization_request_endpoint": root + "/par",
+		"revocation_endpoint": root + "/revoke",
 	}})
 	for target, status := range map[string]int{
-		root + "/token": 401, root + "/userinfo": 401, root + "/par": 401, root + "/authorize": 404, root + "/jwks": 404, root + "/": 404,
+		root + "/token": 401, root + "/userinfo": 401, root + "/par": 401, root + "/revoke": 401, root + "/authorize": 404, root + "/jwks": 404, root + "/": 404,
 		"https://idp.example/mutual/token": 404, "https://idp.example/tenant/token": 401, "https://mtls.idp.example:8443/token": 404,
 	} {
 		if got := a.do(http.MethodPost, target, map[string][]string{"client_id": {"x"}}, nil); got.StatusCode != status {

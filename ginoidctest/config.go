@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/url"
 	"slices"
+	"time"
 )
 
 // Config describes a provider with one client. The zero value is useful.
@@ -18,7 +19,8 @@ type Config struct {
 	// the listener decides the rest.
 	Issuer string
 	// MTLSRoot is the base URL of the mtls_endpoint_aliases (RFC 8705, 5): the
-	// token, userinfo and PAR endpoints are announced and answer below it too.
+	// token, userinfo, PAR and revocation endpoints are announced and answer below
+	// it too.
 	// Empty for none.
 	MTLSRoot string
 
@@ -52,6 +54,16 @@ type Config struct {
 	// DPoPNonces wants the provider's nonce in every proof (RFC 9449, 8 and 9);
 	// see RotateDPoPNonce.
 	DPoPNonces bool
+
+	// TokenLife is how long access tokens are good: whole seconds, default an
+	// hour. ID tokens always are for an hour, and refresh tokens for 30 days.
+	TokenLife time.Duration
+	// AlwaysRefreshToken gives a refresh token without the scope offline_access.
+	AlwaysRefreshToken bool
+	// KeepRefreshToken answers a refresh with the refresh token it came with. By
+	// default each is good once and replaced, and a second use revokes all that
+	// came from the same sign-in (RFC 9700, 4.14.2).
+	KeepRefreshToken bool
 
 	// Users can sign in; default DemoUsers().
 	Users []User
@@ -94,6 +106,12 @@ func (cfg *Config) complete() error {
 		cfg.ClientSecret = ""
 	case cfg.ClientSecret == "":
 		cfg.ClientSecret = "secret"
+	}
+	if cfg.TokenLife == 0 {
+		cfg.TokenLife = time.Hour
+	}
+	if cfg.TokenLife < 0 || cfg.TokenLife%time.Second != 0 {
+		return fmt.Errorf("ginoidctest: TokenLife %s is not a whole number of seconds", cfg.TokenLife)
 	}
 	if cfg.SigningAlg == "" {
 		cfg.SigningAlg = "RS256"

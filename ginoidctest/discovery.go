@@ -17,6 +17,7 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 		"jwks_uri":                                       p.url(JWKS),
 		"end_session_endpoint":                           p.url(EndSession),
 		"pushed_authorization_request_endpoint":          p.url(PAR),
+		"revocation_endpoint":                            p.url(Revocation),
 		"require_pushed_authorization_requests":          p.cfg.RequirePAR,
 		"response_types_supported":                       []string{"code"},
 		"response_modes_supported":                       slices.Clone(responseModes),
@@ -25,6 +26,7 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 		"id_token_signing_alg_values_supported":          []string{p.cfg.SigningAlg},
 		"authorization_signing_alg_values_supported":     []string{p.cfg.SigningAlg},
 		"token_endpoint_auth_methods_supported":          p.authMethods(),
+		"revocation_endpoint_auth_methods_supported":     p.authMethods(),
 		"dpop_signing_alg_values_supported":              names(clientAlgs),
 		"code_challenge_methods_supported":               []string{"S256"},
 		"prompt_values_supported":                        slices.Clone(promptValues),
@@ -38,17 +40,19 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 		"authorization_response_iss_parameter_supported": true,
 	}
 	p.describeOptions(doc)
-	p.edit(Discovery, doc)
+	p.edit(doc, Discovery)
 	writeJSON(w, http.StatusOK, doc)
 }
 
 // describeOptions adds what only some configurations have.
 func (p *Provider) describeOptions(doc map[string]any) {
-	switch p.cfg.ClientAuthMethod {
-	case privateKeyJWT:
-		doc["token_endpoint_auth_signing_alg_values_supported"] = names(clientAlgs)
-	case secretJWT:
-		doc["token_endpoint_auth_signing_alg_values_supported"] = []string{"HS256"}
+	for _, endpoint := range []string{"token", "revocation"} {
+		switch p.cfg.ClientAuthMethod {
+		case privateKeyJWT:
+			doc[endpoint+"_endpoint_auth_signing_alg_values_supported"] = names(clientAlgs)
+		case secretJWT:
+			doc[endpoint+"_endpoint_auth_signing_alg_values_supported"] = []string{"HS256"}
+		}
 	}
 	if p.cfg.ClientKey != nil {
 		doc["request_object_signing_alg_values_supported"] = names(clientAlgs)
@@ -68,6 +72,7 @@ func (p *Provider) describeOptions(doc map[string]any) {
 			"token_endpoint":                        p.alias(Token),
 			"userinfo_endpoint":                     p.alias(UserInfo),
 			"pushed_authorization_request_endpoint": p.alias(PAR),
+			"revocation_endpoint":                   p.alias(Revocation),
 		}
 	}
 }

@@ -21,7 +21,8 @@
 // It speaks what clients of higher security use, and takes it strictly: pushed
 // authorization requests (RFC 9126), signed request objects (RFC 9101), responses
 // as a JWT (JARM), DPoP (RFC 9449), private_key_jwt and mutual TLS, signed userinfo
-// and encrypted ID tokens. [Config] says what of this it requires.
+// and encrypted ID tokens. [Config] says what of this it requires. Refresh tokens
+// rotate, and all tokens can be revoked (RFC 7009).
 //
 // Everyone who can reach the provider can sign in as anyone: it asks for no
 // password. It is for tests and demonstrations, never for users.

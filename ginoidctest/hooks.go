@@ -3,14 +3,18 @@ package ginoidctest
 import (
 	"fmt"
 	"net/http"
+	"slices"
 )
 
-// What is signed has no endpoint of its own; these are the keys of edits and
-// signatures.
+// What is signed has no endpoint of its own, nor have refreshes; these are the
+// keys of edits, answers and signatures. What a refresh brings goes by its own
+// key and by that of what any token request brings.
 const (
-	idTokenClaims  Endpoint = "id_token"
-	jarmClaims     Endpoint = "authorization response as a JWT"
-	userInfoClaims Endpoint = "userinfo as a JWT"
+	idTokenClaims    Endpoint = "id_token"
+	refreshedIDToken Endpoint = "id_token of a refresh"
+	refreshAnswer    Endpoint = "answer to a refresh"
+	jarmClaims       Endpoint = "authorization response as a JWT"
+	userInfoClaims   Endpoint = "userinfo as a JWT"
 )
 
 // hooks is what a provider does differently. A misbehaviour is a named value of
@@ -20,6 +24,8 @@ type hooks struct {
 	answers map[Endpoint]http.HandlerFunc     // replace an endpoint
 	signs   map[Endpoint]func(key signingKey, payload []byte) (string, error)
 	encrypt func(token string) (string, error) // instead of Provider.encryptTo
+
+	keepRefreshToken bool // as Config.KeepRefreshToken
 }
 
 // OnDiscovery edits the discovery document before it is sent. Like the other
@@ -27,11 +33,15 @@ type hooks struct {
 // request, and is removed by nil.
 func (p *Provider) OnDiscovery(edit func(doc map[string]any)) { p.onEdit(Discovery, edit) }
 
-// OnIDToken edits the claims of each ID token before it is signed.
+// OnIDToken edits the claims of each ID token before it is signed. That of a
+// sign-in has the request's nonce, that of a refresh has none.
 func (p *Provider) OnIDToken(edit func(claims map[string]any)) { p.onEdit(idTokenClaims, edit) }
 
 // OnTokenAnswer edits the successful answers of the token endpoint.
 func (p *Provider) OnTokenAnswer(edit func(answer map[string]any)) { p.onEdit(Token, edit) }
+
+// OnRefreshAnswer edits those of them that answer a refresh, after OnTokenAnswer.
+func (p *Provider) OnRefreshAnswer(edit func(answer map[string]any)) { p.onEdit(refreshAnswer, edit) }
 
 // OnUserInfo edits the claims the userinfo endpoint answers with.
 func (p *Provider) OnUserInfo(edit func(claims map[string]any)) { p.onEdit(UserInfo, edit) }
@@ -73,15 +83,16 @@ func (p *Provider) onEdit(e Endpoint, edit func(map[string]any)) {
 	p.own.edits[e] = edit
 }
 
-// edit runs the misbehaviours' edits, then the test's own, outside the lock so
-// that a hook may ask the provider things.
-func (p *Provider) edit(e Endpoint, document map[string]any) {
+// edit runs the misbehaviours' edits of what a document is, then the test's own,
+// outside the lock so that a hook may ask the provider things.
+func (p *Provider) edit(document map[string]any, what ...Endpoint) {
 	var edits []func(map[string]any)
 	p.mu.Lock()
-	for _, h := range p.misbehaving {
-		edits = append(edits, h.edits[e])
+	for _, h := range append(slices.Clone(p.misbehaving), p.own) {
+		for _, e := range what {
+			edits = append(edits, h.edits[e])
+		}
 	}
-	edits = append(edits, p.own.edits[e])
 	p.mu.Unlock()
 	for _, edit := range edits {
 		if edit != nil {
@@ -108,13 +119,15 @@ func (p *Provider) intercepted(e Endpoint) http.HandlerFunc {
 }
 
 // sign signs claims with the newest key, or as a misbehaviour wants it.
-func (p *Provider) sign(what Endpoint, payload []byte) (string, error) {
+func (p *Provider) sign(payload []byte, what ...Endpoint) (string, error) {
 	p.mu.Lock()
 	key := p.keys[0]
 	sign := func(key signingKey, payload []byte) (string, error) { return key.sign(payload, key.id) }
 	for _, h := range p.misbehaving {
-		if h.signs[what] != nil {
-			sign = h.signs[what]
+		for _, e := range what {
+			if h.signs[e] != nil {
+				sign = h.signs[e]
+			}
 		}
 	}
 	p.mu.Unlock()

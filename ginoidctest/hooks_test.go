@@ -25,6 +25,9 @@ func TestHooks(t *testing.T) {
 		"OnTokenAnswer": {(*ginoidctest.Provider).OnTokenAnswer, func(a *app) map[string]any {
 			return a.signIn("alice").object
 		}},
+		"OnRefreshAnswer": {(*ginoidctest.Provider).OnRefreshAnswer, func(a *app) map[string]any {
+			return a.refresh(text(a.signIn("alice").object, "refresh_token")).object
+		}},
 		"OnUserInfo": {(*ginoidctest.Provider).OnUserInfo, func(a *app) map[string]any {
 			return a.userInfo(text(a.signIn("alice").object, "access_token")).object
 		}},

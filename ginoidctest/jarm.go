@@ -22,11 +22,11 @@ func (a *authorization) posted() bool { return strings.HasPrefix(a.responseMode,
 func (p *Provider) jarm(params map[string]any) (url.Values, error) {
 	params["aud"] = p.cfg.ClientID
 	params["exp"] = time.Now().Add(jarmLife).Unix()
-	p.edit(jarmClaims, params)
+	p.edit(params, jarmClaims)
 	payload, err := json.Marshal(params)
 	if err != nil {
 		return nil, fmt.Errorf("ginoidctest: authorization response: %w", err)
 	}
-	token, err := p.sign(jarmClaims, payload)
+	token, err := p.sign(payload, jarmClaims)
 	return url.Values{"response": {token}}, err
 }

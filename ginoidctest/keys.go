@@ -88,7 +88,7 @@ func (p *Provider) jwks(w http.ResponseWriter, _ *http.Request) {
 		keys = append(keys, key)
 	}
 	set := map[string]any{"keys": keys}
-	p.edit(JWKS, set)
+	p.edit(set, JWKS)
 	writeJSON(w, http.StatusOK, set)
 }
 

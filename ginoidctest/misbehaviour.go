@@ -89,6 +89,7 @@ func (p *Provider) misbehaviours() map[Misbehaviour]hooks {
 	table := p.idTokenMisbehaviours()
 	maps.Copy(table, p.endpointMisbehaviours())
 	maps.Copy(table, p.fapiMisbehaviours())
+	maps.Copy(table, p.refreshMisbehaviours())
 	return table
 }
 

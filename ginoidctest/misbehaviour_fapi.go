@@ -112,7 +112,7 @@ func (p *Provider) unbind(answer map[string]any) {
 	token, _ := answer["access_token"].(string)
 	if c, ok := p.access.get(token); ok {
 		p.access.drop(token)
-		p.access.add(token, credential{grant: c.grant}, tokenLife)
+		p.access.add(token, credential{grant: c.grant}, p.cfg.TokenLife)
 	}
 }
 

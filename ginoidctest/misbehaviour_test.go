@@ -83,6 +83,7 @@ func misbehaviours() map[ginoidctest.Misbehaviour]misbehaviour {
 func TestMisbehaviours(t *testing.T) {
 	tests, all := misbehaviours(), ginoidctest.Misbehaviours()
 	maps.Copy(tests, fapiMisbehaviours())
+	maps.Copy(tests, refreshMisbehaviours())
 	if len(all) != len(tests) {
 		t.Errorf("%d misbehaviours, %d of them tested", len(all), len(tests))
 	}
@@ -334,14 +335,14 @@ func endpointsHTTP(t *testing.T, a *app) {
 	if doc["issuer"] != a.idp.Issuer() {
 		t.Errorf("issuer = %v", doc["issuer"])
 	}
-	for _, name := range []string{"authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "end_session_endpoint", "pushed_authorization_request_endpoint"} {
+	for _, name := range []string{"authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "end_session_endpoint", "pushed_authorization_request_endpoint", "revocation_endpoint"} {
 		if !strings.HasPrefix(text(doc, name), "http://elsewhere.example/") {
 			t.Errorf("%s = %v", name, doc[name])
 		}
 	}
 	has(t, doc, map[string]any{"mtls_endpoint_aliases": map[string]any{
 		"token_endpoint": "http://elsewhere.example/token", "userinfo_endpoint": "http://elsewhere.example/userinfo",
-		"pushed_authorization_request_endpoint": "http://elsewhere.example/par",
+		"pushed_authorization_request_endpoint": "http://elsewhere.example/par", "revocation_endpoint": "http://elsewhere.example/revoke",
 	}})
 }
 

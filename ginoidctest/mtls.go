@@ -10,7 +10,7 @@ import (
 
 // mtlsEndpoints are those a client may authenticate at, or use a token at, over
 // mutual TLS (RFC 8705, 5).
-var mtlsEndpoints = []Endpoint{Token, UserInfo, PAR}
+var mtlsEndpoints = []Endpoint{Token, UserInfo, PAR, Revocation}
 
 // checkCertificate wants the registered key in the certificate of the TLS
 // connection (RFC 8705, 2). That the client holds its private key, the handshake

@@ -26,7 +26,7 @@ func (p *Provider) par(w http.ResponseWriter, r *http.Request) {
 		"request_uri": requestURIPrefix + p.pushed.put(params, requestURILife),
 		"expires_in":  int(requestURILife.Seconds()),
 	}
-	p.edit(PAR, answer)
+	p.edit(answer, PAR)
 	writeJSON(w, http.StatusCreated, answer)
 }
 

@@ -39,12 +39,13 @@ const (
 	UserInfo   Endpoint = "/userinfo"
 	EndSession Endpoint = "/endsession"
 	PAR        Endpoint = "/par"
+	Revocation Endpoint = "/revoke"
 	Elsewhere  Endpoint = "/elsewhere"
 )
 
 const (
 	codeLife    = time.Minute
-	tokenLife   = time.Hour
+	idTokenLife = time.Hour
 	refreshLife = 30 * 24 * time.Hour
 	ssoLife     = 24 * time.Hour
 	maxBody     = 1 << 20
@@ -197,6 +198,8 @@ func (p *Provider) handler(e Endpoint) (serve http.HandlerFunc, methods []string
 		return p.endSession, both
 	case PAR:
 		return p.par, []string{http.MethodPost}
+	case Revocation:
+		return p.revocation, []string{http.MethodPost}
 	case Elsewhere:
 		return http.NotFound, both
 	}

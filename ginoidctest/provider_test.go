@@ -121,6 +121,8 @@ func TestNewRefusesBadConfig(t *testing.T) {
 		"objects without key": {RequireRequestObject: true},
 		"private key":         {ClientKey: ecKey()},
 		"another curve":       {ClientKey: must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader)).Public()},
+		"negative life":       {TokenLife: -time.Second},
+		"life of a fraction":  {TokenLife: 1500 * time.Millisecond},
 		"key to encrypt to":   {EncryptIDToken: edKey().Public()},
 	}
 	for name, cfg := range tests {
@@ -173,6 +175,7 @@ func TestMethodsAndPaths(t *testing.T) {
 	}{
 		{"POST", "/tenant/.well-known/openid-configuration", 405, "GET, HEAD"},
 		{"DELETE", "/tenant/jwks", 405, "GET, HEAD"},
+		{"GET", "/tenant/revoke", 405, "POST"},
 		{"PUT", "/tenant/authorize", 405, "GET, POST"},
 		{"GET", "/tenant/token", 405, "POST"},
 		{"HEAD", "/tenant/jwks", 200, ""},

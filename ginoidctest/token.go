@@ -14,6 +14,14 @@ var verifierSyntax = regexp.MustCompile(`^[A-Za-z0-9._~-]{43,128}$`)
 // token is the token endpoint (RFC 6749, 3.2).
 func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	p.offerNonce(w)
+	if refusal := readForm(r); refusal != nil {
+		p.refuseClient(w, refusal)
+		return
+	}
+	if fault := p.intercepted(refreshAnswer); fault != nil && r.PostForm.Get("grant_type") == "refresh_token" {
+		fault(w, r)
+		return
+	}
 	d, refusal := p.redeem(r)
 	if refusal != nil {
 		p.refuseClient(w, refusal)
@@ -25,7 +33,10 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the test provider cannot sign", http.StatusInternalServerError)
 		return
 	}
-	p.edit(Token, answer)
+	if d.refreshed {
+		p.count(refreshAnswer)
+	}
+	p.edit(answer, d.as(Token, refreshAnswer)...)
 	writeJSON(w, http.StatusOK, answer)
 }
 
@@ -52,16 +63,23 @@ func readForm(r *http.Request) *oauthError {
 // bind its tokens to, and the nonce of the ID token.
 type redemption struct {
 	credential
-	nonce string
+	nonce     string
+	refreshed bool
+	kept      string // the refresh token, where it stays good
+}
+
+// as is what hooks know something under that came of a token request.
+func (d *redemption) as(always, refreshed Endpoint) []Endpoint {
+	if d.refreshed {
+		return []Endpoint{always, refreshed}
+	}
+	return []Endpoint{always}
 }
 
 // redeem authenticates the client and turns its code or refresh token into the
 // grant behind it. The nonce belongs into the first ID token only. A missing or
 // bad DPoP proof spends neither.
 func (p *Provider) redeem(r *http.Request) (*redemption, *oauthError) {
-	if refusal := readForm(r); refusal != nil {
-		return nil, refusal
-	}
 	if refusal := p.authenticate(r); refusal != nil {
 		return nil, refusal
 	}
@@ -79,7 +97,11 @@ func (p *Provider) redeem(r *http.Request) (*redemption, *oauthError) {
 			d.nonce = d.grant.nonce
 		}
 	case "refresh_token":
-		d.grant, refusal = p.redeemRefreshToken(r.PostForm, jkt)
+		d.refreshed = true
+		if p.keepsRefreshTokens() {
+			d.kept = r.PostForm.Get("refresh_token")
+		}
+		d.grant, refusal = p.redeemRefreshToken(r.PostForm, jkt, d.kept != "")
 	default:
 		refusal = &oauthError{"unsupported_grant_type", "neither authorization_code nor refresh_token"}
 	}
@@ -106,8 +128,12 @@ func (p *Provider) redeemCode(form url.Values, jkt string) (*grant, *oauthError)
 
 // redeemRefreshToken wants DPoP again from whoever began with it: by the same key
 // from a public client, whose refresh token nothing else protects (RFC 9449, 5).
-func (p *Provider) redeemRefreshToken(form url.Values, jkt string) (*grant, *oauthError) {
-	c, refusal := once(&p.refresh, form.Get("refresh_token"))
+func (p *Provider) redeemRefreshToken(form url.Values, jkt string, keep bool) (*grant, *oauthError) {
+	use := once
+	if keep {
+		use = active
+	}
+	c, refusal := use(&p.refresh, form.Get("refresh_token"))
 	switch {
 	case refusal != nil:
 		return nil, refusal
@@ -139,7 +165,25 @@ func once(v *vault[credential], key string) (credential, *oauthError) {
 		c.revoked.Store(true)
 	}
 	if !ok || c.revoked.Load() {
-		return c, &oauthError{"invalid_grant", "unknown, expired, used or revoked"}
+		return c, inactive()
 	}
 	return c, nil
 }
+
+// active finds a token that is still good, and leaves it so.
+func active(v *vault[credential], key string) (credential, *oauthError) {
+	c, ok := v.get(key)
+	if !ok || c.revoked.Load() {
+		return c, inactive()
+	}
+	return c, nil
+}
+
+// keepsRefreshTokens tells whether a refresh token may be used again.
+func (p *Provider) keepsRefreshTokens() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.cfg.KeepRefreshToken || slices.ContainsFunc(p.misbehaving, func(h hooks) bool { return h.keepRefreshToken })
+}
+
+func inactive() *oauthError { return &oauthError{"invalid_grant", "unknown, expired, used or revoked"} }

@@ -155,41 +155,6 @@ func TestCodeReuseRevokes(t *testing.T) {
 	})
 }
 
-func TestRefresh(t *testing.T) {
-	a := newApp(t, ginoidctest.Config{})
-	first := a.signIn("alice")
-	a.idp.AddUser(ginoidctest.User{Subject: "alice", Name: "Alice Brewer", Groups: []string{"staff"}})
-	second := a.refresh(text(first.object, "refresh_token"))
-	if second.StatusCode != 200 || text(second.object, "refresh_token") == text(first.object, "refresh_token") {
-		t.Fatalf("refresh: %d %s", second.StatusCode, second.text)
-	}
-	before, after := part(t, text(first.object, "id_token"), 1), part(t, text(second.object, "id_token"), 1)
-	if _, err := a.verify(text(second.object, "id_token")); err != nil || after["nonce"] != nil {
-		t.Errorf("refreshed ID token: %v, nonce %v", err, after["nonce"])
-	}
-	for _, same := range []string{"sub", "sid", "auth_time"} {
-		if before[same] != after[same] {
-			t.Errorf("%s changed from %v to %v", same, before[same], after[same])
-		}
-	}
-	if after["name"] != "Alice Brewer" || !reflect.DeepEqual(after["groups"], []any{"staff"}) {
-		t.Errorf("the changed user is not seen: %v", after)
-	}
-	if got := a.userInfo(text(first.object, "access_token")); got.StatusCode != 200 {
-		t.Error("a refresh ended the earlier access token")
-	}
-
-	if got := a.refresh(text(first.object, "refresh_token")); got.StatusCode != 400 || text(got.object, "error") != "invalid_grant" {
-		t.Errorf("used refresh token: %d %s", got.StatusCode, got.text)
-	}
-	if got := a.refresh(text(second.object, "refresh_token")); got.StatusCode != 400 {
-		t.Error("reuse did not revoke the family's newest refresh token")
-	}
-	if got := a.userInfo(text(second.object, "access_token")); got.StatusCode != 401 {
-		t.Error("reuse did not revoke the family's access tokens")
-	}
-}
-
 func TestScopes(t *testing.T) {
 	a := newApp(t, ginoidctest.Config{})
 	tests := map[string][]string{

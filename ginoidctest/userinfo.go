@@ -17,11 +17,11 @@ func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusOK, claims)
 		return
 	}
-	p.edit(userInfoClaims, claims)
+	p.edit(claims, userInfoClaims)
 	payload, err := json.Marshal(claims)
 	token := ""
 	if err == nil {
-		token, err = p.sign(userInfoClaims, payload)
+		token, err = p.sign(payload, userInfoClaims)
 	}
 	if err != nil {
 		p.log.Error("userinfo request failed", "error", err)
@@ -55,7 +55,7 @@ func (p *Provider) userInfoFor(w http.ResponseWriter, r *http.Request) (claims m
 	if p.cfg.SignUserInfo {
 		claims["iss"], claims["aud"] = p.issuer, p.cfg.ClientID
 	}
-	p.edit(UserInfo, claims)
+	p.edit(claims, UserInfo)
 	return claims, true
 }
 
@@ -64,8 +64,8 @@ func (p *Provider) userInfoFor(w http.ResponseWriter, r *http.Request) (claims m
 // stole it (RFC 9449, 7.1 and 7.2).
 func (p *Provider) bearer(w http.ResponseWriter, r *http.Request) (*grant, bool) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	c, ok := p.access.get(token)
-	ok = ok && !c.revoked.Load()
+	c, unknown := active(&p.access, token)
+	ok := unknown == nil
 	if !strings.EqualFold(scheme, "DPoP") {
 		if !strings.EqualFold(scheme, "Bearer") || !ok || c.jkt != "" {
 			refuseBearer(w, r)

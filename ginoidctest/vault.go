@@ -47,10 +47,11 @@ func (v *vault[T]) add(key string, value T, life time.Duration) (added bool) {
 	return true
 }
 
+// get finds a value that is not spent.
 func (v *vault[T]) get(key string) (value T, ok bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if e, found := v.entries[key]; found && !e.expired() {
+	if e, found := v.entries[key]; found && !e.expired() && !e.spent {
 		return e.value, true
 	}
 	return value, false
