@@ -1,7 +1,11 @@
 package main
 
 import (
+	"crypto"
 	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -13,28 +17,54 @@ import (
 // startProvider starts the bundled test provider on a free loopback port and makes c its client. What the
 // environment says of the client stays.
 func startProvider(c *ginoidc.Config) (stop func(), err error) {
-	public := c.ClientAuthMethod == "none"
+	public, byKey := c.ClientAuthMethod == "none", c.ClientAuthMethod == "private_key_jwt"
 	if c.ClientID == "" {
 		c.ClientID = "example"
 	}
-	if c.ClientSecret == "" && !public {
-		c.ClientSecret = rand.Text()
+	if c.ClientSecret == "" && !public && !byKey {
+		c.ClientSecret = rand.Text() + rand.Text()
 	}
 	if len(c.CookieSecrets) == 0 {
 		c.CookieSecrets = []string{rand.Text() + rand.Text()}
 	}
 	app := strings.TrimSuffix(c.AppURL, "/")
-	provider, stop, err := ginoidctest.Listen(ginoidctest.Config{
+	config := ginoidctest.Config{
 		ClientID: c.ClientID, ClientSecret: c.ClientSecret, Public: public,
 		RedirectURIs:           []string{app + "/auth/callback"},
 		PostLogoutRedirectURIs: []string{app + "/"},
 		Logger:                 c.Logger,
-	})
+	}
+	if byKey || c.ClientAuthMethod == "client_secret_jwt" {
+		config.ClientAuthMethod = c.ClientAuthMethod
+	}
+	if byKey {
+		if config.ClientKey, err = publicKey(c.ClientKey); err != nil {
+			return nil, fmt.Errorf("the client's key, which has to be PEM of PKCS #8 here: %w", err)
+		}
+	}
+	provider, stop, err := ginoidctest.Listen(config)
 	if err != nil {
 		return nil, err
 	}
 	c.Issuer = provider.Issuer()
 	return stop, nil
+}
+
+// publicKey is what a real provider would have been given: the public part of a key in PEM, PKCS #8.
+func publicKey(text []byte) (crypto.PublicKey, error) {
+	block, _ := pem.Decode(text)
+	if block == nil {
+		return nil, errors.New("no PEM block")
+	}
+	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	private, ok := key.(crypto.Signer)
+	if !ok {
+		return nil, errors.New("a key that cannot sign")
+	}
+	return private.Public(), nil
 }
 
 // greet tells whoever started the app where to go.

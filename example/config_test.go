@@ -107,7 +107,9 @@ func TestProblems(t *testing.T) {
 		{bundled, "OIDC_SCOPES", "profile email", "OIDC_SCOPES"},        // case 310
 		{bundled, "OIDC_CLIENT_AUTH_METHOD", "guess", "OIDC_CLIENT_AUTH_METHOD"},
 		{bundled, "OIDC_KEEP_TOKENS", "true", "OIDC_KEEP_TOKENS"},
-		{bundled, "OIDC_INITIATE_LOGIN", "true", "OIDC_INITIATE_LOGIN"},
+		{bundled, "OIDC_INITIATE_LOGIN", "maybe", "OIDC_INITIATE_LOGIN"},
+		{bundled, "OIDC_CLIENT_KEY_FILE", "/nowhere", "OIDC_CLIENT_KEY_FILE"},
+		{bundled, "OIDC_RESPONSE_MODE", "fragment", "OIDC_RESPONSE_MODE"},
 		{bundled, "REDIS_URL", "http://localhost:6379", "REDIS_URL"},
 		{bundled, "PORT", "http", "PORT"},
 	}
