@@ -63,6 +63,10 @@ func denialOf(c *gin.Context) denial {
 	return d
 }
 
+// Deny answers a request as a guard would that failed with err, and aborts the chain: for handlers whose call of the
+// plugin fails, such as of Token.
+func (a *Auth) Deny(c *gin.Context, err error) { a.deny(c, err) }
+
 // deny answers a request that a guard does not let through.
 func (a *Auth) deny(c *gin.Context, err error) {
 	switch o := outcomeOf(err); o.status {

@@ -50,6 +50,15 @@ func (a *Auth) Client(c *gin.Context) (*http.Client, error) {
 	return &http.Client{Transport: &tokenTransport{provider: a.provider, tokens: tokens}}, nil
 }
 
+// UserInfoURL is the provider's userinfo endpoint, for a Client to ask; "" when it has none.
+func (a *Auth) UserInfoURL(ctx context.Context) (string, error) {
+	metadata, err := a.provider.Metadata(ctx)
+	if err != nil {
+		return "", translated(err)
+	}
+	return metadata.UserinfoEndpoint, nil
+}
+
 // tokenTransport puts the token into requests to one host: the first it is used for. A redirect elsewhere goes without.
 type tokenTransport struct {
 	provider *provider.Provider
@@ -75,7 +84,7 @@ func (a *Auth) tokens(c *gin.Context) (*provider.Tokens, error) {
 		return nil, err
 	}
 	if !a.config.KeepTokens {
-		return nil, ErrNoToken
+		return nil, errors.New("ginoidc: Config.KeepTokens is not set")
 	}
 	kept, err := a.keptTokens(v)
 	if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -36,6 +37,49 @@ func projects(c *gin.Context) {
 	org := c.Param("org")
 	c.JSON(http.StatusOK, gin.H{"org": org, "projects": []string{org + " website", org + " warehouse"}})
 }
+
+// upstream asks the provider who the user is, with the user's own access token, as any other service would be asked.
+func upstream(auth *ginoidc.Auth) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		client, err := auth.Client(c)
+		if err != nil {
+			auth.Deny(c, err)
+			return
+		}
+		address, err := auth.UserInfoURL(c.Request.Context())
+		if err != nil {
+			auth.Deny(c, err)
+			return
+		}
+		status, answer, err := fetch(c.Request.Context(), client, address)
+		if err != nil || status != http.StatusOK {
+			c.JSON(http.StatusBadGateway, gin.H{"error": "upstream_failed", "message": "The upstream service gave no answer."})
+			return
+		}
+		c.Data(http.StatusOK, "application/json", answer)
+	}
+}
+
+// maxAnswer bounds what the upstream service may send.
+const maxAnswer = 1 << 20
+
+func fetch(ctx context.Context, client *http.Client, address string) (status int, body []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, upstreamLimit)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer response.Body.Close()
+	body, err = io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	return response.StatusCode, body, err
+}
+
+const upstreamLimit = 5 * time.Second
 
 // pleaseSignIn and noAccess replace the plugin's answers for one route. The chain is already aborted when they run.
 func pleaseSignIn(c *gin.Context) {
