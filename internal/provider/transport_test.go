@@ -100,6 +100,10 @@ func TestWireFaults(t *testing.T) {
 			_, err := p.Exchange(ctx, "c", "v")
 			return err
 		},
+		tokenPath + " refresh": func(ctx context.Context, p *provider.Provider, _ *scriptedOP) error {
+			_, _, err := p.Refresh(ctx, oldTokens(), fromAlice())
+			return err
+		},
 		userinfoPath: func(ctx context.Context, p *provider.Provider, _ *scriptedOP) error {
 			_, err := p.UserInfo(ctx, &provider.Tokens{AccessToken: "at"}, "alice")
 			return err
@@ -109,9 +113,10 @@ func TestWireFaults(t *testing.T) {
 			return err
 		},
 	}
-	for path, call := range calls {
+	for name, call := range calls {
+		path, _, _ := strings.Cut(name, " ")
 		for _, fault := range wireFaults() {
-			t.Run(path+"/"+fault.name, func(t *testing.T) {
+			t.Run(name+"/"+fault.name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					certificate := newCertificate(t, "op.example", time.Hour)
 					roots := x509.NewCertPool()
