@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/subtle"
 	"encoding/base64"
-	"encoding/json"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +29,11 @@ type Expect struct {
 // VerifyIDToken checks an ID token whole (OpenID Connect Core 1.0 section 3.1.3.7, RFC 8725) and returns its claims.
 // Whatever is wrong with the token is ErrInvalidToken; keys that cannot be fetched are ErrUnavailable.
 func (p *Provider) VerifyIDToken(ctx context.Context, raw string, want Expect) (Claims, error) {
+	return p.verifyIDToken(ctx, raw, want.AccessToken, func(claims Claims) error { return p.checkClaims(claims, want) })
+}
+
+// verifyIDToken is what verifying has in common for all ID tokens. The rules of the claims are the caller's.
+func (p *Provider) verifyIDToken(ctx context.Context, raw, accessToken string, check func(Claims) error) (Claims, error) {
 	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
 	defer cancel()
 	raw, err := p.decrypt(opIDToken, raw, maxIDToken)
@@ -43,28 +47,28 @@ func (p *Provider) VerifyIDToken(ctx context.Context, raw string, want Expect) (
 	if typ, _ := header["typ"].(string); ofAnotherKind(typ) {
 		return nil, badToken(opIDToken, "wrong_type", "typ is %s", excerpt(typ))
 	}
-	check := &signatureCheck{provider: p}
-	verifier := oidc.NewVerifier(p.issuer, check, &oidc.Config{
+	signature := &signatureCheck{provider: p}
+	verifier := oidc.NewVerifier(p.issuer, signature, &oidc.Config{
 		ClientID:             p.clientID,
 		SupportedSigningAlgs: p.algs,
 		SkipExpiryCheck:      true, // it knows no tolerance; the times are checked below
 	})
 	token, err := verifier.Verify(ctx, raw)
 	switch {
-	case check.err != nil: // go-oidc keeps its text only, so an outage would look like a forged token
-		return nil, check.err
+	case signature.err != nil: // go-oidc keeps its text only, so an outage would look like a forged token
+		return nil, signature.err
 	case err != nil:
 		return nil, badToken(opIDToken, "rejected", "%w", foreign{err})
 	}
-	if err := p.checkClaims(check.claims, want); err != nil {
+	if err := check(signature.claims); err != nil {
 		return nil, err
 	}
-	if _, present := check.claims["at_hash"]; present {
-		if err := token.VerifyAccessToken(want.AccessToken); err != nil {
+	if _, present := signature.claims["at_hash"]; present {
+		if err := token.VerifyAccessToken(accessToken); err != nil {
 			return nil, badToken(opIDToken, "at_hash_mismatch", "the access token does not belong to the ID token")
 		}
 	}
-	return check.claims, nil
+	return signature.claims, nil
 }
 
 // signatureCheck is go-oidc's view of our keys for one token. It keeps what go-oidc drops: the kind of an error and
@@ -153,8 +157,22 @@ func notBase64URL(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
 }
 
-// checkClaims is the pass over the payload that go-oidc leaves to us: exact names and types.
+// checkClaims holds the claims of a sign-in against what it asked for.
 func (p *Provider) checkClaims(claims Claims, want Expect) error {
+	if err := p.checkParties(claims); err != nil {
+		return err
+	}
+	// A nonce of another attempt means a token replayed or injected (cases 91, 92).
+	nonce, _ := claims["nonce"].(string)
+	if want.Nonce == "" || subtle.ConstantTimeCompare([]byte(nonce), []byte(want.Nonce)) != 1 {
+		return badToken(opIDToken, "nonce", "nonce is missing or of another attempt")
+	}
+	return p.checkAge(claims, want.MaxAge)
+}
+
+// checkParties is the pass over the payload that go-oidc leaves to us, with exact names and types: that the provider made
+// the token, as an ID token, for this client, about somebody.
+func (p *Provider) checkParties(claims Claims) error {
 	if claims["iss"] != p.issuer {
 		return badToken(opIDToken, "issuer", "%w", ErrIssuerMismatch)
 	}
@@ -164,15 +182,10 @@ func (p *Provider) checkClaims(claims Claims, want Expect) error {
 	if _, present := claims["events"]; present {
 		return badToken(opIDToken, "logout_token", "a logout token is no ID token")
 	}
-	// A nonce of another attempt means a token replayed or injected (cases 91, 92).
-	nonce, _ := claims["nonce"].(string)
-	if want.Nonce == "" || subtle.ConstantTimeCompare([]byte(nonce), []byte(want.Nonce)) != 1 {
-		return badToken(opIDToken, "nonce", "nonce is missing or of another attempt")
-	}
 	if sub, _ := claims["sub"].(string); !visible(sub) || len(sub) > maxSubject {
 		return badToken(opIDToken, "subject", "sub is not a string of 1 to %d ASCII characters", maxSubject)
 	}
-	return p.checkAge(claims, want.MaxAge)
+	return nil
 }
 
 // checkAudience accepts a token made for this client, and for no other that is not trusted: a further audience could
@@ -194,8 +207,8 @@ func (p *Provider) checkAudience(op string, claims Claims) error {
 	return nil
 }
 
-// checkAge comes last: a token with our nonce was made minutes ago, so a time that does not fit means clocks that
-// differ (case 264).
+// checkAge comes last: a token that answers to our request was made minutes ago, so a time that does not fit means
+// clocks that differ (case 264).
 func (p *Provider) checkAge(claims Claims, askedMaxAge int) error {
 	times, err := p.checkTimes(opIDToken, claims)
 	if err != nil {
@@ -210,42 +223,4 @@ func (p *Provider) checkAge(claims Claims, askedMaxAge int) error {
 		return badToken(opIDToken, "auth_time", "max_age was asked for, and auth_time is missing or too old")
 	}
 	return nil
-}
-
-// times are those every token has, and the one it was judged at, in seconds.
-type times struct{ iat, exp, now float64 }
-
-// checkTimes accepts a token that is valid now, give or take the tolerance.
-func (p *Provider) checkTimes(op string, claims Claims) (times, error) {
-	now := float64(time.Now().UnixMilli()) / 1000
-	tolerance := p.tolerance.Seconds()
-	exp, hasExp := seconds(claims["exp"])
-	iat, hasIat := seconds(claims["iat"])
-	nbf, hasNbf := seconds(claims["nbf"])
-	_, nbfPresent := claims["nbf"]
-	switch {
-	case !hasExp || !hasIat || nbfPresent && !hasNbf:
-		return times{}, badToken(op, "bad_time", "exp and iat are required, and they and nbf must be numbers")
-	case now >= exp+tolerance:
-		return times{}, clockSkew(op, "expired", exp, now)
-	case iat > now+tolerance:
-		return times{}, clockSkew(op, "issued in the future", iat, now)
-	case hasNbf && nbf > now+tolerance:
-		return times{}, clockSkew(op, "not valid yet", nbf, now)
-	}
-	return times{iat: iat, exp: exp, now: now}, nil
-}
-
-func clockSkew(op, what string, at, now float64) *Error {
-	return badToken(op, "clock_skew", "%s (at %.15g, this host's clock says %.15g): check both clocks", what, at, now)
-}
-
-// seconds reads a NumericDate (RFC 7519 section 2). As a float it cannot wrap, whatever the year (case 266).
-func seconds(value any) (float64, bool) {
-	number, ok := value.(json.Number)
-	if !ok {
-		return 0, false
-	}
-	f, err := number.Float64()
-	return f, err == nil
 }

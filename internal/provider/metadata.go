@@ -13,8 +13,8 @@ import (
 const opDiscovery = "discovery"
 
 // Metadata is what this client uses of the provider's discovery document (OpenID Connect Discovery 1.0 section 3,
-// RFC 9207 section 3, RFC 9126 section 5, RFC 9449 section 5.1, RP-Initiated Logout 1.0 section 2.1). All endpoints have
-// been checked.
+// RFC 8414 section 2, RFC 9207 section 3, RFC 9126 section 5, RFC 9449 section 5.1, RP-Initiated Logout 1.0 section 2.1).
+// All endpoints have been checked.
 type Metadata struct {
 	Issuer                string
 	AuthorizationEndpoint string
@@ -22,6 +22,7 @@ type Metadata struct {
 	JWKSURI               string
 	UserinfoEndpoint      string // "" when there is none
 	EndSessionEndpoint    string // "" when there is none, or none that may be used
+	RevocationEndpoint    string // likewise
 
 	PushedAuthorizationRequestEndpoint string // "" when there is none
 	RequirePushedAuthorizationRequests bool
@@ -94,8 +95,9 @@ func parseMetadata(body []byte, issuer string, overMutualTLS bool) (*Metadata, e
 	if err := errors.Join(problems[:]...); err != nil {
 		return nil, invalid(opDiscovery, "bad_endpoint", "%w", err)
 	}
-	// Sign-out works locally without it, so a bad one must not stop sign-in (case 127).
+	// Sign-out works locally without these, so a bad one must not stop sign-in (case 127).
 	metadata.EndSessionEndpoint, _ = doc.endpoint("end_session_endpoint", false)
+	metadata.RevocationEndpoint, _ = doc.endpoint("revocation_endpoint", false)
 	return metadata, nil
 }
 
@@ -161,7 +163,9 @@ func (d document) useMutualTLSAliases() error {
 	if _, present := d[name]; present && !ok {
 		return fmt.Errorf("%s is not an object", name)
 	}
-	for _, endpoint := range []string{"token_endpoint", "pushed_authorization_request_endpoint", "userinfo_endpoint"} {
+	for _, endpoint := range []string{
+		"token_endpoint", "pushed_authorization_request_endpoint", "userinfo_endpoint", "revocation_endpoint",
+	} {
 		if alias, present := aliases[endpoint]; present {
 			d[endpoint] = alias
 		}

@@ -27,6 +27,7 @@ func TestDiscoveryDocument(t *testing.T) {
 		{name: "http on 127.0.0.0/8", script: document(object{"token_endpoint": "http://127.9.9.9/t"})},
 		{name: "http on ::1", script: document(object{"token_endpoint": "http://[::1]:1/t"})},
 		{name: "end_session_endpoint not https", script: document(object{"end_session_endpoint": "http://op.example/logout"})}, // case 127
+		{name: "revocation_endpoint not https", script: document(object{"revocation_endpoint": "http://op.example/revoke"})},
 		{name: "end_session_endpoint of a wrong type", script: document(object{"end_session_endpoint": 1})},
 
 		{"no authorization_endpoint", document(object{"authorization_endpoint": nil}), provider.Invalid, "bad_endpoint", "authorization_endpoint is missing"},

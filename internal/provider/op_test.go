@@ -50,6 +50,7 @@ const (
 	tokenPath     = "/token"
 	userinfoPath  = "/userinfo"
 	pushPath      = "/par"
+	revokePath    = "/revoke"
 )
 
 func newOP(t testing.TB) *scriptedOP {
@@ -119,7 +120,7 @@ func metadata(change object) object {
 	return merge(object{
 		"issuer": issuer, "authorization_endpoint": issuer + "/authorize", "token_endpoint": issuer + tokenPath,
 		"jwks_uri": issuer + keysPath, "userinfo_endpoint": issuer + userinfoPath, "end_session_endpoint": issuer + "/logout",
-		"pushed_authorization_request_endpoint": issuer + pushPath,
+		"pushed_authorization_request_endpoint": issuer + pushPath, "revocation_endpoint": issuer + revokePath,
 	}, change)
 }
 

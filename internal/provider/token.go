@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-var errRefusedGrant = errors.New("the provider refused the code")
+var errRefusedGrant = errors.New("the provider refused the code or refresh token")
 
 const (
 	opToken = "token request"
@@ -57,16 +57,28 @@ func (p *Provider) Exchange(ctx context.Context, code, verifier string) (*Tokens
 	return parseTokens(a, key, time.Now())
 }
 
-// parseTokens judges a successful token answer: not the last of several members, no case twins, no other token type
-// than was asked for: a bearer token in place of one bound to key would be of use to whoever steals it. Errors never
-// cite the answer.
+// parseTokens judges a successful answer to an authorization code. Errors never cite the answer.
 func parseTokens(a *answer, key *dpopKey, now time.Time) (*Tokens, error) {
-	doc, err := a.object(opToken)
+	tokens, _, err := readTokens(opToken, a, key, now)
 	if err != nil {
 		return nil, err
 	}
+	if tokens.IDToken == "" {
+		return nil, invalid(opToken, "no_id_token", "id_token is missing or empty")
+	}
+	return tokens, nil
+}
+
+// readTokens reads what token answers have in common, whatever the grant: not the last of several members, no case
+// twins, no other token type than was asked for: a bearer token in place of one bound to key would be of use to whoever
+// steals it.
+func readTokens(op string, a *answer, key *dpopKey, now time.Time) (*Tokens, document, error) {
+	doc, err := a.object(op)
+	if err != nil {
+		return nil, nil, err
+	}
 	if _, present := doc["error"]; present {
-		return nil, invalid(opToken, "error_with_200", "an error with status 200")
+		return nil, nil, invalid(op, "error_with_200", "an error with status 200")
 	}
 	tokens := &Tokens{TokenType: key.scheme(), key: key}
 	tokenType, _ := doc.text("token_type")
@@ -76,22 +88,20 @@ func parseTokens(a *answer, key *dpopKey, now time.Time) (*Tokens, error) {
 	tokens.RefreshToken, problems[2] = doc.text("refresh_token")
 	tokens.Scope, problems[3] = doc.text("scope")
 	if err := errors.Join(problems[:]...); err != nil {
-		return nil, invalid(opToken, "bad_answer", "%w", err)
+		return nil, nil, invalid(op, "bad_answer", "%w", err)
 	}
 	lifetime, ok := expiresIn(doc["expires_in"])
 	switch {
 	case !visible(tokens.AccessToken):
-		return nil, invalid(opToken, "no_access_token", "access_token is missing, empty or not printable ASCII")
+		return nil, nil, invalid(op, "no_access_token", "access_token is missing, empty or not printable ASCII")
 	case !strings.EqualFold(tokenType, tokens.TokenType):
-		return nil, invalid(opToken, "bad_token_type", "token_type is %s, not %s", excerpt(tokenType), tokens.TokenType)
-	case tokens.IDToken == "":
-		return nil, invalid(opToken, "no_id_token", "id_token is missing or empty")
+		return nil, nil, invalid(op, "bad_token_type", "token_type is %s, not %s", excerpt(tokenType), tokens.TokenType)
 	case !ok:
-		return nil, invalid(opToken, "bad_expires_in", "expires_in is not a number")
+		return nil, nil, invalid(op, "bad_expires_in", "expires_in is not a number")
 	case lifetime > 0:
 		tokens.Expiry = now.Add(lifetime)
 	}
-	return tokens, nil
+	return tokens, doc, nil
 }
 
 // expiresIn reads a number or a numeric string. Absent, zero and negative mean unknown (a token that counts as

@@ -1,0 +1,313 @@
+package provider_test
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+)
+
+// oldTokens are those of a sign-in, to be refreshed.
+func oldTokens() *provider.Tokens {
+	return &provider.Tokens{AccessToken: "at1", TokenType: "Bearer", RefreshToken: "rt/1 +", Scope: "openid api"}
+}
+
+// fromAlice is what a refreshed ID token must answer to in most tests.
+func fromAlice() provider.RefreshExpect {
+	return provider.RefreshExpect{Subject: "alice", Nonce: nonce}
+}
+
+// refreshAnswer is a good answer without an ID token, changed; a nil value removes.
+func refreshAnswer(change object) object {
+	return merge(object{"access_token": "at2", "token_type": "Bearer"}, change)
+}
+
+// The request is that of RFC 6749 section 6: no scope, so that none is given up, and nothing of a code.
+func TestRefreshRequest(t *testing.T) {
+	op := newOP(t)
+	op.serve(tokenPath, func(w http.ResponseWriter, r *http.Request) {
+		if err := r.ParseForm(); err != nil || r.Method != http.MethodPost || r.URL.RawQuery != "" || r.Header["Dpop"] != nil {
+			t.Errorf("%s %s %v: %v", r.Method, r.URL, r.Header, err)
+		}
+		want := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"rt/1 +"}}
+		if user, password, _ := r.BasicAuth(); r.PostForm.Encode() != want.Encode() || user != clientID || password != "s3cret" {
+			t.Errorf("got %v of %q %q, want %v", r.PostForm, user, password, want)
+		}
+		jsonAnswer(200, refreshAnswer(nil))(w, r)
+	})
+	if _, _, err := op.client().Refresh(t.Context(), oldTokens(), fromAlice()); err != nil {
+		t.Error(err)
+	}
+	_, _, err := op.client().Refresh(t.Context(), bearer(), fromAlice())
+	wantError(t, err, provider.Misconfigured, "no_refresh_token")
+	if n := op.count(tokenPath); n != 1 {
+		t.Errorf("%d requests", n)
+	}
+}
+
+func TestRefreshAnswer(t *testing.T) {
+	good := func(change object) http.HandlerFunc { return jsonAnswer(200, refreshAnswer(change)) }
+	failure := func(status int, code string) http.HandlerFunc { return jsonAnswer(status, object{"error": code}) }
+	tests := []struct {
+		name    string
+		script  http.HandlerFunc
+		refresh string // token in the result
+		scope   string
+		kind    provider.Kind
+		code    string
+	}{
+		{name: "no new refresh token", script: good(nil), refresh: "rt/1 +", scope: "openid api"},                              // case 71
+		{name: "an empty one", script: good(object{"refresh_token": ""}), refresh: "rt/1 +", scope: "openid api"},              // case 71
+		{name: "a new refresh token", script: good(object{"refresh_token": "rt2"}), refresh: "rt2", scope: "openid api"},       // case 71
+		{name: "fewer scopes", script: good(object{"scope": "openid"}), refresh: "rt/1 +", scope: "openid"},                    // case 74
+		{name: "no scopes", script: good(object{"scope": ""}), refresh: "rt/1 +"},                                              // case 74
+		{name: "other case of the type", script: good(object{"token_type": "bEARER"}), refresh: "rt/1 +", scope: "openid api"}, // RFC 6749 section 5.1
+
+		{name: "over", script: failure(400, "invalid_grant"), kind: provider.Refused, code: "invalid_grant"}, // case 72
+		{name: "500", script: failure(500, "invalid_grant"), kind: provider.Unavailable, code: "provider_status"},
+		{name: "503", script: textAnswer(503, "", ""), kind: provider.Unavailable, code: "provider_status"}, // case 72
+		{name: "429", script: textAnswer(429, "", ""), kind: provider.Unavailable, code: "provider_status"},
+		{name: "invalid_client", script: failure(401, "invalid_client"), kind: provider.Invalid, code: "invalid_client"},
+		{name: "invalid_scope", script: failure(400, "invalid_scope"), kind: provider.Invalid, code: "invalid_scope"},
+		{name: "unknown error", script: failure(400, "\x1b[31m"), kind: provider.Invalid, code: "provider_status"},
+		{name: "redirect", script: redirect(307), kind: provider.Invalid, code: "redirect"},
+		{name: "201", script: jsonAnswer(201, refreshAnswer(nil)), kind: provider.Invalid, code: "provider_status"},
+		{name: "HTML", script: textAnswer(200, "text/html", "<p>"), kind: provider.Invalid, code: "bad_content_type"},
+		{name: "error with 200", script: good(object{"error": "x"}), kind: provider.Invalid, code: "error_with_200"},
+		{name: "twins", script: good(object{"ACCESS_TOKEN": "evil"}), kind: provider.Invalid, code: "bad_answer"},
+		{name: "no access token", script: good(object{"access_token": nil}), kind: provider.Invalid, code: "no_access_token"},
+		{name: "refresh token a number", script: good(object{"refresh_token": 1}), kind: provider.Invalid, code: "bad_answer"},
+		{name: "ID token a number", script: good(object{"id_token": 1}), kind: provider.Invalid, code: "bad_answer"},
+		{name: "another type", script: good(object{"token_type": "DPoP"}), kind: provider.Invalid, code: "bad_token_type"},
+		{name: "odd lifetime", script: good(object{"expires_in": "soon"}), kind: provider.Invalid, code: "bad_expires_in"}, // case 60
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			op := newOP(t)
+			op.serve(tokenPath, test.script)
+			old := oldTokens()
+			tokens, claims, err := op.client().Refresh(t.Context(), old, fromAlice())
+			if n := op.count(tokenPath) + op.count("/elsewhere"); n != 1 || *old != *oldTokens() || claims != nil {
+				t.Errorf("%d requests, the old tokens are %+v, claims %v", n, old, claims)
+			}
+			if test.kind != 0 {
+				if wantError(t, err, test.kind, test.code); tokens != nil {
+					t.Errorf("%+v beside the error", tokens)
+				}
+				if errors.Is(err, provider.ErrInvalidToken) {
+					t.Errorf("no token was judged: %v", err)
+				}
+				return
+			}
+			want := provider.Tokens{AccessToken: "at2", TokenType: "Bearer", RefreshToken: test.refresh, Scope: test.scope}
+			if err != nil || *tokens != want {
+				t.Errorf("got %+v, %v, want %+v", tokens, err, want)
+			}
+		})
+	}
+}
+
+// case 60: the lifetime of a refreshed token is read as that of the first, so that none is refreshed at every request.
+func TestRefreshedLifetime(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		`300`: 5 * time.Minute, `"300"`: 5 * time.Minute, `1e300`: 365 * 24 * time.Hour, `9999999999999`: 365 * 24 * time.Hour, `-1`: 0, `0`: 0,
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			op := newOP(t)
+			op.serve(tokenPath, jsonAnswer(200, refreshAnswer(object{"expires_in": json.RawMessage(text)})))
+			old := oldTokens()
+			old.Expiry = time.Now().Add(time.Second) // of the old one alone
+			tokens, _, err := op.client().Refresh(t.Context(), old, fromAlice())
+			if err != nil || want == 0 && !tokens.Expiry.IsZero() || want > 0 && time.Until(tokens.Expiry) != want {
+				t.Errorf("%s: %+v, %v", text, tokens, err)
+			}
+		})
+	}
+}
+
+// case 70: a new ID token is verified whole. Here each is signed properly, and only the claims are at fault.
+func TestRefreshedIDTokenClaims(t *testing.T) {
+	signedIn := time.Now().Add(-time.Hour)
+	sum := sha256.Sum256([]byte("at2"))
+	atHash := base64.RawURLEncoding.EncodeToString(sum[:16])
+	now := time.Now().Unix()
+	known := provider.RefreshExpect{Subject: "alice", Nonce: nonce, AuthTime: signedIn.Truncate(time.Second)}
+	unknown := provider.RefreshExpect{Subject: "alice"}
+	tests := []struct {
+		name   string
+		change object
+		want   provider.RefreshExpect
+		code   string // "": accepted
+	}{
+		{"no nonce, no auth_time", object{"nonce": nil}, known, ""},
+		{"those of the sign-in", object{"auth_time": signedIn.Unix()}, known, ""},
+		{"auth_time with a fraction", object{"auth_time": float64(signedIn.Unix()) + 0.5}, known, ""},
+		{"at_hash", object{"at_hash": atHash}, known, ""},
+		{"nobody remembers them", object{"nonce": "other", "auth_time": now}, unknown, ""},
+
+		{"other iss", object{"iss": issuer + "/"}, known, "rejected"},
+		{"no iss", object{"iss": nil}, known, "rejected"},
+		{"iss by another name", object{"iss": nil, "ISS": issuer}, known, "issuer"},
+		{"other aud", object{"aud": "other"}, known, "rejected"},
+		{"a further aud", object{"aud": []string{clientID, "other"}}, known, "audience"},
+		{"other azp", object{"azp": "other"}, known, "authorized_party"},
+		{"logout token", object{"events": object{}}, known, "logout_token"},
+		{"other sub", object{"sub": "bob"}, known, "subject_mismatch"},
+		{"sub in other case", object{"sub": "Alice"}, known, "subject_mismatch"},
+		{"no sub", object{"sub": nil}, known, "subject"},
+		{"other sub, nobody expected", object{"sub": "bob"}, provider.RefreshExpect{}, "subject_mismatch"},
+		{"other nonce", object{"nonce": "other"}, known, "nonce"},
+		{"nonce empty", object{"nonce": ""}, known, "nonce"},
+		{"nonce a list", object{"nonce": []string{nonce}}, known, "rejected"},
+		{"auth_time of the refresh", object{"auth_time": now}, known, "auth_time"}, // OpenID Connect Core 1.0 section 12.2
+		{"auth_time a second before", object{"auth_time": signedIn.Unix() - 1}, known, "auth_time"},
+		{"auth_time a string", object{"auth_time": fmt.Sprint(signedIn.Unix())}, known, "auth_time"},
+		{"at_hash of another token", object{"at_hash": atHash[1:] + "A"}, known, "at_hash_mismatch"},
+		{"expired", object{"exp": now - 61}, known, "clock_skew"},
+		{"the first ID token again", object{"iat": now - 7300}, known, "clock_skew"},
+		{"issued in the future", object{"iat": now + 90}, known, "clock_skew"},
+		{"no iat", object{"iat": nil}, known, "bad_time"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			op := newOP(t)
+			idToken := op.token(claims(test.change))
+			op.serve(tokenPath, jsonAnswer(200, refreshAnswer(object{"id_token": idToken})))
+			tokens, got, err := op.client().Refresh(t.Context(), oldTokens(), test.want)
+			if test.code != "" {
+				if wantBadToken(t, err, test.code); tokens != nil || got != nil {
+					t.Errorf("%+v, %v beside the error", tokens, got)
+				}
+				return
+			}
+			if err != nil || tokens.IDToken != idToken || len(got) != len(claims(test.change)) || got["sub"] != "alice" {
+				t.Errorf("%+v, %v, %v", tokens, got, err)
+			}
+		})
+	}
+}
+
+// case 70: what is no ID token of this provider, whatever it says.
+func TestRefreshedIDTokenSignature(t *testing.T) {
+	payload, _ := json.Marshal(claims(nil))
+	for name, test := range map[string]struct {
+		idToken func(op *scriptedOP) string
+		code    string
+	}{
+		"another key": {func(*scriptedOP) string { return sign(t, newKey(t), `{"alg":"ES256","kid":"k1"}`, string(payload)) }, "bad_signature"},
+		"alg none": {func(*scriptedOP) string {
+			encode := base64.RawURLEncoding.EncodeToString
+			return encode([]byte(`{"alg":"none"}`)) + "." + encode(payload) + "."
+		}, "algorithm"},
+		"alg not pinned": {func(op *scriptedOP) string { return sign(t, op.key, `{"alg":"RS256","kid":"k1"}`, string(payload)) }, "algorithm"},
+		"access token":   {func(op *scriptedOP) string { return sign(t, op.key, `{"alg":"ES256","typ":"at+jwt"}`, string(payload)) }, "wrong_type"},
+		"encrypted":      {func(*scriptedOP) string { return "a.b.c.d.e" }, "encrypted"},
+		"nothing":        {func(*scriptedOP) string { return "x" }, "malformed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			op := newOP(t)
+			op.serve(tokenPath, jsonAnswer(200, refreshAnswer(object{"id_token": test.idToken(op)})))
+			_, _, err := op.client().Refresh(t.Context(), oldTokens(), fromAlice())
+			wantBadToken(t, err, test.code)
+		})
+	}
+}
+
+// A refresh token that may be good for one use is not spent while the answer could not be verified.
+func TestRefreshWaitsForKeys(t *testing.T) {
+	op := newOP(t)
+	op.serve(tokenPath, jsonAnswer(200, refreshAnswer(nil)))
+	for _, path := range []string{keysPath, discoveryPath} {
+		op.serve(path, textAnswer(503, "", ""))
+		_, _, err := op.client().Refresh(t.Context(), oldTokens(), fromAlice())
+		wantError(t, err, provider.Unavailable, "provider_status")
+	}
+	if n := op.count(tokenPath); n != 0 {
+		t.Errorf("the refresh token was sent %d times", n)
+	}
+}
+
+// case 72: a provider that does not answer is away, within five seconds, and the old tokens are untouched.
+func TestRefreshTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		op := newOP(t)
+		op.serve(tokenPath, slow(time.Hour, jsonAnswer(200, refreshAnswer(nil))))
+		start, old := time.Now(), oldTokens()
+		_, _, err := op.client().Refresh(t.Context(), old, fromAlice())
+		wantError(t, err, provider.Unavailable, "timeout")
+		if took := time.Since(start); took != 5*time.Second || *old != *oldTokens() {
+			t.Errorf("after %v: %+v", took, old)
+		}
+	})
+}
+
+// The key of the sign-in is proved at each refresh, is carried over, and stands against a downgrade (RFC 9449 section 5).
+func TestRefreshWithDPoP(t *testing.T) {
+	op := newOP(t)
+	var keys []string
+	answers := []http.HandlerFunc{
+		jsonAnswer(200, object{"access_token": "at1", "token_type": "DPoP", "id_token": "x.y.z", "refresh_token": "rt1"}),
+		nonceWanted(400, "n1"),
+		jsonAnswer(200, refreshAnswer(object{"token_type": "DPoP"})),
+		jsonAnswer(200, refreshAnswer(nil)), // a bearer token
+		nonceWanted(400, "n2"),
+		nonceWanted(400, "n3"),
+	}
+	op.serve(tokenPath, func(w http.ResponseWriter, r *http.Request) {
+		keys = append(keys, fmt.Sprint(proof(t, r)["jwk"]))
+		answers[len(keys)-1](w, r)
+	})
+	op.serve(userinfoPath, func(w http.ResponseWriter, r *http.Request) {
+		if keys = append(keys, fmt.Sprint(proof(t, r)["jwk"])); r.Header.Get("Authorization") != "DPoP at2" {
+			t.Errorf("the new token is sent as %q", r.Header.Get("Authorization"))
+		}
+		jsonAnswer(200, object{"sub": "alice"})(w, r)
+	})
+	p := op.client(dpop)
+	tokens, err := p.Exchange(t.Context(), "c", "v")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if tokens, _, err = p.Refresh(t.Context(), tokens, fromAlice()); err != nil || tokens.TokenType != "DPoP" || tokens.RefreshToken != "rt1" {
+		t.Fatalf("%+v, %v", tokens, err)
+	}
+	_, _, err = p.Refresh(t.Context(), tokens, fromAlice())
+	wantError(t, err, provider.Invalid, "bad_token_type")
+	_, _, err = p.Refresh(t.Context(), tokens, fromAlice())
+	wantError(t, err, provider.Invalid, "use_dpop_nonce")
+	if _, err := p.UserInfo(t.Context(), tokens, "alice"); err != nil {
+		t.Error(err)
+	}
+	same := map[string]bool{}
+	for _, key := range keys {
+		same[key] = true
+	}
+	if len(keys) != 7 || len(same) != 1 {
+		t.Errorf("%d proofs of %d keys", len(keys), len(same))
+	}
+}
+
+// case 126: neither token is in the log or in an error, when the provider sends back what it was sent.
+func TestRefreshTokensAreNotLogged(t *testing.T) {
+	var log logBuffer
+	op := newOP(t)
+	op.serve(tokenPath, func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		jsonAnswer(400, object{"error": "invalid_grant", "of": r.PostForm.Get("refresh_token"), "form": r.PostForm.Encode()})(w, r)
+	})
+	_, _, err := op.client(logTo(&log)).Refresh(t.Context(), oldTokens(), fromAlice())
+	wantError(t, err, provider.Refused, "invalid_grant")
+	if text := log.String() + err.Error(); strings.Contains(text, "rt/1") || strings.Contains(text, "rt%2F1") {
+		t.Error(text)
+	}
+	contains(t, log.String(), "op=refresh", "[redacted]")
+}

@@ -1,0 +1,44 @@
+package provider
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// times are those every token has, and the one it was judged at, in seconds.
+type times struct{ iat, exp, now float64 }
+
+// checkTimes accepts a token that is valid now, give or take the tolerance.
+func (p *Provider) checkTimes(op string, claims Claims) (times, error) {
+	now := float64(time.Now().UnixMilli()) / 1000
+	tolerance := p.tolerance.Seconds()
+	exp, hasExp := seconds(claims["exp"])
+	iat, hasIat := seconds(claims["iat"])
+	nbf, hasNbf := seconds(claims["nbf"])
+	_, nbfPresent := claims["nbf"]
+	switch {
+	case !hasExp || !hasIat || nbfPresent && !hasNbf:
+		return times{}, badToken(op, "bad_time", "exp and iat are required, and they and nbf must be numbers")
+	case now >= exp+tolerance:
+		return times{}, clockSkew(op, "expired", exp, now)
+	case iat > now+tolerance:
+		return times{}, clockSkew(op, "issued in the future", iat, now)
+	case hasNbf && nbf > now+tolerance:
+		return times{}, clockSkew(op, "not valid yet", nbf, now)
+	}
+	return times{iat: iat, exp: exp, now: now}, nil
+}
+
+func clockSkew(op, what string, at, now float64) *Error {
+	return badToken(op, "clock_skew", "%s (at %.15g, this host's clock says %.15g): check both clocks", what, at, now)
+}
+
+// seconds reads a NumericDate (RFC 7519 section 2). As a float it cannot wrap, whatever the year (case 266).
+func seconds(value any) (float64, bool) {
+	number, ok := value.(json.Number)
+	if !ok {
+		return 0, false
+	}
+	f, err := number.Float64()
+	return f, err == nil
+}
