@@ -52,7 +52,7 @@ func (k *dpopKey) scheme() string {
 // moment, the server's nonce and, at a resource, the access token.
 func (k *dpopKey) proof(req *http.Request, nonce, accessToken string) (string, error) {
 	target := *req.URL
-	target.RawQuery, target.ForceQuery, target.Fragment = "", false, ""
+	target.User, target.RawQuery, target.ForceQuery, target.Fragment = nil, "", false, ""
 	claims := map[string]any{"jti": rand.Text(), "htm": req.Method, "htu": target.String(), "iat": time.Now().Unix()}
 	if nonce != "" {
 		claims["nonce"] = nonce
