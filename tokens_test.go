@@ -1,0 +1,413 @@
+package ginoidc_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gin-contrib/sessions"
+	"github.com/gin-contrib/sessions/memstore"
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
+)
+
+// tokenApp keeps tokens that last for five minutes, and shows them.
+func tokenApp(t *testing.T, change ...func(*ginoidc.Config, *ginoidctest.Config)) *app {
+	t.Helper()
+	a := newApp(t, append([]func(*ginoidc.Config, *ginoidctest.Config){func(c *ginoidc.Config, op *ginoidctest.Config) {
+		c.KeepTokens, op.TokenLife, op.AlwaysRefreshToken = true, 5*time.Minute, true
+	}}, change...)...)
+	a.engine.GET("/token", a.auth.RequireAuth(), func(c *gin.Context) {
+		token, err := a.auth.Token(c)
+		if err != nil {
+			a.auth.Deny(c, err)
+			return
+		}
+		c.String(http.StatusOK, token.AccessToken)
+	})
+	return a
+}
+
+// TestToken: a token is handed out while it is good, and refreshed before it is not, with rotation or without. Cases 60, 71.
+func TestToken(t *testing.T) {
+	for name, tt := range map[string]struct {
+		store   sessions.Store
+		does    ginoidctest.Misbehaviour
+		noEnd   bool // the provider does not say when the token ends
+		refresh int
+	}{
+		"cookies":              {nil, "", false, 3},
+		"a store":              {memstore.NewStore([]byte(secret)), "", false, 3},
+		"no new refresh token": {nil, ginoidctest.RefreshWithoutRefreshToken, false, 3},
+		"no ID token":          {nil, ginoidctest.RefreshWithoutIDToken, false, 3},
+		"no expires_in":        {nil, "", true, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Store = tt.store })
+				if tt.noEnd {
+					a.op.OnTokenAnswer(func(answer map[string]any) { delete(answer, "expires_in") })
+				}
+				if tt.does != "" {
+					a.op.Misbehave(tt.does)
+				}
+				b := a.browser()
+				b.mustSignIn("alice")
+				seen := map[string]bool{}
+				for range 4 {
+					r := b.fetch("/token")
+					if r.StatusCode != http.StatusOK || !a.op.Active(r.body) {
+						t.Fatalf("%d %s\n%s", r.StatusCode, r.body, a.logs)
+					}
+					seen[r.body] = true
+					time.Sleep(4*time.Minute + 29*time.Second)
+					if again := b.fetch("/token"); again.body != r.body || len(again.Header["Set-Cookie"]) != 0 {
+						t.Errorf("refreshed before its time, cookies %v", again.Header["Set-Cookie"])
+					}
+					time.Sleep(2 * time.Second)
+				}
+				if a.op.Refreshes() != tt.refresh || len(seen) != tt.refresh+1 || b.whoami() != "alice" {
+					t.Errorf("%d refreshes, %d tokens", a.op.Refreshes(), len(seen))
+				}
+			})
+		})
+	}
+}
+
+// TestRefreshRefused: who is refused a refresh, or given somebody else's, is signed in no more; who cannot be answered stays
+// so, and is not handed what has expired. Cases 70, 72, 244.
+func TestRefreshRefused(t *testing.T) {
+	for _, tt := range []struct {
+		does   ginoidctest.Misbehaviour
+		status int
+		ended  bool
+	}{
+		{ginoidctest.RefreshInvalidIssuer, 401, true},
+		{ginoidctest.RefreshInvalidSub, 401, true},
+		{ginoidctest.RefreshInvalidAud, 401, true},
+		{ginoidctest.RefreshInvalidSig, 401, true},
+		{ginoidctest.RefreshSigNone, 401, true},
+		{ginoidctest.RefreshInvalidGrant, 401, true},
+		{ginoidctest.RefreshTokenType, 502, false},
+		{ginoidctest.Refresh503, 503, false},
+		{ginoidctest.RefreshSlow, 503, false},
+	} {
+		t.Run(string(tt.does), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var ends []ginoidc.EndReason
+				a := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+					c.OnSessionEnd = func(_ context.Context, e ginoidc.SessionEnd) { ends = append(ends, e.Reason) }
+				})
+				b := a.browser()
+				b.mustSignIn("alice")
+				a.op.Misbehave(tt.does)
+				time.Sleep(4*time.Minute + 40*time.Second)
+				if r := b.fetch("/token"); !tt.ended && tt.status == 503 && r.StatusCode != http.StatusOK { // good for 20 seconds
+					t.Errorf("before its end: %d", r.StatusCode)
+				}
+				time.Sleep(21 * time.Second)
+				if !tt.ended || b.whoami() != "" {
+					if r := b.fetch("/token"); r.StatusCode != tt.status || len(r.body) == 0 {
+						t.Errorf("%d %s, want %d\n%s", r.StatusCode, r.body, tt.status, a.logs)
+					}
+				}
+				if ended := b.whoami() == ""; ended != tt.ended || ended != (len(b.cookies()) == 0) {
+					t.Errorf("ended: %t, cookies %v", ended, b.cookies())
+				}
+				if tt.ended && (len(ends) != 1 || ends[0] != ginoidc.EndedByRefresh) {
+					t.Errorf("ends %v", ends)
+				}
+				a.op.Misbehave()
+				if r := b.fetch("/token"); !tt.ended && r.StatusCode != http.StatusOK {
+					t.Errorf("afterwards: %d %s", r.StatusCode, r.body)
+				}
+			})
+		})
+	}
+}
+
+// TestOneRefresh: a hundred requests at once at each of two instances, time and again, make one refresh each time, with
+// refresh tokens that are good once and end the grant when they come a second time. Cases 269, 276.
+func TestOneRefresh(t *testing.T) {
+	for name, store := range map[string]sessions.Store{"cookies": nil, "a store": memstore.NewStore([]byte(secret))} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				shared := state.NewMemory(0)
+				one := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State, c.Store = shared, store })
+				two := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+					c.State, c.Store, c.Transport = shared, store, one.op.Transport()
+				})
+				b := one.browser()
+				b.mustSignIn("alice")
+				for cycle := range 10 {
+					time.Sleep(5 * time.Minute)
+					var wg sync.WaitGroup
+					var mu sync.Mutex
+					got := map[string]int{}
+					for _, a := range []*app{one, two} {
+						for range 100 {
+							request := &browser{a, b.jar}
+							wg.Go(func() {
+								r := request.fetch("/token")
+								mu.Lock()
+								defer mu.Unlock()
+								got[r.body]++
+							})
+						}
+					}
+					wg.Wait()
+					if len(got) != 1 || one.op.Refreshes() != cycle+1 {
+						t.Fatalf("cycle %d: %d tokens by %d refreshes", cycle, len(got), one.op.Refreshes())
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestLateRequest: a request with the tokens of before, as one that was under way, gets what they were refreshed to.
+func TestLateRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := tokenApp(t)
+		b := a.browser()
+		b.mustSignIn("alice")
+		late := a.browser()
+		late.jar.SetCookies(parse(t, appURL), b.jar.Cookies(parse(t, appURL)))
+		time.Sleep(5 * time.Minute)
+		now := b.fetch("/token").body
+		time.Sleep(time.Minute)
+		if r := late.fetch("/token"); r.body != now || a.op.Refreshes() != 1 {
+			t.Errorf("%d %s after %d refreshes", r.StatusCode, r.body, a.op.Refreshes())
+		}
+	})
+}
+
+// slowly has the token endpoint answer after d.
+func slowly(a *app, d time.Duration) {
+	var once sync.Mutex
+	a.op.Intercept(ginoidctest.Token, func(w http.ResponseWriter, r *http.Request) {
+		once.Lock() // or a second call while the first waits would not be seen as one
+		defer once.Unlock()
+		_ = r.ParseForm()
+		time.Sleep(d)
+		a.op.Intercept(ginoidctest.Token, nil)
+		a.op.ServeHTTP(w, r)
+	})
+}
+
+// TestSlowRefresh: nine seconds are no reason to present the refresh token twice, from another instance neither; and who
+// waits gets the result although the browser that asked first has left. Cases 270, 272.
+func TestSlowRefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := state.NewMemory(0)
+		one := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = shared })
+		two := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State, c.Transport = shared, one.op.Transport() })
+		b := one.browser()
+		b.mustSignIn("alice")
+		time.Sleep(5 * time.Minute)
+		slowly(one, 4*time.Second)
+		leaves, leave := context.WithCancel(t.Context())
+		one.engine.GET("/leaves", func(c *gin.Context) {
+			c.Request = c.Request.WithContext(leaves)
+			if _, err := one.auth.Token(c); err == nil {
+				t.Error("a token for a browser that has left")
+			}
+		})
+		var wg sync.WaitGroup
+		wg.Go(func() { b.fetch("/leaves") })
+		synctest.Wait()
+		leave()
+		for _, a := range []*app{one, two} {
+			wg.Go(func() {
+				if r := (&browser{a, b.jar}).fetch("/token"); r.StatusCode != http.StatusOK {
+					t.Errorf("%d %s\n%s", r.StatusCode, r.body, a.logs)
+				}
+			})
+		}
+		wg.Wait()
+		if one.op.Refreshes() != 1 {
+			t.Errorf("%d refreshes", one.op.Refreshes())
+		}
+	})
+}
+
+// killed gives its first lease to somebody who is never heard of again.
+type killed struct {
+	*state.Memory
+	once *sync.Once
+}
+
+func (k killed) Lease(ctx context.Context, key string, ttl time.Duration) (func(context.Context) error, bool, error) {
+	k.once.Do(func() { _, _, _ = k.Memory.Lease(ctx, key, ttl) })
+	return k.Memory.Lease(ctx, key, ttl)
+}
+
+// TestKilledRefresh: the lease of an instance that was killed is waited for, and no longer. Case 271.
+func TestKilledRefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = killed{state.NewMemory(0), &sync.Once{}} })
+		b := a.browser()
+		b.mustSignIn("alice")
+		time.Sleep(5 * time.Minute)
+		if r := b.fetch("/token"); r.StatusCode != http.StatusServiceUnavailable || b.whoami() != "alice" {
+			t.Errorf("while the lease lasts: %d", r.StatusCode)
+		}
+		if r := b.fetch("/token"); r.StatusCode != http.StatusOK {
+			t.Errorf("afterwards: %d %s", r.StatusCode, r.body)
+		}
+	})
+}
+
+// TestSignOutDuringRefresh: what a refresh brings after the sign-out is kept nowhere and revoked. Case 170.
+func TestSignOutDuringRefresh(t *testing.T) {
+	for name, store := range map[string]sessions.Store{"cookies": nil, "a store": memstore.NewStore([]byte(secret))} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Store = store })
+				b := a.browser()
+				b.mustSignIn("alice")
+				time.Sleep(5 * time.Minute)
+				fresh := ""
+				a.op.OnRefreshAnswer(func(answer map[string]any) { fresh, _ = answer["access_token"].(string) })
+				slowly(a, 4*time.Second)
+				tab := a.browser()
+				tab.jar.SetCookies(parse(t, appURL), b.jar.Cookies(parse(t, appURL)))
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					if r := tab.fetch("/token"); r.StatusCode != http.StatusUnauthorized {
+						t.Errorf("the request under way: %d %s", r.StatusCode, r.body)
+					}
+				})
+				time.Sleep(time.Second)
+				b.do("POST", "/auth/signout", nil)
+				wg.Wait()
+				if fresh == "" || a.op.Active(fresh) || tab.whoami() != "" || b.whoami() != "" || len(tab.cookies()) != 0 {
+					t.Errorf("the new token is alive: %t; cookies %v", a.op.Active(fresh), tab.cookies())
+				}
+			})
+		})
+	}
+}
+
+// TestRevocation: a sign-out ends the tokens at the provider too, those of a refresh that this browser has not heard of
+// included, and takes no longer than two seconds for it. Case 171.
+func TestRevocation(t *testing.T) {
+	for _, does := range []ginoidctest.Misbehaviour{"", ginoidctest.Revocation503, ginoidctest.RevocationSlow} {
+		t.Run(string(does), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := tokenApp(t)
+				b := a.browser()
+				b.mustSignIn("alice")
+				old := a.browser()
+				old.jar.SetCookies(parse(t, appURL), b.jar.Cookies(parse(t, appURL)))
+				time.Sleep(5 * time.Minute)
+				token := b.fetch("/token").body
+				if does != "" {
+					a.op.Misbehave(does)
+				}
+				began := time.Now()
+				r := old.do("POST", "/auth/signout", nil)
+				if r.StatusCode != http.StatusSeeOther || b.whoami() != "" || time.Since(began) > 2*time.Second {
+					t.Errorf("%d after %v", r.StatusCode, time.Since(began))
+				}
+				if alive := a.op.Active(token); alive != (does != "") {
+					t.Errorf("the token is alive: %t", alive)
+				}
+				for _, cookie := range old.cookies() {
+					t.Errorf("cookie %s is left", cookie)
+				}
+			})
+		})
+	}
+}
+
+// TestClient calls a service in the user's name, by DPoP too, and takes the token to no other host.
+func TestClient(t *testing.T) {
+	for name, dpop := range map[string]bool{"Bearer": false, "DPoP": true} {
+		t.Run(name, func(t *testing.T) {
+			op := ginoidctest.Start(t, ginoidctest.Config{ClientSecret: clientSecret, SigningAlg: "ES256", AlwaysRefreshToken: true, RequireDPoP: dpop, DPoPNonces: dpop})
+			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+				c.Issuer, c.KeepTokens, c.DPoP, c.Transport = op.Issuer(), true, dpop, http.DefaultTransport
+			})
+			a.op = op
+			elsewhere := 0
+			a.engine.GET("/upstream", func(c *gin.Context) {
+				client, err := a.auth.Client(c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				address, err := a.auth.UserInfoURL(c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r, err := client.Get(address)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer r.Body.Close()
+				_, _ = io.Copy(c.Writer, r.Body)
+				op.Intercept(ginoidctest.UserInfo, func(w http.ResponseWriter, r *http.Request) {
+					http.Redirect(w, r, strings.Replace(op.Issuer(), "127.0.0.1", "localhost", 1)+"/elsewhere", http.StatusFound)
+				})
+				op.Intercept(ginoidctest.Elsewhere, func(_ http.ResponseWriter, r *http.Request) {
+					if elsewhere++; r.Header.Get("Authorization") != "" || r.Header.Get("DPoP") != "" {
+						t.Error("the token went to another host")
+					}
+				})
+				if r, err := client.Get(address); err != nil || r.Body.Close() != nil {
+					t.Error(err)
+				}
+			})
+			b := a.browser()
+			b.mustSignIn("alice")
+			var claims map[string]any
+			if r := b.fetch("/upstream"); json.Unmarshal([]byte(r.body), &claims) != nil || claims["sub"] != "alice" || elsewhere != 1 {
+				t.Errorf("%d %s, %d calls elsewhere", r.StatusCode, r.body, elsewhere)
+			}
+		})
+	}
+}
+
+// TestNoToken: what stands in the way of a token is said by its own error.
+func TestNoToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := tokenApp(t, func(_ *ginoidc.Config, op *ginoidctest.Config) { op.AlwaysRefreshToken = false })
+		b := a.browser()
+		b.mustSignIn("alice")
+		time.Sleep(5 * time.Minute)
+		if r := b.fetch("/token"); r.StatusCode != 401 || r.json(t)["error"] != "no_token" || b.whoami() != "alice" {
+			t.Errorf("expired, without a refresh token: %d %s", r.StatusCode, r.body)
+		}
+		if r := b.navigate("/token"); r.StatusCode != http.StatusFound || !strings.HasPrefix(r.location(), "/auth/signin?") {
+			t.Errorf("in a browser: %d to %q", r.StatusCode, r.location())
+		}
+		a = tokenApp(t)
+		a.engine.GET("/late", func(c *gin.Context) {
+			c.String(http.StatusOK, "written")
+			if _, err := a.auth.Token(c); err == nil { // case 146
+				t.Error("a refresh that cannot be kept")
+			}
+		})
+		b = a.browser()
+		b.mustSignIn("alice")
+		time.Sleep(5 * time.Minute)
+		if b.fetch("/late"); a.op.Refreshes() != 0 {
+			t.Error("refreshed after the response has started")
+		}
+		a = tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.KeepTokens = false })
+		b = a.browser()
+		b.mustSignIn("alice")
+		if r := b.fetch("/token"); r.StatusCode != 500 || len(b.cookies()) != 1 {
+			t.Errorf("not kept: %d %s, cookies %v", r.StatusCode, r.body, b.cookies())
+		}
+	})
+}
