@@ -29,7 +29,7 @@ func rooms() []room {
 		{"internal/provider", "", "github.com/coreos/go-oidc/v3 github.com/go-jose/go-jose/v4 golang.org/x/oauth2 golang.org/x/sync"},
 		{"internal/state", "", ""},
 		{"redisstate", "internal/seal", "github.com/gin-contrib/sessions github.com/gorilla/sessions github.com/redis/rueidis"},
-		{".", "cookiestore internal/attempt internal/provider internal/returnto internal/session internal/state", "github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
+		{".", "cookiestore internal/attempt internal/provider internal/returnto internal/session internal/state", "github.com/gin-contrib/sessions github.com/gin-gonic/gin golang.org/x/sync"},
 		{"ginoidctest", ".", "github.com/gin-gonic/gin github.com/go-jose/go-jose/v4"},
 		{"example", ". ginoidctest redisstate", "github.com/gin-gonic/gin"},
 	}

@@ -223,7 +223,8 @@ func TestConfigFromEnv(t *testing.T) {
 		{"defaults spelled out", map[string]string{"RESPONSE_MODE": "query", "USE_PAR": "auto", "KEEP_TOKENS": "false", "INITIATE_LOGIN": "false", "CLIENT_AUTH_METHOD": "client_secret_post"}, nil, nil},
 		{"unparsable", map[string]string{"SESSION_IDLE": "soon", "FETCH_USER_INFO": "maybe", "CLOCK_TOLERANCE": "-1s"},
 			[]string{"SkipUserInfo X_FETCH_USER_INFO", "SessionIdle X_SESSION_IDLE", "ClockTolerance X_CLOCK_TOLERANCE"}, nil},
-		{"of later versions", map[string]string{"KEEP_TOKENS": "true", "BEARER_AUDIENCE": "api"}, []string{" X_KEEP_TOKENS", " X_BEARER_AUDIENCE"}, nil},
+		{"of later versions", map[string]string{"BEARER_AUDIENCE": "api"}, []string{" X_BEARER_AUDIENCE"}, nil},
+		{"tokens", map[string]string{"KEEP_TOKENS": "true"}, nil, func(c ginoidc.Config) bool { return c.KeepTokens }},
 		{"the protocol", map[string]string{"RESPONSE_MODE": "form_post", "USE_PAR": "true", "INITIATE_LOGIN": "true"}, nil, func(c ginoidc.Config) bool {
 			return c.ResponseMode == "form_post" && c.PushedAuthorization == "always" && c.InitiateLogin
 		}},

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc"
@@ -351,6 +352,33 @@ func otherAlgorithm(sid string) func(*testing.T, *app) int {
 			t.Fatal(err)
 		}
 		return a.postRaw("logout_token=" + token).StatusCode
+	}
+}
+
+// TestConformanceRefresh is the plan oidcc-client-refreshtoken-test-plan.
+func TestConformanceRefresh(t *testing.T) {
+	for name, tt := range map[string]struct {
+		does ginoidctest.Misbehaviour
+		good bool
+	}{
+		"oidcc-client-test-refresh-token":                {"", true},
+		"oidcc-client-test-refresh-token-invalid-issuer": {ginoidctest.RefreshInvalidIssuer, false},
+		"oidcc-client-test-refresh-token-invalid-sub":    {ginoidctest.RefreshInvalidSub, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := tokenApp(t)
+				b := a.browser()
+				b.mustSignIn("alice")
+				if tt.does != "" {
+					a.op.Misbehave(tt.does)
+				}
+				time.Sleep(5 * time.Minute)
+				if r := b.fetch("/token"); (r.StatusCode == http.StatusOK) != tt.good || (b.whoami() == "alice") != tt.good {
+					t.Errorf("%d %s", r.StatusCode, r.body)
+				}
+			})
+		})
 	}
 }
 

@@ -48,12 +48,21 @@ func (a *core) refresh(ctx context.Context, r *session.Record, old *provider.Tok
 	}
 }
 
-// refreshInTurn takes what another instance has got for the old tokens, or is the one to get it. A holder of the lease who
+// refreshInTurn takes what another request has got for the old tokens, or is the one to get it. Where that has been used up
+// as well, its own successor is asked for. A holder of the lease who
 // was killed holds it up for no longer than the lease lasts (case 271).
 func (a *core) refreshInTurn(ctx context.Context, name string, r *session.Record, old *provider.Tokens) (*provider.Tokens, error) {
 	for {
-		if tokens, err := a.keptResult(ctx, name); tokens != nil || err != nil {
-			return tokens, err
+		switch tokens, err := a.keptResult(ctx, name); {
+		case err != nil:
+			return nil, err
+		case tokens != nil && usable(tokens):
+			return tokens, nil
+		case tokens != nil:
+			old, name = tokens, a.refreshKey(tokens)
+			continue
+		case old.RefreshToken == "":
+			return nil, ErrNoToken
 		}
 		release, ok, err := a.tokenState.Lease(ctx, name, refreshLease)
 		if err != nil {
@@ -139,5 +148,5 @@ func (a *core) newest(ctx context.Context, tokens *provider.Tokens) *provider.To
 }
 
 func (a *core) refreshKey(tokens *provider.Tokens) string {
-	return key('t', a.hash(tokens.RefreshToken))
+	return key('t', a.hash(tokens.RefreshToken+" "+tokens.AccessToken)) // a refresh token may stay the same
 }

@@ -40,8 +40,8 @@ func (a *Auth) Token(c *gin.Context) (*Token, error) {
 }
 
 // Client returns a client whose requests carry the user's access token, as a bearer token or with proof by DPoP. Use it for
-// this request only, and for hosts that may have the token. It follows redirects as http.Client does, and takes the token
-// along only to the host it was first for. The errors are those of Token.
+// this request only, and for hosts that may have the token, over https or on loopback. It follows redirects as http.Client
+// does, and takes the token to no other origin by one. The errors are those of Token.
 func (a *Auth) Client(c *gin.Context) (*http.Client, error) {
 	tokens, err := a.tokens(c)
 	if err != nil {
@@ -59,7 +59,7 @@ func (a *Auth) UserInfoURL(ctx context.Context) (string, error) {
 	return metadata.UserinfoEndpoint, nil
 }
 
-// tokenTransport puts the token into requests to one host: the first it is used for. A redirect elsewhere goes without.
+// tokenTransport puts the token into requests.
 type tokenTransport struct {
 	provider *provider.Provider
 	tokens   *provider.Tokens
@@ -67,9 +67,6 @@ type tokenTransport struct {
 
 // RoundTrip implements http.RoundTripper.
 func (t *tokenTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Response != nil && r.Response.Request != nil && r.Response.Request.URL.Host != r.URL.Host {
-		return http.DefaultTransport.RoundTrip(r)
-	}
 	return t.provider.Send(r, t.tokens, http.DefaultTransport)
 }
 
@@ -86,22 +83,29 @@ func (a *Auth) tokens(c *gin.Context) (*provider.Tokens, error) {
 	if !a.config.KeepTokens {
 		return nil, errors.New("ginoidc: Config.KeepTokens is not set")
 	}
-	kept, err := a.keptTokens(v)
-	if err != nil {
-		return nil, err
+	if v.tokens == nil {
+		if v.tokens, err = a.keptTokens(v); err != nil {
+			return nil, err
+		}
 	}
-	if kept == nil {
+	switch {
+	case v.tokens == nil:
 		return nil, ErrNoToken
+	case usable(v.tokens):
+		return v.tokens, nil
 	}
-	left := time.Until(kept.Expiry)
-	if kept.Expiry.IsZero() || left > refreshBefore {
-		return kept, nil
+	old := v.tokens
+	fresh, err := a.refreshed(c, v, old)
+	if err != nil && time.Until(old.Expiry) > 0 && !errors.Is(err, ErrUnauthenticated) {
+		return old, nil // still good for a moment
 	}
-	fresh, err := a.refreshed(c, v, kept)
-	if err != nil && left > 0 && errors.Is(err, ErrProviderUnavailable) {
-		return kept, nil // still good for a moment
-	}
+	v.tokens = fresh
 	return fresh, err
+}
+
+// usable tells whether a token lasts for a call. One that does not say when it ends is tried.
+func usable(t *provider.Tokens) bool {
+	return t.Expiry.IsZero() || time.Until(t.Expiry) > refreshBefore
 }
 
 // keptTokens opens the tokens of the visit's session; nil, nil when there are none.
@@ -119,9 +123,6 @@ func (a *core) keptTokens(v *visit) (*provider.Tokens, error) {
 
 // refreshed gets new tokens for old ones and keeps them with the session.
 func (a *Auth) refreshed(c *gin.Context, v *visit, old *provider.Tokens) (*provider.Tokens, error) {
-	if old.RefreshToken == "" {
-		return nil, ErrNoToken
-	}
 	if err := unwritten(c); err != nil {
 		return nil, err
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -31,6 +33,9 @@ func tokenApp(t *testing.T, change ...func(*ginoidc.Config, *ginoidctest.Config)
 		if err != nil {
 			a.auth.Deny(c, err)
 			return
+		}
+		if again, err := a.auth.Token(c); err != nil || again.AccessToken != token.AccessToken {
+			t.Errorf("a second time: %v", err)
 		}
 		c.String(http.StatusOK, token.AccessToken)
 	})
@@ -65,7 +70,7 @@ func TestToken(t *testing.T) {
 				seen := map[string]bool{}
 				for range 4 {
 					r := b.fetch("/token")
-					if r.StatusCode != http.StatusOK || !a.op.Active(r.body) {
+					if r.StatusCode != http.StatusOK || !tt.noEnd && !a.op.Active(r.body) {
 						t.Fatalf("%d %s\n%s", r.StatusCode, r.body, a.logs)
 					}
 					seen[r.body] = true
@@ -97,7 +102,6 @@ func TestRefreshRefused(t *testing.T) {
 		{ginoidctest.RefreshInvalidSig, 401, true},
 		{ginoidctest.RefreshSigNone, 401, true},
 		{ginoidctest.RefreshInvalidGrant, 401, true},
-		{ginoidctest.RefreshTokenType, 502, false},
 		{ginoidctest.Refresh503, 503, false},
 		{ginoidctest.RefreshSlow, 503, false},
 	} {
@@ -191,16 +195,16 @@ func TestLateRequest(t *testing.T) {
 	})
 }
 
-// slowly has the token endpoint answer after d.
+// slowly has the token endpoint do its work at once and tell of it after d.
 func slowly(a *app, d time.Duration) {
-	var once sync.Mutex
 	a.op.Intercept(ginoidctest.Token, func(w http.ResponseWriter, r *http.Request) {
-		once.Lock() // or a second call while the first waits would not be seen as one
-		defer once.Unlock()
-		_ = r.ParseForm()
-		time.Sleep(d)
 		a.op.Intercept(ginoidctest.Token, nil)
-		a.op.ServeHTTP(w, r)
+		recorded := httptest.NewRecorder()
+		a.op.ServeHTTP(recorded, r)
+		time.Sleep(d)
+		maps.Copy(w.Header(), recorded.Header())
+		w.WriteHeader(recorded.Code)
+		_, _ = w.Write(recorded.Body.Bytes())
 	})
 }
 

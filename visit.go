@@ -8,6 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
@@ -24,6 +25,8 @@ type visit struct {
 	session *session.Session
 	user    *User
 	err     error
+
+	tokens *provider.Tokens // for the request's own goroutine, nil until asked for
 }
 
 type visitKey struct{}
@@ -96,7 +99,7 @@ func (v *visit) load() (*session.Session, error) {
 func (v *visit) replace(s *session.Session, u *User) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.opened, v.session, v.user, v.err = true, s, u, nil
+	v.opened, v.session, v.user, v.err, v.tokens = true, s, u, nil, nil
 }
 
 func (a *core) userOf(s *session.Session) *User { return a.shape.userOf(a.issuer, &s.Record) }

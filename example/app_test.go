@@ -35,14 +35,14 @@ func newApp(t *testing.T, appURL string) *app {
 	}
 	a := &app{url: appURL, provider: provider, log: &logText{}}
 	log := slog.New(slog.NewTextHandler(a.log, nil))
-	a.auth, err = ginoidc.New(ginoidc.Config{
+	config := ginoidc.Config{
 		Issuer: provider.Issuer(), ClientID: "app", ClientSecret: "secret", AppURL: appURL, CookieSecrets: []string{secret},
 		Transport: provider.Transport(), Logger: log,
-	})
-	if err != nil {
+	}
+	if a.auth, err = ginoidc.New(config); err != nil {
 		t.Fatal(err)
 	}
-	if a.engine, err = newEngine(a.auth, appURL, log); err != nil {
+	if a.engine, err = newEngine(a.auth, config, log); err != nil {
 		t.Fatal(err)
 	}
 	return a

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
@@ -33,6 +34,8 @@ func startProvider(c *ginoidc.Config) (stop func(), err error) {
 		RedirectURIs:           []string{app + "/auth/callback"},
 		PostLogoutRedirectURIs: []string{app + "/"},
 		Logger:                 c.Logger,
+		AlwaysRefreshToken:     c.KeepTokens,
+		TokenLife:              5 * time.Minute,
 	}
 	if byKey || c.ClientAuthMethod == "client_secret_jwt" {
 		config.ClientAuthMethod = c.ClientAuthMethod

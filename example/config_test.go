@@ -106,7 +106,7 @@ func TestProblems(t *testing.T) {
 		{bundled, "OIDC_APP_URL", "http://app.example", "OIDC_APP_URL"}, // case 307
 		{bundled, "OIDC_SCOPES", "profile email", "OIDC_SCOPES"},        // case 310
 		{bundled, "OIDC_CLIENT_AUTH_METHOD", "guess", "OIDC_CLIENT_AUTH_METHOD"},
-		{bundled, "OIDC_KEEP_TOKENS", "true", "OIDC_KEEP_TOKENS"},
+		{bundled, "OIDC_KEEP_TOKENS", "maybe", "OIDC_KEEP_TOKENS"},
 		{bundled, "OIDC_INITIATE_LOGIN", "maybe", "OIDC_INITIATE_LOGIN"},
 		{bundled, "OIDC_CLIENT_KEY_FILE", "/nowhere", "OIDC_CLIENT_KEY_FILE"},
 		{bundled, "OIDC_RESPONSE_MODE", "fragment", "OIDC_RESPONSE_MODE"},

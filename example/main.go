@@ -68,7 +68,7 @@ func run(ctx context.Context, out, errOut io.Writer) int {
 		}
 		return exitBadConfig
 	}
-	engine, err := newEngine(auth, s.oidc.AppURL, log)
+	engine, err := newEngine(auth, s.oidc, log)
 	if err != nil {
 		log.Error("the app cannot start", "error", err)
 		return exitFailed

@@ -10,7 +10,7 @@ import (
 )
 
 // routes says which route asks for what. app is the router, or a group of it when the app lives below a base path.
-func routes(app *gin.RouterGroup, auth *ginoidc.Auth, p *pages) {
+func routes(app *gin.RouterGroup, auth *ginoidc.Auth, p *pages, keepTokens bool) {
 	auth.Mount(app) // /auth/signin, /auth/callback, /auth/signout, /auth/userinfo
 
 	// For everybody. Handlers may still ask who is there.
@@ -27,6 +27,11 @@ func routes(app *gin.RouterGroup, auth *ginoidc.Auth, p *pages) {
 	api.GET("/admin", auth.RequireGroups("admin"), message("Admin-only data"))
 	api.GET("/auditors", auth.RequireAllGroups("admin", "audit"), message("Data for admins who audit"))
 	api.GET("/orgs/:org/projects", auth.RequireOrganization("org"), projects)
+
+	// The user's own access token, where it is kept (OIDC_KEEP_TOKENS), for a call of another service.
+	if keepTokens {
+		api.GET("/upstream", auth.RequireAuth(), upstream(auth))
+	}
 
 	// Other answers to denied requests, for these routes alone.
 	custom := auth.With(ginoidc.Handlers{Unauthenticated: pleaseSignIn, Forbidden: noAccess})
@@ -50,8 +55,8 @@ func sameOriginOnly() gin.HandlerFunc {
 }
 
 // newEngine is the app as an http.Handler.
-func newEngine(auth *ginoidc.Auth, appURL string, log *slog.Logger) (*gin.Engine, error) {
-	p, err := newPages(auth, basePath(appURL), log)
+func newEngine(auth *ginoidc.Auth, config ginoidc.Config, log *slog.Logger) (*gin.Engine, error) {
+	p, err := newPages(auth, basePath(config.AppURL), log)
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +71,7 @@ func newEngine(auth *ginoidc.Auth, appURL string, log *slog.Logger) (*gin.Engine
 	engine.NoMethod(noMethod)
 
 	app := engine.Group(p.base)
-	routes(app, auth, p)
+	routes(app, auth, p, config.KeepTokens)
 	p.static(app)
 	if p.base != "" {
 		engine.GET(p.base, p.home)
