@@ -65,7 +65,7 @@ func (s *Store) Once(ctx context.Context, key string, ttl time.Duration) (first 
 }
 
 // Lease takes the key for ttl. With ok=false somebody else holds it. release gives it back if it is still
-// ours, and is never nil when ok is true.
+// ours, and is never nil when ok is true. Whoever is gone without a release holds it until ttl has passed.
 func (s *Store) Lease(ctx context.Context, key string, ttl time.Duration) (release func(context.Context) error, ok bool, err error) {
 	key = s.prefix + "l:" + key
 	token := rand.Text()

@@ -71,10 +71,10 @@ func TestKeepBeyondTheBytes(t *testing.T) {
 		keep(t, m, "200", value, time.Hour) // takes the place of as much
 		wantFull(t, m, "still more", "x")
 
-		keep(t, m, "300", value, 0) // forgets
+		keep(t, m, "300", value, -1) // forgets
 		wantNone(t, m, "300")
 		keep(t, m, "300", value, time.Hour)
-		keep(t, m, "of nobody", value, -1)
+		keep(t, m, "of nobody", value, 0)
 		wantFull(t, m, "still more", "x")
 
 		time.Sleep(time.Second) // ten have passed; the next purge is not due yet

@@ -18,8 +18,8 @@ var ErrFull = errors.New("state: the memory is full")
 // Memory keeps shared state in this process: bounded, purged as it is used, gone with the process. It is safe for
 // concurrent use and never waits for anything, so the contexts are not looked at.
 //
-// Revocations, keys seen, leases, kept values and listed sessions have tables of their own: a flood of one kind takes no room from
-// another.
+// Revocations, keys seen, leases, kept values and listed sessions have tables of their own: a flood of one kind takes no
+// room from another.
 type Memory struct {
 	revoked, seen, leases *table[int64]
 	kept                  *table[string]
@@ -28,7 +28,8 @@ type Memory struct {
 }
 
 // NewMemory makes a Memory for at most limit entries of each kind, a million if limit is 0. A million revocations take
-// some 85 MB, a million listed sessions of as many owners some 175 MB. Kept values take 64 MiB in all, whatever limit is.
+// some 85 MB, a million listed sessions of as many owners some 175 MB. Kept values
+// take at most 64 MiB, whatever limit is, and some 120 bytes each beside.
 func NewMemory(limit int) *Memory {
 	if limit <= 0 {
 		limit = defaultLimit
