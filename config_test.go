@@ -12,6 +12,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"log/slog"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -132,6 +133,9 @@ func TestConfigProblems(t *testing.T) {
 		{"certificate left out", func(c *ginoidc.Config) { c.ClientAuthMethod, c.ClientSecret = "tls_client_auth", "" }, []string{"ClientCertificate "}},
 		{"certificate", func(c *ginoidc.Config) {
 			c.ClientAuthMethod, c.ClientSecret, c.ClientCertificate = "self_signed_tls_client_auth", "", &tls.Certificate{}
+		}, nil},
+		{"certificate of a transport", func(c *ginoidc.Config) {
+			c.ClientAuthMethod, c.ClientSecret, c.Transport = "tls_client_auth", "", http.DefaultTransport
 		}, nil},
 		{"unknown profile", func(c *ginoidc.Config) { c.Profile = "fapi" }, []string{"Profile "}},
 		{"fapi2", fapi2, nil},

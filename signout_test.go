@@ -221,6 +221,9 @@ func TestSignedOut(t *testing.T) {
 	if r := b.navigate("/auth/signed-out?state=" + sent.Get("state")); r.StatusCode != http.StatusOK {
 		t.Errorf("the right one again: %d to %q", r.StatusCode, r.location())
 	}
+	if r := b.navigate(b.start("/auth/signin?return_to=/auth/signed-out", "alice")); r.location() != "/goodbye" {
+		t.Errorf("it is a return target: %d to %q", r.StatusCode, r.location())
+	}
 	if r := b.do("POST", "/auth/signed-out", nil); r.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("POST: %d", r.StatusCode)
 	}

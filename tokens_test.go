@@ -188,9 +188,51 @@ func TestLateRequest(t *testing.T) {
 		late.jar.SetCookies(parse(t, appURL), b.jar.Cookies(parse(t, appURL)))
 		time.Sleep(5 * time.Minute)
 		now := b.fetch("/token").body
+		later := a.browser()
+		later.jar.SetCookies(parse(t, appURL), late.jar.Cookies(parse(t, appURL)))
 		time.Sleep(time.Minute)
 		if r := late.fetch("/token"); r.body != now || a.op.Refreshes() != 1 {
 			t.Errorf("%d %s after %d refreshes", r.StatusCode, r.body, a.op.Refreshes())
+		}
+		time.Sleep(5 * time.Minute) // what they were refreshed to has ended too
+		if r := later.fetch("/token"); !a.op.Active(r.body) || a.op.Refreshes() != 2 {
+			t.Errorf("later: %d %s after %d refreshes", r.StatusCode, r.body, a.op.Refreshes())
+		}
+	})
+}
+
+// overtaken has a rival refresh just before it takes the lease.
+type overtaken struct {
+	*state.Memory
+	rival func()
+	once  *sync.Once
+}
+
+func (o overtaken) Lease(ctx context.Context, key string, ttl time.Duration) (func(context.Context) error, bool, error) {
+	o.once.Do(o.rival)
+	return o.Memory.Lease(ctx, key, ttl)
+}
+
+// TestOvertakenRefresh: who gets the lease after another has done the work does not do it again. Case 269.
+func TestOvertakenRefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := state.NewMemory(0)
+		var rival func()
+		one := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+			c.State = overtaken{shared, func() { rival() }, &sync.Once{}}
+		})
+		two := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State, c.Transport = shared, one.op.Transport() })
+		b := one.browser()
+		b.mustSignIn("alice")
+		jar := b.jar.Cookies(parse(t, appURL))
+		rival = func() {
+			other := two.browser()
+			other.jar.SetCookies(parse(t, appURL), jar)
+			other.fetch("/token")
+		}
+		time.Sleep(5 * time.Minute)
+		if r := b.fetch("/token"); r.StatusCode != http.StatusOK || one.op.Refreshes() != 1 {
+			t.Errorf("%d after %d refreshes", r.StatusCode, one.op.Refreshes())
 		}
 	})
 }

@@ -1,0 +1,51 @@
+package main
+
+import (
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"testing"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+)
+
+// The upstream service is the provider's userinfo endpoint, which takes the user's own token and no other.
+func TestUpstream(t *testing.T) {
+	provider := ginoidctest.Start(t, ginoidctest.Config{AlwaysRefreshToken: true})
+	config := ginoidc.Config{
+		Issuer: provider.Issuer(), ClientID: "app", ClientSecret: "secret", AppURL: localhost, CookieSecrets: []string{secret},
+		KeepTokens: true, Logger: slog.New(slog.DiscardHandler),
+	}
+	auth, err := ginoidc.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &app{url: localhost, provider: provider, auth: auth, log: &logText{}}
+	if a.engine, err = newEngine(auth, config, config.Logger); err != nil {
+		t.Fatal(err)
+	}
+	client := a.client(t, "")
+	if r := a.send(t, client, http.MethodGet, "/api/upstream", ""); r.StatusCode != http.StatusUnauthorized {
+		t.Errorf("signed out: %d", r.StatusCode)
+	}
+	callback, err := provider.Approve(a.navigate(t, client, "/auth/signin").Header.Get("Location"), "bob")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.navigate(t, client, callback)
+	var claims map[string]any
+	if r := a.send(t, client, http.MethodGet, "/api/upstream", ""); r.StatusCode != http.StatusOK || json.Unmarshal([]byte(r.body), &claims) != nil || claims["sub"] != "bob" {
+		t.Errorf("%d %s", r.StatusCode, r.body)
+	}
+	if r := a.send(t, a.client(t, "alice"), http.MethodGet, "/api/upstream", ""); r.StatusCode != http.StatusUnauthorized { // of a session without tokens
+		t.Errorf("without a token: %d %s", r.StatusCode, r.body)
+	}
+	provider.Intercept(ginoidctest.UserInfo, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
+	if r := a.send(t, client, http.MethodGet, "/api/upstream", ""); r.StatusCode != http.StatusBadGateway {
+		t.Errorf("an upstream that refuses: %d", r.StatusCode)
+	}
+	if r := newApp(t, localhost); r.send(t, r.client(t, "alice"), http.MethodGet, "/api/upstream", "").StatusCode != http.StatusNotFound {
+		t.Error("a route for tokens that are not kept")
+	}
+}
