@@ -238,8 +238,8 @@ func TestRefreshWithDPoP(t *testing.T) {
 		"public client, another's key": {true, otherKey(), "invalid_grant"},
 		"public client, no proof":      {true, nil, "invalid_dpop_proof"},
 	} {
-		t.Run(name, func(t *testing.T) {
-			a := newApp(t, ginoidctest.Config{Public: tt.public})
+		refresh := func(t *testing.T, cfg ginoidctest.Config) {
+			a := newApp(t, cfg)
 			c := changes{}
 			if tt.public {
 				c["client_secret"] = nil
@@ -259,7 +259,9 @@ func TestRefreshWithDPoP(t *testing.T) {
 			if got := a.userInfoWith("DPoP "+token, a.dpop(tt.key, a.proof("GET", ginoidctest.UserInfo, token))); got.StatusCode != 200 {
 				t.Errorf("the new token is not bound to the key of the refresh: %s", got.text)
 			}
-		})
+		}
+		t.Run(name, func(t *testing.T) { refresh(t, ginoidctest.Config{Public: tt.public}) })
+		t.Run(name+", kept", func(t *testing.T) { refresh(t, ginoidctest.Config{Public: tt.public, KeepRefreshToken: true}) })
 	}
 }
 

@@ -226,6 +226,10 @@ func TestConcurrentUse(t *testing.T) {
 			a.idp.OnIDToken(func(claims map[string]any) { claims["count"] = a.idp.Count(ginoidctest.Token) })
 			a.idp.AddUser(ginoidctest.User{Subject: "dave"})
 			a.idp.Intercept(ginoidctest.UserInfo, nil)
+			a.idp.OnRefreshAnswer(nil)
+			if a.idp.Active("x") || a.idp.Refreshes() != 0 {
+				t.Error("tokens of nobody")
+			}
 			if err := a.idp.RotateKeys(true); err != nil {
 				t.Error(err)
 			}

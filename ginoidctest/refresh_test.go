@@ -144,14 +144,20 @@ func TestTokenLife(t *testing.T) {
 				has(t, got.object, map[string]any{"expires_in": seconds})
 				has(t, part(t, text(got.object, "id_token"), 1), map[string]any{"exp": float64(time.Now().Add(time.Hour).Unix())})
 			}
+			a.idp.Misbehave(ginoidctest.DPoPDowngrade)
 			access, _ := first.tokens()
+			downgraded, _ := a.signIn("alice").tokens()
 			time.Sleep(time.Duration(seconds)*time.Second - time.Nanosecond)
-			if !a.idp.Active(access) || a.userInfo(access).StatusCode != 200 {
-				t.Errorf("%s: the access token is gone early", life)
+			for _, token := range []string{access, downgraded} {
+				if !a.idp.Active(token) || a.userInfo(token).StatusCode != 200 {
+					t.Errorf("%s: an access token is gone early", life)
+				}
 			}
 			time.Sleep(time.Nanosecond)
-			if a.idp.Active(access) || a.userInfo(access).StatusCode != 401 {
-				t.Errorf("%s: the access token outlives its expires_in", life)
+			for _, token := range []string{access, downgraded} {
+				if a.idp.Active(token) || a.userInfo(token).StatusCode != 401 {
+					t.Errorf("%s: an access token outlives its expires_in", life)
+				}
 			}
 		})
 	}

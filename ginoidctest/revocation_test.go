@@ -123,3 +123,32 @@ func TestRevocationByAssertion(t *testing.T) {
 		"revocation_endpoint_auth_signing_alg_values_supported": a.get(a.url(ginoidctest.Discovery)).object["token_endpoint_auth_signing_alg_values_supported"],
 	})
 }
+
+// Whatever is posted, no token ends but the one that is named, and nothing breaks.
+func FuzzRevocation(f *testing.F) {
+	f.Add("token=x&client_id=app&client_secret=secret", "")
+	f.Add("token=x&token_type_hint=refresh_token", "Basic YXBwOnNlY3JldA==")
+	f.Add("token=&token=%zz;token_type_hint", "Basic Og==")
+	var a *app
+	var token string
+	f.Fuzz(func(t *testing.T, body, authorization string) {
+		if a == nil { // once, for signing takes time
+			a = newApp(t, ginoidctest.Config{})
+			_, token = a.signIn("alice").tokens()
+		}
+		r, err := http.NewRequest("POST", a.url(ginoidctest.Revocation), strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Authorization", strings.Map(printable, authorization))
+		resp, err := a.client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		if status := resp.StatusCode; status != 200 && status != 400 && status != 401 || !a.idp.Active(token) {
+			t.Errorf("%q: %s; active: %v", body, resp.Status, a.idp.Active(token))
+		}
+	})
+}
