@@ -77,18 +77,23 @@ func FuzzParseMetadata(f *testing.F) {
 	})
 }
 
-// What parseTokens accepts is complete, fit for a header and has a life that cannot overflow.
+// What parseTokens and parseRefreshed accept is complete, fit for a header and has a life that cannot overflow.
 func FuzzParseTokens(f *testing.F) {
-	f.Add(200, "application/json", []byte(`{"access_token":"at","token_type":"Bearer","id_token":"x.y.z","expires_in":"3600","refresh_token":"rt","scope":"openid"}`))
-	f.Add(200, "application/json", []byte(`{"access_token":"at","ACCESS_TOKEN":"b","token_type":"Bearer","id_token":"x","expires_in":1e999}`))
-	f.Add(400, "application/json", []byte(`{"error":"invalid_grant"}`))
-	f.Fuzz(func(t *testing.T, status int, contentType string, body []byte) {
+	f.Add("application/json", []byte(`{"access_token":"at","token_type":"Bearer","id_token":"x.y.z","expires_in":"3600","refresh_token":"rt","scope":"openid"}`))
+	f.Add("application/json", []byte(`{"access_token":"at","ACCESS_TOKEN":"b","token_type":"Bearer","id_token":"x","expires_in":1e999}`))
+	f.Add("application/json", []byte(`{"error":"invalid_grant"}`))
+	f.Fuzz(func(t *testing.T, contentType string, body []byte) {
 		now := time.Now()
-		tokens, err := parseTokens(&answer{status, http.Header{"Content-Type": {contentType}}, body}, nil, now)
+		a := &answer{http.StatusOK, http.Header{"Content-Type": {contentType}}, body}
+		tokens, err := parseTokens(a, nil, now)
+		refreshed, refreshErr := parseRefreshed(a, &Tokens{RefreshToken: "old", Scope: "old"}, now)
+		if refreshErr == nil && (!visible(refreshed.AccessToken) || refreshed.RefreshToken == "" || (err == nil) != (refreshed.IDToken != "")) {
+			t.Fatalf("accepted %+v", refreshed)
+		}
 		if err != nil {
 			return
 		}
-		if status != 200 || !visible(tokens.AccessToken) || tokens.IDToken == "" || tokens.TokenType != "Bearer" {
+		if !visible(tokens.AccessToken) || tokens.IDToken == "" || tokens.TokenType != "Bearer" {
 			t.Fatalf("accepted %+v", tokens)
 		}
 		if life := tokens.Expiry.Sub(now); !tokens.Expiry.IsZero() && (life < 0 || life > maxLifetime) {

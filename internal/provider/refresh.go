@@ -85,14 +85,14 @@ func (p *Provider) checkRefreshed(claims Claims, want RefreshExpect) error {
 		return err
 	}
 	nonce, hasNonce := claims["nonce"]
-	authTime, isTime := seconds(claims["auth_time"])
+	authTime, _ := seconds(claims["auth_time"]) // 1970 when it is no number
 	_, hasAuthTime := claims["auth_time"]
 	switch {
 	case claims["sub"] != want.Subject:
 		return badToken(opIDToken, "subject_mismatch", "the ID token is of another user than the sign-in")
 	case hasNonce && want.Nonce != "" && nonce != want.Nonce:
 		return badToken(opIDToken, "nonce", "nonce is of another sign-in")
-	case hasAuthTime && !want.AuthTime.IsZero() && (!isTime || math.Floor(authTime) != float64(want.AuthTime.Unix())):
+	case hasAuthTime && !want.AuthTime.IsZero() && math.Floor(authTime) != float64(want.AuthTime.Unix()):
 		return badToken(opIDToken, "auth_time", "auth_time is of another sign-in")
 	}
 	return p.checkAge(claims, -1)

@@ -44,7 +44,9 @@ func (p *Provider) Send(req *http.Request, tokens *Tokens, next http.RoundTrippe
 }
 
 // sendOnce sends a copy of req with the token and remembers the nonce that comes back.
-func (p *Provider) sendOnce(req *http.Request, body io.ReadCloser, tokens *Tokens, next http.RoundTripper) (*http.Response, error) {
+func (p *Provider) sendOnce(
+	req *http.Request, body io.ReadCloser, tokens *Tokens, next http.RoundTripper,
+) (*http.Response, error) {
 	sent := req.Clone(req.Context())
 	sent.Body = body
 	if sent.Header == nil {
@@ -63,10 +65,10 @@ func (p *Provider) sendOnce(req *http.Request, body io.ReadCloser, tokens *Token
 	return resp, nil
 }
 
-// wantsNonce reports a 401 that asks for another nonce and gives one.
+// wantsNonce reports a 401 that asks for another nonce and gives one. (With a 400 it would stand in the body.)
 func wantsNonce(resp *http.Response) bool {
 	a := headersOf(resp)
-	return resp.StatusCode == http.StatusUnauthorized && a.wantsNonce() && a.nonce() != ""
+	return a.wantsNonce() && a.nonce() != ""
 }
 
 // headersOf is an answer of which the body is somebody else's to read.

@@ -17,6 +17,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -140,8 +141,8 @@ func TestWireFaults(t *testing.T) {
 					if took := time.Since(start); took > 5*time.Second {
 						t.Errorf("took %v", took)
 					}
-					if wire.dials != 1 || op.count("/elsewhere") != 0 {
-						t.Errorf("%d attempts", wire.dials)
+					if wire.dials.Load() != 1 || op.count("/elsewhere") != 0 {
+						t.Errorf("%d attempts", wire.dials.Load())
 					}
 					transport.CloseIdleConnections()
 					time.Sleep(2 * time.Minute) // for the other side to end
@@ -303,11 +304,11 @@ func (r route) RoundTrip(req *http.Request) (*http.Response, error) {
 type faultyWire struct {
 	fault       wireFault
 	certificate tls.Certificate
-	dials       int
+	dials       atomic.Int32 // which may outlast the call
 }
 
 func (f *faultyWire) dial(context.Context, string, string) (net.Conn, error) {
-	f.dials++
+	f.dials.Add(1)
 	if f.fault.dialErr != nil {
 		return nil, f.fault.dialErr
 	}
