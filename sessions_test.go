@@ -15,10 +15,14 @@ import (
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
-	"github.com/seed-d65cea4d/ginoidc/redisstate"
 )
 
-var _ = []ginoidc.SessionIndex{(*state.Memory)(nil), (*redisstate.Store)(nil)}
+// What an app of one process has without any setting; redisstate is held against the same in e2e/store.
+var _ interface {
+	ginoidc.SharedState
+	ginoidc.SessionIndex
+	ginoidc.TokenState
+} = (*state.Memory)(nil)
 
 // sessionsOf lists a user's sessions, which are n.
 func (a *app) sessionsOf(subject string, n int) []ginoidc.SessionInfo {

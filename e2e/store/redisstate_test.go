@@ -14,10 +14,17 @@ import (
 	gsessions "github.com/gorilla/sessions"
 	"github.com/redis/rueidis"
 
+	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/e2e/start"
 	"github.com/seed-d65cea4d/ginoidc/internal/session/sessiontest"
 	"github.com/seed-d65cea4d/ginoidc/redisstate"
 )
+
+var _ interface {
+	ginoidc.SharedState
+	ginoidc.SessionIndex
+	ginoidc.TokenState
+} = (*redisstate.Store)(nil)
 
 const cookieName = "__Host-session"
 

@@ -2,7 +2,6 @@ package provider
 
 import (
 	"context"
-	"math"
 	"net/http"
 	"net/url"
 	"time"
@@ -12,9 +11,8 @@ const opRefresh = "refresh"
 
 // RefreshExpect is what an ID token must answer to that comes with refreshed tokens.
 type RefreshExpect struct {
-	Subject  string    // of the sign-in; never empty
-	Nonce    string    // of the sign-in; "": unknown
-	AuthTime time.Time // of the sign-in, in whole seconds; zero: unknown
+	Subject string // of the sign-in; never empty
+	Nonce   string // of the sign-in; "": unknown
 }
 
 // Refresh redeems the refresh token of old (RFC 6749 section 6, RFC 9700 section 4.14), with exactly one POST; with DPoP a
@@ -79,21 +77,18 @@ func parseRefreshed(a *answer, old *Tokens, now time.Time) (*Tokens, error) {
 }
 
 // checkRefreshed holds the claims that come with refreshed tokens against those of the sign-in. No request was made with
-// a nonce, so it may be missing, and auth_time is still that of the sign-in.
+// a nonce, so it may be missing. auth_time should be that of the sign-in and is not looked at: providers change it when the
+// user signs in anew at another app, which is no reason to end this session.
 func (p *Provider) checkRefreshed(claims Claims, want RefreshExpect) error {
 	if err := p.checkParties(claims); err != nil {
 		return err
 	}
 	nonce, hasNonce := claims["nonce"]
-	authTime, _ := seconds(claims["auth_time"]) // 1970 when it is no number
-	_, hasAuthTime := claims["auth_time"]
 	switch {
 	case claims["sub"] != want.Subject:
 		return badToken(opIDToken, "subject_mismatch", "the ID token is of another user than the sign-in")
 	case hasNonce && want.Nonce != "" && nonce != want.Nonce:
 		return badToken(opIDToken, "nonce", "nonce is of another sign-in")
-	case hasAuthTime && !want.AuthTime.IsZero() && math.Floor(authTime) != float64(want.AuthTime.Unix()):
-		return badToken(opIDToken, "auth_time", "auth_time is of another sign-in")
 	}
 	return p.checkAge(claims, -1)
 }
