@@ -436,6 +436,15 @@ func TestNoToken(t *testing.T) {
 		if r := b.navigate("/token"); r.StatusCode != http.StatusFound || !strings.HasPrefix(r.location(), "/auth/signin?") {
 			t.Errorf("in a browser: %d to %q", r.StatusCode, r.location())
 		}
+		a.engine.POST("/start", func(c *gin.Context) {
+			if err := a.auth.StartSession(c, &ginoidc.User{Subject: "alice"}); err != nil {
+				t.Error(err)
+			}
+		})
+		b.do("POST", "/start", nil)
+		if r := b.fetch("/token"); r.StatusCode != 401 || r.json(t)["error"] != "no_token" || b.whoami() != "alice" {
+			t.Errorf("of a session without: %d %s", r.StatusCode, r.body)
+		}
 		a = tokenApp(t)
 		a.engine.GET("/late", func(c *gin.Context) {
 			c.String(http.StatusOK, "written")
