@@ -153,6 +153,29 @@ func TestRequireACR(t *testing.T) {
 	}
 }
 
+// TestGroupsGoneAtStepUp: who had groups at sign-in and has none when the provider is asked again, has none. Case 109.
+func TestGroupsGoneAtStepUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t)
+		a.engine.GET("/password", a.auth.RequireFreshSignIn(5*time.Minute), a.protected)
+		b := a.browser()
+		b.mustSignIn("alice")
+		if r := b.fetch("/admin"); r.StatusCode != http.StatusOK {
+			t.Fatalf("with groups: %d", r.StatusCode)
+		}
+		gone := func(claims map[string]any) { delete(claims, "groups") }
+		a.op.OnIDToken(gone)
+		a.op.OnUserInfo(gone)
+		time.Sleep(time.Hour)
+		if r := b.provesAgain(b.navigate("/password")); r.StatusCode != http.StatusOK {
+			t.Fatalf("step-up: %d", r.StatusCode)
+		}
+		if r := b.fetch("/admin"); r.StatusCode != http.StatusForbidden || b.whoami() != "alice" {
+			t.Errorf("without groups: %d", r.StatusCode)
+		}
+	})
+}
+
 // TestStepUpGuardsRefuse what nobody can meet or everybody would.
 func TestStepUpGuardsRefuse(t *testing.T) {
 	a := newApp(t)
