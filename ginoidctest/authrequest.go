@@ -34,13 +34,16 @@ type authorization struct {
 	pushed bool
 }
 
-var (
-	// s256 matches a base64url SHA-256 (RFC 7636, 4.2; RFC 7638).
-	s256 = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
+// s256 matches a base64url SHA-256 (RFC 7636, 4.2; RFC 7638).
+var s256 = regexp.MustCompile(`^[A-Za-z0-9_-]{43}$`)
 
-	responseModes = []string{"query", "form_post", "query.jwt", "form_post.jwt", "jwt"}
-	promptValues  = []string{"none", "login", "consent", "select_account", "create"}
-)
+func responseModes() []string {
+	return []string{"query", "form_post", "query.jwt", "form_post.jwt", "jwt"}
+}
+
+func promptValues() []string {
+	return []string{"none", "login", "consent", "select_account", "create"}
+}
 
 // parseAuthorization reads what came to the authorization endpoint. An error
 // means that there is nobody to send an error to: the client or its redirect URI
@@ -144,8 +147,8 @@ func (a *authorization) check(form url.Values) *oauthError {
 	switch {
 	case form.Get("response_type") != "code":
 		return &oauthError{"unsupported_response_type", "response_type is not code"}
-	case a.responseMode != "" && !slices.Contains(responseModes, a.responseMode):
-		return &oauthError{"invalid_request", "response_mode is none of " + strings.Join(responseModes, ", ")}
+	case a.responseMode != "" && !slices.Contains(responseModes(), a.responseMode):
+		return &oauthError{"invalid_request", "response_mode is none of " + strings.Join(responseModes(), ", ")}
 	case !slices.Contains(a.scopes, "openid"):
 		return &oauthError{"invalid_scope", "scope lacks openid"}
 	case form.Get("code_challenge_method") != "S256" || !s256.MatchString(a.challenge):
@@ -154,8 +157,8 @@ func (a *authorization) check(form url.Values) *oauthError {
 		return &oauthError{"invalid_request", "dpop_jkt is not a SHA-256 thumbprint"}
 	case len(a.prompt) > 1 && slices.Contains(a.prompt, "none"):
 		return &oauthError{"invalid_request", "prompt none stands alone"}
-	case slices.ContainsFunc(a.prompt, func(value string) bool { return !slices.Contains(promptValues, value) }):
-		return &oauthError{"invalid_request", "prompt is none of " + strings.Join(promptValues, ", ")}
+	case slices.ContainsFunc(a.prompt, func(value string) bool { return !slices.Contains(promptValues(), value) }):
+		return &oauthError{"invalid_request", "prompt is none of " + strings.Join(promptValues(), ", ")}
 	}
 	return nil
 }

@@ -20,16 +20,16 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 		"revocation_endpoint":                            p.url(Revocation),
 		"require_pushed_authorization_requests":          p.cfg.RequirePAR,
 		"response_types_supported":                       []string{"code"},
-		"response_modes_supported":                       slices.Clone(responseModes),
+		"response_modes_supported":                       responseModes(),
 		"grant_types_supported":                          []string{"authorization_code", "refresh_token"},
 		"subject_types_supported":                        []string{"public"},
 		"id_token_signing_alg_values_supported":          []string{p.cfg.SigningAlg},
 		"authorization_signing_alg_values_supported":     []string{p.cfg.SigningAlg},
 		"token_endpoint_auth_methods_supported":          p.authMethods(),
 		"revocation_endpoint_auth_methods_supported":     p.authMethods(),
-		"dpop_signing_alg_values_supported":              names(clientAlgs),
+		"dpop_signing_alg_values_supported":              names(clientAlgs()),
 		"code_challenge_methods_supported":               []string{"S256"},
-		"prompt_values_supported":                        slices.Clone(promptValues),
+		"prompt_values_supported":                        promptValues(),
 		"scopes_supported":                               []string{"openid", "profile", "email", "groups", "offline_access"},
 		"claims_parameter_supported":                     true,
 		"request_parameter_supported":                    p.cfg.ClientKey != nil,
@@ -49,13 +49,13 @@ func (p *Provider) describeOptions(doc map[string]any) {
 	for _, endpoint := range []string{"token", "revocation"} {
 		switch p.cfg.ClientAuthMethod {
 		case privateKeyJWT:
-			doc[endpoint+"_endpoint_auth_signing_alg_values_supported"] = names(clientAlgs)
+			doc[endpoint+"_endpoint_auth_signing_alg_values_supported"] = names(clientAlgs())
 		case secretJWT:
 			doc[endpoint+"_endpoint_auth_signing_alg_values_supported"] = []string{"HS256"}
 		}
 	}
 	if p.cfg.ClientKey != nil {
-		doc["request_object_signing_alg_values_supported"] = names(clientAlgs)
+		doc["request_object_signing_alg_values_supported"] = names(clientAlgs())
 	}
 	if p.cfg.SignUserInfo {
 		doc["userinfo_signing_alg_values_supported"] = []string{p.cfg.SigningAlg}

@@ -67,7 +67,7 @@ func invalidProof(reason string) *oauthError {
 // openProof checks the signature by the key in the header. The library refuses a
 // private key there, and that there is none.
 func openProof(raw string, claims *proofClaims) (jkt string, err error) {
-	token, err := parseJWS(raw, clientAlgs, "dpop+jwt")
+	token, err := parseJWS(raw, clientAlgs(), "dpop+jwt")
 	if err != nil {
 		return "", err
 	}
@@ -102,6 +102,6 @@ func (p *Provider) offerNonce(w http.ResponseWriter) {
 
 // refuseDPoP answers a request for a resource (RFC 9449, 7.1 and 9).
 func refuseDPoP(w http.ResponseWriter, refusal *oauthError) {
-	w.Header().Set("WWW-Authenticate", `DPoP error="`+refusal.code+`", algs="`+strings.Join(names(clientAlgs), " ")+`"`)
+	w.Header().Set("WWW-Authenticate", `DPoP error="`+refusal.code+`", algs="`+strings.Join(names(clientAlgs()), " ")+`"`)
 	writeJSON(w, http.StatusUnauthorized, refusal.document())
 }

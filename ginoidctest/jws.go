@@ -17,7 +17,9 @@ import (
 
 // clientAlgs are what a client may sign with: no shared secret, and none of the
 // algorithms FAPI 2.0 (5.4.1) leaves out except RS256.
-var clientAlgs = []jose.SignatureAlgorithm{jose.ES256, jose.PS256, jose.RS256, jose.EdDSA}
+func clientAlgs() []jose.SignatureAlgorithm {
+	return []jose.SignatureAlgorithm{jose.ES256, jose.PS256, jose.RS256, jose.EdDSA}
+}
 
 // algsOf are the algorithms of clientAlgs that a public key fits.
 func algsOf(key crypto.PublicKey) []jose.SignatureAlgorithm {
@@ -85,7 +87,7 @@ func verify(token *jose.JSONWebSignature, key, claims any) error {
 
 // openClientJWS reads what the client signed with its registered key.
 func (p *Provider) openClientJWS(raw string, claims any, types ...string) (*jose.JSONWebSignature, error) {
-	token, err := parseJWS(raw, clientAlgs, types...)
+	token, err := parseJWS(raw, clientAlgs(), types...)
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ import (
 
 // mtlsEndpoints are those a client may authenticate at, or use a token at, over
 // mutual TLS (RFC 8705, 5).
-var mtlsEndpoints = []Endpoint{Token, UserInfo, PAR, Revocation}
+func mtlsEndpoints() []Endpoint { return []Endpoint{Token, UserInfo, PAR, Revocation} }
 
 // checkCertificate wants the registered key in the certificate of the TLS
 // connection (RFC 8705, 2). That the client holds its private key, the handshake
@@ -31,7 +31,7 @@ func (p *Provider) checkCertificate(r *http.Request) *oauthError {
 func (p *Provider) locate(r *http.Request) (e Endpoint, at string) {
 	if root, err := url.Parse(p.cfg.MTLSRoot); p.cfg.MTLSRoot != "" && err == nil && r.Host == root.Host {
 		path, below := strings.CutPrefix(r.URL.Path, strings.TrimSuffix(root.Path, "/"))
-		if e = Endpoint(path); below && slices.Contains(mtlsEndpoints, e) {
+		if e = Endpoint(path); below && slices.Contains(mtlsEndpoints(), e) {
 			return e, p.alias(e)
 		}
 	}
