@@ -47,6 +47,7 @@ type core struct {
 
 	tokenState TokenState
 	refreshes  singleflight.Group
+	resources  http.RoundTripper
 
 	realm, providerOrigin, pagePolicy string
 	audience                          string // of sessions: issuer and client
@@ -75,6 +76,7 @@ func New(cfg Config) (*Auth, error) {
 	if a.tokenState, _ = a.state.(TokenState); a.tokenState == nil {
 		a.tokenState = state.NewMemory(0)
 	}
+	a.resources = cfg.resourceTransport()
 	a.routes, a.targets = cfg.places(app)
 	a.realm, a.pagePolicy = originOf(app), pagePolicy()
 	if issuer, err := url.Parse(cfg.Issuer); err == nil {

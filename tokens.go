@@ -2,6 +2,7 @@ package ginoidc
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net/http"
 	"strings"
@@ -47,7 +48,7 @@ func (a *Auth) Client(c *gin.Context) (*http.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &http.Client{Transport: &tokenTransport{provider: a.provider, tokens: tokens}}, nil
+	return &http.Client{Transport: &tokenTransport{a.provider, tokens, a.resources}}, nil
 }
 
 // UserInfoURL is the provider's userinfo endpoint, for a Client to ask; "" when it has none.
@@ -63,11 +64,26 @@ func (a *Auth) UserInfoURL(ctx context.Context) (string, error) {
 type tokenTransport struct {
 	provider *provider.Provider
 	tokens   *provider.Tokens
+	next     http.RoundTripper
 }
 
 // RoundTrip implements http.RoundTripper.
 func (t *tokenTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	return t.provider.Send(r, t.tokens, http.DefaultTransport)
+	return t.provider.Send(r, t.tokens, t.next)
+}
+
+// resourceTransport carries the calls of a Client. It trusts what the calls to the provider trust.
+func (c *Config) resourceTransport() http.RoundTripper {
+	if c.RootCAs == nil {
+		return http.DefaultTransport
+	}
+	return &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: c.RootCAs},
+		TLSHandshakeTimeout: 10 * time.Second,
+		IdleConnTimeout:     90 * time.Second,
+		ForceAttemptHTTP2:   true,
+	}
 }
 
 // tokens returns the kept tokens of the request's session, fresh enough to be used.

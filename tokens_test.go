@@ -2,9 +2,15 @@ package ginoidc_test
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"io"
+	"log"
 	"maps"
+	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -421,6 +427,53 @@ func TestClient(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestClientTrusts the roots that the calls to the provider trust, and no others.
+func TestClientTrusts(t *testing.T) {
+	server := httptest.NewUnstartedServer(nil)
+	server.StartTLS()
+	defer server.Close()
+	a := tokenApp(t, func(c *ginoidc.Config, op *ginoidctest.Config) {
+		c.Issuer, op.Issuer, c.Transport, c.RootCAs = server.URL, server.URL, ownTransport{}, x509.NewCertPool()
+		c.RootCAs.AddCert(server.Certificate())
+	})
+	server.Config.Handler = a.op
+	stranger := httptest.NewUnstartedServer(http.NotFoundHandler())
+	stranger.Config.ErrorLog = log.New(io.Discard, "", 0)
+	stranger.TLS = &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}}
+	stranger.StartTLS()
+	defer stranger.Close()
+	a.engine.GET("/upstream", func(c *gin.Context) {
+		client, err := a.auth.Client(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := client.Get(server.URL + string(ginoidctest.UserInfo))
+		if err != nil || r.StatusCode != http.StatusOK || r.Body.Close() != nil {
+			t.Errorf("%v", err)
+		}
+		if r, err := client.Get(stranger.URL); err == nil {
+			t.Errorf("a stranger was trusted: %d", r.StatusCode)
+		}
+	})
+	b := a.browser()
+	b.mustSignIn("alice")
+	if r := b.fetch("/upstream"); r.StatusCode != http.StatusOK {
+		t.Errorf("%d", r.StatusCode)
+	}
+}
+
+// selfSigned is a certificate for loopback that nobody has signed.
+func selfSigned(t *testing.T) tls.Certificate {
+	t.Helper()
+	key := newClientKeys(t)["EC"]
+	template := &x509.Certificate{SerialNumber: big.NewInt(2), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
 // TestNoToken: what stands in the way of a token is said by its own error.
