@@ -11,7 +11,7 @@ import (
 )
 
 // TestOneRefresh: fifty requests of one browser, over all instances at once, find the access token as good as over, ten
-// times in a row. Each time there is one refresh; with two, the provider would end the grant. Cases 71 and 270.
+// times in a row. Each time there is one refresh. With two, the provider would end the grant.
 func TestOneRefresh(t *testing.T) {
 	const (
 		atOnce   = 50
