@@ -23,7 +23,7 @@ func TestKills(t *testing.T) {
 	for i := range people {
 		users = append(users, ginoidctest.User{Subject: fmt.Sprintf("user-%03d", i)})
 	}
-	c := newCluster(t, users)
+	c := newCluster(t, ginoidctest.Config{Users: users})
 	everybody := make([]*person, people)
 	for i := range everybody {
 		everybody[i] = c.signIn(t, users[i].Subject)

@@ -4,7 +4,11 @@
 //   GROUPS_IN           "id_token" or "userinfo": the one place where groups and organizations appear
 //   PROFILE             "fapi2": the FAPI 2.0 Security Profile for all, with DPoP nonces; empty: what each client asks for
 //
-// Clients register themselves (RFC 7591). One can be there from the start:
+// Clients register themselves (RFC 7591), and may say there how long their access tokens are good: access_token_ttl, in
+// seconds. Refresh tokens are for the scope offline_access with prompt=consent. Each is good once, and all that came from
+// the same sign-in ends when one comes twice; with the profile they are bound to a key instead, and stay.
+//
+// One client can be there from the start:
 //
 //   CLIENT_ID, CLIENT_SECRET
 //   REDIRECT_URIS       separated by spaces
@@ -71,6 +75,7 @@ const provider = new Provider(`http://127.0.0.1:${PORT}`, {
     devInteractions: { enabled: false },
     rpInitiatedLogout: { enabled: true, logoutSource },
     backchannelLogout: { enabled: true },
+    revocation: { enabled: true },
     registration: { enabled: true },
     pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: fapi },
     requestObjects: { enabled: true },
@@ -90,6 +95,9 @@ const provider = new Provider(`http://127.0.0.1:${PORT}`, {
   // The dispatcher that oidc-provider passes refuses loopback addresses, and the app has no other.
   fetch: (url, { dispatcher, ...options }) => fetch(url, options),
   pkce: { required: () => true },
+  extraClientMetadata: { properties: ['access_token_ttl'] },
+  ttl: { AccessToken: (ctx, token, client) => client.access_token_ttl ?? 3600 },
+  ...(!fapi && { rotateRefreshToken: true }),
   interactions: { url: (ctx, interaction) => `/interaction/${interaction.uid}`, policy: policy() },
   findAccount: (ctx, id) => accounts[id] && { accountId: id, claims: (use) => claims(id, use) },
   loadExistingGrant: grantWhatIsAsked,
@@ -119,7 +127,7 @@ function policy() {
 
 const page = (title, body) => `<!doctype html><meta charset="utf-8"><title>${title}</title><h1>${title}</h1>${body}`;
 
-// signInPage offers one button an account; no password. A form may say how many seconds ago the person was seen (age).
+// signInPage offers one button an account; no password. Who presses it consents to all that is asked. A form may say how many seconds ago the person was seen (age).
 async function signInPage(ctx, next) {
   if (!ctx.path.startsWith('/interaction/')) return next();
   if (ctx.method === 'POST') {
@@ -129,7 +137,7 @@ async function signInPage(ctx, next) {
     const acr = params.acr_values?.split(' ').find((value) => value === accounts[accountId]?.acr);
     const ts = Math.floor(Date.now() / 1000) - Number(form.get('age'));
     ctx.status = 303;
-    return ctx.redirect(await provider.interactionResult(ctx.req, ctx.res, { login: { accountId, acr, ts } }));
+    return ctx.redirect(await provider.interactionResult(ctx.req, ctx.res, { login: { accountId, acr, ts }, consent: {} }));
   }
   await provider.interactionDetails(ctx.req, ctx.res); // an unknown interaction is an error
   const buttons = Object.keys(accounts).map((id) => `<button name="account" value="${id}">${id}</button>`);
