@@ -107,7 +107,7 @@ func (a *Auth) tokens(c *gin.Context) (*provider.Tokens, error) {
 	switch {
 	case v.tokens == nil:
 		return nil, ErrNoToken
-	case usable(v.tokens):
+	case usable(v.tokens), v.refreshed && time.Until(v.tokens.Expiry) > 0: // or one that lives for moments would never do
 		return v.tokens, nil
 	}
 	old := v.tokens
@@ -115,7 +115,7 @@ func (a *Auth) tokens(c *gin.Context) (*provider.Tokens, error) {
 	if err != nil && time.Until(old.Expiry) > 0 && !errors.Is(err, ErrUnauthenticated) {
 		return old, nil // still good for a moment
 	}
-	v.tokens = fresh
+	v.tokens, v.refreshed = fresh, err == nil
 	return fresh, err
 }
 

@@ -94,6 +94,20 @@ func TestToken(t *testing.T) {
 	}
 }
 
+// TestShortTokens, which end before they count as fresh, are refreshed once a request.
+func TestShortTokens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := tokenApp(t, func(_ *ginoidc.Config, op *ginoidctest.Config) { op.TokenLife = 20 * time.Second })
+		b := a.browser()
+		b.mustSignIn("alice")
+		for n := range 3 {
+			if r := b.fetch("/token"); !a.op.Active(r.body) || a.op.Refreshes() != n+1 { // which asks twice
+				t.Errorf("%d %s after %d refreshes", r.StatusCode, r.body, a.op.Refreshes())
+			}
+		}
+	})
+}
+
 // TestRefreshRefused: who is refused a refresh, or given somebody else's, is signed in no more; who cannot be answered stays
 // so, and is not handed what has expired. Cases 70, 72, 244.
 func TestRefreshRefused(t *testing.T) {

@@ -26,7 +26,9 @@ type visit struct {
 	user    *User
 	err     error
 
-	tokens *provider.Tokens // for the request's own goroutine, nil until asked for
+	// For the request's own goroutine: nil until asked for, and whether this request has refreshed them.
+	tokens    *provider.Tokens
+	refreshed bool
 }
 
 type visitKey struct{}
