@@ -34,7 +34,7 @@ type SharedState interface {
 // A name of kind p has a twin that ends in "i" and holds the provider's clock: the iat of the logout token.
 const (
 	keySize = 1 + 2*hashSize
-	keys    = 1 + 1 + 2*3
+	keys    = 1 + 1 + 3 // of one session, at most
 )
 
 const hashSize = 16
@@ -96,51 +96,61 @@ func (a *core) traceOf(r *session.Record) trace {
 	return t
 }
 
-// names lists the keys under which the session can have been ended: first its own, its user's, and then pairs of the
-// provider's.
+// names lists the keys under which the session can have been ended: its own, its user's, and then the provider's.
 func (t trace) names() []string {
-	var buffer [keys * (keySize + 1)]byte
+	var buffer [keys * keySize]byte
 	b := appendKey(appendKey(buffer[:0], 'e', t.id), 'u', t.subject)
-	b = append(appendKey(b, 'p', t.subject), 'i')
+	b = appendKey(b, 'p', t.subject)
 	if t.sid != (hash{}) {
-		b = append(appendKey(b, 'p', t.sid), 'i')
-		b = append(appendKey(b, 'p', both(t.subject, t.sid)), 'i')
+		b = appendKey(appendKey(b, 'p', t.sid), 'p', both(t.subject, t.sid))
 	}
 	all := string(b) // one allocation for all names
-	names := append(make([]string, 0, keys), all[:keySize], all[keySize:2*keySize])
-	for all = all[2*keySize:]; all != ""; all = all[keySize+1:] {
-		names = append(names, all[:keySize], all[:keySize+1])
+	names := make([]string, len(all)/keySize)
+	for i := range names {
+		names[i] = all[i*keySize : (i+1)*keySize]
 	}
 	return names
 }
 
-// ended tells whether a session was ended since it began.
+// ended tells whether a session was ended since it began. What the app ends is compared on the app's clock. What the
+// provider ends is so twice: a sign-in that began here before the logout token came in, and whose ID token was issued no
+// later than it, is meant. So a token that comes late does not end a newer session, one that comes while the callback
+// still runs wins, and signing in again works at once (cases 181, 187).
 func (a *core) ended(ctx context.Context, t trace) (bool, error) {
 	names := t.names()
+	times, err := a.revoked(ctx, names...)
+	if err != nil {
+		return false, err
+	}
+	if !times[0].IsZero() || sinceStart(times[1], t.started) {
+		return true, nil
+	}
+	for i, received := range times[2:] {
+		if !sinceStart(received, t.started) {
+			continue
+		}
+		// Only now, for most requests have nothing to compare it with.
+		iat, err := a.revoked(ctx, issued(names[2+i]))
+		if err != nil || !iat[0].Before(t.issued) {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// sinceStart tells whether something was ended after a sign-in began. Never is the zero time, which is before any.
+func sinceStart(ended, started time.Time) bool { return !ended.Before(started) }
+
+// revoked asks the shared state, and holds it to an answer for each name.
+func (a *core) revoked(ctx context.Context, names ...string) ([]time.Time, error) {
 	times, err := a.state.Revoked(ctx, names...)
 	if err == nil && len(times) != len(names) {
 		err = fmt.Errorf("%d answers to %d keys", len(times), len(names))
 	}
 	if err != nil {
-		return false, fmt.Errorf("%w: %w", ErrSessionStore, err)
+		return nil, fmt.Errorf("%w: %w", ErrSessionStore, err)
 	}
-	return t.isEnded(times), nil
-}
-
-// isEnded decides. What the app ends is compared on the app's clock. What the provider ends is so twice: a sign-in
-// that began here before the logout token came in, and whose ID token was issued no later than it, is meant. So a token
-// that comes late does not end a newer session, one that comes while the callback still runs wins, and signing in
-// again works at once (cases 181, 187).
-func (t trace) isEnded(times []time.Time) bool {
-	if !times[0].IsZero() || !times[1].Before(t.started) && !times[1].IsZero() {
-		return true
-	}
-	for pair := times[2:]; len(pair) >= 2; pair = pair[2:] {
-		if received, iat := pair[0], pair[1]; !received.IsZero() && !received.Before(t.started) && !iat.Before(t.issued) {
-			return true
-		}
-	}
-	return false
+	return times, nil
 }
 
 // revoke remembers the end of something for as long as a session of now can live. It goes on when the browser has gone:
