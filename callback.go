@@ -135,11 +135,11 @@ func (a *Auth) spend(ctx context.Context, at *attempt.Attempt) error {
 
 // identity is who a provider's validated answer vouches for.
 type identity struct {
-	user    *User
-	sid     string
-	issued  time.Time // iat of the ID token
-	idToken string    // as the provider signed it, never encrypted
-	tokens  *provider.Tokens
+	user   *User
+	sid    string
+	issued time.Time // iat of the ID token
+	signed []byte    // the ID token as the provider signed it, never encrypted; nil when it is not kept
+	tokens *provider.Tokens
 }
 
 // redeemLimit bounds all calls to the provider that one callback makes.
@@ -179,11 +179,15 @@ func (a *Auth) redeem(ctx context.Context, code string, at *attempt.Attempt) (*i
 	if a.missing.observe(len(user.Groups) > 0 || user.GroupsOverage) {
 		a.log.WarnContext(ctx, "ginoidc: groups are required and no sign-in so far had any: check the groups claim and scopes", "claim", a.shape.groups.roots()[0])
 	}
-	signed, err := a.provider.SignedIDToken(tokens.IDToken)
-	if err != nil {
-		return nil, translated(err)
+	id := &identity{user: user, sid: textClaim(idToken, "sid"), issued: timeClaim(idToken, "iat"), tokens: tokens}
+	if a.config.KeepIDToken {
+		signed, err := a.provider.SignedIDToken(tokens.IDToken)
+		if err != nil {
+			return nil, translated(err)
+		}
+		id.signed = []byte(signed)
 	}
-	return &identity{user, textClaim(idToken, "sid"), timeClaim(idToken, "iat"), signed, tokens}, nil
+	return id, nil
 }
 
 // startSession puts a new session in the place of any old one, a copy of whose cookie is good no more either.
@@ -198,9 +202,7 @@ func (a *Auth) startSession(c *gin.Context, id *identity, at *attempt.Attempt) e
 	rec := id.user.record()
 	rec.SID, rec.Issued, rec.Started = id.sid, id.issued, at.Started
 	rec.AskedMaxAge, rec.AskedACR = at.MaxAge, at.ACRValues
-	if a.config.KeepIDToken {
-		rec.IDToken = []byte(id.idToken)
-	}
+	rec.IDToken = id.signed
 	s, err := a.sessions.Begin(v.header, v.request, rec, a.encodeTokens(id.tokens))
 	if err != nil {
 		return translated(err)

@@ -131,8 +131,8 @@ type Config struct {
 	// cookies in the browser, with CookieSecrets.
 	Store sessions.Store
 
-	// State is what several instances share about sessions: what was ended, and what was used up. Default: the
-	// memory of this process, which is enough for one.
+	// State is what several instances share about sessions: what was ended and used up and, if it is a SessionIndex and a
+	// TokenState too, who has which sessions and who refreshes. Default: the memory of this process, which is enough for one.
 	State SharedState
 
 	// MaxSessions, when set, is how many sessions a user may have: at a further sign-in the oldest ends. It needs a State

@@ -2,6 +2,8 @@ package ginoidc
 
 import (
 	"log/slog"
+	"net/url"
+	"slices"
 	"time"
 )
 
@@ -67,6 +69,11 @@ func (c Config) withDefaults() Config {
 	if len(c.SigningAlgs) == 0 {
 		c.SigningAlgs = []string{"RS256"}
 	}
+	parameters := url.Values{} // the caller keeps theirs
+	for name, values := range c.SignInParameters {
+		parameters[name] = slices.Clone(values)
+	}
+	c.SignInParameters = parameters
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}

@@ -18,8 +18,8 @@ import (
 // The chain is aborted before a handler is called, so the protected handler never runs, whatever the handler
 // does; one that writes nothing leaves the default status. [Reason] and [UserFrom] tell why and who.
 type Handlers struct {
-	// Unauthenticated answers when nobody is signed in, or not well enough (StepUpError). Default: browser navigations are redirected to the
-	// sign-in route, everything else gets 401 JSON.
+	// Unauthenticated answers when nobody is signed in, or not well enough (StepUpError). Default: browser
+	// navigations are redirected to the sign-in route, everything else gets 401 JSON.
 	Unauthenticated gin.HandlerFunc
 	// Forbidden answers when the user is signed in and not allowed. Default: 403, a page for navigations and
 	// JSON otherwise; never a redirect, which would loop.
@@ -63,12 +63,9 @@ func denialOf(c *gin.Context) denial {
 	return d
 }
 
-// Deny answers a request as a guard would that failed with err, and aborts the chain: for handlers whose call of the
-// plugin fails, such as of Token.
-func (a *Auth) Deny(c *gin.Context, err error) { a.deny(c, err) }
-
-// deny answers a request that a guard does not let through.
-func (a *Auth) deny(c *gin.Context, err error) {
+// Deny answers a request that a guard does not let through because of err, and aborts the chain. It is for handlers too
+// whose call of the plugin fails, such as of Token.
+func (a *Auth) Deny(c *gin.Context, err error) {
 	switch o := outcomeOf(err); o.status {
 	case http.StatusUnauthorized:
 		a.answer(c, denial{err: err}, o, a.handlers.Unauthenticated, a.defaultUnauthenticated)
@@ -164,9 +161,9 @@ func (a *Auth) defaultFailed(c *gin.Context) {
 	c.JSON(o.status, gin.H{"error": o.code, "message": o.message, "request_id": d.requestID})
 }
 
-// RedirectToSignIn aborts the chain and sends the browser to the sign-in route, from where it comes back to
-// this page; for a StepUpError with what that asks for. It is what happens by default to a navigation; on a request that cannot
-// be repeated by a navigation (POST, fetch) answer 401 instead.
+// RedirectToSignIn aborts the chain and sends the browser to the sign-in route, from where it comes back to this page; for
+// a StepUpError with what that asks for. It is what happens by default to a navigation; on a request that cannot be
+// repeated by one (POST, fetch) answer 401 instead.
 func (a *Auth) RedirectToSignIn(c *gin.Context) {
 	c.Abort()
 	c.Writer.Header().Del("WWW-Authenticate")

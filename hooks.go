@@ -9,7 +9,7 @@ import (
 type SignIn struct {
 	// User is who signs in. The hook may change it, to add Data or map groups, but for Issuer and Subject.
 	User *User
-	// AccessToken is the provider's, for calls the hook makes. It is not kept.
+	// AccessToken is the provider's, for calls the hook makes. It is kept with Config.KeepTokens only.
 	AccessToken string
 	// AppState is what Config.AppState sealed when the sign-in began.
 	AppState string
@@ -22,7 +22,7 @@ type EndReason string
 const (
 	EndedBySignOut      EndReason = "sign_out"      // the user signed out
 	EndedByNewSignIn    EndReason = "new_sign_in"   // the browser signed in again
-	EndedByApp          EndReason = "app"           // Destroy or SignOutEverywhere
+	EndedByApp          EndReason = "app"           // Destroy, EndSession or SignOutEverywhere
 	EndedByBackChannel  EndReason = "back_channel"  // the provider sent a logout token
 	EndedByFrontChannel EndReason = "front_channel" // the provider framed the front-channel route
 	EndedByRefresh      EndReason = "refresh"       // the provider refused to refresh the tokens

@@ -102,7 +102,7 @@ func (a *Auth) guard(decide func(*gin.Context, *User) error) gin.HandlerFunc {
 			err = decide(c, u)
 		}
 		if err != nil {
-			a.deny(c, err)
+			a.Deny(c, err)
 		}
 	}
 }

@@ -43,10 +43,8 @@ func (a *Auth) Sessions(ctx context.Context, subject string) ([]SessionInfo, err
 		return nil, err
 	}
 	var current hash
-	if v, ok := ctx.Value(visitKey{}).(*visit); ok && v.auth == a.core {
-		if v.signedIn() {
-			current = v.session.ID
-		}
+	if v, ok := ctx.Value(visitKey{}).(*visit); ok && v.auth == a.core && v.signedIn() {
+		current = v.session.ID
 	}
 	infos := make([]SessionInfo, len(traces))
 	for i, t := range traces {

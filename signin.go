@@ -146,9 +146,6 @@ func (a *Auth) startAttempt(ctx context.Context, c *gin.Context, purpose attempt
 		return "", err
 	}
 	all := maps.Clone(a.config.SignInParameters)
-	if all == nil {
-		all = url.Values{}
-	}
 	maps.Copy(all, params)
 	purpose.MaxAge, purpose.ACRValues = -1, all.Get("acr_values")
 	if n, err := strconv.Atoi(all.Get("max_age")); err == nil {

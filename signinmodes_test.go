@@ -201,9 +201,10 @@ func TestInitiatedSignIn(t *testing.T) {
 // TestSignInParameters: code asks the provider for what a link may not, sealed into the URL, and nothing repeats what is
 // the plugin's own. Cases 4, 6.
 func TestSignInParameters(t *testing.T) {
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
-		c.SignInParameters = url.Values{"audience": {"https://api.example.com"}, "ui_locales": {"en"}, "prompt": {"login"}}
-	})
+	configured := url.Values{"audience": {"https://api.example.com"}, "ui_locales": {"en"}, "prompt": {"login"}}
+	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.SignInParameters = configured })
+	configured["audience"][0] = "changed after New"
+	configured.Set("scope", "admin")
 	link, err := a.auth.SignInURLWith("/me", url.Values{"prompt": {"create"}, "claims": {`{"id_token":{"acr":null}}`}, "max_age": {"60"}})
 	if err != nil {
 		t.Fatal(err)

@@ -3,6 +3,7 @@ package ginoidc
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -40,9 +41,9 @@ func (e *StepUpError) params() url.Values {
 
 // challenge is what WWW-Authenticate tells a client that is no browser (RFC 9470, section 3).
 func (e *StepUpError) challenge() string {
-	challenge := `, error="insufficient_user_authentication"`
-	for name, values := range e.params() {
-		challenge += fmt.Sprintf(", %s=%q", name, values[0])
+	challenge, params := `, error="insufficient_user_authentication"`, e.params()
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		challenge += fmt.Sprintf(", %s=%q", name, params.Get(name))
 	}
 	return challenge
 }

@@ -19,29 +19,12 @@ const (
 	responseLife = 10 * time.Minute
 )
 
-// ReadResponse reads the parameters of a signed response without trusting them: for what has to be known, such as whether
-// this browser asked at all, before the signature of [Provider.OpenResponse] is worth looking at.
+// ReadResponse reads the response parameter of an authorization response that is a signed JWT (JWT Secured Authorization
+// Response Mode for OAuth 2.0, sections 2.1 and 2.4), and checks all but its signature: for what has to be known, such as
+// whether this browser asked at all, before that is worth looking at. Anybody may send one, so garbage costs neither
+// cryptography nor a fetch. It returns code, state, error, error_description, session_state and iss, each once if at all.
+// What else the JWT holds is left out. Whatever is wrong with it is ErrInvalidToken.
 func (p *Provider) ReadResponse(raw string) (url.Values, error) {
-	if _, err := p.checkHeader(opResponse, raw, maxResponse); err != nil {
-		return nil, err
-	}
-	claims, err := payload(opResponse, raw, maxResponse)
-	if err != nil {
-		return nil, err
-	}
-	return p.checkResponse(claims)
-}
-
-// OpenResponse checks the response parameter of an authorization response that is a signed JWT (JWT Secured Authorization
-// Response Mode for OAuth 2.0, sections 2.1 and 2.4) and returns the parameters in it: code, state, error,
-// error_description, session_state and iss, each once if at all. What else the JWT holds is left out. Whatever is
-// wrong with it is ErrInvalidToken; keys that cannot be fetched are ErrUnavailable. It stops responses that are forged,
-// of another provider (mix-up) or made for another client.
-//
-// Anybody may send one, so the signature comes last: garbage costs neither cryptography nor a fetch.
-func (p *Provider) OpenResponse(ctx context.Context, raw string) (url.Values, error) {
-	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
-	defer cancel()
 	header, err := p.checkHeader(opResponse, raw, maxResponse)
 	if err != nil {
 		return nil, err
@@ -53,7 +36,15 @@ func (p *Provider) OpenResponse(ctx context.Context, raw string) (url.Values, er
 	if err != nil {
 		return nil, err
 	}
-	params, err := p.checkResponse(claims)
+	return p.checkResponse(claims)
+}
+
+// OpenResponse is ReadResponse with the signature checked. It stops responses that are forged, of another provider (mix-up)
+// or made for another client. Keys that cannot be fetched are ErrUnavailable.
+func (p *Provider) OpenResponse(ctx context.Context, raw string) (url.Values, error) {
+	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
+	defer cancel()
+	params, err := p.ReadResponse(raw)
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,7 @@ type Config struct {
 	// it, "always" or "never".
 	PushedAuthorization string
 
-	// DPoP has access tokens bound to a key of this process (RFC 9449), a new one for each sign-in. A provider that
+	// DPoP has access tokens bound to a key of this client (RFC 9449), a new one for each sign-in. A provider that
 	// answers with a bearer token is refused then.
 	DPoP bool
 
