@@ -49,8 +49,8 @@ func (a *core) refresh(ctx context.Context, r *session.Record, old *provider.Tok
 }
 
 // refreshInTurn takes what another request has got for the old tokens, or is the one to get it. Where that has been used up
-// as well, its own successor is asked for. A holder of the lease who
-// was killed holds it up for no longer than the lease lasts (case 271).
+// as well, its own successor is asked for. A holder of the lease who was killed holds it up for no longer than the lease
+// lasts (case 271).
 func (a *core) refreshInTurn(ctx context.Context, name string, r *session.Record, old *provider.Tokens) (*provider.Tokens, error) {
 	for {
 		switch tokens, err := a.keptResult(ctx, name); {

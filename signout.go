@@ -8,7 +8,6 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
-	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
 // SignOut ends the session here first and then sends the browser to the provider's end-session endpoint (OpenID
@@ -35,10 +34,9 @@ func (a *Auth) SignOut(c *gin.Context) {
 	ctx, header := c.Request.Context(), c.Writer.Header()
 	v := a.visit(c)
 	user, err := v.open()
-	hint := ""
-	var tokens *provider.Tokens
+	hint, tokens := "", a.tokensToRevoke(v)
 	if v.session != nil {
-		hint, tokens = string(v.session.IDToken), a.tokensToRevoke(v)
+		hint = string(v.session.IDToken)
 	}
 	if err == nil {
 		err = a.end(c, EndedBySignOut)

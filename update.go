@@ -46,8 +46,8 @@ func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 	return nil
 }
 
-// Destroy ends the session of the request without the provider, but for kept tokens, which are revoked. It succeeds when nobody is signed in. Call it before
-// the response is written.
+// Destroy ends the session of the request without the provider, but for kept tokens, which are revoked. It succeeds when
+// nobody is signed in. Call it before the response is written.
 func (a *Auth) Destroy(c *gin.Context) error {
 	if err := unwritten(c); err != nil {
 		return err

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -18,6 +17,7 @@ import (
 )
 
 const (
+	opProof = "DPoP proof"
 	dpopAlg = "ES256"
 
 	maxNonce   = 1 << 10
@@ -61,20 +61,8 @@ func (k *dpopKey) proof(req *http.Request, nonce, accessToken string) (string, e
 		sum := sha256.Sum256([]byte(accessToken))
 		claims["ath"] = base64.RawURLEncoding.EncodeToString(sum[:])
 	}
-	payload, err := json.Marshal(claims)
-	if err != nil {
-		return "", err
-	}
-	options := (&jose.SignerOptions{EmbedJWK: true}).WithType("dpop+jwt") // the public members of the key only
-	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: dpopAlg, Key: k.private}, options)
-	if err != nil {
-		return "", err
-	}
-	jws, err := signer.Sign(payload)
-	if err != nil {
-		return "", err
-	}
-	return jws.CompactSerialize()
+	options := jose.SignerOptions{EmbedJWK: true} // the public members of the key only
+	return signJWT(opProof, jose.SigningKey{Algorithm: dpopAlg, Key: k.private}, options, "dpop+jwt", claims)
 }
 
 // proved makes a call that proves key. When the server wants another nonce in the proof, and gives it, there is exactly
@@ -94,7 +82,7 @@ func (p *Provider) prove(req *http.Request, key *dpopKey, accessToken string) er
 	}
 	proof, err := key.proof(req, p.backend.nonces.of(req.URL), accessToken)
 	if err != nil {
-		return fmt.Errorf("DPoP proof: %w", err)
+		return err
 	}
 	req.Header.Set("DPoP", proof)
 	return nil

@@ -32,15 +32,15 @@ func (k *PrivateKey) sign(op, typ string, claims map[string]any) (string, error)
 		return "", misconfigured(op, "client_key", "this client has no key to sign with")
 	}
 	key := jose.JSONWebKey{Key: k.key, KeyID: k.kid}
-	return signJWT(op, jose.SigningKey{Algorithm: jose.SignatureAlgorithm(k.alg), Key: key}, typ, claims)
+	return signJWT(op, jose.SigningKey{Algorithm: jose.SignatureAlgorithm(k.alg), Key: key}, jose.SignerOptions{}, typ, claims)
 }
 
-func signJWT(op string, key jose.SigningKey, typ string, claims map[string]any) (string, error) {
+func signJWT(op string, key jose.SigningKey, options jose.SignerOptions, typ string, claims map[string]any) (string, error) {
 	payload, err := json.Marshal(claims)
 	if err != nil {
 		return "", misconfigured(op, "client_key", "%w", err)
 	}
-	signer, err := jose.NewSigner(key, (&jose.SignerOptions{}).WithType(jose.ContentType(typ)))
+	signer, err := jose.NewSigner(key, options.WithType(jose.ContentType(typ)))
 	if err != nil {
 		return "", misconfigured(op, "client_key", "%w", err)
 	}

@@ -104,8 +104,9 @@ func (m *Manager) Load(r *http.Request) (*Session, error) {
 }
 
 // Begin starts a session with the identity of rec under new ids, keeps tokens
-// with it unless they are nil, and deletes what the request carries of either. An attacker who had planted a session in
-// the victim's browser holds nothing after it (session fixation).
+// with it unless they are nil, and deletes what the request carries of either. An
+// attacker who had planted a session in the victim's browser holds nothing after
+// it (session fixation).
 //
 // An error wraps [ErrStore] or is a [*TooLargeError]; h is unchanged then.
 func (m *Manager) Begin(h http.Header, r *http.Request, rec Record, tokens []byte) (*Session, error) {
@@ -154,10 +155,10 @@ func (m *Manager) Renew(h http.Header, r *http.Request, s *Session) error {
 	return nil
 }
 
-// Update saves the user of rec in the place of that of the session s. What s says of itself stays: its ids, its times
-// and how it was asked for. ErrGone
-// means that the session was ended meanwhile; any other error wraps [ErrStore] or
-// is a [*TooLargeError]. s changes only when Update succeeds.
+// Update saves the user of rec in the place of that of the session s. What s says
+// of itself stays: its ids, its times and how it was asked for. ErrGone means that
+// the session was ended meanwhile; any other error wraps [ErrStore] or is a
+// [*TooLargeError]. s changes only when Update succeeds.
 func (m *Manager) Update(h http.Header, r *http.Request, s *Session, rec Record) error {
 	now := time.Now()
 	rec.ID, rec.Created, rec.Renewed, rec.Started = s.ID, s.Created, wholeSecond(now), s.Started
