@@ -153,6 +153,7 @@ func (a *Auth) redeem(ctx context.Context, code string, at *attempt.Attempt) (*i
 	if err != nil {
 		return nil, translated(err)
 	}
+	tokens.Nonce = at.Nonce
 	idToken, err := a.provider.VerifyIDToken(ctx, tokens.IDToken, provider.Expect{
 		Nonce: at.Nonce, MaxAge: at.MaxAge, AccessToken: tokens.AccessToken,
 	})

@@ -89,7 +89,7 @@ func (a *core) refreshNow(ctx context.Context, name string, r *session.Record, o
 	if tokens, err := a.keptResult(ctx, name); tokens != nil || err != nil { // got while this one took the lease
 		return tokens, err
 	}
-	fresh, _, err := a.provider.Refresh(ctx, old, provider.RefreshExpect{Subject: r.Subject})
+	fresh, _, err := a.provider.Refresh(ctx, old, r.Subject)
 	if errors.Is(err, provider.ErrRefused) { // case 70, and 72 for invalid_grant: who is refused is signed in no more
 		return nil, a.refusedRefresh(ctx, r, err)
 	}

@@ -108,6 +108,29 @@ func TestShortTokens(t *testing.T) {
 	})
 }
 
+// TestRepeatedNonce: the ID token of a refresh may name the nonce of the sign-in (OpenID Connect Core 1.0, section 12.2),
+// time after time. That it may name no other is in the table below.
+func TestRepeatedNonce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := tokenApp(t)
+		var nonce any
+		a.op.OnIDToken(func(claims map[string]any) {
+			if nonce == nil {
+				nonce = claims["nonce"]
+			}
+			claims["nonce"] = nonce
+		})
+		b := a.browser()
+		b.mustSignIn("alice")
+		for n := range 2 {
+			time.Sleep(5 * time.Minute)
+			if r := b.fetch("/token"); !a.op.Active(r.body) || a.op.Refreshes() != n+1 || nonce == nil {
+				t.Errorf("%d %s after %d refreshes, nonce %v", r.StatusCode, r.body, a.op.Refreshes(), nonce)
+			}
+		}
+	})
+}
+
 // TestRefreshRefused: who is refused a refresh, or given somebody else's, is signed in no more; who cannot be answered stays
 // so, and is not handed what has expired. Cases 70, 72, 244.
 func TestRefreshRefused(t *testing.T) {
@@ -121,6 +144,7 @@ func TestRefreshRefused(t *testing.T) {
 		{ginoidctest.RefreshInvalidAud, 401, true},
 		{ginoidctest.RefreshInvalidSig, 401, true},
 		{ginoidctest.RefreshSigNone, 401, true},
+		{ginoidctest.NonceInvalid, 401, true},
 		{ginoidctest.RefreshInvalidGrant, 401, true},
 		{ginoidctest.Refresh503, 503, false},
 		{ginoidctest.RefreshSlow, 503, false},

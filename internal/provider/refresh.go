@@ -9,24 +9,19 @@ import (
 
 const opRefresh = "refresh"
 
-// RefreshExpect is what an ID token must answer to that comes with refreshed tokens.
-type RefreshExpect struct {
-	Subject string // of the sign-in; never empty
-	Nonce   string // of the sign-in; "": unknown
-}
-
 // Refresh redeems the refresh token of old (RFC 6749 section 6, RFC 9700 section 4.14), with exactly one POST; with DPoP a
 // second one when the provider asks for a nonce and so has not looked at the token yet. Who calls it sees to it that no
 // two calls redeem the same token, and that no browser that leaves takes the call along: the answer may be the only one
 // to hold the next token.
 //
-// The new tokens replace the old ones whole. What the answer leaves out is carried over: the refresh token, the scope and
-// the key. IDToken is "" when none came. One that came is verified whole, and its claims are returned (OpenID Connect
-// Core 1.0 section 12.2), so that tokens of another user or provider can never slip into a session.
+// The new tokens replace the old ones whole. What the answer leaves out is carried over: the refresh token, the scope, the
+// key and the nonce. IDToken is "" when none came. One that came is verified whole, and its claims are returned (OpenID
+// Connect Core 1.0 section 12.2), so that tokens of another user, sign-in or provider can never slip into a session.
+// subject is that of the sign-in and never empty.
 //
 // A grant that is over is ErrRefused with the code invalid_grant. A bad ID token is ErrInvalidToken. A provider that is
 // away is ErrUnavailable, and old may be tried again.
-func (p *Provider) Refresh(ctx context.Context, old *Tokens, want RefreshExpect) (*Tokens, Claims, error) {
+func (p *Provider) Refresh(ctx context.Context, old *Tokens, subject string) (*Tokens, Claims, error) {
 	if old.RefreshToken == "" {
 		return nil, nil, misconfigured(opRefresh, "no_refresh_token", "there is no refresh token")
 	}
@@ -53,7 +48,7 @@ func (p *Provider) Refresh(ctx context.Context, old *Tokens, want RefreshExpect)
 		return tokens, nil, err
 	}
 	claims, err := p.verifyIDToken(ctx, tokens.IDToken, tokens.AccessToken, func(claims Claims) error {
-		return p.checkRefreshed(claims, want)
+		return p.checkRefreshed(claims, subject, old.Nonce)
 	})
 	if err != nil {
 		return nil, nil, err
@@ -67,6 +62,7 @@ func parseRefreshed(a *answer, old *Tokens, now time.Time) (*Tokens, error) {
 	if err != nil {
 		return nil, err
 	}
+	tokens.Nonce = old.Nonce
 	if tokens.RefreshToken == "" { // the old one stays good (case 71)
 		tokens.RefreshToken = old.RefreshToken
 	}
@@ -77,17 +73,17 @@ func parseRefreshed(a *answer, old *Tokens, now time.Time) (*Tokens, error) {
 }
 
 // checkRefreshed holds the claims that come with refreshed tokens against those of the sign-in. No request was made with
-// a nonce, so it may be missing. auth_time should be that of the sign-in and is not looked at: providers change it when the
-// user signs in anew at another app, which is no reason to end this session.
-func (p *Provider) checkRefreshed(claims Claims, want RefreshExpect) error {
+// a nonce, so it may be missing, but it may be no other. auth_time should be that of the sign-in and is not looked at:
+// providers change it when the user signs in anew at another app, which is no reason to end this session.
+func (p *Provider) checkRefreshed(claims Claims, subject, signInNonce string) error {
 	if err := p.checkParties(claims); err != nil {
 		return err
 	}
 	nonce, hasNonce := claims["nonce"]
 	switch {
-	case claims["sub"] != want.Subject:
+	case claims["sub"] != subject:
 		return badToken(opIDToken, "subject_mismatch", "the ID token is of another user than the sign-in")
-	case hasNonce && want.Nonce != "" && nonce != want.Nonce:
+	case hasNonce && signInNonce != "" && nonce != signInNonce:
 		return badToken(opIDToken, "nonce", "nonce is of another sign-in")
 	}
 	return p.checkAge(claims, -1)

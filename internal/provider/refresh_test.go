@@ -18,12 +18,7 @@ import (
 
 // oldTokens are those of a sign-in, to be refreshed.
 func oldTokens() *provider.Tokens {
-	return &provider.Tokens{AccessToken: "at1", TokenType: "Bearer", RefreshToken: "rt/1 +", Scope: "openid api"}
-}
-
-// fromAlice is what a refreshed ID token must answer to in most tests.
-func fromAlice() provider.RefreshExpect {
-	return provider.RefreshExpect{Subject: "alice", Nonce: nonce}
+	return &provider.Tokens{AccessToken: "at1", TokenType: "Bearer", RefreshToken: "rt/1 +", Scope: "openid api", Nonce: nonce}
 }
 
 // refreshAnswer is a good answer without an ID token, changed; a nil value removes.
@@ -44,10 +39,10 @@ func TestRefreshRequest(t *testing.T) {
 		}
 		jsonAnswer(200, refreshAnswer(nil))(w, r)
 	})
-	if _, _, err := op.client().Refresh(t.Context(), oldTokens(), fromAlice()); err != nil {
+	if _, _, err := op.client().Refresh(t.Context(), oldTokens(), "alice"); err != nil {
 		t.Error(err)
 	}
-	_, _, err := op.client().Refresh(t.Context(), bearer(), fromAlice())
+	_, _, err := op.client().Refresh(t.Context(), bearer(), "alice")
 	wantError(t, err, provider.Misconfigured, "no_refresh_token")
 	if n := op.count(tokenPath); n != 1 {
 		t.Errorf("%d requests", n)
@@ -95,7 +90,7 @@ func TestRefreshAnswer(t *testing.T) {
 			op := newOP(t)
 			op.serve(tokenPath, test.script)
 			old := oldTokens()
-			tokens, claims, err := op.client().Refresh(t.Context(), old, fromAlice())
+			tokens, claims, err := op.client().Refresh(t.Context(), old, "alice")
 			if n := op.count(tokenPath) + op.count("/elsewhere"); n != 1 || *old != *oldTokens() || claims != nil {
 				t.Errorf("%d requests, the old tokens are %+v, claims %v", n, old, claims)
 			}
@@ -108,7 +103,7 @@ func TestRefreshAnswer(t *testing.T) {
 				}
 				return
 			}
-			want := provider.Tokens{AccessToken: "at2", TokenType: "Bearer", RefreshToken: test.refresh, Scope: test.scope}
+			want := provider.Tokens{AccessToken: "at2", TokenType: "Bearer", RefreshToken: test.refresh, Scope: test.scope, Nonce: nonce}
 			if err != nil || *tokens != want {
 				t.Errorf("got %+v, %v, want %+v", tokens, err, want)
 			}
@@ -126,7 +121,7 @@ func TestRefreshedLifetime(t *testing.T) {
 			op.serve(tokenPath, jsonAnswer(200, refreshAnswer(object{"expires_in": json.RawMessage(text)})))
 			old := oldTokens()
 			old.Expiry = time.Now().Add(time.Second) // of the old one alone
-			tokens, _, err := op.client().Refresh(t.Context(), old, fromAlice())
+			tokens, _, err := op.client().Refresh(t.Context(), old, "alice")
 			if err != nil || want == 0 && !tokens.Expiry.IsZero() || want > 0 && time.Until(tokens.Expiry) != want {
 				t.Errorf("%s: %+v, %v", text, tokens, err)
 			}
@@ -140,12 +135,12 @@ func TestRefreshedIDTokenClaims(t *testing.T) {
 	sum := sha256.Sum256([]byte("at2"))
 	atHash := base64.RawURLEncoding.EncodeToString(sum[:16])
 	now := time.Now().Unix()
-	known := provider.RefreshExpect{Subject: "alice", Nonce: nonce}
-	unknown := provider.RefreshExpect{Subject: "alice"}
+	type signIn struct{ subject, nonce string }
+	known, unknown := signIn{"alice", nonce}, signIn{"alice", ""}
 	tests := []struct {
 		name   string
 		change object
-		want   provider.RefreshExpect
+		of     signIn
 		code   string // "": accepted
 	}{
 		{"no nonce, no auth_time", object{"nonce": nil}, known, ""},
@@ -164,7 +159,7 @@ func TestRefreshedIDTokenClaims(t *testing.T) {
 		{"other sub", object{"sub": "bob"}, known, "subject_mismatch"},
 		{"sub in other case", object{"sub": "Alice"}, known, "subject_mismatch"},
 		{"no sub", object{"sub": nil}, known, "subject"},
-		{"other sub, nobody expected", object{"sub": "bob"}, provider.RefreshExpect{}, "subject_mismatch"},
+		{"other sub, nobody expected", object{"sub": "bob"}, signIn{}, "subject_mismatch"},
 		{"other nonce", object{"nonce": "other"}, known, "nonce"},
 		{"nonce empty", object{"nonce": ""}, known, "nonce"},
 		{"nonce a list", object{"nonce": []string{nonce}}, known, "rejected"},
@@ -179,7 +174,9 @@ func TestRefreshedIDTokenClaims(t *testing.T) {
 			op := newOP(t)
 			idToken := op.token(claims(test.change))
 			op.serve(tokenPath, jsonAnswer(200, refreshAnswer(object{"id_token": idToken})))
-			tokens, got, err := op.client().Refresh(t.Context(), oldTokens(), test.want)
+			old := oldTokens()
+			old.Nonce = test.of.nonce
+			tokens, got, err := op.client().Refresh(t.Context(), old, test.of.subject)
 			if test.code != "" {
 				if wantBadToken(t, err, test.code); tokens != nil || got != nil {
 					t.Errorf("%+v, %v beside the error", tokens, got)
@@ -213,7 +210,7 @@ func TestRefreshedIDTokenSignature(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			op := newOP(t)
 			op.serve(tokenPath, jsonAnswer(200, refreshAnswer(object{"id_token": test.idToken(op)})))
-			_, _, err := op.client().Refresh(t.Context(), oldTokens(), fromAlice())
+			_, _, err := op.client().Refresh(t.Context(), oldTokens(), "alice")
 			wantBadToken(t, err, test.code)
 		})
 	}
@@ -225,7 +222,7 @@ func TestRefreshWaitsForKeys(t *testing.T) {
 	op.serve(tokenPath, jsonAnswer(200, refreshAnswer(nil)))
 	for _, path := range []string{keysPath, discoveryPath} {
 		op.serve(path, textAnswer(503, "", ""))
-		_, _, err := op.client().Refresh(t.Context(), oldTokens(), fromAlice())
+		_, _, err := op.client().Refresh(t.Context(), oldTokens(), "alice")
 		wantError(t, err, provider.Unavailable, "provider_status")
 	}
 	if n := op.count(tokenPath); n != 0 {
@@ -239,7 +236,7 @@ func TestRefreshTimeout(t *testing.T) {
 		op := newOP(t)
 		op.serve(tokenPath, slow(time.Hour, jsonAnswer(200, refreshAnswer(nil))))
 		start, old := time.Now(), oldTokens()
-		_, _, err := op.client().Refresh(t.Context(), old, fromAlice())
+		_, _, err := op.client().Refresh(t.Context(), old, "alice")
 		wantError(t, err, provider.Unavailable, "timeout")
 		if took := time.Since(start); took != 5*time.Second || *old != *oldTokens() {
 			t.Errorf("after %v: %+v", took, old)
@@ -274,12 +271,12 @@ func TestRefreshWithDPoP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if tokens, _, err = p.Refresh(t.Context(), tokens, fromAlice()); err != nil || tokens.TokenType != "DPoP" || tokens.RefreshToken != "rt1" {
+	if tokens, _, err = p.Refresh(t.Context(), tokens, "alice"); err != nil || tokens.TokenType != "DPoP" || tokens.RefreshToken != "rt1" {
 		t.Fatalf("%+v, %v", tokens, err)
 	}
-	_, _, err = p.Refresh(t.Context(), tokens, fromAlice())
+	_, _, err = p.Refresh(t.Context(), tokens, "alice")
 	wantError(t, err, provider.Invalid, "bad_token_type")
-	_, _, err = p.Refresh(t.Context(), tokens, fromAlice())
+	_, _, err = p.Refresh(t.Context(), tokens, "alice")
 	wantError(t, err, provider.Invalid, "use_dpop_nonce")
 	if _, err := p.UserInfo(t.Context(), tokens, "alice"); err != nil {
 		t.Error(err)
@@ -301,7 +298,7 @@ func TestRefreshTokensAreNotLogged(t *testing.T) {
 		_ = r.ParseForm()
 		jsonAnswer(400, object{"error": "invalid_grant", "of": r.PostForm.Get("refresh_token"), "form": r.PostForm.Encode()})(w, r)
 	})
-	_, _, err := op.client(logTo(&log)).Refresh(t.Context(), oldTokens(), fromAlice())
+	_, _, err := op.client(logTo(&log)).Refresh(t.Context(), oldTokens(), "alice")
 	wantError(t, err, provider.Refused, "invalid_grant")
 	if text := log.String() + err.Error(); strings.Contains(text, "rt/1") || strings.Contains(text, "rt%2F1") {
 		t.Error(text)

@@ -15,7 +15,7 @@ const (
 
 // Encode writes tokens for keeping:
 //
-//	version ‖ Expiry ‖ AccessToken ‖ RefreshToken ‖ Scope ‖ key
+//	version ‖ Expiry ‖ AccessToken ‖ RefreshToken ‖ Scope ‖ Nonce ‖ key
 //
 // with the time as Unix seconds (0: unknown), rounded down, and numbers and lengths as uvarints. The key that the access
 // token is bound to is the 32 bytes of its scalar, or empty, and says what TokenType is. IDToken is left out: it is judged
@@ -30,7 +30,7 @@ func (t *Tokens) Encode() []byte {
 	}
 	b := []byte{tokensVersion}
 	b = binary.AppendUvarint(b, uint64(min(max(0, t.Expiry.Unix()), maxSeconds)))
-	for _, text := range [...]string{t.AccessToken, t.RefreshToken, t.Scope, string(scalar)} {
+	for _, text := range [...]string{t.AccessToken, t.RefreshToken, t.Scope, t.Nonce, string(scalar)} {
 		b = binary.AppendUvarint(b, uint64(len(text)))
 		b = append(b, text...)
 	}
@@ -51,7 +51,7 @@ func DecodeTokens(b []byte) (*Tokens, bool) {
 	b = b[size:]
 	t := &Tokens{}
 	var scalar string
-	for _, text := range [...]*string{&t.AccessToken, &t.RefreshToken, &t.Scope, &scalar} {
+	for _, text := range [...]*string{&t.AccessToken, &t.RefreshToken, &t.Scope, &t.Nonce, &scalar} {
 		n, size := binary.Uvarint(b)
 		if size <= 0 || n > uint64(len(b)-size) {
 			return nil, false

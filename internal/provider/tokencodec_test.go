@@ -18,7 +18,7 @@ func boundTokens(t testing.TB) *Tokens {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &Tokens{AccessToken: "at", RefreshToken: "rt", Scope: "openid api", TokenType: "DPoP",
+	return &Tokens{AccessToken: "at", RefreshToken: "rt", Scope: "openid api", Nonce: "n", TokenType: "DPoP",
 		Expiry: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC), key: &dpopKey{private}}
 }
 
@@ -39,7 +39,7 @@ func TestTokensAreKept(t *testing.T) {
 			t.Errorf("%s: got %+v, %t; want %+v", name, got, ok, test.want)
 		}
 	}
-	if n := len((&Tokens{AccessToken: "at", TokenType: "Bearer"}).Encode()); n != 8 {
+	if n := len((&Tokens{AccessToken: "at", TokenType: "Bearer"}).Encode()); n != 9 {
 		t.Errorf("%d bytes", n)
 	}
 	odd, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
@@ -65,7 +65,7 @@ func TestDamagedTokens(t *testing.T) {
 	}
 	with := func(accessToken, scalar string) []byte {
 		b := []byte{tokensVersion, 0}
-		for _, text := range []string{accessToken, "", "", scalar} {
+		for _, text := range []string{accessToken, "", "", "", scalar} {
 			b = append(binary.AppendUvarint(b, uint64(len(text))), text...)
 		}
 		return b

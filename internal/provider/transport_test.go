@@ -102,7 +102,7 @@ func TestWireFaults(t *testing.T) {
 			return err
 		},
 		tokenPath + " refresh": func(ctx context.Context, p *provider.Provider, _ *scriptedOP) error {
-			_, _, err := p.Refresh(ctx, oldTokens(), fromAlice())
+			_, _, err := p.Refresh(ctx, oldTokens(), "alice")
 			return err
 		},
 		revokePath: func(ctx context.Context, p *provider.Provider, _ *scriptedOP) error {
