@@ -40,12 +40,8 @@ func (p *Provider) verifyIDToken(ctx context.Context, raw, accessToken string, c
 	if err != nil {
 		return nil, err
 	}
-	header, err := p.checkHeader(opIDToken, raw, maxIDToken)
-	if err != nil {
+	if err := p.checkKind(opIDToken, raw, maxIDToken); err != nil {
 		return nil, err
-	}
-	if typ, _ := header["typ"].(string); ofAnotherKind(typ) {
-		return nil, badToken(opIDToken, "wrong_type", "typ is %s", excerpt(typ))
 	}
 	signature := &signatureCheck{provider: p}
 	verifier := oidc.NewVerifier(p.issuer, signature, &oidc.Config{
@@ -144,10 +140,18 @@ func payload(op, raw string, limit int) (Claims, error) {
 	return claims, nil
 }
 
-// ofAnotherKind reports a token that says itself what it is: an access token (RFC 9068) or a logout token.
-func ofAnotherKind(typ string) bool {
-	kind := mediaType(typ)
-	return kind == "at+jwt" || kind == "logout+jwt"
+// checkKind is checkHeader for a token that need not say what it is. One that says to be an access token (RFC 9068) or a
+// logout token was made for something else.
+func (p *Provider) checkKind(op, raw string, limit int) error {
+	header, err := p.checkHeader(op, raw, limit)
+	if err != nil {
+		return err
+	}
+	typ, _ := header["typ"].(string)
+	if kind := mediaType(typ); kind == "at+jwt" || kind == "logout+jwt" {
+		return badToken(op, "wrong_type", "typ is %s", excerpt(typ))
+	}
+	return nil
 }
 
 // mediaType is the typ of a JOSE header in its short form (RFC 7515 section 4.1.9).

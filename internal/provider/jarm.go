@@ -25,12 +25,8 @@ const (
 // cryptography nor a fetch. It returns code, state, error, error_description, session_state and iss, each once if at all.
 // What else the JWT holds is left out. Whatever is wrong with it is ErrInvalidToken.
 func (p *Provider) ReadResponse(raw string) (url.Values, error) {
-	header, err := p.checkHeader(opResponse, raw, maxResponse)
-	if err != nil {
+	if err := p.checkKind(opResponse, raw, maxResponse); err != nil {
 		return nil, err
-	}
-	if typ, _ := header["typ"].(string); ofAnotherKind(typ) {
-		return nil, badToken(opResponse, "wrong_type", "typ is %s", excerpt(typ))
 	}
 	claims, err := payload(opResponse, raw, maxResponse)
 	if err != nil {

@@ -1,6 +1,6 @@
 // Package provider is the OpenID provider as a relying party needs it: discovery, keys, the token request, ID-token
-// rules and userinfo. It is the only package that knows go-oidc, x/oauth2 and go-jose, and it trusts none of them
-// with what they leave to the caller.
+// rules and userinfo. It is the only package that knows go-oidc and x/oauth2 and, but for the test provider, go-jose. It
+// trusts none of them with what they leave to the caller.
 package provider
 
 import (

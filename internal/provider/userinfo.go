@@ -70,12 +70,8 @@ func nonsense(err error) error {
 // verifyUserInfo checks a signed answer (OpenID Connect Core 1.0 section 5.3.2), which must be from this provider and for
 // this client. A lifetime is not asked of it, but kept when there is one.
 func (p *Provider) verifyUserInfo(ctx context.Context, raw string) (Claims, error) {
-	header, err := p.checkHeader(opUserInfo, raw, maxIDToken)
-	if err != nil {
+	if err := p.checkKind(opUserInfo, raw, maxIDToken); err != nil {
 		return nil, err
-	}
-	if typ, _ := header["typ"].(string); ofAnotherKind(typ) {
-		return nil, badToken(opUserInfo, "wrong_type", "typ is %s", excerpt(typ))
 	}
 	payload, err := p.verifySignature(ctx, opUserInfo, raw, p.keys.renew)
 	if err != nil {
