@@ -22,14 +22,15 @@ func rooms() []room {
 	return []room{
 		{"internal/seal", "", ""},
 		{"internal/returnto", "", ""},
+		{"internal/flight", "", "golang.org/x/sync"},
 		{"internal/attempt", "internal/seal", ""},
 		{"cookiestore", "internal/seal", "github.com/gin-contrib/sessions github.com/gorilla/sessions"},
 		{"internal/session", "cookiestore internal/seal", "github.com/gin-contrib/sessions github.com/gorilla/securecookie github.com/gorilla/sessions"},
 		{"internal/session/sessiontest", "internal/session", "github.com/gin-contrib/sessions github.com/gorilla/sessions net/http/httptest testing"},
-		{"internal/provider", "", "github.com/coreos/go-oidc/v3 github.com/go-jose/go-jose/v4 golang.org/x/oauth2 golang.org/x/sync"},
+		{"internal/provider", "internal/flight", "github.com/coreos/go-oidc/v3 github.com/go-jose/go-jose/v4 golang.org/x/oauth2"},
 		{"internal/state", "", ""},
 		{"redisstate", "internal/seal", "github.com/gin-contrib/sessions github.com/gorilla/sessions github.com/redis/rueidis"},
-		{".", "cookiestore internal/attempt internal/provider internal/returnto internal/session internal/state", "github.com/gin-contrib/sessions github.com/gin-gonic/gin golang.org/x/sync"},
+		{".", "cookiestore internal/attempt internal/flight internal/provider internal/returnto internal/session internal/state", "github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
 		{"ginoidctest", ".", "github.com/gin-gonic/gin github.com/go-jose/go-jose/v4"},
 		{"example", ". ginoidctest redisstate", "github.com/gin-gonic/gin"},
 	}

@@ -11,10 +11,10 @@ import (
 	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
-	"golang.org/x/sync/singleflight"
 
 	"github.com/seed-d65cea4d/ginoidc/cookiestore"
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
+	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
@@ -46,7 +46,7 @@ type core struct {
 	cookie   cookieAttributes
 
 	tokenState TokenState
-	refreshes  singleflight.Group
+	refreshes  flight.Group[*provider.Tokens]
 	resources  http.RoundTripper
 
 	realm, providerOrigin, pagePolicy string

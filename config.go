@@ -42,6 +42,10 @@ type Config struct {
 	// ClientCertificate is shown to the provider in TLS. A Transport of your own brings its own.
 	ClientCertificate *tls.Certificate
 
+	// CertificateOrigins are the origins of resource servers ("https://api.example.com") to which [Auth.Client] shows
+	// ClientCertificate, for access tokens that are bound to it (RFC 8705, section 3). Default: none but the provider.
+	CertificateOrigins []string
+
 	// SignRequests signs authorization requests with ClientKey (RFC 9101), so that nobody can change them on their way.
 	SignRequests bool
 
@@ -108,6 +112,16 @@ type Config struct {
 	OrganizationsClaim string
 	OrganizationsPath  []string
 
+	// GroupsFormat and OrganizationsFormat say how the claim is written: "list" (default), a list of names or of objects
+	// with id and name, where a bare string is one name, spaces and commas included; "separated", names in one string,
+	// separated by commas or, without any, by spaces; "keys", an object whose member names are the names, such as ZITADEL's
+	// project roles and Keycloak's organizations.
+	GroupsFormat, OrganizationsFormat string
+
+	// StringEmailVerified takes the string "true" in email_verified for true, as Amazon Cognito and Apple send it.
+	// Default: the JSON value true alone (OpenID Connect Core 1.0, section 5.1).
+	StringEmailVerified bool
+
 	// GroupsResolver, when set, is called once a sign-in, after the ID token and userinfo are validated. What
 	// it returns becomes the user's groups; u.Groups holds those found in the claims and u.GroupsOverage
 	// tells that the provider left them out. An error ends the sign-in with 502 and no session.
@@ -126,6 +140,14 @@ type Config struct {
 
 	// ClockTolerance is the clock difference to the provider that is put up with, default 60s, at most 5m.
 	ClockTolerance time.Duration
+
+	// ProviderTimeout limits each call to the provider, default 5s, from 1s to 1m. A callback may take twice as long, since it
+	// makes several.
+	ProviderTimeout time.Duration
+
+	// AttemptLife is how long a user may take to sign in at the provider, default 10m, from 1m to 24h. Registration with a
+	// second factor can take longer than the default.
+	AttemptLife time.Duration
 
 	// Store keeps the sessions: any store of gin-contrib/sessions. Default: package cookiestore, sealed
 	// cookies in the browser, with CookieSecrets.
@@ -158,10 +180,10 @@ type Config struct {
 	// token for the scope offline_access only.
 	KeepTokens bool
 
-	// KeepIDToken keeps the ID token with the session, for the id_token_hint of sign-outs: some providers ask the user to
-	// confirm a sign-out without it, or do not come back. It adds its length to each session, which in the embedded store
-	// means to each request.
-	KeepIDToken bool
+	// KeepIDToken says when the ID token is kept with the session, for the id_token_hint of sign-outs: some providers ask the
+	// user to confirm a sign-out without it, or do not come back. "auto" (default) keeps it in a Store on a server, and in
+	// sealed cookies as far as it fits; "always" and "never".
+	KeepIDToken string
 
 	// RoutePrefix is where Mount puts the plugin's routes below the app's base path, default "/auth".
 	RoutePrefix string
@@ -181,6 +203,10 @@ type Config struct {
 	// absolute URL that is registered at the provider. Default: the app's root. With AppURL, RoutePrefix and
 	// "/signed-out", [Auth.SignedOut] checks that the answer belongs to a sign-out of this browser.
 	PostSignOutURL string
+
+	// SignOutParameters are further parameters of the provider's end-session endpoint, such as Amazon Cognito's logout_uri.
+	// They may not repeat one of the plugin's own.
+	SignOutParameters url.Values
 
 	// Handlers replaces the default answers to denied requests and failures.
 	Handlers Handlers

@@ -285,7 +285,7 @@ func TestConformanceLogout(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := newApp(t, func(c *ginoidc.Config, op *ginoidctest.Config) {
-				c.KeepIDToken, c.UntypedLogoutTokens, c.PostSignOutURL = true, true, appURL+"/auth/signed-out"
+				c.KeepIDToken, c.UntypedLogoutTokens, c.PostSignOutURL = "always", true, appURL+"/auth/signed-out"
 				op.PostLogoutRedirectURIs = []string{c.PostSignOutURL}
 			})
 			a.op.OnIDToken(func(claims map[string]any) { claims["sid"] = odd })

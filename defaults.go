@@ -15,6 +15,8 @@ const (
 	defaultLifetime    = 7 * 24 * time.Hour
 	defaultTolerance   = time.Minute
 	maxTolerance       = 5 * time.Minute
+	defaultTimeout     = 5 * time.Second
+	defaultAttemptLife = 10 * time.Minute
 	minSecret          = 32
 )
 
@@ -43,6 +45,20 @@ const (
 	pushNever  = "never"
 )
 
+// When the ID token is kept.
+const (
+	keepAuto   = "auto"
+	keepAlways = "always"
+	keepNever  = "never"
+)
+
+// How groups and organizations are written.
+const (
+	formatList      = "list"
+	formatSeparated = "separated"
+	formatKeys      = "keys"
+)
+
 // withDefaults fills what was left out.
 func (c Config) withDefaults() Config {
 	if c.Profile == profileFAPI2 {
@@ -56,6 +72,11 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.SessionLifetime, defaultLifetime)
 	setDefault(&c.SessionIdle, min(defaultIdle, c.SessionLifetime))
 	setDefault(&c.ClockTolerance, defaultTolerance)
+	setDefault(&c.ProviderTimeout, defaultTimeout)
+	setDefault(&c.AttemptLife, defaultAttemptLife)
+	setDefault(&c.KeepIDToken, keepAuto)
+	setDefault(&c.GroupsFormat, formatList)
+	setDefault(&c.OrganizationsFormat, formatList)
 	setDefault(&c.env.prefix, defaultPrefix)
 	if len(c.GroupsPath) == 0 {
 		setDefault(&c.GroupsClaim, "groups")

@@ -34,18 +34,15 @@ const (
 // the first has gone, for the others wait for it too (case 272).
 func (a *core) refresh(ctx context.Context, r *session.Record, old *provider.Tokens) (*provider.Tokens, error) {
 	name := a.refreshKey(old)
-	work := a.refreshes.DoChan(name, func() (any, error) {
+	tokens, _, err := a.refreshes.Do(ctx, name, func() (*provider.Tokens, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshLimit)
 		defer cancel()
 		return a.refreshInTurn(ctx, name, r, old)
 	})
-	select {
-	case result := <-work:
-		tokens, _ := result.Val.(*provider.Tokens)
-		return tokens, result.Err
-	case <-ctx.Done():
+	if err != nil && err == ctx.Err() {
 		return nil, fmt.Errorf("%w: %w", ErrProviderUnavailable, context.Cause(ctx))
 	}
+	return tokens, err
 }
 
 // refreshInTurn takes what another request has got for the old tokens, or is the one to get it. Where that has been used up

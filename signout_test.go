@@ -83,8 +83,11 @@ func TestSignOutWithHint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, test := range map[string]struct{ keep, encrypted bool }{
-		"kept": {true, false}, "not kept": {false, false}, "kept, encrypted": {true, true},
+	for name, test := range map[string]struct {
+		keep      string
+		encrypted bool
+	}{
+		"kept": {"always", false}, "not kept": {"never", false}, "kept, encrypted": {"always", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
@@ -107,7 +110,7 @@ func TestSignOutWithHint(t *testing.T) {
 			b.mustSignIn("alice")
 			b.do("POST", "/change", nil)
 			hint := parse(t, b.do("POST", "/auth/signout", nil).location()).Query()["id_token_hint"]
-			if test.keep && (len(hint) != 1 || hint[0] != issued || issued == "") || !test.keep && len(hint) != 0 {
+			if test.keep == "always" && (len(hint) != 1 || hint[0] != issued || issued == "") || test.keep == "never" && len(hint) != 0 {
 				t.Errorf("%q, want %q", hint, issued)
 			}
 		})

@@ -148,6 +148,15 @@ func (c *Config) validateSession(p *problems) {
 	if c.SessionIdle > c.SessionLifetime {
 		p.add("SessionIdle", fmt.Sprintf("%s is above the lifetime of %s", c.SessionIdle, c.SessionLifetime), "lower it or raise the lifetime")
 	}
+	if c.ProviderTimeout < time.Second || c.ProviderTimeout > time.Minute {
+		p.add("ProviderTimeout", fmt.Sprintf("%s is out of range", c.ProviderTimeout), "use a duration from 1s to 1m")
+	}
+	if c.AttemptLife < time.Minute || c.AttemptLife > 24*time.Hour {
+		p.add("AttemptLife", fmt.Sprintf("%s is out of range", c.AttemptLife), "use a duration from 1m to 24h")
+	}
+	if !slices.Contains([]string{keepAuto, keepAlways, keepNever}, c.KeepIDToken) {
+		p.add("KeepIDToken", fmt.Sprintf("%q is not one of its values", c.KeepIDToken), "use auto, always or never")
+	}
 	switch _, listed := c.State.(SessionIndex); {
 	case c.MaxSessions < 0:
 		p.add("MaxSessions", "is negative", "use 0 for no limit")
@@ -162,6 +171,13 @@ func (c *Config) validateClaims(p *problems) {
 	}
 	if c.OrganizationsClaim != "" && len(c.OrganizationsPath) > 0 {
 		p.add("OrganizationsPath", "is set together with OrganizationsClaim", "keep one of them")
+	}
+	formats := []string{formatList, formatSeparated, formatKeys}
+	if !slices.Contains(formats, c.GroupsFormat) {
+		p.add("GroupsFormat", fmt.Sprintf("%q is not one of its values", c.GroupsFormat), "use list, separated or keys")
+	}
+	if !slices.Contains(formats, c.OrganizationsFormat) {
+		p.add("OrganizationsFormat", fmt.Sprintf("%q is not one of its values", c.OrganizationsFormat), "use list, separated or keys")
 	}
 	if slices.Contains(c.GroupsPath, "") {
 		p.add("GroupsPath", "has an empty element", "name a member in each element")

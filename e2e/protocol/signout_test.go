@@ -24,7 +24,7 @@ func signOutEncrypted(t *testing.T, provider start.Provider) {
 func signOutOf(t *testing.T, provider start.Provider, metadata map[string]any, change func(*ginoidc.Config)) {
 	t.Helper()
 	a := startApp(t, provider, metadata, func(c *ginoidc.Config) {
-		c.KeepIDToken, c.PostSignOutURL = true, c.AppURL+"/auth/signed-out"
+		c.KeepIDToken, c.PostSignOutURL = "always", c.AppURL+"/auth/signed-out"
 		if change != nil {
 			change(c)
 		}

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/singleflight"
+	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 )
 
 const (
@@ -24,7 +24,7 @@ const (
 type cache[T any] struct {
 	fetch func(context.Context) (*T, error)
 
-	flight singleflight.Group
+	flight flight.Group[*T]
 
 	mu       sync.Mutex
 	current  *T // nil: never fetched
@@ -42,7 +42,7 @@ func (c *cache[T]) get(ctx context.Context) (*T, error) {
 	current, due, err := c.look()
 	switch {
 	case current != nil && due:
-		c.start(ctx, mainFlight, c.ordinary)
+		c.flight.Start(mainFlight, detached(ctx, c.ordinary))
 		return current, nil
 	case current != nil || !due:
 		return current, err
@@ -130,22 +130,20 @@ func backoff(failures int) time.Duration {
 	return pause - rand.N(pause/4)
 }
 
-// start runs work unless that flight is under way already, which is then joined. The work keeps the caller's
-// values but neither its deadline nor its cancellation: it is done for all callers.
-func (c *cache[T]) start(ctx context.Context, flight string, work func(context.Context) (*T, error)) <-chan singleflight.Result {
-	return c.flight.DoChan(flight, func() (any, error) {
+// detached is work that keeps the caller's values but neither its deadline nor its cancellation: it is done for all
+// callers.
+func detached[T any](ctx context.Context, work func(context.Context) (*T, error)) func() (*T, error) {
+	return func() (*T, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), totalTimeout)
 		defer cancel()
 		return work(ctx)
-	})
+	}
 }
 
 func (c *cache[T]) wait(ctx context.Context, flight string, work func(context.Context) (*T, error)) (*T, error) {
-	select {
-	case result := <-c.start(ctx, flight, work):
-		value, _ := result.Val.(*T)
-		return value, result.Err
-	case <-ctx.Done():
+	value, _, err := c.flight.Do(ctx, flight, detached(ctx, work))
+	if err != nil && value == nil && ctx.Err() != nil && err == ctx.Err() {
 		return nil, &Error{Kind: Unavailable, Op: "fetch", Code: "gave_up", Err: context.Cause(ctx)}
 	}
+	return value, err
 }
