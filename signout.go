@@ -65,7 +65,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 func (a *Auth) endSessionURL(c *gin.Context, hint string) (string, error) {
 	state := rand.Text()
 	if a.config.PostSignOutURL == a.AppURL()+a.routes.prefix+signedOutPath {
-		at, err := a.attempts.Start(c.Writer.Header(), c.Request, attempt.Purpose{ReturnTo: a.config.DefaultReturnTo})
+		at, err := a.attempts.Start(c.Writer.Header(), c.Request, attempt.Purpose{ReturnTo: a.config.DefaultReturnTo, SignOut: true})
 		if err != nil {
 			return "", translated(err)
 		}
@@ -90,14 +90,14 @@ const signedOutPath = "/signed-out"
 
 // SignedOut is where the browser comes back to from the provider's end-session endpoint, if PostSignOutURL says so. An
 // answer with the state of a sign-out of this browser (OpenID Connect RP-Initiated Logout 1.0, section 3) goes on to
-// DefaultReturnTo. Any other, whoever made it, gets a page that says what is so, and no parameter redirects anywhere
-// (case 165).
+// DefaultReturnTo. Any other, whoever made it and with the state of a sign-in too, gets a page that says what is so, and no
+// parameter redirects anywhere (case 165).
 func (a *Auth) SignedOut(c *gin.Context) {
 	if !a.begin(c, http.MethodGet) {
 		return
 	}
 	query := c.Request.URL.Query()
-	at, err := a.attempts.Find(c.Request, query.Get("state"))
+	at, err := a.attempts.FindSignOut(c.Request, query.Get("state"))
 	if err == nil && len(query["state"]) == 1 {
 		a.attempts.Clear(c.Writer.Header(), at.State)
 		redirect(c, http.StatusSeeOther, at.ReturnTo)

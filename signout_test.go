@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -229,5 +230,40 @@ func TestSignedOut(t *testing.T) {
 	}
 	if r := b.do("POST", "/auth/signed-out", nil); r.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("POST: %d", r.StatusCode)
+	}
+}
+
+// TestStatesAreOfOnePurpose: the state of a sign-in ends no sign-out and that of a sign-out no sign-in, and both stay good
+// for what they were made for.
+func TestStatesAreOfOnePurpose(t *testing.T) {
+	for _, mode := range []string{"query", "form_post"} {
+		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+			c.ResponseMode, c.PostSignOutURL, c.DefaultReturnTo = mode, appURL+"/auth/signed-out", "/home"
+		})
+		b := a.browser()
+		signIn := func() (state string) {
+			return parse(t, b.navigate("/auth/signin?return_to=/page").location()).Query().Get("state")
+		}
+		answer := func(state string) reply { // of the provider, to a sign-in
+			form := url.Values{"error": {"access_denied"}, "state": {state}, "iss": {"https://idp.example"}}.Encode()
+			if mode == "query" {
+				return b.do("GET", "/auth/callback?"+form, nil)
+			}
+			return b.do("POST", "/auth/callback", strings.NewReader(form), "Content-Type", "application/x-www-form-urlencoded")
+		}
+		state := signIn()
+		if r := b.navigate("/auth/signed-out?state=" + state); r.StatusCode != http.StatusOK || r.location() != "" || r.Header.Get("Set-Cookie") != "" {
+			t.Errorf("%s: the state of a sign-in: %d to %q, %v", mode, r.StatusCode, r.location(), r.Header)
+		}
+		if r := answer(state); r.json(t)["error"] != "sign_in_refused" {
+			t.Errorf("%s: that sign-in did not go on: %d %s", mode, r.StatusCode, r.body)
+		}
+		state = parse(t, b.do("POST", "/auth/signout", nil).location()).Query().Get("state")
+		if r := answer(state); r.json(t)["error"] != "attempt_missing" || r.Header.Get("Set-Cookie") != "" {
+			t.Errorf("%s: the state of a sign-out: %d %s", mode, r.StatusCode, r.body)
+		}
+		if r := b.navigate("/auth/signed-out?state=" + state); r.location() != "/home" {
+			t.Errorf("%s: that sign-out did not go on: %d to %q", mode, r.StatusCode, r.location())
+		}
 	}
 }

@@ -25,7 +25,8 @@ const (
 
 	flagSilent   = 1 << 0
 	flagReplaces = 1 << 1
-	knownFlags   = flagSilent | flagReplaces
+	flagSignOut  = 1 << 2
+	knownFlags   = flagSilent | flagReplaces | flagSignOut
 )
 
 // Attempt is what has to be known again when the provider answers.
@@ -38,13 +39,14 @@ type Attempt struct {
 	Purpose
 }
 
-// Purpose is what a sign-in was started for. It is sealed, so that nobody else chooses any of it.
+// Purpose is what an attempt was started for. It is sealed, so that nobody else chooses any of it.
 type Purpose struct {
 	ReturnTo  string   // where the user goes afterwards
 	AppState  string   // the app's own
 	ACRValues string   // asked for with acr_values, "" when they were not
 	MaxAge    int      // seconds asked for with max_age, -1 when it was not
 	Silent    bool     // nobody asked for it, so its failure is no error
+	SignOut   bool     // a sign-out at the provider: its state ends no sign-in, and no sign-in's state ends it
 	Replaces  [16]byte // the session that the sign-in is to replace; zero: whatever the answer brings along
 }
 
@@ -105,6 +107,9 @@ func (a *Attempt) flags() (flags byte) {
 	if a.Replaces != [16]byte{} {
 		flags |= flagReplaces
 	}
+	if a.SignOut {
+		flags |= flagSignOut
+	}
 	return flags
 }
 
@@ -123,7 +128,7 @@ func decode(b []byte) (a *Attempt, ok bool) {
 		Verifier: encodeSecret(secrets[2*secretSize : 3*secretSize]),
 		Started:  time.Unix(0, int64(binary.BigEndian.Uint64(secrets[3*secretSize:]))).UTC(),
 	}
-	a.Silent = flags&flagSilent != 0
+	a.Silent, a.SignOut = flags&flagSilent != 0, flags&flagSignOut != 0
 	if flags&flagReplaces != 0 {
 		if len(rest) < len(a.Replaces) || [16]byte(rest) == ([16]byte{}) {
 			return nil, false

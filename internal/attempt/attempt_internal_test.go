@@ -71,6 +71,7 @@ func TestLargeValuesAreNotOpened(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add(newAttempt(Purpose{ReturnTo: "/profile", MaxAge: -1, AppState: `{"cart":7}`, ACRValues: "gold", Silent: true, Replaces: [16]byte{1}}).encode())
 	f.Add(newAttempt(Purpose{MaxAge: 3600}).encode()[:headerSize])
+	f.Add(newAttempt(Purpose{ReturnTo: "/", MaxAge: -1, SignOut: true}).encode())
 	f.Add([]byte{version})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		a, ok := decode(b)

@@ -85,10 +85,19 @@ func (j *Jar) Start(h http.Header, r *http.Request, p Purpose) (*Attempt, error)
 	return a, nil
 }
 
-// Find returns the attempt of this browser with that state: the defence against forged answers
+// Find returns the sign-in of this browser with that state: the defence against forged answers
 // (RFC 9700 section 4.7). It does not end the attempt; see [Jar.Clear].
 // The error is [ErrNoAttempt] or [ErrExpired].
 func (j *Jar) Find(r *http.Request, state string) (*Attempt, error) {
+	return j.find(r, state, false)
+}
+
+// FindSignOut is Find for a sign-out, whose answer comes to another route.
+func (j *Jar) FindSignOut(r *http.Request, state string) (*Attempt, error) {
+	return j.find(r, state, true)
+}
+
+func (j *Jar) find(r *http.Request, state string, signOut bool) (*Attempt, error) {
 	name, ok := j.cookieName(state)
 	if !ok {
 		return nil, ErrNoAttempt
@@ -98,7 +107,7 @@ func (j *Jar) Find(r *http.Request, state string) (*Attempt, error) {
 		return nil, ErrNoAttempt
 	}
 	a, ok := j.open(cookies[0])
-	if !ok || subtle.ConstantTimeCompare([]byte(a.State), []byte(state)) != 1 {
+	if !ok || a.SignOut != signOut || subtle.ConstantTimeCompare([]byte(a.State), []byte(state)) != 1 {
 		return nil, ErrNoAttempt
 	}
 	if a.expired() {

@@ -110,6 +110,9 @@ func TestStartAndFind(t *testing.T) {
 		if err != nil || *found != *a {
 			t.Errorf("found %+v, error %v; want %+v", found, err, a)
 		}
+		if _, err := jar.FindSignOut(b.request(), a.State); !errors.Is(err, attempt.ErrNoAttempt) {
+			t.Errorf("a sign-in is found as a sign-out: %v", err)
+		}
 	}
 }
 
@@ -283,6 +286,23 @@ func TestAttemptEnds(t *testing.T) {
 			t.Errorf("a second later: %v", err)
 		}
 	})
+}
+
+// A sign-out is found as one, and is no sign-in.
+func TestFindSignOut(t *testing.T) {
+	jar, h := newJar(t, config(newSecret)), http.Header{}
+	a, err := jar.Start(h, browser{}.request(), attempt.Purpose{ReturnTo: "/bye", MaxAge: -1, SignOut: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b browser
+	b.take(t, h)
+	if found, err := jar.FindSignOut(b.request(), a.State); err != nil || *found != *a {
+		t.Errorf("found %+v, error %v; want %+v", found, err, a)
+	}
+	if found, err := jar.Find(b.request(), a.State); !errors.Is(err, attempt.ErrNoAttempt) || found != nil {
+		t.Errorf("found %+v as a sign-in, error %v", found, err)
+	}
 }
 
 // Case 277: somebody who abandons 50 sign-ins keeps the newest few, and the newest always works.
