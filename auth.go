@@ -127,6 +127,7 @@ func (a *core) build(app *url.URL) error {
 	}
 	a.attempts, err = attempt.New(attempt.Config{
 		Secrets: cfg.CookieSecrets, CookieName: name, Path: attemptPath, Secure: secure, CrossSite: a.formPost(), Audience: a.audience,
+		Life: cfg.AttemptLife,
 	})
 	if err != nil {
 		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)

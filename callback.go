@@ -123,7 +123,7 @@ func (a *Auth) receive(c *gin.Context) (*attempt.Attempt, response, error) {
 
 // spend uses the attempt up, here and on every instance that shares the state.
 func (a *Auth) spend(ctx context.Context, at *attempt.Attempt) error {
-	first, err := a.state.Once(ctx, key('a', a.hash(at.State)), 2*attempt.Life)
+	first, err := a.state.Once(ctx, key('a', a.hash(at.State)), a.config.AttemptLife+a.config.ClockTolerance)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrSessionStore, err)
 	}

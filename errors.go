@@ -33,7 +33,7 @@ var (
 	ErrInvalidCallback = errors.New("ginoidc: invalid authorization response")
 	// ErrNoAttempt: no sign-in attempt of this browser belongs to the response. 400, code "attempt_missing".
 	ErrNoAttempt = errors.New("ginoidc: no sign-in attempt belongs to this response")
-	// ErrAttemptExpired: the sign-in took longer than ten minutes. 400, code "attempt_expired".
+	// ErrAttemptExpired: the sign-in took longer than Config.AttemptLife. 400, code "attempt_expired".
 	ErrAttemptExpired = errors.New("ginoidc: the sign-in attempt has expired")
 	// ErrAttemptSpent: the response was used before. 400, code "attempt_spent".
 	ErrAttemptSpent = errors.New("ginoidc: the sign-in attempt was used before")

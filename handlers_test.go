@@ -403,26 +403,36 @@ func TestSwappedAttempts(t *testing.T) {
 	}
 }
 
-// TestAttemptExpires after ten minutes to the second, case 27.
+// TestAttemptExpires: after AttemptLife to the second the answer is refused as late, and as long as the browser keeps the
+// cookie it is told from one that nobody asked for. Case 27.
 func TestAttemptExpires(t *testing.T) {
-	for wait, status := range map[time.Duration]int{10*time.Minute - time.Second: 303, 10*time.Minute + time.Second: 400} {
+	for _, tt := range []struct {
+		life, wait time.Duration
+		code       string // "" where the sign-in ends well
+	}{
+		{0, 10*time.Minute - time.Second, ""},
+		{0, 10*time.Minute + time.Second, "attempt_expired"},
+		{0, 70*time.Minute - time.Second, "attempt_expired"},
+		{0, 70*time.Minute + time.Second, "attempt_missing"},
+		{time.Minute, 61 * time.Second, "attempt_expired"},
+		{25 * time.Minute, 25*time.Minute - time.Second, ""},
+		{25 * time.Minute, 25*time.Minute + time.Second, "attempt_expired"},
+	} {
 		synctest.Test(t, func(t *testing.T) {
-			a := newApp(t)
+			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.AttemptLife = tt.life })
 			b := a.browser()
-			r := b.navigate("/auth/signin")
-			cookies := b.jar.Cookies(parse(t, appURL))
-			time.Sleep(wait)
-			callback, err := a.op.Approve(r.location(), "alice")
+			location := b.navigate("/auth/signin").location()
+			time.Sleep(tt.wait)
+			callback, err := a.op.Approve(location, "alice")
 			if err != nil {
 				t.Fatal(err)
 			}
-			late := a.browser() // a browser that keeps the cookie longer than it was told
-			for _, c := range cookies {
-				c.Secure, c.Path = true, "/"
+			r := b.navigate(callback)
+			if (r.StatusCode == http.StatusSeeOther) != (tt.code == "") || !strings.Contains(a.logs.String(), "code="+tt.code) && tt.code != "" {
+				t.Errorf("life %s, after %s: %d, want %q; log %s", tt.life, tt.wait, r.StatusCode, tt.code, a.logs)
 			}
-			late.jar.SetCookies(parse(t, appURL), cookies)
-			if r := late.navigate(callback); r.StatusCode != status || status == 400 && !strings.Contains(r.body, "took too long") {
-				t.Errorf("after %s: %d", wait, r.StatusCode)
+			if strings.Contains(r.body, "took too long") != (tt.code == "attempt_expired") {
+				t.Errorf("life %s, after %s: %s", tt.life, tt.wait, r.body)
 			}
 		})
 	}

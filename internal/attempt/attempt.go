@@ -10,13 +10,8 @@ import (
 	"time"
 )
 
-const (
-	// Life is how long the user has for the sign-in at the provider.
-	Life = 10 * time.Minute
-
-	// Max is how many attempts one browser keeps; a further one drops the oldest.
-	Max = 5
-)
+// Max is how many attempts one browser keeps; a further one drops the oldest.
+const Max = 5
 
 const (
 	version    = 1
@@ -53,10 +48,6 @@ type Purpose struct {
 func newAttempt(p Purpose) *Attempt {
 	p.MaxAge = max(p.MaxAge, -1)
 	return &Attempt{State: newSecret(), Nonce: newSecret(), Verifier: newSecret(), Started: time.Now().UTC().Round(0), Purpose: p}
-}
-
-func (a *Attempt) expired() bool {
-	return time.Since(a.Started) > Life
 }
 
 func newSecret() string {

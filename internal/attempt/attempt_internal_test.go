@@ -5,11 +5,12 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Case 279: who starts and does not come back costs nothing here.
 func TestStartKeepsNothing(t *testing.T) {
-	jar, err := New(Config{Secrets: []string{"secret"}, CookieName: "ginoidc"})
+	jar, err := New(Config{Secrets: []string{"secret"}, CookieName: "ginoidc", Life: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +53,7 @@ func TestDecodeRefuses(t *testing.T) {
 
 // Browsers keep no cookie of this size: somebody else sent it, and opening it is work.
 func TestLargeValuesAreNotOpened(t *testing.T) {
-	jar, err := New(Config{Secrets: []string{"secret"}, CookieName: "ginoidc"})
+	jar, err := New(Config{Secrets: []string{"secret"}, CookieName: "ginoidc", Life: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

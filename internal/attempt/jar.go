@@ -19,13 +19,16 @@ const (
 	maxValue    = 4096 // no cookie of ours is larger
 	maxTogether = 4000 // bytes of all attempts of a browser: they come with every request in their path
 	maxLookedAt = 20   // cookies: opening them is work that anybody can ask for
+
+	// keptLonger is how long the cookie outlives its attempt, so that a late answer is told from one that was never asked for.
+	keptLonger = time.Hour
 )
 
 var (
 	// ErrNoAttempt means that this browser did not start the attempt, or that its cookie is gone.
 	ErrNoAttempt = errors.New("attempt: no sign-in attempt with this state in this browser")
 
-	// ErrExpired means that the attempt is older than [Life].
+	// ErrExpired means that the attempt is older than Config.Life.
 	ErrExpired = errors.New("attempt: the sign-in attempt is too old")
 
 	// ErrTooLarge means that return target and app state together do not fit in a cookie.
@@ -40,6 +43,8 @@ type Config struct {
 	Secure     bool     // of the cookies: always, but on plain http on the loopback interface
 	CrossSite  bool     // the answer is a form that the provider's page posts (response_mode form_post)
 	Audience   string   // issuer and client id: attempts of another app with the same secrets do not open
+
+	Life time.Duration // how long the user has for the sign-in at the provider
 }
 
 // Jar starts, finds and ends the attempts of one app. It is safe for concurrent use.
@@ -48,11 +53,14 @@ type Jar struct {
 	ring *seal.Ring
 }
 
-// New fails when there is no secret or when the cookie name or path is none.
+// New fails when there is no secret or no life, or when the cookie name or path is none.
 func New(cfg Config) (*Jar, error) {
 	ring, err := seal.NewRing(sealPurpose, cfg.Secrets)
 	if err != nil {
 		return nil, fmt.Errorf("attempt: %w", err)
+	}
+	if cfg.Life <= 0 {
+		return nil, errors.New("attempt: attempts without a life")
 	}
 	jar := &Jar{cfg: cfg, ring: ring}
 	if err := jar.cookie(cfg.CookieName, "").Valid(); err != nil {
@@ -87,7 +95,7 @@ func (j *Jar) Start(h http.Header, r *http.Request, p Purpose) (*Attempt, error)
 
 // Find returns the sign-in of this browser with that state: the defence against forged answers
 // (RFC 9700 section 4.7). It does not end the attempt; see [Jar.Clear].
-// The error is [ErrNoAttempt] or [ErrExpired].
+// The error is [ErrNoAttempt], or [ErrExpired] along with the attempt: it is good for nothing but to tell what was wanted.
 func (j *Jar) Find(r *http.Request, state string) (*Attempt, error) {
 	return j.find(r, state, false)
 }
@@ -110,8 +118,8 @@ func (j *Jar) find(r *http.Request, state string, signOut bool) (*Attempt, error
 	if !ok || a.SignOut != signOut || subtle.ConstantTimeCompare([]byte(a.State), []byte(state)) != 1 {
 		return nil, ErrNoAttempt
 	}
-	if a.expired() {
-		return nil, ErrExpired
+	if time.Since(a.Started) > j.cfg.Life {
+		return a, ErrExpired
 	}
 	return a, nil
 }
@@ -187,7 +195,7 @@ func (j *Jar) cookie(name, value string) *http.Cookie {
 		Name:     name,
 		Value:    value,
 		Path:     j.cfg.Path,
-		MaxAge:   int(Life / time.Second),
+		MaxAge:   int((j.cfg.Life + keptLonger) / time.Second),
 		Secure:   j.cfg.Secure,
 		HttpOnly: true,
 		SameSite: http.SameSiteLaxMode, // the answer is a navigation that comes from the provider's site

@@ -19,10 +19,11 @@ const (
 	oldSecret = "an old secret of 32 bytes or so."
 	base      = "__Host-ginoidc"
 	audience  = "https://id.example.com client"
+	life      = 25 * time.Minute
 )
 
 func config(secrets ...string) attempt.Config {
-	return attempt.Config{Secrets: secrets, CookieName: base, Path: "/", Secure: true, Audience: audience}
+	return attempt.Config{Secrets: secrets, CookieName: base, Path: "/", Secure: true, Audience: audience, Life: life}
 }
 
 func newJar(t testing.TB, cfg attempt.Config) *attempt.Jar {
@@ -72,10 +73,10 @@ func (b *browser) start(t testing.TB, jar *attempt.Jar, returnTo string) *attemp
 }
 
 func TestNewRefuses(t *testing.T) {
-	noName, badName, badPath := config(newSecret), config(newSecret), config(newSecret)
-	noName.CookieName, badName.CookieName, badPath.Path = "", "a name", "/;"
+	noName, badName, badPath, noLife := config(newSecret), config(newSecret), config(newSecret), config(newSecret)
+	noName.CookieName, badName.CookieName, badPath.Path, noLife.Life = "", "a name", "/;", 0
 	for name, cfg := range map[string]attempt.Config{
-		"no secret": config(), "no name": noName, "a name with a space": badName, "a path with a semicolon": badPath,
+		"no secret": config(), "no name": noName, "a name with a space": badName, "a path with a semicolon": badPath, "no life": noLife,
 	} {
 		if _, err := attempt.New(cfg); err == nil {
 			t.Errorf("%s: no error", name)
@@ -125,9 +126,9 @@ func TestCookieAttributes(t *testing.T) {
 		cfg         attempt.Config
 		set, delete string
 	}{
-		{secure, "; Path=/; Max-Age=600; HttpOnly; Secure; SameSite=Lax", "=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax"},
-		{plain, "; Path=/app/auth; Max-Age=600; HttpOnly; SameSite=Lax", "=; Path=/app/auth; Max-Age=0; HttpOnly; SameSite=Lax"},
-		{posted, "; Path=/app/auth; Max-Age=600; HttpOnly; Secure; SameSite=None", "=; Path=/app/auth; Max-Age=0; HttpOnly; Secure; SameSite=None"}, // case 44
+		{secure, "; Path=/; Max-Age=5100; HttpOnly; Secure; SameSite=Lax", "=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax"},
+		{plain, "; Path=/app/auth; Max-Age=5100; HttpOnly; SameSite=Lax", "=; Path=/app/auth; Max-Age=0; HttpOnly; SameSite=Lax"},
+		{posted, "; Path=/app/auth; Max-Age=5100; HttpOnly; Secure; SameSite=None", "=; Path=/app/auth; Max-Age=0; HttpOnly; Secure; SameSite=None"}, // case 44
 	} {
 		jar, h := newJar(t, tt.cfg), http.Header{"Set-Cookie": {"other=1"}}
 		a, err := jar.Start(h, browser{}.request(), attempt.Purpose{ReturnTo: "/", MaxAge: -1})
@@ -277,13 +278,13 @@ func TestAttemptEnds(t *testing.T) {
 		jar := newJar(t, config(newSecret))
 		var b browser
 		a := b.start(t, jar, "/")
-		time.Sleep(attempt.Life)
+		time.Sleep(life)
 		if _, err := jar.Find(b.request(), a.State); err != nil {
 			t.Errorf("at the end of its life: %v", err)
 		}
 		time.Sleep(time.Second)
-		if _, err := jar.Find(b.request(), a.State); !errors.Is(err, attempt.ErrExpired) {
-			t.Errorf("a second later: %v", err)
+		if found, err := jar.Find(b.request(), a.State); !errors.Is(err, attempt.ErrExpired) || found == nil || *found != *a {
+			t.Errorf("a second later: %+v, %v", found, err)
 		}
 	})
 }
