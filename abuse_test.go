@@ -7,7 +7,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/gin-contrib/sessions/memstore"
 
@@ -129,11 +128,5 @@ func TestEverythingAtOnce(t *testing.T) {
 		})
 	}
 	people.Wait()
-	deadline := time.Now().Add(5 * time.Second)
-	for runtime.NumGoroutine() > before+5 && time.Now().Before(deadline) {
-		time.Sleep(20 * time.Millisecond)
-	}
-	if n := runtime.NumGoroutine(); n > before+5 {
-		t.Errorf("%d goroutines, %d before", n, before)
-	}
+	eventually(t, "goroutines to end", func() bool { return runtime.NumGoroutine() <= before+5 })
 }

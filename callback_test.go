@@ -131,10 +131,7 @@ func TestProviderDown(t *testing.T) {
 		t.Errorf("Ready: %v", err)
 	}
 	a.op.Intercept(ginoidctest.Discovery, nil)
-	deadline := time.Now().Add(15 * time.Second)
-	for a.auth.Ready(t.Context()) != nil && time.Now().Before(deadline) {
-		time.Sleep(50 * time.Millisecond)
-	}
+	eventually(t, "the provider to be found again", func() bool { return a.auth.Ready(t.Context()) == nil })
 	b.mustSignIn("alice")
 	a.op.Intercept(ginoidctest.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 	if b.whoami() != "alice" { // case 240

@@ -107,11 +107,14 @@ func TestOverage(t *testing.T) {
 		}
 	}
 	a := newApp(t)
+	a.engine.GET("/both", a.auth.RequireAllGroups("admin", "staff"), a.protected)
 	a.op.Misbehave(ginoidctest.GroupsOverage)
 	b := a.browser()
 	b.mustSignIn("alice")
-	if r := b.fetch("/admin"); r.StatusCode != 403 || r.json(t)["error"] != "groups_overage" {
-		t.Errorf("/admin: %d %s", r.StatusCode, r.body)
+	for _, path := range []string{"/admin", "/both"} {
+		if r := b.fetch(path); r.StatusCode != 403 || r.json(t)["error"] != "groups_overage" {
+			t.Errorf("%s: %d %s", path, r.StatusCode, r.body)
+		}
 	}
 	if r := b.fetch("/me"); r.StatusCode != 200 {
 		t.Errorf("/me: %d", r.StatusCode)

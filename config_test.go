@@ -84,6 +84,8 @@ func TestConfigProblems(t *testing.T) {
 		{"short secret", func(c *ginoidc.Config) { c.CookieSecrets = []string{secret, "short"} }, []string{"CookieSecrets OIDC_COOKIE_SECRET"}},                      // case 306
 		{"zero secret", func(c *ginoidc.Config) { c.CookieSecrets = []string{strings.Repeat("\x00", 32)} }, []string{"CookieSecrets OIDC_COOKIE_SECRET"}},            // case 306
 		{"repeated secret", func(c *ginoidc.Config) { c.CookieSecrets = []string{strings.Repeat("correcthorse", 4)} }, []string{"CookieSecrets OIDC_COOKIE_SECRET"}}, // case 306
+		{"repeated secret of many letters", func(c *ginoidc.Config) { c.CookieSecrets = []string{strings.Repeat("abcdefghijklmnop", 2)} }, []string{"CookieSecrets OIDC_COOKIE_SECRET"}},
+		{"repeated secret, cut", func(c *ginoidc.Config) { c.CookieSecrets = []string{strings.Repeat("abcdefghijklm", 3)[:35]} }, []string{"CookieSecrets OIDC_COOKIE_SECRET"}},
 		{"secret of few letters", func(c *ginoidc.Config) { c.CookieSecrets = []string{"aabbabababbbaabababbabaabbabcbabab"} }, []string{"CookieSecrets OIDC_COOKIE_SECRET"}},
 		{"scope without openid", func(c *ginoidc.Config) { c.Scopes = []string{"profile"} }, []string{"Scopes OIDC_SCOPES"}}, // case 310
 		{"scope of two words", func(c *ginoidc.Config) { c.Scopes = []string{"openid", "a b"} }, []string{"Scopes OIDC_SCOPES"}},

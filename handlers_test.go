@@ -403,6 +403,54 @@ func TestSwappedAttempts(t *testing.T) {
 	}
 }
 
+// TestPagesAreClosed: a page of the plugin runs its own script alone, cannot be framed, has no other base for its links, is
+// taken for nothing else than HTML, and is not kept.
+func TestPagesAreClosed(t *testing.T) {
+	a := newApp(t)
+	b := a.browser()
+	for path, status := range map[string]int{"/auth/signout": 200, "/auth/callback?code=x": 400, "/auth/signed-out": 200} {
+		r := b.navigate(path)
+		policy := r.Header.Get("Content-Security-Policy")
+		for _, directive := range []string{"default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'", "script-src 'sha256-", "style-src 'sha256-"} {
+			if !strings.Contains(policy, directive) {
+				t.Errorf("%s: policy %q lacks %s", path, policy, directive)
+			}
+		}
+		for name, want := range map[string]string{
+			"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Cache-Control": "no-store", "Content-Type": "text/html; charset=utf-8",
+		} {
+			if got := r.Header.Get(name); got != want {
+				t.Errorf("%s: %s %q", path, name, got)
+			}
+		}
+		if r.StatusCode != status {
+			t.Errorf("%s: %d", path, r.StatusCode)
+		}
+	}
+}
+
+// TestSpentForLife: an answer that was used stays used for as long as its attempt could be put back. Case 29.
+func TestSpentForLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t)
+		b := a.browser()
+		callback := b.start("/auth/signin", "alice")
+		cookies := b.jar.Cookies(parse(t, appURL))
+		if r := b.navigate(callback); r.StatusCode != http.StatusSeeOther {
+			t.Fatalf("%d %s", r.StatusCode, r.body)
+		}
+		time.Sleep(10*time.Minute - 5*time.Second)
+		thief := a.browser()
+		for _, c := range cookies {
+			c.Secure, c.Path = true, "/"
+		}
+		thief.jar.SetCookies(parse(t, appURL), cookies)
+		if r := thief.navigate(callback); r.StatusCode != http.StatusBadRequest || a.op.Count(ginoidctest.Token) != 1 {
+			t.Errorf("used again: %d, %d token requests", r.StatusCode, a.op.Count(ginoidctest.Token))
+		}
+	})
+}
+
 // TestAttemptExpires: after AttemptLife to the second the answer is refused as late, and as long as the browser keeps the
 // cookie it is told from one that nobody asked for. Case 27.
 func TestAttemptExpires(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -203,4 +204,17 @@ func (b *browser) whoami() string {
 	}
 	sub, _ := r.json(b.app.t)["sub"].(string)
 	return sub
+}
+
+// eventually waits for what another goroutine brings about. Only the deadline of the whole test bounds it: how long a busy
+// machine takes says nothing.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	deadline, ok := t.Deadline()
+	for !is() {
+		if ok && time.Until(deadline) < 30*time.Second {
+			t.Fatalf("still waiting: %s", what)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
 }

@@ -204,6 +204,27 @@ func TestLogoutOrder(t *testing.T) {
 	})
 }
 
+// TestLogoutTokenTwice: a token is remembered for as long as one with its exp is accepted, which is the clock tolerance longer
+// than exp says. Case 183.
+func TestLogoutTokenTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t)
+		a.browser().mustSignIn("alice")
+		token, err := a.op.LogoutToken("alice", "", func(claims map[string]any) { claims["exp"] = time.Now().Add(time.Minute).Unix() })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := a.postRaw("logout_token=" + token); r.StatusCode != 200 {
+			t.Fatalf("%d %s", r.StatusCode, r.body)
+		}
+		time.Sleep(90 * time.Second)
+		a.logs.Reset()
+		if r := a.postRaw("logout_token=" + token); r.StatusCode != 400 || !strings.Contains(a.logs.String(), "used before") {
+			t.Errorf("within the tolerance after its end: %d\n%s", r.StatusCode, a.logs)
+		}
+	})
+}
+
 // TestEndedSessions: a copy of a cookie is good no more after sign-out, a new sign-in, Destroy and SignOutEverywhere,
 // although nobody can take it out of the thief's hands. Cases 139 and 151.
 func TestEndedSessions(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -349,5 +350,42 @@ func TestPublicRoute(t *testing.T) {
 	}
 	if r := a.browser().fetch("/greet"); r.body != "" || r.Header.Get("Vary") != "Cookie" {
 		t.Errorf("greet, signed out: %q %v", r.body, r.Header)
+	}
+}
+
+// TestCallersKeepTheirSlices: what the caller does later with the slices that it passed changes neither a guard nor the
+// configuration.
+func TestCallersKeepTheirSlices(t *testing.T) {
+	groups, all, classes := []string{"admin"}, []string{"admin", "staff"}, []string{"gold"}
+	scopes, claims, origins := []string{"openid", "email"}, []string{"sub"}, []string{"https://shop.example.net"}
+	algs, audiences, params := []string{"ES256"}, []string{"project"}, url.Values{"audience": {"api"}}
+	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+		c.Scopes, c.UserInfoClaims, c.ReturnOrigins = scopes, claims, origins
+		c.SigningAlgs, c.TrustedAudiences, c.SignInParameters = algs, audiences, params
+	})
+	a.engine.GET("/any", a.auth.RequireGroups(groups...), a.protected)
+	a.engine.GET("/all", a.auth.RequireAllGroups(all...), a.protected)
+	a.engine.GET("/class", a.auth.RequireACR(classes...), a.protected)
+	a.op.OnIDToken(func(c map[string]any) { c["acr"], c["aud"], c["azp"] = "gold", []string{"app", "project"}, "app" })
+	for _, list := range [][]string{groups, all, classes, scopes, claims, origins, algs, audiences, params["audience"]} {
+		for i := range list {
+			list[i] = "changed"
+		}
+	}
+	b := a.browser()
+	sent := b.navigate("/auth/signin").location()
+	if q := parse(t, sent).Query(); q.Get("scope") != "openid email" || q.Get("audience") != "api" {
+		t.Errorf("sign-in: %s", sent)
+	}
+	if r := b.navigate(b.start("/auth/signin?return_to=https://shop.example.net/cart", "alice")); r.location() != "https://shop.example.net/cart" {
+		t.Errorf("callback: %d to %q\n%s", r.StatusCode, r.location(), a.logs)
+	}
+	for _, path := range []string{"/any", "/all", "/class"} {
+		if r := b.fetch(path); r.StatusCode != http.StatusOK {
+			t.Errorf("%s: %d", path, r.StatusCode)
+		}
+	}
+	if r := b.fetch("/auth/userinfo"); r.body != `{"sub":"alice"}` {
+		t.Errorf("userinfo: %s", r.body)
 	}
 }

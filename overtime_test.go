@@ -1,11 +1,13 @@
 package ginoidc_test
 
 import (
+	"context"
 	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
 )
 
@@ -115,6 +117,34 @@ func TestProviderMoves(t *testing.T) {
 		a.browser().mustSignIn("alice") // under the new key
 		if b.whoami() != "alice" {
 			t.Error("the session of before is gone")
+		}
+	})
+}
+
+// slowTransport takes four seconds for each call.
+type slowTransport struct{ to func() http.RoundTripper }
+
+func (s slowTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	select {
+	case <-time.After(4 * time.Second):
+		return s.to().RoundTrip(r)
+	case <-r.Context().Done():
+		return nil, context.Cause(r.Context())
+	}
+}
+
+// TestCallbackLimit: calls that are each in time may together take too long. A person has waited ten seconds then.
+func TestCallbackLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var a *app
+		a = newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+			c.Transport = slowTransport{func() http.RoundTripper { return a.op.Transport() }}
+		})
+		b := a.browser()
+		callback := b.start("/auth/signin", "alice")
+		began := time.Now()
+		if r := b.navigate(callback); r.StatusCode != http.StatusServiceUnavailable || time.Since(began) != 10*time.Second {
+			t.Errorf("%d after %v", r.StatusCode, time.Since(began)) // token, keys and userinfo would take twelve
 		}
 	})
 }

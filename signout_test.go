@@ -35,6 +35,10 @@ func TestSignOut(t *testing.T) {
 		{"tool", "POST", "", nil, 303, true},
 		{"link of this origin", "GET", "", link, 303, true},
 		{"link of another site", "GET", "", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, 200, false}, // case 161
+		{"link of a sibling", "GET", "", []string{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, 200, false},     // case 161
+		{"fetch of this origin", "GET", "", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}, 200, false},       // case 161
+		{"no navigation by its mode", "GET", "", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "document"}, 200, false},
+		{"no mode", "GET", "", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Dest", "document"}, 200, false},
 		{"typed address", "GET", "", navigation(), 200, false},
 		{"image", "GET", "", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"}, 200, false}, // case 161
 		{"prefetch of this origin", "GET", "", append([]string{"Sec-Purpose", "prefetch"}, link...), 200, false},                           // case 161

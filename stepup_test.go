@@ -153,6 +153,28 @@ func TestRequireACR(t *testing.T) {
 	}
 }
 
+// TestStepUpBeyondWhatWasAsked: the provider left a wish for an hour unheard. That says nothing of a wish for a minute, which
+// is worth a trip of its own.
+func TestStepUpBeyondWhatWasAsked(t *testing.T) {
+	for asked, want := range map[string]int{"3600": http.StatusFound, "60": http.StatusForbidden} {
+		synctest.Test(t, func(t *testing.T) {
+			a := newApp(t)
+			a.engine.GET("/password", a.auth.RequireFreshSignIn(time.Minute), a.protected)
+			b := a.browser()
+			a.op.OnIDToken(func(claims map[string]any) {
+				claims["auth_time"] = time.Now().Add(-time.Minute - 30*time.Second).Unix()
+			})
+			if r := b.navigate(b.start("/auth/signin?max_age="+asked, "alice")); r.StatusCode != http.StatusSeeOther {
+				t.Fatalf("sign-in: %d %s", r.StatusCode, r.body)
+			}
+			time.Sleep(45 * time.Second) // so that no tolerance helps
+			if r := b.navigate("/password"); r.StatusCode != want {
+				t.Errorf("after a sign-in with max_age=%s: %d, want %d", asked, r.StatusCode, want)
+			}
+		})
+	}
+}
+
 // TestGroupsGoneAtStepUp: who had groups at sign-in and has none when the provider is asked again, has none. Case 109.
 func TestGroupsGoneAtStepUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
