@@ -42,7 +42,8 @@ func (w *wire) newCell(t *testing.T, f fault, call backendCall, want answer) *ce
 	if err != nil {
 		t.Fatal(err)
 	}
-	issuer := "https://" + listener.Addr().String()
+	scheme, _, _ := strings.Cut(c.host.url, ":") // of the issuer as of its endpoints
+	issuer := scheme + "://" + listener.Addr().String()
 	if call.endpoint == "" {
 		issuer = c.host.url
 	}
@@ -55,7 +56,7 @@ func (w *wire) newCell(t *testing.T, f fault, call backendCall, want answer) *ce
 			document[call.endpoint] = strings.Replace(address, issuer, c.host.url, 1)
 		}
 	})
-	c.open = w.serve(t, listener, c.op, true)
+	c.open = w.serve(t, listener, c.op, scheme == "https")
 	return c
 }
 

@@ -228,7 +228,8 @@ func TestMutualTLSAliases(t *testing.T) {
 		"userinfo not https":    {object{"userinfo_endpoint": "http://mtls.op.example/t"}, "", ""},
 		"with userinfo":         {object{"token_endpoint": "https://op.example@evil.example/t"}, "", ""},
 		"a number":              {object{"token_endpoint": 1}, "", ""},
-		"null":                  {object{"token_endpoint": json.RawMessage("null")}, "", ""},
+		"null":                  {object{"token_endpoint": json.RawMessage("null"), "userinfo_endpoint": ""}, plain, issuer + userinfoPath},
+		"null for all":          {json.RawMessage("null"), plain, issuer + userinfoPath},
 		"a list":                {[]string{mtls}, "", ""},
 	} {
 		for _, method := range []string{"tls_client_auth", "self_signed_tls_client_auth", "private_key_jwt", "client_secret_basic"} {

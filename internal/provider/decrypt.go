@@ -90,6 +90,9 @@ func (p *Provider) checkEncryption(op string, header map[string]any) error {
 	kid, named := header["kid"]
 	_, critical := header["crit"]
 	_, compressed := header["zip"]
+	if err := checkType(op, header); err != nil {
+		return err
+	}
 	switch algs := p.decryptionKey.decryptionAlgs(); {
 	case !slices.Contains(algs, alg):
 		return badToken(op, "algorithm", "encrypted with %s, allowed is %q", excerpt(alg), algs)

@@ -192,6 +192,8 @@ func TestEncryptedIDTokenText(t *testing.T) {
 		"compressed by ?":    {header(`{"alg":"ECDH-ES","enc":"A128GCM","zip":""}`), "compressed"},
 		"crit":               {with(object{"crit": []string{"x"}, "x": 1}), "critical_header"},
 		"crit empty":         {with(object{"crit": []string{}}), "critical_header"},
+		"access token":       {with(object{"typ": "at+jwt"}), "wrong_type"},
+		"logout token":       {with(object{"typ": "logout+jwt"}), "wrong_type"},
 		"another kid":        {with(object{"kid": "enc2"}), "unknown_key"},
 		"kid a number":       {header(`{"alg":"ECDH-ES","enc":"A128GCM","kid":1}`), "unknown_key"},
 		"kid null":           {header(`{"alg":"ECDH-ES","enc":"A128GCM","kid":null}`), "unknown_key"},

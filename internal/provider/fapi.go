@@ -7,7 +7,7 @@ import (
 
 // checkFAPI2 holds the metadata against what the FAPI 2.0 Security Profile has clients use (sections 5.3.2 and 5.3.3):
 // a provider that lacks it cannot give the protection this client was set up for. One error names all that is missing.
-// That endpoints are https, or on loopback, is a rule for every provider here.
+// That the endpoints of an https issuer are https is a rule for every provider here.
 func (p *Provider) checkFAPI2(m *Metadata) error {
 	var missing []string
 	want := func(ok bool, what string) {

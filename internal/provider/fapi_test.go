@@ -39,7 +39,6 @@ func TestFAPI2(t *testing.T) {
 		{"tls_client_auth", tls, object{"dpop_signing_alg_values_supported": nil}, nil},
 		{"self_signed_tls_client_auth", selfSigned, object{"dpop_signing_alg_values_supported": nil}, nil},
 		{"tls_client_auth and DPoP", set("tls_client_auth", true), object{"tls_client_certificate_bound_access_tokens": nil}, nil},
-		{"endpoints on loopback", key, object{"token_endpoint": "http://127.0.0.1:1/t"}, nil},
 
 		{"no PAR endpoint", key, object{"pushed_authorization_request_endpoint": nil}, []string{"pushed_authorization_request_endpoint"}},
 		{"no iss in responses", key, object{"authorization_response_iss_parameter_supported": nil}, []string{"authorization_response_iss_parameter_supported"}},

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/subtle"
 	"encoding/base64"
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -59,7 +61,7 @@ func (p *Provider) verifyIDToken(ctx context.Context, raw, accessToken string, c
 	if err := check(signature.claims); err != nil {
 		return nil, err
 	}
-	if _, present := signature.claims["at_hash"]; present {
+	if signature.claims["at_hash"] != nil {
 		if err := token.VerifyAccessToken(accessToken); err != nil {
 			return nil, badToken(opIDToken, "at_hash_mismatch", "the access token does not belong to the ID token")
 		}
@@ -140,18 +142,34 @@ func payload(op, raw string, limit int) (Claims, error) {
 	return claims, nil
 }
 
-// checkKind is checkHeader for a token that need not say what it is. One that says to be an access token (RFC 9068) or a
-// logout token was made for something else.
+// checkKind is checkHeader for a token that need not say what it is.
 func (p *Provider) checkKind(op, raw string, limit int) error {
 	header, err := p.checkHeader(op, raw, limit)
 	if err != nil {
 		return err
 	}
-	typ, _ := header["typ"].(string)
-	if kind := mediaType(typ); kind == "at+jwt" || kind == "logout+jwt" {
-		return badToken(op, "wrong_type", "typ is %s", excerpt(typ))
+	return checkType(op, header)
+}
+
+// checkType refuses a token that says to be for something else (RFC 8725 section 3.11), such as an access token (RFC 9068)
+// or a logout token: the type of each such kind ends in +jwt. JWT says nothing, and neither does another word.
+func checkType(op string, header document) error {
+	typ, err := header.text("typ")
+	if kind := mediaType(typ); err != nil || strings.Contains(kind, "+jwt") && kind != typeFor(op) {
+		return badToken(op, "wrong_type", "typ is %s", excerpt(fmt.Sprint(header["typ"])))
 	}
 	return nil
+}
+
+// typeFor is the type that tokens for one purpose have of their own, "" where there is none, as for ID tokens.
+func typeFor(op string) string {
+	switch op {
+	case opLogoutToken:
+		return "logout+jwt"
+	case opResponse:
+		return "oauth-authz-resp+jwt"
+	}
+	return ""
 }
 
 // mediaType is the typ of a JOSE header in its short form (RFC 7515 section 4.1.9).
@@ -205,7 +223,7 @@ func (p *Provider) checkAudience(op string, claims Claims) error {
 	if !slices.Contains(audiences, any(p.clientID)) || slices.ContainsFunc(audiences, untrusted) {
 		return badToken(op, "audience", "aud is not this client, or names one that is not trusted")
 	}
-	if azp, present := claims["azp"]; present && azp != p.clientID {
+	if azp := claims["azp"]; azp != nil && azp != p.clientID {
 		return badToken(op, "authorized_party", "azp is not this client")
 	}
 	return nil
@@ -219,10 +237,13 @@ func (p *Provider) checkAge(claims Claims, askedMaxAge int) error {
 		return err
 	}
 	now, tolerance := times.now, p.tolerance.Seconds()
-	if now-times.iat > maxAge.Seconds() {
-		return clockSkew(opIDToken, "issued too long ago", times.iat, now)
-	}
 	authTime, hasAuthTime := seconds(claims["auth_time"])
+	switch _, isNumber := claims["auth_time"].(json.Number); {
+	case now-times.iat > maxAge.Seconds():
+		return clockSkew(opIDToken, "issued too long ago", times.iat, now)
+	case isNumber && !hasAuthTime:
+		return badToken(opIDToken, "bad_time", "auth_time is not from the years 1970 to 9999")
+	}
 	if askedMaxAge >= 0 && (!hasAuthTime || authTime > now+tolerance || now-authTime > float64(askedMaxAge)+tolerance) {
 		return badToken(opIDToken, "auth_time", "max_age was asked for, and auth_time is missing or too old")
 	}

@@ -22,7 +22,7 @@ import (
 func TestIDTokenClaims(t *testing.T) {
 	sum := sha256.Sum256([]byte("access"))
 	atHash := base64.RawURLEncoding.EncodeToString(sum[:16])
-	long := strings.Repeat("a", 255)
+	long, null := strings.Repeat("a", 255), json.RawMessage("null")
 	tests := []struct {
 		name   string
 		change object
@@ -34,8 +34,9 @@ func TestIDTokenClaims(t *testing.T) {
 		{"sub of 255 characters", object{"sub": long}, ""},
 		{"at_hash", object{"at_hash": atHash}, ""},
 		{"groups overage of Entra", object{"_claim_names": object{"groups": "src1"}, "_claim_sources": object{"src1": object{"endpoint": "http://169.254.169.254/"}}}, ""}, // case 102: never fetched
-		{"far exp", object{"exp": 1e300}, ""},                                 // case 266
-		{"exp beyond year 9999", object{"exp": int64(9_999_999_999_999)}, ""}, // case 266
+		{"exp in year 9999", object{"exp": int64(253402300799)}, ""}, // case 266
+		{"optional claims null", object{"azp": null, "at_hash": null, "nbf": null, "auth_time": null, "acr": null, "sid": null, "groups": null, "_claim_names": null}, ""},
+		{"auth_time a string", object{"auth_time": "yesterday"}, ""},
 
 		{"iss missing", object{"iss": nil}, "rejected"},                                            // case 84
 		{"iss with a slash", object{"iss": issuer + "/"}, "rejected"},                              // case 84
@@ -50,9 +51,15 @@ func TestIDTokenClaims(t *testing.T) {
 		{"extra aud", object{"aud": []string{clientID, "other"}}, "audience"},                      // case 86
 		{"extra aud, azp us", object{"aud": []string{"x", clientID}, "azp": clientID}, "audience"}, // case 86
 		{"azp other", object{"azp": "other"}, "authorized_party"},                                  // case 86
-		{"azp null", object{"azp": json.RawMessage("null")}, "authorized_party"},                   // case 86
+		{"azp empty", object{"azp": ""}, "authorized_party"},
+		{"azp a list", object{"azp": []string{clientID}}, "authorized_party"},
 		{"logout token", object{"events": object{}}, "logout_token"},
-		{"nonce missing", object{"nonce": nil}, "nonce"},                         // case 91
+		{"events null", object{"events": null}, "logout_token"}, // what may not be there may not be null
+		{"nonce missing", object{"nonce": nil}, "nonce"},        // case 91
+		{"nonce null", object{"nonce": null}, "nonce"},
+		{"sub null", object{"sub": null}, "subject"},
+		{"aud null", object{"aud": null}, "rejected"},
+		{"null in aud", object{"aud": []any{clientID, nil}}, "audience"},
 		{"nonce of another attempt", object{"nonce": "other"}, "nonce"},          // cases 91, 92, 245
 		{"nonce by another name", object{"nonce": nil, "Nonce": nonce}, "nonce"}, // case 95
 		{"sub missing", object{"sub": nil}, "subject"},                           // case 87
@@ -66,7 +73,18 @@ func TestIDTokenClaims(t *testing.T) {
 		{"exp a string", object{"exp": "99999999999"}, "bad_time"},
 		{"iat missing", object{"iat": nil}, "bad_time"}, // case 89
 		{"iat a string", object{"iat": "1"}, "bad_time"},
+		{"iat null", object{"iat": null}, "rejected"},
 		{"nbf a string", object{"nbf": "1"}, "bad_time"},
+		// case 266: no time wraps, and none is from outside of the years 1970 to 9999
+		{"exp in year 10000", object{"exp": int64(253402300800)}, "bad_time"},
+		{"exp in milliseconds", object{"exp": time.Now().UnixMilli()}, "bad_time"},
+		{"far exp", object{"exp": 1e300}, "bad_time"},
+		{"exp beyond numbers", object{"exp": json.RawMessage("1e999")}, "rejected"},
+		{"exp before 1970", object{"exp": -1}, "bad_time"},
+		{"iat before 1970", object{"iat": -1}, "bad_time"},
+		{"nbf before 1970", object{"nbf": -1e300}, "bad_time"},
+		{"auth_time before 1970", object{"auth_time": int64(-62135596800)}, "bad_time"},
+		{"auth_time beyond years", object{"auth_time": 1e300}, "bad_time"},
 		{"at_hash of another token", object{"at_hash": atHash[1:] + "A"}, "at_hash_mismatch"},
 		{"at_hash not a string", object{"at_hash": 1}, "rejected"},
 		{"at_hash empty", object{"at_hash": ""}, "at_hash_mismatch"},
@@ -151,8 +169,14 @@ func TestIDTokenHeader(t *testing.T) {
 		{"crit", `{"alg":"ES256","kid":"k1","crit":["exp"],"exp":1}`, "critical_header"},        // case 81
 		{"crit b64", `{"alg":"ES256","kid":"k1","crit":["b64"],"b64":true}`, "critical_header"}, // case 81
 		{"b64 false", `{"alg":"ES256","kid":"k1","b64":false}`, "unencoded_payload"},            // case 81
+		{"typ of a media type", `{"alg":"ES256","kid":"k1","typ":"application/jwt"}`, ""},
+		{"typ null", `{"alg":"ES256","kid":"k1","typ":null}`, ""},
 		{"access token", `{"alg":"ES256","kid":"k1","typ":"at+jwt"}`, "wrong_type"},
 		{"logout token", `{"alg":"ES256","kid":"k1","typ":"application/LOGOUT+jwt"}`, "wrong_type"},
+		{"authorization response", `{"alg":"ES256","kid":"k1","typ":"oauth-authz-resp+jwt"}`, "wrong_type"},
+		{"DPoP proof", `{"alg":"ES256","kid":"k1","typ":"dpop+JWT"}`, "wrong_type"},
+		{"a kind not invented yet", `{"alg":"ES256","kid":"k1","typ":"application/x+jwt; v=1"}`, "wrong_type"},
+		{"typ a list", `{"alg":"ES256","kid":"k1","typ":["at+jwt"]}`, "wrong_type"},
 		{"deep header", `{"a":` + strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000) + `}`, "malformed"}, // case 96
 		{"array", `["ES256"]`, "malformed"},
 		{"embedded private key", `{"alg":"ES256","kid":"k1","jwk":{"kty":"oct","k":"c2VjcmV0"}}`, "rejected"}, // case 80

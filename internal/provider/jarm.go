@@ -12,7 +12,7 @@ import (
 const (
 	opResponse = "authorization response"
 
-	maxResponse = 16 << 10
+	maxResponse = 48 << 10 // room for a code of 16 kB, encoded
 
 	// responseLife is the most a response may be valid, so that one that leaks from a URL soon is of no use (JARM section
 	// 2.1 recommends it).
@@ -73,12 +73,11 @@ func (p *Provider) checkResponse(claims Claims) (url.Values, error) {
 	}
 	params := url.Values{}
 	for _, name := range []string{"code", "state", "error", "error_description", "session_state", "iss"} {
-		value, present := claims[name]
-		text, ok := value.(string)
-		switch {
-		case present && !ok:
-			return nil, badToken(opResponse, "bad_member", "%s is not a string", name)
-		case present:
+		text, err := document(claims).text(name)
+		if err != nil {
+			return nil, badToken(opResponse, "bad_member", "%w", err)
+		}
+		if claims[name] != nil {
 			params.Set(name, text)
 		}
 	}
@@ -87,7 +86,7 @@ func (p *Provider) checkResponse(claims Claims) (url.Values, error) {
 
 // presumed fills in a time that a token may leave out, in a copy.
 func presumed(claims Claims, name string, at time.Time) Claims {
-	if _, present := claims[name]; present {
+	if claims[name] != nil {
 		return claims
 	}
 	filled := maps.Clone(claims)

@@ -144,22 +144,21 @@ func parseKeySet(body []byte) (*keySet, error) {
 
 // parseKey accepts a public key made for verifying signatures.
 func parseKey(raw []byte) (key jose.JSONWebKey, err error) {
-	members, err := decodeObject(raw, len(raw))
+	object, err := decodeObject(raw, len(raw))
 	if err != nil {
 		return key, err
 	}
+	members := document(object)
 	for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"} {
-		if _, present := members[private]; present {
+		if members.has(private) {
 			return key, errors.New("private or symmetric key")
 		}
 	}
-	if use, present := members["use"]; present && use != "sig" {
+	if members.has("use") && members["use"] != "sig" {
 		return key, errors.New("not a signature key")
 	}
-	if ops, present := members["key_ops"]; present {
-		if list, _ := ops.([]any); !slices.Contains(list, any("verify")) {
-			return key, errors.New("not a verification key")
-		}
+	if members.has("key_ops") && !slices.Contains(members.list("key_ops"), "verify") {
+		return key, errors.New("not a verification key")
 	}
 	if err := readMembers(&key, members, "kty", "crv", "n", "e", "x", "y", "kid", "alg"); err != nil {
 		return key, err
@@ -171,11 +170,11 @@ func parseKey(raw []byte) (key jose.JSONWebKey, err error) {
 }
 
 // readMembers reads a JWK from those members alone: a certificate this client does not use cannot spoil it.
-func readMembers(key *jose.JSONWebKey, members map[string]any, names ...string) error {
+func readMembers(key *jose.JSONWebKey, members document, names ...string) error {
 	chosen := make(map[string]any)
 	for _, name := range names {
-		if value, present := members[name]; present {
-			chosen[name] = value
+		if members.has(name) {
+			chosen[name] = members[name]
 		}
 	}
 	canonical, err := json.Marshal(chosen)

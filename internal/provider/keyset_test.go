@@ -56,7 +56,7 @@ func TestOddKeysAreSkipped(t *testing.T) {
 
 // case 121: a key that must not verify does not, even for a token it has signed.
 func TestUnfitKeys(t *testing.T) {
-	ecKey := newKey(t)
+	ecKey, null := newKey(t), json.RawMessage("null")
 	ec := func(change object) object { return merge(jwk(&ecKey.PublicKey, "k1"), change) }
 	private, err := ecKey.ECDH()
 	if err != nil {
@@ -72,6 +72,7 @@ func TestUnfitKeys(t *testing.T) {
 		{name: "EC", key: ec(nil)},
 		{name: "EC without use", key: ec(object{"use": nil})},
 		{name: "EC with a broken certificate", key: ec(object{"x5c": []string{"!"}, "x5u": ":", "x5t": "!"})},
+		{name: "EC with null", key: ec(object{"use": null, "key_ops": null, "alg": null, "d": null, "k": null, "oth": null, "x5c": null})},
 		{name: "EC for verifying", key: ec(object{"key_ops": []string{"verify"}})},
 		{name: "EC with alg", key: ec(object{"alg": "ES256"})},
 		{name: "RSA", key: jwk(&good.PublicKey, "k1"), rsa: good},
@@ -82,6 +83,7 @@ func TestUnfitKeys(t *testing.T) {
 		{name: "odd key_ops", key: ec(object{"key_ops": "verify"}), code: "no_usable_key"},
 		{name: "other alg", key: ec(object{"alg": "ES384"}), code: "bad_signature"},
 		{name: "other kid", key: ec(object{"kid": "k2"}), code: "bad_signature"},
+		{name: "kid null", key: ec(object{"kid": null}), code: "bad_signature"},
 		{name: "no kid", key: ec(object{"kid": nil}), code: "bad_signature"},
 		{name: "private", key: ec(object{"d": private.Bytes()}), code: "no_usable_key"},
 		{name: "weak RSA", key: jwk(&weak.PublicKey, "k1"), rsa: weak, code: "no_usable_key"},

@@ -65,7 +65,7 @@ func (p *Provider) checkLogoutType(header map[string]any) error {
 	typ, present := header["typ"]
 	text, _ := typ.(string)
 	switch kind := mediaType(text); {
-	case kind == "logout+jwt":
+	case kind == typeFor(opLogoutToken):
 		return nil
 	case p.laxLogoutType && (!present || kind == "jwt"):
 		return nil
@@ -113,11 +113,10 @@ func (p *Provider) checkLogoutClaims(claims Claims) (*LogoutToken, error) {
 
 // identifier reads an optional member: "" when it is absent, not ok when it is there and not usable.
 func identifier(claims Claims, name string) (text string, ok bool) {
-	value, present := claims[name]
-	if !present {
+	if claims[name] == nil {
 		return "", true
 	}
-	text, _ = value.(string)
+	text, _ = claims[name].(string)
 	return text, text != "" && len(text) <= maxIdentifier
 }
 

@@ -57,6 +57,8 @@ func TestLogoutTokenClaims(t *testing.T) {
 		{"plain", nil, ""},
 		{"sub alone", object{"sid": nil}, ""},
 		{"sid alone", object{"sub": nil}, ""},
+		{"sub null", object{"sub": null}, ""},
+		{"sid null", object{"sid": null, "azp": null, "nbf": null}, ""},
 		{"aud as a list", object{"aud": []string{clientID}}, ""},
 		{"longest names", object{"sub": long, "sid": long, "jti": long}, ""},
 		{"event says more", events(object{"reason": "idle"}), ""},
@@ -64,13 +66,12 @@ func TestLogoutTokenClaims(t *testing.T) {
 		{"nonce in other case is no nonce", object{"Nonce": "n"}, ""},
 
 		{"neither sub nor sid", object{"sub": nil, "sid": nil}, "subject"}, // case 174
+		{"both null", object{"sub": null, "sid": null}, "subject"},
 		{"sub by another name", object{"sub": nil, "sid": nil, "SUB": "alice"}, "subject"},
 		{"sub empty", object{"sub": ""}, "subject"},
-		{"sub null", object{"sub": null}, "subject"},
 		{"sub a number", object{"sub": 7}, "subject"},
 		{"sub of 256 bytes", object{"sub": long + "a"}, "subject"},
 		{"sid empty", object{"sid": ""}, "subject"},
-		{"sid null", object{"sid": null}, "subject"},
 		{"sid a list", object{"sid": []string{"s1"}}, "subject"},
 		{"sid of 256 bytes", object{"sid": long + "a"}, "subject"},
 		{"with-nonce", object{"nonce": "n"}, "nonce"},     // case 175
@@ -107,7 +108,8 @@ func TestLogoutTokenClaims(t *testing.T) {
 		{"exp null", object{"exp": null}, "bad_time"},
 		{"nbf a string", object{"nbf": "1"}, "bad_time"},
 		{"exp beyond numbers", object{"exp": json.RawMessage("1e999")}, "bad_time"},
-		{"exp beyond years", object{"exp": 1e300}, "lifetime"},
+		{"exp beyond years", object{"exp": 1e300}, "bad_time"},
+		{"iat before 1970", object{"iat": -1}, "bad_time"},
 		{"over 16 KiB", object{"pad": strings.Repeat("a", 12<<10)}, "too_large"},
 	}
 	for _, test := range tests {

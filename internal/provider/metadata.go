@@ -130,74 +130,51 @@ func issuerMismatch(want, got string) *Error {
 		ErrIssuerMismatch, excerpt(want), excerpt(got), hint)
 }
 
-type document map[string]any
-
-func (d document) text(name string) (string, error) {
-	value, present := d[name]
-	text, ok := value.(string)
-	if present && !ok {
-		return "", fmt.Errorf("%s is not a string", name)
-	}
-	return text, nil
-}
-
-// list gives the strings of an array, nil when there is no array.
-func (d document) list(name string) (texts []string) {
-	array, ok := d[name].([]any)
-	if ok {
-		texts = make([]string, 0, len(array))
-	}
-	for _, element := range array {
-		if text, ok := element.(string); ok {
-			texts = append(texts, text)
-		}
-	}
-	return texts
-}
-
 // useMutualTLSAliases puts the endpoints at which the provider asks for a client certificate in the place of the plain
 // ones (RFC 8705 section 5). They are checked as those are.
 func (d document) useMutualTLSAliases() error {
 	const name = "mtls_endpoint_aliases"
 	aliases, ok := d[name].(map[string]any)
-	if _, present := d[name]; present && !ok {
+	if d.has(name) && !ok {
 		return fmt.Errorf("%s is not an object", name)
 	}
 	for _, endpoint := range []string{
 		"token_endpoint", "pushed_authorization_request_endpoint", "userinfo_endpoint", "revocation_endpoint",
 	} {
-		if alias, present := aliases[endpoint]; present {
+		if alias := aliases[endpoint]; alias != nil && alias != "" {
 			d[endpoint] = alias
 		}
 	}
 	return nil
 }
 
+// endpoint reads an endpoint of the provider, "" when it is absent. Empty is absent too: no URL is.
 func (d document) endpoint(name string, required bool) (string, error) {
 	text, err := d.text(name)
-	if err != nil {
+	switch {
+	case err != nil:
 		return "", err
-	}
-	if _, present := d[name]; !present {
-		if required {
-			return "", fmt.Errorf("%s is missing", name)
-		}
+	case text == "" && required:
+		return "", fmt.Errorf("%s is missing", name)
+	case text == "":
 		return "", nil
 	}
-	if err := checkEndpoint(text); err != nil {
+	issuer, _ := d.text("issuer") // ours, as parseMetadata has seen
+	if err := checkEndpoint(text, strings.HasPrefix(strings.ToLower(issuer), "http:")); err != nil {
 		return "", fmt.Errorf("%s %s: %w", name, excerpt(text), err)
 	}
 	return text, nil
 }
 
-// checkEndpoint accepts an absolute https URL without userinfo and fragment, and http on a loopback host only:
-// neither javascript: in a redirect nor codes and secrets in clear on a network.
-func checkEndpoint(raw string) error {
+// checkEndpoint accepts an absolute https URL without userinfo and fragment: neither javascript: in a redirect nor codes
+// and secrets in clear on a network. On a loopback host it may be http if the issuer is, as in tests; the document of an
+// https issuer that names one would have secrets sent to whatever listens on this machine.
+func checkEndpoint(raw string, httpIssuer bool) error {
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil:
 		return errors.New("not a URL")
-	case u.Scheme != "https" && (u.Scheme != "http" || !isLoopback(u.Hostname())):
+	case u.Scheme != "https" && (u.Scheme != "http" || !httpIssuer || !isLoopback(u.Hostname())):
 		return errors.New("not https")
 	case u.Hostname() == "":
 		return errors.New("not an absolute URL")

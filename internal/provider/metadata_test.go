@@ -2,8 +2,10 @@ package provider_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -23,9 +25,6 @@ func TestDiscoveryDocument(t *testing.T) {
 	}{
 		{name: "good", script: document(nil)},
 		{name: "no userinfo", script: document(object{"userinfo_endpoint": nil})},
-		{name: "http on localhost", script: document(object{"token_endpoint": "http://localhost:1/t"})},
-		{name: "http on 127.0.0.0/8", script: document(object{"token_endpoint": "http://127.9.9.9/t"})},
-		{name: "http on ::1", script: document(object{"token_endpoint": "http://[::1]:1/t"})},
 		{name: "end_session_endpoint not https", script: document(object{"end_session_endpoint": "http://op.example/logout"})}, // case 127
 		{name: "revocation_endpoint not https", script: document(object{"revocation_endpoint": "http://op.example/revoke"})},
 		{name: "end_session_endpoint of a wrong type", script: document(object{"end_session_endpoint": 1})},
@@ -33,12 +32,15 @@ func TestDiscoveryDocument(t *testing.T) {
 		{"no authorization_endpoint", document(object{"authorization_endpoint": nil}), provider.Invalid, "bad_endpoint", "authorization_endpoint is missing"},
 		{"no token_endpoint", document(object{"token_endpoint": nil}), provider.Invalid, "bad_endpoint", "token_endpoint is missing"},
 		{"no jwks_uri", document(object{"jwks_uri": nil}), provider.Invalid, "bad_endpoint", "jwks_uri is missing"},
-		{"empty", document(object{"jwks_uri": ""}), provider.Invalid, "bad_endpoint", "jwks_uri"},
+		{"empty", document(object{"jwks_uri": ""}), provider.Invalid, "bad_endpoint", "jwks_uri is missing"},
+		{"null", document(object{"token_endpoint": json.RawMessage("null")}), provider.Invalid, "bad_endpoint", "token_endpoint is missing"},
+		{"issuer null", document(object{"issuer": json.RawMessage("null")}), provider.Misconfigured, "issuer_mismatch", "calls itself \"\""},
 		{"javascript", document(object{"authorization_endpoint": "javascript:alert(1)"}), provider.Invalid, "bad_endpoint", "not https"},
 		{"http", document(object{"token_endpoint": "http://op.example/t"}), provider.Invalid, "bad_endpoint", "not https"},
 		{"http on a link-local address", document(object{"jwks_uri": "http://169.254.169.254/"}), provider.Invalid, "bad_endpoint", "not https"},
 		{"http on a name like loopback", document(object{"jwks_uri": "http://127.0.0.1.evil.example/"}), provider.Invalid, "bad_endpoint", "not https"},
 		{"relative", document(object{"token_endpoint": "/token"}), provider.Invalid, "bad_endpoint", "not https"},
+		{"http on loopback", document(object{"token_endpoint": "http://127.0.0.1:1/t"}), provider.Invalid, "bad_endpoint", "not https"},
 		{"no host", document(object{"token_endpoint": "https:///token"}), provider.Invalid, "bad_endpoint", "not an absolute URL"},
 		{"opaque", document(object{"token_endpoint": "https:op.example"}), provider.Invalid, "bad_endpoint", "not an absolute URL"},
 		{"userinfo", document(object{"token_endpoint": "https://op.example@evil.example/"}), provider.Invalid, "bad_endpoint", "userinfo"},
@@ -78,6 +80,82 @@ func TestDiscoveryDocument(t *testing.T) {
 				t.Error("the redirect was followed")
 			}
 		})
+	}
+}
+
+// What is optional in the document may be null, and an endpoint empty: it is absent.
+func TestAbsentInDiscovery(t *testing.T) {
+	optional := []string{
+		"userinfo_endpoint", "end_session_endpoint", "revocation_endpoint", "pushed_authorization_request_endpoint",
+		"require_pushed_authorization_requests", "authorization_response_iss_parameter_supported",
+		"tls_client_certificate_bound_access_tokens", "token_endpoint_auth_methods_supported", "response_modes_supported",
+		"code_challenge_methods_supported", "dpop_signing_alg_values_supported", "mtls_endpoint_aliases",
+	}
+	absent, null, empty := object{}, object{}, object{}
+	for _, name := range optional {
+		absent[name], null[name] = nil, json.RawMessage("null")
+		if empty[name] = null[name]; strings.HasSuffix(name, "_endpoint") {
+			empty[name] = ""
+		}
+	}
+	for _, method := range []string{"client_secret_basic", "tls_client_auth"} {
+		read := func(change object) *provider.Metadata {
+			op := newOP(t)
+			op.serve(discoveryPath, document(change))
+			metadata, err := op.client(func(c *provider.Config) { c.AuthMethod = method }).Metadata(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+			return metadata
+		}
+		want := read(absent)
+		if got := read(null); !reflect.DeepEqual(got, want) {
+			t.Errorf("null: %+v, want %+v", got, want)
+		}
+		if got := read(empty); !reflect.DeepEqual(got, want) {
+			t.Errorf("empty: %+v, want %+v", got, want)
+		}
+	}
+}
+
+// The endpoints of an https issuer are https. On a machine of one's own both may be http.
+func TestEndpointSchemes(t *testing.T) {
+	for _, test := range []struct {
+		issuer, endpoint string
+		ok               bool
+	}{
+		{"https://op.example", "http://localhost:1", false},
+		{"https://localhost:1", "http://localhost:1", false},
+		{"https://127.0.0.1:1", "https://127.0.0.1:2", true},
+		{"http://127.0.0.1:1", "http://127.9.9.9:2", true},
+		{"http://localhost:1", "http://localhost:2", true},
+		{"HTTP://[::1]:1", "http://[::1]:2", true},
+		{"http://localhost:1", "https://op.example", true},
+		{"http://localhost:1", "http://op.example", false},
+		{"http://localhost:1", "http://127.0.0.1.evil.example", false},
+	} {
+		for _, name := range []string{
+			"authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint", "pushed_authorization_request_endpoint",
+		} {
+			op := newOP(t)
+			op.serve(discoveryPath, document(object{"issuer": test.issuer, name: test.endpoint + "/x"}))
+			_, err := op.client(func(c *provider.Config) { c.Issuer = test.issuer }).Metadata(t.Context())
+			if test.ok {
+				if err != nil {
+					t.Errorf("%s of %s at %s: %v", name, test.issuer, test.endpoint, err)
+				}
+				continue
+			}
+			wantError(t, err, provider.Invalid, "bad_endpoint")
+		}
+		op := newOP(t)
+		op.serve(discoveryPath, document(object{
+			"issuer": test.issuer, "end_session_endpoint": test.endpoint + "/x", "revocation_endpoint": test.endpoint + "/x",
+		}))
+		metadata, err := op.client(func(c *provider.Config) { c.Issuer = test.issuer }).Metadata(t.Context())
+		if err != nil || (metadata.EndSessionEndpoint != "") != test.ok || (metadata.RevocationEndpoint != "") != test.ok {
+			t.Errorf("%s at %s: %+v, %v", test.issuer, test.endpoint, metadata, err)
+		}
 	}
 }
 

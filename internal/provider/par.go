@@ -60,7 +60,7 @@ func parsePushed(a *answer) (requestURI string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if _, present := doc["error"]; present {
+	if code, err := doc.text("error"); err != nil || code != "" {
 		return "", invalid(opPush, "bad_answer", "an error with status 201")
 	}
 	requestURI, _ = doc.text("request_uri")

@@ -108,6 +108,7 @@ func TestPushedAnswer(t *testing.T) {
 		{name: "good", script: body(goodPush)},
 		{name: "longest", script: uri(`"` + strings.Repeat("x", 1024) + `"`)},
 		{name: "half a second", script: life("0.5")},
+		{name: "no error", script: body(`{"request_uri":"urn:x","expires_in":1,"error":null}`)},
 		{name: "unknown members", script: body(`{"request_uri":"urn:x","expires_in":1,"x":null}`)},
 
 		{"200", textAnswer(200, "application/json", goodPush), provider.Invalid, "provider_status"}, // RFC 9126 section 2.2

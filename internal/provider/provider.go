@@ -72,9 +72,6 @@ type Config struct {
 	Logger    *slog.Logger   // nil: silent
 }
 
-// Claims are the members of a verified JSON object: exact names, numbers as json.Number.
-type Claims map[string]any
-
 // Provider is safe for concurrent use.
 type Provider struct {
 	issuer, clientID, clientSecret, authMethod, redirectURL, scope string

@@ -66,7 +66,7 @@ func parseRefreshed(a *answer, old *Tokens, now time.Time) (*Tokens, error) {
 	if tokens.RefreshToken == "" { // the old one stays good (case 71)
 		tokens.RefreshToken = old.RefreshToken
 	}
-	if _, said := doc["scope"]; !said { // nothing else was asked for (case 74)
+	if !doc.has("scope") { // nothing else was asked for (case 74)
 		tokens.Scope = old.Scope
 	}
 	return tokens, nil
@@ -79,11 +79,11 @@ func (p *Provider) checkRefreshed(claims Claims, subject, signInNonce string) er
 	if err := p.checkParties(claims); err != nil {
 		return err
 	}
-	nonce, hasNonce := claims["nonce"]
+	nonce := claims["nonce"]
 	switch {
 	case claims["sub"] != subject:
 		return badToken(opIDToken, "subject_mismatch", "the ID token is of another user than the sign-in")
-	case hasNonce && signInNonce != "" && nonce != signInNonce:
+	case nonce != nil && signInNonce != "" && nonce != signInNonce:
 		return badToken(opIDToken, "nonce", "nonce is of another sign-in")
 	}
 	return p.checkAge(claims, -1)

@@ -50,6 +50,7 @@ func TestRefreshRequest(t *testing.T) {
 }
 
 func TestRefreshAnswer(t *testing.T) {
+	null := json.RawMessage("null")
 	good := func(change object) http.HandlerFunc { return jsonAnswer(200, refreshAnswer(change)) }
 	failure := func(status int, code string) http.HandlerFunc { return jsonAnswer(status, object{"error": code}) }
 	tests := []struct {
@@ -60,11 +61,13 @@ func TestRefreshAnswer(t *testing.T) {
 		kind    provider.Kind
 		code    string
 	}{
-		{name: "no new refresh token", script: good(nil), refresh: "rt/1 +", scope: "openid api"},                              // case 71
-		{name: "an empty one", script: good(object{"refresh_token": ""}), refresh: "rt/1 +", scope: "openid api"},              // case 71
-		{name: "a new refresh token", script: good(object{"refresh_token": "rt2"}), refresh: "rt2", scope: "openid api"},       // case 71
-		{name: "fewer scopes", script: good(object{"scope": "openid"}), refresh: "rt/1 +", scope: "openid"},                    // case 74
-		{name: "no scopes", script: good(object{"scope": ""}), refresh: "rt/1 +"},                                              // case 74
+		{name: "no new refresh token", script: good(nil), refresh: "rt/1 +", scope: "openid api"},                        // case 71
+		{name: "an empty one", script: good(object{"refresh_token": ""}), refresh: "rt/1 +", scope: "openid api"},        // case 71
+		{name: "a new refresh token", script: good(object{"refresh_token": "rt2"}), refresh: "rt2", scope: "openid api"}, // case 71
+		{name: "fewer scopes", script: good(object{"scope": "openid"}), refresh: "rt/1 +", scope: "openid"},              // case 74
+		{name: "no scopes", script: good(object{"scope": ""}), refresh: "rt/1 +"},                                        // case 74
+		{name: "scopes as a list", script: good(object{"scope": []string{"api", "openid"}}), refresh: "rt/1 +", scope: "api openid"},
+		{name: "null", script: good(object{"refresh_token": null, "scope": null, "id_token": null, "expires_in": null, "error": null}), refresh: "rt/1 +", scope: "openid api"},
 		{name: "other case of the type", script: good(object{"token_type": "bEARER"}), refresh: "rt/1 +", scope: "openid api"}, // RFC 6749 section 5.1
 
 		{name: "over", script: failure(400, "invalid_grant"), kind: provider.Refused, code: "invalid_grant"}, // case 72
@@ -143,6 +146,7 @@ func TestRefreshedIDTokenClaims(t *testing.T) {
 		of     signIn
 		code   string // "": accepted
 	}{
+		{"nonce null", object{"nonce": json.RawMessage("null"), "auth_time": json.RawMessage("null")}, known, ""},
 		{"no nonce, no auth_time", object{"nonce": nil}, known, ""},
 		{"those of the sign-in", object{"auth_time": signedIn.Unix()}, known, ""},
 		{"auth_time with a fraction", object{"auth_time": float64(signedIn.Unix()) + 0.5}, known, ""},

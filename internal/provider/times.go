@@ -15,10 +15,9 @@ func (p *Provider) checkTimes(op string, claims Claims) (times, error) {
 	exp, hasExp := seconds(claims["exp"])
 	iat, hasIat := seconds(claims["iat"])
 	nbf, hasNbf := seconds(claims["nbf"])
-	_, nbfPresent := claims["nbf"]
 	switch {
-	case !hasExp || !hasIat || nbfPresent && !hasNbf:
-		return times{}, badToken(op, "bad_time", "exp and iat are required, and they and nbf must be numbers")
+	case !hasExp || !hasIat || claims["nbf"] != nil && !hasNbf:
+		return times{}, badToken(op, "bad_time", "exp and iat are required, and they and nbf must be times from the years 1970 to 9999")
 	case now >= exp+tolerance:
 		return times{}, clockSkew(op, "expired", exp, now)
 	case iat > now+tolerance:
@@ -33,12 +32,26 @@ func clockSkew(op, what string, at, now float64) *Error {
 	return badToken(op, "clock_skew", "%s (at %.15g, this host's clock says %.15g): check both clocks", what, at, now)
 }
 
-// seconds reads a NumericDate (RFC 7519 section 2). As a float it cannot wrap, whatever the year (case 266).
+// Time reads a claim that is a time (a NumericDate, RFC 7519 section 2) in whole seconds. It is the zero time when the
+// claim is absent or no such time.
+func (c Claims) Time(name string) time.Time {
+	at, ok := seconds(c[name])
+	if !ok || at < 1 {
+		return time.Time{}
+	}
+	return time.Unix(int64(at), 0).UTC()
+}
+
+// endOfTime is the first second after the year 9999, the last that times in use everywhere can say (RFC 3339).
+const endOfTime = 253402300800
+
+// seconds reads a NumericDate from the years 1970 to 9999 (RFC 7519 section 2). Others are mistakes, such as
+// milliseconds, or made up to be taken for another time where they do not fit a type (case 266).
 func seconds(value any) (float64, bool) {
 	number, ok := value.(json.Number)
 	if !ok {
 		return 0, false
 	}
 	f, err := number.Float64()
-	return f, err == nil
+	return f, err == nil && f >= 0 && f < endOfTime
 }

@@ -78,7 +78,7 @@ func readTokens(op string, a *answer, key *dpopKey, now time.Time) (*Tokens, doc
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, present := doc["error"]; present {
+	if code, err := doc.text("error"); err != nil || code != "" {
 		return nil, nil, invalid(op, "error_with_200", "an error with status 200")
 	}
 	tokens := &Tokens{TokenType: key.scheme(), key: key}
@@ -87,7 +87,7 @@ func readTokens(op string, a *answer, key *dpopKey, now time.Time) (*Tokens, doc
 	tokens.AccessToken, problems[0] = doc.text("access_token")
 	tokens.IDToken, problems[1] = doc.text("id_token")
 	tokens.RefreshToken, problems[2] = doc.text("refresh_token")
-	tokens.Scope, problems[3] = doc.text("scope")
+	tokens.Scope, problems[3] = doc.words("scope")
 	if err := errors.Join(problems[:]...); err != nil {
 		return nil, nil, invalid(op, "bad_answer", "%w", err)
 	}

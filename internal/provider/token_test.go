@@ -78,6 +78,9 @@ func TestTokenAnswer(t *testing.T) {
 		{name: "good", script: body(goodAnswer + "}")},
 		{name: "bearer", script: body(`{"access_token":"at","token_type":"bEARER","id_token":"x.y.z"}`)},
 		{name: "refresh token, scope, unknown members", script: member(`"refresh_token":"rt","scope":"openid","x":{"a":null}`)},
+		{name: "refresh token, scope as a list", script: member(`"refresh_token":"rt","scope":["openid"]`)},
+		{name: "null", script: member(`"refresh_token":null,"expires_in":null,"error":null,"error_description":null,"scope":null`)},
+		{name: "empty", script: member(`"refresh_token":"","error":"","scope":[]`)},
 
 		// case 54
 		{"HTML", textAnswer(200, "text/html", goodAnswer+"}"), provider.Invalid, "bad_content_type"},
@@ -95,10 +98,10 @@ func TestTokenAnswer(t *testing.T) {
 		{"id_token a number", body(`{"access_token":"at","token_type":"Bearer","id_token":1}`), provider.Invalid, "bad_answer"},     // case 56
 		{"id_token an array", body(`{"access_token":"at","token_type":"Bearer","id_token":["x"]}`), provider.Invalid, "bad_answer"}, // case 56
 		{"id_token an object", body(`{"access_token":"at","token_type":"Bearer","id_token":{}}`), provider.Invalid, "bad_answer"},   // case 56
-		{"id_token null", body(`{"access_token":"at","token_type":"Bearer","id_token":null}`), provider.Invalid, "bad_answer"},      // case 56
+		{"id_token null", body(`{"access_token":"at","token_type":"Bearer","id_token":null}`), provider.Invalid, "no_id_token"},     // case 56
 		{"ID_TOKEN", body(`{"access_token":"at","token_type":"Bearer","ID_TOKEN":"x.y.z"}`), provider.Invalid, "no_id_token"},
 		{"error with 200", member(`"error":"invalid_grant"`), provider.Invalid, "error_with_200"}, // case 57
-		{"null error with 200", member(`"error":null`), provider.Invalid, "error_with_200"},
+		{"odd error with 200", member(`"error":{}`), provider.Invalid, "error_with_200"},
 		{"twin", member(`"ACCESS_TOKEN":"evil"`), provider.Invalid, "bad_answer"},      // case 59
 		{"duplicate", member(`"access_token":"evil"`), provider.Invalid, "bad_answer"}, // case 59
 		{"no access_token", body(`{"token_type":"Bearer","id_token":"x"}`), provider.Invalid, "no_access_token"},
@@ -107,6 +110,11 @@ func TestTokenAnswer(t *testing.T) {
 		{"no token_type", body(`{"access_token":"at","id_token":"x"}`), provider.Invalid, "bad_token_type"},
 		{"MAC", body(`{"access_token":"at","token_type":"mac","id_token":"x"}`), provider.Invalid, "bad_token_type"},
 		{"refresh_token a number", member(`"refresh_token":1`), provider.Invalid, "bad_answer"},
+		{"scope a list of numbers", member(`"scope":["openid",1]`), provider.Invalid, "bad_answer"},
+		{"scope a list with null", member(`"scope":[null]`), provider.Invalid, "bad_answer"},
+		{"scope an object", member(`"scope":{"openid":true}`), provider.Invalid, "bad_answer"},
+		{"access_token null", body(`{"access_token":null,"token_type":"Bearer","id_token":"x"}`), provider.Invalid, "no_access_token"},
+		{"token_type null", body(`{"access_token":"at","token_type":null,"id_token":"x"}`), provider.Invalid, "bad_token_type"},
 
 		{"invalid_grant", failure(400, "invalid_grant"), provider.Refused, "invalid_grant"},    // case 64
 		{"invalid_client", failure(401, "invalid_client"), provider.Invalid, "invalid_client"}, // case 65

@@ -10,7 +10,7 @@ import (
 const (
 	tokensVersion = 1
 
-	maxSeconds = 253402300799 // the end of the year 9999
+	maxSeconds = endOfTime - 1
 )
 
 // Encode writes tokens for keeping:

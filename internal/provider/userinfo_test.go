@@ -101,6 +101,7 @@ func TestSignedUserInfo(t *testing.T) {
 		{"typ JWT", `{"alg":"ES256","kid":"k1","typ":"JWT"}`, nil, ""},
 		{"aud as a list", header, object{"aud": []string{clientID}}, ""},
 		{"with times", header, object{"iat": now, "nbf": now, "exp": now + 60}, ""},
+		{"null", header, object{"iat": json.RawMessage("null"), "nbf": json.RawMessage("null"), "exp": json.RawMessage("null"), "azp": json.RawMessage("null")}, ""},
 		{"an endpoint in it", header, object{"_claim_names": object{"groups": "a"}, "_claim_sources": object{"a": object{"endpoint": issuer + "/claims"}}}, ""}, // case 102
 
 		{"alg none", `{"alg":"none"}`, nil, "algorithm"}, // case 75
@@ -108,6 +109,7 @@ func TestSignedUserInfo(t *testing.T) {
 		{"crit", `{"alg":"ES256","kid":"k1","crit":["exp"]}`, nil, "critical_header"},
 		{"unknown key", `{"alg":"ES256","kid":"k2"}`, nil, "bad_signature"},
 		{"access token", `{"alg":"ES256","kid":"k1","typ":"at+jwt"}`, nil, "wrong_type"},
+		{"introspection", `{"alg":"ES256","kid":"k1","typ":"token-introspection+jwt"}`, nil, "wrong_type"},
 		{"logout token", `{"alg":"ES256","kid":"k1","typ":"application/logout+jwt"}`, nil, "wrong_type"},
 		{"other iss", header, object{"iss": issuer + "/"}, "issuer"},
 		{"iss missing", header, object{"iss": nil}, "issuer"},
@@ -120,6 +122,7 @@ func TestSignedUserInfo(t *testing.T) {
 		{"twins", header, object{"SUB": "bob"}, "bad_payload"}, // case 95
 		{"expired", header, object{"exp": now - 90}, "clock_skew"},
 		{"exp a string", header, object{"exp": "1"}, "bad_time"},
+		{"exp beyond years", header, object{"exp": 1e300}, "bad_time"},
 		{"issued in the future", header, object{"iat": now + 90}, "clock_skew"},
 		{"not valid yet", header, object{"nbf": now + 90}, "clock_skew"},
 		{"too large", header, object{"x": strings.Repeat("x", 256<<10)}, "too_large"},
