@@ -38,16 +38,14 @@ type core struct {
 	attempts *attempt.Jar
 	provider *provider.Provider
 	state    SharedState
-	index    SessionIndex // nil: state keeps none
 	origin   *http.CrossOriginProtection
 	log      *slog.Logger
 	missing  groupsWatch
 	silent   atomic.Bool // SilentSignIn is in use
 	cookie   cookieAttributes
 
-	tokenState TokenState
-	refreshes  flight.Group[*provider.Tokens]
-	resources  http.RoundTripper
+	refreshes flight.Group[*provider.Tokens]
+	resources http.RoundTripper
 
 	realm, providerOrigin, pagePolicy string
 	audience                          string // of sessions: issuer and client
@@ -61,20 +59,19 @@ func New(cfg Config) (*Auth, error) {
 	for _, name := range cfg.env.unknown {
 		cfg.Logger.Warn("ginoidc: unknown environment variable", "variable", name, "nearest", cfg.env.nearest(name))
 	}
+	cfg.askState()
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
+	cfg.warnOfState()
 	app, err := url.Parse(cfg.AppURL)
 	if err != nil {
 		return nil, fmt.Errorf("ginoidc: AppURL: %w", err)
 	}
-	a := &core{config: cfg, issuer: cfg.Issuer, log: cfg.Logger, shape: newClaimShape(&cfg), state: cfg.State}
-	if a.state == nil {
-		a.state = state.NewMemory(0)
-	}
-	a.index, _ = a.state.(SessionIndex)
-	if a.tokenState, _ = a.state.(TokenState); a.tokenState == nil {
-		a.tokenState = state.NewMemory(0)
+	a := &core{config: cfg, issuer: cfg.Issuer, log: cfg.Logger, shape: newClaimShape(&cfg)}
+	memory := state.NewMemory(0)
+	if a.state = memory; cfg.State != nil {
+		a.state = ownMemory{cfg.State, memory}
 	}
 	a.resources = cfg.resourceTransport()
 	a.routes, a.targets = cfg.places(app)

@@ -153,12 +153,12 @@ type Config struct {
 	// cookies in the browser, with CookieSecrets.
 	Store sessions.Store
 
-	// State is what several instances share about sessions: what was ended and used up and, if it is a SessionIndex and a
-	// TokenState too, who has which sessions and who refreshes. Default: the memory of this process, which is enough for one.
+	// State is what several instances share about sessions: what was ended and used up, who has which sessions, and who
+	// refreshes. Default: the memory of this process, which is enough for one and forgets at a restart.
 	State SharedState
 
 	// MaxSessions, when set, is how many sessions a user may have: at a further sign-in the oldest ends. It needs a State
-	// that is a SessionIndex, as the default is. Two sign-ins at the same moment may end one session too many.
+	// that keeps the list of sessions, as the default does. Two sign-ins at the same moment may end one session too many.
 	MaxSessions int
 
 	// AppState, when set, is called when a sign-in begins. What it returns, at most about 1 kB, is sealed with the
@@ -219,7 +219,8 @@ type Config struct {
 	// Logger gets the plugin's events, default [slog.Default]. No token, code or cookie is ever logged.
 	Logger *slog.Logger
 
-	env environment
+	env   environment
+	lacks []string // methods that State does not support
 }
 
 // environment remembers where a Config came from, for messages that name variables.

@@ -148,7 +148,7 @@ func TestConfigProblems(t *testing.T) {
 		{"fapi2 with an RSA key", func(c *ginoidc.Config) { fapi2(c); c.ClientKey = rsaKey }, nil}, // which signs PS256
 		{"fapi2 with a key for RS256", func(c *ginoidc.Config) { fapi2(c); c.ClientKey, c.ClientKeyAlg = rsaKey, "RS256" }, []string{"ClientKeyAlg "}},
 		{"negative limit of sessions", func(c *ginoidc.Config) { c.MaxSessions = -1 }, []string{"MaxSessions "}},
-		{"limit of sessions nobody counts", func(c *ginoidc.Config) { c.MaxSessions, c.State = 3, struct{ ginoidc.SharedState }{} }, []string{"MaxSessions "}},
+		{"limit of sessions nobody counts", func(c *ginoidc.Config) { c.MaxSessions, c.State = 3, without("Listed") }, []string{"MaxSessions "}},
 		{"two ways to the organizations", func(c *ginoidc.Config) { c.OrganizationsClaim, c.OrganizationsPath = "o", []string{"a"} }, []string{"OrganizationsPath "}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -76,9 +76,11 @@ func (a *Auth) refuseLogout(c *gin.Context, err error) {
 }
 
 // FrontChannelLogout ends the session that the provider names by its iss and the sid, in a frame (OpenID Connect
-// Front-Channel Logout 1.0, section 3). No cookie is needed: browsers send none into the frame of another site. Without
-// an index of sessions only the session of this very browser is ended, which is when provider and app are of one site.
-// Wrong or missing parameters change nothing, and neither does a sid of no session.
+// Front-Channel Logout 1.0, section 3). No cookie is needed: browsers send none into the frame of another site. Wrong or
+// missing parameters change nothing, and neither does a sid of no session; the log says so.
+//
+// Where State keeps no list of sessions, only the session of this very browser can be ended, which is when provider and
+// app are of one site; for any other the answer is 501.
 func (a *Auth) FrontChannelLogout(c *gin.Context) {
 	if !a.begin(c, http.MethodGet) {
 		return
@@ -86,35 +88,61 @@ func (a *Auth) FrontChannelLogout(c *gin.Context) {
 	h := c.Writer.Header()
 	h.Del("X-Frame-Options")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors "+a.providerOrigin)
-	query := c.Request.URL.Query()
-	sid := query.Get("sid")
-	if len(query["iss"]) == 1 && query.Get("iss") == a.issuer && len(query["sid"]) == 1 && sid != "" {
-		if err := a.endBySID(c, sid); err != nil {
-			a.fail(c, err)
-			return
-		}
+	status, title := http.StatusOK, "Signed out"
+	ended, err := a.endFramed(c)
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		status, title = http.StatusNotImplemented, "Not signed out"
+	case err != nil:
+		a.fail(c, err)
+		return
+	case ended == 0:
+		title = "No session to sign out"
 	}
-	c.Data(http.StatusOK, "text/html; charset=utf-8", []byte("<!doctype html><title>Signed out</title>"))
+	c.Data(status, "text/html; charset=utf-8", []byte("<!doctype html><title>"+title+"</title><p>"+title))
+}
+
+// endFramed ends what the parameters of a front-channel call name, and says in the log when that is nothing.
+func (a *Auth) endFramed(c *gin.Context) (ended int, err error) {
+	query := c.Request.URL.Query()
+	why := "no session of this sid is known"
+	switch sid := query.Get("sid"); {
+	case len(query["iss"]) != 1 || len(query["sid"]) != 1 || sid == "":
+		why = "iss and sid are not both there once: at the provider, ask for a front-channel session"
+	case query.Get("iss") != a.issuer:
+		why = "iss is not the configured issuer"
+	default:
+		ended, err = a.endBySID(c, sid)
+	}
+	switch {
+	case errors.Is(err, errors.ErrUnsupported):
+		a.log.WarnContext(c.Request.Context(), "ginoidc: front-channel logout ended nothing", "error", err)
+	case err == nil && ended == 0:
+		a.log.InfoContext(c.Request.Context(), "ginoidc: front-channel logout ended nothing", "reason", why)
+	}
+	return ended, err
 }
 
 // endBySID ends the request's own session, cookie and all, if it has this sid, and those that are listed under it.
 // Anybody may ask, so nothing is written for a sid that no session has.
-func (a *Auth) endBySID(c *gin.Context, sid string) error {
+func (a *Auth) endBySID(c *gin.Context, sid string) (ended int, err error) {
 	v := a.visit(c)
 	if _, err := v.open(); err != nil {
-		return err
+		return 0, err
 	}
 	if s := v.session; s != nil && s.SID == sid {
 		if err := a.end(c, EndedByFrontChannel); err != nil {
-			return err
+			return 0, err
 		}
+		ended++
 	}
 	traces, err := a.listed(v, a.providerKey("", sid))
-	if errors.Is(err, ErrNoSessionIndex) {
-		return nil
+	if errors.Is(err, errors.ErrUnsupported) && ended > 0 {
+		return ended, nil
 	}
 	for i := 0; err == nil && i < len(traces); i++ {
 		err = a.endListed(v, traces[i], SessionEnd{SID: sid, Reason: EndedByFrontChannel})
+		ended++
 	}
-	return err
+	return ended, err
 }

@@ -11,18 +11,6 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
-// TokenState is what a [SharedState] may do beside, for Config.KeepTokens: have one instance refresh and the others take
-// its result. The memory of one process and package redisstate do. Without it each instance refreshes by itself, which
-// providers that give a refresh token out once do not put up with.
-type TokenState interface {
-	// Lease takes key for ttl; not ok, somebody else has it. release gives it back, unless it has passed on by then.
-	Lease(ctx context.Context, key string, ttl time.Duration) (release func(context.Context) error, ok bool, err error)
-	// Keep remembers value, sealed text of at most 16 kB, for ttl. A second call replaces it.
-	Keep(ctx context.Context, key, value string, ttl time.Duration) error
-	// Kept returns what is remembered. Nothing is no error.
-	Kept(ctx context.Context, key string) (value string, ok bool, err error)
-}
-
 const (
 	refreshLimit = 15 * time.Second // for one refresh, waiting included
 	refreshLease = 20 * time.Second // longer than a refresh can take, so that it needs no renewal (case 270)
@@ -61,7 +49,7 @@ func (a *core) refreshInTurn(ctx context.Context, name string, r *session.Record
 		case old.RefreshToken == "":
 			return nil, ErrNoToken
 		}
-		release, ok, err := a.tokenState.Lease(ctx, name, refreshLease)
+		release, ok, err := a.state.Lease(ctx, name, refreshLease)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrSessionStore, err)
 		}
@@ -98,7 +86,7 @@ func (a *core) refreshNow(ctx context.Context, name string, r *session.Record, o
 		return nil, errors.Join(ErrUnauthenticated, err)
 	}
 	sealed := a.attempts.SealText(attempt.RefreshedTokens, string(fresh.Encode()))
-	if err := a.tokenState.Keep(ctx, name, sealed, refreshKept); err != nil {
+	if err := a.state.Keep(ctx, name, sealed, refreshKept); err != nil {
 		a.log.ErrorContext(ctx, "ginoidc: refreshed tokens not left for other requests", "error", err)
 	}
 	a.log.InfoContext(ctx, "ginoidc: tokens refreshed", "sub", r.Subject)
@@ -117,7 +105,7 @@ func (a *core) refusedRefresh(ctx context.Context, r *session.Record, refusal er
 
 // keptResult is what a request before has got for these tokens; nil, nil when there is nothing.
 func (a *core) keptResult(ctx context.Context, name string) (*provider.Tokens, error) {
-	sealed, ok, err := a.tokenState.Kept(ctx, name)
+	sealed, ok, err := a.state.Kept(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSessionStore, err)
 	}

@@ -10,19 +10,6 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
-// SharedState is what the instances of an app share about sessions. One process needs none of its own; for several,
-// package redisstate keeps it in Redis. Keys are opaque ASCII of at most 128 bytes and hold neither a subject nor an
-// e-mail address in clear. An error means that the state cannot answer: requests are then 503, not signed out. Each
-// method limits its own time.
-type SharedState interface {
-	// Revoke remembers for ttl that key was ended at the given time. Of several times the latest counts.
-	Revoke(ctx context.Context, key string, at time.Time, ttl time.Duration) error
-	// Revoked returns, for each key in order, when it was ended: the zero time where it was not.
-	Revoked(ctx context.Context, keys ...string) ([]time.Time, error)
-	// Once reports whether key is new, and remembers it for ttl: true exactly once for all instances.
-	Once(ctx context.Context, key string, ttl time.Duration) (first bool, err error)
-}
-
 // A session can be ended under several names. Sessions of a sealed cookie cannot be deleted, so what ended them is
 // looked up whenever one is opened. Each name is a letter for its kind and a hash that says nothing of the user:
 //

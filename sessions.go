@@ -14,20 +14,6 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
-// SessionIndex is what a [SharedState] may do beside: list sessions, whatever store keeps them. The memory of one process
-// and package redisstate do. owner and session are opaque ASCII of at most 128 bytes and name nobody in clear.
-type SessionIndex interface {
-	// Enlist remembers for ttl that session belongs to owner; a second call replaces the ttl.
-	Enlist(ctx context.Context, owner, session string, ttl time.Duration) error
-	// Delist forgets a session of owner. Nothing to forget is no error.
-	Delist(ctx context.Context, owner, session string) error
-	// Listed returns owner's sessions whose time has not passed, in any order; of very many the newest thousand.
-	Listed(ctx context.Context, owner string) ([]string, error)
-}
-
-// ErrNoSessionIndex: Config.State is no [SessionIndex], so sessions cannot be listed.
-var ErrNoSessionIndex = errors.New("ginoidc: the shared state keeps no list of sessions")
-
 // SessionInfo is one session of a user.
 type SessionInfo struct {
 	ID      string    // for EndSession; the cookie cannot be told from it
@@ -36,7 +22,7 @@ type SessionInfo struct {
 }
 
 // Sessions lists the sessions in which a user of the configured issuer is signed in, on all instances that share State,
-// the newest first.
+// the newest first. The error wraps [errors.ErrUnsupported] where State keeps no list.
 func (a *Auth) Sessions(ctx context.Context, subject string) ([]SessionInfo, error) {
 	traces, err := a.listed(ctx, a.userKey(subject))
 	if err != nil {
@@ -54,7 +40,7 @@ func (a *Auth) Sessions(ctx context.Context, subject string) ([]SessionInfo, err
 }
 
 // EndSession ends one session of a user, by the id that [Auth.Sessions] gave. It succeeds when there is none with that id,
-// and leaves the sessions of other users alone.
+// and leaves the sessions of other users alone. The error wraps [errors.ErrUnsupported] where State keeps no list.
 func (a *Auth) EndSession(ctx context.Context, subject, id string) error {
 	traces, err := a.listed(ctx, a.userKey(subject))
 	if err != nil {
@@ -93,23 +79,17 @@ func (a *core) limitSessions(ctx context.Context, subject string) error {
 // enlist keeps a session in the index as long as it lives if nothing renews it. The index is for people who look at their
 // sessions: where it fails, nobody is kept from signing in.
 func (a *core) enlist(ctx context.Context, s *session.Session) {
-	if a.index == nil {
-		return
-	}
 	t, left := a.traceOf(&s.Record), a.sessions.Left(&s.Record)
 	for _, e := range t.entries() {
-		if err := a.index.Enlist(ctx, e.owner, e.session, left); err != nil {
+		if err := a.state.Enlist(ctx, e.owner, e.session, left); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 			a.log.WarnContext(ctx, "ginoidc: session not listed", "error", err)
 		}
 	}
 }
 
 func (a *core) delist(ctx context.Context, t trace) {
-	if a.index == nil {
-		return
-	}
 	for _, e := range t.entries() {
-		if err := a.index.Delist(ctx, e.owner, e.session); err != nil {
+		if err := a.state.Delist(ctx, e.owner, e.session); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 			a.log.WarnContext(ctx, "ginoidc: session still listed", "error", err)
 		}
 	}
@@ -118,10 +98,10 @@ func (a *core) delist(ctx context.Context, t trace) {
 // listed returns the sessions of an owner that live, the newest first. What ended them is asked for again, since a logout
 // token ends sessions without knowing which.
 func (a *core) listed(ctx context.Context, owner string) ([]trace, error) {
-	if a.index == nil {
-		return nil, ErrNoSessionIndex
+	entries, err := a.state.Listed(ctx, owner)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return nil, errNoList
 	}
-	entries, err := a.index.Listed(ctx, owner)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrSessionStore, err)
 	}

@@ -17,13 +17,6 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
-// What an app of one process has without any setting; redisstate is held against the same in e2e/store.
-var _ interface {
-	ginoidc.SharedState
-	ginoidc.SessionIndex
-	ginoidc.TokenState
-} = (*state.Memory)(nil)
-
 // sessionsOf lists a user's sessions, which are n.
 func (a *app) sessionsOf(subject string, n int) []ginoidc.SessionInfo {
 	a.t.Helper()
@@ -184,7 +177,7 @@ func TestSessionIndexDown(t *testing.T) {
 		want  error
 	}{
 		"down":    {index{state.NewMemory(0), errors.New("no route"), nil}, ginoidc.ErrSessionStore},
-		"none":    {struct{ ginoidc.SharedState }{state.NewMemory(0)}, ginoidc.ErrNoSessionIndex},
+		"none":    {without("Enlist", "Delist", "Listed"), errors.ErrUnsupported},
 		"garbage": {index{state.NewMemory(0), nil, []string{"", "x", strings.Repeat("A", 63), strings.Repeat("=", 64), strings.Repeat("A", 65), strings.Repeat("A", 128)}}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -208,7 +201,7 @@ func TestSessionIndexDown(t *testing.T) {
 // TestFrontChannelWithoutCookie: the provider's frame ends the session it names in a browser that sends no cookie into
 // the frame of another site, and a made-up sid leaves nothing behind. Case 191.
 func TestFrontChannelWithoutCookie(t *testing.T) {
-	for name, shared := range map[string]ginoidc.SharedState{"listed": state.NewMemory(0), "not listed": struct{ ginoidc.SharedState }{state.NewMemory(0)}} {
+	for name, shared := range map[string]ginoidc.SharedState{"listed": struct{ ginoidc.SharedState }{state.NewMemory(0)}, "not listed": without("Enlist", "Delist", "Listed")} {
 		t.Run(name, func(t *testing.T) {
 			framed := 0
 			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
@@ -227,8 +220,15 @@ func TestFrontChannelWithoutCookie(t *testing.T) {
 			other.mustSignIn("alice")
 			frame := func(query string) {
 				t.Helper()
-				if r := a.browser().do("GET", "/auth/frontchannel-logout"+query, nil, "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "cross-site"); r.StatusCode != 200 {
-					t.Errorf("%s: %d", query, r.StatusCode)
+				named := strings.Contains(query, "iss=https://idp.example&sid=s-") // who cannot look for it does not say that it is ended
+				want := map[bool]int{true: 501, false: 200}[named && name == "not listed"]
+				a.logs.Reset()
+				r := a.browser().do("GET", "/auth/frontchannel-logout"+query, nil, "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "cross-site")
+				if r.StatusCode != want || want == 501 && strings.Contains(r.body, "Signed out") {
+					t.Errorf("%s: %d %s", query, r.StatusCode, r.body)
+				}
+				if ended := strings.Contains(r.body, "Signed out"); ended == strings.Contains(a.logs.String(), "front-channel logout ended nothing") {
+					t.Errorf("%s: ended %t, logged %s", query, ended, a.logs)
 				}
 			}
 			for _, query := range []string{"?iss=https://idp.example&sid=s-3", "?iss=https://evil.example&sid=s-1", "?sid=s-1", "?iss=https://idp.example&sid="} {

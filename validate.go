@@ -157,12 +157,7 @@ func (c *Config) validateSession(p *problems) {
 	if !slices.Contains([]string{keepAuto, keepAlways, keepNever}, c.KeepIDToken) {
 		p.add("KeepIDToken", fmt.Sprintf("%q is not one of its values", c.KeepIDToken), "use auto, always or never")
 	}
-	switch _, listed := c.State.(SessionIndex); {
-	case c.MaxSessions < 0:
-		p.add("MaxSessions", "is negative", "use 0 for no limit")
-	case c.MaxSessions > 0 && c.State != nil && !listed:
-		p.add("MaxSessions", "is set and State keeps no list of sessions", "use a State that is a SessionIndex, or no limit")
-	}
+	c.validateState(p)
 }
 
 func (c *Config) validateClaims(p *problems) {

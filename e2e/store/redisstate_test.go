@@ -20,11 +20,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/redisstate"
 )
 
-var _ interface {
-	ginoidc.SharedState
-	ginoidc.SessionIndex
-	ginoidc.TokenState
-} = (*redisstate.Store)(nil)
+var _ ginoidc.SharedState = (*redisstate.Store)(nil)
 
 const cookieName = "__Host-session"
 
