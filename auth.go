@@ -73,6 +73,7 @@ func New(cfg Config) (*Auth, error) {
 	if a.state = memory; cfg.State != nil {
 		a.state = ownMemory{cfg.State, memory}
 	}
+	a.refreshes.Log = a.log
 	a.resources = cfg.resourceTransport()
 	a.routes, a.targets = cfg.places(app)
 	a.realm, a.pagePolicy = originOf(app), pagePolicy()
@@ -142,7 +143,7 @@ func (c *Config) provider(r routes) (*provider.Provider, error) {
 		ResponseMode: c.ResponseMode, PushedAuthorization: c.PushedAuthorization,
 		Scopes: slices.Clone(c.Scopes), SigningAlgs: slices.Clone(c.SigningAlgs),
 		TrustedAudiences: c.TrustedAudiences, LaxLogoutType: c.UntypedLogoutTokens,
-		ClockTolerance: c.ClockTolerance, Transport: c.Transport, RootCAs: c.RootCAs, Logger: c.Logger,
+		ClockTolerance: c.ClockTolerance, Timeout: c.ProviderTimeout, Transport: c.Transport, RootCAs: c.RootCAs, Logger: c.Logger,
 	}
 	var err error
 	if len(c.ClientKey) > 0 {

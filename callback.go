@@ -14,12 +14,14 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
-// known tells whether the provider's metadata is there. Whatever is wrong with it, users can only wait: 503.
+// known tells whether the provider's metadata is there. Whatever is wrong with it, users can only wait: 503. A Transport
+// that panics is no fault of the provider's.
 func (a *core) known(ctx context.Context) error {
-	if _, err := a.provider.Metadata(ctx); err != nil {
+	_, err := a.provider.Metadata(ctx)
+	if ofProvider := (*provider.Error)(nil); errors.As(err, &ofProvider) {
 		return fmt.Errorf("%w: %w", ErrProviderUnavailable, err)
 	}
-	return nil
+	return err
 }
 
 // Callback ends a sign-in: it takes the authorization response (RFC 6749, section 4.1.2), redeems the code once,
@@ -143,11 +145,11 @@ type identity struct {
 }
 
 // redeemLimit bounds all calls to the provider that one callback makes.
-const redeemLimit = 10 * time.Second
+func (c *Config) redeemLimit() time.Duration { return 2 * c.ProviderTimeout }
 
 // redeem exchanges the code and returns the user of the validated answer.
 func (a *Auth) redeem(ctx context.Context, code string, at *attempt.Attempt) (*identity, error) {
-	ctx, cancel := context.WithTimeout(ctx, redeemLimit)
+	ctx, cancel := context.WithTimeout(ctx, a.config.redeemLimit())
 	defer cancel()
 	tokens, err := a.provider.Exchange(ctx, code, at.Verifier)
 	if err != nil {

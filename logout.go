@@ -7,6 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
@@ -63,6 +64,8 @@ func (a *Auth) refuseLogout(c *gin.Context, err error) {
 	switch {
 	case errors.Is(err, errFormTooLarge):
 		status = http.StatusRequestEntityTooLarge
+	case errors.As(err, new(*flight.PanicError)): // no fault of the token's
+		status, code = http.StatusInternalServerError, "internal"
 	case errors.Is(err, ErrProviderUnavailable), errors.Is(err, ErrProviderResponse), errors.Is(err, ErrSessionStore):
 		o := outcomeOf(err)
 		status, code = o.status, o.code

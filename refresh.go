@@ -7,25 +7,30 @@ import (
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
+	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
 const (
-	refreshLimit = 15 * time.Second // for one refresh, waiting included
-	refreshLease = 20 * time.Second // longer than a refresh can take, so that it needs no renewal (case 270)
 	refreshWait  = 50 * time.Millisecond
 	refreshKept  = 10 * time.Minute // for requests that still come with the old tokens
+	refreshSlack = 10 * time.Second // for the shared state, around a refresh
 )
+
+// refreshLimit is how long a request waits for its turn to refresh: longer than a refresh takes.
+func (c *Config) refreshLimit() time.Duration { return 3 * c.ProviderTimeout }
+
+// refreshLease is longer than its holder can take, so that it needs no renewal (case 270): twice the limit of a call is
+// what the room below allows itself.
+func (c *Config) refreshLease() time.Duration { return 2*c.ProviderTimeout + refreshSlack }
 
 // refresh gets new tokens for old ones, once for all requests that have the old ones. The work goes on when the browser of
 // the first has gone, for the others wait for it too (case 272).
 func (a *core) refresh(ctx context.Context, r *session.Record, old *provider.Tokens) (*provider.Tokens, error) {
 	name := a.refreshKey(old)
 	tokens, _, err := a.refreshes.Do(ctx, name, func() (*provider.Tokens, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), refreshLimit)
-		defer cancel()
-		return a.refreshInTurn(ctx, name, r, old)
+		return a.refreshInTurn(context.WithoutCancel(ctx), name, r, old)
 	})
 	if err != nil && err == ctx.Err() {
 		return nil, fmt.Errorf("%w: %w", ErrProviderUnavailable, context.Cause(ctx))
@@ -37,8 +42,10 @@ func (a *core) refresh(ctx context.Context, r *session.Record, old *provider.Tok
 // as well, its own successor is asked for. A holder of the lease who was killed holds it up for no longer than the lease
 // lasts (case 271).
 func (a *core) refreshInTurn(ctx context.Context, name string, r *session.Record, old *provider.Tokens) (*provider.Tokens, error) {
+	turn, cancel := context.WithTimeout(ctx, a.config.refreshLimit())
+	defer cancel()
 	for {
-		switch tokens, err := a.keptResult(ctx, name); {
+		switch tokens, err := a.keptResult(turn, name); {
 		case err != nil:
 			return nil, err
 		case tokens != nil && usable(tokens):
@@ -49,7 +56,7 @@ func (a *core) refreshInTurn(ctx context.Context, name string, r *session.Record
 		case old.RefreshToken == "":
 			return nil, ErrNoToken
 		}
-		release, ok, err := a.state.Lease(ctx, name, refreshLease)
+		release, ok, err := a.state.Lease(turn, name, a.config.refreshLease())
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrSessionStore, err)
 		}
@@ -58,14 +65,17 @@ func (a *core) refreshInTurn(ctx context.Context, name string, r *session.Record
 		}
 		select {
 		case <-time.After(refreshWait):
-		case <-ctx.Done():
+		case <-turn.Done():
 			return nil, fmt.Errorf("%w: another instance has been refreshing for too long", ErrProviderUnavailable)
 		}
 	}
 }
 
-// refreshNow makes the one request. What comes back is left for the others before the lease is given back.
+// refreshNow makes the one request. What comes back is left for the others before the lease is given back. It has its full
+// time however long it waited for its turn: a request that is cut off may have spent the refresh token.
 func (a *core) refreshNow(ctx context.Context, name string, r *session.Record, old *provider.Tokens, release func(context.Context) error) (*provider.Tokens, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.config.refreshLease())
+	defer cancel()
 	defer func() {
 		if err := release(context.WithoutCancel(ctx)); err != nil {
 			a.log.WarnContext(ctx, "ginoidc: lease of a refresh not given back", "error", err)
@@ -81,12 +91,16 @@ func (a *core) refreshNow(ctx context.Context, name string, r *session.Record, o
 	if err != nil {
 		return nil, translated(err)
 	}
-	if ended, err := a.ended(ctx, a.traceOf(r)); ended || err != nil { // signed out meanwhile, case 170
+	// The old refresh token is spent, so from here on no fault of the state may cost the new one.
+	switch ended, err := flight.Try(a.log, func() (bool, error) { return a.ended(ctx, a.traceOf(r)) }); {
+	case ended: // signed out meanwhile, case 170
 		a.revokeTokens(ctx, fresh)
-		return nil, errors.Join(ErrUnauthenticated, err)
+		return nil, ErrUnauthenticated
+	case err != nil: // nobody is signed out for it, and the next request asks again
+		a.log.ErrorContext(ctx, "ginoidc: refreshed tokens kept without knowing whether their session lives", "error", err)
 	}
 	sealed := a.attempts.SealText(attempt.RefreshedTokens, string(fresh.Encode()))
-	if err := a.state.Keep(ctx, name, sealed, refreshKept); err != nil {
+	if _, err := flight.Try(a.log, func() (any, error) { return nil, a.state.Keep(ctx, name, sealed, refreshKept) }); err != nil {
 		a.log.ErrorContext(ctx, "ginoidc: refreshed tokens not left for other requests", "error", err)
 	}
 	a.log.InfoContext(ctx, "ginoidc: tokens refreshed", "sub", r.Subject)

@@ -4,16 +4,22 @@ package flight
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"runtime/debug"
 
 	"golang.org/x/sync/singleflight"
 )
 
 // Group holds the work that is under way. The zero value is ready.
-type Group[T any] struct{ group singleflight.Group }
+type Group[T any] struct {
+	Log *slog.Logger // gets each panic once, since nobody may be waiting for the work; nil: silent
 
-// PanicError is a panic of the work, as an error for each request that waited for it. The work may call code of the app
-// on a goroutine that no recovery middleware sees, where a panic would end the process.
+	group singleflight.Group
+}
+
+// PanicError is a panic of the work, as an error for each request that waited for it. The work may call code of the app,
+// such as a transport, a store or a hook, on a goroutine that no recovery middleware sees, where a panic would end the
+// process.
 type PanicError struct {
 	Value any
 	Stack []byte
@@ -37,12 +43,26 @@ func (g *Group[T]) Do(ctx context.Context, key string, work func() (T, error)) (
 
 // Start is Do without waiting.
 func (g *Group[T]) Start(key string, work func() (T, error)) <-chan singleflight.Result {
-	return g.group.DoChan(key, func() (value any, err error) {
-		defer func() {
-			if r := recover(); r != nil {
-				value, err = nil, &PanicError{r, debug.Stack()}
-			}
-		}()
-		return work()
-	})
+	return g.group.DoChan(key, func() (any, error) { return Try(g.Log, work) })
+}
+
+// Try runs work and turns a panic of it into a PanicError, which log gets too unless it is nil: for code of the app that
+// must not keep what comes after it from being done.
+func Try[T any](log *slog.Logger, work func() (T, error)) (value T, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			panicked := &PanicError{r, debug.Stack()}
+			value, err = *new(T), panicked
+			panicked.report(log)
+		}
+	}()
+	return work()
+}
+
+// report tells the operator where the fault is. The log may be what panics.
+func (e *PanicError) report(log *slog.Logger) {
+	defer func() { _ = recover() }()
+	if log != nil {
+		log.Error("ginoidc: a panic in code of the app or of the plugin", "error", e, "stack", string(e.Stack))
+	}
 }

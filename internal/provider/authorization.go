@@ -25,7 +25,7 @@ func (p *Provider) AuthorizationURL(ctx context.Context, req AuthRequest) (strin
 	if err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
+	ctx, cancel := context.WithTimeout(ctx, p.backend.limits.total())
 	defer cancel()
 	metadata, err := p.Metadata(ctx)
 	if err != nil {
@@ -103,7 +103,7 @@ func (p *Provider) CheckResponseIssuer(ctx context.Context, iss string, present 
 		}
 		return wrongResponseIssuer("configured %s, the response names %s", excerpt(p.issuer), excerpt(iss))
 	}
-	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
+	ctx, cancel := context.WithTimeout(ctx, p.backend.limits.total())
 	defer cancel()
 	metadata, err := p.Metadata(ctx)
 	if err != nil {

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"log/slog"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -10,7 +11,8 @@ import (
 )
 
 const (
-	refreshAfter = time.Hour              // a document older than this is fetched anew in the background of use
+	refreshAfter = time.Hour              // a document older than this is fetched anew in the background of use …
+	staleAfter   = 24 * time.Hour         // … and one older than this before it is used
 	forcedEvery  = time.Minute            // at most one forced fetch of a kind in this time, whatever tokens arrive
 	firstBackoff = 250 * time.Millisecond // doubled by every failure in a row …
 	lastBackoff  = 2 * time.Second        // … up to this, so that a returned provider is noticed soon
@@ -20,10 +22,10 @@ const (
 )
 
 // cache holds one document of the provider. The first use fetches it, concurrent callers share one fetch, and the
-// last good copy stays in use while the provider is away. The zero value with fetch set is ready.
+// last good copy stays in use while the provider is away.
 type cache[T any] struct {
-	fetch func(context.Context) (*T, error)
-
+	fetch  func(context.Context) (*T, error)
+	limits limits
 	flight flight.Group[*T]
 
 	mu       sync.Mutex
@@ -36,30 +38,43 @@ type cache[T any] struct {
 	asideAt  time.Time // as forcedAt, of renewAside
 }
 
-// get returns the document. Without a copy it waits for the shared fetch, or, shortly after a failed one, returns
-// the remembered error at once. An old copy is returned at once and refreshed behind the caller's back.
-func (c *cache[T]) get(ctx context.Context) (*T, error) {
-	current, due, err := c.look()
-	switch {
-	case current != nil && due:
-		c.flight.Start(mainFlight, detached(ctx, c.ordinary))
-		return current, nil
-	case current != nil || !due:
-		return current, err
-	}
-	return c.wait(ctx, mainFlight, c.ordinary)
+// start makes the cache ready for use.
+func (c *cache[T]) start(fetch func(context.Context) (*T, error), limits limits, logger *slog.Logger) {
+	c.fetch, c.limits, c.flight.Log = fetch, limits, logger
 }
 
-// look reports the copy, whether an ordinary fetch is due, and, when there is no copy, the last failure.
-func (c *cache[T]) look() (current *T, due bool, err error) {
+// get returns the document. Without a copy it waits for the shared fetch, or, shortly after a failed one, returns
+// the remembered error at once. An old copy is returned at once and refreshed behind the caller's back; one of another day
+// is returned only if the fetch fails (stale-if-error, RFC 5861 section 4): a key withdrawn long ago must not serve again
+// because nobody has signed in since.
+func (c *cache[T]) get(ctx context.Context) (*T, error) {
+	current, age, due, err := c.look()
+	switch {
+	case !due:
+		return current, err
+	case current == nil:
+		return c.wait(ctx, mainFlight, c.ordinary)
+	case age < staleAfter:
+		c.flight.Start(mainFlight, c.detached(ctx, c.ordinary))
+		return current, nil
+	}
+	if newer, err := c.wait(ctx, mainFlight, c.ordinary); err == nil {
+		return newer, nil
+	}
+	return current, nil
+}
+
+// look reports the copy and its age, whether an ordinary fetch is due, and, when there is no copy, the last failure.
+func (c *cache[T]) look() (current *T, age time.Duration, due bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
-	due = !now.Before(c.retryAt) && (c.current == nil || now.Sub(c.fetched) >= refreshAfter)
+	age = now.Sub(c.fetched)
+	due = !now.Before(c.retryAt) && (c.current == nil || age >= refreshAfter)
 	if c.current == nil {
 		err = c.failure
 	}
-	return c.current, due, err
+	return c.current, age, due, err
 }
 
 // renew asks for a document newer than seen, which turned out not to be enough. It returns the newer one if there
@@ -84,7 +99,7 @@ func (c *cache[T]) renewAside(ctx context.Context, seen *T) (*T, error) {
 
 func (c *cache[T]) ordinary(ctx context.Context) (*T, error) {
 	// Another flight may have landed between the caller's look and this take-off.
-	if current, due, err := c.look(); !due {
+	if current, _, due, err := c.look(); !due {
 		return current, err
 	}
 	return c.load(ctx)
@@ -132,16 +147,16 @@ func backoff(failures int) time.Duration {
 
 // detached is work that keeps the caller's values but neither its deadline nor its cancellation: it is done for all
 // callers.
-func detached[T any](ctx context.Context, work func(context.Context) (*T, error)) func() (*T, error) {
+func (c *cache[T]) detached(ctx context.Context, work func(context.Context) (*T, error)) func() (*T, error) {
 	return func() (*T, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), totalTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.limits.total())
 		defer cancel()
 		return work(ctx)
 	}
 }
 
 func (c *cache[T]) wait(ctx context.Context, flight string, work func(context.Context) (*T, error)) (*T, error) {
-	value, _, err := c.flight.Do(ctx, flight, detached(ctx, work))
+	value, _, err := c.flight.Do(ctx, flight, c.detached(ctx, work))
 	if err != nil && value == nil && ctx.Err() != nil && err == ctx.Err() {
 		return nil, &Error{Kind: Unavailable, Op: "fetch", Code: "gave_up", Err: context.Cause(ctx)}
 	}

@@ -10,7 +10,7 @@ import (
 
 // PipeTransport is the hardened transport on another network.
 func PipeTransport(roots *x509.CertPool, dial func(context.Context, string, string) (net.Conn, error)) *http.Transport {
-	transport := newTransport(roots, nil)
+	transport := newTransport(roots, nil, limits{defaultTimeout})
 	transport.DialContext = dial
 	return transport
 }

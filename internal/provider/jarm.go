@@ -38,7 +38,7 @@ func (p *Provider) ReadResponse(raw string) (url.Values, error) {
 // OpenResponse is ReadResponse with the signature checked. It stops responses that are forged, of another provider (mix-up)
 // or made for another client. Keys that cannot be fetched are ErrUnavailable.
 func (p *Provider) OpenResponse(ctx context.Context, raw string) (url.Values, error) {
-	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
+	ctx, cancel := context.WithTimeout(ctx, p.backend.limits.total())
 	defer cancel()
 	params, err := p.ReadResponse(raw)
 	if err != nil {

@@ -78,7 +78,22 @@ func (p *Provider) verifySignature(ctx context.Context, op, raw string, renew re
 	if err := fresh.usable(); err != nil {
 		return nil, err
 	}
-	return nil, badToken(op, "bad_signature", "no key of the provider verifies the signature")
+	if !keys.has(jws) && !fresh.has(jws) {
+		return nil, badToken(op, "bad_signature", "%w", errUnknownKey)
+	}
+	return nil, badToken(op, "bad_signature", "the key that the token names does not verify its signature")
+}
+
+// errUnknownKey: nothing is known of the signature, neither that it is good nor that it is forged.
+var errUnknownKey = errors.New("no key that the provider publishes is known to be the one that signed")
+
+// has reports whether the set has the key that a token says to be signed with. A token without a kid names none: when no
+// key of the set verifies it, it may be forged or signed with the next one.
+func (s *keySet) has(jws *jose.JSONWebSignature) bool {
+	header := jws.Signatures[0].Protected
+	return header.KeyID != "" && slices.ContainsFunc(s.keys, func(key jose.JSONWebKey) bool {
+		return key.KeyID == header.KeyID && fits(key, header.Algorithm)
+	})
 }
 
 // usable reports an empty set. It is kept all the same: the provider may have withdrawn its keys for good reason

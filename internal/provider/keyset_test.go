@@ -308,6 +308,47 @@ func TestKeysDuringOutage(t *testing.T) {
 	})
 }
 
+// A key set or metadata older than a day is fetched before it is used, and serves itself only while that fails: a key
+// withdrawn long ago must not be good once more because nobody has signed in since.
+func TestDayOldDocuments(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		op := newOP(t)
+		p := op.client()
+		verify := func(key *ecdsa.PrivateKey, kid string) error {
+			_, err := p.VerifyIDToken(t.Context(), sign(t, key, `{"alg":"ES256","kid":"`+kid+`"}`, payloadOf(claims(nil))), expect())
+			return err
+		}
+		if err := verify(op.key, "k1"); err != nil {
+			t.Fatal(err)
+		}
+		next := newKey(t)
+		op.serve(keysPath, slow(time.Second, jsonAnswer(200, object{"keys": []any{jwk(&next.PublicKey, "k2")}})))
+		op.serve(discoveryPath, slow(time.Second, document(object{"token_endpoint": issuer + "/moved"})))
+		time.Sleep(24 * time.Hour)
+		wantBadToken(t, verify(op.key, "k1"), "bad_signature")
+		if m, err := p.Metadata(t.Context()); err != nil || m.TokenEndpoint != issuer+"/moved" {
+			t.Errorf("%+v, %v", m, err)
+		}
+
+		op.serve(keysPath, textAnswer(503, "", ""))
+		op.serve(discoveryPath, slow(time.Hour, document(nil)))
+		time.Sleep(30 * 24 * time.Hour)
+		if err := verify(next, "k2"); err != nil { // case 120
+			t.Errorf("while the provider is away: %v", err)
+		}
+		if m, err := p.Metadata(t.Context()); err != nil || m.TokenEndpoint != issuer+"/moved" {
+			t.Errorf("while the provider is away: %+v, %v", m, err)
+		}
+		op.serve(keysPath, jsonAnswer(200, object{"keys": []any{jwk(&op.key.PublicKey, "k1")}}))
+		op.serve(discoveryPath, document(nil))
+		time.Sleep(2 * time.Second) // the pause after a failure
+		wantBadToken(t, verify(next, "k2"), "bad_signature")
+		if m, err := p.Metadata(t.Context()); err != nil || m.TokenEndpoint != issuer+tokenPath {
+			t.Errorf("%+v, %v", m, err)
+		}
+	})
+}
+
 func newRSAKey(t *testing.T, bits int) *rsa.PrivateKey {
 	key, err := rsa.GenerateKey(rand.Reader, bits)
 	if err != nil {

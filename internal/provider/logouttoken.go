@@ -33,7 +33,7 @@ type LogoutToken struct {
 // name unknown keys cannot use up the key fetch of a sign-in (cases 190, 256). Only a client that has ID tokens encrypted
 // has to decrypt first, as its logout tokens are encrypted too (section 2.6, item 1).
 func (p *Provider) VerifyLogoutToken(ctx context.Context, raw string) (*LogoutToken, error) {
-	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
+	ctx, cancel := context.WithTimeout(ctx, p.backend.limits.total())
 	defer cancel()
 	raw, err := p.decrypt(opLogoutToken, raw, maxLogoutToken)
 	if err != nil {

@@ -4,6 +4,7 @@
 package provider
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -65,6 +66,10 @@ type Config struct {
 	// ClockTolerance is how far the provider's clock may be off.
 	ClockTolerance time.Duration
 
+	// Timeout limits one call to the provider, body included; 0 means 5 seconds. What a method waits for altogether, for
+	// metadata and keys too, may take twice as long.
+	Timeout time.Duration
+
 	// Transport replaces the hardened transport (and then RootCAs is not used). Time and size limits and the ban on
 	// redirects apply to it all the same.
 	Transport http.RoundTripper
@@ -109,20 +114,21 @@ func New(cfg Config) *Provider {
 	if p.logger == nil {
 		p.logger = slog.New(slog.DiscardHandler)
 	}
+	limits := limits{cmp.Or(cfg.Timeout, defaultTimeout)}
 	transport := cfg.Transport
 	if transport == nil {
-		transport = newTransport(cfg.RootCAs, cfg.ClientCertificate)
+		transport = newTransport(cfg.RootCAs, cfg.ClientCertificate, limits)
 	}
-	p.backend = newBackend(transport, p.logger)
-	p.metadata.fetch = p.fetchMetadata
-	p.keys.fetch = p.fetchKeys
+	p.backend = newBackend(transport, limits, p.logger)
+	p.metadata.start(p.fetchMetadata, limits, p.logger)
+	p.keys.start(p.fetchKeys, limits, p.logger)
 	return p
 }
 
 // Ready reports whether a sign-in could be carried out: metadata and keys are at hand, if need be from before the
 // provider went away.
 func (p *Provider) Ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
+	ctx, cancel := context.WithTimeout(ctx, p.backend.limits.total())
 	defer cancel()
 	if _, err := p.Metadata(ctx); err != nil {
 		return err

@@ -2,8 +2,10 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -19,13 +21,16 @@ const opRefresh = "refresh"
 // Connect Core 1.0 section 12.2), so that tokens of another user, sign-in or provider can never slip into a session.
 // subject is that of the sign-in and never empty.
 //
-// A grant that is over is ErrRefused with the code invalid_grant. A bad ID token is ErrInvalidToken. A provider that is
-// away is ErrUnavailable, and old may be tried again.
+// A grant that is over is ErrRefused with the code invalid_grant. A forged ID token is ErrInvalidToken, and the session of it ends:
+// one that names another user, sign-in, provider or client, that has no signature, or whose signature fails under a known key.
+// One of which nobody can say that is left out and logged: the old refresh token is spent, so the new one must not be lost
+// because a key is not published yet or a clock is wrong, and an answer without an ID token would be good as well. The next
+// refresh brings another to verify. A provider that is away is ErrUnavailable, and old may be tried again.
 func (p *Provider) Refresh(ctx context.Context, old *Tokens, subject string) (*Tokens, Claims, error) {
 	if old.RefreshToken == "" {
 		return nil, nil, misconfigured(opRefresh, "no_refresh_token", "there is no refresh token")
 	}
-	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
+	ctx, cancel := context.WithTimeout(ctx, p.backend.limits.total())
 	defer cancel()
 	metadata, err := p.Metadata(ctx)
 	if err != nil {
@@ -47,13 +52,46 @@ func (p *Provider) Refresh(ctx context.Context, old *Tokens, subject string) (*T
 	if err != nil || tokens.IDToken == "" {
 		return tokens, nil, err
 	}
-	claims, err := p.verifyIDToken(ctx, tokens.IDToken, tokens.AccessToken, func(claims Claims) error {
-		return p.checkRefreshed(claims, subject, old.Nonce)
-	})
-	if err != nil {
+	claims, forged, err := p.verifyRefreshed(ctx, tokens, subject, old.Nonce)
+	switch {
+	case forged:
 		return nil, nil, err
+	case err != nil:
+		p.logger.WarnContext(ctx, "ginoidc: the ID token of a refresh cannot be verified now and is left out", "error", err)
+		tokens.IDToken = ""
 	}
 	return tokens, claims, nil
+}
+
+// verifyRefreshed verifies the ID token of a refresh. With forged the error is that of a token that is not what it says: one
+// that names another user, sign-in, provider or client, whoever signed it; one without a signature; or one whose signature
+// fails under the key that it names. Any other error says that the token cannot be judged: its key is unknown, it is
+// encrypted to another key or signed with another algorithm than is configured, or a time in it does not fit.
+func (p *Provider) verifyRefreshed(ctx context.Context, tokens *Tokens, subject, nonce string) (_ Claims, forged bool, _ error) {
+	raw, err := p.decrypt(opIDToken, tokens.IDToken, maxIDToken)
+	if err != nil {
+		return nil, false, err
+	}
+	unsigned := strings.Count(raw, ".") == 2 && strings.HasSuffix(raw, ".") // which fails under any key
+	if err := p.checkKind(opIDToken, raw, maxIDToken); err != nil {
+		return nil, unsigned, err
+	}
+	// What the token says comes first: it is reason enough to refuse it, and no reason to believe it.
+	said, err := payload(opIDToken, raw, maxIDToken)
+	if err != nil {
+		return nil, false, err
+	}
+	if err := p.checkRefreshed(said, subject, nonce); err != nil {
+		return nil, true, err
+	}
+	claims, err := p.verifySignedIDToken(ctx, raw, tokens.AccessToken, func(claims Claims) error { return p.checkAge(claims, -1) })
+	return claims, unsigned || badSignature(err), err
+}
+
+// badSignature reports a signature that fails under a known key.
+func badSignature(err error) bool {
+	var bad *Error
+	return errors.As(err, &bad) && bad.Code == "bad_signature" && !errors.Is(err, errUnknownKey)
 }
 
 // parseRefreshed judges a successful answer to a refresh token, and carries over what it leaves out.
@@ -86,5 +124,5 @@ func (p *Provider) checkRefreshed(claims Claims, subject, signInNonce string) er
 	case nonce != nil && signInNonce != "" && nonce != signInNonce:
 		return badToken(opIDToken, "nonce", "nonce is of another sign-in")
 	}
-	return p.checkAge(claims, -1)
+	return nil
 }

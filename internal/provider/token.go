@@ -35,7 +35,7 @@ type Tokens struct {
 // Exchange redeems an authorization code with its PKCE verifier, with exactly one POST; with DPoP a second one when the
 // provider asks for a nonce and so has not looked at the code yet.
 func (p *Provider) Exchange(ctx context.Context, code, verifier string) (*Tokens, error) {
-	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
+	ctx, cancel := context.WithTimeout(ctx, p.backend.limits.total())
 	defer cancel()
 	metadata, err := p.Metadata(ctx)
 	if err != nil {

@@ -19,18 +19,28 @@ import (
 )
 
 const (
-	callTimeout   = 5 * time.Second  // one HTTP exchange, body included
-	totalTimeout  = 10 * time.Second // one call of an exported method, everything it waits for included
-	maxBody       = 1 << 20          // after decompression
-	maxHeader     = 64 << 10
-	maxCalls      = 512 // in flight at once; more would only queue behind a slow provider (case 241)
-	maxRetryAfter = 5 * time.Minute
+	defaultTimeout = 5 * time.Second
+	maxBody        = 1 << 20 // after decompression
+	maxHeader      = 64 << 10
+	maxCalls       = 512 // of a kind in flight at once; more would only queue behind a slow provider (case 241)
+	maxRetryAfter  = 5 * time.Minute
 )
+
+// limits are those of time that follow from the one that is configured.
+type limits struct {
+	call time.Duration // one HTTP exchange, body included
+}
+
+// total is for one call of an exported method, everything it waits for included.
+func (l limits) total() time.Duration { return 2 * l.call }
+
+// connect is for a connection, and once more for TLS on it. It leaves time for an answer.
+func (l limits) connect() time.Duration { return l.call * 3 / 5 }
 
 // newTransport makes the transport of all back-end calls. HTTP/1.1 is enough for a few calls a sign-in and keeps
 // the failure modes few. The certificate may be nil.
-func newTransport(roots *x509.CertPool, certificate *tls.Certificate) *http.Transport {
-	dialer := &net.Dialer{Timeout: 3 * time.Second, KeepAlive: 30 * time.Second}
+func newTransport(roots *x509.CertPool, certificate *tls.Certificate, limits limits) *http.Transport {
+	dialer := &net.Dialer{Timeout: limits.connect(), KeepAlive: 30 * time.Second}
 	tlsConfig := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
 	if certificate != nil {
 		// Whatever authorities the server names: a self-signed certificate is of none of them (RFC 8705 section 2.2).
@@ -42,8 +52,8 @@ func newTransport(roots *x509.CertPool, certificate *tls.Certificate) *http.Tran
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            dialer.DialContext,
 		TLSClientConfig:        tlsConfig,
-		TLSHandshakeTimeout:    3 * time.Second,
-		ResponseHeaderTimeout:  callTimeout,
+		TLSHandshakeTimeout:    limits.connect(),
+		ResponseHeaderTimeout:  limits.call,
 		MaxResponseHeaderBytes: maxHeader,
 		MaxIdleConnsPerHost:    8,
 		IdleConnTimeout:        90 * time.Second,
@@ -54,13 +64,26 @@ func newTransport(roots *x509.CertPool, certificate *tls.Certificate) *http.Tran
 // and no bearer token, code or secret reaches another host (cases 52, 107, 114).
 type backend struct {
 	transport http.RoundTripper
-	slots     chan struct{}
+	limits    limits
+	visitors  chan struct{} // slots of calls that anybody can cause
+	members   chan struct{} // slots of all others
 	nonces    nonces
 	logger    *slog.Logger
 }
 
-func newBackend(transport http.RoundTripper, logger *slog.Logger) *backend {
-	return &backend{transport: transport, slots: make(chan struct{}, maxCalls), logger: logger}
+func newBackend(transport http.RoundTripper, limits limits, logger *slog.Logger) *backend {
+	visitors, members := make(chan struct{}, maxCalls), make(chan struct{}, maxCalls)
+	return &backend{transport: transport, limits: limits, visitors: visitors, members: members, logger: logger}
+}
+
+// slots are those that a call needs one of. Hundreds of made-up callbacks that wait for a slow provider take none of the
+// calls for who is signed in, and none of the metadata and keys that everybody needs.
+func (b *backend) slots(op string) chan struct{} {
+	switch op {
+	case opToken, opUserInfo, opPush: // a sign-in's
+		return b.visitors
+	}
+	return b.members
 }
 
 // answer is one complete HTTP answer, its body decompressed.
@@ -70,18 +93,19 @@ type answer struct {
 	body   []byte
 }
 
-// do makes one call and reads the whole answer, within callTimeout and maxBody. Redirects, overload and server
+// do makes one call and reads the whole answer, within the limits of time and size. Redirects, overload and server
 // errors become an *Error here; every other status is the caller's to judge. The body of an error goes to the log,
 // quoted and cut, without the request's credentials and the secrets named.
 func (b *backend) do(op string, req *http.Request, secrets ...string) (*answer, error) {
+	slots := b.slots(op)
 	select {
-	case b.slots <- struct{}{}:
-		defer func() { <-b.slots }()
+	case slots <- struct{}{}:
+		defer func() { <-slots }()
 	default:
 		return nil, &Error{Kind: Unavailable, Op: op, Code: "too_many_calls", RetryAfter: time.Second,
 			Err: fmt.Errorf("%d calls to the provider are waiting already", maxCalls)}
 	}
-	ctx, cancel := context.WithTimeout(req.Context(), callTimeout)
+	ctx, cancel := context.WithTimeout(req.Context(), b.limits.call)
 	defer cancel()
 	resp, err := b.transport.RoundTrip(req.WithContext(ctx))
 	if err != nil {

@@ -22,6 +22,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
@@ -231,11 +232,127 @@ func TestCallsInFlightAreCapped(t *testing.T) {
 		if time.Since(start) != 0 || op.count(tokenPath) != 512 {
 			t.Errorf("after %v, %d calls", time.Since(start), op.count(tokenPath))
 		}
+		// They keep nobody who is signed in from anything, and no sign-in from the metadata and keys.
+		op.serve(tokenPath, jsonAnswer(200, refreshAnswer(nil)))
+		op.serve(revokePath, textAnswer(200, "", ""))
+		if _, _, err := p.Refresh(t.Context(), oldTokens(), "alice"); err != nil {
+			t.Errorf("a refresh: %v", err)
+		}
+		if err := p.Revoke(t.Context(), bearer()); err != nil {
+			t.Errorf("a revocation: %v", err)
+		}
+		if _, err := p.VerifyIDToken(t.Context(), op.token(claims(nil)), expect()); err != nil {
+			t.Errorf("keys: %v", err)
+		}
 		callers.Wait()
+		op.serve(tokenPath, textAnswer(200, "application/json", goodAnswer+"}"))
 		if _, err := p.Exchange(t.Context(), "c", "v"); err != nil {
 			t.Errorf("once the others are done: %v", err)
 		}
 	})
+}
+
+// A call takes no longer than is configured, and all that a method waits for no longer than twice that.
+func TestTimeout(t *testing.T) {
+	for set, want := range map[time.Duration]time.Duration{0: 5 * time.Second, time.Second: time.Second, 20 * time.Second: 20 * time.Second} {
+		synctest.Test(t, func(t *testing.T) {
+			op := newOP(t)
+			limited := func(c *provider.Config) { c.Timeout = set }
+			took := func(call func(*provider.Provider) error) time.Duration {
+				start := time.Now()
+				wantErrorKind(t, call(op.client(limited)), provider.Unavailable)
+				return time.Since(start)
+			}
+			exchange := func(p *provider.Provider) error { _, err := p.Exchange(t.Context(), "c", "v"); return err }
+			verify := func(p *provider.Provider) error {
+				_, err := p.VerifyIDToken(t.Context(), op.token(claims(nil)), expect())
+				return err
+			}
+			op.serve(tokenPath, slow(time.Hour, jsonAnswer(200, object{})))
+			if d := took(exchange); d != want {
+				t.Errorf("limit %v: a call took %v", set, d)
+			}
+			op.serve(keysPath, slow(want*4/5, jsonAnswer(200, object{"keys": []any{}})))
+			op.serve(discoveryPath, slow(want*4/5, document(nil)))
+			if d := took(verify); d != 2*want {
+				t.Errorf("limit %v: a method took %v", set, d)
+			}
+			time.Sleep(time.Hour)
+		})
+	}
+}
+
+func wantErrorKind(t *testing.T, err error, kind provider.Kind) {
+	t.Helper()
+	var e *provider.Error
+	if !errors.As(err, &e) || e.Kind != kind {
+		t.Errorf("got %v, want kind %d", err, kind)
+	}
+}
+
+// panics is a Transport with a fault of the app's own at one path.
+type panics struct {
+	path string
+	good http.RoundTripper
+}
+
+func (p panics) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Path == p.path {
+		panic("of the app")
+	}
+	return p.good.RoundTrip(req)
+}
+
+// A Transport that panics in what is fetched for all, or in the background of use, ends neither the process nor what
+// others wait for; the log has it once, with the stack.
+func TestTransportPanics(t *testing.T) {
+	for _, path := range []string{discoveryPath, keysPath} {
+		t.Run(path, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var log logBuffer
+				op := newOP(t)
+				sick := &panics{path, op}
+				p := op.client(logTo(&log), func(c *provider.Config) { c.Transport = sick })
+				verify := func() error {
+					_, err := p.VerifyIDToken(t.Context(), op.token(claims(nil)), expect())
+					return err
+				}
+				var panicked *flight.PanicError
+				if err := verify(); !errors.As(err, &panicked) {
+					t.Errorf("got %v", err)
+				}
+				if text := log.String(); strings.Count(text, "a panic in code of the app") != 1 || !strings.Contains(text, "panics.RoundTrip") {
+					t.Errorf("logged %s", text)
+				}
+				sick.path = ""
+				time.Sleep(time.Second) // the keys' fetch fails for want of metadata, and pauses
+				if err := verify(); err != nil {
+					t.Errorf("afterwards: %v", err)
+				}
+				time.Sleep(2 * time.Hour)
+				sick.path = path
+				if err := verify(); err != nil {
+					t.Errorf("with a panic in the background: %v", err)
+				}
+				synctest.Wait()
+				if n := strings.Count(log.String(), "a panic in code of the app"); n != 2 {
+					t.Errorf("logged %d times", n)
+				}
+				time.Sleep(48 * time.Hour)
+				if err := verify(); err != nil {
+					t.Errorf("with a panic in the fetch before use: %v", err)
+				}
+				for range 600 { // more than there are slots
+					_ = verify()
+				}
+				sick.path = ""
+				time.Sleep(time.Second)
+				if err := verify(); err != nil {
+					t.Errorf("in the end: %v", err)
+				}
+			})
+		})
+	}
 }
 
 // case 69: a caller who goes away takes the token request along; the limits hold above a foreign transport too.

@@ -14,7 +14,7 @@ const opUserInfo = "userinfo"
 // name the same subject as the ID token, or it may be another user's (section 5.3.2). It returns nil, nil when the
 // provider has no userinfo endpoint.
 func (p *Provider) UserInfo(ctx context.Context, tokens *Tokens, subject string) (Claims, error) {
-	ctx, cancel := context.WithTimeout(ctx, totalTimeout)
+	ctx, cancel := context.WithTimeout(ctx, p.backend.limits.total())
 	defer cancel()
 	metadata, err := p.Metadata(ctx)
 	if err != nil || metadata.UserinfoEndpoint == "" {

@@ -1,0 +1,174 @@
+package ginoidc_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
+)
+
+// faulty is everything that an app may hand to the plugin. What is named panics.
+type faulty struct {
+	*state.Memory
+	http.RoundTripper
+	slog.Handler
+	name string
+}
+
+func (f *faulty) at(name string) {
+	if f.name == name {
+		panic("fault of the app")
+	}
+}
+
+func (f *faulty) RoundTrip(r *http.Request) (*http.Response, error) {
+	f.at("Transport " + r.URL.Path)
+	return f.RoundTripper.RoundTrip(r)
+}
+
+func (f *faulty) Handle(ctx context.Context, r slog.Record) error {
+	if strings.Contains(r.Message, "tokens refreshed") || strings.Contains(r.Message, "panic in code") {
+		f.at("Logger")
+	}
+	return f.Handler.Handle(ctx, r)
+}
+
+func (f *faulty) Lease(ctx context.Context, key string, ttl time.Duration) (func(context.Context) error, bool, error) {
+	f.at("State.Lease")
+	release, ok, err := f.Memory.Lease(ctx, key, ttl)
+	return func(ctx context.Context) error {
+		if ok {
+			_ = release(ctx)
+		}
+		f.at("release")
+		return nil
+	}, ok, err
+}
+
+func (f *faulty) Keep(ctx context.Context, key, value string, ttl time.Duration) error {
+	f.at("State.Keep")
+	return f.Memory.Keep(ctx, key, value, ttl)
+}
+
+func (f *faulty) Kept(ctx context.Context, key string) (string, bool, error) {
+	f.at("State.Kept")
+	return f.Memory.Kept(ctx, key)
+}
+
+func (f *faulty) Revoked(ctx context.Context, keys ...string) ([]time.Time, error) {
+	f.at("State.Revoked")
+	return f.Memory.Revoked(ctx, keys...)
+}
+
+// TestPanicsOfTheApp: code of the app that panics on a goroutine which no recovery sees, within a refresh or a fetch that
+// many requests share, is an error of these requests. The process lives, the log has it once with the stack, and what the
+// refresh has brought is not lost.
+func TestPanicsOfTheApp(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		status int // of the request that meets it
+		after  int // of the next one, once it is mended
+	}{
+		{"Transport /token", 500, 200},
+		{"State.Lease", 500, 200},
+		{"State.Kept", 500, 200},
+		{"State.Revoked", 200, 200}, // this and the next come after the refresh
+		{"State.Keep", 200, 200},
+		{"release", 500, 200},
+		{"Logger", 500, 200},
+		{"OnSessionEnd", 500, 401}, // of a refresh that is refused
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				logs := &bytes.Buffer{}
+				f := &faulty{Memory: state.NewMemory(0), Handler: slog.NewJSONHandler(logs, nil)}
+				a := tokenApp(t, func(c *ginoidc.Config, op *ginoidctest.Config) {
+					c.State, c.Transport, c.Logger = f, f, slog.New(f)
+					c.OnSessionEnd = func(context.Context, ginoidc.SessionEnd) { f.at("OnSessionEnd") }
+				})
+				f.RoundTripper = a.op.Transport()
+				b := a.browser()
+				b.mustSignIn("alice")
+				time.Sleep(5 * time.Minute)
+				switch f.name = tt.name; tt.name {
+				case "OnSessionEnd":
+					a.op.Misbehave(ginoidctest.RefreshInvalidGrant)
+				case "State.Revoked": // which is asked before too, where a recovery sees it
+					f.name = ""
+					a.op.OnRefreshAnswer(func(map[string]any) { f.name = tt.name })
+				}
+				if r := b.fetch("/token"); r.StatusCode != tt.status || tt.status == 500 && r.json(t)["error"] != "internal" {
+					t.Errorf("%d %s", r.StatusCode, r.body)
+				}
+				want := 1
+				if tt.name == "Logger" { // which cannot be told
+					want = 0
+				}
+				if n := strings.Count(logs.String(), "panic in code of the app"); n != want || n > 0 && !strings.Contains(logs.String(), "faulty).at") {
+					t.Errorf("logged %d times\n%s", n, logs)
+				}
+				f.name = ""
+				a.op.Misbehave()
+				a.op.OnRefreshAnswer(nil)
+				for range 2 {
+					if r := b.fetch("/token"); r.StatusCode != tt.after || a.op.Refreshes() > 1 {
+						t.Errorf("once it is mended: %d %s after %d refreshes", r.StatusCode, r.body, a.op.Refreshes())
+					}
+				}
+			})
+		})
+	}
+}
+
+// TestPanickingTransport: what fetches metadata and keys for everybody, on the routes that need them, and in the background
+// of use.
+func TestPanickingTransport(t *testing.T) {
+	for _, path := range []string{string(ginoidctest.Discovery), string(ginoidctest.JWKS)} {
+		t.Run(path, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := &faulty{name: "Transport " + path}
+				a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Transport = f })
+				f.RoundTripper = a.op.Transport()
+				token, err := a.op.LogoutToken("alice", "", nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if r := a.postRaw("logout_token=" + token); r.StatusCode != 500 || r.json(t)["error"] != "internal" {
+					t.Errorf("back-channel logout: %d %s", r.StatusCode, r.body)
+				}
+				b := a.browser()
+				if path == string(ginoidctest.Discovery) {
+					if r := b.navigate("/auth/signin"); r.StatusCode != 500 {
+						t.Errorf("sign-in: %d", r.StatusCode)
+					}
+				} else if r := b.signIn("alice"); r.StatusCode != 500 {
+					t.Errorf("callback: %d", r.StatusCode)
+				}
+				if err := a.auth.Ready(t.Context()); err == nil {
+					t.Error("ready")
+				}
+				f.name = ""
+				time.Sleep(time.Second)
+				b.mustSignIn("alice")
+				for _, old := range []time.Duration{2 * time.Hour, 48 * time.Hour} {
+					time.Sleep(old)
+					f.name = "Transport " + path
+					b.mustSignIn("alice")
+					synctest.Wait()
+					f.name = ""
+				}
+				if err := a.auth.Ready(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
