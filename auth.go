@@ -55,12 +55,11 @@ type core struct {
 // New validates cfg and returns every problem at once, joined, each a [ConfigError]. It makes no call to the
 // provider, so an app starts while its provider is down.
 func New(cfg Config) (*Auth, error) {
+	names := cfg.variableNames() // before the defaults, which no variable set
 	cfg = cfg.withDefaults()
-	for _, name := range cfg.env.unknown {
-		cfg.Logger.Warn("ginoidc: unknown environment variable", "variable", name, "nearest", cfg.env.nearest(name))
-	}
+	cfg.warn()
 	cfg.askState()
-	if err := cfg.validate(); err != nil {
+	if err := cfg.validate(names); err != nil {
 		return nil, err
 	}
 	cfg.warnOfState()

@@ -222,9 +222,3 @@ type Config struct {
 	env   environment
 	lacks []string // methods that State does not support
 }
-
-// environment remembers where a Config came from, for messages that name variables.
-type environment struct {
-	prefix  string
-	unknown []string
-}

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
 )
 
 func validConfig() ginoidc.Config {
@@ -66,38 +67,38 @@ func TestConfigProblems(t *testing.T) {
 	}{
 		{"valid", func(c *ginoidc.Config) {}, nil},
 		{"nothing set", func(c *ginoidc.Config) { *c = ginoidc.Config{} }, // case 305, all at once
-			[]string{"Issuer OIDC_ISSUER", "ClientID OIDC_CLIENT_ID", "ClientSecret OIDC_CLIENT_SECRET", "AppURL OIDC_APP_URL", "CookieSecrets OIDC_COOKIE_SECRET"}},
-		{"http issuer", func(c *ginoidc.Config) { c.Issuer = "http://idp.example" }, []string{"Issuer OIDC_ISSUER"}}, // case 112
+			[]string{"Issuer ", "ClientID ", "ClientSecret ", "AppURL ", "CookieSecrets "}},
+		{"http issuer", func(c *ginoidc.Config) { c.Issuer = "http://idp.example" }, []string{"Issuer "}}, // case 112
 		{"http issuer on loopback", func(c *ginoidc.Config) { c.Issuer = "http://127.0.0.1:4000/op" }, nil},
 		{"issuer with a slash", func(c *ginoidc.Config) { c.Issuer = "https://idp.example/" }, nil},
-		{"issuer with a query", func(c *ginoidc.Config) { c.Issuer = "https://idp.example?x=1" }, []string{"Issuer OIDC_ISSUER"}},
-		{"issuer without scheme", func(c *ginoidc.Config) { c.Issuer = "idp.example" }, []string{"Issuer OIDC_ISSUER"}},
-		{"http app", func(c *ginoidc.Config) { c.AppURL = "http://app.example.com" }, []string{"AppURL OIDC_APP_URL"}}, // case 307
+		{"issuer with a query", func(c *ginoidc.Config) { c.Issuer = "https://idp.example?x=1" }, []string{"Issuer "}},
+		{"issuer without scheme", func(c *ginoidc.Config) { c.Issuer = "idp.example" }, []string{"Issuer "}},
+		{"http app", func(c *ginoidc.Config) { c.AppURL = "http://app.example.com" }, []string{"AppURL "}}, // case 307
 		{"http app on loopback", func(c *ginoidc.Config) { c.AppURL = "http://localhost:8080" }, nil},
-		{"http app on a name like loopback", func(c *ginoidc.Config) { c.AppURL = "http://localhost.evil.example" }, []string{"AppURL OIDC_APP_URL"}},
+		{"http app on a name like loopback", func(c *ginoidc.Config) { c.AppURL = "http://localhost.evil.example" }, []string{"AppURL "}},
 		{"app with a base path", func(c *ginoidc.Config) { c.AppURL = "https://example.com/app/" }, nil},
-		{"app with dot segments", func(c *ginoidc.Config) { c.AppURL = "https://example.com/a/../b" }, []string{"AppURL OIDC_APP_URL"}},
+		{"app with dot segments", func(c *ginoidc.Config) { c.AppURL = "https://example.com/a/../b" }, []string{"AppURL "}},
 		{"app with its default port", func(c *ginoidc.Config) {
 			c.AppURL, c.DefaultReturnTo = "https://App.example.com:443", "https://app.example.com/x"
 		}, nil},
-		{"app with a user", func(c *ginoidc.Config) { c.AppURL = "https://u@example.com" }, []string{"AppURL OIDC_APP_URL"}},
-		{"short secret", func(c *ginoidc.Config) { c.CookieSecrets = []string{secret, "short"} }, []string{"CookieSecrets OIDC_COOKIE_SECRET"}},                      // case 306
-		{"zero secret", func(c *ginoidc.Config) { c.CookieSecrets = []string{strings.Repeat("\x00", 32)} }, []string{"CookieSecrets OIDC_COOKIE_SECRET"}},            // case 306
-		{"repeated secret", func(c *ginoidc.Config) { c.CookieSecrets = []string{strings.Repeat("correcthorse", 4)} }, []string{"CookieSecrets OIDC_COOKIE_SECRET"}}, // case 306
-		{"repeated secret of many letters", func(c *ginoidc.Config) { c.CookieSecrets = []string{strings.Repeat("abcdefghijklmnop", 2)} }, []string{"CookieSecrets OIDC_COOKIE_SECRET"}},
-		{"repeated secret, cut", func(c *ginoidc.Config) { c.CookieSecrets = []string{strings.Repeat("abcdefghijklm", 3)[:35]} }, []string{"CookieSecrets OIDC_COOKIE_SECRET"}},
-		{"secret of few letters", func(c *ginoidc.Config) { c.CookieSecrets = []string{"aabbabababbbaabababbabaabbabcbabab"} }, []string{"CookieSecrets OIDC_COOKIE_SECRET"}},
-		{"scope without openid", func(c *ginoidc.Config) { c.Scopes = []string{"profile"} }, []string{"Scopes OIDC_SCOPES"}}, // case 310
-		{"scope of two words", func(c *ginoidc.Config) { c.Scopes = []string{"openid", "a b"} }, []string{"Scopes OIDC_SCOPES"}},
+		{"app with a user", func(c *ginoidc.Config) { c.AppURL = "https://u@example.com" }, []string{"AppURL "}},
+		{"short secret", func(c *ginoidc.Config) { c.CookieSecrets = []string{secret, "short"} }, []string{"CookieSecrets "}},                      // case 306
+		{"zero secret", func(c *ginoidc.Config) { c.CookieSecrets = []string{strings.Repeat("\x00", 32)} }, []string{"CookieSecrets "}},            // case 306
+		{"repeated secret", func(c *ginoidc.Config) { c.CookieSecrets = []string{strings.Repeat("correcthorse", 4)} }, []string{"CookieSecrets "}}, // case 306
+		{"repeated secret of many letters", func(c *ginoidc.Config) { c.CookieSecrets = []string{strings.Repeat("abcdefghijklmnop", 2)} }, []string{"CookieSecrets "}},
+		{"repeated secret, cut", func(c *ginoidc.Config) { c.CookieSecrets = []string{strings.Repeat("abcdefghijklm", 3)[:35]} }, []string{"CookieSecrets "}},
+		{"secret of few letters", func(c *ginoidc.Config) { c.CookieSecrets = []string{"aabbabababbbaabababbabaabbabcbabab"} }, []string{"CookieSecrets "}},
+		{"scope without openid", func(c *ginoidc.Config) { c.Scopes = []string{"profile"} }, []string{"Scopes "}}, // case 310
+		{"scope of two words", func(c *ginoidc.Config) { c.Scopes = []string{"openid", "a b"} }, []string{"Scopes "}},
 		{"public client", func(c *ginoidc.Config) { c.ClientAuthMethod, c.ClientSecret = "none", "" }, nil},
-		{"public client with a secret", func(c *ginoidc.Config) { c.ClientAuthMethod = "none" }, []string{"ClientSecret OIDC_CLIENT_SECRET"}},
-		{"unsupported client authentication", func(c *ginoidc.Config) { c.ClientAuthMethod = "secret_handshake" }, []string{"ClientAuthMethod OIDC_CLIENT_AUTH_METHOD"}},
-		{"symmetric algorithm", func(c *ginoidc.Config) { c.SigningAlgs = []string{"RS256", "HS256"} }, []string{"SigningAlgs OIDC_SIGNING_ALGS"}}, // case 76
-		{"no algorithm", func(c *ginoidc.Config) { c.SigningAlgs = []string{"none"} }, []string{"SigningAlgs OIDC_SIGNING_ALGS"}},                  // case 75
-		{"idle above lifetime", func(c *ginoidc.Config) { c.SessionIdle, c.SessionLifetime = 2*time.Hour, time.Hour }, []string{"SessionIdle OIDC_SESSION_IDLE"}},
+		{"public client with a secret", func(c *ginoidc.Config) { c.ClientAuthMethod = "none" }, []string{"ClientSecret "}},
+		{"unsupported client authentication", func(c *ginoidc.Config) { c.ClientAuthMethod = "secret_handshake" }, []string{"ClientAuthMethod "}},
+		{"symmetric algorithm", func(c *ginoidc.Config) { c.SigningAlgs = []string{"RS256", "HS256"} }, []string{"SigningAlgs "}}, // case 76
+		{"no algorithm", func(c *ginoidc.Config) { c.SigningAlgs = []string{"none"} }, []string{"SigningAlgs "}},                  // case 75
+		{"idle above lifetime", func(c *ginoidc.Config) { c.SessionIdle, c.SessionLifetime = 2*time.Hour, time.Hour }, []string{"SessionIdle "}},
 		{"short lifetime alone", func(c *ginoidc.Config) { c.SessionLifetime = time.Hour }, nil},
-		{"negative durations", func(c *ginoidc.Config) { c.SessionIdle, c.SessionLifetime = -2, -1 }, []string{"SessionIdle OIDC_SESSION_IDLE", "SessionLifetime OIDC_SESSION_LIFETIME"}},
-		{"clock tolerance", func(c *ginoidc.Config) { c.ClockTolerance = time.Hour }, []string{"ClockTolerance OIDC_CLOCK_TOLERANCE"}},
+		{"negative durations", func(c *ginoidc.Config) { c.SessionIdle, c.SessionLifetime = -2, -1 }, []string{"SessionIdle ", "SessionLifetime "}},
+		{"clock tolerance", func(c *ginoidc.Config) { c.ClockTolerance = time.Hour }, []string{"ClockTolerance "}},
 		{"route prefix", func(c *ginoidc.Config) { c.RoutePrefix = "auth" }, []string{"RoutePrefix "}},
 		{"route prefix at the root", func(c *ginoidc.Config) { c.RoutePrefix = "/" }, []string{"RoutePrefix "}},
 		{"cookie name with a prefix", func(c *ginoidc.Config) { c.CookieName = "__Host-x" }, []string{"CookieName "}},
@@ -109,9 +110,9 @@ func TestConfigProblems(t *testing.T) {
 		{"sign-out target", func(c *ginoidc.Config) { c.PostSignOutURL = "/bye" }, []string{"PostSignOutURL "}},
 		{"two ways to the groups", func(c *ginoidc.Config) { c.GroupsClaim, c.GroupsPath = "groups", []string{"a"} }, []string{"GroupsPath "}},
 		{"empty path element", func(c *ginoidc.Config) { c.OrganizationsPath = []string{"a", ""} }, []string{"OrganizationsPath "}},
-		{"unknown response mode", func(c *ginoidc.Config) { c.ResponseMode = "fragment.jwt" }, []string{"ResponseMode OIDC_RESPONSE_MODE"}}, // case 44
+		{"unknown response mode", func(c *ginoidc.Config) { c.ResponseMode = "fragment.jwt" }, []string{"ResponseMode "}}, // case 44
 		{"signed answers", func(c *ginoidc.Config) { c.ResponseMode = "form_post.jwt" }, nil},
-		{"pushed sometimes", func(c *ginoidc.Config) { c.PushedAuthorization = "sometimes" }, []string{"PushedAuthorization OIDC_USE_PAR"}},
+		{"pushed sometimes", func(c *ginoidc.Config) { c.PushedAuthorization = "sometimes" }, []string{"PushedAuthorization "}},
 		{"parameter of ours", func(c *ginoidc.Config) { c.SignInParameters = url.Values{"nonce": {"1"}} }, []string{"SignInParameters "}},              // case 6
 		{"redirect_uri of another", func(c *ginoidc.Config) { c.SignInParameters = url.Values{"redirect_uri": {"x"}} }, []string{"SignInParameters "}}, // case 6
 		{"max_age of no number", func(c *ginoidc.Config) { c.SignInParameters = url.Values{"max_age": {"x"}} }, []string{"SignInParameters "}},
@@ -119,18 +120,18 @@ func TestConfigProblems(t *testing.T) {
 			c.SignInParameters = url.Values{"resource": {"a:1", "a:2"}, "audience": {"a"}}
 		}, nil},
 		{"private key", withKey(ecKey), nil},
-		{"private key beside a secret", func(c *ginoidc.Config) { c.ClientKey, c.ClientAuthMethod = ecKey, "private_key_jwt" }, []string{"ClientSecret OIDC_CLIENT_SECRET"}},
-		{"private key left out", withKey(nil), []string{"ClientKey OIDC_CLIENT_KEY_FILE"}},
-		{"private key of no use", func(c *ginoidc.Config) { c.ClientKey = ecKey }, []string{"ClientKey OIDC_CLIENT_KEY_FILE"}},
-		{"private key that is none", withKey([]byte(secret)), []string{"ClientKey OIDC_CLIENT_KEY_FILE"}},
-		{"algorithm of another key", func(c *ginoidc.Config) { withKey(ecKey)(c); c.ClientKeyAlg = "RS256" }, []string{"ClientKey OIDC_CLIENT_KEY_FILE"}},
-		{"key id without key", func(c *ginoidc.Config) { c.ClientKeyID = "k" }, []string{"ClientKey OIDC_CLIENT_KEY_FILE"}},
-		{"key for encryption", func(c *ginoidc.Config) { withKey(ecKey)(c); c.ClientKeyAlg = "ECDH-ES" }, []string{"ClientKey OIDC_CLIENT_KEY_FILE"}},
+		{"private key beside a secret", func(c *ginoidc.Config) { c.ClientKey, c.ClientAuthMethod = ecKey, "private_key_jwt" }, []string{"ClientSecret "}},
+		{"private key left out", withKey(nil), []string{"ClientKey "}},
+		{"private key of no use", func(c *ginoidc.Config) { c.ClientKey = ecKey }, []string{"ClientKey "}},
+		{"private key that is none", withKey([]byte(secret)), []string{"ClientKey "}},
+		{"algorithm of another key", func(c *ginoidc.Config) { withKey(ecKey)(c); c.ClientKeyAlg = "RS256" }, []string{"ClientKey "}},
+		{"key id without key", func(c *ginoidc.Config) { c.ClientKeyID = "k" }, []string{"ClientKey "}},
+		{"key for encryption", func(c *ginoidc.Config) { withKey(ecKey)(c); c.ClientKeyAlg = "ECDH-ES" }, []string{"ClientKey "}},
 		{"signed requests", func(c *ginoidc.Config) { c.SignRequests, c.ClientKey = true, ecKey }, nil},
-		{"signed requests without a key", func(c *ginoidc.Config) { c.SignRequests = true }, []string{"ClientKey OIDC_CLIENT_KEY_FILE"}},
+		{"signed requests without a key", func(c *ginoidc.Config) { c.SignRequests = true }, []string{"ClientKey "}},
 		{"key for decryption", func(c *ginoidc.Config) { c.DecryptionKey = ecKey }, nil},
 		{"key that cannot decrypt", func(c *ginoidc.Config) { c.DecryptionKey = pemKey(ed25519.NewKeyFromSeed([]byte(secret))) }, []string{"DecryptionKey "}},
-		{"short secret for client_secret_jwt", func(c *ginoidc.Config) { c.ClientAuthMethod = "client_secret_jwt" }, []string{"ClientSecret OIDC_CLIENT_SECRET"}},
+		{"short secret for client_secret_jwt", func(c *ginoidc.Config) { c.ClientAuthMethod = "client_secret_jwt" }, []string{"ClientSecret "}},
 		{"client_secret_jwt", func(c *ginoidc.Config) { c.ClientAuthMethod, c.ClientSecret = "client_secret_jwt", secret }, nil},
 		{"certificate left out", func(c *ginoidc.Config) { c.ClientAuthMethod, c.ClientSecret = "tls_client_auth", "" }, []string{"ClientCertificate "}},
 		{"certificate", func(c *ginoidc.Config) {
@@ -142,9 +143,9 @@ func TestConfigProblems(t *testing.T) {
 		{"unknown profile", func(c *ginoidc.Config) { c.Profile = "fapi" }, []string{"Profile "}},
 		{"fapi2", fapi2, nil},
 		{"fapi2 with a certificate", func(c *ginoidc.Config) { fapi2(c); c.ClientKey, c.ClientCertificate = nil, &tls.Certificate{} }, nil},
-		{"fapi2 with a secret", func(c *ginoidc.Config) { c.Profile, c.ClientAuthMethod = "fapi2", "client_secret_basic" }, []string{"ClientAuthMethod OIDC_CLIENT_AUTH_METHOD"}},
-		{"fapi2 without PAR", func(c *ginoidc.Config) { fapi2(c); c.PushedAuthorization = "auto" }, []string{"PushedAuthorization OIDC_USE_PAR"}},
-		{"fapi2 with RS256", func(c *ginoidc.Config) { fapi2(c); c.SigningAlgs = []string{"ES256", "RS256"} }, []string{"SigningAlgs OIDC_SIGNING_ALGS"}},
+		{"fapi2 with a secret", func(c *ginoidc.Config) { c.Profile, c.ClientAuthMethod = "fapi2", "client_secret_basic" }, []string{"ClientAuthMethod "}},
+		{"fapi2 without PAR", func(c *ginoidc.Config) { fapi2(c); c.PushedAuthorization = "auto" }, []string{"PushedAuthorization "}},
+		{"fapi2 with RS256", func(c *ginoidc.Config) { fapi2(c); c.SigningAlgs = []string{"ES256", "RS256"} }, []string{"SigningAlgs "}},
 		{"fapi2 with an RSA key", func(c *ginoidc.Config) { fapi2(c); c.ClientKey = rsaKey }, nil}, // which signs PS256
 		{"fapi2 with a key for RS256", func(c *ginoidc.Config) { fapi2(c); c.ClientKey, c.ClientKeyAlg = rsaKey, "RS256" }, []string{"ClientKeyAlg "}},
 		{"negative limit of sessions", func(c *ginoidc.Config) { c.MaxSessions = -1 }, []string{"MaxSessions "}},
@@ -181,6 +182,21 @@ func problemsOf(err error) []string {
 	}
 	walk(err)
 	return found
+}
+
+// TestLaterChanges: lists and parameters of a Config are copied, whoever goes on to use them.
+func TestLaterChanges(t *testing.T) {
+	audiences, parameters := []string{"other"}, url.Values{"audience": {"api"}}
+	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+		c.TrustedAudiences, c.SignInParameters = audiences, parameters
+	})
+	a.op.OnIDToken(func(claims map[string]any) { claims["aud"], claims["azp"] = []string{"app", "other"}, "app" })
+	audiences[0], parameters["audience"][0] = "changed", "changed"
+	b := a.browser()
+	if location := b.navigate("/auth/signin").location(); !strings.Contains(location, "audience=api") {
+		t.Errorf("the sign-in asks for %s", location)
+	}
+	b.mustSignIn("alice")
 }
 
 // TestNoSwitches: nothing turns the validation of signature, nonce, issuer or audience off, case 311.

@@ -2,13 +2,14 @@ package ginoidc
 
 import (
 	"log/slog"
+	"net/http"
 	"net/url"
-	"slices"
+	"reflect"
 	"time"
 )
 
 const (
-	defaultPrefix      = "OIDC_"
+	defaultAppURL      = "http://localhost:8080" // of a Config from the environment
 	defaultRoutePrefix = "/auth"
 	defaultCookieName  = "ginoidc"
 	defaultIdle        = 12 * time.Hour
@@ -59,8 +60,9 @@ const (
 	formatKeys      = "keys"
 )
 
-// withDefaults fills what was left out.
+// withDefaults fills what was left out. The caller keeps what they gave.
 func (c Config) withDefaults() Config {
+	c = c.detached()
 	if c.Profile == profileFAPI2 {
 		c = c.withFAPI2()
 	}
@@ -77,7 +79,6 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.KeepIDToken, keepAuto)
 	setDefault(&c.GroupsFormat, formatList)
 	setDefault(&c.OrganizationsFormat, formatList)
-	setDefault(&c.env.prefix, defaultPrefix)
 	if len(c.GroupsPath) == 0 {
 		setDefault(&c.GroupsClaim, "groups")
 	}
@@ -90,11 +91,9 @@ func (c Config) withDefaults() Config {
 	if len(c.SigningAlgs) == 0 {
 		c.SigningAlgs = []string{"RS256"}
 	}
-	parameters := url.Values{} // the caller keeps theirs
-	for name, values := range c.SignInParameters {
-		parameters[name] = slices.Clone(values)
+	if c.SignInParameters == nil {
+		c.SignInParameters = url.Values{}
 	}
-	c.SignInParameters = parameters
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -106,4 +105,18 @@ func setDefault[T comparable](field *T, value T) {
 	if *field == zero {
 		*field = value
 	}
+}
+
+// detached copies the lists and parameters, so that a change to the original is not seen.
+func (c Config) detached() Config {
+	fields := reflect.ValueOf(&c).Elem()
+	for i := range fields.NumField() {
+		switch field := fields.Field(i); {
+		case field.Kind() == reflect.Slice && !field.IsNil():
+			field.Set(reflect.AppendSlice(reflect.MakeSlice(field.Type(), 0, field.Len()), field))
+		case field.Type() == reflect.TypeFor[url.Values]() && !field.IsNil():
+			field.Set(reflect.ValueOf(url.Values(http.Header(field.Interface().(url.Values)).Clone())))
+		}
+	}
+	return c
 }

@@ -3,9 +3,7 @@ package ginoidc
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/url"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,7 +13,7 @@ import (
 // ConfigError is one problem of a [Config]. [New] and [ConfigFromEnv] join all they find.
 type ConfigError struct {
 	Field    string // field of Config, such as "AppURL"; "" for a variable that sets none
-	Variable string // environment variable, such as "OIDC_APP_URL"; "" for a field that none sets
+	Variable string // environment variable that set the field or should have, such as "OIDC_APP_URL"; "" where code did
 	Problem  string // what is wrong
 	Mend     string // what to do about it
 }
@@ -34,33 +32,36 @@ func (e *ConfigError) Error() string {
 
 // problems collects what is wrong with a Config.
 type problems struct {
-	prefix string
-	errs   []error
+	variables map[string]string // by field
+	errs      []error
 }
 
 func (p *problems) add(field, problem, mend string) {
-	p.errs = append(p.errs, &ConfigError{Field: field, Variable: variableOf(p.prefix, field), Problem: problem, Mend: mend})
+	p.errs = append(p.errs, &ConfigError{Field: field, Variable: p.variables[field], Problem: problem, Mend: mend})
 }
 
 var (
 	cookieNamePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
-	hostPattern       = regexp.MustCompile(`^[A-Za-z0-9.:_\[\]-]+$`)
 	scopePattern      = regexp.MustCompile(`^[\x21\x23-\x5B\x5D-\x7E]+$`) // RFC 6749, section 3.3
 )
 
-// validate reports every problem of a Config that has its defaults.
-func (c *Config) validate() error {
-	p := &problems{prefix: c.env.prefix}
+// validate reports every problem of a Config that has its defaults. variables are those that its fields come from.
+func (c *Config) validate(variables map[string]string) error {
+	p := &problems{variables: variables}
 	c.validateProvider(p)
 	c.validateApp(p)
 	c.validateSecrets(p)
 	c.validateSession(p)
 	c.validateClaims(p)
+	c.validateTexts(p)
+	c.validateRoutes(p)
 	return errors.Join(p.errs...)
 }
 
 func (c *Config) validateProvider(p *problems) {
-	if why := badURL(c.Issuer); why != "" {
+	if issuer, ok := issuerOf(c.Issuer); ok {
+		p.add("Issuer", "is the address of the provider's metadata", fmt.Sprintf("set it to %q, or as the member issuer of that document spells it", issuer))
+	} else if why := badURL(c.Issuer); why != "" {
 		p.add("Issuer", why, "set the issuer exactly as the provider's discovery document spells it")
 	}
 	if c.ClientID == "" {
@@ -80,7 +81,7 @@ func (c *Config) validateProvider(p *problems) {
 		p.add("Scopes", "do not contain openid", "add openid: without it the provider returns no ID token")
 	}
 	for _, s := range c.Scopes {
-		if !scopePattern.MatchString(s) {
+		if why, _ := spoiled(s); why != "" || !scopePattern.MatchString(s) {
 			p.add("Scopes", fmt.Sprintf("%q is not a scope", s), "give scopes as single words")
 		}
 	}
@@ -103,6 +104,8 @@ func asymmetricAlgs() []string {
 func (c *Config) validateApp(p *problems) {
 	if why := badURL(c.AppURL); why != "" {
 		p.add("AppURL", why, "set the URL under which browsers reach the app, such as https://app.example.com")
+	} else if base, ok := c.aboveRoutes(); ok {
+		p.add("AppURL", "ends in the path of the plugin's routes", fmt.Sprintf("set it to %q, below which the plugin has its routes, or choose another RoutePrefix", base))
 	} else if app, _ := url.Parse(c.AppURL); !cleanPath(app.Path) {
 		p.add("AppURL", "its path is not in its plain form", "write the base path without dot segments, escapes and doubled slashes")
 	} else if _, targets := c.places(app); c.DefaultReturnTo != "" && !targets.Accept(c.DefaultReturnTo) {
@@ -180,37 +183,6 @@ func (c *Config) validateClaims(p *problems) {
 	if slices.Contains(c.OrganizationsPath, "") {
 		p.add("OrganizationsPath", "has an empty element", "name a member in each element")
 	}
-}
-
-// badURL says why s cannot be an issuer, app URL or origin; "" when it can. Plain http is for loopback, so that
-// no code or cookie crosses a network in clear (RFC 9700, section 2.6).
-func badURL(s string) string {
-	if s == "" {
-		return "is empty"
-	}
-	u, err := url.Parse(s)
-	switch {
-	case err != nil || u.Opaque != "" || !hostPattern.MatchString(u.Host):
-		return fmt.Sprintf("%q is not an absolute URL", s)
-	case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#"):
-		return "has a user part, query or fragment"
-	case u.Scheme == "https":
-		return ""
-	case u.Scheme != "http":
-		return fmt.Sprintf("has the scheme %q instead of https", u.Scheme)
-	case !isLoopback(u.Hostname()):
-		return "uses http outside loopback"
-	}
-	return ""
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-func cleanPath(p string) bool {
-	return p == "" || p[0] == '/' && (path.Clean(p) == p || path.Clean(p)+"/" == p) && !strings.ContainsAny(p, "%\\:*? ;,")
 }
 
 // weakSecret says why a secret could be guessed; "" when nothing speaks against it.

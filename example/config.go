@@ -27,13 +27,21 @@ type settings struct {
 func settingsFromEnv() (settings, error) {
 	prefix := strings.TrimSuffix(cmp.Or(os.Getenv("OIDC_ENV_PREFIX"), "OIDC"), "_") + "_"
 	config, unreadable := ginoidc.ConfigFromEnv(prefix)
-	s := settings{oidc: config, bundled: config.Issuer == ""}
-	var badAddr error
-	if s.addr, badAddr = listenAddr(os.Getenv("ADDR"), os.Getenv("PORT")); badAddr == nil && os.Getenv(prefix+"APP_URL") == "" {
-		s.oidc.AppURL = appURL(s.addr)
+	s := settings{oidc: config, bundled: config.Issuer == "", redis: os.Getenv("REDIS_URL")}
+	addr, badAddr := listenAddr(os.Getenv("ADDR"), os.Getenv("PORT"))
+	s.addr = addr
+	var noURL, database error
+	if badAddr == nil && os.Getenv(prefix+"APP_URL") == "" {
+		if at, ok := appURL(addr); ok {
+			s.oidc.AppURL = at
+		} else {
+			noURL = fmt.Errorf("example: %sAPP_URL: is not set, and %q is no loopback address; set the URL under which browsers reach the app", prefix, addr)
+		}
 	}
-	s.redis = os.Getenv("REDIS_URL")
-	return s, errors.Join(unreadable, badAddr)
+	if os.Getenv("DATABASE_URL") != "" {
+		database = errors.New("example: DATABASE_URL: is not supported by this version; unset it, or keep sessions in Redis with REDIS_URL")
+	}
+	return s, errors.Join(unreadable, badAddr, noURL, database)
 }
 
 // listenAddr is ADDR or, where only PORT is given, that port on every address of the machine.
@@ -50,13 +58,17 @@ func listenAddr(addr, port string) (string, error) {
 	return addr, nil
 }
 
-// appURL is where a browser on this machine finds what listens on addr.
-func appURL(addr string) string {
+// appURL is where a browser on this machine finds what listens on addr. An address of another interface tells nothing: from
+// there the app has to be reached by https, and so under a name.
+func appURL(addr string) (at string, ok bool) {
 	host, port, _ := net.SplitHostPort(addr)
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+	switch ip := net.ParseIP(host); {
+	case host == "" || ip != nil && ip.IsUnspecified():
 		host = "localhost"
+	case host != "localhost" && (ip == nil || !ip.IsLoopback()):
+		return "", false
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return "http://" + net.JoinHostPort(host, port), true
 }
 
 // basePath is the path below which the app lives, "" for the root.

@@ -22,7 +22,7 @@ func setenv(t *testing.T, env map[string]string) {
 			t.Setenv(name, "")
 		}
 	}
-	for _, name := range []string{"ADDR", "PORT", "REDIS_URL", "OIDC_ENV_PREFIX"} {
+	for _, name := range []string{"ADDR", "PORT", "REDIS_URL", "DATABASE_URL", "OIDC_ENV_PREFIX"} {
 		t.Setenv(name, "")
 	}
 	for name, value := range env {
@@ -102,6 +102,14 @@ func TestProblems(t *testing.T) {
 		{provider, "OIDC_SESSION_IDLE", "soon", "OIDC_SESSION_IDLE"},
 		{provider, "OIDC_BEARER_AUDIENCE", "api", "OIDC_BEARER_AUDIENCE"},
 		{provider, "REDIS_URL", "http://localhost:6379", "REDIS_URL"},
+		{provider, "DATABASE_URL", "postgres://localhost/app", "DATABASE_URL"},
+		{provider, "OIDC_INTROSPECT", "true", "OIDC_INTROSPECT"},
+		{provider, "OIDC_CLIENT_ID", `"app"`, "OIDC_CLIENT_ID"},
+		{provider, "OIDC_CLIENT_SECRET", "s\r", "OIDC_CLIENT_SECRET"},
+		{provider, "OIDC_ISSUER", "https://idp.example/.well-known/openid-configuration", "OIDC_ISSUER"},
+		{provider, "OIDC_APP_URL", "https://app.example/auth/callback", "OIDC_APP_URL"},
+		{provider, "OIDC_CALLBACK_URL", "/api/auth/callback", "OIDC_CALLBACK_URL"},
+		{bundled, "OIDC_MAX_SESSIONS", "-1", "OIDC_MAX_SESSIONS"},
 		{bundled, "OIDC_COOKIE_SECRET", "short", "OIDC_COOKIE_SECRET"},  // case 306
 		{bundled, "OIDC_APP_URL", "http://app.example", "OIDC_APP_URL"}, // case 307
 		{bundled, "OIDC_SCOPES", "profile email", "OIDC_SCOPES"},        // case 310

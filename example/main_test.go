@@ -38,7 +38,7 @@ func process(t *testing.T, env ...string) *exec.Cmd {
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(v, "=")
-		if !strings.HasPrefix(name, "OIDC_") && name != "ADDR" && name != "PORT" && name != "REDIS_URL" {
+		if !strings.HasPrefix(name, "OIDC_") && name != "ADDR" && name != "PORT" && name != "REDIS_URL" && name != "DATABASE_URL" {
 			cmd.Env = append(cmd.Env, v)
 		}
 	}
