@@ -16,13 +16,15 @@ import (
 // Handlers answer denied requests and failures. A nil one leaves the default answer.
 //
 // The chain is aborted before a handler is called, so the protected handler never runs, whatever the handler
-// does; one that writes nothing leaves the default status. [Reason] and [UserFrom] tell why and who.
+// does; one that writes nothing leaves the default status. [Denied] has all that the default answers are made of, and
+// [UserFrom] the user.
 type Handlers struct {
 	// Unauthenticated answers when nobody is signed in, or not well enough (StepUpError). Default: browser
-	// navigations are redirected to the sign-in route, everything else gets 401 JSON.
+	// navigations are redirected to the sign-in route, a form that was posted gets a 401 page that leads there and back
+	// to the form, everything else gets 401 JSON.
 	Unauthenticated gin.HandlerFunc
-	// Forbidden answers when the user is signed in and not allowed. Default: 403, a page for navigations and
-	// JSON otherwise; never a redirect, which would loop.
+	// Forbidden answers when the user is signed in and not allowed. Default: 403, a page for navigations and posted
+	// forms, JSON otherwise; never a redirect, which would loop.
 	Forbidden gin.HandlerFunc
 	// Failed answers when a guard or one of the plugin's routes cannot do its work. Default: a page or JSON
 	// with the status of the error.
@@ -43,71 +45,89 @@ func (h Handlers) or(other Handlers) Handlers {
 	return h
 }
 
-// denial is what the handlers find in the gin.Context.
-type denial struct {
-	err       error
-	requestID string // of a failure
-}
-
-type denialKey struct{}
-
-// Reason returns why the request was denied or failed: an error that wraps one of the Err… values. It is nil
-// outside of Handlers. Its text is for logs, not for pages.
-func Reason(c *gin.Context) error {
-	return denialOf(c).err
-}
-
-func denialOf(c *gin.Context) denial {
-	value, _ := c.Get(denialKey{})
-	d, _ := value.(denial)
-	return d
-}
-
 // Deny answers a request that a guard does not let through because of err, and aborts the chain. It is for handlers too
 // whose call of the plugin fails, such as of Token.
 func (a *Auth) Deny(c *gin.Context, err error) {
-	switch o := outcomeOf(err); o.status {
+	o := outcomeOf(err)
+	if o.status >= http.StatusInternalServerError { // a page that cannot be served now: no sign-in would mend it
+		o.way = wayRetry
+	}
+	d := a.denial(c.Request, err, o, a.wanted(c.Request))
+	switch o.status {
 	case http.StatusUnauthorized:
-		a.answer(c, denial{err: err}, o, a.handlers.Unauthenticated, a.defaultUnauthenticated)
+		a.answer(c, d, a.handlers.Unauthenticated, a.defaultUnauthenticated)
 	case http.StatusForbidden:
-		if u, ok := UserFrom(c); ok {
-			a.log.InfoContext(c.Request.Context(), "ginoidc: denied", "code", o.code, "sub", u.Subject, "route", c.FullPath())
-		}
-		a.answer(c, denial{err: err}, o, a.handlers.Forbidden, a.defaultForbidden)
+		a.logDenied(c, o.code, err)
+		a.answer(c, d, a.handlers.Forbidden, a.defaultAnswer)
 	default:
-		a.fail(c, err)
+		a.failed(c, d, a.defaultAnswer)
 	}
 }
 
-// fail answers a request that one of the plugin's own routes, or a guard, cannot serve, and logs it under the
-// request id that the answer shows.
-func (a *Auth) fail(c *gin.Context, err error, attrs ...slog.Attr) {
-	o, id := outcomeOf(err), rand.Text()
+// logDenied says who was not let through, and what the guard wanted. What the user is in instead is personal data, and the
+// first thing to look at when a guard says no to everybody: at debug.
+func (a *core) logDenied(c *gin.Context, code string, err error) {
+	u, ok := UserFrom(c)
+	if !ok {
+		return
+	}
+	ctx := c.Request.Context()
+	attrs := []slog.Attr{slog.String("code", code), slog.String("sub", u.Subject), slog.String("route", c.FullPath())}
+	var e *notInError
+	if errors.As(err, &e) {
+		attrs = append(attrs, slog.Any(e.wanted, e.names))
+	} else {
+		attrs = append(attrs, slog.Any("error", err))
+	}
+	if a.log.Enabled(ctx, slog.LevelDebug) {
+		attrs = append(attrs, slog.Any("groups", u.Groups), slog.Any("organizations", u.Organizations))
+	}
+	a.log.LogAttrs(ctx, slog.LevelInfo, "ginoidc: denied", attrs...)
+}
+
+// fail answers a request that one of the plugin's own routes cannot serve.
+func (a *Auth) fail(c *gin.Context, err error, attrs ...slog.Attr) { a.failOnWay(c, "", err, attrs...) }
+
+// failOnWay is fail for somebody on the way to a page, or "", to which the answer leads back.
+func (a *Auth) failOnWay(c *gin.Context, wanted string, err error, attrs ...slog.Attr) {
+	a.failed(c, a.denial(c.Request, err, outcomeOf(err), wanted), a.defaultOwnAnswer, attrs...)
+}
+
+// failed logs a failure under the request id that the answer shows.
+func (a *Auth) failed(c *gin.Context, d Denial, byDefault gin.HandlerFunc, attrs ...slog.Attr) {
 	level := slog.LevelWarn
-	if o.status >= http.StatusInternalServerError {
+	switch {
+	case isCancelled(d.Err):
+		level = slog.LevelInfo
+	case d.Status >= http.StatusInternalServerError:
 		level = slog.LevelError
 	}
-	attrs = append(attrs, slog.String("code", o.code), slog.String("request_id", id), slog.Any("error", err))
+	id := rand.Text()
+	attrs = append(attrs, slog.String("code", d.Code), slog.String("request_id", id), slog.Any("error", d.Err))
 	a.log.LogAttrs(c.Request.Context(), level, "ginoidc: request failed", attrs...)
-	a.answer(c, denial{err, id}, o, a.handlers.Failed, a.defaultFailed)
+	if !d.Page || !isCancelled(d.Err) {
+		d.RequestID = id
+	}
+	a.answer(c, d, a.handlers.Failed, byDefault)
 }
 
 // answer aborts first and calls the handler second: in Gin a middleware that merely writes and returns lets the
 // protected handler run and append its body.
-func (a *Auth) answer(c *gin.Context, d denial, o outcome, handler, byDefault gin.HandlerFunc) {
+func (a *Auth) answer(c *gin.Context, d Denial, handler, byDefault gin.HandlerFunc) {
 	c.Abort()
 	c.Set(denialKey{}, d)
-	switch o.status {
+	switch d.Status {
 	case http.StatusUnauthorized:
 		challenge := `Cookie realm="` + a.realm + `"`
-		if e := stepUp(c); e != nil {
+		var e *StepUpError
+		if errors.As(d.Err, &e) {
 			challenge += e.challenge()
 		}
 		c.Header("WWW-Authenticate", challenge)
 	case http.StatusServiceUnavailable:
-		askLater(c, d.err)
+		askLater(c, d.Err)
 	}
-	c.Status(o.status)
+	c.Status(d.Status)
 	if handler == nil {
 		handler = byDefault
 	}
@@ -132,58 +152,40 @@ func (a *Auth) defaultUnauthenticated(c *gin.Context) {
 		a.RedirectToSignIn(c)
 		return
 	}
-	o := outcomeOf(Reason(c))
-	c.JSON(o.status, gin.H{"error": o.code, "message": o.message, "sign_in_url": stepUpURL(c, a.routes.signIn)})
+	a.defaultAnswer(c)
 }
 
-func (a *Auth) defaultForbidden(c *gin.Context) {
-	o := outcomeOf(Reason(c))
-	if isNavigation(c.Request) {
-		a.page(c, o.status, page{
-			Title: "No access", Message: o.message,
-			Link: a.routes.signIn + "?prompt=login", LinkText: "Sign in as someone else",
+// defaultAnswer is a page for a person and JSON for a program.
+func (a *Auth) defaultAnswer(c *gin.Context) { a.answerDenial(c, false) }
+
+// defaultOwnAnswer is that of the plugin's own routes, whose address may hold an authorization code.
+func (a *Auth) defaultOwnAnswer(c *gin.Context) { a.answerDenial(c, true) }
+
+func (a *Auth) answerDenial(c *gin.Context, cutAddress bool) {
+	d := Denied(c)
+	if d.Page {
+		a.page(c, d.Status, page{
+			Title: d.Title, Message: d.Message, RequestID: d.RequestID, Link: d.Link, LinkText: d.LinkText, CutAddress: cutAddress,
 		})
 		return
 	}
-	c.JSON(o.status, gin.H{"error": o.code, "message": o.message})
-}
-
-func (a *Auth) defaultFailed(c *gin.Context) {
-	d := denialOf(c)
-	o := outcomeOf(d.err)
-	if wantsPage(c.Request) {
-		a.page(c, o.status, page{
-			Title: "Sign-in problem", Message: o.message, RequestID: d.requestID,
-			Link: a.routes.signIn, LinkText: "Sign in again",
-		})
-		return
+	body := gin.H{"error": d.Code, "message": d.Message}
+	switch {
+	case d.RequestID != "":
+		body["request_id"] = d.RequestID
+	case d.Status == http.StatusUnauthorized:
+		body["sign_in_url"] = d.SignInURL
 	}
-	c.JSON(o.status, gin.H{"error": o.code, "message": o.message, "request_id": d.requestID})
+	c.JSON(d.Status, body)
 }
 
-// RedirectToSignIn aborts the chain and sends the browser to the sign-in route, from where it comes back to this page; for
-// a StepUpError with what that asks for. It is what happens by default to a navigation; on a request that cannot be
-// repeated by one (POST, fetch) answer 401 instead.
+// RedirectToSignIn aborts the chain and sends the browser to the sign-in route, from where it comes back to this page, or
+// to that of the form that was posted; for a StepUpError with what that asks for. It is what happens by default to a
+// navigation; on a request that cannot be repeated by one (POST, fetch) answer 401 instead.
 func (a *Auth) RedirectToSignIn(c *gin.Context) {
 	c.Abort()
 	c.Writer.Header().Del("WWW-Authenticate")
-	redirect(c, http.StatusFound, stepUpURL(c, a.SignInURL(a.here(c.Request))))
-}
-
-// here is the request's own path and query as a return target, or "" if it is not acceptable as one. A proxy may
-// have taken the base path off.
-func (a *core) here(r *http.Request) string {
-	target := r.URL.EscapedPath()
-	if base := a.routes.base; base != "" && target != base && !hasPathPrefix(target, base) {
-		target = base + target
-	}
-	if r.URL.RawQuery != "" {
-		target += "?" + r.URL.RawQuery
-	}
-	if !a.targets.Accept(target) {
-		return ""
-	}
-	return target
+	redirect(c, http.StatusFound, a.signInURL(a.wanted(c.Request), "", Reason(c)))
 }
 
 // redirect writes the Location as it is: http.Redirect would clean the path and so turn an accepted

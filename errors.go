@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
@@ -79,44 +80,68 @@ type outcome struct {
 	err     error
 	status  int
 	code    string // stable, documented in docs/errors.md
+	title   string // of a page
 	message string // for people; never provider text
+	way     string // on, that a page offers
 }
 
 // outcomes lists every error with its answer, the more specific first.
 func outcomes() []outcome {
+	const unfinished, problem, needed = "Sign-in not completed", "Sign-in problem", "Please sign in"
 	return []outcome{
-		{ErrGroupsOverage, http.StatusForbidden, "groups_overage", "Your groups could not be read. Please ask the operator of this site."},
-		{ErrCrossOrigin, http.StatusForbidden, "cross_origin", "This request came from another site."},
-		{ErrForbidden, http.StatusForbidden, "forbidden", "You do not have access to this resource."},
-		{ErrStepUpRequired, http.StatusUnauthorized, "step_up_required", "Please confirm who you are by signing in again."},
-		{ErrNoToken, http.StatusUnauthorized, "no_token", "Please sign in again."},
-		{ErrUnauthenticated, http.StatusUnauthorized, "unauthorized", "Please sign in."},
-		{ErrNoAttempt, http.StatusBadRequest, "attempt_missing", "This sign-in was not started in this browser, or its cookie was lost. Please try again."},
-		{ErrAttemptExpired, http.StatusBadRequest, "attempt_expired", "The sign-in took too long. Please try again."},
-		{ErrAttemptSpent, http.StatusBadRequest, "attempt_spent", "This sign-in was already used. Please try again."},
-		{ErrNotNavigation, http.StatusBadRequest, "not_a_navigation", "Please open this address in a browser window."},
-		{errFormTooLarge, http.StatusRequestEntityTooLarge, "form_too_large", "The answer is too large."},
-		{errNoForm, http.StatusUnsupportedMediaType, "not_a_form", "The answer is not of the expected type."},
-		{ErrInvalidInitiation, http.StatusBadRequest, "invalid_initiation", "The request to sign in could not be used."},
-		{ErrInitiationOff, http.StatusNotFound, "initiation_off", "This site does not take sign-ins from elsewhere."},
-		{ErrInvalidCallback, http.StatusBadRequest, "invalid_callback", "The sign-in answer could not be used. Please try again."},
-		{ErrSignInRefused, http.StatusUnauthorized, "sign_in_refused", "You were not signed in."},
-		{ErrInvalidToken, http.StatusUnauthorized, "invalid_token", "The sign-in could not be verified."},
-		{ErrProviderResponse, http.StatusBadGateway, "provider_error", "The sign-in service gave an unusable answer."},
-		{ErrProviderUnavailable, http.StatusServiceUnavailable, "provider_unavailable", "The sign-in service cannot be reached. Please try again in a moment."},
-		{ErrSessionStore, http.StatusServiceUnavailable, "session_unavailable", "Sessions cannot be read at the moment. Please try again."},
-		{ErrSessionTooLarge, http.StatusInternalServerError, "session_too_large", "Your account has too much data for this site. Please ask its operator."},
+		{ErrGroupsOverage, http.StatusForbidden, "groups_overage", "No access", "Your groups could not be read. Please ask the operator of this site.", wayOther},
+		{ErrCrossOrigin, http.StatusForbidden, "cross_origin", "Request refused", "This request came from another site.", wayContinue},
+		{ErrForbidden, http.StatusForbidden, "forbidden", "No access", "You do not have access to this resource.", wayOther},
+		{ErrStepUpRequired, http.StatusUnauthorized, "step_up_required", needed + " again", "Please confirm who you are by signing in again.", wayAgain},
+		{ErrNoToken, http.StatusUnauthorized, "no_token", needed + " again", "Please sign in again.", wayAgain},
+		{ErrUnauthenticated, http.StatusUnauthorized, "unauthorized", "You are not signed in", "Please sign in.", waySignIn},
+		{ErrNoAttempt, http.StatusBadRequest, "attempt_missing", unfinished, "This sign-in was not started in this browser, or its cookie was lost. Please try again.", wayAgain},
+		{ErrAttemptExpired, http.StatusBadRequest, "attempt_expired", unfinished, "The sign-in took too long. Please try again.", wayAgain},
+		{ErrAttemptSpent, http.StatusBadRequest, "attempt_spent", unfinished, "This sign-in was already used. Please try again.", wayAgain},
+		{ErrNotNavigation, http.StatusBadRequest, "not_a_navigation", unfinished, "Please open this address in a browser window.", wayAgain},
+		{errFormTooLarge, http.StatusRequestEntityTooLarge, "form_too_large", problem, "The answer is too large.", wayAgain},
+		{errNoForm, http.StatusUnsupportedMediaType, "not_a_form", problem, "The answer is not of the expected type.", wayAgain},
+		{ErrInvalidInitiation, http.StatusBadRequest, "invalid_initiation", problem, "The request to sign in could not be used.", waySignIn},
+		{ErrInitiationOff, http.StatusNotFound, "initiation_off", problem, "This site does not take sign-ins from elsewhere.", waySignIn},
+		{ErrInvalidCallback, http.StatusBadRequest, "invalid_callback", problem, "The sign-in answer could not be used. Please try again.", wayAgain},
+		{ErrSignInRefused, http.StatusUnauthorized, "sign_in_refused", "Not signed in", "You were not signed in.", wayAgain},
+		{ErrInvalidToken, http.StatusUnauthorized, "invalid_token", problem, "The sign-in could not be verified.", wayAgain},
+		{ErrProviderResponse, http.StatusBadGateway, "provider_error", problem, "The sign-in service gave an unusable answer.", wayAgain},
+		{ErrProviderUnavailable, http.StatusServiceUnavailable, "provider_unavailable", "Sign-in unavailable", "The sign-in service cannot be reached. Please try again in a moment.", wayAgain},
+		{ErrSessionStore, http.StatusServiceUnavailable, "session_unavailable", "Temporarily unavailable", "Sessions cannot be read at the moment. Please try again.", wayRetry},
+		{ErrSessionTooLarge, http.StatusInternalServerError, "session_too_large", problem, "Your account has too much data for this site. Please ask its operator.", wayAgain},
 	}
 }
 
 // outcomeOf decides how an error is answered.
 func outcomeOf(err error) outcome {
 	for _, o := range outcomes() {
-		if errors.Is(err, o.err) {
-			return o
+		if !errors.Is(err, o.err) {
+			continue
 		}
+		if isCancelled(err) {
+			o.title, o.message = "Sign-in cancelled", "You were not signed in, because the sign-in was cancelled or access was not granted."
+		}
+		return o
 	}
-	return outcome{err, http.StatusInternalServerError, "internal", "Something went wrong."}
+	return outcome{err, http.StatusInternalServerError, "internal", "Internal error", "Something went wrong.", wayRetry}
+}
+
+// notInError is an ErrForbidden that tells the log what the user is not in.
+type notInError struct {
+	wanted string // the log's key: any_of and all_of for groups, organization
+	names  []string
+}
+
+func (e *notInError) Error() string { return ErrForbidden.Error() }
+func (e *notInError) Unwrap() error { return ErrForbidden }
+
+// isCancelled tells that the user ended the sign-in, so nothing has failed: access_denied (RFC 6749, section 4.1.2.1), and
+// the codes of Apple and LinkedIn for the same.
+func isCancelled(err error) bool {
+	var refusal *ProviderError
+	return errors.As(err, &refusal) &&
+		slices.Contains([]string{"access_denied", "user_cancelled_authorize", "user_cancelled_login"}, refusal.Code)
 }
 
 // translated wraps an error of a lower room in the public one, so that callers need to know these only.

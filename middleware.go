@@ -44,8 +44,8 @@ func (a *Auth) RequireOrganization(param string) gin.HandlerFunc {
 		panic("ginoidc: RequireOrganization needs the name of a path parameter")
 	}
 	return a.guard(func(c *gin.Context, u *User) error {
-		if !u.InOrganization(c.Param(param)) {
-			return ErrForbidden
+		if id := c.Param(param); !u.InOrganization(id) {
+			return &notInError{"organization", []string{printable(id, 256)}}
 		}
 		return nil
 	})
@@ -130,23 +130,19 @@ func signedIn(u *User) error {
 }
 
 func inAny(u *User, groups []string) error {
-	if u != nil && u.GroupsOverage {
-		return fmt.Errorf("%w: %w", ErrForbidden, ErrGroupsOverage)
-	}
-	if !slices.ContainsFunc(groups, u.InGroup) {
-		return ErrForbidden
-	}
-	return nil
+	return inGroups(u, "any_of", groups, slices.ContainsFunc(groups, u.InGroup))
 }
 
 func inAll(u *User, groups []string) error {
-	if u != nil && u.GroupsOverage {
-		return fmt.Errorf("%w: %w", ErrForbidden, ErrGroupsOverage)
-	}
-	for _, g := range groups {
-		if !u.InGroup(g) {
-			return ErrForbidden
-		}
+	return inGroups(u, "all_of", groups, !slices.ContainsFunc(groups, func(g string) bool { return !u.InGroup(g) }))
+}
+
+func inGroups(u *User, wanted string, groups []string, in bool) error {
+	switch {
+	case u != nil && u.GroupsOverage: // some may be missing, so not even those that are there count
+		return fmt.Errorf("%w: %w", &notInError{wanted, groups}, ErrGroupsOverage)
+	case !in:
+		return &notInError{wanted, groups}
 	}
 	return nil
 }

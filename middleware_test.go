@@ -40,7 +40,7 @@ func TestDenial(t *testing.T) {
 		{"no Accept", nobody, "GET", "/me", nil, 401, `"message":`},
 		{"XHR", nobody, "GET", "/me", append([]string{"X-Requested-With", "XMLHttpRequest"}, html...), 401, "unauthorized"},
 		{"html refused by q=0", nobody, "GET", "/me", []string{"Accept", "text/html;q=0,application/json"}, 401, "unauthorized"},
-		{"POST of a form", nobody, "POST", "/me", navigation(), 401, "unauthorized"},                                                         // case 10
+		{"POST of a form", nobody, "POST", "/me", navigation(), 401, `<a href="/auth/signin">Sign in</a>`},                                   // case 10
 		{"PUT", nobody, "PUT", "/me", html, 401, "unauthorized"},                                                                             // case 10
 		{"DELETE", nobody, "DELETE", "/me", nil, 401, "unauthorized"},                                                                        // case 10
 		{"WebSocket", nobody, "GET", "/me", append([]string{"Upgrade", "websocket", "Connection", "Upgrade"}, html...), 401, "unauthorized"}, // case 215
@@ -52,9 +52,9 @@ func TestDenial(t *testing.T) {
 		{"identity headers", nobody, "GET", "/admin", []string{"X-Forwarded-User", "alice", "Remote-User", "alice", "X_Auth_Groups", "admin"}, 401, "unauthorized"}, // case 216
 		{"garbage cookie", nobody, "GET", "/me", []string{"Cookie", "__Host-ginoidc=%%%"}, 401, "unauthorized"},
 		{"user agent of a probe", nobody, "GET", "/admin?x=/healthz%23", []string{"User-Agent", "kube-probe/1.0"}, 401, "unauthorized"}, // case 207
-		{"not in the group, navigation", bob, "GET", "/admin", navigation(), 403, `<a href="/auth/signin?prompt=login">`},
+		{"not in the group, navigation", bob, "GET", "/admin", navigation(), 403, `<a href="/auth/signin?prompt=login&amp;return_to=%2Fadmin">`},
 		{"not in the group, fetch", bob, "GET", "/admin", nil, 403, `{"error":"forbidden","message":"You do not have access to this resource."}`},
-		{"not in the group, POST", bob, "POST", "/admin", navigation(), 403, `"error":"forbidden"`},
+		{"not in the group, POST", bob, "POST", "/admin", navigation(), 403, `<a href="/auth/signin?prompt=login">`},
 		{"allowed", alice, "GET", "/admin", nil, 200, `"sub":"alice"`},
 		{"signed in", bob, "GET", "/me", nil, 200, `"sub":"bob"`},
 	} {

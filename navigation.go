@@ -2,6 +2,8 @@ package ginoidc
 
 import (
 	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -11,25 +13,44 @@ func isNavigation(r *http.Request) bool {
 	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && wantsPage(r)
 }
 
-// wantsPage tells whether a page would be shown to a person: by Fetch Metadata where the browser sends it, else by
-// an explicit text/html. "Accept: */*" says nothing.
+// showsPage tells whether the answer is shown to a person: that of a navigation, or of a form that was posted as one.
+func showsPage(r *http.Request) bool {
+	return isNavigation(r) || r.Method == http.MethodPost && wantsPage(r)
+}
+
+// wantsPage looks for the marks of a page that a browser loads into a window: Fetch Metadata where the browser sends it,
+// else an explicit text/html. "Accept: */*" says nothing.
 func wantsPage(r *http.Request) bool {
-	h := r.Header
-	if isPrefetch(r) || h.Get("Upgrade") != "" || h.Get("X-Requested-With") != "" {
+	if isPrefetch(r) || r.Header.Get("Upgrade") != "" {
 		return false
 	}
-	mode, dest := h.Get("Sec-Fetch-Mode"), h.Get("Sec-Fetch-Dest")
+	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
 	if mode == "" && dest == "" {
-		return acceptsHTML(r)
+		return acceptsHTML(r) && !isXHR(r)
 	}
-	return mode == "navigate" && (dest == "document" || dest == "" && acceptsHTML(r))
+	return mode == "navigate" && (isWindow(mode, dest) || dest == "" && acceptsHTML(r))
 }
 
 // isElsewhere tells that a browser asks for the page in a way that cannot go through a sign-in: as a frame, image,
 // script, fetch or prefetch. Clients without Fetch Metadata get the benefit of the doubt.
 func isElsewhere(r *http.Request) bool {
 	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
-	return isPrefetch(r) || mode != "" && mode != "navigate" || dest != "" && dest != "document"
+	return isPrefetch(r) || mode != "" && mode != "navigate" || dest != "" && !isWindow(mode, dest)
+}
+
+// isWindow tells whether what is fetched goes into a window and not into a frame. A service worker that repeats a
+// navigation, fetch(event.request), keeps its mode and sends "empty" for its destination.
+func isWindow(mode, dest string) bool {
+	return dest == "document" || dest == "empty" && mode == "navigate"
+}
+
+// isOwnNavigation tells that a link or form of this very origin was followed by a person. Only Fetch Metadata can
+// say so, as an attacker's page cannot forge it. What a service worker repeats does not count: it is of this origin
+// whoever began it.
+func isOwnNavigation(r *http.Request) bool {
+	h := r.Header
+	return h.Get("Sec-Fetch-Site") == "same-origin" && h.Get("Sec-Fetch-Mode") == "navigate" &&
+		h.Get("Sec-Fetch-Dest") == "document" && !isPrefetch(r)
 }
 
 // isPrefetch sees the marks of a speculative load (Fetch Standard, Sec-Purpose, and its older spellings).
@@ -43,24 +64,53 @@ func isPrefetch(r *http.Request) bool {
 	return false
 }
 
-// isOwnNavigation tells that a link or form of this very origin was followed by a person. Only Fetch Metadata can
-// say so, as an attacker's page cannot forge it.
-func isOwnNavigation(r *http.Request) bool {
-	h := r.Header
-	return h.Get("Sec-Fetch-Site") == "same-origin" && h.Get("Sec-Fetch-Mode") == "navigate" &&
-		h.Get("Sec-Fetch-Dest") == "document" && !isPrefetch(r)
+// isXHR sees the mark that script libraries put on their requests. Android's WebViews put their app's name into the same
+// header of every navigation.
+func isXHR(r *http.Request) bool {
+	return slices.ContainsFunc(r.Header["X-Requested-With"], func(value string) bool {
+		return strings.EqualFold(strings.TrimSpace(value), "XMLHttpRequest")
+	})
 }
 
+// acceptsHTML tells whether Accept names text/html with a weight above 0 (RFC 9110, section 12.5.1).
 func acceptsHTML(r *http.Request) bool {
 	for _, line := range r.Header["Accept"] {
-		for entry := range strings.SplitSeq(line, ",") {
-			kind, params, _ := strings.Cut(entry, ";")
-			if strings.EqualFold(strings.TrimSpace(kind), "text/html") && !strings.HasPrefix(strings.TrimSpace(params), "q=0") {
+		for _, entry := range splitUnquoted(line, ',') {
+			parts := splitUnquoted(entry, ';')
+			if strings.EqualFold(strings.TrimSpace(parts[0]), "text/html") && !slices.ContainsFunc(parts[1:], isZeroWeight) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// isZeroWeight tells whether a parameter is a weight that means "not acceptable" (RFC 9110, section 12.4.2). One that is
+// no number says nothing.
+func isZeroWeight(param string) bool {
+	name, value, _ := strings.Cut(param, "=")
+	if !strings.EqualFold(strings.TrimSpace(name), "q") {
+		return false
+	}
+	weight, err := strconv.ParseFloat(strings.Trim(value, " \t\""), 64)
+	return err == nil && !(weight > 0)
+}
+
+// splitUnquoted cuts s at every separator that stands in no quoted string (RFC 9110, section 5.6.4).
+func splitUnquoted(s string, separator byte) (parts []string) {
+	start, quoted := 0, false
+	for i := 0; i < len(s); i++ {
+		switch {
+		case quoted && s[i] == '\\':
+			i++
+		case s[i] == '"':
+			quoted = !quoted
+		case s[i] == separator && !quoted:
+			parts = append(parts, s[start:i])
+			start = i + 1
+		}
+	}
+	return append(parts, s[start:])
 }
 
 // hasPathPrefix tells whether path is below prefix, whole segments compared.

@@ -9,12 +9,14 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// page is what the plugin's own small pages show. Every text is the plugin's; nothing of the request is in it.
+// page is what the plugin's own small pages show. Every text is the plugin's; of the request there is nothing in it but a
+// return target that was accepted.
 type page struct {
 	Title, Message, RequestID string
 	Link, LinkText            string // a link, or
 	Post, PostText            string // a button that posts
 	Referrer                  string // Referrer-Policy, default no-referrer
+	CutAddress                bool   // the address may hold an authorization code
 }
 
 const pageStyle = `body{font:16px/1.5 system-ui,sans-serif;margin:0;min-height:100vh;display:grid;place-items:center;background:#f4f5f7;color:#1c2330}
@@ -22,8 +24,8 @@ main{background:#fff;max-width:26rem;margin:1rem;padding:2rem;border-radius:12px
 h1{font-size:1.3rem;margin:0 0 .5rem}a,button{display:inline-block;margin-top:1rem;padding:.5rem 1rem;border:0;border-radius:8px;background:#1c4fd8;color:#fff;font:inherit;text-decoration:none;cursor:pointer}
 small{display:block;margin-top:1.5rem;color:#667}`
 
-// pageScript takes query and fragment, which may hold an authorization code, out of the address bar and the
-// history (RFC 9700, section 4.3; case 39).
+// pageScript takes query and fragment out of the address bar and the history (RFC 9700, section 4.3; case 39). On a page of
+// the app they stay, so that a reload asks for the same.
 const pageScript = `history.replaceState(null,"",location.pathname)`
 
 var pageTemplate = template.Must(template.New("page").Parse(`<!doctype html>
@@ -32,7 +34,7 @@ var pageTemplate = template.Must(template.New("page").Parse(`<!doctype html>
 {{with .Link}}<a href="{{.}}">{{$.LinkText}}</a>{{end}}
 {{with .Post}}<form method="post" action="{{.}}"><button>{{$.PostText}}</button></form>{{end}}
 {{with .RequestID}}<small>Request {{.}}</small>{{end}}
-</main><script>` + pageScript + `</script></body></html>
+</main>{{if .CutAddress}}<script>` + pageScript + `</script>{{end}}</body></html>
 `))
 
 // page answers with one of the plugin's pages. It cannot be framed and sends no referrer. There is no form-action

@@ -44,7 +44,7 @@ func (a *Auth) SignIn(c *gin.Context) {
 	}
 	location, err := a.startAttempt(c.Request.Context(), c, attempt.Purpose{ReturnTo: target}, params)
 	if err != nil {
-		a.fail(c, err)
+		a.failOnWay(c, target, err)
 		return
 	}
 	redirect(c, http.StatusFound, location)

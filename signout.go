@@ -42,7 +42,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 		err = a.end(c, EndedBySignOut)
 	}
 	if err != nil { // not a half sign-out: the session lives and can be ended by another try
-		a.fail(c, err)
+		a.failOnWay(c, a.routes.signOut, err)
 		return
 	}
 	a.revokeTokens(ctx, tokens)

@@ -1,7 +1,6 @@
 package ginoidc
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"net/url"
@@ -50,7 +49,7 @@ func (e *StepUpError) challenge() string {
 
 // RequireFreshSignIn lets users pass who proved who they are to the provider within maxAge, such as five minutes before
 // they change a password. Others are sent to sign in once more with max_age (OpenID Connect Core 1.0, section 3.1.2.1);
-// requests that are no navigation get 401 with a challenge. A provider that cannot do it means 403, not a second trip. It
+// other requests get 401 with a challenge. A provider that cannot do it means 403, not a second trip. It
 // panics below a second.
 func (a *Auth) RequireFreshSignIn(maxAge time.Duration) gin.HandlerFunc {
 	if maxAge < time.Second {
@@ -104,26 +103,4 @@ func classed(r *session.Record, values []string) error {
 		}
 	}
 	return &StepUpError{ACRValues: values}
-}
-
-// stepUp is what a denial asks for, nil for any other denial.
-func stepUp(c *gin.Context) *StepUpError {
-	var e *StepUpError
-	if errors.As(Reason(c), &e) {
-		return e
-	}
-	return nil
-}
-
-// stepUpURL adds to a path of the sign-in route what the denial asks for.
-func stepUpURL(c *gin.Context, path string) string {
-	e := stepUp(c)
-	if e == nil {
-		return path
-	}
-	separator := "?"
-	if strings.Contains(path, "?") {
-		separator = "&"
-	}
-	return path + separator + e.params().Encode()
 }

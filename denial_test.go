@@ -1,0 +1,290 @@
+package ginoidc_test
+
+import (
+	"errors"
+	"html"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
+)
+
+// shown is what a person reads on one of the plugin's pages: title, and text and address of its link.
+func (r reply) shown(t *testing.T) (title, text, link string) {
+	t.Helper()
+	m := regexp.MustCompile(`(?s)<h1>([^<]*)</h1>.*<a href="([^"]*)">([^<]*)</a>`).FindStringSubmatch(r.body)
+	if m == nil || !strings.HasPrefix(r.Header.Get("Content-Type"), "text/html") {
+		t.Fatalf("no page with a link: %d %v %s", r.StatusCode, r.Header, r.body)
+	}
+	return html.UnescapeString(m[1]), html.UnescapeString(m[3]), html.UnescapeString(m[2])
+}
+
+// TestPostedForm: a form that is posted gets a page, and its link leads back to the page of the form, if the Referer names
+// one that may be a return target.
+func TestPostedForm(t *testing.T) {
+	a := newApp(t)
+	a.engine.POST("/fresh", a.auth.RequireFreshSignIn(time.Minute), a.protected)
+	a.engine.POST("/token", func(c *gin.Context) { a.auth.Deny(c, ginoidc.ErrProviderUnavailable) })
+	nobody, bob := a.browser(), a.browser()
+	bob.mustSignIn("bob")
+	a.engine.POST("/old", func(c *gin.Context) {
+		if err := a.auth.StartSession(c, &ginoidc.User{Subject: "bob", AuthTime: time.Now().Add(-time.Hour)}); err != nil {
+			t.Error(err)
+		}
+	})
+	old := a.browser()
+	old.do("POST", "/old", nil)
+	html := []string{"Accept", "text/html,*/*;q=0.8"}
+	for _, tt := range []struct {
+		name    string
+		who     *browser
+		path    string
+		headers []string
+		referer string
+		status  int
+		text    string
+		link    string
+	}{
+		{"signed out", nobody, "/me", navigation(), appURL + "/edit?id=7&x=%20", 401, "Sign in", "/auth/signin?return_to=%2Fedit%3Fid%3D7%26x%3D%2520"},
+		{"without Fetch Metadata", nobody, "/me", html, appURL + "/edit", 401, "Sign in", "/auth/signin?return_to=%2Fedit"},
+		{"no Referer", nobody, "/me", navigation(), "", 401, "Sign in", "/auth/signin"},
+		{"of another site", nobody, "/me", navigation(), "https://evil.example/edit", 401, "Sign in", "/auth/signin"},
+		{"of a host with the same start", nobody, "/me", navigation(), appURL + ".evil.example/edit", 401, "Sign in", "/auth/signin"},
+		{"of another port", nobody, "/me", navigation(), appURL + ":8443/edit", 401, "Sign in", "/auth/signin"},
+		{"of a user part", nobody, "/me", navigation(), "https://app.example.com@evil.example/", 401, "Sign in", "/auth/signin"},
+		{"of another scheme", nobody, "/me", navigation(), "http://app.example.com/edit", 401, "Sign in", "/auth/signin"},
+		{"the origin alone", nobody, "/me", navigation(), appURL + "/", 401, "Sign in", "/auth/signin?return_to=%2F"},
+		{"no path", nobody, "/me", navigation(), appURL, 401, "Sign in", "/auth/signin"},
+		{"with a fragment", nobody, "/me", navigation(), appURL + "/edit#x", 401, "Sign in", "/auth/signin?return_to=%2Fedit"},
+		{"two slashes", nobody, "/me", navigation(), appURL + "//evil.example", 401, "Sign in", "/auth/signin"},
+		{"dot segments", nobody, "/me", navigation(), appURL + "/a/%2e%2e/b", 401, "Sign in", "/auth/signin"},
+		{"a backslash", nobody, "/me", navigation(), appURL + `/\evil.example`, 401, "Sign in", "/auth/signin"},
+		{"the plugin's own", nobody, "/me", navigation(), appURL + "/auth/signout", 401, "Sign in", "/auth/signin"},
+		{"too long", nobody, "/me", navigation(), appURL + "/" + strings.Repeat("a", 2048), 401, "Sign in", "/auth/signin"},
+		{"garbage", nobody, "/me", navigation(), "\x00", 401, "Sign in", "/auth/signin"},
+		{"not recent enough", old, "/fresh", navigation(), appURL + "/password", 401, "Sign in again", "/auth/signin?max_age=60&return_to=%2Fpassword"},
+		{"not allowed", bob, "/admin", navigation(), appURL + "/users", 403, "Sign in as someone else", "/auth/signin?prompt=login&return_to=%2Fusers"},
+		{"not allowed, no Referer", bob, "/admin", navigation(), "", 403, "Sign in as someone else", "/auth/signin?prompt=login"},
+		{"provider away", bob, "/token", navigation(), appURL + "/edit", 503, "Try again", "/edit"},
+		{"provider away, no return target", bob, "/token", navigation(), appURL + "//evil.example", 503, "Continue", "/"},
+		{"provider away, no Referer", bob, "/token", navigation(), "", 503, "Continue", "/"},
+		{"from another site", bob, "/auth/signout", []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site"}, "https://evil.example/", 403, "Continue", "/"},
+	} {
+		headers := append([]string{"Referer", tt.referer}, tt.headers...)
+		r := tt.who.do("POST", tt.path, strings.NewReader("name=x"), headers...)
+		title, text, link := r.shown(t)
+		if r.StatusCode != tt.status || text != tt.text || link != tt.link || title == "" || strings.Contains(r.body, "evil") {
+			t.Errorf("%s: %d, %q leads to %q, want %d, %q to %q", tt.name, r.StatusCode, text, link, tt.status, tt.text, tt.link)
+		}
+		if (r.Header.Get("WWW-Authenticate") != "") != (tt.status == 401) || r.Header.Get("Set-Cookie") != "" || r.location() != "" {
+			t.Errorf("%s: %v", tt.name, r.Header)
+		}
+		if tt.status == 401 && tt.who == nobody && !strings.Contains(r.body, "not processed") {
+			t.Errorf("%s: the page does not say what became of the form: %s", tt.name, r.body)
+		}
+	}
+	if a.ran["/me"]+a.ran["/admin"]+a.ran["/fresh"] != 0 || bob.whoami() != "bob" {
+		t.Errorf("ran %v, %q is signed in", a.ran, bob.whoami())
+	}
+	// The link does what it says.
+	_, _, link := nobody.do("POST", "/me", nil, append(navigation(), "Referer", appURL+"/edit?id=7")...).shown(t)
+	if r := nobody.navigate(nobody.start(link, "alice")); r.location() != "/edit?id=7" || nobody.whoami() != "alice" {
+		t.Errorf("the link led to %q", r.location())
+	}
+}
+
+// TestRecovery: who is stopped on the way to a page is shown what has happened, and a way on that leads to that page.
+func TestRecovery(t *testing.T) {
+	const page = "/reports?year=2024&q=a%20b"
+	signIn := "/auth/signin?return_to=" + url.QueryEscape(page)
+	down := func(a *app) {
+		a.op.Intercept(ginoidctest.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	}
+	guarded := func(err error) func(t *testing.T, a *app, b *browser) reply {
+		return func(t *testing.T, a *app, b *browser) reply {
+			a.engine.GET("/reports", func(c *gin.Context) { a.auth.Deny(c, err) })
+			return b.navigate(page)
+		}
+	}
+	again := "Sign in again"
+	for _, tt := range []struct {
+		name  string
+		goes  func(t *testing.T, a *app, b *browser) reply
+		title string
+		text  string
+		link  string
+		code  int
+		id    bool // there is something to look up
+	}{
+		{"not started here", func(t *testing.T, a *app, b *browser) reply {
+			return a.browser().navigate(b.start(signIn, "alice"))
+		}, "Sign-in not completed", again, "/auth/signin", 400, true},
+		{"provider not known at sign-in", func(t *testing.T, a *app, b *browser) reply { down(a); return b.navigate(signIn) },
+			"Sign-in unavailable", again, signIn, 503, true},
+		{"the same, with a target that is none", func(t *testing.T, a *app, b *browser) reply {
+			down(a)
+			return b.navigate("/auth/signin?return_to=//evil.example")
+		}, "Sign-in unavailable", again, "/auth/signin?return_to=%2F", 503, true},
+		{"not in the group", guarded(ginoidc.ErrForbidden), "No access", "Sign in as someone else",
+			"/auth/signin?prompt=login&" + signIn[len("/auth/signin?"):], 403, false},
+		{"store away", guarded(ginoidc.ErrSessionStore), "Temporarily unavailable", "Try again", page, 503, true},
+		{"provider away for a handler", guarded(ginoidc.ErrProviderUnavailable), "Sign-in unavailable", "Try again", page, 503, true},
+		{"nonsense for a handler", guarded(ginoidc.ErrProviderResponse), "Sign-in problem", "Try again", page, 502, true},
+		{"fault of the app", guarded(errors.New("boom")), "Internal error", "Try again", page, 500, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newApp(t)
+				r := tt.goes(t, a, a.browser())
+				title, text, link := r.shown(t)
+				if r.StatusCode != tt.code || title != tt.title || text != tt.text || link != tt.link {
+					t.Errorf("%d %q, %q leads to %q; want %d %q, %q to %q", r.StatusCode, title, text, link, tt.code, tt.title, tt.text, tt.link)
+				}
+				id := regexp.MustCompile(`<small>Request ([A-Z0-9]+)</small>`).FindStringSubmatch(r.body)
+				if (id != nil) != tt.id || id != nil && !strings.Contains(a.logs.String(), "request_id="+id[1]) {
+					t.Errorf("request %q in %s\nlog: %s", id, r.body, a.logs)
+				}
+				if strings.HasPrefix(tt.name, "cancelled") && (strings.Contains(strings.ToLower(r.body), "problem") || strings.Contains(a.logs.String(), "WARN")) {
+					t.Errorf("a cancelled sign-in is no problem: %s\n%s", r.body, a.logs)
+				}
+				if own := strings.HasPrefix(link, "/auth") && tt.name != "not in the group"; own != strings.Contains(r.body, "<script>") {
+					t.Errorf("query is cut from the address: %v, want %v", !own, own)
+				}
+			})
+		})
+	}
+}
+
+// TestStoreAway: a store that cannot answer is no sign-out. The page says so and offers the same page once more, also on
+// the plugin's own routes; a form leads back to its page.
+func TestStoreAway(t *testing.T) {
+	up := newApp(t)
+	b := up.browser()
+	b.mustSignIn("alice")
+	down := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+		c.State, c.Transport = brokenState{state.NewMemory(0)}, up.op.Transport()
+	})
+	there := down.browser()
+	there.jar = b.jar
+	for _, tt := range []struct{ method, path, text, link string }{
+		{"GET", "/me?tab=1", "Try again", "/me?tab=1"},
+		{"POST", "/me", "Try again", "/edit"},
+		{"POST", "/auth/signout", "Try again", "/auth/signout"},
+		{"GET", "/auth/userinfo", "Continue", "/"},
+		{"GET", "/auth/signed-out", "Continue", "/"},
+	} {
+		r := there.do(tt.method, tt.path, nil, append(navigation(), "Referer", appURL+"/edit")...)
+		title, text, link := r.shown(t)
+		if r.StatusCode != 503 || title != "Temporarily unavailable" || text != tt.text || link != tt.link || r.Header.Get("Retry-After") == "" {
+			t.Errorf("%s %s: %d %q, %q leads to %q, want %q to %q", tt.method, tt.path, r.StatusCode, title, text, link, tt.text, tt.link)
+		}
+	}
+	if b.whoami() != "alice" {
+		t.Error("signed out")
+	}
+}
+
+// TestDenied: an own handler sees all that the default page and JSON are made of.
+func TestDenied(t *testing.T) {
+	var seen ginoidc.Denial
+	note := func(c *gin.Context) { seen = ginoidc.Denied(c) }
+	a := newApp(t)
+	own := a.auth.With(ginoidc.Handlers{Unauthenticated: note, Forbidden: note, Failed: note})
+	for path, auth := range map[string]*ginoidc.Auth{"": a.auth, "/own": own} {
+		deny := func(err error) gin.HandlerFunc { return func(c *gin.Context) { auth.Deny(c, err) } }
+		a.engine.Any(path+"/in", auth.RequireAuth())
+		a.engine.Any(path+"/no", deny(ginoidc.ErrForbidden))
+		a.engine.Any(path+"/up", deny(&ginoidc.StepUpError{MaxAge: time.Minute, ACRValues: []string{"gold"}}))
+		a.engine.Any(path+"/away", deny(ginoidc.ErrSessionStore))
+		a.engine.Any(path+"/boom", deny(errors.New("boom")))
+	}
+	b := a.browser()
+	for _, path := range []string{"/in", "/no", "/up", "/away", "/boom"} {
+		for _, kind := range []string{"GET page", "POST page", "GET fetch", "DELETE fetch"} {
+			method, kind, _ := strings.Cut(kind, " ")
+			headers := append(navigation(), "Referer", appURL+"/own"+path)
+			if kind == "fetch" {
+				headers = []string{"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Referer", appURL + "/own" + path}
+			}
+			seen = ginoidc.Denial{}
+			mine := b.do(method, "/own"+path, nil, headers...)
+			headers[len(headers)-1] = appURL + path
+			theirs := b.do(method, path, nil, headers...)
+			name := method + " " + path + " " + kind
+			if seen.Page != (kind == "page") || seen.Status != mine.StatusCode || seen.Err == nil || seen.Code == "" || mine.body != "" {
+				t.Errorf("%s: %+v, %d %q", name, seen, mine.StatusCode, mine.body)
+			}
+			same := strings.NewReplacer("%2Fown", "", "/own", "")
+			switch {
+			case theirs.StatusCode == http.StatusFound:
+				if same.Replace(seen.SignInURL) != theirs.location() || seen.Status != 401 {
+					t.Errorf("%s: %+v, default to %s", name, seen, theirs.location())
+				}
+			case seen.Page:
+				title, text, link := theirs.shown(t)
+				if seen.Title != title || seen.LinkText != text || same.Replace(seen.Link) != link || !strings.Contains(theirs.body, "<p>"+seen.Message+"</p>") ||
+					(seen.RequestID != "") != strings.Contains(theirs.body, "<small>") || seen.Status != theirs.StatusCode {
+					t.Errorf("%s: %+v, default %s", name, seen, theirs.body)
+				}
+			default:
+				body := theirs.json(t)
+				if signIn, told := body["sign_in_url"]; body["error"] != seen.Code || body["message"] != seen.Message || seen.Status != theirs.StatusCode ||
+					told && signIn != seen.SignInURL || told != (seen.Status == 401) || (body["request_id"] != nil) != (seen.RequestID != "") {
+					t.Errorf("%s: %+v, default %s", name, seen, theirs.body)
+				}
+			}
+			if seen.RequestID != "" && !strings.Contains(a.logs.String(), "request_id="+seen.RequestID) {
+				t.Errorf("%s: request %s is not in the log", name, seen.RequestID)
+			}
+		}
+	}
+	a.engine.GET("/outside", func(c *gin.Context) {
+		if d := ginoidc.Denied(c); d != (ginoidc.Denial{}) || ginoidc.Reason(c) != nil {
+			t.Errorf("outside of handlers: %+v", d)
+		}
+	})
+	b.fetch("/outside")
+}
+
+// TestDeniedLog: the log says what a guard wanted, and at debug what the user is in instead.
+func TestDeniedLog(t *testing.T) {
+	for _, level := range []slog.Level{slog.LevelInfo, slog.LevelDebug} {
+		a := newApp(t)
+		auth := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+			c.Logger = slog.New(slog.NewTextHandler(a.logs, &slog.HandlerOptions{Level: level}))
+		})
+		for path, guard := range map[string]gin.HandlerFunc{
+			"/any": auth.auth.RequireGroups("Domain Admins", "audit"), "/all": auth.auth.RequireAllGroups("audit", "owners"),
+			"/orgs/:org": auth.auth.RequireOrganization("org"), "/check": auth.auth.Require(func(*ginoidc.User) error { return errors.New("not on Sundays") }),
+		} {
+			auth.engine.GET(path, guard, auth.protected)
+		}
+		b := auth.browser()
+		b.mustSignIn("bob")
+		for path, wanted := range map[string]string{
+			"/any": `any_of="[Domain Admins audit]"`, "/all": `all_of="[audit owners]"`, "/orgs/acme%0A": `organization=[acme?]`, "/check": `not on Sundays`,
+		} {
+			a.logs.Reset()
+			if r := b.fetch(path); r.StatusCode != 403 || strings.Contains(r.body, "audit") {
+				t.Errorf("%s: %d %s", path, r.StatusCode, r.body)
+			}
+			line := a.logs.String()
+			if !strings.Contains(line, "ginoidc: denied") || !strings.Contains(line, wanted) || !strings.Contains(line, "sub=bob") {
+				t.Errorf("%s: the log lacks %s: %s", path, wanted, line)
+			}
+			if own := "groups=[staff] organizations=[globex]"; strings.Contains(line, own) != (level == slog.LevelDebug) {
+				t.Errorf("%s at %s: %s", path, level, line)
+			}
+		}
+	}
+}

@@ -1,0 +1,95 @@
+package ginoidc_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+)
+
+// TestWhatIsAPage: by Fetch Metadata, and without it by Accept and X-Requested-With, a guard tells pages from the rest, the
+// same for a GET and for a form that is posted.
+func TestWhatIsAPage(t *testing.T) {
+	a := newApp(t)
+	for _, tt := range []struct {
+		page    bool
+		headers []string
+	}{
+		{true, []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}},
+		{true, []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "empty"}}, // a service worker's fetch(event.request)
+		{true, []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "empty", "Accept", "*/*"}},
+		{true, []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "X-Requested-With", "com.example.app"}}, // an Android WebView
+		{true, []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "X-Requested-With", "XMLHttpRequest"}},
+		{true, []string{"Sec-Fetch-Mode", "navigate", "Accept", "text/html"}},
+		{false, []string{"Sec-Fetch-Mode", "navigate", "Accept", "*/*"}},
+		{false, []string{"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Accept", "text/html"}},
+		{false, []string{"Sec-Fetch-Mode", "same-origin", "Sec-Fetch-Dest", "empty", "Accept", "text/html"}},
+		{false, []string{"Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "document", "Accept", "text/html"}},
+		{false, []string{"Sec-Fetch-Mode", "websocket", "Sec-Fetch-Dest", "empty", "Accept", "text/html"}},
+		{false, []string{"Sec-Fetch-Dest", "empty", "Accept", "text/html"}},
+		{false, []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe", "Accept", "text/html"}},
+		{false, []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "object", "Accept", "text/html"}},
+		{false, []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "empty", "Sec-Purpose", "prefetch"}},
+		{false, []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "empty", "Upgrade", "websocket"}},
+
+		{true, []string{"Accept", "text/html", "X-Requested-With", "com.android.browser"}},
+		{true, []string{"Accept", "text/html", "X-Requested-With", ""}},
+		{false, []string{"Accept", "text/html", "X-Requested-With", "XMLHttpRequest"}},
+		{false, []string{"Accept", "text/html", "X-Requested-With", " xmlhttprequest"}},
+		{false, []string{"Accept", "text/html", "X-Requested-With", "com.example.app", "X-Requested-With", "XMLHttpRequest"}},
+
+		{true, []string{"Accept", "text/html;q=0.9"}},
+		{true, []string{"Accept", "text/html;q=0.001"}},
+		{true, []string{"Accept", "text/html; q=1.000"}},
+		{true, []string{"Accept", "application/json, TEXT/HTML ; Q=0.1"}},
+		{true, []string{"Accept", "text/html;level=1;q=0.4"}},
+		{true, []string{"Accept", `text/html;title="q=0, ;q=0 \";q=0";q=0.4`}},
+		{true, []string{"Accept", "text/html;q=0, text/html;q=0.5"}},
+		{true, []string{"Accept", "text/html;q=high"}}, // no weight, so as good as none
+		{true, []string{"Accept", "text/html;q"}},
+		{true, []string{"Accept", "application/json", "Accept", "text/html"}},
+		{false, []string{"Accept", "text/html;q=0"}},
+		{false, []string{"Accept", "text/html;q=0."}},
+		{false, []string{"Accept", "text/html;q=0.0"}},
+		{false, []string{"Accept", "text/html;q=0.000,application/json"}},
+		{false, []string{"Accept", "text/html ; Q=0"}},
+		{false, []string{"Accept", "text/html;\tq=0"}},
+		{false, []string{"Accept", `text/html;q="0"`}},
+		{false, []string{"Accept", "text/html;q=-1"}},
+		{false, []string{"Accept", "text/html;level=1;q=0"}},
+		{false, []string{"Accept", "text/html;q=0;level=1"}},
+		{false, []string{"Accept", `application/json;title=", text/html"`}},
+		{false, []string{"Accept", "application/xhtml+xml, text/*, */*"}},
+		{false, []string{"Accept", "text/htmlx, text/html2, xtext/html"}},
+		{false, []string{"Accept", ""}},
+		{false, nil},
+	} {
+		for method, status := range map[string]int{"GET": 302, "HEAD": 302, "POST": 401, "PUT": 401} {
+			r := a.browser().do(method, "/me", nil, tt.headers...)
+			page := r.StatusCode == http.StatusFound || strings.HasPrefix(r.Header.Get("Content-Type"), "text/html")
+			if want := tt.page && method != "PUT"; page != want || want && r.StatusCode != status || r.Header.Get("Set-Cookie") != "" {
+				t.Errorf("%s %q: a page: %v, want %v: %d %s", method, tt.headers, page, want, r.StatusCode, r.body)
+			}
+		}
+	}
+}
+
+// TestServiceWorker: sign-in and callback take what a service worker makes of a navigation, and sign-out does not.
+func TestServiceWorker(t *testing.T) {
+	a := newApp(t)
+	b := a.browser()
+	repeated := func(site string) []string {
+		return []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", site, "Accept", "text/html,*/*;q=0.8"}
+	}
+	guarded := b.do("GET", "/me?tab=1", nil, repeated("none")...)
+	signIn := b.do("GET", guarded.location(), nil, repeated("none")...)
+	callback, err := a.op.Approve(signIn.location(), "alice")
+	if err != nil {
+		t.Fatalf("%d to %q: %v", signIn.StatusCode, signIn.location(), err)
+	}
+	if r := b.do("GET", callback, nil, repeated("cross-site")...); r.StatusCode != http.StatusSeeOther || r.location() != "/me?tab=1" {
+		t.Fatalf("callback: %d to %q: %s", r.StatusCode, r.location(), r.body)
+	}
+	if r := b.do("GET", "/auth/signout", nil, repeated("same-origin")...); r.StatusCode != http.StatusOK || b.whoami() != "alice" {
+		t.Errorf("sign-out: %d, %q is signed in", r.StatusCode, b.whoami())
+	}
+}
