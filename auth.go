@@ -48,8 +48,8 @@ type core struct {
 	resources http.RoundTripper
 
 	realm, providerOrigin, pagePolicy string
-	audience                          string // of sessions: issuer and client
-	userInfoClaims                    []string
+	audience                          string   // of sessions: issuer and client
+	userInfoClaims                    []string // nil: the default
 }
 
 // New validates cfg and returns every problem at once, joined, each a [ConfigError]. It makes no call to the
@@ -79,11 +79,7 @@ func New(cfg Config) (*Auth, error) {
 	if issuer, err := url.Parse(cfg.Issuer); err == nil {
 		a.providerOrigin = originOf(issuer)
 	}
-	if a.userInfoClaims = slices.Clone(cfg.UserInfoClaims); a.userInfoClaims == nil {
-		a.userInfoClaims = []string{"sub", "name", "preferred_username", "email", "email_verified", "picture"}
-		a.userInfoClaims = append(a.userInfoClaims, a.shape.groups.roots()...)
-		a.userInfoClaims = append(a.userInfoClaims, a.shape.organizations.roots()...)
-	}
+	a.userInfoClaims = slices.Clone(cfg.UserInfoClaims)
 	setDefault(&a.config.DefaultReturnTo, a.routes.base+"/")
 	setDefault(&a.config.PostSignOutURL, strings.TrimSuffix(cfg.AppURL, "/")+"/")
 	a.origin = http.NewCrossOriginProtection()

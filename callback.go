@@ -182,7 +182,7 @@ func (a *Auth) redeem(ctx context.Context, code string, at *attempt.Attempt) (*i
 	if a.missing.observe(len(user.Groups) > 0 || user.GroupsOverage) {
 		a.log.WarnContext(ctx, "ginoidc: groups are required and no sign-in so far had any: check the groups claim and scopes", "claim", a.shape.groups.roots()[0])
 	}
-	id := &identity{user: user, sid: textClaim(idToken, "sid"), issued: timeClaim(idToken, "iat"), tokens: tokens}
+	id := &identity{user: user, sid: textClaim(idToken, "sid"), issued: idToken.Time("iat"), tokens: tokens}
 	if a.config.KeepIDToken == keepAlways {
 		signed, err := a.provider.SignedIDToken(tokens.IDToken)
 		if err != nil {

@@ -1,7 +1,9 @@
 package ginoidc
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,7 +21,8 @@ type User struct {
 	// The profile, each empty when the provider does not give it (Core, section 5.1).
 	Name, PreferredUsername, Email, Picture string
 
-	// EmailVerified is true only if the provider gave the JSON value true for this Email.
+	// EmailVerified is true only if what gave the Email, ID token or userinfo, says the JSON value true beside it, or the
+	// string "true" where Config.StringEmailVerified is set.
 	EmailVerified bool
 
 	// Groups and Organizations are sorted and without duplicates. They are as old as the sign-in.
@@ -67,17 +70,35 @@ func contains(names []string, name string, sorted bool) bool {
 }
 
 // Claims decodes the user's claims into v as [json.Unmarshal] does. Groups and organizations stand where the
-// provider put them, as lists of strings; the protocol's own claims (aud, exp, nonce …) are not there.
+// provider put them, as lists of strings; the protocol's own claims (aud, exp, nonce …) are not there. A nil user is
+// [ErrUnauthenticated].
 func (u *User) Claims(v any) error {
+	claims, err := u.claims()
+	if err != nil {
+		return err
+	}
+	raw, err := json.Marshal(claims)
+	if err != nil {
+		return fmt.Errorf("ginoidc: claims: %w", err)
+	}
+	return json.Unmarshal(raw, v)
+}
+
+// claims puts the further claims and the fields together. Numbers stay as they were written.
+func (u *User) claims() (map[string]any, error) {
+	if u == nil {
+		return nil, ErrUnauthenticated
+	}
 	claims := map[string]any{}
 	if len(u.Extra) > 0 {
-		if err := json.Unmarshal(u.Extra, &claims); err != nil {
-			return fmt.Errorf("ginoidc: further claims: %w", err)
+		var err error
+		if claims, err = furtherClaims(u.Extra); err != nil {
+			return nil, err
 		}
 	}
 	shape := u.shape
 	if shape == nil {
-		shape = &claimShape{groups: claimPath{name: "groups"}, organizations: claimPath{name: "organizations"}}
+		shape = &claimShape{groups: claimPlace{name: "groups"}, organizations: claimPlace{name: "organizations"}}
 	}
 	claims["iss"], claims["sub"] = u.Issuer, u.Subject
 	for name, value := range map[string]string{
@@ -95,47 +116,89 @@ func (u *User) Claims(v any) error {
 	}
 	shape.groups.restore(claims, u.Groups)
 	shape.organizations.restore(claims, u.Organizations)
-	raw, err := json.Marshal(claims)
-	if err != nil {
-		return fmt.Errorf("ginoidc: claims: %w", err)
-	}
-	return json.Unmarshal(raw, v)
+	return claims, nil
 }
 
-// newUser makes the user out of validated claims. The signed ID token goes before userinfo claim by claim;
-// groups and organizations come from the ID token if it has them at all, else from userinfo, never from both.
+func furtherClaims(extra json.RawMessage) (claims map[string]any, err error) {
+	if !json.Valid(extra) { // the decoder would stop before what follows
+		return nil, errors.New("ginoidc: further claims: not JSON")
+	}
+	decoder := json.NewDecoder(bytes.NewReader(extra))
+	decoder.UseNumber()
+	if err := decoder.Decode(&claims); err != nil {
+		return nil, fmt.Errorf("ginoidc: further claims: %w", err)
+	}
+	if claims == nil { // null
+		claims = map[string]any{}
+	}
+	return claims, nil
+}
+
+// newUser makes the user out of validated claims. The signed ID token goes before userinfo claim by claim, where null
+// counts as absent; groups and organizations come from the ID token if it has them at all, else from userinfo, never from
+// both. An e-mail address and whether it is verified come from the same source: that of one says nothing about the other's.
 func (s *claimShape) newUser(idToken, userInfo provider.Claims) (*User, error) {
 	claims := maps.Clone(map[string]any(userInfo))
 	if claims == nil {
 		claims = map[string]any{}
 	}
-	if email, ok := idToken["email"]; ok && email != claims["email"] {
-		delete(claims, "email_verified") // it speaks of another address
+	for name, value := range idToken {
+		if value != nil {
+			claims[name] = value
+		}
 	}
-	maps.Copy(claims, idToken)
-
+	mailSource := idToken
+	if idToken["email"] == nil {
+		mailSource = userInfo
+	}
 	u := &User{
 		Issuer: textClaim(idToken, "iss"), Subject: textClaim(idToken, "sub"),
 		Name: textClaim(claims, "name"), PreferredUsername: textClaim(claims, "preferred_username"),
-		Email: textClaim(claims, "email"), Picture: textClaim(claims, "picture"),
-		EmailVerified: claims["email_verified"] == true,
-		shape:         s, ready: true,
+		Email: textClaim(mailSource, "email"), Picture: textClaim(claims, "picture"),
+		AuthTime: idToken.Time("auth_time"), ACR: textClaim(idToken, "acr"),
+		shape: s, ready: true,
 	}
-	u.AuthTime, u.ACR = timeClaim(idToken, "auth_time"), textClaim(idToken, "acr")
-	u.Groups, u.GroupsOverage = s.groupsOf(idToken, userInfo)
-	u.Organizations = s.organizationsOf(idToken, userInfo)
+	u.EmailVerified = u.Email != "" && s.verified(mailSource["email_verified"])
 
-	s.groups.blank(claims)
-	s.organizations.blank(claims)
+	var groupsAt, organizationsAt []string
+	u.Groups, groupsAt, u.GroupsOverage = s.groupsOf(idToken, userInfo)
+	u.Organizations, organizationsAt = s.organizationsOf(idToken, userInfo)
+	s.groups.takeOut(claims, groupsAt)
+	s.organizations.takeOut(claims, organizationsAt)
 	for _, name := range protocolClaims() {
 		delete(claims, name)
 	}
+	maps.DeleteFunc(claims, func(_ string, value any) bool { return value == nil || !decodable(value) })
 	if len(claims) == 0 {
 		return u, nil
 	}
 	var err error
 	u.Extra, err = json.Marshal(claims)
 	return u, err
+}
+
+// verified reads email_verified, a boolean (OpenID Connect Core 1.0, section 5.1).
+func (s *claimShape) verified(value any) bool {
+	return value == true || s.stringVerified && value == "true"
+}
+
+// decodable reports whether encoding/json can decode a value it has read: not a number that no float64 holds. One such
+// number would make all claims of the user an error.
+func decodable(value any) bool {
+	switch v := value.(type) {
+	case json.Number:
+		_, err := v.Float64()
+		return err == nil
+	case []any:
+		return !slices.ContainsFunc(v, func(element any) bool { return !decodable(element) })
+	case map[string]any:
+		for _, member := range v {
+			if !decodable(member) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // protocolClaims are not kept in Extra: they have done their work, or have a field of their own.
@@ -149,16 +212,6 @@ func protocolClaims() []string {
 func textClaim(claims map[string]any, name string) string {
 	s, _ := claims[name].(string)
 	return s
-}
-
-// timeClaim reads a NumericDate (RFC 7519, section 2) in whole seconds; the zero time where there is none.
-func timeClaim(claims map[string]any, name string) time.Time {
-	n, _ := claims[name].(json.Number)
-	seconds, err := n.Float64()
-	if err != nil || seconds <= 0 {
-		return time.Time{}
-	}
-	return time.Unix(int64(seconds), 0).UTC()
 }
 
 // record is what the session keeps of a user.

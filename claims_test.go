@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -23,9 +24,7 @@ func user(t *testing.T, change func(*ginoidc.Config), idToken, userInfo string) 
 			for _, name := range []string{"groups", "organizations", "email", "email_verified"} {
 				delete(claims, name)
 			}
-			if err := json.Unmarshal([]byte(raw), &claims); err != nil {
-				t.Error(err)
-			}
+			addMembers(t, claims, raw)
 		}
 	}
 	a.op.OnIDToken(edit(idToken))
@@ -41,10 +40,24 @@ func user(t *testing.T, change func(*ginoidc.Config), idToken, userInfo string) 
 	return u
 }
 
+// addMembers adds those of a JSON object, each as it is written.
+func addMembers(t *testing.T, claims map[string]any, object string) {
+	t.Helper()
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(object), &members); err != nil {
+		t.Error(err)
+	}
+	for name, value := range members {
+		claims[name] = value
+	}
+}
+
 // TestGroupsShapes: groups from any claim shape and place. Cases 110, 195, 196 and 199.
 func TestGroupsShapes(t *testing.T) {
 	name := func(n string) func(*ginoidc.Config) { return func(c *ginoidc.Config) { c.GroupsClaim = n } }
 	path := func(p ...string) func(*ginoidc.Config) { return func(c *ginoidc.Config) { c.GroupsPath = p } }
+	format := func(f string) func(*ginoidc.Config) { return func(c *ginoidc.Config) { c.GroupsFormat = f } }
+	separated, keys := format("separated"), format("keys")
 	none := func(*ginoidc.Config) {}
 	for _, tt := range []struct {
 		name              string
@@ -54,12 +67,39 @@ func TestGroupsShapes(t *testing.T) {
 	}{
 		{"list, sorted and once", none, `{"groups":["b","a","b",""]}`, `{}`, []string{"a", "b"}},
 		{"one string", none, `{"groups":"admin"}`, `{}`, []string{"admin"}}, // case 196
-		{"spaces", none, `{"groups":"b  a"}`, `{}`, []string{"a", "b"}},
-		{"commas", none, `{"groups":"b, a c,"}`, `{}`, []string{"a c", "b"}},
+		{"one string of two words", none, `{"groups":"admin helpers"}`, `{}`, []string{"admin helpers"}},
+		{"one string, whole", none, `{"groups":" b, a c,"}`, `{}`, []string{" b, a c,"}},
+		{"one string, said to be a list", format("list"), `{"groups":"a,b"}`, `{}`, []string{"a,b"}},
+		{"empty string", none, `{"groups":""}`, `{"groups":["a"]}`, nil},
 		{"elements are not split", none, `{"groups":["a b","c,d"," e"]}`, `{}`, []string{" e", "a b", "c,d"}},
 		{"objects", none, `{"groups":[{"id":"1","name":"admin"},{"name":"staff"},{"id":7},{}]}`, `{}`, []string{"1", "admin", "staff"}},
 		{"one object", none, `{"groups":{"name":"admin"}}`, `{}`, []string{"admin"}},
-		{"null", none, `{"groups":null}`, `{"groups":["a"]}`, nil},
+		{"objects with odd ids", none, `{"groups":[{"id":7,"name":"admin"},{"id":"","name":"admin"},{"id":["1"],"name":"admin"},{"id":false,"name":"admin"},
+			{"id":null,"name":"staff"},{"id":"2","name":7}]}`, `{}`, []string{"2", "staff"}},
+		{"an object of names", none, `{"groups":{"admin":{},"staff":true}}`, `{}`, nil},
+		{"null", none, `{"groups":null}`, `{"groups":["a"]}`, []string{"a"}},
+		{"null everywhere", none, `{"groups":null}`, `{"groups":null}`, nil},
+		{"null on the way", name("realm_access.roles"), `{"realm_access":null}`, `{"realm_access":{"roles":["a"]}}`, []string{"a"}},
+		{"null at the end of the way", name("realm_access.roles"), `{"realm_access":{"roles":null,"x":1}}`, `{"realm_access":{"roles":["a"]}}`, []string{"a"}},
+		{"null at the literal name", name("a.b"), `{"a.b":null,"a":{"b":["path"]}}`, `{"a.b":["userinfo"]}`, []string{"path"}},
+		{"null at the explicit path", path("a", "b"), `{"a":{"b":null}}`, `{"a":{"b":"one name"}}`, []string{"one name"}},
+
+		{"separated: spaces", separated, `{"groups":"b  a"}`, `{}`, []string{"a", "b"}},
+		{"separated: commas", separated, `{"groups":"b, a c,"}`, `{}`, []string{"a c", "b"}},
+		{"separated: one", separated, `{"groups":"admin"}`, `{}`, []string{"admin"}},
+		{"separated: a list all the same", separated, `{"groups":["a b","c,d",{"name":"e f"}]}`, `{}`, []string{"a b", "c,d", "e f"}},
+		{"separated: an object", separated, `{"groups":{"name":"a b"}}`, `{}`, []string{"a b"}},
+		{"separated: null", separated, `{"groups":null}`, `{"groups":"a b"}`, []string{"a", "b"}},
+		{"separated: a number", separated, `{"groups":7}`, `{"groups":"a b"}`, nil},
+
+		{"keys", keys, `{"groups":{"admin":{"2345":"acme.example"},"site staff":["x"],"a,b":true,"empty":{},"none":[]}}`, `{}`,
+			[]string{"a,b", "admin", "empty", "none", "site staff"}}, // ZITADEL
+		{"keys: id and name are keys", keys, `{"groups":{"id":{},"name":"admin"}}`, `{}`, []string{"id"}},
+		{"keys: what says nothing", keys, `{"groups":{"a":null,"b":false,"c":0,"d":1,"e":"true","f":"","":{}}}`, `{"groups":["g"]}`, nil},
+		{"keys: a list all the same", keys, `{"groups":["a b",{"name":"c"},{"d":{}}]}`, `{}`, []string{"a b", "c"}},
+		{"keys: a string", keys, `{"groups":"a b"}`, `{}`, []string{"a b"}},
+		{"keys: null", keys, `{"groups":null}`, `{"groups":{"a":{}}}`, []string{"a"}},
+		{"keys: empty", keys, `{"groups":{}}`, `{"groups":{"a":{}}}`, nil},
 		{"odd elements", none, `{"groups":[1,true,null,["admin"],"a"]}`, `{}`, []string{"a"}}, // case 196
 		{"number", none, `{"groups":7}`, `{}`, nil},                                           // case 196
 		{"absent", none, `{}`, `{}`, nil},                                                     // case 195
@@ -89,17 +129,39 @@ func TestGroupsShapes(t *testing.T) {
 
 // TestOrganizationShapes: of an object the id counts, since names are not unique.
 func TestOrganizationShapes(t *testing.T) {
-	u := user(t, func(c *ginoidc.Config) { c.OrganizationsPath = []string{"org", "list"} },
-		`{"org":{"list":[{"id":"o2","name":"acme"},{"name":"globex"},"o1"]}}`, `{}`)
-	if !slices.Equal(u.Organizations, []string{"globex", "o1", "o2"}) || u.InOrganization("acme") || !u.InOrganization("o2") {
-		t.Errorf("organizations %q", u.Organizations)
+	for _, tt := range []struct {
+		format, claim string
+		want          []string
+	}{
+		{"", `[{"id":"o2","name":"acme"},{"name":"globex"},"o1"]`, []string{"globex", "o1", "o2"}},
+		{"", `[{"id":7,"name":"acme"},{"id":"","name":"acme"},{"id":{},"name":"acme"}]`, nil},
+		{"", `{"id":null,"name":"acme"}`, []string{"acme"}},
+		{"", `"acme imitators"`, []string{"acme imitators"}},
+		{"list", `{"acme":{"id":"o1"}}`, nil},
+		{"separated", `"acme globex"`, []string{"acme", "globex"}},
+		{"keys", `{"acme":{"id":"o1"},"globex":{}}`, []string{"acme", "globex"}}, // Keycloak
+		{"keys", `["acme"]`, []string{"acme"}},
+		{"keys", `{"acme":false}`, nil},
+	} {
+		u := user(t, func(c *ginoidc.Config) {
+			c.OrganizationsPath, c.OrganizationsFormat = []string{"org", "list"}, tt.format
+		},
+			`{"org":{"list":`+tt.claim+`}}`, `{}`)
+		if !slices.Equal(u.Organizations, tt.want) || len(u.Groups) > 0 {
+			t.Errorf("%s %s: %q", tt.format, tt.claim, u.Organizations)
+		}
+		for _, id := range []string{"acme", "globex", "o1"} {
+			if u.InOrganization(id) != slices.Contains(tt.want, id) {
+				t.Errorf("%s %s: InOrganization(%q) is wrong", tt.format, tt.claim, id)
+			}
+		}
 	}
 }
 
 // TestOverage: the marker denies with its own error, is never followed, and a resolver can help. Case 102.
 func TestOverage(t *testing.T) {
 	for _, marker := range []string{
-		`{"_claim_names":{"groups":"src1"},"_claim_sources":{"src1":{"endpoint":"http://169.254.169.254/groups"}}}`, `{"hasgroups":true}`, `{"hasgroups":"true"}`,
+		`{"groups":null,"hasgroups":true}`, `{"_claim_names":{"groups":"src1"},"_claim_sources":{"src1":{"endpoint":"http://169.254.169.254/groups"}}}`, `{"hasgroups":true}`, `{"hasgroups":"true"}`,
 	} {
 		u := user(t, func(*ginoidc.Config) {}, marker, `{"groups":["admin"]}`)
 		if !u.GroupsOverage || len(u.Groups) != 0 {
@@ -177,26 +239,135 @@ func TestClaims(t *testing.T) {
 	if err := handMade.Claims(&m); err != nil || m["plan"] != "pro" || len(m["groups"].([]any)) != 2 || !handMade.InGroup("a") {
 		t.Errorf("hand-made user: %v %v", m, err)
 	}
-	if err := (&ginoidc.User{Extra: json.RawMessage(`[`)}).Claims(&m); err == nil {
-		t.Error("broken claims were decoded")
+	for _, broken := range []string{`[`, `[]`, `{} {}`, `"x"`} {
+		if err := (&ginoidc.User{Extra: json.RawMessage(broken)}).Claims(&m); err == nil {
+			t.Errorf("%s was decoded", broken)
+		}
+	}
+	if err := (&ginoidc.User{Extra: json.RawMessage(`null`)}).Claims(&m); err != nil {
+		t.Error(err)
+	}
+	var nobody *ginoidc.User
+	if err := nobody.Claims(&m); !errors.Is(err, ginoidc.ErrUnauthenticated) {
+		t.Errorf("a nil user: %v", err)
 	}
 }
 
-// TestEmailVerified is true for the JSON value true of this very address only, case 101.
+// TestEmailVerified is true for the JSON value true of what gave the address, case 101.
 func TestEmailVerified(t *testing.T) {
 	for _, tt := range []struct {
 		idToken, userInfo string
-		want              bool
+		email             string
+		want, asString    bool // without and with StringEmailVerified
 	}{
-		{`{"email":"a@x","email_verified":true}`, `{}`, true},
-		{`{"email":"a@x","email_verified":"true"}`, `{}`, false},
-		{`{"email":"a@x","email_verified":1}`, `{}`, false},
-		{`{"email":"a@x"}`, `{"email":"b@x","email_verified":true}`, false},
-		{`{"email":"a@x"}`, `{"email":"a@x","email_verified":true}`, true},
-		{`{}`, `{"email":"a@x","email_verified":true}`, true},
+		{`{"email":"a@x","email_verified":true}`, `{}`, "a@x", true, true},
+		{`{"email":"a@x","email_verified":"true"}`, `{}`, "a@x", false, true},
+		{`{}`, `{"email":"a@x","email_verified":"true"}`, "a@x", false, true},
+		{`{"email":"a@x","email_verified":"True"}`, `{}`, "a@x", false, false},
+		{`{"email":"a@x","email_verified":" true"}`, `{}`, "a@x", false, false},
+		{`{"email":"a@x","email_verified":"1"}`, `{}`, "a@x", false, false},
+		{`{"email":"a@x","email_verified":1}`, `{}`, "a@x", false, false},
+		{`{"email":"a@x","email_verified":[true]}`, `{}`, "a@x", false, false},
+		{`{"email":"a@x","email_verified":{}}`, `{"email":"a@x","email_verified":{}}`, "a@x", false, false},
+		// Never of one the address and of the other that it is verified.
+		{`{"email":"a@x"}`, `{"email":"b@x","email_verified":true}`, "a@x", false, false},
+		{`{"email":"a@x"}`, `{"email":"a@x","email_verified":true}`, "a@x", false, false},
+		{`{"email":"a@x","email_verified":null}`, `{"email":"a@x","email_verified":true}`, "a@x", false, false},
+		{`{"email":"a@x","email_verified":true}`, `{"email":"b@x","email_verified":false}`, "a@x", true, true},
+		{`{"email_verified":true}`, `{"email":"b@x","email_verified":false}`, "b@x", false, false},
+		{`{"email_verified":true}`, `{"email":"b@x"}`, "b@x", false, false},
+		{`{"email_verified":false}`, `{"email":"b@x","email_verified":true}`, "b@x", true, true},
+		{`{"email":null,"email_verified":false}`, `{"email":"b@x","email_verified":true}`, "b@x", true, true},
+		{`{}`, `{"email":"a@x","email_verified":true}`, "a@x", true, true},
+		// Of no address.
+		{`{"email_verified":true}`, `{"email_verified":true}`, "", false, false},
+		{`{"email":"","email_verified":true}`, `{"email":"b@x","email_verified":true}`, "", false, false},
+		{`{"email":["a@x"],"email_verified":true}`, `{"email":["a@x"],"email_verified":true}`, "", false, false},
+		{`{"email":{"a":1}}`, `{"email":"b@x","email_verified":true}`, "", false, false},
 	} {
-		if u := user(t, func(*ginoidc.Config) {}, tt.idToken, tt.userInfo); u.EmailVerified != tt.want {
-			t.Errorf("%s %s: %v", tt.idToken, tt.userInfo, u.EmailVerified)
+		for _, accepted := range []bool{false, true} {
+			want := tt.want
+			if accepted {
+				want = tt.asString
+			}
+			u := user(t, func(c *ginoidc.Config) { c.StringEmailVerified = accepted }, tt.idToken, tt.userInfo)
+			if u.EmailVerified != want || u.Email != tt.email {
+				t.Errorf("%s %s, as a string %v: %q, %v", tt.idToken, tt.userInfo, accepted, u.Email, u.EmailVerified)
+			}
+		}
+	}
+}
+
+// TestNullIsAbsent: what the ID token has as null is taken from userinfo, and nothing is kept as null.
+func TestNullIsAbsent(t *testing.T) {
+	u := user(t, func(*ginoidc.Config) {},
+		`{"name":null,"picture":null,"preferred_username":null,"nickname":null,"locale":null,"acr":null,"auth_time":null,"address":{"region":null}}`,
+		`{"name":"Caroline","picture":"https://x/p","preferred_username":"caro","nickname":"caz","locale":null}`)
+	if u.Name != "Caroline" || u.Picture != "https://x/p" || u.PreferredUsername != "caro" || u.ACR != "" || !u.AuthTime.IsZero() ||
+		string(u.Extra) != `{"address":{"region":null},"nickname":"caz"}` {
+		t.Errorf("%+v with %s", u, u.Extra)
+	}
+}
+
+// TestNumbersInClaims: numbers stay as they were written, and one that cannot be decoded does not cost the others.
+func TestNumbersInClaims(t *testing.T) {
+	u := user(t, func(*ginoidc.Config) {}, `{"big":12345678901234567890,"beyond":1e999,"within":{"deep":[1,-1e400]},"small":0.1}`, `{}`)
+	var claims struct{ Big, Small json.Number }
+	if err := u.Claims(&claims); err != nil || claims.Big != "12345678901234567890" || claims.Small != "0.1" {
+		t.Errorf("%+v, %v", claims, err)
+	}
+	var m map[string]any
+	if err := u.Claims(&m); err != nil || m["beyond"] != nil || m["within"] != nil || m["small"] != 0.1 {
+		t.Errorf("%v, %v", m, err)
+	}
+}
+
+// TestUserInfoShowsGroupsAlone: of what holds groups and organizations, /auth/userinfo shows these and no sibling.
+func TestUserInfoShowsGroupsAlone(t *testing.T) {
+	const nested = `{"realm_access":{"roles":["b","a"],"secret":1},"org":{"acme":{"tier":"gold"}},"plan":"pro"}`
+	for _, tt := range []struct {
+		name, claims string
+		change       func(*ginoidc.Config)
+		want         string
+	}{
+		{"dotted name", nested, func(c *ginoidc.Config) { c.GroupsClaim = "realm_access.roles" }, `{"realm_access":{"roles":["a","b"]},"sub":"carol"}`},
+		{"path", nested, func(c *ginoidc.Config) { c.GroupsPath = []string{"realm_access", "roles"} }, `{"realm_access":{"roles":["a","b"]},"sub":"carol"}`},
+		{"keys", nested, func(c *ginoidc.Config) { c.OrganizationsClaim, c.OrganizationsFormat = "org", "keys" }, `{"org":["acme"],"sub":"carol"}`},
+		{"both in one object", `{"a":{"g":"x","o":"y","z":1}}`, func(c *ginoidc.Config) { c.GroupsClaim, c.OrganizationsClaim = "a.g", "a.o" },
+			`{"a":{"g":["x"],"o":["y"]},"sub":"carol"}`},
+		{"literal", `{"a.b":["x"],"a":{"b":["y"],"z":1}}`, func(c *ginoidc.Config) { c.GroupsClaim = "a.b" }, `{"a.b":["x"],"sub":"carol"}`},
+		{"null at the literal name", `{"a.b":null,"a":{"b":["y"],"z":1}}`, func(c *ginoidc.Config) { c.GroupsClaim = "a.b" }, `{"a":{"b":["y"]},"sub":"carol"}`},
+		{"none", `{"realm_access":{"secret":1}}`, func(c *ginoidc.Config) { c.GroupsClaim = "realm_access.roles" }, `{"sub":"carol"}`},
+		{"null", `{"realm_access":{"roles":null,"secret":1}}`, func(c *ginoidc.Config) { c.GroupsClaim = "realm_access.roles" }, `{"sub":"carol"}`},
+		{"listed by name", nested, func(c *ginoidc.Config) {
+			c.GroupsClaim, c.UserInfoClaims = "realm_access.roles", []string{"plan", "realm_access.roles"}
+		}, `{"plan":"pro","realm_access":{"roles":["a","b"]}}`},
+		{"not listed", nested, func(c *ginoidc.Config) { c.GroupsClaim, c.UserInfoClaims = "realm_access.roles", []string{"plan"} }, `{"plan":"pro"}`},
+		{"the object listed", nested, func(c *ginoidc.Config) {
+			c.GroupsClaim, c.UserInfoClaims = "realm_access.roles", []string{"realm_access"}
+		}, `{"realm_access":{"roles":["a","b"],"secret":1}}`},
+	} {
+		for _, source := range []string{"ID token", "userinfo"} {
+			t.Run(tt.name+" in the "+source, func(t *testing.T) {
+				a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { tt.change(c) })
+				edit := func(with bool) func(map[string]any) {
+					return func(claims map[string]any) {
+						maps.DeleteFunc(claims, func(name string, _ any) bool {
+							return slices.Contains([]string{"name", "preferred_username", "email", "email_verified"}, name)
+						})
+						if with {
+							addMembers(t, claims, tt.claims)
+						}
+					}
+				}
+				a.op.OnIDToken(edit(source == "ID token"))
+				a.op.OnUserInfo(edit(source == "userinfo"))
+				b := a.browser()
+				b.mustSignIn("carol")
+				if r := b.fetch("/auth/userinfo"); r.StatusCode != 200 || r.body != tt.want {
+					t.Errorf("%d %s, want %s", r.StatusCode, r.body, tt.want)
+				}
+			})
 		}
 	}
 }

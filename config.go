@@ -115,10 +115,10 @@ type Config struct {
 	// GroupsFormat and OrganizationsFormat say how the claim is written: "list" (default), a list of names or of objects
 	// with id and name, where a bare string is one name, spaces and commas included; "separated", names in one string,
 	// separated by commas or, without any, by spaces; "keys", an object whose member names are the names, such as ZITADEL's
-	// project roles and Keycloak's organizations.
+	// project roles and Keycloak's organizations: those of members that are an object, a list or true. null counts as absent.
 	GroupsFormat, OrganizationsFormat string
 
-	// StringEmailVerified takes the string "true" in email_verified for true, as Amazon Cognito and Apple send it.
+	// StringEmailVerified takes exactly the string "true" in email_verified for true, as Amazon Cognito and Apple send it.
 	// Default: the JSON value true alone (OpenID Connect Core 1.0, section 5.1).
 	StringEmailVerified bool
 
@@ -131,7 +131,8 @@ type Config struct {
 	SkipUserInfo bool
 
 	// UserInfoClaims lists the claims that the userinfo route shows to the browser. Default: sub, name,
-	// preferred_username, email, email_verified, picture and those that hold groups and organizations.
+	// preferred_username, email, email_verified, picture, and groups and organizations without what else stands in an object
+	// that holds them. Those are shown for the names in GroupsClaim and OrganizationsClaim too.
 	UserInfoClaims []string
 
 	// SessionIdle ends a session not used for this long, default 12h or a shorter SessionLifetime, which ends

@@ -24,17 +24,34 @@ func (a *Auth) UserInfo(c *gin.Context) {
 		c.Writer.WriteHeaderNow()
 		return
 	}
-	claims := map[string]any{}
-	if err := u.Claims(&claims); err != nil {
+	claims, err := u.claims()
+	if err != nil {
 		a.fail(c, err)
 		return
 	}
-	for name := range claims {
-		if !slices.Contains(a.userInfoClaims, name) {
-			delete(claims, name)
+	c.JSON(http.StatusOK, a.shown(claims))
+}
+
+// shown picks the allow-listed claims. Of an object that holds groups or organizations it shows these alone, unless the
+// list names the object.
+func (a *core) shown(claims map[string]any) map[string]any {
+	names := a.userInfoClaims
+	if names == nil {
+		names = []string{"sub", "name", "preferred_username", "email", "email_verified", "picture"}
+	}
+	shown := map[string]any{}
+	for _, name := range names {
+		if value, ok := claims[name]; ok {
+			shown[name] = value
 		}
 	}
-	c.JSON(http.StatusOK, claims)
+	for _, place := range []claimPlace{a.shape.groups, a.shape.organizations} {
+		listed := a.userInfoClaims == nil || slices.Contains(names, place.name)
+		if value, at := place.find(claims); listed && value != nil {
+			put(shown, at, value)
+		}
+	}
+	return shown
 }
 
 // begin puts the headers of the plugin's own routes and answers a wrong method with 405 and Allow.
