@@ -45,6 +45,7 @@ type core struct {
 	cookie   cookieAttributes
 
 	refreshes flight.Group[*provider.Tokens]
+	exchanges flight.Group[*landing]
 	resources http.RoundTripper
 
 	realm, providerOrigin, pagePolicy string
@@ -72,7 +73,7 @@ func New(cfg Config) (*Auth, error) {
 	if a.state = memory; cfg.State != nil {
 		a.state = ownMemory{cfg.State, memory}
 	}
-	a.refreshes.Log = a.log
+	a.refreshes.Log, a.exchanges.Log = a.log, a.log
 	a.resources = cfg.resourceTransport()
 	a.routes, a.targets = cfg.places(app)
 	a.realm, a.pagePolicy = originOf(app), pagePolicy()

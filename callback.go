@@ -34,28 +34,31 @@ func (a *Auth) Callback(c *gin.Context) {
 		method = http.MethodPost
 	}
 	if !a.begin(c, method) {
+		a.logOtherMode(c.Request)
 		return
 	}
-	at, err := a.finishSignIn(c)
-	if err != nil && at != nil && at.Silent { // nobody asked for it, so there is nobody to tell
-		a.log.InfoContext(c.Request.Context(), "ginoidc: no silent sign-in", "error", err)
-		err = nil
+	ctx := c.Request.Context()
+	at, response, err := a.receive(c)
+	if err == nil {
+		err = a.land(c, at, response)
 	}
 	if err == nil {
 		redirect(c, http.StatusSeeOther, at.ReturnTo)
 		return
 	}
+	// A browser that came by another host or scheme has left the attempt's cookie behind, case 50.
+	attrs := append(response.attrs(), slog.String("host", printable(c.Request.Host, 256)))
+	if at != nil && at.Silent { // nobody asked for it, so there is nobody to tell
+		a.log.LogAttrs(ctx, slog.LevelInfo, "ginoidc: no silent sign-in", append(attrs, slog.Any("error", err))...)
+		redirect(c, http.StatusSeeOther, at.ReturnTo)
+		return
+	}
 	if isStale(err) { // back button, reload, a second tab: harmless to who is signed in by now
 		if u, openErr := a.visit(c).open(); openErr == nil && u != nil {
+			a.log.LogAttrs(ctx, slog.LevelInfo, "ginoidc: callback without an attempt, from somebody signed in", append(attrs, slog.Any("error", err))...)
 			redirect(c, http.StatusSeeOther, a.config.DefaultReturnTo)
 			return
 		}
-	}
-	// A browser that came by another host or scheme has left the attempt's cookie behind, case 50.
-	attrs := []slog.Attr{slog.String("host", printable(c.Request.Host, 256))}
-	var refusal *ProviderError
-	if errors.As(err, &refusal) {
-		attrs = append(attrs, slog.String("provider_code", refusal.Code), slog.String("provider_description", refusal.Description))
 	}
 	a.fail(c, err, attrs...)
 }
@@ -65,74 +68,39 @@ func isStale(err error) bool {
 	return errors.Is(err, ErrNoAttempt) || errors.Is(err, ErrAttemptExpired) || errors.Is(err, ErrAttemptSpent)
 }
 
-// finishSignIn goes the callback's way up to the new session. The attempt is nil unless it has been spent.
-func (a *Auth) finishSignIn(c *gin.Context) (*attempt.Attempt, error) {
-	ctx := c.Request.Context()
-	at, response, err := a.receive(c)
-	if err != nil {
-		return nil, err
-	}
-	if err := a.spend(ctx, at); err != nil {
-		return nil, err
-	}
-	a.attempts.Clear(c.Writer.Header(), at.State)
-	if response.refusal != nil {
-		return at, response.refusal
-	}
-	id, err := a.redeem(ctx, response.code, at)
-	if err != nil {
-		return at, err
-	}
-	if err := a.admit(ctx, &SignIn{User: id.user, AccessToken: id.tokens.AccessToken, AppState: at.AppState}); err != nil {
-		return at, err
-	}
-	return at, a.startSession(c, id, at)
-}
-
-// receive reads the authorization response and finds the attempt that it answers, before anything of it is used.
+// receive reads the authorization response and finds the attempt that it answers, before anything of it is used. With an
+// error it returns what it has got so far: the attempt is nil until it is found.
 func (a *Auth) receive(c *gin.Context) (*attempt.Attempt, response, error) {
 	ctx := c.Request.Context()
 	if isElsewhere(c.Request) { // case 41: the code of a response that no person follows stays unspent
 		return nil, response{}, ErrNotNavigation
 	}
 	params, jwt, err := a.responseParams(c)
-	if err != nil {
-		return nil, response{}, err
+	r := response{refusal: refusalOf(params)}
+	if err == nil {
+		r, err = parseResponse(params)
 	}
-	r, err := parseResponse(params)
 	if err != nil {
-		return nil, response{}, err
+		return nil, r, err
 	}
 	at, err := a.attempts.Find(c.Request, r.state)
 	if err != nil {
-		return nil, response{}, translated(err)
+		return at, r, translated(err)
 	}
 	if err := a.known(ctx); err != nil { // the attempt stays unspent, so a reload ends it
-		return nil, response{}, err
+		return at, r, err
 	}
 	if err := a.verified(ctx, jwt); err != nil {
-		return nil, response{}, err
+		return at, r, err
 	}
 	// Mix-up defence (RFC 9207).
 	if err := a.provider.CheckResponseIssuer(ctx, r.issuer, r.hasIssuer); err != nil {
-		return nil, response{}, fmt.Errorf("%w: %w", ErrInvalidCallback, err)
+		return at, r, fmt.Errorf("%w: %w", ErrInvalidCallback, err)
 	}
 	if r.code == "" && r.refusal == nil {
-		return nil, response{}, fmt.Errorf("%w: neither code nor error", ErrInvalidCallback)
+		return at, r, fmt.Errorf("%w: neither code nor error", ErrInvalidCallback)
 	}
 	return at, r, nil
-}
-
-// spend uses the attempt up, here and on every instance that shares the state.
-func (a *Auth) spend(ctx context.Context, at *attempt.Attempt) error {
-	first, err := a.state.Once(ctx, key('a', a.hash(at.State)), a.config.AttemptLife+a.config.ClockTolerance)
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrSessionStore, err)
-	}
-	if !first {
-		return ErrAttemptSpent
-	}
-	return nil
 }
 
 // identity is who a provider's validated answer vouches for.
@@ -148,7 +116,7 @@ type identity struct {
 func (c *Config) redeemLimit() time.Duration { return 2 * c.ProviderTimeout }
 
 // redeem exchanges the code and returns the user of the validated answer.
-func (a *Auth) redeem(ctx context.Context, code string, at *attempt.Attempt) (*identity, error) {
+func (a *core) redeem(ctx context.Context, code string, at *attempt.Attempt) (*identity, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.config.redeemLimit())
 	defer cancel()
 	tokens, err := a.provider.Exchange(ctx, code, at.Verifier)
@@ -194,11 +162,7 @@ func (a *Auth) redeem(ctx context.Context, code string, at *attempt.Attempt) (*i
 }
 
 // startSession puts a new session in the place of any old one, a copy of whose cookie is good no more either.
-func (a *Auth) startSession(c *gin.Context, id *identity, at *attempt.Attempt) error {
-	if err := unwritten(c); err != nil {
-		return err
-	}
-	v := a.visit(c)
+func (a *core) startSession(v *visit, id *identity, at *attempt.Attempt) error {
 	if _, err := v.open(); err != nil {
 		return err
 	}
@@ -233,5 +197,8 @@ func (a *Auth) StartSession(c *gin.Context, u *User) error {
 	if err := signedIn(u); err != nil {
 		return err
 	}
-	return a.startSession(c, &identity{user: u}, &attempt.Attempt{Started: time.Now(), Purpose: attempt.Purpose{MaxAge: -1}})
+	if err := unwritten(c); err != nil {
+		return err
+	}
+	return a.startSession(a.visit(c), &identity{user: u}, &attempt.Attempt{Started: time.Now(), Purpose: attempt.Purpose{MaxAge: -1}})
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gin-contrib/sessions"
@@ -194,6 +195,91 @@ func TestProviderError(t *testing.T) {
 	}
 }
 
+// TestProviderErrorIsLogged: what the provider says no with is most often a fault of the registration, so the log has it
+// whatever else is wrong with the response, and an answer that comes another way than it was asked for tells the mend.
+func TestProviderErrorIsLogged(t *testing.T) {
+	const refusal = "error=unauthorized_client&error_description=not%0Aregistered"
+	for _, tt := range []struct {
+		name, mode, method, query string // state=S stands for that of a sign-in under way
+		wait                      time.Duration
+		status                    int
+		want                      []string
+	}{
+		{"no state", "query", "GET", refusal, 0, 400, nil},
+		{"an empty state", "query", "GET", refusal + "&state=", 0, 400, nil},
+		{"a random state", "query", "GET", refusal + "&state=" + strings.Repeat("A", 43), 0, 400, nil},
+		{"too late", "query", "GET", refusal + "&state=S", 11 * time.Minute, 400, nil},
+		{"wrong issuer", "query", "GET", refusal + "&state=S&iss=https://evil.example", 0, 400, nil},
+		{"in time", "query", "GET", refusal + "&state=S&iss=https://idp.example", 0, 401, nil},
+		{"state twice", "query", "GET", refusal + "&state=S&state=T", 0, 400, nil},
+		{"posted without a state", "form_post", "POST", refusal, 0, 400, nil},
+		{"unsigned", "query.jwt", "GET", refusal + "&state=S", 0, 400, []string{"not one signed response", "query.jwt"}},
+		{"signed", "query", "GET", refusal + "&response=e30.e30.", 0, 400, []string{"a signed response", `\"query.jwt\"`}},
+		{"by GET instead of POST", "form_post", "GET", refusal + "&state=S", 0, 405, []string{"came_as=query", `ResponseMode to \"query\"`}},
+		{"by GET instead of POST, signed", "form_post.jwt", "GET", refusal + "&response=x", 0, 405, []string{`ResponseMode to \"query.jwt\"`}},
+		{"by POST instead of GET", "query", "POST", refusal, 0, 405, []string{"came_as=form_post", `ResponseMode to \"form_post\"`}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newApp(t, func(c *ginoidc.Config, op *ginoidctest.Config) { c.ResponseMode = tt.mode })
+				b := a.browser()
+				state := parse(t, b.navigate("/auth/signin").location()).Query().Get("state")
+				time.Sleep(tt.wait)
+				query := strings.Replace(tt.query, "state=S", "state="+state, 1)
+				var r reply
+				if tt.method == "POST" {
+					r = b.post(appURL + "/auth/callback?" + query)
+				} else {
+					r = b.navigate("/auth/callback?" + query)
+				}
+				if r.StatusCode != tt.status {
+					t.Errorf("%d %s", r.StatusCode, r.body)
+				}
+				want := tt.want
+				if tt.status != 405 || tt.method == "GET" { // the body of a POST that is not wanted is not read
+					want = append(want, "provider_code=unauthorized_client", "provider_description=not?registered")
+				}
+				for _, text := range want {
+					if !strings.Contains(a.logs.String(), "level=WARN") || !strings.Contains(a.logs.String(), text) {
+						t.Errorf("the log lacks %q: %s", text, a.logs)
+					}
+				}
+			})
+		})
+	}
+	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.ResponseMode = "form_post" })
+	b := a.browser()
+	b.navigate("/auth/callback") // somebody who types the address is no answer of the provider's
+	b.do("PUT", "/auth/callback?code=x&state=y", nil)
+	if a.logs.Len() != 0 {
+		t.Errorf("log %s", a.logs)
+	}
+	b = newApp(t).browser()
+	refused := b.start("/auth/signin", "alice")
+	b.mustSignIn("alice") // in another tab
+	if r := b.twin().navigate(strings.Replace(refused, "code=", "error=access_denied&x=", 1)); r.StatusCode != http.StatusUnauthorized {
+		t.Errorf("refused: %d", r.StatusCode)
+	}
+	if r := b.navigate("/auth/callback?error=access_denied&state=" + strings.Repeat("A", 43)); r.StatusCode != http.StatusSeeOther || !strings.Contains(b.app.logs.String(), "provider_code=access_denied") {
+		t.Errorf("to somebody signed in: %d, log %s", r.StatusCode, b.app.logs)
+	}
+}
+
+// TestRefusalSpendsNothing: anybody can make up an error for a state, so none takes a place in the table of used attempts.
+func TestRefusalSpendsNothing(t *testing.T) {
+	a := newApp(t)
+	b := a.browser()
+	callback := b.start("/auth/signin", "alice")
+	kept := b.twin()
+	refused := strings.Replace(callback, "code=", "error=access_denied&x=", 1)
+	if r := b.navigate(refused); r.StatusCode != http.StatusUnauthorized || len(b.cookies()) != 0 {
+		t.Errorf("refused: %d, cookies %q", r.StatusCode, b.cookies())
+	}
+	if r := kept.navigate(callback); r.StatusCode != http.StatusSeeOther || kept.whoami() != "alice" {
+		t.Errorf("with the cookie put back: %d", r.StatusCode)
+	}
+}
+
 // lameStore loads and does not save.
 type lameStore struct{ sessions.Store }
 
@@ -258,7 +344,7 @@ func TestTrustedAudiences(t *testing.T) {
 	}
 }
 
-// TestBrowserGone: the request's context ends with the browser, and no session is left behind, case 69.
+// TestBrowserGone: the request ends with the browser, which gets no session, case 69.
 func TestBrowserGone(t *testing.T) {
 	a := newApp(t)
 	b := a.browser()

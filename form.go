@@ -19,10 +19,15 @@ var (
 	errNoForm       = errors.New("the body is no form")
 )
 
+// isForm tells whether the body says to be an urlencoded form.
+func isForm(r *http.Request) bool {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	return err == nil && kind == "application/x-www-form-urlencoded" && r.Header.Get("Content-Encoding") == ""
+}
+
 // readForm reads an urlencoded form without Gin, which would parse up to 32 MB of any kind.
 func readForm(c *gin.Context) (url.Values, error) {
-	kind, _, err := mime.ParseMediaType(c.GetHeader("Content-Type"))
-	if err != nil || kind != "application/x-www-form-urlencoded" || c.GetHeader("Content-Encoding") != "" {
+	if !isForm(c.Request) {
 		return nil, errNoForm
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(c.Writer, c.Request.Body, maxForm))

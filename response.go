@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -19,6 +22,14 @@ type response struct {
 	refusal             *ProviderError // nil unless the provider sent an error, which goes before a code
 }
 
+// attrs are what the provider said no with, for the log: most faults of a client's registration show there and nowhere else.
+func (r response) attrs() []slog.Attr {
+	if r.refusal == nil {
+		return nil
+	}
+	return []slog.Attr{slog.String("provider_code", r.refusal.Code), slog.String("provider_description", r.refusal.Description)}
+}
+
 // maxParameter bounds code, state and iss.
 const maxParameter = 4096
 
@@ -30,8 +41,29 @@ func (a *core) signedResponse() bool {
 	return strings.HasSuffix(a.config.ResponseMode, responseModeJWT)
 }
 
+// logOtherMode tells of a response that came as another response mode has it: by POST instead of GET, or the reverse.
+func (a *core) logOtherMode(r *http.Request) {
+	query := r.URL.Query()
+	var came, mode string
+	switch {
+	case a.formPost() && r.Method == http.MethodGet && slices.ContainsFunc(responseMembers(), query.Has):
+		came, mode = responseModeQuery, strings.Replace(a.config.ResponseMode, responseModeFormPost, responseModeQuery, 1)
+	case !a.formPost() && r.Method == http.MethodPost && isForm(r):
+		came, mode = responseModeFormPost, strings.Replace(a.config.ResponseMode, responseModeQuery, responseModeFormPost, 1)
+	default:
+		return
+	}
+	attrs := append(response{refusal: refusalOf(query)}.attrs(), slog.String("came_as", came),
+		slog.String("mend", fmt.Sprintf("set Config.ResponseMode to %q, or have the provider answer by %s", mode, a.config.ResponseMode)))
+	a.log.LogAttrs(r.Context(), slog.LevelWarn, "ginoidc: the provider's answer came in another response mode than it was asked for in", attrs...)
+}
+
+// responseMembers are the parameters that make a request an authorization response.
+func responseMembers() []string { return []string{"code", "state", "error", "response"} }
+
 // responseParams reads the parameters of the response from where the response mode puts them, and from nowhere else. jwt
-// is the signed response that they come from: they are not to be trusted before [core.verified].
+// is the signed response that they come from: they are not to be trusted before [core.verified]. With an error the
+// parameters are good for the log alone.
 func (a *core) responseParams(c *gin.Context) (params url.Values, jwt string, err error) {
 	if a.formPost() {
 		params, err = readForm(c)
@@ -43,10 +75,12 @@ func (a *core) responseParams(c *gin.Context) (params url.Values, jwt string, er
 	switch {
 	case err != nil:
 		return nil, "", fmt.Errorf("%w: %w", ErrInvalidCallback, err)
+	case !a.signedResponse() && params.Has("response"):
+		return params, "", fmt.Errorf("%w: a signed response; if the provider cannot leave that, set Config.ResponseMode to %q", ErrInvalidCallback, a.config.ResponseMode+responseModeJWT)
 	case !a.signedResponse():
 		return params, "", nil
 	case len(params["response"]) != 1 || params.Has("code") || params.Has("state") || params.Has("error"):
-		return nil, "", fmt.Errorf("%w: not one signed response", ErrInvalidCallback)
+		return params, "", fmt.Errorf("%w: not one signed response, as Config.ResponseMode %q asks for", ErrInvalidCallback, a.config.ResponseMode)
 	}
 	jwt = params.Get("response")
 	if params, err = a.provider.ReadResponse(jwt); err != nil {
@@ -70,28 +104,34 @@ func (a *core) verified(ctx context.Context, jwt string) error {
 
 // parseResponse reads the parameters of a response. Those of other flows and repeated ones are refused (RFC 6749,
 // section 3.1), since two readers could take different ones.
-func parseResponse(query url.Values) (response, error) {
+func parseResponse(query url.Values) (r response, err error) {
+	r.refusal = refusalOf(query)
 	for _, name := range []string{"id_token", "access_token", "token_type", "refresh_token", "response", "logout_token"} {
 		if query.Has(name) {
-			return response{}, fmt.Errorf("%w: unexpected %s", ErrInvalidCallback, name)
+			return r, fmt.Errorf("%w: unexpected %s", ErrInvalidCallback, name)
 		}
 	}
 	for _, name := range []string{"code", "state", "iss", "error", "error_description"} {
 		if len(query[name]) > 1 {
-			return response{}, fmt.Errorf("%w: repeated %s", ErrInvalidCallback, name)
+			return r, fmt.Errorf("%w: repeated %s", ErrInvalidCallback, name)
 		}
 	}
-	r := response{code: query.Get("code"), state: query.Get("state"), issuer: query.Get("iss"), hasIssuer: query.Has("iss")}
+	r.code, r.state, r.issuer, r.hasIssuer = query.Get("code"), query.Get("state"), query.Get("iss"), query.Has("iss")
 	if r.state == "" {
-		return response{}, fmt.Errorf("%w: no state", ErrInvalidCallback)
+		return r, fmt.Errorf("%w: no state", ErrInvalidCallback)
 	}
 	if len(r.code) > maxParameter || len(r.state) > maxParameter || len(r.issuer) > maxParameter {
-		return response{}, fmt.Errorf("%w: oversized parameter", ErrInvalidCallback)
-	}
-	if query.Get("error") != "" {
-		r.refusal = &ProviderError{Code: printable(query.Get("error"), 64), Description: printable(query.Get("error_description"), 256)}
+		return r, fmt.Errorf("%w: oversized parameter", ErrInvalidCallback)
 	}
 	return r, nil
+}
+
+// refusalOf is what the provider said no with; nil where it did not.
+func refusalOf(params url.Values) *ProviderError {
+	if params.Get("error") == "" {
+		return nil
+	}
+	return &ProviderError{Code: printable(params.Get("error"), 64), Description: printable(params.Get("error_description"), 256)}
 }
 
 // printable makes foreign text fit for logs: printable ASCII only, cut to limit (case 34).

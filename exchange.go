@@ -1,0 +1,118 @@
+package ginoidc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
+	"github.com/seed-d65cea4d/ginoidc/internal/flight"
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
+)
+
+// landing is how the exchange of one authorization response ended, for every request that brought the response.
+type landing struct {
+	cookies []string         // lines of Set-Cookie
+	session *session.Session // nil unless somebody is signed in
+	err     error
+}
+
+// land uses the attempt up and, unless the provider refused, redeems the code and starts the session: once for all requests
+// that bring the same response while that runs, for browsers ask for a page twice, and a reload cancels the first request.
+// All of them have shown the attempt's cookie, and all get one answer, cookies included. The exchange goes on when a browser
+// leaves, since another request may wait for it; it works on copies, for Gin uses a context again after its request.
+func (a *Auth) land(c *gin.Context, at *attempt.Attempt, r response) error {
+	header, ctx := c.Writer.Header(), c.Request.Context()
+	if r.refusal != nil { // there is no code to be sent twice, so nothing is remembered for whoever may make up an error
+		a.attempts.Clear(header, at.State)
+		return r.refusal
+	}
+	if err := unwritten(c); err != nil {
+		return err
+	}
+	request := c.Request.Clone(ctx)
+	request.Body = http.NoBody
+	l, _, err := a.exchanges.Do(ctx, at.State+" "+r.code, func() (*landing, error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.config.redeemLimit()+hooksLimit)
+		defer cancel()
+		return a.exchange(ctx, request, at, r.code), nil
+	})
+	if err != nil && err == ctx.Err() {
+		return fmt.Errorf("%w: %w", ErrProviderUnavailable, context.Cause(ctx))
+	}
+	if err != nil {
+		var panicked *flight.PanicError
+		if errors.As(err, &panicked) && panicked.Value == http.ErrAbortHandler { // is for the server
+			panic(http.ErrAbortHandler)
+		}
+		a.attempts.Clear(header, at.State) // it is used up
+		return err
+	}
+	setCookies(header, l.cookies)
+	if l.session != nil {
+		own := *l.session
+		a.visit(c).replace(&own, a.userOf(&own))
+	}
+	return l.err
+}
+
+// hooksLimit is what is left for the app's hooks and the store when the provider has taken all its time: no browser that
+// leaves puts an end to them.
+const hooksLimit = 30 * time.Second
+
+// exchange is the work of land, with a response of its own.
+func (a *core) exchange(ctx context.Context, r *http.Request, at *attempt.Attempt, code string) *landing {
+	v := &visit{Context: ctx, auth: a, header: http.Header{}}
+	v.request = r.WithContext(v)
+	l := &landing{err: a.redeemOnce(v, at, code)}
+	if l.err == nil {
+		l.session = v.session
+	}
+	l.cookies = v.header["Set-Cookie"]
+	return l
+}
+
+// redeemOnce goes from the attempt to the new session. Nothing before its last step makes, changes or ends a session.
+func (a *core) redeemOnce(v *visit, at *attempt.Attempt, code string) error {
+	if err := a.spend(v, at); err != nil {
+		return err
+	}
+	a.attempts.Clear(v.header, at.State)
+	id, err := a.redeem(v, code, at)
+	if err != nil {
+		return err
+	}
+	if err := a.admit(v, &SignIn{User: id.user, AccessToken: id.tokens.AccessToken, AppState: at.AppState}); err != nil {
+		return err
+	}
+	return a.startSession(v, id, at)
+}
+
+// spend uses the attempt up, here and on every instance that shares the state.
+func (a *core) spend(ctx context.Context, at *attempt.Attempt) error {
+	first, err := a.state.Once(ctx, key('a', a.hash(at.State)), a.config.AttemptLife+a.config.ClockTolerance)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrSessionStore, err)
+	}
+	if !first {
+		return ErrAttemptSpent
+	}
+	return nil
+}
+
+// setCookies adds lines of Set-Cookie to h, in the place of earlier ones of the same cookies.
+func setCookies(h http.Header, lines []string) {
+	name := func(line string) string { name, _, _ := strings.Cut(line, "="); return name }
+	kept := slices.DeleteFunc(slices.Clone(h["Set-Cookie"]), func(old string) bool {
+		return slices.ContainsFunc(lines, func(line string) bool { return name(line) == name(old) })
+	})
+	if all := append(kept, lines...); len(all) > 0 {
+		h["Set-Cookie"] = all
+	}
+}
