@@ -200,6 +200,7 @@ func (a *Auth) With(h Handlers) *Auth {
 // Ready tells whether users can sign in: nil when the provider is known and the session store answers. The error
 // is for operators; an issuer mismatch is named in it with both values.
 func (a *Auth) Ready(ctx context.Context) error {
+	ctx = requestContext(ctx)
 	if err := a.provider.Ready(ctx); err != nil {
 		return translated(err)
 	}

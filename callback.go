@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
 // known tells whether the provider's metadata is there. Whatever is wrong with it, users can only wait: 503. A Transport
@@ -54,7 +55,7 @@ func (a *Auth) Callback(c *gin.Context) {
 		return
 	}
 	if isStale(err) { // back button, reload, a second tab: harmless to who is signed in by now
-		if u, openErr := a.visit(c).open(); openErr == nil && u != nil {
+		if u, openErr := a.visit(c).open(c); openErr == nil && u != nil {
 			a.log.LogAttrs(ctx, slog.LevelInfo, "ginoidc: callback without an attempt, from somebody signed in", append(attrs, slog.Any("error", err))...)
 			redirect(c, http.StatusSeeOther, a.config.DefaultReturnTo)
 			return
@@ -161,16 +162,21 @@ func (a *core) redeem(ctx context.Context, code string, at *attempt.Attempt) (*i
 	return id, nil
 }
 
-// startSession puts a new session in the place of any old one, a copy of whose cookie is good no more either.
-func (a *core) startSession(v *visit, id *identity, at *attempt.Attempt) error {
-	if _, err := v.open(); err != nil {
+// startSession puts a new session in the place of any old one, a copy of whose cookie is good no more either. c is nil
+// where no response waits.
+func (a *core) startSession(c *gin.Context, v *visit, id *identity, at *attempt.Attempt) error {
+	if _, err := v.open(c); err != nil {
 		return err
 	}
 	rec := id.user.record()
 	rec.SID, rec.Issued, rec.Started = id.sid, id.issued, at.Started
 	rec.AskedMaxAge, rec.AskedACR = at.MaxAge, at.ACRValues
 	rec.IDToken = id.signed
-	s, err := a.sessions.Begin(v.header, v.request, rec, a.encodeTokens(id.tokens))
+	var s *session.Session
+	err := v.setCookies(c, func(h http.Header) (err error) {
+		s, err = a.sessions.Begin(h, v.request, rec, a.encodeTokens(id.tokens))
+		return err
+	})
 	if err != nil {
 		return translated(err)
 	}
@@ -200,5 +206,5 @@ func (a *Auth) StartSession(c *gin.Context, u *User) error {
 	if err := unwritten(c); err != nil {
 		return err
 	}
-	return a.startSession(a.visit(c), &identity{user: u}, &attempt.Attempt{Started: time.Now(), Purpose: attempt.Purpose{MaxAge: -1}})
+	return a.startSession(c, a.visit(c), &identity{user: u}, &attempt.Attempt{Started: time.Now(), Purpose: attempt.Purpose{MaxAge: -1}})
 }

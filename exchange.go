@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -54,10 +52,11 @@ func (a *Auth) land(c *gin.Context, at *attempt.Attempt, r response) error {
 		a.attempts.Clear(header, at.State) // it is used up
 		return err
 	}
-	setCookies(header, l.cookies)
+	v := a.visit(c)
+	v.addCookies(c, l.cookies)
 	if l.session != nil {
 		own := *l.session
-		a.visit(c).replace(&own, a.userOf(&own))
+		v.replace(&own, a.userOf(&own))
 	}
 	return l.err
 }
@@ -91,7 +90,7 @@ func (a *core) redeemOnce(v *visit, at *attempt.Attempt, code string) error {
 	if err := a.admit(v, &SignIn{User: id.user, AccessToken: id.tokens.AccessToken, AppState: at.AppState}); err != nil {
 		return err
 	}
-	return a.startSession(v, id, at)
+	return a.startSession(nil, v, id, at)
 }
 
 // spend uses the attempt up, here and on every instance that shares the state.
@@ -104,15 +103,4 @@ func (a *core) spend(ctx context.Context, at *attempt.Attempt) error {
 		return ErrAttemptSpent
 	}
 	return nil
-}
-
-// setCookies adds lines of Set-Cookie to h, in the place of earlier ones of the same cookies.
-func setCookies(h http.Header, lines []string) {
-	name := func(line string) string { name, _, _ := strings.Cut(line, "="); return name }
-	kept := slices.DeleteFunc(slices.Clone(h["Set-Cookie"]), func(old string) bool {
-		return slices.ContainsFunc(lines, func(line string) bool { return name(line) == name(old) })
-	})
-	if all := append(kept, lines...); len(all) > 0 {
-		h["Set-Cookie"] = all
-	}
 }

@@ -14,7 +14,7 @@ func (a *Auth) UserInfo(c *gin.Context) {
 	if !a.begin(c, http.MethodGet) {
 		return
 	}
-	u, err := a.visit(c).open()
+	u, err := a.visit(c).open(c)
 	if err != nil {
 		a.fail(c, err)
 		return

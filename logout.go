@@ -130,7 +130,7 @@ func (a *Auth) endFramed(c *gin.Context) (ended int, err error) {
 // Anybody may ask, so nothing is written for a sid that no session has.
 func (a *Auth) endBySID(c *gin.Context, sid string) (ended int, err error) {
 	v := a.visit(c)
-	if _, err := v.open(); err != nil {
+	if _, err := v.open(c); err != nil {
 		return 0, err
 	}
 	if s := v.session; s != nil && s.SID == sid {

@@ -11,7 +11,7 @@ import (
 // Middleware makes the signed-in user available to [UserFrom] and [UserFromContext]. It never denies and opens the
 // session only when a guard or handler asks for the user.
 func (a *Auth) Middleware() gin.HandlerFunc {
-	return func(c *gin.Context) { a.visit(c) }
+	return func(c *gin.Context) { a.attend(c) }
 }
 
 // RequireAuth lets signed-in users pass.
@@ -84,7 +84,7 @@ func (a *Auth) ProtectAll(public ...string) gin.HandlerFunc {
 	protect := a.RequireAuth()
 	return func(c *gin.Context) {
 		if open[c.FullPath()] {
-			a.visit(c)
+			a.attend(c)
 			return
 		}
 		protect(c)
@@ -94,7 +94,7 @@ func (a *Auth) ProtectAll(public ...string) gin.HandlerFunc {
 // guard is the Gin side of every guard: who is it, may they, and otherwise deny.
 func (a *Auth) guard(decide func(*gin.Context, *User) error) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		u, err := a.visit(c).open()
+		u, err := a.attend(c).openFirst(c)
 		if err == nil {
 			err = signedIn(u)
 		}

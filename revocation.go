@@ -152,6 +152,7 @@ func (a *core) revoke(ctx context.Context, key string, at time.Time) error {
 // SignOutEverywhere ends all sessions of a user of the configured issuer, on every instance that shares State, at their
 // next request. Signing in again works at once. The provider is not told.
 func (a *Auth) SignOutEverywhere(ctx context.Context, subject string) error {
+	ctx = requestContext(ctx)
 	if err := a.revoke(ctx, a.userKey(subject), time.Now()); err != nil {
 		return err
 	}

@@ -24,12 +24,12 @@ type SessionInfo struct {
 // Sessions lists the sessions in which a user of the configured issuer is signed in, on all instances that share State,
 // the newest first. The error wraps [errors.ErrUnsupported] where State keeps no list.
 func (a *Auth) Sessions(ctx context.Context, subject string) ([]SessionInfo, error) {
-	traces, err := a.listed(ctx, a.userKey(subject))
+	traces, err := a.listed(requestContext(ctx), a.userKey(subject))
 	if err != nil {
 		return nil, err
 	}
 	var current hash
-	if v, ok := ctx.Value(visitKey{}).(*visit); ok && v.auth == a.core && v.signedIn() {
+	if v := visitIn(ctx, a.core); v != nil && v.signedIn(nil) {
 		current = v.session.ID
 	}
 	infos := make([]SessionInfo, len(traces))
@@ -42,6 +42,7 @@ func (a *Auth) Sessions(ctx context.Context, subject string) ([]SessionInfo, err
 // EndSession ends one session of a user, by the id that [Auth.Sessions] gave. It succeeds when there is none with that id,
 // and leaves the sessions of other users alone. The error wraps [errors.ErrUnsupported] where State keeps no list.
 func (a *Auth) EndSession(ctx context.Context, subject, id string) error {
+	ctx = requestContext(ctx)
 	traces, err := a.listed(ctx, a.userKey(subject))
 	if err != nil {
 		return err

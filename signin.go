@@ -158,7 +158,7 @@ func (a *Auth) startAttempt(ctx context.Context, c *gin.Context, purpose attempt
 		}
 	}
 	if a.formPost() { // whose answer comes without the session's cookie
-		if v := a.visit(c); v.signedIn() {
+		if v := a.visit(c); v.signedIn(c) {
 			purpose.Replaces = v.session.ID
 		}
 	}

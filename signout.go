@@ -33,7 +33,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 	}
 	ctx, header := c.Request.Context(), c.Writer.Header()
 	v := a.visit(c)
-	user, err := v.open()
+	user, err := v.open(c)
 	hint, tokens := "", a.tokensToRevoke(v)
 	if v.session != nil {
 		hint = string(v.session.IDToken)
@@ -104,7 +104,7 @@ func (a *Auth) SignedOut(c *gin.Context) {
 		return
 	}
 	p := page{Title: "Signed out", Message: "You are not signed in to this site.", Link: a.config.DefaultReturnTo, LinkText: "Continue"}
-	switch u, err := a.visit(c).open(); {
+	switch u, err := a.visit(c).open(c); {
 	case err != nil:
 		a.fail(c, err)
 		return

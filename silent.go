@@ -48,7 +48,7 @@ func (a *Auth) triesSilently(c *gin.Context) (target string, ok bool) {
 	if _, err := r.Cookie(a.silentCookie().Name); err == nil {
 		return "", false
 	}
-	u, err := a.visit(c).open()
+	u, err := a.visit(c).open(c)
 	target = a.here(r) // of the plugin's own routes there is none
 	return target, u == nil && err == nil && target != ""
 }

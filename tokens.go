@@ -53,7 +53,7 @@ func (a *Auth) Client(c *gin.Context) (*http.Client, error) {
 
 // UserInfoURL is the provider's userinfo endpoint, for a Client to ask; "" when it has none.
 func (a *Auth) UserInfoURL(ctx context.Context) (string, error) {
-	metadata, err := a.provider.Metadata(ctx)
+	metadata, err := a.provider.Metadata(requestContext(ctx))
 	if err != nil {
 		return "", translated(err)
 	}
@@ -89,7 +89,7 @@ func (c *Config) resourceTransport() http.RoundTripper {
 // tokens returns the kept tokens of the request's session, fresh enough to be used.
 func (a *Auth) tokens(c *gin.Context) (*provider.Tokens, error) {
 	v := a.visit(c)
-	u, err := v.open()
+	u, err := v.open(c)
 	if err == nil {
 		err = signedIn(u)
 	}
@@ -141,7 +141,7 @@ func (a *Auth) refreshed(c *gin.Context, v *visit, old *provider.Tokens) (*provi
 	}
 	fresh, err := a.refresh(v, &v.session.Record, old)
 	if errors.Is(err, ErrUnauthenticated) { // ended by the provider, or signed out meanwhile
-		if err := a.sessions.Destroy(v.header, v.request); err != nil {
+		if err := v.setCookies(c, func(h http.Header) error { return a.sessions.Destroy(h, v.request) }); err != nil {
 			a.log.WarnContext(v, "ginoidc: cookies of an ended session not deleted", "error", err)
 		}
 		v.replace(nil, nil)
@@ -149,7 +149,9 @@ func (a *Auth) refreshed(c *gin.Context, v *visit, old *provider.Tokens) (*provi
 	if err != nil {
 		return nil, err
 	}
-	switch err := a.sessions.UpdateTokens(v.header, v.request, v.session, fresh.Encode()); {
+	switch err := v.setCookies(c, func(h http.Header) error {
+		return a.sessions.UpdateTokens(h, v.request, v.session, fresh.Encode())
+	}); {
 	case errors.Is(err, session.ErrGone): // signed out meanwhile, case 170
 		a.revokeTokens(v, fresh)
 		return nil, ErrUnauthenticated

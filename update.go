@@ -2,6 +2,7 @@ package ginoidc
 
 import (
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -17,7 +18,7 @@ func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 		return err
 	}
 	v := a.visit(c)
-	u, err := v.open()
+	u, err := v.open(c)
 	if err != nil {
 		return err
 	}
@@ -30,7 +31,7 @@ func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 	}
 	changed.Subject = u.Subject
 	s := v.session
-	err = a.sessions.Update(v.header, v.request, s, changed.record())
+	err = v.setCookies(c, func(h http.Header) error { return a.sessions.Update(h, v.request, s, changed.record()) })
 	ended := errors.Is(err, session.ErrGone)
 	if err == nil { // a sealed cookie is saved whatever happened meanwhile
 		ended, err = a.ended(v, a.traceOf(&s.Record))
@@ -53,7 +54,7 @@ func (a *Auth) Destroy(c *gin.Context) error {
 		return err
 	}
 	v := a.visit(c)
-	if _, err := v.open(); err != nil {
+	if _, err := v.open(c); err != nil {
 		return err
 	}
 	tokens := a.tokensToRevoke(v)
@@ -74,7 +75,7 @@ func (a *core) end(c *gin.Context, reason EndReason) error {
 			return err
 		}
 	}
-	if err := a.sessions.Destroy(v.header, v.request); err != nil {
+	if err := v.setCookies(c, func(h http.Header) error { return a.sessions.Destroy(h, v.request) }); err != nil {
 		return translated(err)
 	}
 	v.replace(nil, nil)

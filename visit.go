@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
 
@@ -12,81 +13,82 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
-// visit is one request's use of the session. It is the request's context, so that code below the handler finds
-// the user too, and opens the cookie at the first need: a public route that never asks never pays.
+// visit is one request's use of the session of one Auth. It is the request's context, so that code below the handler
+// finds the user too, and opens the cookie at the first need: a public route that never asks never pays.
 type visit struct {
 	context.Context
 	auth    *core
+	gin     *gin.Context // compared and nothing else: Gin gives it to another request when this one has ended
 	request *http.Request
-	header  http.Header // the response's; gin pools its writers, so none is kept
+	first   bool // the outermost of its request: those in the context below it are of the request that made this one
+	quiet   bool // not what [UserFrom] asks, since another Auth's guard or Middleware came first
+
+	header http.Header // the response's, when the visit began
+	writer writer      // what the response goes through
 
 	mu      sync.Mutex
 	opened  bool
 	session *session.Session
 	user    *User
 	err     error
+	cookies []string    // the Set-Cookie lines of the response that are the plugin's
+	sets    atomic.Bool // there are cookies
 
 	// For the request's own goroutine: nil until asked for, and whether this request has refreshed them.
 	tokens    *provider.Tokens
 	refreshed bool
 }
 
-type visitKey struct{}
-
-// Value finds the visit itself and otherwise what the parent context holds.
-func (v *visit) Value(key any) any {
-	if key == (visitKey{}) {
-		return v
-	}
-	return v.Context.Value(key)
-}
-
-// visit returns the request's visit, and starts one where Middleware has not, or did for another Auth.
-func (a *core) visit(c *gin.Context) *visit {
-	ctx := c.Request.Context()
-	if v, ok := ctx.Value(visitKey{}).(*visit); ok && v.auth == a {
-		return v
-	}
-	v := &visit{Context: ctx, auth: a, header: c.Writer.Header()}
-	c.Request = c.Request.WithContext(v)
-	v.request = c.Request
-	return v
-}
-
 // open loads the session once a request. nil, nil: nobody is signed in. From here on the response depends on the
-// session, so it is marked private, and a session past half of its idle limit is renewed while headers can be sent.
-func (v *visit) open() (*User, error) {
+// session, so it is marked private, and a session past half of its idle limit is renewed while headers can be sent. c is
+// nil where only the context is known.
+func (v *visit) open(c *gin.Context) (*User, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.opened {
-		return v.user, v.err
+	if !v.opened {
+		h := v.headerNow(c)
+		keepPrivate(h)
+		v.load(h)
 	}
+	return v.user, v.err
+}
+
+// openFirst is open for a guard. The handlers to come may loosen the Cache-Control, those before may not.
+func (v *visit) openFirst(c *gin.Context) (*User, error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	h := v.headerNow(c)
+	keepPrivate(h)
+	if !v.opened {
+		v.load(h)
+	}
+	return v.user, v.err
+}
+
+// load fills the visit. h is nil when nothing more can be sent.
+func (v *visit) load(h http.Header) {
 	v.opened = true
-	keepPrivate(v.header)
-	s, err := v.load()
+	s, err := v.find()
 	if s == nil || err != nil {
 		v.err = err
-		return nil, err
+		return
 	}
 	v.session, v.user = s, v.auth.userOf(s)
-	renewed := s.Renewed
-	if err := v.auth.sessions.Renew(v.header, v.request, s); err != nil {
+	if h == nil || !v.auth.sessions.Due(s) {
+		return
+	}
+	renewed, set := s.Renewed, http.Header{setCookie: slices.Clone(v.cookies)}
+	if err := v.auth.sessions.Renew(set, v.request, s); err != nil {
 		v.auth.log.WarnContext(v, "ginoidc: session not renewed", "error", err)
 	}
 	if !s.Renewed.Equal(renewed) {
+		v.sendLocked(h, set[setCookie])
 		v.auth.enlist(v, s)
 	}
-	return v.user, nil
 }
 
-// signedIn tells whether the visit has a session. A store that cannot answer counts as none.
-func (v *visit) signedIn() bool {
-	u, err := v.open()
-	return u != nil && err == nil
-}
-
-// load returns the request's session unless it was ended.
-func (v *visit) load() (*session.Session, error) {
+// find returns the request's session unless it was ended.
+func (v *visit) find() (*session.Session, error) {
 	s, err := v.auth.sessions.Load(v.request)
 	if s == nil || err != nil {
 		return nil, translated(err)
@@ -97,6 +99,12 @@ func (v *visit) load() (*session.Session, error) {
 	return s, nil
 }
 
+// signedIn tells whether the visit has a session. A store that cannot answer counts as none.
+func (v *visit) signedIn(c *gin.Context) bool {
+	u, err := v.open(c)
+	return u != nil && err == nil
+}
+
 // replace tells the visit that its session was begun, changed or ended by this request itself.
 func (v *visit) replace(s *session.Session, u *User) {
 	v.mu.Lock()
@@ -105,38 +113,3 @@ func (v *visit) replace(s *session.Session, u *User) {
 }
 
 func (a *core) userOf(s *session.Session) *User { return a.shape.userOf(a.issuer, &s.Record) }
-
-// keepPrivate keeps shared caches from handing one user's page to another. A handler may set a stricter
-// Cache-Control after it.
-func keepPrivate(h http.Header) {
-	values := &[2]string{"private, no-store", "Cookie"} // one allocation for both, never shared between responses
-	if len(h["Cache-Control"]) == 0 {
-		h["Cache-Control"] = values[0:1:1]
-	}
-	switch vary := h["Vary"]; {
-	case len(vary) == 0:
-		h["Vary"] = values[1:2:2]
-	case !slices.Contains(vary, "Cookie"):
-		h["Vary"] = append(vary, "Cookie")
-	}
-}
-
-// UserFrom returns the signed-in user. false: nobody is, the session store cannot answer, or neither Middleware nor
-// a guard ran before. It is meant for the request's own goroutine.
-func UserFrom(c *gin.Context) (*User, bool) {
-	if c.Request == nil {
-		return nil, false
-	}
-	return UserFromContext(c.Request.Context())
-}
-
-// UserFromContext is UserFrom for code that has the request's context only. The first use of a request marks the
-// response as private and so belongs into the request's own goroutine; later ones may come from any.
-func UserFromContext(ctx context.Context) (*User, bool) {
-	v, ok := ctx.Value(visitKey{}).(*visit)
-	if !ok {
-		return nil, false
-	}
-	u, err := v.open()
-	return u, err == nil && u != nil
-}

@@ -139,8 +139,7 @@ func (m *Manager) Begin(h http.Header, r *http.Request, rec Record, tokens []byt
 // and may be used.
 func (m *Manager) Renew(h http.Header, r *http.Request, s *Session) error {
 	now := time.Now()
-	due := s.stale || now.Sub(s.Renewed) > m.config.Idle/2
-	if !due || m.left(&s.Record, now) <= 0 {
+	if !m.due(s, now) {
 		return nil
 	}
 	renewed := s.Record
@@ -153,6 +152,13 @@ func (m *Manager) Renew(h http.Header, r *http.Request, s *Session) error {
 	}
 	s.Record, s.stale = renewed, false
 	return nil
+}
+
+// Due tells whether Renew has something to do.
+func (m *Manager) Due(s *Session) bool { return m.due(s, time.Now()) }
+
+func (m *Manager) due(s *Session, now time.Time) bool {
+	return (s.stale || now.Sub(s.Renewed) > m.config.Idle/2) && m.left(&s.Record, now) > 0
 }
 
 // Update saves the user of rec in the place of that of the session s. What s says

@@ -1,0 +1,257 @@
+package ginoidc_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+)
+
+// TestEveryContext: whatever takes a context takes the gin.Context too, and what is derived from either, with and without
+// the engine's ContextWithFallback, behind Middleware alone and behind a guard.
+func TestEveryContext(t *testing.T) {
+	type key struct{}
+	contexts := []struct {
+		name string
+		of   func(*gin.Context) context.Context
+	}{
+		{"gin", func(c *gin.Context) context.Context { return c }},
+		{"a value on gin", func(c *gin.Context) context.Context { return context.WithValue(c, key{}, 1) }},
+		{"gin without cancellation", func(c *gin.Context) context.Context { return context.WithoutCancel(c) }},
+		{"a copy of gin", func(c *gin.Context) context.Context { return c.Copy() }},
+		{"a value on a copy", func(c *gin.Context) context.Context { return context.WithValue(c.Copy(), key{}, 1) }},
+		{"the request", func(c *gin.Context) context.Context { return c.Request.Context() }},
+		{"a value on the request", func(c *gin.Context) context.Context { return context.WithValue(c.Request.Context(), key{}, 1) }},
+		{"a request made anew", func(c *gin.Context) context.Context {
+			c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), key{}, 1))
+			return c
+		}},
+		{"a clone of the request", func(c *gin.Context) context.Context {
+			c.Request = c.Request.Clone(c.Request.Context())
+			return c
+		}},
+	}
+	for _, fallback := range []bool{false, true} {
+		a := newApp(t)
+		a.engine.ContextWithFallback = fallback
+		alice := a.browser()
+		alice.mustSignIn("alice")
+		for i, tt := range contexts {
+			ask := func(c *gin.Context) {
+				ctx := tt.of(c)
+				u, ok := ginoidc.UserFromContext(ctx)
+				if !ok || u.Subject != "alice" {
+					t.Errorf("%s: no user", tt.name)
+				}
+				sessions, err := a.auth.Sessions(ctx, "alice")
+				if err != nil || len(sessions) != 1 || !sessions[0].Current {
+					t.Errorf("%s: sessions %v, %v", tt.name, sessions, err)
+				}
+				endpoint, err := a.auth.UserInfoURL(ctx)
+				if err != nil || endpoint == "" {
+					t.Errorf("%s: %q, %v", tt.name, endpoint, err)
+				}
+				for _, err := range []error{a.auth.Ready(ctx), a.auth.EndSession(ctx, "alice", "none"), a.auth.SignOutEverywhere(ctx, "bob")} {
+					if err != nil {
+						t.Errorf("%s: %v", tt.name, err)
+					}
+				}
+				if u, ok := a.auth.UserFrom(c); !ok || u.Subject != "alice" {
+					t.Errorf("%s: no user of this Auth", tt.name)
+				}
+				c.Status(http.StatusNoContent)
+			}
+			path := "/" + strconv.Itoa(i)
+			a.engine.GET(path, ask)
+			a.engine.GET(path+"/guarded", a.auth.RequireAuth(), ask)
+			for _, path := range []string{path, path + "/guarded"} {
+				if r := alice.fetch(path); r.StatusCode != http.StatusNoContent || r.Header.Get("Vary") != "Cookie" && tt.name != "a copy of gin" {
+					t.Errorf("%s, %s, fallback %v: %d %v", tt.name, path, fallback, r.StatusCode, r.Header)
+				}
+			}
+		}
+	}
+}
+
+// TestGinContextIsCancelled: a gin.Context is never done by itself, and yet who has gone waits for nothing.
+func TestGinContextIsCancelled(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t)
+		a.op.Intercept(ginoidctest.Discovery, a.op.Fault(ginoidctest.Slow))
+		begun := time.Now()
+		c, _ := gin.CreateTestContext(httptest.NewRecorder())
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		c.Request = httptest.NewRequest("GET", "/", nil).WithContext(ctx)
+		if err := a.auth.Ready(c); err == nil || time.Since(begun) != time.Second {
+			t.Errorf("ready after %s: %v", time.Since(begun), err)
+		}
+		time.Sleep(time.Minute) // for the fetch to end
+	})
+}
+
+// TestInnerRequest: a request that is made with the context of another one has its own user, or none.
+func TestInnerRequest(t *testing.T) {
+	a := newApp(t)
+	alice, bob := a.browser(), a.browser()
+	alice.mustSignIn("alice")
+	bob.mustSignIn("bob")
+	who := func(c *gin.Context) {
+		u, ok := ginoidc.UserFrom(c)
+		v, inContext := ginoidc.UserFromContext(c.Request.Context())
+		w, inGin := ginoidc.UserFromContext(c)
+		x, ofAuth := a.auth.UserFrom(c)
+		if ok != inContext || ok != inGin || ok != ofAuth || u != v || u != w || u != x {
+			t.Errorf("users %v, %v, %v and %v in one request", u, v, w, x)
+		}
+		if !ok {
+			u = &ginoidc.User{Subject: "nobody"}
+		}
+		sessions, err := a.auth.Sessions(c, "alice")
+		if err != nil || len(sessions) != 1 || sessions[0].Current != (u.Subject == "alice") {
+			t.Errorf("sessions of %s: %v, %v", u.Subject, sessions, err)
+		}
+		c.String(http.StatusOK, u.Subject)
+	}
+	a.engine.GET("/who", who)
+	a.engine.GET("/guarded", a.auth.RequireAuth(), who)
+	serve := func(r *http.Request, b *browser) string {
+		if b != nil {
+			r.Header.Set("Cookie", b.cookieHeader())
+		}
+		w := httptest.NewRecorder()
+		a.engine.ServeHTTP(w, r)
+		if w.Code != http.StatusOK {
+			return strconv.Itoa(w.Code)
+		}
+		return w.Body.String()
+	}
+	inner := func(ctx context.Context, b *browser, path string) string {
+		r, err := http.NewRequestWithContext(ctx, "GET", path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return serve(r, b)
+	}
+	var outer context.Context
+	check := func(when string) {
+		for _, tt := range []struct {
+			who        *browser
+			path, want string
+		}{{nil, "/who", "nobody"}, {nil, "/guarded", "401"}, {bob, "/who", "bob"}, {bob, "/guarded", "bob"}, {alice, "/guarded", "alice"}} {
+			if got := inner(outer, tt.who, tt.path); got != tt.want {
+				t.Errorf("%s, %s: %s, want %s", when, tt.path, got, tt.want)
+			}
+		}
+	}
+	bare := gin.New() // without Middleware
+	bare.GET("/", func(c *gin.Context) {
+		if u, ok := ginoidc.UserFrom(c); ok {
+			t.Errorf("without Middleware: %s", u.Subject)
+		}
+		if u, ok := ginoidc.UserFromContext(c); ok {
+			t.Errorf("without Middleware, by context: %s", u.Subject)
+		}
+		if u, ok := a.auth.UserFrom(c); ok {
+			t.Errorf("without Middleware, by Auth: %s", u.Subject)
+		}
+	})
+	a.engine.GET("/outer", a.auth.RequireAuth(), func(c *gin.Context) {
+		outer = c.Request.Context()
+		check("while the outer request runs")
+		bare.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil).WithContext(outer))
+		if u, ok := ginoidc.UserFrom(c); !ok || u.Subject != "alice" {
+			t.Errorf("the outer request then: %v", u)
+		}
+	})
+	alice.fetch("/outer")
+	check("when it has ended") // Gin gives the inner request the same gin.Context now
+}
+
+// TestUserOfEndedRequest: work that goes on when its request has ended still knows the user, and what it does is no part
+// of any response.
+func TestUserOfEndedRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newApp(t)
+		b := a.browser()
+		b.mustSignIn("alice")
+		var left, copied context.Context
+		a.engine.GET("/leaves", func(c *gin.Context) { left, copied = c.Request.Context(), c.Copy() })
+		a.engine.GET("/later", func(c *gin.Context) {
+			for name, ctx := range map[string]context.Context{"context": left, "copy": copied} {
+				if u, ok := ginoidc.UserFromContext(ctx); !ok || u.Subject != "alice" {
+					t.Errorf("%s: %v", name, u)
+				}
+			}
+			c.Status(http.StatusNoContent)
+		})
+		b.fetch("/leaves")
+		time.Sleep(7 * time.Hour) // the session is to be renewed
+		if r := a.browser().fetch("/later"); len(r.Header) != 0 {
+			t.Errorf("the response to somebody else: %v", r.Header)
+		}
+	})
+}
+
+// TestTwoAuths: each can be asked for its own user on one request, in whichever order they came, and opens its session
+// once. UserFrom and UserFromContext ask the one whose guard or Middleware ran last.
+func TestTwoAuths(t *testing.T) {
+	customers := newApp(t)
+	staff := newApp(t, func(c *ginoidc.Config, op *ginoidctest.Config) {
+		c.Issuer, op.Issuer = "https://staff.example", "https://staff.example"
+		c.CookieName, c.RoutePrefix = "staff", "/staff-auth"
+	})
+	engine := customers.engine
+	staff.auth.Mount(engine)
+	b := customers.browser()
+	b.mustSignIn("alice")
+	callback, err := staff.op.Approve(b.navigate("/staff-auth/signin").location(), "bob")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := b.navigate(callback); r.StatusCode != http.StatusSeeOther {
+		t.Fatalf("%d %s", r.StatusCode, r.body)
+	}
+	subject := func(u *ginoidc.User, ok bool) string {
+		if !ok {
+			return ""
+		}
+		return u.Subject
+	}
+	who := func(c *gin.Context) {
+		ofCustomers, ofStaff := subject(customers.auth.UserFrom(c)), subject(staff.auth.UserFrom(c))
+		last := subject(ginoidc.UserFrom(c))
+		if ctx := subject(ginoidc.UserFromContext(c.Request.Context())); ctx != last {
+			t.Errorf("UserFrom says %q, UserFromContext %q", last, ctx)
+		}
+		c.String(http.StatusOK, ofCustomers+" "+ofStaff+" "+last)
+	}
+	both := engine.Group("/", customers.auth.Middleware(), staff.auth.Middleware())
+	both.GET("/both", who)
+	both.GET("/both/customers", customers.auth.RequireAuth(), who)
+	both.GET("/both/staff", customers.auth.RequireAuth(), staff.auth.RequireAuth(), who)
+	both.GET("/both/staff-first", staff.auth.RequireAuth(), customers.auth.RequireAuth(), who)
+	engine.GET("/one", who) // after the Middleware of customers
+	for path, want := range map[string]string{
+		"/both": "alice bob bob", "/both/customers": "alice bob alice", "/both/staff": "alice bob bob",
+		"/both/staff-first": "alice bob alice", "/one": "alice bob alice",
+	} {
+		if r := b.fetch(path); r.body != want {
+			t.Errorf("%s: %q, want %q", path, r.body, want)
+		}
+	}
+	if r := b.do("POST", "/auth/signout", nil, "Origin", appURL); r.StatusCode != http.StatusSeeOther {
+		t.Fatalf("sign-out: %d", r.StatusCode)
+	}
+	if r := b.fetch("/both"); r.body != " bob bob" {
+		t.Errorf("signed out by one: %q", r.body)
+	}
+}

@@ -1,0 +1,78 @@
+package ginoidc
+
+import (
+	"net/http"
+	"strings"
+)
+
+// keepPrivate keeps shared caches from handing one user's page to another (RFC 9111, section 5.2.2). What is there
+// already stays if it is as strict. h may be nil.
+func keepPrivate(h http.Header) {
+	if h == nil {
+		return
+	}
+	values := &[2]string{"private, no-store", "Cookie"} // one allocation for both, never shared between responses
+	if lines := h["Cache-Control"]; len(lines) == 0 || !isPrivate(lines) {
+		h["Cache-Control"] = values[0:1:1]
+	}
+	for _, name := range []string{"Cdn-Cache-Control", "Surrogate-Control"} { // which go before it (RFC 9213, section 2.2)
+		if lines := h[name]; len(lines) > 0 && !isPrivate(lines) {
+			h[name] = []string{"no-store"}
+		}
+	}
+	switch vary := h["Vary"]; {
+	case len(vary) == 0:
+		h["Vary"] = values[1:2:2]
+	case !variesByCookie(vary):
+		h["Vary"] = append(vary[:len(vary):len(vary)], "Cookie")
+	}
+}
+
+// isPrivate tells that no shared cache keeps a response with such a Cache-Control. A private with names of fields is about
+// these alone (RFC 9111, section 5.2.2.7), and beside public it is not what everybody goes by.
+func isPrivate(lines []string) bool {
+	private, public := false, false
+	for _, line := range lines {
+		for line != "" {
+			var directive string
+			directive, line = cutDirective(line)
+			switch {
+			case strings.EqualFold(directive, "no-store"):
+				return true
+			case strings.EqualFold(directive, "private"):
+				private = true
+			case strings.EqualFold(directive, "public"):
+				public = true
+			}
+		}
+	}
+	return private && !public
+}
+
+// cutDirective splits a list at its first comma outside of a quoted string (RFC 9110, section 5.6.4).
+func cutDirective(list string) (directive, rest string) {
+	quoted := false
+	for i := 0; i < len(list); i++ {
+		switch {
+		case quoted && list[i] == '\\':
+			i++
+		case list[i] == '"':
+			quoted = !quoted
+		case list[i] == ',' && !quoted:
+			return strings.TrimSpace(list[:i]), list[i+1:]
+		}
+	}
+	return strings.TrimSpace(list), ""
+}
+
+// variesByCookie tells that Vary names the cookies already, or everything.
+func variesByCookie(lines []string) bool {
+	for _, line := range lines {
+		for name := range strings.SplitSeq(line, ",") {
+			if name = strings.TrimSpace(name); name == "*" || strings.EqualFold(name, "Cookie") {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,132 @@
+package ginoidc
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+)
+
+const setCookie = "Set-Cookie"
+
+// writer is what a visit's response goes through. When the headers go out, the cookies that the plugin set are in them,
+// although a handler has set the header anew or a middleware has sent another one, and the response is not public. A
+// response without such a cookie is let through as it is.
+type writer struct {
+	gin.ResponseWriter
+	visit *visit
+}
+
+// settle puts the cookies back. It may be called often.
+func (w *writer) settle() {
+	v := w.visit
+	if !v.sets.Load() || w.Written() {
+		return
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	h := w.Header()
+	putCookies(h, nil, v.cookies)
+	keepPrivate(h)
+}
+
+// WriteHeader implements http.ResponseWriter. In Gin it is not yet the time of sending, but may be the last call.
+func (w *writer) WriteHeader(status int) {
+	w.settle()
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// WriteHeaderNow implements gin.ResponseWriter.
+func (w *writer) WriteHeaderNow() {
+	w.settle()
+	w.ResponseWriter.WriteHeaderNow()
+}
+
+// Write implements http.ResponseWriter.
+func (w *writer) Write(b []byte) (int, error) {
+	w.settle()
+	return w.ResponseWriter.Write(b)
+}
+
+// WriteString implements gin.ResponseWriter.
+func (w *writer) WriteString(s string) (int, error) {
+	w.settle()
+	return w.ResponseWriter.WriteString(s)
+}
+
+// Flush implements http.Flusher.
+func (w *writer) Flush() {
+	w.settle()
+	w.ResponseWriter.Flush()
+}
+
+// Unwrap is for http.ResponseController.
+func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// headerNow is where the visit's marks and cookies go: nil when the response is of no interest any more.
+func (v *visit) headerNow(c *gin.Context) http.Header {
+	switch {
+	case c != nil:
+		return headerOf(c)
+	case v.Err() != nil:
+		return nil
+	}
+	return v.header
+}
+
+// setCookies has set put cookies into a header, and passes them on to the response. If set fails, none is.
+func (v *visit) setCookies(c *gin.Context, set func(http.Header) error) error {
+	h := http.Header{setCookie: v.cookiesSet()}
+	if err := set(h); err != nil {
+		return err
+	}
+	v.send(v.headerNow(c), h[setCookie])
+	return nil
+}
+
+// addCookies passes on cookies that were set for this response elsewhere.
+func (v *visit) addCookies(c *gin.Context, lines []string) {
+	h := http.Header{setCookie: v.cookiesSet()}
+	putCookies(h, nil, lines)
+	v.send(v.headerNow(c), h[setCookie])
+}
+
+// cookiesSet is for stores, which set each cookie once: what an earlier call set may not be wanted any more.
+func (v *visit) cookiesSet() []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return slices.Clone(v.cookies)
+}
+
+// send puts lines into h in the place of those before, and keeps them for the [writer].
+func (v *visit) send(h http.Header, lines []string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.sendLocked(h, lines)
+}
+
+func (v *visit) sendLocked(h http.Header, lines []string) {
+	if h != nil {
+		putCookies(h, v.cookies, lines)
+		keepPrivate(h)
+	}
+	v.cookies = lines
+	v.sets.Store(len(lines) > 0)
+}
+
+// putCookies sets lines in h, in the place of before and of whatever sets the same cookies.
+func putCookies(h http.Header, before, lines []string) {
+	kept := slices.DeleteFunc(slices.Clone(h[setCookie]), func(line string) bool {
+		return slices.Contains(before, line) || slices.ContainsFunc(lines, func(ours string) bool { return cookieOf(ours) == cookieOf(line) })
+	})
+	if all := append(kept, lines...); len(all) > 0 || h[setCookie] != nil {
+		h[setCookie] = all
+	}
+}
+
+// cookieOf is the name of the cookie that a Set-Cookie line sets.
+func cookieOf(line string) string {
+	name, _, _ := strings.Cut(line, "=")
+	return strings.TrimSpace(name)
+}
