@@ -55,6 +55,24 @@ func (a *Auth) EndSession(ctx context.Context, subject, id string) error {
 	return nil
 }
 
+// SessionEnded reports whether the session of the request whose context it is has ended since it was opened, by whomever or
+// by its limits, and true when nobody was signed in. Guards look once, when a request comes in: what goes on for long, such
+// as an event stream or a WebSocket, has to look again. It costs what a guard costs. Renewals by other requests are not
+// seen, so the idle limit counts from the request's own beginning. [ErrSessionStore] when State cannot answer.
+func (a *Auth) SessionEnded(ctx context.Context) (bool, error) {
+	v, ok := ctx.Value(visitKey{}).(*visit)
+	if !ok || v.auth != a.core {
+		return true, nil
+	}
+	if u, err := v.open(); u == nil || err != nil {
+		return err == nil, err
+	}
+	if a.sessions.Left(&v.session.Record) <= 0 {
+		return true, nil
+	}
+	return a.ended(ctx, a.traceOf(&v.session.Record))
+}
+
 // endListed ends a session of which no more is known than the index holds.
 func (a *core) endListed(ctx context.Context, t trace, e SessionEnd) error {
 	if err := a.revoke(ctx, sessionKey(t.id), time.Now()); err != nil {

@@ -255,3 +255,63 @@ func TestFrontChannelWithoutCookie(t *testing.T) {
 		})
 	}
 }
+
+// TestSessionEnded: a request that goes on for long is told when its session is no more, whatever ended it. Case 215.
+func TestSessionEnded(t *testing.T) {
+	var watched context.Context
+	down := false
+	for _, test := range []struct {
+		name    string
+		happens func(*app, *browser)
+		want    bool
+		err     error
+	}{
+		{"nothing", func(_ *app, _ *browser) {}, false, nil},
+		{"another user signs out", func(a *app, _ *browser) { _ = a.auth.SignOutEverywhere(a.t.Context(), "bob") }, false, nil},
+		{"sign-out", func(_ *app, b *browser) { b.do(http.MethodPost, "/auth/signout", nil, "Sec-Fetch-Site", "same-origin") }, true, nil},
+		{"sign out everywhere", func(a *app, _ *browser) { _ = a.auth.SignOutEverywhere(a.t.Context(), "alice") }, true, nil},
+		{"by its id", func(a *app, _ *browser) {
+			_ = a.auth.EndSession(a.t.Context(), "alice", a.sessionsOf("alice", 1)[0].ID)
+		}, true, nil},
+		{"at the provider", func(a *app, _ *browser) { a.post(a.t, "alice", "", nil) }, true, nil},
+		{"a new sign-in", func(_ *app, b *browser) { b.mustSignIn("alice") }, true, nil},
+		{"a minute below the idle limit", func(_ *app, _ *browser) { time.Sleep(59 * time.Minute) }, false, nil},
+		{"the idle limit", func(_ *app, _ *browser) { time.Sleep(time.Hour) }, true, nil},
+		{"nobody's request", func(a *app, _ *browser) { a.browser().navigate("/watch") }, true, nil},
+		{"no request", func(a *app, _ *browser) { watched = a.t.Context() }, true, nil},
+		{"no answer", func(_ *app, _ *browser) { down = true }, false, ginoidc.ErrSessionStore},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				down = false
+				a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+					c.SessionIdle, c.State = time.Hour, fallibleState{state.NewMemory(0), &down}
+				})
+				a.engine.GET("/watch", func(c *gin.Context) { watched = c.Request.Context() })
+				b := a.browser()
+				b.mustSignIn("alice")
+				b.fetch("/watch")
+				if ended, err := a.auth.SessionEnded(watched); ended || err != nil {
+					t.Fatalf("at the beginning: %v, %v", ended, err)
+				}
+				test.happens(a, b)
+				if ended, err := a.auth.SessionEnded(watched); ended != test.want || !errors.Is(err, test.err) {
+					t.Errorf("%v, %v; want %v, %v", ended, err, test.want, test.err)
+				}
+			})
+		})
+	}
+}
+
+// fallibleState answers until it is down.
+type fallibleState struct {
+	*state.Memory
+	down *bool
+}
+
+func (s fallibleState) Revoked(ctx context.Context, keys ...string) ([]time.Time, error) {
+	if *s.down {
+		return nil, errStateDown
+	}
+	return s.Memory.Revoked(ctx, keys...)
+}

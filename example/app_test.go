@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"log/slog"
 	"net"
@@ -29,12 +30,18 @@ type app struct {
 
 func newApp(t *testing.T, appURL string) *app {
 	t.Helper()
-	provider, err := ginoidctest.New(ginoidctest.Config{})
+	return newAppUntil(t, t.Context(), appURL)
+}
+
+// newAppUntil is an app whose streams end with a context.
+func newAppUntil(t *testing.T, stopping context.Context, appURL string) *app {
+	t.Helper()
+	provider, err := ginoidctest.New(ginoidctest.Config{ACRValues: []string{"urn:example:password", secondFactor}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	a := &app{url: appURL, provider: provider, log: &logText{}}
-	log := slog.New(slog.NewTextHandler(a.log, nil))
+	log := a.logger()
 	config := ginoidc.Config{
 		Issuer: provider.Issuer(), ClientID: "app", ClientSecret: "secret", AppURL: appURL, CookieSecrets: []string{secret},
 		Transport: provider.Transport(), Logger: log,
@@ -42,11 +49,13 @@ func newApp(t *testing.T, appURL string) *app {
 	if a.auth, err = ginoidc.New(config); err != nil {
 		t.Fatal(err)
 	}
-	if a.engine, err = newEngine(a.auth, config, log); err != nil {
+	if a.engine, err = newEngine(stopping, a.auth, config, log); err != nil {
 		t.Fatal(err)
 	}
 	return a
 }
+
+func (a *app) logger() *slog.Logger { return slog.New(slog.NewTextHandler(a.log, nil)) }
 
 // client is a browser in which the demo user is signed in, or nobody: "". It does not follow redirects.
 func (a *app) client(t *testing.T, who string) *http.Client {

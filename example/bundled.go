@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/rand"
 	"crypto/x509"
@@ -15,13 +16,26 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
 )
 
-// startProvider starts the bundled test provider on a free loopback port and makes c its client. What the
-// environment says of the client stays.
-func startProvider(c *ginoidc.Config) (stop func(), err error) {
-	public, byKey := c.ClientAuthMethod == "none", c.ClientAuthMethod == "private_key_jwt"
-	if c.ClientID == "" {
-		c.ClientID = "example"
+// startProvider starts the bundled test provider on a free loopback port and makes c its client.
+func startProvider(c *ginoidc.Config, client ginoidctest.Config) (stop func(), err error) {
+	provider, stop, err := ginoidctest.Listen(client)
+	if err != nil {
+		return func() {}, err
 	}
+	c.Issuer = provider.Issuer()
+	return stop, nil
+}
+
+// bundledClient makes up what the environment leaves out, and tells the bundled provider of the client. What the
+// environment says stays. The error names the variable that asks for more than this provider can do.
+func bundledClient(c *ginoidc.Config, prefix string) (ginoidctest.Config, error) {
+	c.Issuer = "http://localhost" // until the provider knows its port
+	method := c.ClientAuthMethod
+	if method == "" && c.Profile == "fapi2" {
+		method = "private_key_jwt"
+	}
+	public, byKey := method == "none", method == "private_key_jwt"
+	c.ClientID = cmp.Or(c.ClientID, "example")
 	if c.ClientSecret == "" && !public && !byKey {
 		c.ClientSecret = rand.Text() + rand.Text()
 	}
@@ -29,45 +43,62 @@ func startProvider(c *ginoidc.Config) (stop func(), err error) {
 		c.CookieSecrets = []string{rand.Text() + rand.Text()}
 	}
 	app := strings.TrimSuffix(c.AppURL, "/")
-	config := ginoidctest.Config{
-		ClientID: c.ClientID, ClientSecret: c.ClientSecret, Public: public,
-		RedirectURIs:           []string{app + "/auth/callback"},
-		PostLogoutRedirectURIs: []string{app + "/"},
+	client := ginoidctest.Config{
+		ClientID: c.ClientID, ClientSecret: c.ClientSecret, Public: public, ClientKeyID: c.ClientKeyID,
+		RedirectURIs:           []string{app + strings.TrimSuffix(cmp.Or(c.RoutePrefix, "/auth"), "/") + "/callback"},
+		PostLogoutRedirectURIs: []string{app + "/", cmp.Or(c.PostSignOutURL, app+"/")},
 		Logger:                 c.Logger,
 		AlwaysRefreshToken:     c.KeepTokens,
 		TokenLife:              5 * time.Minute,
+		ACRValues:              []string{"urn:example:password", secondFactor},
 	}
-	if byKey || c.ClientAuthMethod == "client_secret_jwt" {
-		config.ClientAuthMethod = c.ClientAuthMethod
+	switch method {
+	case "private_key_jwt", "client_secret_jwt":
+		client.ClientAuthMethod = method
+	case "tls_client_auth", "self_signed_tls_client_auth":
+		return client, fmt.Errorf("example: %sCLIENT_AUTH_METHOD: the bundled provider has no TLS; use another method, or set %sISSUER", prefix, prefix)
 	}
-	if byKey {
-		if config.ClientKey, err = publicKey(c.ClientKey); err != nil {
-			return nil, fmt.Errorf("the client's key, which has to be PEM of PKCS #8 here: %w", err)
-		}
-	}
-	provider, stop, err := ginoidctest.Listen(config)
-	if err != nil {
-		return nil, err
-	}
-	c.Issuer = provider.Issuer()
-	return stop, nil
+	var badAlg, badKey, badDecryption error
+	client.SigningAlg, badAlg = signingAlg(c, prefix)
+	client.ClientKey, badKey = publicKey(c.ClientKey, prefix+"CLIENT_KEY_FILE")
+	client.EncryptIDToken, badDecryption = publicKey(c.DecryptionKey, prefix+"DECRYPTION_KEY_FILE")
+	return client, errors.Join(badAlg, badKey, badDecryption)
 }
 
-// publicKey is what a real provider would have been given: the public part of a key in PEM, PKCS #8.
-func publicKey(text []byte) (crypto.PublicKey, error) {
-	block, _ := pem.Decode(text)
-	if block == nil {
-		return nil, errors.New("no PEM block")
+// signingAlg is the first algorithm that both sides know.
+func signingAlg(c *ginoidc.Config, prefix string) (string, error) {
+	for _, alg := range c.SigningAlgs {
+		if alg == "RS256" || alg == "ES256" || alg == "EdDSA" {
+			return alg, nil
+		}
 	}
-	key, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		return nil, err
+	switch {
+	case len(c.SigningAlgs) > 0:
+		return "", fmt.Errorf("example: %sSIGNING_ALGS: the bundled provider signs with RS256, ES256 or EdDSA; add one, or set %sISSUER", prefix, prefix)
+	case c.Profile == "fapi2":
+		return "ES256", nil
 	}
-	private, ok := key.(crypto.Signer)
-	if !ok {
-		return nil, errors.New("a key that cannot sign")
+	return "", nil
+}
+
+// publicKey is what a real provider would have been given: the public part of a key in PEM. No key is none.
+func publicKey(text []byte, variable string) (crypto.PublicKey, error) {
+	if len(text) == 0 {
+		return nil, nil
 	}
-	return private.Public(), nil
+	if block, _ := pem.Decode(text); block != nil {
+		pkcs8, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+		if key, ok := pkcs8.(crypto.Signer); ok && err == nil {
+			return key.Public(), nil
+		}
+		if key, err := x509.ParsePKCS1PrivateKey(block.Bytes); err == nil {
+			return key.Public(), nil
+		}
+		if key, err := x509.ParseECPrivateKey(block.Bytes); err == nil {
+			return key.Public(), nil
+		}
+	}
+	return nil, fmt.Errorf("example: %s: the bundled provider reads private keys in PEM only; convert the key, or name another provider", variable)
 }
 
 // greet tells whoever started the app where to go.

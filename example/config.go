@@ -16,6 +16,7 @@ import (
 
 // settings is the environment, read.
 type settings struct {
+	prefix  string // of the plugin's variables
 	addr    string // to listen on
 	oidc    ginoidc.Config
 	redis   string // URL of the Redis for sessions and shared state, "" for sealed cookies and this process
@@ -27,7 +28,7 @@ type settings struct {
 func settingsFromEnv() (settings, error) {
 	prefix := strings.TrimSuffix(cmp.Or(os.Getenv("OIDC_ENV_PREFIX"), "OIDC"), "_") + "_"
 	config, unreadable := ginoidc.ConfigFromEnv(prefix)
-	s := settings{oidc: config, bundled: config.Issuer == "", redis: os.Getenv("REDIS_URL")}
+	s := settings{prefix: prefix, oidc: config, bundled: config.Issuer == "", redis: os.Getenv("REDIS_URL")}
 	addr, badAddr := listenAddr(os.Getenv("ADDR"), os.Getenv("PORT"))
 	s.addr = addr
 	var noURL, database error

@@ -2,9 +2,16 @@ package main
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -110,6 +117,7 @@ func TestProblems(t *testing.T) {
 		{provider, "OIDC_APP_URL", "https://app.example/auth/callback", "OIDC_APP_URL"},
 		{provider, "OIDC_CALLBACK_URL", "/api/auth/callback", "OIDC_CALLBACK_URL"},
 		{bundled, "OIDC_MAX_SESSIONS", "-1", "OIDC_MAX_SESSIONS"},
+		{bundled, "OIDC_SIGNING_ALGS", "PS256", "OIDC_SIGNING_ALGS"}, // which the bundled provider has not
 		{bundled, "OIDC_COOKIE_SECRET", "short", "OIDC_COOKIE_SECRET"},  // case 306
 		{bundled, "OIDC_APP_URL", "http://app.example", "OIDC_APP_URL"}, // case 307
 		{bundled, "OIDC_SCOPES", "profile email", "OIDC_SCOPES"},        // case 310
@@ -152,7 +160,11 @@ func TestBundledClient(t *testing.T) {
 	for _, test := range tests {
 		c := test.given
 		c.AppURL, c.Logger = localhost, slog.New(slog.DiscardHandler)
-		stop, err := startProvider(&c)
+		client, err := bundledClient(&c, "OIDC_")
+		if err != nil {
+			t.Fatal(err)
+		}
+		stop, err := startProvider(&c, client)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -165,4 +177,25 @@ func TestBundledClient(t *testing.T) {
 			t.Errorf("%+v became %+v", test.given, c)
 		}
 	}
+}
+
+// keyFiles are private keys as people have them: an EC key in PKCS #8 and an RSA key in PKCS #1.
+func keyFiles(t *testing.T) (ec, rsaFile string) {
+	t.Helper()
+	ecKey, err1 := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	rsaKey, err2 := rsa.GenerateKey(rand.Reader, 2048)
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(ecKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ec, rsaFile = filepath.Join(t.TempDir(), "ec.pem"), filepath.Join(t.TempDir(), "rsa.pem")
+	err1 = os.WriteFile(ec, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
+	err2 = os.WriteFile(rsaFile, pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(rsaKey)}), 0o600)
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	return ec, rsaFile
 }

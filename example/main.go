@@ -22,6 +22,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
 )
 
 // Exit statuses.
@@ -46,15 +47,15 @@ func run(ctx context.Context, out, errOut io.Writer) int {
 	log := slog.New(slog.NewTextHandler(errOut, nil))
 	s, unreadable := settingsFromEnv()
 	s.oidc.Logger = log
+	var unsuited, noProvider, badRedis error
 	if s.bundled {
-		stop, err := startProvider(&s.oidc)
-		if err != nil {
-			log.Error("the bundled provider does not start", "error", err)
-			return exitFailed
+		var client ginoidctest.Config
+		if client, unsuited = bundledClient(&s.oidc, s.prefix); unsuited == nil {
+			var stop func()
+			stop, noProvider = startProvider(&s.oidc, client)
+			defer stop()
 		}
-		defer stop()
 	}
-	var badRedis error
 	if s.redis != "" {
 		stop, err := useRedis(&s.oidc, s.redis)
 		if badRedis = err; err == nil {
@@ -62,28 +63,39 @@ func run(ctx context.Context, out, errOut io.Writer) int {
 		}
 	}
 	auth, invalid := ginoidc.New(s.oidc)
-	if problems := distinct(unreadable, badRedis, invalid); len(problems) > 0 {
+	problems := distinct(unreadable, badRedis, invalid)
+	if len(problems) == 0 { // a key that is no key suits no provider, and that was said
+		problems = distinct(unsuited)
+	}
+	if len(problems) > 0 {
 		for _, p := range problems {
 			fmt.Fprintln(errOut, p)
 		}
 		return exitBadConfig
 	}
-	engine, err := newEngine(auth, s.oidc, log)
-	if err != nil {
-		log.Error("the app cannot start", "error", err)
+	if noProvider != nil {
+		log.Error("the bundled provider does not start", "error", noProvider)
 		return exitFailed
 	}
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.addr)
-	if err != nil {
-		log.Error("the app cannot listen", "error", err)
-		return exitFailed
-	}
-	greet(out, s)
-	if err := serve(ctx, newServer(engine, log), listener); err != nil {
+	if err := listenAndServe(ctx, auth, s, out); err != nil {
 		log.Error("the app ends", "error", err)
 		return exitFailed
 	}
 	return exitOK
+}
+
+// listenAndServe ends without an error when ctx does.
+func listenAndServe(ctx context.Context, auth *ginoidc.Auth, s settings, out io.Writer) error {
+	engine, err := newEngine(ctx, auth, s.oidc, s.oidc.Logger)
+	if err != nil {
+		return err
+	}
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", s.addr)
+	if err != nil {
+		return fmt.Errorf("the app cannot listen: %w", err)
+	}
+	greet(out, s)
+	return serve(ctx, newServer(engine, s.oidc.Logger), listener)
 }
 
 // newServer sets the limits that net/http leaves open: without them a client that sends its request byte by byte

@@ -30,7 +30,7 @@ type pages struct {
 
 func newPages(auth *ginoidc.Auth, base string, log *slog.Logger) (*pages, error) {
 	p := &pages{auth: auth, base: base, log: log, named: map[string]*template.Template{}}
-	for _, name := range []string{"home", "profile", "notfound"} {
+	for _, name := range []string{"home", "profile", "silent", "notfound"} {
 		t, err := template.ParseFS(files, "pages/layout.html", "pages/"+name+".html")
 		if err != nil {
 			return nil, err
@@ -60,6 +60,12 @@ type view struct {
 func (p *pages) home(c *gin.Context) {
 	u, _ := ginoidc.UserFrom(c) // no guard: nobody may be there
 	p.show(c, http.StatusOK, "home", view{Title: "Sign in with OpenID Connect", User: u, Tries: tries(u)})
+}
+
+// silent says who is signed in after the provider was asked without a page, or nobody.
+func (p *pages) silent(c *gin.Context) {
+	u, _ := ginoidc.UserFrom(c)
+	p.show(c, http.StatusOK, "silent", view{Title: "Silent sign-in", User: u})
 }
 
 func (p *pages) profile(c *gin.Context) {

@@ -31,6 +31,10 @@ func TestRoutes(t *testing.T) {
 		{"/profile", [5]int{401, 200, 200, 200, 200}},
 		{"/api/me", [5]int{401, 200, 200, 200, 200}},
 		{"/api/notes", [5]int{401, 200, 200, 200, 200}},
+		{"/api/sessions", [5]int{401, 200, 200, 200, 200}},
+		{"/api/fresh", [5]int{401, 401, 401, 401, 401}}, // LoginAs does not say when they proved who they are
+		{"/api/mfa", [5]int{401, 401, 401, 401, 401}},
+		{"/silent", [5]int{200, 200, 200, 200, 200}},
 		{"/api/admin", [5]int{401, 200, 403, 403, 200}},
 		{"/api/auditors", [5]int{401, 200, 403, 403, 403}},
 		{"/api/custom", [5]int{401, 200, 403, 403, 200}},
@@ -78,7 +82,7 @@ func TestAnswers(t *testing.T) {
 // A guard that is put on after its route guards nothing: what is open is open on purpose. // case 210
 func TestOpenRoutes(t *testing.T) {
 	a := newApp(t, localhost)
-	if open := ginoidctest.OpenRoutes(a.engine, "/", "/healthz", "/readyz", "/static/style.css", "/static/icon.svg"); len(open) > 0 {
+	if open := ginoidctest.OpenRoutes(a.engine, "/", "/healthz", "/readyz", "/silent", "/static/style.css", "/static/icon.svg"); len(open) > 0 {
 		t.Errorf("without a guard: %q", open)
 	}
 }

@@ -22,7 +22,7 @@ func TestUpstream(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := &app{url: localhost, provider: provider, auth: auth, log: &logText{}}
-	if a.engine, err = newEngine(auth, config, config.Logger); err != nil {
+	if a.engine, err = newEngine(t.Context(), auth, config, config.Logger); err != nil {
 		t.Fatal(err)
 	}
 	client := a.client(t, "")

@@ -147,7 +147,7 @@ func answers(url string) func(context.Context) error {
 func clean(env []string, extra ...string) []string {
 	var kept []string
 	for _, v := range env {
-		if !strings.HasPrefix(v, "OIDC_") && !strings.HasPrefix(v, "PORT=") && !strings.HasPrefix(v, "ADDR=") && !strings.HasPrefix(v, "REDIS_URL=") {
+		if !strings.HasPrefix(v, "OIDC_") && !strings.HasPrefix(v, "PORT=") && !strings.HasPrefix(v, "ADDR=") && !strings.HasPrefix(v, "REDIS_URL=") && !strings.HasPrefix(v, "DATABASE_URL=") {
 			kept = append(kept, v)
 		}
 	}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc"
+)
+
+// sessions lets users see where they are signed in, and end it there.
+type sessions struct{ auth *ginoidc.Auth }
+
+// userSession is a session as its user sees it.
+type userSession struct {
+	ID      string    `json:"id"`
+	Started time.Time `json:"started"`
+	Current bool      `json:"current"` // the one that asks
+}
+
+func (s sessions) list(c *gin.Context) {
+	mine, err := s.mine(c)
+	if err != nil {
+		s.auth.Deny(c, err)
+		return
+	}
+	shown := []userSession{}
+	for _, one := range mine {
+		shown = append(shown, userSession{one.ID, one.Started, one.Current})
+	}
+	c.JSON(http.StatusOK, shown)
+}
+
+func (s sessions) mine(c *gin.Context) ([]ginoidc.SessionInfo, error) {
+	u, _ := ginoidc.UserFrom(c)
+	return s.auth.Sessions(c.Request.Context(), u.Subject)
+}
+
+// end ends one of the user's own sessions. Those of others are as unknown as those that never were.
+func (s sessions) end(c *gin.Context) {
+	u, _ := ginoidc.UserFrom(c)
+	id := c.Param("id")
+	mine, err := s.mine(c)
+	switch i := slices.IndexFunc(mine, func(one ginoidc.SessionInfo) bool { return one.ID == id }); {
+	case err != nil:
+	case i < 0:
+		c.JSON(http.StatusNotFound, gin.H{"error": "no_session", "message": "You have no session of this id."})
+		return
+	case mine[i].Current:
+		err = s.auth.Destroy(c) // which takes the cookie along
+	default:
+		err = s.auth.EndSession(c.Request.Context(), u.Subject, id)
+	}
+	s.ended(c, err)
+}
+
+func (s sessions) endAll(c *gin.Context) {
+	u, _ := ginoidc.UserFrom(c)
+	s.ended(c, s.auth.SignOutEverywhere(c.Request.Context(), u.Subject))
+}
+
+func (s sessions) ended(c *gin.Context, err error) {
+	if err != nil {
+		s.auth.Deny(c, err)
+		return
+	}
+	c.Status(http.StatusNoContent)
+}
