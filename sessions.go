@@ -60,17 +60,17 @@ func (a *Auth) EndSession(ctx context.Context, subject, id string) error {
 // as an event stream or a WebSocket, has to look again. It costs what a guard costs. Renewals by other requests are not
 // seen, so the idle limit counts from the request's own beginning. [ErrSessionStore] when State cannot answer.
 func (a *Auth) SessionEnded(ctx context.Context) (bool, error) {
-	v, ok := ctx.Value(visitKey{}).(*visit)
-	if !ok || v.auth != a.core {
+	v := visitIn(ctx, a.core)
+	if v == nil {
 		return true, nil
 	}
-	if u, err := v.open(); u == nil || err != nil {
+	if u, err := v.open(nil); u == nil || err != nil {
 		return err == nil, err
 	}
 	if a.sessions.Left(&v.session.Record) <= 0 {
 		return true, nil
 	}
-	return a.ended(ctx, a.traceOf(&v.session.Record))
+	return a.ended(requestContext(ctx), a.traceOf(&v.session.Record))
 }
 
 // endListed ends a session of which no more is known than the index holds.

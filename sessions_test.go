@@ -287,7 +287,14 @@ func TestSessionEnded(t *testing.T) {
 				a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
 					c.SessionIdle, c.State = time.Hour, fallibleState{state.NewMemory(0), &down}
 				})
-				a.engine.GET("/watch", func(c *gin.Context) { watched = c.Request.Context() })
+				a.engine.GET("/watch", func(c *gin.Context) {
+					watched = c.Request.Context()
+					byGin, err1 := a.auth.SessionEnded(c)
+					byContext, err2 := a.auth.SessionEnded(watched)
+					if byGin != byContext || err1 != nil || err2 != nil {
+						t.Errorf("the gin.Context says %v, %v, and the request's %v, %v", byGin, err1, byContext, err2)
+					}
+				})
 				b := a.browser()
 				b.mustSignIn("alice")
 				b.fetch("/watch")

@@ -117,7 +117,7 @@ func TestProblems(t *testing.T) {
 		{provider, "OIDC_APP_URL", "https://app.example/auth/callback", "OIDC_APP_URL"},
 		{provider, "OIDC_CALLBACK_URL", "/api/auth/callback", "OIDC_CALLBACK_URL"},
 		{bundled, "OIDC_MAX_SESSIONS", "-1", "OIDC_MAX_SESSIONS"},
-		{bundled, "OIDC_SIGNING_ALGS", "PS256", "OIDC_SIGNING_ALGS"}, // which the bundled provider has not
+		{bundled, "OIDC_SIGNING_ALGS", "PS256", "OIDC_SIGNING_ALGS"},    // which the bundled provider has not
 		{bundled, "OIDC_COOKIE_SECRET", "short", "OIDC_COOKIE_SECRET"},  // case 306
 		{bundled, "OIDC_APP_URL", "http://app.example", "OIDC_APP_URL"}, // case 307
 		{bundled, "OIDC_SCOPES", "profile email", "OIDC_SCOPES"},        // case 310
