@@ -61,7 +61,11 @@ func (a *Auth) Callback(c *gin.Context) {
 			return
 		}
 	}
-	a.fail(c, err, attrs...)
+	wanted := ""
+	if at != nil {
+		wanted = at.ReturnTo
+	}
+	a.failOnWay(c, wanted, err, attrs...)
 }
 
 // isStale tells that a response is well-formed and its attempt is gone.

@@ -1,6 +1,7 @@
 package ginoidc_test
 
 import (
+	"context"
 	"errors"
 	"html"
 	"log/slog"
@@ -107,6 +108,23 @@ func TestPostedForm(t *testing.T) {
 func TestRecovery(t *testing.T) {
 	const page = "/reports?year=2024&q=a%20b"
 	signIn := "/auth/signin?return_to=" + url.QueryEscape(page)
+	refused := func(code string) func(t *testing.T, a *app, b *browser) reply {
+		return func(t *testing.T, a *app, b *browser) reply {
+			u := parse(t, b.start(signIn, "alice"))
+			q := u.Query()
+			q.Del("code")
+			q.Set("error", code)
+			u.RawQuery = q.Encode()
+			return b.navigate(u.String())
+		}
+	}
+	misbehaves := func(m ginoidctest.Misbehaviour) func(t *testing.T, a *app, b *browser) reply {
+		return func(t *testing.T, a *app, b *browser) reply {
+			callback := b.start(signIn, "alice")
+			a.op.Misbehave(m)
+			return b.navigate(callback)
+		}
+	}
 	down := func(a *app) {
 		a.op.Intercept(ginoidctest.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 	}
@@ -126,9 +144,36 @@ func TestRecovery(t *testing.T) {
 		code  int
 		id    bool // there is something to look up
 	}{
+		{"cancelled", refused("access_denied"), "Sign-in cancelled", again, signIn, 401, false},
+		{"cancelled at Apple", refused("user_cancelled_authorize"), "Sign-in cancelled", again, signIn, 401, false},
+		{"cancelled at LinkedIn", refused("user_cancelled_login"), "Sign-in cancelled", again, signIn, 401, false},
+		{"refused", refused("login_required"), "Not signed in", again, signIn, 401, true},
+		{"refused for a fault", refused("server_error"), "Not signed in", again, signIn, 401, true},
+		{"code refused", misbehaves(ginoidctest.ErrorInvalidGrant), "Not signed in", again, signIn, 401, true},
+		{"token refused", misbehaves(ginoidctest.WrongAud), "Sign-in problem", again, signIn, 401, true},
+		{"nonsense", misbehaves(ginoidctest.HTMLAnswer), "Sign-in problem", again, signIn, 502, true},
+		{"provider away", misbehaves(ginoidctest.Unavailable503), "Sign-in unavailable", again, signIn, 503, true},
+		{"issuer of another", func(t *testing.T, a *app, b *browser) reply {
+			return b.navigate(strings.Replace(b.start(signIn, "alice"), "idp.example", "evil.example", 1))
+		}, "Sign-in problem", again, signIn, 400, true},
+		{"expired", func(t *testing.T, a *app, b *browser) reply {
+			callback := b.start(signIn, "alice")
+			time.Sleep(11 * time.Minute)
+			return b.navigate(callback)
+		}, "Sign-in not completed", again, signIn, 400, true},
+		{"spent", func(t *testing.T, a *app, b *browser) reply {
+			u := parse(t, b.start(signIn, "alice"))
+			attempt := b.jar.Cookies(u)
+			b.navigate(u.String())
+			b.do("POST", "/auth/signout", nil)
+			b.jar.SetCookies(u, attempt)
+			return b.navigate(u.String())
+		}, "Sign-in not completed", again, signIn, 400, true},
 		{"not started here", func(t *testing.T, a *app, b *browser) reply {
 			return a.browser().navigate(b.start(signIn, "alice"))
 		}, "Sign-in not completed", again, "/auth/signin", 400, true},
+		{"the app says no", func(t *testing.T, a *app, b *browser) reply { return b.navigate(b.start(signIn, "bob")) },
+			"No access", "Sign in as someone else", "/auth/signin?prompt=login&" + signIn[len("/auth/signin?"):], 403, true},
 		{"provider not known at sign-in", func(t *testing.T, a *app, b *browser) reply { down(a); return b.navigate(signIn) },
 			"Sign-in unavailable", again, signIn, 503, true},
 		{"the same, with a target that is none", func(t *testing.T, a *app, b *browser) reply {
@@ -144,7 +189,9 @@ func TestRecovery(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newApp(t)
+				a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+					c.OnSignIn = refuseBob
+				})
 				r := tt.goes(t, a, a.browser())
 				title, text, link := r.shown(t)
 				if r.StatusCode != tt.code || title != tt.title || text != tt.text || link != tt.link {
@@ -165,11 +212,19 @@ func TestRecovery(t *testing.T) {
 	}
 }
 
+func refuseBob(_ context.Context, s *ginoidc.SignIn) error {
+	if s.User.Subject == "bob" {
+		return errors.New("bob is on the list")
+	}
+	return nil
+}
+
 // TestStoreAway: a store that cannot answer is no sign-out. The page says so and offers the same page once more, also on
 // the plugin's own routes; a form leads back to its page.
 func TestStoreAway(t *testing.T) {
 	up := newApp(t)
 	b := up.browser()
+	callback := b.start("/auth/signin?return_to=/reports", "alice")
 	b.mustSignIn("alice")
 	down := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
 		c.State, c.Transport = brokenState{state.NewMemory(0)}, up.op.Transport()
@@ -179,6 +234,7 @@ func TestStoreAway(t *testing.T) {
 	for _, tt := range []struct{ method, path, text, link string }{
 		{"GET", "/me?tab=1", "Try again", "/me?tab=1"},
 		{"POST", "/me", "Try again", "/edit"},
+		{"GET", callback, "Try again", "/reports"},
 		{"POST", "/auth/signout", "Try again", "/auth/signout"},
 		{"GET", "/auth/userinfo", "Continue", "/"},
 		{"GET", "/auth/signed-out", "Continue", "/"},
