@@ -178,6 +178,7 @@ func hashOf(script string) string {
 func TestCallbackRefused(t *testing.T) {
 	set := func(name, value string) func(url.Values) { return func(q url.Values) { q.Set(name, value) } }
 	add := func(name string) func(url.Values) { return func(q url.Values) { q.Add(name, q.Get(name)) } }
+	other := func(name string) func(url.Values) { return func(q url.Values) { q.Add(name, "other") } }
 	del := func(name string) func(url.Values) { return func(q url.Values) { q.Del(name) } }
 	for _, tt := range []struct {
 		name   string
@@ -192,9 +193,18 @@ func TestCallbackRefused(t *testing.T) {
 		{"both empty", func(q url.Values) { q.Set("code", ""); q.Set("state", "") }, "invalid_callback", 400, true},
 		{"random state", set("state", "Zm9yZ2VkLXN0YXRlLWZvcmdlZC1zdGF0ZQ"), "attempt_missing", 400, true}, // case 22
 		{"hostile state", set("state", "../../x\r\nSet-Cookie: a=b"), "attempt_missing", 400, true},
-		{"code twice", add("code"), "invalid_callback", 400, true},                                                                                      // case 30
-		{"state twice", add("state"), "invalid_callback", 400, true},                                                                                    // case 30
-		{"iss twice", add("iss"), "invalid_callback", 400, true},                                                                                        // case 30
+		{"two codes", other("code"), "invalid_callback", 400, true},   // case 30
+		{"two states", other("state"), "invalid_callback", 400, true}, // case 30
+		{"two issuers", other("iss"), "invalid_callback", 400, true},  // case 30
+		{"a code beside an empty one", func(q url.Values) { q.Add("code", "") }, "invalid_callback", 400, true},
+		{"two errors", func(q url.Values) { q["error"] = []string{"a", "b"} }, "invalid_callback", 400, true},
+		{"the same code twice", add("code"), "", 303, false},
+		{"all the same thrice", func(q url.Values) {
+			for name := range q {
+				add(name)(q)
+				add(name)(q)
+			}
+		}, "", 303, false},
 		{"no iss although announced", del("iss"), "invalid_callback", 400, true},                                                                        // case 36
 		{"other iss", set("iss", "https://evil.example"), "invalid_callback", 400, true},                                                                // case 37
 		{"iss with a slash", set("iss", "https://idp.example/"), "invalid_callback", 400, true},                                                         // case 37

@@ -231,7 +231,7 @@ func TestSignedResponses(t *testing.T) {
 	plain := newApp(t)
 	unsigned := parse(t, plain.browser().start("/auth/signin", "alice")).RawQuery
 	for name, target := range map[string]string{
-		"not signed": "/auth/callback?" + unsigned, "signed and not": callback + "&code=x", "twice": callback + "&" + parse(t, callback).RawQuery,
+		"not signed": "/auth/callback?" + unsigned, "signed and not": callback + "&code=x", "two": callback + "&" + parse(t, b.start("/auth/signin", "alice")).RawQuery,
 		"empty": "/auth/callback?response=", "nothing": "/auth/callback",
 	} {
 		if r := b.navigate(target); r.StatusCode != 400 {

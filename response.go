@@ -79,7 +79,7 @@ func (a *core) responseParams(c *gin.Context) (params url.Values, jwt string, er
 		return params, "", fmt.Errorf("%w: a signed response; if the provider cannot leave that, set Config.ResponseMode to %q", ErrInvalidCallback, a.config.ResponseMode+responseModeJWT)
 	case !a.signedResponse():
 		return params, "", nil
-	case len(params["response"]) != 1 || params.Has("code") || params.Has("state") || params.Has("error"):
+	case !params.Has("response") || ambiguous(params["response"]) || params.Has("code") || params.Has("state") || params.Has("error"):
 		return params, "", fmt.Errorf("%w: not one signed response, as Config.ResponseMode %q asks for", ErrInvalidCallback, a.config.ResponseMode)
 	}
 	jwt = params.Get("response")
@@ -102,8 +102,13 @@ func (a *core) verified(ctx context.Context, jwt string) error {
 	return translated(err)
 }
 
-// parseResponse reads the parameters of a response. Those of other flows and repeated ones are refused (RFC 6749,
-// section 3.1), since two readers could take different ones.
+// ambiguous tells that a parameter is given with different values, of which two readers could take different ones (RFC 6749,
+// section 3.1). There are providers that give one twice with the same.
+func ambiguous(values []string) bool {
+	return slices.ContainsFunc(values, func(value string) bool { return value != values[0] })
+}
+
+// parseResponse reads the parameters of a response. Those of other flows and ambiguous ones are refused.
 func parseResponse(query url.Values) (r response, err error) {
 	r.refusal = refusalOf(query)
 	for _, name := range []string{"id_token", "access_token", "token_type", "refresh_token", "response", "logout_token"} {
@@ -112,8 +117,8 @@ func parseResponse(query url.Values) (r response, err error) {
 		}
 	}
 	for _, name := range []string{"code", "state", "iss", "error", "error_description"} {
-		if len(query[name]) > 1 {
-			return r, fmt.Errorf("%w: repeated %s", ErrInvalidCallback, name)
+		if ambiguous(query[name]) {
+			return r, fmt.Errorf("%w: %s has different values", ErrInvalidCallback, name)
 		}
 	}
 	r.code, r.state, r.issuer, r.hasIssuer = query.Get("code"), query.Get("state"), query.Get("iss"), query.Has("iss")

@@ -28,7 +28,7 @@ func (p *Provider) ReadResponse(raw string) (url.Values, error) {
 	if err := p.checkKind(opResponse, raw, maxResponse); err != nil {
 		return nil, err
 	}
-	claims, err := payload(opResponse, raw, maxResponse)
+	claims, err := payloadBy(decodeRepeated, opResponse, raw, maxResponse) // Keycloak gives iss twice
 	if err != nil {
 		return nil, err
 	}

@@ -147,7 +147,12 @@ func TestResponseText(t *testing.T) {
 		"logout token":     {header(logoutHeader), "wrong_type"},
 		"code twice":       {with(`"code":"evil"`), "bad_payload"},  // case 30
 		"state twice":      {with(`"state":"evil"`), "bad_payload"}, // case 30
-		"twins":            {with(`"CODE":"evil"`), "bad_payload"},  // case 95
+		"null beside code": {with(`"code":null`), "bad_payload"},
+		"iss twice":        {with(`"iss":"` + issuer + `"`), ""}, // as Keycloak writes it
+		"other iss too":    {with(`"iss":"https://evil.example"`), "bad_payload"},
+		"all twice":        {with(string(payload[1 : len(payload)-1])), ""},
+		"twins":            {with(`"CODE":"evil"`), "bad_payload"}, // case 95
+		"twins of a value": {with(`"CODE":"c"`), "bad_payload"},    // case 95
 		"null":             {sign(t, op.key, responseHeader, "null"), "bad_payload"},
 		"array":            {sign(t, op.key, responseHeader, "[]"), "bad_payload"},
 	} {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"unicode"
 	"unicode/utf8"
 )
@@ -19,13 +20,23 @@ const maxDepth = 32
 // that differ only by case folding (encoding/json takes SUB and ſub for sub), invalid UTF-8 and
 // trailing data. Depth is capped before recursion can hurt. Time is linear in the input (cases 94, 95, 96).
 func decodeObject(data []byte, limit int) (map[string]any, error) {
+	return decode(data, limit, false)
+}
+
+// decodeRepeated is decodeObject for what may give a member again with the same value, which no two readers see
+// differently (RFC 7519 section 4 leaves it to the application).
+func decodeRepeated(data []byte, limit int) (map[string]any, error) {
+	return decode(data, limit, true)
+}
+
+func decode(data []byte, limit int, repeated bool) (map[string]any, error) {
 	if len(data) > limit {
 		return nil, fmt.Errorf("JSON of %d bytes, at most %d are read", len(data), limit)
 	}
 	if !utf8.Valid(data) {
 		return nil, errors.New("JSON is not UTF-8")
 	}
-	d := &strictDecoder{json.NewDecoder(bytes.NewReader(data))}
+	d := &strictDecoder{json.NewDecoder(bytes.NewReader(data)), repeated}
 	d.UseNumber()
 	value, err := d.value(1)
 	if err != nil {
@@ -41,7 +52,10 @@ func decodeObject(data []byte, limit int) (map[string]any, error) {
 	return object, refuseFoldTwins(object)
 }
 
-type strictDecoder struct{ *json.Decoder }
+type strictDecoder struct {
+	*json.Decoder
+	repeated bool // members may be repeated with the same value
+}
 
 func (d *strictDecoder) value(depth int) (any, error) {
 	token, err := d.Token()
@@ -69,11 +83,15 @@ func (d *strictDecoder) object(depth int) (map[string]any, error) {
 			return nil, malformed(err)
 		}
 		name, _ := token.(string) // the decoder lets nothing else stand here
-		if _, twice := object[name]; twice {
+		first, twice := object[name]
+		if twice && !d.repeated {
 			return nil, fmt.Errorf("JSON member %s given twice", excerpt(name))
 		}
 		if object[name], err = d.value(depth + 1); err != nil {
 			return nil, err
+		}
+		if twice && !reflect.DeepEqual(first, object[name]) {
+			return nil, fmt.Errorf("JSON member %s given twice with different values", excerpt(name))
 		}
 	}
 	_, err := d.Token()
