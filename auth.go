@@ -49,8 +49,17 @@ type core struct {
 	resources http.RoundTripper
 
 	realm, providerOrigin, pagePolicy string
-	audience                          string   // of sessions: issuer and client
-	userInfoClaims                    []string // nil: the default
+	audience                          string            // of sessions: issuer and client
+	userInfoClaims                    []string          // nil: the default
+	variables                         map[string]string // by field of Config, where it comes from the environment
+}
+
+// setting names a field of Config for the log, with its variable where it comes from the environment.
+func (a *core) setting(field string) string {
+	if variable := a.variables[field]; variable != "" {
+		return field + " (" + variable + ")"
+	}
+	return field
 }
 
 // New validates cfg and returns every problem at once, joined, each a [ConfigError]. It makes no call to the
@@ -68,7 +77,7 @@ func New(cfg Config) (*Auth, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ginoidc: AppURL: %w", err)
 	}
-	a := &core{config: cfg, issuer: cfg.Issuer, log: cfg.Logger, shape: newClaimShape(&cfg)}
+	a := &core{config: cfg, issuer: cfg.Issuer, log: cfg.Logger, shape: newClaimShape(&cfg), variables: names}
 	memory := state.NewMemory(0)
 	if a.state = memory; cfg.State != nil {
 		a.state = ownMemory{cfg.State, memory}
@@ -126,15 +135,15 @@ func (a *core) build(app *url.URL) error {
 	if err != nil {
 		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
 	}
-	a.provider, err = cfg.provider(a.routes)
+	a.provider, err = cfg.provider(a.routes, a.setting("ClientKeyID"))
 	return err
 }
 
-// provider makes the room that talks to the provider.
-func (c *Config) provider(r routes) (*provider.Provider, error) {
+// provider makes the room that talks to the provider. keyIDSetting is what the log calls ClientKeyID.
+func (c *Config) provider(r routes, keyIDSetting string) (*provider.Provider, error) {
 	p := provider.Config{
 		Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, AuthMethod: c.ClientAuthMethod,
-		ClientCertificate: c.ClientCertificate, SignRequests: c.SignRequests, DPoP: c.DPoP, FAPI2: c.Profile == profileFAPI2,
+		ClientCertificate: c.ClientCertificate, SignRequests: c.SignRequests, DPoP: c.DPoP, KeyIDSetting: keyIDSetting, FAPI2: c.Profile == profileFAPI2,
 		RedirectURL:  strings.TrimSuffix(c.AppURL, "/") + r.prefix + "/callback",
 		ResponseMode: c.ResponseMode, PushedAuthorization: c.PushedAuthorization,
 		Scopes: slices.Clone(c.Scopes), SigningAlgs: slices.Clone(c.SigningAlgs),

@@ -1,11 +1,13 @@
 package ginoidc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -140,6 +142,10 @@ func (a *core) redeem(ctx context.Context, code string, at *attempt.Attempt) (*i
 		if userInfo, err = a.provider.UserInfo(ctx, tokens, textClaim(idToken, "sub")); err != nil {
 			return nil, translated(err)
 		}
+	}
+	if _, at, overage := a.shape.groupsOf(idToken, userInfo); at == nil && !overage && a.config.GroupsResolver == nil {
+		a.log.DebugContext(ctx, "ginoidc: the provider sends no groups claim",
+			"claim", cmp.Or(a.config.GroupsClaim, strings.Join(a.config.GroupsPath, ".")), "sub", textClaim(idToken, "sub"))
 	}
 	user, err := a.shape.newUser(idToken, userInfo)
 	if err != nil {

@@ -1,9 +1,11 @@
 package ginoidc_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -183,6 +185,40 @@ func TestOverage(t *testing.T) {
 	}
 	if a.op.Count(ginoidctest.Elsewhere) != 0 {
 		t.Error("a distributed claim was fetched")
+	}
+}
+
+// TestAbsentGroups: a sign-in without the claim says so at once, at debug; what is there and names nothing is no absence.
+func TestAbsentGroups(t *testing.T) {
+	path := func(c *ginoidc.Config) { c.GroupsClaim, c.GroupsPath = "", []string{"realm_access", "roles"} }
+	for _, tt := range []struct {
+		change            func(*ginoidc.Config)
+		idToken, userInfo string
+		want              string
+	}{
+		{nil, `{}`, `{}`, "claim=groups"},
+		{nil, `{"groups":null,"roles":["admin"]}`, `{"Groups":["admin"]}`, "claim=groups"},
+		{path, `{"realm_access":{}}`, `{"groups":["admin"]}`, "claim=realm_access.roles"},
+		{func(c *ginoidc.Config) { c.SkipUserInfo = true }, `{}`, `{"groups":["admin"]}`, "claim=groups"},
+		{nil, `{}`, `{"groups":["admin"]}`, ""},
+		{nil, `{"groups":[]}`, `{}`, ""},
+		{nil, `{"hasgroups":true}`, `{}`, ""},
+		{path, `{"realm_access":{"roles":7}}`, `{}`, ""},
+		{func(c *ginoidc.Config) {
+			c.GroupsResolver = func(context.Context, *ginoidc.User, string) ([]string, error) { return nil, nil }
+		}, `{}`, `{}`, ""},
+	} {
+		var log bytes.Buffer
+		user(t, func(c *ginoidc.Config) {
+			c.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+			if tt.change != nil {
+				tt.change(c)
+			}
+		}, tt.idToken, tt.userInfo)
+		said := strings.Contains(log.String(), `level=DEBUG msg="ginoidc: the provider sends no groups claim" `+tt.want)
+		if said != (tt.want != "") {
+			t.Errorf("%s %s: %s", tt.idToken, tt.userInfo, log.String())
+		}
 	}
 }
 

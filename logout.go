@@ -70,7 +70,11 @@ func (a *Auth) refuseLogout(c *gin.Context, err error) {
 		o := outcomeOf(err)
 		status, code = o.status, o.code
 	}
-	a.log.WarnContext(c.Request.Context(), "ginoidc: back-channel logout refused", "code", code, "error", err)
+	attrs := []any{"code", code, "error", err}
+	if errors.Is(err, provider.ErrUntypedLogoutToken) {
+		attrs = append(attrs, "accepted_with", a.setting("UntypedLogoutTokens"))
+	}
+	a.log.WarnContext(c.Request.Context(), "ginoidc: back-channel logout refused", attrs...)
 	c.Abort()
 	if status == http.StatusServiceUnavailable {
 		askLater(c, err)

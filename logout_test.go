@@ -118,6 +118,38 @@ func TestUntypedLogoutTokens(t *testing.T) {
 	}
 }
 
+// TestUntypedRefusal: the log names the setting that accepts such a token, and its variable where there is one.
+func TestUntypedRefusal(t *testing.T) {
+	t.Setenv("X_SCOPES", "openid")
+	fromEnv := func(c *ginoidc.Config, _ *ginoidctest.Config) {
+		read, err := ginoidc.ConfigFromEnv("X_")
+		if err != nil {
+			t.Fatal(err)
+		}
+		read.Issuer, read.ClientID, read.ClientSecret, read.AppURL = c.Issuer, c.ClientID, c.ClientSecret, c.AppURL
+		read.CookieSecrets, read.SigningAlgs, read.Logger = c.CookieSecrets, c.SigningAlgs, c.Logger
+		*c = read
+	}
+	for _, tt := range []struct {
+		typ    any
+		change []func(*ginoidc.Config, *ginoidctest.Config)
+		named  string
+	}{
+		{"JWT", nil, " accepted_with=UntypedLogoutTokens\n"},
+		{"", nil, " accepted_with=UntypedLogoutTokens\n"},
+		{"JWT", []func(*ginoidc.Config, *ginoidctest.Config){fromEnv}, ` accepted_with="UntypedLogoutTokens (X_UNTYPED_LOGOUT_TOKENS)"`},
+		{"at+jwt", nil, ""},
+	} {
+		a := newApp(t, tt.change...)
+		if r := a.post(t, "alice", "", func(claims map[string]any) { claims["typ"] = tt.typ }); r.StatusCode != 400 {
+			t.Errorf("type %q: %d", tt.typ, r.StatusCode)
+		}
+		if text := a.logs.String(); !strings.Contains(text, tt.named) || tt.named == "" && strings.Contains(text, "accepted_with") {
+			t.Errorf("type %q: %s", tt.typ, text)
+		}
+	}
+}
+
 // TestBackChannelRequest: what is no form with one token is refused unread.
 func TestBackChannelRequest(t *testing.T) {
 	a := newApp(t)

@@ -39,7 +39,7 @@ func TestOneSideOnly(t *testing.T) {
 		{"DPoP is required", open, client("dpop_bound_access_tokens", true), nil, 401, "invalid_grant"},
 		{"ID tokens are encrypted", open, encrypted, nil, 401, "id token: encrypted"},
 		{"ID tokens are to be encrypted", open, nil, opens(ec), 401, "id token: not_encrypted"},
-		{"ID tokens are encrypted to another key", open, encrypted, opens(other), 401, "id token: unknown_key"},
+		{"ID tokens are encrypted to another key", open, encrypted, opens(other), 401, "id token: decryption_failed"},
 		{"another algorithm of ID tokens", open, client("id_token_signed_response_alg", "PS256"), nil, 401, "id token: algorithm"},
 		{"another algorithm of userinfo", open, client("userinfo_signed_response_alg", "ES256"), nil, 502, "userinfo: algorithm"},
 		{"another algorithm of JARM", open, client("authorization_signed_response_alg", "ES256"), func(c *ginoidc.Config) {

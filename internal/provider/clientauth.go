@@ -65,13 +65,13 @@ func (p *Provider) clientAssertion(op string) (string, error) {
 }
 
 // checkAuthMethod warns once of a provider that does not list our method. It may work all the same: the lists are
-// often out of date.
+// often out of date, and most leave out none, which is no method.
 func (p *Provider) checkAuthMethod(ctx context.Context, metadata *Metadata) {
-	if metadata.AuthMethods == nil || slices.Contains(metadata.AuthMethods, p.authMethod) {
+	if metadata.AuthMethods == nil || p.authMethod == "none" || slices.Contains(metadata.AuthMethods, p.authMethod) {
 		return
 	}
 	p.authWarning.Do(func() {
 		p.logger.WarnContext(ctx, "ginoidc: the provider does not list this client's authentication method",
-			"method", p.authMethod, "supported", excerpt(strings.Join(metadata.AuthMethods, " ")))
+			"method", p.authMethod, "supported", cut(strings.Join(metadata.AuthMethods, " ")))
 	})
 }

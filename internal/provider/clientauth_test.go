@@ -260,6 +260,7 @@ func TestAuthMethodNotListed(t *testing.T) {
 	}{
 		"not said": {nil, 0}, "listed": {[]string{"private_key_jwt", "client_secret_basic"}, 0}, "no list": {"client_secret_post", 0},
 		"others": {[]any{"client_secret_post", 1, "x\n" + strings.Repeat("z", 1000)}, 1}, "empty": {[]string{}, 1},
+		"a public client": {[]string{"client_secret_basic"}, 0}, // none is no method that most providers would list
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -267,7 +268,11 @@ func TestAuthMethodNotListed(t *testing.T) {
 				op := newOP(t)
 				op.serve(discoveryPath, document(object{"token_endpoint_auth_methods_supported": test.listed}))
 				op.serve(tokenPath, textAnswer(200, "application/json", goodAnswer+"}"))
-				p := op.client(logTo(&log))
+				p := op.client(logTo(&log), func(c *provider.Config) {
+					if name == "a public client" {
+						c.AuthMethod, c.ClientSecret = "none", ""
+					}
+				})
 				for range 3 { // with the metadata fetched anew
 					if _, err := p.Exchange(t.Context(), "c", "v"); err != nil {
 						t.Fatal(err)
@@ -285,6 +290,42 @@ func TestAuthMethodNotListed(t *testing.T) {
 					t.Error("the list is not cut")
 				}
 			})
+		})
+	}
+}
+
+// Where a client with a key is refused, the log names the key as it was named to the provider, and the setting for that.
+func TestRefusedKeyIsNamed(t *testing.T) {
+	key := parsed(t, newKey(t), "", "our-kid")
+	for name, test := range map[string]struct {
+		method string
+		script http.HandlerFunc
+		named  bool
+	}{
+		"invalid_client":          {"private_key_jwt", jsonAnswer(401, object{"error": "invalid_client"}), true},
+		"invalid_client with 400": {"private_key_jwt", jsonAnswer(400, object{"error": "invalid_client"}), true},
+		"unauthorized_client":     {"private_key_jwt", jsonAnswer(400, object{"error": "unauthorized_client"}), true},
+		"401 without a code":      {"private_key_jwt", textAnswer(401, "text/html", "<p>"), true},
+		"another error":           {"private_key_jwt", jsonAnswer(400, object{"error": "invalid_grant"}), false},
+		"a client without a key":  {"client_secret_basic", jsonAnswer(401, object{"error": "invalid_client"}), false},
+		"DPoP is asked for, with 401": {"private_key_jwt", func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("WWW-Authenticate", `DPoP error="use_dpop_nonce"`)
+			w.WriteHeader(401)
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log logBuffer
+			op := newOP(t)
+			op.serve(tokenPath, test.script)
+			p := op.client(logTo(&log), func(c *provider.Config) {
+				c.AuthMethod, c.ClientKey, c.KeyIDSetting = test.method, key, "ClientKeyID (X_CLIENT_KEY_ID)"
+			})
+			if _, err := p.Exchange(t.Context(), "c", "v"); err == nil {
+				t.Error("no error")
+			}
+			if named := strings.Contains(log.String(), `kid=our-kid kid_set_by="ClientKeyID (X_CLIENT_KEY_ID)"`); named != test.named {
+				t.Errorf("named: %t in %s", named, log.String())
+			}
 		})
 	}
 }

@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Kind tells what a failed call to the provider means for the request at hand.
@@ -78,12 +81,30 @@ func badToken(op, code, format string, args ...any) *Error {
 
 const maxExcerpt = 256
 
-// excerpt quotes and cuts text that others wrote, so that it can neither forge a log line nor flood the log (case 126).
+// excerpt quotes and cuts text that others wrote for an error, so that it can neither forge a log line nor flood the log
+// (case 126).
 func excerpt(text string) string {
 	if len(text) > maxExcerpt {
 		return strconv.Quote(text[:maxExcerpt]) + "…"
 	}
 	return strconv.Quote(text)
+}
+
+// cut is excerpt for a value of its own in the log, which a slog handler quotes: a second time would make it unreadable.
+func cut(text string) string {
+	plain := strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r) || r == utf8.RuneError:
+			return '?'
+		}
+		return r
+	}, text[:min(len(text), maxExcerpt)])
+	if len(text) > maxExcerpt {
+		plain += "…"
+	}
+	return plain
 }
 
 // foreign keeps a library's error for errors.Is and As, and makes an excerpt of its text, which may cite the provider.

@@ -135,7 +135,9 @@ func (p *Provider) checkHeader(op, raw string, limit int) (header map[string]any
 
 // payload reads what a token says before its signature is checked. The signature covers this very text, so it needs no
 // second reading.
-func payload(op, raw string, limit int) (Claims, error) { return payloadBy(decodeObject, op, raw, limit) }
+func payload(op, raw string, limit int) (Claims, error) {
+	return payloadBy(decodeObject, op, raw, limit)
+}
 
 func payloadBy(decode func([]byte, int) (map[string]any, error), op, raw string, limit int) (Claims, error) {
 	decoded, err := base64.RawURLEncoding.Strict().DecodeString(strings.Split(raw, ".")[1])

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -16,6 +17,9 @@ const (
 	// Connect Back-Channel Logout 1.0 section 4 recommends two minutes, and providers in use take up to five.
 	logoutLife = 10 * time.Minute
 )
+
+// ErrUntypedLogoutToken: a logout token says no more of its kind than that it is a JWT, which Config.LaxLogoutType accepts.
+var ErrUntypedLogoutToken = errors.New("typ is JWT or missing, it must be logout+jwt")
 
 // LogoutToken is what a verified logout token says. Subject or SID may be empty, but not both.
 type LogoutToken struct {
@@ -64,13 +68,13 @@ func (p *Provider) VerifyLogoutToken(ctx context.Context, raw string) (*LogoutTo
 func (p *Provider) checkLogoutType(header map[string]any) error {
 	typ, present := header["typ"]
 	text, _ := typ.(string)
-	switch kind := mediaType(text); {
-	case kind == typeFor(opLogoutToken):
+	kind := mediaType(text)
+	untyped := !present || kind == "jwt"
+	switch {
+	case kind == typeFor(opLogoutToken), untyped && p.laxLogoutType:
 		return nil
-	case p.laxLogoutType && (!present || kind == "jwt"):
-		return nil
-	case !present:
-		return badToken(opLogoutToken, "wrong_type", "typ is missing, it must be logout+jwt")
+	case untyped:
+		return badToken(opLogoutToken, "wrong_type", "%w", ErrUntypedLogoutToken)
 	}
 	return badToken(opLogoutToken, "wrong_type", "typ is %s, it must be logout+jwt", excerpt(text))
 }

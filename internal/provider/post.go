@@ -36,16 +36,17 @@ func (p *Provider) postProved(ctx context.Context, op, endpoint string, form url
 // refused judges the error answer of such an endpoint (RFC 6749 section 5.2, RFC 9126 section 2.3, RFC 9449 section
 // 5.1). Only registered codes are taken over.
 func (p *Provider) refused(ctx context.Context, op string, a *answer) *Error {
-	object, err := decodeObject(a.body, maxBody)
-	if err != nil {
-		return unexpectedStatus(op, a)
+	object, _ := decodeObject(a.body, maxBody)
+	code, _ := object["error"].(string)
+	if code == "invalid_client" || code == "unauthorized_client" || a.status == http.StatusUnauthorized && !a.wantsNonce() {
+		attrs := []any{"client_id", p.clientID, "method", p.authMethod}
+		if p.authMethod == "private_key_jwt" { // the provider may have another name for the key
+			attrs = append(attrs, "kid", p.clientKey.KeyID(), "kid_set_by", p.keyIDSetting)
+		}
+		p.logger.ErrorContext(ctx, "ginoidc: the provider does not accept this client's id, credentials or authentication method", attrs...)
 	}
-	switch code, _ := object["error"].(string); code {
-	case "invalid_client":
-		p.logger.ErrorContext(ctx, "ginoidc: the provider does not accept this client's id, credentials or authentication method",
-			"client_id", p.clientID, "method", p.authMethod)
-		fallthrough
-	case "invalid_request", "unauthorized_client", "unsupported_grant_type", "invalid_scope", "unsupported_response_type",
+	switch code {
+	case "invalid_client", "invalid_request", "unauthorized_client", "unsupported_grant_type", "invalid_scope", "unsupported_response_type",
 		"invalid_request_object", "invalid_dpop_proof":
 		return invalid(op, code, "the provider refused this client's request with %d", a.status)
 	case "invalid_grant":

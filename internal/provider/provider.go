@@ -25,8 +25,10 @@ type Config struct {
 	// probed.
 	AuthMethod string
 
-	// ClientKey signs client assertions (private_key_jwt) and request objects. nil: none.
-	ClientKey *PrivateKey
+	// ClientKey signs client assertions (private_key_jwt) and request objects. nil: none. KeyIDSetting is what the log calls
+	// the setting of its kid.
+	ClientKey    *PrivateKey
+	KeyIDSetting string
 	// ClientCertificate is for the tls methods. nil: none; not used with a Transport, which brings its own.
 	ClientCertificate *tls.Certificate
 	// SignRequests sends authorization requests as request objects signed with ClientKey (RFC 9101).
@@ -86,6 +88,7 @@ type Provider struct {
 	clientKey, decryptionKey *PrivateKey // nil: none
 	certificate              bool        // the transport can present one
 	signRequests             bool
+	keyIDSetting             string
 	authWarning              sync.Once
 
 	algs, trusted []string
@@ -104,7 +107,7 @@ func New(cfg Config) *Provider {
 		authMethod: cfg.AuthMethod, redirectURL: cfg.RedirectURL, scope: strings.Join(cfg.Scopes, " "),
 		responseMode: cfg.ResponseMode, pushedAuthorization: cfg.PushedAuthorization, dpop: cfg.DPoP, fapi2: cfg.FAPI2,
 		algs: slices.Clone(cfg.SigningAlgs), trusted: slices.Clone(cfg.TrustedAudiences),
-		clientKey: cfg.ClientKey, decryptionKey: cfg.DecryptionKey, signRequests: cfg.SignRequests,
+		clientKey: cfg.ClientKey, decryptionKey: cfg.DecryptionKey, keyIDSetting: cfg.KeyIDSetting, signRequests: cfg.SignRequests,
 		certificate:   cfg.ClientCertificate != nil || cfg.Transport != nil,
 		laxLogoutType: cfg.LaxLogoutType, tolerance: cfg.ClockTolerance, logger: cfg.Logger,
 	}

@@ -1,7 +1,9 @@
 package provider_test
 
 import (
+	"encoding/json"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -204,6 +206,17 @@ func TestErrorBodies(t *testing.T) {
 	contains(t, log.String(), "[redacted]", "forged", "zzz")
 	if strings.Contains(err.Error(), "forged") {
 		t.Errorf("the body is in the error: %v", err)
+	}
+
+	// A slog handler quotes it, and nobody before, or it could not be read.
+	var lines logBuffer
+	logged := op.client(func(c *provider.Config) { c.Logger = slog.New(slog.NewJSONHandler(&lines, nil)) })
+	op.serve(tokenPath, textAnswer(400, "application/json", "{\"error\":\r\n\t\"invalid_scope\",\"of\":\"\\u00e9\u00e9\x00\x1b\xff\"}"))
+	_, err = logged.Exchange(t.Context(), "the-code", "the-verifier")
+	wantError(t, err, provider.Invalid, "provider_status") // for it is no UTF-8
+	var line struct{ Body string }
+	if err := json.Unmarshal([]byte(lines.String()), &line); err != nil || line.Body != `{"error":   "invalid_scope","of":"\u00e9é???"}` {
+		t.Errorf("%s: %v", line.Body, err)
 	}
 
 	op.serve(tokenPath, jsonAnswer(401, object{"error": "invalid_client"}))

@@ -128,7 +128,7 @@ func (b *backend) do(op string, req *http.Request, secrets ...string) (*answer, 
 	b.nonces.keep(req.URL, a.nonce())
 	if a.status >= 300 && !a.wantsNonce() { // what succeeds may hold tokens, and to ask for a nonce is no error
 		b.logger.WarnContext(ctx, "ginoidc: the provider answered an error", "op", op, "status", a.status,
-			"body", excerpt(redact(string(body), append(secrets, credentials(req), req.Header.Get("DPoP")))))
+			"body", cut(redact(string(body), append(secrets, credentials(req), req.Header.Get("DPoP")))))
 	}
 	return a, statusError(op, a)
 }
