@@ -414,3 +414,28 @@ func TestSessionTooLarge(t *testing.T) {
 		}
 	}
 }
+
+// TestLongCodes: codes of 16 kB are redeemed in every response mode, a longer one is refused unspent, and no log shows one.
+func TestLongCodes(t *testing.T) {
+	for _, mode := range []string{"query", "form_post", "query.jwt", "form_post.jwt"} {
+		for _, length := range []int{5000, 16 << 10, 16<<10 + 1} {
+			a := newApp(t, func(c *ginoidc.Config, op *ginoidctest.Config) { c.ResponseMode, op.CodeLength = mode, length })
+			b := a.browser()
+			deliver := b.navigate
+			if strings.HasPrefix(mode, "form_post") {
+				deliver = func(callback string) reply { return b.post(callback) }
+			}
+			r := deliver(b.start("/auth/signin", "alice"))
+			status, user, redeemed := 303, "alice", 1
+			if length > 16<<10 {
+				status, user, redeemed = 400, "", 0
+			}
+			if r.StatusCode != status || b.whoami() != user || a.op.Count(ginoidctest.Token) != redeemed {
+				t.Errorf("%s, %d bytes: %d %s, %d token requests\n%s", mode, length, r.StatusCode, r.body, a.op.Count(ginoidctest.Token), a.logs)
+			}
+			if strings.Contains(a.logs.String(), "+/=+/=") {
+				t.Errorf("%s: the log shows the code", mode)
+			}
+		}
+	}
+}

@@ -30,8 +30,10 @@ func (r response) attrs() []slog.Attr {
 	return []slog.Attr{slog.String("provider_code", r.refusal.Code), slog.String("provider_description", r.refusal.Description)}
 }
 
-// maxParameter bounds code, state and iss.
-const maxParameter = 4096
+const (
+	maxCode      = 16 << 10 // the size of a code is the provider's business (RFC 6749, section 4.1.2), within reason
+	maxParameter = 4096     // bounds state and iss
+)
 
 // formPost tells that the response is a form which the provider's page posts (OAuth 2.0 Form Post Response Mode).
 func (a *core) formPost() bool { return strings.HasPrefix(a.config.ResponseMode, responseModeFormPost) }
@@ -125,7 +127,7 @@ func parseResponse(query url.Values) (r response, err error) {
 	if r.state == "" {
 		return r, fmt.Errorf("%w: no state", ErrInvalidCallback)
 	}
-	if len(r.code) > maxParameter || len(r.state) > maxParameter || len(r.issuer) > maxParameter {
+	if len(r.code) > maxCode || len(r.state) > maxParameter || len(r.issuer) > maxParameter {
 		return r, fmt.Errorf("%w: oversized parameter", ErrInvalidCallback)
 	}
 	return r, nil

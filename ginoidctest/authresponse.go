@@ -1,8 +1,10 @@
 package ginoidctest
 
 import (
+	"crypto/rand"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // AuthorizationResponse is what the provider makes a browser send to the app's
@@ -20,7 +22,12 @@ func (p *Provider) allow(a *authorization, s *session) map[string]any {
 	if a.acr != "" {
 		g.session.acr = a.acr
 	}
-	return map[string]any{"code": p.codes.put(credential{g, a.jkt}, codeLife)}
+	code := rand.Text()
+	if more := p.cfg.CodeLength - len(code); more > 0 {
+		code += strings.Repeat("+/=", more/3+1)[:more]
+	}
+	p.codes.add(code, credential{g, a.jkt}, codeLife)
+	return map[string]any{"code": code}
 }
 
 func (p *Provider) refuse(w http.ResponseWriter, a *authorization, refusal *oauthError) {

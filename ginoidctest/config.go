@@ -55,6 +55,9 @@ type Config struct {
 	// see RotateDPoPNonce.
 	DPoPNonces bool
 
+	// CodeLength makes authorization codes that long, in bytes; default 26, which
+	// is the least.
+	CodeLength int
 	// TokenLife is how long access tokens are good: whole seconds, default an
 	// hour. ID tokens always are for an hour, and refresh tokens for 30 days.
 	TokenLife time.Duration
