@@ -213,7 +213,7 @@ func TestCallbackRefused(t *testing.T) {
 		{"an access token", set("access_token", "x"), "invalid_callback", 400, true},                                                                    // case 46
 		{"a query of 1 MB", set("x", strings.Repeat("x", 1<<20)), "invalid_callback", 400, true},                                                        // case 284
 		{"10,001 parameters", func(q url.Values) { q["x"] = make([]string, 10_001) }, "invalid_callback", 400, true},                                    // case 284
-		{"a code of 10 kB", set("code", strings.Repeat("a", 10<<10)), "invalid_callback", 400, true},                                                    // case 47
+		{"a code of 17 kB", set("code", strings.Repeat("a", 17<<10)), "invalid_callback", 400, true},                                                    // case 47
 		{"error without attempt", func(q url.Values) { clear(q); q.Set("error", "access_denied") }, "invalid_callback", 400, true},                      // case 32
 		{"error of another attempt", func(q url.Values) { q.Set("error", "x"); q.Set("state", strings.Repeat("A", 32)) }, "attempt_missing", 400, true}, // case 32
 		{"access_denied", func(q url.Values) { q.Del("code"); q.Set("error", "access_denied") }, "sign_in_refused", 401, false},                         // case 31
