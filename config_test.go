@@ -108,6 +108,18 @@ func TestConfigProblems(t *testing.T) {
 		{"origin over http", func(c *ginoidc.Config) { c.ReturnOrigins = []string{"http://shop.example"} }, []string{"ReturnOrigins "}},      // case 160
 		{"default target elsewhere", func(c *ginoidc.Config) { c.DefaultReturnTo = "//evil.example" }, []string{"DefaultReturnTo "}},
 		{"sign-out target", func(c *ginoidc.Config) { c.PostSignOutURL = "/bye" }, []string{"PostSignOutURL "}},
+		{"sign-out parameters", func(c *ginoidc.Config) { c.SignOutParameters = url.Values{"logout_uri": {"https://app.example/"}} }, nil},
+		{"sign-out parameter of ours", func(c *ginoidc.Config) { c.SignOutParameters = url.Values{"state": {"1"}} }, []string{"SignOutParameters "}},
+		{"redirect of another", func(c *ginoidc.Config) {
+			c.SignOutParameters = url.Values{"post_logout_redirect_uri": {"https://evil.example"}}
+		}, []string{"SignOutParameters "}},
+		{"sign-out parameter twice", func(c *ginoidc.Config) { c.SignOutParameters = url.Values{"a": {"1", "2"}} }, []string{"SignOutParameters "}},
+		{"origins for the certificate", func(c *ginoidc.Config) {
+			c.CertificateOrigins = []string{"https://api.example", "https://localhost:8443"}
+		}, nil},
+		{"certificate by http", func(c *ginoidc.Config) { c.CertificateOrigins = []string{"http://localhost:8080"} }, []string{"CertificateOrigins "}},
+		{"certificate for a path", func(c *ginoidc.Config) { c.CertificateOrigins = []string{"https://api.example/"} }, []string{"CertificateOrigins "}},
+		{"certificate for all", func(c *ginoidc.Config) { c.CertificateOrigins = []string{"https://*.example"} }, []string{"CertificateOrigins "}},
 		{"two ways to the groups", func(c *ginoidc.Config) { c.GroupsClaim, c.GroupsPath = "groups", []string{"a"} }, []string{"GroupsPath "}},
 		{"empty path element", func(c *ginoidc.Config) { c.OrganizationsPath = []string{"a", ""} }, []string{"OrganizationsPath "}},
 		{"unknown response mode", func(c *ginoidc.Config) { c.ResponseMode = "fragment.jwt" }, []string{"ResponseMode "}}, // case 44

@@ -113,6 +113,12 @@ func badURL(s string) string {
 	return ""
 }
 
+// isOrigin tells an origin as originOf writes it.
+func isOrigin(s string) bool {
+	u, err := url.Parse(s)
+	return badURL(s) == "" && err == nil && originOf(u) == s
+}
+
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()

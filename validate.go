@@ -3,6 +3,7 @@ package ginoidc
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -118,9 +119,21 @@ func (c *Config) validateApp(p *problems) {
 		p.add("CookieName", fmt.Sprintf("%q is not accepted", c.CookieName), "use letters, digits, - and _, without a name prefix")
 	}
 	for _, o := range c.ReturnOrigins {
-		u, err := url.Parse(o)
-		if badURL(o) != "" || err != nil || originOf(u) != o {
+		if !isOrigin(o) {
 			p.add("ReturnOrigins", fmt.Sprintf("%q is not an origin", o), "write scheme, host and port only, in lower case and without a pattern")
+		}
+	}
+	for _, o := range c.CertificateOrigins {
+		if !isOrigin(o) || !strings.HasPrefix(o, "https:") {
+			p.add("CertificateOrigins", fmt.Sprintf("%q is not an https origin", o), "write scheme, host and port only, in lower case and without a pattern")
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.SignOutParameters)) {
+		switch {
+		case slices.Contains(ownSignOutParameters(), name):
+			p.add("SignOutParameters", fmt.Sprintf("%q is set by the plugin", name), "leave it out")
+		case len(c.SignOutParameters[name]) != 1:
+			p.add("SignOutParameters", fmt.Sprintf("%q has %d values", name, len(c.SignOutParameters[name])), "give it one")
 		}
 	}
 	if c.PostSignOutURL != "" {
@@ -128,6 +141,11 @@ func (c *Config) validateApp(p *problems) {
 			p.add("PostSignOutURL", why, "set an absolute URL that is registered at the provider")
 		}
 	}
+}
+
+// ownSignOutParameters are those of a logout request that the plugin sets (OpenID Connect RP-Initiated Logout 1.0, section 2).
+func ownSignOutParameters() []string {
+	return []string{"client_id", "id_token_hint", "logout_hint", "post_logout_redirect_uri", "state"}
 }
 
 func (c *Config) validateSecrets(p *problems) {
