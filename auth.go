@@ -83,7 +83,6 @@ func New(cfg Config) (*Auth, error) {
 		a.state = ownMemory{cfg.State, memory}
 	}
 	a.refreshes.Log, a.exchanges.Log = a.log, a.log
-	a.resources = cfg.resourceTransport()
 	a.routes, a.targets = cfg.places(app)
 	a.realm, a.pagePolicy = originOf(app), pagePolicy()
 	if issuer, err := url.Parse(cfg.Issuer); err == nil {
@@ -135,8 +134,11 @@ func (a *core) build(app *url.URL) error {
 	if err != nil {
 		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
 	}
-	a.provider, err = cfg.provider(a.routes, a.setting("ClientKeyID"))
-	return err
+	if a.provider, err = cfg.provider(a.routes, a.setting("ClientKeyID")); err != nil {
+		return err
+	}
+	a.resources = a.resourceTransport()
+	return nil
 }
 
 // provider makes the room that talks to the provider. keyIDSetting is what the log calls ClientKeyID.

@@ -68,6 +68,9 @@ func (c *Config) validateClient(p *problems) {
 	if c.mutualTLS() && c.ClientCertificate == nil && c.Transport == nil {
 		p.add("ClientCertificate", "is not set although the client authentication method is "+method, "load one with tls.LoadX509KeyPair")
 	}
+	if len(c.CertificateOrigins) > 0 && c.ClientCertificate == nil {
+		p.add("CertificateOrigins", "is set and there is no ClientCertificate to show", "set ClientCertificate, or leave it out")
+	}
 	c.validateKeys(p)
 	if c.Profile == profileFAPI2 {
 		c.validateFAPI2(p)

@@ -103,6 +103,13 @@ func TestConfigProblems(t *testing.T) {
 		{"route prefix at the root", func(c *ginoidc.Config) { c.RoutePrefix = "/" }, []string{"RoutePrefix "}},
 		{"cookie name with a prefix", func(c *ginoidc.Config) { c.CookieName = "__Host-x" }, []string{"CookieName "}},
 		{"cookie name with a space", func(c *ginoidc.Config) { c.CookieName = "a b" }, []string{"CookieName "}},
+		{"certificate for an http origin", certifies("http://localhost:9"), []string{"CertificateOrigins "}},
+		{"certificate for a path", certifies("https://api.example/"), []string{"CertificateOrigins "}},
+		{"certificate for a pattern", certifies("https://*.example"), []string{"CertificateOrigins "}},
+		{"certificate for a default port", certifies("https://api.example:443"), []string{"CertificateOrigins "}},
+		{"certificate for capitals", certifies("https://API.example"), []string{"CertificateOrigins "}},
+		{"certificate for nothing", certifies(""), []string{"CertificateOrigins "}},
+		{"no certificate", func(c *ginoidc.Config) { c.CertificateOrigins = []string{"https://api.example"} }, []string{"CertificateOrigins "}},
 		{"origin with a path", func(c *ginoidc.Config) { c.ReturnOrigins = []string{"https://shop.example/x"} }, []string{"ReturnOrigins "}}, // case 160
 		{"origin pattern", func(c *ginoidc.Config) { c.ReturnOrigins = []string{"https://*.example"} }, []string{"ReturnOrigins "}},          // case 160
 		{"origin over http", func(c *ginoidc.Config) { c.ReturnOrigins = []string{"http://shop.example"} }, []string{"ReturnOrigins "}},      // case 160
@@ -115,11 +122,8 @@ func TestConfigProblems(t *testing.T) {
 		}, []string{"SignOutParameters "}},
 		{"sign-out parameter twice", func(c *ginoidc.Config) { c.SignOutParameters = url.Values{"a": {"1", "2"}} }, []string{"SignOutParameters "}},
 		{"origins for the certificate", func(c *ginoidc.Config) {
-			c.CertificateOrigins = []string{"https://api.example", "https://localhost:8443"}
+			c.CertificateOrigins, c.ClientCertificate = []string{"https://api.example", "https://localhost:8443"}, &tls.Certificate{}
 		}, nil},
-		{"certificate by http", func(c *ginoidc.Config) { c.CertificateOrigins = []string{"http://localhost:8080"} }, []string{"CertificateOrigins "}},
-		{"certificate for a path", func(c *ginoidc.Config) { c.CertificateOrigins = []string{"https://api.example/"} }, []string{"CertificateOrigins "}},
-		{"certificate for all", func(c *ginoidc.Config) { c.CertificateOrigins = []string{"https://*.example"} }, []string{"CertificateOrigins "}},
 		{"two ways to the groups", func(c *ginoidc.Config) { c.GroupsClaim, c.GroupsPath = "groups", []string{"a"} }, []string{"GroupsPath "}},
 		{"empty path element", func(c *ginoidc.Config) { c.OrganizationsPath = []string{"a", ""} }, []string{"OrganizationsPath "}},
 		{"unknown response mode", func(c *ginoidc.Config) { c.ResponseMode = "fragment.jwt" }, []string{"ResponseMode "}}, // case 44
@@ -224,6 +228,13 @@ func TestNoSwitches(t *testing.T) {
 		if strings.HasPrefix(field.Name, "Skip") && field.Name != "SkipUserInfo" {
 			t.Errorf("Config.%s", field.Name)
 		}
+	}
+}
+
+// certifies shows a certificate to an origin.
+func certifies(origin string) func(*ginoidc.Config) {
+	return func(c *ginoidc.Config) {
+		c.ClientCertificate, c.CertificateOrigins = &tls.Certificate{}, []string{"https://api.example.com:8443", origin}
 	}
 }
 

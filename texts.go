@@ -113,7 +113,7 @@ func badURL(s string) string {
 	return ""
 }
 
-// isOrigin tells an origin as originOf writes it.
+// isOrigin accepts scheme, host and, unless it is the scheme's own, port, in the spelling that they are compared in.
 func isOrigin(s string) bool {
 	u, err := url.Parse(s)
 	return badURL(s) == "" && err == nil && originOf(u) == s

@@ -41,8 +41,9 @@ func (a *Auth) Token(c *gin.Context) (*Token, error) {
 }
 
 // Client returns a client whose requests carry the user's access token, as a bearer token or with proof by DPoP. Use it for
-// this request only, and for hosts that may have the token, over https or on loopback. It follows redirects as http.Client
-// does, and takes the token to no other origin by one. The errors are those of Token.
+// this request only, and for hosts that may have the token, over https or on loopback. It shows Config.ClientCertificate to
+// the provider and to Config.CertificateOrigins. It follows redirects as http.Client does, and takes neither token nor
+// certificate to another origin by one. The errors are those of Token.
 func (a *Auth) Client(c *gin.Context) (*http.Client, error) {
 	tokens, err := a.tokens(c)
 	if err != nil {
@@ -72,14 +73,25 @@ func (t *tokenTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.provider.Send(r, t.tokens, t.next)
 }
 
-// resourceTransport carries the calls of a Client. It trusts what the calls to the provider trust.
-func (c *Config) resourceTransport() http.RoundTripper {
-	if c.RootCAs == nil {
-		return http.DefaultTransport
+// resourceTransport carries the calls of a Client. It trusts what the calls to the provider trust, and shows the client
+// certificate to the provider and to CertificateOrigins alone.
+func (a *core) resourceTransport() http.RoundTripper {
+	roots, certificate := a.config.RootCAs, a.config.ClientCertificate
+	plain := http.DefaultTransport
+	if roots != nil {
+		plain = resourceTransport(provider.TLSConfig(roots, nil))
 	}
+	if certificate == nil {
+		return plain
+	}
+	certified := resourceTransport(provider.TLSConfig(roots, certificate))
+	return a.provider.Certified(plain, certified, a.config.CertificateOrigins)
+}
+
+func resourceTransport(config *tls.Config) http.RoundTripper {
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
-		TLSClientConfig:     &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: c.RootCAs},
+		TLSClientConfig:     config,
 		TLSHandshakeTimeout: 10 * time.Second,
 		IdleConnTimeout:     90 * time.Second,
 		ForceAttemptHTTP2:   true,

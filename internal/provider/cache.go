@@ -64,6 +64,13 @@ func (c *cache[T]) get(ctx context.Context) (*T, error) {
 	return current, nil
 }
 
+// known is the copy at hand, of any age, or nil.
+func (c *cache[T]) known() *T {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.current
+}
+
 // look reports the copy and its age, whether an ordinary fetch is due, and, when there is no copy, the last failure.
 func (c *cache[T]) look() (current *T, age time.Duration, due bool, err error) {
 	c.mu.Lock()

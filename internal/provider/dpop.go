@@ -143,4 +143,14 @@ func (n *nonces) keep(u *url.URL, nonce string) {
 	n.byOrigin[origin(u)] = nonce
 }
 
-func origin(u *url.URL) string { return u.Scheme + "://" + strings.ToLower(u.Host) }
+// origin is the scheme and the host, with the port unless that is the scheme's own (RFC 6454 section 6.2).
+func origin(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	switch u.Scheme {
+	case "https":
+		host = strings.TrimSuffix(host, ":443")
+	case "http":
+		host = strings.TrimSuffix(host, ":80")
+	}
+	return u.Scheme + "://" + host
+}

@@ -41,17 +41,10 @@ func (l limits) connect() time.Duration { return l.call * 3 / 5 }
 // the failure modes few. The certificate may be nil.
 func newTransport(roots *x509.CertPool, certificate *tls.Certificate, limits limits) *http.Transport {
 	dialer := &net.Dialer{Timeout: limits.connect(), KeepAlive: 30 * time.Second}
-	tlsConfig := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
-	if certificate != nil {
-		// Whatever authorities the server names: a self-signed certificate is of none of them (RFC 8705 section 2.2).
-		tlsConfig.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-			return certificate, nil
-		}
-	}
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
 		DialContext:            dialer.DialContext,
-		TLSClientConfig:        tlsConfig,
+		TLSClientConfig:        TLSConfig(roots, certificate),
 		TLSHandshakeTimeout:    limits.connect(),
 		ResponseHeaderTimeout:  limits.call,
 		MaxResponseHeaderBytes: maxHeader,

@@ -1,0 +1,130 @@
+package ginoidc_test
+
+import (
+	"crypto"
+	"crypto/tls"
+	"crypto/x509"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+)
+
+// asker is a server that asks for a certificate and notes of each request whether it came with one.
+type asker struct {
+	*httptest.Server
+	mu    sync.Mutex
+	shown []bool
+}
+
+func newAsker(t *testing.T, policy tls.ClientAuthType, handler http.Handler) *asker {
+	t.Helper()
+	a := &asker{}
+	a.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		a.mu.Lock()
+		a.shown = append(a.shown, len(r.TLS.PeerCertificates) > 0)
+		a.mu.Unlock()
+		if to := r.URL.Query().Get("to"); to != "" {
+			http.Redirect(w, r, to, http.StatusTemporaryRedirect)
+			return
+		}
+		handler.ServeHTTP(w, r)
+	}))
+	a.TLS = &tls.Config{ClientAuth: policy}
+	a.Config.ErrorLog = log.New(io.Discard, "", 0)
+	a.StartTLS()
+	t.Cleanup(a.Close)
+	return a
+}
+
+// last tells of the requests since it was asked before.
+func (a *asker) last() []bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	defer func() { a.shown = nil }()
+	return a.shown
+}
+
+// TestClientCertificate: a Client shows the certificate that access tokens are bound to to the provider and to the resource
+// servers that the app names, also when a connection without it is at hand, and to nobody else, wherever a redirect leads.
+func TestClientCertificate(t *testing.T) {
+	certificate := selfSigned(t)
+	ok := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })
+	named, strict, stranger := newAsker(t, tls.RequestClientCert, ok), newAsker(t, tls.RequireAnyClientCert, ok), newAsker(t, tls.RequestClientCert, ok)
+	var op http.Handler
+	serveOP := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { op.ServeHTTP(w, r) })
+	issuer, alias := newAsker(t, tls.RequestClientCert, serveOP), newAsker(t, tls.RequestClientCert, serveOP)
+	a := newApp(t, func(c *ginoidc.Config, o *ginoidctest.Config) {
+		c.Issuer, o.Issuer, o.MTLSRoot, c.KeepTokens = issuer.URL, issuer.URL, alias.URL, true
+		c.ClientSecret, c.ClientAuthMethod, o.ClientAuthMethod = "", "self_signed_tls_client_auth", "self_signed_tls_client_auth"
+		c.ClientCertificate, o.ClientKey = &certificate, certificate.PrivateKey.(crypto.Signer).Public()
+		c.CertificateOrigins = []string{named.URL, strict.URL}
+		c.Transport, c.RootCAs = ownTransport{}, x509.NewCertPool()
+		for _, s := range []*asker{named, strict, stranger, issuer, alias} {
+			c.RootCAs.AddCert(s.Certificate())
+		}
+	})
+	op = a.op
+	var fetch func(address string) error
+	var userInfo string
+	a.engine.GET("/client", a.auth.RequireAuth(), func(c *gin.Context) {
+		client, err := a.auth.Client(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if userInfo, err = a.auth.UserInfoURL(c); err != nil || !strings.HasPrefix(userInfo, alias.URL) {
+			t.Fatalf("userinfo at %q, %v", userInfo, err)
+		}
+		fetch = func(address string) error {
+			r, err := client.Get(address)
+			if err != nil {
+				return err
+			}
+			defer r.Body.Close()
+			_, err = io.Copy(io.Discard, r.Body)
+			return err
+		}
+	})
+	b := a.browser()
+	b.mustSignIn("alice")
+	b.fetch("/client")
+	for _, tt := range []struct {
+		name, address string
+		asked         *asker
+		shown         []bool
+	}{
+		{"named", named.URL, named, []bool{true}},
+		{"asks nobody without one", strict.URL, strict, []bool{true}},
+		{"stranger", stranger.URL, stranger, []bool{false}},
+		{"the provider's userinfo", userInfo, alias, []bool{true}},
+		{"the issuer", issuer.URL + "/userinfo", issuer, []bool{true}},
+		{"a redirect to the same origin", named.URL + "/?to=/x", named, []bool{true, true}},
+		{"a redirect to a stranger", named.URL + "/?to=" + stranger.URL, stranger, []bool{false}},
+		{"from a stranger to who is named", stranger.URL + "/?to=" + named.URL, named, []bool{false}},
+		{"from one who is named to another, and on there", strict.URL + "/?to=" + named.URL + "/?to=/x", named, []bool{false, false}},
+		{"to the provider", stranger.URL + "/?to=" + issuer.URL, issuer, []bool{false}},
+		{"named once more", named.URL, named, []bool{true}},
+		{"stranger once more", stranger.URL, stranger, []bool{false}},
+	} {
+		for _, s := range []*asker{named, strict, stranger, issuer, alias} {
+			s.last()
+		}
+		if err := fetch(tt.address); err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+		if got := tt.asked.last(); len(got) != len(tt.shown) || got[0] != tt.shown[0] || got[len(got)-1] != tt.shown[len(got)-1] {
+			t.Errorf("%s: shown %t, want %t", tt.name, got, tt.shown)
+		}
+	}
+	if err := fetch(stranger.URL + "/?to=" + strict.URL); err == nil {
+		t.Error("a server that wants a certificate was content without one")
+	}
+}
