@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -38,8 +39,9 @@ func projects(c *gin.Context) {
 	c.JSON(http.StatusOK, gin.H{"org": org, "projects": []string{org + " website", org + " warehouse"}})
 }
 
-// upstream asks the provider who the user is, with the user's own access token, as any other service would be asked.
-func upstream(auth *ginoidc.Auth) gin.HandlerFunc {
+// upstream asks the provider who the user is, with the user's own access token, as any other service would be asked. What it
+// refuses is refused with its status, which tells a token that is good no more from a service that is down.
+func upstream(auth *ginoidc.Auth, log *slog.Logger) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		client, err := auth.Client(c)
 		if err != nil {
@@ -52,12 +54,25 @@ func upstream(auth *ginoidc.Auth) gin.HandlerFunc {
 			return
 		}
 		status, answer, err := fetch(c.Request.Context(), client, address)
-		if err != nil || status != http.StatusOK {
+		switch {
+		case err != nil:
+			log.WarnContext(c.Request.Context(), "upstream", "error", err)
 			c.JSON(http.StatusBadGateway, gin.H{"error": "upstream_failed", "message": "The upstream service gave no answer."})
-			return
+		case status == http.StatusOK:
+			c.Data(http.StatusOK, "application/json", answer)
+		default:
+			log.WarnContext(c.Request.Context(), "upstream", "status", status)
+			c.JSON(refusal(status), gin.H{"error": "upstream_failed", "message": "The upstream service refused.", "status": status})
 		}
-		c.Data(http.StatusOK, "application/json", answer)
 	}
+}
+
+// refusal is the status to pass on: of anything but an error it would claim what is not so.
+func refusal(status int) int {
+	if status < 400 || status > 599 {
+		return http.StatusBadGateway
+	}
+	return status
 }
 
 // maxAnswer bounds what the upstream service may send.

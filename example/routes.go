@@ -40,7 +40,7 @@ func routes(stopping context.Context, app *gin.RouterGroup, auth *ginoidc.Auth, 
 
 	// The user's own access token, where it is kept (OIDC_KEEP_TOKENS), for a call of another service.
 	if keepTokens {
-		api.GET("/upstream", auth.RequireAuth(), upstream(auth))
+		api.GET("/upstream", auth.RequireAuth(), upstream(auth, p.log))
 	}
 
 	// Other answers to denied requests, for these routes alone.

@@ -2,8 +2,9 @@ package main
 
 import (
 	"encoding/json"
-	"log/slog"
+	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/seed-d65cea4d/ginoidc"
@@ -15,13 +16,15 @@ func TestUpstream(t *testing.T) {
 	provider := ginoidctest.Start(t, ginoidctest.Config{AlwaysRefreshToken: true})
 	config := ginoidc.Config{
 		Issuer: provider.Issuer(), ClientID: "app", ClientSecret: "secret", AppURL: localhost, CookieSecrets: []string{secret},
-		KeepTokens: true, Logger: slog.New(slog.DiscardHandler),
+		KeepTokens: true,
 	}
+	a := &app{url: localhost, provider: provider, log: &logText{}}
+	config.Logger = a.logger()
 	auth, err := ginoidc.New(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &app{url: localhost, provider: provider, auth: auth, log: &logText{}}
+	a.auth = auth
 	if a.engine, err = newEngine(t.Context(), auth, config, config.Logger); err != nil {
 		t.Fatal(err)
 	}
@@ -41,9 +44,12 @@ func TestUpstream(t *testing.T) {
 	if r := a.send(t, a.client(t, "alice"), http.MethodGet, "/api/upstream", ""); r.StatusCode != http.StatusUnauthorized { // of a session without tokens
 		t.Errorf("without a token: %d %s", r.StatusCode, r.body)
 	}
-	provider.Intercept(ginoidctest.UserInfo, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
-	if r := a.send(t, client, http.MethodGet, "/api/upstream", ""); r.StatusCode != http.StatusBadGateway {
-		t.Errorf("an upstream that refuses: %d", r.StatusCode)
+	for status, want := range map[int]int{418: 418, 401: 401, 503: 503, 204: 502, 302: 502} { // what it says is passed on and logged
+		provider.Intercept(ginoidctest.UserInfo, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
+		r := a.send(t, client, http.MethodGet, "/api/upstream", "")
+		if r.StatusCode != want || status != 302 && (!strings.Contains(r.body, fmt.Sprintf(`"status":%d`, status)) || !strings.Contains(a.log.String(), fmt.Sprintf("msg=upstream status=%d", status))) {
+			t.Errorf("an upstream that answers %d: %d %s\n%s", status, r.StatusCode, r.body, a.log)
+		}
 	}
 	if r := newApp(t, localhost); r.send(t, r.client(t, "alice"), http.MethodGet, "/api/upstream", "").StatusCode != http.StatusNotFound {
 		t.Error("a route for tokens that are not kept")
