@@ -190,14 +190,16 @@ func (a *core) startSession(c *gin.Context, v *visit, id *identity, at *attempt.
 	if err != nil {
 		return translated(err)
 	}
-	old := v.session
+	old := v.carried()
 	v.replace(s, a.userOf(s))
 	a.log.InfoContext(v, "ginoidc: signed in", "sub", id.user.Subject)
 	switch { // the new session has begun, whatever becomes of the others
-	case old == nil && at.Replaces != [16]byte{}: // of which the answer brought no cookie
+	case len(old) == 0 && at.Replaces != [16]byte{}: // of which the answer brought no cookie
 		err = a.revoke(v, sessionKey(at.Replaces), time.Now())
-	case old != nil:
-		err = a.endListed(v, a.traceOf(&old.Record), SessionEnd{Subject: old.Subject, SID: old.SID, Reason: EndedByNewSignIn})
+	default:
+		for _, o := range old {
+			err = errors.Join(err, a.endListed(v, a.traceOf(&o.Record), SessionEnd{Subject: o.Subject, SID: o.SID, Reason: EndedByNewSignIn}))
+		}
 	}
 	a.enlist(v, s)
 	if err := errors.Join(err, a.limitSessions(v, id.user.Subject)); err != nil {

@@ -69,8 +69,8 @@ func (a *Auth) Destroy(c *gin.Context) error {
 // request that is just saving it brings it back (case 169), then in its store.
 func (a *core) end(c *gin.Context, reason EndReason) error {
 	ctx, v := c.Request.Context(), a.visit(c)
-	s := v.session
-	if s != nil {
+	carried := v.carried()
+	for _, s := range carried {
 		if err := a.revoke(ctx, sessionKey(s.ID), time.Now()); err != nil {
 			return err
 		}
@@ -79,7 +79,7 @@ func (a *core) end(c *gin.Context, reason EndReason) error {
 		return translated(err)
 	}
 	v.replace(nil, nil)
-	if s != nil {
+	for _, s := range carried {
 		a.delist(ctx, a.traceOf(&s.Record))
 		a.sessionEnded(ctx, SessionEnd{Subject: s.Subject, SID: s.SID, Reason: reason})
 	}

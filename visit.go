@@ -2,6 +2,7 @@ package ginoidc
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"sync"
@@ -29,6 +30,7 @@ type visit struct {
 	mu      sync.Mutex
 	opened  bool
 	session *session.Session
+	rivals  []*session.Session // of several cookies, none of which counts
 	user    *User
 	err     error
 	cookies []string    // the Set-Cookie lines of the response that are the plugin's
@@ -90,13 +92,53 @@ func (v *visit) load(h http.Header) {
 // find returns the request's session unless it was ended.
 func (v *visit) find() (*session.Session, error) {
 	s, err := v.auth.sessions.Load(v.request)
-	if s == nil || err != nil {
+	if err != nil {
+		var rivals *session.RivalsError
+		if errors.As(err, &rivals) {
+			return v.findAmong(rivals.Sessions)
+		}
 		return nil, translated(err)
+	}
+	if s == nil {
+		return nil, nil
 	}
 	if ended, err := v.auth.ended(v, v.auth.traceOf(&s.Record)); ended || err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// findAmong returns the one of several sessions that was not ended. If there are more it cannot be known which of them the
+// user means: nobody is signed in, and a sign-in or sign-out ends them all.
+func (v *visit) findAmong(rivals []*session.Session) (*session.Session, error) {
+	var alive []*session.Session
+	for _, s := range rivals {
+		ended, err := v.auth.ended(v, v.auth.traceOf(&s.Record))
+		if err != nil {
+			return nil, err
+		}
+		if !ended {
+			alive = append(alive, s)
+		}
+	}
+	switch len(alive) {
+	case 0:
+		return nil, nil
+	case 1:
+		return alive[0], nil
+	}
+	v.rivals = alive
+	v.auth.log.WarnContext(v, "ginoidc: the request has several sessions, of which none counts: its cookies come from several paths or domains",
+		"cookie", v.auth.cookie.name, "sessions", len(alive))
+	return nil, nil
+}
+
+// carried are the sessions that end with the request's own one.
+func (v *visit) carried() []*session.Session {
+	if v.session != nil {
+		return []*session.Session{v.session}
+	}
+	return v.rivals
 }
 
 // signedIn tells whether the visit has a session. A store that cannot answer counts as none.
@@ -109,7 +151,7 @@ func (v *visit) signedIn(c *gin.Context) bool {
 func (v *visit) replace(s *session.Session, u *User) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.opened, v.session, v.user, v.err, v.tokens = true, s, u, nil, nil
+	v.opened, v.session, v.rivals, v.user, v.err, v.tokens = true, s, nil, u, nil, nil
 }
 
 func (a *core) userOf(s *session.Session) *User { return a.shape.userOf(a.issuer, &s.Record) }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/seal"
 )
 
@@ -110,12 +111,15 @@ func (j *Jar) find(r *http.Request, state string, signOut bool) (*Attempt, error
 	if !ok {
 		return nil, ErrNoAttempt
 	}
-	cookies := r.CookiesNamed(name)
-	if len(cookies) != 1 { // of two it can not be known which one we set
-		return nil, ErrNoAttempt
+	var a *Attempt
+	for _, value := range cookie.Values(r, name) {
+		if found, ok := j.open(&http.Cookie{Name: name, Value: value}); ok && a == nil {
+			a = found
+		} else if ok { // of two that open it can not be known which is meant
+			return nil, ErrNoAttempt
+		}
 	}
-	a, ok := j.open(cookies[0])
-	if !ok || a.SignOut != signOut || subtle.ConstantTimeCompare([]byte(a.State), []byte(state)) != 1 {
+	if a == nil || a.SignOut != signOut || subtle.ConstantTimeCompare([]byte(a.State), []byte(state)) != 1 {
 		return nil, ErrNoAttempt
 	}
 	if time.Since(a.Started) > j.cfg.Life {

@@ -206,7 +206,7 @@ func TestFindRefuses(t *testing.T) {
 		{"a state with a line feed", one.State[:20] + "\n" + one.State[21:], b}, // case 22
 		{"the cookies of two attempts exchanged", one.State, browser{name(one) + "=" + value(1), name(two) + "=" + value(0)}}, // case 24
 		{"another attempt's value under its own name", one.State, browser{name(one) + "=" + value(1)}},                        // case 24
-		{"the cookie twice", one.State, browser{b[0], b[0]}},                                                                  // case 131
+		{"several values, none of which opens", one.State, browser{name(one) + "=x", name(one) + "=" + value(1)}},             // case 131
 		{"empty", one.State, browser{name(one) + "="}},                                                                        // case 25
 		{"truncated", one.State, browser{b[0][:len(b[0])-1]}},                                                                 // case 25
 		{"extended", one.State, browser{b[0] + "A"}},                                                                          // case 25
@@ -220,6 +220,11 @@ func TestFindRefuses(t *testing.T) {
 				t.Errorf("found %v, error %v", a != nil, err)
 			}
 		})
+	}
+	for _, more := range []browser{{}, {b[0]}, {name(one) + "=x"}, {name(one) + "=" + value(1)}} { // case 131: the one that opens
+		if _, err := jar.Find(append(more, b...).request(), one.State); err != nil {
+			t.Errorf("beside %q: %v", more, err)
+		}
 	}
 	if _, err := jar.Find(b.request(), one.State); err != nil {
 		t.Errorf("untouched: %v", err)

@@ -16,6 +16,14 @@ var ErrStore = errors.New("session: the store cannot answer")
 // ErrGone tells that the record to be renewed has been deleted meanwhile.
 var ErrGone = errors.New("session: the record is gone")
 
+// RivalsError tells that several cookies of the request hold a session, so that it
+// cannot be known which is meant. That some were ended may be known elsewhere.
+type RivalsError struct{ Sessions []*Session }
+
+func (e *RivalsError) Error() string {
+	return fmt.Sprintf("session: %d of them in one request", len(e.Sessions))
+}
+
 // TooLargeError tells that a session does not fit in its store. Nothing was
 // saved: a browser would have dropped the cookie silently, and the user would
 // have been sent from sign-in to sign-in.

@@ -20,6 +20,7 @@ import (
 	"github.com/gin-contrib/sessions"
 	gsessions "github.com/gorilla/sessions"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/seal"
 )
 
@@ -54,7 +55,8 @@ type Manager struct {
 // Session is what one request has loaded or begun.
 type Session struct {
 	Record
-	stale bool // sealed with an older secret
+	stale bool          // sealed with an older secret
+	alone *http.Request // the request without the other cookies of the name; nil when there are none
 }
 
 // New returns a Manager. It fails only for want of a secret.
@@ -78,12 +80,58 @@ func New(config Config) (*Manager, error) {
 	return m, nil
 }
 
-// Load returns the session of the request. nil, nil means that there is none:
-// no cookie, one that does not open, a record that has ended, is of another
-// audience, or of a version that this one does not read. An error wraps
-// [ErrStore]: whether there is a session is not known then, so the request must
-// be neither served nor treated as signed out.
+// Load returns the session of the request. nil means that there is none: no
+// cookie, one that does not open, a record that has ended, is of another audience,
+// or of a version that this one does not read. An error wraps [ErrStore]: whether
+// there is a session is not known then, so the request must be neither served nor
+// treated as signed out.
+//
+// Of several cookies of the name the one with a session counts. When there are
+// sessions in several of them the error is a [*RivalsError].
 func (m *Manager) Load(r *http.Request) (*Session, error) {
+	if s, err := m.load(r); s != nil || err != nil {
+		return s, err
+	}
+	requests := cookie.Apart(r, m.config.Name)
+	if len(requests) == 0 {
+		return nil, nil
+	}
+	var rivals []*Session
+	for _, alone := range requests {
+		s, err := m.load(alone)
+		if err != nil {
+			return nil, err
+		}
+		if s != nil {
+			s.alone = alone
+			rivals = addRival(rivals, s)
+		}
+	}
+	m.config.Logger.DebugContext(r.Context(), "session: several cookies of its name", "name", m.config.Name, "sessions", len(rivals))
+	switch len(rivals) {
+	case 0:
+		return nil, nil
+	case 1:
+		return rivals[0], nil
+	}
+	return nil, &RivalsError{rivals}
+}
+
+// addRival adds s, or puts it in the place of an older copy of the same session.
+func addRival(rivals []*Session, s *Session) []*Session {
+	for i, other := range rivals {
+		if other.ID == s.ID {
+			if s.Renewed.After(other.Renewed) {
+				rivals[i] = s
+			}
+			return rivals
+		}
+	}
+	return append(rivals, s)
+}
+
+// load reads the one cookie, or set of cookies, of the request.
+func (m *Manager) load(r *http.Request) (*Session, error) {
 	data, stale, err := m.records.LoadRecord(r, m.config.Name)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrStore, err)
@@ -144,7 +192,7 @@ func (m *Manager) Renew(h http.Header, r *http.Request, s *Session) error {
 	}
 	renewed := s.Record
 	renewed.Renewed = wholeSecond(now)
-	if err := m.save(h, r, &renewed, now); err != nil {
+	if err := m.save(h, s.of(r), &renewed, now); err != nil {
 		if errors.Is(err, ErrGone) {
 			return nil
 		}
@@ -152,6 +200,14 @@ func (m *Manager) Renew(h http.Header, r *http.Request, s *Session) error {
 	}
 	s.Record, s.stale = renewed, false
 	return nil
+}
+
+// of is the request that carries s and no rival of it.
+func (s *Session) of(r *http.Request) *http.Request {
+	if s.alone != nil {
+		return s.alone
+	}
+	return r
 }
 
 // Due tells whether Renew has something to do.
@@ -172,7 +228,7 @@ func (m *Manager) Update(h http.Header, r *http.Request, s *Session, rec Record)
 	if m.left(&s.Record, now) <= 0 {
 		return ErrGone
 	}
-	if err := m.save(h, r, &rec, now); err != nil {
+	if err := m.save(h, s.of(r), &rec, now); err != nil {
 		return err
 	}
 	s.Record, s.stale = rec, false
@@ -185,10 +241,25 @@ func (m *Manager) Destroy(h http.Header, r *http.Request) error {
 	if err := m.destroyTokens(h, r); err != nil {
 		return fmt.Errorf("%w: %w", ErrStore, err)
 	}
-	if err := m.records.DeleteRecord(h, r, m.config.Name, m.cookie(-1)); err != nil {
+	if err := m.destroy(h, r, m.config.Name); err != nil {
 		return fmt.Errorf("%w: %w", ErrStore, err)
 	}
 	return nil
+}
+
+// destroy deletes the cookies of that name and the record. Of several cookies it
+// deletes all records of this audience and leaves those of other apps alone.
+func (m *Manager) destroy(h http.Header, r *http.Request, name string) error {
+	for _, alone := range cookie.Apart(r, name) {
+		data, _, err := m.records.LoadRecord(alone, name)
+		if err == nil && bytes.HasPrefix(data, m.audience) {
+			err = m.records.DeleteRecord(http.Header{}, alone, name, m.cookie(-1))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return m.records.DeleteRecord(h, r, name, m.cookie(-1))
 }
 
 func (m *Manager) save(h http.Header, r *http.Request, rec *Record, now time.Time) error {

@@ -142,9 +142,8 @@ func (v valuesStore) save(h http.Header, r *http.Request, s *gsessions.Session) 
 	return guard(func() error { return v.store.Save(r, headerWriter{h}, s) })
 }
 
-// plausible keeps oversize values from the store, and the same cookie twice:
-// one of the two may have been planted from a sibling domain, and which one the
-// server set cannot be known.
+// plausible keeps oversize values from the store, and the same cookie twice: of
+// these each is asked for alone (see [Manager.Load]).
 func plausible(r *http.Request, name string) bool {
 	cookies := r.CookiesNamed(name)
 	return len(cookies) == 0 || len(cookies) == 1 && len(cookies[0].Value) <= maxCookie

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 )
 
 // tokensSuffix names the record of a session's tokens. It lies apart, in cookies or under an id of its own, so that a
@@ -15,20 +17,42 @@ const tokensSuffix = "-tokens"
 
 // LoadTokens returns what was kept with the session: nil when that is nothing. An error wraps [ErrStore].
 func (m *Manager) LoadTokens(r *http.Request, s *Session) ([]byte, error) {
-	data, _, err := m.records.LoadRecord(r, m.config.Name+tokensSuffix)
+	tokens, _, err := m.tokens(r, s)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrStore, err)
 	}
-	tokens, ours := bytes.CutPrefix(data, m.tokensHead(&s.Record))
-	if !ours || len(tokens) == 0 {
-		return nil, nil
-	}
 	return tokens, nil
+}
+
+// tokens returns those of s and the request that carries no others. Of several cookies of the name the one with tokens of s
+// counts.
+func (m *Manager) tokens(r *http.Request, s *Session) (tokens []byte, of *http.Request, err error) {
+	name := m.config.Name + tokensSuffix
+	for _, of := range append([]*http.Request{r}, cookie.Apart(r, name)...) {
+		data, _, err := m.records.LoadRecord(of, name)
+		if err != nil {
+			return nil, nil, err
+		}
+		if tokens, ours := bytes.CutPrefix(data, m.tokensHead(&s.Record)); ours && len(tokens) > 0 {
+			return tokens, of, nil
+		}
+	}
+	return nil, r, nil
 }
 
 // UpdateTokens puts tokens in the place of those that LoadTokens returned for the request. [ErrGone] means that they were
 // deleted meanwhile and do not come back; any other error wraps [ErrStore] or is a [*TooLargeError].
 func (m *Manager) UpdateTokens(h http.Header, r *http.Request, s *Session, tokens []byte) error {
+	if len(cookie.Apart(r, m.config.Name+tokensSuffix)) > 0 {
+		old, of, err := m.tokens(r, s)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%w: %w", ErrStore, err)
+		case old == nil:
+			return ErrGone
+		}
+		r = of
+	}
 	return m.saveTokens(h, r, &s.Record, tokens)
 }
 
@@ -41,7 +65,7 @@ func (m *Manager) destroyTokens(h http.Header, r *http.Request) error {
 	if !carried {
 		return nil
 	}
-	return m.records.DeleteRecord(h, r, name, m.cookie(-1))
+	return m.destroy(h, r, name)
 }
 
 // saveTokens keeps tokens until the session's lifetime is over. They are of no use without the session, so a session that

@@ -58,6 +58,7 @@ func Conformance(t *testing.T, newStore func(t *testing.T) sessions.Store, caps 
 		"sign-out":                            signOut,
 		"tokens":                              tokens,
 		"forged cookies are no session":       forgedCookies,
+		"several cookies of the name":         inBubble(rivals),
 		"foreign records are no session":      foreignRecords,
 		"a store out of order is no sign-out": inBubble(outOfOrder),
 	} {

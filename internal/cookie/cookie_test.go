@@ -1,0 +1,68 @@
+package cookie_test
+
+import (
+	"fmt"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
+)
+
+func TestApart(t *testing.T) {
+	many := func(n int, format string) string {
+		var pairs []string
+		for i := range n {
+			pairs = append(pairs, fmt.Sprintf(format, i))
+		}
+		return strings.Join(pairs, "; ")
+	}
+	for _, tt := range []struct {
+		name  string
+		lines []string
+		want  []string // the Cookie lines of the requests
+	}{
+		{"none", nil, nil},
+		{"one", []string{"s=a; t=b"}, nil},
+		{"one in parts", []string{"s=a; s.1=b; s.2=c"}, nil},
+		{"others repeated", []string{"s=a; t=1; t=2; s.10=x; s.10=y; S=1; S=2; sx=1; sx=2; s.x=1; s.x=2"}, nil},
+		{"parts without a first", []string{"s.1=a; s.1=b"}, nil},
+		{"two", []string{"s=a; t=1; s=b"}, []string{"s=a", "s=b"}},
+		{"two lines", []string{"s=a", "\ts=b ;t=1"}, []string{"s=a", "s=b"}},
+		{"twice the same", []string{"s=a; s=a"}, []string{"s=a"}},
+		{"two and an empty one", []string{"s=; s=a"}, []string{"s=", "s=a"}},
+		{"two in parts", []string{"s=a; s.1=b; s=c; s.1=d"}, []string{"s=a; s.1=b", "s=c; s.1=d", "s=c; s.1=b", "s=a; s.1=d"}},
+		{"one in parts, one whole", []string{"s=a; s.1=b; s=c"}, []string{"s=a; s.1=b", "s=c; s.1=b"}},
+		{"values with an equals sign", []string{"s=a=b; s==c"}, []string{"s=a=b", "s==c"}},
+		{"a large one", []string{"s=" + strings.Repeat("a", 4097) + "; s=b"}, []string{"s=b"}},
+		{"a hundred", []string{many(100, "s=%d")}, []string{"s=0", "s=1", "s=2", "s=3", "s=4"}},
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header["Cookie"] = tt.lines
+		r.Header.Set("Accept", "x")
+		var got []string
+		for _, alone := range cookie.Apart(r, "s") {
+			got = append(got, alone.Header.Get("Cookie"))
+			if alone.Header.Get("Accept") != "x" || len(alone.Header["Cookie"]) != 1 {
+				t.Errorf("%s: %v", tt.name, alone.Header)
+			}
+		}
+		if !reflect.DeepEqual(got, tt.want) || !reflect.DeepEqual(r.Header["Cookie"], tt.lines) {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header.Set("Cookie", many(100, "s=%d")+"; "+many(100, "s.1=%d")+"; "+many(100, "s.2=%d"))
+	if n := len(cookie.Apart(r, "s")); n != 8 {
+		t.Errorf("%d requests of 300 cookies", n)
+	}
+}
+
+func TestValues(t *testing.T) {
+	r := httptest.NewRequest("GET", "/", nil)
+	r.Header["Cookie"] = []string{"s=a; s=a; sx=b; xs=c; s.1=d", " s=b\t;S=e; s; s=", "$Version=1;s=f ;\vs=g"}
+	if got, want := cookie.Values(r, "s"), []string{"a", "b", "", "f"}; !reflect.DeepEqual(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+}

@@ -1,0 +1,116 @@
+package sessiontest
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
+)
+
+// together is a request with the cookies of all of them, those of the first first.
+func together(browsers ...Browser) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, "https://app.example.com/", nil)
+	for _, b := range browsers {
+		r.Header["Cookie"] = append(r.Header["Cookie"], b.Request().Header["Cookie"]...)
+	}
+	return r
+}
+
+// case 131: a request carries several cookies of the name, of which the one with a session counts, and none if there are
+// sessions in several.
+func rivals(t *testing.T, f fixture) {
+	alice, bob, carol, garbage := Browser{}, Browser{}, Browser{}, Browser{cookieName: "x"}
+	begin := func(m *session.Manager, b Browser, subject string) *session.Session {
+		h := http.Header{}
+		s, err := m.Begin(h, b.Request(), session.Record{Subject: subject}, []byte(subject+"'s"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Receive(t, h)
+		return s
+	}
+	of := begin(f.Manager, alice, "alice")
+	begin(f.Manager, bob, "bob")
+	other := newManager(t, f.store, "https://op.example.com app2") // with the same secrets
+	begin(other, carol, "carol")
+	copied := alice.copy()
+
+	load := func(b ...Browser) (subject, tokens string) {
+		t.Helper()
+		s, err := f.Load(together(b...))
+		var several *session.RivalsError
+		if errors.As(err, &several) {
+			for _, s := range several.Sessions {
+				subject += s.Subject + " "
+			}
+			return subject, ""
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s == nil {
+			return "", ""
+		}
+		data, err := f.LoadTokens(together(b...), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Subject, string(data)
+	}
+	for _, tt := range []struct {
+		name    string
+		carried []Browser
+		subject string
+	}{
+		{"garbage after it", []Browser{alice, garbage}, "alice"},
+		{"garbage before it", []Browser{garbage, alice}, "alice"},
+		{"twice the same", []Browser{alice, copied}, "alice"},
+		{"another app's", []Browser{alice, carol}, "alice"},
+		{"another app's first", []Browser{carol, garbage, alice}, "alice"},
+		{"another app's and garbage", []Browser{carol, garbage}, ""},
+		{"two", []Browser{alice, bob}, "alice bob "},
+		{"two and more", []Browser{bob, garbage, alice, carol}, "bob alice "},
+	} {
+		subject, tokens := load(tt.carried...)
+		if subject != tt.subject || subject == "alice" && tokens != "alice's" {
+			t.Errorf("%s: %q with tokens %q, want %q", tt.name, subject, tokens, tt.subject)
+		}
+	}
+
+	// What is saved takes the place of the one that opened.
+	time.Sleep(idle/2 + time.Second)
+	r, h := together(garbage, alice, carol), http.Header{}
+	s, err := f.Load(r)
+	if err != nil || s == nil {
+		t.Fatalf("Load = %v, %v", s, err)
+	}
+	if err := errors.Join(f.Renew(h, r, s), f.UpdateTokens(h, r, s, []byte("new"))); err != nil {
+		t.Fatal(err)
+	}
+	alice.Receive(t, h)
+	if subject, tokens := load(carol, alice); subject != "alice" || tokens != "new" || s.ID != of.ID {
+		t.Errorf("renewed: %q with tokens %q", subject, tokens)
+	}
+	if subject, _ := load(alice, copied); subject != "alice" { // an older copy is the same session
+		t.Errorf("renewed, and a copy: %q", subject)
+	}
+
+	// And what is deleted leaves other apps alone.
+	h = http.Header{}
+	if err := f.Destroy(h, together(garbage, bob, alice, carol)); err != nil {
+		t.Fatal(err)
+	}
+	for subject, b := range map[string]Browser{"alice": alice, "bob": bob} {
+		f.wantSubject(t, b, f.captured(subject))
+	}
+	if s, err := other.Load(carol.Request()); s == nil || err != nil {
+		t.Errorf("the other app's session: %v, %v", s, err)
+	}
+	carol.Receive(t, h)
+	if len(carol) != 0 {
+		t.Errorf("cookies left: %v", carol)
+	}
+}
