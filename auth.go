@@ -10,8 +10,6 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/gin-gonic/gin"
-
 	"github.com/seed-d65cea4d/ginoidc/cookiestore"
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
@@ -184,20 +182,6 @@ func cookieName(name string, secure bool, base string) (prefixed, path string) {
 		return "__Host-" + name, "/"
 	}
 	return "__Secure-" + name, base
-}
-
-// Mount registers the plugin's routes below RoutePrefix: signin, callback, signout, userinfo, backchannel-logout,
-// frontchannel-logout and signed-out. Each answers a wrong method with 405 itself, whatever the engine's settings.
-func (a *Auth) Mount(r gin.IRouter) {
-	for path, handler := range map[string]gin.HandlerFunc{
-		"/signin": a.SignIn, "/callback": a.Callback, "/signout": a.SignOut, "/userinfo": a.UserInfo,
-		"/backchannel-logout": a.BackChannelLogout, "/frontchannel-logout": a.FrontChannelLogout,
-		signedOutPath: a.SignedOut,
-	} {
-		r.Any(a.routes.prefix+path, handler)
-		// Gin's redirect for a trailing slash would copy the authorization code into a second URL.
-		r.Any(a.routes.prefix+path+"/", func(c *gin.Context) { c.AbortWithStatus(http.StatusNotFound) })
-	}
 }
 
 // With derives an Auth for some routes whose non-nil handlers replace those of a.

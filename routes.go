@@ -1,8 +1,12 @@
 package ginoidc
 
 import (
+	"fmt"
 	"net/url"
+	"slices"
 	"strings"
+
+	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
 )
@@ -26,6 +30,41 @@ func newRoutes(app *url.URL, prefix string) routes {
 
 func (r routes) all() []string {
 	return []string{r.signIn, r.callback, r.signOut, r.userInfo, r.backChannel, r.frontChannel, r.signedOut}
+}
+
+const (
+	ownParam = "ginoidc"         // in the patterns of other methods
+	belowOwn = "/*ginoidc_below" // and of what is no route, so that Gin redirects nothing there
+)
+
+// own tells whether the request is for one of the plugin's own routes. It goes by the pattern of the route that matched,
+// since a path can be spelled in many ways; a proxy may have taken the base path off.
+func (r routes) own(c *gin.Context) bool {
+	pattern := c.FullPath()
+	name, ok := strings.CutPrefix(pattern, r.base+r.prefix+"/")
+	if !ok {
+		name, ok = strings.CutPrefix(pattern, r.prefix+"/")
+	}
+	name = strings.Replace(name, ":"+ownParam, c.Param(ownParam), 1)
+	return ok && slices.Contains(r.all(), r.base+r.prefix+"/"+strings.TrimSuffix(name, belowOwn))
+}
+
+// check refuses to be mounted where neither the provider nor the plugin's own links look for the routes.
+func (r routes) check(router gin.IRouter) {
+	group, ok := router.(interface{ BasePath() string })
+	if !ok {
+		return
+	}
+	at := strings.TrimSuffix(group.BasePath(), "/")
+	if at == "" || at == r.base {
+		return
+	}
+	place := "the engine"
+	if r.base != "" {
+		place += fmt.Sprintf(", or on a group at the base path %q of AppURL", r.base)
+	}
+	panic(fmt.Sprintf("ginoidc: Mount on a group at %q would put the routes at %q, and the redirect URI is at %q: mount on %s; Mount adds RoutePrefix %q itself",
+		at, at+r.prefix, r.base+r.prefix, place, r.prefix))
 }
 
 // places derives from AppURL where the plugin's routes are and which return targets are accepted.

@@ -1,0 +1,219 @@
+package ginoidc_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+)
+
+// TestGuardBeforeMount: a guard that was given to the engine lets the plugin's own routes pass and no other, so that people
+// can sign in and out, and programs get the answers of the routes.
+func TestGuardBeforeMount(t *testing.T) {
+	guards := map[string]func(*ginoidc.Auth) gin.HandlerFunc{
+		"RequireAuth":         func(a *ginoidc.Auth) gin.HandlerFunc { return a.RequireAuth() },
+		"RequireGroups":       func(a *ginoidc.Auth) gin.HandlerFunc { return a.RequireGroups("admin") },
+		"RequireAllGroups":    func(a *ginoidc.Auth) gin.HandlerFunc { return a.RequireAllGroups("admin", "nobody") },
+		"RequireOrganization": func(a *ginoidc.Auth) gin.HandlerFunc { return a.RequireOrganization("org") },
+		"Require": func(a *ginoidc.Auth) gin.HandlerFunc {
+			return a.Require(func(*ginoidc.User) error { return http.ErrNoCookie })
+		},
+		"RequireFreshSignIn": func(a *ginoidc.Auth) gin.HandlerFunc { return a.RequireFreshSignIn(time.Minute) },
+		"RequireACR":         func(a *ginoidc.Auth) gin.HandlerFunc { return a.RequireACR("mfa") },
+		"ProtectAll":         func(a *ginoidc.Auth) gin.HandlerFunc { return a.ProtectAll() },
+		"SilentSignIn":       func(a *ginoidc.Auth) gin.HandlerFunc { return a.SilentSignIn() },
+	}
+	for name, guard := range guards {
+		for _, place := range []struct{ base, group string }{{"", ""}, {"/app", ""}, {"/app", "/app"}, {"/app", "/app/"}, {"/auth", ""}} {
+			t.Run(name+" "+place.base+" "+place.group, func(t *testing.T) {
+				a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+					c.AppURL, c.CookieName = appURL+place.base, "s"
+					if place.base == "/auth" {
+						c.RoutePrefix = "/oidc"
+					}
+				})
+				a.engine = gin.New()
+				a.engine.Use(guard(a.auth))
+				group := a.engine.Group(place.group)
+				a.auth.Mount(group)
+				group.GET("/", a.public)
+				at := strings.TrimSuffix(place.group, "/")
+				prefix := strings.TrimSuffix(a.auth.SignOutURL(), "/signout")
+				routes := at + strings.TrimPrefix(prefix, place.base)
+				b := a.browser()
+				if name != "SilentSignIn" {
+					for _, target := range []string{"/", "/nothing"} {
+						if r := b.fetch(at + target); r.StatusCode != http.StatusUnauthorized {
+							t.Errorf("%s: %d", target, r.StatusCode)
+						}
+					}
+					if r := b.do("PUT", routes+"/other", nil); r.StatusCode != http.StatusUnauthorized {
+						t.Errorf("a PUT below the prefix: %d", r.StatusCode)
+					}
+				}
+				for _, tt := range []struct {
+					method, path string
+					status       int
+				}{
+					{"GET", "/userinfo", 204}, {"GET", "/signed-out", 200}, {"GET", "/frontchannel-logout", 200}, {"POST", "/backchannel-logout", 400},
+					{"GET", "/callback", 400}, {"GET", "/callback/", 404}, {"PUT", "/callback/", 404},
+					{"HEAD", "/signin", 405}, {"POST", "/callback", 405}, {"DELETE", "/userinfo", 405}, {"OPTIONS", "/signout", 405},
+				} {
+					if r := b.do(tt.method, routes+tt.path, nil, navigation()...); r.StatusCode != tt.status || r.location() != "" {
+						t.Errorf("%s %s: %d to %q, want %d", tt.method, tt.path, r.StatusCode, r.location(), tt.status)
+					}
+				}
+				r := b.navigate(routes + "/signin")
+				attempt := r.Header.Get("Set-Cookie")
+				callback, err := a.op.Approve(r.location(), "alice")
+				if err != nil {
+					t.Fatal(err)
+				}
+				cookie, _, _ := strings.Cut(attempt, ";")
+				r = b.do("GET", routes+"/callback?"+parse(t, callback).RawQuery, nil, append(navigation(), "Cookie", cookie)...)
+				if r.StatusCode != http.StatusSeeOther {
+					t.Fatalf("callback: %d %s", r.StatusCode, r.body)
+				}
+				for _, c := range r.Cookies() {
+					if !strings.Contains(c.Name, ".") {
+						cookie = c.Name + "=" + c.Value
+					}
+				}
+				if r = b.do("GET", routes+"/userinfo", nil, "Cookie", cookie); r.StatusCode != http.StatusOK || r.json(t)["sub"] != "alice" {
+					t.Errorf("userinfo: %d %s", r.StatusCode, r.body)
+				}
+				if r = b.do("POST", routes+"/signout", nil, "Cookie", cookie, "Origin", appURL); r.StatusCode != http.StatusSeeOther {
+					t.Errorf("sign-out: %d %s", r.StatusCode, r.body)
+				}
+			})
+		}
+	}
+}
+
+// TestMountPlace: a group from which the routes cannot be found is refused at registration, with the mend.
+func TestMountPlace(t *testing.T) {
+	mount := func(base string, on func(*gin.Engine) gin.IRouter) (refused string) {
+		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.AppURL = appURL + base })
+		defer func() {
+			if r := recover(); r != nil {
+				refused = fmt.Sprint(r)
+			}
+		}()
+		a.auth.Mount(on(gin.New()))
+		return ""
+	}
+	group := func(path string) func(*gin.Engine) gin.IRouter {
+		return func(e *gin.Engine) gin.IRouter { return e.Group(path) }
+	}
+	for _, tt := range []struct {
+		name, base string
+		on         func(*gin.Engine) gin.IRouter
+		want       string // in the panic; "" for none
+	}{
+		{"the engine", "", func(e *gin.Engine) gin.IRouter { return e }, ""},
+		{"a group at the root", "", group("/"), ""},
+		{"a group of the root's", "", func(e *gin.Engine) gin.IRouter { return e.Group("").Group("/") }, ""},
+		{"the engine, with a base path", "/app", func(e *gin.Engine) gin.IRouter { return e }, ""},
+		{"a group at the base path", "/app", group("/app"), ""},
+		{"the same with a slash", "/app", group("/app/"), ""},
+		{"the same in two steps", "/a/b", func(e *gin.Engine) gin.IRouter { return e.Group("/a").Group("b") }, ""},
+		{"a router of another kind", "", func(e *gin.Engine) gin.IRouter { return struct{ gin.IRouter }{e.Group("/x")} }, ""},
+		{"a group at the prefix", "", group("/auth"), `mount on the engine; Mount adds RoutePrefix "/auth" itself`},
+		{"a group elsewhere", "", group("/api/v1"), `routes at "/api/v1/auth"`},
+		{"a group with a parameter", "", group("/:tenant"), "mount on the engine"},
+		{"a group at the prefix, with a base path", "/app", group("/auth"), `or on a group at the base path "/app"`},
+		{"a group below the base path", "/app", group("/app/auth"), `the redirect URI is at "/app/auth"`},
+		{"a group above the base path", "/a/b", group("/a"), "mount on"},
+	} {
+		got := mount(tt.base, tt.on)
+		if (got == "") != (tt.want == "") || !strings.Contains(got, tt.want) {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}
+
+// TestMountedRoutes: Mount takes few routes of the engine, and yet each of its own answers every method, no redirect of Gin's
+// copies a code into another URL, and the app may have routes of its own beside.
+func TestMountedRoutes(t *testing.T) {
+	options := map[string]func(*gin.Engine){
+		"Gin's defaults":         func(*gin.Engine) {},
+		"HandleMethodNotAllowed": func(e *gin.Engine) { e.HandleMethodNotAllowed = true },
+		"RemoveExtraSlash":       func(e *gin.Engine) { e.RemoveExtraSlash = true },
+		"UseRawPath":             func(e *gin.Engine) { e.UseRawPath, e.UnescapePathValues = true, true },
+		"no trailing slashes":    func(e *gin.Engine) { e.RedirectTrailingSlash = false },
+	}
+	allowed := map[string]string{
+		"signin": "GET", "callback": "GET", "signout": "GET, POST", "userinfo": "GET", "signed-out": "GET",
+		"backchannel-logout": "POST", "frontchannel-logout": "GET",
+	}
+	methods := []string{"GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"}
+	for name, option := range options {
+		t.Run(name, func(t *testing.T) {
+			a := newApp(t)
+			a.engine = gin.New()
+			option(a.engine)
+			a.engine.Use(func(c *gin.Context) { // such as for CORS
+				if c.Request.Header.Get("Access-Control-Request-Method") != "" {
+					c.AbortWithStatus(http.StatusNoContent)
+				}
+			})
+			own := func(c *gin.Context) { c.String(http.StatusOK, c.FullPath()) }
+			a.engine.GET("/auth/:provider", own)
+			a.engine.PUT("/auth/password", own)
+			a.auth.Mount(a.engine)
+			a.engine.POST("/auth/:provider/link", own)
+			a.engine.DELETE("/auth/keys/:id", own)
+			a.engine.HEAD("/auth/files/*path", own)
+			if n := len(a.engine.Routes()) - 5; n != 30 {
+				t.Errorf("Mount registers %d routes", n)
+			}
+			do := func(method, target string, headers ...string) *httptest.ResponseRecorder {
+				r := httptest.NewRequest(method, "/", nil)
+				r.URL = parse(t, appURL+target)
+				for i := 0; i+1 < len(headers); i += 2 {
+					r.Header.Set(headers[i], headers[i+1])
+				}
+				w := httptest.NewRecorder()
+				a.engine.ServeHTTP(w, r)
+				return w
+			}
+			for route, allow := range allowed {
+				for _, method := range methods {
+					w := do(method, "/auth/"+route)
+					is := strings.Contains(", "+allow+",", ", "+method+",") || strings.HasSuffix(", "+allow, ", "+method)
+					if (w.Code == http.StatusMethodNotAllowed) == is || !is && w.Header().Get("Allow") != allow || w.Code == http.StatusNotFound {
+						t.Errorf("%s %s: %d, Allow %q", method, route, w.Code, w.Header().Get("Allow"))
+					}
+				}
+			}
+			for _, path := range []string{"/auth/callback/", "/auth/callback//", "/auth/callback/x", "/auth/callback/x/", "//auth/callback", "/auth//callback", "/auth/./callback", "/auth/c%61llback", "/auth/callback%2F", "/auth/x/../callback"} {
+				for _, method := range methods {
+					if w := do(method, path+"?code=secret&state=s"); w.Header().Get("Location") != "" {
+						t.Errorf("%s %s: %d to %q", method, path, w.Code, w.Header().Get("Location"))
+					}
+				}
+			}
+			for _, tt := range []struct{ method, path, want string }{
+				{"GET", "/auth/github", "/auth/:provider"}, {"POST", "/auth/github/link", "/auth/:provider/link"},
+				{"PUT", "/auth/password", "/auth/password"}, {"DELETE", "/auth/keys/7", "/auth/keys/:id"}, {"HEAD", "/auth/files/a/b", "/auth/files/*path"},
+			} {
+				if w := do(tt.method, tt.path); w.Code != http.StatusOK || w.Body.String() != tt.want {
+					t.Errorf("%s %s: %d %s", tt.method, tt.path, w.Code, w.Body)
+				}
+			}
+			if w := do("PATCH", "/auth/nothing"); w.Code != http.StatusNotFound {
+				t.Errorf("no route: %d", w.Code)
+			}
+			if w := do("OPTIONS", "/auth/userinfo", "Access-Control-Request-Method", "GET"); w.Code != http.StatusNoContent {
+				t.Errorf("preflight: %d", w.Code)
+			}
+		})
+	}
+}
