@@ -23,6 +23,7 @@ func rooms() []room {
 		{"internal/seal", "", ""},
 		{"internal/returnto", "", ""},
 		{"internal/flight", "", "golang.org/x/sync"},
+		{"internal/audit", "", ""},
 		{"internal/cookie", "", ""},
 		{"internal/attempt", "internal/cookie internal/seal", ""},
 		{"cookiestore", "internal/seal", "github.com/gin-contrib/sessions github.com/gorilla/sessions"},
@@ -31,8 +32,8 @@ func rooms() []room {
 		{"internal/provider", "internal/flight", "github.com/coreos/go-oidc/v3 github.com/go-jose/go-jose/v4 golang.org/x/oauth2"},
 		{"internal/state", "", ""},
 		{"redisstate", "internal/seal", "github.com/gin-contrib/sessions github.com/gorilla/sessions github.com/redis/rueidis"},
-		{".", "cookiestore internal/attempt internal/flight internal/provider internal/returnto internal/session internal/state", "github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
-		{"ginoidctest", ".", "github.com/gin-gonic/gin github.com/go-jose/go-jose/v4"},
+		{".", "cookiestore internal/attempt internal/audit internal/flight internal/provider internal/returnto internal/session internal/state", "github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
+		{"ginoidctest", ". internal/audit", "github.com/gin-gonic/gin github.com/go-jose/go-jose/v4"},
 		{"example", ". ginoidctest redisstate", "github.com/gin-gonic/gin"},
 	}
 }

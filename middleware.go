@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/audit"
 )
 
 // Middleware makes the signed-in user available to [UserFrom] and [UserFromContext]. It never denies and opens the
@@ -98,9 +100,13 @@ func (a *Auth) guard(decide func(*gin.Context, *User) error) gin.HandlerFunc {
 		if err == nil {
 			err = decide(c, u)
 		}
-		if err != nil && !a.routes.own(c) {
-			a.Deny(c, err)
+		if err == nil || a.routes.own(c) {
+			return
 		}
+		if !c.Writer.Written() { // or a handler came first
+			audit.Deny(c.Request.Context())
+		}
+		a.Deny(c, err)
 	}
 }
 

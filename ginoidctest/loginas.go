@@ -1,16 +1,11 @@
 package ginoidctest
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
-	"regexp"
-	"slices"
-	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -99,59 +94,4 @@ func (j *appJar) Cookies(u *url.URL) []*http.Cookie {
 
 func (j *appJar) SetCookies(u *url.URL, cookies []*http.Cookie) {
 	j.CookieJar.SetCookies(j.app.ResolveReference(u), cookies)
-}
-
-// ownRoutes are handlers of the plugin itself, which decide on their own.
-const ownRoutes = "github.com/seed-d65cea4d/ginoidc."
-
-var wildcard = regexp.MustCompile(`[:*][^/]*`)
-
-// OpenRoutes asks every route of the engine as a program that is not signed in
-// would, and lists those that let it in ("GET /reports/:id"): that answer with
-// something else than 401, 403 or 503. A guard registered after a route does not
-// protect that route, and a test with OpenRoutes notices:
-//
-//	if open := ginoidctest.OpenRoutes(engine, "/", "/healthz"); len(open) > 0 {
-//		t.Errorf("routes without a guard: %q", open)
-//	}
-//
-// Public route patterns, as for ProtectAll, and the plugin's own routes are not
-// asked and not listed.
-//
-// Danger: the handlers of open routes really run, with "x" for each path
-// parameter and no body. Run it against test data only: a DELETE route somebody
-// forgot to guard deletes. A route that does not answer within five seconds, or
-// panics, counts as open.
-func OpenRoutes(engine *gin.Engine, public ...string) []string {
-	pipe := newPipe(engine, slog.New(slog.DiscardHandler))
-	var open []string
-	for _, route := range engine.Routes() {
-		if slices.Contains(public, route.Path) || strings.HasPrefix(route.Handler, ownRoutes) {
-			continue
-		}
-		if !guarded(pipe, route.Method, wildcard.ReplaceAllLiteralString(route.Path, "x")) {
-			open = append(open, route.Method+" "+route.Path)
-		}
-	}
-	slices.Sort(open)
-	return open
-}
-
-func guarded(pipe *http.Transport, method, path string) bool {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, method, "https://localhost"+path, nil)
-	if err != nil {
-		return false
-	}
-	resp, err := pipe.RoundTrip(r)
-	if err != nil {
-		return false
-	}
-	_ = resp.Body.Close()
-	switch resp.StatusCode {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusServiceUnavailable:
-		return true
-	}
-	return false
 }

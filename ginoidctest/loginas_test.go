@@ -1,10 +1,12 @@
 package ginoidctest_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -156,7 +158,7 @@ func TestOpenRoutes(t *testing.T) {
 	var asked []string
 	handler := func(c *gin.Context) {
 		asked = append(asked, c.Request.Method+" "+c.Request.URL.Path)
-		c.Status(http.StatusNoContent)
+		c.String(http.StatusOK, "ran")
 	}
 	engine.GET("/", handler)
 	engine.GET("/healthz", handler)
@@ -164,15 +166,38 @@ func TestOpenRoutes(t *testing.T) {
 	engine.GET("/missing", func(c *gin.Context) { c.Status(http.StatusNotFound) })
 	engine.GET("/broken", func(*gin.Context) { panic(http.ErrAbortHandler) })
 	engine.GET("/down", func(c *gin.Context) { c.Status(http.StatusServiceUnavailable) })
+	answers := func(status int) gin.HandlerFunc {
+		return func(c *gin.Context) { c.AbortWithStatus(status) }
+	}
+	for i, status := range []int{401, 403, 429, 503} { // a check of a token, a rate limiter: nobody knows what is behind
+		path := "/first/" + string(rune('a'+i))
+		engine.GET(path+"/open", answers(status), handler)
+		engine.GET(path+"/guarded", answers(status), auth.RequireAuth(), handler)
+		engine.GET(path+"/behind", auth.RequireAuth(), answers(status), handler)
+	}
+	engine.GET("/denies", func(c *gin.Context) { auth.Deny(c, ginoidc.ErrForbidden) })
+	engine.GET("/guard-last", handler, auth.RequireAuth())
+	engine.GET("/forward-auth", auth.RequireAuth())
+	hidden := auth.With(ginoidc.Handlers{Unauthenticated: func(c *gin.Context) { c.String(http.StatusNotFound, "not here") }})
+	engine.GET("/hidden", hidden.RequireGroups("admin"), handler)
+	engine.GET("/replaced", func(c *gin.Context) { c.Request = c.Request.WithContext(context.WithoutCancel(c.Request.Context())) }, auth.RequireAuth(), handler)
+	engine.GET("/own", auth.UserInfo)
 	engine.Use(auth.RequireAuth())
 	engine.GET("/late", handler)
 	engine.PUT("/orgs/:org", auth.RequireOrganization("org"), handler)
 
 	open := ginoidctest.OpenRoutes(engine, "/", "/healthz")
-	if want := []string{"DELETE /notes/:id/*rest", "GET /broken", "GET /missing"}; !reflect.DeepEqual(open, want) {
+	want := []string{
+		"DELETE /notes/:id/*rest", "GET /broken", "GET /denies", "GET /down",
+		"GET /first/a/guarded", "GET /first/a/open", "GET /first/b/guarded", "GET /first/b/open",
+		"GET /first/c/guarded", "GET /first/c/open", "GET /first/d/guarded", "GET /first/d/open",
+		"GET /guard-last", "GET /missing",
+	}
+	if !reflect.DeepEqual(open, want) {
 		t.Errorf("open routes = %q, want %q", open, want)
 	}
-	if want := []string{"DELETE /notes/x/x"}; !reflect.DeepEqual(asked, want) {
+	slices.Sort(asked)
+	if want := []string{"DELETE /notes/x/x", "GET /guard-last"}; !reflect.DeepEqual(asked, want) {
 		t.Errorf("handlers that ran: %q, want %q", asked, want)
 	}
 }
