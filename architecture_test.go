@@ -33,6 +33,7 @@ func rooms() []room {
 		{"internal/state", "", ""},
 		{"redisstate", "internal/seal", "github.com/gin-contrib/sessions github.com/gorilla/sessions github.com/redis/rueidis"},
 		{".", "cookiestore internal/attempt internal/audit internal/flight internal/provider internal/returnto internal/session internal/state", "github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
+		{"cmd/ginoidc", "internal/provider", ""},
 		{"ginoidctest", ". internal/audit", "github.com/gin-gonic/gin github.com/go-jose/go-jose/v4"},
 		{"example", ". ginoidctest redisstate", "github.com/gin-gonic/gin"},
 	}

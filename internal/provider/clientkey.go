@@ -112,6 +112,16 @@ func (k *PrivateKey) Alg() string { return k.alg }
 // KeyID is the kid that tells the provider which key it is. Never empty.
 func (k *PrivateKey) KeyID() string { return k.kid }
 
+// PublicJWK is the public key as a JWK (RFC 7517) for the provider, with the kid that this client sends, its use and, if it is
+// used with one alone, its algorithm.
+func (k *PrivateKey) PublicJWK() ([]byte, error) {
+	use := useSignature
+	if !k.CanSign() {
+		use = useEncryption
+	}
+	return jose.JSONWebKey{Key: k.Public(), KeyID: k.kid, Algorithm: k.alg, Use: use}.MarshalJSON()
+}
+
 // CanSign reports whether the key may sign client assertions and request objects.
 func (k *PrivateKey) CanSign() bool { return k.use != useEncryption }
 
