@@ -35,7 +35,7 @@ func (f *faulty) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (f *faulty) Handle(ctx context.Context, r slog.Record) error {
-	if strings.Contains(r.Message, "tokens refreshed") || strings.Contains(r.Message, "panic in code") {
+	if strings.Contains(r.Message, "tokens refreshed") || strings.Contains(r.Message, "signed in") || strings.Contains(r.Message, "panic in code") {
 		f.at("Logger")
 	}
 	return f.Handler.Handle(ctx, r)
@@ -123,6 +123,61 @@ func TestPanicsOfTheApp(t *testing.T) {
 						t.Errorf("once it is mended: %d %s after %d refreshes", r.StatusCode, r.body, a.op.Refreshes())
 					}
 				}
+			})
+		})
+	}
+}
+
+func (f *faulty) Once(ctx context.Context, key string, ttl time.Duration) (bool, error) {
+	f.at("State.Once")
+	return f.Memory.Once(ctx, key, ttl)
+}
+
+func (f *faulty) Enlist(ctx context.Context, owner, session string, ttl time.Duration) error {
+	f.at("State.Enlist")
+	return f.Memory.Enlist(ctx, owner, session, ttl)
+}
+
+// TestPanicsInCallback: an exchange runs for all requests that bring the response. A panic in it is an error of these, leaves
+// nobody signed in, and the next sign-in works.
+func TestPanicsInCallback(t *testing.T) {
+	for _, name := range []string{
+		"Transport /token", "Transport /userinfo", "State.Once", "State.Enlist", "GroupsResolver", "OnSignIn", "Logger",
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				logs := &bytes.Buffer{}
+				f := &faulty{Memory: state.NewMemory(0), Handler: slog.NewJSONHandler(logs, nil)}
+				a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+					c.State, c.Transport, c.Logger = f, f, slog.New(f)
+					c.GroupsResolver = func(context.Context, *ginoidc.User, string) ([]string, error) {
+						f.at("GroupsResolver")
+						return nil, nil
+					}
+					c.OnSignIn = func(context.Context, *ginoidc.SignIn) error {
+						f.at("OnSignIn")
+						return nil
+					}
+				})
+				f.RoundTripper = a.op.Transport()
+				b := a.browser()
+				callback := b.start("/auth/signin", "alice")
+				f.name = name
+				if r := b.navigate(callback); r.StatusCode != http.StatusInternalServerError || !strings.Contains(r.body, "Something went wrong") {
+					t.Errorf("%d %s", r.StatusCode, r.body)
+				}
+				want := 1
+				if name == "Logger" {
+					want = 0
+				}
+				if n := strings.Count(logs.String(), "panic in code of the app"); n != want || strings.Contains(logs.String(), clientSecret) {
+					t.Errorf("logged %d times\n%s", n, logs)
+				}
+				f.name = ""
+				if b.whoami() != "" {
+					t.Error("somebody is signed in")
+				}
+				b.mustSignIn("alice")
 			})
 		})
 	}

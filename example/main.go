@@ -95,7 +95,9 @@ func listenAndServe(ctx context.Context, auth *ginoidc.Auth, s settings, out io.
 		return fmt.Errorf("the app cannot listen: %w", err)
 	}
 	greet(out, s)
-	return serve(ctx, newServer(engine, s.oidc.Logger), listener)
+	server := newServer(engine, s.oidc.Logger)
+	server.WriteTimeout += 4 * s.oidc.ProviderTimeout // twice for the metadata and twice for a callback's calls
+	return serve(ctx, server, listener)
 }
 
 // newServer sets the limits that net/http leaves open: without them a client that sends its request byte by byte
@@ -105,7 +107,7 @@ func newServer(h http.Handler, log *slog.Logger) *http.Server {
 		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
-		WriteTimeout:      time.Minute, // a sign-in waits for the provider, 10 seconds a call
+		WriteTimeout:      time.Minute, // a sign-in waits for the provider, and for hooks
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    256 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
