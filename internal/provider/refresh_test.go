@@ -262,10 +262,12 @@ func TestUnjudgedIDToken(t *testing.T) {
 				test.then(op)
 			}
 			op.serve(tokenPath, jsonAnswer(200, refreshAnswer(object{"refresh_token": "rt2", "id_token": test.idToken(op)})))
-			tokens, got, err := p.Refresh(t.Context(), oldTokens(), "alice")
-			want := provider.Tokens{AccessToken: "at2", TokenType: "Bearer", RefreshToken: "rt2", Scope: "openid api", Nonce: nonce}
-			if err != nil || *tokens != want || got != nil {
-				t.Errorf("got %+v, claims %v, %v", tokens, got, err)
+			for range 2 { // the second within the minute of a forced fetch
+				tokens, got, err := p.Refresh(t.Context(), oldTokens(), "alice")
+				want := provider.Tokens{AccessToken: "at2", TokenType: "Bearer", RefreshToken: "rt2", Scope: "openid api", Nonce: nonce}
+				if err != nil || *tokens != want || got != nil {
+					t.Errorf("got %+v, claims %v, %v", tokens, got, err)
+				}
 			}
 			contains(t, log.String(), "cannot be verified now", test.reason)
 		})
