@@ -100,7 +100,13 @@ func TestGinContextIsCancelled(t *testing.T) {
 
 // TestInnerRequest: a request that is made with the context of another one has its own user, or none.
 func TestInnerRequest(t *testing.T) {
+	t.Run("alone", func(t *testing.T) { testInnerRequest(t, false) })
+	t.Run("with fallback", func(t *testing.T) { testInnerRequest(t, true) })
+}
+
+func testInnerRequest(t *testing.T, fallback bool) {
 	a := newApp(t)
+	a.engine.ContextWithFallback = fallback
 	alice, bob := a.browser(), a.browser()
 	alice.mustSignIn("alice")
 	bob.mustSignIn("bob")
@@ -153,6 +159,7 @@ func TestInnerRequest(t *testing.T) {
 		}
 	}
 	bare := gin.New() // without Middleware
+	bare.ContextWithFallback = fallback
 	bare.GET("/", func(c *gin.Context) {
 		if u, ok := ginoidc.UserFrom(c); ok {
 			t.Errorf("without Middleware: %s", u.Subject)
@@ -164,6 +171,9 @@ func TestInnerRequest(t *testing.T) {
 			t.Errorf("without Middleware, by Auth: %s", u.Subject)
 		}
 	})
+	a.engine.GET("/leaves", a.auth.RequireAuth(), func(c *gin.Context) { outer = c.Request.Context() })
+	alice.fetch("/leaves")
+	check("when it has ended") // Gin gives the inner request the same gin.Context now
 	a.engine.GET("/outer", a.auth.RequireAuth(), func(c *gin.Context) {
 		outer = c.Request.Context()
 		check("while the outer request runs")
@@ -173,7 +183,6 @@ func TestInnerRequest(t *testing.T) {
 		}
 	})
 	alice.fetch("/outer")
-	check("when it has ended") // Gin gives the inner request the same gin.Context now
 }
 
 // TestUserOfEndedRequest: work that goes on when its request has ended still knows the user, and what it does is no part
@@ -248,6 +257,28 @@ func TestTwoAuths(t *testing.T) {
 			t.Errorf("%s: %q, want %q", path, r.body, want)
 		}
 	}
+
+	current := func(ctx context.Context) bool {
+		sessions, err := customers.auth.Sessions(ctx, "alice")
+		if err != nil || len(sessions) != 1 {
+			t.Errorf("sessions %v, %v", sessions, err)
+		}
+		return sessions[0].Current
+	}
+	desk := gin.New()
+	desk.GET("/", staff.auth.Middleware(), func(c *gin.Context) {
+		if current(c.Request.Context()) || current(c) {
+			t.Error("an inner request has the session of the outer one")
+		}
+	})
+	both.GET("/both/sessions", func(c *gin.Context) {
+		if !current(c.Request.Context()) || !current(c) {
+			t.Error("the session is not that of this request")
+		}
+		desk.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil).WithContext(c.Request.Context()))
+	})
+	b.fetch("/both/sessions")
+
 	if r := b.do("POST", "/auth/signout", nil, "Origin", appURL); r.StatusCode != http.StatusSeeOther {
 		t.Fatalf("sign-out: %d", r.StatusCode)
 	}

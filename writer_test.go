@@ -144,6 +144,9 @@ func TestOtherWriters(t *testing.T) {
 				a.engine.GET("/me", a.auth.RequireAuth(), ownCookie, a.protected)
 				a.engine.GET("/context", byContext, ownCookie, answer)
 				a.engine.GET("/status", a.auth.RequireAuth(), ownCookie, func(c *gin.Context) { c.Status(http.StatusNoContent) })
+				a.engine.GET("/write", a.auth.RequireAuth(), ownCookie, func(c *gin.Context) { _, _ = c.Writer.Write([]byte("ok")) })
+				a.engine.GET("/write-string", a.auth.RequireAuth(), ownCookie, func(c *gin.Context) { _, _ = c.Writer.WriteString("ok") })
+				a.engine.GET("/public-before", func(c *gin.Context) { c.Header("Cache-Control", "public") }, a.auth.RequireAuth(), answer)
 				a.engine.GET("/flush", a.auth.RequireAuth(), ownCookie, func(c *gin.Context) { c.Writer.Flush() })
 				a.engine.GET("/public", a.auth.RequireAuth(), ownCookie, func(c *gin.Context) { c.Header("Cache-Control", "public, max-age=60") }, answer)
 				a.engine.GET("/update", func(c *gin.Context) {
@@ -158,7 +161,10 @@ func TestOtherWriters(t *testing.T) {
 				}, ownCookie, answer)
 				b := a.browser()
 				b.mustSignIn("alice")
-				for _, path := range []string{"/me", "/context", "/status", "/flush", "/public", "/update", "/destroy"} {
+				if r := b.fetch("/public-before"); r.StatusCode != http.StatusOK || r.Header.Get("Cache-Control") != "private, no-store" {
+					t.Errorf("public before the guard: %d %v", r.StatusCode, r.Header)
+				}
+				for _, path := range []string{"/me", "/context", "/status", "/write", "/write-string", "/flush", "/public", "/update", "/destroy"} {
 					time.Sleep(7 * time.Hour) // past half of the idle limit
 					r := b.fetch(path)
 					set := r.Header["Set-Cookie"]
