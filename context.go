@@ -59,8 +59,8 @@ func (a *core) start(c *gin.Context, quiet bool) *visit {
 		v.writer = writer{c.Writer, v}
 		c.Writer = &v.writer
 	}
-	c.Request = c.Request.WithContext(v)
 	v.request = c.Request
+	c.Request = c.Request.WithContext(v)
 	return v
 }
 
@@ -94,7 +94,7 @@ func visitIn(ctx context.Context, key any) *visit {
 // serves tells whether c is at work on the visit's own request, and not on another that was made with its context.
 func (v *visit) serves(c *gin.Context) bool {
 	of, own := c.Request, v.request
-	if of == own || own.Header != nil && reflect.ValueOf(of.Header).Pointer() == reflect.ValueOf(own.Header).Pointer() {
+	if own.Header != nil && reflect.ValueOf(of.Header).Pointer() == reflect.ValueOf(own.Header).Pointer() {
 		return true // http.Request.WithContext keeps the header, and so does gin.Context.Copy
 	}
 	// A middleware may have put a clone in its place. Gin uses its contexts again, so the same one is not proof enough.

@@ -2,8 +2,10 @@ package ginoidc_test
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"testing"
 	"testing/synctest"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
 // TestEveryContext: whatever takes a context takes the gin.Context too, and what is derived from either, with and without
@@ -229,16 +232,10 @@ func TestTwoAuths(t *testing.T) {
 	if r := b.navigate(callback); r.StatusCode != http.StatusSeeOther {
 		t.Fatalf("%d %s", r.StatusCode, r.body)
 	}
-	subject := func(u *ginoidc.User, ok bool) string {
-		if !ok {
-			return ""
-		}
-		return u.Subject
-	}
 	who := func(c *gin.Context) {
-		ofCustomers, ofStaff := subject(customers.auth.UserFrom(c)), subject(staff.auth.UserFrom(c))
-		last := subject(ginoidc.UserFrom(c))
-		if ctx := subject(ginoidc.UserFromContext(c.Request.Context())); ctx != last {
+		ofCustomers, ofStaff := subjectOf(customers.auth.UserFrom(c)), subjectOf(staff.auth.UserFrom(c))
+		last := subjectOf(ginoidc.UserFrom(c))
+		if ctx := subjectOf(ginoidc.UserFromContext(c.Request.Context())); ctx != last {
 			t.Errorf("UserFrom says %q, UserFromContext %q", last, ctx)
 		}
 		c.String(http.StatusOK, ofCustomers+" "+ofStaff+" "+last)
@@ -284,5 +281,55 @@ func TestTwoAuths(t *testing.T) {
 	}
 	if r := b.fetch("/both"); r.body != " bob bob" {
 		t.Errorf("signed out by one: %q", r.body)
+	}
+}
+
+// asking is a log handler that adds the user to every line, as an app may have.
+type asking struct{ lines *[]string }
+
+func (h asking) Enabled(context.Context, slog.Level) bool { return true }
+func (h asking) WithAttrs([]slog.Attr) slog.Handler       { return h }
+func (h asking) WithGroup(string) slog.Handler            { return h }
+
+func (h asking) Handle(ctx context.Context, r slog.Record) error {
+	u, ok := ginoidc.UserFromContext(ctx)
+	*h.lines = append(*h.lines, r.Message+" "+subjectOf(u, ok))
+	return nil
+}
+
+func subjectOf(u *ginoidc.User, ok bool) string {
+	if !ok {
+		return ""
+	}
+	return u.Subject
+}
+
+// TestAskedWhileOpening: a log handler and a State that ask who is signed in hang no request, although one of them is called
+// while the session is opened.
+func TestAskedWhileOpening(t *testing.T) {
+	var lines []string
+	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+		c.Logger = slog.New(asking{&lines})
+		c.State = hooked{state.NewMemory(0), func(ctx context.Context, _ string) error {
+			ginoidc.UserFromContext(ctx)
+			return nil
+		}}
+	})
+	alice, bob := a.browser(), a.browser()
+	alice.mustSignIn("alice")
+	bob.mustSignIn("bob")
+	for cookies, want := range map[string]string{
+		alice.cookieHeader():                               "alice",
+		alice.cookieHeader() + "; " + bob.cookieHeader():   "",
+		alice.cookieHeader() + "; __Host-ginoidc=garbage":  "alice",
+		"__Host-ginoidc=garbage; __Host-ginoidc=garbage_2": "",
+	} {
+		if got := a.withCookies(cookies); got != want {
+			t.Errorf("%q is signed in, want %q", got, want)
+		}
+	}
+	bob.fetch("/admin")
+	if !slices.Contains(lines, "ginoidc: denied bob") {
+		t.Errorf("log: %q", lines)
 	}
 }

@@ -68,7 +68,7 @@ const hooksLimit = 30 * time.Second
 // exchange is the work of land, with a response of its own.
 func (a *core) exchange(ctx context.Context, r *http.Request, at *attempt.Attempt, code string) *landing {
 	v := &visit{Context: ctx, auth: a, header: http.Header{}}
-	v.request = r.WithContext(v)
+	v.request = r.WithContext(ctx)
 	l := &landing{err: a.redeemOnce(v, at, code)}
 	if l.err == nil {
 		l.session = v.session

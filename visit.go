@@ -19,10 +19,10 @@ import (
 type visit struct {
 	context.Context
 	auth    *core
-	gin     *gin.Context // compared and nothing else: Gin gives it to another request when this one has ended
-	request *http.Request
-	first   bool // the outermost of its request: those in the context below it are of the request that made this one
-	quiet   bool // not what [UserFrom] asks, since another Auth's guard or Middleware came first
+	gin     *gin.Context  // compared and nothing else: Gin gives it to another request when this one has ended
+	request *http.Request // with the context below the visit
+	first   bool          // the outermost of its request: those in the context below it are of the request that made this one
+	quiet   bool          // not what [UserFrom] asks, since another Auth's guard or Middleware came first
 
 	header http.Header // the response's, when the visit began
 	writer writer      // what the response goes through
@@ -67,7 +67,8 @@ func (v *visit) openFirst(c *gin.Context) (*User, error) {
 	return v.user, v.err
 }
 
-// load fills the visit. h is nil when nothing more can be sent.
+// load fills the visit. h is nil when nothing more can be sent. A store, a State or a log handler of the app may ask who is
+// signed in, which waits for this very call: they get the context below the visit, where nobody is.
 func (v *visit) load(h http.Header) {
 	v.opened = true
 	s, err := v.find()
@@ -81,11 +82,11 @@ func (v *visit) load(h http.Header) {
 	}
 	renewed, set := s.Renewed, http.Header{setCookie: slices.Clone(v.cookies)}
 	if err := v.auth.sessions.Renew(set, v.request, s); err != nil {
-		v.auth.log.WarnContext(v, "ginoidc: session not renewed", "error", err)
+		v.auth.log.WarnContext(v.Context, "ginoidc: session not renewed", "error", err)
 	}
 	if !s.Renewed.Equal(renewed) {
 		v.sendLocked(h, set[setCookie])
-		v.auth.enlist(v, s)
+		v.auth.enlist(v.Context, s)
 	}
 }
 
@@ -102,7 +103,7 @@ func (v *visit) find() (*session.Session, error) {
 	if s == nil {
 		return nil, nil
 	}
-	if ended, err := v.auth.ended(v, v.auth.traceOf(&s.Record)); ended || err != nil {
+	if ended, err := v.auth.ended(v.Context, v.auth.traceOf(&s.Record)); ended || err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -113,7 +114,7 @@ func (v *visit) find() (*session.Session, error) {
 func (v *visit) findAmong(rivals []*session.Session) (*session.Session, error) {
 	var alive []*session.Session
 	for _, s := range rivals {
-		ended, err := v.auth.ended(v, v.auth.traceOf(&s.Record))
+		ended, err := v.auth.ended(v.Context, v.auth.traceOf(&s.Record))
 		if err != nil {
 			return nil, err
 		}
@@ -128,7 +129,7 @@ func (v *visit) findAmong(rivals []*session.Session) (*session.Session, error) {
 		return alive[0], nil
 	}
 	v.rivals = alive
-	v.auth.log.WarnContext(v, "ginoidc: the request has several sessions, of which none counts: its cookies come from several paths or domains",
+	v.auth.log.WarnContext(v.Context, "ginoidc: the request has several sessions, of which none counts: its cookies come from several paths or domains",
 		"cookie", v.auth.cookie.name, "sessions", len(alive))
 	return nil, nil
 }
