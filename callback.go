@@ -172,10 +172,10 @@ func (a *core) redeem(ctx context.Context, code string, at *attempt.Attempt) (*i
 	return id, nil
 }
 
-// startSession puts a new session in the place of any old one, a copy of whose cookie is good no more either. c is nil
-// where no response waits.
-func (a *core) startSession(c *gin.Context, v *visit, id *identity, at *attempt.Attempt) error {
-	if _, err := v.open(c); err != nil {
+// startSession puts a new session in the place of any old one, a copy of whose cookie is good no more either. ctx is
+// the gin.Context, or v where no response waits.
+func (a *core) startSession(ctx context.Context, v *visit, id *identity, at *attempt.Attempt) error {
+	if _, err := v.open(ctx); err != nil {
 		return err
 	}
 	rec := id.user.record()
@@ -183,7 +183,7 @@ func (a *core) startSession(c *gin.Context, v *visit, id *identity, at *attempt.
 	rec.AskedMaxAge, rec.AskedACR = at.MaxAge, at.ACRValues
 	rec.IDToken = id.signed
 	var s *session.Session
-	err := v.setCookies(c, func(h http.Header) (err error) {
+	err := v.setCookies(ctx, func(h http.Header) (err error) {
 		s, err = a.sessions.Begin(h, v.request, rec, a.encodeTokens(id.tokens))
 		return err
 	})

@@ -134,8 +134,7 @@ func UserFrom(c *gin.Context) (*User, bool) {
 // A *gin.Context, or what is derived from one, will do until the request ends and no longer: Gin gives it to another
 // request then.
 func UserFromContext(ctx context.Context) (*User, bool) {
-	c, _ := ctx.(*gin.Context)
-	return visitIn(ctx, visitKey{}).signedInUser(c)
+	return visitIn(ctx, visitKey{}).signedInUser(ctx)
 }
 
 // UserFrom returns the user who is signed in by this Auth, whichever guard ran. It needs no Middleware.
@@ -146,10 +145,10 @@ func (a *Auth) UserFrom(c *gin.Context) (*User, bool) {
 	return a.visit(c).signedInUser(c)
 }
 
-func (v *visit) signedInUser(c *gin.Context) (*User, bool) {
+func (v *visit) signedInUser(ctx context.Context) (*User, bool) {
 	if v == nil {
 		return nil, false
 	}
-	u, err := v.open(c)
+	u, err := v.open(ctx)
 	return u, err == nil && u != nil
 }

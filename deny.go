@@ -115,6 +115,7 @@ func (a *Auth) failed(c *gin.Context, d Denial, byDefault gin.HandlerFunc, attrs
 // protected handler run and append its body.
 func (a *Auth) answer(c *gin.Context, d Denial, handler, byDefault gin.HandlerFunc) {
 	c.Abort()
+	keepPrivate(headerOf(c))
 	c.Set(denialKey{}, d)
 	switch d.Status {
 	case http.StatusUnauthorized:

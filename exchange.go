@@ -90,7 +90,7 @@ func (a *core) redeemOnce(v *visit, at *attempt.Attempt, code string) error {
 	if err := a.admit(v, &SignIn{User: id.user, AccessToken: id.tokens.AccessToken, AppState: at.AppState}); err != nil {
 		return err
 	}
-	return a.startSession(nil, v, id, at)
+	return a.startSession(v, v, id, at)
 }
 
 // spend uses the attempt up, here and on every instance that shares the state.

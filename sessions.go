@@ -29,7 +29,7 @@ func (a *Auth) Sessions(ctx context.Context, subject string) ([]SessionInfo, err
 		return nil, err
 	}
 	var current hash
-	if v := visitIn(ctx, a.core); v != nil && v.signedIn(nil) {
+	if v := visitIn(ctx, a.core); v != nil && v.signedIn(ctx) {
 		current = v.session.ID
 	}
 	infos := make([]SessionInfo, len(traces))
@@ -64,7 +64,7 @@ func (a *Auth) SessionEnded(ctx context.Context) (bool, error) {
 	if v == nil {
 		return true, nil
 	}
-	if u, err := v.open(nil); u == nil || err != nil {
+	if u, err := v.open(ctx); u == nil || err != nil {
 		return err == nil, err
 	}
 	if a.sessions.Left(&v.session.Record) <= 0 {

@@ -42,13 +42,12 @@ type visit struct {
 }
 
 // open loads the session once a request. nil, nil: nobody is signed in. From here on the response depends on the
-// session, so it is marked private, and a session past half of its idle limit is renewed while headers can be sent. c is
-// nil where only the context is known.
-func (v *visit) open(c *gin.Context) (*User, error) {
+// session, so it is marked private, and a session past half of its idle limit is renewed while headers can be sent.
+func (v *visit) open(ctx context.Context) (*User, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if !v.opened {
-		h := v.headerNow(c)
+		h := v.headerNow(ctx)
 		keepPrivate(h)
 		v.load(h)
 	}
@@ -56,10 +55,10 @@ func (v *visit) open(c *gin.Context) (*User, error) {
 }
 
 // openFirst is open for a guard. The handlers to come may loosen the Cache-Control, those before may not.
-func (v *visit) openFirst(c *gin.Context) (*User, error) {
+func (v *visit) openFirst(ctx context.Context) (*User, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	h := v.headerNow(c)
+	h := v.headerNow(ctx)
 	keepPrivate(h)
 	if !v.opened {
 		v.load(h)
@@ -143,8 +142,8 @@ func (v *visit) carried() []*session.Session {
 }
 
 // signedIn tells whether the visit has a session. A store that cannot answer counts as none.
-func (v *visit) signedIn(c *gin.Context) bool {
-	u, err := v.open(c)
+func (v *visit) signedIn(ctx context.Context) bool {
+	u, err := v.open(ctx)
 	return u != nil && err == nil
 }
 

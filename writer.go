@@ -1,6 +1,7 @@
 package ginoidc
 
 import (
+	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -64,32 +65,33 @@ func (w *writer) Flush() {
 // Unwrap is for http.ResponseController.
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// headerNow is where the visit's marks and cookies go: nil when the response is of no interest any more.
-func (v *visit) headerNow(c *gin.Context) http.Header {
-	switch {
-	case c != nil:
+// headerNow is where the visit's marks and cookies go, nil when there is none or nobody waits for it any more: what c has
+// now if ctx is a *gin.Context, and otherwise what it had when the visit began.
+func (v *visit) headerNow(ctx context.Context) http.Header {
+	if c, ok := ctx.(*gin.Context); ok {
 		return headerOf(c)
-	case v.Err() != nil:
+	}
+	if v.Err() != nil || ctx.Err() != nil { // a middleware that limits the time is answering by itself
 		return nil
 	}
 	return v.header
 }
 
 // setCookies has set put cookies into a header, and passes them on to the response. If set fails, none is.
-func (v *visit) setCookies(c *gin.Context, set func(http.Header) error) error {
+func (v *visit) setCookies(ctx context.Context, set func(http.Header) error) error {
 	h := http.Header{setCookie: v.cookiesSet()}
 	if err := set(h); err != nil {
 		return err
 	}
-	v.send(v.headerNow(c), h[setCookie])
+	v.send(v.headerNow(ctx), h[setCookie])
 	return nil
 }
 
 // addCookies passes on cookies that were set for this response elsewhere.
-func (v *visit) addCookies(c *gin.Context, lines []string) {
+func (v *visit) addCookies(ctx context.Context, lines []string) {
 	h := http.Header{setCookie: v.cookiesSet()}
 	putCookies(h, nil, lines)
-	v.send(v.headerNow(c), h[setCookie])
+	v.send(v.headerNow(ctx), h[setCookie])
 }
 
 // cookiesSet is for stores, which set each cookie once: what an earlier call set may not be wanted any more.

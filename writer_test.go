@@ -283,6 +283,7 @@ func TestPrivate(t *testing.T) {
 			c.Writer.Header()[name] = lines
 		}
 	}, a.auth.RequireAuth(), a.protected)
+	a.engine.GET("/denies/401", func(c *gin.Context) { a.auth.Deny(c, ginoidc.ErrNoToken) })
 	a.engine.GET("/denies", func(c *gin.Context) { a.auth.Deny(c, ginoidc.ErrForbidden) })
 	nobody, bob := a.browser(), a.browser()
 	bob.mustSignIn("bob")
@@ -295,7 +296,7 @@ func TestPrivate(t *testing.T) {
 			status int
 		}{
 			{nobody, "/me", 401}, {bob, "/me", 200}, {bob, "/admin", 403}, {nobody, "/asks", 204}, {bob, "/asks", 204},
-			{bob, "/asks-first", 200}, {nobody, "/asks-first", 401}, {bob, "/denies", 403},
+			{bob, "/asks-first", 200}, {nobody, "/asks-first", 401}, {bob, "/denies", 403}, {nobody, "/denies/401", 401},
 			{bob, "/down", 503},
 		} {
 			r := tt.who.fetch(tt.path)
@@ -319,5 +320,28 @@ func TestPrivate(t *testing.T) {
 		if r := nobody.fetch(path); r.StatusCode != status && path != "/auth/callback" || r.Header.Get("Cache-Control") != "no-store" || r.Header["Vary"][1] != "Cookie" {
 			t.Errorf("%s: %d %v", path, r.StatusCode, r.Header)
 		}
+	}
+}
+
+// TestAskedAfterTheLimit: a handler that asks who is signed in after a middleware has answered in its place leaves that
+// answer alone.
+func TestAskedAfterTheLimit(t *testing.T) {
+	a := newApp(t)
+	b := a.browser()
+	b.mustSignIn("alice")
+	a.engine.GET("/slow", func(c *gin.Context) {
+		ctx, cancel := context.WithCancel(c.Request.Context())
+		cancel()
+		c.String(http.StatusRequestTimeout, "too slow")
+		before := c.Writer.Header().Clone()
+		if u, ok := ginoidc.UserFromContext(ctx); !ok || u.Subject != "alice" {
+			t.Errorf("user %v", u)
+		}
+		if after := c.Writer.Header(); len(after) != len(before) {
+			t.Errorf("%v became %v", before, after)
+		}
+	})
+	if r := b.fetch("/slow"); r.StatusCode != http.StatusRequestTimeout {
+		t.Errorf("%d", r.StatusCode)
 	}
 }
