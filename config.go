@@ -87,7 +87,8 @@ type Config struct {
 	PushedAuthorization string
 
 	// SignInParameters are further parameters of every sign-in, such as audience, resource or acr_values. They may not
-	// repeat one of the plugin's own. Those of a single sign-in replace them: see [Auth.SignInURLWith].
+	// repeat one of the plugin's own. A link to the sign-in route fills what is left open here, and may ask for a smaller
+	// max_age; it replaces nothing. Code may: see [Auth.SignInURLWith].
 	SignInParameters url.Values
 
 	// InitiateLogin lets a third party, such as the provider's portal, start sign-ins (OpenID Connect Core 1.0, section 4):

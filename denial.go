@@ -60,14 +60,15 @@ const (
 const formIgnored = " What you sent was not processed, so please send it once more afterwards."
 
 // denial says all about an error that an answer needs. wanted is the page to come back to, a return target or "".
-func (a *Auth) denial(r *http.Request, err error, o outcome, wanted string) Denial {
+func (a *Auth) denial(c *gin.Context, err error, o outcome, wanted string) Denial {
+	r := c.Request
 	d := Denial{
 		Err: err, Status: o.status, Code: o.code, Title: o.title, Message: o.message, Page: showsPage(r), LinkText: o.way,
 	}
 	if !d.Page { // of an API: a program knows better where it wants to go
 		wanted = ""
 	}
-	d.SignInURL = a.signInURL(wanted, o.way, err)
+	d.SignInURL = a.signInURL(c, wanted, o.way, err)
 	if d.Page && r.Method == http.MethodPost && errors.Is(err, ErrUnauthenticated) {
 		d.Message += formIgnored
 	}
@@ -84,7 +85,7 @@ func (a *Auth) denial(r *http.Request, err error, o outcome, wanted string) Deni
 }
 
 // signInURL is the path of the sign-in route with the page to come back to and with what err asks for.
-func (a *Auth) signInURL(wanted, way string, err error) string {
+func (a *Auth) signInURL(c *gin.Context, wanted, way string, err error) string {
 	params := url.Values{}
 	var e *StepUpError
 	if errors.As(err, &e) {
@@ -93,13 +94,10 @@ func (a *Auth) signInURL(wanted, way string, err error) string {
 	if way == wayOther { // or the provider signs the same user in again
 		params.Set("prompt", "login")
 	}
-	if a.targets.Accept(wanted) {
-		params.Set("return_to", wanted)
+	if !a.targets.Accept(wanted) {
+		wanted = ""
 	}
-	if len(params) == 0 {
-		return a.routes.signIn
-	}
-	return a.routes.signIn + "?" + params.Encode()
+	return a.ownSignInURL(c, wanted, params)
 }
 
 // wanted is the page that a person came for, as a return target: the one that is being opened, or the one whose form was

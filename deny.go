@@ -52,7 +52,7 @@ func (a *Auth) Deny(c *gin.Context, err error) {
 	if o.status >= http.StatusInternalServerError { // a page that cannot be served now: no sign-in would mend it
 		o.way = wayRetry
 	}
-	d := a.denial(c.Request, err, o, a.wanted(c.Request))
+	d := a.denial(c, err, o, a.wanted(c.Request))
 	switch o.status {
 	case http.StatusUnauthorized:
 		a.answer(c, d, a.handlers.Unauthenticated, a.defaultUnauthenticated)
@@ -90,7 +90,7 @@ func (a *Auth) fail(c *gin.Context, err error, attrs ...slog.Attr) { a.failOnWay
 
 // failOnWay is fail for somebody on the way to a page, or "", to which the answer leads back.
 func (a *Auth) failOnWay(c *gin.Context, wanted string, err error, attrs ...slog.Attr) {
-	a.failed(c, a.denial(c.Request, err, outcomeOf(err), wanted), a.defaultOwnAnswer, attrs...)
+	a.failed(c, a.denial(c, err, outcomeOf(err), wanted), a.defaultOwnAnswer, attrs...)
 }
 
 // failed logs a failure under the request id that the answer shows.
@@ -186,7 +186,11 @@ func (a *Auth) answerDenial(c *gin.Context, cutAddress bool) {
 func (a *Auth) RedirectToSignIn(c *gin.Context) {
 	c.Abort()
 	c.Writer.Header().Del("WWW-Authenticate")
-	redirect(c, http.StatusFound, a.signInURL(a.wanted(c.Request), "", Reason(c)))
+	wanted := a.wanted(c.Request)
+	if wanted == "" {
+		a.log.DebugContext(c.Request.Context(), "ginoidc: the sign-in does not come back to this page, whose address is not acceptable as a return target")
+	}
+	redirect(c, http.StatusFound, a.signInURL(c, wanted, "", Reason(c)))
 }
 
 // redirect writes the Location as it is: http.Redirect would clean the path and so turn an accepted

@@ -3,7 +3,7 @@ package ginoidc
 import (
 	"fmt"
 	"net/http"
-	"net/url"
+	"regexp"
 
 	"github.com/gin-gonic/gin"
 )
@@ -19,23 +19,24 @@ func (a *core) signInMethods() []string {
 // initiation reads a login initiation request (OpenID Connect Core 1.0, section 4): where the provider, or a portal of
 // its, sends the user to be signed in here. Only our issuer's may be asked for, and target_link_uri passes the rule of
 // return targets, or the route would be an open redirector (case 17).
-func (a *Auth) initiation(c *gin.Context) (target string, params url.Values, err error) {
+func (a *Auth) initiation(c *gin.Context) (target string, _ asked, err error) {
 	if !a.config.InitiateLogin {
-		return "", nil, ErrInitiationOff
+		return "", asked{}, ErrInitiationOff
 	}
 	form := c.Request.URL.Query()
 	if c.Request.Method == http.MethodPost {
 		if form, err = readForm(c); err != nil {
-			return "", nil, fmt.Errorf("%w: %w", ErrInvalidInitiation, err)
+			return "", asked{}, fmt.Errorf("%w: %w", ErrInvalidInitiation, err)
 		}
 	}
 	for _, name := range []string{"iss", "login_hint", "target_link_uri"} {
 		if len(form[name]) > 1 {
-			return "", nil, fmt.Errorf("%w: repeated %s", ErrInvalidInitiation, name)
+			return "", asked{}, fmt.Errorf("%w: repeated %s", ErrInvalidInitiation, name)
 		}
 	}
 	if form.Get("iss") != a.issuer {
-		return "", nil, fmt.Errorf("%w: iss is not the configured issuer", ErrInvalidInitiation)
+		return "", asked{}, fmt.Errorf("%w: iss is not the configured issuer", ErrInvalidInitiation)
 	}
-	return form.Get("target_link_uri"), signInParameters(url.Values{"login_hint": form["login_hint"]}), nil
+	hint := a.linkParameters(c.Request.Context(), form, map[string]*regexp.Regexp{"login_hint": hintPattern}, "iss", "target_link_uri")
+	return form.Get("target_link_uri"), asked{link: hint}, nil
 }

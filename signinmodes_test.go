@@ -216,7 +216,7 @@ func TestSignInParameters(t *testing.T) {
 		want       map[string]string // "" where there is none
 	}{
 		{"configured", "/auth/signin", map[string]string{"audience": "https://api.example.com", "ui_locales": "en", "prompt": "login", "claims": ""}},
-		{"asked for by a link", "/auth/signin?ui_locales=de&audience=other", map[string]string{"audience": "https://api.example.com", "ui_locales": "de"}},
+		{"asked for by a link", "/auth/signin?ui_locales=de&audience=other", map[string]string{"audience": "https://api.example.com", "ui_locales": "en"}}, // a link fills and replaces nothing
 		{"sealed", link, map[string]string{"prompt": "create", "claims": `{"id_token":{"acr":null}}`, "max_age": "60", "audience": "https://api.example.com"}},
 		{"sealed goes before the link", link + "&prompt=none&max_age=9", map[string]string{"prompt": "create", "max_age": "60"}},
 		{"tampered with", flipped, map[string]string{"prompt": "login", "claims": "", "max_age": ""}},

@@ -28,7 +28,7 @@ func (a *Auth) SilentSignIn() gin.HandlerFunc {
 		}
 		ctx, cancel := context.WithTimeout(c.Request.Context(), silentTimeout)
 		defer cancel()
-		location, err := a.startAttempt(ctx, c, attempt.Purpose{ReturnTo: target, Silent: true}, url.Values{"prompt": {"none"}})
+		location, err := a.startAttempt(ctx, c, attempt.Purpose{ReturnTo: target, Silent: true}, asked{app: url.Values{"prompt": {"none"}}})
 		if err != nil { // nobody asked for it: the page is served as it is
 			a.log.InfoContext(ctx, "ginoidc: no silent sign-in", "error", err)
 			return

@@ -1,0 +1,202 @@
+package ginoidc_test
+
+import (
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+)
+
+// TestConfigurationOutranksLinks: what anybody can write fills what the app leaves open and may want a newer sign-in; it
+// switches nothing off, and what is checked at the end is what was sent.
+func TestConfigurationOutranksLinks(t *testing.T) {
+	for _, tt := range []struct {
+		configured, sealed, link string // queries
+		want                     string // of the parameters below, those that are sent
+	}{
+		{"acr_values=mfa", "", "acr_values=pwd", "acr_values=mfa"},
+		{"acr_values=mfa", "", "acr_values=", "acr_values=mfa"},
+		{"acr_values=mfa", "acr_values=gold", "acr_values=pwd", "acr_values=gold"},
+		{"", "acr_values=gold", "acr_values=pwd", "acr_values=gold"},
+		{"", "", "acr_values=pwd", "acr_values=pwd"},
+		{"prompt=login", "", "prompt=none", "prompt=login"},
+		{"prompt=consent", "", "prompt=login", "prompt=consent"},
+		{"prompt=login", "prompt=create", "prompt=none", "prompt=create"},
+		{"", "", "prompt=login", "prompt=login"},
+		{"max_age=60", "", "max_age=3600", "max_age=60"},
+		{"max_age=60", "", "max_age=999999999", "max_age=60"},
+		{"max_age=60", "", "max_age=0", "max_age=0"},
+		{"max_age=60", "", "max_age=59", "max_age=59"},
+		{"max_age=0", "", "max_age=1", "max_age=0"},
+		{"max_age=60", "", "max_age=-1", "max_age=60"},
+		{"max_age=60", "", "max_age=", "max_age=60"},
+		{"max_age=60", "", "max_age=061", "max_age=60"},
+		{"max_age=60", "max_age=3600", "", "max_age=60"},
+		{"max_age=60", "max_age=30", "max_age=3600", "max_age=30"},
+		{"", "max_age=30", "max_age=3600", "max_age=30"},
+		{"", "", "max_age=3600", "max_age=3600"},
+		{"login_hint=alice&ui_locales=en&display=page", "", "login_hint=bob&ui_locales=de&display=popup", "display=page&login_hint=alice&ui_locales=en"},
+		{"acr_values=mfa", "", "prompt=login&max_age=5&login_hint=bob", "acr_values=mfa&login_hint=bob&max_age=5&prompt=login"},
+	} {
+		t.Run(tt.configured+" "+tt.sealed+" "+tt.link, func(t *testing.T) {
+			values := func(query string) url.Values { return parse(t, "?"+query).Query() }
+			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.SignInParameters = values(tt.configured) })
+			signIn := "/auth/signin?"
+			if tt.sealed != "" {
+				with, err := a.auth.SignInURLWith("", values(tt.sealed))
+				if err != nil {
+					t.Fatal(err)
+				}
+				signIn = with + "&"
+			}
+			location := a.browser().navigate(signIn + tt.link).location()
+			got, sent := url.Values{}, parse(t, location).Query()
+			for _, name := range []string{"acr_values", "prompt", "max_age", "login_hint", "ui_locales", "display"} {
+				if sent.Has(name) {
+					got[name] = sent[name]
+				}
+			}
+			if got.Encode() != tt.want {
+				t.Errorf("sent %s, want %s", got.Encode(), tt.want)
+			}
+		})
+	}
+}
+
+// TestMaxAgeIsCheckedAsSent: the age of the sign-in is held to what was asked for in the end.
+func TestMaxAgeIsCheckedAsSent(t *testing.T) {
+	for _, link := range []string{"", "?max_age=99999", "?max_age=10", "?acr_values=x"} {
+		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.SignInParameters = url.Values{"max_age": {"60"}} })
+		b := a.browser()
+		callback := b.start("/auth/signin"+link, "alice")
+		a.op.OnIDToken(func(claims map[string]any) { claims["auth_time"] = time.Now().Add(-time.Hour).Unix() })
+		if r := b.navigate(callback); r.StatusCode != http.StatusUnauthorized {
+			t.Errorf("%q: %d", link, r.StatusCode)
+		}
+	}
+}
+
+// TestHintOfThirdPartyOnlyFills: who initiates a sign-in does not replace what is configured either.
+func TestHintOfThirdPartyOnlyFills(t *testing.T) {
+	for configured, want := range map[string]string{"": "bob", "login_hint=alice": "alice"} {
+		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+			c.InitiateLogin, c.SignInParameters = true, parse(t, "?"+configured).Query()
+		})
+		r := a.browser().navigate("/auth/signin?iss=https://idp.example&login_hint=bob&acr_values=pwd&max_age=7")
+		if sent := parse(t, r.location()).Query(); sent.Get("login_hint") != want || sent.Has("acr_values") || sent.Has("max_age") {
+			t.Errorf("configured %q: sent %v", configured, sent)
+		}
+	}
+}
+
+// TestStepUpBesideConfiguration: a guard gets the class that it wants although another is configured, and what it adds to
+// the link for that is good for this session alone.
+func TestStepUpBesideConfiguration(t *testing.T) {
+	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+		c.SignInParameters = url.Values{"acr_values": {"mfa"}, "max_age": {"3600"}, "prompt": {"consent"}}
+	})
+	a.engine.GET("/pay", a.auth.RequireACR("gold"), a.protected)
+	a.engine.GET("/password", a.auth.RequireFreshSignIn(time.Minute), a.protected)
+	a.engine.GET("/vault", a.auth.RequireGroups("nobody"), a.protected)
+	acr, old := "mfa", time.Now().Add(-10*time.Minute).Unix()
+	a.op.OnIDToken(func(claims map[string]any) { claims["acr"], claims["auth_time"] = acr, old })
+	b := a.browser()
+	b.mustSignIn("alice")
+
+	denied := b.navigate("/pay?amount=7")
+	query := parse(t, denied.location()).Query()
+	if query.Get("acr_values") != "gold" || query.Get("return_to") != "/pay?amount=7" || len(query["with"]) != 1 {
+		t.Fatalf("the guard sends to %s", denied.location())
+	}
+	api := b.fetch("/pay").json(t)["sign_in_url"].(string)
+	if with := parse(t, api).Query(); with.Get("acr_values") != "gold" || len(with["with"]) != 1 {
+		t.Errorf("a program is sent to %s", api)
+	}
+	sent := func(b *browser, signIn string) url.Values { return parse(t, b.navigate(signIn).location()).Query() }
+	other := a.browser()
+	other.mustSignIn("bob")
+	for name, tt := range map[string]struct {
+		b      *browser
+		signIn string
+		want   string
+	}{
+		"the guard's":            {b, denied.location(), "gold"},
+		"the guard's, of an API": {b, api, "gold"},
+		"without the seal":       {b, "/auth/signin?acr_values=gold", "mfa"},
+		"of another session":     {other, denied.location(), "mfa"},
+		"of nobody signed in":    {a.browser(), denied.location(), "mfa"},
+	} {
+		if got := sent(tt.b, tt.signIn); got.Get("acr_values") != tt.want || got.Get("max_age") != "3600" || got.Get("prompt") != "consent" {
+			t.Errorf("%s: sent %v", name, got)
+		}
+	}
+	if got := sent(b, b.navigate("/password").location()); got.Get("max_age") != "60" || got.Get("acr_values") != "mfa" {
+		t.Errorf("a fresh sign-in: sent %v", got)
+	}
+	page := b.navigate("/vault").body // whose link has to ask for another user, though consent alone is configured
+	if _, link, ok := strings.Cut(page, `href="`); !ok || sent(b, strings.ReplaceAll(link[:strings.Index(link, `"`)], "&amp;", "&")).Get("prompt") != "login" {
+		t.Errorf("sign in as someone else: %s", page)
+	}
+	acr = "gold"
+	if r := b.provesAgain(denied); r.StatusCode != http.StatusOK {
+		t.Errorf("after the step-up: %d to %q", r.StatusCode, r.location())
+	}
+}
+
+// TestIgnoredIsLogged by name at debug, since nobody is told otherwise, and never with its value, which may be personal.
+func TestIgnoredIsLogged(t *testing.T) {
+	huge := url.Values{"return_to": {"/" + strings.Repeat("x", 2000)}}
+	for _, tt := range []struct {
+		name, path string
+		want       []string
+	}{
+		{"return target", "/auth/signin?return_to=https://evil.example/secretvalue", []string{"return target ignored"}},
+		{"target of a third party", "/auth/signin?iss=https://idp.example&target_link_uri=https://evil.example/secretvalue", []string{"return target ignored"}},
+		{"no room for the target", "/auth/signin?" + huge.Encode(), []string{"return target ignored", "does not fit"}},
+		{"unknown", "/auth/signin?scope=secretvalue&claims=secretvalue", []string{"a link may not ask for them", "claims scope"}},
+		{"malformed", "/auth/signin?max_age=secretvalue&prompt=none+secretvalue", []string{"malformed", "max_age prompt"}},
+		{"an unusable hint", "/auth/signin?login_hint=secretvalue%00", []string{"malformed", "login_hint"}},
+		{"hint of a third party", "/auth/signin?iss=https://idp.example&login_hint=secretvalue%00&prompt=login", []string{"malformed", "login_hint", "may not", "prompt"}},
+		{"configured", "/auth/signin?ui_locales=secretvalue", []string{"asks for something else", "ui_locales"}},
+		{"sealed by another", "/auth/signin?with=secretvalue", []string{"do not open", "with"}},
+		{"a name that is none", "/auth/signin?a%0Ab=1", []string{"a?b"}},
+		{"a page too long to come back to", "/me?" + strings.Repeat("x", 3000), []string{"does not come back to this page"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo} {
+				var a *app
+				logs := &strings.Builder{}
+				a = newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+					c.InitiateLogin, c.SignInParameters = true, url.Values{"ui_locales": {"en"}}
+					c.AppState = func(*gin.Context) (string, error) { return strings.Repeat("s", 1000), nil }
+					c.Logger = slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: level}))
+				})
+				logs.Reset()
+				if r := a.browser().navigate(tt.path); r.StatusCode != http.StatusFound {
+					t.Fatalf("%d %s", r.StatusCode, r.body)
+				}
+				if level == slog.LevelInfo {
+					if logs.Len() > 0 {
+						t.Errorf("above debug: %s", logs)
+					}
+					continue
+				}
+				for _, text := range tt.want {
+					if !strings.Contains(logs.String(), text) {
+						t.Errorf("the log lacks %q: %s", text, logs)
+					}
+				}
+				if strings.Contains(logs.String(), "secretvalue") {
+					t.Errorf("the log shows the value: %s", logs)
+				}
+			}
+		})
+	}
+}
