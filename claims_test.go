@@ -170,6 +170,9 @@ func TestOverage(t *testing.T) {
 			t.Errorf("%s: %+v", marker, u)
 		}
 	}
+	if u := user(t, func(*ginoidc.Config) {}, `{}`, `{"_claim_names":{"groups":null},"hasgroups":null}`); u.GroupsOverage {
+		t.Error("null is taken for a marker")
+	}
 	a := newApp(t)
 	a.engine.GET("/both", a.auth.RequireAllGroups("admin", "staff"), a.protected)
 	a.op.Misbehave(ginoidctest.GroupsOverage)
@@ -274,6 +277,11 @@ func TestClaims(t *testing.T) {
 	var m map[string]any
 	if err := handMade.Claims(&m); err != nil || m["plan"] != "pro" || len(m["groups"].([]any)) != 2 || !handMade.InGroup("a") {
 		t.Errorf("hand-made user: %v %v", m, err)
+	}
+	nowhere := &ginoidc.User{Subject: "x", Extra: json.RawMessage(`{"groups":["admin"]}`)} // the field counts
+	var fields map[string]any
+	if err := nowhere.Claims(&fields); err != nil || fields["groups"] != nil {
+		t.Errorf("groups that nobody has: %v %v", fields, err)
 	}
 	for _, broken := range []string{`[`, `[]`, `{} {}`, `"x"`} {
 		if err := (&ginoidc.User{Extra: json.RawMessage(broken)}).Claims(&m); err == nil {
