@@ -44,6 +44,12 @@ func isWindow(mode, dest string) bool {
 	return dest == "document" || dest == "empty" && mode == "navigate"
 }
 
+// opensWindow tells that a browser shows the answer in a window, where its back button finds it again.
+func opensWindow(r *http.Request) bool {
+	mode := r.Header.Get("Sec-Fetch-Mode")
+	return mode == "navigate" && isWindow(mode, r.Header.Get("Sec-Fetch-Dest"))
+}
+
 // isOwnNavigation tells that a link or form of this very origin was followed by a person. Only Fetch Metadata can
 // say so, as an attacker's page cannot forge it. What a service worker repeats does not count: it is of this origin
 // whoever began it.

@@ -2,8 +2,13 @@ package ginoidc_test
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc"
 )
 
 // TestWhatIsAPage: by Fetch Metadata, and without it by Accept and X-Requested-With, a guard tells pages from the rest, the
@@ -91,5 +96,45 @@ func TestServiceWorker(t *testing.T) {
 	}
 	if r := b.do("GET", "/auth/signout", nil, repeated("same-origin")...); r.StatusCode != http.StatusOK || b.whoami() != "alice" {
 		t.Errorf("sign-out: %d, %q is signed in", r.StatusCode, b.whoami())
+	}
+}
+
+// TestPagesStayOutOfTheHistory: what a browser opens in a window for somebody signed in has no-store, whatever the handler
+// says, or the back button would show it after a sign-out. What a handler says about anything else stands. Case 172.
+func TestPagesStayOutOfTheHistory(t *testing.T) {
+	a := newApp(t)
+	page := func(c *gin.Context) {
+		c.Writer.Header()["Cache-Control"] = c.Request.URL.Query()["set"]
+		c.String(http.StatusOK, "page")
+	}
+	a.engine.GET("/guarded", a.auth.RequireAuth(), page)
+	a.engine.GET("/asks", func(c *gin.Context) { ginoidc.UserFrom(c) }, page)
+	a.engine.GET("/public", page)
+	alice, nobody := a.browser(), a.browser()
+	alice.mustSignIn("alice")
+	mode := func(mode, dest string) []string { return []string{"Sec-Fetch-Mode", mode, "Sec-Fetch-Dest", dest} }
+	for _, tt := range []struct {
+		who     *browser
+		path    string
+		headers []string
+		forced  bool
+	}{
+		{alice, "/guarded", navigation(), true}, {alice, "/asks", navigation(), true}, {alice, "/guarded", mode("navigate", "empty"), true},
+		{alice, "/guarded", mode("cors", "empty"), false}, {alice, "/guarded", mode("no-cors", "image"), false}, {alice, "/guarded", nil, false},
+		{alice, "/public", navigation(), false}, {nobody, "/asks", navigation(), false},
+	} {
+		for set, strict := range map[string]bool{
+			"private, max-age=600": false, "private": false, "max-age=600": false, "no-cache": false, `ext="no-store"`: false,
+			"no-store": true, "max-age=0, No-Store": true,
+		} {
+			want := set
+			if tt.forced && !strict {
+				want = "private, no-store"
+			}
+			r := tt.who.do("GET", tt.path+"?set="+url.QueryEscape(set), nil, tt.headers...)
+			if got := strings.Join(r.Header["Cache-Control"], ";"); r.StatusCode != http.StatusOK || got != want {
+				t.Errorf("%s %q: %d %q, want %q", tt.path, tt.headers, r.StatusCode, got, want)
+			}
+		}
 	}
 }

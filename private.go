@@ -28,17 +28,38 @@ func keepPrivate(h http.Header) {
 	}
 }
 
+// keepUnstored keeps a page out of what a browser shows for its back button without asking (ASVS 14.3.2; case 172). Of a
+// page without no-store it keeps the whole document, and shows it after a sign-out too: Vary is for caches.
+func keepUnstored(h http.Header) {
+	if !unstored(h["Cache-Control"]) {
+		h["Cache-Control"] = []string{"private, no-store"}
+	}
+}
+
+func unstored(lines []string) bool {
+	for _, line := range lines {
+		for line != "" {
+			var directive string
+			if directive, line = cutDirective(line); strings.EqualFold(directive, "no-store") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // isPrivate tells that no shared cache keeps a response with such a Cache-Control. A private with names of fields is about
 // these alone (RFC 9111, section 5.2.2.7), and beside public it is not what everybody goes by.
 func isPrivate(lines []string) bool {
+	if unstored(lines) {
+		return true
+	}
 	private, public := false, false
 	for _, line := range lines {
 		for line != "" {
 			var directive string
 			directive, line = cutDirective(line)
 			switch {
-			case strings.EqualFold(directive, "no-store"):
-				return true
 			case strings.EqualFold(directive, "private"):
 				private = true
 			case strings.EqualFold(directive, "public"):

@@ -51,13 +51,29 @@ func (a *Auth) SignOut(c *gin.Context) {
 	}
 	a.attempts.ClearAll(header, c.Request)
 	a.markSilent(header)
-	header.Set("Clear-Site-Data", `"cache"`) // case 172: or the back button shows pages of the session
+	a.dropPages(header)
 	location, err := a.endSessionURL(c, hint)
 	if err != nil {
 		a.fail(c, err)
 		return
 	}
 	redirect(c, http.StatusSeeOther, location)
+}
+
+// dropPages makes Chromium drop the pages of the session that it keeps for its back button (case 172). It drops those with
+// no-store of which an HttpOnly cookie has changed since, leaving out what their own navigation changed. For the page where
+// a sign-in ended it leaves out one too many, the attempt's cookie where that is scoped to the plugin's routes, so the end of
+// the session's cookie counts for nothing. Hence a cookie that changes a few times and is gone. Clear-Site-Data: "cache" drops
+// pages too, but not the one with the button, and every file that the browser has cached besides, which can take seconds.
+func (a *core) dropPages(h http.Header) {
+	cookie := &http.Cookie{
+		Name: a.cookie.name + ".out", Path: a.cookie.path, Secure: a.cookie.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}
+	for _, cookie.Value = range []string{"1", "2", "3"} {
+		h.Add(setCookie, cookie.String())
+	}
+	cookie.Value, cookie.MaxAge = "", -1
+	h.Add(setCookie, cookie.String())
 }
 
 // endSessionURL is where the browser goes after the session here has ended. The state ties the provider's answer to

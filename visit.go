@@ -35,6 +35,7 @@ type visit struct {
 	err     error
 	cookies []string    // the Set-Cookie lines of the response that are the plugin's
 	sets    atomic.Bool // there are cookies
+	shown   atomic.Bool // a browser shows the response in a window, to somebody signed in
 
 	// For the request's own goroutine: nil until asked for, and whether this request has refreshed them.
 	tokens    *provider.Tokens
@@ -76,6 +77,7 @@ func (v *visit) load(h http.Header) {
 		return
 	}
 	v.session, v.user = s, v.auth.userOf(s)
+	v.shown.Store(opensWindow(v.request))
 	if h == nil || !v.auth.sessions.Due(s) {
 		return
 	}

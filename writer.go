@@ -19,10 +19,17 @@ type writer struct {
 	visit *visit
 }
 
-// settle puts the cookies back. It may be called often.
+// settle puts the cookies back, and keeps a page of somebody signed in from the back button. It may be called often.
 func (w *writer) settle() {
 	v := w.visit
-	if !v.sets.Load() || w.Written() {
+	sets, shown := v.sets.Load(), v.shown.Load()
+	if !sets && !shown || w.Written() {
+		return
+	}
+	if shown {
+		keepUnstored(w.Header())
+	}
+	if !sets {
 		return
 	}
 	v.mu.Lock()

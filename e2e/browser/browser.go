@@ -31,6 +31,7 @@ func Start(t testing.TB) *Browser {
 		chromedp.DisableGPU,
 		chromedp.WindowSize(1000, 760),
 		chromedp.Flag("disable-quic", true),
+		chromedp.Flag("ignore-certificate-errors", true), // of servers on loopback, which sign their own
 		chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"),
 	)
@@ -50,6 +51,12 @@ func Start(t testing.TB) *Browser {
 func (b *Browser) Profile(t testing.TB) *Tab {
 	t.Helper()
 	return b.open(t, b.ctx, new(int), chromedp.WithNewBrowserContext())
+}
+
+// Own opens a tab of the browser's own profile, whose cache is on disk.
+func (b *Browser) Own(t testing.TB) *Tab {
+	t.Helper()
+	return b.open(t, b.ctx, new(int))
 }
 
 func (b *Browser) open(t testing.TB, parent context.Context, pages *int, options ...chromedp.ContextOption) *Tab {
