@@ -38,6 +38,9 @@ var (
 	ErrAttemptExpired = errors.New("ginoidc: the sign-in attempt has expired")
 	// ErrAttemptSpent: the response was used before. 400, code "attempt_spent".
 	ErrAttemptSpent = errors.New("ginoidc: the sign-in attempt was used before")
+	// ErrCookieMissing: a sign-in worked a moment ago, and its session's cookie has not come back. 400, code
+	// "cookie_missing".
+	ErrCookieMissing = errors.New("ginoidc: the session's cookie did not come back")
 	// ErrNotNavigation: a page of the sign-in was asked for by something that cannot show it, such as a
 	// fetch, a frame or a prefetch. 400, code "not_a_navigation".
 	ErrNotNavigation = errors.New("ginoidc: not a browser navigation")
@@ -98,6 +101,7 @@ func outcomes() []outcome {
 		{ErrNoAttempt, http.StatusBadRequest, "attempt_missing", unfinished, "This sign-in was not started in this browser, or its cookie was lost. Please try again.", wayAgain},
 		{ErrAttemptExpired, http.StatusBadRequest, "attempt_expired", unfinished, "The sign-in took too long. Please try again.", wayAgain},
 		{ErrAttemptSpent, http.StatusBadRequest, "attempt_spent", unfinished, "This sign-in was already used. Please try again.", wayAgain},
+		{ErrCookieMissing, http.StatusBadRequest, "cookie_missing", "Signed in, but the cookie is missing", "The sign-in worked, but your browser did not send this site's cookie back. Please allow cookies for this site or delete those it has, and try again.", wayAgain},
 		{ErrNotNavigation, http.StatusBadRequest, "not_a_navigation", unfinished, "Please open this address in a browser window.", wayAgain},
 		{errFormTooLarge, http.StatusRequestEntityTooLarge, "form_too_large", problem, "The answer is too large.", wayAgain},
 		{errNoForm, http.StatusUnsupportedMediaType, "not_a_form", problem, "The answer is not of the expected type.", wayAgain},

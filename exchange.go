@@ -71,9 +71,9 @@ func (a *core) exchange(ctx context.Context, r *http.Request, at *attempt.Attemp
 	v.request = r.WithContext(ctx)
 	l := &landing{err: a.redeemOnce(v, at, code)}
 	if l.err == nil {
-		l.session = v.session
+		l.session, l.cookies = v.session, []string{a.landedCookie(v.session, at.Again).String()}
 	}
-	l.cookies = v.header["Set-Cookie"]
+	l.cookies = append(l.cookies, v.header[setCookie]...)
 	return l
 }
 

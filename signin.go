@@ -19,6 +19,9 @@ import (
 // Config.SignInParameters nor what [Auth.SignInURLWith] sealed has them; of max_age the smaller counts. All others are
 // ignored, so a link cannot change what the app asks for. 503 while the provider is unknown.
 //
+// A browser that has just signed in and comes without its session gets a page that says so, code "cookie_missing", since
+// another sign-in would end the same way.
+//
 // With iss it is a sign-in that a third party initiates, which is 404 unless Config.InitiateLogin is set.
 func (a *Auth) SignIn(c *gin.Context) {
 	if !a.begin(c, a.signInMethods()...) {
@@ -40,7 +43,12 @@ func (a *Auth) SignIn(c *gin.Context) {
 		}
 		target = a.config.DefaultReturnTo
 	}
-	location, err := a.startAttempt(ctx, c, attempt.Purpose{ReturnTo: target}, asked)
+	again, err := a.comesBack(c)
+	if err != nil {
+		a.failOnWay(c, target, err)
+		return
+	}
+	location, err := a.startAttempt(ctx, c, attempt.Purpose{ReturnTo: target, Again: again}, asked)
 	if err != nil {
 		a.failOnWay(c, target, err)
 		return

@@ -51,6 +51,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 	}
 	a.attempts.ClearAll(header, c.Request)
 	a.markSilent(header)
+	v.addCookies(c, []string{a.landedCookie(nil, false).String()})
 	a.dropPages(header)
 	location, err := a.endSessionURL(c, hint)
 	if err != nil {

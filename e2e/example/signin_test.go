@@ -152,11 +152,12 @@ func cookies(v visit) {
 	}
 	v.tab.Click("alice")
 	session := v.ownCookies()
-	if len(session) != 1 || session[0].Name != "ginoidc" || session[0].Path != "/" {
+	slices.SortFunc(session, func(a, b *network.Cookie) int { return strings.Compare(a.Name, b.Name) })
+	if len(session) != 2 || session[0].Name != "ginoidc" || session[0].Path != "/" || session[1].Name != "ginoidc.landed" || session[1].Path != "/auth/signin" {
 		v.Errorf("cookies of a session: %+v", session)
 	}
 	v.signOut()
-	if left := v.ownCookies(); len(left) != 0 {
+	if left := v.ownCookies(); len(left) != 1 || left[0].Name != "ginoidc.silent" || !left[0].Session { // GET /silent lets the browser alone now
 		v.Errorf("cookies after sign-out: %+v", left)
 	}
 }

@@ -2,6 +2,7 @@ package protocol_test
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,10 +62,10 @@ func (a *app) posted(t *testing.T, tab *browser.Tab, path, text string) {
 	}
 }
 
-// session is the only cookie that is left.
+// session is the only cookie that is left, but for the one that looks after it at the sign-in route.
 func (a *app) session(t *testing.T, tab *browser.Tab) string {
 	t.Helper()
-	cookies := tab.Cookies("localhost")
+	cookies := slices.DeleteFunc(tab.Cookies("localhost"), func(c *network.Cookie) bool { return c.Name == "ginoidc.landed" && c.Path == "/auth/signin" })
 	if len(cookies) != 1 || cookies[0].Name != "ginoidc" || cookies[0].SameSite != network.CookieSameSiteLax {
 		t.Fatalf("cookies of a session: %+v", cookies)
 	}

@@ -21,7 +21,8 @@ const (
 	flagSilent   = 1 << 0
 	flagReplaces = 1 << 1
 	flagSignOut  = 1 << 2
-	knownFlags   = flagSilent | flagReplaces | flagSignOut
+	flagAgain    = 1 << 3
+	knownFlags   = flagSilent | flagReplaces | flagSignOut | flagAgain
 )
 
 // Attempt is what has to be known again when the provider answers.
@@ -42,6 +43,7 @@ type Purpose struct {
 	MaxAge    int      // seconds asked for with max_age, -1 when it was not
 	Silent    bool     // nobody asked for it, so its failure is no error
 	SignOut   bool     // a sign-out at the provider: its state ends no sign-in, and no sign-in's state ends it
+	Again     bool     // the session of the sign-in just before did not open
 	Replaces  [16]byte // the session that the sign-in is to replace; zero: whatever the answer brings along
 }
 
@@ -101,6 +103,9 @@ func (a *Attempt) flags() (flags byte) {
 	if a.SignOut {
 		flags |= flagSignOut
 	}
+	if a.Again {
+		flags |= flagAgain
+	}
 	return flags
 }
 
@@ -119,7 +124,7 @@ func decode(b []byte) (a *Attempt, ok bool) {
 		Verifier: encodeSecret(secrets[2*secretSize : 3*secretSize]),
 		Started:  time.Unix(0, int64(binary.BigEndian.Uint64(secrets[3*secretSize:]))).UTC(),
 	}
-	a.Silent, a.SignOut = flags&flagSilent != 0, flags&flagSignOut != 0
+	a.Silent, a.SignOut, a.Again = flags&flagSilent != 0, flags&flagSignOut != 0, flags&flagAgain != 0
 	if flags&flagReplaces != 0 {
 		if len(rest) < len(a.Replaces) || [16]byte(rest) == ([16]byte{}) {
 			return nil, false

@@ -3,6 +3,7 @@ package attempt
 // Purposes of [Jar.SealText]. None is a cookie's name, so no text opens as an attempt, and no attempt as a text.
 const (
 	SignInParameters = "sign-in parameters" // that code adds to a sign-in, on their way through the browser in a URL
+	Landed           = "landed"             // which sign-in a browser comes from, in a cookie of the sign-in route
 	RefreshedTokens  = "refreshed tokens"   // that one request leaves for others, in the shared state
 )
 

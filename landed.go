@@ -1,0 +1,112 @@
+package ginoidc
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
+)
+
+// A browser that does not send the session's cookie back would go round for ever: the guard sends it to the sign-in, and
+// the provider, where the user is signed in, back at once. So a sign-in that worked leaves a cookie of another kind, for
+// the sign-in route, and who comes there with that one alone gets a page.
+
+// landedLife is how soon after a sign-in another one is looked at.
+const landedLife = time.Minute
+
+// landedCookie says which session a browser has just been given. Its path is narrower than __Host- allows. Like the
+// session's it is SameSite=Lax, so that both come with a request or neither does. Without a session it is the deletion.
+func (a *core) landedCookie(s *session.Session, again bool) *http.Cookie {
+	cookie := &http.Cookie{
+		Name: a.config.CookieName + ".landed", Path: a.routes.signIn, MaxAge: -1,
+		Secure: a.cookie.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+	}
+	if cookie.Secure {
+		cookie.Name = "__Secure-" + cookie.Name
+	}
+	if s != nil {
+		t := a.traceOf(&s.Record)
+		e := t.entries()[0]
+		text := fmt.Sprint(time.Now().UnixMilli(), " ", again, " ", e.owner, " ", e.session)
+		cookie.MaxAge, cookie.Value = int(landedLife/time.Second), a.attempts.SealText(attempt.Landed, text)
+	}
+	return cookie
+}
+
+// landed returns the session of the sign-in that the request's browser has been through a moment ago. again tells that
+// this was the second in a row.
+func (a *core) landed(r *http.Request) (t trace, again, ok bool) {
+	for _, cookie := range r.CookiesNamed(a.landedCookie(nil, false).Name) {
+		text, _ := a.attempts.OpenText(attempt.Landed, cookie.Value)
+		fields := strings.Split(text, " ")
+		if len(fields) != 4 {
+			continue
+		}
+		at, err := strconv.ParseInt(fields[0], 10, 64)
+		if err != nil || time.Since(time.UnixMilli(at)) >= min(landedLife, a.config.SessionIdle) {
+			continue
+		}
+		if t, ok = parseEntry(fields[2], fields[3]); ok {
+			return t, fields[1] == "true", true
+		}
+	}
+	return trace{}, false, false
+}
+
+// comesBack looks for the session of the sign-in that the browser has just been through. Its cookie is missing: another
+// sign-in would end the same way, so it is an error, with all that leads to the cause. It came and opens nothing: that may
+// be over in a moment, as with a store that lags behind or has lost its sessions, so it is an error the second time only.
+// A session that was ended is missed by nobody.
+func (a *Auth) comesBack(c *gin.Context) (again bool, err error) {
+	t, again, ok := a.landed(c.Request)
+	if !ok {
+		return false, nil
+	}
+	v := a.visit(c)
+	if u, err := v.open(c); u != nil || err != nil {
+		return false, nil
+	}
+	if s, err := a.sessions.Load(v.request); s != nil || err != nil {
+		return false, nil
+	}
+	if ended, err := a.ended(v, t); ended || err != nil {
+		return false, nil
+	}
+	n := len(c.Request.CookiesNamed(a.cookie.name))
+	missing := &cookieMissingError{
+		name: a.cookie.name, path: a.cookie.path, appURL: a.config.AppURL, host: printable(c.Request.Host, 256), came: n,
+	}
+	if n > 0 && !again {
+		a.log.WarnContext(v, "ginoidc: the session of a sign-in a moment ago is not there, so the browser signs in again", "error", missing)
+		return true, nil
+	}
+	v.addCookies(c, []string{a.landedCookie(nil, false).String()}) // so that the page's link leads on
+	return false, missing
+}
+
+// cookieMissingError is an ErrCookieMissing that tells the operator where to look.
+type cookieMissingError struct {
+	name, path, appURL, host string
+	came                     int // cookies of that name
+}
+
+// Error says what is wrong and what to look at.
+func (e *cookieMissingError) Error() string {
+	where := fmt.Sprintf("cookie %s, path %s, app URL %s, host of the request %s", e.name, e.path, e.appURL, e.host)
+	switch e.came {
+	case 0:
+		return ErrCookieMissing.Error() + ": none came (" + where + "): compare AppURL, base path included, with the address in the browser, and look for what takes Set-Cookie out of answers"
+	case 1:
+		return ErrCookieMissing.Error() + ": the one that came opens no session (" + where + "): give all instances the same CookieSecrets and Store, and no other app the same CookieName"
+	}
+	return fmt.Sprintf("%v: of %d that came none opens a session (%s): remove those of other paths and domains, or set another CookieName", ErrCookieMissing, e.came, where)
+}
+
+// Unwrap makes it an [ErrCookieMissing].
+func (e *cookieMissingError) Unwrap() error { return ErrCookieMissing }
