@@ -1,13 +1,9 @@
 package ginoidc
 
 import (
-	"crypto/rand"
 	"net/http"
-	"net/url"
 
 	"github.com/gin-gonic/gin"
-
-	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 )
 
 // SignOut ends the session here first and then sends the browser to the provider's end-session endpoint (OpenID
@@ -34,10 +30,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 	ctx, header := c.Request.Context(), c.Writer.Header()
 	v := a.visit(c)
 	user, err := v.open(c)
-	hint, tokens := "", a.tokensToRevoke(v)
-	if v.session != nil {
-		hint = string(v.session.IDToken)
-	}
+	hints, tokens := endSessionHints(v, user), a.tokensToRevoke(v)
 	if err == nil {
 		err = a.end(c, EndedBySignOut)
 	}
@@ -53,7 +46,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 	a.markSilent(header)
 	v.addCookies(c, []string{a.landedCookie(nil, false).String()})
 	a.dropPages(header)
-	location, err := a.endSessionURL(c, hint)
+	location, err := a.endSessionURL(c, hints)
 	if err != nil {
 		a.fail(c, err)
 		return
@@ -75,32 +68,6 @@ func (a *core) dropPages(h http.Header) {
 	}
 	cookie.Value, cookie.MaxAge = "", -1
 	h.Add(setCookie, cookie.String())
-}
-
-// endSessionURL is where the browser goes after the session here has ended. The state ties the provider's answer to
-// this browser, where that answer comes back to SignedOut.
-func (a *Auth) endSessionURL(c *gin.Context, hint string) (string, error) {
-	state := rand.Text()
-	if a.config.PostSignOutURL == a.AppURL()+a.routes.prefix+signedOutPath {
-		at, err := a.attempts.Start(c.Writer.Header(), c.Request, attempt.Purpose{ReturnTo: a.config.DefaultReturnTo, SignOut: true})
-		if err != nil {
-			return "", translated(err)
-		}
-		state = at.State
-	}
-	params := url.Values{
-		"client_id":                {a.config.ClientID},
-		"post_logout_redirect_uri": {a.config.PostSignOutURL},
-		"state":                    {state},
-	}
-	if hint != "" {
-		params.Set("id_token_hint", hint)
-	}
-	location, ok := a.provider.EndSessionURL(c.Request.Context(), params)
-	if !ok {
-		location = a.config.PostSignOutURL
-	}
-	return location, nil
 }
 
 const signedOutPath = "/signed-out"

@@ -277,3 +277,47 @@ func TestStatesAreOfOnePurpose(t *testing.T) {
 		}
 	}
 }
+
+// TestEndSessionParameters: the provider is told who the client is and whose session ends, and what the configuration adds.
+func TestEndSessionParameters(t *testing.T) {
+	for _, tt := range []struct {
+		name  string
+		claim any // login_hint of the ID token
+		sid   any
+		hint  string
+	}{
+		{"login_hint", "O.opaque~hint+/=", "session-7", "O.opaque~hint+/="},
+		{"sid", nil, "session-7", "session-7"},
+		{"subject", nil, nil, "alice"},
+		{"login_hint of another type", []string{"x"}, "session-7", "session-7"},
+		{"empty login_hint", "", "session-7", "session-7"},
+		{"login_hint without end", strings.Repeat("x", 2000), "session-7", "session-7"},
+	} {
+		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+			c.SignOutParameters = url.Values{"logout_uri": {"https://app.example.com/bye?x=1&y=2"}}
+		})
+		a.op.OnIDToken(func(claims map[string]any) {
+			for name, value := range map[string]any{"login_hint": tt.claim, "sid": tt.sid} {
+				if claims[name] = value; value == nil {
+					delete(claims, name)
+				}
+			}
+		})
+		b := a.browser()
+		b.mustSignIn("alice")
+		for _, hint := range []string{tt.hint, ""} { // the second time nobody is signed in
+			sent := parse(t, b.do("POST", "/auth/signout", nil).location()).Query()
+			want := map[string]string{
+				"client_id": "app", "post_logout_redirect_uri": appURL + "/", "logout_uri": "https://app.example.com/bye?x=1&y=2", "logout_hint": hint,
+			}
+			for name, value := range want {
+				if sent.Get(name) != value || len(sent[name]) > 1 {
+					t.Errorf("%s: %s = %q, want %q", tt.name, name, sent[name], value)
+				}
+			}
+			if sent.Get("state") == "" || strings.Contains(sent.Encode(), "alice%40example.com") || hint == "" && (sent.Has("logout_hint") || sent.Has("id_token_hint")) {
+				t.Errorf("%s: sent %v", tt.name, sent)
+			}
+		}
+	}
+}

@@ -32,7 +32,7 @@ func signOutOf(t *testing.T, provider start.Provider, metadata map[string]any, c
 	alice := somebody(t)
 	alice.sees(alice.signIn(a, "/me", "alice"), a, "/me", "alice")
 	alice.sees(alice.confirms(alice.load(http.MethodPost, a.url+"/auth/signout", nil), a), a, "/", "nobody")
-	if got, want := alice.sent(a.issuer+"/session/end"), "client_id id_token_hint post_logout_redirect_uri state"; got != want {
+	if got, want := alice.sent(a.issuer+"/session/end"), "client_id id_token_hint logout_hint post_logout_redirect_uri state"; got != want {
 		t.Errorf("told the provider %s, want %s", got, want)
 	}
 	if got := alice.sent(a.url + "/auth/signed-out"); got != "state" {
