@@ -54,17 +54,17 @@ func freshSignIn(t *testing.T, provider start.Provider) {
 		t.Run(name, func(t *testing.T) {
 			a := startApp(t, provider, client("require_auth_time", true, "jwks", jwks(key)), way.config)
 			alice := somebody(t)
-			alice.sees(alice.submit(alice.asked(alice.open(a.url+"/me"), a), anHourAgo), a, "/me", "alice")
-			again := alice.asked(alice.open(a.url+"/fresh"), a)
+			alice.sees(alice.Submit(alice.asked(alice.Open(a.url+"/me"), a), anHourAgo), a, "/me", "alice")
+			again := alice.asked(alice.Open(a.url+"/fresh"), a)
 			if got, want := alice.sent(a.issuer+"/auth"), orElse(way.names, names(request, "max_age")); got != want {
 				t.Errorf("asked for %s, want %s", got, want)
 			}
-			alice.sees(alice.submit(again, url.Values{"account": {"alice"}}), a, "/fresh", "alice")
+			alice.sees(alice.Submit(again, url.Values{"account": {"alice"}}), a, "/fresh", "alice")
 
-			again = alice.asked(alice.open(a.url+"/auth/signin?return_to=/fresh&max_age=300&prompt=login"), a)
-			shown := alice.submit(again, anHourAgo)
-			if shown.status != http.StatusUnauthorized || !strings.Contains(shown.text, "auth_time") {
-				t.Errorf("a provider that ignores max_age: %d %s", shown.status, shown.text)
+			again = alice.asked(alice.Open(a.url+"/auth/signin?return_to=/fresh&max_age=300&prompt=login"), a)
+			shown := alice.Submit(again, anHourAgo)
+			if shown.Status != http.StatusUnauthorized || !strings.Contains(shown.Text, "auth_time") {
+				t.Errorf("a provider that ignores max_age: %d %s", shown.Status, shown.Text)
 			}
 		})
 	}
@@ -76,15 +76,15 @@ func strongerSignIn(t *testing.T, provider start.Provider) {
 	for account, want := range map[string]int{"alice": http.StatusOK, "bob": http.StatusForbidden} {
 		p := somebody(t)
 		p.sees(p.signIn(a, "/me", account), a, "/me", account)
-		again := p.asked(p.open(a.url+"/strong"), a)
+		again := p.asked(p.Open(a.url+"/strong"), a)
 		if got, want := p.sent(a.issuer+"/auth"), names(request, "acr_values"); got != want {
 			t.Errorf("asked for %s, want %s", got, want)
 		}
-		shown := p.submit(again, url.Values{"account": {account}})
-		if shown.status != want || shown.at.String() != a.url+"/strong" {
-			t.Errorf("%s: %d %s, want %d", account, shown.status, shown.at, want)
+		shown := p.Submit(again, url.Values{"account": {account}})
+		if shown.Status != want || shown.At.String() != a.url+"/strong" {
+			t.Errorf("%s: %d %s, want %d", account, shown.Status, shown.At, want)
 		}
-		p.sees(p.open(a.url+"/me"), a, "/me", account)
+		p.sees(p.Open(a.url+"/me"), a, "/me", account)
 	}
 }
 
@@ -96,16 +96,16 @@ func silentSignIn(t *testing.T, provider start.Provider) {
 			here := startApp(t, provider, nil, func(c *ginoidc.Config) { c.ResponseMode = mode })
 			alice, stranger := somebody(t), somebody(t)
 			alice.signIn(there, "/me", "alice")
-			alice.sees(alice.open(here.url+"/news"), here, "/news", "alice")
+			alice.sees(alice.Open(here.url+"/news"), here, "/news", "alice")
 
-			stranger.sees(stranger.open(here.url+"/news"), here, "/news", "nobody")
+			stranger.sees(stranger.Open(here.url+"/news"), here, "/news", "nobody")
 			if got := stranger.sent(here.url + "/auth/callback"); got != refusal {
 				t.Errorf("brought back %s, want %s", got, refusal)
 			}
-			stranger.trail = nil
-			stranger.sees(stranger.open(here.url+"/news"), here, "/news", "nobody")
-			if len(stranger.trail) != 1 {
-				t.Errorf("a second try: %s", stranger.trail)
+			stranger.Trail = nil
+			stranger.sees(stranger.Open(here.url+"/news"), here, "/news", "nobody")
+			if len(stranger.Trail) != 1 {
+				t.Errorf("a second try: %s", stranger.Trail)
 			}
 		})
 	}

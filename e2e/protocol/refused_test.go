@@ -54,14 +54,14 @@ func TestOneSideOnly(t *testing.T) {
 			t.Parallel()
 			a := startApp(t, row.provider, row.client, row.config)
 			alice := somebody(t)
-			shown := alice.open(a.url + "/me")
-			if strings.HasPrefix(shown.at.String(), a.issuer) {
-				shown = alice.submit(shown, url.Values{"account": {"alice"}})
+			shown := alice.Open(a.url + "/me")
+			if strings.HasPrefix(shown.At.String(), a.issuer) {
+				shown = alice.Submit(shown, url.Values{"account": {"alice"}})
 			}
-			if shown.status != row.status || !strings.HasPrefix(shown.at.String(), a.url) || !strings.Contains(shown.text, row.reason) {
-				t.Errorf("%s: %d %s, want %d with %q", shown.at, shown.status, shown.text, row.status, row.reason)
+			if shown.Status != row.status || !strings.HasPrefix(shown.At.String(), a.url) || !strings.Contains(shown.Text, row.reason) {
+				t.Errorf("%s: %d %s, want %d with %q", shown.At, shown.Status, shown.Text, row.status, row.reason)
 			}
-			alice.sees(alice.open(a.url+"/"), a, "/", "nobody")
+			alice.sees(alice.Open(a.url+"/"), a, "/", "nobody")
 		})
 	}
 }

@@ -92,7 +92,7 @@ func TestRefresh(t *testing.T) {
 			alice.sees(alice.signIn(k.app, "/me", "alice"), k.app, "/me", "alice")
 			k.wire.take()
 			for range times {
-				shown := alice.open(k.url + "/userinfo")
+				shown := alice.Open(k.url + "/userinfo")
 				access, _ := k.tokens()
 				alice.sees(shown, k.app, "/userinfo", "alice by "+row.scheme+" "+access[len(access)-1])
 			}
@@ -107,7 +107,7 @@ func TestRefresh(t *testing.T) {
 			if n := len(distinct(refresh)); row.rotates && n != 1+times || !row.rotates && n != 1 {
 				t.Errorf("%d refresh tokens, rotation %t", n, row.rotates)
 			}
-			alice.sees(alice.open(k.url+"/me"), k.app, "/me", "alice")
+			alice.sees(alice.Open(k.url+"/me"), k.app, "/me", "alice")
 		})
 	}
 }
@@ -135,7 +135,7 @@ func refreshAtOnce(t *testing.T, provider start.Provider) {
 	k := startKeeper(t, provider, nil, nil)
 	alice := somebody(t)
 	alice.sees(alice.signIn(k.app, "/me", "alice"), k.app, "/me", "alice")
-	browser := http.Client{Jar: alice.browser.Jar}
+	browser := http.Client{Jar: alice.Jar}
 	for range 3 {
 		var all sync.WaitGroup
 		for range 20 {
@@ -165,14 +165,14 @@ func signOutRevokes(t *testing.T, provider start.Provider) {
 	alice, elsewhere := somebody(t), somebody(t)
 	for _, p := range []*person{elsewhere, alice} {
 		p.sees(p.signIn(k.app, "/me", "alice"), k.app, "/me", "alice")
-		p.open(k.url + "/userinfo")
+		p.Open(k.url + "/userinfo")
 	}
 	access, refresh := k.tokens()
 	if last := access[len(access)-1]; len(access) != 4 || !k.opens(t, last) {
 		t.Fatalf("before the sign-out: %d tokens, of which the last is no good", len(access))
 	}
 	k.wire.take()
-	alice.load(http.MethodPost, k.url+"/auth/signout", nil) // up to the provider's page, where nobody confirms
+	alice.Load(http.MethodPost, k.url+"/auth/signout", nil) // up to the provider's page, where nobody confirms
 
 	revoked := call("POST", "/token/revocation", 200, "text/plain", basic, "token token_type_hint")
 	if got, want := k.wire.take(), []string{revoked, revoked}; !slices.Equal(got, want) {
@@ -184,8 +184,8 @@ func signOutRevokes(t *testing.T, provider start.Provider) {
 	if status, answer := k.redeem(t, refresh[3]); status != http.StatusBadRequest || !strings.Contains(answer, "invalid_grant") {
 		t.Errorf("the refresh token after the sign-out: %d %s", status, answer)
 	}
-	if shown := elsewhere.open(k.url + "/userinfo"); shown.status != http.StatusOK || !strings.HasPrefix(shown.text, "alice by ") {
-		t.Errorf("the other session: %d %s %s", shown.status, shown.at, shown.text)
+	if shown := elsewhere.Open(k.url + "/userinfo"); shown.Status != http.StatusOK || !strings.HasPrefix(shown.Text, "alice by ") {
+		t.Errorf("the other session: %d %s %s", shown.Status, shown.At, shown.Text)
 	}
 }
 
@@ -203,14 +203,14 @@ func endedGrants(t *testing.T, provider start.Provider) {
 			k := startKeeper(t, provider, nil, nil)
 			alice := somebody(t)
 			alice.sees(alice.signIn(k.app, "/me", "alice"), k.app, "/me", "alice")
-			if shown := alice.open(k.url + "/userinfo"); shown.status != http.StatusOK {
-				t.Fatalf("%d %s %s", shown.status, shown.at, shown.text)
+			if shown := alice.Open(k.url + "/userinfo"); shown.Status != http.StatusOK {
+				t.Fatalf("%d %s %s", shown.Status, shown.At, shown.Text)
 			}
 			_, refresh := k.tokens()
 			ended := fmt.Sprint(end(t, k, refresh))
-			alice.sees(alice.open(k.url+"/me"), k.app, "/me", "alice")
-			alice.asked(alice.open(k.url+"/userinfo"), k.app)
-			alice.sees(alice.open(k.url+"/"), k.app, "/", "nobody")
+			alice.sees(alice.Open(k.url+"/me"), k.app, "/me", "alice")
+			alice.asked(alice.Open(k.url+"/userinfo"), k.app)
+			alice.sees(alice.Open(k.url+"/"), k.app, "/", "nobody")
 			if _, after := k.tokens(); len(after) != len(refresh) {
 				t.Errorf("%d tokens, then %d; the grant ended with %s", len(refresh), len(after), ended)
 			}
@@ -228,5 +228,5 @@ func noRefreshToken(t *testing.T, provider start.Provider) {
 	if len(access) != 1 || refresh[0] != "" {
 		t.Fatalf("%d tokens, of which the first has a refresh token: %t", len(access), refresh[0] != "")
 	}
-	alice.sees(alice.open(k.url+"/userinfo"), k.app, "/userinfo", "alice by "+bearer+" "+access[0])
+	alice.sees(alice.Open(k.url+"/userinfo"), k.app, "/userinfo", "alice by "+bearer+" "+access[0])
 }

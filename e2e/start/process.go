@@ -17,9 +17,10 @@ import (
 	"time"
 )
 
-// A first start on a busy machine takes long; a server that needs longer than these is broken.
+// A first start on a busy machine takes long, that of Keycloak a minute; a server that needs longer than these is
+// broken.
 const (
-	startLimit = 60 * time.Second
+	startLimit = 3 * time.Minute
 	stopLimit  = 20 * time.Second
 )
 
@@ -28,6 +29,7 @@ type Process struct {
 	cmd     *exec.Cmd
 	out     *output
 	signal  syscall.Signal // that ends it
+	status  int            // with which it then exits
 	exited  chan struct{}
 	err     error // of Wait; readable once exited is closed
 	stopped bool
@@ -75,7 +77,8 @@ func (p *Process) await(t testing.TB, ready func(context.Context) error) {
 	}
 }
 
-// Stop sends SIGTERM, or what the server calls for, and demands exit status 0. A second call does nothing.
+// Stop sends SIGTERM, or what the server calls for, and demands exit status 0, or what is usual for the server. A second
+// call does nothing.
 func (p *Process) Stop(t testing.TB) {
 	t.Helper()
 	if p.stopped {
@@ -92,8 +95,8 @@ func (p *Process) Stop(t testing.TB) {
 		_ = p.cmd.Process.Kill()
 		<-p.exited
 	}
-	if p.err != nil {
-		t.Errorf("%s after %s: %v, want exit status 0", p.cmd.Path, p.signal, p.err)
+	if got := p.cmd.ProcessState.ExitCode(); got != p.status {
+		t.Errorf("%s after %s: %v, want exit status %d", p.cmd.Path, p.signal, p.err, p.status)
 	}
 }
 

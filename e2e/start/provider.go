@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
 )
 
@@ -100,14 +99,7 @@ func (p Provider) Env() []string {
 // install brings what package-lock.json names, once a clone. The lock is for test packages that run at the same time.
 func install(t testing.TB, dir string) {
 	t.Helper()
-	lock, err := os.Open(filepath.Join(dir, "package-lock.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer lock.Close() // gives the lock back
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
-		t.Fatal(err)
-	}
+	defer locked(t, filepath.Join(dir, "package-lock.json"))()
 	if _, err := os.Stat(filepath.Join(dir, "node_modules", ".package-lock.json")); err == nil {
 		return // npm writes this file last
 	}

@@ -1,0 +1,47 @@
+package start
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Dex is e2e/dex as a built program.
+type Dex struct{ path string }
+
+// BuildDex builds it in the module of its own.
+func BuildDex(t testing.TB) Dex {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "dex")
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", path, ".")
+	cmd.Dir = filepath.Join(moduleDir(t, plugin+"/e2e"), "dex")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go build in %s: %v\n%s", cmd.Dir, err, out)
+	}
+	return Dex{path}
+}
+
+// Run starts Dex for an app at appURL (no trailing slash) with the plugin's default routes. Tokens are good for life. Only
+// with sessions does Dex know of sign-out.
+func (d Dex) Run(t testing.TB, appURL string, life time.Duration, sessions bool) Provider {
+	t.Helper()
+	port := FreePort(t)
+	p := Provider{Issuer: "http://127.0.0.1:" + port + "/dex", ClientID: "shop", ClientSecret: "a secret of 32 bytes for the shop"}
+	cmd := exec.Command(d.path)
+	cmd.Env = clean(os.Environ(), "PORT="+port, "TOKEN_LIFE="+life.String(), "APP_URL="+appURL,
+		"CLIENT_ID="+p.ClientID, "CLIENT_SECRET="+p.ClientSecret, "DEX_SESSIONS_ENABLED="+strconv.FormatBool(sessions))
+	p.Process = run(t, cmd, answers(p.Issuer+"/.well-known/openid-configuration"))
+	return p
+}
+
+// Hangup sends the signal HUP, by which e2e/dex signs with a new key.
+func (p *Process) Hangup(t testing.TB) {
+	t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+}
