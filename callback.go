@@ -183,8 +183,12 @@ func (a *core) startSession(ctx context.Context, v *visit, id *identity, at *att
 	rec.AskedMaxAge, rec.AskedACR = at.MaxAge, at.ACRValues
 	rec.IDToken = id.signed
 	var s *session.Session
-	err := v.setCookies(ctx, func(h http.Header) (err error) {
-		s, err = a.sessions.Begin(h, v.request, rec, a.encodeTokens(id.tokens))
+	var err error
+	if rec.Began, err = a.began(v, &rec); err != nil {
+		return err
+	}
+	err = v.setCookies(ctx, func(h http.Header) (err error) {
+		s, err = a.sessions.Begin(h, v.requestNow(), rec, a.encodeTokens(id.tokens))
 		return err
 	})
 	if err != nil {
@@ -192,10 +196,11 @@ func (a *core) startSession(ctx context.Context, v *visit, id *identity, at *att
 	}
 	old := v.carried()
 	v.replace(s, a.userOf(s))
+	v.later = session.After(v.requestNow(), v.cookiesSet())
 	a.log.InfoContext(v, "ginoidc: signed in", "sub", id.user.Subject)
 	switch { // the new session has begun, whatever becomes of the others
 	case len(old) == 0 && at.Replaces != [16]byte{}: // of which the answer brought no cookie
-		err = a.revoke(v, sessionKey(at.Replaces), time.Now())
+		err = a.revokeSession(v, at.Replaces)
 	default:
 		for _, o := range old {
 			err = errors.Join(err, a.endListed(v, a.traceOf(&o.Record), SessionEnd{Subject: o.Subject, SID: o.SID, Reason: EndedByNewSignIn}))
@@ -218,5 +223,5 @@ func (a *Auth) StartSession(c *gin.Context, u *User) error {
 	if err := unwritten(c); err != nil {
 		return err
 	}
-	return a.startSession(c, a.visit(c), &identity{user: u}, &attempt.Attempt{Started: time.Now(), Purpose: attempt.Purpose{MaxAge: -1}})
+	return a.startSession(c, a.visit(c), &identity{user: u.copied()}, &attempt.Attempt{Started: time.Now(), Purpose: attempt.Purpose{MaxAge: -1}})
 }

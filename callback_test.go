@@ -248,6 +248,7 @@ func TestProviderErrorIsLogged(t *testing.T) {
 		})
 	}
 	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.ResponseMode = "form_post" })
+	a.logs.Reset()
 	b := a.browser()
 	b.navigate("/auth/callback") // somebody who types the address is no answer of the provider's
 	b.do("PUT", "/auth/callback?code=x&state=y", nil)

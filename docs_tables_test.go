@@ -80,7 +80,7 @@ func TestEnvironmentBlocks(t *testing.T) {
 				}
 				var logs bytes.Buffer
 				cfg, unreadable := ginoidc.ConfigFromEnv(prefix)
-				cfg.Logger = slog.New(slog.NewTextHandler(&logs, nil))
+				cfg.Logger = slog.New(slog.NewTextHandler(&logs, &slog.HandlerOptions{Level: slog.LevelWarn}))
 				if _, err := ginoidc.New(cfg); err != nil || unreadable != nil || logs.Len() > 0 {
 					t.Error(unreadable, err, logs.String())
 				}

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
 // setenv sets variables under the prefix X_, beside those that are required.
@@ -36,12 +37,12 @@ func setenv(t *testing.T, env map[string]string) {
 }
 
 // fromEnv is a Config from the variables under X_, the errors of both steps, and what New logs.
-func fromEnv() (c ginoidc.Config, err error, log string) {
+func fromEnv() (c ginoidc.Config, log string, err error) {
 	var logs bytes.Buffer
 	c, unreadable := ginoidc.ConfigFromEnv("X_")
-	c.Logger = slog.New(slog.NewTextHandler(&logs, nil))
+	c.Logger, c.State = slog.New(slog.NewTextHandler(&logs, nil)), state.NewMemory(0) // or New says what a restart forgets
 	_, invalid := ginoidc.New(c)
-	return c, errors.Join(unreadable, invalid), logs.String()
+	return c, logs.String(), errors.Join(unreadable, invalid)
 }
 
 // certificatePEM is a certificate with its key in one file, and the certificate alone.
@@ -206,7 +207,7 @@ func TestUnusableValues(t *testing.T) {
 		for _, value := range values {
 			t.Run(name+"="+value, func(t *testing.T) {
 				setenv(t, map[string]string{name: value})
-				_, err, _ := fromEnv()
+				_, _, err := fromEnv()
 				if got := problemsOf(err); len(got) != 1 || !strings.HasSuffix(got[0], " X_"+name) {
 					t.Errorf("problems %q, %v", got, err)
 				}
@@ -301,7 +302,7 @@ func TestNamesOfMonoCloud(t *testing.T) {
 	} {
 		t.Run(strings.Join(slices.Sorted(maps.Keys(test.env)), " ")+" "+strings.Join(slices.Sorted(maps.Values(test.env)), " "), func(t *testing.T) {
 			setenv(t, test.env)
-			c, err, log := fromEnv()
+			c, log, err := fromEnv()
 			if got := problemsOf(err); !slices.Equal(got, test.want) || log != "" {
 				t.Errorf("problems %q, want %q\n%v%s", got, test.want, err, log)
 			}
@@ -311,7 +312,7 @@ func TestNamesOfMonoCloud(t *testing.T) {
 		})
 	}
 	setenv(t, map[string]string{"CALLBACK_URL": "https://app.example/x/api/auth/callback", "APP_URL": "https://app.example/x"})
-	if _, err, _ := fromEnv(); err == nil || !strings.Contains(err.Error(), "set X_ROUTE_PREFIX=/api/auth, or unset it") {
+	if _, _, err := fromEnv(); err == nil || !strings.Contains(err.Error(), "set X_ROUTE_PREFIX=/api/auth, or unset it") {
 		t.Errorf("no mend: %v", err)
 	}
 }
@@ -325,7 +326,7 @@ func TestNearestName(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			setenv(t, map[string]string{name: "x"})
-			_, err, log := fromEnv()
+			_, log, err := fromEnv()
 			hint := regexp.MustCompile(`variable=X_` + name + `(?: nearest=(\w+))?\n`).FindStringSubmatch(log)
 			if err != nil || strings.Count(log, "level=WARN") != 1 || hint == nil || hint[1] != want {
 				t.Errorf("%v, want the hint %q: %s", err, want, log)
@@ -333,7 +334,7 @@ func TestNearestName(t *testing.T) {
 		})
 	}
 	setenv(t, map[string]string{"CLOCK_SKEW": "60", "SESSION_COOKIE_SAME_SITE": "lax", "STATE_COOKIE_NAME": ""})
-	if _, err, log := fromEnv(); err != nil || strings.Contains(log, "WARN") || !strings.Contains(log, `variables="[X_CLOCK_SKEW X_SESSION_COOKIE_SAME_SITE]"`) {
+	if _, log, err := fromEnv(); err != nil || strings.Contains(log, "WARN") || !strings.Contains(log, `variables="[X_CLOCK_SKEW X_SESSION_COOKIE_SAME_SITE]"`) {
 		t.Errorf("known names without effect: %v, %s", err, log)
 	}
 }

@@ -12,7 +12,7 @@ import (
 )
 
 // BackChannelLogout ends sessions by the provider's word (OpenID Connect Back-Channel Logout 1.0): those of the sid or,
-// without one, of the subject in a logout token. It works with every store, sealed cookies included, and needs no
+// without one, of the subject in a logout token; with both, the subject's sessions of which no sid is known too. It works with every store, sealed cookies included, and needs no
 // cookie. 200 when the token is good, also when no session is left; 400 JSON for a bad token or one used before; 503
 // when the provider's keys or the shared state cannot be read, so that the provider tries again.
 func (a *Auth) BackChannelLogout(c *gin.Context) {
@@ -44,9 +44,14 @@ func (a *Auth) BackChannelLogout(c *gin.Context) {
 // has the same effect and no other (case 182).
 func (a *Auth) endByToken(c *gin.Context, token *provider.LogoutToken) error {
 	ctx := c.Request.Context()
-	name := a.providerKey(token.Subject, token.SID)
-	if err := errors.Join(a.revoke(ctx, issued(name), token.IssuedAt), a.revoke(ctx, name, time.Now())); err != nil {
-		return err
+	names := []string{a.providerKey(token.Subject, token.SID)}
+	if token.Subject != "" && token.SID != "" {
+		names = append(names, a.noSIDKey(token.Subject))
+	}
+	for _, name := range names {
+		if err := errors.Join(a.revoke(ctx, issued(name), token.IssuedAt), a.revokeNow(ctx, name)); err != nil {
+			return err
+		}
 	}
 	first, err := a.state.Once(ctx, key('j', a.hash(token.JTI)), time.Until(token.Expires)+a.config.ClockTolerance)
 	if err != nil {

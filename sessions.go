@@ -75,7 +75,7 @@ func (a *Auth) SessionEnded(ctx context.Context) (bool, error) {
 
 // endListed ends a session of which no more is known than the index holds.
 func (a *core) endListed(ctx context.Context, t trace, e SessionEnd) error {
-	if err := a.revoke(ctx, sessionKey(t.id), time.Now()); err != nil {
+	if err := a.revokeSession(ctx, t.id); err != nil {
 		return err
 	}
 	a.delist(ctx, t)
@@ -147,6 +147,10 @@ func (a *core) listed(ctx context.Context, owner string) ([]trace, error) {
 // entry is how a session stands in the index.
 type entry struct{ owner, session string }
 
+// skewBits hold how long before its start a session began, in microseconds: clockSkew at most. The seconds of its ID token
+// have the others.
+const skewBits = 24
+
 // entries are one under the user and one under the provider's sid. What the owner's key says is left out of the entry: 48
 // bytes make 64 characters, and longer ones take Redis four times the memory.
 func (t trace) entries() []entry {
@@ -160,7 +164,8 @@ func (t trace) entries() []entry {
 func (t trace) entry(other hash) string {
 	b := append(t.id[:len(t.id):len(t.id)], other[:]...)
 	b = binary.BigEndian.AppendUint64(b, uint64(t.started.UnixMicro()))
-	b = binary.BigEndian.AppendUint64(b, uint64(t.issued.Unix()))
+	skew := max(0, t.started.Sub(t.began).Microseconds())
+	b = binary.BigEndian.AppendUint64(b, uint64(max(0, t.issued.Unix())<<skewBits|skew))
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
@@ -179,6 +184,7 @@ func parseEntry(owner, text string) (t trace, ok bool) {
 		t.subject, t.sid = t.sid, t.subject
 	}
 	t.started = time.UnixMicro(int64(binary.BigEndian.Uint64(b[2*hashSize:]))).UTC()
-	t.issued = time.Unix(int64(binary.BigEndian.Uint64(b[2*hashSize+8:])), 0).UTC()
+	last := int64(binary.BigEndian.Uint64(b[2*hashSize+8:]))
+	t.issued, t.began = time.Unix(last>>skewBits, 0).UTC(), t.started.Add(-time.Duration(last&(1<<skewBits-1))*time.Microsecond)
 	return t, true
 }

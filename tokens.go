@@ -138,7 +138,7 @@ func usable(t *provider.Tokens) bool {
 
 // keptTokens opens the tokens of the visit's session; nil, nil when there are none.
 func (a *core) keptTokens(v *visit) (*provider.Tokens, error) {
-	data, err := a.sessions.LoadTokens(v.request, v.session)
+	data, err := a.sessions.LoadTokens(v.requestNow(), v.session)
 	if err != nil {
 		return nil, translated(err)
 	}
@@ -153,7 +153,7 @@ func (a *Auth) refreshed(c *gin.Context, v *visit, old *provider.Tokens) (*provi
 	}
 	fresh, err := a.refresh(v, &v.session.Record, old)
 	if errors.Is(err, ErrUnauthenticated) { // ended by the provider, or signed out meanwhile
-		if err := v.setCookies(c, func(h http.Header) error { return a.sessions.Destroy(h, v.request) }); err != nil {
+		if err := v.setCookies(c, func(h http.Header) error { return a.sessions.Destroy(h, v.requestNow()) }); err != nil {
 			a.log.WarnContext(v, "ginoidc: cookies of an ended session not deleted", "error", err)
 		}
 		v.replace(nil, nil)
@@ -162,7 +162,7 @@ func (a *Auth) refreshed(c *gin.Context, v *visit, old *provider.Tokens) (*provi
 		return nil, err
 	}
 	switch err := v.setCookies(c, func(h http.Header) error {
-		return a.sessions.UpdateTokens(h, v.request, v.session, fresh.Encode())
+		return a.sessions.UpdateTokens(h, v.requestNow(), v.session, fresh.Encode())
 	}); {
 	case errors.Is(err, session.ErrGone): // signed out meanwhile, case 170
 		a.revokeTokens(v, fresh)

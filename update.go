@@ -1,8 +1,11 @@
 package ginoidc
 
 import (
+	"encoding/binary"
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -10,9 +13,24 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
+const (
+	updateGrace = 10 * time.Second // for requests that are on their way with what the session was before
+	updateLimit = 10 * time.Second // to wait for other updates of the session
+	updateLease = 20 * time.Second
+
+	updatedCookies = "updated session" // the purpose of what is kept for them
+	maxUpdates     = 32                // within the grace, that a request is taken past
+)
+
 // UpdateSession changes what the session keeps of the signed-in user: Data, groups or the profile. Issuer and Subject
-// stay. Two requests that update at once both succeed, and the later one counts whole. Call it before the response is
-// written. [ErrUnauthenticated] when nobody is signed in or the session was ended meanwhile: it does not come back.
+// stay. change gets a copy of its own: with an error nothing has changed. Call it before the response is written.
+//
+// The session is another one for the browser from then on: the earlier cookie is good no more, with every store, so that
+// sending it does not undo the change. Requests that are on their way with it are served for ten seconds, as the user is
+// now, and bring the new cookie. Updates of a session wait for each other: of two at once both succeed, and the later one
+// is given what the earlier has made of the user. change may not call UpdateSession itself.
+//
+// [ErrUnauthenticated] when nobody is signed in or the session was ended meanwhile: it does not come back.
 func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 	if err := unwritten(c); err != nil {
 		return err
@@ -25,26 +43,110 @@ func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 	if err := signedIn(u); err != nil {
 		return err
 	}
-	changed := *u
-	if err := change(&changed); err != nil {
+	release, err := a.inTurn(v, key('w', v.session.ID), updateLease, updateLimit)
+	if err != nil {
 		return err
 	}
-	changed.Subject = u.Subject
-	s := v.session
-	err = v.setCookies(c, func(h http.Header) error { return a.sessions.Update(h, v.request, s, changed.record()) })
-	ended := errors.Is(err, session.ErrGone)
-	if err == nil { // a sealed cookie is saved whatever happened meanwhile
-		ended, err = a.ended(v, a.traceOf(&s.Record))
+	defer release()
+	s, cookies, err := v.current(v.session) // another request may have updated or ended it while this one waited
+	if err == nil && s != nil {
+		v.addCookies(c, cookies)
+		changed := a.userOf(s).copied()
+		if err := change(changed); err != nil {
+			return err
+		}
+		changed.Subject = s.Subject
+		s, err = a.update(c, v, s, changed.copied())
 	}
-	switch {
-	case ended:
+	if err == nil && s == nil {
 		v.replace(nil, nil)
 		return ErrUnauthenticated
-	case err != nil:
+	}
+	if err != nil {
 		return translated(err)
 	}
 	v.replace(s, a.userOf(s))
 	return nil
+}
+
+// update puts a session with another user in the place of s; nil, nil when it has been ended meanwhile. Until the shared
+// state has taken it the request's own session is what counts, so an error changes nothing.
+func (a *core) update(c *gin.Context, v *visit, s *session.Session, u *User) (*session.Session, error) {
+	if ended, err := a.ended(v, a.traceOf(&s.Record)); ended || err != nil {
+		return nil, err
+	}
+	next, cookies, err := a.sessions.Change(v.requestNow(), s, u.record(), s.Updated)
+	if errors.Is(err, session.ErrGone) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	later := session.After(v.requestNow(), cookies)
+	if err := a.keep(v, updatedCookies, a.graceKey(s), &s.Record, strings.Join(cookies, "\n"), updateGrace); err != nil {
+		a.log.DebugContext(v, "ginoidc: no grace for requests with the session as it was before its update", "error", err)
+	}
+	gone, err := false, a.revoke(v, sessionKey(s.ID), next.Updated)
+	if err == nil {
+		retired := a.sessions.Retire(v.requestNow(), s, updateGrace)
+		if gone = errors.Is(retired, session.ErrGone); !gone && retired != nil {
+			a.log.WarnContext(v, "ginoidc: the session as it was before its update is still in the store", "error", retired)
+		}
+	}
+	if gone || err != nil {
+		a.sessions.Discard(later)
+		return nil, err
+	}
+	v.addCookies(c, cookies)
+	v.later = later
+	return next, nil
+}
+
+// current is what has become of a session, by updates of other requests: nil, nil when it was ended. An update ends what
+// the session was before, but for the grace, in which its cookies are kept for requests like this one. The caller hands
+// them on, since the answer that brought them may have been lost.
+func (v *visit) current(s *session.Session) (is *session.Session, cookies []string, err error) {
+	ended, updated, err := v.auth.judged(v.Context, v.auth.traceOf(&s.Record))
+	if ended || err != nil {
+		return nil, nil, err
+	}
+	if !s.Updated.Before(updated) {
+		return s, nil, nil
+	}
+	request := v.requestNow()
+	for range maxUpdates {
+		text, ok, err := v.auth.kept(v.Context, updatedCookies, v.auth.graceKey(s), &s.Record)
+		if !ok || err != nil {
+			return nil, nil, err
+		}
+		cookies = strings.Split(text, "\n")
+		request = session.After(request, cookies)
+		next, err := v.auth.sessions.Load(request)
+		if err != nil {
+			return nil, nil, err
+		}
+		if next == nil || next.ID != s.ID || next.Subject != s.Subject || !next.Updated.After(s.Updated) {
+			return nil, nil, nil
+		}
+		if s = next; !s.Updated.Before(updated) {
+			v.later = request
+			return s, cookies, nil
+		}
+	}
+	return nil, nil, nil
+}
+
+// graceKey is where what comes after this state of a session is kept.
+func (a *core) graceKey(s *session.Session) string {
+	return key('n', a.hash("\x00updated "+string(binary.BigEndian.AppendUint64(s.ID[:len(s.ID):len(s.ID)], uint64(s.Updated.UnixMicro())))))
+}
+
+// copied shares no memory with u.
+func (u *User) copied() *User {
+	c := *u
+	c.Groups, c.Organizations = slices.Clone(u.Groups), slices.Clone(u.Organizations)
+	c.Extra, c.Data = slices.Clone(u.Extra), slices.Clone(u.Data)
+	return &c
 }
 
 // Destroy ends the session of the request without the provider, but for kept tokens, which are revoked. It succeeds when
@@ -71,11 +173,11 @@ func (a *core) end(c *gin.Context, reason EndReason) error {
 	ctx, v := c.Request.Context(), a.visit(c)
 	carried := v.carried()
 	for _, s := range carried {
-		if err := a.revoke(ctx, sessionKey(s.ID), time.Now()); err != nil {
+		if err := a.revokeSession(ctx, s.ID); err != nil {
 			return err
 		}
 	}
-	if err := v.setCookies(c, func(h http.Header) error { return a.sessions.Destroy(h, v.request) }); err != nil {
+	if err := v.setCookies(c, func(h http.Header) error { return a.sessions.Destroy(h, v.requestNow()) }); err != nil {
 		return translated(err)
 	}
 	v.replace(nil, nil)
@@ -84,6 +186,18 @@ func (a *core) end(c *gin.Context, reason EndReason) error {
 		a.sessionEnded(ctx, SessionEnd{Subject: s.Subject, SID: s.SID, Reason: reason})
 	}
 	return nil
+}
+
+// forgetEnded deletes the cookies, and what a store keeps, of a session that was ended from elsewhere. A sign-in may go on
+// without.
+func (a *core) forgetEnded(c *gin.Context) {
+	v := a.visit(c)
+	if !v.ended || c.Writer.Written() {
+		return
+	}
+	if err := v.setCookies(c, func(h http.Header) error { return a.sessions.Destroy(h, v.requestNow()) }); err != nil {
+		a.log.DebugContext(v, "ginoidc: cookies of an ended session not deleted", "error", err)
+	}
 }
 
 // unwritten refuses to set a cookie that would be lost without a word, case 146.

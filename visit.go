@@ -21,6 +21,7 @@ type visit struct {
 	auth    *core
 	gin     *gin.Context  // compared and nothing else: Gin gives it to another request when this one has ended
 	request *http.Request // with the context below the visit
+	later   *http.Request // nil until it differs from request: see requestNow
 	first   bool          // the outermost of its request: those in the context below it are of the request that made this one
 	quiet   bool          // not what [UserFrom] asks, since another Auth's guard or Middleware came first
 
@@ -29,6 +30,7 @@ type visit struct {
 
 	mu      sync.Mutex
 	opened  bool
+	ended   bool // the browser has a session that was ended from elsewhere
 	session *session.Session
 	rivals  []*session.Session // of several cookies, none of which counts
 	user    *User
@@ -71,68 +73,75 @@ func (v *visit) openFirst(ctx context.Context) (*User, error) {
 // signed in, which waits for this very call: they get the context below the visit, where nobody is.
 func (v *visit) load(h http.Header) {
 	v.opened = true
-	s, err := v.find()
+	s, cookies, err := v.find()
 	if s == nil || err != nil {
 		v.err = err
 		return
 	}
 	v.session, v.user = s, v.auth.userOf(s)
 	v.shown.Store(opensWindow(v.request))
-	if h == nil || !v.auth.sessions.Due(s) {
+	if h == nil || len(cookies) == 0 && !v.auth.sessions.Due(s) {
 		return
 	}
 	renewed, set := s.Renewed, http.Header{setCookie: slices.Clone(v.cookies)}
-	if err := v.auth.sessions.Renew(set, v.request, s); err != nil {
+	putCookies(set, nil, cookies)
+	if err := v.auth.sessions.Renew(set, v.requestNow(), s); err != nil {
 		v.auth.log.WarnContext(v.Context, "ginoidc: session not renewed", "error", err)
 	}
+	v.sendLocked(h, set[setCookie])
 	if !s.Renewed.Equal(renewed) {
-		v.sendLocked(h, set[setCookie])
 		v.auth.enlist(v.Context, s)
 	}
 }
 
-// find returns the request's session unless it was ended.
-func (v *visit) find() (*session.Session, error) {
+// find returns the request's session unless it was ended, and cookies that the browser should have by now.
+func (v *visit) find() (*session.Session, []string, error) {
 	s, err := v.auth.sessions.Load(v.request)
-	if err != nil {
-		var rivals *session.RivalsError
-		if errors.As(err, &rivals) {
-			return v.findAmong(rivals.Sessions)
-		}
-		return nil, translated(err)
+	var rivals *session.RivalsError
+	switch {
+	case errors.As(err, &rivals):
+		return v.findAmong(rivals.Sessions)
+	case s == nil || err != nil:
+		return nil, nil, translated(err)
 	}
-	if s == nil {
-		return nil, nil
+	current, cookies, err := v.current(s)
+	v.ended = current == nil && err == nil
+	return current, cookies, translated(err)
+}
+
+// requestNow is the request as the browser sends it once it has the cookies of the session as it is now.
+func (v *visit) requestNow() *http.Request {
+	if v.later != nil {
+		return v.later
 	}
-	if ended, err := v.auth.ended(v.Context, v.auth.traceOf(&s.Record)); ended || err != nil {
-		return nil, err
-	}
-	return s, nil
+	return v.request
 }
 
 // findAmong returns the one of several sessions that was not ended. If there are more it cannot be known which of them the
 // user means: nobody is signed in, and a sign-in or sign-out ends them all.
-func (v *visit) findAmong(rivals []*session.Session) (*session.Session, error) {
+func (v *visit) findAmong(rivals []*session.Session) (*session.Session, []string, error) {
 	var alive []*session.Session
-	for _, s := range rivals {
-		ended, err := v.auth.ended(v.Context, v.auth.traceOf(&s.Record))
+	var cookies []string // of the one alive, if it is one
+	for _, rival := range rivals {
+		s, newer, err := v.current(rival)
 		if err != nil {
-			return nil, err
+			return nil, nil, translated(err)
 		}
-		if !ended {
-			alive = append(alive, s)
+		if s != nil {
+			alive, cookies = append(alive, s), newer
 		}
 	}
 	switch len(alive) {
 	case 0:
-		return nil, nil
+		v.ended = true
+		return nil, nil, nil
 	case 1:
-		return alive[0], nil
+		return alive[0], cookies, nil
 	}
-	v.rivals = alive
+	v.rivals, v.later = alive, nil
 	v.auth.log.WarnContext(v.Context, "ginoidc: the request has several sessions, of which none counts: its cookies come from several paths or domains",
 		"cookie", v.auth.cookie.name, "sessions", len(alive))
-	return nil, nil
+	return nil, nil, nil
 }
 
 // carried are the sessions that end with the request's own one.

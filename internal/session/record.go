@@ -8,19 +8,20 @@ import (
 
 // Record is what one session holds. Encoded it is
 //
-//	version ‖ ID ‖ flags ‖ Created ‖ Renewed ‖ AuthTime ‖ Issued ‖ Started ‖ AskedMaxAge+1 ‖ texts ‖ lists ‖ Claims ‖ Data ‖ IDToken
+//	version ‖ ID ‖ flags ‖ Created ‖ Renewed ‖ AuthTime ‖ Issued ‖ Started ‖ Began ‖ Updated ‖ AskedMaxAge+1 ‖ texts ‖ lists ‖ Claims ‖ Data ‖ IDToken
 //
-// with times as Unix seconds (0: unknown), Started as microseconds, and numbers
-// and lengths as uvarints.
+// with times as Unix seconds (0: unknown), Started, Began and Updated as microseconds,
+// the last two where a flag says that they are there, and numbers and lengths as uvarints.
 // Any other version is no session: old and new instances may run side by side.
 type Record struct {
 	ID [16]byte // random, new at every sign-in
 	// Times in whole seconds, UTC; AuthTime and Issued are the provider's and zero
 	// when unknown. Issued is the iat of the ID token.
 	Created, Renewed, AuthTime, Issued time.Time
-	// Started is when the sign-in began here, in microseconds: what ended sessions
-	// before that did not mean this one.
-	Started time.Time
+	// Started is when the sign-in began here, in microseconds. What ended sessions before
+	// Began did not mean this one; zero: a moment before Started. Updated is when the user
+	// was last changed, and zero when that was never: of the same ID the latest counts.
+	Started, Began, Updated time.Time
 	// AskedMaxAge is the max_age in seconds that the sign-in asked for, -1 when it
 	// did not, and AskedACR its acr_values.
 	AskedMaxAge int
@@ -41,7 +42,9 @@ const (
 
 	flagEmailVerified = 1 << 0
 	flagGroupsOverage = 1 << 1
-	knownFlags        = flagEmailVerified | flagGroupsOverage
+	flagBegan         = 1 << 2
+	flagUpdated       = 1 << 3
+	knownFlags        = flagEmailVerified | flagGroupsOverage | flagBegan | flagUpdated
 
 	maxSeconds = 253402300799 // the end of the year 9999
 )
@@ -57,22 +60,29 @@ func (rec *Record) lists() [2]*[]string {
 	return [...]*[]string{&rec.Groups, &rec.Organizations}
 }
 
+func (rec *Record) flags() (flags byte) {
+	for i, is := range [...]bool{rec.EmailVerified, rec.GroupsOverage, !rec.Began.IsZero(), !rec.Updated.IsZero()} {
+		if is {
+			flags |= 1 << i
+		}
+	}
+	return flags
+}
+
 // append encodes rec behind b.
 func (rec *Record) append(b []byte) []byte {
-	var flags byte
-	if rec.EmailVerified {
-		flags |= flagEmailVerified
-	}
-	if rec.GroupsOverage {
-		flags |= flagGroupsOverage
-	}
 	b = append(b, recordVersion)
 	b = append(b, rec.ID[:]...)
-	b = append(b, flags)
+	b = append(b, rec.flags())
 	for _, t := range [...]time.Time{rec.Created, rec.Renewed, rec.AuthTime, rec.Issued} {
 		b = binary.AppendUvarint(b, unixSeconds(t))
 	}
 	b = binary.AppendUvarint(b, uint64(max(0, rec.Started.UnixMicro())))
+	for _, t := range [...]time.Time{rec.Began, rec.Updated} {
+		if !t.IsZero() {
+			b = binary.AppendUvarint(b, uint64(max(0, t.UnixMicro())))
+		}
+	}
 	b = binary.AppendUvarint(b, uint64(max(0, rec.AskedMaxAge+1)))
 	for _, text := range rec.texts() {
 		b = appendText(b, *text)
@@ -116,6 +126,12 @@ func (rec *Record) decode(data []byte) bool {
 	rec.GroupsOverage = flags[0]&flagGroupsOverage != 0
 	rec.Created, rec.Renewed, rec.AuthTime, rec.Issued = rd.time(), rd.time(), rd.time(), rd.time()
 	rec.Started = rd.microseconds()
+	if flags[0]&flagBegan != 0 {
+		rec.Began = rd.microseconds()
+	}
+	if flags[0]&flagUpdated != 0 {
+		rec.Updated = rd.microseconds()
+	}
 	rec.AskedMaxAge = rd.age()
 	for _, text := range rec.texts() {
 		*text = rd.take(rd.length())

@@ -14,6 +14,7 @@ func sample() Record {
 	return Record{
 		ID: [16]byte{1, 2, 15: 3}, Created: time.Unix(1_800_000_000, 0).UTC(), Renewed: time.Unix(1_800_000_600, 0).UTC(),
 		AuthTime: time.Unix(1_799_999_000, 0).UTC(), Issued: time.Unix(1_799_999_999, 0).UTC(), Started: time.UnixMicro(1_799_999_990_123_456).UTC(),
+		Began: time.UnixMicro(1_799_999_985_123_456).UTC(), Updated: time.UnixMicro(1_800_000_500_000_001).UTC(),
 		Subject: "248289761001", SID: "08a5019c", Name: "Zoë", PreferredUsername: "zoe", Email: "zoe@example.com", Picture: "https://example.com/z.png",
 		ACR: "gold", AskedACR: "gold silver", AskedMaxAge: 300,
 		EmailVerified: true, GroupsOverage: true, Groups: []string{"admin", ""}, Organizations: []string{"org_1"}, Claims: []byte(`{"a":1}`), Data: []byte(`{"cart":7}`), IDToken: []byte("header.payload.signature"),
@@ -37,6 +38,8 @@ func TestRecordComesBack(t *testing.T) {
 		"max age 0":       func(r *Record) { r.AskedMaxAge = 0 },
 		"flags apart":     func(r *Record) { r.EmailVerified = false },
 		"flags apart, 2":  func(r *Record) { r.GroupsOverage = false },
+		"flags apart, 3":  func(r *Record) { r.Began = time.Time{} },
+		"flags apart, 4":  func(r *Record) { r.Updated = time.Time{} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := sample()
@@ -75,14 +78,14 @@ func TestOddRecordsAreNone(t *testing.T) {
 		change(&rec)
 		return rec.append(nil)
 	}
-	head := whole[:18]                                              // version, ID, flags
+	head := append(bytes.Clone(whole[:17]), 0)                      // version, ID, no flags
 	times := slices.Concat(head, []byte{1, 1, 1, 1, 1, 1})          // and five times and an age
 	texts := slices.Concat(times, []byte("\x01s"), make([]byte, 7)) // and the texts, the subject being "s"
 	for name, data := range map[string][]byte{
 		"empty":               {},
 		"version 0":           edit(0, 0),
 		"version 2":           edit(0, recordVersion+1),
-		"unknown flag":        edit(17, 4),
+		"unknown flag":        edit(17, 16),
 		"one byte more":       append(bytes.Clone(whole), 0),
 		"no creation":         without(func(r *Record) { r.Created = time.Time{} }),
 		"no renewal":          without(func(r *Record) { r.Renewed = time.Time{} }),

@@ -8,6 +8,7 @@ package session
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"errors"
@@ -121,7 +122,7 @@ func (m *Manager) Load(r *http.Request) (*Session, error) {
 func addRival(rivals []*Session, s *Session) []*Session {
 	for i, other := range rivals {
 		if other.ID == s.ID {
-			if s.Renewed.After(other.Renewed) {
+			if cmp.Or(s.Updated.Compare(other.Updated), s.Renewed.Compare(other.Renewed)) > 0 {
 				rivals[i] = s
 			}
 			return rivals
@@ -215,24 +216,6 @@ func (m *Manager) Due(s *Session) bool { return m.due(s, time.Now()) }
 
 func (m *Manager) due(s *Session, now time.Time) bool {
 	return (s.stale || now.Sub(s.Renewed) > m.config.Idle/2) && m.left(&s.Record, now) > 0
-}
-
-// Update saves the user of rec in the place of that of the session s. What s says
-// of itself stays: its ids, its times and how it was asked for. ErrGone means that
-// the session was ended meanwhile; any other error wraps [ErrStore] or is a
-// [*TooLargeError]. s changes only when Update succeeds.
-func (m *Manager) Update(h http.Header, r *http.Request, s *Session, rec Record) error {
-	now := time.Now()
-	rec.ID, rec.Created, rec.Renewed, rec.Started = s.ID, s.Created, wholeSecond(now), s.Started
-	rec.SID, rec.Issued, rec.AskedMaxAge, rec.AskedACR, rec.IDToken = s.SID, s.Issued, s.AskedMaxAge, s.AskedACR, s.IDToken
-	if m.left(&s.Record, now) <= 0 {
-		return ErrGone
-	}
-	if err := m.save(h, s.of(r), &rec, now); err != nil {
-		return err
-	}
-	s.Record, s.stale = rec, false
-	return nil
 }
 
 // Destroy deletes the record that the request carries, its tokens, and the

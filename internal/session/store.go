@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"reflect"
 	"strings"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/gorilla/securecookie"
 	gsessions "github.com/gorilla/sessions"
 
+	"github.com/seed-d65cea4d/ginoidc/cookiestore"
 	"github.com/seed-d65cea4d/ginoidc/internal/seal"
 )
 
@@ -176,4 +178,14 @@ func saysAbsent(err error) bool {
 func saysTooLarge(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "too long") || strings.Contains(text, "too big") || strings.Contains(text, "too large")
+}
+
+// InCookies reports whether the records themselves lie in cookies: with package cookiestore and gin-contrib's cookie store.
+// Any other store is taken for one on a server.
+func (m *Manager) InCookies() bool {
+	if _, embedded := m.records.(*cookiestore.Store); embedded {
+		return true
+	}
+	t := reflect.TypeOf(m.config.Store)
+	return t.Kind() == reflect.Pointer && t.Elem().PkgPath() == "github.com/gin-contrib/sessions/cookie"
 }

@@ -1,0 +1,85 @@
+package session
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"slices"
+	"time"
+
+	gsessions "github.com/gorilla/sessions"
+)
+
+// Change saves the user of rec as that of the session s from now on, under cookies of its own, which it returns: the
+// browser has to get them. What s says of itself stays: its ID, its times and how it was asked for. What
+// the request carries stays too, until [Manager.Retire].
+//
+// after is a time that Updated has to be later than. ErrGone means that the session has ended; any other error wraps
+// [ErrStore] or is a [*TooLargeError].
+func (m *Manager) Change(r *http.Request, s *Session, rec Record, after time.Time) (*Session, []string, error) {
+	now := time.Now()
+	rec.ID, rec.Created, rec.Renewed, rec.Started, rec.Began = s.ID, s.Created, wholeSecond(now), s.Started, s.Began
+	rec.SID, rec.Issued, rec.AskedMaxAge, rec.AskedACR, rec.IDToken = s.SID, s.Issued, s.AskedMaxAge, s.AskedACR, s.IDToken
+	rec.Updated = now.UTC().Truncate(time.Microsecond)
+	if !rec.Updated.After(after) {
+		rec.Updated = after.Add(time.Microsecond)
+	}
+	if m.left(&s.Record, now) <= 0 {
+		return nil, nil, ErrGone
+	}
+	saved := http.Header{}
+	if err := m.save(saved, withoutCookies(r), &rec, now); err != nil {
+		return nil, nil, err
+	}
+	return &Session{Record: rec}, m.withoutLeftovers(r, saved[setCookie]), nil
+}
+
+// Retire lets the record that the request carries pass within grace, where a store keeps it: until then requests that are
+// on their way find by it what came after. ErrGone means that it has been deleted meanwhile.
+func (m *Manager) Retire(r *http.Request, s *Session, grace time.Duration) error {
+	data := s.Record.append(slices.Clone(m.audience))
+	err := m.records.SaveRecord(http.Header{}, s.of(r), m.config.Name, data, m.cookie(int(grace/time.Second)))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return ErrGone
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrStore, err)
+	}
+	return nil
+}
+
+// withoutLeftovers adds to the lines that set a session's cookies those that delete further ones which the request
+// carries: an earlier session may have been split over more.
+func (m *Manager) withoutLeftovers(r *http.Request, lines []string) []string {
+	for _, c := range r.Cookies() {
+		expired := gsessions.NewCookie(c.Name, "", m.cookie(-1)).String()
+		if n := len(m.config.Name); len(c.Name) == n+2 && c.Name[:n+1] == m.config.Name+"." && !sets(lines, expired) {
+			lines = append(lines, expired)
+		}
+	}
+	return lines
+}
+
+// After returns r as the browser sends it once it has got the cookies of lines.
+func After(r *http.Request, lines []string) *http.Request {
+	later := withoutCookies(r)
+	for _, c := range r.Cookies() {
+		if !sets(lines, c.Name+"=") {
+			later.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value})
+		}
+	}
+	for _, line := range lines {
+		if c, err := http.ParseSetCookie(line); err == nil && c.MaxAge >= 0 && c.Value != "" {
+			later.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value})
+		}
+	}
+	return later
+}
+
+// Discard deletes a record that the browser never gets.
+func (m *Manager) Discard(r *http.Request) {
+	if err := m.records.DeleteRecord(http.Header{}, r, m.config.Name, m.cookie(-1)); err != nil {
+		m.config.Logger.DebugContext(r.Context(), "session: record not deleted", "error", err)
+	}
+}

@@ -1,0 +1,197 @@
+package ginoidc_test
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
+)
+
+// onClock writes what is ended as an instance does whose clock is off, and notes for how long.
+type onClock struct {
+	ginoidc.SharedState
+	off  time.Duration
+	ttls *[]time.Duration
+}
+
+func (s onClock) Revoke(ctx context.Context, key string, at time.Time, ttl time.Duration) error {
+	*s.ttls = append(*s.ttls, ttl)
+	if time.Until(at).Abs() < time.Hour && !strings.HasSuffix(key, "i") { // the provider's clock is its own
+		at = at.Add(s.off)
+	}
+	return s.SharedState.Revoke(ctx, key, at, ttl)
+}
+
+// TestClocksOfInstances differ: what one ends counts on another whose clock is some seconds ahead, and who signs in again
+// at once stays signed in, until that is ended too. What was ended is remembered for as long as a session can live that
+// somebody is signing in to by then.
+func TestClocksOfInstances(t *testing.T) {
+	for name, end := range map[string]func(t *testing.T, a *app){
+		"everywhere": func(t *testing.T, a *app) {
+			if err := a.auth.SignOutEverywhere(t.Context(), "alice"); err != nil {
+				t.Error(err)
+			}
+		},
+		"sub": func(t *testing.T, a *app) { a.post(t, "alice", "", nil) },
+		"sid": func(t *testing.T, a *app) { a.post(t, "", "s-1", nil) },
+	} {
+		for _, off := range []time.Duration{0, -time.Second, -4 * time.Second} {
+			t.Run(name+" "+off.String(), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					var ttls []time.Duration
+					shared := state.NewMemory(0)
+					a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = shared })
+					slow := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+						c.State, c.SessionLifetime, c.AttemptLife = onClock{shared, off, &ttls}, 20*time.Hour, time.Hour
+						c.Transport = a.op.Transport()
+					})
+					slow.op = a.op
+					a.op.OnIDToken(func(claims map[string]any) { claims["sid"] = "s-1" })
+					b := a.browser()
+					for range 3 {
+						b.mustSignIn("alice")
+						if b.whoami() != "alice" {
+							t.Fatal("signed out by what was ended before")
+						}
+						a.sessionsOf("alice", 1)
+						time.Sleep(500 * time.Millisecond)
+						end(t, slow)
+						if b.whoami() != "" {
+							t.Fatal("not ended")
+						}
+						a.sessionsOf("alice", 0)
+						time.Sleep(time.Second) // of the provider's clock, which shows seconds
+					}
+					if slices.ContainsFunc(ttls[1:], func(ttl time.Duration) bool { return ttl != 21*time.Hour }) {
+						t.Errorf("remembered for %v", ttls)
+					}
+				})
+			})
+		}
+	}
+}
+
+// TestTokenOfSubAndSID ends the user's sessions of which no sid is known too, Back-Channel Logout 1.0, section 2.7; of
+// another user it ends none, case 174.
+func TestTokenOfSubAndSID(t *testing.T) {
+	a := newApp(t)
+	sid := ""
+	a.op.OnIDToken(func(claims map[string]any) {
+		if delete(claims, "sid"); sid != "" {
+			claims["sid"] = sid
+		}
+	})
+	signedIn := func(subject, with string) *browser {
+		sid = with
+		b := a.browser()
+		b.mustSignIn(subject)
+		return b
+	}
+	without, with, other := signedIn("alice", ""), signedIn("alice", "s-1"), signedIn("alice", "s-2")
+	bob, bobWithout := signedIn("bob", "s-1"), signedIn("bob", "")
+	for _, tt := range []struct {
+		sub, sid string
+		left     []*browser
+	}{
+		{"mallory", "s-1", []*browser{without, with, other, bob, bobWithout}},
+		{"mallory", "", []*browser{without, with, other, bob, bobWithout}},
+		{"alice", "s-3", []*browser{with, other, bob, bobWithout}},
+		{"alice", "s-1", []*browser{other, bob, bobWithout}},
+		{"", "s-2", []*browser{bob, bobWithout}},
+		{"bob", "", nil},
+	} {
+		if r := a.post(t, tt.sub, tt.sid, nil); r.StatusCode != http.StatusOK {
+			t.Fatalf("%d %s", r.StatusCode, r.body)
+		}
+		for i, b := range []*browser{without, with, other, bob, bobWithout} {
+			if alive := b.whoami() != ""; alive != slices.Contains(tt.left, b) {
+				t.Errorf("after %s %s: session %d is alive: %t", tt.sub, tt.sid, i, alive)
+			}
+		}
+	}
+	if b := signedIn("alice", ""); b.whoami() != "alice" {
+		t.Error("no sign-in afterwards")
+	}
+}
+
+// TestEndedSessionLosesItsCookies at the redirect to the sign-in and nowhere else, and a store its records.
+func TestEndedSessionLosesItsCookies(t *testing.T) {
+	for kind, store := range stores(t) {
+		for name, end := range map[string]func(t *testing.T, a *app){
+			"everywhere":   func(t *testing.T, a *app) { _ = a.auth.SignOutEverywhere(t.Context(), "alice") },
+			"back channel": func(t *testing.T, a *app) { a.post(t, "alice", "", nil) },
+			"limit":        func(_ *testing.T, a *app) { a.browser().mustSignIn("alice") },
+		} {
+			t.Run(kind+" "+name, func(t *testing.T) {
+				a := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Store, c.MaxSessions = store, 1 })
+				b, bystander := a.browser(), a.browser()
+				b.mustSignIn("alice")
+				bystander.mustSignIn("bob")
+				copied := b.twin()
+				if n := len(b.cookies()); n != 2 {
+					t.Fatalf("%v", b.cookies())
+				}
+				end(t, a)
+				if r := b.fetch("/me"); r.StatusCode != 401 || r.Header.Get("Set-Cookie") != "" {
+					t.Errorf("a fetch: %d %v", r.StatusCode, r.Header["Set-Cookie"])
+				}
+				if r := b.navigate("/"); r.StatusCode != 200 || r.Header.Get("Set-Cookie") != "" {
+					t.Errorf("a public page: %d %v", r.StatusCode, r.Header["Set-Cookie"])
+				}
+				if r := b.navigate("/me"); r.StatusCode != 302 || len(b.cookies()) != 0 {
+					t.Errorf("a page: %d, left %v", r.StatusCode, b.cookies())
+				}
+				if r := a.browser().navigate("/me"); r.StatusCode != 302 || r.Header.Get("Set-Cookie") != "" {
+					t.Errorf("who has no session: %d %v", r.StatusCode, r.Header["Set-Cookie"])
+				}
+				if bystander.whoami() != "bob" {
+					t.Error("another session is gone")
+				}
+				if kind != "memstore" && kind != "filesystem" {
+					return
+				}
+				restarted := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Store = store }) // has forgotten what was ended
+				if (&browser{restarted, copied.jar}).whoami() != "" || (&browser{restarted, bystander.jar}).whoami() != "bob" {
+					t.Error("the record is in the store still")
+				}
+			})
+		}
+	}
+}
+
+// TestForgettingStateIsLogged where it matters: sealed cookies, and the memory of this process.
+func TestForgettingStateIsLogged(t *testing.T) {
+	for kind, store := range stores(t) {
+		for _, shared := range []ginoidc.SharedState{nil, state.NewMemory(0)} {
+			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Store, c.State = store, shared })
+			want := shared == nil && strings.Contains(kind, "cookie")
+			if got := strings.Count(a.logs.String(), "a restart forgets"); got > 1 || got == 1 != want || strings.Contains(a.logs.String(), "level=WARN") {
+				t.Errorf("%s, a State %t: %s", kind, shared != nil, a.logs)
+			}
+		}
+	}
+}
+
+// TestPageOfAnEndedSession: an own handler for the signed-out decides itself whether to redirect.
+func TestPageOfAnEndedSession(t *testing.T) {
+	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+		c.Handlers.Unauthenticated = func(c *gin.Context) { c.String(http.StatusUnauthorized, "go away") }
+	})
+	b := a.browser()
+	b.mustSignIn("alice")
+	if err := a.auth.SignOutEverywhere(t.Context(), "alice"); err != nil {
+		t.Fatal(err)
+	}
+	if r := b.navigate("/me"); r.StatusCode != 401 || r.Header.Get("Set-Cookie") != "" {
+		t.Errorf("%d %v", r.StatusCode, r.Header["Set-Cookie"])
+	}
+}
