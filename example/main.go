@@ -9,6 +9,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -61,6 +62,9 @@ func run(ctx context.Context, out, errOut io.Writer) int {
 		if badRedis = err; err == nil {
 			defer stop()
 		}
+	}
+	if errors.Join(unreadable, unsuited, badRedis) != nil { // New is asked for its problems alone
+		s.oidc.Logger = slog.New(slog.NewTextHandler(errOut, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	}
 	auth, invalid := ginoidc.New(s.oidc)
 	problems := distinct(unreadable, badRedis, invalid)
