@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -162,12 +163,12 @@ func (a *core) redeem(ctx context.Context, code string, at *attempt.Attempt) (*i
 		a.log.WarnContext(ctx, "ginoidc: groups are required and no sign-in so far had any: check the groups claim and scopes", "claim", a.shape.groups.roots()[0])
 	}
 	id := &identity{user: user, sid: textClaim(idToken, "sid"), issued: idToken.Time("iat"), tokens: tokens}
-	if a.config.KeepIDToken == keepAlways {
+	if a.config.KeepIDToken != keepNever {
 		signed, err := a.provider.SignedIDToken(tokens.IDToken)
-		if err != nil {
+		if err != nil && a.config.KeepIDToken == keepAlways {
 			return nil, translated(err)
 		}
-		id.signed = []byte(signed)
+		id.signed = []byte(signed) // none with an error: a sign-out goes without
 	}
 	return id, nil
 }
@@ -182,19 +183,15 @@ func (a *core) startSession(ctx context.Context, v *visit, id *identity, at *att
 	rec.SID, rec.Issued, rec.Started = id.sid, id.issued, at.Started
 	rec.AskedMaxAge, rec.AskedACR = at.MaxAge, at.ACRValues
 	rec.IDToken = id.signed
-	var s *session.Session
 	var err error
 	if rec.Began, err = a.began(v, &rec); err != nil {
 		return err
 	}
-	err = v.setCookies(ctx, func(h http.Header) (err error) {
-		s, err = a.sessions.Begin(h, v.requestNow(), rec, a.encodeTokens(id.tokens))
-		return err
-	})
+	old, tokens := v.carried(), a.tokensToRevoke(v)
+	s, err := a.beginSession(ctx, v, rec, a.encodeTokens(id.tokens))
 	if err != nil {
 		return translated(err)
 	}
-	old := v.carried()
 	v.replace(s, a.userOf(s))
 	v.later = session.After(v.requestNow(), v.cookiesSet())
 	a.log.InfoContext(v, "ginoidc: signed in", "sub", id.user.Subject)
@@ -210,7 +207,42 @@ func (a *core) startSession(ctx context.Context, v *visit, id *identity, at *att
 	if err := errors.Join(err, a.limitSessions(v, id.user.Subject)); err != nil {
 		a.log.ErrorContext(v, "ginoidc: an earlier session is not ended", "error", err)
 	}
+	if !slices.ContainsFunc(old, func(o *session.Session) bool { return sameAtProvider(&o.Record, &s.Record) }) {
+		a.revokeTokens(v, tokens)
+	}
 	return nil
+}
+
+// sameAtProvider tells whether two sessions here are of one session of the provider's, as after a step-up. The tokens of the
+// earlier one are then left to pass: there are providers, such as Keycloak, that end that session with them, and the new
+// tokens too.
+func sameAtProvider(a, b *session.Record) bool {
+	return a.SID != "" && a.SID == b.SID && a.Subject == b.Subject
+}
+
+// maxHintedRecord is the size in bytes of a record that, sealed, still fits in one cookie.
+const maxHintedRecord = 2800
+
+// beginSession saves a new session. Where the ID token is kept if it fits, it costs no session and no second cookie.
+func (a *core) beginSession(ctx context.Context, v *visit, rec session.Record, tokens []byte) (s *session.Session, err error) {
+	begin := func(h http.Header) (err error) {
+		s, err = a.sessions.Begin(h, v.requestNow(), rec, tokens)
+		return err
+	}
+	droppable := a.config.KeepIDToken == keepAuto && len(rec.IDToken) > 0
+	drop := func() {
+		a.log.DebugContext(v, "ginoidc: no room for the ID token, so a sign-out goes without id_token_hint", "bytes", len(rec.IDToken))
+		rec.IDToken, droppable = nil, false
+	}
+	if droppable && a.sessions.InCookies() && rec.Size() > maxHintedRecord {
+		drop()
+	}
+	err = v.setCookies(ctx, begin)
+	if tooLarge := (*session.TooLargeError)(nil); droppable && errors.As(err, &tooLarge) {
+		drop()
+		err = v.setCookies(ctx, begin)
+	}
+	return s, err
 }
 
 // StartSession signs u in without the provider, in place of whoever is signed in: for tests, and for apps with

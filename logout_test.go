@@ -237,7 +237,7 @@ func TestLogoutOrder(t *testing.T) {
 }
 
 // TestLogoutTokenTwice: a token is remembered for as long as one with its exp is accepted, which is the clock tolerance longer
-// than exp says. Case 183.
+// than exp says.
 func TestLogoutTokenTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t)

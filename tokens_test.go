@@ -559,3 +559,33 @@ func TestNoToken(t *testing.T) {
 		}
 	})
 }
+
+// TestTokensOfReplacedSessions: a new sign-in in the same browser revokes the tokens of the session before, but for one of the
+// same session of the provider, where that would end the new tokens too.
+func TestTokensOfReplacedSessions(t *testing.T) {
+	for _, tt := range []struct {
+		name, second, sid string // sid of both sign-ins, "" for none
+		alive             bool
+	}{
+		{"the same user", "alice", "", false},
+		{"another user", "bob", "", false},
+		{"another user with the same sid", "bob", "s-1", false},
+		{"a step-up", "alice", "s-1", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := tokenApp(t)
+			a.op.OnIDToken(func(claims map[string]any) {
+				if tt.sid != "" {
+					claims["sid"] = tt.sid
+				}
+			})
+			b := a.browser()
+			b.mustSignIn("alice")
+			old := b.fetch("/token").body
+			b.mustSignIn(tt.second)
+			if fresh := b.fetch("/token").body; a.op.Active(old) != tt.alive || fresh == old || !a.op.Active(fresh) {
+				t.Errorf("the old token is alive: %t, the new one: %t", a.op.Active(old), a.op.Active(fresh))
+			}
+		})
+	}
+}

@@ -69,6 +69,9 @@ func (rec *Record) flags() (flags byte) {
 	return flags
 }
 
+// Size is how many bytes the record takes, before it is sealed.
+func (rec *Record) Size() int { return len(rec.append(nil)) }
+
 // append encodes rec behind b.
 func (rec *Record) append(b []byte) []byte {
 	b = append(b, recordVersion)

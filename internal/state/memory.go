@@ -5,6 +5,7 @@ package state
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -18,10 +19,11 @@ var ErrFull = errors.New("state: the memory is full")
 // Memory keeps shared state in this process: bounded, purged as it is used, gone with the process. It is safe for
 // concurrent use and never waits for anything, so the contexts are not looked at.
 //
-// Revocations, keys seen, leases, kept values and listed sessions have tables of their own: a flood of one kind takes no
-// room from another.
+// Revocations, sign-in attempts, other keys seen, leases, kept values and listed sessions have tables of their own: a flood
+// of one kind takes no room from another.
 type Memory struct {
 	revoked, seen, leases *table[int64]
+	attempts              *table[int64] // keys seen of the kind that strangers can have made
 	kept                  *table[string]
 	listed                *index
 	leased                atomic.Int64 // leases taken so far; the number tells their holders apart
@@ -36,7 +38,7 @@ func NewMemory(limit int) *Memory {
 	}
 	small := func() *table[int64] { return newTable(limit, 0, func(int64) int { return 0 }) }
 	return &Memory{
-		revoked: small(), seen: small(), leases: small(),
+		revoked: small(), seen: small(), leases: small(), attempts: small(),
 		kept:   newTable(limit, maxValues, func(value string) int { return len(value) }),
 		listed: newIndex(limit),
 	}
@@ -66,12 +68,21 @@ func (m *Memory) Revoked(_ context.Context, keys ...string) ([]time.Time, error)
 }
 
 // Once reports whether key is new, and remembers it for ttl: of all callers within that time, one is told true. The
-// error is [ErrFull], and then nobody is told true.
+// error is [ErrFull], and then nobody is told true. But keys of sign-in attempts, which begin with 'a', are taken for new
+// when there is no room: anybody can fill their table, which must not keep others from signing in, and the provider takes
+// no code twice.
 func (m *Memory) Once(_ context.Context, key string, ttl time.Duration) (first bool, err error) {
-	err = m.seen.update(key, ttl, func(_ entry[int64], live bool, until int64) (entry[int64], bool) {
+	seen, attempt := m.seen, strings.HasPrefix(key, "a")
+	if attempt {
+		seen = m.attempts
+	}
+	err = seen.update(key, ttl, func(_ entry[int64], live bool, until int64) (entry[int64], bool) {
 		first = !live
 		return entry[int64]{until: until}, first
 	})
+	if attempt && errors.Is(err, ErrFull) {
+		return true, nil
+	}
 	return first && err == nil, err
 }
 

@@ -308,3 +308,25 @@ func filled(b *testing.B, size int) *state.Memory {
 	}
 	return m
 }
+
+// Anybody can begin sign-ins: when the attempts have no room left they are let through, since the provider takes a code once,
+// and nothing else is remembered the less for them.
+func TestFullOfAttempts(t *testing.T) {
+	m := state.NewMemory(100)
+	for i := range 1000 {
+		if first, err := m.Once(t.Context(), "a"+strconv.Itoa(i), time.Hour); !first || err != nil {
+			t.Fatalf("attempt %d: %t, %v", i, first, err)
+		}
+	}
+	if first, err := m.Once(t.Context(), "a0", time.Hour); first || err != nil {
+		t.Errorf("the first again: %t, %v", first, err)
+	}
+	for i := range 100 {
+		if first, err := m.Once(t.Context(), "j"+strconv.Itoa(i), time.Hour); !first || err != nil {
+			t.Fatalf("logout token %d: %t, %v", i, first, err)
+		}
+	}
+	if first, err := m.Once(t.Context(), "j100", time.Hour); first || !errors.Is(err, state.ErrFull) {
+		t.Errorf("one logout token too many: %t, %v", first, err)
+	}
+}

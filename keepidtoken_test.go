@@ -1,0 +1,69 @@
+package ginoidc_test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/gin-contrib/sessions"
+	"github.com/gin-contrib/sessions/cookie"
+	"github.com/gin-contrib/sessions/memstore"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+)
+
+// TestKeepIDTokenAuto: the ID token is kept where it costs nothing but room that is there, and a sign-in never fails for it.
+func TestKeepIDTokenAuto(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		store  sessions.Store
+		keep   string
+		groups int
+		hint   bool
+		chunks int // cookies of the session
+	}{
+		{"sealed cookies", nil, "", 0, true, 1},
+		{"sealed cookies, many groups", nil, "", 100, false, 1},
+		{"sealed cookies, always", nil, "always", 100, true, 3},
+		{"sealed cookies, never", nil, "never", 0, false, 1},
+		{"a store on a server", memstore.NewStore([]byte(secret)), "", 100, true, 1},
+		{"gin-contrib's cookies", cookie.NewStore([]byte(secret)), "", 0, true, 1},
+		{"gin-contrib's cookies, nearly full", cookie.NewStore([]byte(secret)), "", 60, false, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var log bytes.Buffer
+			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+				c.KeepIDToken, c.Store, c.SkipUserInfo = tt.keep, tt.store, true
+				c.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+			})
+			a.op.OnIDToken(func(claims map[string]any) {
+				groups := []string{"staff"}
+				for i := range tt.groups {
+					groups = append(groups, fmt.Sprintf("a-group-of-many-%04d", i))
+				}
+				claims["groups"] = groups
+			})
+			b := a.browser()
+			b.mustSignIn("alice")
+			chunks := 0
+			for _, name := range b.cookies() {
+				if strings.HasPrefix(name, "__Host-ginoidc") && !strings.HasSuffix(name, ".landed") {
+					chunks++
+				}
+			}
+			if chunks != tt.chunks || b.whoami() != "alice" {
+				t.Errorf("%d cookies %v, and %q is signed in", chunks, b.cookies(), b.whoami())
+			}
+			hint := parse(t, b.do("POST", "/auth/signout", nil).location()).Query().Get("id_token_hint")
+			if (hint != "") != tt.hint {
+				t.Errorf("hint of %d bytes, want one: %t", len(hint), tt.hint)
+			}
+			if said := strings.Contains(log.String(), "no room for the ID token"); said != (!tt.hint && tt.keep == "") {
+				t.Errorf("log %s", log.String())
+			}
+		})
+	}
+}
