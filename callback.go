@@ -197,7 +197,9 @@ func (a *core) startSession(ctx context.Context, v *visit, id *identity, at *att
 	a.log.InfoContext(v, "ginoidc: signed in", "sub", id.user.Subject)
 	switch { // the new session has begun, whatever becomes of the others
 	case len(old) == 0 && at.Replaces != [16]byte{}: // of which the answer brought no cookie
-		err = a.revokeSession(v, at.Replaces)
+		if err = a.revokeSession(v, at.Replaces); err == nil && at.Replaced != "" {
+			a.sessionEnded(v, SessionEnd{Subject: at.Replaced, Reason: EndedByNewSignIn})
+		}
 	default:
 		for _, o := range old {
 			err = errors.Join(err, a.endListed(v, a.traceOf(&o.Record), SessionEnd{Subject: o.Subject, SID: o.SID, Reason: EndedByNewSignIn}))

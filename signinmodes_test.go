@@ -1,6 +1,7 @@
 package ginoidc_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -330,5 +331,23 @@ func TestSilentSignIn(t *testing.T) {
 	a.auth.Mount(a.engine)
 	if r := a.browser().navigate("/auth/userinfo"); r.StatusCode != http.StatusNoContent {
 		t.Errorf("own route: %d to %q", r.StatusCode, r.location())
+	}
+}
+
+// TestFormPostReplaces: the answer brings no cookie of the session before, which ends all the same, and the app is told.
+func TestFormPostReplaces(t *testing.T) {
+	var ended []ginoidc.SessionEnd
+	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+		c.ResponseMode = "form_post"
+		c.OnSessionEnd = func(_ context.Context, e ginoidc.SessionEnd) { ended = append(ended, e) }
+	})
+	b := a.browser()
+	for _, subject := range []string{"alice", "bob"} {
+		if r := b.post(b.start("/auth/signin", subject)); r.StatusCode != http.StatusSeeOther {
+			t.Fatalf("%d %s", r.StatusCode, r.body)
+		}
+	}
+	if want := (ginoidc.SessionEnd{Subject: "alice", Reason: ginoidc.EndedByNewSignIn}); len(ended) != 1 || ended[0] != want || b.whoami() != "bob" {
+		t.Errorf("%+v, and %q is signed in", ended, b.whoami())
 	}
 }

@@ -22,7 +22,8 @@ const (
 	flagReplaces = 1 << 1
 	flagSignOut  = 1 << 2
 	flagAgain    = 1 << 3
-	knownFlags   = flagSilent | flagReplaces | flagSignOut | flagAgain
+	flagReplaced = 1 << 4
+	knownFlags   = flagSilent | flagReplaces | flagSignOut | flagAgain | flagReplaced
 )
 
 // Attempt is what has to be known again when the provider answers.
@@ -45,6 +46,7 @@ type Purpose struct {
 	SignOut   bool     // a sign-out at the provider: its state ends no sign-in, and no sign-in's state ends it
 	Again     bool     // the session of the sign-in just before did not open
 	Replaces  [16]byte // the session that the sign-in is to replace; zero: whatever the answer brings along
+	Replaced  string   // whose session that is
 }
 
 func newAttempt(p Purpose) *Attempt {
@@ -72,10 +74,10 @@ func decodeSecret(text string) (b [secretSize]byte, ok bool) {
 }
 
 // encode writes version (1 byte) ‖ state (32) ‖ nonce (32) ‖ verifier (32) ‖ started (8, Unix nanoseconds) ‖ flags (1) ‖
-// replaced session (16, if flagged) ‖ max age (varint) ‖ app's state ‖ acr values ‖ return target, the texts before the
+// replaced session (16, if flagged) ‖ its user (text, if flagged) ‖ max age (varint) ‖ app's state ‖ acr values ‖ return target, the texts before the
 // last with their lengths (uvarint).
 func (a *Attempt) encode() []byte {
-	b := make([]byte, 0, headerSize+len(a.Replaces)+3*binary.MaxVarintLen64+len(a.AppState)+len(a.ACRValues)+len(a.ReturnTo))
+	b := make([]byte, 0, headerSize+len(a.Replaces)+4*binary.MaxVarintLen64+len(a.Replaced)+len(a.AppState)+len(a.ACRValues)+len(a.ReturnTo))
 	b = append(b, version)
 	for _, text := range []string{a.State, a.Nonce, a.Verifier} {
 		secret, _ := decodeSecret(text)
@@ -85,6 +87,9 @@ func (a *Attempt) encode() []byte {
 	b = append(b, a.flags())
 	if a.Replaces != [16]byte{} {
 		b = append(b, a.Replaces[:]...)
+	}
+	if a.Replaced != "" {
+		b = append(binary.AppendUvarint(b, uint64(len(a.Replaced))), a.Replaced...)
 	}
 	b = binary.AppendVarint(b, int64(a.MaxAge))
 	for _, text := range []string{a.AppState, a.ACRValues} {
@@ -99,6 +104,9 @@ func (a *Attempt) flags() (flags byte) {
 	}
 	if a.Replaces != [16]byte{} {
 		flags |= flagReplaces
+	}
+	if a.Replaced != "" {
+		flags |= flagReplaced
 	}
 	if a.SignOut {
 		flags |= flagSignOut
@@ -131,18 +139,32 @@ func decode(b []byte) (a *Attempt, ok bool) {
 		}
 		a.Replaces, rest = [16]byte(rest), rest[len(a.Replaces):]
 	}
+	if flags&flagReplaced != 0 {
+		var ok bool
+		if a.Replaced, rest, ok = cutText(rest); !ok || a.Replaced == "" {
+			return nil, false
+		}
+	}
 	maxAge, n := binary.Varint(rest)
 	if n <= 0 {
 		return nil, false
 	}
 	a.MaxAge, rest = int(maxAge), rest[n:]
 	for _, text := range []*string{&a.AppState, &a.ACRValues} {
-		size, n := binary.Uvarint(rest)
-		if n <= 0 || size > uint64(len(rest)-n) {
+		var ok bool
+		if *text, rest, ok = cutText(rest); !ok {
 			return nil, false
 		}
-		*text, rest = string(rest[n:n+int(size)]), rest[n+int(size):]
 	}
 	a.ReturnTo = string(rest)
 	return a, true
+}
+
+// cutText reads a text behind its length (uvarint).
+func cutText(b []byte) (text string, rest []byte, ok bool) {
+	size, n := binary.Uvarint(b)
+	if n <= 0 || size > uint64(len(b)-n) {
+		return "", nil, false
+	}
+	return string(b[n : n+int(size)]), b[n+int(size):], true
 }
