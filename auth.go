@@ -195,14 +195,18 @@ func (a *Auth) With(h Handlers) *Auth {
 	return &Auth{core: a.core, handlers: h.or(a.handlers)}
 }
 
-// Ready tells whether users can sign in: nil when the provider is known and the session store answers. The error
+// Ready tells whether users can sign in: nil when the provider is known, and the session store and State answer. The error
 // is for operators; an issuer mismatch is named in it with both values.
 func (a *Auth) Ready(ctx context.Context) error {
 	ctx = requestContext(ctx)
 	if err := a.provider.Ready(ctx); err != nil {
 		return translated(err)
 	}
-	return translated(a.sessions.Ready(ctx))
+	if err := a.sessions.Ready(ctx); err != nil {
+		return translated(err)
+	}
+	_, err := a.revoked(ctx, probe)
+	return err
 }
 
 // AppURL is the app's external base URL without a final slash.

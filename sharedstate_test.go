@@ -173,3 +173,17 @@ func TestRefreshWithoutSharedLeases(t *testing.T) {
 		})
 	}
 }
+
+// TestReadyAsksState: without it nobody signs in or is let in.
+func TestReadyAsksState(t *testing.T) {
+	down := false
+	shared := hooked{state.NewMemory(0), func(context.Context, string) error { return errIf(down) }}
+	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = shared })
+	if err := a.auth.Ready(t.Context()); err != nil {
+		t.Errorf("up: %v", err)
+	}
+	down = true
+	if err := a.auth.Ready(t.Context()); !errors.Is(err, ginoidc.ErrSessionStore) || !errors.Is(err, errStateDown) {
+		t.Errorf("down: %v", err)
+	}
+}

@@ -28,6 +28,8 @@ type fake struct {
 	silent  bool   // takes commands and answers none
 	refusal string // answers every command of the package
 	down    bool   // neither has connections nor takes new ones
+	info    string // its maxmemory-policy as INFO tells it; "": refuses INFO
+	config  string // and as CONFIG GET does
 }
 
 type entry struct {
@@ -143,6 +145,11 @@ func (f *fake) answer(args []string) string {
 		return ""
 	case f.refusal != "":
 		return "-" + f.refusal + "\r\n"
+	case args[0] == "INFO" && f.info != "":
+		text := "# Memory\r\nmaxmemory:0\r\nmaxmemory_policy:" + f.info + "\r\nallocator:x\r\n"
+		return fmt.Sprintf("$%d\r\n%s\r\n", len(text), text)
+	case args[0] == "CONFIG" && f.config != "":
+		return fmt.Sprintf("*2\r\n$16\r\nmaxmemory-policy\r\n$%d\r\n%s\r\n", len(f.config), f.config)
 	case args[0] == "PING":
 		return "+PONG\r\n"
 	case args[0] == "GET":
@@ -163,6 +170,14 @@ func (f *fake) answer(args []string) string {
 			delete(f.entries, args[3])
 		}
 		return ":0\r\n"
+	case args[0] == "EVAL" && strings.Contains(args[1], "ZSCORE"):
+		if until, ok := f.lists[args[3]][args[4]]; ok && until > time.Now().UnixMilli() {
+			return ":0\r\n"
+		}
+		if reply := f.enlist(args[3], args[4], args[5], args[6]); reply[0] == '-' {
+			return reply
+		}
+		return ":1\r\n"
 	case args[0] == "EVAL" && strings.Contains(args[1], "ZADD"):
 		return f.enlist(args[3], args[4], args[5], args[6])
 	case args[0] == "EVAL" && strings.Contains(args[1], "'ZREM'"):

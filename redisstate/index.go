@@ -20,10 +20,11 @@ const (
 	clock = `local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 `
-	tidy = `redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
+	trim = `redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now)
 local longest = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')[2]
 if longest then redis.call('PEXPIREAT', KEYS[1], longest) end
-return 0`
+`
+	tidy = trim + `return 0`
 
 	// ZADD comes first: a full Redis refuses it, but would not any more once a script has written something else.
 	enlistScript = clock + `redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"hash/fnv"
 	"strconv"
 	"time"
 
@@ -16,6 +17,14 @@ const (
 	revokeScript = `local at = tonumber(redis.call('GET', KEYS[1]) or 0)
 local ttl = redis.call('PTTL', KEYS[1])
 return redis.call('SET', KEYS[1], string.format('%.0f', math.max(at, ARGV[1])), 'PX', math.max(ttl, ARGV[2]))`
+
+	// What was seen is a sorted set by the time it ends, as a list of sessions is, and bounded like one. What is full drops
+	// what ends soonest, and so takes what comes.
+	onceScript = clock + `local ends = redis.call('ZSCORE', KEYS[1], ARGV[1])
+if ends and tonumber(ends) > now then return 0 end
+redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
+redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - ARGV[3])
+` + trim + `return 1`
 
 	// A lease that has passed on to somebody else is not taken from him.
 	releaseScript = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
@@ -51,17 +60,33 @@ func (s *Store) Revoked(ctx context.Context, keys ...string) ([]time.Time, error
 			return nil, fmt.Errorf("redisstate: look for revocations: %w", err)
 		}
 	}
+	s.watchPolicy(ctx)
 	return ended, nil
 }
 
-// Once reports whether key is new, and remembers it for ttl: true exactly once, whichever instance asks.
-// After an error the key may be remembered or not.
+// Once reports whether key is new, and remembers it for ttl: true exactly once, whichever instance asks. Of
+// the keys that begin with the same byte about a million are remembered, some 120 MB at most; of more, those
+// that end soonest are forgotten. After an error the key may be remembered or not.
 func (s *Store) Once(ctx context.Context, key string, ttl time.Duration) (first bool, err error) {
-	first, err = s.setIfAbsent(ctx, s.prefix+"o:"+key, "", ttl)
+	cmd := s.client.B().Eval().Script(onceScript).Numkeys(1).Key(s.seenKey(key)).
+		Arg(key, strconv.FormatInt(milliseconds(ttl), 10), strconv.Itoa(maxSeen)).Build()
+	n, err := s.do(ctx, cmd).AsInt64() // never sent twice: the second of two would find what the first has set
 	if err != nil {
 		return false, fmt.Errorf("redisstate: once: %w", err)
 	}
-	return first, nil
+	return n == 1, nil
+}
+
+const (
+	seenSets = 256  // of one kind of keys, so that each is short and they lie on all nodes of a cluster
+	maxSeen  = 4096 // keys in one of them
+)
+
+// seenKey is the set that a key belongs to, by its kind and a hash of it.
+func (s *Store) seenKey(key string) string {
+	hash := fnv.New32a()
+	_, _ = hash.Write([]byte(key)) // never fails
+	return fmt.Sprintf("%so:%.1s%02x", s.prefix, key, hash.Sum32()%seenSets)
 }
 
 // Lease takes the key for ttl. With ok=false somebody else holds it. release gives it back if it is still

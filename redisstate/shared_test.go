@@ -2,6 +2,7 @@ package redisstate_test
 
 import (
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -112,5 +113,33 @@ func TestKindsKeepApart(t *testing.T) {
 	}
 	if value, ok, err := store.Kept(t.Context(), "key"); value != "value" || !ok || err != nil {
 		t.Errorf("Kept = %q, %v, %v", value, ok, err)
+	}
+}
+
+// TestSeenIsBounded: what strangers can have remembered takes a bounded number of keys, each of a bounded size, and none of
+// the room of other kinds.
+func TestSeenIsBounded(t *testing.T) {
+	server := newFake()
+	store := newStore(t, server)
+	if _, err := store.Once(t.Context(), "j0", time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3000 {
+		if first, err := store.Once(t.Context(), "a"+strconv.Itoa(i), time.Hour); !first || err != nil {
+			t.Fatalf("%d: %t, %v", i, first, err)
+		}
+	}
+	server.set(func() {
+		if n := len(server.lists); n > 257 || len(server.entries) != 0 {
+			t.Errorf("%d sets, %d other keys", n, len(server.entries))
+		}
+		for key, seen := range server.lists {
+			if len(seen) > 40 {
+				t.Errorf("%s has %d of 3000", key, len(seen))
+			}
+		}
+	})
+	if first, err := store.Once(t.Context(), "j0", time.Hour); first || err != nil {
+		t.Errorf("another kind: %t, %v", first, err)
 	}
 }

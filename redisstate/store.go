@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -54,6 +55,10 @@ type Config struct {
 
 	// Timeout limits each command; 0 means one second.
 	Timeout time.Duration
+
+	// Logger gets a warning when Redis has another maxmemory-policy than noeviction, once; default
+	// [slog.Default].
+	Logger *slog.Logger
 }
 
 // Store implements [sessions.Store], and the methods by which instances share state. It is safe for
@@ -65,12 +70,13 @@ type Store struct {
 	ring    *seal.Ring
 	timeout time.Duration
 	options gsessions.Options
+	policy  policyWatch
 }
 
 var _ sessions.Store = (*Store)(nil)
 
 // New makes a Store, or reports everything that is wrong with the configuration. It begins to connect,
-// for Timeout at most, but that Redis is down is no error: commands connect again. Ask [Store.Ping].
+// for twice Timeout at most, but that Redis is down is no error: commands connect again. Ask [Store.Ping].
 //
 // The cookies have Path=/, one day of Max-Age, Secure, HttpOnly and SameSite=Lax until [Store.Options]
 // says otherwise.
@@ -102,6 +108,10 @@ func New(cfg Config) (*Store, error) {
 		}
 		s.client = client
 	}
+	if s.policy.log = cfg.Logger; s.policy.log == nil {
+		s.policy.log = slog.Default()
+	}
+	s.watchPolicy(context.Background())
 	return s, nil
 }
 
@@ -131,6 +141,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err := s.do(ctx, s.client.B().Ping().Build().ToRetryable()).Error(); err != nil {
 		return fmt.Errorf("redisstate: ping: %w", err)
 	}
+	s.watchPolicy(ctx)
 	return nil
 }
 

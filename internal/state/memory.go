@@ -5,7 +5,6 @@ package state
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -22,12 +21,14 @@ var ErrFull = errors.New("state: the memory is full")
 // Revocations, sign-in attempts, other keys seen, leases, kept values and listed sessions have tables of their own: a flood
 // of one kind takes no room from another.
 type Memory struct {
-	revoked, seen, leases *table[int64]
-	attempts              *table[int64] // keys seen of the kind that strangers can have made
-	kept                  *table[string]
-	listed                *index
-	leased                atomic.Int64 // leases taken so far; the number tells their holders apart
+	revoked, attempts, seen, leases *table[int64]
+	kept                            *table[string]
+	listed                          *index
+	leased                          atomic.Int64 // leases taken so far; the number tells their holders apart
 }
+
+// attempt is the first byte of the keys that strangers can have made.
+const attempt = 'a'
 
 // NewMemory makes a Memory for at most limit entries of each kind, a million if limit is 0. A million revocations take
 // some 85 MB, a million listed sessions of as many owners some 175 MB. Kept values
@@ -38,7 +39,7 @@ func NewMemory(limit int) *Memory {
 	}
 	small := func() *table[int64] { return newTable(limit, 0, func(int64) int { return 0 }) }
 	return &Memory{
-		revoked: small(), seen: small(), leases: small(), attempts: small(),
+		revoked: small(), attempts: small(), seen: small(), leases: small(),
 		kept:   newTable(limit, maxValues, func(value string) int { return len(value) }),
 		listed: newIndex(limit),
 	}
@@ -68,21 +69,18 @@ func (m *Memory) Revoked(_ context.Context, keys ...string) ([]time.Time, error)
 }
 
 // Once reports whether key is new, and remembers it for ttl: of all callers within that time, one is told true. The
-// error is [ErrFull], and then nobody is told true. But keys of sign-in attempts, which begin with 'a', are taken for new
-// when there is no room: anybody can fill their table, which must not keep others from signing in, and the provider takes
-// no code twice.
+// error is [ErrFull], and then nobody is told true. A sign-in attempt, whose key begins with "a", that finds no room is new
+// and not remembered, or who fills the table would keep all others from signing in: the provider takes its code once.
 func (m *Memory) Once(_ context.Context, key string, ttl time.Duration) (first bool, err error) {
-	seen, attempt := m.seen, strings.HasPrefix(key, "a")
-	if attempt {
-		seen = m.attempts
-	}
-	err = seen.update(key, ttl, func(_ entry[int64], live bool, until int64) (entry[int64], bool) {
+	note := func(_ entry[int64], live bool, until int64) (entry[int64], bool) {
 		first = !live
 		return entry[int64]{until: until}, first
-	})
-	if attempt && errors.Is(err, ErrFull) {
-		return true, nil
 	}
+	if key != "" && key[0] == attempt {
+		m.attempts.tryUpdate(key, ttl, note) // and does not look for room everywhere, which a flood would make the most of
+		return first, nil
+	}
+	err = m.seen.update(key, ttl, note)
 	return first && err == nil, err
 }
 

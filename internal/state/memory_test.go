@@ -188,6 +188,38 @@ func TestFullFailsClosed(t *testing.T) {
 	}
 }
 
+// TestAttemptsAreRememberedAgain when what filled their table has passed.
+func TestAttemptsAreRememberedAgain(t *testing.T) {
+	for _, limit := range []int{1, 10, 1000} {
+		synctest.Test(t, func(t *testing.T) {
+			m := state.NewMemory(limit)
+			once := func(key string, want bool) {
+				t.Helper()
+				if first, err := m.Once(t.Context(), key, 10*time.Minute); first != want || err != nil {
+					t.Fatalf("limit %d: Once(%q) = %t, %v", limit, key, first, err)
+				}
+			}
+			for i := range limit {
+				once("a"+strconv.Itoa(i), true)
+			}
+			once("a0", false)
+			once("a real one", true)
+			once("a real one", true) // the provider tells
+			once("a0", false)
+			once("j", true)
+			once("j", false)
+			if err := m.Revoke(t.Context(), "a", time.Now(), time.Hour); err != nil {
+				t.Error(err)
+			}
+			time.Sleep(10 * time.Minute)
+			for i := range limit {
+				once("a"+strconv.Itoa(i), true)
+				once("a"+strconv.Itoa(i), false)
+			}
+		})
+	}
+}
+
 func TestConcurrentUse(t *testing.T) {
 	m := state.NewMemory(100)
 	start := time.Now()
