@@ -8,6 +8,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/audit"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
 )
 
@@ -38,8 +39,12 @@ const (
 )
 
 // own tells whether the request is for one of the plugin's own routes. It goes by the pattern of the route that matched,
-// since a path can be spelled in many ways; a proxy may have taken the base path off.
+// since a path can be spelled in many ways; a proxy may have taken the base path off. The app may have a handler of its own
+// at such a pattern, where it does without Mount or has a base path: that one is guarded like any other.
 func (r routes) own(c *gin.Context) bool {
+	if !audit.Own(c.HandlerName()) {
+		return false
+	}
 	pattern := c.FullPath()
 	name, ok := strings.CutPrefix(pattern, r.base+r.prefix+"/")
 	if !ok {

@@ -97,6 +97,38 @@ func TestGuardBeforeMount(t *testing.T) {
 	}
 }
 
+// TestAppsOwnRouteAtOurs: a guard protects a handler of the app whose pattern is that of a route of the plugin's, with Mount
+// elsewhere or without.
+func TestAppsOwnRouteAtOurs(t *testing.T) {
+	for _, base := range []string{"", "/app"} {
+		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.AppURL, c.CookieName = appURL+base, "s" })
+		ran := false
+		secret := func(*gin.Context) { ran = true }
+		for name, guard := range map[string]gin.HandlerFunc{
+			"RequireAuth": a.auth.RequireAuth(), "RequireGroups": a.auth.RequireGroups("admin"), "ProtectAll": a.auth.ProtectAll(),
+		} {
+			e := gin.New()
+			e.Use(guard)
+			if base == "" {
+				e.GET("/auth/signin", a.auth.SignIn)
+			} else {
+				a.auth.Mount(e.Group(base))
+			}
+			e.GET("/auth/userinfo", secret)
+			e.PUT("/auth/:ginoidc", secret)
+			a.engine = e
+			for _, method := range []string{"GET", "PUT"} {
+				if r := a.browser().do(method, "/auth/userinfo", nil); r.StatusCode != http.StatusUnauthorized || ran {
+					t.Errorf("base path %q, %s: %s: %d, ran: %v", base, name, method, r.StatusCode, ran)
+				}
+			}
+			if r := a.browser().navigate(base + "/auth/signin"); !strings.HasPrefix(r.location(), "https://idp.example/") {
+				t.Errorf("base path %q, %s: sign-in: %d to %q", base, name, r.StatusCode, r.location())
+			}
+		}
+	}
+}
+
 // TestMountPlace: a group from which the routes cannot be found is refused at registration, with the mend.
 func TestMountPlace(t *testing.T) {
 	mount := func(base string, on func(*gin.Engine) gin.IRouter) (refused string) {

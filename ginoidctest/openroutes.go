@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -41,7 +40,7 @@ var wildcard = regexp.MustCompile(`[:*][^/]*`)
 func OpenRoutes(engine *gin.Engine, public ...string) []string {
 	var open []string
 	for _, route := range engine.Routes() {
-		if slices.Contains(public, route.Path) || isOwn(route.Handler) {
+		if slices.Contains(public, route.Path) || audit.Own(route.Handler) {
 			continue
 		}
 		if !guarded(engine, route.Method, wildcard.ReplaceAllLiteralString(route.Path, "x")) {
@@ -50,12 +49,6 @@ func OpenRoutes(engine *gin.Engine, public ...string) []string {
 	}
 	slices.Sort(open)
 	return open
-}
-
-// isOwn tells the plugin's own handlers, which decide for themselves and are
-// methods, from its guards, which are functions made by methods.
-func isOwn(handler string) bool {
-	return strings.HasPrefix(handler, "github.com/seed-d65cea4d/ginoidc.(*Auth).") && strings.HasSuffix(handler, "-fm")
 }
 
 func guarded(engine *gin.Engine, method, path string) bool {
