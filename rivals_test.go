@@ -78,10 +78,9 @@ func TestSeveralSessionCookies(t *testing.T) {
 			}
 
 			// A sign-in with both, and then all three.
-			r := httptest.NewRequest(http.MethodGet, "/", nil)
 			both := a.browser()
 			callback := both.start("/auth/signin", "alice")
-			r = httptest.NewRequest(http.MethodGet, callback, nil)
+			r := httptest.NewRequest(http.MethodGet, callback, nil)
 			r.Header["Cookie"] = []string{ofAlice, ofBob, both.cookieHeader()}
 			w := httptest.NewRecorder()
 			a.engine.ServeHTTP(w, r)

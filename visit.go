@@ -97,12 +97,15 @@ func (v *visit) load(h http.Header) {
 // find returns the request's session unless it was ended, and cookies that the browser should have by now.
 func (v *visit) find() (*session.Session, []string, error) {
 	s, err := v.auth.sessions.Load(v.request)
-	var rivals *session.RivalsError
-	switch {
-	case errors.As(err, &rivals):
-		return v.findAmong(rivals.Sessions)
-	case s == nil || err != nil:
+	if err != nil {
+		var rivals *session.RivalsError // in here, since it takes an allocation
+		if errors.As(err, &rivals) {
+			return v.findAmong(rivals.Sessions)
+		}
 		return nil, nil, translated(err)
+	}
+	if s == nil {
+		return nil, nil, nil
 	}
 	current, cookies, err := v.current(s)
 	v.ended = current == nil && err == nil

@@ -136,26 +136,27 @@ func BenchmarkGuardedRequest(b *testing.B) {
 	}
 }
 
-// TestRatio holds what must not be lost between releases, with slack for a noisy machine.
+// TestRatio holds what must not be lost between releases, with slack for a noisy machine: the least of rounds that take turns.
 func TestRatio(t *testing.T) {
 	nanoseconds := map[string]float64{}
-	for _, c := range contenders(t) {
-		best := 0.0
-		for range 5 {
+	all := contenders(t)
+	for range 5 {
+		for _, c := range all {
 			result := testing.Benchmark(func(b *testing.B) {
 				r, w := c.request(), &blank{h: http.Header{}}
 				for b.Loop() {
 					c.serve(r, w)
 				}
 			})
-			if ns := float64(result.NsPerOp()); best == 0 || ns < best {
-				best = ns
+			if ns := float64(result.NsPerOp()); nanoseconds[c.name] == 0 || ns < nanoseconds[c.name] {
+				nanoseconds[c.name] = ns
 			}
 		}
-		nanoseconds[c.name] = best
-		t.Logf("%-42s %8.0f ns", c.name, best)
 	}
-	if ratio := nanoseconds["gin-contrib cookie, gob"] / nanoseconds["ginoidc, sealed cookie"]; ratio < 8 {
+	for _, c := range all {
+		t.Logf("%-42s %8.0f ns", c.name, nanoseconds[c.name])
+	}
+	if ratio := nanoseconds["gin-contrib cookie, gob"] / nanoseconds["ginoidc, sealed cookie"]; ratio < 7 {
 		t.Errorf("only %.1f times as fast as gin-contrib's cookie store", ratio)
 	}
 }
