@@ -206,7 +206,7 @@ func (a *core) startSession(ctx context.Context, v *visit, id *identity, at *att
 		}
 	}
 	a.enlist(v, s)
-	if err := errors.Join(err, a.limitSessions(v, id.user.Subject)); err != nil {
+	if err := errors.Join(err, a.limitSessions(v, s)); err != nil {
 		a.log.ErrorContext(v, "ginoidc: an earlier session is not ended", "error", err)
 	}
 	if !slices.ContainsFunc(old, func(o *session.Session) bool { return sameAtProvider(&o.Record, &s.Record) }) {

@@ -83,14 +83,16 @@ func (a *core) endListed(ctx context.Context, t trace, e SessionEnd) error {
 	return nil
 }
 
-// limitSessions ends the oldest sessions of a user who has more than Config.MaxSessions (case 152).
-func (a *core) limitSessions(ctx context.Context, subject string) error {
+// limitSessions ends the oldest sessions of a user who has more than Config.MaxSessions, and never the one that has just
+// begun (case 152), although another may have been started while its user was at the provider.
+func (a *core) limitSessions(ctx context.Context, begun *session.Session) error {
 	if a.config.MaxSessions == 0 {
 		return nil
 	}
-	traces, err := a.listed(ctx, a.userKey(subject))
-	for i := a.config.MaxSessions; err == nil && i < len(traces); i++ {
-		err = a.endListed(ctx, traces[i], SessionEnd{Subject: subject, Reason: EndedByLimit})
+	traces, err := a.listed(ctx, a.userKey(begun.Subject))
+	others := slices.DeleteFunc(traces, func(t trace) bool { return t.id == begun.ID })
+	for i := a.config.MaxSessions - 1; err == nil && i < len(others); i++ {
+		err = a.endListed(ctx, others[i], SessionEnd{Subject: begun.Subject, Reason: EndedByLimit})
 	}
 	return err
 }

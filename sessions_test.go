@@ -122,6 +122,36 @@ func TestMaxSessions(t *testing.T) {
 	a.sessionsOf("alice", 2)
 }
 
+// TestMaxSessionsSparesTheNewOne although its sign-in was started first, and ends those that were started before the others.
+func TestMaxSessionsSparesTheNewOne(t *testing.T) {
+	for _, most := range []int{1, 2, 3} {
+		synctest.Test(t, func(t *testing.T) {
+			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.MaxSessions = most })
+			slow := a.browser()
+			begun := slow.navigate("/auth/signin")
+			browsers := []*browser{a.browser(), a.browser(), a.browser()}
+			for _, b := range browsers {
+				time.Sleep(time.Minute)
+				b.mustSignIn("alice")
+			}
+			time.Sleep(time.Minute)
+			callback, err := a.op.Approve(begun.location(), "alice")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r := slow.navigate(callback); r.StatusCode != http.StatusSeeOther || slow.whoami() != "alice" {
+				t.Errorf("at most %d: the new session: %d, %q\n%s", most, r.StatusCode, slow.whoami(), a.logs)
+			}
+			for i, b := range browsers {
+				if alive := b.whoami() != ""; alive != (i > len(browsers)-most) {
+					t.Errorf("at most %d: session %d is alive: %t", most, i, alive)
+				}
+			}
+			a.sessionsOf("alice", most)
+		})
+	}
+}
+
 // counting counts what is in the index.
 type counting struct {
 	*state.Memory
