@@ -149,7 +149,10 @@ func retryAfter(err error) int {
 }
 
 func (a *Auth) defaultUnauthenticated(c *gin.Context) {
-	if isNavigation(c.Request) {
+	switch pattern := c.FullPath(); {
+	case pattern == a.routes.signIn || pattern == a.routes.prefix+"/signin": // a redirect would lead to itself for ever
+		a.log.ErrorContext(c.Request.Context(), "ginoidc: a guard denies the sign-in, as the handler there is one of the app's: give Auth.SignIn itself to the route, or put the guard on other routes only")
+	case isNavigation(c.Request):
 		a.RedirectToSignIn(c)
 		return
 	}
@@ -198,7 +201,7 @@ func (a *Auth) RedirectToSignIn(c *gin.Context) {
 // "/./x" into something that nobody checked (case 155).
 func redirect(c *gin.Context, status int, location string) {
 	h := c.Writer.Header()
-	h.Set("Cache-Control", "no-store")
+	neverStore(h)
 	h.Set("Location", location)
 	c.Status(status)
 	c.Writer.WriteHeaderNow()

@@ -67,7 +67,7 @@ func sourceHash(source string) string {
 // secureHeaders are on every answer of the plugin's own routes: not cached, not framed, and the URL, which may hold
 // a code, not passed on (RFC 9700, sections 4.2.4 and 4.16).
 func secureHeaders(h http.Header) {
-	h.Set("Cache-Control", "no-store")
+	neverStore(h)
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("X-Frame-Options", "DENY")

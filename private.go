@@ -36,6 +36,13 @@ func keepUnstored(h http.Header) {
 	}
 }
 
+// neverStore is for answers that nobody may keep, whoever asks. What says so stays, as that of a denial by [keepPrivate].
+func neverStore(h http.Header) {
+	if !unstored(h["Cache-Control"]) {
+		h.Set("Cache-Control", "no-store")
+	}
+}
+
 func unstored(lines []string) bool {
 	for _, line := range lines {
 		for line != "" {

@@ -129,6 +129,22 @@ func TestAppsOwnRouteAtOurs(t *testing.T) {
 	}
 }
 
+// TestGuardedSignIn: a guard in front of a handler that wraps SignIn cannot know it. The browser is not sent to and fro.
+func TestGuardedSignIn(t *testing.T) {
+	for _, base := range []string{"", "/app"} {
+		for _, group := range []string{"", base} {
+			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.AppURL, c.CookieName = appURL+base, "s" })
+			a.engine = gin.New()
+			a.engine.Use(a.auth.RequireAuth())
+			a.engine.GET(group+"/auth/signin", func(c *gin.Context) { a.auth.SignIn(c) })
+			r := a.browser().navigate(group + "/auth/signin")
+			if r.StatusCode != http.StatusUnauthorized || r.location() != "" || !strings.Contains(a.logs.String(), "give Auth.SignIn itself") {
+				t.Errorf("base path %q, at %q: %d to %q; logged: %s", base, group, r.StatusCode, r.location(), a.logs)
+			}
+		}
+	}
+}
+
 // TestMountPlace: a group from which the routes cannot be found is refused at registration, with the mend.
 func TestMountPlace(t *testing.T) {
 	mount := func(base string, on func(*gin.Engine) gin.IRouter) (refused string) {

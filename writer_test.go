@@ -305,6 +305,22 @@ func TestPrivate(t *testing.T) {
 			}
 		}
 	}
+	for _, tt := range []struct { // the redirect and the pages of a guard say the same as its JSON
+		who    *browser
+		path   string
+		status int
+	}{{nobody, "/me", 302}, {bob, "/admin", 403}, {bob, "/down", 503}} {
+		for _, lines := range [][]string{nil, {"public"}, {"max-age=60, private, no-store"}} {
+			before = http.Header{"Cache-Control": lines}
+			want := strict
+			if len(lines) > 0 && lines[0] != "public" {
+				want = lines[0]
+			}
+			if r := tt.who.navigate(tt.path); r.StatusCode != tt.status || strings.Join(r.Header["Cache-Control"], ";") != want {
+				t.Errorf("%s: %d: %q becomes %q, want %q", tt.path, r.StatusCode, lines, r.Header["Cache-Control"], want)
+			}
+		}
+	}
 	for _, tt := range cache {
 		before = http.Header{"Cache-Control": tt.before}
 		check("Cache-Control", tt.want)
