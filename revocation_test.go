@@ -195,3 +195,34 @@ func TestPageOfAnEndedSession(t *testing.T) {
 		t.Errorf("%d %v", r.StatusCode, r.Header["Set-Cookie"])
 	}
 }
+
+// noted remembers the keys of what was ended.
+type noted struct {
+	*state.Memory
+	keys []string
+}
+
+func (s *noted) Revoke(ctx context.Context, key string, at time.Time, ttl time.Duration) error {
+	s.keys = append(s.keys, key)
+	return s.Memory.Revoke(ctx, key, at, ttl)
+}
+
+// TestEndAtTheEqualMoment: what was ended at the very microsecond from which ends mean a session means it; a microsecond
+// before, it means one before.
+func TestEndAtTheEqualMoment(t *testing.T) {
+	for before, want := range map[time.Duration]string{5 * time.Second: "", 5*time.Second + time.Microsecond: "alice"} {
+		synctest.Test(t, func(t *testing.T) {
+			shared := &noted{Memory: state.NewMemory(0)}
+			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = shared })
+			if err := a.auth.SignOutEverywhere(t.Context(), "alice"); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Hour)
+			b := a.browser()
+			b.mustSignIn("alice")
+			if err := shared.Revoke(t.Context(), shared.keys[len(shared.keys)-1], time.Now().Add(-before), time.Hour); err != nil || b.whoami() != want {
+				t.Errorf("ended %v before the sign-in: %v, and %q is signed in, want %q", before, err, b.whoami(), want)
+			}
+		})
+	}
+}
