@@ -187,8 +187,15 @@ func (a *core) startSession(ctx context.Context, v *visit, id *identity, at *att
 	if rec.Began, err = a.began(v, &rec); err != nil {
 		return err
 	}
-	old, tokens := v.carried(), a.tokensToRevoke(v)
-	s, err := a.beginSession(ctx, v, rec, a.encodeTokens(id.tokens))
+	old := v.carried()
+	of, tokens := a.tokensToRevoke(v)
+	var s *session.Session
+	err = a.saveHinted(v, rec.Size(), &rec.IDToken, func() error {
+		return v.setCookies(ctx, func(h http.Header) (err error) {
+			s, err = a.sessions.Begin(h, v.requestNow(), rec, a.encodeTokens(id.tokens))
+			return err
+		})
+	})
 	if err != nil {
 		return translated(err)
 	}
@@ -210,7 +217,7 @@ func (a *core) startSession(ctx context.Context, v *visit, id *identity, at *att
 		a.log.ErrorContext(v, "ginoidc: an earlier session is not ended", "error", err)
 	}
 	if !slices.ContainsFunc(old, func(o *session.Session) bool { return sameAtProvider(&o.Record, &s.Record) }) {
-		a.revokeTokens(v, tokens)
+		a.revokeTokens(v, of, tokens)
 	}
 	return nil
 }
@@ -220,31 +227,6 @@ func (a *core) startSession(ctx context.Context, v *visit, id *identity, at *att
 // tokens too.
 func sameAtProvider(a, b *session.Record) bool {
 	return a.SID != "" && a.SID == b.SID && a.Subject == b.Subject
-}
-
-// maxHintedRecord is the size in bytes of a record that, sealed, still fits in one cookie.
-const maxHintedRecord = 2800
-
-// beginSession saves a new session. Where the ID token is kept if it fits, it costs no session and no second cookie.
-func (a *core) beginSession(ctx context.Context, v *visit, rec session.Record, tokens []byte) (s *session.Session, err error) {
-	begin := func(h http.Header) (err error) {
-		s, err = a.sessions.Begin(h, v.requestNow(), rec, tokens)
-		return err
-	}
-	droppable := a.config.KeepIDToken == keepAuto && len(rec.IDToken) > 0
-	drop := func() {
-		a.log.DebugContext(v, "ginoidc: no room for the ID token, so a sign-out goes without id_token_hint", "bytes", len(rec.IDToken))
-		rec.IDToken, droppable = nil, false
-	}
-	if droppable && a.sessions.InCookies() && rec.Size() > maxHintedRecord {
-		drop()
-	}
-	err = v.setCookies(ctx, begin)
-	if tooLarge := (*session.TooLargeError)(nil); droppable && errors.As(err, &tooLarge) {
-		drop()
-		err = v.setCookies(ctx, begin)
-	}
-	return s, err
 }
 
 // StartSession signs u in without the provider, in place of whoever is signed in: for tests, and for apps with

@@ -2,6 +2,7 @@ package ginoidc_test
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -65,5 +66,26 @@ func TestKeepIDTokenAuto(t *testing.T) {
 				t.Errorf("log %s", log.String())
 			}
 		})
+	}
+}
+
+// TestUpdateDropsTheHint where the session would otherwise need another cookie, and keeps it where there is room.
+func TestUpdateDropsTheHint(t *testing.T) {
+	full := map[string]int{"sealed cookies": 2300, "cookie": 1200, "filesystem": 1200} // its files have a limit as well
+	for kind, store := range stores(t) {
+		for _, size := range []int{10, cmp.Or(full[kind], 5000)} {
+			a := updatable(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Store = store })
+			b := a.browser()
+			b.mustSignIn("alice")
+			before := len(b.cookies())
+			name := strings.Repeat("n", size)
+			if r := b.do("POST", "/name?is="+name, nil); r.StatusCode != 200 || b.data() != "alice "+name+" [admin]" || len(b.cookies()) != before {
+				t.Errorf("%s, %d more bytes: %d %s, %v", kind, size, r.StatusCode, r.body, b.cookies())
+			}
+			hint := parse(t, b.do("POST", "/auth/signout", nil).location()).Query().Get("id_token_hint")
+			if want := size == 10 || full[kind] == 0; (hint != "") != want {
+				t.Errorf("%s, %d more bytes: a hint of %d bytes, want one: %t", kind, size, len(hint), want)
+			}
+		}
 	}
 }

@@ -45,7 +45,7 @@ func (a *core) refreshInTurn(ctx context.Context, name string, r *session.Record
 	turn, cancel := context.WithTimeout(ctx, a.config.refreshLimit())
 	defer cancel()
 	for {
-		switch tokens, err := a.keptResult(turn, name); {
+		switch tokens, err := a.keptResult(turn, name, r); {
 		case err != nil:
 			return nil, err
 		case tokens != nil && usable(tokens):
@@ -81,7 +81,7 @@ func (a *core) refreshNow(ctx context.Context, name string, r *session.Record, o
 			a.log.WarnContext(ctx, "ginoidc: lease of a refresh not given back", "error", err)
 		}
 	}()
-	if tokens, err := a.keptResult(ctx, name); tokens != nil || err != nil { // got while this one took the lease
+	if tokens, err := a.keptResult(ctx, name, r); tokens != nil || err != nil { // got while this one took the lease
 		return tokens, err
 	}
 	fresh, _, err := a.provider.Refresh(ctx, old, r.Subject)
@@ -94,13 +94,14 @@ func (a *core) refreshNow(ctx context.Context, name string, r *session.Record, o
 	// The old refresh token is spent, so from here on no fault of the state may cost the new one.
 	switch ended, err := flight.Try(a.log, func() (bool, error) { return a.ended(ctx, a.traceOf(r)) }); {
 	case ended: // signed out meanwhile, case 170
-		a.revokeTokens(ctx, fresh)
+		a.revokeTokens(ctx, r, fresh)
 		return nil, ErrUnauthenticated
 	case err != nil: // nobody is signed out for it, and the next request asks again
 		a.log.ErrorContext(ctx, "ginoidc: refreshed tokens kept without knowing whether their session lives", "error", err)
 	}
-	sealed := a.attempts.SealText(attempt.RefreshedTokens, string(fresh.Encode()))
-	if _, err := flight.Try(a.log, func() (any, error) { return nil, a.state.Keep(ctx, name, sealed, refreshKept) }); err != nil {
+	if _, err := flight.Try(a.log, func() (any, error) {
+		return nil, a.keep(ctx, attempt.RefreshedTokens, name, r, string(fresh.Encode()), refreshKept)
+	}); err != nil {
 		a.log.ErrorContext(ctx, "ginoidc: refreshed tokens not left for other requests", "error", err)
 	}
 	a.log.InfoContext(ctx, "ginoidc: tokens refreshed", "sub", r.Subject)
@@ -118,23 +119,19 @@ func (a *core) refusedRefresh(ctx context.Context, r *session.Record, refusal er
 }
 
 // keptResult is what a request before has got for these tokens; nil, nil when there is nothing.
-func (a *core) keptResult(ctx context.Context, name string) (*provider.Tokens, error) {
-	sealed, ok, err := a.state.Kept(ctx, name)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrSessionStore, err)
+func (a *core) keptResult(ctx context.Context, name string, r *session.Record) (*provider.Tokens, error) {
+	text, ok, err := a.kept(ctx, attempt.RefreshedTokens, name, r)
+	if !ok || err != nil {
+		return nil, err
 	}
-	if !ok {
-		return nil, nil
-	}
-	text, _ := a.attempts.OpenText(attempt.RefreshedTokens, sealed) // "" does not decode either
 	tokens, _ := provider.DecodeTokens([]byte(text))
 	return tokens, nil
 }
 
 // newest follows tokens to what they were refreshed to, for a sign-out that comes with old ones.
-func (a *core) newest(ctx context.Context, tokens *provider.Tokens) *provider.Tokens {
+func (a *core) newest(ctx context.Context, r *session.Record, tokens *provider.Tokens) *provider.Tokens {
 	for range 8 { // each lasts for a while, so there are few
-		next, err := a.keptResult(ctx, a.refreshKey(tokens))
+		next, err := a.keptResult(ctx, a.refreshKey(tokens), r)
 		if tokens.RefreshToken == "" || next == nil || err != nil {
 			break
 		}

@@ -30,7 +30,8 @@ func (a *Auth) SignOut(c *gin.Context) {
 	ctx, header := c.Request.Context(), c.Writer.Header()
 	v := a.visit(c)
 	user, err := v.open(c)
-	hints, tokens := endSessionHints(v, user), a.tokensToRevoke(v)
+	hints := endSessionHints(v, user)
+	of, tokens := a.tokensToRevoke(v)
 	if err == nil {
 		err = a.end(c, EndedBySignOut)
 	}
@@ -38,7 +39,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 		a.failOnWay(c, a.routes.signOut, err)
 		return
 	}
-	a.revokeTokens(ctx, tokens)
+	a.revokeTokens(ctx, of, tokens)
 	if user != nil {
 		a.signedOut(ctx, user)
 	}

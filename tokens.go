@@ -165,7 +165,7 @@ func (a *Auth) refreshed(c *gin.Context, v *visit, old *provider.Tokens) (*provi
 		return a.sessions.UpdateTokens(h, v.requestNow(), v.session, fresh.Encode())
 	}); {
 	case errors.Is(err, session.ErrGone): // signed out meanwhile, case 170
-		a.revokeTokens(v, fresh)
+		a.revokeTokens(v, &v.session.Record, fresh)
 		return nil, ErrUnauthenticated
 	case err != nil:
 		return nil, translated(err)
@@ -173,24 +173,25 @@ func (a *Auth) refreshed(c *gin.Context, v *visit, old *provider.Tokens) (*provi
 	return fresh, nil
 }
 
-// tokensToRevoke are those that end with the session of the visit, as far as they can be read.
-func (a *core) tokensToRevoke(v *visit) *provider.Tokens {
+// tokensToRevoke are those that end with the session of the visit, as far as they can be read, and what that was.
+func (a *core) tokensToRevoke(v *visit) (*session.Record, *provider.Tokens) {
 	if v.session == nil || !a.config.KeepTokens {
-		return nil
+		return nil, nil
 	}
 	tokens, err := a.keptTokens(v)
 	if err != nil {
 		a.log.WarnContext(v, "ginoidc: tokens not revoked", "error", err)
 	}
-	return tokens
+	return &v.session.Record, tokens
 }
 
-// revokeTokens tells the provider that tokens are of no more use (RFC 7009). A sign-out does not depend on it (case 171).
-func (a *core) revokeTokens(ctx context.Context, tokens *provider.Tokens) {
+// revokeTokens tells the provider that tokens of a session are of no more use (RFC 7009). A sign-out does not depend on it
+// (case 171).
+func (a *core) revokeTokens(ctx context.Context, r *session.Record, tokens *provider.Tokens) {
 	if tokens == nil {
 		return
 	}
-	if err := a.provider.Revoke(context.WithoutCancel(ctx), a.newest(ctx, tokens)); err != nil {
+	if err := a.provider.Revoke(context.WithoutCancel(ctx), a.newest(ctx, r, tokens)); err != nil {
 		a.log.WarnContext(ctx, "ginoidc: tokens not revoked", "error", err)
 	}
 }

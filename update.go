@@ -75,7 +75,14 @@ func (a *core) update(c *gin.Context, v *visit, s *session.Session, u *User) (*s
 	if ended, err := a.ended(v, a.traceOf(&s.Record)); ended || err != nil {
 		return nil, err
 	}
-	next, cookies, err := a.sessions.Change(v.requestNow(), s, u.record(), s.Updated)
+	var next *session.Session
+	var cookies []string
+	old, rec := *s, u.record()
+	size := rec.Size() + len(old.SID) + len(old.AskedACR) + len(old.IDToken)
+	err := a.saveHinted(v, size, &old.IDToken, func() (err error) {
+		next, cookies, err = a.sessions.Change(v.requestNow(), &old, rec, s.Updated)
+		return err
+	})
 	if errors.Is(err, session.ErrGone) {
 		return nil, nil
 	}
@@ -159,11 +166,11 @@ func (a *Auth) Destroy(c *gin.Context) error {
 	if _, err := v.open(c); err != nil {
 		return err
 	}
-	tokens := a.tokensToRevoke(v)
+	of, tokens := a.tokensToRevoke(v)
 	if err := a.end(c, EndedByApp); err != nil {
 		return err
 	}
-	a.revokeTokens(v, tokens)
+	a.revokeTokens(v, of, tokens)
 	return nil
 }
 

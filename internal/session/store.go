@@ -61,7 +61,7 @@ func (v valuesStore) LoadRecord(r *http.Request, name string) ([]byte, bool, err
 		return nil, false, err
 	}
 	text, _ := s.Values[valueKey].(string)
-	record, stale, ok := v.ring.Open(text, []byte(name))
+	record, stale, ok := v.ring.Open(text, place(name, s.ID))
 	if !ok {
 		return nil, false, nil
 	}
@@ -78,15 +78,18 @@ func (v valuesStore) SaveRecord(h http.Header, r *http.Request, name string, rec
 	if len(r.CookiesNamed(name)) > 0 && s.Values[valueKey] == nil {
 		return fs.ErrNotExist
 	}
-	text := v.ring.Seal(record, []byte(name))
-	s.Values = map[any]any{valueKey: text}
-	s.Options = o
-	scratch := http.Header{}
-	if err := v.save(scratch, r, s); err != nil {
-		if saysTooLarge(err) {
-			return &TooLargeError{Size: len(text)}
+	scratch, id := http.Header{}, s.ID
+	if err := v.put(scratch, r, s, record, o); err != nil {
+		return err
+	}
+	if s.ID != id { // only now has the store chosen it, so what it has does not open yet
+		saved := After(withoutCookies(r), scratch[setCookie])
+		if s, err = v.open(saved, name); err != nil {
+			return err
 		}
-		return fmt.Errorf("session: %v", err) // not wrapped: a directory that is not there is no sign-out
+		if err := v.put(scratch, saved, s, record, o); err != nil {
+			return err
+		}
 	}
 	for _, line := range scratch[setCookie] {
 		pair, _, _ := strings.Cut(line, ";")
@@ -96,6 +99,30 @@ func (v valuesStore) SaveRecord(h http.Header, r *http.Request, name string, rec
 	}
 	replaceCookies(h, scratch[setCookie])
 	return nil
+}
+
+// put saves the record in s, bound to its id, and replaces the cookies in h.
+func (v valuesStore) put(h http.Header, r *http.Request, s *gsessions.Session, record []byte, o *gsessions.Options) error {
+	text := v.ring.Seal(record, place(s.Name(), s.ID))
+	s.Values, s.Options = map[any]any{valueKey: text}, o
+	scratch := http.Header{}
+	if err := v.save(scratch, r, s); err != nil {
+		if saysTooLarge(err) {
+			return &TooLargeError{Size: len(text)}
+		}
+		return fmt.Errorf("session: %v", err) // not wrapped: a directory that is not there is no sign-out
+	}
+	replaceCookies(h, scratch[setCookie])
+	return nil
+}
+
+// place is what a sealed record is bound to: who can write to the store cannot make one user's record another's. A store
+// that keeps sessions in cookies gives them no id.
+func place(name, id string) []byte {
+	if id == "" {
+		return []byte(name)
+	}
+	return []byte(name + "\x00" + id)
 }
 
 // DeleteRecord empties the values before it deletes, for memcached's store does

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/gin-contrib/sessions"
 	"github.com/gin-contrib/sessions/cookie"
+	"github.com/gin-contrib/sessions/filesystem"
 	"github.com/gin-contrib/sessions/memstore"
 	"github.com/gorilla/securecookie"
 	gsessions "github.com/gorilla/sessions"
@@ -260,5 +262,56 @@ func TestUnreadableValuesAreNone(t *testing.T) {
 		if s, err := newManager(store).Load(sessiontest.Browser{}.Request()); s != nil || err != nil {
 			t.Errorf("%v: Load = %v, %v", value, s, err)
 		}
+	}
+}
+
+// TestRecordsCannotBeMoved: who can write to a store cannot put the record of one session, or its tokens, in the place of
+// another's.
+func TestRecordsCannotBeMoved(t *testing.T) {
+	for name, store := range map[string]sessions.Store{
+		"memstore": memstore.NewStore([]byte(secret)), "filesystem": filesystem.NewStore(t.TempDir(), []byte(secret)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newManager(store)
+			begin := func(subject string) (*http.Request, *session.Session) {
+				b, h := sessiontest.Browser{}, http.Header{}
+				s, err := m.Begin(h, b.Request(), session.Record{Subject: subject}, []byte("tokens of "+subject))
+				if err != nil {
+					t.Fatal(err)
+				}
+				b.Receive(t, h)
+				return b.Request(), s
+			}
+			alice, _ := begin("alice")
+			mallory, s := begin("mallory")
+			move := func(name string) {
+				from, err := store.New(alice, name)
+				if err != nil || from.Values["ginoidc"] == nil {
+					t.Fatal(from.Values, err)
+				}
+				to, err := store.New(mallory, name)
+				if err != nil || to.Values["ginoidc"] == nil {
+					t.Fatal(to.Values, err)
+				}
+				to.Values["ginoidc"] = from.Values["ginoidc"]
+				if err := store.Save(mallory, httptest.NewRecorder(), to); err != nil {
+					t.Fatal(err)
+				}
+			}
+			move("sid-tokens")
+			if tokens, err := m.LoadTokens(mallory, s); tokens != nil || err != nil {
+				t.Errorf("mallory has the %s, %v", tokens, err)
+			}
+			if s, err := m.Load(mallory); s == nil || err != nil || s.Subject != "mallory" {
+				t.Fatalf("mallory is %+v, %v", s, err)
+			}
+			move("sid")
+			if s, err := m.Load(mallory); s != nil || err != nil {
+				t.Errorf("mallory is %s, %v", s.Subject, err)
+			}
+			if s, err := m.Load(alice); s == nil || err != nil || s.Subject != "alice" {
+				t.Errorf("alice is %+v, %v", s, err)
+			}
+		})
 	}
 }

@@ -1,0 +1,72 @@
+package ginoidc_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
+)
+
+// swapping is a State in which somebody has put what was kept first in the place of whatever is asked for later.
+type swapping struct {
+	ginoidc.SharedState
+	first *string
+	on    *bool
+}
+
+func (s swapping) Keep(ctx context.Context, key, value string, ttl time.Duration) error {
+	if *s.first == "" && key != "probe" {
+		*s.first = value
+	}
+	return s.SharedState.Keep(ctx, key, value, ttl)
+}
+
+func (s swapping) Kept(ctx context.Context, key string) (string, bool, error) {
+	if *s.on && *s.first != "" {
+		return *s.first, true, nil
+	}
+	return s.SharedState.Kept(ctx, key)
+}
+
+// TestKeptValuesCannotBeMoved: who can write to the shared state can give nobody the tokens or the session of another user,
+// and not those of the same user's other session either.
+func TestKeptValuesCannotBeMoved(t *testing.T) {
+	for _, victim := range []string{"alice", "bob"} {
+		synctest.Test(t, func(t *testing.T) {
+			var first string
+			on := false
+			a := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = swapping{state.NewMemory(0), &first, &on} })
+			a.engine.POST("/name", func(c *gin.Context) {
+				if err := a.auth.UpdateSession(c, func(u *ginoidc.User) error { u.Name = "new"; return nil }); err != nil {
+					t.Error(err)
+				}
+			})
+			b, mallory := a.browser(), a.browser()
+			b.mustSignIn(victim)
+			mallory.mustSignIn("bob")
+			time.Sleep(5 * time.Minute)
+			stolen := b.fetch("/token").body // is refreshed and kept
+			if first == "" {
+				t.Fatal("nothing was kept")
+			}
+			on = true
+			if r := mallory.fetch("/token"); r.StatusCode != http.StatusOK || r.body == stolen {
+				t.Errorf("mallory's token: %d, the victim's: %t", r.StatusCode, r.body == stolen)
+			}
+			first, on = "", false
+			b.do("POST", "/name", nil) // its cookies are kept
+			earlier := mallory.twin()
+			mallory.do("POST", "/name", nil)
+			if on = true; first == "" || earlier.fetch("/me").StatusCode != http.StatusUnauthorized {
+				t.Errorf("mallory has got the victim's session: %q", earlier.whoami())
+			}
+		})
+	}
+}
