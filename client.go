@@ -1,6 +1,7 @@
 package ginoidc
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -66,7 +67,7 @@ func (c *Config) validateClient(p *problems) {
 		p.add("ClientAuthMethod", fmt.Sprintf("%q is not supported", method), "use client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, tls_client_auth, self_signed_tls_client_auth or none")
 	}
 	if c.mutualTLS() && c.ClientCertificate == nil && c.Transport == nil {
-		p.add("ClientCertificate", "is not set although the client authentication method is "+method, "load one with tls.LoadX509KeyPair")
+		p.add("ClientCertificate", "is not set although the client authentication method is "+method, "set the certificate with its private key")
 	}
 	if len(c.CertificateOrigins) > 0 && c.ClientCertificate == nil {
 		p.add("CertificateOrigins", "is set and there is no ClientCertificate to show", "set ClientCertificate, or leave it out")
@@ -80,12 +81,17 @@ func (c *Config) validateClient(p *problems) {
 }
 
 func (c *Config) validateKeys(p *problems) {
-	const mend = "make one with openssl genpkey -algorithm ed25519, or -algorithm EC -pkeyopt ec_paramgen_curve:P-256"
+	const (
+		mend  = "make one with openssl genpkey -algorithm ed25519, or -algorithm EC -pkeyopt ec_paramgen_curve:P-256"
+		noKey = "is set and there is no ClientKey that it is about"
+	)
 	needed := c.ClientAuthMethod == privateKeyJWT || c.SignRequests
 	switch {
 	case len(c.ClientKey) > 0:
-		if key, err := c.clientKey(); err != nil {
-			p.add("ClientKey", err.Error(), mend)
+		if key, err := c.clientKey(); unfit(err) && c.ClientKeyAlg != "" {
+			p.add("ClientKeyAlg", fmt.Sprintf("%q: %v", c.ClientKeyAlg, errors.Unwrap(err)), "leave it out, or use one that the key can sign with")
+		} else if err != nil {
+			p.add("ClientKey", errors.Unwrap(err).Error(), mend)
 		} else if !key.CanSign() {
 			p.add("ClientKey", "is a key for encryption", mend)
 		} else if !needed {
@@ -93,16 +99,27 @@ func (c *Config) validateKeys(p *problems) {
 		}
 	case needed:
 		p.add("ClientKey", "is empty although private_key_jwt or SignRequests needs it", mend)
-	case c.ClientKeyAlg != "" || c.ClientKeyID != "":
-		p.add("ClientKey", "is empty although ClientKeyAlg or ClientKeyID is set", mend)
+	default:
+		if c.ClientKeyAlg != "" {
+			p.add("ClientKeyAlg", noKey, "set ClientKey, or leave it out")
+		}
+		if c.ClientKeyID != "" {
+			p.add("ClientKeyID", noKey, "set ClientKey, or leave it out")
+		}
 	}
 	if len(c.DecryptionKey) > 0 {
 		if key, err := c.decryptionKey(); err != nil {
-			p.add("DecryptionKey", err.Error(), mend)
+			p.add("DecryptionKey", errors.Unwrap(err).Error(), "make one with openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256")
 		} else if !key.CanDecrypt() {
 			p.add("DecryptionKey", "is a key for signatures", "use an RSA or EC key")
 		}
 	}
+}
+
+// unfit tells that a key was read and cannot be used with the algorithm.
+func unfit(err error) bool {
+	var bad *provider.Error
+	return errors.As(err, &bad) && bad.Code == "key_algorithm"
 }
 
 // validateFAPI2 refuses what the profile does not allow (FAPI 2.0 Security Profile, sections 5.3.3 and 5.4.1).

@@ -26,6 +26,9 @@ func ConfigFromEnv(prefix string) (Config, error) {
 			errs = append(errs, err)
 		}
 	}
+	if _, err := e.slides(); err != nil {
+		errs = append(errs, err)
+	}
 	e.routes = e.routeVariables()
 	e.unknown, e.idle = e.others()
 	left := c.detached()

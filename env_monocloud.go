@@ -26,7 +26,7 @@ func aliases() []alias {
 		{name: "TENANT_DOMAIN", of: "ISSUER", as: withScheme},
 		{name: "ID_TOKEN_SIGNING_ALG", of: "SIGNING_ALGS", as: same},
 		{name: "POST_LOGOUT_REDIRECT_URI", of: "POST_SIGN_OUT_URL", as: belowApp},
-		{name: "RESOURCE", of: "SIGN_IN_PARAMETERS", as: resources},
+		{name: "RESOURCE", of: "SIGN_IN_PARAMETERS", mend: "write addresses separated by spaces, without quotes", as: resources},
 		{name: "USER_INFO", of: "FETCH_USER_INFO", as: same},
 		{name: "SESSION_COOKIE_NAME", of: "COOKIE_NAME", as: same},
 		{name: "RESPONSE_TIMEOUT", of: "PROVIDER_TIMEOUT", mend: number, as: milliseconds},
@@ -50,7 +50,7 @@ func ignoredNames() []string {
 }
 
 func withScheme(_ *environment, value string) (string, error) {
-	if !strings.Contains(value, "://") {
+	if why, _ := spoiled(value); why == "" && !strings.Contains(value, "://") { // or New would cite what stands around it as a host
 		value = "https://" + value
 	}
 	return value, nil
@@ -66,7 +66,9 @@ func belowApp(e *environment, value string) (string, error) {
 
 // resources is a list of words.
 func resources(_ *environment, value string) (string, error) {
-	return url.Values{"resource": strings.Fields(value)}.Encode(), nil
+	var list []string
+	err := words(func(*Config) *[]string { return &list })(nil, value)
+	return url.Values{"resource": list}.Encode(), err
 }
 
 func seconds(_ *environment, value string) (string, error) { return wholeNumber(value, time.Second) }
@@ -86,15 +88,21 @@ func wholeNumber(value string, unit time.Duration) (string, error) {
 // sliding is seconds, where sessions slide or where they do not.
 func sliding(slides bool) func(*environment, string) (string, error) {
 	return func(e *environment, value string) (string, error) {
-		on, err := strconv.ParseBool(cmp.Or(e.get(slidingName), "false"))
-		switch {
-		case err != nil:
-			return "", fmt.Errorf("depends on %s%s, which is neither true nor false", e.prefix, slidingName)
-		case on != slides:
+		if on, err := e.slides(); err == nil && on != slides { // else that is said once, of its own variable
 			return "", nil
 		}
 		return seconds(e, value)
 	}
+}
+
+// slides tells whether sessions of MonoCloud's SDK slide.
+func (e *environment) slides() (bool, error) {
+	value := cmp.Or(e.get(slidingName), "false")
+	on, err := strconv.ParseBool(value)
+	if err != nil {
+		return false, &ConfigError{Variable: e.prefix + slidingName, Problem: fmt.Sprintf("%q is neither true nor false", value), Mend: "write true or false"}
+	}
+	return on, nil
 }
 
 // routeName is a name that says where a route of the plugin is.

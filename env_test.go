@@ -195,12 +195,13 @@ func TestUnusableValues(t *testing.T) {
 			"nonce=1", "scope=openid", "max_age=x", "audience=a&audience=b",
 		},
 		"SIGN_OUT_PARAMETERS": {"a=%zz", "?a=b", "a", "client_id=x"}, "CERTIFICATE_ORIGINS": {"api.example", "'https://api.example'", "http://localhost"},
-		"GROUPS_FORMAT": {"list ", "map"}, "ORGANIZATIONS_FORMAT": {"csv"}, "PROFILE": {"fapi1"},
+		"GROUPS_FORMAT": {"list ", "map"}, "ORGANIZATIONS_FORMAT": {"csv"}, "PROFILE": {"fapi1"}, "CLIENT_KEY_ALG": {"ES256"}, "CLIENT_KEY_ID": {"k1"},
+		"APP_URL":     {"https://a.example//", "https://a.example:", "https://a.example:0", "https://a.example:65536"},
 		"GROUPS_PATH": {`"realm_access roles"`}, "TRUSTED_AUDIENCES": {"'a b'"}, "USER_INFO_CLAIMS": {`"sub"`, "sub \u200bname"},
-		"SCOPES": {`"openid email"`}, "RETURN_ORIGINS": {"shop.example", "https://shop.example/", "'https://shop.example'"},
+		"SCOPES": {`"openid email"`, " "}, "SIGNING_ALGS": {"\t "}, "COOKIE_SECRET": {"  "}, "RETURN_ORIGINS": {"shop.example", "https://shop.example/", "'https://shop.example'"},
 		"CLIENT_CERT_FILE":    {dir, path("none", nil), path("alone", alone), path("key", certificate[len(alone):])},
 		"DECRYPTION_KEY_FILE": {path("gone", nil) + "x", path("empty", nil), path("text", []byte("no key"))},
-		"ROUTE_PREFIX":        {"auth", "/", "/au th", "/auth\n"}, "COOKIE_NAME": {"__Host-x", "a b"}, "DEFAULT_RETURN_TO": {"//evil.example"},
+		"ROUTE_PREFIX":        {"auth", "/", "//", "/au th", "/auth\n"}, "COOKIE_NAME": {"__Host-x", "a b"}, "DEFAULT_RETURN_TO": {"//evil.example"},
 		"POST_SIGN_OUT_URL": {"/bye", "https://a.example/ ", `"https://a.example"`},
 		"BEARER_AUDIENCE":   {"api"}, "INTROSPECT": {"true"}, "PROVIDERS": {"a b"}, "RECHECK_EVERY": {"1h"},
 	} {
@@ -282,7 +283,11 @@ func TestNamesOfMonoCloud(t *testing.T) {
 		{map[string]string{"SESSION_DURATION": "3600"}, nil, func(c ginoidc.Config) bool { return c.SessionIdle == time.Hour && c.SessionLifetime == time.Hour }},
 		{map[string]string{"SESSION_DURATION": "3600", "SESSION_MAX_DURATION": "7200"}, nil, func(c ginoidc.Config) bool { return c.SessionIdle == time.Hour && c.SessionLifetime == time.Hour }},
 		{map[string]string{"SESSION_DURATION": "3600", "SESSION_MAX_DURATION": "7200", "SESSION_SLIDING": "true"}, nil, func(c ginoidc.Config) bool { return c.SessionIdle == time.Hour && c.SessionLifetime == 2*time.Hour }},
-		{map[string]string{"SESSION_DURATION": "3600", "SESSION_SLIDING": "perhaps"}, []string{"SessionLifetime X_SESSION_DURATION"}, nil},
+		{map[string]string{"SESSION_DURATION": "3600", "SESSION_SLIDING": "perhaps"}, []string{" X_SESSION_SLIDING"}, nil},
+		{map[string]string{"SESSION_SLIDING": "perhaps"}, []string{" X_SESSION_SLIDING"}, nil},
+		{map[string]string{"RESOURCE": `"https://a.example"`}, []string{"SignInParameters X_RESOURCE"}, nil},
+		{map[string]string{"RESOURCE": " "}, []string{"SignInParameters X_RESOURCE"}, nil},
+		{map[string]string{"TENANT_DOMAIN": "idp.example"}, nil, nil},
 		{map[string]string{"SESSION_DURATION": "0"}, []string{"SessionIdle X_SESSION_DURATION", "SessionLifetime X_SESSION_DURATION"}, nil},
 
 		{map[string]string{"CALLBACK_URL": "/auth/callback"}, nil, nil},
@@ -336,5 +341,31 @@ func TestNearestName(t *testing.T) {
 	setenv(t, map[string]string{"CLOCK_SKEW": "60", "SESSION_COOKIE_SAME_SITE": "lax", "STATE_COOKIE_NAME": ""})
 	if _, log, err := fromEnv(); err != nil || strings.Contains(log, "WARN") || !strings.Contains(log, `variables="[X_CLOCK_SKEW X_SESSION_COOKIE_SAME_SITE]"`) {
 		t.Errorf("known names without effect: %v, %s", err, log)
+	}
+}
+
+// TestQuotedTenant: what is wrong with the alias is said of it, as it was written.
+func TestQuotedTenant(t *testing.T) {
+	for value, want := range map[string]string{
+		`"idp.example"`: "is in quotes", " idp.example": "has a blank", "idp.example\n": "has a control or invisible character",
+	} {
+		setenv(t, map[string]string{"ISSUER": "", "TENANT_DOMAIN": value})
+		_, _, err := fromEnv()
+		if got := problemsOf(err); !slices.Equal(got, []string{"Issuer X_TENANT_DOMAIN"}) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", value, err, want)
+		}
+	}
+}
+
+// TestKeyProblems: of a key it is said what is wrong with it and how to make one for its use.
+func TestKeyProblems(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "text")
+	if err := os.WriteFile(file, []byte("no key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	setenv(t, map[string]string{"DECRYPTION_KEY_FILE": file})
+	_, _, err := fromEnv()
+	if err == nil || strings.Contains(err.Error(), "client key") || strings.Contains(err.Error(), "ed25519") || !strings.Contains(err.Error(), "algorithm EC") {
+		t.Errorf("decryption key: %v", err)
 	}
 }

@@ -27,7 +27,11 @@ func words(field func(*Config) *[]string) func(*Config, string) error {
 		if inQuotes(value) {
 			return errors.New("is in quotes")
 		}
-		*field(c) = strings.Fields(value)
+		list := strings.Fields(value)
+		if len(list) == 0 {
+			return errors.New("holds blanks alone")
+		}
+		*field(c) = list
 		return nil
 	}
 }

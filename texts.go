@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"path"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -101,6 +102,8 @@ func badURL(s string) string {
 	switch {
 	case err != nil || u.Opaque != "" || !hostPattern.MatchString(u.Host):
 		return fmt.Sprintf("%q is not an absolute URL", s)
+	case !goodPort(u):
+		return "has no usable port"
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#"):
 		return "has a user part, query or fragment"
 	case u.Scheme == "https":
@@ -111,6 +114,12 @@ func badURL(s string) string {
 		return "uses http outside loopback"
 	}
 	return ""
+}
+
+// goodPort tells that an address has a port from 1 to 65535 or none. A colon without one would not be compared as it is sent.
+func goodPort(u *url.URL) bool {
+	n, err := strconv.ParseUint(u.Port(), 10, 16)
+	return err == nil && n > 0 || u.Port() == "" && !strings.HasSuffix(u.Host, ":")
 }
 
 // isOrigin accepts scheme, host and, unless it is the scheme's own, port, in the spelling that they are compared in.
@@ -129,5 +138,5 @@ func cleanPath(p string) bool {
 	if why, _ := spoiled(p); why != "" {
 		return false
 	}
-	return p == "" || p[0] == '/' && (path.Clean(p) == p || path.Clean(p)+"/" == p) && !strings.ContainsAny(p, "%\\:*? ;,")
+	return p == "" || p[0] == '/' && p != "//" && (path.Clean(p) == p || path.Clean(p)+"/" == p) && !strings.ContainsAny(p, "%\\:*? ;,")
 }

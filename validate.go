@@ -160,7 +160,7 @@ func (c *Config) validateSecrets(p *problems) {
 }
 
 func (c *Config) validateSession(p *problems) {
-	if c.SessionIdle < time.Second {
+	if c.SessionIdle < time.Second && c.SessionIdle != c.SessionLifetime { // or it follows the lifetime, of which that is said
 		p.add("SessionIdle", "is below a second", "use a duration such as 12h")
 	}
 	if c.SessionLifetime < time.Second {

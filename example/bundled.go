@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,9 +35,9 @@ func bundledClient(c *ginoidc.Config, prefix string) (ginoidctest.Config, error)
 	if method == "" && c.Profile == "fapi2" {
 		method = "private_key_jwt"
 	}
-	public, byKey := method == "none", method == "private_key_jwt"
+	secretless := slices.Contains([]string{"none", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"}, method)
 	c.ClientID = cmp.Or(c.ClientID, "example")
-	if c.ClientSecret == "" && !public && !byKey {
+	if c.ClientSecret == "" && !secretless {
 		c.ClientSecret = rand.Text() + rand.Text()
 	}
 	if len(c.CookieSecrets) == 0 {
@@ -44,7 +45,7 @@ func bundledClient(c *ginoidc.Config, prefix string) (ginoidctest.Config, error)
 	}
 	app := strings.TrimSuffix(c.AppURL, "/")
 	client := ginoidctest.Config{
-		ClientID: c.ClientID, ClientSecret: c.ClientSecret, Public: public, ClientKeyID: c.ClientKeyID,
+		ClientID: c.ClientID, ClientSecret: c.ClientSecret, Public: method == "none", ClientKeyID: c.ClientKeyID,
 		RedirectURIs:           []string{app + strings.TrimSuffix(cmp.Or(c.RoutePrefix, "/auth"), "/") + "/callback"},
 		PostLogoutRedirectURIs: []string{app + "/", cmp.Or(c.PostSignOutURL, app+"/")},
 		Logger:                 c.Logger,

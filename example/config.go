@@ -34,6 +34,10 @@ func settingsFromEnv() (settings, error) {
 	var noURL, database error
 	if badAddr == nil && os.Getenv(prefix+"APP_URL") == "" {
 		if at, ok := appURL(addr); ok {
+			below := os.Getenv(prefix + "POST_LOGOUT_REDIRECT_URI") // MonoCloud's name may be given a path of the app
+			if strings.HasPrefix(below, "/") && s.oidc.PostSignOutURL == s.oidc.AppURL+below {
+				s.oidc.PostSignOutURL = at + below
+			}
 			s.oidc.AppURL = at
 		} else {
 			noURL = fmt.Errorf("example: %sAPP_URL: is not set, and %q is no loopback address; set the URL under which browsers reach the app", prefix, addr)

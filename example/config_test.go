@@ -93,6 +93,22 @@ func TestPrefix(t *testing.T) {
 	}
 }
 
+// The path after sign-out is one of the app, wherever it listens.
+func TestPathAfterSignOut(t *testing.T) {
+	for _, test := range []struct{ name, value, want string }{
+		{"OIDC_POST_LOGOUT_REDIRECT_URI", "/bye", "http://localhost:9000/bye"},
+		{"OIDC_POST_LOGOUT_REDIRECT_URI", "http://localhost:8080/bye", "http://localhost:8080/bye"},
+		{"OIDC_POST_SIGN_OUT_URL", "http://localhost:8080", "http://localhost:8080"},
+	} {
+		setenv(t, map[string]string{"PORT": "9000", "OIDC_POST_SIGN_OUT_URL": "", test.name: test.value})
+		s, err := settingsFromEnv()
+		if err != nil || s.oidc.PostSignOutURL != test.want {
+			t.Errorf("%s=%s: %q, %v; want %q", test.name, test.value, s.oidc.PostSignOutURL, err, test.want)
+		}
+		t.Setenv(test.name, "")
+	}
+}
+
 // Each of these is one problem, said once. The process would end, so nothing listens.
 func TestProblems(t *testing.T) {
 	bundled := map[string]string{}
@@ -128,6 +144,19 @@ func TestProblems(t *testing.T) {
 		{bundled, "OIDC_RESPONSE_MODE", "fragment", "OIDC_RESPONSE_MODE"},
 		{bundled, "REDIS_URL", "http://localhost:6379", "REDIS_URL"},
 		{bundled, "PORT", "http", "PORT"},
+		{bundled, "OIDC_CLIENT_KEY_ALG", "RS256", "OIDC_CLIENT_KEY_ALG"}, // of no key
+		{bundled, "OIDC_CLIENT_KEY_ID", "k1", "OIDC_CLIENT_KEY_ID"},
+		{bundled, "OIDC_DECRYPTION_KEY_FILE", "/nowhere", "OIDC_DECRYPTION_KEY_FILE"},
+		{bundled, "OIDC_SESSION_LIFETIME", "500ms", "OIDC_SESSION_LIFETIME"}, // which the idle time follows
+		{bundled, "OIDC_SESSION_SLIDING", "maybe", "OIDC_SESSION_SLIDING"},
+		{bundled, "OIDC_APP_URL", "https://app.example//", "OIDC_APP_URL"},
+		{bundled, "OIDC_APP_URL", "https://app.example:70000", "OIDC_APP_URL"},
+		{bundled, "OIDC_ROUTE_PREFIX", "//", "OIDC_ROUTE_PREFIX"},
+		{bundled, "OIDC_COOKIE_SECRET", " ", "OIDC_COOKIE_SECRET"},
+		{bundled, "OIDC_SCOPES", "  ", "OIDC_SCOPES"},
+		{bundled, "OIDC_RESOURCE", `"https://api.example"`, "OIDC_RESOURCE"},
+		{bundled, "OIDC_CLIENT_AUTH_METHOD", "private_key_jwt", "OIDC_CLIENT_KEY_FILE"},
+		{bundled, "OIDC_CLIENT_AUTH_METHOD", "tls_client_auth", "OIDC_CLIENT_CERT_FILE"}, // and no word of the secret that the example makes up
 	}
 	for _, test := range tests {
 		t.Run(test.name+"="+test.value, func(t *testing.T) {
