@@ -102,9 +102,19 @@ func isZeroWeight(param string) bool {
 	return err == nil && !(weight > 0)
 }
 
-// splitUnquoted cuts s at every separator that stands in no quoted string (RFC 9110, section 5.6.4).
+// splitUnquoted cuts s at every separator that stands in no quoted string.
 func splitUnquoted(s string, separator byte) (parts []string) {
-	start, quoted := 0, false
+	for found := true; found; {
+		var part string
+		part, s, found = cutUnquoted(s, separator)
+		parts = append(parts, part)
+	}
+	return parts
+}
+
+// cutUnquoted is strings.Cut at the first separator that stands in no quoted string (RFC 9110, section 5.6.4).
+func cutUnquoted(s string, separator byte) (before, after string, found bool) {
+	quoted := false
 	for i := 0; i < len(s); i++ {
 		switch {
 		case quoted && s[i] == '\\':
@@ -112,11 +122,10 @@ func splitUnquoted(s string, separator byte) (parts []string) {
 		case s[i] == '"':
 			quoted = !quoted
 		case s[i] == separator && !quoted:
-			parts = append(parts, s[start:i])
-			start = i + 1
+			return s[:i], s[i+1:], true
 		}
 	}
-	return append(parts, s[start:])
+	return s, "", false
 }
 
 // hasPathPrefix tells whether path is below prefix, whole segments compared.

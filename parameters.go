@@ -130,8 +130,8 @@ const (
 
 // SignInURLWith is SignInURL for a sign-in that asks the provider for more, such as prompt=create for a sign-up, one or
 // more resource (RFC 8707) or claims (OpenID Connect Core 1.0, section 5.5). They replace those that are configured, but a
-// max_age only if it is smaller. The parameters are sealed into the URL: who has it can use it and not change it. An error if they repeat one of the plugin's own, such as scope or redirect_uri, or
-// take more than 1,500 bytes.
+// max_age only if it is smaller. The parameters are sealed into the URL: who has it can use it and not change it. An error
+// if they repeat one of the plugin's own, such as scope or redirect_uri, or take more than 1,500 bytes.
 func (a *Auth) SignInURLWith(returnTo string, params url.Values) (string, error) {
 	if err := checkParameters(params); err != nil {
 		return "", fmt.Errorf("ginoidc: sign-in parameters: %w", err)

@@ -77,20 +77,10 @@ func isPrivate(lines []string) bool {
 	return private && !public
 }
 
-// cutDirective splits a list at its first comma outside of a quoted string (RFC 9110, section 5.6.4).
+// cutDirective takes the first directive off a list.
 func cutDirective(list string) (directive, rest string) {
-	quoted := false
-	for i := 0; i < len(list); i++ {
-		switch {
-		case quoted && list[i] == '\\':
-			i++
-		case list[i] == '"':
-			quoted = !quoted
-		case list[i] == ',' && !quoted:
-			return strings.TrimSpace(list[:i]), list[i+1:]
-		}
-	}
-	return strings.TrimSpace(list), ""
+	directive, rest, _ = cutUnquoted(list, ',')
+	return strings.TrimSpace(directive), rest
 }
 
 // variesByCookie tells that Vary names the cookies already, or everything.

@@ -90,11 +90,9 @@ func (s ownMemory) Kept(ctx context.Context, key string) (string, bool, error) {
 }
 
 // The methods of a SharedState by what needs them.
-var (
-	endingMethods = [...]string{"Revoke", "Revoked", "Once"}
-	listMethods   = [...]string{"Enlist", "Delist", "Listed"}
-	leaseMethods  = [...]string{"Lease", "Keep", "Kept"}
-)
+func endingMethods() []string { return []string{"Revoke", "Revoked", "Once"} }
+func listMethods() []string   { return []string{"Enlist", "Delist", "Listed"} }
+func leaseMethods() []string  { return []string{"Lease", "Keep", "Kept"} }
 
 const (
 	probe      = "probe"     // a key of no session
@@ -155,16 +153,16 @@ func isMissing(call func() error) (missing bool) {
 }
 
 // cannot lists those of the methods that State does not support.
-func (c *Config) cannot(methods [3]string) []string {
-	return slices.DeleteFunc(methods[:], func(name string) bool { return !slices.Contains(c.lacks, name) })
+func (c *Config) cannot(methods []string) []string {
+	return slices.DeleteFunc(methods, func(name string) bool { return !slices.Contains(c.lacks, name) })
 }
 
 // validateState reports what has to be there.
 func (c *Config) validateState(p *problems) {
-	if missing := c.cannot(endingMethods); len(missing) > 0 {
+	if missing := c.cannot(endingMethods()); len(missing) > 0 {
 		p.add("State", fmt.Sprintf("does not support %v, without which no session ends", missing), "use one that does")
 	}
-	switch missing := c.cannot(listMethods); {
+	switch missing := c.cannot(listMethods()); {
 	case c.MaxSessions < 0:
 		p.add("MaxSessions", "is negative", "use 0 for no limit")
 	case c.MaxSessions > 0 && len(missing) > 0:
@@ -174,10 +172,10 @@ func (c *Config) validateState(p *problems) {
 
 // warnOfState tells, at the start, of what is lost with a State that can do less.
 func (c *Config) warnOfState() {
-	if missing := c.cannot(listMethods); len(missing) > 0 {
+	if missing := c.cannot(listMethods()); len(missing) > 0 {
 		c.Logger.Warn("ginoidc: State keeps no list of sessions, so front-channel logout ends none without a cookie, and Sessions and EndSession fail", "unsupported", missing)
 	}
-	if missing := c.cannot(leaseMethods); len(missing) > 0 && c.KeepTokens {
+	if missing := c.cannot(leaseMethods()); len(missing) > 0 && c.KeepTokens {
 		c.Logger.Warn("ginoidc: State shares no refreshes, so each instance refreshes tokens by itself, and a provider that gives a refresh token out once ends the grant", "unsupported", missing)
 	}
 }
