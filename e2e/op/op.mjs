@@ -38,9 +38,12 @@ function claims(id, use) {
   return use === GROUPS_IN ? { ...all, groups, organizations } : all;
 }
 
+// The key is exported as it is made: to export a KeyObject later can lock up Node.js 20, when the garbage collector
+// looks at the key at the same moment.
 function signingKey(alg, type, options) {
-  const jwk = generateKeyPairSync(type, options).privateKey.export({ format: 'jwk' });
-  return { ...jwk, kid: randomBytes(8).toString('hex'), use: 'sig', alg };
+  const encoding = { format: 'jwk' };
+  const { privateKey } = generateKeyPairSync(type, { ...options, publicKeyEncoding: encoding, privateKeyEncoding: encoding });
+  return { ...privateKey, kid: randomBytes(8).toString('hex'), use: 'sig', alg };
 }
 
 const client = {
