@@ -1,4 +1,4 @@
-package ginoidc_test
+package house_test
 
 import (
 	"fmt"

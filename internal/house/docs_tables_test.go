@@ -1,4 +1,4 @@
-package ginoidc_test
+package house_test
 
 import (
 	"bytes"
@@ -69,7 +69,7 @@ func TestEnvironmentBlocks(t *testing.T) {
 		for _, b := range blocks(file, page, "env") {
 			t.Run(fmt.Sprintf("%s:%d", file, b.line), func(t *testing.T) {
 				prefix := regexp.MustCompile(`^([A-Z]+_)*?(OIDC|AUTH)_`).FindString(b.text)
-				for name, value := range map[string]string{"ISSUER": "https://idp.example", "CLIENT_ID": "app", "CLIENT_SECRET": "s", "COOKIE_SECRET": secret} {
+				for name, value := range map[string]string{"ISSUER": "https://idp.example", "CLIENT_ID": "app", "CLIENT_SECRET": "s", "COOKIE_SECRET": "Zk3v9QmX7rT1pLw8sYb2Nc5HdGf0UjAe"} {
 					if !strings.Contains(b.text, prefix+name+"=") && (name != "ISSUER" || !strings.Contains(b.text, "TENANT_DOMAIN")) {
 						t.Setenv(prefix+name, value)
 					}

@@ -1,4 +1,4 @@
-package ginoidc_test
+package house_test
 
 import (
 	"flag"
@@ -18,7 +18,7 @@ import (
 var update = flag.Bool("update", false, "rewrite docs/api.txt")
 
 // TestAPI: the exported names are those of docs/api.txt, so that the API grows by decision and not by accident, and
-// each of them has a doc comment. After a decision: go test -run TestAPI -update .
+// each of them has a doc comment. After a decision: go test -run TestAPI -update ./internal/house
 func TestAPI(t *testing.T) {
 	const name = "docs/api.txt"
 	var lines []string

@@ -1,4 +1,4 @@
-package main
+package house_test
 
 import (
 	"fmt"
@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// group is one chapter of the project's catalogue of attacks and faults. Its cases are numbers that never change
-// their meaning, with gaps.
+// group is one chapter of the project's catalogue of attacks and faults. Its cases are numbers that never change their
+// meaning, with gaps.
 type group struct {
 	letter, title string
 	cases         []int
