@@ -46,10 +46,10 @@ type core struct {
 	exchanges flight.Group[*landing]
 	resources http.RoundTripper
 
-	realm, providerOrigin, pagePolicy string
-	audience                          string            // of sessions: issuer and client
-	userInfoClaims                    []string          // nil: the default
-	variables                         map[string]string // by field of Config, where it comes from the environment
+	realm, providerOrigin string
+	audience              string            // of sessions: issuer and client
+	userInfoClaims        []string          // nil: the default
+	variables             map[string]string // by field of Config, where it comes from the environment
 }
 
 // setting names a field of Config for the log, with its variable where it comes from the environment.
@@ -82,7 +82,7 @@ func New(cfg Config) (*Auth, error) {
 	}
 	a.refreshes.Log, a.exchanges.Log = a.log, a.log
 	a.routes, a.targets = cfg.places(app)
-	a.realm, a.pagePolicy = originOf(app), pagePolicy()
+	a.realm = originOf(app)
 	if issuer, err := url.Parse(cfg.Issuer); err == nil {
 		a.providerOrigin = originOf(issuer)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
 // known tells whether the provider's metadata is there. Whatever is wrong with it, users can only wait: 503. A Transport
@@ -80,7 +81,7 @@ func isStale(err error) bool {
 // error it returns what it has got so far: the attempt is nil until it is found.
 func (a *Auth) receive(c *gin.Context) (*attempt.Attempt, response, error) {
 	ctx := c.Request.Context()
-	if isElsewhere(c.Request) { // case 41: the code of a response that no person follows stays unspent
+	if web.IsSubresource(c.Request) { // case 41: the code of a response that no person follows stays unspent
 		return nil, response{}, ErrNotNavigation
 	}
 	params, jwt, err := a.responseParams(c)

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
 // Denial is what a request is denied for, or why it failed: all that the default answers are made of. [Denied] returns it
@@ -63,7 +65,7 @@ const formIgnored = " What you sent was not processed, so please send it once mo
 func (a *Auth) denial(c *gin.Context, err error, o outcome, wanted string) Denial {
 	r := c.Request
 	d := Denial{
-		Err: err, Status: o.status, Code: o.code, Title: o.title, Message: o.message, Page: showsPage(r), LinkText: o.way,
+		Err: err, Status: o.status, Code: o.code, Title: o.title, Message: o.message, Page: web.ShowsPage(r), LinkText: o.way,
 	}
 	if !d.Page { // of an API: a program knows better where it wants to go
 		wanted = ""
@@ -117,7 +119,7 @@ func (a *core) wanted(r *http.Request) string {
 // have taken the base path off.
 func (a *core) here(r *http.Request) string {
 	target := r.URL.EscapedPath()
-	if base := a.routes.base; base != "" && target != base && !hasPathPrefix(target, base) {
+	if base := a.routes.base; base != "" && target != base && !strings.HasPrefix(target, base+"/") {
 		target = base + target
 	}
 	if r.URL.RawQuery != "" {

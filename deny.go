@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
 // Handlers answer denied requests and failures. A nil one leaves the default answer.
@@ -115,7 +116,7 @@ func (a *Auth) failed(c *gin.Context, d Denial, byDefault gin.HandlerFunc, attrs
 // protected handler run and append its body.
 func (a *Auth) answer(c *gin.Context, d Denial, handler, byDefault gin.HandlerFunc) {
 	c.Abort()
-	keepPrivate(headerOf(c))
+	web.KeepPrivate(headerOf(c))
 	c.Set(denialKey{}, d)
 	switch d.Status {
 	case http.StatusUnauthorized:
@@ -152,7 +153,7 @@ func (a *Auth) defaultUnauthenticated(c *gin.Context) {
 	switch pattern := c.FullPath(); {
 	case pattern == a.routes.signIn || pattern == a.routes.prefix+"/signin": // a redirect would lead to itself for ever
 		a.log.ErrorContext(c.Request.Context(), "ginoidc: a guard denies the sign-in, as the handler there is one of the app's: give Auth.SignIn itself to the route, or put the guard on other routes only")
-	case isNavigation(c.Request):
+	case web.IsNavigation(c.Request):
 		a.RedirectToSignIn(c)
 		return
 	}
@@ -168,7 +169,7 @@ func (a *Auth) defaultOwnAnswer(c *gin.Context) { a.answerDenial(c, true) }
 func (a *Auth) answerDenial(c *gin.Context, cutAddress bool) {
 	d := Denied(c)
 	if d.Page {
-		a.page(c, d.Status, page{
+		a.page(c, d.Status, web.Page{
 			Title: d.Title, Message: d.Message, RequestID: d.RequestID, Link: d.Link, LinkText: d.LinkText, CutAddress: cutAddress,
 		})
 		return
@@ -195,14 +196,4 @@ func (a *Auth) RedirectToSignIn(c *gin.Context) {
 		a.log.DebugContext(c.Request.Context(), "ginoidc: the sign-in does not come back to this page, whose address is not acceptable as a return target")
 	}
 	redirect(c, http.StatusFound, a.signInURL(c, wanted, "", Reason(c)))
-}
-
-// redirect writes the Location as it is: http.Redirect would clean the path and so turn an accepted
-// "/./x" into something that nobody checked (case 155).
-func redirect(c *gin.Context, status int, location string) {
-	h := c.Writer.Header()
-	neverStore(h)
-	h.Set("Location", location)
-	c.Status(status)
-	c.Writer.WriteHeaderNow()
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
 // What a denial or failure is about; [Reason] returns an error that wraps one of these. docs/errors.md lists
@@ -103,8 +104,8 @@ func outcomes() []outcome {
 		{ErrAttemptSpent, http.StatusBadRequest, "attempt_spent", unfinished, "This sign-in was already used. Please try again.", wayAgain},
 		{ErrCookieMissing, http.StatusBadRequest, "cookie_missing", "Signed in, but the cookie is missing", "The sign-in worked, but your browser did not send this site's cookie back. Please allow cookies for this site or delete those it has, and try again.", wayAgain},
 		{ErrNotNavigation, http.StatusBadRequest, "not_a_navigation", unfinished, "Please open this address in a browser window.", wayAgain},
-		{errFormTooLarge, http.StatusRequestEntityTooLarge, "form_too_large", problem, "The answer is too large.", wayAgain},
-		{errNoForm, http.StatusUnsupportedMediaType, "not_a_form", problem, "The answer is not of the expected type.", wayAgain},
+		{web.ErrFormTooLarge, http.StatusRequestEntityTooLarge, "form_too_large", problem, "The answer is too large.", wayAgain},
+		{web.ErrNotAForm, http.StatusUnsupportedMediaType, "not_a_form", problem, "The answer is not of the expected type.", wayAgain},
 		{ErrInvalidInitiation, http.StatusBadRequest, "invalid_initiation", problem, "The request to sign in could not be used.", waySignIn},
 		{ErrInitiationOff, http.StatusNotFound, "initiation_off", problem, "This site does not take sign-ins from elsewhere.", waySignIn},
 		{ErrInvalidCallback, http.StatusBadRequest, "invalid_callback", problem, "The sign-in answer could not be used. Please try again.", wayAgain},

@@ -6,6 +6,8 @@ import (
 	"regexp"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
 // signInMethods: a third party may initiate a sign-in by a form too.
@@ -25,7 +27,7 @@ func (a *Auth) initiation(c *gin.Context) (target string, _ asked, err error) {
 	}
 	form := c.Request.URL.Query()
 	if c.Request.Method == http.MethodPost {
-		if form, err = readForm(c); err != nil {
+		if form, err = web.ReadForm(c.Writer, c.Request); err != nil {
 			return "", asked{}, fmt.Errorf("%w: %w", ErrInvalidInitiation, err)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
 // BackChannelLogout ends sessions by the provider's word (OpenID Connect Back-Channel Logout 1.0): those of the sid or,
@@ -19,7 +20,7 @@ func (a *Auth) BackChannelLogout(c *gin.Context) {
 	if !a.begin(c, http.MethodPost) {
 		return
 	}
-	form, err := readForm(c)
+	form, err := web.ReadForm(c.Writer, c.Request)
 	if err == nil && len(form["logout_token"]) != 1 {
 		err = errors.New("the form has not exactly one logout_token")
 	}
@@ -67,7 +68,7 @@ func (a *Auth) endByToken(c *gin.Context, token *provider.LogoutToken) error {
 func (a *Auth) refuseLogout(c *gin.Context, err error) {
 	status, code := http.StatusBadRequest, "invalid_request"
 	switch {
-	case errors.Is(err, errFormTooLarge):
+	case errors.Is(err, web.ErrFormTooLarge):
 		status = http.StatusRequestEntityTooLarge
 	case errors.As(err, new(*flight.PanicError)): // no fault of the token's
 		status, code = http.StatusInternalServerError, "internal"

@@ -13,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
 // response is an authorization response (RFC 6749, section 4.1.2; RFC 9207, section 2).
@@ -50,7 +51,7 @@ func (a *core) logOtherMode(r *http.Request) {
 	switch {
 	case a.formPost() && r.Method == http.MethodGet && slices.ContainsFunc(responseMembers(), query.Has):
 		came, mode = responseModeQuery, strings.Replace(a.config.ResponseMode, responseModeFormPost, responseModeQuery, 1)
-	case !a.formPost() && r.Method == http.MethodPost && isForm(r):
+	case !a.formPost() && r.Method == http.MethodPost && web.IsForm(r):
 		came, mode = responseModeFormPost, strings.Replace(a.config.ResponseMode, responseModeQuery, responseModeFormPost, 1)
 	default:
 		return
@@ -68,8 +69,8 @@ func responseMembers() []string { return []string{"code", "state", "error", "res
 // parameters are good for the log alone.
 func (a *core) responseParams(c *gin.Context) (params url.Values, jwt string, err error) {
 	if a.formPost() {
-		params, err = readForm(c)
-	} else if len(c.Request.URL.RawQuery) > maxForm { // case 284
+		params, err = web.ReadForm(c.Writer, c.Request)
+	} else if len(c.Request.URL.RawQuery) > web.MaxForm { // case 284
 		err = errors.New("oversized query")
 	} else if params, err = url.ParseQuery(c.Request.URL.RawQuery); err != nil {
 		err = errors.New("malformed query")

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
 // SignIn starts a sign-in: 302 to the provider with state, nonce and PKCE S256 (RFC 9700, section 2.1.1), and one
@@ -27,7 +28,7 @@ func (a *Auth) SignIn(c *gin.Context) {
 	if !a.begin(c, a.signInMethods()...) {
 		return
 	}
-	if isElsewhere(c.Request) { // case 9: no attempt for a prefetch, frame, image, script or fetch
+	if web.IsSubresource(c.Request) { // case 9: no attempt for a prefetch, frame, image, script or fetch
 		a.fail(c, ErrNotNavigation)
 		return
 	}

@@ -4,6 +4,8 @@ import (
 	"net/http"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
 // SignOut ends the session here first and then sends the browser to the provider's end-session endpoint (OpenID
@@ -16,8 +18,8 @@ func (a *Auth) SignOut(c *gin.Context) {
 	if !a.begin(c, http.MethodGet, http.MethodPost) {
 		return
 	}
-	if c.Request.Method == http.MethodGet && !isOwnNavigation(c.Request) {
-		a.page(c, http.StatusOK, page{
+	if c.Request.Method == http.MethodGet && !web.IsSameOriginNavigation(c.Request) {
+		a.page(c, http.StatusOK, web.Page{
 			Title: "Sign out?", Message: "Do you want to sign out of this site?", Post: a.routes.signOut, PostText: "Sign out",
 			Referrer: "same-origin", // with no-referrer the form's Origin would be null, which is refused
 		})
@@ -88,7 +90,7 @@ func (a *Auth) SignedOut(c *gin.Context) {
 		redirect(c, http.StatusSeeOther, at.ReturnTo)
 		return
 	}
-	p := page{Title: "Signed out", Message: "You are not signed in to this site.", Link: a.config.DefaultReturnTo, LinkText: "Continue"}
+	p := web.Page{Title: "Signed out", Message: "You are not signed in to this site.", Link: a.config.DefaultReturnTo, LinkText: "Continue"}
 	switch u, err := a.visit(c).open(c); {
 	case err != nil:
 		a.fail(c, err)

@@ -9,6 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
+	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
 // silentTimeout is how long a public page waits for a provider that is not known yet.
@@ -42,7 +43,7 @@ func (a *Auth) SilentSignIn() gin.HandlerFunc {
 // triesSilently decides whether a request is worth a trip to the provider, and where it comes back to.
 func (a *Auth) triesSilently(c *gin.Context) (target string, ok bool) {
 	r := c.Request
-	if r.Method != http.MethodGet || !isNavigation(r) {
+	if r.Method != http.MethodGet || !web.IsNavigation(r) {
 		return "", false
 	}
 	if _, err := r.Cookie(a.silentCookie().Name); err == nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
 // visit is one request's use of the session of one Auth. It is the request's context, so that code below the handler
@@ -51,7 +52,7 @@ func (v *visit) open(ctx context.Context) (*User, error) {
 	defer v.mu.Unlock()
 	if !v.opened {
 		h := v.headerNow(ctx)
-		keepPrivate(h)
+		web.KeepPrivate(h)
 		v.load(h)
 	}
 	return v.user, v.err
@@ -62,7 +63,7 @@ func (v *visit) openFirst(ctx context.Context) (*User, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	h := v.headerNow(ctx)
-	keepPrivate(h)
+	web.KeepPrivate(h)
 	if !v.opened {
 		v.load(h)
 	}
@@ -79,7 +80,7 @@ func (v *visit) load(h http.Header) {
 		return
 	}
 	v.session, v.user = s, v.auth.userOf(s)
-	v.shown.Store(opensWindow(v.request))
+	v.shown.Store(web.OpensWindow(v.request))
 	if h == nil || len(cookies) == 0 && !v.auth.sessions.Due(s) {
 		return
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
 const setCookie = "Set-Cookie"
@@ -27,7 +29,7 @@ func (w *writer) settle() {
 		return
 	}
 	if shown {
-		keepUnstored(w.Header())
+		web.KeepOutOfHistory(w.Header())
 	}
 	if !sets {
 		return
@@ -36,7 +38,7 @@ func (w *writer) settle() {
 	defer v.mu.Unlock()
 	h := w.Header()
 	putCookies(h, nil, v.cookies)
-	keepPrivate(h)
+	web.KeepPrivate(h)
 }
 
 // WriteHeader implements http.ResponseWriter. In Gin it is not yet the time of sending, but may be the last call.
@@ -118,7 +120,7 @@ func (v *visit) send(h http.Header, lines []string) {
 func (v *visit) sendLocked(h http.Header, lines []string) {
 	if h != nil {
 		putCookies(h, v.cookies, lines)
-		keepPrivate(h)
+		web.KeepPrivate(h)
 	}
 	v.cookies = lines
 	v.sets.Store(len(lines) > 0)

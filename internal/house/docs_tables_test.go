@@ -103,8 +103,11 @@ func TestErrorsAreDocumented(t *testing.T) {
 			return
 		}
 		if status, ok := lit.Elts[1].(*ast.SelectorExpr); ok {
-			row := fmt.Sprintf("| `%s` | %d | `%s` |", text(t, lit.Elts[2]), statuses[status.Sel.Name], lit.Elts[0])
-			rows = append(rows, strings.Replace(row, "`err`", "–", 1)) // any other error
+			value := "–" // of no exported error
+			if name, ok := lit.Elts[0].(*ast.Ident); ok && name.IsExported() {
+				value = "`" + name.Name + "`"
+			}
+			rows = append(rows, fmt.Sprintf("| `%s` | %d | %s |", text(t, lit.Elts[2]), statuses[status.Sel.Name], value))
 		}
 	})
 	for _, row := range rows {

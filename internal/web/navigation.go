@@ -1,4 +1,6 @@
-package ginoidc
+// Package web reads what a browser says of a request and writes the headers, pages and redirects of the plugin's own
+// answers. It knows nothing of users and sessions.
+package web
 
 import (
 	"net/http"
@@ -7,19 +9,19 @@ import (
 	"strings"
 )
 
-// isNavigation tells whether a person's browser is opening a page, so that a redirect to the sign-in makes sense.
-// For a fetch, an XHR, curl, a WebSocket upgrade or a prefetch it does not.
-func isNavigation(r *http.Request) bool {
+// IsNavigation reports whether a browser opens a page for a person, so that a redirect to the sign-in makes sense. For
+// a fetch, an XHR, curl, a WebSocket upgrade or a prefetch it does not.
+func IsNavigation(r *http.Request) bool {
 	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && wantsPage(r)
 }
 
-// showsPage tells whether the answer is shown to a person: that of a navigation, or of a form that was posted as one.
-func showsPage(r *http.Request) bool {
-	return isNavigation(r) || r.Method == http.MethodPost && wantsPage(r)
+// ShowsPage reports whether the browser shows the response to a person: to a navigation, or to a form posted as one.
+func ShowsPage(r *http.Request) bool {
+	return IsNavigation(r) || r.Method == http.MethodPost && wantsPage(r)
 }
 
-// wantsPage looks for the marks of a page that a browser loads into a window: Fetch Metadata where the browser sends it,
-// else an explicit text/html. "Accept: */*" says nothing.
+// wantsPage reports whether a browser loads the response into a window. Fetch Metadata decides where the browser sends
+// it, and otherwise an explicit text/html: "Accept: */*" says nothing.
 func wantsPage(r *http.Request) bool {
 	if isPrefetch(r) || r.Header.Get("Upgrade") != "" {
 		return false
@@ -31,35 +33,35 @@ func wantsPage(r *http.Request) bool {
 	return mode == "navigate" && (isWindow(mode, dest) || dest == "" && acceptsHTML(r))
 }
 
-// isElsewhere tells that a browser asks for the page in a way that cannot go through a sign-in: as a frame, image,
-// script, fetch or prefetch. Clients without Fetch Metadata get the benefit of the doubt.
-func isElsewhere(r *http.Request) bool {
+// IsSubresource reports whether a browser asks for the page in a way that cannot go through a sign-in: as a frame,
+// image, script, fetch or prefetch. Clients without Fetch Metadata get the benefit of the doubt.
+func IsSubresource(r *http.Request) bool {
 	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
 	return isPrefetch(r) || mode != "" && mode != "navigate" || dest != "" && !isWindow(mode, dest)
 }
 
-// isWindow tells whether what is fetched goes into a window and not into a frame. A service worker that repeats a
-// navigation, fetch(event.request), keeps its mode and sends "empty" for its destination.
+// isWindow reports whether the response goes into a window and not into a frame. A service worker that repeats a
+// navigation, fetch(event.request), keeps the mode and sends "empty" as the destination.
 func isWindow(mode, dest string) bool {
 	return dest == "document" || dest == "empty" && mode == "navigate"
 }
 
-// opensWindow tells that a browser shows the answer in a window, where its back button finds it again.
-func opensWindow(r *http.Request) bool {
+// OpensWindow reports whether a browser shows the response in a window, where the back button finds it again.
+func OpensWindow(r *http.Request) bool {
 	mode := r.Header.Get("Sec-Fetch-Mode")
 	return mode == "navigate" && isWindow(mode, r.Header.Get("Sec-Fetch-Dest"))
 }
 
-// isOwnNavigation tells that a link or form of this very origin was followed by a person. Only Fetch Metadata can
-// say so, as an attacker's page cannot forge it. What a service worker repeats does not count: it is of this origin
-// whoever began it.
-func isOwnNavigation(r *http.Request) bool {
+// IsSameOriginNavigation reports whether a person followed a link or form of this origin. Only Fetch Metadata can say
+// so, since a page of an attacker cannot forge it. What a service worker repeats does not count: its origin is this one
+// even if another site began the navigation.
+func IsSameOriginNavigation(r *http.Request) bool {
 	h := r.Header
 	return h.Get("Sec-Fetch-Site") == "same-origin" && h.Get("Sec-Fetch-Mode") == "navigate" &&
 		h.Get("Sec-Fetch-Dest") == "document" && !isPrefetch(r)
 }
 
-// isPrefetch sees the marks of a speculative load (Fetch Standard, Sec-Purpose, and its older spellings).
+// isPrefetch reports whether the request is a speculative load (Fetch Standard, Sec-Purpose, and older spellings).
 func isPrefetch(r *http.Request) bool {
 	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
 		value := strings.ToLower(r.Header.Get(name))
@@ -70,15 +72,15 @@ func isPrefetch(r *http.Request) bool {
 	return false
 }
 
-// isXHR sees the mark that script libraries put on their requests. Android's WebViews put their app's name into the same
-// header of every navigation.
+// isXHR reports whether a script library made the request. Android WebViews send the name of their app in the same
+// header with every navigation.
 func isXHR(r *http.Request) bool {
 	return slices.ContainsFunc(r.Header["X-Requested-With"], func(value string) bool {
 		return strings.EqualFold(strings.TrimSpace(value), "XMLHttpRequest")
 	})
 }
 
-// acceptsHTML tells whether Accept names text/html with a weight above 0 (RFC 9110, section 12.5.1).
+// acceptsHTML reports whether Accept names text/html with a weight above 0 (RFC 9110, section 12.5.1).
 func acceptsHTML(r *http.Request) bool {
 	for _, line := range r.Header["Accept"] {
 		for _, entry := range splitUnquoted(line, ',') {
@@ -91,8 +93,8 @@ func acceptsHTML(r *http.Request) bool {
 	return false
 }
 
-// isZeroWeight tells whether a parameter is a weight that means "not acceptable" (RFC 9110, section 12.4.2). One that is
-// no number says nothing.
+// isZeroWeight reports whether a parameter is a weight that means "not acceptable" (RFC 9110, section 12.4.2). One that
+// is not a number says nothing.
 func isZeroWeight(param string) bool {
 	name, value, _ := strings.Cut(param, "=")
 	if !strings.EqualFold(strings.TrimSpace(name), "q") {
@@ -102,7 +104,7 @@ func isZeroWeight(param string) bool {
 	return err == nil && !(weight > 0)
 }
 
-// splitUnquoted cuts s at every separator that stands in no quoted string.
+// splitUnquoted cuts s at every separator outside of quoted strings.
 func splitUnquoted(s string, separator byte) (parts []string) {
 	for found := true; found; {
 		var part string
@@ -112,7 +114,7 @@ func splitUnquoted(s string, separator byte) (parts []string) {
 	return parts
 }
 
-// cutUnquoted is strings.Cut at the first separator that stands in no quoted string (RFC 9110, section 5.6.4).
+// cutUnquoted is strings.Cut at the first separator outside of quoted strings (RFC 9110, section 5.6.4).
 func cutUnquoted(s string, separator byte) (before, after string, found bool) {
 	quoted := false
 	for i := 0; i < len(s); i++ {
@@ -126,9 +128,4 @@ func cutUnquoted(s string, separator byte) (before, after string, found bool) {
 		}
 	}
 	return s, "", false
-}
-
-// hasPathPrefix tells whether path is below prefix, whole segments compared.
-func hasPathPrefix(path, prefix string) bool {
-	return strings.HasPrefix(path, prefix+"/")
 }

@@ -1,13 +1,13 @@
-package ginoidc
+package web
 
 import (
 	"net/http"
 	"strings"
 )
 
-// keepPrivate keeps shared caches from handing one user's page to another (RFC 9111, section 5.2.2). What is there
-// already stays if it is as strict. h may be nil.
-func keepPrivate(h http.Header) {
+// KeepPrivate keeps shared caches from serving one user's page to another (RFC 9111, section 5.2.2). Stricter headers
+// that are already set stay. h may be nil.
+func KeepPrivate(h http.Header) {
 	if h == nil {
 		return
 	}
@@ -15,7 +15,7 @@ func keepPrivate(h http.Header) {
 	if lines := h["Cache-Control"]; len(lines) == 0 || !isPrivate(lines) {
 		h["Cache-Control"] = values[0:1:1]
 	}
-	for _, name := range []string{"Cdn-Cache-Control", "Surrogate-Control"} { // which go before it (RFC 9213, section 2.2)
+	for _, name := range []string{"Cdn-Cache-Control", "Surrogate-Control"} { // take precedence (RFC 9213, section 2.2)
 		if lines := h[name]; len(lines) > 0 && !isPrivate(lines) {
 			h[name] = []string{"no-store"}
 		}
@@ -28,16 +28,18 @@ func keepPrivate(h http.Header) {
 	}
 }
 
-// keepUnstored keeps a page out of what a browser shows for its back button without asking (ASVS 14.3.2; case 172). Of a
-// page without no-store it keeps the whole document, and shows it after a sign-out too: Vary is for caches.
-func keepUnstored(h http.Header) {
+// KeepOutOfHistory keeps a page out of what the browser shows for its back button without asking (OWASP ASVS 14.3.2;
+// case 172). A browser keeps the whole document of a page without no-store, and shows it after a sign-out too: Vary is
+// for caches.
+func KeepOutOfHistory(h http.Header) {
 	if !unstored(h["Cache-Control"]) {
 		h["Cache-Control"] = []string{"private, no-store"}
 	}
 }
 
-// neverStore is for answers that nobody may keep, whoever asks. What says so stays, as that of a denial by [keepPrivate].
-func neverStore(h http.Header) {
+// NeverStore is for responses that no cache may store. A Cache-Control with no-store stays, such as that of
+// [KeepPrivate].
+func NeverStore(h http.Header) {
 	if !unstored(h["Cache-Control"]) {
 		h.Set("Cache-Control", "no-store")
 	}
@@ -55,8 +57,8 @@ func unstored(lines []string) bool {
 	return false
 }
 
-// isPrivate tells that no shared cache keeps a response with such a Cache-Control. A private with names of fields is about
-// these alone (RFC 9111, section 5.2.2.7), and beside public it is not what everybody goes by.
+// isPrivate reports whether this Cache-Control keeps a response out of shared caches. A private with field names covers
+// those fields only (RFC 9111, section 5.2.2.7), and next to public some caches ignore it.
 func isPrivate(lines []string) bool {
 	if unstored(lines) {
 		return true
@@ -83,7 +85,7 @@ func cutDirective(list string) (directive, rest string) {
 	return strings.TrimSpace(directive), rest
 }
 
-// variesByCookie tells that Vary names the cookies already, or everything.
+// variesByCookie reports whether Vary names Cookie already, or everything.
 func variesByCookie(lines []string) bool {
 	for _, line := range lines {
 		for name := range strings.SplitSeq(line, ",") {
