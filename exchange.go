@@ -22,9 +22,10 @@ type landing struct {
 }
 
 // land uses the attempt up and, unless the provider refused, redeems the code and starts the session: once for all requests
-// that bring the same response while that runs, for browsers ask for a page twice, and a reload cancels the first request.
-// All of them have shown the attempt's cookie, and all get one answer, cookies included. The exchange goes on when a browser
-// leaves, since another request may wait for it; it works on copies, for Gin uses a context again after its request.
+// that bring the same response while that runs, to whichever instance, for browsers ask for a page twice, and a reload
+// cancels the first request. All of them have shown the attempt's cookie, and all get one answer, cookies included. The
+// exchange goes on when a browser leaves, since another request may wait for it; it works on copies, for Gin uses a context
+// again after its request.
 func (a *Auth) land(c *gin.Context, at *attempt.Attempt, r response) error {
 	header, ctx := c.Writer.Header(), c.Request.Context()
 	if r.refusal != nil { // there is no code to be sent twice, so nothing is remembered for whoever may make up an error
@@ -37,9 +38,7 @@ func (a *Auth) land(c *gin.Context, at *attempt.Attempt, r response) error {
 	request := c.Request.Clone(ctx)
 	request.Body = http.NoBody
 	l, _, err := a.exchanges.Do(ctx, at.State+" "+r.code, func() (*landing, error) {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), a.config.redeemLimit()+hooksLimit)
-		defer cancel()
-		return a.exchange(ctx, request, at, r.code), nil
+		return a.exchangeInTurn(context.WithoutCancel(ctx), request, at, r.code), nil
 	})
 	if err != nil && err == ctx.Err() {
 		return fmt.Errorf("%w: %w", ErrProviderUnavailable, context.Cause(ctx))
@@ -65,24 +64,37 @@ func (a *Auth) land(c *gin.Context, at *attempt.Attempt, r response) error {
 // leaves puts an end to them.
 const hooksLimit = 30 * time.Second
 
-// exchange is the work of land, with a response of its own.
-func (a *core) exchange(ctx context.Context, r *http.Request, at *attempt.Attempt, code string) *landing {
+// exchangeLimit bounds one exchange.
+func (c *Config) exchangeLimit() time.Duration { return c.redeemLimit() + hooksLimit }
+
+var errPanicked = errors.New("ginoidc: a panic in code of the app or of the plugin")
+
+// exchange is the work of land, with a response of its own. Once the attempt is spent, leave gets the answer, whatever
+// becomes of it.
+func (a *core) exchange(
+	ctx context.Context, r *http.Request, at *attempt.Attempt, code string, leave func(*landing),
+) *landing {
+	ctx, cancel := context.WithTimeout(ctx, a.config.exchangeLimit())
+	defer cancel()
 	v := &visit{Context: ctx, auth: a, header: http.Header{}}
 	v.request = r.WithContext(ctx)
-	l := &landing{err: a.redeemOnce(v, at, code)}
-	if l.err == nil {
+	if err := a.spend(v, at); err != nil {
+		return &landing{err: err}
+	}
+	a.attempts.Clear(v.header, at.State)
+	l := &landing{err: errPanicked, cookies: v.header[setCookie]}
+	defer func() { leave(l) }()
+	err := a.redeemOnce(v, at, code)
+	l = &landing{err: err}
+	if err == nil {
 		l.session, l.cookies = v.session, []string{a.landedCookie(v.session, at.Again).String()}
 	}
 	l.cookies = append(l.cookies, v.header[setCookie]...)
 	return l
 }
 
-// redeemOnce goes from the attempt to the new session. Nothing before its last step makes, changes or ends a session.
+// redeemOnce goes from the code to the new session. Nothing before its last step makes, changes or ends a session.
 func (a *core) redeemOnce(v *visit, at *attempt.Attempt, code string) error {
-	if err := a.spend(v, at); err != nil {
-		return err
-	}
-	a.attempts.Clear(v.header, at.State)
 	id, err := a.redeem(v, code, at)
 	if err != nil {
 		return err

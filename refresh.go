@@ -100,7 +100,7 @@ func (a *core) refreshNow(ctx context.Context, name string, r *session.Record, o
 		a.log.ErrorContext(ctx, "ginoidc: refreshed tokens kept without knowing whether their session lives", "error", err)
 	}
 	if _, err := flight.Try(a.log, func() (any, error) {
-		return nil, a.keep(ctx, attempt.RefreshedTokens, name, r, string(fresh.Encode()), refreshKept)
+		return nil, a.keep(ctx, attempt.RefreshedTokens, name, ownerOf(r), string(fresh.Encode()), refreshKept)
 	}); err != nil {
 		a.log.ErrorContext(ctx, "ginoidc: refreshed tokens not left for other requests", "error", err)
 	}
@@ -120,7 +120,7 @@ func (a *core) refusedRefresh(ctx context.Context, r *session.Record, refusal er
 
 // keptResult is what a request before has got for these tokens; nil, nil when there is nothing.
 func (a *core) keptResult(ctx context.Context, name string, r *session.Record) (*provider.Tokens, error) {
-	text, ok, err := a.kept(ctx, attempt.RefreshedTokens, name, r)
+	text, ok, err := a.kept(ctx, attempt.RefreshedTokens, name, ownerOf(r))
 	if !ok || err != nil {
 		return nil, err
 	}

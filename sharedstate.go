@@ -43,7 +43,8 @@ type SharedState interface {
 	Listed(ctx context.Context, owner string) ([]string, error)
 
 	// Lease, Keep and Kept have one instance do what all wait for and the others take its result: a refresh of tokens, a
-	// change of a session. Without them each instance goes by itself.
+	// change of a session, a callback. Without them each instance goes by itself. Strangers can have keys of the kind 'c'
+	// made, which last for ten seconds, or for as long as one callback takes.
 	//
 	// Lease takes key for ttl; not ok, somebody else has it. release gives it back, unless it has passed on by then.
 	Lease(ctx context.Context, key string, ttl time.Duration) (release func(context.Context) error, ok bool, err error)

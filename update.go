@@ -43,7 +43,7 @@ func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 	if err := signedIn(u); err != nil {
 		return err
 	}
-	release, err := a.inTurn(v, key('w', v.session.ID), updateLease, updateLimit)
+	release, _, err := a.inTurn(v, key('w', v.session.ID), updateLease, updateLimit)
 	if err != nil {
 		return err
 	}
@@ -90,7 +90,7 @@ func (a *core) update(c *gin.Context, v *visit, s *session.Session, u *User) (*s
 		return nil, err
 	}
 	later := session.After(v.requestNow(), cookies)
-	if err := a.keep(v, updatedCookies, a.graceKey(s), &s.Record, strings.Join(cookies, "\n"), updateGrace); err != nil {
+	if err := a.keep(v, updatedCookies, a.graceKey(s), ownerOf(&s.Record), strings.Join(cookies, "\n"), updateGrace); err != nil {
 		a.log.DebugContext(v, "ginoidc: no grace for requests with the session as it was before its update", "error", err)
 	}
 	gone, err := false, a.revoke(v, sessionKey(s.ID), next.Updated)
@@ -122,7 +122,7 @@ func (v *visit) current(s *session.Session) (is *session.Session, cookies []stri
 	}
 	request := v.requestNow()
 	for range maxUpdates {
-		text, ok, err := v.auth.kept(v.Context, updatedCookies, v.auth.graceKey(s), &s.Record)
+		text, ok, err := v.auth.kept(v.Context, updatedCookies, v.auth.graceKey(s), ownerOf(&s.Record))
 		if !ok || err != nil {
 			return nil, nil, err
 		}

@@ -1,0 +1,220 @@
+package ginoidc_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gin-contrib/sessions"
+	"github.com/gin-contrib/sessions/memstore"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
+)
+
+// instances are two of one app, with one provider that is slow and a State of each, which may share a memory.
+func instances(t *testing.T, first, second ginoidc.SharedState, change func(*ginoidc.Config)) (one, two *app) {
+	one = slowApp(t, func(c *ginoidc.Config) {
+		c.State = first
+		change(c)
+	})
+	two = newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+		c.State, c.Transport = second, one.op.Transport()
+		change(c)
+	})
+	two.op = one.op
+	return one, two
+}
+
+// on is the same browser, routed to another instance.
+func (b *browser) on(a *app) *browser {
+	other := b.twin()
+	other.app = a
+	return other
+}
+
+// TestCallbackAskedForTwiceElsewhere: a request that comes to another instance while the response is redeemed gets the same
+// answer, cookies included, whatever the answer is. Who lacks the attempt's cookie or brings another code gets nothing of it
+// at any time, and neither does who comes when it is over: then the response is used up, as on one instance.
+func TestCallbackAskedForTwiceElsewhere(t *testing.T) {
+	for _, tt := range []struct {
+		name, mode string
+		store      sessions.Store
+		hook       func(context.Context, *ginoidc.SignIn) error
+		fault      ginoidctest.Misbehaviour
+		status     int
+		code       string
+	}{
+		{"signed in", "query", nil, nil, "", 303, ""},
+		{"signed in by a form", "form_post", nil, nil, "", 303, ""},
+		{"signed in, in a store", "query", memstore.NewStore([]byte(secret)), nil, "", 303, ""},
+		{"the code is refused", "query", nil, nil, ginoidctest.ErrorInvalidGrant, 401, "sign_in_refused"},
+		{"the token is refused", "form_post", nil, nil, ginoidctest.BadSignature, 401, "invalid_token"},
+		{"the provider fails", "query", nil, nil, ginoidctest.Unavailable503, 503, "provider_unavailable"},
+		{"the app refuses", "query", nil, func(context.Context, *ginoidc.SignIn) error { return errors.New("no") }, "", 403, "forbidden"},
+		{"the app panics", "query", nil, func(context.Context, *ginoidc.SignIn) error { panic("app") }, "", 500, "internal"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				shared := state.NewMemory(0)
+				one, two := instances(t, shared, shared, func(c *ginoidc.Config) {
+					c.ResponseMode, c.Store, c.OnSignIn = tt.mode, tt.store, tt.hook
+				})
+				b := one.browser()
+				callback := b.start("/auth/signin?return_to=/app", "alice")
+				if tt.fault != "" {
+					one.op.Misbehave(tt.fault)
+				}
+				browsers := []*browser{b, b.on(two), b.on(two)}
+				late, other := b.on(two), strings.Replace(callback, "code=", "code=x", 1)
+				replies := make([]reply, len(browsers))
+				var wg sync.WaitGroup
+				for i, b := range browsers {
+					wg.Go(func() { replies[i] = b.brings(callback) })
+					synctest.Wait() // until it waits for the provider, or for its turn
+				}
+				strangers := func(when string) {
+					if r := two.browser().brings(callback); r.StatusCode != 400 || len(r.Header["Set-Cookie"]) != 0 ||
+						!strings.Contains(r.body, "not started in this browser") {
+						t.Errorf("%s, without the cookie: %d %v", when, r.StatusCode, r.Header)
+					}
+					if r := late.twin().brings(other); r.StatusCode != 400 || !strings.Contains(r.body, "already used") {
+						t.Errorf("%s, with another code: %d", when, r.StatusCode)
+					}
+				}
+				strangers("meanwhile")
+				wg.Wait()
+				lines := replies[0].Header["Set-Cookie"]
+				for i, r := range replies {
+					if r.StatusCode != tt.status || r.location() != replies[0].location() || (r.location() == "/app") != (tt.status == 303) {
+						t.Errorf("%d: %d to %q: %s", i, r.StatusCode, r.location(), r.body)
+					}
+					if !slices.Equal(r.Header["Set-Cookie"], lines) || len(lines) == 0 {
+						t.Errorf("%d: cookies %q, not %q", i, r.Header["Set-Cookie"], lines)
+					}
+					if signedIn := browsers[i].whoami() == "alice"; signedIn != (tt.status == 303) {
+						t.Errorf("%d: signed in %t", i, signedIn)
+					}
+				}
+				if tt.code != "" && !strings.Contains(two.logs.String(), "code="+tt.code) {
+					t.Errorf("log %s", two.logs)
+				}
+				strangers("at once afterwards")
+				if r := late.brings(callback); r.StatusCode != 400 || !strings.Contains(r.body, "already used") || late.whoami() != "" {
+					t.Errorf("afterwards: %d", r.StatusCode)
+				}
+				if n := one.op.Count(ginoidctest.Token); n != 1 {
+					t.Errorf("%d token requests", n)
+				}
+			})
+		})
+	}
+}
+
+// dead is the State of an instance that is killed while it redeems a code: nothing of it comes back.
+type dead struct{ ginoidc.SharedState }
+
+func (dead) Keep(context.Context, string, string, time.Duration) error { return nil }
+
+func (s dead) Lease(ctx context.Context, key string, ttl time.Duration) (func(context.Context) error, bool, error) {
+	_, ok, err := s.SharedState.Lease(ctx, key, ttl)
+	return func(context.Context) error { return nil }, ok, err
+}
+
+// TestCallbackWithoutAnAnswerElsewhere: where the first instance leaves none, the others do not redeem the code again.
+func TestCallbackWithoutAnAnswerElsewhere(t *testing.T) {
+	same := func(s ginoidc.SharedState) ginoidc.SharedState { return s }
+	lacking := func(methods ...string) func(ginoidc.SharedState) ginoidc.SharedState {
+		return func(s ginoidc.SharedState) ginoidc.SharedState {
+			return hooked{s, func(_ context.Context, method string) error {
+				if slices.Contains(methods, method) {
+					return errors.ErrUnsupported
+				}
+				return nil
+			}}
+		}
+	}
+	large := func(c *ginoidc.Config) {
+		c.OnSignIn = func(_ context.Context, s *ginoidc.SignIn) error {
+			s.User.Data = []byte(`"` + strings.Repeat("x", 14000) + `"`)
+			return nil
+		}
+	}
+	for _, tt := range []struct {
+		name          string
+		first, second func(ginoidc.SharedState) ginoidc.SharedState
+		change        func(*ginoidc.Config)
+		status        int
+		says          string
+		after         time.Duration
+	}{
+		{"no leases", lacking("Lease"), lacking("Lease"), nil, 400, "already used", 0},
+		{"nothing kept", lacking("Keep", "Kept"), lacking("Keep", "Kept"), nil, 400, "already used", 0},
+		{"too large", same, same, large, 400, "already used", time.Second},
+		{"killed", func(s ginoidc.SharedState) ginoidc.SharedState { return dead{s} }, same, nil, 503, "Please try again", 40 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				shared := state.NewMemory(0)
+				one, two := instances(t, tt.first(shared), tt.second(shared), func(c *ginoidc.Config) {
+					if tt.change != nil {
+						tt.change(c)
+					}
+				})
+				b := one.browser()
+				callback := b.start("/auth/signin", "alice")
+				twin := b.on(two)
+				var wg sync.WaitGroup
+				wg.Go(func() {
+					if r := b.brings(callback); r.StatusCode != http.StatusSeeOther {
+						t.Errorf("the first: %d %s", r.StatusCode, r.body)
+					}
+				})
+				synctest.Wait()
+				began := time.Now()
+				r := twin.brings(callback)
+				if took := time.Since(began); took < tt.after || took > tt.after+time.Second {
+					t.Errorf("answered after %v, not %v", took, tt.after)
+				}
+				wg.Wait()
+				if r.StatusCode != tt.status || !strings.Contains(r.body, tt.says) || twin.whoami() != "" || b.whoami() != "alice" {
+					t.Errorf("%d %s, %q is signed in", r.StatusCode, r.body, twin.whoami())
+				}
+				if n := one.op.Count(ginoidctest.Token); n != 1 {
+					t.Errorf("%d token requests", n)
+				}
+			})
+		})
+	}
+}
+
+// TestKeptAnswersCannotBeMoved: who can write to the shared state can sign nobody in as somebody else.
+func TestKeptAnswersCannotBeMoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		first, on := "", false
+		shared := swapping{state.NewMemory(0), &first, &on}
+		one, two := instances(t, shared, shared, func(*ginoidc.Config) {})
+		one.browser().mustSignIn("alice")
+		if first == "" {
+			t.Fatal("nothing was kept")
+		}
+		b := one.browser()
+		callback := b.start("/auth/signin", "bob")
+		twin := b.on(two)
+		on = true
+		var wg sync.WaitGroup
+		wg.Go(func() { b.brings(callback) })
+		synctest.Wait()
+		if r := twin.brings(callback); r.StatusCode != 400 || twin.whoami() != "" {
+			t.Errorf("%d, %q is signed in", r.StatusCode, twin.whoami())
+		}
+		wg.Wait()
+	})
+}
