@@ -1,0 +1,45 @@
+package session
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+func smallest(askedMaxAge int) Record {
+	return Record{Created: time.Unix(1, 0).UTC(), Renewed: time.Unix(2, 0).UTC(), Subject: "s", AskedMaxAge: askedMaxAge}
+}
+
+func zeros(n int) string { return strings.Repeat("\x00", n) }
+
+// TestGoldenRecord holds the bytes of the layout. Records lie in browsers and stores: the next version has to read
+// them, and may run beside this one.
+func TestGoldenRecord(t *testing.T) {
+	for name, tt := range map[string]struct {
+		rec    Record
+		golden string
+	}{
+		"full": {sample(), "\x01" + "\x01\x02" + zeros(13) + "\x03" + "\x0f" + // version, ID, flags
+			"\x80\xa4\xa7\xda\x06" + "\xd8\xa8\xa7\xda\x06" + "\x98\x9c\xa7\xda\x06" + "\xff\xa3\xa7\xda\x06" + // to Issued
+			"\xc0\x97\x87\xc0\xf2\xa2\x99\x03" + // Started
+			"\x80\x81\xd6\xbd\xf2\xa2\x99\x03" + "\x81\xca\x97\xb3\xf4\xa2\x99\x03" + // Began, Updated
+			"\xad\x02" + // AskedMaxAge
+			"\x0c248289761001" + "\x0808a5019c" + "\x04Zo\xc3\xab" + "\x03zoe" + "\x0fzoe@example.com" +
+			"\x19https://example.com/z.png" + "\x04gold" + "\x0bgold silver" +
+			"\x02" + "\x05admin" + "\x00" + "\x01" + "\x05org_1" + // Groups, Organizations
+			"\x07{\"a\":1}" + "\x0a{\"cart\":7}" + "\x18header.payload.signature"},
+		"smallest": {smallest(0),
+			"\x01" + zeros(16) + "\x00" + "\x01" + "\x02" + "\x00\x00\x00" + "\x01" + "\x01s" + zeros(12)},
+		"no age": {smallest(-1),
+			"\x01" + zeros(16) + "\x00" + "\x01" + "\x02" + "\x00\x00\x00" + "\x00" + "\x01s" + zeros(12)},
+	} {
+		if got := string(tt.rec.append(nil)); got != tt.golden {
+			t.Errorf("%s: encoded as\n%q, want\n%q", name, got, tt.golden)
+		}
+		var got Record
+		if !got.decode([]byte(tt.golden)) || !reflect.DeepEqual(got, tt.rec) {
+			t.Errorf("%s: decoded as\n%+v, want\n%+v", name, got, tt.rec)
+		}
+	}
+}
