@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/cookiestore"
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
+	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
@@ -30,7 +31,7 @@ type core struct {
 	config   Config
 	issuer   string
 	routes   routes
-	shape    *claimShape
+	shape    *claims.Shape
 	targets  returnto.Rule
 	sessions *session.Manager
 	attempts *attempt.Jar
@@ -75,7 +76,7 @@ func New(cfg Config) (*Auth, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ginoidc: AppURL: %w", err)
 	}
-	a := &core{config: cfg, issuer: cfg.Issuer, log: cfg.Logger, shape: newClaimShape(&cfg), variables: names}
+	a := &core{config: cfg, issuer: cfg.Issuer, log: cfg.Logger, shape: cfg.claimShape(), variables: names}
 	memory := state.NewMemory(0)
 	if a.state = memory; cfg.State != nil {
 		a.state = ownMemory{cfg.State, memory}
@@ -214,20 +215,3 @@ func (a *Auth) AppURL() string { return strings.TrimSuffix(a.config.AppURL, "/")
 
 // SignOutURL is the path of the sign-out route; a form posts to it.
 func (a *Auth) SignOutURL() string { return a.routes.signOut }
-
-// groupsWatch notices a claim name that no provider ever sends, the usual cause of "nobody is in any group".
-type groupsWatch struct {
-	guarded, seen atomic.Bool
-	signIns       atomic.Int64
-}
-
-// watchedSignIns is how many sign-ins without the groups claim make a warning.
-const watchedSignIns = 10
-
-// observe counts a sign-in and tells, once, that a group is required which nobody can have.
-func (w *groupsWatch) observe(found bool) (warn bool) {
-	if found {
-		w.seen.Store(true)
-	}
-	return w.signIns.Add(1) == watchedSignIns && w.guarded.Load() && !w.seen.Load()
-}

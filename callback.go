@@ -1,14 +1,12 @@
 package ginoidc
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -112,20 +110,11 @@ func (a *Auth) receive(c *gin.Context) (*attempt.Attempt, response, error) {
 	return at, r, nil
 }
 
-// identity is who a provider's validated answer vouches for.
-type identity struct {
-	user   *User
-	sid    string
-	issued time.Time // iat of the ID token
-	signed []byte    // the ID token as the provider signed it, never encrypted; nil when it is not kept
-	tokens *provider.Tokens
-}
-
 // redeemLimit bounds all calls to the provider that one callback makes.
 func (c *Config) redeemLimit() time.Duration { return 2 * c.ProviderTimeout }
 
-// redeem exchanges the code and returns the user of the validated answer.
-func (a *core) redeem(ctx context.Context, code string, at *attempt.Attempt) (*identity, error) {
+// redeem exchanges the code and returns the user for whom the validated response vouches.
+func (a *core) redeem(ctx context.Context, code string, at *attempt.Attempt) (*person, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.config.redeemLimit())
 	defer cancel()
 	tokens, err := a.provider.Exchange(ctx, code, at.Verifier)
@@ -139,51 +128,19 @@ func (a *core) redeem(ctx context.Context, code string, at *attempt.Attempt) (*i
 	if err != nil {
 		return nil, translated(err)
 	}
-	var userInfo provider.Claims
-	if !a.config.SkipUserInfo {
-		if userInfo, err = a.provider.UserInfo(ctx, tokens, textClaim(idToken, "sub")); err != nil {
-			return nil, translated(err)
-		}
-	}
-	if _, at, overage := a.shape.groupsOf(idToken, userInfo); at == nil && !overage && a.config.GroupsResolver == nil {
-		a.log.DebugContext(ctx, "ginoidc: the provider sends no groups claim",
-			"claim", cmp.Or(a.config.GroupsClaim, strings.Join(a.config.GroupsPath, ".")), "sub", textClaim(idToken, "sub"))
-	}
-	user, err := a.shape.newUser(idToken, userInfo)
-	if err != nil {
-		return nil, err
-	}
-	if resolve := a.config.GroupsResolver; resolve != nil {
-		groups, err := resolve(ctx, user, tokens.AccessToken)
-		if err != nil {
-			return nil, fmt.Errorf("%w: groups: %w", ErrProviderResponse, err)
-		}
-		user.Groups, user.GroupsOverage = normalized(groups), false
-	}
-	if a.missing.observe(len(user.Groups) > 0 || user.GroupsOverage) {
-		a.log.WarnContext(ctx, "ginoidc: groups are required and no sign-in so far had any: check the groups claim and scopes", "claim", a.shape.groups.roots()[0])
-	}
-	id := &identity{user: user, sid: textClaim(idToken, "sid"), issued: idToken.Time("iat"), tokens: tokens}
-	if a.config.KeepIDToken != keepNever {
-		signed, err := a.provider.SignedIDToken(tokens.IDToken)
-		if err != nil && a.config.KeepIDToken == keepAlways {
-			return nil, translated(err)
-		}
-		id.signed = []byte(signed) // none with an error: a sign-out goes without
-	}
-	return id, nil
+	return a.personOf(ctx, idToken, tokens)
 }
 
 // startSession puts a new session in the place of any old one, a copy of whose cookie is good no more either. ctx is
 // the gin.Context, or v where no response waits.
-func (a *core) startSession(ctx context.Context, v *visit, id *identity, at *attempt.Attempt) error {
+func (a *core) startSession(ctx context.Context, v *visit, id *person, at *attempt.Attempt) error {
 	if _, err := v.open(ctx); err != nil {
 		return err
 	}
 	rec := id.user.record()
 	rec.SID, rec.Issued, rec.Started = id.sid, id.issued, at.Started
 	rec.AskedMaxAge, rec.AskedACR = at.MaxAge, at.ACRValues
-	rec.IDToken = id.signed
+	rec.IDToken = id.idToken
 	var err error
 	if rec.Began, err = a.began(v, &rec); err != nil {
 		return err
@@ -240,5 +197,5 @@ func (a *Auth) StartSession(c *gin.Context, u *User) error {
 	if err := unwritten(c); err != nil {
 		return err
 	}
-	return a.startSession(c, a.visit(c), &identity{user: u.copied()}, &attempt.Attempt{Started: time.Now(), Purpose: attempt.Purpose{MaxAge: -1}})
+	return a.startSession(c, a.visit(c), &person{user: u.copied()}, &attempt.Attempt{Started: time.Now(), Purpose: attempt.Purpose{MaxAge: -1}})
 }

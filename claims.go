@@ -5,11 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
@@ -44,8 +43,8 @@ type User struct {
 	// Data is the app's own, a JSON value kept with the session: set by OnSignIn or UpdateSession. nil: none.
 	Data json.RawMessage
 
-	shape *claimShape // where groups and organizations sit in Claims; nil: the defaults
-	ready bool        // Groups and Organizations are sorted
+	shape *claims.Shape // where groups and organizations sit in Claims; nil: the defaults
+	ready bool          // Groups and Organizations are sorted
 }
 
 // InGroup tells whether the user is in the group of exactly this name. A nil user is in none.
@@ -89,34 +88,34 @@ func (u *User) claims() (map[string]any, error) {
 	if u == nil {
 		return nil, ErrUnauthenticated
 	}
-	claims := map[string]any{}
+	all := map[string]any{}
 	if len(u.Extra) > 0 {
 		var err error
-		if claims, err = furtherClaims(u.Extra); err != nil {
+		if all, err = furtherClaims(u.Extra); err != nil {
 			return nil, err
 		}
 	}
 	shape := u.shape
 	if shape == nil {
-		shape = &claimShape{groups: claimPlace{name: "groups"}, organizations: claimPlace{name: "organizations"}}
+		shape = &claims.Shape{Groups: claims.Place{Name: "groups"}, Organizations: claims.Place{Name: "organizations"}}
 	}
-	claims["iss"], claims["sub"] = u.Issuer, u.Subject
+	all["iss"], all["sub"] = u.Issuer, u.Subject
 	for name, value := range map[string]string{
 		"name": u.Name, "preferred_username": u.PreferredUsername, "email": u.Email, "picture": u.Picture, "acr": u.ACR,
 	} {
 		if value != "" {
-			claims[name] = value
+			all[name] = value
 		}
 	}
 	if u.Email != "" {
-		claims["email_verified"] = u.EmailVerified
+		all["email_verified"] = u.EmailVerified
 	}
 	if !u.AuthTime.IsZero() {
-		claims["auth_time"] = u.AuthTime.Unix()
+		all["auth_time"] = u.AuthTime.Unix()
 	}
-	shape.groups.restore(claims, u.Groups)
-	shape.organizations.restore(claims, u.Organizations)
-	return claims, nil
+	shape.Groups.Restore(all, u.Groups)
+	shape.Organizations.Restore(all, u.Organizations)
+	return all, nil
 }
 
 func furtherClaims(extra json.RawMessage) (claims map[string]any, err error) {
@@ -134,102 +133,22 @@ func furtherClaims(extra json.RawMessage) (claims map[string]any, err error) {
 	return claims, nil
 }
 
-// newUser makes the user out of validated claims. The signed ID token goes before userinfo claim by claim, where null
-// counts as absent; groups and organizations come from the ID token if it has them at all, else from userinfo, never from
-// both. An e-mail address and whether it is verified come from the same source: that of one says nothing about the other's.
-func (s *claimShape) newUser(idToken, userInfo provider.Claims) (*User, error) {
-	claims := maps.Clone(map[string]any(userInfo))
-	if claims == nil {
-		claims = map[string]any{}
-	}
-	for name, value := range idToken {
-		if value != nil {
-			claims[name] = value
-		}
-	}
-	mailSource := idToken
-	if idToken["email"] == nil {
-		mailSource = userInfo
-	}
-	u := &User{
-		Issuer: textClaim(idToken, "iss"), Subject: textClaim(idToken, "sub"),
-		Name: textClaim(claims, "name"), PreferredUsername: textClaim(claims, "preferred_username"),
-		Email: textClaim(mailSource, "email"), Picture: textClaim(claims, "picture"),
-		AuthTime: idToken.Time("auth_time"), ACR: textClaim(idToken, "acr"),
-		shape: s, ready: true,
-	}
-	u.EmailVerified = u.Email != "" && s.verified(mailSource["email_verified"])
-
-	var groupsAt, organizationsAt []string
-	u.Groups, groupsAt, u.GroupsOverage = s.groupsOf(idToken, userInfo)
-	u.Organizations, organizationsAt = s.organizationsOf(idToken, userInfo)
-	s.groups.takeOut(claims, groupsAt)
-	s.organizations.takeOut(claims, organizationsAt)
-	for _, name := range protocolClaims() {
-		delete(claims, name)
-	}
-	maps.DeleteFunc(claims, func(_ string, value any) bool { return value == nil || !decodable(value) })
-	if len(claims) == 0 {
-		return u, nil
-	}
-	var err error
-	u.Extra, err = json.Marshal(claims)
-	return u, err
-}
-
-// verified reads email_verified, a boolean (OpenID Connect Core 1.0, section 5.1).
-func (s *claimShape) verified(value any) bool {
-	return value == true || s.stringVerified && value == "true"
-}
-
-// decodable reports whether encoding/json can decode a value it has read: not a number that no float64 holds. One such
-// number would make all claims of the user an error.
-func decodable(value any) bool {
-	switch v := value.(type) {
-	case json.Number:
-		_, err := v.Float64()
-		return err == nil
-	case []any:
-		return !slices.ContainsFunc(v, func(element any) bool { return !decodable(element) })
-	case map[string]any:
-		for _, member := range v {
-			if !decodable(member) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// protocolClaims are not kept in Extra: they have done their work, or have a field of their own.
-func protocolClaims() []string {
-	return []string{
-		"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "nonce", "azp", "at_hash", "c_hash", "s_hash", "auth_time", "acr", "sid",
-		"name", "preferred_username", "email", "email_verified", "picture", "_claim_names", "_claim_sources", "hasgroups",
-	}
-}
-
-func textClaim(claims map[string]any, name string) string {
-	s, _ := claims[name].(string)
-	return s
-}
-
 // record is what the session keeps of a user.
 func (u *User) record() session.Record {
 	return session.Record{
 		Subject: u.Subject, AuthTime: u.AuthTime, ACR: u.ACR,
 		Name: u.Name, PreferredUsername: u.PreferredUsername, Email: u.Email, Picture: u.Picture, EmailVerified: u.EmailVerified,
-		Groups: normalized(u.Groups), Organizations: normalized(u.Organizations), GroupsOverage: u.GroupsOverage,
+		Groups: claims.Normalized(u.Groups), Organizations: claims.Normalized(u.Organizations), GroupsOverage: u.GroupsOverage,
 		Claims: u.Extra, Data: u.Data,
 	}
 }
 
 // userOf is the reverse of record.
-func (s *claimShape) userOf(issuer string, r *session.Record) *User {
+func userOf(shape *claims.Shape, issuer string, r *session.Record) *User {
 	return &User{
 		Issuer: issuer, Subject: r.Subject, AuthTime: r.AuthTime, ACR: r.ACR,
 		Name: r.Name, PreferredUsername: r.PreferredUsername, Email: r.Email, Picture: r.Picture, EmailVerified: r.EmailVerified,
 		Groups: r.Groups, Organizations: r.Organizations, GroupsOverage: r.GroupsOverage,
-		Extra: r.Claims, Data: r.Data, shape: s, ready: true,
+		Extra: r.Claims, Data: r.Data, shape: shape, ready: true,
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"reflect"
 	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 )
 
 const (
@@ -53,13 +55,6 @@ const (
 	keepNever  = "never"
 )
 
-// How groups and organizations are written.
-const (
-	formatList      = "list"
-	formatSeparated = "separated"
-	formatKeys      = "keys"
-)
-
 // withDefaults fills what was left out. The caller keeps what they gave.
 func (c Config) withDefaults() Config {
 	c = c.detached()
@@ -77,8 +72,8 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.ProviderTimeout, defaultTimeout)
 	setDefault(&c.AttemptLife, defaultAttemptLife)
 	setDefault(&c.KeepIDToken, keepAuto)
-	setDefault(&c.GroupsFormat, formatList)
-	setDefault(&c.OrganizationsFormat, formatList)
+	setDefault(&c.GroupsFormat, claims.FormatList)
+	setDefault(&c.OrganizationsFormat, claims.FormatList)
 	if len(c.GroupsPath) == 0 {
 		setDefault(&c.GroupsClaim, "groups")
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
+	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 )
 
 // maxLogoutHint keeps a foreign claim from making the URL of the end-session endpoint too long.
@@ -28,8 +29,8 @@ func endSessionHints(v *visit, u *User) url.Values {
 		hints.Set("id_token_hint", string(token))
 	}
 	loginHint := ""
-	if claims, err := u.claims(); err == nil {
-		loginHint = textClaim(claims, "login_hint")
+	if all, err := u.claims(); err == nil {
+		loginHint = claims.Text(all, "login_hint")
 	}
 	for _, hint := range []string{loginHint, v.session.SID, u.Subject} {
 		if hint != "" && len(hint) <= maxLogoutHint {

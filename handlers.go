@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/audit"
+	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
 
 	"github.com/gin-gonic/gin"
@@ -169,21 +170,21 @@ func (a *Auth) UserInfo(c *gin.Context) {
 
 // shown picks the allow-listed claims. Of an object that holds groups or organizations it shows these alone, unless the
 // list names the object.
-func (a *core) shown(claims map[string]any) map[string]any {
+func (a *core) shown(all map[string]any) map[string]any {
 	names := a.userInfoClaims
 	if names == nil {
 		names = []string{"sub", "name", "preferred_username", "email", "email_verified", "picture"}
 	}
 	shown := map[string]any{}
 	for _, name := range names {
-		if value, ok := claims[name]; ok {
+		if value, ok := all[name]; ok {
 			shown[name] = value
 		}
 	}
-	for _, place := range []claimPlace{a.shape.groups, a.shape.organizations} {
-		listed := a.userInfoClaims == nil || slices.Contains(names, place.name)
-		if value, at := place.find(claims); listed && value != nil {
-			put(shown, at, value)
+	for _, place := range []claims.Place{a.shape.Groups, a.shape.Organizations} {
+		listed := a.userInfoClaims == nil || slices.Contains(names, place.Name)
+		if value, at := place.Find(all); listed && value != nil {
+			claims.Put(shown, at, value)
 		}
 	}
 	return shown

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 )
 
 // ConfigError is one problem of a [Config]. [New] and [ConfigFromEnv] join all they find.
@@ -188,7 +190,7 @@ func (c *Config) validateClaims(p *problems) {
 	if c.OrganizationsClaim != "" && len(c.OrganizationsPath) > 0 {
 		p.add("OrganizationsPath", "is set together with OrganizationsClaim", "keep one of them")
 	}
-	formats := []string{formatList, formatSeparated, formatKeys}
+	formats := []string{claims.FormatList, claims.FormatSeparated, claims.FormatKeys}
 	if !slices.Contains(formats, c.GroupsFormat) {
 		p.add("GroupsFormat", fmt.Sprintf("%q is not one of its values", c.GroupsFormat), "use list, separated or keys")
 	}

@@ -169,4 +169,4 @@ func (v *visit) replace(s *session.Session, u *User) {
 	v.opened, v.session, v.rivals, v.user, v.err, v.tokens = true, s, nil, u, nil, nil
 }
 
-func (a *core) userOf(s *session.Session) *User { return a.shape.userOf(a.issuer, &s.Record) }
+func (a *core) userOf(s *session.Session) *User { return userOf(a.shape, a.issuer, &s.Record) }

@@ -1,0 +1,83 @@
+package claims
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+)
+
+// Shape says where a provider puts groups and organizations, and how it writes them.
+type Shape struct {
+	Groups, Organizations Place
+	StringEmailVerified   bool // the string "true" counts as true in email_verified
+}
+
+// GroupsOf reads the groups from one source: the ID token if it has the claim or its overage marker, and otherwise
+// userinfo. overage reports that the provider left the groups out (an entry in _claim_names, OpenID Connect Core 1.0,
+// section 5.6.2, or hasgroups). "No groups" would be a guess then, and what _claim_sources names is never fetched.
+func (s *Shape) GroupsOf(idToken, userInfo map[string]any) (groups, at []string, overage bool) {
+	for _, claims := range []map[string]any{idToken, userInfo} {
+		if value, at := s.Groups.Find(claims); value != nil {
+			return s.Groups.Names(value), at, false
+		}
+		if s.Groups.leftOut(claims) {
+			return nil, nil, true
+		}
+	}
+	return nil, nil, false
+}
+
+// OrganizationsOf reads the ids of the user's organizations by the same rule.
+func (s *Shape) OrganizationsOf(idToken, userInfo map[string]any) (organizations, at []string) {
+	for _, claims := range []map[string]any{idToken, userInfo} {
+		if value, at := s.Organizations.Find(claims); value != nil {
+			return s.Organizations.Names(value), at
+		}
+	}
+	return nil, nil
+}
+
+// EmailVerified reads the value of email_verified, a boolean (OpenID Connect Core 1.0, section 5.1).
+func (s *Shape) EmailVerified(value any) bool {
+	return value == true || s.StringEmailVerified && value == "true"
+}
+
+// Merge returns the claims of both sources. The signed ID token takes precedence claim by claim, where null counts as
+// absent.
+func Merge(idToken, userInfo map[string]any) map[string]any {
+	merged := maps.Clone(userInfo)
+	if merged == nil {
+		merged = map[string]any{}
+	}
+	for name, value := range idToken {
+		if value != nil {
+			merged[name] = value
+		}
+	}
+	return merged
+}
+
+// Text returns the claim of this name if it is a string, and otherwise "".
+func Text(claims map[string]any, name string) string {
+	s, _ := claims[name].(string)
+	return s
+}
+
+// Decodable reports whether encoding/json can decode a value that it has read with UseNumber: it cannot if a number is
+// too large for a float64. One such number would make all claims of the user an error.
+func Decodable(value any) bool {
+	switch v := value.(type) {
+	case json.Number:
+		_, err := v.Float64()
+		return err == nil
+	case []any:
+		return !slices.ContainsFunc(v, func(element any) bool { return !Decodable(element) })
+	case map[string]any:
+		for _, member := range v {
+			if !Decodable(member) {
+				return false
+			}
+		}
+	}
+	return true
+}
