@@ -27,7 +27,8 @@ func TestGolden(t *testing.T) {
 	}{
 		"smallest": {secrets(Purpose{MaxAge: -1}), head + "\x00" + "\x01" + "\x00" + "\x00"},
 		"full": {secrets(Purpose{
-			ReturnTo: "/profile", AppState: `{"cart":7}`, ACRValues: "gold", MaxAge: 300, Silent: true, SignOut: true, Again: true,
+			ReturnTo: "/profile", AppState: `{"cart":7}`, ACRValues: "gold", MaxAge: 300,
+			Silent: true, SignOut: true, Again: true,
 			Replaces: [16]byte{1, 15: 2}, Replaced: "alice",
 		}), head + "\x1f" + "\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02" + "\x05alice" +
 			"\xd8\x04" + "\x0a{\"cart\":7}" + "\x04gold" + "/profile"},

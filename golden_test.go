@@ -1,0 +1,164 @@
+package ginoidc_test
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/seal"
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
+)
+
+// A session that lies in a browser, and what is known of it in the shared state. The next version has to read all of
+// it, and may run beside this one. The session is alice's, with a sid, and began with the year 2000, as the clock of
+// synctest does.
+const (
+	goldenSession = "AYQ6-ZDqShlCcEr8qRl2HgIPwzoGnviLNSwT_PlI5dj-IpEHe9WDIxC-2HhP1LqcwqTvE68th9spj-DrkRQYPjkg4FUI" +
+		"-LuwnESxS-UexIgqasQq2nkmI_7NfxTEEvqmdTpf8w_wR6whFI_3Y0KkZIJ9XSIdf50mtYVOlg"
+	goldenLanded = "AeePZYkGxJeKR0ipkXQbfAiT2owx9cHlDIV2_kIwervWuzGSkZzs4dholGQwMvnEySpyRnJAJm1V_Qbd4LjOJT9MZf" +
+		"9-lhKpw04m7mBZ0j8tPJjN4pV04_DYYoYDOxQMEzq8HWsj4kMf7nx1c7Vi9GCMVeilVSMRTyT-7aho6L2SdV0akyg12qr0XU-99G-ieMBCZJCw"
+
+	goldenSessionKey = "e01000000000000000000000000000002"
+	goldenUserKey    = "u5445a0b6c4c52a5bfa435083ffe94248"
+	goldenSubjectKey = "p5445a0b6c4c52a5bfa435083ffe94248"
+	goldenSIDKey     = "p1e143ecd93b40f1d51aac811c7466085"
+	goldenBothKey    = "p5445a0b6c4c52a5b1e143ecd93b40f1d"
+	goldenNoSIDKey   = "p5445a0b6c4c52a5b0000000000000000" // of alice's sessions without a sid
+	goldenUserEntry  = "AQAAAAAAAAAAAAAAAAAAAh4UPs2TtA8dUarIEcdGYIUAA10BOyidwAA4bUN_TEtA"
+	goldenSIDEntry   = "AQAAAAAAAAAAAAAAAAAAAlRFoLbExSpb-kNQg__pQkgAA10BOyidwAA4bUN_TEtA"
+)
+
+// recording is a State that notes what it is asked.
+type recording struct {
+	ginoidc.SharedState
+	looked, revoked []string
+	listed          map[string]string
+}
+
+func (r *recording) Revoke(ctx context.Context, key string, at time.Time, ttl time.Duration) error {
+	r.revoked = append(r.revoked, key)
+	return r.SharedState.Revoke(ctx, key, at, ttl)
+}
+
+func (r *recording) Revoked(ctx context.Context, keys ...string) ([]time.Time, error) {
+	r.looked = append(r.looked, keys...)
+	return r.SharedState.Revoked(ctx, keys...)
+}
+
+func (r *recording) Enlist(ctx context.Context, owner, session string, ttl time.Duration) error {
+	r.listed[owner] = session
+	return r.SharedState.Enlist(ctx, owner, session, ttl)
+}
+
+// sawGolden reports whether the keys of the golden session, and no others, were looked up.
+func (r *recording) sawGolden() bool {
+	return slices.Equal(r.looked, []string{goldenSessionKey, goldenUserKey, goldenSubjectKey, goldenSIDKey, goldenBothKey})
+}
+
+// golden runs test in the year 2000, with the golden session in a browser.
+func golden(t *testing.T, test func(t *testing.T, a *app, r *recording, b *browser)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		r := &recording{SharedState: state.NewMemory(0), listed: map[string]string{}}
+		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State, c.SessionIdle = r, 2*time.Hour })
+		b := a.browser()
+		b.setCookie("__Host-ginoidc", goldenSession, "/")
+		r.looked, r.revoked, r.listed = nil, nil, map[string]string{}
+		test(t, a, r, b)
+	})
+}
+
+// TestGoldenSession: the cookie is opened, and its keys are looked up.
+func TestGoldenSession(t *testing.T) {
+	golden(t, func(t *testing.T, _ *app, r *recording, b *browser) {
+		if got := b.whoami(); got != "alice" || !r.sawGolden() {
+			t.Errorf("%q is signed in, looked for %q", got, r.looked)
+		}
+	})
+}
+
+// TestGoldenEntries: the session is listed under its user and its sid, and read from there.
+func TestGoldenEntries(t *testing.T) {
+	golden(t, func(t *testing.T, a *app, r *recording, b *browser) {
+		time.Sleep(90 * time.Minute) // past half of the idle limit: it is renewed, and listed again
+		b.whoami()
+		if len(r.listed) != 2 || r.listed[goldenUserKey] != goldenUserEntry || r.listed[goldenSIDKey] != goldenSIDEntry {
+			t.Errorf("listed %q", r.listed)
+		}
+	})
+	golden(t, func(t *testing.T, a *app, r *recording, b *browser) {
+		if err := r.SharedState.Enlist(t.Context(), goldenUserKey, goldenUserEntry, time.Hour); err != nil {
+			t.Fatal(err)
+		}
+		sessions, err := a.auth.Sessions(t.Context(), "alice")
+		if err != nil || len(sessions) != 1 || !r.sawGolden() {
+			t.Fatalf("sessions %+v, %v, looked for %q", sessions, err, r.looked)
+		}
+		started := time.Date(1999, 12, 31, 23, 59, 59, 0, time.UTC)
+		if s := sessions[0]; s.ID != goldenSessionKey[1:] || !s.Started.Equal(started) {
+			t.Errorf("session %+v", s)
+		}
+	})
+}
+
+// TestGoldenEnds: each way to end the session writes its keys.
+func TestGoldenEnds(t *testing.T) {
+	golden(t, func(t *testing.T, a *app, r *recording, b *browser) {
+		if err := a.auth.SignOutEverywhere(t.Context(), "alice"); err != nil {
+			t.Error(err)
+		}
+		for _, means := range [][2]string{{"alice", ""}, {"alice", "sid-1"}, {"", "sid-1"}} {
+			token, err := a.op.LogoutToken(means[0], means[1], nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			body := strings.NewReader("logout_token=" + token)
+			b.do("POST", "/auth/backchannel-logout", body, "Content-Type", "application/x-www-form-urlencoded")
+		}
+		if want := []string{
+			goldenUserKey, goldenSubjectKey + "i", goldenSubjectKey, goldenBothKey + "i", goldenBothKey,
+			goldenNoSIDKey + "i", goldenNoSIDKey, goldenSIDKey + "i", goldenSIDKey,
+		}; !slices.Equal(r.revoked, want) {
+			t.Errorf("revoked %q, want %q", r.revoked, want)
+		}
+	})
+	golden(t, func(t *testing.T, a *app, r *recording, b *browser) {
+		if b.do("POST", "/auth/signout", nil); !slices.Equal(r.revoked, []string{goldenSessionKey}) {
+			t.Errorf("a sign-out revoked %q", r.revoked)
+		}
+	})
+}
+
+// TestGoldenLanded holds the cookie that tells the sign-in route which session a browser has just been given.
+func TestGoldenLanded(t *testing.T) {
+	const name = "__Secure-ginoidc.landed"
+	ring, err := seal.NewRing("ginoidc/attempt", []string{secret})
+	if err != nil {
+		t.Fatal(err)
+	}
+	place := []byte("landed\x00https://idp.example app ")
+	golden(t, func(t *testing.T, _ *app, r *recording, b *browser) {
+		b.setCookie("__Host-ginoidc", "", "/") // which makes the sign-in route look for the session of the other cookie
+		b.setCookie(name, goldenLanded, "/auth/signin")
+		if answer := b.navigate("/auth/signin"); answer.StatusCode != http.StatusBadRequest || !r.sawGolden() {
+			t.Errorf("%d, looked for %q", answer.StatusCode, r.looked)
+		}
+	})
+	golden(t, func(t *testing.T, _ *app, r *recording, b *browser) {
+		answer := b.signIn("alice")
+		i := slices.IndexFunc(answer.Cookies(), func(c *http.Cookie) bool { return c.Name == name })
+		if i < 0 {
+			t.Fatalf("no cookie %s in %q", name, answer.Header["Set-Cookie"])
+		}
+		got, _, ok := ring.Open(answer.Cookies()[i].Value, place)
+		if want := "946684800000 false " + goldenUserKey + " " + r.listed[goldenUserKey]; !ok || string(got) != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	})
+}
