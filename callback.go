@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -174,17 +173,23 @@ func (a *core) startSession(ctx context.Context, v *visit, id *person, at *attem
 	if err := errors.Join(err, a.limitSessions(v, s)); err != nil {
 		a.log.ErrorContext(v, "ginoidc: an earlier session is not ended", "error", err)
 	}
-	if !slices.ContainsFunc(old, func(o *session.Session) bool { return sameAtProvider(&o.Record, &s.Record) }) {
+	before := trace{}
+	if of != nil {
+		before = a.traceOf(of)
+	} else if len(old) == 0 && at.Replaces != [16]byte{} {
+		of, before, tokens = a.leftTokens(v, at)
+	}
+	if !sameAtProvider(before, a.traceOf(&s.Record)) {
 		a.revokeTokens(v, of, tokens)
 	}
 	return nil
 }
 
-// sameAtProvider tells whether two sessions here are of one session of the provider's, as after a step-up. The tokens of the
-// earlier one are then left to pass: there are providers, such as Keycloak, that end that session with them, and the new
+// sameAtProvider reports whether two sessions here are of one session of the provider's, as after a step-up. The tokens of
+// the earlier one are then left to pass: there are providers, such as Keycloak, that end that session with them, and the new
 // tokens too.
-func sameAtProvider(a, b *session.Record) bool {
-	return a.SID != "" && a.SID == b.SID && a.Subject == b.Subject
+func sameAtProvider(a, b trace) bool {
+	return a.sid != hash{} && a.sid == b.sid && a.subject == b.subject
 }
 
 // StartSession signs u in without the provider, in place of whoever is signed in: for tests, and for apps with

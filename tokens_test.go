@@ -564,28 +564,95 @@ func TestNoToken(t *testing.T) {
 // same session of the provider, where that would end the new tokens too.
 func TestTokensOfReplacedSessions(t *testing.T) {
 	for _, tt := range []struct {
-		name, second, sid string // sid of both sign-ins, "" for none
-		alive             bool
+		name, mode, second, sid string // sid of both sign-ins, "" for none
+		alive                   bool
 	}{
-		{"the same user", "alice", "", false},
-		{"another user", "bob", "", false},
-		{"another user with the same sid", "bob", "s-1", false},
-		{"a step-up", "alice", "s-1", true},
+		{"the same user", "query", "alice", "", false},
+		{"another user", "query", "bob", "", false},
+		{"another user with the same sid", "query", "bob", "s-1", false},
+		{"a step-up", "query", "alice", "s-1", true},
+		{"the same user by a form", "form_post", "alice", "", false},
+		{"another user by a form", "form_post", "bob", "", false},
+		{"another user with the same sid by a form", "form_post", "bob", "s-1", false},
+		{"a step-up by a form", "form_post", "alice", "s-1", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := tokenApp(t)
+			a := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.ResponseMode = tt.mode })
 			a.op.OnIDToken(func(claims map[string]any) {
 				if tt.sid != "" {
 					claims["sid"] = tt.sid
 				}
 			})
 			b := a.browser()
-			b.mustSignIn("alice")
+			b.brings(b.start("/auth/signin", "alice"))
 			old := b.fetch("/token").body
-			b.mustSignIn(tt.second)
+			callback := b.start("/auth/signin", tt.second)
+			if !a.op.Active(old) {
+				t.Error("the old token is revoked before somebody signs in")
+			}
+			b.brings(callback)
 			if fresh := b.fetch("/token").body; a.op.Active(old) != tt.alive || fresh == old || !a.op.Active(fresh) {
 				t.Errorf("the old token is alive: %t, the new one: %t", a.op.Active(old), a.op.Active(fresh))
 			}
+		})
+	}
+}
+
+// TestTokensThatAFormReplaces: the callback revokes what the tokens have become since the sign-in started, on any instance,
+// and nothing that somebody has put into the shared state.
+func TestTokensThatAFormReplaces(t *testing.T) {
+	for _, tt := range []struct {
+		name          string
+		moved         bool // another user's tokens lie in the place of these
+		failing, says string
+	}{
+		{"refreshed meanwhile", false, "", ""},
+		{"moved", true, "", ""},
+		{"not kept", false, "Keep", "cannot be revoked by it"},
+		{"not read", false, "Kept", "tokens not revoked"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				first, on, failing := "", false, ""
+				shared := hooked{swapping{state.NewMemory(0), &first, &on}, func(_ context.Context, method string) error {
+					return errIf(method == failing)
+				}}
+				form := func(c *ginoidc.Config, _ *ginoidctest.Config) { c.ResponseMode, c.State = "form_post", shared }
+				one := tokenApp(t, form)
+				two := tokenApp(t, form, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Transport = one.op.Transport() })
+				two.op = one.op
+				victim, b := one.browser(), one.browser()
+				victim.brings(victim.start("/auth/signin", "carol"))
+				others := victim.fetch("/token").body
+				b.brings(b.start("/auth/signin", "alice"))
+				first = ""
+				victim.start("/auth/signin", "carol")
+				failing = tt.failing
+				started := b.navigate("/auth/signin")
+				failing = ""
+				time.Sleep(5 * time.Minute)
+				old := b.fetch("/token").body
+				callback, err := one.op.Approve(started.location(), "bob")
+				if err != nil {
+					t.Fatal(err)
+				}
+				on, failing = tt.moved, tt.failing
+				b = b.on(two)
+				if r := b.brings(callback); r.StatusCode != http.StatusSeeOther {
+					t.Errorf("%d %s", r.StatusCode, r.body)
+				}
+				on, failing = false, ""
+				revoked := !tt.moved && tt.failing == ""
+				if one.op.Active(old) == revoked || b.whoami() != "bob" {
+					t.Errorf("the old token is alive: %t, %q is signed in", one.op.Active(old), b.whoami())
+				}
+				if token := victim.fetch("/token"); token.StatusCode != http.StatusOK || token.body == others {
+					t.Errorf("the other user: %d", token.StatusCode)
+				}
+				if logs := one.logs.String() + two.logs.String(); !strings.Contains(logs, tt.says) {
+					t.Errorf("log %s", logs)
+				}
+			})
 		})
 	}
 }

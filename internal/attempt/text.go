@@ -5,6 +5,7 @@ const (
 	SignInParameters = "sign-in parameters" // that code adds to a sign-in, on their way through the browser in a URL
 	Landed           = "landed"             // which sign-in a browser comes from, in a cookie of the sign-in route
 	RefreshedTokens  = "refreshed tokens"   // that one request leaves for others, in the shared state
+	ReplacedTokens   = "replaced tokens"    // that a sign-in leaves for its callback, in the shared state
 	CallbackAnswer   = "callback answer"    // that one instance leaves for the others, in the shared state
 )
 

@@ -1,0 +1,47 @@
+package ginoidc
+
+import (
+	"context"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
+)
+
+// A form that the provider's page posts brings no cookie of the session that the sign-in replaces, and so none of its tokens.
+// They are left in the shared state when the sign-in starts: one value for each session, however many sign-ins it starts,
+// sealed and bound to the session, which the attempt names.
+
+// leaveTokens leaves the tokens of the visit's session for the callback that may replace it, if the provider revokes tokens.
+// The sign-in does not depend on it.
+func (a *core) leaveTokens(v *visit) {
+	metadata, err := a.provider.Metadata(v)
+	if err != nil || metadata.RevocationEndpoint == "" {
+		return
+	}
+	r, tokens := a.tokensToRevoke(v)
+	if tokens == nil {
+		return
+	}
+	t := a.traceOf(r)
+	text, ttl := string(t.sid[:])+string(tokens.Encode()), a.config.AttemptLife+a.config.exchangeLimit()
+	if err := a.keep(v, attempt.ReplacedTokens, key('r', t.id), ownerOf(r), text, ttl); err != nil {
+		a.log.WarnContext(v, "ginoidc: tokens of the session that a sign-in may replace cannot be revoked by it", "error", err)
+	}
+}
+
+// leftTokens are the tokens that leaveTokens has left, with what is known of their session; nil for none.
+func (a *core) leftTokens(ctx context.Context, at *attempt.Attempt) (*session.Record, trace, *provider.Tokens) {
+	r := &session.Record{ID: at.Replaces, Subject: at.Replaced}
+	t := a.traceOf(r)
+	text, ok, err := a.kept(ctx, attempt.ReplacedTokens, key('r', t.id), ownerOf(r))
+	if err != nil {
+		a.log.WarnContext(ctx, "ginoidc: tokens not revoked", "error", err)
+	}
+	if !ok || len(text) < len(t.sid) {
+		return nil, t, nil
+	}
+	t.sid = hash([]byte(text[:len(t.sid)]))
+	tokens, _ := provider.DecodeTokens([]byte(text[len(t.sid):]))
+	return r, t, tokens
+}
