@@ -11,7 +11,7 @@ import (
 	"github.com/gin-contrib/sessions/memstore"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
 // TestGarbageCallbacks cost nobody a call, case 280.
@@ -25,7 +25,7 @@ func TestGarbageCallbacks(t *testing.T) {
 			t.Fatalf("%d %s", r.StatusCode, r.body)
 		}
 	}
-	for _, e := range []ginoidctest.Endpoint{ginoidctest.Discovery, ginoidctest.JWKS, ginoidctest.Token} {
+	for _, e := range []fakeop.Endpoint{fakeop.Discovery, fakeop.JWKS, fakeop.Token} {
 		if n := a.op.Count(e); n != 0 {
 			t.Errorf("%d requests to %s", n, e)
 		}
@@ -41,7 +41,7 @@ func TestGarbageCodes(t *testing.T) {
 		for range 3 {
 			b.navigate("/auth/callback?iss=https://idp.example&code=garbage&state=" + state)
 		}
-		if n := a.op.Count(ginoidctest.Token); n != i+1 || b.whoami() != "" {
+		if n := a.op.Count(fakeop.Token); n != i+1 || b.whoami() != "" {
 			t.Fatalf("%d token requests for %d codes", n, i+1)
 		}
 	}
@@ -51,7 +51,7 @@ func TestGarbageCodes(t *testing.T) {
 func TestStoreRestarted(t *testing.T) {
 	b := (*browser)(nil)
 	for range 2 {
-		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Store = memstore.NewStore([]byte(secret)) })
+		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = memstore.NewStore([]byte(secret)) })
 		next := a.browser()
 		if b != nil {
 			next.jar = b.jar
@@ -76,7 +76,7 @@ func TestEvents(t *testing.T) {
 	b := a.browser()
 	b.mustSignIn("bob")
 	b.fetch("/admin")
-	a.op.Misbehave(ginoidctest.BadSignature)
+	a.op.Misbehave(fakeop.BadSignature)
 	b.signIn("bob")
 	a.op.Misbehave()
 	if r := a.post(t, "carol", "", nil); r.StatusCode != 200 {

@@ -15,7 +15,7 @@ import (
 	"github.com/gin-contrib/sessions/memstore"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
@@ -25,7 +25,7 @@ func instances(t *testing.T, first, second ginoidc.SharedState, change func(*gin
 		c.State = first
 		change(c)
 	})
-	two = newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+	two = newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.State, c.Transport = second, one.op.Transport()
 		change(c)
 	})
@@ -48,16 +48,16 @@ func TestCallbackAskedForTwiceElsewhere(t *testing.T) {
 		name, mode string
 		store      sessions.Store
 		hook       func(context.Context, *ginoidc.SignIn) error
-		fault      ginoidctest.Misbehaviour
+		fault      fakeop.Misbehaviour
 		status     int
 		code       string
 	}{
 		{"signed in", "query", nil, nil, "", 303, ""},
 		{"signed in by a form", "form_post", nil, nil, "", 303, ""},
 		{"signed in, in a store", "query", memstore.NewStore([]byte(secret)), nil, "", 303, ""},
-		{"the code is refused", "query", nil, nil, ginoidctest.ErrorInvalidGrant, 401, "sign_in_refused"},
-		{"the token is refused", "form_post", nil, nil, ginoidctest.BadSignature, 401, "invalid_token"},
-		{"the provider fails", "query", nil, nil, ginoidctest.Unavailable503, 503, "provider_unavailable"},
+		{"the code is refused", "query", nil, nil, fakeop.ErrorInvalidGrant, 401, "sign_in_refused"},
+		{"the token is refused", "form_post", nil, nil, fakeop.BadSignature, 401, "invalid_token"},
+		{"the provider fails", "query", nil, nil, fakeop.Unavailable503, 503, "provider_unavailable"},
 		{"the app refuses", "query", nil, func(context.Context, *ginoidc.SignIn) error { return errors.New("no") }, "", 403, "forbidden"},
 		{"the app panics", "query", nil, func(context.Context, *ginoidc.SignIn) error { panic("app") }, "", 500, "internal"},
 	} {
@@ -110,7 +110,7 @@ func TestCallbackAskedForTwiceElsewhere(t *testing.T) {
 				if r := late.brings(callback); r.StatusCode != 400 || !strings.Contains(r.body, "already used") || late.whoami() != "" {
 					t.Errorf("afterwards: %d", r.StatusCode)
 				}
-				if n := one.op.Count(ginoidctest.Token); n != 1 {
+				if n := one.op.Count(fakeop.Token); n != 1 {
 					t.Errorf("%d token requests", n)
 				}
 			})
@@ -187,7 +187,7 @@ func TestCallbackWithoutAnAnswerElsewhere(t *testing.T) {
 				if r.StatusCode != tt.status || !strings.Contains(r.body, tt.says) || twin.whoami() != "" || b.whoami() != "alice" {
 					t.Errorf("%d %s, %q is signed in", r.StatusCode, r.body, twin.whoami())
 				}
-				if n := one.op.Count(ginoidctest.Token); n != 1 {
+				if n := one.op.Count(fakeop.Token); n != 1 {
 					t.Errorf("%d token requests", n)
 				}
 			})

@@ -7,7 +7,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
 // TestWhereTheAppLives: names and paths of cookies, the redirect URI and return targets follow AppURL and nothing of
@@ -25,7 +25,7 @@ func TestWhereTheAppLives(t *testing.T) {
 		{"base path on loopback", "http://127.0.0.1:9/app", "/app", "ginoidc /app", "ginoidc. /app/auth", "http://127.0.0.1:9/app/auth/callback", "/app/auth/signin?return_to=%2Fapp%2Fme"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.AppURL = tt.appURL })
+			a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.AppURL = tt.appURL })
 			a.engine = gin.New()
 			a.engine.Use(a.auth.ProtectAll()) // the plugin's own routes stay open wherever they are mounted
 			group := a.engine.Group(tt.mounted)
@@ -73,7 +73,7 @@ func TestWhereTheAppLives(t *testing.T) {
 // TestTwoPlugins: two providers in one engine keep their users apart by cookie name and route prefix.
 func TestTwoPlugins(t *testing.T) {
 	a := newApp(t)
-	staff := newApp(t, func(c *ginoidc.Config, op *ginoidctest.Config) {
+	staff := newApp(t, func(c *ginoidc.Config, op *fakeop.Config) {
 		c.Issuer, op.Issuer = "https://staff.example", "https://staff.example"
 		c.CookieName, c.RoutePrefix = "staff", "/staff-auth"
 	})
@@ -90,7 +90,7 @@ func TestTwoPlugins(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := b.navigate(strings.Replace(callback, "/staff-auth/", "/auth/", 1)); r.location() != "/" || staff.op.Count(ginoidctest.Token) != 0 { // mix-up
+	if r := b.navigate(strings.Replace(callback, "/staff-auth/", "/auth/", 1)); r.location() != "/" || staff.op.Count(fakeop.Token) != 0 { // mix-up
 		t.Errorf("another provider's response: %d to %s", r.StatusCode, r.location())
 	}
 	if r := b.navigate(callback); r.StatusCode != 303 {

@@ -194,7 +194,8 @@ func sameAtProvider(a, b trace) bool {
 
 // StartSession signs u in without the provider, in place of whoever is signed in: for tests, and for apps with
 // another way in, such as a support sign-in. The caller vouches for u, whose Subject must not be empty; the Issuer
-// is the configured one. Call it before the response is written.
+// is the configured one. Call it before the response is written. The provider is not asked, and signing out of the session
+// does not lead there.
 func (a *Auth) StartSession(c *gin.Context, u *User) error {
 	if err := signedIn(u); err != nil {
 		return err

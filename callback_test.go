@@ -15,69 +15,69 @@ import (
 	gsessions "github.com/gorilla/sessions"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
 // TestProviderMisbehaves: whatever the provider answers, the sign-in ends in the stated status with nobody signed in,
 // the attempt spent, one token request at most, and the reason in the log only, under the id that the answer shows.
 // Groups C, D and E, case 301; the rooms below have the finer rows.
 func TestProviderMisbehaves(t *testing.T) {
-	claim := func(name string, value any) func(*ginoidctest.Provider) {
-		return func(p *ginoidctest.Provider) { p.OnIDToken(func(c map[string]any) { c[name] = value }) }
+	claim := func(name string, value any) func(*fakeop.Provider) {
+		return func(p *fakeop.Provider) { p.OnIDToken(func(c map[string]any) { c[name] = value }) }
 	}
-	answer := func(name string, value any) func(*ginoidctest.Provider) {
-		return func(p *ginoidctest.Provider) { p.OnTokenAnswer(func(a map[string]any) { a[name] = value }) }
+	answer := func(name string, value any) func(*fakeop.Provider) {
+		return func(p *fakeop.Provider) { p.OnTokenAnswer(func(a map[string]any) { a[name] = value }) }
 	}
-	does := func(m ginoidctest.Misbehaviour) func(*ginoidctest.Provider) {
-		return func(p *ginoidctest.Provider) { p.Misbehave(m) }
+	does := func(m fakeop.Misbehaviour) func(*fakeop.Provider) {
+		return func(p *fakeop.Provider) { p.Misbehave(m) }
 	}
 	now := time.Now().Unix()
 	for _, tt := range []struct {
 		name   string
-		fault  func(*ginoidctest.Provider)
+		fault  func(*fakeop.Provider)
 		status int
 		code   string
 	}{
-		{"token: redirect", does(ginoidctest.Redirect307), 502, "provider_error"},      // case 52
-		{"token: page", does(ginoidctest.HTMLAnswer), 502, "provider_error"},           // case 54
-		{"token: no ID token", does(ginoidctest.NoIDToken), 502, "provider_error"},     // case 55
+		{"token: redirect", does(fakeop.Redirect307), 502, "provider_error"},           // case 52
+		{"token: page", does(fakeop.HTMLAnswer), 502, "provider_error"},                // case 54
+		{"token: no ID token", does(fakeop.NoIDToken), 502, "provider_error"},          // case 55
 		{"token: ID token is a number", answer("id_token", 7), 502, "provider_error"},  // case 56
 		{"token: ID token is null", answer("id_token", nil), 502, "provider_error"},    // case 56
 		{"token: error beside tokens", answer("error", "nope"), 502, "provider_error"}, // case 57
 		{"token: twin", answer("ACCESS_TOKEN", "x"), 502, "provider_error"},            // case 59
 		{"token: type mac", answer("token_type", "mac"), 502, "provider_error"},
-		{"token: gzip bomb", does(ginoidctest.GzipBomb), 502, "provider_error"},                // cases 61, 62
-		{"token: invalid_grant", does(ginoidctest.ErrorInvalidGrant), 401, "sign_in_refused"},  // case 64
-		{"token: invalid_client", does(ginoidctest.ErrorInvalidClient), 502, "provider_error"}, // case 65
-		{"token: 503", does(ginoidctest.Unavailable503), 503, "provider_unavailable"},          // case 66
-		{"ID token: none", does(ginoidctest.SigNone), 401, "invalid_token"},                    // case 75
-		{"ID token: HS256", does(ginoidctest.InvalidSigHS256), 401, "invalid_token"},           // case 76
-		{"ID token: signature", does(ginoidctest.BadSignature), 401, "invalid_token"},          // case 79
-		{"ID token: unknown kid", does(ginoidctest.UnknownKid), 401, "invalid_token"},
-		{"ID token: iss", does(ginoidctest.WrongIss), 401, "invalid_token"},                        // case 84
+		{"token: gzip bomb", does(fakeop.GzipBomb), 502, "provider_error"},                // cases 61, 62
+		{"token: invalid_grant", does(fakeop.ErrorInvalidGrant), 401, "sign_in_refused"},  // case 64
+		{"token: invalid_client", does(fakeop.ErrorInvalidClient), 502, "provider_error"}, // case 65
+		{"token: 503", does(fakeop.Unavailable503), 503, "provider_unavailable"},          // case 66
+		{"ID token: none", does(fakeop.SigNone), 401, "invalid_token"},                    // case 75
+		{"ID token: HS256", does(fakeop.InvalidSigHS256), 401, "invalid_token"},           // case 76
+		{"ID token: signature", does(fakeop.BadSignature), 401, "invalid_token"},          // case 79
+		{"ID token: unknown kid", does(fakeop.UnknownKid), 401, "invalid_token"},
+		{"ID token: iss", does(fakeop.WrongIss), 401, "invalid_token"},                             // case 84
 		{"ID token: iss with a slash", claim("iss", "https://idp.example/"), 401, "invalid_token"}, // case 84
-		{"ID token: aud", does(ginoidctest.WrongAud), 401, "invalid_token"},                        // case 85
-		{"ID token: no aud", does(ginoidctest.MissingAud), 401, "invalid_token"},                   // case 85
-		{"ID token: extra aud", does(ginoidctest.ExtraAudience), 401, "invalid_token"},             // case 86
-		{"ID token: azp", does(ginoidctest.WrongAzp), 401, "invalid_token"},                        // case 86
-		{"ID token: no sub", does(ginoidctest.MissingSub), 401, "invalid_token"},                   // case 87
+		{"ID token: aud", does(fakeop.WrongAud), 401, "invalid_token"},                             // case 85
+		{"ID token: no aud", does(fakeop.MissingAud), 401, "invalid_token"},                        // case 85
+		{"ID token: extra aud", does(fakeop.ExtraAudience), 401, "invalid_token"},                  // case 86
+		{"ID token: azp", does(fakeop.WrongAzp), 401, "invalid_token"},                             // case 86
+		{"ID token: no sub", does(fakeop.MissingSub), 401, "invalid_token"},                        // case 87
 		{"ID token: sub is a number", claim("sub", 7), 401, "invalid_token"},                       // case 87
-		{"ID token: no iat", does(ginoidctest.MissingIat), 401, "invalid_token"},                   // case 89
+		{"ID token: no iat", does(fakeop.MissingIat), 401, "invalid_token"},                        // case 89
 		{"ID token: old iat", claim("iat", now-7300), 401, "invalid_token"},                        // case 89
 		{"ID token: iat ahead", claim("iat", now+7200), 401, "invalid_token"},                      // case 89
 		{"ID token: nbf ahead", claim("nbf", now+3600), 401, "invalid_token"},                      // case 90
-		{"ID token: no exp", does(ginoidctest.MissingExp), 401, "invalid_token"},
-		{"ID token: expired", does(ginoidctest.Expired), 401, "invalid_token"},
-		{"ID token: nonce", does(ginoidctest.NonceInvalid), 401, "invalid_token"},     // case 91
-		{"ID token: no nonce", does(ginoidctest.NonceMissing), 401, "invalid_token"},  // case 91
-		{"ID token: sub twice", does(ginoidctest.DuplicateSub), 401, "invalid_token"}, // case 94
-		{"ID token: SUB", does(ginoidctest.SubCaseTwin), 401, "invalid_token"},        // case 95
-		{"ID token: \u017fub", claim("\u017fub", "admin"), 401, "invalid_token"},      // case 95
-		{"userinfo: other sub", does(ginoidctest.UserInfoWrongSub), 401, "invalid_token"},
-		{"userinfo: null", does(ginoidctest.UserInfoNull), 502, "provider_error"}, // case 104
-		{"userinfo: 401", does(ginoidctest.UserInfo401), 502, "provider_error"},   // case 106
-		{"userinfo: signed", func(p *ginoidctest.Provider) { // case 105
-			p.Intercept(ginoidctest.UserInfo, func(w http.ResponseWriter, _ *http.Request) {
+		{"ID token: no exp", does(fakeop.MissingExp), 401, "invalid_token"},
+		{"ID token: expired", does(fakeop.Expired), 401, "invalid_token"},
+		{"ID token: nonce", does(fakeop.NonceInvalid), 401, "invalid_token"},     // case 91
+		{"ID token: no nonce", does(fakeop.NonceMissing), 401, "invalid_token"},  // case 91
+		{"ID token: sub twice", does(fakeop.DuplicateSub), 401, "invalid_token"}, // case 94
+		{"ID token: SUB", does(fakeop.SubCaseTwin), 401, "invalid_token"},        // case 95
+		{"ID token: \u017fub", claim("\u017fub", "admin"), 401, "invalid_token"}, // case 95
+		{"userinfo: other sub", does(fakeop.UserInfoWrongSub), 401, "invalid_token"},
+		{"userinfo: null", does(fakeop.UserInfoNull), 502, "provider_error"}, // case 104
+		{"userinfo: 401", does(fakeop.UserInfo401), 502, "provider_error"},   // case 106
+		{"userinfo: signed", func(p *fakeop.Provider) { // case 105
+			p.Intercept(fakeop.UserInfo, func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", "application/jwt")
 				_, _ = w.Write([]byte("e30.e30."))
 			})
@@ -104,10 +104,10 @@ func TestProviderMisbehaves(t *testing.T) {
 			if r := b.do("GET", callback, nil); r.StatusCode != 400 {
 				t.Errorf("the attempt was not spent: %d", r.StatusCode)
 			}
-			if n := a.op.Count(ginoidctest.Token); n != 1 { // case 67
+			if n := a.op.Count(fakeop.Token); n != 1 { // case 67
 				t.Errorf("%d token requests", n)
 			}
-			if a.op.Count(ginoidctest.Elsewhere) != 0 { // case 107
+			if a.op.Count(fakeop.Elsewhere) != 0 { // case 107
 				t.Error("a redirect was followed")
 			}
 			for _, hidden := range []string{callback[strings.Index(callback, "code=")+5:][:20], clientSecret, "eyJ"} {
@@ -122,7 +122,7 @@ func TestProviderMisbehaves(t *testing.T) {
 // TestProviderDown: sign-in is 503 while the provider is unknown and works once it is there; sessions never need it.
 func TestProviderDown(t *testing.T) {
 	a := newApp(t)
-	a.op.Intercept(ginoidctest.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	a.op.Intercept(fakeop.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 	b := a.browser()
 	r := b.navigate("/auth/signin")
 	if r.StatusCode != 503 || r.Header.Get("Retry-After") == "" || r.Header.Get("Set-Cookie") != "" || !strings.Contains(r.body, "Sign in again") {
@@ -131,10 +131,10 @@ func TestProviderDown(t *testing.T) {
 	if err := a.auth.Ready(t.Context()); !errors.Is(err, ginoidc.ErrProviderUnavailable) {
 		t.Errorf("Ready: %v", err)
 	}
-	a.op.Intercept(ginoidctest.Discovery, nil)
+	a.op.Intercept(fakeop.Discovery, nil)
 	eventually(t, "the provider to be found again", func() bool { return a.auth.Ready(t.Context()) == nil })
 	b.mustSignIn("alice")
-	a.op.Intercept(ginoidctest.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	a.op.Intercept(fakeop.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 	if b.whoami() != "alice" { // case 240
 		t.Error("a session needed the provider")
 	}
@@ -145,7 +145,7 @@ func TestProviderDown(t *testing.T) {
 func TestCallbackOfAnotherInstance(t *testing.T) {
 	first := newApp(t)
 	down := true
-	second := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+	second := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
 			if down {
 				return nil, errors.New("no route to host")
@@ -174,7 +174,7 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 // TestProviderError: what the provider says no with reaches the handler, cut and harmless. Case 34.
 func TestProviderError(t *testing.T) {
 	var reason error
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.Handlers.Failed = func(c *gin.Context) { reason = ginoidc.Reason(c) }
 	})
 	b := a.browser()
@@ -221,7 +221,7 @@ func TestProviderErrorIsLogged(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newApp(t, func(c *ginoidc.Config, op *ginoidctest.Config) { c.ResponseMode = tt.mode })
+				a := newApp(t, func(c *ginoidc.Config, op *fakeop.Config) { c.ResponseMode = tt.mode })
 				b := a.browser()
 				state := parse(t, b.navigate("/auth/signin").location()).Query().Get("state")
 				time.Sleep(tt.wait)
@@ -247,7 +247,7 @@ func TestProviderErrorIsLogged(t *testing.T) {
 			})
 		})
 	}
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.ResponseMode = "form_post" })
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode = "form_post" })
 	a.logs.Reset()
 	b := a.browser()
 	b.navigate("/auth/callback") // somebody who types the address is no answer of the provider's
@@ -290,7 +290,7 @@ func (lameStore) Save(*http.Request, http.ResponseWriter, *gsessions.Session) er
 
 // TestStoreThatDoesNotSave: a sign-in is 503 without a session, and Ready says why. Case 247.
 func TestStoreThatDoesNotSave(t *testing.T) {
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Store = lameStore{memstore.NewStore([]byte(secret))} })
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = lameStore{memstore.NewStore([]byte(secret))} })
 	if err := a.auth.Ready(t.Context()); !errors.Is(err, ginoidc.ErrSessionStore) {
 		t.Errorf("Ready: %v", err)
 	}
@@ -303,7 +303,7 @@ func TestStoreThatDoesNotSave(t *testing.T) {
 // TestIssuerMismatch is named as such, with both values and what to configure, case 111.
 func TestIssuerMismatch(t *testing.T) {
 	a := newApp(t)
-	a.op.Misbehave(ginoidctest.IssuerTrailingSlash)
+	a.op.Misbehave(fakeop.IssuerTrailingSlash)
 	err := a.auth.Ready(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "https://idp.example/") || !strings.Contains(err.Error(), "slash") {
 		t.Errorf("Ready: %v", err)
@@ -337,7 +337,7 @@ func TestMaxAge(t *testing.T) {
 // TestTrustedAudiences: a further audience is accepted if it is configured, case 86.
 func TestTrustedAudiences(t *testing.T) {
 	for _, trusted := range [][]string{nil, {"project"}} {
-		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.TrustedAudiences = trusted })
+		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.TrustedAudiences = trusted })
 		a.op.OnIDToken(func(c map[string]any) { c["aud"], c["azp"] = []string{"app", "project"}, "app" })
 		if r := a.browser().signIn("alice"); (r.StatusCode == 303) != (trusted != nil) {
 			t.Errorf("trusted %q: %d", trusted, r.StatusCode)
@@ -351,7 +351,7 @@ func TestBrowserGone(t *testing.T) {
 	b := a.browser()
 	callback := b.start("/auth/signin", "alice")
 	ctx, cancel := context.WithCancel(t.Context())
-	a.op.Intercept(ginoidctest.Token, func(http.ResponseWriter, *http.Request) { cancel() })
+	a.op.Intercept(fakeop.Token, func(http.ResponseWriter, *http.Request) { cancel() })
 	a.engine.GET("/gone/callback", func(c *gin.Context) {
 		c.Request = c.Request.WithContext(ctx)
 		a.auth.Callback(c)
@@ -365,7 +365,7 @@ func TestBrowserGone(t *testing.T) {
 // TestIdentity: issuer and subject make the user, an e-mail address does not, cases 99 and 100.
 func TestIdentity(t *testing.T) {
 	a := newApp(t)
-	a.op.AddUser(ginoidctest.User{Subject: "Alice", Email: "alice@example.com"})
+	a.op.AddUser(fakeop.User{Subject: "Alice", Email: "alice@example.com"})
 	for _, subject := range []string{"alice", "Alice"} {
 		b := a.browser()
 		b.mustSignIn(subject)
@@ -373,7 +373,7 @@ func TestIdentity(t *testing.T) {
 			t.Errorf("%q became %q", subject, b.whoami())
 		}
 	}
-	other := newApp(t, func(c *ginoidc.Config, op *ginoidctest.Config) { // the same secret, another issuer
+	other := newApp(t, func(c *ginoidc.Config, op *fakeop.Config) { // the same secret, another issuer
 		c.Issuer, op.Issuer = "https://other.example", "https://other.example"
 	})
 	b := a.browser()
@@ -420,7 +420,7 @@ func TestSessionTooLarge(t *testing.T) {
 func TestLongCodes(t *testing.T) {
 	for _, mode := range []string{"query", "form_post", "query.jwt", "form_post.jwt"} {
 		for _, length := range []int{5000, 16 << 10, 16<<10 + 1} {
-			a := newApp(t, func(c *ginoidc.Config, op *ginoidctest.Config) { c.ResponseMode, op.CodeLength = mode, length })
+			a := newApp(t, func(c *ginoidc.Config, op *fakeop.Config) { c.ResponseMode, op.CodeLength = mode, length })
 			b := a.browser()
 			deliver := b.navigate
 			if strings.HasPrefix(mode, "form_post") {
@@ -431,8 +431,8 @@ func TestLongCodes(t *testing.T) {
 			if length > 16<<10 {
 				status, user, redeemed = 400, "", 0
 			}
-			if r.StatusCode != status || b.whoami() != user || a.op.Count(ginoidctest.Token) != redeemed {
-				t.Errorf("%s, %d bytes: %d %s, %d token requests\n%s", mode, length, r.StatusCode, r.body, a.op.Count(ginoidctest.Token), a.logs)
+			if r.StatusCode != status || b.whoami() != user || a.op.Count(fakeop.Token) != redeemed {
+				t.Errorf("%s, %d bytes: %d %s, %d token requests\n%s", mode, length, r.StatusCode, r.body, a.op.Count(fakeop.Token), a.logs)
 			}
 			if strings.Contains(a.logs.String(), "+/=+/=") {
 				t.Errorf("%s: the log shows the code", mode)

@@ -14,13 +14,13 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
 // user signs carol in and returns what a handler sees. Claims are given as JSON, to be sure of their shape.
 func user(t *testing.T, change func(*ginoidc.Config), idToken, userInfo string) *ginoidc.User {
 	t.Helper()
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { change(c) })
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { change(c) })
 	edit := func(raw string) func(map[string]any) {
 		return func(claims map[string]any) {
 			for _, name := range []string{"groups", "organizations", "email", "email_verified"} {
@@ -175,7 +175,7 @@ func TestOverage(t *testing.T) {
 	}
 	a := newApp(t)
 	a.engine.GET("/both", a.auth.RequireAllGroups("admin", "staff"), a.protected)
-	a.op.Misbehave(ginoidctest.GroupsOverage)
+	a.op.Misbehave(fakeop.GroupsOverage)
 	b := a.browser()
 	b.mustSignIn("alice")
 	for _, path := range []string{"/admin", "/both"} {
@@ -186,7 +186,7 @@ func TestOverage(t *testing.T) {
 	if r := b.fetch("/me"); r.StatusCode != 200 {
 		t.Errorf("/me: %d", r.StatusCode)
 	}
-	if a.op.Count(ginoidctest.Elsewhere) != 0 {
+	if a.op.Count(fakeop.Elsewhere) != 0 {
 		t.Error("a distributed claim was fetched")
 	}
 }
@@ -228,7 +228,7 @@ func TestAbsentGroups(t *testing.T) {
 // TestGroupsResolver replaces the groups, and its error ends the sign-in.
 func TestGroupsResolver(t *testing.T) {
 	var fail error
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.GroupsResolver = func(_ context.Context, u *ginoidc.User, accessToken string) ([]string, error) {
 			if !u.GroupsOverage || u.Subject != "bob" || accessToken == "" {
 				t.Errorf("resolver called with %+v", u)
@@ -236,7 +236,7 @@ func TestGroupsResolver(t *testing.T) {
 			return []string{"zeta", "admin", "admin"}, fail
 		}
 	})
-	a.op.Misbehave(ginoidctest.GroupsOverage)
+	a.op.Misbehave(fakeop.GroupsOverage)
 	b := a.browser()
 	b.mustSignIn("bob")
 	if r := b.fetch("/admin"); r.StatusCode != 200 {
@@ -393,7 +393,7 @@ func TestUserInfoShowsGroupsAlone(t *testing.T) {
 	} {
 		for _, source := range []string{"ID token", "userinfo"} {
 			t.Run(tt.name+" in the "+source, func(t *testing.T) {
-				a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { tt.change(c) })
+				a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { tt.change(c) })
 				edit := func(with bool) func(map[string]any) {
 					return func(claims map[string]any) {
 						maps.DeleteFunc(claims, func(name string, _ any) bool {
@@ -418,7 +418,7 @@ func TestUserInfoShowsGroupsAlone(t *testing.T) {
 
 // TestUnknownGroupsClaim: when groups are required and no sign-in ever has any, the log says so, once. Case 312.
 func TestUnknownGroupsClaim(t *testing.T) {
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.GroupsClaim = "gruops" })
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.GroupsClaim = "gruops" })
 	for range 25 {
 		a.browser().mustSignIn("alice")
 	}

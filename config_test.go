@@ -23,7 +23,7 @@ import (
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
 func validConfig() ginoidc.Config {
@@ -205,7 +205,7 @@ func problemsOf(err error) []string {
 // TestLaterChanges: lists and parameters of a Config are copied, whoever goes on to use them.
 func TestLaterChanges(t *testing.T) {
 	audiences, parameters := []string{"other"}, url.Values{"audience": {"api"}}
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.TrustedAudiences, c.SignInParameters = audiences, parameters
 	})
 	a.op.OnIDToken(func(claims map[string]any) { claims["aud"], claims["azp"] = []string{"app", "other"}, "app" })

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
 // These tests have the names of the relying-party modules in the OpenID Foundation's conformance suite, plan by plan, and
@@ -23,7 +23,7 @@ import (
 // module is one of them: what the provider does, and whether the user is signed in in the end.
 type module struct {
 	name     string
-	does     func(*ginoidctest.Provider)
+	does     func(*fakeop.Provider)
 	signedIn bool
 	userInfo int // requests to the userinfo endpoint
 }
@@ -51,24 +51,24 @@ func (m module) runs(t *testing.T, a *app) *browser {
 	if signedIn := b.whoami() == "alice"; signedIn != m.signedIn || (r.StatusCode == http.StatusSeeOther) != m.signedIn {
 		t.Errorf("%d, signed in: %t\n%s", r.StatusCode, signedIn, a.logs)
 	}
-	if n := a.op.Count(ginoidctest.UserInfo); n != m.userInfo {
+	if n := a.op.Count(fakeop.UserInfo); n != m.userInfo {
 		t.Errorf("%d userinfo requests, want %d", n, m.userInfo)
 	}
 	return b
 }
 
 // appended puts more text behind a claim of the ID token.
-func appended(name, more string) func(*ginoidctest.Provider) {
-	return func(p *ginoidctest.Provider) {
+func appended(name, more string) func(*fakeop.Provider) {
+	return func(p *fakeop.Provider) {
 		p.OnIDToken(func(claims map[string]any) { claims[name] = claims[name].(string) + more })
 	}
 }
 
-func misbehaves(names ...ginoidctest.Misbehaviour) func(*ginoidctest.Provider) {
-	return func(p *ginoidctest.Provider) { p.Misbehave(names...) }
+func misbehaves(names ...fakeop.Misbehaviour) func(*fakeop.Provider) {
+	return func(p *fakeop.Provider) { p.Misbehave(names...) }
 }
 
-func rotates(t *testing.T, p *ginoidctest.Provider, keepOld bool) {
+func rotates(t *testing.T, p *fakeop.Provider, keepOld bool) {
 	t.Helper()
 	if err := p.RotateKeys(keepOld); err != nil {
 		t.Fatal(err)
@@ -80,28 +80,28 @@ func basicModules(t *testing.T) []module {
 	return []module{
 		{"oidcc-client-test", nil, true, 1},
 		{"oidcc-client-test-invalid-iss", appended("iss", "1"), false, 0},
-		{"oidcc-client-test-missing-sub", misbehaves(ginoidctest.MissingSub), false, 0},
+		{"oidcc-client-test-missing-sub", misbehaves(fakeop.MissingSub), false, 0},
 		{"oidcc-client-test-invalid-aud", appended("aud", "1"), false, 0},
-		{"oidcc-client-test-missing-iat", misbehaves(ginoidctest.MissingIat), false, 0},
-		{"oidcc-client-test-kid-absent-single-jwks", misbehaves(ginoidctest.KidAbsent, ginoidctest.UnknownCurves), true, 1},
-		{"oidcc-client-test-kid-absent-multiple-jwks", func(p *ginoidctest.Provider) {
+		{"oidcc-client-test-missing-iat", misbehaves(fakeop.MissingIat), false, 0},
+		{"oidcc-client-test-kid-absent-single-jwks", misbehaves(fakeop.KidAbsent, fakeop.UnknownCurves), true, 1},
+		{"oidcc-client-test-kid-absent-multiple-jwks", func(p *fakeop.Provider) {
 			rotates(t, p, true)
 			rotates(t, p, true)
-			p.Misbehave(ginoidctest.KidAbsent)
+			p.Misbehave(fakeop.KidAbsent)
 		}, true, 1},
 		{"oidcc-client-test-idtoken-sig-rs256", nil, true, 1},
-		{"oidcc-client-test-idtoken-sig-none", misbehaves(ginoidctest.SigNone), false, 0},
-		{"oidcc-client-test-invalid-sig-rs256", misbehaves(ginoidctest.BadSignature), false, 0},
-		{"oidcc-client-test-userinfo-invalid-sub", func(p *ginoidctest.Provider) {
+		{"oidcc-client-test-idtoken-sig-none", misbehaves(fakeop.SigNone), false, 0},
+		{"oidcc-client-test-invalid-sig-rs256", misbehaves(fakeop.BadSignature), false, 0},
+		{"oidcc-client-test-userinfo-invalid-sub", func(p *fakeop.Provider) {
 			p.OnUserInfo(func(claims map[string]any) { claims["sub"] = claims["sub"].(string) + "invalid" })
 		}, false, 1},
 		{"oidcc-client-test-nonce-invalid", appended("nonce", "1"), false, 0},
 		{"oidcc-client-test-scope-userinfo-claims", nil, true, 1},
 		{"oidcc-client-test-client-secret-basic", nil, true, 1},
 		// Of the comprehensive plan.
-		{"oidcc-client-test-missing-aud", misbehaves(ginoidctest.MissingAud), false, 0},
-		{"oidcc-client-test-invalid-sig-hs256", misbehaves(ginoidctest.InvalidSigHS256), false, 0},
-		{"oidcc-client-test-aggregated-claims", func(p *ginoidctest.Provider) {
+		{"oidcc-client-test-missing-aud", misbehaves(fakeop.MissingAud), false, 0},
+		{"oidcc-client-test-invalid-sig-hs256", misbehaves(fakeop.InvalidSigHS256), false, 0},
+		{"oidcc-client-test-aggregated-claims", func(p *fakeop.Provider) {
 			p.OnUserInfo(func(claims map[string]any) {
 				claims["_claim_names"] = map[string]any{"address": "src1"}
 				claims["_claim_sources"] = map[string]any{"src1": map[string]any{"JWT": "eyJhbGciOiJub25lIn0.e30."}}
@@ -118,7 +118,7 @@ func TestConformanceBasic(t *testing.T) {
 			for _, m := range basicModules(t) {
 				t.Run(m.name, func(t *testing.T) {
 					seen := &recorder{}
-					a := newApp(t, func(c *ginoidc.Config, op *ginoidctest.Config) {
+					a := newApp(t, func(c *ginoidc.Config, op *fakeop.Config) {
 						c.ResponseMode, c.SigningAlgs, op.SigningAlg = mode, []string{"RS256"}, "RS256"
 						c.Transport = seen
 					})
@@ -134,7 +134,7 @@ func TestConformanceBasic(t *testing.T) {
 		})
 	}
 	t.Run("oidcc-client-test-invalid-sig-es256", func(t *testing.T) {
-		module{"", misbehaves(ginoidctest.BadSignature), false, 0}.runs(t, newApp(t))
+		module{"", misbehaves(fakeop.BadSignature), false, 0}.runs(t, newApp(t))
 	})
 	t.Run("oidcc-client-test-form-post-error", func(t *testing.T) {
 		a := formPostApp(t)
@@ -143,8 +143,8 @@ func TestConformanceBasic(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r := b.post(callback); r.StatusCode != http.StatusUnauthorized || a.op.Count(ginoidctest.Token) != 0 {
-			t.Errorf("%d after %d token requests", r.StatusCode, a.op.Count(ginoidctest.Token))
+		if r := b.post(callback); r.StatusCode != http.StatusUnauthorized || a.op.Count(fakeop.Token) != 0 {
+			t.Errorf("%d after %d token requests", r.StatusCode, a.op.Count(fakeop.Token))
 		}
 	})
 }
@@ -191,15 +191,15 @@ func (s *recorder) checkCalls(t *testing.T) {
 func TestConformanceConfig(t *testing.T) {
 	t.Run("oidcc-client-test-discovery-openid-config", func(t *testing.T) {
 		a := newApp(t)
-		if err := a.auth.Ready(t.Context()); err != nil || a.op.Count(ginoidctest.Discovery) != 1 {
-			t.Errorf("%v after %d requests", err, a.op.Count(ginoidctest.Discovery))
+		if err := a.auth.Ready(t.Context()); err != nil || a.op.Count(fakeop.Discovery) != 1 {
+			t.Errorf("%v after %d requests", err, a.op.Count(fakeop.Discovery))
 		}
 	})
 	t.Run("oidcc-client-test-discovery-jwks-uri-keys", func(t *testing.T) {
 		seen := &recorder{}
-		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Transport = seen })
+		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Transport = seen })
 		a.op.OnDiscovery(func(doc map[string]any) { doc["jwks_uri"] = doc["jwks_uri"].(string) + "?abcdefghij=1" })
-		if err := a.auth.Ready(t.Context()); err != nil || !seen.form[string(ginoidctest.JWKS)].Has("abcdefghij") {
+		if err := a.auth.Ready(t.Context()); err != nil || !seen.form[string(fakeop.JWKS)].Has("abcdefghij") {
 			t.Errorf("%v, keys asked for with %v", err, seen.form)
 		}
 	})
@@ -211,8 +211,8 @@ func TestConformanceConfig(t *testing.T) {
 		}
 	})
 	for _, m := range []module{
-		{"oidcc-client-test-idtoken-sig-none", misbehaves(ginoidctest.SigNone), false, 0},
-		{"oidcc-client-test-signing-key-rotation-just-before-signing", func(p *ginoidctest.Provider) {
+		{"oidcc-client-test-idtoken-sig-none", misbehaves(fakeop.SigNone), false, 0},
+		{"oidcc-client-test-signing-key-rotation-just-before-signing", func(p *fakeop.Provider) {
 			p.OnIDToken(func(map[string]any) { rotates(t, p, false) })
 		}, true, 1},
 	} {
@@ -229,7 +229,7 @@ func TestConformanceConfig(t *testing.T) {
 		module{"", nil, true, 1}.runs(t, a)
 		rotates(t, a.op, false)
 		module{"", nil, true, 2}.runs(t, a)
-		if n := a.op.Count(ginoidctest.JWKS); n != 2 {
+		if n := a.op.Count(fakeop.JWKS); n != 2 {
 			t.Errorf("%d requests for keys", n)
 		}
 	})
@@ -284,7 +284,7 @@ func TestConformanceLogout(t *testing.T) {
 		{"oidcc-client-test-rp-frontchannel-rpinitlogout", framed(odd), 200, nil, "/"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := newApp(t, func(c *ginoidc.Config, op *ginoidctest.Config) {
+			a := newApp(t, func(c *ginoidc.Config, op *fakeop.Config) {
 				c.KeepIDToken, c.UntypedLogoutTokens, c.PostSignOutURL = "always", true, appURL+"/auth/signed-out"
 				op.PostLogoutRedirectURIs = []string{c.PostSignOutURL}
 			})
@@ -342,11 +342,11 @@ func framed(sid string) func(*testing.T, *app) int {
 // otherAlgorithm posts a logout token that a published key of another algorithm than the pinned one has signed.
 func otherAlgorithm(sid string) func(*testing.T, *app) int {
 	return func(t *testing.T, a *app) int {
-		other, err := ginoidctest.New(ginoidctest.Config{Issuer: a.op.Issuer(), ClientSecret: clientSecret, SigningAlg: "RS256"})
+		other, err := fakeop.New(fakeop.Config{Issuer: a.op.Issuer(), ClientSecret: clientSecret, SigningAlg: "RS256"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.op.Intercept(ginoidctest.JWKS, other.ServeHTTP)
+		a.op.Intercept(fakeop.JWKS, other.ServeHTTP)
 		token, err := other.LogoutToken("alice", sid, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -358,12 +358,12 @@ func otherAlgorithm(sid string) func(*testing.T, *app) int {
 // TestConformanceRefresh is the plan oidcc-client-refreshtoken-test-plan.
 func TestConformanceRefresh(t *testing.T) {
 	for name, tt := range map[string]struct {
-		does ginoidctest.Misbehaviour
+		does fakeop.Misbehaviour
 		good bool
 	}{
 		"oidcc-client-test-refresh-token":                {"", true},
-		"oidcc-client-test-refresh-token-invalid-issuer": {ginoidctest.RefreshInvalidIssuer, false},
-		"oidcc-client-test-refresh-token-invalid-sub":    {ginoidctest.RefreshInvalidSub, false},
+		"oidcc-client-test-refresh-token-invalid-issuer": {fakeop.RefreshInvalidIssuer, false},
+		"oidcc-client-test-refresh-token-invalid-sub":    {fakeop.RefreshInvalidSub, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -385,10 +385,10 @@ func TestConformanceRefresh(t *testing.T) {
 // TestConformanceThirdParty is the plan oidcc-client-test-3rd-party-init-login-test-plan.
 func TestConformanceThirdParty(t *testing.T) {
 	t.Run("oidcc-client-test-3rd-party-init-login", func(t *testing.T) {
-		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.InitiateLogin = true })
+		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.InitiateLogin = true })
 		b := a.browser()
 		callback := b.start("/auth/signin?iss="+url.QueryEscape(a.op.Issuer()), "alice")
-		if r := b.navigate(callback); r.StatusCode != http.StatusSeeOther || a.op.Count(ginoidctest.UserInfo) != 1 {
+		if r := b.navigate(callback); r.StatusCode != http.StatusSeeOther || a.op.Count(fakeop.UserInfo) != 1 {
 			t.Errorf("%d", r.StatusCode)
 		}
 	})
@@ -397,50 +397,50 @@ func TestConformanceThirdParty(t *testing.T) {
 // fapi2Modules are those of fapi2-security-profile-final-client-test-plan for a plain client with OpenID Connect and DPoP. The
 // plan of the second implementer's draft, fapi2-security-profile-id2-client-test-plan, has the same under id2 names.
 func fapi2Modules(t *testing.T) []module {
-	without := func(name string) func(*ginoidctest.Provider) {
-		return func(p *ginoidctest.Provider) { p.OnIDToken(func(claims map[string]any) { delete(claims, name) }) }
+	without := func(name string) func(*fakeop.Provider) {
+		return func(p *fakeop.Provider) { p.OnIDToken(func(claims map[string]any) { delete(claims, name) }) }
 	}
 	return []module{
 		{"happy-path", nil, true, 1},
 		{"invalid-iss", appended("iss", "1"), false, 0},
 		{"invalid-aud", appended("aud", "1"), false, 0},
-		{"invalid-secondary-aud", func(p *ginoidctest.Provider) {
+		{"invalid-secondary-aud", func(p *fakeop.Provider) {
 			p.OnIDToken(func(claims map[string]any) { claims["aud"] = []any{"app", "app1"} })
 		}, false, 0},
-		{"invalid-null-alg", misbehaves(ginoidctest.SigNone), false, 0},
+		{"invalid-null-alg", misbehaves(fakeop.SigNone), false, 0},
 		{"invalid-alternate-alg", alternateAlg(t), false, 0},
-		{"invalid-expired-exp", func(p *ginoidctest.Provider) {
+		{"invalid-expired-exp", func(p *fakeop.Provider) {
 			p.OnIDToken(func(claims map[string]any) { claims["exp"] = time.Now().Add(-6 * time.Minute).Unix() })
 		}, false, 0},
 		{"invalid-missing-exp", without("exp"), false, 0},
 		{"invalid-missing-aud", without("aud"), false, 0},
 		{"invalid-missing-iss", without("iss"), false, 0},
-		{"valid-aud-as-array", func(p *ginoidctest.Provider) {
+		{"valid-aud-as-array", func(p *fakeop.Provider) {
 			p.OnIDToken(func(claims map[string]any) { claims["aud"] = []any{"app"} })
 		}, true, 1},
 		{"invalid-nonce", appended("nonce", "1"), false, 0},
 		{"invalid-missing-nonce", without("nonce"), false, 0},
-		{"invalid-authorization-response-iss", misbehaves(ginoidctest.WrongIssParam), false, 0},
-		{"remove-authorization-response-iss", misbehaves(ginoidctest.MissingIss), false, 0},
-		{"ensure-authorization-response-with-invalid-state-fails", misbehaves(ginoidctest.InvalidState), false, 0},
-		{"ensure-authorization-response-with-invalid-missing-state-fails", misbehaves(ginoidctest.MissingState), false, 0},
-		{"token-endpoint-response-without-expires_in", func(p *ginoidctest.Provider) {
+		{"invalid-authorization-response-iss", misbehaves(fakeop.WrongIssParam), false, 0},
+		{"remove-authorization-response-iss", misbehaves(fakeop.MissingIss), false, 0},
+		{"ensure-authorization-response-with-invalid-state-fails", misbehaves(fakeop.InvalidState), false, 0},
+		{"ensure-authorization-response-with-invalid-missing-state-fails", misbehaves(fakeop.MissingState), false, 0},
+		{"token-endpoint-response-without-expires_in", func(p *fakeop.Provider) {
 			p.OnTokenAnswer(func(answer map[string]any) { delete(answer, "expires_in") })
 		}, true, 1},
-		{"token-type-case-insensitivity", func(p *ginoidctest.Provider) {
+		{"token-type-case-insensitivity", func(p *fakeop.Provider) {
 			p.OnTokenAnswer(func(answer map[string]any) { answer["token_type"] = "dpOp" })
 		}, true, 1},
 	}
 }
 
 // alternateAlg signs ID tokens by RS256 with another key that is published, where ES256 is agreed.
-func alternateAlg(t *testing.T) func(*ginoidctest.Provider) {
-	return func(p *ginoidctest.Provider) {
-		other, err := ginoidctest.New(ginoidctest.Config{Issuer: p.Issuer(), SigningAlg: "RS256"})
+func alternateAlg(t *testing.T) func(*fakeop.Provider) {
+	return func(p *fakeop.Provider) {
+		other, err := fakeop.New(fakeop.Config{Issuer: p.Issuer(), SigningAlg: "RS256"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		p.Intercept(ginoidctest.JWKS, other.ServeHTTP)
+		p.Intercept(fakeop.JWKS, other.ServeHTTP)
 		var idToken map[string]any
 		p.OnIDToken(func(claims map[string]any) { idToken = maps.Clone(claims) })
 		p.OnTokenAnswer(func(answer map[string]any) {
@@ -464,7 +464,7 @@ func TestConformanceFAPI2(t *testing.T) {
 		t.Run(prefix+m.name, func(t *testing.T) { m.runs(t, newApp(t, keys.fapi2)) })
 	}
 	t.Run(prefix+"happy-path-no-dpop-nonce", func(t *testing.T) {
-		module{"", nil, true, 1}.runs(t, newApp(t, keys.fapi2, func(_ *ginoidc.Config, op *ginoidctest.Config) { op.DPoPNonces = false }))
+		module{"", nil, true, 1}.runs(t, newApp(t, keys.fapi2, func(_ *ginoidc.Config, op *fakeop.Config) { op.DPoPNonces = false }))
 	})
 	t.Run(prefix+"discovery-issuer-mismatch", func(t *testing.T) {
 		a := newApp(t, keys.fapi2)
@@ -476,7 +476,7 @@ func TestConformanceFAPI2(t *testing.T) {
 	t.Run(prefix+"rs-dpop-auth-scheme-case-insensitivity", func(t *testing.T) {
 		a := newApp(t, keys.fapi2)
 		asked := false
-		a.op.Intercept(ginoidctest.UserInfo, func(w http.ResponseWriter, r *http.Request) {
+		a.op.Intercept(fakeop.UserInfo, func(w http.ResponseWriter, r *http.Request) {
 			if !asked {
 				asked = true
 				w.Header().Set("DPoP-Nonce", "the-resource-server-s")

@@ -14,7 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
@@ -88,7 +88,7 @@ func TestEveryContext(t *testing.T) {
 func TestGinContextIsCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t)
-		a.op.Intercept(ginoidctest.Discovery, a.op.Fault(ginoidctest.Slow))
+		a.op.Intercept(fakeop.Discovery, a.op.Fault(fakeop.Slow))
 		begun := time.Now()
 		c, _ := gin.CreateTestContext(httptest.NewRecorder())
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -217,7 +217,7 @@ func TestUserOfEndedRequest(t *testing.T) {
 // once. UserFrom and UserFromContext ask the one whose guard or Middleware ran last.
 func TestTwoAuths(t *testing.T) {
 	customers := newApp(t)
-	staff := newApp(t, func(c *ginoidc.Config, op *ginoidctest.Config) {
+	staff := newApp(t, func(c *ginoidc.Config, op *fakeop.Config) {
 		c.Issuer, op.Issuer = "https://staff.example", "https://staff.example"
 		c.CookieName, c.RoutePrefix = "staff", "/staff-auth"
 	})
@@ -308,7 +308,7 @@ func subjectOf(u *ginoidc.User, ok bool) string {
 // while the session is opened.
 func TestAskedWhileOpening(t *testing.T) {
 	var lines []string
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.Logger = slog.New(asking{&lines})
 		c.State = hooked{state.NewMemory(0), func(ctx context.Context, _ string) error {
 			ginoidc.UserFromContext(ctx)

@@ -16,7 +16,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
@@ -118,7 +118,7 @@ func TestRecovery(t *testing.T) {
 			return b.navigate(u.String())
 		}
 	}
-	misbehaves := func(m ginoidctest.Misbehaviour) func(t *testing.T, a *app, b *browser) reply {
+	misbehaves := func(m fakeop.Misbehaviour) func(t *testing.T, a *app, b *browser) reply {
 		return func(t *testing.T, a *app, b *browser) reply {
 			callback := b.start(signIn, "alice")
 			a.op.Misbehave(m)
@@ -126,7 +126,7 @@ func TestRecovery(t *testing.T) {
 		}
 	}
 	down := func(a *app) {
-		a.op.Intercept(ginoidctest.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+		a.op.Intercept(fakeop.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 	}
 	guarded := func(err error) func(t *testing.T, a *app, b *browser) reply {
 		return func(t *testing.T, a *app, b *browser) reply {
@@ -149,10 +149,10 @@ func TestRecovery(t *testing.T) {
 		{"cancelled at LinkedIn", refused("user_cancelled_login"), "Sign-in cancelled", again, signIn, 401, false},
 		{"refused", refused("login_required"), "Not signed in", again, signIn, 401, true},
 		{"refused for a fault", refused("server_error"), "Not signed in", again, signIn, 401, true},
-		{"code refused", misbehaves(ginoidctest.ErrorInvalidGrant), "Not signed in", again, signIn, 401, true},
-		{"token refused", misbehaves(ginoidctest.WrongAud), "Sign-in problem", again, signIn, 401, true},
-		{"nonsense", misbehaves(ginoidctest.HTMLAnswer), "Sign-in problem", again, signIn, 502, true},
-		{"provider away", misbehaves(ginoidctest.Unavailable503), "Sign-in unavailable", again, signIn, 503, true},
+		{"code refused", misbehaves(fakeop.ErrorInvalidGrant), "Not signed in", again, signIn, 401, true},
+		{"token refused", misbehaves(fakeop.WrongAud), "Sign-in problem", again, signIn, 401, true},
+		{"nonsense", misbehaves(fakeop.HTMLAnswer), "Sign-in problem", again, signIn, 502, true},
+		{"provider away", misbehaves(fakeop.Unavailable503), "Sign-in unavailable", again, signIn, 503, true},
 		{"issuer of another", func(t *testing.T, a *app, b *browser) reply {
 			return b.navigate(strings.Replace(b.start(signIn, "alice"), "idp.example", "evil.example", 1))
 		}, "Sign-in problem", again, signIn, 400, true},
@@ -189,7 +189,7 @@ func TestRecovery(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+				a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 					c.OnSignIn = refuseBob
 				})
 				r := tt.goes(t, a, a.browser())
@@ -226,7 +226,7 @@ func TestStoreAway(t *testing.T) {
 	b := up.browser()
 	callback := b.start("/auth/signin?return_to=/reports", "alice")
 	b.mustSignIn("alice")
-	down := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+	down := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.State, c.Transport = brokenState{state.NewMemory(0)}, up.op.Transport()
 	})
 	there := down.browser()
@@ -316,7 +316,7 @@ func TestDenied(t *testing.T) {
 func TestDeniedLog(t *testing.T) {
 	for _, level := range []slog.Level{slog.LevelInfo, slog.LevelDebug} {
 		a := newApp(t)
-		auth := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+		auth := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 			c.Logger = slog.New(slog.NewTextHandler(a.logs, &slog.HandlerOptions{Level: level}))
 		})
 		for path, guard := range map[string]gin.HandlerFunc{

@@ -145,7 +145,7 @@ func show(engine *gin.Engine, path string) {
 
 // showAs prints what the user gets.
 func showAs(auth *ginoidc.Auth, engine *gin.Engine, path string, user ginoidc.User) {
-	answer, err := ginoidctest.LoginAs(noTest{}, auth, engine, user).Get(path)
+	answer, err := ginoidctest.SignInAs(noTest{}, auth, engine, user).Get(path)
 	if err != nil {
 		log.Panic(err)
 	}

@@ -14,13 +14,13 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
 // slowApp is an app whose provider takes a second for a token request, unless it is given up before.
 func slowApp(t *testing.T, change func(*ginoidc.Config)) *app {
 	var a *app
-	a = newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+	a = newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
 			if strings.HasSuffix(r.URL.Path, "/token") {
 				select {
@@ -63,15 +63,15 @@ func TestCallbackAskedForTwice(t *testing.T) {
 	for _, tt := range []struct {
 		name, mode string
 		hook       func(context.Context, *ginoidc.SignIn) error
-		fault      ginoidctest.Misbehaviour
+		fault      fakeop.Misbehaviour
 		status     int
 		code       string
 	}{
 		{"signed in", "query", nil, "", 303, ""},
 		{"signed in by a form", "form_post", nil, "", 303, ""},
-		{"the code is refused", "query", nil, ginoidctest.ErrorInvalidGrant, 401, "sign_in_refused"},
-		{"the token is refused", "form_post", nil, ginoidctest.BadSignature, 401, "invalid_token"},
-		{"the provider fails", "query", nil, ginoidctest.Unavailable503, 503, "provider_unavailable"},
+		{"the code is refused", "query", nil, fakeop.ErrorInvalidGrant, 401, "sign_in_refused"},
+		{"the token is refused", "form_post", nil, fakeop.BadSignature, 401, "invalid_token"},
+		{"the provider fails", "query", nil, fakeop.Unavailable503, 503, "provider_unavailable"},
 		{"the app refuses", "query", func(context.Context, *ginoidc.SignIn) error { return errors.New("no") }, "", 403, "forbidden"},
 		{"the app panics", "query", func(context.Context, *ginoidc.SignIn) error { panic("app") }, "", 500, "internal"},
 	} {
@@ -133,7 +133,7 @@ func TestCallbackAskedForTwice(t *testing.T) {
 				if r := late.brings(callback); r.StatusCode != 400 || late.whoami() != "" {
 					t.Errorf("afterwards: %d", r.StatusCode)
 				}
-				if n := a.op.Count(ginoidctest.Token); n != 1 {
+				if n := a.op.Count(fakeop.Token); n != 1 {
 					t.Errorf("%d token requests", n)
 				}
 			})
@@ -167,8 +167,8 @@ func TestReloadOfCallback(t *testing.T) {
 			}
 			time.Sleep(2 * time.Second)
 			sessions, err := a.auth.Sessions(t.Context(), "alice")
-			if err != nil || len(sessions) != 1 || a.op.Count(ginoidctest.Token) != 1 { // with nobody waiting too: nobody can tell
-				t.Errorf("%d sessions, %v, %d token requests", len(sessions), err, a.op.Count(ginoidctest.Token))
+			if err != nil || len(sessions) != 1 || a.op.Count(fakeop.Token) != 1 { // with nobody waiting too: nobody can tell
+				t.Errorf("%d sessions, %v, %d token requests", len(sessions), err, a.op.Count(fakeop.Token))
 			}
 		})
 	}

@@ -21,7 +21,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
 // cell is one fault at one call, with a provider of its own.
@@ -30,7 +30,7 @@ type cell struct {
 	call  backendCall
 	want  answer
 	host  *faultyHost
-	op    *ginoidctest.Provider
+	op    *fakeop.Provider
 	open  *atomic.Int64 // connections to op
 	wire  *wire
 }
@@ -47,7 +47,7 @@ func (w *wire) newCell(t *testing.T, f fault, call backendCall, want answer) *ce
 	if call.endpoint == "" {
 		issuer = c.host.url
 	}
-	c.op, err = ginoidctest.New(ginoidctest.Config{Issuer: issuer, ClientSecret: clientSecret, SigningAlg: "ES256"})
+	c.op, err = fakeop.New(fakeop.Config{Issuer: issuer, ClientSecret: clientSecret, SigningAlg: "ES256"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/seal"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
@@ -66,7 +66,7 @@ func golden(t *testing.T, test func(t *testing.T, a *app, r *recording, b *brows
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		r := &recording{SharedState: state.NewMemory(0), listed: map[string]string{}}
-		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State, c.SessionIdle = r, 2*time.Hour })
+		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State, c.SessionIdle = r, 2*time.Hour })
 		b := a.browser()
 		b.setCookie("__Host-ginoidc", goldenSession, "/")
 		r.looked, r.revoked, r.listed = nil, nil, map[string]string{}

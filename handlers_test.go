@@ -14,7 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
 func parse(t *testing.T, raw string) *url.URL {
@@ -28,7 +28,7 @@ func parse(t *testing.T, raw string) *url.URL {
 
 // TestSignInRequest: the authorization request is the app's own, whatever the link that started it says.
 func TestSignInRequest(t *testing.T) {
-	a := newApp(t, func(_ *ginoidc.Config, op *ginoidctest.Config) {})
+	a := newApp(t, func(_ *ginoidc.Config, op *fakeop.Config) {})
 	a.op.OnDiscovery(func(doc map[string]any) { doc["authorization_endpoint"] = "https://idp.example/authorize?tenant=7" }) // case 16
 	owned := map[string]string{
 		"response_type": "code", "client_id": "app", "redirect_uri": appURL + "/auth/callback", "scope": "openid profile email",
@@ -120,7 +120,7 @@ func TestNoAttemptStarted(t *testing.T) {
 
 // TestSignInEnds: the way back, cases 12, 51 and 155.
 func TestSignInEnds(t *testing.T) {
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.ReturnOrigins = []string{"https://shop.example.net:8443"}
 	})
 	for returnTo, want := range map[string]string{
@@ -246,7 +246,7 @@ func TestCallbackRefused(t *testing.T) {
 			if !strings.Contains(a.logs.String(), "code="+tt.code) || strings.Contains(a.logs.String(), "\x1b") || a.logs.Len() > 4000 {
 				t.Errorf("log: %.500s", a.logs)
 			}
-			if n := a.op.Count(ginoidctest.Token); n != 0 {
+			if n := a.op.Count(fakeop.Token); n != 0 {
 				t.Errorf("%d token requests", n)
 			}
 			if b.whoami() != "" {
@@ -283,15 +283,15 @@ func TestCallbackMethodsAndSpellings(t *testing.T) {
 		{"GET", "//auth/callback", navigation(), 404},                                                     // case 49
 	} {
 		r := b.do(tt.method, appURL+tt.path+query, strings.NewReader("code=x"), tt.headers...)
-		if r.StatusCode != tt.status || r.location() != "" || a.op.Count(ginoidctest.Token) != 0 {
-			t.Errorf("%s %s: %d, Location %q, %d token requests", tt.method, tt.path, r.StatusCode, r.location(), a.op.Count(ginoidctest.Token))
+		if r.StatusCode != tt.status || r.location() != "" || a.op.Count(fakeop.Token) != 0 {
+			t.Errorf("%s %s: %d, Location %q, %d token requests", tt.method, tt.path, r.StatusCode, r.location(), a.op.Count(fakeop.Token))
 		}
 	}
 	if r := b.navigate("/auth/%63allback" + query); r.StatusCode != 303 || b.whoami() != "alice" { // case 49: the same route, redeemed once
 		t.Errorf("escaped path: %d", r.StatusCode)
 	}
-	if a.op.Count(ginoidctest.Token) != 1 {
-		t.Errorf("%d token requests", a.op.Count(ginoidctest.Token))
+	if a.op.Count(fakeop.Token) != 1 {
+		t.Errorf("%d token requests", a.op.Count(fakeop.Token))
 	}
 }
 
@@ -305,7 +305,7 @@ func TestAliasHost(t *testing.T) {
 			t.Errorf("%s: %d %s", alias, r.StatusCode, r.body)
 		}
 	}
-	if out := a.logs.String(); !strings.Contains(out, "host=alias.example.com code=attempt_missing request_id=") || a.op.Count(ginoidctest.Token) != 0 {
+	if out := a.logs.String(); !strings.Contains(out, "host=alias.example.com code=attempt_missing request_id=") || a.op.Count(fakeop.Token) != 0 {
 		t.Errorf("log %s", out)
 	}
 }
@@ -345,7 +345,7 @@ func TestReplay(t *testing.T) {
 	if r := altered.navigate(first); r.StatusCode != 400 {
 		t.Errorf("altered attempt: %d", r.StatusCode)
 	}
-	if n := a.op.Count(ginoidctest.Token); n != 1 {
+	if n := a.op.Count(fakeop.Token); n != 1 {
 		t.Errorf("%d token requests", n)
 	}
 }
@@ -408,7 +408,7 @@ func TestSwappedAttempts(t *testing.T) {
 		t.Error("an attempt is a session")
 	}
 	b.jar.SetCookies(u, []*http.Cookie{{Name: "__Host-ginoidc", Value: cookies[1].Value, Secure: true, Path: "/"}})
-	if n := a.op.Count(ginoidctest.Token); n != 0 {
+	if n := a.op.Count(fakeop.Token); n != 0 {
 		t.Errorf("%d token requests", n)
 	}
 }
@@ -455,8 +455,8 @@ func TestSpentForLife(t *testing.T) {
 			c.Secure, c.Path = true, "/"
 		}
 		thief.jar.SetCookies(parse(t, appURL), cookies)
-		if r := thief.navigate(callback); r.StatusCode != http.StatusBadRequest || a.op.Count(ginoidctest.Token) != 1 {
-			t.Errorf("used again: %d, %d token requests", r.StatusCode, a.op.Count(ginoidctest.Token))
+		if r := thief.navigate(callback); r.StatusCode != http.StatusBadRequest || a.op.Count(fakeop.Token) != 1 {
+			t.Errorf("used again: %d, %d token requests", r.StatusCode, a.op.Count(fakeop.Token))
 		}
 	})
 }
@@ -477,7 +477,7 @@ func TestAttemptExpires(t *testing.T) {
 		{25 * time.Minute, 25*time.Minute + time.Second, "attempt_expired"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.AttemptLife = tt.life })
+			a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.AttemptLife = tt.life })
 			b := a.browser()
 			location := b.navigate("/auth/signin").location()
 			time.Sleep(tt.wait)
@@ -516,7 +516,7 @@ func TestNewSession(t *testing.T) {
 // TestSessionLife: use past half of the idle limit renews, silence ends, and the lifetime ends in any case.
 func TestSessionLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 			c.SessionIdle, c.SessionLifetime = 2*time.Hour, 5*time.Hour
 		})
 		b := a.browser()

@@ -17,7 +17,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
 const (
@@ -31,7 +31,7 @@ type app struct {
 	t      *testing.T
 	auth   *ginoidc.Auth
 	engine *gin.Engine
-	op     *ginoidctest.Provider
+	op     *fakeop.Provider
 	logs   *bytes.Buffer
 	ran    map[string]int // how often a protected handler ran
 
@@ -42,11 +42,11 @@ type app struct {
 type ownTransport struct{ http.RoundTripper }
 
 // newApp builds the app; change may edit the configuration of either side.
-func newApp(t *testing.T, change ...func(*ginoidc.Config, *ginoidctest.Config)) *app {
+func newApp(t *testing.T, change ...func(*ginoidc.Config, *fakeop.Config)) *app {
 	t.Helper()
 	gin.SetMode(gin.ReleaseMode)
 	a := &app{t: t, engine: gin.New(), logs: &bytes.Buffer{}, ran: map[string]int{}}
-	opConfig := ginoidctest.Config{Issuer: "https://idp.example", ClientSecret: clientSecret, SigningAlg: "ES256"}
+	opConfig := fakeop.Config{Issuer: "https://idp.example", ClientSecret: clientSecret, SigningAlg: "ES256"}
 	cfg := ginoidc.Config{
 		Issuer: "https://idp.example", ClientID: "app", ClientSecret: clientSecret, AppURL: appURL,
 		CookieSecrets: []string{secret}, SigningAlgs: []string{"ES256"},
@@ -56,7 +56,7 @@ func newApp(t *testing.T, change ...func(*ginoidc.Config, *ginoidctest.Config)) 
 		f(&cfg, &opConfig)
 	}
 	var err error
-	if a.op, err = ginoidctest.New(opConfig); err != nil {
+	if a.op, err = fakeop.New(opConfig); err != nil {
 		t.Fatal(err)
 	}
 	switch outer := cfg.Transport.(type) {

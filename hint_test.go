@@ -13,7 +13,7 @@ import (
 	"github.com/gin-contrib/sessions/memstore"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
 // TestKeepIDTokenAuto: the ID token is kept where it costs nothing but room that is there, and a sign-in never fails for it.
@@ -36,7 +36,7 @@ func TestKeepIDTokenAuto(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var log bytes.Buffer
-			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+			a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 				c.KeepIDToken, c.Store, c.SkipUserInfo = tt.keep, tt.store, true
 				c.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 			})
@@ -74,7 +74,7 @@ func TestUpdateDropsTheHint(t *testing.T) {
 	full := map[string]int{"sealed cookies": 2300, "cookie": 1200, "filesystem": 1200} // its files have a limit as well
 	for kind, store := range stores(t) {
 		for _, size := range []int{10, cmp.Or(full[kind], 5000)} {
-			a := updatable(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Store = store })
+			a := updatable(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = store })
 			b := a.browser()
 			b.mustSignIn("alice")
 			before := len(b.cookies())

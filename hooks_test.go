@@ -17,13 +17,13 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
 // TestOnSignIn: the hook sees who comes and the app's sealed state, may add to the user but not replace them, and what
 // it refuses leaves no session and the earlier one alone.
 func TestOnSignIn(t *testing.T) {
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.AppState = func(c *gin.Context) (string, error) {
 			if c.Query("cart") == "broken" {
 				return "", errors.New("no cart")
@@ -114,7 +114,7 @@ func TestUpdatedSessionStaysTheSame(t *testing.T) {
 // TestTwoUpdates of one session at once: the later one counts whole, and who is signed in is no part of it. Case 274.
 func TestTwoUpdates(t *testing.T) {
 	for name, store := range map[string]sessions.Store{"cookies": nil, "a store": memstore.NewStore([]byte(secret))} {
-		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Store = store })
+		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = store })
 		update := func(key string) func(*gin.Context) {
 			return func(c *gin.Context) {
 				if err := a.auth.UpdateSession(c, func(u *ginoidc.User) error {
@@ -156,7 +156,7 @@ type jarKey struct{}
 // TestOnSignOut is called with who left, and its error changes nothing.
 func TestOnSignOut(t *testing.T) {
 	var left []string
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.OnSignOut = func(_ context.Context, u *ginoidc.User) error {
 			left = append(left, u.Subject)
 			return errors.New("mail server down")
@@ -177,7 +177,7 @@ func TestOnSignOut(t *testing.T) {
 // TestUpdateSession changes the session in place, in this request and later ones, and brings none back.
 func TestUpdateSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.SessionLifetime = 20 * time.Hour })
+		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SessionLifetime = 20 * time.Hour })
 		refuse := errors.New("no change")
 		a.engine.POST("/update", func(c *gin.Context) {
 			err := a.auth.UpdateSession(c, func(u *ginoidc.User) error {

@@ -10,7 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
@@ -42,7 +42,7 @@ func TestKeptValuesCannotBeMoved(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var first string
 			on := false
-			a := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = swapping{state.NewMemory(0), &first, &on} })
+			a := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = swapping{state.NewMemory(0), &first, &on} })
 			a.engine.POST("/name", func(c *gin.Context) {
 				if err := a.auth.UpdateSession(c, func(u *ginoidc.User) error { u.Name = "new"; return nil }); err != nil {
 					t.Error(err)

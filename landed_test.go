@@ -12,7 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
 // setCookie puts a cookie into the browser, or takes it out with the value "".
@@ -73,7 +73,7 @@ func TestSessionCookieThatDoesNotComeBack(t *testing.T) {
 			if log := a.logs.String(); !strings.Contains(log, "level=WARN") || !strings.Contains(log, "code=cookie_missing") || strings.Count(log, tt.reason) != tt.rounds {
 				t.Errorf("log %s", log)
 			}
-			if n := a.op.Count(ginoidctest.Token); n != tt.rounds {
+			if n := a.op.Count(fakeop.Token); n != tt.rounds {
 				t.Errorf("%d sign-ins", n)
 			}
 			b.setCookie(name, "", "/") // the user does as the page says
@@ -125,7 +125,7 @@ func TestNobodyMissesTheCookie(t *testing.T) {
 	} {
 		t.Run(what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.SessionIdle = 30 * time.Second })
+				a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SessionIdle = 30 * time.Second })
 				a.engine.POST("/destroy", func(c *gin.Context) {
 					if err := a.auth.Destroy(c); err != nil {
 						t.Error(err)
@@ -150,7 +150,7 @@ func TestLandedCookie(t *testing.T) {
 		{"https://example.com/app", "__Secure-ginoidc.landed=…; Path=/app/auth/signin; Max-Age=60; HttpOnly; Secure; SameSite=Lax"},
 		{"http://localhost:8080", "ginoidc.landed=…; Path=/auth/signin; Max-Age=60; HttpOnly; SameSite=Lax"},
 	} {
-		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 			c.AppURL, c.Store = tt.appURL, memstore.NewStore([]byte(secret))
 		})
 		b := a.browser()

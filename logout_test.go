@@ -14,7 +14,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
@@ -110,7 +110,7 @@ func TestBackChannelLogout(t *testing.T) {
 
 // TestUntypedLogoutTokens are accepted by option only, case 177.
 func TestUntypedLogoutTokens(t *testing.T) {
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.UntypedLogoutTokens = true })
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.UntypedLogoutTokens = true })
 	for typ, status := range map[string]int{"": 200, "JWT": 200, "logout+jwt": 200, "at+jwt": 400} {
 		if r := a.post(t, "alice", "", func(claims map[string]any) { claims["typ"] = typ }); r.StatusCode != status {
 			t.Errorf("type %q: %d", typ, r.StatusCode)
@@ -121,7 +121,7 @@ func TestUntypedLogoutTokens(t *testing.T) {
 // TestUntypedRefusal: the log names the setting that accepts such a token, and its variable where there is one.
 func TestUntypedRefusal(t *testing.T) {
 	t.Setenv("X_SCOPES", "openid")
-	fromEnv := func(c *ginoidc.Config, _ *ginoidctest.Config) {
+	fromEnv := func(c *ginoidc.Config, _ *fakeop.Config) {
 		read, err := ginoidc.ConfigFromEnv("X_")
 		if err != nil {
 			t.Fatal(err)
@@ -132,12 +132,12 @@ func TestUntypedRefusal(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		typ    any
-		change []func(*ginoidc.Config, *ginoidctest.Config)
+		change []func(*ginoidc.Config, *fakeop.Config)
 		named  string
 	}{
 		{"JWT", nil, " accepted_with=UntypedLogoutTokens\n"},
 		{"", nil, " accepted_with=UntypedLogoutTokens\n"},
-		{"JWT", []func(*ginoidc.Config, *ginoidctest.Config){fromEnv}, ` accepted_with="UntypedLogoutTokens (X_UNTYPED_LOGOUT_TOKENS)"`},
+		{"JWT", []func(*ginoidc.Config, *fakeop.Config){fromEnv}, ` accepted_with="UntypedLogoutTokens (X_UNTYPED_LOGOUT_TOKENS)"`},
 		{"at+jwt", nil, ""},
 	} {
 		a := newApp(t, tt.change...)
@@ -179,7 +179,7 @@ func TestBackChannelRequest(t *testing.T) {
 	if r := a.postRaw("logout_token=" + token + "&logout_token=" + token); r.StatusCode != 400 {
 		t.Errorf("a good token twice: %d", r.StatusCode)
 	}
-	if n := a.op.Count(ginoidctest.JWKS); n > 1 { // case 190
+	if n := a.op.Count(fakeop.JWKS); n > 1 { // case 190
 		t.Errorf("%d key fetches", n)
 	}
 }
@@ -269,7 +269,7 @@ func TestEndedSessions(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var ends []ginoidc.SessionEnd
-			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+			a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 				c.OnSessionEnd = func(_ context.Context, e ginoidc.SessionEnd) { ends = append(ends, e) }
 			})
 			a.op.OnIDToken(func(claims map[string]any) { claims["sid"] = "s-1" })
@@ -368,7 +368,7 @@ func errIf(failed bool) error {
 // TestReplayMemoryDown: sessions end all the same, and the log says that the token could be used again. Case 182.
 // Cookies that come along are ignored, case 184.
 func TestReplayMemoryDown(t *testing.T) {
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = amnesticState{state.NewMemory(0)} })
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = amnesticState{state.NewMemory(0)} })
 	alice, bob := a.browser(), a.browser()
 	alice.mustSignIn("alice")
 	bob.mustSignIn("bob")
@@ -390,7 +390,7 @@ func TestSharedStateOfTwoProviders(t *testing.T) {
 	shared := state.NewMemory(0)
 	apps := map[string]*app{}
 	for _, issuer := range []string{"https://one.example", "https://two.example"} {
-		apps[issuer] = newApp(t, func(c *ginoidc.Config, op *ginoidctest.Config) { c.Issuer, op.Issuer, c.State = issuer, issuer, shared })
+		apps[issuer] = newApp(t, func(c *ginoidc.Config, op *fakeop.Config) { c.Issuer, op.Issuer, c.State = issuer, issuer, shared })
 	}
 	one, two := apps["https://one.example"], apps["https://two.example"]
 	b := two.browser()
@@ -415,7 +415,7 @@ func (s forgetfulState) Revoked(ctx context.Context, keys ...string) ([]time.Tim
 
 // TestStateThatAnswersTooLittle is one that cannot answer: nobody is let in on half of the truth.
 func TestStateThatAnswersTooLittle(t *testing.T) {
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = forgetfulState{state.NewMemory(0)} })
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = forgetfulState{state.NewMemory(0)} })
 	b := a.browser()
 	b.mustSignIn("alice")
 	if r := b.fetch("/me"); r.StatusCode != 503 {
@@ -442,7 +442,7 @@ func TestStateDown(t *testing.T) {
 	b := up.browser()
 	callback := b.start("/auth/signin", "bob")
 	b.mustSignIn("alice")
-	down := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+	down := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.State, c.Transport = brokenState{}, up.op.Transport()
 	})
 	down.engine.POST("/start", func(c *gin.Context) {
@@ -487,7 +487,7 @@ func TestStateDown(t *testing.T) {
 // TestSignOutRaces: of a thousand sessions that are signed out while they are used, renewed, updated and ended by the
 // provider, none is alive afterwards. Case 169.
 func TestSignOutRaces(t *testing.T) {
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.SessionIdle = 2 * time.Second })
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SessionIdle = 2 * time.Second })
 	a.engine.GET("/whoami", func(c *gin.Context) {
 		if u, ok := ginoidc.UserFrom(c); ok {
 			c.String(http.StatusOK, u.Subject)

@@ -11,7 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
 // TestDenial is the denial table: who asks, how, and what comes back. No denied request reaches the handler, gets
@@ -87,7 +87,7 @@ func TestDenial(t *testing.T) {
 func TestAbortHandlers(t *testing.T) {
 	var reasons []error
 	note := func(c *gin.Context) { reasons = append(reasons, ginoidc.Reason(c)) }
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.Handlers.Unauthenticated = func(c *gin.Context) { note(c); c.JSON(401, gin.H{"app": true}) }
 	})
 	route := func(path string, h ginoidc.Handlers, guard func(*ginoidc.Auth) gin.HandlerFunc) {
@@ -359,7 +359,7 @@ func TestCallersKeepTheirSlices(t *testing.T) {
 	groups, all, classes := []string{"admin"}, []string{"admin", "staff"}, []string{"gold"}
 	scopes, claims, origins := []string{"openid", "email"}, []string{"sub"}, []string{"https://shop.example.net"}
 	algs, audiences, params := []string{"ES256"}, []string{"project"}, url.Values{"audience": {"api"}}
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.Scopes, c.UserInfoClaims, c.ReturnOrigins = scopes, claims, origins
 		c.SigningAlgs, c.TrustedAudiences, c.SignInParameters = algs, audiences, params
 	})

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
 // TestKeyFlood: ten thousand logout tokens of made-up keys in an hour cost the provider one fetch of its keys a minute, and
@@ -17,11 +17,11 @@ func TestKeyFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t)
 		a.browser().mustSignIn("alice")
-		stranger, err := ginoidctest.New(ginoidctest.Config{Issuer: "https://idp.example", ClientSecret: clientSecret, SigningAlg: "ES256"})
+		stranger, err := fakeop.New(fakeop.Config{Issuer: "https://idp.example", ClientSecret: clientSecret, SigningAlg: "ES256"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		before := a.op.Count(ginoidctest.JWKS)
+		before := a.op.Count(fakeop.JWKS)
 		for sent := range 10_000 {
 			if err := stranger.RotateKeys(false); err != nil {
 				t.Fatal(err)
@@ -41,7 +41,7 @@ func TestKeyFlood(t *testing.T) {
 			}
 			time.Sleep(time.Hour / 10_000)
 		}
-		if n := a.op.Count(ginoidctest.JWKS) - before; n > 60+4+1 { // the sign-ins', and the hourly one
+		if n := a.op.Count(fakeop.JWKS) - before; n > 60+4+1 { // the sign-ins', and the hourly one
 			t.Errorf("%d fetches of keys in an hour", n)
 		}
 	})
@@ -50,7 +50,7 @@ func TestKeyFlood(t *testing.T) {
 // TestProviderAway: for ten minutes the provider is gone. Who is signed in notices nothing, a sign-in is told to come back,
 // and works again within 15 seconds of the provider's return, restart or not. Cases 116, 240, 242, 297.
 func TestProviderAway(t *testing.T) {
-	endpoints := []ginoidctest.Endpoint{ginoidctest.Discovery, ginoidctest.JWKS, ginoidctest.Token, ginoidctest.UserInfo}
+	endpoints := []fakeop.Endpoint{fakeop.Discovery, fakeop.JWKS, fakeop.Token, fakeop.UserInfo}
 	gone := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }
 	for name, known := range map[string]bool{"known before": true, "never seen": false} {
 		t.Run(name, func(t *testing.T) {
@@ -137,7 +137,7 @@ func (s slowTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestCallbackLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var a *app
-		a = newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+		a = newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 			c.Transport = slowTransport{func() http.RoundTripper { return a.op.Transport() }}
 		})
 		b := a.browser()

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
@@ -90,7 +90,7 @@ func TestPanicsOfTheApp(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				logs := &bytes.Buffer{}
 				f := &faulty{Memory: state.NewMemory(0), Handler: slog.NewJSONHandler(logs, nil)}
-				a := tokenApp(t, func(c *ginoidc.Config, op *ginoidctest.Config) {
+				a := tokenApp(t, func(c *ginoidc.Config, op *fakeop.Config) {
 					c.State, c.Transport, c.Logger = f, f, slog.New(f)
 					c.OnSessionEnd = func(context.Context, ginoidc.SessionEnd) { f.at("OnSessionEnd") }
 				})
@@ -100,7 +100,7 @@ func TestPanicsOfTheApp(t *testing.T) {
 				time.Sleep(5 * time.Minute)
 				switch f.name = tt.name; tt.name {
 				case "OnSessionEnd":
-					a.op.Misbehave(ginoidctest.RefreshInvalidGrant)
+					a.op.Misbehave(fakeop.RefreshInvalidGrant)
 				case "State.Revoked": // which is asked before too, where a recovery sees it
 					f.name = ""
 					a.op.OnRefreshAnswer(func(map[string]any) { f.name = tt.name })
@@ -148,7 +148,7 @@ func TestPanicsInCallback(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				logs := &bytes.Buffer{}
 				f := &faulty{Memory: state.NewMemory(0), Handler: slog.NewJSONHandler(logs, nil)}
-				a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+				a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 					c.State, c.Transport, c.Logger = f, f, slog.New(f)
 					c.GroupsResolver = func(context.Context, *ginoidc.User, string) ([]string, error) {
 						f.at("GroupsResolver")
@@ -186,11 +186,11 @@ func TestPanicsInCallback(t *testing.T) {
 // TestPanickingTransport: what fetches metadata and keys for everybody, on the routes that need them, and in the background
 // of use.
 func TestPanickingTransport(t *testing.T) {
-	for _, path := range []string{string(ginoidctest.Discovery), string(ginoidctest.JWKS)} {
+	for _, path := range []string{string(fakeop.Discovery), string(fakeop.JWKS)} {
 		t.Run(path, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := &faulty{name: "Transport " + path}
-				a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Transport = f })
+				a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Transport = f })
 				f.RoundTripper = a.op.Transport()
 				token, err := a.op.LogoutToken("alice", "", nil)
 				if err != nil {
@@ -200,7 +200,7 @@ func TestPanickingTransport(t *testing.T) {
 					t.Errorf("back-channel logout: %d %s", r.StatusCode, r.body)
 				}
 				b := a.browser()
-				if path == string(ginoidctest.Discovery) {
+				if path == string(fakeop.Discovery) {
 					if r := b.navigate("/auth/signin"); r.StatusCode != 500 {
 						t.Errorf("sign-in: %d", r.StatusCode)
 					}

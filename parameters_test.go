@@ -11,7 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
 // TestConfigurationOutranksLinks: what anybody can write fills what the app leaves open and may want a newer sign-in; it
@@ -47,7 +47,7 @@ func TestConfigurationOutranksLinks(t *testing.T) {
 	} {
 		t.Run(tt.configured+" "+tt.sealed+" "+tt.link, func(t *testing.T) {
 			values := func(query string) url.Values { return parse(t, "?"+query).Query() }
-			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.SignInParameters = values(tt.configured) })
+			a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SignInParameters = values(tt.configured) })
 			signIn := "/auth/signin?"
 			if tt.sealed != "" {
 				with, err := a.auth.SignInURLWith("", values(tt.sealed))
@@ -73,7 +73,7 @@ func TestConfigurationOutranksLinks(t *testing.T) {
 // TestMaxAgeIsCheckedAsSent: the age of the sign-in is held to what was asked for in the end.
 func TestMaxAgeIsCheckedAsSent(t *testing.T) {
 	for _, link := range []string{"", "?max_age=99999", "?max_age=10", "?acr_values=x"} {
-		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.SignInParameters = url.Values{"max_age": {"60"}} })
+		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SignInParameters = url.Values{"max_age": {"60"}} })
 		b := a.browser()
 		callback := b.start("/auth/signin"+link, "alice")
 		a.op.OnIDToken(func(claims map[string]any) { claims["auth_time"] = time.Now().Add(-time.Hour).Unix() })
@@ -86,7 +86,7 @@ func TestMaxAgeIsCheckedAsSent(t *testing.T) {
 // TestHintOfThirdPartyOnlyFills: who initiates a sign-in does not replace what is configured either.
 func TestHintOfThirdPartyOnlyFills(t *testing.T) {
 	for configured, want := range map[string]string{"": "bob", "login_hint=alice": "alice"} {
-		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 			c.InitiateLogin, c.SignInParameters = true, parse(t, "?"+configured).Query()
 		})
 		r := a.browser().navigate("/auth/signin?iss=https://idp.example&login_hint=bob&acr_values=pwd&max_age=7")
@@ -99,7 +99,7 @@ func TestHintOfThirdPartyOnlyFills(t *testing.T) {
 // TestStepUpBesideConfiguration: a guard gets the class that it wants although another is configured, and what it adds to
 // the link for that is good for this session alone.
 func TestStepUpBesideConfiguration(t *testing.T) {
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.SignInParameters = url.Values{"acr_values": {"mfa"}, "max_age": {"3600"}, "prompt": {"consent"}}
 	})
 	a.engine.GET("/pay", a.auth.RequireACR("gold"), a.protected)
@@ -173,7 +173,7 @@ func TestIgnoredIsLogged(t *testing.T) {
 			for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo} {
 				var a *app
 				logs := &strings.Builder{}
-				a = newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+				a = newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 					c.InitiateLogin, c.SignInParameters = true, url.Values{"ui_locales": {"en"}}
 					c.AppState = func(*gin.Context) (string, error) { return strings.Repeat("s", 1000), nil }
 					c.Logger = slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: level}))

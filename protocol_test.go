@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
 // clientKeys are what the app has and what the provider registered, of each type.
@@ -43,15 +43,15 @@ func newClientKeys(t *testing.T) clientKeys {
 }
 
 // authenticates by private_key_jwt.
-func (k clientKeys) authenticates(kind, alg string) func(*ginoidc.Config, *ginoidctest.Config) {
-	return func(c *ginoidc.Config, op *ginoidctest.Config) {
+func (k clientKeys) authenticates(kind, alg string) func(*ginoidc.Config, *fakeop.Config) {
+	return func(c *ginoidc.Config, op *fakeop.Config) {
 		c.ClientAuthMethod, c.ClientSecret, c.ClientKey, c.ClientKeyAlg = "private_key_jwt", "", pemKey(k[kind]), alg
 		op.ClientAuthMethod, op.ClientKey = "private_key_jwt", k[kind].Public()
 	}
 }
 
 // fapi2 is a client and a provider of the FAPI 2.0 Security Profile.
-func (k clientKeys) fapi2(c *ginoidc.Config, op *ginoidctest.Config) {
+func (k clientKeys) fapi2(c *ginoidc.Config, op *fakeop.Config) {
 	c.Profile, c.ClientSecret, c.SigningAlgs, c.ClientKey = "fapi2", "", nil, pemKey(k["EC"])
 	op.ClientAuthMethod, op.ClientKey = "private_key_jwt", k["EC"].Public()
 	op.RequirePAR, op.RequireDPoP, op.DPoPNonces = true, true, true
@@ -61,17 +61,17 @@ func (k clientKeys) fapi2(c *ginoidc.Config, op *ginoidctest.Config) {
 // checks each of them; what the row says is looked at here.
 func TestProtocol(t *testing.T) {
 	keys := newClientKeys(t)
-	type change = func(*ginoidc.Config, *ginoidctest.Config)
+	type change = func(*ginoidc.Config, *fakeop.Config)
 	mode := func(mode string) change {
-		return func(c *ginoidc.Config, _ *ginoidctest.Config) { c.ResponseMode = mode }
+		return func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode = mode }
 	}
-	always := func(c *ginoidc.Config, _ *ginoidctest.Config) { c.PushedAuthorization = "always" }
-	signed := func(c *ginoidc.Config, op *ginoidctest.Config) {
+	always := func(c *ginoidc.Config, _ *fakeop.Config) { c.PushedAuthorization = "always" }
+	signed := func(c *ginoidc.Config, op *fakeop.Config) {
 		c.SignRequests, c.ClientKey, op.ClientKey, op.RequireRequestObject = true, pemKey(keys["EC"]), keys["EC"].Public(), true
 	}
-	dpop := func(c *ginoidc.Config, op *ginoidctest.Config) { c.DPoP, op.RequireDPoP = true, true }
+	dpop := func(c *ginoidc.Config, op *fakeop.Config) { c.DPoP, op.RequireDPoP = true, true }
 	encrypted := func(kind string) change {
-		return func(c *ginoidc.Config, op *ginoidctest.Config) {
+		return func(c *ginoidc.Config, op *fakeop.Config) {
 			c.DecryptionKey, op.EncryptIDToken = pemKey(keys[kind]), keys[kind].Public()
 		}
 	}
@@ -83,14 +83,14 @@ func TestProtocol(t *testing.T) {
 		form    string // endpoint and names in what is posted to it
 		absent  string // a name that is not
 	}{
-		{"PAR required", []change{func(_ *ginoidc.Config, op *ginoidctest.Config) { op.RequirePAR = true }}, "client_id request_uri", par + " code_challenge nonce state redirect_uri", "client_secret"},
+		{"PAR required", []change{func(_ *ginoidc.Config, op *fakeop.Config) { op.RequirePAR = true }}, "client_id request_uri", par + " code_challenge nonce state redirect_uri", "client_secret"},
 		{"PAR by choice", []change{always}, "client_id request_uri", par + " code_challenge scope", ""},
 		{"PAR not required", nil, "client_id code_challenge code_challenge_method nonce redirect_uri response_type scope state", token + " code code_verifier", "client_assertion"},
-		{"client_secret_post", []change{func(c *ginoidc.Config, _ *ginoidctest.Config) { c.ClientAuthMethod = "client_secret_post" }}, "", token + " client_id client_secret", ""},
-		{"client_secret_jwt", []change{func(c *ginoidc.Config, op *ginoidctest.Config) {
+		{"client_secret_post", []change{func(c *ginoidc.Config, _ *fakeop.Config) { c.ClientAuthMethod = "client_secret_post" }}, "", token + " client_id client_secret", ""},
+		{"client_secret_jwt", []change{func(c *ginoidc.Config, op *fakeop.Config) {
 			c.ClientAuthMethod, op.ClientAuthMethod, c.ClientSecret, op.ClientSecret = "client_secret_jwt", "client_secret_jwt", secret, secret
 		}}, "", token + " client_assertion client_assertion_type", "client_secret"},
-		{"none", []change{func(c *ginoidc.Config, op *ginoidctest.Config) {
+		{"none", []change{func(c *ginoidc.Config, op *fakeop.Config) {
 			c.ClientAuthMethod, c.ClientSecret, op.Public = "none", "", true
 		}}, "", token + " client_id", "client_secret"},
 		{"private_key_jwt, EC", []change{keys.authenticates("EC", "")}, "", token + " client_assertion", "client_secret"},
@@ -103,17 +103,17 @@ func TestProtocol(t *testing.T) {
 		{"JARM", []change{mode("query.jwt")}, "", token + " code", ""},
 		{"JARM by form_post", []change{mode("form_post.jwt"), always}, "client_id request_uri", par + " response_mode", ""},
 		{"DPoP", []change{dpop}, "", token + " code", ""},
-		{"DPoP with nonces", []change{dpop, func(_ *ginoidc.Config, op *ginoidctest.Config) { op.DPoPNonces = true }}, "", token + " code", ""},
-		{"signed userinfo", []change{func(_ *ginoidc.Config, op *ginoidctest.Config) { op.SignUserInfo, op.GroupsInUserInfoOnly = true, true }}, "", token + " code", ""}, // case 105
+		{"DPoP with nonces", []change{dpop, func(_ *ginoidc.Config, op *fakeop.Config) { op.DPoPNonces = true }}, "", token + " code", ""},
+		{"signed userinfo", []change{func(_ *ginoidc.Config, op *fakeop.Config) { op.SignUserInfo, op.GroupsInUserInfoOnly = true, true }}, "", token + " code", ""}, // case 105
 		{"ID token encrypted to RSA", []change{encrypted("RSA")}, "", token + " code", ""},
 		{"ID token encrypted to EC", []change{encrypted("EC")}, "", token + " code", ""},
 		{"FAPI 2.0", []change{keys.fapi2}, "client_id request_uri", par + " client_assertion code_challenge", "client_secret"},
-		{"everything at once", []change{keys.fapi2, signed, mode("form_post.jwt"), encrypted("EC"), func(_ *ginoidc.Config, op *ginoidctest.Config) { op.SignUserInfo = true }},
+		{"everything at once", []change{keys.fapi2, signed, mode("form_post.jwt"), encrypted("EC"), func(_ *ginoidc.Config, op *fakeop.Config) { op.SignUserInfo = true }},
 			"client_id request_uri", par + " client_assertion request", "code_challenge"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			seen := &recorder{}
-			a := newApp(t, append(tt.changes, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Transport = seen })...)
+			a := newApp(t, append(tt.changes, func(c *ginoidc.Config, _ *fakeop.Config) { c.Transport = seen })...)
 			b := a.browser()
 			started := b.navigate("/auth/signin?return_to=/me&max_age=3600")
 			if query := parse(t, started.location()).Query(); tt.query != "" && names(query) != strings.Replace(tt.query+" ", "code_challenge_method ", "code_challenge_method max_age ", 1) {
@@ -154,46 +154,46 @@ func TestProtocol(t *testing.T) {
 // TestProtocolRefuses: a provider that falls short of what was agreed signs nobody in, and says why in the log.
 func TestProtocolRefuses(t *testing.T) {
 	keys := newClientKeys(t)
-	jarm := func(c *ginoidc.Config, _ *ginoidctest.Config) { c.ResponseMode = "query.jwt" }
-	par := func(_ *ginoidc.Config, op *ginoidctest.Config) { op.RequirePAR = true }
-	dpop := func(c *ginoidc.Config, op *ginoidctest.Config) { c.DPoP = true }
-	signedUserInfo := func(_ *ginoidc.Config, op *ginoidctest.Config) { op.SignUserInfo = true }
-	encrypted := func(c *ginoidc.Config, op *ginoidctest.Config) {
+	jarm := func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode = "query.jwt" }
+	par := func(_ *ginoidc.Config, op *fakeop.Config) { op.RequirePAR = true }
+	dpop := func(c *ginoidc.Config, op *fakeop.Config) { c.DPoP = true }
+	signedUserInfo := func(_ *ginoidc.Config, op *fakeop.Config) { op.SignUserInfo = true }
+	encrypted := func(c *ginoidc.Config, op *fakeop.Config) {
 		c.DecryptionKey, op.EncryptIDToken = pemKey(keys["RSA"]), keys["RSA"].Public()
 	}
 	for _, tt := range []struct {
-		does   ginoidctest.Misbehaviour
-		change func(*ginoidc.Config, *ginoidctest.Config)
+		does   fakeop.Misbehaviour
+		change func(*ginoidc.Config, *fakeop.Config)
 		status int
 		reason string // in the log
 	}{
-		{ginoidctest.JARMSigNone, jarm, 400, "algorithm"},
-		{ginoidctest.JARMInvalidSig, jarm, 400, "bad_signature"},
-		{ginoidctest.JARMInvalidIss, jarm, 400, "issuer"},
-		{ginoidctest.JARMWithoutIss, jarm, 400, "issuer"},
-		{ginoidctest.JARMInvalidAud, jarm, 400, "audience"},
-		{ginoidctest.JARMWithoutAud, jarm, 400, "audience"},
-		{ginoidctest.JARMExpired, jarm, 400, "clock_skew"},
-		{ginoidctest.JARMWithoutExp, jarm, 400, "bad_time"},
-		{ginoidctest.JARMWithoutState, jarm, 400, "no state"},
-		{ginoidctest.PARHTMLAnswer, par, 502, "provider_status"},
-		{ginoidctest.PARError, par, 502, "invalid_request"},
-		{ginoidctest.PARRedirect307, par, 502, "redirect"},
-		{ginoidctest.PARWithoutExpiresIn, par, 502, "bad_expires_in"},
-		{ginoidctest.PARWithoutRequestURI, par, 502, "bad_request_uri"},
-		{ginoidctest.PAREmptyRequestURI, par, 502, "bad_request_uri"},
-		{ginoidctest.DiscoveryWithoutPAR, par, 503, "par_unsupported"},
-		{ginoidctest.DPoPDowngrade, dpop, 502, "bad_token_type"},
-		{ginoidctest.DPoPNonceEndless, dpop, 502, "use_dpop_nonce"},
-		{ginoidctest.UserInfoNonceEndless, dpop, 502, "use_dpop_nonce"},
-		{ginoidctest.UserInfoSigNone, signedUserInfo, 502, "algorithm"},        // case 105
-		{ginoidctest.UserInfoInvalidSig, signedUserInfo, 502, "bad_signature"}, // case 105
-		{ginoidctest.UserInfoInvalidIss, signedUserInfo, 502, "issuer"},        // case 105
-		{ginoidctest.UserInfoInvalidAud, signedUserInfo, 502, "audience"},      // case 105
-		{ginoidctest.EncryptedToStranger, encrypted, 401, "decryption_failed"},
-		{ginoidctest.EncryptedRSA15, encrypted, 401, "algorithm"},
-		{ginoidctest.EncryptedAnew, encrypted, 401, "malformed"},
-		{ginoidctest.NotEncrypted, encrypted, 401, "not_encrypted"},
+		{fakeop.JARMSigNone, jarm, 400, "algorithm"},
+		{fakeop.JARMInvalidSig, jarm, 400, "bad_signature"},
+		{fakeop.JARMInvalidIss, jarm, 400, "issuer"},
+		{fakeop.JARMWithoutIss, jarm, 400, "issuer"},
+		{fakeop.JARMInvalidAud, jarm, 400, "audience"},
+		{fakeop.JARMWithoutAud, jarm, 400, "audience"},
+		{fakeop.JARMExpired, jarm, 400, "clock_skew"},
+		{fakeop.JARMWithoutExp, jarm, 400, "bad_time"},
+		{fakeop.JARMWithoutState, jarm, 400, "no state"},
+		{fakeop.PARHTMLAnswer, par, 502, "provider_status"},
+		{fakeop.PARError, par, 502, "invalid_request"},
+		{fakeop.PARRedirect307, par, 502, "redirect"},
+		{fakeop.PARWithoutExpiresIn, par, 502, "bad_expires_in"},
+		{fakeop.PARWithoutRequestURI, par, 502, "bad_request_uri"},
+		{fakeop.PAREmptyRequestURI, par, 502, "bad_request_uri"},
+		{fakeop.DiscoveryWithoutPAR, par, 503, "par_unsupported"},
+		{fakeop.DPoPDowngrade, dpop, 502, "bad_token_type"},
+		{fakeop.DPoPNonceEndless, dpop, 502, "use_dpop_nonce"},
+		{fakeop.UserInfoNonceEndless, dpop, 502, "use_dpop_nonce"},
+		{fakeop.UserInfoSigNone, signedUserInfo, 502, "algorithm"},        // case 105
+		{fakeop.UserInfoInvalidSig, signedUserInfo, 502, "bad_signature"}, // case 105
+		{fakeop.UserInfoInvalidIss, signedUserInfo, 502, "issuer"},        // case 105
+		{fakeop.UserInfoInvalidAud, signedUserInfo, 502, "audience"},      // case 105
+		{fakeop.EncryptedToStranger, encrypted, 401, "decryption_failed"},
+		{fakeop.EncryptedRSA15, encrypted, 401, "algorithm"},
+		{fakeop.EncryptedAnew, encrypted, 401, "malformed"},
+		{fakeop.NotEncrypted, encrypted, 401, "not_encrypted"},
 	} {
 		t.Run(string(tt.does), func(t *testing.T) {
 			a := newApp(t, tt.change)
@@ -212,10 +212,10 @@ func TestProtocolRefuses(t *testing.T) {
 			if r.StatusCode != tt.status || b.whoami() != "" || !strings.Contains(a.logs.String(), tt.reason) {
 				t.Errorf("%d, %q signed in, log %s", r.StatusCode, b.whoami(), a.logs)
 			}
-			if a.op.Count(ginoidctest.Elsewhere) != 0 {
+			if a.op.Count(fakeop.Elsewhere) != 0 {
 				t.Error("another host was called")
 			}
-			if tt.status == 400 && a.op.Count(ginoidctest.Token) != 0 {
+			if tt.status == 400 && a.op.Count(fakeop.Token) != 0 {
 				t.Error("the code was redeemed")
 			}
 		})
@@ -225,7 +225,7 @@ func TestProtocolRefuses(t *testing.T) {
 // TestSignedResponses: a mode of signed answers takes no other, nor one of a browser that did not ask, and such a one costs
 // no fetch of keys. Cases 22, 30.
 func TestSignedResponses(t *testing.T) {
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.ResponseMode = "query.jwt" })
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode = "query.jwt" })
 	b := a.browser()
 	callback := b.start("/auth/signin", "alice")
 	plain := newApp(t)
@@ -241,7 +241,7 @@ func TestSignedResponses(t *testing.T) {
 	if err := a.op.RotateKeys(false); err != nil {
 		t.Fatal(err)
 	}
-	keys := a.op.Count(ginoidctest.JWKS)
+	keys := a.op.Count(fakeop.JWKS)
 	other := a.browser()
 	for range 20 {
 		theirs := other.start("/auth/signin", "bob")
@@ -249,7 +249,7 @@ func TestSignedResponses(t *testing.T) {
 			t.Errorf("another browser's: %d", r.StatusCode)
 		}
 	}
-	if n := a.op.Count(ginoidctest.JWKS); n != keys {
+	if n := a.op.Count(fakeop.JWKS); n != keys {
 		t.Errorf("%d fetches of keys", n-keys)
 	}
 	b.mustSignIn("alice")
@@ -282,12 +282,12 @@ func TestMutualTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, registered := range []bool{true, false} {
-		var op *ginoidctest.Provider
+		var op *fakeop.Provider
 		server := httptest.NewUnstartedServer(nil)
 		server.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
 		server.StartTLS()
 		defer server.Close()
-		a := newApp(t, func(c *ginoidc.Config, o *ginoidctest.Config) {
+		a := newApp(t, func(c *ginoidc.Config, o *fakeop.Config) {
 			c.Issuer, o.Issuer, o.MTLSRoot = server.URL, server.URL, server.URL+"/mtls"
 			c.ClientSecret, c.ClientAuthMethod, o.ClientAuthMethod = "", "self_signed_tls_client_auth", "self_signed_tls_client_auth"
 			c.ClientCertificate = &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: keys["EC"]}

@@ -12,7 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
 // oddMembers are what the plugin looks at in a token answer, in an ID token and in userinfo, and some it does not.
@@ -77,7 +77,7 @@ type oddProvider struct {
 func newOddProvider(t *testing.T, settings byte) *oddProvider {
 	t.Helper()
 	o := &oddProvider{settings: settings}
-	o.app = newApp(t, func(c *ginoidc.Config, op *ginoidctest.Config) {
+	o.app = newApp(t, func(c *ginoidc.Config, op *fakeop.Config) {
 		c.SigningAlgs, op.SigningAlg = []string{"EdDSA"}, "EdDSA"
 		c.KeepTokens, op.AlwaysRefreshToken = true, true
 		c.GroupsFormat, c.OrganizationsFormat = o.format(), o.format()

@@ -16,7 +16,7 @@ import (
 	"github.com/gin-contrib/sessions/memstore"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
 // TestForwardedHeaders: neither one nor several, agreeing or not, from whomever, change a URL, a cookie or the outcome.
@@ -44,13 +44,13 @@ func TestForwardedHeaders(t *testing.T) {
 // TestHeaderSizes: with sessions on a server, what the plugin sends fits the header buffer of a proxy, 4 kB, for the longest
 // page to come back to. Case 229.
 func TestHeaderSizes(t *testing.T) {
-	a := newApp(t, func(c *ginoidc.Config, op *ginoidctest.Config) {
+	a := newApp(t, func(c *ginoidc.Config, op *fakeop.Config) {
 		c.Store = memstore.NewStore([]byte(secret))
 		groups := make([]string, 300)
 		for i := range groups {
 			groups[i] = fmt.Sprintf("group-%08d", i)
 		}
-		op.Users = []ginoidctest.User{{Subject: "alice", Groups: groups}}
+		op.Users = []fakeop.User{{Subject: "alice", Groups: groups}}
 	})
 	b := a.browser()
 	size := func(r reply) (sum int) {
@@ -76,7 +76,7 @@ func TestHTTP2(t *testing.T) {
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	defer server.Close()
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.AppURL = server.URL })
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.AppURL = server.URL })
 	server.Config.Handler = a.engine
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -153,7 +153,7 @@ func TestOwnDialer(t *testing.T) {
 	idp := httptest.NewTLSServer(http.NotFoundHandler())
 	defer idp.Close()
 	dialed := 0
-	a := newApp(t, func(c *ginoidc.Config, op *ginoidctest.Config) {
+	a := newApp(t, func(c *ginoidc.Config, op *fakeop.Config) {
 		c.Issuer, op.Issuer = idp.URL, idp.URL
 		c.Transport = &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, DialContext: func(_ context.Context, network, address string) (net.Conn, error) {
 			dialed++

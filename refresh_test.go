@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
@@ -20,16 +20,16 @@ import (
 func TestRefreshUnderUnknownKey(t *testing.T) {
 	lagging := func(a *app) {
 		w := httptest.NewRecorder()
-		a.op.ServeHTTP(w, httptest.NewRequest("GET", a.op.Issuer()+string(ginoidctest.JWKS), nil))
-		a.op.Intercept(ginoidctest.JWKS, func(answer http.ResponseWriter, _ *http.Request) { _, _ = answer.Write(w.Body.Bytes()) })
+		a.op.ServeHTTP(w, httptest.NewRequest("GET", a.op.Issuer()+string(fakeop.JWKS), nil))
+		a.op.Intercept(fakeop.JWKS, func(answer http.ResponseWriter, _ *http.Request) { _, _ = answer.Write(w.Body.Bytes()) })
 	}
 	for name, before := range map[string]func(*app){
 		"the document lags": lagging,
 		"keys cannot be read": func(a *app) {
-			a.op.Intercept(ginoidctest.JWKS, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+			a.op.Intercept(fakeop.JWKS, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 		},
 		"an empty document": func(a *app) {
-			a.op.Intercept(ginoidctest.JWKS, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"keys":[]}`)) })
+			a.op.Intercept(fakeop.JWKS, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"keys":[]}`)) })
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -47,7 +47,7 @@ func TestRefreshUnderUnknownKey(t *testing.T) {
 						t.Fatalf("%d %s after %d refreshes\n%s", r.StatusCode, r.body, a.op.Refreshes(), a.logs)
 					}
 				}
-				a.op.Intercept(ginoidctest.JWKS, nil)
+				a.op.Intercept(fakeop.JWKS, nil)
 				time.Sleep(5 * time.Minute)
 				if r := b.fetch("/token"); r.StatusCode != http.StatusOK || a.op.Refreshes() != 4 || b.whoami() != "alice" {
 					t.Errorf("once the key is known: %d %s after %d refreshes", r.StatusCode, r.body, a.op.Refreshes())
@@ -57,7 +57,7 @@ func TestRefreshUnderUnknownKey(t *testing.T) {
 				if err := a.op.RotateKeys(false); err != nil {
 					t.Fatal(err)
 				}
-				a.op.Misbehave(ginoidctest.RefreshInvalidSub)
+				a.op.Misbehave(fakeop.RefreshInvalidSub)
 				if r := b.fetch("/token"); r.StatusCode != http.StatusUnauthorized || b.whoami() != "" {
 					t.Errorf("another user's: %d %s, %q is signed in", r.StatusCode, r.body, b.whoami())
 				}
@@ -71,7 +71,7 @@ func TestRefreshUnderUnknownKey(t *testing.T) {
 func TestRefreshWhileStateFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := &failing{Memory: state.NewMemory(0)}
-		a := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = shared })
+		a := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
 		b := a.browser()
 		b.mustSignIn("alice")
 		for cycle := range 3 {
@@ -111,9 +111,9 @@ func (f *failing) Keep(ctx context.Context, key, value string, ttl time.Duration
 func TestProviderTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := state.NewMemory(0)
-		patient := func(c *ginoidc.Config, _ *ginoidctest.Config) { c.ProviderTimeout, c.State = 30*time.Second, shared }
+		patient := func(c *ginoidc.Config, _ *fakeop.Config) { c.ProviderTimeout, c.State = 30*time.Second, shared }
 		one := tokenApp(t, patient)
-		two := tokenApp(t, patient, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Transport = one.op.Transport() })
+		two := tokenApp(t, patient, func(c *ginoidc.Config, _ *fakeop.Config) { c.Transport = one.op.Transport() })
 		b := one.browser()
 		callback := b.start("/auth/signin", "alice")
 		slowly(one, 29*time.Second)
@@ -135,7 +135,7 @@ func TestProviderTimeout(t *testing.T) {
 			t.Errorf("%d refreshes", one.op.Refreshes())
 		}
 
-		hasty := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.ProviderTimeout = time.Second })
+		hasty := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.ProviderTimeout = time.Second })
 		b = hasty.browser()
 		callback = b.start("/auth/signin", "alice")
 		slowly(hasty, 30*time.Second)
@@ -150,7 +150,7 @@ func TestProviderTimeout(t *testing.T) {
 // TestLastMomentRefresh: who has waited for an instance that was killed has the full time for a refresh of its own.
 func TestLastMomentRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+		a := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 			c.State = &shortlived{Memory: state.NewMemory(0), ttl: 14900 * time.Millisecond}
 		})
 		b := a.browser()

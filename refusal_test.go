@@ -16,7 +16,7 @@ import (
 	gsessions "github.com/gorilla/sessions"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
@@ -83,7 +83,7 @@ func sessionEnds(a *app) map[string]func(b *browser) int {
 // end is asked for again.
 func TestStateThatRefusesToWrite(t *testing.T) {
 	shared := &readOnlyState{Memory: state.NewMemory(0)}
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = shared })
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
 	a.op.OnIDToken(func(claims map[string]any) { claims["sid"] = "s-1" })
 	for name, end := range sessionEnds(a) {
 		shared.readOnly = false
@@ -104,7 +104,7 @@ func TestStateThatRefusesToWrite(t *testing.T) {
 func TestStoreThatRefusesToWrite(t *testing.T) {
 	for _, refuses := range []string{"ginoidc", "-tokens"} {
 		store := &readOnlyStore{Store: memstore.NewStore([]byte(secret))}
-		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Store, c.KeepTokens = store, true })
+		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store, c.KeepTokens = store, true })
 		ends := sessionEnds(a)
 		for _, name := range []string{"sign-out", "Destroy"} {
 			b := a.browser()
@@ -123,10 +123,10 @@ func TestStoreThatRefusesToWrite(t *testing.T) {
 func TestRefusedRefreshThatIsNotRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := &readOnlyState{Memory: state.NewMemory(0)}
-		a := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = shared })
+		a := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
 		b := a.browser()
 		b.mustSignIn("alice")
-		a.op.Misbehave(ginoidctest.RefreshInvalidGrant)
+		a.op.Misbehave(fakeop.RefreshInvalidGrant)
 		time.Sleep(10 * time.Minute)
 		shared.readOnly = true
 		if r := b.fetch("/token"); r.StatusCode != http.StatusServiceUnavailable || b.whoami() != "alice" {
@@ -144,7 +144,7 @@ func TestUpdateOfAnExpiredSession(t *testing.T) {
 	for name, store := range map[string]sessions.Store{"cookies": nil, "a store": memstore.NewStore([]byte(secret))} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Store, c.SessionIdle = store, time.Hour })
+				a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store, c.SessionIdle = store, time.Hour })
 				a.engine.POST("/slow", a.auth.RequireAuth(), func(c *gin.Context) {
 					time.Sleep(time.Hour + time.Second)
 					err := a.auth.UpdateSession(c, func(u *ginoidc.User) error { u.Name = "late"; return nil })

@@ -14,15 +14,15 @@ import (
 	gsessions "github.com/gorilla/sessions"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
 // TestNewSecretWhileRunning: an app that puts a new engine in the place of the old one, as docs/production.md shows, loses
 // neither sessions nor sign-ins under way, and each request sees one configuration whole. Cases 261, 275.
 func TestNewSecretWhileRunning(t *testing.T) {
-	var op *ginoidctest.Provider
+	var op *fakeop.Provider
 	build := func(clientSecret string) *app {
-		return newApp(t, func(c *ginoidc.Config, o *ginoidctest.Config) {
+		return newApp(t, func(c *ginoidc.Config, o *fakeop.Config) {
 			c.ClientSecret, o.ClientSecret = clientSecret, "the-new-one"
 			if op != nil {
 				c.Transport = op.Transport()
@@ -84,7 +84,7 @@ func (b *browser) cookieHeader() string {
 // Case 296.
 func TestCrashBeforeTheSession(t *testing.T) {
 	crash := true
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.OnSignIn = func(context.Context, *ginoidc.SignIn) error {
 			if crash {
 				panic(http.ErrAbortHandler)
@@ -103,8 +103,8 @@ func TestCrashBeforeTheSession(t *testing.T) {
 		b.navigate(callback)
 	}()
 	crash = false
-	if r := b.navigate(callback); r.StatusCode != http.StatusBadRequest || b.whoami() != "" || a.op.Count(ginoidctest.Token) != 1 {
-		t.Errorf("a reload: %d, %q signed in, %d token requests", r.StatusCode, b.whoami(), a.op.Count(ginoidctest.Token))
+	if r := b.navigate(callback); r.StatusCode != http.StatusBadRequest || b.whoami() != "" || a.op.Count(fakeop.Token) != 1 {
+		t.Errorf("a reload: %d, %q signed in, %d token requests", r.StatusCode, b.whoami(), a.op.Count(fakeop.Token))
 	}
 	b.mustSignIn("alice")
 }
@@ -126,7 +126,7 @@ func (s laggingStore) New(r *http.Request, name string) (*gsessions.Session, err
 // TestReplicaLag costs one more trip to the provider, which knows the user, and no loop. Case 252.
 func TestReplicaLag(t *testing.T) {
 	var behind atomic.Int64
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.Store = laggingStore{memstore.NewStore([]byte(secret)), &behind}
 	})
 	b := a.browser()
@@ -139,7 +139,7 @@ func TestReplicaLag(t *testing.T) {
 	if r := b.navigate(b.start(r.location(), "alice")); r.StatusCode != http.StatusSeeOther || r.location() != "/me" {
 		t.Fatalf("the trip ends with %d at %q", r.StatusCode, r.location())
 	}
-	if r := b.navigate("/me"); r.StatusCode != http.StatusOK || a.op.Count(ginoidctest.Authorize) != 2 {
-		t.Errorf("%d after %d trips", r.StatusCode, a.op.Count(ginoidctest.Authorize))
+	if r := b.navigate("/me"); r.StatusCode != http.StatusOK || a.op.Count(fakeop.Authorize) != 2 {
+		t.Errorf("%d after %d trips", r.StatusCode, a.op.Count(fakeop.Authorize))
 	}
 }

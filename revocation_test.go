@@ -12,7 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
@@ -49,8 +49,8 @@ func TestClocksOfInstances(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					var ttls []time.Duration
 					shared := state.NewMemory(0)
-					a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = shared })
-					slow := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+					a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
+					slow := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 						c.State, c.SessionLifetime, c.AttemptLife = onClock{shared, off, &ttls}, 20*time.Hour, time.Hour
 						c.Transport = a.op.Transport()
 					})
@@ -132,7 +132,7 @@ func TestEndedSessionLosesItsCookies(t *testing.T) {
 			"limit":        func(_ *testing.T, a *app) { a.browser().mustSignIn("alice") },
 		} {
 			t.Run(kind+" "+name, func(t *testing.T) {
-				a := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Store, c.MaxSessions = store, 1 })
+				a := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store, c.MaxSessions = store, 1 })
 				b, bystander := a.browser(), a.browser()
 				b.mustSignIn("alice")
 				bystander.mustSignIn("bob")
@@ -159,7 +159,7 @@ func TestEndedSessionLosesItsCookies(t *testing.T) {
 				if kind != "memstore" && kind != "filesystem" {
 					return
 				}
-				restarted := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Store = store }) // has forgotten what was ended
+				restarted := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = store }) // has forgotten what was ended
 				if (&browser{restarted, copied.jar}).whoami() != "" || (&browser{restarted, bystander.jar}).whoami() != "bob" {
 					t.Error("the record is in the store still")
 				}
@@ -172,7 +172,7 @@ func TestEndedSessionLosesItsCookies(t *testing.T) {
 func TestForgettingStateIsLogged(t *testing.T) {
 	for kind, store := range stores(t) {
 		for _, shared := range []ginoidc.SharedState{nil, state.NewMemory(0)} {
-			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Store, c.State = store, shared })
+			a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store, c.State = store, shared })
 			want := shared == nil && strings.Contains(kind, "cookie")
 			if got := strings.Count(a.logs.String(), "a restart forgets"); got > 1 || got == 1 != want || strings.Contains(a.logs.String(), "level=WARN") {
 				t.Errorf("%s, a State %t: %s", kind, shared != nil, a.logs)
@@ -183,7 +183,7 @@ func TestForgettingStateIsLogged(t *testing.T) {
 
 // TestPageOfAnEndedSession: an own handler for the signed-out decides itself whether to redirect.
 func TestPageOfAnEndedSession(t *testing.T) {
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.Handlers.Unauthenticated = func(c *gin.Context) { c.String(http.StatusUnauthorized, "go away") }
 	})
 	b := a.browser()
@@ -213,7 +213,7 @@ func TestEndAtTheEqualMoment(t *testing.T) {
 	for before, want := range map[time.Duration]string{5 * time.Second: "", 5*time.Second + time.Microsecond: "alice"} {
 		synctest.Test(t, func(t *testing.T) {
 			shared := &noted{Memory: state.NewMemory(0)}
-			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = shared })
+			a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
 			if err := a.auth.SignOutEverywhere(t.Context(), "alice"); err != nil {
 				t.Fatal(err)
 			}

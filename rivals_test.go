@@ -10,7 +10,7 @@ import (
 	"github.com/gin-contrib/sessions/memstore"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
 // withCookies sends a request with these Cookie lines and returns who is signed in, "" for nobody.
@@ -34,12 +34,12 @@ func TestSeveralSessionCookies(t *testing.T) {
 	for i := range groups {
 		groups[i] = fmt.Sprintf("group-%016d", i*7919)
 	}
-	for name, change := range map[string]func(*ginoidc.Config, *ginoidctest.Config){
-		"sealed": func(*ginoidc.Config, *ginoidctest.Config) {},
-		"sealed in parts": func(_ *ginoidc.Config, op *ginoidctest.Config) {
-			op.Users = []ginoidctest.User{{Subject: "alice", Groups: groups}, {Subject: "bob", Groups: groups}}
+	for name, change := range map[string]func(*ginoidc.Config, *fakeop.Config){
+		"sealed": func(*ginoidc.Config, *fakeop.Config) {},
+		"sealed in parts": func(_ *ginoidc.Config, op *fakeop.Config) {
+			op.Users = []fakeop.User{{Subject: "alice", Groups: groups}, {Subject: "bob", Groups: groups}}
 		},
-		"on a server": func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Store = memstore.NewStore([]byte(secret)) },
+		"on a server": func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = memstore.NewStore([]byte(secret)) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newApp(t, change)
@@ -111,8 +111,8 @@ func TestSeveralSessionCookies(t *testing.T) {
 func TestNestedBasePaths(t *testing.T) {
 	for name, innerSecret := range map[string]string{"other secrets": "q7Yc2WmZ5xKt9RvB4nLs8JdPf3HgTa6E", "the same secrets": secret} {
 		t.Run(name, func(t *testing.T) {
-			outer := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.AppURL = appURL + "/app" })
-			inner := newApp(t, func(c *ginoidc.Config, op *ginoidctest.Config) {
+			outer := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.AppURL = appURL + "/app" })
+			inner := newApp(t, func(c *ginoidc.Config, op *fakeop.Config) {
 				c.AppURL, c.ClientID, op.ClientID, c.CookieSecrets = appURL+"/app/sub", "inner", "inner", []string{innerSecret}
 			})
 			b := outer.browser() // one browser, whose cookies both get; a proxy takes the base paths off

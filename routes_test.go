@@ -11,7 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
 // TestGuardBeforeMount: a guard that was given to the engine lets the plugin's own routes pass and no other, so that people
@@ -33,7 +33,7 @@ func TestGuardBeforeMount(t *testing.T) {
 	for name, guard := range guards {
 		for _, place := range []struct{ base, group string }{{"", ""}, {"/app", ""}, {"/app", "/app"}, {"/app", "/app/"}, {"/auth", ""}} {
 			t.Run(name+" "+place.base+" "+place.group, func(t *testing.T) {
-				a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+				a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 					c.AppURL, c.CookieName = appURL+place.base, "s"
 					if place.base == "/auth" {
 						c.RoutePrefix = "/oidc"
@@ -101,7 +101,7 @@ func TestGuardBeforeMount(t *testing.T) {
 // elsewhere or without.
 func TestAppsOwnRouteAtOurs(t *testing.T) {
 	for _, base := range []string{"", "/app"} {
-		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.AppURL, c.CookieName = appURL+base, "s" })
+		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.AppURL, c.CookieName = appURL+base, "s" })
 		ran := false
 		secret := func(*gin.Context) { ran = true }
 		for name, guard := range map[string]gin.HandlerFunc{
@@ -133,7 +133,7 @@ func TestAppsOwnRouteAtOurs(t *testing.T) {
 func TestGuardedSignIn(t *testing.T) {
 	for _, base := range []string{"", "/app"} {
 		for _, group := range []string{"", base} {
-			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.AppURL, c.CookieName = appURL+base, "s" })
+			a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.AppURL, c.CookieName = appURL+base, "s" })
 			a.engine = gin.New()
 			a.engine.Use(a.auth.RequireAuth())
 			a.engine.GET(group+"/auth/signin", func(c *gin.Context) { a.auth.SignIn(c) })
@@ -148,7 +148,7 @@ func TestGuardedSignIn(t *testing.T) {
 // TestMountPlace: a group from which the routes cannot be found is refused at registration, with the mend.
 func TestMountPlace(t *testing.T) {
 	mount := func(base string, on func(*gin.Engine) gin.IRouter) (refused string) {
-		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.AppURL = appURL + base })
+		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.AppURL = appURL + base })
 		defer func() {
 			if r := recover(); r != nil {
 				refused = fmt.Sprint(r)

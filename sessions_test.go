@@ -13,7 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
@@ -32,7 +32,7 @@ func (a *app) sessionsOf(subject string, n int) []ginoidc.SessionInfo {
 func TestSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ended []ginoidc.SessionEnd
-		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 			c.SessionIdle = time.Hour
 			c.OnSessionEnd = func(_ context.Context, e ginoidc.SessionEnd) { ended = append(ended, e) }
 		})
@@ -102,7 +102,7 @@ func TestSessions(t *testing.T) {
 // TestMaxSessions: a further sign-in ends the oldest session. Case 152.
 func TestMaxSessions(t *testing.T) {
 	var ended []ginoidc.EndReason
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.MaxSessions = 2
 		c.OnSessionEnd = func(_ context.Context, e ginoidc.SessionEnd) { ended = append(ended, e.Reason) }
 	})
@@ -126,7 +126,7 @@ func TestMaxSessions(t *testing.T) {
 func TestMaxSessionsSparesTheNewOne(t *testing.T) {
 	for _, most := range []int{1, 2, 3} {
 		synctest.Test(t, func(t *testing.T) {
-			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.MaxSessions = most })
+			a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.MaxSessions = most })
 			slow := a.browser()
 			begun := slow.navigate("/auth/signin")
 			browsers := []*browser{a.browser(), a.browser(), a.browser()}
@@ -171,7 +171,7 @@ func (x counting) Delist(ctx context.Context, owner, session string) error {
 // TestEndedSessionsAreDelisted by whatever ends one alone, under the user and under the provider's sid.
 func TestEndedSessionsAreDelisted(t *testing.T) {
 	x := counting{state.NewMemory(0), map[string]bool{}}
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = x })
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = x })
 	b := a.browser()
 	for name, end := range map[string]func(){
 		"sign-out":    func() { b.do("POST", "/auth/signout", nil) },
@@ -211,7 +211,7 @@ func TestSessionIndexDown(t *testing.T) {
 		"garbage": {index{state.NewMemory(0), nil, []string{"", "x", strings.Repeat("A", 63), strings.Repeat("=", 64), strings.Repeat("A", 65), strings.Repeat("A", 128)}}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = tt.state })
+			a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = tt.state })
 			b := a.browser()
 			b.mustSignIn("alice")
 			list, err := a.auth.Sessions(t.Context(), "alice")
@@ -234,7 +234,7 @@ func TestFrontChannelWithoutCookie(t *testing.T) {
 	for name, shared := range map[string]ginoidc.SharedState{"listed": struct{ ginoidc.SharedState }{state.NewMemory(0)}, "not listed": without("Enlist", "Delist", "Listed")} {
 		t.Run(name, func(t *testing.T) {
 			framed := 0
-			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+			a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 				c.State = shared
 				c.OnSessionEnd = func(_ context.Context, e ginoidc.SessionEnd) {
 					if e.Reason == ginoidc.EndedByFrontChannel {
@@ -314,7 +314,7 @@ func TestSessionEnded(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				down = false
-				a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+				a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 					c.SessionIdle, c.State = time.Hour, fallibleState{state.NewMemory(0), &down}
 				})
 				a.engine.GET("/watch", func(c *gin.Context) {

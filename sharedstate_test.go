@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
@@ -161,7 +161,7 @@ func TestRefreshWithoutSharedLeases(t *testing.T) {
 	for _, methods := range [][]string{{"Lease"}, {"Keep", "Kept"}, {"Lease", "Keep", "Kept"}} {
 		t.Run(strings.Join(methods, " "), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = without(methods...) })
+				a := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = without(methods...) })
 				b := a.browser()
 				b.mustSignIn("alice")
 				first := b.fetch("/token").body
@@ -178,7 +178,7 @@ func TestRefreshWithoutSharedLeases(t *testing.T) {
 func TestReadyAsksState(t *testing.T) {
 	down := false
 	shared := hooked{state.NewMemory(0), func(context.Context, string) error { return errIf(down) }}
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = shared })
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
 	if err := a.auth.Ready(t.Context()); err != nil {
 		t.Errorf("up: %v", err)
 	}

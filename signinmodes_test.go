@@ -11,7 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
 // crossSiteForm are the headers of a form that a page of the provider posts.
@@ -45,7 +45,7 @@ func (b *browser) post(callback string, change ...string) reply {
 }
 
 func formPostApp(t *testing.T) *app {
-	return newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.ResponseMode = "form_post" })
+	return newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode = "form_post" })
 }
 
 // TestFormPost: the attempt's cookie survives the cross-site POST and nothing else has to; the session of before, whose
@@ -157,7 +157,7 @@ func TestInitiatedSignIn(t *testing.T) {
 	} {
 		for _, method := range []string{"GET", "POST"} {
 			t.Run(method+" "+tt.name, func(t *testing.T) {
-				a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.InitiateLogin = !tt.off })
+				a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.InitiateLogin = !tt.off })
 				b := a.browser()
 				query := tt.query + "&login_hint=alice&scope=admin&prompt=none"
 				r := b.do("GET", "/auth/signin?"+query, nil, append(crossSiteForm(), "Accept", "*/*")...)
@@ -193,7 +193,7 @@ func TestInitiatedSignIn(t *testing.T) {
 			})
 		}
 	}
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.InitiateLogin = true })
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.InitiateLogin = true })
 	if r := a.browser().do("POST", "/auth/signin", strings.NewReader("{}"), "Content-Type", "application/json"); r.StatusCode != http.StatusUnsupportedMediaType {
 		t.Errorf("JSON: %d", r.StatusCode)
 	}
@@ -203,7 +203,7 @@ func TestInitiatedSignIn(t *testing.T) {
 // the plugin's own. Cases 4, 6.
 func TestSignInParameters(t *testing.T) {
 	configured := url.Values{"audience": {"https://api.example.com"}, "ui_locales": {"en"}, "prompt": {"login"}}
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.SignInParameters = configured })
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SignInParameters = configured })
 	configured["audience"][0] = "changed after New"
 	configured.Set("scope", "admin")
 	link, err := a.auth.SignInURLWith("/me", url.Values{"prompt": {"create"}, "claims": {`{"id_token":{"acr":null}}`}, "max_age": {"60"}})
@@ -257,7 +257,7 @@ func (a *app) attemptValue() string {
 // TestSilentSignIn: who is signed in at the provider is signed in here by opening a public page, once a browser session;
 // nobody else notices anything. Cases 14, 31.
 func TestSilentSignIn(t *testing.T) {
-	silent := func(change ...func(*ginoidc.Config, *ginoidctest.Config)) *app {
+	silent := func(change ...func(*ginoidc.Config, *fakeop.Config)) *app {
 		a := newApp(t, change...)
 		a.engine.Match([]string{"GET", "HEAD"}, "/news", a.auth.SilentSignIn(), a.public)
 		return a
@@ -301,7 +301,7 @@ func TestSilentSignIn(t *testing.T) {
 	}
 	b = a.browser()
 	callback = b.start("/news", "alice")
-	a.op.Misbehave(ginoidctest.Unavailable503)
+	a.op.Misbehave(fakeop.Unavailable503)
 	if r := b.navigate(callback); r.StatusCode != http.StatusSeeOther || r.location() != "/news" || b.whoami() != "" {
 		t.Errorf("the provider fails: %d to %q", r.StatusCode, r.location())
 	}
@@ -321,7 +321,7 @@ func TestSilentSignIn(t *testing.T) {
 	}
 
 	down := silent()
-	down.op.Intercept(ginoidctest.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	down.op.Intercept(fakeop.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
 	if r := down.browser().navigate("/news"); r.StatusCode != http.StatusOK || r.body != "public" || len(r.Header["Set-Cookie"]) != 0 {
 		t.Errorf("provider unknown: %d %s", r.StatusCode, r.body)
 	}
@@ -337,7 +337,7 @@ func TestSilentSignIn(t *testing.T) {
 // TestFormPostReplaces: the answer brings no cookie of the session before, which ends all the same, and the app is told.
 func TestFormPostReplaces(t *testing.T) {
 	var ended []ginoidc.SessionEnd
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.ResponseMode = "form_post"
 		c.OnSessionEnd = func(_ context.Context, e ginoidc.SessionEnd) { ended = append(ended, e) }
 	})

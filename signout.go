@@ -9,7 +9,8 @@ import (
 )
 
 // SignOut ends the session here first and then sends the browser to the provider's end-session endpoint (OpenID
-// Connect RP-Initiated Logout 1.0), or to PostSignOutURL where there is none. It works when nobody is signed in.
+// Connect RP-Initiated Logout 1.0), or to PostSignOutURL where there is none, and after a session that [Auth.StartSession]
+// made, of which the provider knows nothing. It works when nobody is signed in.
 //
 // It takes a POST of the same origin, or a GET that is a navigation of the same origin; any other GET gets a page
 // that asks, so that an image or link of another site signs nobody out (case 161). No parameter is read, so there is
@@ -33,6 +34,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 	v := a.visit(c)
 	user, err := v.open(c)
 	hints := endSessionHints(v, user)
+	ownSession := user != nil && v.session.Issued.IsZero() // by StartSession: the provider has none to end
 	of, tokens := a.tokensToRevoke(v)
 	if err == nil {
 		err = a.end(c, EndedBySignOut)
@@ -49,10 +51,12 @@ func (a *Auth) SignOut(c *gin.Context) {
 	a.markSilent(header)
 	v.addCookies(c, []string{a.landedCookie(nil, false).String()})
 	a.dropPages(header)
-	location, err := a.endSessionURL(c, hints)
-	if err != nil {
-		a.fail(c, err)
-		return
+	location := a.config.PostSignOutURL
+	if !ownSession {
+		if location, err = a.endSessionURL(c, hints); err != nil {
+			a.fail(c, err)
+			return
+		}
 	}
 	redirect(c, http.StatusSeeOther, location)
 }

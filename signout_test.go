@@ -15,7 +15,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
@@ -101,7 +101,7 @@ func TestSignOutWithHint(t *testing.T) {
 		"kept": {"always", false}, "not kept": {"never", false}, "kept, encrypted": {"always", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+			a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 				if c.KeepIDToken = test.keep; test.encrypted {
 					c.DecryptionKey = pemKey(key)
 				}
@@ -158,7 +158,7 @@ func (s strictState) Revoke(ctx context.Context, key string, at time.Time, ttl t
 
 // TestSignOutOfBrowserThatLeft: a sign-out is carried out, although nobody waits for the answer.
 func TestSignOutOfBrowserThatLeft(t *testing.T) {
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = strictState{state.NewMemory(0)} })
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = strictState{state.NewMemory(0)} })
 	a.engine.POST("/left", func(c *gin.Context) {
 		ctx, cancel := context.WithCancel(c.Request.Context())
 		cancel()
@@ -188,7 +188,7 @@ func TestSignOutWithoutProvider(t *testing.T) {
 		}
 	}
 	a := newApp(t)
-	a.op.Intercept(ginoidctest.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	a.op.Intercept(fakeop.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
 	if r := a.browser().do("POST", "/auth/signout", nil); r.StatusCode != 303 || r.location() != appURL+"/" {
 		t.Errorf("provider down: %d to %s", r.StatusCode, r.location())
 	}
@@ -197,7 +197,7 @@ func TestSignOutWithoutProvider(t *testing.T) {
 // TestSignedOut: the provider's answer to a sign-out goes on to the app if it has the state of a sign-out of this browser.
 // Any other shows who is signed in, and redirects nowhere. Case 165.
 func TestSignedOut(t *testing.T) {
-	a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.PostSignOutURL, c.DefaultReturnTo = appURL+"/auth/signed-out", "/goodbye"
 	})
 	b, other := a.browser(), a.browser()
@@ -247,7 +247,7 @@ func TestSignedOut(t *testing.T) {
 // for what they were made for.
 func TestStatesAreOfOnePurpose(t *testing.T) {
 	for _, mode := range []string{"query", "form_post"} {
-		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 			c.ResponseMode, c.PostSignOutURL, c.DefaultReturnTo = mode, appURL+"/auth/signed-out", "/home"
 		})
 		b := a.browser()
@@ -293,7 +293,7 @@ func TestEndSessionParameters(t *testing.T) {
 		{"empty login_hint", "", "session-7", "session-7"},
 		{"login_hint without end", strings.Repeat("x", 2000), "session-7", "session-7"},
 	} {
-		a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 			c.SignOutParameters = url.Values{"logout_uri": {"https://app.example.com/bye?x=1&y=2"}}
 		})
 		a.op.OnIDToken(func(claims map[string]any) {

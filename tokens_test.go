@@ -24,14 +24,14 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
 // tokenApp keeps tokens that last for five minutes, and shows them.
-func tokenApp(t *testing.T, change ...func(*ginoidc.Config, *ginoidctest.Config)) *app {
+func tokenApp(t *testing.T, change ...func(*ginoidc.Config, *fakeop.Config)) *app {
 	t.Helper()
-	a := newApp(t, append([]func(*ginoidc.Config, *ginoidctest.Config){func(c *ginoidc.Config, op *ginoidctest.Config) {
+	a := newApp(t, append([]func(*ginoidc.Config, *fakeop.Config){func(c *ginoidc.Config, op *fakeop.Config) {
 		c.KeepTokens, op.TokenLife, op.AlwaysRefreshToken = true, 5*time.Minute, true
 	}}, change...)...)
 	a.engine.GET("/token", a.auth.RequireAuth(), func(c *gin.Context) {
@@ -52,19 +52,19 @@ func tokenApp(t *testing.T, change ...func(*ginoidc.Config, *ginoidctest.Config)
 func TestToken(t *testing.T) {
 	for name, tt := range map[string]struct {
 		store   sessions.Store
-		does    ginoidctest.Misbehaviour
+		does    fakeop.Misbehaviour
 		noEnd   bool // the provider does not say when the token ends
 		refresh int
 	}{
 		"cookies":              {nil, "", false, 3},
 		"a store":              {memstore.NewStore([]byte(secret)), "", false, 3},
-		"no new refresh token": {nil, ginoidctest.RefreshWithoutRefreshToken, false, 3},
-		"no ID token":          {nil, ginoidctest.RefreshWithoutIDToken, false, 3},
+		"no new refresh token": {nil, fakeop.RefreshWithoutRefreshToken, false, 3},
+		"no ID token":          {nil, fakeop.RefreshWithoutIDToken, false, 3},
 		"no expires_in":        {nil, "", true, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Store = tt.store })
+				a := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = tt.store })
 				if tt.noEnd {
 					a.op.OnTokenAnswer(func(answer map[string]any) { delete(answer, "expires_in") })
 				}
@@ -97,7 +97,7 @@ func TestToken(t *testing.T) {
 // TestShortTokens, which end before they count as fresh, are refreshed once a request.
 func TestShortTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := tokenApp(t, func(_ *ginoidc.Config, op *ginoidctest.Config) { op.TokenLife = 20 * time.Second })
+		a := tokenApp(t, func(_ *ginoidc.Config, op *fakeop.Config) { op.TokenLife = 20 * time.Second })
 		b := a.browser()
 		b.mustSignIn("alice")
 		for n := range 3 {
@@ -135,24 +135,24 @@ func TestRepeatedNonce(t *testing.T) {
 // so, and is not handed what has expired. Cases 70, 72, 244.
 func TestRefreshRefused(t *testing.T) {
 	for _, tt := range []struct {
-		does   ginoidctest.Misbehaviour
+		does   fakeop.Misbehaviour
 		status int
 		ended  bool
 	}{
-		{ginoidctest.RefreshInvalidIssuer, 401, true},
-		{ginoidctest.RefreshInvalidSub, 401, true},
-		{ginoidctest.RefreshInvalidAud, 401, true},
-		{ginoidctest.RefreshInvalidSig, 401, true},
-		{ginoidctest.RefreshSigNone, 401, true},
-		{ginoidctest.NonceInvalid, 401, true},
-		{ginoidctest.RefreshInvalidGrant, 401, true},
-		{ginoidctest.Refresh503, 503, false},
-		{ginoidctest.RefreshSlow, 503, false},
+		{fakeop.RefreshInvalidIssuer, 401, true},
+		{fakeop.RefreshInvalidSub, 401, true},
+		{fakeop.RefreshInvalidAud, 401, true},
+		{fakeop.RefreshInvalidSig, 401, true},
+		{fakeop.RefreshSigNone, 401, true},
+		{fakeop.NonceInvalid, 401, true},
+		{fakeop.RefreshInvalidGrant, 401, true},
+		{fakeop.Refresh503, 503, false},
+		{fakeop.RefreshSlow, 503, false},
 	} {
 		t.Run(string(tt.does), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var ends []ginoidc.EndReason
-				a := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+				a := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 					c.OnSessionEnd = func(_ context.Context, e ginoidc.SessionEnd) { ends = append(ends, e.Reason) }
 				})
 				b := a.browser()
@@ -190,8 +190,8 @@ func TestOneRefresh(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				shared := state.NewMemory(0)
-				one := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State, c.Store = shared, store })
-				two := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+				one := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State, c.Store = shared, store })
+				two := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 					c.State, c.Store, c.Transport = shared, store, one.op.Transport()
 				})
 				b := one.browser()
@@ -262,10 +262,10 @@ func TestOvertakenRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := state.NewMemory(0)
 		var rival func()
-		one := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+		one := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 			c.State = overtaken{shared, func() { rival() }, &sync.Once{}}
 		})
-		two := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State, c.Transport = shared, one.op.Transport() })
+		two := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State, c.Transport = shared, one.op.Transport() })
 		b := one.browser()
 		b.mustSignIn("alice")
 		jar := b.jar.Cookies(parse(t, appURL))
@@ -283,8 +283,8 @@ func TestOvertakenRefresh(t *testing.T) {
 
 // slowly has the token endpoint do its work at once and tell of it after d.
 func slowly(a *app, d time.Duration) {
-	a.op.Intercept(ginoidctest.Token, func(w http.ResponseWriter, r *http.Request) {
-		a.op.Intercept(ginoidctest.Token, nil)
+	a.op.Intercept(fakeop.Token, func(w http.ResponseWriter, r *http.Request) {
+		a.op.Intercept(fakeop.Token, nil)
 		recorded := httptest.NewRecorder()
 		a.op.ServeHTTP(recorded, r)
 		time.Sleep(d)
@@ -299,8 +299,8 @@ func slowly(a *app, d time.Duration) {
 func TestSlowRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := state.NewMemory(0)
-		one := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = shared })
-		two := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State, c.Transport = shared, one.op.Transport() })
+		one := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
+		two := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State, c.Transport = shared, one.op.Transport() })
 		b := one.browser()
 		b.mustSignIn("alice")
 		time.Sleep(5 * time.Minute)
@@ -346,7 +346,7 @@ func (k killed) Lease(ctx context.Context, key string, ttl time.Duration) (func(
 // TestKilledRefresh: the lease of an instance that was killed is waited for, and no longer. Case 271.
 func TestKilledRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = killed{state.NewMemory(0), &sync.Once{}} })
+		a := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = killed{state.NewMemory(0), &sync.Once{}} })
 		b := a.browser()
 		b.mustSignIn("alice")
 		time.Sleep(5 * time.Minute)
@@ -364,7 +364,7 @@ func TestSignOutDuringRefresh(t *testing.T) {
 	for name, store := range map[string]sessions.Store{"cookies": nil, "a store": memstore.NewStore([]byte(secret))} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Store = store })
+				a := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = store })
 				b := a.browser()
 				b.mustSignIn("alice")
 				time.Sleep(5 * time.Minute)
@@ -393,7 +393,7 @@ func TestSignOutDuringRefresh(t *testing.T) {
 // TestRevocation: a sign-out ends the tokens at the provider too, those of a refresh that this browser has not heard of
 // included, and takes no longer than two seconds for it. Case 171.
 func TestRevocation(t *testing.T) {
-	for _, does := range []ginoidctest.Misbehaviour{"", ginoidctest.Revocation503, ginoidctest.RevocationSlow} {
+	for _, does := range []fakeop.Misbehaviour{"", fakeop.Revocation503, fakeop.RevocationSlow} {
 		t.Run(string(does), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := tokenApp(t)
@@ -426,8 +426,8 @@ func TestRevocation(t *testing.T) {
 func TestClient(t *testing.T) {
 	for name, dpop := range map[string]bool{"Bearer": false, "DPoP": true} {
 		t.Run(name, func(t *testing.T) {
-			op := ginoidctest.Start(t, ginoidctest.Config{ClientSecret: clientSecret, SigningAlg: "ES256", AlwaysRefreshToken: true, RequireDPoP: dpop, DPoPNonces: dpop})
-			a := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+			op := fakeop.Start(t, fakeop.Config{ClientSecret: clientSecret, SigningAlg: "ES256", AlwaysRefreshToken: true, RequireDPoP: dpop, DPoPNonces: dpop})
+			a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 				c.Issuer, c.KeepTokens, c.DPoP, c.Transport = op.Issuer(), true, dpop, http.DefaultTransport
 			})
 			a.op = op
@@ -447,10 +447,10 @@ func TestClient(t *testing.T) {
 				}
 				defer r.Body.Close()
 				_, _ = io.Copy(c.Writer, r.Body)
-				op.Intercept(ginoidctest.UserInfo, func(w http.ResponseWriter, r *http.Request) {
+				op.Intercept(fakeop.UserInfo, func(w http.ResponseWriter, r *http.Request) {
 					http.Redirect(w, r, strings.Replace(op.Issuer(), "127.0.0.1", "localhost", 1)+"/elsewhere", http.StatusFound)
 				})
-				op.Intercept(ginoidctest.Elsewhere, func(_ http.ResponseWriter, r *http.Request) {
+				op.Intercept(fakeop.Elsewhere, func(_ http.ResponseWriter, r *http.Request) {
 					if elsewhere++; r.Header.Get("Authorization") != "" || r.Header.Get("DPoP") != "" {
 						t.Error("the token went to another host")
 					}
@@ -474,7 +474,7 @@ func TestClientTrusts(t *testing.T) {
 	server := httptest.NewUnstartedServer(nil)
 	server.StartTLS()
 	defer server.Close()
-	a := tokenApp(t, func(c *ginoidc.Config, op *ginoidctest.Config) {
+	a := tokenApp(t, func(c *ginoidc.Config, op *fakeop.Config) {
 		c.Issuer, op.Issuer, c.Transport, c.RootCAs = server.URL, server.URL, ownTransport{}, x509.NewCertPool()
 		c.RootCAs.AddCert(server.Certificate())
 	})
@@ -489,7 +489,7 @@ func TestClientTrusts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := client.Get(server.URL + string(ginoidctest.UserInfo))
+		r, err := client.Get(server.URL + string(fakeop.UserInfo))
 		if err != nil || r.StatusCode != http.StatusOK || r.Body.Close() != nil {
 			t.Errorf("%v", err)
 		}
@@ -519,7 +519,7 @@ func selfSigned(t *testing.T) tls.Certificate {
 // TestNoToken: what stands in the way of a token is said by its own error.
 func TestNoToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := tokenApp(t, func(_ *ginoidc.Config, op *ginoidctest.Config) { op.AlwaysRefreshToken = false })
+		a := tokenApp(t, func(_ *ginoidc.Config, op *fakeop.Config) { op.AlwaysRefreshToken = false })
 		b := a.browser()
 		b.mustSignIn("alice")
 		time.Sleep(5 * time.Minute)
@@ -551,7 +551,7 @@ func TestNoToken(t *testing.T) {
 		if b.fetch("/late"); a.op.Refreshes() != 0 {
 			t.Error("refreshed after the response has started")
 		}
-		a = tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.KeepTokens = false })
+		a = tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.KeepTokens = false })
 		b = a.browser()
 		b.mustSignIn("alice")
 		if r := b.fetch("/token"); r.StatusCode != 500 || len(b.cookies()) != 1 {
@@ -577,7 +577,7 @@ func TestTokensOfReplacedSessions(t *testing.T) {
 		{"a step-up by a form", "form_post", "alice", "s-1", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.ResponseMode = tt.mode })
+			a := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode = tt.mode })
 			a.op.OnIDToken(func(claims map[string]any) {
 				if tt.sid != "" {
 					claims["sid"] = tt.sid
@@ -617,9 +617,9 @@ func TestTokensThatAFormReplaces(t *testing.T) {
 				shared := hooked{swapping{state.NewMemory(0), &first, &on}, func(_ context.Context, method string) error {
 					return errIf(method == failing)
 				}}
-				form := func(c *ginoidc.Config, _ *ginoidctest.Config) { c.ResponseMode, c.State = "form_post", shared }
+				form := func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode, c.State = "form_post", shared }
 				one := tokenApp(t, form)
-				two := tokenApp(t, form, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Transport = one.op.Transport() })
+				two := tokenApp(t, form, func(c *ginoidc.Config, _ *fakeop.Config) { c.Transport = one.op.Transport() })
 				two.op = one.op
 				victim, b := one.browser(), one.browser()
 				victim.brings(victim.start("/auth/signin", "carol"))

@@ -21,7 +21,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
@@ -34,7 +34,7 @@ func stores(t *testing.T) map[string]sessions.Store {
 }
 
 // updatable has routes that change the session: "/name?is=x" the name, "/demote" all groups, and "/data" shows both.
-func updatable(t *testing.T, change ...func(*ginoidc.Config, *ginoidctest.Config)) *app {
+func updatable(t *testing.T, change ...func(*ginoidc.Config, *fakeop.Config)) *app {
 	t.Helper()
 	a := newApp(t, change...)
 	a.op.OnIDToken(func(claims map[string]any) { claims["groups"] = []string{"admin"} })
@@ -68,7 +68,7 @@ func TestUpdateEndsTheEarlierCookie(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var ended []ginoidc.EndReason
-				a := updatable(t, func(c *ginoidc.Config, _ *ginoidctest.Config) {
+				a := updatable(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 					c.Store, c.MaxSessions = store, 1
 					c.OnSessionEnd = func(_ context.Context, e ginoidc.SessionEnd) { ended = append(ended, e.Reason) }
 				})
@@ -122,7 +122,7 @@ func TestGraceEndsWithTheSession(t *testing.T) {
 	} {
 		for kind, store := range stores(t) {
 			t.Run(name+" "+kind, func(t *testing.T) {
-				a := updatable(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Store = store })
+				a := updatable(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = store })
 				b := a.browser()
 				b.mustSignIn("alice")
 				earlier := b.twin()
@@ -144,7 +144,7 @@ func TestUpdatesInARow(t *testing.T) {
 	for name, store := range stores(t) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := updatable(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Store = store })
+				a := updatable(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = store })
 				b := a.browser()
 				b.mustSignIn("alice")
 				first := b.twin()
@@ -176,7 +176,7 @@ func TestUpdatesAtOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				shared := state.NewMemory(0)
-				change := func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Store, c.State = store, shared }
+				change := func(c *ginoidc.Config, _ *fakeop.Config) { c.Store, c.State = store, shared }
 				one, two := updatable(t, change), updatable(t, change)
 				two.op = one.op
 				for _, a := range []*app{one, two} {
@@ -272,7 +272,7 @@ func TestUpdateWithAStateThatFails(t *testing.T) {
 			t.Run(method+" "+kind, func(t *testing.T) {
 				failing := false
 				shared := hooked{state.NewMemory(0), func(_ context.Context, asked string) error { return errIf(failing && asked == method) }}
-				a := updatable(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State, c.Store = shared, store })
+				a := updatable(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State, c.Store = shared, store })
 				b := a.browser()
 				b.mustSignIn("alice")
 				earlier := b.twin()
@@ -317,7 +317,7 @@ func TestUpdateKeepsTokens(t *testing.T) {
 	for kind, store := range stores(t) {
 		t.Run(kind, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := tokenApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.Store = store })
+				a := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = store })
 				a.engine.POST("/name", func(c *gin.Context) {
 					if err := a.auth.UpdateSession(c, func(u *ginoidc.User) error { u.Name = "new"; return nil }); err != nil {
 						t.Error(err)

@@ -16,7 +16,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
 // bufferedWriter is what gin-contrib/timeout puts in the place of a writer: a header of its own, which is copied over the
@@ -287,7 +287,7 @@ func TestPrivate(t *testing.T) {
 	a.engine.GET("/denies", func(c *gin.Context) { a.auth.Deny(c, ginoidc.ErrForbidden) })
 	nobody, bob := a.browser(), a.browser()
 	bob.mustSignIn("bob")
-	down := newApp(t, func(c *ginoidc.Config, _ *ginoidctest.Config) { c.State = brokenState{} })
+	down := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = brokenState{} })
 	a.engine.GET("/down", down.auth.RequireAuth(), a.protected)
 	check := func(name, joined string) {
 		for _, tt := range []struct {

@@ -66,7 +66,7 @@ func (a *app) client(t *testing.T, who string) *http.Client {
 			user = ginoidc.User{Subject: who, Name: u.Name, Email: u.Email, Groups: u.Groups, Organizations: u.Organizations}
 		}
 	}
-	client := ginoidctest.LoginAs(t, a.auth, a.engine, user)
+	client := ginoidctest.SignInAs(t, a.auth, a.engine, user)
 	if who == "" {
 		jar, err := cookiejar.New(nil)
 		if err != nil {

@@ -45,7 +45,7 @@ func bundledClient(c *ginoidc.Config, prefix string) (ginoidctest.Config, error)
 	}
 	app := strings.TrimSuffix(c.AppURL, "/")
 	client := ginoidctest.Config{
-		ClientID: c.ClientID, ClientSecret: c.ClientSecret, Public: method == "none", ClientKeyID: c.ClientKeyID,
+		ClientID: c.ClientID, ClientSecret: c.ClientSecret, ClientAuthMethod: method,
 		RedirectURIs:           []string{app + strings.TrimSuffix(cmp.Or(c.RoutePrefix, "/auth"), "/") + "/callback"},
 		PostLogoutRedirectURIs: []string{app + "/", cmp.Or(c.PostSignOutURL, app+"/")},
 		Logger:                 c.Logger,
@@ -53,10 +53,7 @@ func bundledClient(c *ginoidc.Config, prefix string) (ginoidctest.Config, error)
 		TokenLife:              5 * time.Minute,
 		ACRValues:              []string{"urn:example:password", secondFactor},
 	}
-	switch method {
-	case "private_key_jwt", "client_secret_jwt":
-		client.ClientAuthMethod = method
-	case "tls_client_auth", "self_signed_tls_client_auth":
+	if method == "tls_client_auth" || method == "self_signed_tls_client_auth" {
 		return client, fmt.Errorf("example: %sCLIENT_AUTH_METHOD: the bundled provider has no TLS; use another method, or set %sISSUER", prefix, prefix)
 	}
 	var badAlg, badKey, badDecryption error

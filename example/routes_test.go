@@ -32,7 +32,7 @@ func TestRoutes(t *testing.T) {
 		{"/api/me", [5]int{401, 200, 200, 200, 200}},
 		{"/api/notes", [5]int{401, 200, 200, 200, 200}},
 		{"/api/sessions", [5]int{401, 200, 200, 200, 200}},
-		{"/api/fresh", [5]int{401, 401, 401, 401, 401}}, // LoginAs does not say when they proved who they are
+		{"/api/fresh", [5]int{401, 401, 401, 401, 401}}, // SignInAs does not say when they proved who they are
 		{"/api/mfa", [5]int{401, 401, 401, 401, 401}},
 		{"/silent", [5]int{200, 200, 200, 200, 200}},
 		{"/api/admin", [5]int{401, 200, 403, 403, 200}},
@@ -170,20 +170,20 @@ func TestBasePath(t *testing.T) {
 func TestReadyNamesTheReason(t *testing.T) {
 	tests := []struct {
 		name    string
-		broken  func(*ginoidctest.Provider)
+		broken  func(testing.TB, *ginoidctest.Provider)
 		reasons []string
 	}{
-		{"down", func(p *ginoidctest.Provider) {
+		{"down", func(_ testing.TB, p *ginoidctest.Provider) {
 			p.Intercept(ginoidctest.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 		}, []string{"502"}},
-		{"other issuer", func(p *ginoidctest.Provider) { // case 111
-			p.OnDiscovery(func(doc map[string]any) { doc["issuer"] = "https://other.example" })
-		}, []string{"https://idp.example", "https://other.example"}},
+		{"other issuer", func(t testing.TB, p *ginoidctest.Provider) { // case 111
+			p.Misbehave(t, ginoidctest.IssuerMismatch)
+		}, []string{"https://idp.example", "https://elsewhere.example"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			a := newApp(t, localhost)
-			test.broken(a.provider)
+			test.broken(t, a.provider)
 			client := a.client(t, "")
 			got := a.send(t, client, http.MethodGet, "/readyz", "")
 			if got.StatusCode != http.StatusServiceUnavailable || !strings.HasPrefix(got.body, `{"reason":"`) {

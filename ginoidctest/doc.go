@@ -1,29 +1,22 @@
-// Package ginoidctest gives tests an OpenID provider in their own process, and
-// signed-in clients that need no provider at all.
+// Package ginoidctest helps to test apps that use ginoidc.
 //
-// An app's own tests mostly want a user, not a sign-in:
+// Most tests want a user and not a sign-in. [SignInAs] makes the session itself and needs no provider:
 //
-//	client := ginoidctest.LoginAs(t, auth, engine, ginoidc.User{Subject: "alice", Groups: []string{"admin"}})
+//	client := ginoidctest.SignInAs(t, auth, engine, ginoidc.User{Subject: "alice", Groups: []string{"admin"}})
 //	resp, err := client.Get("/api/admin")
 //
-// Tests of the sign-in itself start a provider. [Start] listens on a loopback
-// port; [New] listens nowhere and is reached through [Provider.Transport], which
-// also works inside a testing/synctest bubble:
+// Tests of the sign-in itself run a small OpenID provider, and [SignIn] goes the whole way through it:
 //
 //	idp, err := ginoidctest.New(ginoidctest.Config{Issuer: "https://idp.example"})
 //	auth, err := ginoidc.New(ginoidc.Config{Issuer: idp.Issuer(), Transport: idp.Transport(), …})
-//	callback, err := idp.Approve(location, "alice") // the browser's part, without HTML
+//	client := ginoidctest.SignIn(t, auth, engine, idp, "alice")
 //
-// A provider can be told to misbehave in ways that have names
-// ([Provider.Misbehave]), can have each of its documents edited ([Provider.OnIDToken]
-// and its siblings), and can have an endpoint replaced ([Provider.Intercept]).
+// The provider can misbehave ([Provider.Misbehave]), can have the claims of its tokens edited ([Provider.OnIDToken],
+// [Provider.OnAccessToken]), can have an endpoint fail ([Provider.Intercept]), and gives API tests the access tokens
+// they need ([Provider.AccessToken], [Provider.ClientToken]).
 //
-// It speaks what clients of higher security use, and takes it strictly: pushed
-// authorization requests (RFC 9126), signed request objects (RFC 9101), responses
-// as a JWT (JARM), DPoP (RFC 9449), private_key_jwt and mutual TLS, signed userinfo
-// and encrypted ID tokens. [Config] says what of this it requires. Refresh tokens
-// rotate, and all tokens can be revoked (RFC 7009).
+// [OpenRoutes] finds the routes that no guard protects.
 //
-// Everyone who can reach the provider can sign in as anyone: it asks for no
-// password. It is for tests and demonstrations, never for users.
+// The provider asks for no password: anyone who can reach it can sign in as anyone. It is for tests and demonstrations,
+// never for users.
 package ginoidctest

@@ -2,37 +2,136 @@ package ginoidctest_test
 
 import (
 	"fmt"
+	"log"
 	"net/http"
-	"net/url"
 
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
 )
 
-// A relying party of thirty lines against a provider in memory.
-func Example() {
-	idp, err := ginoidctest.New(ginoidctest.Config{Issuer: "https://idp.example"})
-	if err != nil {
-		fmt.Println(err)
-		return
+// t stands for the test's *testing.T.
+var t exampleT
+
+// A user without a sign-in: no provider is needed.
+func ExampleSignInAs() {
+	auth, engine := exampleApp(ginoidc.Config{Issuer: "https://login.example.com"})
+
+	client := ginoidctest.SignInAs(t, auth, engine, ginoidc.User{Subject: "alice", Groups: []string{"staff"}})
+	for _, path := range []string{"/profile", "/admin"} {
+		resp, err := client.Get(path)
+		if err != nil {
+			t.Fatalf("%v", err)
+		}
+		defer resp.Body.Close()
+		fmt.Println(path, resp.Status)
 	}
-	callback, err := idp.Approve("https://idp.example/authorize?"+url.Values{
-		"response_type": {"code"}, "client_id": {"app"}, "redirect_uri": {"https://app.example/auth/callback"},
-		"scope": {"openid"}, "code_challenge": {challenge}, "code_challenge_method": {"S256"},
-	}.Encode(), "alice")
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	idp.Misbehave(ginoidctest.ErrorInvalidGrant)
-	client := &http.Client{Transport: idp.Transport()}
-	resp, err := client.PostForm("https://idp.example/token", url.Values{
-		"grant_type": {"authorization_code"}, "code": {codeOf(callback)}, "code_verifier": {verifier},
-	})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	defer func() { _ = resp.Body.Close() }()
-	fmt.Println(resp.Status, idp.Count(ginoidctest.Token))
-	// Output: 400 Bad Request 1
+	// Output:
+	// /profile 200 OK
+	// /admin 403 Forbidden
 }
+
+// A whole sign-in, through a provider in memory.
+func ExampleSignIn() {
+	idp, err := ginoidctest.New(ginoidctest.Config{})
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	auth, engine := exampleApp(ginoidc.Config{Issuer: idp.Issuer(), Transport: idp.Transport()})
+
+	client := ginoidctest.SignIn(t, auth, engine, idp, "alice") // one of the DemoUsers
+	resp, err := client.Get("/admin")
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	defer resp.Body.Close()
+	fmt.Println(resp.Status)
+	fmt.Println("token requests:", idp.Count(ginoidctest.Token))
+	// Output:
+	// 200 OK
+	// token requests: 1
+}
+
+// What the app answers when its provider is down, and then back.
+func ExampleProvider_Misbehave() {
+	idp, err := ginoidctest.New(ginoidctest.Config{})
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	auth, engine := exampleApp(ginoidc.Config{Issuer: idp.Issuer(), Transport: idp.Transport()})
+	client := ginoidctest.SignInAs(t, auth, engine, ginoidc.User{Subject: "alice"})
+	begin := func() string {
+		resp, err := client.Get(auth.SignInURL("/profile"))
+		if err != nil {
+			t.Fatalf("%v", err)
+		}
+		defer resp.Body.Close()
+		return resp.Status
+	}
+
+	idp.Intercept(ginoidctest.Discovery, http.NotFound)
+	fmt.Println(begin())
+	idp.Intercept(ginoidctest.Discovery, nil)
+
+	idp.Misbehave(t, ginoidctest.IssuerMismatch)
+	fmt.Println(begin())
+	// Output:
+	// 503 Service Unavailable
+	// 503 Service Unavailable
+}
+
+// A user whose groups claim the app does not expect.
+func ExampleProvider_OnIDToken() {
+	idp, err := ginoidctest.New(ginoidctest.Config{})
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	idp.OnIDToken(func(claims map[string]any) { claims["groups"] = "admin staff" })
+	auth, engine := exampleApp(ginoidc.Config{Issuer: idp.Issuer(), Transport: idp.Transport()})
+
+	client := ginoidctest.SignIn(t, auth, engine, idp, "alice")
+	resp, err := client.Get("/admin")
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	defer resp.Body.Close()
+	fmt.Println(resp.Status)
+	// Output: 403 Forbidden
+}
+
+// A route that was registered before the guard is found.
+func ExampleOpenRoutes() {
+	auth, engine := exampleApp(ginoidc.Config{Issuer: "https://login.example.com"})
+	list := func(c *gin.Context) { c.String(http.StatusOK, "all reports") }
+	engine.GET("/reports", list)
+	engine.Use(auth.RequireAuth())
+	engine.GET("/reports/:id", list)
+
+	fmt.Println(ginoidctest.OpenRoutes(engine, "/"))
+	// Output: [GET /reports]
+}
+
+// exampleApp is an app with a profile for users and a page for admins.
+func exampleApp(cfg ginoidc.Config) (*ginoidc.Auth, *gin.Engine) {
+	gin.SetMode(gin.ReleaseMode)
+	cfg.ClientID, cfg.ClientSecret, cfg.AppURL = "app", "secret", "https://app.example.com"
+	cfg.CookieSecrets = []string{"Zk3v9QmX7rT1pLw8sYb2Nc5HdGf0UjAe"}
+	auth, err := ginoidc.New(cfg)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	engine := gin.New()
+	auth.Mount(engine)
+	page := func(c *gin.Context) { c.String(http.StatusOK, "hello") }
+	engine.GET("/profile", auth.RequireAuth(), page)
+	engine.GET("/admin", auth.RequireGroups("admin"), page)
+	return auth, engine
+}
+
+// exampleT is what the examples have instead of a *testing.T.
+type exampleT struct{}
+
+func (exampleT) Helper()                           {}
+func (exampleT) Fatalf(format string, args ...any) { log.Panicf(format, args...) }
+func (exampleT) Cleanup(func())                    {}

@@ -2,7 +2,6 @@ package ginoidctest
 
 import (
 	"context"
-	"log/slog"
 	"net/http"
 	"regexp"
 	"slices"
@@ -59,9 +58,9 @@ func guarded(engine *gin.Engine, method, path string) bool {
 		return false
 	}
 	var mark audit.Mark
-	pipe := newPipe(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	pipe := inMemory(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		engine.ServeHTTP(w, r.WithContext(mark.In(r.Context())))
-	}), slog.New(slog.DiscardHandler))
+	}))
 	resp, err := pipe.RoundTrip(r)
 	if err != nil {
 		return false

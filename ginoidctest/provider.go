@@ -1,141 +1,50 @@
 package ginoidctest
 
 import (
-	"context"
-	"crypto/rand"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"html/template"
-	"log/slog"
-	"net"
 	"net/http"
-	"net/url"
-	"slices"
-	"strings"
-	"sync"
-	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
-// TB is the part of *testing.T the helpers need, so that this package imports
-// no test framework.
+// TB is the part of *testing.T that the helpers need, so that this package imports no test framework.
 type TB interface {
 	Helper()
 	Fatalf(format string, args ...any)
 	Cleanup(func())
 }
 
-// Endpoint is one of the provider's addresses: its path below the issuer.
+// Endpoint is one of the endpoints that the app itself calls: its path below the issuer.
 type Endpoint string
 
-// The endpoints. Elsewhere is where no client should ever ask: the target of
-// redirects a client must not follow, and every other host asked for through
-// [Provider.Transport].
+// The endpoints, for [Provider.Intercept] and [Provider.Count].
 const (
-	Discovery  Endpoint = "/.well-known/openid-configuration"
-	JWKS       Endpoint = "/jwks"
-	Authorize  Endpoint = "/authorize"
-	Token      Endpoint = "/token"
-	UserInfo   Endpoint = "/userinfo"
-	EndSession Endpoint = "/endsession"
-	PAR        Endpoint = "/par"
-	Revocation Endpoint = "/revoke"
-	Elsewhere  Endpoint = "/elsewhere"
+	Discovery Endpoint = "/.well-known/openid-configuration"
+	JWKS      Endpoint = "/jwks"
+	Token     Endpoint = "/token"
+	UserInfo  Endpoint = "/userinfo"
 )
 
-const (
-	codeLife    = time.Minute
-	idTokenLife = time.Hour
-	refreshLife = 30 * 24 * time.Hour
-	ssoLife     = 24 * time.Hour
-	maxBody     = 1 << 20
-)
+// Provider is an OpenID provider. It is an [http.Handler] and safe for concurrent use.
+type Provider struct{ op *fakeop.Provider }
 
-// Provider is an OpenID provider; it is an http.Handler and safe for
-// concurrent use.
-type Provider struct {
-	cfg    Config
-	issuer string // as configured, perhaps with a trailing slash
-	root   string // issuer without the trailing slash; endpoints hang below it
-	path   string // the path of root
-	log    *slog.Logger
-	pages  *template.Template
-	faults map[Misbehaviour]hooks
-
-	sessions vault[*session]
-	pushed   vault[url.Values]
-	codes    vault[credential]
-	access   vault[credential]
-	refresh  vault[credential]
-	seen     vault[struct{}] // the jti of assertions and DPoP proofs
-
-	mu          sync.Mutex
-	users       []User
-	keys        []signingKey // newest first; the newest signs
-	nonce       string       // of DPoP proofs
-	counts      map[Endpoint]int
-	misbehaving []hooks
-	unknown     []Misbehaviour // asked for, but not in the table
-	own         hooks          // set by OnIDToken and its siblings, and Intercept
-}
-
-// New makes a provider that listens nowhere: mount it as a handler, or reach it
-// through [Provider.Transport]. It fails on an issuer that is no http or https
-// URL, on unknown algorithms and methods, and where a key is missing or unfit.
+// New returns a provider that listens nowhere: mount it as a handler, or reach it through [Provider.Transport]. It fails
+// if the issuer is not an http or https URL, if an algorithm or method is unknown, or if a key is missing or unfit.
 func New(cfg Config) (*Provider, error) {
-	if err := cfg.complete(); err != nil {
-		return nil, err
-	}
-	u, err := url.Parse(cfg.Issuer)
+	op, err := fakeop.New(cfg.provider())
 	if err != nil {
 		return nil, err
 	}
-	key, err := firstKey(cfg.SigningAlg)
-	if err != nil {
-		return nil, err
-	}
-	pages, err := parsePages()
-	if err != nil {
-		return nil, err
-	}
-	p := &Provider{
-		cfg:    cfg,
-		issuer: cfg.Issuer,
-		root:   strings.TrimSuffix(cfg.Issuer, "/"),
-		path:   strings.TrimSuffix(u.Path, "/"),
-		log:    cfg.Logger,
-		pages:  pages,
-		users:  slices.Clone(cfg.Users),
-		keys:   []signingKey{key},
-		counts: make(map[Endpoint]int),
-		nonce:  rand.Text(),
-	}
-	p.faults = p.misbehaviours()
-	return p, nil
+	return &Provider{op}, nil
 }
 
-// Listen starts a provider on a free loopback port, for programs such as an
-// example app. stop ends it and closes its connections.
+// Listen starts a provider on a free loopback port, for programs such as an example app. stop ends it and closes its
+// connections.
 func Listen(cfg Config) (p *Provider, stop func(), err error) {
-	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	op, stop, err := fakeop.Listen(cfg.provider())
 	if err != nil {
-		return nil, nil, fmt.Errorf("ginoidctest: listen: %w", err)
+		return nil, nil, err
 	}
-	cfg.Issuer = "http://" + listener.Addr().String() + cfg.Issuer
-	p, err = New(cfg)
-	if err != nil {
-		return nil, nil, errors.Join(err, listener.Close())
-	}
-	server := newServer(p, p.log)
-	go func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			p.log.Error("test provider stopped", "error", err)
-		}
-	}()
-	return p, func() {
-		_ = server.Close()
-		_ = listener.Close() // which the server only does once Serve runs
-	}, nil
+	return &Provider{op}, stop, nil
 }
 
 // Start is [Listen] for tests: the provider ends with the test.
@@ -150,70 +59,40 @@ func Start(tb TB, cfg Config) *Provider {
 	return p
 }
 
-// Issuer is the provider's issuer identifier, byte for byte as in its tokens.
-func (p *Provider) Issuer() string { return p.issuer }
+// Issuer returns the issuer identifier, byte for byte as in the provider's tokens.
+func (p *Provider) Issuer() string { return p.op.Issuer() }
 
-// Count tells how many requests came to an endpoint.
-func (p *Provider) Count(e Endpoint) int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.counts[e]
+// Transport reaches the provider in memory, inside a testing/synctest bubble too. A request for another host fails.
+func (p *Provider) Transport() http.RoundTripper { return p.op.Transport() }
+
+// ServeHTTP serves every endpoint.
+func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.op.ServeHTTP(w, r) }
+
+// Count returns how many requests an endpoint has received.
+func (p *Provider) Count(e Endpoint) int { return p.op.Count(fakeop.Endpoint(e)) }
+
+// AddUser adds a user, or replaces the one with the same subject: later tokens and userinfo responses have the new
+// claims.
+func (p *Provider) AddUser(u User) { p.op.AddUser(fakeop.User(u)) }
+
+// Approve plays the part of the browser and the user at the provider, without HTML. Given the authorization URL, which
+// is the Location of the app's sign-in route, it returns the callback URL with code and state. In form_post mode the
+// query of the returned URL is the body to post. It fails if the provider refuses the request. [SignIn] goes the whole
+// way instead.
+func (p *Provider) Approve(authorizationURL, subject string) (callbackURL string, err error) {
+	return p.op.Approve(authorizationURL, subject)
 }
 
-// ServeHTTP answers for every endpoint.
-func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	endpoint, _ := p.locate(r)
-	serve, methods := p.handler(endpoint)
-	if serve == nil {
-		http.NotFound(w, r)
-		return
-	}
-	p.count(endpoint)
-	if fault := p.intercepted(endpoint); fault != nil {
-		serve = fault
-	} else if !slices.Contains(methods, r.Method) {
-		w.Header().Set("Allow", strings.Join(methods, ", "))
-		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
-		return
-	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-	w.Header().Set("Cache-Control", "no-store")
-	serve(w, r)
+// Deny is [Provider.Approve] for a user or provider that refuses: the callback URL carries the error code, such as
+// "access_denied" or "login_required".
+func (p *Provider) Deny(authorizationURL, code string) (callbackURL string, err error) {
+	return p.op.Deny(authorizationURL, code)
 }
 
-func (p *Provider) handler(e Endpoint) (serve http.HandlerFunc, methods []string) {
-	read, both := []string{http.MethodGet, http.MethodHead}, []string{http.MethodGet, http.MethodPost}
-	switch e {
-	case Discovery:
-		return p.discovery, read
-	case JWKS:
-		return p.jwks, read
-	case Authorize:
-		return p.authorize, both
-	case Token:
-		return p.token, []string{http.MethodPost}
-	case UserInfo:
-		return p.userInfo, both
-	case EndSession:
-		return p.endSession, both
-	case PAR:
-		return p.par, []string{http.MethodPost}
-	case Revocation:
-		return p.revocation, []string{http.MethodPost}
-	case Elsewhere:
-		return http.NotFound, both
-	}
-	return nil, nil
-}
+// OnIDToken edits the claims of every ID token before it is signed. It comes after the misbehaviours and runs in the
+// goroutine of the request; nil removes it.
+func (p *Provider) OnIDToken(edit func(claims map[string]any)) { p.op.OnIDToken(edit) }
 
-func (p *Provider) count(e Endpoint) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.counts[e]++
-}
-
-func writeJSON(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // the client went away: nobody to tell
-}
+// Intercept serves an endpoint with h instead, whatever the method; nil restores the endpoint. Requests are still
+// counted.
+func (p *Provider) Intercept(e Endpoint, h http.HandlerFunc) { p.op.Intercept(fakeop.Endpoint(e), h) }

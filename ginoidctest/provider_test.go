@@ -4,300 +4,277 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
-	"encoding/base64"
-	"go/parser"
-	"go/token"
-	"log/slog"
+	"crypto/x509"
+	"encoding/pem"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
-	"path/filepath"
 	"reflect"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
 )
 
-func decode(t *testing.T, s string) []byte {
+// withProvider is an app and the provider it signs its users in with.
+func withProvider(t *testing.T, client ginoidctest.Config, change func(*ginoidc.Config)) (*ginoidctest.Provider, *ginoidc.Auth, *gin.Engine) {
 	t.Helper()
-	b, err := base64.RawURLEncoding.DecodeString(s)
+	idp, err := ginoidctest.New(client)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return b
+	auth, engine := ginApp(t, func(cfg *ginoidc.Config) {
+		cfg.Issuer, cfg.Transport = idp.Issuer(), idp.Transport()
+		if change != nil {
+			change(cfg)
+		}
+	})
+	return idp, auth, engine
 }
 
-// The whole flow, with every key type and every shape of issuer, inside a
-// bubble and over a network.
 func TestSignIn(t *testing.T) {
-	inMemory := func(t *testing.T, cfg ginoidctest.Config) *app { return newApp(t, cfg) }
-	listening := func(t *testing.T, cfg ginoidctest.Config) *app {
-		return appOf(t, ginoidctest.Start(t, cfg), http.DefaultTransport, cfg.ClientID)
-	}
+	key, text := clientKey(t)
 	tests := map[string]struct {
-		start func(*testing.T, ginoidctest.Config) *app
-		cfg   ginoidctest.Config
-		alg   string
+		client ginoidctest.Config
+		change func(*ginoidc.Config)
 	}{
-		"defaults":            {inMemory, ginoidctest.Config{}, "RS256"},
-		"ES256":               {inMemory, ginoidctest.Config{SigningAlg: "ES256"}, "ES256"},
-		"EdDSA":               {inMemory, ginoidctest.Config{SigningAlg: "EdDSA"}, "EdDSA"},
-		"issuer with path":    {inMemory, ginoidctest.Config{Issuer: "https://idp.example/realms/one"}, "RS256"},
-		"trailing slash":      {inMemory, ginoidctest.Config{Issuer: "https://idp.example/"}, "RS256"},
-		"http issuer":         {inMemory, ginoidctest.Config{Issuer: "http://idp.test:8080"}, "RS256"},
-		"another client":      {inMemory, ginoidctest.Config{ClientID: "an other/app"}, "RS256"},
-		"listening":           {listening, ginoidctest.Config{}, "RS256"},
-		"listening at a path": {listening, ginoidctest.Config{Issuer: "/tenant/", SigningAlg: "ES256"}, "ES256"},
+		"by default":     {},
+		"issuer's path":  {ginoidctest.Config{Issuer: "https://idp.example/tenant"}, nil},
+		"basic":          {ginoidctest.Config{ClientAuthMethod: "client_secret_basic"}, nil},
+		"post":           {ginoidctest.Config{ClientAuthMethod: "client_secret_post"}, func(cfg *ginoidc.Config) { cfg.ClientAuthMethod = "client_secret_post" }},
+		"public":         {ginoidctest.Config{ClientAuthMethod: "none"}, func(cfg *ginoidc.Config) { cfg.ClientAuthMethod, cfg.ClientSecret = "none", "" }},
+		"form_post":      {ginoidctest.Config{}, func(cfg *ginoidc.Config) { cfg.ResponseMode = "form_post" }},
+		"form_post.jwt":  {ginoidctest.Config{}, func(cfg *ginoidc.Config) { cfg.ResponseMode = "form_post.jwt" }},
+		"pushed request": {ginoidctest.Config{}, func(cfg *ginoidc.Config) { cfg.PushedAuthorization = "always" }},
+		"private_key_jwt": {
+			ginoidctest.Config{ClientAuthMethod: "private_key_jwt", ClientKey: key.Public(), SigningAlg: "ES256"},
+			func(cfg *ginoidc.Config) {
+				cfg.ClientAuthMethod, cfg.ClientKey, cfg.ClientSecret, cfg.SigningAlgs = "private_key_jwt", text, "", []string{"ES256"}
+			},
+		},
 	}
 	for name, tt := range tests {
-		run := func(t *testing.T) { checkSignIn(t, tt.start(t, tt.cfg), tt.alg) }
 		t.Run(name, func(t *testing.T) {
-			if strings.HasPrefix(name, "listening") {
-				run(t)
-				return
+			idp, auth, engine := withProvider(t, tt.client, tt.change)
+			client := ginoidctest.SignIn(t, auth, engine, idp, "bob")
+			status, body := send(t, client, http.MethodGet, "/me")
+			if status != 200 || body["sub"] != "bob" || body["iss"] != idp.Issuer() || !reflect.DeepEqual(body["groups"], []any{"staff"}) {
+				t.Errorf("GET /me = %d %v", status, body)
 			}
-			synctest.Test(t, run)
+			if idp.Count(ginoidctest.Token) != 1 || idp.Count(ginoidctest.UserInfo) != 1 {
+				t.Errorf("%d token requests, %d userinfo requests", idp.Count(ginoidctest.Token), idp.Count(ginoidctest.UserInfo))
+			}
 		})
 	}
 }
 
-func checkSignIn(t *testing.T, a *app, alg string) {
-	callback := a.approve("alice", nil)
-	if callback.Get("state") != "the-state" || callback.Get("iss") != a.idp.Issuer() {
-		t.Errorf("callback = %v", callback)
-	}
-	answer := a.redeem(callback.Get("code"))
-	if answer.StatusCode != http.StatusOK || text(answer.object, "token_type") != "Bearer" || answer.object["expires_in"] != 3600.0 {
-		t.Fatalf("token answer = %d %s", answer.StatusCode, answer.text)
-	}
-	if answer.Header.Get("Cache-Control") != "no-store" {
-		t.Error("the token answer may be cached")
-	}
-	token, err := a.verify(text(answer.object, "id_token"), alg)
+// clientKey is a new key, and its text in PEM.
+func clientKey(t *testing.T) (*ecdsa.PrivateKey, []byte) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
-		t.Fatalf("go-oidc refuses the ID token: %v", err)
+		t.Fatal(err)
 	}
-	if token.Nonce != "the-nonce" || token.Subject != "alice" || token.VerifyAccessToken(text(answer.object, "access_token")) != nil {
-		t.Errorf("ID token = %+v", token)
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
 	}
-	claims := part(t, text(answer.object, "id_token"), 1)
-	now := float64(time.Now().Unix())
-	if at, _ := claims["auth_time"].(float64); at < now-60 || at > now || text(claims, "sid") == "" {
-		t.Errorf("auth_time = %v, sid = %v", claims["auth_time"], claims["sid"])
+	return key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+}
+
+// A sign-in that fails fails the test, and says where it did.
+func TestSignInFailsTheTest(t *testing.T) {
+	tests := map[string]struct {
+		subject string
+		broken  func(*testing.T, *ginoidctest.Provider)
+		says    string
+	}{
+		"unknown user": {"mallory", func(*testing.T, *ginoidctest.Provider) {}, `no user "mallory"`},
+		"no metadata": {"alice", func(_ *testing.T, idp *ginoidctest.Provider) {
+			idp.Intercept(ginoidctest.Discovery, http.NotFound)
+		}, "the sign-in route: status 503"},
+		"refused code": {"alice", func(t *testing.T, idp *ginoidctest.Provider) {
+			idp.Misbehave(t, ginoidctest.ErrorInvalidGrant)
+		}, "the callback: status 401"},
 	}
-	user := map[string]any{
-		"name": "Alice Archer", "preferred_username": "alice", "email": "alice@example.com", "email_verified": true,
-		"groups": []any{"admin", "staff", "audit"}, "organizations": []any{"acme"},
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			idp, auth, engine := withProvider(t, ginoidctest.Config{}, nil)
+			tt.broken(t, idp)
+			tb := new(fakeTB)
+			if client := ginoidctest.SignIn(tb, auth, engine, idp, tt.subject); client != nil || !strings.Contains(tb.failure, tt.says) {
+				t.Errorf("failure %q, want one with %q", tb.failure, tt.says)
+			}
+		})
 	}
-	for claim, want := range user {
-		if !reflect.DeepEqual(claims[claim], want) {
-			t.Errorf("ID token: %s = %v, want %v", claim, claims[claim], want)
+}
+
+// TestMisbehave: the app meets each misbehaviour where its documentation says so, and not without it.
+func TestMisbehave(t *testing.T) {
+	fails := [3]int{}
+	tests := map[ginoidctest.Misbehaviour][3]int{ // of GET /admins, /strong and /upstream after the sign-in
+		"":                              {204, 204, 204},
+		ginoidctest.Slow:                fails,
+		ginoidctest.Unavailable503:      fails,
+		ginoidctest.ErrorInvalidGrant:   fails,
+		ginoidctest.ErrorInvalidClient:  fails,
+		ginoidctest.NoIDToken:           fails,
+		ginoidctest.Expired:             fails,
+		ginoidctest.UserInfo401:         fails,
+		ginoidctest.IssuerMismatch:      fails,
+		ginoidctest.EndpointsHTTP:       fails,
+		ginoidctest.MissingACR:          {204, 401, 204},
+		ginoidctest.GroupsOverage:       {403, 204, 204},
+		ginoidctest.RefreshInvalidGrant: {204, 204, 401},
+	}
+	for name, want := range tests {
+		t.Run(string(name), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				idp, auth, engine := strictApp(t)
+				if name != "" {
+					idp.Misbehave(t, name)
+				}
+				tb := new(fakeTB)
+				client := ginoidctest.SignIn(tb, auth, engine, idp, "alice")
+				if (tb.failure != "") != (want == fails) {
+					t.Fatalf("sign-in: %q", tb.failure)
+				}
+				for i, path := range []string{"/admins", "/strong", "/upstream"} {
+					if want == fails {
+						continue
+					}
+					if status, _ := send(t, client, http.MethodGet, path); status != want[i] {
+						t.Errorf("GET %s = %d, want %d", path, status, want[i])
+					}
+				}
+			})
+		})
+	}
+	if len(tests) != 1+12 {
+		t.Errorf("%d misbehaviours", len(tests)-1)
+	}
+}
+
+// strictApp asks for groups, for a class of authentication and for access tokens, which have to be refreshed at once.
+func strictApp(t *testing.T) (*ginoidctest.Provider, *ginoidc.Auth, *gin.Engine) {
+	client := ginoidctest.Config{ACRValues: []string{"1"}, TokenLife: time.Second, AlwaysRefreshToken: true}
+	idp, auth, engine := withProvider(t, client, func(cfg *ginoidc.Config) { cfg.KeepTokens = true })
+	noContent := func(c *gin.Context) { c.Status(http.StatusNoContent) }
+	engine.GET("/admins", auth.RequireGroups("admin"), noContent)
+	engine.GET("/strong", auth.RequireACR("1"), noContent)
+	engine.GET("/upstream", auth.RequireAuth(), func(c *gin.Context) {
+		if _, err := auth.Token(c); err != nil {
+			auth.Deny(c, err)
+			return
+		}
+		noContent(c)
+	})
+	return idp, auth, engine
+}
+
+func TestMisbehaveReplaces(t *testing.T) {
+	idp, auth, engine := withProvider(t, ginoidctest.Config{}, nil)
+	idp.Misbehave(t, ginoidctest.ErrorInvalidGrant, ginoidctest.IssuerMismatch)
+	idp.Misbehave(t, ginoidctest.GroupsOverage)
+	ginoidctest.SignIn(t, auth, engine, idp, "alice")
+	idp.Misbehave(t)
+	client := ginoidctest.SignIn(t, auth, engine, idp, "alice")
+	if status, _ := send(t, client, http.MethodPost, "/admin"); status != 204 {
+		t.Errorf("a provider that behaves again: %d", status)
+	}
+}
+
+// What the provider of this project's own tests can do besides is none of these.
+func TestUnknownMisbehaviourFailsTheTest(t *testing.T) {
+	idp, auth, engine := withProvider(t, ginoidctest.Config{}, nil)
+	for _, name := range []ginoidctest.Misbehaviour{"sloww", "", "sig-none"} {
+		tb := new(fakeTB)
+		if idp.Misbehave(tb, name); !strings.Contains(tb.failure, "unknown misbehaviour") {
+			t.Errorf("%q: failure %q", name, tb.failure)
 		}
 	}
-	user["sub"] = "alice"
-	if got := a.userInfo(text(answer.object, "access_token")); !reflect.DeepEqual(got.object, user) {
-		t.Errorf("userinfo = %v, want %v", got.object, user)
+	ginoidctest.SignIn(t, auth, engine, idp, "alice") // none of them is active
+}
+
+func TestApproveAndDeny(t *testing.T) {
+	idp, _, engine := withProvider(t, ginoidctest.Config{}, nil)
+	w := httptest.NewRecorder()
+	engine.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "https://app.example/auth/signin", nil))
+	location := w.Header().Get("Location")
+	for code, want := range map[string]string{"": "code", "access_denied": "error"} {
+		callback, err := idp.Approve(location, "alice")
+		if code != "" {
+			callback, err = idp.Deny(location, code)
+		}
+		u, parseErr := url.Parse(callback)
+		if err != nil || parseErr != nil || u.Path != "/auth/callback" || !u.Query().Has(want) || u.Query().Get("error") != code {
+			t.Errorf("%q: %s, %v, %v", code, callback, err, parseErr)
+		}
+	}
+	if _, err := idp.Approve(location, "mallory"); err == nil {
+		t.Error("an unknown user can approve")
 	}
 }
 
-func TestNewRefusesBadConfig(t *testing.T) {
-	tests := map[string]ginoidctest.Config{
-		"relative issuer":     {Issuer: "idp.example"},
-		"other scheme":        {Issuer: "ftp://idp.example"},
-		"no host":             {Issuer: "https:///x"},
-		"query":               {Issuer: "https://idp.example?tenant=1"},
-		"fragment":            {Issuer: "https://idp.example#x"},
-		"unparsable":          {Issuer: "https://idp.example:port"},
-		"unknown signing alg": {SigningAlg: "HS256"},
-		"relative mTLS root":  {MTLSRoot: "/mtls"},
-		"unknown auth method": {ClientAuthMethod: "client_secret_basic"},
-		"public with method":  {ClientAuthMethod: "private_key_jwt", ClientKey: ecKey().Public(), Public: true},
-		"method without key":  {ClientAuthMethod: "private_key_jwt"},
-		"TLS without key":     {ClientAuthMethod: "self_signed_tls_client_auth"},
-		"short secret":        {ClientAuthMethod: "client_secret_jwt", ClientSecret: "thirty-one bytes are not enough"},
-		"objects without key": {RequireRequestObject: true},
-		"private key":         {ClientKey: ecKey()},
-		"another curve":       {ClientKey: must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader)).Public()},
-		"negative life":       {TokenLife: -time.Second},
-		"life of a fraction":  {TokenLife: 1500 * time.Millisecond},
-		"key to encrypt to":   {EncryptIDToken: edKey().Public()},
-	}
-	for name, cfg := range tests {
-		t.Run(name, func(t *testing.T) {
-			if _, err := ginoidctest.New(cfg); err == nil || !strings.HasPrefix(err.Error(), "ginoidctest: ") {
-				t.Errorf("New: %v, want an error of ours", err)
-			}
-		})
-	}
-}
-
-// fakeTB sees what a helper does with a test.
-type fakeTB struct {
-	failed   bool
-	cleanups []func()
-}
-
-func (*fakeTB) Helper()                  {}
-func (tb *fakeTB) Fatalf(string, ...any) { tb.failed = true }
-func (tb *fakeTB) Cleanup(f func())      { tb.cleanups = append(tb.cleanups, f) }
-
-func TestStartEndsWithTheTest(t *testing.T) {
+func TestUsersAndClaims(t *testing.T) {
+	idp, auth, engine := withProvider(t, ginoidctest.Config{Users: []ginoidctest.User{}}, nil)
 	tb := new(fakeTB)
-	idp := ginoidctest.Start(tb, ginoidctest.Config{})
-	discovery := idp.Issuer() + string(ginoidctest.Discovery)
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Get(discovery)
-	if err != nil || resp.StatusCode != http.StatusOK {
-		t.Fatalf("before the end: %v, %v", resp, err)
+	if ginoidctest.SignIn(tb, auth, engine, idp, "alice"); tb.failure == "" {
+		t.Error("a user of a provider without users")
 	}
-	_ = resp.Body.Close()
+	idp.AddUser(ginoidctest.User{Subject: "dora", Claims: map[string]any{"groups": []string{"admin"}}})
+	client := ginoidctest.SignIn(t, auth, engine, idp, "dora")
+	if status, _ := send(t, client, http.MethodPost, "/admin"); status != 204 {
+		t.Errorf("dora as admin: %d", status)
+	}
+	idp.OnIDToken(func(claims map[string]any) { claims["groups"] = []string{"staff"} })
+	client = ginoidctest.SignIn(t, auth, engine, idp, "dora")
+	if status, _ := send(t, client, http.MethodPost, "/admin"); status != 403 {
+		t.Errorf("dora after the edit: %d", status)
+	}
+}
+
+func TestListenAndStart(t *testing.T) {
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	answers := func(idp *ginoidctest.Provider) bool {
+		resp, err := client.Get(idp.Issuer() + string(ginoidctest.Discovery))
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		return err == nil && resp.StatusCode == http.StatusOK
+	}
+	tb := new(fakeTB)
+	started := ginoidctest.Start(tb, ginoidctest.Config{Issuer: "/tenant"})
+	listens, stop, err := ginoidctest.Listen(ginoidctest.Config{})
+	if err != nil || !answers(started) || !answers(listens) {
+		t.Fatalf("no answer, %v", err)
+	}
+	stop()
 	for _, f := range tb.cleanups {
 		f()
 	}
-	if resp, err := client.Get(discovery); err == nil {
-		_ = resp.Body.Close()
-		t.Error("the provider still listens")
+	if answers(started) || answers(listens) {
+		t.Error("a provider that has ended answers")
 	}
-	if ginoidctest.Start(tb, ginoidctest.Config{SigningAlg: "none"}); !tb.failed {
-		t.Error("a bad configuration did not fail the test")
+	if ginoidctest.Start(tb, ginoidctest.Config{SigningAlg: "none"}); tb.failure == "" {
+		t.Error("a bad configuration does not fail the test")
 	}
-}
-
-func TestMethodsAndPaths(t *testing.T) {
-	a := newApp(t, ginoidctest.Config{Issuer: "https://idp.example/tenant"})
-	tests := []struct {
-		method, path string
-		status       int
-		allow        string
-	}{
-		{"POST", "/tenant/.well-known/openid-configuration", 405, "GET, HEAD"},
-		{"DELETE", "/tenant/jwks", 405, "GET, HEAD"},
-		{"GET", "/tenant/revoke", 405, "POST"},
-		{"PUT", "/tenant/authorize", 405, "GET, POST"},
-		{"GET", "/tenant/token", 405, "POST"},
-		{"HEAD", "/tenant/jwks", 200, ""},
-		{"GET", "/tenant/elsewhere", 404, ""},
-		{"GET", "/tenant", 404, ""},
-		{"GET", "/jwks", 404, ""},
-		{"GET", "/tenant/id_token", 404, ""},
-	}
-	for _, tt := range tests {
-		got := a.do(tt.method, "https://idp.example"+tt.path, nil, nil)
-		if got.StatusCode != tt.status || got.Header.Get("Allow") != tt.allow {
-			t.Errorf("%s %s = %d, Allow %q; want %d, %q", tt.method, tt.path, got.StatusCode, got.Header.Get("Allow"), tt.status, tt.allow)
-		}
+	if _, err := ginoidctest.New(ginoidctest.Config{ClientAuthMethod: "tls"}); err == nil {
+		t.Error("an unknown method is taken")
 	}
 }
 
-func TestCount(t *testing.T) {
-	a := newApp(t, ginoidctest.Config{})
-	answer := a.signIn("bob")
-	if _, err := a.verify(text(answer.object, "id_token")); err != nil {
-		t.Fatal(err)
-	}
-	a.userInfo(text(answer.object, "access_token"))
-	a.userInfo("unknown")
-	want := map[ginoidctest.Endpoint]int{
-		ginoidctest.Discovery: 1, ginoidctest.JWKS: 1, ginoidctest.Authorize: 1, ginoidctest.Token: 1,
-		ginoidctest.UserInfo: 2, ginoidctest.EndSession: 0, ginoidctest.Elsewhere: 0,
-	}
-	for e, n := range want {
-		if got := a.idp.Count(e); got != n {
-			t.Errorf("Count(%s) = %d, want %d", e, got, n)
-		}
-	}
-}
-
-// Everything at once, for the race detector.
-func TestConcurrentUse(t *testing.T) {
-	a := newApp(t, ginoidctest.Config{SigningAlg: "ES256"})
-	var wg sync.WaitGroup
-	for range 4 {
-		wg.Go(func() {
-			callback, err := a.idp.Approve(a.authURL(nil), "alice")
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			a.idp.Misbehave(ginoidctest.KidAbsent)
-			a.idp.OnIDToken(func(claims map[string]any) { claims["count"] = a.idp.Count(ginoidctest.Token) })
-			a.idp.AddUser(ginoidctest.User{Subject: "dave"})
-			a.idp.Intercept(ginoidctest.UserInfo, nil)
-			a.idp.OnRefreshAnswer(nil)
-			if a.idp.Active("x") || a.idp.Refreshes() != 0 {
-				t.Error("tokens of nobody")
-			}
-			if err := a.idp.RotateKeys(true); err != nil {
-				t.Error(err)
-			}
-			resp, err := a.client.PostForm(a.url(ginoidctest.Token), url.Values{
-				"client_id": {"app"}, "client_secret": {"secret"}, "redirect_uri": {redirectURI}, "code_verifier": {verifier},
-				"grant_type": {"authorization_code"}, "code": {codeOf(callback)},
-			})
-			if err != nil || resp.StatusCode != http.StatusOK {
-				t.Errorf("token endpoint: %v, %v", resp, err)
-				return
-			}
-			_ = resp.Body.Close()
-		})
-	}
-	wg.Wait()
-	if got := a.idp.Count(ginoidctest.Token); got != 4 {
-		t.Errorf("Count(Token) = %d, want 4", got)
-	}
-}
-
-func codeOf(callback string) string {
-	u, err := url.Parse(callback)
-	if err != nil {
-		return ""
-	}
-	return u.Query().Get("code")
-}
-
-// A log must not be a way to the codes, tokens and secrets that tests handle.
-func TestLogHoldsNoSecrets(t *testing.T) {
-	var log strings.Builder
-	a := newApp(t, ginoidctest.Config{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
-	code := a.approve("alice", nil).Get("code")
-	a.redeem(code)
-	a.redeem(code)
-	a.token(changes{"client_secret": {"a-wrong-secret"}}, nil)
-	a.get(a.authURL(changes{"scope": {"email"}}))
-	a.get(a.authURL(changes{"client_id": {"x"}}))
-	if !strings.Contains(log.String(), "invalid_grant") || !strings.Contains(log.String(), "invalid_client") {
-		t.Errorf("refusals are not logged: %s", log.String())
-	}
-	for _, secret := range []string{code, verifier, "a-wrong-secret"} {
-		if strings.Contains(log.String(), secret) {
-			t.Errorf("the log holds %q", secret)
-		}
-	}
-}
-
-// Programs import this package too, so it brings no test framework and none of
-// its flags along.
-func TestImportsNoTestFramework(t *testing.T) {
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		if strings.HasSuffix(file, "_test.go") {
-			continue
-		}
-		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, spec := range parsed.Imports {
-			path := strings.Trim(spec.Path.Value, `"`)
-			if strings.HasPrefix(path, "testing") || strings.Contains(path, "httptest") || strings.Contains(path, "testify") {
-				t.Errorf("%s imports %s", file, path)
-			}
-		}
+// The provider is a handler too.
+func TestServeHTTP(t *testing.T) {
+	idp, _, _ := withProvider(t, ginoidctest.Config{}, nil)
+	w := httptest.NewRecorder()
+	idp.ServeHTTP(w, httptest.NewRequest(http.MethodGet, string(ginoidctest.JWKS), nil))
+	if w.Code != http.StatusOK || idp.Count(ginoidctest.JWKS) != 1 {
+		t.Errorf("%d, counted %d", w.Code, idp.Count(ginoidctest.JWKS))
 	}
 }

@@ -18,13 +18,13 @@ import (
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/e2e/start"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
 // cluster is what stands behind one address.
 type cluster struct {
 	url   string // of the round-robin, which is the app's URL
-	op    *ginoidctest.Provider
+	op    *fakeop.Provider
 	run   func(t testing.TB, i int) // starts instance i
 	apps  [3]start.App
 	redis start.Redis
@@ -32,9 +32,9 @@ type cluster struct {
 }
 
 // newCluster starts a provider, Redis and the instances, with env beside what they need.
-func newCluster(t *testing.T, op ginoidctest.Config, env ...string) *cluster {
+func newCluster(t *testing.T, op fakeop.Config, env ...string) *cluster {
 	op.ClientID, op.ClientSecret = "app", "secret"
-	c := &cluster{op: ginoidctest.Start(t, op)}
+	c := &cluster{op: fakeop.Start(t, op)}
 	redisPort, dir := start.FreePort(t), t.TempDir()
 	c.again = func(t testing.TB) { c.redis = start.RunDurableRedis(t, redisPort, dir) }
 	c.again(t)
@@ -148,7 +148,7 @@ func (p *person) shown(address string) (status int, subject string) {
 
 // TestOneSessionOnAllInstances: signed in by one, known to all, ended by one, gone from all. Cases 151, 269 and 294.
 func TestOneSessionOnAllInstances(t *testing.T) {
-	c := newCluster(t, ginoidctest.Config{})
+	c := newCluster(t, fakeop.Config{})
 	everywhere := func(p *person, want int) {
 		t.Helper()
 		deadline := time.Now().Add(time.Second)

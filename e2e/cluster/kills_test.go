@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
 const (
@@ -19,11 +19,11 @@ const (
 // TestKills: every process is killed and started again twenty times while two hundred people use the app. Nobody is
 // signed out, and nobody becomes somebody else. Cases 250, 251 and 290.
 func TestKills(t *testing.T) {
-	var users []ginoidctest.User
+	var users []fakeop.User
 	for i := range people {
-		users = append(users, ginoidctest.User{Subject: fmt.Sprintf("user-%03d", i)})
+		users = append(users, fakeop.User{Subject: fmt.Sprintf("user-%03d", i)})
 	}
-	c := newCluster(t, ginoidctest.Config{Users: users})
+	c := newCluster(t, fakeop.Config{Users: users})
 	everybody := make([]*person, people)
 	for i := range everybody {
 		everybody[i] = c.signIn(t, users[i].Subject)

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
 // TestOneRefresh: fifty requests of one browser, over all instances at once, find the access token as good as over, ten
@@ -20,7 +20,7 @@ func TestOneRefresh(t *testing.T) {
 		// within a second by the clock is good until the next second begins.
 		good, life = time.Second, 31 * time.Second
 	)
-	c := newCluster(t, ginoidctest.Config{TokenLife: life, AlwaysRefreshToken: true}, "OIDC_KEEP_TOKENS=true")
+	c := newCluster(t, fakeop.Config{TokenLife: life, AlwaysRefreshToken: true}, "OIDC_KEEP_TOKENS=true")
 	alice := c.signIn(t, "alice")
 	var answered, unauthorized, failed atomic.Int64
 	var counts []int

@@ -17,7 +17,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/e2e/browser"
-	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
 // app is a small app with a provider of its own. To a browser they are two sites: localhost and 127.0.0.1.
@@ -25,7 +25,7 @@ type app struct {
 	*testing.T
 	auth   *ginoidc.Auth
 	routes *gin.RouterGroup
-	op     *ginoidctest.Provider
+	op     *fakeop.Provider
 	origin string
 	url    string // with the base path
 
@@ -42,7 +42,7 @@ func startApp(t *testing.T, scheme, base string, change ...func(*ginoidc.Config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &app{T: t, op: ginoidctest.Start(t, ginoidctest.Config{}), origin: scheme + "://localhost:" + port}
+	a := &app{T: t, op: fakeop.Start(t, fakeop.Config{}), origin: scheme + "://localhost:" + port}
 	a.url = a.origin + base
 	cfg := ginoidc.Config{
 		Issuer: a.op.Issuer(), ClientID: "app", ClientSecret: "secret", AppURL: a.url,

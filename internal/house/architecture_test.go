@@ -36,7 +36,8 @@ func rooms() []room {
 		{"redisstate", "internal/seal", "github.com/gin-contrib/sessions github.com/gorilla/sessions github.com/redis/rueidis"},
 		{".", "cookiestore internal/attempt internal/audit internal/claims internal/flight internal/provider internal/returnto internal/session internal/state internal/web", "github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
 		{"cmd/ginoidc", "internal/provider", ""},
-		{"ginoidctest", ". internal/audit", "github.com/gin-gonic/gin github.com/go-jose/go-jose/v4"},
+		{"internal/fakeop", "", "github.com/go-jose/go-jose/v4"},
+		{"ginoidctest", ". internal/audit internal/fakeop", "github.com/gin-gonic/gin"},
 		{"example", ". ginoidctest redisstate", "github.com/gin-gonic/gin"},
 	}
 }

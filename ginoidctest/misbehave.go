@@ -1,0 +1,49 @@
+package ginoidctest
+
+import (
+	"slices"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+)
+
+// Misbehaviour names a fault of a provider that apps meet.
+type Misbehaviour string
+
+// The misbehaviours. The app's sign-in fails with each of them but [GroupsOverage] and [RefreshInvalidGrant]; with
+// [MissingACR] it fails only where a class was asked for.
+const (
+	Slow                Misbehaviour = "slow"                  // metadata, keys, token, userinfo: no answer for a minute
+	Unavailable503      Misbehaviour = "unavailable-503"       // token endpoint: 503 with Retry-After
+	ErrorInvalidGrant   Misbehaviour = "error-invalid-grant"   // token endpoint: 400, as for a code that has expired
+	ErrorInvalidClient  Misbehaviour = "error-invalid-client"  // token endpoint: 401, as for a wrong client secret
+	NoIDToken           Misbehaviour = "no-id-token"           // token endpoint: no id_token
+	Expired             Misbehaviour = "expired"               // ID token: expired an hour ago, as with a wrong clock
+	MissingACR          Misbehaviour = "missing-acr"           // ID token: no acr, although one was asked for
+	GroupsOverage       Misbehaviour = "groups-overage"        // ID token, userinfo: a reference instead of too many groups
+	UserInfo401         Misbehaviour = "userinfo-401"          // userinfo: 401 with invalid_token
+	IssuerMismatch      Misbehaviour = "issuer-mismatch"       // metadata: another issuer than configured
+	EndpointsHTTP       Misbehaviour = "endpoints-http"        // metadata: endpoints without TLS on another host
+	RefreshInvalidGrant Misbehaviour = "refresh-invalid-grant" // token endpoint: 400 to each refresh, as after a revocation
+)
+
+func misbehaviours() []Misbehaviour {
+	return []Misbehaviour{
+		Slow, Unavailable503, ErrorInvalidGrant, ErrorInvalidClient, NoIDToken, Expired, MissingACR, GroupsOverage,
+		UserInfo401, IssuerMismatch, EndpointsHTTP, RefreshInvalidGrant,
+	}
+}
+
+// Misbehave replaces the active misbehaviours; without names the provider behaves. It fails the test if a name is
+// unknown.
+func (p *Provider) Misbehave(tb TB, names ...Misbehaviour) {
+	tb.Helper()
+	var faults []fakeop.Misbehaviour
+	for _, name := range names {
+		if !slices.Contains(misbehaviours(), name) {
+			tb.Fatalf("unknown misbehaviour %q; there are %q", name, misbehaviours())
+			return
+		}
+		faults = append(faults, fakeop.Misbehaviour(name))
+	}
+	p.op.Misbehave(faults...)
+}

@@ -1,0 +1,73 @@
+package fakeop
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// tokens is the answer to a token request: fresh tokens, bound to the DPoP key of
+// the request if there is one (RFC 9449, 5).
+func (p *Provider) tokens(d *redemption) (map[string]any, error) {
+	accessToken := p.access.put(d.credential, p.cfg.TokenLife)
+	idToken, err := p.idToken(d, accessToken)
+	if err != nil {
+		return nil, err
+	}
+	answer := map[string]any{
+		"access_token": accessToken,
+		"token_type":   "Bearer",
+		"expires_in":   int(p.cfg.TokenLife.Seconds()),
+		"scope":        strings.Join(d.scopes, " "),
+		"id_token":     idToken,
+	}
+	if d.jkt != "" {
+		answer["token_type"] = "DPoP"
+	}
+	switch {
+	case d.kept != "":
+		answer["refresh_token"] = d.kept
+	case p.cfg.AlwaysRefreshToken || slices.Contains(d.scopes, "offline_access"):
+		answer["refresh_token"] = p.refresh.put(d.credential, refreshLife)
+	}
+	return answer, nil
+}
+
+// idToken makes an ID token (OpenID Connect Core, 2, 3.1.3.6 and 12.2).
+func (p *Provider) idToken(d *redemption, accessToken string) (string, error) {
+	user, _ := p.user(d.session.subject)
+	claims := user.claims(d.scopes)
+	include(claims, d.claims.IDToken, user)
+	if p.cfg.GroupsInUserInfoOnly {
+		delete(claims, "groups")
+		delete(claims, "organizations")
+	}
+	now := time.Now()
+	claims["iss"] = p.issuer
+	claims["aud"] = p.cfg.ClientID
+	claims["sub"] = d.session.subject
+	claims["iat"] = now.Unix()
+	claims["exp"] = now.Add(idTokenLife).Unix()
+	claims["auth_time"] = d.session.authTime.Unix()
+	claims["sid"] = d.session.sid
+	claims["at_hash"] = leftHalf(p.cfg.SigningAlg, accessToken)
+	if d.nonce != "" {
+		claims["nonce"] = d.nonce
+	}
+	if d.session.acr != "" {
+		claims["acr"], claims["amr"] = d.session.acr, []string{"pwd"}
+	}
+	what := d.as(idTokenClaims, refreshedIDToken)
+	p.edit(claims, what...)
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		return "", fmt.Errorf("test provider: ID token claims: %w", err)
+	}
+	token, err := p.sign(payload, what...)
+	if err != nil {
+		return "", err
+	}
+	return p.encrypt(token)
+}

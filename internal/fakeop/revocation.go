@@ -1,0 +1,51 @@
+package fakeop
+
+import "net/http"
+
+// revocation is the revocation endpoint (RFC 7009, 2). It authenticates the
+// client as the token endpoint does. A token it does not know is none any more,
+// which is what the client wants: 200.
+func (p *Provider) revocation(w http.ResponseWriter, r *http.Request) {
+	if refusal := p.revoke(r); refusal != nil {
+		p.refuseClient(w, refusal)
+		return
+	}
+	w.WriteHeader(http.StatusOK)
+}
+
+// revoke ends the grant behind a refresh token, and of an access token that token
+// alone (RFC 7009, 2.1). token_type_hint is not needed to find either. A spent
+// refresh token ends nothing: a client that lost the newest one has not signed
+// anybody out, and its test should say so.
+func (p *Provider) revoke(r *http.Request) *oauthError {
+	if refusal := readForm(r); refusal != nil {
+		return refusal
+	}
+	if refusal := p.authenticate(r); refusal != nil {
+		return refusal
+	}
+	token := r.PostForm.Get("token")
+	if token == "" {
+		return &oauthError{"invalid_request", "token is missing"}
+	}
+	if c, ok := p.refresh.get(token); ok {
+		c.revoked.Store(true)
+	}
+	p.access.drop(token)
+	return nil
+}
+
+// Active tells whether an access token or refresh token is good: known, and not
+// expired, used up or revoked (RFC 7662, 2.2).
+func (p *Provider) Active(token string) bool {
+	for _, v := range []*vault[credential]{&p.access, &p.refresh} {
+		if _, refusal := active(v, token); refusal == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// Refreshes tells how many refreshes succeeded, as the provider sees it: those
+// that a misbehaviour or hook spoilt afterwards count too.
+func (p *Provider) Refreshes() int { return p.Count(refreshAnswer) }

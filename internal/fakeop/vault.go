@@ -1,0 +1,107 @@
+package fakeop
+
+import (
+	"crypto/rand"
+	"maps"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// vault keeps values under unguessable keys until they expire: codes, tokens,
+// sessions, and what may be used only once. Its zero value is empty.
+type vault[T any] struct {
+	mu      sync.Mutex
+	entries map[string]*entry[T]
+	sweepAt int // size at which expired entries are thrown out
+}
+
+type entry[T any] struct {
+	value   T
+	expires time.Time
+	spent   bool
+}
+
+func (v *vault[T]) put(value T, life time.Duration) (key string) {
+	key = rand.Text()
+	v.add(key, value, life)
+	return key
+}
+
+// add keeps a value under a key of somebody else's making; it changes nothing,
+// and says so, while there is a value already.
+func (v *vault[T]) add(key string, value T, life time.Duration) (added bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.entries == nil {
+		v.entries = make(map[string]*entry[T])
+	}
+	if e, found := v.entries[key]; found && !e.expired() {
+		return false
+	}
+	if len(v.entries) >= v.sweepAt {
+		maps.DeleteFunc(v.entries, func(_ string, e *entry[T]) bool { return e.expired() })
+		v.sweepAt = 2*len(v.entries) + 64
+	}
+	v.entries[key] = &entry[T]{value: value, expires: time.Now().Add(life)}
+	return true
+}
+
+// get finds a value that is not spent.
+func (v *vault[T]) get(key string) (value T, ok bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if e, found := v.entries[key]; found && !e.expired() && !e.spent {
+		return e.value, true
+	}
+	return value, false
+}
+
+// spend gives a value out once: again tells that it was given out before.
+func (v *vault[T]) spend(key string) (value T, again, ok bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	e, found := v.entries[key]
+	if !found || e.expired() {
+		return value, false, false
+	}
+	again, e.spent = e.spent, true
+	return e.value, again, true
+}
+
+func (v *vault[T]) drop(key string) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	delete(v.entries, key)
+}
+
+func (v *vault[T]) dropIf(unwanted func(T) bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	maps.DeleteFunc(v.entries, func(_ string, e *entry[T]) bool { return unwanted(e.value) })
+}
+
+func (e *entry[T]) expired() bool { return !time.Now().Before(e.expires) }
+
+// session is a single sign-on session, known to the browser by a cookie.
+type session struct {
+	subject, sid string
+	acr          string // empty where the provider has no classes
+	authTime     time.Time
+}
+
+// grant is what a user allowed the client by answering its request. The code and
+// every token that came from it point here, so one revocation reaches them all
+// (RFC 9700, 4.14.2).
+type grant struct {
+	*authorization
+	session session
+	revoked atomic.Bool
+}
+
+// credential is a code or token: a grant, and the thumbprint of the DPoP key it
+// is bound to, empty for none (RFC 9449, 6 and 10).
+type credential struct {
+	*grant
+	jkt string
+}
