@@ -17,26 +17,27 @@ import (
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // instances are two of one app, with one provider that is slow and a State of each, which may share a memory.
-func instances(t *testing.T, first, second ginoidc.SharedState, change func(*ginoidc.Config)) (one, two *app) {
+func instances(t *testing.T, first, second ginoidc.SharedState, change func(*ginoidc.Config)) (one, two *testapp.App) {
 	one = slowApp(t, func(c *ginoidc.Config) {
 		c.State = first
 		change(c)
 	})
-	two = newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-		c.State, c.Transport = second, one.op.Transport()
+	two = testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.State, c.Transport = second, one.OP.Transport()
 		change(c)
 	})
-	two.op = one.op
+	two.OP = one.OP
 	return one, two
 }
 
 // on is the same browser, routed to another instance.
-func (b *browser) on(a *app) *browser {
-	other := b.twin()
-	other.app = a
+func otherInstance(b *testapp.Browser, a *testapp.App) *testapp.Browser {
+	other := b.Twin()
+	other.App = a
 	return other
 }
 
@@ -54,7 +55,7 @@ func TestCallbackAskedForTwiceElsewhere(t *testing.T) {
 	}{
 		{"signed in", "query", nil, nil, "", 303, ""},
 		{"signed in by a form", "form_post", nil, nil, "", 303, ""},
-		{"signed in, in a store", "query", memstore.NewStore([]byte(secret)), nil, "", 303, ""},
+		{"signed in, in a store", "query", memstore.NewStore([]byte(testapp.CookieSecret)), nil, "", 303, ""},
 		{"the code is refused", "query", nil, nil, fakeop.ErrorInvalidGrant, 401, "sign_in_refused"},
 		{"the token is refused", "form_post", nil, nil, fakeop.BadSignature, 401, "invalid_token"},
 		{"the provider fails", "query", nil, nil, fakeop.Unavailable503, 503, "provider_unavailable"},
@@ -67,25 +68,25 @@ func TestCallbackAskedForTwiceElsewhere(t *testing.T) {
 				one, two := instances(t, shared, shared, func(c *ginoidc.Config) {
 					c.ResponseMode, c.Store, c.OnSignIn = tt.mode, tt.store, tt.hook
 				})
-				b := one.browser()
-				callback := b.start("/auth/signin?return_to=/app", "alice")
+				b := one.Browser()
+				callback := b.Start("/auth/signin?return_to=/app", "alice")
 				if tt.fault != "" {
-					one.op.Misbehave(tt.fault)
+					one.OP.Misbehave(tt.fault)
 				}
-				browsers := []*browser{b, b.on(two), b.on(two)}
-				late, other := b.on(two), strings.Replace(callback, "code=", "code=x", 1)
-				replies := make([]reply, len(browsers))
+				browsers := []*testapp.Browser{b, otherInstance(b, two), otherInstance(b, two)}
+				late, other := otherInstance(b, two), strings.Replace(callback, "code=", "code=x", 1)
+				replies := make([]testapp.Reply, len(browsers))
 				var wg sync.WaitGroup
 				for i, b := range browsers {
-					wg.Go(func() { replies[i] = b.brings(callback) })
+					wg.Go(func() { replies[i] = b.Callback(callback) })
 					synctest.Wait() // until it waits for the provider, or for its turn
 				}
 				strangers := func(when string) {
-					if r := two.browser().brings(callback); r.StatusCode != 400 || len(r.Header["Set-Cookie"]) != 0 ||
-						!strings.Contains(r.body, "not started in this browser") {
+					if r := two.Browser().Callback(callback); r.StatusCode != 400 || len(r.Header["Set-Cookie"]) != 0 ||
+						!strings.Contains(r.Body, "not started in this browser") {
 						t.Errorf("%s, without the cookie: %d %v", when, r.StatusCode, r.Header)
 					}
-					if r := late.twin().brings(other); r.StatusCode != 400 || !strings.Contains(r.body, "already used") {
+					if r := late.Twin().Callback(other); r.StatusCode != 400 || !strings.Contains(r.Body, "already used") {
 						t.Errorf("%s, with another code: %d", when, r.StatusCode)
 					}
 				}
@@ -93,24 +94,24 @@ func TestCallbackAskedForTwiceElsewhere(t *testing.T) {
 				wg.Wait()
 				lines := replies[0].Header["Set-Cookie"]
 				for i, r := range replies {
-					if r.StatusCode != tt.status || r.location() != replies[0].location() || (r.location() == "/app") != (tt.status == 303) {
-						t.Errorf("%d: %d to %q: %s", i, r.StatusCode, r.location(), r.body)
+					if r.StatusCode != tt.status || r.Location() != replies[0].Location() || (r.Location() == "/app") != (tt.status == 303) {
+						t.Errorf("%d: %d to %q: %s", i, r.StatusCode, r.Location(), r.Body)
 					}
 					if !slices.Equal(r.Header["Set-Cookie"], lines) || len(lines) == 0 {
 						t.Errorf("%d: cookies %q, not %q", i, r.Header["Set-Cookie"], lines)
 					}
-					if signedIn := browsers[i].whoami() == "alice"; signedIn != (tt.status == 303) {
+					if signedIn := browsers[i].WhoAmI() == "alice"; signedIn != (tt.status == 303) {
 						t.Errorf("%d: signed in %t", i, signedIn)
 					}
 				}
-				if tt.code != "" && !strings.Contains(two.logs.String(), "code="+tt.code) {
-					t.Errorf("log %s", two.logs)
+				if tt.code != "" && !strings.Contains(two.Logs.String(), "code="+tt.code) {
+					t.Errorf("log %s", two.Logs)
 				}
 				strangers("at once afterwards")
-				if r := late.brings(callback); r.StatusCode != 400 || !strings.Contains(r.body, "already used") || late.whoami() != "" {
+				if r := late.Callback(callback); r.StatusCode != 400 || !strings.Contains(r.Body, "already used") || late.WhoAmI() != "" {
 					t.Errorf("afterwards: %d", r.StatusCode)
 				}
-				if n := one.op.Count(fakeop.Token); n != 1 {
+				if n := one.OP.Count(fakeop.Token); n != 1 {
 					t.Errorf("%d token requests", n)
 				}
 			})
@@ -168,26 +169,26 @@ func TestCallbackWithoutAnAnswerElsewhere(t *testing.T) {
 						tt.change(c)
 					}
 				})
-				b := one.browser()
-				callback := b.start("/auth/signin", "alice")
-				twin := b.on(two)
+				b := one.Browser()
+				callback := b.Start("/auth/signin", "alice")
+				twin := otherInstance(b, two)
 				var wg sync.WaitGroup
 				wg.Go(func() {
-					if r := b.brings(callback); r.StatusCode != http.StatusSeeOther {
-						t.Errorf("the first: %d %s", r.StatusCode, r.body)
+					if r := b.Callback(callback); r.StatusCode != http.StatusSeeOther {
+						t.Errorf("the first: %d %s", r.StatusCode, r.Body)
 					}
 				})
 				synctest.Wait()
 				began := time.Now()
-				r := twin.brings(callback)
+				r := twin.Callback(callback)
 				if took := time.Since(began); took < tt.after || took > tt.after+time.Second {
 					t.Errorf("answered after %v, not %v", took, tt.after)
 				}
 				wg.Wait()
-				if r.StatusCode != tt.status || !strings.Contains(r.body, tt.says) || twin.whoami() != "" || b.whoami() != "alice" {
-					t.Errorf("%d %s, %q is signed in", r.StatusCode, r.body, twin.whoami())
+				if r.StatusCode != tt.status || !strings.Contains(r.Body, tt.says) || twin.WhoAmI() != "" || b.WhoAmI() != "alice" {
+					t.Errorf("%d %s, %q is signed in", r.StatusCode, r.Body, twin.WhoAmI())
 				}
-				if n := one.op.Count(fakeop.Token); n != 1 {
+				if n := one.OP.Count(fakeop.Token); n != 1 {
 					t.Errorf("%d token requests", n)
 				}
 			})
@@ -201,19 +202,19 @@ func TestKeptAnswersCannotBeMoved(t *testing.T) {
 		first, on := "", false
 		shared := swapping{state.NewMemory(0), &first, &on}
 		one, two := instances(t, shared, shared, func(*ginoidc.Config) {})
-		one.browser().mustSignIn("alice")
+		one.Browser().MustSignIn("alice")
 		if first == "" {
 			t.Fatal("nothing was kept")
 		}
-		b := one.browser()
-		callback := b.start("/auth/signin", "bob")
-		twin := b.on(two)
+		b := one.Browser()
+		callback := b.Start("/auth/signin", "bob")
+		twin := otherInstance(b, two)
 		on = true
 		var wg sync.WaitGroup
-		wg.Go(func() { b.brings(callback) })
+		wg.Go(func() { b.Callback(callback) })
 		synctest.Wait()
-		if r := twin.brings(callback); r.StatusCode != 400 || twin.whoami() != "" {
-			t.Errorf("%d, %q is signed in", r.StatusCode, twin.whoami())
+		if r := twin.Callback(callback); r.StatusCode != 400 || twin.WhoAmI() != "" {
+			t.Errorf("%d, %q is signed in", r.StatusCode, twin.WhoAmI())
 		}
 		wg.Wait()
 	})

@@ -16,6 +16,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // TestProviderMisbehaves: whatever the provider answers, the sign-in ends in the stated status with nobody signed in,
@@ -84,34 +85,34 @@ func TestProviderMisbehaves(t *testing.T) {
 		}, 502, "provider_error"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := newApp(t)
-			b := a.browser()
-			callback := b.start("/auth/signin", "alice")
-			tt.fault(a.op)
-			r := b.do("GET", callback, nil)
-			if r.StatusCode != tt.status || r.json(t)["error"] != tt.code {
-				t.Fatalf("%d %s, want %d %s\n%s", r.StatusCode, r.body, tt.status, tt.code, a.logs)
+			a := testapp.New(t)
+			b := a.Browser()
+			callback := b.Start("/auth/signin", "alice")
+			tt.fault(a.OP)
+			r := b.Do("GET", callback, nil)
+			if r.StatusCode != tt.status || r.JSON(t)["error"] != tt.code {
+				t.Fatalf("%d %s, want %d %s\n%s", r.StatusCode, r.Body, tt.status, tt.code, a.Logs)
 			}
-			if id, _ := r.json(t)["request_id"].(string); id == "" || !strings.Contains(a.logs.String(), "request_id="+id) {
+			if id, _ := r.JSON(t)["request_id"].(string); id == "" || !strings.Contains(a.Logs.String(), "request_id="+id) {
 				t.Errorf("request %q is not in the log", id)
 			}
 			if after := r.Header.Get("Retry-After"); (after == "7") != (tt.status == 503) { // what the provider asked for
 				t.Errorf("Retry-After %q", after)
 			}
-			if b.whoami() != "" || len(b.cookies()) != 0 {
-				t.Errorf("%q is signed in, cookies %v", b.whoami(), b.cookies())
+			if b.WhoAmI() != "" || len(b.Cookies()) != 0 {
+				t.Errorf("%q is signed in, cookies %v", b.WhoAmI(), b.Cookies())
 			}
-			if r := b.do("GET", callback, nil); r.StatusCode != 400 {
+			if r := b.Do("GET", callback, nil); r.StatusCode != 400 {
 				t.Errorf("the attempt was not spent: %d", r.StatusCode)
 			}
-			if n := a.op.Count(fakeop.Token); n != 1 { // case 67
+			if n := a.OP.Count(fakeop.Token); n != 1 { // case 67
 				t.Errorf("%d token requests", n)
 			}
-			if a.op.Count(fakeop.Elsewhere) != 0 { // case 107
+			if a.OP.Count(fakeop.Elsewhere) != 0 { // case 107
 				t.Error("a redirect was followed")
 			}
-			for _, hidden := range []string{callback[strings.Index(callback, "code=")+5:][:20], clientSecret, "eyJ"} {
-				if strings.Contains(a.logs.String(), hidden) {
+			for _, hidden := range []string{callback[strings.Index(callback, "code=")+5:][:20], testapp.ClientSecret, "eyJ"} {
+				if strings.Contains(a.Logs.String(), hidden) {
 					t.Errorf("the log shows %q", hidden)
 				}
 			}
@@ -121,21 +122,21 @@ func TestProviderMisbehaves(t *testing.T) {
 
 // TestProviderDown: sign-in is 503 while the provider is unknown and works once it is there; sessions never need it.
 func TestProviderDown(t *testing.T) {
-	a := newApp(t)
-	a.op.Intercept(fakeop.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
-	b := a.browser()
-	r := b.navigate("/auth/signin")
-	if r.StatusCode != 503 || r.Header.Get("Retry-After") == "" || r.Header.Get("Set-Cookie") != "" || !strings.Contains(r.body, "Sign in again") {
+	a := testapp.New(t)
+	a.OP.Intercept(fakeop.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	b := a.Browser()
+	r := b.Navigate("/auth/signin")
+	if r.StatusCode != 503 || r.Header.Get("Retry-After") == "" || r.Header.Get("Set-Cookie") != "" || !strings.Contains(r.Body, "Sign in again") {
 		t.Errorf("sign-in: %d %v", r.StatusCode, r.Header)
 	}
-	if err := a.auth.Ready(t.Context()); !errors.Is(err, ginoidc.ErrProviderUnavailable) {
+	if err := a.Auth.Ready(t.Context()); !errors.Is(err, ginoidc.ErrProviderUnavailable) {
 		t.Errorf("Ready: %v", err)
 	}
-	a.op.Intercept(fakeop.Discovery, nil)
-	eventually(t, "the provider to be found again", func() bool { return a.auth.Ready(t.Context()) == nil })
-	b.mustSignIn("alice")
-	a.op.Intercept(fakeop.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
-	if b.whoami() != "alice" { // case 240
+	a.OP.Intercept(fakeop.Discovery, nil)
+	testapp.Eventually(t, "the provider to be found again", func() bool { return a.Auth.Ready(t.Context()) == nil })
+	b.MustSignIn("alice")
+	a.OP.Intercept(fakeop.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	if b.WhoAmI() != "alice" { // case 240
 		t.Error("a session needed the provider")
 	}
 }
@@ -143,27 +144,27 @@ func TestProviderDown(t *testing.T) {
 // TestCallbackOfAnotherInstance: an attempt of one process ends in another with the same secrets, case 294; while that
 // one does not know the provider yet, the attempt stays unspent and a reload ends it.
 func TestCallbackOfAnotherInstance(t *testing.T) {
-	first := newApp(t)
+	first := testapp.New(t)
 	down := true
-	second := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+	second := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
 			if down {
 				return nil, errors.New("no route to host")
 			}
-			return first.op.Transport().RoundTrip(r)
+			return first.OP.Transport().RoundTrip(r)
 		})
 	})
-	b := first.browser()
-	callback := b.start("/auth/signin?return_to=/app", "alice")
-	there := second.browser()
-	there.jar = b.jar
-	if r := there.navigate(callback); r.StatusCode != 503 || r.Header.Get("Set-Cookie") != "" {
+	b := first.Browser()
+	callback := b.Start("/auth/signin?return_to=/app", "alice")
+	there := second.Browser()
+	there.Jar = b.Jar
+	if r := there.Navigate(callback); r.StatusCode != 503 || r.Header.Get("Set-Cookie") != "" {
 		t.Errorf("provider unknown: %d %v", r.StatusCode, r.Header)
 	}
 	down = false
 	time.Sleep(300 * time.Millisecond) // the first pause after a failure
-	if r := there.navigate(callback); r.location() != "/app" || there.whoami() != "alice" {
-		t.Errorf("reload: %d %s", r.StatusCode, r.body)
+	if r := there.Navigate(callback); r.Location() != "/app" || there.WhoAmI() != "alice" {
+		t.Errorf("reload: %d %s", r.StatusCode, r.Body)
 	}
 }
 
@@ -174,17 +175,17 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 // TestProviderError: what the provider says no with reaches the handler, cut and harmless. Case 34.
 func TestProviderError(t *testing.T) {
 	var reason error
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.Handlers.Failed = func(c *gin.Context) { reason = ginoidc.Reason(c) }
 	})
-	b := a.browser()
-	u := parse(t, b.start("/auth/signin", "alice"))
+	b := a.Browser()
+	u := testapp.ParseURL(t, b.Start("/auth/signin", "alice"))
 	q := u.Query()
 	q.Set("error", "bad\r\n\x1b[31m\xff"+strings.Repeat("e", 10<<10))
 	q.Set("error_description", "\x00<b>"+strings.Repeat("d", 10<<10))
 	u.RawQuery = q.Encode()
-	if r := b.navigate(u.String()); r.StatusCode != 401 || r.body != "" {
-		t.Errorf("%d %q", r.StatusCode, r.body)
+	if r := b.Navigate(u.String()); r.StatusCode != 401 || r.Body != "" {
+		t.Errorf("%d %q", r.StatusCode, r.Body)
 	}
 	var refusal *ginoidc.ProviderError
 	if !errors.As(reason, &refusal) || !errors.Is(reason, ginoidc.ErrSignInRefused) {
@@ -221,62 +222,62 @@ func TestProviderErrorIsLogged(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newApp(t, func(c *ginoidc.Config, op *fakeop.Config) { c.ResponseMode = tt.mode })
-				b := a.browser()
-				state := parse(t, b.navigate("/auth/signin").location()).Query().Get("state")
+				a := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) { c.ResponseMode = tt.mode })
+				b := a.Browser()
+				state := testapp.ParseURL(t, b.Navigate("/auth/signin").Location()).Query().Get("state")
 				time.Sleep(tt.wait)
 				query := strings.Replace(tt.query, "state=S", "state="+state, 1)
-				var r reply
+				var r testapp.Reply
 				if tt.method == "POST" {
-					r = b.post(appURL + "/auth/callback?" + query)
+					r = b.PostCallback(testapp.URL + "/auth/callback?" + query)
 				} else {
-					r = b.navigate("/auth/callback?" + query)
+					r = b.Navigate("/auth/callback?" + query)
 				}
 				if r.StatusCode != tt.status {
-					t.Errorf("%d %s", r.StatusCode, r.body)
+					t.Errorf("%d %s", r.StatusCode, r.Body)
 				}
 				want := tt.want
 				if tt.status != 405 || tt.method == "GET" { // the body of a POST that is not wanted is not read
 					want = append(want, "provider_code=unauthorized_client", "provider_description=not?registered")
 				}
 				for _, text := range want {
-					if !strings.Contains(a.logs.String(), "level=WARN") || !strings.Contains(a.logs.String(), text) {
-						t.Errorf("the log lacks %q: %s", text, a.logs)
+					if !strings.Contains(a.Logs.String(), "level=WARN") || !strings.Contains(a.Logs.String(), text) {
+						t.Errorf("the log lacks %q: %s", text, a.Logs)
 					}
 				}
 			})
 		})
 	}
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode = "form_post" })
-	a.logs.Reset()
-	b := a.browser()
-	b.navigate("/auth/callback") // somebody who types the address is no answer of the provider's
-	b.do("PUT", "/auth/callback?code=x&state=y", nil)
-	if a.logs.Len() != 0 {
-		t.Errorf("log %s", a.logs)
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode = "form_post" })
+	a.Logs.Reset()
+	b := a.Browser()
+	b.Navigate("/auth/callback") // somebody who types the address is no answer of the provider's
+	b.Do("PUT", "/auth/callback?code=x&state=y", nil)
+	if a.Logs.Len() != 0 {
+		t.Errorf("log %s", a.Logs)
 	}
-	b = newApp(t).browser()
-	refused := b.start("/auth/signin", "alice")
-	b.mustSignIn("alice") // in another tab
-	if r := b.twin().navigate(strings.Replace(refused, "code=", "error=access_denied&x=", 1)); r.StatusCode != http.StatusUnauthorized {
+	b = testapp.New(t).Browser()
+	refused := b.Start("/auth/signin", "alice")
+	b.MustSignIn("alice") // in another tab
+	if r := b.Twin().Navigate(strings.Replace(refused, "code=", "error=access_denied&x=", 1)); r.StatusCode != http.StatusUnauthorized {
 		t.Errorf("refused: %d", r.StatusCode)
 	}
-	if r := b.navigate("/auth/callback?error=access_denied&state=" + strings.Repeat("A", 43)); r.StatusCode != http.StatusSeeOther || !strings.Contains(b.app.logs.String(), "provider_code=access_denied") {
-		t.Errorf("to somebody signed in: %d, log %s", r.StatusCode, b.app.logs)
+	if r := b.Navigate("/auth/callback?error=access_denied&state=" + strings.Repeat("A", 43)); r.StatusCode != http.StatusSeeOther || !strings.Contains(b.App.Logs.String(), "provider_code=access_denied") {
+		t.Errorf("to somebody signed in: %d, log %s", r.StatusCode, b.App.Logs)
 	}
 }
 
 // TestRefusalSpendsNothing: anybody can make up an error for a state, so none takes a place in the table of used attempts.
 func TestRefusalSpendsNothing(t *testing.T) {
-	a := newApp(t)
-	b := a.browser()
-	callback := b.start("/auth/signin", "alice")
-	kept := b.twin()
+	a := testapp.New(t)
+	b := a.Browser()
+	callback := b.Start("/auth/signin", "alice")
+	kept := b.Twin()
 	refused := strings.Replace(callback, "code=", "error=access_denied&x=", 1)
-	if r := b.navigate(refused); r.StatusCode != http.StatusUnauthorized || len(b.cookies()) != 0 {
-		t.Errorf("refused: %d, cookies %q", r.StatusCode, b.cookies())
+	if r := b.Navigate(refused); r.StatusCode != http.StatusUnauthorized || len(b.Cookies()) != 0 {
+		t.Errorf("refused: %d, cookies %q", r.StatusCode, b.Cookies())
 	}
-	if r := kept.navigate(callback); r.StatusCode != http.StatusSeeOther || kept.whoami() != "alice" {
+	if r := kept.Navigate(callback); r.StatusCode != http.StatusSeeOther || kept.WhoAmI() != "alice" {
 		t.Errorf("with the cookie put back: %d", r.StatusCode)
 	}
 }
@@ -290,26 +291,28 @@ func (lameStore) Save(*http.Request, http.ResponseWriter, *gsessions.Session) er
 
 // TestStoreThatDoesNotSave: a sign-in is 503 without a session, and Ready says why. Case 247.
 func TestStoreThatDoesNotSave(t *testing.T) {
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = lameStore{memstore.NewStore([]byte(secret))} })
-	if err := a.auth.Ready(t.Context()); !errors.Is(err, ginoidc.ErrSessionStore) {
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.Store = lameStore{memstore.NewStore([]byte(testapp.CookieSecret))}
+	})
+	if err := a.Auth.Ready(t.Context()); !errors.Is(err, ginoidc.ErrSessionStore) {
 		t.Errorf("Ready: %v", err)
 	}
-	b := a.browser()
-	if r := b.signIn("alice"); r.StatusCode != 503 || b.whoami() != "" || len(b.cookies()) != 0 {
-		t.Errorf("%d, %q is signed in, cookies %v", r.StatusCode, b.whoami(), b.cookies())
+	b := a.Browser()
+	if r := b.SignIn("alice"); r.StatusCode != 503 || b.WhoAmI() != "" || len(b.Cookies()) != 0 {
+		t.Errorf("%d, %q is signed in, cookies %v", r.StatusCode, b.WhoAmI(), b.Cookies())
 	}
 }
 
 // TestIssuerMismatch is named as such, with both values and what to configure, case 111.
 func TestIssuerMismatch(t *testing.T) {
-	a := newApp(t)
-	a.op.Misbehave(fakeop.IssuerTrailingSlash)
-	err := a.auth.Ready(t.Context())
+	a := testapp.New(t)
+	a.OP.Misbehave(fakeop.IssuerTrailingSlash)
+	err := a.Auth.Ready(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "https://idp.example/") || !strings.Contains(err.Error(), "slash") {
 		t.Errorf("Ready: %v", err)
 	}
-	if r := a.browser().navigate("/auth/signin"); r.StatusCode < 502 || strings.Contains(r.body, "idp.example/") {
-		t.Errorf("sign-in: %d %s", r.StatusCode, r.body)
+	if r := a.Browser().Navigate("/auth/signin"); r.StatusCode < 502 || strings.Contains(r.Body, "idp.example/") {
+		t.Errorf("sign-in: %d %s", r.StatusCode, r.Body)
 	}
 }
 
@@ -321,14 +324,14 @@ func TestMaxAge(t *testing.T) {
 	}{
 		"fresh": {time.Now().Unix(), 303}, "old": {time.Now().Unix() - 600, 401}, "absent": {nil, 401},
 	} {
-		a := newApp(t)
-		a.op.OnIDToken(func(c map[string]any) {
+		a := testapp.New(t)
+		a.OP.OnIDToken(func(c map[string]any) {
 			if c["auth_time"] = tt.authTime; tt.authTime == nil {
 				delete(c, "auth_time")
 			}
 		})
-		b := a.browser()
-		if r := b.navigate(b.start("/auth/signin?max_age=60", "alice")); r.StatusCode != tt.status {
+		b := a.Browser()
+		if r := b.Navigate(b.Start("/auth/signin?max_age=60", "alice")); r.StatusCode != tt.status {
 			t.Errorf("%s: %d, want %d", name, r.StatusCode, tt.status)
 		}
 	}
@@ -337,9 +340,9 @@ func TestMaxAge(t *testing.T) {
 // TestTrustedAudiences: a further audience is accepted if it is configured, case 86.
 func TestTrustedAudiences(t *testing.T) {
 	for _, trusted := range [][]string{nil, {"project"}} {
-		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.TrustedAudiences = trusted })
-		a.op.OnIDToken(func(c map[string]any) { c["aud"], c["azp"] = []string{"app", "project"}, "app" })
-		if r := a.browser().signIn("alice"); (r.StatusCode == 303) != (trusted != nil) {
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.TrustedAudiences = trusted })
+		a.OP.OnIDToken(func(c map[string]any) { c["aud"], c["azp"] = []string{"app", "project"}, "app" })
+		if r := a.Browser().SignIn("alice"); (r.StatusCode == 303) != (trusted != nil) {
 			t.Errorf("trusted %q: %d", trusted, r.StatusCode)
 		}
 	}
@@ -347,40 +350,40 @@ func TestTrustedAudiences(t *testing.T) {
 
 // TestBrowserGone: the request ends with the browser, which gets no session, case 69.
 func TestBrowserGone(t *testing.T) {
-	a := newApp(t)
-	b := a.browser()
-	callback := b.start("/auth/signin", "alice")
+	a := testapp.New(t)
+	b := a.Browser()
+	callback := b.Start("/auth/signin", "alice")
 	ctx, cancel := context.WithCancel(t.Context())
-	a.op.Intercept(fakeop.Token, func(http.ResponseWriter, *http.Request) { cancel() })
-	a.engine.GET("/gone/callback", func(c *gin.Context) {
+	a.OP.Intercept(fakeop.Token, func(http.ResponseWriter, *http.Request) { cancel() })
+	a.Engine.GET("/gone/callback", func(c *gin.Context) {
 		c.Request = c.Request.WithContext(ctx)
-		a.auth.Callback(c)
+		a.Auth.Callback(c)
 	})
-	r := b.navigate(strings.Replace(callback, "/auth/callback", "/gone/callback", 1))
-	if r.StatusCode < 400 || b.whoami() != "" {
-		t.Errorf("%d, %q is signed in", r.StatusCode, b.whoami())
+	r := b.Navigate(strings.Replace(callback, "/auth/callback", "/gone/callback", 1))
+	if r.StatusCode < 400 || b.WhoAmI() != "" {
+		t.Errorf("%d, %q is signed in", r.StatusCode, b.WhoAmI())
 	}
 }
 
 // TestIdentity: issuer and subject make the user, an e-mail address does not, cases 99 and 100.
 func TestIdentity(t *testing.T) {
-	a := newApp(t)
-	a.op.AddUser(fakeop.User{Subject: "Alice", Email: "alice@example.com"})
+	a := testapp.New(t)
+	a.OP.AddUser(fakeop.User{Subject: "Alice", Email: "alice@example.com"})
 	for _, subject := range []string{"alice", "Alice"} {
-		b := a.browser()
-		b.mustSignIn(subject)
-		if b.whoami() != subject {
-			t.Errorf("%q became %q", subject, b.whoami())
+		b := a.Browser()
+		b.MustSignIn(subject)
+		if b.WhoAmI() != subject {
+			t.Errorf("%q became %q", subject, b.WhoAmI())
 		}
 	}
-	other := newApp(t, func(c *ginoidc.Config, op *fakeop.Config) { // the same secret, another issuer
+	other := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) { // the same secret, another issuer
 		c.Issuer, op.Issuer = "https://other.example", "https://other.example"
 	})
-	b := a.browser()
-	b.mustSignIn("alice")
-	foreign := other.browser()
-	foreign.jar = b.jar
-	if foreign.whoami() != "" {
+	b := a.Browser()
+	b.MustSignIn("alice")
+	foreign := other.Browser()
+	foreign.Jar = b.Jar
+	if foreign.WhoAmI() != "" {
 		t.Error("a session of one issuer is taken by another")
 	}
 }
@@ -392,26 +395,26 @@ func TestSessionTooLarge(t *testing.T) {
 		groups, length int
 		status         int
 	}{{300, 36, 303}, {3000, 36, 500}} {
-		a := newApp(t)
-		a.op.OnIDToken(func(c map[string]any) {
+		a := testapp.New(t)
+		a.OP.OnIDToken(func(c map[string]any) {
 			groups := make([]string, tt.groups)
 			for i := range groups {
 				groups[i] = strings.Repeat(string(rune('a'+i%26)), tt.length-4) + string([]rune{rune('0' + i/1000), rune('0' + i/100%10), rune('0' + i/10%10), rune('0' + i%10)})
 			}
 			c["groups"] = groups
 		})
-		b := a.browser()
-		r := b.signIn("alice")
+		b := a.Browser()
+		r := b.SignIn("alice")
 		if r.StatusCode != tt.status {
-			t.Fatalf("%d groups: %d %s", tt.groups, r.StatusCode, a.logs)
+			t.Fatalf("%d groups: %d %s", tt.groups, r.StatusCode, a.Logs)
 		}
 		if tt.status == 303 {
-			got, _ := b.fetch("/me").json(t)["groups"].([]any)
+			got, _ := b.Fetch("/me").JSON(t)["groups"].([]any)
 			if len(got) != tt.groups {
 				t.Errorf("%d of %d groups reached the handler", len(got), tt.groups)
 			}
-		} else if !strings.Contains(a.logs.String(), "groups") || !strings.Contains(r.body, "too much data") || b.whoami() != "" {
-			t.Errorf("log %s", a.logs)
+		} else if !strings.Contains(a.Logs.String(), "groups") || !strings.Contains(r.Body, "too much data") || b.WhoAmI() != "" {
+			t.Errorf("log %s", a.Logs)
 		}
 	}
 }
@@ -420,21 +423,21 @@ func TestSessionTooLarge(t *testing.T) {
 func TestLongCodes(t *testing.T) {
 	for _, mode := range []string{"query", "form_post", "query.jwt", "form_post.jwt"} {
 		for _, length := range []int{5000, 16 << 10, 16<<10 + 1} {
-			a := newApp(t, func(c *ginoidc.Config, op *fakeop.Config) { c.ResponseMode, op.CodeLength = mode, length })
-			b := a.browser()
-			deliver := b.navigate
+			a := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) { c.ResponseMode, op.CodeLength = mode, length })
+			b := a.Browser()
+			deliver := b.Navigate
 			if strings.HasPrefix(mode, "form_post") {
-				deliver = func(callback string) reply { return b.post(callback) }
+				deliver = func(callback string) testapp.Reply { return b.PostCallback(callback) }
 			}
-			r := deliver(b.start("/auth/signin", "alice"))
+			r := deliver(b.Start("/auth/signin", "alice"))
 			status, user, redeemed := 303, "alice", 1
 			if length > 16<<10 {
 				status, user, redeemed = 400, "", 0
 			}
-			if r.StatusCode != status || b.whoami() != user || a.op.Count(fakeop.Token) != redeemed {
-				t.Errorf("%s, %d bytes: %d %s, %d token requests\n%s", mode, length, r.StatusCode, r.body, a.op.Count(fakeop.Token), a.logs)
+			if r.StatusCode != status || b.WhoAmI() != user || a.OP.Count(fakeop.Token) != redeemed {
+				t.Errorf("%s, %d bytes: %d %s, %d token requests\n%s", mode, length, r.StatusCode, r.Body, a.OP.Count(fakeop.Token), a.Logs)
 			}
-			if strings.Contains(a.logs.String(), "+/=+/=") {
+			if strings.Contains(a.Logs.String(), "+/=+/=") {
 				t.Errorf("%s: the log shows the code", mode)
 			}
 		}

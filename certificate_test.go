@@ -16,6 +16,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // asker is a server that asks for a certificate and notes of each request whether it came with one.
@@ -62,25 +63,25 @@ func TestClientCertificate(t *testing.T) {
 	var op http.Handler
 	serveOP := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { op.ServeHTTP(w, r) })
 	issuer, alias := newAsker(t, tls.RequestClientCert, serveOP), newAsker(t, tls.RequestClientCert, serveOP)
-	a := newApp(t, func(c *ginoidc.Config, o *fakeop.Config) {
+	a := testapp.New(t, func(c *ginoidc.Config, o *fakeop.Config) {
 		c.Issuer, o.Issuer, o.MTLSRoot, c.KeepTokens = issuer.URL, issuer.URL, alias.URL, true
 		c.ClientSecret, c.ClientAuthMethod, o.ClientAuthMethod = "", "self_signed_tls_client_auth", "self_signed_tls_client_auth"
 		c.ClientCertificate, o.ClientKey = &certificate, certificate.PrivateKey.(crypto.Signer).Public()
 		c.CertificateOrigins = []string{named.URL, strict.URL}
-		c.Transport, c.RootCAs = ownTransport{}, x509.NewCertPool()
+		c.Transport, c.RootCAs = testapp.Network{}, x509.NewCertPool()
 		for _, s := range []*asker{named, strict, stranger, issuer, alias} {
 			c.RootCAs.AddCert(s.Certificate())
 		}
 	})
-	op = a.op
+	op = a.OP
 	var fetch func(address string) error
 	var userInfo string
-	a.engine.GET("/client", a.auth.RequireAuth(), func(c *gin.Context) {
-		client, err := a.auth.Client(c)
+	a.Engine.GET("/client", a.Auth.RequireAuth(), func(c *gin.Context) {
+		client, err := a.Auth.Client(c)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if userInfo, err = a.auth.UserInfoURL(c); err != nil || !strings.HasPrefix(userInfo, alias.URL) {
+		if userInfo, err = a.Auth.UserInfoURL(c); err != nil || !strings.HasPrefix(userInfo, alias.URL) {
 			t.Fatalf("userinfo at %q, %v", userInfo, err)
 		}
 		fetch = func(address string) error {
@@ -93,9 +94,9 @@ func TestClientCertificate(t *testing.T) {
 			return err
 		}
 	})
-	b := a.browser()
-	b.mustSignIn("alice")
-	b.fetch("/client")
+	b := a.Browser()
+	b.MustSignIn("alice")
+	b.Fetch("/client")
 	for _, tt := range []struct {
 		name, address string
 		asked         *asker

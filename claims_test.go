@@ -15,12 +15,13 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // user signs carol in and returns what a handler sees. Claims are given as JSON, to be sure of their shape.
 func user(t *testing.T, change func(*ginoidc.Config), idToken, userInfo string) *ginoidc.User {
 	t.Helper()
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { change(c) })
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { change(c) })
 	edit := func(raw string) func(map[string]any) {
 		return func(claims map[string]any) {
 			for _, name := range []string{"groups", "organizations", "email", "email_verified"} {
@@ -29,13 +30,13 @@ func user(t *testing.T, change func(*ginoidc.Config), idToken, userInfo string) 
 			addMembers(t, claims, raw)
 		}
 	}
-	a.op.OnIDToken(edit(idToken))
-	a.op.OnUserInfo(edit(userInfo))
+	a.OP.OnIDToken(edit(idToken))
+	a.OP.OnUserInfo(edit(userInfo))
 	var u *ginoidc.User
-	a.engine.GET("/user", a.auth.RequireAuth(), func(c *gin.Context) { u, _ = ginoidc.UserFrom(c) })
-	b := a.browser()
-	b.mustSignIn("carol")
-	b.fetch("/user")
+	a.Engine.GET("/user", a.Auth.RequireAuth(), func(c *gin.Context) { u, _ = ginoidc.UserFrom(c) })
+	b := a.Browser()
+	b.MustSignIn("carol")
+	b.Fetch("/user")
 	if u == nil {
 		t.Fatal("no user")
 	}
@@ -173,20 +174,20 @@ func TestOverage(t *testing.T) {
 	if u := user(t, func(*ginoidc.Config) {}, `{}`, `{"_claim_names":{"groups":null},"hasgroups":null}`); u.GroupsOverage {
 		t.Error("null is taken for a marker")
 	}
-	a := newApp(t)
-	a.engine.GET("/both", a.auth.RequireAllGroups("admin", "staff"), a.protected)
-	a.op.Misbehave(fakeop.GroupsOverage)
-	b := a.browser()
-	b.mustSignIn("alice")
+	a := testapp.New(t)
+	a.Engine.GET("/both", a.Auth.RequireAllGroups("admin", "staff"), a.Protected)
+	a.OP.Misbehave(fakeop.GroupsOverage)
+	b := a.Browser()
+	b.MustSignIn("alice")
 	for _, path := range []string{"/admin", "/both"} {
-		if r := b.fetch(path); r.StatusCode != 403 || r.json(t)["error"] != "groups_overage" {
-			t.Errorf("%s: %d %s", path, r.StatusCode, r.body)
+		if r := b.Fetch(path); r.StatusCode != 403 || r.JSON(t)["error"] != "groups_overage" {
+			t.Errorf("%s: %d %s", path, r.StatusCode, r.Body)
 		}
 	}
-	if r := b.fetch("/me"); r.StatusCode != 200 {
+	if r := b.Fetch("/me"); r.StatusCode != 200 {
 		t.Errorf("/me: %d", r.StatusCode)
 	}
-	if a.op.Count(fakeop.Elsewhere) != 0 {
+	if a.OP.Count(fakeop.Elsewhere) != 0 {
 		t.Error("a distributed claim was fetched")
 	}
 }
@@ -228,7 +229,7 @@ func TestAbsentGroups(t *testing.T) {
 // TestGroupsResolver replaces the groups, and its error ends the sign-in.
 func TestGroupsResolver(t *testing.T) {
 	var fail error
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.GroupsResolver = func(_ context.Context, u *ginoidc.User, accessToken string) ([]string, error) {
 			if !u.GroupsOverage || u.Subject != "bob" || accessToken == "" {
 				t.Errorf("resolver called with %+v", u)
@@ -236,14 +237,14 @@ func TestGroupsResolver(t *testing.T) {
 			return []string{"zeta", "admin", "admin"}, fail
 		}
 	})
-	a.op.Misbehave(fakeop.GroupsOverage)
-	b := a.browser()
-	b.mustSignIn("bob")
-	if r := b.fetch("/admin"); r.StatusCode != 200 {
+	a.OP.Misbehave(fakeop.GroupsOverage)
+	b := a.Browser()
+	b.MustSignIn("bob")
+	if r := b.Fetch("/admin"); r.StatusCode != 200 {
 		t.Errorf("resolved groups: %d", r.StatusCode)
 	}
 	fail = errors.New("directory down")
-	if r := a.browser().signIn("bob"); r.StatusCode != 502 {
+	if r := a.Browser().SignIn("bob"); r.StatusCode != 502 {
 		t.Errorf("failing resolver: %d", r.StatusCode)
 	}
 }
@@ -393,7 +394,7 @@ func TestUserInfoShowsGroupsAlone(t *testing.T) {
 	} {
 		for _, source := range []string{"ID token", "userinfo"} {
 			t.Run(tt.name+" in the "+source, func(t *testing.T) {
-				a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { tt.change(c) })
+				a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { tt.change(c) })
 				edit := func(with bool) func(map[string]any) {
 					return func(claims map[string]any) {
 						maps.DeleteFunc(claims, func(name string, _ any) bool {
@@ -404,12 +405,12 @@ func TestUserInfoShowsGroupsAlone(t *testing.T) {
 						}
 					}
 				}
-				a.op.OnIDToken(edit(source == "ID token"))
-				a.op.OnUserInfo(edit(source == "userinfo"))
-				b := a.browser()
-				b.mustSignIn("carol")
-				if r := b.fetch("/auth/userinfo"); r.StatusCode != 200 || r.body != tt.want {
-					t.Errorf("%d %s, want %s", r.StatusCode, r.body, tt.want)
+				a.OP.OnIDToken(edit(source == "ID token"))
+				a.OP.OnUserInfo(edit(source == "userinfo"))
+				b := a.Browser()
+				b.MustSignIn("carol")
+				if r := b.Fetch("/auth/userinfo"); r.StatusCode != 200 || r.Body != tt.want {
+					t.Errorf("%d %s, want %s", r.StatusCode, r.Body, tt.want)
 				}
 			})
 		}
@@ -418,11 +419,11 @@ func TestUserInfoShowsGroupsAlone(t *testing.T) {
 
 // TestUnknownGroupsClaim: when groups are required and no sign-in ever has any, the log says so, once. Case 312.
 func TestUnknownGroupsClaim(t *testing.T) {
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.GroupsClaim = "gruops" })
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.GroupsClaim = "gruops" })
 	for range 25 {
-		a.browser().mustSignIn("alice")
+		a.Browser().MustSignIn("alice")
 	}
-	if n := strings.Count(a.logs.String(), "claim=gruops"); n != 1 {
+	if n := strings.Count(a.Logs.String(), "claim=gruops"); n != 1 {
 		t.Errorf("%d warnings", n)
 	}
 }

@@ -8,8 +8,6 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -24,22 +22,14 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 func validConfig() ginoidc.Config {
 	return ginoidc.Config{
-		Issuer: "https://idp.example", ClientID: "app", ClientSecret: "secret", AppURL: appURL, CookieSecrets: []string{secret},
+		Issuer: "https://idp.example", ClientID: "app", ClientSecret: "secret", AppURL: testapp.URL, CookieSecrets: []string{testapp.CookieSecret},
 		Logger: slog.New(slog.DiscardHandler),
 	}
-}
-
-// pemKey is a private key as files hold it.
-func pemKey(key any) []byte {
-	der, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		panic(err)
-	}
-	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }
 
 // testKeys makes one key of each type that a client may sign with and need not.
@@ -50,7 +40,7 @@ func testKeys(t *testing.T) (ecKey, rsaKey []byte) {
 	if err := errors.Join(err1, err2); err != nil {
 		t.Fatal(err)
 	}
-	return pemKey(ec), pemKey(rs)
+	return testapp.PEM(ec), testapp.PEM(rs)
 }
 
 // TestConfigProblems: every unsafe or senseless setting stops New, with the field and the variable named. Group T.
@@ -82,7 +72,7 @@ func TestConfigProblems(t *testing.T) {
 			c.AppURL, c.DefaultReturnTo = "https://App.example.com:443", "https://app.example.com/x"
 		}, nil},
 		{"app with a user", func(c *ginoidc.Config) { c.AppURL = "https://u@example.com" }, []string{"AppURL "}},
-		{"short secret", func(c *ginoidc.Config) { c.CookieSecrets = []string{secret, "short"} }, []string{"CookieSecrets "}},                      // case 306
+		{"short secret", func(c *ginoidc.Config) { c.CookieSecrets = []string{testapp.CookieSecret, "short"} }, []string{"CookieSecrets "}},        // case 306
 		{"zero secret", func(c *ginoidc.Config) { c.CookieSecrets = []string{strings.Repeat("\x00", 32)} }, []string{"CookieSecrets "}},            // case 306
 		{"repeated secret", func(c *ginoidc.Config) { c.CookieSecrets = []string{strings.Repeat("correcthorse", 4)} }, []string{"CookieSecrets "}}, // case 306
 		{"repeated secret of many letters", func(c *ginoidc.Config) { c.CookieSecrets = []string{strings.Repeat("abcdefghijklmnop", 2)} }, []string{"CookieSecrets "}},
@@ -139,7 +129,7 @@ func TestConfigProblems(t *testing.T) {
 		{"private key beside a secret", func(c *ginoidc.Config) { c.ClientKey, c.ClientAuthMethod = ecKey, "private_key_jwt" }, []string{"ClientSecret "}},
 		{"private key left out", withKey(nil), []string{"ClientKey "}},
 		{"private key of no use", func(c *ginoidc.Config) { c.ClientKey = ecKey }, []string{"ClientKey "}},
-		{"private key that is none", withKey([]byte(secret)), []string{"ClientKey "}},
+		{"private key that is none", withKey([]byte(testapp.CookieSecret)), []string{"ClientKey "}},
 		{"algorithm of another key", func(c *ginoidc.Config) { withKey(ecKey)(c); c.ClientKeyAlg = "RS256" }, []string{"ClientKeyAlg "}},
 		{"key id without key", func(c *ginoidc.Config) { c.ClientKeyID = "k" }, []string{"ClientKeyID "}},
 		{"algorithm without key", func(c *ginoidc.Config) { c.ClientKeyAlg = "ES256" }, []string{"ClientKeyAlg "}},
@@ -148,9 +138,13 @@ func TestConfigProblems(t *testing.T) {
 		{"signed requests", func(c *ginoidc.Config) { c.SignRequests, c.ClientKey = true, ecKey }, nil},
 		{"signed requests without a key", func(c *ginoidc.Config) { c.SignRequests = true }, []string{"ClientKey "}},
 		{"key for decryption", func(c *ginoidc.Config) { c.DecryptionKey = ecKey }, nil},
-		{"key that cannot decrypt", func(c *ginoidc.Config) { c.DecryptionKey = pemKey(ed25519.NewKeyFromSeed([]byte(secret))) }, []string{"DecryptionKey "}},
+		{"key that cannot decrypt", func(c *ginoidc.Config) {
+			c.DecryptionKey = testapp.PEM(ed25519.NewKeyFromSeed([]byte(testapp.CookieSecret)))
+		}, []string{"DecryptionKey "}},
 		{"short secret for client_secret_jwt", func(c *ginoidc.Config) { c.ClientAuthMethod = "client_secret_jwt" }, []string{"ClientSecret "}},
-		{"client_secret_jwt", func(c *ginoidc.Config) { c.ClientAuthMethod, c.ClientSecret = "client_secret_jwt", secret }, nil},
+		{"client_secret_jwt", func(c *ginoidc.Config) {
+			c.ClientAuthMethod, c.ClientSecret = "client_secret_jwt", testapp.CookieSecret
+		}, nil},
 		{"certificate left out", func(c *ginoidc.Config) { c.ClientAuthMethod, c.ClientSecret = "tls_client_auth", "" }, []string{"ClientCertificate "}},
 		{"certificate", func(c *ginoidc.Config) {
 			c.ClientAuthMethod, c.ClientSecret, c.ClientCertificate = "self_signed_tls_client_auth", "", &tls.Certificate{}
@@ -177,7 +171,7 @@ func TestConfigProblems(t *testing.T) {
 			if got := problemsOf(err); !slices.Equal(got, tt.want) || (auth == nil) != (err != nil) {
 				t.Errorf("problems %q, want %q\n%v", got, tt.want, err)
 			}
-			if err != nil && strings.Contains(err.Error(), secret) {
+			if err != nil && strings.Contains(err.Error(), testapp.CookieSecret) {
 				t.Error("the message shows a secret")
 			}
 		})
@@ -205,16 +199,16 @@ func problemsOf(err error) []string {
 // TestLaterChanges: lists and parameters of a Config are copied, whoever goes on to use them.
 func TestLaterChanges(t *testing.T) {
 	audiences, parameters := []string{"other"}, url.Values{"audience": {"api"}}
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.TrustedAudiences, c.SignInParameters = audiences, parameters
 	})
-	a.op.OnIDToken(func(claims map[string]any) { claims["aud"], claims["azp"] = []string{"app", "other"}, "app" })
+	a.OP.OnIDToken(func(claims map[string]any) { claims["aud"], claims["azp"] = []string{"app", "other"}, "app" })
 	audiences[0], parameters["audience"][0] = "changed", "changed"
-	b := a.browser()
-	if location := b.navigate("/auth/signin").location(); !strings.Contains(location, "audience=api") {
+	b := a.Browser()
+	if location := b.Navigate("/auth/signin").Location(); !strings.Contains(location, "audience=api") {
 		t.Errorf("the sign-in asks for %s", location)
 	}
-	b.mustSignIn("alice")
+	b.MustSignIn("alice")
 }
 
 // TestNoSwitches: nothing turns the validation of signature, nonce, issuer or audience off, case 311.
@@ -247,7 +241,7 @@ func TestConfigFromEnv(t *testing.T) {
 	if err := errors.Join(os.WriteFile(caFile, []byte("no certificate"), 0o600), os.WriteFile(keyFile, ecKey, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	base := map[string]string{"ISSUER": "https://idp.example", "CLIENT_ID": "app", "CLIENT_SECRET": "s", "COOKIE_SECRET": secret}
+	base := map[string]string{"ISSUER": "https://idp.example", "CLIENT_ID": "app", "CLIENT_SECRET": "s", "COOKIE_SECRET": testapp.CookieSecret}
 	for _, tt := range []struct {
 		name string
 		env  map[string]string
@@ -255,7 +249,7 @@ func TestConfigFromEnv(t *testing.T) {
 		held func(ginoidc.Config) bool
 	}{
 		{"the least", nil, nil, func(c ginoidc.Config) bool { return c.AppURL == "http://localhost:8080" && !c.SkipUserInfo }},
-		{"lists", map[string]string{"SCOPES": " openid  groups ", "COOKIE_SECRET": secret + "2 " + secret, "SIGNING_ALGS": "ES256 RS256"}, nil,
+		{"lists", map[string]string{"SCOPES": " openid  groups ", "COOKIE_SECRET": testapp.CookieSecret + "2 " + testapp.CookieSecret, "SIGNING_ALGS": "ES256 RS256"}, nil,
 			func(c ginoidc.Config) bool {
 				return slices.Equal(c.Scopes, []string{"openid", "groups"}) && len(c.CookieSecrets) == 2 && c.SigningAlgs[0] == "ES256"
 			}},
@@ -310,7 +304,7 @@ func TestConfigFromEnv(t *testing.T) {
 func TestMonoCloudEnvironment(t *testing.T) {
 	for name, value := range map[string]string{
 		"TENANT_DOMAIN": "https://tenant.example", "CLIENT_ID": "app", "CLIENT_SECRET": "s", "SCOPES": "openid profile email groups",
-		"APP_URL": "http://localhost:3000", "COOKIE_SECRET": secret,
+		"APP_URL": "http://localhost:3000", "COOKIE_SECRET": testapp.CookieSecret,
 	} {
 		t.Setenv("MONOCLOUD_AUTH_"+name, value)
 	}

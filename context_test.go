@@ -16,6 +16,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // TestEveryContext: whatever takes a context takes the gin.Context too, and what is derived from either, with and without
@@ -43,10 +44,10 @@ func TestEveryContext(t *testing.T) {
 		}},
 	}
 	for _, fallback := range []bool{false, true} {
-		a := newApp(t)
-		a.engine.ContextWithFallback = fallback
-		alice := a.browser()
-		alice.mustSignIn("alice")
+		a := testapp.New(t)
+		a.Engine.ContextWithFallback = fallback
+		alice := a.Browser()
+		alice.MustSignIn("alice")
 		for i, tt := range contexts {
 			ask := func(c *gin.Context) {
 				ctx := tt.of(c)
@@ -54,29 +55,29 @@ func TestEveryContext(t *testing.T) {
 				if !ok || u.Subject != "alice" {
 					t.Errorf("%s: no user", tt.name)
 				}
-				sessions, err := a.auth.Sessions(ctx, "alice")
+				sessions, err := a.Auth.Sessions(ctx, "alice")
 				if err != nil || len(sessions) != 1 || !sessions[0].Current {
 					t.Errorf("%s: sessions %v, %v", tt.name, sessions, err)
 				}
-				endpoint, err := a.auth.UserInfoURL(ctx)
+				endpoint, err := a.Auth.UserInfoURL(ctx)
 				if err != nil || endpoint == "" {
 					t.Errorf("%s: %q, %v", tt.name, endpoint, err)
 				}
-				for _, err := range []error{a.auth.Ready(ctx), a.auth.EndSession(ctx, "alice", "none"), a.auth.SignOutEverywhere(ctx, "bob")} {
+				for _, err := range []error{a.Auth.Ready(ctx), a.Auth.EndSession(ctx, "alice", "none"), a.Auth.SignOutEverywhere(ctx, "bob")} {
 					if err != nil {
 						t.Errorf("%s: %v", tt.name, err)
 					}
 				}
-				if u, ok := a.auth.UserFrom(c); !ok || u.Subject != "alice" {
+				if u, ok := a.Auth.UserFrom(c); !ok || u.Subject != "alice" {
 					t.Errorf("%s: no user of this Auth", tt.name)
 				}
 				c.Status(http.StatusNoContent)
 			}
 			path := "/" + strconv.Itoa(i)
-			a.engine.GET(path, ask)
-			a.engine.GET(path+"/guarded", a.auth.RequireAuth(), ask)
+			a.Engine.GET(path, ask)
+			a.Engine.GET(path+"/guarded", a.Auth.RequireAuth(), ask)
 			for _, path := range []string{path, path + "/guarded"} {
-				if r := alice.fetch(path); r.StatusCode != http.StatusNoContent || r.Header.Get("Vary") != "Cookie" && tt.name != "a copy of gin" {
+				if r := alice.Fetch(path); r.StatusCode != http.StatusNoContent || r.Header.Get("Vary") != "Cookie" && tt.name != "a copy of gin" {
 					t.Errorf("%s, %s, fallback %v: %d %v", tt.name, path, fallback, r.StatusCode, r.Header)
 				}
 			}
@@ -87,14 +88,14 @@ func TestEveryContext(t *testing.T) {
 // TestGinContextIsCancelled: a gin.Context is never done by itself, and yet who has gone waits for nothing.
 func TestGinContextIsCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newApp(t)
-		a.op.Intercept(fakeop.Discovery, a.op.Fault(fakeop.Slow))
+		a := testapp.New(t)
+		a.OP.Intercept(fakeop.Discovery, a.OP.Fault(fakeop.Slow))
 		begun := time.Now()
 		c, _ := gin.CreateTestContext(httptest.NewRecorder())
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		c.Request = httptest.NewRequest("GET", "/", nil).WithContext(ctx)
-		if err := a.auth.Ready(c); err == nil || time.Since(begun) != time.Second {
+		if err := a.Auth.Ready(c); err == nil || time.Since(begun) != time.Second {
 			t.Errorf("ready after %s: %v", time.Since(begun), err)
 		}
 		time.Sleep(time.Minute) // for the fetch to end
@@ -108,42 +109,42 @@ func TestInnerRequest(t *testing.T) {
 }
 
 func testInnerRequest(t *testing.T, fallback bool) {
-	a := newApp(t)
-	a.engine.ContextWithFallback = fallback
-	alice, bob := a.browser(), a.browser()
-	alice.mustSignIn("alice")
-	bob.mustSignIn("bob")
+	a := testapp.New(t)
+	a.Engine.ContextWithFallback = fallback
+	alice, bob := a.Browser(), a.Browser()
+	alice.MustSignIn("alice")
+	bob.MustSignIn("bob")
 	who := func(c *gin.Context) {
 		u, ok := ginoidc.UserFrom(c)
 		v, inContext := ginoidc.UserFromContext(c.Request.Context())
 		w, inGin := ginoidc.UserFromContext(c)
-		x, ofAuth := a.auth.UserFrom(c)
+		x, ofAuth := a.Auth.UserFrom(c)
 		if ok != inContext || ok != inGin || ok != ofAuth || u != v || u != w || u != x {
 			t.Errorf("users %v, %v, %v and %v in one request", u, v, w, x)
 		}
 		if !ok {
 			u = &ginoidc.User{Subject: "nobody"}
 		}
-		sessions, err := a.auth.Sessions(c, "alice")
+		sessions, err := a.Auth.Sessions(c, "alice")
 		if err != nil || len(sessions) != 1 || sessions[0].Current != (u.Subject == "alice") {
 			t.Errorf("sessions of %s: %v, %v", u.Subject, sessions, err)
 		}
 		c.String(http.StatusOK, u.Subject)
 	}
-	a.engine.GET("/who", who)
-	a.engine.GET("/guarded", a.auth.RequireAuth(), who)
-	serve := func(r *http.Request, b *browser) string {
+	a.Engine.GET("/who", who)
+	a.Engine.GET("/guarded", a.Auth.RequireAuth(), who)
+	serve := func(r *http.Request, b *testapp.Browser) string {
 		if b != nil {
-			r.Header.Set("Cookie", b.cookieHeader())
+			r.Header.Set("Cookie", b.CookieHeader())
 		}
 		w := httptest.NewRecorder()
-		a.engine.ServeHTTP(w, r)
+		a.Engine.ServeHTTP(w, r)
 		if w.Code != http.StatusOK {
 			return strconv.Itoa(w.Code)
 		}
 		return w.Body.String()
 	}
-	inner := func(ctx context.Context, b *browser, path string) string {
+	inner := func(ctx context.Context, b *testapp.Browser, path string) string {
 		r, err := http.NewRequestWithContext(ctx, "GET", path, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -153,7 +154,7 @@ func testInnerRequest(t *testing.T, fallback bool) {
 	var outer context.Context
 	check := func(when string) {
 		for _, tt := range []struct {
-			who        *browser
+			who        *testapp.Browser
 			path, want string
 		}{{nil, "/who", "nobody"}, {nil, "/guarded", "401"}, {bob, "/who", "bob"}, {bob, "/guarded", "bob"}, {alice, "/guarded", "alice"}} {
 			if got := inner(outer, tt.who, tt.path); got != tt.want {
@@ -170,14 +171,14 @@ func testInnerRequest(t *testing.T, fallback bool) {
 		if u, ok := ginoidc.UserFromContext(c); ok {
 			t.Errorf("without Middleware, by context: %s", u.Subject)
 		}
-		if u, ok := a.auth.UserFrom(c); ok {
+		if u, ok := a.Auth.UserFrom(c); ok {
 			t.Errorf("without Middleware, by Auth: %s", u.Subject)
 		}
 	})
-	a.engine.GET("/leaves", a.auth.RequireAuth(), func(c *gin.Context) { outer = c.Request.Context() })
-	alice.fetch("/leaves")
+	a.Engine.GET("/leaves", a.Auth.RequireAuth(), func(c *gin.Context) { outer = c.Request.Context() })
+	alice.Fetch("/leaves")
 	check("when it has ended") // Gin gives the inner request the same gin.Context now
-	a.engine.GET("/outer", a.auth.RequireAuth(), func(c *gin.Context) {
+	a.Engine.GET("/outer", a.Auth.RequireAuth(), func(c *gin.Context) {
 		outer = c.Request.Context()
 		check("while the outer request runs")
 		bare.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil).WithContext(outer))
@@ -185,19 +186,19 @@ func testInnerRequest(t *testing.T, fallback bool) {
 			t.Errorf("the outer request then: %v", u)
 		}
 	})
-	alice.fetch("/outer")
+	alice.Fetch("/outer")
 }
 
 // TestUserOfEndedRequest: work that goes on when its request has ended still knows the user, and what it does is no part
 // of any response.
 func TestUserOfEndedRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newApp(t)
-		b := a.browser()
-		b.mustSignIn("alice")
+		a := testapp.New(t)
+		b := a.Browser()
+		b.MustSignIn("alice")
 		var left, copied context.Context
-		a.engine.GET("/leaves", func(c *gin.Context) { left, copied = c.Request.Context(), c.Copy() })
-		a.engine.GET("/later", func(c *gin.Context) {
+		a.Engine.GET("/leaves", func(c *gin.Context) { left, copied = c.Request.Context(), c.Copy() })
+		a.Engine.GET("/later", func(c *gin.Context) {
 			for name, ctx := range map[string]context.Context{"context": left, "copy": copied} {
 				if u, ok := ginoidc.UserFromContext(ctx); !ok || u.Subject != "alice" {
 					t.Errorf("%s: %v", name, u)
@@ -205,9 +206,9 @@ func TestUserOfEndedRequest(t *testing.T) {
 			}
 			c.Status(http.StatusNoContent)
 		})
-		b.fetch("/leaves")
+		b.Fetch("/leaves")
 		time.Sleep(7 * time.Hour) // the session is to be renewed
-		if r := a.browser().fetch("/later"); len(r.Header) != 0 {
+		if r := a.Browser().Fetch("/later"); len(r.Header) != 0 {
 			t.Errorf("the response to somebody else: %v", r.Header)
 		}
 	})
@@ -216,54 +217,54 @@ func TestUserOfEndedRequest(t *testing.T) {
 // TestTwoAuths: each can be asked for its own user on one request, in whichever order they came, and opens its session
 // once. UserFrom and UserFromContext ask the one whose guard or Middleware ran last.
 func TestTwoAuths(t *testing.T) {
-	customers := newApp(t)
-	staff := newApp(t, func(c *ginoidc.Config, op *fakeop.Config) {
+	customers := testapp.New(t)
+	staff := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) {
 		c.Issuer, op.Issuer = "https://staff.example", "https://staff.example"
 		c.CookieName, c.RoutePrefix = "staff", "/staff-auth"
 	})
-	engine := customers.engine
-	staff.auth.Mount(engine)
-	b := customers.browser()
-	b.mustSignIn("alice")
-	callback, err := staff.op.Approve(b.navigate("/staff-auth/signin").location(), "bob")
+	engine := customers.Engine
+	staff.Auth.Mount(engine)
+	b := customers.Browser()
+	b.MustSignIn("alice")
+	callback, err := staff.OP.Approve(b.Navigate("/staff-auth/signin").Location(), "bob")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := b.navigate(callback); r.StatusCode != http.StatusSeeOther {
-		t.Fatalf("%d %s", r.StatusCode, r.body)
+	if r := b.Navigate(callback); r.StatusCode != http.StatusSeeOther {
+		t.Fatalf("%d %s", r.StatusCode, r.Body)
 	}
 	who := func(c *gin.Context) {
-		ofCustomers, ofStaff := subjectOf(customers.auth.UserFrom(c)), subjectOf(staff.auth.UserFrom(c))
+		ofCustomers, ofStaff := subjectOf(customers.Auth.UserFrom(c)), subjectOf(staff.Auth.UserFrom(c))
 		last := subjectOf(ginoidc.UserFrom(c))
 		if ctx := subjectOf(ginoidc.UserFromContext(c.Request.Context())); ctx != last {
 			t.Errorf("UserFrom says %q, UserFromContext %q", last, ctx)
 		}
 		c.String(http.StatusOK, ofCustomers+" "+ofStaff+" "+last)
 	}
-	both := engine.Group("/", customers.auth.Middleware(), staff.auth.Middleware())
+	both := engine.Group("/", customers.Auth.Middleware(), staff.Auth.Middleware())
 	both.GET("/both", who)
-	both.GET("/both/customers", customers.auth.RequireAuth(), who)
-	both.GET("/both/staff", customers.auth.RequireAuth(), staff.auth.RequireAuth(), who)
-	both.GET("/both/staff-first", staff.auth.RequireAuth(), customers.auth.RequireAuth(), who)
+	both.GET("/both/customers", customers.Auth.RequireAuth(), who)
+	both.GET("/both/staff", customers.Auth.RequireAuth(), staff.Auth.RequireAuth(), who)
+	both.GET("/both/staff-first", staff.Auth.RequireAuth(), customers.Auth.RequireAuth(), who)
 	engine.GET("/one", who) // after the Middleware of customers
 	for path, want := range map[string]string{
 		"/both": "alice bob bob", "/both/customers": "alice bob alice", "/both/staff": "alice bob bob",
 		"/both/staff-first": "alice bob alice", "/one": "alice bob alice",
 	} {
-		if r := b.fetch(path); r.body != want {
-			t.Errorf("%s: %q, want %q", path, r.body, want)
+		if r := b.Fetch(path); r.Body != want {
+			t.Errorf("%s: %q, want %q", path, r.Body, want)
 		}
 	}
 
 	current := func(ctx context.Context) bool {
-		sessions, err := customers.auth.Sessions(ctx, "alice")
+		sessions, err := customers.Auth.Sessions(ctx, "alice")
 		if err != nil || len(sessions) != 1 {
 			t.Errorf("sessions %v, %v", sessions, err)
 		}
 		return sessions[0].Current
 	}
 	desk := gin.New()
-	desk.GET("/", staff.auth.Middleware(), func(c *gin.Context) {
+	desk.GET("/", staff.Auth.Middleware(), func(c *gin.Context) {
 		if current(c.Request.Context()) || current(c) {
 			t.Error("an inner request has the session of the outer one")
 		}
@@ -274,13 +275,13 @@ func TestTwoAuths(t *testing.T) {
 		}
 		desk.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil).WithContext(c.Request.Context()))
 	})
-	b.fetch("/both/sessions")
+	b.Fetch("/both/sessions")
 
-	if r := b.do("POST", "/auth/signout", nil, "Origin", appURL); r.StatusCode != http.StatusSeeOther {
+	if r := b.Do("POST", "/auth/signout", nil, "Origin", testapp.URL); r.StatusCode != http.StatusSeeOther {
 		t.Fatalf("sign-out: %d", r.StatusCode)
 	}
-	if r := b.fetch("/both"); r.body != " bob bob" {
-		t.Errorf("signed out by one: %q", r.body)
+	if r := b.Fetch("/both"); r.Body != " bob bob" {
+		t.Errorf("signed out by one: %q", r.Body)
 	}
 }
 
@@ -308,27 +309,27 @@ func subjectOf(u *ginoidc.User, ok bool) string {
 // while the session is opened.
 func TestAskedWhileOpening(t *testing.T) {
 	var lines []string
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.Logger = slog.New(asking{&lines})
 		c.State = hooked{state.NewMemory(0), func(ctx context.Context, _ string) error {
 			ginoidc.UserFromContext(ctx)
 			return nil
 		}}
 	})
-	alice, bob := a.browser(), a.browser()
-	alice.mustSignIn("alice")
-	bob.mustSignIn("bob")
+	alice, bob := a.Browser(), a.Browser()
+	alice.MustSignIn("alice")
+	bob.MustSignIn("bob")
 	for cookies, want := range map[string]string{
-		alice.cookieHeader():                               "alice",
-		alice.cookieHeader() + "; " + bob.cookieHeader():   "",
-		alice.cookieHeader() + "; __Host-ginoidc=garbage":  "alice",
+		alice.CookieHeader():                               "alice",
+		alice.CookieHeader() + "; " + bob.CookieHeader():   "",
+		alice.CookieHeader() + "; __Host-ginoidc=garbage":  "alice",
 		"__Host-ginoidc=garbage; __Host-ginoidc=garbage_2": "",
 	} {
-		if got := a.withCookies(cookies); got != want {
+		if got := a.WhoIs(cookies); got != want {
 			t.Errorf("%q is signed in, want %q", got, want)
 		}
 	}
-	bob.fetch("/admin")
+	bob.Fetch("/admin")
 	if !slices.Contains(lines, "ginoidc: denied bob") {
 		t.Errorf("log: %q", lines)
 	}

@@ -18,14 +18,15 @@ import (
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // shown is what a person reads on one of the plugin's pages: title, and text and address of its link.
-func (r reply) shown(t *testing.T) (title, text, link string) {
+func shown(r testapp.Reply, t *testing.T) (title, text, link string) {
 	t.Helper()
-	m := regexp.MustCompile(`(?s)<h1>([^<]*)</h1>.*<a href="([^"]*)">([^<]*)</a>`).FindStringSubmatch(r.body)
+	m := regexp.MustCompile(`(?s)<h1>([^<]*)</h1>.*<a href="([^"]*)">([^<]*)</a>`).FindStringSubmatch(r.Body)
 	if m == nil || !strings.HasPrefix(r.Header.Get("Content-Type"), "text/html") {
-		t.Fatalf("no page with a link: %d %v %s", r.StatusCode, r.Header, r.body)
+		t.Fatalf("no page with a link: %d %v %s", r.StatusCode, r.Header, r.Body)
 	}
 	return html.UnescapeString(m[1]), html.UnescapeString(m[3]), html.UnescapeString(m[2])
 }
@@ -33,22 +34,22 @@ func (r reply) shown(t *testing.T) (title, text, link string) {
 // TestPostedForm: a form that is posted gets a page, and its link leads back to the page of the form, if the Referer names
 // one that may be a return target.
 func TestPostedForm(t *testing.T) {
-	a := newApp(t)
-	a.engine.POST("/fresh", a.auth.RequireFreshSignIn(time.Minute), a.protected)
-	a.engine.POST("/token", func(c *gin.Context) { a.auth.Deny(c, ginoidc.ErrProviderUnavailable) })
-	nobody, bob := a.browser(), a.browser()
-	bob.mustSignIn("bob")
-	a.engine.POST("/old", func(c *gin.Context) {
-		if err := a.auth.StartSession(c, &ginoidc.User{Subject: "bob", AuthTime: time.Now().Add(-time.Hour)}); err != nil {
+	a := testapp.New(t)
+	a.Engine.POST("/fresh", a.Auth.RequireFreshSignIn(time.Minute), a.Protected)
+	a.Engine.POST("/token", func(c *gin.Context) { a.Auth.Deny(c, ginoidc.ErrProviderUnavailable) })
+	nobody, bob := a.Browser(), a.Browser()
+	bob.MustSignIn("bob")
+	a.Engine.POST("/old", func(c *gin.Context) {
+		if err := a.Auth.StartSession(c, &ginoidc.User{Subject: "bob", AuthTime: time.Now().Add(-time.Hour)}); err != nil {
 			t.Error(err)
 		}
 	})
-	old := a.browser()
-	old.do("POST", "/old", nil)
+	old := a.Browser()
+	old.Do("POST", "/old", nil)
 	html := []string{"Accept", "text/html,*/*;q=0.8"}
 	for _, tt := range []struct {
 		name    string
-		who     *browser
+		who     *testapp.Browser
 		path    string
 		headers []string
 		referer string
@@ -56,51 +57,51 @@ func TestPostedForm(t *testing.T) {
 		text    string
 		link    string
 	}{
-		{"signed out", nobody, "/me", navigation(), appURL + "/edit?id=7&x=%20", 401, "Sign in", "/auth/signin?return_to=%2Fedit%3Fid%3D7%26x%3D%2520"},
-		{"without Fetch Metadata", nobody, "/me", html, appURL + "/edit", 401, "Sign in", "/auth/signin?return_to=%2Fedit"},
-		{"no Referer", nobody, "/me", navigation(), "", 401, "Sign in", "/auth/signin"},
-		{"of another site", nobody, "/me", navigation(), "https://evil.example/edit", 401, "Sign in", "/auth/signin"},
-		{"of a host with the same start", nobody, "/me", navigation(), appURL + ".evil.example/edit", 401, "Sign in", "/auth/signin"},
-		{"of another port", nobody, "/me", navigation(), appURL + ":8443/edit", 401, "Sign in", "/auth/signin"},
-		{"of a user part", nobody, "/me", navigation(), "https://app.example.com@evil.example/", 401, "Sign in", "/auth/signin"},
-		{"of another scheme", nobody, "/me", navigation(), "http://app.example.com/edit", 401, "Sign in", "/auth/signin"},
-		{"the origin alone", nobody, "/me", navigation(), appURL + "/", 401, "Sign in", "/auth/signin?return_to=%2F"},
-		{"no path", nobody, "/me", navigation(), appURL, 401, "Sign in", "/auth/signin"},
-		{"with a fragment", nobody, "/me", navigation(), appURL + "/edit#x", 401, "Sign in", "/auth/signin?return_to=%2Fedit"},
-		{"two slashes", nobody, "/me", navigation(), appURL + "//evil.example", 401, "Sign in", "/auth/signin"},
-		{"dot segments", nobody, "/me", navigation(), appURL + "/a/%2e%2e/b", 401, "Sign in", "/auth/signin"},
-		{"a backslash", nobody, "/me", navigation(), appURL + `/\evil.example`, 401, "Sign in", "/auth/signin"},
-		{"the plugin's own", nobody, "/me", navigation(), appURL + "/auth/signout", 401, "Sign in", "/auth/signin"},
-		{"too long", nobody, "/me", navigation(), appURL + "/" + strings.Repeat("a", 2048), 401, "Sign in", "/auth/signin"},
-		{"garbage", nobody, "/me", navigation(), "\x00", 401, "Sign in", "/auth/signin"},
-		{"not recent enough", old, "/fresh", navigation(), appURL + "/password", 401, "Sign in again", "/auth/signin?max_age=60&return_to=%2Fpassword"},
-		{"not allowed", bob, "/admin", navigation(), appURL + "/users", 403, "Sign in as someone else", "/auth/signin?prompt=login&return_to=%2Fusers"},
-		{"not allowed, no Referer", bob, "/admin", navigation(), "", 403, "Sign in as someone else", "/auth/signin?prompt=login"},
-		{"provider away", bob, "/token", navigation(), appURL + "/edit", 503, "Try again", "/edit"},
-		{"provider away, no return target", bob, "/token", navigation(), appURL + "//evil.example", 503, "Continue", "/"},
-		{"provider away, no Referer", bob, "/token", navigation(), "", 503, "Continue", "/"},
+		{"signed out", nobody, "/me", testapp.Navigation(), testapp.URL + "/edit?id=7&x=%20", 401, "Sign in", "/auth/signin?return_to=%2Fedit%3Fid%3D7%26x%3D%2520"},
+		{"without Fetch Metadata", nobody, "/me", html, testapp.URL + "/edit", 401, "Sign in", "/auth/signin?return_to=%2Fedit"},
+		{"no Referer", nobody, "/me", testapp.Navigation(), "", 401, "Sign in", "/auth/signin"},
+		{"of another site", nobody, "/me", testapp.Navigation(), "https://evil.example/edit", 401, "Sign in", "/auth/signin"},
+		{"of a host with the same start", nobody, "/me", testapp.Navigation(), testapp.URL + ".evil.example/edit", 401, "Sign in", "/auth/signin"},
+		{"of another port", nobody, "/me", testapp.Navigation(), testapp.URL + ":8443/edit", 401, "Sign in", "/auth/signin"},
+		{"of a user part", nobody, "/me", testapp.Navigation(), "https://app.example.com@evil.example/", 401, "Sign in", "/auth/signin"},
+		{"of another scheme", nobody, "/me", testapp.Navigation(), "http://app.example.com/edit", 401, "Sign in", "/auth/signin"},
+		{"the origin alone", nobody, "/me", testapp.Navigation(), testapp.URL + "/", 401, "Sign in", "/auth/signin?return_to=%2F"},
+		{"no path", nobody, "/me", testapp.Navigation(), testapp.URL, 401, "Sign in", "/auth/signin"},
+		{"with a fragment", nobody, "/me", testapp.Navigation(), testapp.URL + "/edit#x", 401, "Sign in", "/auth/signin?return_to=%2Fedit"},
+		{"two slashes", nobody, "/me", testapp.Navigation(), testapp.URL + "//evil.example", 401, "Sign in", "/auth/signin"},
+		{"dot segments", nobody, "/me", testapp.Navigation(), testapp.URL + "/a/%2e%2e/b", 401, "Sign in", "/auth/signin"},
+		{"a backslash", nobody, "/me", testapp.Navigation(), testapp.URL + `/\evil.example`, 401, "Sign in", "/auth/signin"},
+		{"the plugin's own", nobody, "/me", testapp.Navigation(), testapp.URL + "/auth/signout", 401, "Sign in", "/auth/signin"},
+		{"too long", nobody, "/me", testapp.Navigation(), testapp.URL + "/" + strings.Repeat("a", 2048), 401, "Sign in", "/auth/signin"},
+		{"garbage", nobody, "/me", testapp.Navigation(), "\x00", 401, "Sign in", "/auth/signin"},
+		{"not recent enough", old, "/fresh", testapp.Navigation(), testapp.URL + "/password", 401, "Sign in again", "/auth/signin?max_age=60&return_to=%2Fpassword"},
+		{"not allowed", bob, "/admin", testapp.Navigation(), testapp.URL + "/users", 403, "Sign in as someone else", "/auth/signin?prompt=login&return_to=%2Fusers"},
+		{"not allowed, no Referer", bob, "/admin", testapp.Navigation(), "", 403, "Sign in as someone else", "/auth/signin?prompt=login"},
+		{"provider away", bob, "/token", testapp.Navigation(), testapp.URL + "/edit", 503, "Try again", "/edit"},
+		{"provider away, no return target", bob, "/token", testapp.Navigation(), testapp.URL + "//evil.example", 503, "Continue", "/"},
+		{"provider away, no Referer", bob, "/token", testapp.Navigation(), "", 503, "Continue", "/"},
 		{"from another site", bob, "/auth/signout", []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site"}, "https://evil.example/", 403, "Continue", "/"},
 	} {
 		headers := append([]string{"Referer", tt.referer}, tt.headers...)
-		r := tt.who.do("POST", tt.path, strings.NewReader("name=x"), headers...)
-		title, text, link := r.shown(t)
-		if r.StatusCode != tt.status || text != tt.text || link != tt.link || title == "" || strings.Contains(r.body, "evil") {
+		r := tt.who.Do("POST", tt.path, strings.NewReader("name=x"), headers...)
+		title, text, link := shown(r, t)
+		if r.StatusCode != tt.status || text != tt.text || link != tt.link || title == "" || strings.Contains(r.Body, "evil") {
 			t.Errorf("%s: %d, %q leads to %q, want %d, %q to %q", tt.name, r.StatusCode, text, link, tt.status, tt.text, tt.link)
 		}
-		if (r.Header.Get("WWW-Authenticate") != "") != (tt.status == 401) || r.Header.Get("Set-Cookie") != "" || r.location() != "" {
+		if (r.Header.Get("WWW-Authenticate") != "") != (tt.status == 401) || r.Header.Get("Set-Cookie") != "" || r.Location() != "" {
 			t.Errorf("%s: %v", tt.name, r.Header)
 		}
-		if tt.status == 401 && tt.who == nobody && !strings.Contains(r.body, "not processed") {
-			t.Errorf("%s: the page does not say what became of the form: %s", tt.name, r.body)
+		if tt.status == 401 && tt.who == nobody && !strings.Contains(r.Body, "not processed") {
+			t.Errorf("%s: the page does not say what became of the form: %s", tt.name, r.Body)
 		}
 	}
-	if a.ran["/me"]+a.ran["/admin"]+a.ran["/fresh"] != 0 || bob.whoami() != "bob" {
-		t.Errorf("ran %v, %q is signed in", a.ran, bob.whoami())
+	if a.Ran["/me"]+a.Ran["/admin"]+a.Ran["/fresh"] != 0 || bob.WhoAmI() != "bob" {
+		t.Errorf("ran %v, %q is signed in", a.Ran, bob.WhoAmI())
 	}
 	// The link does what it says.
-	_, _, link := nobody.do("POST", "/me", nil, append(navigation(), "Referer", appURL+"/edit?id=7")...).shown(t)
-	if r := nobody.navigate(nobody.start(link, "alice")); r.location() != "/edit?id=7" || nobody.whoami() != "alice" {
-		t.Errorf("the link led to %q", r.location())
+	_, _, link := shown(nobody.Do("POST", "/me", nil, append(testapp.Navigation(), "Referer", testapp.URL+"/edit?id=7")...), t)
+	if r := nobody.Navigate(nobody.Start(link, "alice")); r.Location() != "/edit?id=7" || nobody.WhoAmI() != "alice" {
+		t.Errorf("the link led to %q", r.Location())
 	}
 }
 
@@ -108,36 +109,36 @@ func TestPostedForm(t *testing.T) {
 func TestRecovery(t *testing.T) {
 	const page = "/reports?year=2024&q=a%20b"
 	signIn := "/auth/signin?return_to=" + url.QueryEscape(page)
-	refused := func(code string) func(t *testing.T, a *app, b *browser) reply {
-		return func(t *testing.T, a *app, b *browser) reply {
-			u := parse(t, b.start(signIn, "alice"))
+	refused := func(code string) func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
+		return func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
+			u := testapp.ParseURL(t, b.Start(signIn, "alice"))
 			q := u.Query()
 			q.Del("code")
 			q.Set("error", code)
 			u.RawQuery = q.Encode()
-			return b.navigate(u.String())
+			return b.Navigate(u.String())
 		}
 	}
-	misbehaves := func(m fakeop.Misbehaviour) func(t *testing.T, a *app, b *browser) reply {
-		return func(t *testing.T, a *app, b *browser) reply {
-			callback := b.start(signIn, "alice")
-			a.op.Misbehave(m)
-			return b.navigate(callback)
+	misbehaves := func(m fakeop.Misbehaviour) func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
+		return func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
+			callback := b.Start(signIn, "alice")
+			a.OP.Misbehave(m)
+			return b.Navigate(callback)
 		}
 	}
-	down := func(a *app) {
-		a.op.Intercept(fakeop.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	down := func(a *testapp.App) {
+		a.OP.Intercept(fakeop.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 	}
-	guarded := func(err error) func(t *testing.T, a *app, b *browser) reply {
-		return func(t *testing.T, a *app, b *browser) reply {
-			a.engine.GET("/reports", func(c *gin.Context) { a.auth.Deny(c, err) })
-			return b.navigate(page)
+	guarded := func(err error) func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
+		return func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
+			a.Engine.GET("/reports", func(c *gin.Context) { a.Auth.Deny(c, err) })
+			return b.Navigate(page)
 		}
 	}
 	again := "Sign in again"
 	for _, tt := range []struct {
 		name  string
-		goes  func(t *testing.T, a *app, b *browser) reply
+		goes  func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply
 		title string
 		text  string
 		link  string
@@ -153,32 +154,37 @@ func TestRecovery(t *testing.T) {
 		{"token refused", misbehaves(fakeop.WrongAud), "Sign-in problem", again, signIn, 401, true},
 		{"nonsense", misbehaves(fakeop.HTMLAnswer), "Sign-in problem", again, signIn, 502, true},
 		{"provider away", misbehaves(fakeop.Unavailable503), "Sign-in unavailable", again, signIn, 503, true},
-		{"issuer of another", func(t *testing.T, a *app, b *browser) reply {
-			return b.navigate(strings.Replace(b.start(signIn, "alice"), "idp.example", "evil.example", 1))
+		{"issuer of another", func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
+			return b.Navigate(strings.Replace(b.Start(signIn, "alice"), "idp.example", "evil.example", 1))
 		}, "Sign-in problem", again, signIn, 400, true},
-		{"expired", func(t *testing.T, a *app, b *browser) reply {
-			callback := b.start(signIn, "alice")
+		{"expired", func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
+			callback := b.Start(signIn, "alice")
 			time.Sleep(11 * time.Minute)
-			return b.navigate(callback)
+			return b.Navigate(callback)
 		}, "Sign-in not completed", again, signIn, 400, true},
-		{"spent", func(t *testing.T, a *app, b *browser) reply {
-			u := parse(t, b.start(signIn, "alice"))
-			attempt := b.jar.Cookies(u)
-			b.navigate(u.String())
-			b.do("POST", "/auth/signout", nil)
-			b.jar.SetCookies(u, attempt)
-			return b.navigate(u.String())
+		{"spent", func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
+			u := testapp.ParseURL(t, b.Start(signIn, "alice"))
+			attempt := b.Jar.Cookies(u)
+			b.Navigate(u.String())
+			b.Do("POST", "/auth/signout", nil)
+			b.Jar.SetCookies(u, attempt)
+			return b.Navigate(u.String())
 		}, "Sign-in not completed", again, signIn, 400, true},
-		{"not started here", func(t *testing.T, a *app, b *browser) reply {
-			return a.browser().navigate(b.start(signIn, "alice"))
+		{"not started here", func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
+			return a.Browser().Navigate(b.Start(signIn, "alice"))
 		}, "Sign-in not completed", again, "/auth/signin", 400, true},
-		{"the app says no", func(t *testing.T, a *app, b *browser) reply { return b.navigate(b.start(signIn, "bob")) },
+		{"the app says no", func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
+			return b.Navigate(b.Start(signIn, "bob"))
+		},
 			"No access", "Sign in as someone else", "/auth/signin?prompt=login&" + signIn[len("/auth/signin?"):], 403, true},
-		{"provider not known at sign-in", func(t *testing.T, a *app, b *browser) reply { down(a); return b.navigate(signIn) },
-			"Sign-in unavailable", again, signIn, 503, true},
-		{"the same, with a target that is none", func(t *testing.T, a *app, b *browser) reply {
+		{"provider not known at sign-in", func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
 			down(a)
-			return b.navigate("/auth/signin?return_to=//evil.example")
+			return b.Navigate(signIn)
+		},
+			"Sign-in unavailable", again, signIn, 503, true},
+		{"the same, with a target that is none", func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
+			down(a)
+			return b.Navigate("/auth/signin?return_to=//evil.example")
 		}, "Sign-in unavailable", again, "/auth/signin?return_to=%2F", 503, true},
 		{"not in the group", guarded(ginoidc.ErrForbidden), "No access", "Sign in as someone else",
 			"/auth/signin?prompt=login&" + signIn[len("/auth/signin?"):], 403, false},
@@ -189,22 +195,22 @@ func TestRecovery(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+				a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 					c.OnSignIn = refuseBob
 				})
-				r := tt.goes(t, a, a.browser())
-				title, text, link := r.shown(t)
+				r := tt.goes(t, a, a.Browser())
+				title, text, link := shown(r, t)
 				if r.StatusCode != tt.code || title != tt.title || text != tt.text || link != tt.link {
 					t.Errorf("%d %q, %q leads to %q; want %d %q, %q to %q", r.StatusCode, title, text, link, tt.code, tt.title, tt.text, tt.link)
 				}
-				id := regexp.MustCompile(`<small>Request ([A-Z0-9]+)</small>`).FindStringSubmatch(r.body)
-				if (id != nil) != tt.id || id != nil && !strings.Contains(a.logs.String(), "request_id="+id[1]) {
-					t.Errorf("request %q in %s\nlog: %s", id, r.body, a.logs)
+				id := regexp.MustCompile(`<small>Request ([A-Z0-9]+)</small>`).FindStringSubmatch(r.Body)
+				if (id != nil) != tt.id || id != nil && !strings.Contains(a.Logs.String(), "request_id="+id[1]) {
+					t.Errorf("request %q in %s\nlog: %s", id, r.Body, a.Logs)
 				}
-				if strings.HasPrefix(tt.name, "cancelled") && (strings.Contains(strings.ToLower(r.body), "problem") || strings.Contains(a.logs.String(), "WARN")) {
-					t.Errorf("a cancelled sign-in is no problem: %s\n%s", r.body, a.logs)
+				if strings.HasPrefix(tt.name, "cancelled") && (strings.Contains(strings.ToLower(r.Body), "problem") || strings.Contains(a.Logs.String(), "WARN")) {
+					t.Errorf("a cancelled sign-in is no problem: %s\n%s", r.Body, a.Logs)
 				}
-				if own := strings.HasPrefix(link, "/auth") && tt.name != "not in the group"; own != strings.Contains(r.body, "<script>") {
+				if own := strings.HasPrefix(link, "/auth") && tt.name != "not in the group"; own != strings.Contains(r.Body, "<script>") {
 					t.Errorf("query is cut from the address: %v, want %v", !own, own)
 				}
 			})
@@ -222,15 +228,15 @@ func refuseBob(_ context.Context, s *ginoidc.SignIn) error {
 // TestStoreAway: a store that cannot answer is no sign-out. The page says so and offers the same page once more, also on
 // the plugin's own routes; a form leads back to its page.
 func TestStoreAway(t *testing.T) {
-	up := newApp(t)
-	b := up.browser()
-	callback := b.start("/auth/signin?return_to=/reports", "alice")
-	b.mustSignIn("alice")
-	down := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-		c.State, c.Transport = brokenState{state.NewMemory(0)}, up.op.Transport()
+	up := testapp.New(t)
+	b := up.Browser()
+	callback := b.Start("/auth/signin?return_to=/reports", "alice")
+	b.MustSignIn("alice")
+	down := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.State, c.Transport = brokenState{state.NewMemory(0)}, up.OP.Transport()
 	})
-	there := down.browser()
-	there.jar = b.jar
+	there := down.Browser()
+	there.Jar = b.Jar
 	for _, tt := range []struct{ method, path, text, link string }{
 		{"GET", "/me?tab=1", "Try again", "/me?tab=1"},
 		{"POST", "/me", "Try again", "/edit"},
@@ -239,13 +245,13 @@ func TestStoreAway(t *testing.T) {
 		{"GET", "/auth/userinfo", "Continue", "/"},
 		{"GET", "/auth/signed-out", "Continue", "/"},
 	} {
-		r := there.do(tt.method, tt.path, nil, append(navigation(), "Referer", appURL+"/edit")...)
-		title, text, link := r.shown(t)
+		r := there.Do(tt.method, tt.path, nil, append(testapp.Navigation(), "Referer", testapp.URL+"/edit")...)
+		title, text, link := shown(r, t)
 		if r.StatusCode != 503 || title != "Temporarily unavailable" || text != tt.text || link != tt.link || r.Header.Get("Retry-After") == "" {
 			t.Errorf("%s %s: %d %q, %q leads to %q, want %q to %q", tt.method, tt.path, r.StatusCode, title, text, link, tt.text, tt.link)
 		}
 	}
-	if b.whoami() != "alice" {
+	if b.WhoAmI() != "alice" {
 		t.Error("signed out")
 	}
 }
@@ -254,87 +260,87 @@ func TestStoreAway(t *testing.T) {
 func TestDenied(t *testing.T) {
 	var seen ginoidc.Denial
 	note := func(c *gin.Context) { seen = ginoidc.Denied(c) }
-	a := newApp(t)
-	own := a.auth.With(ginoidc.Handlers{Unauthenticated: note, Forbidden: note, Failed: note})
-	for path, auth := range map[string]*ginoidc.Auth{"": a.auth, "/own": own} {
+	a := testapp.New(t)
+	own := a.Auth.With(ginoidc.Handlers{Unauthenticated: note, Forbidden: note, Failed: note})
+	for path, auth := range map[string]*ginoidc.Auth{"": a.Auth, "/own": own} {
 		deny := func(err error) gin.HandlerFunc { return func(c *gin.Context) { auth.Deny(c, err) } }
-		a.engine.Any(path+"/in", auth.RequireAuth())
-		a.engine.Any(path+"/no", deny(ginoidc.ErrForbidden))
-		a.engine.Any(path+"/up", deny(&ginoidc.StepUpError{MaxAge: time.Minute, ACRValues: []string{"gold"}}))
-		a.engine.Any(path+"/away", deny(ginoidc.ErrSessionStore))
-		a.engine.Any(path+"/boom", deny(errors.New("boom")))
+		a.Engine.Any(path+"/in", auth.RequireAuth())
+		a.Engine.Any(path+"/no", deny(ginoidc.ErrForbidden))
+		a.Engine.Any(path+"/up", deny(&ginoidc.StepUpError{MaxAge: time.Minute, ACRValues: []string{"gold"}}))
+		a.Engine.Any(path+"/away", deny(ginoidc.ErrSessionStore))
+		a.Engine.Any(path+"/boom", deny(errors.New("boom")))
 	}
-	b := a.browser()
+	b := a.Browser()
 	for _, path := range []string{"/in", "/no", "/up", "/away", "/boom"} {
 		for _, kind := range []string{"GET page", "POST page", "GET fetch", "DELETE fetch"} {
 			method, kind, _ := strings.Cut(kind, " ")
-			headers := append(navigation(), "Referer", appURL+"/own"+path)
+			headers := append(testapp.Navigation(), "Referer", testapp.URL+"/own"+path)
 			if kind == "fetch" {
-				headers = []string{"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Referer", appURL + "/own" + path}
+				headers = []string{"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Referer", testapp.URL + "/own" + path}
 			}
 			seen = ginoidc.Denial{}
-			mine := b.do(method, "/own"+path, nil, headers...)
-			headers[len(headers)-1] = appURL + path
-			theirs := b.do(method, path, nil, headers...)
+			mine := b.Do(method, "/own"+path, nil, headers...)
+			headers[len(headers)-1] = testapp.URL + path
+			theirs := b.Do(method, path, nil, headers...)
 			name := method + " " + path + " " + kind
-			if seen.Page != (kind == "page") || seen.Status != mine.StatusCode || seen.Err == nil || seen.Code == "" || mine.body != "" {
-				t.Errorf("%s: %+v, %d %q", name, seen, mine.StatusCode, mine.body)
+			if seen.Page != (kind == "page") || seen.Status != mine.StatusCode || seen.Err == nil || seen.Code == "" || mine.Body != "" {
+				t.Errorf("%s: %+v, %d %q", name, seen, mine.StatusCode, mine.Body)
 			}
 			same := strings.NewReplacer("%2Fown", "", "/own", "")
 			switch {
 			case theirs.StatusCode == http.StatusFound:
-				if same.Replace(seen.SignInURL) != theirs.location() || seen.Status != 401 {
-					t.Errorf("%s: %+v, default to %s", name, seen, theirs.location())
+				if same.Replace(seen.SignInURL) != theirs.Location() || seen.Status != 401 {
+					t.Errorf("%s: %+v, default to %s", name, seen, theirs.Location())
 				}
 			case seen.Page:
-				title, text, link := theirs.shown(t)
-				if seen.Title != title || seen.LinkText != text || same.Replace(seen.Link) != link || !strings.Contains(theirs.body, "<p>"+seen.Message+"</p>") ||
-					(seen.RequestID != "") != strings.Contains(theirs.body, "<small>") || seen.Status != theirs.StatusCode {
-					t.Errorf("%s: %+v, default %s", name, seen, theirs.body)
+				title, text, link := shown(theirs, t)
+				if seen.Title != title || seen.LinkText != text || same.Replace(seen.Link) != link || !strings.Contains(theirs.Body, "<p>"+seen.Message+"</p>") ||
+					(seen.RequestID != "") != strings.Contains(theirs.Body, "<small>") || seen.Status != theirs.StatusCode {
+					t.Errorf("%s: %+v, default %s", name, seen, theirs.Body)
 				}
 			default:
-				body := theirs.json(t)
+				body := theirs.JSON(t)
 				if signIn, told := body["sign_in_url"]; body["error"] != seen.Code || body["message"] != seen.Message || seen.Status != theirs.StatusCode ||
 					told && signIn != seen.SignInURL || told != (seen.Status == 401) || (body["request_id"] != nil) != (seen.RequestID != "") {
-					t.Errorf("%s: %+v, default %s", name, seen, theirs.body)
+					t.Errorf("%s: %+v, default %s", name, seen, theirs.Body)
 				}
 			}
-			if seen.RequestID != "" && !strings.Contains(a.logs.String(), "request_id="+seen.RequestID) {
+			if seen.RequestID != "" && !strings.Contains(a.Logs.String(), "request_id="+seen.RequestID) {
 				t.Errorf("%s: request %s is not in the log", name, seen.RequestID)
 			}
 		}
 	}
-	a.engine.GET("/outside", func(c *gin.Context) {
+	a.Engine.GET("/outside", func(c *gin.Context) {
 		if d := ginoidc.Denied(c); d != (ginoidc.Denial{}) || ginoidc.Reason(c) != nil {
 			t.Errorf("outside of handlers: %+v", d)
 		}
 	})
-	b.fetch("/outside")
+	b.Fetch("/outside")
 }
 
 // TestDeniedLog: the log says what a guard wanted, and at debug what the user is in instead.
 func TestDeniedLog(t *testing.T) {
 	for _, level := range []slog.Level{slog.LevelInfo, slog.LevelDebug} {
-		a := newApp(t)
-		auth := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-			c.Logger = slog.New(slog.NewTextHandler(a.logs, &slog.HandlerOptions{Level: level}))
+		a := testapp.New(t)
+		auth := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.Logger = slog.New(slog.NewTextHandler(a.Logs, &slog.HandlerOptions{Level: level}))
 		})
 		for path, guard := range map[string]gin.HandlerFunc{
-			"/any": auth.auth.RequireGroups("Domain Admins", "audit"), "/all": auth.auth.RequireAllGroups("audit", "owners"),
-			"/orgs/:org": auth.auth.RequireOrganization("org"), "/check": auth.auth.Require(func(*ginoidc.User) error { return errors.New("not on Sundays") }),
+			"/any": auth.Auth.RequireGroups("Domain Admins", "audit"), "/all": auth.Auth.RequireAllGroups("audit", "owners"),
+			"/orgs/:org": auth.Auth.RequireOrganization("org"), "/check": auth.Auth.Require(func(*ginoidc.User) error { return errors.New("not on Sundays") }),
 		} {
-			auth.engine.GET(path, guard, auth.protected)
+			auth.Engine.GET(path, guard, auth.Protected)
 		}
-		b := auth.browser()
-		b.mustSignIn("bob")
+		b := auth.Browser()
+		b.MustSignIn("bob")
 		for path, wanted := range map[string]string{
 			"/any": `any_of="[Domain Admins audit]"`, "/all": `all_of="[audit owners]"`, "/orgs/acme%0A": `organization=[acme?]`, "/check": `not on Sundays`,
 		} {
-			a.logs.Reset()
-			if r := b.fetch(path); r.StatusCode != 403 || strings.Contains(r.body, "audit") {
-				t.Errorf("%s: %d %s", path, r.StatusCode, r.body)
+			a.Logs.Reset()
+			if r := b.Fetch(path); r.StatusCode != 403 || strings.Contains(r.Body, "audit") {
+				t.Errorf("%s: %d %s", path, r.StatusCode, r.Body)
 			}
-			line := a.logs.String()
+			line := a.Logs.String()
 			if !strings.Contains(line, "ginoidc: denied") || !strings.Contains(line, wanted) || !strings.Contains(line, "sub=bob") {
 				t.Errorf("%s: the log lacks %s: %s", path, wanted, line)
 			}

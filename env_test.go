@@ -24,12 +24,13 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // setenv sets variables under the prefix X_, beside those that are required.
 func setenv(t *testing.T, env map[string]string) {
 	t.Helper()
-	all := map[string]string{"ISSUER": "https://idp.example", "CLIENT_ID": "app", "CLIENT_SECRET": "s", "COOKIE_SECRET": secret}
+	all := map[string]string{"ISSUER": "https://idp.example", "CLIENT_ID": "app", "CLIENT_SECRET": "s", "COOKIE_SECRET": testapp.CookieSecret}
 	maps.Copy(all, env)
 	for name, value := range all {
 		t.Setenv("X_"+name, value)
@@ -58,7 +59,7 @@ func certificatePEM(t *testing.T) (both, alone []byte) {
 		t.Fatal(err)
 	}
 	alone = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	return append(slices.Clone(alone), pemKey(key)...), alone
+	return append(slices.Clone(alone), testapp.PEM(key)...), alone
 }
 
 // TestEveryFieldHasAVariable: what a text can say of a Config, a variable says, and it sets that field alone.

@@ -15,12 +15,13 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // slowApp is an app whose provider takes a second for a token request, unless it is given up before.
-func slowApp(t *testing.T, change func(*ginoidc.Config)) *app {
-	var a *app
-	a = newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+func slowApp(t *testing.T, change func(*ginoidc.Config)) *testapp.App {
+	var a *testapp.App
+	a = testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
 			if strings.HasSuffix(r.URL.Path, "/token") {
 				select {
@@ -29,31 +30,11 @@ func slowApp(t *testing.T, change func(*ginoidc.Config)) *app {
 					return nil, r.Context().Err()
 				}
 			}
-			return a.op.Transport().RoundTrip(r)
+			return a.OP.Transport().RoundTrip(r)
 		})
 		change(c)
 	})
 	return a
-}
-
-// brings asks for a callback as a navigation or, with form_post, as a form.
-func (b *browser) brings(callback string) reply {
-	b.app.t.Helper()
-	if b.app.responseMode == "form_post" {
-		return b.post(callback)
-	}
-	return b.navigate(callback)
-}
-
-// twin is the same browser with the cookies it has now.
-func (b *browser) twin() *browser {
-	other, u := b.app.browser(), parse(b.app.t, appURL+"/auth/")
-	cookies := b.jar.Cookies(u)
-	for _, c := range cookies {
-		c.Secure, c.Path = true, "/"
-	}
-	other.jar.SetCookies(u, cookies)
-	return other
 }
 
 // TestCallbackAskedForTwice: requests that bring one response while it is redeemed have one exchange and get one answer,
@@ -78,10 +59,10 @@ func TestCallbackAskedForTwice(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := slowApp(t, func(c *ginoidc.Config) { c.ResponseMode, c.OnSignIn = tt.mode, tt.hook })
-				a.engine = gin.New()
+				a.Engine = gin.New()
 				var users []string // whom a middleware around the callback sees in the end
 				var mu sync.Mutex
-				a.engine.Use(func(c *gin.Context) {
+				a.Engine.Use(func(c *gin.Context) {
 					c.Next()
 					if u, ok := ginoidc.UserFrom(c); ok && c.FullPath() == "/auth/callback" {
 						mu.Lock()
@@ -89,51 +70,51 @@ func TestCallbackAskedForTwice(t *testing.T) {
 						users = append(users, u.Subject)
 					}
 				})
-				a.auth.Mount(a.engine)
-				a.engine.GET("/me", a.auth.RequireAuth(), a.protected)
-				b := a.browser()
-				callback := b.start("/auth/signin?return_to=/app", "alice")
+				a.Auth.Mount(a.Engine)
+				a.Engine.GET("/me", a.Auth.RequireAuth(), a.Protected)
+				b := a.Browser()
+				callback := b.Start("/auth/signin?return_to=/app", "alice")
 				if tt.fault != "" {
-					a.op.Misbehave(tt.fault)
+					a.OP.Misbehave(tt.fault)
 				}
-				late := b.twin()
-				browsers := []*browser{b, b.twin(), b.twin()}
-				replies := make([]reply, len(browsers))
+				late := b.Twin()
+				browsers := []*testapp.Browser{b, b.Twin(), b.Twin()}
+				replies := make([]testapp.Reply, len(browsers))
 				var wg sync.WaitGroup
 				for i, b := range browsers {
 					wg.Go(func() {
-						replies[i] = b.brings(callback)
+						replies[i] = b.Callback(callback)
 					})
 				}
 				synctest.Wait() // one of them waits for the provider, the others for that one
-				if r := a.browser().brings(callback); r.StatusCode != 400 || !strings.Contains(r.body, "not started in this browser") {
+				if r := a.Browser().Callback(callback); r.StatusCode != 400 || !strings.Contains(r.Body, "not started in this browser") {
 					t.Errorf("without the cookie: %d", r.StatusCode)
 				}
-				if r := b.twin().brings(strings.Replace(callback, "code=", "code=x", 1)); r.StatusCode != 400 || !strings.Contains(r.body, "already used") {
+				if r := b.Twin().Callback(strings.Replace(callback, "code=", "code=x", 1)); r.StatusCode != 400 || !strings.Contains(r.Body, "already used") {
 					t.Errorf("with another code: %d", r.StatusCode)
 				}
 				wg.Wait()
 				for i, r := range replies {
-					if r.StatusCode != tt.status || r.location() != replies[0].location() || (r.location() == "/app") != (tt.status == 303) {
-						t.Errorf("%d: %d to %q: %s", i, r.StatusCode, r.location(), r.body)
+					if r.StatusCode != tt.status || r.Location() != replies[0].Location() || (r.Location() == "/app") != (tt.status == 303) {
+						t.Errorf("%d: %d to %q: %s", i, r.StatusCode, r.Location(), r.Body)
 					}
 					if !slices.Equal(r.Header["Set-Cookie"], replies[0].Header["Set-Cookie"]) || len(r.Header["Set-Cookie"]) == 0 {
 						t.Errorf("%d: cookies %q and %q", i, r.Header["Set-Cookie"], replies[0].Header["Set-Cookie"])
 					}
-					if signedIn := browsers[i].whoami() == "alice"; signedIn != (tt.status == 303) {
+					if signedIn := browsers[i].WhoAmI() == "alice"; signedIn != (tt.status == 303) {
 						t.Errorf("%d: signed in %t", i, signedIn)
 					}
 				}
 				if tt.status == 303 && !slices.Equal(users, []string{"alice", "alice", "alice"}) {
 					t.Errorf("the middleware saw %q", users)
 				}
-				if tt.code != "" && !strings.Contains(a.logs.String(), "code="+tt.code) {
-					t.Errorf("log %s", a.logs)
+				if tt.code != "" && !strings.Contains(a.Logs.String(), "code="+tt.code) {
+					t.Errorf("log %s", a.Logs)
 				}
-				if r := late.brings(callback); r.StatusCode != 400 || late.whoami() != "" {
+				if r := late.Callback(callback); r.StatusCode != 400 || late.WhoAmI() != "" {
 					t.Errorf("afterwards: %d", r.StatusCode)
 				}
-				if n := a.op.Count(fakeop.Token); n != 1 {
+				if n := a.OP.Count(fakeop.Token); n != 1 {
 					t.Errorf("%d token requests", n)
 				}
 			})
@@ -147,28 +128,28 @@ func TestReloadOfCallback(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			a := slowApp(t, func(*ginoidc.Config) {})
 			ctx, leave := context.WithCancel(t.Context())
-			a.engine.GET("/left", func(c *gin.Context) {
+			a.Engine.GET("/left", func(c *gin.Context) {
 				c.Request = c.Request.WithContext(ctx)
-				a.auth.Callback(c)
+				a.Auth.Callback(c)
 			})
-			b := a.browser()
-			callback := b.start("/auth/signin?return_to=/app", "alice")
-			left, gone := b.twin(), make(chan reply, 1)
-			go func() { gone <- left.navigate(strings.Replace(callback, "/auth/callback", "/left", 1)) }()
+			b := a.Browser()
+			callback := b.Start("/auth/signin?return_to=/app", "alice")
+			left, gone := b.Twin(), make(chan testapp.Reply, 1)
+			go func() { gone <- left.Navigate(strings.Replace(callback, "/auth/callback", "/left", 1)) }()
 			synctest.Wait()
 			leave()
-			if r := <-gone; r.StatusCode != 503 || left.whoami() != "" {
-				t.Errorf("who left: %d, signed in as %q", r.StatusCode, left.whoami())
+			if r := <-gone; r.StatusCode != 503 || left.WhoAmI() != "" {
+				t.Errorf("who left: %d, signed in as %q", r.StatusCode, left.WhoAmI())
 			}
 			if reloaded {
-				if r := b.navigate(callback); r.StatusCode != 303 || r.location() != "/app" || b.whoami() != "alice" {
-					t.Errorf("reload: %d to %q: %s", r.StatusCode, r.location(), r.body)
+				if r := b.Navigate(callback); r.StatusCode != 303 || r.Location() != "/app" || b.WhoAmI() != "alice" {
+					t.Errorf("reload: %d to %q: %s", r.StatusCode, r.Location(), r.Body)
 				}
 			}
 			time.Sleep(2 * time.Second)
-			sessions, err := a.auth.Sessions(t.Context(), "alice")
-			if err != nil || len(sessions) != 1 || a.op.Count(fakeop.Token) != 1 { // with nobody waiting too: nobody can tell
-				t.Errorf("%d sessions, %v, %d token requests", len(sessions), err, a.op.Count(fakeop.Token))
+			sessions, err := a.Auth.Sessions(t.Context(), "alice")
+			if err != nil || len(sessions) != 1 || a.OP.Count(fakeop.Token) != 1 { // with nobody waiting too: nobody can tell
+				t.Errorf("%d sessions, %v, %d token requests", len(sessions), err, a.OP.Count(fakeop.Token))
 			}
 		})
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/seal"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // A session that lies in a browser, and what is known of it in the shared state. The next version has to read all of
@@ -62,13 +63,13 @@ func (r *recording) sawGolden() bool {
 }
 
 // golden runs test in the year 2000, with the golden session in a browser.
-func golden(t *testing.T, test func(t *testing.T, a *app, r *recording, b *browser)) {
+func golden(t *testing.T, test func(t *testing.T, a *testapp.App, r *recording, b *testapp.Browser)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		r := &recording{SharedState: state.NewMemory(0), listed: map[string]string{}}
-		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State, c.SessionIdle = r, 2*time.Hour })
-		b := a.browser()
-		b.setCookie("__Host-ginoidc", goldenSession, "/")
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State, c.SessionIdle = r, 2*time.Hour })
+		b := a.Browser()
+		setCookie(b, "__Host-ginoidc", goldenSession, "/")
 		r.looked, r.revoked, r.listed = nil, nil, map[string]string{}
 		test(t, a, r, b)
 	})
@@ -76,8 +77,8 @@ func golden(t *testing.T, test func(t *testing.T, a *app, r *recording, b *brows
 
 // TestGoldenSession: the cookie is opened, and its keys are looked up.
 func TestGoldenSession(t *testing.T) {
-	golden(t, func(t *testing.T, _ *app, r *recording, b *browser) {
-		if got := b.whoami(); got != "alice" || !r.sawGolden() {
+	golden(t, func(t *testing.T, _ *testapp.App, r *recording, b *testapp.Browser) {
+		if got := b.WhoAmI(); got != "alice" || !r.sawGolden() {
 			t.Errorf("%q is signed in, looked for %q", got, r.looked)
 		}
 	})
@@ -85,18 +86,18 @@ func TestGoldenSession(t *testing.T) {
 
 // TestGoldenEntries: the session is listed under its user and its sid, and read from there.
 func TestGoldenEntries(t *testing.T) {
-	golden(t, func(t *testing.T, a *app, r *recording, b *browser) {
+	golden(t, func(t *testing.T, a *testapp.App, r *recording, b *testapp.Browser) {
 		time.Sleep(90 * time.Minute) // past half of the idle limit: it is renewed, and listed again
-		b.whoami()
+		b.WhoAmI()
 		if len(r.listed) != 2 || r.listed[goldenUserKey] != goldenUserEntry || r.listed[goldenSIDKey] != goldenSIDEntry {
 			t.Errorf("listed %q", r.listed)
 		}
 	})
-	golden(t, func(t *testing.T, a *app, r *recording, b *browser) {
+	golden(t, func(t *testing.T, a *testapp.App, r *recording, b *testapp.Browser) {
 		if err := r.SharedState.Enlist(t.Context(), goldenUserKey, goldenUserEntry, time.Hour); err != nil {
 			t.Fatal(err)
 		}
-		sessions, err := a.auth.Sessions(t.Context(), "alice")
+		sessions, err := a.Auth.Sessions(t.Context(), "alice")
 		if err != nil || len(sessions) != 1 || !r.sawGolden() {
 			t.Fatalf("sessions %+v, %v, looked for %q", sessions, err, r.looked)
 		}
@@ -109,17 +110,17 @@ func TestGoldenEntries(t *testing.T) {
 
 // TestGoldenEnds: each way to end the session writes its keys.
 func TestGoldenEnds(t *testing.T) {
-	golden(t, func(t *testing.T, a *app, r *recording, b *browser) {
-		if err := a.auth.SignOutEverywhere(t.Context(), "alice"); err != nil {
+	golden(t, func(t *testing.T, a *testapp.App, r *recording, b *testapp.Browser) {
+		if err := a.Auth.SignOutEverywhere(t.Context(), "alice"); err != nil {
 			t.Error(err)
 		}
 		for _, means := range [][2]string{{"alice", ""}, {"alice", "sid-1"}, {"", "sid-1"}} {
-			token, err := a.op.LogoutToken(means[0], means[1], nil)
+			token, err := a.OP.LogoutToken(means[0], means[1], nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			body := strings.NewReader("logout_token=" + token)
-			b.do("POST", "/auth/backchannel-logout", body, "Content-Type", "application/x-www-form-urlencoded")
+			b.Do("POST", "/auth/backchannel-logout", body, "Content-Type", "application/x-www-form-urlencoded")
 		}
 		if want := []string{
 			goldenUserKey, goldenSubjectKey + "i", goldenSubjectKey, goldenBothKey + "i", goldenBothKey,
@@ -128,8 +129,8 @@ func TestGoldenEnds(t *testing.T) {
 			t.Errorf("revoked %q, want %q", r.revoked, want)
 		}
 	})
-	golden(t, func(t *testing.T, a *app, r *recording, b *browser) {
-		if b.do("POST", "/auth/signout", nil); !slices.Equal(r.revoked, []string{goldenSessionKey}) {
+	golden(t, func(t *testing.T, a *testapp.App, r *recording, b *testapp.Browser) {
+		if b.Do("POST", "/auth/signout", nil); !slices.Equal(r.revoked, []string{goldenSessionKey}) {
 			t.Errorf("a sign-out revoked %q", r.revoked)
 		}
 	})
@@ -138,20 +139,20 @@ func TestGoldenEnds(t *testing.T) {
 // TestGoldenLanded holds the cookie that tells the sign-in route which session a browser has just been given.
 func TestGoldenLanded(t *testing.T) {
 	const name = "__Secure-ginoidc.landed"
-	ring, err := seal.NewRing("ginoidc/attempt", []string{secret})
+	ring, err := seal.NewRing("ginoidc/attempt", []string{testapp.CookieSecret})
 	if err != nil {
 		t.Fatal(err)
 	}
 	place := []byte("landed\x00https://idp.example app ")
-	golden(t, func(t *testing.T, _ *app, r *recording, b *browser) {
-		b.setCookie("__Host-ginoidc", "", "/") // which makes the sign-in route look for the session of the other cookie
-		b.setCookie(name, goldenLanded, "/auth/signin")
-		if answer := b.navigate("/auth/signin"); answer.StatusCode != http.StatusBadRequest || !r.sawGolden() {
+	golden(t, func(t *testing.T, _ *testapp.App, r *recording, b *testapp.Browser) {
+		setCookie(b, "__Host-ginoidc", "", "/") // which makes the sign-in route look for the session of the other cookie
+		setCookie(b, name, goldenLanded, "/auth/signin")
+		if answer := b.Navigate("/auth/signin"); answer.StatusCode != http.StatusBadRequest || !r.sawGolden() {
 			t.Errorf("%d, looked for %q", answer.StatusCode, r.looked)
 		}
 	})
-	golden(t, func(t *testing.T, _ *app, r *recording, b *browser) {
-		answer := b.signIn("alice")
+	golden(t, func(t *testing.T, _ *testapp.App, r *recording, b *testapp.Browser) {
+		answer := b.SignIn("alice")
 		i := slices.IndexFunc(answer.Cookies(), func(c *http.Cookie) bool { return c.Name == name })
 		if i < 0 {
 			t.Fatalf("no cookie %s in %q", name, answer.Header["Set-Cookie"])

@@ -15,23 +15,15 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
-
-func parse(t *testing.T, raw string) *url.URL {
-	t.Helper()
-	u, err := url.Parse(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u
-}
 
 // TestSignInRequest: the authorization request is the app's own, whatever the link that started it says.
 func TestSignInRequest(t *testing.T) {
-	a := newApp(t, func(_ *ginoidc.Config, op *fakeop.Config) {})
-	a.op.OnDiscovery(func(doc map[string]any) { doc["authorization_endpoint"] = "https://idp.example/authorize?tenant=7" }) // case 16
+	a := testapp.New(t, func(_ *ginoidc.Config, op *fakeop.Config) {})
+	a.OP.OnDiscovery(func(doc map[string]any) { doc["authorization_endpoint"] = "https://idp.example/authorize?tenant=7" }) // case 16
 	owned := map[string]string{
-		"response_type": "code", "client_id": "app", "redirect_uri": appURL + "/auth/callback", "scope": "openid profile email",
+		"response_type": "code", "client_id": "app", "redirect_uri": testapp.URL + "/auth/callback", "scope": "openid profile email",
 		"code_challenge_method": "S256", "tenant": "7",
 	}
 	for query, extra := range map[string]map[string]string{
@@ -42,11 +34,11 @@ func TestSignInRequest(t *testing.T) {
 		"?prompt=none+login&max_age=-1&display=fullscreen&login_hint=%00":                                                                                    {},
 		"?target_link_uri=https://evil.example/":                                                                                                             {},
 	} {
-		r := a.browser().do("GET", "/auth/signin"+query, nil, append([]string{"X-Forwarded-Host", "evil.example", "Forwarded", "host=evil.example"}, navigation()...)...) // case 7
-		if r.StatusCode != http.StatusFound || r.Header.Get("Cache-Control") != "no-store" {                                                                              // case 19
+		r := a.Browser().Do("GET", "/auth/signin"+query, nil, append([]string{"X-Forwarded-Host", "evil.example", "Forwarded", "host=evil.example"}, testapp.Navigation()...)...) // case 7
+		if r.StatusCode != http.StatusFound || r.Header.Get("Cache-Control") != "no-store" {                                                                                      // case 19
 			t.Fatalf("%s: %d %q", query, r.StatusCode, r.Header.Get("Cache-Control"))
 		}
-		sent := parse(t, r.location()).Query()
+		sent := testapp.ParseURL(t, r.Location()).Query()
 		for name, value := range owned {
 			if len(sent[name]) != 1 || sent.Get(name) != value {
 				t.Errorf("%s: %s = %q, want %q", query, name, sent[name], value)
@@ -70,11 +62,11 @@ func TestSignInRequest(t *testing.T) {
 
 // TestAttemptsDiffer: state, nonce and challenge never repeat and are in no cookie in clear, cases 1, 2 and 5.
 func TestAttemptsDiffer(t *testing.T) {
-	a := newApp(t)
+	a := testapp.New(t)
 	seen := map[string]bool{}
 	for range 10_000 {
-		r := a.browser().navigate("/auth/signin?return_to=/a%26scope%3Dadmin")
-		sent := parse(t, r.location()).Query()
+		r := a.Browser().Navigate("/auth/signin?return_to=/a%26scope%3Dadmin")
+		sent := testapp.ParseURL(t, r.Location()).Query()
 		for _, name := range []string{"state", "nonce", "code_challenge"} {
 			value := sent.Get(name)
 			if seen[value] || value == "" {
@@ -85,31 +77,31 @@ func TestAttemptsDiffer(t *testing.T) {
 				t.Fatalf("%s is in the cookie in clear", name)
 			}
 		}
-		if strings.Contains(r.location(), "admin") { // case 5
-			t.Fatalf("the return target is in the authorization URL: %s", r.location())
+		if strings.Contains(r.Location(), "admin") { // case 5
+			t.Fatalf("the return target is in the authorization URL: %s", r.Location())
 		}
 	}
 }
 
 // TestNoAttemptStarted: nothing but a person's navigation starts a sign-in.
 func TestNoAttemptStarted(t *testing.T) {
-	a := newApp(t)
+	a := testapp.New(t)
 	for name, tt := range map[string]struct {
 		method  string
 		headers []string
 		status  int
 	}{
-		"prefetch":  {"GET", append([]string{"Sec-Purpose", "prefetch"}, navigation()...), 400}, // case 9
-		"prerender": {"GET", append([]string{"Purpose", "prerender"}, navigation()...), 400},    // case 9
+		"prefetch":  {"GET", append([]string{"Sec-Purpose", "prefetch"}, testapp.Navigation()...), 400}, // case 9
+		"prerender": {"GET", append([]string{"Purpose", "prerender"}, testapp.Navigation()...), 400},    // case 9
 		"image":     {"GET", []string{"Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"}, 400},
 		"iframe":    {"GET", []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}, 400},
 		"fetch":     {"GET", []string{"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}, 400},
-		"HEAD":      {"HEAD", navigation(), 405},
-		"POST":      {"POST", navigation(), 405},
+		"HEAD":      {"HEAD", testapp.Navigation(), 405},
+		"POST":      {"POST", testapp.Navigation(), 405},
 		"OPTIONS":   {"OPTIONS", nil, 405},
 	} {
-		r := a.browser().do(tt.method, "/auth/signin", nil, tt.headers...)
-		if r.StatusCode != tt.status || r.Header.Get("Set-Cookie") != "" || r.location() != "" {
+		r := a.Browser().Do(tt.method, "/auth/signin", nil, tt.headers...)
+		if r.StatusCode != tt.status || r.Header.Get("Set-Cookie") != "" || r.Location() != "" {
 			t.Errorf("%s: %d %v", name, r.StatusCode, r.Header)
 		}
 		if allow := r.Header.Get("Allow"); (allow == "GET") != (tt.status == 405) {
@@ -120,14 +112,14 @@ func TestNoAttemptStarted(t *testing.T) {
 
 // TestSignInEnds: the way back, cases 12, 51 and 155.
 func TestSignInEnds(t *testing.T) {
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.ReturnOrigins = []string{"https://shop.example.net:8443"}
 	})
 	for returnTo, want := range map[string]string{
 		"":                                   "/",
 		"/app?tab=1&x=a%20b#top":             "/app?tab=1&x=a%20b#top",
 		"/a&scope=admin":                     "/a&scope=admin",
-		appURL + "/home":                     appURL + "/home",
+		testapp.URL + "/home":                testapp.URL + "/home",
 		"https://shop.example.net:8443/cart": "https://shop.example.net:8443/cart",
 		"https://shop.example.net/":          "/",
 		"//evil.example":                     "/",
@@ -136,22 +128,22 @@ func TestSignInEnds(t *testing.T) {
 		"/auth/signout":                      "/",
 		"/" + strings.Repeat("a", 3000):      "/", // case 15
 	} {
-		b := a.browser()
-		callback := b.start("/auth/signin?return_to="+url.QueryEscape(returnTo), "alice")
-		for _, name := range b.cookies() {
+		b := a.Browser()
+		callback := b.Start("/auth/signin?return_to="+url.QueryEscape(returnTo), "alice")
+		for _, name := range b.Cookies() {
 			if !strings.HasPrefix(name, "__Host-ginoidc.") {
 				t.Errorf("cookie %s before the callback", name)
 			}
 		}
-		r := b.do("GET", callback, nil, append([]string{"Referer", "https://evil.example/", "Origin", "https://evil.example"}, navigation()...)...) // case 156
-		if r.StatusCode != http.StatusSeeOther || r.location() != want {
-			t.Errorf("return_to %.40q: %d to %q, want %q", returnTo, r.StatusCode, r.location(), want)
+		r := b.Do("GET", callback, nil, append([]string{"Referer", "https://evil.example/", "Origin", "https://evil.example"}, testapp.Navigation()...)...) // case 156
+		if r.StatusCode != http.StatusSeeOther || r.Location() != want {
+			t.Errorf("return_to %.40q: %d to %q, want %q", returnTo, r.StatusCode, r.Location(), want)
 		}
 		if h := r.Header; h.Get("Cache-Control") != "no-store" || h.Get("Referrer-Policy") != "no-referrer" || h.Get("X-Frame-Options") != "DENY" {
 			t.Errorf("headers %v", h)
 		}
-		if names := b.cookies(); len(names) != 1 || names[0] != "__Host-ginoidc" || b.whoami() != "alice" {
-			t.Errorf("after the sign-in: cookies %v, user %q", names, b.whoami())
+		if names := b.Cookies(); len(names) != 1 || names[0] != "__Host-ginoidc" || b.WhoAmI() != "alice" {
+			t.Errorf("after the sign-in: cookies %v, user %q", names, b.WhoAmI())
 		}
 		for _, line := range r.Header["Set-Cookie"] {
 			if c, _ := http.ParseSetCookie(line); c.Name == "__Host-ginoidc" &&
@@ -223,36 +215,36 @@ func TestCallbackRefused(t *testing.T) {
 		{"markup in the error", set("error_description", "<script>alert(1)</script>"), "", 303, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := newApp(t)
-			b := a.browser()
-			callback := b.start("/auth/signin?return_to=/app", "alice")
-			u := parse(t, callback)
+			a := testapp.New(t)
+			b := a.Browser()
+			callback := b.Start("/auth/signin?return_to=/app", "alice")
+			u := testapp.ParseURL(t, callback)
 			q := u.Query()
 			tt.edit(q)
 			u.RawQuery = q.Encode()
-			r := b.do("GET", u.String(), nil, append([]string{"Accept", "text/html"}, navigation()...)...)
+			r := b.Do("GET", u.String(), nil, append([]string{"Accept", "text/html"}, testapp.Navigation()...)...)
 			if r.StatusCode != tt.status || r.Header.Get("Cache-Control") != "no-store" {
-				t.Fatalf("status %d, want %d: %s", r.StatusCode, tt.status, r.body)
+				t.Fatalf("status %d, want %d: %s", r.StatusCode, tt.status, r.Body)
 			}
 			if tt.status == 303 {
 				return
 			}
-			if script := pageScript.FindStringSubmatch(r.body); script == nil || !strings.Contains(r.Header.Get("Content-Security-Policy"), hashOf(script[1])) { // case 39
-				t.Errorf("the page leaves query and fragment in the address bar: %s", r.body)
+			if script := pageScript.FindStringSubmatch(r.Body); script == nil || !strings.Contains(r.Header.Get("Content-Security-Policy"), hashOf(script[1])) { // case 39
+				t.Errorf("the page leaves query and fragment in the address bar: %s", r.Body)
 			}
-			if !strings.Contains(r.body, "Sign in again") || strings.Contains(r.body, "evil") || strings.Contains(r.body, "eeee") {
-				t.Errorf("page: %s", r.body)
+			if !strings.Contains(r.Body, "Sign in again") || strings.Contains(r.Body, "evil") || strings.Contains(r.Body, "eeee") {
+				t.Errorf("page: %s", r.Body)
 			}
-			if !strings.Contains(a.logs.String(), "code="+tt.code) || strings.Contains(a.logs.String(), "\x1b") || a.logs.Len() > 4000 {
-				t.Errorf("log: %.500s", a.logs)
+			if !strings.Contains(a.Logs.String(), "code="+tt.code) || strings.Contains(a.Logs.String(), "\x1b") || a.Logs.Len() > 4000 {
+				t.Errorf("log: %.500s", a.Logs)
 			}
-			if n := a.op.Count(fakeop.Token); n != 0 {
+			if n := a.OP.Count(fakeop.Token); n != 0 {
 				t.Errorf("%d token requests", n)
 			}
-			if b.whoami() != "" {
+			if b.WhoAmI() != "" {
 				t.Error("signed in")
 			}
-			if again := b.navigate(callback); (again.StatusCode == 303) != tt.kept {
+			if again := b.Navigate(callback); (again.StatusCode == 303) != tt.kept {
 				t.Errorf("the sign-in under way then ended with %d", again.StatusCode)
 			}
 		})
@@ -261,9 +253,9 @@ func TestCallbackRefused(t *testing.T) {
 
 // TestCallbackMethodsAndSpellings: only a person's GET of the one path redeems, and no redirect copies the code.
 func TestCallbackMethodsAndSpellings(t *testing.T) {
-	a := newApp(t)
-	b := a.browser()
-	callback := b.start("/auth/signin", "alice")
+	a := testapp.New(t)
+	b := a.Browser()
+	callback := b.Start("/auth/signin", "alice")
 	query := callback[strings.Index(callback, "?"):]
 	frame := []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}
 	for _, tt := range []struct {
@@ -271,81 +263,81 @@ func TestCallbackMethodsAndSpellings(t *testing.T) {
 		headers      []string
 		status       int
 	}{
-		{"HEAD", "/auth/callback", navigation(), 405},                                                     // case 42
-		{"OPTIONS", "/auth/callback", nil, 405},                                                           // case 42
-		{"PUT", "/auth/callback", navigation(), 405},                                                      // case 42
-		{"TRACE", "/auth/callback", nil, 405},                                                             // case 42
-		{"POST", "/auth/callback", navigation(), 405},                                                     // case 45: no form_post mode, no body is read
-		{"GET", "/auth/callback", frame, 400},                                                             // case 41
-		{"GET", "/auth/callback", []string{"Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "script"}, 400}, // case 41
-		{"GET", "/auth/callback", append([]string{"Sec-Purpose", "prefetch"}, navigation()...), 400},      // case 41
-		{"GET", "/auth/callback/", navigation(), 404},                                                     // case 49
-		{"GET", "//auth/callback", navigation(), 404},                                                     // case 49
+		{"HEAD", "/auth/callback", testapp.Navigation(), 405},                                                // case 42
+		{"OPTIONS", "/auth/callback", nil, 405},                                                              // case 42
+		{"PUT", "/auth/callback", testapp.Navigation(), 405},                                                 // case 42
+		{"TRACE", "/auth/callback", nil, 405},                                                                // case 42
+		{"POST", "/auth/callback", testapp.Navigation(), 405},                                                // case 45: no form_post mode, no body is read
+		{"GET", "/auth/callback", frame, 400},                                                                // case 41
+		{"GET", "/auth/callback", []string{"Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "script"}, 400},    // case 41
+		{"GET", "/auth/callback", append([]string{"Sec-Purpose", "prefetch"}, testapp.Navigation()...), 400}, // case 41
+		{"GET", "/auth/callback/", testapp.Navigation(), 404},                                                // case 49
+		{"GET", "//auth/callback", testapp.Navigation(), 404},                                                // case 49
 	} {
-		r := b.do(tt.method, appURL+tt.path+query, strings.NewReader("code=x"), tt.headers...)
-		if r.StatusCode != tt.status || r.location() != "" || a.op.Count(fakeop.Token) != 0 {
-			t.Errorf("%s %s: %d, Location %q, %d token requests", tt.method, tt.path, r.StatusCode, r.location(), a.op.Count(fakeop.Token))
+		r := b.Do(tt.method, testapp.URL+tt.path+query, strings.NewReader("code=x"), tt.headers...)
+		if r.StatusCode != tt.status || r.Location() != "" || a.OP.Count(fakeop.Token) != 0 {
+			t.Errorf("%s %s: %d, Location %q, %d token requests", tt.method, tt.path, r.StatusCode, r.Location(), a.OP.Count(fakeop.Token))
 		}
 	}
-	if r := b.navigate("/auth/%63allback" + query); r.StatusCode != 303 || b.whoami() != "alice" { // case 49: the same route, redeemed once
+	if r := b.Navigate("/auth/%63allback" + query); r.StatusCode != 303 || b.WhoAmI() != "alice" { // case 49: the same route, redeemed once
 		t.Errorf("escaped path: %d", r.StatusCode)
 	}
-	if a.op.Count(fakeop.Token) != 1 {
-		t.Errorf("%d token requests", a.op.Count(fakeop.Token))
+	if a.OP.Count(fakeop.Token) != 1 {
+		t.Errorf("%d token requests", a.OP.Count(fakeop.Token))
 	}
 }
 
 // TestAliasHost: a callback by another name of the app finds no cookie, and the log says which name it was. Case 50.
 func TestAliasHost(t *testing.T) {
-	a := newApp(t)
-	b := a.browser()
-	callback := b.start("/auth/signin", "alice")
+	a := testapp.New(t)
+	b := a.Browser()
+	callback := b.Start("/auth/signin", "alice")
 	for _, alias := range []string{"https://alias.example.com", "http://app.example.com"} {
-		if r := b.navigate(strings.Replace(callback, appURL, alias, 1)); r.StatusCode != 400 || !strings.Contains(r.body, "cookie was lost") {
-			t.Errorf("%s: %d %s", alias, r.StatusCode, r.body)
+		if r := b.Navigate(strings.Replace(callback, testapp.URL, alias, 1)); r.StatusCode != 400 || !strings.Contains(r.Body, "cookie was lost") {
+			t.Errorf("%s: %d %s", alias, r.StatusCode, r.Body)
 		}
 	}
-	if out := a.logs.String(); !strings.Contains(out, "host=alias.example.com code=attempt_missing request_id=") || a.op.Count(fakeop.Token) != 0 {
+	if out := a.Logs.String(); !strings.Contains(out, "host=alias.example.com code=attempt_missing request_id=") || a.OP.Count(fakeop.Token) != 0 {
 		t.Errorf("log %s", out)
 	}
 }
 
 // TestReplay: an attempt is spent once, even when its cookie is put back, cases 29 and 157.
 func TestReplay(t *testing.T) {
-	a := newApp(t)
-	b := a.browser()
-	callback := b.start("/auth/signin?return_to=/app", "alice")
-	u := parse(t, appURL+"/")
-	attempt := b.jar.Cookies(u)
-	if r := b.navigate(callback); r.location() != "/app" {
-		t.Fatalf("%d to %q", r.StatusCode, r.location())
+	a := testapp.New(t)
+	b := a.Browser()
+	callback := b.Start("/auth/signin?return_to=/app", "alice")
+	u := testapp.ParseURL(t, testapp.URL+"/")
+	attempt := b.Jar.Cookies(u)
+	if r := b.Navigate(callback); r.Location() != "/app" {
+		t.Fatalf("%d to %q", r.StatusCode, r.Location())
 	}
-	if r := b.navigate(callback); r.StatusCode != 303 || r.location() != "/" || r.Header.Get("Set-Cookie") != "" { // back button, signed in
-		t.Errorf("replay, signed in: %d to %q", r.StatusCode, r.location())
+	if r := b.Navigate(callback); r.StatusCode != 303 || r.Location() != "/" || r.Header.Get("Set-Cookie") != "" { // back button, signed in
+		t.Errorf("replay, signed in: %d to %q", r.StatusCode, r.Location())
 	}
-	thief := a.browser()
-	thief.jar.SetCookies(u, attempt)
-	if r := thief.navigate(callback); r.StatusCode != 400 || thief.whoami() != "" {
+	thief := a.Browser()
+	thief.Jar.SetCookies(u, attempt)
+	if r := thief.Navigate(callback); r.StatusCode != 400 || thief.WhoAmI() != "" {
 		t.Errorf("replay with the cookie put back: %d", r.StatusCode)
 	}
-	if r := a.browser().navigate(callback); r.StatusCode != 400 { // case 40: another browser
+	if r := a.Browser().Navigate(callback); r.StatusCode != 400 { // case 40: another browser
 		t.Errorf("foreign browser: %d", r.StatusCode)
 	}
-	altered := a.browser()
-	first := altered.start("/auth/signin", "alice")
-	for _, c := range altered.jar.Cookies(u) { // cases 25 and 157
+	altered := a.Browser()
+	first := altered.Start("/auth/signin", "alice")
+	for _, c := range altered.Jar.Cookies(u) { // cases 25 and 157
 		middle, other := len(c.Value)/2, "A"
 		if c.Value[middle] == 'A' {
 			other = "B"
 		}
 		c.Value = c.Value[:middle] + other + c.Value[middle+1:]
 		c.Secure, c.Path = true, "/"
-		altered.jar.SetCookies(u, []*http.Cookie{c})
+		altered.Jar.SetCookies(u, []*http.Cookie{c})
 	}
-	if r := altered.navigate(first); r.StatusCode != 400 {
+	if r := altered.Navigate(first); r.StatusCode != 400 {
 		t.Errorf("altered attempt: %d", r.StatusCode)
 	}
-	if n := a.op.Count(fakeop.Token); n != 1 {
+	if n := a.OP.Count(fakeop.Token); n != 1 {
 		t.Errorf("%d token requests", n)
 	}
 }
@@ -353,62 +345,62 @@ func TestReplay(t *testing.T) {
 // TestTabs: ten sign-ins at once in one browser; the newest five end on their own pages in any order, the older ones
 // on the app's root, and their cookies stay few, cases 24, 267 and 277.
 func TestTabs(t *testing.T) {
-	a := newApp(t)
-	b := a.browser()
+	a := testapp.New(t)
+	b := a.Browser()
 	var callbacks []string
 	for i := range 5 {
-		callbacks = append(callbacks, b.start("/auth/signin?return_to=/tab"+string(rune('0'+i)), "alice"))
+		callbacks = append(callbacks, b.Start("/auth/signin?return_to=/tab"+string(rune('0'+i)), "alice"))
 	}
-	if n := len(b.cookies()); n != 5 {
+	if n := len(b.Cookies()); n != 5 {
 		t.Errorf("%d attempt cookies", n)
 	}
 	for _, i := range []int{3, 0, 4, 1, 2} {
-		if r := b.navigate(callbacks[i]); r.location() != "/tab"+string(rune('0'+i)) {
-			t.Errorf("tab %d: %d to %q", i, r.StatusCode, r.location())
+		if r := b.Navigate(callbacks[i]); r.Location() != "/tab"+string(rune('0'+i)) {
+			t.Errorf("tab %d: %d to %q", i, r.StatusCode, r.Location())
 		}
 	}
-	crowd := a.browser()
+	crowd := a.Browser()
 	for range 50 { // case 277
-		crowd.navigate("/auth/signin?return_to=/" + strings.Repeat("x", 1000))
+		crowd.Navigate("/auth/signin?return_to=/" + strings.Repeat("x", 1000))
 	}
-	newest := crowd.start("/auth/signin?return_to=/newest", "bob")
+	newest := crowd.Start("/auth/signin?return_to=/newest", "bob")
 	size := 0
-	for _, c := range crowd.jar.Cookies(parse(t, appURL)) {
+	for _, c := range crowd.Jar.Cookies(testapp.ParseURL(t, testapp.URL)) {
 		size += len(c.Name) + len(c.Value) + 3
 	}
-	if n := len(crowd.cookies()); n > 5 || size > 4096 {
+	if n := len(crowd.Cookies()); n > 5 || size > 4096 {
 		t.Errorf("%d cookies of %d bytes", n, size)
 	}
-	if r := crowd.navigate(newest); r.location() != "/newest" {
+	if r := crowd.Navigate(newest); r.Location() != "/newest" {
 		t.Errorf("the newest attempt: %d", r.StatusCode)
 	}
 }
 
 // TestSwappedAttempts: the cookies of two attempts exchanged, and a session's value as an attempt's, cases 24 and 26.
 func TestSwappedAttempts(t *testing.T) {
-	a := newApp(t)
-	b := a.browser()
-	one, two := b.start("/auth/signin", "alice"), b.start("/auth/signin", "bob")
-	u := parse(t, appURL)
-	cookies := b.jar.Cookies(u)
+	a := testapp.New(t)
+	b := a.Browser()
+	one, two := b.Start("/auth/signin", "alice"), b.Start("/auth/signin", "bob")
+	u := testapp.ParseURL(t, testapp.URL)
+	cookies := b.Jar.Cookies(u)
 	cookies[0].Value, cookies[1].Value = cookies[1].Value, cookies[0].Value
 	for _, callback := range []string{one, two} {
-		swapped := a.browser()
+		swapped := a.Browser()
 		for _, c := range cookies {
 			c.Secure, c.Path = true, "/"
 		}
-		swapped.jar.SetCookies(u, cookies)
-		if r := swapped.navigate(callback); r.StatusCode != 400 {
+		swapped.Jar.SetCookies(u, cookies)
+		if r := swapped.Navigate(callback); r.StatusCode != 400 {
 			t.Errorf("swapped: %d", r.StatusCode)
 		}
 	}
-	session := a.browser() // case 26: an attempt's value as the session cookie
-	session.jar.SetCookies(u, []*http.Cookie{{Name: "__Host-ginoidc", Value: cookies[0].Value, Secure: true, Path: "/"}})
-	if session.whoami() != "" {
+	session := a.Browser() // case 26: an attempt's value as the session cookie
+	session.Jar.SetCookies(u, []*http.Cookie{{Name: "__Host-ginoidc", Value: cookies[0].Value, Secure: true, Path: "/"}})
+	if session.WhoAmI() != "" {
 		t.Error("an attempt is a session")
 	}
-	b.jar.SetCookies(u, []*http.Cookie{{Name: "__Host-ginoidc", Value: cookies[1].Value, Secure: true, Path: "/"}})
-	if n := a.op.Count(fakeop.Token); n != 0 {
+	b.Jar.SetCookies(u, []*http.Cookie{{Name: "__Host-ginoidc", Value: cookies[1].Value, Secure: true, Path: "/"}})
+	if n := a.OP.Count(fakeop.Token); n != 0 {
 		t.Errorf("%d token requests", n)
 	}
 }
@@ -416,10 +408,10 @@ func TestSwappedAttempts(t *testing.T) {
 // TestPagesAreClosed: a page of the plugin runs its own script alone, cannot be framed, has no other base for its links, is
 // taken for nothing else than HTML, and is not kept.
 func TestPagesAreClosed(t *testing.T) {
-	a := newApp(t)
-	b := a.browser()
+	a := testapp.New(t)
+	b := a.Browser()
 	for path, status := range map[string]int{"/auth/signout": 200, "/auth/callback?code=x": 400, "/auth/signed-out": 200} {
-		r := b.navigate(path)
+		r := b.Navigate(path)
 		policy := r.Header.Get("Content-Security-Policy")
 		for _, directive := range []string{"default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'", "script-src 'sha256-", "style-src 'sha256-"} {
 			if !strings.Contains(policy, directive) {
@@ -442,21 +434,21 @@ func TestPagesAreClosed(t *testing.T) {
 // TestSpentForLife: an answer that was used stays used for as long as its attempt could be put back. Case 29.
 func TestSpentForLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newApp(t)
-		b := a.browser()
-		callback := b.start("/auth/signin", "alice")
-		cookies := b.jar.Cookies(parse(t, appURL))
-		if r := b.navigate(callback); r.StatusCode != http.StatusSeeOther {
-			t.Fatalf("%d %s", r.StatusCode, r.body)
+		a := testapp.New(t)
+		b := a.Browser()
+		callback := b.Start("/auth/signin", "alice")
+		cookies := b.Jar.Cookies(testapp.ParseURL(t, testapp.URL))
+		if r := b.Navigate(callback); r.StatusCode != http.StatusSeeOther {
+			t.Fatalf("%d %s", r.StatusCode, r.Body)
 		}
 		time.Sleep(10*time.Minute - 5*time.Second)
-		thief := a.browser()
+		thief := a.Browser()
 		for _, c := range cookies {
 			c.Secure, c.Path = true, "/"
 		}
-		thief.jar.SetCookies(parse(t, appURL), cookies)
-		if r := thief.navigate(callback); r.StatusCode != http.StatusBadRequest || a.op.Count(fakeop.Token) != 1 {
-			t.Errorf("used again: %d, %d token requests", r.StatusCode, a.op.Count(fakeop.Token))
+		thief.Jar.SetCookies(testapp.ParseURL(t, testapp.URL), cookies)
+		if r := thief.Navigate(callback); r.StatusCode != http.StatusBadRequest || a.OP.Count(fakeop.Token) != 1 {
+			t.Errorf("used again: %d, %d token requests", r.StatusCode, a.OP.Count(fakeop.Token))
 		}
 	})
 }
@@ -477,20 +469,20 @@ func TestAttemptExpires(t *testing.T) {
 		{25 * time.Minute, 25*time.Minute + time.Second, "attempt_expired"},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.AttemptLife = tt.life })
-			b := a.browser()
-			location := b.navigate("/auth/signin").location()
+			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.AttemptLife = tt.life })
+			b := a.Browser()
+			location := b.Navigate("/auth/signin").Location()
 			time.Sleep(tt.wait)
-			callback, err := a.op.Approve(location, "alice")
+			callback, err := a.OP.Approve(location, "alice")
 			if err != nil {
 				t.Fatal(err)
 			}
-			r := b.navigate(callback)
-			if (r.StatusCode == http.StatusSeeOther) != (tt.code == "") || !strings.Contains(a.logs.String(), "code="+tt.code) && tt.code != "" {
-				t.Errorf("life %s, after %s: %d, want %q; log %s", tt.life, tt.wait, r.StatusCode, tt.code, a.logs)
+			r := b.Navigate(callback)
+			if (r.StatusCode == http.StatusSeeOther) != (tt.code == "") || !strings.Contains(a.Logs.String(), "code="+tt.code) && tt.code != "" {
+				t.Errorf("life %s, after %s: %d, want %q; log %s", tt.life, tt.wait, r.StatusCode, tt.code, a.Logs)
 			}
-			if strings.Contains(r.body, "took too long") != (tt.code == "attempt_expired") {
-				t.Errorf("life %s, after %s: %s", tt.life, tt.wait, r.body)
+			if strings.Contains(r.Body, "took too long") != (tt.code == "attempt_expired") {
+				t.Errorf("life %s, after %s: %s", tt.life, tt.wait, r.Body)
 			}
 		})
 	}
@@ -498,29 +490,29 @@ func TestAttemptExpires(t *testing.T) {
 
 // TestNewSession: a sign-in replaces whatever session there was, and a failed one leaves it alone, case 130.
 func TestNewSession(t *testing.T) {
-	a := newApp(t)
-	b := a.browser()
-	b.mustSignIn("alice")
-	callback := b.start("/auth/signin", "bob")
-	a.op.Misbehave("bad-signature")
-	if r := b.navigate(callback); r.StatusCode != 401 || b.whoami() != "alice" {
-		t.Errorf("failed sign-in: %d, %q is signed in", r.StatusCode, b.whoami())
+	a := testapp.New(t)
+	b := a.Browser()
+	b.MustSignIn("alice")
+	callback := b.Start("/auth/signin", "bob")
+	a.OP.Misbehave("bad-signature")
+	if r := b.Navigate(callback); r.StatusCode != 401 || b.WhoAmI() != "alice" {
+		t.Errorf("failed sign-in: %d, %q is signed in", r.StatusCode, b.WhoAmI())
 	}
-	a.op.Misbehave()
-	b.mustSignIn("bob")
-	if b.whoami() != "bob" {
-		t.Errorf("%q is signed in", b.whoami())
+	a.OP.Misbehave()
+	b.MustSignIn("bob")
+	if b.WhoAmI() != "bob" {
+		t.Errorf("%q is signed in", b.WhoAmI())
 	}
 }
 
 // TestSessionLife: use past half of the idle limit renews, silence ends, and the lifetime ends in any case.
 func TestSessionLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 			c.SessionIdle, c.SessionLifetime = 2*time.Hour, 5*time.Hour
 		})
-		b := a.browser()
-		b.mustSignIn("alice")
+		b := a.Browser()
+		b.MustSignIn("alice")
 		for _, step := range []struct {
 			after    time.Duration
 			renewed  bool
@@ -530,14 +522,14 @@ func TestSessionLife(t *testing.T) {
 			{20 * time.Minute, false, true}, {20 * time.Minute, false, false}, // five hours and ten minutes
 		} {
 			time.Sleep(step.after)
-			r := b.fetch("/me")
+			r := b.Fetch("/me")
 			if (r.Header.Get("Set-Cookie") != "") != step.renewed || (r.StatusCode == 200) != step.signedIn {
 				t.Errorf("after %s: %d, Set-Cookie %q", step.after, r.StatusCode, r.Header.Get("Set-Cookie"))
 			}
 		}
-		b.mustSignIn("alice")
+		b.MustSignIn("alice")
 		time.Sleep(2*time.Hour + time.Second)
-		if b.whoami() != "" {
+		if b.WhoAmI() != "" {
 			t.Error("an idle session lives on")
 		}
 	})
@@ -545,42 +537,42 @@ func TestSessionLife(t *testing.T) {
 
 // TestStartSession: the request that starts a session already sees its user.
 func TestStartSession(t *testing.T) {
-	a := newApp(t)
-	a.engine.GET("/support", func(c *gin.Context) {
+	a := testapp.New(t)
+	a.Engine.GET("/support", func(c *gin.Context) {
 		if _, ok := ginoidc.UserFrom(c); ok {
 			t.Error("signed in before")
 		}
-		if err := a.auth.StartSession(c, &ginoidc.User{Subject: "agent", Groups: []string{"staff", "admin"}}); err != nil {
+		if err := a.Auth.StartSession(c, &ginoidc.User{Subject: "agent", Groups: []string{"staff", "admin"}}); err != nil {
 			t.Error(err)
 		}
-	}, a.auth.RequireGroups("admin"), a.protected)
-	b := a.browser()
-	if r := b.fetch("/support"); r.StatusCode != 200 || r.json(t)["sub"] != "agent" {
-		t.Errorf("%d %s", r.StatusCode, r.body)
+	}, a.Auth.RequireGroups("admin"), a.Protected)
+	b := a.Browser()
+	if r := b.Fetch("/support"); r.StatusCode != 200 || r.JSON(t)["sub"] != "agent" {
+		t.Errorf("%d %s", r.StatusCode, r.Body)
 	}
-	if b.whoami() != "agent" {
-		t.Errorf("later: %q", b.whoami())
+	if b.WhoAmI() != "agent" {
+		t.Errorf("later: %q", b.WhoAmI())
 	}
 }
 
 // TestUserInfoRoute shows the allow-listed claims only, and 204 to nobody.
 func TestUserInfoRoute(t *testing.T) {
-	a := newApp(t)
-	a.op.OnIDToken(func(claims map[string]any) { claims["salary"] = 7 })
-	b := a.browser()
-	if r := b.fetch("/auth/userinfo"); r.StatusCode != 204 || r.Header.Get("Cache-Control") != "no-store" {
+	a := testapp.New(t)
+	a.OP.OnIDToken(func(claims map[string]any) { claims["salary"] = 7 })
+	b := a.Browser()
+	if r := b.Fetch("/auth/userinfo"); r.StatusCode != 204 || r.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("signed out: %d %v", r.StatusCode, r.Header)
 	}
-	b.mustSignIn("alice")
-	r := b.fetch("/auth/userinfo")
-	claims := r.json(t)
+	b.MustSignIn("alice")
+	r := b.Fetch("/auth/userinfo")
+	claims := r.JSON(t)
 	if claims["sub"] != "alice" || claims["email"] != "alice@example.com" || claims["salary"] != nil || claims["iss"] != nil || claims["groups"] == nil {
 		t.Errorf("claims %v", claims)
 	}
 	if r.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("Cache-Control %q", r.Header.Get("Cache-Control"))
 	}
-	if r := b.do("DELETE", "/auth/userinfo", nil); r.StatusCode != 405 || r.Header.Get("Allow") != "GET" {
+	if r := b.Do("DELETE", "/auth/userinfo", nil); r.StatusCode != 405 || r.Header.Get("Allow") != "GET" {
 		t.Errorf("DELETE: %d", r.StatusCode)
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // TestKeepIDTokenAuto: the ID token is kept where it costs nothing but room that is there, and a sign-in never fails for it.
@@ -30,35 +31,35 @@ func TestKeepIDTokenAuto(t *testing.T) {
 		{"sealed cookies, many groups", nil, "", 100, false, 1},
 		{"sealed cookies, always", nil, "always", 100, true, 3},
 		{"sealed cookies, never", nil, "never", 0, false, 1},
-		{"a store on a server", memstore.NewStore([]byte(secret)), "", 100, true, 1},
-		{"gin-contrib's cookies", cookie.NewStore([]byte(secret)), "", 0, true, 1},
-		{"gin-contrib's cookies, nearly full", cookie.NewStore([]byte(secret)), "", 60, false, 1},
+		{"a store on a server", memstore.NewStore([]byte(testapp.CookieSecret)), "", 100, true, 1},
+		{"gin-contrib's cookies", cookie.NewStore([]byte(testapp.CookieSecret)), "", 0, true, 1},
+		{"gin-contrib's cookies, nearly full", cookie.NewStore([]byte(testapp.CookieSecret)), "", 60, false, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var log bytes.Buffer
-			a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 				c.KeepIDToken, c.Store, c.SkipUserInfo = tt.keep, tt.store, true
 				c.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 			})
-			a.op.OnIDToken(func(claims map[string]any) {
+			a.OP.OnIDToken(func(claims map[string]any) {
 				groups := []string{"staff"}
 				for i := range tt.groups {
 					groups = append(groups, fmt.Sprintf("a-group-of-many-%04d", i))
 				}
 				claims["groups"] = groups
 			})
-			b := a.browser()
-			b.mustSignIn("alice")
+			b := a.Browser()
+			b.MustSignIn("alice")
 			chunks := 0
-			for _, name := range b.cookies() {
+			for _, name := range b.Cookies() {
 				if strings.HasPrefix(name, "__Host-ginoidc") && !strings.HasSuffix(name, ".landed") {
 					chunks++
 				}
 			}
-			if chunks != tt.chunks || b.whoami() != "alice" {
-				t.Errorf("%d cookies %v, and %q is signed in", chunks, b.cookies(), b.whoami())
+			if chunks != tt.chunks || b.WhoAmI() != "alice" {
+				t.Errorf("%d cookies %v, and %q is signed in", chunks, b.Cookies(), b.WhoAmI())
 			}
-			hint := parse(t, b.do("POST", "/auth/signout", nil).location()).Query().Get("id_token_hint")
+			hint := testapp.ParseURL(t, b.Do("POST", "/auth/signout", nil).Location()).Query().Get("id_token_hint")
 			if (hint != "") != tt.hint {
 				t.Errorf("hint of %d bytes, want one: %t", len(hint), tt.hint)
 			}
@@ -75,14 +76,14 @@ func TestUpdateDropsTheHint(t *testing.T) {
 	for kind, store := range stores(t) {
 		for _, size := range []int{10, cmp.Or(full[kind], 5000)} {
 			a := updatable(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = store })
-			b := a.browser()
-			b.mustSignIn("alice")
-			before := len(b.cookies())
+			b := a.Browser()
+			b.MustSignIn("alice")
+			before := len(b.Cookies())
 			name := strings.Repeat("n", size)
-			if r := b.do("POST", "/name?is="+name, nil); r.StatusCode != 200 || b.data() != "alice "+name+" [admin]" || len(b.cookies()) != before {
-				t.Errorf("%s, %d more bytes: %d %s, %v", kind, size, r.StatusCode, r.body, b.cookies())
+			if r := b.Do("POST", "/name?is="+name, nil); r.StatusCode != 200 || data(b) != "alice "+name+" [admin]" || len(b.Cookies()) != before {
+				t.Errorf("%s, %d more bytes: %d %s, %v", kind, size, r.StatusCode, r.Body, b.Cookies())
 			}
-			hint := parse(t, b.do("POST", "/auth/signout", nil).location()).Query().Get("id_token_hint")
+			hint := testapp.ParseURL(t, b.Do("POST", "/auth/signout", nil).Location()).Query().Get("id_token_hint")
 			if want := size == 10 || full[kind] == 0; (hint != "") != want {
 				t.Errorf("%s, %d more bytes: a hint of %d bytes, want one: %t", kind, size, len(hint), want)
 			}

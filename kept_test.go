@@ -12,6 +12,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // swapping is a State in which somebody has put what was kept first in the place of whatever is asked for later.
@@ -42,31 +43,31 @@ func TestKeptValuesCannotBeMoved(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var first string
 			on := false
-			a := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = swapping{state.NewMemory(0), &first, &on} })
-			a.engine.POST("/name", func(c *gin.Context) {
-				if err := a.auth.UpdateSession(c, func(u *ginoidc.User) error { u.Name = "new"; return nil }); err != nil {
+			a := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = swapping{state.NewMemory(0), &first, &on} })
+			a.Engine.POST("/name", func(c *gin.Context) {
+				if err := a.Auth.UpdateSession(c, func(u *ginoidc.User) error { u.Name = "new"; return nil }); err != nil {
 					t.Error(err)
 				}
 			})
-			b, mallory := a.browser(), a.browser()
-			b.mustSignIn(victim)
-			mallory.mustSignIn("bob")
+			b, mallory := a.Browser(), a.Browser()
+			b.MustSignIn(victim)
+			mallory.MustSignIn("bob")
 			time.Sleep(5 * time.Minute)
 			first = ""                       // which was the answer of a callback
-			stolen := b.fetch("/token").body // is refreshed and kept
+			stolen := b.Fetch("/token").Body // is refreshed and kept
 			if first == "" {
 				t.Fatal("nothing was kept")
 			}
 			on = true
-			if r := mallory.fetch("/token"); r.StatusCode != http.StatusOK || r.body == stolen {
-				t.Errorf("mallory's token: %d, the victim's: %t", r.StatusCode, r.body == stolen)
+			if r := mallory.Fetch("/token"); r.StatusCode != http.StatusOK || r.Body == stolen {
+				t.Errorf("mallory's token: %d, the victim's: %t", r.StatusCode, r.Body == stolen)
 			}
 			first, on = "", false
-			b.do("POST", "/name", nil) // its cookies are kept
-			earlier := mallory.twin()
-			mallory.do("POST", "/name", nil)
-			if on = true; first == "" || earlier.fetch("/me").StatusCode != http.StatusUnauthorized {
-				t.Errorf("mallory has got the victim's session: %q", earlier.whoami())
+			b.Do("POST", "/name", nil) // its cookies are kept
+			earlier := mallory.Twin()
+			mallory.Do("POST", "/name", nil)
+			if on = true; first == "" || earlier.Fetch("/me").StatusCode != http.StatusUnauthorized {
+				t.Errorf("mallory has got the victim's session: %q", earlier.WhoAmI())
 			}
 		})
 	}

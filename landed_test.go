@@ -13,35 +13,36 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // setCookie puts a cookie into the browser, or takes it out with the value "".
-func (b *browser) setCookie(name, value, path string) {
+func setCookie(b *testapp.Browser, name, value, path string) {
 	cookie := &http.Cookie{Name: name, Value: value, Path: path, Secure: true}
 	if value == "" {
 		cookie.MaxAge = -1
 	}
-	b.jar.SetCookies(parse(b.app.t, appURL+path), []*http.Cookie{cookie})
+	b.Jar.SetCookies(testapp.ParseURL(b.App.T, testapp.URL+path), []*http.Cookie{cookie})
 }
 
 // goesRound goes from a guarded page to the provider, which knows the user, and back, and returns the first answer that is
 // no redirect to the provider; ok tells that the round was finished.
-func (b *browser) goesRound(page string) (last reply, ok bool) {
-	b.app.t.Helper()
-	denied := b.navigate(page)
-	if !strings.HasPrefix(denied.location(), "/auth/signin?") {
+func goesRound(b *testapp.Browser, page string) (last testapp.Reply, ok bool) {
+	b.App.T.Helper()
+	denied := b.Navigate(page)
+	if !strings.HasPrefix(denied.Location(), "/auth/signin?") {
 		return denied, false
 	}
-	started := b.navigate(denied.location())
+	started := b.Navigate(denied.Location())
 	if started.StatusCode != http.StatusFound {
 		return started, false
 	}
-	callback, err := b.app.op.Approve(started.location(), "alice")
+	callback, err := b.App.OP.Approve(started.Location(), "alice")
 	if err != nil {
-		b.app.t.Fatal(err)
+		b.App.T.Fatal(err)
 	}
-	last = b.navigate(callback)
-	return last, last.location() == page
+	last = b.Navigate(callback)
+	return last, last.Location() == page
 }
 
 // TestSessionCookieThatDoesNotComeBack ends in a page with a way on, and a reason in the log, and not in a loop.
@@ -49,37 +50,40 @@ func TestSessionCookieThatDoesNotComeBack(t *testing.T) {
 	const name = "__Host-ginoidc"
 	for _, tt := range []struct {
 		name   string
-		spoil  func(*browser) // what becomes of the cookies after each sign-in
-		rounds int            // until the page comes
+		spoil  func(*testapp.Browser) // what becomes of the cookies after each sign-in
+		rounds int                    // until the page comes
 		reason string
 	}{
-		{"none", func(b *browser) { b.setCookie(name, "", "/") }, 1, "none came (cookie __Host-ginoidc, path /, app URL https://app.example.com, host of the request app.example.com)"},
-		{"one that does not open", func(b *browser) { b.setCookie(name, "garbage", "/") }, 2, "the one that came opens no session"},
-		{"two that do not open", func(b *browser) { b.setCookie(name, "garbage", "/"); b.setCookie(name, "older", "/auth/signin") }, 2, "of 2 that came none opens a session"},
+		{"none", func(b *testapp.Browser) { setCookie(b, name, "", "/") }, 1, "none came (cookie __Host-ginoidc, path /, app URL https://app.example.com, host of the request app.example.com)"},
+		{"one that does not open", func(b *testapp.Browser) { setCookie(b, name, "garbage", "/") }, 2, "the one that came opens no session"},
+		{"two that do not open", func(b *testapp.Browser) {
+			setCookie(b, name, "garbage", "/")
+			setCookie(b, name, "older", "/auth/signin")
+		}, 2, "of 2 that came none opens a session"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := newApp(t)
-			b := a.browser()
+			a := testapp.New(t)
+			b := a.Browser()
 			for i := range tt.rounds {
-				if r, ok := b.goesRound("/me?tab=1"); !ok {
-					t.Fatalf("round %d ends with %d %s", i+1, r.StatusCode, r.body)
+				if r, ok := goesRound(b, "/me?tab=1"); !ok {
+					t.Fatalf("round %d ends with %d %s", i+1, r.StatusCode, r.Body)
 				}
 				tt.spoil(b)
 			}
-			r, _ := b.goesRound("/me?tab=1")
-			if r.StatusCode != http.StatusBadRequest || !strings.Contains(r.body, "did not send this site&#39;s cookie back") || !strings.Contains(r.body, `href="/auth/signin?return_to=%2Fme%3Ftab%3D1"`) {
-				t.Fatalf("%d %s", r.StatusCode, r.body)
+			r, _ := goesRound(b, "/me?tab=1")
+			if r.StatusCode != http.StatusBadRequest || !strings.Contains(r.Body, "did not send this site&#39;s cookie back") || !strings.Contains(r.Body, `href="/auth/signin?return_to=%2Fme%3Ftab%3D1"`) {
+				t.Fatalf("%d %s", r.StatusCode, r.Body)
 			}
-			if log := a.logs.String(); !strings.Contains(log, "level=WARN") || !strings.Contains(log, "code=cookie_missing") || strings.Count(log, tt.reason) != tt.rounds {
+			if log := a.Logs.String(); !strings.Contains(log, "level=WARN") || !strings.Contains(log, "code=cookie_missing") || strings.Count(log, tt.reason) != tt.rounds {
 				t.Errorf("log %s", log)
 			}
-			if n := a.op.Count(fakeop.Token); n != tt.rounds {
+			if n := a.OP.Count(fakeop.Token); n != tt.rounds {
 				t.Errorf("%d sign-ins", n)
 			}
-			b.setCookie(name, "", "/") // the user does as the page says
-			b.setCookie(name, "", "/auth/signin")
-			if r := b.navigate(b.start("/auth/signin?return_to=%2Fme%3Ftab%3D1", "alice")); r.location() != "/me?tab=1" || b.whoami() != "alice" {
-				t.Errorf("the page's link: %d to %q", r.StatusCode, r.location())
+			setCookie(b, name, "", "/") // the user does as the page says
+			setCookie(b, name, "", "/auth/signin")
+			if r := b.Navigate(b.Start("/auth/signin?return_to=%2Fme%3Ftab%3D1", "alice")); r.Location() != "/me?tab=1" || b.WhoAmI() != "alice" {
+				t.Errorf("the page's link: %d to %q", r.StatusCode, r.Location())
 			}
 		})
 	}
@@ -89,54 +93,54 @@ func TestSessionCookieThatDoesNotComeBack(t *testing.T) {
 // the app's doing.
 func TestNobodyMissesTheCookie(t *testing.T) {
 	const name = "__Host-ginoidc"
-	logoutToken := func(b *browser) {
-		token, err := b.app.op.LogoutToken("alice", "", nil)
+	logoutToken := func(b *testapp.Browser) {
+		token, err := b.App.OP.LogoutToken("alice", "", nil)
 		if err != nil {
-			b.app.t.Fatal(err)
+			b.App.T.Fatal(err)
 		}
-		if r := b.do("POST", "/auth/backchannel-logout", strings.NewReader("logout_token="+token), "Content-Type", "application/x-www-form-urlencoded"); r.StatusCode != http.StatusOK {
-			b.app.t.Fatalf("logout token: %d %s", r.StatusCode, r.body)
+		if r := b.Do("POST", "/auth/backchannel-logout", strings.NewReader("logout_token="+token), "Content-Type", "application/x-www-form-urlencoded"); r.StatusCode != http.StatusOK {
+			b.App.T.Fatalf("logout token: %d %s", r.StatusCode, r.Body)
 		}
 	}
-	for what, then := range map[string]func(*browser){
-		"still signed in": func(*browser) {},
-		"signed out":      func(b *browser) { b.do("POST", "/auth/signout", nil) },
-		"signed out on an instance that shares nothing": func(b *browser) {
-			other := newApp(b.app.t).browser()
-			other.jar = b.jar
-			other.do("POST", "/auth/signout", nil)
+	for what, then := range map[string]func(*testapp.Browser){
+		"still signed in": func(*testapp.Browser) {},
+		"signed out":      func(b *testapp.Browser) { b.Do("POST", "/auth/signout", nil) },
+		"signed out on an instance that shares nothing": func(b *testapp.Browser) {
+			other := testapp.New(b.App.T).Browser()
+			other.Jar = b.Jar
+			other.Do("POST", "/auth/signout", nil)
 		},
-		"ended by the app":              func(b *browser) { b.do("POST", "/destroy", nil) },
+		"ended by the app":              func(b *testapp.Browser) { b.Do("POST", "/destroy", nil) },
 		"ended by the provider":         logoutToken,
-		"ended, and its cookie deleted": func(b *browser) { logoutToken(b); b.setCookie(name, "", "/") },
-		"ended from elsewhere": func(b *browser) {
-			if err := b.app.auth.SignOutEverywhere(b.app.t.Context(), "alice"); err != nil {
-				b.app.t.Error(err)
+		"ended, and its cookie deleted": func(b *testapp.Browser) { logoutToken(b); setCookie(b, name, "", "/") },
+		"ended from elsewhere": func(b *testapp.Browser) {
+			if err := b.App.Auth.SignOutEverywhere(b.App.T.Context(), "alice"); err != nil {
+				b.App.T.Error(err)
 			}
-			b.setCookie(name, "", "/")
+			setCookie(b, name, "", "/")
 		},
-		"a minute later":    func(b *browser) { time.Sleep(time.Minute); b.setCookie(name, "", "/") },
-		"idle for too long": func(b *browser) { time.Sleep(30 * time.Second) },
-		"a mark made up": func(b *browser) {
-			b.setCookie(name, "", "/")
-			b.setCookie("__Secure-ginoidc.landed", "x", "/auth/signin")
+		"a minute later":    func(b *testapp.Browser) { time.Sleep(time.Minute); setCookie(b, name, "", "/") },
+		"idle for too long": func(b *testapp.Browser) { time.Sleep(30 * time.Second) },
+		"a mark made up": func(b *testapp.Browser) {
+			setCookie(b, name, "", "/")
+			setCookie(b, "__Secure-ginoidc.landed", "x", "/auth/signin")
 		},
-		"all cookies deleted": func(b *browser) { b.jar = b.app.browser().jar },
+		"all cookies deleted": func(b *testapp.Browser) { b.Jar = b.App.Browser().Jar },
 	} {
 		t.Run(what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SessionIdle = 30 * time.Second })
-				a.engine.POST("/destroy", func(c *gin.Context) {
-					if err := a.auth.Destroy(c); err != nil {
+				a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SessionIdle = 30 * time.Second })
+				a.Engine.POST("/destroy", func(c *gin.Context) {
+					if err := a.Auth.Destroy(c); err != nil {
 						t.Error(err)
 					}
 				})
-				b := a.browser()
-				b.mustSignIn("alice")
+				b := a.Browser()
+				b.MustSignIn("alice")
 				then(b)
-				b.mustSignIn("alice")
-				if strings.Contains(a.logs.String(), "did not come back") {
-					t.Errorf("log %s", a.logs)
+				b.MustSignIn("alice")
+				if strings.Contains(a.Logs.String(), "did not come back") {
+					t.Errorf("log %s", a.Logs)
 				}
 			})
 		})
@@ -150,17 +154,17 @@ func TestLandedCookie(t *testing.T) {
 		{"https://example.com/app", "__Secure-ginoidc.landed=…; Path=/app/auth/signin; Max-Age=60; HttpOnly; Secure; SameSite=Lax"},
 		{"http://localhost:8080", "ginoidc.landed=…; Path=/auth/signin; Max-Age=60; HttpOnly; SameSite=Lax"},
 	} {
-		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-			c.AppURL, c.Store = tt.appURL, memstore.NewStore([]byte(secret))
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.AppURL, c.Store = tt.appURL, memstore.NewStore([]byte(testapp.CookieSecret))
 		})
-		b := a.browser()
-		started := b.navigate("/auth/signin")
-		callback, err := a.op.Approve(started.location(), "alice")
+		b := a.Browser()
+		started := b.Navigate("/auth/signin")
+		callback, err := a.OP.Approve(started.Location(), "alice")
 		if err != nil {
 			t.Fatal(err)
 		}
 		attempt := started.Cookies()[0]
-		r := a.browser().do("GET", "/auth/callback?"+parse(t, callback).RawQuery, nil, append(navigation(), "Cookie", attempt.Name+"="+attempt.Value)...)
+		r := a.Browser().Do("GET", "/auth/callback?"+testapp.ParseURL(t, callback).RawQuery, nil, append(testapp.Navigation(), "Cookie", attempt.Name+"="+attempt.Value)...)
 		i := slices.IndexFunc(r.Cookies(), func(c *http.Cookie) bool { return strings.HasSuffix(c.Name, ".landed") })
 		if r.StatusCode != http.StatusSeeOther || i < 0 {
 			t.Fatalf("%s: %d, cookies %q", tt.appURL, r.StatusCode, r.Header["Set-Cookie"])
@@ -170,8 +174,8 @@ func TestLandedCookie(t *testing.T) {
 			t.Errorf("%s: %s", tt.appURL, got)
 		}
 	}
-	b := newApp(t).browser()
-	if r := b.navigate(strings.Replace(b.start("/auth/signin", "alice"), "code=", "error=access_denied&x=", 1)); strings.Contains(strings.Join(r.Header["Set-Cookie"], ""), ".landed=") {
+	b := testapp.New(t).Browser()
+	if r := b.Navigate(strings.Replace(b.Start("/auth/signin", "alice"), "code=", "error=access_denied&x=", 1)); strings.Contains(strings.Join(r.Header["Set-Cookie"], ""), ".landed=") {
 		t.Errorf("a sign-in that failed: %q", r.Header["Set-Cookie"])
 	}
 }

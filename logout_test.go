@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -16,13 +15,14 @@ import (
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // sids notes the session id of each ID token of the provider.
-func sids(a *app) func() string {
+func sids(a *testapp.App) func() string {
 	var mu sync.Mutex
 	sid := ""
-	a.op.OnIDToken(func(claims map[string]any) {
+	a.OP.OnIDToken(func(claims map[string]any) {
 		mu.Lock()
 		defer mu.Unlock()
 		sid, _ = claims["sid"].(string)
@@ -32,20 +32,6 @@ func sids(a *app) func() string {
 		defer mu.Unlock()
 		return sid
 	}
-}
-
-// post sends a logout token as the provider does, without cookies.
-func (a *app) post(t *testing.T, subject, sid string, edit func(map[string]any)) reply {
-	t.Helper()
-	token, err := a.op.LogoutToken(subject, sid, edit)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a.postRaw(url.Values{"logout_token": {token}}.Encode())
-}
-
-func (a *app) postRaw(body string) reply {
-	return a.browser().do("POST", "/auth/backchannel-logout", strings.NewReader(body), "Content-Type", "application/x-www-form-urlencoded")
 }
 
 // TestBackChannelLogout: a good token ends the sessions it names and no others, in sealed cookies too, for which there is
@@ -84,24 +70,24 @@ func TestBackChannelLogout(t *testing.T) {
 		{"no jti", "alice", false, set("jti", nil), 400, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := newApp(t)
+			a := testapp.New(t)
 			sid := sids(a)
-			alice, other := a.browser(), a.browser()
-			other.mustSignIn("carol")
-			alice.mustSignIn("alice")
+			alice, other := a.Browser(), a.Browser()
+			other.MustSignIn("carol")
+			alice.MustSignIn("alice")
 			named := ""
 			if tt.useSID {
 				named = sid()
 			}
-			r := a.post(t, tt.sub, named, tt.edit)
-			if r.StatusCode != tt.status || r.Header.Get("Cache-Control") != "no-store" || tt.status == 400 && r.json(t)["error"] != "invalid_request" {
-				t.Fatalf("%d %s %v\n%s", r.StatusCode, r.body, r.Header, a.logs)
+			r := a.BackChannelLogout(tt.sub, named, tt.edit)
+			if r.StatusCode != tt.status || r.Header.Get("Cache-Control") != "no-store" || tt.status == 400 && r.JSON(t)["error"] != "invalid_request" {
+				t.Fatalf("%d %s %v\n%s", r.StatusCode, r.Body, r.Header, a.Logs)
 			}
-			if (alice.whoami() == "") != tt.ended || other.whoami() != "carol" {
-				t.Errorf("alice is %q, carol %q", alice.whoami(), other.whoami())
+			if (alice.WhoAmI() == "") != tt.ended || other.WhoAmI() != "carol" {
+				t.Errorf("alice is %q, carol %q", alice.WhoAmI(), other.WhoAmI())
 			}
-			alice.mustSignIn("alice")
-			if alice.whoami() != "alice" {
+			alice.MustSignIn("alice")
+			if alice.WhoAmI() != "alice" {
 				t.Error("signing in again does not work at once")
 			}
 		})
@@ -110,9 +96,9 @@ func TestBackChannelLogout(t *testing.T) {
 
 // TestUntypedLogoutTokens are accepted by option only, case 177.
 func TestUntypedLogoutTokens(t *testing.T) {
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.UntypedLogoutTokens = true })
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.UntypedLogoutTokens = true })
 	for typ, status := range map[string]int{"": 200, "JWT": 200, "logout+jwt": 200, "at+jwt": 400} {
-		if r := a.post(t, "alice", "", func(claims map[string]any) { claims["typ"] = typ }); r.StatusCode != status {
+		if r := a.BackChannelLogout("alice", "", func(claims map[string]any) { claims["typ"] = typ }); r.StatusCode != status {
 			t.Errorf("type %q: %d", typ, r.StatusCode)
 		}
 	}
@@ -140,11 +126,11 @@ func TestUntypedRefusal(t *testing.T) {
 		{"JWT", []func(*ginoidc.Config, *fakeop.Config){fromEnv}, ` accepted_with="UntypedLogoutTokens (X_UNTYPED_LOGOUT_TOKENS)"`},
 		{"at+jwt", nil, ""},
 	} {
-		a := newApp(t, tt.change...)
-		if r := a.post(t, "alice", "", func(claims map[string]any) { claims["typ"] = tt.typ }); r.StatusCode != 400 {
+		a := testapp.New(t, tt.change...)
+		if r := a.BackChannelLogout("alice", "", func(claims map[string]any) { claims["typ"] = tt.typ }); r.StatusCode != 400 {
 			t.Errorf("type %q: %d", tt.typ, r.StatusCode)
 		}
-		if text := a.logs.String(); !strings.Contains(text, tt.named) || tt.named == "" && strings.Contains(text, "accepted_with") {
+		if text := a.Logs.String(); !strings.Contains(text, tt.named) || tt.named == "" && strings.Contains(text, "accepted_with") {
 			t.Errorf("type %q: %s", tt.typ, text)
 		}
 	}
@@ -152,7 +138,7 @@ func TestUntypedRefusal(t *testing.T) {
 
 // TestBackChannelRequest: what is no form with one token is refused unread.
 func TestBackChannelRequest(t *testing.T) {
-	a := newApp(t)
+	a := testapp.New(t)
 	const form = "application/x-www-form-urlencoded"
 	for _, tt := range []struct {
 		name, method, kind, body string
@@ -167,19 +153,19 @@ func TestBackChannelRequest(t *testing.T) {
 		{"garbage", "POST", form, "logout_token=a.b.c", 400},
 		{"64 kB and one", "POST", form, "logout_token=" + strings.Repeat("a", 64<<10-12), 413}, // case 285
 	} {
-		r := a.browser().do(tt.method, "/auth/backchannel-logout", strings.NewReader(tt.body), "Content-Type", tt.kind)
+		r := a.Browser().Do(tt.method, "/auth/backchannel-logout", strings.NewReader(tt.body), "Content-Type", tt.kind)
 		if r.StatusCode != tt.status || r.Header.Get("Cache-Control") != "no-store" {
-			t.Errorf("%s: %d %s", tt.name, r.StatusCode, r.body)
+			t.Errorf("%s: %d %s", tt.name, r.StatusCode, r.Body)
 		}
 	}
-	token, err := a.op.LogoutToken("alice", "", nil)
+	token, err := a.OP.LogoutToken("alice", "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := a.postRaw("logout_token=" + token + "&logout_token=" + token); r.StatusCode != 400 {
+	if r := a.PostBackChannel("logout_token=" + token + "&logout_token=" + token); r.StatusCode != 400 {
 		t.Errorf("a good token twice: %d", r.StatusCode)
 	}
-	if n := a.op.Count(fakeop.JWKS); n > 1 { // case 190
+	if n := a.OP.Count(fakeop.JWKS); n > 1 { // case 190
 		t.Errorf("%d key fetches", n)
 	}
 }
@@ -188,50 +174,50 @@ func TestBackChannelRequest(t *testing.T) {
 func TestLogoutOrder(t *testing.T) {
 	t.Run("late", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			a := newApp(t)
-			a.browser().mustSignIn("alice")
-			token, err := a.op.LogoutToken("alice", "", nil)
+			a := testapp.New(t)
+			a.Browser().MustSignIn("alice")
+			token, err := a.OP.LogoutToken("alice", "", nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(30 * time.Second)
-			b := a.browser()
-			b.mustSignIn("alice")
+			b := a.Browser()
+			b.MustSignIn("alice")
 			time.Sleep(30 * time.Second)
-			if r := a.postRaw("logout_token=" + token); r.StatusCode != 200 || b.whoami() != "alice" {
-				t.Errorf("%d, %q is signed in", r.StatusCode, b.whoami())
+			if r := a.PostBackChannel("logout_token=" + token); r.StatusCode != 200 || b.WhoAmI() != "alice" {
+				t.Errorf("%d, %q is signed in", r.StatusCode, b.WhoAmI())
 			}
 		})
 	})
 	t.Run("while the callback runs", func(t *testing.T) {
-		a := newApp(t)
+		a := testapp.New(t)
 		sid := sids(a)
-		a.op.OnUserInfo(func(map[string]any) {
-			if r := a.post(t, "", sid(), nil); r.StatusCode != 200 {
-				t.Errorf("%d %s", r.StatusCode, r.body)
+		a.OP.OnUserInfo(func(map[string]any) {
+			if r := a.BackChannelLogout("", sid(), nil); r.StatusCode != 200 {
+				t.Errorf("%d %s", r.StatusCode, r.Body)
 			}
 		})
-		b := a.browser()
-		b.mustSignIn("alice")
-		if b.whoami() != "" {
+		b := a.Browser()
+		b.MustSignIn("alice")
+		if b.WhoAmI() != "" {
 			t.Error("a session that the provider has ended lives")
 		}
 	})
 	t.Run("again", func(t *testing.T) {
-		a := newApp(t)
-		a.browser().mustSignIn("alice")
-		token, err := a.op.LogoutToken("alice", "", nil)
+		a := testapp.New(t)
+		a.Browser().MustSignIn("alice")
+		token, err := a.OP.LogoutToken("alice", "", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r := a.postRaw("logout_token=" + token); r.StatusCode != 200 {
-			t.Errorf("%d %s", r.StatusCode, r.body)
+		if r := a.PostBackChannel("logout_token=" + token); r.StatusCode != 200 {
+			t.Errorf("%d %s", r.StatusCode, r.Body)
 		}
 		time.Sleep(1100 * time.Millisecond) // the next second at the provider
-		b := a.browser()
-		b.mustSignIn("alice")
-		if r := a.postRaw("logout_token=" + token); r.StatusCode != 400 || b.whoami() != "alice" {
-			t.Errorf("%d, %q is signed in", r.StatusCode, b.whoami())
+		b := a.Browser()
+		b.MustSignIn("alice")
+		if r := a.PostBackChannel("logout_token=" + token); r.StatusCode != 400 || b.WhoAmI() != "alice" {
+			t.Errorf("%d, %q is signed in", r.StatusCode, b.WhoAmI())
 		}
 	})
 }
@@ -240,19 +226,19 @@ func TestLogoutOrder(t *testing.T) {
 // than exp says.
 func TestLogoutTokenTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newApp(t)
-		a.browser().mustSignIn("alice")
-		token, err := a.op.LogoutToken("alice", "", func(claims map[string]any) { claims["exp"] = time.Now().Add(time.Minute).Unix() })
+		a := testapp.New(t)
+		a.Browser().MustSignIn("alice")
+		token, err := a.OP.LogoutToken("alice", "", func(claims map[string]any) { claims["exp"] = time.Now().Add(time.Minute).Unix() })
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r := a.postRaw("logout_token=" + token); r.StatusCode != 200 {
-			t.Fatalf("%d %s", r.StatusCode, r.body)
+		if r := a.PostBackChannel("logout_token=" + token); r.StatusCode != 200 {
+			t.Fatalf("%d %s", r.StatusCode, r.Body)
 		}
 		time.Sleep(90 * time.Second)
-		a.logs.Reset()
-		if r := a.postRaw("logout_token=" + token); r.StatusCode != 400 || !strings.Contains(a.logs.String(), "used before") {
-			t.Errorf("within the tolerance after its end: %d\n%s", r.StatusCode, a.logs)
+		a.Logs.Reset()
+		if r := a.PostBackChannel("logout_token=" + token); r.StatusCode != 400 || !strings.Contains(a.Logs.String(), "used before") {
+			t.Errorf("within the tolerance after its end: %d\n%s", r.StatusCode, a.Logs)
 		}
 	})
 }
@@ -260,46 +246,48 @@ func TestLogoutTokenTwice(t *testing.T) {
 // TestEndedSessions: a copy of a cookie is good no more after sign-out, a new sign-in, Destroy and SignOutEverywhere,
 // although nobody can take it out of the thief's hands. Cases 139 and 151.
 func TestEndedSessions(t *testing.T) {
-	for name, end := range map[string]func(*app, *browser){
-		"sign-out":      func(_ *app, b *browser) { b.do("POST", "/auth/signout", nil) },
-		"new sign-in":   func(_ *app, b *browser) { b.mustSignIn("bob") },
-		"Destroy":       func(_ *app, b *browser) { b.do("POST", "/destroy", nil) },
-		"everywhere":    func(a *app, _ *browser) { _ = a.auth.SignOutEverywhere(context.Background(), "alice") },
-		"front channel": func(_ *app, b *browser) { b.navigate("/auth/frontchannel-logout?iss=https://idp.example&sid=s-1") },
+	for name, end := range map[string]func(*testapp.App, *testapp.Browser){
+		"sign-out":    func(_ *testapp.App, b *testapp.Browser) { b.Do("POST", "/auth/signout", nil) },
+		"new sign-in": func(_ *testapp.App, b *testapp.Browser) { b.MustSignIn("bob") },
+		"Destroy":     func(_ *testapp.App, b *testapp.Browser) { b.Do("POST", "/destroy", nil) },
+		"everywhere":  func(a *testapp.App, _ *testapp.Browser) { _ = a.Auth.SignOutEverywhere(context.Background(), "alice") },
+		"front channel": func(_ *testapp.App, b *testapp.Browser) {
+			b.Navigate("/auth/frontchannel-logout?iss=https://idp.example&sid=s-1")
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var ends []ginoidc.SessionEnd
-			a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 				c.OnSessionEnd = func(_ context.Context, e ginoidc.SessionEnd) { ends = append(ends, e) }
 			})
-			a.op.OnIDToken(func(claims map[string]any) { claims["sid"] = "s-1" })
-			a.engine.POST("/destroy", func(c *gin.Context) {
-				if err := a.auth.Destroy(c); err != nil {
+			a.OP.OnIDToken(func(claims map[string]any) { claims["sid"] = "s-1" })
+			a.Engine.POST("/destroy", func(c *gin.Context) {
+				if err := a.Auth.Destroy(c); err != nil {
 					t.Error(err)
 				}
 				if _, ok := ginoidc.UserFrom(c); ok {
 					t.Error("destroyed and still there")
 				}
 			})
-			b, thief := a.browser(), a.browser()
-			b.mustSignIn("alice")
-			u := parse(t, appURL)
-			for _, c := range b.jar.Cookies(u) {
+			b, thief := a.Browser(), a.Browser()
+			b.MustSignIn("alice")
+			u := testapp.ParseURL(t, testapp.URL)
+			for _, c := range b.Jar.Cookies(u) {
 				c.Secure, c.Path = true, "/"
-				thief.jar.SetCookies(u, []*http.Cookie{c})
+				thief.Jar.SetCookies(u, []*http.Cookie{c})
 			}
-			if thief.whoami() != "alice" {
+			if thief.WhoAmI() != "alice" {
 				t.Fatal("the copy is no session to begin with")
 			}
 			end(a, b)
-			if thief.whoami() != "" {
+			if thief.WhoAmI() != "" {
 				t.Error("the copy lives")
 			}
 			if len(ends) != 1 || ends[0].Subject != "alice" || ends[0].Reason == "" {
 				t.Errorf("ends %+v", ends)
 			}
-			b.mustSignIn("alice")
-			if b.whoami() != "alice" {
+			b.MustSignIn("alice")
+			if b.WhoAmI() != "alice" {
 				t.Error("signing in again does not work at once")
 			}
 		})
@@ -325,13 +313,13 @@ func TestFrontChannelLogout(t *testing.T) {
 		{"?iss=https://idp.example", 200, false},
 		{"", 200, false},
 	} {
-		a := newApp(t)
-		a.op.OnIDToken(func(claims map[string]any) { claims["sid"] = "s-1" })
-		b := a.browser()
-		b.mustSignIn("alice")
-		r := b.do("GET", "/auth/frontchannel-logout"+tt.query, nil, frame...)
-		if r.StatusCode != tt.status || (b.whoami() == "") != tt.ended {
-			t.Errorf("%s: %d, %q is signed in", tt.query, r.StatusCode, b.whoami())
+		a := testapp.New(t)
+		a.OP.OnIDToken(func(claims map[string]any) { claims["sid"] = "s-1" })
+		b := a.Browser()
+		b.MustSignIn("alice")
+		r := b.Do("GET", "/auth/frontchannel-logout"+tt.query, nil, frame...)
+		if r.StatusCode != tt.status || (b.WhoAmI() == "") != tt.ended {
+			t.Errorf("%s: %d, %q is signed in", tt.query, r.StatusCode, b.WhoAmI())
 		}
 		h := r.Header
 		if h.Get("X-Frame-Options") != "" || !strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors https://idp.example") || h.Get("Cache-Control") != "no-store" {
@@ -342,11 +330,11 @@ func TestFrontChannelLogout(t *testing.T) {
 
 // TestFrontChannelWithoutSID: an empty sid names no session, not even one without.
 func TestFrontChannelWithoutSID(t *testing.T) {
-	a := newApp(t)
-	a.op.OnIDToken(func(claims map[string]any) { delete(claims, "sid") })
-	b := a.browser()
-	b.mustSignIn("alice")
-	if b.navigate("/auth/frontchannel-logout?iss=https://idp.example&sid="); b.whoami() != "alice" {
+	a := testapp.New(t)
+	a.OP.OnIDToken(func(claims map[string]any) { delete(claims, "sid") })
+	b := a.Browser()
+	b.MustSignIn("alice")
+	if b.Navigate("/auth/frontchannel-logout?iss=https://idp.example&sid="); b.WhoAmI() != "alice" {
 		t.Error("signed out")
 	}
 }
@@ -368,19 +356,19 @@ func errIf(failed bool) error {
 // TestReplayMemoryDown: sessions end all the same, and the log says that the token could be used again. Case 182.
 // Cookies that come along are ignored, case 184.
 func TestReplayMemoryDown(t *testing.T) {
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = amnesticState{state.NewMemory(0)} })
-	alice, bob := a.browser(), a.browser()
-	alice.mustSignIn("alice")
-	bob.mustSignIn("bob")
-	token, err := a.op.LogoutToken("alice", "", nil)
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = amnesticState{state.NewMemory(0)} })
+	alice, bob := a.Browser(), a.Browser()
+	alice.MustSignIn("alice")
+	bob.MustSignIn("bob")
+	token, err := a.OP.LogoutToken("alice", "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := bob.do("POST", "/auth/backchannel-logout", strings.NewReader("logout_token="+token), "Content-Type", "application/x-www-form-urlencoded")
-	if r.StatusCode != 200 || r.Header.Get("Set-Cookie") != "" || alice.whoami() != "" || bob.whoami() != "bob" {
-		t.Errorf("%d, alice is %q, bob is %q", r.StatusCode, alice.whoami(), bob.whoami())
+	r := bob.Do("POST", "/auth/backchannel-logout", strings.NewReader("logout_token="+token), "Content-Type", "application/x-www-form-urlencoded")
+	if r.StatusCode != 200 || r.Header.Get("Set-Cookie") != "" || alice.WhoAmI() != "" || bob.WhoAmI() != "bob" {
+		t.Errorf("%d, alice is %q, bob is %q", r.StatusCode, alice.WhoAmI(), bob.WhoAmI())
 	}
-	if !strings.Contains(a.logs.String(), "not remembered") {
+	if !strings.Contains(a.Logs.String(), "not remembered") {
 		t.Error("nothing in the log")
 	}
 }
@@ -388,18 +376,18 @@ func TestReplayMemoryDown(t *testing.T) {
 // TestSharedStateOfTwoProviders: the same subject and session id at two providers are two people, also in one state.
 func TestSharedStateOfTwoProviders(t *testing.T) {
 	shared := state.NewMemory(0)
-	apps := map[string]*app{}
+	apps := map[string]*testapp.App{}
 	for _, issuer := range []string{"https://one.example", "https://two.example"} {
-		apps[issuer] = newApp(t, func(c *ginoidc.Config, op *fakeop.Config) { c.Issuer, op.Issuer, c.State = issuer, issuer, shared })
+		apps[issuer] = testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) { c.Issuer, op.Issuer, c.State = issuer, issuer, shared })
 	}
 	one, two := apps["https://one.example"], apps["https://two.example"]
-	b := two.browser()
-	b.mustSignIn("alice")
-	if r := one.post(t, "alice", "", nil); r.StatusCode != 200 || b.whoami() != "alice" {
-		t.Errorf("logout token: %d, %q is signed in", r.StatusCode, b.whoami())
+	b := two.Browser()
+	b.MustSignIn("alice")
+	if r := one.BackChannelLogout("alice", "", nil); r.StatusCode != 200 || b.WhoAmI() != "alice" {
+		t.Errorf("logout token: %d, %q is signed in", r.StatusCode, b.WhoAmI())
 	}
-	if err := one.auth.SignOutEverywhere(t.Context(), "alice"); err != nil || b.whoami() != "alice" {
-		t.Errorf("everywhere: %v, %q is signed in", err, b.whoami())
+	if err := one.Auth.SignOutEverywhere(t.Context(), "alice"); err != nil || b.WhoAmI() != "alice" {
+		t.Errorf("everywhere: %v, %q is signed in", err, b.WhoAmI())
 	}
 }
 
@@ -415,11 +403,11 @@ func (s forgetfulState) Revoked(ctx context.Context, keys ...string) ([]time.Tim
 
 // TestStateThatAnswersTooLittle is one that cannot answer: nobody is let in on half of the truth.
 func TestStateThatAnswersTooLittle(t *testing.T) {
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = forgetfulState{state.NewMemory(0)} })
-	b := a.browser()
-	b.mustSignIn("alice")
-	if r := b.fetch("/me"); r.StatusCode != 503 {
-		t.Errorf("%d %s", r.StatusCode, r.body)
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = forgetfulState{state.NewMemory(0)} })
+	b := a.Browser()
+	b.MustSignIn("alice")
+	if r := b.Fetch("/me"); r.StatusCode != 503 {
+		t.Errorf("%d %s", r.StatusCode, r.Body)
 	}
 }
 
@@ -438,48 +426,48 @@ func (brokenState) Once(context.Context, string, time.Duration) (bool, error) {
 
 // TestStateDown: who is signed in gets 503, the public the page, and nothing is half done. Cases 164, 189 and 246.
 func TestStateDown(t *testing.T) {
-	up := newApp(t)
-	b := up.browser()
-	callback := b.start("/auth/signin", "bob")
-	b.mustSignIn("alice")
-	down := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-		c.State, c.Transport = brokenState{}, up.op.Transport()
+	up := testapp.New(t)
+	b := up.Browser()
+	callback := b.Start("/auth/signin", "bob")
+	b.MustSignIn("alice")
+	down := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.State, c.Transport = brokenState{}, up.OP.Transport()
 	})
-	down.engine.POST("/start", func(c *gin.Context) {
-		if err := down.auth.StartSession(c, &ginoidc.User{Subject: "bob"}); !errors.Is(err, ginoidc.ErrSessionStore) {
+	down.Engine.POST("/start", func(c *gin.Context) {
+		if err := down.Auth.StartSession(c, &ginoidc.User{Subject: "bob"}); !errors.Is(err, ginoidc.ErrSessionStore) {
 			t.Errorf("StartSession: %v", err)
 		}
 		c.Header("Retry-After", "1")
 		c.Status(http.StatusServiceUnavailable)
 	})
-	there := down.browser()
-	there.jar = b.jar
+	there := down.Browser()
+	there.Jar = b.Jar
 	for _, tt := range []struct {
 		name   string
-		got    reply
+		got    testapp.Reply
 		status int
 	}{
-		{"public", there.navigate("/"), 200},
-		{"guarded page", there.navigate("/me"), 503},
-		{"guarded call", there.fetch("/me"), 503},
-		{"userinfo", there.fetch("/auth/userinfo"), 503},
-		{"sign-out", there.do("POST", "/auth/signout", nil), 503},
-		{"callback", there.navigate(callback), 503},
-		{"StartSession", there.do("POST", "/start", nil), 503},
-		{"signed out", down.browser().fetch("/me"), 401},
+		{"public", there.Navigate("/"), 200},
+		{"guarded page", there.Navigate("/me"), 503},
+		{"guarded call", there.Fetch("/me"), 503},
+		{"userinfo", there.Fetch("/auth/userinfo"), 503},
+		{"sign-out", there.Do("POST", "/auth/signout", nil), 503},
+		{"callback", there.Navigate(callback), 503},
+		{"StartSession", there.Do("POST", "/start", nil), 503},
+		{"signed out", down.Browser().Fetch("/me"), 401},
 	} {
 		if tt.got.StatusCode != tt.status || tt.got.Header.Get("Set-Cookie") != "" || (tt.got.Header.Get("Retry-After") != "") != (tt.status == 503) {
 			t.Errorf("%s: %d %v", tt.name, tt.got.StatusCode, tt.got.Header)
 		}
 	}
-	token, err := up.op.LogoutToken("alice", "", nil)
+	token, err := up.OP.LogoutToken("alice", "", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := down.postRaw("logout_token=" + token); r.StatusCode != 503 {
-		t.Errorf("back-channel: %d %s", r.StatusCode, r.body)
+	if r := down.PostBackChannel("logout_token=" + token); r.StatusCode != 503 {
+		t.Errorf("back-channel: %d %s", r.StatusCode, r.Body)
 	}
-	if b.whoami() != "alice" {
+	if b.WhoAmI() != "alice" {
 		t.Error("a failure ended the session")
 	}
 }
@@ -487,19 +475,19 @@ func TestStateDown(t *testing.T) {
 // TestSignOutRaces: of a thousand sessions that are signed out while they are used, renewed, updated and ended by the
 // provider, none is alive afterwards. Case 169.
 func TestSignOutRaces(t *testing.T) {
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SessionIdle = 2 * time.Second })
-	a.engine.GET("/whoami", func(c *gin.Context) {
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SessionIdle = 2 * time.Second })
+	a.Engine.GET("/whoami", func(c *gin.Context) {
 		if u, ok := ginoidc.UserFrom(c); ok {
 			c.String(http.StatusOK, u.Subject)
 		}
 	})
-	a.engine.POST("/start", func(c *gin.Context) {
-		if err := a.auth.StartSession(c, &ginoidc.User{Subject: c.Query("sub")}); err != nil {
+	a.Engine.POST("/start", func(c *gin.Context) {
+		if err := a.Auth.StartSession(c, &ginoidc.User{Subject: c.Query("sub")}); err != nil {
 			t.Error(err)
 		}
 	})
-	a.engine.POST("/update", func(c *gin.Context) {
-		_ = a.auth.UpdateSession(c, func(u *ginoidc.User) error { u.Name += "x"; return nil })
+	a.Engine.POST("/update", func(c *gin.Context) {
+		_ = a.Auth.UpdateSession(c, func(u *ginoidc.User) error { u.Name += "x"; return nil })
 	})
 	const sessions = 1000
 	var wg sync.WaitGroup
@@ -509,24 +497,24 @@ func TestSignOutRaces(t *testing.T) {
 		limit <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-limit }()
-			b := a.browser()
-			b.do("POST", "/start?sub=user", nil)
+			b := a.Browser()
+			b.Do("POST", "/start?sub=user", nil)
 			var racing sync.WaitGroup
 			var late []*http.Cookie
-			u := parse(t, appURL)
+			u := testapp.ParseURL(t, testapp.URL)
 			racing.Go(func() {
-				r := b.do("POST", "/update", nil)
+				r := b.Do("POST", "/update", nil)
 				late = r.Cookies() // a response that comes after the sign-out's
 			})
-			racing.Go(func() { b.fetch("/whoami") })
-			racing.Go(func() { b.do("POST", "/auth/signout", nil) })
+			racing.Go(func() { b.Fetch("/whoami") })
+			racing.Go(func() { b.Do("POST", "/auth/signout", nil) })
 			racing.Wait()
 			if i%2 == 0 {
-				b.jar.SetCookies(u, late)
+				b.Jar.SetCookies(u, late)
 			}
-			r := b.do("GET", "/whoami", nil)
-			if r.body != "" {
-				alive <- r.body
+			r := b.Do("GET", "/whoami", nil)
+			if r.Body != "" {
+				alive <- r.Body
 			}
 		})
 	}

@@ -12,62 +12,63 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // TestDenial is the denial table: who asks, how, and what comes back. No denied request reaches the handler, gets
 // a cookie or loses its privacy marks.
 func TestDenial(t *testing.T) {
-	a := newApp(t)
-	alice, bob, nobody := a.browser(), a.browser(), a.browser()
-	alice.mustSignIn("alice")
-	bob.mustSignIn("bob")
+	a := testapp.New(t)
+	alice, bob, nobody := a.Browser(), a.Browser(), a.Browser()
+	alice.MustSignIn("alice")
+	bob.MustSignIn("bob")
 	html := []string{"Accept", "text/html,application/xhtml+xml,*/*;q=0.8"}
 	for _, tt := range []struct {
 		name    string
-		who     *browser
+		who     *testapp.Browser
 		method  string
 		path    string
 		headers []string
 		status  int
 		want    string // prefix of Location, or part of the body
 	}{
-		{"navigation", nobody, "GET", "/admin?tab=1&x=2", navigation(), 302, "/auth/signin?return_to=%2Fadmin%3Ftab%3D1%26x%3D2"}, // case 192
+		{"navigation", nobody, "GET", "/admin?tab=1&x=2", testapp.Navigation(), 302, "/auth/signin?return_to=%2Fadmin%3Ftab%3D1%26x%3D2"}, // case 192
 		{"navigation without Fetch Metadata", nobody, "GET", "/me", html, 302, "/auth/signin?return_to=%2Fme"},
-		{"HEAD navigation", nobody, "HEAD", "/me", navigation(), 302, "/auth/signin"},
+		{"HEAD navigation", nobody, "HEAD", "/me", testapp.Navigation(), 302, "/auth/signin"},
 		{"HEAD of a tool", nobody, "HEAD", "/me", []string{"Accept", "*/*"}, 401, ""}, // case 11
 		{"fetch", nobody, "GET", "/me", []string{"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Accept", "text/html"}, 401, `"sign_in_url":"/auth/signin"`},
 		{"curl", nobody, "GET", "/me", []string{"Accept", "*/*"}, 401, `"error":"unauthorized"`}, // case 192
 		{"no Accept", nobody, "GET", "/me", nil, 401, `"message":`},
 		{"XHR", nobody, "GET", "/me", append([]string{"X-Requested-With", "XMLHttpRequest"}, html...), 401, "unauthorized"},
 		{"html refused by q=0", nobody, "GET", "/me", []string{"Accept", "text/html;q=0,application/json"}, 401, "unauthorized"},
-		{"POST of a form", nobody, "POST", "/me", navigation(), 401, `<a href="/auth/signin">Sign in</a>`},                                   // case 10
-		{"PUT", nobody, "PUT", "/me", html, 401, "unauthorized"},                                                                             // case 10
-		{"DELETE", nobody, "DELETE", "/me", nil, 401, "unauthorized"},                                                                        // case 10
-		{"WebSocket", nobody, "GET", "/me", append([]string{"Upgrade", "websocket", "Connection", "Upgrade"}, html...), 401, "unauthorized"}, // case 215
-		{"prefetch", nobody, "GET", "/me", append([]string{"Sec-Purpose", "prefetch;prerender"}, navigation()...), 401, "unauthorized"},      // case 9
-		{"image", nobody, "GET", "/me", []string{"Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"}, 401, "unauthorized"},               // case 9
+		{"POST of a form", nobody, "POST", "/me", testapp.Navigation(), 401, `<a href="/auth/signin">Sign in</a>`},                              // case 10
+		{"PUT", nobody, "PUT", "/me", html, 401, "unauthorized"},                                                                                // case 10
+		{"DELETE", nobody, "DELETE", "/me", nil, 401, "unauthorized"},                                                                           // case 10
+		{"WebSocket", nobody, "GET", "/me", append([]string{"Upgrade", "websocket", "Connection", "Upgrade"}, html...), 401, "unauthorized"},    // case 215
+		{"prefetch", nobody, "GET", "/me", append([]string{"Sec-Purpose", "prefetch;prerender"}, testapp.Navigation()...), 401, "unauthorized"}, // case 9
+		{"image", nobody, "GET", "/me", []string{"Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"}, 401, "unauthorized"},                  // case 9
 		{"iframe", nobody, "GET", "/me", []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe", "Accept", "text/html"}, 401, "unauthorized"},
 		{"preflight", nobody, "OPTIONS", "/me", []string{"Origin", "https://evil.example", "Access-Control-Request-Method", "GET"}, 401, "unauthorized"},            // case 150
 		{"method override", nobody, "POST", "/me?_method=GET", []string{"X-HTTP-Method-Override", "GET"}, 401, "unauthorized"},                                      // case 209
 		{"identity headers", nobody, "GET", "/admin", []string{"X-Forwarded-User", "alice", "Remote-User", "alice", "X_Auth_Groups", "admin"}, 401, "unauthorized"}, // case 216
 		{"garbage cookie", nobody, "GET", "/me", []string{"Cookie", "__Host-ginoidc=%%%"}, 401, "unauthorized"},
 		{"user agent of a probe", nobody, "GET", "/admin?x=/healthz%23", []string{"User-Agent", "kube-probe/1.0"}, 401, "unauthorized"}, // case 207
-		{"not in the group, navigation", bob, "GET", "/admin", navigation(), 403, `<a href="/auth/signin?prompt=login&amp;return_to=%2Fadmin">`},
+		{"not in the group, navigation", bob, "GET", "/admin", testapp.Navigation(), 403, `<a href="/auth/signin?prompt=login&amp;return_to=%2Fadmin">`},
 		{"not in the group, fetch", bob, "GET", "/admin", nil, 403, `{"error":"forbidden","message":"You do not have access to this resource."}`},
-		{"not in the group, POST", bob, "POST", "/admin", navigation(), 403, `<a href="/auth/signin?prompt=login">`},
+		{"not in the group, POST", bob, "POST", "/admin", testapp.Navigation(), 403, `<a href="/auth/signin?prompt=login">`},
 		{"allowed", alice, "GET", "/admin", nil, 200, `"sub":"alice"`},
 		{"signed in", bob, "GET", "/me", nil, 200, `"sub":"bob"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			before := a.ran["/me"] + a.ran["/admin"]
-			r := tt.who.do(tt.method, tt.path, nil, tt.headers...)
+			before := a.Ran["/me"] + a.Ran["/admin"]
+			r := tt.who.Do(tt.method, tt.path, nil, tt.headers...)
 			if r.StatusCode != tt.status {
-				t.Fatalf("status %d, want %d: %s", r.StatusCode, tt.status, r.body)
+				t.Fatalf("status %d, want %d: %s", r.StatusCode, tt.status, r.Body)
 			}
-			if tt.status == 302 && !strings.HasPrefix(r.location(), tt.want) || tt.status != 302 && !strings.Contains(r.body, tt.want) {
-				t.Errorf("Location %q, body %s, want %q", r.location(), r.body, tt.want)
+			if tt.status == 302 && !strings.HasPrefix(r.Location(), tt.want) || tt.status != 302 && !strings.Contains(r.Body, tt.want) {
+				t.Errorf("Location %q, body %s, want %q", r.Location(), r.Body, tt.want)
 			}
-			if ran := a.ran["/me"] + a.ran["/admin"] - before; (ran == 1) != (tt.status == 200) {
+			if ran := a.Ran["/me"] + a.Ran["/admin"] - before; (ran == 1) != (tt.status == 200) {
 				t.Errorf("the handler ran %d times", ran)
 			}
 			if r.Header.Get("Set-Cookie") != "" {
@@ -87,11 +88,11 @@ func TestDenial(t *testing.T) {
 func TestAbortHandlers(t *testing.T) {
 	var reasons []error
 	note := func(c *gin.Context) { reasons = append(reasons, ginoidc.Reason(c)) }
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.Handlers.Unauthenticated = func(c *gin.Context) { note(c); c.JSON(401, gin.H{"app": true}) }
 	})
 	route := func(path string, h ginoidc.Handlers, guard func(*ginoidc.Auth) gin.HandlerFunc) {
-		a.engine.GET(path, guard(a.auth.With(h)), a.protected)
+		a.Engine.GET(path, guard(a.Auth.With(h)), a.Protected)
 	}
 	admins := func(auth *ginoidc.Auth) gin.HandlerFunc { return auth.RequireGroups("admin") }
 	route("/inherits", ginoidc.Handlers{}, admins)
@@ -101,28 +102,28 @@ func TestAbortHandlers(t *testing.T) {
 		u, _ := ginoidc.UserFrom(c)
 		c.JSON(418, gin.H{"who": u.Email})
 	}}, admins)
-	bob := a.browser()
-	bob.mustSignIn("bob")
+	bob := a.Browser()
+	bob.MustSignIn("bob")
 	for _, tt := range []struct {
 		name, path string
-		who        *browser
+		who        *testapp.Browser
 		status     int
 		body       string
 	}{
-		{"the app's handler", "/me", a.browser(), 401, `{"app":true}`},
-		{"inherited by With", "/inherits", a.browser(), 401, `{"app":true}`},
-		{"a handler that writes nothing", "/silent", a.browser(), 401, ""},
+		{"the app's handler", "/me", a.Browser(), 401, `{"app":true}`},
+		{"inherited by With", "/inherits", a.Browser(), 401, `{"app":true}`},
+		{"a handler that writes nothing", "/silent", a.Browser(), 401, ""},
 		{"the same, signed in", "/silent", bob, 403, ""},
-		{"a handler that goes on", "/forgets", a.browser(), 401, ""}, // case 212
+		{"a handler that goes on", "/forgets", a.Browser(), 401, ""}, // case 212
 		{"a group's handler", "/teapot", bob, 418, `{"who":"bob@example.com"}`},
 		{"the app's own routes keep theirs", "/admin", bob, 403, `{"error":"forbidden","message":"You do not have access to this resource."}`},
 	} {
-		if r := tt.who.fetch(tt.path); r.StatusCode != tt.status || r.body != tt.body {
-			t.Errorf("%s: %d %q, want %d %q", tt.name, r.StatusCode, r.body, tt.status, tt.body)
+		if r := tt.who.Fetch(tt.path); r.StatusCode != tt.status || r.Body != tt.body {
+			t.Errorf("%s: %d %q, want %d %q", tt.name, r.StatusCode, r.Body, tt.status, tt.body)
 		}
 	}
-	if len(a.ran) != 0 {
-		t.Errorf("protected handlers ran: %v", a.ran)
+	if len(a.Ran) != 0 {
+		t.Errorf("protected handlers ran: %v", a.Ran)
 	}
 	for i, err := range reasons {
 		if !errors.Is(err, ginoidc.ErrUnauthenticated) && !errors.Is(err, ginoidc.ErrForbidden) {
@@ -159,14 +160,14 @@ func TestGroupRules(t *testing.T) {
 		{"check denies", nil, require(func(u *ginoidc.User) error { return errTooYoung }), 403},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := newApp(t)
+			a := testapp.New(t)
 			var reason error
-			auth := a.auth.With(ginoidc.Handlers{Forbidden: func(c *gin.Context) { reason = ginoidc.Reason(c) }})
-			a.engine.GET("/x", tt.guard(auth), a.protected)
-			a.op.OnIDToken(func(claims map[string]any) { claims["groups"] = tt.groups })
-			b := a.browser()
-			b.mustSignIn("carol")
-			if r := b.fetch("/x"); r.StatusCode != tt.status {
+			auth := a.Auth.With(ginoidc.Handlers{Forbidden: func(c *gin.Context) { reason = ginoidc.Reason(c) }})
+			a.Engine.GET("/x", tt.guard(auth), a.Protected)
+			a.OP.OnIDToken(func(claims map[string]any) { claims["groups"] = tt.groups })
+			b := a.Browser()
+			b.MustSignIn("carol")
+			if r := b.Fetch("/x"); r.StatusCode != tt.status {
 				t.Errorf("status %d, want %d", r.StatusCode, tt.status)
 			}
 			if tt.status == 403 && !errors.Is(reason, ginoidc.ErrForbidden) || tt.name == "check denies" && !errors.Is(reason, errTooYoung) {
@@ -190,17 +191,17 @@ func require(check func(*ginoidc.User) error) func(*ginoidc.Auth) gin.HandlerFun
 
 // TestRegistrationMistakes: what would allow everybody panics where routes are registered, case 194.
 func TestRegistrationMistakes(t *testing.T) {
-	a := newApp(t)
+	a := testapp.New(t)
 	for name, register := range map[string]func(){
-		"no group":             func() { a.auth.RequireGroups() },
-		"an empty group":       func() { a.auth.RequireGroups("admin", "") },
-		"an unset variable":    func() { a.auth.RequireGroups(strings.Split("", ",")...) },
-		"no group of all":      func() { a.auth.RequireAllGroups() },
-		"a blank group of all": func() { a.auth.RequireAllGroups(" ") },
-		"no parameter":         func() { a.auth.RequireOrganization("") },
-		"no check":             func() { a.auth.Require(nil) },
-		"not a pattern":        func() { a.auth.ProtectAll("healthz") },
-		"two with one path":    func() { a.auth.Mount(a.engine) }, // case 309
+		"no group":             func() { a.Auth.RequireGroups() },
+		"an empty group":       func() { a.Auth.RequireGroups("admin", "") },
+		"an unset variable":    func() { a.Auth.RequireGroups(strings.Split("", ",")...) },
+		"no group of all":      func() { a.Auth.RequireAllGroups() },
+		"a blank group of all": func() { a.Auth.RequireAllGroups(" ") },
+		"no parameter":         func() { a.Auth.RequireOrganization("") },
+		"no check":             func() { a.Auth.Require(nil) },
+		"not a pattern":        func() { a.Auth.ProtectAll("healthz") },
+		"two with one path":    func() { a.Auth.Mount(a.Engine) }, // case 309
 	} {
 		func() {
 			defer func() {
@@ -216,22 +217,22 @@ func TestRegistrationMistakes(t *testing.T) {
 // TestOrganization: the path names the organization and proves nothing, cases 200 and 214.
 func TestOrganization(t *testing.T) {
 	for _, raw := range []bool{false, true} {
-		a := newApp(t)
-		a.engine.UseRawPath, a.engine.UnescapePathValues = raw, !raw
-		a.engine.GET("/t/:tenant/x", a.auth.RequireOrganization("tenant"), a.protected)
-		a.engine.GET("/wrong/:org", a.auth.RequireOrganization("tenant"), a.protected)
-		alice := a.browser()
-		alice.mustSignIn("alice")
+		a := testapp.New(t)
+		a.Engine.UseRawPath, a.Engine.UnescapePathValues = raw, !raw
+		a.Engine.GET("/t/:tenant/x", a.Auth.RequireOrganization("tenant"), a.Protected)
+		a.Engine.GET("/wrong/:org", a.Auth.RequireOrganization("tenant"), a.Protected)
+		alice := a.Browser()
+		alice.MustSignIn("alice")
 		for path, status := range map[string]int{
 			"/t/acme/x": 200, "/t/globex/x": 403, "/t/Acme/x": 403, "/t/acme%2fglobex/x": 403, "/t/%2e%2e/x": 403, "/t/acme%00/x": 403,
 			"/t/acme%20/x": 403, "/t/globex/x?tenant=acme": 403, "/wrong/acme": 403,
 		} {
 			// Without UseRawPath Gin sees two segments in acme%2fglobex, and no route.
-			if r := alice.fetch(path); r.StatusCode != status && !(r.StatusCode == 404 && strings.Contains(path, "%2f") && !raw) {
+			if r := alice.Fetch(path); r.StatusCode != status && !(r.StatusCode == 404 && strings.Contains(path, "%2f") && !raw) {
 				t.Errorf("UseRawPath %v: %s: %d, want %d", raw, path, r.StatusCode, status)
 			}
 		}
-		if r := a.browser().fetch("/t/acme/x"); r.StatusCode != 401 {
+		if r := a.Browser().Fetch("/t/acme/x"); r.StatusCode != 401 {
 			t.Errorf("signed out: %d", r.StatusCode)
 		}
 	}
@@ -239,7 +240,7 @@ func TestOrganization(t *testing.T) {
 
 // TestProtectAll matches route patterns and nothing an attacker spells, cases 205, 206, 207 and 211.
 func TestProtectAll(t *testing.T) {
-	a := newApp(t)
+	a := testapp.New(t)
 	for _, settings := range []func(*gin.Engine){
 		func(*gin.Engine) {},
 		func(e *gin.Engine) { e.RemoveExtraSlash = true },
@@ -250,8 +251,8 @@ func TestProtectAll(t *testing.T) {
 		ran := false
 		e := gin.New()
 		settings(e)
-		e.Use(a.auth.ProtectAll("/healthz", "/files/*path"))
-		a.auth.Mount(e)
+		e.Use(a.Auth.ProtectAll("/healthz", "/files/*path"))
+		a.Auth.Mount(e)
 		e.GET("/healthz", func(c *gin.Context) { c.String(200, "ok") })
 		e.GET("/files/*path", func(c *gin.Context) { c.String(200, "file") })
 		e.Any("/admin/users", func(c *gin.Context) { ran = true })
@@ -297,25 +298,25 @@ func TestNoUser(t *testing.T) {
 	if nobody.InGroup("") || nobody.InOrganization("acme") || (&ginoidc.User{Groups: []string{""}}).InGroup("") {
 		t.Error("nobody is in a group")
 	}
-	a := newApp(t)
-	a.engine.GET("/start", func(c *gin.Context) {
-		if err := a.auth.StartSession(c, &ginoidc.User{Groups: []string{"admin"}}); !errors.Is(err, ginoidc.ErrUnauthenticated) {
+	a := testapp.New(t)
+	a.Engine.GET("/start", func(c *gin.Context) {
+		if err := a.Auth.StartSession(c, &ginoidc.User{Groups: []string{"admin"}}); !errors.Is(err, ginoidc.ErrUnauthenticated) {
 			t.Errorf("StartSession without a subject: %v", err)
 		}
-		if err := a.auth.StartSession(c, nil); !errors.Is(err, ginoidc.ErrUnauthenticated) {
+		if err := a.Auth.StartSession(c, nil); !errors.Is(err, ginoidc.ErrUnauthenticated) {
 			t.Errorf("StartSession of nobody: %v", err)
 		}
 		c.String(http.StatusOK, "started")
-		if err := a.auth.StartSession(c, &ginoidc.User{Subject: "alice"}); err == nil { // case 146
+		if err := a.Auth.StartSession(c, &ginoidc.User{Subject: "alice"}); err == nil { // case 146
 			t.Error("StartSession after the response has started")
 		}
 	})
-	a.browser().fetch("/start")
-	a.engine.GET("/forged", func(c *gin.Context) {
+	a.Browser().Fetch("/start")
+	a.Engine.GET("/forged", func(c *gin.Context) {
 		c.Set("user", &ginoidc.User{Subject: "mallory"})
 		c.Set("ginoidc.visitKey", &ginoidc.User{Subject: "mallory"})
-	}, a.auth.RequireAuth(), a.protected)
-	if r := a.browser().fetch("/forged"); r.StatusCode != 401 {
+	}, a.Auth.RequireAuth(), a.Protected)
+	if r := a.Browser().Fetch("/forged"); r.StatusCode != 401 {
 		t.Errorf("forged key: %d", r.StatusCode)
 	}
 	if _, ok := ginoidc.UserFrom(&gin.Context{}); ok {
@@ -329,8 +330,8 @@ func TestNoUser(t *testing.T) {
 // TestPublicRoute: a route that never asks for the user never opens the session and stays cacheable; one that asks
 // is private, and code below the handler finds the same user.
 func TestPublicRoute(t *testing.T) {
-	a := newApp(t)
-	a.engine.GET("/greet", func(c *gin.Context) {
+	a := testapp.New(t)
+	a.Engine.GET("/greet", func(c *gin.Context) {
 		u, ok := ginoidc.UserFromContext(c.Request.Context())
 		v, same := ginoidc.UserFrom(c)
 		if ok != same || u != v {
@@ -340,16 +341,16 @@ func TestPublicRoute(t *testing.T) {
 			c.String(http.StatusOK, "hello "+u.Subject)
 		}
 	})
-	b := a.browser()
-	b.mustSignIn("alice")
-	if r := b.fetch("/"); r.Header.Get("Cache-Control") != "" || r.Header.Get("Vary") != "" {
+	b := a.Browser()
+	b.MustSignIn("alice")
+	if r := b.Fetch("/"); r.Header.Get("Cache-Control") != "" || r.Header.Get("Vary") != "" {
 		t.Errorf("public: %v", r.Header)
 	}
-	if r := b.fetch("/greet"); r.body != "hello alice" || r.Header.Get("Cache-Control") != "private, no-store" || r.Header.Get("Vary") != "Cookie" {
-		t.Errorf("greet: %q %v", r.body, r.Header)
+	if r := b.Fetch("/greet"); r.Body != "hello alice" || r.Header.Get("Cache-Control") != "private, no-store" || r.Header.Get("Vary") != "Cookie" {
+		t.Errorf("greet: %q %v", r.Body, r.Header)
 	}
-	if r := a.browser().fetch("/greet"); r.body != "" || r.Header.Get("Vary") != "Cookie" {
-		t.Errorf("greet, signed out: %q %v", r.body, r.Header)
+	if r := a.Browser().Fetch("/greet"); r.Body != "" || r.Header.Get("Vary") != "Cookie" {
+		t.Errorf("greet, signed out: %q %v", r.Body, r.Header)
 	}
 }
 
@@ -359,33 +360,33 @@ func TestCallersKeepTheirSlices(t *testing.T) {
 	groups, all, classes := []string{"admin"}, []string{"admin", "staff"}, []string{"gold"}
 	scopes, claims, origins := []string{"openid", "email"}, []string{"sub"}, []string{"https://shop.example.net"}
 	algs, audiences, params := []string{"ES256"}, []string{"project"}, url.Values{"audience": {"api"}}
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.Scopes, c.UserInfoClaims, c.ReturnOrigins = scopes, claims, origins
 		c.SigningAlgs, c.TrustedAudiences, c.SignInParameters = algs, audiences, params
 	})
-	a.engine.GET("/any", a.auth.RequireGroups(groups...), a.protected)
-	a.engine.GET("/all", a.auth.RequireAllGroups(all...), a.protected)
-	a.engine.GET("/class", a.auth.RequireACR(classes...), a.protected)
-	a.op.OnIDToken(func(c map[string]any) { c["acr"], c["aud"], c["azp"] = "gold", []string{"app", "project"}, "app" })
+	a.Engine.GET("/any", a.Auth.RequireGroups(groups...), a.Protected)
+	a.Engine.GET("/all", a.Auth.RequireAllGroups(all...), a.Protected)
+	a.Engine.GET("/class", a.Auth.RequireACR(classes...), a.Protected)
+	a.OP.OnIDToken(func(c map[string]any) { c["acr"], c["aud"], c["azp"] = "gold", []string{"app", "project"}, "app" })
 	for _, list := range [][]string{groups, all, classes, scopes, claims, origins, algs, audiences, params["audience"]} {
 		for i := range list {
 			list[i] = "changed"
 		}
 	}
-	b := a.browser()
-	sent := b.navigate("/auth/signin").location()
-	if q := parse(t, sent).Query(); q.Get("scope") != "openid email" || q.Get("audience") != "api" {
+	b := a.Browser()
+	sent := b.Navigate("/auth/signin").Location()
+	if q := testapp.ParseURL(t, sent).Query(); q.Get("scope") != "openid email" || q.Get("audience") != "api" {
 		t.Errorf("sign-in: %s", sent)
 	}
-	if r := b.navigate(b.start("/auth/signin?return_to=https://shop.example.net/cart", "alice")); r.location() != "https://shop.example.net/cart" {
-		t.Errorf("callback: %d to %q\n%s", r.StatusCode, r.location(), a.logs)
+	if r := b.Navigate(b.Start("/auth/signin?return_to=https://shop.example.net/cart", "alice")); r.Location() != "https://shop.example.net/cart" {
+		t.Errorf("callback: %d to %q\n%s", r.StatusCode, r.Location(), a.Logs)
 	}
 	for _, path := range []string{"/any", "/all", "/class"} {
-		if r := b.fetch(path); r.StatusCode != http.StatusOK {
+		if r := b.Fetch(path); r.StatusCode != http.StatusOK {
 			t.Errorf("%s: %d", path, r.StatusCode)
 		}
 	}
-	if r := b.fetch("/auth/userinfo"); r.body != `{"sub":"alice"}` {
-		t.Errorf("userinfo: %s", r.body)
+	if r := b.Fetch("/auth/userinfo"); r.Body != `{"sub":"alice"}` {
+		t.Errorf("userinfo: %s", r.Body)
 	}
 }

@@ -9,12 +9,13 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // TestWhatIsAPage: by Fetch Metadata, and without it by Accept and X-Requested-With, a guard tells pages from the rest, the
 // same for a GET and for a form that is posted.
 func TestWhatIsAPage(t *testing.T) {
-	a := newApp(t)
+	a := testapp.New(t)
 	for _, tt := range []struct {
 		page    bool
 		headers []string
@@ -69,10 +70,10 @@ func TestWhatIsAPage(t *testing.T) {
 		{false, nil},
 	} {
 		for method, status := range map[string]int{"GET": 302, "HEAD": 302, "POST": 401, "PUT": 401} {
-			r := a.browser().do(method, "/me", nil, tt.headers...)
+			r := a.Browser().Do(method, "/me", nil, tt.headers...)
 			page := r.StatusCode == http.StatusFound || strings.HasPrefix(r.Header.Get("Content-Type"), "text/html")
 			if want := tt.page && method != "PUT"; page != want || want && r.StatusCode != status || r.Header.Get("Set-Cookie") != "" {
-				t.Errorf("%s %q: a page: %v, want %v: %d %s", method, tt.headers, page, want, r.StatusCode, r.body)
+				t.Errorf("%s %q: a page: %v, want %v: %d %s", method, tt.headers, page, want, r.StatusCode, r.Body)
 			}
 		}
 	}
@@ -80,48 +81,48 @@ func TestWhatIsAPage(t *testing.T) {
 
 // TestServiceWorker: sign-in and callback take what a service worker makes of a navigation, and sign-out does not.
 func TestServiceWorker(t *testing.T) {
-	a := newApp(t)
-	b := a.browser()
+	a := testapp.New(t)
+	b := a.Browser()
 	repeated := func(site string) []string {
 		return []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", site, "Accept", "text/html,*/*;q=0.8"}
 	}
-	guarded := b.do("GET", "/me?tab=1", nil, repeated("none")...)
-	signIn := b.do("GET", guarded.location(), nil, repeated("none")...)
-	callback, err := a.op.Approve(signIn.location(), "alice")
+	guarded := b.Do("GET", "/me?tab=1", nil, repeated("none")...)
+	signIn := b.Do("GET", guarded.Location(), nil, repeated("none")...)
+	callback, err := a.OP.Approve(signIn.Location(), "alice")
 	if err != nil {
-		t.Fatalf("%d to %q: %v", signIn.StatusCode, signIn.location(), err)
+		t.Fatalf("%d to %q: %v", signIn.StatusCode, signIn.Location(), err)
 	}
-	if r := b.do("GET", callback, nil, repeated("cross-site")...); r.StatusCode != http.StatusSeeOther || r.location() != "/me?tab=1" {
-		t.Fatalf("callback: %d to %q: %s", r.StatusCode, r.location(), r.body)
+	if r := b.Do("GET", callback, nil, repeated("cross-site")...); r.StatusCode != http.StatusSeeOther || r.Location() != "/me?tab=1" {
+		t.Fatalf("callback: %d to %q: %s", r.StatusCode, r.Location(), r.Body)
 	}
-	if r := b.do("GET", "/auth/signout", nil, repeated("same-origin")...); r.StatusCode != http.StatusOK || b.whoami() != "alice" {
-		t.Errorf("sign-out: %d, %q is signed in", r.StatusCode, b.whoami())
+	if r := b.Do("GET", "/auth/signout", nil, repeated("same-origin")...); r.StatusCode != http.StatusOK || b.WhoAmI() != "alice" {
+		t.Errorf("sign-out: %d, %q is signed in", r.StatusCode, b.WhoAmI())
 	}
 }
 
 // TestPagesStayOutOfTheHistory: what a browser opens in a window for somebody signed in has no-store, whatever the handler
 // says, or the back button would show it after a sign-out. What a handler says about anything else stands. Case 172.
 func TestPagesStayOutOfTheHistory(t *testing.T) {
-	a := newApp(t)
+	a := testapp.New(t)
 	page := func(c *gin.Context) {
 		c.Writer.Header()["Cache-Control"] = c.Request.URL.Query()["set"]
 		c.String(http.StatusOK, "page")
 	}
-	a.engine.GET("/guarded", a.auth.RequireAuth(), page)
-	a.engine.GET("/asks", func(c *gin.Context) { ginoidc.UserFrom(c) }, page)
-	a.engine.GET("/public", page)
-	alice, nobody := a.browser(), a.browser()
-	alice.mustSignIn("alice")
+	a.Engine.GET("/guarded", a.Auth.RequireAuth(), page)
+	a.Engine.GET("/asks", func(c *gin.Context) { ginoidc.UserFrom(c) }, page)
+	a.Engine.GET("/public", page)
+	alice, nobody := a.Browser(), a.Browser()
+	alice.MustSignIn("alice")
 	mode := func(mode, dest string) []string { return []string{"Sec-Fetch-Mode", mode, "Sec-Fetch-Dest", dest} }
 	for _, tt := range []struct {
-		who     *browser
+		who     *testapp.Browser
 		path    string
 		headers []string
 		forced  bool
 	}{
-		{alice, "/guarded", navigation(), true}, {alice, "/asks", navigation(), true}, {alice, "/guarded", mode("navigate", "empty"), true},
+		{alice, "/guarded", testapp.Navigation(), true}, {alice, "/asks", testapp.Navigation(), true}, {alice, "/guarded", mode("navigate", "empty"), true},
 		{alice, "/guarded", mode("cors", "empty"), false}, {alice, "/guarded", mode("no-cors", "image"), false}, {alice, "/guarded", nil, false},
-		{alice, "/public", navigation(), false}, {nobody, "/asks", navigation(), false},
+		{alice, "/public", testapp.Navigation(), false}, {nobody, "/asks", testapp.Navigation(), false},
 	} {
 		for set, strict := range map[string]bool{
 			"private, max-age=600": false, "private": false, "max-age=600": false, "no-cache": false, `ext="no-store"`: false,
@@ -131,7 +132,7 @@ func TestPagesStayOutOfTheHistory(t *testing.T) {
 			if tt.forced && !strict {
 				want = "private, no-store"
 			}
-			r := tt.who.do("GET", tt.path+"?set="+url.QueryEscape(set), nil, tt.headers...)
+			r := tt.who.Do("GET", tt.path+"?set="+url.QueryEscape(set), nil, tt.headers...)
 			if got := strings.Join(r.Header["Cache-Control"], ";"); r.StatusCode != http.StatusOK || got != want {
 				t.Errorf("%s %q: %d %q, want %q", tt.path, tt.headers, r.StatusCode, got, want)
 			}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // TestConfigurationOutranksLinks: what anybody can write fills what the app leaves open and may want a newer sign-in; it
@@ -46,18 +47,18 @@ func TestConfigurationOutranksLinks(t *testing.T) {
 		{"acr_values=mfa", "", "prompt=login&max_age=5&login_hint=bob", "acr_values=mfa&login_hint=bob&max_age=5&prompt=login"},
 	} {
 		t.Run(tt.configured+" "+tt.sealed+" "+tt.link, func(t *testing.T) {
-			values := func(query string) url.Values { return parse(t, "?"+query).Query() }
-			a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SignInParameters = values(tt.configured) })
+			values := func(query string) url.Values { return testapp.ParseURL(t, "?"+query).Query() }
+			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SignInParameters = values(tt.configured) })
 			signIn := "/auth/signin?"
 			if tt.sealed != "" {
-				with, err := a.auth.SignInURLWith("", values(tt.sealed))
+				with, err := a.Auth.SignInURLWith("", values(tt.sealed))
 				if err != nil {
 					t.Fatal(err)
 				}
 				signIn = with + "&"
 			}
-			location := a.browser().navigate(signIn + tt.link).location()
-			got, sent := url.Values{}, parse(t, location).Query()
+			location := a.Browser().Navigate(signIn + tt.link).Location()
+			got, sent := url.Values{}, testapp.ParseURL(t, location).Query()
 			for _, name := range []string{"acr_values", "prompt", "max_age", "login_hint", "ui_locales", "display"} {
 				if sent.Has(name) {
 					got[name] = sent[name]
@@ -73,11 +74,11 @@ func TestConfigurationOutranksLinks(t *testing.T) {
 // TestMaxAgeIsCheckedAsSent: the age of the sign-in is held to what was asked for in the end.
 func TestMaxAgeIsCheckedAsSent(t *testing.T) {
 	for _, link := range []string{"", "?max_age=99999", "?max_age=10", "?acr_values=x"} {
-		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SignInParameters = url.Values{"max_age": {"60"}} })
-		b := a.browser()
-		callback := b.start("/auth/signin"+link, "alice")
-		a.op.OnIDToken(func(claims map[string]any) { claims["auth_time"] = time.Now().Add(-time.Hour).Unix() })
-		if r := b.navigate(callback); r.StatusCode != http.StatusUnauthorized {
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SignInParameters = url.Values{"max_age": {"60"}} })
+		b := a.Browser()
+		callback := b.Start("/auth/signin"+link, "alice")
+		a.OP.OnIDToken(func(claims map[string]any) { claims["auth_time"] = time.Now().Add(-time.Hour).Unix() })
+		if r := b.Navigate(callback); r.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%q: %d", link, r.StatusCode)
 		}
 	}
@@ -86,11 +87,11 @@ func TestMaxAgeIsCheckedAsSent(t *testing.T) {
 // TestHintOfThirdPartyOnlyFills: who initiates a sign-in does not replace what is configured either.
 func TestHintOfThirdPartyOnlyFills(t *testing.T) {
 	for configured, want := range map[string]string{"": "bob", "login_hint=alice": "alice"} {
-		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-			c.InitiateLogin, c.SignInParameters = true, parse(t, "?"+configured).Query()
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.InitiateLogin, c.SignInParameters = true, testapp.ParseURL(t, "?"+configured).Query()
 		})
-		r := a.browser().navigate("/auth/signin?iss=https://idp.example&login_hint=bob&acr_values=pwd&max_age=7")
-		if sent := parse(t, r.location()).Query(); sent.Get("login_hint") != want || sent.Has("acr_values") || sent.Has("max_age") {
+		r := a.Browser().Navigate("/auth/signin?iss=https://idp.example&login_hint=bob&acr_values=pwd&max_age=7")
+		if sent := testapp.ParseURL(t, r.Location()).Query(); sent.Get("login_hint") != want || sent.Has("acr_values") || sent.Has("max_age") {
 			t.Errorf("configured %q: sent %v", configured, sent)
 		}
 	}
@@ -99,54 +100,56 @@ func TestHintOfThirdPartyOnlyFills(t *testing.T) {
 // TestStepUpBesideConfiguration: a guard gets the class that it wants although another is configured, and what it adds to
 // the link for that is good for this session alone.
 func TestStepUpBesideConfiguration(t *testing.T) {
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.SignInParameters = url.Values{"acr_values": {"mfa"}, "max_age": {"3600"}, "prompt": {"consent"}}
 	})
-	a.engine.GET("/pay", a.auth.RequireACR("gold"), a.protected)
-	a.engine.GET("/password", a.auth.RequireFreshSignIn(time.Minute), a.protected)
-	a.engine.GET("/vault", a.auth.RequireGroups("nobody"), a.protected)
+	a.Engine.GET("/pay", a.Auth.RequireACR("gold"), a.Protected)
+	a.Engine.GET("/password", a.Auth.RequireFreshSignIn(time.Minute), a.Protected)
+	a.Engine.GET("/vault", a.Auth.RequireGroups("nobody"), a.Protected)
 	acr, old := "mfa", time.Now().Add(-10*time.Minute).Unix()
-	a.op.OnIDToken(func(claims map[string]any) { claims["acr"], claims["auth_time"] = acr, old })
-	b := a.browser()
-	b.mustSignIn("alice")
+	a.OP.OnIDToken(func(claims map[string]any) { claims["acr"], claims["auth_time"] = acr, old })
+	b := a.Browser()
+	b.MustSignIn("alice")
 
-	denied := b.navigate("/pay?amount=7")
-	query := parse(t, denied.location()).Query()
+	denied := b.Navigate("/pay?amount=7")
+	query := testapp.ParseURL(t, denied.Location()).Query()
 	if query.Get("acr_values") != "gold" || query.Get("return_to") != "/pay?amount=7" || len(query["with"]) != 1 {
-		t.Fatalf("the guard sends to %s", denied.location())
+		t.Fatalf("the guard sends to %s", denied.Location())
 	}
-	api := b.fetch("/pay").json(t)["sign_in_url"].(string)
-	if with := parse(t, api).Query(); with.Get("acr_values") != "gold" || len(with["with"]) != 1 {
+	api := b.Fetch("/pay").JSON(t)["sign_in_url"].(string)
+	if with := testapp.ParseURL(t, api).Query(); with.Get("acr_values") != "gold" || len(with["with"]) != 1 {
 		t.Errorf("a program is sent to %s", api)
 	}
-	sent := func(b *browser, signIn string) url.Values { return parse(t, b.navigate(signIn).location()).Query() }
-	other := a.browser()
-	other.mustSignIn("bob")
+	sent := func(b *testapp.Browser, signIn string) url.Values {
+		return testapp.ParseURL(t, b.Navigate(signIn).Location()).Query()
+	}
+	other := a.Browser()
+	other.MustSignIn("bob")
 	for name, tt := range map[string]struct {
-		b      *browser
+		b      *testapp.Browser
 		signIn string
 		want   string
 	}{
-		"the guard's":            {b, denied.location(), "gold"},
+		"the guard's":            {b, denied.Location(), "gold"},
 		"the guard's, of an API": {b, api, "gold"},
 		"without the seal":       {b, "/auth/signin?acr_values=gold", "mfa"},
-		"of another session":     {other, denied.location(), "mfa"},
-		"of nobody signed in":    {a.browser(), denied.location(), "mfa"},
+		"of another session":     {other, denied.Location(), "mfa"},
+		"of nobody signed in":    {a.Browser(), denied.Location(), "mfa"},
 	} {
 		if got := sent(tt.b, tt.signIn); got.Get("acr_values") != tt.want || got.Get("max_age") != "3600" || got.Get("prompt") != "consent" {
 			t.Errorf("%s: sent %v", name, got)
 		}
 	}
-	if got := sent(b, b.navigate("/password").location()); got.Get("max_age") != "60" || got.Get("acr_values") != "mfa" {
+	if got := sent(b, b.Navigate("/password").Location()); got.Get("max_age") != "60" || got.Get("acr_values") != "mfa" {
 		t.Errorf("a fresh sign-in: sent %v", got)
 	}
-	page := b.navigate("/vault").body // whose link has to ask for another user, though consent alone is configured
+	page := b.Navigate("/vault").Body // whose link has to ask for another user, though consent alone is configured
 	if _, link, ok := strings.Cut(page, `href="`); !ok || sent(b, strings.ReplaceAll(link[:strings.Index(link, `"`)], "&amp;", "&")).Get("prompt") != "login" {
 		t.Errorf("sign in as someone else: %s", page)
 	}
 	acr = "gold"
-	if r := b.provesAgain(denied); r.StatusCode != http.StatusOK {
-		t.Errorf("after the step-up: %d to %q", r.StatusCode, r.location())
+	if r := provesAgain(b, denied); r.StatusCode != http.StatusOK {
+		t.Errorf("after the step-up: %d to %q", r.StatusCode, r.Location())
 	}
 }
 
@@ -171,16 +174,16 @@ func TestIgnoredIsLogged(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo} {
-				var a *app
+				var a *testapp.App
 				logs := &strings.Builder{}
-				a = newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+				a = testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 					c.InitiateLogin, c.SignInParameters = true, url.Values{"ui_locales": {"en"}}
 					c.AppState = func(*gin.Context) (string, error) { return strings.Repeat("s", 1000), nil }
 					c.Logger = slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: level}))
 				})
 				logs.Reset()
-				if r := a.browser().navigate(tt.path); r.StatusCode != http.StatusFound {
-					t.Fatalf("%d %s", r.StatusCode, r.body)
+				if r := a.Browser().Navigate(tt.path); r.StatusCode != http.StatusFound {
+					t.Fatalf("%d %s", r.StatusCode, r.Body)
 				}
 				if level == slog.LevelInfo {
 					if logs.Len() > 0 {

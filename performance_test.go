@@ -6,23 +6,20 @@ import (
 	"testing"
 
 	"github.com/gin-gonic/gin"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // guarded returns an engine with one guarded route and a signed-in request for it.
 func guarded(t testing.TB) (*gin.Engine, *http.Request) {
 	gin.SetMode(gin.ReleaseMode)
-	tt, ok := t.(*testing.T)
-	if !ok {
-		tt = &testing.T{}
-	}
-	a := newApp(tt)
-	b := a.browser()
-	b.mustSignIn("alice")
+	a := testapp.New(t)
+	b := a.Browser()
+	b.MustSignIn("alice")
 	e := gin.New()
-	e.Use(a.auth.Middleware())
-	e.GET("/x", a.auth.RequireGroups("staff"), func(c *gin.Context) { c.Status(http.StatusOK) })
+	e.Use(a.Auth.Middleware())
+	e.GET("/x", a.Auth.RequireGroups("staff"), func(c *gin.Context) { c.Status(http.StatusOK) })
 	r := httptest.NewRequest(http.MethodGet, "/x", nil)
-	for _, c := range b.jar.Cookies(parse(tt, appURL)) {
+	for _, c := range b.Jar.Cookies(testapp.ParseURL(t, testapp.URL)) {
 		r.AddCookie(c)
 	}
 	return e, r

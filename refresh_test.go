@@ -13,53 +13,54 @@ import (
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // TestRefreshUnderUnknownKey: a provider that has just taken a new key, whose list of keys lags behind or cannot be read,
 // signs nobody out by a refresh, with refresh tokens that are good once; and nobody slips in meanwhile. Cases 69, 256, 257.
 func TestRefreshUnderUnknownKey(t *testing.T) {
-	lagging := func(a *app) {
+	lagging := func(a *testapp.App) {
 		w := httptest.NewRecorder()
-		a.op.ServeHTTP(w, httptest.NewRequest("GET", a.op.Issuer()+string(fakeop.JWKS), nil))
-		a.op.Intercept(fakeop.JWKS, func(answer http.ResponseWriter, _ *http.Request) { _, _ = answer.Write(w.Body.Bytes()) })
+		a.OP.ServeHTTP(w, httptest.NewRequest("GET", a.OP.Issuer()+string(fakeop.JWKS), nil))
+		a.OP.Intercept(fakeop.JWKS, func(answer http.ResponseWriter, _ *http.Request) { _, _ = answer.Write(w.Body.Bytes()) })
 	}
-	for name, before := range map[string]func(*app){
+	for name, before := range map[string]func(*testapp.App){
 		"the document lags": lagging,
-		"keys cannot be read": func(a *app) {
-			a.op.Intercept(fakeop.JWKS, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+		"keys cannot be read": func(a *testapp.App) {
+			a.OP.Intercept(fakeop.JWKS, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 		},
-		"an empty document": func(a *app) {
-			a.op.Intercept(fakeop.JWKS, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"keys":[]}`)) })
+		"an empty document": func(a *testapp.App) {
+			a.OP.Intercept(fakeop.JWKS, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(`{"keys":[]}`)) })
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := tokenApp(t)
-				b := a.browser()
-				b.mustSignIn("alice")
+				a := testapp.NewWithTokens(t)
+				b := a.Browser()
+				b.MustSignIn("alice")
 				before(a)
-				if err := a.op.RotateKeys(false); err != nil {
+				if err := a.OP.RotateKeys(false); err != nil {
 					t.Fatal(err)
 				}
 				for n := range 3 {
 					time.Sleep(5 * time.Minute)
-					if r := b.fetch("/token"); r.StatusCode != http.StatusOK || !a.op.Active(r.body) || b.whoami() != "alice" || a.op.Refreshes() != n+1 {
-						t.Fatalf("%d %s after %d refreshes\n%s", r.StatusCode, r.body, a.op.Refreshes(), a.logs)
+					if r := b.Fetch("/token"); r.StatusCode != http.StatusOK || !a.OP.Active(r.Body) || b.WhoAmI() != "alice" || a.OP.Refreshes() != n+1 {
+						t.Fatalf("%d %s after %d refreshes\n%s", r.StatusCode, r.Body, a.OP.Refreshes(), a.Logs)
 					}
 				}
-				a.op.Intercept(fakeop.JWKS, nil)
+				a.OP.Intercept(fakeop.JWKS, nil)
 				time.Sleep(5 * time.Minute)
-				if r := b.fetch("/token"); r.StatusCode != http.StatusOK || a.op.Refreshes() != 4 || b.whoami() != "alice" {
-					t.Errorf("once the key is known: %d %s after %d refreshes", r.StatusCode, r.body, a.op.Refreshes())
+				if r := b.Fetch("/token"); r.StatusCode != http.StatusOK || a.OP.Refreshes() != 4 || b.WhoAmI() != "alice" {
+					t.Errorf("once the key is known: %d %s after %d refreshes", r.StatusCode, r.Body, a.OP.Refreshes())
 				}
 				time.Sleep(5 * time.Minute)
 				before(a)
-				if err := a.op.RotateKeys(false); err != nil {
+				if err := a.OP.RotateKeys(false); err != nil {
 					t.Fatal(err)
 				}
-				a.op.Misbehave(fakeop.RefreshInvalidSub)
-				if r := b.fetch("/token"); r.StatusCode != http.StatusUnauthorized || b.whoami() != "" {
-					t.Errorf("another user's: %d %s, %q is signed in", r.StatusCode, r.body, b.whoami())
+				a.OP.Misbehave(fakeop.RefreshInvalidSub)
+				if r := b.Fetch("/token"); r.StatusCode != http.StatusUnauthorized || b.WhoAmI() != "" {
+					t.Errorf("another user's: %d %s, %q is signed in", r.StatusCode, r.Body, b.WhoAmI())
 				}
 			})
 		})
@@ -71,15 +72,15 @@ func TestRefreshUnderUnknownKey(t *testing.T) {
 func TestRefreshWhileStateFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := &failing{Memory: state.NewMemory(0)}
-		a := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
-		b := a.browser()
-		b.mustSignIn("alice")
+		a := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
+		b := a.Browser()
+		b.MustSignIn("alice")
 		for cycle := range 3 {
 			time.Sleep(5 * time.Minute)
-			a.op.OnRefreshAnswer(func(map[string]any) { shared.down = true })
-			r := b.fetch("/token")
-			if shared.down = false; r.StatusCode != http.StatusOK || !a.op.Active(r.body) || b.whoami() != "alice" || a.op.Refreshes() != cycle+1 {
-				t.Fatalf("%d %s, %q is signed in, after %d refreshes\n%s", r.StatusCode, r.body, b.whoami(), a.op.Refreshes(), a.logs)
+			a.OP.OnRefreshAnswer(func(map[string]any) { shared.down = true })
+			r := b.Fetch("/token")
+			if shared.down = false; r.StatusCode != http.StatusOK || !a.OP.Active(r.Body) || b.WhoAmI() != "alice" || a.OP.Refreshes() != cycle+1 {
+				t.Fatalf("%d %s, %q is signed in, after %d refreshes\n%s", r.StatusCode, r.Body, b.WhoAmI(), a.OP.Refreshes(), a.Logs)
 			}
 		}
 	})
@@ -112,35 +113,35 @@ func TestProviderTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := state.NewMemory(0)
 		patient := func(c *ginoidc.Config, _ *fakeop.Config) { c.ProviderTimeout, c.State = 30*time.Second, shared }
-		one := tokenApp(t, patient)
-		two := tokenApp(t, patient, func(c *ginoidc.Config, _ *fakeop.Config) { c.Transport = one.op.Transport() })
-		b := one.browser()
-		callback := b.start("/auth/signin", "alice")
+		one := testapp.NewWithTokens(t, patient)
+		two := testapp.NewWithTokens(t, patient, func(c *ginoidc.Config, _ *fakeop.Config) { c.Transport = one.OP.Transport() })
+		b := one.Browser()
+		callback := b.Start("/auth/signin", "alice")
 		slowly(one, 29*time.Second)
-		if r := b.navigate(callback); r.StatusCode != http.StatusSeeOther {
-			t.Fatalf("callback: %d %s", r.StatusCode, r.body)
+		if r := b.Navigate(callback); r.StatusCode != http.StatusSeeOther {
+			t.Fatalf("callback: %d %s", r.StatusCode, r.Body)
 		}
 		time.Sleep(5 * time.Minute)
 		slowly(one, 29*time.Second)
 		var callers sync.WaitGroup
-		for _, a := range []*app{one, two} {
+		for _, a := range []*testapp.App{one, two} {
 			callers.Go(func() {
-				if r := (&browser{a, b.jar}).fetch("/token"); r.StatusCode != http.StatusOK {
-					t.Errorf("refresh: %d %s", r.StatusCode, r.body)
+				if r := (&testapp.Browser{App: a, Jar: b.Jar}).Fetch("/token"); r.StatusCode != http.StatusOK {
+					t.Errorf("refresh: %d %s", r.StatusCode, r.Body)
 				}
 			})
 		}
 		callers.Wait()
-		if one.op.Refreshes() != 1 {
-			t.Errorf("%d refreshes", one.op.Refreshes())
+		if one.OP.Refreshes() != 1 {
+			t.Errorf("%d refreshes", one.OP.Refreshes())
 		}
 
-		hasty := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.ProviderTimeout = time.Second })
-		b = hasty.browser()
-		callback = b.start("/auth/signin", "alice")
+		hasty := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.ProviderTimeout = time.Second })
+		b = hasty.Browser()
+		callback = b.Start("/auth/signin", "alice")
 		slowly(hasty, 30*time.Second)
 		start := time.Now()
-		if r := b.navigate(callback); r.StatusCode != http.StatusServiceUnavailable || time.Since(start) != time.Second {
+		if r := b.Navigate(callback); r.StatusCode != http.StatusServiceUnavailable || time.Since(start) != time.Second {
 			t.Errorf("callback: %d after %v", r.StatusCode, time.Since(start))
 		}
 		time.Sleep(time.Minute)
@@ -150,15 +151,15 @@ func TestProviderTimeout(t *testing.T) {
 // TestLastMomentRefresh: who has waited for an instance that was killed has the full time for a refresh of its own.
 func TestLastMomentRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		a := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 			c.State = &shortlived{Memory: state.NewMemory(0), ttl: 14900 * time.Millisecond}
 		})
-		b := a.browser()
-		b.mustSignIn("alice")
+		b := a.Browser()
+		b.MustSignIn("alice")
 		time.Sleep(5 * time.Minute)
 		slowly(a, 4*time.Second)
-		if r := b.fetch("/token"); r.StatusCode != http.StatusOK || a.op.Refreshes() != 1 {
-			t.Errorf("%d %s after %d refreshes", r.StatusCode, r.body, a.op.Refreshes())
+		if r := b.Fetch("/token"); r.StatusCode != http.StatusOK || a.OP.Refreshes() != 1 {
+			t.Errorf("%d %s after %d refreshes", r.StatusCode, r.Body, a.OP.Refreshes())
 		}
 	})
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 var errReadOnly = errors.New("read only")
@@ -49,32 +50,32 @@ func (s *readOnlyStore) Save(r *http.Request, w http.ResponseWriter, session *gs
 }
 
 // sessionEnds are the ways of ending the session of a browser, with the status of each.
-func sessionEnds(a *app) map[string]func(b *browser) int {
+func sessionEnds(a *testapp.App) map[string]func(b *testapp.Browser) int {
 	answer := func(c *gin.Context, err error) {
 		if err != nil {
-			a.auth.Deny(c, err)
+			a.Auth.Deny(c, err)
 			return
 		}
 		c.Status(http.StatusNoContent)
 	}
-	a.engine.POST("/destroy", func(c *gin.Context) { answer(c, a.auth.Destroy(c)) })
-	a.engine.POST("/everywhere", func(c *gin.Context) { answer(c, a.auth.SignOutEverywhere(c, "alice")) })
-	a.engine.POST("/end", func(c *gin.Context) {
-		list, err := a.auth.Sessions(c.Request.Context(), "alice")
+	a.Engine.POST("/destroy", func(c *gin.Context) { answer(c, a.Auth.Destroy(c)) })
+	a.Engine.POST("/everywhere", func(c *gin.Context) { answer(c, a.Auth.SignOutEverywhere(c, "alice")) })
+	a.Engine.POST("/end", func(c *gin.Context) {
+		list, err := a.Auth.Sessions(c.Request.Context(), "alice")
 		if err != nil || len(list) != 1 {
-			a.t.Errorf("sessions: %v, %v", list, err)
+			a.T.Errorf("sessions: %v, %v", list, err)
 			return
 		}
-		answer(c, a.auth.EndSession(c, "alice", list[0].ID))
+		answer(c, a.Auth.EndSession(c, "alice", list[0].ID))
 	})
-	post := func(path string) func(b *browser) int {
-		return func(b *browser) int { return b.do("POST", path, nil).StatusCode }
+	post := func(path string) func(b *testapp.Browser) int {
+		return func(b *testapp.Browser) int { return b.Do("POST", path, nil).StatusCode }
 	}
-	return map[string]func(b *browser) int{
+	return map[string]func(b *testapp.Browser) int{
 		"sign-out": post("/auth/signout"), "Destroy": post("/destroy"), "SignOutEverywhere": post("/everywhere"), "EndSession": post("/end"),
-		"back channel": func(*browser) int { return a.post(a.t, "alice", "", nil).StatusCode },
-		"front channel": func(b *browser) int {
-			return b.navigate("/auth/frontchannel-logout?iss=https://idp.example&sid=s-1").StatusCode
+		"back channel": func(*testapp.Browser) int { return a.BackChannelLogout("alice", "", nil).StatusCode },
+		"front channel": func(b *testapp.Browser) int {
+			return b.Navigate("/auth/frontchannel-logout?iss=https://idp.example&sid=s-1").StatusCode
 		},
 	}
 }
@@ -83,19 +84,19 @@ func sessionEnds(a *app) map[string]func(b *browser) int {
 // end is asked for again.
 func TestStateThatRefusesToWrite(t *testing.T) {
 	shared := &readOnlyState{Memory: state.NewMemory(0)}
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
-	a.op.OnIDToken(func(claims map[string]any) { claims["sid"] = "s-1" })
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
+	a.OP.OnIDToken(func(claims map[string]any) { claims["sid"] = "s-1" })
 	for name, end := range sessionEnds(a) {
 		shared.readOnly = false
-		b := a.browser()
-		b.mustSignIn("alice")
+		b := a.Browser()
+		b.MustSignIn("alice")
 		shared.readOnly = true
-		if status := end(b); status != http.StatusServiceUnavailable || b.whoami() != "alice" {
-			t.Errorf("%s: %d, and %q is signed in", name, status, b.whoami())
+		if status := end(b); status != http.StatusServiceUnavailable || b.WhoAmI() != "alice" {
+			t.Errorf("%s: %d, and %q is signed in", name, status, b.WhoAmI())
 		}
 		shared.readOnly = false
-		if status := end(b); status >= 400 || b.whoami() != "" {
-			t.Errorf("%s, asked for again: %d, and %q is signed in", name, status, b.whoami())
+		if status := end(b); status >= 400 || b.WhoAmI() != "" {
+			t.Errorf("%s, asked for again: %d, and %q is signed in", name, status, b.WhoAmI())
 		}
 	}
 }
@@ -103,12 +104,12 @@ func TestStateThatRefusesToWrite(t *testing.T) {
 // TestStoreThatRefusesToWrite: neither the record of the session nor that of its tokens may be left behind without a word.
 func TestStoreThatRefusesToWrite(t *testing.T) {
 	for _, refuses := range []string{"ginoidc", "-tokens"} {
-		store := &readOnlyStore{Store: memstore.NewStore([]byte(secret))}
-		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store, c.KeepTokens = store, true })
+		store := &readOnlyStore{Store: memstore.NewStore([]byte(testapp.CookieSecret))}
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store, c.KeepTokens = store, true })
 		ends := sessionEnds(a)
 		for _, name := range []string{"sign-out", "Destroy"} {
-			b := a.browser()
-			b.mustSignIn("alice")
+			b := a.Browser()
+			b.MustSignIn("alice")
 			store.refuses.Store(refuses)
 			if status := ends[name](b); status != http.StatusServiceUnavailable {
 				t.Errorf("%s while %s cannot be written: %d", name, refuses, status)
@@ -123,44 +124,44 @@ func TestStoreThatRefusesToWrite(t *testing.T) {
 func TestRefusedRefreshThatIsNotRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := &readOnlyState{Memory: state.NewMemory(0)}
-		a := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
-		b := a.browser()
-		b.mustSignIn("alice")
-		a.op.Misbehave(fakeop.RefreshInvalidGrant)
+		a := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
+		b := a.Browser()
+		b.MustSignIn("alice")
+		a.OP.Misbehave(fakeop.RefreshInvalidGrant)
 		time.Sleep(10 * time.Minute)
 		shared.readOnly = true
-		if r := b.fetch("/token"); r.StatusCode != http.StatusServiceUnavailable || b.whoami() != "alice" {
-			t.Errorf("%d %s, and %q is signed in", r.StatusCode, r.body, b.whoami())
+		if r := b.Fetch("/token"); r.StatusCode != http.StatusServiceUnavailable || b.WhoAmI() != "alice" {
+			t.Errorf("%d %s, and %q is signed in", r.StatusCode, r.Body, b.WhoAmI())
 		}
 		shared.readOnly = false
-		if r := b.fetch("/token"); r.StatusCode != http.StatusUnauthorized || b.whoami() != "" {
-			t.Errorf("asked again: %d %s, and %q is signed in", r.StatusCode, r.body, b.whoami())
+		if r := b.Fetch("/token"); r.StatusCode != http.StatusUnauthorized || b.WhoAmI() != "" {
+			t.Errorf("asked again: %d %s, and %q is signed in", r.StatusCode, r.Body, b.WhoAmI())
 		}
 	})
 }
 
 // TestUpdateOfAnExpiredSession: a session that reaches its limit while a handler runs is not saved by that handler.
 func TestUpdateOfAnExpiredSession(t *testing.T) {
-	for name, store := range map[string]sessions.Store{"cookies": nil, "a store": memstore.NewStore([]byte(secret))} {
+	for name, store := range map[string]sessions.Store{"cookies": nil, "a store": memstore.NewStore([]byte(testapp.CookieSecret))} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store, c.SessionIdle = store, time.Hour })
-				a.engine.POST("/slow", a.auth.RequireAuth(), func(c *gin.Context) {
+				a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store, c.SessionIdle = store, time.Hour })
+				a.Engine.POST("/slow", a.Auth.RequireAuth(), func(c *gin.Context) {
 					time.Sleep(time.Hour + time.Second)
-					err := a.auth.UpdateSession(c, func(u *ginoidc.User) error { u.Name = "late"; return nil })
+					err := a.Auth.UpdateSession(c, func(u *ginoidc.User) error { u.Name = "late"; return nil })
 					if !errors.Is(err, ginoidc.ErrUnauthenticated) {
 						t.Errorf("UpdateSession: %v", err)
 					}
 				})
-				b := a.browser()
-				b.mustSignIn("alice")
-				r := b.do("POST", "/slow", nil)
+				b := a.Browser()
+				b.MustSignIn("alice")
+				r := b.Do("POST", "/slow", nil)
 				for _, c := range r.Cookies() {
 					if c.MaxAge >= 0 {
 						t.Errorf("a cookie: %s", c)
 					}
 				}
-				if b.whoami() != "" {
+				if b.WhoAmI() != "" {
 					t.Error("signed in again")
 				}
 			})

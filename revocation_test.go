@@ -14,6 +14,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // onClock writes what is ended as an instance does whose clock is off, and notes for how long.
@@ -35,40 +36,40 @@ func (s onClock) Revoke(ctx context.Context, key string, at time.Time, ttl time.
 // at once stays signed in, until that is ended too. What was ended is remembered for as long as a session can live that
 // somebody is signing in to by then.
 func TestClocksOfInstances(t *testing.T) {
-	for name, end := range map[string]func(t *testing.T, a *app){
-		"everywhere": func(t *testing.T, a *app) {
-			if err := a.auth.SignOutEverywhere(t.Context(), "alice"); err != nil {
+	for name, end := range map[string]func(t *testing.T, a *testapp.App){
+		"everywhere": func(t *testing.T, a *testapp.App) {
+			if err := a.Auth.SignOutEverywhere(t.Context(), "alice"); err != nil {
 				t.Error(err)
 			}
 		},
-		"sub": func(t *testing.T, a *app) { a.post(t, "alice", "", nil) },
-		"sid": func(t *testing.T, a *app) { a.post(t, "", "s-1", nil) },
+		"sub": func(t *testing.T, a *testapp.App) { a.BackChannelLogout("alice", "", nil) },
+		"sid": func(t *testing.T, a *testapp.App) { a.BackChannelLogout("", "s-1", nil) },
 	} {
 		for _, off := range []time.Duration{0, -time.Second, -4 * time.Second} {
 			t.Run(name+" "+off.String(), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					var ttls []time.Duration
 					shared := state.NewMemory(0)
-					a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
-					slow := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+					a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
+					slow := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 						c.State, c.SessionLifetime, c.AttemptLife = onClock{shared, off, &ttls}, 20*time.Hour, time.Hour
-						c.Transport = a.op.Transport()
+						c.Transport = a.OP.Transport()
 					})
-					slow.op = a.op
-					a.op.OnIDToken(func(claims map[string]any) { claims["sid"] = "s-1" })
-					b := a.browser()
+					slow.OP = a.OP
+					a.OP.OnIDToken(func(claims map[string]any) { claims["sid"] = "s-1" })
+					b := a.Browser()
 					for range 3 {
-						b.mustSignIn("alice")
-						if b.whoami() != "alice" {
+						b.MustSignIn("alice")
+						if b.WhoAmI() != "alice" {
 							t.Fatal("signed out by what was ended before")
 						}
-						a.sessionsOf("alice", 1)
+						sessionsOf(a, "alice", 1)
 						time.Sleep(500 * time.Millisecond)
 						end(t, slow)
-						if b.whoami() != "" {
+						if b.WhoAmI() != "" {
 							t.Fatal("not ended")
 						}
-						a.sessionsOf("alice", 0)
+						sessionsOf(a, "alice", 0)
 						time.Sleep(time.Second) // of the provider's clock, which shows seconds
 					}
 					if slices.ContainsFunc(ttls[1:], func(ttl time.Duration) bool { return ttl != 21*time.Hour }) {
@@ -83,42 +84,42 @@ func TestClocksOfInstances(t *testing.T) {
 // TestTokenOfSubAndSID ends the user's sessions of which no sid is known too, Back-Channel Logout 1.0, section 2.7; of
 // another user it ends none, case 174.
 func TestTokenOfSubAndSID(t *testing.T) {
-	a := newApp(t)
+	a := testapp.New(t)
 	sid := ""
-	a.op.OnIDToken(func(claims map[string]any) {
+	a.OP.OnIDToken(func(claims map[string]any) {
 		if delete(claims, "sid"); sid != "" {
 			claims["sid"] = sid
 		}
 	})
-	signedIn := func(subject, with string) *browser {
+	signedIn := func(subject, with string) *testapp.Browser {
 		sid = with
-		b := a.browser()
-		b.mustSignIn(subject)
+		b := a.Browser()
+		b.MustSignIn(subject)
 		return b
 	}
 	without, with, other := signedIn("alice", ""), signedIn("alice", "s-1"), signedIn("alice", "s-2")
 	bob, bobWithout := signedIn("bob", "s-1"), signedIn("bob", "")
 	for _, tt := range []struct {
 		sub, sid string
-		left     []*browser
+		left     []*testapp.Browser
 	}{
-		{"mallory", "s-1", []*browser{without, with, other, bob, bobWithout}},
-		{"mallory", "", []*browser{without, with, other, bob, bobWithout}},
-		{"alice", "s-3", []*browser{with, other, bob, bobWithout}},
-		{"alice", "s-1", []*browser{other, bob, bobWithout}},
-		{"", "s-2", []*browser{bob, bobWithout}},
+		{"mallory", "s-1", []*testapp.Browser{without, with, other, bob, bobWithout}},
+		{"mallory", "", []*testapp.Browser{without, with, other, bob, bobWithout}},
+		{"alice", "s-3", []*testapp.Browser{with, other, bob, bobWithout}},
+		{"alice", "s-1", []*testapp.Browser{other, bob, bobWithout}},
+		{"", "s-2", []*testapp.Browser{bob, bobWithout}},
 		{"bob", "", nil},
 	} {
-		if r := a.post(t, tt.sub, tt.sid, nil); r.StatusCode != http.StatusOK {
-			t.Fatalf("%d %s", r.StatusCode, r.body)
+		if r := a.BackChannelLogout(tt.sub, tt.sid, nil); r.StatusCode != http.StatusOK {
+			t.Fatalf("%d %s", r.StatusCode, r.Body)
 		}
-		for i, b := range []*browser{without, with, other, bob, bobWithout} {
-			if alive := b.whoami() != ""; alive != slices.Contains(tt.left, b) {
+		for i, b := range []*testapp.Browser{without, with, other, bob, bobWithout} {
+			if alive := b.WhoAmI() != ""; alive != slices.Contains(tt.left, b) {
 				t.Errorf("after %s %s: session %d is alive: %t", tt.sub, tt.sid, i, alive)
 			}
 		}
 	}
-	if b := signedIn("alice", ""); b.whoami() != "alice" {
+	if b := signedIn("alice", ""); b.WhoAmI() != "alice" {
 		t.Error("no sign-in afterwards")
 	}
 }
@@ -126,41 +127,41 @@ func TestTokenOfSubAndSID(t *testing.T) {
 // TestEndedSessionLosesItsCookies at the redirect to the sign-in and nowhere else, and a store its records.
 func TestEndedSessionLosesItsCookies(t *testing.T) {
 	for kind, store := range stores(t) {
-		for name, end := range map[string]func(t *testing.T, a *app){
-			"everywhere":   func(t *testing.T, a *app) { _ = a.auth.SignOutEverywhere(t.Context(), "alice") },
-			"back channel": func(t *testing.T, a *app) { a.post(t, "alice", "", nil) },
-			"limit":        func(_ *testing.T, a *app) { a.browser().mustSignIn("alice") },
+		for name, end := range map[string]func(t *testing.T, a *testapp.App){
+			"everywhere":   func(t *testing.T, a *testapp.App) { _ = a.Auth.SignOutEverywhere(t.Context(), "alice") },
+			"back channel": func(t *testing.T, a *testapp.App) { a.BackChannelLogout("alice", "", nil) },
+			"limit":        func(_ *testing.T, a *testapp.App) { a.Browser().MustSignIn("alice") },
 		} {
 			t.Run(kind+" "+name, func(t *testing.T) {
-				a := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store, c.MaxSessions = store, 1 })
-				b, bystander := a.browser(), a.browser()
-				b.mustSignIn("alice")
-				bystander.mustSignIn("bob")
-				copied := b.twin()
-				if n := len(b.cookies()); n != 2 {
-					t.Fatalf("%v", b.cookies())
+				a := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store, c.MaxSessions = store, 1 })
+				b, bystander := a.Browser(), a.Browser()
+				b.MustSignIn("alice")
+				bystander.MustSignIn("bob")
+				copied := b.Twin()
+				if n := len(b.Cookies()); n != 2 {
+					t.Fatalf("%v", b.Cookies())
 				}
 				end(t, a)
-				if r := b.fetch("/me"); r.StatusCode != 401 || r.Header.Get("Set-Cookie") != "" {
+				if r := b.Fetch("/me"); r.StatusCode != 401 || r.Header.Get("Set-Cookie") != "" {
 					t.Errorf("a fetch: %d %v", r.StatusCode, r.Header["Set-Cookie"])
 				}
-				if r := b.navigate("/"); r.StatusCode != 200 || r.Header.Get("Set-Cookie") != "" {
+				if r := b.Navigate("/"); r.StatusCode != 200 || r.Header.Get("Set-Cookie") != "" {
 					t.Errorf("a public page: %d %v", r.StatusCode, r.Header["Set-Cookie"])
 				}
-				if r := b.navigate("/me"); r.StatusCode != 302 || len(b.cookies()) != 0 {
-					t.Errorf("a page: %d, left %v", r.StatusCode, b.cookies())
+				if r := b.Navigate("/me"); r.StatusCode != 302 || len(b.Cookies()) != 0 {
+					t.Errorf("a page: %d, left %v", r.StatusCode, b.Cookies())
 				}
-				if r := a.browser().navigate("/me"); r.StatusCode != 302 || r.Header.Get("Set-Cookie") != "" {
+				if r := a.Browser().Navigate("/me"); r.StatusCode != 302 || r.Header.Get("Set-Cookie") != "" {
 					t.Errorf("who has no session: %d %v", r.StatusCode, r.Header["Set-Cookie"])
 				}
-				if bystander.whoami() != "bob" {
+				if bystander.WhoAmI() != "bob" {
 					t.Error("another session is gone")
 				}
 				if kind != "memstore" && kind != "filesystem" {
 					return
 				}
-				restarted := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = store }) // has forgotten what was ended
-				if (&browser{restarted, copied.jar}).whoami() != "" || (&browser{restarted, bystander.jar}).whoami() != "bob" {
+				restarted := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = store }) // has forgotten what was ended
+				if (&testapp.Browser{App: restarted, Jar: copied.Jar}).WhoAmI() != "" || (&testapp.Browser{App: restarted, Jar: bystander.Jar}).WhoAmI() != "bob" {
 					t.Error("the record is in the store still")
 				}
 			})
@@ -172,10 +173,10 @@ func TestEndedSessionLosesItsCookies(t *testing.T) {
 func TestForgettingStateIsLogged(t *testing.T) {
 	for kind, store := range stores(t) {
 		for _, shared := range []ginoidc.SharedState{nil, state.NewMemory(0)} {
-			a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store, c.State = store, shared })
+			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store, c.State = store, shared })
 			want := shared == nil && strings.Contains(kind, "cookie")
-			if got := strings.Count(a.logs.String(), "a restart forgets"); got > 1 || got == 1 != want || strings.Contains(a.logs.String(), "level=WARN") {
-				t.Errorf("%s, a State %t: %s", kind, shared != nil, a.logs)
+			if got := strings.Count(a.Logs.String(), "a restart forgets"); got > 1 || got == 1 != want || strings.Contains(a.Logs.String(), "level=WARN") {
+				t.Errorf("%s, a State %t: %s", kind, shared != nil, a.Logs)
 			}
 		}
 	}
@@ -183,15 +184,15 @@ func TestForgettingStateIsLogged(t *testing.T) {
 
 // TestPageOfAnEndedSession: an own handler for the signed-out decides itself whether to redirect.
 func TestPageOfAnEndedSession(t *testing.T) {
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.Handlers.Unauthenticated = func(c *gin.Context) { c.String(http.StatusUnauthorized, "go away") }
 	})
-	b := a.browser()
-	b.mustSignIn("alice")
-	if err := a.auth.SignOutEverywhere(t.Context(), "alice"); err != nil {
+	b := a.Browser()
+	b.MustSignIn("alice")
+	if err := a.Auth.SignOutEverywhere(t.Context(), "alice"); err != nil {
 		t.Fatal(err)
 	}
-	if r := b.navigate("/me"); r.StatusCode != 401 || r.Header.Get("Set-Cookie") != "" {
+	if r := b.Navigate("/me"); r.StatusCode != 401 || r.Header.Get("Set-Cookie") != "" {
 		t.Errorf("%d %v", r.StatusCode, r.Header["Set-Cookie"])
 	}
 }
@@ -213,15 +214,15 @@ func TestEndAtTheEqualMoment(t *testing.T) {
 	for before, want := range map[time.Duration]string{5 * time.Second: "", 5*time.Second + time.Microsecond: "alice"} {
 		synctest.Test(t, func(t *testing.T) {
 			shared := &noted{Memory: state.NewMemory(0)}
-			a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
-			if err := a.auth.SignOutEverywhere(t.Context(), "alice"); err != nil {
+			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
+			if err := a.Auth.SignOutEverywhere(t.Context(), "alice"); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Hour)
-			b := a.browser()
-			b.mustSignIn("alice")
-			if err := shared.Revoke(t.Context(), shared.keys[len(shared.keys)-1], time.Now().Add(-before), time.Hour); err != nil || b.whoami() != want {
-				t.Errorf("ended %v before the sign-in: %v, and %q is signed in, want %q", before, err, b.whoami(), want)
+			b := a.Browser()
+			b.MustSignIn("alice")
+			if err := shared.Revoke(t.Context(), shared.keys[len(shared.keys)-1], time.Now().Add(-before), time.Hour); err != nil || b.WhoAmI() != want {
+				t.Errorf("ended %v before the sign-in: %v, and %q is signed in, want %q", before, err, b.WhoAmI(), want)
 			}
 		})
 	}

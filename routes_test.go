@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // TestGuardBeforeMount: a guard that was given to the engine lets the plugin's own routes pass and no other, so that people
@@ -33,28 +34,28 @@ func TestGuardBeforeMount(t *testing.T) {
 	for name, guard := range guards {
 		for _, place := range []struct{ base, group string }{{"", ""}, {"/app", ""}, {"/app", "/app"}, {"/app", "/app/"}, {"/auth", ""}} {
 			t.Run(name+" "+place.base+" "+place.group, func(t *testing.T) {
-				a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-					c.AppURL, c.CookieName = appURL+place.base, "s"
+				a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+					c.AppURL, c.CookieName = testapp.URL+place.base, "s"
 					if place.base == "/auth" {
 						c.RoutePrefix = "/oidc"
 					}
 				})
-				a.engine = gin.New()
-				a.engine.Use(guard(a.auth))
-				group := a.engine.Group(place.group)
-				a.auth.Mount(group)
-				group.GET("/", a.public)
+				a.Engine = gin.New()
+				a.Engine.Use(guard(a.Auth))
+				group := a.Engine.Group(place.group)
+				a.Auth.Mount(group)
+				group.GET("/", a.Public)
 				at := strings.TrimSuffix(place.group, "/")
-				prefix := strings.TrimSuffix(a.auth.SignOutURL(), "/signout")
+				prefix := strings.TrimSuffix(a.Auth.SignOutURL(), "/signout")
 				routes := at + strings.TrimPrefix(prefix, place.base)
-				b := a.browser()
+				b := a.Browser()
 				if name != "SilentSignIn" {
 					for _, target := range []string{"/", "/nothing"} {
-						if r := b.fetch(at + target); r.StatusCode != http.StatusUnauthorized {
+						if r := b.Fetch(at + target); r.StatusCode != http.StatusUnauthorized {
 							t.Errorf("%s: %d", target, r.StatusCode)
 						}
 					}
-					if r := b.do("PUT", routes+"/other", nil); r.StatusCode != http.StatusUnauthorized {
+					if r := b.Do("PUT", routes+"/other", nil); r.StatusCode != http.StatusUnauthorized {
 						t.Errorf("a PUT below the prefix: %d", r.StatusCode)
 					}
 				}
@@ -66,31 +67,31 @@ func TestGuardBeforeMount(t *testing.T) {
 					{"GET", "/callback", 400}, {"GET", "/callback/", 404}, {"PUT", "/callback/", 404},
 					{"HEAD", "/signin", 405}, {"POST", "/callback", 405}, {"DELETE", "/userinfo", 405}, {"OPTIONS", "/signout", 405},
 				} {
-					if r := b.do(tt.method, routes+tt.path, nil, navigation()...); r.StatusCode != tt.status || r.location() != "" {
-						t.Errorf("%s %s: %d to %q, want %d", tt.method, tt.path, r.StatusCode, r.location(), tt.status)
+					if r := b.Do(tt.method, routes+tt.path, nil, testapp.Navigation()...); r.StatusCode != tt.status || r.Location() != "" {
+						t.Errorf("%s %s: %d to %q, want %d", tt.method, tt.path, r.StatusCode, r.Location(), tt.status)
 					}
 				}
-				r := b.navigate(routes + "/signin")
+				r := b.Navigate(routes + "/signin")
 				attempt := r.Header.Get("Set-Cookie")
-				callback, err := a.op.Approve(r.location(), "alice")
+				callback, err := a.OP.Approve(r.Location(), "alice")
 				if err != nil {
 					t.Fatal(err)
 				}
 				cookie, _, _ := strings.Cut(attempt, ";")
-				r = b.do("GET", routes+"/callback?"+parse(t, callback).RawQuery, nil, append(navigation(), "Cookie", cookie)...)
+				r = b.Do("GET", routes+"/callback?"+testapp.ParseURL(t, callback).RawQuery, nil, append(testapp.Navigation(), "Cookie", cookie)...)
 				if r.StatusCode != http.StatusSeeOther {
-					t.Fatalf("callback: %d %s", r.StatusCode, r.body)
+					t.Fatalf("callback: %d %s", r.StatusCode, r.Body)
 				}
 				for _, c := range r.Cookies() {
 					if !strings.Contains(c.Name, ".") {
 						cookie = c.Name + "=" + c.Value
 					}
 				}
-				if r = b.do("GET", routes+"/userinfo", nil, "Cookie", cookie); r.StatusCode != http.StatusOK || r.json(t)["sub"] != "alice" {
-					t.Errorf("userinfo: %d %s", r.StatusCode, r.body)
+				if r = b.Do("GET", routes+"/userinfo", nil, "Cookie", cookie); r.StatusCode != http.StatusOK || r.JSON(t)["sub"] != "alice" {
+					t.Errorf("userinfo: %d %s", r.StatusCode, r.Body)
 				}
-				if r = b.do("POST", routes+"/signout", nil, "Cookie", cookie, "Origin", appURL); r.StatusCode != http.StatusSeeOther {
-					t.Errorf("sign-out: %d %s", r.StatusCode, r.body)
+				if r = b.Do("POST", routes+"/signout", nil, "Cookie", cookie, "Origin", testapp.URL); r.StatusCode != http.StatusSeeOther {
+					t.Errorf("sign-out: %d %s", r.StatusCode, r.Body)
 				}
 			})
 		}
@@ -101,29 +102,29 @@ func TestGuardBeforeMount(t *testing.T) {
 // elsewhere or without.
 func TestAppsOwnRouteAtOurs(t *testing.T) {
 	for _, base := range []string{"", "/app"} {
-		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.AppURL, c.CookieName = appURL+base, "s" })
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.AppURL, c.CookieName = testapp.URL+base, "s" })
 		ran := false
 		secret := func(*gin.Context) { ran = true }
 		for name, guard := range map[string]gin.HandlerFunc{
-			"RequireAuth": a.auth.RequireAuth(), "RequireGroups": a.auth.RequireGroups("admin"), "ProtectAll": a.auth.ProtectAll(),
+			"RequireAuth": a.Auth.RequireAuth(), "RequireGroups": a.Auth.RequireGroups("admin"), "ProtectAll": a.Auth.ProtectAll(),
 		} {
 			e := gin.New()
 			e.Use(guard)
 			if base == "" {
-				e.GET("/auth/signin", a.auth.SignIn)
+				e.GET("/auth/signin", a.Auth.SignIn)
 			} else {
-				a.auth.Mount(e.Group(base))
+				a.Auth.Mount(e.Group(base))
 			}
 			e.GET("/auth/userinfo", secret)
 			e.PUT("/auth/:ginoidc", secret)
-			a.engine = e
+			a.Engine = e
 			for _, method := range []string{"GET", "PUT"} {
-				if r := a.browser().do(method, "/auth/userinfo", nil); r.StatusCode != http.StatusUnauthorized || ran {
+				if r := a.Browser().Do(method, "/auth/userinfo", nil); r.StatusCode != http.StatusUnauthorized || ran {
 					t.Errorf("base path %q, %s: %s: %d, ran: %v", base, name, method, r.StatusCode, ran)
 				}
 			}
-			if r := a.browser().navigate(base + "/auth/signin"); !strings.HasPrefix(r.location(), "https://idp.example/") {
-				t.Errorf("base path %q, %s: sign-in: %d to %q", base, name, r.StatusCode, r.location())
+			if r := a.Browser().Navigate(base + "/auth/signin"); !strings.HasPrefix(r.Location(), "https://idp.example/") {
+				t.Errorf("base path %q, %s: sign-in: %d to %q", base, name, r.StatusCode, r.Location())
 			}
 		}
 	}
@@ -133,13 +134,13 @@ func TestAppsOwnRouteAtOurs(t *testing.T) {
 func TestGuardedSignIn(t *testing.T) {
 	for _, base := range []string{"", "/app"} {
 		for _, group := range []string{"", base} {
-			a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.AppURL, c.CookieName = appURL+base, "s" })
-			a.engine = gin.New()
-			a.engine.Use(a.auth.RequireAuth())
-			a.engine.GET(group+"/auth/signin", func(c *gin.Context) { a.auth.SignIn(c) })
-			r := a.browser().navigate(group + "/auth/signin")
-			if r.StatusCode != http.StatusUnauthorized || r.location() != "" || !strings.Contains(a.logs.String(), "give Auth.SignIn itself") {
-				t.Errorf("base path %q, at %q: %d to %q; logged: %s", base, group, r.StatusCode, r.location(), a.logs)
+			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.AppURL, c.CookieName = testapp.URL+base, "s" })
+			a.Engine = gin.New()
+			a.Engine.Use(a.Auth.RequireAuth())
+			a.Engine.GET(group+"/auth/signin", func(c *gin.Context) { a.Auth.SignIn(c) })
+			r := a.Browser().Navigate(group + "/auth/signin")
+			if r.StatusCode != http.StatusUnauthorized || r.Location() != "" || !strings.Contains(a.Logs.String(), "give Auth.SignIn itself") {
+				t.Errorf("base path %q, at %q: %d to %q; logged: %s", base, group, r.StatusCode, r.Location(), a.Logs)
 			}
 		}
 	}
@@ -148,13 +149,13 @@ func TestGuardedSignIn(t *testing.T) {
 // TestMountPlace: a group from which the routes cannot be found is refused at registration, with the mend.
 func TestMountPlace(t *testing.T) {
 	mount := func(base string, on func(*gin.Engine) gin.IRouter) (refused string) {
-		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.AppURL = appURL + base })
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.AppURL = testapp.URL + base })
 		defer func() {
 			if r := recover(); r != nil {
 				refused = fmt.Sprint(r)
 			}
 		}()
-		a.auth.Mount(on(gin.New()))
+		a.Auth.Mount(on(gin.New()))
 		return ""
 	}
 	group := func(path string) func(*gin.Engine) gin.IRouter {
@@ -204,32 +205,32 @@ func TestMountedRoutes(t *testing.T) {
 	methods := []string{"GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"}
 	for name, option := range options {
 		t.Run(name, func(t *testing.T) {
-			a := newApp(t)
-			a.engine = gin.New()
-			option(a.engine)
-			a.engine.Use(func(c *gin.Context) { // such as for CORS
+			a := testapp.New(t)
+			a.Engine = gin.New()
+			option(a.Engine)
+			a.Engine.Use(func(c *gin.Context) { // such as for CORS
 				if c.Request.Header.Get("Access-Control-Request-Method") != "" {
 					c.AbortWithStatus(http.StatusNoContent)
 				}
 			})
 			own := func(c *gin.Context) { c.String(http.StatusOK, c.FullPath()) }
-			a.engine.GET("/auth/:provider", own)
-			a.engine.PUT("/auth/password", own)
-			a.auth.Mount(a.engine)
-			a.engine.POST("/auth/:provider/link", own)
-			a.engine.DELETE("/auth/keys/:id", own)
-			a.engine.HEAD("/auth/files/*path", own)
-			if n := len(a.engine.Routes()) - 5; n != 30 {
+			a.Engine.GET("/auth/:provider", own)
+			a.Engine.PUT("/auth/password", own)
+			a.Auth.Mount(a.Engine)
+			a.Engine.POST("/auth/:provider/link", own)
+			a.Engine.DELETE("/auth/keys/:id", own)
+			a.Engine.HEAD("/auth/files/*path", own)
+			if n := len(a.Engine.Routes()) - 5; n != 30 {
 				t.Errorf("Mount registers %d routes", n)
 			}
 			do := func(method, target string, headers ...string) *httptest.ResponseRecorder {
 				r := httptest.NewRequest(method, "/", nil)
-				r.URL = parse(t, appURL+target)
+				r.URL = testapp.ParseURL(t, testapp.URL+target)
 				for i := 0; i+1 < len(headers); i += 2 {
 					r.Header.Set(headers[i], headers[i+1])
 				}
 				w := httptest.NewRecorder()
-				a.engine.ServeHTTP(w, r)
+				a.Engine.ServeHTTP(w, r)
 				return w
 			}
 			for route, allow := range allowed {

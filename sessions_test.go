@@ -15,14 +15,15 @@ import (
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // sessionsOf lists a user's sessions, which are n.
-func (a *app) sessionsOf(subject string, n int) []ginoidc.SessionInfo {
-	a.t.Helper()
-	list, err := a.auth.Sessions(a.t.Context(), subject)
+func sessionsOf(a *testapp.App, subject string, n int) []ginoidc.SessionInfo {
+	a.T.Helper()
+	list, err := a.Auth.Sessions(a.T.Context(), subject)
 	if err != nil || len(list) != n {
-		a.t.Fatalf("%s has %d sessions, want %d: %v", subject, len(list), n, err)
+		a.T.Fatalf("%s has %d sessions, want %d: %v", subject, len(list), n, err)
 	}
 	return list
 }
@@ -32,29 +33,29 @@ func (a *app) sessionsOf(subject string, n int) []ginoidc.SessionInfo {
 func TestSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ended []ginoidc.SessionEnd
-		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 			c.SessionIdle = time.Hour
 			c.OnSessionEnd = func(_ context.Context, e ginoidc.SessionEnd) { ended = append(ended, e) }
 		})
 		sid := ""
-		a.op.OnIDToken(func(claims map[string]any) { claims["sid"] = sid })
+		a.OP.OnIDToken(func(claims map[string]any) { claims["sid"] = sid })
 		var listed []ginoidc.SessionInfo
-		a.engine.GET("/sessions", a.auth.RequireAuth(), func(c *gin.Context) {
+		a.Engine.GET("/sessions", a.Auth.RequireAuth(), func(c *gin.Context) {
 			u, _ := ginoidc.UserFrom(c)
-			listed, _ = a.auth.Sessions(c.Request.Context(), u.Subject)
+			listed, _ = a.Auth.Sessions(c.Request.Context(), u.Subject)
 		})
-		browsers := map[string]*browser{}
+		browsers := map[string]*testapp.Browser{}
 		for _, name := range []string{"desk", "phone", "tablet", "car", "train"} {
 			sid = "sid-" + name
-			browsers[name] = a.browser()
-			browsers[name].mustSignIn("alice")
+			browsers[name] = a.Browser()
+			browsers[name].MustSignIn("alice")
 			time.Sleep(time.Minute)
 		}
-		other := a.browser()
-		other.mustSignIn("bob")
+		other := a.Browser()
+		other.MustSignIn("bob")
 
-		browsers["phone"].fetch("/sessions")
-		list := a.sessionsOf("alice", 5)
+		browsers["phone"].Fetch("/sessions")
+		list := sessionsOf(a, "alice", 5)
 		if !slices.IsSortedFunc(list, func(x, y ginoidc.SessionInfo) int { return y.Started.Compare(x.Started) }) || time.Since(list[4].Started) != 5*time.Minute {
 			t.Errorf("listed %+v", list)
 		}
@@ -67,87 +68,87 @@ func TestSessions(t *testing.T) {
 			subject, id string
 			left        int
 		}{{"bob", list[3].ID, 5}, {"alice", "", 5}, {"alice", list[3].ID[:31] + "x", 5}, {"alice", list[3].ID, 4}, {"alice", list[3].ID, 4}} {
-			if err := a.auth.EndSession(t.Context(), end.subject, end.id); err != nil {
+			if err := a.Auth.EndSession(t.Context(), end.subject, end.id); err != nil {
 				t.Error(err)
 			}
-			a.sessionsOf("alice", end.left)
+			sessionsOf(a, "alice", end.left)
 		}
-		if browsers["phone"].whoami() != "" || browsers["desk"].whoami() != "alice" || other.whoami() != "bob" {
+		if browsers["phone"].WhoAmI() != "" || browsers["desk"].WhoAmI() != "alice" || other.WhoAmI() != "bob" {
 			t.Error("another session ended than was meant")
 		}
 		if want := (ginoidc.SessionEnd{Subject: "alice", Reason: ginoidc.EndedByApp}); len(ended) != 1 || ended[0] != want {
 			t.Errorf("ended %+v", ended)
 		}
 
-		browsers["desk"].do("POST", "/auth/signout", nil)
-		a.sessionsOf("alice", 3)
-		if r := a.post(t, "", "sid-tablet", nil); r.StatusCode != 200 {
+		browsers["desk"].Do("POST", "/auth/signout", nil)
+		sessionsOf(a, "alice", 3)
+		if r := a.BackChannelLogout("", "sid-tablet", nil); r.StatusCode != 200 {
 			t.Fatalf("back channel: %d", r.StatusCode)
 		}
-		a.sessionsOf("alice", 2)
+		sessionsOf(a, "alice", 2)
 		time.Sleep(40 * time.Minute)
-		browsers["car"].fetch("/me") // is renewed, and stays
+		browsers["car"].Fetch("/me") // is renewed, and stays
 		time.Sleep(30 * time.Minute)
-		a.sessionsOf("alice", 1)
-		if err := a.auth.SignOutEverywhere(t.Context(), "alice"); err != nil {
+		sessionsOf(a, "alice", 1)
+		if err := a.Auth.SignOutEverywhere(t.Context(), "alice"); err != nil {
 			t.Error(err)
 		}
-		a.sessionsOf("alice", 0)
+		sessionsOf(a, "alice", 0)
 		time.Sleep(time.Second)
-		browsers["car"].mustSignIn("alice")
-		a.sessionsOf("alice", 1)
+		browsers["car"].MustSignIn("alice")
+		sessionsOf(a, "alice", 1)
 	})
 }
 
 // TestMaxSessions: a further sign-in ends the oldest session. Case 152.
 func TestMaxSessions(t *testing.T) {
 	var ended []ginoidc.EndReason
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.MaxSessions = 2
 		c.OnSessionEnd = func(_ context.Context, e ginoidc.SessionEnd) { ended = append(ended, e.Reason) }
 	})
-	first, second, third, other := a.browser(), a.browser(), a.browser(), a.browser()
-	for _, b := range []*browser{first, second} {
-		b.mustSignIn("alice")
+	first, second, third, other := a.Browser(), a.Browser(), a.Browser(), a.Browser()
+	for _, b := range []*testapp.Browser{first, second} {
+		b.MustSignIn("alice")
 	}
-	other.mustSignIn("bob")
-	second.mustSignIn("alice") // again, in the same browser: not one more
-	third.mustSignIn("alice")
-	if first.whoami() != "" || second.whoami() != "alice" || third.whoami() != "alice" || other.whoami() != "bob" {
-		t.Errorf("signed in: %q %q %q %q", first.whoami(), second.whoami(), third.whoami(), other.whoami())
+	other.MustSignIn("bob")
+	second.MustSignIn("alice") // again, in the same browser: not one more
+	third.MustSignIn("alice")
+	if first.WhoAmI() != "" || second.WhoAmI() != "alice" || third.WhoAmI() != "alice" || other.WhoAmI() != "bob" {
+		t.Errorf("signed in: %q %q %q %q", first.WhoAmI(), second.WhoAmI(), third.WhoAmI(), other.WhoAmI())
 	}
 	if want := []ginoidc.EndReason{ginoidc.EndedByNewSignIn, ginoidc.EndedByLimit}; !slices.Equal(ended, want) {
 		t.Errorf("ended by %v", ended)
 	}
-	a.sessionsOf("alice", 2)
+	sessionsOf(a, "alice", 2)
 }
 
 // TestMaxSessionsSparesTheNewOne although its sign-in was started first, and ends those that were started before the others.
 func TestMaxSessionsSparesTheNewOne(t *testing.T) {
 	for _, most := range []int{1, 2, 3} {
 		synctest.Test(t, func(t *testing.T) {
-			a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.MaxSessions = most })
-			slow := a.browser()
-			begun := slow.navigate("/auth/signin")
-			browsers := []*browser{a.browser(), a.browser(), a.browser()}
+			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.MaxSessions = most })
+			slow := a.Browser()
+			begun := slow.Navigate("/auth/signin")
+			browsers := []*testapp.Browser{a.Browser(), a.Browser(), a.Browser()}
 			for _, b := range browsers {
 				time.Sleep(time.Minute)
-				b.mustSignIn("alice")
+				b.MustSignIn("alice")
 			}
 			time.Sleep(time.Minute)
-			callback, err := a.op.Approve(begun.location(), "alice")
+			callback, err := a.OP.Approve(begun.Location(), "alice")
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r := slow.navigate(callback); r.StatusCode != http.StatusSeeOther || slow.whoami() != "alice" {
-				t.Errorf("at most %d: the new session: %d, %q\n%s", most, r.StatusCode, slow.whoami(), a.logs)
+			if r := slow.Navigate(callback); r.StatusCode != http.StatusSeeOther || slow.WhoAmI() != "alice" {
+				t.Errorf("at most %d: the new session: %d, %q\n%s", most, r.StatusCode, slow.WhoAmI(), a.Logs)
 			}
 			for i, b := range browsers {
-				if alive := b.whoami() != ""; alive != (i > len(browsers)-most) {
+				if alive := b.WhoAmI() != ""; alive != (i > len(browsers)-most) {
 					t.Errorf("at most %d: session %d is alive: %t", most, i, alive)
 				}
 			}
-			a.sessionsOf("alice", most)
+			sessionsOf(a, "alice", most)
 		})
 	}
 }
@@ -171,14 +172,14 @@ func (x counting) Delist(ctx context.Context, owner, session string) error {
 // TestEndedSessionsAreDelisted by whatever ends one alone, under the user and under the provider's sid.
 func TestEndedSessionsAreDelisted(t *testing.T) {
 	x := counting{state.NewMemory(0), map[string]bool{}}
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = x })
-	b := a.browser()
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = x })
+	b := a.Browser()
 	for name, end := range map[string]func(){
-		"sign-out":    func() { b.do("POST", "/auth/signout", nil) },
-		"EndSession":  func() { _ = a.auth.EndSession(t.Context(), "alice", a.sessionsOf("alice", 1)[0].ID) },
-		"new sign-in": func() { b.mustSignIn("alice"); b.do("POST", "/auth/signout", nil) },
+		"sign-out":    func() { b.Do("POST", "/auth/signout", nil) },
+		"EndSession":  func() { _ = a.Auth.EndSession(t.Context(), "alice", sessionsOf(a, "alice", 1)[0].ID) },
+		"new sign-in": func() { b.MustSignIn("alice"); b.Do("POST", "/auth/signout", nil) },
 	} {
-		b.mustSignIn("alice")
+		b.MustSignIn("alice")
 		if len(x.listed) != 2 {
 			t.Errorf("%d entries of a session", len(x.listed))
 		}
@@ -211,17 +212,17 @@ func TestSessionIndexDown(t *testing.T) {
 		"garbage": {index{state.NewMemory(0), nil, []string{"", "x", strings.Repeat("A", 63), strings.Repeat("=", 64), strings.Repeat("A", 65), strings.Repeat("A", 128)}}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = tt.state })
-			b := a.browser()
-			b.mustSignIn("alice")
-			list, err := a.auth.Sessions(t.Context(), "alice")
+			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = tt.state })
+			b := a.Browser()
+			b.MustSignIn("alice")
+			list, err := a.Auth.Sessions(t.Context(), "alice")
 			if !errors.Is(err, tt.want) || len(list) != 0 {
 				t.Errorf("listed %v, error %v", list, err)
 			}
-			if err := a.auth.EndSession(t.Context(), "alice", strings.Repeat("0", 32)); !errors.Is(err, tt.want) {
+			if err := a.Auth.EndSession(t.Context(), "alice", strings.Repeat("0", 32)); !errors.Is(err, tt.want) {
 				t.Errorf("ended: %v", err)
 			}
-			if r := b.do("POST", "/auth/signout", nil); r.StatusCode != http.StatusSeeOther || b.whoami() != "" {
+			if r := b.Do("POST", "/auth/signout", nil); r.StatusCode != http.StatusSeeOther || b.WhoAmI() != "" {
 				t.Errorf("sign-out: %d", r.StatusCode)
 			}
 		})
@@ -234,7 +235,7 @@ func TestFrontChannelWithoutCookie(t *testing.T) {
 	for name, shared := range map[string]ginoidc.SharedState{"listed": struct{ ginoidc.SharedState }{state.NewMemory(0)}, "not listed": without("Enlist", "Delist", "Listed")} {
 		t.Run(name, func(t *testing.T) {
 			framed := 0
-			a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 				c.State = shared
 				c.OnSessionEnd = func(_ context.Context, e ginoidc.SessionEnd) {
 					if e.Reason == ginoidc.EndedByFrontChannel {
@@ -243,43 +244,43 @@ func TestFrontChannelWithoutCookie(t *testing.T) {
 				}
 			})
 			sid := "s-1"
-			a.op.OnIDToken(func(claims map[string]any) { claims["sid"] = sid })
-			b, other := a.browser(), a.browser()
-			b.mustSignIn("alice")
+			a.OP.OnIDToken(func(claims map[string]any) { claims["sid"] = sid })
+			b, other := a.Browser(), a.Browser()
+			b.MustSignIn("alice")
 			sid = "s-2"
-			other.mustSignIn("alice")
+			other.MustSignIn("alice")
 			frame := func(query string) {
 				t.Helper()
 				named := strings.Contains(query, "iss=https://idp.example&sid=s-") // who cannot look for it does not say that it is ended
 				want := map[bool]int{true: 501, false: 200}[named && name == "not listed"]
-				a.logs.Reset()
-				r := a.browser().do("GET", "/auth/frontchannel-logout"+query, nil, "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "cross-site")
-				if r.StatusCode != want || want == 501 && strings.Contains(r.body, "Signed out") {
-					t.Errorf("%s: %d %s", query, r.StatusCode, r.body)
+				a.Logs.Reset()
+				r := a.Browser().Do("GET", "/auth/frontchannel-logout"+query, nil, "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "cross-site")
+				if r.StatusCode != want || want == 501 && strings.Contains(r.Body, "Signed out") {
+					t.Errorf("%s: %d %s", query, r.StatusCode, r.Body)
 				}
-				if ended := strings.Contains(r.body, "Signed out"); ended == strings.Contains(a.logs.String(), "front-channel logout ended nothing") {
-					t.Errorf("%s: ended %t, logged %s", query, ended, a.logs)
+				if ended := strings.Contains(r.Body, "Signed out"); ended == strings.Contains(a.Logs.String(), "front-channel logout ended nothing") {
+					t.Errorf("%s: ended %t, logged %s", query, ended, a.Logs)
 				}
 			}
 			for _, query := range []string{"?iss=https://idp.example&sid=s-3", "?iss=https://evil.example&sid=s-1", "?sid=s-1", "?iss=https://idp.example&sid="} {
 				frame(query)
 			}
-			if b.whoami() != "alice" {
+			if b.WhoAmI() != "alice" {
 				t.Fatal("ended by what named another session")
 			}
 			frame("?iss=https://idp.example&sid=s-1")
-			if ended := b.whoami() == ""; ended != (name == "listed") || other.whoami() != "alice" {
-				t.Errorf("ended: %t; the other session: %q", ended, other.whoami())
+			if ended := b.WhoAmI() == ""; ended != (name == "listed") || other.WhoAmI() != "alice" {
+				t.Errorf("ended: %t; the other session: %q", ended, other.WhoAmI())
 			}
-			if err := a.auth.SignOutEverywhere(t.Context(), "alice"); err != nil {
+			if err := a.Auth.SignOutEverywhere(t.Context(), "alice"); err != nil {
 				t.Error(err)
 			}
 			frame("?iss=https://idp.example&sid=s-2") // of a session that is ended already
 			if want := map[string]int{"listed": 1}[name]; framed != want {
 				t.Errorf("%d sessions ended by frames", framed)
 			}
-			b.mustSignIn("alice") // which works at once
-			if b.whoami() != "alice" {
+			b.MustSignIn("alice") // which works at once
+			if b.WhoAmI() != "alice" {
 				t.Error("the new session is ended too")
 			}
 		})
@@ -292,47 +293,49 @@ func TestSessionEnded(t *testing.T) {
 	down := false
 	for _, test := range []struct {
 		name    string
-		happens func(*app, *browser)
+		happens func(*testapp.App, *testapp.Browser)
 		want    bool
 		err     error
 	}{
-		{"nothing", func(_ *app, _ *browser) {}, false, nil},
-		{"another user signs out", func(a *app, _ *browser) { _ = a.auth.SignOutEverywhere(a.t.Context(), "bob") }, false, nil},
-		{"sign-out", func(_ *app, b *browser) { b.do(http.MethodPost, "/auth/signout", nil, "Sec-Fetch-Site", "same-origin") }, true, nil},
-		{"sign out everywhere", func(a *app, _ *browser) { _ = a.auth.SignOutEverywhere(a.t.Context(), "alice") }, true, nil},
-		{"by its id", func(a *app, _ *browser) {
-			_ = a.auth.EndSession(a.t.Context(), "alice", a.sessionsOf("alice", 1)[0].ID)
+		{"nothing", func(_ *testapp.App, _ *testapp.Browser) {}, false, nil},
+		{"another user signs out", func(a *testapp.App, _ *testapp.Browser) { _ = a.Auth.SignOutEverywhere(a.T.Context(), "bob") }, false, nil},
+		{"sign-out", func(_ *testapp.App, b *testapp.Browser) {
+			b.Do(http.MethodPost, "/auth/signout", nil, "Sec-Fetch-Site", "same-origin")
 		}, true, nil},
-		{"at the provider", func(a *app, _ *browser) { a.post(a.t, "alice", "", nil) }, true, nil},
-		{"a new sign-in", func(_ *app, b *browser) { b.mustSignIn("alice") }, true, nil},
-		{"a minute below the idle limit", func(_ *app, _ *browser) { time.Sleep(59 * time.Minute) }, false, nil},
-		{"the idle limit", func(_ *app, _ *browser) { time.Sleep(time.Hour) }, true, nil},
-		{"nobody's request", func(a *app, _ *browser) { a.browser().navigate("/watch") }, true, nil},
-		{"no request", func(a *app, _ *browser) { watched = a.t.Context() }, true, nil},
-		{"no answer", func(_ *app, _ *browser) { down = true }, false, ginoidc.ErrSessionStore},
+		{"sign out everywhere", func(a *testapp.App, _ *testapp.Browser) { _ = a.Auth.SignOutEverywhere(a.T.Context(), "alice") }, true, nil},
+		{"by its id", func(a *testapp.App, _ *testapp.Browser) {
+			_ = a.Auth.EndSession(a.T.Context(), "alice", sessionsOf(a, "alice", 1)[0].ID)
+		}, true, nil},
+		{"at the provider", func(a *testapp.App, _ *testapp.Browser) { a.BackChannelLogout("alice", "", nil) }, true, nil},
+		{"a new sign-in", func(_ *testapp.App, b *testapp.Browser) { b.MustSignIn("alice") }, true, nil},
+		{"a minute below the idle limit", func(_ *testapp.App, _ *testapp.Browser) { time.Sleep(59 * time.Minute) }, false, nil},
+		{"the idle limit", func(_ *testapp.App, _ *testapp.Browser) { time.Sleep(time.Hour) }, true, nil},
+		{"nobody's request", func(a *testapp.App, _ *testapp.Browser) { a.Browser().Navigate("/watch") }, true, nil},
+		{"no request", func(a *testapp.App, _ *testapp.Browser) { watched = a.T.Context() }, true, nil},
+		{"no answer", func(_ *testapp.App, _ *testapp.Browser) { down = true }, false, ginoidc.ErrSessionStore},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				down = false
-				a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+				a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 					c.SessionIdle, c.State = time.Hour, fallibleState{state.NewMemory(0), &down}
 				})
-				a.engine.GET("/watch", func(c *gin.Context) {
+				a.Engine.GET("/watch", func(c *gin.Context) {
 					watched = c.Request.Context()
-					byGin, err1 := a.auth.SessionEnded(c)
-					byContext, err2 := a.auth.SessionEnded(watched)
+					byGin, err1 := a.Auth.SessionEnded(c)
+					byContext, err2 := a.Auth.SessionEnded(watched)
 					if byGin != byContext || err1 != nil || err2 != nil {
 						t.Errorf("the gin.Context says %v, %v, and the request's %v, %v", byGin, err1, byContext, err2)
 					}
 				})
-				b := a.browser()
-				b.mustSignIn("alice")
-				b.fetch("/watch")
-				if ended, err := a.auth.SessionEnded(watched); ended || err != nil {
+				b := a.Browser()
+				b.MustSignIn("alice")
+				b.Fetch("/watch")
+				if ended, err := a.Auth.SessionEnded(watched); ended || err != nil {
 					t.Fatalf("at the beginning: %v, %v", ended, err)
 				}
 				test.happens(a, b)
-				if ended, err := a.auth.SessionEnded(watched); ended != test.want || !errors.Is(err, test.err) {
+				if ended, err := a.Auth.SessionEnded(watched); ended != test.want || !errors.Is(err, test.err) {
 					t.Errorf("%v, %v; want %v, %v", ended, err, test.want, test.err)
 				}
 			})

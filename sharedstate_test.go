@@ -14,6 +14,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // What an app of one process has without any setting; redisstate is held against the same in e2e/store.
@@ -161,13 +162,13 @@ func TestRefreshWithoutSharedLeases(t *testing.T) {
 	for _, methods := range [][]string{{"Lease"}, {"Keep", "Kept"}, {"Lease", "Keep", "Kept"}} {
 		t.Run(strings.Join(methods, " "), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = without(methods...) })
-				b := a.browser()
-				b.mustSignIn("alice")
-				first := b.fetch("/token").body
+				a := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = without(methods...) })
+				b := a.Browser()
+				b.MustSignIn("alice")
+				first := b.Fetch("/token").Body
 				time.Sleep(5 * time.Minute)
-				if r := b.fetch("/token"); r.StatusCode != 200 || r.body == first {
-					t.Errorf("token: %d %s", r.StatusCode, r.body)
+				if r := b.Fetch("/token"); r.StatusCode != 200 || r.Body == first {
+					t.Errorf("token: %d %s", r.StatusCode, r.Body)
 				}
 			})
 		})
@@ -178,12 +179,12 @@ func TestRefreshWithoutSharedLeases(t *testing.T) {
 func TestReadyAsksState(t *testing.T) {
 	down := false
 	shared := hooked{state.NewMemory(0), func(context.Context, string) error { return errIf(down) }}
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
-	if err := a.auth.Ready(t.Context()); err != nil {
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
+	if err := a.Auth.Ready(t.Context()); err != nil {
 		t.Errorf("up: %v", err)
 	}
 	down = true
-	if err := a.auth.Ready(t.Context()); !errors.Is(err, ginoidc.ErrSessionStore) || !errors.Is(err, errStateDown) {
+	if err := a.Auth.Ready(t.Context()); !errors.Is(err, ginoidc.ErrSessionStore) || !errors.Is(err, errStateDown) {
 		t.Errorf("down: %v", err)
 	}
 }

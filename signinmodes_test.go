@@ -3,7 +3,6 @@ package ginoidc_test
 import (
 	"context"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -12,79 +11,50 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// crossSiteForm are the headers of a form that a page of the provider posts.
-func crossSiteForm() []string {
-	return []string{
-		"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site", "Origin", "https://idp.example",
-		"Content-Type", "application/x-www-form-urlencoded", "Accept", "text/html",
-	}
-}
-
-// post sends the answer that callback holds as a form of another site: with the cookies that are SameSite=None alone, which
-// only the attempts' are.
-func (b *browser) post(callback string, change ...string) reply {
-	b.app.t.Helper()
-	target, body, _ := strings.Cut(callback, "?")
-	r := httptest.NewRequest("POST", target, strings.NewReader(body))
-	headers := append(crossSiteForm(), change...)
-	for i := 0; i+1 < len(headers); i += 2 {
-		r.Header.Set(headers[i], headers[i+1])
-	}
-	for _, c := range b.jar.Cookies(r.URL) {
-		if strings.Contains(c.Name, ".") {
-			r.AddCookie(c)
-		}
-	}
-	w := httptest.NewRecorder()
-	b.app.engine.ServeHTTP(w, r)
-	response := w.Result()
-	b.jar.SetCookies(r.URL, response.Cookies())
-	return reply{response, w.Body.String()}
-}
-
-func formPostApp(t *testing.T) *app {
-	return newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode = "form_post" })
+func formPostApp(t *testing.T) *testapp.App {
+	return testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode = "form_post" })
 }
 
 // TestFormPost: the attempt's cookie survives the cross-site POST and nothing else has to; the session of before, whose
 // cookie does not come along, is dead afterwards. Cases 44, 51.
 func TestFormPost(t *testing.T) {
 	a := formPostApp(t)
-	b := a.browser()
-	started := b.navigate("/auth/signin?return_to=/me")
-	if mode := parse(t, started.location()).Query().Get("response_mode"); mode != "form_post" {
+	b := a.Browser()
+	started := b.Navigate("/auth/signin?return_to=/me")
+	if mode := testapp.ParseURL(t, started.Location()).Query().Get("response_mode"); mode != "form_post" {
 		t.Errorf("response_mode %q", mode)
 	}
 	if cookie := started.Header.Get("Set-Cookie"); !strings.Contains(cookie, "; Secure; SameSite=None") || !strings.HasPrefix(cookie, "__Host-ginoidc.") {
 		t.Errorf("attempt cookie %s", cookie)
 	}
-	callback, err := a.op.Approve(started.location(), "alice")
+	callback, err := a.OP.Approve(started.Location(), "alice")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := b.navigate(callback); r.StatusCode != http.StatusMethodNotAllowed || r.Header.Get("Allow") != "POST" { // the other one
+	if r := b.Navigate(callback); r.StatusCode != http.StatusMethodNotAllowed || r.Header.Get("Allow") != "POST" { // the other one
 		t.Errorf("GET: %d, Allow %q", r.StatusCode, r.Header.Get("Allow"))
 	}
-	r := b.post(callback)
-	if r.StatusCode != http.StatusSeeOther || r.location() != "/me" || b.whoami() != "alice" {
-		t.Fatalf("%d to %q: %s", r.StatusCode, r.location(), r.body)
+	r := b.PostCallback(callback)
+	if r.StatusCode != http.StatusSeeOther || r.Location() != "/me" || b.WhoAmI() != "alice" {
+		t.Fatalf("%d to %q: %s", r.StatusCode, r.Location(), r.Body)
 	}
 	for _, line := range r.Header["Set-Cookie"] {
 		if strings.HasPrefix(line, "__Host-ginoidc=") && !strings.Contains(line, "SameSite=Lax") {
 			t.Errorf("session cookie %s", line)
 		}
 	}
-	if again := b.post(callback); again.StatusCode != http.StatusBadRequest {
+	if again := b.PostCallback(callback); again.StatusCode != http.StatusBadRequest {
 		t.Errorf("a second time: %d", again.StatusCode)
 	}
 
-	old := a.browser()
-	u, _ := url.Parse(appURL)
-	old.jar.SetCookies(u, b.jar.Cookies(u)) // a copy of the session
-	if r := b.post(b.start("/auth/signin", "bob")); r.StatusCode != http.StatusSeeOther || b.whoami() != "bob" || old.whoami() != "" {
-		t.Errorf("%d, %q signed in, the copy as %q", r.StatusCode, b.whoami(), old.whoami())
+	old := a.Browser()
+	u, _ := url.Parse(testapp.URL)
+	old.Jar.SetCookies(u, b.Jar.Cookies(u)) // a copy of the session
+	if r := b.PostCallback(b.Start("/auth/signin", "bob")); r.StatusCode != http.StatusSeeOther || b.WhoAmI() != "bob" || old.WhoAmI() != "" {
+		t.Errorf("%d, %q signed in, the copy as %q", r.StatusCode, b.WhoAmI(), old.WhoAmI())
 	}
 }
 
@@ -111,24 +81,24 @@ func TestFormPostRefuses(t *testing.T) {
 		{"by a fetch", nil, []string{"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}, 400, "not_a_navigation"}, // case 41
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			b := a.browser()
-			callback := b.start("/auth/signin", "alice")
+			b := a.Browser()
+			callback := b.Start("/auth/signin", "alice")
 			sent := callback
 			if tt.change != nil {
 				sent = tt.change(callback)
 			}
-			r := b.post(sent, append([]string{"Accept", "*/*", "Sec-Fetch-Dest", ""}, tt.headers...)...)
-			if r.StatusCode != tt.want || r.json(t)["error"] != tt.code {
-				t.Errorf("%d %s", r.StatusCode, r.body)
+			r := b.PostCallback(sent, append([]string{"Accept", "*/*", "Sec-Fetch-Dest", ""}, tt.headers...)...)
+			if r.StatusCode != tt.want || r.JSON(t)["error"] != tt.code {
+				t.Errorf("%d %s", r.StatusCode, r.Body)
 			}
-			if r := b.post(callback); r.StatusCode != http.StatusSeeOther { // the attempt is not spent
+			if r := b.PostCallback(callback); r.StatusCode != http.StatusSeeOther { // the attempt is not spent
 				t.Errorf("the right one afterwards: %d", r.StatusCode)
 			}
 		})
 	}
-	b := a.browser()
-	callback := b.start("/auth/signin", "alice")
-	if r := b.do("POST", callback, nil, crossSiteForm()...); r.StatusCode != http.StatusBadRequest || b.whoami() != "" {
+	b := a.Browser()
+	callback := b.Start("/auth/signin", "alice")
+	if r := b.Do("POST", callback, nil, testapp.CrossSiteForm()...); r.StatusCode != http.StatusBadRequest || b.WhoAmI() != "" {
 		t.Errorf("code in the query: %d", r.StatusCode)
 	}
 }
@@ -157,12 +127,12 @@ func TestInitiatedSignIn(t *testing.T) {
 	} {
 		for _, method := range []string{"GET", "POST"} {
 			t.Run(method+" "+tt.name, func(t *testing.T) {
-				a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.InitiateLogin = !tt.off })
-				b := a.browser()
+				a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.InitiateLogin = !tt.off })
+				b := a.Browser()
 				query := tt.query + "&login_hint=alice&scope=admin&prompt=none"
-				r := b.do("GET", "/auth/signin?"+query, nil, append(crossSiteForm(), "Accept", "*/*")...)
+				r := b.Do("GET", "/auth/signin?"+query, nil, append(testapp.CrossSiteForm(), "Accept", "*/*")...)
 				if method == "POST" {
-					r = b.do("POST", "/auth/signin", strings.NewReader(query), crossSiteForm()...)
+					r = b.Do("POST", "/auth/signin", strings.NewReader(query), testapp.CrossSiteForm()...)
 				}
 				if method == "POST" && tt.off {
 					if r.StatusCode != http.StatusMethodNotAllowed {
@@ -171,30 +141,30 @@ func TestInitiatedSignIn(t *testing.T) {
 					return
 				}
 				if r.StatusCode != tt.status {
-					t.Fatalf("%d %s", r.StatusCode, r.body)
+					t.Fatalf("%d %s", r.StatusCode, r.Body)
 				}
 				if tt.status != http.StatusFound {
-					if len(b.cookies()) != 0 || !strings.Contains(a.logs.String(), "code="+tt.want) {
-						t.Errorf("cookies %v, log %s", b.cookies(), a.logs)
+					if len(b.Cookies()) != 0 || !strings.Contains(a.Logs.String(), "code="+tt.want) {
+						t.Errorf("cookies %v, log %s", b.Cookies(), a.Logs)
 					}
 					return
 				}
-				sent := parse(t, r.location()).Query()
+				sent := testapp.ParseURL(t, r.Location()).Query()
 				if sent.Get("login_hint") != "alice" || sent.Get("scope") != "openid profile email" || sent.Has("prompt") || sent.Has("iss") {
 					t.Errorf("asked for %v", sent)
 				}
-				callback, err := a.op.Approve(r.location(), "alice")
+				callback, err := a.OP.Approve(r.Location(), "alice")
 				if err != nil {
 					t.Fatal(err)
 				}
-				if r := b.navigate(callback); r.StatusCode != http.StatusSeeOther || r.location() != tt.want {
-					t.Errorf("%d to %q", r.StatusCode, r.location())
+				if r := b.Navigate(callback); r.StatusCode != http.StatusSeeOther || r.Location() != tt.want {
+					t.Errorf("%d to %q", r.StatusCode, r.Location())
 				}
 			})
 		}
 	}
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.InitiateLogin = true })
-	if r := a.browser().do("POST", "/auth/signin", strings.NewReader("{}"), "Content-Type", "application/json"); r.StatusCode != http.StatusUnsupportedMediaType {
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.InitiateLogin = true })
+	if r := a.Browser().Do("POST", "/auth/signin", strings.NewReader("{}"), "Content-Type", "application/json"); r.StatusCode != http.StatusUnsupportedMediaType {
 		t.Errorf("JSON: %d", r.StatusCode)
 	}
 }
@@ -203,14 +173,14 @@ func TestInitiatedSignIn(t *testing.T) {
 // the plugin's own. Cases 4, 6.
 func TestSignInParameters(t *testing.T) {
 	configured := url.Values{"audience": {"https://api.example.com"}, "ui_locales": {"en"}, "prompt": {"login"}}
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SignInParameters = configured })
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SignInParameters = configured })
 	configured["audience"][0] = "changed after New"
 	configured.Set("scope", "admin")
-	link, err := a.auth.SignInURLWith("/me", url.Values{"prompt": {"create"}, "claims": {`{"id_token":{"acr":null}}`}, "max_age": {"60"}})
+	link, err := a.Auth.SignInURLWith("/me", url.Values{"prompt": {"create"}, "claims": {`{"id_token":{"acr":null}}`}, "max_age": {"60"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	sealed := parse(t, link).Query().Get("with")
+	sealed := testapp.ParseURL(t, link).Query().Get("with")
 	flipped := strings.Replace(link, sealed[20:24], "AAAA", 1)
 	for _, tt := range []struct {
 		name, path string
@@ -221,11 +191,11 @@ func TestSignInParameters(t *testing.T) {
 		{"sealed", link, map[string]string{"prompt": "create", "claims": `{"id_token":{"acr":null}}`, "max_age": "60", "audience": "https://api.example.com"}},
 		{"sealed goes before the link", link + "&prompt=none&max_age=9", map[string]string{"prompt": "create", "max_age": "60"}},
 		{"tampered with", flipped, map[string]string{"prompt": "login", "claims": "", "max_age": ""}},
-		{"an attempt's cookie", "/auth/signin?with=" + a.attemptValue(), map[string]string{"prompt": "login", "claims": "", "max_age": ""}}, // case 26
+		{"an attempt's cookie", "/auth/signin?with=" + attemptValue(a), map[string]string{"prompt": "login", "claims": "", "max_age": ""}}, // case 26
 		{"oversized", "/auth/signin?with=" + strings.Repeat("A", 5000), map[string]string{"prompt": "login", "claims": ""}},
 	} {
-		r := a.browser().navigate(tt.path)
-		sent := parse(t, r.location()).Query()
+		r := a.Browser().Navigate(tt.path)
+		sent := testapp.ParseURL(t, r.Location()).Query()
 		for name, value := range tt.want {
 			if sent.Get(name) != value || len(sent[name]) > 1 {
 				t.Errorf("%s: %s = %q, want %q", tt.name, name, sent[name], value)
@@ -236,20 +206,20 @@ func TestSignInParameters(t *testing.T) {
 		"own": {"scope": {"admin"}}, "a request object": {"request": {"x"}}, "a client's secret": {"client_secret": {"x"}}, "twice": {"audience": {"a", "b"}}, "none": {"audience": nil},
 		"max_age": {"max_age": {"soon"}}, "oversized": {"claims": {strings.Repeat("a", 1600)}},
 	} {
-		if link, err := a.auth.SignInURLWith("", params); err == nil {
+		if link, err := a.Auth.SignInURLWith("", params); err == nil {
 			t.Errorf("%s: %s", name, link)
 		}
 	}
-	if link, err := a.auth.SignInURLWith("", url.Values{"resource": {"https://a.example", "https://b.example"}}); err != nil {
+	if link, err := a.Auth.SignInURLWith("", url.Values{"resource": {"https://a.example", "https://b.example"}}); err != nil {
 		t.Error(err)
-	} else if sent := parse(t, a.browser().navigate(link).location()).Query(); len(sent["resource"]) != 2 { // RFC 8707
+	} else if sent := testapp.ParseURL(t, a.Browser().Navigate(link).Location()).Query(); len(sent["resource"]) != 2 { // RFC 8707
 		t.Errorf("resource %q", sent["resource"])
 	}
 }
 
 // attemptValue is the sealed value of an attempt's cookie.
-func (a *app) attemptValue() string {
-	_, value, _ := strings.Cut(a.browser().navigate("/auth/signin").Header.Get("Set-Cookie"), "=")
+func attemptValue(a *testapp.App) string {
+	_, value, _ := strings.Cut(a.Browser().Navigate("/auth/signin").Header.Get("Set-Cookie"), "=")
 	value, _, _ = strings.Cut(value, ";")
 	return value
 }
@@ -257,97 +227,97 @@ func (a *app) attemptValue() string {
 // TestSilentSignIn: who is signed in at the provider is signed in here by opening a public page, once a browser session;
 // nobody else notices anything. Cases 14, 31.
 func TestSilentSignIn(t *testing.T) {
-	silent := func(change ...func(*ginoidc.Config, *fakeop.Config)) *app {
-		a := newApp(t, change...)
-		a.engine.Match([]string{"GET", "HEAD"}, "/news", a.auth.SilentSignIn(), a.public)
+	silent := func(change ...func(*ginoidc.Config, *fakeop.Config)) *testapp.App {
+		a := testapp.New(t, change...)
+		a.Engine.Match([]string{"GET", "HEAD"}, "/news", a.Auth.SilentSignIn(), a.Public)
 		return a
 	}
 	a := silent()
-	b := a.browser()
-	r := b.navigate("/news?page=2")
-	if sent := parse(t, r.location()).Query(); r.StatusCode != http.StatusFound || sent.Get("prompt") != "none" || r.body != "" {
-		t.Fatalf("%d to %q", r.StatusCode, r.location())
+	b := a.Browser()
+	r := b.Navigate("/news?page=2")
+	if sent := testapp.ParseURL(t, r.Location()).Query(); r.StatusCode != http.StatusFound || sent.Get("prompt") != "none" || r.Body != "" {
+		t.Fatalf("%d to %q", r.StatusCode, r.Location())
 	}
-	callback, err := a.op.Approve(r.location(), "alice")
+	callback, err := a.OP.Approve(r.Location(), "alice")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := b.navigate(callback); r.StatusCode != http.StatusSeeOther || r.location() != "/news?page=2" || b.whoami() != "alice" {
-		t.Fatalf("%d to %q", r.StatusCode, r.location())
+	if r := b.Navigate(callback); r.StatusCode != http.StatusSeeOther || r.Location() != "/news?page=2" || b.WhoAmI() != "alice" {
+		t.Fatalf("%d to %q", r.StatusCode, r.Location())
 	}
-	b.do("POST", "/auth/signout", nil)
-	if r := b.navigate("/news"); r.StatusCode != http.StatusOK { // or a sign-out would not last
-		t.Errorf("after the sign-out: %d to %q", r.StatusCode, r.location())
+	b.Do("POST", "/auth/signout", nil)
+	if r := b.Navigate("/news"); r.StatusCode != http.StatusOK { // or a sign-out would not last
+		t.Errorf("after the sign-out: %d to %q", r.StatusCode, r.Location())
 	}
 
-	b = a.browser()
-	b.mustSignIn("alice")
-	b.do("POST", "/auth/signout", nil)
-	if r := b.navigate("/news"); r.StatusCode != http.StatusOK {
+	b = a.Browser()
+	b.MustSignIn("alice")
+	b.Do("POST", "/auth/signout", nil)
+	if r := b.Navigate("/news"); r.StatusCode != http.StatusOK {
 		t.Errorf("after the sign-out of a sign-in by hand: %d", r.StatusCode)
 	}
 	for _, code := range []string{"login_required", "interaction_required", "consent_required", "server_error"} { // case 14
-		b := a.browser()
-		callback, err := a.op.Deny(b.navigate("/news").location(), code)
+		b := a.Browser()
+		callback, err := a.OP.Deny(b.Navigate("/news").Location(), code)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r := b.navigate(callback); r.StatusCode != http.StatusSeeOther || r.location() != "/news" {
-			t.Errorf("%s: %d to %q", code, r.StatusCode, r.location())
+		if r := b.Navigate(callback); r.StatusCode != http.StatusSeeOther || r.Location() != "/news" {
+			t.Errorf("%s: %d to %q", code, r.StatusCode, r.Location())
 		}
-		if r := b.navigate("/news"); r.StatusCode != http.StatusOK {
-			t.Errorf("%s: again %d to %q", code, r.StatusCode, r.location())
+		if r := b.Navigate("/news"); r.StatusCode != http.StatusOK {
+			t.Errorf("%s: again %d to %q", code, r.StatusCode, r.Location())
 		}
 	}
-	b = a.browser()
-	callback = b.start("/news", "alice")
-	a.op.Misbehave(fakeop.Unavailable503)
-	if r := b.navigate(callback); r.StatusCode != http.StatusSeeOther || r.location() != "/news" || b.whoami() != "" {
-		t.Errorf("the provider fails: %d to %q", r.StatusCode, r.location())
+	b = a.Browser()
+	callback = b.Start("/news", "alice")
+	a.OP.Misbehave(fakeop.Unavailable503)
+	if r := b.Navigate(callback); r.StatusCode != http.StatusSeeOther || r.Location() != "/news" || b.WhoAmI() != "" {
+		t.Errorf("the provider fails: %d to %q", r.StatusCode, r.Location())
 	}
-	a.op.Misbehave()
+	a.OP.Misbehave()
 
-	for name, request := range map[string]func(*browser) reply{
-		"fetch": func(b *browser) reply { return b.fetch("/news") },
-		"HEAD":  func(b *browser) reply { return b.do("HEAD", "/news", nil, navigation()...) },
-		"prefetch": func(b *browser) reply {
-			return b.do("GET", "/news", nil, append(navigation(), "Sec-Purpose", "prefetch")...)
+	for name, request := range map[string]func(*testapp.Browser) testapp.Reply{
+		"fetch": func(b *testapp.Browser) testapp.Reply { return b.Fetch("/news") },
+		"HEAD":  func(b *testapp.Browser) testapp.Reply { return b.Do("HEAD", "/news", nil, testapp.Navigation()...) },
+		"prefetch": func(b *testapp.Browser) testapp.Reply {
+			return b.Do("GET", "/news", nil, append(testapp.Navigation(), "Sec-Purpose", "prefetch")...)
 		},
-		"signed in": func(b *browser) reply { b.mustSignIn("alice"); return b.navigate("/news") },
+		"signed in": func(b *testapp.Browser) testapp.Reply { b.MustSignIn("alice"); return b.Navigate("/news") },
 	} {
-		if r := request(a.browser()); r.StatusCode != http.StatusOK || len(r.Header["Set-Cookie"]) != 0 {
+		if r := request(a.Browser()); r.StatusCode != http.StatusOK || len(r.Header["Set-Cookie"]) != 0 {
 			t.Errorf("%s: %d, %v", name, r.StatusCode, r.Header["Set-Cookie"])
 		}
 	}
 
 	down := silent()
-	down.op.Intercept(fakeop.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
-	if r := down.browser().navigate("/news"); r.StatusCode != http.StatusOK || r.body != "public" || len(r.Header["Set-Cookie"]) != 0 {
-		t.Errorf("provider unknown: %d %s", r.StatusCode, r.body)
+	down.OP.Intercept(fakeop.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	if r := down.Browser().Navigate("/news"); r.StatusCode != http.StatusOK || r.Body != "public" || len(r.Header["Set-Cookie"]) != 0 {
+		t.Errorf("provider unknown: %d %s", r.StatusCode, r.Body)
 	}
 
-	a.engine = gin.New()
-	a.engine.Use(a.auth.SilentSignIn()) // on every route, the plugin's own included
-	a.auth.Mount(a.engine)
-	if r := a.browser().navigate("/auth/userinfo"); r.StatusCode != http.StatusNoContent {
-		t.Errorf("own route: %d to %q", r.StatusCode, r.location())
+	a.Engine = gin.New()
+	a.Engine.Use(a.Auth.SilentSignIn()) // on every route, the plugin's own included
+	a.Auth.Mount(a.Engine)
+	if r := a.Browser().Navigate("/auth/userinfo"); r.StatusCode != http.StatusNoContent {
+		t.Errorf("own route: %d to %q", r.StatusCode, r.Location())
 	}
 }
 
 // TestFormPostReplaces: the answer brings no cookie of the session before, which ends all the same, and the app is told.
 func TestFormPostReplaces(t *testing.T) {
 	var ended []ginoidc.SessionEnd
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.ResponseMode = "form_post"
 		c.OnSessionEnd = func(_ context.Context, e ginoidc.SessionEnd) { ended = append(ended, e) }
 	})
-	b := a.browser()
+	b := a.Browser()
 	for _, subject := range []string{"alice", "bob"} {
-		if r := b.post(b.start("/auth/signin", subject)); r.StatusCode != http.StatusSeeOther {
-			t.Fatalf("%d %s", r.StatusCode, r.body)
+		if r := b.PostCallback(b.Start("/auth/signin", subject)); r.StatusCode != http.StatusSeeOther {
+			t.Fatalf("%d %s", r.StatusCode, r.Body)
 		}
 	}
-	if want := (ginoidc.SessionEnd{Subject: "alice", Reason: ginoidc.EndedByNewSignIn}); len(ended) != 1 || ended[0] != want || b.whoami() != "bob" {
-		t.Errorf("%+v, and %q is signed in", ended, b.whoami())
+	if want := (ginoidc.SessionEnd{Subject: "alice", Reason: ginoidc.EndedByNewSignIn}); len(ended) != 1 || ended[0] != want || b.WhoAmI() != "bob" {
+		t.Errorf("%+v, and %q is signed in", ended, b.WhoAmI())
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // TestSignOut: only the user's own wish ends a session, first here and then at the provider, which is told the client's
@@ -30,8 +31,8 @@ func TestSignOut(t *testing.T) {
 		status              int
 		ended               bool
 	}{
-		{"form of this origin", "POST", "", from("same-origin", appURL), 303, true},
-		{"form, old browser", "POST", "", []string{"Origin", appURL}, 303, true},
+		{"form of this origin", "POST", "", from("same-origin", testapp.URL), 303, true},
+		{"form, old browser", "POST", "", []string{"Origin", testapp.URL}, 303, true},
 		{"tool", "POST", "", nil, 303, true},
 		{"link of this origin", "GET", "", link, 303, true},
 		{"link of another site", "GET", "", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, 200, false}, // case 161
@@ -39,7 +40,7 @@ func TestSignOut(t *testing.T) {
 		{"fetch of this origin", "GET", "", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}, 200, false},       // case 161
 		{"no navigation by its mode", "GET", "", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "document"}, 200, false},
 		{"no mode", "GET", "", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Dest", "document"}, 200, false},
-		{"typed address", "GET", "", navigation(), 200, false},
+		{"typed address", "GET", "", testapp.Navigation(), 200, false},
 		{"image", "GET", "", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"}, 200, false}, // case 161
 		{"prefetch of this origin", "GET", "", append([]string{"Sec-Purpose", "prefetch"}, link...), 200, false},                           // case 161
 		{"GET without Fetch Metadata", "GET", "", []string{"Accept", "text/html"}, 200, false},
@@ -51,28 +52,28 @@ func TestSignOut(t *testing.T) {
 		{"a target of its own", "POST", "?post_logout_redirect_uri=https://evil.example&return_to=//evil.example", nil, 303, true}, // case 166
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := newApp(t)
-			b := a.browser()
-			b.mustSignIn("alice")
-			b.navigate("/auth/signin") // an attempt under way ends too
-			r := b.do(tt.method, "/auth/signout"+tt.query, nil, tt.headers...)
-			if r.StatusCode != tt.status || (b.whoami() == "") != tt.ended {
-				t.Fatalf("%d, %q is signed in: %s", r.StatusCode, b.whoami(), r.body)
+			a := testapp.New(t)
+			b := a.Browser()
+			b.MustSignIn("alice")
+			b.Navigate("/auth/signin") // an attempt under way ends too
+			r := b.Do(tt.method, "/auth/signout"+tt.query, nil, tt.headers...)
+			if r.StatusCode != tt.status || (b.WhoAmI() == "") != tt.ended {
+				t.Fatalf("%d, %q is signed in: %s", r.StatusCode, b.WhoAmI(), r.Body)
 			}
 			if !tt.ended {
-				if tt.status == 200 && (!strings.Contains(r.body, `<form method="post" action="/auth/signout">`) || r.Header.Get("X-Frame-Options") != "DENY" ||
+				if tt.status == 200 && (!strings.Contains(r.Body, `<form method="post" action="/auth/signout">`) || r.Header.Get("X-Frame-Options") != "DENY" ||
 					r.Header.Get("Referrer-Policy") != "same-origin") {
-					t.Errorf("confirmation page: %s", r.body)
+					t.Errorf("confirmation page: %s", r.Body)
 				}
 				return
 			}
-			if len(b.cookies()) != 0 {
-				t.Errorf("cookies left: %v", b.cookies())
+			if len(b.Cookies()) != 0 {
+				t.Errorf("cookies left: %v", b.Cookies())
 			}
-			q := parse(t, r.location()).Query()
-			if !strings.HasPrefix(r.location(), "https://idp.example/endsession?") || q.Get("client_id") != "app" || q.Get("state") == "" ||
-				q.Get("post_logout_redirect_uri") != appURL+"/" || strings.Contains(r.location(), "evil") {
-				t.Errorf("Location %s", r.location())
+			q := testapp.ParseURL(t, r.Location()).Query()
+			if !strings.HasPrefix(r.Location(), "https://idp.example/endsession?") || q.Get("client_id") != "app" || q.Get("state") == "" ||
+				q.Get("post_logout_redirect_uri") != testapp.URL+"/" || strings.Contains(r.Location(), "evil") {
+				t.Errorf("Location %s", r.Location())
 			}
 			changes := 0 // of a cookie, by which browsers notice that pages they keep are out of date, case 172
 			for _, c := range r.Cookies() {
@@ -101,26 +102,26 @@ func TestSignOutWithHint(t *testing.T) {
 		"kept": {"always", false}, "not kept": {"never", false}, "kept, encrypted": {"always", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 				if c.KeepIDToken = test.keep; test.encrypted {
-					c.DecryptionKey = pemKey(key)
+					c.DecryptionKey = testapp.PEM(key)
 				}
 			})
 			issued := ""
-			a.op.OnTokenAnswer(func(answer map[string]any) {
+			a.OP.OnTokenAnswer(func(answer map[string]any) {
 				if issued, _ = answer["id_token"].(string); test.encrypted {
 					answer["id_token"] = encrypted(t, &key.PublicKey, issued)
 				}
 			})
-			a.engine.POST("/change", func(c *gin.Context) {
-				if err := a.auth.UpdateSession(c, func(u *ginoidc.User) error { u.Name = "Al"; return nil }); err != nil {
+			a.Engine.POST("/change", func(c *gin.Context) {
+				if err := a.Auth.UpdateSession(c, func(u *ginoidc.User) error { u.Name = "Al"; return nil }); err != nil {
 					t.Error(err)
 				}
 			})
-			b := a.browser()
-			b.mustSignIn("alice")
-			b.do("POST", "/change", nil)
-			hint := parse(t, b.do("POST", "/auth/signout", nil).location()).Query()["id_token_hint"]
+			b := a.Browser()
+			b.MustSignIn("alice")
+			b.Do("POST", "/change", nil)
+			hint := testapp.ParseURL(t, b.Do("POST", "/auth/signout", nil).Location()).Query()["id_token_hint"]
 			if test.keep == "always" && (len(hint) != 1 || hint[0] != issued || issued == "") || test.keep == "never" && len(hint) != 0 {
 				t.Errorf("%q, want %q", hint, issued)
 			}
@@ -158,17 +159,17 @@ func (s strictState) Revoke(ctx context.Context, key string, at time.Time, ttl t
 
 // TestSignOutOfBrowserThatLeft: a sign-out is carried out, although nobody waits for the answer.
 func TestSignOutOfBrowserThatLeft(t *testing.T) {
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = strictState{state.NewMemory(0)} })
-	a.engine.POST("/left", func(c *gin.Context) {
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = strictState{state.NewMemory(0)} })
+	a.Engine.POST("/left", func(c *gin.Context) {
 		ctx, cancel := context.WithCancel(c.Request.Context())
 		cancel()
 		c.Request = c.Request.WithContext(ctx)
-		a.auth.SignOut(c)
+		a.Auth.SignOut(c)
 	})
-	b := a.browser()
-	b.mustSignIn("alice")
-	if r := b.do("POST", "/left", nil); r.StatusCode != 303 || b.whoami() != "" {
-		t.Errorf("%d, %q is signed in", r.StatusCode, b.whoami())
+	b := a.Browser()
+	b.MustSignIn("alice")
+	if r := b.Do("POST", "/left", nil); r.StatusCode != 303 || b.WhoAmI() != "" {
+		t.Errorf("%d, %q is signed in", r.StatusCode, b.WhoAmI())
 	}
 }
 
@@ -176,42 +177,42 @@ func TestSignOutOfBrowserThatLeft(t *testing.T) {
 // down, the app's own part is done and the browser comes back to the app. Case 127.
 func TestSignOutWithoutProvider(t *testing.T) {
 	for name, endpoint := range map[string]any{"absent": nil, "http": "http://idp.example/endsession", "script": "javascript:alert(1)"} {
-		a := newApp(t)
-		a.op.OnDiscovery(func(doc map[string]any) { doc["end_session_endpoint"] = endpoint })
-		b := a.browser()
-		b.mustSignIn("alice")
-		if r := b.do("POST", "/auth/signout", nil); r.StatusCode != 303 || r.location() != appURL+"/" || b.whoami() != "" {
-			t.Errorf("%s: %d to %s", name, r.StatusCode, r.location())
+		a := testapp.New(t)
+		a.OP.OnDiscovery(func(doc map[string]any) { doc["end_session_endpoint"] = endpoint })
+		b := a.Browser()
+		b.MustSignIn("alice")
+		if r := b.Do("POST", "/auth/signout", nil); r.StatusCode != 303 || r.Location() != testapp.URL+"/" || b.WhoAmI() != "" {
+			t.Errorf("%s: %d to %s", name, r.StatusCode, r.Location())
 		}
-		if r := b.do("POST", "/auth/signout", nil); r.StatusCode != 303 {
+		if r := b.Do("POST", "/auth/signout", nil); r.StatusCode != 303 {
 			t.Errorf("%s: a second time: %d", name, r.StatusCode)
 		}
 	}
-	a := newApp(t)
-	a.op.Intercept(fakeop.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
-	if r := a.browser().do("POST", "/auth/signout", nil); r.StatusCode != 303 || r.location() != appURL+"/" {
-		t.Errorf("provider down: %d to %s", r.StatusCode, r.location())
+	a := testapp.New(t)
+	a.OP.Intercept(fakeop.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	if r := a.Browser().Do("POST", "/auth/signout", nil); r.StatusCode != 303 || r.Location() != testapp.URL+"/" {
+		t.Errorf("provider down: %d to %s", r.StatusCode, r.Location())
 	}
 }
 
 // TestSignedOut: the provider's answer to a sign-out goes on to the app if it has the state of a sign-out of this browser.
 // Any other shows who is signed in, and redirects nowhere. Case 165.
 func TestSignedOut(t *testing.T) {
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-		c.PostSignOutURL, c.DefaultReturnTo = appURL+"/auth/signed-out", "/goodbye"
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.PostSignOutURL, c.DefaultReturnTo = testapp.URL+"/auth/signed-out", "/goodbye"
 	})
-	b, other := a.browser(), a.browser()
-	b.mustSignIn("alice")
-	other.mustSignIn("bob")
-	sent := parse(t, b.do("POST", "/auth/signout", nil).location()).Query()
-	elsewhere := parse(t, other.do("POST", "/auth/signout", nil).location()).Query().Get("state")
-	other.mustSignIn("bob")
-	if sent.Get("post_logout_redirect_uri") != appURL+"/auth/signed-out" || len(sent.Get("state")) < 22 {
+	b, other := a.Browser(), a.Browser()
+	b.MustSignIn("alice")
+	other.MustSignIn("bob")
+	sent := testapp.ParseURL(t, b.Do("POST", "/auth/signout", nil).Location()).Query()
+	elsewhere := testapp.ParseURL(t, other.Do("POST", "/auth/signout", nil).Location()).Query().Get("state")
+	other.MustSignIn("bob")
+	if sent.Get("post_logout_redirect_uri") != testapp.URL+"/auth/signed-out" || len(sent.Get("state")) < 22 {
 		t.Fatalf("sent %v", sent)
 	}
 	for _, tt := range []struct {
 		name, query string
-		by          *browser
+		by          *testapp.Browser
 		page        string
 	}{
 		{"no state", "", b, "Signed out"},
@@ -221,24 +222,24 @@ func TestSignedOut(t *testing.T) {
 		{"targets", "?return_to=//evil.example&post_logout_redirect_uri=https://evil.example&target_link_uri=/", b, "Signed out"}, // case 166
 		{"still signed in", "?state=" + sent.Get("state"), other, "Still signed in"},
 	} {
-		r := tt.by.do("GET", "/auth/signed-out"+tt.query, nil, navigation()...)
-		if r.StatusCode != http.StatusOK || !strings.Contains(r.body, "<h1>"+tt.page+"</h1>") || strings.Contains(r.body, "evil") {
-			t.Errorf("%s: %d to %q: %s", tt.name, r.StatusCode, r.location(), r.body)
+		r := tt.by.Do("GET", "/auth/signed-out"+tt.query, nil, testapp.Navigation()...)
+		if r.StatusCode != http.StatusOK || !strings.Contains(r.Body, "<h1>"+tt.page+"</h1>") || strings.Contains(r.Body, "evil") {
+			t.Errorf("%s: %d to %q: %s", tt.name, r.StatusCode, r.Location(), r.Body)
 		}
 	}
-	if other.whoami() != "bob" {
+	if other.WhoAmI() != "bob" {
 		t.Error("an answer of somebody else signed bob out")
 	}
-	if r := b.navigate("/auth/signed-out?state=" + sent.Get("state")); r.StatusCode != http.StatusSeeOther || r.location() != "/goodbye" {
-		t.Errorf("the right one: %d to %q", r.StatusCode, r.location())
+	if r := b.Navigate("/auth/signed-out?state=" + sent.Get("state")); r.StatusCode != http.StatusSeeOther || r.Location() != "/goodbye" {
+		t.Errorf("the right one: %d to %q", r.StatusCode, r.Location())
 	}
-	if r := b.navigate("/auth/signed-out?state=" + sent.Get("state")); r.StatusCode != http.StatusOK {
-		t.Errorf("the right one again: %d to %q", r.StatusCode, r.location())
+	if r := b.Navigate("/auth/signed-out?state=" + sent.Get("state")); r.StatusCode != http.StatusOK {
+		t.Errorf("the right one again: %d to %q", r.StatusCode, r.Location())
 	}
-	if r := b.navigate(b.start("/auth/signin?return_to=/auth/signed-out", "alice")); r.location() != "/goodbye" {
-		t.Errorf("it is a return target: %d to %q", r.StatusCode, r.location())
+	if r := b.Navigate(b.Start("/auth/signin?return_to=/auth/signed-out", "alice")); r.Location() != "/goodbye" {
+		t.Errorf("it is a return target: %d to %q", r.StatusCode, r.Location())
 	}
-	if r := b.do("POST", "/auth/signed-out", nil); r.StatusCode != http.StatusMethodNotAllowed {
+	if r := b.Do("POST", "/auth/signed-out", nil); r.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("POST: %d", r.StatusCode)
 	}
 }
@@ -247,33 +248,33 @@ func TestSignedOut(t *testing.T) {
 // for what they were made for.
 func TestStatesAreOfOnePurpose(t *testing.T) {
 	for _, mode := range []string{"query", "form_post"} {
-		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-			c.ResponseMode, c.PostSignOutURL, c.DefaultReturnTo = mode, appURL+"/auth/signed-out", "/home"
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.ResponseMode, c.PostSignOutURL, c.DefaultReturnTo = mode, testapp.URL+"/auth/signed-out", "/home"
 		})
-		b := a.browser()
+		b := a.Browser()
 		signIn := func() (state string) {
-			return parse(t, b.navigate("/auth/signin?return_to=/page").location()).Query().Get("state")
+			return testapp.ParseURL(t, b.Navigate("/auth/signin?return_to=/page").Location()).Query().Get("state")
 		}
-		answer := func(state string) reply { // of the provider, to a sign-in
+		answer := func(state string) testapp.Reply { // of the provider, to a sign-in
 			form := url.Values{"error": {"access_denied"}, "state": {state}, "iss": {"https://idp.example"}}.Encode()
 			if mode == "query" {
-				return b.do("GET", "/auth/callback?"+form, nil)
+				return b.Do("GET", "/auth/callback?"+form, nil)
 			}
-			return b.do("POST", "/auth/callback", strings.NewReader(form), "Content-Type", "application/x-www-form-urlencoded")
+			return b.Do("POST", "/auth/callback", strings.NewReader(form), "Content-Type", "application/x-www-form-urlencoded")
 		}
 		state := signIn()
-		if r := b.navigate("/auth/signed-out?state=" + state); r.StatusCode != http.StatusOK || r.location() != "" || r.Header.Get("Set-Cookie") != "" {
-			t.Errorf("%s: the state of a sign-in: %d to %q, %v", mode, r.StatusCode, r.location(), r.Header)
+		if r := b.Navigate("/auth/signed-out?state=" + state); r.StatusCode != http.StatusOK || r.Location() != "" || r.Header.Get("Set-Cookie") != "" {
+			t.Errorf("%s: the state of a sign-in: %d to %q, %v", mode, r.StatusCode, r.Location(), r.Header)
 		}
-		if r := answer(state); r.json(t)["error"] != "sign_in_refused" {
-			t.Errorf("%s: that sign-in did not go on: %d %s", mode, r.StatusCode, r.body)
+		if r := answer(state); r.JSON(t)["error"] != "sign_in_refused" {
+			t.Errorf("%s: that sign-in did not go on: %d %s", mode, r.StatusCode, r.Body)
 		}
-		state = parse(t, b.do("POST", "/auth/signout", nil).location()).Query().Get("state")
-		if r := answer(state); r.json(t)["error"] != "attempt_missing" || r.Header.Get("Set-Cookie") != "" {
-			t.Errorf("%s: the state of a sign-out: %d %s", mode, r.StatusCode, r.body)
+		state = testapp.ParseURL(t, b.Do("POST", "/auth/signout", nil).Location()).Query().Get("state")
+		if r := answer(state); r.JSON(t)["error"] != "attempt_missing" || r.Header.Get("Set-Cookie") != "" {
+			t.Errorf("%s: the state of a sign-out: %d %s", mode, r.StatusCode, r.Body)
 		}
-		if r := b.navigate("/auth/signed-out?state=" + state); r.location() != "/home" {
-			t.Errorf("%s: that sign-out did not go on: %d to %q", mode, r.StatusCode, r.location())
+		if r := b.Navigate("/auth/signed-out?state=" + state); r.Location() != "/home" {
+			t.Errorf("%s: that sign-out did not go on: %d to %q", mode, r.StatusCode, r.Location())
 		}
 	}
 }
@@ -293,22 +294,22 @@ func TestEndSessionParameters(t *testing.T) {
 		{"empty login_hint", "", "session-7", "session-7"},
 		{"login_hint without end", strings.Repeat("x", 2000), "session-7", "session-7"},
 	} {
-		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 			c.SignOutParameters = url.Values{"logout_uri": {"https://app.example.com/bye?x=1&y=2"}}
 		})
-		a.op.OnIDToken(func(claims map[string]any) {
+		a.OP.OnIDToken(func(claims map[string]any) {
 			for name, value := range map[string]any{"login_hint": tt.claim, "sid": tt.sid} {
 				if claims[name] = value; value == nil {
 					delete(claims, name)
 				}
 			}
 		})
-		b := a.browser()
-		b.mustSignIn("alice")
+		b := a.Browser()
+		b.MustSignIn("alice")
 		for _, hint := range []string{tt.hint, ""} { // the second time nobody is signed in
-			sent := parse(t, b.do("POST", "/auth/signout", nil).location()).Query()
+			sent := testapp.ParseURL(t, b.Do("POST", "/auth/signout", nil).Location()).Query()
 			want := map[string]string{
-				"client_id": "app", "post_logout_redirect_uri": appURL + "/", "logout_uri": "https://app.example.com/bye?x=1&y=2", "logout_hint": hint,
+				"client_id": "app", "post_logout_redirect_uri": testapp.URL + "/", "logout_uri": "https://app.example.com/bye?x=1&y=2", "logout_hint": hint,
 			}
 			for name, value := range want {
 				if sent.Get(name) != value || len(sent[name]) > 1 {

@@ -10,19 +10,20 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // provesAgain goes the way that the Location of a denied navigation shows, and answers what the page says afterwards.
-func (b *browser) provesAgain(denied reply) reply {
-	b.app.t.Helper()
-	if denied.StatusCode != http.StatusFound || !strings.HasPrefix(denied.location(), "/auth/signin?") {
-		b.app.t.Fatalf("no step-up: %d to %q", denied.StatusCode, denied.location())
+func provesAgain(b *testapp.Browser, denied testapp.Reply) testapp.Reply {
+	b.App.T.Helper()
+	if denied.StatusCode != http.StatusFound || !strings.HasPrefix(denied.Location(), "/auth/signin?") {
+		b.App.T.Fatalf("no step-up: %d to %q", denied.StatusCode, denied.Location())
 	}
-	r := b.navigate(b.start(denied.location(), "alice"))
+	r := b.Navigate(b.Start(denied.Location(), "alice"))
 	if r.StatusCode != http.StatusSeeOther {
 		return r
 	}
-	return b.navigate(r.location())
+	return b.Navigate(r.Location())
 }
 
 // TestRequireFreshSignIn: an old sign-in is renewed by one trip to the provider; a provider that cannot tell when it asked
@@ -43,38 +44,38 @@ func TestRequireFreshSignIn(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newApp(t)
-				a.engine.GET("/password", a.auth.RequireFreshSignIn(5*time.Minute), a.protected)
-				b := a.browser()
-				b.mustSignIn("alice")
-				a.op.OnIDToken(func(claims map[string]any) {
+				a := testapp.New(t)
+				a.Engine.GET("/password", a.Auth.RequireFreshSignIn(5*time.Minute), a.Protected)
+				b := a.Browser()
+				b.MustSignIn("alice")
+				a.OP.OnIDToken(func(claims map[string]any) {
 					if tt.authTime != nil {
 						claims["auth_time"] = tt.authTime(time.Now())
 					}
 				})
 				time.Sleep(tt.after)
-				r := b.navigate("/password?step=1")
+				r := b.Navigate("/password?step=1")
 				if tt.trips > 0 {
-					if !strings.Contains(r.location(), "max_age=300") || !strings.Contains(r.location(), "return_to=%2Fpassword%3Fstep%3D1") {
-						t.Fatalf("Location %q", r.location())
+					if !strings.Contains(r.Location(), "max_age=300") || !strings.Contains(r.Location(), "return_to=%2Fpassword%3Fstep%3D1") {
+						t.Fatalf("Location %q", r.Location())
 					}
-					api := b.fetch("/password")
+					api := b.Fetch("/password")
 					challenge := api.Header.Get("WWW-Authenticate")
-					if api.StatusCode != 401 || api.json(t)["error"] != "step_up_required" || api.json(t)["sign_in_url"] != "/auth/signin?max_age=300" ||
+					if api.StatusCode != 401 || api.JSON(t)["error"] != "step_up_required" || api.JSON(t)["sign_in_url"] != "/auth/signin?max_age=300" ||
 						!strings.Contains(challenge, `error="insufficient_user_authentication", max_age="300"`) {
-						t.Errorf("fetch: %d %s %s", api.StatusCode, api.body, challenge)
+						t.Errorf("fetch: %d %s %s", api.StatusCode, api.Body, challenge)
 					}
-					r = b.provesAgain(r)
+					r = provesAgain(b, r)
 				}
 				if r.StatusCode != tt.want {
-					t.Errorf("%d to %q: %s", r.StatusCode, r.location(), r.body)
+					t.Errorf("%d to %q: %s", r.StatusCode, r.Location(), r.Body)
 				}
-				if b.whoami() != "alice" { // a step-up that fails leaves the session as it was
+				if b.WhoAmI() != "alice" { // a step-up that fails leaves the session as it was
 					t.Error("signed out")
 				}
 				if tt.want == http.StatusOK && tt.trips > 0 { // and may be made again when that one is too old as well
 					time.Sleep(time.Hour)
-					if r := b.provesAgain(b.navigate("/password")); r.StatusCode != http.StatusOK {
+					if r := provesAgain(b, b.Navigate("/password")); r.StatusCode != http.StatusOK {
 						t.Errorf("an hour later: %d", r.StatusCode)
 					}
 				}
@@ -86,8 +87,8 @@ func TestRequireFreshSignIn(t *testing.T) {
 // TestRequireFreshSignInWithoutTrip: a session whose sign-in has just asked for max_age and got by without auth_time, as
 // from a StartSession, is refused rather than sent round. Case 220.
 func TestRequireFreshSignInOfAppsOwnSessions(t *testing.T) {
-	a := newApp(t)
-	a.engine.GET("/password", a.auth.RequireFreshSignIn(time.Minute), a.protected)
+	a := testapp.New(t)
+	a.Engine.GET("/password", a.Auth.RequireFreshSignIn(time.Minute), a.Protected)
 	for name, tt := range map[string]struct {
 		authTime time.Time
 		want     int
@@ -99,14 +100,14 @@ func TestRequireFreshSignInOfAppsOwnSessions(t *testing.T) {
 		"by a fast clock": {time.Now().Add(30 * time.Second), 200},
 	} {
 		path := "/start/" + strings.ReplaceAll(name, " ", "-")
-		a.engine.POST(path, func(c *gin.Context) {
-			if err := a.auth.StartSession(c, &ginoidc.User{Subject: "alice", AuthTime: tt.authTime}); err != nil {
+		a.Engine.POST(path, func(c *gin.Context) {
+			if err := a.Auth.StartSession(c, &ginoidc.User{Subject: "alice", AuthTime: tt.authTime}); err != nil {
 				t.Error(err)
 			}
 		})
-		b := a.browser()
-		b.do("POST", path, nil)
-		if r := b.navigate("/password"); r.StatusCode != tt.want {
+		b := a.Browser()
+		b.Do("POST", path, nil)
+		if r := b.Navigate("/password"); r.StatusCode != tt.want {
 			t.Errorf("%s: %d", name, r.StatusCode)
 		}
 	}
@@ -129,25 +130,25 @@ func TestRequireACR(t *testing.T) {
 		{"not a text", 1, []string{"gold"}, 403, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := newApp(t)
-			a.engine.GET("/pay", a.auth.RequireACR("gold", "platinum"), a.protected)
+			a := testapp.New(t)
+			a.Engine.GET("/pay", a.Auth.RequireACR("gold", "platinum"), a.Protected)
 			acr := tt.first
-			a.op.OnIDToken(func(claims map[string]any) { claims["acr"] = acr })
-			b := a.browser()
-			b.mustSignIn("alice")
+			a.OP.OnIDToken(func(claims map[string]any) { claims["acr"] = acr })
+			b := a.Browser()
+			b.MustSignIn("alice")
 			acr = tt.second
-			r := b.navigate("/pay")
+			r := b.Navigate("/pay")
 			if tt.trips > 0 {
-				if !strings.Contains(r.location(), "acr_values=gold+platinum") {
-					t.Fatalf("Location %q", r.location())
+				if !strings.Contains(r.Location(), "acr_values=gold+platinum") {
+					t.Fatalf("Location %q", r.Location())
 				}
-				if challenge := b.fetch("/pay").Header.Get("WWW-Authenticate"); !strings.Contains(challenge, `acr_values="gold platinum"`) {
+				if challenge := b.Fetch("/pay").Header.Get("WWW-Authenticate"); !strings.Contains(challenge, `acr_values="gold platinum"`) {
 					t.Errorf("challenge %s", challenge)
 				}
-				r = b.provesAgain(r)
+				r = provesAgain(b, r)
 			}
-			if r.StatusCode != tt.want || a.ran["/pay"] != map[bool]int{true: 1}[tt.want == 200] {
-				t.Errorf("%d to %q, the handler ran %d times", r.StatusCode, r.location(), a.ran["/pay"])
+			if r.StatusCode != tt.want || a.Ran["/pay"] != map[bool]int{true: 1}[tt.want == 200] {
+				t.Errorf("%d to %q, the handler ran %d times", r.StatusCode, r.Location(), a.Ran["/pay"])
 			}
 		})
 	}
@@ -158,17 +159,17 @@ func TestRequireACR(t *testing.T) {
 func TestStepUpBeyondWhatWasAsked(t *testing.T) {
 	for asked, want := range map[string]int{"3600": http.StatusFound, "60": http.StatusForbidden} {
 		synctest.Test(t, func(t *testing.T) {
-			a := newApp(t)
-			a.engine.GET("/password", a.auth.RequireFreshSignIn(time.Minute), a.protected)
-			b := a.browser()
-			a.op.OnIDToken(func(claims map[string]any) {
+			a := testapp.New(t)
+			a.Engine.GET("/password", a.Auth.RequireFreshSignIn(time.Minute), a.Protected)
+			b := a.Browser()
+			a.OP.OnIDToken(func(claims map[string]any) {
 				claims["auth_time"] = time.Now().Add(-time.Minute - 30*time.Second).Unix()
 			})
-			if r := b.navigate(b.start("/auth/signin?max_age="+asked, "alice")); r.StatusCode != http.StatusSeeOther {
-				t.Fatalf("sign-in: %d %s", r.StatusCode, r.body)
+			if r := b.Navigate(b.Start("/auth/signin?max_age="+asked, "alice")); r.StatusCode != http.StatusSeeOther {
+				t.Fatalf("sign-in: %d %s", r.StatusCode, r.Body)
 			}
 			time.Sleep(45 * time.Second) // so that no tolerance helps
-			if r := b.navigate("/password"); r.StatusCode != want {
+			if r := b.Navigate("/password"); r.StatusCode != want {
 				t.Errorf("after a sign-in with max_age=%s: %d, want %d", asked, r.StatusCode, want)
 			}
 		})
@@ -178,21 +179,21 @@ func TestStepUpBeyondWhatWasAsked(t *testing.T) {
 // TestGroupsGoneAtStepUp: who had groups at sign-in and has none when the provider is asked again, has none. Case 109.
 func TestGroupsGoneAtStepUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newApp(t)
-		a.engine.GET("/password", a.auth.RequireFreshSignIn(5*time.Minute), a.protected)
-		b := a.browser()
-		b.mustSignIn("alice")
-		if r := b.fetch("/admin"); r.StatusCode != http.StatusOK {
+		a := testapp.New(t)
+		a.Engine.GET("/password", a.Auth.RequireFreshSignIn(5*time.Minute), a.Protected)
+		b := a.Browser()
+		b.MustSignIn("alice")
+		if r := b.Fetch("/admin"); r.StatusCode != http.StatusOK {
 			t.Fatalf("with groups: %d", r.StatusCode)
 		}
 		gone := func(claims map[string]any) { delete(claims, "groups") }
-		a.op.OnIDToken(gone)
-		a.op.OnUserInfo(gone)
+		a.OP.OnIDToken(gone)
+		a.OP.OnUserInfo(gone)
 		time.Sleep(time.Hour)
-		if r := b.provesAgain(b.navigate("/password")); r.StatusCode != http.StatusOK {
+		if r := provesAgain(b, b.Navigate("/password")); r.StatusCode != http.StatusOK {
 			t.Fatalf("step-up: %d", r.StatusCode)
 		}
-		if r := b.fetch("/admin"); r.StatusCode != http.StatusForbidden || b.whoami() != "alice" {
+		if r := b.Fetch("/admin"); r.StatusCode != http.StatusForbidden || b.WhoAmI() != "alice" {
 			t.Errorf("without groups: %d", r.StatusCode)
 		}
 	})
@@ -200,15 +201,15 @@ func TestGroupsGoneAtStepUp(t *testing.T) {
 
 // TestStepUpGuardsRefuse what nobody can meet or everybody would.
 func TestStepUpGuardsRefuse(t *testing.T) {
-	a := newApp(t)
+	a := testapp.New(t)
 	for name, register := range map[string]func(){
-		"no time":        func() { a.auth.RequireFreshSignIn(0) },
-		"under a second": func() { a.auth.RequireFreshSignIn(time.Second - 1) },
-		"no class":       func() { a.auth.RequireACR() },
-		"an empty class": func() { a.auth.RequireACR("gold", "") },
-		"two in one":     func() { a.auth.RequireACR("gold silver") },
-		"a quote":        func() { a.auth.RequireACR(`go"ld`) },
-		"too long":       func() { a.auth.RequireACR(strings.Repeat("a", 200), strings.Repeat("b", 200)) },
+		"no time":        func() { a.Auth.RequireFreshSignIn(0) },
+		"under a second": func() { a.Auth.RequireFreshSignIn(time.Second - 1) },
+		"no class":       func() { a.Auth.RequireACR() },
+		"an empty class": func() { a.Auth.RequireACR("gold", "") },
+		"two in one":     func() { a.Auth.RequireACR("gold silver") },
+		"a quote":        func() { a.Auth.RequireACR(`go"ld`) },
+		"too long":       func() { a.Auth.RequireACR(strings.Repeat("a", 200), strings.Repeat("b", 200)) },
 	} {
 		func() {
 			defer func() {

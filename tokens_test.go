@@ -26,27 +26,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
-
-// tokenApp keeps tokens that last for five minutes, and shows them.
-func tokenApp(t *testing.T, change ...func(*ginoidc.Config, *fakeop.Config)) *app {
-	t.Helper()
-	a := newApp(t, append([]func(*ginoidc.Config, *fakeop.Config){func(c *ginoidc.Config, op *fakeop.Config) {
-		c.KeepTokens, op.TokenLife, op.AlwaysRefreshToken = true, 5*time.Minute, true
-	}}, change...)...)
-	a.engine.GET("/token", a.auth.RequireAuth(), func(c *gin.Context) {
-		token, err := a.auth.Token(c)
-		if err != nil {
-			a.auth.Deny(c, err)
-			return
-		}
-		if again, err := a.auth.Token(c); err != nil || again.AccessToken != token.AccessToken {
-			t.Errorf("a second time: %v", err)
-		}
-		c.String(http.StatusOK, token.AccessToken)
-	})
-	return a
-}
 
 // TestToken: a token is handed out while it is good, and refreshed before it is not, with rotation or without. Cases 60, 71.
 func TestToken(t *testing.T) {
@@ -57,37 +38,37 @@ func TestToken(t *testing.T) {
 		refresh int
 	}{
 		"cookies":              {nil, "", false, 3},
-		"a store":              {memstore.NewStore([]byte(secret)), "", false, 3},
+		"a store":              {memstore.NewStore([]byte(testapp.CookieSecret)), "", false, 3},
 		"no new refresh token": {nil, fakeop.RefreshWithoutRefreshToken, false, 3},
 		"no ID token":          {nil, fakeop.RefreshWithoutIDToken, false, 3},
 		"no expires_in":        {nil, "", true, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = tt.store })
+				a := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = tt.store })
 				if tt.noEnd {
-					a.op.OnTokenAnswer(func(answer map[string]any) { delete(answer, "expires_in") })
+					a.OP.OnTokenAnswer(func(answer map[string]any) { delete(answer, "expires_in") })
 				}
 				if tt.does != "" {
-					a.op.Misbehave(tt.does)
+					a.OP.Misbehave(tt.does)
 				}
-				b := a.browser()
-				b.mustSignIn("alice")
+				b := a.Browser()
+				b.MustSignIn("alice")
 				seen := map[string]bool{}
 				for range 4 {
-					r := b.fetch("/token")
-					if r.StatusCode != http.StatusOK || !tt.noEnd && !a.op.Active(r.body) {
-						t.Fatalf("%d %s\n%s", r.StatusCode, r.body, a.logs)
+					r := b.Fetch("/token")
+					if r.StatusCode != http.StatusOK || !tt.noEnd && !a.OP.Active(r.Body) {
+						t.Fatalf("%d %s\n%s", r.StatusCode, r.Body, a.Logs)
 					}
-					seen[r.body] = true
+					seen[r.Body] = true
 					time.Sleep(4*time.Minute + 29*time.Second)
-					if again := b.fetch("/token"); again.body != r.body || len(again.Header["Set-Cookie"]) != 0 {
+					if again := b.Fetch("/token"); again.Body != r.Body || len(again.Header["Set-Cookie"]) != 0 {
 						t.Errorf("refreshed before its time, cookies %v", again.Header["Set-Cookie"])
 					}
 					time.Sleep(2 * time.Second)
 				}
-				if a.op.Refreshes() != tt.refresh || len(seen) != tt.refresh+1 || b.whoami() != "alice" {
-					t.Errorf("%d refreshes, %d tokens", a.op.Refreshes(), len(seen))
+				if a.OP.Refreshes() != tt.refresh || len(seen) != tt.refresh+1 || b.WhoAmI() != "alice" {
+					t.Errorf("%d refreshes, %d tokens", a.OP.Refreshes(), len(seen))
 				}
 			})
 		})
@@ -97,12 +78,12 @@ func TestToken(t *testing.T) {
 // TestShortTokens, which end before they count as fresh, are refreshed once a request.
 func TestShortTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := tokenApp(t, func(_ *ginoidc.Config, op *fakeop.Config) { op.TokenLife = 20 * time.Second })
-		b := a.browser()
-		b.mustSignIn("alice")
+		a := testapp.NewWithTokens(t, func(_ *ginoidc.Config, op *fakeop.Config) { op.TokenLife = 20 * time.Second })
+		b := a.Browser()
+		b.MustSignIn("alice")
 		for n := range 3 {
-			if r := b.fetch("/token"); !a.op.Active(r.body) || a.op.Refreshes() != n+1 { // which asks twice
-				t.Errorf("%d %s after %d refreshes", r.StatusCode, r.body, a.op.Refreshes())
+			if r := b.Fetch("/token"); !a.OP.Active(r.Body) || a.OP.Refreshes() != n+1 { // which asks twice
+				t.Errorf("%d %s after %d refreshes", r.StatusCode, r.Body, a.OP.Refreshes())
 			}
 		}
 	})
@@ -112,20 +93,20 @@ func TestShortTokens(t *testing.T) {
 // time after time. That it may name no other is in the table below.
 func TestRepeatedNonce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := tokenApp(t)
+		a := testapp.NewWithTokens(t)
 		var nonce any
-		a.op.OnIDToken(func(claims map[string]any) {
+		a.OP.OnIDToken(func(claims map[string]any) {
 			if nonce == nil {
 				nonce = claims["nonce"]
 			}
 			claims["nonce"] = nonce
 		})
-		b := a.browser()
-		b.mustSignIn("alice")
+		b := a.Browser()
+		b.MustSignIn("alice")
 		for n := range 2 {
 			time.Sleep(5 * time.Minute)
-			if r := b.fetch("/token"); !a.op.Active(r.body) || a.op.Refreshes() != n+1 || nonce == nil {
-				t.Errorf("%d %s after %d refreshes, nonce %v", r.StatusCode, r.body, a.op.Refreshes(), nonce)
+			if r := b.Fetch("/token"); !a.OP.Active(r.Body) || a.OP.Refreshes() != n+1 || nonce == nil {
+				t.Errorf("%d %s after %d refreshes, nonce %v", r.StatusCode, r.Body, a.OP.Refreshes(), nonce)
 			}
 		}
 	})
@@ -152,31 +133,31 @@ func TestRefreshRefused(t *testing.T) {
 		t.Run(string(tt.does), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var ends []ginoidc.EndReason
-				a := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+				a := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 					c.OnSessionEnd = func(_ context.Context, e ginoidc.SessionEnd) { ends = append(ends, e.Reason) }
 				})
-				b := a.browser()
-				b.mustSignIn("alice")
-				a.op.Misbehave(tt.does)
+				b := a.Browser()
+				b.MustSignIn("alice")
+				a.OP.Misbehave(tt.does)
 				time.Sleep(4*time.Minute + 40*time.Second)
-				if r := b.fetch("/token"); !tt.ended && tt.status == 503 && r.StatusCode != http.StatusOK { // good for 20 seconds
+				if r := b.Fetch("/token"); !tt.ended && tt.status == 503 && r.StatusCode != http.StatusOK { // good for 20 seconds
 					t.Errorf("before its end: %d", r.StatusCode)
 				}
 				time.Sleep(21 * time.Second)
-				if !tt.ended || b.whoami() != "" {
-					if r := b.fetch("/token"); r.StatusCode != tt.status || len(r.body) == 0 {
-						t.Errorf("%d %s, want %d\n%s", r.StatusCode, r.body, tt.status, a.logs)
+				if !tt.ended || b.WhoAmI() != "" {
+					if r := b.Fetch("/token"); r.StatusCode != tt.status || len(r.Body) == 0 {
+						t.Errorf("%d %s, want %d\n%s", r.StatusCode, r.Body, tt.status, a.Logs)
 					}
 				}
-				if ended := b.whoami() == ""; ended != tt.ended || ended != (len(b.cookies()) == 0) {
-					t.Errorf("ended: %t, cookies %v", ended, b.cookies())
+				if ended := b.WhoAmI() == ""; ended != tt.ended || ended != (len(b.Cookies()) == 0) {
+					t.Errorf("ended: %t, cookies %v", ended, b.Cookies())
 				}
 				if tt.ended && (len(ends) != 1 || ends[0] != ginoidc.EndedByRefresh) {
 					t.Errorf("ends %v", ends)
 				}
-				a.op.Misbehave()
-				if r := b.fetch("/token"); !tt.ended && r.StatusCode != http.StatusOK {
-					t.Errorf("afterwards: %d %s", r.StatusCode, r.body)
+				a.OP.Misbehave()
+				if r := b.Fetch("/token"); !tt.ended && r.StatusCode != http.StatusOK {
+					t.Errorf("afterwards: %d %s", r.StatusCode, r.Body)
 				}
 			})
 		})
@@ -186,35 +167,35 @@ func TestRefreshRefused(t *testing.T) {
 // TestOneRefresh: a hundred requests at once at each of two instances, time and again, make one refresh each time, with
 // refresh tokens that are good once and end the grant when they come a second time. Cases 269, 276.
 func TestOneRefresh(t *testing.T) {
-	for name, store := range map[string]sessions.Store{"cookies": nil, "a store": memstore.NewStore([]byte(secret))} {
+	for name, store := range map[string]sessions.Store{"cookies": nil, "a store": memstore.NewStore([]byte(testapp.CookieSecret))} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				shared := state.NewMemory(0)
-				one := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State, c.Store = shared, store })
-				two := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-					c.State, c.Store, c.Transport = shared, store, one.op.Transport()
+				one := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State, c.Store = shared, store })
+				two := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+					c.State, c.Store, c.Transport = shared, store, one.OP.Transport()
 				})
-				b := one.browser()
-				b.mustSignIn("alice")
+				b := one.Browser()
+				b.MustSignIn("alice")
 				for cycle := range 10 {
 					time.Sleep(5 * time.Minute)
 					var wg sync.WaitGroup
 					var mu sync.Mutex
 					got := map[string]int{}
-					for _, a := range []*app{one, two} {
+					for _, a := range []*testapp.App{one, two} {
 						for range 100 {
-							request := &browser{a, b.jar}
+							request := &testapp.Browser{App: a, Jar: b.Jar}
 							wg.Go(func() {
-								r := request.fetch("/token")
+								r := request.Fetch("/token")
 								mu.Lock()
 								defer mu.Unlock()
-								got[r.body]++
+								got[r.Body]++
 							})
 						}
 					}
 					wg.Wait()
-					if len(got) != 1 || one.op.Refreshes() != cycle+1 {
-						t.Fatalf("cycle %d: %d tokens by %d refreshes", cycle, len(got), one.op.Refreshes())
+					if len(got) != 1 || one.OP.Refreshes() != cycle+1 {
+						t.Fatalf("cycle %d: %d tokens by %d refreshes", cycle, len(got), one.OP.Refreshes())
 					}
 				}
 			})
@@ -225,22 +206,22 @@ func TestOneRefresh(t *testing.T) {
 // TestLateRequest: a request with the tokens of before, as one that was under way, gets what they were refreshed to.
 func TestLateRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := tokenApp(t)
-		b := a.browser()
-		b.mustSignIn("alice")
-		late := a.browser()
-		late.jar.SetCookies(parse(t, appURL), b.jar.Cookies(parse(t, appURL)))
+		a := testapp.NewWithTokens(t)
+		b := a.Browser()
+		b.MustSignIn("alice")
+		late := a.Browser()
+		late.Jar.SetCookies(testapp.ParseURL(t, testapp.URL), b.Jar.Cookies(testapp.ParseURL(t, testapp.URL)))
 		time.Sleep(5 * time.Minute)
-		now := b.fetch("/token").body
-		later := a.browser()
-		later.jar.SetCookies(parse(t, appURL), late.jar.Cookies(parse(t, appURL)))
+		now := b.Fetch("/token").Body
+		later := a.Browser()
+		later.Jar.SetCookies(testapp.ParseURL(t, testapp.URL), late.Jar.Cookies(testapp.ParseURL(t, testapp.URL)))
 		time.Sleep(time.Minute)
-		if r := late.fetch("/token"); r.body != now || a.op.Refreshes() != 1 {
-			t.Errorf("%d %s after %d refreshes", r.StatusCode, r.body, a.op.Refreshes())
+		if r := late.Fetch("/token"); r.Body != now || a.OP.Refreshes() != 1 {
+			t.Errorf("%d %s after %d refreshes", r.StatusCode, r.Body, a.OP.Refreshes())
 		}
 		time.Sleep(5 * time.Minute) // what they were refreshed to has ended too
-		if r := later.fetch("/token"); !a.op.Active(r.body) || a.op.Refreshes() != 2 {
-			t.Errorf("later: %d %s after %d refreshes", r.StatusCode, r.body, a.op.Refreshes())
+		if r := later.Fetch("/token"); !a.OP.Active(r.Body) || a.OP.Refreshes() != 2 {
+			t.Errorf("later: %d %s after %d refreshes", r.StatusCode, r.Body, a.OP.Refreshes())
 		}
 	})
 }
@@ -262,31 +243,31 @@ func TestOvertakenRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := state.NewMemory(0)
 		var rival func()
-		one := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		one := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 			c.State = overtaken{shared, func() { rival() }, &sync.Once{}}
 		})
-		two := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State, c.Transport = shared, one.op.Transport() })
-		b := one.browser()
-		b.mustSignIn("alice")
-		jar := b.jar.Cookies(parse(t, appURL))
+		two := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State, c.Transport = shared, one.OP.Transport() })
+		b := one.Browser()
+		b.MustSignIn("alice")
+		jar := b.Jar.Cookies(testapp.ParseURL(t, testapp.URL))
 		rival = func() {
-			other := two.browser()
-			other.jar.SetCookies(parse(t, appURL), jar)
-			other.fetch("/token")
+			other := two.Browser()
+			other.Jar.SetCookies(testapp.ParseURL(t, testapp.URL), jar)
+			other.Fetch("/token")
 		}
 		time.Sleep(5 * time.Minute)
-		if r := b.fetch("/token"); r.StatusCode != http.StatusOK || one.op.Refreshes() != 1 {
-			t.Errorf("%d after %d refreshes", r.StatusCode, one.op.Refreshes())
+		if r := b.Fetch("/token"); r.StatusCode != http.StatusOK || one.OP.Refreshes() != 1 {
+			t.Errorf("%d after %d refreshes", r.StatusCode, one.OP.Refreshes())
 		}
 	})
 }
 
 // slowly has the token endpoint do its work at once and tell of it after d.
-func slowly(a *app, d time.Duration) {
-	a.op.Intercept(fakeop.Token, func(w http.ResponseWriter, r *http.Request) {
-		a.op.Intercept(fakeop.Token, nil)
+func slowly(a *testapp.App, d time.Duration) {
+	a.OP.Intercept(fakeop.Token, func(w http.ResponseWriter, r *http.Request) {
+		a.OP.Intercept(fakeop.Token, nil)
 		recorded := httptest.NewRecorder()
-		a.op.ServeHTTP(recorded, r)
+		a.OP.ServeHTTP(recorded, r)
 		time.Sleep(d)
 		maps.Copy(w.Header(), recorded.Header())
 		w.WriteHeader(recorded.Code)
@@ -299,33 +280,33 @@ func slowly(a *app, d time.Duration) {
 func TestSlowRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := state.NewMemory(0)
-		one := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
-		two := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State, c.Transport = shared, one.op.Transport() })
-		b := one.browser()
-		b.mustSignIn("alice")
+		one := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
+		two := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State, c.Transport = shared, one.OP.Transport() })
+		b := one.Browser()
+		b.MustSignIn("alice")
 		time.Sleep(5 * time.Minute)
 		slowly(one, 4*time.Second)
 		leaves, leave := context.WithCancel(t.Context())
-		one.engine.GET("/leaves", func(c *gin.Context) {
+		one.Engine.GET("/leaves", func(c *gin.Context) {
 			c.Request = c.Request.WithContext(leaves)
-			if _, err := one.auth.Token(c); err == nil {
+			if _, err := one.Auth.Token(c); err == nil {
 				t.Error("a token for a browser that has left")
 			}
 		})
 		var wg sync.WaitGroup
-		wg.Go(func() { b.fetch("/leaves") })
+		wg.Go(func() { b.Fetch("/leaves") })
 		synctest.Wait()
 		leave()
-		for _, a := range []*app{one, two} {
+		for _, a := range []*testapp.App{one, two} {
 			wg.Go(func() {
-				if r := (&browser{a, b.jar}).fetch("/token"); r.StatusCode != http.StatusOK {
-					t.Errorf("%d %s\n%s", r.StatusCode, r.body, a.logs)
+				if r := (&testapp.Browser{App: a, Jar: b.Jar}).Fetch("/token"); r.StatusCode != http.StatusOK {
+					t.Errorf("%d %s\n%s", r.StatusCode, r.Body, a.Logs)
 				}
 			})
 		}
 		wg.Wait()
-		if one.op.Refreshes() != 1 {
-			t.Errorf("%d refreshes", one.op.Refreshes())
+		if one.OP.Refreshes() != 1 {
+			t.Errorf("%d refreshes", one.OP.Refreshes())
 		}
 	})
 }
@@ -346,44 +327,44 @@ func (k killed) Lease(ctx context.Context, key string, ttl time.Duration) (func(
 // TestKilledRefresh: the lease of an instance that was killed is waited for, and no longer. Case 271.
 func TestKilledRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = killed{state.NewMemory(0), &sync.Once{}} })
-		b := a.browser()
-		b.mustSignIn("alice")
+		a := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = killed{state.NewMemory(0), &sync.Once{}} })
+		b := a.Browser()
+		b.MustSignIn("alice")
 		time.Sleep(5 * time.Minute)
-		if r := b.fetch("/token"); r.StatusCode != http.StatusServiceUnavailable || b.whoami() != "alice" {
+		if r := b.Fetch("/token"); r.StatusCode != http.StatusServiceUnavailable || b.WhoAmI() != "alice" {
 			t.Errorf("while the lease lasts: %d", r.StatusCode)
 		}
-		if r := b.fetch("/token"); r.StatusCode != http.StatusOK {
-			t.Errorf("afterwards: %d %s", r.StatusCode, r.body)
+		if r := b.Fetch("/token"); r.StatusCode != http.StatusOK {
+			t.Errorf("afterwards: %d %s", r.StatusCode, r.Body)
 		}
 	})
 }
 
 // TestSignOutDuringRefresh: what a refresh brings after the sign-out is kept nowhere and revoked. Case 170.
 func TestSignOutDuringRefresh(t *testing.T) {
-	for name, store := range map[string]sessions.Store{"cookies": nil, "a store": memstore.NewStore([]byte(secret))} {
+	for name, store := range map[string]sessions.Store{"cookies": nil, "a store": memstore.NewStore([]byte(testapp.CookieSecret))} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = store })
-				b := a.browser()
-				b.mustSignIn("alice")
+				a := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = store })
+				b := a.Browser()
+				b.MustSignIn("alice")
 				time.Sleep(5 * time.Minute)
 				fresh := ""
-				a.op.OnRefreshAnswer(func(answer map[string]any) { fresh, _ = answer["access_token"].(string) })
+				a.OP.OnRefreshAnswer(func(answer map[string]any) { fresh, _ = answer["access_token"].(string) })
 				slowly(a, 4*time.Second)
-				tab := a.browser()
-				tab.jar.SetCookies(parse(t, appURL), b.jar.Cookies(parse(t, appURL)))
+				tab := a.Browser()
+				tab.Jar.SetCookies(testapp.ParseURL(t, testapp.URL), b.Jar.Cookies(testapp.ParseURL(t, testapp.URL)))
 				var wg sync.WaitGroup
 				wg.Go(func() {
-					if r := tab.fetch("/token"); r.StatusCode != http.StatusUnauthorized {
-						t.Errorf("the request under way: %d %s", r.StatusCode, r.body)
+					if r := tab.Fetch("/token"); r.StatusCode != http.StatusUnauthorized {
+						t.Errorf("the request under way: %d %s", r.StatusCode, r.Body)
 					}
 				})
 				time.Sleep(time.Second)
-				b.do("POST", "/auth/signout", nil)
+				b.Do("POST", "/auth/signout", nil)
 				wg.Wait()
-				if fresh == "" || a.op.Active(fresh) || tab.whoami() != "" || b.whoami() != "" || len(tab.cookies()) != 0 {
-					t.Errorf("the new token is alive: %t; cookies %v", a.op.Active(fresh), tab.cookies())
+				if fresh == "" || a.OP.Active(fresh) || tab.WhoAmI() != "" || b.WhoAmI() != "" || len(tab.Cookies()) != 0 {
+					t.Errorf("the new token is alive: %t; cookies %v", a.OP.Active(fresh), tab.Cookies())
 				}
 			})
 		})
@@ -396,25 +377,25 @@ func TestRevocation(t *testing.T) {
 	for _, does := range []fakeop.Misbehaviour{"", fakeop.Revocation503, fakeop.RevocationSlow} {
 		t.Run(string(does), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := tokenApp(t)
-				b := a.browser()
-				b.mustSignIn("alice")
-				old := a.browser()
-				old.jar.SetCookies(parse(t, appURL), b.jar.Cookies(parse(t, appURL)))
+				a := testapp.NewWithTokens(t)
+				b := a.Browser()
+				b.MustSignIn("alice")
+				old := a.Browser()
+				old.Jar.SetCookies(testapp.ParseURL(t, testapp.URL), b.Jar.Cookies(testapp.ParseURL(t, testapp.URL)))
 				time.Sleep(5 * time.Minute)
-				token := b.fetch("/token").body
+				token := b.Fetch("/token").Body
 				if does != "" {
-					a.op.Misbehave(does)
+					a.OP.Misbehave(does)
 				}
 				began := time.Now()
-				r := old.do("POST", "/auth/signout", nil)
-				if r.StatusCode != http.StatusSeeOther || b.whoami() != "" || time.Since(began) > 2*time.Second {
+				r := old.Do("POST", "/auth/signout", nil)
+				if r.StatusCode != http.StatusSeeOther || b.WhoAmI() != "" || time.Since(began) > 2*time.Second {
 					t.Errorf("%d after %v", r.StatusCode, time.Since(began))
 				}
-				if alive := a.op.Active(token); alive != (does != "") {
+				if alive := a.OP.Active(token); alive != (does != "") {
 					t.Errorf("the token is alive: %t", alive)
 				}
-				for _, cookie := range old.cookies() {
+				for _, cookie := range old.Cookies() {
 					t.Errorf("cookie %s is left", cookie)
 				}
 			})
@@ -426,18 +407,18 @@ func TestRevocation(t *testing.T) {
 func TestClient(t *testing.T) {
 	for name, dpop := range map[string]bool{"Bearer": false, "DPoP": true} {
 		t.Run(name, func(t *testing.T) {
-			op := fakeop.Start(t, fakeop.Config{ClientSecret: clientSecret, SigningAlg: "ES256", AlwaysRefreshToken: true, RequireDPoP: dpop, DPoPNonces: dpop})
-			a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			op := fakeop.Start(t, fakeop.Config{ClientSecret: testapp.ClientSecret, SigningAlg: "ES256", AlwaysRefreshToken: true, RequireDPoP: dpop, DPoPNonces: dpop})
+			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 				c.Issuer, c.KeepTokens, c.DPoP, c.Transport = op.Issuer(), true, dpop, http.DefaultTransport
 			})
-			a.op = op
+			a.OP = op
 			elsewhere := 0
-			a.engine.GET("/upstream", func(c *gin.Context) {
-				client, err := a.auth.Client(c)
+			a.Engine.GET("/upstream", func(c *gin.Context) {
+				client, err := a.Auth.Client(c)
 				if err != nil {
 					t.Fatal(err)
 				}
-				address, err := a.auth.UserInfoURL(c)
+				address, err := a.Auth.UserInfoURL(c)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -459,11 +440,11 @@ func TestClient(t *testing.T) {
 					t.Error(err)
 				}
 			})
-			b := a.browser()
-			b.mustSignIn("alice")
+			b := a.Browser()
+			b.MustSignIn("alice")
 			var claims map[string]any
-			if r := b.fetch("/upstream"); json.Unmarshal([]byte(r.body), &claims) != nil || claims["sub"] != "alice" || elsewhere != 1 {
-				t.Errorf("%d %s, %d calls elsewhere", r.StatusCode, r.body, elsewhere)
+			if r := b.Fetch("/upstream"); json.Unmarshal([]byte(r.Body), &claims) != nil || claims["sub"] != "alice" || elsewhere != 1 {
+				t.Errorf("%d %s, %d calls elsewhere", r.StatusCode, r.Body, elsewhere)
 			}
 		})
 	}
@@ -474,18 +455,18 @@ func TestClientTrusts(t *testing.T) {
 	server := httptest.NewUnstartedServer(nil)
 	server.StartTLS()
 	defer server.Close()
-	a := tokenApp(t, func(c *ginoidc.Config, op *fakeop.Config) {
-		c.Issuer, op.Issuer, c.Transport, c.RootCAs = server.URL, server.URL, ownTransport{}, x509.NewCertPool()
+	a := testapp.NewWithTokens(t, func(c *ginoidc.Config, op *fakeop.Config) {
+		c.Issuer, op.Issuer, c.Transport, c.RootCAs = server.URL, server.URL, testapp.Network{}, x509.NewCertPool()
 		c.RootCAs.AddCert(server.Certificate())
 	})
-	server.Config.Handler = a.op
+	server.Config.Handler = a.OP
 	stranger := httptest.NewUnstartedServer(http.NotFoundHandler())
 	stranger.Config.ErrorLog = log.New(io.Discard, "", 0)
 	stranger.TLS = &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}}
 	stranger.StartTLS()
 	defer stranger.Close()
-	a.engine.GET("/upstream", func(c *gin.Context) {
-		client, err := a.auth.Client(c)
+	a.Engine.GET("/upstream", func(c *gin.Context) {
+		client, err := a.Auth.Client(c)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -497,9 +478,9 @@ func TestClientTrusts(t *testing.T) {
 			t.Errorf("a stranger was trusted: %d", r.StatusCode)
 		}
 	})
-	b := a.browser()
-	b.mustSignIn("alice")
-	if r := b.fetch("/upstream"); r.StatusCode != http.StatusOK {
+	b := a.Browser()
+	b.MustSignIn("alice")
+	if r := b.Fetch("/upstream"); r.StatusCode != http.StatusOK {
 		t.Errorf("%d", r.StatusCode)
 	}
 }
@@ -507,7 +488,7 @@ func TestClientTrusts(t *testing.T) {
 // selfSigned is a certificate for loopback that nobody has signed.
 func selfSigned(t *testing.T) tls.Certificate {
 	t.Helper()
-	key := newClientKeys(t)["EC"]
+	key := testapp.NewClientKeys(t)["EC"]
 	template := &x509.Certificate{SerialNumber: big.NewInt(2), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
@@ -519,43 +500,43 @@ func selfSigned(t *testing.T) tls.Certificate {
 // TestNoToken: what stands in the way of a token is said by its own error.
 func TestNoToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := tokenApp(t, func(_ *ginoidc.Config, op *fakeop.Config) { op.AlwaysRefreshToken = false })
-		b := a.browser()
-		b.mustSignIn("alice")
+		a := testapp.NewWithTokens(t, func(_ *ginoidc.Config, op *fakeop.Config) { op.AlwaysRefreshToken = false })
+		b := a.Browser()
+		b.MustSignIn("alice")
 		time.Sleep(5 * time.Minute)
-		if r := b.fetch("/token"); r.StatusCode != 401 || r.json(t)["error"] != "no_token" || b.whoami() != "alice" {
-			t.Errorf("expired, without a refresh token: %d %s", r.StatusCode, r.body)
+		if r := b.Fetch("/token"); r.StatusCode != 401 || r.JSON(t)["error"] != "no_token" || b.WhoAmI() != "alice" {
+			t.Errorf("expired, without a refresh token: %d %s", r.StatusCode, r.Body)
 		}
-		if r := b.navigate("/token"); r.StatusCode != http.StatusFound || !strings.HasPrefix(r.location(), "/auth/signin?") {
-			t.Errorf("in a browser: %d to %q", r.StatusCode, r.location())
+		if r := b.Navigate("/token"); r.StatusCode != http.StatusFound || !strings.HasPrefix(r.Location(), "/auth/signin?") {
+			t.Errorf("in a browser: %d to %q", r.StatusCode, r.Location())
 		}
-		a.engine.POST("/start", func(c *gin.Context) {
-			if err := a.auth.StartSession(c, &ginoidc.User{Subject: "alice"}); err != nil {
+		a.Engine.POST("/start", func(c *gin.Context) {
+			if err := a.Auth.StartSession(c, &ginoidc.User{Subject: "alice"}); err != nil {
 				t.Error(err)
 			}
 		})
-		b.do("POST", "/start", nil)
-		if r := b.fetch("/token"); r.StatusCode != 401 || r.json(t)["error"] != "no_token" || b.whoami() != "alice" {
-			t.Errorf("of a session without: %d %s", r.StatusCode, r.body)
+		b.Do("POST", "/start", nil)
+		if r := b.Fetch("/token"); r.StatusCode != 401 || r.JSON(t)["error"] != "no_token" || b.WhoAmI() != "alice" {
+			t.Errorf("of a session without: %d %s", r.StatusCode, r.Body)
 		}
-		a = tokenApp(t)
-		a.engine.GET("/late", func(c *gin.Context) {
+		a = testapp.NewWithTokens(t)
+		a.Engine.GET("/late", func(c *gin.Context) {
 			c.String(http.StatusOK, "written")
-			if _, err := a.auth.Token(c); err == nil { // case 146
+			if _, err := a.Auth.Token(c); err == nil { // case 146
 				t.Error("a refresh that cannot be kept")
 			}
 		})
-		b = a.browser()
-		b.mustSignIn("alice")
+		b = a.Browser()
+		b.MustSignIn("alice")
 		time.Sleep(5 * time.Minute)
-		if b.fetch("/late"); a.op.Refreshes() != 0 {
+		if b.Fetch("/late"); a.OP.Refreshes() != 0 {
 			t.Error("refreshed after the response has started")
 		}
-		a = tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.KeepTokens = false })
-		b = a.browser()
-		b.mustSignIn("alice")
-		if r := b.fetch("/token"); r.StatusCode != 500 || len(b.cookies()) != 1 {
-			t.Errorf("not kept: %d %s, cookies %v", r.StatusCode, r.body, b.cookies())
+		a = testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.KeepTokens = false })
+		b = a.Browser()
+		b.MustSignIn("alice")
+		if r := b.Fetch("/token"); r.StatusCode != 500 || len(b.Cookies()) != 1 {
+			t.Errorf("not kept: %d %s, cookies %v", r.StatusCode, r.Body, b.Cookies())
 		}
 	})
 }
@@ -577,22 +558,22 @@ func TestTokensOfReplacedSessions(t *testing.T) {
 		{"a step-up by a form", "form_post", "alice", "s-1", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := tokenApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode = tt.mode })
-			a.op.OnIDToken(func(claims map[string]any) {
+			a := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode = tt.mode })
+			a.OP.OnIDToken(func(claims map[string]any) {
 				if tt.sid != "" {
 					claims["sid"] = tt.sid
 				}
 			})
-			b := a.browser()
-			b.brings(b.start("/auth/signin", "alice"))
-			old := b.fetch("/token").body
-			callback := b.start("/auth/signin", tt.second)
-			if !a.op.Active(old) {
+			b := a.Browser()
+			b.Callback(b.Start("/auth/signin", "alice"))
+			old := b.Fetch("/token").Body
+			callback := b.Start("/auth/signin", tt.second)
+			if !a.OP.Active(old) {
 				t.Error("the old token is revoked before somebody signs in")
 			}
-			b.brings(callback)
-			if fresh := b.fetch("/token").body; a.op.Active(old) != tt.alive || fresh == old || !a.op.Active(fresh) {
-				t.Errorf("the old token is alive: %t, the new one: %t", a.op.Active(old), a.op.Active(fresh))
+			b.Callback(callback)
+			if fresh := b.Fetch("/token").Body; a.OP.Active(old) != tt.alive || fresh == old || !a.OP.Active(fresh) {
+				t.Errorf("the old token is alive: %t, the new one: %t", a.OP.Active(old), a.OP.Active(fresh))
 			}
 		})
 	}
@@ -618,38 +599,38 @@ func TestTokensThatAFormReplaces(t *testing.T) {
 					return errIf(method == failing)
 				}}
 				form := func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode, c.State = "form_post", shared }
-				one := tokenApp(t, form)
-				two := tokenApp(t, form, func(c *ginoidc.Config, _ *fakeop.Config) { c.Transport = one.op.Transport() })
-				two.op = one.op
-				victim, b := one.browser(), one.browser()
-				victim.brings(victim.start("/auth/signin", "carol"))
-				others := victim.fetch("/token").body
-				b.brings(b.start("/auth/signin", "alice"))
+				one := testapp.NewWithTokens(t, form)
+				two := testapp.NewWithTokens(t, form, func(c *ginoidc.Config, _ *fakeop.Config) { c.Transport = one.OP.Transport() })
+				two.OP = one.OP
+				victim, b := one.Browser(), one.Browser()
+				victim.Callback(victim.Start("/auth/signin", "carol"))
+				others := victim.Fetch("/token").Body
+				b.Callback(b.Start("/auth/signin", "alice"))
 				first = ""
-				victim.start("/auth/signin", "carol")
+				victim.Start("/auth/signin", "carol")
 				failing = tt.failing
-				started := b.navigate("/auth/signin")
+				started := b.Navigate("/auth/signin")
 				failing = ""
 				time.Sleep(5 * time.Minute)
-				old := b.fetch("/token").body
-				callback, err := one.op.Approve(started.location(), "bob")
+				old := b.Fetch("/token").Body
+				callback, err := one.OP.Approve(started.Location(), "bob")
 				if err != nil {
 					t.Fatal(err)
 				}
 				on, failing = tt.moved, tt.failing
-				b = b.on(two)
-				if r := b.brings(callback); r.StatusCode != http.StatusSeeOther {
-					t.Errorf("%d %s", r.StatusCode, r.body)
+				b = otherInstance(b, two)
+				if r := b.Callback(callback); r.StatusCode != http.StatusSeeOther {
+					t.Errorf("%d %s", r.StatusCode, r.Body)
 				}
 				on, failing = false, ""
 				revoked := !tt.moved && tt.failing == ""
-				if one.op.Active(old) == revoked || b.whoami() != "bob" {
-					t.Errorf("the old token is alive: %t, %q is signed in", one.op.Active(old), b.whoami())
+				if one.OP.Active(old) == revoked || b.WhoAmI() != "bob" {
+					t.Errorf("the old token is alive: %t, %q is signed in", one.OP.Active(old), b.WhoAmI())
 				}
-				if token := victim.fetch("/token"); token.StatusCode != http.StatusOK || token.body == others {
+				if token := victim.Fetch("/token"); token.StatusCode != http.StatusOK || token.Body == others {
 					t.Errorf("the other user: %d", token.StatusCode)
 				}
-				if logs := one.logs.String() + two.logs.String(); !strings.Contains(logs, tt.says) {
+				if logs := one.Logs.String() + two.Logs.String(); !strings.Contains(logs, tt.says) {
 					t.Errorf("log %s", logs)
 				}
 			})

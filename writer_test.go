@@ -17,6 +17,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // bufferedWriter is what gin-contrib/timeout puts in the place of a writer: a header of its own, which is copied over the
@@ -130,10 +131,10 @@ func TestOtherWriters(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newApp(t)
-				a.engine = gin.New()
-				a.engine.Use(a.auth.Middleware(), middleware)
-				a.auth.Mount(a.engine)
+				a := testapp.New(t)
+				a.Engine = gin.New()
+				a.Engine.Use(a.Auth.Middleware(), middleware)
+				a.Auth.Mount(a.Engine)
 				ownCookie := func(c *gin.Context) { c.Header("Set-Cookie", "own=1") } // not Add
 				answer := func(c *gin.Context) { c.String(http.StatusOK, "ok") }
 				byContext := func(c *gin.Context) {
@@ -141,32 +142,32 @@ func TestOtherWriters(t *testing.T) {
 						c.AbortWithStatus(http.StatusUnauthorized)
 					}
 				}
-				a.engine.GET("/me", a.auth.RequireAuth(), ownCookie, a.protected)
-				a.engine.GET("/context", byContext, ownCookie, answer)
-				a.engine.GET("/status", a.auth.RequireAuth(), ownCookie, func(c *gin.Context) { c.Status(http.StatusNoContent) })
-				a.engine.GET("/write", a.auth.RequireAuth(), ownCookie, func(c *gin.Context) { _, _ = c.Writer.Write([]byte("ok")) })
-				a.engine.GET("/write-string", a.auth.RequireAuth(), ownCookie, func(c *gin.Context) { _, _ = c.Writer.WriteString("ok") })
-				a.engine.GET("/public-before", func(c *gin.Context) { c.Header("Cache-Control", "public") }, a.auth.RequireAuth(), answer)
-				a.engine.GET("/flush", a.auth.RequireAuth(), ownCookie, func(c *gin.Context) { c.Writer.Flush() })
-				a.engine.GET("/public", a.auth.RequireAuth(), ownCookie, func(c *gin.Context) { c.Header("Cache-Control", "public, max-age=60") }, answer)
-				a.engine.GET("/update", func(c *gin.Context) {
-					if err := a.auth.UpdateSession(c, func(u *ginoidc.User) error { u.Data = []byte("x"); return nil }); err != nil {
+				a.Engine.GET("/me", a.Auth.RequireAuth(), ownCookie, a.Protected)
+				a.Engine.GET("/context", byContext, ownCookie, answer)
+				a.Engine.GET("/status", a.Auth.RequireAuth(), ownCookie, func(c *gin.Context) { c.Status(http.StatusNoContent) })
+				a.Engine.GET("/write", a.Auth.RequireAuth(), ownCookie, func(c *gin.Context) { _, _ = c.Writer.Write([]byte("ok")) })
+				a.Engine.GET("/write-string", a.Auth.RequireAuth(), ownCookie, func(c *gin.Context) { _, _ = c.Writer.WriteString("ok") })
+				a.Engine.GET("/public-before", func(c *gin.Context) { c.Header("Cache-Control", "public") }, a.Auth.RequireAuth(), answer)
+				a.Engine.GET("/flush", a.Auth.RequireAuth(), ownCookie, func(c *gin.Context) { c.Writer.Flush() })
+				a.Engine.GET("/public", a.Auth.RequireAuth(), ownCookie, func(c *gin.Context) { c.Header("Cache-Control", "public, max-age=60") }, answer)
+				a.Engine.GET("/update", func(c *gin.Context) {
+					if err := a.Auth.UpdateSession(c, func(u *ginoidc.User) error { u.Data = []byte("x"); return nil }); err != nil {
 						t.Error(err)
 					}
 				}, ownCookie, answer)
-				a.engine.GET("/destroy", func(c *gin.Context) {
-					if err := a.auth.Destroy(c); err != nil {
+				a.Engine.GET("/destroy", func(c *gin.Context) {
+					if err := a.Auth.Destroy(c); err != nil {
 						t.Error(err)
 					}
 				}, ownCookie, answer)
-				b := a.browser()
-				b.mustSignIn("alice")
-				if r := b.fetch("/public-before"); r.StatusCode != http.StatusOK || r.Header.Get("Cache-Control") != "private, no-store" {
+				b := a.Browser()
+				b.MustSignIn("alice")
+				if r := b.Fetch("/public-before"); r.StatusCode != http.StatusOK || r.Header.Get("Cache-Control") != "private, no-store" {
 					t.Errorf("public before the guard: %d %v", r.StatusCode, r.Header)
 				}
 				for _, path := range []string{"/me", "/context", "/status", "/write", "/write-string", "/flush", "/public", "/update", "/destroy"} {
 					time.Sleep(7 * time.Hour) // past half of the idle limit
-					r := b.fetch(path)
+					r := b.Fetch(path)
 					set := r.Header["Set-Cookie"]
 					own := len(set) == 2 && set[0] == "own=1" || path == "/flush" && len(set) == 1 // gin-contrib/timeout flushes past its header
 					if r.StatusCode/100 != 2 || !own || !strings.HasPrefix(set[len(set)-1], "__Host-ginoidc=") {
@@ -176,8 +177,8 @@ func TestOtherWriters(t *testing.T) {
 						t.Errorf("%s: Cache-Control %q, Vary %q", path, got, r.Header.Get("Vary"))
 					}
 				}
-				if r := b.navigate("/me"); r.StatusCode != http.StatusFound || r.location() != "/auth/signin?return_to=%2Fme" {
-					t.Errorf("after Destroy: %d to %q", r.StatusCode, r.location())
+				if r := b.Navigate("/me"); r.StatusCode != http.StatusFound || r.Location() != "/auth/signin?return_to=%2Fme" {
+					t.Errorf("after Destroy: %d to %q", r.StatusCode, r.Location())
 				}
 			})
 		})
@@ -186,8 +187,8 @@ func TestOtherWriters(t *testing.T) {
 
 // TestWriterStaysWhole: what goes through the plugin's writer has all that Gin's own one has.
 func TestWriterStaysWhole(t *testing.T) {
-	a := newApp(t)
-	a.engine.GET("/hijack", func(c *gin.Context) {
+	a := testapp.New(t)
+	a.Engine.GET("/hijack", func(c *gin.Context) {
 		conn, _, err := c.Writer.Hijack()
 		if err != nil {
 			t.Error(err)
@@ -196,7 +197,7 @@ func TestWriterStaysWhole(t *testing.T) {
 		_, _ = conn.Write([]byte("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhijacked"))
 		_ = conn.Close()
 	})
-	a.engine.GET("/rest", func(c *gin.Context) {
+	a.Engine.GET("/rest", func(c *gin.Context) {
 		w := c.Writer
 		if w.Written() || w.Size() != -1 || w.Status() != http.StatusOK || w.CloseNotify() == nil || w.Pusher() != nil {
 			t.Errorf("before: %v %d %d", w.Written(), w.Size(), w.Status())
@@ -209,7 +210,7 @@ func TestWriterStaysWhole(t *testing.T) {
 			t.Errorf("after: %v %d %d", w.Written(), w.Size(), w.Status())
 		}
 	})
-	server := httptest.NewServer(a.engine)
+	server := httptest.NewServer(a.Engine)
 	defer server.Close()
 	for path, want := range map[string]string{"/hijack": "hijacked", "/rest": "four"} {
 		conn, err := net.Dial("tcp", server.Listener.Addr().String())
@@ -265,33 +266,33 @@ func TestPrivate(t *testing.T) {
 		{[]string{"Accept, COOKIE"}, "Accept, COOKIE"}, {[]string{"Accept", "Origin ,Cookie"}, "Accept;Origin ,Cookie"},
 		{[]string{"X-Cookie"}, "X-Cookie;Cookie"}, {[]string{"Set-Cookie, Cookies"}, "Set-Cookie, Cookies;Cookie"},
 	}
-	a := newApp(t)
+	a := testapp.New(t)
 	var before http.Header
-	a.engine = gin.New()
-	a.engine.Use(func(c *gin.Context) {
+	a.Engine = gin.New()
+	a.Engine.Use(func(c *gin.Context) {
 		for name, lines := range before {
 			c.Writer.Header()[name] = lines
 		}
-	}, a.auth.Middleware())
-	a.auth.Mount(a.engine)
-	a.engine.GET("/me", a.auth.RequireAuth(), a.protected)
-	a.engine.GET("/admin", a.auth.RequireGroups("admin"), a.protected)
-	a.engine.GET("/asks", func(c *gin.Context) { ginoidc.UserFrom(c); c.Status(http.StatusNoContent) })
-	a.engine.GET("/asks-first", func(c *gin.Context) {
+	}, a.Auth.Middleware())
+	a.Auth.Mount(a.Engine)
+	a.Engine.GET("/me", a.Auth.RequireAuth(), a.Protected)
+	a.Engine.GET("/admin", a.Auth.RequireGroups("admin"), a.Protected)
+	a.Engine.GET("/asks", func(c *gin.Context) { ginoidc.UserFrom(c); c.Status(http.StatusNoContent) })
+	a.Engine.GET("/asks-first", func(c *gin.Context) {
 		ginoidc.UserFrom(c)
 		for name, lines := range before {
 			c.Writer.Header()[name] = lines
 		}
-	}, a.auth.RequireAuth(), a.protected)
-	a.engine.GET("/denies/401", func(c *gin.Context) { a.auth.Deny(c, ginoidc.ErrNoToken) })
-	a.engine.GET("/denies", func(c *gin.Context) { a.auth.Deny(c, ginoidc.ErrForbidden) })
-	nobody, bob := a.browser(), a.browser()
-	bob.mustSignIn("bob")
-	down := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = brokenState{} })
-	a.engine.GET("/down", down.auth.RequireAuth(), a.protected)
+	}, a.Auth.RequireAuth(), a.Protected)
+	a.Engine.GET("/denies/401", func(c *gin.Context) { a.Auth.Deny(c, ginoidc.ErrNoToken) })
+	a.Engine.GET("/denies", func(c *gin.Context) { a.Auth.Deny(c, ginoidc.ErrForbidden) })
+	nobody, bob := a.Browser(), a.Browser()
+	bob.MustSignIn("bob")
+	down := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = brokenState{} })
+	a.Engine.GET("/down", down.Auth.RequireAuth(), a.Protected)
 	check := func(name, joined string) {
 		for _, tt := range []struct {
-			who    *browser
+			who    *testapp.Browser
 			path   string
 			status int
 		}{
@@ -299,14 +300,14 @@ func TestPrivate(t *testing.T) {
 			{bob, "/asks-first", 200}, {nobody, "/asks-first", 401}, {bob, "/denies", 403}, {nobody, "/denies/401", 401},
 			{bob, "/down", 503},
 		} {
-			r := tt.who.fetch(tt.path)
+			r := tt.who.Fetch(tt.path)
 			if got := strings.Join(r.Header[name], ";"); r.StatusCode != tt.status || got != joined {
 				t.Errorf("%s %d: %s: %q becomes %q, want %q", tt.path, r.StatusCode, name, before[name], got, joined)
 			}
 		}
 	}
 	for _, tt := range []struct { // the redirect and the pages of a guard say the same as its JSON
-		who    *browser
+		who    *testapp.Browser
 		path   string
 		status int
 	}{{nobody, "/me", 302}, {bob, "/admin", 403}, {bob, "/down", 503}} {
@@ -316,7 +317,7 @@ func TestPrivate(t *testing.T) {
 			if len(lines) > 0 && lines[0] != "public" {
 				want = lines[0]
 			}
-			if r := tt.who.navigate(tt.path); r.StatusCode != tt.status || strings.Join(r.Header["Cache-Control"], ";") != want {
+			if r := tt.who.Navigate(tt.path); r.StatusCode != tt.status || strings.Join(r.Header["Cache-Control"], ";") != want {
 				t.Errorf("%s: %d: %q becomes %q, want %q", tt.path, r.StatusCode, lines, r.Header["Cache-Control"], want)
 			}
 		}
@@ -333,7 +334,7 @@ func TestPrivate(t *testing.T) {
 	check("Cdn-Cache-Control", "no-store")
 	before = http.Header{"Cache-Control": {"public"}, "Vary": {"Accept"}}
 	for path, status := range map[string]int{"/auth/userinfo": 204, "/auth/signed-out": 200, "/auth/frontchannel-logout": 200, "/auth/callback": 400} {
-		if r := nobody.fetch(path); r.StatusCode != status && path != "/auth/callback" || r.Header.Get("Cache-Control") != "no-store" || r.Header["Vary"][1] != "Cookie" {
+		if r := nobody.Fetch(path); r.StatusCode != status && path != "/auth/callback" || r.Header.Get("Cache-Control") != "no-store" || r.Header["Vary"][1] != "Cookie" {
 			t.Errorf("%s: %d %v", path, r.StatusCode, r.Header)
 		}
 	}
@@ -342,10 +343,10 @@ func TestPrivate(t *testing.T) {
 // TestAskedAfterTheLimit: a handler that asks who is signed in after a middleware has answered in its place leaves that
 // answer alone.
 func TestAskedAfterTheLimit(t *testing.T) {
-	a := newApp(t)
-	b := a.browser()
-	b.mustSignIn("alice")
-	a.engine.GET("/slow", func(c *gin.Context) {
+	a := testapp.New(t)
+	b := a.Browser()
+	b.MustSignIn("alice")
+	a.Engine.GET("/slow", func(c *gin.Context) {
 		ctx, cancel := context.WithCancel(c.Request.Context())
 		cancel()
 		c.String(http.StatusRequestTimeout, "too slow")
@@ -357,7 +358,7 @@ func TestAskedAfterTheLimit(t *testing.T) {
 			t.Errorf("%v became %v", before, after)
 		}
 	})
-	if r := b.fetch("/slow"); r.StatusCode != http.StatusRequestTimeout {
+	if r := b.Fetch("/slow"); r.StatusCode != http.StatusRequestTimeout {
 		t.Errorf("%d", r.StatusCode)
 	}
 }

@@ -39,6 +39,7 @@ func rooms() []room {
 		{"internal/fakeop", "", "github.com/go-jose/go-jose/v4"},
 		{"ginoidctest", ". internal/audit internal/fakeop", "github.com/gin-gonic/gin"},
 		{"example", ". ginoidctest redisstate", "github.com/gin-gonic/gin"},
+		{"internal/testapp", ". internal/fakeop", "github.com/gin-gonic/gin net/http/httptest testing"},
 	}
 }
 

@@ -138,14 +138,14 @@ func TestRestIsDocumented(t *testing.T) {
 // TestConformanceIsDocumented: what docs/conformance.md says is there, is there.
 func TestConformanceIsDocumented(t *testing.T) {
 	said, _, _ := strings.Cut(readFile(t, "docs/conformance.md"), "## Left out")
-	tests := readFile(t, "conformance_test.go")
+	tests := readFile(t, "internal/blackbox/conformance_test.go")
 	for _, m := range regexp.MustCompile("`((?:oidcc-client|fapi2)-[a-z0-9-]+|Test[A-Za-z]+)[/`]").FindAllStringSubmatch(said, -1) {
 		name := m[1]
 		if strings.HasPrefix(name, "Test") {
 			name = "func " + name + "("
 		}
 		if !strings.Contains(tests, name) {
-			t.Errorf("conformance_test.go lacks %s", name)
+			t.Errorf("internal/blackbox/conformance_test.go lacks %s", name)
 		}
 	}
 }

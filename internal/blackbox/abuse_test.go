@@ -1,4 +1,4 @@
-package ginoidc_test
+package blackbox_test
 
 import (
 	"fmt"
@@ -12,21 +12,22 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // TestGarbageCallbacks cost nobody a call, case 280.
 func TestGarbageCallbacks(t *testing.T) {
-	a := newApp(t)
-	b := a.browser()
+	a := testapp.New(t)
+	b := a.Browser()
 	for i := range 10_000 {
 		state := fmt.Sprintf("%043d", i)
-		r := b.do("GET", "/auth/callback?iss=https://idp.example&code=x&state="+state, nil, "Cookie", "__Host-ginoidc."+state[:16]+"="+strings.Repeat("A", 200))
+		r := b.Do("GET", "/auth/callback?iss=https://idp.example&code=x&state="+state, nil, "Cookie", "__Host-ginoidc."+state[:16]+"="+strings.Repeat("A", 200))
 		if r.StatusCode != http.StatusBadRequest {
-			t.Fatalf("%d %s", r.StatusCode, r.body)
+			t.Fatalf("%d %s", r.StatusCode, r.Body)
 		}
 	}
 	for _, e := range []fakeop.Endpoint{fakeop.Discovery, fakeop.JWKS, fakeop.Token} {
-		if n := a.op.Count(e); n != 0 {
+		if n := a.OP.Count(e); n != 0 {
 			t.Errorf("%d requests to %s", n, e)
 		}
 	}
@@ -34,14 +35,14 @@ func TestGarbageCallbacks(t *testing.T) {
 
 // TestGarbageCodes: who brings attempts of their own and codes that are none costs one call each. Case 281.
 func TestGarbageCodes(t *testing.T) {
-	a := newApp(t)
+	a := testapp.New(t)
 	for i := range 50 {
-		b := a.browser()
-		state := parse(t, b.navigate("/auth/signin").location()).Query().Get("state")
+		b := a.Browser()
+		state := testapp.ParseURL(t, b.Navigate("/auth/signin").Location()).Query().Get("state")
 		for range 3 {
-			b.navigate("/auth/callback?iss=https://idp.example&code=garbage&state=" + state)
+			b.Navigate("/auth/callback?iss=https://idp.example&code=garbage&state=" + state)
 		}
-		if n := a.op.Count(fakeop.Token); n != i+1 || b.whoami() != "" {
+		if n := a.OP.Count(fakeop.Token); n != i+1 || b.WhoAmI() != "" {
 			t.Fatalf("%d token requests for %d codes", n, i+1)
 		}
 	}
@@ -49,22 +50,22 @@ func TestGarbageCodes(t *testing.T) {
 
 // TestStoreRestarted: with an empty store everybody is signed out cleanly and can sign in again, cases 251 and 292.
 func TestStoreRestarted(t *testing.T) {
-	b := (*browser)(nil)
+	b := (*testapp.Browser)(nil)
 	for range 2 {
-		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = memstore.NewStore([]byte(secret)) })
-		next := a.browser()
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = memstore.NewStore([]byte(testapp.CookieSecret)) })
+		next := a.Browser()
 		if b != nil {
-			next.jar = b.jar
-			if r := next.fetch("/me"); r.StatusCode != 401 {
+			next.Jar = b.Jar
+			if r := next.Fetch("/me"); r.StatusCode != 401 {
 				t.Errorf("fetch: %d", r.StatusCode)
 			}
-			if r := next.navigate("/me"); r.location() != "/auth/signin?return_to=%2Fme" {
-				t.Errorf("navigation: %d to %q", r.StatusCode, r.location())
+			if r := next.Navigate("/me"); r.Location() != "/auth/signin?return_to=%2Fme" {
+				t.Errorf("navigation: %d to %q", r.StatusCode, r.Location())
 			}
 		}
 		b = next
-		b.mustSignIn("alice")
-		if b.whoami() != "alice" {
+		b.MustSignIn("alice")
+		if b.WhoAmI() != "alice" {
 			t.Error("signed out after the sign-in")
 		}
 	}
@@ -72,18 +73,18 @@ func TestStoreRestarted(t *testing.T) {
 
 // TestEvents: what an operator has to know is one record each, under a message and keys that do not change. Case 302.
 func TestEvents(t *testing.T) {
-	a := newApp(t)
-	b := a.browser()
-	b.mustSignIn("bob")
-	b.fetch("/admin")
-	a.op.Misbehave(fakeop.BadSignature)
-	b.signIn("bob")
-	a.op.Misbehave()
-	if r := a.post(t, "carol", "", nil); r.StatusCode != 200 {
-		t.Fatalf("%d %s", r.StatusCode, r.body)
+	a := testapp.New(t)
+	b := a.Browser()
+	b.MustSignIn("bob")
+	b.Fetch("/admin")
+	a.OP.Misbehave(fakeop.BadSignature)
+	b.SignIn("bob")
+	a.OP.Misbehave()
+	if r := a.BackChannelLogout("carol", "", nil); r.StatusCode != 200 {
+		t.Fatalf("%d %s", r.StatusCode, r.Body)
 	}
-	a.postRaw("logout_token=x")
-	b.do("POST", "/auth/signout", nil)
+	a.PostBackChannel("logout_token=x")
+	b.Do("POST", "/auth/signout", nil)
 	for _, event := range []string{
 		`level=INFO msg="ginoidc: signed in" sub=bob`,
 		`level=INFO msg="ginoidc: denied" code=forbidden sub=bob route=/admin`,
@@ -92,7 +93,7 @@ func TestEvents(t *testing.T) {
 		`level=WARN msg="ginoidc: back-channel logout refused" code=invalid_request`,
 		`level=INFO msg="ginoidc: session ended" reason=sign_out sub=bob`,
 	} {
-		if n := strings.Count(a.logs.String(), event); n != 1 {
+		if n := strings.Count(a.Logs.String(), event); n != 1 {
 			t.Errorf("%d times %s", n, event)
 		}
 	}
@@ -102,31 +103,31 @@ func TestEvents(t *testing.T) {
 // running. Case 276.
 func TestEverythingAtOnce(t *testing.T) {
 	before := runtime.NumGoroutine()
-	a := newApp(t)
+	a := testapp.New(t)
 	var mu sync.Mutex // of the app's counts of calls
 	routes := []string{"/", "/me", "/admin", "/auth/signin", "/auth/callback?state=x", "/auth/userinfo", "/auth/signout", "/auth/backchannel-logout", "/auth/frontchannel-logout"}
-	a.engine.GET("/who", a.auth.RequireAuth(), a.public)
+	a.Engine.GET("/who", a.Auth.RequireAuth(), a.Public)
 	var people sync.WaitGroup
 	for i := range 200 {
 		people.Go(func() {
-			b := a.browser()
+			b := a.Browser()
 			subject := []string{"alice", "bob", "carol"}[i%3]
-			b.mustSignIn(subject)
+			b.MustSignIn(subject)
 			for _, route := range routes {
 				if route == "/me" || route == "/admin" {
 					mu.Lock()
 				}
-				b.navigate(route)
+				b.Navigate(route)
 				if route == "/me" || route == "/admin" {
 					mu.Unlock()
 				}
 			}
-			if r := b.fetch("/who"); r.StatusCode != 200 {
+			if r := b.Fetch("/who"); r.StatusCode != 200 {
 				t.Errorf("%s: %d", subject, r.StatusCode)
 			}
-			b.do("POST", "/auth/signout", nil)
+			b.Do("POST", "/auth/signout", nil)
 		})
 	}
 	people.Wait()
-	eventually(t, "goroutines to end", func() bool { return runtime.NumGoroutine() <= before+5 })
+	testapp.Eventually(t, "goroutines to end", func() bool { return runtime.NumGoroutine() <= before+5 })
 }

@@ -1,4 +1,4 @@
-package ginoidc_test
+package blackbox_test
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // faulty is everything that an app may hand to the plugin. What is named panics.
@@ -90,23 +91,23 @@ func TestPanicsOfTheApp(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				logs := &bytes.Buffer{}
 				f := &faulty{Memory: state.NewMemory(0), Handler: slog.NewJSONHandler(logs, nil)}
-				a := tokenApp(t, func(c *ginoidc.Config, op *fakeop.Config) {
+				a := testapp.NewWithTokens(t, func(c *ginoidc.Config, op *fakeop.Config) {
 					c.State, c.Transport, c.Logger = f, f, slog.New(f)
 					c.OnSessionEnd = func(context.Context, ginoidc.SessionEnd) { f.at("OnSessionEnd") }
 				})
-				f.RoundTripper = a.op.Transport()
-				b := a.browser()
-				b.mustSignIn("alice")
+				f.RoundTripper = a.OP.Transport()
+				b := a.Browser()
+				b.MustSignIn("alice")
 				time.Sleep(5 * time.Minute)
 				switch f.name = tt.name; tt.name {
 				case "OnSessionEnd":
-					a.op.Misbehave(fakeop.RefreshInvalidGrant)
+					a.OP.Misbehave(fakeop.RefreshInvalidGrant)
 				case "State.Revoked": // which is asked before too, where a recovery sees it
 					f.name = ""
-					a.op.OnRefreshAnswer(func(map[string]any) { f.name = tt.name })
+					a.OP.OnRefreshAnswer(func(map[string]any) { f.name = tt.name })
 				}
-				if r := b.fetch("/token"); r.StatusCode != tt.status || tt.status == 500 && r.json(t)["error"] != "internal" {
-					t.Errorf("%d %s", r.StatusCode, r.body)
+				if r := b.Fetch("/token"); r.StatusCode != tt.status || tt.status == 500 && r.JSON(t)["error"] != "internal" {
+					t.Errorf("%d %s", r.StatusCode, r.Body)
 				}
 				want := 1
 				if tt.name == "Logger" { // which cannot be told
@@ -116,11 +117,11 @@ func TestPanicsOfTheApp(t *testing.T) {
 					t.Errorf("logged %d times\n%s", n, logs)
 				}
 				f.name = ""
-				a.op.Misbehave()
-				a.op.OnRefreshAnswer(nil)
+				a.OP.Misbehave()
+				a.OP.OnRefreshAnswer(nil)
 				for range 2 {
-					if r := b.fetch("/token"); r.StatusCode != tt.after || a.op.Refreshes() > 1 {
-						t.Errorf("once it is mended: %d %s after %d refreshes", r.StatusCode, r.body, a.op.Refreshes())
+					if r := b.Fetch("/token"); r.StatusCode != tt.after || a.OP.Refreshes() > 1 {
+						t.Errorf("once it is mended: %d %s after %d refreshes", r.StatusCode, r.Body, a.OP.Refreshes())
 					}
 				}
 			})
@@ -148,7 +149,7 @@ func TestPanicsInCallback(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				logs := &bytes.Buffer{}
 				f := &faulty{Memory: state.NewMemory(0), Handler: slog.NewJSONHandler(logs, nil)}
-				a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+				a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 					c.State, c.Transport, c.Logger = f, f, slog.New(f)
 					c.GroupsResolver = func(context.Context, *ginoidc.User, string) ([]string, error) {
 						f.at("GroupsResolver")
@@ -159,25 +160,25 @@ func TestPanicsInCallback(t *testing.T) {
 						return nil
 					}
 				})
-				f.RoundTripper = a.op.Transport()
-				b := a.browser()
-				callback := b.start("/auth/signin", "alice")
+				f.RoundTripper = a.OP.Transport()
+				b := a.Browser()
+				callback := b.Start("/auth/signin", "alice")
 				f.name = name
-				if r := b.navigate(callback); r.StatusCode != http.StatusInternalServerError || !strings.Contains(r.body, "Something went wrong") {
-					t.Errorf("%d %s", r.StatusCode, r.body)
+				if r := b.Navigate(callback); r.StatusCode != http.StatusInternalServerError || !strings.Contains(r.Body, "Something went wrong") {
+					t.Errorf("%d %s", r.StatusCode, r.Body)
 				}
 				want := 1
 				if name == "Logger" {
 					want = 0
 				}
-				if n := strings.Count(logs.String(), "panic in code of the app"); n != want || strings.Contains(logs.String(), clientSecret) {
+				if n := strings.Count(logs.String(), "panic in code of the app"); n != want || strings.Contains(logs.String(), testapp.ClientSecret) {
 					t.Errorf("logged %d times\n%s", n, logs)
 				}
 				f.name = ""
-				if b.whoami() != "" {
+				if b.WhoAmI() != "" {
 					t.Error("somebody is signed in")
 				}
-				b.mustSignIn("alice")
+				b.MustSignIn("alice")
 			})
 		})
 	}
@@ -190,37 +191,37 @@ func TestPanickingTransport(t *testing.T) {
 		t.Run(path, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := &faulty{name: "Transport " + path}
-				a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Transport = f })
-				f.RoundTripper = a.op.Transport()
-				token, err := a.op.LogoutToken("alice", "", nil)
+				a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Transport = f })
+				f.RoundTripper = a.OP.Transport()
+				token, err := a.OP.LogoutToken("alice", "", nil)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if r := a.postRaw("logout_token=" + token); r.StatusCode != 500 || r.json(t)["error"] != "internal" {
-					t.Errorf("back-channel logout: %d %s", r.StatusCode, r.body)
+				if r := a.PostBackChannel("logout_token=" + token); r.StatusCode != 500 || r.JSON(t)["error"] != "internal" {
+					t.Errorf("back-channel logout: %d %s", r.StatusCode, r.Body)
 				}
-				b := a.browser()
+				b := a.Browser()
 				if path == string(fakeop.Discovery) {
-					if r := b.navigate("/auth/signin"); r.StatusCode != 500 {
+					if r := b.Navigate("/auth/signin"); r.StatusCode != 500 {
 						t.Errorf("sign-in: %d", r.StatusCode)
 					}
-				} else if r := b.signIn("alice"); r.StatusCode != 500 {
+				} else if r := b.SignIn("alice"); r.StatusCode != 500 {
 					t.Errorf("callback: %d", r.StatusCode)
 				}
-				if err := a.auth.Ready(t.Context()); err == nil {
+				if err := a.Auth.Ready(t.Context()); err == nil {
 					t.Error("ready")
 				}
 				f.name = ""
 				time.Sleep(time.Second)
-				b.mustSignIn("alice")
+				b.MustSignIn("alice")
 				for _, old := range []time.Duration{2 * time.Hour, 48 * time.Hour} {
 					time.Sleep(old)
 					f.name = "Transport " + path
-					b.mustSignIn("alice")
+					b.MustSignIn("alice")
 					synctest.Wait()
 					f.name = ""
 				}
-				if err := a.auth.Ready(t.Context()); err != nil {
+				if err := a.Auth.Ready(t.Context()); err != nil {
 					t.Error(err)
 				}
 			})

@@ -1,7 +1,6 @@
-package ginoidc_test
+package blackbox_test
 
 import (
-	"bytes"
 	"encoding/base64"
 	"io"
 	"maps"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // These tests have the names of the relying-party modules in the OpenID Foundation's conformance suite, plan by plan, and
@@ -29,29 +29,29 @@ type module struct {
 }
 
 // runs signs alice in and holds what happens against the module.
-func (m module) runs(t *testing.T, a *app) *browser {
+func (m module) runs(t *testing.T, a *testapp.App) *testapp.Browser {
 	t.Helper()
-	b := a.browser()
+	b := a.Browser()
 	if m.does != nil {
-		m.does(a.op)
+		m.does(a.OP)
 	}
-	started := b.navigate("/auth/signin")
+	started := b.Navigate("/auth/signin")
 	if started.StatusCode != http.StatusFound {
-		t.Fatalf("no authorization request: %d %s", started.StatusCode, a.logs)
+		t.Fatalf("no authorization request: %d %s", started.StatusCode, a.Logs)
 	}
-	callback, err := a.op.Approve(started.location(), "alice")
+	callback, err := a.OP.Approve(started.Location(), "alice")
 	if err != nil {
 		t.Fatal(err)
 	}
-	deliver := b.navigate
-	if strings.HasPrefix(a.responseMode, "form_post") {
-		deliver = func(callback string) reply { return b.post(callback) }
+	deliver := b.Navigate
+	if strings.HasPrefix(a.ResponseMode, "form_post") {
+		deliver = func(callback string) testapp.Reply { return b.PostCallback(callback) }
 	}
 	r := deliver(callback)
-	if signedIn := b.whoami() == "alice"; signedIn != m.signedIn || (r.StatusCode == http.StatusSeeOther) != m.signedIn {
-		t.Errorf("%d, signed in: %t\n%s", r.StatusCode, signedIn, a.logs)
+	if signedIn := b.WhoAmI() == "alice"; signedIn != m.signedIn || (r.StatusCode == http.StatusSeeOther) != m.signedIn {
+		t.Errorf("%d, signed in: %t\n%s", r.StatusCode, signedIn, a.Logs)
 	}
-	if n := a.op.Count(fakeop.UserInfo); n != m.userInfo {
+	if n := a.OP.Count(fakeop.UserInfo); n != m.userInfo {
 		t.Errorf("%d userinfo requests, want %d", n, m.userInfo)
 	}
 	return b
@@ -117,15 +117,15 @@ func TestConformanceBasic(t *testing.T) {
 		t.Run(mode, func(t *testing.T) {
 			for _, m := range basicModules(t) {
 				t.Run(m.name, func(t *testing.T) {
-					seen := &recorder{}
-					a := newApp(t, func(c *ginoidc.Config, op *fakeop.Config) {
+					seen := &testapp.Recorder{}
+					a := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) {
 						c.ResponseMode, c.SigningAlgs, op.SigningAlg = mode, []string{"RS256"}, "RS256"
 						c.Transport = seen
 					})
 					b := m.runs(t, a)
 					if m.signedIn {
-						seen.checkCalls(t)
-						if claims := b.fetch("/auth/userinfo").json(t); claims["email"] != "alice@example.com" {
+						checkCalls(seen, t)
+						if claims := b.Fetch("/auth/userinfo").JSON(t); claims["email"] != "alice@example.com" {
 							t.Errorf("claims %v", claims)
 						}
 					}
@@ -134,80 +134,52 @@ func TestConformanceBasic(t *testing.T) {
 		})
 	}
 	t.Run("oidcc-client-test-invalid-sig-es256", func(t *testing.T) {
-		module{"", misbehaves(fakeop.BadSignature), false, 0}.runs(t, newApp(t))
+		module{"", misbehaves(fakeop.BadSignature), false, 0}.runs(t, testapp.New(t))
 	})
 	t.Run("oidcc-client-test-form-post-error", func(t *testing.T) {
-		a := formPostApp(t)
-		b := a.browser()
-		callback, err := a.op.Deny(b.navigate("/auth/signin?prompt=none&max_age=0").location(), "login_required")
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode = "form_post" })
+		b := a.Browser()
+		callback, err := a.OP.Deny(b.Navigate("/auth/signin?prompt=none&max_age=0").Location(), "login_required")
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r := b.post(callback); r.StatusCode != http.StatusUnauthorized || a.op.Count(fakeop.Token) != 0 {
-			t.Errorf("%d after %d token requests", r.StatusCode, a.op.Count(fakeop.Token))
+		if r := b.PostCallback(callback); r.StatusCode != http.StatusUnauthorized || a.OP.Count(fakeop.Token) != 0 {
+			t.Errorf("%d after %d token requests", r.StatusCode, a.OP.Count(fakeop.Token))
 		}
 	})
-}
-
-// recorder is a transport to the provider that keeps what it sees of the last call to each endpoint.
-type recorder struct {
-	http.RoundTripper
-	header map[string]http.Header // by path
-	form   map[string]url.Values  // query and body
-}
-
-func (s *recorder) RoundTrip(r *http.Request) (*http.Response, error) {
-	if s.header == nil {
-		s.header, s.form = map[string]http.Header{}, map[string]url.Values{}
-	}
-	form := r.URL.Query()
-	if r.Body != nil {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			return nil, err
-		}
-		values, err := url.ParseQuery(string(body))
-		if err != nil {
-			return nil, err
-		}
-		maps.Copy(form, values)
-		r.Body = io.NopCloser(bytes.NewReader(body))
-	}
-	s.header[r.URL.Path], s.form[r.URL.Path] = r.Header.Clone(), form
-	return s.RoundTripper.RoundTrip(r)
 }
 
 // checkCalls: the client's secret and the access token were in the header and nowhere else
 // (oidcc-client-test-client-secret-basic, oidcc-client-test-userinfo-bearer-header).
-func (s *recorder) checkCalls(t *testing.T) {
+func checkCalls(s *testapp.Recorder, t *testing.T) {
 	t.Helper()
-	if !strings.HasPrefix(s.header["/token"].Get("Authorization"), "Basic ") || s.form["/token"].Has("client_secret") ||
-		!strings.HasPrefix(s.header["/userinfo"].Get("Authorization"), "Bearer ") || s.form["/userinfo"].Has("access_token") {
-		t.Errorf("headers %v, forms %v", s.header, s.form)
+	if !strings.HasPrefix(s.Header["/token"].Get("Authorization"), "Basic ") || s.Form["/token"].Has("client_secret") ||
+		!strings.HasPrefix(s.Header["/userinfo"].Get("Authorization"), "Bearer ") || s.Form["/userinfo"].Has("access_token") {
+		t.Errorf("headers %v, forms %v", s.Header, s.Form)
 	}
 }
 
 // TestConformanceConfig is the plan oidcc-client-config-certification-test-plan.
 func TestConformanceConfig(t *testing.T) {
 	t.Run("oidcc-client-test-discovery-openid-config", func(t *testing.T) {
-		a := newApp(t)
-		if err := a.auth.Ready(t.Context()); err != nil || a.op.Count(fakeop.Discovery) != 1 {
-			t.Errorf("%v after %d requests", err, a.op.Count(fakeop.Discovery))
+		a := testapp.New(t)
+		if err := a.Auth.Ready(t.Context()); err != nil || a.OP.Count(fakeop.Discovery) != 1 {
+			t.Errorf("%v after %d requests", err, a.OP.Count(fakeop.Discovery))
 		}
 	})
 	t.Run("oidcc-client-test-discovery-jwks-uri-keys", func(t *testing.T) {
-		seen := &recorder{}
-		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Transport = seen })
-		a.op.OnDiscovery(func(doc map[string]any) { doc["jwks_uri"] = doc["jwks_uri"].(string) + "?abcdefghij=1" })
-		if err := a.auth.Ready(t.Context()); err != nil || !seen.form[string(fakeop.JWKS)].Has("abcdefghij") {
-			t.Errorf("%v, keys asked for with %v", err, seen.form)
+		seen := &testapp.Recorder{}
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Transport = seen })
+		a.OP.OnDiscovery(func(doc map[string]any) { doc["jwks_uri"] = doc["jwks_uri"].(string) + "?abcdefghij=1" })
+		if err := a.Auth.Ready(t.Context()); err != nil || !seen.Form[string(fakeop.JWKS)].Has("abcdefghij") {
+			t.Errorf("%v, keys asked for with %v", err, seen.Form)
 		}
 	})
 	t.Run("oidcc-client-test-discovery-issuer-mismatch", func(t *testing.T) {
-		a := newApp(t)
-		a.op.OnDiscovery(func(doc map[string]any) { doc["issuer"] = doc["issuer"].(string) + "INVALID" })
-		if r := a.browser().navigate("/auth/signin"); r.StatusCode != http.StatusServiceUnavailable || r.location() != "" {
-			t.Errorf("%d to %q", r.StatusCode, r.location())
+		a := testapp.New(t)
+		a.OP.OnDiscovery(func(doc map[string]any) { doc["issuer"] = doc["issuer"].(string) + "INVALID" })
+		if r := a.Browser().Navigate("/auth/signin"); r.StatusCode != http.StatusServiceUnavailable || r.Location() != "" {
+			t.Errorf("%d to %q", r.StatusCode, r.Location())
 		}
 	})
 	for _, m := range []module{
@@ -217,19 +189,19 @@ func TestConformanceConfig(t *testing.T) {
 		}, true, 1},
 	} {
 		t.Run(m.name, func(t *testing.T) {
-			a := newApp(t)
-			if err := a.auth.Ready(t.Context()); err != nil { // the old keys are known
+			a := testapp.New(t)
+			if err := a.Auth.Ready(t.Context()); err != nil { // the old keys are known
 				t.Fatal(err)
 			}
 			m.runs(t, a)
 		})
 	}
 	t.Run("oidcc-client-test-signing-key-rotation", func(t *testing.T) {
-		a := newApp(t)
+		a := testapp.New(t)
 		module{"", nil, true, 1}.runs(t, a)
-		rotates(t, a.op, false)
+		rotates(t, a.OP, false)
 		module{"", nil, true, 2}.runs(t, a)
-		if n := a.op.Count(fakeop.JWKS); n != 2 {
+		if n := a.OP.Count(fakeop.JWKS); n != 2 {
 			t.Errorf("%d requests for keys", n)
 		}
 	})
@@ -240,9 +212,9 @@ func TestConformanceConfig(t *testing.T) {
 // provider calls back while it handles that, and the browser returns to the app.
 func TestConformanceLogout(t *testing.T) {
 	const odd = "abcdefghijklmnopqrst0123456789&# %+" // a sid of the suite's, with its punctuation
-	back := func(edit func(claims map[string]any)) func(*testing.T, *app) int {
-		return func(t *testing.T, a *app) int {
-			return a.post(t, "alice", odd, func(claims map[string]any) {
+	back := func(edit func(claims map[string]any)) func(*testing.T, *testapp.App) int {
+		return func(t *testing.T, a *testapp.App) int {
+			return a.BackChannelLogout("alice", odd, func(claims map[string]any) {
 				delete(claims, "typ")
 				claims["ignored_claim"] = "x"
 				if edit != nil {
@@ -251,19 +223,19 @@ func TestConformanceLogout(t *testing.T) {
 			}).StatusCode
 		}
 	}
-	raw := func(header string) func(*testing.T, *app) int {
-		return func(t *testing.T, a *app) int {
-			good, err := a.op.LogoutToken("alice", odd, nil)
+	raw := func(header string) func(*testing.T, *testapp.App) int {
+		return func(t *testing.T, a *testapp.App) int {
+			good, err := a.OP.LogoutToken("alice", odd, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			payload := strings.Split(good, ".")[1]
-			return a.postRaw("logout_token=" + base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + payload + ".").StatusCode
+			return a.PostBackChannel("logout_token=" + base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + payload + ".").StatusCode
 		}
 	}
 	for _, tt := range []struct {
 		name     string
-		call     func(*testing.T, *app) int
+		call     func(*testing.T, *testapp.App) int
 		status   int
 		answer   func(url.Values) // changes the query of the return
 		location string           // where that leads, "" to a page
@@ -284,74 +256,74 @@ func TestConformanceLogout(t *testing.T) {
 		{"oidcc-client-test-rp-frontchannel-rpinitlogout", framed(odd), 200, nil, "/"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := newApp(t, func(c *ginoidc.Config, op *fakeop.Config) {
-				c.KeepIDToken, c.UntypedLogoutTokens, c.PostSignOutURL = "always", true, appURL+"/auth/signed-out"
+			a := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) {
+				c.KeepIDToken, c.UntypedLogoutTokens, c.PostSignOutURL = "always", true, testapp.URL+"/auth/signed-out"
 				op.PostLogoutRedirectURIs = []string{c.PostSignOutURL}
 			})
-			a.op.OnIDToken(func(claims map[string]any) { claims["sid"] = odd })
-			b := a.browser()
-			b.mustSignIn("alice")
-			out := b.do("POST", "/auth/signout", nil)
-			if q := parse(t, out.location()).Query(); q.Get("id_token_hint") == "" || q.Get("post_logout_redirect_uri") != appURL+"/auth/signed-out" {
-				t.Fatalf("end-session request %q", out.location())
+			a.OP.OnIDToken(func(claims map[string]any) { claims["sid"] = odd })
+			b := a.Browser()
+			b.MustSignIn("alice")
+			out := b.Do("POST", "/auth/signout", nil)
+			if q := testapp.ParseURL(t, out.Location()).Query(); q.Get("id_token_hint") == "" || q.Get("post_logout_redirect_uri") != testapp.URL+"/auth/signed-out" {
+				t.Fatalf("end-session request %q", out.Location())
 			}
 			if status := tt.call(t, a); status != tt.status {
-				t.Errorf("the provider's call: %d, want %d\n%s", status, tt.status, a.logs)
+				t.Errorf("the provider's call: %d, want %d\n%s", status, tt.status, a.Logs)
 			}
-			returned := parse(t, a.endSession(out.location()))
+			returned := testapp.ParseURL(t, endSession(a, out.Location()))
 			query := returned.Query()
 			if tt.answer != nil {
 				tt.answer(query)
 			}
-			r := b.navigate(returned.Path + "?" + query.Encode())
-			if r.location() != tt.location || r.StatusCode >= 400 || b.whoami() != "" {
-				t.Errorf("return: %d to %q, %q signed in", r.StatusCode, r.location(), b.whoami())
+			r := b.Navigate(returned.Path + "?" + query.Encode())
+			if r.Location() != tt.location || r.StatusCode >= 400 || b.WhoAmI() != "" {
+				t.Errorf("return: %d to %q, %q signed in", r.StatusCode, r.Location(), b.WhoAmI())
 			}
 		})
 	}
 	t.Run("oidcc-client-test-rp-frontchannel-opinitlogout", func(t *testing.T) {
-		a := newApp(t)
-		a.op.OnIDToken(func(claims map[string]any) { claims["sid"] = odd })
-		b := a.browser()
-		b.mustSignIn("alice")
-		if status := framed(odd)(t, a); status != http.StatusOK || b.whoami() != "" {
-			t.Errorf("%d, %q signed in", status, b.whoami())
+		a := testapp.New(t)
+		a.OP.OnIDToken(func(claims map[string]any) { claims["sid"] = odd })
+		b := a.Browser()
+		b.MustSignIn("alice")
+		if status := framed(odd)(t, a); status != http.StatusOK || b.WhoAmI() != "" {
+			t.Errorf("%d, %q signed in", status, b.WhoAmI())
 		}
 	})
 }
 
 // endSession is the browser's visit to the provider: where it is sent back to.
-func (a *app) endSession(location string) string {
-	a.t.Helper()
+func endSession(a *testapp.App, location string) string {
+	a.T.Helper()
 	w := httptest.NewRecorder()
-	a.op.ServeHTTP(w, httptest.NewRequest("GET", location, nil))
+	a.OP.ServeHTTP(w, httptest.NewRequest("GET", location, nil))
 	if w.Code != http.StatusSeeOther {
-		a.t.Fatalf("end session: %d %s", w.Code, w.Body)
+		a.T.Fatalf("end session: %d %s", w.Code, w.Body)
 	}
 	return w.Header().Get("Location")
 }
 
 // framed loads the front-channel route in a frame of another site, which brings no cookie.
-func framed(sid string) func(*testing.T, *app) int {
-	return func(_ *testing.T, a *app) int {
-		query := url.Values{"iss": {a.op.Issuer()}, "sid": {sid}}
-		return a.browser().do("GET", "/auth/frontchannel-logout?"+query.Encode(), nil, "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "cross-site").StatusCode
+func framed(sid string) func(*testing.T, *testapp.App) int {
+	return func(_ *testing.T, a *testapp.App) int {
+		query := url.Values{"iss": {a.OP.Issuer()}, "sid": {sid}}
+		return a.Browser().Do("GET", "/auth/frontchannel-logout?"+query.Encode(), nil, "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "cross-site").StatusCode
 	}
 }
 
 // otherAlgorithm posts a logout token that a published key of another algorithm than the pinned one has signed.
-func otherAlgorithm(sid string) func(*testing.T, *app) int {
-	return func(t *testing.T, a *app) int {
-		other, err := fakeop.New(fakeop.Config{Issuer: a.op.Issuer(), ClientSecret: clientSecret, SigningAlg: "RS256"})
+func otherAlgorithm(sid string) func(*testing.T, *testapp.App) int {
+	return func(t *testing.T, a *testapp.App) int {
+		other, err := fakeop.New(fakeop.Config{Issuer: a.OP.Issuer(), ClientSecret: testapp.ClientSecret, SigningAlg: "RS256"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		a.op.Intercept(fakeop.JWKS, other.ServeHTTP)
+		a.OP.Intercept(fakeop.JWKS, other.ServeHTTP)
 		token, err := other.LogoutToken("alice", sid, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return a.postRaw("logout_token=" + token).StatusCode
+		return a.PostBackChannel("logout_token=" + token).StatusCode
 	}
 }
 
@@ -367,15 +339,15 @@ func TestConformanceRefresh(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := tokenApp(t)
-				b := a.browser()
-				b.mustSignIn("alice")
+				a := testapp.NewWithTokens(t)
+				b := a.Browser()
+				b.MustSignIn("alice")
 				if tt.does != "" {
-					a.op.Misbehave(tt.does)
+					a.OP.Misbehave(tt.does)
 				}
 				time.Sleep(5 * time.Minute)
-				if r := b.fetch("/token"); (r.StatusCode == http.StatusOK) != tt.good || (b.whoami() == "alice") != tt.good {
-					t.Errorf("%d %s", r.StatusCode, r.body)
+				if r := b.Fetch("/token"); (r.StatusCode == http.StatusOK) != tt.good || (b.WhoAmI() == "alice") != tt.good {
+					t.Errorf("%d %s", r.StatusCode, r.Body)
 				}
 			})
 		})
@@ -385,10 +357,10 @@ func TestConformanceRefresh(t *testing.T) {
 // TestConformanceThirdParty is the plan oidcc-client-test-3rd-party-init-login-test-plan.
 func TestConformanceThirdParty(t *testing.T) {
 	t.Run("oidcc-client-test-3rd-party-init-login", func(t *testing.T) {
-		a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.InitiateLogin = true })
-		b := a.browser()
-		callback := b.start("/auth/signin?iss="+url.QueryEscape(a.op.Issuer()), "alice")
-		if r := b.navigate(callback); r.StatusCode != http.StatusSeeOther || a.op.Count(fakeop.UserInfo) != 1 {
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.InitiateLogin = true })
+		b := a.Browser()
+		callback := b.Start("/auth/signin?iss="+url.QueryEscape(a.OP.Issuer()), "alice")
+		if r := b.Navigate(callback); r.StatusCode != http.StatusSeeOther || a.OP.Count(fakeop.UserInfo) != 1 {
 			t.Errorf("%d", r.StatusCode)
 		}
 	})
@@ -459,24 +431,24 @@ func alternateAlg(t *testing.T) func(*fakeop.Provider) {
 // which the test provider insists on.
 func TestConformanceFAPI2(t *testing.T) {
 	const prefix = "fapi2-security-profile-final-client-test-"
-	keys := newClientKeys(t)
+	keys := testapp.NewClientKeys(t)
 	for _, m := range fapi2Modules(t) {
-		t.Run(prefix+m.name, func(t *testing.T) { m.runs(t, newApp(t, keys.fapi2)) })
+		t.Run(prefix+m.name, func(t *testing.T) { m.runs(t, testapp.New(t, keys.FAPI2)) })
 	}
 	t.Run(prefix+"happy-path-no-dpop-nonce", func(t *testing.T) {
-		module{"", nil, true, 1}.runs(t, newApp(t, keys.fapi2, func(_ *ginoidc.Config, op *fakeop.Config) { op.DPoPNonces = false }))
+		module{"", nil, true, 1}.runs(t, testapp.New(t, keys.FAPI2, func(_ *ginoidc.Config, op *fakeop.Config) { op.DPoPNonces = false }))
 	})
 	t.Run(prefix+"discovery-issuer-mismatch", func(t *testing.T) {
-		a := newApp(t, keys.fapi2)
-		a.op.OnDiscovery(func(doc map[string]any) { doc["issuer"] = doc["issuer"].(string) + "INVALID" })
-		if r := a.browser().navigate("/auth/signin"); r.StatusCode != http.StatusServiceUnavailable || r.location() != "" {
-			t.Errorf("%d to %q", r.StatusCode, r.location())
+		a := testapp.New(t, keys.FAPI2)
+		a.OP.OnDiscovery(func(doc map[string]any) { doc["issuer"] = doc["issuer"].(string) + "INVALID" })
+		if r := a.Browser().Navigate("/auth/signin"); r.StatusCode != http.StatusServiceUnavailable || r.Location() != "" {
+			t.Errorf("%d to %q", r.StatusCode, r.Location())
 		}
 	})
 	t.Run(prefix+"rs-dpop-auth-scheme-case-insensitivity", func(t *testing.T) {
-		a := newApp(t, keys.fapi2)
+		a := testapp.New(t, keys.FAPI2)
 		asked := false
-		a.op.Intercept(fakeop.UserInfo, func(w http.ResponseWriter, r *http.Request) {
+		a.OP.Intercept(fakeop.UserInfo, func(w http.ResponseWriter, r *http.Request) {
 			if !asked {
 				asked = true
 				w.Header().Set("DPoP-Nonce", "the-resource-server-s")

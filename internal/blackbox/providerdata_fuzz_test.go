@@ -1,4 +1,4 @@
-package ginoidc_test
+package blackbox_test
 
 import (
 	"context"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // oddMembers are what the plugin looks at in a token answer, in an ID token and in userinfo, and some it does not.
@@ -68,7 +69,7 @@ func replace(with map[string]json.RawMessage) func(map[string]any) {
 
 // oddProvider is an app by some settings, and its provider, which is used for several sign-ins.
 type oddProvider struct {
-	*app
+	*testapp.App
 	settings       byte
 	used           int
 	signedIn, kept *ginoidc.User
@@ -77,7 +78,7 @@ type oddProvider struct {
 func newOddProvider(t *testing.T, settings byte) *oddProvider {
 	t.Helper()
 	o := &oddProvider{settings: settings}
-	o.app = newApp(t, func(c *ginoidc.Config, op *fakeop.Config) {
+	o.App = testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) {
 		c.SigningAlgs, op.SigningAlg = []string{"EdDSA"}, "EdDSA"
 		c.KeepTokens, op.AlwaysRefreshToken = true, true
 		c.GroupsFormat, c.OrganizationsFormat = o.format(), o.format()
@@ -88,9 +89,9 @@ func newOddProvider(t *testing.T, settings byte) *oddProvider {
 		c.SkipUserInfo = settings&64 != 0
 		c.OnSignIn = func(_ context.Context, s *ginoidc.SignIn) error { o.signedIn = s.User; return nil }
 	})
-	o.engine.GET("/check", o.auth.RequireAuth(), func(c *gin.Context) {
+	o.Engine.GET("/check", o.Auth.RequireAuth(), func(c *gin.Context) {
 		o.kept, _ = ginoidc.UserFrom(c)
-		_, _ = o.auth.Token(c) // may refresh, by an answer as odd
+		_, _ = o.Auth.Token(c) // may refresh, by an answer as odd
 	})
 	return o
 }
@@ -101,26 +102,26 @@ func (o *oddProvider) nested() bool   { return o.settings/3%2 == 1 }
 // signInWith has alice sign in while the provider's documents are odd.
 func (o *oddProvider) signInWith(t *testing.T, documents [3]map[string]json.RawMessage) {
 	t.Helper()
-	o.t, o.signedIn, o.kept = t, nil, nil
+	o.T, o.signedIn, o.kept = t, nil, nil
 	o.used++
-	o.logs.Reset()
-	o.op.OnTokenAnswer(replace(documents[0]))
-	o.op.OnIDToken(replace(documents[1]))
-	o.op.OnUserInfo(replace(documents[2]))
-	b := o.browser()
-	switch r := b.signIn("alice"); r.StatusCode {
+	o.Logs.Reset()
+	o.OP.OnTokenAnswer(replace(documents[0]))
+	o.OP.OnIDToken(replace(documents[1]))
+	o.OP.OnUserInfo(replace(documents[2]))
+	b := o.Browser()
+	switch r := b.SignIn("alice"); r.StatusCode {
 	case 303:
-		b.fetch("/check")
+		b.Fetch("/check")
 		o.checkUser(t, documents)
-		if r := b.fetch("/auth/userinfo"); r.StatusCode != 200 && r.StatusCode != 204 { // 204 after a refused refresh
-			t.Errorf("userinfo: %d %s", r.StatusCode, r.body)
+		if r := b.Fetch("/auth/userinfo"); r.StatusCode != 200 && r.StatusCode != 204 { // 204 after a refused refresh
+			t.Errorf("userinfo: %d %s", r.StatusCode, r.Body)
 		}
 	case 401, 502:
-		if who := b.whoami(); who != "" {
+		if who := b.WhoAmI(); who != "" {
 			t.Errorf("%d, and %q is signed in", r.StatusCode, who)
 		}
 	default:
-		t.Errorf("%d %s\n%s", r.StatusCode, r.body, o.logs)
+		t.Errorf("%d %s\n%s", r.StatusCode, r.Body, o.Logs)
 	}
 	if t.Failed() {
 		t.Logf("%d: %s", o.settings, documents)

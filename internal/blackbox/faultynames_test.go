@@ -1,6 +1,6 @@
 //go:build linux
 
-package ginoidc_test
+package blackbox_test
 
 import (
 	"bytes"

@@ -1,8 +1,9 @@
 //go:build linux
 
-package ginoidc_test
+package blackbox_test
 
 import (
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 	"net"
 	"testing"
 )
@@ -62,9 +63,9 @@ type backendCall struct {
 	endpoint   string // the member of the discovery document that names it; "" for discovery itself
 	remembered bool   // for a while a failure is the answer to the next request too
 	// cause prepares a request, of the browser's or for its session, that makes the plugin call.
-	cause func(t *testing.T, b *browser) (request func() reply)
+	cause func(t *testing.T, b *testapp.Browser) (request func() testapp.Reply)
 	// heals tells, after the fault, whether the same plugin serves again.
-	heals func(b *browser, request func() reply) bool
+	heals func(b *testapp.Browser, request func() testapp.Reply) bool
 }
 
 const pushEndpoint = "pushed_authorization_request_endpoint"
@@ -72,28 +73,28 @@ const pushEndpoint = "pushed_authorization_request_endpoint"
 // backendCalls are the columns of the matrix. Another call is one more of them, and one more answer in the two rows of
 // wireFaults.
 func backendCalls() []backendCall {
-	start := func(_ *testing.T, b *browser) func() reply {
-		return func() reply { return b.do("GET", "/auth/signin", nil) }
+	start := func(_ *testing.T, b *testapp.Browser) func() testapp.Reply {
+		return func() testapp.Reply { return b.Do("GET", "/auth/signin", nil) }
 	}
-	callback := func(_ *testing.T, b *browser) func() reply {
-		target := b.start("/auth/signin", "bob")
-		return func() reply { return b.do("GET", target, nil) }
+	callback := func(_ *testing.T, b *testapp.Browser) func() testapp.Reply {
+		target := b.Start("/auth/signin", "bob")
+		return func() testapp.Reply { return b.Do("GET", target, nil) }
 	}
-	logout := func(t *testing.T, b *browser) func() reply {
-		token, err := b.app.op.LogoutToken("alice", "", nil)
+	logout := func(t *testing.T, b *testapp.Browser) func() testapp.Reply {
+		token, err := b.App.OP.LogoutToken("alice", "", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return func() reply { return b.app.postRaw("logout_token=" + token) }
+		return func() testapp.Reply { return b.App.PostBackChannel("logout_token=" + token) }
 	}
-	signsIn := func(b *browser, _ func() reply) bool {
-		b = b.app.browser()
-		r := b.navigate("/auth/signin")
-		target, err := b.app.op.Approve(r.location(), "bob")
-		return err == nil && b.navigate(target).StatusCode == 303 && b.whoami() == "bob"
+	signsIn := func(b *testapp.Browser, _ func() testapp.Reply) bool {
+		b = b.App.Browser()
+		r := b.Navigate("/auth/signin")
+		target, err := b.App.OP.Approve(r.Location(), "bob")
+		return err == nil && b.Navigate(target).StatusCode == 303 && b.WhoAmI() == "bob"
 	}
-	signsOut := func(b *browser, request func() reply) bool { // the same token again, as a provider sends it
-		return request().StatusCode == 200 && b.whoami() == "" && signsIn(b, nil)
+	signsOut := func(b *testapp.Browser, request func() testapp.Reply) bool { // the same token again, as a provider sends it
+		return request().StatusCode == 200 && b.WhoAmI() == "" && signsIn(b, nil)
 	}
 	return []backendCall{
 		{"discovery", "", true, start, signsIn},

@@ -1,4 +1,4 @@
-package ginoidc_test
+package blackbox_test
 
 import (
 	"fmt"
@@ -11,20 +11,8 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
-
-// withCookies sends a request with these Cookie lines and returns who is signed in, "" for nobody.
-func (a *app) withCookies(lines ...string) string {
-	r := httptest.NewRequest(http.MethodGet, appURL+"/me", nil)
-	r.Header["Cookie"] = lines
-	w := httptest.NewRecorder()
-	a.engine.ServeHTTP(w, r)
-	if w.Code != http.StatusOK {
-		return ""
-	}
-	sub, _ := reply{w.Result(), w.Body.String()}.json(a.t)["sub"].(string)
-	return sub
-}
 
 // TestSeveralSessionCookies: of several cookies of the session's name the one that opens counts, with a session in sealed
 // cookies, one or many, and with one on a server. If several hold a session nobody is signed in, and a line in the log says
@@ -39,22 +27,22 @@ func TestSeveralSessionCookies(t *testing.T) {
 		"sealed in parts": func(_ *ginoidc.Config, op *fakeop.Config) {
 			op.Users = []fakeop.User{{Subject: "alice", Groups: groups}, {Subject: "bob", Groups: groups}}
 		},
-		"on a server": func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = memstore.NewStore([]byte(secret)) },
+		"on a server": func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = memstore.NewStore([]byte(testapp.CookieSecret)) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := newApp(t, change)
-			alice, bob, ended := a.browser(), a.browser(), a.browser()
-			for who, b := range map[string]*browser{"alice": alice, "bob": bob} {
-				b.mustSignIn(who)
+			a := testapp.New(t, change)
+			alice, bob, ended := a.Browser(), a.Browser(), a.Browser()
+			for who, b := range map[string]*testapp.Browser{"alice": alice, "bob": bob} {
+				b.MustSignIn(who)
 			}
-			ended.mustSignIn("bob")
-			stale := ended.cookieHeader()
-			if err := a.auth.SignOutEverywhere(t.Context(), "bob"); err != nil {
+			ended.MustSignIn("bob")
+			stale := ended.CookieHeader()
+			if err := a.Auth.SignOutEverywhere(t.Context(), "bob"); err != nil {
 				t.Fatal(err)
 			}
-			bob = a.browser()
-			bob.mustSignIn("bob")
-			ofAlice, ofBob := alice.cookieHeader(), bob.cookieHeader()
+			bob = a.Browser()
+			bob.MustSignIn("bob")
+			ofAlice, ofBob := alice.CookieHeader(), bob.CookieHeader()
 			for _, tt := range []struct {
 				name, want string
 				lines      []string
@@ -68,38 +56,38 @@ func TestSeveralSessionCookies(t *testing.T) {
 				{"two sessions", "", []string{ofAlice, ofBob}},
 				{"four cookies that do not open", "alice", []string{"__Host-ginoidc=1; __Host-ginoidc=2; __Host-ginoidc=3; __Host-ginoidc=4", ofAlice}},
 			} {
-				a.logs.Reset()
-				if got := a.withCookies(tt.lines...); got != tt.want {
+				a.Logs.Reset()
+				if got := a.WhoIs(tt.lines...); got != tt.want {
 					t.Errorf("%s: %q is signed in, want %q", tt.name, got, tt.want)
 				}
-				if n := strings.Count(a.logs.String(), "several sessions"); (n == 1) != (tt.name == "two sessions") {
-					t.Errorf("%s: log %s", tt.name, a.logs)
+				if n := strings.Count(a.Logs.String(), "several sessions"); (n == 1) != (tt.name == "two sessions") {
+					t.Errorf("%s: log %s", tt.name, a.Logs)
 				}
 			}
 
 			// A sign-in with both, and then all three.
-			both := a.browser()
-			callback := both.start("/auth/signin", "alice")
+			both := a.Browser()
+			callback := both.Start("/auth/signin", "alice")
 			r := httptest.NewRequest(http.MethodGet, callback, nil)
-			r.Header["Cookie"] = []string{ofAlice, ofBob, both.cookieHeader()}
+			r.Header["Cookie"] = []string{ofAlice, ofBob, both.CookieHeader()}
 			w := httptest.NewRecorder()
-			a.engine.ServeHTTP(w, r)
-			both.jar.SetCookies(parse(t, appURL), w.Result().Cookies())
-			if w.Code != http.StatusSeeOther || a.withCookies(ofAlice, ofBob, both.cookieHeader()) != "alice" {
-				t.Errorf("after a sign-in with both: %d, %q", w.Code, a.withCookies(ofAlice, ofBob, both.cookieHeader()))
+			a.Engine.ServeHTTP(w, r)
+			both.Jar.SetCookies(testapp.ParseURL(t, testapp.URL), w.Result().Cookies())
+			if w.Code != http.StatusSeeOther || a.WhoIs(ofAlice, ofBob, both.CookieHeader()) != "alice" {
+				t.Errorf("after a sign-in with both: %d, %q", w.Code, a.WhoIs(ofAlice, ofBob, both.CookieHeader()))
 			}
-			if who := a.withCookies(ofAlice) + a.withCookies(ofBob); who != "" {
+			if who := a.WhoIs(ofAlice) + a.WhoIs(ofBob); who != "" {
 				t.Errorf("the sessions before live on: %q", who)
 			}
 
 			// A sign-out with two.
-			alice.mustSignIn("alice")
-			ofAlice, ofBoth := alice.cookieHeader(), both.cookieHeader()
+			alice.MustSignIn("alice")
+			ofAlice, ofBoth := alice.CookieHeader(), both.CookieHeader()
 			r = httptest.NewRequest(http.MethodPost, "/auth/signout", nil)
 			r.Header["Cookie"] = []string{ofAlice, ofBoth}
 			w = httptest.NewRecorder()
-			a.engine.ServeHTTP(w, r)
-			if who := a.withCookies(ofAlice) + a.withCookies(ofBoth); w.Code != http.StatusSeeOther || who != "" {
+			a.Engine.ServeHTTP(w, r)
+			if who := a.WhoIs(ofAlice) + a.WhoIs(ofBoth); w.Code != http.StatusSeeOther || who != "" {
 				t.Errorf("after a sign-out with two: %d, %q", w.Code, who)
 			}
 		})
@@ -109,42 +97,42 @@ func TestSeveralSessionCookies(t *testing.T) {
 // TestNestedBasePaths: an app below another one's base path gets the cookies of both, with secrets of its own and with the
 // same ones.
 func TestNestedBasePaths(t *testing.T) {
-	for name, innerSecret := range map[string]string{"other secrets": "q7Yc2WmZ5xKt9RvB4nLs8JdPf3HgTa6E", "the same secrets": secret} {
+	for name, innerSecret := range map[string]string{"other secrets": "q7Yc2WmZ5xKt9RvB4nLs8JdPf3HgTa6E", "the same secrets": testapp.CookieSecret} {
 		t.Run(name, func(t *testing.T) {
-			outer := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.AppURL = appURL + "/app" })
-			inner := newApp(t, func(c *ginoidc.Config, op *fakeop.Config) {
-				c.AppURL, c.ClientID, op.ClientID, c.CookieSecrets = appURL+"/app/sub", "inner", "inner", []string{innerSecret}
+			outer := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.AppURL = testapp.URL + "/app" })
+			inner := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) {
+				c.AppURL, c.ClientID, op.ClientID, c.CookieSecrets = testapp.URL+"/app/sub", "inner", "inner", []string{innerSecret}
 			})
-			b := outer.browser() // one browser, whose cookies both get; a proxy takes the base paths off
-			visit := func(a *app, base, path string) reply {
-				b.app = a
-				r := httptest.NewRequest(http.MethodGet, appURL+path, nil)
-				for _, c := range b.jar.Cookies(parse(t, appURL+base+path)) {
+			b := outer.Browser() // one browser, whose cookies both get; a proxy takes the base paths off
+			visit := func(a *testapp.App, base, path string) testapp.Reply {
+				b.App = a
+				r := httptest.NewRequest(http.MethodGet, testapp.URL+path, nil)
+				for _, c := range b.Jar.Cookies(testapp.ParseURL(t, testapp.URL+base+path)) {
 					r.AddCookie(c)
 				}
-				for i, h := 0, navigation(); i < len(h); i += 2 {
+				for i, h := 0, testapp.Navigation(); i < len(h); i += 2 {
 					r.Header.Set(h[i], h[i+1])
 				}
 				w := httptest.NewRecorder()
-				a.engine.ServeHTTP(w, r)
-				b.jar.SetCookies(r.URL, w.Result().Cookies())
-				return reply{w.Result(), w.Body.String()}
+				a.Engine.ServeHTTP(w, r)
+				b.Jar.SetCookies(r.URL, w.Result().Cookies())
+				return testapp.Reply{Response: w.Result(), Body: w.Body.String()}
 			}
-			signIn := func(a *app, base, subject string) {
-				callback, err := a.op.Approve(visit(a, base, "/auth/signin").location(), subject)
+			signIn := func(a *testapp.App, base, subject string) {
+				callback, err := a.OP.Approve(visit(a, base, "/auth/signin").Location(), subject)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if r := visit(a, base, strings.TrimPrefix(callback, appURL+base)); r.StatusCode != http.StatusSeeOther {
-					t.Fatalf("callback: %d %s", r.StatusCode, r.body)
+				if r := visit(a, base, strings.TrimPrefix(callback, testapp.URL+base)); r.StatusCode != http.StatusSeeOther {
+					t.Fatalf("callback: %d %s", r.StatusCode, r.Body)
 				}
 			}
-			who := func(a *app, base string) any {
+			who := func(a *testapp.App, base string) any {
 				r := visit(a, base, "/me")
 				if r.StatusCode != http.StatusOK {
 					return r.StatusCode
 				}
-				return r.json(t)["sub"]
+				return r.JSON(t)["sub"]
 			}
 			signIn(outer, "/app", "alice")
 			if got := who(inner, "/app/sub"); got != http.StatusFound {

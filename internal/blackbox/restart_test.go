@@ -1,4 +1,4 @@
-package ginoidc_test
+package blackbox_test
 
 import (
 	"context"
@@ -15,14 +15,15 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // TestNewSecretWhileRunning: an app that puts a new engine in the place of the old one, as docs/production.md shows, loses
 // neither sessions nor sign-ins under way, and each request sees one configuration whole. Cases 261, 275.
 func TestNewSecretWhileRunning(t *testing.T) {
 	var op *fakeop.Provider
-	build := func(clientSecret string) *app {
-		return newApp(t, func(c *ginoidc.Config, o *fakeop.Config) {
+	build := func(clientSecret string) *testapp.App {
+		return testapp.New(t, func(c *ginoidc.Config, o *fakeop.Config) {
 			c.ClientSecret, o.ClientSecret = clientSecret, "the-new-one"
 			if op != nil {
 				c.Transport = op.Transport()
@@ -30,22 +31,22 @@ func TestNewSecretWhileRunning(t *testing.T) {
 		})
 	}
 	next := build("the-new-one")
-	op = next.op
-	before := build(clientSecret)
+	op = next.OP
+	before := build(testapp.ClientSecret)
 	var current atomic.Pointer[gin.Engine]
-	current.Store(before.engine)
+	current.Store(before.Engine)
 	serve := func(method, target, cookies string) *http.Response {
-		r := httptest.NewRequest(method, appURL+target, nil)
+		r := httptest.NewRequest(method, testapp.URL+target, nil)
 		r.Header.Set("Cookie", cookies)
 		r.Header.Set("Sec-Fetch-Mode", "navigate")
 		w := httptest.NewRecorder()
 		current.Load().ServeHTTP(w, r)
 		return w.Result()
 	}
-	next.op, before.op = op, op
-	signedIn := next.browser()
-	signedIn.mustSignIn("alice") // the sessions of both are the same
-	session := signedIn.cookieHeader()
+	next.OP, before.OP = op, op
+	signedIn := next.Browser()
+	signedIn.MustSignIn("alice") // the sessions of both are the same
+	session := signedIn.CookieHeader()
 
 	var wg sync.WaitGroup
 	for range 4 {
@@ -63,28 +64,19 @@ func TestNewSecretWhileRunning(t *testing.T) {
 		t.Fatal(err)
 	}
 	attempt := started.Cookies()[0]
-	current.Store(next.engine)
-	target := "/auth/callback?" + parse(t, callback).RawQuery
+	current.Store(next.Engine)
+	target := "/auth/callback?" + testapp.ParseURL(t, callback).RawQuery
 	if r := serve("GET", target, attempt.Name+"="+attempt.Value); r.StatusCode != http.StatusSeeOther { // with the new secret
 		t.Errorf("a sign-in that began before: %d", r.StatusCode)
 	}
 	wg.Wait()
 }
 
-// cookieHeader is what the browser sends to the app's root.
-func (b *browser) cookieHeader() string {
-	r := httptest.NewRequest("GET", appURL+"/", nil)
-	for _, c := range b.jar.Cookies(r.URL) {
-		r.AddCookie(c)
-	}
-	return r.Header.Get("Cookie")
-}
-
 // TestCrashBeforeTheSession: a crash after the code was redeemed leaves no half session, and the user starts again.
 // Case 296.
 func TestCrashBeforeTheSession(t *testing.T) {
 	crash := true
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.OnSignIn = func(context.Context, *ginoidc.SignIn) error {
 			if crash {
 				panic(http.ErrAbortHandler)
@@ -92,21 +84,21 @@ func TestCrashBeforeTheSession(t *testing.T) {
 			return nil
 		}
 	})
-	b := a.browser()
-	callback := b.start("/auth/signin", "alice")
+	b := a.Browser()
+	callback := b.Start("/auth/signin", "alice")
 	func() {
 		defer func() {
 			if recover() == nil {
 				t.Error("no crash")
 			}
 		}()
-		b.navigate(callback)
+		b.Navigate(callback)
 	}()
 	crash = false
-	if r := b.navigate(callback); r.StatusCode != http.StatusBadRequest || b.whoami() != "" || a.op.Count(fakeop.Token) != 1 {
-		t.Errorf("a reload: %d, %q signed in, %d token requests", r.StatusCode, b.whoami(), a.op.Count(fakeop.Token))
+	if r := b.Navigate(callback); r.StatusCode != http.StatusBadRequest || b.WhoAmI() != "" || a.OP.Count(fakeop.Token) != 1 {
+		t.Errorf("a reload: %d, %q signed in, %d token requests", r.StatusCode, b.WhoAmI(), a.OP.Count(fakeop.Token))
 	}
-	b.mustSignIn("alice")
+	b.MustSignIn("alice")
 }
 
 // laggingStore does not find a session at its first load, as a replica that is behind.
@@ -126,20 +118,20 @@ func (s laggingStore) New(r *http.Request, name string) (*gsessions.Session, err
 // TestReplicaLag costs one more trip to the provider, which knows the user, and no loop. Case 252.
 func TestReplicaLag(t *testing.T) {
 	var behind atomic.Int64
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-		c.Store = laggingStore{memstore.NewStore([]byte(secret)), &behind}
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.Store = laggingStore{memstore.NewStore([]byte(testapp.CookieSecret)), &behind}
 	})
-	b := a.browser()
-	b.mustSignIn("alice")
+	b := a.Browser()
+	b.MustSignIn("alice")
 	behind.Store(1)
-	r := b.navigate("/me")
+	r := b.Navigate("/me")
 	if r.StatusCode != http.StatusFound {
 		t.Fatalf("while the replica is behind: %d", r.StatusCode)
 	}
-	if r := b.navigate(b.start(r.location(), "alice")); r.StatusCode != http.StatusSeeOther || r.location() != "/me" {
-		t.Fatalf("the trip ends with %d at %q", r.StatusCode, r.location())
+	if r := b.Navigate(b.Start(r.Location(), "alice")); r.StatusCode != http.StatusSeeOther || r.Location() != "/me" {
+		t.Fatalf("the trip ends with %d at %q", r.StatusCode, r.Location())
 	}
-	if r := b.navigate("/me"); r.StatusCode != http.StatusOK || a.op.Count(fakeop.Authorize) != 2 {
-		t.Errorf("%d after %d trips", r.StatusCode, a.op.Count(fakeop.Authorize))
+	if r := b.Navigate("/me"); r.StatusCode != http.StatusOK || a.OP.Count(fakeop.Authorize) != 2 {
+		t.Errorf("%d after %d trips", r.StatusCode, a.OP.Count(fakeop.Authorize))
 	}
 }

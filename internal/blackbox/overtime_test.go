@@ -1,4 +1,4 @@
-package ginoidc_test
+package blackbox_test
 
 import (
 	"context"
@@ -9,19 +9,20 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // TestKeyFlood: ten thousand logout tokens of made-up keys in an hour cost the provider one fetch of its keys a minute, and
 // keep nobody from signing in under a new key. Cases 119, 190, 256.
 func TestKeyFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newApp(t)
-		a.browser().mustSignIn("alice")
-		stranger, err := fakeop.New(fakeop.Config{Issuer: "https://idp.example", ClientSecret: clientSecret, SigningAlg: "ES256"})
+		a := testapp.New(t)
+		a.Browser().MustSignIn("alice")
+		stranger, err := fakeop.New(fakeop.Config{Issuer: "https://idp.example", ClientSecret: testapp.ClientSecret, SigningAlg: "ES256"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		before := a.op.Count(fakeop.JWKS)
+		before := a.OP.Count(fakeop.JWKS)
 		for sent := range 10_000 {
 			if err := stranger.RotateKeys(false); err != nil {
 				t.Fatal(err)
@@ -30,18 +31,18 @@ func TestKeyFlood(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r := a.postRaw("logout_token=" + token); r.StatusCode != http.StatusBadRequest {
+			if r := a.PostBackChannel("logout_token=" + token); r.StatusCode != http.StatusBadRequest {
 				t.Fatalf("forged token %d: %d", sent, r.StatusCode)
 			}
 			if sent%2_500 == 0 { // in the middle of it the provider takes a new key and signs with it at once
-				if err := a.op.RotateKeys(false); err != nil {
+				if err := a.OP.RotateKeys(false); err != nil {
 					t.Fatal(err)
 				}
-				a.browser().mustSignIn("alice")
+				a.Browser().MustSignIn("alice")
 			}
 			time.Sleep(time.Hour / 10_000)
 		}
-		if n := a.op.Count(fakeop.JWKS) - before; n > 60+4+1 { // the sign-ins', and the hourly one
+		if n := a.OP.Count(fakeop.JWKS) - before; n > 60+4+1 { // the sign-ins', and the hourly one
 			t.Errorf("%d fetches of keys in an hour", n)
 		}
 	})
@@ -55,40 +56,40 @@ func TestProviderAway(t *testing.T) {
 	for name, known := range map[string]bool{"known before": true, "never seen": false} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := newApp(t)
-				b := a.browser()
+				a := testapp.New(t)
+				b := a.Browser()
 				if known {
-					b.mustSignIn("alice")
+					b.MustSignIn("alice")
 				}
 				for _, e := range endpoints {
-					a.op.Intercept(e, gone)
+					a.OP.Intercept(e, gone)
 				}
-				waiting := a.browser()
+				waiting := a.Browser()
 				for range 60 {
 					if known {
-						if b.whoami() != "alice" {
+						if b.WhoAmI() != "alice" {
 							t.Fatal("signed out while the provider is away")
 						}
-						callback := waiting.start("/auth/signin", "alice")
-						if r := waiting.navigate(callback); r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" {
+						callback := waiting.Start("/auth/signin", "alice")
+						if r := waiting.Navigate(callback); r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" {
 							t.Fatalf("callback: %d", r.StatusCode)
 						}
-					} else if r := waiting.navigate("/auth/signin"); r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" {
+					} else if r := waiting.Navigate("/auth/signin"); r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" {
 						t.Fatalf("sign-in: %d", r.StatusCode)
 					}
 					time.Sleep(10 * time.Second)
 				}
 				for _, e := range endpoints {
-					a.op.Intercept(e, nil)
+					a.OP.Intercept(e, nil)
 				}
 				back := time.Now()
-				for waiting.navigate("/auth/signin").StatusCode != http.StatusFound && time.Since(back) < time.Minute {
+				for waiting.Navigate("/auth/signin").StatusCode != http.StatusFound && time.Since(back) < time.Minute {
 					time.Sleep(time.Second)
 				}
 				if waited := time.Since(back); waited > 15*time.Second {
 					t.Errorf("sign-in works %v after the provider's return", waited)
 				}
-				waiting.mustSignIn("alice")
+				waiting.MustSignIn("alice")
 			})
 		})
 	}
@@ -98,24 +99,24 @@ func TestProviderAway(t *testing.T) {
 // on. Cases 257, 259.
 func TestProviderMoves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newApp(t)
-		b := a.browser()
-		b.mustSignIn("alice")
-		a.op.OnDiscovery(func(doc map[string]any) {
+		a := testapp.New(t)
+		b := a.Browser()
+		b.MustSignIn("alice")
+		a.OP.OnDiscovery(func(doc map[string]any) {
 			doc["authorization_endpoint"] = "https://idp.example/authorize?moved=1"
 		})
-		if err := a.op.RotateKeys(false); err != nil {
+		if err := a.OP.RotateKeys(false); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
-		a.browser().navigate("/auth/signin") // is served from the old copy, and has a new one fetched
+		a.Browser().Navigate("/auth/signin") // is served from the old copy, and has a new one fetched
 		synctest.Wait()
-		r := a.browser().navigate("/auth/signin")
-		if !parse(t, r.location()).Query().Has("moved") {
-			t.Errorf("an hour later: %s", r.location())
+		r := a.Browser().Navigate("/auth/signin")
+		if !testapp.ParseURL(t, r.Location()).Query().Has("moved") {
+			t.Errorf("an hour later: %s", r.Location())
 		}
-		a.browser().mustSignIn("alice") // under the new key
-		if b.whoami() != "alice" {
+		a.Browser().MustSignIn("alice") // under the new key
+		if b.WhoAmI() != "alice" {
 			t.Error("the session of before is gone")
 		}
 	})
@@ -136,14 +137,14 @@ func (s slowTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 // TestCallbackLimit: calls that are each in time may together take too long. A person has waited ten seconds then.
 func TestCallbackLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var a *app
-		a = newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-			c.Transport = slowTransport{func() http.RoundTripper { return a.op.Transport() }}
+		var a *testapp.App
+		a = testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.Transport = slowTransport{func() http.RoundTripper { return a.OP.Transport() }}
 		})
-		b := a.browser()
-		callback := b.start("/auth/signin", "alice")
+		b := a.Browser()
+		callback := b.Start("/auth/signin", "alice")
 		began := time.Now()
-		if r := b.navigate(callback); r.StatusCode != http.StatusServiceUnavailable || time.Since(began) != 10*time.Second {
+		if r := b.Navigate(callback); r.StatusCode != http.StatusServiceUnavailable || time.Since(began) != 10*time.Second {
 			t.Errorf("%d after %v", r.StatusCode, time.Since(began)) // token, keys and userinfo would take twelve
 		}
 	})

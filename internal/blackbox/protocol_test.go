@@ -1,12 +1,7 @@
-package ginoidc_test
+package blackbox_test
 
 import (
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"maps"
@@ -20,59 +15,25 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
-
-// clientKeys are what the app has and what the provider registered, of each type.
-type clientKeys map[string]crypto.Signer
-
-func newClientKeys(t *testing.T) clientKeys {
-	t.Helper()
-	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rs, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, ed, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return clientKeys{"EC": ec, "RSA": rs, "Ed25519": ed}
-}
-
-// authenticates by private_key_jwt.
-func (k clientKeys) authenticates(kind, alg string) func(*ginoidc.Config, *fakeop.Config) {
-	return func(c *ginoidc.Config, op *fakeop.Config) {
-		c.ClientAuthMethod, c.ClientSecret, c.ClientKey, c.ClientKeyAlg = "private_key_jwt", "", pemKey(k[kind]), alg
-		op.ClientAuthMethod, op.ClientKey = "private_key_jwt", k[kind].Public()
-	}
-}
-
-// fapi2 is a client and a provider of the FAPI 2.0 Security Profile.
-func (k clientKeys) fapi2(c *ginoidc.Config, op *fakeop.Config) {
-	c.Profile, c.ClientSecret, c.SigningAlgs, c.ClientKey = "fapi2", "", nil, pemKey(k["EC"])
-	op.ClientAuthMethod, op.ClientKey = "private_key_jwt", k["EC"].Public()
-	op.RequirePAR, op.RequireDPoP, op.DPoPNonces = true, true, true
-}
 
 // TestProtocol signs in with every way of asking, answering and proving that a provider may demand. The test provider
 // checks each of them; what the row says is looked at here.
 func TestProtocol(t *testing.T) {
-	keys := newClientKeys(t)
+	keys := testapp.NewClientKeys(t)
 	type change = func(*ginoidc.Config, *fakeop.Config)
 	mode := func(mode string) change {
 		return func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode = mode }
 	}
 	always := func(c *ginoidc.Config, _ *fakeop.Config) { c.PushedAuthorization = "always" }
 	signed := func(c *ginoidc.Config, op *fakeop.Config) {
-		c.SignRequests, c.ClientKey, op.ClientKey, op.RequireRequestObject = true, pemKey(keys["EC"]), keys["EC"].Public(), true
+		c.SignRequests, c.ClientKey, op.ClientKey, op.RequireRequestObject = true, testapp.PEM(keys["EC"]), keys["EC"].Public(), true
 	}
 	dpop := func(c *ginoidc.Config, op *fakeop.Config) { c.DPoP, op.RequireDPoP = true, true }
 	encrypted := func(kind string) change {
 		return func(c *ginoidc.Config, op *fakeop.Config) {
-			c.DecryptionKey, op.EncryptIDToken = pemKey(keys[kind]), keys[kind].Public()
+			c.DecryptionKey, op.EncryptIDToken = testapp.PEM(keys[kind]), keys[kind].Public()
 		}
 	}
 	const par, token = "/par", "/token"
@@ -88,15 +49,15 @@ func TestProtocol(t *testing.T) {
 		{"PAR not required", nil, "client_id code_challenge code_challenge_method nonce redirect_uri response_type scope state", token + " code code_verifier", "client_assertion"},
 		{"client_secret_post", []change{func(c *ginoidc.Config, _ *fakeop.Config) { c.ClientAuthMethod = "client_secret_post" }}, "", token + " client_id client_secret", ""},
 		{"client_secret_jwt", []change{func(c *ginoidc.Config, op *fakeop.Config) {
-			c.ClientAuthMethod, op.ClientAuthMethod, c.ClientSecret, op.ClientSecret = "client_secret_jwt", "client_secret_jwt", secret, secret
+			c.ClientAuthMethod, op.ClientAuthMethod, c.ClientSecret, op.ClientSecret = "client_secret_jwt", "client_secret_jwt", testapp.CookieSecret, testapp.CookieSecret
 		}}, "", token + " client_assertion client_assertion_type", "client_secret"},
 		{"none", []change{func(c *ginoidc.Config, op *fakeop.Config) {
 			c.ClientAuthMethod, c.ClientSecret, op.Public = "none", "", true
 		}}, "", token + " client_id", "client_secret"},
-		{"private_key_jwt, EC", []change{keys.authenticates("EC", "")}, "", token + " client_assertion", "client_secret"},
-		{"private_key_jwt, RSA", []change{keys.authenticates("RSA", "")}, "", token + " client_assertion", "client_secret"},
-		{"private_key_jwt, PS256", []change{keys.authenticates("RSA", "PS256"), always}, "client_id request_uri", par + " client_assertion", "client_secret"},
-		{"private_key_jwt, Ed25519", []change{keys.authenticates("Ed25519", "")}, "", token + " client_assertion", "client_secret"},
+		{"private_key_jwt, EC", []change{keys.Authenticate("EC", "")}, "", token + " client_assertion", "client_secret"},
+		{"private_key_jwt, RSA", []change{keys.Authenticate("RSA", "")}, "", token + " client_assertion", "client_secret"},
+		{"private_key_jwt, PS256", []change{keys.Authenticate("RSA", "PS256"), always}, "client_id request_uri", par + " client_assertion", "client_secret"},
+		{"private_key_jwt, Ed25519", []change{keys.Authenticate("Ed25519", "")}, "", token + " client_assertion", "client_secret"},
 		{"signed request", []change{signed}, "client_id request response_type scope", token + " code", "request"},
 		{"signed request, pushed", []change{signed, always}, "client_id request_uri", par + " request", "code_challenge"},
 		{"form_post", []change{mode("form_post")}, "", token + " code", ""},
@@ -107,45 +68,41 @@ func TestProtocol(t *testing.T) {
 		{"signed userinfo", []change{func(_ *ginoidc.Config, op *fakeop.Config) { op.SignUserInfo, op.GroupsInUserInfoOnly = true, true }}, "", token + " code", ""}, // case 105
 		{"ID token encrypted to RSA", []change{encrypted("RSA")}, "", token + " code", ""},
 		{"ID token encrypted to EC", []change{encrypted("EC")}, "", token + " code", ""},
-		{"FAPI 2.0", []change{keys.fapi2}, "client_id request_uri", par + " client_assertion code_challenge", "client_secret"},
-		{"everything at once", []change{keys.fapi2, signed, mode("form_post.jwt"), encrypted("EC"), func(_ *ginoidc.Config, op *fakeop.Config) { op.SignUserInfo = true }},
+		{"FAPI 2.0", []change{keys.FAPI2}, "client_id request_uri", par + " client_assertion code_challenge", "client_secret"},
+		{"everything at once", []change{keys.FAPI2, signed, mode("form_post.jwt"), encrypted("EC"), func(_ *ginoidc.Config, op *fakeop.Config) { op.SignUserInfo = true }},
 			"client_id request_uri", par + " client_assertion request", "code_challenge"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			seen := &recorder{}
-			a := newApp(t, append(tt.changes, func(c *ginoidc.Config, _ *fakeop.Config) { c.Transport = seen })...)
-			b := a.browser()
-			started := b.navigate("/auth/signin?return_to=/me&max_age=3600")
-			if query := parse(t, started.location()).Query(); tt.query != "" && names(query) != strings.Replace(tt.query+" ", "code_challenge_method ", "code_challenge_method max_age ", 1) {
+			seen := &testapp.Recorder{}
+			a := testapp.New(t, append(tt.changes, func(c *ginoidc.Config, _ *fakeop.Config) { c.Transport = seen })...)
+			b := a.Browser()
+			started := b.Navigate("/auth/signin?return_to=/me&max_age=3600")
+			if query := testapp.ParseURL(t, started.Location()).Query(); tt.query != "" && names(query) != strings.Replace(tt.query+" ", "code_challenge_method ", "code_challenge_method max_age ", 1) {
 				t.Errorf("asked with %s", names(query))
 			}
-			callback, err := a.op.Approve(started.location(), "alice")
+			callback, err := a.OP.Approve(started.Location(), "alice")
 			if err != nil {
-				t.Fatalf("%v\n%s", err, a.logs)
+				t.Fatalf("%v\n%s", err, a.Logs)
 			}
-			deliver := b.navigate
-			if strings.HasPrefix(a.responseMode, "form_post") {
-				deliver = func(callback string) reply { return b.post(callback) }
+			if r := b.Callback(callback); r.StatusCode != 303 || r.Location() != "/me" {
+				t.Fatalf("%d to %q\n%s", r.StatusCode, r.Location(), a.Logs)
 			}
-			if r := deliver(callback); r.StatusCode != 303 || r.location() != "/me" {
-				t.Fatalf("%d to %q\n%s", r.StatusCode, r.location(), a.logs)
-			}
-			if r := b.fetch("/admin"); r.StatusCode != 200 || b.whoami() != "alice" {
-				t.Errorf("%d, %q signed in", r.StatusCode, b.whoami())
+			if r := b.Fetch("/admin"); r.StatusCode != 200 || b.WhoAmI() != "alice" {
+				t.Errorf("%d, %q signed in", r.StatusCode, b.WhoAmI())
 			}
 			fields := strings.Fields(tt.form)
 			for _, name := range fields[1:] {
-				if !seen.form[fields[0]].Has(name) {
-					t.Errorf("posted to %s: %s", fields[0], names(seen.form[fields[0]]))
+				if !seen.Form[fields[0]].Has(name) {
+					t.Errorf("posted to %s: %s", fields[0], names(seen.Form[fields[0]]))
 				}
 			}
-			if tt.absent != "" && seen.form[fields[0]].Has(tt.absent) {
+			if tt.absent != "" && seen.Form[fields[0]].Has(tt.absent) {
 				t.Errorf("%s was posted to %s", tt.absent, fields[0])
 			}
-			scheme, _, _ := strings.Cut(seen.header["/userinfo"].Get("Authorization"), " ")
-			bound := seen.header["/token"].Get("DPoP") != "" && seen.header["/userinfo"].Get("DPoP") != ""
+			scheme, _, _ := strings.Cut(seen.Header["/userinfo"].Get("Authorization"), " ")
+			bound := seen.Header["/token"].Get("DPoP") != "" && seen.Header["/userinfo"].Get("DPoP") != ""
 			if want := map[bool]string{true: "DPoP", false: "Bearer"}[bound]; scheme != want {
-				t.Errorf("userinfo asked for with %v", seen.header["/userinfo"])
+				t.Errorf("userinfo asked for with %v", seen.Header["/userinfo"])
 			}
 		})
 	}
@@ -153,13 +110,13 @@ func TestProtocol(t *testing.T) {
 
 // TestProtocolRefuses: a provider that falls short of what was agreed signs nobody in, and says why in the log.
 func TestProtocolRefuses(t *testing.T) {
-	keys := newClientKeys(t)
+	keys := testapp.NewClientKeys(t)
 	jarm := func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode = "query.jwt" }
 	par := func(_ *ginoidc.Config, op *fakeop.Config) { op.RequirePAR = true }
 	dpop := func(c *ginoidc.Config, op *fakeop.Config) { c.DPoP = true }
 	signedUserInfo := func(_ *ginoidc.Config, op *fakeop.Config) { op.SignUserInfo = true }
 	encrypted := func(c *ginoidc.Config, op *fakeop.Config) {
-		c.DecryptionKey, op.EncryptIDToken = pemKey(keys["RSA"]), keys["RSA"].Public()
+		c.DecryptionKey, op.EncryptIDToken = testapp.PEM(keys["RSA"]), keys["RSA"].Public()
 	}
 	for _, tt := range []struct {
 		does   fakeop.Misbehaviour
@@ -196,26 +153,26 @@ func TestProtocolRefuses(t *testing.T) {
 		{fakeop.NotEncrypted, encrypted, 401, "not_encrypted"},
 	} {
 		t.Run(string(tt.does), func(t *testing.T) {
-			a := newApp(t, tt.change)
-			a.op.Misbehave(tt.does)
-			b := a.browser()
-			r := b.navigate("/auth/signin")
+			a := testapp.New(t, tt.change)
+			a.OP.Misbehave(tt.does)
+			b := a.Browser()
+			r := b.Navigate("/auth/signin")
 			if r.StatusCode == 302 {
-				callback, err := a.op.Approve(r.location(), "alice")
+				callback, err := a.OP.Approve(r.Location(), "alice")
 				if err != nil {
 					t.Fatal(err)
 				}
-				r = b.navigate(callback)
+				r = b.Navigate(callback)
 			} else if len(r.Header["Set-Cookie"]) != 0 {
 				t.Errorf("no sign-in, and a cookie: %v", r.Header)
 			}
-			if r.StatusCode != tt.status || b.whoami() != "" || !strings.Contains(a.logs.String(), tt.reason) {
-				t.Errorf("%d, %q signed in, log %s", r.StatusCode, b.whoami(), a.logs)
+			if r.StatusCode != tt.status || b.WhoAmI() != "" || !strings.Contains(a.Logs.String(), tt.reason) {
+				t.Errorf("%d, %q signed in, log %s", r.StatusCode, b.WhoAmI(), a.Logs)
 			}
-			if a.op.Count(fakeop.Elsewhere) != 0 {
+			if a.OP.Count(fakeop.Elsewhere) != 0 {
 				t.Error("another host was called")
 			}
-			if tt.status == 400 && a.op.Count(fakeop.Token) != 0 {
+			if tt.status == 400 && a.OP.Count(fakeop.Token) != 0 {
 				t.Error("the code was redeemed")
 			}
 		})
@@ -225,57 +182,57 @@ func TestProtocolRefuses(t *testing.T) {
 // TestSignedResponses: a mode of signed answers takes no other, nor one of a browser that did not ask, and such a one costs
 // no fetch of keys. Cases 22, 30.
 func TestSignedResponses(t *testing.T) {
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode = "query.jwt" })
-	b := a.browser()
-	callback := b.start("/auth/signin", "alice")
-	plain := newApp(t)
-	unsigned := parse(t, plain.browser().start("/auth/signin", "alice")).RawQuery
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode = "query.jwt" })
+	b := a.Browser()
+	callback := b.Start("/auth/signin", "alice")
+	plain := testapp.New(t)
+	unsigned := testapp.ParseURL(t, plain.Browser().Start("/auth/signin", "alice")).RawQuery
 	for name, target := range map[string]string{
-		"not signed": "/auth/callback?" + unsigned, "signed and not": callback + "&code=x", "two": callback + "&" + parse(t, b.start("/auth/signin", "alice")).RawQuery,
+		"not signed": "/auth/callback?" + unsigned, "signed and not": callback + "&code=x", "two": callback + "&" + testapp.ParseURL(t, b.Start("/auth/signin", "alice")).RawQuery,
 		"empty": "/auth/callback?response=", "nothing": "/auth/callback",
 	} {
-		if r := b.navigate(target); r.StatusCode != 400 {
+		if r := b.Navigate(target); r.StatusCode != 400 {
 			t.Errorf("%s: %d", name, r.StatusCode)
 		}
 	}
-	if err := a.op.RotateKeys(false); err != nil {
+	if err := a.OP.RotateKeys(false); err != nil {
 		t.Fatal(err)
 	}
-	keys := a.op.Count(fakeop.JWKS)
-	other := a.browser()
+	keys := a.OP.Count(fakeop.JWKS)
+	other := a.Browser()
 	for range 20 {
-		theirs := other.start("/auth/signin", "bob")
-		if r := b.navigate(theirs); r.StatusCode != 400 {
+		theirs := other.Start("/auth/signin", "bob")
+		if r := b.Navigate(theirs); r.StatusCode != 400 {
 			t.Errorf("another browser's: %d", r.StatusCode)
 		}
 	}
-	if n := a.op.Count(fakeop.JWKS); n != keys {
+	if n := a.OP.Count(fakeop.JWKS); n != keys {
 		t.Errorf("%d fetches of keys", n-keys)
 	}
-	b.mustSignIn("alice")
-	if r := plain.browser().navigate("/auth/callback?response=" + parse(t, callback).Query().Get("response")); r.StatusCode != 400 { // case 46
+	b.MustSignIn("alice")
+	if r := plain.Browser().Navigate("/auth/callback?response=" + testapp.ParseURL(t, callback).Query().Get("response")); r.StatusCode != 400 { // case 46
 		t.Errorf("signed, to a plain mode: %d", r.StatusCode)
 	}
 }
 
 // TestFAPI2Refuses: the profile refuses a provider that lacks any of it, before anybody is sent there.
 func TestFAPI2Refuses(t *testing.T) {
-	keys := newClientKeys(t)
+	keys := testapp.NewClientKeys(t)
 	for _, missing := range []string{
 		"pushed_authorization_request_endpoint", "authorization_response_iss_parameter_supported", "code_challenge_methods_supported",
 		"dpop_signing_alg_values_supported", "token_endpoint_auth_methods_supported",
 	} {
-		a := newApp(t, keys.fapi2)
-		a.op.OnDiscovery(func(doc map[string]any) { delete(doc, missing) })
-		if r := a.browser().navigate("/auth/signin"); r.StatusCode != 503 || !strings.Contains(a.logs.String(), "fapi2_unsupported") || !strings.Contains(a.logs.String(), missing) {
-			t.Errorf("%s: %d %s", missing, r.StatusCode, a.logs)
+		a := testapp.New(t, keys.FAPI2)
+		a.OP.OnDiscovery(func(doc map[string]any) { delete(doc, missing) })
+		if r := a.Browser().Navigate("/auth/signin"); r.StatusCode != 503 || !strings.Contains(a.Logs.String(), "fapi2_unsupported") || !strings.Contains(a.Logs.String(), missing) {
+			t.Errorf("%s: %d %s", missing, r.StatusCode, a.Logs)
 		}
 	}
 }
 
 // TestMutualTLS: the client is known by its certificate, at the endpoints that the provider has for that.
 func TestMutualTLS(t *testing.T) {
-	keys := newClientKeys(t)
+	keys := testapp.NewClientKeys(t)
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, keys["EC"].Public(), keys["EC"])
 	if err != nil {
@@ -287,7 +244,7 @@ func TestMutualTLS(t *testing.T) {
 		server.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
 		server.StartTLS()
 		defer server.Close()
-		a := newApp(t, func(c *ginoidc.Config, o *fakeop.Config) {
+		a := testapp.New(t, func(c *ginoidc.Config, o *fakeop.Config) {
 			c.Issuer, o.Issuer, o.MTLSRoot = server.URL, server.URL, server.URL+"/mtls"
 			c.ClientSecret, c.ClientAuthMethod, o.ClientAuthMethod = "", "self_signed_tls_client_auth", "self_signed_tls_client_auth"
 			c.ClientCertificate = &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: keys["EC"]}
@@ -296,13 +253,13 @@ func TestMutualTLS(t *testing.T) {
 			}
 			c.RootCAs = x509.NewCertPool()
 			c.RootCAs.AddCert(server.Certificate())
-			c.Transport = ownTransport{}
+			c.Transport = testapp.Network{}
 		})
-		op = a.op
+		op = a.OP
 		server.Config.Handler = op
-		b := a.browser()
-		if r := b.signIn("alice"); (r.StatusCode == 303) != registered || (b.whoami() == "alice") != registered {
-			t.Errorf("registered %t: %d, %q signed in\n%s", registered, r.StatusCode, b.whoami(), a.logs)
+		b := a.Browser()
+		if r := b.SignIn("alice"); (r.StatusCode == 303) != registered || (b.WhoAmI() == "alice") != registered {
+			t.Errorf("registered %t: %d, %q signed in\n%s", registered, r.StatusCode, b.WhoAmI(), a.Logs)
 		}
 	}
 }

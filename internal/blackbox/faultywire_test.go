@@ -1,11 +1,12 @@
 //go:build linux
 
-package ginoidc_test
+package blackbox_test
 
 import (
 	"bufio"
 	"crypto/tls"
 	"fmt"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 	"io"
 	"log"
 	"net"
@@ -89,7 +90,7 @@ func (h *faultyHost) heal(t *testing.T, handler http.Handler) {
 	h.accepting.Wait()
 	ended := make(chan struct{})
 	go func() { h.serving.Wait(); close(ended) }()
-	eventually(t, "the plugin has answered and holds its connection all the same", func() bool {
+	testapp.Eventually(t, "the plugin has answered and holds its connection all the same", func() bool {
 		select {
 		case <-ended:
 			return true

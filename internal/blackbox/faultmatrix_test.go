@@ -1,6 +1,6 @@
 //go:build linux
 
-package ginoidc_test
+package blackbox_test
 
 import (
 	"bytes"
@@ -22,6 +22,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // cell is one fault at one call, with a provider of its own.
@@ -47,7 +48,7 @@ func (w *wire) newCell(t *testing.T, f fault, call backendCall, want answer) *ce
 	if call.endpoint == "" {
 		issuer = c.host.url
 	}
-	c.op, err = fakeop.New(fakeop.Config{Issuer: issuer, ClientSecret: clientSecret, SigningAlg: "ES256"})
+	c.op, err = fakeop.New(fakeop.Config{Issuer: issuer, ClientSecret: testapp.ClientSecret, SigningAlg: "ES256"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,27 +62,27 @@ func (w *wire) newCell(t *testing.T, f fault, call backendCall, want answer) *ce
 }
 
 // app is one with the plugin's own transport.
-func (c *cell) app(t *testing.T) *app {
+func (c *cell) app(t *testing.T) *testapp.App {
 	t.Helper()
-	a := &app{t: t, engine: gin.New(), op: c.op, logs: &bytes.Buffer{}, ran: map[string]int{}}
+	a := &testapp.App{T: t, Engine: gin.New(), OP: c.op, Logs: &bytes.Buffer{}, Ran: map[string]int{}}
 	var err error
 	push := "auto"
 	if c.call.endpoint == pushEndpoint {
 		push = "always"
 	}
-	a.auth, err = ginoidc.New(ginoidc.Config{
+	a.Auth, err = ginoidc.New(ginoidc.Config{
 		PushedAuthorization: push,
-		Issuer:              c.op.Issuer(), ClientID: "app", ClientSecret: clientSecret, AppURL: appURL, CookieSecrets: []string{secret},
-		SigningAlgs: []string{"ES256"}, RootCAs: c.wire.roots, Logger: slog.New(slog.NewTextHandler(a.logs, nil)),
+		Issuer:              c.op.Issuer(), ClientID: "app", ClientSecret: testapp.ClientSecret, AppURL: testapp.URL, CookieSecrets: []string{testapp.CookieSecret},
+		SigningAlgs: []string{"ES256"}, RootCAs: c.wire.roots, Logger: slog.New(slog.NewTextHandler(a.Logs, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.engine.Use(a.auth.Middleware())
-	a.auth.Mount(a.engine)
-	a.engine.GET("/me", a.auth.RequireAuth(), a.protected)
-	a.engine.POST("/start", func(c *gin.Context) {
-		if err := a.auth.StartSession(c, &ginoidc.User{Subject: "alice"}); err != nil {
+	a.Engine.Use(a.Auth.Middleware())
+	a.Auth.Mount(a.Engine)
+	a.Engine.GET("/me", a.Auth.RequireAuth(), a.Protected)
+	a.Engine.POST("/start", func(c *gin.Context) {
+		if err := a.Auth.StartSession(c, &ginoidc.User{Subject: "alice"}); err != nil {
 			t.Error(err)
 		}
 	})
@@ -89,31 +90,31 @@ func (c *cell) app(t *testing.T) *app {
 }
 
 // try meets the fault once, as a browser where alice is signed in, and judges the answer.
-func (c *cell) try(t *testing.T, a *app) (b *browser, request func() reply, took time.Duration) {
+func (c *cell) try(t *testing.T, a *testapp.App) (b *testapp.Browser, request func() testapp.Reply, took time.Duration) {
 	t.Helper()
-	b = a.browser()
-	b.do("POST", "/start", nil)
+	b = a.Browser()
+	b.Do("POST", "/start", nil)
 	request = c.call.cause(t, b)
-	a.logs.Reset()
+	a.Logs.Reset()
 	requests := c.host.requests.Load()
 	start := time.Now()
 	r := request() // TestCallbackLimit and TestProviderTimeout hold it to its limits of time, where no machine can be too slow
 	took = time.Since(start)
-	if r.StatusCode != c.want.status || r.json(t)["error"] != c.want.code {
-		t.Errorf("%d %s, want %v\n%s", r.StatusCode, r.body, c.want, a.logs)
+	if r.StatusCode != c.want.status || r.JSON(t)["error"] != c.want.code {
+		t.Errorf("%d %s, want %v\n%s", r.StatusCode, r.Body, c.want, a.Logs)
 	}
 	if after, _ := strconv.Atoi(r.Header.Get("Retry-After")); (after > 0) != (c.want.status == 503) {
 		t.Errorf("%d with Retry-After %q", r.StatusCode, r.Header.Get("Retry-After"))
 	}
-	if !regexp.MustCompile(": (" + c.fault.reason + ")").MatchString(a.logs.String()) {
-		t.Errorf("the reason is not %s:\n%s", c.fault.reason, a.logs)
+	if !regexp.MustCompile(": (" + c.fault.reason + ")").MatchString(a.Logs.String()) {
+		t.Errorf("the reason is not %s:\n%s", c.fault.reason, a.Logs)
 	}
 	for _, cookie := range r.Cookies() {
 		if cookie.Name == "__Host-ginoidc" || cookie.MaxAge > 0 {
 			t.Errorf("a cookie: %v", cookie)
 		}
 	}
-	if who := b.whoami(); who != "alice" {
+	if who := b.WhoAmI(); who != "alice" {
 		t.Errorf("%q is signed in, alice was", who)
 	}
 	if n := c.host.requests.Load() - requests; c.fault.place == listening && n != 1 { // case 237: nothing is sent twice
@@ -127,7 +128,7 @@ func (c *cell) once(t *testing.T) time.Duration {
 	t.Helper()
 	b, request, took := c.try(t, c.app(t))
 	c.host.heal(t, c.op)
-	eventually(t, "no sign-in after the fault", func() bool { return c.call.heals(b, request) })
+	testapp.Eventually(t, "no sign-in after the fault", func() bool { return c.call.heals(b, request) })
 	return took
 }
 
@@ -148,7 +149,7 @@ func (c *cell) often(t *testing.T, times int, patience time.Duration) (plugin *g
 		t.Errorf("one plugin that does one thing at a time has %d connections open", n)
 	}
 	c.host.heal(t, c.op)
-	return a.auth, met
+	return a.Auth, met
 }
 
 // each runs a cell for every fault and call and returns how many. All slow ones wait at once, which t.Parallel would not
@@ -238,7 +239,7 @@ func measure(t *testing.T) usage {
 func settled(t *testing.T, before usage) usage {
 	t.Helper()
 	now := measure(t)
-	eventually(t, fmt.Sprintf("less in use; before: %v", before), func() bool {
+	testapp.Eventually(t, fmt.Sprintf("less in use; before: %v", before), func() bool {
 		now = measure(t)
 		return now.goroutines <= before.goroutines && now.descriptors <= before.descriptors && now.heap < before.heap+8<<20
 	})

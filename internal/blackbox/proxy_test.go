@@ -1,4 +1,4 @@
-package ginoidc_test
+package blackbox_test
 
 import (
 	"bufio"
@@ -17,25 +17,26 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // TestForwardedHeaders: neither one nor several, agreeing or not, from whomever, change a URL, a cookie or the outcome.
 // Cases 221, 222.
 func TestForwardedHeaders(t *testing.T) {
-	a := newApp(t)
-	plain := a.browser().navigate("/auth/signin")
+	a := testapp.New(t)
+	plain := a.Browser().Navigate("/auth/signin")
 	for _, headers := range [][]string{
 		{"X-Forwarded-Proto", "http", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "evil.example", "X-Forwarded-Host", "app.example.com"},
 		{"X-Forwarded-Host", "evil.example, app.example.com", "X-Forwarded-Port", "8080", "X-Forwarded-For", "127.0.0.1"},
 		{"Forwarded", `for=127.0.0.1;host=evil.example;proto=http, host="app.example.com"`, "X-Original-URL", "/admin", "X-Rewrite-URL", "/admin"},
 		{"X-Forwarded-Prefix", "/evil", "X-Forwarded-Prefix", "//evil.example", "X-Forwarded-User", "alice", "Remote-User", "alice"}, // cases 216, 224
 	} {
-		b := a.browser()
-		r := b.do("GET", "/auth/signin", nil, append(headers, navigation()...)...)
-		if got, want := parse(t, r.location()).Query().Get("redirect_uri"), parse(t, plain.location()).Query().Get("redirect_uri"); got != want || len(r.Cookies()) != 1 || !r.Cookies()[0].Secure {
+		b := a.Browser()
+		r := b.Do("GET", "/auth/signin", nil, append(headers, testapp.Navigation()...)...)
+		if got, want := testapp.ParseURL(t, r.Location()).Query().Get("redirect_uri"), testapp.ParseURL(t, plain.Location()).Query().Get("redirect_uri"); got != want || len(r.Cookies()) != 1 || !r.Cookies()[0].Secure {
 			t.Errorf("%v: redirect_uri %q, cookies %v", headers, got, r.Cookies())
 		}
-		if r := b.do("GET", "/me", nil, headers...); r.StatusCode != http.StatusUnauthorized {
+		if r := b.Do("GET", "/me", nil, headers...); r.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%v: %d", headers, r.StatusCode)
 		}
 	}
@@ -44,28 +45,28 @@ func TestForwardedHeaders(t *testing.T) {
 // TestHeaderSizes: with sessions on a server, what the plugin sends fits the header buffer of a proxy, 4 kB, for the longest
 // page to come back to. Case 229.
 func TestHeaderSizes(t *testing.T) {
-	a := newApp(t, func(c *ginoidc.Config, op *fakeop.Config) {
-		c.Store = memstore.NewStore([]byte(secret))
+	a := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) {
+		c.Store = memstore.NewStore([]byte(testapp.CookieSecret))
 		groups := make([]string, 300)
 		for i := range groups {
 			groups[i] = fmt.Sprintf("group-%08d", i)
 		}
 		op.Users = []fakeop.User{{Subject: "alice", Groups: groups}}
 	})
-	b := a.browser()
-	size := func(r reply) (sum int) {
-		for _, line := range append(r.Header["Set-Cookie"], r.location()) {
+	b := a.Browser()
+	size := func(r testapp.Reply) (sum int) {
+		for _, line := range append(r.Header["Set-Cookie"], r.Location()) {
 			sum += len(line)
 		}
 		return sum
 	}
-	started := b.navigate("/auth/signin?return_to=/" + strings.Repeat("a", 2047))
-	callback, err := a.op.Approve(started.location(), "alice")
+	started := b.Navigate("/auth/signin?return_to=/" + strings.Repeat("a", 2047))
+	callback, err := a.OP.Approve(started.Location(), "alice")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ended := b.navigate(callback)
-	if size(started) >= 4<<10 || size(ended) >= 4<<10 || ended.StatusCode != http.StatusSeeOther || b.whoami() != "alice" {
+	ended := b.Navigate(callback)
+	if size(started) >= 4<<10 || size(ended) >= 4<<10 || ended.StatusCode != http.StatusSeeOther || b.WhoAmI() != "alice" {
 		t.Errorf("%d and %d bytes of headers, %d", size(started), size(ended), ended.StatusCode)
 	}
 }
@@ -76,8 +77,8 @@ func TestHTTP2(t *testing.T) {
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	defer server.Close()
-	a := newApp(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.AppURL = server.URL })
-	server.Config.Handler = a.engine
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.AppURL = server.URL })
+	server.Config.Handler = a.Engine
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +100,7 @@ func TestHTTP2(t *testing.T) {
 		}
 		return response
 	}
-	callback, err := a.op.Approve(do("GET", server.URL+"/auth/signin?return_to=/me").Header.Get("Location"), "alice")
+	callback, err := a.OP.Approve(do("GET", server.URL+"/auth/signin?return_to=/me").Header.Get("Location"), "alice")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,12 +116,12 @@ func TestHTTP2(t *testing.T) {
 
 // TestSmuggling: what two readers could frame differently is refused before any handler, and nothing changes. Case 227.
 func TestSmuggling(t *testing.T) {
-	a := newApp(t)
-	server := httptest.NewServer(a.engine)
+	a := testapp.New(t)
+	server := httptest.NewServer(a.Engine)
 	defer server.Close()
-	b := a.browser()
-	b.mustSignIn("alice")
-	cookie := "Cookie: " + b.cookieHeader() + "\r\n"
+	b := a.Browser()
+	b.MustSignIn("alice")
+	cookie := "Cookie: " + b.CookieHeader() + "\r\n"
 	for name, text := range map[string]string{
 		"space before the colon":  "POST /auth/signout HTTP/1.1\r\nHost: app\r\n" + cookie + "Content-Length : 0\r\n\r\n",
 		"two lengths":             "POST /auth/signout HTTP/1.1\r\nHost: app\r\n" + cookie + "Content-Length: 0\r\nContent-Length: 5\r\n\r\n",
@@ -142,8 +143,8 @@ func TestSmuggling(t *testing.T) {
 		}
 		_ = r.Body.Close()
 		_ = conn.Close()
-		if r.StatusCode < 400 || b.whoami() != "alice" {
-			t.Errorf("%s: %d, %q signed in", name, r.StatusCode, b.whoami())
+		if r.StatusCode < 400 || b.WhoAmI() != "alice" {
+			t.Errorf("%s: %d, %q signed in", name, r.StatusCode, b.WhoAmI())
 		}
 	}
 }
@@ -153,14 +154,14 @@ func TestOwnDialer(t *testing.T) {
 	idp := httptest.NewTLSServer(http.NotFoundHandler())
 	defer idp.Close()
 	dialed := 0
-	a := newApp(t, func(c *ginoidc.Config, op *fakeop.Config) {
+	a := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) {
 		c.Issuer, op.Issuer = idp.URL, idp.URL
 		c.Transport = &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, DialContext: func(_ context.Context, network, address string) (net.Conn, error) {
 			dialed++
 			return nil, &net.OpError{Op: "dial", Net: network, Err: errors.New(address + " is not allowed")}
 		}}
 	})
-	if r := a.browser().navigate("/auth/signin"); r.StatusCode != http.StatusServiceUnavailable || dialed != 1 {
+	if r := a.Browser().Navigate("/auth/signin"); r.StatusCode != http.StatusServiceUnavailable || dialed != 1 {
 		t.Errorf("%d after %d calls", r.StatusCode, dialed)
 	}
 }

@@ -1,0 +1,61 @@
+package testapp
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"testing"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+)
+
+// PEM encodes a private key as files hold it.
+func PEM(key any) []byte {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		panic(err)
+	}
+	return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
+}
+
+// ClientKeys are keys of the app that the provider has registered, by type: "EC", "RSA" and "Ed25519".
+type ClientKeys map[string]crypto.Signer
+
+// NewClientKeys makes a key of each type.
+func NewClientKeys(t testing.TB) ClientKeys {
+	t.Helper()
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rs, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, ed, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ClientKeys{"EC": ec, "RSA": rs, "Ed25519": ed}
+}
+
+// Authenticate is a Change: the client authenticates by private_key_jwt.
+func (k ClientKeys) Authenticate(kind, alg string) Change {
+	return func(c *ginoidc.Config, op *fakeop.Config) {
+		c.ClientAuthMethod, c.ClientSecret, c.ClientKey, c.ClientKeyAlg = "private_key_jwt", "", PEM(k[kind]), alg
+		op.ClientAuthMethod, op.ClientKey = "private_key_jwt", k[kind].Public()
+	}
+}
+
+// FAPI2 is a Change: a client and a provider of the FAPI 2.0 Security Profile.
+func (k ClientKeys) FAPI2(c *ginoidc.Config, op *fakeop.Config) {
+	c.Profile, c.ClientSecret, c.SigningAlgs, c.ClientKey = "fapi2", "", nil, PEM(k["EC"])
+	op.ClientAuthMethod, op.ClientKey = "private_key_jwt", k["EC"].Public()
+	op.RequirePAR, op.RequireDPoP, op.DPoPNonces = true, true, true
+}
