@@ -11,6 +11,8 @@ import (
 	"time"
 
 	gsessions "github.com/gorilla/sessions"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
 // TestGoldenValues holds the bytes of each kind of value: they lie in browsers, where the next version has to
@@ -63,13 +65,13 @@ func TestGoldenCookies(t *testing.T) {
 		plaintext string
 		cookies   []string
 	}{
-		{"record", formRecord, gsessions.Options{MaxAge: 60}, "alice", "\x02" + end + "alice",
+		{"record", wire.FormRecord, gsessions.Options{MaxAge: 60}, "alice", "\x02" + end + "alice",
 			[]string{"app=AXW4-Xk0IdynWDi0pPPQ8yXuGjdJVkfTVmXXTkI1KsjeT3ZLRqZDChj7qEE"}},
-		{"record without an end", formRecord, gsessions.Options{}, "alice", "\x02" + "\x00" + "alice",
+		{"record without an end", wire.FormRecord, gsessions.Options{}, "alice", "\x02" + "\x00" + "alice",
 			[]string{"app=AXW4-Xnpe6BRKYM3i3fz-hnns275orwq98zfNWhiFqnhkEDV40TyhA"}},
-		{"values", formValues, gsessions.Options{MaxAge: 60}, "\x00", "\x01" + end + "\x00",
+		{"values", wire.FormValues, gsessions.Options{MaxAge: 60}, "\x00", "\x01" + end + "\x00",
 			[]string{"app=AXW4-XnilQXKEgtOnQJYvb_IvqHEBvDGJ87UKHz5w9xc6HthF3iOVQ"}},
-		{"record in parts", formRecord, gsessions.Options{Path: "/" + strings.Repeat("p", 4030)}, "alice",
+		{"record in parts", wire.FormRecord, gsessions.Options{Path: "/" + strings.Repeat("p", 4030)}, "alice",
 			"\x02" + "\x00" + "alice",
 			[]string{"app=~2~AXW4-Xlso5KpOqsn4ZWUty_-q0WrFRZQzl0u68d6AKm2gpbel", "app.1=Qf56A"}},
 	} {

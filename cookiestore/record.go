@@ -1,20 +1,14 @@
 package cookiestore
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/http"
 	"time"
 
 	gsessions "github.com/gorilla/sessions"
-)
 
-// The first byte of the plaintext tells what the rest is, so that a map of values is never read as a
-// record or the other way round. It is the version of the layout too: a new layout takes a new number.
-const (
-	formValues byte = 1 // what the sessions.Store interface keeps
-	formRecord byte = 2 // what SaveRecord keeps
+	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
 // ErrTooLarge is what a [*SizeError] wraps.
@@ -39,7 +33,7 @@ func (e *SizeError) Unwrap() error { return ErrTooLarge }
 // is nil when there is none that opens and is in time; the error is always nil, for there is nothing
 // that could be out of reach. stale tells that an older secret sealed it: save it anew.
 func (s *Store) LoadRecord(r *http.Request, name string) (record []byte, stale bool, err error) {
-	record, stale, _ = s.load(r, name, formRecord)
+	record, stale, _ = s.load(r, name, wire.FormRecord)
 	return record, stale, nil
 }
 
@@ -52,7 +46,7 @@ func (s *Store) SaveRecord(h http.Header, r *http.Request, name string, record [
 	if o != nil && o.MaxAge < 0 {
 		return s.DeleteRecord(h, r, name, o)
 	}
-	return s.save(h, r, name, formRecord, record, o)
+	return s.save(h, r, name, wire.FormRecord, record, o)
 }
 
 // DeleteRecord deletes the cookie of that name and the chunks that the request carries. Path and
@@ -76,8 +70,11 @@ func (s *Store) load(r *http.Request, name string, form byte) (payload []byte, s
 	if !ok {
 		return nil, false, false
 	}
-	payload, ok = unframe(plaintext, form)
-	return payload, ok && stale, ok
+	payload, end, ok := wire.Unframe(plaintext, form)
+	if !ok || end != 0 && uint64(time.Now().Unix()) > end {
+		return nil, false, false
+	}
+	return payload, stale, true
 }
 
 func (s *Store) save(h http.Header, r *http.Request, name string, form byte, payload []byte, o *gsessions.Options) error {
@@ -85,7 +82,7 @@ func (s *Store) save(h http.Header, r *http.Request, name string, form byte, pay
 	if err := validate(name, o); err != nil {
 		return err
 	}
-	text := s.ring.Seal(frame(form, payload, o.MaxAge), []byte(name))
+	text := s.ring.Seal(wire.Frame(form, endOf(o.MaxAge), payload), []byte(name))
 	parts, err := split(text, partBudget(name, o), s.maxChunks)
 	if err != nil {
 		return err
@@ -101,27 +98,10 @@ func (s *Store) orDefault(o *gsessions.Options) *gsessions.Options {
 	return o
 }
 
-// frame puts form and end of life before the payload: form (1 byte) ‖ end of life (uvarint, Unix
-// seconds, 0 for none) ‖ payload. The browser is not trusted to forget a cookie in time.
-func frame(form byte, payload []byte, maxAge int) []byte {
-	var end uint64
-	if maxAge > 0 {
-		end = uint64(time.Now().Unix()) + uint64(maxAge)
+// endOf is the last second of a session's life, 0 for none: the browser is not trusted to forget a cookie in time.
+func endOf(maxAge int) uint64 {
+	if maxAge <= 0 {
+		return 0
 	}
-	b := make([]byte, 0, 1+binary.MaxVarintLen64+len(payload))
-	b = append(b, form)
-	b = binary.AppendUvarint(b, end)
-	return append(b, payload...)
-}
-
-// unframe returns the payload of a plaintext of that form that has not come to its end.
-func unframe(plaintext []byte, form byte) (payload []byte, ok bool) {
-	if len(plaintext) == 0 || plaintext[0] != form {
-		return nil, false
-	}
-	end, n := binary.Uvarint(plaintext[1:])
-	if n <= 0 || end != 0 && uint64(time.Now().Unix()) > end {
-		return nil, false
-	}
-	return plaintext[1+n:], true
+	return uint64(time.Now().Unix()) + uint64(maxAge)
 }

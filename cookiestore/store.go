@@ -20,6 +20,7 @@ import (
 	gsessions "github.com/gorilla/sessions"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/seal"
+	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
 const (
@@ -101,7 +102,7 @@ func (s *Store) New(r *http.Request, name string) (*gsessions.Session, error) {
 	options := s.options
 	session.Options = &options
 	session.IsNew = true
-	if payload, _, ok := s.load(r, name, formValues); ok {
+	if payload, _, ok := s.load(r, name, wire.FormValues); ok {
 		if values, ok := decodeValues(payload); ok {
 			session.Values = values
 			session.IsNew = false
@@ -121,5 +122,5 @@ func (s *Store) Save(r *http.Request, w http.ResponseWriter, session *gsessions.
 	if err != nil {
 		return err
 	}
-	return s.save(w.Header(), r, session.Name(), formValues, payload, session.Options)
+	return s.save(w.Header(), r, session.Name(), wire.FormValues, payload, session.Options)
 }

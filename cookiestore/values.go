@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
 // Each value is a tag byte and its payload: numbers as varints, what has a length after its length.
@@ -81,15 +83,11 @@ func appendValue(b []byte, v any) ([]byte, error) {
 	case float64:
 		return appendUint(b, tagFloat64, math.Float64bits(v)), nil
 	case string:
-		return append(appendUint(b, tagString, uint64(len(v))), v...), nil
+		return wire.AppendText(append(b, tagString), v), nil
 	case []byte:
-		return append(appendUint(b, tagBytes, uint64(len(v))), v...), nil
+		return wire.AppendText(append(b, tagBytes), v), nil
 	case []string:
-		b = appendUint(b, tagStrings, uint64(len(v)))
-		for _, s := range v {
-			b = append(binary.AppendUvarint(b, uint64(len(s))), s...)
-		}
-		return b, nil
+		return wire.AppendTexts(append(b, tagStrings), v), nil
 	case time.Time:
 		return appendMarshaled(b, tagTime, v, v.MarshalBinary)
 	default:
@@ -110,5 +108,5 @@ func appendMarshaled(b []byte, tag byte, v any, marshal func() ([]byte, error)) 
 	if err != nil {
 		return nil, fmt.Errorf("cookiestore: a %T in the session: %w", v, err)
 	}
-	return append(appendUint(b, tag, uint64(len(data))), data...), nil
+	return wire.AppendText(append(b, tag), data), nil
 }

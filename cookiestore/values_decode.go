@@ -1,77 +1,29 @@
 package cookiestore
 
 import (
-	"encoding/binary"
 	"math"
 	"reflect"
 	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
 // decodeValues reverses encodeValues. ok is false when anything is odd: another build may have sealed it.
 func decodeValues(b []byte) (values map[any]any, ok bool) {
-	d := decoder{rest: b}
+	r := wire.NewReader(b)
 	values = make(map[any]any)
-	for n := d.uvarint(); n > 0 && !d.failed; n-- {
-		key, value := d.value(), d.value()
+	for n := r.Uvarint(); n > 0 && !r.Failed(); n-- {
+		key, value := readValue(&r), readValue(&r)
 		if key != nil && !reflect.ValueOf(key).Comparable() {
 			return nil, false // as a map key it would panic
 		}
 		values[key] = value
 	}
-	return values, !d.failed && len(d.rest) == 0
+	return values, r.Done()
 }
 
-// decoder reads from the front of rest. Once something is missing every further read is zero.
-type decoder struct {
-	rest   []byte
-	failed bool
-}
-
-func (d *decoder) fail() {
-	d.rest, d.failed = nil, true
-}
-
-func (d *decoder) uvarint() uint64 {
-	v, n := binary.Uvarint(d.rest)
-	if n <= 0 {
-		d.fail()
-		return 0
-	}
-	d.rest = d.rest[n:]
-	return v
-}
-
-func (d *decoder) varint() int64 {
-	v, n := binary.Varint(d.rest)
-	if n <= 0 {
-		d.fail()
-		return 0
-	}
-	d.rest = d.rest[n:]
-	return v
-}
-
-func (d *decoder) take(n uint64) []byte {
-	if n > uint64(len(d.rest)) {
-		d.fail()
-		return nil
-	}
-	taken := d.rest[:n:n]
-	d.rest = d.rest[n:]
-	return taken
-}
-
-// block reads a length and as many bytes.
-func (d *decoder) block() []byte {
-	return d.take(d.uvarint())
-}
-
-func (d *decoder) value() any {
-	tag := d.take(1)
-	if d.failed {
-		return nil
-	}
-	switch tag[0] {
+func readValue(r *wire.Reader) any {
+	switch r.Byte() {
 	case tagNil:
 		return nil
 	case tagFalse:
@@ -79,70 +31,57 @@ func (d *decoder) value() any {
 	case tagTrue:
 		return true
 	case tagInt:
-		return int(d.varint())
+		return int(r.Varint())
 	case tagInt8:
-		return int8(d.varint())
+		return int8(r.Varint())
 	case tagInt16:
-		return int16(d.varint())
+		return int16(r.Varint())
 	case tagInt32:
-		return int32(d.varint())
+		return int32(r.Varint())
 	case tagInt64:
-		return d.varint()
+		return r.Varint()
 	case tagUint:
-		return uint(d.uvarint())
+		return uint(r.Uvarint())
 	case tagUint8:
-		return uint8(d.uvarint())
+		return uint8(r.Uvarint())
 	case tagUint16:
-		return uint16(d.uvarint())
+		return uint16(r.Uvarint())
 	case tagUint32:
-		return uint32(d.uvarint())
+		return uint32(r.Uvarint())
 	case tagUint64:
-		return d.uvarint()
+		return r.Uvarint()
 	case tagFloat32:
-		return math.Float32frombits(uint32(d.uvarint()))
+		return math.Float32frombits(uint32(r.Uvarint()))
 	case tagFloat64:
-		return math.Float64frombits(d.uvarint())
+		return math.Float64frombits(r.Uvarint())
 	case tagString:
-		return string(d.block())
+		return r.Text()
 	case tagBytes:
-		return d.block()
+		return r.Block()
 	case tagStrings:
-		return d.strings()
+		return r.Texts()
 	case tagTime:
-		return d.time()
+		return readTime(r)
 	case tagGob:
-		return d.gob()
+		return readGob(r)
 	default:
-		d.fail()
+		r.Fail()
 		return nil
 	}
 }
 
-func (d *decoder) strings() []string {
-	n := d.uvarint()
-	if n > uint64(len(d.rest)) { // each takes a byte at least: no memory by a claimed count
-		d.fail()
-		return nil
-	}
-	list := make([]string, 0, n)
-	for range n {
-		list = append(list, string(d.block()))
-	}
-	return list
-}
-
-func (d *decoder) time() time.Time {
+func readTime(r *wire.Reader) time.Time {
 	var t time.Time
-	if err := t.UnmarshalBinary(d.block()); err != nil {
-		d.fail()
+	if err := t.UnmarshalBinary(r.Block()); err != nil {
+		r.Fail()
 	}
 	return t
 }
 
-func (d *decoder) gob() any {
-	v, err := decodeGob(d.block())
+func readGob(r *wire.Reader) any {
+	v, err := decodeGob(r.Block())
 	if err != nil {
-		d.fail()
+		r.Fail()
 	}
 	return v
 }

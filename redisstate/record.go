@@ -2,7 +2,6 @@ package redisstate
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -10,13 +9,8 @@ import (
 
 	gsessions "github.com/gorilla/sessions"
 	"github.com/redis/rueidis"
-)
 
-// The first byte of the plaintext tells what the rest is, so that a map of values is never read as a record
-// or the other way round. It is the version of the layout too: a new layout takes a new number.
-const (
-	formValues byte = 1 // what the sessions.Store interface keeps
-	formRecord byte = 2 // what SaveRecord keeps
+	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
 // LoadRecord returns the bytes that [Store.SaveRecord] kept for this request. The record is nil when there is
@@ -27,7 +21,7 @@ func (s *Store) LoadRecord(r *http.Request, name string) (record []byte, stale b
 	if id == "" {
 		return nil, false, nil
 	}
-	return s.load(r.Context(), name, id, formRecord)
+	return s.load(r.Context(), name, id, wire.FormRecord)
 }
 
 // SaveRecord keeps the record for o.MaxAge seconds (0: a day) and sets the cookie of that name in the
@@ -37,7 +31,7 @@ func (s *Store) LoadRecord(r *http.Request, name string) (record []byte, stale b
 // unchanged when there is an error.
 func (s *Store) SaveRecord(h http.Header, r *http.Request, name string, record []byte, o *gsessions.Options) error {
 	o = s.orDefault(o)
-	id, err := s.save(h, r, name, requestID(r, name), formRecord, record, o)
+	id, err := s.save(h, r, name, requestID(r, name), wire.FormRecord, record, o)
 	if err == nil && id == "" && o.MaxAge >= 0 {
 		return fmt.Errorf("redisstate: the session is gone: %w", fs.ErrNotExist)
 	}
@@ -63,8 +57,11 @@ func (s *Store) load(ctx context.Context, name, id string, form byte) (payload [
 	if !ok {
 		return nil, false, nil
 	}
-	payload, ok = unframe(plaintext, form)
-	return payload, ok && stale, nil
+	payload, end, ok := wire.Unframe(plaintext, form)
+	if !ok || uint64(time.Now().Unix()) > end {
+		return nil, false, nil
+	}
+	return payload, stale, nil
 }
 
 // save returns the id under which the payload now lies: a new one when the given one is none, and "" when
@@ -83,7 +80,8 @@ func (s *Store) save(h http.Header, r *http.Request, name, id string, form byte,
 	}
 	key := s.sessionKey(name, id)
 	life := lifeOf(o)
-	set := s.client.B().Set().Key(key).Value(s.ring.Seal(frame(form, payload, life), []byte(key)))
+	end := uint64(time.Now().Add(life).Unix()) // since whoever can write to Redis can lengthen its time-to-live
+	set := s.client.B().Set().Key(key).Value(s.ring.Seal(wire.Frame(form, end, payload), []byte(key)))
 	var cmd rueidis.Completed
 	if known {
 		cmd = set.Xx().Ex(life).Build()
@@ -129,25 +127,4 @@ func lifeOf(o *gsessions.Options) time.Duration {
 		return defaultMaxAge * time.Second
 	}
 	return time.Duration(o.MaxAge) * time.Second
-}
-
-// frame puts form and end of life before the payload: form (1 byte) ‖ end of life (uvarint, Unix seconds) ‖
-// payload. Redis is not trusted to forget in time: who can write to it can lengthen what it keeps.
-func frame(form byte, payload []byte, life time.Duration) []byte {
-	b := make([]byte, 0, 1+binary.MaxVarintLen64+len(payload))
-	b = append(b, form)
-	b = binary.AppendUvarint(b, uint64(time.Now().Add(life).Unix()))
-	return append(b, payload...)
-}
-
-// unframe returns the payload of a plaintext of that form that has not come to its end.
-func unframe(plaintext []byte, form byte) (payload []byte, ok bool) {
-	if len(plaintext) == 0 || plaintext[0] != form {
-		return nil, false
-	}
-	end, n := binary.Uvarint(plaintext[1:]) // 0, which is long past, when there is none
-	if uint64(time.Now().Unix()) > end {
-		return nil, false
-	}
-	return plaintext[1+n:], true
 }

@@ -9,6 +9,8 @@ import (
 
 	"github.com/gin-contrib/sessions"
 	gsessions "github.com/gorilla/sessions"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
 // notLoaded is the id of a session that Redis could not be asked for.
@@ -43,7 +45,7 @@ func (s *Store) New(r *http.Request, name string) (*gsessions.Session, error) {
 	if id == "" {
 		return session, nil
 	}
-	payload, _, err := s.load(r.Context(), name, id, formValues)
+	payload, _, err := s.load(r.Context(), name, id, wire.FormValues)
 	if err != nil {
 		session.ID = notLoaded
 		return session, err
@@ -75,7 +77,7 @@ func (s *Store) Save(r *http.Request, w http.ResponseWriter, session *gsessions.
 	if err != nil {
 		return fmt.Errorf("redisstate: values of the session: %w", err)
 	}
-	id, err := s.save(w.Header(), r, session.Name(), session.ID, formValues, payload, session.Options)
+	id, err := s.save(w.Header(), r, session.Name(), session.ID, wire.FormValues, payload, session.Options)
 	if err == nil && id != "" {
 		session.ID = id
 	}

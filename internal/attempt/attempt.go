@@ -8,6 +8,8 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
 // Max is how many attempts one browser keeps; a further one drops the oldest.
@@ -89,12 +91,10 @@ func (a *Attempt) encode() []byte {
 		b = append(b, a.Replaces[:]...)
 	}
 	if a.Replaced != "" {
-		b = append(binary.AppendUvarint(b, uint64(len(a.Replaced))), a.Replaced...)
+		b = wire.AppendText(b, a.Replaced)
 	}
 	b = binary.AppendVarint(b, int64(a.MaxAge))
-	for _, text := range []string{a.AppState, a.ACRValues} {
-		b = append(binary.AppendUvarint(b, uint64(len(text))), text...)
-	}
+	b = wire.AppendText(wire.AppendText(b, a.AppState), a.ACRValues)
 	return append(b, a.ReturnTo...)
 }
 
@@ -119,52 +119,34 @@ func (a *Attempt) flags() (flags byte) {
 
 // decode reverses encode. ok is false when another build wrote it.
 func decode(b []byte) (a *Attempt, ok bool) {
-	if len(b) < headerSize || b[0] != version {
+	r := wire.NewReader(b)
+	if r.Byte() != version {
 		return nil, false
 	}
-	secrets, flags, rest := b[1:], b[headerSize-1], b[headerSize:]
+	a = &Attempt{}
+	for _, secret := range []*string{&a.State, &a.Nonce, &a.Verifier} {
+		*secret = encodeSecret(r.Bytes(secretSize))
+	}
+	a.Started = time.Unix(0, int64(r.Uint64())).UTC()
+	flags := r.Byte()
 	if flags&^knownFlags != 0 {
 		return nil, false
 	}
-	a = &Attempt{
-		State:    encodeSecret(secrets[:secretSize]),
-		Nonce:    encodeSecret(secrets[secretSize : 2*secretSize]),
-		Verifier: encodeSecret(secrets[2*secretSize : 3*secretSize]),
-		Started:  time.Unix(0, int64(binary.BigEndian.Uint64(secrets[3*secretSize:]))).UTC(),
-	}
 	a.Silent, a.SignOut, a.Again = flags&flagSilent != 0, flags&flagSignOut != 0, flags&flagAgain != 0
 	if flags&flagReplaces != 0 {
-		if len(rest) < len(a.Replaces) || [16]byte(rest) == ([16]byte{}) {
+		if copy(a.Replaces[:], r.Bytes(len(a.Replaces))); a.Replaces == [16]byte{} {
 			return nil, false
 		}
-		a.Replaces, rest = [16]byte(rest), rest[len(a.Replaces):]
 	}
 	if flags&flagReplaced != 0 {
-		var ok bool
-		if a.Replaced, rest, ok = cutText(rest); !ok || a.Replaced == "" {
+		if a.Replaced = r.Text(); a.Replaced == "" {
 			return nil, false
 		}
 	}
-	maxAge, n := binary.Varint(rest)
-	if n <= 0 {
+	a.MaxAge = int(r.Varint())
+	a.AppState, a.ACRValues, a.ReturnTo = r.Text(), r.Text(), string(r.Rest())
+	if r.Failed() {
 		return nil, false
 	}
-	a.MaxAge, rest = int(maxAge), rest[n:]
-	for _, text := range []*string{&a.AppState, &a.ACRValues} {
-		var ok bool
-		if *text, rest, ok = cutText(rest); !ok {
-			return nil, false
-		}
-	}
-	a.ReturnTo = string(rest)
 	return a, true
-}
-
-// cutText reads a text behind its length (uvarint).
-func cutText(b []byte) (text string, rest []byte, ok bool) {
-	size, n := binary.Uvarint(b)
-	if n <= 0 || size > uint64(len(b)-n) {
-		return "", nil, false
-	}
-	return string(b[n : n+int(size)]), b[n+int(size):], true
 }

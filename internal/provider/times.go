@@ -3,6 +3,8 @@ package provider
 import (
 	"encoding/json"
 	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
 // times are those every token has, and the one it was judged at, in seconds.
@@ -42,9 +44,6 @@ func (c Claims) Time(name string) time.Time {
 	return time.Unix(int64(at), 0).UTC()
 }
 
-// endOfTime is the first second after the year 9999, the last that times in use everywhere can say (RFC 3339).
-const endOfTime = 253402300800
-
 // seconds reads a NumericDate from the years 1970 to 9999 (RFC 7519 section 2). Others are mistakes, such as
 // milliseconds, or made up to be taken for another time where they do not fit a type (case 266).
 func seconds(value any) (float64, bool) {
@@ -53,5 +52,5 @@ func seconds(value any) (float64, bool) {
 		return 0, false
 	}
 	f, err := number.Float64()
-	return f, err == nil && f >= 0 && f < endOfTime
+	return f, err == nil && f >= 0 && f < wire.MaxSeconds+1
 }

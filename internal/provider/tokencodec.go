@@ -3,15 +3,12 @@ package provider
 import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
-	"encoding/binary"
 	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
-const (
-	tokensVersion = 1
-
-	maxSeconds = endOfTime - 1
-)
+const tokensVersion = 1
 
 // Encode writes tokens for keeping:
 //
@@ -28,49 +25,38 @@ func (t *Tokens) Encode() []byte {
 			return nil // which decodes to nothing, while without its key it would to a bearer token
 		}
 	}
-	b := []byte{tokensVersion}
-	b = binary.AppendUvarint(b, uint64(min(max(0, t.Expiry.Unix()), maxSeconds)))
-	for _, text := range [...]string{t.AccessToken, t.RefreshToken, t.Scope, t.Nonce, string(scalar)} {
-		b = binary.AppendUvarint(b, uint64(len(text)))
-		b = append(b, text...)
+	expiry := t.Expiry
+	if last := time.Unix(wire.MaxSeconds, 0); expiry.After(last) {
+		expiry = last
 	}
-	return b
+	b := wire.AppendSeconds([]byte{tokensVersion}, expiry)
+	for _, text := range [...]string{t.AccessToken, t.RefreshToken, t.Scope, t.Nonce} {
+		b = wire.AppendText(b, text)
+	}
+	return wire.AppendText(b, scalar)
 }
 
 // DecodeTokens reads what Encode wrote, and reports whether b is whole and of this version: old and new instances may
 // run side by side. It takes memory by what is there and not by what a length claims.
 func DecodeTokens(b []byte) (*Tokens, bool) {
-	if len(b) == 0 || b[0] != tokensVersion {
+	r := wire.NewReader(b)
+	if r.Byte() != tokensVersion {
 		return nil, false
 	}
-	b = b[1:]
-	expiry, size := binary.Uvarint(b)
-	if size <= 0 || expiry > maxSeconds {
+	t := &Tokens{Expiry: r.Seconds()}
+	for _, text := range [...]*string{&t.AccessToken, &t.RefreshToken, &t.Scope, &t.Nonce} {
+		*text = r.Text()
+	}
+	scalar := r.Block()
+	if !r.Done() || !visible(t.AccessToken) { // fit for a header, as the provider sent it
 		return nil, false
 	}
-	b = b[size:]
-	t := &Tokens{}
-	var scalar string
-	for _, text := range [...]*string{&t.AccessToken, &t.RefreshToken, &t.Scope, &t.Nonce, &scalar} {
-		n, size := binary.Uvarint(b)
-		if size <= 0 || n > uint64(len(b)-size) {
-			return nil, false
-		}
-		end := size + int(n)
-		*text, b = string(b[size:end]), b[end:]
-	}
-	if len(b) != 0 || !visible(t.AccessToken) { // fit for a header, as the provider sent it
-		return nil, false
-	}
-	if scalar != "" {
-		private, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), []byte(scalar))
+	if len(scalar) > 0 {
+		private, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), scalar)
 		if err != nil {
 			return nil, false
 		}
 		t.key = &dpopKey{private}
-	}
-	if expiry != 0 {
-		t.Expiry = time.Unix(int64(expiry), 0).UTC()
 	}
 	t.TokenType = t.key.scheme()
 	return t, true

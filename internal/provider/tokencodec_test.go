@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
 // boundTokens are tokens with everything, bound to a new key.
@@ -32,7 +34,7 @@ func TestTokensAreKept(t *testing.T) {
 		"ID token":  {&Tokens{AccessToken: "at", TokenType: "Bearer", IDToken: "x.y.z"}, &Tokens{AccessToken: "at", TokenType: "Bearer"}},
 		"fraction":  {&Tokens{AccessToken: "at", TokenType: "Bearer", Expiry: time.Unix(9, 9e8)}, &Tokens{AccessToken: "at", TokenType: "Bearer", Expiry: time.Unix(9, 0).UTC()}},
 		"long ago":  {&Tokens{AccessToken: "at", TokenType: "Bearer", Expiry: before}, &Tokens{AccessToken: "at", TokenType: "Bearer"}},
-		"year 9999": {&Tokens{AccessToken: "at", TokenType: "Bearer", Expiry: time.Unix(1<<50, 0)}, &Tokens{AccessToken: "at", TokenType: "Bearer", Expiry: time.Unix(maxSeconds, 0).UTC()}},
+		"year 9999": {&Tokens{AccessToken: "at", TokenType: "Bearer", Expiry: time.Unix(1<<50, 0)}, &Tokens{AccessToken: "at", TokenType: "Bearer", Expiry: time.Unix(wire.MaxSeconds, 0).UTC()}},
 	} {
 		got, ok := DecodeTokens(test.in.Encode())
 		if !ok || !reflect.DeepEqual(got, test.want) {
@@ -78,7 +80,7 @@ func TestDamagedTokens(t *testing.T) {
 		"no access token": with("", ""), "line break": with("a\r\nX: y", ""), "short key": with("at", strings.Repeat("k", 31)),
 		"long key": with("at", strings.Repeat("k", 33)), "key of zeros": with("at", strings.Repeat("\x00", 32)),
 		"key beyond the order": with("at", strings.Repeat("\xff", 32)),
-		"year 10000":           append(binary.AppendUvarint([]byte{tokensVersion}, maxSeconds+1), with("at", "")[2:]...),
+		"year 10000":           append(binary.AppendUvarint([]byte{tokensVersion}, wire.MaxSeconds+1), with("at", "")[2:]...),
 		"endless number":       append([]byte{tokensVersion}, bytes.Repeat([]byte{0xff}, 20)...),
 		"a terabyte claimed":   append(binary.AppendUvarint([]byte{tokensVersion, 0}, 1<<40), "at"...),
 		"huge length":          binary.AppendUvarint([]byte{tokensVersion, 0}, 1<<63),

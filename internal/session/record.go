@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"math"
 	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
 // Record is what one session holds. Encoded it is
@@ -45,8 +47,6 @@ const (
 	flagBegan         = 1 << 2
 	flagUpdated       = 1 << 3
 	knownFlags        = flagEmailVerified | flagGroupsOverage | flagBegan | flagUpdated
-
-	maxSeconds = 253402300799 // the end of the year 9999
 )
 
 // texts and lists give the order of the encoding.
@@ -78,165 +78,71 @@ func (rec *Record) append(b []byte) []byte {
 	b = append(b, rec.ID[:]...)
 	b = append(b, rec.flags())
 	for _, t := range [...]time.Time{rec.Created, rec.Renewed, rec.AuthTime, rec.Issued} {
-		b = binary.AppendUvarint(b, unixSeconds(t))
+		b = wire.AppendSeconds(b, t)
 	}
-	b = binary.AppendUvarint(b, uint64(max(0, rec.Started.UnixMicro())))
+	b = wire.AppendMicroseconds(b, rec.Started)
 	for _, t := range [...]time.Time{rec.Began, rec.Updated} {
 		if !t.IsZero() {
-			b = binary.AppendUvarint(b, uint64(max(0, t.UnixMicro())))
+			b = wire.AppendMicroseconds(b, t)
 		}
 	}
 	b = binary.AppendUvarint(b, uint64(max(0, rec.AskedMaxAge+1)))
 	for _, text := range rec.texts() {
-		b = appendText(b, *text)
+		b = wire.AppendText(b, *text)
 	}
 	for _, list := range rec.lists() {
-		b = binary.AppendUvarint(b, uint64(len(*list)))
-		for _, text := range *list {
-			b = appendText(b, text)
-		}
+		b = wire.AppendTexts(b, *list)
 	}
 	for _, bytes := range [...][]byte{rec.Claims, rec.Data, rec.IDToken} {
-		b = appendText(b, string(bytes))
+		b = wire.AppendText(b, bytes)
 	}
 	return b
-}
-
-func appendText(b []byte, text string) []byte {
-	b = binary.AppendUvarint(b, uint64(len(text)))
-	return append(b, text...)
-}
-
-func unixSeconds(t time.Time) uint64 {
-	if s := t.Unix(); s > 0 && s <= maxSeconds {
-		return uint64(s)
-	}
-	return 0
 }
 
 // decode reads what append wrote, and reports whether data is a whole record
 // with its times and a subject. rec keeps data; its strings share one buffer.
 func (rec *Record) decode(data []byte) bool {
-	rd := reader{data: data, text: string(data)}
-	version := rd.take(1)
-	id := rd.take(len(rec.ID))
-	flags := rd.take(1)
-	if rd.bad || version[0] != recordVersion || flags[0]&^knownFlags != 0 {
+	rd := wire.NewReader(data)
+	if rd.Byte() != recordVersion {
 		return false
 	}
-	rec.ID = [16]byte([]byte(id))
-	rec.EmailVerified = flags[0]&flagEmailVerified != 0
-	rec.GroupsOverage = flags[0]&flagGroupsOverage != 0
-	rec.Created, rec.Renewed, rec.AuthTime, rec.Issued = rd.time(), rd.time(), rd.time(), rd.time()
-	rec.Started = rd.microseconds()
-	if flags[0]&flagBegan != 0 {
-		rec.Began = rd.microseconds()
+	copy(rec.ID[:], rd.Bytes(len(rec.ID)))
+	flags := rd.Byte()
+	if flags&^knownFlags != 0 {
+		return false
 	}
-	if flags[0]&flagUpdated != 0 {
-		rec.Updated = rd.microseconds()
+	rec.EmailVerified = flags&flagEmailVerified != 0
+	rec.GroupsOverage = flags&flagGroupsOverage != 0
+	rec.Created, rec.Renewed, rec.AuthTime, rec.Issued = rd.Seconds(), rd.Seconds(), rd.Seconds(), rd.Seconds()
+	rec.Started = rd.Microseconds()
+	if flags&flagBegan != 0 {
+		rec.Began = rd.Microseconds()
 	}
-	rec.AskedMaxAge = rd.age()
+	if flags&flagUpdated != 0 {
+		rec.Updated = rd.Microseconds()
+	}
+	rec.AskedMaxAge = age(&rd)
 	for _, text := range rec.texts() {
-		*text = rd.take(rd.length())
+		*text = rd.Text()
 	}
 	for _, list := range rec.lists() {
-		*list = rd.list()
+		if texts := rd.Texts(); len(texts) > 0 {
+			*list = texts
+		}
 	}
 	for _, bytes := range [...]*[]byte{&rec.Claims, &rec.Data, &rec.IDToken} {
-		*bytes = rd.bytes(rd.length())
+		if block := rd.Block(); len(block) > 0 {
+			*bytes = block
+		}
 	}
-	complete := !rd.bad && len(rd.data) == 0
-	return complete && !rec.Created.IsZero() && !rec.Renewed.IsZero() && rec.Subject != ""
+	return rd.Done() && !rec.Created.IsZero() && !rec.Renewed.IsZero() && rec.Subject != ""
 }
 
-// reader takes an encoded record apart. After the first fault it is bad and
-// gives zero values.
-type reader struct {
-	data []byte
-	text string // the same bytes as data
-	bad  bool
-}
-
-func (rd *reader) uvarint() uint64 {
-	v, n := binary.Uvarint(rd.data)
-	if n <= 0 {
-		rd.bad, n = true, 0
-	}
-	rd.data, rd.text = rd.data[n:], rd.text[n:]
-	return v
-}
-
-// length reads a length or a count: at most the bytes that are left, so that
-// memory is taken by what is there and not by what is claimed.
-func (rd *reader) length() int {
-	n := rd.uvarint()
-	if rd.bad || n > uint64(len(rd.data)) {
-		rd.bad = true
-		return 0
-	}
-	return int(n)
-}
-
-func (rd *reader) take(n int) string {
-	if n > len(rd.text) {
-		rd.bad = true
-		return ""
-	}
-	taken := rd.text[:n]
-	rd.data, rd.text = rd.data[n:], rd.text[n:]
-	return taken
-}
-
-func (rd *reader) bytes(n int) []byte {
-	taken := rd.data[:n:n]
-	rd.take(n)
-	if n == 0 {
-		return nil
-	}
-	return taken
-}
-
-func (rd *reader) list() []string {
-	n := rd.length()
-	if n == 0 {
-		return nil
-	}
-	list := make([]string, n)
-	for i := range list {
-		list[i] = rd.take(rd.length())
-	}
-	return list
-}
-
-func (rd *reader) time() time.Time {
-	switch s := rd.uvarint(); {
-	case s == 0:
-		return time.Time{}
-	case s > maxSeconds:
-		rd.bad = true
-		return time.Time{}
-	default:
-		return time.Unix(int64(s), 0).UTC()
-	}
-}
-
-func (rd *reader) age() int {
-	n := rd.uvarint()
+// age reads AskedMaxAge+1.
+func age(rd *wire.Reader) int {
+	n := rd.Uvarint()
 	if n > math.MaxInt32 {
-		rd.bad = true
-		return -1
+		rd.Fail()
 	}
 	return int(n) - 1
-}
-
-func (rd *reader) microseconds() time.Time {
-	switch us := rd.uvarint(); {
-	case us == 0:
-		return time.Time{}
-	case us > maxSeconds*1e6:
-		rd.bad = true
-		return time.Time{}
-	default:
-		return time.UnixMicro(int64(us)).UTC()
-	}
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
 func sample() Record {
@@ -54,7 +56,7 @@ func TestRecordComesBack(t *testing.T) {
 
 // An auth_time that no calendar holds is an unknown one, not an unreadable session.
 func TestOddAuthTimeIsUnknown(t *testing.T) {
-	for _, odd := range []time.Time{{}, time.Unix(0, 0), time.Unix(-5, 0), time.Unix(maxSeconds+1, 0)} {
+	for _, odd := range []time.Time{{}, time.Unix(0, 0), time.Unix(-5, 0), time.Unix(wire.MaxSeconds+1, 0)} {
 		rec := sample()
 		rec.AuthTime = odd
 		var got Record
@@ -90,8 +92,8 @@ func TestOddRecordsAreNone(t *testing.T) {
 		"no creation":         without(func(r *Record) { r.Created = time.Time{} }),
 		"no renewal":          without(func(r *Record) { r.Renewed = time.Time{} }),
 		"no subject":          without(func(r *Record) { r.Subject = "" }),
-		"time after 9999":     slices.Concat(head, binary.AppendUvarint(nil, maxSeconds+1), []byte{1, 1, 1, 1, 1}, texts[len(times):], make([]byte, 5)),
-		"start after 9999":    slices.Concat(head, []byte{1, 1, 1, 1}, binary.AppendUvarint(nil, maxSeconds*1e6+1), []byte{1}, texts[len(times):], make([]byte, 5)),
+		"time after 9999":     slices.Concat(head, binary.AppendUvarint(nil, wire.MaxSeconds+1), []byte{1, 1, 1, 1, 1}, texts[len(times):], make([]byte, 5)),
+		"start after 9999":    slices.Concat(head, []byte{1, 1, 1, 1}, binary.AppendUvarint(nil, wire.MaxSeconds*1e6+1), []byte{1}, texts[len(times):], make([]byte, 5)),
 		"age above 2^31":      slices.Concat(head, []byte{1, 1, 1, 1, 1}, binary.AppendUvarint(nil, 1<<31), texts[len(times):], make([]byte, 5)),
 		"uvarint overflow":    slices.Concat(head, bytes.Repeat([]byte{0xff}, 11)),
 		"text beyond the end": slices.Concat(times, []byte{200}, []byte("subject")),

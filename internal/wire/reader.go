@@ -1,0 +1,156 @@
+// Package wire reads and writes the binary records that the plugin keeps in cookies and stores.
+//
+// A record is read by builds that did not write it, and by ones that are older or newer. So a [Reader] takes nothing
+// for granted: it never reads past the end, and allocates by what is there, not by what a length claims.
+package wire
+
+import (
+	"encoding/binary"
+	"time"
+)
+
+// MaxSeconds is the Unix time of the last second of the year 9999, the latest that formats such as RFC 3339 can express.
+const MaxSeconds = 253402300799
+
+// Reader reads a record from its beginning. After a fault it has failed: all that is read from then on is zero, so that
+// only the end has to be checked.
+type Reader struct {
+	data   []byte
+	at     int
+	text   string // data as a string, from the first text on
+	failed bool
+}
+
+// NewReader returns a Reader of data. What Bytes, Block and Rest return shares its memory.
+func NewReader(data []byte) Reader { return Reader{data: data} }
+
+// Fail marks the record as faulty.
+func (r *Reader) Fail() { r.at, r.failed = len(r.data), true }
+
+// Failed reports whether something was missing, out of bounds or marked as faulty.
+func (r *Reader) Failed() bool { return r.failed }
+
+// Done reports whether the record was read to its end without a fault.
+func (r *Reader) Done() bool { return !r.failed && r.at == len(r.data) }
+
+// skip passes over n bytes and returns where they begin.
+func (r *Reader) skip(n int) (at int, ok bool) {
+	if n < 0 || n > len(r.data)-r.at {
+		r.Fail()
+		return 0, false
+	}
+	at = r.at
+	r.at += n
+	return at, true
+}
+
+// Bytes reads n bytes. It returns nil if there are fewer.
+func (r *Reader) Bytes(n int) []byte {
+	at, ok := r.skip(n)
+	if !ok {
+		return nil
+	}
+	return r.data[at : at+n : at+n]
+}
+
+// Byte reads one byte.
+func (r *Reader) Byte() byte {
+	if b := r.Bytes(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+// Uint64 reads eight bytes, the most significant first.
+func (r *Reader) Uint64() uint64 {
+	if b := r.Bytes(8); b != nil {
+		return binary.BigEndian.Uint64(b)
+	}
+	return 0
+}
+
+// Uvarint reads an unsigned number of variable length.
+func (r *Reader) Uvarint() uint64 {
+	v, n := binary.Uvarint(r.data[r.at:])
+	if n <= 0 {
+		r.Fail()
+		return 0
+	}
+	r.at += n
+	return v
+}
+
+// Varint reads a signed number of variable length.
+func (r *Reader) Varint() int64 {
+	v, n := binary.Varint(r.data[r.at:])
+	if n <= 0 {
+		r.Fail()
+		return 0
+	}
+	r.at += n
+	return v
+}
+
+// length reads a length or a count, which is at most the number of bytes that are left.
+func (r *Reader) length() int {
+	n := r.Uvarint()
+	if n > uint64(len(r.data)-r.at) {
+		r.Fail()
+		return 0
+	}
+	return int(n)
+}
+
+// Block reads a length and as many bytes.
+func (r *Reader) Block() []byte { return r.Bytes(r.length()) }
+
+// Text reads a length and as many bytes as a string. All texts of a record share one copy of it.
+func (r *Reader) Text() string {
+	n := r.length()
+	at, ok := r.skip(n)
+	if !ok || n == 0 {
+		return ""
+	}
+	if r.text == "" {
+		r.text = string(r.data)
+	}
+	return r.text[at : at+n]
+}
+
+// Texts reads a count and as many texts.
+func (r *Reader) Texts() []string {
+	list := make([]string, r.length()) // each takes a byte at least
+	for i := range list {
+		list[i] = r.Text()
+	}
+	return list
+}
+
+// Seconds reads a time in Unix seconds, the zero time for 0.
+func (r *Reader) Seconds() time.Time {
+	if s := r.number(MaxSeconds); s != 0 {
+		return time.Unix(s, 0).UTC()
+	}
+	return time.Time{}
+}
+
+// Microseconds reads a time in Unix microseconds, the zero time for 0.
+func (r *Reader) Microseconds() time.Time {
+	if us := r.number(MaxSeconds * 1e6); us != 0 {
+		return time.UnixMicro(us).UTC()
+	}
+	return time.Time{}
+}
+
+// number reads a number of at most limit.
+func (r *Reader) number(limit uint64) int64 {
+	n := r.Uvarint()
+	if n > limit {
+		r.Fail()
+		return 0
+	}
+	return int64(n)
+}
+
+// Rest reads what is left.
+func (r *Reader) Rest() []byte { return r.Bytes(len(r.data) - r.at) }

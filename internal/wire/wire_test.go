@@ -1,0 +1,205 @@
+package wire_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/wire"
+)
+
+func TestReader(t *testing.T) {
+	b := []byte{7}
+	b = binary.BigEndian.AppendUint64(b, 1<<63|5)
+	b = binary.AppendVarint(binary.AppendUvarint(b, math.MaxUint64), math.MinInt64)
+	b = wire.AppendText(wire.AppendText(b, "text"), []byte("block"))
+	b = wire.AppendTexts(wire.AppendTexts(b, []string{"a", "", "bc"}), nil)
+	b = wire.AppendSeconds(b, time.Unix(300, 9e8))
+	b = wire.AppendMicroseconds(b, time.UnixMicro(300))
+	b = append(b, "rest"...)
+	r := wire.NewReader(b)
+	got := []any{
+		r.Byte(), r.Uint64(), r.Uvarint(), r.Varint(), r.Text(), string(r.Block()), r.Texts(), r.Texts(), r.Seconds(),
+		r.Microseconds(), string(r.Bytes(2)), string(r.Rest()), r.Done(), r.Failed(), string(r.Rest()),
+	}
+	want := []any{
+		byte(7), uint64(1<<63 | 5), uint64(math.MaxUint64), int64(math.MinInt64), "text", "block",
+		[]string{"a", "", "bc"}, []string{}, time.Unix(300, 0).UTC(), time.UnixMicro(300).UTC(), "re", "st", true, false, "",
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("read\n%v, want\n%v", got, want)
+	}
+}
+
+// TestOddTimes: a time that a record cannot hold is written as unknown, and one that no calendar has is a fault.
+func TestOddTimes(t *testing.T) {
+	last := time.Unix(wire.MaxSeconds, 0).UTC()
+	if last.Format(time.RFC3339) != "9999-12-31T23:59:59Z" {
+		t.Errorf("the last second is %v", last)
+	}
+	for in, want := range map[time.Time]time.Time{
+		{}: {}, time.Unix(0, 0): {}, time.Unix(-5, 0): {}, last: last, last.Add(time.Second): {},
+		last.Add(-time.Second / 2): last.Add(-time.Second),
+	} {
+		r := wire.NewReader(wire.AppendSeconds(nil, in))
+		if got := r.Seconds(); got != want || !r.Done() {
+			t.Errorf("%v comes back as %v", in, got)
+		}
+	}
+	for in, want := range map[time.Time]time.Time{{}: {}, time.Unix(0, -1): {}, last: last} {
+		r := wire.NewReader(wire.AppendMicroseconds(nil, in))
+		if got := r.Microseconds(); got != want || !r.Done() {
+			t.Errorf("%v comes back as %v", in, got)
+		}
+	}
+	r := wire.NewReader(binary.AppendUvarint(nil, wire.MaxSeconds+1))
+	if got := r.Seconds(); !got.IsZero() || !r.Failed() {
+		t.Errorf("after the year 9999: %v", got)
+	}
+	r = wire.NewReader(binary.AppendUvarint(nil, (wire.MaxSeconds+1)*1e6))
+	if got := r.Microseconds(); !got.IsZero() || !r.Failed() {
+		t.Errorf("after the year 9999: %v", got)
+	}
+}
+
+// TestReaderFails: every read that is not whole fails, and so does every read after it. What a length claims is not
+// allocated: a terabyte would not do.
+func TestReaderFails(t *testing.T) {
+	reads := map[string]func(*wire.Reader) any{
+		"Byte":         func(r *wire.Reader) any { return r.Byte() },
+		"Bytes":        func(r *wire.Reader) any { return r.Bytes(2) },
+		"Uint64":       func(r *wire.Reader) any { return r.Uint64() },
+		"Uvarint":      func(r *wire.Reader) any { return r.Uvarint() },
+		"Varint":       func(r *wire.Reader) any { return r.Varint() },
+		"Block":        func(r *wire.Reader) any { return r.Block() },
+		"Text":         func(r *wire.Reader) any { return r.Text() },
+		"Texts":        func(r *wire.Reader) any { return r.Texts() },
+		"Seconds":      func(r *wire.Reader) any { return r.Seconds() },
+		"Microseconds": func(r *wire.Reader) any { return r.Microseconds() },
+	}
+	endless := bytes.Repeat([]byte{0xff}, 11)
+	claims := [][]byte{
+		binary.AppendUvarint(nil, 1<<40), binary.AppendUvarint(nil, 1<<63), binary.AppendUvarint(nil, math.MaxUint64), {2, 'x'},
+	}
+	for name, data := range map[string][][]byte{
+		"Byte": {nil}, "Bytes": {nil, {1}}, "Uint64": {nil, make([]byte, 7)}, "Uvarint": {nil, {0x80}, endless},
+		"Varint": {nil, {0x80}, endless}, "Block": append(claims, nil, endless), "Text": append(claims, nil, endless),
+		"Texts": append(claims, nil, endless, []byte{1, 2, 'x'}), "Seconds": {nil, endless}, "Microseconds": {nil, endless},
+	} {
+		for _, b := range data {
+			r := wire.NewReader(b)
+			if got := reads[name](&r); !r.Failed() || r.Done() {
+				t.Errorf("%s of %x is %v", name, b, got)
+			}
+			for again, read := range reads {
+				if got := reflect.ValueOf(read(&r)); !r.Failed() || !got.IsZero() && got.Len() != 0 {
+					t.Errorf("%s of %x, then %s is %v", name, b, again, got)
+				}
+			}
+		}
+	}
+	r := wire.NewReader([]byte("whole"))
+	if r.Fail(); !r.Failed() || r.Done() || len(r.Rest()) != 0 {
+		t.Error("a marked record is read on")
+	}
+	if r = wire.NewReader([]byte("more")); r.Done() || r.Bytes(-1) != nil || !r.Failed() {
+		t.Error("a negative number of bytes")
+	}
+}
+
+// TestReaderSharesNoRoom: who appends to a part does not write over what is behind it.
+func TestReaderSharesNoRoom(t *testing.T) {
+	b := append(wire.AppendText(nil, "block"), "behind"...)
+	r := wire.NewReader(b)
+	_ = append(r.Block(), "over"...)
+	if got := string(r.Rest()); got != "behind" {
+		t.Errorf("behind it is %q", got)
+	}
+}
+
+func TestTextsShareOneCopy(t *testing.T) {
+	b := wire.AppendTexts(nil, []string{strings.Repeat("a", 100), strings.Repeat("b", 100), strings.Repeat("c", 100)})
+	n := testing.AllocsPerRun(100, func() {
+		r := wire.NewReader(b)
+		r.Uvarint()
+		r.Text()
+		r.Text()
+		r.Text()
+	})
+	if n != 1 {
+		t.Errorf("%v allocations for three texts", n)
+	}
+	for i := range b { // the copy is not what the caller may change
+		r := wire.NewReader(bytes.Clone(b))
+		list := r.Texts()
+		b[i]++
+		if list[0][0] != 'a' {
+			t.Fatal("a text has changed")
+		}
+		b[i]--
+	}
+}
+
+func TestFrame(t *testing.T) {
+	for _, end := range []uint64{0, 1, math.MaxUint64} {
+		for _, payload := range []string{"", "payload"} {
+			frame := wire.Frame(wire.FormRecord, end, []byte(payload))
+			got, gotEnd, ok := wire.Unframe(frame, wire.FormRecord)
+			if string(got) != payload || got == nil || gotEnd != end || !ok {
+				t.Errorf("%q with end %d comes back as %q with end %d, %t", payload, end, got, gotEnd, ok)
+			}
+			if got, _, ok := wire.Unframe(frame, wire.FormValues); ok {
+				t.Errorf("a record is values %q", got)
+			}
+		}
+	}
+	for _, b := range [][]byte{nil, {}, {wire.FormRecord}, {wire.FormRecord, 0x80}, {0, 0, 'x'}} {
+		if got, _, ok := wire.Unframe(b, wire.FormRecord); ok {
+			t.Errorf("%x is a frame of %q", b, got)
+		}
+	}
+}
+
+// FuzzReader: whatever is read from whatever bytes, nothing panics, and no more is returned than there is.
+func FuzzReader(f *testing.F) {
+	f.Add(wire.AppendTexts([]byte{1}, []string{"a", "bc"}), []byte{0, 5})
+	f.Add(wire.Frame(wire.FormRecord, 300, []byte("payload")), []byte{0, 2, 8})
+	f.Fuzz(func(t *testing.T, data, reads []byte) {
+		r := wire.NewReader(data)
+		size := 0
+		for _, read := range reads {
+			switch read % 9 {
+			case 0:
+				r.Byte()
+			case 1:
+				r.Uint64()
+			case 2:
+				r.Uvarint()
+			case 3:
+				r.Varint()
+			case 4:
+				size += len(r.Text())
+			case 5:
+				for _, text := range r.Texts() {
+					size += len(text)
+				}
+			case 6:
+				size += len(r.Block())
+			case 7:
+				if at := r.Seconds(); at.Unix() > wire.MaxSeconds || r.Microseconds().Unix() > wire.MaxSeconds {
+					t.Fatal("a time after the year 9999")
+				}
+			case 8:
+				size += len(r.Bytes(int(read)))
+			}
+		}
+		failed := r.Failed()
+		if size += len(r.Rest()); size > len(data) || r.Done() == failed {
+			t.Fatalf("%d bytes out of %d, failed %t", size, len(data), failed)
+		}
+	})
+}
