@@ -37,6 +37,9 @@ type Config struct {
 	SigningAlg string
 	// TokenLife is how long access tokens are valid: whole seconds, default an hour.
 	TokenLife time.Duration
+	// JWTAccessTokens makes the token endpoint issue access tokens as JWTs (RFC 9068): for the resources that the app
+	// asked for (RFC 8707), or for the issuer. By default they are opaque.
+	JWTAccessTokens bool
 	// AlwaysRefreshToken issues a refresh token without the scope offline_access.
 	AlwaysRefreshToken bool
 	// Logger receives refused requests, without secrets or tokens; default: discarded.
@@ -50,7 +53,7 @@ func (cfg Config) provider() fakeop.Config {
 		ClientAuthMethod: cfg.ClientAuthMethod, ClientKey: cfg.ClientKey, EncryptIDToken: cfg.EncryptIDToken,
 		RedirectURIs: cfg.RedirectURIs, PostLogoutRedirectURIs: cfg.PostLogoutRedirectURIs,
 		ACRValues: cfg.ACRValues, SigningAlg: cfg.SigningAlg, Logger: cfg.Logger,
-		TokenLife: cfg.TokenLife, AlwaysRefreshToken: cfg.AlwaysRefreshToken,
+		TokenLife: cfg.TokenLife, JWTAccessTokens: cfg.JWTAccessTokens, AlwaysRefreshToken: cfg.AlwaysRefreshToken,
 	}
 	switch cfg.ClientAuthMethod {
 	case "none":

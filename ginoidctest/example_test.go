@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -98,6 +99,24 @@ func ExampleProvider_OnIDToken() {
 	defer resp.Body.Close()
 	fmt.Println(resp.Status)
 	// Output: 403 Forbidden
+}
+
+// Access tokens for the tests of an API.
+func ExampleProvider_AccessToken() {
+	idp, err := ginoidctest.New(ginoidctest.Config{})
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+
+	req, err := http.NewRequest(http.MethodGet, "https://api.example.com/orders", nil)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	token := idp.AccessToken(t, "alice", "https://api.example.com", "orders:read")
+	req.Header.Set("Authorization", "Bearer "+token)
+
+	fmt.Println("parts of a JWT:", len(strings.Split(token, ".")))
+	// Output: parts of a JWT: 3
 }
 
 // A route that was registered before the guard is found.

@@ -61,6 +61,9 @@ type Config struct {
 	// TokenLife is how long access tokens are good: whole seconds, default an
 	// hour. ID tokens always are for an hour, and refresh tokens for 30 days.
 	TokenLife time.Duration
+	// JWTAccessTokens makes access tokens JWTs (RFC 9068) for the resources that were
+	// asked for, or for the issuer. Default: opaque.
+	JWTAccessTokens bool
 	// AlwaysRefreshToken gives a refresh token without the scope offline_access.
 	AlwaysRefreshToken bool
 	// KeepRefreshToken answers a refresh with the refresh token it came with. By

@@ -21,7 +21,7 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 		"require_pushed_authorization_requests":          p.cfg.RequirePAR,
 		"response_types_supported":                       []string{"code"},
 		"response_modes_supported":                       responseModes(),
-		"grant_types_supported":                          []string{"authorization_code", "refresh_token"},
+		"grant_types_supported":                          []string{"authorization_code", "refresh_token", "client_credentials"},
 		"subject_types_supported":                        []string{"public"},
 		"id_token_signing_alg_values_supported":          []string{p.cfg.SigningAlg},
 		"authorization_signing_alg_values_supported":     []string{p.cfg.SigningAlg},

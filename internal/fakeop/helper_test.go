@@ -177,12 +177,17 @@ func (a *app) userInfo(accessToken string) answer {
 
 // verify checks an ID token with go-oidc, after discovery.
 func (a *app) verify(raw string, algs ...string) (*oidc.IDToken, error) {
+	return a.verifyFor(a.id, raw, algs...)
+}
+
+// verifyFor checks a JWT for any audience.
+func (a *app) verifyFor(audience, raw string, algs ...string) (*oidc.IDToken, error) {
 	ctx := oidc.ClientContext(context.WithoutCancel(a.t.Context()), a.client)
 	provider, err := oidc.NewProvider(ctx, a.idp.Issuer())
 	if err != nil {
 		return nil, err
 	}
-	return provider.VerifierContext(ctx, &oidc.Config{ClientID: a.id, SupportedSigningAlgs: algs}).Verify(ctx, raw)
+	return provider.VerifierContext(ctx, &oidc.Config{ClientID: audience, SupportedSigningAlgs: algs}).Verify(ctx, raw)
 }
 
 // part decodes the header (0) or the claims (1) of a JWS without checking it.

@@ -15,6 +15,8 @@ const (
 	refreshAnswer    Endpoint = "answer to a refresh"
 	jarmClaims       Endpoint = "authorization response as a JWT"
 	userInfoClaims   Endpoint = "userinfo as a JWT"
+
+	accessTokenClaims Endpoint = "access token as a JWT"
 )
 
 // hooks is what a provider does differently. A misbehaviour is a named value of
@@ -36,6 +38,9 @@ func (p *Provider) OnDiscovery(edit func(doc map[string]any)) { p.onEdit(Discove
 // OnIDToken edits the claims of each ID token before it is signed. That of a
 // sign-in has the request's nonce, that of a refresh has none.
 func (p *Provider) OnIDToken(edit func(claims map[string]any)) { p.onEdit(idTokenClaims, edit) }
+
+// OnAccessToken edits the claims of each JWT access token before it is signed. "typ" is the header's type.
+func (p *Provider) OnAccessToken(edit func(claims map[string]any)) { p.onEdit(accessTokenClaims, edit) }
 
 // OnTokenAnswer edits the successful answers of the token endpoint.
 func (p *Provider) OnTokenAnswer(edit func(answer map[string]any)) { p.onEdit(Token, edit) }

@@ -11,8 +11,7 @@ import (
 // tokens is the answer to a token request: fresh tokens, bound to the DPoP key of
 // the request if there is one (RFC 9449, 5).
 func (p *Provider) tokens(d *redemption) (map[string]any, error) {
-	accessToken := p.access.put(d.credential, p.cfg.TokenLife)
-	idToken, err := p.idToken(d, accessToken)
+	accessToken, err := p.accessToken(d.credential, d.resources)
 	if err != nil {
 		return nil, err
 	}
@@ -20,11 +19,18 @@ func (p *Provider) tokens(d *redemption) (map[string]any, error) {
 		"access_token": accessToken,
 		"token_type":   "Bearer",
 		"expires_in":   int(p.cfg.TokenLife.Seconds()),
-		"scope":        strings.Join(d.scopes, " "),
-		"id_token":     idToken,
+	}
+	if len(d.scopes) > 0 {
+		answer["scope"] = strings.Join(d.scopes, " ")
 	}
 	if d.jkt != "" {
 		answer["token_type"] = "DPoP"
+	}
+	if d.byClient() {
+		return answer, nil // neither of the other tokens (RFC 6749, 4.4.3)
+	}
+	if answer["id_token"], err = p.idToken(d, accessToken); err != nil {
+		return nil, err
 	}
 	switch {
 	case d.kept != "":

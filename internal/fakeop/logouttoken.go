@@ -27,11 +27,16 @@ func (p *Provider) LogoutToken(subject, sid string, edit func(claims map[string]
 	if edit != nil {
 		edit(claims)
 	}
+	return p.signTyped(claims)
+}
+
+// signTyped signs claims with the newest key. The claim "typ" is the header's type, and is taken out.
+func (p *Provider) signTyped(claims map[string]any) (string, error) {
 	typ, _ := claims["typ"].(string)
 	delete(claims, "typ")
 	payload, err := json.Marshal(claims)
 	if err != nil {
-		return "", fmt.Errorf("test provider: logout token: %w", err)
+		return "", fmt.Errorf("test provider: claims of a %s: %w", typ, err)
 	}
 	p.mu.Lock()
 	key := p.keys[0]

@@ -64,6 +64,7 @@ func readForm(r *http.Request) *oauthError {
 type redemption struct {
 	credential
 	nonce     string
+	resources []string // of the access token: some of the grant's
 	refreshed bool
 	kept      string // the refresh token, where it stays good
 }
@@ -102,8 +103,13 @@ func (p *Provider) redeem(r *http.Request) (*redemption, *oauthError) {
 			d.kept = r.PostForm.Get("refresh_token")
 		}
 		d.grant, refusal = p.redeemRefreshToken(r.PostForm, jkt, d.kept != "")
+	case "client_credentials":
+		d.grant, refusal = p.grantClient(r.PostForm)
 	default:
-		refusal = &oauthError{"unsupported_grant_type", "neither authorization_code nor refresh_token"}
+		refusal = &oauthError{"unsupported_grant_type", "none of authorization_code, refresh_token and client_credentials"}
+	}
+	if d.resources = r.PostForm["resource"]; refusal == nil && len(d.resources) == 0 {
+		d.resources = d.grant.resources
 	}
 	return d, refusal
 }

@@ -65,7 +65,7 @@ func (p *Provider) userInfoFor(w http.ResponseWriter, r *http.Request) (claims m
 func (p *Provider) bearer(w http.ResponseWriter, r *http.Request) (*grant, bool) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	c, unknown := active(&p.access, token)
-	ok := unknown == nil
+	ok := unknown == nil && !c.byClient() // whose tokens are nobody's
 	if !strings.EqualFold(scheme, "DPoP") {
 		if !strings.EqualFold(scheme, "Bearer") || !ok || c.jkt != "" {
 			refuseBearer(w, r)

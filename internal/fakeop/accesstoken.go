@@ -1,0 +1,82 @@
+package fakeop
+
+import (
+	"crypto/rand"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// AccessToken issues a JWT access token for a user, as a sign-in with these scopes and this resource would. It is good
+// at the userinfo endpoint too, and can be revoked.
+func (p *Provider) AccessToken(subject, audience string, scopes ...string) (string, error) {
+	user, known := p.user(subject)
+	if !known {
+		return "", fmt.Errorf("test provider: no user %q", subject)
+	}
+	a := &authorization{scopes: scopes}
+	return p.jwtAccessToken(credential{grant: &grant{authorization: a, session: *newSession(user, p.reached(a))}}, []string{audience})
+}
+
+// ClientToken issues a JWT access token for the client itself, as the client_credentials grant would.
+func (p *Provider) ClientToken(audience string, scopes ...string) (string, error) {
+	g := &grant{authorization: &authorization{scopes: scopes}}
+	return p.jwtAccessToken(credential{grant: g}, []string{audience})
+}
+
+// grantClient is what the client gets in its own name (RFC 6749, 4.4): only a client that can prove who it is.
+func (p *Provider) grantClient(form url.Values) (*grant, *oauthError) {
+	if p.cfg.Public {
+		return nil, &oauthError{"unauthorized_client", "a public client has no credentials"}
+	}
+	a := &authorization{scopes: strings.Fields(form.Get("scope")), resources: form["resource"]}
+	return &grant{authorization: a}, checkResources(a.resources)
+}
+
+// byClient reports whether the client has the grant in its own name, and no user is behind it.
+func (g *grant) byClient() bool { return g.session.subject == "" }
+
+// accessToken issues an access token for resources, opaque unless Config.JWTAccessTokens asks for a JWT.
+func (p *Provider) accessToken(c credential, resources []string) (string, error) {
+	if !p.cfg.JWTAccessTokens {
+		return p.access.put(c, p.cfg.TokenLife), nil
+	}
+	if len(resources) == 0 {
+		resources = []string{p.issuer} // whose userinfo endpoint is the resource that needs no name
+	}
+	return p.jwtAccessToken(c, resources)
+}
+
+// jwtAccessToken makes an access token that a resource server reads itself (RFC 9068, 2.2). Its subject is the client
+// where no user is behind it.
+func (p *Provider) jwtAccessToken(c credential, audience []string) (string, error) {
+	now := time.Now()
+	user, _ := p.user(c.session.subject)
+	claims := user.claims(nil)
+	claims["sub"] = p.cfg.ClientID
+	if !c.byClient() {
+		claims["sub"], claims["auth_time"] = c.session.subject, c.session.authTime.Unix()
+	}
+	if c.session.acr != "" {
+		claims["acr"] = c.session.acr
+	}
+	if c.jkt != "" {
+		claims["cnf"] = map[string]any{"jkt": c.jkt} // RFC 9449, 6.1
+	}
+	if len(c.scopes) > 0 {
+		claims["scope"] = strings.Join(c.scopes, " ")
+	}
+	claims["iss"], claims["client_id"], claims["jti"] = p.issuer, p.cfg.ClientID, rand.Text()
+	claims["iat"], claims["exp"] = now.Unix(), now.Add(p.cfg.TokenLife).Unix()
+	claims["aud"], claims["typ"] = audience, "at+jwt"
+	if len(audience) == 1 {
+		claims["aud"] = audience[0]
+	}
+	p.edit(claims, accessTokenClaims)
+	token, err := p.signTyped(claims)
+	if err == nil {
+		p.access.add(token, c, p.cfg.TokenLife)
+	}
+	return token, err
+}
