@@ -136,7 +136,7 @@ func (a *core) build(app *url.URL) error {
 	if err != nil {
 		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
 	}
-	if a.provider, err = cfg.provider(a.routes, a.setting("ClientKeyID")); err != nil {
+	if a.provider, err = cfg.provider(a.routes, a.setting("ClientKeyID"), a.emitProvider); err != nil {
 		return err
 	}
 	a.resources = a.resourceTransport()
@@ -144,7 +144,7 @@ func (a *core) build(app *url.URL) error {
 }
 
 // provider makes the room that talks to the provider. keyIDSetting is what the log calls ClientKeyID.
-func (c *Config) provider(r routes, keyIDSetting string) (*provider.Provider, error) {
+func (c *Config) provider(r routes, keyIDSetting string, report func(context.Context, provider.Event)) (*provider.Provider, error) {
 	p := provider.Config{
 		Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, AuthMethod: c.ClientAuthMethod,
 		ClientCertificate: c.ClientCertificate, SignRequests: c.SignRequests, DPoP: c.DPoP, KeyIDSetting: keyIDSetting, FAPI2: c.Profile == profileFAPI2,
@@ -152,7 +152,7 @@ func (c *Config) provider(r routes, keyIDSetting string) (*provider.Provider, er
 		ResponseMode: c.ResponseMode, PushedAuthorization: c.PushedAuthorization,
 		Scopes: slices.Clone(c.Scopes), SigningAlgs: slices.Clone(c.SigningAlgs),
 		TrustedAudiences: c.TrustedAudiences, LaxLogoutType: c.UntypedLogoutTokens,
-		ClockTolerance: c.ClockTolerance, Timeout: c.ProviderTimeout, Transport: c.Transport, RootCAs: c.RootCAs, Logger: c.Logger,
+		ClockTolerance: c.ClockTolerance, Timeout: c.ProviderTimeout, Transport: c.Transport, RootCAs: c.RootCAs, Logger: c.Logger, Report: report,
 	}
 	var err error
 	if len(c.ClientKey) > 0 {

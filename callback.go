@@ -51,13 +51,13 @@ func (a *Auth) Callback(c *gin.Context) {
 	// A browser that came by another host or scheme has left the attempt's cookie behind, case 50.
 	attrs := append(response.attrs(), slog.String("host", printable(c.Request.Host, 256)))
 	if at != nil && at.Silent { // nobody asked for it, so there is nobody to tell
-		a.log.LogAttrs(ctx, slog.LevelInfo, "ginoidc: no silent sign-in", append(attrs, slog.Any("error", err))...)
+		a.emit(ctx, event{kind: eventSilentSignInFailed, attrs: attrs, err: err})
 		redirect(c, http.StatusSeeOther, at.ReturnTo)
 		return
 	}
 	if isStale(err) { // back button, reload, a second tab: harmless to who is signed in by now
 		if u, openErr := a.visit(c).open(c); openErr == nil && u != nil {
-			a.log.LogAttrs(ctx, slog.LevelInfo, "ginoidc: callback without an attempt, from somebody signed in", append(attrs, slog.Any("error", err))...)
+			a.emit(ctx, event{kind: eventCallbackWithoutAttempt, attrs: attrs, err: err})
 			redirect(c, http.StatusSeeOther, a.config.DefaultReturnTo)
 			return
 		}
@@ -158,7 +158,7 @@ func (a *core) startSession(ctx context.Context, v *visit, id *person, at *attem
 	}
 	v.replace(s, a.userOf(s))
 	v.later = session.After(v.requestNow(), v.cookiesSet())
-	a.log.InfoContext(v, "ginoidc: signed in", "sub", id.user.Subject)
+	a.emit(v, event{kind: eventSignedIn, subject: id.user.Subject, sid: id.sid})
 	switch { // the new session has begun, whatever becomes of the others
 	case len(old) == 0 && at.Replaces != [16]byte{}: // of which the answer brought no cookie
 		if err = a.revokeSession(v, at.Replaces); err == nil && at.Replaced != "" {
@@ -171,7 +171,7 @@ func (a *core) startSession(ctx context.Context, v *visit, id *person, at *attem
 	}
 	a.enlist(v, s)
 	if err := errors.Join(err, a.limitSessions(v, s)); err != nil {
-		a.log.ErrorContext(v, "ginoidc: an earlier session is not ended", "error", err)
+		a.emit(v, event{kind: eventEarlierSessionLives, err: err})
 	}
 	before := trace{}
 	if of != nil {

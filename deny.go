@@ -72,18 +72,18 @@ func (a *core) logDenied(c *gin.Context, code string, err error) {
 	if !ok {
 		return
 	}
-	ctx := c.Request.Context()
-	attrs := []slog.Attr{slog.String("code", code), slog.String("sub", u.Subject), slog.String("route", c.FullPath())}
+	denied := event{kind: eventDenied, code: code, subject: u.Subject, route: c.FullPath()}
 	var e *notInError
 	if errors.As(err, &e) {
-		attrs = append(attrs, slog.Any(e.wanted, e.names))
+		denied.attrs = []slog.Attr{slog.Any(e.wanted, e.names)}
 	} else {
-		attrs = append(attrs, slog.Any("error", err))
+		denied.err = err
 	}
+	ctx := c.Request.Context()
 	if a.log.Enabled(ctx, slog.LevelDebug) {
-		attrs = append(attrs, slog.Any("groups", u.Groups), slog.Any("organizations", u.Organizations))
+		denied.attrs = append(denied.attrs, slog.Any("groups", u.Groups), slog.Any("organizations", u.Organizations))
 	}
-	a.log.LogAttrs(ctx, slog.LevelInfo, "ginoidc: denied", attrs...)
+	a.emit(ctx, denied)
 }
 
 // fail answers a request that one of the plugin's own routes cannot serve.
@@ -104,8 +104,9 @@ func (a *Auth) failed(c *gin.Context, d Denial, byDefault gin.HandlerFunc, attrs
 		level = slog.LevelError
 	}
 	id := rand.Text()
-	attrs = append(attrs, slog.String("code", d.Code), slog.String("request_id", id), slog.Any("error", d.Err))
-	a.log.LogAttrs(c.Request.Context(), level, "ginoidc: request failed", attrs...)
+	a.emit(c.Request.Context(), event{
+		kind: eventRequestFailed, level: level, code: d.Code, requestID: id, attrs: attrs, err: d.Err,
+	})
 	if !d.Page || !isCancelled(d.Err) {
 		d.RequestID = id
 	}
@@ -152,7 +153,7 @@ func retryAfter(err error) int {
 func (a *Auth) defaultUnauthenticated(c *gin.Context) {
 	switch pattern := c.FullPath(); {
 	case pattern == a.routes.signIn || pattern == a.routes.prefix+"/signin": // a redirect would lead to itself for ever
-		a.log.ErrorContext(c.Request.Context(), "ginoidc: a guard denies the sign-in, as the handler there is one of the app's: give Auth.SignIn itself to the route, or put the guard on other routes only")
+		a.emit(c.Request.Context(), event{kind: eventSignInGuarded})
 	case web.IsNavigation(c.Request):
 		a.RedirectToSignIn(c)
 		return

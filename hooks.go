@@ -49,19 +49,17 @@ func (a *core) admit(ctx context.Context, s *SignIn) error {
 	return nil
 }
 
-// signedOut runs OnSignOut. The session is gone by then, so an error is logged and changes nothing.
+// signedOut runs OnSignOut. The session is gone by then, so an error is reported and changes nothing.
 func (a *core) signedOut(ctx context.Context, u *User) {
 	if a.config.OnSignOut == nil {
 		return
 	}
 	if err := a.config.OnSignOut(ctx, u); err != nil {
-		a.log.ErrorContext(ctx, "ginoidc: OnSignOut", "error", err)
+		a.emit(ctx, event{kind: eventSignOutHookFailed, err: err})
 	}
 }
 
+// sessionEnded reports the end of one session, or of all sessions that e names.
 func (a *core) sessionEnded(ctx context.Context, e SessionEnd) {
-	a.log.InfoContext(ctx, "ginoidc: session ended", "reason", string(e.Reason), "sub", e.Subject)
-	if a.config.OnSessionEnd != nil {
-		a.config.OnSessionEnd(ctx, e)
-	}
+	a.emit(ctx, event{kind: eventSessionEnded, subject: e.Subject, sid: e.SID, reason: e.Reason})
 }

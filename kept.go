@@ -60,7 +60,7 @@ func (a *core) inTurn(ctx context.Context, name string, ttl, limit time.Duration
 		if ok {
 			return func() {
 				if err := release(context.WithoutCancel(ctx)); err != nil {
-					a.log.WarnContext(ctx, "ginoidc: lease not given back", "error", err)
+					a.emit(ctx, event{kind: eventLeaseNotReleased, err: err})
 				}
 			}, waited, nil
 		}

@@ -83,7 +83,7 @@ func (a *Auth) comesBack(c *gin.Context) (again bool, err error) {
 		name: a.cookie.name, path: a.cookie.path, appURL: a.config.AppURL, host: printable(c.Request.Host, 256), came: n,
 	}
 	if n > 0 && !again {
-		a.log.WarnContext(v, "ginoidc: the session of a sign-in a moment ago is not there, so the browser signs in again", "error", missing)
+		a.emit(v, event{kind: eventSessionLost, err: missing})
 		return true, nil
 	}
 	v.addCookies(c, []string{a.landedCookie(nil, false).String()}) // so that the page's link leads on

@@ -2,6 +2,7 @@ package ginoidc
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -56,7 +57,7 @@ func (a *Auth) endByToken(c *gin.Context, token *provider.LogoutToken) error {
 	}
 	first, err := a.state.Once(ctx, key('j', a.hash(token.JTI)), time.Until(token.Expires)+a.config.ClockTolerance)
 	if err != nil {
-		a.log.WarnContext(ctx, "ginoidc: a logout token is not remembered", "error", err)
+		a.emit(ctx, event{kind: eventLogoutTokenForgotten, err: err})
 	} else if !first {
 		return errors.New("the logout token was used before")
 	}
@@ -76,11 +77,11 @@ func (a *Auth) refuseLogout(c *gin.Context, err error) {
 		o := outcomeOf(err)
 		status, code = o.status, o.code
 	}
-	attrs := []any{"code", code, "error", err}
+	refused := event{kind: eventLogoutRefused, code: code, err: err}
 	if errors.Is(err, provider.ErrUntypedLogoutToken) {
-		attrs = append(attrs, "accepted_with", a.setting("UntypedLogoutTokens"))
+		refused.attrs = []slog.Attr{slog.String("accepted_with", a.setting("UntypedLogoutTokens"))}
 	}
-	a.log.WarnContext(c.Request.Context(), "ginoidc: back-channel logout refused", attrs...)
+	a.emit(c.Request.Context(), refused)
 	c.Abort()
 	if status == http.StatusServiceUnavailable {
 		askLater(c, err)
@@ -129,9 +130,9 @@ func (a *Auth) endFramed(c *gin.Context) (ended int, err error) {
 	}
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
-		a.log.WarnContext(c.Request.Context(), "ginoidc: front-channel logout ended nothing", "error", err)
+		a.emit(c.Request.Context(), event{kind: eventFrontChannelNoList, err: err})
 	case err == nil && ended == 0:
-		a.log.InfoContext(c.Request.Context(), "ginoidc: front-channel logout ended nothing", "reason", why)
+		a.emit(c.Request.Context(), event{kind: eventFrontChannelNothing, attrs: []slog.Attr{slog.String("reason", why)}})
 	}
 	return ended, err
 }

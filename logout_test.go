@@ -121,8 +121,8 @@ func TestUntypedRefusal(t *testing.T) {
 		change []func(*ginoidc.Config, *fakeop.Config)
 		named  string
 	}{
-		{"JWT", nil, " accepted_with=UntypedLogoutTokens\n"},
-		{"", nil, " accepted_with=UntypedLogoutTokens\n"},
+		{"JWT", nil, " accepted_with=UntypedLogoutTokens error="},
+		{"", nil, " accepted_with=UntypedLogoutTokens error="},
 		{"JWT", []func(*ginoidc.Config, *fakeop.Config){fromEnv}, ` accepted_with="UntypedLogoutTokens (X_UNTYPED_LOGOUT_TOKENS)"`},
 		{"at+jwt", nil, ""},
 	} {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -66,8 +67,7 @@ func (a *core) resolveGroups(ctx context.Context, user *User, accessToken string
 		user.Groups, user.GroupsOverage = claims.Normalized(groups), false
 	}
 	if a.missing.observe(len(user.Groups) > 0 || user.GroupsOverage) {
-		a.log.WarnContext(ctx, "ginoidc: groups are required and no sign-in so far had any: check the groups claim and scopes",
-			"claim", a.shape.Groups.Roots()[0])
+		a.emit(ctx, event{kind: eventGroupsMissing, attrs: []slog.Attr{slog.String("claim", a.shape.Groups.Roots()[0])}})
 	}
 	return nil
 }

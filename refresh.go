@@ -78,7 +78,7 @@ func (a *core) refreshNow(ctx context.Context, name string, r *session.Record, o
 	defer cancel()
 	defer func() {
 		if err := release(context.WithoutCancel(ctx)); err != nil {
-			a.log.WarnContext(ctx, "ginoidc: lease of a refresh not given back", "error", err)
+			a.emit(ctx, event{kind: eventLeaseNotReleased, err: err})
 		}
 	}()
 	if tokens, err := a.keptResult(ctx, name, r); tokens != nil || err != nil { // got while this one took the lease
@@ -97,20 +97,20 @@ func (a *core) refreshNow(ctx context.Context, name string, r *session.Record, o
 		a.revokeTokens(ctx, r, fresh)
 		return nil, ErrUnauthenticated
 	case err != nil: // nobody is signed out for it, and the next request asks again
-		a.log.ErrorContext(ctx, "ginoidc: refreshed tokens kept without knowing whether their session lives", "error", err)
+		a.emit(ctx, event{kind: eventRefreshUnchecked, subject: r.Subject, err: err})
 	}
 	if _, err := flight.Try(a.log, func() (any, error) {
 		return nil, a.keep(ctx, attempt.RefreshedTokens, name, ownerOf(r), string(fresh.Encode()), refreshKept)
 	}); err != nil {
-		a.log.ErrorContext(ctx, "ginoidc: refreshed tokens not left for other requests", "error", err)
+		a.emit(ctx, event{kind: eventRefreshNotShared, subject: r.Subject, err: err})
 	}
-	a.log.InfoContext(ctx, "ginoidc: tokens refreshed", "sub", r.Subject)
+	a.emit(ctx, event{kind: eventTokensRefreshed, subject: r.Subject, sid: r.SID})
 	return fresh, nil
 }
 
 // refusedRefresh ends the session whose refresh the provider refuses: it has revoked the grant, or its answer is forged.
 func (a *core) refusedRefresh(ctx context.Context, r *session.Record, refusal error) error {
-	a.log.WarnContext(ctx, "ginoidc: refresh refused, which ends the session", "sub", r.Subject, "error", refusal)
+	a.emit(ctx, event{kind: eventRefreshRefused, subject: r.Subject, sid: r.SID, err: refusal})
 	e := SessionEnd{Subject: r.Subject, SID: r.SID, Reason: EndedByRefresh}
 	if err := a.endListed(ctx, a.traceOf(r), e); err != nil {
 		return err

@@ -58,7 +58,7 @@ func (a *core) logOtherMode(r *http.Request) {
 	}
 	attrs := append(response{refusal: refusalOf(query)}.attrs(), slog.String("came_as", came),
 		slog.String("mend", fmt.Sprintf("set Config.ResponseMode to %q, or have the provider answer by %s", mode, a.config.ResponseMode)))
-	a.log.LogAttrs(r.Context(), slog.LevelWarn, "ginoidc: the provider's answer came in another response mode than it was asked for in", attrs...)
+	a.emit(r.Context(), event{kind: eventResponseModeMismatch, attrs: attrs})
 }
 
 // responseMembers are the parameters that make a request an authorization response.

@@ -103,7 +103,7 @@ func (a *core) enlist(ctx context.Context, s *session.Session) {
 	t, left := a.traceOf(&s.Record), a.sessions.Left(&s.Record)
 	for _, e := range t.entries() {
 		if err := a.state.Enlist(ctx, e.owner, e.session, left); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-			a.log.WarnContext(ctx, "ginoidc: session not listed", "error", err)
+			a.emit(ctx, event{kind: eventSessionNotListed, err: err})
 		}
 	}
 }
@@ -111,7 +111,7 @@ func (a *core) enlist(ctx context.Context, s *session.Session) {
 func (a *core) delist(ctx context.Context, t trace) {
 	for _, e := range t.entries() {
 		if err := a.state.Delist(ctx, e.owner, e.session); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-			a.log.WarnContext(ctx, "ginoidc: session still listed", "error", err)
+			a.emit(ctx, event{kind: eventSessionStillListed, err: err})
 		}
 	}
 }

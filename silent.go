@@ -31,7 +31,7 @@ func (a *Auth) SilentSignIn() gin.HandlerFunc {
 		defer cancel()
 		location, err := a.startAttempt(ctx, c, attempt.Purpose{ReturnTo: target, Silent: true}, asked{app: url.Values{"prompt": {"none"}}})
 		if err != nil { // nobody asked for it: the page is served as it is
-			a.log.InfoContext(ctx, "ginoidc: no silent sign-in", "error", err)
+			a.emit(ctx, event{kind: eventSilentSignInFailed, err: err})
 			return
 		}
 		a.markSilent(c.Writer.Header())

@@ -154,7 +154,7 @@ func (a *Auth) refreshed(c *gin.Context, v *visit, old *provider.Tokens) (*provi
 	fresh, err := a.refresh(v, &v.session.Record, old)
 	if errors.Is(err, ErrUnauthenticated) { // ended by the provider, or signed out meanwhile
 		if err := v.setCookies(c, func(h http.Header) error { return a.sessions.Destroy(h, v.requestNow()) }); err != nil {
-			a.log.WarnContext(v, "ginoidc: cookies of an ended session not deleted", "error", err)
+			a.emit(v, event{kind: eventCookiesNotDeleted, err: err})
 		}
 		v.replace(nil, nil)
 	}
@@ -180,7 +180,7 @@ func (a *core) tokensToRevoke(v *visit) (*session.Record, *provider.Tokens) {
 	}
 	tokens, err := a.keptTokens(v)
 	if err != nil {
-		a.log.WarnContext(v, "ginoidc: tokens not revoked", "error", err)
+		a.emit(v, event{kind: eventTokensNotRevoked, subject: v.session.Subject, err: err})
 	}
 	return &v.session.Record, tokens
 }
@@ -192,7 +192,7 @@ func (a *core) revokeTokens(ctx context.Context, r *session.Record, tokens *prov
 		return
 	}
 	if err := a.provider.Revoke(context.WithoutCancel(ctx), a.newest(ctx, r, tokens)); err != nil {
-		a.log.WarnContext(ctx, "ginoidc: tokens not revoked", "error", err)
+		a.emit(ctx, event{kind: eventTokensNotRevoked, subject: r.Subject, err: err})
 	}
 }
 

@@ -97,7 +97,7 @@ func (a *core) update(c *gin.Context, v *visit, s *session.Session, u *User) (*s
 	if err == nil {
 		retired := a.sessions.Retire(v.requestNow(), s, updateGrace)
 		if gone = errors.Is(retired, session.ErrGone); !gone && retired != nil {
-			a.log.WarnContext(v, "ginoidc: the session as it was before its update is still in the store", "error", retired)
+			a.emit(v, event{kind: eventOldStateStored, subject: s.Subject, err: retired})
 		}
 	}
 	if gone || err != nil {
@@ -203,7 +203,7 @@ func (a *core) forgetEnded(c *gin.Context) {
 		return
 	}
 	if err := v.setCookies(c, func(h http.Header) error { return a.sessions.Destroy(h, v.requestNow()) }); err != nil {
-		a.log.DebugContext(v, "ginoidc: cookies of an ended session not deleted", "error", err)
+		a.emit(v, event{kind: eventCookiesNotDeleted, err: err})
 	}
 }
 

@@ -3,6 +3,7 @@ package ginoidc
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"slices"
 	"sync"
@@ -87,10 +88,11 @@ func (v *visit) load(h http.Header) {
 	renewed, set := s.Renewed, http.Header{setCookie: slices.Clone(v.cookies)}
 	putCookies(set, nil, cookies)
 	if err := v.auth.sessions.Renew(set, v.requestNow(), s); err != nil {
-		v.auth.log.WarnContext(v.Context, "ginoidc: session not renewed", "error", err)
+		v.auth.emit(v.Context, event{kind: eventSessionNotRenewed, subject: s.Subject, err: err})
 	}
 	v.sendLocked(h, set[setCookie])
 	if !s.Renewed.Equal(renewed) {
+		v.auth.emit(v.Context, event{kind: eventSessionRenewed, subject: s.Subject, sid: s.SID})
 		v.auth.enlist(v.Context, s)
 	}
 }
@@ -143,8 +145,9 @@ func (v *visit) findAmong(rivals []*session.Session) (*session.Session, []string
 		return alive[0], cookies, nil
 	}
 	v.rivals, v.later = alive, nil
-	v.auth.log.WarnContext(v.Context, "ginoidc: the request has several sessions, of which none counts: its cookies come from several paths or domains",
-		"cookie", v.auth.cookie.name, "sessions", len(alive))
+	v.auth.emit(v.Context, event{kind: eventSeveralSessions, attrs: []slog.Attr{
+		slog.String("cookie", v.auth.cookie.name), slog.Int("sessions", len(alive)),
+	}})
 	return nil, nil, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -82,6 +83,25 @@ func TestArchitecture(t *testing.T) {
 	}
 	for dir := range found {
 		t.Errorf("%s has no row: say in both tables what it may import", dir)
+	}
+}
+
+// TestEventsPassOneFunction: whatever the root package tells the log at info or above passes emit, which hooks of the app
+// see too. What New finds in a Config is no event.
+func TestEventsPassOneFunction(t *testing.T) {
+	call := regexp.MustCompile(`\ba(?:uth)?\.log\.(?:(?:Info|Warn|Error)(?:Context)?|LogAttrs|Log)\(`)
+	calls := 0
+	eachFile(t, ".go", func(name string) {
+		if path.Dir(name) != "." || strings.HasSuffix(name, "_test.go") || name == "auth.go" {
+			return
+		}
+		n := len(call.FindAllString(readFile(t, name), -1))
+		if calls += n; n > 0 && name != "events.go" {
+			t.Errorf("%s calls the log: report an event", name)
+		}
+	})
+	if calls != 1 {
+		t.Errorf("%d calls of the log, want that of emit", calls)
 	}
 }
 

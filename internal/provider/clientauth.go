@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -71,7 +72,11 @@ func (p *Provider) checkAuthMethod(ctx context.Context, metadata *Metadata) {
 		return
 	}
 	p.authWarning.Do(func() {
-		p.logger.WarnContext(ctx, "ginoidc: the provider does not list this client's authentication method",
-			"method", p.authMethod, "supported", cut(strings.Join(metadata.AuthMethods, " ")))
+		p.report(ctx, Event{
+			Level: slog.LevelWarn, Text: "the provider does not list this client's authentication method",
+			Attrs: []slog.Attr{
+				slog.String("method", p.authMethod), slog.String("supported", cut(strings.Join(metadata.AuthMethods, " "))),
+			},
+		})
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math"
 	"slices"
 	"strings"
@@ -35,12 +36,12 @@ func (p *Provider) fetchKeys(ctx context.Context) (*keySet, error) {
 		var keys *keySet
 		if keys, err = parseKeySet(body); err == nil {
 			if unusable := keys.usable(); unusable != nil {
-				p.logger.ErrorContext(ctx, "ginoidc: no new sign-in can succeed", "error", unusable)
+				p.report(ctx, Event{Level: slog.LevelError, Text: "no new sign-in can succeed", Err: unusable})
 			}
 			return keys, nil
 		}
 	}
-	p.logger.ErrorContext(ctx, "ginoidc: fetching the provider's keys failed", "error", err)
+	p.report(ctx, Event{Level: slog.LevelError, Text: "fetching the provider's keys failed", Err: err})
 	return nil, err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/url"
 	"slices"
@@ -58,7 +59,9 @@ func (p *Provider) fetchMetadata(ctx context.Context) (*Metadata, error) {
 			return metadata, nil
 		}
 	}
-	p.logger.ErrorContext(ctx, "ginoidc: discovery failed", "issuer", p.issuer, "error", err)
+	p.report(ctx, Event{
+		Level: slog.LevelError, Text: "discovery failed", Attrs: []slog.Attr{slog.String("issuer", p.issuer)}, Err: err,
+	})
 	return nil, err
 }
 
@@ -105,7 +108,10 @@ func parseMetadata(body []byte, issuer string, overMutualTLS bool) (*Metadata, e
 func (p *Provider) checkSupport(ctx context.Context, m *Metadata) error {
 	p.checkAuthMethod(ctx, m)
 	if p.responseMode != "" && m.ResponseModes != nil && !slices.Contains(m.ResponseModes, p.responseMode) {
-		p.logger.WarnContext(ctx, "ginoidc: the provider does not list the response mode", "mode", p.responseMode)
+		p.report(ctx, Event{
+			Level: slog.LevelWarn, Text: "the provider does not list the response mode",
+			Attrs: []slog.Attr{slog.String("mode", p.responseMode)},
+		})
 	}
 	if p.fapi2 {
 		if err := p.checkFAPI2(m); err != nil { // it names all that is missing, so it comes first

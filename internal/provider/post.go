@@ -2,6 +2,7 @@ package provider
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -39,11 +40,13 @@ func (p *Provider) refused(ctx context.Context, op string, a *answer) *Error {
 	object, _ := decodeObject(a.body, maxBody)
 	code, _ := object["error"].(string)
 	if code == "invalid_client" || code == "unauthorized_client" || a.status == http.StatusUnauthorized && !a.wantsNonce() {
-		attrs := []any{"client_id", p.clientID, "method", p.authMethod}
+		attrs := []slog.Attr{slog.String("client_id", p.clientID), slog.String("method", p.authMethod)}
 		if p.authMethod == "private_key_jwt" { // the provider may have another name for the key
-			attrs = append(attrs, "kid", p.clientKey.KeyID(), "kid_set_by", p.keyIDSetting)
+			attrs = append(attrs, slog.String("kid", p.clientKey.KeyID()), slog.String("kid_set_by", p.keyIDSetting))
 		}
-		p.logger.ErrorContext(ctx, "ginoidc: the provider does not accept this client's id, credentials or authentication method", attrs...)
+		p.report(ctx, Event{
+			Level: slog.LevelError, Text: "the provider does not accept this client's id, credentials or authentication method", Attrs: attrs,
+		})
 	}
 	switch code {
 	case "invalid_client", "invalid_request", "unauthorized_client", "unsupported_grant_type", "invalid_scope", "unsupported_response_type",

@@ -76,7 +76,10 @@ type Config struct {
 	// redirects apply to it all the same.
 	Transport http.RoundTripper
 	RootCAs   *x509.CertPool // nil: the system's
-	Logger    *slog.Logger   // nil: silent
+	Logger    *slog.Logger   // of panics in Transport; nil: silent
+
+	// Report gets each [Event], on the goroutine of any caller; nil: Logger has them.
+	Report func(context.Context, Event)
 }
 
 // Provider is safe for concurrent use.
@@ -94,7 +97,7 @@ type Provider struct {
 	algs, trusted []string
 	laxLogoutType bool
 	tolerance     time.Duration
-	logger        *slog.Logger
+	report        func(context.Context, Event)
 	backend       *backend
 	metadata      cache[Metadata]
 	keys          cache[keySet]
@@ -109,22 +112,25 @@ func New(cfg Config) *Provider {
 		algs: slices.Clone(cfg.SigningAlgs), trusted: slices.Clone(cfg.TrustedAudiences),
 		clientKey: cfg.ClientKey, decryptionKey: cfg.DecryptionKey, keyIDSetting: cfg.KeyIDSetting, signRequests: cfg.SignRequests,
 		certificate:   cfg.ClientCertificate != nil || cfg.Transport != nil,
-		laxLogoutType: cfg.LaxLogoutType, tolerance: cfg.ClockTolerance, logger: cfg.Logger,
+		laxLogoutType: cfg.LaxLogoutType, tolerance: cfg.ClockTolerance, report: cfg.Report,
 	}
 	if len(p.algs) == 0 {
 		p.algs = []string{"RS256"}
 	}
-	if p.logger == nil {
-		p.logger = slog.New(slog.DiscardHandler)
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if p.report == nil {
+		p.report = logTo(cfg.Logger)
 	}
 	limits := limits{cmp.Or(cfg.Timeout, defaultTimeout)}
 	transport := cfg.Transport
 	if transport == nil {
 		transport = newTransport(cfg.RootCAs, cfg.ClientCertificate, limits)
 	}
-	p.backend = newBackend(transport, limits, p.logger)
-	p.metadata.start(p.fetchMetadata, limits, p.logger)
-	p.keys.start(p.fetchKeys, limits, p.logger)
+	p.backend = newBackend(transport, limits, p.report)
+	p.metadata.start(p.fetchMetadata, limits, cfg.Logger)
+	p.keys.start(p.fetchKeys, limits, cfg.Logger)
 	return p
 }
 

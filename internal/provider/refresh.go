@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -57,7 +58,7 @@ func (p *Provider) Refresh(ctx context.Context, old *Tokens, subject string) (*T
 	case forged:
 		return nil, nil, err
 	case err != nil:
-		p.logger.WarnContext(ctx, "ginoidc: the ID token of a refresh cannot be verified now and is left out", "error", err)
+		p.report(ctx, Event{Level: slog.LevelWarn, Text: "the ID token of a refresh cannot be verified now and is left out", Err: err})
 		tokens.IDToken = ""
 	}
 	return tokens, claims, nil

@@ -61,12 +61,12 @@ type backend struct {
 	visitors  chan struct{} // slots of calls that anybody can cause
 	members   chan struct{} // slots of all others
 	nonces    nonces
-	logger    *slog.Logger
+	report    func(context.Context, Event)
 }
 
-func newBackend(transport http.RoundTripper, limits limits, logger *slog.Logger) *backend {
+func newBackend(transport http.RoundTripper, limits limits, report func(context.Context, Event)) *backend {
 	visitors, members := make(chan struct{}, maxCalls), make(chan struct{}, maxCalls)
-	return &backend{transport: transport, limits: limits, visitors: visitors, members: members, logger: logger}
+	return &backend{transport: transport, limits: limits, visitors: visitors, members: members, report: report}
 }
 
 // slots are those that a call needs one of. Hundreds of made-up callbacks that wait for a slow provider take none of the
@@ -120,8 +120,10 @@ func (b *backend) do(op string, req *http.Request, secrets ...string) (*answer, 
 	a := &answer{status: resp.StatusCode, header: resp.Header, body: body}
 	b.nonces.keep(req.URL, a.nonce())
 	if a.status >= 300 && !a.wantsNonce() { // what succeeds may hold tokens, and to ask for a nonce is no error
-		b.logger.WarnContext(ctx, "ginoidc: the provider answered an error", "op", op, "status", a.status,
-			"body", cut(redact(string(body), append(secrets, credentials(req), req.Header.Get("DPoP")))))
+		b.report(ctx, Event{Level: slog.LevelWarn, Text: "the provider answered an error", Attrs: []slog.Attr{
+			slog.String("op", op), slog.Int("status", a.status),
+			slog.String("body", cut(redact(string(body), append(secrets, credentials(req), req.Header.Get("DPoP"))))),
+		}})
 	}
 	return a, statusError(op, a)
 }
