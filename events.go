@@ -52,6 +52,9 @@ const (
 	eventRefreshUnchecked eventKind = "refreshed tokens kept without knowing whether their session lives"
 	eventRefreshNotShared eventKind = "refreshed tokens not left for other requests"
 	eventTokensNotRevoked eventKind = "tokens not revoked"
+
+	eventReplacedTokensNotLeft eventKind = "tokens of the session that a sign-in may replace cannot be revoked by it"
+
 	eventLeaseNotReleased eventKind = "lease not given back"
 
 	eventLogoutRefused        eventKind = "back-channel logout refused"
@@ -81,7 +84,7 @@ func (e event) logLevel() slog.Level {
 	case eventSessionRenewed, eventCookiesNotDeleted:
 		return slog.LevelDebug
 	case eventSessionLost, eventResponseModeMismatch, eventGroupsMissing, eventSessionNotRenewed, eventSeveralSessions,
-		eventSessionNotListed, eventSessionStillListed, eventOldStateStored, eventRefreshRefused, eventTokensNotRevoked,
+		eventSessionNotListed, eventSessionStillListed, eventOldStateStored, eventRefreshRefused, eventTokensNotRevoked, eventReplacedTokensNotLeft,
 		eventLeaseNotReleased, eventLogoutRefused, eventLogoutTokenForgotten, eventFrontChannelNoList:
 		return slog.LevelWarn
 	case eventSignInGuarded, eventEarlierSessionLives, eventRefreshUnchecked, eventRefreshNotShared, eventSignOutHookFailed:

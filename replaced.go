@@ -26,7 +26,7 @@ func (a *core) leaveTokens(v *visit) {
 	t := a.traceOf(r)
 	text, ttl := string(t.sid[:])+string(tokens.Encode()), a.config.AttemptLife+a.config.exchangeLimit()
 	if err := a.keep(v, attempt.ReplacedTokens, key('r', t.id), ownerOf(r), text, ttl); err != nil {
-		a.log.WarnContext(v, "ginoidc: tokens of the session that a sign-in may replace cannot be revoked by it", "error", err)
+		a.emit(v, event{kind: eventReplacedTokensNotLeft, subject: r.Subject, err: err})
 	}
 }
 
@@ -36,7 +36,7 @@ func (a *core) leftTokens(ctx context.Context, at *attempt.Attempt) (*session.Re
 	t := a.traceOf(r)
 	text, ok, err := a.kept(ctx, attempt.ReplacedTokens, key('r', t.id), ownerOf(r))
 	if err != nil {
-		a.log.WarnContext(ctx, "ginoidc: tokens not revoked", "error", err)
+		a.emit(ctx, event{kind: eventTokensNotRevoked, subject: at.Replaced, err: err})
 	}
 	if !ok || len(text) < len(t.sid) {
 		return nil, t, nil
