@@ -88,6 +88,8 @@ func TestGroupsShapes(t *testing.T) {
 		{"null at the explicit path", path("a", "b"), `{"a":{"b":null}}`, `{"a":{"b":"one name"}}`, []string{"one name"}},
 
 		{"separated: spaces", separated, `{"groups":"b  a"}`, `{}`, []string{"a", "b"}},
+		{"separated: no-break spaces", separated, "{\"groups\":\"site\u00a0staff\\u2003x\\tb\"}", `{}`, []string{"b", "site\u00a0staff\u2003x"}},
+		{"separated: no-break spaces at commas", separated, "{\"groups\":\"b,\u00a0a\\t, c\"}", `{}`, []string{"b", "c", "\u00a0a"}},
 		{"separated: commas", separated, `{"groups":"b, a c,"}`, `{}`, []string{"a c", "b"}},
 		{"separated: one", separated, `{"groups":"admin"}`, `{}`, []string{"admin"}},
 		{"separated: a list all the same", separated, `{"groups":["a b","c,d",{"name":"e f"}]}`, `{}`, []string{"a b", "c,d", "e f"}},

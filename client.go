@@ -69,7 +69,7 @@ func (c *Config) validateClient(p *problems) {
 	if c.mutualTLS() && c.ClientCertificate == nil && c.Transport == nil {
 		p.add("ClientCertificate", "is not set although the client authentication method is "+method, "set the certificate with its private key")
 	}
-	if len(c.CertificateOrigins) > 0 && c.ClientCertificate == nil {
+	if len(c.CertificateOrigins) > 0 && c.ClientCertificate == nil && !p.unread("ClientCertificate") {
 		p.add("CertificateOrigins", "is set and there is no ClientCertificate to show", "set ClientCertificate, or leave it out")
 	}
 	c.validateKeys(p)
@@ -97,7 +97,7 @@ func (c *Config) validateKeys(p *problems) {
 		} else if !needed {
 			p.add("ClientKey", "is set and neither private_key_jwt nor SignRequests uses it", "remove it, or set one of them")
 		}
-	case needed:
+	case needed || p.unread("ClientKey"):
 		p.add("ClientKey", "is empty although private_key_jwt or SignRequests needs it", mend)
 	default:
 		if c.ClientKeyAlg != "" {

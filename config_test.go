@@ -121,6 +121,13 @@ func TestConfigProblems(t *testing.T) {
 		{"pushed sometimes", func(c *ginoidc.Config) { c.PushedAuthorization = "sometimes" }, []string{"PushedAuthorization "}},
 		{"parameter of ours", func(c *ginoidc.Config) { c.SignInParameters = url.Values{"nonce": {"1"}} }, []string{"SignInParameters "}},              // case 6
 		{"redirect_uri of another", func(c *ginoidc.Config) { c.SignInParameters = url.Values{"redirect_uri": {"x"}} }, []string{"SignInParameters "}}, // case 6
+		{"prompt of none and another", func(c *ginoidc.Config) { c.SignInParameters = url.Values{"prompt": {"none login"}} }, []string{"SignInParameters "}},
+		{"prompt of two", func(c *ginoidc.Config) { c.SignInParameters = url.Values{"prompt": {"login consent"}} }, nil},
+		{"prompt of none", func(c *ginoidc.Config) { c.SignInParameters = url.Values{"prompt": {"none"}} }, nil},
+		{"claims that are no object", func(c *ginoidc.Config) { c.SignInParameters = url.Values{"claims": {`["email"]`}} }, []string{"SignInParameters "}},
+		{"claims", func(c *ginoidc.Config) {
+			c.SignInParameters = url.Values{"claims": {`{"id_token":{"email":null}}`}}
+		}, nil},
 		{"max_age of no number", func(c *ginoidc.Config) { c.SignInParameters = url.Values{"max_age": {"x"}} }, []string{"SignInParameters "}},
 		{"parameters", func(c *ginoidc.Config) {
 			c.SignInParameters = url.Values{"resource": {"a:1", "a:2"}, "audience": {"a"}}

@@ -19,11 +19,12 @@ func ConfigFromEnv(prefix string) (Config, error) {
 		prefix += "_"
 	}
 	c := Config{AppURL: defaultAppURL}
-	e := environment{prefix: prefix, sources: map[string]string{}}
+	e := environment{prefix: prefix, sources: map[string]string{}, failed: map[string]error{}}
 	var errs []error
 	for _, v := range variables() {
 		if err := e.read(&c, v); err != nil {
 			errs = append(errs, err)
+			e.failed[v.field] = err
 		}
 	}
 	if _, err := e.slides(); err != nil {
@@ -42,6 +43,7 @@ type environment struct {
 	prefix  string
 	left    *Config           // as ConfigFromEnv left it; nil: the Config does not come from the environment
 	sources map[string]string // by field, the variable that set it
+	failed  map[string]error  // by field, why its variable did not
 	routes  []routeVariable   // what was said of the plugin's routes
 	unknown []string
 	idle    []string // known, and without effect here
@@ -110,9 +112,10 @@ func (e *environment) others() (unknown, idle []string) {
 		suffix, ours := strings.CutPrefix(name, e.prefix)
 		switch {
 		case !ours || slices.Contains(known, suffix) || suffix == "ENV_PREFIX":
+		case value == "": // counts as not set
 		case !slices.Contains(ignoredNames(), suffix):
 			unknown = append(unknown, name)
-		case value != "":
+		default:
 			idle = append(idle, name)
 		}
 	}

@@ -2,7 +2,9 @@ package ginoidc
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"math"
 	"net/url"
 	"strconv"
 	"strings"
@@ -29,8 +31,8 @@ func aliases() []alias {
 		{name: "RESOURCE", of: "SIGN_IN_PARAMETERS", mend: "write addresses separated by spaces, without quotes", as: resources},
 		{name: "USER_INFO", of: "FETCH_USER_INFO", as: same},
 		{name: "SESSION_COOKIE_NAME", of: "COOKIE_NAME", as: same},
-		{name: "RESPONSE_TIMEOUT", of: "PROVIDER_TIMEOUT", mend: number, as: milliseconds},
-		{name: "STATE_DURATION", of: "ATTEMPT_LIFE", mend: number, as: seconds},
+		{name: "RESPONSE_TIMEOUT", of: "PROVIDER_TIMEOUT", mend: "write milliseconds, from 1000 to 60000", as: whole(time.Millisecond, minTimeout, maxTimeout)},
+		{name: "STATE_DURATION", of: "ATTEMPT_LIFE", mend: "write seconds, from 60 to 86400", as: whole(time.Second, minAttemptLife, maxAttemptLife)},
 		// A session of theirs that does not slide ends so long after sign-in; one that slides, after so long without use.
 		{name: "SESSION_DURATION", of: "SESSION_IDLE", mend: number, as: seconds},
 		{name: "SESSION_DURATION", of: "SESSION_LIFETIME", mend: number, as: sliding(false)},
@@ -71,18 +73,24 @@ func resources(_ *environment, value string) (string, error) {
 	return url.Values{"resource": list}.Encode(), err
 }
 
-func seconds(_ *environment, value string) (string, error) { return wholeNumber(value, time.Second) }
-func milliseconds(_ *environment, value string) (string, error) {
-	return wholeNumber(value, time.Millisecond)
+func seconds(e *environment, value string) (string, error) {
+	return whole(time.Second, time.Second, math.MaxInt32*time.Second)(e, value)
 }
 
-// wholeNumber is a whole number of a unit.
-func wholeNumber(value string, unit time.Duration) (string, error) {
-	n, err := strconv.ParseUint(value, 10, 31)
-	if err != nil || n == 0 {
-		return "", fmt.Errorf("%q is not a whole number above 0", value)
+// whole is a whole number of a unit, for a duration in a range.
+func whole(unit, least, most time.Duration) func(*environment, string) (string, error) {
+	return func(_ *environment, value string) (string, error) {
+		n, err := strconv.ParseUint(value, 10, 63)
+		switch {
+		case errors.Is(err, strconv.ErrRange) || n > uint64(most/unit):
+			return "", fmt.Errorf("%q is too large", value)
+		case err != nil || n == 0:
+			return "", fmt.Errorf("%q is not a whole number above 0", value)
+		case n < uint64(least/unit):
+			return "", fmt.Errorf("%q is too small", value)
+		}
+		return (time.Duration(n) * unit).String(), nil
 	}
-	return (time.Duration(n) * unit).String(), nil
 }
 
 // sliding is seconds, where sessions slide or where they do not.

@@ -39,7 +39,10 @@ func words(field func(*Config) *[]string) func(*Config, string) error {
 func span(field func(*Config) *time.Duration) func(*Config, string) error {
 	return func(c *Config, value string) error {
 		d, err := time.ParseDuration(value)
-		if err != nil || d <= 0 {
+		switch {
+		case err != nil && overflows(value):
+			return fmt.Errorf("%q is too large", value)
+		case err != nil || d <= 0:
 			return fmt.Errorf("%q is not a positive duration", value)
 		}
 		*field(c) = d
@@ -47,9 +50,20 @@ func span(field func(*Config) *time.Duration) func(*Config, string) error {
 	}
 }
 
+// overflows reports whether a text is a duration that only its digits make too large.
+func overflows(value string) bool {
+	_, err := time.ParseDuration(strings.Map(func(r rune) rune {
+		if '0' <= r && r <= '9' {
+			return '0'
+		}
+		return r
+	}, value))
+	return err == nil && !strings.HasPrefix(value, "-")
+}
+
 // tolerance is a duration or, as MonoCloud's SDK writes it under the same name, a number of seconds.
 func tolerance(c *Config, value string) error {
-	if _, err := strconv.ParseUint(value, 10, 31); err == nil {
+	if _, err := strconv.ParseUint(value, 10, 63); err == nil || errors.Is(err, strconv.ErrRange) {
 		value += "s"
 	}
 	return span(func(c *Config) *time.Duration { return &c.ClockTolerance })(c, value)
@@ -57,7 +71,10 @@ func tolerance(c *Config, value string) error {
 
 func maxSessions(c *Config, value string) error {
 	n, err := strconv.Atoi(value)
-	if err != nil || n < 0 {
+	switch {
+	case errors.Is(err, strconv.ErrRange) && !strings.HasPrefix(value, "-"):
+		return fmt.Errorf("%q is too large", value)
+	case err != nil || n < 0:
 		return fmt.Errorf("%q is not a number from 0", value)
 	}
 	c.MaxSessions = n
@@ -91,7 +108,8 @@ func when(field func(*Config) *string, auto, always, never string) func(*Config,
 	}
 }
 
-// parameters are a query string. What it cannot mean is refused: a name or a value left out, and the question mark of a URL.
+// parameters are a query string. What it cannot mean is refused: a name or a value left out, a value in quotes, and the
+// question mark of a URL.
 func parameters(field func(*Config) *url.Values) func(*Config, string) error {
 	return func(c *Config, value string) error {
 		values, err := url.ParseQuery(value)
@@ -103,8 +121,11 @@ func parameters(field func(*Config) *url.Values) func(*Config, string) error {
 		}
 		for name, list := range values {
 			for _, one := range list {
-				if name == "" || one == "" {
+				switch {
+				case name == "" || one == "":
 					return fmt.Errorf("%q has a parameter without a name or a value", value)
+				case inQuotes(one):
+					return fmt.Errorf("the value of %q is in quotes", name)
 				}
 			}
 		}

@@ -3,6 +3,7 @@ package ginoidc
 import (
 	"context"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -187,7 +189,8 @@ func ofSession(v *visit) string {
 	return attempt.SignInParameters + " of " + hex.EncodeToString(v.session.ID[:])
 }
 
-// checkParameters refuses what would replace the plugin's own part of the request (case 6).
+// checkParameters refuses what would replace the plugin's own part of the request (case 6), and what every provider has to
+// refuse (OpenID Connect Core 1.0, sections 3.1.2.1 and 5.5).
 func checkParameters(params url.Values) error {
 	for name, values := range params {
 		switch {
@@ -197,7 +200,21 @@ func checkParameters(params url.Values) error {
 			return fmt.Errorf("%q has %d values", name, len(values))
 		case name == "max_age" && !maxAgePattern.MatchString(values[0]):
 			return errors.New("max_age is not a number of seconds")
+		case name == "prompt" && isNoneWithOthers(values[0]):
+			return fmt.Errorf("prompt %q has none together with others", values[0])
+		case name == "claims" && !isObject(values[0]):
+			return errors.New("claims is not a JSON object")
 		}
 	}
 	return nil
+}
+
+func isNoneWithOthers(prompt string) bool {
+	words := strings.Fields(prompt)
+	return len(words) > 1 && slices.Contains(words, "none")
+}
+
+func isObject(text string) bool {
+	var object map[string]json.RawMessage
+	return json.Unmarshal([]byte(text), &object) == nil && object != nil
 }

@@ -36,10 +36,24 @@ func (e *ConfigError) Error() string {
 // problems collects what is wrong with a Config.
 type problems struct {
 	variables map[string]string // by field
+	failed    map[string]error  // by field, why its variable did not set it
 	errs      []error
 }
 
+// unread reports whether a field is as it is because its variable could not be read.
+func (p *problems) unread(field string) bool {
+	return p.failed[field] != nil && p.variables[field] != ""
+}
+
+// add adds a problem of a field. What is wrong with a field whose variable could not be read follows from that, which is
+// said instead, in the words of ConfigFromEnv.
 func (p *problems) add(field, problem, mend string) {
+	if err := p.failed[field]; p.unread(field) {
+		if !slices.Contains(p.errs, err) {
+			p.errs = append(p.errs, err)
+		}
+		return
+	}
 	p.errs = append(p.errs, &ConfigError{Field: field, Variable: p.variables[field], Problem: problem, Mend: mend})
 }
 
@@ -50,7 +64,7 @@ var (
 
 // validate reports every problem of a Config that has its defaults. variables are those that its fields come from.
 func (c *Config) validate(variables map[string]string) error {
-	p := &problems{variables: variables}
+	p := &problems{variables: variables, failed: c.env.failed}
 	c.validateProvider(p)
 	c.validateApp(p)
 	c.validateSecrets(p)
@@ -161,6 +175,11 @@ func (c *Config) validateSecrets(p *problems) {
 	}
 }
 
+const (
+	minTimeout, maxTimeout         = time.Second, time.Minute // of ProviderTimeout
+	minAttemptLife, maxAttemptLife = time.Minute, 24 * time.Hour
+)
+
 func (c *Config) validateSession(p *problems) {
 	if c.SessionIdle < time.Second && c.SessionIdle != c.SessionLifetime { // or it follows the lifetime, of which that is said
 		p.add("SessionIdle", "is below a second", "use a duration such as 12h")
@@ -171,10 +190,10 @@ func (c *Config) validateSession(p *problems) {
 	if c.SessionIdle > c.SessionLifetime {
 		p.add("SessionIdle", fmt.Sprintf("%s is above the lifetime of %s", c.SessionIdle, c.SessionLifetime), "lower it or raise the lifetime")
 	}
-	if c.ProviderTimeout < time.Second || c.ProviderTimeout > time.Minute {
+	if c.ProviderTimeout < minTimeout || c.ProviderTimeout > maxTimeout {
 		p.add("ProviderTimeout", fmt.Sprintf("%s is out of range", c.ProviderTimeout), "use a duration from 1s to 1m")
 	}
-	if c.AttemptLife < time.Minute || c.AttemptLife > 24*time.Hour {
+	if c.AttemptLife < minAttemptLife || c.AttemptLife > maxAttemptLife {
 		p.add("AttemptLife", fmt.Sprintf("%s is out of range", c.AttemptLife), "use a duration from 1m to 24h")
 	}
 	if !slices.Contains([]string{keepAuto, keepAlways, keepNever}, c.KeepIDToken) {

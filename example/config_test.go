@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -113,6 +114,7 @@ func TestPathAfterSignOut(t *testing.T) {
 func TestProblems(t *testing.T) {
 	bundled := map[string]string{}
 	provider := map[string]string{"OIDC_ISSUER": "https://idp.example", "OIDC_CLIENT_ID": "app", "OIDC_CLIENT_SECRET": "s", "OIDC_COOKIE_SECRET": secret}
+	keyed := map[string]string{"OIDC_ISSUER": "https://idp.example", "OIDC_CLIENT_ID": "app", "OIDC_CLIENT_AUTH_METHOD": "private_key_jwt", "OIDC_COOKIE_SECRET": secret}
 	tests := []struct {
 		env                  map[string]string
 		name, value, problem string
@@ -132,6 +134,11 @@ func TestProblems(t *testing.T) {
 		{provider, "OIDC_ISSUER", "https://idp.example/.well-known/openid-configuration", "OIDC_ISSUER"},
 		{provider, "OIDC_APP_URL", "https://app.example/auth/callback", "OIDC_APP_URL"},
 		{provider, "OIDC_CALLBACK_URL", "/api/auth/callback", "OIDC_CALLBACK_URL"},
+		{keyed, "OIDC_CLIENT_KEY_FILE", "/nowhere", "OIDC_CLIENT_KEY_FILE"},
+		{provider, "OIDC_COOKIE_SECRET", " ", "OIDC_COOKIE_SECRET"},
+		{bundled, "OIDC_SESSION_LIFETIME", "9999999h", "OIDC_SESSION_LIFETIME"},
+		{bundled, "OIDC_SIGN_IN_PARAMETERS", "prompt=none+login", "OIDC_SIGN_IN_PARAMETERS"},
+		{bundled, "OIDC_SIGN_IN_PARAMETERS", `audience="api"`, "OIDC_SIGN_IN_PARAMETERS"},
 		{bundled, "OIDC_MAX_SESSIONS", "-1", "OIDC_MAX_SESSIONS"},
 		{bundled, "OIDC_SIGNING_ALGS", "PS256", "OIDC_SIGNING_ALGS"},    // which the bundled provider has not
 		{bundled, "OIDC_COOKIE_SECRET", "short", "OIDC_COOKIE_SECRET"},  // case 306
@@ -163,7 +170,9 @@ func TestProblems(t *testing.T) {
 			setenv(t, test.env)
 			t.Setenv(test.name, test.value)
 			var out, errOut bytes.Buffer
-			status := run(t.Context(), &out, &errOut)
+			ended, end := context.WithCancel(t.Context())
+			end() // so that an app which starts all the same stops at once
+			status := run(ended, &out, &errOut)
 			text := errOut.String()
 			if status != exitBadConfig || out.Len() > 0 || strings.Count(text, "\n") != 1 || !strings.Contains(text, ": "+test.problem) {
 				t.Errorf("status %d, output %q, problems:\n%s", status, out.String(), text)

@@ -35,14 +35,16 @@ func (p Place) Names(value any) []string {
 	return Normalized(names)
 }
 
-// splitNames splits s at commas or, without any, at spaces.
+const blanks = " \t\r\n\v\f" // of ASCII: a no-break space is a part of a name, which it is there to keep together
+
+// splitNames splits s at commas or, without any, at blanks.
 func splitNames(s string) []string {
 	if !strings.Contains(s, ",") {
-		return strings.Fields(s)
+		return strings.FieldsFunc(s, func(r rune) bool { return strings.ContainsRune(blanks, r) })
 	}
 	names := strings.Split(s, ",")
 	for i := range names {
-		names[i] = strings.TrimSpace(names[i])
+		names[i] = strings.Trim(names[i], blanks)
 	}
 	return names
 }
