@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
+	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
-	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
 const (
@@ -75,7 +75,7 @@ func (a *core) keptAnswer(ctx context.Context, r *http.Request, name string, at 
 		l.err = answeredElsewhere(code)
 		return l, nil
 	}
-	l.session, err = a.sessions.Load(session.After(r.WithContext(ctx), l.cookies))
+	l.session, err = a.sessions.Load(cookie.After(r.WithContext(ctx), l.cookies))
 	if err != nil {
 		return nil, translated(err)
 	}

@@ -122,7 +122,7 @@ func (a *core) build(app *url.URL) error {
 	if err != nil {
 		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
 	}
-	if cfg.State == nil && a.sessions.InCookies() {
+	if cfg.State == nil && inCookies(cfg.Store) {
 		a.log.Info("ginoidc: sign-outs are remembered by this process alone, and a restart forgets them: copies of cookies are good again then. See docs/sessions.md")
 	}
 	attemptPath := a.routes.base + a.routes.prefix

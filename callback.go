@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
+	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
@@ -157,7 +158,7 @@ func (a *core) startSession(ctx context.Context, v *visit, id *person, at *attem
 		return translated(err)
 	}
 	v.replace(s, a.userOf(s))
-	v.later = session.After(v.requestNow(), v.cookiesSet())
+	v.later = cookie.After(v.requestNow(), v.cookiesSet())
 	a.emit(v, event{kind: eventSignedIn, subject: id.user.Subject, sid: id.sid})
 	switch { // the new session has begun, whatever becomes of the others
 	case len(old) == 0 && at.Replaces != [16]byte{}: // of which the answer brought no cookie

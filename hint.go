@@ -3,7 +3,11 @@ package ginoidc
 import (
 	"context"
 	"errors"
+	"reflect"
 
+	"github.com/gin-contrib/sessions"
+
+	"github.com/seed-d65cea4d/ginoidc/cookiestore"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
@@ -18,7 +22,7 @@ func (a *core) saveHinted(ctx context.Context, size int, idToken *[]byte, save f
 		a.log.DebugContext(ctx, "ginoidc: no room for the ID token, so a sign-out goes without id_token_hint", "bytes", len(*idToken))
 		*idToken, droppable = nil, false
 	}
-	if droppable && a.sessions.InCookies() && size > maxHintedRecord {
+	if droppable && inCookies(a.config.Store) && size > maxHintedRecord {
 		drop()
 	}
 	err := save()
@@ -27,4 +31,14 @@ func (a *core) saveHinted(ctx context.Context, size int, idToken *[]byte, save f
 		err = save()
 	}
 	return err
+}
+
+// inCookies reports whether sessions themselves lie in cookies: with package cookiestore and gin-contrib's cookie store.
+// Any other store is taken for one on a server.
+func inCookies(store sessions.Store) bool {
+	if _, embedded := store.(*cookiestore.Store); embedded {
+		return true
+	}
+	t := reflect.TypeOf(store)
+	return t.Kind() == reflect.Pointer && t.Elem().PkgPath() == "github.com/gin-contrib/sessions/cookie"
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
+	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
@@ -102,8 +103,6 @@ func (a *Auth) startAttempt(ctx context.Context, c *gin.Context, purpose attempt
 	if err != nil {
 		return "", translated(err)
 	}
-	for _, cookie := range header["Set-Cookie"] {
-		c.Writer.Header().Add("Set-Cookie", cookie)
-	}
+	cookie.Set(c.Writer.Header(), header[setCookie]...)
 	return location, nil
 }

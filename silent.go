@@ -9,6 +9,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
+	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
@@ -57,7 +58,7 @@ func (a *Auth) triesSilently(c *gin.Context) (target string, ok bool) {
 // markSilent notes in the browser, until it is closed, that it is not to be signed in silently (case 14).
 func (a *core) markSilent(h http.Header) {
 	if a.silent.Load() {
-		h.Add("Set-Cookie", a.silentCookie().String())
+		cookie.Set(h, a.silentCookie().String())
 	}
 }
 

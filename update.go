@@ -10,6 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
@@ -89,7 +90,7 @@ func (a *core) update(c *gin.Context, v *visit, s *session.Session, u *User) (*s
 	if err != nil {
 		return nil, err
 	}
-	later := session.After(v.requestNow(), cookies)
+	later := cookie.After(v.requestNow(), cookies)
 	if err := a.keep(v, updatedCookies, a.graceKey(s), ownerOf(&s.Record), strings.Join(cookies, "\n"), updateGrace); err != nil {
 		a.log.DebugContext(v, "ginoidc: no grace for requests with the session as it was before its update", "error", err)
 	}
@@ -127,7 +128,7 @@ func (v *visit) current(s *session.Session) (is *session.Session, cookies []stri
 			return nil, nil, err
 		}
 		cookies = strings.Split(text, "\n")
-		request = session.After(request, cookies)
+		request = cookie.After(request, cookies)
 		next, err := v.auth.sessions.Load(request)
 		if err != nil {
 			return nil, nil, err

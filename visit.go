@@ -11,6 +11,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
@@ -86,7 +87,7 @@ func (v *visit) load(h http.Header) {
 		return
 	}
 	renewed, set := s.Renewed, http.Header{setCookie: slices.Clone(v.cookies)}
-	putCookies(set, nil, cookies)
+	cookie.Set(set, cookies...)
 	if err := v.auth.sessions.Renew(set, v.requestNow(), s); err != nil {
 		v.auth.emit(v.Context, event{kind: eventSessionNotRenewed, subject: s.Subject, err: err})
 	}

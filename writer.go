@@ -4,10 +4,10 @@ import (
 	"context"
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
@@ -37,7 +37,7 @@ func (w *writer) settle() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	h := w.Header()
-	putCookies(h, nil, v.cookies)
+	cookie.Set(h, v.cookies...)
 	web.KeepPrivate(h)
 }
 
@@ -99,7 +99,7 @@ func (v *visit) setCookies(ctx context.Context, set func(http.Header) error) err
 // addCookies passes on cookies that were set for this response elsewhere.
 func (v *visit) addCookies(ctx context.Context, lines []string) {
 	h := http.Header{setCookie: v.cookiesSet()}
-	putCookies(h, nil, lines)
+	cookie.Set(h, lines...)
 	v.send(v.headerNow(ctx), h[setCookie])
 }
 
@@ -119,25 +119,17 @@ func (v *visit) send(h http.Header, lines []string) {
 
 func (v *visit) sendLocked(h http.Header, lines []string) {
 	if h != nil {
-		putCookies(h, v.cookies, lines)
+		withdraw(h, v.cookies)
+		cookie.Set(h, lines...)
 		web.KeepPrivate(h)
 	}
 	v.cookies = lines
 	v.sets.Store(len(lines) > 0)
 }
 
-// putCookies sets lines in h, in the place of before and of whatever sets the same cookies.
-func putCookies(h http.Header, before, lines []string) {
-	kept := slices.DeleteFunc(slices.Clone(h[setCookie]), func(line string) bool {
-		return slices.Contains(before, line) || slices.ContainsFunc(lines, func(ours string) bool { return cookieOf(ours) == cookieOf(line) })
-	})
-	if all := append(kept, lines...); len(all) > 0 || h[setCookie] != nil {
-		h[setCookie] = all
+// withdraw takes lines that were set before out of h.
+func withdraw(h http.Header, lines []string) {
+	if len(h[setCookie]) > 0 {
+		h[setCookie] = slices.DeleteFunc(slices.Clone(h[setCookie]), func(line string) bool { return slices.Contains(lines, line) })
 	}
-}
-
-// cookieOf is the name of the cookie that a Set-Cookie line sets.
-func cookieOf(line string) string {
-	name, _, _ := strings.Cut(line, "=")
-	return strings.TrimSpace(name)
 }

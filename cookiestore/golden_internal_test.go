@@ -12,6 +12,7 @@ import (
 
 	gsessions "github.com/gorilla/sessions"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
@@ -109,8 +110,8 @@ func testGolden(t *testing.T, form byte, options gsessions.Options, payload, pla
 		}
 		r.Header.Add("Cookie", pair)
 	}
-	carried := readParts(r.Header, "app")
-	text, _ := carried.join(maxParts)
+	carried := readParts(r, "app")
+	text, _ := carried.join(cookie.MaxParts)
 	if got, _, ok := store.ring.Open(text, []byte("app")); !ok || string(got) != plaintext {
 		t.Errorf("saved as\n%q, want\n%q", got, plaintext)
 	}

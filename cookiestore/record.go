@@ -8,6 +8,7 @@ import (
 
 	gsessions "github.com/gorilla/sessions"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
@@ -25,6 +26,9 @@ type SizeError struct {
 func (e *SizeError) Error() string {
 	return fmt.Sprintf("%v: %d bytes, limit %d", ErrTooLarge, e.Size, e.Limit)
 }
+
+// TooLarge returns Size and Limit. Any store of sessions whose error has this method can say by how much one is too large.
+func (e *SizeError) TooLarge() (size, limit int) { return e.Size, e.Limit }
 
 // Unwrap returns [ErrTooLarge].
 func (e *SizeError) Unwrap() error { return ErrTooLarge }
@@ -53,15 +57,15 @@ func (s *Store) SaveRecord(h http.Header, r *http.Request, name string, record [
 // Domain of o must be those it was saved with, or the browser keeps it.
 func (s *Store) DeleteRecord(h http.Header, r *http.Request, name string, o *gsessions.Options) error {
 	o = s.orDefault(o)
-	if err := validate(name, o); err != nil {
-		return err
+	if err := cookie.Validate(gsessions.NewCookie(name, "", o)); err != nil {
+		return fmt.Errorf("cookiestore: %w", err)
 	}
 	writeParts(h, r, name, nil, o)
 	return nil
 }
 
 func (s *Store) load(r *http.Request, name string, form byte) (payload []byte, stale, ok bool) {
-	carried := readParts(r.Header, name)
+	carried := readParts(r, name)
 	text, ok := carried.join(s.maxChunks)
 	if !ok {
 		return nil, false, false
@@ -79,8 +83,8 @@ func (s *Store) load(r *http.Request, name string, form byte) (payload []byte, s
 
 func (s *Store) save(h http.Header, r *http.Request, name string, form byte, payload []byte, o *gsessions.Options) error {
 	o = s.orDefault(o)
-	if err := validate(name, o); err != nil {
-		return err
+	if err := cookie.Validate(gsessions.NewCookie(name, "", o)); err != nil {
+		return fmt.Errorf("cookiestore: %w", err)
 	}
 	text := s.ring.Seal(wire.Frame(form, endOf(o.MaxAge), payload), []byte(name))
 	parts, err := split(text, partBudget(name, o), s.maxChunks)

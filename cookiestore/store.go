@@ -19,6 +19,7 @@ import (
 	"github.com/gin-contrib/sessions"
 	gsessions "github.com/gorilla/sessions"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/seal"
 	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
@@ -61,8 +62,8 @@ func New(cfg Config) (*Store, error) {
 				i+1, len(cfg.Secrets), len(secret), minSecret))
 		}
 	}
-	if cfg.MaxChunks < 0 || cfg.MaxChunks > maxParts {
-		problems = append(problems, fmt.Errorf("cookiestore: MaxChunks is %d, not 0 to %d", cfg.MaxChunks, maxParts))
+	if cfg.MaxChunks < 0 || cfg.MaxChunks > cookie.MaxParts {
+		problems = append(problems, fmt.Errorf("cookiestore: MaxChunks is %d, not 0 to %d", cfg.MaxChunks, cookie.MaxParts))
 	}
 	ring, err := seal.NewRing(sealPurpose, cfg.Secrets)
 	if err != nil {

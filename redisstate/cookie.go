@@ -4,13 +4,11 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"fmt"
 	"net/http"
-	"net/textproto"
-	"slices"
-	"strings"
 
 	gsessions "github.com/gorilla/sessions"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 )
 
 const idSize = 32 // random bytes
@@ -38,50 +36,17 @@ func (s *Store) sessionKey(name, id string) string {
 	return s.prefix + "s:" + base64.RawURLEncoding.EncodeToString(hash[:])
 }
 
-// requestID returns the id that the request carries, "" when it carries none. A cookie that comes twice is refused, for it can not be
-// known which of the two the server set: the other may be an attacker's, planted from a sibling domain or
-// for a narrower path. The name must match byte for byte after spaces and tabs, so that neither other white
-// space nor a "$Version" before it passes for ours.
-func requestID(r *http.Request, name string) (id string) {
-	count := 0
-	for _, line := range r.Header["Cookie"] {
-		for line != "" {
-			var pair string
-			pair, line, _ = strings.Cut(line, ";")
-			if value, ours := valueOf(textproto.TrimString(pair), name); ours {
-				id = value
-				count++
-			}
-		}
-	}
-	if count != 1 || !validID(id) {
+// requestID returns the id that the request carries, "" when it carries none, or more than one cookie of that name.
+func requestID(r *http.Request, name string) string {
+	id, ok := cookie.Only(r, name)
+	if !ok || !validID(id) {
 		return ""
 	}
 	return id
 }
 
-func valueOf(pair, name string) (value string, ok bool) {
-	if rest, found := strings.CutPrefix(pair, name); found {
-		return strings.CutPrefix(rest, "=")
-	}
-	return "", false
-}
-
-// validate tells what net/http would otherwise drop from a cookie with no more than a line in the log.
-func validate(name string, o *gsessions.Options) error {
-	if err := gsessions.NewCookie(name, "", o).Valid(); err != nil {
-		return fmt.Errorf("redisstate: cookie %q: %w", name, err)
-	}
-	return nil
-}
-
-// setCookie makes this the one cookie of the name that h sets.
 func setCookie(h http.Header, name, value string, o *gsessions.Options) {
-	kept := slices.DeleteFunc(slices.Clone(h["Set-Cookie"]), func(line string) bool {
-		_, ours := valueOf(line, name)
-		return ours
-	})
-	h["Set-Cookie"] = append(kept, gsessions.NewCookie(name, value, o).String())
+	cookie.Set(h, gsessions.NewCookie(name, value, o).String())
 }
 
 func deleteCookie(h http.Header, name string, o *gsessions.Options) {

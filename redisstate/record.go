@@ -10,6 +10,7 @@ import (
 	gsessions "github.com/gorilla/sessions"
 	"github.com/redis/rueidis"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
@@ -71,8 +72,8 @@ func (s *Store) save(h http.Header, r *http.Request, name, id string, form byte,
 	if o.MaxAge < 0 {
 		return "", s.remove(h, r, name, id, o)
 	}
-	if err := validate(name, o); err != nil {
-		return "", err
+	if err := cookie.Validate(gsessions.NewCookie(name, "", o)); err != nil {
+		return "", fmt.Errorf("redisstate: %w", err)
 	}
 	known := validID(id)
 	if !known {
@@ -102,8 +103,8 @@ func (s *Store) save(h http.Header, r *http.Request, name, id string, form byte,
 // remove goes on when the browser has gone: what it asked for is a sign-out.
 func (s *Store) remove(h http.Header, r *http.Request, name, id string, o *gsessions.Options) error {
 	o = s.orDefault(o)
-	if err := validate(name, o); err != nil {
-		return err
+	if err := cookie.Validate(gsessions.NewCookie(name, "", o)); err != nil {
+		return fmt.Errorf("redisstate: %w", err)
 	}
 	if validID(id) {
 		del := s.client.B().Del().Key(s.sessionKey(name, id)).Build().ToRetryable()

@@ -17,7 +17,6 @@ import (
 const (
 	sealPurpose = "ginoidc/attempt"
 	idSize      = 16   // characters of the state that name the cookie
-	maxValue    = 4096 // no cookie of ours is larger
 	maxTogether = 4000 // bytes of all attempts of a browser: they come with every request in their path
 	maxLookedAt = 20   // cookies: opening them is work that anybody can ask for
 
@@ -64,8 +63,8 @@ func New(cfg Config) (*Jar, error) {
 		return nil, errors.New("attempt: attempts without a life")
 	}
 	jar := &Jar{cfg: cfg, ring: ring}
-	if err := jar.cookie(cfg.CookieName, "").Valid(); err != nil {
-		return nil, fmt.Errorf("attempt: cookie %q: %w", cfg.CookieName, err)
+	if err := cookie.Validate(jar.cookie(cfg.CookieName, "")); err != nil {
+		return nil, fmt.Errorf("attempt: %w", err)
 	}
 	return jar, nil
 }
@@ -79,12 +78,12 @@ func New(cfg Config) (*Jar, error) {
 func (j *Jar) Start(h http.Header, r *http.Request, p Purpose) (*Attempt, error) {
 	a := newAttempt(p)
 	name, _ := j.cookieName(a.State)
-	cookie := j.cookie(name, j.ring.Seal(a.encode(), j.place(name)))
-	room, count := maxTogether-size(cookie), Max-1
+	c := j.cookie(name, j.ring.Seal(a.encode(), j.place(name)))
+	room, count := maxTogether-size(c), Max-1
 	if room < 0 {
 		return nil, ErrTooLarge
 	}
-	j.set(h, cookie)
+	cookie.Set(h, c.String())
 	for _, old := range j.newestFirst(r) {
 		room -= size(old)
 		if count--; count < 0 || room < 0 {
@@ -137,8 +136,8 @@ func (j *Jar) Clear(h http.Header, state string) {
 
 // ClearAll deletes the cookies of all attempts that the request carries.
 func (j *Jar) ClearAll(h http.Header, r *http.Request) {
-	for _, cookie := range j.ours(r) {
-		j.expire(h, cookie.Name)
+	for _, c := range j.ours(r) {
+		j.expire(h, c.Name)
 	}
 }
 
@@ -147,9 +146,9 @@ func (j *Jar) ClearAll(h http.Header, r *http.Request) {
 func (j *Jar) newestFirst(r *http.Request) []*http.Cookie {
 	cookies := j.ours(r)
 	started := make(map[*http.Cookie]time.Time, len(cookies))
-	for _, cookie := range cookies {
-		if a, ok := j.open(cookie); ok {
-			started[cookie] = a.Started
+	for _, c := range cookies {
+		if a, ok := j.open(c); ok {
+			started[c] = a.Started
 		}
 	}
 	slices.SortStableFunc(cookies, func(a, b *http.Cookie) int {
@@ -161,20 +160,20 @@ func (j *Jar) newestFirst(r *http.Request) []*http.Cookie {
 // ours returns the cookies of the request that are named as attempts are, up to maxLookedAt.
 func (j *Jar) ours(r *http.Request) []*http.Cookie {
 	var ours []*http.Cookie
-	for _, cookie := range r.Cookies() {
-		id, ok := strings.CutPrefix(cookie.Name, j.cfg.CookieName+".")
+	for _, c := range r.Cookies() {
+		id, ok := strings.CutPrefix(c.Name, j.cfg.CookieName+".")
 		if ok && len(id) == idSize && len(ours) < maxLookedAt {
-			ours = append(ours, cookie)
+			ours = append(ours, c)
 		}
 	}
 	return ours
 }
 
-func (j *Jar) open(cookie *http.Cookie) (*Attempt, bool) {
-	if len(cookie.Value) > maxValue {
+func (j *Jar) open(c *http.Cookie) (*Attempt, bool) {
+	if len(c.Value) > cookie.MaxSize {
 		return nil, false
 	}
-	plaintext, _, ok := j.ring.Open(cookie.Value, j.place(cookie.Name))
+	plaintext, _, ok := j.ring.Open(c.Value, j.place(c.Name))
 	if !ok {
 		return nil, false
 	}
@@ -211,20 +210,12 @@ func (j *Jar) cookie(name, value string) *http.Cookie {
 }
 
 func (j *Jar) expire(h http.Header, name string) {
-	cookie := j.cookie(name, "")
-	cookie.MaxAge = -1
-	j.set(h, cookie)
-}
-
-// set replaces what h sets under that name: a response has one Set-Cookie for each cookie.
-func (j *Jar) set(h http.Header, cookie *http.Cookie) {
-	kept := slices.DeleteFunc(slices.Clone(h["Set-Cookie"]), func(line string) bool {
-		return strings.HasPrefix(line, cookie.Name+"=")
-	})
-	h["Set-Cookie"] = append(kept, cookie.String())
+	c := j.cookie(name, "")
+	c.MaxAge = -1
+	cookie.Set(h, c.String())
 }
 
 // size is what the cookie takes in a request.
-func size(cookie *http.Cookie) int {
-	return len(cookie.Name) + len("=") + len(cookie.Value) + len("; ")
+func size(c *http.Cookie) int {
+	return len(c.Name) + len("=") + len(c.Value) + len("; ")
 }

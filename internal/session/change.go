@@ -9,6 +9,8 @@ import (
 	"time"
 
 	gsessions "github.com/gorilla/sessions"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 )
 
 // Change saves the user of rec as that of the session s from now on, under cookies of its own, which it returns: the
@@ -29,7 +31,7 @@ func (m *Manager) Change(r *http.Request, s *Session, rec Record, after time.Tim
 		return nil, nil, ErrGone
 	}
 	saved := http.Header{}
-	if err := m.save(saved, withoutCookies(r), &rec, now); err != nil {
+	if err := m.save(saved, cookie.Without(r), &rec, now); err != nil {
 		return nil, nil, err
 	}
 	return &Session{Record: rec}, m.withoutLeftovers(r, saved[setCookie]), nil
@@ -52,29 +54,13 @@ func (m *Manager) Retire(r *http.Request, s *Session, grace time.Duration) error
 // withoutLeftovers adds to the lines that set a session's cookies those that delete further ones which the request
 // carries: an earlier session may have been split over more.
 func (m *Manager) withoutLeftovers(r *http.Request, lines []string) []string {
-	for _, c := range r.Cookies() {
-		expired := gsessions.NewCookie(c.Name, "", m.cookie(-1)).String()
-		if n := len(m.config.Name); len(c.Name) == n+2 && c.Name[:n+1] == m.config.Name+"." && !sets(lines, expired) {
-			lines = append(lines, expired)
+	h := http.Header{setCookie: lines}
+	for pair := range cookie.Pairs(r) {
+		if n, _, ok := cookie.CutPart(pair, m.config.Name); ok && n > 0 {
+			cookie.SetIfAbsent(h, gsessions.NewCookie(cookie.PartName(m.config.Name, n), "", m.cookie(-1)).String())
 		}
 	}
-	return lines
-}
-
-// After returns r as the browser sends it once it has got the cookies of lines.
-func After(r *http.Request, lines []string) *http.Request {
-	later := withoutCookies(r)
-	for _, c := range r.Cookies() {
-		if !sets(lines, c.Name+"=") {
-			later.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value})
-		}
-	}
-	for _, line := range lines {
-		if c, err := http.ParseSetCookie(line); err == nil && c.MaxAge >= 0 && c.Value != "" {
-			later.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value})
-		}
-	}
-	return later
+	return h[setCookie]
 }
 
 // Discard deletes a record that the browser never gets.

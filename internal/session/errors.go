@@ -6,8 +6,6 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
-
-	"github.com/seed-d65cea4d/ginoidc/cookiestore"
 )
 
 // ErrStore tells that the store cannot answer.
@@ -54,12 +52,13 @@ func (e *TooLargeError) Error() string {
 // saveError turns a store's error into ours.
 func saveError(err error, rec *Record) error {
 	var tooLarge *TooLargeError
-	var cookies *cookiestore.SizeError
+	var store interface{ TooLarge() (size, limit int) } // such as that of cookiestore
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return ErrGone
-	case errors.As(err, &cookies):
-		tooLarge = &TooLargeError{Size: cookies.Size, Limit: cookies.Limit}
+	case errors.As(err, &store):
+		tooLarge = &TooLargeError{}
+		tooLarge.Size, tooLarge.Limit = store.TooLarge()
 	case !errors.As(err, &tooLarge):
 		return fmt.Errorf("%w: %w", ErrStore, err)
 	}

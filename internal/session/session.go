@@ -165,11 +165,11 @@ func (m *Manager) Begin(h http.Header, r *http.Request, rec Record, tokens []byt
 
 	// Saved first: a record that does not fit must not cost the earlier session.
 	saved := http.Header{setCookie: slices.Clone(h[setCookie])}
-	if err := m.save(saved, withoutCookies(r), &rec, now); err != nil {
+	if err := m.save(saved, cookie.Without(r), &rec, now); err != nil {
 		return nil, err
 	}
 	if tokens != nil {
-		if err := m.saveTokens(saved, withoutCookies(r), &rec, tokens); err != nil {
+		if err := m.saveTokens(saved, cookie.Without(r), &rec, tokens); err != nil {
 			return nil, err
 		}
 	}
@@ -177,7 +177,7 @@ func (m *Manager) Begin(h http.Header, r *http.Request, rec Record, tokens []byt
 	if err := m.Destroy(deleted, r); err != nil {
 		return nil, err
 	}
-	addCookies(saved, deleted[setCookie])
+	cookie.SetIfAbsent(saved, deleted[setCookie]...)
 	h[setCookie] = saved[setCookie]
 	return &Session{Record: rec}, nil
 }

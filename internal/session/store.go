@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
-	"reflect"
 	"strings"
 	"time"
 
@@ -13,7 +12,7 @@ import (
 	"github.com/gorilla/securecookie"
 	gsessions "github.com/gorilla/sessions"
 
-	"github.com/seed-d65cea4d/ginoidc/cookiestore"
+	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/seal"
 )
 
@@ -38,8 +37,6 @@ const (
 	// every store brings back as it was: gob does not know maps and times
 	// unasked, and the JSON form of the Redis store bends []byte and numbers.
 	valueKey = "ginoidc"
-
-	maxCookie = 4096 // bytes of name and value that browsers keep
 
 	// maxKept is how long gin-contrib's stores keep what was saved last. Their
 	// codecs refuse older cookies, and memcached takes a longer time-to-live for a
@@ -83,7 +80,7 @@ func (v valuesStore) SaveRecord(h http.Header, r *http.Request, name string, rec
 		return err
 	}
 	if s.ID != id { // only now has the store chosen it, so what it has does not open yet
-		saved := After(withoutCookies(r), scratch[setCookie])
+		saved := cookie.After(cookie.Without(r), scratch[setCookie])
 		if s, err = v.open(saved, name); err != nil {
 			return err
 		}
@@ -93,11 +90,11 @@ func (v valuesStore) SaveRecord(h http.Header, r *http.Request, name string, rec
 	}
 	for _, line := range scratch[setCookie] {
 		pair, _, _ := strings.Cut(line, ";")
-		if len(pair) > maxCookie {
-			return &TooLargeError{Size: len(pair), Limit: maxCookie}
+		if len(pair) > cookie.MaxSize {
+			return &TooLargeError{Size: len(pair), Limit: cookie.MaxSize}
 		}
 	}
-	replaceCookies(h, scratch[setCookie])
+	cookie.Set(h, scratch[setCookie]...)
 	return nil
 }
 
@@ -112,7 +109,7 @@ func (v valuesStore) put(h http.Header, r *http.Request, s *gsessions.Session, r
 		}
 		return fmt.Errorf("session: %v", err) // not wrapped: a directory that is not there is no sign-out
 	}
-	replaceCookies(h, scratch[setCookie])
+	cookie.Set(h, scratch[setCookie]...)
 	return nil
 }
 
@@ -141,7 +138,7 @@ func (v valuesStore) DeleteRecord(h http.Header, r *http.Request, name string, o
 			return err
 		}
 	}
-	replaceCookies(h, []string{gsessions.NewCookie(name, "", o).String()})
+	cookie.Set(h, gsessions.NewCookie(name, "", o).String())
 	return nil
 }
 
@@ -149,7 +146,7 @@ func (v valuesStore) DeleteRecord(h http.Header, r *http.Request, name string, o
 // error means that the store cannot answer.
 func (v valuesStore) open(r *http.Request, name string) (s *gsessions.Session, err error) {
 	if !plausible(r, name) {
-		r = withoutCookies(r)
+		r = cookie.Without(r)
 	}
 	err = guard(func() (err error) {
 		s, err = v.store.New(r, name)
@@ -175,7 +172,7 @@ func (v valuesStore) save(h http.Header, r *http.Request, s *gsessions.Session) 
 // these each is asked for alone (see [Manager.Load]).
 func plausible(r *http.Request, name string) bool {
 	cookies := r.CookiesNamed(name)
-	return len(cookies) == 0 || len(cookies) == 1 && len(cookies[0].Value) <= maxCookie
+	return len(cookies) == 0 || len(cookies) == 1 && len(cookies[0].Value) <= cookie.MaxSize
 }
 
 // guard turns a panic of the store (memstore has some) into an error. The
@@ -205,14 +202,4 @@ func saysAbsent(err error) bool {
 func saysTooLarge(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "too long") || strings.Contains(text, "too big") || strings.Contains(text, "too large")
-}
-
-// InCookies reports whether the records themselves lie in cookies: with package cookiestore and gin-contrib's cookie store.
-// Any other store is taken for one on a server.
-func (m *Manager) InCookies() bool {
-	if _, embedded := m.records.(*cookiestore.Store); embedded {
-		return true
-	}
-	t := reflect.TypeOf(m.config.Store)
-	return t.Kind() == reflect.Pointer && t.Elem().PkgPath() == "github.com/gin-contrib/sessions/cookie"
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
@@ -59,10 +58,7 @@ func (m *Manager) UpdateTokens(h http.Header, r *http.Request, s *Session, token
 // destroyTokens deletes the tokens that the request carries, if it does.
 func (m *Manager) destroyTokens(h http.Header, r *http.Request) error {
 	name := m.config.Name + tokensSuffix
-	carried := slices.ContainsFunc(r.Cookies(), func(c *http.Cookie) bool {
-		return c.Name == name || strings.HasPrefix(c.Name, name+".")
-	})
-	if !carried {
+	if !cookie.Carries(r, name) {
 		return nil
 	}
 	return m.destroy(h, r, name)

@@ -1,0 +1,78 @@
+package cookie
+
+import (
+	"iter"
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strings"
+)
+
+const maxValues = 5 // different values of one name that are looked at: anybody can send more
+
+// Pairs are the cookies of the request, each "name=value". Request.Cookie validates every byte of every cookie and
+// costs more than opening a session does. Spaces and tabs around a pair are left out: neither other white space nor a
+// "$Version" before a name makes it another one.
+func Pairs(r *http.Request) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, line := range r.Header["Cookie"] {
+			for more := true; more; {
+				var pair string
+				pair, line, more = strings.Cut(line, ";")
+				if !yield(textproto.TrimString(pair)) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Only returns the value of the cookie of that name. ok is false when the request carries it twice, for it can not be
+// known which of the two the server set: the other may be an attacker's, planted from a sibling domain or for a
+// narrower path.
+func Only(r *http.Request, name string) (value string, ok bool) {
+	count := 0
+	for pair := range Pairs(r) {
+		if found, ours := cut(pair, name); ours {
+			value = found
+			count++
+		}
+	}
+	return value, count == 1
+}
+
+// Values returns the different values that the request has for the cookie of that name, in the order in which they were
+// sent. Of very many it returns the first, and none that is larger than a cookie can be.
+func Values(r *http.Request, name string) (values []string) {
+	for pair := range Pairs(r) {
+		if value, ok := cut(pair, name); ok {
+			values = add(values, value)
+		}
+	}
+	return values
+}
+
+// Carries reports whether the request carries a cookie of that name or a part of it.
+func Carries(r *http.Request, name string) bool {
+	for pair := range Pairs(r) {
+		if _, _, ok := CutPart(pair, name); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// cut reads "name=value".
+func cut(pair, name string) (value string, ok bool) {
+	if n, value, ok := CutPart(pair, name); n == 0 {
+		return value, ok
+	}
+	return "", false
+}
+
+func add(values []string, value string) []string {
+	if len(values) < maxValues && len(value) <= MaxSize && !slices.Contains(values, value) {
+		values = append(values, value)
+	}
+	return values
+}

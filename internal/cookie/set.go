@@ -1,0 +1,39 @@
+package cookie
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+const setCookie = "Set-Cookie"
+
+// Set puts lines of Set-Cookie into h, in the place of those that set the same cookies: a response sets each cookie
+// once (RFC 6265 section 4.1.1). The order of the others stays.
+func Set(h http.Header, lines ...string) {
+	if len(lines) == 0 {
+		return
+	}
+	kept := slices.DeleteFunc(slices.Clone(h[setCookie]), func(line string) bool { return Sets(lines, nameOf(line)) })
+	h[setCookie] = append(kept, lines...)
+}
+
+// SetIfAbsent puts those of lines into h whose cookies h does not set yet.
+func SetIfAbsent(h http.Header, lines ...string) {
+	for _, line := range lines {
+		if !Sets(h[setCookie], nameOf(line)) {
+			h[setCookie] = append(h[setCookie], line)
+		}
+	}
+}
+
+// Sets reports whether one of lines sets the cookie of that name.
+func Sets(lines []string, name string) bool {
+	return slices.ContainsFunc(lines, func(line string) bool { return nameOf(line) == name })
+}
+
+// nameOf is the name of the cookie that a line of Set-Cookie sets.
+func nameOf(line string) string {
+	name, _, _ := strings.Cut(line, "=")
+	return strings.TrimSpace(name)
+}
