@@ -1,7 +1,6 @@
 package provider_test
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -10,18 +9,16 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
-	"net/http/httptest"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
@@ -34,59 +31,41 @@ const (
 // object is a JSON object in a test.
 type object = map[string]any
 
-// scriptedOP is a provider in memory: a RoundTripper, so that synctest can move its time.
+// scriptedOP is a provider in memory, reached under every host, whose endpoints answer as a test wants it. It has a key of
+// its own for tokens, so that a test can sign any bytes.
 type scriptedOP struct {
+	*fakeop.Provider
+	http.RoundTripper
 	t   testing.TB
 	key *ecdsa.PrivateKey
-
-	mu      sync.Mutex
-	scripts map[string]http.HandlerFunc // by path
-	hits    map[string]int
 }
 
 const (
-	discoveryPath = "/.well-known/openid-configuration"
-	keysPath      = "/keys"
-	tokenPath     = "/token"
-	userinfoPath  = "/userinfo"
-	pushPath      = "/par"
-	revokePath    = "/revoke"
+	discoveryPath = string(fakeop.Discovery)
+	keysPath      = string(fakeop.JWKS)
+	tokenPath     = string(fakeop.Token)
+	userinfoPath  = string(fakeop.UserInfo)
+	pushPath      = string(fakeop.PAR)
+	revokePath    = string(fakeop.Revocation)
 )
 
 func newOP(t testing.TB) *scriptedOP {
-	op := &scriptedOP{t: t, key: newKey(t), scripts: map[string]http.HandlerFunc{}, hits: map[string]int{}}
+	idp, err := fakeop.New(fakeop.Config{Issuer: issuer, ClientID: clientID})
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := fakeop.Pipe(idp, slog.New(slog.DiscardHandler))
+	op := &scriptedOP{Provider: idp, RoundTripper: transport, t: t, key: newKey(t)}
 	op.serve(discoveryPath, jsonAnswer(200, metadata(nil)))
 	op.serve(keysPath, jsonAnswer(200, object{"keys": []any{jwk(&op.key.PublicKey, "k1")}}))
 	return op
 }
 
 func (op *scriptedOP) serve(path string, script http.HandlerFunc) {
-	op.mu.Lock()
-	defer op.mu.Unlock()
-	op.scripts[path] = script
+	op.Intercept(fakeop.Endpoint(path), script)
 }
 
-func (op *scriptedOP) count(path string) int {
-	op.mu.Lock()
-	defer op.mu.Unlock()
-	return op.hits[path]
-}
-
-func (op *scriptedOP) RoundTrip(req *http.Request) (*http.Response, error) {
-	op.mu.Lock()
-	op.hits[req.URL.Path]++
-	script := op.scripts[req.URL.Path]
-	op.mu.Unlock()
-	if script == nil {
-		return nil, errors.New("no such host in the script: " + req.URL.String())
-	}
-	recorder := httptest.NewRecorder()
-	script(recorder, req)
-	if err := req.Context().Err(); err != nil {
-		return nil, err
-	}
-	return recorder.Result(), nil
-}
+func (op *scriptedOP) count(path string) int { return op.Count(fakeop.Endpoint(path)) }
 
 // client makes a Provider that talks to op.
 func (op *scriptedOP) client(change ...func(*provider.Config)) *provider.Provider {
@@ -148,9 +127,10 @@ func textAnswer(status int, contentType, body string) http.HandlerFunc {
 	}
 }
 
-// slow delays a script by fake time, or until the client gives up.
+// slow delays a script by fake time, or until the client gives up, which the server notices once the body is read.
 func slow(d time.Duration, script http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
 		select {
 		case <-time.After(d):
 			script(w, r)
@@ -201,66 +181,4 @@ func sign(t testing.TB, key crypto.Signer, header, payload string) string {
 		t.Fatal(err)
 	}
 	return input + "." + encode(signature)
-}
-
-// expect is what most tests ask of a token: our nonce and nothing else.
-func expect() provider.Expect { return provider.Expect{Nonce: nonce, MaxAge: -1} }
-
-// wantError checks kind, code and the sentinel that goes with the kind, and that an invalid token is told apart.
-func wantError(t *testing.T, err error, kind provider.Kind, code string) {
-	t.Helper()
-	var e *provider.Error
-	if !errors.As(err, &e) {
-		t.Fatalf("got %v (%T), want a *provider.Error", err, err)
-	}
-	if e.Kind != kind || e.Code != code {
-		t.Errorf("got kind %d, code %q (%v); want kind %d, code %q", e.Kind, e.Code, err, kind, code)
-	}
-	for sentinel, is := range map[error]provider.Kind{
-		provider.ErrUnavailable: provider.Unavailable, provider.ErrInvalidResponse: provider.Invalid, provider.ErrRefused: provider.Refused,
-	} {
-		if errors.Is(err, sentinel) != (is == kind) {
-			t.Errorf("errors.Is(%v, %v) = %t", err, sentinel, is != kind)
-		}
-	}
-}
-
-// wantBadToken checks that a token was refused for the reason named.
-func wantBadToken(t *testing.T, err error, code string) {
-	t.Helper()
-	wantError(t, err, provider.Refused, code)
-	if !errors.Is(err, provider.ErrInvalidToken) {
-		t.Errorf("%v is not ErrInvalidToken", err)
-	}
-}
-
-// logBuffer collects a log from several goroutines.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-func logTo(l *logBuffer) func(*provider.Config) {
-	return func(c *provider.Config) { c.Logger = slog.New(slog.NewTextHandler(l, nil)) }
-}
-
-func contains(t *testing.T, text string, parts ...string) {
-	t.Helper()
-	for _, part := range parts {
-		if !strings.Contains(text, part) {
-			t.Errorf("%q does not contain %q", text, part)
-		}
-	}
 }

@@ -121,30 +121,28 @@ func TestRevocationIsQuick(t *testing.T) {
 
 // Without a usable endpoint there is no call and no error; with mutual TLS it is the alias (RFC 8705 section 5).
 func TestRevocationEndpoint(t *testing.T) {
-	aliases := object{"revocation_endpoint": issuer + "/mtls"}
+	aliases := object{"revocation_endpoint": "https://mtls.op.example" + revokePath}
 	for name, test := range map[string]struct {
 		change object
 		method string
-		path   string // called
+		host   string // called
 	}{
 		"none":             {object{"revocation_endpoint": nil}, "client_secret_basic", ""},
 		"not https":        {object{"revocation_endpoint": "http://op.example" + revokePath}, "client_secret_basic", ""},
 		"no string":        {object{"revocation_endpoint": 1}, "client_secret_basic", ""},
-		"alias, by TLS":    {object{"mtls_endpoint_aliases": aliases}, "tls_client_auth", "/mtls"},
-		"alias, by secret": {object{"mtls_endpoint_aliases": aliases}, "client_secret_basic", revokePath},
+		"alias, by TLS":    {object{"mtls_endpoint_aliases": aliases}, "tls_client_auth", "mtls.op.example"},
+		"alias, by secret": {object{"mtls_endpoint_aliases": aliases}, "client_secret_basic", "op.example"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			op := newOP(t)
 			op.serve(discoveryPath, document(test.change))
 			calls := map[string]int{}
-			for _, path := range []string{revokePath, "/mtls"} {
-				op.serve(path, func(http.ResponseWriter, *http.Request) { calls[path]++ })
-			}
+			op.serve(revokePath, func(_ http.ResponseWriter, r *http.Request) { calls[r.Host]++ })
 			p := op.client(func(c *provider.Config) { c.AuthMethod = test.method })
 			err := p.Revoke(t.Context(), bearer())
 			want := map[string]int{}
-			if test.path != "" {
-				want[test.path] = 1
+			if test.host != "" {
+				want[test.host] = 1
 			}
 			if err != nil || !maps.Equal(calls, want) {
 				t.Errorf("%v, %v; want %v", calls, err, want)
