@@ -57,7 +57,7 @@ func (a *core) keepAnswer(ctx context.Context, name string, at *attempt.Attempt,
 	}
 	text := strings.Join(append([]string{code}, l.cookies...), "\n")
 	if _, err := flight.Try(a.log, func() (any, error) {
-		return nil, a.keep(ctx, attempt.CallbackAnswer, name, at.Verifier, text, answerKept)
+		return nil, a.keep(ctx, callbackAnswer, name, at.Verifier, text, answerKept)
 	}); err != nil {
 		a.log.DebugContext(ctx, "ginoidc: the answer of a callback not left for other instances", "error", err)
 	}
@@ -65,7 +65,7 @@ func (a *core) keepAnswer(ctx context.Context, name string, at *attempt.Attempt,
 
 // keptAnswer is what another instance has answered; nil, nil when it has left nothing that this one can use.
 func (a *core) keptAnswer(ctx context.Context, r *http.Request, name string, at *attempt.Attempt) (*landing, error) {
-	text, ok, err := a.kept(ctx, attempt.CallbackAnswer, name, at.Verifier)
+	text, ok, err := a.kept(ctx, callbackAnswer, name, at.Verifier)
 	if !ok || err != nil {
 		return nil, err
 	}

@@ -35,6 +35,7 @@ type core struct {
 	targets  returnto.Rule
 	sessions *session.Manager
 	attempts *attempt.Jar
+	seals    seals
 	provider *provider.Provider
 	state    SharedState
 	origin   *http.CrossOriginProtection
@@ -134,6 +135,9 @@ func (a *core) build(app *url.URL) error {
 		Life: cfg.AttemptLife,
 	})
 	if err != nil {
+		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
+	}
+	if a.seals, err = newSeals(cfg.CookieSecrets, a.audience); err != nil {
 		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
 	}
 	if a.provider, err = cfg.provider(a.routes, a.setting("ClientKeyID"), a.emitProvider); err != nil {

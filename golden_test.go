@@ -22,8 +22,8 @@ import (
 const (
 	goldenSession = "AYQ6-ZDqShlCcEr8qRl2HgIPwzoGnviLNSwT_PlI5dj-IpEHe9WDIxC-2HhP1LqcwqTvE68th9spj-DrkRQYPjkg4FUI" +
 		"-LuwnESxS-UexIgqasQq2nkmI_7NfxTEEvqmdTpf8w_wR6whFI_3Y0KkZIJ9XSIdf50mtYVOlg"
-	goldenLanded = "AeePZYkGxJeKR0ipkXQbfAiT2owx9cHlDIV2_kIwervWuzGSkZzs4dholGQwMvnEySpyRnJAJm1V_Qbd4LjOJT9MZf" +
-		"9-lhKpw04m7mBZ0j8tPJjN4pV04_DYYoYDOxQMEzq8HWsj4kMf7nx1c7Vi9GCMVeilVSMRTyT-7aho6L2SdV0akyg12qr0XU-99G-ieMBCZJCw"
+	goldenLanded = "AQR1q6sIeTEnIuK6V1t7JBgL7kbqbMKePdIR1ZGNKZcAIDwEbEhy2P1NGN4dwG4n6pgV9yuDrYLQ_Q1tdKISnKnC0L" +
+		"JgROPwIcIwWRwnKrOS9DNmSUM6hqR5boYQHwDtxNkdVIKjQ3RScWUDMK16V4gEY7gCFHOO4ZN0hMxx0v7Dlb5nkhUurTHwOR_Xb0iS-3slpOxZ"
 
 	goldenSessionKey = "e01000000000000000000000000000002"
 	goldenUserKey    = "u5445a0b6c4c52a5bfa435083ffe94248"
@@ -139,11 +139,11 @@ func TestGoldenEnds(t *testing.T) {
 // TestGoldenLanded holds the cookie that tells the sign-in route which session a browser has just been given.
 func TestGoldenLanded(t *testing.T) {
 	const name = "__Secure-ginoidc.landed"
-	ring, err := seal.NewRing("ginoidc/attempt", []string{testapp.CookieSecret})
+	ring, err := seal.NewRing("ginoidc/landed", []string{testapp.CookieSecret})
 	if err != nil {
 		t.Fatal(err)
 	}
-	place := []byte("landed\x00https://idp.example app ")
+	place := []byte("\x00https://idp.example app ")
 	golden(t, func(t *testing.T, _ *testapp.App, r *recording, b *testapp.Browser) {
 		setCookie(b, "__Host-ginoidc", "", "/") // which makes the sign-in route look for the session of the other cookie
 		setCookie(b, name, goldenLanded, "/auth/signin")

@@ -9,7 +9,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
@@ -34,7 +33,7 @@ func (a *core) landedCookie(s *session.Session, again bool) *http.Cookie {
 		t := a.traceOf(&s.Record)
 		e := t.entries()[0]
 		text := fmt.Sprint(time.Now().UnixMilli(), " ", again, " ", e.owner, " ", e.session)
-		cookie.MaxAge, cookie.Value = int(landedLife/time.Second), a.attempts.SealText(attempt.Landed, text)
+		cookie.MaxAge, cookie.Value = int(landedLife/time.Second), a.seals.landed.Seal(text, "")
 	}
 	return cookie
 }
@@ -43,7 +42,7 @@ func (a *core) landedCookie(s *session.Session, again bool) *http.Cookie {
 // this was the second in a row.
 func (a *core) landed(r *http.Request) (t trace, again, ok bool) {
 	for _, cookie := range r.CookiesNamed(a.landedCookie(nil, false).Name) {
-		text, _ := a.attempts.OpenText(attempt.Landed, cookie.Value)
+		text, _ := a.seals.landed.Open(cookie.Value, "")
 		fields := strings.Split(text, " ")
 		if len(fields) != 4 {
 			continue

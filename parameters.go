@@ -16,7 +16,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
@@ -142,7 +141,7 @@ func (a *Auth) SignInURLWith(returnTo string, params url.Values) (string, error)
 	if len(text) > maxSealedParameters {
 		return "", fmt.Errorf("ginoidc: sign-in parameters: %d bytes, at most %d fit in a URL", len(text), maxSealedParameters)
 	}
-	query := url.Values{sealedParameters: {a.attempts.SealText(attempt.SignInParameters, text)}}
+	query := url.Values{sealedParameters: {a.seals.parameters.Seal(text, "")}}
 	if returnTo != "" {
 		query.Set("return_to", returnTo)
 	}
@@ -160,7 +159,7 @@ func (a *Auth) ownSignInURL(c *gin.Context, returnTo string, params url.Values) 
 		}
 	}
 	if v := a.visit(c); len(sealed) > 0 && v.signedIn(c) {
-		query.Set(sealedParameters, a.attempts.SealText(ofSession(v), sealed.Encode()))
+		query.Set(sealedParameters, a.seals.parameters.Seal(sealed.Encode(), ofSession(v)))
 	}
 	if returnTo != "" {
 		query.Set("return_to", returnTo)
@@ -173,9 +172,9 @@ func (a *Auth) ownSignInURL(c *gin.Context, returnTo string, params url.Values) 
 
 // unsealed opens what SignInURLWith or ownSignInURL sealed.
 func (a *Auth) unsealed(c *gin.Context, sealed string) (url.Values, bool) {
-	text, ok := a.attempts.OpenText(attempt.SignInParameters, sealed)
+	text, ok := a.seals.parameters.Open(sealed, "")
 	if v := a.visit(c); !ok && v.signedIn(c) {
-		text, ok = a.attempts.OpenText(ofSession(v), sealed)
+		text, ok = a.seals.parameters.Open(sealed, ofSession(v))
 	}
 	if !ok {
 		return nil, false
@@ -184,10 +183,8 @@ func (a *Auth) unsealed(c *gin.Context, sealed string) (url.Values, bool) {
 	return params, err == nil
 }
 
-// ofSession is the purpose of texts that are good with the session of this visit and no other.
-func ofSession(v *visit) string {
-	return attempt.SignInParameters + " of " + hex.EncodeToString(v.session.ID[:])
-}
+// ofSession is the place of texts that are good with the session of this visit and no other.
+func ofSession(v *visit) string { return hex.EncodeToString(v.session.ID[:]) }
 
 // checkParameters refuses what would replace the plugin's own part of the request (case 6), and what every provider has to
 // refuse (OpenID Connect Core 1.0, sections 3.1.2.1 and 5.5).

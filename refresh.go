@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
@@ -100,7 +99,7 @@ func (a *core) refreshNow(ctx context.Context, name string, r *session.Record, o
 		a.emit(ctx, event{kind: eventRefreshUnchecked, subject: r.Subject, err: err})
 	}
 	if _, err := flight.Try(a.log, func() (any, error) {
-		return nil, a.keep(ctx, attempt.RefreshedTokens, name, ownerOf(r), string(fresh.Encode()), refreshKept)
+		return nil, a.keep(ctx, refreshedTokens, name, ownerOf(r), string(fresh.Encode()), refreshKept)
 	}); err != nil {
 		a.emit(ctx, event{kind: eventRefreshNotShared, subject: r.Subject, err: err})
 	}
@@ -120,7 +119,7 @@ func (a *core) refusedRefresh(ctx context.Context, r *session.Record, refusal er
 
 // keptResult is what a request before has got for these tokens; nil, nil when there is nothing.
 func (a *core) keptResult(ctx context.Context, name string, r *session.Record) (*provider.Tokens, error) {
-	text, ok, err := a.kept(ctx, attempt.RefreshedTokens, name, ownerOf(r))
+	text, ok, err := a.kept(ctx, refreshedTokens, name, ownerOf(r))
 	if !ok || err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ func (a *core) leaveTokens(v *visit) {
 	}
 	t := a.traceOf(r)
 	text, ttl := string(t.sid[:])+string(tokens.Encode()), a.config.AttemptLife+a.config.exchangeLimit()
-	if err := a.keep(v, attempt.ReplacedTokens, key('r', t.id), ownerOf(r), text, ttl); err != nil {
+	if err := a.keep(v, replacedTokens, key('r', t.id), ownerOf(r), text, ttl); err != nil {
 		a.emit(v, event{kind: eventReplacedTokensNotLeft, subject: r.Subject, err: err})
 	}
 }
@@ -34,7 +34,7 @@ func (a *core) leaveTokens(v *visit) {
 func (a *core) leftTokens(ctx context.Context, at *attempt.Attempt) (*session.Record, trace, *provider.Tokens) {
 	r := &session.Record{ID: at.Replaces, Subject: at.Replaced}
 	t := a.traceOf(r)
-	text, ok, err := a.kept(ctx, attempt.ReplacedTokens, key('r', t.id), ownerOf(r))
+	text, ok, err := a.kept(ctx, replacedTokens, key('r', t.id), ownerOf(r))
 	if err != nil {
 		a.emit(ctx, event{kind: eventTokensNotRevoked, subject: at.Replaced, err: err})
 	}

@@ -19,8 +19,7 @@ const (
 	updateLimit = 10 * time.Second // to wait for other updates of the session
 	updateLease = 20 * time.Second
 
-	updatedCookies = "updated session" // the purpose of what is kept for them
-	maxUpdates     = 32                // within the grace, that a request is taken past
+	maxUpdates = 32 // within the grace, that a request is taken past
 )
 
 // UpdateSession changes what the session keeps of the signed-in user: Data, groups or the profile. Issuer and Subject

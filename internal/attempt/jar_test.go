@@ -413,28 +413,3 @@ func FuzzFind(f *testing.F) {
 		jar.ClearAll(make(http.Header), r)
 	})
 }
-
-// Text opens for its purpose, in this app, up to a size.
-func TestText(t *testing.T) {
-	jar, purpose := newJar(t, config(newSecret)), attempt.SignInParameters
-	other := config(newSecret)
-	other.Audience = "https://id.example.com other"
-	for name, tt := range map[string]struct {
-		jar     *attempt.Jar
-		purpose string
-		text    string
-		want    bool
-	}{
-		"good":            {jar, purpose, "prompt=create", true},
-		"empty":           {jar, purpose, "", true},
-		"another purpose": {jar, attempt.RefreshedTokens, "prompt=create", false},
-		"another app":     {newJar(t, other), purpose, "prompt=create", false},
-		"large":           {jar, purpose, strings.Repeat("a", 23<<10), true},
-		"too large":       {jar, purpose, strings.Repeat("a", 25<<10), false},
-	} {
-		text, ok := tt.jar.OpenText(tt.purpose, jar.SealText(purpose, tt.text))
-		if ok != tt.want || ok && text != tt.text {
-			t.Errorf("%s: %t, %.20q", name, ok, text)
-		}
-	}
-}
