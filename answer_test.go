@@ -34,7 +34,7 @@ func instances(t *testing.T, first, second ginoidc.SharedState, change func(*gin
 	return one, two
 }
 
-// on is the same browser, routed to another instance.
+// otherInstance is the same browser, routed to another instance.
 func otherInstance(b *testapp.Browser, a *testapp.App) *testapp.Browser {
 	other := b.Twin()
 	other.App = a
