@@ -57,7 +57,7 @@ func (a *Auth) Callback(c *gin.Context) {
 		return
 	}
 	if isStale(err) { // back button, reload, a second tab: harmless to who is signed in by now
-		if u, openErr := a.visit(c).open(c); openErr == nil && u != nil {
+		if _, ok := a.requestOf(c).signedInUser(c); ok {
 			a.emit(ctx, event{kind: eventCallbackWithoutAttempt, attrs: attrs, err: err})
 			redirect(c, http.StatusSeeOther, a.config.DefaultReturnTo)
 			return
@@ -131,59 +131,72 @@ func (a *core) redeem(ctx context.Context, code string, at *attempt.Attempt) (*p
 	return a.personOf(ctx, idToken, tokens)
 }
 
-// startSession puts a new session in the place of any old one, a copy of whose cookie is good no more either. ctx is
-// the gin.Context, or v where no response waits.
-func (a *core) startSession(ctx context.Context, v *visit, id *person, at *attempt.Attempt) error {
-	if _, err := v.open(ctx); err != nil {
-		return err
+// startSession begins a new session, which takes the place of any earlier one of the browser: a copy of the earlier cookie
+// is no longer valid either. ctx is the gin.Context, or req where no response waits.
+func (a *core) startSession(
+	ctx context.Context, req *request, id *person, at *attempt.Attempt,
+) (s *session.Session, err error) {
+	if _, err := req.identify(ctx); err != nil {
+		return nil, err
 	}
 	rec := id.user.record()
 	rec.SID, rec.Issued, rec.Started = id.sid, id.issued, at.Started
 	rec.AskedMaxAge, rec.AskedACR = at.MaxAge, at.ACRValues
 	rec.IDToken = id.idToken
-	var err error
-	if rec.Began, err = a.began(v, &rec); err != nil {
-		return err
+	if rec.Began, err = a.began(req, &rec); err != nil {
+		return nil, err
 	}
-	old := v.carried()
-	of, tokens := a.tokensToRevoke(v)
-	var s *session.Session
-	err = a.saveHinted(v, rec.Size(), &rec.IDToken, func() error {
-		return v.setCookies(ctx, func(h http.Header) (err error) {
-			s, err = a.sessions.Begin(h, v.requestNow(), rec, a.encodeTokens(id.tokens))
+	old := req.carried()
+	of, tokens := a.tokensToRevoke(req)
+	err = a.saveHinted(req, rec.Size(), &rec.IDToken, func() error {
+		return req.setCookies(ctx, func(h http.Header) (err error) {
+			s, err = a.sessions.Begin(h, req.httpNow(), rec, a.encodeTokens(id.tokens))
 			return err
 		})
 	})
 	if err != nil {
-		return translated(err)
+		return nil, translated(err)
 	}
-	v.replace(s, a.userOf(s))
-	v.later = cookie.After(v.requestNow(), v.cookiesSet())
-	a.emit(v, event{kind: eventSignedIn, subject: id.user.Subject, sid: id.sid})
-	switch { // the new session has begun, whatever becomes of the others
-	case len(old) == 0 && at.Replaces != [16]byte{}: // of which the answer brought no cookie
-		if err = a.revokeSession(v, at.Replaces); err == nil && at.Replaced != "" {
-			a.sessionEnded(v, SessionEnd{Subject: at.Replaced, Reason: EndedByNewSignIn})
-		}
-	default:
-		for _, o := range old {
-			err = errors.Join(err, a.endListed(v, a.traceOf(&o.Record), SessionEnd{Subject: o.Subject, SID: o.SID, Reason: EndedByNewSignIn}))
-		}
-	}
-	a.enlist(v, s)
-	if err := errors.Join(err, a.limitSessions(v, s)); err != nil {
-		a.emit(v, event{kind: eventEarlierSessionLives, err: err})
+	req.replace(s)
+	req.later = cookie.After(req.httpNow(), req.cookiesSet())
+	a.emit(req, event{kind: eventSignedIn, subject: id.user.Subject, sid: id.sid})
+	// The new session has begun, whatever becomes of the others.
+	err = a.endReplaced(req, old, at)
+	a.enlist(req, s)
+	if err := errors.Join(err, a.limitSessions(req, s)); err != nil {
+		a.emit(req, event{kind: eventEarlierSessionLives, err: err})
 	}
 	before := trace{}
 	if of != nil {
 		before = a.traceOf(of)
-	} else if len(old) == 0 && at.Replaces != [16]byte{} {
-		of, before, tokens = a.leftTokens(v, at)
+	} else if replacesUnseen(old, at) {
+		of, before, tokens = a.leftTokens(req, at)
 	}
 	if !sameAtProvider(before, a.traceOf(&s.Record)) {
-		a.revokeTokens(v, of, tokens)
+		a.revokeTokens(req, of, tokens)
 	}
-	return nil
+	return s, nil
+}
+
+// endReplaced ends the sessions that a new one takes the place of.
+func (a *core) endReplaced(req *request, old []*session.Session, at *attempt.Attempt) (err error) {
+	if replacesUnseen(old, at) {
+		if err = a.revokeSession(req, at.Replaces); err == nil && at.Replaced != "" {
+			a.sessionEnded(req, SessionEnd{Subject: at.Replaced, Reason: EndedByNewSignIn})
+		}
+		return err
+	}
+	for _, o := range old {
+		end := SessionEnd{Subject: o.Subject, SID: o.SID, Reason: EndedByNewSignIn}
+		err = errors.Join(err, a.endListed(req, a.traceOf(&o.Record), end))
+	}
+	return err
+}
+
+// replacesUnseen reports whether a sign-in takes the place of a session whose cookie did not come with the response: that
+// of a form posted by the provider's page.
+func replacesUnseen(old []*session.Session, at *attempt.Attempt) bool {
+	return len(old) == 0 && at.Replaces != [16]byte{}
 }
 
 // sameAtProvider reports whether two sessions here are of one session of the provider's, as after a step-up. The tokens of
@@ -204,5 +217,7 @@ func (a *Auth) StartSession(c *gin.Context, u *User) error {
 	if err := unwritten(c); err != nil {
 		return err
 	}
-	return a.startSession(c, a.visit(c), &person{user: u.copied()}, &attempt.Attempt{Started: time.Now(), Purpose: attempt.Purpose{MaxAge: -1}})
+	now := &attempt.Attempt{Started: time.Now(), Purpose: attempt.Purpose{MaxAge: -1}}
+	_, err := a.startSession(c, a.requestOf(c), &person{user: u.copied()}, now)
+	return err
 }

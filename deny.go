@@ -68,7 +68,7 @@ func (a *Auth) Deny(c *gin.Context, err error) {
 // logDenied says who was not let through, and what the guard wanted. What the user is in instead is personal data, and the
 // first thing to look at when a guard says no to everybody: at debug.
 func (a *core) logDenied(c *gin.Context, code string, err error) {
-	u, ok := a.visit(c).signedInUser(c)
+	u, ok := a.requestOf(c).signedInUser(c)
 	if !ok {
 		return
 	}

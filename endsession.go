@@ -20,19 +20,20 @@ const maxLogoutHint = 1024
 // What logout_hint holds is between provider and client. Entra ID wants the claim login_hint, where it sends one. Else it is
 // the session's identifier, as Auth0 wants it and the specification suggests, or for want of that the subject. Neither tells
 // the provider, or a log on the way, more than id_token_hint does; an e-mail address would.
-func endSessionHints(v *visit, u *User) url.Values {
+func endSessionHints(id identity) url.Values {
 	hints := url.Values{}
-	if u == nil || v.session == nil {
+	s, err := id.ownSession()
+	if err != nil {
 		return hints
 	}
-	if token := v.session.IDToken; len(token) > 0 {
+	if token := s.IDToken; len(token) > 0 {
 		hints.Set("id_token_hint", string(token))
 	}
 	loginHint := ""
-	if all, err := u.claims(); err == nil {
+	if all, err := id.user.claims(); err == nil {
 		loginHint = claims.Text(all, "login_hint")
 	}
-	for _, hint := range []string{loginHint, v.session.SID, u.Subject} {
+	for _, hint := range []string{loginHint, s.SID, s.Subject} {
 		if hint != "" && len(hint) <= maxLogoutHint {
 			hints.Set("logout_hint", hint)
 			break

@@ -95,6 +95,7 @@ func outcomes() []outcome {
 	return []outcome{
 		{ErrGroupsOverage, http.StatusForbidden, "groups_overage", "No access", "Your groups could not be read. Please ask the operator of this site.", wayOther},
 		{ErrCrossOrigin, http.StatusForbidden, "cross_origin", "Request refused", "This request came from another site.", wayContinue},
+		{errNoSession, http.StatusForbidden, "no_session", "No access", "This needs a sign-in in a browser.", waySignIn},
 		{ErrForbidden, http.StatusForbidden, "forbidden", "No access", "You do not have access to this resource.", wayOther},
 		{ErrStepUpRequired, http.StatusUnauthorized, "step_up_required", needed + " again", "Please confirm who you are by signing in again.", wayAgain},
 		{ErrNoToken, http.StatusUnauthorized, "no_token", needed + " again", "Please sign in again.", wayAgain},

@@ -51,11 +51,11 @@ func (a *Auth) land(c *gin.Context, at *attempt.Attempt, r response) error {
 		a.attempts.Clear(header, at.State) // it is used up
 		return err
 	}
-	v := a.visit(c)
-	v.addCookies(c, l.cookies)
+	req := a.requestOf(c)
+	req.addCookies(c, l.cookies)
 	if l.session != nil {
 		own := *l.session
-		v.replace(&own, a.userOf(&own))
+		req.replace(&own)
 	}
 	return l.err
 }
@@ -76,33 +76,33 @@ func (a *core) exchange(
 ) *landing {
 	ctx, cancel := context.WithTimeout(ctx, a.config.exchangeLimit())
 	defer cancel()
-	v := &visit{Context: ctx, auth: a, header: http.Header{}}
-	v.request = r.WithContext(ctx)
-	if err := a.spend(v, at); err != nil {
+	req := &request{Context: ctx, auth: a, header: http.Header{}}
+	req.http = r.WithContext(ctx)
+	if err := a.spend(req, at); err != nil {
 		return &landing{err: err}
 	}
-	a.attempts.Clear(v.header, at.State)
-	l := &landing{err: errPanicked, cookies: v.header[setCookie]}
+	a.attempts.Clear(req.header, at.State)
+	l := &landing{err: errPanicked, cookies: req.header[setCookie]}
 	defer func() { leave(l) }()
-	err := a.redeemOnce(v, at, code)
-	l = &landing{err: err}
+	s, err := a.redeemOnce(req, at, code)
+	l = &landing{session: s, err: err}
 	if err == nil {
-		l.session, l.cookies = v.session, []string{a.landedCookie(v.session, at.Again).String()}
+		l.cookies = []string{a.landedCookie(s, at.Again).String()}
 	}
-	l.cookies = append(l.cookies, v.header[setCookie]...)
+	l.cookies = append(l.cookies, req.header[setCookie]...)
 	return l
 }
 
 // redeemOnce goes from the code to the new session. Nothing before its last step makes, changes or ends a session.
-func (a *core) redeemOnce(v *visit, at *attempt.Attempt, code string) error {
-	id, err := a.redeem(v, code, at)
+func (a *core) redeemOnce(req *request, at *attempt.Attempt, code string) (*session.Session, error) {
+	id, err := a.redeem(req, code, at)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := a.admit(v, &SignIn{User: id.user, AccessToken: id.tokens.AccessToken, AppState: at.AppState}); err != nil {
-		return err
+	if err := a.admit(req, &SignIn{User: id.user, AccessToken: id.tokens.AccessToken, AppState: at.AppState}); err != nil {
+		return nil, err
 	}
-	return a.startSession(v, v, id, at)
+	return a.startSession(req, req, id, at)
 }
 
 // spend uses the attempt up, here and on every instance that shares the state.

@@ -150,17 +150,17 @@ func (a *Auth) UserInfo(c *gin.Context) {
 	if !a.begin(c, http.MethodGet) {
 		return
 	}
-	u, err := a.visit(c).open(c)
+	id, err := a.requestOf(c).identify(c)
 	if err != nil {
 		a.fail(c, err)
 		return
 	}
-	if u == nil {
+	if id.user == nil {
 		c.Status(http.StatusNoContent)
 		c.Writer.WriteHeaderNow()
 		return
 	}
-	claims, err := u.claims()
+	claims, err := id.user.claims()
 	if err != nil {
 		a.fail(c, err)
 		return

@@ -67,14 +67,14 @@ func (a *Auth) comesBack(c *gin.Context) (again bool, err error) {
 	if !ok {
 		return false, nil
 	}
-	v := a.visit(c)
-	if u, err := v.open(c); u != nil || err != nil {
+	req := a.requestOf(c)
+	if id, err := req.identify(c); id.user != nil || err != nil {
 		return false, nil
 	}
-	if s, err := a.sessions.Load(v.request); s != nil || err != nil {
+	if s, err := a.sessions.Load(req.http); s != nil || err != nil {
 		return false, nil
 	}
-	if ended, err := a.ended(v, t); ended || err != nil {
+	if ended, err := a.ended(req, t); ended || err != nil {
 		return false, nil
 	}
 	n := len(c.Request.CookiesNamed(a.cookie.name))
@@ -82,10 +82,10 @@ func (a *Auth) comesBack(c *gin.Context) (again bool, err error) {
 		name: a.cookie.name, path: a.cookie.path, appURL: a.config.AppURL, host: printable(c.Request.Host, 256), came: n,
 	}
 	if n > 0 && !again {
-		a.emit(v, event{kind: eventSessionLost, err: missing})
+		a.emit(req, event{kind: eventSessionLost, err: missing})
 		return true, nil
 	}
-	v.addCookies(c, []string{a.landedCookie(nil, false).String()}) // so that the page's link leads on
+	req.addCookies(c, []string{a.landedCookie(nil, false).String()}) // so that the page's link leads on
 	return false, missing
 }
 

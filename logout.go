@@ -140,22 +140,23 @@ func (a *Auth) endFramed(c *gin.Context) (ended int, err error) {
 // endBySID ends the request's own session, cookie and all, if it has this sid, and those that are listed under it.
 // Anybody may ask, so nothing is written for a sid that no session has.
 func (a *Auth) endBySID(c *gin.Context, sid string) (ended int, err error) {
-	v := a.visit(c)
-	if _, err := v.open(c); err != nil {
+	req := a.requestOf(c)
+	id, err := req.identify(c)
+	if err != nil {
 		return 0, err
 	}
-	if s := v.session; s != nil && s.SID == sid {
+	if s := id.session; s != nil && s.SID == sid {
 		if err := a.end(c, EndedByFrontChannel); err != nil {
 			return 0, err
 		}
 		ended++
 	}
-	traces, err := a.listed(v, a.providerKey("", sid))
+	traces, err := a.listed(req, a.providerKey("", sid))
 	if errors.Is(err, errors.ErrUnsupported) && ended > 0 {
 		return ended, nil
 	}
 	for i := 0; err == nil && i < len(traces); i++ {
-		err = a.endListed(v, traces[i], SessionEnd{SID: sid, Reason: EndedByFrontChannel})
+		err = a.endListed(req, traces[i], SessionEnd{SID: sid, Reason: EndedByFrontChannel})
 		ended++
 	}
 	return ended, err

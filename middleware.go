@@ -18,7 +18,7 @@ func (a *Auth) Middleware() gin.HandlerFunc {
 
 // RequireAuth lets signed-in users pass.
 func (a *Auth) RequireAuth() gin.HandlerFunc {
-	return a.guard(func(*gin.Context, *User) error { return nil })
+	return a.guard(func(*gin.Context, identity) error { return nil })
 }
 
 // RequireGroups lets users pass who are in any of the groups, compared byte for byte. It panics without a group
@@ -26,13 +26,13 @@ func (a *Auth) RequireAuth() gin.HandlerFunc {
 // must never mean everybody.
 func (a *Auth) RequireGroups(anyOf ...string) gin.HandlerFunc {
 	groups := a.groupList("RequireGroups", anyOf)
-	return a.guard(func(_ *gin.Context, u *User) error { return inAny(u, groups) })
+	return a.guard(func(_ *gin.Context, id identity) error { return inAny(id.user, groups) })
 }
 
 // RequireAllGroups lets users pass who are in all of the groups. It panics as RequireGroups does.
 func (a *Auth) RequireAllGroups(allOf ...string) gin.HandlerFunc {
 	groups := a.groupList("RequireAllGroups", allOf)
-	return a.guard(func(_ *gin.Context, u *User) error { return inAll(u, groups) })
+	return a.guard(func(_ *gin.Context, id identity) error { return inAll(id.user, groups) })
 }
 
 // RequireOrganization lets users pass who are members of the organization that the path parameter names:
@@ -45,9 +45,9 @@ func (a *Auth) RequireOrganization(param string) gin.HandlerFunc {
 	if param == "" {
 		panic("ginoidc: RequireOrganization needs the name of a path parameter")
 	}
-	return a.guard(func(c *gin.Context, u *User) error {
-		if id := c.Param(param); !u.InOrganization(id) {
-			return &notInError{"organization", []string{printable(id, 256)}}
+	return a.guard(func(c *gin.Context, id identity) error {
+		if organization := c.Param(param); !id.user.InOrganization(organization) {
+			return &notInError{"organization", []string{printable(organization, 256)}}
 		}
 		return nil
 	})
@@ -59,8 +59,8 @@ func (a *Auth) Require(check func(*User) error) gin.HandlerFunc {
 	if check == nil {
 		panic("ginoidc: Require needs a check")
 	}
-	return a.guard(func(_ *gin.Context, u *User) error {
-		if err := check(u); err != nil {
+	return a.guard(func(_ *gin.Context, id identity) error {
+		if err := check(id.user); err != nil {
 			return fmt.Errorf("%w: %w", ErrForbidden, err)
 		}
 		return nil
@@ -91,14 +91,14 @@ func (a *Auth) ProtectAll(public ...string) gin.HandlerFunc {
 
 // guard is the Gin side of every guard: who is it, may they, and otherwise deny. The plugin's own routes decide for
 // themselves, or nobody could sign in behind a guard that was given to the engine.
-func (a *Auth) guard(decide func(*gin.Context, *User) error) gin.HandlerFunc {
+func (a *Auth) guard(decide func(*gin.Context, identity) error) gin.HandlerFunc {
 	return func(c *gin.Context) {
-		u, err := a.attend(c).openFirst(c)
+		id, err := a.attend(c).identifyForGuard(c)
 		if err == nil {
-			err = signedIn(u)
+			err = signedIn(id.user)
 		}
 		if err == nil {
-			err = decide(c, u)
+			err = decide(c, id)
 		}
 		if err == nil || a.routes.own(c) {
 			return

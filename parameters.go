@@ -17,6 +17,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
 // asked is what a sign-in asks the provider for beside what is configured, by who asks.
@@ -158,8 +159,10 @@ func (a *Auth) ownSignInURL(c *gin.Context, returnTo string, params url.Values) 
 			sealed[name] = values
 		}
 	}
-	if v := a.visit(c); len(sealed) > 0 && v.signedIn(c) {
-		query.Set(sealedParameters, a.seals.parameters.Seal(sealed.Encode(), ofSession(v)))
+	if len(sealed) > 0 {
+		if s, err := a.requestOf(c).ownSession(c); err == nil {
+			query.Set(sealedParameters, a.seals.parameters.Seal(sealed.Encode(), ofSession(s)))
+		}
 	}
 	if returnTo != "" {
 		query.Set("return_to", returnTo)
@@ -173,8 +176,10 @@ func (a *Auth) ownSignInURL(c *gin.Context, returnTo string, params url.Values) 
 // unsealed opens what SignInURLWith or ownSignInURL sealed.
 func (a *Auth) unsealed(c *gin.Context, sealed string) (url.Values, bool) {
 	text, ok := a.seals.parameters.Open(sealed, "")
-	if v := a.visit(c); !ok && v.signedIn(c) {
-		text, ok = a.seals.parameters.Open(sealed, ofSession(v))
+	if !ok {
+		if s, err := a.requestOf(c).ownSession(c); err == nil {
+			text, ok = a.seals.parameters.Open(sealed, ofSession(s))
+		}
 	}
 	if !ok {
 		return nil, false
@@ -183,8 +188,8 @@ func (a *Auth) unsealed(c *gin.Context, sealed string) (url.Values, bool) {
 	return params, err == nil
 }
 
-// ofSession is the place of texts that are good with the session of this visit and no other.
-func ofSession(v *visit) string { return hex.EncodeToString(v.session.ID[:]) }
+// ofSession is the place of texts that are valid with this session only.
+func ofSession(s *session.Session) string { return hex.EncodeToString(s.ID[:]) }
 
 // checkParameters refuses what would replace the plugin's own part of the request (case 6), and what every provider has to
 // refuse (OpenID Connect Core 1.0, sections 3.1.2.1 and 5.5).

@@ -12,21 +12,21 @@ import (
 // They are left in the shared state when the sign-in starts: one value for each session, however many sign-ins it starts,
 // sealed and bound to the session, which the attempt names.
 
-// leaveTokens leaves the tokens of the visit's session for the callback that may replace it, if the provider revokes tokens.
+// leaveTokens leaves the tokens of the request's session for the callback that may replace it, if the provider revokes tokens.
 // The sign-in does not depend on it.
-func (a *core) leaveTokens(v *visit) {
-	metadata, err := a.provider.Metadata(v)
+func (a *core) leaveTokens(req *request) {
+	metadata, err := a.provider.Metadata(req)
 	if err != nil || metadata.RevocationEndpoint == "" {
 		return
 	}
-	r, tokens := a.tokensToRevoke(v)
+	r, tokens := a.tokensToRevoke(req)
 	if tokens == nil {
 		return
 	}
 	t := a.traceOf(r)
 	text, ttl := string(t.sid[:])+string(tokens.Encode()), a.config.AttemptLife+a.config.exchangeLimit()
-	if err := a.keep(v, replacedTokens, key('r', t.id), ownerOf(r), text, ttl); err != nil {
-		a.emit(v, event{kind: eventReplacedTokensNotLeft, subject: r.Subject, err: err})
+	if err := a.keep(req, replacedTokens, key('r', t.id), ownerOf(r), text, ttl); err != nil {
+		a.emit(req, event{kind: eventReplacedTokensNotLeft, subject: r.Subject, err: err})
 	}
 }
 

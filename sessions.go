@@ -29,8 +29,10 @@ func (a *Auth) Sessions(ctx context.Context, subject string) ([]SessionInfo, err
 		return nil, err
 	}
 	var current hash
-	if v := visitIn(ctx, a.core); v != nil && v.signedIn(ctx) {
-		current = v.session.ID
+	if req := requestIn(ctx, a.core); req != nil {
+		if s, err := req.ownSession(ctx); err == nil {
+			current = s.ID
+		}
 	}
 	infos := make([]SessionInfo, len(traces))
 	for i, t := range traces {
@@ -60,17 +62,20 @@ func (a *Auth) EndSession(ctx context.Context, subject, id string) error {
 // as an event stream or a WebSocket, has to look again. It costs what a guard costs. Renewals by other requests are not
 // seen, so the idle limit counts from the request's own beginning. [ErrSessionStore] when State cannot answer.
 func (a *Auth) SessionEnded(ctx context.Context) (bool, error) {
-	v := visitIn(ctx, a.core)
-	if v == nil {
+	req := requestIn(ctx, a.core)
+	if req == nil {
 		return true, nil
 	}
-	if u, err := v.open(ctx); u == nil || err != nil {
-		return err == nil, err
-	}
-	if a.sessions.Left(&v.session.Record) <= 0 {
+	s, err := req.ownSession(ctx)
+	switch {
+	case errors.Is(err, ErrUnauthenticated):
+		return true, nil
+	case err != nil:
+		return false, err
+	case a.sessions.Left(&s.Record) <= 0:
 		return true, nil
 	}
-	return a.ended(requestContext(ctx), a.traceOf(&v.session.Record))
+	return a.ended(requestContext(ctx), a.traceOf(&s.Record))
 }
 
 // endListed ends a session of which no more is known than the index holds.

@@ -82,9 +82,10 @@ func (a *Auth) startAttempt(ctx context.Context, c *gin.Context, purpose attempt
 		}
 	}
 	if a.formPost() { // whose answer comes without the session's cookie
-		if v := a.visit(c); v.signedIn(c) {
-			purpose.Replaces, purpose.Replaced = v.session.ID, v.session.Subject
-			a.leaveTokens(v)
+		req := a.requestOf(c)
+		if s, err := req.ownSession(c); err == nil {
+			purpose.Replaces, purpose.Replaced = s.ID, s.Subject
+			a.leaveTokens(req)
 		}
 	}
 	header := http.Header{} // not yet the response's: a request that cannot be pushed leaves no cookie

@@ -31,11 +31,11 @@ func (a *Auth) SignOut(c *gin.Context) {
 		return
 	}
 	ctx, header := c.Request.Context(), c.Writer.Header()
-	v := a.visit(c)
-	user, err := v.open(c)
-	hints := endSessionHints(v, user)
-	ownSession := user != nil && v.session.Issued.IsZero() // by StartSession: the provider has none to end
-	of, tokens := a.tokensToRevoke(v)
+	req := a.requestOf(c)
+	id, err := req.identify(c)
+	hints := endSessionHints(id)
+	foreign := id.session == nil || !id.session.Issued.IsZero() // not by StartSession, of which the provider knows nothing
+	of, tokens := a.tokensToRevoke(req)
 	if err == nil {
 		err = a.end(c, EndedBySignOut)
 	}
@@ -44,15 +44,15 @@ func (a *Auth) SignOut(c *gin.Context) {
 		return
 	}
 	a.revokeTokens(ctx, of, tokens)
-	if user != nil {
-		a.signedOut(ctx, user)
+	if id.user != nil {
+		a.signedOut(ctx, id.user)
 	}
 	a.attempts.ClearAll(header, c.Request)
 	a.markSilent(header)
-	v.addCookies(c, []string{a.landedCookie(nil, false).String()})
+	req.addCookies(c, []string{a.landedCookie(nil, false).String()})
 	a.dropPages(header)
 	location := a.config.PostSignOutURL
-	if !ownSession {
+	if foreign {
 		if location, err = a.endSessionURL(c, hints); err != nil {
 			a.fail(c, err)
 			return
@@ -95,11 +95,11 @@ func (a *Auth) SignedOut(c *gin.Context) {
 		return
 	}
 	p := web.Page{Title: "Signed out", Message: "You are not signed in to this site.", Link: a.config.DefaultReturnTo, LinkText: "Continue"}
-	switch u, err := a.visit(c).open(c); {
+	switch id, err := a.requestOf(c).identify(c); {
 	case err != nil:
 		a.fail(c, err)
 		return
-	case u != nil:
+	case id.user != nil:
 		p.Title, p.Message = "Still signed in", "This page was not opened by a sign-out here."
 	}
 	a.page(c, http.StatusOK, p)

@@ -50,9 +50,9 @@ func (a *Auth) triesSilently(c *gin.Context) (target string, ok bool) {
 	if _, err := r.Cookie(a.silentCookie().Name); err == nil {
 		return "", false
 	}
-	u, err := a.visit(c).open(c)
+	id, err := a.requestOf(c).identify(c)
 	target = a.here(r) // of the plugin's own routes there is none
-	return target, u == nil && err == nil && target != ""
+	return target, id.user == nil && err == nil && target != ""
 }
 
 // markSilent notes in the browser, until it is closed, that it is not to be signed in silently (case 14).

@@ -76,7 +76,13 @@ func (a *Auth) RequireACR(anyOf ...string) gin.HandlerFunc {
 
 // guardSession is a guard that decides by how the session began.
 func (a *Auth) guardSession(decide func(*session.Session) error) gin.HandlerFunc {
-	return a.guard(func(c *gin.Context, _ *User) error { return decide(a.visit(c).session) })
+	return a.guard(func(_ *gin.Context, id identity) error {
+		s, err := id.ownSession()
+		if err != nil {
+			return err
+		}
+		return decide(s)
+	})
 }
 
 // fresh decides whether a sign-in is recent enough. One trip to the provider may mend it. When the session comes from such

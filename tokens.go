@@ -100,34 +100,31 @@ func resourceTransport(config *tls.Config) http.RoundTripper {
 
 // tokens returns the kept tokens of the request's session, fresh enough to be used.
 func (a *Auth) tokens(c *gin.Context) (*provider.Tokens, error) {
-	v := a.visit(c)
-	u, err := v.open(c)
-	if err == nil {
-		err = signedIn(u)
-	}
+	req := a.requestOf(c)
+	s, err := req.ownSession(c)
 	if err != nil {
 		return nil, err
 	}
 	if !a.config.KeepTokens {
 		return nil, errors.New("ginoidc: Config.KeepTokens is not set")
 	}
-	if v.tokens == nil {
-		if v.tokens, err = a.keptTokens(v); err != nil {
+	if req.tokens == nil {
+		if req.tokens, err = a.keptTokens(req, s); err != nil {
 			return nil, err
 		}
 	}
 	switch {
-	case v.tokens == nil:
+	case req.tokens == nil:
 		return nil, ErrNoToken
-	case usable(v.tokens), v.refreshed && time.Until(v.tokens.Expiry) > 0: // or one that lives for moments would never do
-		return v.tokens, nil
+	case usable(req.tokens), req.refreshed && time.Until(req.tokens.Expiry) > 0: // or one that lives for moments would never do
+		return req.tokens, nil
 	}
-	old := v.tokens
-	fresh, err := a.refreshed(c, v, old)
+	old := req.tokens
+	fresh, err := a.refreshed(c, req, s, old)
 	if err != nil && time.Until(old.Expiry) > 0 && !errors.Is(err, ErrUnauthenticated) {
 		return old, nil // still good for a moment
 	}
-	v.tokens, v.refreshed = fresh, err == nil
+	req.tokens, req.refreshed = fresh, err == nil
 	return fresh, err
 }
 
@@ -136,9 +133,9 @@ func usable(t *provider.Tokens) bool {
 	return t.Expiry.IsZero() || time.Until(t.Expiry) > refreshBefore
 }
 
-// keptTokens opens the tokens of the visit's session; nil, nil when there are none.
-func (a *core) keptTokens(v *visit) (*provider.Tokens, error) {
-	data, err := a.sessions.LoadTokens(v.requestNow(), v.session)
+// keptTokens opens the tokens of the session; nil, nil when there are none.
+func (a *core) keptTokens(req *request, s *session.Session) (*provider.Tokens, error) {
+	data, err := a.sessions.LoadTokens(req.httpNow(), s)
 	if err != nil {
 		return nil, translated(err)
 	}
@@ -147,25 +144,27 @@ func (a *core) keptTokens(v *visit) (*provider.Tokens, error) {
 }
 
 // refreshed gets new tokens for old ones and keeps them with the session.
-func (a *Auth) refreshed(c *gin.Context, v *visit, old *provider.Tokens) (*provider.Tokens, error) {
+func (a *Auth) refreshed(
+	c *gin.Context, req *request, s *session.Session, old *provider.Tokens,
+) (*provider.Tokens, error) {
 	if err := unwritten(c); err != nil {
 		return nil, err
 	}
-	fresh, err := a.refresh(v, &v.session.Record, old)
+	fresh, err := a.refresh(req, &s.Record, old)
 	if errors.Is(err, ErrUnauthenticated) { // ended by the provider, or signed out meanwhile
-		if err := v.setCookies(c, func(h http.Header) error { return a.sessions.Destroy(h, v.requestNow()) }); err != nil {
-			a.emit(v, event{kind: eventCookiesNotDeleted, err: err})
+		if err := req.setCookies(c, func(h http.Header) error { return a.sessions.Destroy(h, req.httpNow()) }); err != nil {
+			a.emit(req, event{kind: eventCookiesNotDeleted, err: err})
 		}
-		v.replace(nil, nil)
+		req.replace(nil)
 	}
 	if err != nil {
 		return nil, err
 	}
-	switch err := v.setCookies(c, func(h http.Header) error {
-		return a.sessions.UpdateTokens(h, v.requestNow(), v.session, fresh.Encode())
+	switch err := req.setCookies(c, func(h http.Header) error {
+		return a.sessions.UpdateTokens(h, req.httpNow(), s, fresh.Encode())
 	}); {
 	case errors.Is(err, session.ErrGone): // signed out meanwhile, case 170
-		a.revokeTokens(v, &v.session.Record, fresh)
+		a.revokeTokens(req, &s.Record, fresh)
 		return nil, ErrUnauthenticated
 	case err != nil:
 		return nil, translated(err)
@@ -173,16 +172,17 @@ func (a *Auth) refreshed(c *gin.Context, v *visit, old *provider.Tokens) (*provi
 	return fresh, nil
 }
 
-// tokensToRevoke are those that end with the session of the visit, as far as they can be read, and what that was.
-func (a *core) tokensToRevoke(v *visit) (*session.Record, *provider.Tokens) {
-	if v.session == nil || !a.config.KeepTokens {
+// tokensToRevoke returns the tokens that end with the session of the request, as far as they can be read, and its record.
+func (a *core) tokensToRevoke(req *request) (*session.Record, *provider.Tokens) {
+	s := req.identity.session
+	if s == nil || !a.config.KeepTokens {
 		return nil, nil
 	}
-	tokens, err := a.keptTokens(v)
+	tokens, err := a.keptTokens(req, s)
 	if err != nil {
-		a.emit(v, event{kind: eventTokensNotRevoked, subject: v.session.Subject, err: err})
+		a.emit(req, event{kind: eventTokensNotRevoked, subject: s.Subject, err: err})
 	}
-	return &v.session.Record, tokens
+	return &s.Record, tokens
 }
 
 // revokeTokens tells the provider that tokens of a session are of no more use (RFC 7009). A sign-out does not depend on it

@@ -35,52 +35,49 @@ func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 	if err := unwritten(c); err != nil {
 		return err
 	}
-	v := a.visit(c)
-	u, err := v.open(c)
+	req := a.requestOf(c)
+	was, err := req.ownSession(c)
 	if err != nil {
 		return err
 	}
-	if err := signedIn(u); err != nil {
-		return err
-	}
-	release, _, err := a.inTurn(v, key('w', v.session.ID), updateLease, updateLimit)
+	release, _, err := a.inTurn(req, key('w', was.ID), updateLease, updateLimit)
 	if err != nil {
 		return err
 	}
 	defer release()
-	s, cookies, err := v.current(v.session) // another request may have updated or ended it while this one waited
+	s, cookies, err := req.current(was) // another request may have updated or ended it while this one waited
 	if err == nil && s != nil {
-		v.addCookies(c, cookies)
+		req.addCookies(c, cookies)
 		changed := a.userOf(s).copied()
 		if err := change(changed); err != nil {
 			return err
 		}
 		changed.Subject = s.Subject
-		s, err = a.update(c, v, s, changed.copied())
+		s, err = a.update(c, req, s, changed.copied())
 	}
 	if err == nil && s == nil {
-		v.replace(nil, nil)
+		req.replace(nil)
 		return ErrUnauthenticated
 	}
 	if err != nil {
 		return translated(err)
 	}
-	v.replace(s, a.userOf(s))
+	req.replace(s)
 	return nil
 }
 
 // update puts a session with another user in the place of s; nil, nil when it has been ended meanwhile. Until the shared
 // state has taken it the request's own session is what counts, so an error changes nothing.
-func (a *core) update(c *gin.Context, v *visit, s *session.Session, u *User) (*session.Session, error) {
-	if ended, err := a.ended(v, a.traceOf(&s.Record)); ended || err != nil {
+func (a *core) update(c *gin.Context, req *request, s *session.Session, u *User) (*session.Session, error) {
+	if ended, err := a.ended(req, a.traceOf(&s.Record)); ended || err != nil {
 		return nil, err
 	}
 	var next *session.Session
 	var cookies []string
 	old, rec := *s, u.record()
 	size := rec.Size() + len(old.SID) + len(old.AskedACR) + len(old.IDToken)
-	err := a.saveHinted(v, size, &old.IDToken, func() (err error) {
-		next, cookies, err = a.sessions.Change(v.requestNow(), &old, rec, s.Updated)
+	err := a.saveHinted(req, size, &old.IDToken, func() (err error) {
+		next, cookies, err = a.sessions.Change(req.httpNow(), &old, rec, s.Updated)
 		return err
 	})
 	if errors.Is(err, session.ErrGone) {
@@ -89,46 +86,46 @@ func (a *core) update(c *gin.Context, v *visit, s *session.Session, u *User) (*s
 	if err != nil {
 		return nil, err
 	}
-	later := cookie.After(v.requestNow(), cookies)
-	if err := a.keep(v, updatedCookies, a.graceKey(s), ownerOf(&s.Record), strings.Join(cookies, "\n"), updateGrace); err != nil {
-		a.log.DebugContext(v, "ginoidc: no grace for requests with the session as it was before its update", "error", err)
+	later := cookie.After(req.httpNow(), cookies)
+	if err := a.keep(req, updatedCookies, a.graceKey(s), ownerOf(&s.Record), strings.Join(cookies, "\n"), updateGrace); err != nil {
+		a.log.DebugContext(req, "ginoidc: no grace for requests with the session as it was before its update", "error", err)
 	}
-	gone, err := false, a.revoke(v, sessionKey(s.ID), next.Updated)
+	gone, err := false, a.revoke(req, sessionKey(s.ID), next.Updated)
 	if err == nil {
-		retired := a.sessions.Retire(v.requestNow(), s, updateGrace)
+		retired := a.sessions.Retire(req.httpNow(), s, updateGrace)
 		if gone = errors.Is(retired, session.ErrGone); !gone && retired != nil {
-			a.emit(v, event{kind: eventOldStateStored, subject: s.Subject, err: retired})
+			a.emit(req, event{kind: eventOldStateStored, subject: s.Subject, err: retired})
 		}
 	}
 	if gone || err != nil {
 		a.sessions.Discard(later)
 		return nil, err
 	}
-	v.addCookies(c, cookies)
-	v.later = later
+	req.addCookies(c, cookies)
+	req.later = later
 	return next, nil
 }
 
 // current is what has become of a session, by updates of other requests: nil, nil when it was ended. An update ends what
 // the session was before, but for the grace, in which its cookies are kept for requests like this one. The caller hands
 // them on, since the answer that brought them may have been lost.
-func (v *visit) current(s *session.Session) (is *session.Session, cookies []string, err error) {
-	ended, updated, err := v.auth.judged(v.Context, v.auth.traceOf(&s.Record))
+func (req *request) current(s *session.Session) (is *session.Session, cookies []string, err error) {
+	ended, updated, err := req.auth.judged(req.Context, req.auth.traceOf(&s.Record))
 	if ended || err != nil {
 		return nil, nil, err
 	}
 	if !s.Updated.Before(updated) {
 		return s, nil, nil
 	}
-	request := v.requestNow()
+	request := req.httpNow()
 	for range maxUpdates {
-		text, ok, err := v.auth.kept(v.Context, updatedCookies, v.auth.graceKey(s), ownerOf(&s.Record))
+		text, ok, err := req.auth.kept(req.Context, updatedCookies, req.auth.graceKey(s), ownerOf(&s.Record))
 		if !ok || err != nil {
 			return nil, nil, err
 		}
 		cookies = strings.Split(text, "\n")
 		request = cookie.After(request, cookies)
-		next, err := v.auth.sessions.Load(request)
+		next, err := req.auth.sessions.Load(request)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -136,7 +133,7 @@ func (v *visit) current(s *session.Session) (is *session.Session, cookies []stri
 			return nil, nil, nil
 		}
 		if s = next; !s.Updated.Before(updated) {
-			v.later = request
+			req.later = request
 			return s, cookies, nil
 		}
 	}
@@ -162,32 +159,32 @@ func (a *Auth) Destroy(c *gin.Context) error {
 	if err := unwritten(c); err != nil {
 		return err
 	}
-	v := a.visit(c)
-	if _, err := v.open(c); err != nil {
+	req := a.requestOf(c)
+	if _, err := req.identify(c); err != nil {
 		return err
 	}
-	of, tokens := a.tokensToRevoke(v)
+	of, tokens := a.tokensToRevoke(req)
 	if err := a.end(c, EndedByApp); err != nil {
 		return err
 	}
-	a.revokeTokens(v, of, tokens)
+	a.revokeTokens(req, of, tokens)
 	return nil
 }
 
 // end ends the opened session of the request: first in the shared state, so that neither a copy of its cookie nor a
 // request that is just saving it brings it back (case 169), then in its store.
 func (a *core) end(c *gin.Context, reason EndReason) error {
-	ctx, v := c.Request.Context(), a.visit(c)
-	carried := v.carried()
+	ctx, req := c.Request.Context(), a.requestOf(c)
+	carried := req.carried()
 	for _, s := range carried {
 		if err := a.revokeSession(ctx, s.ID); err != nil {
 			return err
 		}
 	}
-	if err := v.setCookies(c, func(h http.Header) error { return a.sessions.Destroy(h, v.requestNow()) }); err != nil {
+	if err := req.setCookies(c, func(h http.Header) error { return a.sessions.Destroy(h, req.httpNow()) }); err != nil {
 		return translated(err)
 	}
-	v.replace(nil, nil)
+	req.replace(nil)
 	for _, s := range carried {
 		a.delist(ctx, a.traceOf(&s.Record))
 		a.sessionEnded(ctx, SessionEnd{Subject: s.Subject, SID: s.SID, Reason: reason})
@@ -198,12 +195,12 @@ func (a *core) end(c *gin.Context, reason EndReason) error {
 // forgetEnded deletes the cookies, and what a store keeps, of a session that was ended from elsewhere. A sign-in may go on
 // without.
 func (a *core) forgetEnded(c *gin.Context) {
-	v := a.visit(c)
-	if !v.ended || c.Writer.Written() {
+	req := a.requestOf(c)
+	if !req.ended || c.Writer.Written() {
 		return
 	}
-	if err := v.setCookies(c, func(h http.Header) error { return a.sessions.Destroy(h, v.requestNow()) }); err != nil {
-		a.emit(v, event{kind: eventCookiesNotDeleted, err: err})
+	if err := req.setCookies(c, func(h http.Header) error { return a.sessions.Destroy(h, req.httpNow()) }); err != nil {
+		a.emit(req, event{kind: eventCookiesNotDeleted, err: err})
 	}
 }
 

@@ -13,18 +13,18 @@ import (
 
 const setCookie = "Set-Cookie"
 
-// writer is what a visit's response goes through. When the headers go out, the cookies that the plugin set are in them,
-// although a handler has set the header anew or a middleware has sent another one, and the response is not public. A
-// response without such a cookie is let through as it is.
+// writer is what a response goes through. When the headers are sent, it puts the plugin's cookies into them again, which
+// a handler or middleware may have replaced, and makes the response private. A response without such a cookie passes
+// through unchanged.
 type writer struct {
 	gin.ResponseWriter
-	visit *visit
+	req *request
 }
 
 // settle puts the cookies back, and keeps a page of somebody signed in from the back button. It may be called often.
 func (w *writer) settle() {
-	v := w.visit
-	sets, shown := v.sets.Load(), v.shown.Load()
+	req := w.req
+	sets, shown := req.sets.Load(), req.shown.Load()
 	if !sets && !shown || w.Written() {
 		return
 	}
@@ -34,10 +34,10 @@ func (w *writer) settle() {
 	if !sets {
 		return
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	req.mu.Lock()
+	defer req.mu.Unlock()
 	h := w.Header()
-	cookie.Set(h, v.cookies...)
+	cookie.Set(h, req.cookies...)
 	web.KeepPrivate(h)
 }
 
@@ -74,57 +74,57 @@ func (w *writer) Flush() {
 // Unwrap is for http.ResponseController.
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// headerNow is where the visit's marks and cookies go, nil when there is none or nobody waits for it any more: what c has
-// now if ctx is a *gin.Context, and otherwise what it had when the visit began.
-func (v *visit) headerNow(ctx context.Context) http.Header {
+// headerNow returns the header for marks and cookies, nil when there is none or nobody waits for it any longer: that of
+// the present writer if ctx is a *gin.Context, and otherwise the one that c had when req was made.
+func (req *request) headerNow(ctx context.Context) http.Header {
 	if c, ok := ctx.(*gin.Context); ok {
 		return headerOf(c)
 	}
-	if v.Err() != nil || ctx.Err() != nil { // a middleware that limits the time is answering by itself
+	if req.Err() != nil || ctx.Err() != nil { // a middleware that limits the time is answering by itself
 		return nil
 	}
-	return v.header
+	return req.header
 }
 
 // setCookies has set put cookies into a header, and passes them on to the response. If set fails, none is.
-func (v *visit) setCookies(ctx context.Context, set func(http.Header) error) error {
-	h := http.Header{setCookie: v.cookiesSet()}
+func (req *request) setCookies(ctx context.Context, set func(http.Header) error) error {
+	h := http.Header{setCookie: req.cookiesSet()}
 	if err := set(h); err != nil {
 		return err
 	}
-	v.send(v.headerNow(ctx), h[setCookie])
+	req.send(req.headerNow(ctx), h[setCookie])
 	return nil
 }
 
 // addCookies passes on cookies that were set for this response elsewhere.
-func (v *visit) addCookies(ctx context.Context, lines []string) {
-	h := http.Header{setCookie: v.cookiesSet()}
+func (req *request) addCookies(ctx context.Context, lines []string) {
+	h := http.Header{setCookie: req.cookiesSet()}
 	cookie.Set(h, lines...)
-	v.send(v.headerNow(ctx), h[setCookie])
+	req.send(req.headerNow(ctx), h[setCookie])
 }
 
 // cookiesSet is for stores, which set each cookie once: what an earlier call set may not be wanted any more.
-func (v *visit) cookiesSet() []string {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return slices.Clone(v.cookies)
+func (req *request) cookiesSet() []string {
+	req.mu.Lock()
+	defer req.mu.Unlock()
+	return slices.Clone(req.cookies)
 }
 
 // send puts lines into h in the place of those before, and keeps them for the [writer].
-func (v *visit) send(h http.Header, lines []string) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	v.sendLocked(h, lines)
+func (req *request) send(h http.Header, lines []string) {
+	req.mu.Lock()
+	defer req.mu.Unlock()
+	req.sendLocked(h, lines)
 }
 
-func (v *visit) sendLocked(h http.Header, lines []string) {
+func (req *request) sendLocked(h http.Header, lines []string) {
 	if h != nil {
-		withdraw(h, v.cookies)
+		withdraw(h, req.cookies)
 		cookie.Set(h, lines...)
 		web.KeepPrivate(h)
 	}
-	v.cookies = lines
-	v.sets.Store(len(lines) > 0)
+	req.cookies = lines
+	req.sets.Store(len(lines) > 0)
 }
 
 // withdraw takes lines that were set before out of h.

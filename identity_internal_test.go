@@ -1,0 +1,37 @@
+package ginoidc
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
+)
+
+// TestOwnSession: what needs a session refuses a user who was shown by other means, and nobody is asked to sign in for it.
+func TestOwnSession(t *testing.T) {
+	alice, s := &User{Subject: "alice"}, &session.Session{}
+	for _, tt := range []struct {
+		id      identity
+		session *session.Session
+		err     error
+		status  int
+		code    string
+	}{
+		{identity{}, nil, ErrUnauthenticated, http.StatusUnauthorized, "unauthorized"},
+		{identity{user: &User{}, session: s}, nil, ErrUnauthenticated, http.StatusUnauthorized, "unauthorized"},
+		{identity{user: alice}, nil, ErrForbidden, http.StatusForbidden, "no_session"},
+		{identity{user: alice, session: s}, s, nil, 0, ""},
+	} {
+		got, err := tt.id.ownSession()
+		if got != tt.session || !errors.Is(err, tt.err) {
+			t.Errorf("%+v: %v, %v", tt.id, got, err)
+		}
+		if err == nil {
+			continue
+		}
+		if o := outcomeOf(err); o.status != tt.status || o.code != tt.code {
+			t.Errorf("%+v: answered %d %s, want %d %s", tt.id, o.status, o.code, tt.status, tt.code)
+		}
+	}
+}
