@@ -30,7 +30,7 @@ func TestConfigurationIsDocumented(t *testing.T) {
 	}
 	known := []string{"ENV_PREFIX", "SESSION_SLIDING"}
 	var ours []string
-	for _, file := range []string{"env_variables.go", "env_monocloud.go"} {
+	for _, file := range []string{"config_env_variables.go", "config_monocloud.go"} {
 		before := len(known)
 		literals(t, file, func(lit *ast.CompositeLit) {
 			_, listed := lit.Type.(*ast.ArrayType)
@@ -45,7 +45,7 @@ func TestConfigurationIsDocumented(t *testing.T) {
 		if len(known) < before+20 {
 			t.Fatalf("%s is written otherwise by now: found %q only", file, known[before:])
 		}
-		if file == "env_variables.go" {
+		if file == "config_env_variables.go" {
 			ours = known[before:]
 		}
 	}
