@@ -195,6 +195,41 @@ func TestSignOutWithoutProvider(t *testing.T) {
 	}
 }
 
+// TestSignOutOfOwnSession: the provider is neither asked nor visited when a session ends that it knows nothing of, and that
+// of a sign-in afterwards ends there again.
+func TestSignOutOfOwnSession(t *testing.T) {
+	a := testapp.New(t)
+	a.Engine.POST("/support", func(c *gin.Context) {
+		if err := a.Auth.StartSession(c, &ginoidc.User{Subject: "agent"}); err != nil {
+			t.Error(err)
+		}
+		if c.Query("update") == "" {
+			return
+		}
+		if err := a.Auth.UpdateSession(c, func(u *ginoidc.User) error { u.Name = "Agent"; return nil }); err != nil {
+			t.Error(err)
+		}
+	})
+	b := a.Browser()
+	for _, target := range []string{"/support", "/support?update=1"} {
+		b.Do("POST", target, nil)
+		if b.WhoAmI() != "agent" {
+			t.Fatalf("%s: %q is signed in", target, b.WhoAmI())
+		}
+		r := b.Do("POST", "/auth/signout", nil)
+		if r.StatusCode != 303 || r.Location() != testapp.URL+"/" || b.WhoAmI() != "" {
+			t.Errorf("%s: %d to %s", target, r.StatusCode, r.Location())
+		}
+	}
+	if n := a.OP.Count(fakeop.Discovery); n != 0 {
+		t.Errorf("the provider was asked %d times", n)
+	}
+	b.MustSignIn("alice")
+	if r := b.Do("POST", "/auth/signout", nil); !strings.HasPrefix(r.Location(), a.OP.Issuer()+"/endsession?") {
+		t.Errorf("alice is sent to %s", r.Location())
+	}
+}
+
 // TestSignedOut: the provider's answer to a sign-out goes on to the app if it has the state of a sign-out of this browser.
 // Any other shows who is signed in, and redirects nowhere. Case 165.
 func TestSignedOut(t *testing.T) {
