@@ -11,7 +11,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
-// newClient returns a client of the app in memory, in which nobody is signed in, and the app's URL.
+// newClient returns a client of the app in memory, not signed in, and the app's URL.
 func newClient(auth *ginoidc.Auth, engine http.Handler) (*http.Client, *url.URL, error) {
 	app, err := url.Parse(auth.AppURL() + "/")
 	if err != nil {

@@ -70,7 +70,7 @@ func (cfg Config) provider() fakeop.Config {
 	return c
 }
 
-// User is someone who can sign in at the provider.
+// User can sign in at the provider.
 type User struct {
 	Subject, Name, Email  string
 	EmailVerified         bool

@@ -19,11 +19,11 @@ const (
 	NoIDToken           Misbehaviour = "no-id-token"           // token endpoint: no id_token
 	Expired             Misbehaviour = "expired"               // ID token: expired an hour ago, as with a wrong clock
 	MissingACR          Misbehaviour = "missing-acr"           // ID token: no acr, although one was asked for
-	GroupsOverage       Misbehaviour = "groups-overage"        // ID token, userinfo: a reference instead of too many groups
+	GroupsOverage       Misbehaviour = "groups-overage"        // ID token, userinfo: a reference in place of the groups
 	UserInfo401         Misbehaviour = "userinfo-401"          // userinfo: 401 with invalid_token
 	IssuerMismatch      Misbehaviour = "issuer-mismatch"       // metadata: another issuer than configured
 	EndpointsHTTP       Misbehaviour = "endpoints-http"        // metadata: endpoints without TLS on another host
-	RefreshInvalidGrant Misbehaviour = "refresh-invalid-grant" // token endpoint: 400 to each refresh, as after a revocation
+	RefreshInvalidGrant Misbehaviour = "refresh-invalid-grant" // token endpoint: 400 to refreshes, as after a revocation
 )
 
 func misbehaviours() []Misbehaviour {

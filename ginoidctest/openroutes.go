@@ -33,8 +33,8 @@ var wildcard = regexp.MustCompile(`[:*][^/]*`)
 // asked and not listed.
 //
 // Danger: the handlers of open routes really run, with "x" for each path
-// parameter and no body. Run it against test data only: a DELETE route somebody
-// forgot to guard deletes. A route that does not answer within five seconds, or
+// parameter and no body. Run it against test data only: a DELETE route without
+// a guard deletes. A route that does not answer within five seconds, or
 // panics, counts as open.
 func OpenRoutes(engine *gin.Engine, public ...string) []string {
 	var open []string

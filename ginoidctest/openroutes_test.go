@@ -41,9 +41,13 @@ func TestOpenRoutes(t *testing.T) {
 	engine.GET("/denies", func(c *gin.Context) { auth.Deny(c, ginoidc.ErrForbidden) })
 	engine.GET("/guard-last", handler, auth.RequireAuth())
 	engine.GET("/forward-auth", auth.RequireAuth())
-	hidden := auth.With(ginoidc.Handlers{Unauthenticated: func(c *gin.Context) { c.String(http.StatusNotFound, "not here") }})
+	hidden := auth.With(ginoidc.Handlers{
+		Unauthenticated: func(c *gin.Context) { c.String(http.StatusNotFound, "not here") },
+	})
 	engine.GET("/hidden", hidden.RequireGroups("admin"), handler)
-	engine.GET("/replaced", func(c *gin.Context) { c.Request = c.Request.WithContext(context.WithoutCancel(c.Request.Context())) }, auth.RequireAuth(), handler)
+	engine.GET("/replaced", func(c *gin.Context) {
+		c.Request = c.Request.WithContext(context.WithoutCancel(c.Request.Context()))
+	}, auth.RequireAuth(), handler)
 	engine.GET("/own", auth.UserInfo)
 	engine.Use(auth.RequireAuth())
 	engine.GET("/late", handler)

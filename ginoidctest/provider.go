@@ -27,8 +27,8 @@ const (
 // Provider is an OpenID provider. It is an [http.Handler] and safe for concurrent use.
 type Provider struct{ op *fakeop.Provider }
 
-// New returns a provider that listens nowhere: mount it as a handler, or reach it through [Provider.Transport]. It fails
-// if the issuer is not an http or https URL, if an algorithm or method is unknown, or if a key is missing or unfit.
+// New returns a provider that listens nowhere: mount it as a handler, or reach it through [Provider.Transport]. It
+// fails if the issuer is not an http or https URL, an algorithm or method is unknown, or a key is missing or unfit.
 func New(cfg Config) (*Provider, error) {
 	op, err := fakeop.New(cfg.provider())
 	if err != nil {

@@ -22,7 +22,9 @@ import (
 )
 
 // withProvider is an app and the provider it signs its users in with.
-func withProvider(t *testing.T, client ginoidctest.Config, change func(*ginoidc.Config)) (*ginoidctest.Provider, *ginoidc.Auth, *gin.Engine) {
+func withProvider(
+	t *testing.T, client ginoidctest.Config, change func(*ginoidc.Config),
+) (*ginoidctest.Provider, *ginoidc.Auth, *gin.Engine) {
 	t.Helper()
 	idp, err := ginoidctest.New(client)
 	if err != nil {
@@ -43,18 +45,23 @@ func TestSignIn(t *testing.T) {
 		client ginoidctest.Config
 		change func(*ginoidc.Config)
 	}{
-		"by default":     {},
-		"issuer's path":  {ginoidctest.Config{Issuer: "https://idp.example/tenant"}, nil},
-		"basic":          {ginoidctest.Config{ClientAuthMethod: "client_secret_basic"}, nil},
-		"post":           {ginoidctest.Config{ClientAuthMethod: "client_secret_post"}, func(cfg *ginoidc.Config) { cfg.ClientAuthMethod = "client_secret_post" }},
-		"public":         {ginoidctest.Config{ClientAuthMethod: "none"}, func(cfg *ginoidc.Config) { cfg.ClientAuthMethod, cfg.ClientSecret = "none", "" }},
+		"by default":    {},
+		"issuer's path": {ginoidctest.Config{Issuer: "https://idp.example/tenant"}, nil},
+		"basic":         {ginoidctest.Config{ClientAuthMethod: "client_secret_basic"}, nil},
+		"post": {ginoidctest.Config{ClientAuthMethod: "client_secret_post"}, func(cfg *ginoidc.Config) {
+			cfg.ClientAuthMethod = "client_secret_post"
+		}},
+		"public": {ginoidctest.Config{ClientAuthMethod: "none"}, func(cfg *ginoidc.Config) {
+			cfg.ClientAuthMethod, cfg.ClientSecret = "none", ""
+		}},
 		"form_post":      {ginoidctest.Config{}, func(cfg *ginoidc.Config) { cfg.ResponseMode = "form_post" }},
 		"form_post.jwt":  {ginoidctest.Config{}, func(cfg *ginoidc.Config) { cfg.ResponseMode = "form_post.jwt" }},
 		"pushed request": {ginoidctest.Config{}, func(cfg *ginoidc.Config) { cfg.PushedAuthorization = "always" }},
 		"private_key_jwt": {
 			ginoidctest.Config{ClientAuthMethod: "private_key_jwt", ClientKey: key.Public(), SigningAlg: "ES256"},
 			func(cfg *ginoidc.Config) {
-				cfg.ClientAuthMethod, cfg.ClientKey, cfg.ClientSecret, cfg.SigningAlgs = "private_key_jwt", text, "", []string{"ES256"}
+				cfg.ClientAuthMethod, cfg.ClientKey, cfg.ClientSecret = "private_key_jwt", text, ""
+				cfg.SigningAlgs = []string{"ES256"}
 			},
 		},
 	}
@@ -63,7 +70,8 @@ func TestSignIn(t *testing.T) {
 			idp, auth, engine := withProvider(t, tt.client, tt.change)
 			client := ginoidctest.SignIn(t, auth, engine, idp, "bob")
 			status, body := send(t, client, http.MethodGet, "/me")
-			if status != 200 || body["sub"] != "bob" || body["iss"] != idp.Issuer() || !reflect.DeepEqual(body["groups"], []any{"staff"}) {
+			if status != 200 || body["sub"] != "bob" || body["iss"] != idp.Issuer() ||
+				!reflect.DeepEqual(body["groups"], []any{"staff"}) {
 				t.Errorf("GET /me = %d %v", status, body)
 			}
 			if idp.Count(ginoidctest.Token) != 1 || idp.Count(ginoidctest.UserInfo) != 1 {
@@ -107,7 +115,8 @@ func TestSignInFailsTheTest(t *testing.T) {
 			idp, auth, engine := withProvider(t, ginoidctest.Config{}, nil)
 			tt.broken(t, idp)
 			tb := new(fakeTB)
-			if client := ginoidctest.SignIn(tb, auth, engine, idp, tt.subject); client != nil || !strings.Contains(tb.failure, tt.says) {
+			if client := ginoidctest.SignIn(tb, auth, engine, idp, tt.subject); client != nil ||
+				!strings.Contains(tb.failure, tt.says) {
 				t.Errorf("failure %q, want one with %q", tb.failure, tt.says)
 			}
 		})
@@ -189,7 +198,7 @@ func TestMisbehaveReplaces(t *testing.T) {
 	}
 }
 
-// What the provider of this project's own tests can do besides is none of these.
+// The misbehaviours of internal/fakeop beyond the twelve are unknown here.
 func TestUnknownMisbehaviourFailsTheTest(t *testing.T) {
 	idp, auth, engine := withProvider(t, ginoidctest.Config{}, nil)
 	for _, name := range []ginoidctest.Misbehaviour{"sloww", "", "sig-none"} {
@@ -212,7 +221,8 @@ func TestApproveAndDeny(t *testing.T) {
 			callback, err = idp.Deny(location, code)
 		}
 		u, parseErr := url.Parse(callback)
-		if err != nil || parseErr != nil || u.Path != "/auth/callback" || !u.Query().Has(want) || u.Query().Get("error") != code {
+		if err != nil || parseErr != nil || u.Path != "/auth/callback" || !u.Query().Has(want) ||
+			u.Query().Get("error") != code {
 			t.Errorf("%q: %s, %v, %v", code, callback, err, parseErr)
 		}
 	}

@@ -45,9 +45,9 @@ func LoginAs(tb TB, auth *ginoidc.Auth, engine http.Handler, user ginoidc.User) 
 	return SignInAs(tb, auth, engine, user)
 }
 
-// SignIn signs in to the app as a user of idp and returns the client, which is as that of [SignInAs]. It goes the whole
-// way of a browser: the app's sign-in route, the provider, where the user approves, and the app's callback. auth must be
-// configured with idp's Issuer and Transport, and its routes mounted in the engine. If the app refuses the sign-in the
+// SignIn signs in to the app as a user of idp and returns a client like that of [SignInAs]. It goes the whole way of a
+// browser: the app's sign-in route, the provider, where the user approves, and the app's callback. auth must be
+// configured with idp's Issuer and Transport, and its routes mounted in the engine. If the app refuses the sign-in, the
 // test fails; to test a refusal, use [Provider.Approve].
 func SignIn(tb TB, auth *ginoidc.Auth, engine http.Handler, idp *Provider, subject string) *http.Client {
 	tb.Helper()

@@ -26,7 +26,8 @@ func ginApp(t *testing.T, change func(*ginoidc.Config)) (*ginoidc.Auth, *gin.Eng
 	gin.SetMode(gin.ReleaseMode)
 	cfg := ginoidc.Config{
 		Issuer: "https://idp.invalid", ClientID: "app", ClientSecret: "secret", AppURL: "https://app.example",
-		CookieSecrets: []string{"Zk3v9QmX7rT1pLw8sYb2Nc5HdGf0UjAe"}, Transport: noNetwork{t}, Logger: slog.New(slog.DiscardHandler),
+		CookieSecrets: []string{"Zk3v9QmX7rT1pLw8sYb2Nc5HdGf0UjAe"},
+		Transport:     noNetwork{t}, Logger: slog.New(slog.DiscardHandler),
 	}
 	if change != nil {
 		change(&cfg)
@@ -40,7 +41,9 @@ func ginApp(t *testing.T, change func(*ginoidc.Config)) (*ginoidc.Auth, *gin.Eng
 	engine.Use(auth.Middleware())
 	engine.GET("/me", auth.RequireAuth(), func(c *gin.Context) {
 		user, _ := ginoidc.UserFrom(c)
-		c.JSON(http.StatusOK, gin.H{"sub": user.Subject, "iss": user.Issuer, "groups": user.Groups, "host": c.Request.Host, "ip": c.ClientIP()})
+		c.JSON(http.StatusOK, gin.H{
+			"sub": user.Subject, "iss": user.Issuer, "groups": user.Groups, "host": c.Request.Host, "ip": c.ClientIP(),
+		})
 	})
 	engine.POST("/admin", auth.RequireGroups("admin"), func(c *gin.Context) { c.Status(http.StatusNoContent) })
 	engine.GET("/away", auth.RequireAuth(), func(c *gin.Context) { c.Redirect(http.StatusSeeOther, "/me") })
@@ -70,9 +73,11 @@ func TestSignInAs(t *testing.T) {
 		change func(*ginoidc.Config)
 		app    string
 	}{
-		"https":     {nil, "https://app.example"},
-		"http":      {func(cfg *ginoidc.Config) { cfg.AppURL = "http://localhost:8080" }, "http://localhost:8080"},
-		"own store": {func(cfg *ginoidc.Config) { cfg.Store = memstore.NewStore([]byte("0123456789abcdef0123456789abcdef")) }, "https://app.example"},
+		"https": {nil, "https://app.example"},
+		"http":  {func(cfg *ginoidc.Config) { cfg.AppURL = "http://localhost:8080" }, "http://localhost:8080"},
+		"own store": {func(cfg *ginoidc.Config) {
+			cfg.Store = memstore.NewStore([]byte("0123456789abcdef0123456789abcdef"))
+		}, "https://app.example"},
 		"own handler": {func(cfg *ginoidc.Config) {
 			cfg.Handlers.Unauthenticated = func(c *gin.Context) { c.Header("WWW-Authenticate", "") }
 		}, "https://app.example"},
@@ -153,10 +158,14 @@ func TestSignInAsSignsOutWithoutNetwork(t *testing.T) {
 		change func(*ginoidc.Config)
 		to     string
 	}{
-		"by default":      {nil, "https://app.example/"},
-		"own page":        {func(cfg *ginoidc.Config) { cfg.PostSignOutURL = "https://app.example/bye" }, "https://app.example/bye"},
-		"signed-out page": {func(cfg *ginoidc.Config) { cfg.PostSignOutURL = "https://app.example/auth/signed-out" }, "https://app.example/auth/signed-out"},
-		"kept tokens":     {func(cfg *ginoidc.Config) { cfg.KeepTokens = true }, "https://app.example/"},
+		"by default": {nil, "https://app.example/"},
+		"own page": {
+			func(cfg *ginoidc.Config) { cfg.PostSignOutURL = "https://app.example/bye" }, "https://app.example/bye",
+		},
+		"signed-out page": {func(cfg *ginoidc.Config) {
+			cfg.PostSignOutURL = "https://app.example/auth/signed-out"
+		}, "https://app.example/auth/signed-out"},
+		"kept tokens": {func(cfg *ginoidc.Config) { cfg.KeepTokens = true }, "https://app.example/"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -16,7 +16,8 @@ func (p *Provider) AccessToken(subject, audience string, scopes ...string) (stri
 		return "", fmt.Errorf("test provider: no user %q", subject)
 	}
 	a := &authorization{scopes: scopes}
-	return p.jwtAccessToken(credential{grant: &grant{authorization: a, session: *newSession(user, p.reached(a))}}, []string{audience})
+	g := &grant{authorization: a, session: *newSession(user, p.reached(a))}
+	return p.jwtAccessToken(credential{grant: g}, []string{audience})
 }
 
 // ClientToken issues a JWT access token for the client itself, as the client_credentials grant would.

@@ -14,7 +14,7 @@ import (
 const api = "https://api.example"
 
 // wantAccessToken checks a JWT access token: its header, its signature by the provider's key, and exactly these claims
-// besides the ones that no test can know.
+// in addition to those that no test can know.
 func (a *app) wantAccessToken(raw string, want map[string]any) {
 	a.t.Helper()
 	if typ := part(a.t, raw, 0)["typ"]; typ != "at+jwt" {
@@ -49,7 +49,8 @@ func TestAccessTokens(t *testing.T) {
 			t.Fatal(err)
 		}
 		a.wantAccessToken(user, map[string]any{
-			"sub": "alice", "aud": api, "scope": "read write", "auth_time": now, "groups": groups, "organizations": organizations,
+			"sub": "alice", "aud": api, "scope": "read write", "auth_time": now,
+			"groups": groups, "organizations": organizations,
 		})
 		client, err := a.idp.ClientToken(api)
 		if err != nil {
@@ -90,7 +91,8 @@ func TestJWTAccessTokens(t *testing.T) {
 			code := a.approve("carol", changes{"resource": tt.resources, "scope": {"openid"}}).Get("code")
 			tokens := a.token(changes{"code": {code}, "resource": tt.narrowed}, nil).object
 			raw := text(tokens, "access_token")
-			if claims := part(t, raw, 1); !reflect.DeepEqual(claims["aud"], tt.want) || claims["scope"] != "openid" || claims["acr"] != "1" {
+			if claims := part(t, raw, 1); !reflect.DeepEqual(claims["aud"], tt.want) || claims["scope"] != "openid" ||
+				claims["acr"] != "1" {
 				t.Errorf("claims %v, want aud %v", claims, tt.want)
 			}
 			if got := a.userInfo(raw); got.object["sub"] != "carol" {
@@ -126,7 +128,8 @@ func TestClientCredentials(t *testing.T) {
 		raw := text(got.object, "access_token")
 		a.wantAccessToken(raw, map[string]any{"sub": "app", "aud": api, "scope": "read"})
 		delete(got.object, "access_token")
-		if want := map[string]any{"token_type": "Bearer", "expires_in": 3600.0, "scope": "read"}; !reflect.DeepEqual(got.object, want) {
+		want := map[string]any{"token_type": "Bearer", "expires_in": 3600.0, "scope": "read"}
+		if !reflect.DeepEqual(got.object, want) {
 			t.Errorf("answer %v, want %v", got.object, want)
 		}
 	})

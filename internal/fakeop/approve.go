@@ -38,7 +38,7 @@ func (p *Provider) ApproveResponse(authorizationURL, subject string) (*Authoriza
 	return p.response(a, p.allow(a, newSession(user, p.reached(a))))
 }
 
-// Deny is Approve for a user who says no, or a provider that does: the callback
+// Deny is Approve for a user or a provider that refuses: the callback
 // URL carries the error code, such as "access_denied" or "login_required".
 func (p *Provider) Deny(authorizationURL, code string) (callbackURL string, err error) {
 	a, err := p.visit(authorizationURL)

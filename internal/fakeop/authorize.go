@@ -54,7 +54,7 @@ func (p *Provider) authorizeSilently(w http.ResponseWriter, r *http.Request, a *
 	p.logInPage(w, r, a)
 }
 
-// suits tells whether a session answers the request without a page (OpenID
+// suits reports whether a session answers the request without a page (OpenID
 // Connect Core, 3.1.2.1: prompt, max_age, acr_values, login_hint).
 func (p *Provider) suits(s *session, a *authorization) bool {
 	for _, prompt := range a.prompt {
@@ -81,7 +81,7 @@ func (p *Provider) session(r *http.Request) (*session, bool) {
 	return p.sessions.get(cookie.Value)
 }
 
-// startSession signs a user in at the provider, in place of who was before.
+// startSession signs a user in at the provider, in place of the one before.
 func (p *Provider) startSession(w http.ResponseWriter, r *http.Request, u User, acr string) *session {
 	p.stopSession(r)
 	s := newSession(u, acr)

@@ -43,7 +43,9 @@ func TestAuthorizeRefuses(t *testing.T) {
 		"claims member is text": {changes{"claims": {`{"id_token":{"acr":"x"}}`}}, "invalid_request"},
 		"no openid":             {changes{"scope": {"profile email"}}, "invalid_scope"},
 		"no PKCE":               {changes{"code_challenge": nil, "code_challenge_method": nil}, "invalid_request"},
-		"PKCE plain":            {changes{"code_challenge": {verifier}, "code_challenge_method": {"plain"}}, "invalid_request"},
+		"PKCE plain": {
+			changes{"code_challenge": {verifier}, "code_challenge_method": {"plain"}}, "invalid_request",
+		},
 		"short challenge":       {changes{"code_challenge": {challenge[1:]}}, "invalid_request"},
 		"repeated parameter":    {changes{"nonce": {"a", "b"}}, "invalid_request"},
 		"prompt none and login": {changes{"prompt": {"none login"}}, "invalid_request"},
@@ -64,7 +66,8 @@ func TestAuthorizeRefuses(t *testing.T) {
 				return
 			}
 			query := got.location().Query()
-			if !strings.HasPrefix(got.location().String(), redirectURI+"?") || query.Get("error") != tt.want || query.Has("code") {
+			if !strings.HasPrefix(got.location().String(), redirectURI+"?") || query.Get("error") != tt.want ||
+				query.Has("code") {
 				t.Fatalf("%d to %q, want error %s", got.StatusCode, got.location(), tt.want)
 			}
 			if query.Get("state") != "the-state" || query.Get("iss") != a.idp.Issuer() {
@@ -80,8 +83,10 @@ func TestAuthorizeRefuses(t *testing.T) {
 
 func TestRedirectURIKeepsItsQuery(t *testing.T) {
 	a := newApp(t, fakeop.Config{})
-	callback, err := a.idp.Approve(a.authURL(changes{"redirect_uri": {"https://app.example/cb?tenant=1"}, "state": nil}), "alice")
-	if err != nil || !strings.HasPrefix(callback, "https://app.example/cb?tenant=1&code=") || strings.Contains(callback, "state=") {
+	target := a.authURL(changes{"redirect_uri": {"https://app.example/cb?tenant=1"}, "state": nil})
+	callback, err := a.idp.Approve(target, "alice")
+	if err != nil || !strings.HasPrefix(callback, "https://app.example/cb?tenant=1&code=") ||
+		strings.Contains(callback, "state=") {
 		t.Errorf("callback = %q, %v", callback, err)
 	}
 	for _, uri := range []string{"/auth/callback", redirectURI + "#x", "https://app.example:port/"} {
@@ -114,7 +119,8 @@ func TestApproveAndDeny(t *testing.T) {
 		t.Fatal(err)
 	}
 	u, err := url.Parse(callback)
-	if err != nil || u.Query().Get("error") != "access_denied" || u.Query().Get("state") != "the-state" || u.Query().Get("iss") == "" {
+	if err != nil || u.Query().Get("error") != "access_denied" || u.Query().Get("state") != "the-state" ||
+		u.Query().Get("iss") == "" {
 		t.Errorf("Deny = %q, %v", callback, err)
 	}
 }
@@ -175,7 +181,8 @@ func TestLogInPage(t *testing.T) {
 		t.Error("a user's name became markup, or the page needs a script")
 	}
 	policy := page.Header.Get("Content-Security-Policy")
-	if !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "frame-ancestors 'none'") || strings.Contains(policy, "form-action") {
+	if !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "frame-ancestors 'none'") ||
+		strings.Contains(policy, "form-action") {
 		t.Errorf("Content-Security-Policy = %q", policy)
 	}
 	if page.Header.Get("Cache-Control") != "no-store" || page.Header.Get("Referrer-Policy") != "no-referrer" {
@@ -187,7 +194,8 @@ func TestLogInPage(t *testing.T) {
 	if got := a.do(http.MethodPost, f.action, url.Values{"subject": {"mallory"}}, nil); got.StatusCode != 400 {
 		t.Errorf("unknown user: %d", got.StatusCode)
 	}
-	if got := a.redeem(a.press(f, "subject", "carol").Get("code")); text(part(t, text(got.object, "id_token"), 1), "sub") != "carol" {
+	got := a.redeem(a.press(f, "subject", "carol").Get("code"))
+	if text(part(t, text(got.object, "id_token"), 1), "sub") != "carol" {
 		t.Errorf("signed in as %s", got.text)
 	}
 	posted := a.do(http.MethodPost, a.url(fakeop.Authorize), queryOf(t, a.authURL(changes{"prompt": {"login"}})), nil)
@@ -254,7 +262,7 @@ func TestSingleSignOn(t *testing.T) {
 	}
 }
 
-// Whoever signs in later takes the browser's session over, with a new sid; it
+// A user who signs in later takes the browser's session over, with a new sid; it
 // ends after a day, and the cookie is out of reach of scripts.
 func TestSessionIsReplacedAndEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -271,7 +279,9 @@ func TestSessionIsReplacedAndEnds(t *testing.T) {
 			t.Errorf("the session is %q's", sub)
 		}
 		a.client.Jar, _ = cookiejar.New(nil)
-		old := a.do(http.MethodGet, a.authURL(changes{"prompt": {"none"}}), nil, http.Header{"Cookie": {cookie.Name + "=" + cookie.Value}})
+		old := a.do(http.MethodGet, a.authURL(changes{"prompt": {"none"}}), nil, http.Header{
+			"Cookie": {cookie.Name + "=" + cookie.Value},
+		})
 		if old.location().Query().Get("error") != "login_required" {
 			t.Error("the session that was replaced is alive")
 		}
@@ -288,7 +298,9 @@ func TestFormPost(t *testing.T) {
 	if got.StatusCode != 200 || !strings.Contains(got.text, `<form method="post" action="`+redirectURI+`">`) {
 		t.Fatalf("%d %s", got.StatusCode, got.text)
 	}
-	for _, field := range []string{`name="code" value="`, `name="iss" value="https://idp.example"`, `name="state" value="&#34;&gt;&lt;b&gt;"`, "<button"} {
+	for _, field := range []string{
+		`name="code" value="`, `name="iss" value="https://idp.example"`, `name="state" value="&#34;&gt;&lt;b&gt;"`, "<button",
+	} {
 		if !strings.Contains(got.text, field) {
 			t.Errorf("the form lacks %s", field)
 		}
@@ -298,13 +310,16 @@ func TestFormPost(t *testing.T) {
 // No request makes the provider redirect to a place that is not registered, or
 // fail.
 func FuzzAuthorize(f *testing.F) {
-	f.Add("client_id=app&redirect_uri=https%3A%2F%2Fapp.example%2Fauth%2Fcallback&scope=openid&response_type=code&max_age=99999999999")
+	const known = "client_id=app&redirect_uri=https%3A%2F%2Fapp.example%2Fauth%2Fcallback"
+	f.Add(known + "&scope=openid&response_type=code&max_age=99999999999")
 	f.Add("client_id=app&redirect_uri=https%3A%2F%2Fapp.example%2Fauth%2Fcallback&prompt=none&state=%0d%0aX:y")
 	f.Add("client_id=app&redirect_uri=https%3A%2F%2Fapp.example%2Fauth%2Fcallback%00&%zz;")
-	f.Add("client_id=app&redirect_uri=https%3A%2F%2Fapp.example%2Fauth%2Fcallback&claims=%7B%22id_token%22%3A%7B%22acr%22%3A%7B%22values%22%3A%5B1%2Cnull%5D%7D%7D%7D&acr_values=x")
-	f.Add("client_id=app&redirect_uri=https%3A%2F%2Fapp.example%2Fauth%2Fcallback&response_mode=form_post.jwt&resource=urn%3A&resource=%23&dpop_jkt=x")
+	f.Add(known + "&claims=%7B%22id_token%22%3A%7B%22acr%22%3A%7B%22values%22%3A%5B1%2Cnull%5D%7D%7D%7D&acr_values=x")
+	f.Add(known + "&response_mode=form_post.jwt&resource=urn%3A&resource=%23&dpop_jkt=x")
 	f.Add("client_id=app&request_uri=urn%3Aietf%3Aparams%3Aoauth%3Arequest_uri%3Ax&request=a.b.c")
-	idp, err := fakeop.New(fakeop.Config{RedirectURIs: []string{redirectURI}, ACRValues: []string{"x"}, SigningAlg: "EdDSA"})
+	idp, err := fakeop.New(fakeop.Config{
+		RedirectURIs: []string{redirectURI}, ACRValues: []string{"x"}, SigningAlg: "EdDSA",
+	})
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -46,7 +46,7 @@ func promptValues() []string {
 }
 
 // parseAuthorization reads what came to the authorization endpoint. An error
-// means that there is nobody to send an error to: the client or its redirect URI
+// means that there is no one to send an error to: the client or its redirect URI
 // is unknown, or the whole request is not to be trusted.
 func (p *Provider) parseAuthorization(form url.Values) (*authorization, error) {
 	if form.Has("request_uri") {

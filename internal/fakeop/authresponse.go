@@ -16,7 +16,7 @@ type AuthorizationResponse struct {
 }
 
 // allow is a successful authorization: a new code. Of a session that reached a
-// stronger class than was asked for, the ID token tells what was asked for.
+// stronger class than was asked for, the ID token names what was asked for.
 func (p *Provider) allow(a *authorization, s *session) map[string]any {
 	g := &grant{authorization: a, session: *s}
 	if a.acr != "" {

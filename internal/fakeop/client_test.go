@@ -22,7 +22,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
-// The keys of test clients, and of whoever is not one.
+// The keys of test clients, and of strangers.
 var (
 	ecKey    = sync.OnceValue(newEC)
 	otherKey = sync.OnceValue(newEC)

@@ -31,8 +31,8 @@ func (p *Provider) authMethods() []string {
 	return []string{"client_secret_basic", "client_secret_post"}
 }
 
-// authenticate wants the method the client is registered for and no other beside
-// it (RFC 6749, 2.3): of two, an attacker would choose the weaker.
+// authenticate wants the method the client is registered for and no second one
+// (RFC 6749, 2.3): of two, an attacker would choose the weaker.
 func (p *Provider) authenticate(r *http.Request) *oauthError {
 	form := r.PostForm
 	secret := form.Has("client_secret")
@@ -106,7 +106,7 @@ func (p *Provider) checkAssertion(form url.Values) *oauthError {
 	return nil
 }
 
-// openAssertion checks who signed. The type is that of rfc7523bis or none of its
+// openAssertion checks the signature. The type is that of rfc7523bis or none of its
 // own.
 func (p *Provider) openAssertion(raw string, claims *jwtClaims) error {
 	types := []string{"", "JWT", "client-authentication+jwt"}

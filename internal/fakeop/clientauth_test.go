@@ -72,8 +72,8 @@ func TestPrivateKeyJWT(t *testing.T) {
 		"no type":            {form: changes{"client_assertion_type": nil}, want: "invalid_client"},
 		"no assertion":       {form: changes{"client_assertion": nil}, want: "invalid_client"},
 		"nothing":            {form: changes{"client_assertion": nil, "client_assertion_type": nil}, want: "invalid_client"},
-		"a secret beside":    {form: changes{"client_secret": {longSecret}}, want: "invalid_request"},
-		"basic beside":       {basic: true, want: "invalid_request"},
+		"a secret too":       {form: changes{"client_secret": {longSecret}}, want: "invalid_request"},
+		"basic too":          {basic: true, want: "invalid_request"},
 		"twice":              {form: changes{"client_assertion": {"a", "b"}}, want: "invalid_request"},
 		"secret instead": {form: changes{"client_assertion": nil, "client_assertion_type": nil, "client_id": {"app"},
 			"client_secret": {longSecret}}, want: "invalid_client"},
@@ -109,7 +109,7 @@ func TestPrivateKeyJWT(t *testing.T) {
 	}
 }
 
-// An assertion that was seen is of no use to who saw it, at either endpoint, as
+// An assertion that was overheard is of no use to the attacker, at either endpoint, as
 // long as it lives; a duplicate member hides nothing.
 func TestAssertionIsGoodOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -125,7 +125,8 @@ func TestAssertionIsGoodOnce(t *testing.T) {
 		a.push(c, nil).refused(t, "invalid_client")
 
 		fresh := string(must(json.Marshal(a.assertion())))
-		for _, payload := range []string{strings.Replace(fresh, "{", `{"aud":"https://elsewhere.example",`, 1), fresh + fresh, "null", "[]"} {
+		twice := strings.Replace(fresh, "{", `{"aud":"https://elsewhere.example",`, 1)
+		for _, payload := range []string{twice, fresh + fresh, "null", "[]"} {
 			c["client_assertion"] = []string{jws(t, jose.ES256, ecKey(), nil, payload)}
 			a.push(c, nil).refused(t, "invalid_client")
 		}
@@ -146,7 +147,9 @@ func TestClientSecretJWT(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			a := newApp(t, fakeop.Config{ClientAuthMethod: "client_secret_jwt", ClientSecret: secret, ClientKey: ecKey().Public()})
+			a := newApp(t, fakeop.Config{
+				ClientAuthMethod: "client_secret_jwt", ClientSecret: secret, ClientKey: ecKey().Public(),
+			})
 			c := a.byAssertion()
 			c["client_assertion"] = []string{jws(t, tt.alg, tt.key, nil, a.assertion())}
 			c["code"] = []string{a.approve("alice", nil).Get("code")}
@@ -183,7 +186,7 @@ func overTLS(t *testing.T, cfg fakeop.Config, key crypto.Signer) *app {
 	return appOf(t, idp, transport, "")
 }
 
-// The certificate of the connection authenticates, and nothing beside it
+// The certificate of the connection authenticates, and nothing else
 // (RFC 8705, 2).
 func TestMutualTLS(t *testing.T) {
 	tests := map[string]struct {
@@ -198,9 +201,9 @@ func TestMutualTLS(t *testing.T) {
 		"no certificate":    {nil, nil, nil, "invalid_client"},
 		"no client_id":      {ecKey(), changes{"client_id": nil}, nil, "invalid_client"},
 		"another client_id": {ecKey(), changes{"client_id": {"x"}}, nil, "invalid_client"},
-		"a secret beside":   {ecKey(), changes{"client_secret": {"secret"}}, nil, "invalid_client"},
-		"basic beside":      {ecKey(), nil, basic("app", "secret"), "invalid_client"},
-		"assertion beside":  {ecKey(), changes{"client_assertion": {"x"}}, nil, "invalid_client"},
+		"a secret too":      {ecKey(), changes{"client_secret": {"secret"}}, nil, "invalid_client"},
+		"basic too":         {ecKey(), nil, basic("app", "secret"), "invalid_client"},
+		"assertion too":     {ecKey(), changes{"client_assertion": {"x"}}, nil, "invalid_client"},
 	}
 	for name, tt := range tests {
 		for _, method := range []string{"tls_client_auth", "self_signed_tls_client_auth"} {
@@ -221,12 +224,15 @@ func TestMTLSRoot(t *testing.T) {
 	const root = "https://mtls.idp.example:8443/mutual"
 	a := newApp(t, fakeop.Config{Issuer: "https://idp.example/tenant", MTLSRoot: root + "/"})
 	has(t, a.get(a.url(fakeop.Discovery)).object, map[string]any{"mtls_endpoint_aliases": map[string]any{
-		"token_endpoint": root + "/token", "userinfo_endpoint": root + "/userinfo", "pushed_authorization_request_endpoint": root + "/par",
-		"revocation_endpoint": root + "/revoke",
+		"token_endpoint": root + "/token", "userinfo_endpoint": root + "/userinfo",
+		"pushed_authorization_request_endpoint": root + "/par",
+		"revocation_endpoint":                   root + "/revoke",
 	}})
 	for target, status := range map[string]int{
-		root + "/token": 401, root + "/userinfo": 401, root + "/par": 401, root + "/revoke": 401, root + "/authorize": 404, root + "/jwks": 404, root + "/": 404,
-		"https://idp.example/mutual/token": 404, "https://idp.example/tenant/token": 401, "https://mtls.idp.example:8443/token": 404,
+		root + "/token": 401, root + "/userinfo": 401, root + "/par": 401, root + "/revoke": 401,
+		root + "/authorize": 404, root + "/jwks": 404, root + "/": 404,
+		"https://idp.example/mutual/token": 404, "https://idp.example/tenant/token": 401,
+		"https://mtls.idp.example:8443/token": 404,
 	} {
 		if got := a.do(http.MethodPost, target, map[string][]string{"client_id": {"x"}}, nil); got.StatusCode != status {
 			t.Errorf("%s: %d, want %d", target, got.StatusCode, status)

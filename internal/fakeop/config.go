@@ -89,7 +89,7 @@ type Config struct {
 	EncryptionKeyID string
 	// GroupsInUserInfoOnly keeps groups and organizations out of the ID token.
 	GroupsInUserInfoOnly bool
-	// Logger hears refused requests, without secrets or tokens; default: nobody.
+	// Logger receives refused requests, without secrets or tokens; default: discarded.
 	Logger *slog.Logger
 }
 
@@ -131,10 +131,11 @@ func (cfg *Config) complete() error {
 	return errors.Join(cfg.checkClient(), cfg.checkKeys())
 }
 
-// isRoot tells an address other addresses can hang below.
+// isRoot reports whether other addresses can lie below an address.
 func isRoot(text string) bool {
 	u, err := url.Parse(text)
-	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.RawQuery == "" && u.Fragment == ""
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" &&
+		u.RawQuery == "" && u.Fragment == ""
 }
 
 func (cfg *Config) checkClient() error {
@@ -156,11 +157,13 @@ func (cfg *Config) checkClient() error {
 
 func (cfg *Config) checkKeys() error {
 	if cfg.ClientKey != nil && len(algsOf(cfg.ClientKey)) == 0 {
-		return fmt.Errorf("test provider: ClientKey is a %T, not a public key for RS256, PS256, ES256 or EdDSA", cfg.ClientKey)
+		return fmt.Errorf("test provider: ClientKey is a %T, not a public key for RS256, PS256, ES256 or EdDSA",
+			cfg.ClientKey)
 	}
 	switch cfg.EncryptIDToken.(type) {
 	case nil, *rsa.PublicKey, *ecdsa.PublicKey:
 		return nil
 	}
-	return fmt.Errorf("test provider: EncryptIDToken is a %T, not a public key for RSA-OAEP-256 or ECDH-ES", cfg.EncryptIDToken)
+	return fmt.Errorf("test provider: EncryptIDToken is a %T, not a public key for RSA-OAEP-256 or ECDH-ES",
+		cfg.EncryptIDToken)
 }

@@ -93,7 +93,7 @@ func (p *Provider) dpopNonce() string {
 	return p.nonce
 }
 
-// offerNonce tells the nonce for the next proof, in every answer (RFC 9449, 8.2).
+// offerNonce sends the nonce for the next proof with every answer (RFC 9449, 8.2).
 func (p *Provider) offerNonce(w http.ResponseWriter) {
 	if p.cfg.DPoPNonces {
 		w.Header().Set("DPoP-Nonce", p.dpopNonce())

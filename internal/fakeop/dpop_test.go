@@ -171,7 +171,8 @@ func TestUserInfoWithDPoP(t *testing.T) {
 	for name, tt := range tests {
 		got := a.userInfoWith(tt.authorization, tt.proof)
 		challenge := got.Header.Get("WWW-Authenticate")
-		if got.StatusCode != tt.status || !strings.HasPrefix(challenge, tt.challenge) || (tt.status == 200) != (challenge == "") {
+		if got.StatusCode != tt.status || !strings.HasPrefix(challenge, tt.challenge) ||
+			(tt.status == 200) != (challenge == "") {
 			t.Errorf("%s: %d %s, %s", name, got.StatusCode, challenge, got.text)
 		}
 		if strings.HasPrefix(challenge, "DPoP") && !strings.HasSuffix(challenge, `, algs="ES256 PS256 RS256 EdDSA"`) {
@@ -256,7 +257,8 @@ func TestRefreshWithDPoP(t *testing.T) {
 				return
 			}
 			token := text(got.object, "access_token")
-			if got := a.userInfoWith("DPoP "+token, a.dpop(tt.key, a.proof("GET", fakeop.UserInfo, token))); got.StatusCode != 200 {
+			proof = a.dpop(tt.key, a.proof("GET", fakeop.UserInfo, token))
+			if got := a.userInfoWith("DPoP "+token, proof); got.StatusCode != 200 {
 				t.Errorf("the new token is not bound to the key of the refresh: %s", got.text)
 			}
 		}
@@ -265,7 +267,7 @@ func TestRefreshWithDPoP(t *testing.T) {
 	}
 }
 
-// The provider's nonce has to be the current one, and every answer tells it
+// The provider's nonce has to be the current one, and every answer has it
 // (RFC 9449, 8 and 9).
 func TestDPoPNonces(t *testing.T) {
 	a := newApp(t, fakeop.Config{DPoPNonces: true})
@@ -301,7 +303,7 @@ func TestDPoPNonces(t *testing.T) {
 	}
 	for what, answer := range map[string]answer{"token": got, "PAR": pushed, "userinfo": user} {
 		if answer.Header.Get("DPoP-Nonce") != nonce {
-			t.Errorf("%s tells no nonce", what)
+			t.Errorf("%s has no nonce", what)
 		}
 	}
 	bearer := a.redeemWith(nil, nil) // a client without DPoP needs none

@@ -44,7 +44,7 @@ func (p *Provider) endSession(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// identify checks client_id and id_token_hint, and tells whose session (sid)
+// identify checks client_id and id_token_hint, and returns whose session (sid)
 // the hint names. Expired hints are fine; signatures of withdrawn keys are not.
 func (p *Provider) identify(form url.Values) (sid string, err error) {
 	if form.Has("client_id") && form.Get("client_id") != p.cfg.ClientID {
@@ -53,7 +53,8 @@ func (p *Provider) identify(form url.Values) (sid string, err error) {
 	if !form.Has("id_token_hint") {
 		return "", nil
 	}
-	token, err := jose.ParseSignedCompact(form.Get("id_token_hint"), []jose.SignatureAlgorithm{jose.SignatureAlgorithm(p.cfg.SigningAlg)})
+	alg := jose.SignatureAlgorithm(p.cfg.SigningAlg)
+	token, err := jose.ParseSignedCompact(form.Get("id_token_hint"), []jose.SignatureAlgorithm{alg})
 	if err != nil {
 		return "", errors.New("id_token_hint is not an ID token")
 	}

@@ -22,13 +22,20 @@ func TestEndSession(t *testing.T) {
 		location string
 		alive    bool // the session afterwards
 	}{
-		"client and target":    {url.Values{"client_id": {"app"}, "post_logout_redirect_uri": to, "state": state}, 303, afterwards + "?state=s%261", false},
-		"hint and target":      {url.Values{"id_token_hint": {hint}, "post_logout_redirect_uri": to}, 303, afterwards, false},
-		"empty state":          {url.Values{"client_id": {"app"}, "post_logout_redirect_uri": to, "state": {""}}, 303, afterwards + "?state=", false},
-		"nothing":              {url.Values{}, 200, "", false},
-		"client only":          {url.Values{"client_id": {"app"}, "state": state}, 200, "", false},
-		"target of nobody":     {url.Values{"post_logout_redirect_uri": to}, 200, "", false},
-		"unregistered target":  {url.Values{"client_id": {"app"}, "post_logout_redirect_uri": {afterwards + "/"}}, 200, "", false},
+		"client and target": {
+			url.Values{"client_id": {"app"}, "post_logout_redirect_uri": to, "state": state},
+			303, afterwards + "?state=s%261", false,
+		},
+		"hint and target": {url.Values{"id_token_hint": {hint}, "post_logout_redirect_uri": to}, 303, afterwards, false},
+		"empty state": {
+			url.Values{"client_id": {"app"}, "post_logout_redirect_uri": to, "state": {""}}, 303, afterwards + "?state=", false,
+		},
+		"nothing":          {url.Values{}, 200, "", false},
+		"client only":      {url.Values{"client_id": {"app"}, "state": state}, 200, "", false},
+		"target of nobody": {url.Values{"post_logout_redirect_uri": to}, 200, "", false},
+		"unregistered target": {
+			url.Values{"client_id": {"app"}, "post_logout_redirect_uri": {afterwards + "/"}}, 200, "", false,
+		},
 		"unknown client":       {url.Values{"client_id": {"x"}, "post_logout_redirect_uri": to}, 400, "", true},
 		"hint is no token":     {url.Values{"id_token_hint": {"x"}, "post_logout_redirect_uri": to}, 400, "", true},
 		"hint without a value": {url.Values{"id_token_hint": {""}, "post_logout_redirect_uri": to}, 400, "", true},
@@ -56,7 +63,9 @@ func TestEndSession(t *testing.T) {
 				}
 				cookie := signedIn.Cookies()[0] // kept by a thief
 				a.client.Jar = nil
-				silent := a.do(http.MethodGet, a.authURL(changes{"prompt": {"none"}}), nil, http.Header{"Cookie": {cookie.Name + "=" + cookie.Value}})
+				silent := a.do(http.MethodGet, a.authURL(changes{"prompt": {"none"}}), nil, http.Header{
+					"Cookie": {cookie.Name + "=" + cookie.Value},
+				})
 				if alive := silent.location().Query().Has("code"); alive != tt.alive {
 					t.Errorf("the session is alive: %v, want %v", alive, tt.alive)
 				}

@@ -36,6 +36,11 @@ func signing(what Endpoint, sign func(signingKey, []byte) (string, error)) hooks
 	return hooks{signs: map[Endpoint]func(signingKey, []byte) (string, error){what: sign}}
 }
 
+// naming signs under a kid.
+func naming(kid string) func(signingKey, []byte) (string, error) {
+	return func(k signingKey, payload []byte) (string, error) { return k.sign(payload, kid) }
+}
+
 // appending signs a payload with one more member at its end, which is the one
 // most JSON decoders believe.
 func appending(member string) func(signingKey, []byte) (string, error) {
@@ -88,6 +93,8 @@ func htmlAnswer(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	_, _ = io.WriteString(w, "<!doctype html><title>Welcome</title><p>This is the portal of your hotel.")
 }
+
+func null(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, nil) }
 
 func refusal(status int, code string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {

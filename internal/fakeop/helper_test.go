@@ -157,7 +157,9 @@ func (a *app) redeem(code string) answer {
 
 func (a *app) refresh(token string) answer {
 	a.t.Helper()
-	return a.token(changes{"grant_type": {"refresh_token"}, "refresh_token": {token}, "redirect_uri": nil, "code_verifier": nil}, nil)
+	return a.token(changes{
+		"grant_type": {"refresh_token"}, "refresh_token": {token}, "redirect_uri": nil, "code_verifier": nil,
+	}, nil)
 }
 
 // signIn runs the whole flow and wants it to succeed.

@@ -43,10 +43,12 @@ func TestHooks(t *testing.T) {
 			tt.hook(a.idp, func(document map[string]any) {
 				document["seen"] = a.idp.Issuer() // a hook may ask the provider
 				for _, spoilt := range []string{"iss", "sub", "issuer", "id_token"} {
-					document[spoilt] = "mended"
+					document[spoilt] = "fixed"
 				}
 			})
-			has(t, tt.document(a), map[string]any{"seen": a.idp.Issuer(), "iss": "mended", "sub": "mended", "issuer": "mended", "id_token": "mended"})
+			has(t, tt.document(a), map[string]any{
+				"seen": a.idp.Issuer(), "iss": "fixed", "sub": "fixed", "issuer": "fixed", "id_token": "fixed",
+			})
 			tt.hook(a.idp, nil)
 			if after := tt.document(a); len(after) != len(before) || after["seen"] != nil {
 				t.Errorf("after nil: %v", after)
@@ -130,7 +132,8 @@ func TestSeveralMisbehaviours(t *testing.T) {
 func TestMisspeltMisbehaviour(t *testing.T) {
 	a := newApp(t, fakeop.Config{})
 	a.idp.Misbehave(fakeop.SigNone, "sig-nine")
-	if got := a.get(a.url(fakeop.Discovery)); got.StatusCode != http.StatusNotImplemented || !strings.Contains(got.text, `"sig-nine"`) {
+	if got := a.get(a.url(fakeop.Discovery)); got.StatusCode != http.StatusNotImplemented ||
+		!strings.Contains(got.text, `"sig-nine"`) {
 		t.Errorf("%d %s", got.StatusCode, got.text)
 	}
 	a.idp.Misbehave()
@@ -215,5 +218,7 @@ func TestDiscovery(t *testing.T) {
 		"authorization_response_iss_parameter_supported": true,
 	})
 	public := newApp(t, fakeop.Config{Public: true})
-	has(t, public.get(public.url(fakeop.Discovery)).object, map[string]any{"token_endpoint_auth_methods_supported": []any{"none"}})
+	has(t, public.get(public.url(fakeop.Discovery)).object, map[string]any{
+		"token_endpoint_auth_methods_supported": []any{"none"},
+	})
 }

@@ -67,7 +67,9 @@ func TestSignedUserInfo(t *testing.T) {
 	if _, ok := a.signedPayload(got.text); !ok {
 		t.Error("the signature is bad")
 	}
-	has(t, part(t, got.text, 1), map[string]any{"iss": "https://idp.example", "aud": "app", "sub": "alice", "name": "Alice Archer"})
+	has(t, part(t, got.text, 1), map[string]any{
+		"iss": "https://idp.example", "aud": "app", "sub": "alice", "name": "Alice Archer",
+	})
 	if denied := a.userInfo("x"); denied.StatusCode != 401 || text(denied.object, "error") != "invalid_token" {
 		t.Errorf("unknown token: %d %s", denied.StatusCode, denied.text)
 	}
@@ -140,9 +142,12 @@ func TestNamedClaims(t *testing.T) {
 	a := newApp(t, fakeop.Config{})
 	for claims, want := range map[string]struct{ idToken, userInfo map[string]any }{
 		`{"id_token":{"email":null,"nonce":null,"x":{"essential":true}}}`: {
-			map[string]any{"email": "alice@example.com", "email_verified": nil, "x": nil, "nonce": "the-nonce"}, map[string]any{"email": nil},
+			map[string]any{"email": "alice@example.com", "email_verified": nil, "x": nil, "nonce": "the-nonce"},
+			map[string]any{"email": nil},
 		},
-		`{"userinfo":{"name":{"essential":true}},"x":1}`: {map[string]any{"name": nil}, map[string]any{"name": "Alice Archer", "email": nil}},
+		`{"userinfo":{"name":{"essential":true}},"x":1}`: {
+			map[string]any{"name": nil}, map[string]any{"name": "Alice Archer", "email": nil},
+		},
 		`{"userinfo":null}`: {map[string]any{"name": nil}, map[string]any{"name": nil}},
 	} {
 		got := a.redeem(a.approve("alice", changes{"scope": {"openid"}, "claims": {claims}}).Get("code"))
@@ -168,12 +173,15 @@ func TestResources(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := newApp(t, fakeop.Config{})
-			got := a.token(changes{"code": {a.approve("alice", changes{"resource": tt.asked}).Get("code")}, "resource": tt.token}, nil)
+			code := a.approve("alice", changes{"resource": tt.asked}).Get("code")
+			got := a.token(changes{"code": {code}, "resource": tt.token}, nil)
 			got.refused(t, tt.want)
 			if tt.want != "" {
 				return
 			}
-			refresh := changes{"grant_type": {"refresh_token"}, "refresh_token": {text(got.object, "refresh_token")}, "resource": {"urn:three"}}
+			refresh := changes{
+				"grant_type": {"refresh_token"}, "refresh_token": {text(got.object, "refresh_token")}, "resource": {"urn:three"},
+			}
 			a.token(refresh, nil).refused(t, "invalid_target")
 		})
 	}
@@ -198,18 +206,24 @@ func TestMetadataOfOptions(t *testing.T) {
 			"id_token_encryption_alg_values_supported": nil, "request_parameter_supported": false,
 			"request_object_signing_alg_values_supported": nil, "token_endpoint_auth_signing_alg_values_supported": nil,
 		}},
-		"acr":      {fakeop.Config{ACRValues: []string{"1", "2"}}, map[string]any{"acr_values_supported": []any{"1", "2"}}},
-		"userinfo": {fakeop.Config{SignUserInfo: true}, map[string]any{"userinfo_signing_alg_values_supported": []any{"RS256"}}},
-		"keyed":    {keyed(), map[string]any{"request_parameter_supported": true, "request_object_signing_alg_values_supported": algs}},
+		"acr": {fakeop.Config{ACRValues: []string{"1", "2"}}, map[string]any{"acr_values_supported": []any{"1", "2"}}},
+		"userinfo": {
+			fakeop.Config{SignUserInfo: true}, map[string]any{"userinfo_signing_alg_values_supported": []any{"RS256"}},
+		},
+		"keyed": {
+			keyed(), map[string]any{"request_parameter_supported": true, "request_object_signing_alg_values_supported": algs},
+		},
 		"private_key_jwt": {fakeop.Config{ClientAuthMethod: "private_key_jwt", ClientKey: ecKey().Public()}, map[string]any{
-			"token_endpoint_auth_methods_supported": []any{"private_key_jwt"}, "token_endpoint_auth_signing_alg_values_supported": algs,
+			"token_endpoint_auth_methods_supported":            []any{"private_key_jwt"},
+			"token_endpoint_auth_signing_alg_values_supported": algs,
 		}},
 		"client_secret_jwt": {fakeop.Config{ClientAuthMethod: "client_secret_jwt", ClientSecret: longSecret}, map[string]any{
 			"token_endpoint_auth_methods_supported":            []any{"client_secret_jwt"},
 			"token_endpoint_auth_signing_alg_values_supported": []any{"HS256"},
 		}},
 		"tls_client_auth": {fakeop.Config{ClientAuthMethod: "tls_client_auth", ClientKey: ecKey().Public()}, map[string]any{
-			"token_endpoint_auth_methods_supported": []any{"tls_client_auth"}, "token_endpoint_auth_signing_alg_values_supported": nil,
+			"token_endpoint_auth_methods_supported":            []any{"tls_client_auth"},
+			"token_endpoint_auth_signing_alg_values_supported": nil,
 		}},
 	}
 	for name, tt := range tests {

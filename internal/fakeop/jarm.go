@@ -10,10 +10,10 @@ import (
 
 const jarmLife = 10 * time.Minute
 
-// jarmed tells whether the response is to be a JWT (JARM, 2.3).
+// jarmed reports whether the response is to be a JWT (JARM, 2.3).
 func (a *authorization) jarmed() bool { return strings.HasSuffix(a.responseMode, "jwt") }
 
-// posted tells whether the response comes as a form. "jwt" is "query.jwt" for a
+// posted reports whether the response comes as a form. "jwt" is "query.jwt" for a
 // code (JARM, 2.3.4).
 func (a *authorization) posted() bool { return strings.HasPrefix(a.responseMode, "form_post") }
 

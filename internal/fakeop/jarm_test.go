@@ -24,7 +24,7 @@ func (r answer) fields() url.Values {
 }
 
 // Every response mode carries the same parameters; the .jwt modes inside one
-// signed JWT and nothing beside it (JARM, 2.1 and 2.3).
+// signed JWT and nothing else (JARM, 2.1 and 2.3).
 func TestResponseModes(t *testing.T) {
 	tests := map[string]struct{ jwt, post bool }{
 		"": {}, "query": {}, "form_post": {post: true},
@@ -43,7 +43,7 @@ func TestResponseModes(t *testing.T) {
 						return params
 					}
 					if len(fields) != 1 || len(fields["response"]) != 1 {
-						t.Fatalf("beside the JWT: %v", fields)
+						t.Fatalf("in addition to the JWT: %v", fields)
 					}
 					if _, ok := a.signedPayload(fields.Get("response")); !ok {
 						t.Error("the signature is bad")

@@ -22,7 +22,7 @@ import (
 )
 
 // sharedRSA is the first RS256 key of every provider in the process, strangerRSA
-// that of nobody: making one takes longer than most tests.
+// one that no provider has: making one takes longer than most tests.
 var (
 	sharedRSA   = sync.OnceValues(func() (signingKey, error) { return newKey("RS256") })
 	strangerRSA = sync.OnceValues(func() (signingKey, error) { return newKey("RS256") })

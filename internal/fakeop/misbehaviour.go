@@ -47,12 +47,12 @@ const (
 const (
 	NoIDToken           Misbehaviour = "no-id-token"           // token: no id_token in the answer
 	HTMLAnswer          Misbehaviour = "html-answer"           // token: 200 with a page
-	Redirect307         Misbehaviour = "redirect-307"          // token: a redirect to another host, that would repeat the request
+	Redirect307         Misbehaviour = "redirect-307"          // token: a redirect to another host, body and all
 	ErrorInvalidGrant   Misbehaviour = "error-invalid-grant"   // token: 400
 	ErrorInvalidClient  Misbehaviour = "error-invalid-client"  // token: 401
 	Unavailable503      Misbehaviour = "unavailable-503"       // token: 503 with Retry-After: 7
 	GzipBomb            Misbehaviour = "gzip-bomb"             // token: 64 MiB of blanks in 64 kB
-	Slow                Misbehaviour = "slow"                  // discovery, keys, token, userinfo: nothing for a minute, then 504
+	Slow                Misbehaviour = "slow"                  // discovery, keys, token, userinfo: 504 after a minute
 	TokenTypeCase       Misbehaviour = "token-type-case"       // token: token_type in lower case; right (RFC 6749, 5.1)
 	NoExpiresIn         Misbehaviour = "no-expires_in"         // token: no expires_in in the answer; right (RFC 6749, 5.1)
 	UserInfoInvalidSub  Misbehaviour = "userinfo-invalid-sub"  // userinfo of mallory
@@ -62,7 +62,7 @@ const (
 	IssuerMismatch      Misbehaviour = "issuer-mismatch"       // discovery: another issuer
 	IssuerTrailingSlash Misbehaviour = "issuer-trailing-slash" // discovery: the issuer with a slash more (or less)
 	EndpointsHTTP       Misbehaviour = "endpoints-http"        // discovery: every endpoint at http://elsewhere.example
-	UnknownCurves       Misbehaviour = "unknown-curves"        // keys: secp256k1 and an unknown key type before the right one
+	UnknownCurves       Misbehaviour = "unknown-curves"        // keys: secp256k1 and an unknown key type come first
 	MissingIss          Misbehaviour = "missing-iss"           // callback: no iss, although announced (RFC 9207)
 	WrongIssParam       Misbehaviour = "wrong-iss-param"       // callback: iss of another provider
 	MissingState        Misbehaviour = "missing-state"         // callback: no state
@@ -98,8 +98,8 @@ func (p *Provider) idTokenMisbehaviours() map[Misbehaviour]hooks {
 		SigNone:         signing(idTokenClaims, signingKey.signNot),
 		InvalidSigHS256: signing(idTokenClaims, signingKey.signHS256),
 		BadSignature:    signing(idTokenClaims, signingKey.signBadly),
-		KidAbsent:       signing(idTokenClaims, func(k signingKey, payload []byte) (string, error) { return k.sign(payload, "") }),
-		UnknownKid:      signing(idTokenClaims, func(k signingKey, payload []byte) (string, error) { return k.sign(payload, "unknown") }),
+		KidAbsent:       signing(idTokenClaims, naming("")),
+		UnknownKid:      signing(idTokenClaims, naming("unknown")),
 		WrongIss:        set(idTokenClaims, "iss", stranger),
 		WrongAud:        set(idTokenClaims, "aud", "another-client"),
 		MissingAud:      remove(idTokenClaims, "aud"),
@@ -147,7 +147,7 @@ func (p *Provider) endpointMisbehaviours() map[Misbehaviour]hooks {
 		NoExpiresIn:        remove(Token, "expires_in"),
 		UserInfoInvalidSub: set(UserInfo, "sub", "mallory"),
 		UserInfoWrongSub:   set(UserInfo, "sub", "mallory"),
-		UserInfoNull:       answer(func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, nil) }, UserInfo),
+		UserInfoNull:       answer(null, UserInfo),
 		UserInfo401:        answer(refuseBearer, UserInfo),
 		IssuerMismatch:     set(Discovery, "issuer", stranger),
 		IssuerTrailingSlash: edit(Discovery, func(doc map[string]any) {

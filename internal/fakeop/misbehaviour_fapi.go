@@ -46,7 +46,7 @@ const (
 const (
 	PARHTMLAnswer        Misbehaviour = "par-html-answer"         // 200 with a page
 	PARError             Misbehaviour = "par-error"               // 400 with invalid_request
-	PARRedirect307       Misbehaviour = "par-redirect-307"        // a redirect to another host, that would repeat the request
+	PARRedirect307       Misbehaviour = "par-redirect-307"        // a redirect to another host that repeats the request
 	PARWithoutExpiresIn  Misbehaviour = "par-without-expires_in"  // no expires_in
 	PARWithoutRequestURI Misbehaviour = "par-without-request_uri" // no request_uri
 	PAREmptyRequestURI   Misbehaviour = "par-empty-request_uri"   // request_uri ""
@@ -56,8 +56,8 @@ const (
 
 // Misbehaviours with DPoP.
 const (
-	DPoPDowngrade        Misbehaviour = "dpop-downgrade"              // token: Bearer, and really not bound, in spite of the proof
-	DPoPNonceEndless     Misbehaviour = "dpop-nonce-endless"          // token: use_dpop_nonce, with another nonce each time
+	DPoPDowngrade        Misbehaviour = "dpop-downgrade"              // token: Bearer, and not bound, despite the proof
+	DPoPNonceEndless     Misbehaviour = "dpop-nonce-endless"          // token: use_dpop_nonce, each time another nonce
 	UserInfoNonceEndless Misbehaviour = "userinfo-dpop-nonce-endless" // userinfo: the same
 )
 

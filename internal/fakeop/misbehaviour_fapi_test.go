@@ -35,10 +35,11 @@ func fapiMisbehaviours() map[fakeop.Misbehaviour]misbehaviour {
 		fakeop.EncryptedAnew:       encryptedAnew,
 		fakeop.NotEncrypted:        header("alg", "RS256", true),
 
-		fakeop.UserInfoSigNone:    signedUserInfo("none", false, nil),                                                // case 105
-		fakeop.UserInfoInvalidSig: signedUserInfo("RS256", false, nil),                                               // case 105
-		fakeop.UserInfoInvalidIss: signedUserInfo("RS256", true, map[string]any{"iss": "https://elsewhere.example"}), // case 105
-		fakeop.UserInfoInvalidAud: signedUserInfo("RS256", true, map[string]any{"aud": "another-client"}),            // case 105
+		// case 105
+		fakeop.UserInfoSigNone:    signedUserInfo("none", false, nil),
+		fakeop.UserInfoInvalidSig: signedUserInfo("RS256", false, nil),
+		fakeop.UserInfoInvalidIss: signedUserInfo("RS256", true, map[string]any{"iss": "https://elsewhere.example"}),
+		fakeop.UserInfoInvalidAud: signedUserInfo("RS256", true, map[string]any{"aud": "another-client"}),
 		fakeop.UserInfoNotSigned:  userInfo(200, `"sub":"alice"`),
 
 		fakeop.JARMSigNone:      jarm("none", false, nil),
@@ -133,8 +134,11 @@ func jarm(alg string, verifies bool, spoilt map[string]any) misbehaviour {
 	return func(t *testing.T, a *app) {
 		raw := a.approve("alice", changes{"response_mode": {"jwt"}}).Get("response")
 		exp := float64(time.Now().Add(10 * time.Minute).Unix())
-		a.checkJWT(raw, alg, verifies, spoilt, map[string]any{"iss": a.idp.Issuer(), "aud": "app", "exp": exp, "state": "the-state"})
-		if query := a.approve("alice", nil); query.Get("state") != "the-state" || query.Get("iss") != a.idp.Issuer() || query.Has("aud") {
+		a.checkJWT(raw, alg, verifies, spoilt, map[string]any{
+			"iss": a.idp.Issuer(), "aud": "app", "exp": exp, "state": "the-state",
+		})
+		if query := a.approve("alice", nil); query.Get("state") != "the-state" || query.Get("iss") != a.idp.Issuer() ||
+			query.Has("aud") {
 			t.Errorf("a plain response is spoilt as well: %v", query)
 		}
 	}
@@ -151,7 +155,8 @@ func par(status int, contains string, members map[string]any) misbehaviour {
 }
 
 func parRedirect(t *testing.T, a *app) {
-	if got := a.push(nil, nil); got.StatusCode != 307 || got.location().Host == "idp.example" || got.location().Host == "" {
+	if got := a.push(nil, nil); got.StatusCode != 307 || got.location().Host == "idp.example" ||
+		got.location().Host == "" {
 		t.Errorf("%d to %q", got.StatusCode, got.location())
 	}
 }

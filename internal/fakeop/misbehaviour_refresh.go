@@ -9,20 +9,20 @@ const (
 	RefreshInvalidIssuer       Misbehaviour = "refresh-token-invalid-issuer"  // ID token: another provider's issuer
 	RefreshInvalidSub          Misbehaviour = "refresh-token-invalid-sub"     // ID token: of mallory
 	RefreshInvalidAud          Misbehaviour = "refresh-token-invalid-aud"     // ID token: another client's id
-	RefreshInvalidSig          Misbehaviour = "refresh-token-invalid-sig"     // ID token: right header, one bit of the signature flipped
+	RefreshInvalidSig          Misbehaviour = "refresh-token-invalid-sig"     // ID token: one bit of the signature flipped
 	RefreshSigNone             Misbehaviour = "refresh-token-sig-none"        // ID token: alg none, empty signature
-	RefreshWithoutIDToken      Misbehaviour = "refresh-without-id-token"      // no ID token; right (OpenID Connect Core, 12.2)
-	RefreshWithoutRefreshToken Misbehaviour = "refresh-without-refresh-token" // no refresh token, since the old one stays good; right (RFC 6749, 6)
+	RefreshWithoutIDToken      Misbehaviour = "refresh-without-id-token"      // no ID token; legal (OIDC Core, 12.2)
+	RefreshWithoutRefreshToken Misbehaviour = "refresh-without-refresh-token" // the old one stays; legal (RFC 6749, 6)
 	RefreshTokenType           Misbehaviour = "refresh-token-type"            // token_type "mac"
 	RefreshInvalidGrant        Misbehaviour = "refresh-invalid-grant"         // 400, spending nothing
 	Refresh503                 Misbehaviour = "refresh-503"                   // 503 with Retry-After: 7, spending nothing
-	RefreshSlow                Misbehaviour = "refresh-slow"                  // nothing for a minute, then 504, spending nothing
+	RefreshSlow                Misbehaviour = "refresh-slow"                  // 504 after a minute, spending nothing
 )
 
 // Misbehaviours of the revocation endpoint. They revoke nothing.
 const (
 	Revocation503  Misbehaviour = "revocation-503"  // 503 with Retry-After: 7
-	RevocationSlow Misbehaviour = "revocation-slow" // nothing for a minute, then 504
+	RevocationSlow Misbehaviour = "revocation-slow" // 504 after a minute
 )
 
 func (p *Provider) refreshMisbehaviours() map[Misbehaviour]hooks {

@@ -15,11 +15,12 @@ import (
 
 func refreshMisbehaviours() map[fakeop.Misbehaviour]misbehaviour {
 	return map[fakeop.Misbehaviour]misbehaviour{
-		fakeop.RefreshInvalidIssuer:       refreshedToken("RS256", true, map[string]any{"iss": "https://elsewhere.example"}), // case 70
-		fakeop.RefreshInvalidSub:          refreshedToken("RS256", true, map[string]any{"sub": "mallory"}),                   // case 70
-		fakeop.RefreshInvalidAud:          refreshedToken("RS256", true, map[string]any{"aud": "another-client"}),            // case 70
-		fakeop.RefreshInvalidSig:          refreshedToken("RS256", false, nil),                                               // case 70
-		fakeop.RefreshSigNone:             refreshedToken("none", false, nil),                                                // case 70
+		// case 70
+		fakeop.RefreshInvalidIssuer:       refreshedToken("RS256", true, map[string]any{"iss": "https://elsewhere.example"}),
+		fakeop.RefreshInvalidSub:          refreshedToken("RS256", true, map[string]any{"sub": "mallory"}),
+		fakeop.RefreshInvalidAud:          refreshedToken("RS256", true, map[string]any{"aud": "another-client"}),
+		fakeop.RefreshInvalidSig:          refreshedToken("RS256", false, nil),
+		fakeop.RefreshSigNone:             refreshedToken("none", false, nil),
 		fakeop.RefreshWithoutIDToken:      refreshed(map[string]any{"id_token": nil, "token_type": "Bearer"}),
 		fakeop.RefreshWithoutRefreshToken: refreshed(map[string]any{"refresh_token": nil, "token_type": "Bearer"}), // case 71
 		fakeop.RefreshTokenType:           refreshed(map[string]any{"token_type": "mac"}),
@@ -54,7 +55,9 @@ func refreshed(members map[string]any) misbehaviour {
 	return func(t *testing.T, a *app) {
 		got := a.signIn("alice")
 		token := text(got.object, "refresh_token")
-		has(t, got.object, map[string]any{"token_type": "Bearer", "refresh_token": token, "id_token": text(got.object, "id_token")})
+		has(t, got.object, map[string]any{
+			"token_type": "Bearer", "refresh_token": token, "id_token": text(got.object, "id_token"),
+		})
 		for i := range 2 {
 			got = a.refresh(token)
 			has(t, got.object, members)
@@ -77,7 +80,8 @@ func refreshRefused(status int, contains string) misbehaviour {
 		_, token := a.signIn("alice").tokens()
 		start := time.Now()
 		got := a.refresh(token)
-		if got.StatusCode != status || !strings.Contains(got.text, contains) || (status == 503) != (got.Header.Get("Retry-After") == "7") {
+		if got.StatusCode != status || !strings.Contains(got.text, contains) ||
+			(status == 503) != (got.Header.Get("Retry-After") == "7") {
 			t.Errorf("%d %v %s", got.StatusCode, got.Header, got.text)
 		}
 		took(t, status, start)

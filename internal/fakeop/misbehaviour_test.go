@@ -149,7 +149,8 @@ func claim(name string, want any) misbehaviour {
 func payload(contains, ends string) misbehaviour {
 	return func(t *testing.T, a *app) {
 		payload, ok := a.signedPayload(a.idToken("alice"))
-		if !ok || !strings.Contains(string(payload), contains) || !strings.HasSuffix(string(payload), ends) || !json.Valid(payload) {
+		if !ok || !strings.Contains(string(payload), contains) || !strings.HasSuffix(string(payload), ends) ||
+			!json.Valid(payload) {
 			t.Errorf("signature %v, payload %s", ok, payload)
 		}
 	}
@@ -215,10 +216,14 @@ func expired(t *testing.T, a *app) {
 
 func groupsOverage(t *testing.T, a *app) {
 	answer := a.signIn("alice")
-	for _, claims := range []map[string]any{part(t, text(answer.object, "id_token"), 1), a.userInfo(text(answer.object, "access_token")).object} {
+	for _, claims := range []map[string]any{
+		part(t, text(answer.object, "id_token"), 1), a.userInfo(text(answer.object, "access_token")).object,
+	} {
 		sources, _ := claims["_claim_sources"].(map[string]any)
 		src1, _ := sources["src1"].(map[string]any)
-		has(t, claims, map[string]any{"groups": nil, "_claim_names": map[string]any{"groups": "src1"}, "organizations": []any{"acme"}})
+		has(t, claims, map[string]any{
+			"groups": nil, "_claim_names": map[string]any{"groups": "src1"}, "organizations": []any{"acme"},
+		})
 		if text(src1, "endpoint") == "" {
 			t.Errorf("_claim_sources = %v", claims["_claim_sources"])
 			continue
@@ -239,7 +244,8 @@ func noIDToken(t *testing.T, a *app) {
 func tokenAnswer(status int, contentType, contains string, header http.Header) misbehaviour {
 	return func(t *testing.T, a *app) {
 		got := a.redeem(a.approve("alice", nil).Get("code"))
-		if got.StatusCode != status || !strings.HasPrefix(got.Header.Get("Content-Type"), contentType) || !strings.Contains(got.text, contains) {
+		if got.StatusCode != status || !strings.HasPrefix(got.Header.Get("Content-Type"), contentType) ||
+			!strings.Contains(got.text, contains) {
 			t.Errorf("%d %s %s", got.StatusCode, got.Header.Get("Content-Type"), got.text)
 		}
 		for name, values := range header {
@@ -256,7 +262,8 @@ func redirect307(t *testing.T, a *app) {
 		t.Errorf("%d to %q", got.StatusCode, got.location())
 	}
 	a.client.CheckRedirect = nil
-	if resp, err := a.client.Post(a.url(fakeop.Token), "application/x-www-form-urlencoded", strings.NewReader("code=x")); err == nil {
+	form := strings.NewReader("code=x")
+	if resp, err := a.client.Post(a.url(fakeop.Token), "application/x-www-form-urlencoded", form); err == nil {
 		_ = resp.Body.Close()
 	}
 	if a.idp.Count(fakeop.Elsewhere) != 1 {
@@ -335,14 +342,18 @@ func endpointsHTTP(t *testing.T, a *app) {
 	if doc["issuer"] != a.idp.Issuer() {
 		t.Errorf("issuer = %v", doc["issuer"])
 	}
-	for _, name := range []string{"authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "end_session_endpoint", "pushed_authorization_request_endpoint", "revocation_endpoint"} {
+	for _, name := range []string{
+		"authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "end_session_endpoint",
+		"pushed_authorization_request_endpoint", "revocation_endpoint",
+	} {
 		if !strings.HasPrefix(text(doc, name), "http://elsewhere.example/") {
 			t.Errorf("%s = %v", name, doc[name])
 		}
 	}
 	has(t, doc, map[string]any{"mtls_endpoint_aliases": map[string]any{
 		"token_endpoint": "http://elsewhere.example/token", "userinfo_endpoint": "http://elsewhere.example/userinfo",
-		"pushed_authorization_request_endpoint": "http://elsewhere.example/par", "revocation_endpoint": "http://elsewhere.example/revoke",
+		"pushed_authorization_request_endpoint": "http://elsewhere.example/par",
+		"revocation_endpoint":                   "http://elsewhere.example/revoke",
 	}})
 }
 

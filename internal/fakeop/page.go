@@ -34,7 +34,9 @@ func (p *Provider) logInPage(w http.ResponseWriter, r *http.Request, a *authoriz
 	p.mu.Unlock()
 	var choices []choice
 	for _, u := range users {
-		c := choice{User: u, Initials: u.initials(), Hinted: a.loginHint != "" && (a.loginHint == u.Subject || a.loginHint == u.Email)}
+		c := choice{
+			User: u, Initials: u.initials(), Hinted: a.loginHint != "" && (a.loginHint == u.Subject || a.loginHint == u.Email),
+		}
 		if c.Hinted {
 			choices = slices.Insert(choices, 0, c)
 			continue
@@ -63,7 +65,8 @@ func (p *Provider) message(w http.ResponseWriter, status int, text string) {
 func (p *Provider) render(w http.ResponseWriter, status int, page string, data any) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "+
+		"base-uri 'none'; frame-ancestors 'none'")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(status)

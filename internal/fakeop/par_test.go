@@ -15,7 +15,7 @@ import (
 )
 
 // What the authorization endpoint refuses, the PAR endpoint refuses at once, and
-// the client has to say who it is (RFC 9126, 2.1).
+// the client has to authenticate (RFC 9126, 2.1).
 func TestPAR(t *testing.T) {
 	tests := map[string]struct {
 		changes changes
@@ -54,7 +54,8 @@ func TestPAR(t *testing.T) {
 				}
 				return
 			}
-			if got.StatusCode != 201 || !strings.HasPrefix(uri, "urn:ietf:params:oauth:request_uri:") || got.object["expires_in"] != 60.0 ||
+			if got.StatusCode != 201 || !strings.HasPrefix(uri, "urn:ietf:params:oauth:request_uri:") ||
+				got.object["expires_in"] != 60.0 ||
 				got.Header.Get("Cache-Control") != "no-store" {
 				t.Errorf("%d %s", got.StatusCode, got.text)
 			}
@@ -73,7 +74,9 @@ func TestRequestURI(t *testing.T) {
 		"right":        {},
 		"just in time": {wait: 59 * time.Second},
 		"others ignored": {change: changes{
-			"redirect_uri": {"https://evil.example"}, "scope": {"x"}, "response_mode": {"x"}, "request": {"x"}, "nonce": {"a", "b"},
+			"redirect_uri": {"https://evil.example"}, "scope": {"x"}, "response_mode": {"x"}, "request": {"x"}, "nonce": {
+				"a", "b",
+			},
 		}},
 		"a minute later":  {wait: time.Minute, want: true},
 		"another client":  {change: changes{"client_id": {"x"}}, want: true},

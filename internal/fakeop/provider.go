@@ -153,7 +153,7 @@ func Start(tb TB, cfg Config) *Provider {
 // Issuer is the provider's issuer identifier, byte for byte as in its tokens.
 func (p *Provider) Issuer() string { return p.issuer }
 
-// Count tells how many requests came to an endpoint.
+// Count returns how many requests came to an endpoint.
 func (p *Provider) Count(e Endpoint) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -215,5 +215,5 @@ func (p *Provider) count(e Endpoint) {
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // the client went away: nobody to tell
+	_ = json.NewEncoder(w).Encode(v) // fails only where the client went away
 }

@@ -70,7 +70,8 @@ func checkSignIn(t *testing.T, a *app, alg string) {
 		t.Errorf("callback = %v", callback)
 	}
 	answer := a.redeem(callback.Get("code"))
-	if answer.StatusCode != http.StatusOK || text(answer.object, "token_type") != "Bearer" || answer.object["expires_in"] != 3600.0 {
+	if answer.StatusCode != http.StatusOK || text(answer.object, "token_type") != "Bearer" ||
+		answer.object["expires_in"] != 3600.0 {
 		t.Fatalf("token answer = %d %s", answer.StatusCode, answer.text)
 	}
 	if answer.Header.Get("Cache-Control") != "no-store" {
@@ -80,7 +81,8 @@ func checkSignIn(t *testing.T, a *app, alg string) {
 	if err != nil {
 		t.Fatalf("go-oidc refuses the ID token: %v", err)
 	}
-	if token.Nonce != "the-nonce" || token.Subject != "alice" || token.VerifyAccessToken(text(answer.object, "access_token")) != nil {
+	if token.Nonce != "the-nonce" || token.Subject != "alice" ||
+		token.VerifyAccessToken(text(answer.object, "access_token")) != nil {
 		t.Errorf("ID token = %+v", token)
 	}
 	claims := part(t, text(answer.object, "id_token"), 1)
@@ -187,7 +189,8 @@ func TestMethodsAndPaths(t *testing.T) {
 	for _, tt := range tests {
 		got := a.do(tt.method, "https://idp.example"+tt.path, nil, nil)
 		if got.StatusCode != tt.status || got.Header.Get("Allow") != tt.allow {
-			t.Errorf("%s %s = %d, Allow %q; want %d, %q", tt.method, tt.path, got.StatusCode, got.Header.Get("Allow"), tt.status, tt.allow)
+			t.Errorf("%s %s = %d, Allow %q; want %d, %q",
+				tt.method, tt.path, got.StatusCode, got.Header.Get("Allow"), tt.status, tt.allow)
 		}
 	}
 }
@@ -261,7 +264,9 @@ func codeOf(callback string) string {
 // A log must not be a way to the codes, tokens and secrets that tests handle.
 func TestLogHoldsNoSecrets(t *testing.T) {
 	var log strings.Builder
-	a := newApp(t, fakeop.Config{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	a := newApp(t, fakeop.Config{
+		Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
 	code := a.approve("alice", nil).Get("code")
 	a.redeem(code)
 	a.redeem(code)

@@ -42,7 +42,8 @@ func TestRefresh(t *testing.T) {
 		}
 	}
 
-	if got := a.refresh(text(first.object, "refresh_token")); got.StatusCode != 400 || text(got.object, "error") != "invalid_grant" {
+	if got := a.refresh(text(first.object, "refresh_token")); got.StatusCode != 400 ||
+		text(got.object, "error") != "invalid_grant" {
 		t.Errorf("used refresh token: %d %s", got.StatusCode, got.text)
 	}
 	if got := a.refresh(text(second.object, "refresh_token")); got.StatusCode != 400 {
@@ -62,12 +63,16 @@ func TestRotation(t *testing.T) {
 		keeps bool
 		in    bool // whether the refresh token is in the answer to a refresh
 	}{
-		"default":                      {in: true},
-		"kept":                         {cfg: fakeop.Config{KeepRefreshToken: true}, keeps: true, in: true},
-		"kept, and not sent":           {does: fakeop.RefreshWithoutRefreshToken, keeps: true},
-		"kept by both":                 {cfg: fakeop.Config{KeepRefreshToken: true}, does: fakeop.RefreshWithoutRefreshToken, keeps: true},
-		"without offline_access":       {cfg: fakeop.Config{AlwaysRefreshToken: true}, in: true},
-		"without offline_access, kept": {cfg: fakeop.Config{AlwaysRefreshToken: true, KeepRefreshToken: true}, keeps: true, in: true},
+		"default":            {in: true},
+		"kept":               {cfg: fakeop.Config{KeepRefreshToken: true}, keeps: true, in: true},
+		"kept, and not sent": {does: fakeop.RefreshWithoutRefreshToken, keeps: true},
+		"kept by both": {
+			cfg: fakeop.Config{KeepRefreshToken: true}, does: fakeop.RefreshWithoutRefreshToken, keeps: true,
+		},
+		"without offline_access": {cfg: fakeop.Config{AlwaysRefreshToken: true}, in: true},
+		"without offline_access, kept": {
+			cfg: fakeop.Config{AlwaysRefreshToken: true, KeepRefreshToken: true}, keeps: true, in: true,
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -95,8 +100,10 @@ func TestRotation(t *testing.T) {
 			if !tt.keeps {
 				want = 400
 			}
-			if again := a.refresh(old); again.StatusCode != want || a.idp.Active(access) != tt.keeps || a.idp.Active(fresh) != (tt.keeps && tt.in) {
-				t.Errorf("again: %d %s; active: access %v, refresh %v", again.StatusCode, again.text, a.idp.Active(access), a.idp.Active(fresh))
+			if again := a.refresh(old); again.StatusCode != want || a.idp.Active(access) != tt.keeps ||
+				a.idp.Active(fresh) != (tt.keeps && tt.in) {
+				t.Errorf("again: %d %s; active: access %v, refresh %v",
+					again.StatusCode, again.text, a.idp.Active(access), a.idp.Active(fresh))
 			}
 			if n := a.idp.Refreshes(); n != 1 && !tt.keeps || n != 2 && tt.keeps {
 				t.Errorf("%d refreshes", n)
@@ -168,7 +175,9 @@ func TestOnRefreshAnswer(t *testing.T) {
 	a := newApp(t, fakeop.Config{})
 	a.idp.Misbehave(fakeop.RefreshTokenType, fakeop.TokenTypeCase)
 	a.idp.OnTokenAnswer(func(answer map[string]any) { answer["seen"] = answer["token_type"] })
-	a.idp.OnRefreshAnswer(func(answer map[string]any) { answer["seen"], answer["scope"] = []any{answer["seen"]}, "openid" })
+	a.idp.OnRefreshAnswer(func(answer map[string]any) {
+		answer["seen"], answer["scope"] = []any{answer["seen"]}, "openid"
+	})
 	first := a.signIn("alice")
 	has(t, first.object, map[string]any{"seen": "bearer", "scope": "openid profile email offline_access"})
 	_, token := first.tokens()

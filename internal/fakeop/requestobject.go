@@ -14,7 +14,7 @@ import (
 const requestObjectLife = time.Hour
 
 // openRequestObject checks a signed request object (RFC 9101, 6) and returns the
-// parameters in it, the only ones that count: what stands beside it anybody could
+// parameters in it, the only ones that count: what stands outside it anybody could
 // have added. Its times are those of FAPI 2.0 Message Signing (5.3.2).
 func (p *Provider) openRequestObject(form url.Values) (url.Values, error) {
 	refuse := func(reason string) (url.Values, error) {

@@ -31,7 +31,9 @@ func TestRequestObject(t *testing.T) {
 		"typed JWT":          {header: object{"typ": "JWT"}},
 		"an hour":            {claims: object{"nbf": now - 3599, "exp": now + 1}},
 		"a whole hour ahead": {claims: object{"exp": now + 3600}},
-		"others are ignored": {outside: changes{"scope": {"x"}, "state": {"x"}, "redirect_uri": {"https://evil.example"}, "code_challenge": nil}},
+		"others are ignored": {
+			outside: changes{"scope": {"x"}, "state": {"x"}, "redirect_uri": {"https://evil.example"}, "code_challenge": nil},
+		},
 
 		"no nbf":             {claims: object{"nbf": nil}, want: invalid},
 		"nbf in the future":  {claims: object{"nbf": now + 1}, want: invalid},
@@ -73,7 +75,9 @@ func TestRequestObject(t *testing.T) {
 				} else if tt.alg == "" {
 					tt.alg = jose.ES256
 				}
-				c := changes{"request": {jws(t, tt.alg, tt.key, object{"kid": "one"}.with(tt.header), a.requestObject().with(tt.claims))}}
+				c := changes{
+					"request": {jws(t, tt.alg, tt.key, object{"kid": "one"}.with(tt.header), a.requestObject().with(tt.claims))},
+				}
 				maps.Copy(c, tt.outside)
 				target := a.authURL(c)
 				c["client_secret"] = []string{longSecret}
@@ -83,7 +87,8 @@ func TestRequestObject(t *testing.T) {
 				if (err == nil) != (tt.want == "") || err == nil && !strings.Contains(callback, "state=the-state") {
 					t.Errorf("Approve: %q, %v", callback, err)
 				}
-				if got := a.get(target); tt.want == "invalid_request_object" && (got.StatusCode != 400 || got.Header.Get("Location") != "") {
+				if got := a.get(target); tt.want == "invalid_request_object" &&
+					(got.StatusCode != 400 || got.Header.Get("Location") != "") {
 					t.Errorf("%d to %q, want a page", got.StatusCode, got.Header.Get("Location"))
 				}
 			})
@@ -96,11 +101,12 @@ func TestForgedRequestObject(t *testing.T) {
 	a := newApp(t, keyed())
 	claims := string(must(json.Marshal(a.requestObject())))
 	for name, raw := range map[string]string{
-		"none":      unsecured(a.requestObject()),
-		"duplicate": jws(t, jose.ES256, ecKey(), nil, strings.Replace(claims, "{", `{"redirect_uri":"https://evil.example",`, 1)),
-		"twin":      jws(t, jose.ES256, ecKey(), nil, a.requestObject().with(object{"aud": nil, "Aud": a.idp.Issuer()})),
-		"empty":     "",
-		"text":      "x.y.z",
+		"none": unsecured(a.requestObject()),
+		"duplicate": jws(t, jose.ES256, ecKey(), nil,
+			strings.Replace(claims, "{", `{"redirect_uri":"https://evil.example",`, 1)),
+		"twin":  jws(t, jose.ES256, ecKey(), nil, a.requestObject().with(object{"aud": nil, "Aud": a.idp.Issuer()})),
+		"empty": "",
+		"text":  "x.y.z",
 	} {
 		a.push(changes{"request": {raw}}, nil).refused(t, "invalid_request_object")
 		if _, err := a.idp.Approve(a.authURL(changes{"request": {raw}}), "alice"); err == nil {
@@ -155,7 +161,8 @@ func TestRequestObjectParameters(t *testing.T) {
 // Whatever stands in a request object the client has signed, nothing fails and
 // nobody is sent to a place that is not registered.
 func FuzzRequestObject(f *testing.F) {
-	f.Add(`{"client_id":"app","redirect_uri":"https://app.example/auth/callback","max_age":1e99,"claims":{"id_token":{"acr":{"values":[null]}}}}`)
+	f.Add(`{"client_id":"app","redirect_uri":"https://app.example/auth/callback","max_age":1e99,` +
+		`"claims":{"id_token":{"acr":{"values":[null]}}}}`)
 	f.Add(`{"resource":["https://api.example",{}],"nonce":[],"prompt":"none"}`)
 	f.Add(`{"iss":"app","aud":["https://idp.example"],"exp":1e400}`)
 	cfg := keyed()

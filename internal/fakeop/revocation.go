@@ -35,7 +35,7 @@ func (p *Provider) revoke(r *http.Request) *oauthError {
 	return nil
 }
 
-// Active tells whether an access token or refresh token is good: known, and not
+// Active reports whether an access token or refresh token is good: known, and not
 // expired, used up or revoked (RFC 7662, 2.2).
 func (p *Provider) Active(token string) bool {
 	for _, v := range []*vault[credential]{&p.access, &p.refresh} {
@@ -46,6 +46,6 @@ func (p *Provider) Active(token string) bool {
 	return false
 }
 
-// Refreshes tells how many refreshes succeeded, as the provider sees it: those
+// Refreshes returns how many refreshes succeeded, as the provider sees it: those
 // that a misbehaviour or hook spoilt afterwards count too.
 func (p *Provider) Refreshes() int { return p.Count(refreshAnswer) }

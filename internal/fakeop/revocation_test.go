@@ -75,15 +75,17 @@ func TestRevocationAuthenticates(t *testing.T) {
 		header  http.Header
 		want    string
 	}{
-		"post":               {},
-		"basic":              {changes: none, header: basic("app", "secret")},
-		"public":             {cfg: fakeop.Config{Public: true}, changes: changes{"client_secret": nil}},
-		"nothing":            {changes: none, want: "invalid_client"},
-		"wrong secret":       {changes: changes{"client_secret": {"x"}}, want: "invalid_client"},
-		"basic and post":     {header: basic("app", "secret"), want: "invalid_request"},
-		"no token":           {changes: changes{"token": nil}, want: "invalid_request"},
-		"empty token":        {changes: changes{"token": {""}}, want: "invalid_request"},
-		"parameter repeated": {changes: changes{"token_type_hint": {"access_token", "access_token"}}, want: "invalid_request"},
+		"post":           {},
+		"basic":          {changes: none, header: basic("app", "secret")},
+		"public":         {cfg: fakeop.Config{Public: true}, changes: changes{"client_secret": nil}},
+		"nothing":        {changes: none, want: "invalid_client"},
+		"wrong secret":   {changes: changes{"client_secret": {"x"}}, want: "invalid_client"},
+		"basic and post": {header: basic("app", "secret"), want: "invalid_request"},
+		"no token":       {changes: changes{"token": nil}, want: "invalid_request"},
+		"empty token":    {changes: changes{"token": {""}}, want: "invalid_request"},
+		"parameter repeated": {
+			changes: changes{"token_type_hint": {"access_token", "access_token"}}, want: "invalid_request",
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -118,9 +120,11 @@ func TestRevocationByAssertion(t *testing.T) {
 	if a.idp.Active(token) {
 		t.Error("not revoked")
 	}
-	has(t, a.get(a.url(fakeop.Discovery)).object, map[string]any{
-		"revocation_endpoint": a.url(fakeop.Revocation), "revocation_endpoint_auth_methods_supported": []any{"private_key_jwt"},
-		"revocation_endpoint_auth_signing_alg_values_supported": a.get(a.url(fakeop.Discovery)).object["token_endpoint_auth_signing_alg_values_supported"],
+	metadata := a.get(a.url(fakeop.Discovery)).object
+	has(t, metadata, map[string]any{
+		"revocation_endpoint":                                   a.url(fakeop.Revocation),
+		"revocation_endpoint_auth_methods_supported":            []any{"private_key_jwt"},
+		"revocation_endpoint_auth_signing_alg_values_supported": metadata["token_endpoint_auth_signing_alg_values_supported"],
 	})
 }
 

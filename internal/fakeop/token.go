@@ -132,7 +132,7 @@ func (p *Provider) redeemCode(form url.Values, jkt string) (*grant, *oauthError)
 	return c.grant, checkTarget(form, c.grant)
 }
 
-// redeemRefreshToken wants DPoP again from whoever began with it: by the same key
+// redeemRefreshToken wants DPoP again from a client that began with it: by the same key
 // from a public client, whose refresh token nothing else protects (RFC 9449, 5).
 func (p *Provider) redeemRefreshToken(form url.Values, jkt string, keep bool) (*grant, *oauthError) {
 	use := once
@@ -185,7 +185,7 @@ func active(v *vault[credential], key string) (credential, *oauthError) {
 	return c, nil
 }
 
-// keepsRefreshTokens tells whether a refresh token may be used again.
+// keepsRefreshTokens reports whether a refresh token may be used again.
 func (p *Provider) keepsRefreshTokens() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -31,22 +31,30 @@ func TestClientAuthentication(t *testing.T) {
 		status  int
 		code    string
 	}{
-		"post":                      {status: 200},
-		"basic":                     {changes: none, header: basic("app", "secret"), status: 200},
-		"basic, form-encoded":       {cfg: odd, changes: none, header: encoded, status: 200},
-		"basic, not form-encoded":   {cfg: odd, changes: none, header: basic("a%3Ab+c", odd.ClientSecret), status: 401, code: "invalid_client"},
-		"basic, wrong secret":       {changes: none, header: basic("app", "Secret"), status: 401, code: "invalid_client"},
-		"basic and post":            {header: basic("app", "secret"), status: 400, code: "invalid_request"},
-		"bearer instead of basic":   {changes: none, header: http.Header{"Authorization": {"Bearer x"}}, status: 401, code: "invalid_client"},
-		"nothing":                   {changes: none, status: 401, code: "invalid_client"},
-		"post, wrong secret":        {changes: changes{"client_secret": {"x"}}, status: 401, code: "invalid_client"},
-		"post, other client":        {changes: changes{"client_id": {"x"}}, status: 401, code: "invalid_client"},
-		"post, no secret":           {changes: changes{"client_secret": nil}, status: 401, code: "invalid_client"},
-		"public":                    {cfg: fakeop.Config{Public: true}, changes: changes{"client_secret": nil}, status: 200},
-		"public, with a secret":     {cfg: fakeop.Config{Public: true}, status: 401, code: "invalid_client"},
-		"public, secret configured": {cfg: fakeop.Config{Public: true, ClientSecret: "secret"}, status: 401, code: "invalid_client"},
-		"parameter repeated":        {changes: changes{"client_id": {"app", "app"}}, status: 400, code: "invalid_request"},
-		"unknown grant type":        {changes: changes{"grant_type": {"password"}}, status: 400, code: "unsupported_grant_type"},
+		"post":                {status: 200},
+		"basic":               {changes: none, header: basic("app", "secret"), status: 200},
+		"basic, form-encoded": {cfg: odd, changes: none, header: encoded, status: 200},
+		"basic, not form-encoded": {
+			cfg: odd, changes: none, header: basic("a%3Ab+c", odd.ClientSecret), status: 401, code: "invalid_client",
+		},
+		"basic, wrong secret": {changes: none, header: basic("app", "Secret"), status: 401, code: "invalid_client"},
+		"basic and post":      {header: basic("app", "secret"), status: 400, code: "invalid_request"},
+		"bearer instead of basic": {
+			changes: none, header: http.Header{"Authorization": {"Bearer x"}}, status: 401, code: "invalid_client",
+		},
+		"nothing":               {changes: none, status: 401, code: "invalid_client"},
+		"post, wrong secret":    {changes: changes{"client_secret": {"x"}}, status: 401, code: "invalid_client"},
+		"post, other client":    {changes: changes{"client_id": {"x"}}, status: 401, code: "invalid_client"},
+		"post, no secret":       {changes: changes{"client_secret": nil}, status: 401, code: "invalid_client"},
+		"public":                {cfg: fakeop.Config{Public: true}, changes: changes{"client_secret": nil}, status: 200},
+		"public, with a secret": {cfg: fakeop.Config{Public: true}, status: 401, code: "invalid_client"},
+		"public, secret configured": {
+			cfg: fakeop.Config{Public: true, ClientSecret: "secret"}, status: 401, code: "invalid_client",
+		},
+		"parameter repeated": {changes: changes{"client_id": {"app", "app"}}, status: 400, code: "invalid_request"},
+		"unknown grant type": {
+			changes: changes{"grant_type": {"password"}}, status: 400, code: "unsupported_grant_type",
+		},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -237,7 +245,9 @@ func TestTokensExpire(t *testing.T) {
 func TestUserClaims(t *testing.T) {
 	users := []fakeop.User{{
 		Subject: "odd", Name: "Odd", Email: "odd@example.com", Picture: "https://example.com/odd.png", Groups: []string{"a"},
-		Claims: map[string]any{"groups": "admin", "email": nil, "tenant": map[string]any{"id": 7}, "sub": "someone", "nonce": "x"},
+		Claims: map[string]any{
+			"groups": "admin", "email": nil, "tenant": map[string]any{"id": 7}, "sub": "someone", "nonce": "x",
+		},
 	}}
 	tests := map[string]struct {
 		cfg               fakeop.Config
@@ -245,7 +255,10 @@ func TestUserClaims(t *testing.T) {
 	}{
 		"claims of any shape": {
 			fakeop.Config{Users: users},
-			map[string]any{"sub": "odd", "nonce": "the-nonce", "groups": "admin", "email": nil, "picture": "https://example.com/odd.png", "tenant": map[string]any{"id": 7.0}},
+			map[string]any{
+				"sub": "odd", "nonce": "the-nonce", "groups": "admin", "email": nil,
+				"picture": "https://example.com/odd.png", "tenant": map[string]any{"id": 7.0},
+			},
 			map[string]any{"sub": "odd", "groups": "admin", "email": nil},
 		},
 		"groups in userinfo only": {

@@ -29,7 +29,7 @@ func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/jwt")
-	_, _ = w.Write([]byte(token)) // the client went away: nobody to tell
+	_, _ = w.Write([]byte(token)) // fails only where the client went away
 }
 
 // unsignedUserInfo is a provider's that forgot what the client is registered for.
@@ -39,7 +39,7 @@ func (p *Provider) unsignedUserInfo(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// userInfoFor are the claims for whoever the access token stands for; iss and aud
+// userInfoFor returns the claims of the access token's user; iss and aud
 // are there when they will be signed (OpenID Connect Core, 5.3.2). Without a
 // token that is good here, it has answered.
 func (p *Provider) userInfoFor(w http.ResponseWriter, r *http.Request) (claims map[string]any, ok bool) {
@@ -65,7 +65,7 @@ func (p *Provider) userInfoFor(w http.ResponseWriter, r *http.Request) (claims m
 func (p *Provider) bearer(w http.ResponseWriter, r *http.Request) (*grant, bool) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	c, unknown := active(&p.access, token)
-	ok := unknown == nil && !c.byClient() // whose tokens are nobody's
+	ok := unknown == nil && !c.byClient() // whose tokens name no user
 	if !strings.EqualFold(scheme, "DPoP") {
 		if !strings.EqualFold(scheme, "Bearer") || !ok || c.jkt != "" {
 			refuseBearer(w, r)

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// User is someone who can sign in at the provider.
+// User can sign in at the provider.
 type User struct {
 	Subject, Name, Email  string
 	EmailVerified         bool

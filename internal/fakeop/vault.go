@@ -28,7 +28,7 @@ func (v *vault[T]) put(value T, life time.Duration) (key string) {
 	return key
 }
 
-// add keeps a value under a key of somebody else's making; it changes nothing,
+// add keeps a value under a given key; it changes nothing,
 // and says so, while there is a value already.
 func (v *vault[T]) add(key string, value T, life time.Duration) (added bool) {
 	v.mu.Lock()
@@ -57,7 +57,7 @@ func (v *vault[T]) get(key string) (value T, ok bool) {
 	return value, false
 }
 
-// spend gives a value out once: again tells that it was given out before.
+// spend gives a value out once: again reports whether it was given out before.
 func (v *vault[T]) spend(key string) (value T, again, ok bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()

@@ -24,7 +24,7 @@ func TestVaultIsSwept(t *testing.T) {
 	})
 }
 
-// What may be used once may be used again when nobody can remember it any more.
+// What may be used once may be used again when it is forgotten.
 func TestVaultAddsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var v vault[int]

@@ -25,7 +25,8 @@ func wantError(t *testing.T, err error, kind provider.Kind, code string) {
 		t.Errorf("got kind %d, code %q (%v); want kind %d, code %q", e.Kind, e.Code, err, kind, code)
 	}
 	for sentinel, is := range map[error]provider.Kind{
-		provider.ErrUnavailable: provider.Unavailable, provider.ErrInvalidResponse: provider.Invalid, provider.ErrRefused: provider.Refused,
+		provider.ErrUnavailable: provider.Unavailable, provider.ErrInvalidResponse: provider.Invalid,
+		provider.ErrRefused: provider.Refused,
 	} {
 		if errors.Is(err, sentinel) != (is == kind) {
 			t.Errorf("errors.Is(%v, %v) = %t", err, sentinel, is != kind)

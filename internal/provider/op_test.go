@@ -31,8 +31,8 @@ const (
 // object is a JSON object in a test.
 type object = map[string]any
 
-// scriptedOP is a provider in memory, reached under every host, whose endpoints answer as a test wants it. It has a key of
-// its own for tokens, so that a test can sign any bytes.
+// scriptedOP is a provider in memory, reached under every host, whose endpoints answer as a test wants it. It has a key
+// of its own for tokens, so that a test can sign any bytes.
 type scriptedOP struct {
 	*fakeop.Provider
 	http.RoundTripper
@@ -92,7 +92,8 @@ func (op *scriptedOP) token(claims object) string {
 // claims of a good ID token, changed; a nil value removes.
 func claims(change object) object {
 	now := time.Now().Unix()
-	return merge(object{"iss": issuer, "aud": clientID, "sub": "alice", "nonce": nonce, "iat": now, "exp": now + 300}, change)
+	good := object{"iss": issuer, "aud": clientID, "sub": "alice", "nonce": nonce, "iat": now, "exp": now + 300}
+	return merge(good, change)
 }
 
 func metadata(change object) object {
