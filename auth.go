@@ -14,6 +14,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
+	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
@@ -84,15 +85,15 @@ func New(cfg Config) (*Auth, error) {
 	}
 	a.refreshes.Log, a.exchanges.Log = a.log, a.log
 	a.routes, a.targets = cfg.places(app)
-	a.realm = originOf(app)
+	a.realm = origin.Of(app)
 	if issuer, err := url.Parse(cfg.Issuer); err == nil {
-		a.providerOrigin = originOf(issuer)
+		a.providerOrigin = origin.Of(issuer)
 	}
 	a.userInfoClaims = slices.Clone(cfg.UserInfoClaims)
 	setDefault(&a.config.DefaultReturnTo, a.routes.base+"/")
 	setDefault(&a.config.PostSignOutURL, strings.TrimSuffix(cfg.AppURL, "/")+"/")
 	a.origin = http.NewCrossOriginProtection()
-	if err := a.origin.AddTrustedOrigin(originOf(app)); err != nil {
+	if err := a.origin.AddTrustedOrigin(origin.Of(app)); err != nil {
 		return nil, fmt.Errorf("ginoidc: AppURL: %w", err)
 	}
 	if err := a.build(app); err != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/ascii"
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
@@ -50,7 +51,7 @@ func (a *Auth) Callback(c *gin.Context) {
 		return
 	}
 	// A browser that came by another host or scheme has left the attempt's cookie behind, case 50.
-	attrs := append(response.attrs(), slog.String("host", printable(c.Request.Host, 256)))
+	attrs := append(response.attrs(), slog.String("host", ascii.Clean(c.Request.Host, 256)))
 	if at != nil && at.Silent { // nobody asked for it, so there is nobody to tell
 		a.emit(ctx, event{kind: eventSilentSignInFailed, attrs: attrs, err: err})
 		redirect(c, http.StatusSeeOther, at.ReturnTo)
@@ -82,7 +83,7 @@ func (a *Auth) receive(c *gin.Context) (*attempt.Attempt, response, error) {
 	if web.IsSubresource(c.Request) { // case 41: the code of a response that no person follows stays unspent
 		return nil, response{}, ErrNotNavigation
 	}
-	params, jwt, err := a.responseParams(c)
+	params, signed, err := a.responseParams(c)
 	r := response{refusal: refusalOf(params)}
 	if err == nil {
 		r, err = parseResponse(params)
@@ -97,7 +98,7 @@ func (a *Auth) receive(c *gin.Context) (*attempt.Attempt, response, error) {
 	if err := a.known(ctx); err != nil { // the attempt stays unspent, so a reload ends it
 		return at, r, err
 	}
-	if err := a.verified(ctx, jwt); err != nil {
+	if err := a.verified(ctx, signed); err != nil {
 		return at, r, err
 	}
 	// Mix-up defence (RFC 9207).

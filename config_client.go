@@ -18,10 +18,10 @@ func fapi2Algs() []string { return []string{"PS256", "ES256", "EdDSA"} }
 // withFAPI2 fills what the profile leaves no choice of.
 func (c Config) withFAPI2() Config {
 	if c.ClientCertificate != nil && len(c.ClientKey) == 0 {
-		setDefault(&c.ClientAuthMethod, tlsClientAuth)
+		setDefault(&c.ClientAuthMethod, provider.TLSClientAuth)
 	}
-	setDefault(&c.ClientAuthMethod, privateKeyJWT)
-	setDefault(&c.PushedAuthorization, pushAlways)
+	setDefault(&c.ClientAuthMethod, provider.PrivateKeyJWT)
+	setDefault(&c.PushedAuthorization, provider.PushAlways)
 	if !c.mutualTLS() {
 		c.DPoP = true
 	}
@@ -35,7 +35,7 @@ func (c Config) withFAPI2() Config {
 }
 
 func (c *Config) mutualTLS() bool {
-	return c.ClientAuthMethod == tlsClientAuth || c.ClientAuthMethod == selfSignedTLS
+	return provider.UsesMutualTLS(c.ClientAuthMethod)
 }
 
 // clientKey reads ClientKey, and decryptionKey reads DecryptionKey. The errors never cite a key.
@@ -51,15 +51,15 @@ func (c *Config) decryptionKey() (*provider.PrivateKey, error) {
 func (c *Config) validateClient(p *problems) {
 	method := c.ClientAuthMethod
 	switch method {
-	case clientSecretBasic, clientSecretPost:
+	case provider.ClientSecretBasic, provider.ClientSecretPost:
 		if c.ClientSecret == "" {
 			p.add("ClientSecret", "is empty", "set the client secret, or the client authentication method to none for a public client")
 		}
-	case clientSecretJWT:
-		if len(c.ClientSecret) < minSecret {
-			p.add("ClientSecret", fmt.Sprintf("has %d bytes instead of at least %d, which client_secret_jwt needs", len(c.ClientSecret), minSecret), "have the provider make a longer one, or use another method")
+	case provider.ClientSecretJWT:
+		if len(c.ClientSecret) < provider.MinHMACSecret {
+			p.add("ClientSecret", fmt.Sprintf("has %d bytes instead of at least %d, which client_secret_jwt needs", len(c.ClientSecret), provider.MinHMACSecret), "have the provider make a longer one, or use another method")
 		}
-	case privateKeyJWT, tlsClientAuth, selfSignedTLS, clientAuthNone:
+	case provider.PrivateKeyJWT, provider.TLSClientAuth, provider.SelfSignedTLSClientAuth, provider.ClientAuthNone:
 		if c.ClientSecret != "" {
 			p.add("ClientSecret", "is set although the client authentication method is "+method, "remove one of the two")
 		}
@@ -85,7 +85,7 @@ func (c *Config) validateKeys(p *problems) {
 		mend  = "make one with openssl genpkey -algorithm ed25519, or -algorithm EC -pkeyopt ec_paramgen_curve:P-256"
 		noKey = "is set and there is no ClientKey that it is about"
 	)
-	needed := c.ClientAuthMethod == privateKeyJWT || c.SignRequests
+	needed := c.ClientAuthMethod == provider.PrivateKeyJWT || c.SignRequests
 	switch {
 	case len(c.ClientKey) > 0:
 		if key, err := c.clientKey(); unfit(err) && c.ClientKeyAlg != "" {
@@ -124,10 +124,10 @@ func unfit(err error) bool {
 
 // validateFAPI2 refuses what the profile does not allow (FAPI 2.0 Security Profile, sections 5.3.3 and 5.4.1).
 func (c *Config) validateFAPI2(p *problems) {
-	if c.ClientAuthMethod != privateKeyJWT && !c.mutualTLS() {
+	if c.ClientAuthMethod != provider.PrivateKeyJWT && !c.mutualTLS() {
 		p.add("ClientAuthMethod", fmt.Sprintf("%q is not allowed by the profile fapi2", c.ClientAuthMethod), "use private_key_jwt, tls_client_auth or self_signed_tls_client_auth")
 	}
-	if c.PushedAuthorization != pushAlways {
+	if c.PushedAuthorization != provider.PushAlways {
 		p.add("PushedAuthorization", fmt.Sprintf("%q is not allowed by the profile fapi2", c.PushedAuthorization), "leave it out")
 	}
 	notAllowed := func(alg string) bool { return !slices.Contains(fapi2Algs(), alg) }

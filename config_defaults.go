@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/claims"
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
 const (
@@ -20,32 +21,7 @@ const (
 	maxTolerance       = 5 * time.Minute
 	defaultTimeout     = 5 * time.Second
 	defaultAttemptLife = 10 * time.Minute
-	minSecret          = 32
-)
-
-// Client authentication methods, OpenID Connect Core 1.0, section 9.
-const (
-	clientSecretBasic = "client_secret_basic"
-	clientSecretPost  = "client_secret_post"
-	clientSecretJWT   = "client_secret_jwt"
-	privateKeyJWT     = "private_key_jwt"
-	tlsClientAuth     = "tls_client_auth"
-	selfSignedTLS     = "self_signed_tls_client_auth"
-	clientAuthNone    = "none"
-)
-
-// Response modes (OAuth 2.0 Multiple Response Types, section 2.1; Form Post Response Mode; JARM, section 2.3).
-const (
-	responseModeQuery    = "query"
-	responseModeFormPost = "form_post"
-	responseModeJWT      = ".jwt" // is added to either
-)
-
-// When authorization requests are pushed.
-const (
-	pushAuto   = "auto"
-	pushAlways = "always"
-	pushNever  = "never"
+	minSecret          = 32 // bytes of a cookie secret
 )
 
 // When the ID token is kept.
@@ -61,9 +37,9 @@ func (c Config) withDefaults() Config {
 	if c.Profile == profileFAPI2 {
 		c = c.withFAPI2()
 	}
-	setDefault(&c.ClientAuthMethod, clientSecretBasic)
-	setDefault(&c.ResponseMode, responseModeQuery)
-	setDefault(&c.PushedAuthorization, pushAuto)
+	setDefault(&c.ClientAuthMethod, provider.ClientSecretBasic)
+	setDefault(&c.ResponseMode, provider.ResponseModeQuery)
+	setDefault(&c.PushedAuthorization, provider.PushAuto)
 	setDefault(&c.RoutePrefix, defaultRoutePrefix)
 	setDefault(&c.CookieName, defaultCookieName)
 	setDefault(&c.SessionLifetime, defaultLifetime)

@@ -3,6 +3,8 @@ package ginoidc
 import (
 	"net/url"
 	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
 // variable is one environment variable: its name without the prefix and what it sets.
@@ -40,7 +42,7 @@ func variables() []variable {
 		{name: "DPOP", field: "DPoP", mend: boolean, set: truth(func(c *Config, on bool) { c.DPoP = on })},
 		{name: "PROFILE", field: "Profile", set: text(func(c *Config) *string { return &c.Profile })},
 		{name: "RESPONSE_MODE", field: "ResponseMode", set: text(func(c *Config) *string { return &c.ResponseMode })},
-		{name: "USE_PAR", field: "PushedAuthorization", mend: sometime, set: when(func(c *Config) *string { return &c.PushedAuthorization }, pushAuto, pushAlways, pushNever)},
+		{name: "USE_PAR", field: "PushedAuthorization", mend: sometime, set: when(func(c *Config) *string { return &c.PushedAuthorization }, provider.PushAuto, provider.PushAlways, provider.PushNever)},
 		{name: "SIGN_IN_PARAMETERS", field: "SignInParameters", mend: query, set: parameters(func(c *Config) *url.Values { return &c.SignInParameters })},
 		{name: "INITIATE_LOGIN", field: "InitiateLogin", mend: boolean, set: truth(func(c *Config, on bool) { c.InitiateLogin = on })},
 		{name: "SCOPES", field: "Scopes", mend: unquoted, set: words(func(c *Config) *[]string { return &c.Scopes })},

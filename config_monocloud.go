@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 )
 
 // alias is a name that MonoCloud's SDK has for one of our variables. as writes its value in the form of ours, "" for
@@ -153,7 +155,7 @@ func (c *Config) validateRoutes(p *problems) {
 		if other, ok := strings.CutSuffix(strings.TrimPrefix(at, base), r.path); here && ok && other != "" && cleanPath(other) {
 			mend = fmt.Sprintf("set %sROUTE_PREFIX=%s, or unset it", c.env.prefix, other)
 		}
-		problem := fmt.Sprintf("%q is not where the plugin's route is, %q", r.value, originOf(app)+base+prefix+r.path)
+		problem := fmt.Sprintf("%q is not where the plugin's route is, %q", r.value, origin.Of(app)+base+prefix+r.path)
 		p.errs = append(p.errs, &ConfigError{Variable: r.variable, Problem: problem, Mend: mend})
 	}
 }
@@ -167,5 +169,5 @@ func placeOf(address string, app *url.URL) (path string, here bool) {
 	if err != nil {
 		return "", false
 	}
-	return u.Path, originOf(u) == originOf(app) && u.RawQuery == ""
+	return u.Path, origin.Of(u) == origin.Of(app) && u.RawQuery == ""
 }

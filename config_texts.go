@@ -2,7 +2,6 @@ package ginoidc
 
 import (
 	"fmt"
-	"net"
 	"net/url"
 	"path"
 	"regexp"
@@ -10,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 )
 
 // validateTexts looks for what came into a text on its way from the provider's page to the app, where no other rule would
@@ -110,7 +111,7 @@ func badURL(s string) string {
 		return ""
 	case u.Scheme != "http":
 		return fmt.Sprintf("has the scheme %q instead of https", u.Scheme)
-	case !isLoopback(u.Hostname()):
+	case !origin.IsLoopback(u.Hostname()):
 		return "uses http outside loopback"
 	}
 	return ""
@@ -125,12 +126,7 @@ func goodPort(u *url.URL) bool {
 // isOrigin accepts scheme, host and, unless it is the scheme's own, port, in the spelling that they are compared in.
 func isOrigin(s string) bool {
 	u, err := url.Parse(s)
-	return badURL(s) == "" && err == nil && originOf(u) == s
-}
-
-func isLoopback(host string) bool {
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return badURL(s) == "" && err == nil && origin.Of(u) == s
 }
 
 // cleanPath tells a path that is written in its one plain form.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/claims"
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
 // ConfigError is one problem of a [Config]. [New] and [ConfigFromEnv] join all they find.
@@ -85,13 +86,13 @@ func (c *Config) validateProvider(p *problems) {
 		p.add("ClientID", "is empty", "set the client id that the provider registered")
 	}
 	c.validateClient(p)
-	if mode := strings.TrimSuffix(c.ResponseMode, responseModeJWT); mode != responseModeQuery && mode != responseModeFormPost {
+	if mode := strings.TrimSuffix(c.ResponseMode, provider.ResponseModeJWT); mode != provider.ResponseModeQuery && mode != provider.ResponseModeFormPost {
 		p.add("ResponseMode", fmt.Sprintf("%q is not supported", c.ResponseMode), "use query or form_post, or query.jwt or form_post.jwt for signed answers")
 	}
-	if !slices.Contains([]string{pushAuto, pushAlways, pushNever}, c.PushedAuthorization) {
+	if !slices.Contains([]string{provider.PushAuto, provider.PushAlways, provider.PushNever}, c.PushedAuthorization) {
 		p.add("PushedAuthorization", fmt.Sprintf("%q is not one of its values", c.PushedAuthorization), "use auto, always or never")
 	}
-	if err := checkParameters(c.SignInParameters); err != nil {
+	if err := provider.CheckParameters(c.SignInParameters); err != nil {
 		p.add("SignInParameters", err.Error(), "leave it out")
 	}
 	if !slices.Contains(c.Scopes, "openid") {

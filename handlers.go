@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/audit"
 	"github.com/seed-d65cea4d/ginoidc/internal/claims"
+	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
 
 	"github.com/gin-gonic/gin"
@@ -80,20 +81,7 @@ func (r routes) check(router gin.IRouter) {
 // places derives from AppURL where the plugin's routes are and which return targets are accepted.
 func (c *Config) places(app *url.URL) (routes, returnto.Rule) {
 	r := newRoutes(app, c.RoutePrefix)
-	return r, returnto.Rule{Origins: append([]string{originOf(app)}, c.ReturnOrigins...), Reserved: r.all()}
-}
-
-// originOf is the ASCII serialization of u's origin (RFC 6454, section 6.2), as browsers send it: in lower case and
-// without the scheme's own port.
-func originOf(u *url.URL) string {
-	origin := strings.ToLower(u.Scheme + "://" + u.Host)
-	switch u.Scheme {
-	case "https":
-		return strings.TrimSuffix(origin, ":443")
-	case "http":
-		return strings.TrimSuffix(origin, ":80")
-	}
-	return origin
+	return r, returnto.Rule{Origins: append([]string{origin.Of(app)}, c.ReturnOrigins...), Reserved: r.all()}
 }
 
 // Mount registers the plugin's routes below RoutePrefix: signin, callback, signout, userinfo, backchannel-logout,

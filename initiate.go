@@ -3,7 +3,6 @@ package ginoidc
 import (
 	"fmt"
 	"net/http"
-	"regexp"
 
 	"github.com/gin-gonic/gin"
 
@@ -39,6 +38,6 @@ func (a *Auth) initiation(c *gin.Context) (target string, _ asked, err error) {
 	if form.Get("iss") != a.issuer {
 		return "", asked{}, fmt.Errorf("%w: iss is not the configured issuer", ErrInvalidInitiation)
 	}
-	hint := a.linkParameters(c.Request.Context(), form, map[string]*regexp.Regexp{"login_hint": hintPattern}, "iss", "target_link_uri")
+	hint := a.linkParameters(c.Request.Context(), form, map[string]func(string) bool{"login_hint": isHint}, "iss", "target_link_uri")
 	return form.Get("target_link_uri"), asked{link: hint}, nil
 }

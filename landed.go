@@ -9,6 +9,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/ascii"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
@@ -79,7 +80,7 @@ func (a *Auth) comesBack(c *gin.Context) (again bool, err error) {
 	}
 	n := len(c.Request.CookiesNamed(a.cookie.name))
 	missing := &cookieMissingError{
-		name: a.cookie.name, path: a.cookie.path, appURL: a.config.AppURL, host: printable(c.Request.Host, 256), came: n,
+		name: a.cookie.name, path: a.cookie.path, appURL: a.config.AppURL, host: ascii.Clean(c.Request.Host, 256), came: n,
 	}
 	if n > 0 && !again {
 		a.emit(req, event{kind: eventSessionLost, err: missing})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/ascii"
 	"github.com/seed-d65cea4d/ginoidc/internal/audit"
 )
 
@@ -47,7 +48,7 @@ func (a *Auth) RequireOrganization(param string) gin.HandlerFunc {
 	}
 	return a.guard(func(c *gin.Context, id identity) error {
 		if organization := c.Param(param); !id.user.InOrganization(organization) {
-			return &notInError{"organization", []string{printable(organization, 256)}}
+			return &notInError{"organization", []string{ascii.Clean(organization, 256)}}
 		}
 		return nil
 	})

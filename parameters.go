@@ -3,8 +3,6 @@ package ginoidc
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -12,10 +10,10 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/ascii"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
@@ -33,9 +31,9 @@ func (a *Auth) asked(c *gin.Context) (target string, _ asked, err error) {
 		return a.initiation(c)
 	}
 	ctx := c.Request.Context()
-	of := asked{link: a.linkParameters(ctx, query, map[string]*regexp.Regexp{
-		"prompt": promptPattern, "login_hint": hintPattern, "max_age": maxAgePattern,
-		"acr_values": hintPattern, "ui_locales": hintPattern, "display": displayPattern,
+	of := asked{link: a.linkParameters(ctx, query, map[string]func(string) bool{
+		"prompt": promptPattern.MatchString, "login_hint": isHint, "max_age": provider.IsMaxAge,
+		"acr_values": isHint, "ui_locales": isHint, "display": displayPattern.MatchString,
 	}, "return_to", sealedParameters)}
 	if sealed := query.Get(sealedParameters); sealed != "" {
 		var ok bool
@@ -47,23 +45,24 @@ func (a *Auth) asked(c *gin.Context) (target string, _ asked, err error) {
 }
 
 var (
-	hintPattern    = regexp.MustCompile(`^[\x20-\x7E]{1,256}$`)
 	promptPattern  = regexp.MustCompile(`^(none|((login|consent|select_account|create)( |$))+)$`)
 	displayPattern = regexp.MustCompile(`^(page|popup|touch|wap)$`)
-	maxAgePattern  = regexp.MustCompile(`^[0-9]{1,9}$`)
 )
+
+// isHint accepts what a provider can be given as it is.
+func isHint(s string) bool { return s != "" && len(s) <= 256 && ascii.Printable(s) }
 
 // linkParameters picks the authentication request parameters that are allowed (OpenID Connect Core 1.0, section 3.1.2.1)
 // out of what anybody can write (case 4). others are what the route itself takes.
-func (a *core) linkParameters(ctx context.Context, query url.Values, allowed map[string]*regexp.Regexp, others ...string) url.Values {
+func (a *core) linkParameters(ctx context.Context, query url.Values, allowed map[string]func(string) bool, others ...string) url.Values {
 	params := url.Values{}
 	var unknown, malformed []string
 	for name := range query {
-		value, pattern := query.Get(name), allowed[name]
+		value, wellFormed := query.Get(name), allowed[name]
 		switch {
-		case pattern != nil && pattern.MatchString(value):
+		case wellFormed != nil && wellFormed(value):
 			params.Set(name, value)
-		case pattern != nil:
+		case wellFormed != nil:
 			malformed = append(malformed, name)
 		case !slices.Contains(others, name):
 			unknown = append(unknown, name)
@@ -120,7 +119,7 @@ func (a *core) logIgnored(ctx context.Context, why string, names ...string) {
 	}
 	slices.Sort(names)
 	for i := range names {
-		names[i] = printable(names[i], 64)
+		names[i] = ascii.Clean(names[i], 64)
 	}
 	a.log.DebugContext(ctx, "ginoidc: sign-in parameters ignored", "why", why, "names", names[:min(len(names), 16)])
 }
@@ -135,7 +134,7 @@ const (
 // max_age only if it is smaller. The parameters are sealed into the URL: who has it can use it and not change it. An error
 // if they repeat one of the plugin's own, such as scope or redirect_uri, or take more than 1,500 bytes.
 func (a *Auth) SignInURLWith(returnTo string, params url.Values) (string, error) {
-	if err := checkParameters(params); err != nil {
+	if err := provider.CheckParameters(params); err != nil {
 		return "", fmt.Errorf("ginoidc: sign-in parameters: %w", err)
 	}
 	text := params.Encode()
@@ -190,33 +189,3 @@ func (a *Auth) unsealed(c *gin.Context, sealed string) (url.Values, bool) {
 
 // ofSession is the place of texts that are valid with this session only.
 func ofSession(s *session.Session) string { return hex.EncodeToString(s.ID[:]) }
-
-// checkParameters refuses what would replace the plugin's own part of the request (case 6), and what every provider has to
-// refuse (OpenID Connect Core 1.0, sections 3.1.2.1 and 5.5).
-func checkParameters(params url.Values) error {
-	for name, values := range params {
-		switch {
-		case provider.OwnParameter(name):
-			return fmt.Errorf("%q is set by the plugin", name)
-		case len(values) != 1 && name != "resource":
-			return fmt.Errorf("%q has %d values", name, len(values))
-		case name == "max_age" && !maxAgePattern.MatchString(values[0]):
-			return errors.New("max_age is not a number of seconds")
-		case name == "prompt" && isNoneWithOthers(values[0]):
-			return fmt.Errorf("prompt %q has none together with others", values[0])
-		case name == "claims" && !isObject(values[0]):
-			return errors.New("claims is not a JSON object")
-		}
-	}
-	return nil
-}
-
-func isNoneWithOthers(prompt string) bool {
-	words := strings.Fields(prompt)
-	return len(words) > 1 && slices.Contains(words, "none")
-}
-
-func isObject(text string) bool {
-	var object map[string]json.RawMessage
-	return json.Unmarshal([]byte(text), &object) == nil && object != nil
-}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/ascii"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
@@ -37,11 +38,13 @@ const (
 )
 
 // formPost tells that the response is a form which the provider's page posts (OAuth 2.0 Form Post Response Mode).
-func (a *core) formPost() bool { return strings.HasPrefix(a.config.ResponseMode, responseModeFormPost) }
+func (a *core) formPost() bool {
+	return strings.HasPrefix(a.config.ResponseMode, provider.ResponseModeFormPost)
+}
 
 // signedResponse tells that the response is one signed JWT (JARM).
 func (a *core) signedResponse() bool {
-	return strings.HasSuffix(a.config.ResponseMode, responseModeJWT)
+	return strings.HasSuffix(a.config.ResponseMode, provider.ResponseModeJWT)
 }
 
 // logOtherMode tells of a response that came as another response mode has it: by POST instead of GET, or the reverse.
@@ -50,9 +53,9 @@ func (a *core) logOtherMode(r *http.Request) {
 	var came, mode string
 	switch {
 	case a.formPost() && r.Method == http.MethodGet && slices.ContainsFunc(responseMembers(), query.Has):
-		came, mode = responseModeQuery, strings.Replace(a.config.ResponseMode, responseModeFormPost, responseModeQuery, 1)
+		came, mode = provider.ResponseModeQuery, strings.Replace(a.config.ResponseMode, provider.ResponseModeFormPost, provider.ResponseModeQuery, 1)
 	case !a.formPost() && r.Method == http.MethodPost && web.IsForm(r):
-		came, mode = responseModeFormPost, strings.Replace(a.config.ResponseMode, responseModeQuery, responseModeFormPost, 1)
+		came, mode = provider.ResponseModeFormPost, strings.Replace(a.config.ResponseMode, provider.ResponseModeQuery, provider.ResponseModeFormPost, 1)
 	default:
 		return
 	}
@@ -64,10 +67,10 @@ func (a *core) logOtherMode(r *http.Request) {
 // responseMembers are the parameters that make a request an authorization response.
 func responseMembers() []string { return []string{"code", "state", "error", "response"} }
 
-// responseParams reads the parameters of the response from where the response mode puts them, and from nowhere else. jwt
+// responseParams reads the parameters of the response from where the response mode puts them, and from nowhere else. signed
 // is the signed response that they come from: they are not to be trusted before [core.verified]. With an error the
 // parameters are good for the log alone.
-func (a *core) responseParams(c *gin.Context) (params url.Values, jwt string, err error) {
+func (a *core) responseParams(c *gin.Context) (params url.Values, signed *provider.SignedResponse, err error) {
 	if a.formPost() {
 		params, err = web.ReadForm(c.Writer, c.Request)
 	} else if len(c.Request.URL.RawQuery) > web.MaxForm { // case 284
@@ -77,28 +80,27 @@ func (a *core) responseParams(c *gin.Context) (params url.Values, jwt string, er
 	}
 	switch {
 	case err != nil:
-		return nil, "", fmt.Errorf("%w: %w", ErrInvalidCallback, err)
+		return nil, nil, fmt.Errorf("%w: %w", ErrInvalidCallback, err)
 	case !a.signedResponse() && params.Has("response"):
-		return params, "", fmt.Errorf("%w: a signed response; if the provider cannot leave that, set Config.ResponseMode to %q", ErrInvalidCallback, a.config.ResponseMode+responseModeJWT)
+		return params, nil, fmt.Errorf("%w: a signed response; if the provider cannot leave that, set Config.ResponseMode to %q", ErrInvalidCallback, a.config.ResponseMode+provider.ResponseModeJWT)
 	case !a.signedResponse():
-		return params, "", nil
+		return params, nil, nil
 	case !params.Has("response") || ambiguous(params["response"]) || params.Has("code") || params.Has("state") || params.Has("error"):
-		return params, "", fmt.Errorf("%w: not one signed response, as Config.ResponseMode %q asks for", ErrInvalidCallback, a.config.ResponseMode)
+		return params, nil, fmt.Errorf("%w: not one signed response, as Config.ResponseMode %q asks for", ErrInvalidCallback, a.config.ResponseMode)
 	}
-	jwt = params.Get("response")
-	if params, err = a.provider.ReadResponse(jwt); err != nil {
-		return nil, "", fmt.Errorf("%w: %w", ErrInvalidCallback, err)
+	if signed, err = a.provider.ReadResponse(params.Get("response")); err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", ErrInvalidCallback, err)
 	}
-	return params, jwt, nil
+	return signed.Params, signed, nil
 }
 
 // verified checks the signature of a signed response. That comes after the attempt was found, so that garbage costs
 // neither cryptography nor a fetch of keys. Keys that cannot be had are no fault of the response.
-func (a *core) verified(ctx context.Context, jwt string) error {
-	if jwt == "" {
+func (a *core) verified(ctx context.Context, signed *provider.SignedResponse) error {
+	if signed == nil {
 		return nil
 	}
-	_, err := a.provider.OpenResponse(ctx, jwt)
+	err := a.provider.VerifyResponse(ctx, signed)
 	if errors.Is(err, provider.ErrInvalidToken) {
 		return fmt.Errorf("%w: %w", ErrInvalidCallback, err)
 	}
@@ -139,16 +141,5 @@ func refusalOf(params url.Values) *ProviderError {
 	if params.Get("error") == "" {
 		return nil
 	}
-	return &ProviderError{Code: printable(params.Get("error"), 64), Description: printable(params.Get("error_description"), 256)}
-}
-
-// printable makes foreign text fit for logs: printable ASCII only, cut to limit (case 34).
-func printable(s string, limit int) string {
-	s = s[:min(len(s), limit)]
-	return strings.Map(func(r rune) rune {
-		if r < 0x20 || r > 0x7E {
-			return '?'
-		}
-		return r
-	}, s)
+	return &ProviderError{Code: ascii.Clean(params.Get("error"), 64), Description: ascii.Clean(params.Get("error_description"), 256)}
 }

@@ -68,7 +68,7 @@ func (a *Auth) RequireACR(anyOf ...string) gin.HandlerFunc {
 	if len(values) == 0 || slices.ContainsFunc(values, func(v string) bool { return !scopePattern.MatchString(v) }) {
 		panic("ginoidc: RequireACR needs values that are single words")
 	}
-	if !hintPattern.MatchString(strings.Join(values, " ")) {
+	if !isHint(strings.Join(values, " ")) {
 		panic("ginoidc: RequireACR was given too many values")
 	}
 	return a.guardSession(func(s *session.Session) error { return classed(&s.Record, values) })

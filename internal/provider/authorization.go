@@ -10,6 +10,14 @@ import (
 
 const opAuthorization = "authorization"
 
+// Response modes (OAuth 2.0 Multiple Response Type Encoding Practices section 2.1; Form Post Response Mode; JARM section
+// 2.3).
+const (
+	ResponseModeQuery    = "query"
+	ResponseModeFormPost = "form_post"
+	ResponseModeJWT      = ".jwt" // is added to either
+)
+
 // AuthRequest is what varies between authorization requests.
 type AuthRequest struct {
 	State, Nonce string
@@ -61,14 +69,11 @@ func (p *Provider) authorizationParams(req AuthRequest) (url.Values, error) {
 		"code_challenge":        {oauth2.S256ChallengeFromVerifier(req.Verifier)},
 		"code_challenge_method": {"S256"},
 	}
-	if p.responseMode != "" && p.responseMode != "query" { // query is what a code flow has anyway
+	if p.responseMode != "" && p.responseMode != ResponseModeQuery { // query is what a code flow has anyway
 		params.Set("response_mode", p.responseMode)
 	}
-	for name, values := range req.Params {
-		if OwnParameter(name) || len(values) != 1 && name != "resource" { // which may be several, RFC 8707 section 2
-			return nil, misconfigured(opAuthorization, "parameter_conflict",
-				"the extra parameter %s repeats one of the client's own or is given more than once", excerpt(name))
-		}
+	if err := CheckParameters(req.Params); err != nil {
+		return nil, misconfigured(opAuthorization, "parameter_conflict", "%w", err)
 	}
 	for name, values := range req.Params {
 		params[name] = values
@@ -117,5 +122,7 @@ func (p *Provider) CheckResponseIssuer(ctx context.Context, iss string, present 
 
 func wrongResponseIssuer(format string, args ...any) *Error {
 	cause := fmt.Errorf(format, args...)
-	return &Error{Kind: Refused, Op: opAuthorization, Code: "response_issuer", Err: fmt.Errorf("%w: %w", ErrIssuerMismatch, cause)}
+	return &Error{
+		Kind: Refused, Op: opAuthorization, Code: "response_issuer", Err: fmt.Errorf("%w: %w", ErrIssuerMismatch, cause),
+	}
 }

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 )
 
 // TLSConfig is for connections of this client: TLS 1.2 or later, to servers that roots vouch for (nil: the system's).
@@ -36,7 +38,7 @@ type certificateTransport struct {
 
 // RoundTrip implements http.RoundTripper.
 func (t *certificateTransport) RoundTrip(req *http.Request) (*http.Response, error) {
-	if at := origin(req.URL); req.URL.Scheme == "https" && !redirectedAway(req) &&
+	if at := origin.Of(req.URL); req.URL.Scheme == "https" && !redirectedAway(req) &&
 		(slices.Contains(t.origins, at) || slices.Contains(t.provider.origins(), at)) {
 		return t.certified.RoundTrip(req)
 	}
@@ -51,7 +53,7 @@ func (p *Provider) origins() (origins []string) {
 	}
 	for _, address := range addresses {
 		if u, err := url.Parse(address); err == nil && u.Host != "" {
-			origins = append(origins, origin(u))
+			origins = append(origins, origin.Of(u))
 		}
 	}
 	return origins

@@ -14,7 +14,20 @@ import (
 const (
 	assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" // RFC 7523 section 2.2
 
-	minHMAC = 32 // bytes of a key for HS256, RFC 7518 section 3.2
+	// MinHMACSecret is how many bytes a client secret has at least that client_secret_jwt is used with (a key for HS256,
+	// RFC 7518 section 3.2): whoever saw an assertion could find a shorter one by trial.
+	MinHMACSecret = 32
+)
+
+// Client authentication methods (OpenID Connect Core 1.0 section 9, RFC 8705 section 2).
+const (
+	ClientSecretBasic       = "client_secret_basic"
+	ClientSecretPost        = "client_secret_post"
+	ClientSecretJWT         = "client_secret_jwt"
+	PrivateKeyJWT           = "private_key_jwt"
+	TLSClientAuth           = "tls_client_auth"
+	SelfSignedTLSClientAuth = "self_signed_tls_client_auth"
+	ClientAuthNone          = "none"
 )
 
 // authenticate adds this client's authentication (OpenID Connect Core 1.0 section 9, RFC 8705 section 2) to a request
@@ -22,24 +35,24 @@ const (
 // assertion is made anew at each call, so none is ever sent twice.
 func (p *Provider) authenticate(op string, form url.Values, header http.Header) error {
 	switch p.authMethod {
-	case "client_secret_basic": // both form-encoded first, RFC 6749 section 2.3.1
+	case ClientSecretBasic: // both form-encoded first, RFC 6749 section 2.3.1
 		basic := &http.Request{Header: header}
 		basic.SetBasicAuth(url.QueryEscape(p.clientID), url.QueryEscape(p.clientSecret))
 		return nil
-	case "client_secret_post":
+	case ClientSecretPost:
 		form.Set("client_secret", p.clientSecret)
-	case "client_secret_jwt", "private_key_jwt":
+	case ClientSecretJWT, PrivateKeyJWT:
 		assertion, err := p.clientAssertion(op)
 		if err != nil {
 			return err
 		}
 		form.Set("client_assertion_type", assertionType)
 		form.Set("client_assertion", assertion)
-	case "tls_client_auth", "self_signed_tls_client_auth":
+	case TLSClientAuth, SelfSignedTLSClientAuth:
 		if !p.certificate { // or the code would go out without any authentication
 			return misconfigured(op, "auth_method", "%s needs a client certificate", p.authMethod)
 		}
-	case "none":
+	case ClientAuthNone:
 	default:
 		return misconfigured(op, "auth_method", "client authentication %s is not supported", excerpt(p.authMethod))
 	}
@@ -47,20 +60,20 @@ func (p *Provider) authenticate(op string, form url.Values, header http.Header) 
 	return nil
 }
 
-// mutualTLS reports a method that authenticates by the certificate of the connection.
-func mutualTLS(method string) bool {
-	return method == "tls_client_auth" || method == "self_signed_tls_client_auth"
+// UsesMutualTLS reports a method that authenticates by the certificate of the connection.
+func UsesMutualTLS(method string) bool {
+	return method == TLSClientAuth || method == SelfSignedTLSClientAuth
 }
 
 // clientAssertion is the JWT of RFC 7523 section 3 by which this client says who it is.
 func (p *Provider) clientAssertion(op string) (string, error) {
 	claims := p.ownClaims()
 	claims["sub"] = p.clientID
-	if p.authMethod == "private_key_jwt" {
+	if p.authMethod == PrivateKeyJWT {
 		return p.clientKey.sign(op, "JWT", claims)
 	}
-	if len(p.clientSecret) < minHMAC { // whoever saw an assertion could find a short one by trial
-		return "", misconfigured(op, "auth_method", "client_secret_jwt needs a secret of at least %d bytes", minHMAC)
+	if len(p.clientSecret) < MinHMACSecret {
+		return "", misconfigured(op, "auth_method", "client_secret_jwt needs a secret of at least %d bytes", MinHMACSecret)
 	}
 	return signJWT(op, jose.SigningKey{Algorithm: jose.HS256, Key: []byte(p.clientSecret)}, jose.SignerOptions{}, "JWT", claims)
 }
@@ -68,7 +81,8 @@ func (p *Provider) clientAssertion(op string) (string, error) {
 // checkAuthMethod warns once of a provider that does not list our method. It may work all the same: the lists are
 // often out of date, and most leave out none, which is no method.
 func (p *Provider) checkAuthMethod(ctx context.Context, metadata *Metadata) {
-	if metadata.AuthMethods == nil || p.authMethod == "none" || slices.Contains(metadata.AuthMethods, p.authMethod) {
+	if metadata.AuthMethods == nil || p.authMethod == ClientAuthNone ||
+		slices.Contains(metadata.AuthMethods, p.authMethod) {
 		return
 	}
 	p.authWarning.Do(func() {

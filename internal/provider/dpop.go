@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 )
 
 const (
@@ -128,7 +130,7 @@ type nonces struct {
 func (n *nonces) of(u *url.URL) string {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.byOrigin[origin(u)]
+	return n.byOrigin[origin.Of(u)]
 }
 
 func (n *nonces) keep(u *url.URL, nonce string) {
@@ -137,20 +139,8 @@ func (n *nonces) keep(u *url.URL, nonce string) {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if _, known := n.byOrigin[origin(u)]; n.byOrigin == nil || !known && len(n.byOrigin) >= maxOrigins {
+	if _, known := n.byOrigin[origin.Of(u)]; n.byOrigin == nil || !known && len(n.byOrigin) >= maxOrigins {
 		n.byOrigin = make(map[string]string) // to forget one costs a retry
 	}
-	n.byOrigin[origin(u)] = nonce
-}
-
-// origin is the scheme and the host, with the port unless that is the scheme's own (RFC 6454 section 6.2).
-func origin(u *url.URL) string {
-	host := strings.ToLower(u.Host)
-	switch u.Scheme {
-	case "https":
-		host = strings.TrimSuffix(host, ":443")
-	case "http":
-		host = strings.TrimSuffix(host, ":80")
-	}
-	return u.Scheme + "://" + host
+	n.byOrigin[origin.Of(u)] = nonce
 }

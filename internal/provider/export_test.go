@@ -17,3 +17,15 @@ func PipeTransport(roots *x509.CertPool, dial func(context.Context, string, stri
 
 // SignRequest makes the request object of params.
 func (p *Provider) SignRequest(params url.Values) (string, error) { return p.signRequest(params) }
+
+// OpenResponse reads a response and verifies it.
+func (p *Provider) OpenResponse(ctx context.Context, raw string) (url.Values, error) {
+	r, err := p.ReadResponse(raw)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.VerifyResponse(ctx, r); err != nil {
+		return nil, err
+	}
+	return r.Params, nil
+}

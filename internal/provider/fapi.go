@@ -15,11 +15,11 @@ func (p *Provider) checkFAPI2(m *Metadata) error {
 			missing = append(missing, what)
 		}
 	}
-	mutualTLS := mutualTLS(p.authMethod)
+	mutualTLS := UsesMutualTLS(p.authMethod)
 	want(m.PushedAuthorizationRequestEndpoint != "", "pushed_authorization_request_endpoint")
 	want(m.AuthorizationResponseIssParameterSupported, "authorization_response_iss_parameter_supported")
 	want(slices.Contains(m.CodeChallengeMethods, "S256"), "code_challenge_methods_supported with S256")
-	want(mutualTLS || p.authMethod == "private_key_jwt",
+	want(mutualTLS || p.authMethod == PrivateKeyJWT,
 		"client authentication by private_key_jwt or tls_client_auth, not "+excerpt(p.authMethod))
 	want(slices.Contains(m.AuthMethods, p.authMethod), "token_endpoint_auth_methods_supported with "+excerpt(p.authMethod))
 	if mutualTLS && !p.dpop {

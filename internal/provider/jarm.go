@@ -19,12 +19,18 @@ const (
 	responseLife = 10 * time.Minute
 )
 
+// SignedResponse is an authorization response that is a signed JWT, of which all is checked but the signature.
+type SignedResponse struct {
+	Params url.Values // not to be trusted before [Provider.VerifyResponse]
+	raw    string
+}
+
 // ReadResponse reads the response parameter of an authorization response that is a signed JWT (JWT Secured Authorization
 // Response Mode for OAuth 2.0, sections 2.1 and 2.4), and checks all but its signature: for what has to be known, such as
 // whether this browser asked at all, before that is worth looking at. Anybody may send one, so garbage costs neither
-// cryptography nor a fetch. It returns code, state, error, error_description, session_state and iss, each once if at all.
+// cryptography nor a fetch. Params are code, state, error, error_description, session_state and iss, each once if at all.
 // What else the JWT holds is left out. Whatever is wrong with it is ErrInvalidToken.
-func (p *Provider) ReadResponse(raw string) (url.Values, error) {
+func (p *Provider) ReadResponse(raw string) (*SignedResponse, error) {
 	if err := p.checkKind(opResponse, raw, maxResponse); err != nil {
 		return nil, err
 	}
@@ -32,22 +38,20 @@ func (p *Provider) ReadResponse(raw string) (url.Values, error) {
 	if err != nil {
 		return nil, err
 	}
-	return p.checkResponse(claims)
-}
-
-// OpenResponse is ReadResponse with the signature checked. It stops responses that are forged, of another provider (mix-up)
-// or made for another client. Keys that cannot be fetched are ErrUnavailable.
-func (p *Provider) OpenResponse(ctx context.Context, raw string) (url.Values, error) {
-	ctx, cancel := context.WithTimeout(ctx, p.backend.limits.total())
-	defer cancel()
-	params, err := p.ReadResponse(raw)
+	params, err := p.checkResponse(claims)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := p.verifySignature(ctx, opResponse, raw, p.keys.renew); err != nil {
-		return nil, err
-	}
-	return params, nil
+	return &SignedResponse{params, raw}, nil
+}
+
+// VerifyResponse checks the signature. It stops responses that are forged, of another provider (mix-up) or made for another
+// client. Keys that cannot be fetched are ErrUnavailable.
+func (p *Provider) VerifyResponse(ctx context.Context, r *SignedResponse) error {
+	ctx, cancel := context.WithTimeout(ctx, p.backend.limits.total())
+	defer cancel()
+	_, err := p.verifySignature(ctx, opResponse, r.raw, p.keys.renew)
+	return err
 }
 
 // checkResponse checks the claims and picks the parameters.

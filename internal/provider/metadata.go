@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 )
 
 const opDiscovery = "discovery"
@@ -52,7 +53,7 @@ func (p *Provider) fetchMetadata(ctx context.Context) (*Metadata, error) {
 	body, err := p.backend.get(ctx, opDiscovery, strings.TrimSuffix(p.issuer, "/")+"/.well-known/openid-configuration")
 	if err == nil {
 		var metadata *Metadata
-		if metadata, err = parseMetadata(body, p.issuer, mutualTLS(p.authMethod)); err == nil {
+		if metadata, err = parseMetadata(body, p.issuer, UsesMutualTLS(p.authMethod)); err == nil {
 			err = p.checkSupport(ctx, metadata)
 		}
 		if err == nil {
@@ -180,7 +181,7 @@ func checkEndpoint(raw string, httpIssuer bool) error {
 	switch {
 	case err != nil:
 		return errors.New("not a URL")
-	case u.Scheme != "https" && (u.Scheme != "http" || !httpIssuer || !isLoopback(u.Hostname())):
+	case u.Scheme != "https" && (u.Scheme != "http" || !httpIssuer || !origin.IsLoopback(u.Hostname())):
 		return errors.New("not https")
 	case u.Hostname() == "":
 		return errors.New("not an absolute URL")
@@ -190,8 +191,4 @@ func checkEndpoint(raw string, httpIssuer bool) error {
 		return errors.New("holds a fragment")
 	}
 	return nil
-}
-
-func isLoopback(host string) bool {
-	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }

@@ -14,10 +14,17 @@ const (
 	maxRequestURI = 1 << 10
 )
 
+// When authorization requests are pushed: where the provider requires it, always, or never.
+const (
+	PushAuto   = "auto"
+	PushAlways = "always"
+	PushNever  = "never"
+)
+
 // checkPushed refuses what the settings and the provider do not agree on.
 func (p *Provider) checkPushed(m *Metadata) error {
 	switch {
-	case p.pushedAuthorization == "never" && m.RequirePushedAuthorizationRequests:
+	case p.pushedAuthorization == PushNever && m.RequirePushedAuthorizationRequests:
 		return misconfigured(opDiscovery, "par_required",
 			"the provider requires pushed authorization requests (RFC 9126), which are switched off")
 	case p.pushes(m) && m.PushedAuthorizationRequestEndpoint == "":
@@ -28,7 +35,7 @@ func (p *Provider) checkPushed(m *Metadata) error {
 }
 
 func (p *Provider) pushes(m *Metadata) bool {
-	return p.pushedAuthorization == "always" || m.RequirePushedAuthorizationRequests
+	return p.pushedAuthorization == PushAlways || m.RequirePushedAuthorizationRequests
 }
 
 // push hands an authorization request to the provider directly and returns the parameters that stand for it in the

@@ -41,7 +41,7 @@ func (p *Provider) refused(ctx context.Context, op string, a *answer) *Error {
 	code, _ := object["error"].(string)
 	if code == "invalid_client" || code == "unauthorized_client" || a.status == http.StatusUnauthorized && !a.wantsNonce() {
 		attrs := []slog.Attr{slog.String("client_id", p.clientID), slog.String("method", p.authMethod)}
-		if p.authMethod == "private_key_jwt" { // the provider may have another name for the key
+		if p.authMethod == PrivateKeyJWT { // the provider may have another name for the key
 			attrs = append(attrs, slog.String("kid", p.clientKey.KeyID()), slog.String("kid_set_by", p.keyIDSetting))
 		}
 		p.report(ctx, Event{

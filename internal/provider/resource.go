@@ -4,6 +4,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 )
 
 const (
@@ -28,7 +30,7 @@ func (p *Provider) Send(req *http.Request, tokens *Tokens, next http.RoundTrippe
 	if !confidential(req.URL) {
 		closeBody(req.Body)
 		return nil, misconfigured(opResource, "insecure_resource", "no access token is sent in clear, as to %s",
-			excerpt(origin(req.URL)))
+			excerpt(origin.Of(req.URL)))
 	}
 	resp, err := p.sendOnce(req, req.Body, tokens, next)
 	if err != nil || tokens.key == nil || !wantsNonce(resp) {
@@ -81,7 +83,7 @@ func headersOf(resp *http.Response) *answer {
 func redirectedAway(req *http.Request) bool {
 	for hop := req; hop.Response != nil; hop = hop.Response.Request {
 		from := hop.Response.Request
-		if from == nil || origin(from.URL) != origin(hop.URL) {
+		if from == nil || origin.Of(from.URL) != origin.Of(hop.URL) {
 			return true
 		}
 	}
@@ -90,7 +92,7 @@ func redirectedAway(req *http.Request) bool {
 
 // confidential reports a place where nobody on the way can read what is sent.
 func confidential(u *url.URL) bool {
-	return u.Scheme == "https" || u.Scheme == "http" && isLoopback(u.Hostname())
+	return u.Scheme == "https" || u.Scheme == "http" && origin.IsLoopback(u.Hostname())
 }
 
 // bodyAgain gives the body of a request for the second time, if that can be done.

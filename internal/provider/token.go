@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/ascii"
 )
 
 var errRefusedGrant = errors.New("the provider refused the code or refresh token")
@@ -128,6 +130,4 @@ func expiresIn(value any) (lifetime time.Duration, ok bool) {
 }
 
 // visible reports whether s is 1*VSCHAR (RFC 6749 appendix A), and so fit for a header.
-func visible(s string) bool {
-	return s != "" && strings.IndexFunc(s, func(r rune) bool { return r < 0x20 || r > 0x7E }) < 0
-}
+func visible(s string) bool { return s != "" && ascii.Printable(s) }
