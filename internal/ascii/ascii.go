@@ -3,8 +3,8 @@ package ascii
 
 import "strings"
 
-// Printable reports whether s consists of printable ASCII characters, spaces included (VSCHAR, RFC 6749 appendix A). A line
-// break is none, so that such text forges neither a header nor a line of a log.
+// Printable reports whether s consists of printable ASCII characters, spaces included (VSCHAR, RFC 6749 appendix A).
+// A line break is none, so that such text forges neither a header nor a line of a log.
 func Printable(s string) bool { return strings.IndexFunc(s, unprintable) < 0 }
 
 // Clean returns at most limit bytes of s, with a question mark for each character that is not printable.

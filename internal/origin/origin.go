@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// Of returns the ASCII serialization of u's origin (RFC 6454, section 6.2), as browsers send it: in lower case and without
-// the scheme's own port.
+// Of returns the ASCII serialization of u's origin (RFC 6454, section 6.2), as browsers send it: in lower case and
+// without the scheme's own port.
 func Of(u *url.URL) string {
 	origin := strings.ToLower(u.Scheme + "://" + u.Host)
 	switch u.Scheme {

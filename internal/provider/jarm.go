@@ -25,11 +25,11 @@ type SignedResponse struct {
 	raw    string
 }
 
-// ReadResponse reads the response parameter of an authorization response that is a signed JWT (JWT Secured Authorization
-// Response Mode for OAuth 2.0, sections 2.1 and 2.4), and checks all but its signature: for what has to be known, such as
-// whether this browser asked at all, before that is worth looking at. Anybody may send one, so garbage costs neither
-// cryptography nor a fetch. Params are code, state, error, error_description, session_state and iss, each once if at all.
-// What else the JWT holds is left out. Whatever is wrong with it is ErrInvalidToken.
+// ReadResponse reads the response parameter of an authorization response that is a signed JWT (JWT Secured
+// Authorization Response Mode for OAuth 2.0, sections 2.1 and 2.4), and checks all but its signature: for what has to
+// be known, such as whether this browser asked at all, before that is worth looking at. Anybody may send one, so
+// garbage costs neither cryptography nor a fetch. Params are code, state, error, error_description, session_state and
+// iss, each once if at all. What else the JWT holds is left out. Whatever is wrong with it is ErrInvalidToken.
 func (p *Provider) ReadResponse(raw string) (*SignedResponse, error) {
 	if err := p.checkKind(opResponse, raw, maxResponse); err != nil {
 		return nil, err
@@ -45,8 +45,8 @@ func (p *Provider) ReadResponse(raw string) (*SignedResponse, error) {
 	return &SignedResponse{params, raw}, nil
 }
 
-// VerifyResponse checks the signature. It stops responses that are forged, of another provider (mix-up) or made for another
-// client. Keys that cannot be fetched are ErrUnavailable.
+// VerifyResponse checks the signature. It stops responses that are forged, of another provider (mix-up) or made for
+// another client. Keys that cannot be fetched are ErrUnavailable.
 func (p *Provider) VerifyResponse(ctx context.Context, r *SignedResponse) error {
 	ctx, cancel := context.WithTimeout(ctx, p.backend.limits.total())
 	defer cancel()

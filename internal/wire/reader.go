@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// MaxSeconds is the Unix time of the last second of the year 9999, the latest that formats such as RFC 3339 can express.
+// MaxSeconds is the Unix time of the last second of the year 9999, the latest that formats such as RFC 3339 can
+// express.
 const MaxSeconds = 253402300799
 
 // Reader reads a record from its beginning. After a fault it has failed: all that is read from then on is zero, so that
