@@ -1,6 +1,6 @@
 module github.com/seed-d65cea4d/ginoidc/e2e/dex
 
-go 1.26
+go 1.25.8
 
 require (
 	github.com/dexidp/dex v0.0.0-20260806151424-ab64ed778070
