@@ -54,7 +54,7 @@ func ExampleSignIn() {
 	// token requests: 1
 }
 
-// What the app answers when its provider is down, and then back.
+// What the app answers while its provider is down, and to a provider with another issuer.
 func ExampleProvider_Misbehave() {
 	idp, err := ginoidctest.New(ginoidctest.Config{})
 	if err != nil {

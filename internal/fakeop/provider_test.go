@@ -5,12 +5,9 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"encoding/base64"
-	"go/parser"
-	"go/token"
 	"log/slog"
 	"net/http"
 	"net/url"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"sync"
@@ -279,30 +276,6 @@ func TestLogHoldsNoSecrets(t *testing.T) {
 	for _, secret := range []string{code, verifier, "a-wrong-secret"} {
 		if strings.Contains(log.String(), secret) {
 			t.Errorf("the log holds %q", secret)
-		}
-	}
-}
-
-// Programs import this package too, so it brings no test framework and none of
-// its flags along.
-func TestImportsNoTestFramework(t *testing.T) {
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		if strings.HasSuffix(file, "_test.go") {
-			continue
-		}
-		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, spec := range parsed.Imports {
-			path := strings.Trim(spec.Path.Value, `"`)
-			if strings.HasPrefix(path, "testing") || strings.Contains(path, "httptest") || strings.Contains(path, "testify") {
-				t.Errorf("%s imports %s", file, path)
-			}
 		}
 	}
 }
