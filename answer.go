@@ -11,6 +11,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
+	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
 
 const (
@@ -45,7 +46,7 @@ func (a *core) exchangeInTurn(ctx context.Context, r *http.Request, at *attempt.
 
 // answerKey is where the answer to one response lies. A request with another code looks elsewhere.
 func (a *core) answerKey(at *attempt.Attempt, code string) string {
-	return key('c', a.hash("\x00callback "+at.State+" "+code))
+	return shared.Key(shared.KindCallback, a.audience.Hash("\x00callback "+at.State+" "+code))
 }
 
 // keepAnswer leaves the code of an error, or nothing, and the lines of Set-Cookie. They are bound to the verifier, which
@@ -57,7 +58,7 @@ func (a *core) keepAnswer(ctx context.Context, name string, at *attempt.Attempt,
 	}
 	text := strings.Join(append([]string{code}, l.cookies...), "\n")
 	if _, err := flight.Try(a.log, func() (any, error) {
-		return nil, a.keep(ctx, callbackAnswer, name, at.Verifier, text, answerKept)
+		return nil, a.values.Keep(ctx, callbackAnswer, name, at.Verifier, text, answerKept)
 	}); err != nil {
 		a.log.DebugContext(ctx, "ginoidc: the answer of a callback not left for other instances", "error", err)
 	}
@@ -65,7 +66,7 @@ func (a *core) keepAnswer(ctx context.Context, name string, at *attempt.Attempt,
 
 // keptAnswer is what another instance has answered; nil, nil when it has left nothing that this one can use.
 func (a *core) keptAnswer(ctx context.Context, r *http.Request, name string, at *attempt.Attempt) (*landing, error) {
-	text, ok, err := a.kept(ctx, callbackAnswer, name, at.Verifier)
+	text, ok, err := a.values.Kept(ctx, callbackAnswer, name, at.Verifier)
 	if !ok || err != nil {
 		return nil, err
 	}

@@ -17,7 +17,9 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
+	"github.com/seed-d65cea4d/ginoidc/internal/revocation"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
@@ -39,6 +41,8 @@ type core struct {
 	seals    seals
 	provider *provider.Provider
 	state    SharedState
+	ledger   *revocation.Ledger
+	values   shared.Values
 	origin   *http.CrossOriginProtection
 	log      *slog.Logger
 	missing  groupsWatch
@@ -50,7 +54,7 @@ type core struct {
 	resources http.RoundTripper
 
 	realm, providerOrigin string
-	audience              string            // of sessions: issuer and client
+	audience              shared.Audience   // of sessions: issuer and client
 	userInfoClaims        []string          // nil: the default
 	variables             map[string]string // by field of Config, where it comes from the environment
 }
@@ -105,7 +109,7 @@ func New(cfg Config) (*Auth, error) {
 // build makes the rooms below: sessions, sign-in attempts, the provider.
 func (a *core) build(app *url.URL) error {
 	cfg := &a.config
-	a.audience = cfg.Issuer + " " + cfg.ClientID + " "
+	a.audience = shared.Audience(cfg.Issuer + " " + cfg.ClientID + " ")
 	secure := app.Scheme == "https"
 	name, root := cookieName(cfg.CookieName, secure, a.routes.base)
 	a.cookie = cookieAttributes{name, root, secure}
@@ -119,7 +123,7 @@ func (a *core) build(app *url.URL) error {
 	var err error
 	a.sessions, err = session.New(session.Config{
 		Store: cfg.Store, Secrets: cfg.CookieSecrets, Name: name, Path: root, Secure: secure,
-		Idle: cfg.SessionIdle, Lifetime: cfg.SessionLifetime, Audience: a.audience, Logger: a.log,
+		Idle: cfg.SessionIdle, Lifetime: cfg.SessionLifetime, Audience: string(a.audience), Logger: a.log,
 	})
 	if err != nil {
 		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
@@ -132,15 +136,17 @@ func (a *core) build(app *url.URL) error {
 		attemptPath = "/"
 	}
 	a.attempts, err = attempt.New(attempt.Config{
-		Secrets: cfg.CookieSecrets, CookieName: name, Path: attemptPath, Secure: secure, CrossSite: a.formPost(), Audience: a.audience,
+		Secrets: cfg.CookieSecrets, CookieName: name, Path: attemptPath, Secure: secure, CrossSite: a.formPost(), Audience: string(a.audience),
 		Life: cfg.AttemptLife,
 	})
 	if err != nil {
 		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
 	}
-	if a.seals, err = newSeals(cfg.CookieSecrets, a.audience); err != nil {
+	if a.seals, err = newSeals(cfg.CookieSecrets, string(a.audience)); err != nil {
 		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
 	}
+	a.values = shared.Values{State: a.state, Seal: a.seals.kept}
+	a.ledger = revocation.New(a.state, a.audience, cfg.SessionLifetime+cfg.AttemptLife)
 	if a.provider, err = cfg.provider(a.routes, a.setting("ClientKeyID"), a.emitProvider); err != nil {
 		return err
 	}
@@ -211,8 +217,7 @@ func (a *Auth) Ready(ctx context.Context) error {
 	if err := a.sessions.Ready(ctx); err != nil {
 		return translated(err)
 	}
-	_, err := a.revoked(ctx, probe)
-	return err
+	return a.ledger.Ready(ctx, probe)
 }
 
 // AppURL is the app's external base URL without a final slash.

@@ -14,6 +14,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/revocation"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
@@ -144,7 +145,7 @@ func (a *core) startSession(
 	rec.SID, rec.Issued, rec.Started = id.sid, id.issued, at.Started
 	rec.AskedMaxAge, rec.AskedACR = at.MaxAge, at.ACRValues
 	rec.IDToken = id.idToken
-	if rec.Began, err = a.began(req, &rec); err != nil {
+	if rec.Began, err = a.ledger.Began(req, &rec); err != nil {
 		return nil, err
 	}
 	old := req.carried()
@@ -167,13 +168,15 @@ func (a *core) startSession(
 	if err := errors.Join(err, a.limitSessions(req, s)); err != nil {
 		a.emit(req, event{kind: eventEarlierSessionLives, err: err})
 	}
-	before := trace{}
+	before := revocation.Trace{}
 	if of != nil {
-		before = a.traceOf(of)
+		before = a.ledger.TraceOf(of)
 	} else if replacesUnseen(old, at) {
 		of, before, tokens = a.leftTokens(req, at)
 	}
-	if !sameAtProvider(before, a.traceOf(&s.Record)) {
+	// Tokens of an earlier session of the same session at the provider are left to expire: there are providers, such as
+	// Keycloak, where their revocation ends that session, and with it the new tokens.
+	if !before.SameAtProvider(a.ledger.TraceOf(&s.Record)) {
 		a.revokeTokens(req, of, tokens)
 	}
 	return s, nil
@@ -182,14 +185,14 @@ func (a *core) startSession(
 // endReplaced ends the sessions that a new one takes the place of.
 func (a *core) endReplaced(req *request, old []*session.Session, at *attempt.Attempt) (err error) {
 	if replacesUnseen(old, at) {
-		if err = a.revokeSession(req, at.Replaces); err == nil && at.Replaced != "" {
+		if err = a.ledger.EndSession(req, at.Replaces); err == nil && at.Replaced != "" {
 			a.sessionEnded(req, SessionEnd{Subject: at.Replaced, Reason: EndedByNewSignIn})
 		}
 		return err
 	}
 	for _, o := range old {
 		end := SessionEnd{Subject: o.Subject, SID: o.SID, Reason: EndedByNewSignIn}
-		err = errors.Join(err, a.endListed(req, a.traceOf(&o.Record), end))
+		err = errors.Join(err, a.endListed(req, a.ledger.TraceOf(&o.Record), end))
 	}
 	return err
 }
@@ -198,13 +201,6 @@ func (a *core) endReplaced(req *request, old []*session.Session, at *attempt.Att
 // of a form posted by the provider's page.
 func replacesUnseen(old []*session.Session, at *attempt.Attempt) bool {
 	return len(old) == 0 && at.Replaces != [16]byte{}
-}
-
-// sameAtProvider reports whether two sessions here are of one session of the provider's, as after a step-up. The tokens of
-// the earlier one are then left to pass: there are providers, such as Keycloak, that end that session with them, and the new
-// tokens too.
-func sameAtProvider(a, b trace) bool {
-	return a.sid != hash{} && a.sid == b.sid && a.subject == b.subject
 }
 
 // StartSession signs u in without the provider, in place of whoever is signed in: for tests, and for apps with

@@ -9,6 +9,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
@@ -61,7 +62,7 @@ var (
 	// ErrProviderUnavailable: the provider cannot be reached in time. 503, code "provider_unavailable".
 	ErrProviderUnavailable = errors.New("ginoidc: the provider cannot be reached")
 	// ErrSessionStore: the session store cannot answer. 503, code "session_unavailable".
-	ErrSessionStore = errors.New("ginoidc: the session store cannot answer")
+	ErrSessionStore = shared.ErrUnavailable
 	// ErrSessionTooLarge: the user does not fit into the session store. 500, code "session_too_large".
 	ErrSessionTooLarge = errors.New("ginoidc: the session is too large for its store")
 )

@@ -12,6 +12,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
 
 // landing is how the exchange of one authorization response ended, for every request that brought the response.
@@ -107,7 +108,7 @@ func (a *core) redeemOnce(req *request, at *attempt.Attempt, code string) (*sess
 
 // spend uses the attempt up, here and on every instance that shares the state.
 func (a *core) spend(ctx context.Context, at *attempt.Attempt) error {
-	first, err := a.state.Once(ctx, key('a', a.hash(at.State)), a.config.AttemptLife+a.config.ClockTolerance)
+	first, err := a.state.Once(ctx, shared.Key(shared.KindAttempt, a.audience.Hash(at.State)), a.config.AttemptLife+a.config.ClockTolerance)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrSessionStore, err)
 	}

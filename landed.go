@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/ascii"
+	"github.com/seed-d65cea4d/ginoidc/internal/revocation"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
@@ -31,9 +32,9 @@ func (a *core) landedCookie(s *session.Session, again bool) *http.Cookie {
 		cookie.Name = "__Secure-" + cookie.Name
 	}
 	if s != nil {
-		t := a.traceOf(&s.Record)
-		e := t.entries()[0]
-		text := fmt.Sprint(time.Now().UnixMilli(), " ", again, " ", e.owner, " ", e.session)
+		t := a.ledger.TraceOf(&s.Record)
+		e := t.Entries()[0]
+		text := fmt.Sprint(time.Now().UnixMilli(), " ", again, " ", e.Owner, " ", e.Session)
 		cookie.MaxAge, cookie.Value = int(landedLife/time.Second), a.seals.landed.Seal(text, "")
 	}
 	return cookie
@@ -41,7 +42,7 @@ func (a *core) landedCookie(s *session.Session, again bool) *http.Cookie {
 
 // landed returns the session of the sign-in that the request's browser has been through a moment ago. again tells that
 // this was the second in a row.
-func (a *core) landed(r *http.Request) (t trace, again, ok bool) {
+func (a *core) landed(r *http.Request) (t revocation.Trace, again, ok bool) {
 	for _, cookie := range r.CookiesNamed(a.landedCookie(nil, false).Name) {
 		text, _ := a.seals.landed.Open(cookie.Value, "")
 		fields := strings.Split(text, " ")
@@ -52,11 +53,11 @@ func (a *core) landed(r *http.Request) (t trace, again, ok bool) {
 		if err != nil || time.Since(time.UnixMilli(at)) >= min(landedLife, a.config.SessionIdle) {
 			continue
 		}
-		if t, ok = parseEntry(fields[2], fields[3]); ok {
+		if t, ok = revocation.ParseEntry(revocation.Entry{Owner: fields[2], Session: fields[3]}); ok {
 			return t, fields[1] == "true", true
 		}
 	}
-	return trace{}, false, false
+	return revocation.Trace{}, false, false
 }
 
 // comesBack looks for the session of the sign-in that the browser has just been through. Its cookie is missing: another
@@ -75,7 +76,7 @@ func (a *Auth) comesBack(c *gin.Context) (again bool, err error) {
 	if s, err := a.sessions.Load(req.http); s != nil || err != nil {
 		return false, nil
 	}
-	if ended, err := a.ended(req, t); ended || err != nil {
+	if ended, err := a.ledger.Ended(req, t); ended || err != nil {
 		return false, nil
 	}
 	n := len(c.Request.CookiesNamed(a.cookie.name))

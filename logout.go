@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
@@ -46,16 +47,10 @@ func (a *Auth) BackChannelLogout(c *gin.Context) {
 // has the same effect and no other (case 182).
 func (a *Auth) endByToken(c *gin.Context, token *provider.LogoutToken) error {
 	ctx := c.Request.Context()
-	names := []string{a.providerKey(token.Subject, token.SID)}
-	if token.Subject != "" && token.SID != "" {
-		names = append(names, a.noSIDKey(token.Subject))
+	if err := a.ledger.EndByProvider(ctx, token.Subject, token.SID, token.IssuedAt); err != nil {
+		return err
 	}
-	for _, name := range names {
-		if err := errors.Join(a.revoke(ctx, issued(name), token.IssuedAt), a.revokeNow(ctx, name)); err != nil {
-			return err
-		}
-	}
-	first, err := a.state.Once(ctx, key('j', a.hash(token.JTI)), time.Until(token.Expires)+a.config.ClockTolerance)
+	first, err := a.state.Once(ctx, shared.Key(shared.KindLogoutToken, a.audience.Hash(token.JTI)), time.Until(token.Expires)+a.config.ClockTolerance)
 	if err != nil {
 		a.emit(ctx, event{kind: eventLogoutTokenForgotten, err: err})
 	} else if !first {
@@ -151,7 +146,7 @@ func (a *Auth) endBySID(c *gin.Context, sid string) (ended int, err error) {
 		}
 		ended++
 	}
-	traces, err := a.listed(req, a.providerKey("", sid))
+	traces, err := a.ledger.OfSID(req, sid)
 	if errors.Is(err, errors.ErrUnsupported) && ended > 0 {
 		return ended, nil
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
 
 const (
@@ -91,7 +92,7 @@ func (a *core) refreshNow(ctx context.Context, name string, r *session.Record, o
 		return nil, translated(err)
 	}
 	// The old refresh token is spent, so from here on no fault of the state may cost the new one.
-	switch ended, err := flight.Try(a.log, func() (bool, error) { return a.ended(ctx, a.traceOf(r)) }); {
+	switch ended, err := flight.Try(a.log, func() (bool, error) { return a.ledger.Ended(ctx, a.ledger.TraceOf(r)) }); {
 	case ended: // signed out meanwhile, case 170
 		a.revokeTokens(ctx, r, fresh)
 		return nil, ErrUnauthenticated
@@ -99,7 +100,7 @@ func (a *core) refreshNow(ctx context.Context, name string, r *session.Record, o
 		a.emit(ctx, event{kind: eventRefreshUnchecked, subject: r.Subject, err: err})
 	}
 	if _, err := flight.Try(a.log, func() (any, error) {
-		return nil, a.keep(ctx, refreshedTokens, name, ownerOf(r), string(fresh.Encode()), refreshKept)
+		return nil, a.values.Keep(ctx, refreshedTokens, name, ownerOf(r), string(fresh.Encode()), refreshKept)
 	}); err != nil {
 		a.emit(ctx, event{kind: eventRefreshNotShared, subject: r.Subject, err: err})
 	}
@@ -111,7 +112,7 @@ func (a *core) refreshNow(ctx context.Context, name string, r *session.Record, o
 func (a *core) refusedRefresh(ctx context.Context, r *session.Record, refusal error) error {
 	a.emit(ctx, event{kind: eventRefreshRefused, subject: r.Subject, sid: r.SID, err: refusal})
 	e := SessionEnd{Subject: r.Subject, SID: r.SID, Reason: EndedByRefresh}
-	if err := a.endListed(ctx, a.traceOf(r), e); err != nil {
+	if err := a.endListed(ctx, a.ledger.TraceOf(r), e); err != nil {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrUnauthenticated, refusal)
@@ -119,7 +120,7 @@ func (a *core) refusedRefresh(ctx context.Context, r *session.Record, refusal er
 
 // keptResult is what a request before has got for these tokens; nil, nil when there is nothing.
 func (a *core) keptResult(ctx context.Context, name string, r *session.Record) (*provider.Tokens, error) {
-	text, ok, err := a.kept(ctx, refreshedTokens, name, ownerOf(r))
+	text, ok, err := a.values.Kept(ctx, refreshedTokens, name, ownerOf(r))
 	if !ok || err != nil {
 		return nil, err
 	}
@@ -140,5 +141,5 @@ func (a *core) newest(ctx context.Context, r *session.Record, tokens *provider.T
 }
 
 func (a *core) refreshKey(tokens *provider.Tokens) string {
-	return key('t', a.hash(tokens.RefreshToken+" "+tokens.AccessToken)) // a refresh token may stay the same
+	return shared.Key(shared.KindTokens, a.audience.Hash(tokens.RefreshToken+" "+tokens.AccessToken)) // a refresh token may stay the same
 }

@@ -5,7 +5,9 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/revocation"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
 
 // A form that the provider's page posts brings no cookie of the session that the sign-in replaces, and so none of its tokens.
@@ -23,25 +25,25 @@ func (a *core) leaveTokens(req *request) {
 	if tokens == nil {
 		return
 	}
-	t := a.traceOf(r)
-	text, ttl := string(t.sid[:])+string(tokens.Encode()), a.config.AttemptLife+a.config.exchangeLimit()
-	if err := a.keep(req, replacedTokens, key('r', t.id), ownerOf(r), text, ttl); err != nil {
+	t := a.ledger.TraceOf(r)
+	text, ttl := string(t.SID[:])+string(tokens.Encode()), a.config.AttemptLife+a.config.exchangeLimit()
+	if err := a.values.Keep(req, replacedTokens, shared.Key(shared.KindReplaced, t.ID), ownerOf(r), text, ttl); err != nil {
 		a.emit(req, event{kind: eventReplacedTokensNotLeft, subject: r.Subject, err: err})
 	}
 }
 
 // leftTokens are the tokens that leaveTokens has left, with what is known of their session; nil for none.
-func (a *core) leftTokens(ctx context.Context, at *attempt.Attempt) (*session.Record, trace, *provider.Tokens) {
+func (a *core) leftTokens(ctx context.Context, at *attempt.Attempt) (*session.Record, revocation.Trace, *provider.Tokens) {
 	r := &session.Record{ID: at.Replaces, Subject: at.Replaced}
-	t := a.traceOf(r)
-	text, ok, err := a.kept(ctx, replacedTokens, key('r', t.id), ownerOf(r))
+	t := a.ledger.TraceOf(r)
+	text, ok, err := a.values.Kept(ctx, replacedTokens, shared.Key(shared.KindReplaced, t.ID), ownerOf(r))
 	if err != nil {
 		a.emit(ctx, event{kind: eventTokensNotRevoked, subject: at.Replaced, err: err})
 	}
-	if !ok || len(text) < len(t.sid) {
+	if !ok || len(text) < len(t.SID) {
 		return nil, t, nil
 	}
-	t.sid = hash([]byte(text[:len(t.sid)]))
-	tokens, _ := provider.DecodeTokens([]byte(text[len(t.sid):]))
+	t.SID = shared.Hash([]byte(text[:len(t.SID)]))
+	tokens, _ := provider.DecodeTokens([]byte(text[len(t.SID):]))
 	return r, t, tokens
 }

@@ -54,9 +54,6 @@ type SharedState interface {
 	Kept(ctx context.Context, key string) (value string, ok bool, err error)
 }
 
-// errNoList wraps errors.ErrUnsupported, for the methods that need the list of sessions.
-var errNoList = fmt.Errorf("ginoidc: the shared state keeps no list of sessions: %w", errors.ErrUnsupported)
-
 // ownMemory is a State that keeps in this process what it cannot share.
 type ownMemory struct {
 	SharedState

@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
 
 const (
@@ -40,7 +41,7 @@ func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 	if err != nil {
 		return err
 	}
-	release, _, err := a.inTurn(req, key('w', was.ID), updateLease, updateLimit)
+	release, _, err := a.inTurn(req, shared.Key(shared.KindUpdate, was.ID), updateLease, updateLimit)
 	if err != nil {
 		return err
 	}
@@ -69,7 +70,7 @@ func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 // update puts a session with another user in the place of s; nil, nil when it has been ended meanwhile. Until the shared
 // state has taken it the request's own session is what counts, so an error changes nothing.
 func (a *core) update(c *gin.Context, req *request, s *session.Session, u *User) (*session.Session, error) {
-	if ended, err := a.ended(req, a.traceOf(&s.Record)); ended || err != nil {
+	if ended, err := a.ledger.Ended(req, a.ledger.TraceOf(&s.Record)); ended || err != nil {
 		return nil, err
 	}
 	var next *session.Session
@@ -87,10 +88,10 @@ func (a *core) update(c *gin.Context, req *request, s *session.Session, u *User)
 		return nil, err
 	}
 	later := cookie.After(req.httpNow(), cookies)
-	if err := a.keep(req, updatedCookies, a.graceKey(s), ownerOf(&s.Record), strings.Join(cookies, "\n"), updateGrace); err != nil {
+	if err := a.values.Keep(req, updatedCookies, a.graceKey(s), ownerOf(&s.Record), strings.Join(cookies, "\n"), updateGrace); err != nil {
 		a.log.DebugContext(req, "ginoidc: no grace for requests with the session as it was before its update", "error", err)
 	}
-	gone, err := false, a.revoke(req, sessionKey(s.ID), next.Updated)
+	gone, err := false, a.ledger.Update(req, s.ID, next.Updated)
 	if err == nil {
 		retired := a.sessions.Retire(req.httpNow(), s, updateGrace)
 		if gone = errors.Is(retired, session.ErrGone); !gone && retired != nil {
@@ -110,7 +111,7 @@ func (a *core) update(c *gin.Context, req *request, s *session.Session, u *User)
 // the session was before, but for the grace, in which its cookies are kept for requests like this one. The caller hands
 // them on, since the answer that brought them may have been lost.
 func (req *request) current(s *session.Session) (is *session.Session, cookies []string, err error) {
-	ended, updated, err := req.auth.judged(req.Context, req.auth.traceOf(&s.Record))
+	ended, updated, err := req.auth.ledger.Judge(req.Context, req.auth.ledger.TraceOf(&s.Record))
 	if ended || err != nil {
 		return nil, nil, err
 	}
@@ -119,7 +120,7 @@ func (req *request) current(s *session.Session) (is *session.Session, cookies []
 	}
 	request := req.httpNow()
 	for range maxUpdates {
-		text, ok, err := req.auth.kept(req.Context, updatedCookies, req.auth.graceKey(s), ownerOf(&s.Record))
+		text, ok, err := req.auth.values.Kept(req.Context, updatedCookies, req.auth.graceKey(s), ownerOf(&s.Record))
 		if !ok || err != nil {
 			return nil, nil, err
 		}
@@ -142,7 +143,7 @@ func (req *request) current(s *session.Session) (is *session.Session, cookies []
 
 // graceKey is where what comes after this state of a session is kept.
 func (a *core) graceKey(s *session.Session) string {
-	return key('n', a.hash("\x00updated "+string(binary.BigEndian.AppendUint64(s.ID[:len(s.ID):len(s.ID)], uint64(s.Updated.UnixMicro())))))
+	return shared.Key(shared.KindUpdated, a.audience.Hash("\x00updated "+string(binary.BigEndian.AppendUint64(s.ID[:len(s.ID):len(s.ID)], uint64(s.Updated.UnixMicro())))))
 }
 
 // copied shares no memory with u.
@@ -177,7 +178,7 @@ func (a *core) end(c *gin.Context, reason EndReason) error {
 	ctx, req := c.Request.Context(), a.requestOf(c)
 	carried := req.carried()
 	for _, s := range carried {
-		if err := a.revokeSession(ctx, s.ID); err != nil {
+		if err := a.ledger.EndSession(ctx, s.ID); err != nil {
 			return err
 		}
 	}
@@ -186,7 +187,7 @@ func (a *core) end(c *gin.Context, reason EndReason) error {
 	}
 	req.replace(nil)
 	for _, s := range carried {
-		a.delist(ctx, a.traceOf(&s.Record))
+		a.delist(ctx, a.ledger.TraceOf(&s.Record))
 		a.sessionEnded(ctx, SessionEnd{Subject: s.Subject, SID: s.SID, Reason: reason})
 	}
 	return nil

@@ -1,0 +1,154 @@
+// Package revocation knows which sessions were ended, by whom and on whose clock, and which sessions a user has.
+package revocation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/shared"
+)
+
+// State is the part of ginoidc.SharedState that a Ledger needs.
+type State interface {
+	Revoke(ctx context.Context, key string, at time.Time, ttl time.Duration) error
+	Revoked(ctx context.Context, keys ...string) ([]time.Time, error)
+	Enlist(ctx context.Context, owner, session string, ttl time.Duration) error
+	Delist(ctx context.Context, owner, session string) error
+	Listed(ctx context.Context, owner string) ([]string, error)
+}
+
+// Ledger remembers what was ended. It is safe for concurrent use. Errors wrap [shared.ErrUnavailable].
+type Ledger struct {
+	state    State
+	audience shared.Audience
+	lifetime time.Duration
+}
+
+// New returns a Ledger of the sessions of an audience. It remembers an end for lifetime: as long as a session can live
+// to which somebody is signing in at that moment.
+func New(state State, audience shared.Audience, lifetime time.Duration) *Ledger {
+	return &Ledger{state, audience, lifetime}
+}
+
+// Judge reports whether a session was ended since it began, and otherwise when it was last updated, the zero time for
+// never. What the app ends is compared on the app's clock. What the provider ends is compared twice: it means a sign-in
+// that began here before the logout token was received, and whose ID token was issued no later than the logout token. So
+// a late logout token does not end a newer session, one that arrives while the callback is running wins, and signing in
+// again works at once (cases 181, 187).
+func (l *Ledger) Judge(ctx context.Context, t Trace) (ended bool, updated time.Time, err error) {
+	names := t.names()
+	times, err := l.revoked(ctx, names...)
+	if err != nil {
+		return false, time.Time{}, err
+	}
+	if !times[0].Before(forever()) || since(times[1], t.Began) {
+		return true, time.Time{}, nil
+	}
+	for i, received := range times[2:] {
+		if !since(received, t.Began) {
+			continue
+		}
+		// Only now: for most requests there is nothing to compare it with.
+		iat, err := l.revoked(ctx, issued(names[2+i]))
+		if err != nil || !iat[0].Before(t.Issued) {
+			return err == nil, time.Time{}, err
+		}
+	}
+	return false, times[0], nil
+}
+
+// Ended is Judge for callers to which updates make no difference.
+func (l *Ledger) Ended(ctx context.Context, t Trace) (bool, error) {
+	ended, _, err := l.Judge(ctx, t)
+	return ended, err
+}
+
+// since reports whether something was ended at that time or later. Never is the zero time, which is before any other.
+func since(ended, began time.Time) bool { return !ended.Before(began) }
+
+// Began returns when a session begins for the comparison with ends: the zero time for [ClockSkew] before its sign-in
+// started, since another instance may have a clock that is behind. An end that is known by now and was before the sign-in
+// does not mean it, so that signing in again works at once.
+func (l *Ledger) Began(ctx context.Context, r *session.Record) (time.Time, error) {
+	t := l.TraceOf(r)
+	times, err := l.revoked(ctx, t.names()[1:]...)
+	if err != nil {
+		return time.Time{}, err
+	}
+	var began time.Time
+	for _, ended := range times {
+		if since(ended, t.Began) && ended.Before(r.Started.Truncate(time.Microsecond)) {
+			t.Began = ended.Add(time.Microsecond)
+			began = t.Began
+		}
+	}
+	return began, nil
+}
+
+// EndSession ends one session for good, even if another request is just saving it.
+func (l *Ledger) EndSession(ctx context.Context, id shared.Hash) error {
+	return l.revoke(ctx, shared.Key(shared.KindSession, id), forever())
+}
+
+// Update ends what a session was before its update at that time.
+func (l *Ledger) Update(ctx context.Context, id shared.Hash, at time.Time) error {
+	return l.revoke(ctx, shared.Key(shared.KindSession, id), at)
+}
+
+// EndUser ends all sessions of a user.
+func (l *Ledger) EndUser(ctx context.Context, subject string) error {
+	return l.revokeNow(ctx, l.userKey(subject))
+}
+
+// EndByProvider ends what a logout token names: sid, subject or both, and iat on the provider's clock.
+func (l *Ledger) EndByProvider(ctx context.Context, subject, sid string, issuedAt time.Time) error {
+	for _, name := range l.logoutKeys(subject, sid) {
+		if err := errors.Join(l.revoke(ctx, issued(name), issuedAt), l.revokeNow(ctx, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Ready reports whether the state answers, with a key that ends nothing.
+func (l *Ledger) Ready(ctx context.Context, key string) error {
+	_, err := l.revoked(ctx, key)
+	return err
+}
+
+// revoked asks the state, and holds it to one answer for each name.
+func (l *Ledger) revoked(ctx context.Context, names ...string) ([]time.Time, error) {
+	times, err := l.state.Revoked(ctx, names...)
+	if err == nil && len(times) != len(names) {
+		err = fmt.Errorf("%d answers to %d keys", len(times), len(names))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", shared.ErrUnavailable, err)
+	}
+	return times, nil
+}
+
+// revoke goes on when the browser has gone: a sign-out was asked for.
+func (l *Ledger) revoke(ctx context.Context, name string, at time.Time) error {
+	if err := l.state.Revoke(context.WithoutCancel(ctx), name, at, l.lifetime); err != nil {
+		return fmt.Errorf("%w: %w", shared.ErrUnavailable, err)
+	}
+	return nil
+}
+
+// revokeNow ends the sessions that a name has now. The time is later than the last one under that name, which an instance
+// with a fast clock may have set: otherwise this end would be taken for that one.
+func (l *Ledger) revokeNow(ctx context.Context, name string) error {
+	last, err := l.revoked(context.WithoutCancel(ctx), name)
+	if err != nil {
+		return err
+	}
+	at := time.Now()
+	if !last[0].Before(at.Truncate(time.Microsecond)) {
+		at = last[0].Add(time.Microsecond)
+	}
+	return l.revoke(ctx, name, at)
+}

@@ -1,0 +1,207 @@
+package revocation_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/revocation"
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/shared"
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
+)
+
+const audience = shared.Audience("https://idp.example app ")
+
+func newLedger() *revocation.Ledger { return revocation.New(state.NewMemory(0), audience, time.Hour) }
+
+// record is alice's session, whose sign-in started and whose ID token was issued that long before now.
+func record(started, issued time.Duration) *session.Record {
+	now := time.Now()
+	return &session.Record{
+		ID: shared.Hash{1}, Subject: "alice", SID: "s-1", Started: now.Add(-started), Issued: now.Add(-issued).Truncate(time.Second),
+	}
+}
+
+// TestJudge: which ends mean a session, on the clocks of the app and of the provider.
+func TestJudge(t *testing.T) {
+	const minute = time.Minute
+	for name, tt := range map[string]struct {
+		started, issued time.Duration // before now
+		end             func(ctx context.Context, l *revocation.Ledger) error
+		ended           bool
+	}{
+		"nothing": {minute, minute, func(context.Context, *revocation.Ledger) error { return nil }, false},
+		"itself": {minute, minute, func(ctx context.Context, l *revocation.Ledger) error {
+			return l.EndSession(ctx, shared.Hash{1})
+		}, true},
+		"itself, before it is saved": {-minute, -minute, func(ctx context.Context, l *revocation.Ledger) error {
+			return l.EndSession(ctx, shared.Hash{1})
+		}, true},
+		"another session": {minute, minute, func(ctx context.Context, l *revocation.Ledger) error {
+			return l.EndSession(ctx, shared.Hash{2})
+		}, false},
+		"the user":             {minute, minute, func(ctx context.Context, l *revocation.Ledger) error { return l.EndUser(ctx, "alice") }, true},
+		"another user":         {minute, minute, func(ctx context.Context, l *revocation.Ledger) error { return l.EndUser(ctx, "bob") }, false},
+		"before its sign-in":   {-minute, -minute, func(ctx context.Context, l *revocation.Ledger) error { return l.EndUser(ctx, "alice") }, false},
+		"within the skew":      {-4 * time.Second, 0, func(ctx context.Context, l *revocation.Ledger) error { return l.EndUser(ctx, "alice") }, true},
+		"a logout token":       {minute, minute, byProvider("alice", "", 0), true},
+		"of the sid":           {minute, minute, byProvider("", "s-1", 0), true},
+		"of both":              {minute, minute, byProvider("alice", "s-1", 0), true},
+		"of another sid":       {minute, minute, byProvider("alice", "s-2", 0), false},
+		"of another user":      {minute, minute, byProvider("bob", "s-1", 0), false},
+		"older than the token": {minute, minute, byProvider("alice", "", 2*minute), false},
+		"of the same second":   {minute, minute, byProvider("alice", "", minute), true},
+		"before the sign-in":   {-minute, -minute, byProvider("alice", "", 0), false},
+		"a fast provider":      {-minute, 0, byProvider("alice", "", -minute), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := newLedger()
+				if err := tt.end(t.Context(), l); err != nil {
+					t.Fatal(err)
+				}
+				if ended, err := l.Ended(t.Context(), l.TraceOf(record(tt.started, tt.issued))); ended != tt.ended || err != nil {
+					t.Errorf("ended %t, %v; want %t", ended, err, tt.ended)
+				}
+			})
+		})
+	}
+}
+
+// byProvider ends sessions by a logout token that is that old.
+func byProvider(subject, sid string, age time.Duration) func(context.Context, *revocation.Ledger) error {
+	return func(ctx context.Context, l *revocation.Ledger) error {
+		return l.EndByProvider(ctx, subject, sid, time.Now().Add(-age).Truncate(time.Second))
+	}
+}
+
+// TestUpdate: an update ends what a session was before, and not the session.
+func TestUpdate(t *testing.T) {
+	l, r := newLedger(), record(time.Minute, time.Minute)
+	at := time.Now().Truncate(time.Microsecond)
+	if err := l.Update(t.Context(), r.ID, at); err != nil {
+		t.Fatal(err)
+	}
+	ended, updated, err := l.Judge(t.Context(), l.TraceOf(r))
+	if ended || !updated.Equal(at) || err != nil {
+		t.Errorf("ended %t, updated %v, %v; want %v", ended, updated, err, at)
+	}
+}
+
+// TestSignInAgain: a session that begins right after an end lives, and ends with the next one.
+func TestSignInAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedger()
+		for range 3 {
+			if err := l.EndUser(t.Context(), "alice"); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Millisecond)
+			r := record(0, 0)
+			var err error
+			if r.Began, err = l.Began(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			if ended, err := l.Ended(t.Context(), l.TraceOf(r)); ended || err != nil {
+				t.Fatalf("ended %t by what was before it, %v", ended, err)
+			}
+		}
+	})
+}
+
+// TestIndex: the sessions of a user and of a sid, as the entries hold them.
+func TestIndex(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedger()
+		old, young := l.TraceOf(record(2*time.Minute, time.Minute)), l.TraceOf(record(time.Minute, time.Second))
+		young.ID, old.Began = shared.Hash{2}, old.Started.Add(-3*time.Second)
+		for _, trace := range []revocation.Trace{old, young} {
+			if err := l.Enlist(t.Context(), trace, time.Hour); err != nil {
+				t.Fatal(err)
+			}
+		}
+		byUser, err := l.OfUser(t.Context(), "alice")
+		bySID, errSID := l.OfSID(t.Context(), "s-1")
+		if want := []revocation.Trace{young, old}; err != nil || errSID != nil || !slices.EqualFunc(byUser, want, same) || !slices.EqualFunc(bySID, want, same) {
+			t.Fatalf("by user %+v, %v\nby sid %+v, %v\nwant %+v", byUser, err, bySID, errSID, want)
+		}
+		if err := errors.Join(l.EndSession(t.Context(), young.ID), l.Delist(t.Context(), old)); err != nil {
+			t.Fatal(err)
+		}
+		if left, err := l.OfUser(t.Context(), "alice"); len(left) != 0 || err != nil {
+			t.Errorf("left %+v, %v", left, err)
+		}
+	})
+}
+
+func same(a, b revocation.Trace) bool {
+	return a.ID == b.ID && a.Subject == b.Subject && a.SID == b.SID && a.Started.Equal(b.Started) && a.Began.Equal(b.Began) && a.Issued.Equal(b.Issued)
+}
+
+// TestNoIndex: without lists a session is enlisted nowhere, which is not an error, and to ask for the list is one.
+func TestNoIndex(t *testing.T) {
+	l := revocation.New(noIndex{state.NewMemory(0)}, audience, time.Hour)
+	trace := l.TraceOf(record(0, 0))
+	if err := errors.Join(l.Enlist(t.Context(), trace, time.Hour), l.Delist(t.Context(), trace)); err != nil {
+		t.Error(err)
+	}
+	if _, err := l.OfUser(t.Context(), "alice"); !errors.Is(err, errors.ErrUnsupported) || errors.Is(err, shared.ErrUnavailable) {
+		t.Errorf("%v", err)
+	}
+}
+
+type noIndex struct{ *state.Memory }
+
+func (noIndex) Enlist(context.Context, string, string, time.Duration) error { return errors.ErrUnsupported }
+func (noIndex) Delist(context.Context, string, string) error                { return errors.ErrUnsupported }
+func (noIndex) Listed(context.Context, string) ([]string, error)            { return nil, errors.ErrUnsupported }
+
+// TestFailures: what the state cannot tell is an error and never "not ended".
+func TestFailures(t *testing.T) {
+	for name, s := range map[string]revocation.State{"down": down{}, "few answers": fewAnswers{state.NewMemory(0)}} {
+		l := revocation.New(s, audience, time.Hour)
+		if ended, err := l.Ended(t.Context(), l.TraceOf(record(0, 0))); ended || !errors.Is(err, shared.ErrUnavailable) {
+			t.Errorf("%s: ended %t, %v", name, ended, err)
+		}
+		if err := l.EndUser(t.Context(), "alice"); name == "down" && !errors.Is(err, shared.ErrUnavailable) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+var errDown = errors.New("down")
+
+type down struct{ revocation.State }
+
+func (down) Revoke(context.Context, string, time.Time, time.Duration) error { return errDown }
+func (down) Revoked(context.Context, ...string) ([]time.Time, error)        { return nil, errDown }
+
+type fewAnswers struct{ *state.Memory }
+
+func (s fewAnswers) Revoked(ctx context.Context, keys ...string) ([]time.Time, error) {
+	times, err := s.Memory.Revoked(ctx, keys...)
+	return times[1:], err
+}
+
+// FuzzParseEntry: whatever lies in a list is read without a panic, and what reads is written the same.
+func FuzzParseEntry(f *testing.F) {
+	for _, e := range newLedger().TraceOf(record(time.Minute, time.Minute)).Entries() {
+		f.Add(e.Owner, e.Session)
+	}
+	f.Add("", "")
+	f.Add("u", "AA")
+	f.Fuzz(func(t *testing.T, owner, text string) {
+		trace, ok := revocation.ParseEntry(revocation.Entry{Owner: owner, Session: text})
+		if !ok {
+			return
+		}
+		again, ok := revocation.ParseEntry(trace.Entries()[0])
+		if !ok || !same(again, trace) && trace.Issued.Unix() >= 0 && !trace.Began.Before(trace.Started.Add(-16*time.Second)) {
+			t.Errorf("%+v is written as %+v", trace, again)
+		}
+	})
+}

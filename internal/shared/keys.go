@@ -1,0 +1,48 @@
+// Package shared says how the plugin uses the state that the instances of an app share: under which keys, how values are
+// sealed, and how requests take turns.
+package shared
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+)
+
+// The first byte of a key says what it is for.
+const (
+	KindSession     = 'e' // when a session was ended or updated
+	KindUser        = 'u' // when the app ended the sessions of a user, and their list
+	KindProvider    = 'p' // when the provider ended sessions, and the list of those of a sid
+	KindAttempt     = 'a' // whether a sign-in attempt is spent
+	KindLogoutToken = 'j' // whether a logout token was used
+	KindUpdate      = 'w' // whose turn it is to update a session
+	KindUpdated     = 'n' // the cookies of a session after an update
+	KindTokens      = 't' // whose turn it is to refresh tokens, and the result
+	KindCallback    = 'c' // whose turn it is to redeem a code, and the answer
+	KindReplaced    = 'r' // the tokens of a session that a sign-in may replace
+)
+
+// HashSize is the size of a Hash in bytes.
+const HashSize = 16
+
+// KeySize is the length of a key.
+const KeySize = 1 + 2*HashSize
+
+// Hash stands for a name that must not appear in the state in clear, such as a subject.
+type Hash [HashSize]byte
+
+// Audience is the app, as issuer and client. Apps that share one state have different hashes.
+type Audience string
+
+// Hash returns the hash of a name.
+func (a Audience) Hash(name string) (h Hash) {
+	var buffer [256]byte // on the stack: this runs on each request
+	sum := sha256.Sum256(append(append(buffer[:0], a...), name...))
+	copy(h[:], sum[:])
+	return h
+}
+
+// Key returns the key of a kind for a hash.
+func Key(kind byte, h Hash) string { return string(AppendKey(nil, kind, h)) }
+
+// AppendKey appends [Key] to b.
+func AppendKey(b []byte, kind byte, h Hash) []byte { return hex.AppendEncode(append(b, kind), h[:]) }
