@@ -156,9 +156,11 @@ func TestNoIndex(t *testing.T) {
 
 type noIndex struct{ *state.Memory }
 
-func (noIndex) Enlist(context.Context, string, string, time.Duration) error { return errors.ErrUnsupported }
-func (noIndex) Delist(context.Context, string, string) error                { return errors.ErrUnsupported }
-func (noIndex) Listed(context.Context, string) ([]string, error)            { return nil, errors.ErrUnsupported }
+func (noIndex) Enlist(context.Context, string, string, time.Duration) error {
+	return errors.ErrUnsupported
+}
+func (noIndex) Delist(context.Context, string, string) error     { return errors.ErrUnsupported }
+func (noIndex) Listed(context.Context, string) ([]string, error) { return nil, errors.ErrUnsupported }
 
 // TestFailures: what the state cannot tell is an error and never "not ended".
 func TestFailures(t *testing.T) {

@@ -79,7 +79,9 @@ func both(subject, sid shared.Hash) (h shared.Hash) {
 }
 
 // userKey is the name for all sessions of a user, and of their list.
-func (l *Ledger) userKey(subject string) string { return shared.Key(shared.KindUser, l.audience.Hash(subject)) }
+func (l *Ledger) userKey(subject string) string {
+	return shared.Key(shared.KindUser, l.audience.Hash(subject))
+}
 
 // sidKey is the name for the sessions of one session at the provider, and of their list.
 func (l *Ledger) sidKey(sid string) string { return shared.Key(shared.KindProvider, l.sid(sid)) }
