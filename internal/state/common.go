@@ -3,7 +3,6 @@ package state
 import (
 	"hash/maphash"
 	"maps"
-	"math"
 	"sync/atomic"
 	"time"
 )
@@ -36,9 +35,9 @@ func (c *common) digest(key string) digest {
 
 func (c *common) now() int64 { return int64(time.Since(c.start)) }
 
-// until is when an entry of now passes. The longest ttl does not wrap.
+// until is when an entry of now passes. The longest ttl neither wraps nor is never.
 func (c *common) until(now int64, ttl time.Duration) int64 {
-	return now + min(int64(ttl), math.MaxInt64-now)
+	return now + min(int64(ttl), never-1-now)
 }
 
 // quota is room for so much and no more.

@@ -8,7 +8,9 @@ import (
 )
 
 const (
-	maxValue  = 16 << 10 // bytes of one kept value
+	// MaxValue is how many bytes a kept value has at most, in every shared state: a token of endless length fills none.
+	MaxValue = 16 << 10
+
 	maxValues = 64 << 20 // bytes of all of them
 )
 
@@ -18,21 +20,39 @@ var errTooLarge = errors.New("state: a value to keep is larger than 16,384 bytes
 // less forgets it. The error is [ErrFull] when all values together would take more than 64 MiB. After an error what was
 // kept before still is.
 func (m *Memory) Keep(_ context.Context, key, value string, ttl time.Duration) error {
-	if len(value) > maxValue {
+	if len(value) > MaxValue {
 		return errTooLarge
 	}
 	if ttl <= 0 {
-		m.kept.remove(key, func(string) bool { return true })
+		m.kept.remove(key, func(text) bool { return true })
 		return nil
 	}
 	value = strings.Clone(value) // it may be a part of something larger, which is not counted
-	return m.kept.update(key, ttl, func(_ entry[string], _ bool, until int64) (entry[string], bool) {
-		return entry[string]{value, until}, true
-	})
+	return m.kept.update(key, ttl, func(_ text, _ bool, until int64) (text, bool) { return text{value, until}, true })
 }
 
 // Kept returns what was kept under key; not ok, there is nothing whose time has not passed. The error is nil.
 func (m *Memory) Kept(_ context.Context, key string) (value string, ok bool, err error) {
-	value, ok = m.kept.get(key)
-	return value, ok, nil
+	kept, ok := m.kept.get(key)
+	return kept.value, ok, nil
+}
+
+// text is a kept value.
+type text struct {
+	value string
+	until int64 // on the table's clock; at this time it is gone
+}
+
+func (x text) left(now int64) (rest text, soonest int64) {
+	if x.until <= now {
+		return text{}, never
+	}
+	return x, x.until
+}
+
+func (x text) cost() (entries, bytes int) {
+	if x == (text{}) {
+		return 0, 0
+	}
+	return 1, len(x.value)
 }

@@ -21,9 +21,9 @@ var ErrFull = errors.New("state: the memory is full")
 // Revocations, sign-in attempts, other keys seen, leases, kept values and listed sessions have tables of their own: a flood
 // of one kind takes no room from another.
 type Memory struct {
-	revoked, attempts, seen, leases *table[int64]
-	kept                            *table[string]
-	listed                          *index
+	revoked, attempts, seen, leases *table[note]
+	kept                            *table[text]
+	listed                          *table[listings]
 	leased                          atomic.Int64 // leases taken so far; the number tells their holders apart
 }
 
@@ -37,21 +37,36 @@ func NewMemory(limit int) *Memory {
 	if limit <= 0 {
 		limit = defaultLimit
 	}
-	small := func() *table[int64] { return newTable(limit, 0, func(int64) int { return 0 }) }
 	return &Memory{
-		revoked: small(), attempts: small(), seen: small(), leases: small(),
-		kept:   newTable(limit, maxValues, func(value string) int { return len(value) }),
-		listed: newIndex(limit),
+		revoked: newTable[note](limit, 0), attempts: newTable[note](limit, 0), seen: newTable[note](limit, 0),
+		leases: newTable[note](limit, 0), kept: newTable[text](limit, maxValues), listed: newTable[listings](limit, 0),
 	}
+}
+
+// note is a number: the time of a revocation, the holder of a lease.
+type note struct{ value, until int64 }
+
+func (n note) left(now int64) (rest note, soonest int64) {
+	if n.until <= now {
+		return note{}, never
+	}
+	return n, n.until
+}
+
+func (n note) cost() (entries, bytes int) {
+	if n == (note{}) {
+		return 0, 0
+	}
+	return 1, 0
 }
 
 // Revoke remembers for ttl that key was ended at the given time, in whole microseconds. A later time wins over an
 // earlier one, and so does a longer ttl: what is revoked stays so. The error is [ErrFull].
 func (m *Memory) Revoke(_ context.Context, key string, at time.Time, ttl time.Duration) error {
-	return m.revoked.update(key, ttl, func(old entry[int64], live bool, until int64) (entry[int64], bool) {
-		ended := entry[int64]{value: at.UnixMicro(), until: until}
+	return m.revoked.update(key, ttl, func(old note, live bool, until int64) (note, bool) {
+		ended := note{at.UnixMicro(), until}
 		if live {
-			ended = entry[int64]{value: max(old.value, ended.value), until: max(old.until, until)}
+			ended = note{max(old.value, ended.value), max(old.until, until)}
 		}
 		return ended, true
 	})
@@ -62,7 +77,7 @@ func (m *Memory) Revoked(_ context.Context, keys ...string) ([]time.Time, error)
 	times := make([]time.Time, len(keys))
 	for i, key := range keys {
 		if ended, ok := m.revoked.get(key); ok {
-			times[i] = time.UnixMicro(ended).UTC()
+			times[i] = time.UnixMicro(ended.value).UTC()
 		}
 	}
 	return times, nil
@@ -72,15 +87,15 @@ func (m *Memory) Revoked(_ context.Context, keys ...string) ([]time.Time, error)
 // error is [ErrFull], and then nobody is told true. A sign-in attempt, whose key begins with "a", that finds no room is new
 // and not remembered, or who fills the table would keep all others from signing in: the provider takes its code once.
 func (m *Memory) Once(_ context.Context, key string, ttl time.Duration) (first bool, err error) {
-	note := func(_ entry[int64], live bool, until int64) (entry[int64], bool) {
+	remember := func(_ note, live bool, until int64) (note, bool) {
 		first = !live
-		return entry[int64]{until: until}, first
+		return note{until: until}, first
 	}
 	if key != "" && key[0] == attempt {
-		m.attempts.tryUpdate(key, ttl, note) // and does not look for room everywhere, which a flood would make the most of
+		m.attempts.tryUpdate(key, ttl, remember) // and does not look for room everywhere, which a flood would make the most of
 		return first, nil
 	}
-	err = m.seen.update(key, ttl, note)
+	err = m.seen.update(key, ttl, remember)
 	return first && err == nil, err
 }
 
@@ -88,15 +103,15 @@ func (m *Memory) Once(_ context.Context, key string, ttl time.Duration) (first b
 // has it by now; its error is nil. The error of Lease is [ErrFull].
 func (m *Memory) Lease(_ context.Context, key string, ttl time.Duration) (release func(context.Context) error, ok bool, err error) {
 	holder := m.leased.Add(1)
-	err = m.leases.update(key, ttl, func(_ entry[int64], live bool, until int64) (entry[int64], bool) {
+	err = m.leases.update(key, ttl, func(_ note, live bool, until int64) (note, bool) {
 		ok = !live
-		return entry[int64]{value: holder, until: until}, ok
+		return note{holder, until}, ok
 	})
 	if !ok || err != nil {
 		return nil, false, err
 	}
 	return func(context.Context) error {
-		m.leases.remove(key, func(now int64) bool { return now == holder })
+		m.leases.remove(key, func(now note) bool { return now.value == holder })
 		return nil
 	}, true, nil
 }

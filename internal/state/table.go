@@ -6,62 +6,68 @@ import (
 	"time"
 )
 
-type entry[V any] struct {
-	value V
-	until int64 // on the table's clock; at this time it is gone
+// never is when nothing passes.
+const never = math.MaxInt64
+
+// value is what lies under a key. It passes with time, as a whole or in parts, and is replaced but never changed. The zero
+// value is nothing.
+type value[V any] interface {
+	// left returns what has not passed by now, and when the next of that passes: never if nothing is left.
+	left(now int64) (rest V, soonest int64)
+	// cost is what it takes of the table's room.
+	cost() (entries, bytes int)
 }
 
-// table is a map whose entries pass with time. Their number is bounded, and so is the size of their values together.
+// table is a map whose values pass with time. The number of their entries is bounded, and so is their size together.
 // Nothing runs in the background: whoever uses a shard sweeps out what has passed, at most once a minute, or at once when
 // there is no room left.
-type table[V any] struct {
+type table[V value[V]] struct {
 	common
-	size   func(V) int // in bytes; 0 of the zero value
-	bytes  quota       // of all values in all shards
+	bytes  quota // of all values in all shards
 	shards [shards]shard[V]
 }
 
-type shard[V any] struct {
+type shard[V value[V]] struct {
 	mu      sync.Mutex
-	entries map[digest]entry[V]
-	room    int   // entries the map has held at once: maps grow, but never shrink
-	soonest int64 // no entry passes before this
+	values  map[digest]V
+	room    int   // values the map has held at once: maps grow, but never shrink
+	soonest int64 // nothing passes before this
 	swept   int64
 }
 
-func newTable[V any](limit, bytes int, size func(V) int) *table[V] {
-	t := &table[V]{size: size}
+func newTable[V value[V]](limit, bytes int) *table[V] {
+	t := &table[V]{}
 	t.setUp(limit)
 	t.bytes.limit = int64(bytes)
 	for i := range t.shards {
-		t.shards[i].entries = map[digest]entry[V]{}
-		t.shards[i].soonest = math.MaxInt64
+		t.shards[i].values = map[digest]V{}
+		t.shards[i].soonest = never
 	}
 	return t
 }
 
-func (t *table[V]) find(key string) (*shard[V], digest) {
-	d := t.digest(key)
-	return &t.shards[d[0]%shards], d
-}
-
-func (t *table[V]) get(key string) (value V, live bool) {
-	s, d := t.find(key)
-	now := t.now()
+// find returns the shard of the key, locked, and swept if that is due.
+func (t *table[V]) find(key string) (s *shard[V], d digest, now int64) {
+	d, now = t.digest(key), t.now()
+	s = &t.shards[d[0]%shards]
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	t.sweepIfDue(s, now)
-	if e := s.entries[d]; e.until > now {
-		return e.value, true
+	if now-s.swept >= int64(purgeEvery) {
+		t.sweep(s, now)
 	}
-	return value, false
+	return s, d, now
 }
 
-// update shows change the entry of the key, whether it is live, and when a new one would pass; it keeps what change
-// returns if that is asked for. change may be called twice.
-func (t *table[V]) update(
-	key string, ttl time.Duration, change func(old entry[V], live bool, until int64) (entry[V], bool),
-) error {
+// get returns what is left of the key's value.
+func (t *table[V]) get(key string) (rest V, live bool) {
+	s, d, now := t.find(key)
+	defer s.mu.Unlock()
+	rest, soonest := s.values[d].left(now)
+	return rest, soonest != never
+}
+
+// update shows change what is left of the key's value, and when one made now would pass; it keeps what change returns if
+// that is asked for. change may be called twice.
+func (t *table[V]) update(key string, ttl time.Duration, change func(old V, live bool, until int64) (V, bool)) error {
 	if t.tryUpdate(key, ttl, change) {
 		return nil
 	}
@@ -78,80 +84,74 @@ func (t *table[V]) update(
 	return ErrFull
 }
 
-// tryUpdate reports false when there is no room for the entry.
-func (t *table[V]) tryUpdate(
-	key string, ttl time.Duration, change func(entry[V], bool, int64) (entry[V], bool),
-) bool {
-	s, d := t.find(key)
-	now := t.now()
-	until := t.until(now, ttl)
-	s.mu.Lock()
+// tryUpdate reports false when there is no room for what change returns.
+func (t *table[V]) tryUpdate(key string, ttl time.Duration, change func(V, bool, int64) (V, bool)) bool {
+	s, d, now := t.find(key)
 	defer s.mu.Unlock()
-	t.sweepIfDue(s, now)
-	old, present := s.entries[d]
-	e, keep := change(old, present && old.until > now, until)
+	stored := s.values[d]
+	old, soonest := stored.left(now)
+	entries, bytes := stored.cost()
+	changed, keep := change(old, soonest != never, t.until(now, ttl))
 	if !keep {
 		return true
 	}
-	if more := t.size(e.value) - t.size(old.value); !t.admitted(!present, more) {
+	changed, soonest = changed.left(now)
+	if !t.admit(changed, entries, bytes) {
 		return false
 	}
-	s.entries[d] = e
-	s.room = max(s.room, len(s.entries))
-	s.soonest = min(s.soonest, e.until)
+	s.put(d, changed, soonest)
 	return true
 }
 
-// admitted takes room for a value that needs more bytes than the one it replaces, and for a new entry: for both or none.
-func (t *table[V]) admitted(isNew bool, bytes int) bool {
-	if !t.bytes.counted(bytes) {
-		return false
-	}
-	if isNew && !t.counted(1) {
-		t.bytes.counted(-bytes)
-		return false
-	}
-	return true
-}
-
-// remove deletes the entry of the key if its value is the one that is meant.
+// remove deletes the key's value if it is the one that is meant.
 func (t *table[V]) remove(key string, meant func(V) bool) {
-	s, d := t.find(key)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if e, present := s.entries[d]; present && meant(e.value) {
-		delete(s.entries, d)
-		t.counted(-1)
-		t.bytes.counted(-t.size(e.value))
-	}
+	t.tryUpdate(key, 0, func(old V, live bool, _ int64) (nothing V, keep bool) { return nothing, live && meant(old) })
 }
 
-// sweepIfDue is called with the shard's lock held, as sweep is.
-func (t *table[V]) sweepIfDue(s *shard[V], now int64) {
-	if now-s.swept >= int64(purgeEvery) {
-		t.sweep(s, now)
+// admit takes room for a value in the place of one that took so many entries and bytes: for all of it or none.
+func (t *table[V]) admit(v V, entries, bytes int) bool {
+	moreEntries, moreBytes := v.cost()
+	moreEntries, moreBytes = moreEntries-entries, moreBytes-bytes
+	if !t.bytes.counted(moreBytes) {
+		return false
 	}
+	if !t.counted(moreEntries) {
+		t.bytes.counted(-moreBytes)
+		return false
+	}
+	return true
 }
 
-// sweep takes out what has passed, and moves what is left into a smaller map when that gives much memory back.
+// put makes v the value, or nothing if nothing of it passes.
+func (s *shard[V]) put(d digest, v V, soonest int64) {
+	if soonest == never {
+		delete(s.values, d)
+		return
+	}
+	s.values[d] = v
+	s.room = max(s.room, len(s.values))
+	s.soonest = min(s.soonest, soonest)
+}
+
+// sweep takes out what has passed, and moves what is left into a smaller map when that gives much memory back. It is
+// called with the shard's lock held.
 func (t *table[V]) sweep(s *shard[V], now int64) {
 	s.swept = now
 	if s.soonest > now {
 		return
 	}
-	before, freed := len(s.entries), 0
-	s.soonest = math.MaxInt64
-	for d, e := range s.entries {
-		if e.until <= now {
-			delete(s.entries, d)
-			freed += t.size(e.value)
-		} else {
-			s.soonest = min(s.soonest, e.until)
+	s.soonest = never
+	for d, v := range s.values {
+		rest, soonest := v.left(now)
+		entries, bytes := v.cost()
+		if left, _ := rest.cost(); left == entries {
+			s.soonest = min(s.soonest, soonest)
+			continue
 		}
+		t.admit(rest, entries, bytes)
+		s.put(d, rest, soonest)
 	}
-	t.counted(len(s.entries) - before)
-	t.bytes.counted(-freed)
-	if len(s.entries) <= s.room/4 {
-		s.entries, s.room = fitted(s.entries), len(s.entries)
+	if len(s.values) <= s.room/4 {
+		s.values, s.room = fitted(s.values), len(s.values)
 	}
 }
