@@ -21,7 +21,6 @@ const (
 	maxTolerance       = 5 * time.Minute
 	defaultTimeout     = 5 * time.Second
 	defaultAttemptLife = 10 * time.Minute
-	minSecret          = 32 // bytes of a cookie secret
 )
 
 // When the ID token is kept.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/store"
 )
 
 // ConfigError is one problem of a [Config]. [New] and [ConfigFromEnv] join all they find.
@@ -227,8 +228,8 @@ func (c *Config) validateClaims(p *problems) {
 
 // weakSecret says why a secret could be guessed; "" when nothing speaks against it.
 func weakSecret(s string) string {
-	if len(s) < minSecret {
-		return fmt.Sprintf("has %d bytes instead of at least %d", len(s), minSecret)
+	if len(s) < store.MinSecret {
+		return fmt.Sprintf("has %d bytes instead of at least %d", len(s), store.MinSecret)
 	}
 	for period := 1; period <= len(s)/2; period++ {
 		if s[period:] == s[:len(s)-period] {

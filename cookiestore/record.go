@@ -8,7 +8,7 @@ import (
 
 	gsessions "github.com/gorilla/sessions"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
+	"github.com/seed-d65cea4d/ginoidc/internal/store"
 	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
@@ -57,7 +57,7 @@ func (s *Store) SaveRecord(h http.Header, r *http.Request, name string, record [
 // Domain of o must be those it was saved with, or the browser keeps it.
 func (s *Store) DeleteRecord(h http.Header, r *http.Request, name string, o *gsessions.Options) error {
 	o = s.orDefault(o)
-	if err := cookie.Validate(gsessions.NewCookie(name, "", o)); err != nil {
+	if err := store.CheckCookie(name, o); err != nil {
 		return fmt.Errorf("cookiestore: %w", err)
 	}
 	writeParts(h, r, name, nil, o)
@@ -83,7 +83,7 @@ func (s *Store) load(r *http.Request, name string, form byte) (payload []byte, s
 
 func (s *Store) save(h http.Header, r *http.Request, name string, form byte, payload []byte, o *gsessions.Options) error {
 	o = s.orDefault(o)
-	if err := cookie.Validate(gsessions.NewCookie(name, "", o)); err != nil {
+	if err := store.CheckCookie(name, o); err != nil {
 		return fmt.Errorf("cookiestore: %w", err)
 	}
 	text := s.ring.Seal(wire.Frame(form, endOf(o.MaxAge), payload), []byte(name))

@@ -21,14 +21,13 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/seal"
+	"github.com/seed-d65cea4d/ginoidc/internal/store"
 	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
 const (
 	sealPurpose      = "ginoidc/cookiestore"
-	minSecret        = 32
 	defaultMaxChunks = 8
-	defaultMaxAge    = 24 * 60 * 60 // seconds
 )
 
 // Config holds what [New] needs.
@@ -55,33 +54,17 @@ var _ sessions.Store = (*Store)(nil)
 // New makes a Store, or reports everything that is wrong with the configuration. Its cookies have
 // Path=/, one day of Max-Age, Secure, HttpOnly and SameSite=Lax until [Store.Options] says otherwise.
 func New(cfg Config) (*Store, error) {
-	var problems []error
-	for i, secret := range cfg.Secrets {
-		if len(secret) < minSecret {
-			problems = append(problems, fmt.Errorf("cookiestore: secret %d of %d has %d bytes, fewer than %d",
-				i+1, len(cfg.Secrets), len(secret), minSecret))
-		}
-	}
+	ring, err := store.NewRing(sealPurpose, cfg.Secrets)
 	if cfg.MaxChunks < 0 || cfg.MaxChunks > cookie.MaxParts {
-		problems = append(problems, fmt.Errorf("cookiestore: MaxChunks is %d, not 0 to %d", cfg.MaxChunks, cookie.MaxParts))
+		err = errors.Join(err, fmt.Errorf("MaxChunks is %d, not 0 to %d", cfg.MaxChunks, cookie.MaxParts))
 	}
-	ring, err := seal.NewRing(sealPurpose, cfg.Secrets)
 	if err != nil {
-		problems = append(problems, fmt.Errorf("cookiestore: %w", err))
-	}
-	if len(problems) > 0 {
-		return nil, errors.Join(problems...)
+		return nil, fmt.Errorf("cookiestore: %w", err)
 	}
 	if cfg.MaxChunks == 0 {
 		cfg.MaxChunks = defaultMaxChunks
 	}
-	return &Store{
-		ring:      ring,
-		maxChunks: cfg.MaxChunks,
-		options: gsessions.Options{
-			Path: "/", MaxAge: defaultMaxAge, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-		},
-	}, nil
+	return &Store{ring: ring, maxChunks: cfg.MaxChunks, options: store.DefaultOptions()}, nil
 }
 
 // Options replaces the attributes of the cookies of all sessions to come. Call it before the first
@@ -99,10 +82,7 @@ func (s *Store) Get(r *http.Request, name string) (*gsessions.Session, error) {
 // or sealed with a secret no longer known are the same as none: the session is empty, IsNew is true
 // and the error nil.
 func (s *Store) New(r *http.Request, name string) (*gsessions.Session, error) {
-	session := gsessions.NewSession(s, name)
-	options := s.options
-	session.Options = &options
-	session.IsNew = true
+	session := store.NewSession(s, name, s.options)
 	if payload, _, ok := s.load(r, name, wire.FormValues); ok {
 		if values, ok := decodeValues(payload); ok {
 			session.Values = values

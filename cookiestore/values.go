@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/store"
 	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
@@ -91,7 +92,7 @@ func appendValue(b []byte, v any) ([]byte, error) {
 	case time.Time:
 		return appendMarshaled(b, tagTime, v, v.MarshalBinary)
 	default:
-		return appendMarshaled(b, tagGob, v, func() ([]byte, error) { return encodeGob(v) })
+		return appendMarshaled(b, tagGob, v, func() ([]byte, error) { return store.EncodeGob(&v) })
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/store"
 	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
@@ -79,9 +80,10 @@ func readTime(r *wire.Reader) time.Time {
 }
 
 func readGob(r *wire.Reader) any {
-	v, err := decodeGob(r.Block())
-	if err != nil {
+	var v any
+	if err := store.DecodeGob(r.Block(), &v); err != nil {
 		r.Fail()
+		return nil
 	}
 	return v
 }

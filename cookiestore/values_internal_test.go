@@ -76,7 +76,7 @@ func TestCommonValuesAreSmall(t *testing.T) {
 }
 
 func TestValuesThatCannotBeSaved(t *testing.T) {
-	store, err := New(Config{Secrets: []string{strings.Repeat("s", minSecret)}})
+	store, err := New(Config{Secrets: []string{strings.Repeat("s", 32)}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,11 +7,9 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
-)
 
-// maxListed is how many sessions of one owner are listed, so that a script that signs one user in forever does not
-// make a key without bound.
-const maxListed = 1000
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
+)
 
 // An owner's sessions are a sorted set by the time they end, in Unix milliseconds on the clock of Redis, which all
 // instances share. A script touches that one key. Those that write take out what has passed and let the key live as
@@ -41,7 +39,7 @@ redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - ARGV[3])
 // 1,000 sessions of one owner those that end soonest are dropped.
 func (s *Store) Enlist(ctx context.Context, owner, session string, ttl time.Duration) error {
 	err := s.ofOwner(ctx, enlistScript, owner, session,
-		strconv.FormatInt(ttl.Milliseconds(), 10), strconv.Itoa(maxListed)).Error()
+		strconv.FormatInt(ttl.Milliseconds(), 10), strconv.Itoa(state.MaxListed)).Error()
 	if err != nil {
 		return fmt.Errorf("redisstate: enlist a session: %w", err)
 	}

@@ -7,10 +7,9 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
-)
 
-// maxValue is how many bytes a kept value has at most, so that a token of endless length does not fill Redis.
-const maxValue = 16 << 10
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
+)
 
 var errTooLarge = errors.New("redisstate: a value to keep is larger than 16,384 bytes")
 
@@ -18,7 +17,7 @@ var errTooLarge = errors.New("redisstate: a value to keep is larger than 16,384 
 // less forgets it. The value lies in Redis as it is: what nobody may read there has to be sealed before. After an error
 // it may be kept or not.
 func (s *Store) Keep(ctx context.Context, key, value string, ttl time.Duration) error {
-	if len(value) > maxValue {
+	if len(value) > state.MaxValue {
 		return errTooLarge
 	}
 	key = s.prefix + "k:" + key

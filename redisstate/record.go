@@ -10,7 +10,7 @@ import (
 	gsessions "github.com/gorilla/sessions"
 	"github.com/redis/rueidis"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
+	"github.com/seed-d65cea4d/ginoidc/internal/store"
 	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
@@ -72,7 +72,7 @@ func (s *Store) save(h http.Header, r *http.Request, name, id string, form byte,
 	if o.MaxAge < 0 {
 		return "", s.remove(h, r, name, id, o)
 	}
-	if err := cookie.Validate(gsessions.NewCookie(name, "", o)); err != nil {
+	if err := store.CheckCookie(name, o); err != nil {
 		return "", fmt.Errorf("redisstate: %w", err)
 	}
 	known := validID(id)
@@ -103,7 +103,7 @@ func (s *Store) save(h http.Header, r *http.Request, name, id string, form byte,
 // remove goes on when the browser has gone: what it asked for is a sign-out.
 func (s *Store) remove(h http.Header, r *http.Request, name, id string, o *gsessions.Options) error {
 	o = s.orDefault(o)
-	if err := cookie.Validate(gsessions.NewCookie(name, "", o)); err != nil {
+	if err := store.CheckCookie(name, o); err != nil {
 		return fmt.Errorf("redisstate: %w", err)
 	}
 	if validID(id) {
@@ -125,7 +125,7 @@ func (s *Store) orDefault(o *gsessions.Options) *gsessions.Options {
 
 func lifeOf(o *gsessions.Options) time.Duration {
 	if o.MaxAge == 0 { // the browser keeps such a cookie until it is closed, which nobody tells Redis
-		return defaultMaxAge * time.Second
+		return store.DefaultMaxAge * time.Second
 	}
 	return time.Duration(o.MaxAge) * time.Second
 }

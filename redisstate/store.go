@@ -16,7 +16,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/gin-contrib/sessions"
@@ -24,14 +23,13 @@ import (
 	"github.com/redis/rueidis"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/seal"
+	"github.com/seed-d65cea4d/ginoidc/internal/store"
 )
 
 const (
 	sealPurpose    = "ginoidc/redisstate"
-	minSecret      = 32
 	defaultPrefix  = "ginoidc:"
 	defaultTimeout = time.Second
-	defaultMaxAge  = 24 * 60 * 60 // seconds
 )
 
 // Config holds what [New] needs.
@@ -86,9 +84,7 @@ func New(cfg Config) (*Store, error) {
 		own:     cfg.Client == nil,
 		prefix:  cfg.Prefix,
 		timeout: cfg.Timeout,
-		options: gsessions.Options{
-			Path: "/", MaxAge: defaultMaxAge, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-		},
+		options: store.DefaultOptions(),
 	}
 	if s.prefix == "" {
 		s.prefix = defaultPrefix
@@ -96,7 +92,7 @@ func New(cfg Config) (*Store, error) {
 	if s.timeout == 0 {
 		s.timeout = defaultTimeout
 	}
-	ring, err := seal.NewRing(sealPurpose, cfg.Secrets)
+	ring, err := store.NewRing(sealPurpose, cfg.Secrets)
 	s.ring = ring
 	if err := errors.Join(err, cfg.problems()); err != nil {
 		return nil, fmt.Errorf("redisstate: %w", err)
@@ -117,11 +113,6 @@ func New(cfg Config) (*Store, error) {
 
 func (cfg *Config) problems() error {
 	var problems []error
-	for i, secret := range cfg.Secrets {
-		if n := len(secret); n > 0 && n < minSecret {
-			problems = append(problems, fmt.Errorf("secret %d of %d has %d bytes, fewer than %d", i+1, len(cfg.Secrets), n, minSecret))
-		}
-	}
 	if cfg.Timeout < 0 {
 		problems = append(problems, fmt.Errorf("the Timeout of %v is negative", cfg.Timeout))
 	}

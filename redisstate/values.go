@@ -1,8 +1,6 @@
 package redisstate
 
 import (
-	"bytes"
-	"encoding/gob"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,16 +8,14 @@ import (
 	"github.com/gin-contrib/sessions"
 	gsessions "github.com/gorilla/sessions"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/store"
 	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
 // notLoaded is the id of a session that Redis could not be asked for.
 const notLoaded = "?"
 
-var (
-	errGobPanic  = errors.New("encoding/gob panicked")
-	errNotLoaded = errors.New("redisstate: the session could not be loaded, so it is not saved")
-)
+var errNotLoaded = errors.New("redisstate: the session could not be loaded, so it is not saved")
 
 // Options replaces the attributes of the cookies of all sessions to come. Call it before the first request.
 // The zero value of [sessions.Options] is neither Secure nor HttpOnly: fill it in completely.
@@ -37,10 +33,7 @@ func (s *Store) Get(r *http.Request, name string) (*gsessions.Session, error) {
 // error nil. An error means that Redis did not answer; the session is empty then, and Save refuses it, lest it
 // take the place of one that is still there.
 func (s *Store) New(r *http.Request, name string) (*gsessions.Session, error) {
-	session := gsessions.NewSession(s, name)
-	options := s.options
-	session.Options = &options
-	session.IsNew = true
+	session := store.NewSession(s, name, s.options)
 	id := requestID(r, name)
 	if id == "" {
 		return session, nil
@@ -50,7 +43,8 @@ func (s *Store) New(r *http.Request, name string) (*gsessions.Session, error) {
 		session.ID = notLoaded
 		return session, err
 	}
-	if values, ok := decodeValues(payload); ok {
+	var values map[any]any
+	if err := store.DecodeGob(payload, &values); err == nil { // or another build of the app saved it
 		session.ID = id
 		session.Values = values
 		session.IsNew = false
@@ -73,7 +67,7 @@ func (s *Store) Save(r *http.Request, w http.ResponseWriter, session *gsessions.
 	if session.ID == notLoaded {
 		return errNotLoaded
 	}
-	payload, err := encodeValues(session.Values)
+	payload, err := store.EncodeGob(session.Values)
 	if err != nil {
 		return fmt.Errorf("redisstate: values of the session: %w", err)
 	}
@@ -82,28 +76,4 @@ func (s *Store) Save(r *http.Request, w http.ResponseWriter, session *gsessions.
 		session.ID = id
 	}
 	return err
-}
-
-// encodeValues takes a panic of a type's own GobEncode for an error: a value in a session must not end the
-// request.
-func encodeValues(values map[any]any) (data []byte, err error) {
-	defer func() {
-		if recover() != nil {
-			err = errGobPanic
-		}
-	}()
-	var buf bytes.Buffer
-	err = gob.NewEncoder(&buf).Encode(values)
-	return buf.Bytes(), err
-}
-
-// decodeValues reports ok=false for what another build of the app may have saved.
-func decodeValues(data []byte) (values map[any]any, ok bool) {
-	defer func() {
-		if recover() != nil {
-			values, ok = nil, false
-		}
-	}()
-	err := gob.NewDecoder(bytes.NewReader(data)).Decode(&values)
-	return values, err == nil
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
+	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
 // ErrNoIndex means that the state keeps no list of sessions. It wraps [errors.ErrUnsupported].
@@ -107,21 +108,26 @@ func (t Trace) entry(other shared.Hash) string {
 
 // ParseEntry reverses Entries.
 func ParseEntry(e Entry) (t Trace, ok bool) {
-	const size = shared.HashSize
 	var owner shared.Hash
 	b, err := base64.RawURLEncoding.DecodeString(e.Session)
-	if err != nil || len(b) != 2*size+16 || len(e.Owner) != shared.KeySize {
+	if err != nil || len(e.Owner) != shared.KeySize {
 		return Trace{}, false
 	}
 	if _, err := hex.Decode(owner[:], []byte(e.Owner[1:])); err != nil {
 		return Trace{}, false
 	}
-	t.ID, t.Subject, t.SID = shared.Hash(b[:size]), owner, shared.Hash(b[size:2*size])
+	r := wire.NewReader(b)
+	copy(t.ID[:], r.Bytes(shared.HashSize))
+	copy(t.SID[:], r.Bytes(shared.HashSize))
+	started, last := int64(r.Uint64()), int64(r.Uint64())
+	if !r.Done() {
+		return Trace{}, false
+	}
+	t.Subject = owner
 	if e.Owner[0] == shared.KindProvider {
 		t.Subject, t.SID = t.SID, t.Subject
 	}
-	t.Started = time.UnixMicro(int64(binary.BigEndian.Uint64(b[2*size:]))).UTC()
-	last := int64(binary.BigEndian.Uint64(b[2*size+8:]))
+	t.Started = time.UnixMicro(started).UTC()
 	t.Issued = time.Unix(last>>skewBits, 0).UTC()
 	t.Began = t.Started.Add(-time.Duration(last&(1<<skewBits-1)) * time.Microsecond)
 	return t, true

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/sealed"
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
 // ErrUnavailable means that the state or the session store cannot answer. It is ginoidc.ErrSessionStore.
@@ -26,15 +27,12 @@ type Values struct {
 	Seal  *sealed.Text
 }
 
-// maxValue is the size in bytes that every SharedState has to take.
-const maxValue = 16 << 10
-
 var errTooLarge = errors.New("ginoidc: the value is too large for the shared state")
 
 // Keep leaves text for other requests of the owner, for ttl.
 func (v Values) Keep(ctx context.Context, purpose, key, owner, text string, ttl time.Duration) error {
 	value := v.Seal.Seal(text, bound(purpose, key, owner))
-	if len(value) > maxValue {
+	if len(value) > state.MaxValue {
 		return errTooLarge
 	}
 	return v.State.Keep(ctx, key, value, ttl)
