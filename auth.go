@@ -26,7 +26,7 @@ import (
 // Auth signs users in and guards routes. It is made by [New], never changes and is safe for concurrent use.
 type Auth struct {
 	*core
-	handlers Handlers
+	handlers AbortHandlers
 }
 
 // core is what an Auth and those derived from it by With share.
@@ -103,7 +103,7 @@ func New(cfg Config) (*Auth, error) {
 	if err := a.build(app); err != nil {
 		return nil, err
 	}
-	return &Auth{core: a, handlers: cfg.Handlers}, nil
+	return &Auth{core: a, handlers: cfg.AbortHandlers}, nil
 }
 
 // build makes the rooms below: sessions, sign-in attempts, the provider.
@@ -201,9 +201,9 @@ func cookieName(name string, secure bool, base string) (prefixed, path string) {
 
 // With derives an Auth for some routes whose non-nil handlers replace those of a.
 //
-//	api := auth.With(ginoidc.Handlers{Forbidden: noEntry})
+//	api := auth.With(ginoidc.AbortHandlers{Forbidden: noEntry})
 //	router.Group("/api", api.RequireGroups("admin"))
-func (a *Auth) With(h Handlers) *Auth {
+func (a *Auth) With(h AbortHandlers) *Auth {
 	return &Auth{core: a.core, handlers: h.or(a.handlers)}
 }
 

@@ -176,7 +176,7 @@ func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f
 func TestProviderError(t *testing.T) {
 	var reason error
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-		c.Handlers.Failed = func(c *gin.Context) { reason = ginoidc.Reason(c) }
+		c.AbortHandlers.Failed = func(c *gin.Context) { reason = ginoidc.Reason(c) }
 	})
 	b := a.Browser()
 	u := testapp.ParseURL(t, b.Start("/auth/signin", "alice"))

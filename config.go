@@ -210,8 +210,8 @@ type Config struct {
 	// They may not repeat one of the plugin's own.
 	SignOutParameters url.Values
 
-	// Handlers replaces the default answers to denied requests and failures.
-	Handlers Handlers
+	// AbortHandlers replaces the default answers to denied requests and failures.
+	AbortHandlers AbortHandlers
 
 	// Transport carries the calls to the provider, default one of the plugin's own with time limits. Size
 	// limits and the refusal of redirects apply to either. RootCAs adds trust roots to the default one.

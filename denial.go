@@ -12,7 +12,7 @@ import (
 )
 
 // Denial is what a request is denied for, or why it failed: all that the default answers are made of. [Denied] returns it
-// to [Handlers].
+// to [AbortHandlers].
 type Denial struct {
 	// Err wraps one of the Err… values. Its text is for logs, not for pages.
 	Err error
@@ -38,15 +38,15 @@ type Denial struct {
 
 type denialKey struct{}
 
-// Denied returns what the default handlers know about a request that was denied or failed. Outside of [Handlers] it is the
-// zero Denial.
+// Denied returns what the default handlers know about a request that was denied or failed. Outside of [AbortHandlers] it
+// is the zero Denial.
 func Denied(c *gin.Context) Denial {
 	value, _ := c.Get(denialKey{})
 	d, _ := value.(Denial)
 	return d
 }
 
-// Reason is Err of [Denied]: an error that wraps one of the Err… values, or nil outside of Handlers.
+// Reason is Err of [Denied]: an error that wraps one of the Err… values, or nil outside of AbortHandlers.
 func Reason(c *gin.Context) error { return Denied(c).Err }
 
 // The ways on that a page offers, as its link says them.

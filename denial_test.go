@@ -261,7 +261,7 @@ func TestDenied(t *testing.T) {
 	var seen ginoidc.Denial
 	note := func(c *gin.Context) { seen = ginoidc.Denied(c) }
 	a := testapp.New(t)
-	own := a.Auth.With(ginoidc.Handlers{Unauthenticated: note, Forbidden: note, Failed: note})
+	own := a.Auth.With(ginoidc.AbortHandlers{Unauthenticated: note, Forbidden: note, Failed: note})
 	for path, auth := range map[string]*ginoidc.Auth{"": a.Auth, "/own": own} {
 		deny := func(err error) gin.HandlerFunc { return func(c *gin.Context) { auth.Deny(c, err) } }
 		a.Engine.Any(path+"/in", auth.RequireAuth())

@@ -14,12 +14,12 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
-// Handlers answer denied requests and failures. A nil one leaves the default answer.
+// AbortHandlers answer denied requests and failures. A nil one leaves the default answer.
 //
 // The chain is aborted before a handler is called, so the protected handler never runs, whatever the handler
 // does; one that writes nothing leaves the default status. [Denied] has all that the default answers are made of, and
 // [UserFrom] the user.
-type Handlers struct {
+type AbortHandlers struct {
 	// Unauthenticated answers when nobody is signed in, or not well enough (StepUpError). Default: browser
 	// navigations are redirected to the sign-in route, a form that was posted gets a 401 page that leads there and back
 	// to the form, everything else gets 401 JSON.
@@ -33,7 +33,7 @@ type Handlers struct {
 }
 
 // or fills the handlers that h leaves nil.
-func (h Handlers) or(other Handlers) Handlers {
+func (h AbortHandlers) or(other AbortHandlers) AbortHandlers {
 	if h.Unauthenticated == nil {
 		h.Unauthenticated = other.Unauthenticated
 	}

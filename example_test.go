@@ -39,7 +39,7 @@ func Example() {
 // Answers of one's own to denied requests, for some routes. The chain is aborted before they are called.
 func ExampleAuth_With() {
 	auth, router := exampleApp()
-	api := auth.With(ginoidc.Handlers{
+	api := auth.With(ginoidc.AbortHandlers{
 		Unauthenticated: func(c *gin.Context) {
 			c.String(http.StatusUnauthorized, "Please sign in")
 		},

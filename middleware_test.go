@@ -89,16 +89,16 @@ func TestAbortHandlers(t *testing.T) {
 	var reasons []error
 	note := func(c *gin.Context) { reasons = append(reasons, ginoidc.Reason(c)) }
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-		c.Handlers.Unauthenticated = func(c *gin.Context) { note(c); c.JSON(401, gin.H{"app": true}) }
+		c.AbortHandlers.Unauthenticated = func(c *gin.Context) { note(c); c.JSON(401, gin.H{"app": true}) }
 	})
-	route := func(path string, h ginoidc.Handlers, guard func(*ginoidc.Auth) gin.HandlerFunc) {
+	route := func(path string, h ginoidc.AbortHandlers, guard func(*ginoidc.Auth) gin.HandlerFunc) {
 		a.Engine.GET(path, guard(a.Auth.With(h)), a.Protected)
 	}
 	admins := func(auth *ginoidc.Auth) gin.HandlerFunc { return auth.RequireGroups("admin") }
-	route("/inherits", ginoidc.Handlers{}, admins)
-	route("/silent", ginoidc.Handlers{Unauthenticated: note, Forbidden: note}, admins)
-	route("/forgets", ginoidc.Handlers{Unauthenticated: func(c *gin.Context) { note(c); c.Next() }}, admins) // case 212
-	route("/teapot", ginoidc.Handlers{Forbidden: func(c *gin.Context) {
+	route("/inherits", ginoidc.AbortHandlers{}, admins)
+	route("/silent", ginoidc.AbortHandlers{Unauthenticated: note, Forbidden: note}, admins)
+	route("/forgets", ginoidc.AbortHandlers{Unauthenticated: func(c *gin.Context) { note(c); c.Next() }}, admins) // case 212
+	route("/teapot", ginoidc.AbortHandlers{Forbidden: func(c *gin.Context) {
 		u, _ := ginoidc.UserFrom(c)
 		c.JSON(418, gin.H{"who": u.Email})
 	}}, admins)
@@ -162,7 +162,7 @@ func TestGroupRules(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			a := testapp.New(t)
 			var reason error
-			auth := a.Auth.With(ginoidc.Handlers{Forbidden: func(c *gin.Context) { reason = ginoidc.Reason(c) }})
+			auth := a.Auth.With(ginoidc.AbortHandlers{Forbidden: func(c *gin.Context) { reason = ginoidc.Reason(c) }})
 			a.Engine.GET("/x", tt.guard(auth), a.Protected)
 			a.OP.OnIDToken(func(claims map[string]any) { claims["groups"] = tt.groups })
 			b := a.Browser()

@@ -185,7 +185,7 @@ func TestForgettingStateIsLogged(t *testing.T) {
 // TestPageOfAnEndedSession: an own handler for the signed-out decides itself whether to redirect.
 func TestPageOfAnEndedSession(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-		c.Handlers.Unauthenticated = func(c *gin.Context) { c.String(http.StatusUnauthorized, "go away") }
+		c.AbortHandlers.Unauthenticated = func(c *gin.Context) { c.String(http.StatusUnauthorized, "go away") }
 	})
 	b := a.Browser()
 	b.MustSignIn("alice")

@@ -44,7 +44,7 @@ func routes(stopping context.Context, app *gin.RouterGroup, auth *ginoidc.Auth, 
 	}
 
 	// Other answers to denied requests, for these routes alone.
-	custom := auth.With(ginoidc.Handlers{Unauthenticated: pleaseSignIn, Forbidden: noAccess})
+	custom := auth.With(ginoidc.AbortHandlers{Unauthenticated: pleaseSignIn, Forbidden: noAccess})
 	api.GET("/custom", custom.RequireGroups("admin"), message("Admin-only data"))
 
 	// Where one is signed in, and how to end it.

@@ -41,7 +41,7 @@ func TestOpenRoutes(t *testing.T) {
 	engine.GET("/denies", func(c *gin.Context) { auth.Deny(c, ginoidc.ErrForbidden) })
 	engine.GET("/guard-last", handler, auth.RequireAuth())
 	engine.GET("/forward-auth", auth.RequireAuth())
-	hidden := auth.With(ginoidc.Handlers{
+	hidden := auth.With(ginoidc.AbortHandlers{
 		Unauthenticated: func(c *gin.Context) { c.String(http.StatusNotFound, "not here") },
 	})
 	engine.GET("/hidden", hidden.RequireGroups("admin"), handler)

@@ -79,7 +79,7 @@ func TestSignInAs(t *testing.T) {
 			cfg.Store = memstore.NewStore([]byte("0123456789abcdef0123456789abcdef"))
 		}, "https://app.example"},
 		"own handler": {func(cfg *ginoidc.Config) {
-			cfg.Handlers.Unauthenticated = func(c *gin.Context) { c.Header("WWW-Authenticate", "") }
+			cfg.AbortHandlers.Unauthenticated = func(c *gin.Context) { c.Header("WWW-Authenticate", "") }
 		}, "https://app.example"},
 	}
 	for name, tt := range tests {

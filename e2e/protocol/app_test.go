@@ -47,7 +47,7 @@ func startApp(t *testing.T, provider start.Provider, metadata map[string]any, ch
 	cfg := ginoidc.Config{
 		Issuer: client.Issuer, ClientID: client.ClientID, ClientSecret: client.ClientSecret, AppURL: a.url,
 		CookieSecrets: []string{rand.Text() + rand.Text()}, Transport: a.wire,
-		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), Handlers: ginoidc.Handlers{Failed: why},
+		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), AbortHandlers: ginoidc.AbortHandlers{Failed: why},
 	}
 	cfg.ClientAuthMethod, _ = metadata["token_endpoint_auth_method"].(string)
 	if change != nil {
