@@ -71,7 +71,7 @@ func TestOnSignIn(t *testing.T) {
 func TestUpdateOfEndedSession(t *testing.T) {
 	a := testapp.New(t)
 	a.Engine.POST("/update", func(c *gin.Context) {
-		err := a.Auth.UpdateSession(c, func(u *ginoidc.User) error { return a.Auth.SignOutEverywhere(c.Request.Context(), u.Subject) })
+		err := a.Auth.UpdateSession(c, func(u *ginoidc.User) error { return a.Auth.EndUserSessions(c.Request.Context(), u.Subject) })
 		if _, ok := ginoidc.UserFrom(c); ok || !errors.Is(err, ginoidc.ErrUnauthenticated) {
 			t.Errorf("user %v, error %v", ok, err)
 		}
@@ -190,7 +190,7 @@ func TestUpdateSession(t *testing.T) {
 			if err := a.Auth.UpdateSession(c, func(*ginoidc.User) error { return nil }); err == nil { // case 146
 				t.Error("updated after the response has started")
 			}
-			if err := a.Auth.Destroy(c); err == nil {
+			if err := a.Auth.EndSession(c); err == nil {
 				t.Error("destroyed after the response has started")
 			}
 		})

@@ -147,7 +147,7 @@ func TestReloadOfCallback(t *testing.T) {
 				}
 			}
 			time.Sleep(2 * time.Second)
-			sessions, err := a.Auth.Sessions(t.Context(), "alice")
+			sessions, err := a.Auth.UserSessions(t.Context(), "alice")
 			if err != nil || len(sessions) != 1 || a.OP.Count(fakeop.Token) != 1 { // with nobody waiting too: nobody can tell
 				t.Errorf("%d sessions, %v, %d token requests", len(sessions), err, a.OP.Count(fakeop.Token))
 			}

@@ -97,7 +97,7 @@ func TestGoldenEntries(t *testing.T) {
 		if err := r.SharedState.Enlist(t.Context(), goldenUserKey, goldenUserEntry, time.Hour); err != nil {
 			t.Fatal(err)
 		}
-		sessions, err := a.Auth.Sessions(t.Context(), "alice")
+		sessions, err := a.Auth.UserSessions(t.Context(), "alice")
 		if err != nil || len(sessions) != 1 || !r.sawGolden() {
 			t.Fatalf("sessions %+v, %v, looked for %q", sessions, err, r.looked)
 		}
@@ -111,7 +111,7 @@ func TestGoldenEntries(t *testing.T) {
 // TestGoldenEnds: each way to end the session writes its keys.
 func TestGoldenEnds(t *testing.T) {
 	golden(t, func(t *testing.T, a *testapp.App, r *recording, b *testapp.Browser) {
-		if err := a.Auth.SignOutEverywhere(t.Context(), "alice"); err != nil {
+		if err := a.Auth.EndUserSessions(t.Context(), "alice"); err != nil {
 			t.Error(err)
 		}
 		for _, means := range [][2]string{{"alice", ""}, {"alice", "sid-1"}, {"", "sid-1"}} {

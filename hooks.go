@@ -22,7 +22,7 @@ type EndReason string
 const (
 	EndedBySignOut      EndReason = "sign_out"      // the user signed out
 	EndedByNewSignIn    EndReason = "new_sign_in"   // the browser signed in again
-	EndedByApp          EndReason = "app"           // Destroy, EndSession or SignOutEverywhere
+	EndedByApp          EndReason = "app"           // EndSession, EndUserSession or EndUserSessions
 	EndedByBackChannel  EndReason = "back_channel"  // the provider sent a logout token
 	EndedByFrontChannel EndReason = "front_channel" // the provider framed the front-channel route
 	EndedByRefresh      EndReason = "refresh"       // the provider refused to refresh the tokens

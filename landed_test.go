@@ -114,7 +114,7 @@ func TestNobodyMissesTheCookie(t *testing.T) {
 		"ended by the provider":         logoutToken,
 		"ended, and its cookie deleted": func(b *testapp.Browser) { logoutToken(b); setCookie(b, name, "", "/") },
 		"ended from elsewhere": func(b *testapp.Browser) {
-			if err := b.App.Auth.SignOutEverywhere(b.App.T.Context(), "alice"); err != nil {
+			if err := b.App.Auth.EndUserSessions(b.App.T.Context(), "alice"); err != nil {
 				b.App.T.Error(err)
 			}
 			setCookie(b, name, "", "/")
@@ -131,7 +131,7 @@ func TestNobodyMissesTheCookie(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SessionIdle = 30 * time.Second })
 				a.Engine.POST("/destroy", func(c *gin.Context) {
-					if err := a.Auth.Destroy(c); err != nil {
+					if err := a.Auth.EndSession(c); err != nil {
 						t.Error(err)
 					}
 				})

@@ -243,14 +243,14 @@ func TestLogoutTokenTwice(t *testing.T) {
 	})
 }
 
-// TestEndedSessions: a copy of a cookie is good no more after sign-out, a new sign-in, Destroy and SignOutEverywhere,
+// TestEndedSessions: a copy of a cookie is good no more after sign-out, a new sign-in, EndSession and EndUserSessions,
 // although nobody can take it out of the thief's hands. Cases 139 and 151.
 func TestEndedSessions(t *testing.T) {
 	for name, end := range map[string]func(*testapp.App, *testapp.Browser){
 		"sign-out":    func(_ *testapp.App, b *testapp.Browser) { b.Do("POST", "/auth/signout", nil) },
 		"new sign-in": func(_ *testapp.App, b *testapp.Browser) { b.MustSignIn("bob") },
-		"Destroy":     func(_ *testapp.App, b *testapp.Browser) { b.Do("POST", "/destroy", nil) },
-		"everywhere":  func(a *testapp.App, _ *testapp.Browser) { _ = a.Auth.SignOutEverywhere(context.Background(), "alice") },
+		"EndSession":  func(_ *testapp.App, b *testapp.Browser) { b.Do("POST", "/destroy", nil) },
+		"everywhere":  func(a *testapp.App, _ *testapp.Browser) { _ = a.Auth.EndUserSessions(context.Background(), "alice") },
 		"front channel": func(_ *testapp.App, b *testapp.Browser) {
 			b.Navigate("/auth/frontchannel-logout?iss=https://idp.example&sid=s-1")
 		},
@@ -262,7 +262,7 @@ func TestEndedSessions(t *testing.T) {
 			})
 			a.OP.OnIDToken(func(claims map[string]any) { claims["sid"] = "s-1" })
 			a.Engine.POST("/destroy", func(c *gin.Context) {
-				if err := a.Auth.Destroy(c); err != nil {
+				if err := a.Auth.EndSession(c); err != nil {
 					t.Error(err)
 				}
 				if _, ok := ginoidc.UserFrom(c); ok {
@@ -386,7 +386,7 @@ func TestSharedStateOfTwoProviders(t *testing.T) {
 	if r := one.BackChannelLogout("alice", "", nil); r.StatusCode != 200 || b.WhoAmI() != "alice" {
 		t.Errorf("logout token: %d, %q is signed in", r.StatusCode, b.WhoAmI())
 	}
-	if err := one.Auth.SignOutEverywhere(t.Context(), "alice"); err != nil || b.WhoAmI() != "alice" {
+	if err := one.Auth.EndUserSessions(t.Context(), "alice"); err != nil || b.WhoAmI() != "alice" {
 		t.Errorf("everywhere: %v, %q is signed in", err, b.WhoAmI())
 	}
 }

@@ -58,21 +58,21 @@ func sessionEnds(a *testapp.App) map[string]func(b *testapp.Browser) int {
 		}
 		c.Status(http.StatusNoContent)
 	}
-	a.Engine.POST("/destroy", func(c *gin.Context) { answer(c, a.Auth.Destroy(c)) })
-	a.Engine.POST("/everywhere", func(c *gin.Context) { answer(c, a.Auth.SignOutEverywhere(c, "alice")) })
+	a.Engine.POST("/destroy", func(c *gin.Context) { answer(c, a.Auth.EndSession(c)) })
+	a.Engine.POST("/everywhere", func(c *gin.Context) { answer(c, a.Auth.EndUserSessions(c, "alice")) })
 	a.Engine.POST("/end", func(c *gin.Context) {
-		list, err := a.Auth.Sessions(c.Request.Context(), "alice")
+		list, err := a.Auth.UserSessions(c.Request.Context(), "alice")
 		if err != nil || len(list) != 1 {
 			a.T.Errorf("sessions: %v, %v", list, err)
 			return
 		}
-		answer(c, a.Auth.EndSession(c, "alice", list[0].ID))
+		answer(c, a.Auth.EndUserSession(c, "alice", list[0].ID))
 	})
 	post := func(path string) func(b *testapp.Browser) int {
 		return func(b *testapp.Browser) int { return b.Do("POST", path, nil).StatusCode }
 	}
 	return map[string]func(b *testapp.Browser) int{
-		"sign-out": post("/auth/signout"), "Destroy": post("/destroy"), "SignOutEverywhere": post("/everywhere"), "EndSession": post("/end"),
+		"sign-out": post("/auth/signout"), "EndSession": post("/destroy"), "EndUserSessions": post("/everywhere"), "EndUserSession": post("/end"),
 		"back channel": func(*testapp.Browser) int { return a.BackChannelLogout("alice", "", nil).StatusCode },
 		"front channel": func(b *testapp.Browser) int {
 			return b.Navigate("/auth/frontchannel-logout?iss=https://idp.example&sid=s-1").StatusCode
@@ -107,7 +107,7 @@ func TestStoreThatRefusesToWrite(t *testing.T) {
 		store := &readOnlyStore{Store: memstore.NewStore([]byte(testapp.CookieSecret))}
 		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store, c.KeepTokens = store, true })
 		ends := sessionEnds(a)
-		for _, name := range []string{"sign-out", "Destroy"} {
+		for _, name := range []string{"sign-out", "EndSession"} {
 			b := a.Browser()
 			b.MustSignIn("alice")
 			store.refuses.Store(refuses)

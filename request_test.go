@@ -55,7 +55,7 @@ func TestEveryContext(t *testing.T) {
 				if !ok || u.Subject != "alice" {
 					t.Errorf("%s: no user", tt.name)
 				}
-				sessions, err := a.Auth.Sessions(ctx, "alice")
+				sessions, err := a.Auth.UserSessions(ctx, "alice")
 				if err != nil || len(sessions) != 1 || !sessions[0].Current {
 					t.Errorf("%s: sessions %v, %v", tt.name, sessions, err)
 				}
@@ -63,7 +63,7 @@ func TestEveryContext(t *testing.T) {
 				if err != nil || endpoint == "" {
 					t.Errorf("%s: %q, %v", tt.name, endpoint, err)
 				}
-				for _, err := range []error{a.Auth.Ready(ctx), a.Auth.EndSession(ctx, "alice", "none"), a.Auth.SignOutEverywhere(ctx, "bob")} {
+				for _, err := range []error{a.Auth.Ready(ctx), a.Auth.EndUserSession(ctx, "alice", "none"), a.Auth.EndUserSessions(ctx, "bob")} {
 					if err != nil {
 						t.Errorf("%s: %v", tt.name, err)
 					}
@@ -125,7 +125,7 @@ func testInnerRequest(t *testing.T, fallback bool) {
 		if !ok {
 			u = &ginoidc.User{Subject: "nobody"}
 		}
-		sessions, err := a.Auth.Sessions(c, "alice")
+		sessions, err := a.Auth.UserSessions(c, "alice")
 		if err != nil || len(sessions) != 1 || sessions[0].Current != (u.Subject == "alice") {
 			t.Errorf("sessions of %s: %v, %v", u.Subject, sessions, err)
 		}
@@ -257,7 +257,7 @@ func TestTwoAuths(t *testing.T) {
 	}
 
 	current := func(ctx context.Context) bool {
-		sessions, err := customers.Auth.Sessions(ctx, "alice")
+		sessions, err := customers.Auth.UserSessions(ctx, "alice")
 		if err != nil || len(sessions) != 1 {
 			t.Errorf("sessions %v, %v", sessions, err)
 		}

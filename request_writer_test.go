@@ -156,7 +156,7 @@ func TestOtherWriters(t *testing.T) {
 					}
 				}, ownCookie, answer)
 				a.Engine.GET("/destroy", func(c *gin.Context) {
-					if err := a.Auth.Destroy(c); err != nil {
+					if err := a.Auth.EndSession(c); err != nil {
 						t.Error(err)
 					}
 				}, ownCookie, answer)
@@ -178,7 +178,7 @@ func TestOtherWriters(t *testing.T) {
 					}
 				}
 				if r := b.Navigate("/me"); r.StatusCode != http.StatusFound || r.Location() != "/auth/signin?return_to=%2Fme" {
-					t.Errorf("after Destroy: %d to %q", r.StatusCode, r.Location())
+					t.Errorf("after EndSession: %d to %q", r.StatusCode, r.Location())
 				}
 			})
 		})

@@ -38,7 +38,7 @@ func (s onClock) Revoke(ctx context.Context, key string, at time.Time, ttl time.
 func TestClocksOfInstances(t *testing.T) {
 	for name, end := range map[string]func(t *testing.T, a *testapp.App){
 		"everywhere": func(t *testing.T, a *testapp.App) {
-			if err := a.Auth.SignOutEverywhere(t.Context(), "alice"); err != nil {
+			if err := a.Auth.EndUserSessions(t.Context(), "alice"); err != nil {
 				t.Error(err)
 			}
 		},
@@ -128,7 +128,7 @@ func TestTokenOfSubAndSID(t *testing.T) {
 func TestEndedSessionLosesItsCookies(t *testing.T) {
 	for kind, store := range stores(t) {
 		for name, end := range map[string]func(t *testing.T, a *testapp.App){
-			"everywhere":   func(t *testing.T, a *testapp.App) { _ = a.Auth.SignOutEverywhere(t.Context(), "alice") },
+			"everywhere":   func(t *testing.T, a *testapp.App) { _ = a.Auth.EndUserSessions(t.Context(), "alice") },
 			"back channel": func(t *testing.T, a *testapp.App) { a.BackChannelLogout("alice", "", nil) },
 			"limit":        func(_ *testing.T, a *testapp.App) { a.Browser().MustSignIn("alice") },
 		} {
@@ -189,7 +189,7 @@ func TestPageOfAnEndedSession(t *testing.T) {
 	})
 	b := a.Browser()
 	b.MustSignIn("alice")
-	if err := a.Auth.SignOutEverywhere(t.Context(), "alice"); err != nil {
+	if err := a.Auth.EndUserSessions(t.Context(), "alice"); err != nil {
 		t.Fatal(err)
 	}
 	if r := b.Navigate("/me"); r.StatusCode != 401 || r.Header.Get("Set-Cookie") != "" {
@@ -215,7 +215,7 @@ func TestEndAtTheEqualMoment(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			shared := &noted{Memory: state.NewMemory(0)}
 			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
-			if err := a.Auth.SignOutEverywhere(t.Context(), "alice"); err != nil {
+			if err := a.Auth.EndUserSessions(t.Context(), "alice"); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Hour)

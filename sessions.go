@@ -12,16 +12,16 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
 
-// SessionInfo is one session of a user.
+// SessionInfo is one session of a user. It may be sent to that user as JSON.
 type SessionInfo struct {
-	ID      string    // for EndSession; the cookie cannot be told from it
-	Started time.Time // when the user began to sign in
-	Current bool      // it is the session of the request whose context asked
+	ID      string    `json:"id"`      // for EndUserSession; the cookie cannot be derived from it
+	Started time.Time `json:"started"` // when the user began to sign in
+	Current bool      `json:"current"` // it is the session of the request whose context was given
 }
 
-// Sessions lists the sessions in which a user of the configured issuer is signed in, on all instances that share State,
-// the newest first. The error wraps [errors.ErrUnsupported] where State keeps no list.
-func (a *Auth) Sessions(ctx context.Context, subject string) ([]SessionInfo, error) {
+// UserSessions lists the sessions in which a user of the configured issuer is signed in, on all instances that share
+// State, newest first. The error wraps [errors.ErrUnsupported] where State keeps no list.
+func (a *Auth) UserSessions(ctx context.Context, subject string) ([]SessionInfo, error) {
 	traces, err := a.ledger.OfUser(requestContext(ctx), subject)
 	if err != nil {
 		return nil, err
@@ -39,9 +39,10 @@ func (a *Auth) Sessions(ctx context.Context, subject string) ([]SessionInfo, err
 	return infos, nil
 }
 
-// EndSession ends one session of a user, by the id that [Auth.Sessions] gave. It succeeds when there is none with that id,
-// and leaves the sessions of other users alone. The error wraps [errors.ErrUnsupported] where State keeps no list.
-func (a *Auth) EndSession(ctx context.Context, subject, id string) error {
+// EndUserSession ends one session of a user, by the id that [Auth.UserSessions] gave. It succeeds when there is none with
+// that id, and leaves the sessions of other users alone. The error wraps [errors.ErrUnsupported] where State keeps no
+// list.
+func (a *Auth) EndUserSession(ctx context.Context, subject, id string) error {
 	ctx = requestContext(ctx)
 	traces, err := a.ledger.OfUser(ctx, subject)
 	if err != nil {
@@ -114,9 +115,9 @@ func (a *core) delist(ctx context.Context, t revocation.Trace) {
 	}
 }
 
-// SignOutEverywhere ends all sessions of a user of the configured issuer, on every instance that shares State, at their
+// EndUserSessions ends all sessions of a user of the configured issuer, on every instance that shares State, at their
 // next request. Signing in again works at once. The provider is not told.
-func (a *Auth) SignOutEverywhere(ctx context.Context, subject string) error {
+func (a *Auth) EndUserSessions(ctx context.Context, subject string) error {
 	ctx = requestContext(ctx)
 	if err := a.ledger.EndUser(ctx, subject); err != nil {
 		return err

@@ -21,7 +21,7 @@ import (
 // sessionsOf lists a user's sessions, which are n.
 func sessionsOf(a *testapp.App, subject string, n int) []ginoidc.SessionInfo {
 	a.T.Helper()
-	list, err := a.Auth.Sessions(a.T.Context(), subject)
+	list, err := a.Auth.UserSessions(a.T.Context(), subject)
 	if err != nil || len(list) != n {
 		a.T.Fatalf("%s has %d sessions, want %d: %v", subject, len(list), n, err)
 	}
@@ -42,7 +42,7 @@ func TestSessions(t *testing.T) {
 		var listed []ginoidc.SessionInfo
 		a.Engine.GET("/sessions", a.Auth.RequireAuth(), func(c *gin.Context) {
 			u, _ := ginoidc.UserFrom(c)
-			listed, _ = a.Auth.Sessions(c.Request.Context(), u.Subject)
+			listed, _ = a.Auth.UserSessions(c.Request.Context(), u.Subject)
 		})
 		browsers := map[string]*testapp.Browser{}
 		for _, name := range []string{"desk", "phone", "tablet", "car", "train"} {
@@ -68,7 +68,7 @@ func TestSessions(t *testing.T) {
 			subject, id string
 			left        int
 		}{{"bob", list[3].ID, 5}, {"alice", "", 5}, {"alice", list[3].ID[:31] + "x", 5}, {"alice", list[3].ID, 4}, {"alice", list[3].ID, 4}} {
-			if err := a.Auth.EndSession(t.Context(), end.subject, end.id); err != nil {
+			if err := a.Auth.EndUserSession(t.Context(), end.subject, end.id); err != nil {
 				t.Error(err)
 			}
 			sessionsOf(a, "alice", end.left)
@@ -90,7 +90,7 @@ func TestSessions(t *testing.T) {
 		browsers["car"].Fetch("/me") // is renewed, and stays
 		time.Sleep(30 * time.Minute)
 		sessionsOf(a, "alice", 1)
-		if err := a.Auth.SignOutEverywhere(t.Context(), "alice"); err != nil {
+		if err := a.Auth.EndUserSessions(t.Context(), "alice"); err != nil {
 			t.Error(err)
 		}
 		sessionsOf(a, "alice", 0)
@@ -175,9 +175,9 @@ func TestEndedSessionsAreDelisted(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = x })
 	b := a.Browser()
 	for name, end := range map[string]func(){
-		"sign-out":    func() { b.Do("POST", "/auth/signout", nil) },
-		"EndSession":  func() { _ = a.Auth.EndSession(t.Context(), "alice", sessionsOf(a, "alice", 1)[0].ID) },
-		"new sign-in": func() { b.MustSignIn("alice"); b.Do("POST", "/auth/signout", nil) },
+		"sign-out":       func() { b.Do("POST", "/auth/signout", nil) },
+		"EndUserSession": func() { _ = a.Auth.EndUserSession(t.Context(), "alice", sessionsOf(a, "alice", 1)[0].ID) },
+		"new sign-in":    func() { b.MustSignIn("alice"); b.Do("POST", "/auth/signout", nil) },
 	} {
 		b.MustSignIn("alice")
 		if len(x.listed) != 2 {
@@ -215,11 +215,11 @@ func TestSessionIndexDown(t *testing.T) {
 			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = tt.state })
 			b := a.Browser()
 			b.MustSignIn("alice")
-			list, err := a.Auth.Sessions(t.Context(), "alice")
+			list, err := a.Auth.UserSessions(t.Context(), "alice")
 			if !errors.Is(err, tt.want) || len(list) != 0 {
 				t.Errorf("listed %v, error %v", list, err)
 			}
-			if err := a.Auth.EndSession(t.Context(), "alice", strings.Repeat("0", 32)); !errors.Is(err, tt.want) {
+			if err := a.Auth.EndUserSession(t.Context(), "alice", strings.Repeat("0", 32)); !errors.Is(err, tt.want) {
 				t.Errorf("ended: %v", err)
 			}
 			if r := b.Do("POST", "/auth/signout", nil); r.StatusCode != http.StatusSeeOther || b.WhoAmI() != "" {
@@ -272,7 +272,7 @@ func TestFrontChannelWithoutCookie(t *testing.T) {
 			if ended := b.WhoAmI() == ""; ended != (name == "listed") || other.WhoAmI() != "alice" {
 				t.Errorf("ended: %t; the other session: %q", ended, other.WhoAmI())
 			}
-			if err := a.Auth.SignOutEverywhere(t.Context(), "alice"); err != nil {
+			if err := a.Auth.EndUserSessions(t.Context(), "alice"); err != nil {
 				t.Error(err)
 			}
 			frame("?iss=https://idp.example&sid=s-2") // of a session that is ended already
@@ -298,13 +298,13 @@ func TestSessionEnded(t *testing.T) {
 		err     error
 	}{
 		{"nothing", func(_ *testapp.App, _ *testapp.Browser) {}, false, nil},
-		{"another user signs out", func(a *testapp.App, _ *testapp.Browser) { _ = a.Auth.SignOutEverywhere(a.T.Context(), "bob") }, false, nil},
+		{"another user signs out", func(a *testapp.App, _ *testapp.Browser) { _ = a.Auth.EndUserSessions(a.T.Context(), "bob") }, false, nil},
 		{"sign-out", func(_ *testapp.App, b *testapp.Browser) {
 			b.Do(http.MethodPost, "/auth/signout", nil, "Sec-Fetch-Site", "same-origin")
 		}, true, nil},
-		{"sign out everywhere", func(a *testapp.App, _ *testapp.Browser) { _ = a.Auth.SignOutEverywhere(a.T.Context(), "alice") }, true, nil},
+		{"sign out everywhere", func(a *testapp.App, _ *testapp.Browser) { _ = a.Auth.EndUserSessions(a.T.Context(), "alice") }, true, nil},
 		{"by its id", func(a *testapp.App, _ *testapp.Browser) {
-			_ = a.Auth.EndSession(a.T.Context(), "alice", sessionsOf(a, "alice", 1)[0].ID)
+			_ = a.Auth.EndUserSession(a.T.Context(), "alice", sessionsOf(a, "alice", 1)[0].ID)
 		}, true, nil},
 		{"at the provider", func(a *testapp.App, _ *testapp.Browser) { a.BackChannelLogout("alice", "", nil) }, true, nil},
 		{"a new sign-in", func(_ *testapp.App, b *testapp.Browser) { b.MustSignIn("alice") }, true, nil},

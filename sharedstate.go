@@ -32,7 +32,7 @@ type SharedState interface {
 	// a key, which the provider then refuses to use twice.
 	Once(ctx context.Context, key string, ttl time.Duration) (first bool, err error)
 
-	// Enlist, Delist and Listed are the list of a user's sessions, whatever store keeps them: for [Auth.Sessions],
+	// Enlist, Delist and Listed are the list of a user's sessions, whatever store keeps them: for [Auth.UserSessions],
 	// MaxSessions and front-channel logout.
 	//
 	// Enlist remembers for ttl that session belongs to owner; a second call replaces the ttl.
@@ -171,7 +171,8 @@ func (c *Config) validateState(p *problems) {
 // warnOfState tells, at the start, of what is lost with a State that can do less.
 func (c *Config) warnOfState() {
 	if missing := c.cannot(listMethods()); len(missing) > 0 {
-		c.Logger.Warn("ginoidc: State keeps no list of sessions, so front-channel logout ends none without a cookie, and Sessions and EndSession fail", "unsupported", missing)
+		c.Logger.Warn("ginoidc: State keeps no list of sessions, so front-channel logout ends none without a cookie, "+
+			"and UserSessions and EndUserSession fail", "unsupported", missing)
 	}
 	if missing := c.cannot(leaseMethods()); len(missing) > 0 && c.KeepTokens {
 		c.Logger.Warn("ginoidc: State shares no refreshes, so each instance refreshes tokens by itself, and a provider that gives a refresh token out once ends the grant", "unsupported", missing)

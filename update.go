@@ -154,9 +154,9 @@ func (u *User) copied() *User {
 	return &c
 }
 
-// Destroy ends the session of the request without the provider, but for kept tokens, which are revoked. It succeeds when
-// nobody is signed in. Call it before the response is written.
-func (a *Auth) Destroy(c *gin.Context) error {
+// EndSession ends the session of the request. The provider is not told, except that kept tokens are revoked. It succeeds
+// when nobody is signed in. Call it before the response is written.
+func (a *Auth) EndSession(c *gin.Context) error {
 	if err := unwritten(c); err != nil {
 		return err
 	}

@@ -118,10 +118,10 @@ func TestGraceEndsWithTheSession(t *testing.T) {
 			earlier.Twin().Do("POST", "/auth/signout", nil)
 		},
 		"everywhere": func(t *testing.T, a *testapp.App, _, _ *testapp.Browser) {
-			_ = a.Auth.SignOutEverywhere(t.Context(), "alice")
+			_ = a.Auth.EndUserSessions(t.Context(), "alice")
 		},
 		"listed": func(t *testing.T, a *testapp.App, _, _ *testapp.Browser) {
-			_ = a.Auth.EndSession(t.Context(), "alice", sessionsOf(a, "alice", 1)[0].ID)
+			_ = a.Auth.EndUserSession(t.Context(), "alice", sessionsOf(a, "alice", 1)[0].ID)
 		},
 		"back channel": func(t *testing.T, a *testapp.App, _, _ *testapp.Browser) { a.BackChannelLogout("alice", "", nil) },
 	} {

@@ -35,7 +35,7 @@ func (s sessions) list(c *gin.Context) {
 
 func (s sessions) mine(c *gin.Context) ([]ginoidc.SessionInfo, error) {
 	u, _ := ginoidc.UserFrom(c)
-	return s.auth.Sessions(c.Request.Context(), u.Subject)
+	return s.auth.UserSessions(c.Request.Context(), u.Subject)
 }
 
 // end ends one of the user's own sessions. Those of others are as unknown as those that never were.
@@ -49,16 +49,16 @@ func (s sessions) end(c *gin.Context) {
 		c.JSON(http.StatusNotFound, gin.H{"error": "no_session", "message": "You have no session of this id."})
 		return
 	case mine[i].Current:
-		err = s.auth.Destroy(c) // which takes the cookie along
+		err = s.auth.EndSession(c) // which takes the cookie along
 	default:
-		err = s.auth.EndSession(c.Request.Context(), u.Subject, id)
+		err = s.auth.EndUserSession(c.Request.Context(), u.Subject, id)
 	}
 	s.ended(c, err)
 }
 
 func (s sessions) endAll(c *gin.Context) {
 	u, _ := ginoidc.UserFrom(c)
-	s.ended(c, s.auth.SignOutEverywhere(c.Request.Context(), u.Subject))
+	s.ended(c, s.auth.EndUserSessions(c.Request.Context(), u.Subject))
 }
 
 func (s sessions) ended(c *gin.Context, err error) {

@@ -71,7 +71,7 @@ func TestSessions(t *testing.T) {
 	}
 }
 
-func TestSignOutEverywhere(t *testing.T) {
+func TestEndUserSessions(t *testing.T) {
 	a := newApp(t, localhost)
 	desk, phone, bob := a.client(t, "alice"), a.client(t, "alice"), a.client(t, "bob")
 	out := func(header ...string) int {

@@ -37,7 +37,7 @@ func TestSeveralSessionCookies(t *testing.T) {
 			}
 			ended.MustSignIn("bob")
 			stale := ended.CookieHeader()
-			if err := a.Auth.SignOutEverywhere(t.Context(), "bob"); err != nil {
+			if err := a.Auth.EndUserSessions(t.Context(), "bob"); err != nil {
 				t.Fatal(err)
 			}
 			bob = a.Browser()
