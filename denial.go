@@ -1,6 +1,7 @@
 package ginoidc
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -34,6 +35,20 @@ type Denial struct {
 	SignInURL string
 	// Link and LinkText are the way on that the default page offers: a sign-in, the same page once more, or the app.
 	Link, LinkText string
+}
+
+// MarshalJSON writes what the default answer to a program is: Code as error, Message, and either RequestID or, with the
+// status 401, SignInURL. Err is not in it, nor is anything else that is for logs or pages.
+func (d Denial) MarshalJSON() ([]byte, error) {
+	if d.RequestID != "" || d.Status != http.StatusUnauthorized {
+		d.SignInURL = ""
+	}
+	return json.Marshal(struct {
+		Code      string `json:"error"`
+		Message   string `json:"message"`
+		RequestID string `json:"request_id,omitempty"`
+		SignInURL string `json:"sign_in_url,omitempty"`
+	}{d.Code, d.Message, d.RequestID, d.SignInURL})
 }
 
 type denialKey struct{}

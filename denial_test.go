@@ -2,6 +2,7 @@ package ginoidc_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"html"
 	"log/slog"
@@ -303,6 +304,12 @@ func TestDenied(t *testing.T) {
 				if signIn, told := body["sign_in_url"]; body["error"] != seen.Code || body["message"] != seen.Message || seen.Status != theirs.StatusCode ||
 					told && signIn != seen.SignInURL || told != (seen.Status == 401) || (body["request_id"] != nil) != (seen.RequestID != "") {
 					t.Errorf("%s: %+v, default %s", name, seen, theirs.Body)
+				} else {
+					sent := seen
+					sent.RequestID, _ = body["request_id"].(string)
+					if own, err := json.Marshal(sent); err != nil || string(own) != theirs.Body {
+						t.Errorf("%s: as JSON %s, %v, default %s", name, own, err, theirs.Body)
+					}
 				}
 			}
 			if seen.RequestID != "" && !strings.Contains(a.Logs.String(), "request_id="+seen.RequestID) {

@@ -175,14 +175,7 @@ func (a *Auth) answerDenial(c *gin.Context, cutAddress bool) {
 		})
 		return
 	}
-	body := gin.H{"error": d.Code, "message": d.Message}
-	switch {
-	case d.RequestID != "":
-		body["request_id"] = d.RequestID
-	case d.Status == http.StatusUnauthorized:
-		body["sign_in_url"] = d.SignInURL
-	}
-	c.JSON(d.Status, body)
+	c.JSON(d.Status, d)
 }
 
 // RedirectToSignIn aborts the chain and sends the browser to the sign-in route, from where it comes back to this page, or
