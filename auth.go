@@ -16,6 +16,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/refresh"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
 	"github.com/seed-d65cea4d/ginoidc/internal/revocation"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
@@ -49,7 +50,7 @@ type core struct {
 	silent   atomic.Bool // SilentSignIn is in use
 	cookie   cookieAttributes
 
-	refreshes flight.Group[*provider.Tokens]
+	refresher *refresh.Refresher
 	exchanges flight.Group[*landing]
 	resources http.RoundTripper
 
@@ -87,7 +88,7 @@ func New(cfg Config) (*Auth, error) {
 	if a.state = memory; cfg.State != nil {
 		a.state = ownMemory{cfg.State, memory}
 	}
-	a.refreshes.Log, a.exchanges.Log = a.log, a.log
+	a.exchanges.Log = a.log
 	a.routes, a.targets = cfg.places(app)
 	a.realm = origin.Of(app)
 	if issuer, err := url.Parse(cfg.Issuer); err == nil {
@@ -150,6 +151,7 @@ func (a *core) build(app *url.URL) error {
 	if a.provider, err = cfg.provider(a.routes, a.setting("ClientKeyID"), a.emitProvider); err != nil {
 		return err
 	}
+	a.refresher = a.newRefresher()
 	a.resources = a.resourceTransport()
 	return nil
 }

@@ -177,7 +177,7 @@ func (a *core) startSession(
 	// Tokens of an earlier session of the same session at the provider are left to expire: there are providers, such as
 	// Keycloak, where their revocation ends that session, and with it the new tokens.
 	if !before.SameAtProvider(a.ledger.TraceOf(&s.Record)) {
-		a.revokeTokens(req, of, tokens)
+		a.refresher.Revoke(req, of, tokens)
 	}
 	return s, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/refresh"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
@@ -23,7 +24,7 @@ var (
 	ErrStepUpRequired = errors.New("ginoidc: a more recent or stronger sign-in is needed")
 	// ErrNoToken: the session has no access token that is of use: none is kept, or it has expired and cannot be refreshed.
 	// 401, code "no_token".
-	ErrNoToken = errors.New("ginoidc: no access token")
+	ErrNoToken = refresh.ErrNoToken
 	// ErrForbidden: the user is signed in and not allowed. 403, code "forbidden".
 	ErrForbidden = errors.New("ginoidc: not allowed")
 	// ErrGroupsOverage: the provider left the groups out because there are too many (Microsoft Entra ID's
@@ -166,6 +167,8 @@ func translated(err error) error {
 		{errors.Is(err, attempt.ErrExpired), ErrAttemptExpired},
 		{errors.As(err, &tooLarge), ErrSessionTooLarge},
 		{errors.Is(err, session.ErrStore), ErrSessionStore},
+		{errors.Is(err, refresh.ErrEnded), ErrUnauthenticated},
+		{errors.Is(err, refresh.ErrBusy), ErrProviderUnavailable},
 		{errors.Is(err, provider.ErrInvalidToken), ErrInvalidToken},
 		{errors.Is(err, provider.ErrRefused), ErrSignInRefused},
 		{errors.Is(err, provider.ErrInvalidResponse), ErrProviderResponse},

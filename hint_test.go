@@ -73,7 +73,7 @@ func TestKeepIDTokenAuto(t *testing.T) {
 // TestUpdateDropsTheHint where the session would otherwise need another cookie, and keeps it where there is room.
 func TestUpdateDropsTheHint(t *testing.T) {
 	full := map[string]int{"sealed cookies": 2300, "cookie": 1200, "filesystem": 1200} // its files have a limit as well
-	for kind, store := range stores(t) {
+	for kind, store := range testapp.Stores(t) {
 		for _, size := range []int{10, cmp.Or(full[kind], 5000)} {
 			a := updatable(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = store })
 			b := a.Browser()

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/sealed"
-	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
 // seals are for texts that leave the process, each of a purpose and with keys of its own.
@@ -28,14 +27,10 @@ func newSeals(secrets []string, audience string) (s seals, err error) {
 
 // What is kept for other requests.
 const (
-	refreshedTokens = "refreshed tokens" // that one request leaves for those that come with the old ones
-	replacedTokens  = "replaced tokens"  // that a sign-in leaves for its callback
-	callbackAnswer  = "callback answer"  // that one instance leaves for the others
-	updatedCookies  = "updated session"  // that an update leaves for requests that are on their way
+	replacedTokens = "replaced tokens" // that a sign-in leaves for its callback
+	callbackAnswer = "callback answer" // that one instance leaves for the others
+	updatedCookies = "updated session" // that an update leaves for requests that are on their way
 )
-
-// ownerOf names a session as the owner of what is kept.
-func ownerOf(r *session.Record) string { return string(r.ID[:]) + r.Subject }
 
 // inTurn is [shared.Values.Turn] with a release that reports its failure.
 func (a *core) inTurn(ctx context.Context, key string, ttl, limit time.Duration) (release func(), waited bool, err error) {

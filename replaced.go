@@ -27,7 +27,7 @@ func (a *core) leaveTokens(req *request) {
 	}
 	t := a.ledger.TraceOf(r)
 	text, ttl := string(t.SID[:])+string(tokens.Encode()), a.config.AttemptLife+a.config.exchangeLimit()
-	if err := a.values.Keep(req, replacedTokens, shared.Key(shared.KindReplaced, t.ID), ownerOf(r), text, ttl); err != nil {
+	if err := a.values.Keep(req, replacedTokens, shared.Key(shared.KindReplaced, t.ID), r.Owner(), text, ttl); err != nil {
 		a.emit(req, event{kind: eventReplacedTokensNotLeft, subject: r.Subject, err: err})
 	}
 }
@@ -36,7 +36,7 @@ func (a *core) leaveTokens(req *request) {
 func (a *core) leftTokens(ctx context.Context, at *attempt.Attempt) (*session.Record, revocation.Trace, *provider.Tokens) {
 	r := &session.Record{ID: at.Replaces, Subject: at.Replaced}
 	t := a.ledger.TraceOf(r)
-	text, ok, err := a.values.Kept(ctx, replacedTokens, shared.Key(shared.KindReplaced, t.ID), ownerOf(r))
+	text, ok, err := a.values.Kept(ctx, replacedTokens, shared.Key(shared.KindReplaced, t.ID), r.Owner())
 	if err != nil {
 		a.emit(ctx, event{kind: eventTokensNotRevoked, subject: at.Replaced, err: err})
 	}

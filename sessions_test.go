@@ -18,16 +18,6 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// sessionsOf lists a user's sessions, which are n.
-func sessionsOf(a *testapp.App, subject string, n int) []ginoidc.SessionInfo {
-	a.T.Helper()
-	list, err := a.Auth.UserSessions(a.T.Context(), subject)
-	if err != nil || len(list) != n {
-		a.T.Fatalf("%s has %d sessions, want %d: %v", subject, len(list), n, err)
-	}
-	return list
-}
-
 // TestSessions: a user's sessions are listed, the newest first, as long as they live, whatever ends them, and each can be
 // ended by itself. Case 151.
 func TestSessions(t *testing.T) {
@@ -55,7 +45,7 @@ func TestSessions(t *testing.T) {
 		other.MustSignIn("bob")
 
 		browsers["phone"].Fetch("/sessions")
-		list := sessionsOf(a, "alice", 5)
+		list := a.Sessions("alice", 5)
 		if !slices.IsSortedFunc(list, func(x, y ginoidc.SessionInfo) int { return y.Started.Compare(x.Started) }) || time.Since(list[4].Started) != 5*time.Minute {
 			t.Errorf("listed %+v", list)
 		}
@@ -71,7 +61,7 @@ func TestSessions(t *testing.T) {
 			if err := a.Auth.EndUserSession(t.Context(), end.subject, end.id); err != nil {
 				t.Error(err)
 			}
-			sessionsOf(a, "alice", end.left)
+			a.Sessions("alice", end.left)
 		}
 		if browsers["phone"].WhoAmI() != "" || browsers["desk"].WhoAmI() != "alice" || other.WhoAmI() != "bob" {
 			t.Error("another session ended than was meant")
@@ -81,22 +71,22 @@ func TestSessions(t *testing.T) {
 		}
 
 		browsers["desk"].Do("POST", "/auth/signout", nil)
-		sessionsOf(a, "alice", 3)
+		a.Sessions("alice", 3)
 		if r := a.BackChannelLogout("", "sid-tablet", nil); r.StatusCode != 200 {
 			t.Fatalf("back channel: %d", r.StatusCode)
 		}
-		sessionsOf(a, "alice", 2)
+		a.Sessions("alice", 2)
 		time.Sleep(40 * time.Minute)
 		browsers["car"].Fetch("/me") // is renewed, and stays
 		time.Sleep(30 * time.Minute)
-		sessionsOf(a, "alice", 1)
+		a.Sessions("alice", 1)
 		if err := a.Auth.EndUserSessions(t.Context(), "alice"); err != nil {
 			t.Error(err)
 		}
-		sessionsOf(a, "alice", 0)
+		a.Sessions("alice", 0)
 		time.Sleep(time.Second)
 		browsers["car"].MustSignIn("alice")
-		sessionsOf(a, "alice", 1)
+		a.Sessions("alice", 1)
 	})
 }
 
@@ -120,7 +110,7 @@ func TestMaxSessions(t *testing.T) {
 	if want := []ginoidc.EndReason{ginoidc.EndedByNewSignIn, ginoidc.EndedByLimit}; !slices.Equal(ended, want) {
 		t.Errorf("ended by %v", ended)
 	}
-	sessionsOf(a, "alice", 2)
+	a.Sessions("alice", 2)
 }
 
 // TestMaxSessionsSparesTheNewOne although its sign-in was started first, and ends those that were started before the others.
@@ -148,7 +138,7 @@ func TestMaxSessionsSparesTheNewOne(t *testing.T) {
 					t.Errorf("at most %d: session %d is alive: %t", most, i, alive)
 				}
 			}
-			sessionsOf(a, "alice", most)
+			a.Sessions("alice", most)
 		})
 	}
 }
@@ -175,9 +165,9 @@ func TestEndedSessionsAreDelisted(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = x })
 	b := a.Browser()
 	for name, end := range map[string]func(){
-		"sign-out":       func() { b.Do("POST", "/auth/signout", nil) },
-		"EndUserSession": func() { _ = a.Auth.EndUserSession(t.Context(), "alice", sessionsOf(a, "alice", 1)[0].ID) },
-		"new sign-in":    func() { b.MustSignIn("alice"); b.Do("POST", "/auth/signout", nil) },
+		"sign-out":    func() { b.Do("POST", "/auth/signout", nil) },
+		"EndSession":  func() { _ = a.Auth.EndUserSession(t.Context(), "alice", a.Sessions("alice", 1)[0].ID) },
+		"new sign-in": func() { b.MustSignIn("alice"); b.Do("POST", "/auth/signout", nil) },
 	} {
 		b.MustSignIn("alice")
 		if len(x.listed) != 2 {
@@ -304,7 +294,7 @@ func TestSessionEnded(t *testing.T) {
 		}, true, nil},
 		{"sign out everywhere", func(a *testapp.App, _ *testapp.Browser) { _ = a.Auth.EndUserSessions(a.T.Context(), "alice") }, true, nil},
 		{"by its id", func(a *testapp.App, _ *testapp.Browser) {
-			_ = a.Auth.EndUserSession(a.T.Context(), "alice", sessionsOf(a, "alice", 1)[0].ID)
+			_ = a.Auth.EndUserSession(a.T.Context(), "alice", a.Sessions("alice", 1)[0].ID)
 		}, true, nil},
 		{"at the provider", func(a *testapp.App, _ *testapp.Browser) { a.BackChannelLogout("alice", "", nil) }, true, nil},
 		{"a new sign-in", func(_ *testapp.App, b *testapp.Browser) { b.MustSignIn("alice") }, true, nil},

@@ -43,7 +43,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 		a.failOnWay(c, a.routes.signOut, err)
 		return
 	}
-	a.revokeTokens(ctx, of, tokens)
+	a.refresher.Revoke(ctx, of, tokens)
 	if id.user != nil {
 		a.signedOut(ctx, id.user)
 	}

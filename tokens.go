@@ -11,11 +11,9 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/refresh"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
-
-// refreshBefore is how long before its end an access token counts as used up, so that it lasts for the call it is for.
-const refreshBefore = 30 * time.Second
 
 // Token is an access token of the signed-in user, to call other services with.
 type Token struct {
@@ -116,7 +114,7 @@ func (a *Auth) tokens(c *gin.Context) (*provider.Tokens, error) {
 	switch {
 	case req.tokens == nil:
 		return nil, ErrNoToken
-	case usable(req.tokens), req.refreshed && time.Until(req.tokens.Expiry) > 0: // or one that lives for moments would never do
+	case refresh.Usable(req.tokens), req.refreshed && time.Until(req.tokens.Expiry) > 0: // or one that lives for moments would never do
 		return req.tokens, nil
 	}
 	old := req.tokens
@@ -126,11 +124,6 @@ func (a *Auth) tokens(c *gin.Context) (*provider.Tokens, error) {
 	}
 	req.tokens, req.refreshed = fresh, err == nil
 	return fresh, err
-}
-
-// usable tells whether a token lasts for a call. One that does not say when it ends is tried.
-func usable(t *provider.Tokens) bool {
-	return t.Expiry.IsZero() || time.Until(t.Expiry) > refreshBefore
 }
 
 // keptTokens opens the tokens of the session; nil, nil when there are none.
@@ -150,7 +143,8 @@ func (a *Auth) refreshed(
 	if err := unwritten(c); err != nil {
 		return nil, err
 	}
-	fresh, err := a.refresh(req, &s.Record, old)
+	fresh, err := a.refresher.Refresh(req, &s.Record, old)
+	err = translated(err)
 	if errors.Is(err, ErrUnauthenticated) { // ended by the provider, or signed out meanwhile
 		if err := req.setCookies(c, func(h http.Header) error { return a.sessions.Destroy(h, req.httpNow()) }); err != nil {
 			a.emit(req, event{kind: eventCookiesNotDeleted, err: err})
@@ -164,7 +158,7 @@ func (a *Auth) refreshed(
 		return a.sessions.UpdateTokens(h, req.httpNow(), s, fresh.Encode())
 	}); {
 	case errors.Is(err, session.ErrGone): // signed out meanwhile, case 170
-		a.revokeTokens(req, &s.Record, fresh)
+		a.refresher.Revoke(req, &s.Record, fresh)
 		return nil, ErrUnauthenticated
 	case err != nil:
 		return nil, translated(err)
@@ -185,15 +179,27 @@ func (a *core) tokensToRevoke(req *request) (*session.Record, *provider.Tokens) 
 	return &s.Record, tokens
 }
 
-// revokeTokens tells the provider that tokens of a session are of no more use (RFC 7009). A sign-out does not depend on it
-// (case 171).
-func (a *core) revokeTokens(ctx context.Context, r *session.Record, tokens *provider.Tokens) {
-	if tokens == nil {
-		return
-	}
-	if err := a.provider.Revoke(context.WithoutCancel(ctx), a.newest(ctx, r, tokens)); err != nil {
-		a.emit(ctx, event{kind: eventTokensNotRevoked, subject: r.Subject, err: err})
-	}
+// newRefresher connects tokens with their sessions: a refusal of the provider ends the session, and a sign-out in the
+// meantime revokes new tokens.
+func (a *core) newRefresher() *refresh.Refresher {
+	return refresh.New(refresh.Config{
+		Provider: a.provider, Values: a.values, Audience: a.audience, Timeout: a.config.ProviderTimeout, Log: a.log,
+		Ended: func(ctx context.Context, r *session.Record) (bool, error) {
+			return a.ledger.Ended(ctx, a.ledger.TraceOf(r))
+		},
+		End: func(ctx context.Context, r *session.Record, refusal error) error {
+			a.emit(ctx, event{kind: eventRefreshRefused, subject: r.Subject, sid: r.SID, err: refusal})
+			return a.endListed(ctx, a.ledger.TraceOf(r), SessionEnd{Subject: r.Subject, SID: r.SID, Reason: EndedByRefresh})
+		},
+		Report: func(ctx context.Context, e refresh.Event, r *session.Record, err error) {
+			kind := map[refresh.Event]eventKind{
+				refresh.Refreshed: eventTokensRefreshed, refresh.Unchecked: eventRefreshUnchecked,
+				refresh.NotShared: eventRefreshNotShared, refresh.NotRevoked: eventTokensNotRevoked,
+				refresh.LeaseNotReleased: eventLeaseNotReleased,
+			}[e]
+			a.emit(ctx, event{kind: kind, subject: r.Subject, sid: r.SID, err: err})
+		},
+	})
 }
 
 // encodeTokens is what a sign-in keeps: nil for nothing.

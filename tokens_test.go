@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"io"
 	"log"
-	"maps"
 	"math/big"
 	"net"
 	"net/http"
@@ -262,19 +261,6 @@ func TestOvertakenRefresh(t *testing.T) {
 	})
 }
 
-// slowly has the token endpoint do its work at once and tell of it after d.
-func slowly(a *testapp.App, d time.Duration) {
-	a.OP.Intercept(fakeop.Token, func(w http.ResponseWriter, r *http.Request) {
-		a.OP.Intercept(fakeop.Token, nil)
-		recorded := httptest.NewRecorder()
-		a.OP.ServeHTTP(recorded, r)
-		time.Sleep(d)
-		maps.Copy(w.Header(), recorded.Header())
-		w.WriteHeader(recorded.Code)
-		_, _ = w.Write(recorded.Body.Bytes())
-	})
-}
-
 // TestSlowRefresh: nine seconds are no reason to present the refresh token twice, from another instance neither; and who
 // waits gets the result although the browser that asked first has left. Cases 270, 272.
 func TestSlowRefresh(t *testing.T) {
@@ -285,7 +271,7 @@ func TestSlowRefresh(t *testing.T) {
 		b := one.Browser()
 		b.MustSignIn("alice")
 		time.Sleep(5 * time.Minute)
-		slowly(one, 4*time.Second)
+		one.SlowToken(4 * time.Second)
 		leaves, leave := context.WithCancel(t.Context())
 		one.Engine.GET("/leaves", func(c *gin.Context) {
 			c.Request = c.Request.WithContext(leaves)
@@ -351,7 +337,7 @@ func TestSignOutDuringRefresh(t *testing.T) {
 				time.Sleep(5 * time.Minute)
 				fresh := ""
 				a.OP.OnRefreshAnswer(func(answer map[string]any) { fresh, _ = answer["access_token"].(string) })
-				slowly(a, 4*time.Second)
+				a.SlowToken(4 * time.Second)
 				tab := a.Browser()
 				tab.Jar.SetCookies(testapp.ParseURL(t, testapp.URL), b.Jar.Cookies(testapp.ParseURL(t, testapp.URL)))
 				var wg sync.WaitGroup

@@ -88,7 +88,7 @@ func (a *core) update(c *gin.Context, req *request, s *session.Session, u *User)
 		return nil, err
 	}
 	later := cookie.After(req.httpNow(), cookies)
-	if err := a.values.Keep(req, updatedCookies, a.graceKey(s), ownerOf(&s.Record), strings.Join(cookies, "\n"), updateGrace); err != nil {
+	if err := a.values.Keep(req, updatedCookies, a.graceKey(s), s.Owner(), strings.Join(cookies, "\n"), updateGrace); err != nil {
 		a.log.DebugContext(req, "ginoidc: no grace for requests with the session as it was before its update", "error", err)
 	}
 	gone, err := false, a.ledger.Update(req, s.ID, next.Updated)
@@ -120,7 +120,7 @@ func (req *request) current(s *session.Session) (is *session.Session, cookies []
 	}
 	request := req.httpNow()
 	for range maxUpdates {
-		text, ok, err := req.auth.values.Kept(req.Context, updatedCookies, req.auth.graceKey(s), ownerOf(&s.Record))
+		text, ok, err := req.auth.values.Kept(req.Context, updatedCookies, req.auth.graceKey(s), s.Owner())
 		if !ok || err != nil {
 			return nil, nil, err
 		}
@@ -168,7 +168,7 @@ func (a *Auth) EndSession(c *gin.Context) error {
 	if err := a.end(c, EndedByApp); err != nil {
 		return err
 	}
-	a.revokeTokens(req, of, tokens)
+	a.refresher.Revoke(req, of, tokens)
 	return nil
 }
 

@@ -14,10 +14,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/gin-contrib/sessions"
-	"github.com/gin-contrib/sessions/cookie"
-	"github.com/gin-contrib/sessions/filesystem"
-	"github.com/gin-contrib/sessions/memstore"
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
@@ -25,14 +21,6 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
-
-// stores are one of each kind.
-func stores(t *testing.T) map[string]sessions.Store {
-	return map[string]sessions.Store{
-		"sealed cookies": nil, "cookie": cookie.NewStore([]byte(testapp.CookieSecret)), "memstore": memstore.NewStore([]byte(testapp.CookieSecret)),
-		"filesystem": filesystem.NewStore(t.TempDir(), []byte(testapp.CookieSecret)),
-	}
-}
 
 // updatable has routes that change the session: "/name?is=x" the name, "/demote" all groups, and "/data" shows both.
 func updatable(t *testing.T, change ...func(*ginoidc.Config, *fakeop.Config)) *testapp.App {
@@ -65,7 +53,7 @@ func data(b *testapp.Browser) string {
 // TestUpdateEndsTheEarlierCookie with every store: sending it undoes nothing, and is served for some seconds with what is so
 // now. It stays one session in everything else.
 func TestUpdateEndsTheEarlierCookie(t *testing.T) {
-	for name, store := range stores(t) {
+	for name, store := range testapp.Stores(t) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var ended []ginoidc.EndReason
@@ -75,7 +63,7 @@ func TestUpdateEndsTheEarlierCookie(t *testing.T) {
 				})
 				b := a.Browser()
 				b.MustSignIn("alice")
-				before := sessionsOf(a, "alice", 1)[0]
+				before := a.Sessions("alice", 1)[0]
 				if b.Fetch("/admin").StatusCode != 200 {
 					t.Fatal("no admin to begin with")
 				}
@@ -102,7 +90,7 @@ func TestUpdateEndsTheEarlierCookie(t *testing.T) {
 				if data(b) != "alice Alice Archer []" || data(parallel) != "alice Alice Archer []" {
 					t.Errorf("the session: %q, %q", data(b), data(parallel))
 				}
-				if after := sessionsOf(a, "alice", 1)[0]; after != before || len(ended) != 0 {
+				if after := a.Sessions("alice", 1)[0]; after != before || len(ended) != 0 {
 					t.Errorf("before %+v, after %+v; ended %v", before, after, ended)
 				}
 			})
@@ -121,11 +109,11 @@ func TestGraceEndsWithTheSession(t *testing.T) {
 			_ = a.Auth.EndUserSessions(t.Context(), "alice")
 		},
 		"listed": func(t *testing.T, a *testapp.App, _, _ *testapp.Browser) {
-			_ = a.Auth.EndUserSession(t.Context(), "alice", sessionsOf(a, "alice", 1)[0].ID)
+			_ = a.Auth.EndUserSession(t.Context(), "alice", a.Sessions("alice", 1)[0].ID)
 		},
 		"back channel": func(t *testing.T, a *testapp.App, _, _ *testapp.Browser) { a.BackChannelLogout("alice", "", nil) },
 	} {
-		for kind, store := range stores(t) {
+		for kind, store := range testapp.Stores(t) {
 			t.Run(name+" "+kind, func(t *testing.T) {
 				a := updatable(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = store })
 				b := a.Browser()
@@ -146,7 +134,7 @@ func TestGraceEndsWithTheSession(t *testing.T) {
 
 // TestUpdatesInARow: each has a grace of its own, and a request is taken past several.
 func TestUpdatesInARow(t *testing.T) {
-	for name, store := range stores(t) {
+	for name, store := range testapp.Stores(t) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := updatable(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = store })
@@ -177,7 +165,7 @@ func TestUpdatesInARow(t *testing.T) {
 // TestUpdatesAtOnce with the same cookie, on two instances: the one is given what the other has made of the user, in
 // whatever order the answers reach the browser.
 func TestUpdatesAtOnce(t *testing.T) {
-	for name, store := range stores(t) {
+	for name, store := range testapp.Stores(t) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				shared := state.NewMemory(0)
@@ -273,7 +261,7 @@ func TestUpdateWithAStateThatFails(t *testing.T) {
 		"Lease":  {status: 503, b: "alice Alice Archer [admin]", earlier: "alice Alice Archer [admin]"},
 		"Keep":   {status: 200, b: "alice new [admin]", earlier: "", cookie: true},
 	} {
-		for kind, store := range stores(t) {
+		for kind, store := range testapp.Stores(t) {
 			t.Run(method+" "+kind, func(t *testing.T) {
 				failing := false
 				shared := hooked{state.NewMemory(0), func(_ context.Context, asked string) error { return errIf(failing && asked == method) }}
@@ -319,7 +307,7 @@ func TestUpdateTooLargeForGrace(t *testing.T) {
 
 // TestUpdateKeepsTokens: they are of the session, whatever it says of the user.
 func TestUpdateKeepsTokens(t *testing.T) {
-	for kind, store := range stores(t) {
+	for kind, store := range testapp.Stores(t) {
 		t.Run(kind, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = store })

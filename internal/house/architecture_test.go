@@ -40,14 +40,15 @@ func rooms() []room {
 		{"internal/provider", "internal/ascii internal/flight internal/origin internal/wire", "github.com/coreos/go-oidc/v3 github.com/go-jose/go-jose/v4 golang.org/x/oauth2"},
 		{"internal/state", "", ""},
 		{"redisstate", "internal/cookie internal/seal internal/state internal/store internal/wire", "github.com/gin-contrib/sessions github.com/gorilla/sessions github.com/redis/rueidis"},
-		{".", "cookiestore internal/ascii internal/attempt internal/audit internal/claims internal/cookie internal/flight internal/origin internal/provider internal/returnto internal/revocation internal/sealed internal/session internal/shared internal/state internal/store internal/web", "github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
+		{".", "cookiestore internal/ascii internal/attempt internal/audit internal/claims internal/cookie internal/flight internal/origin internal/provider internal/refresh internal/returnto internal/revocation internal/sealed internal/session internal/shared internal/state internal/store internal/web", "github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
 		{"internal/shared", "internal/sealed internal/state", ""},
 		{"internal/revocation", "internal/session internal/shared internal/wire", ""},
+		{"internal/refresh", "internal/flight internal/provider internal/session internal/shared", ""},
 		{"cmd/ginoidc", "internal/provider", ""},
 		{"internal/fakeop", "", "github.com/go-jose/go-jose/v4"},
 		{"ginoidctest", ". internal/audit internal/fakeop", "github.com/gin-gonic/gin"},
 		{"example", ". ginoidctest redisstate", "github.com/gin-gonic/gin"},
-		{"internal/testapp", ". internal/fakeop", "github.com/gin-gonic/gin net/http/httptest testing"},
+		{"internal/testapp", ". internal/fakeop", "github.com/gin-contrib/sessions github.com/gin-gonic/gin net/http/httptest testing"},
 	}
 }
 

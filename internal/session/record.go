@@ -39,6 +39,9 @@ type Record struct {
 	IDToken       []byte // as the provider signed it; nil when it is not kept
 }
 
+// Owner names the session as the owner of values that requests keep for each other.
+func (r *Record) Owner() string { return string(r.ID[:]) + r.Subject }
+
 const (
 	recordVersion = 1
 

@@ -1,4 +1,4 @@
-package ginoidc_test
+package refresh_test
 
 import (
 	"context"
@@ -117,12 +117,12 @@ func TestProviderTimeout(t *testing.T) {
 		two := testapp.NewWithTokens(t, patient, func(c *ginoidc.Config, _ *fakeop.Config) { c.Transport = one.OP.Transport() })
 		b := one.Browser()
 		callback := b.Start("/auth/signin", "alice")
-		slowly(one, 29*time.Second)
+		one.SlowToken(29 * time.Second)
 		if r := b.Navigate(callback); r.StatusCode != http.StatusSeeOther {
 			t.Fatalf("callback: %d %s", r.StatusCode, r.Body)
 		}
 		time.Sleep(5 * time.Minute)
-		slowly(one, 29*time.Second)
+		one.SlowToken(29 * time.Second)
 		var callers sync.WaitGroup
 		for _, a := range []*testapp.App{one, two} {
 			callers.Go(func() {
@@ -139,7 +139,7 @@ func TestProviderTimeout(t *testing.T) {
 		hasty := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.ProviderTimeout = time.Second })
 		b = hasty.Browser()
 		callback = b.Start("/auth/signin", "alice")
-		slowly(hasty, 30*time.Second)
+		hasty.SlowToken(30 * time.Second)
 		start := time.Now()
 		if r := b.Navigate(callback); r.StatusCode != http.StatusServiceUnavailable || time.Since(start) != time.Second {
 			t.Errorf("callback: %d after %v", r.StatusCode, time.Since(start))
@@ -157,7 +157,7 @@ func TestLastMomentRefresh(t *testing.T) {
 		b := a.Browser()
 		b.MustSignIn("alice")
 		time.Sleep(5 * time.Minute)
-		slowly(a, 4*time.Second)
+		a.SlowToken(4 * time.Second)
 		if r := b.Fetch("/token"); r.StatusCode != http.StatusOK || a.OP.Refreshes() != 1 {
 			t.Errorf("%d %s after %d refreshes", r.StatusCode, r.Body, a.OP.Refreshes())
 		}

@@ -1,4 +1,4 @@
-package ginoidc_test
+package revocation_test
 
 import (
 	"context"
@@ -63,13 +63,13 @@ func TestClocksOfInstances(t *testing.T) {
 						if b.WhoAmI() != "alice" {
 							t.Fatal("signed out by what was ended before")
 						}
-						sessionsOf(a, "alice", 1)
+						a.Sessions("alice", 1)
 						time.Sleep(500 * time.Millisecond)
 						end(t, slow)
 						if b.WhoAmI() != "" {
 							t.Fatal("not ended")
 						}
-						sessionsOf(a, "alice", 0)
+						a.Sessions("alice", 0)
 						time.Sleep(time.Second) // of the provider's clock, which shows seconds
 					}
 					if slices.ContainsFunc(ttls[1:], func(ttl time.Duration) bool { return ttl != 21*time.Hour }) {
@@ -126,7 +126,7 @@ func TestTokenOfSubAndSID(t *testing.T) {
 
 // TestEndedSessionLosesItsCookies at the redirect to the sign-in and nowhere else, and a store its records.
 func TestEndedSessionLosesItsCookies(t *testing.T) {
-	for kind, store := range stores(t) {
+	for kind, store := range testapp.Stores(t) {
 		for name, end := range map[string]func(t *testing.T, a *testapp.App){
 			"everywhere":   func(t *testing.T, a *testapp.App) { _ = a.Auth.EndUserSessions(t.Context(), "alice") },
 			"back channel": func(t *testing.T, a *testapp.App) { a.BackChannelLogout("alice", "", nil) },
@@ -171,7 +171,7 @@ func TestEndedSessionLosesItsCookies(t *testing.T) {
 
 // TestForgettingStateIsLogged where it matters: sealed cookies, and the memory of this process.
 func TestForgettingStateIsLogged(t *testing.T) {
-	for kind, store := range stores(t) {
+	for kind, store := range testapp.Stores(t) {
 		for _, shared := range []ginoidc.SharedState{nil, state.NewMemory(0)} {
 			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store, c.State = store, shared })
 			want := shared == nil && strings.Contains(kind, "cookie")

@@ -1,0 +1,209 @@
+// Package refresh exchanges refresh tokens, once for all requests and instances that have the same tokens.
+package refresh
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/flight"
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/shared"
+)
+
+var (
+	// ErrNoToken means that the tokens have expired and cannot be refreshed. It is ginoidc.ErrNoToken.
+	ErrNoToken = errors.New("ginoidc: no access token")
+	// ErrEnded means that the session was ended, by the refusal of the provider or by a sign-out in the meantime.
+	ErrEnded = errors.New("the session of the tokens has ended")
+	// ErrBusy means that another request has been refreshing for longer than a request waits.
+	ErrBusy = errors.New("another request has been refreshing for too long")
+)
+
+const (
+	resultLife = 10 * time.Minute // for requests that still come with the old tokens
+	slack      = 10 * time.Second // for the shared state, around a refresh
+	purpose    = "refreshed tokens"
+)
+
+// Config is what a Refresher works with. All functions must be safe for concurrent use.
+type Config struct {
+	Provider *provider.Provider
+	Values   shared.Values
+	Audience shared.Audience
+	Timeout  time.Duration // of one call to the provider
+	Log      *slog.Logger  // of panics in code of the app
+
+	// Ended reports whether the session was ended, such as while its tokens were being refreshed.
+	Ended func(context.Context, *session.Record) (bool, error)
+	// End ends a session because the provider refused to refresh its tokens.
+	End func(ctx context.Context, r *session.Record, refusal error) error
+	// Report gets what happened to the tokens of a session.
+	Report func(context.Context, Event, *session.Record, error)
+}
+
+// Event is what a Refresher reports.
+type Event int
+
+// The events.
+const (
+	Refreshed        Event = iota // the provider has issued new tokens
+	Unchecked                     // nobody can tell whether the session of the new tokens lives
+	NotShared                     // the new tokens cannot be left for other requests
+	NotRevoked                    // the provider has not revoked tokens
+	LeaseNotReleased              // others wait until the lease ends by itself
+)
+
+// Refresher refreshes tokens. It is safe for concurrent use.
+type Refresher struct {
+	Config
+	running flight.Group[*provider.Tokens]
+}
+
+// New returns a Refresher.
+func New(cfg Config) *Refresher {
+	r := &Refresher{Config: cfg}
+	r.running.Log = cfg.Log
+	return r
+}
+
+// wait is how long a request waits for others that refresh: longer than a refresh takes.
+func (r *Refresher) wait() time.Duration { return 3 * r.Timeout }
+
+// lease is longer than its holder can take, so that it needs no renewal (case 270): internal/provider allows itself twice
+// the limit of a call.
+func (r *Refresher) lease() time.Duration { return 2*r.Timeout + slack }
+
+// Usable reports whether an access token lasts for a call. A token without an expiry is tried.
+func Usable(t *provider.Tokens) bool {
+	const margin = 30 * time.Second
+	return t.Expiry.IsZero() || time.Until(t.Expiry) > margin
+}
+
+// Refresh returns new tokens for old ones, with one request to the provider for all that have the old ones. It goes on
+// when the browser of the first has gone, since others wait for it (case 272). Errors wrap [ErrNoToken], [ErrEnded],
+// [ErrBusy], [shared.ErrUnavailable] or are the provider's.
+func (r *Refresher) Refresh(ctx context.Context, of *session.Record, old *provider.Tokens) (*provider.Tokens, error) {
+	tokens, _, err := r.running.Do(ctx, r.key(old), func() (*provider.Tokens, error) {
+		return r.inTurn(context.WithoutCancel(ctx), of, old)
+	})
+	if err != nil && err == ctx.Err() {
+		return nil, fmt.Errorf("%w: %w", ErrBusy, context.Cause(ctx))
+	}
+	return tokens, err
+}
+
+// inTurn takes what another request has got for the old tokens, or gets it. If that has expired as well, its own successor
+// is looked for. A holder of the lease that was killed holds the others up for no longer than the lease lasts (case 271).
+func (r *Refresher) inTurn(ctx context.Context, of *session.Record, old *provider.Tokens) (*provider.Tokens, error) {
+	turn, cancel := context.WithTimeout(ctx, r.wait())
+	defer cancel()
+	for {
+		switch next, err := r.result(turn, of, old); {
+		case err != nil:
+			return nil, err
+		case next != nil && Usable(next):
+			return next, nil
+		case next != nil:
+			old = next
+			continue
+		case old.RefreshToken == "":
+			return nil, ErrNoToken
+		}
+		release, waited, err := r.Values.Turn(turn, r.key(old), r.lease(), r.wait())
+		switch {
+		case errors.Is(err, shared.ErrTurn):
+			return nil, ErrBusy
+		case err != nil:
+			return nil, err
+		case !waited:
+			return r.now(ctx, of, old, release)
+		}
+		r.release(ctx, of, release) // the holder before has left its result, unless it was killed
+	}
+}
+
+// now makes the one request. Its result is left for the others before the lease is given back. It has its full time however
+// long it waited: a request that is cut off may have spent the refresh token.
+func (r *Refresher) now(
+	ctx context.Context, of *session.Record, old *provider.Tokens, release func(context.Context) error,
+) (*provider.Tokens, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.lease())
+	defer cancel()
+	defer r.release(context.WithoutCancel(ctx), of, release)
+	if tokens, err := r.result(ctx, of, old); tokens != nil || err != nil { // got while this one took the lease
+		return tokens, err
+	}
+	fresh, _, err := r.Provider.Refresh(ctx, old, of.Subject)
+	if errors.Is(err, provider.ErrRefused) { // case 70, and 72 for invalid_grant
+		if endErr := r.End(ctx, of, err); endErr != nil {
+			return nil, endErr
+		}
+		return nil, fmt.Errorf("%w: %w", ErrEnded, err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	// The old refresh token is spent, so from here on no fault of the state may cost the new one.
+	switch ended, err := flight.Try(r.Log, func() (bool, error) { return r.Ended(ctx, of) }); {
+	case ended: // signed out meanwhile, case 170
+		r.Revoke(ctx, of, fresh)
+		return nil, ErrEnded
+	case err != nil: // nobody is signed out for it, and the next request asks again
+		r.Report(ctx, Unchecked, of, err)
+	}
+	if _, err := flight.Try(r.Log, func() (any, error) {
+		return nil, r.Values.Keep(ctx, purpose, r.key(old), of.Owner(), string(fresh.Encode()), resultLife)
+	}); err != nil {
+		r.Report(ctx, NotShared, of, err)
+	}
+	r.Report(ctx, Refreshed, of, nil)
+	return fresh, nil
+}
+
+func (r *Refresher) release(ctx context.Context, of *session.Record, release func(context.Context) error) {
+	if err := release(ctx); err != nil {
+		r.Report(ctx, LeaseNotReleased, of, err)
+	}
+}
+
+// result returns what another request has got for these tokens; nil, nil for nothing.
+func (r *Refresher) result(ctx context.Context, of *session.Record, old *provider.Tokens) (*provider.Tokens, error) {
+	text, ok, err := r.Values.Kept(ctx, purpose, r.key(old), of.Owner())
+	if !ok || err != nil {
+		return nil, err
+	}
+	tokens, _ := provider.DecodeTokens([]byte(text))
+	return tokens, nil
+}
+
+// Revoke tells the provider that the tokens are no longer needed (RFC 7009), or those to which they were refreshed. A
+// sign-out does not depend on it (case 171): a failure is reported.
+func (r *Refresher) Revoke(ctx context.Context, of *session.Record, tokens *provider.Tokens) {
+	if tokens == nil {
+		return
+	}
+	if err := r.Provider.Revoke(context.WithoutCancel(ctx), r.newest(ctx, of, tokens)); err != nil {
+		r.Report(ctx, NotRevoked, of, err)
+	}
+}
+
+// newest follows tokens to what they were refreshed to, for a sign-out that comes with old ones.
+func (r *Refresher) newest(ctx context.Context, of *session.Record, tokens *provider.Tokens) *provider.Tokens {
+	for range 8 { // each lasts for a while, so there are few
+		next, err := r.result(ctx, of, tokens)
+		if tokens.RefreshToken == "" || next == nil || err != nil {
+			break
+		}
+		tokens = next
+	}
+	return tokens
+}
+
+// key is that of the turn and of the result. It has the access token too, since a refresh token may stay the same.
+func (r *Refresher) key(tokens *provider.Tokens) string {
+	return shared.Key(shared.KindTokens, r.Audience.Hash(tokens.RefreshToken+" "+tokens.AccessToken))
+}

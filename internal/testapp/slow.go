@@ -1,0 +1,23 @@
+package testapp
+
+import (
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+)
+
+// SlowToken has the token endpoint do its work for the next request at once, and answer after d.
+func (a *App) SlowToken(d time.Duration) {
+	a.OP.Intercept(fakeop.Token, func(w http.ResponseWriter, r *http.Request) {
+		a.OP.Intercept(fakeop.Token, nil)
+		recorded := httptest.NewRecorder()
+		a.OP.ServeHTTP(recorded, r)
+		time.Sleep(d)
+		maps.Copy(w.Header(), recorded.Header())
+		w.WriteHeader(recorded.Code)
+		_, _ = w.Write(recorded.Body.Bytes())
+	})
+}
