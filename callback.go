@@ -12,10 +12,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/ascii"
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
-	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
-	"github.com/seed-d65cea4d/ginoidc/internal/revocation"
-	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
@@ -131,90 +128,4 @@ func (a *core) redeem(ctx context.Context, code string, at *attempt.Attempt) (*p
 		return nil, translated(err)
 	}
 	return a.personOf(ctx, idToken, tokens)
-}
-
-// startSession begins a new session, which takes the place of any earlier one of the browser: a copy of the earlier cookie
-// is no longer valid either. ctx is the gin.Context, or req where no response waits.
-func (a *core) startSession(
-	ctx context.Context, req *request, id *person, at *attempt.Attempt,
-) (s *session.Session, err error) {
-	if _, err := req.identify(ctx); err != nil {
-		return nil, err
-	}
-	rec := id.user.record()
-	rec.SID, rec.Issued, rec.Started = id.sid, id.issued, at.Started
-	rec.AskedMaxAge, rec.AskedACR = at.MaxAge, at.ACRValues
-	rec.IDToken = id.idToken
-	if rec.Began, err = a.ledger.Began(req, &rec); err != nil {
-		return nil, err
-	}
-	old := req.carried()
-	of, tokens := a.tokensToRevoke(req)
-	err = a.saveHinted(req, rec.Size(), &rec.IDToken, func() error {
-		return req.setCookies(ctx, func(h http.Header) (err error) {
-			s, err = a.sessions.Begin(h, req.httpNow(), rec, a.encodeTokens(id.tokens))
-			return err
-		})
-	})
-	if err != nil {
-		return nil, translated(err)
-	}
-	req.replace(s)
-	req.later = cookie.After(req.httpNow(), req.cookiesSet())
-	a.emit(req, event{kind: eventSignedIn, subject: id.user.Subject, sid: id.sid})
-	// The new session has begun, whatever becomes of the others.
-	err = a.endReplaced(req, old, at)
-	a.enlist(req, s)
-	if err := errors.Join(err, a.limitSessions(req, s)); err != nil {
-		a.emit(req, event{kind: eventEarlierSessionLives, err: err})
-	}
-	before := revocation.Trace{}
-	if of != nil {
-		before = a.ledger.TraceOf(of)
-	} else if replacesUnseen(old, at) {
-		of, before, tokens = a.leftTokens(req, at)
-	}
-	// Tokens of an earlier session of the same session at the provider are left to expire: there are providers, such as
-	// Keycloak, where their revocation ends that session, and with it the new tokens.
-	if !before.SameAtProvider(a.ledger.TraceOf(&s.Record)) {
-		a.refresher.Revoke(req, of, tokens)
-	}
-	return s, nil
-}
-
-// endReplaced ends the sessions that a new one takes the place of.
-func (a *core) endReplaced(req *request, old []*session.Session, at *attempt.Attempt) (err error) {
-	if replacesUnseen(old, at) {
-		if err = a.ledger.EndSession(req, at.Replaces); err == nil && at.Replaced != "" {
-			a.sessionEnded(req, SessionEnd{Subject: at.Replaced, Reason: EndedByNewSignIn})
-		}
-		return err
-	}
-	for _, o := range old {
-		end := SessionEnd{Subject: o.Subject, SID: o.SID, Reason: EndedByNewSignIn}
-		err = errors.Join(err, a.endListed(req, a.ledger.TraceOf(&o.Record), end))
-	}
-	return err
-}
-
-// replacesUnseen reports whether a sign-in takes the place of a session whose cookie did not come with the response: that
-// of a form posted by the provider's page.
-func replacesUnseen(old []*session.Session, at *attempt.Attempt) bool {
-	return len(old) == 0 && at.Replaces != [16]byte{}
-}
-
-// StartSession signs u in without the provider, in place of whoever is signed in: for tests, and for apps with
-// another way in, such as a support sign-in. The caller vouches for u, whose Subject must not be empty; the Issuer
-// is the configured one. Call it before the response is written. The provider is not asked, and signing out of the session
-// does not lead there.
-func (a *Auth) StartSession(c *gin.Context, u *User) error {
-	if err := signedIn(u); err != nil {
-		return err
-	}
-	if err := unwritten(c); err != nil {
-		return err
-	}
-	now := &attempt.Attempt{Started: time.Now(), Purpose: attempt.Purpose{MaxAge: -1}}
-	_, err := a.startSession(c, a.requestOf(c), &person{user: u.copied()}, now)
-	return err
 }

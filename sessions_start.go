@@ -1,0 +1,176 @@
+package ginoidc
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"reflect"
+	"time"
+
+	"github.com/gin-contrib/sessions"
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc/cookiestore"
+	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
+	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/revocation"
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/shared"
+)
+
+// startSession begins a new session, which takes the place of any earlier one of the browser: a copy of the earlier cookie
+// is no longer valid either. ctx is the gin.Context, or req where no response waits.
+func (a *core) startSession(
+	ctx context.Context, req *request, id *person, at *attempt.Attempt,
+) (s *session.Session, err error) {
+	if _, err := req.identify(ctx); err != nil {
+		return nil, err
+	}
+	rec := id.user.record()
+	rec.SID, rec.Issued, rec.Started = id.sid, id.issued, at.Started
+	rec.AskedMaxAge, rec.AskedACR = at.MaxAge, at.ACRValues
+	rec.IDToken = id.idToken
+	if rec.Began, err = a.ledger.Began(req, &rec); err != nil {
+		return nil, err
+	}
+	old := req.carried()
+	of, tokens := a.tokensToRevoke(req)
+	err = a.saveHinted(req, rec.Size(), &rec.IDToken, func() error {
+		return req.setCookies(ctx, func(h http.Header) (err error) {
+			s, err = a.sessions.Begin(h, req.httpNow(), rec, a.encodeTokens(id.tokens))
+			return err
+		})
+	})
+	if err != nil {
+		return nil, translated(err)
+	}
+	req.replace(s)
+	req.later = cookie.After(req.httpNow(), req.cookiesSet())
+	a.emit(req, event{kind: eventSignedIn, subject: id.user.Subject, sid: id.sid})
+	// The new session has begun, whatever becomes of the others.
+	err = a.endReplaced(req, old, at)
+	a.enlist(req, s)
+	if err := errors.Join(err, a.limitSessions(req, s)); err != nil {
+		a.emit(req, event{kind: eventEarlierSessionLives, err: err})
+	}
+	before := revocation.Trace{}
+	if of != nil {
+		before = a.ledger.TraceOf(of)
+	} else if replacesUnseen(old, at) {
+		of, before, tokens = a.leftTokens(req, at)
+	}
+	// Tokens of an earlier session of the same session at the provider are left to expire: there are providers, such as
+	// Keycloak, where their revocation ends that session, and with it the new tokens.
+	if !before.SameAtProvider(a.ledger.TraceOf(&s.Record)) {
+		a.refresher.Revoke(req, of, tokens)
+	}
+	return s, nil
+}
+
+// endReplaced ends the sessions that a new one takes the place of.
+func (a *core) endReplaced(req *request, old []*session.Session, at *attempt.Attempt) (err error) {
+	if replacesUnseen(old, at) {
+		if err = a.ledger.EndSession(req, at.Replaces); err == nil && at.Replaced != "" {
+			a.sessionEnded(req, SessionEnd{Subject: at.Replaced, Reason: EndedByNewSignIn})
+		}
+		return err
+	}
+	for _, o := range old {
+		end := SessionEnd{Subject: o.Subject, SID: o.SID, Reason: EndedByNewSignIn}
+		err = errors.Join(err, a.endListed(req, a.ledger.TraceOf(&o.Record), end))
+	}
+	return err
+}
+
+// replacesUnseen reports whether a sign-in takes the place of a session whose cookie did not come with the response: that
+// of a form posted by the provider's page.
+func replacesUnseen(old []*session.Session, at *attempt.Attempt) bool {
+	return len(old) == 0 && at.Replaces != [16]byte{}
+}
+
+// StartSession signs u in without the provider, in place of whoever is signed in: for tests, and for apps with
+// another way in, such as a support sign-in. The caller vouches for u, whose Subject must not be empty; the Issuer
+// is the configured one. Call it before the response is written. The provider is not asked, and signing out of the session
+// does not lead there.
+func (a *Auth) StartSession(c *gin.Context, u *User) error {
+	if err := signedIn(u); err != nil {
+		return err
+	}
+	if err := unwritten(c); err != nil {
+		return err
+	}
+	now := &attempt.Attempt{Started: time.Now(), Purpose: attempt.Purpose{MaxAge: -1}}
+	_, err := a.startSession(c, a.requestOf(c), &person{user: u.copied()}, now)
+	return err
+}
+
+// A form that the provider's page posts brings no cookie of the session that the sign-in replaces, and so none of its tokens.
+// They are left in the shared state when the sign-in starts: one value for each session, however many sign-ins it starts,
+// sealed and bound to the session, which the attempt names.
+
+// leaveTokens leaves the tokens of the request's session for the callback that may replace it, if the provider revokes tokens.
+// The sign-in does not depend on it.
+func (a *core) leaveTokens(req *request) {
+	metadata, err := a.provider.Metadata(req)
+	if err != nil || metadata.RevocationEndpoint == "" {
+		return
+	}
+	r, tokens := a.tokensToRevoke(req)
+	if tokens == nil {
+		return
+	}
+	t := a.ledger.TraceOf(r)
+	text, ttl := string(t.SID[:])+string(tokens.Encode()), a.config.AttemptLife+a.config.exchangeLimit()
+	if err := a.values.Keep(req, replacedTokens, shared.Key(shared.KindReplaced, t.ID), r.Owner(), text, ttl); err != nil {
+		a.emit(req, event{kind: eventReplacedTokensNotLeft, subject: r.Subject, err: err})
+	}
+}
+
+// leftTokens are the tokens that leaveTokens has left, with what is known of their session; nil for none.
+func (a *core) leftTokens(ctx context.Context, at *attempt.Attempt) (*session.Record, revocation.Trace, *provider.Tokens) {
+	r := &session.Record{ID: at.Replaces, Subject: at.Replaced}
+	t := a.ledger.TraceOf(r)
+	text, ok, err := a.values.Kept(ctx, replacedTokens, shared.Key(shared.KindReplaced, t.ID), r.Owner())
+	if err != nil {
+		a.emit(ctx, event{kind: eventTokensNotRevoked, subject: at.Replaced, err: err})
+	}
+	if !ok || len(text) < len(t.SID) {
+		return nil, t, nil
+	}
+	t.SID = shared.Hash([]byte(text[:len(t.SID)]))
+	tokens, _ := provider.DecodeTokens([]byte(text[len(t.SID):]))
+	return r, t, tokens
+}
+
+// maxHintedRecord is the size in bytes of a record that, sealed, still fits in one cookie.
+const maxHintedRecord = 2800
+
+// saveHinted saves a record of this size with the ID token, which is the hint for a sign-out. Where the ID token is kept if
+// it fits, it costs no session and no second cookie: save is called without it then.
+func (a *core) saveHinted(ctx context.Context, size int, idToken *[]byte, save func() error) error {
+	droppable := a.config.KeepIDToken == keepAuto && len(*idToken) > 0
+	drop := func() {
+		a.log.DebugContext(ctx, "ginoidc: no room for the ID token, so a sign-out goes without id_token_hint", "bytes", len(*idToken))
+		*idToken, droppable = nil, false
+	}
+	if droppable && inCookies(a.config.Store) && size > maxHintedRecord {
+		drop()
+	}
+	err := save()
+	if tooLarge := (*session.TooLargeError)(nil); droppable && errors.As(err, &tooLarge) {
+		drop()
+		err = save()
+	}
+	return err
+}
+
+// inCookies reports whether sessions themselves lie in cookies: with package cookiestore and gin-contrib's cookie store.
+// Any other store is taken for one on a server.
+func inCookies(store sessions.Store) bool {
+	if _, embedded := store.(*cookiestore.Store); embedded {
+		return true
+	}
+	t := reflect.TypeOf(store)
+	return t.Kind() == reflect.Pointer && t.Elem().PkgPath() == "github.com/gin-contrib/sessions/cookie"
+}
