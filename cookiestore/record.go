@@ -1,6 +1,7 @@
 package cookiestore
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -56,7 +57,7 @@ func (s *Store) SaveRecord(h http.Header, r *http.Request, name string, record [
 // DeleteRecord deletes the cookie of that name and the chunks that the request carries. Path and
 // Domain of o must be those it was saved with, or the browser keeps it.
 func (s *Store) DeleteRecord(h http.Header, r *http.Request, name string, o *gsessions.Options) error {
-	o = s.orDefault(o)
+	o = cmp.Or(o, &s.options)
 	if err := store.CheckCookie(name, o); err != nil {
 		return fmt.Errorf("cookiestore: %w", err)
 	}
@@ -82,7 +83,7 @@ func (s *Store) load(r *http.Request, name string, form byte) (payload []byte, s
 }
 
 func (s *Store) save(h http.Header, r *http.Request, name string, form byte, payload []byte, o *gsessions.Options) error {
-	o = s.orDefault(o)
+	o = cmp.Or(o, &s.options)
 	if err := store.CheckCookie(name, o); err != nil {
 		return fmt.Errorf("cookiestore: %w", err)
 	}
@@ -93,13 +94,6 @@ func (s *Store) save(h http.Header, r *http.Request, name string, form byte, pay
 	}
 	writeParts(h, r, name, parts, o)
 	return nil
-}
-
-func (s *Store) orDefault(o *gsessions.Options) *gsessions.Options {
-	if o == nil {
-		o = &s.options
-	}
-	return o
 }
 
 // endOf is the last second of a session's life, 0 for none: the browser is not trusted to forget a cookie in time.

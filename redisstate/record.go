@@ -1,6 +1,7 @@
 package redisstate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -31,7 +32,7 @@ func (s *Store) LoadRecord(r *http.Request, name string) (record []byte, stale b
 // error wraps [fs.ErrNotExist]. Any other request gets a new id. With a negative o.MaxAge it deletes. h is
 // unchanged when there is an error.
 func (s *Store) SaveRecord(h http.Header, r *http.Request, name string, record []byte, o *gsessions.Options) error {
-	o = s.orDefault(o)
+	o = cmp.Or(o, &s.options)
 	id, err := s.save(h, r, name, requestID(r, name), wire.FormRecord, record, o)
 	if err == nil && id == "" && o.MaxAge >= 0 {
 		return fmt.Errorf("redisstate: the session is gone: %w", fs.ErrNotExist)
@@ -68,7 +69,7 @@ func (s *Store) load(ctx context.Context, name, id string, form byte) (payload [
 // save returns the id under which the payload now lies: a new one when the given one is none, and "" when
 // its record is gone. XX makes Redis itself look whether it is there, so no other request can come between.
 func (s *Store) save(h http.Header, r *http.Request, name, id string, form byte, payload []byte, o *gsessions.Options) (string, error) {
-	o = s.orDefault(o)
+	o = cmp.Or(o, &s.options)
 	if o.MaxAge < 0 {
 		return "", s.remove(h, r, name, id, o)
 	}
@@ -102,7 +103,7 @@ func (s *Store) save(h http.Header, r *http.Request, name, id string, form byte,
 
 // remove goes on when the browser has gone: what it asked for is a sign-out.
 func (s *Store) remove(h http.Header, r *http.Request, name, id string, o *gsessions.Options) error {
-	o = s.orDefault(o)
+	o = cmp.Or(o, &s.options)
 	if err := store.CheckCookie(name, o); err != nil {
 		return fmt.Errorf("redisstate: %w", err)
 	}
@@ -114,13 +115,6 @@ func (s *Store) remove(h http.Header, r *http.Request, name, id string, o *gsess
 	}
 	deleteCookie(h, name, o)
 	return nil
-}
-
-func (s *Store) orDefault(o *gsessions.Options) *gsessions.Options {
-	if o == nil {
-		o = &s.options
-	}
-	return o
 }
 
 func lifeOf(o *gsessions.Options) time.Duration {
