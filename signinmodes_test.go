@@ -224,6 +224,26 @@ func attemptValue(a *testapp.App) string {
 	return value
 }
 
+// TestSilentCookieIsSetOnce: a response sets each cookie once, whatever a middleware has set before.
+func TestSilentCookieIsSetOnce(t *testing.T) {
+	a := testapp.New(t)
+	a.Engine.GET("/news", func(c *gin.Context) {
+		c.Writer.Header().Add("Set-Cookie", "__Host-ginoidc.silent=stale; Path=/")
+		c.Writer.Header().Add("Set-Cookie", "theme=dark")
+	}, a.Auth.SilentSignIn(), a.Public)
+	r := a.Browser().Navigate("/news")
+	count := map[string]int{}
+	for _, c := range r.Cookies() {
+		count[c.Name]++
+		if c.Value == "stale" {
+			t.Errorf("still set: %v", c)
+		}
+	}
+	if r.StatusCode != http.StatusFound || count["__Host-ginoidc.silent"] != 1 || count["theme"] != 1 || len(count) != 3 {
+		t.Errorf("%d, cookies %v", r.StatusCode, count)
+	}
+}
+
 // TestSilentSignIn: who is signed in at the provider is signed in here by opening a public page, once a browser session;
 // nobody else notices anything. Cases 14, 31.
 func TestSilentSignIn(t *testing.T) {

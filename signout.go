@@ -14,8 +14,8 @@ import (
 )
 
 // SignOut ends the session here first and then sends the browser to the provider's end-session endpoint (OpenID
-// Connect RP-Initiated Logout 1.0), or to PostSignOutURL where there is none, and after a session that [Auth.StartSession]
-// made, of which the provider knows nothing. It works when nobody is signed in.
+// Connect RP-Initiated Logout 1.0), or to PostSignOutURL where there is none, and after a session that
+// [Auth.StartSession] made, of which the provider knows nothing. It works when nobody is signed in.
 //
 // It takes a POST of the same origin, or a GET that is a navigation of the same origin; any other GET gets a page
 // that asks, so that an image or link of another site signs nobody out (case 161). No parameter is read, so there is
@@ -66,11 +66,12 @@ func (a *Auth) SignOut(c *gin.Context) {
 	redirect(c, http.StatusSeeOther, location)
 }
 
-// dropPages makes Chromium drop the pages of the session that it keeps for its back button (case 172). It drops those with
-// no-store of which an HttpOnly cookie has changed since, leaving out what their own navigation changed. For the page where
-// a sign-in ended it leaves out one too many, the attempt's cookie where that is scoped to the plugin's routes, so the end of
-// the session's cookie counts for nothing. Hence a cookie that changes a few times and is gone. Clear-Site-Data: "cache" drops
-// pages too, but not the one with the button, and every file that the browser has cached besides, which can take seconds.
+// dropPages makes Chromium drop the pages of the session that it keeps for its back button (case 172). It drops those
+// with no-store of which an HttpOnly cookie has changed since, leaving out what their own navigation changed. For the
+// page where a sign-in ended it leaves out one too many, the attempt's cookie where that is scoped to the plugin's
+// routes, so the end of the session's cookie counts for nothing. Hence a cookie that changes a few times and is gone,
+// the only one that a response sets more than once. Clear-Site-Data: "cache" drops pages too, but not the one with
+// the button, and every file that the browser has cached besides, which can take seconds.
 func (a *core) dropPages(h http.Header) {
 	cookie := &http.Cookie{
 		Name: a.cookie.name + ".out", Path: a.cookie.path, Secure: a.cookie.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
@@ -84,10 +85,10 @@ func (a *core) dropPages(h http.Header) {
 
 const signedOutPath = "/signed-out"
 
-// SignedOut is where the browser comes back to from the provider's end-session endpoint, if PostSignOutURL says so. An
-// answer with the state of a sign-out of this browser (OpenID Connect RP-Initiated Logout 1.0, section 3) goes on to
-// DefaultReturnTo. Any other, whoever made it and with the state of a sign-in too, gets a page that says what is so, and no
-// parameter redirects anywhere (case 165).
+// SignedOut is where the browser comes back to from the provider's end-session endpoint, if PostSignOutURL says so.
+// An answer with the state of a sign-out of this browser (OpenID Connect RP-Initiated Logout 1.0, section 3) goes on
+// to DefaultReturnTo. Any other, whoever made it and with the state of a sign-in too, gets a page that says what is
+// so, and no parameter redirects anywhere (case 165).
 func (a *Auth) SignedOut(c *gin.Context) {
 	if !a.begin(c, http.MethodGet) {
 		return
