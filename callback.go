@@ -71,7 +71,7 @@ func (a *Auth) Callback(c *gin.Context) {
 
 // isStale tells that a response is well-formed and its attempt is gone.
 func isStale(err error) bool {
-	return errors.Is(err, ErrNoAttempt) || errors.Is(err, ErrAttemptExpired) || errors.Is(err, ErrAttemptSpent)
+	return errors.Is(err, errNoAttempt) || errors.Is(err, errAttemptExpired) || errors.Is(err, errAttemptSpent)
 }
 
 // receive reads the authorization response and finds the attempt that it answers, before anything of it is used. With an
@@ -79,7 +79,7 @@ func isStale(err error) bool {
 func (a *Auth) receive(c *gin.Context) (*attempt.Attempt, response, error) {
 	ctx := c.Request.Context()
 	if web.IsSubresource(c.Request) { // case 41: the code of a response that no person follows stays unspent
-		return nil, response{}, ErrNotNavigation
+		return nil, response{}, errNotNavigation
 	}
 	params, signed, err := a.responseParams(c)
 	r := response{refusal: refusalOf(params)}
@@ -101,10 +101,10 @@ func (a *Auth) receive(c *gin.Context) (*attempt.Attempt, response, error) {
 	}
 	// Mix-up defence (RFC 9207).
 	if err := a.provider.CheckResponseIssuer(ctx, r.issuer, r.hasIssuer); err != nil {
-		return at, r, fmt.Errorf("%w: %w", ErrInvalidCallback, err)
+		return at, r, fmt.Errorf("%w: %w", errInvalidCallback, err)
 	}
 	if r.code == "" && r.refusal == nil {
-		return at, r, fmt.Errorf("%w: neither code nor error", ErrInvalidCallback)
+		return at, r, fmt.Errorf("%w: neither code nor error", errInvalidCallback)
 	}
 	return at, r, nil
 }

@@ -113,7 +113,7 @@ func (a *core) spend(ctx context.Context, at *attempt.Attempt) error {
 		return fmt.Errorf("%w: %w", ErrSessionStore, err)
 	}
 	if !first {
-		return ErrAttemptSpent
+		return errAttemptSpent
 	}
 	return nil
 }

@@ -80,16 +80,16 @@ func (a *core) responseParams(c *gin.Context) (params url.Values, signed *provid
 	}
 	switch {
 	case err != nil:
-		return nil, nil, fmt.Errorf("%w: %w", ErrInvalidCallback, err)
+		return nil, nil, fmt.Errorf("%w: %w", errInvalidCallback, err)
 	case !a.signedResponse() && params.Has("response"):
-		return params, nil, fmt.Errorf("%w: a signed response; if the provider cannot leave that, set Config.ResponseMode to %q", ErrInvalidCallback, a.config.ResponseMode+provider.ResponseModeJWT)
+		return params, nil, fmt.Errorf("%w: a signed response; if the provider cannot leave that, set Config.ResponseMode to %q", errInvalidCallback, a.config.ResponseMode+provider.ResponseModeJWT)
 	case !a.signedResponse():
 		return params, nil, nil
 	case !params.Has("response") || ambiguous(params["response"]) || params.Has("code") || params.Has("state") || params.Has("error"):
-		return params, nil, fmt.Errorf("%w: not one signed response, as Config.ResponseMode %q asks for", ErrInvalidCallback, a.config.ResponseMode)
+		return params, nil, fmt.Errorf("%w: not one signed response, as Config.ResponseMode %q asks for", errInvalidCallback, a.config.ResponseMode)
 	}
 	if signed, err = a.provider.ReadResponse(params.Get("response")); err != nil {
-		return nil, nil, fmt.Errorf("%w: %w", ErrInvalidCallback, err)
+		return nil, nil, fmt.Errorf("%w: %w", errInvalidCallback, err)
 	}
 	return signed.Params, signed, nil
 }
@@ -102,7 +102,7 @@ func (a *core) verified(ctx context.Context, signed *provider.SignedResponse) er
 	}
 	err := a.provider.VerifyResponse(ctx, signed)
 	if errors.Is(err, provider.ErrInvalidToken) {
-		return fmt.Errorf("%w: %w", ErrInvalidCallback, err)
+		return fmt.Errorf("%w: %w", errInvalidCallback, err)
 	}
 	return translated(err)
 }
@@ -118,20 +118,20 @@ func parseResponse(query url.Values) (r response, err error) {
 	r.refusal = refusalOf(query)
 	for _, name := range []string{"id_token", "access_token", "token_type", "refresh_token", "response", "logout_token"} {
 		if query.Has(name) {
-			return r, fmt.Errorf("%w: unexpected %s", ErrInvalidCallback, name)
+			return r, fmt.Errorf("%w: unexpected %s", errInvalidCallback, name)
 		}
 	}
 	for _, name := range []string{"code", "state", "iss", "error", "error_description"} {
 		if ambiguous(query[name]) {
-			return r, fmt.Errorf("%w: %s has different values", ErrInvalidCallback, name)
+			return r, fmt.Errorf("%w: %s has different values", errInvalidCallback, name)
 		}
 	}
 	r.code, r.state, r.issuer, r.hasIssuer = query.Get("code"), query.Get("state"), query.Get("iss"), query.Has("iss")
 	if r.state == "" {
-		return r, fmt.Errorf("%w: no state", ErrInvalidCallback)
+		return r, fmt.Errorf("%w: no state", errInvalidCallback)
 	}
 	if len(r.code) > maxCode || len(r.state) > maxParameter || len(r.issuer) > maxParameter {
-		return r, fmt.Errorf("%w: oversized parameter", ErrInvalidCallback)
+		return r, fmt.Errorf("%w: oversized parameter", errInvalidCallback)
 	}
 	return r, nil
 }

@@ -15,11 +15,11 @@ import (
 // Denial is what a request is denied for, or why it failed: all that the default answers are made of. [Denied] returns it
 // to [AbortHandlers].
 type Denial struct {
-	// Err wraps one of the Err… values. Its text is for logs, not for pages.
+	// Err is for errors.Is with the Err… values, ProviderError and StepUpError. Its text is for logs, not for pages.
 	Err error
 	// Status is what the response has unless a handler sets another.
 	Status int
-	// Code is the stable name of what happened, as listed in docs/errors.md.
+	// Code is the stable name of what happened, as listed in docs/errors.md: "forbidden", "attempt_expired" …
 	Code string
 	// Title and Message are for people, in English and plain text. Neither has anything of the request or the provider.
 	Title, Message string
@@ -61,7 +61,8 @@ func Denied(c *gin.Context) Denial {
 	return d
 }
 
-// Reason is Err of [Denied]: an error that wraps one of the Err… values, or nil outside of AbortHandlers.
+// Reason is Err of [Denied], nil outside of [AbortHandlers]. Where no Err… value fits, Code of [Denied] tells what
+// happened.
 func Reason(c *gin.Context) error { return Denied(c).Err }
 
 // The ways on that a page offers, as its link says them.

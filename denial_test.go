@@ -191,13 +191,22 @@ func TestRecovery(t *testing.T) {
 			"/auth/signin?prompt=login&" + signIn[len("/auth/signin?"):], 403, false},
 		{"store away", guarded(ginoidc.ErrSessionStore), "Temporarily unavailable", "Try again", page, 503, true},
 		{"provider away for a handler", guarded(ginoidc.ErrProviderUnavailable), "Sign-in unavailable", "Try again", page, 503, true},
-		{"nonsense for a handler", guarded(ginoidc.ErrProviderResponse), "Sign-in problem", "Try again", page, 502, true},
+		{"nonsense for a handler", func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
+			b.MustSignIn("alice")
+			time.Sleep(time.Hour) // until the access token has expired
+			a.OP.Misbehave(fakeop.HTMLAnswer)
+			a.Engine.GET("/reports", func(c *gin.Context) {
+				_, err := a.Auth.Token(c)
+				a.Auth.Deny(c, err)
+			})
+			return b.Navigate(page)
+		}, "Sign-in problem", "Try again", page, 502, true},
 		{"fault of the app", guarded(errors.New("boom")), "Internal error", "Try again", page, 500, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-					c.OnSignIn = refuseBob
+				a := testapp.New(t, func(c *ginoidc.Config, o *fakeop.Config) {
+					c.OnSignIn, c.KeepTokens, o.AlwaysRefreshToken = refuseBob, true, true
 				})
 				r := tt.goes(t, a, a.Browser())
 				title, text, link := shown(r, t)

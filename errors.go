@@ -14,58 +14,46 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
-// What a denial or failure is about; [Reason] returns an error that wraps one of these. docs/errors.md lists
-// them with their codes, statuses and mends.
+// What an app may branch on, with [errors.Is], in the errors that methods return and in Err of a [Denial]. Everything else
+// that a request can be denied for, or fail for, has a code and no name: see Code of [Denial] and docs/errors.md, which
+// lists all codes with their statuses and fixes.
 var (
 	// ErrUnauthenticated: nobody is signed in. 401, code "unauthorized".
 	ErrUnauthenticated = errors.New("ginoidc: not signed in")
-	// ErrStepUpRequired: the user is signed in, but not as recently or as strongly as the route wants; a
-	// [StepUpError] has what a sign-in has to ask for. 401, code "step_up_required".
+	// ErrStepUpRequired: the user is signed in, but not as recently or as strongly as the route requires; a
+	// [StepUpError] says what a sign-in has to ask for. 401, code "step_up_required".
 	ErrStepUpRequired = errors.New("ginoidc: a more recent or stronger sign-in is needed")
-	// ErrNoToken: the session has no access token that is of use: none is kept, or it has expired and cannot be refreshed.
+	// ErrNoToken: the session has no usable access token: none is kept, or it has expired and cannot be refreshed.
 	// 401, code "no_token".
 	ErrNoToken = refresh.ErrNoToken
 	// ErrForbidden: the user is signed in and not allowed. 403, code "forbidden".
 	ErrForbidden = errors.New("ginoidc: not allowed")
 	// ErrGroupsOverage: the provider left the groups out because there are too many (Microsoft Entra ID's
-	// overage marker), so nobody can say whether the user is in one. 403, code "groups_overage".
+	// overage marker), so it is unknown whether the user is in one. 403, code "groups_overage".
 	ErrGroupsOverage = errors.New("ginoidc: the provider sent an overage marker instead of the groups")
-	// ErrCrossOrigin: another site caused the request. 403, code "cross_origin".
-	ErrCrossOrigin = errors.New("ginoidc: the request comes from another origin")
-	// ErrInvalidCallback: the authorization response is malformed or not for this client. 400, code
-	// "invalid_callback".
-	ErrInvalidCallback = errors.New("ginoidc: invalid authorization response")
-	// ErrNoAttempt: no sign-in attempt of this browser belongs to the response. 400, code "attempt_missing".
-	ErrNoAttempt = errors.New("ginoidc: no sign-in attempt belongs to this response")
-	// ErrAttemptExpired: the sign-in took longer than Config.AttemptLife. 400, code "attempt_expired".
-	ErrAttemptExpired = errors.New("ginoidc: the sign-in attempt has expired")
-	// ErrAttemptSpent: the response was used before. 400, code "attempt_spent".
-	ErrAttemptSpent = errors.New("ginoidc: the sign-in attempt was used before")
-	// ErrCookieMissing: a sign-in worked a moment ago, and its session's cookie has not come back. 400, code
-	// "cookie_missing".
-	ErrCookieMissing = errors.New("ginoidc: the session's cookie did not come back")
-	// ErrNotNavigation: a page of the sign-in was asked for by something that cannot show it, such as a
-	// fetch, a frame or a prefetch. 400, code "not_a_navigation".
-	ErrNotNavigation = errors.New("ginoidc: not a browser navigation")
-	// ErrInvalidInitiation: a third party asked for a sign-in in a way that is not accepted. 400, code
-	// "invalid_initiation".
-	ErrInvalidInitiation = errors.New("ginoidc: invalid login initiation request")
-	// ErrInitiationOff: a third party asked for a sign-in, and Config.InitiateLogin is not set. 404, code
-	// "initiation_off".
-	ErrInitiationOff = errors.New("ginoidc: sign-ins that a third party initiates are off")
 	// ErrSignInRefused: the provider did not sign the user in; a [ProviderError] has its code. 401, code
 	// "sign_in_refused".
 	ErrSignInRefused = errors.New("ginoidc: the provider refused the sign-in")
-	// ErrInvalidToken: an ID token or userinfo answer failed validation. 401, code "invalid_token".
-	ErrInvalidToken = errors.New("ginoidc: the provider's token was refused")
-	// ErrProviderResponse: the provider answered nonsense. 502, code "provider_error".
-	ErrProviderResponse = errors.New("ginoidc: unusable answer from the provider")
 	// ErrProviderUnavailable: the provider cannot be reached in time. 503, code "provider_unavailable".
 	ErrProviderUnavailable = errors.New("ginoidc: the provider cannot be reached")
 	// ErrSessionStore: the session store cannot answer. 503, code "session_unavailable".
 	ErrSessionStore = shared.ErrUnavailable
-	// ErrSessionTooLarge: the user does not fit into the session store. 500, code "session_too_large".
-	ErrSessionTooLarge = errors.New("ginoidc: the session is too large for its store")
+)
+
+// The errors that apps tell apart by their code only.
+var (
+	errCrossOrigin       = errors.New("ginoidc: the request comes from another origin")
+	errInvalidCallback   = errors.New("ginoidc: invalid authorization response")
+	errNoAttempt         = errors.New("ginoidc: no sign-in attempt belongs to this response")
+	errAttemptExpired    = errors.New("ginoidc: the sign-in attempt has expired")
+	errAttemptSpent      = errors.New("ginoidc: the sign-in attempt was used before")
+	errCookieMissing     = errors.New("ginoidc: the session's cookie did not come back")
+	errNotNavigation     = errors.New("ginoidc: not a browser navigation")
+	errInvalidInitiation = errors.New("ginoidc: invalid login initiation request")
+	errInitiationOff     = errors.New("ginoidc: sign-ins that a third party initiates are off")
+	errInvalidToken      = errors.New("ginoidc: the provider's token was refused")
+	errProviderResponse  = errors.New("ginoidc: unusable answer from the provider")
+	errSessionTooLarge   = errors.New("ginoidc: the session is too large for its store")
 )
 
 // ProviderError is an error response of the authorization endpoint (RFC 6749, section 4.1.2.1). Both texts come
@@ -96,28 +84,28 @@ func outcomes() []outcome {
 	const unfinished, problem, needed = "Sign-in not completed", "Sign-in problem", "Please sign in"
 	return []outcome{
 		{ErrGroupsOverage, http.StatusForbidden, "groups_overage", "No access", "Your groups could not be read. Please ask the operator of this site.", wayOther},
-		{ErrCrossOrigin, http.StatusForbidden, "cross_origin", "Request refused", "This request came from another site.", wayContinue},
+		{errCrossOrigin, http.StatusForbidden, "cross_origin", "Request refused", "This request came from another site.", wayContinue},
 		{errNoSession, http.StatusForbidden, "no_session", "No access", "This needs a sign-in in a browser.", waySignIn},
 		{ErrForbidden, http.StatusForbidden, "forbidden", "No access", "You do not have access to this resource.", wayOther},
 		{ErrStepUpRequired, http.StatusUnauthorized, "step_up_required", needed + " again", "Please confirm who you are by signing in again.", wayAgain},
 		{ErrNoToken, http.StatusUnauthorized, "no_token", needed + " again", "Please sign in again.", wayAgain},
 		{ErrUnauthenticated, http.StatusUnauthorized, "unauthorized", "You are not signed in", "Please sign in.", waySignIn},
-		{ErrNoAttempt, http.StatusBadRequest, "attempt_missing", unfinished, "This sign-in was not started in this browser, or its cookie was lost. Please try again.", wayAgain},
-		{ErrAttemptExpired, http.StatusBadRequest, "attempt_expired", unfinished, "The sign-in took too long. Please try again.", wayAgain},
-		{ErrAttemptSpent, http.StatusBadRequest, "attempt_spent", unfinished, "This sign-in was already used. Please try again.", wayAgain},
-		{ErrCookieMissing, http.StatusBadRequest, "cookie_missing", "Signed in, but the cookie is missing", "The sign-in worked, but your browser did not send this site's cookie back. Please allow cookies for this site or delete those it has, and try again.", wayAgain},
-		{ErrNotNavigation, http.StatusBadRequest, "not_a_navigation", unfinished, "Please open this address in a browser window.", wayAgain},
+		{errNoAttempt, http.StatusBadRequest, "attempt_missing", unfinished, "This sign-in was not started in this browser, or its cookie was lost. Please try again.", wayAgain},
+		{errAttemptExpired, http.StatusBadRequest, "attempt_expired", unfinished, "The sign-in took too long. Please try again.", wayAgain},
+		{errAttemptSpent, http.StatusBadRequest, "attempt_spent", unfinished, "This sign-in was already used. Please try again.", wayAgain},
+		{errCookieMissing, http.StatusBadRequest, "cookie_missing", "Signed in, but the cookie is missing", "The sign-in worked, but your browser did not send this site's cookie back. Please allow cookies for this site or delete those it has, and try again.", wayAgain},
+		{errNotNavigation, http.StatusBadRequest, "not_a_navigation", unfinished, "Please open this address in a browser window.", wayAgain},
 		{web.ErrFormTooLarge, http.StatusRequestEntityTooLarge, "form_too_large", problem, "The answer is too large.", wayAgain},
 		{web.ErrNotAForm, http.StatusUnsupportedMediaType, "not_a_form", problem, "The answer is not of the expected type.", wayAgain},
-		{ErrInvalidInitiation, http.StatusBadRequest, "invalid_initiation", problem, "The request to sign in could not be used.", waySignIn},
-		{ErrInitiationOff, http.StatusNotFound, "initiation_off", problem, "This site does not take sign-ins from elsewhere.", waySignIn},
-		{ErrInvalidCallback, http.StatusBadRequest, "invalid_callback", problem, "The sign-in answer could not be used. Please try again.", wayAgain},
+		{errInvalidInitiation, http.StatusBadRequest, "invalid_initiation", problem, "The request to sign in could not be used.", waySignIn},
+		{errInitiationOff, http.StatusNotFound, "initiation_off", problem, "This site does not take sign-ins from elsewhere.", waySignIn},
+		{errInvalidCallback, http.StatusBadRequest, "invalid_callback", problem, "The sign-in answer could not be used. Please try again.", wayAgain},
 		{ErrSignInRefused, http.StatusUnauthorized, "sign_in_refused", "Not signed in", "You were not signed in.", wayAgain},
-		{ErrInvalidToken, http.StatusUnauthorized, "invalid_token", problem, "The sign-in could not be verified.", wayAgain},
-		{ErrProviderResponse, http.StatusBadGateway, "provider_error", problem, "The sign-in service gave an unusable answer.", wayAgain},
+		{errInvalidToken, http.StatusUnauthorized, "invalid_token", problem, "The sign-in could not be verified.", wayAgain},
+		{errProviderResponse, http.StatusBadGateway, "provider_error", problem, "The sign-in service gave an unusable answer.", wayAgain},
 		{ErrProviderUnavailable, http.StatusServiceUnavailable, "provider_unavailable", "Sign-in unavailable", "The sign-in service cannot be reached. Please try again in a moment.", wayAgain},
 		{ErrSessionStore, http.StatusServiceUnavailable, "session_unavailable", "Temporarily unavailable", "Sessions cannot be read at the moment. Please try again.", wayRetry},
-		{ErrSessionTooLarge, http.StatusInternalServerError, "session_too_large", problem, "Your account has too much data for this site. Please ask its operator.", wayAgain},
+		{errSessionTooLarge, http.StatusInternalServerError, "session_too_large", problem, "Your account has too much data for this site. Please ask its operator.", wayAgain},
 	}
 }
 
@@ -163,15 +151,15 @@ func translated(err error) error {
 		is     bool
 		public error
 	}{
-		{errors.Is(err, attempt.ErrNoAttempt), ErrNoAttempt},
-		{errors.Is(err, attempt.ErrExpired), ErrAttemptExpired},
-		{errors.As(err, &tooLarge), ErrSessionTooLarge},
+		{errors.Is(err, attempt.ErrNoAttempt), errNoAttempt},
+		{errors.Is(err, attempt.ErrExpired), errAttemptExpired},
+		{errors.As(err, &tooLarge), errSessionTooLarge},
 		{errors.Is(err, session.ErrStore), ErrSessionStore},
 		{errors.Is(err, refresh.ErrEnded), ErrUnauthenticated},
 		{errors.Is(err, refresh.ErrBusy), ErrProviderUnavailable},
-		{errors.Is(err, provider.ErrInvalidToken), ErrInvalidToken},
+		{errors.Is(err, provider.ErrInvalidToken), errInvalidToken},
 		{errors.Is(err, provider.ErrRefused), ErrSignInRefused},
-		{errors.Is(err, provider.ErrInvalidResponse), ErrProviderResponse},
+		{errors.Is(err, provider.ErrInvalidResponse), errProviderResponse},
 		{errors.As(err, &ofProvider), ErrProviderUnavailable},
 	} {
 		if t.is {

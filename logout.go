@@ -68,7 +68,7 @@ func (a *Auth) refuseLogout(c *gin.Context, err error) {
 		status = http.StatusRequestEntityTooLarge
 	case errors.As(err, new(*flight.PanicError)): // no fault of the token's
 		status, code = http.StatusInternalServerError, "internal"
-	case errors.Is(err, ErrProviderUnavailable), errors.Is(err, ErrProviderResponse), errors.Is(err, ErrSessionStore):
+	case errors.Is(err, ErrProviderUnavailable), errors.Is(err, errProviderResponse), errors.Is(err, ErrSessionStore):
 		o := outcomeOf(err)
 		status, code = o.status, o.code
 	}

@@ -62,7 +62,7 @@ func (a *core) resolveGroups(ctx context.Context, user *User, accessToken string
 	if resolve := a.config.GroupsResolver; resolve != nil {
 		groups, err := resolve(ctx, user, accessToken)
 		if err != nil {
-			return fmt.Errorf("%w: groups: %w", ErrProviderResponse, err)
+			return fmt.Errorf("%w: groups: %w", errProviderResponse, err)
 		}
 		user.Groups, user.GroupsOverage = claims.Normalized(groups), false
 	}

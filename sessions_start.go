@@ -92,7 +92,8 @@ func replacesUnseen(old []*session.Session, at *attempt.Attempt) bool {
 // StartSession signs u in without the provider, in place of whoever is signed in: for tests, and for apps with
 // another way in, such as a support sign-in. The caller vouches for u, whose Subject must not be empty; the Issuer
 // is the configured one. Call it before the response is written. The provider is not asked, and signing out of the session
-// does not lead there.
+// does not lead there. [ErrSessionStore] when the store or State cannot answer; a u that does not fit into the store has
+// the code "session_too_large" (see [Denial]).
 func (a *Auth) StartSession(c *gin.Context, u *User) error {
 	if err := signedIn(u); err != nil {
 		return err

@@ -32,6 +32,8 @@ const (
 // is given what the earlier has made of the user. change may not call UpdateSession itself.
 //
 // [ErrUnauthenticated] when nobody is signed in or the session was ended meanwhile: it does not come back.
+// [ErrSessionStore] when the store or State cannot answer. A user who no longer fits into the store has the code
+// "session_too_large" (see [Denial]).
 func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 	if err := unwritten(c); err != nil {
 		return err

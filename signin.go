@@ -31,7 +31,7 @@ func (a *Auth) SignIn(c *gin.Context) {
 		return
 	}
 	if web.IsSubresource(c.Request) { // case 9: no attempt for a prefetch, frame, image, script or fetch
-		a.fail(c, ErrNotNavigation)
+		a.fail(c, errNotNavigation)
 		return
 	}
 	ctx := c.Request.Context()
@@ -178,21 +178,21 @@ func (a *core) signInMethods() []string {
 // return targets, or the route would be an open redirector (case 17).
 func (a *Auth) initiation(c *gin.Context) (target string, _ asked, err error) {
 	if !a.config.InitiateLogin {
-		return "", asked{}, ErrInitiationOff
+		return "", asked{}, errInitiationOff
 	}
 	form := c.Request.URL.Query()
 	if c.Request.Method == http.MethodPost {
 		if form, err = web.ReadForm(c.Writer, c.Request); err != nil {
-			return "", asked{}, fmt.Errorf("%w: %w", ErrInvalidInitiation, err)
+			return "", asked{}, fmt.Errorf("%w: %w", errInvalidInitiation, err)
 		}
 	}
 	for _, name := range []string{"iss", "login_hint", "target_link_uri"} {
 		if len(form[name]) > 1 {
-			return "", asked{}, fmt.Errorf("%w: repeated %s", ErrInvalidInitiation, name)
+			return "", asked{}, fmt.Errorf("%w: repeated %s", errInvalidInitiation, name)
 		}
 	}
 	if form.Get("iss") != a.issuer {
-		return "", asked{}, fmt.Errorf("%w: iss is not the configured issuer", ErrInvalidInitiation)
+		return "", asked{}, fmt.Errorf("%w: iss is not the configured issuer", errInvalidInitiation)
 	}
 	hint := a.linkParameters(c.Request.Context(), form, map[string]func(string) bool{"login_hint": isHint}, "iss", "target_link_uri")
 	return form.Get("target_link_uri"), asked{link: hint}, nil

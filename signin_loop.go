@@ -91,7 +91,7 @@ func (a *Auth) comesBack(c *gin.Context) (again bool, err error) {
 	return false, missing
 }
 
-// cookieMissingError is an ErrCookieMissing that tells the operator where to look.
+// cookieMissingError is an errCookieMissing that tells the operator where to look.
 type cookieMissingError struct {
 	name, path, appURL, host string
 	came                     int // cookies of that name
@@ -102,12 +102,12 @@ func (e *cookieMissingError) Error() string {
 	where := fmt.Sprintf("cookie %s, path %s, app URL %s, host of the request %s", e.name, e.path, e.appURL, e.host)
 	switch e.came {
 	case 0:
-		return ErrCookieMissing.Error() + ": none came (" + where + "): compare AppURL, base path included, with the address in the browser, and look for what takes Set-Cookie out of answers"
+		return errCookieMissing.Error() + ": none came (" + where + "): compare AppURL, base path included, with the address in the browser, and look for what takes Set-Cookie out of answers"
 	case 1:
-		return ErrCookieMissing.Error() + ": the one that came opens no session (" + where + "): give all instances the same CookieSecrets and Store, and no other app the same CookieName"
+		return errCookieMissing.Error() + ": the one that came opens no session (" + where + "): give all instances the same CookieSecrets and Store, and no other app the same CookieName"
 	}
-	return fmt.Sprintf("%v: of %d that came none opens a session (%s): remove those of other paths and domains, or set another CookieName", ErrCookieMissing, e.came, where)
+	return fmt.Sprintf("%v: of %d that came none opens a session (%s): remove those of other paths and domains, or set another CookieName", errCookieMissing, e.came, where)
 }
 
-// Unwrap makes it an [ErrCookieMissing].
-func (e *cookieMissingError) Unwrap() error { return ErrCookieMissing }
+// Unwrap makes it an errCookieMissing.
+func (e *cookieMissingError) Unwrap() error { return errCookieMissing }

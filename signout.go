@@ -32,7 +32,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 		return
 	}
 	if err := a.origin.Check(c.Request); err != nil {
-		a.fail(c, ErrCrossOrigin)
+		a.fail(c, errCrossOrigin)
 		return
 	}
 	ctx, header := c.Request.Context(), c.Writer.Header()

@@ -29,7 +29,8 @@ type Token struct {
 // Requests that come at once, to whichever instance that shares State, make one refresh. The error is
 // [ErrUnauthenticated] when nobody is signed in, or when the provider refuses the refresh, which ends the session;
 // [ErrNoToken] when the session has no token that is of use; [ErrProviderUnavailable] when the provider cannot be reached
-// and the token has expired, and the session lives on.
+// and the token has expired, and the session lives on. An answer of the provider that cannot be used has the code
+// "provider_error" (see [Denial]), and the session lives on too.
 func (a *Auth) Token(c *gin.Context) (*Token, error) {
 	tokens, err := a.tokens(c)
 	if err != nil {
