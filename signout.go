@@ -18,8 +18,8 @@ import (
 // [Auth.StartSession] made, of which the provider knows nothing. It works when nobody is signed in.
 //
 // It takes a POST of the same origin, or a GET that is a navigation of the same origin; any other GET gets a page
-// that asks, so that an image or link of another site signs nobody out (case 161). No parameter is read, so there is
-// nothing to redirect to but what is configured (case 166).
+// that asks, so that an image or link of another site signs nobody out. No parameter is read, so there is
+// nothing to redirect to but what is configured.
 func (a *Auth) SignOut(c *gin.Context) {
 	if !a.begin(c, http.MethodGet, http.MethodPost) {
 		return
@@ -88,7 +88,7 @@ const signedOutPath = "/signed-out"
 // SignedOut is where the browser comes back to from the provider's end-session endpoint, if PostSignOutURL says so.
 // An answer with the state of a sign-out of this browser (OpenID Connect RP-Initiated Logout 1.0, section 3) goes on
 // to DefaultReturnTo. Any other, whoever made it and with the state of a sign-in too, gets a page that says what is
-// so, and no parameter redirects anywhere (case 165).
+// so, and no parameter redirects anywhere.
 func (a *Auth) SignedOut(c *gin.Context) {
 	if !a.begin(c, http.MethodGet) {
 		return

@@ -20,6 +20,7 @@ var update = flag.Bool("update", false, "rewrite docs/api.txt")
 // TestAPI: the exported names are those of docs/api.txt, so that the API grows by decision and not by accident, and
 // each of them has a doc comment. After a decision: go test -run TestAPI -update ./internal/house
 func TestAPI(t *testing.T) {
+	t.Chdir(root)
 	const name = "docs/api.txt"
 	var lines []string
 	for _, dir := range []string{".", "cookiestore", "ginoidctest", "redisstate"} {
@@ -143,6 +144,9 @@ func (s *surface) add(line string) { s.lines = append(s.lines, "pkg "+s.pkg+", "
 func (s *surface) documented(what, comment string) {
 	if strings.TrimSpace(comment) == "" {
 		s.t.Errorf("package %s: %s has no doc comment", s.pkg, what)
+	}
+	if caseList().MatchString(comment) {
+		s.t.Errorf("package %s: the doc comment of %s names a case by number, which says nothing to readers", s.pkg, what)
 	}
 }
 

@@ -67,6 +67,7 @@ const modulePath = "github.com/seed-d65cea4d/ginoidc"
 
 // TestArchitecture: every package imports what its row says, no more and no less, and the documentation says the same.
 func TestArchitecture(t *testing.T) {
+	t.Chdir(root)
 	documented := readFile(t, "docs/architecture.md")
 	found := importsByDir(t)
 	for _, r := range rooms() {
@@ -96,6 +97,7 @@ func TestArchitecture(t *testing.T) {
 // TestEventsPassOneFunction: whatever the root package tells the log at info or above passes emit, which hooks of the app
 // see too. What New finds in a Config is no event.
 func TestEventsPassOneFunction(t *testing.T) {
+	t.Chdir(root)
 	call := regexp.MustCompile(`\ba(?:uth)?\.log\.(?:(?:Info|Warn|Error)(?:Context)?|LogAttrs|Log)\(`)
 	calls := 0
 	eachFile(t, ".go", func(name string) {

@@ -46,6 +46,7 @@ func newApp() (*ginoidc.Auth, *gin.Engine)
 
 // TestGoBlocks: the Go code of the pages compiles.
 func TestGoBlocks(t *testing.T) {
+	t.Chdir(root)
 	fset := token.NewFileSet()
 	var found [][]*ast.File
 	imported := map[string]bool{}

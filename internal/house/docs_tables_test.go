@@ -21,6 +21,7 @@ import (
 
 // TestConfigurationIsDocumented: fields, variables and nothing that does not exist.
 func TestConfigurationIsDocumented(t *testing.T) {
+	t.Chdir(root)
 	page := readFile(t, "docs/configuration.md")
 	config := reflect.TypeFor[ginoidc.Config]()
 	for i := range config.NumField() {
@@ -65,6 +66,7 @@ func TestConfigurationIsDocumented(t *testing.T) {
 
 // TestEnvironmentBlocks: every block of variables makes a valid configuration, with what it leaves out filled in.
 func TestEnvironmentBlocks(t *testing.T) {
+	t.Chdir(root)
 	for file, page := range documents(t) {
 		for _, b := range blocks(file, page, "env") {
 			t.Run(fmt.Sprintf("%s:%d", file, b.line), func(t *testing.T) {
@@ -92,6 +94,7 @@ func TestEnvironmentBlocks(t *testing.T) {
 // TestErrorsAreDocumented: the table has the codes, statuses and names of errors.go and no other, and every reason
 // that internal/provider logs is explained.
 func TestErrorsAreDocumented(t *testing.T) {
+	t.Chdir(root)
 	page := readFile(t, "docs/errors.md")
 	statuses := map[string]int{}
 	for status := 400; status < 600; status++ {

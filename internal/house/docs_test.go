@@ -48,6 +48,7 @@ func blocks(file, page string, kinds ...string) []block {
 // TestReadme: README fits on a screen or two, its program is short, and a fresh machine needs two commands. How short
 // is written in docs/architecture.md.
 func TestReadme(t *testing.T) {
+	t.Chdir(root)
 	page := readFile(t, "README.md")
 	if n := strings.Count(page, "\n"); n > 120 {
 		t.Errorf("README has %d lines", n)
@@ -81,6 +82,7 @@ func TestReadme(t *testing.T) {
 
 // TestLinks: every relative link leads to a file and, after a #, to a heading; so do pages named in Go comments.
 func TestLinks(t *testing.T) {
+	t.Chdir(root)
 	pages := documents(t)
 	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	for file, page := range pages {
@@ -121,6 +123,7 @@ func anchors(page string) []string {
 
 // TestRestIsDocumented: what the project depends on, and how the test provider misbehaves.
 func TestRestIsDocumented(t *testing.T) {
+	t.Chdir(root)
 	page := readFile(t, "docs/architecture.md")
 	for _, m := range regexp.MustCompile(`(?m)^\t?(\S+/\S+) v[0-9]`).FindAllStringSubmatch(readFile(t, "go.mod")+readFile(t, "go.sum"), -1) {
 		if name := strings.TrimPrefix(m[1], "github.com/"); !strings.Contains(page, "`"+name+"`") {
@@ -137,6 +140,7 @@ func TestRestIsDocumented(t *testing.T) {
 
 // TestConformanceIsDocumented: what docs/conformance.md says is there, is there.
 func TestConformanceIsDocumented(t *testing.T) {
+	t.Chdir(root)
 	said, _, _ := strings.Cut(readFile(t, "docs/conformance.md"), "## Left out")
 	tests := readFile(t, "internal/blackbox/conformance_test.go")
 	for _, m := range regexp.MustCompile("`((?:oidcc-client|fapi2)-[a-z0-9-]+|Test[A-Za-z]+)[/`]").FindAllStringSubmatch(said, -1) {
