@@ -151,7 +151,7 @@ func (a *core) build(app *url.URL) error {
 	if a.provider, err = cfg.provider(a.routes, a.setting("ClientKeyID"), a.emitProvider); err != nil {
 		return err
 	}
-	a.refresher = a.newRefresher()
+	a.refresher = newRefresher(a)
 	a.resources = a.resourceTransport()
 	return nil
 }

@@ -35,7 +35,7 @@ func (a *Auth) Callback(c *gin.Context) {
 	if a.formPost() {
 		method = http.MethodPost
 	}
-	if !a.begin(c, method) {
+	if !begin(c, method) {
 		a.logOtherMode(c.Request)
 		return
 	}

@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"strings"
 	"time"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
@@ -19,21 +17,22 @@ const (
 	answerSlack = 10 * time.Second // for the shared state, around an exchange
 )
 
-// exchangeInTurn is exchange, once for all instances that share the state. The instance that holds the lease redeems the
-// code and leaves its answer for those that are waiting for the lease. Requests that come later find it free and the
-// attempt spent, and are refused as a replay: the answer is for requests that were made while it was not there yet.
-func (a *core) exchangeInTurn(ctx context.Context, r *http.Request, at *attempt.Attempt, code string) *landing {
+// once is redeem, once for all instances that share the state. The instance that holds the lease redeems the code and
+// leaves its answer for those that are waiting for the lease. Requests that come later find it free and the attempt spent,
+// and are refused as a replay: the answer is for requests that were made before it was there.
+func (e *exchange) once(ctx context.Context) *landing {
+	a := e.auth
 	if a.config.State == nil || len(a.config.cannot(leaseMethods())) > 0 { // requests to this process share this call
-		return a.exchange(ctx, r, at, code, func(*landing) {})
+		return e.redeem(ctx, func(*landing) {})
 	}
-	name, limit := a.answerKey(at, code), a.config.exchangeLimit()
-	release, waited, err := a.inTurn(ctx, name, limit+answerSlack, limit)
+	limit := a.config.exchangeLimit()
+	release, waited, err := a.inTurn(ctx, e.key(), limit+answerSlack, limit)
 	if err != nil {
 		return &landing{err: err}
 	}
 	defer release()
 	if waited {
-		l, err := a.keptAnswer(ctx, r, name, at)
+		l, err := e.kept(ctx)
 		if err != nil {
 			return &landing{err: err}
 		}
@@ -41,32 +40,32 @@ func (a *core) exchangeInTurn(ctx context.Context, r *http.Request, at *attempt.
 			return l
 		}
 	}
-	return a.exchange(ctx, r, at, code, func(l *landing) { a.keepAnswer(ctx, name, at, l) })
+	return e.redeem(ctx, func(l *landing) { e.keep(ctx, l) })
 }
 
-// answerKey is where the answer to one response lies. A request with another code looks elsewhere.
-func (a *core) answerKey(at *attempt.Attempt, code string) string {
-	return shared.Key(shared.KindCallback, a.audience.Hash("\x00callback "+at.State+" "+code))
+// key is that of the answer. A request with another code looks elsewhere.
+func (e *exchange) key() string {
+	return shared.Key(shared.KindCallback, e.auth.audience.Hash("\x00callback "+e.attempt.State+" "+e.code))
 }
 
-// keepAnswer leaves the code of an error, or nothing, and the lines of Set-Cookie. They are bound to the verifier, which
-// only the attempt's cookie holds. The sign-in itself does not depend on it: without, other instances refuse the response.
-func (a *core) keepAnswer(ctx context.Context, name string, at *attempt.Attempt, l *landing) {
+// keep leaves the code of an error, or nothing, and the lines of Set-Cookie. They are bound to the verifier, which only the
+// cookie of the attempt holds. The sign-in itself does not depend on it: without, other instances refuse the response.
+func (e *exchange) keep(ctx context.Context, l *landing) {
 	code := ""
 	if l.err != nil {
 		code = outcomeOf(l.err).code
 	}
 	text := strings.Join(append([]string{code}, l.cookies...), "\n")
-	if _, err := flight.Try(a.log, func() (any, error) {
-		return nil, a.values.Keep(ctx, callbackAnswer, name, at.Verifier, text, answerKept)
+	if _, err := flight.Try(e.auth.log, func() (any, error) {
+		return nil, e.auth.values.Keep(ctx, callbackAnswer, e.key(), e.attempt.Verifier, text, answerKept)
 	}); err != nil {
-		a.log.DebugContext(ctx, "ginoidc: the answer of a callback not left for other instances", "error", err)
+		e.auth.log.DebugContext(ctx, "ginoidc: the answer of a callback not left for other instances", "error", err)
 	}
 }
 
-// keptAnswer is what another instance has answered; nil, nil when it has left nothing that this one can use.
-func (a *core) keptAnswer(ctx context.Context, r *http.Request, name string, at *attempt.Attempt) (*landing, error) {
-	text, ok, err := a.values.Kept(ctx, callbackAnswer, name, at.Verifier)
+// kept returns what another instance has answered; nil, nil when it has left nothing that this one can use.
+func (e *exchange) kept(ctx context.Context) (*landing, error) {
+	text, ok, err := e.auth.values.Kept(ctx, callbackAnswer, e.key(), e.attempt.Verifier)
 	if !ok || err != nil {
 		return nil, err
 	}
@@ -76,7 +75,7 @@ func (a *core) keptAnswer(ctx context.Context, r *http.Request, name string, at 
 		l.err = answeredElsewhere(code)
 		return l, nil
 	}
-	l.session, err = a.sessions.Load(cookie.After(r.WithContext(ctx), l.cookies))
+	l.session, err = e.auth.sessions.Load(cookie.After(e.http.WithContext(ctx), l.cookies))
 	if err != nil {
 		return nil, translated(err)
 	}

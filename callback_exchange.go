@@ -22,24 +22,24 @@ type landing struct {
 	err     error
 }
 
-// land uses the attempt up and, unless the provider refused, redeems the code and starts the session: once for all requests
-// that bring the same response while that runs, to whichever instance, for browsers ask for a page twice, and a reload
-// cancels the first request. All of them have shown the attempt's cookie, and all get one answer, cookies included. The
-// exchange goes on when a browser leaves, since another request may wait for it; it works on copies, for Gin uses a context
-// again after its request.
+// land redeems the code of a response and starts the session, unless the provider refused the sign-in. It does so once for
+// all requests that bring the same response in the meantime: browsers ask for a page twice, and a reload cancels the first
+// request. All of them have shown the cookie of the attempt, and all get one answer, cookies included.
 func (a *Auth) land(c *gin.Context, at *attempt.Attempt, r response) error {
 	header, ctx := c.Writer.Header(), c.Request.Context()
-	if r.refusal != nil { // there is no code to be sent twice, so nothing is remembered for whoever may make up an error
+	if r.refusal != nil { // there is no code to be sent twice, so nothing is remembered: anybody may make up an error
 		a.attempts.Clear(header, at.State)
 		return r.refusal
 	}
 	if err := unwritten(c); err != nil {
 		return err
 	}
-	request := c.Request.Clone(ctx)
-	request.Body = http.NoBody
+	// The exchange goes on when a browser leaves, since another request may wait for it. It works on a copy: Gin reuses a
+	// context after its request.
+	e := &exchange{auth: a.core, attempt: at, code: r.code, http: c.Request.Clone(ctx)}
+	e.http.Body = http.NoBody
 	l, _, err := a.exchanges.Do(ctx, at.State+" "+r.code, func() (*landing, error) {
-		return a.exchangeInTurn(context.WithoutCancel(ctx), request, at, r.code), nil
+		return e.once(context.WithoutCancel(ctx)), nil
 	})
 	if err != nil && err == ctx.Err() {
 		return fmt.Errorf("%w: %w", ErrProviderUnavailable, context.Cause(ctx))
@@ -49,7 +49,7 @@ func (a *Auth) land(c *gin.Context, at *attempt.Attempt, r response) error {
 		if errors.As(err, &panicked) && panicked.Value == http.ErrAbortHandler { // is for the server
 			panic(http.ErrAbortHandler)
 		}
-		a.attempts.Clear(header, at.State) // it is used up
+		a.attempts.Clear(header, at.State) // it is spent
 		return err
 	}
 	req := a.requestOf(c)
@@ -61,8 +61,8 @@ func (a *Auth) land(c *gin.Context, at *attempt.Attempt, r response) error {
 	return l.err
 }
 
-// hooksLimit is what is left for the app's hooks and the store when the provider has taken all its time: no browser that
-// leaves puts an end to them.
+// hooksLimit is what is left for hooks of the app and the store when the provider has taken all its time: a browser that
+// leaves does not end them.
 const hooksLimit = 30 * time.Second
 
 // exchangeLimit bounds one exchange.
@@ -70,45 +70,54 @@ func (c *Config) exchangeLimit() time.Duration { return c.redeemLimit() + hooksL
 
 var errPanicked = errors.New("ginoidc: a panic in code of the app or of the plugin")
 
-// exchange is the work of land, with a response of its own. Once the attempt is spent, leave gets the answer, whatever
-// becomes of it.
-func (a *core) exchange(
-	ctx context.Context, r *http.Request, at *attempt.Attempt, code string, leave func(*landing),
-) *landing {
-	ctx, cancel := context.WithTimeout(ctx, a.config.exchangeLimit())
+// exchange is what becomes of one authorization response.
+type exchange struct {
+	auth    *core
+	attempt *attempt.Attempt
+	code    string
+	http    *http.Request // that brought the response, without its body
+}
+
+// redeem spends the attempt and goes from the code to the new session. From then on leave gets the landing, even if that
+// is a panic.
+func (e *exchange) redeem(ctx context.Context, leave func(*landing)) *landing {
+	ctx, cancel := context.WithTimeout(ctx, e.auth.config.exchangeLimit())
 	defer cancel()
-	req := &request{Context: ctx, auth: a, header: http.Header{}}
-	req.http = r.WithContext(ctx)
-	if err := a.spend(req, at); err != nil {
+	req := &request{Context: ctx, auth: e.auth, header: http.Header{}}
+	req.http = e.http.WithContext(ctx)
+	if err := e.spend(ctx); err != nil {
 		return &landing{err: err}
 	}
-	a.attempts.Clear(req.header, at.State)
+	e.auth.attempts.Clear(req.header, e.attempt.State)
 	l := &landing{err: errPanicked, cookies: req.header[setCookie]}
 	defer func() { leave(l) }()
-	s, err := a.redeemOnce(req, at, code)
+	s, err := e.signIn(req)
 	l = &landing{session: s, err: err}
 	if err == nil {
-		l.cookies = []string{a.landedCookie(s, at.Again).String()}
+		l.cookies = []string{e.auth.landedCookie(s, e.attempt.Again).String()}
 	}
 	l.cookies = append(l.cookies, req.header[setCookie]...)
 	return l
 }
 
-// redeemOnce goes from the code to the new session. Nothing before its last step makes, changes or ends a session.
-func (a *core) redeemOnce(req *request, at *attempt.Attempt, code string) (*session.Session, error) {
-	id, err := a.redeem(req, code, at)
+// signIn redeems the code and begins a session. Nothing before its last step begins, changes or ends a session.
+func (e *exchange) signIn(req *request) (*session.Session, error) {
+	p, err := e.auth.redeem(req, e.code, e.attempt)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.admit(req, &SignIn{User: id.user, AccessToken: id.tokens.AccessToken, AppState: at.AppState}); err != nil {
+	pending := &SignIn{User: p.user, AccessToken: p.tokens.AccessToken, AppState: e.attempt.AppState}
+	if err := e.auth.admit(req, pending); err != nil {
 		return nil, err
 	}
-	return a.startSession(req, req, id, at)
+	return req.startSession(req, p, e.attempt)
 }
 
-// spend uses the attempt up, here and on every instance that shares the state.
-func (a *core) spend(ctx context.Context, at *attempt.Attempt) error {
-	first, err := a.state.Once(ctx, shared.Key(shared.KindAttempt, a.audience.Hash(at.State)), a.config.AttemptLife+a.config.ClockTolerance)
+// spend uses the attempt up, on every instance that shares the state.
+func (e *exchange) spend(ctx context.Context) error {
+	cfg := &e.auth.config
+	key := shared.Key(shared.KindAttempt, e.auth.audience.Hash(e.attempt.State))
+	first, err := e.auth.state.Once(ctx, key, cfg.AttemptLife+cfg.ClockTolerance)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrSessionStore, err)
 	}

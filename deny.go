@@ -183,7 +183,7 @@ func (a *Auth) answerDenial(c *gin.Context, cutAddress bool) {
 // navigation; on a request that cannot be repeated by one (POST, fetch) answer 401 instead.
 func (a *Auth) RedirectToSignIn(c *gin.Context) {
 	c.Abort()
-	a.forgetEnded(c)
+	a.requestOf(c).forgetEnded(c)
 	c.Writer.Header().Del("WWW-Authenticate")
 	wanted := a.wanted(c.Request)
 	if wanted == "" {

@@ -99,10 +99,10 @@ func (a *Auth) Mount(r gin.IRouter) {
 	}
 	for _, method := range otherMethods() {
 		r.Handle(method, a.routes.prefix+"/:"+ownParam, a.answerOtherMethod)
-		r.Handle(method, a.routes.prefix+"/:"+ownParam+belowOwn, a.answerSlash)
+		r.Handle(method, a.routes.prefix+"/:"+ownParam+belowOwn, answerSlash)
 	}
-	r.GET(a.routes.prefix+"/callback"+belowOwn, a.answerSlash)
-	r.POST(a.routes.prefix+"/callback"+belowOwn, a.answerSlash)
+	r.GET(a.routes.prefix+"/callback"+belowOwn, answerSlash)
+	r.POST(a.routes.prefix+"/callback"+belowOwn, answerSlash)
 }
 
 // otherMethods are those that no route of the plugin has.
@@ -131,11 +131,11 @@ func (a *Auth) answerOtherMethod(c *gin.Context) {
 }
 
 // answerSlash forestalls Gin's redirect for a trailing slash, which would copy the authorization code into a second URL.
-func (a *Auth) answerSlash(c *gin.Context) { c.AbortWithStatus(http.StatusNotFound) }
+func answerSlash(c *gin.Context) { c.AbortWithStatus(http.StatusNotFound) }
 
 // UserInfo answers with the allow-listed claims of the signed-in user as JSON, or 204 when nobody is signed in.
 func (a *Auth) UserInfo(c *gin.Context) {
-	if !a.begin(c, http.MethodGet) {
+	if !begin(c, http.MethodGet) {
 		return
 	}
 	id, err := a.requestOf(c).identify(c)
@@ -179,7 +179,7 @@ func (a *core) shown(all map[string]any) map[string]any {
 }
 
 // begin puts the headers of the plugin's own routes and answers a wrong method with 405 and Allow.
-func (a *Auth) begin(c *gin.Context, methods ...string) bool {
+func begin(c *gin.Context, methods ...string) bool {
 	h := c.Writer.Header()
 	web.SecureHeaders(h)
 	web.KeepPrivate(h)

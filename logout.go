@@ -19,7 +19,7 @@ import (
 // cookie. 200 when the token is good, also when no session is left; 400 JSON for a bad token or one used before; 503
 // when the provider's keys or the shared state cannot be read, so that the provider tries again.
 func (a *Auth) BackChannelLogout(c *gin.Context) {
-	if !a.begin(c, http.MethodPost) {
+	if !begin(c, http.MethodPost) {
 		return
 	}
 	form, err := web.ReadForm(c.Writer, c.Request)
@@ -91,7 +91,7 @@ func (a *Auth) refuseLogout(c *gin.Context, err error) {
 // Where State keeps no list of sessions, only the session of this very browser can be ended, which is when provider and
 // app are of one site; for any other the answer is 501.
 func (a *Auth) FrontChannelLogout(c *gin.Context) {
-	if !a.begin(c, http.MethodGet) {
+	if !begin(c, http.MethodGet) {
 		return
 	}
 	h := c.Writer.Header()
@@ -141,7 +141,7 @@ func (a *Auth) endBySID(c *gin.Context, sid string) (ended int, err error) {
 		return 0, err
 	}
 	if s := id.session; s != nil && s.SID == sid {
-		if err := a.end(c, EndedByFrontChannel); err != nil {
+		if err := req.end(c, EndedByFrontChannel); err != nil {
 			return 0, err
 		}
 		ended++

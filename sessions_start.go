@@ -21,9 +21,10 @@ import (
 
 // startSession begins a new session, which takes the place of any earlier one of the browser: a copy of the earlier cookie
 // is no longer valid either. ctx is the gin.Context, or req where no response waits.
-func (a *core) startSession(
-	ctx context.Context, req *request, id *person, at *attempt.Attempt,
+func (req *request) startSession(
+	ctx context.Context, id *person, at *attempt.Attempt,
 ) (s *session.Session, err error) {
+	a := req.auth
 	if _, err := req.identify(ctx); err != nil {
 		return nil, err
 	}
@@ -35,10 +36,10 @@ func (a *core) startSession(
 		return nil, err
 	}
 	old := req.carried()
-	of, tokens := a.tokensToRevoke(req)
-	err = a.saveHinted(req, rec.Size(), &rec.IDToken, func() error {
+	of, tokens := req.tokensToRevoke()
+	err = req.saveHinted(rec.Size(), &rec.IDToken, func() error {
 		return req.setCookies(ctx, func(h http.Header) (err error) {
-			s, err = a.sessions.Begin(h, req.httpNow(), rec, a.encodeTokens(id.tokens))
+			s, err = a.sessions.Begin(h, req.httpNow(), rec, a.config.tokensToKeep(id.tokens))
 			return err
 		})
 	})
@@ -49,7 +50,7 @@ func (a *core) startSession(
 	req.later = cookie.After(req.httpNow(), req.cookiesSet())
 	a.emit(req, event{kind: eventSignedIn, subject: id.user.Subject, sid: id.sid})
 	// The new session has begun, whatever becomes of the others.
-	err = a.endReplaced(req, old, at)
+	err = req.endReplaced(old, at)
 	a.enlist(req, s)
 	if err := errors.Join(err, a.limitSessions(req, s)); err != nil {
 		a.emit(req, event{kind: eventEarlierSessionLives, err: err})
@@ -69,7 +70,8 @@ func (a *core) startSession(
 }
 
 // endReplaced ends the sessions that a new one takes the place of.
-func (a *core) endReplaced(req *request, old []*session.Session, at *attempt.Attempt) (err error) {
+func (req *request) endReplaced(old []*session.Session, at *attempt.Attempt) (err error) {
+	a := req.auth
 	if replacesUnseen(old, at) {
 		if err = a.ledger.EndSession(req, at.Replaces); err == nil && at.Replaced != "" {
 			a.sessionEnded(req, SessionEnd{Subject: at.Replaced, Reason: EndedByNewSignIn})
@@ -102,7 +104,7 @@ func (a *Auth) StartSession(c *gin.Context, u *User) error {
 		return err
 	}
 	now := &attempt.Attempt{Started: time.Now(), Purpose: attempt.Purpose{MaxAge: -1}}
-	_, err := a.startSession(c, a.requestOf(c), &person{user: u.copied()}, now)
+	_, err := a.requestOf(c).startSession(c, &person{user: u.copied()}, now)
 	return err
 }
 
@@ -112,12 +114,13 @@ func (a *Auth) StartSession(c *gin.Context, u *User) error {
 
 // leaveTokens leaves the tokens of the request's session for the callback that may replace it, if the provider revokes tokens.
 // The sign-in does not depend on it.
-func (a *core) leaveTokens(req *request) {
+func (req *request) leaveTokens() {
+	a := req.auth
 	metadata, err := a.provider.Metadata(req)
 	if err != nil || metadata.RevocationEndpoint == "" {
 		return
 	}
-	r, tokens := a.tokensToRevoke(req)
+	r, tokens := req.tokensToRevoke()
 	if tokens == nil {
 		return
 	}
@@ -149,10 +152,12 @@ const maxHintedRecord = 2800
 
 // saveHinted saves a record of this size with the ID token, which is the hint for a sign-out. Where the ID token is kept if
 // it fits, it costs no session and no second cookie: save is called without it then.
-func (a *core) saveHinted(ctx context.Context, size int, idToken *[]byte, save func() error) error {
+func (req *request) saveHinted(size int, idToken *[]byte, save func() error) error {
+	a := req.auth
 	droppable := a.config.KeepIDToken == keepAuto && len(*idToken) > 0
 	drop := func() {
-		a.log.DebugContext(ctx, "ginoidc: no room for the ID token, so a sign-out goes without id_token_hint", "bytes", len(*idToken))
+		a.log.DebugContext(req, "ginoidc: no room for the ID token, so a sign-out goes without id_token_hint",
+			"bytes", len(*idToken))
 		*idToken, droppable = nil, false
 	}
 	if droppable && inCookies(a.config.Store) && size > maxHintedRecord {

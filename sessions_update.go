@@ -56,7 +56,7 @@ func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 			return err
 		}
 		changed.Subject = s.Subject
-		s, err = a.update(c, req, s, changed.copied())
+		s, err = req.update(c, s, changed.copied())
 	}
 	if err == nil && s == nil {
 		req.replace(nil)
@@ -71,7 +71,8 @@ func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 
 // update puts a session with another user in the place of s; nil, nil when it has been ended meanwhile. Until the shared
 // state has taken it the request's own session is what counts, so an error changes nothing.
-func (a *core) update(c *gin.Context, req *request, s *session.Session, u *User) (*session.Session, error) {
+func (req *request) update(c *gin.Context, s *session.Session, u *User) (*session.Session, error) {
+	a := req.auth
 	if ended, err := a.ledger.Ended(req, a.ledger.TraceOf(&s.Record)); ended || err != nil {
 		return nil, err
 	}
@@ -79,7 +80,7 @@ func (a *core) update(c *gin.Context, req *request, s *session.Session, u *User)
 	var cookies []string
 	old, rec := *s, u.record()
 	size := rec.Size() + len(old.SID) + len(old.AskedACR) + len(old.IDToken)
-	err := a.saveHinted(req, size, &old.IDToken, func() (err error) {
+	err := req.saveHinted(size, &old.IDToken, func() (err error) {
 		next, cookies, err = a.sessions.Change(req.httpNow(), &old, rec, s.Updated)
 		return err
 	})
@@ -90,7 +91,7 @@ func (a *core) update(c *gin.Context, req *request, s *session.Session, u *User)
 		return nil, err
 	}
 	later := cookie.After(req.httpNow(), cookies)
-	if err := a.values.Keep(req, updatedCookies, a.graceKey(s), s.Owner(), strings.Join(cookies, "\n"), updateGrace); err != nil {
+	if err := a.values.Keep(req, updatedCookies, graceKey(a.audience, s), s.Owner(), strings.Join(cookies, "\n"), updateGrace); err != nil {
 		a.log.DebugContext(req, "ginoidc: no grace for requests with the session as it was before its update", "error", err)
 	}
 	gone, err := false, a.ledger.Update(req, s.ID, next.Updated)
@@ -122,7 +123,7 @@ func (req *request) current(s *session.Session) (is *session.Session, cookies []
 	}
 	request := req.httpNow()
 	for range maxUpdates {
-		text, ok, err := req.auth.values.Kept(req.Context, updatedCookies, req.auth.graceKey(s), s.Owner())
+		text, ok, err := req.auth.values.Kept(req.Context, updatedCookies, graceKey(req.auth.audience, s), s.Owner())
 		if !ok || err != nil {
 			return nil, nil, err
 		}
@@ -144,8 +145,9 @@ func (req *request) current(s *session.Session) (is *session.Session, cookies []
 }
 
 // graceKey is where what comes after this state of a session is kept.
-func (a *core) graceKey(s *session.Session) string {
-	return shared.Key(shared.KindUpdated, a.audience.Hash("\x00updated "+string(binary.BigEndian.AppendUint64(s.ID[:len(s.ID):len(s.ID)], uint64(s.Updated.UnixMicro())))))
+func graceKey(audience shared.Audience, s *session.Session) string {
+	state := binary.BigEndian.AppendUint64(s.ID[:len(s.ID):len(s.ID)], uint64(s.Updated.UnixMicro()))
+	return shared.Key(shared.KindUpdated, audience.Hash("\x00updated "+string(state)))
 }
 
 // copied shares no memory with u.
@@ -166,8 +168,8 @@ func (a *Auth) EndSession(c *gin.Context) error {
 	if _, err := req.identify(c); err != nil {
 		return err
 	}
-	of, tokens := a.tokensToRevoke(req)
-	if err := a.end(c, EndedByApp); err != nil {
+	of, tokens := req.tokensToRevoke()
+	if err := req.end(c, EndedByApp); err != nil {
 		return err
 	}
 	a.refresher.Revoke(req, of, tokens)
@@ -176,8 +178,8 @@ func (a *Auth) EndSession(c *gin.Context) error {
 
 // end ends the opened session of the request: first in the shared state, so that neither a copy of its cookie nor a
 // request that is just saving it brings it back (case 169), then in its store.
-func (a *core) end(c *gin.Context, reason EndReason) error {
-	ctx, req := c.Request.Context(), a.requestOf(c)
+func (req *request) end(c *gin.Context, reason EndReason) error {
+	a, ctx := req.auth, c.Request.Context()
 	carried := req.carried()
 	for _, s := range carried {
 		if err := a.ledger.EndSession(ctx, s.ID); err != nil {
@@ -197,8 +199,8 @@ func (a *core) end(c *gin.Context, reason EndReason) error {
 
 // forgetEnded deletes the cookies, and what a store keeps, of a session that was ended from elsewhere. A sign-in may go on
 // without.
-func (a *core) forgetEnded(c *gin.Context) {
-	req := a.requestOf(c)
+func (req *request) forgetEnded(c *gin.Context) {
+	a := req.auth
 	if !req.ended || c.Writer.Written() {
 		return
 	}

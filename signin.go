@@ -27,7 +27,7 @@ import (
 //
 // With iss it is a sign-in that a third party initiates, which is 404 unless Config.InitiateLogin is set.
 func (a *Auth) SignIn(c *gin.Context) {
-	if !a.begin(c, a.signInMethods()...) {
+	if !begin(c, a.signInMethods()...) {
 		return
 	}
 	if web.IsSubresource(c.Request) { // case 9: no attempt for a prefetch, frame, image, script or fetch
@@ -86,7 +86,7 @@ func (a *Auth) startAttempt(ctx context.Context, c *gin.Context, purpose attempt
 		req := a.requestOf(c)
 		if s, err := req.ownSession(c); err == nil {
 			purpose.Replaces, purpose.Replaced = s.ID, s.Subject
-			a.leaveTokens(req)
+			req.leaveTokens()
 		}
 	}
 	header := http.Header{} // not yet the response's: a request that cannot be pushed leaves no cookie

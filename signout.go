@@ -21,7 +21,7 @@ import (
 // that asks, so that an image or link of another site signs nobody out. No parameter is read, so there is
 // nothing to redirect to but what is configured.
 func (a *Auth) SignOut(c *gin.Context) {
-	if !a.begin(c, http.MethodGet, http.MethodPost) {
+	if !begin(c, http.MethodGet, http.MethodPost) {
 		return
 	}
 	if c.Request.Method == http.MethodGet && !web.IsSameOriginNavigation(c.Request) {
@@ -40,9 +40,9 @@ func (a *Auth) SignOut(c *gin.Context) {
 	id, err := req.identify(c)
 	hints := endSessionHints(id)
 	foreign := id.session == nil || !id.session.Issued.IsZero() // not by StartSession, of which the provider knows nothing
-	of, tokens := a.tokensToRevoke(req)
+	of, tokens := req.tokensToRevoke()
 	if err == nil {
-		err = a.end(c, EndedBySignOut)
+		err = req.end(c, EndedBySignOut)
 	}
 	if err != nil { // not a half sign-out: the session lives and can be ended by another try
 		a.failOnWay(c, a.routes.signOut, err)
@@ -90,7 +90,7 @@ const signedOutPath = "/signed-out"
 // to DefaultReturnTo. Any other, whoever made it and with the state of a sign-in too, gets a page that says what is
 // so, and no parameter redirects anywhere.
 func (a *Auth) SignedOut(c *gin.Context) {
-	if !a.begin(c, http.MethodGet) {
+	if !begin(c, http.MethodGet) {
 		return
 	}
 	query := c.Request.URL.Query()

@@ -32,7 +32,7 @@ type Token struct {
 // and the token has expired, and the session lives on. An answer of the provider that cannot be used has the code
 // "provider_error" (see [Denial]), and the session lives on too.
 func (a *Auth) Token(c *gin.Context) (*Token, error) {
-	tokens, err := a.tokens(c)
+	tokens, err := a.requestOf(c).freshTokens(c)
 	if err != nil {
 		return nil, err
 	}
@@ -44,7 +44,7 @@ func (a *Auth) Token(c *gin.Context) (*Token, error) {
 // the provider and to Config.CertificateOrigins. It follows redirects as http.Client does, and takes neither token nor
 // certificate to another origin by one. The errors are those of Token.
 func (a *Auth) Client(c *gin.Context) (*http.Client, error) {
-	tokens, err := a.tokens(c)
+	tokens, err := a.requestOf(c).freshTokens(c)
 	if err != nil {
 		return nil, err
 	}
@@ -97,29 +97,28 @@ func resourceTransport(config *tls.Config) http.RoundTripper {
 	}
 }
 
-// tokens returns the kept tokens of the request's session, fresh enough to be used.
-func (a *Auth) tokens(c *gin.Context) (*provider.Tokens, error) {
-	req := a.requestOf(c)
+// freshTokens returns the kept tokens of the session, fresh enough to be used.
+func (req *request) freshTokens(c *gin.Context) (*provider.Tokens, error) {
 	s, err := req.ownSession(c)
 	if err != nil {
 		return nil, err
 	}
-	if !a.config.KeepTokens {
+	if !req.auth.config.KeepTokens {
 		return nil, errors.New("ginoidc: Config.KeepTokens is not set")
 	}
 	if req.tokens == nil {
-		if req.tokens, err = a.keptTokens(req, s); err != nil {
+		if req.tokens, err = req.keptTokens(s); err != nil {
 			return nil, err
 		}
 	}
 	switch {
 	case req.tokens == nil:
 		return nil, ErrNoToken
-	case refresh.Usable(req.tokens), req.refreshed && time.Until(req.tokens.Expiry) > 0: // or one that lives for moments would never do
+	case refresh.Usable(req.tokens), req.refreshed && time.Until(req.tokens.Expiry) > 0: // issued for moments only
 		return req.tokens, nil
 	}
 	old := req.tokens
-	fresh, err := a.refreshed(c, req, s, old)
+	fresh, err := req.refreshTokens(c, s, old)
 	if err != nil && time.Until(old.Expiry) > 0 && !errors.Is(err, ErrUnauthenticated) {
 		return old, nil // still good for a moment
 	}
@@ -128,8 +127,8 @@ func (a *Auth) tokens(c *gin.Context) (*provider.Tokens, error) {
 }
 
 // keptTokens opens the tokens of the session; nil, nil when there are none.
-func (a *core) keptTokens(req *request, s *session.Session) (*provider.Tokens, error) {
-	data, err := a.sessions.LoadTokens(req.httpNow(), s)
+func (req *request) keptTokens(s *session.Session) (*provider.Tokens, error) {
+	data, err := req.auth.sessions.LoadTokens(req.httpNow(), s)
 	if err != nil {
 		return nil, translated(err)
 	}
@@ -137,10 +136,9 @@ func (a *core) keptTokens(req *request, s *session.Session) (*provider.Tokens, e
 	return tokens, nil
 }
 
-// refreshed gets new tokens for old ones and keeps them with the session.
-func (a *Auth) refreshed(
-	c *gin.Context, req *request, s *session.Session, old *provider.Tokens,
-) (*provider.Tokens, error) {
+// refreshTokens gets new tokens for old ones and keeps them with the session.
+func (req *request) refreshTokens(c *gin.Context, s *session.Session, old *provider.Tokens) (*provider.Tokens, error) {
+	a := req.auth
 	if err := unwritten(c); err != nil {
 		return nil, err
 	}
@@ -168,12 +166,12 @@ func (a *Auth) refreshed(
 }
 
 // tokensToRevoke returns the tokens that end with the session of the request, as far as they can be read, and its record.
-func (a *core) tokensToRevoke(req *request) (*session.Record, *provider.Tokens) {
-	s := req.identity.session
+func (req *request) tokensToRevoke() (*session.Record, *provider.Tokens) {
+	a, s := req.auth, req.identity.session
 	if s == nil || !a.config.KeepTokens {
 		return nil, nil
 	}
-	tokens, err := a.keptTokens(req, s)
+	tokens, err := req.keptTokens(s)
 	if err != nil {
 		a.emit(req, event{kind: eventTokensNotRevoked, subject: s.Subject, err: err})
 	}
@@ -182,7 +180,7 @@ func (a *core) tokensToRevoke(req *request) (*session.Record, *provider.Tokens) 
 
 // newRefresher connects tokens with their sessions: a refusal of the provider ends the session, and a sign-out in the
 // meantime revokes new tokens.
-func (a *core) newRefresher() *refresh.Refresher {
+func newRefresher(a *core) *refresh.Refresher {
 	return refresh.New(refresh.Config{
 		Provider: a.provider, Values: a.values, Audience: a.audience, Timeout: a.config.ProviderTimeout, Log: a.log,
 		Ended: func(ctx context.Context, r *session.Record) (bool, error) {
@@ -203,9 +201,9 @@ func (a *core) newRefresher() *refresh.Refresher {
 	})
 }
 
-// encodeTokens is what a sign-in keeps: nil for nothing.
-func (a *core) encodeTokens(tokens *provider.Tokens) []byte {
-	if tokens == nil || !a.config.KeepTokens {
+// tokensToKeep returns what a session keeps of the tokens of a sign-in, nil for nothing.
+func (c *Config) tokensToKeep(tokens *provider.Tokens) []byte {
+	if tokens == nil || !c.KeepTokens {
 		return nil
 	}
 	return tokens.Encode()
