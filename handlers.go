@@ -99,10 +99,10 @@ func (a *Auth) Mount(r gin.IRouter) {
 	}
 	for _, method := range otherMethods() {
 		r.Handle(method, a.routes.prefix+"/:"+ownParam, a.answerOtherMethod)
-		r.Handle(method, a.routes.prefix+"/:"+ownParam+belowOwn, answerSlash)
+		r.Handle(method, a.routes.prefix+"/:"+ownParam+belowOwn, a.answerSlash)
 	}
-	r.GET(a.routes.prefix+"/callback"+belowOwn, answerSlash)
-	r.POST(a.routes.prefix+"/callback"+belowOwn, answerSlash)
+	r.GET(a.routes.prefix+"/callback"+belowOwn, a.answerSlash)
+	r.POST(a.routes.prefix+"/callback"+belowOwn, a.answerSlash)
 }
 
 // otherMethods are those that no route of the plugin has.
@@ -131,7 +131,7 @@ func (a *Auth) answerOtherMethod(c *gin.Context) {
 }
 
 // answerSlash forestalls Gin's redirect for a trailing slash, which would copy the authorization code into a second URL.
-func answerSlash(c *gin.Context) { c.AbortWithStatus(http.StatusNotFound) }
+func (a *Auth) answerSlash(c *gin.Context) { c.AbortWithStatus(http.StatusNotFound) }
 
 // UserInfo answers with the allow-listed claims of the signed-in user as JSON, or 204 when nobody is signed in.
 func (a *Auth) UserInfo(c *gin.Context) {
