@@ -19,7 +19,8 @@ import (
 //
 // It takes a POST of the same origin, or a GET that is a navigation of the same origin; any other GET gets a page
 // that asks, so that an image or link of another site signs nobody out. No parameter is read, so there is
-// nothing to redirect to but what is configured.
+// nothing to redirect to but what is configured. A script that asks by fetch gets 200 and the same address as JSON,
+// {"location": "https://…"}, and goes there with location.assign: the provider's session ends only in a navigation.
 func (a *Auth) SignOut(c *gin.Context) {
 	if !begin(c, http.MethodGet, http.MethodPost) {
 		return
@@ -62,6 +63,10 @@ func (a *Auth) SignOut(c *gin.Context) {
 			a.fail(c, err)
 			return
 		}
+	}
+	if web.WantsJSON(c.Request) { // a redirect to the provider would be followed by the script, and end nothing there
+		c.JSON(http.StatusOK, gin.H{"location": location})
+		return
 	}
 	redirect(c, http.StatusSeeOther, location)
 }

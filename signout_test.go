@@ -157,6 +157,44 @@ func (s strictState) Revoke(ctx context.Context, key string, at time.Time, ttl t
 	return s.Memory.Revoke(ctx, key, at, ttl)
 }
 
+// TestSignOutByFetch: a script is told where the browser has to go, since a redirect would be followed in the script and
+// leave the user signed in at the provider.
+func TestSignOutByFetch(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		headers []string
+		status  int
+	}{
+		{"fetch", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}, 200},
+		{"fetch that accepts pages", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "cors", "Accept", "text/html"}, 200},
+		{"no Fetch Metadata, JSON", []string{"Accept", "application/json"}, 200},
+		{"no Fetch Metadata, XHR", []string{"X-Requested-With", "XMLHttpRequest"}, 200},
+		{"a page or JSON", []string{"Accept", "text/html, application/json"}, 303},
+		{"JSON refused", []string{"Accept", "application/json;q=0"}, 303},
+		{"a form", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, 303},
+		{"anything", nil, 303},
+		{"fetch of another site", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "cors"}, 403},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := testapp.New(t)
+			b := a.Browser()
+			b.MustSignIn("alice")
+			r := b.Do("POST", "/auth/signout", nil, tt.headers...)
+			location := r.Location()
+			if tt.status == 200 {
+				location, _ = r.JSON(t)["location"].(string)
+			}
+			ended := tt.status != 403
+			if r.StatusCode != tt.status || ended != strings.HasPrefix(location, a.OP.Issuer()+"/") || ended == (b.WhoAmI() == "alice") {
+				t.Errorf("%d to %q: %s", r.StatusCode, location, r.Body)
+			}
+			if cache := r.Header.Get("Cache-Control"); !strings.Contains(cache, "no-store") {
+				t.Errorf("Cache-Control %q", cache)
+			}
+		})
+	}
+}
+
 // TestSignOutOfBrowserThatLeft: a sign-out is carried out, although nobody waits for the answer.
 func TestSignOutOfBrowserThatLeft(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = strictState{state.NewMemory(0)} })

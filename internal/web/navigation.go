@@ -28,9 +28,9 @@ func wantsPage(r *http.Request) bool {
 	}
 	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
 	if mode == "" && dest == "" {
-		return acceptsHTML(r) && !isXHR(r)
+		return accepts(r, "text/html") && !isXHR(r)
 	}
-	return mode == "navigate" && (isWindow(mode, dest) || dest == "" && acceptsHTML(r))
+	return mode == "navigate" && (isWindow(mode, dest) || dest == "" && accepts(r, "text/html"))
 }
 
 // IsSubresource reports whether a browser asks for the page in a way that cannot go through a sign-in: as a frame,
@@ -44,6 +44,15 @@ func IsSubresource(r *http.Request) bool {
 // navigation, fetch(event.request), keeps the mode and sends "empty" as the destination.
 func isWindow(mode, dest string) bool {
 	return dest == "document" || dest == "empty" && mode == "navigate"
+}
+
+// WantsJSON reports whether a script asks, so that a redirect would be followed where nobody sees it: a request with
+// Fetch Metadata that is not a navigation, and otherwise one that accepts JSON and no HTML, or is an XHR.
+func WantsJSON(r *http.Request) bool {
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
+		return mode != "navigate"
+	}
+	return isXHR(r) || accepts(r, "application/json") && !accepts(r, "text/html")
 }
 
 // OpensWindow reports whether a browser shows the response in a window, where the back button finds it again.
@@ -80,12 +89,12 @@ func isXHR(r *http.Request) bool {
 	})
 }
 
-// acceptsHTML reports whether Accept names text/html with a weight above 0 (RFC 9110, section 12.5.1).
-func acceptsHTML(r *http.Request) bool {
+// accepts reports whether Accept names the media type with a weight above 0 (RFC 9110, section 12.5.1).
+func accepts(r *http.Request, mediaType string) bool {
 	for _, line := range r.Header["Accept"] {
 		for _, entry := range splitUnquoted(line, ',') {
 			parts := splitUnquoted(entry, ';')
-			if strings.EqualFold(strings.TrimSpace(parts[0]), "text/html") && !slices.ContainsFunc(parts[1:], isZeroWeight) {
+			if strings.EqualFold(strings.TrimSpace(parts[0]), mediaType) && !slices.ContainsFunc(parts[1:], isZeroWeight) {
 				return true
 			}
 		}
