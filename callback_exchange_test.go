@@ -154,3 +154,82 @@ func TestReloadOfCallback(t *testing.T) {
 		})
 	}
 }
+
+// TestReplay: an attempt is spent once, even when its cookie is put back, cases 29 and 157.
+func TestReplay(t *testing.T) {
+	a := testapp.New(t)
+	b := a.Browser()
+	callback := b.Start("/auth/signin?return_to=/app", "alice")
+	u := testapp.ParseURL(t, testapp.URL+"/")
+	attempt := b.Jar.Cookies(u)
+	if r := b.Navigate(callback); r.Location() != "/app" {
+		t.Fatalf("%d to %q", r.StatusCode, r.Location())
+	}
+	if r := b.Navigate(callback); r.StatusCode != 303 || r.Location() != "/" || r.Header.Get("Set-Cookie") != "" { // back button, signed in
+		t.Errorf("replay, signed in: %d to %q", r.StatusCode, r.Location())
+	}
+	thief := a.Browser()
+	thief.Jar.SetCookies(u, attempt)
+	if r := thief.Navigate(callback); r.StatusCode != 400 || thief.WhoAmI() != "" {
+		t.Errorf("replay with the cookie put back: %d", r.StatusCode)
+	}
+	if r := a.Browser().Navigate(callback); r.StatusCode != 400 { // case 40: another browser
+		t.Errorf("foreign browser: %d", r.StatusCode)
+	}
+	altered := a.Browser()
+	first := altered.Start("/auth/signin", "alice")
+	for _, c := range altered.Jar.Cookies(u) { // cases 25 and 157
+		middle, other := len(c.Value)/2, "A"
+		if c.Value[middle] == 'A' {
+			other = "B"
+		}
+		c.Value = c.Value[:middle] + other + c.Value[middle+1:]
+		c.Secure, c.Path = true, "/"
+		altered.Jar.SetCookies(u, []*http.Cookie{c})
+	}
+	if r := altered.Navigate(first); r.StatusCode != 400 {
+		t.Errorf("altered attempt: %d", r.StatusCode)
+	}
+	if n := a.OP.Count(fakeop.Token); n != 1 {
+		t.Errorf("%d token requests", n)
+	}
+}
+
+// TestSpentForLife: an answer that was used stays used for as long as its attempt could be put back. Case 29.
+func TestSpentForLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := testapp.New(t)
+		b := a.Browser()
+		callback := b.Start("/auth/signin", "alice")
+		cookies := b.Jar.Cookies(testapp.ParseURL(t, testapp.URL))
+		if r := b.Navigate(callback); r.StatusCode != http.StatusSeeOther {
+			t.Fatalf("%d %s", r.StatusCode, r.Body)
+		}
+		time.Sleep(10*time.Minute - 5*time.Second)
+		thief := a.Browser()
+		for _, c := range cookies {
+			c.Secure, c.Path = true, "/"
+		}
+		thief.Jar.SetCookies(testapp.ParseURL(t, testapp.URL), cookies)
+		if r := thief.Navigate(callback); r.StatusCode != http.StatusBadRequest || a.OP.Count(fakeop.Token) != 1 {
+			t.Errorf("used again: %d, %d token requests", r.StatusCode, a.OP.Count(fakeop.Token))
+		}
+	})
+}
+
+// TestBrowserGone: the request ends with the browser, which gets no session, case 69.
+func TestBrowserGone(t *testing.T) {
+	a := testapp.New(t)
+	b := a.Browser()
+	callback := b.Start("/auth/signin", "alice")
+	ctx, cancel := context.WithCancel(t.Context())
+	a.OP.Intercept(fakeop.Token, func(http.ResponseWriter, *http.Request) { cancel() })
+	a.Engine.GET("/gone/callback", func(c *gin.Context) {
+		c.Request = c.Request.WithContext(ctx)
+		a.Auth.Callback(c)
+	})
+	r := b.Navigate(strings.Replace(callback, "/auth/callback", "/gone/callback", 1))
+	if r.StatusCode < 400 || b.WhoAmI() != "" {
+		t.Errorf("%d, %q is signed in", r.StatusCode, b.WhoAmI())
+	}
+}

@@ -9,11 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"testing/synctest"
-	"time"
 
-	"github.com/gin-contrib/sessions"
-	"github.com/gin-contrib/sessions/memstore"
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
@@ -67,90 +63,6 @@ func TestOnSignIn(t *testing.T) {
 	}
 }
 
-// TestUpdateOfEndedSession: what ends while it is updated has not been updated, in a sealed cookie too.
-func TestUpdateOfEndedSession(t *testing.T) {
-	a := testapp.New(t)
-	a.Engine.POST("/update", func(c *gin.Context) {
-		err := a.Auth.UpdateSession(c, func(u *ginoidc.User) error { return a.Auth.EndUserSessions(c.Request.Context(), u.Subject) })
-		if _, ok := ginoidc.UserFrom(c); ok || !errors.Is(err, ginoidc.ErrUnauthenticated) {
-			t.Errorf("user %v, error %v", ok, err)
-		}
-	})
-	b := a.Browser()
-	b.MustSignIn("alice")
-	b.Do("POST", "/update", nil)
-	if b.WhoAmI() != "" {
-		t.Error("the session lives")
-	}
-}
-
-// TestUpdatedSessionStaysTheSame for the provider: its word still ends it, and a late word still spares it.
-func TestUpdatedSessionStaysTheSame(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := testapp.New(t)
-		a.OP.OnIDToken(func(claims map[string]any) { claims["sid"] = "s-1" })
-		a.Engine.POST("/update", func(c *gin.Context) {
-			if err := a.Auth.UpdateSession(c, func(u *ginoidc.User) error { u.Name = "new"; return nil }); err != nil {
-				t.Error(err)
-			}
-		})
-		late, err := a.OP.LogoutToken("", "s-1", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(10 * time.Second)
-		b := a.Browser()
-		b.MustSignIn("alice")
-		b.Do("POST", "/update", nil)
-		if r := a.PostBackChannel("logout_token=" + late); r.StatusCode != 200 || b.WhoAmI() != "alice" {
-			t.Errorf("a late token: %d, %q is signed in", r.StatusCode, b.WhoAmI())
-		}
-		time.Sleep(10 * time.Second)
-		if r := a.BackChannelLogout("", "s-1", nil); r.StatusCode != 200 || b.WhoAmI() != "" {
-			t.Errorf("a token: %d, %q is signed in", r.StatusCode, b.WhoAmI())
-		}
-	})
-}
-
-// TestTwoUpdates of one session at once: the later one counts whole, and who is signed in is no part of it. Case 274.
-func TestTwoUpdates(t *testing.T) {
-	for name, store := range map[string]sessions.Store{"cookies": nil, "a store": memstore.NewStore([]byte(testapp.CookieSecret))} {
-		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = store })
-		update := func(key string) func(*gin.Context) {
-			return func(c *gin.Context) {
-				if err := a.Auth.UpdateSession(c, func(u *ginoidc.User) error {
-					u.Data = json.RawMessage(`{"` + key + `":1}`)
-					return nil
-				}); err != nil {
-					t.Error(err)
-				}
-			}
-		}
-		a.Engine.POST("/second", update("second"))
-		a.Engine.POST("/first", func(c *gin.Context) {
-			if _, ok := ginoidc.UserFrom(c); !ok { // has loaded the session, and is overtaken
-				t.Error("not signed in")
-			}
-			other := a.Browser()
-			other.Jar = testapp.JarOf(c.Request)
-			other.Do("POST", "/second", nil)
-			update("first")(c)
-		})
-		var data string
-		a.Engine.GET("/data", func(c *gin.Context) {
-			u, _ := ginoidc.UserFrom(c)
-			data = u.Subject + string(u.Data)
-		})
-		b := a.Browser()
-		b.MustSignIn("alice")
-		b.Do("POST", "/first", nil)
-		b.Do("GET", "/data", nil)
-		if data != `alice{"first":1}` {
-			t.Errorf("%s: %s", name, data)
-		}
-	}
-}
-
 // TestOnSignOut is called with who left, and its error changes nothing.
 func TestOnSignOut(t *testing.T) {
 	var left []string
@@ -170,54 +82,4 @@ func TestOnSignOut(t *testing.T) {
 	if !slices.Equal(left, []string{"alice"}) {
 		t.Errorf("left: %q", left)
 	}
-}
-
-// TestUpdateSession changes the session in place, in this request and later ones, and brings none back.
-func TestUpdateSession(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SessionLifetime = 20 * time.Hour })
-		refuse := errors.New("no change")
-		a.Engine.POST("/update", func(c *gin.Context) {
-			err := a.Auth.UpdateSession(c, func(u *ginoidc.User) error {
-				u.Data, u.Groups, u.Subject = json.RawMessage(`{"n":1}`), []string{"zeta", "admin"}, "mallory"
-				if c.Query("refuse") != "" {
-					return refuse
-				}
-				return nil
-			})
-			u, _ := ginoidc.UserFrom(c)
-			c.JSON(http.StatusOK, gin.H{"user": u, "unauthenticated": errors.Is(err, ginoidc.ErrUnauthenticated), "refused": errors.Is(err, refuse), "failed": err != nil})
-			if err := a.Auth.UpdateSession(c, func(*ginoidc.User) error { return nil }); err == nil { // case 146
-				t.Error("updated after the response has started")
-			}
-			if err := a.Auth.EndSession(c); err == nil {
-				t.Error("destroyed after the response has started")
-			}
-		})
-		b := a.Browser()
-		if r := b.Do("POST", "/update", nil); r.JSON(t)["unauthenticated"] != true || r.Header.Get("Set-Cookie") != "" {
-			t.Errorf("nobody: %s", r.Body)
-		}
-		b.MustSignIn("bob")
-		if r := b.Do("POST", "/update?refuse=1", nil); r.JSON(t)["refused"] != true || b.Fetch("/admin").StatusCode != 403 {
-			t.Errorf("refused: %s", r.Body)
-		}
-		time.Sleep(10 * time.Hour)
-		r := b.Do("POST", "/update", nil)
-		now, _ := r.JSON(t)["user"].(map[string]any)
-		if r.JSON(t)["failed"] != false || now["Subject"] != "bob" || fmt.Sprint(now["Data"]) != "map[n:1]" || len(r.Header["Set-Cookie"]) != 1 {
-			t.Errorf("update: %s %v", r.Body, r.Header["Set-Cookie"])
-		}
-		if r := b.Fetch("/admin"); r.StatusCode != 200 {
-			t.Errorf("later: %d %s", r.StatusCode, r.Body)
-		}
-		time.Sleep(9 * time.Hour) // idle limit moved, lifetime not
-		if b.WhoAmI() != "bob" {
-			t.Error("an update does not count as use")
-		}
-		time.Sleep(2 * time.Hour)
-		if b.WhoAmI() != "" {
-			t.Error("an update moved the lifetime")
-		}
-	})
 }

@@ -5,11 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/gin-contrib/sessions"
+	"github.com/gin-contrib/sessions/memstore"
+	"github.com/gin-gonic/gin"
+	gsessions "github.com/gorilla/sessions"
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
@@ -175,16 +182,266 @@ func TestRefreshWithoutSharedLeases(t *testing.T) {
 	}
 }
 
-// TestReadyAsksState: without it nobody signs in or is let in.
-func TestReadyAsksState(t *testing.T) {
-	down := false
-	shared := hooked{state.NewMemory(0), func(context.Context, string) error { return errIf(down) }}
+// TestKeptValuesCannotBeMoved: who can write to the shared state can give nobody the tokens or the session of another user,
+// and not those of the same user's other session either.
+func TestKeptValuesCannotBeMoved(t *testing.T) {
+	for _, victim := range []string{"alice", "bob"} {
+		synctest.Test(t, func(t *testing.T) {
+			var first string
+			on := false
+			a := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = swapping{state.NewMemory(0), &first, &on} })
+			a.Engine.POST("/name", func(c *gin.Context) {
+				if err := a.Auth.UpdateSession(c, func(u *ginoidc.User) error { u.Name = "new"; return nil }); err != nil {
+					t.Error(err)
+				}
+			})
+			b, mallory := a.Browser(), a.Browser()
+			b.MustSignIn(victim)
+			mallory.MustSignIn("bob")
+			time.Sleep(5 * time.Minute)
+			first = ""                       // which was the answer of a callback
+			stolen := b.Fetch("/token").Body // is refreshed and kept
+			if first == "" {
+				t.Fatal("nothing was kept")
+			}
+			on = true
+			if r := mallory.Fetch("/token"); r.StatusCode != http.StatusOK || r.Body == stolen {
+				t.Errorf("mallory's token: %d, the victim's: %t", r.StatusCode, r.Body == stolen)
+			}
+			first, on = "", false
+			b.Do("POST", "/name", nil) // its cookies are kept
+			earlier := mallory.Twin()
+			mallory.Do("POST", "/name", nil)
+			if on = true; first == "" || earlier.Fetch("/me").StatusCode != http.StatusUnauthorized {
+				t.Errorf("mallory has got the victim's session: %q", earlier.WhoAmI())
+			}
+		})
+	}
+}
+
+// swapping is a State in which somebody has put what was kept first in the place of whatever is asked for later.
+type swapping struct {
+	ginoidc.SharedState
+	first *string
+	on    *bool
+}
+
+func (s swapping) Keep(ctx context.Context, key, value string, ttl time.Duration) error {
+	if *s.first == "" && key != "probe" {
+		*s.first = value
+	}
+	return s.SharedState.Keep(ctx, key, value, ttl)
+}
+
+func (s swapping) Kept(ctx context.Context, key string) (string, bool, error) {
+	if *s.on && *s.first != "" {
+		return *s.first, true, nil
+	}
+	return s.SharedState.Kept(ctx, key)
+}
+
+var errReadOnly = errors.New("read only")
+
+// readOnlyState answers every question and, while readOnly, remembers nothing.
+type readOnlyState struct {
+	*state.Memory
+	readOnly bool
+}
+
+func (s *readOnlyState) Revoke(ctx context.Context, key string, at time.Time, ttl time.Duration) error {
+	if s.readOnly {
+		return errReadOnly
+	}
+	return s.Memory.Revoke(ctx, key, at, ttl)
+}
+
+// readOnlyStore loads every session and does not save those whose name ends in refuses, unless that is "".
+type readOnlyStore struct {
+	sessions.Store
+	refuses atomic.Value
+}
+
+func (s *readOnlyStore) Save(r *http.Request, w http.ResponseWriter, session *gsessions.Session) error {
+	if refuses, _ := s.refuses.Load().(string); refuses != "" && strings.HasSuffix(session.Name(), refuses) {
+		return errReadOnly
+	}
+	return s.Store.Save(r, w, session)
+}
+
+// sessionEnds are the ways of ending the session of a browser, with the status of each.
+func sessionEnds(a *testapp.App) map[string]func(b *testapp.Browser) int {
+	answer := func(c *gin.Context, err error) {
+		if err != nil {
+			a.Auth.Deny(c, err)
+			return
+		}
+		c.Status(http.StatusNoContent)
+	}
+	a.Engine.POST("/destroy", func(c *gin.Context) { answer(c, a.Auth.EndSession(c)) })
+	a.Engine.POST("/everywhere", func(c *gin.Context) { answer(c, a.Auth.EndUserSessions(c, "alice")) })
+	a.Engine.POST("/end", func(c *gin.Context) {
+		list, err := a.Auth.UserSessions(c.Request.Context(), "alice")
+		if err != nil || len(list) != 1 {
+			a.T.Errorf("sessions: %v, %v", list, err)
+			return
+		}
+		answer(c, a.Auth.EndUserSession(c, "alice", list[0].ID))
+	})
+	post := func(path string) func(b *testapp.Browser) int {
+		return func(b *testapp.Browser) int { return b.Do("POST", path, nil).StatusCode }
+	}
+	return map[string]func(b *testapp.Browser) int{
+		"sign-out": post("/auth/signout"), "EndSession": post("/destroy"), "EndUserSessions": post("/everywhere"), "EndUserSession": post("/end"),
+		"back channel": func(*testapp.Browser) int { return a.BackChannelLogout("alice", "", nil).StatusCode },
+		"front channel": func(b *testapp.Browser) int {
+			return b.Navigate("/auth/frontchannel-logout?iss=https://idp.example&sid=s-1").StatusCode
+		},
+	}
+}
+
+// TestStateThatRefusesToWrite: an end that cannot be remembered is none, and says so: 503, and the session lives until the
+// end is asked for again.
+func TestStateThatRefusesToWrite(t *testing.T) {
+	shared := &readOnlyState{Memory: state.NewMemory(0)}
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
-	if err := a.Auth.Ready(t.Context()); err != nil {
-		t.Errorf("up: %v", err)
+	a.OP.OnIDToken(func(claims map[string]any) { claims["sid"] = "s-1" })
+	for name, end := range sessionEnds(a) {
+		shared.readOnly = false
+		b := a.Browser()
+		b.MustSignIn("alice")
+		shared.readOnly = true
+		if status := end(b); status != http.StatusServiceUnavailable || b.WhoAmI() != "alice" {
+			t.Errorf("%s: %d, and %q is signed in", name, status, b.WhoAmI())
+		}
+		shared.readOnly = false
+		if status := end(b); status >= 400 || b.WhoAmI() != "" {
+			t.Errorf("%s, asked for again: %d, and %q is signed in", name, status, b.WhoAmI())
+		}
 	}
-	down = true
-	if err := a.Auth.Ready(t.Context()); !errors.Is(err, ginoidc.ErrSessionStore) || !errors.Is(err, errStateDown) {
-		t.Errorf("down: %v", err)
+}
+
+// TestStoreThatRefusesToWrite: neither the record of the session nor that of its tokens may be left behind without a word.
+func TestStoreThatRefusesToWrite(t *testing.T) {
+	for _, refuses := range []string{"ginoidc", "-tokens"} {
+		store := &readOnlyStore{Store: memstore.NewStore([]byte(testapp.CookieSecret))}
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store, c.KeepTokens = store, true })
+		ends := sessionEnds(a)
+		for _, name := range []string{"sign-out", "EndSession"} {
+			b := a.Browser()
+			b.MustSignIn("alice")
+			store.refuses.Store(refuses)
+			if status := ends[name](b); status != http.StatusServiceUnavailable {
+				t.Errorf("%s while %s cannot be written: %d", name, refuses, status)
+			}
+			store.refuses.Store("")
+		}
 	}
+}
+
+// TestSharedStateOfTwoProviders: the same subject and session id at two providers are two people, also in one state.
+func TestSharedStateOfTwoProviders(t *testing.T) {
+	shared := state.NewMemory(0)
+	apps := map[string]*testapp.App{}
+	for _, issuer := range []string{"https://one.example", "https://two.example"} {
+		apps[issuer] = testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) { c.Issuer, op.Issuer, c.State = issuer, issuer, shared })
+	}
+	one, two := apps["https://one.example"], apps["https://two.example"]
+	b := two.Browser()
+	b.MustSignIn("alice")
+	if r := one.BackChannelLogout("alice", "", nil); r.StatusCode != 200 || b.WhoAmI() != "alice" {
+		t.Errorf("logout token: %d, %q is signed in", r.StatusCode, b.WhoAmI())
+	}
+	if err := one.Auth.EndUserSessions(t.Context(), "alice"); err != nil || b.WhoAmI() != "alice" {
+		t.Errorf("everywhere: %v, %q is signed in", err, b.WhoAmI())
+	}
+}
+
+// forgetfulState answers to fewer keys than it was asked for, once somebody is signed in.
+type forgetfulState struct{ ginoidc.SharedState }
+
+func (s forgetfulState) Revoked(ctx context.Context, keys ...string) ([]time.Time, error) {
+	if keys[0][0] != 'e' {
+		return s.SharedState.Revoked(ctx, keys...)
+	}
+	return nil, nil
+}
+
+// TestStateThatAnswersTooLittle is one that cannot answer: nobody is let in on half of the truth.
+func TestStateThatAnswersTooLittle(t *testing.T) {
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = forgetfulState{state.NewMemory(0)} })
+	b := a.Browser()
+	b.MustSignIn("alice")
+	if r := b.Fetch("/me"); r.StatusCode != 503 {
+		t.Errorf("%d %s", r.StatusCode, r.Body)
+	}
+}
+
+// brokenState is a shared state that cannot answer.
+type brokenState struct{ ginoidc.SharedState }
+
+func (brokenState) Revoke(context.Context, string, time.Time, time.Duration) error {
+	return errStateDown
+}
+
+func (brokenState) Revoked(context.Context, ...string) ([]time.Time, error) { return nil, errStateDown }
+
+func (brokenState) Once(context.Context, string, time.Duration) (bool, error) {
+	return false, errStateDown
+}
+
+var errStateDown = errors.New("state down")
+
+// TestStateDown: who is signed in gets 503, the public the page, and nothing is half done. Cases 164, 189 and 246.
+func TestStateDown(t *testing.T) {
+	up := testapp.New(t)
+	b := up.Browser()
+	callback := b.Start("/auth/signin", "bob")
+	b.MustSignIn("alice")
+	down := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.State, c.Transport = brokenState{}, up.OP.Transport()
+	})
+	down.Engine.POST("/start", func(c *gin.Context) {
+		if err := down.Auth.StartSession(c, &ginoidc.User{Subject: "bob"}); !errors.Is(err, ginoidc.ErrSessionStore) {
+			t.Errorf("StartSession: %v", err)
+		}
+		c.Header("Retry-After", "1")
+		c.Status(http.StatusServiceUnavailable)
+	})
+	there := down.Browser()
+	there.Jar = b.Jar
+	for _, tt := range []struct {
+		name   string
+		got    testapp.Reply
+		status int
+	}{
+		{"public", there.Navigate("/"), 200},
+		{"guarded page", there.Navigate("/me"), 503},
+		{"guarded call", there.Fetch("/me"), 503},
+		{"userinfo", there.Fetch("/auth/userinfo"), 503},
+		{"sign-out", there.Do("POST", "/auth/signout", nil), 503},
+		{"callback", there.Navigate(callback), 503},
+		{"StartSession", there.Do("POST", "/start", nil), 503},
+		{"signed out", down.Browser().Fetch("/me"), 401},
+	} {
+		if tt.got.StatusCode != tt.status || tt.got.Header.Get("Set-Cookie") != "" || (tt.got.Header.Get("Retry-After") != "") != (tt.status == 503) {
+			t.Errorf("%s: %d %v", tt.name, tt.got.StatusCode, tt.got.Header)
+		}
+	}
+	token, err := up.OP.LogoutToken("alice", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := down.PostBackChannel("logout_token=" + token); r.StatusCode != 503 {
+		t.Errorf("back-channel: %d %s", r.StatusCode, r.Body)
+	}
+	if b.WhoAmI() != "alice" {
+		t.Error("a failure ended the session")
+	}
+}
+
+func errIf(failed bool) error {
+	if failed {
+		return errStateDown
+	}
+	return nil
 }

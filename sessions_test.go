@@ -187,8 +187,10 @@ type index struct {
 }
 
 func (x index) Enlist(context.Context, string, string, time.Duration) error { return x.err }
-func (x index) Delist(context.Context, string, string) error                { return x.err }
-func (x index) Listed(context.Context, string) ([]string, error)            { return x.entries, x.err }
+
+func (x index) Delist(context.Context, string, string) error { return x.err }
+
+func (x index) Listed(context.Context, string) ([]string, error) { return x.entries, x.err }
 
 // TestSessionIndexDown: a list that cannot be kept keeps nobody from signing in and out, and one that is not to be
 // trusted lists nothing.
@@ -214,64 +216,6 @@ func TestSessionIndexDown(t *testing.T) {
 			}
 			if r := b.Do("POST", "/auth/signout", nil); r.StatusCode != http.StatusSeeOther || b.WhoAmI() != "" {
 				t.Errorf("sign-out: %d", r.StatusCode)
-			}
-		})
-	}
-}
-
-// TestFrontChannelWithoutCookie: the provider's frame ends the session it names in a browser that sends no cookie into
-// the frame of another site, and a made-up sid leaves nothing behind. Case 191.
-func TestFrontChannelWithoutCookie(t *testing.T) {
-	for name, shared := range map[string]ginoidc.SharedState{"listed": struct{ ginoidc.SharedState }{state.NewMemory(0)}, "not listed": without("Enlist", "Delist", "Listed")} {
-		t.Run(name, func(t *testing.T) {
-			framed := 0
-			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-				c.State = shared
-				c.OnSessionEnd = func(_ context.Context, e ginoidc.SessionEnd) {
-					if e.Reason == ginoidc.EndedByFrontChannel {
-						framed++
-					}
-				}
-			})
-			sid := "s-1"
-			a.OP.OnIDToken(func(claims map[string]any) { claims["sid"] = sid })
-			b, other := a.Browser(), a.Browser()
-			b.MustSignIn("alice")
-			sid = "s-2"
-			other.MustSignIn("alice")
-			frame := func(query string) {
-				t.Helper()
-				named := strings.Contains(query, "iss=https://idp.example&sid=s-") // who cannot look for it does not say that it is ended
-				want := map[bool]int{true: 501, false: 200}[named && name == "not listed"]
-				a.Logs.Reset()
-				r := a.Browser().Do("GET", "/auth/frontchannel-logout"+query, nil, "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "cross-site")
-				if r.StatusCode != want || want == 501 && strings.Contains(r.Body, "Signed out") {
-					t.Errorf("%s: %d %s", query, r.StatusCode, r.Body)
-				}
-				if ended := strings.Contains(r.Body, "Signed out"); ended == strings.Contains(a.Logs.String(), "front-channel logout ended nothing") {
-					t.Errorf("%s: ended %t, logged %s", query, ended, a.Logs)
-				}
-			}
-			for _, query := range []string{"?iss=https://idp.example&sid=s-3", "?iss=https://evil.example&sid=s-1", "?sid=s-1", "?iss=https://idp.example&sid="} {
-				frame(query)
-			}
-			if b.WhoAmI() != "alice" {
-				t.Fatal("ended by what named another session")
-			}
-			frame("?iss=https://idp.example&sid=s-1")
-			if ended := b.WhoAmI() == ""; ended != (name == "listed") || other.WhoAmI() != "alice" {
-				t.Errorf("ended: %t; the other session: %q", ended, other.WhoAmI())
-			}
-			if err := a.Auth.EndUserSessions(t.Context(), "alice"); err != nil {
-				t.Error(err)
-			}
-			frame("?iss=https://idp.example&sid=s-2") // of a session that is ended already
-			if want := map[string]int{"listed": 1}[name]; framed != want {
-				t.Errorf("%d sessions ended by frames", framed)
-			}
-			b.MustSignIn("alice") // which works at once
-			if b.WhoAmI() != "alice" {
-				t.Error("the new session is ended too")
 			}
 		})
 	}

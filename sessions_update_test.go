@@ -1,6 +1,7 @@
 package ginoidc_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gin-contrib/sessions"
+	"github.com/gin-contrib/sessions/memstore"
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
@@ -330,6 +333,190 @@ func TestUpdateKeepsTokens(t *testing.T) {
 				}
 				if r := b.Do("POST", "/auth/signout", nil); r.StatusCode != 303 || a.OP.Active(first) {
 					t.Errorf("sign-out: %d", r.StatusCode)
+				}
+			})
+		})
+	}
+}
+
+// TestUpdateDropsTheHint where the session would otherwise need another cookie, and keeps it where there is room.
+func TestUpdateDropsTheHint(t *testing.T) {
+	full := map[string]int{"sealed cookies": 2300, "cookie": 1200, "filesystem": 1200} // its files have a limit as well
+	for kind, store := range testapp.Stores(t) {
+		for _, size := range []int{10, cmp.Or(full[kind], 5000)} {
+			a := updatable(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = store })
+			b := a.Browser()
+			b.MustSignIn("alice")
+			before := len(b.Cookies())
+			name := strings.Repeat("n", size)
+			if r := b.Do("POST", "/name?is="+name, nil); r.StatusCode != 200 || data(b) != "alice "+name+" [admin]" || len(b.Cookies()) != before {
+				t.Errorf("%s, %d more bytes: %d %s, %v", kind, size, r.StatusCode, r.Body, b.Cookies())
+			}
+			hint := testapp.ParseURL(t, b.Do("POST", "/auth/signout", nil).Location()).Query().Get("id_token_hint")
+			if want := size == 10 || full[kind] == 0; (hint != "") != want {
+				t.Errorf("%s, %d more bytes: a hint of %d bytes, want one: %t", kind, size, len(hint), want)
+			}
+		}
+	}
+}
+
+// TestUpdateOfEndedSession: what ends while it is updated has not been updated, in a sealed cookie too.
+func TestUpdateOfEndedSession(t *testing.T) {
+	a := testapp.New(t)
+	a.Engine.POST("/update", func(c *gin.Context) {
+		err := a.Auth.UpdateSession(c, func(u *ginoidc.User) error { return a.Auth.EndUserSessions(c.Request.Context(), u.Subject) })
+		if _, ok := ginoidc.UserFrom(c); ok || !errors.Is(err, ginoidc.ErrUnauthenticated) {
+			t.Errorf("user %v, error %v", ok, err)
+		}
+	})
+	b := a.Browser()
+	b.MustSignIn("alice")
+	b.Do("POST", "/update", nil)
+	if b.WhoAmI() != "" {
+		t.Error("the session lives")
+	}
+}
+
+// TestUpdatedSessionStaysTheSame for the provider: its word still ends it, and a late word still spares it.
+func TestUpdatedSessionStaysTheSame(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := testapp.New(t)
+		a.OP.OnIDToken(func(claims map[string]any) { claims["sid"] = "s-1" })
+		a.Engine.POST("/update", func(c *gin.Context) {
+			if err := a.Auth.UpdateSession(c, func(u *ginoidc.User) error { u.Name = "new"; return nil }); err != nil {
+				t.Error(err)
+			}
+		})
+		late, err := a.OP.LogoutToken("", "s-1", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		b := a.Browser()
+		b.MustSignIn("alice")
+		b.Do("POST", "/update", nil)
+		if r := a.PostBackChannel("logout_token=" + late); r.StatusCode != 200 || b.WhoAmI() != "alice" {
+			t.Errorf("a late token: %d, %q is signed in", r.StatusCode, b.WhoAmI())
+		}
+		time.Sleep(10 * time.Second)
+		if r := a.BackChannelLogout("", "s-1", nil); r.StatusCode != 200 || b.WhoAmI() != "" {
+			t.Errorf("a token: %d, %q is signed in", r.StatusCode, b.WhoAmI())
+		}
+	})
+}
+
+// TestTwoUpdates of one session at once: the later one counts whole, and who is signed in is no part of it. Case 274.
+func TestTwoUpdates(t *testing.T) {
+	for name, store := range map[string]sessions.Store{"cookies": nil, "a store": memstore.NewStore([]byte(testapp.CookieSecret))} {
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = store })
+		update := func(key string) func(*gin.Context) {
+			return func(c *gin.Context) {
+				if err := a.Auth.UpdateSession(c, func(u *ginoidc.User) error {
+					u.Data = json.RawMessage(`{"` + key + `":1}`)
+					return nil
+				}); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+		a.Engine.POST("/second", update("second"))
+		a.Engine.POST("/first", func(c *gin.Context) {
+			if _, ok := ginoidc.UserFrom(c); !ok { // has loaded the session, and is overtaken
+				t.Error("not signed in")
+			}
+			other := a.Browser()
+			other.Jar = testapp.JarOf(c.Request)
+			other.Do("POST", "/second", nil)
+			update("first")(c)
+		})
+		var data string
+		a.Engine.GET("/data", func(c *gin.Context) {
+			u, _ := ginoidc.UserFrom(c)
+			data = u.Subject + string(u.Data)
+		})
+		b := a.Browser()
+		b.MustSignIn("alice")
+		b.Do("POST", "/first", nil)
+		b.Do("GET", "/data", nil)
+		if data != `alice{"first":1}` {
+			t.Errorf("%s: %s", name, data)
+		}
+	}
+}
+
+// TestUpdateSession changes the session in place, in this request and later ones, and brings none back.
+func TestUpdateSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SessionLifetime = 20 * time.Hour })
+		refuse := errors.New("no change")
+		a.Engine.POST("/update", func(c *gin.Context) {
+			err := a.Auth.UpdateSession(c, func(u *ginoidc.User) error {
+				u.Data, u.Groups, u.Subject = json.RawMessage(`{"n":1}`), []string{"zeta", "admin"}, "mallory"
+				if c.Query("refuse") != "" {
+					return refuse
+				}
+				return nil
+			})
+			u, _ := ginoidc.UserFrom(c)
+			c.JSON(http.StatusOK, gin.H{"user": u, "unauthenticated": errors.Is(err, ginoidc.ErrUnauthenticated), "refused": errors.Is(err, refuse), "failed": err != nil})
+			if err := a.Auth.UpdateSession(c, func(*ginoidc.User) error { return nil }); err == nil { // case 146
+				t.Error("updated after the response has started")
+			}
+			if err := a.Auth.EndSession(c); err == nil {
+				t.Error("destroyed after the response has started")
+			}
+		})
+		b := a.Browser()
+		if r := b.Do("POST", "/update", nil); r.JSON(t)["unauthenticated"] != true || r.Header.Get("Set-Cookie") != "" {
+			t.Errorf("nobody: %s", r.Body)
+		}
+		b.MustSignIn("bob")
+		if r := b.Do("POST", "/update?refuse=1", nil); r.JSON(t)["refused"] != true || b.Fetch("/admin").StatusCode != 403 {
+			t.Errorf("refused: %s", r.Body)
+		}
+		time.Sleep(10 * time.Hour)
+		r := b.Do("POST", "/update", nil)
+		now, _ := r.JSON(t)["user"].(map[string]any)
+		if r.JSON(t)["failed"] != false || now["Subject"] != "bob" || fmt.Sprint(now["Data"]) != "map[n:1]" || len(r.Header["Set-Cookie"]) != 1 {
+			t.Errorf("update: %s %v", r.Body, r.Header["Set-Cookie"])
+		}
+		if r := b.Fetch("/admin"); r.StatusCode != 200 {
+			t.Errorf("later: %d %s", r.StatusCode, r.Body)
+		}
+		time.Sleep(9 * time.Hour) // idle limit moved, lifetime not
+		if b.WhoAmI() != "bob" {
+			t.Error("an update does not count as use")
+		}
+		time.Sleep(2 * time.Hour)
+		if b.WhoAmI() != "" {
+			t.Error("an update moved the lifetime")
+		}
+	})
+}
+
+// TestUpdateOfAnExpiredSession: a session that reaches its limit while a handler runs is not saved by that handler.
+func TestUpdateOfAnExpiredSession(t *testing.T) {
+	for name, store := range map[string]sessions.Store{"cookies": nil, "a store": memstore.NewStore([]byte(testapp.CookieSecret))} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store, c.SessionIdle = store, time.Hour })
+				a.Engine.POST("/slow", a.Auth.RequireAuth(), func(c *gin.Context) {
+					time.Sleep(time.Hour + time.Second)
+					err := a.Auth.UpdateSession(c, func(u *ginoidc.User) error { u.Name = "late"; return nil })
+					if !errors.Is(err, ginoidc.ErrUnauthenticated) {
+						t.Errorf("UpdateSession: %v", err)
+					}
+				})
+				b := a.Browser()
+				b.MustSignIn("alice")
+				r := b.Do("POST", "/slow", nil)
+				for _, c := range r.Cookies() {
+					if c.MaxAge >= 0 {
+						t.Errorf("a cookie: %s", c)
+					}
+				}
+				if b.WhoAmI() != "" {
+					t.Error("signed in again")
 				}
 			})
 		})

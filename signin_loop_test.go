@@ -16,15 +16,6 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// setCookie puts a cookie into the browser, or takes it out with the value "".
-func setCookie(b *testapp.Browser, name, value, path string) {
-	cookie := &http.Cookie{Name: name, Value: value, Path: path, Secure: true}
-	if value == "" {
-		cookie.MaxAge = -1
-	}
-	b.Jar.SetCookies(testapp.ParseURL(b.App.T, testapp.URL+path), []*http.Cookie{cookie})
-}
-
 // goesRound goes from a guarded page to the provider, which knows the user, and back, and returns the first answer that is
 // no redirect to the provider; ok tells that the round was finished.
 func goesRound(b *testapp.Browser, page string) (last testapp.Reply, ok bool) {
@@ -54,11 +45,11 @@ func TestSessionCookieThatDoesNotComeBack(t *testing.T) {
 		rounds int                    // until the page comes
 		reason string
 	}{
-		{"none", func(b *testapp.Browser) { setCookie(b, name, "", "/") }, 1, "none came (cookie __Host-ginoidc, path /, app URL https://app.example.com, host of the request app.example.com)"},
-		{"one that does not open", func(b *testapp.Browser) { setCookie(b, name, "garbage", "/") }, 2, "the one that came opens no session"},
+		{"none", func(b *testapp.Browser) { b.SetCookie(name, "", "/") }, 1, "none came (cookie __Host-ginoidc, path /, app URL https://app.example.com, host of the request app.example.com)"},
+		{"one that does not open", func(b *testapp.Browser) { b.SetCookie(name, "garbage", "/") }, 2, "the one that came opens no session"},
 		{"two that do not open", func(b *testapp.Browser) {
-			setCookie(b, name, "garbage", "/")
-			setCookie(b, name, "older", "/auth/signin")
+			b.SetCookie(name, "garbage", "/")
+			b.SetCookie(name, "older", "/auth/signin")
 		}, 2, "of 2 that came none opens a session"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -80,8 +71,8 @@ func TestSessionCookieThatDoesNotComeBack(t *testing.T) {
 			if n := a.OP.Count(fakeop.Token); n != tt.rounds {
 				t.Errorf("%d sign-ins", n)
 			}
-			setCookie(b, name, "", "/") // the user does as the page says
-			setCookie(b, name, "", "/auth/signin")
+			b.SetCookie(name, "", "/") // the user does as the page says
+			b.SetCookie(name, "", "/auth/signin")
 			if r := b.Navigate(b.Start("/auth/signin?return_to=%2Fme%3Ftab%3D1", "alice")); r.Location() != "/me?tab=1" || b.WhoAmI() != "alice" {
 				t.Errorf("the page's link: %d to %q", r.StatusCode, r.Location())
 			}
@@ -112,18 +103,18 @@ func TestNobodyMissesTheCookie(t *testing.T) {
 		},
 		"ended by the app":              func(b *testapp.Browser) { b.Do("POST", "/destroy", nil) },
 		"ended by the provider":         logoutToken,
-		"ended, and its cookie deleted": func(b *testapp.Browser) { logoutToken(b); setCookie(b, name, "", "/") },
+		"ended, and its cookie deleted": func(b *testapp.Browser) { logoutToken(b); b.SetCookie(name, "", "/") },
 		"ended from elsewhere": func(b *testapp.Browser) {
 			if err := b.App.Auth.EndUserSessions(b.App.T.Context(), "alice"); err != nil {
 				b.App.T.Error(err)
 			}
-			setCookie(b, name, "", "/")
+			b.SetCookie(name, "", "/")
 		},
-		"a minute later":    func(b *testapp.Browser) { time.Sleep(time.Minute); setCookie(b, name, "", "/") },
+		"a minute later":    func(b *testapp.Browser) { time.Sleep(time.Minute); b.SetCookie(name, "", "/") },
 		"idle for too long": func(b *testapp.Browser) { time.Sleep(30 * time.Second) },
 		"a mark made up": func(b *testapp.Browser) {
-			setCookie(b, name, "", "/")
-			setCookie(b, "__Secure-ginoidc.landed", "x", "/auth/signin")
+			b.SetCookie(name, "", "/")
+			b.SetCookie("__Secure-ginoidc.landed", "x", "/auth/signin")
 		},
 		"all cookies deleted": func(b *testapp.Browser) { b.Jar = b.App.Browser().Jar },
 	} {

@@ -203,3 +203,58 @@ func TestIgnoredIsLogged(t *testing.T) {
 		})
 	}
 }
+
+// TestSignInParameters: code asks the provider for what a link may not, sealed into the URL, and nothing repeats what is
+// the plugin's own. Cases 4, 6.
+func TestSignInParameters(t *testing.T) {
+	configured := url.Values{"audience": {"https://api.example.com"}, "ui_locales": {"en"}, "prompt": {"login"}}
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SignInParameters = configured })
+	configured["audience"][0] = "changed after New"
+	configured.Set("scope", "admin")
+	link, err := a.Auth.SignInURLWith("/me", url.Values{"prompt": {"create"}, "claims": {`{"id_token":{"acr":null}}`}, "max_age": {"60"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed := testapp.ParseURL(t, link).Query().Get("with")
+	flipped := strings.Replace(link, sealed[20:24], "AAAA", 1)
+	for _, tt := range []struct {
+		name, path string
+		want       map[string]string // "" where there is none
+	}{
+		{"configured", "/auth/signin", map[string]string{"audience": "https://api.example.com", "ui_locales": "en", "prompt": "login", "claims": ""}},
+		{"asked for by a link", "/auth/signin?ui_locales=de&audience=other", map[string]string{"audience": "https://api.example.com", "ui_locales": "en"}}, // a link fills and replaces nothing
+		{"sealed", link, map[string]string{"prompt": "create", "claims": `{"id_token":{"acr":null}}`, "max_age": "60", "audience": "https://api.example.com"}},
+		{"sealed goes before the link", link + "&prompt=none&max_age=9", map[string]string{"prompt": "create", "max_age": "60"}},
+		{"tampered with", flipped, map[string]string{"prompt": "login", "claims": "", "max_age": ""}},
+		{"an attempt's cookie", "/auth/signin?with=" + attemptValue(a), map[string]string{"prompt": "login", "claims": "", "max_age": ""}}, // case 26
+		{"oversized", "/auth/signin?with=" + strings.Repeat("A", 5000), map[string]string{"prompt": "login", "claims": ""}},
+	} {
+		r := a.Browser().Navigate(tt.path)
+		sent := testapp.ParseURL(t, r.Location()).Query()
+		for name, value := range tt.want {
+			if sent.Get(name) != value || len(sent[name]) > 1 {
+				t.Errorf("%s: %s = %q, want %q", tt.name, name, sent[name], value)
+			}
+		}
+	}
+	for name, params := range map[string]url.Values{
+		"own": {"scope": {"admin"}}, "a request object": {"request": {"x"}}, "a client's secret": {"client_secret": {"x"}}, "twice": {"audience": {"a", "b"}}, "none": {"audience": nil},
+		"max_age": {"max_age": {"soon"}}, "oversized": {"claims": {strings.Repeat("a", 1600)}},
+	} {
+		if link, err := a.Auth.SignInURLWith("", params); err == nil {
+			t.Errorf("%s: %s", name, link)
+		}
+	}
+	if link, err := a.Auth.SignInURLWith("", url.Values{"resource": {"https://a.example", "https://b.example"}}); err != nil {
+		t.Error(err)
+	} else if sent := testapp.ParseURL(t, a.Browser().Navigate(link).Location()).Query(); len(sent["resource"]) != 2 { // RFC 8707
+		t.Errorf("resource %q", sent["resource"])
+	}
+}
+
+// attemptValue is the sealed value of an attempt's cookie.
+func attemptValue(a *testapp.App) string {
+	_, value, _ := strings.Cut(a.Browser().Navigate("/auth/signin").Header.Get("Set-Cookie"), "=")
+	value, _, _ = strings.Cut(value, ";")
+	return value
+}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -393,5 +394,97 @@ func TestEndSessionParameters(t *testing.T) {
 				t.Errorf("%s: sent %v", tt.name, sent)
 			}
 		}
+	}
+}
+
+// TestPagesStayOutOfTheHistory: what a browser opens in a window for somebody signed in has no-store, whatever the handler
+// says, or the back button would show it after a sign-out. What a handler says about anything else stands. Case 172.
+func TestPagesStayOutOfTheHistory(t *testing.T) {
+	a := testapp.New(t)
+	page := func(c *gin.Context) {
+		c.Writer.Header()["Cache-Control"] = c.Request.URL.Query()["set"]
+		c.String(http.StatusOK, "page")
+	}
+	a.Engine.GET("/guarded", a.Auth.RequireAuth(), page)
+	a.Engine.GET("/asks", func(c *gin.Context) { ginoidc.UserFrom(c) }, page)
+	a.Engine.GET("/public", page)
+	alice, nobody := a.Browser(), a.Browser()
+	alice.MustSignIn("alice")
+	mode := func(mode, dest string) []string { return []string{"Sec-Fetch-Mode", mode, "Sec-Fetch-Dest", dest} }
+	for _, tt := range []struct {
+		who     *testapp.Browser
+		path    string
+		headers []string
+		forced  bool
+	}{
+		{alice, "/guarded", testapp.Navigation(), true}, {alice, "/asks", testapp.Navigation(), true}, {alice, "/guarded", mode("navigate", "empty"), true},
+		{alice, "/guarded", mode("cors", "empty"), false}, {alice, "/guarded", mode("no-cors", "image"), false}, {alice, "/guarded", nil, false},
+		{alice, "/public", testapp.Navigation(), false}, {nobody, "/asks", testapp.Navigation(), false},
+	} {
+		for set, strict := range map[string]bool{
+			"private, max-age=600": false, "private": false, "max-age=600": false, "no-cache": false, `ext="no-store"`: false,
+			"no-store": true, "max-age=0, No-Store": true,
+		} {
+			want := set
+			if tt.forced && !strict {
+				want = "private, no-store"
+			}
+			r := tt.who.Do("GET", tt.path+"?set="+url.QueryEscape(set), nil, tt.headers...)
+			if got := strings.Join(r.Header["Cache-Control"], ";"); r.StatusCode != http.StatusOK || got != want {
+				t.Errorf("%s %q: %d %q, want %q", tt.path, tt.headers, r.StatusCode, got, want)
+			}
+		}
+	}
+}
+
+// TestSignOutRaces: of a thousand sessions that are signed out while they are used, renewed, updated and ended by the
+// provider, none is alive afterwards. Case 169.
+func TestSignOutRaces(t *testing.T) {
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SessionIdle = 2 * time.Second })
+	a.Engine.GET("/whoami", func(c *gin.Context) {
+		if u, ok := ginoidc.UserFrom(c); ok {
+			c.String(http.StatusOK, u.Subject)
+		}
+	})
+	a.Engine.POST("/start", func(c *gin.Context) {
+		if err := a.Auth.StartSession(c, &ginoidc.User{Subject: c.Query("sub")}); err != nil {
+			t.Error(err)
+		}
+	})
+	a.Engine.POST("/update", func(c *gin.Context) {
+		_ = a.Auth.UpdateSession(c, func(u *ginoidc.User) error { u.Name += "x"; return nil })
+	})
+	const sessions = 1000
+	var wg sync.WaitGroup
+	limit := make(chan struct{}, 32)
+	alive := make(chan string, sessions)
+	for i := range sessions {
+		limit <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-limit }()
+			b := a.Browser()
+			b.Do("POST", "/start?sub=user", nil)
+			var racing sync.WaitGroup
+			var late []*http.Cookie
+			u := testapp.ParseURL(t, testapp.URL)
+			racing.Go(func() {
+				r := b.Do("POST", "/update", nil)
+				late = r.Cookies() // a response that comes after the sign-out's
+			})
+			racing.Go(func() { b.Fetch("/whoami") })
+			racing.Go(func() { b.Do("POST", "/auth/signout", nil) })
+			racing.Wait()
+			if i%2 == 0 {
+				b.Jar.SetCookies(u, late)
+			}
+			r := b.Do("GET", "/whoami", nil)
+			if r.Body != "" {
+				alive <- r.Body
+			}
+		})
+	}
+	wg.Wait()
+	if n := len(alive); n != 0 {
+		t.Errorf("%d of %d sessions are alive", n, sessions)
 	}
 }

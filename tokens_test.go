@@ -2,14 +2,11 @@ package ginoidc_test
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/json"
 	"io"
 	"log"
-	"math/big"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -448,7 +445,7 @@ func TestClientTrusts(t *testing.T) {
 	server.Config.Handler = a.OP
 	stranger := httptest.NewUnstartedServer(http.NotFoundHandler())
 	stranger.Config.ErrorLog = log.New(io.Discard, "", 0)
-	stranger.TLS = &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}}
+	stranger.TLS = &tls.Config{Certificates: []tls.Certificate{testapp.SelfSigned(t)}}
 	stranger.StartTLS()
 	defer stranger.Close()
 	a.Engine.GET("/upstream", func(c *gin.Context) {
@@ -469,18 +466,6 @@ func TestClientTrusts(t *testing.T) {
 	if r := b.Fetch("/upstream"); r.StatusCode != http.StatusOK {
 		t.Errorf("%d", r.StatusCode)
 	}
-}
-
-// selfSigned is a certificate for loopback that nobody has signed.
-func selfSigned(t *testing.T) tls.Certificate {
-	t.Helper()
-	key := testapp.NewClientKeys(t)["EC"]
-	template := &x509.Certificate{SerialNumber: big.NewInt(2), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
 // TestNoToken: what stands in the way of a token is said by its own error.
@@ -527,99 +512,23 @@ func TestNoToken(t *testing.T) {
 	})
 }
 
-// TestTokensOfReplacedSessions: a new sign-in in the same browser revokes the tokens of the session before, but for one of the
-// same session of the provider, where that would end the new tokens too.
-func TestTokensOfReplacedSessions(t *testing.T) {
-	for _, tt := range []struct {
-		name, mode, second, sid string // sid of both sign-ins, "" for none
-		alive                   bool
-	}{
-		{"the same user", "query", "alice", "", false},
-		{"another user", "query", "bob", "", false},
-		{"another user with the same sid", "query", "bob", "s-1", false},
-		{"a step-up", "query", "alice", "s-1", true},
-		{"the same user by a form", "form_post", "alice", "", false},
-		{"another user by a form", "form_post", "bob", "", false},
-		{"another user with the same sid by a form", "form_post", "bob", "s-1", false},
-		{"a step-up by a form", "form_post", "alice", "s-1", true},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			a := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode = tt.mode })
-			a.OP.OnIDToken(func(claims map[string]any) {
-				if tt.sid != "" {
-					claims["sid"] = tt.sid
-				}
-			})
-			b := a.Browser()
-			b.Callback(b.Start("/auth/signin", "alice"))
-			old := b.Fetch("/token").Body
-			callback := b.Start("/auth/signin", tt.second)
-			if !a.OP.Active(old) {
-				t.Error("the old token is revoked before somebody signs in")
-			}
-			b.Callback(callback)
-			if fresh := b.Fetch("/token").Body; a.OP.Active(old) != tt.alive || fresh == old || !a.OP.Active(fresh) {
-				t.Errorf("the old token is alive: %t, the new one: %t", a.OP.Active(old), a.OP.Active(fresh))
-			}
-		})
-	}
-}
-
-// TestTokensThatAFormReplaces: the callback revokes what the tokens have become since the sign-in started, on any instance,
-// and nothing that somebody has put into the shared state.
-func TestTokensThatAFormReplaces(t *testing.T) {
-	for _, tt := range []struct {
-		name          string
-		moved         bool // another user's tokens lie in the place of these
-		failing, says string
-	}{
-		{"refreshed meanwhile", false, "", ""},
-		{"moved", true, "", ""},
-		{"not kept", false, "Keep", "cannot be revoked by it"},
-		{"not read", false, "Kept", "tokens not revoked"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				first, on, failing := "", false, ""
-				shared := hooked{swapping{state.NewMemory(0), &first, &on}, func(_ context.Context, method string) error {
-					return errIf(method == failing)
-				}}
-				form := func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode, c.State = "form_post", shared }
-				one := testapp.NewWithTokens(t, form)
-				two := testapp.NewWithTokens(t, form, func(c *ginoidc.Config, _ *fakeop.Config) { c.Transport = one.OP.Transport() })
-				two.OP = one.OP
-				victim, b := one.Browser(), one.Browser()
-				victim.Callback(victim.Start("/auth/signin", "carol"))
-				others := victim.Fetch("/token").Body
-				b.Callback(b.Start("/auth/signin", "alice"))
-				first = ""
-				victim.Start("/auth/signin", "carol")
-				failing = tt.failing
-				started := b.Navigate("/auth/signin")
-				failing = ""
-				time.Sleep(5 * time.Minute)
-				old := b.Fetch("/token").Body
-				callback, err := one.OP.Approve(started.Location(), "bob")
-				if err != nil {
-					t.Fatal(err)
-				}
-				on, failing = tt.moved, tt.failing
-				b = otherInstance(b, two)
-				if r := b.Callback(callback); r.StatusCode != http.StatusSeeOther {
-					t.Errorf("%d %s", r.StatusCode, r.Body)
-				}
-				on, failing = false, ""
-				revoked := !tt.moved && tt.failing == ""
-				if one.OP.Active(old) == revoked || b.WhoAmI() != "bob" {
-					t.Errorf("the old token is alive: %t, %q is signed in", one.OP.Active(old), b.WhoAmI())
-				}
-				if token := victim.Fetch("/token"); token.StatusCode != http.StatusOK || token.Body == others {
-					t.Errorf("the other user: %d", token.StatusCode)
-				}
-				if logs := one.Logs.String() + two.Logs.String(); !strings.Contains(logs, tt.says) {
-					t.Errorf("log %s", logs)
-				}
-			})
-		})
-	}
+// TestRefusedRefreshThatIsNotRemembered: the provider refuses a refresh, which ends the session, and that cannot be
+// remembered: 503 and not 401, which would say that it has ended.
+func TestRefusedRefreshThatIsNotRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := &readOnlyState{Memory: state.NewMemory(0)}
+		a := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
+		b := a.Browser()
+		b.MustSignIn("alice")
+		a.OP.Misbehave(fakeop.RefreshInvalidGrant)
+		time.Sleep(10 * time.Minute)
+		shared.readOnly = true
+		if r := b.Fetch("/token"); r.StatusCode != http.StatusServiceUnavailable || b.WhoAmI() != "alice" {
+			t.Errorf("%d %s, and %q is signed in", r.StatusCode, r.Body, b.WhoAmI())
+		}
+		shared.readOnly = false
+		if r := b.Fetch("/token"); r.StatusCode != http.StatusUnauthorized || b.WhoAmI() != "" {
+			t.Errorf("asked again: %d %s, and %q is signed in", r.StatusCode, r.Body, b.WhoAmI())
+		}
+	})
 }

@@ -114,6 +114,25 @@ func TestEventsPassOneFunction(t *testing.T) {
 	}
 }
 
+// TestPairs: in the root each source file has the test file of its name, and each test file its source.
+func TestPairs(t *testing.T) {
+	t.Chdir(root)
+	names, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		base, isTest := strings.CutSuffix(strings.TrimSuffix(name, ".go"), "_test")
+		switch {
+		case base == "doc" || isTest && (base == "bench" || strings.HasPrefix(base, "example")):
+		case isTest && !slices.Contains(names, base+".go"):
+			t.Errorf("%s tests no file: tests of the whole plugin are in internal/blackbox", name)
+		case !isTest && !slices.Contains(names, base+"_test.go"):
+			t.Errorf("%s has no test file", name)
+		}
+	}
+}
+
 // importsByDir lists what the non-test code of each package of this module imports beyond the standard library.
 func importsByDir(t *testing.T) map[string][]string {
 	t.Helper()

@@ -164,6 +164,15 @@ func (b *Browser) Cookies() []string {
 	return names
 }
 
+// SetCookie puts a cookie into the browser, or takes it out with the value "".
+func (b *Browser) SetCookie(name, value, path string) {
+	cookie := &http.Cookie{Name: name, Value: value, Path: path, Secure: true}
+	if value == "" {
+		cookie.MaxAge = -1
+	}
+	b.Jar.SetCookies(ParseURL(b.App.T, URL+path), []*http.Cookie{cookie})
+}
+
 // CookieHeader returns what the browser sends to the app's root.
 func (b *Browser) CookieHeader() string {
 	r := httptest.NewRequest(http.MethodGet, URL+"/", nil)

@@ -7,9 +7,13 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"math/big"
+	"net"
 	"testing"
+	"time"
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
@@ -58,4 +62,18 @@ func (k ClientKeys) FAPI2(c *ginoidc.Config, op *fakeop.Config) {
 	c.Profile, c.ClientSecret, c.SigningAlgs, c.ClientKey = "fapi2", "", nil, PEM(k["EC"])
 	op.ClientAuthMethod, op.ClientKey = "private_key_jwt", k["EC"].Public()
 	op.RequirePAR, op.RequireDPoP, op.DPoPNonces = true, true, true
+}
+
+// SelfSigned returns a certificate for loopback that no authority has signed.
+func SelfSigned(t testing.TB) tls.Certificate {
+	t.Helper()
+	key := NewClientKeys(t)["EC"]
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(2), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }

@@ -1,4 +1,4 @@
-package ginoidc_test
+package blackbox_test
 
 import (
 	"context"
@@ -69,7 +69,7 @@ func golden(t *testing.T, test func(t *testing.T, a *testapp.App, r *recording, 
 		r := &recording{SharedState: state.NewMemory(0), listed: map[string]string{}}
 		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State, c.SessionIdle = r, 2*time.Hour })
 		b := a.Browser()
-		setCookie(b, "__Host-ginoidc", goldenSession, "/")
+		b.SetCookie("__Host-ginoidc", goldenSession, "/")
 		r.looked, r.revoked, r.listed = nil, nil, map[string]string{}
 		test(t, a, r, b)
 	})
@@ -145,8 +145,8 @@ func TestGoldenLanded(t *testing.T) {
 	}
 	place := []byte("\x00https://idp.example app ")
 	golden(t, func(t *testing.T, _ *testapp.App, r *recording, b *testapp.Browser) {
-		setCookie(b, "__Host-ginoidc", "", "/") // which makes the sign-in route look for the session of the other cookie
-		setCookie(b, name, goldenLanded, "/auth/signin")
+		b.SetCookie("__Host-ginoidc", "", "/") // which makes the sign-in route look for the session of the other cookie
+		b.SetCookie(name, goldenLanded, "/auth/signin")
 		if answer := b.Navigate("/auth/signin"); answer.StatusCode != http.StatusBadRequest || !r.sawGolden() {
 			t.Errorf("%d, looked for %q", answer.StatusCode, r.looked)
 		}

@@ -1,4 +1,4 @@
-package ginoidc_test
+package blackbox_test
 
 import (
 	"crypto"
@@ -57,7 +57,7 @@ func (a *asker) last() []bool {
 // TestClientCertificate: a Client shows the certificate that access tokens are bound to to the provider and to the resource
 // servers that the app names, also when a connection without it is at hand, and to nobody else, wherever a redirect leads.
 func TestClientCertificate(t *testing.T) {
-	certificate := selfSigned(t)
+	certificate := testapp.SelfSigned(t)
 	ok := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })
 	named, strict, stranger := newAsker(t, tls.RequestClientCert, ok), newAsker(t, tls.RequireAnyClientCert, ok), newAsker(t, tls.RequestClientCert, ok)
 	var op http.Handler

@@ -1,0 +1,345 @@
+package ginoidc_test
+
+import (
+	"errors"
+	"html"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
+)
+
+// TestWhatIsAPage: by Fetch Metadata, and without it by Accept and X-Requested-With, a guard tells pages from the rest, the
+// same for a GET and for a form that is posted.
+func TestWhatIsAPage(t *testing.T) {
+	a := testapp.New(t)
+	for _, tt := range []struct {
+		page    bool
+		headers []string
+	}{
+		{true, []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}},
+		{true, []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "empty"}}, // a service worker's fetch(event.request)
+		{true, []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "empty", "Accept", "*/*"}},
+		{true, []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "X-Requested-With", "com.example.app"}}, // an Android WebView
+		{true, []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "X-Requested-With", "XMLHttpRequest"}},
+		{true, []string{"Sec-Fetch-Mode", "navigate", "Accept", "text/html"}},
+		{false, []string{"Sec-Fetch-Mode", "navigate", "Accept", "*/*"}},
+		{false, []string{"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Accept", "text/html"}},
+		{false, []string{"Sec-Fetch-Mode", "same-origin", "Sec-Fetch-Dest", "empty", "Accept", "text/html"}},
+		{false, []string{"Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "document", "Accept", "text/html"}},
+		{false, []string{"Sec-Fetch-Mode", "websocket", "Sec-Fetch-Dest", "empty", "Accept", "text/html"}},
+		{false, []string{"Sec-Fetch-Dest", "empty", "Accept", "text/html"}},
+		{false, []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe", "Accept", "text/html"}},
+		{false, []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "object", "Accept", "text/html"}},
+		{false, []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "empty", "Sec-Purpose", "prefetch"}},
+		{false, []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "empty", "Upgrade", "websocket"}},
+
+		{true, []string{"Accept", "text/html", "X-Requested-With", "com.android.browser"}},
+		{true, []string{"Accept", "text/html", "X-Requested-With", ""}},
+		{false, []string{"Accept", "text/html", "X-Requested-With", "XMLHttpRequest"}},
+		{false, []string{"Accept", "text/html", "X-Requested-With", " xmlhttprequest"}},
+		{false, []string{"Accept", "text/html", "X-Requested-With", "com.example.app", "X-Requested-With", "XMLHttpRequest"}},
+
+		{true, []string{"Accept", "text/html;q=0.9"}},
+		{true, []string{"Accept", "text/html;q=0.001"}},
+		{true, []string{"Accept", "text/html; q=1.000"}},
+		{true, []string{"Accept", "application/json, TEXT/HTML ; Q=0.1"}},
+		{true, []string{"Accept", "text/html;level=1;q=0.4"}},
+		{true, []string{"Accept", `text/html;title="q=0, ;q=0 \";q=0";q=0.4`}},
+		{true, []string{"Accept", "text/html;q=0, text/html;q=0.5"}},
+		{true, []string{"Accept", "text/html;q=high"}}, // no weight, so as good as none
+		{true, []string{"Accept", "text/html;q"}},
+		{true, []string{"Accept", "application/json", "Accept", "text/html"}},
+		{false, []string{"Accept", "text/html;q=0"}},
+		{false, []string{"Accept", "text/html;q=0."}},
+		{false, []string{"Accept", "text/html;q=0.0"}},
+		{false, []string{"Accept", "text/html;q=0.000,application/json"}},
+		{false, []string{"Accept", "text/html ; Q=0"}},
+		{false, []string{"Accept", "text/html;\tq=0"}},
+		{false, []string{"Accept", `text/html;q="0"`}},
+		{false, []string{"Accept", "text/html;q=-1"}},
+		{false, []string{"Accept", "text/html;level=1;q=0"}},
+		{false, []string{"Accept", "text/html;q=0;level=1"}},
+		{false, []string{"Accept", `application/json;title=", text/html"`}},
+		{false, []string{"Accept", "application/xhtml+xml, text/*, */*"}},
+		{false, []string{"Accept", "text/htmlx, text/html2, xtext/html"}},
+		{false, []string{"Accept", ""}},
+		{false, nil},
+	} {
+		for method, status := range map[string]int{"GET": 302, "HEAD": 302, "POST": 401, "PUT": 401} {
+			r := a.Browser().Do(method, "/me", nil, tt.headers...)
+			page := r.StatusCode == http.StatusFound || strings.HasPrefix(r.Header.Get("Content-Type"), "text/html")
+			if want := tt.page && method != "PUT"; page != want || want && r.StatusCode != status || r.Header.Get("Set-Cookie") != "" {
+				t.Errorf("%s %q: a page: %v, want %v: %d %s", method, tt.headers, page, want, r.StatusCode, r.Body)
+			}
+		}
+	}
+}
+
+// TestServiceWorker: sign-in and callback take what a service worker makes of a navigation, and sign-out does not.
+func TestServiceWorker(t *testing.T) {
+	a := testapp.New(t)
+	b := a.Browser()
+	repeated := func(site string) []string {
+		return []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", site, "Accept", "text/html,*/*;q=0.8"}
+	}
+	guarded := b.Do("GET", "/me?tab=1", nil, repeated("none")...)
+	signIn := b.Do("GET", guarded.Location(), nil, repeated("none")...)
+	callback, err := a.OP.Approve(signIn.Location(), "alice")
+	if err != nil {
+		t.Fatalf("%d to %q: %v", signIn.StatusCode, signIn.Location(), err)
+	}
+	if r := b.Do("GET", callback, nil, repeated("cross-site")...); r.StatusCode != http.StatusSeeOther || r.Location() != "/me?tab=1" {
+		t.Fatalf("callback: %d to %q: %s", r.StatusCode, r.Location(), r.Body)
+	}
+	if r := b.Do("GET", "/auth/signout", nil, repeated("same-origin")...); r.StatusCode != http.StatusOK || b.WhoAmI() != "alice" {
+		t.Errorf("sign-out: %d, %q is signed in", r.StatusCode, b.WhoAmI())
+	}
+}
+
+// TestPostedForm: a form that is posted gets a page, and its link leads back to the page of the form, if the Referer names
+// one that may be a return target.
+func TestPostedForm(t *testing.T) {
+	a := testapp.New(t)
+	a.Engine.POST("/fresh", a.Auth.RequireFreshSignIn(time.Minute), a.Protected)
+	a.Engine.POST("/token", func(c *gin.Context) { a.Auth.Deny(c, ginoidc.ErrProviderUnavailable) })
+	nobody, bob := a.Browser(), a.Browser()
+	bob.MustSignIn("bob")
+	a.Engine.POST("/old", func(c *gin.Context) {
+		if err := a.Auth.StartSession(c, &ginoidc.User{Subject: "bob", AuthTime: time.Now().Add(-time.Hour)}); err != nil {
+			t.Error(err)
+		}
+	})
+	old := a.Browser()
+	old.Do("POST", "/old", nil)
+	html := []string{"Accept", "text/html,*/*;q=0.8"}
+	for _, tt := range []struct {
+		name    string
+		who     *testapp.Browser
+		path    string
+		headers []string
+		referer string
+		status  int
+		text    string
+		link    string
+	}{
+		{"signed out", nobody, "/me", testapp.Navigation(), testapp.URL + "/edit?id=7&x=%20", 401, "Sign in", "/auth/signin?return_to=%2Fedit%3Fid%3D7%26x%3D%2520"},
+		{"without Fetch Metadata", nobody, "/me", html, testapp.URL + "/edit", 401, "Sign in", "/auth/signin?return_to=%2Fedit"},
+		{"no Referer", nobody, "/me", testapp.Navigation(), "", 401, "Sign in", "/auth/signin"},
+		{"of another site", nobody, "/me", testapp.Navigation(), "https://evil.example/edit", 401, "Sign in", "/auth/signin"},
+		{"of a host with the same start", nobody, "/me", testapp.Navigation(), testapp.URL + ".evil.example/edit", 401, "Sign in", "/auth/signin"},
+		{"of another port", nobody, "/me", testapp.Navigation(), testapp.URL + ":8443/edit", 401, "Sign in", "/auth/signin"},
+		{"of a user part", nobody, "/me", testapp.Navigation(), "https://app.example.com@evil.example/", 401, "Sign in", "/auth/signin"},
+		{"of another scheme", nobody, "/me", testapp.Navigation(), "http://app.example.com/edit", 401, "Sign in", "/auth/signin"},
+		{"the origin alone", nobody, "/me", testapp.Navigation(), testapp.URL + "/", 401, "Sign in", "/auth/signin?return_to=%2F"},
+		{"no path", nobody, "/me", testapp.Navigation(), testapp.URL, 401, "Sign in", "/auth/signin"},
+		{"with a fragment", nobody, "/me", testapp.Navigation(), testapp.URL + "/edit#x", 401, "Sign in", "/auth/signin?return_to=%2Fedit"},
+		{"two slashes", nobody, "/me", testapp.Navigation(), testapp.URL + "//evil.example", 401, "Sign in", "/auth/signin"},
+		{"dot segments", nobody, "/me", testapp.Navigation(), testapp.URL + "/a/%2e%2e/b", 401, "Sign in", "/auth/signin"},
+		{"a backslash", nobody, "/me", testapp.Navigation(), testapp.URL + `/\evil.example`, 401, "Sign in", "/auth/signin"},
+		{"the plugin's own", nobody, "/me", testapp.Navigation(), testapp.URL + "/auth/signout", 401, "Sign in", "/auth/signin"},
+		{"too long", nobody, "/me", testapp.Navigation(), testapp.URL + "/" + strings.Repeat("a", 2048), 401, "Sign in", "/auth/signin"},
+		{"garbage", nobody, "/me", testapp.Navigation(), "\x00", 401, "Sign in", "/auth/signin"},
+		{"not recent enough", old, "/fresh", testapp.Navigation(), testapp.URL + "/password", 401, "Sign in again", "/auth/signin?max_age=60&return_to=%2Fpassword"},
+		{"not allowed", bob, "/admin", testapp.Navigation(), testapp.URL + "/users", 403, "Sign in as someone else", "/auth/signin?prompt=login&return_to=%2Fusers"},
+		{"not allowed, no Referer", bob, "/admin", testapp.Navigation(), "", 403, "Sign in as someone else", "/auth/signin?prompt=login"},
+		{"provider away", bob, "/token", testapp.Navigation(), testapp.URL + "/edit", 503, "Try again", "/edit"},
+		{"provider away, no return target", bob, "/token", testapp.Navigation(), testapp.URL + "//evil.example", 503, "Continue", "/"},
+		{"provider away, no Referer", bob, "/token", testapp.Navigation(), "", 503, "Continue", "/"},
+		{"from another site", bob, "/auth/signout", []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site"}, "https://evil.example/", 403, "Continue", "/"},
+	} {
+		headers := append([]string{"Referer", tt.referer}, tt.headers...)
+		r := tt.who.Do("POST", tt.path, strings.NewReader("name=x"), headers...)
+		title, text, link := shown(r, t)
+		if r.StatusCode != tt.status || text != tt.text || link != tt.link || title == "" || strings.Contains(r.Body, "evil") {
+			t.Errorf("%s: %d, %q leads to %q, want %d, %q to %q", tt.name, r.StatusCode, text, link, tt.status, tt.text, tt.link)
+		}
+		if (r.Header.Get("WWW-Authenticate") != "") != (tt.status == 401) || r.Header.Get("Set-Cookie") != "" || r.Location() != "" {
+			t.Errorf("%s: %v", tt.name, r.Header)
+		}
+		if tt.status == 401 && tt.who == nobody && !strings.Contains(r.Body, "not processed") {
+			t.Errorf("%s: the page does not say what became of the form: %s", tt.name, r.Body)
+		}
+	}
+	if a.Ran["/me"]+a.Ran["/admin"]+a.Ran["/fresh"] != 0 || bob.WhoAmI() != "bob" {
+		t.Errorf("ran %v, %q is signed in", a.Ran, bob.WhoAmI())
+	}
+	// The link does what it says.
+	_, _, link := shown(nobody.Do("POST", "/me", nil, append(testapp.Navigation(), "Referer", testapp.URL+"/edit?id=7")...), t)
+	if r := nobody.Navigate(nobody.Start(link, "alice")); r.Location() != "/edit?id=7" || nobody.WhoAmI() != "alice" {
+		t.Errorf("the link led to %q", r.Location())
+	}
+}
+
+// TestRecovery: who is stopped on the way to a page is shown what has happened, and a way on that leads to that page.
+func TestRecovery(t *testing.T) {
+	const page = "/reports?year=2024&q=a%20b"
+	signIn := "/auth/signin?return_to=" + url.QueryEscape(page)
+	refused := func(code string) func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
+		return func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
+			u := testapp.ParseURL(t, b.Start(signIn, "alice"))
+			q := u.Query()
+			q.Del("code")
+			q.Set("error", code)
+			u.RawQuery = q.Encode()
+			return b.Navigate(u.String())
+		}
+	}
+	misbehaves := func(m fakeop.Misbehaviour) func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
+		return func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
+			callback := b.Start(signIn, "alice")
+			a.OP.Misbehave(m)
+			return b.Navigate(callback)
+		}
+	}
+	down := func(a *testapp.App) {
+		a.OP.Intercept(fakeop.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+	}
+	guarded := func(err error) func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
+		return func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
+			a.Engine.GET("/reports", func(c *gin.Context) { a.Auth.Deny(c, err) })
+			return b.Navigate(page)
+		}
+	}
+	again := "Sign in again"
+	for _, tt := range []struct {
+		name  string
+		goes  func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply
+		title string
+		text  string
+		link  string
+		code  int
+		id    bool // there is something to look up
+	}{
+		{"cancelled", refused("access_denied"), "Sign-in cancelled", again, signIn, 401, false},
+		{"cancelled at Apple", refused("user_cancelled_authorize"), "Sign-in cancelled", again, signIn, 401, false},
+		{"cancelled at LinkedIn", refused("user_cancelled_login"), "Sign-in cancelled", again, signIn, 401, false},
+		{"refused", refused("login_required"), "Not signed in", again, signIn, 401, true},
+		{"refused for a fault", refused("server_error"), "Not signed in", again, signIn, 401, true},
+		{"code refused", misbehaves(fakeop.ErrorInvalidGrant), "Not signed in", again, signIn, 401, true},
+		{"token refused", misbehaves(fakeop.WrongAud), "Sign-in problem", again, signIn, 401, true},
+		{"nonsense", misbehaves(fakeop.HTMLAnswer), "Sign-in problem", again, signIn, 502, true},
+		{"provider away", misbehaves(fakeop.Unavailable503), "Sign-in unavailable", again, signIn, 503, true},
+		{"issuer of another", func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
+			return b.Navigate(strings.Replace(b.Start(signIn, "alice"), "idp.example", "evil.example", 1))
+		}, "Sign-in problem", again, signIn, 400, true},
+		{"expired", func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
+			callback := b.Start(signIn, "alice")
+			time.Sleep(11 * time.Minute)
+			return b.Navigate(callback)
+		}, "Sign-in not completed", again, signIn, 400, true},
+		{"spent", func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
+			u := testapp.ParseURL(t, b.Start(signIn, "alice"))
+			attempt := b.Jar.Cookies(u)
+			b.Navigate(u.String())
+			b.Do("POST", "/auth/signout", nil)
+			b.Jar.SetCookies(u, attempt)
+			return b.Navigate(u.String())
+		}, "Sign-in not completed", again, signIn, 400, true},
+		{"not started here", func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
+			return a.Browser().Navigate(b.Start(signIn, "alice"))
+		}, "Sign-in not completed", again, "/auth/signin", 400, true},
+		{"the app says no", func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
+			return b.Navigate(b.Start(signIn, "bob"))
+		},
+			"No access", "Sign in as someone else", "/auth/signin?prompt=login&" + signIn[len("/auth/signin?"):], 403, true},
+		{"provider not known at sign-in", func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
+			down(a)
+			return b.Navigate(signIn)
+		},
+			"Sign-in unavailable", again, signIn, 503, true},
+		{"the same, with a target that is none", func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
+			down(a)
+			return b.Navigate("/auth/signin?return_to=//evil.example")
+		}, "Sign-in unavailable", again, "/auth/signin?return_to=%2F", 503, true},
+		{"not in the group", guarded(ginoidc.ErrForbidden), "No access", "Sign in as someone else",
+			"/auth/signin?prompt=login&" + signIn[len("/auth/signin?"):], 403, false},
+		{"store away", guarded(ginoidc.ErrSessionStore), "Temporarily unavailable", "Try again", page, 503, true},
+		{"provider away for a handler", guarded(ginoidc.ErrProviderUnavailable), "Sign-in unavailable", "Try again", page, 503, true},
+		{"nonsense for a handler", func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
+			b.MustSignIn("alice")
+			time.Sleep(time.Hour) // until the access token has expired
+			a.OP.Misbehave(fakeop.HTMLAnswer)
+			a.Engine.GET("/reports", func(c *gin.Context) {
+				_, err := a.Auth.Token(c)
+				a.Auth.Deny(c, err)
+			})
+			return b.Navigate(page)
+		}, "Sign-in problem", "Try again", page, 502, true},
+		{"fault of the app", guarded(errors.New("boom")), "Internal error", "Try again", page, 500, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := testapp.New(t, func(c *ginoidc.Config, o *fakeop.Config) {
+					c.OnSignIn, c.KeepTokens, o.AlwaysRefreshToken = refuseBob, true, true
+				})
+				r := tt.goes(t, a, a.Browser())
+				title, text, link := shown(r, t)
+				if r.StatusCode != tt.code || title != tt.title || text != tt.text || link != tt.link {
+					t.Errorf("%d %q, %q leads to %q; want %d %q, %q to %q", r.StatusCode, title, text, link, tt.code, tt.title, tt.text, tt.link)
+				}
+				id := regexp.MustCompile(`<small>Request ([A-Z0-9]+)</small>`).FindStringSubmatch(r.Body)
+				if (id != nil) != tt.id || id != nil && !strings.Contains(a.Logs.String(), "request_id="+id[1]) {
+					t.Errorf("request %q in %s\nlog: %s", id, r.Body, a.Logs)
+				}
+				if strings.HasPrefix(tt.name, "cancelled") && (strings.Contains(strings.ToLower(r.Body), "problem") || strings.Contains(a.Logs.String(), "WARN")) {
+					t.Errorf("a cancelled sign-in is no problem: %s\n%s", r.Body, a.Logs)
+				}
+				if own := strings.HasPrefix(link, "/auth") && tt.name != "not in the group"; own != strings.Contains(r.Body, "<script>") {
+					t.Errorf("query is cut from the address: %v, want %v", !own, own)
+				}
+			})
+		})
+	}
+}
+
+// TestStoreAway: a store that cannot answer is no sign-out. The page says so and offers the same page once more, also on
+// the plugin's own routes; a form leads back to its page.
+func TestStoreAway(t *testing.T) {
+	up := testapp.New(t)
+	b := up.Browser()
+	callback := b.Start("/auth/signin?return_to=/reports", "alice")
+	b.MustSignIn("alice")
+	down := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.State, c.Transport = brokenState{state.NewMemory(0)}, up.OP.Transport()
+	})
+	there := down.Browser()
+	there.Jar = b.Jar
+	for _, tt := range []struct{ method, path, text, link string }{
+		{"GET", "/me?tab=1", "Try again", "/me?tab=1"},
+		{"POST", "/me", "Try again", "/edit"},
+		{"GET", callback, "Try again", "/reports"},
+		{"POST", "/auth/signout", "Try again", "/auth/signout"},
+		{"GET", "/auth/userinfo", "Continue", "/"},
+		{"GET", "/auth/signed-out", "Continue", "/"},
+	} {
+		r := there.Do(tt.method, tt.path, nil, append(testapp.Navigation(), "Referer", testapp.URL+"/edit")...)
+		title, text, link := shown(r, t)
+		if r.StatusCode != 503 || title != "Temporarily unavailable" || text != tt.text || link != tt.link || r.Header.Get("Retry-After") == "" {
+			t.Errorf("%s %s: %d %q, %q leads to %q, want %q to %q", tt.method, tt.path, r.StatusCode, title, text, link, tt.text, tt.link)
+		}
+	}
+	if b.WhoAmI() != "alice" {
+		t.Error("signed out")
+	}
+}
+
+// shown is what a person reads on one of the plugin's pages: title, and text and address of its link.
+func shown(r testapp.Reply, t *testing.T) (title, text, link string) {
+	t.Helper()
+	m := regexp.MustCompile(`(?s)<h1>([^<]*)</h1>.*<a href="([^"]*)">([^<]*)</a>`).FindStringSubmatch(r.Body)
+	if m == nil || !strings.HasPrefix(r.Header.Get("Content-Type"), "text/html") {
+		t.Fatalf("no page with a link: %d %v %s", r.StatusCode, r.Header, r.Body)
+	}
+	return html.UnescapeString(m[1]), html.UnescapeString(m[3]), html.UnescapeString(m[2])
+}

@@ -1,0 +1,115 @@
+package ginoidc_test
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
+)
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// TestProviderError: what the provider says no with reaches the handler, cut and harmless. Case 34.
+func TestProviderError(t *testing.T) {
+	var reason error
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.AbortHandlers.Failed = func(c *gin.Context) { reason = ginoidc.Reason(c) }
+	})
+	b := a.Browser()
+	u := testapp.ParseURL(t, b.Start("/auth/signin", "alice"))
+	q := u.Query()
+	q.Set("error", "bad\r\n\x1b[31m\xff"+strings.Repeat("e", 10<<10))
+	q.Set("error_description", "\x00<b>"+strings.Repeat("d", 10<<10))
+	u.RawQuery = q.Encode()
+	if r := b.Navigate(u.String()); r.StatusCode != 401 || r.Body != "" {
+		t.Errorf("%d %q", r.StatusCode, r.Body)
+	}
+	var refusal *ginoidc.ProviderError
+	if !errors.As(reason, &refusal) || !errors.Is(reason, ginoidc.ErrSignInRefused) {
+		t.Fatalf("reason %v", reason)
+	}
+	if !strings.HasPrefix(refusal.Code, "bad???[31m?ee") || len(refusal.Code) > 64 || !strings.HasPrefix(refusal.Description, "?<b>") || len(refusal.Description) > 256 {
+		t.Errorf("%q %q", refusal.Code, refusal.Description)
+	}
+}
+
+// TestProviderErrorIsLogged: what the provider says no with is most often a fault of the registration, so the log has it
+// whatever else is wrong with the response, and an answer that comes another way than it was asked for tells the mend.
+func TestProviderErrorIsLogged(t *testing.T) {
+	const refusal = "error=unauthorized_client&error_description=not%0Aregistered"
+	for _, tt := range []struct {
+		name, mode, method, query string // state=S stands for that of a sign-in under way
+		wait                      time.Duration
+		status                    int
+		want                      []string
+	}{
+		{"no state", "query", "GET", refusal, 0, 400, nil},
+		{"an empty state", "query", "GET", refusal + "&state=", 0, 400, nil},
+		{"a random state", "query", "GET", refusal + "&state=" + strings.Repeat("A", 43), 0, 400, nil},
+		{"too late", "query", "GET", refusal + "&state=S", 11 * time.Minute, 400, nil},
+		{"wrong issuer", "query", "GET", refusal + "&state=S&iss=https://evil.example", 0, 400, nil},
+		{"in time", "query", "GET", refusal + "&state=S&iss=https://idp.example", 0, 401, nil},
+		{"state twice", "query", "GET", refusal + "&state=S&state=T", 0, 400, nil},
+		{"posted without a state", "form_post", "POST", refusal, 0, 400, nil},
+		{"unsigned", "query.jwt", "GET", refusal + "&state=S", 0, 400, []string{"not one signed response", "query.jwt"}},
+		{"signed", "query", "GET", refusal + "&response=e30.e30.", 0, 400, []string{"a signed response", `\"query.jwt\"`}},
+		{"by GET instead of POST", "form_post", "GET", refusal + "&state=S", 0, 405, []string{"came_as=query", `ResponseMode to \"query\"`}},
+		{"by GET instead of POST, signed", "form_post.jwt", "GET", refusal + "&response=x", 0, 405, []string{`ResponseMode to \"query.jwt\"`}},
+		{"by POST instead of GET", "query", "POST", refusal, 0, 405, []string{"came_as=form_post", `ResponseMode to \"form_post\"`}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) { c.ResponseMode = tt.mode })
+				b := a.Browser()
+				state := testapp.ParseURL(t, b.Navigate("/auth/signin").Location()).Query().Get("state")
+				time.Sleep(tt.wait)
+				query := strings.Replace(tt.query, "state=S", "state="+state, 1)
+				var r testapp.Reply
+				if tt.method == "POST" {
+					r = b.PostCallback(testapp.URL + "/auth/callback?" + query)
+				} else {
+					r = b.Navigate("/auth/callback?" + query)
+				}
+				if r.StatusCode != tt.status {
+					t.Errorf("%d %s", r.StatusCode, r.Body)
+				}
+				want := tt.want
+				if tt.status != 405 || tt.method == "GET" { // the body of a POST that is not wanted is not read
+					want = append(want, "provider_code=unauthorized_client", "provider_description=not?registered")
+				}
+				for _, text := range want {
+					if !strings.Contains(a.Logs.String(), "level=WARN") || !strings.Contains(a.Logs.String(), text) {
+						t.Errorf("the log lacks %q: %s", text, a.Logs)
+					}
+				}
+			})
+		})
+	}
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode = "form_post" })
+	a.Logs.Reset()
+	b := a.Browser()
+	b.Navigate("/auth/callback") // somebody who types the address is no answer of the provider's
+	b.Do("PUT", "/auth/callback?code=x&state=y", nil)
+	if a.Logs.Len() != 0 {
+		t.Errorf("log %s", a.Logs)
+	}
+	b = testapp.New(t).Browser()
+	refused := b.Start("/auth/signin", "alice")
+	b.MustSignIn("alice") // in another tab
+	if r := b.Twin().Navigate(strings.Replace(refused, "code=", "error=access_denied&x=", 1)); r.StatusCode != http.StatusUnauthorized {
+		t.Errorf("refused: %d", r.StatusCode)
+	}
+	if r := b.Navigate("/auth/callback?error=access_denied&state=" + strings.Repeat("A", 43)); r.StatusCode != http.StatusSeeOther || !strings.Contains(b.App.Logs.String(), "provider_code=access_denied") {
+		t.Errorf("to somebody signed in: %d, log %s", r.StatusCode, b.App.Logs)
+	}
+}

@@ -1,0 +1,312 @@
+package ginoidc_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gin-contrib/sessions"
+	"github.com/gin-contrib/sessions/cookie"
+	"github.com/gin-contrib/sessions/memstore"
+	"github.com/gin-gonic/gin"
+	gsessions "github.com/gorilla/sessions"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
+)
+
+// TestNewSession: a sign-in replaces whatever session there was, and a failed one leaves it alone, case 130.
+func TestNewSession(t *testing.T) {
+	a := testapp.New(t)
+	b := a.Browser()
+	b.MustSignIn("alice")
+	callback := b.Start("/auth/signin", "bob")
+	a.OP.Misbehave("bad-signature")
+	if r := b.Navigate(callback); r.StatusCode != 401 || b.WhoAmI() != "alice" {
+		t.Errorf("failed sign-in: %d, %q is signed in", r.StatusCode, b.WhoAmI())
+	}
+	a.OP.Misbehave()
+	b.MustSignIn("bob")
+	if b.WhoAmI() != "bob" {
+		t.Errorf("%q is signed in", b.WhoAmI())
+	}
+}
+
+// TestSessionLife: use past half of the idle limit renews, silence ends, and the lifetime ends in any case.
+func TestSessionLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.SessionIdle, c.SessionLifetime = 2*time.Hour, 5*time.Hour
+		})
+		b := a.Browser()
+		b.MustSignIn("alice")
+		for _, step := range []struct {
+			after    time.Duration
+			renewed  bool
+			signedIn bool
+		}{
+			{50 * time.Minute, false, true}, {20 * time.Minute, true, true}, {100 * time.Minute, true, true}, {100 * time.Minute, true, true},
+			{20 * time.Minute, false, true}, {20 * time.Minute, false, false}, // five hours and ten minutes
+		} {
+			time.Sleep(step.after)
+			r := b.Fetch("/me")
+			if (r.Header.Get("Set-Cookie") != "") != step.renewed || (r.StatusCode == 200) != step.signedIn {
+				t.Errorf("after %s: %d, Set-Cookie %q", step.after, r.StatusCode, r.Header.Get("Set-Cookie"))
+			}
+		}
+		b.MustSignIn("alice")
+		time.Sleep(2*time.Hour + time.Second)
+		if b.WhoAmI() != "" {
+			t.Error("an idle session lives on")
+		}
+	})
+}
+
+// TestStartSession: the request that starts a session already sees its user.
+func TestStartSession(t *testing.T) {
+	a := testapp.New(t)
+	a.Engine.GET("/support", func(c *gin.Context) {
+		if _, ok := ginoidc.UserFrom(c); ok {
+			t.Error("signed in before")
+		}
+		if err := a.Auth.StartSession(c, &ginoidc.User{Subject: "agent", Groups: []string{"staff", "admin"}}); err != nil {
+			t.Error(err)
+		}
+	}, a.Auth.RequireGroups("admin"), a.Protected)
+	b := a.Browser()
+	if r := b.Fetch("/support"); r.StatusCode != 200 || r.JSON(t)["sub"] != "agent" {
+		t.Errorf("%d %s", r.StatusCode, r.Body)
+	}
+	if b.WhoAmI() != "agent" {
+		t.Errorf("later: %q", b.WhoAmI())
+	}
+}
+
+// TestSessionTooLarge: a user who does not fit is told so, with the parts named for the operator, case 135; three
+// hundred groups fit.
+func TestSessionTooLarge(t *testing.T) {
+	for _, tt := range []struct {
+		groups, length int
+		status         int
+	}{{300, 36, 303}, {3000, 36, 500}} {
+		a := testapp.New(t)
+		a.OP.OnIDToken(func(c map[string]any) {
+			groups := make([]string, tt.groups)
+			for i := range groups {
+				groups[i] = strings.Repeat(string(rune('a'+i%26)), tt.length-4) + string([]rune{rune('0' + i/1000), rune('0' + i/100%10), rune('0' + i/10%10), rune('0' + i%10)})
+			}
+			c["groups"] = groups
+		})
+		b := a.Browser()
+		r := b.SignIn("alice")
+		if r.StatusCode != tt.status {
+			t.Fatalf("%d groups: %d %s", tt.groups, r.StatusCode, a.Logs)
+		}
+		if tt.status == 303 {
+			got, _ := b.Fetch("/me").JSON(t)["groups"].([]any)
+			if len(got) != tt.groups {
+				t.Errorf("%d of %d groups reached the handler", len(got), tt.groups)
+			}
+		} else if !strings.Contains(a.Logs.String(), "groups") || !strings.Contains(r.Body, "too much data") || b.WhoAmI() != "" {
+			t.Errorf("log %s", a.Logs)
+		}
+	}
+}
+
+// TestKeepIDTokenAuto: the ID token is kept where it costs nothing but room that is there, and a sign-in never fails for it.
+func TestKeepIDTokenAuto(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		store  sessions.Store
+		keep   string
+		groups int
+		hint   bool
+		chunks int // cookies of the session
+	}{
+		{"sealed cookies", nil, "", 0, true, 1},
+		{"sealed cookies, many groups", nil, "", 100, false, 1},
+		{"sealed cookies, always", nil, "always", 100, true, 3},
+		{"sealed cookies, never", nil, "never", 0, false, 1},
+		{"a store on a server", memstore.NewStore([]byte(testapp.CookieSecret)), "", 100, true, 1},
+		{"gin-contrib's cookies", cookie.NewStore([]byte(testapp.CookieSecret)), "", 0, true, 1},
+		{"gin-contrib's cookies, nearly full", cookie.NewStore([]byte(testapp.CookieSecret)), "", 60, false, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var log bytes.Buffer
+			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+				c.KeepIDToken, c.Store, c.SkipUserInfo = tt.keep, tt.store, true
+				c.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+			})
+			a.OP.OnIDToken(func(claims map[string]any) {
+				groups := []string{"staff"}
+				for i := range tt.groups {
+					groups = append(groups, fmt.Sprintf("a-group-of-many-%04d", i))
+				}
+				claims["groups"] = groups
+			})
+			b := a.Browser()
+			b.MustSignIn("alice")
+			chunks := 0
+			for _, name := range b.Cookies() {
+				if strings.HasPrefix(name, "__Host-ginoidc") && !strings.HasSuffix(name, ".landed") {
+					chunks++
+				}
+			}
+			if chunks != tt.chunks || b.WhoAmI() != "alice" {
+				t.Errorf("%d cookies %v, and %q is signed in", chunks, b.Cookies(), b.WhoAmI())
+			}
+			hint := testapp.ParseURL(t, b.Do("POST", "/auth/signout", nil).Location()).Query().Get("id_token_hint")
+			if (hint != "") != tt.hint {
+				t.Errorf("hint of %d bytes, want one: %t", len(hint), tt.hint)
+			}
+			if said := strings.Contains(log.String(), "no room for the ID token"); said != (!tt.hint && tt.keep == "") {
+				t.Errorf("log %s", log.String())
+			}
+		})
+	}
+}
+
+// lameStore loads and does not save.
+type lameStore struct{ sessions.Store }
+
+func (lameStore) Save(*http.Request, http.ResponseWriter, *gsessions.Session) error {
+	return errors.New("disk full")
+}
+
+// TestStoreThatDoesNotSave: a sign-in is 503 without a session, and Ready says why. Case 247.
+func TestStoreThatDoesNotSave(t *testing.T) {
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.Store = lameStore{memstore.NewStore([]byte(testapp.CookieSecret))}
+	})
+	if err := a.Auth.Ready(t.Context()); !errors.Is(err, ginoidc.ErrSessionStore) {
+		t.Errorf("Ready: %v", err)
+	}
+	b := a.Browser()
+	if r := b.SignIn("alice"); r.StatusCode != 503 || b.WhoAmI() != "" || len(b.Cookies()) != 0 {
+		t.Errorf("%d, %q is signed in, cookies %v", r.StatusCode, b.WhoAmI(), b.Cookies())
+	}
+}
+
+// TestFormPostReplaces: the answer brings no cookie of the session before, which ends all the same, and the app is told.
+func TestFormPostReplaces(t *testing.T) {
+	var ended []ginoidc.SessionEnd
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.ResponseMode = "form_post"
+		c.OnSessionEnd = func(_ context.Context, e ginoidc.SessionEnd) { ended = append(ended, e) }
+	})
+	b := a.Browser()
+	for _, subject := range []string{"alice", "bob"} {
+		if r := b.PostCallback(b.Start("/auth/signin", subject)); r.StatusCode != http.StatusSeeOther {
+			t.Fatalf("%d %s", r.StatusCode, r.Body)
+		}
+	}
+	if want := (ginoidc.SessionEnd{Subject: "alice", Reason: ginoidc.EndedByNewSignIn}); len(ended) != 1 || ended[0] != want || b.WhoAmI() != "bob" {
+		t.Errorf("%+v, and %q is signed in", ended, b.WhoAmI())
+	}
+}
+
+// TestTokensOfReplacedSessions: a new sign-in in the same browser revokes the tokens of the session before, but for one of the
+// same session of the provider, where that would end the new tokens too.
+func TestTokensOfReplacedSessions(t *testing.T) {
+	for _, tt := range []struct {
+		name, mode, second, sid string // sid of both sign-ins, "" for none
+		alive                   bool
+	}{
+		{"the same user", "query", "alice", "", false},
+		{"another user", "query", "bob", "", false},
+		{"another user with the same sid", "query", "bob", "s-1", false},
+		{"a step-up", "query", "alice", "s-1", true},
+		{"the same user by a form", "form_post", "alice", "", false},
+		{"another user by a form", "form_post", "bob", "", false},
+		{"another user with the same sid by a form", "form_post", "bob", "s-1", false},
+		{"a step-up by a form", "form_post", "alice", "s-1", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode = tt.mode })
+			a.OP.OnIDToken(func(claims map[string]any) {
+				if tt.sid != "" {
+					claims["sid"] = tt.sid
+				}
+			})
+			b := a.Browser()
+			b.Callback(b.Start("/auth/signin", "alice"))
+			old := b.Fetch("/token").Body
+			callback := b.Start("/auth/signin", tt.second)
+			if !a.OP.Active(old) {
+				t.Error("the old token is revoked before somebody signs in")
+			}
+			b.Callback(callback)
+			if fresh := b.Fetch("/token").Body; a.OP.Active(old) != tt.alive || fresh == old || !a.OP.Active(fresh) {
+				t.Errorf("the old token is alive: %t, the new one: %t", a.OP.Active(old), a.OP.Active(fresh))
+			}
+		})
+	}
+}
+
+// TestTokensThatAFormReplaces: the callback revokes what the tokens have become since the sign-in started, on any instance,
+// and nothing that somebody has put into the shared state.
+func TestTokensThatAFormReplaces(t *testing.T) {
+	for _, tt := range []struct {
+		name          string
+		moved         bool // another user's tokens lie in the place of these
+		failing, says string
+	}{
+		{"refreshed meanwhile", false, "", ""},
+		{"moved", true, "", ""},
+		{"not kept", false, "Keep", "cannot be revoked by it"},
+		{"not read", false, "Kept", "tokens not revoked"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				first, on, failing := "", false, ""
+				shared := hooked{swapping{state.NewMemory(0), &first, &on}, func(_ context.Context, method string) error {
+					return errIf(method == failing)
+				}}
+				form := func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode, c.State = "form_post", shared }
+				one := testapp.NewWithTokens(t, form)
+				two := testapp.NewWithTokens(t, form, func(c *ginoidc.Config, _ *fakeop.Config) { c.Transport = one.OP.Transport() })
+				two.OP = one.OP
+				victim, b := one.Browser(), one.Browser()
+				victim.Callback(victim.Start("/auth/signin", "carol"))
+				others := victim.Fetch("/token").Body
+				b.Callback(b.Start("/auth/signin", "alice"))
+				first = ""
+				victim.Start("/auth/signin", "carol")
+				failing = tt.failing
+				started := b.Navigate("/auth/signin")
+				failing = ""
+				time.Sleep(5 * time.Minute)
+				old := b.Fetch("/token").Body
+				callback, err := one.OP.Approve(started.Location(), "bob")
+				if err != nil {
+					t.Fatal(err)
+				}
+				on, failing = tt.moved, tt.failing
+				b = otherInstance(b, two)
+				if r := b.Callback(callback); r.StatusCode != http.StatusSeeOther {
+					t.Errorf("%d %s", r.StatusCode, r.Body)
+				}
+				on, failing = false, ""
+				revoked := !tt.moved && tt.failing == ""
+				if one.OP.Active(old) == revoked || b.WhoAmI() != "bob" {
+					t.Errorf("the old token is alive: %t, %q is signed in", one.OP.Active(old), b.WhoAmI())
+				}
+				if token := victim.Fetch("/token"); token.StatusCode != http.StatusOK || token.Body == others {
+					t.Errorf("the other user: %d", token.StatusCode)
+				}
+				if logs := one.Logs.String() + two.Logs.String(); !strings.Contains(logs, tt.says) {
+					t.Errorf("log %s", logs)
+				}
+			})
+		})
+	}
+}

@@ -1,0 +1,392 @@
+package ginoidc_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
+)
+
+// TestSignInRequest: the authorization request is the app's own, whatever the link that started it says.
+func TestSignInRequest(t *testing.T) {
+	a := testapp.New(t, func(_ *ginoidc.Config, op *fakeop.Config) {})
+	a.OP.OnDiscovery(func(doc map[string]any) { doc["authorization_endpoint"] = "https://idp.example/authorize?tenant=7" }) // case 16
+	owned := map[string]string{
+		"response_type": "code", "client_id": "app", "redirect_uri": testapp.URL + "/auth/callback", "scope": "openid profile email",
+		"code_challenge_method": "S256", "tenant": "7",
+	}
+	for query, extra := range map[string]map[string]string{
+		"": {},
+		// case 4
+		"?scope=admin&redirect_uri=//x&client_id=y&response_mode=fragment&request=z&state=1&nonce=2&code_challenge=3&response_type=token&tenant=8&claims={}": {},
+		"?prompt=login&login_hint=alice@example.com&max_age=60&acr_values=mfa&ui_locales=de&display=page":                                                    {"prompt": "login", "login_hint": "alice@example.com", "max_age": "60", "acr_values": "mfa", "ui_locales": "de", "display": "page"},
+		"?prompt=none+login&max_age=-1&display=fullscreen&login_hint=%00":                                                                                    {},
+		"?target_link_uri=https://evil.example/":                                                                                                             {},
+	} {
+		r := a.Browser().Do("GET", "/auth/signin"+query, nil, append([]string{"X-Forwarded-Host", "evil.example", "Forwarded", "host=evil.example"}, testapp.Navigation()...)...) // case 7
+		if r.StatusCode != http.StatusFound || r.Header.Get("Cache-Control") != "no-store" {                                                                                      // case 19
+			t.Fatalf("%s: %d %q", query, r.StatusCode, r.Header.Get("Cache-Control"))
+		}
+		sent := testapp.ParseURL(t, r.Location()).Query()
+		for name, value := range owned {
+			if len(sent[name]) != 1 || sent.Get(name) != value {
+				t.Errorf("%s: %s = %q, want %q", query, name, sent[name], value)
+			}
+		}
+		for _, name := range []string{"state", "nonce", "code_challenge"} {
+			if len(sent[name]) != 1 || len(sent.Get(name)) < 22 {
+				t.Errorf("%s: %s = %q", query, name, sent[name])
+			}
+		}
+		if want := len(owned) + 3 + len(extra); len(sent) != want {
+			t.Errorf("%s: %d parameters, want %d: %v", query, len(sent), want, sent)
+		}
+		for name, value := range extra {
+			if sent.Get(name) != value {
+				t.Errorf("%s: %s = %q, want %q", query, name, sent[name], value)
+			}
+		}
+	}
+}
+
+// TestAttemptsDiffer: state, nonce and challenge never repeat and are in no cookie in clear, cases 1, 2 and 5.
+func TestAttemptsDiffer(t *testing.T) {
+	a := testapp.New(t)
+	seen := map[string]bool{}
+	for range 10_000 {
+		r := a.Browser().Navigate("/auth/signin?return_to=/a%26scope%3Dadmin")
+		sent := testapp.ParseURL(t, r.Location()).Query()
+		for _, name := range []string{"state", "nonce", "code_challenge"} {
+			value := sent.Get(name)
+			if seen[value] || value == "" {
+				t.Fatalf("%s %q repeats", name, value)
+			}
+			seen[value] = true
+			if name != "state" && strings.Contains(r.Header.Get("Set-Cookie"), value) {
+				t.Fatalf("%s is in the cookie in clear", name)
+			}
+		}
+		if strings.Contains(r.Location(), "admin") { // case 5
+			t.Fatalf("the return target is in the authorization URL: %s", r.Location())
+		}
+	}
+}
+
+// TestNoAttemptStarted: nothing but a person's navigation starts a sign-in.
+func TestNoAttemptStarted(t *testing.T) {
+	a := testapp.New(t)
+	for name, tt := range map[string]struct {
+		method  string
+		headers []string
+		status  int
+	}{
+		"prefetch":  {"GET", append([]string{"Sec-Purpose", "prefetch"}, testapp.Navigation()...), 400}, // case 9
+		"prerender": {"GET", append([]string{"Purpose", "prerender"}, testapp.Navigation()...), 400},    // case 9
+		"image":     {"GET", []string{"Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"}, 400},
+		"iframe":    {"GET", []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe"}, 400},
+		"fetch":     {"GET", []string{"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}, 400},
+		"HEAD":      {"HEAD", testapp.Navigation(), 405},
+		"POST":      {"POST", testapp.Navigation(), 405},
+		"OPTIONS":   {"OPTIONS", nil, 405},
+	} {
+		r := a.Browser().Do(tt.method, "/auth/signin", nil, tt.headers...)
+		if r.StatusCode != tt.status || r.Header.Get("Set-Cookie") != "" || r.Location() != "" {
+			t.Errorf("%s: %d %v", name, r.StatusCode, r.Header)
+		}
+		if allow := r.Header.Get("Allow"); (allow == "GET") != (tt.status == 405) {
+			t.Errorf("%s: Allow %q", name, allow)
+		}
+	}
+}
+
+// TestTabs: ten sign-ins at once in one browser; the newest five end on their own pages in any order, the older ones
+// on the app's root, and their cookies stay few, cases 24, 267 and 277.
+func TestTabs(t *testing.T) {
+	a := testapp.New(t)
+	b := a.Browser()
+	var callbacks []string
+	for i := range 5 {
+		callbacks = append(callbacks, b.Start("/auth/signin?return_to=/tab"+string(rune('0'+i)), "alice"))
+	}
+	if n := len(b.Cookies()); n != 5 {
+		t.Errorf("%d attempt cookies", n)
+	}
+	for _, i := range []int{3, 0, 4, 1, 2} {
+		if r := b.Navigate(callbacks[i]); r.Location() != "/tab"+string(rune('0'+i)) {
+			t.Errorf("tab %d: %d to %q", i, r.StatusCode, r.Location())
+		}
+	}
+	crowd := a.Browser()
+	for range 50 { // case 277
+		crowd.Navigate("/auth/signin?return_to=/" + strings.Repeat("x", 1000))
+	}
+	newest := crowd.Start("/auth/signin?return_to=/newest", "bob")
+	size := 0
+	for _, c := range crowd.Jar.Cookies(testapp.ParseURL(t, testapp.URL)) {
+		size += len(c.Name) + len(c.Value) + 3
+	}
+	if n := len(crowd.Cookies()); n > 5 || size > 4096 {
+		t.Errorf("%d cookies of %d bytes", n, size)
+	}
+	if r := crowd.Navigate(newest); r.Location() != "/newest" {
+		t.Errorf("the newest attempt: %d", r.StatusCode)
+	}
+}
+
+// TestAttemptExpires: after AttemptLife to the second the answer is refused as late, and as long as the browser keeps the
+// cookie it is told from one that nobody asked for. Case 27.
+func TestAttemptExpires(t *testing.T) {
+	for _, tt := range []struct {
+		life, wait time.Duration
+		code       string // "" where the sign-in ends well
+	}{
+		{0, 10*time.Minute - time.Second, ""},
+		{0, 10*time.Minute + time.Second, "attempt_expired"},
+		{0, 70*time.Minute - time.Second, "attempt_expired"},
+		{0, 70*time.Minute + time.Second, "attempt_missing"},
+		{time.Minute, 61 * time.Second, "attempt_expired"},
+		{25 * time.Minute, 25*time.Minute - time.Second, ""},
+		{25 * time.Minute, 25*time.Minute + time.Second, "attempt_expired"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.AttemptLife = tt.life })
+			b := a.Browser()
+			location := b.Navigate("/auth/signin").Location()
+			time.Sleep(tt.wait)
+			callback, err := a.OP.Approve(location, "alice")
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := b.Navigate(callback)
+			if (r.StatusCode == http.StatusSeeOther) != (tt.code == "") || !strings.Contains(a.Logs.String(), "code="+tt.code) && tt.code != "" {
+				t.Errorf("life %s, after %s: %d, want %q; log %s", tt.life, tt.wait, r.StatusCode, tt.code, a.Logs)
+			}
+			if strings.Contains(r.Body, "took too long") != (tt.code == "attempt_expired") {
+				t.Errorf("life %s, after %s: %s", tt.life, tt.wait, r.Body)
+			}
+		})
+	}
+}
+
+// TestSwappedAttempts: the cookies of two attempts exchanged, and a session's value as an attempt's, cases 24 and 26.
+func TestSwappedAttempts(t *testing.T) {
+	a := testapp.New(t)
+	b := a.Browser()
+	one, two := b.Start("/auth/signin", "alice"), b.Start("/auth/signin", "bob")
+	u := testapp.ParseURL(t, testapp.URL)
+	cookies := b.Jar.Cookies(u)
+	cookies[0].Value, cookies[1].Value = cookies[1].Value, cookies[0].Value
+	for _, callback := range []string{one, two} {
+		swapped := a.Browser()
+		for _, c := range cookies {
+			c.Secure, c.Path = true, "/"
+		}
+		swapped.Jar.SetCookies(u, cookies)
+		if r := swapped.Navigate(callback); r.StatusCode != 400 {
+			t.Errorf("swapped: %d", r.StatusCode)
+		}
+	}
+	session := a.Browser() // case 26: an attempt's value as the session cookie
+	session.Jar.SetCookies(u, []*http.Cookie{{Name: "__Host-ginoidc", Value: cookies[0].Value, Secure: true, Path: "/"}})
+	if session.WhoAmI() != "" {
+		t.Error("an attempt is a session")
+	}
+	b.Jar.SetCookies(u, []*http.Cookie{{Name: "__Host-ginoidc", Value: cookies[1].Value, Secure: true, Path: "/"}})
+	if n := a.OP.Count(fakeop.Token); n != 0 {
+		t.Errorf("%d token requests", n)
+	}
+}
+
+// TestInitiatedSignIn: the provider's portal starts sign-ins if the app lets it, of our issuer alone, and to pages of the
+// app alone. Case 17.
+func TestInitiatedSignIn(t *testing.T) {
+	const iss = "iss=https%3A%2F%2Fidp.example"
+	for _, tt := range []struct {
+		name, query string
+		off         bool
+		status      int
+		want        string // where it ends, or the code of the error
+	}{
+		{"plain", iss, false, 302, "/"},
+		{"with a page", iss + "&target_link_uri=https%3A%2F%2Fapp.example.com%2Fme%3Fa%3D1", false, 302, "https://app.example.com/me?a=1"},
+		{"with a path", iss + "&target_link_uri=%2Fme", false, 302, "/me"},
+		{"to another site", iss + "&target_link_uri=https%3A%2F%2Fevil.example%2F", false, 302, "/"},
+		{"return_to is not its parameter", iss + "&return_to=/me", false, 302, "/"},
+		{"another issuer", "iss=https%3A%2F%2Fevil.example", false, 400, "invalid_initiation"},
+		{"a slash more", iss + "%2F", false, 400, "invalid_initiation"},
+		{"two issuers", iss + "&" + iss, false, 400, "invalid_initiation"},
+		{"two targets", iss + "&target_link_uri=/me&target_link_uri=/", false, 400, "invalid_initiation"},
+		{"off", iss, true, 404, "initiation_off"},
+		{"off, another issuer", "iss=https%3A%2F%2Fevil.example&target_link_uri=//evil.example", true, 404, "initiation_off"},
+	} {
+		for _, method := range []string{"GET", "POST"} {
+			t.Run(method+" "+tt.name, func(t *testing.T) {
+				a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.InitiateLogin = !tt.off })
+				b := a.Browser()
+				query := tt.query + "&login_hint=alice&scope=admin&prompt=none"
+				r := b.Do("GET", "/auth/signin?"+query, nil, append(testapp.CrossSiteForm(), "Accept", "*/*")...)
+				if method == "POST" {
+					r = b.Do("POST", "/auth/signin", strings.NewReader(query), testapp.CrossSiteForm()...)
+				}
+				if method == "POST" && tt.off {
+					if r.StatusCode != http.StatusMethodNotAllowed {
+						t.Errorf("%d", r.StatusCode)
+					}
+					return
+				}
+				if r.StatusCode != tt.status {
+					t.Fatalf("%d %s", r.StatusCode, r.Body)
+				}
+				if tt.status != http.StatusFound {
+					if len(b.Cookies()) != 0 || !strings.Contains(a.Logs.String(), "code="+tt.want) {
+						t.Errorf("cookies %v, log %s", b.Cookies(), a.Logs)
+					}
+					return
+				}
+				sent := testapp.ParseURL(t, r.Location()).Query()
+				if sent.Get("login_hint") != "alice" || sent.Get("scope") != "openid profile email" || sent.Has("prompt") || sent.Has("iss") {
+					t.Errorf("asked for %v", sent)
+				}
+				callback, err := a.OP.Approve(r.Location(), "alice")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if r := b.Navigate(callback); r.StatusCode != http.StatusSeeOther || r.Location() != tt.want {
+					t.Errorf("%d to %q", r.StatusCode, r.Location())
+				}
+			})
+		}
+	}
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.InitiateLogin = true })
+	if r := a.Browser().Do("POST", "/auth/signin", strings.NewReader("{}"), "Content-Type", "application/json"); r.StatusCode != http.StatusUnsupportedMediaType {
+		t.Errorf("JSON: %d", r.StatusCode)
+	}
+}
+
+// TestSilentCookieIsSetOnce: a response sets each cookie once, whatever a middleware has set before.
+func TestSilentCookieIsSetOnce(t *testing.T) {
+	a := testapp.New(t)
+	a.Engine.GET("/news", func(c *gin.Context) {
+		c.Writer.Header().Add("Set-Cookie", "__Host-ginoidc.silent=stale; Path=/")
+		c.Writer.Header().Add("Set-Cookie", "theme=dark")
+	}, a.Auth.SilentSignIn(), a.Public)
+	r := a.Browser().Navigate("/news")
+	count := map[string]int{}
+	for _, c := range r.Cookies() {
+		count[c.Name]++
+		if c.Value == "stale" {
+			t.Errorf("still set: %v", c)
+		}
+	}
+	if r.StatusCode != http.StatusFound || count["__Host-ginoidc.silent"] != 1 || count["theme"] != 1 || len(count) != 3 {
+		t.Errorf("%d, cookies %v", r.StatusCode, count)
+	}
+}
+
+// TestSilentSignIn: who is signed in at the provider is signed in here by opening a public page, once a browser session;
+// nobody else notices anything. Cases 14, 31.
+func TestSilentSignIn(t *testing.T) {
+	silent := func(change ...func(*ginoidc.Config, *fakeop.Config)) *testapp.App {
+		a := testapp.New(t, change...)
+		a.Engine.Match([]string{"GET", "HEAD"}, "/news", a.Auth.SilentSignIn(), a.Public)
+		return a
+	}
+	a := silent()
+	b := a.Browser()
+	r := b.Navigate("/news?page=2")
+	if sent := testapp.ParseURL(t, r.Location()).Query(); r.StatusCode != http.StatusFound || sent.Get("prompt") != "none" || r.Body != "" {
+		t.Fatalf("%d to %q", r.StatusCode, r.Location())
+	}
+	callback, err := a.OP.Approve(r.Location(), "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := b.Navigate(callback); r.StatusCode != http.StatusSeeOther || r.Location() != "/news?page=2" || b.WhoAmI() != "alice" {
+		t.Fatalf("%d to %q", r.StatusCode, r.Location())
+	}
+	b.Do("POST", "/auth/signout", nil)
+	if r := b.Navigate("/news"); r.StatusCode != http.StatusOK { // or a sign-out would not last
+		t.Errorf("after the sign-out: %d to %q", r.StatusCode, r.Location())
+	}
+
+	b = a.Browser()
+	b.MustSignIn("alice")
+	b.Do("POST", "/auth/signout", nil)
+	if r := b.Navigate("/news"); r.StatusCode != http.StatusOK {
+		t.Errorf("after the sign-out of a sign-in by hand: %d", r.StatusCode)
+	}
+	for _, code := range []string{"login_required", "interaction_required", "consent_required", "server_error"} { // case 14
+		b := a.Browser()
+		callback, err := a.OP.Deny(b.Navigate("/news").Location(), code)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := b.Navigate(callback); r.StatusCode != http.StatusSeeOther || r.Location() != "/news" {
+			t.Errorf("%s: %d to %q", code, r.StatusCode, r.Location())
+		}
+		if r := b.Navigate("/news"); r.StatusCode != http.StatusOK {
+			t.Errorf("%s: again %d to %q", code, r.StatusCode, r.Location())
+		}
+	}
+	b = a.Browser()
+	callback = b.Start("/news", "alice")
+	a.OP.Misbehave(fakeop.Unavailable503)
+	if r := b.Navigate(callback); r.StatusCode != http.StatusSeeOther || r.Location() != "/news" || b.WhoAmI() != "" {
+		t.Errorf("the provider fails: %d to %q", r.StatusCode, r.Location())
+	}
+	a.OP.Misbehave()
+
+	for name, request := range map[string]func(*testapp.Browser) testapp.Reply{
+		"fetch": func(b *testapp.Browser) testapp.Reply { return b.Fetch("/news") },
+		"HEAD":  func(b *testapp.Browser) testapp.Reply { return b.Do("HEAD", "/news", nil, testapp.Navigation()...) },
+		"prefetch": func(b *testapp.Browser) testapp.Reply {
+			return b.Do("GET", "/news", nil, append(testapp.Navigation(), "Sec-Purpose", "prefetch")...)
+		},
+		"signed in": func(b *testapp.Browser) testapp.Reply { b.MustSignIn("alice"); return b.Navigate("/news") },
+	} {
+		if r := request(a.Browser()); r.StatusCode != http.StatusOK || len(r.Header["Set-Cookie"]) != 0 {
+			t.Errorf("%s: %d, %v", name, r.StatusCode, r.Header["Set-Cookie"])
+		}
+	}
+
+	down := silent()
+	down.OP.Intercept(fakeop.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	if r := down.Browser().Navigate("/news"); r.StatusCode != http.StatusOK || r.Body != "public" || len(r.Header["Set-Cookie"]) != 0 {
+		t.Errorf("provider unknown: %d %s", r.StatusCode, r.Body)
+	}
+
+	a.Engine = gin.New()
+	a.Engine.Use(a.Auth.SilentSignIn()) // on every route, the plugin's own included
+	a.Auth.Mount(a.Engine)
+	if r := a.Browser().Navigate("/auth/userinfo"); r.StatusCode != http.StatusNoContent {
+		t.Errorf("own route: %d to %q", r.StatusCode, r.Location())
+	}
+}
+
+// TestMaxAge: asked for at sign-in, it is checked at the end, case 97.
+func TestMaxAge(t *testing.T) {
+	for name, tt := range map[string]struct {
+		authTime any
+		status   int
+	}{
+		"fresh": {time.Now().Unix(), 303}, "old": {time.Now().Unix() - 600, 401}, "absent": {nil, 401},
+	} {
+		a := testapp.New(t)
+		a.OP.OnIDToken(func(c map[string]any) {
+			if c["auth_time"] = tt.authTime; tt.authTime == nil {
+				delete(c, "auth_time")
+			}
+		})
+		b := a.Browser()
+		if r := b.Navigate(b.Start("/auth/signin?max_age=60", "alice")); r.StatusCode != tt.status {
+			t.Errorf("%s: %d, want %d", name, r.StatusCode, tt.status)
+		}
+	}
+}
