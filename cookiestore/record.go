@@ -28,7 +28,8 @@ func (e *SizeError) Error() string {
 	return fmt.Sprintf("%v: %d bytes, limit %d", ErrTooLarge, e.Size, e.Limit)
 }
 
-// TooLarge returns Size and Limit. Any store of sessions whose error has this method can say by how much one is too large.
+// TooLarge returns Size and Limit. Any store of sessions whose error has this method can say by how much one is too
+// large.
 func (e *SizeError) TooLarge() (size, limit int) { return e.Size, e.Limit }
 
 // Unwrap returns [ErrTooLarge].
@@ -82,7 +83,8 @@ func (s *Store) load(r *http.Request, name string, form byte) (payload []byte, s
 	return payload, stale, true
 }
 
-func (s *Store) save(h http.Header, r *http.Request, name string, form byte, payload []byte, o *gsessions.Options) error {
+func (s *Store) save(h http.Header, r *http.Request, name string, form byte, payload []byte,
+	o *gsessions.Options) error {
 	o = cmp.Or(o, &s.options)
 	if err := store.CheckCookie(name, o); err != nil {
 		return fmt.Errorf("cookiestore: %w", err)

@@ -123,33 +123,58 @@ func TestLoadRecordFromOddCookies(t *testing.T) {
 		{"empty", []string{name + "="}, false},
 		{"no equals sign", []string{name}, false},
 		{"garbage", []string{name + "=" + strings.Repeat("A", 200)}, false},
-		{"twice", []string{one, one}, false},                                                                            // case 131
-		{"twice, one forged", []string{one, name + "=x"}, false},                                                        // case 131
-		{"a chunk twice", append([]string{three[1]}, three...), false},                                                  // case 131
-		{"U+2000 before the name", []string{"\u2000" + one}, false},                                                     // case 132
-		{"no-break space before the name", []string{"\u00a0" + one}, false},                                             // case 132
-		{"$Version", []string{"$Version=1 " + one}, false},                                                              // case 132
-		{"nameless cookie", []string{"=" + one}, false},                                                                 // case 132
-		{"space after the name", []string{name + " =" + value}, false},                                                  // case 132
-		{"comma for semicolon", []string{"a=b," + one}, false},                                                          // case 132
-		{"other case of the name", []string{strings.ToLower(one)}, false},                                               // case 132
-		{"quoted", []string{name + `="` + value + `"`}, false},                                                          // case 132
-		{"over-long", []string{name + "=" + strings.Repeat("A", 100_000)}, false},                                       // case 25
-		{"another cookie's value", []string{"__Host-other=" + value}, false},                                            // case 26
-		{"under a chunk's name", []string{name + ".1=" + value}, false},                                                 // case 26
-		{"first chunk missing", three[1:], false},                                                                       // case 136
-		{"last chunk missing", three[:2], false},                                                                        // case 136
-		{"chunks exchanged", []string{three[0], rename(three[1], ".1", ".2"), rename(three[2], ".2", ".1")}, false},     // case 136
-		{"fewer chunks claimed", append([]string{claim("~2~")}, three[1:]...), false},                                   // case 136
-		{"more chunks claimed", append([]string{claim("~4~")}, three[1:]...), false},                                    // case 136
-		{"more chunks than allowed", append([]string{claim("~9~")}, three[1:]...), false},                               // case 136
-		{"9,999,999 chunks", append([]string{claim("~9999999~")}, three[1:]...), false},                                 // case 136
-		{"minus one chunk", append([]string{claim("~-1~")}, three[1:]...), false},                                       // case 136
-		{"another mark", append([]string{claim("~3_")}, three[1:]...), false},                                           // case 136
-		{"a letter for a count", append([]string{claim("~z~")}, three[1:]...), false},                                   // case 136
-		{"chunk under a name like it", []string{three[0], strings.Replace(three[1], ".1=", "-1=", 1), three[2]}, false}, // case 136
-		{"chunk under a longer name", []string{three[0], strings.Replace(three[1], ".1=", ".1_", 1), three[2]}, false},  // case 136
-		{"chunk number 0", []string{name + ".0=" + value}, false},                                                       // case 136
+		// case 131
+		{"twice", []string{one, one}, false},
+		// case 131
+		{"twice, one forged", []string{one, name + "=x"}, false},
+		// case 131
+		{"a chunk twice", append([]string{three[1]}, three...), false},
+		// case 132
+		{"U+2000 before the name", []string{"\u2000" + one}, false},
+		// case 132
+		{"no-break space before the name", []string{"\u00a0" + one}, false},
+		// case 132
+		{"$Version", []string{"$Version=1 " + one}, false},
+		// case 132
+		{"nameless cookie", []string{"=" + one}, false},
+		// case 132
+		{"space after the name", []string{name + " =" + value}, false},
+		// case 132
+		{"comma for semicolon", []string{"a=b," + one}, false},
+		// case 132
+		{"other case of the name", []string{strings.ToLower(one)}, false},
+		// case 132
+		{"quoted", []string{name + `="` + value + `"`}, false},
+		// case 25
+		{"over-long", []string{name + "=" + strings.Repeat("A", 100_000)}, false},
+		// case 26
+		{"another cookie's value", []string{"__Host-other=" + value}, false},
+		// case 26
+		{"under a chunk's name", []string{name + ".1=" + value}, false},
+		// case 136
+		{"first chunk missing", three[1:], false},
+		{"last chunk missing", three[:2], false}, // case 136
+		// case 136
+		{"chunks exchanged", []string{three[0], rename(three[1], ".1", ".2"), rename(three[2], ".2", ".1")}, false},
+		// case 136
+		{"fewer chunks claimed", append([]string{claim("~2~")}, three[1:]...), false},
+		// case 136
+		{"more chunks claimed", append([]string{claim("~4~")}, three[1:]...), false},
+		// case 136
+		{"more chunks than allowed", append([]string{claim("~9~")}, three[1:]...), false},
+		// case 136
+		{"9,999,999 chunks", append([]string{claim("~9999999~")}, three[1:]...), false},
+		// case 136
+		{"minus one chunk", append([]string{claim("~-1~")}, three[1:]...), false},
+		// case 136
+		{"another mark", append([]string{claim("~3_")}, three[1:]...), false},
+		// case 136
+		{"a letter for a count", append([]string{claim("~z~")}, three[1:]...), false},
+		// case 136
+		{"chunk under a name like it", []string{three[0], strings.Replace(three[1], ".1=", "-1=", 1), three[2]}, false},
+		// case 136
+		{"chunk under a longer name", []string{three[0], strings.Replace(three[1], ".1=", ".1_", 1), three[2]}, false},
+		{"chunk number 0", []string{name + ".0=" + value}, false}, // case 136
 		{"over-long, though well sealed", []string{forged("\x02\x00" + strings.Repeat("A", 4000))}, false},
 		{"no count", append([]string{claim("~~")}, three[1:]...), false},                           // case 136
 		{"one chunk claimed", []string{name + "=~1~" + value}, false},                              // case 136
@@ -285,8 +310,11 @@ func TestSaveRecordReplaces(t *testing.T) {
 // A browser deletes a cookie only where path, domain and name prefix are those it was set with.
 func TestDeletionRepeatsTheAttributes(t *testing.T) {
 	store := newStore(t, newSecret)
-	o := gsessions.Options{Path: "/app", Domain: "example.com", MaxAge: -1, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode}
-	const want = name + "=; Path=/app; Domain=example.com; Expires=Thu, 01 Jan 1970 00:00:01 GMT; Max-Age=0; HttpOnly; Secure; SameSite=Strict"
+	o := gsessions.Options{Path: "/app", Domain: "example.com", MaxAge: -1, Secure: true, HttpOnly: true,
+		SameSite: http.SameSiteStrictMode}
+	const want = name +
+		"=; Path=/app; Domain=example.com; Expires=Thu, 01 Jan 1970 00:00:01 GMT; Max-Age=0; HttpOnly; Secure; " +
+		"SameSite=Strict"
 	session := gsessions.NewSession(store, name)
 	session.Options = &o
 	for what, do := range map[string]func(h http.Header) error{

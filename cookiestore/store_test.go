@@ -62,7 +62,8 @@ func TestNewRefuses(t *testing.T) {
 		wants []string // one for each problem: all are told at once
 	}{
 		{"no secret", cookiestore.Config{}, []string{"no secret"}},
-		{"short secret", cookiestore.Config{Secrets: []string{newSecret, "short, but secret"}}, []string{"secret 2 of 2 has 17 bytes"}},
+		{"short secret", cookiestore.Config{Secrets: []string{newSecret, "short, but secret"}},
+			[]string{"secret 2 of 2 has 17 bytes"}},
 		{"too many chunks", cookiestore.Config{Secrets: []string{newSecret}, MaxChunks: 10}, []string{"MaxChunks is 10"}},
 		{"negative chunks", cookiestore.Config{MaxChunks: -1}, []string{"no secret", "MaxChunks is -1"}},
 	}
@@ -98,11 +99,13 @@ func TestOptions(t *testing.T) {
 		}
 		return *cookie
 	}
-	if c := attributes(); c.Path != "/" || c.MaxAge != 86400 || !c.Secure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Domain != "" {
+	if c := attributes(); c.Path != "/" || c.MaxAge != 86400 || !c.Secure || !c.HttpOnly ||
+		c.SameSite != http.SameSiteLaxMode || c.Domain != "" {
 		t.Errorf("default: %v", c)
 	}
 	store.Options(sessions.Options{Path: "/app", Domain: "example.com", MaxAge: 7, SameSite: http.SameSiteStrictMode})
-	if c := attributes(); c.Path != "/app" || c.MaxAge != 7 || c.Secure || c.HttpOnly || c.SameSite != http.SameSiteStrictMode || c.Domain != "example.com" {
+	if c := attributes(); c.Path != "/app" || c.MaxAge != 7 || c.Secure || c.HttpOnly ||
+		c.SameSite != http.SameSiteStrictMode || c.Domain != "example.com" {
 		t.Errorf("of the app: %v", c)
 	}
 }

@@ -37,7 +37,8 @@ func TestMain(m *testing.M) {
 func TestValuesComeBack(t *testing.T) {
 	noon := time.Date(2026, 11, 21, 12, 0, 0, 5, time.FixedZone("", 3600))
 	values := []any{
-		nil, true, false, "", "alice", []byte{}, []byte("\x00\xff"), []string{}, []string{"", "admin", strings.Repeat("g", 300)},
+		nil, true, false, "", "alice", []byte{}, []byte("\x00\xff"), []string{},
+		[]string{"", "admin", strings.Repeat("g", 300)},
 		int(math.MinInt64), int8(math.MinInt8), int16(math.MinInt16), int32(math.MinInt32), int64(math.MaxInt64),
 		uint(math.MaxUint64), uint8(math.MaxUint8), uint16(math.MaxUint16), uint32(math.MaxUint32), uint64(math.MaxUint64),
 		float32(-0.5), math.MaxFloat64, math.Inf(-1), noon, time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC), time.Time{},
@@ -134,7 +135,8 @@ func TestOddValues(t *testing.T) {
 // FuzzDecodeValues: anything decodes or does not, without a panic; what decodes encodes again.
 func FuzzDecodeValues(f *testing.F) {
 	for _, values := range []map[any]any{
-		{}, {"user": "alice", 1: []string{"admin"}}, {true: 1.5, "at": time.Unix(1, 0)}, {"r": registered{"alice"}, "b": []byte{0}},
+		{}, {"user": "alice", 1: []string{"admin"}}, {true: 1.5, "at": time.Unix(1, 0)},
+		{"r": registered{"alice"}, "b": []byte{0}},
 	} {
 		b, err := encodeValues(values)
 		if err != nil {

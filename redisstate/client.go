@@ -9,7 +9,8 @@ import (
 )
 
 // errURL has no details: the URL holds a password, and an error of net/url repeats the URL.
-var errURL = errors.New("URL is not of the form redis://user:password@host:port/db, rediss://… or unix:///path?db=0, without further parameters")
+var errURL = errors.New("URL is not of the form redis://user:password@host:port/db, " +
+	"rediss://… or unix:///path?db=0, without further parameters")
 
 // clientOption reads a URL that names one server. The other parameters that the client knows are refused:
 // they would turn off the verification of certificates, or are settings of this package.

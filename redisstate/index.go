@@ -35,8 +35,8 @@ redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - ARGV[3])
 	listedScript = clock + `return redis.call('ZRANGEBYSCORE', KEYS[1], now + 1, '+inf')`
 )
 
-// Enlist remembers for ttl that session belongs to owner. A second call for the same pair replaces its ttl. Of more than
-// 1,000 sessions of one owner those that end soonest are dropped.
+// Enlist remembers for ttl that session belongs to owner. A second call for the same pair replaces its ttl. Of more
+// than 1,000 sessions of one owner those that end soonest are dropped.
 func (s *Store) Enlist(ctx context.Context, owner, session string, ttl time.Duration) error {
 	err := s.ofOwner(ctx, enlistScript, owner, session,
 		strconv.FormatInt(ttl.Milliseconds(), 10), strconv.Itoa(state.MaxListed)).Error()

@@ -49,7 +49,8 @@ func listed(owner string, want ...string) step {
 			got, err := x.Listed(t.Context(), owner)
 			slices.Sort(got)
 			if slices.Sort(want); err != nil || !slices.Equal(got, want) {
-				t.Errorf("Listed of %s = %d: %.200s, %v; want %d: %.200s", owner, len(got), fmt.Sprint(got), err, len(want), fmt.Sprint(want))
+				t.Errorf("Listed of %s = %d: %.200s, %v; want %d: %.200s", owner, len(got), fmt.Sprint(got), err,
+					len(want), fmt.Sprint(want))
 			}
 		}
 	}
@@ -72,21 +73,28 @@ func TestIndex(t *testing.T) {
 	}
 	long := strings.Repeat("s", 128)
 	for name, steps := range map[string][]step{
-		"nothing":               {listed("u")},
-		"some":                  {enlist("u", "a", hour), enlist("u", long, hour), listed("u", "a", long)},
-		"owners are apart":      {enlist("u", "a", hour), enlist("v", "b", hour), listed("u", "a"), listed("v", "b"), listed("w")},
-		"one session of two":    {enlist("u", "a", hour), enlist("v", "a", hour), delist("u", "a"), listed("u"), listed("v", "a")},
-		"until its ttl":         {enlist("u", "a", minute), wait(minute - ms), listed("u", "a"), wait(ms), listed("u")},
-		"beside one that lives": {enlist("u", "a", hour), enlist("u", "b", minute), wait(minute), listed("u", "a"), wait(hour), listed("u")},
-		"a longer ttl":          {enlist("u", "a", minute), enlist("u", "a", hour), wait(hour - ms), listed("u", "a"), wait(ms), listed("u")},
-		"a shorter ttl":         {enlist("u", "a", hour), enlist("u", "a", minute), wait(minute - ms), listed("u", "a"), wait(ms), listed("u")},
-		"no ttl":                {enlist("u", "a", 0), enlist("u", "b", math.MinInt64), listed("u")},
-		"no ttl any more":       {enlist("u", "a", hour), enlist("u", "a", 0), listed("u")},
-		"the longest ttl":       {wait(ms), enlist("u", "a", math.MaxInt64), wait(1000 * hour), listed("u", "a")},
-		"after it has passed":   {enlist("u", "a", minute), wait(hour), enlist("u", "a", minute), listed("u", "a")},
-		"delist":                {enlist("u", "a", hour), enlist("u", "b", hour), enlist("u", "c", minute), delist("u", "b"), listed("u", "a", "c")},
-		"delist nothing":        {delist("u", "a"), enlist("u", "a", hour), delist("u", "b"), delist("v", "a"), listed("u", "a")},
-		"enlist again":          {enlist("u", "a", hour), delist("u", "a"), delist("u", "a"), enlist("u", "a", hour), listed("u", "a")},
+		"nothing": {listed("u")},
+		"some":    {enlist("u", "a", hour), enlist("u", long, hour), listed("u", "a", long)},
+		"owners are apart": {enlist("u", "a", hour), enlist("v", "b", hour), listed("u", "a"),
+			listed("v", "b"), listed("w")},
+		"one session of two": {enlist("u", "a", hour), enlist("v", "a", hour), delist("u", "a"),
+			listed("u"), listed("v", "a")},
+		"until its ttl": {enlist("u", "a", minute), wait(minute - ms), listed("u", "a"), wait(ms), listed("u")},
+		"beside one that lives": {enlist("u", "a", hour), enlist("u", "b", minute), wait(minute), listed("u", "a"),
+			wait(hour), listed("u")},
+		"a longer ttl": {enlist("u", "a", minute), enlist("u", "a", hour), wait(hour - ms), listed("u", "a"),
+			wait(ms), listed("u")},
+		"a shorter ttl": {enlist("u", "a", hour), enlist("u", "a", minute), wait(minute - ms), listed("u", "a"),
+			wait(ms), listed("u")},
+		"no ttl":              {enlist("u", "a", 0), enlist("u", "b", math.MinInt64), listed("u")},
+		"no ttl any more":     {enlist("u", "a", hour), enlist("u", "a", 0), listed("u")},
+		"the longest ttl":     {wait(ms), enlist("u", "a", math.MaxInt64), wait(1000 * hour), listed("u", "a")},
+		"after it has passed": {enlist("u", "a", minute), wait(hour), enlist("u", "a", minute), listed("u", "a")},
+		"delist": {enlist("u", "a", hour), enlist("u", "b", hour), enlist("u", "c", minute), delist("u", "b"),
+			listed("u", "a", "c")},
+		"delist nothing": {delist("u", "a"), enlist("u", "a", hour), delist("u", "b"), delist("v", "a"), listed("u", "a")},
+		"enlist again": {enlist("u", "a", hour), delist("u", "a"), delist("u", "a"),
+			enlist("u", "a", hour), listed("u", "a")},
 		"too many": {
 			many(most), listed("u", most...),
 			enlist("v", "of another", hour), listed("u", most...),

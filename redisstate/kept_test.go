@@ -77,24 +77,27 @@ func TestKeep(t *testing.T) {
 	const ms, minute, hour = time.Millisecond, time.Minute, time.Hour
 	long := strings.Repeat("v", 16<<10)
 	for name, steps := range map[string][]keepStep{
-		"nothing":              {none("a")},
-		"some":                 {keep("a", "1", hour), keep("b", "2", hour), kept("a", "1"), kept("b", "2"), none("c")},
-		"any bytes":            {keep("a", "\x00\r\n$-1\r\n\xff", hour), kept("a", "\x00\r\n$-1\r\n\xff")},
-		"an empty value":       {keep("a", "", hour), kept("a", "")},
-		"the longest value":    {keep("a", long, hour), kept("a", long)},
-		"a longer one":         {refused("a", long+"v", hour), none("a")},
-		"a longer one instead": {keep("a", "1", hour), refused("a", long+"v", hour), refused("a", long+"v", 0), kept("a", "1")},
-		"until its ttl":        {keep("a", "1", minute), pass(minute - ms), kept("a", "1"), pass(ms), none("a")},
-		"to look is no use":    {keep("a", "1", minute), pass(minute / 2), kept("a", "1"), pass(minute / 2), none("a")},
-		"replaced":             {keep("a", "1", hour), keep("a", "2", hour), kept("a", "2")},
-		"a longer ttl":         {keep("a", "1", minute), keep("a", "2", hour), pass(hour - ms), kept("a", "2"), pass(ms), none("a")},
-		"a shorter ttl":        {keep("a", "1", hour), keep("a", "2", minute), pass(minute - ms), kept("a", "2"), pass(ms), none("a")},
-		"less than a moment":   {keep("a", "1", 1), pass(ms), none("a")},
-		"no ttl":               {keep("a", "1", 0), keep("b", "1", math.MinInt64), none("a"), none("b")},
-		"forgotten":            {keep("a", "1", hour), keep("b", "2", hour), keep("a", "", 0), none("a"), kept("b", "2")},
-		"and kept again":       {keep("a", "1", hour), keep("a", "1", -1), keep("a", "2", hour), kept("a", "2")},
-		"the longest ttl":      {pass(ms), keep("a", "1", math.MaxInt64), pass(1000 * hour), kept("a", "1")},
-		"after it has passed":  {keep("a", "1", minute), pass(hour), keep("a", "2", minute), kept("a", "2")},
+		"nothing":           {none("a")},
+		"some":              {keep("a", "1", hour), keep("b", "2", hour), kept("a", "1"), kept("b", "2"), none("c")},
+		"any bytes":         {keep("a", "\x00\r\n$-1\r\n\xff", hour), kept("a", "\x00\r\n$-1\r\n\xff")},
+		"an empty value":    {keep("a", "", hour), kept("a", "")},
+		"the longest value": {keep("a", long, hour), kept("a", long)},
+		"a longer one":      {refused("a", long+"v", hour), none("a")},
+		"a longer one instead": {keep("a", "1", hour), refused("a", long+"v", hour),
+			refused("a", long+"v", 0), kept("a", "1")},
+		"until its ttl":     {keep("a", "1", minute), pass(minute - ms), kept("a", "1"), pass(ms), none("a")},
+		"to look is no use": {keep("a", "1", minute), pass(minute / 2), kept("a", "1"), pass(minute / 2), none("a")},
+		"replaced":          {keep("a", "1", hour), keep("a", "2", hour), kept("a", "2")},
+		"a longer ttl": {keep("a", "1", minute), keep("a", "2", hour), pass(hour - ms), kept("a", "2"),
+			pass(ms), none("a")},
+		"a shorter ttl": {keep("a", "1", hour), keep("a", "2", minute), pass(minute - ms), kept("a", "2"),
+			pass(ms), none("a")},
+		"less than a moment":  {keep("a", "1", 1), pass(ms), none("a")},
+		"no ttl":              {keep("a", "1", 0), keep("b", "1", math.MinInt64), none("a"), none("b")},
+		"forgotten":           {keep("a", "1", hour), keep("b", "2", hour), keep("a", "", 0), none("a"), kept("b", "2")},
+		"and kept again":      {keep("a", "1", hour), keep("a", "1", -1), keep("a", "2", hour), kept("a", "2")},
+		"the longest ttl":     {pass(ms), keep("a", "1", math.MaxInt64), pass(1000 * hour), kept("a", "1")},
+		"after it has passed": {keep("a", "1", minute), pass(hour), keep("a", "2", minute), kept("a", "2")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			onBoth(t, func(t *testing.T, one, other keeper) {
@@ -140,8 +143,8 @@ func TestLeaseThenKept(t *testing.T) {
 	})
 }
 
-// A holder who was killed releases nothing: others proceed after the ttl and no earlier, one at a time (case 271). What he
-// gives back when he was only late is another's by then, and stays so (case 270).
+// A holder who was killed releases nothing: others proceed after the ttl and no earlier, one at a time (case 271). What
+// he gives back when he was only late is another's by then, and stays so (case 270).
 func TestLeaseOfTheGone(t *testing.T) {
 	const ttl = 10 * time.Second
 	onBoth(t, func(t *testing.T, one, other keeper) {

@@ -47,7 +47,8 @@ func TestHeals(t *testing.T) {
 // A connection that is lost without a word, while many use it, is given up.
 func TestHealsFromSilence(t *testing.T) {
 	server := newFake()
-	store := configured(t, redisstate.Config{URL: server.listen(t), Secrets: []string{newSecret}, Timeout: 100 * time.Millisecond})
+	store := configured(t,
+		redisstate.Config{URL: server.listen(t), Secrets: []string{newSecret}, Timeout: 100 * time.Millisecond})
 	t.Cleanup(store.Close)
 	var wg sync.WaitGroup
 	crowd := func() {
@@ -70,7 +71,8 @@ func TestNewWhileRedisIsSilent(t *testing.T) {
 	server := newFake()
 	server.set(func() { server.silent = true })
 	start := time.Now()
-	store := configured(t, redisstate.Config{URL: server.listen(t), Secrets: []string{newSecret}, Timeout: 50 * time.Millisecond})
+	store := configured(t,
+		redisstate.Config{URL: server.listen(t), Secrets: []string{newSecret}, Timeout: 50 * time.Millisecond})
 	store.Close()
 	if took := time.Since(start); took >= 5*time.Second { // the client's own limit
 		t.Errorf("New took %v", took)
@@ -172,7 +174,8 @@ func TestOutage(t *testing.T) {
 func TestTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := newFake()
-		store := configured(t, redisstate.Config{Client: server.client(t), Secrets: []string{newSecret}, Timeout: 300 * time.Millisecond})
+		store := configured(t,
+			redisstate.Config{Client: server.client(t), Secrets: []string{newSecret}, Timeout: 300 * time.Millisecond})
 		server.set(func() { server.silent = true })
 		for call, do := range calls(store, idCookie) {
 			start := time.Now()

@@ -38,9 +38,12 @@ func (s *Store) watchPolicy(ctx context.Context) {
 		case err != nil && !answered:
 			return // it is down, and asked again
 		case policy == "":
-			w.log.DebugContext(ctx, "redisstate: Redis does not tell its maxmemory-policy, which has to be noeviction", "error", err)
+			w.log.DebugContext(ctx,
+				"redisstate: Redis does not tell its maxmemory-policy, which has to be noeviction", "error", err)
 		case policy != noEviction:
-			w.log.WarnContext(ctx, "redisstate: a full Redis drops keys by its maxmemory-policy, so that who has signed out is signed in again: set it to noeviction", "maxmemory_policy", policy)
+			w.log.WarnContext(ctx,
+				"redisstate: a full Redis drops keys by its maxmemory-policy, so that who has signed out is signed in again: "+
+					"set it to noeviction", "maxmemory_policy", policy)
 			w.done.Store(true)
 			return
 		}

@@ -10,8 +10,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/redisstate"
 )
 
-// TestEvictionIsWarnedOf once, at the start or as soon as Redis answers, and makes nothing fail; what Redis does not tell is
-// no warning.
+// TestEvictionIsWarnedOf once, at the start or as soon as Redis answers, and makes nothing fail; what Redis does not
+// tell is no warning.
 func TestEvictionIsWarnedOf(t *testing.T) {
 	for _, tt := range []struct {
 		name, info, config string

@@ -68,7 +68,8 @@ func (s *Store) load(ctx context.Context, name, id string, form byte) (payload [
 
 // save returns the id under which the payload now lies: a new one when the given one is none, and "" when
 // its record is gone. XX makes Redis itself look whether it is there, so no other request can come between.
-func (s *Store) save(h http.Header, r *http.Request, name, id string, form byte, payload []byte, o *gsessions.Options) (string, error) {
+func (s *Store) save(h http.Header, r *http.Request, name, id string, form byte, payload []byte,
+	o *gsessions.Options) (string, error) {
 	o = cmp.Or(o, &s.options)
 	if o.MaxAge < 0 {
 		return "", s.remove(h, r, name, id, o)

@@ -35,7 +35,8 @@ func TestRedisShowsNothing(t *testing.T) {
 	cookie := saved(t, store, "alice@example.com")
 	key, e := server.only(t)
 	id := strings.TrimPrefix(cookie, name+"=")
-	if strings.Contains(key, id) || strings.Contains(e.value, id) || !strings.HasPrefix(key, "ginoidc:s:") || len(key) != len("ginoidc:s:")+43 {
+	if strings.Contains(key, id) || strings.Contains(e.value, id) || !strings.HasPrefix(key, "ginoidc:s:") ||
+		len(key) != len("ginoidc:s:")+43 {
 		t.Errorf("id %s, key %s", id, key)
 	}
 	if strings.Contains(e.value, "alice") || len(e.value) > 100 {
@@ -75,11 +76,15 @@ func TestOddCookies(t *testing.T) {
 		{"space after the name", []string{name + " =" + id}, false, 0},       // case 132
 		{"other case of the name", []string{strings.ToLower(one)}, false, 0}, // case 132
 		{"quoted", []string{name + `="` + id + `"`}, false, 0},
-		{"a path", []string{name + "=../../x"}, false, 0},                                                                // case 141
-		{"a pattern", []string{name + "=*"}, false, 0},                                                                   // case 141
-		{"43 bytes of a command", []string{name + "=a\r\nFLUSHALL\r\n" + id[:31]}, false, 0},                             // case 141
-		{"with a line break", []string{name + "=" + strings.Repeat("A", 20) + "\n" + strings.Repeat("A", 22)}, false, 0}, // case 141
-		{"10 kB", []string{name + "=" + strings.Repeat("A", 10<<10)}, false, 0},                                          // case 141
+		// case 141
+		{"a path", []string{name + "=../../x"}, false, 0},
+		// case 141
+		{"a pattern", []string{name + "=*"}, false, 0},
+		// case 141
+		{"43 bytes of a command", []string{name + "=a\r\nFLUSHALL\r\n" + id[:31]}, false, 0},
+		// case 141
+		{"with a line break", []string{name + "=" + strings.Repeat("A", 20) + "\n" + strings.Repeat("A", 22)}, false, 0},
+		{"10 kB", []string{name + "=" + strings.Repeat("A", 10<<10)}, false, 0}, // case 141
 		{"too short", []string{name + "=" + id[:42]}, false, 0},
 		{"too long", []string{one + "A"}, false, 0},
 		{"another spelling", []string{name + "=" + last}, false, 0},
@@ -188,7 +193,8 @@ func TestSecrets(t *testing.T) {
 	if err := rotated.SaveRecord(http.Header{}, request(cookie), name, []byte("alice"), options(60)); err != nil {
 		t.Fatal(err)
 	}
-	if record, stale, err := newStore(t, server, newSecret).LoadRecord(request(cookie), name); string(record) != "alice" || stale || err != nil {
+	if record, stale, err := newStore(t, server, newSecret).LoadRecord(request(cookie), name); string(record) != "alice" ||
+		stale || err != nil {
 		t.Errorf("saved anew: record %q, stale %v, error %v", record, stale, err)
 	}
 }
@@ -248,9 +254,15 @@ func TestCookiesSet(t *testing.T) {
 		do   func() error
 		ends string
 	}{
-		{"save", func() error { return store.SaveRecord(h, request(), name, []byte("alice"), nil) }, "Max-Age=60; HttpOnly; Secure; SameSite=Strict"},
-		{"save again", func() error { return store.SaveRecord(h, request(), name, []byte("alice"), nil) }, "Max-Age=60; HttpOnly; Secure; SameSite=Strict"},
-		{"delete", func() error { return store.DeleteRecord(h, request(), name, nil) }, "Max-Age=0; HttpOnly; Secure; SameSite=Strict"},
+		{"save", func() error {
+			return store.SaveRecord(h, request(), name, []byte("alice"), nil)
+		}, "Max-Age=60; HttpOnly; Secure; SameSite=Strict"},
+		{"save again", func() error {
+			return store.SaveRecord(h, request(), name, []byte("alice"), nil)
+		}, "Max-Age=60; HttpOnly; Secure; SameSite=Strict"},
+		{"delete", func() error {
+			return store.DeleteRecord(h, request(), name, nil)
+		}, "Max-Age=0; HttpOnly; Secure; SameSite=Strict"},
 		{"save with a negative MaxAge", func() error {
 			o := *sessionsOptions.ToGorillaOptions()
 			o.MaxAge = -1
@@ -264,7 +276,8 @@ func TestCookiesSet(t *testing.T) {
 		if len(lines) != 3 || lines[0] != "other=2; Path=/" || lines[1] != name+"x=3" {
 			t.Fatalf("%s: %q", step.what, lines)
 		}
-		if !strings.HasPrefix(lines[2], name+"=") || !strings.Contains(lines[2], attributes) || !strings.HasSuffix(lines[2], step.ends) {
+		if !strings.HasPrefix(lines[2], name+"=") || !strings.Contains(lines[2], attributes) ||
+			!strings.HasSuffix(lines[2], step.ends) {
 			t.Errorf("%s: %q", step.what, lines[2])
 		}
 	}
@@ -295,7 +308,8 @@ func TestInvalidCookiesAreErrors(t *testing.T) {
 func FuzzCookie(f *testing.F) {
 	store := newStore(f, newFake())
 	cookie := saved(f, store, "alice")
-	for _, seed := range []string{"", cookie, cookie + ";" + cookie, "a=b; " + cookie, name + "=../../x", name + "=a\r\nFLUSHALL", idCookie, ";;=", name} {
+	for _, seed := range []string{"", cookie, cookie + ";" + cookie, "a=b; " + cookie, name + "=../../x",
+		name + "=a\r\nFLUSHALL", idCookie, ";;=", name} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, header string) {

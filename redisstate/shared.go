@@ -18,8 +18,8 @@ const (
 local ttl = redis.call('PTTL', KEYS[1])
 return redis.call('SET', KEYS[1], string.format('%.0f', math.max(at, ARGV[1])), 'PX', math.max(ttl, ARGV[2]))`
 
-	// What was seen is a sorted set by the time it ends, as a list of sessions is, and bounded like one. What is full drops
-	// what ends soonest, and so takes what comes.
+	// What was seen is a sorted set by the time it ends, as a list of sessions is, and bounded like one. What is full
+	// drops what ends soonest, and so takes what comes.
 	onceScript = clock + `local ends = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if ends and tonumber(ends) > now then return 0 end
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
@@ -91,7 +91,8 @@ func (s *Store) seenKey(key string) string {
 
 // Lease takes the key for ttl. With ok=false somebody else holds it. release gives it back if it is still
 // ours, and is never nil when ok is true. Whoever is gone without a release holds it until ttl has passed.
-func (s *Store) Lease(ctx context.Context, key string, ttl time.Duration) (release func(context.Context) error, ok bool, err error) {
+func (s *Store) Lease(ctx context.Context, key string,
+	ttl time.Duration) (release func(context.Context) error, ok bool, err error) {
 	key = s.prefix + "l:" + key
 	token := rand.Text()
 	ok, err = s.setIfAbsent(ctx, key, token, ttl)

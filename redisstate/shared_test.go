@@ -116,8 +116,8 @@ func TestKindsKeepApart(t *testing.T) {
 	}
 }
 
-// TestSeenIsBounded: what strangers can have remembered takes a bounded number of keys, each of a bounded size, and none of
-// the room of other kinds.
+// TestSeenIsBounded: what strangers can have remembered takes a bounded number of keys, each of a bounded size, and
+// none of the room of other kinds.
 func TestSeenIsBounded(t *testing.T) {
 	server := newFake()
 	store := newStore(t, server)

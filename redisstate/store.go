@@ -1,12 +1,15 @@
-// Package redisstate keeps in Redis what several instances of an app share: the sessions, and the state
-// that ends them everywhere at once (revocations, what may be used only once, leases).
+// Package redisstate keeps in Redis what several instances of an app share: the sessions, and the state that ends them
+// everywhere at once (revocations, what may be used only once, leases).
 //
-//	store, err := redisstate.New(redisstate.Config{URL: os.Getenv("REDIS_URL"), Secrets: []string{os.Getenv("COOKIE_SECRET")}})
+//	store, err := redisstate.New(redisstate.Config{
+//		URL:     os.Getenv("REDIS_URL"),
+//		Secrets: []string{os.Getenv("COOKIE_SECRET")},
+//	})
 //	…
 //	router.Use(sessions.Sessions("app", store))
 //
-// The browser holds a random id. Redis holds, under a hash of that id, the session sealed with
-// AES-256-GCM: who reads the one or the other reads no session and can not make one. Redis 6.0 or later.
+// The browser holds a random id. Redis holds, under a hash of that id, the session sealed with AES-256-GCM: who reads
+// the one or the other reads no session and can not make one. Redis 6.0 or later.
 //
 // A Redis that does not answer is an error within Config.Timeout, never "no such session".
 package redisstate

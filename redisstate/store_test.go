@@ -29,7 +29,8 @@ func options(maxAge int) *gsessions.Options {
 // newStore is connected to f by pipes.
 func newStore(t testing.TB, f *fake, secrets ...string) *redisstate.Store {
 	t.Helper()
-	return configured(t, redisstate.Config{Client: f.client(t), Secrets: append(secrets, newSecret)[:max(1, len(secrets))]})
+	return configured(t,
+		redisstate.Config{Client: f.client(t), Secrets: append(secrets, newSecret)[:max(1, len(secrets))]})
 }
 
 func configured(t testing.TB, cfg redisstate.Config) *redisstate.Store {
@@ -101,10 +102,13 @@ func TestNewRefuses(t *testing.T) {
 		wants []string
 	}{
 		{"nothing", redisstate.Config{}, []string{"no secret", "URL is not of the form"}},
-		{"an empty secret", redisstate.Config{Client: client, Secrets: []string{newSecret, ""}}, []string{"secret 2 of 2 is empty"}},
-		{"a short secret", redisstate.Config{Client: client, Secrets: []string{hidden}}, []string{"secret 1 of 1 has 7 bytes"}},
+		{"an empty secret", redisstate.Config{Client: client, Secrets: []string{newSecret, ""}},
+			[]string{"secret 2 of 2 is empty"}},
+		{"a short secret", redisstate.Config{Client: client, Secrets: []string{hidden}},
+			[]string{"secret 1 of 1 has 7 bytes"}},
 		{"a negative timeout", redisstate.Config{Client: client, Secrets: good, Timeout: -1}, []string{"Timeout"}},
-		{"two servers", redisstate.Config{Client: client, URL: "redis://localhost", Secrets: good}, []string{"both URL and Client"}},
+		{"two servers", redisstate.Config{Client: client, URL: "redis://localhost", Secrets: good},
+			[]string{"both URL and Client"}},
 		{"another scheme", redisstate.Config{URL: "http://u:hunter2@localhost", Secrets: good}, []string{"URL"}},
 		{"no URL at all", redisstate.Config{URL: "redis://u:hunter2@local host", Secrets: good}, []string{"URL"}},
 		{"a bad query", redisstate.Config{URL: "redis://localhost?hunter2=%zz", Secrets: good}, []string{"URL"}},
@@ -157,7 +161,8 @@ func TestTLS(t *testing.T) {
 // The app's own client stays open.
 func TestClose(t *testing.T) {
 	server := newFake()
-	borrowed, own := newStore(t, server), configured(t, redisstate.Config{URL: server.listen(t), Secrets: []string{newSecret}})
+	borrowed, own := newStore(t, server),
+		configured(t, redisstate.Config{URL: server.listen(t), Secrets: []string{newSecret}})
 	for _, store := range []*redisstate.Store{borrowed, own} {
 		store.Close()
 	}

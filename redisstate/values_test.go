@@ -16,7 +16,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/redisstate"
 )
 
-var sessionsOptions = sessions.Options{Path: "/app", Domain: "example.com", MaxAge: 60, Secure: true, HttpOnly: true, SameSite: http.SameSiteStrictMode}
+var sessionsOptions = sessions.Options{Path: "/app", Domain: "example.com", MaxAge: 60, Secure: true, HttpOnly: true,
+	SameSite: http.SameSiteStrictMode}
 
 // open returns the session of the request, through no registry.
 func open(t testing.TB, store *redisstate.Store, r *http.Request) *gsessions.Session {
@@ -83,7 +84,8 @@ func TestDefaultAttributes(t *testing.T) {
 	if err := store.Save(request(), w, open(t, store, request())); err != nil {
 		t.Fatal(err)
 	}
-	if line := w.Header().Get("Set-Cookie"); !strings.HasSuffix(line, "; Max-Age=86400; HttpOnly; Secure; SameSite=Lax") || !strings.Contains(line, "; Path=/; ") {
+	if line := w.Header().Get("Set-Cookie"); !strings.HasSuffix(line, "; Max-Age=86400; HttpOnly; Secure; SameSite=Lax") ||
+		!strings.Contains(line, "; Path=/; ") {
 		t.Errorf("cookie %q", line)
 	}
 }
@@ -204,7 +206,8 @@ func FuzzValues(f *testing.F) {
 	f.Add([]byte("\x01\xff\xff\xff\xff\xff\x01"))
 	f.Fuzz(func(t *testing.T, plaintext []byte) {
 		server.set(func() { e.value = ring.Seal(plaintext, []byte(key)); server.entries[key] = e })
-		if session := open(t, store, request(cookie)); session.IsNew != (session.ID == "") || session.IsNew && len(session.Values) != 0 {
+		if session := open(t, store, request(cookie)); session.IsNew != (session.ID == "") || session.IsNew &&
+			len(session.Values) != 0 {
 			t.Errorf("session %+v", session)
 		}
 	})

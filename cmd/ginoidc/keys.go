@@ -28,7 +28,8 @@ func keys(args []string, out, errOut io.Writer) int {
 		fmt.Fprint(errOut, usage)
 		flags.PrintDefaults()
 	}
-	alg := flags.String("alg", "", "what the key is used with, as in `ClientKeyAlg`; RSA-OAEP-256 or ECDH-ES for a DecryptionKey")
+	alg := flags.String("alg", "",
+		"what the key is used with, as in `ClientKeyAlg`; RSA-OAEP-256 or ECDH-ES for a DecryptionKey")
 	kid := flags.String("kid", "", "what the key is called, as in `ClientKeyID`; default its thumbprint")
 	fresh := flags.Bool("new", false, "make the key first, in a file that is not there yet")
 	switch err := flags.Parse(args); {
@@ -84,8 +85,8 @@ func publicKey(raw []byte, alg, kid string) ([]byte, error) {
 	return key.PublicJWK()
 }
 
-// makeKey makes a private key that fits alg, and a file of it as PKCS #8 that its owner alone can read. A file that is there
-// stays as it is: the provider may know its key.
+// makeKey makes a private key that fits alg, and a file of it as PKCS #8 that its owner alone can read. A file that is
+// there stays as it is: the provider may know its key.
 func makeKey(file, alg string) ([]byte, error) {
 	key, err := generate(alg)
 	if err != nil {

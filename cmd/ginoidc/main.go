@@ -2,7 +2,8 @@
 //
 //	go run github.com/seed-d65cea4d/ginoidc/cmd/ginoidc keys client.pem
 //
-// prints the public JWK set of the app's private keys. Exit status 1: a key cannot be read or made; 2: it was called wrongly.
+// prints the public JWK set of the app's private keys. Exit status 1: a key cannot be read or made; 2: it was called
+// wrongly.
 package main
 
 import (

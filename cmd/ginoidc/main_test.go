@@ -39,8 +39,10 @@ func file(t *testing.T, name, text string) string {
 // TestKeys: what is printed is a JWK set with the public members, and the kid that the app sends with that key.
 func TestKeys(t *testing.T) {
 	for _, tt := range []struct{ alg, use, curve string }{
-		{"", "sig", "P-256"}, {"ES256", "sig", "P-256"}, {"ES384", "sig", "P-384"}, {"ES512", "sig", "P-521"}, {"EdDSA", "sig", "Ed25519"},
-		{"RS256", "sig", ""}, {"PS256", "sig", ""}, {"RSA-OAEP-256", "enc", ""}, {"ECDH-ES", "enc", "P-256"}, {"ECDH-ES+A256KW", "enc", "P-256"},
+		{"", "sig", "P-256"}, {"ES256", "sig", "P-256"}, {"ES384", "sig", "P-384"}, {"ES512", "sig", "P-521"},
+		{"EdDSA", "sig", "Ed25519"},
+		{"RS256", "sig", ""}, {"PS256", "sig", ""}, {"RSA-OAEP-256", "enc", ""}, {"ECDH-ES", "enc", "P-256"},
+		{"ECDH-ES+A256KW", "enc", "P-256"},
 	} {
 		path := filepath.Join(t.TempDir(), "client.pem")
 		status, out, errOut := called("keys", "-new", "-alg", tt.alg, path)
@@ -60,7 +62,8 @@ func TestKeys(t *testing.T) {
 			t.Fatal(err)
 		}
 		var set jose.JSONWebKeySet
-		if err := json.Unmarshal([]byte(out), &set); err != nil || len(set.Keys) != 1 || !set.Keys[0].IsPublic() || !set.Keys[0].Valid() {
+		if err := json.Unmarshal([]byte(out), &set); err != nil || len(set.Keys) != 1 || !set.Keys[0].IsPublic() ||
+			!set.Keys[0].Valid() {
 			t.Fatalf("%s: %s, %v", tt.alg, out, err)
 		}
 		if got := set.Keys[0]; got.KeyID != key.KeyID() || got.Algorithm != key.Alg() || got.Use != tt.use {
@@ -104,7 +107,8 @@ func TestNamedKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	jwk, plain := file(t, "key.jwk", string(text)), file(t, "key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
+	jwk, plain := file(t, "key.jwk", string(text)),
+		file(t, "key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
 	for _, tt := range []struct {
 		args []string
 		want []string // kid, alg and use
@@ -121,7 +125,8 @@ func TestNamedKeys(t *testing.T) {
 			continue
 		}
 		for i, got := range set.Keys {
-			if said := got.KeyID + " " + got.Algorithm + " " + got.Use; !strings.HasSuffix(said, tt.want[i]) || strings.Contains(out, `"d"`) {
+			if said := got.KeyID + " " + got.Algorithm + " " + got.Use; !strings.HasSuffix(said, tt.want[i]) ||
+				strings.Contains(out, `"d"`) {
 				t.Errorf("%q: %s, want %s", tt.args, said, tt.want[i])
 			}
 		}
@@ -135,7 +140,8 @@ func TestProblems(t *testing.T) {
 		t.Fatal(errOut)
 	}
 	good += ".new"
-	encrypted := file(t, "secret.pem", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nU0VDUkVU\n-----END ENCRYPTED PRIVATE KEY-----\n")
+	encrypted := file(t, "secret.pem",
+		"-----BEGIN ENCRYPTED PRIVATE KEY-----\nU0VDUkVU\n-----END ENCRYPTED PRIVATE KEY-----\n")
 	empty, odd := file(t, "empty.pem", ""), file(t, "odd.jwk", `{"kty":"EC","d":"U0VDUkVU"}`)
 	unmade := filepath.Join(t.TempDir(), "unmade.pem")
 	for _, tt := range []struct {

@@ -35,7 +35,8 @@ func TestTab(t *testing.T) {
 		t.Errorf("before the first page: %+v", page)
 	}
 	tab.Open(server.URL)
-	if answer := tab.Fetch("/there"); answer.Status != 403 || answer.Body != "No" || answer.Header["content-length"] != "2" {
+	if answer := tab.Fetch("/there"); answer.Status != 403 || answer.Body != "No" ||
+		answer.Header["content-length"] != "2" {
 		t.Errorf("fetch: %+v", answer)
 	}
 	for _, same := range []*browser.Tab{tab, tab.Sibling()} {
@@ -47,7 +48,8 @@ func TestTab(t *testing.T) {
 	if cookies := chromium.Profile(t).Cookies("127.0.0.1"); len(cookies) != 0 {
 		t.Errorf("somebody else has cookies: %+v", cookies)
 	}
-	if files, err := os.ReadDir(shots); err != nil || len(files) != 5 || !strings.HasPrefix(files[1].Name(), "TestTab-02-127.0.0.1_") {
+	if files, err := os.ReadDir(shots); err != nil || len(files) != 5 ||
+		!strings.HasPrefix(files[1].Name(), "TestTab-02-127.0.0.1_") {
 		t.Errorf("screenshots: %v, %v", files, err)
 	}
 }

@@ -45,7 +45,8 @@ func (tab *Tab) Open(address string) Page {
 	return tab.look(response)
 }
 
-// Click clicks the first link or button whose label contains the text, in any case, and waits for the page that follows.
+// Click clicks the first link or button whose label contains the text, in any case, and waits for the page that
+// follows.
 func (tab *Tab) Click(label string) Page {
 	tab.t.Helper()
 	ctx, cancel := context.WithTimeout(tab.ctx, stepLimit)
@@ -59,8 +60,11 @@ func (tab *Tab) Click(label string) Page {
 
 // labelled is the XPath of what can be clicked, with its text in lower case.
 func labelled(label string) chromedp.Search {
-	const lower = `contains(translate(concat(normalize-space(.), @value), 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz'), '%s')`
-	return chromedp.Search(fmt.Sprintf(`//*[self::a or self::button or self::input[@type='submit']][`+lower+`]`, strings.ToLower(label)))
+	const (
+		lower = `translate(concat(normalize-space(.), @value), 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')`
+		path  = `//*[self::a or self::button or self::input[@type='submit']][contains(` + lower + `, '%s')]`
+	)
+	return chromedp.Search(fmt.Sprintf(path, strings.ToLower(label)))
 }
 
 // Back presses the back button. It reports false on the first page of the tab.
@@ -102,7 +106,9 @@ func (tab *Tab) Page() Page {
 		URL, Text string
 		Complete  bool
 	}
-	const script = `({url: location.href, text: document.body?.innerText ?? "", complete: document.readyState === "complete"})`
+	const script = `({
+		url: location.href, text: document.body?.innerText ?? "", complete: document.readyState === "complete",
+	})`
 	for end := time.Now().Add(stepLimit); ; time.Sleep(20 * time.Millisecond) {
 		now, err := run(tab, chromedp.Evaluate[snapshot](script)) // fails while one page replaces another
 		if err == nil && now.Complete {
@@ -124,7 +130,9 @@ type Answer struct {
 // Fetch asks for a path as a page's script would. The page's own content security policy applies.
 func (tab *Tab) Fetch(path string) Answer {
 	tab.t.Helper()
-	const script = `fetch(%q).then(async r => ({status: r.status, header: Object.fromEntries(r.headers), body: await r.text()}))`
+	const script = `fetch(%q).then(async r => ({
+		status: r.status, header: Object.fromEntries(r.headers), body: await r.text(),
+	}))`
 	return do(tab, "fetch "+path, chromedp.Evaluate[Answer](fmt.Sprintf(script, path), chromedp.EvalAwaitPromise))
 }
 

@@ -46,8 +46,9 @@ func newCluster(t *testing.T, op fakeop.Config, env ...string) *cluster {
 	c.url = roundRobin(t, backends)
 	example, secret := start.BuildExample(t), rand.Text()+rand.Text()
 	c.run = func(t testing.TB, i int) {
-		c.apps[i] = example.Run(t, ports[i], append(env, "OIDC_ISSUER="+c.op.Issuer(), "OIDC_CLIENT_ID=app", "OIDC_CLIENT_SECRET=secret",
-			"OIDC_APP_URL="+c.url, "OIDC_COOKIE_SECRET="+secret, "REDIS_URL=redis://127.0.0.1:"+redisPort)...)
+		c.apps[i] = example.Run(t, ports[i],
+			append(env, "OIDC_ISSUER="+c.op.Issuer(), "OIDC_CLIENT_ID=app", "OIDC_CLIENT_SECRET=secret",
+				"OIDC_APP_URL="+c.url, "OIDC_COOKIE_SECRET="+secret, "REDIS_URL=redis://127.0.0.1:"+redisPort)...)
 	}
 	for i := range c.apps {
 		c.run(t, i)
@@ -98,7 +99,10 @@ func (c *cluster) signIn(t testing.TB, subject string) *person {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &person{subject, &http.Client{Jar: jar, Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	p := &person{subject,
+		&http.Client{Jar: jar, Timeout: 10 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		}}}
 	r := p.do(t, http.MethodGet, c.url+"/auth/signin", "")
 	callback, err := c.op.Approve(r.Header.Get("Location"), subject)
 	if err != nil {
@@ -175,12 +179,14 @@ func TestOneSessionOnAllInstances(t *testing.T) {
 		t.Fatal(err)
 	}
 	provider := &person{"", http.DefaultClient}
-	if r := provider.do(t, http.MethodPost, c.apps[1].URL+"/auth/backchannel-logout", url.Values{"logout_token": {token}}.Encode()); r.StatusCode != 200 {
+	if r := provider.do(t, http.MethodPost, c.apps[1].URL+"/auth/backchannel-logout",
+		url.Values{"logout_token": {token}}.Encode()); r.StatusCode != 200 {
 		t.Errorf("back-channel logout: %s", r.Status)
 	}
 	everywhere(again, 401)
 	everywhere(bob, 200)
-	if r := provider.do(t, http.MethodPost, c.apps[2].URL+"/auth/backchannel-logout", url.Values{"logout_token": {token}}.Encode()); r.StatusCode != 400 {
+	if r := provider.do(t, http.MethodPost, c.apps[2].URL+"/auth/backchannel-logout",
+		url.Values{"logout_token": {token}}.Encode()); r.StatusCode != 400 {
 		t.Errorf("the token again, at another instance: %s", r.Status) // case 181
 	}
 	time.Sleep(time.Second)

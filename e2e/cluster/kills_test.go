@@ -70,14 +70,18 @@ func TestKills(t *testing.T) {
 	load.Wait()
 
 	deadline := time.Now().Add(10 * time.Second) // connections to Redis heal by themselves
-	for status, _ := everybody[0].me(c.url); status != http.StatusOK && time.Now().Before(deadline); status, _ = everybody[0].me(c.url) {
+	for time.Now().Before(deadline) {
+		if status, _ := everybody[0].me(c.url); status == http.StatusOK {
+			break
+		}
 		time.Sleep(50 * time.Millisecond)
 	}
 	under := served.Load()
 	for _, p := range everybody {
 		ask(p)
 	}
-	t.Logf("%d kills of each process: %d requests, %d served, %d unavailable, %d sessions lost, %d crossed; afterwards %d of %d signed in",
+	t.Logf("%d kills of each process: %d requests, %d served, %d unavailable, %d sessions lost, %d crossed; afterwards "+
+		"%d of %d signed in",
 		kills, asked.Load(), served.Load(), unavailable.Load(), lost.Load(), crossed.Load(), served.Load()-under, people)
 	if lost.Load() != 0 || crossed.Load() != 0 || served.Load()-under != people {
 		t.Error("sessions were lost or crossed")

@@ -64,7 +64,8 @@ func serve(ctx context.Context) error {
 		Logger:             log,
 	}
 	if os.Getenv("DEX_SESSIONS_ENABLED") == "true" { // with the defaults of Dex's own command
-		config.SessionConfig = &session.Config{CookieName: "dex_session", AbsoluteLifetime: 24 * time.Hour, ValidIfNotUsedFor: time.Hour}
+		config.SessionConfig = &session.Config{CookieName: "dex_session", AbsoluteLifetime: 24 * time.Hour,
+			ValidIfNotUsedFor: time.Hour}
 	}
 	dex, err := server.NewServer(ctx, config)
 	if err != nil {
@@ -95,10 +96,12 @@ func people(log *slog.Logger) (storage.Storage, error) {
 		return nil, err
 	}
 	s := storage.WithStaticPasswords(memory.New(log), []storage.Password{
-		{Email: "alice@example.com", Username: "alice", UserID: "1", Name: "Alice Adams", Hash: hash, Groups: []string{"admin", "staff"}},
+		{Email: "alice@example.com", Username: "alice", UserID: "1", Name: "Alice Adams", Hash: hash,
+			Groups: []string{"admin", "staff"}},
 		{Email: "bob@example.com", Username: "bob", UserID: "2", Name: "Bob Brown", Hash: hash, Groups: []string{"staff"}},
 	}, log)
-	return storage.WithStaticConnectors(s, []storage.Connector{{ID: connectors.LocalConnector, Name: "Email", Type: connectors.LocalConnector}}), nil
+	return storage.WithStaticConnectors(s,
+		[]storage.Connector{{ID: connectors.LocalConnector, Name: "Email", Type: connectors.LocalConnector}}), nil
 }
 
 // rotate has each signal HUP replace the signing key, by Dex's own code, which asks whether the time has come.
@@ -125,7 +128,8 @@ func rotate(ctx context.Context, s storage.Storage, tokenLife time.Duration, log
 }
 
 // localKeys looks at once whether a key is to be made or replaced, and every half a minute.
-func localKeys(ctx context.Context, s storage.Storage, tokenLife time.Duration, log *slog.Logger) (signer.Signer, error) {
+func localKeys(ctx context.Context, s storage.Storage, tokenLife time.Duration,
+	log *slog.Logger) (signer.Signer, error) {
 	config := signer.LocalConfig{KeysRotationPeriod: "6h"}
 	keys, err := config.Open(ctx, s, tokenLife, time.Now, log)
 	if err == nil {

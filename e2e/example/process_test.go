@@ -15,7 +15,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/e2e/start"
 )
 
-// cases 305, 306, 310: every problem of a configuration is told at once, by the variable that has it, and nothing listens.
+// cases 305, 306, 310: every problem of a configuration is told at once, by the variable that has it, and nothing
+// listens.
 func TestBadConfiguration(t *testing.T) {
 	example := start.BuildExample(t)
 	cmd := example.Command(t,
@@ -33,7 +34,8 @@ func TestBadConfiguration(t *testing.T) {
 	if !errors.As(err, &exit) || exit.ExitCode() != 2 {
 		t.Errorf("ended with %v, want exit status 2", err)
 	}
-	for _, name := range []string{"OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_COOKIE_SECRET", "OIDC_SCOPES", "OIDC_SESSION_IDLE"} {
+	for _, name := range []string{"OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_COOKIE_SECRET", "OIDC_SCOPES",
+		"OIDC_SESSION_IDLE"} {
 		if !strings.Contains(string(out), name) {
 			t.Errorf("no line names %s:\n%s", name, out)
 		}

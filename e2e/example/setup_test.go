@@ -25,7 +25,9 @@ func setups() []setup {
 		}
 	}
 	return []setup{
-		{"bundled provider", func(t testing.TB, example start.Example) start.App { return example.Run(t, start.FreePort(t)) }, ""},
+		{"bundled provider", func(t testing.TB, example start.Example) start.App {
+			return example.Run(t, start.FreePort(t))
+		}, ""},
 		{"oidc-provider, groups in the ID token", withProvider(start.GroupsInIDToken), "Yes"},
 		{"oidc-provider, groups in userinfo", withProvider(start.GroupsInUserInfo), "Yes"},
 	}

@@ -48,19 +48,22 @@ type person struct {
 
 func alice() person {
 	return person{"alice", []string{"admin", "audit", "staff"}, []string{"acme"}, map[string]int{
-		"/api/admin": 200, "/api/auditors": 200, "/api/custom": 200, "/api/orgs/acme/projects": 200, "/api/orgs/globex/projects": 403,
+		"/api/admin": 200, "/api/auditors": 200, "/api/custom": 200, "/api/orgs/acme/projects": 200,
+		"/api/orgs/globex/projects": 403,
 	}}
 }
 
 func bob() person {
 	return person{"bob", []string{"staff"}, []string{"globex"}, map[string]int{
-		"/api/admin": 403, "/api/auditors": 403, "/api/custom": 403, "/api/orgs/acme/projects": 403, "/api/orgs/globex/projects": 200,
+		"/api/admin": 403, "/api/auditors": 403, "/api/custom": 403, "/api/orgs/acme/projects": 403,
+		"/api/orgs/globex/projects": 200,
 	}}
 }
 
 func carol() person {
 	return person{"carol", nil, nil, map[string]int{
-		"/api/admin": 403, "/api/auditors": 403, "/api/custom": 403, "/api/orgs/acme/projects": 403, "/api/orgs/globex/projects": 403,
+		"/api/admin": 403, "/api/auditors": 403, "/api/custom": 403, "/api/orgs/acme/projects": 403,
+		"/api/orgs/globex/projects": 403,
 	}}
 }
 
@@ -81,7 +84,8 @@ func (v visit) mayAsk(p person) {
 		!slices.Equal(me.Groups, p.groups) || !slices.Equal(me.Organizations, p.organizations) {
 		v.Errorf("/api/me: %s", answer.Body)
 	}
-	if cache := answer.Header["cache-control"]; !strings.Contains(cache, "no-store") || !strings.Contains(cache, "private") {
+	if cache := answer.Header["cache-control"]; !strings.Contains(cache, "no-store") ||
+		!strings.Contains(cache, "private") {
 		v.Errorf("/api/me may be cached: %q", cache)
 	}
 	for path, want := range p.status {
@@ -93,7 +97,8 @@ func (v visit) mayAsk(p person) {
 	case 200:
 		v.sameJSON(answer.Body, `{"message":"Admin-only data"}`)
 	case 403:
-		v.sameJSON(ask("/api/custom").Body, `{"error":"forbidden","message":"User `+p.account+`@example.com does not have access to this resource."}`)
+		v.sameJSON(ask("/api/custom").Body,
+			`{"error":"forbidden","message":"User `+p.account+`@example.com does not have access to this resource."}`)
 	}
 }
 
@@ -109,7 +114,8 @@ func signedOut(v visit) {
 		}
 	}
 	v.sameJSON(ask("/api/custom").Body, `{"error":"unauthorized","message":"Please sign in"}`)
-	if answer := ask("/api/me"); answer.Status != 401 || answer.Header["www-authenticate"] == "" || !strings.Contains(answer.Body, `"sign_in_url"`) {
+	if answer := ask("/api/me"); answer.Status != 401 || answer.Header["www-authenticate"] == "" ||
+		!strings.Contains(answer.Body, `"sign_in_url"`) {
 		v.Errorf("/api/me: %+v", answer)
 	}
 	if all := v.tab.Cookies("localhost"); len(all) != 0 {
@@ -147,17 +153,20 @@ func cookies(v visit) {
 	v.tab.Open(v.app.URL + "/")
 	v.atProvider(v.tab.Click("sign in"))
 	attempts := v.ownCookies()
-	if len(attempts) != 1 || !strings.HasPrefix(attempts[0].Name, "ginoidc.") || attempts[0].Path != "/auth" || attempts[0].Session {
+	if len(attempts) != 1 || !strings.HasPrefix(attempts[0].Name, "ginoidc.") || attempts[0].Path != "/auth" ||
+		attempts[0].Session {
 		v.Errorf("cookies of an attempt: %+v", attempts)
 	}
 	v.tab.Click("alice")
 	session := v.ownCookies()
 	slices.SortFunc(session, func(a, b *network.Cookie) int { return strings.Compare(a.Name, b.Name) })
-	if len(session) != 2 || session[0].Name != "ginoidc" || session[0].Path != "/" || session[1].Name != "ginoidc.landed" || session[1].Path != "/auth/signin" {
+	if len(session) != 2 || session[0].Name != "ginoidc" || session[0].Path != "/" ||
+		session[1].Name != "ginoidc.landed" || session[1].Path != "/auth/signin" {
 		v.Errorf("cookies of a session: %+v", session)
 	}
 	v.signOut()
-	if left := v.ownCookies(); len(left) != 1 || left[0].Name != "ginoidc.silent" || !left[0].Session { // GET /silent lets the browser alone now
+	// GET /silent lets the browser alone now
+	if left := v.ownCookies(); len(left) != 1 || left[0].Name != "ginoidc.silent" || !left[0].Session {
 		v.Errorf("cookies after sign-out: %+v", left)
 	}
 }
@@ -186,7 +195,8 @@ func signOutAndBack(v visit) {
 	var seen int
 	for page, ok := v.tab.Back(); ok; page, ok = v.tab.Back() {
 		seen++
-		if strings.HasPrefix(page.URL, v.app.URL) && (strings.Contains(page.Text, "alice@") || strings.Contains(strings.ToLower(page.Text), "sign out")) {
+		if strings.HasPrefix(page.URL, v.app.URL) &&
+			(strings.Contains(page.Text, "alice@") || strings.Contains(strings.ToLower(page.Text), "sign out")) {
 			v.Errorf("the back button shows %+v", page)
 		}
 	}

@@ -1,19 +1,21 @@
-// The OpenID provider of the end-to-end tests: oidc-provider, a certified engine, with three accounts and no consent screen.
+// The OpenID provider of the end-to-end tests: oidc-provider, a certified implementation, with three accounts and no
+// consent screen.
 //
 //   PORT                listens on 127.0.0.1:PORT; the issuer is http://127.0.0.1:PORT
 //   GROUPS_IN           "id_token" or "userinfo": the one place where groups and organizations appear
-//   PROFILE             "fapi2": the FAPI 2.0 Security Profile for all, with DPoP nonces; empty: what each client asks for
+//   PROFILE             "fapi2": the FAPI 2.0 Security Profile for every client, with DPoP nonces; empty: whatever each
+//                       client registers
 //
-// Clients register themselves (RFC 7591), and may say there how long their access tokens are good: access_token_ttl, in
-// seconds. Refresh tokens are for the scope offline_access with prompt=consent. Each is good once, and all that came from
-// the same sign-in ends when one comes twice; with the profile they are bound to a key instead, and stay.
+// Clients register themselves (RFC 7591). They may set the lifetime of their access tokens: access_token_ttl, in seconds.
+// Refresh tokens need the scope offline_access and prompt=consent. They are rotated, and the reuse of one revokes the
+// whole grant. With the profile they are bound to a DPoP key instead, and are not rotated.
 //
-// One client can be there from the start:
+// One client may be configured at the start:
 //
 //   CLIENT_ID, CLIENT_SECRET
 //   REDIRECT_URIS       separated by spaces
 //   SIGNED_OUT_URIS     post_logout_redirect_uris, separated by spaces
-//   LOGOUT_URI          backchannel_logout_uri: gets a logout token with a sid when the user signs out here
+//   LOGOUT_URI          backchannel_logout_uri: receives a logout token with a sid when the user signs out here
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
@@ -24,25 +26,26 @@ if (!['id_token', 'userinfo'].includes(GROUPS_IN)) throw new Error(`GROUPS_IN=${
 if (PROFILE && PROFILE !== 'fapi2') throw new Error(`PROFILE=${PROFILE}: fapi2 or empty`);
 const fapi = PROFILE === 'fapi2';
 
-// acr is the strongest authentication that somebody can show.
+// acr is the strongest authentication an account offers.
 const accounts = {
   alice: { name: 'Alice Adams', groups: ['admin', 'staff', 'audit'], organizations: ['acme'], acr: 'urn:example:mfa' },
   bob: { name: 'Bob Brown', groups: ['staff'], organizations: ['globex'] },
   carol: { name: 'Carol Clark' },
 };
 
-// use is the place the claims are for: one of the two values of GROUPS_IN.
+// claims returns the claims of an account. use is where they appear, with the same values as GROUPS_IN.
 function claims(id, use) {
   const { groups, organizations, acr, ...person } = accounts[id];
   const all = { sub: id, ...person, preferred_username: id, email: `${id}@example.com`, email_verified: true };
   return use === GROUPS_IN ? { ...all, groups, organizations } : all;
 }
 
-// The key is exported as it is made: to export a KeyObject later can lock up Node.js 20, when the garbage collector
-// looks at the key at the same moment.
+// The key is exported when it is generated: exporting a KeyObject later can deadlock Node.js 20 if the garbage collector
+// inspects the key at the same time.
 function signingKey(alg, type, options) {
   const encoding = { format: 'jwk' };
-  const { privateKey } = generateKeyPairSync(type, { ...options, publicKeyEncoding: encoding, privateKeyEncoding: encoding });
+  const encodings = { publicKeyEncoding: encoding, privateKeyEncoding: encoding };
+  const { privateKey } = generateKeyPairSync(type, { ...options, ...encodings });
   return { ...privateKey, kid: randomBytes(8).toString('hex'), use: 'sig', alg };
 }
 
@@ -90,12 +93,12 @@ const provider = new Provider(`http://127.0.0.1:${PORT}`, {
     ...(fapi && { fapi: { enabled: true, profile: '2.0' } }),
     resourceIndicators: {
       enabled: true,
-      defaultResource: (ctx, client, oneOf) => oneOf?.at(-1), // a token is for one: the last that was asked for
+      defaultResource: (ctx, client, oneOf) => oneOf?.at(-1), // a token has one resource: the last requested
       useGrantedResource: () => true,
       getResourceServerInfo: () => ({ scope: 'email', accessTokenFormat: 'jwt', jwt: { sign: { alg: 'ES256' } } }),
     },
   },
-  // The dispatcher that oidc-provider passes refuses loopback addresses, and the app has no other.
+  // The dispatcher that oidc-provider passes refuses loopback addresses, where the app listens.
   fetch: (url, { dispatcher, ...options }) => fetch(url, options),
   pkce: { required: () => true },
   extraClientMetadata: { properties: ['access_token_ttl'] },
@@ -118,7 +121,7 @@ async function grantWhatIsAsked(ctx) {
   return grant;
 }
 
-// policy is the engine's own, and asks who is signed in too weakly to sign in again.
+// policy is the default policy, and also requires a new sign-in if the session's acr is too weak.
 function policy() {
   const all = interactionPolicy.base();
   all.get('login').checks.add(new interactionPolicy.Check('acr_values', 'a stronger sign-in is asked for', (ctx) => {
@@ -130,7 +133,8 @@ function policy() {
 
 const page = (title, body) => `<!doctype html><meta charset="utf-8"><title>${title}</title><h1>${title}</h1>${body}`;
 
-// signInPage offers one button an account; no password. Who presses it consents to all that is asked. A form may say how many seconds ago the person was seen (age).
+// signInPage offers one button for each account, without a password. Pressing it consents to everything requested. A form
+// may set how many seconds ago the user authenticated (age).
 async function signInPage(ctx, next) {
   if (!ctx.path.startsWith('/interaction/')) return next();
   if (ctx.method === 'POST') {
@@ -140,7 +144,8 @@ async function signInPage(ctx, next) {
     const acr = params.acr_values?.split(' ').find((value) => value === accounts[accountId]?.acr);
     const ts = Math.floor(Date.now() / 1000) - Number(form.get('age'));
     ctx.status = 303;
-    return ctx.redirect(await provider.interactionResult(ctx.req, ctx.res, { login: { accountId, acr, ts }, consent: {} }));
+    const result = { login: { accountId, acr, ts }, consent: {} };
+    return ctx.redirect(await provider.interactionResult(ctx.req, ctx.res, result));
   }
   await provider.interactionDetails(ctx.req, ctx.res); // an unknown interaction is an error
   const buttons = Object.keys(accounts).map((id) => `<button name="account" value="${id}">${id}</button>`);

@@ -62,7 +62,9 @@ func startApp(t *testing.T, scheme, base string, change ...func(*ginoidc.Config)
 	a.routes.Use(a.auth.Middleware())
 	a.auth.Mount(a.routes)
 	a.routes.GET("/", a.show)
-	a.routes.GET("/public", func(c *gin.Context) { c.Data(http.StatusOK, "text/html", []byte("<title>Public</title>public")) })
+	a.routes.GET("/public", func(c *gin.Context) {
+		c.Data(http.StatusOK, "text/html", []byte("<title>Public</title>public"))
+	})
 	server.Config.Handler = engine
 	if scheme == "https" {
 		server.StartTLS()

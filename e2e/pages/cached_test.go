@@ -12,8 +12,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/e2e/browser"
 )
 
-// TestSignOutLeavesFiles: the files of the app that the browser has cached, 6,000 of them, stay there, and the sign-out does
-// not wait for anything to be done about them.
+// TestSignOutLeavesFiles: the files of the app that the browser has cached, 6,000 of them, stay there, and the sign-out
+// does not wait for anything to be done about them.
 func TestSignOutLeavesFiles(t *testing.T) {
 	a := startApp(t, "http", "")
 	a.routes.GET("/files/:n", func(c *gin.Context) {
@@ -42,7 +42,8 @@ func TestSignOutLeavesFiles(t *testing.T) {
 	if page := tab.Click("sign out"); !strings.Contains(page.Text, "nobody") {
 		t.Fatalf("after the sign-out: %+v", page)
 	}
-	t.Logf("a sign-out with 6,000 cached files took %d ms, from the click to the start page", time.Since(begin).Milliseconds())
+	t.Logf("a sign-out with 6,000 cached files took %d ms, from the click to the start page",
+		time.Since(begin).Milliseconds())
 	if n := filled(); n != 0 {
 		t.Errorf("asked for %d files again", n)
 	}

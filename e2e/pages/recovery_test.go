@@ -15,7 +15,8 @@ func TestRecovery(t *testing.T) {
 	chromium := browser.Start(t)
 	a := startApp(t, "http", "")
 	a.routes.GET("/edit", a.auth.RequireAuth(), func(c *gin.Context) {
-		c.Data(http.StatusOK, "text/html", []byte(`<title>Edit</title>edit <form method="post" action="/save"><input name="x" value="1"><button>Save</button></form>`))
+		c.Data(http.StatusOK, "text/html", []byte(`<title>Edit</title>edit <form method="post" action="/save">`+
+			`<input name="x" value="1"><button>Save</button></form>`))
 	})
 	a.routes.POST("/save", a.auth.RequireGroups("staff"), func(c *gin.Context) { c.String(http.StatusOK, "saved") })
 	a.routes.GET("/admin", a.auth.RequireGroups("admin"), a.show)

@@ -11,8 +11,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/e2e/browser"
 )
 
-// TestServiceWorker: an app whose service worker asks the network first, and so repeats every navigation, can be signed in to
-// and out of, and no other site gains a sign-out by it.
+// TestServiceWorker: an app whose service worker asks the network first, and so repeats every navigation, can be signed
+// in to and out of, and no other site gains a sign-out by it.
 func TestServiceWorker(t *testing.T) {
 	a := startApp(t, "http", "")
 	seen := make(chan http.Header, 100)
@@ -25,23 +25,28 @@ func TestServiceWorker(t *testing.T) {
 	})
 	a.routes.GET("/install", func(c *gin.Context) {
 		c.Data(http.StatusOK, "text/html", []byte(`<p>wait</p><script>
-			navigator.serviceWorker.addEventListener("controllerchange", () => document.querySelector("p").innerText = "installed");
+			navigator.serviceWorker.addEventListener("controllerchange", () => {
+				document.querySelector("p").innerText = "installed";
+			});
 			navigator.serviceWorker.register("/worker.js")</script>`))
 	})
 	tab := browser.Start(t).Profile(t)
 	tab.Open(a.url + "/install")
 	tab.Await("the worker", func(p browser.Page) bool { return p.Text == "installed" })
 
-	if page := a.signIn(tab, "/guarded?tab=1"); page.URL != a.url+"/guarded?tab=1" || page.Text != "/guarded of Alice Archer\nSign out" {
+	if page := a.signIn(tab, "/guarded?tab=1"); page.URL != a.url+"/guarded?tab=1" ||
+		page.Text != "/guarded of Alice Archer\nSign out" {
 		t.Errorf("after the sign-in: %+v", page)
 	}
 	if h := <-seen; h.Get("Sec-Fetch-Mode") != "navigate" || h.Get("Sec-Fetch-Dest") != "empty" {
 		t.Errorf("the worker sends %v, so this test says nothing", h)
 	}
 
+	const form = `<form method="post" action="URL"><button>post</button></form>`
+	page := strings.ReplaceAll(`<a href="URL">follow</a>`+form, "URL", a.url+a.auth.SignOutURL())
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
-		_, _ = w.Write([]byte(strings.ReplaceAll(`<a href="URL">follow</a><form method="post" action="URL"><button>post</button></form>`, "URL", a.url+a.auth.SignOutURL())))
+		_, _ = w.Write([]byte(page))
 	}))
 	defer elsewhere.Close()
 	for _, label := range []string{"follow", "post"} {

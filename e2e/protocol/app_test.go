@@ -36,7 +36,8 @@ func startApp(t *testing.T, provider start.Provider, metadata map[string]any, ch
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &app{url: "http://localhost:" + port, issuer: provider.Issuer, wire: &wire{}, answers: make(chan *http.Request, 9)}
+	a := &app{url: "http://localhost:" + port, issuer: provider.Issuer, wire: &wire{},
+		answers: make(chan *http.Request, 9)}
 	all := map[string]any{
 		"redirect_uris":             []string{a.url + "/auth/callback"},
 		"backchannel_logout_uri":    a.url + "/auth/backchannel-logout",

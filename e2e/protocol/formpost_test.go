@@ -54,7 +54,8 @@ func (a *app) posted(t *testing.T, tab *browser.Tab, path, text string) {
 	t.Helper()
 	tab.Await(path+" for "+text, func(p browser.Page) bool { return p.URL == a.url+path && p.Text == text })
 	answer := <-a.answers
-	if answer.Method != http.MethodPost || answer.URL.RawQuery != "" || answer.Header.Get("Sec-Fetch-Site") != "cross-site" {
+	if answer.Method != http.MethodPost || answer.URL.RawQuery != "" ||
+		answer.Header.Get("Sec-Fetch-Site") != "cross-site" {
 		t.Errorf("the answer came by %s %s from %q", answer.Method, answer.URL, answer.Header.Get("Sec-Fetch-Site"))
 	}
 	if sent := answer.Cookies(); len(sent) != 1 || !strings.HasPrefix(sent[0].Name, "ginoidc.") {
@@ -65,7 +66,9 @@ func (a *app) posted(t *testing.T, tab *browser.Tab, path, text string) {
 // session is the only cookie that is left, but for the one that looks after it at the sign-in route.
 func (a *app) session(t *testing.T, tab *browser.Tab) string {
 	t.Helper()
-	cookies := slices.DeleteFunc(tab.Cookies("localhost"), func(c *network.Cookie) bool { return c.Name == "ginoidc.landed" && c.Path == "/auth/signin" })
+	cookies := slices.DeleteFunc(tab.Cookies("localhost"), func(c *network.Cookie) bool {
+		return c.Name == "ginoidc.landed" && c.Path == "/auth/signin"
+	})
 	if len(cookies) != 1 || cookies[0].Name != "ginoidc" || cookies[0].SameSite != network.CookieSameSiteLax {
 		t.Fatalf("cookies of a session: %+v", cookies)
 	}

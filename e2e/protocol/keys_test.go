@@ -43,7 +43,8 @@ func ecKey(t *testing.T) clientKey {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newClientKey(t, key, map[string]string{"kty": "EC", "crv": "P-256", "x": text(point[1:33]), "y": text(point[33:])})
+	return newClientKey(t, key,
+		map[string]string{"kty": "EC", "crv": "P-256", "x": text(point[1:33]), "y": text(point[33:])})
 }
 
 func edKey(t *testing.T) clientKey {

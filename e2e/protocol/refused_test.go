@@ -40,8 +40,10 @@ func TestOneSideOnly(t *testing.T) {
 		{"ID tokens are encrypted", open, encrypted, nil, 401, "id token: encrypted"},
 		{"ID tokens are to be encrypted", open, nil, opens(ec), 401, "id token: not_encrypted"},
 		{"ID tokens are encrypted to another key", open, encrypted, opens(other), 401, "id token: decryption_failed"},
-		{"another algorithm of ID tokens", open, client("id_token_signed_response_alg", "PS256"), nil, 401, "id token: algorithm"},
-		{"another algorithm of userinfo", open, client("userinfo_signed_response_alg", "ES256"), nil, 502, "userinfo: algorithm"},
+		{"another algorithm of ID tokens", open, client("id_token_signed_response_alg", "PS256"), nil, 401,
+			"id token: algorithm"},
+		{"another algorithm of userinfo", open, client("userinfo_signed_response_alg", "ES256"), nil, 502,
+			"userinfo: algorithm"},
 		{"another algorithm of JARM", open, client("authorization_signed_response_alg", "ES256"), func(c *ginoidc.Config) {
 			c.ResponseMode = "query.jwt"
 		}, 400, "authorization response: algorithm"},
@@ -58,7 +60,8 @@ func TestOneSideOnly(t *testing.T) {
 			if strings.HasPrefix(shown.At.String(), a.issuer) {
 				shown = alice.Submit(shown, url.Values{"account": {"alice"}})
 			}
-			if shown.Status != row.status || !strings.HasPrefix(shown.At.String(), a.url) || !strings.Contains(shown.Text, row.reason) {
+			if shown.Status != row.status || !strings.HasPrefix(shown.At.String(), a.url) ||
+				!strings.Contains(shown.Text, row.reason) {
 				t.Errorf("%s: %d %s, want %d with %q", shown.At, shown.Status, shown.Text, row.status, row.reason)
 			}
 			alice.sees(alice.Open(a.url+"/"), a, "/", "nobody")

@@ -32,14 +32,16 @@ func signOutOf(t *testing.T, provider start.Provider, metadata map[string]any, c
 	alice := somebody(t)
 	alice.sees(alice.signIn(a, "/me", "alice"), a, "/me", "alice")
 	alice.sees(alice.confirms(alice.Load(http.MethodPost, a.url+"/auth/signout", nil), a), a, "/", "nobody")
-	if got, want := alice.sent(a.issuer+"/session/end"), "client_id id_token_hint logout_hint post_logout_redirect_uri state"; got != want {
+	if got, want := alice.sent(a.issuer+"/session/end"),
+		"client_id id_token_hint logout_hint post_logout_redirect_uri state"; got != want {
 		t.Errorf("told the provider %s, want %s", got, want)
 	}
 	if got := alice.sent(a.url + "/auth/signed-out"); got != "state" {
 		t.Errorf("came back with %s, want state", got)
 	}
 	back := slices.IndexFunc(alice.Trail, func(u *url.URL) bool { return u.Path == "/auth/signed-out" }) // case 165
-	if shown := alice.Open(alice.Trail[back].String()); shown.Status != http.StatusOK || shown.At.Path != "/auth/signed-out" {
+	if shown := alice.Open(alice.Trail[back].String()); shown.Status != http.StatusOK ||
+		shown.At.Path != "/auth/signed-out" {
 		t.Errorf("the same answer once more: %d %s", shown.Status, shown.At)
 	}
 

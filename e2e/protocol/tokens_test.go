@@ -60,8 +60,8 @@ func get(client *http.Client, address string) ([]byte, error) {
 	return io.ReadAll(resp.Body)
 }
 
-// TestRefresh: the provider takes what the app sends to refresh, time after time, and the new token with it. Case 71: the
-// refresh token is replaced, or stays.
+// TestRefresh: the provider takes what the app sends to refresh, time after time, and the new token with it. Case 71:
+// the refresh token is replaced, or stays.
 func TestRefresh(t *testing.T) {
 	open, strict := start.RunOpenProvider(t, ""), start.RunOpenProvider(t, start.ProfileFAPI2)
 	const refreshing = "grant_type refresh_token"
@@ -76,7 +76,8 @@ func TestRefresh(t *testing.T) {
 		rotates  bool
 	}{
 		{"bearer", open, nil, nil, bearer, names(basic, refreshing), true},
-		{"public client", open, client("token_endpoint_auth_method", "none"), nil, bearer, names("client_id", refreshing), true},
+		{"public client", open, client("token_endpoint_auth_method", "none"), nil, bearer,
+			names("client_id", refreshing), true},
 		{"DPoP", open, client("dpop_bound_access_tokens", true), func(c *ginoidc.Config) { c.DPoP = true },
 			dpop, names(basic, proof, refreshing), true},
 		{"FAPI 2.0, DPoP with nonces", strict, client("token_endpoint_auth_method", "private_key_jwt", "jwks", jwks(key),
@@ -129,8 +130,8 @@ func TestKeptTokens(t *testing.T) {
 	}
 }
 
-// Requests at once, each with a token that is as good as over: none presents a refresh token twice, for which the provider
-// would end the grant.
+// Requests at once, each with a token that is as good as over: none presents a refresh token twice, for which the
+// provider would end the grant.
 func refreshAtOnce(t *testing.T, provider start.Provider) {
 	k := startKeeper(t, provider, nil, nil)
 	alice := somebody(t)
@@ -181,10 +182,12 @@ func signOutRevokes(t *testing.T, provider start.Provider) {
 	if k.opens(t, access[3]) {
 		t.Error("the access token is good after the sign-out")
 	}
-	if status, answer := k.redeem(t, refresh[3]); status != http.StatusBadRequest || !strings.Contains(answer, "invalid_grant") {
+	if status, answer := k.redeem(t, refresh[3]); status != http.StatusBadRequest ||
+		!strings.Contains(answer, "invalid_grant") {
 		t.Errorf("the refresh token after the sign-out: %d %s", status, answer)
 	}
-	if shown := elsewhere.Open(k.url + "/userinfo"); shown.Status != http.StatusOK || !strings.HasPrefix(shown.Text, "alice by ") {
+	if shown := elsewhere.Open(k.url + "/userinfo"); shown.Status != http.StatusOK ||
+		!strings.HasPrefix(shown.Text, "alice by ") {
 		t.Errorf("the other session: %d %s %s", shown.Status, shown.At, shown.Text)
 	}
 }

@@ -19,8 +19,9 @@ func TestDex(t *testing.T) {
 		env      []string
 		run      func(person)
 	}{
-		"groups":                     {time.Hour, false, nil, dexGroups},
-		"refresh and new keys":       {5 * time.Second, true, []string{"OIDC_KEEP_TOKENS=true", "OIDC_SCOPES=openid profile email groups offline_access"}, dexRefresh},
+		"groups": {time.Hour, false, nil, dexGroups},
+		"refresh and new keys": {5 * time.Second, true,
+			[]string{"OIDC_KEEP_TOKENS=true", "OIDC_SCOPES=openid profile email groups offline_access"}, dexRefresh},
 		"sign-out without sessions":  {time.Hour, false, nil, dexForgets},
 		"sign-out":                   {time.Hour, true, []string{"OIDC_KEEP_ID_TOKEN=true"}, dexSignOut},
 		"sign-out without hint":      {time.Hour, true, []string{"OIDC_KEEP_ID_TOKEN=false"}, dexStrands},
@@ -49,8 +50,8 @@ func dexGroups(alice person) {
 	bob.may("/api/admin", http.StatusForbidden)
 }
 
-// dexRefresh: each use is a refresh, and the key changes in between, twice within a minute. The app asks for keys once a
-// minute at most, so it knows of the first new one only.
+// dexRefresh: each use is a refresh, and the key changes in between, twice within a minute. The app asks for keys once
+// a minute at most, so it knows of the first new one only.
 func dexRefresh(alice person) {
 	bob := somebody(alice.T, alice.app, alice.provider)
 	alice.signIn(dexUser("alice"))
@@ -113,7 +114,8 @@ func dexStrands(alice person) {
 		alice.Fatalf("%d %s\n%s", question.Status, question.At, question.Text)
 	}
 	alice.nobody()
-	if shown := alice.Submit(question, nil); !strings.HasPrefix(shown.At.String(), alice.provider.Issuer) || !strings.Contains(shown.Text, "successfully logged out") {
+	if shown := alice.Submit(question, nil); !strings.HasPrefix(shown.At.String(), alice.provider.Issuer) ||
+		!strings.Contains(shown.Text, "successfully logged out") {
 		alice.Errorf("%d %s\n%s", shown.Status, shown.At, shown.Text)
 	}
 }
@@ -140,7 +142,8 @@ func dexUnheard(alice person) {
 	alice.signIn(dexUser("alice"))
 	alice.signsOutAtDex()
 	const refused = "back-channel logout refused"
-	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(alice.app.Output(), refused); time.Sleep(50 * time.Millisecond) {
+	deadline := time.Now().Add(20 * time.Second)
+	for ; !strings.Contains(alice.app.Output(), refused); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			alice.Fatalf("no logout token was refused:\n%s", alice.app.Output())
 		}

@@ -78,7 +78,8 @@ func (s *shop) open(env ...string) person {
 	s.realm["realm"] = s.name
 	s.keycloak.Admin(s, http.MethodPost, "", s.realm, nil)
 	client := s.client()
-	p := start.Provider{Issuer: s.keycloak.URL + "/realms/" + s.name, ClientID: client["clientId"].(string), ClientSecret: client["secret"].(string)}
+	p := start.Provider{Issuer: s.keycloak.URL + "/realms/" + s.name, ClientID: client["clientId"].(string),
+		ClientSecret: client["secret"].(string)}
 	return somebody(s.T, runApp(s.T, s.example, s.port, p, "Keycloak", env...), p)
 }
 
@@ -166,9 +167,12 @@ func organizations(s *shop) {
 	bob.signIn(as("bob"))
 	bob.may("/api/orgs/acme/projects", http.StatusForbidden)
 
-	s.mappers("organization", []string{"organization"}, map[string]any{"addOrganizationId": "true", "jsonType.label": "JSON"})
+	s.mappers("organization", []string{"organization"},
+		map[string]any{"addOrganizationId": "true", "jsonType.label": "JSON"})
 	alice.app.Stop(s)
-	alice = somebody(s.T, runApp(s.T, s.example, s.port, alice.provider, "Keycloak", append(settings, "OIDC_ORGANIZATIONS_FORMAT=keys")...), alice.provider)
+	alice = somebody(s.T,
+		runApp(s.T, s.example, s.port, alice.provider, "Keycloak", append(settings, "OIDC_ORGANIZATIONS_FORMAT=keys")...),
+		alice.provider)
 	alice.signIn(as("alice"))
 	alice.may("/api/orgs/acme/projects", http.StatusOK)
 	alice.may("/api/orgs/globex/projects", http.StatusForbidden)
@@ -193,7 +197,8 @@ func signOutWithoutHint(s *shop) {
 	alice := s.open("OIDC_KEEP_ID_TOKEN=false")
 	alice.signIn(as("alice"))
 	question := alice.signOut()
-	if !strings.HasPrefix(question.At.String(), alice.endSession()) || !strings.Contains(question.Text, "Do you want to log out?") {
+	if !strings.HasPrefix(question.At.String(), alice.endSession()) ||
+		!strings.Contains(question.Text, "Do you want to log out?") {
 		s.Fatalf("%d %s\n%s", question.Status, question.At, question.Text)
 	}
 	alice.nobody()
@@ -266,8 +271,8 @@ func refresh(s *shop) {
 	alice.nobody()
 }
 
-// newKeys come into use while people are signed in, twice within a minute, and the first goes. The app asks for keys once
-// a minute at most, so it knows of the first new one only.
+// newKeys come into use while people are signed in, twice within a minute, and the first goes. The app asks for keys
+// once a minute at most, so it knows of the first new one only.
 func newKeys(s *shop) {
 	s.attributes()["access.token.lifespan"] = "5"
 	alice := s.open("OIDC_KEEP_TOKENS=true")
@@ -307,7 +312,8 @@ func pushedRequests(s *shop) {
 	alice.app = runApp(s.T, s.example, s.port, alice.provider, "Keycloak", "OIDC_USE_PAR=true")
 	alice.signIn(as("alice"))
 	alice.is("alice@example.com", "admin", "audit")
-	if sent := alice.Sent(alice.provider.Issuer + "/protocol/openid-connect/auth"); !sent.Has("request_uri") || sent.Has("scope") {
+	if sent := alice.Sent(alice.provider.Issuer + "/protocol/openid-connect/auth"); !sent.Has("request_uri") ||
+		sent.Has("scope") {
 		s.Errorf("through the browser: %v", sent)
 	}
 }
@@ -316,7 +322,8 @@ func responseModes(s *shop) {
 	alice := s.open("OIDC_RESPONSE_MODE=form_post")
 	for _, mode := range []string{"form_post", "query.jwt", "form_post.jwt"} {
 		alice.app.Stop(s)
-		alice = somebody(s.T, runApp(s.T, s.example, s.port, alice.provider, "Keycloak", "OIDC_RESPONSE_MODE="+mode), alice.provider)
+		alice = somebody(s.T,
+			runApp(s.T, s.example, s.port, alice.provider, "Keycloak", "OIDC_RESPONSE_MODE="+mode), alice.provider)
 		answer := alice.Submit(alice.asked(alice.Open(alice.app.URL+"/auth/signin")), as("alice"))
 		if strings.HasPrefix(mode, "form_post") {
 			answer = alice.Submit(answer, nil)
@@ -328,7 +335,8 @@ func responseModes(s *shop) {
 
 func clientKey(s *shop) {
 	file := filepath.Join(s.TempDir(), "client.pem")
-	keys := exec.CommandContext(s.Context(), "go", "run", "github.com/seed-d65cea4d/ginoidc/cmd/ginoidc", "keys", "-new", file)
+	keys := exec.CommandContext(s.Context(), "go", "run", "github.com/seed-d65cea4d/ginoidc/cmd/ginoidc",
+		"keys", "-new", file)
 	jwks, err := keys.Output()
 	if err != nil {
 		s.Fatalf("%s: %v", keys, err)
@@ -336,7 +344,8 @@ func clientKey(s *shop) {
 	s.client()["clientAuthenticatorType"] = "client-jwt"
 	s.attributes()["token.endpoint.auth.signing.alg"] = "ES256"
 	s.attributes()["access.token.lifespan"] = "5"
-	alice := s.open("OIDC_CLIENT_SECRET=", "OIDC_CLIENT_AUTH_METHOD=private_key_jwt", "OIDC_CLIENT_KEY_FILE="+file, "OIDC_KEEP_TOKENS=true")
+	alice := s.open("OIDC_CLIENT_SECRET=", "OIDC_CLIENT_AUTH_METHOD=private_key_jwt", "OIDC_CLIENT_KEY_FILE="+file,
+		"OIDC_KEEP_TOKENS=true")
 	var clients []struct{ ID string }
 	s.admin(http.MethodGet, "/clients?clientId=shop", nil, &clients)
 	s.keycloak.Upload(s, "/"+s.name+"/clients/"+clients[0].ID+"/certificates/jwt.credential/upload-certificate",

@@ -20,7 +20,8 @@ import (
 )
 
 // runApp starts the example with the settings that docs/groups.md has for a provider, and the further ones.
-func runApp(t *testing.T, example start.Example, port string, p start.Provider, heading string, env ...string) start.App {
+func runApp(t *testing.T, example start.Example, port string, p start.Provider, heading string,
+	env ...string) start.App {
 	t.Helper()
 	all := append(recipe(t, heading), p.Env()...)
 	all = append(all, "OIDC_COOKIE_SECRET="+rand.Text()+rand.Text())
@@ -68,7 +69,8 @@ func (p person) signIn(fields url.Values) {
 // asked is a page that has to be the provider's, where one says who one is.
 func (p person) asked(shown visitor.Page) visitor.Page {
 	p.Helper()
-	if !strings.HasPrefix(shown.At.String(), p.provider.Issuer) || !regexp.MustCompile(`name="(password|username)"`).MatchString(shown.Text) {
+	if !strings.HasPrefix(shown.At.String(), p.provider.Issuer) ||
+		!regexp.MustCompile(`name="(password|username)"`).MatchString(shown.Text) {
 		p.Fatalf("not at the provider's sign-in page: %d %s\n%s", shown.Status, shown.At, shown.Text)
 	}
 	return shown
@@ -105,7 +107,8 @@ func (p person) is(email string, groups ...string) {
 		Email  string
 		Groups []string
 	}
-	if err := json.Unmarshal([]byte(p.may("/api/me", http.StatusOK)), &me); err != nil || me.Email != email || !slices.Equal(me.Groups, groups) {
+	if err := json.Unmarshal([]byte(p.may("/api/me", http.StatusOK)), &me); err != nil || me.Email != email ||
+		!slices.Equal(me.Groups, groups) {
 		p.Errorf("%+v (%v), want %s of %q", me, err, email, groups)
 	}
 }

@@ -30,10 +30,14 @@ func rule() returnto.Rule {
 func hostile() []string {
 	return []string{
 		"/", "/", "/", "//", `\`, ".", "..", "/./", "/../", ";", "?", "#", "&", "=", "@", ":", "::", "[", "]", "%", "%%",
-		"%2f", "%2F", "%5c", "%2e", "%252f", "%255c", "%252e", "%00", "%09", "%0a", "%0d", "%40", "%3a", "%3f", "%23", "%c0%af", "%e2%80%8b",
-		"\t", "\n", "\r", "\x00", "\x0b", "\x1f", "\x7f", " ", "\u00a0", "\u200b", "\u2028", "\ufeff", "／", "＼", "。", "․", "⁄", "\xff",
-		"http:", "https:", "HTTPS://", "javascript:", "data:", "file:", "blob:", "evil.example", "evil%2eexample", "app.example.com", "shop.example.net:8443",
-		own, listed, listed + "/", "user@", ":8443", ":443", "0x7f.1", "auth/signin", "/auth/callback", "a", "A", "é", "'", `"`, "<", ">", "|", "^", "`", "{",
+		"%2f", "%2F", "%5c", "%2e", "%252f", "%255c", "%252e", "%00", "%09", "%0a", "%0d", "%40", "%3a", "%3f", "%23",
+		"%c0%af", "%e2%80%8b",
+		"\t", "\n", "\r", "\x00", "\x0b", "\x1f", "\x7f", " ", "\u00a0", "\u200b", "\u2028", "\ufeff", "／", "＼",
+		"。", "․", "⁄", "\xff",
+		"http:", "https:", "HTTPS://", "javascript:", "data:", "file:", "blob:", "evil.example", "evil%2eexample",
+		"app.example.com", "shop.example.net:8443",
+		own, listed, listed + "/", "user@", ":8443", ":443", "0x7f.1", "auth/signin", "/auth/callback", "a", "A", "é", "'",
+		`"`, "<", ">", "|", "^", "`", "{",
 	}
 }
 
@@ -60,7 +64,8 @@ func TestNoAcceptedTargetLeavesTheOrigin(t *testing.T) {
 	t.Logf("%d strings: %d accepted, %d of the refused would have left", runs, accepted, refusedRightly)
 	// An alphabet that is never accepted, or never dangerous, would prove nothing.
 	if accepted < runs/100 || refusedRightly < runs/100 {
-		t.Errorf("of %d strings %d were accepted and %d dangerous: the alphabet is too narrow", runs, accepted, refusedRightly)
+		t.Errorf("of %d strings %d were accepted and %d dangerous: the alphabet is too narrow", runs,
+			accepted, refusedRightly)
 	}
 }
 
@@ -117,5 +122,6 @@ func leaves(target string) string {
 // reserved tells whether the router would take path for one of the plugin's own, as it matches decoded paths.
 func reserved(path string) bool {
 	path, err := url.PathUnescape(path)
-	return err != nil || slices.ContainsFunc(rule().Reserved, func(route string) bool { return strings.HasPrefix(path+"/", route+"/") })
+	return err != nil ||
+		slices.ContainsFunc(rule().Reserved, func(route string) bool { return strings.HasPrefix(path+"/", route+"/") })
 }

@@ -25,12 +25,13 @@ func BuildDex(t testing.TB) Dex {
 	return Dex{path}
 }
 
-// Run starts Dex for an app at appURL (no trailing slash) with the plugin's default routes. Tokens are good for life. Only
-// with sessions does Dex know of sign-out.
+// Run starts Dex for an app at appURL (no trailing slash) with the plugin's default routes. Tokens are good for life.
+// Only with sessions does Dex know of sign-out.
 func (d Dex) Run(t testing.TB, appURL string, life time.Duration, sessions bool) Provider {
 	t.Helper()
 	port := FreePort(t)
-	p := Provider{Issuer: "http://127.0.0.1:" + port + "/dex", ClientID: "shop", ClientSecret: "a secret of 32 bytes for the shop"}
+	p := Provider{Issuer: "http://127.0.0.1:" + port + "/dex", ClientID: "shop",
+		ClientSecret: "a secret of 32 bytes for the shop"}
 	cmd := exec.Command(d.path)
 	cmd.Env = clean(os.Environ(), "PORT="+port, "TOKEN_LIFE="+life.String(), "APP_URL="+appURL,
 		"CLIENT_ID="+p.ClientID, "CLIENT_SECRET="+p.ClientSecret, "DEX_SESSIONS_ENABLED="+strconv.FormatBool(sessions))

@@ -50,8 +50,8 @@ func kc(t testing.TB, home string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// keycloakHome is where the distribution lies, built for a database in memory. The first call on a machine brings it from
-// Maven Central, in two minutes. The lock is for test runs at the same time.
+// keycloakHome is where the distribution lies, built for a database in memory. The first call on a machine brings it
+// from Maven Central, in two minutes. The lock is for test runs at the same time.
 func keycloakHome(t testing.TB) string {
 	t.Helper()
 	cache, err := os.UserCacheDir()
@@ -95,8 +95,8 @@ func locked(t testing.TB, path string) (unlock func()) {
 	return func() { _ = file.Close() }
 }
 
-// Admin calls Keycloak's admin API at a path below /admin/realms, with body as JSON. What comes goes to answer if that is
-// not nil.
+// Admin calls Keycloak's admin API at a path below /admin/realms, with body as JSON. What comes goes to answer if that
+// is not nil.
 func (k Keycloak) Admin(t testing.TB, method, path string, body, answer any) {
 	t.Helper()
 	text, err := json.Marshal(body)

@@ -21,5 +21,6 @@ func RunMemcached(t testing.TB) Memcached {
 	cmd := exec.Command(Find(t, "memcached", "memcached"), "-l", "127.0.0.1", "-p", port, "-U", "0", "-u", "nobody")
 	cmd.Dir = t.TempDir()
 	addr := net.JoinHostPort("127.0.0.1", port)
-	return Memcached{run(t, cmd, func(ctx context.Context) error { return answersLine(ctx, addr, "version", "VERSION ") }), addr}
+	return Memcached{run(t, cmd, func(ctx context.Context) error { return answersLine(ctx, addr, "version", "VERSION ") }),
+		addr}
 }

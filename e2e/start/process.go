@@ -77,8 +77,8 @@ func (p *Process) await(t testing.TB, ready func(context.Context) error) {
 	}
 }
 
-// Stop sends SIGTERM, or what the server calls for, and demands exit status 0, or what is usual for the server. A second
-// call does nothing.
+// Stop sends SIGTERM, or what the server calls for, and demands exit status 0, or what is usual for the server. A
+// second call does nothing.
 func (p *Process) Stop(t testing.TB) {
 	t.Helper()
 	if p.stopped {
@@ -150,7 +150,8 @@ func answers(url string) func(context.Context) error {
 func clean(env []string, extra ...string) []string {
 	var kept []string
 	for _, v := range env {
-		if !strings.HasPrefix(v, "OIDC_") && !strings.HasPrefix(v, "PORT=") && !strings.HasPrefix(v, "ADDR=") && !strings.HasPrefix(v, "REDIS_URL=") && !strings.HasPrefix(v, "DATABASE_URL=") {
+		if !strings.HasPrefix(v, "OIDC_") && !strings.HasPrefix(v, "PORT=") && !strings.HasPrefix(v, "ADDR=") &&
+			!strings.HasPrefix(v, "REDIS_URL=") && !strings.HasPrefix(v, "DATABASE_URL=") {
 			kept = append(kept, v)
 		}
 	}

@@ -20,7 +20,8 @@ type Redis struct {
 func RunRedis(t testing.TB) Redis {
 	t.Helper()
 	port := FreePort(t)
-	cmd := exec.Command(Find(t, "redis-server", "redis-server"), "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no")
+	cmd := exec.Command(Find(t, "redis-server", "redis-server"), "--bind", "127.0.0.1", "--port", port, "--save", "",
+		"--appendonly", "no")
 	cmd.Dir = t.TempDir()
 	addr := net.JoinHostPort("127.0.0.1", port)
 	return Redis{run(t, cmd, func(ctx context.Context) error { return answersLine(ctx, addr, "PING", "+PONG") }), addr}

@@ -63,7 +63,8 @@ func TestProvider(t *testing.T) {
 			provider := start.RunProvider(t, app, test.groupsIn)
 			idToken, userInfo := signIn(t, provider, app+"/auth/callback", test.account)
 			if !slices.Equal(idToken.Groups, test.inIDToken) || !slices.Equal(userInfo.Groups, test.inUserInfo) {
-				t.Errorf("groups: ID token %q, userinfo %q; want %q, %q", idToken.Groups, userInfo.Groups, test.inIDToken, test.inUserInfo)
+				t.Errorf("groups: ID token %q, userinfo %q; want %q, %q", idToken.Groups, userInfo.Groups,
+					test.inIDToken, test.inUserInfo)
 			}
 			if idToken.Sub != test.account || userInfo.Email != test.account+"@example.com" {
 				t.Errorf("ID token %+v, userinfo %+v", idToken, userInfo)
@@ -81,8 +82,10 @@ type claims struct {
 func signIn(t *testing.T, p start.Provider, redirectURI, account string) (idToken, userInfo claims) {
 	t.Helper()
 	config := oauth2.Config{
-		ClientID: p.ClientID, ClientSecret: p.ClientSecret, RedirectURL: redirectURI, Scopes: []string{"openid", "profile", "email"},
-		Endpoint: oauth2.Endpoint{AuthURL: p.Issuer + "/auth", TokenURL: p.Issuer + "/token", AuthStyle: oauth2.AuthStyleInHeader},
+		ClientID: p.ClientID, ClientSecret: p.ClientSecret, RedirectURL: redirectURI,
+		Scopes: []string{"openid", "profile", "email"},
+		Endpoint: oauth2.Endpoint{AuthURL: p.Issuer + "/auth", TokenURL: p.Issuer + "/token",
+			AuthStyle: oauth2.AuthStyleInHeader},
 	}
 	verifier := oauth2.GenerateVerifier()
 	callback := authorize(t, config.AuthCodeURL("a state", oauth2.S256ChallengeOption(verifier)), redirectURI, account)

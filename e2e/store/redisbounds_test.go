@@ -49,7 +49,8 @@ func TestPolicyOfARealRedis(t *testing.T) {
 	for _, tt := range []struct {
 		policy, forbid string
 		warns          bool
-	}{{"noeviction", "", false}, {"volatile-ttl", "", true}, {"volatile-ttl", "-info", true}, {"noeviction", "-info", false}, {"allkeys-lru", "-config", true}} {
+	}{{"noeviction", "", false}, {"volatile-ttl", "", true}, {"volatile-ttl", "-info", true},
+		{"noeviction", "-info", false}, {"allkeys-lru", "-config", true}} {
 		server := newRedisServer(t, "--appendonly", "no", "--maxmemory-policy", tt.policy)
 		if client := server.client(t, "", 0); tt.forbid != "" {
 			command(t, client, "ACL", "SETUSER", "default", tt.forbid)

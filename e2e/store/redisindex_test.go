@@ -138,7 +138,8 @@ func testRefusedIndex(t *testing.T, u, v list) {
 
 	command(t, v.client, "SET", "ginoidc:i:v", "x")
 	got, err := v.store.Listed(t.Context(), "v")
-	if err == nil || v.store.Enlist(t.Context(), "v", "a", time.Hour) == nil || v.store.Delist(t.Context(), "v", "a") == nil {
+	if err == nil || v.store.Enlist(t.Context(), "v", "a", time.Hour) == nil ||
+		v.store.Delist(t.Context(), "v", "a") == nil {
 		t.Errorf("Listed of what is no list = %q, %v", got, err)
 	}
 	command(t, v.client, "DEL", "ginoidc:i:v")

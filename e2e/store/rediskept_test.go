@@ -22,7 +22,8 @@ func keep(t *testing.T, store *redisstate.Store, key, value string, ttl time.Dur
 
 func keptIs(t *testing.T, store *redisstate.Store, key, want string, wantOK bool) error {
 	if got, ok, err := store.Kept(t.Context(), key); got != want || ok != wantOK || err != nil {
-		return fmt.Errorf("Kept under %s = %.50q (%d bytes), %t, %v; want %.50q, %t", key, got, len(got), ok, err, want, wantOK)
+		return fmt.Errorf("Kept under %s = %.50q (%d bytes), %t, %v; want %.50q, %t", key, got, len(got),
+			ok, err, want, wantOK)
 	}
 	return nil
 }
@@ -73,8 +74,8 @@ func testKept(t *testing.T, store *redisstate.Store, client rueidis.Client) {
 	command(t, client, "DEL", "ginoidc:k:b")
 }
 
-// case 271: an instance that is gone, with its connection and without a word, frees its lease after the ttl. What it kept
-// before is there for the others.
+// case 271: an instance that is gone, with its connection and without a word, frees its lease after the ttl. What it
+// kept before is there for the others.
 func TestLeaseOfAKilledInstance(t *testing.T) {
 	const ttl = 500 * time.Millisecond
 	server := newRedisServer(t, "--appendonly", "no")

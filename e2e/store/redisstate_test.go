@@ -76,11 +76,13 @@ func TestRedisStateShared(t *testing.T) {
 				t.Errorf("key %q", key)
 			}
 			answer := command(t, client, "PTTL", key)
-			if ttl, err := answer.ToInt64(); err != nil || ttl <= int64(50*time.Minute/time.Millisecond) || ttl > int64(time.Hour/time.Millisecond) {
+			if ttl, err := answer.ToInt64(); err != nil || ttl <= int64(50*time.Minute/time.Millisecond) ||
+				ttl > int64(time.Hour/time.Millisecond) {
 				t.Errorf("key %q lives %d ms", key, ttl)
 			}
 		}
-		if answer, err := newRedisState(t, redisstate.Config{URL: "redis://:wrong@" + server.addr}).Revoked(t.Context(), "a"); err == nil {
+		if answer, err := newRedisState(t,
+			redisstate.Config{URL: "redis://:wrong@" + server.addr}).Revoked(t.Context(), "a"); err == nil {
 			t.Errorf("with a wrong password: %v", answer)
 		}
 	})

@@ -53,7 +53,8 @@ type Purpose struct {
 
 func newAttempt(p Purpose) *Attempt {
 	p.MaxAge = max(p.MaxAge, -1)
-	return &Attempt{State: newSecret(), Nonce: newSecret(), Verifier: newSecret(), Started: time.Now().UTC().Round(0), Purpose: p}
+	return &Attempt{State: newSecret(), Nonce: newSecret(), Verifier: newSecret(),
+		Started: time.Now().UTC().Round(0), Purpose: p}
 }
 
 func newSecret() string {
@@ -75,11 +76,12 @@ func decodeSecret(text string) (b [secretSize]byte, ok bool) {
 	return b, err == nil && n == secretSize
 }
 
-// encode writes version (1 byte) ‖ state (32) ‖ nonce (32) ‖ verifier (32) ‖ started (8, Unix nanoseconds) ‖ flags (1) ‖
-// replaced session (16, if flagged) ‖ its user (text, if flagged) ‖ max age (varint) ‖ app's state ‖ acr values ‖ return target, the texts before the
-// last with their lengths (uvarint).
+// encode writes version (1 byte) ‖ state (32) ‖ nonce (32) ‖ verifier (32) ‖ started (8, Unix nanoseconds) ‖ flags (1)
+// ‖ replaced session (16, if flagged) ‖ its user (text, if flagged) ‖ max age (varint) ‖ app's state ‖ acr values ‖
+// return target, the texts before the last with their lengths (uvarint).
 func (a *Attempt) encode() []byte {
-	b := make([]byte, 0, headerSize+len(a.Replaces)+4*binary.MaxVarintLen64+len(a.Replaced)+len(a.AppState)+len(a.ACRValues)+len(a.ReturnTo))
+	texts := len(a.Replaced) + len(a.AppState) + len(a.ACRValues) + len(a.ReturnTo)
+	b := make([]byte, 0, headerSize+len(a.Replaces)+4*binary.MaxVarintLen64+texts)
 	b = append(b, version)
 	for _, text := range []string{a.State, a.Nonce, a.Verifier} {
 		secret, _ := decodeSecret(text)

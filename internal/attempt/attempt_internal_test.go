@@ -41,10 +41,13 @@ func TestDecodeRefuses(t *testing.T) {
 		"no max age": good[:headerSize], "cut in the max age": append(good[:headerSize:headerSize], 0x80),
 		"no app state": good[:headerSize+1], "app state beyond the end": append(good[:headerSize+1:headerSize+1], 200, 'x'),
 		"no acr values": good[:headerSize+2], "acr values beyond the end": append(good[:headerSize+2:headerSize+2], 9, 'x'),
-		"an unknown flag": flagged(knownFlags+1, good[headerSize:]...), "replaced session cut": flagged(flagReplaces, make([]byte, 15)...),
-		"its user cut": flagged(flagReplaced, 9, 'x'), "no user of it": flagged(flagReplaced, append([]byte{0}, good[headerSize:]...)...),
-		"no replaced session": flagged(flagReplaces, append(make([]byte, 16), good[headerSize:]...)...),
-		"app state of 2^63":   append(good[:headerSize+1:headerSize+1], 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 1),
+		"an unknown flag":      flagged(knownFlags+1, good[headerSize:]...),
+		"replaced session cut": flagged(flagReplaces, make([]byte, 15)...),
+		"its user cut":         flagged(flagReplaced, 9, 'x'),
+		"no user of it":        flagged(flagReplaced, append([]byte{0}, good[headerSize:]...)...),
+		"no replaced session":  flagged(flagReplaces, append(make([]byte, 16), good[headerSize:]...)...),
+		"app state of 2^63": append(good[:headerSize+1:headerSize+1], 0x80, 0x80, 0x80, 0x80, 0x80, 0x80,
+			0x80, 0x80, 0x80, 1),
 	} {
 		if a, ok := decode(b); ok {
 			t.Errorf("%s: decoded as %+v", name, a)
@@ -71,7 +74,8 @@ func TestLargeValuesAreNotOpened(t *testing.T) {
 
 // FuzzDecode: any bytes decode or do not, and what decodes encodes to something that decodes the same.
 func FuzzDecode(f *testing.F) {
-	f.Add(newAttempt(Purpose{ReturnTo: "/profile", MaxAge: -1, AppState: `{"cart":7}`, ACRValues: "gold", Silent: true, Replaces: [16]byte{1}, Replaced: "alice"}).encode())
+	f.Add(newAttempt(Purpose{ReturnTo: "/profile", MaxAge: -1, AppState: `{"cart":7}`, ACRValues: "gold", Silent: true,
+		Replaces: [16]byte{1}, Replaced: "alice"}).encode())
 	f.Add(newAttempt(Purpose{MaxAge: 3600}).encode()[:headerSize])
 	f.Add(newAttempt(Purpose{ReturnTo: "/", MaxAge: -1, SignOut: true}).encode())
 	f.Add([]byte{version})

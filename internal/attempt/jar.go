@@ -20,7 +20,8 @@ const (
 	maxTogether = 4000 // bytes of all attempts of a browser: they come with every request in their path
 	maxLookedAt = 20   // cookies: opening them is work that anybody can ask for
 
-	// keptLonger is how long the cookie outlives its attempt, so that a late answer is told from one that was never asked for.
+	// keptLonger is how long the cookie outlives its attempt, so that a late answer is told from one that was never asked
+	// for.
 	keptLonger = time.Hour
 )
 
@@ -93,9 +94,9 @@ func (j *Jar) Start(h http.Header, r *http.Request, p Purpose) (*Attempt, error)
 	return a, nil
 }
 
-// Find returns the sign-in of this browser with that state: the defence against forged answers
-// (RFC 9700 section 4.7). It does not end the attempt; see [Jar.Clear].
-// The error is [ErrNoAttempt], or [ErrExpired] along with the attempt: it is good for nothing but to tell what was wanted.
+// Find returns the sign-in of this browser with that state: the defence against forged answers (RFC 9700 section 4.7).
+// It does not end the attempt; see [Jar.Clear]. The error is [ErrNoAttempt], or [ErrExpired] along with the attempt: it
+// is good for nothing but to tell what was wanted.
 func (j *Jar) Find(r *http.Request, state string) (*Attempt, error) {
 	return j.find(r, state, false)
 }

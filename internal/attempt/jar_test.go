@@ -76,7 +76,8 @@ func TestNewRefuses(t *testing.T) {
 	noName, badName, badPath, noLife := config(newSecret), config(newSecret), config(newSecret), config(newSecret)
 	noName.CookieName, badName.CookieName, badPath.Path, noLife.Life = "", "a name", "/;", 0
 	for name, cfg := range map[string]attempt.Config{
-		"no secret": config(), "no name": noName, "a name with a space": badName, "a path with a semicolon": badPath, "no life": noLife,
+		"no secret": config(), "no name": noName, "a name with a space": badName,
+		"a path with a semicolon": badPath, "no life": noLife,
 	} {
 		if _, err := attempt.New(cfg); err == nil {
 			t.Errorf("%s: no error", name)
@@ -97,7 +98,8 @@ func TestStartAndFind(t *testing.T) {
 		{ReturnTo: "/x", MaxAge: -1, Again: true},
 		{ReturnTo: "/x", MaxAge: -1, Replaces: [16]byte{15: 1}},
 		{ReturnTo: "/x", MaxAge: -1, Replaces: [16]byte{15: 1}, Replaced: "alice"},
-		{ReturnTo: long, MaxAge: -1, AppState: strings.Repeat("s", 602), ACRValues: strings.Repeat("a", 100), Silent: true, Replaces: [16]byte{1}},
+		{ReturnTo: long, MaxAge: -1, AppState: strings.Repeat("s", 602), ACRValues: strings.Repeat("a", 100), Silent: true,
+			Replaces: [16]byte{1}},
 	} {
 		h := make(http.Header)
 		var b browser
@@ -128,9 +130,13 @@ func TestCookieAttributes(t *testing.T) {
 		cfg         attempt.Config
 		set, delete string
 	}{
-		{secure, "; Path=/; Max-Age=5100; HttpOnly; Secure; SameSite=Lax", "=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax"},
-		{plain, "; Path=/app/auth; Max-Age=5100; HttpOnly; SameSite=Lax", "=; Path=/app/auth; Max-Age=0; HttpOnly; SameSite=Lax"},
-		{posted, "; Path=/app/auth; Max-Age=5100; HttpOnly; Secure; SameSite=None", "=; Path=/app/auth; Max-Age=0; HttpOnly; Secure; SameSite=None"}, // case 44
+		{secure, "; Path=/; Max-Age=5100; HttpOnly; Secure; SameSite=Lax",
+			"=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax"},
+		{plain, "; Path=/app/auth; Max-Age=5100; HttpOnly; SameSite=Lax",
+			"=; Path=/app/auth; Max-Age=0; HttpOnly; SameSite=Lax"},
+		// case 44
+		{posted, "; Path=/app/auth; Max-Age=5100; HttpOnly; Secure; SameSite=None",
+			"=; Path=/app/auth; Max-Age=0; HttpOnly; Secure; SameSite=None"},
 	} {
 		jar, h := newJar(t, tt.cfg), http.Header{"Set-Cookie": {"other=1"}}
 		a, err := jar.Start(h, browser{}.request(), attempt.Purpose{ReturnTo: "/", MaxAge: -1})
@@ -206,15 +212,16 @@ func TestFindRefuses(t *testing.T) {
 		{"a state with the same start", one.State[:16] + two.State[16:], b},     // case 22
 		{"a state with a cookie's separator", "a; " + one.State[3:], b},         // case 22
 		{"a state with a line feed", one.State[:20] + "\n" + one.State[21:], b}, // case 22
-		{"the cookies of two attempts exchanged", one.State, browser{name(one) + "=" + value(1), name(two) + "=" + value(0)}}, // case 24
-		{"another attempt's value under its own name", one.State, browser{name(one) + "=" + value(1)}},                        // case 24
-		{"several values, none of which opens", one.State, browser{name(one) + "=x", name(one) + "=" + value(1)}},             // case 131
-		{"empty", one.State, browser{name(one) + "="}},                                                                        // case 25
-		{"truncated", one.State, browser{b[0][:len(b[0])-1]}},                                                                 // case 25
-		{"extended", one.State, browser{b[0] + "A"}},                                                                          // case 25
-		{"100 kB", one.State, browser{name(one) + "=" + strings.Repeat("A", 100_000)}},                                        // case 25
-		{"sealed as a session", one.State, resealed("ginoidc/cookiestore", name(one)+"\x00"+audience)},                        // case 26
-		{"sealed without an audience", one.State, resealed("ginoidc/attempt", name(one))},                                     // case 26
+		// case 24
+		{"the cookies of two attempts exchanged", one.State, browser{name(one) + "=" + value(1), name(two) + "=" + value(0)}},
+		{"another attempt's value under its own name", one.State, browser{name(one) + "=" + value(1)}},            // case 24
+		{"several values, none of which opens", one.State, browser{name(one) + "=x", name(one) + "=" + value(1)}}, // case 131
+		{"empty", one.State, browser{name(one) + "="}},                                                            // case 25
+		{"truncated", one.State, browser{b[0][:len(b[0])-1]}},                                                     // case 25
+		{"extended", one.State, browser{b[0] + "A"}},                                                              // case 25
+		{"100 kB", one.State, browser{name(one) + "=" + strings.Repeat("A", 100_000)}},                            // case 25
+		{"sealed as a session", one.State, resealed("ginoidc/cookiestore", name(one)+"\x00"+audience)},            // case 26
+		{"sealed without an audience", one.State, resealed("ginoidc/attempt", name(one))},                         // case 26
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -223,7 +230,8 @@ func TestFindRefuses(t *testing.T) {
 			}
 		})
 	}
-	for _, more := range []browser{{}, {b[0]}, {name(one) + "=x"}, {name(one) + "=" + value(1)}} { // case 131: the one that opens
+	// case 131: the one that opens
+	for _, more := range []browser{{}, {b[0]}, {name(one) + "=x"}, {name(one) + "=" + value(1)}} {
 		if _, err := jar.Find(append(more, b...).request(), one.State); err != nil {
 			t.Errorf("beside %q: %v", more, err)
 		}
@@ -365,7 +373,8 @@ func TestStartDropsWhatDoesNotOpenFirst(t *testing.T) {
 
 func TestStartRefusesWhatFitsInNoCookie(t *testing.T) {
 	h := make(http.Header)
-	if _, err := newJar(t, config(newSecret)).Start(h, browser{}.request(), attempt.Purpose{ReturnTo: strings.Repeat("a", 3000), MaxAge: -1}); err == nil || len(h) != 0 {
+	if _, err := newJar(t, config(newSecret)).Start(h, browser{}.request(),
+		attempt.Purpose{ReturnTo: strings.Repeat("a", 3000), MaxAge: -1}); err == nil || len(h) != 0 {
 		t.Errorf("header of %d lines, error %v", len(h), err)
 	}
 }

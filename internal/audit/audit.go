@@ -1,5 +1,5 @@
-// Package audit tells which routes of an engine guard themselves: the plugin's own ones, and those of which a test sees that a guard
-// denied a request. What an answer looks like does not tell: others answer 401, 403 and 503 too.
+// Package audit tells which routes of an engine guard themselves: the plugin's own ones, and those of which a test sees
+// that a guard denied a request. What an answer looks like does not tell: others answer 401, 403 and 503 too.
 package audit
 
 import (
@@ -8,8 +8,8 @@ import (
 	"sync/atomic"
 )
 
-// Own tells the plugin's own handlers, which decide for themselves and are methods, by the name that Gin gives a handler. Guards
-// are functions made by methods.
+// Own tells the plugin's own handlers, which decide for themselves and are methods, by the name that Gin gives a
+// handler. Guards are functions made by methods.
 func Own(handler string) bool {
 	return strings.HasPrefix(handler, "github.com/seed-d65cea4d/ginoidc.(*Auth).") && strings.HasSuffix(handler, "-fm")
 }

@@ -66,8 +66,8 @@ func keyNames(object map[string]any) (names []string) {
 }
 
 // namesOfObject reads id and name. A group is known by both. An organization is known by its id only, since names are
-// not unique, and by its name only if it has no id. An id of another type than a string, or an empty one, names nothing:
-// it could be that of any organization.
+// not unique, and by its name only if it has no id. An id of another type than a string, or an empty one, names
+// nothing: it could be that of any organization.
 func (p Place) namesOfObject(object map[string]any) []string {
 	id, name := Text(object, "id"), Text(object, "name")
 	switch {

@@ -1,5 +1,5 @@
-// Package claims reads groups and organizations out of claims of any shape. It is pure: what a claim means is decided by
-// its name, its path and its format alone.
+// Package claims reads groups and organizations out of claims of any shape. It is pure: what a claim means is decided
+// by its name, its path and its format alone.
 package claims
 
 import (

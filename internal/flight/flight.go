@@ -17,9 +17,9 @@ type Group[T any] struct {
 	group singleflight.Group
 }
 
-// PanicError is a panic of the work, as an error for each request that waited for it. The work may call code of the app,
-// such as a transport, a store or a hook, on a goroutine that no recovery middleware sees, where a panic would end the
-// process.
+// PanicError is a panic of the work, as an error for each request that waited for it. The work may call code of the
+// app, such as a transport, a store or a hook, on a goroutine that no recovery middleware sees, where a panic would end
+// the process.
 type PanicError struct {
 	Value any
 	Stack []byte
@@ -46,8 +46,8 @@ func (g *Group[T]) Start(key string, work func() (T, error)) <-chan singleflight
 	return g.group.DoChan(key, func() (any, error) { return Try(g.Log, work) })
 }
 
-// Try runs work and turns a panic of it into a PanicError, which log gets too unless it is nil: for code of the app that
-// must not keep what comes after it from being done.
+// Try runs work and turns a panic of it into a PanicError, which log gets too unless it is nil: for code of the app
+// that must not keep what comes after it from being done.
 func Try[T any](log *slog.Logger, work func() (T, error)) (value T, err error) {
 	defer func() {
 		if r := recover(); r != nil {

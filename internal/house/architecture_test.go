@@ -34,13 +34,21 @@ func rooms() []room {
 		{"internal/sealed", "internal/seal", ""},
 		{"internal/attempt", "internal/cookie internal/seal internal/wire", ""},
 		{"internal/store", "internal/cookie internal/seal", "github.com/gorilla/sessions"},
-		{"cookiestore", "internal/cookie internal/seal internal/store internal/wire", "github.com/gin-contrib/sessions github.com/gorilla/sessions"},
-		{"internal/session", "internal/cookie internal/seal internal/wire", "github.com/gin-contrib/sessions github.com/gorilla/securecookie github.com/gorilla/sessions"},
-		{"internal/session/sessiontest", "internal/session", "github.com/gin-contrib/sessions github.com/gorilla/sessions net/http/httptest testing"},
-		{"internal/provider", "internal/ascii internal/flight internal/origin internal/wire", "github.com/coreos/go-oidc/v3 github.com/go-jose/go-jose/v4 golang.org/x/oauth2"},
+		{"cookiestore", "internal/cookie internal/seal internal/store internal/wire",
+			"github.com/gin-contrib/sessions github.com/gorilla/sessions"},
+		{"internal/session", "internal/cookie internal/seal internal/wire",
+			"github.com/gin-contrib/sessions github.com/gorilla/securecookie github.com/gorilla/sessions"},
+		{"internal/session/sessiontest", "internal/session",
+			"github.com/gin-contrib/sessions github.com/gorilla/sessions net/http/httptest testing"},
+		{"internal/provider", "internal/ascii internal/flight internal/origin internal/wire",
+			"github.com/coreos/go-oidc/v3 github.com/go-jose/go-jose/v4 golang.org/x/oauth2"},
 		{"internal/state", "", ""},
-		{"redisstate", "internal/cookie internal/seal internal/state internal/store internal/wire", "github.com/gin-contrib/sessions github.com/gorilla/sessions github.com/redis/rueidis"},
-		{".", "cookiestore internal/ascii internal/attempt internal/audit internal/claims internal/cookie internal/flight internal/origin internal/provider internal/refresh internal/returnto internal/revocation internal/sealed internal/session internal/shared internal/state internal/store internal/web", "github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
+		{"redisstate", "internal/cookie internal/seal internal/state internal/store internal/wire",
+			"github.com/gin-contrib/sessions github.com/gorilla/sessions github.com/redis/rueidis"},
+		{".", "cookiestore internal/ascii internal/attempt internal/audit internal/claims internal/cookie internal/flight " +
+			"internal/origin internal/provider internal/refresh internal/returnto internal/revocation internal/sealed " +
+			"internal/session internal/shared internal/state internal/store internal/web",
+			"github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
 		{"internal/shared", "internal/sealed internal/state", ""},
 		{"internal/revocation", "internal/session internal/shared internal/wire", ""},
 		{"internal/refresh", "internal/flight internal/provider internal/session internal/shared", ""},
@@ -48,7 +56,8 @@ func rooms() []room {
 		{"internal/fakeop", "", "github.com/go-jose/go-jose/v4"},
 		{"ginoidctest", ". internal/audit internal/fakeop", "github.com/gin-gonic/gin"},
 		{"example", ". ginoidctest redisstate", "github.com/gin-gonic/gin"},
-		{"internal/testapp", ". internal/fakeop", "github.com/gin-contrib/sessions github.com/gin-gonic/gin net/http/httptest testing"},
+		{"internal/testapp", ". internal/fakeop",
+			"github.com/gin-contrib/sessions github.com/gin-gonic/gin net/http/httptest testing"},
 	}
 }
 
@@ -94,8 +103,8 @@ func TestArchitecture(t *testing.T) {
 	}
 }
 
-// TestEventsPassOneFunction: whatever the root package tells the log at info or above passes emit, which hooks of the app
-// see too. What New finds in a Config is no event.
+// TestEventsPassOneFunction: whatever the root package tells the log at info or above passes emit, which hooks of the
+// app see too. What New finds in a Config is no event.
 func TestEventsPassOneFunction(t *testing.T) {
 	t.Chdir(root)
 	call := regexp.MustCompile(`\ba(?:uth)?\.log\.(?:(?:Info|Warn|Error)(?:Context)?|LogAttrs|Log)\(`)
@@ -152,7 +161,8 @@ func importsByDir(t *testing.T) map[string][]string {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if first, _, _ := strings.Cut(imported, "/"); strings.Contains(first, ".") || first == "testing" || imported == "net/http/httptest" {
+			if first, _, _ := strings.Cut(imported, "/"); strings.Contains(first, ".") || first == "testing" ||
+				imported == "net/http/httptest" {
 				found[dir] = append(found[dir], imported)
 			}
 		}

@@ -55,8 +55,8 @@ func attacks(t *testing.T) []attack {
 	return all
 }
 
-// TestAttacks compares docs/attacks.md with the catalogue and with the code: every case has one row, in its group and in
-// order; every number that code or tests name has a row; what a row names exists, and its tests name the case.
+// TestAttacks compares docs/attacks.md with the catalogue and with the code: every case has one row, in its group and
+// in order; every number that code or tests name has a row; what a row names exists, and its tests name the case.
 func TestAttacks(t *testing.T) {
 	t.Chdir(root)
 	rows := attacks(t)

@@ -23,13 +23,19 @@ import (
 // statements that may use the packages and variables below; it need not use all it declares.
 const (
 	fragmentImports = `import (
-	"context"; "crypto/tls"; "encoding/json"; "errors"; "fmt"; "io"; "log"; "log/slog"; "net/http"; "net/http/httptest"; "net/url"; "os"; "strings"; "sync/atomic"; "testing"; "time"
+	"context"; "crypto/tls"; "encoding/json"; "errors"; "fmt"; "io"; "log"; "log/slog"; "net/http"
+	"net/http/httptest"; "net/url"; "os"; "strings"; "sync/atomic"; "testing"; "time"
 	"github.com/gin-contrib/sessions"; "github.com/gin-contrib/sessions/filesystem"; "github.com/gin-gonic/gin"
-	"github.com/seed-d65cea4d/ginoidc"; "github.com/seed-d65cea4d/ginoidc/cookiestore"; "github.com/seed-d65cea4d/ginoidc/ginoidctest"; "github.com/seed-d65cea4d/ginoidc/redisstate"
+	"github.com/seed-d65cea4d/ginoidc"; "github.com/seed-d65cea4d/ginoidc/cookiestore"
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"; "github.com/seed-d65cea4d/ginoidc/redisstate"
 )
 `
 	fragmentVariables = `package fragment
-import ("context"; "testing"; "github.com/gin-gonic/gin"; "github.com/seed-d65cea4d/ginoidc"; "github.com/seed-d65cea4d/ginoidc/ginoidctest"; "github.com/seed-d65cea4d/ginoidc/redisstate")
+import (
+	"context"; "testing"
+	"github.com/gin-gonic/gin"; "github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"; "github.com/seed-d65cea4d/ginoidc/redisstate"
+)
 var (
 	auth *ginoidc.Auth
 	cfg ginoidc.Config
@@ -105,7 +111,8 @@ func (b block) parse(fset *token.FileSet) ([]*ast.File, error) {
 // already.
 func exporter(t *testing.T, fset *token.FileSet, packages []string) types.Importer {
 	t.Helper()
-	command := exec.Command("go", append([]string{"list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}"}, packages...)...)
+	command := exec.Command("go",
+		append([]string{"list", "-export", "-deps", "-f", "{{.ImportPath}}\t{{.Export}}"}, packages...)...)
 	command.Stderr = os.Stderr
 	listed, err := command.Output()
 	if err != nil {

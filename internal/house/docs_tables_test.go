@@ -51,7 +51,8 @@ func TestConfigurationIsDocumented(t *testing.T) {
 		}
 	}
 	for _, name := range known {
-		if !strings.Contains(page, "`OIDC_"+name+"`") && (slices.Contains(ours, name) || !strings.Contains(page, "`"+name+"`")) {
+		if !strings.Contains(page, "`OIDC_"+name+"`") &&
+			(slices.Contains(ours, name) || !strings.Contains(page, "`"+name+"`")) {
 			t.Errorf("docs/configuration.md lacks %s", name)
 		}
 	}
@@ -71,7 +72,8 @@ func TestEnvironmentBlocks(t *testing.T) {
 		for _, b := range blocks(file, page, "env") {
 			t.Run(fmt.Sprintf("%s:%d", file, b.line), func(t *testing.T) {
 				prefix := regexp.MustCompile(`^([A-Z]+_)*?(OIDC|AUTH)_`).FindString(b.text)
-				for name, value := range map[string]string{"ISSUER": "https://idp.example", "CLIENT_ID": "app", "CLIENT_SECRET": "s", "COOKIE_SECRET": "Zk3v9QmX7rT1pLw8sYb2Nc5HdGf0UjAe"} {
+				for name, value := range map[string]string{"ISSUER": "https://idp.example", "CLIENT_ID": "app",
+					"CLIENT_SECRET": "s", "COOKIE_SECRET": "Zk3v9QmX7rT1pLw8sYb2Nc5HdGf0UjAe"} {
 					if !strings.Contains(b.text, prefix+name+"=") && (name != "ISSUER" || !strings.Contains(b.text, "TENANT_DOMAIN")) {
 						t.Setenv(prefix+name, value)
 					}
@@ -118,7 +120,8 @@ func TestErrorsAreDocumented(t *testing.T) {
 			t.Errorf("docs/errors.md lacks %s", row)
 		}
 	}
-	if n := len(regexp.MustCompile("(?m)^\\| `[a-z_]+` \\| [0-9]+ \\|").FindAllString(page, -1)); n != len(rows) || n < 10 {
+	if n := len(regexp.MustCompile("(?m)^\\| `[a-z_]+` \\| [0-9]+ \\|").FindAllString(page, -1)); n != len(rows) ||
+		n < 10 {
 		t.Errorf("docs/errors.md has %d rows for %d codes", n, len(rows))
 	}
 	reason := regexp.MustCompile(`(?:(?:invalid|misconfigured|badToken)\(\w+, |Code: )"([a-z0-9_]+)"`)

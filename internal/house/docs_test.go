@@ -54,7 +54,8 @@ func TestReadme(t *testing.T) {
 		t.Errorf("README has %d lines", n)
 	}
 	programs := blocks("README.md", page, "go")
-	if len(programs) != 1 || !strings.HasPrefix(programs[0].text, "package main\n") || strings.Count(programs[0].text, "\n") > 25 {
+	if len(programs) != 1 || !strings.HasPrefix(programs[0].text, "package main\n") ||
+		strings.Count(programs[0].text, "\n") > 25 {
 		t.Fatalf("README has not one complete program of at most 25 lines: %v", programs)
 	}
 	var commands []string
@@ -67,7 +68,8 @@ func TestReadme(t *testing.T) {
 	if !slices.Equal(commands, want) {
 		t.Errorf("commands %q, want %q", commands, want)
 	}
-	for _, command := range regexp.MustCompile(`\bgo (run|test|get|install|mod|build|vet) [^\n`+"`"+`]*`).FindAllString(page, -1) {
+	goCommand := regexp.MustCompile(`\bgo (run|test|get|install|mod|build|vet) [^\n` + "`" + `]*`)
+	for _, command := range goCommand.FindAllString(page, -1) {
 		if !slices.Contains(want, command) {
 			t.Errorf("a further command: %s", command)
 		}
@@ -125,13 +127,15 @@ func anchors(page string) []string {
 func TestRestIsDocumented(t *testing.T) {
 	t.Chdir(root)
 	page := readFile(t, "docs/architecture.md")
-	for _, m := range regexp.MustCompile(`(?m)^\t?(\S+/\S+) v[0-9]`).FindAllStringSubmatch(readFile(t, "go.mod")+readFile(t, "go.sum"), -1) {
+	modules := readFile(t, "go.mod") + readFile(t, "go.sum")
+	for _, m := range regexp.MustCompile(`(?m)^\t?(\S+/\S+) v[0-9]`).FindAllStringSubmatch(modules, -1) {
 		if name := strings.TrimPrefix(m[1], "github.com/"); !strings.Contains(page, "`"+name+"`") {
 			t.Errorf("docs/architecture.md does not say what %s is for", m[1])
 		}
 	}
 	page = readFile(t, "docs/testing.md")
-	for _, m := range regexp.MustCompile(`const \w+ Misbehaviour = "(.*)"`).FindAllStringSubmatch(readFile(t, "docs/api.txt"), -1) {
+	misbehaviours := regexp.MustCompile(`const \w+ Misbehaviour = "(.*)"`)
+	for _, m := range misbehaviours.FindAllStringSubmatch(readFile(t, "docs/api.txt"), -1) {
 		if !strings.Contains(page, "`"+m[1]+"`") {
 			t.Errorf("docs/testing.md lacks the misbehaviour %s", m[1])
 		}
@@ -143,7 +147,8 @@ func TestConformanceIsDocumented(t *testing.T) {
 	t.Chdir(root)
 	said, _, _ := strings.Cut(readFile(t, "docs/conformance.md"), "## Left out")
 	tests := readFile(t, "internal/blackbox/conformance_test.go")
-	for _, m := range regexp.MustCompile("`((?:oidcc-client|fapi2)-[a-z0-9-]+|Test[A-Za-z]+)[/`]").FindAllStringSubmatch(said, -1) {
+	names := regexp.MustCompile("`((?:oidcc-client|fapi2)-[a-z0-9-]+|Test[A-Za-z]+)[/`]")
+	for _, m := range names.FindAllStringSubmatch(said, -1) {
 		name := m[1]
 		if strings.HasPrefix(name, "Test") {
 			name = "func " + name + "("

@@ -10,8 +10,8 @@ import (
 
 const opAuthorization = "authorization"
 
-// Response modes (OAuth 2.0 Multiple Response Type Encoding Practices section 2.1; Form Post Response Mode; JARM section
-// 2.3).
+// Response modes (OAuth 2.0 Multiple Response Type Encoding Practices section 2.1; Form Post Response Mode; JARM
+// section 2.3).
 const (
 	ResponseModeQuery    = "query"
 	ResponseModeFormPost = "form_post"

@@ -24,7 +24,8 @@ func TestAuthorizationURL(t *testing.T) {
 		{"plain", issuer + "/a", nil, issuer + "/a?" + own},
 		{"endpoint with a query", issuer + "/a?tenant=x%20y", nil, issuer + "/a?" + own + "&tenant=x+y"}, // case 16
 		{"endpoint that names our parameters", issuer + "/a?state=evil&state=2&nonce=x", nil, issuer + "/a?" + own},
-		{"extra parameter", issuer + "/a", url.Values{"ui_locales": {"de fr&state=x"}}, issuer + "/a?" + own + "&ui_locales=de+fr%26state%3Dx"},
+		{"extra parameter", issuer + "/a", url.Values{"ui_locales": {"de fr&state=x"}},
+			issuer + "/a?" + own + "&ui_locales=de+fr%26state%3Dx"},
 		{"extra repeats ours", issuer + "/a", url.Values{"nonce": {"x"}}, ""}, // case 6
 		{"request object", issuer + "/a", url.Values{"request": {"x"}}, ""},
 		{"request by reference", issuer + "/a", url.Values{"request_uri": {"x"}}, ""},
@@ -47,7 +48,8 @@ func TestAuthorizationURL(t *testing.T) {
 			}
 		})
 	}
-	for _, incomplete := range []provider.AuthRequest{{Nonce: "n", Verifier: "v"}, {State: "s", Verifier: "v"}, {State: "s", Nonce: "n"}} {
+	for _, incomplete := range []provider.AuthRequest{{Nonce: "n", Verifier: "v"}, {State: "s", Verifier: "v"},
+		{State: "s", Nonce: "n"}} {
 		_, err := newOP(t).client().AuthorizationURL(t.Context(), incomplete)
 		wantError(t, err, provider.Misconfigured, "incomplete_request")
 	}

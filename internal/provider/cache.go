@@ -43,10 +43,10 @@ func (c *cache[T]) start(fetch func(context.Context) (*T, error), limits limits,
 	c.fetch, c.limits, c.flight.Log = fetch, limits, logger
 }
 
-// get returns the document. Without a copy it waits for the shared fetch, or, shortly after a failed one, returns
-// the remembered error at once. An old copy is returned at once and refreshed behind the caller's back; one of another day
-// is returned only if the fetch fails (stale-if-error, RFC 5861 section 4): a key withdrawn long ago must not serve again
-// because nobody has signed in since.
+// get returns the document. Without a copy it waits for the shared fetch, or, shortly after a failed one, returns the
+// remembered error at once. An old copy is returned at once and refreshed behind the caller's back; one of another day
+// is returned only if the fetch fails (stale-if-error, RFC 5861 section 4): a key withdrawn long ago must not serve
+// again because nobody has signed in since.
 func (c *cache[T]) get(ctx context.Context) (*T, error) {
 	current, age, due, err := c.look()
 	switch {

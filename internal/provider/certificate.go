@@ -22,14 +22,15 @@ func TLSConfig(roots *x509.CertPool, certificate *tls.Certificate) *tls.Config {
 }
 
 // Certified gives the transport of requests of the app's own, for [Provider.Send]: certified, which shows the client's
-// certificate, for the provider and for the resource servers at origins, and plain for everybody else. Access tokens may be
-// bound to the certificate (RFC 8705 section 3). It says who this client is, so a request that a redirect brought to another
-// origin goes without it, wherever that is.
+// certificate, for the provider and for the resource servers at origins, and plain for everybody else. Access tokens
+// may be bound to the certificate (RFC 8705 section 3). It says who this client is, so a request that a redirect
+// brought to another origin goes without it, wherever that is.
 func (p *Provider) Certified(plain, certified http.RoundTripper, origins []string) http.RoundTripper {
 	return &certificateTransport{p, plain, certified, slices.Clone(origins)}
 }
 
-// certificateTransport has connections of its own for either kind, so that one made with the certificate carries nothing else.
+// certificateTransport has connections of its own for either kind, so that one made with the certificate carries
+// nothing else.
 type certificateTransport struct {
 	provider         *Provider
 	plain, certified http.RoundTripper

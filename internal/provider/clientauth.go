@@ -75,7 +75,8 @@ func (p *Provider) clientAssertion(op string) (string, error) {
 	if len(p.clientSecret) < MinHMACSecret {
 		return "", misconfigured(op, "auth_method", "client_secret_jwt needs a secret of at least %d bytes", MinHMACSecret)
 	}
-	return signJWT(op, jose.SigningKey{Algorithm: jose.HS256, Key: []byte(p.clientSecret)}, jose.SignerOptions{}, "JWT", claims)
+	return signJWT(op, jose.SigningKey{Algorithm: jose.HS256, Key: []byte(p.clientSecret)},
+		jose.SignerOptions{}, "JWT", claims)
 }
 
 // checkAuthMethod warns once of a provider that does not list our method. It may work all the same: the lists are

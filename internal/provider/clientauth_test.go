@@ -72,7 +72,8 @@ func TestClientAssertion(t *testing.T) {
 		key         crypto.Signer
 	}
 	rsaKey := newRSAKey(t, 2048)
-	rows := []row{{"client_secret_jwt", "HS256", nil}, {"private_key_jwt", "EdDSA", newEdKey(t)}, {"private_key_jwt", "ES256", newKey(t)}}
+	rows := []row{{"client_secret_jwt", "HS256", nil}, {"private_key_jwt", "EdDSA", newEdKey(t)},
+		{"private_key_jwt", "ES256", newKey(t)}}
 	for _, alg := range []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"} {
 		rows = append(rows, row{"private_key_jwt", alg, rsaKey})
 	}
@@ -94,7 +95,8 @@ func TestClientAssertion(t *testing.T) {
 						t.Errorf("%v, %v", err, r.Header)
 					}
 					assertion := r.PostForm.Get("client_assertion")
-					want := url.Values{"grant_type": {"authorization_code"}, "code": {"c"}, "code_verifier": {"v"}, "client_id": {clientID},
+					want := url.Values{"grant_type": {"authorization_code"}, "code": {"c"}, "code_verifier": {"v"},
+						"client_id":    {clientID},
 						"redirect_uri": {"https://app.example/auth/callback"}, "client_assertion": {assertion},
 						"client_assertion_type": {"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"}}
 					if !reflect.DeepEqual(r.PostForm, want) {
@@ -129,11 +131,17 @@ func TestClientAuthenticationIncomplete(t *testing.T) {
 		method, code string
 		change       func(*provider.Config)
 	}{
-		"no key":                {"private_key_jwt", "client_key", func(*provider.Config) {}},
-		"a key for decryption":  {"private_key_jwt", "client_key", func(c *provider.Config) { c.ClientKey = parsed(t, newKey(t), "ECDH-ES", "") }},
-		"only a decryption key": {"private_key_jwt", "client_key", func(c *provider.Config) { c.DecryptionKey = parsed(t, newKey(t), "", "") }},
-		"no secret":             {"client_secret_jwt", "auth_method", func(c *provider.Config) { c.ClientSecret = "" }},
-		"a short secret":        {"client_secret_jwt", "auth_method", func(c *provider.Config) { c.ClientSecret = longSecret[:31] }},
+		"no key": {"private_key_jwt", "client_key", func(*provider.Config) {}},
+		"a key for decryption": {"private_key_jwt", "client_key", func(c *provider.Config) {
+			c.ClientKey = parsed(t, newKey(t), "ECDH-ES", "")
+		}},
+		"only a decryption key": {"private_key_jwt", "client_key", func(c *provider.Config) {
+			c.DecryptionKey = parsed(t, newKey(t), "", "")
+		}},
+		"no secret": {"client_secret_jwt", "auth_method", func(c *provider.Config) { c.ClientSecret = "" }},
+		"a short secret": {"client_secret_jwt", "auth_method", func(c *provider.Config) {
+			c.ClientSecret = longSecret[:31]
+		}},
 		"unknown":               {"tls_client_auth ", "auth_method", func(*provider.Config) {}},
 		"no certificate":        {"tls_client_auth", "auth_method", noTransport},
 		"no certificate either": {"self_signed_tls_client_auth", "auth_method", noTransport},
@@ -165,8 +173,10 @@ func TestClientAuthenticationIncomplete(t *testing.T) {
 
 // metadataOf is a document with all endpoints at one address.
 func metadataOf(address string, change object) object {
-	return metadata(merge(object{"issuer": address, "authorization_endpoint": address + "/authorize", "token_endpoint": address + tokenPath,
-		"jwks_uri": address + keysPath, "userinfo_endpoint": address + userinfoPath, "end_session_endpoint": nil}, change))
+	return metadata(merge(object{"issuer": address, "authorization_endpoint": address + "/authorize",
+		"token_endpoint": address + tokenPath,
+		"jwks_uri":       address + keysPath, "userinfo_endpoint": address + userinfoPath, "end_session_endpoint": nil},
+		change))
 }
 
 // RFC 8705 section 2: the certificate is in the handshake, whatever authorities the server names, and the form has the
@@ -188,7 +198,8 @@ func TestMutualTLS(t *testing.T) {
 			})))
 			mux.HandleFunc("/mtls", func(w http.ResponseWriter, r *http.Request) {
 				_ = r.ParseForm()
-				if r.PostForm.Get("client_id") != clientID || r.PostForm.Has("client_secret") || r.Header.Get("Authorization") != "" {
+				if r.PostForm.Get("client_id") != clientID || r.PostForm.Has("client_secret") ||
+					r.Header.Get("Authorization") != "" {
 					t.Errorf("%v %v", r.Header, r.PostForm)
 				}
 				if got := r.TLS.PeerCertificates; len(got) != 1 || !bytes.Equal(got[0].Raw, certificate.Certificate[0]) {
@@ -220,19 +231,23 @@ func TestMutualTLSAliases(t *testing.T) {
 		aliases         any
 		token, userinfo string // with a tls method; "": refused
 	}{
-		"none":                  {nil, plain, issuer + userinfoPath},
-		"all":                   {object{"token_endpoint": mtls + "/t", "userinfo_endpoint": mtls + "/u"}, mtls + "/t", mtls + "/u"},
-		"one":                   {object{"token_endpoint": mtls + "/t"}, mtls + "/t", issuer + userinfoPath},
-		"others are not wanted": {object{"authorization_endpoint": mtls, "jwks_uri": mtls, "issuer": mtls}, plain, issuer + userinfoPath},
-		"not https":             {object{"token_endpoint": "http://mtls.op.example/t"}, "", ""},
-		"userinfo not https":    {object{"userinfo_endpoint": "http://mtls.op.example/t"}, "", ""},
-		"with userinfo":         {object{"token_endpoint": "https://op.example@evil.example/t"}, "", ""},
-		"a number":              {object{"token_endpoint": 1}, "", ""},
-		"null":                  {object{"token_endpoint": json.RawMessage("null"), "userinfo_endpoint": ""}, plain, issuer + userinfoPath},
-		"null for all":          {json.RawMessage("null"), plain, issuer + userinfoPath},
-		"a list":                {[]string{mtls}, "", ""},
+		"none": {nil, plain, issuer + userinfoPath},
+		"all": {object{"token_endpoint": mtls + "/t", "userinfo_endpoint": mtls + "/u"},
+			mtls + "/t", mtls + "/u"},
+		"one": {object{"token_endpoint": mtls + "/t"}, mtls + "/t", issuer + userinfoPath},
+		"others are not wanted": {object{"authorization_endpoint": mtls, "jwks_uri": mtls, "issuer": mtls}, plain,
+			issuer + userinfoPath},
+		"not https":          {object{"token_endpoint": "http://mtls.op.example/t"}, "", ""},
+		"userinfo not https": {object{"userinfo_endpoint": "http://mtls.op.example/t"}, "", ""},
+		"with userinfo":      {object{"token_endpoint": "https://op.example@evil.example/t"}, "", ""},
+		"a number":           {object{"token_endpoint": 1}, "", ""},
+		"null": {object{"token_endpoint": json.RawMessage("null"), "userinfo_endpoint": ""}, plain,
+			issuer + userinfoPath},
+		"null for all": {json.RawMessage("null"), plain, issuer + userinfoPath},
+		"a list":       {[]string{mtls}, "", ""},
 	} {
-		for _, method := range []string{"tls_client_auth", "self_signed_tls_client_auth", "private_key_jwt", "client_secret_basic"} {
+		for _, method := range []string{"tls_client_auth", "self_signed_tls_client_auth", "private_key_jwt",
+			"client_secret_basic"} {
 			op := newOP(t)
 			op.serve(discoveryPath, document(object{"mtls_endpoint_aliases": test.aliases}))
 			got, err := op.client(func(c *provider.Config) { c.AuthMethod = method }).Metadata(t.Context())
@@ -245,21 +260,24 @@ func TestMutualTLSAliases(t *testing.T) {
 				wantError(t, err, provider.Invalid, "bad_endpoint")
 			case err != nil:
 				t.Errorf("%s, %s: %v", name, method, err)
-			case got.TokenEndpoint != token || got.UserinfoEndpoint != userinfo || got.JWKSURI != issuer+keysPath || got.AuthorizationEndpoint != issuer+"/authorize":
+			case got.TokenEndpoint != token || got.UserinfoEndpoint != userinfo || got.JWKSURI != issuer+keysPath ||
+				got.AuthorizationEndpoint != issuer+"/authorize":
 				t.Errorf("%s, %s: %+v", name, method, got)
 			}
 		}
 	}
 }
 
-// case 67: a provider that does not list the method gets one request by that method all the same, and the log one warning.
+// case 67: a provider that does not list the method gets one request by that method all the same, and the log one
+// warning.
 func TestAuthMethodNotListed(t *testing.T) {
 	for name, test := range map[string]struct {
 		listed   any
 		warnings int
 	}{
-		"not said": {nil, 0}, "listed": {[]string{"private_key_jwt", "client_secret_basic"}, 0}, "no list": {"client_secret_post", 0},
-		"others": {[]any{"client_secret_post", 1, "x\n" + strings.Repeat("z", 1000)}, 1}, "empty": {[]string{}, 1},
+		"not said": {nil, 0}, "listed": {[]string{"private_key_jwt", "client_secret_basic"}, 0},
+		"no list": {"client_secret_post", 0},
+		"others":  {[]any{"client_secret_post", 1, "x\n" + strings.Repeat("z", 1000)}, 1}, "empty": {[]string{}, 1},
 		"a public client": {[]string{"client_secret_basic"}, 0}, // none is no method that most providers would list
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -294,7 +312,8 @@ func TestAuthMethodNotListed(t *testing.T) {
 	}
 }
 
-// Where a client with a key is refused, the log names the key as it was named to the provider, and the setting for that.
+// Where a client with a key is refused, the log names the key as it was named to the provider, and the setting for
+// that.
 func TestRefusedKeyIsNamed(t *testing.T) {
 	key := parsed(t, newKey(t), "", "our-kid")
 	for name, test := range map[string]struct {
@@ -323,7 +342,8 @@ func TestRefusedKeyIsNamed(t *testing.T) {
 			if _, err := p.Exchange(t.Context(), "c", "v"); err == nil {
 				t.Error("no error")
 			}
-			if named := strings.Contains(log.String(), `kid=our-kid kid_set_by="ClientKeyID (X_CLIENT_KEY_ID)"`); named != test.named {
+			if named := strings.Contains(log.String(),
+				`kid=our-kid kid_set_by="ClientKeyID (X_CLIENT_KEY_ID)"`); named != test.named {
 				t.Errorf("named: %t in %s", named, log.String())
 			}
 		})

@@ -112,8 +112,8 @@ func (k *PrivateKey) Alg() string { return k.alg }
 // KeyID is the kid that tells the provider which key it is. Never empty.
 func (k *PrivateKey) KeyID() string { return k.kid }
 
-// PublicJWK is the public key as a JWK (RFC 7517) for the provider, with the kid that this client sends, its use and, if it is
-// used with one alone, its algorithm.
+// PublicJWK is the public key as a JWK (RFC 7517) for the provider, with the kid that this client sends, its use and,
+// if it is used with one alone, its algorithm.
 func (k *PrivateKey) PublicJWK() ([]byte, error) {
 	use := useSignature
 	if !k.CanSign() {
@@ -215,7 +215,8 @@ func (k *PrivateKey) readJWK(text []byte) error {
 		return errors.New("malformed JWK") // the cause may cite it
 	}
 	var jwk jose.JSONWebKey
-	if err := readMembers(&jwk, members, "kty", "crv", "n", "e", "d", "p", "q", "x", "y", "use", "alg", "kid"); err != nil {
+	if err := readMembers(&jwk, members, "kty", "crv", "n", "e", "d", "p", "q", "x", "y", "use", "alg",
+		"kid"); err != nil {
 		return errors.New("the JWK is no private key of a supported type")
 	}
 	signer, ok := jwk.Key.(crypto.Signer)

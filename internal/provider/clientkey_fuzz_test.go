@@ -27,7 +27,8 @@ func FuzzParsePrivateKey(f *testing.F) {
 	f.Add(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: pkcs8}), "", "")
 	f.Add(pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: sec1}), "ECDH-ES", "k")
 	f.Add(jwk, "ES256", "")
-	f.Add([]byte(`{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`), "", "")
+	f.Add([]byte(`{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",`+
+		`"x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`), "", "")
 	f.Add([]byte(`{"kty":"oct","k":"c2VjcmV0"}`), "HS256", "")
 	f.Add([]byte(`{"kty":"RSA","n":"AQAB","e":"AQAB","d":"AQAB","p":"Aw","q":"BQ"}`), "", "")
 	f.Fuzz(func(t *testing.T, raw []byte, alg, kid string) {
@@ -42,7 +43,8 @@ func FuzzParsePrivateKey(f *testing.F) {
 		if public, ok := k.Public().(*rsa.PublicKey); ok && public.N.BitLen() < 2048 {
 			t.Fatal("a weak key")
 		}
-		if k.KeyID() == "" || kid != "" && k.KeyID() != kid || alg != "" && k.Alg() != alg || !k.CanSign() && !k.CanDecrypt() {
+		if k.KeyID() == "" || kid != "" && k.KeyID() != kid || alg != "" && k.Alg() != alg || !k.CanSign() &&
+			!k.CanDecrypt() {
 			t.Fatalf("%v, alg %q", k, k.Alg())
 		}
 		token, err := k.sign("test", "JWT", map[string]any{"iss": "a"})
@@ -66,7 +68,8 @@ func FuzzParsePrivateKey(f *testing.F) {
 func FuzzDecrypt(f *testing.F) {
 	// RFC 7517 appendix A.2: the same key in every process.
 	key, err := ParsePrivateKey([]byte(`{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",
-		"y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE","use":"enc","kid":"1"}`), "", "")
+		"y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM","d":"870MB6gfuTJ4HtUnUvYMyJpr5eUZNP4Bk43bVdj3eAE",
+		"use":"enc","kid":"1"}`), "", "")
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -97,22 +97,28 @@ func TestParsePrivateKey(t *testing.T) {
 		signs, decrypts      bool
 	}{
 		{"PKCS #8 RSA", pkcs8(t, rsaKey), "", "", rsaKey, "RS256", "", true, true},
-		{"PKCS #1", pemOf(t, "RSA PRIVATE KEY")(x509.MarshalPKCS1PrivateKey(rsaKey), nil), "PS256", "mine", rsaKey, "PS256", "mine", true, false},
+		{"PKCS #1", pemOf(t, "RSA PRIVATE KEY")(x509.MarshalPKCS1PrivateKey(rsaKey), nil), "PS256", "mine", rsaKey, "PS256",
+			"mine", true, false},
 		{"PKCS #8 P-256", pkcs8(t, p256), "", "", p256, "ES256", "", true, true},
 		{"PKCS #8 P-384", pkcs8(t, p384), "", "", p384, "ES384", "", true, true},
 		{"PKCS #8 P-521", pkcs8(t, p521), "ES512", "", p521, "ES512", "", true, false},
 		{"PKCS #8 Ed25519", pkcs8(t, edKey), "", "", edKey, "EdDSA", "", true, false},
 		{"SEC 1", sec1, "", "", p256, "ES256", "", true, true},
-		{"parameters first, text around", "key of app\n-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n" + sec1 + "\n# end", "", "", p256, "ES256", "", true, true},
+		{"parameters first, text around",
+			"key of app\n-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n" + sec1 + "\n# end", "",
+			"", p256, "ES256", "", true, true},
 		{"certificate first", pemOf(t, "CERTIFICATE")([]byte{1}, nil) + sec1, "", "", p256, "ES256", "", true, true},
 
 		{"JWK RSA", "\r\n\t" + privateJWK(t, rsaKey, nil) + "\n", "", "", rsaKey, "RS256", "", true, true},
-		{"JWK with alg and kid", privateJWK(t, rsaKey, object{"alg": "PS384", "kid": "k"}), "", "", rsaKey, "PS384", "k", true, false},
+		{"JWK with alg and kid", privateJWK(t, rsaKey, object{"alg": "PS384", "kid": "k"}), "", "", rsaKey,
+			"PS384", "k", true, false},
 		{"JWK, another kid", privateJWK(t, p256, object{"kid": "k"}), "ES256", "mine", p256, "ES256", "mine", true, false},
 		{"JWK Ed25519", privateJWK(t, edKey, object{"use": "sig"}), "", "", edKey, "EdDSA", "", true, false},
 		{"JWK P-384 for signatures", privateJWK(t, p384, object{"use": "sig"}), "", "", p384, "ES384", "", true, false},
-		{"JWK without the CRT members", privateJWK(t, rsaKey, object{"dp": nil, "dq": nil, "qi": nil}), "", "", rsaKey, "RS256", "", true, true},
-		{"JWK with a certificate that is none", privateJWK(t, p256, object{"x5c": []string{"AA"}, "x5u": "::", "x5t": "AA"}), "", "", p256, "ES256", "", true, true},
+		{"JWK without the CRT members", privateJWK(t, rsaKey, object{"dp": nil, "dq": nil, "qi": nil}), "", "", rsaKey,
+			"RS256", "", true, true},
+		{"JWK with a certificate that is none", privateJWK(t, p256, object{"x5c": []string{"AA"}, "x5u": "::", "x5t": "AA"}),
+			"", "", p256, "ES256", "", true, true},
 
 		{"JWK for encryption", privateJWK(t, rsaKey, object{"use": "enc"}), "", "", rsaKey, "", "", false, true},
 		{"JWK for RSA-OAEP", privateJWK(t, rsaKey, object{"alg": "RSA-OAEP"}), "", "", rsaKey, "RSA-OAEP", "", false, true},
@@ -120,7 +126,9 @@ func TestParsePrivateKey(t *testing.T) {
 		{"for ECDH-ES", pkcs8(t, p384), "ECDH-ES", "", p384, "ECDH-ES", "", false, true},
 
 		// RFC 8037 appendix A
-		{"vector", `{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`,
+		{"vector",
+			`{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",` +
+				`"x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`,
 			"", "", nil, "EdDSA", "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k", true, false},
 	}
 	for _, test := range tests {
@@ -135,7 +143,8 @@ func TestParsePrivateKey(t *testing.T) {
 			if test.wantKid == "" {
 				test.wantKid = thumbprint(t, k.Public())
 			}
-			if k.Alg() != test.wantAlg || k.KeyID() != test.wantKid || k.CanSign() != test.signs || k.CanDecrypt() != test.decrypts {
+			if k.Alg() != test.wantAlg || k.KeyID() != test.wantKid || k.CanSign() != test.signs ||
+				k.CanDecrypt() != test.decrypts {
 				t.Errorf("%q %q, signs %t, decrypts %t", k.Alg(), k.KeyID(), k.CanSign(), k.CanDecrypt())
 			}
 		})
@@ -175,8 +184,11 @@ func TestParsePrivateKeyRefuses(t *testing.T) {
 		{"public JWK", privateJWK(t, p256, object{"d": nil}), "", "bad_key", "no private key"},
 		{"symmetric JWK", `{"kty":"oct","k":"` + secret([]byte("SECRET")) + `"}`, "", "bad_key", "no private key"},
 		{"JWK of another point", privateJWK(t, p256, object{"d": jwk(other, "")["d"]}), "", "bad_key", "belong together"},
-		{"JWK with the secret 0", privateJWK(t, p256, object{"d": secret(make([]byte, 32))}), "", "bad_key", "belong together"},
-		{"JWK of another modulus", privateJWK(t, rsaKey, object{"n": secret(new(big.Int).Add(rsaKey.N, big.NewInt(2)).Bytes())}), "", "bad_key", "no private key"},
+		{"JWK with the secret 0", privateJWK(t, p256, object{"d": secret(make([]byte, 32))}), "", "bad_key",
+			"belong together"},
+		{"JWK of another modulus",
+			privateJWK(t, rsaKey, object{"n": secret(new(big.Int).Add(rsaKey.N, big.NewInt(2)).Bytes())}), "",
+			"bad_key", "no private key"},
 		{"JWK with another exponent", privateJWK(t, rsaKey, object{"d": "AQAB"}), "", "bad_key", "no private key"},
 		{"JWK of a wrong type", privateJWK(t, p256, object{"d": 1}), "", "bad_key", "no private key"},
 		{"JWK for another use", privateJWK(t, p256, object{"use": "SECRET"}), "", "bad_key", "use"},
@@ -190,7 +202,8 @@ func TestParsePrivateKeyRefuses(t *testing.T) {
 		{"RSA-OAEP with P-256", pkcs8(t, p256), "RSA-OAEP", "key_algorithm", "ECDH-ES"},
 		{"ECDH-ES with Ed25519", pkcs8(t, edKey), "ECDH-ES", "key_algorithm", "EdDSA"},
 		{"the JWK's alg", privateJWK(t, p256, object{"alg": "SECRET"}), "", "key_algorithm", "ES256"},
-		{"another alg than the JWK's", privateJWK(t, rsaKey, object{"alg": "RS256"}), "PS256", "key_algorithm", "another algorithm"},
+		{"another alg than the JWK's", privateJWK(t, rsaKey, object{"alg": "RS256"}), "PS256", "key_algorithm",
+			"another algorithm"},
 		{"a key for encryption signs", privateJWK(t, rsaKey, object{"use": "enc"}), "PS256", "key_algorithm", "use"},
 		{"a key for signatures decrypts", privateJWK(t, rsaKey, object{"use": "sig"}), "RSA-OAEP", "key_algorithm", "use"},
 	}

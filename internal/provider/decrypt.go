@@ -82,8 +82,8 @@ func readJWE(op, raw string, limit int) (map[string]any, error) {
 }
 
 // checkEncryption refuses by the header alone, before the key is used. The algorithms are those of the key, never the
-// token's choice. Compressed tokens are refused: a small one may unpack to a large one, and the size of one that
-// holds chosen text tells what else it holds (RFC 8725 section 3.6). There is one key, so the kid of a token says nothing
+// token's choice. Compressed tokens are refused: a small one may unpack to a large one, and the size of one that holds
+// chosen text tells what else it holds (RFC 8725 section 3.6). There is one key, so the kid of a token says nothing
 // more: the provider may have a name of its own for it, and a token to another key does not open.
 func (p *Provider) checkEncryption(op string, header map[string]any) error {
 	alg, _ := header["alg"].(string)

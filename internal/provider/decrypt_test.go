@@ -26,7 +26,8 @@ func encrypt(t testing.TB, public any, alg, enc, payload string, header object) 
 			options.WithHeader(jose.HeaderKey(name), value)
 		}
 	}
-	encrypter, err := jose.NewEncrypter(jose.ContentEncryption(enc), jose.Recipient{Algorithm: jose.KeyAlgorithm(alg), Key: public, KeyID: kid}, options)
+	encrypter, err := jose.NewEncrypter(jose.ContentEncryption(enc),
+		jose.Recipient{Algorithm: jose.KeyAlgorithm(alg), Key: public, KeyID: kid}, options)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +64,8 @@ func TestEncryptedIDToken(t *testing.T) {
 		ok       bool
 	}
 	rows := []row{
-		{rsaKey, "", "RSA-OAEP-256", true}, {rsaKey, "RSA-OAEP-256", "RSA-OAEP-256", true}, {rsaKey, "RSA-OAEP", "RSA-OAEP", true},
+		{rsaKey, "", "RSA-OAEP-256", true}, {rsaKey, "RSA-OAEP-256", "RSA-OAEP-256", true},
+		{rsaKey, "RSA-OAEP", "RSA-OAEP", true},
 		{rsaKey, "", "RSA-OAEP", false}, {rsaKey, "RSA-OAEP", "RSA-OAEP-256", false}, {rsaKey, "", "RSA1_5", false},
 		{rsaKey, "PS256", "RSA-OAEP-256", false}, // a key for signatures
 		{p256, "", "ECDH-ES", true}, {p256, "", "ECDH-ES+A128KW", true}, {p256, "", "ECDH-ES+A256KW", true},
@@ -72,7 +74,8 @@ func TestEncryptedIDToken(t *testing.T) {
 	}
 	for _, test := range rows {
 		for enc, ok := range map[string]bool{
-			"A128CBC-HS256": true, "A256CBC-HS512": true, "A128GCM": true, "A256GCM": true, "A192GCM": false, "A192CBC-HS384": false,
+			"A128CBC-HS256": true, "A256CBC-HS512": true, "A128GCM": true, "A256GCM": true, "A192GCM": false,
+			"A192CBC-HS384": false,
 		} {
 			op := newOP(t)
 			p := op.client(decrypting(parsed(t, test.key, test.pin, "enc1")))
@@ -124,8 +127,8 @@ func TestEncryptedIDTokenInside(t *testing.T) {
 	}
 }
 
-// A provider that encrypts ID tokens encrypts logout tokens too. One that is signed only is refused (Back-Channel Logout 1.0
-// section 2.6, item 1).
+// A provider that encrypts ID tokens encrypts logout tokens too. One that is signed only is refused (Back-Channel
+// Logout 1.0 section 2.6, item 1).
 func TestEncryptedLogoutToken(t *testing.T) {
 	op := newOP(t)
 	key := newKey(t)
@@ -166,42 +169,47 @@ func TestEncryptedIDTokenText(t *testing.T) {
 	header := func(text string) string { return rebuilt(with(nil), map[int]string{0: encode([]byte(text))}) }
 	direct := encrypt(t, make([]byte, 16), "dir", "A128GCM", plain, nil)
 	for name, test := range map[string]struct{ raw, code string }{
-		"signed only":        {plain, "not_encrypted"},
-		"signed by none":     {encode([]byte(`{"alg":"none"}`)) + ".e30.", "not_encrypted"},
-		"empty":              {"", "malformed"},
-		"four parts":         {"a.b.c.d", "malformed"},
-		"six parts":          {with(nil) + ".", "malformed"},
-		"10,000 dots":        {strings.Repeat(".", 10_000), "malformed"},
-		"5 MB":               {with(nil) + strings.Repeat("A", 5<<20), "too_large"},
-		"JSON":               {`{"protected":"e30","ciphertext":""}`, "malformed"},
-		"line break":         {with(nil)[:10] + "\n" + with(nil)[10:], "malformed"},
-		"spare bits":         {rebuilt(with(nil), map[int]string{4: strings.Repeat("A", 21) + "B"}), "malformed"},
-		"padding":            {with(nil) + "=", "malformed"},
-		"header no JSON":     {header("x"), "malformed"},
-		"alg twice":          {header(`{"alg":"ECDH-ES","alg":"dir","enc":"A128GCM"}`), "malformed"},
-		"alg twins":          {header(`{"alg":"ECDH-ES","ALG":"dir","enc":"A128GCM"}`), "malformed"},
-		"deep header":        {header(`{"a":` + strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000) + `}`), "malformed"},
-		"no alg":             {header(`{"enc":"A128GCM"}`), "algorithm"},
-		"no enc":             {header(`{"alg":"ECDH-ES"}`), "algorithm"},
-		"alg a list":         {header(`{"alg":["ECDH-ES"],"enc":"A128GCM"}`), "algorithm"},
-		"dir":                {direct, "algorithm"},
-		"A128KW":             {encrypt(t, make([]byte, 16), "A128KW", "A128GCM", plain, nil), "algorithm"},
-		"PBES2":              {encrypt(t, []byte("password"), "PBES2-HS256+A128KW", "A128GCM", plain, nil), "algorithm"},
-		"PBES2, big count":   {header(`{"alg":"PBES2-HS256+A128KW","enc":"A128GCM","p2c":2147483647,"p2s":"AAAA"}`), "algorithm"},
-		"compressed":         {with(object{"zip": "DEF"}), "compressed"},
-		"compressed by ?":    {header(`{"alg":"ECDH-ES","enc":"A128GCM","zip":""}`), "compressed"},
-		"crit":               {with(object{"crit": []string{"x"}, "x": 1}), "critical_header"},
-		"crit empty":         {with(object{"crit": []string{}}), "critical_header"},
-		"access token":       {with(object{"typ": "at+jwt"}), "wrong_type"},
-		"logout token":       {with(object{"typ": "logout+jwt"}), "wrong_type"},
-		"another kid":        {with(object{"kid": "enc2"}), ""}, // there is one key, whatever the provider calls it
-		"a kid of another":   {encrypt(t, newKey(t).Public(), "ECDH-ES", "A128GCM", plain, object{"kid": "enc1"}), "decryption_failed"},
-		"kid a number":       {header(`{"alg":"ECDH-ES","enc":"A128GCM","kid":1}`), "decryption_failed"},
-		"kid null":           {header(`{"alg":"ECDH-ES","enc":"A128GCM","kid":null}`), "decryption_failed"},
-		"superfluous key":    {rebuilt(with(nil), map[int]string{1: "AAAA"}), "malformed"},
-		"keys in its header": {with(object{"jwk": jwk(&newKey(t).PublicKey, "enc1"), "jku": issuer + "/evil", "x5u": issuer + "/evil"}), ""}, // case 80
-		"without cty":        {with(object{"cty": ""}), ""},
-		"with kid":           {with(object{"kid": "enc1"}), ""},
+		"signed only":    {plain, "not_encrypted"},
+		"signed by none": {encode([]byte(`{"alg":"none"}`)) + ".e30.", "not_encrypted"},
+		"empty":          {"", "malformed"},
+		"four parts":     {"a.b.c.d", "malformed"},
+		"six parts":      {with(nil) + ".", "malformed"},
+		"10,000 dots":    {strings.Repeat(".", 10_000), "malformed"},
+		"5 MB":           {with(nil) + strings.Repeat("A", 5<<20), "too_large"},
+		"JSON":           {`{"protected":"e30","ciphertext":""}`, "malformed"},
+		"line break":     {with(nil)[:10] + "\n" + with(nil)[10:], "malformed"},
+		"spare bits":     {rebuilt(with(nil), map[int]string{4: strings.Repeat("A", 21) + "B"}), "malformed"},
+		"padding":        {with(nil) + "=", "malformed"},
+		"header no JSON": {header("x"), "malformed"},
+		"alg twice":      {header(`{"alg":"ECDH-ES","alg":"dir","enc":"A128GCM"}`), "malformed"},
+		"alg twins":      {header(`{"alg":"ECDH-ES","ALG":"dir","enc":"A128GCM"}`), "malformed"},
+		"deep header": {header(`{"a":` + strings.Repeat("[", 10_000) + strings.Repeat("]", 10_000) + `}`),
+			"malformed"},
+		"no alg":     {header(`{"enc":"A128GCM"}`), "algorithm"},
+		"no enc":     {header(`{"alg":"ECDH-ES"}`), "algorithm"},
+		"alg a list": {header(`{"alg":["ECDH-ES"],"enc":"A128GCM"}`), "algorithm"},
+		"dir":        {direct, "algorithm"},
+		"A128KW":     {encrypt(t, make([]byte, 16), "A128KW", "A128GCM", plain, nil), "algorithm"},
+		"PBES2":      {encrypt(t, []byte("password"), "PBES2-HS256+A128KW", "A128GCM", plain, nil), "algorithm"},
+		"PBES2, big count": {header(`{"alg":"PBES2-HS256+A128KW","enc":"A128GCM","p2c":2147483647,"p2s":"AAAA"}`),
+			"algorithm"},
+		"compressed":      {with(object{"zip": "DEF"}), "compressed"},
+		"compressed by ?": {header(`{"alg":"ECDH-ES","enc":"A128GCM","zip":""}`), "compressed"},
+		"crit":            {with(object{"crit": []string{"x"}, "x": 1}), "critical_header"},
+		"crit empty":      {with(object{"crit": []string{}}), "critical_header"},
+		"access token":    {with(object{"typ": "at+jwt"}), "wrong_type"},
+		"logout token":    {with(object{"typ": "logout+jwt"}), "wrong_type"},
+		"another kid":     {with(object{"kid": "enc2"}), ""}, // there is one key, whatever the provider calls it
+		"a kid of another": {encrypt(t, newKey(t).Public(), "ECDH-ES", "A128GCM", plain, object{"kid": "enc1"}),
+			"decryption_failed"},
+		"kid a number":    {header(`{"alg":"ECDH-ES","enc":"A128GCM","kid":1}`), "decryption_failed"},
+		"kid null":        {header(`{"alg":"ECDH-ES","enc":"A128GCM","kid":null}`), "decryption_failed"},
+		"superfluous key": {rebuilt(with(nil), map[int]string{1: "AAAA"}), "malformed"},
+		// case 80
+		"keys in its header": {with(object{"jwk": jwk(&newKey(t).PublicKey, "enc1"), "jku": issuer + "/evil",
+			"x5u": issuer + "/evil"}), ""},
+		"without cty": {with(object{"cty": ""}), ""},
+		"with kid":    {with(object{"kid": "enc1"}), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			took, err := time.Hour, error(nil)
@@ -247,27 +255,30 @@ func TestDecryptionFailsAlike(t *testing.T) {
 		p   *provider.Provider
 		raw string
 	}{
-		"another RSA key":            {byRSA, encrypt(t, newRSAKey(t, 2048).Public(), "RSA-OAEP-256", "A128GCM", plain, nil)},
-		"another EC key":             {byEC, encrypt(t, other.Public(), "ECDH-ES", "A128GCM", plain, nil)},
-		"RSA key garbled":            {byRSA, rebuilt(withRSA, map[int]string{1: encode(make([]byte, 256))})},
-		"RSA key short":              {byRSA, rebuilt(withRSA, map[int]string{1: "AAAA"})},
-		"RSA key missing":            {byRSA, rebuilt(withRSA, map[int]string{1: ""})},
-		"content key too long":       {byRSA, rebuilt(encrypt(t, rsaKey.Public(), "RSA-OAEP-256", "A256GCM", plain, nil), map[int]string{0: encode([]byte(`{"alg":"RSA-OAEP-256","enc":"A128GCM"}`))})},
-		"wrapped key garbled":        {byEC, rebuilt(wrapped, map[int]string{1: encode(make([]byte, 40))})},
-		"wrapped key missing":        {byEC, rebuilt(wrapped, map[int]string{1: ""})},
-		"no initial vector":          {byEC, rebuilt(direct, map[int]string{2: ""})},
-		"long initial vector":        {byEC, rebuilt(direct, map[int]string{2: encode(make([]byte, 99))})},
-		"no ciphertext":              {byEC, rebuilt(direct, map[int]string{3: ""})},
-		"no tag":                     {byEC, rebuilt(direct, map[int]string{4: ""})},
-		"short tag":                  {byEC, rebuilt(wrapped, map[int]string{4: "AA"})},
-		"nothing but a header":       {byEC, rebuilt(direct, map[int]string{1: "", 2: "", 3: "", 4: ""})},
-		"no epk":                     {byEC, epk(nil)},
-		"epk on another curve":       {byEC, epk(jwk(&newECKey(t, elliptic.P384()).PublicKey, ""))},
-		"epk of another type":        {byEC, epk(jwk(rsaKey.Public(), ""))},
-		"epk off the curve":          {byEC, epk(merge(merge(object{}, point), object{"y": point["x"]}))},
-		"epk private":                {byEC, epk(private)},
-		"epk not canonical":          {byEC, epk(merge(merge(object{}, point), object{"x": encode(make([]byte, 33))}))},
-		"certificate no certificate": {byEC, rebuilt(direct, map[int]string{0: encode([]byte(`{"alg":"ECDH-ES","enc":"A128GCM","x5c":["AA"]}`))})},
+		"another RSA key": {byRSA, encrypt(t, newRSAKey(t, 2048).Public(), "RSA-OAEP-256", "A128GCM", plain, nil)},
+		"another EC key":  {byEC, encrypt(t, other.Public(), "ECDH-ES", "A128GCM", plain, nil)},
+		"RSA key garbled": {byRSA, rebuilt(withRSA, map[int]string{1: encode(make([]byte, 256))})},
+		"RSA key short":   {byRSA, rebuilt(withRSA, map[int]string{1: "AAAA"})},
+		"RSA key missing": {byRSA, rebuilt(withRSA, map[int]string{1: ""})},
+		"content key too long": {byRSA,
+			rebuilt(encrypt(t, rsaKey.Public(), "RSA-OAEP-256", "A256GCM", plain, nil),
+				map[int]string{0: encode([]byte(`{"alg":"RSA-OAEP-256","enc":"A128GCM"}`))})},
+		"wrapped key garbled":  {byEC, rebuilt(wrapped, map[int]string{1: encode(make([]byte, 40))})},
+		"wrapped key missing":  {byEC, rebuilt(wrapped, map[int]string{1: ""})},
+		"no initial vector":    {byEC, rebuilt(direct, map[int]string{2: ""})},
+		"long initial vector":  {byEC, rebuilt(direct, map[int]string{2: encode(make([]byte, 99))})},
+		"no ciphertext":        {byEC, rebuilt(direct, map[int]string{3: ""})},
+		"no tag":               {byEC, rebuilt(direct, map[int]string{4: ""})},
+		"short tag":            {byEC, rebuilt(wrapped, map[int]string{4: "AA"})},
+		"nothing but a header": {byEC, rebuilt(direct, map[int]string{1: "", 2: "", 3: "", 4: ""})},
+		"no epk":               {byEC, epk(nil)},
+		"epk on another curve": {byEC, epk(jwk(&newECKey(t, elliptic.P384()).PublicKey, ""))},
+		"epk of another type":  {byEC, epk(jwk(rsaKey.Public(), ""))},
+		"epk off the curve":    {byEC, epk(merge(merge(object{}, point), object{"y": point["x"]}))},
+		"epk private":          {byEC, epk(private)},
+		"epk not canonical":    {byEC, epk(merge(merge(object{}, point), object{"x": encode(make([]byte, 33))}))},
+		"certificate no certificate": {byEC,
+			rebuilt(direct, map[int]string{0: encode([]byte(`{"alg":"ECDH-ES","enc":"A128GCM","x5c":["AA"]}`))})},
 	}
 	texts := map[string]bool{}
 	for name, test := range tests {

@@ -26,8 +26,8 @@ const (
 	maxOrigins = 16 // whose nonces are remembered; a provider has one or two
 )
 
-// dpopKey is a key that access tokens are bound to (RFC 9449), so that a token that leaks is of no use without it. A nil
-// key makes no proofs.
+// dpopKey is a key that access tokens are bound to (RFC 9449), so that a token that leaks is of no use without it. A
+// nil key makes no proofs.
 type dpopKey struct{ private *ecdsa.PrivateKey }
 
 // newKey makes the key of one sign-in, or none when DPoP is not in use.

@@ -71,7 +71,9 @@ func nonceWanted(status int, nonce string) http.HandlerFunc {
 func TestProofs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		op := newOP(t)
-		op.serve(discoveryPath, document(object{"token_endpoint": issuer + tokenPath + "?tenant=x", "userinfo_endpoint": issuer + userinfoPath + "?y"}))
+		op.serve(discoveryPath,
+			document(object{"token_endpoint": issuer + tokenPath + "?tenant=x",
+				"userinfo_endpoint": issuer + userinfoPath + "?y"}))
 		var seen []object
 		note := func(script http.HandlerFunc) http.HandlerFunc {
 			return func(w http.ResponseWriter, r *http.Request) {
@@ -175,9 +177,13 @@ func TestNonceAtTheTokenEndpoint(t *testing.T) {
 		{"none wanted", []http.HandlerFunc{good}, []any{nil}, 0, ""},
 		{"wanted", []http.HandlerFunc{nonceWanted(400, "n1"), good}, []any{nil, "n1"}, 0, ""},
 		{"longest", []http.HandlerFunc{nonceWanted(400, longest), good}, []any{nil, longest}, 0, ""},
-		{"never content", []http.HandlerFunc{nonceWanted(400, "n1"), nonceWanted(400, "n2")}, []any{nil, "n1"}, provider.Invalid, "use_dpop_nonce"},
-		{"then refused", []http.HandlerFunc{nonceWanted(400, "n1"), jsonAnswer(400, object{"error": "invalid_grant"})}, []any{nil, "n1"}, provider.Refused, "invalid_grant"},
-		{"then down", []http.HandlerFunc{nonceWanted(400, "n1"), textAnswer(503, "", "")}, []any{nil, "n1"}, provider.Unavailable, "provider_status"}, // case 66
+		{"never content", []http.HandlerFunc{nonceWanted(400, "n1"), nonceWanted(400, "n2")}, []any{nil, "n1"},
+			provider.Invalid, "use_dpop_nonce"},
+		{"then refused", []http.HandlerFunc{nonceWanted(400, "n1"), jsonAnswer(400, object{"error": "invalid_grant"})},
+			[]any{nil, "n1"}, provider.Refused, "invalid_grant"},
+		// case 66
+		{"then down", []http.HandlerFunc{nonceWanted(400, "n1"), textAnswer(503, "", "")}, []any{nil, "n1"},
+			provider.Unavailable, "provider_status"},
 		{"without one", []http.HandlerFunc{odd()}, []any{nil}, provider.Invalid, "use_dpop_nonce"},
 		{"two at once", []http.HandlerFunc{odd("n1", "n2")}, []any{nil}, provider.Invalid, "use_dpop_nonce"},
 		{"empty", []http.HandlerFunc{odd("")}, []any{nil}, provider.Invalid, "use_dpop_nonce"},
@@ -186,10 +192,14 @@ func TestNonceAtTheTokenEndpoint(t *testing.T) {
 		{"with a backslash", []http.HandlerFunc{odd(`n\1`)}, []any{nil}, provider.Invalid, "use_dpop_nonce"},
 		{"not ASCII", []http.HandlerFunc{odd("é")}, []any{nil}, provider.Invalid, "use_dpop_nonce"},
 		{"too long", []http.HandlerFunc{odd(longest + "n")}, []any{nil}, provider.Invalid, "use_dpop_nonce"},
-		{"with another error", []http.HandlerFunc{noted(jsonAnswer(400, object{"error": "invalid_dpop_proof"}))}, []any{nil}, provider.Invalid, "invalid_dpop_proof"},
-		{"with another status", []http.HandlerFunc{noted(jsonAnswer(403, object{"error": "use_dpop_nonce"}))}, []any{nil}, provider.Invalid, "provider_status"},
-		{"with 503", []http.HandlerFunc{noted(jsonAnswer(503, object{"error": "use_dpop_nonce"}))}, []any{nil}, provider.Unavailable, "provider_status"},
-		{"in no JSON", []http.HandlerFunc{noted(textAnswer(400, "text/html", "use_dpop_nonce"))}, []any{nil}, provider.Invalid, "provider_status"},
+		{"with another error", []http.HandlerFunc{noted(jsonAnswer(400, object{"error": "invalid_dpop_proof"}))}, []any{nil},
+			provider.Invalid, "invalid_dpop_proof"},
+		{"with another status", []http.HandlerFunc{noted(jsonAnswer(403, object{"error": "use_dpop_nonce"}))}, []any{nil},
+			provider.Invalid, "provider_status"},
+		{"with 503", []http.HandlerFunc{noted(jsonAnswer(503, object{"error": "use_dpop_nonce"}))}, []any{nil},
+			provider.Unavailable, "provider_status"},
+		{"in no JSON", []http.HandlerFunc{noted(textAnswer(400, "text/html", "use_dpop_nonce"))}, []any{nil},
+			provider.Invalid, "provider_status"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -226,7 +236,7 @@ func TestNonceAtTheTokenEndpoint(t *testing.T) {
 	}
 }
 
-// The newest nonce of an origin, from whatever answer, is in the next proof there and nowhere else (RFC 9449 section 8.2).
+// The newest nonce of an origin, from any response, is in the next proof for that origin only (RFC 9449 section 8.2).
 func TestNoncesAreRememberedByOrigin(t *testing.T) {
 	op := newOP(t)
 	op.serve(discoveryPath, document(object{"userinfo_endpoint": "https://API.example" + userinfoPath}))
@@ -366,7 +376,8 @@ func TestProofsAreNotLogged(t *testing.T) {
 	})
 	_, err := op.client(dpop, logTo(&log)).Exchange(t.Context(), "the-code", "the-verifier")
 	wantError(t, err, provider.Invalid, "invalid_dpop_proof")
-	if strings.Contains(log.String(), sent[:40]) || strings.Contains(log.String(), "use_dpop_nonce") || errors.Is(err, provider.ErrInvalidToken) {
+	if strings.Contains(log.String(), sent[:40]) || strings.Contains(log.String(), "use_dpop_nonce") ||
+		errors.Is(err, provider.ErrInvalidToken) {
 		t.Error(log.String())
 	}
 	contains(t, log.String(), "invalid_dpop_proof", "[redacted]")

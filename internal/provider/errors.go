@@ -81,8 +81,8 @@ func badToken(op, code, format string, args ...any) *Error {
 
 const maxExcerpt = 256
 
-// excerpt quotes and cuts text that others wrote for an error, so that it can neither forge a log line nor flood the log
-// (case 126).
+// excerpt quotes and cuts text that others wrote for an error, so that it can neither forge a log line nor flood the
+// log (case 126).
 func excerpt(text string) string {
 	if len(text) > maxExcerpt {
 		return strconv.Quote(text[:maxExcerpt]) + "…"
@@ -90,7 +90,8 @@ func excerpt(text string) string {
 	return strconv.Quote(text)
 }
 
-// cut is excerpt for a value of its own in the log, which a slog handler quotes: a second time would make it unreadable.
+// cut is excerpt for a value of its own in the log, which a slog handler quotes: a second time would make it
+// unreadable.
 func cut(text string) string {
 	plain := strings.Map(func(r rune) rune {
 		switch {

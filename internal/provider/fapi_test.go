@@ -18,8 +18,9 @@ func fapi2Metadata(change object) object {
 		"authorization_response_iss_parameter_supported": true,
 		"code_challenge_methods_supported":               []string{"plain", "S256"},
 		"dpop_signing_alg_values_supported":              []string{"PS256", "ES256"},
-		"token_endpoint_auth_methods_supported":          []string{"private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth", "client_secret_basic"},
-		"tls_client_certificate_bound_access_tokens":     true,
+		"token_endpoint_auth_methods_supported": []string{"private_key_jwt", "tls_client_auth",
+			"self_signed_tls_client_auth", "client_secret_basic"},
+		"tls_client_certificate_bound_access_tokens": true,
 	}), change)
 }
 
@@ -27,7 +28,8 @@ func TestFAPI2(t *testing.T) {
 	set := func(method string, dpop bool) func(*provider.Config) {
 		return func(c *provider.Config) { c.AuthMethod, c.DPoP = method, dpop }
 	}
-	key, tls, selfSigned := set("private_key_jwt", true), set("tls_client_auth", false), set("self_signed_tls_client_auth", false)
+	key, tls, selfSigned := set("private_key_jwt", true), set("tls_client_auth", false),
+		set("self_signed_tls_client_auth", false)
 	tests := []struct {
 		name   string
 		client func(*provider.Config)
@@ -35,31 +37,48 @@ func TestFAPI2(t *testing.T) {
 		lacks  []string // nil: accepted
 	}{
 		{"private_key_jwt and DPoP", key, nil, nil},
-		{"private_key_jwt and DPoP, tokens bound to no certificate", key, object{"tls_client_certificate_bound_access_tokens": nil}, nil},
+		{"private_key_jwt and DPoP, tokens bound to no certificate", key,
+			object{"tls_client_certificate_bound_access_tokens": nil}, nil},
 		{"tls_client_auth", tls, object{"dpop_signing_alg_values_supported": nil}, nil},
 		{"self_signed_tls_client_auth", selfSigned, object{"dpop_signing_alg_values_supported": nil}, nil},
-		{"tls_client_auth and DPoP", set("tls_client_auth", true), object{"tls_client_certificate_bound_access_tokens": nil}, nil},
+		{"tls_client_auth and DPoP", set("tls_client_auth", true),
+			object{"tls_client_certificate_bound_access_tokens": nil}, nil},
 
-		{"no PAR endpoint", key, object{"pushed_authorization_request_endpoint": nil}, []string{"pushed_authorization_request_endpoint"}},
-		{"no iss in responses", key, object{"authorization_response_iss_parameter_supported": nil}, []string{"authorization_response_iss_parameter_supported"}},
-		{"iss by word", key, object{"authorization_response_iss_parameter_supported": "true"}, []string{"authorization_response_iss_parameter_supported"}},
-		{"no S256", key, object{"code_challenge_methods_supported": []string{"plain"}}, []string{"code_challenge_methods_supported"}},
+		{"no PAR endpoint", key, object{"pushed_authorization_request_endpoint": nil},
+			[]string{"pushed_authorization_request_endpoint"}},
+		{"no iss in responses", key, object{"authorization_response_iss_parameter_supported": nil},
+			[]string{"authorization_response_iss_parameter_supported"}},
+		{"iss by word", key, object{"authorization_response_iss_parameter_supported": "true"},
+			[]string{"authorization_response_iss_parameter_supported"}},
+		{"no S256", key, object{"code_challenge_methods_supported": []string{"plain"}},
+			[]string{"code_challenge_methods_supported"}},
 		{"PKCE unsaid", key, object{"code_challenge_methods_supported": nil}, []string{"code_challenge_methods_supported"}},
-		{"PKCE no list", key, object{"code_challenge_methods_supported": "S256"}, []string{"code_challenge_methods_supported"}},
-		{"no ES256", key, object{"dpop_signing_alg_values_supported": []any{"EdDSA", 1}}, []string{"dpop_signing_alg_values_supported"}},
+		{"PKCE no list", key, object{"code_challenge_methods_supported": "S256"},
+			[]string{"code_challenge_methods_supported"}},
+		{"no ES256", key, object{"dpop_signing_alg_values_supported": []any{"EdDSA", 1}},
+			[]string{"dpop_signing_alg_values_supported"}},
 		{"DPoP unsaid", key, object{"dpop_signing_alg_values_supported": nil}, []string{"dpop_signing_alg_values_supported"}},
-		{"DPoP off", set("private_key_jwt", false), object{"dpop_signing_alg_values_supported": nil}, []string{"dpop_signing_alg_values_supported"}},
-		{"DPoP over TLS", set("tls_client_auth", true), object{"dpop_signing_alg_values_supported": nil}, []string{"dpop_signing_alg_values_supported"}},
-		{"tokens bound to nothing", tls, object{"tls_client_certificate_bound_access_tokens": nil}, []string{"tls_client_certificate_bound_access_tokens"}},
-		{"method unsaid", key, object{"token_endpoint_auth_methods_supported": nil}, []string{"token_endpoint_auth_methods_supported"}},
-		{"method not listed", selfSigned, object{"token_endpoint_auth_methods_supported": []string{"tls_client_auth"}}, []string{"token_endpoint_auth_methods_supported"}},
+		{"DPoP off", set("private_key_jwt", false), object{"dpop_signing_alg_values_supported": nil},
+			[]string{"dpop_signing_alg_values_supported"}},
+		{"DPoP over TLS", set("tls_client_auth", true), object{"dpop_signing_alg_values_supported": nil},
+			[]string{"dpop_signing_alg_values_supported"}},
+		{"tokens bound to nothing", tls, object{"tls_client_certificate_bound_access_tokens": nil},
+			[]string{"tls_client_certificate_bound_access_tokens"}},
+		{"method unsaid", key, object{"token_endpoint_auth_methods_supported": nil},
+			[]string{"token_endpoint_auth_methods_supported"}},
+		{"method not listed", selfSigned, object{"token_endpoint_auth_methods_supported": []string{"tls_client_auth"}},
+			[]string{"token_endpoint_auth_methods_supported"}},
 		{"secret", set("client_secret_basic", true), nil, []string{"private_key_jwt or tls_client_auth"}},
-		{"public", set("none", true), nil, []string{"private_key_jwt or tls_client_auth", "token_endpoint_auth_methods_supported"}},
+		{"public", set("none", true), nil,
+			[]string{"private_key_jwt or tls_client_auth", "token_endpoint_auth_methods_supported"}},
 		{"all at once", set("client_secret_jwt", true), object{
 			"pushed_authorization_request_endpoint": nil, "authorization_response_iss_parameter_supported": false,
 			"code_challenge_methods_supported": []any{}, "dpop_signing_alg_values_supported": []any{},
-		}, []string{"pushed_authorization_request_endpoint", "authorization_response_iss_parameter_supported", "code_challenge_methods_supported",
-			"private_key_jwt or tls_client_auth", "token_endpoint_auth_methods_supported", "dpop_signing_alg_values_supported"}},
+		},
+			[]string{"pushed_authorization_request_endpoint", "authorization_response_iss_parameter_supported",
+				"code_challenge_methods_supported",
+				"private_key_jwt or tls_client_auth", "token_endpoint_auth_methods_supported",
+				"dpop_signing_alg_values_supported"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -85,7 +104,8 @@ func TestFAPI2(t *testing.T) {
 		})
 	}
 	op := newOP(t) // every endpoint is https, as without FAPI
-	op.serve(discoveryPath, jsonAnswer(200, fapi2Metadata(object{"pushed_authorization_request_endpoint": "http://op.example/par"})))
+	op.serve(discoveryPath,
+		jsonAnswer(200, fapi2Metadata(object{"pushed_authorization_request_endpoint": "http://op.example/par"})))
 	wantError(t, op.client(fapi2).Ready(t.Context()), provider.Invalid, "bad_endpoint")
 }
 

@@ -30,7 +30,8 @@ func FuzzParsePushed(f *testing.F) {
 		if err := json.Unmarshal(body, &again); err != nil || again.RequestURI != requestURI || again.ExpiresIn <= 0 {
 			t.Fatalf("accepted %q: %v", body, err)
 		}
-		if len(requestURI) == 0 || len(requestURI) > 1024 || strings.ContainsFunc(requestURI, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		if len(requestURI) == 0 || len(requestURI) > 1024 ||
+			strings.ContainsFunc(requestURI, func(r rune) bool { return r <= ' ' || r > '~' }) {
 			t.Fatalf("accepted %q", requestURI)
 		}
 	})
@@ -38,7 +39,8 @@ func FuzzParsePushed(f *testing.F) {
 
 // Nobody can write a response or a signed userinfo that is accepted without the key.
 func FuzzOpenResponseText(f *testing.F) {
-	for _, seed := range []string{"", "..", "eyJhbGciOiJub25lIn0.e30.", "eyJhbGciOiJSUzI1NiJ9.e30.AA", "a.b.c.d.e", strings.Repeat(".", 99)} {
+	for _, seed := range []string{"", "..", "eyJhbGciOiJub25lIn0.e30.", "eyJhbGciOiJSUzI1NiJ9.e30.AA", "a.b.c.d.e",
+		strings.Repeat(".", 99)} {
 		f.Add(seed)
 	}
 	p := New(Config{Issuer: "https://op.example", ClientID: "app", Transport: noTransport{}})
@@ -58,7 +60,8 @@ func FuzzOpenResponseText(f *testing.F) {
 func FuzzOpenResponseClaims(f *testing.F) {
 	now := time.Now().Unix()
 	f.Add(fmt.Appendf(nil, `{"iss":"https://op.example","aud":"app","exp":%d,"code":"c","state":"s"}`, now+300))
-	f.Add(fmt.Appendf(nil, `{"iss":"https://op.example","aud":["app"],"iat":%d,"exp":%d,"error":"e","CODE":"x","x":[]}`, now, now+1e9))
+	f.Add(fmt.Appendf(nil,
+		`{"iss":"https://op.example","aud":["app"],"iat":%d,"exp":%d,"error":"e","CODE":"x","x":[]}`, now, now+1e9))
 	f.Add([]byte(`{"iss":"https://op.example","aud":"app","exp":1e999,"code":null,"nonce":"n"}`))
 	p := New(Config{Issuer: "https://op.example", ClientID: "app"})
 	f.Fuzz(func(t *testing.T, payload []byte) {
@@ -79,7 +82,8 @@ func FuzzOpenResponseClaims(f *testing.F) {
 			t.Fatalf("accepted %s", payload)
 		}
 		for name, values := range params {
-			if !strings.Contains(" code state error error_description session_state iss ", " "+name+" ") || len(values) != 1 || again[name] != values[0] {
+			if !strings.Contains(" code state error error_description session_state iss ", " "+name+" ") || len(values) != 1 ||
+				again[name] != values[0] {
 				t.Fatalf("%s is %q in %s", name, values, payload)
 			}
 		}

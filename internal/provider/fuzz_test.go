@@ -12,7 +12,8 @@ import (
 
 // What decodeObject accepts is JSON, and no other reader finds another value under any name.
 func FuzzDecodeObject(f *testing.F) {
-	for _, seed := range []string{`{"a":[1,{"b":null}],"c":"\u017f"}`, `{"sub":1,"SUB":2}`, `{"a":1,"a":2}`, `{"a":`, `{}{}`, "{\"\xff\":1}", `[[[[`} {
+	for _, seed := range []string{`{"a":[1,{"b":null}],"c":"\u017f"}`, `{"sub":1,"SUB":2}`, `{"a":1,"a":2}`, `{"a":`,
+		`{}{}`, "{\"\xff\":1}", `[[[[`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -35,8 +36,10 @@ func FuzzDecodeObject(f *testing.F) {
 
 // What parseKeySet lets through is public, strong enough and for a known algorithm.
 func FuzzParseKeySet(f *testing.F) {
-	f.Add([]byte(`{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","use":"sig","kid":"1"}]}`))
-	f.Add([]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},{"kty":"RSA","n":"AQAB","e":"AQAB"},null,1,{"kty":"oct","k":"AA"}]}`))
+	f.Add([]byte(`{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",` +
+		`"y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","use":"sig","kid":"1"}]}`))
+	f.Add([]byte(`{"keys":[{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"},` +
+		`{"kty":"RSA","n":"AQAB","e":"AQAB"},null,1,{"kty":"oct","k":"AA"}]}`))
 	f.Add([]byte(`{"keys":{}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		set, err := parseKeySet(data)
@@ -56,7 +59,8 @@ func FuzzParseKeySet(f *testing.F) {
 
 // What parseMetadata accepts is our issuer's and names only endpoints that may be called.
 func FuzzParseMetadata(f *testing.F) {
-	f.Add([]byte(`{"issuer":"https://op.example","authorization_endpoint":"https://op.example/a","token_endpoint":"https://op.example/t","jwks_uri":"https://op.example/k","end_session_endpoint":"javascript:x"}`))
+	f.Add([]byte(`{"issuer":"https://op.example","authorization_endpoint":"https://op.example/a",` +
+		`"token_endpoint":"https://op.example/t","jwks_uri":"https://op.example/k","end_session_endpoint":"javascript:x"}`))
 	f.Add([]byte(`{"issuer":"https://op.example/","jwks_uri":"http://localhost/k"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		metadata, err := parseMetadata(data, "https://op.example", true)
@@ -69,8 +73,10 @@ func FuzzParseMetadata(f *testing.F) {
 		if metadata.AuthorizationEndpoint == "" || metadata.TokenEndpoint == "" || metadata.JWKSURI == "" {
 			t.Fatalf("incomplete %+v", metadata)
 		}
-		for _, endpoint := range []string{metadata.AuthorizationEndpoint, metadata.TokenEndpoint, metadata.JWKSURI, metadata.UserinfoEndpoint, metadata.EndSessionEndpoint} {
-			if scheme, _, _ := strings.Cut(strings.ToLower(endpoint), ":"); endpoint != "" && scheme != "https" && scheme != "http" {
+		for _, endpoint := range []string{metadata.AuthorizationEndpoint, metadata.TokenEndpoint, metadata.JWKSURI,
+			metadata.UserinfoEndpoint, metadata.EndSessionEndpoint} {
+			if scheme, _, _ := strings.Cut(strings.ToLower(endpoint), ":"); endpoint != "" && scheme != "https" &&
+				scheme != "http" {
 				t.Fatalf("endpoint %q", endpoint)
 			}
 		}
@@ -79,15 +85,19 @@ func FuzzParseMetadata(f *testing.F) {
 
 // What parseTokens and parseRefreshed accept is complete, fit for a header and has a life that cannot overflow.
 func FuzzParseTokens(f *testing.F) {
-	f.Add("application/json", []byte(`{"access_token":"at","token_type":"Bearer","id_token":"x.y.z","expires_in":"3600","refresh_token":"rt","scope":"openid"}`))
-	f.Add("application/json", []byte(`{"access_token":"at","ACCESS_TOKEN":"b","token_type":"Bearer","id_token":"x","expires_in":1e999}`))
+	f.Add("application/json",
+		[]byte(`{"access_token":"at","token_type":"Bearer","id_token":"x.y.z","expires_in":"3600",`+
+			`"refresh_token":"rt","scope":"openid"}`))
+	f.Add("application/json",
+		[]byte(`{"access_token":"at","ACCESS_TOKEN":"b","token_type":"Bearer","id_token":"x","expires_in":1e999}`))
 	f.Add("application/json", []byte(`{"error":"invalid_grant"}`))
 	f.Fuzz(func(t *testing.T, contentType string, body []byte) {
 		now := time.Now()
 		a := &answer{http.StatusOK, http.Header{"Content-Type": {contentType}}, body}
 		tokens, err := parseTokens(a, nil, now)
 		refreshed, refreshErr := parseRefreshed(a, &Tokens{RefreshToken: "old", Scope: "old"}, now)
-		if refreshErr == nil && (!visible(refreshed.AccessToken) || refreshed.RefreshToken == "" || (err == nil) != (refreshed.IDToken != "")) {
+		if refreshErr == nil &&
+			(!visible(refreshed.AccessToken) || refreshed.RefreshToken == "" || (err == nil) != (refreshed.IDToken != "")) {
 			t.Fatalf("accepted %+v", refreshed)
 		}
 		if err != nil {
@@ -104,7 +114,8 @@ func FuzzParseTokens(f *testing.F) {
 
 // Nobody can write a token that is accepted without the key, and no text makes the check panic or linger.
 func FuzzIDTokenText(f *testing.F) {
-	for _, seed := range []string{"", "..", "eyJhbGciOiJub25lIn0.e30.", "eyJhbGciOiJSUzI1NiJ9.e30.AA", `{"payload":"e30","protected":"e30","signature":""}`, "a.b.c.d.e", strings.Repeat(".", 99)} {
+	for _, seed := range []string{"", "..", "eyJhbGciOiJub25lIn0.e30.", "eyJhbGciOiJSUzI1NiJ9.e30.AA",
+		`{"payload":"e30","protected":"e30","signature":""}`, "a.b.c.d.e", strings.Repeat(".", 99)} {
 		f.Add(seed)
 	}
 	p := New(Config{Issuer: "https://op.example", ClientID: "app", Transport: noTransport{}})
@@ -120,7 +131,8 @@ func FuzzIDTokenText(f *testing.F) {
 // Whatever signed claims are accepted keep every rule, judged here from the text again.
 func FuzzIDTokenClaims(f *testing.F) {
 	now := time.Now().Unix()
-	good, _ := json.Marshal(map[string]any{"iss": "https://op.example", "aud": "app", "sub": "a", "nonce": "n", "iat": now, "exp": now + 1e9})
+	good, _ := json.Marshal(map[string]any{"iss": "https://op.example", "aud": "app", "sub": "a", "nonce": "n",
+		"iat": now, "exp": now + 1e9})
 	f.Add(good)
 	f.Add(bytes.Replace(good, []byte(`"app"`), []byte(`[]`), 1))
 	f.Add([]byte(`{"iss":"https://op.example","aud":["app","b"],"azp":"app","sub":"","SUB":"x","iat":"1","exp":1e999}`))
@@ -145,7 +157,8 @@ func FuzzIDTokenClaims(f *testing.F) {
 		if list, ok := again.Aud.([]any); ok && len(list) == 0 {
 			t.Fatalf("accepted for nobody: %s", payload)
 		}
-		if again.Iss != "https://op.example" || again.Sub == "" || again.Nonce != "n" || again.Exp < now-1 || math.Abs(now-again.Iat) > 7202 {
+		if again.Iss != "https://op.example" || again.Sub == "" || again.Nonce != "n" || again.Exp < now-1 ||
+			math.Abs(now-again.Iat) > 7202 {
 			t.Fatalf("accepted %s", payload)
 		}
 	})

@@ -35,7 +35,8 @@ func (p *Provider) VerifyIDToken(ctx context.Context, raw string, want Expect) (
 }
 
 // verifyIDToken is what verifying has in common for all ID tokens. The rules of the claims are the caller's.
-func (p *Provider) verifyIDToken(ctx context.Context, raw, accessToken string, check func(Claims) error) (Claims, error) {
+func (p *Provider) verifyIDToken(ctx context.Context, raw, accessToken string,
+	check func(Claims) error) (Claims, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.backend.limits.total())
 	defer cancel()
 	raw, err := p.decrypt(opIDToken, raw, maxIDToken)
@@ -46,7 +47,8 @@ func (p *Provider) verifyIDToken(ctx context.Context, raw, accessToken string, c
 }
 
 // verifySignedIDToken is verifyIDToken without the encryption.
-func (p *Provider) verifySignedIDToken(ctx context.Context, raw, accessToken string, check func(Claims) error) (Claims, error) {
+func (p *Provider) verifySignedIDToken(ctx context.Context, raw, accessToken string,
+	check func(Claims) error) (Claims, error) {
 	if err := p.checkKind(opIDToken, raw, maxIDToken); err != nil {
 		return nil, err
 	}
@@ -160,8 +162,8 @@ func (p *Provider) checkKind(op, raw string, limit int) error {
 	return checkType(op, header)
 }
 
-// checkType refuses a token that says to be for something else (RFC 8725 section 3.11), such as an access token (RFC 9068)
-// or a logout token: the type of each such kind ends in +jwt. JWT says nothing, and neither does another word.
+// checkType refuses a token that says to be for something else (RFC 8725 section 3.11), such as an access token (RFC
+// 9068) or a logout token: the type of each such kind ends in +jwt. JWT says nothing, and neither does another word.
 func checkType(op string, header document) error {
 	typ, err := header.text("typ")
 	if kind := mediaType(typ); err != nil || strings.Contains(kind, "+jwt") && kind != typeFor(op) {
@@ -201,8 +203,8 @@ func (p *Provider) checkClaims(claims Claims, want Expect) error {
 	return p.checkAge(claims, want.MaxAge)
 }
 
-// checkParties is the pass over the payload that go-oidc leaves to us, with exact names and types: that the provider made
-// the token, as an ID token, for this client, about somebody.
+// checkParties is the pass over the payload that go-oidc leaves to us, with exact names and types: that the provider
+// made the token, as an ID token, for this client, about somebody.
 func (p *Provider) checkParties(claims Claims) error {
 	if claims["iss"] != p.issuer {
 		return badToken(opIDToken, "issuer", "%w", ErrIssuerMismatch)

@@ -33,9 +33,14 @@ func TestIDTokenClaims(t *testing.T) {
 		{"azp is us", object{"azp": clientID}, ""},
 		{"sub of 255 characters", object{"sub": long}, ""},
 		{"at_hash", object{"at_hash": atHash}, ""},
-		{"groups overage of Entra", object{"_claim_names": object{"groups": "src1"}, "_claim_sources": object{"src1": object{"endpoint": "http://169.254.169.254/"}}}, ""}, // case 102: never fetched
+		// case 102: never fetched
+		{"groups overage of Entra",
+			object{"_claim_names": object{"groups": "src1"},
+				"_claim_sources": object{"src1": object{"endpoint": "http://169.254.169.254/"}}}, ""},
 		{"exp in year 9999", object{"exp": int64(253402300799)}, ""}, // case 266
-		{"optional claims null", object{"azp": null, "at_hash": null, "nbf": null, "auth_time": null, "acr": null, "sid": null, "groups": null, "_claim_names": null}, ""},
+		{"optional claims null",
+			object{"azp": null, "at_hash": null, "nbf": null, "auth_time": null, "acr": null, "sid": null, "groups": null,
+				"_claim_names": null}, ""},
 		{"auth_time a string", object{"auth_time": "yesterday"}, ""},
 
 		{"iss missing", object{"iss": nil}, "rejected"},                                            // case 84
@@ -93,7 +98,8 @@ func TestIDTokenClaims(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			op := newOP(t)
-			got, err := op.client().VerifyIDToken(t.Context(), op.token(claims(test.change)), provider.Expect{Nonce: nonce, MaxAge: -1, AccessToken: "access"})
+			got, err := op.client().VerifyIDToken(t.Context(), op.token(claims(test.change)),
+				provider.Expect{Nonce: nonce, MaxAge: -1, AccessToken: "access"})
 			if test.code != "" {
 				wantBadToken(t, err, test.code)
 				if got != nil {
@@ -154,7 +160,10 @@ func TestIDTokenHeader(t *testing.T) {
 		name, header, code string
 	}{
 		{"typ JWT", `{"alg":"ES256","kid":"k1","typ":"JWT"}`, ""},
-		{"keys and URLs in the header", `{"alg":"ES256","kid":"k1","jwk":` + string(embedded) + `,"jku":"https://op.example/evil","x5u":"https://op.example/evil"}`, ""}, // case 80
+		// case 80
+		{"keys and URLs in the header",
+			`{"alg":"ES256","kid":"k1","jwk":` + string(embedded) +
+				`,"jku":"https://op.example/evil","x5u":"https://op.example/evil"}`, ""},
 		{"b64 true", `{"alg":"ES256","kid":"k1","b64":true}`, ""},
 
 		{"alg none", `{"alg":"none"}`, "algorithm"}, // case 75
@@ -208,7 +217,8 @@ func TestIDTokenText(t *testing.T) {
 		"JWE": good + ".x.y", "10,000 dots": strings.Repeat(".", 10_000), "5 MB": good + strings.Repeat("A", 5<<20),
 		"leading space": " " + good, "line break inside": good[:20] + "\n" + good[20:], "padding": good + "=",
 		"JSON serialization": `{"payload":"` + parts[1] + `","protected":"` + parts[0] + `","signature":"` + parts[2] + `"}`,
-		"several signatures": `{"payload":"e30","signatures":[{"protected":"e30","signature":""},{"protected":"e30","signature":""}]}`,
+		"several signatures": `{"payload":"e30",` +
+			`"signatures":[{"protected":"e30","signature":""},{"protected":"e30","signature":""}]}`,
 	} {
 		took, err := time.Hour, error(nil)
 		for range 3 { // the fastest counts, whatever else the machine does
@@ -254,11 +264,15 @@ func TestHS256(t *testing.T) {
 	for _, secret := range [][]byte{der, asJWK, []byte("s3cret")} {
 		for _, algs := range [][]string{{"RS256"}, {"RS256", "HS256"}} {
 			op := newOP(t)
-			op.serve(keysPath, jsonAnswer(200, object{"keys": []any{jwk(&key.PublicKey, "k1"), object{"kty": "oct", "kid": "k1", "k": encode(secret)}}}))
+			op.serve(keysPath,
+				jsonAnswer(200,
+					object{"keys": []any{jwk(&key.PublicKey, "k1"), object{"kty": "oct", "kid": "k1", "k": encode(secret)}}}))
 			input := encode([]byte(`{"alg":"HS256","kid":"k1"}`)) + "." + encode(payload)
 			mac := hmac.New(sha256.New, secret)
 			mac.Write([]byte(input))
-			_, err := op.client(func(c *provider.Config) { c.SigningAlgs = algs }).VerifyIDToken(t.Context(), input+"."+encode(mac.Sum(nil)), expect())
+			_, err := op.client(func(c *provider.Config) {
+				c.SigningAlgs = algs
+			}).VerifyIDToken(t.Context(), input+"."+encode(mac.Sum(nil)), expect())
 			wantBadToken(t, err, map[int]string{1: "algorithm", 2: "bad_signature"}[len(algs)])
 		}
 	}
@@ -271,7 +285,8 @@ func TestDefaultAlgorithm(t *testing.T) {
 	op.serve(keysPath, jsonAnswer(200, object{"keys": []any{jwk(&key.PublicKey, "k1"), jwk(&op.key.PublicKey, "k1")}}))
 	p := op.client(func(c *provider.Config) { c.SigningAlgs = nil })
 	payload, _ := json.Marshal(claims(nil))
-	if _, err := p.VerifyIDToken(t.Context(), sign(t, key, `{"alg":"RS256","kid":"k1"}`, string(payload)), expect()); err != nil {
+	if _, err := p.VerifyIDToken(t.Context(), sign(t, key, `{"alg":"RS256","kid":"k1"}`, string(payload)),
+		expect()); err != nil {
 		t.Error(err)
 	}
 	_, err := p.VerifyIDToken(t.Context(), op.token(claims(nil)), expect())
@@ -316,7 +331,8 @@ func TestIDTokenTimes(t *testing.T) {
 				for name, offset := range test.times {
 					change[name] = time.Now().Unix() + int64(offset)
 				}
-				_, err := op.client().VerifyIDToken(t.Context(), op.token(claims(change)), provider.Expect{Nonce: nonce, MaxAge: test.maxAge})
+				_, err := op.client().VerifyIDToken(t.Context(), op.token(claims(change)),
+					provider.Expect{Nonce: nonce, MaxAge: test.maxAge})
 				if test.code == "" && err != nil {
 					t.Error(err)
 				} else if test.code != "" {
@@ -326,7 +342,8 @@ func TestIDTokenTimes(t *testing.T) {
 		})
 	}
 	op := newOP(t)
-	_, err := op.client().VerifyIDToken(t.Context(), op.token(claims(object{"auth_time": "1"})), provider.Expect{Nonce: nonce, MaxAge: 600})
+	_, err := op.client().VerifyIDToken(t.Context(), op.token(claims(object{"auth_time": "1"})),
+		provider.Expect{Nonce: nonce, MaxAge: 600})
 	wantBadToken(t, err, "auth_time")
 }
 
@@ -335,13 +352,15 @@ func TestAtHashUsesTheTokensAlgorithm(t *testing.T) {
 	op := newOP(t)
 	sum := sha512.Sum512([]byte("access"))
 	token := op.token(claims(object{"at_hash": base64.RawURLEncoding.EncodeToString(sum[:32])}))
-	_, err := op.client().VerifyIDToken(t.Context(), token, provider.Expect{Nonce: nonce, MaxAge: -1, AccessToken: "access"})
+	_, err := op.client().VerifyIDToken(t.Context(), token,
+		provider.Expect{Nonce: nonce, MaxAge: -1, AccessToken: "access"})
 	wantBadToken(t, err, "at_hash_mismatch")
 }
 
 // go-oidc keeps only the text of a key-set error; the kind must survive.
 func TestOutageIsNotAForgedToken(t *testing.T) {
-	for path, script := range map[string]http.HandlerFunc{discoveryPath: textAnswer(503, "", ""), keysPath: textAnswer(503, "", "")} {
+	for path, script := range map[string]http.HandlerFunc{discoveryPath: textAnswer(503, "", ""),
+		keysPath: textAnswer(503, "", "")} {
 		op := newOP(t)
 		op.serve(path, script)
 		_, err := op.client().VerifyIDToken(t.Context(), op.token(maps.Clone(claims(nil))), expect())

@@ -42,14 +42,22 @@ func TestResponseClaims(t *testing.T) {
 		{"plain", nil, good, ""},
 		{"aud as a list", object{"aud": []string{clientID}}, good, ""},
 		{"error", object{"code": nil, "error": "access_denied", "error_description": "a&b=é"},
-			url.Values{"error": {"access_denied"}, "error_description": {"a&b=é"}, "state": {"s"}, "iss": {issuer}}.Encode(), ""},
+			url.Values{"error": {"access_denied"}, "error_description": {"a&b=é"}, "state": {"s"}, "iss": {issuer}}.Encode(),
+			""},
 		{"session_state", object{"session_state": "x.y"}, good + "&session_state=x.y", ""},
-		{"neither code nor state", object{"code": nil, "state": nil}, url.Values{"iss": {issuer}}.Encode(), ""}, // the caller's to judge
+		// the caller's to judge
+		{"neither code nor state", object{"code": nil, "state": nil}, url.Values{"iss": {issuer}}.Encode(), ""},
 		{"empty", object{"code": ""}, strings.Replace(good, "code=c", "code=", 1), ""},
-		{"null", object{"error": null, "error_description": null, "session_state": null, "azp": null, "iat": null, "nbf": null}, good, ""},
-		{"null beside an error", object{"code": null, "error": "access_denied"}, strings.Replace(good, "code=c", "error=access_denied", 1), ""},
-		{"a code of 16 kB", object{"code": strings.Repeat(`"`, 16<<10)}, strings.Replace(good, "code=c", "code="+strings.Repeat("%22", 16<<10), 1), ""},
-		{"members of no concern", object{"sub": "alice", "jti": "1", "expires_in": 3600, "scope": "openid", "return_to": "//evil", "x": object{}}, good, ""},
+		{"null",
+			object{"error": null, "error_description": null, "session_state": null, "azp": null, "iat": null, "nbf": null},
+			good, ""},
+		{"null beside an error", object{"code": null, "error": "access_denied"},
+			strings.Replace(good, "code=c", "error=access_denied", 1), ""},
+		{"a code of 16 kB", object{"code": strings.Repeat(`"`, 16<<10)},
+			strings.Replace(good, "code=c", "code="+strings.Repeat("%22", 16<<10), 1), ""},
+		{"members of no concern",
+			object{"sub": "alice", "jti": "1", "expires_in": 3600, "scope": "openid", "return_to": "//evil", "x": object{}},
+			good, ""},
 		{"code by another name", object{"code": nil, "CODE": "c"}, strings.Replace(good, "code=c&", "", 1), ""}, // case 95
 
 		{"iss missing", object{"iss": nil}, "", "issuer"}, // case 36
@@ -135,12 +143,15 @@ func TestResponseText(t *testing.T) {
 		"padded":           {good + "=", "malformed"},
 		"payload not text": {strings.Replace(good, ".", ".!", 1), "malformed"},
 		"odd base64":       {strings.Split(good, ".")[0] + ".A.AA", "malformed"},
-		"encrypted":        {"eyJhbGciOiJSU0EtT0FFUCJ9.a.b.c.d", "encrypted"},                                                        // case 79
-		"alg none":         {strings.Split(header(`{"alg":"none"}`), ".")[0] + "." + strings.Split(good, ".")[1] + ".", "algorithm"}, // case 75
-		"HS256":            {header(`{"alg":"HS256","kid":"k1"}`), "algorithm"},                                                      // case 76
-		"not pinned":       {header(`{"alg":"RS256","kid":"k1"}`), "algorithm"},                                                      // case 77
-		"crit":             {header(`{"alg":"ES256","kid":"k1","crit":["exp"]}`), "critical_header"},                                 // case 81
-		"b64 false":        {header(`{"alg":"ES256","kid":"k1","b64":false}`), "unencoded_payload"},                                  // case 81
+		// case 79
+		"encrypted": {"eyJhbGciOiJSU0EtT0FFUCJ9.a.b.c.d", "encrypted"},
+		// case 75
+		"alg none": {strings.Split(header(`{"alg":"none"}`), ".")[0] + "." + strings.Split(good, ".")[1] + ".",
+			"algorithm"},
+		"HS256":            {header(`{"alg":"HS256","kid":"k1"}`), "algorithm"},                      // case 76
+		"not pinned":       {header(`{"alg":"RS256","kid":"k1"}`), "algorithm"},                      // case 77
+		"crit":             {header(`{"alg":"ES256","kid":"k1","crit":["exp"]}`), "critical_header"}, // case 81
+		"b64 false":        {header(`{"alg":"ES256","kid":"k1","b64":false}`), "unencoded_payload"},  // case 81
 		"typ of its own":   {header(`{"alg":"ES256","kid":"k1","typ":"oauth-authz-resp+jwt"}`), ""},
 		"access token":     {header(`{"alg":"ES256","kid":"k1","typ":"at+jwt"}`), "wrong_type"},
 		"request object":   {header(`{"alg":"ES256","kid":"k1","typ":"application/oauth-authz-req+jwt"}`), "wrong_type"},
@@ -224,7 +235,8 @@ func TestResponseKeys(t *testing.T) {
 		}
 		op.key = newKey(t) // rotated
 		op.serve(keysPath, jsonAnswer(200, object{"keys": []any{jwk(&op.key.PublicKey, "k2")}}))
-		if err := open(op.response(`{"alg":"ES256","kid":"k2"}`, responseClaims(nil))); err != nil || op.count(keysPath) != 2 {
+		if err := open(op.response(`{"alg":"ES256","kid":"k2"}`, responseClaims(nil))); err != nil ||
+			op.count(keysPath) != 2 {
 			t.Errorf("after a rotation: %v, %d key requests", err, op.count(keysPath))
 		}
 		forged := newOP(t).response(`{"alg":"ES256","kid":"k2"}`, responseClaims(nil))

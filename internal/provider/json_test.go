@@ -103,8 +103,10 @@ func TestDecodeRepeated(t *testing.T) {
 		`{"a":1,"a":1,"a":1}`: true, `{"a":"x","\u0061":"\u0078"}`: true, `{"a":null,"a":null}`: true,
 		`{"a":{"b":[1],"b":[1]},"a":{"b":[1]}}`: true, `{"a":true,"b":1,"a":true}`: true,
 
-		`{"a":1,"a":2}`: false, `{"a":1,"a":2,"a":1}`: false, `{"a":1,"a":1.0}`: false, `{"a":1,"a":"1"}`: false, `{"a":null,"a":""}`: false,
-		`{"a":"x","a":null}`: false, `{"a":[1],"a":1}`: false, `{"x":{"a":1,"a":2}}`: false, `{"a":[1,2],"a":[2,1]}`: false, `{"a":1,"A":1}`: false,
+		`{"a":1,"a":2}`: false, `{"a":1,"a":2,"a":1}`: false, `{"a":1,"a":1.0}`: false, `{"a":1,"a":"1"}`: false,
+		`{"a":null,"a":""}`:  false,
+		`{"a":"x","a":null}`: false, `{"a":[1],"a":1}`: false, `{"x":{"a":1,"a":2}}`: false, `{"a":[1,2],"a":[2,1]}`: false,
+		`{"a":1,"A":1}`: false,
 	} {
 		if _, err := decodeRepeated([]byte(text), 1000); (err == nil) != ok {
 			t.Errorf("%s: %v", text, err)

@@ -32,10 +32,12 @@ func (k *PrivateKey) sign(op, typ string, claims map[string]any) (string, error)
 		return "", misconfigured(op, "client_key", "this client has no key to sign with")
 	}
 	key := jose.JSONWebKey{Key: k.key, KeyID: k.kid}
-	return signJWT(op, jose.SigningKey{Algorithm: jose.SignatureAlgorithm(k.alg), Key: key}, jose.SignerOptions{}, typ, claims)
+	return signJWT(op, jose.SigningKey{Algorithm: jose.SignatureAlgorithm(k.alg), Key: key},
+		jose.SignerOptions{}, typ, claims)
 }
 
-func signJWT(op string, key jose.SigningKey, options jose.SignerOptions, typ string, claims map[string]any) (string, error) {
+func signJWT(op string, key jose.SigningKey, options jose.SignerOptions, typ string,
+	claims map[string]any) (string, error) {
 	payload, err := json.Marshal(claims)
 	if err != nil {
 		return "", misconfigured(op, "client_key", "%w", err)

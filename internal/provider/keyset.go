@@ -88,8 +88,8 @@ func (p *Provider) verifySignature(ctx context.Context, op, raw string, renew re
 // errUnknownKey: nothing is known of the signature, neither that it is good nor that it is forged.
 var errUnknownKey = errors.New("no key that the provider publishes is known to be the one that signed")
 
-// has reports whether the set has the key that a token says to be signed with. A token without a kid names none: when no
-// key of the set verifies it, it may be forged or signed with the next one.
+// has reports whether the set has the key that a token says to be signed with. A token without a kid names none: when
+// no key of the set verifies it, it may be forged or signed with the next one.
 func (s *keySet) has(jws *jose.JSONWebSignature) bool {
 	header := jws.Signatures[0].Protected
 	return header.KeyID != "" && slices.ContainsFunc(s.keys, func(key jose.JSONWebKey) bool {

@@ -30,9 +30,11 @@ func TestOddKeysAreSkipped(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, odd := range map[string]any{
-		"unknown kty":       object{"kty": "LATTICE", "kid": "k1"},
-		"secp256k1":         object{"kty": "EC", "crv": "secp256k1", "kid": "k1", "x": strings.Repeat("A", 43), "y": strings.Repeat("A", 43)},
-		"point off curve":   object{"kty": "EC", "crv": "P-256", "kid": "k1", "x": strings.Repeat("A", 43), "y": strings.Repeat("A", 43)},
+		"unknown kty": object{"kty": "LATTICE", "kid": "k1"},
+		"secp256k1": object{"kty": "EC", "crv": "secp256k1", "kid": "k1", "x": strings.Repeat("A", 43),
+			"y": strings.Repeat("A", 43)},
+		"point off curve": object{"kty": "EC", "crv": "P-256", "kid": "k1", "x": strings.Repeat("A", 43),
+			"y": strings.Repeat("A", 43)},
 		"X25519":            object{"kty": "OKP", "crv": "X25519", "kid": "k1", "x": strings.Repeat("A", 43)},
 		"symmetric":         object{"kty": "oct", "kid": "k1", "k": "c2VjcmV0"},
 		"no kty":            object{"kid": "k1"},
@@ -72,7 +74,8 @@ func TestUnfitKeys(t *testing.T) {
 		{name: "EC", key: ec(nil)},
 		{name: "EC without use", key: ec(object{"use": nil})},
 		{name: "EC with a broken certificate", key: ec(object{"x5c": []string{"!"}, "x5u": ":", "x5t": "!"})},
-		{name: "EC with null", key: ec(object{"use": null, "key_ops": null, "alg": null, "d": null, "k": null, "oth": null, "x5c": null})},
+		{name: "EC with null",
+			key: ec(object{"use": null, "key_ops": null, "alg": null, "d": null, "k": null, "oth": null, "x5c": null})},
 		{name: "EC for verifying", key: ec(object{"key_ops": []string{"verify"}})},
 		{name: "EC with alg", key: ec(object{"alg": "ES256"})},
 		{name: "RSA", key: jwk(&good.PublicKey, "k1"), rsa: good},
@@ -87,11 +90,16 @@ func TestUnfitKeys(t *testing.T) {
 		{name: "no kid", key: ec(object{"kid": nil}), code: "bad_signature"},
 		{name: "private", key: ec(object{"d": private.Bytes()}), code: "no_usable_key"},
 		{name: "weak RSA", key: jwk(&weak.PublicKey, "k1"), rsa: weak, code: "no_usable_key"},
-		{name: "RSA with even exponent", key: merge(jwk(&good.PublicKey, "k1"), object{"e": "AQAA"}), rsa: good, code: "no_usable_key"},
-		{name: "RSA with exponent 1", key: merge(jwk(&good.PublicKey, "k1"), object{"e": "AQ"}), rsa: good, code: "no_usable_key"},
-		{name: "RSA with exponent above 2^31", key: merge(jwk(&good.PublicKey, "k1"), object{"e": "AQAAAAE"}), rsa: good, code: "no_usable_key"},
-		{name: "RSA with exponent 2^64+65537", key: merge(jwk(&good.PublicKey, "k1"), object{"e": "AQAAAAAAAQAB"}), rsa: good, code: "no_usable_key"},
-		{name: "RSA too large", key: merge(jwk(&good.PublicKey, "k1"), object{"n": strings.Repeat("_", 1368)}), rsa: good, code: "no_usable_key"},
+		{name: "RSA with even exponent", key: merge(jwk(&good.PublicKey, "k1"), object{"e": "AQAA"}), rsa: good,
+			code: "no_usable_key"},
+		{name: "RSA with exponent 1", key: merge(jwk(&good.PublicKey, "k1"), object{"e": "AQ"}), rsa: good,
+			code: "no_usable_key"},
+		{name: "RSA with exponent above 2^31", key: merge(jwk(&good.PublicKey, "k1"), object{"e": "AQAAAAE"}), rsa: good,
+			code: "no_usable_key"},
+		{name: "RSA with exponent 2^64+65537", key: merge(jwk(&good.PublicKey, "k1"), object{"e": "AQAAAAAAAQAB"}), rsa: good,
+			code: "no_usable_key"},
+		{name: "RSA too large", key: merge(jwk(&good.PublicKey, "k1"), object{"n": strings.Repeat("_", 1368)}), rsa: good,
+			code: "no_usable_key"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -132,8 +140,10 @@ func TestKeySetDocument(t *testing.T) {
 		code   string
 	}{
 		{"empty", jsonAnswer(200, object{"keys": []any{}}), provider.Invalid, "no_usable_key"}, // case 122
-		{"100 keys looked at", jsonAnswer(200, object{"keys": append(padding[:99:99], good)}), provider.Refused, "bad_signature"},
-		{"and not one more", jsonAnswer(200, object{"keys": append(padding[:100:100], good)}), provider.Invalid, "no_usable_key"},
+		{"100 keys looked at", jsonAnswer(200, object{"keys": append(padding[:99:99], good)}),
+			provider.Refused, "bad_signature"},
+		{"and not one more", jsonAnswer(200, object{"keys": append(padding[:100:100], good)}),
+			provider.Invalid, "no_usable_key"},
 		{"no keys member", jsonAnswer(200, object{"KEYS": []any{good}}), provider.Invalid, "bad_document"},
 		{"keys is null", textAnswer(200, "", `{"keys":null}`), provider.Invalid, "bad_document"},
 		{"keys is an object", textAnswer(200, "", `{"keys":{}}`), provider.Invalid, "bad_document"},
@@ -315,7 +325,8 @@ func TestDayOldDocuments(t *testing.T) {
 		op := newOP(t)
 		p := op.client()
 		verify := func(key *ecdsa.PrivateKey, kid string) error {
-			_, err := p.VerifyIDToken(t.Context(), sign(t, key, `{"alg":"ES256","kid":"`+kid+`"}`, payloadOf(claims(nil))), expect())
+			_, err := p.VerifyIDToken(t.Context(),
+				sign(t, key, `{"alg":"ES256","kid":"`+kid+`"}`, payloadOf(claims(nil))), expect())
 			return err
 		}
 		if err := verify(op.key, "k1"); err != nil {

@@ -18,7 +18,8 @@ const (
 	logoutLife = 10 * time.Minute
 )
 
-// ErrUntypedLogoutToken: a logout token says no more of its kind than that it is a JWT, which Config.LaxLogoutType accepts.
+// ErrUntypedLogoutToken: a logout token says no more of its kind than that it is a JWT, which Config.LaxLogoutType
+// accepts.
 var ErrUntypedLogoutToken = errors.New("typ is JWT or missing, it must be logout+jwt")
 
 // LogoutToken is what a verified logout token says. Subject or SID may be empty, but not both.
@@ -34,8 +35,8 @@ type LogoutToken struct {
 // life. Whatever is wrong with the token is ErrInvalidToken; keys that cannot be fetched are ErrUnavailable.
 //
 // Anybody may send one, so the signature comes last: garbage costs neither cryptography nor a fetch, and tokens that
-// name unknown keys cannot use up the key fetch of a sign-in (cases 190, 256). Only a client that has ID tokens encrypted
-// has to decrypt first, as its logout tokens are encrypted too (section 2.6, item 1).
+// name unknown keys cannot use up the key fetch of a sign-in (cases 190, 256). Only a client that has ID tokens
+// encrypted has to decrypt first, as its logout tokens are encrypted too (section 2.6, item 1).
 func (p *Provider) VerifyLogoutToken(ctx context.Context, raw string) (*LogoutToken, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.backend.limits.total())
 	defer cancel()

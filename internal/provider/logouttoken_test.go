@@ -133,7 +133,8 @@ func TestLogoutTokenClaims(t *testing.T) {
 			sub, _ := want["sub"].(string)
 			sid, _ := want["sid"].(string)
 			iat := time.Unix(want["iat"].(int64), 0).UTC()
-			if *got != (provider.LogoutToken{Subject: sub, SID: sid, JTI: want["jti"].(string), IssuedAt: iat, Expires: iat.Add(2 * time.Minute)}) {
+			if *got != (provider.LogoutToken{Subject: sub, SID: sid, JTI: want["jti"].(string), IssuedAt: iat,
+				Expires: iat.Add(2 * time.Minute)}) {
 				t.Errorf("got %+v of %v", got, want)
 			}
 		})
@@ -148,7 +149,9 @@ func TestLogoutTokenHeader(t *testing.T) {
 		{"logout+jwt", logoutHeader, "", ""},
 		{"long form in mixed case", `{"alg":"ES256","kid":"k1","typ":"Application/Logout+JWT"}`, "", ""},
 		{"no kid", `{"alg":"ES256","typ":"logout+jwt"}`, "", ""},
-		{"keys and URLs in the header", `{"alg":"ES256","kid":"k1","typ":"logout+jwt","jwk":` + string(embedded) + `,"jku":"https://op.example/evil"}`, "", ""},
+		{"keys and URLs in the header",
+			`{"alg":"ES256","kid":"k1","typ":"logout+jwt","jwk":` + string(embedded) + `,"jku":"https://op.example/evil"}`,
+			"", ""},
 
 		{"typ JWT", `{"alg":"ES256","kid":"k1","typ":"JWT"}`, "wrong_type", ""},                 // case 177
 		{"typ absent", `{"alg":"ES256","kid":"k1"}`, "wrong_type", ""},                          // case 177
@@ -217,7 +220,8 @@ func TestLogoutTokenTimes(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				op, now := newOP(t), time.Now()
 				at := func(offset float64) json.Number { return json.Number(fmt.Sprintf("%.3f", float64(now.Unix())+offset)) }
-				token := op.logoutToken(logoutHeader, logoutClaims(object{"iat": at(test.iat), "exp": at(test.exp), "nbf": at(test.nbf)}))
+				token := op.logoutToken(logoutHeader,
+					logoutClaims(object{"iat": at(test.iat), "exp": at(test.exp), "nbf": at(test.nbf)}))
 				got, err := op.client().VerifyLogoutToken(t.Context(), token)
 				if test.code != "" {
 					wantBadToken(t, err, test.code)
@@ -245,16 +249,21 @@ func garbage(t testing.TB, op *scriptedOP) map[string][]string {
 	return map[string][]string{
 		"too_large": {strings.Repeat("a", 16<<10+1), strings.Repeat(".", 5<<20), token + strings.Repeat("A", 16<<10)},
 		"malformed": {
-			"", "..", "a.b", "not a token", strings.Repeat(".", 16<<10), strings.Join(parts[:2], "."), token + ".", token + "=", token + "\n",
-			"\u017f" + token, "!" + token[1:], parts[0] + "." + parts[1] + "A." + parts[2], parts[0] + "." + loose + "." + parts[2], parts[1][1:] + "." + parts[1] + "." + parts[2],
+			"", "..", "a.b", "not a token", strings.Repeat(".", 16<<10), strings.Join(parts[:2], "."), token + ".",
+			token + "=", token + "\n",
+			"\u017f" + token, "!" + token[1:], parts[0] + "." + parts[1] + "A." + parts[2],
+			parts[0] + "." + loose + "." + parts[2], parts[1][1:] + "." + parts[1] + "." + parts[2],
 			`{"payload":"` + parts[1] + `","protected":"` + parts[0] + `","signature":"` + parts[2] + `"}`,
 			`{"payload":"` + parts[1] + `","signatures":[]}`, strings.Repeat("A", 16<<10), sign(t, op.key, `[]`, string(good)),
 		},
 		"encrypted": {"a.b.c.d.e", token + ".b.c"},
-		"algorithm": {sign(t, op.key, `{"alg":"NONE","typ":"logout+jwt"}`, string(good)), sign(t, op.key, `{"typ":"logout+jwt"}`, string(good))},
+		"algorithm": {sign(t, op.key, `{"alg":"NONE","typ":"logout+jwt"}`, string(good)),
+			sign(t, op.key, `{"typ":"logout+jwt"}`, string(good))},
 		"bad_payload": {
-			parts[0] + ".." + parts[2], sign(t, op.key, logoutHeader, "null"), sign(t, op.key, logoutHeader, `["sub"]`), sign(t, op.key, logoutHeader, string(good)+"{}"),
-			with(`"sub":"admin"`), with(`"SUB":"admin"`), with(`"\u017fub":"admin"`), with(`"Events":{}`), with(`"a":[{"b":1,"b":2}]`), with(`"\u0073id":"s2"`),
+			parts[0] + ".." + parts[2], sign(t, op.key, logoutHeader, "null"), sign(t, op.key, logoutHeader, `["sub"]`),
+			sign(t, op.key, logoutHeader, string(good)+"{}"),
+			with(`"sub":"admin"`), with(`"SUB":"admin"`), with(`"\u017fub":"admin"`), with(`"Events":{}`),
+			with(`"a":[{"b":1,"b":2}]`), with(`"\u0073id":"s2"`),
 			with(`"a":` + strings.Repeat("[", 5_000) + strings.Repeat("]", 5_000)), with("\"a\":\"\xff\""),
 		},
 		// Other tokens of the same provider.
@@ -297,7 +306,8 @@ func TestLogoutTokenMix(t *testing.T) {
 	other := strings.Split(op.logoutToken(logoutHeader, logoutClaims(object{"sub": "admin"})), ".")
 	for name, raw := range map[string]string{
 		"payload": one[0] + "." + other[1] + "." + one[2], "no signature": one[0] + "." + one[1] + ".",
-		"half a signature": one[0] + "." + one[1] + "." + one[2][:43], "signature twice": one[0] + "." + one[1] + "." + one[2] + one[2],
+		"half a signature": one[0] + "." + one[1] + "." + one[2][:43],
+		"signature twice":  one[0] + "." + one[1] + "." + one[2] + one[2],
 	} {
 		if _, err := p.VerifyLogoutToken(t.Context(), raw); !errors.Is(err, provider.ErrInvalidToken) {
 			t.Errorf("%s: %v", name, err)
@@ -310,7 +320,8 @@ func TestForgedLogoutTokensStarveNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		op := newOP(t)
 		p := op.client()
-		forged := op.logoutToken(`{"alg":"ES256","kid":"x","typ":"logout+jwt"}`, logoutClaims(object{"exp": time.Now().Unix() + 600}))
+		forged := op.logoutToken(`{"alg":"ES256","kid":"x","typ":"logout+jwt"}`,
+			logoutClaims(object{"exp": time.Now().Unix() + 600}))
 		var callers sync.WaitGroup
 		attack := func() {
 			for range 200 {
@@ -378,7 +389,8 @@ func TestLogoutTokensUnderANewKey(t *testing.T) {
 		op.serve(keysPath, slow(time.Second, jsonAnswer(200, object{"keys": []any{jwk(&op.key.PublicKey, "k2")}})))
 		verify := func(key *ecdsa.PrivateKey, i int) error {
 			payload, _ := json.Marshal(logoutClaims(object{"jti": fmt.Sprint(i)}))
-			_, err := p.VerifyLogoutToken(t.Context(), sign(t, key, `{"alg":"ES256","kid":"k2","typ":"logout+jwt"}`, string(payload)))
+			_, err := p.VerifyLogoutToken(t.Context(),
+				sign(t, key, `{"alg":"ES256","kid":"k2","typ":"logout+jwt"}`, string(payload)))
 			return err
 		}
 		var callers sync.WaitGroup
@@ -436,7 +448,8 @@ func FuzzLogoutTokenText(f *testing.F) {
 
 // Whatever signed text is accepted keeps every rule, judged here from the text again.
 func FuzzLogoutTokenRules(f *testing.F) {
-	for _, change := range []object{nil, {"sub": nil}, {"nonce": "n"}, {"events": object{logoutEvent: 1}}, {"aud": []string{clientID, "x"}}, {"exp": 1e300}} {
+	for _, change := range []object{nil, {"sub": nil}, {"nonce": "n"}, {"events": object{logoutEvent: 1}},
+		{"aud": []string{clientID, "x"}}, {"exp": 1e300}} {
 		f.Add(logoutHeader, must(json.Marshal(logoutClaims(change))))
 	}
 	f.Add(`{"alg":"ES256","typ":"Application/LOGOUT+jwt"}`, must(json.Marshal(logoutClaims(nil))))
@@ -463,13 +476,16 @@ func FuzzLogoutTokenRules(f *testing.F) {
 		if err := json.Unmarshal(must(json.Marshal(members)), &again); err != nil {
 			t.Fatalf("accepted %q: %v", payload, err)
 		}
-		if _, nonce := members["nonce"]; nonce || again.Events[logoutEvent] == nil || !strings.HasSuffix(strings.ToLower(h.Typ), "logout+jwt") {
+		if _, nonce := members["nonce"]; nonce || again.Events[logoutEvent] == nil ||
+			!strings.HasSuffix(strings.ToLower(h.Typ), "logout+jwt") {
 			t.Fatalf("accepted %q %q", header, payload)
 		}
-		if list, ok := again.Aud.([]any); again.Iss != issuer || again.Aud != any(clientID) && (!ok || len(list) == 0 || slices.ContainsFunc(list, func(a any) bool { return a != clientID })) {
+		if list, ok := again.Aud.([]any); again.Iss != issuer || again.Aud != any(clientID) &&
+			(!ok || len(list) == 0 || slices.ContainsFunc(list, func(a any) bool { return a != clientID })) {
 			t.Fatalf("accepted %q", payload)
 		}
-		if again.Jti == "" || again.Sub+again.Sid == "" || token.JTI != again.Jti || token.Subject != again.Sub || token.SID != again.Sid {
+		if again.Jti == "" || again.Sub+again.Sid == "" || token.JTI != again.Jti || token.Subject != again.Sub ||
+			token.SID != again.Sid {
 			t.Fatalf("%+v of %q", token, payload)
 		}
 		now := float64(time.Now().Unix())

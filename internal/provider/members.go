@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// document is a JSON object that somebody else wrote. Its methods are the one place that decides what an optional member
-// says. null says nothing, as if the member were absent: serializers write it for what is not set. Another type than the
-// expected one is an error and never a guess. What must not be there at all, such as a nonce in a logout token, may not be
-// there as null either; such members are looked up directly.
+// document is a JSON object that somebody else wrote. Its methods are the one place that decides what an optional
+// member says. null says nothing, as if the member were absent: serializers write it for what is not set. Another type
+// than the expected one is an error and never a guess. What must not be there at all, such as a nonce in a logout
+// token, may not be there as null either; such members are looked up directly.
 type document map[string]any
 
 // has reports whether a member is there.

@@ -14,8 +14,8 @@ import (
 
 const opDiscovery = "discovery"
 
-// Metadata is what this client uses of the provider's discovery document (OpenID Connect Discovery 1.0 section 3,
-// RFC 8414 section 2, RFC 9207 section 3, RFC 9126 section 5, RFC 9449 section 5.1, RP-Initiated Logout 1.0 section 2.1).
+// Metadata is what this client uses of the provider's discovery document (OpenID Connect Discovery 1.0 section 3, RFC
+// 8414 section 2, RFC 9207 section 3, RFC 9126 section 5, RFC 9449 section 5.1, RP-Initiated Logout 1.0 section 2.1).
 // All endpoints have been checked.
 type Metadata struct {
 	Issuer                string
@@ -173,9 +173,9 @@ func (d document) endpoint(name string, required bool) (string, error) {
 	return text, nil
 }
 
-// checkEndpoint accepts an absolute https URL without userinfo and fragment: neither javascript: in a redirect nor codes
-// and secrets in clear on a network. On a loopback host it may be http if the issuer is, as in tests; the document of an
-// https issuer that names one would have secrets sent to whatever listens on this machine.
+// checkEndpoint accepts an absolute https URL without userinfo and fragment: neither javascript: in a redirect nor
+// codes and secrets in clear on a network. On a loopback host it may be http if the issuer is, as in tests; the
+// document of an https issuer that names one would have secrets sent to whatever listens on this machine.
 func checkEndpoint(raw string, httpIssuer bool) error {
 	u, err := url.Parse(raw)
 	switch {

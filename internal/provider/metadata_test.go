@@ -25,37 +25,57 @@ func TestDiscoveryDocument(t *testing.T) {
 	}{
 		{name: "good", script: document(nil)},
 		{name: "no userinfo", script: document(object{"userinfo_endpoint": nil})},
-		{name: "end_session_endpoint not https", script: document(object{"end_session_endpoint": "http://op.example/logout"})}, // case 127
+		// case 127
+		{name: "end_session_endpoint not https",
+			script: document(object{"end_session_endpoint": "http://op.example/logout"})},
 		{name: "revocation_endpoint not https", script: document(object{"revocation_endpoint": "http://op.example/revoke"})},
 		{name: "end_session_endpoint of a wrong type", script: document(object{"end_session_endpoint": 1})},
 
-		{"no authorization_endpoint", document(object{"authorization_endpoint": nil}), provider.Invalid, "bad_endpoint", "authorization_endpoint is missing"},
-		{"no token_endpoint", document(object{"token_endpoint": nil}), provider.Invalid, "bad_endpoint", "token_endpoint is missing"},
+		{"no authorization_endpoint", document(object{"authorization_endpoint": nil}), provider.Invalid, "bad_endpoint",
+			"authorization_endpoint is missing"},
+		{"no token_endpoint", document(object{"token_endpoint": nil}), provider.Invalid, "bad_endpoint",
+			"token_endpoint is missing"},
 		{"no jwks_uri", document(object{"jwks_uri": nil}), provider.Invalid, "bad_endpoint", "jwks_uri is missing"},
 		{"empty", document(object{"jwks_uri": ""}), provider.Invalid, "bad_endpoint", "jwks_uri is missing"},
-		{"null", document(object{"token_endpoint": json.RawMessage("null")}), provider.Invalid, "bad_endpoint", "token_endpoint is missing"},
-		{"issuer null", document(object{"issuer": json.RawMessage("null")}), provider.Misconfigured, "issuer_mismatch", "calls itself \"\""},
-		{"javascript", document(object{"authorization_endpoint": "javascript:alert(1)"}), provider.Invalid, "bad_endpoint", "not https"},
+		{"null", document(object{"token_endpoint": json.RawMessage("null")}), provider.Invalid, "bad_endpoint",
+			"token_endpoint is missing"},
+		{"issuer null", document(object{"issuer": json.RawMessage("null")}), provider.Misconfigured, "issuer_mismatch",
+			"calls itself \"\""},
+		{"javascript", document(object{"authorization_endpoint": "javascript:alert(1)"}), provider.Invalid,
+			"bad_endpoint", "not https"},
 		{"http", document(object{"token_endpoint": "http://op.example/t"}), provider.Invalid, "bad_endpoint", "not https"},
-		{"http on a link-local address", document(object{"jwks_uri": "http://169.254.169.254/"}), provider.Invalid, "bad_endpoint", "not https"},
-		{"http on a name like loopback", document(object{"jwks_uri": "http://127.0.0.1.evil.example/"}), provider.Invalid, "bad_endpoint", "not https"},
+		{"http on a link-local address", document(object{"jwks_uri": "http://169.254.169.254/"}), provider.Invalid,
+			"bad_endpoint", "not https"},
+		{"http on a name like loopback", document(object{"jwks_uri": "http://127.0.0.1.evil.example/"}), provider.Invalid,
+			"bad_endpoint", "not https"},
 		{"relative", document(object{"token_endpoint": "/token"}), provider.Invalid, "bad_endpoint", "not https"},
-		{"http on loopback", document(object{"token_endpoint": "http://127.0.0.1:1/t"}), provider.Invalid, "bad_endpoint", "not https"},
-		{"no host", document(object{"token_endpoint": "https:///token"}), provider.Invalid, "bad_endpoint", "not an absolute URL"},
-		{"opaque", document(object{"token_endpoint": "https:op.example"}), provider.Invalid, "bad_endpoint", "not an absolute URL"},
-		{"userinfo", document(object{"token_endpoint": "https://op.example@evil.example/"}), provider.Invalid, "bad_endpoint", "userinfo"},
-		{"fragment", document(object{"authorization_endpoint": "https://op.example/a#"}), provider.Invalid, "bad_endpoint", "fragment"},
-		{"not a URL", document(object{"token_endpoint": "https://op.example/%zz"}), provider.Invalid, "bad_endpoint", "not a URL"},
+		{"http on loopback", document(object{"token_endpoint": "http://127.0.0.1:1/t"}), provider.Invalid,
+			"bad_endpoint", "not https"},
+		{"no host", document(object{"token_endpoint": "https:///token"}), provider.Invalid, "bad_endpoint",
+			"not an absolute URL"},
+		{"opaque", document(object{"token_endpoint": "https:op.example"}), provider.Invalid, "bad_endpoint",
+			"not an absolute URL"},
+		{"userinfo", document(object{"token_endpoint": "https://op.example@evil.example/"}), provider.Invalid,
+			"bad_endpoint", "userinfo"},
+		{"fragment", document(object{"authorization_endpoint": "https://op.example/a#"}), provider.Invalid,
+			"bad_endpoint", "fragment"},
+		{"not a URL", document(object{"token_endpoint": "https://op.example/%zz"}), provider.Invalid,
+			"bad_endpoint", "not a URL"},
 		{"number", document(object{"token_endpoint": 1}), provider.Invalid, "bad_endpoint", "not a string"},
-		{"bad userinfo_endpoint", document(object{"userinfo_endpoint": "http://op.example/u"}), provider.Invalid, "bad_endpoint", "userinfo_endpoint"},
-		{"bad pushed_authorization_request_endpoint", document(object{"pushed_authorization_request_endpoint": "http://op.example/par"}), provider.Invalid, "bad_endpoint", "pushed_authorization_request_endpoint"},
+		{"bad userinfo_endpoint", document(object{"userinfo_endpoint": "http://op.example/u"}), provider.Invalid,
+			"bad_endpoint", "userinfo_endpoint"},
+		{"bad pushed_authorization_request_endpoint",
+			document(object{"pushed_authorization_request_endpoint": "http://op.example/par"}), provider.Invalid, "bad_endpoint",
+			"pushed_authorization_request_endpoint"},
 
 		// case 115
 		{"HTML", textAnswer(200, "text/html", "<html>"), provider.Invalid, "bad_document", "malformed JSON"},
 		{"cut", textAnswer(200, "application/json", `{"issuer":"https://op.exa`), provider.Invalid, "bad_document", "cut"},
 		{"array", jsonAnswer(200, []any{}), provider.Invalid, "bad_document", "not an object"},
-		{"duplicate", textAnswer(200, "application/json", `{"issuer":"a","issuer":"b"}`), provider.Invalid, "bad_document", "twice"},
-		{"too large", textAnswer(200, "application/json", strings.Repeat(" ", 1<<20)+"{}"), provider.Invalid, "body_too_large", "larger than"},
+		{"duplicate", textAnswer(200, "application/json", `{"issuer":"a","issuer":"b"}`), provider.Invalid,
+			"bad_document", "twice"},
+		{"too large", textAnswer(200, "application/json", strings.Repeat(" ", 1<<20)+"{}"), provider.Invalid,
+			"body_too_large", "larger than"},
 		{"not found", textAnswer(404, "text/plain", "no"), provider.Invalid, "provider_status", "404"},
 		{"server error", textAnswer(500, "text/plain", "no"), provider.Unavailable, "provider_status", "500"},
 		{"redirect", redirect(302), provider.Invalid, "redirect", "302"}, // case 114
@@ -163,7 +183,8 @@ func TestEndpointSchemes(t *testing.T) {
 func TestIssuerMismatch(t *testing.T) {
 	const hint = `configure the issuer as exactly "`
 	for got, hinted := range map[string]bool{
-		"https://op.example/": true, "https://OP.example": false, "https://op.example/tenant": false, "https://op.exampl": false, "": false,
+		"https://op.example/": true, "https://OP.example": false, "https://op.example/tenant": false,
+		"https://op.exampl": false, "": false,
 	} {
 		op := newOP(t)
 		op.serve(discoveryPath, document(object{"issuer": got}))
@@ -324,7 +345,8 @@ func TestMetadataRefresh(t *testing.T) {
 		if get(); op.count(discoveryPath) != 1 {
 			t.Error("refreshed too early")
 		}
-		for _, broken := range []http.HandlerFunc{textAnswer(500, "", ""), textAnswer(200, "", "<html>"), document(object{"issuer": "https://evil.example"})} {
+		for _, broken := range []http.HandlerFunc{textAnswer(500, "", ""), textAnswer(200, "", "<html>"),
+			document(object{"issuer": "https://evil.example"})} {
 			op.serve(discoveryPath, broken)
 			time.Sleep(3 * time.Second)
 			before := op.count(discoveryPath)

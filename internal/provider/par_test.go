@@ -21,8 +21,10 @@ func authRequest() provider.AuthRequest {
 
 // When requests are pushed, and what stops a sign-in before any browser is sent anywhere.
 func TestWhenRequestsArePushed(t *testing.T) {
-	required, absent := object{"require_pushed_authorization_requests": true}, object{"pushed_authorization_request_endpoint": nil}
-	requiredAndAbsent := object{"require_pushed_authorization_requests": true, "pushed_authorization_request_endpoint": nil}
+	required, absent := object{"require_pushed_authorization_requests": true},
+		object{"pushed_authorization_request_endpoint": nil}
+	requiredAndAbsent := object{"require_pushed_authorization_requests": true,
+		"pushed_authorization_request_endpoint": nil}
 	tests := []struct {
 		mode   string
 		change object
@@ -68,8 +70,10 @@ func TestPushedRequest(t *testing.T) {
 			t.Errorf("%s %s: %v", r.Method, r.URL, err)
 		}
 		want := "client_id=app&code_challenge=%s&code_challenge_method=S256&nonce=the-nonce&prompt=login" +
-			"&redirect_uri=https%%3A%%2F%%2Fapp.example%%2Fauth%%2Fcallback&response_type=code&scope=openid+profile&state=the-state"
-		if got := r.PostForm.Encode(); got != fmt.Sprintf(want, r.PostForm.Get("code_challenge")) || len(r.PostForm.Get("code_challenge")) != 43 {
+			"&redirect_uri=https%%3A%%2F%%2Fapp.example%%2Fauth%%2Fcallback&response_type=code" +
+			"&scope=openid+profile&state=the-state"
+		if got := r.PostForm.Encode(); got != fmt.Sprintf(want, r.PostForm.Get("code_challenge")) ||
+			len(r.PostForm.Get("code_challenge")) != 43 {
 			t.Errorf("pushed %s", got)
 		}
 		if user, password, _ := r.BasicAuth(); user != clientID || password != "s3cret" {
@@ -122,8 +126,10 @@ func TestPushedAnswer(t *testing.T) {
 		{"null", body("null"), provider.Invalid, "bad_answer"},
 		{"twins", body(`{"request_uri":"urn:x","REQUEST_URI":"urn:y","expires_in":1}`), provider.Invalid, "bad_answer"},
 		{"duplicate", body(`{"request_uri":"urn:x","request_uri":"urn:y","expires_in":1}`), provider.Invalid, "bad_answer"},
-		{"too large", uri(`"` + strings.Repeat("x", 1<<20) + `"`), provider.Invalid, "body_too_large"},                 // case 61
-		{"error with 201", body(`{"request_uri":"urn:x","expires_in":1,"error":"x"}`), provider.Invalid, "bad_answer"}, // case 57
+		// case 61
+		{"too large", uri(`"` + strings.Repeat("x", 1<<20) + `"`), provider.Invalid, "body_too_large"},
+		// case 57
+		{"error with 201", body(`{"request_uri":"urn:x","expires_in":1,"error":"x"}`), provider.Invalid, "bad_answer"},
 
 		{"no request_uri", body(`{"expires_in":60}`), provider.Invalid, "bad_request_uri"},
 		{"request_uri by another name", body(`{"Request_uri":"urn:x","expires_in":60}`), provider.Invalid, "bad_request_uri"},
@@ -143,7 +149,8 @@ func TestPushedAnswer(t *testing.T) {
 
 		{"invalid_request", failure(400, "invalid_request"), provider.Invalid, "invalid_request"},
 		{"invalid_request_object", failure(400, "invalid_request_object"), provider.Invalid, "invalid_request_object"},
-		{"unsupported_response_type", failure(400, "unsupported_response_type"), provider.Invalid, "unsupported_response_type"},
+		{"unsupported_response_type", failure(400, "unsupported_response_type"), provider.Invalid,
+			"unsupported_response_type"},
 		{"invalid_client", failure(401, "invalid_client"), provider.Invalid, "invalid_client"}, // case 65
 		{"a nonce for nothing", nonceWanted(400, "n1"), provider.Invalid, "use_dpop_nonce"},    // no proof, so no second try
 		{"unknown error", failure(400, "\n\x1b[31m forged"), provider.Invalid, "provider_status"},
@@ -197,7 +204,8 @@ func TestPushedRequestIsNotLogged(t *testing.T) {
 			jsonAnswer(status, object{"request_uri": echo, "expires_in": 0})(w, r)
 		})
 		p := op.client(always, logTo(&log))
-		if _, err := p.AuthorizationURL(t.Context(), request); err == nil || echo == "" || strings.Contains(err.Error()+log.String(), echo) || strings.Contains(log.String(), "aaaa") {
+		if _, err := p.AuthorizationURL(t.Context(), request); err == nil || echo == "" ||
+			strings.Contains(err.Error()+log.String(), echo) || strings.Contains(log.String(), "aaaa") {
 			t.Errorf("%s: %q in %v and %s", name, echo, err, log.String())
 		}
 		if strings.Contains(log.String(), "answered an error") != (name != "request_uri") {

@@ -16,7 +16,8 @@ func (p *Provider) post(ctx context.Context, op, endpoint string, form url.Value
 
 // postProved is post with proof of key, if there is one. The request is made anew when the proof has to be: a client
 // assertion is good for one request too.
-func (p *Provider) postProved(ctx context.Context, op, endpoint string, form url.Values, key *dpopKey, secrets ...string) (*answer, error) {
+func (p *Provider) postProved(ctx context.Context, op, endpoint string, form url.Values, key *dpopKey,
+	secrets ...string) (*answer, error) {
 	return proved(key, func() (*answer, error) {
 		header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"}}
 		if err := p.authenticate(op, form, header); err != nil {
@@ -39,17 +40,20 @@ func (p *Provider) postProved(ctx context.Context, op, endpoint string, form url
 func (p *Provider) refused(ctx context.Context, op string, a *answer) *Error {
 	object, _ := decodeObject(a.body, maxBody)
 	code, _ := object["error"].(string)
-	if code == "invalid_client" || code == "unauthorized_client" || a.status == http.StatusUnauthorized && !a.wantsNonce() {
+	if code == "invalid_client" || code == "unauthorized_client" || a.status == http.StatusUnauthorized &&
+		!a.wantsNonce() {
 		attrs := []slog.Attr{slog.String("client_id", p.clientID), slog.String("method", p.authMethod)}
 		if p.authMethod == PrivateKeyJWT { // the provider may have another name for the key
 			attrs = append(attrs, slog.String("kid", p.clientKey.KeyID()), slog.String("kid_set_by", p.keyIDSetting))
 		}
 		p.report(ctx, Event{
-			Level: slog.LevelError, Text: "the provider does not accept this client's id, credentials or authentication method", Attrs: attrs,
+			Level: slog.LevelError,
+			Text:  "the provider does not accept this client's id, credentials or authentication method", Attrs: attrs,
 		})
 	}
 	switch code {
-	case "invalid_client", "invalid_request", "unauthorized_client", "unsupported_grant_type", "invalid_scope", "unsupported_response_type",
+	case "invalid_client", "invalid_request", "unauthorized_client", "unsupported_grant_type", "invalid_scope",
+		"unsupported_response_type",
 		"invalid_request_object", "invalid_dpop_proof":
 		return invalid(op, code, "the provider refused this client's request with %d", a.status)
 	case "invalid_grant":

@@ -1,6 +1,6 @@
 // Package provider is the OpenID provider as a relying party needs it: discovery, keys, the token request, ID-token
-// rules and userinfo. It is the only package that knows go-oidc and x/oauth2 and, but for the test provider, go-jose. It
-// trusts none of them with what they leave to the caller.
+// rules and userinfo. It is the only package that knows go-oidc and x/oauth2 and, but for the test provider, go-jose.
+// It trusts none of them with what they leave to the caller.
 package provider
 
 import (
@@ -25,8 +25,8 @@ type Config struct {
 	// probed.
 	AuthMethod string
 
-	// ClientKey signs client assertions (private_key_jwt) and request objects. nil: none. KeyIDSetting is what the log calls
-	// the setting of its kid.
+	// ClientKey signs client assertions (private_key_jwt) and request objects. nil: none. KeyIDSetting is what the log
+	// calls the setting of its kid.
 	ClientKey    *PrivateKey
 	KeyIDSetting string
 	// ClientCertificate is for the tls methods. nil: none; not used with a Transport, which brings its own.
@@ -110,7 +110,8 @@ func New(cfg Config) *Provider {
 		authMethod: cfg.AuthMethod, redirectURL: cfg.RedirectURL, scope: strings.Join(cfg.Scopes, " "),
 		responseMode: cfg.ResponseMode, pushedAuthorization: cfg.PushedAuthorization, dpop: cfg.DPoP, fapi2: cfg.FAPI2,
 		algs: slices.Clone(cfg.SigningAlgs), trusted: slices.Clone(cfg.TrustedAudiences),
-		clientKey: cfg.ClientKey, decryptionKey: cfg.DecryptionKey, keyIDSetting: cfg.KeyIDSetting, signRequests: cfg.SignRequests,
+		clientKey: cfg.ClientKey, decryptionKey: cfg.DecryptionKey, keyIDSetting: cfg.KeyIDSetting,
+		signRequests:  cfg.SignRequests,
 		certificate:   cfg.ClientCertificate != nil || cfg.Transport != nil,
 		laxLogoutType: cfg.LaxLogoutType, tolerance: cfg.ClockTolerance, report: cfg.Report,
 	}

@@ -12,21 +12,22 @@ import (
 
 const opRefresh = "refresh"
 
-// Refresh redeems the refresh token of old (RFC 6749 section 6, RFC 9700 section 4.14), with exactly one POST; with DPoP a
-// second one when the provider asks for a nonce and so has not looked at the token yet. Who calls it sees to it that no
-// two calls redeem the same token, and that no browser that leaves takes the call along: the answer may be the only one
-// to hold the next token.
+// Refresh redeems the refresh token of old (RFC 6749 section 6, RFC 9700 section 4.14), with exactly one POST; with
+// DPoP a second one when the provider asks for a nonce and so has not looked at the token yet. Who calls it sees to it
+// that no two calls redeem the same token, and that no browser that leaves takes the call along: the answer may be the
+// only one to hold the next token.
 //
-// The new tokens replace the old ones whole. What the answer leaves out is carried over: the refresh token, the scope, the
-// key and the nonce. IDToken is "" when none came. One that came is verified whole, and its claims are returned (OpenID
-// Connect Core 1.0 section 12.2), so that tokens of another user, sign-in or provider can never slip into a session.
-// subject is that of the sign-in and never empty.
+// The new tokens replace the old ones whole. What the answer leaves out is carried over: the refresh token, the scope,
+// the key and the nonce. IDToken is "" when none came. One that came is verified whole, and its claims are returned
+// (OpenID Connect Core 1.0 section 12.2), so that tokens of another user, sign-in or provider can never slip into a
+// session. subject is that of the sign-in and never empty.
 //
-// A grant that is over is ErrRefused with the code invalid_grant. A forged ID token is ErrInvalidToken, and the session of it ends:
-// one that names another user, sign-in, provider or client, that has no signature, or whose signature fails under a known key.
-// One of which nobody can say that is left out and logged: the old refresh token is spent, so the new one must not be lost
-// because a key is not published yet or a clock is wrong, and an answer without an ID token would be good as well. The next
-// refresh brings another to verify. A provider that is away is ErrUnavailable, and old may be tried again.
+// A grant that is over is ErrRefused with the code invalid_grant. A forged ID token is ErrInvalidToken, and the session
+// of it ends: one that names another user, sign-in, provider or client, that has no signature, or whose signature fails
+// under a known key. One of which nobody can say that is left out and logged: the old refresh token is spent, so the
+// new one must not be lost because a key is not published yet or a clock is wrong, and an answer without an ID token
+// would be good as well. The next refresh brings another to verify. A provider that is away is ErrUnavailable, and old
+// may be tried again.
 func (p *Provider) Refresh(ctx context.Context, old *Tokens, subject string) (*Tokens, Claims, error) {
 	if old.RefreshToken == "" {
 		return nil, nil, misconfigured(opRefresh, "no_refresh_token", "there is no refresh token")
@@ -58,17 +59,20 @@ func (p *Provider) Refresh(ctx context.Context, old *Tokens, subject string) (*T
 	case forged:
 		return nil, nil, err
 	case err != nil:
-		p.report(ctx, Event{Level: slog.LevelWarn, Text: "the ID token of a refresh cannot be verified now and is left out", Err: err})
+		p.report(ctx,
+			Event{Level: slog.LevelWarn, Text: "the ID token of a refresh cannot be verified now and is left out", Err: err})
 		tokens.IDToken = ""
 	}
 	return tokens, claims, nil
 }
 
-// verifyRefreshed verifies the ID token of a refresh. With forged the error is that of a token that is not what it says: one
-// that names another user, sign-in, provider or client, whoever signed it; one without a signature; or one whose signature
-// fails under the key that it names. Any other error says that the token cannot be judged: its key is unknown, it is
-// encrypted to another key or signed with another algorithm than is configured, or a time in it does not fit.
-func (p *Provider) verifyRefreshed(ctx context.Context, tokens *Tokens, subject, nonce string) (_ Claims, forged bool, _ error) {
+// verifyRefreshed verifies the ID token of a refresh. With forged the error is that of a token that is not what it
+// says: one that names another user, sign-in, provider or client, whoever signed it; one without a signature; or one
+// whose signature fails under the key that it names. Any other error says that the token cannot be judged: its key is
+// unknown, it is encrypted to another key or signed with another algorithm than is configured, or a time in it does not
+// fit.
+func (p *Provider) verifyRefreshed(ctx context.Context, tokens *Tokens, subject, nonce string) (_ Claims,
+	forged bool, _ error) {
 	raw, err := p.decrypt(opIDToken, tokens.IDToken, maxIDToken)
 	if err != nil {
 		return nil, false, err
@@ -85,7 +89,9 @@ func (p *Provider) verifyRefreshed(ctx context.Context, tokens *Tokens, subject,
 	if err := p.checkRefreshed(said, subject, nonce); err != nil {
 		return nil, true, err
 	}
-	claims, err := p.verifySignedIDToken(ctx, raw, tokens.AccessToken, func(claims Claims) error { return p.checkAge(claims, -1) })
+	claims, err := p.verifySignedIDToken(ctx, raw, tokens.AccessToken, func(claims Claims) error {
+		return p.checkAge(claims, -1)
+	})
 	return claims, unsigned || badSignature(err), err
 }
 
@@ -111,9 +117,9 @@ func parseRefreshed(a *answer, old *Tokens, now time.Time) (*Tokens, error) {
 	return tokens, nil
 }
 
-// checkRefreshed holds the claims that come with refreshed tokens against those of the sign-in. No request was made with
-// a nonce, so it may be missing, but it may be no other. auth_time should be that of the sign-in and is not looked at:
-// providers change it when the user signs in anew at another app, which is no reason to end this session.
+// checkRefreshed holds the claims that come with refreshed tokens against those of the sign-in. No request was made
+// with a nonce, so it may be missing, but it may be no other. auth_time should be that of the sign-in and is not looked
+// at: providers change it when the user signs in anew at another app, which is no reason to end this session.
 func (p *Provider) checkRefreshed(claims Claims, subject, signInNonce string) error {
 	if err := p.checkParties(claims); err != nil {
 		return err

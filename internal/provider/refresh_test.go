@@ -18,7 +18,8 @@ import (
 
 // oldTokens are those of a sign-in, to be refreshed.
 func oldTokens() *provider.Tokens {
-	return &provider.Tokens{AccessToken: "at1", TokenType: "Bearer", RefreshToken: "rt/1 +", Scope: "openid api", Nonce: nonce}
+	return &provider.Tokens{AccessToken: "at1", TokenType: "Bearer", RefreshToken: "rt/1 +",
+		Scope: "openid api", Nonce: nonce}
 }
 
 // refreshAnswer is a good answer without an ID token, changed; a nil value removes.
@@ -30,11 +31,13 @@ func refreshAnswer(change object) object {
 func TestRefreshRequest(t *testing.T) {
 	op := newOP(t)
 	op.serve(tokenPath, func(w http.ResponseWriter, r *http.Request) {
-		if err := r.ParseForm(); err != nil || r.Method != http.MethodPost || r.URL.RawQuery != "" || r.Header["Dpop"] != nil {
+		if err := r.ParseForm(); err != nil || r.Method != http.MethodPost || r.URL.RawQuery != "" ||
+			r.Header["Dpop"] != nil {
 			t.Errorf("%s %s %v: %v", r.Method, r.URL, r.Header, err)
 		}
 		want := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {"rt/1 +"}}
-		if user, password, _ := r.BasicAuth(); r.PostForm.Encode() != want.Encode() || user != clientID || password != "s3cret" {
+		if user, password, _ := r.BasicAuth(); r.PostForm.Encode() != want.Encode() || user != clientID ||
+			password != "s3cret" {
 			t.Errorf("got %v of %q %q, want %v", r.PostForm, user, password, want)
 		}
 		jsonAnswer(200, refreshAnswer(nil))(w, r)
@@ -61,14 +64,22 @@ func TestRefreshAnswer(t *testing.T) {
 		kind    provider.Kind
 		code    string
 	}{
-		{name: "no new refresh token", script: good(nil), refresh: "rt/1 +", scope: "openid api"},                        // case 71
-		{name: "an empty one", script: good(object{"refresh_token": ""}), refresh: "rt/1 +", scope: "openid api"},        // case 71
-		{name: "a new refresh token", script: good(object{"refresh_token": "rt2"}), refresh: "rt2", scope: "openid api"}, // case 71
-		{name: "fewer scopes", script: good(object{"scope": "openid"}), refresh: "rt/1 +", scope: "openid"},              // case 74
-		{name: "no scopes", script: good(object{"scope": ""}), refresh: "rt/1 +"},                                        // case 74
-		{name: "scopes as a list", script: good(object{"scope": []string{"api", "openid"}}), refresh: "rt/1 +", scope: "api openid"},
-		{name: "null", script: good(object{"refresh_token": null, "scope": null, "id_token": null, "expires_in": null, "error": null}), refresh: "rt/1 +", scope: "openid api"},
-		{name: "other case of the type", script: good(object{"token_type": "bEARER"}), refresh: "rt/1 +", scope: "openid api"}, // RFC 6749 section 5.1
+		// case 71
+		{name: "no new refresh token", script: good(nil), refresh: "rt/1 +", scope: "openid api"},
+		// case 71
+		{name: "an empty one", script: good(object{"refresh_token": ""}), refresh: "rt/1 +", scope: "openid api"},
+		// case 71
+		{name: "a new refresh token", script: good(object{"refresh_token": "rt2"}), refresh: "rt2", scope: "openid api"},
+		{name: "fewer scopes", script: good(object{"scope": "openid"}), refresh: "rt/1 +", scope: "openid"}, // case 74
+		{name: "no scopes", script: good(object{"scope": ""}), refresh: "rt/1 +"},                           // case 74
+		{name: "scopes as a list", script: good(object{"scope": []string{"api", "openid"}}), refresh: "rt/1 +",
+			scope: "api openid"},
+		{name: "null",
+			script:  good(object{"refresh_token": null, "scope": null, "id_token": null, "expires_in": null, "error": null}),
+			refresh: "rt/1 +", scope: "openid api"},
+		// RFC 6749 section 5.1
+		{name: "other case of the type", script: good(object{"token_type": "bEARER"}), refresh: "rt/1 +",
+			scope: "openid api"},
 
 		{name: "over", script: failure(400, "invalid_grant"), kind: provider.Refused, code: "invalid_grant"}, // case 72
 		{name: "500", script: failure(500, "invalid_grant"), kind: provider.Unavailable, code: "provider_status"},
@@ -83,10 +94,12 @@ func TestRefreshAnswer(t *testing.T) {
 		{name: "error with 200", script: good(object{"error": "x"}), kind: provider.Invalid, code: "error_with_200"},
 		{name: "twins", script: good(object{"ACCESS_TOKEN": "evil"}), kind: provider.Invalid, code: "bad_answer"},
 		{name: "no access token", script: good(object{"access_token": nil}), kind: provider.Invalid, code: "no_access_token"},
-		{name: "refresh token a number", script: good(object{"refresh_token": 1}), kind: provider.Invalid, code: "bad_answer"},
+		{name: "refresh token a number", script: good(object{"refresh_token": 1}), kind: provider.Invalid,
+			code: "bad_answer"},
 		{name: "ID token a number", script: good(object{"id_token": 1}), kind: provider.Invalid, code: "bad_answer"},
 		{name: "another type", script: good(object{"token_type": "DPoP"}), kind: provider.Invalid, code: "bad_token_type"},
-		{name: "odd lifetime", script: good(object{"expires_in": "soon"}), kind: provider.Invalid, code: "bad_expires_in"}, // case 60
+		// case 60
+		{name: "odd lifetime", script: good(object{"expires_in": "soon"}), kind: provider.Invalid, code: "bad_expires_in"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -106,7 +119,8 @@ func TestRefreshAnswer(t *testing.T) {
 				}
 				return
 			}
-			want := provider.Tokens{AccessToken: "at2", TokenType: "Bearer", RefreshToken: test.refresh, Scope: test.scope, Nonce: nonce}
+			want := provider.Tokens{AccessToken: "at2", TokenType: "Bearer", RefreshToken: test.refresh,
+				Scope: test.scope, Nonce: nonce}
 			if err != nil || *tokens != want {
 				t.Errorf("got %+v, %v, want %+v", tokens, err, want)
 			}
@@ -117,7 +131,8 @@ func TestRefreshAnswer(t *testing.T) {
 // case 60: the lifetime of a refreshed token is read as that of the first, so that none is refreshed at every request.
 func TestRefreshedLifetime(t *testing.T) {
 	for text, want := range map[string]time.Duration{
-		`300`: 5 * time.Minute, `"300"`: 5 * time.Minute, `1e300`: 365 * 24 * time.Hour, `9999999999999`: 365 * 24 * time.Hour, `-1`: 0, `0`: 0,
+		`300`: 5 * time.Minute, `"300"`: 5 * time.Minute, `1e300`: 365 * 24 * time.Hour,
+		`9999999999999`: 365 * 24 * time.Hour, `-1`: 0, `0`: 0,
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			op := newOP(t)
@@ -196,7 +211,9 @@ func TestRefreshedIDTokenSignature(t *testing.T) {
 		idToken func(op *scriptedOP) string
 		code    string
 	}{
-		"another key": {func(*scriptedOP) string { return sign(t, newKey(t), `{"alg":"ES256","kid":"k1"}`, string(payload)) }, "bad_signature"},
+		"another key": {func(*scriptedOP) string {
+			return sign(t, newKey(t), `{"alg":"ES256","kid":"k1"}`, string(payload))
+		}, "bad_signature"},
 		"no signature": {func(op *scriptedOP) string {
 			token := sign(t, op.key, `{"alg":"ES256","kid":"k2"}`, string(payload))
 			return token[:strings.LastIndex(token, ".")+1]
@@ -218,8 +235,8 @@ func TestRefreshedIDTokenSignature(t *testing.T) {
 	}
 }
 
-// An ID token of which nobody can say whether it is good costs neither the session nor the tokens that came with it: the
-// refresh token before is spent. Nothing that it says is believed.
+// An ID token of which nobody can say whether it is good costs neither the session nor the tokens that came with it:
+// the refresh token before is spent. Nothing that it says is believed.
 func TestUnjudgedIDToken(t *testing.T) {
 	now := time.Now().Unix()
 	signed := func(header string, change object) func(*scriptedOP) string {
@@ -239,17 +256,21 @@ func TestUnjudgedIDToken(t *testing.T) {
 		"an unknown key":                 {signed(`{"alg":"ES256","kid":"k2"}`, nil), nil, "bad_signature"},
 		"an unknown key, keys down":      {signed(`{"alg":"ES256","kid":"k2"}`, nil), noKeys, "provider_status"},
 		"an unknown key, keys withdrawn": {signed(`{"alg":"ES256","kid":"k2"}`, nil), withdrawn, "no_usable_key"},
-		"no kid, and no known key fits":  {func(*scriptedOP) string { return sign(t, newKey(t), `{"alg":"ES256"}`, payloadOf(claims(nil))) }, nil, "bad_signature"},
-		"an algorithm that is not set":   {signed(`{"alg":"RS256","kid":"k1"}`, nil), nil, "algorithm"},
-		"an access token":                {signed(`{"alg":"ES256","kid":"k1","typ":"at+jwt"}`, nil), nil, "wrong_type"},
-		"encrypted":                      {func(*scriptedOP) string { return "a.b.c.d.e" }, nil, "encrypted"},
-		"nothing":                        {func(*scriptedOP) string { return "x" }, nil, "malformed"},
-		"a payload that is none":         {func(op *scriptedOP) string { return sign(t, op.key, known, "[]") }, nil, "bad_payload"},
-		"at_hash of another token":       {signed(known, object{"at_hash": strings.Repeat("A", 22)}), nil, "at_hash_mismatch"},
-		"expired":                        {signed(known, object{"exp": now - 61}), nil, "clock_skew"},
-		"the first ID token again":       {signed(known, object{"iat": now - 7300}), nil, "clock_skew"},
-		"issued in the future":           {signed(known, object{"iat": now + 90}), nil, "clock_skew"},
-		"no iat":                         {signed(known, object{"iat": nil}), nil, "bad_time"},
+		"no kid, and no known key fits": {func(*scriptedOP) string {
+			return sign(t, newKey(t), `{"alg":"ES256"}`, payloadOf(claims(nil)))
+		}, nil, "bad_signature"},
+		"an algorithm that is not set": {signed(`{"alg":"RS256","kid":"k1"}`, nil), nil, "algorithm"},
+		"an access token":              {signed(`{"alg":"ES256","kid":"k1","typ":"at+jwt"}`, nil), nil, "wrong_type"},
+		"encrypted":                    {func(*scriptedOP) string { return "a.b.c.d.e" }, nil, "encrypted"},
+		"nothing":                      {func(*scriptedOP) string { return "x" }, nil, "malformed"},
+		"a payload that is none": {func(op *scriptedOP) string {
+			return sign(t, op.key, known, "[]")
+		}, nil, "bad_payload"},
+		"at_hash of another token": {signed(known, object{"at_hash": strings.Repeat("A", 22)}), nil, "at_hash_mismatch"},
+		"expired":                  {signed(known, object{"exp": now - 61}), nil, "clock_skew"},
+		"the first ID token again": {signed(known, object{"iat": now - 7300}), nil, "clock_skew"},
+		"issued in the future":     {signed(known, object{"iat": now + 90}), nil, "clock_skew"},
+		"no iat":                   {signed(known, object{"iat": nil}), nil, "bad_time"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log logBuffer
@@ -264,7 +285,8 @@ func TestUnjudgedIDToken(t *testing.T) {
 			op.serve(tokenPath, jsonAnswer(200, refreshAnswer(object{"refresh_token": "rt2", "id_token": test.idToken(op)})))
 			for range 2 { // the second within the minute of a forced fetch
 				tokens, got, err := p.Refresh(t.Context(), oldTokens(), "alice")
-				want := provider.Tokens{AccessToken: "at2", TokenType: "Bearer", RefreshToken: "rt2", Scope: "openid api", Nonce: nonce}
+				want := provider.Tokens{AccessToken: "at2", TokenType: "Bearer", RefreshToken: "rt2",
+					Scope: "openid api", Nonce: nonce}
 				if err != nil || *tokens != want || got != nil {
 					t.Errorf("got %+v, claims %v, %v", tokens, got, err)
 				}
@@ -307,7 +329,8 @@ func TestRefreshTimeout(t *testing.T) {
 	})
 }
 
-// The key of the sign-in is proved at each refresh, is carried over, and stands against a downgrade (RFC 9449 section 5).
+// The key of the sign-in is proved at each refresh, is carried over, and stands against a downgrade (RFC 9449 section
+// 5).
 func TestRefreshWithDPoP(t *testing.T) {
 	op := newOP(t)
 	var keys []string
@@ -334,7 +357,8 @@ func TestRefreshWithDPoP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if tokens, _, err = p.Refresh(t.Context(), tokens, "alice"); err != nil || tokens.TokenType != "DPoP" || tokens.RefreshToken != "rt1" {
+	if tokens, _, err = p.Refresh(t.Context(), tokens, "alice"); err != nil || tokens.TokenType != "DPoP" ||
+		tokens.RefreshToken != "rt1" {
 		t.Fatalf("%+v, %v", tokens, err)
 	}
 	_, _, err = p.Refresh(t.Context(), tokens, "alice")
@@ -359,7 +383,8 @@ func TestRefreshTokensAreNotLogged(t *testing.T) {
 	op := newOP(t)
 	op.serve(tokenPath, func(w http.ResponseWriter, r *http.Request) {
 		_ = r.ParseForm()
-		jsonAnswer(400, object{"error": "invalid_grant", "of": r.PostForm.Get("refresh_token"), "form": r.PostForm.Encode()})(w, r)
+		jsonAnswer(400,
+			object{"error": "invalid_grant", "of": r.PostForm.Get("refresh_token"), "form": r.PostForm.Encode()})(w, r)
 	})
 	_, _, err := op.client(logTo(&log)).Refresh(t.Context(), oldTokens(), "alice")
 	wantError(t, err, provider.Refused, "invalid_grant")

@@ -33,7 +33,8 @@ func TestSignedAuthorizationURL(t *testing.T) {
 			u, _ := url.Parse(got)
 			query := u.Query()
 			token := query.Get("request")
-			want := url.Values{"tenant": {"x"}, "client_id": {clientID}, "response_type": {"code"}, "scope": {"openid profile"}, "request": {token}}
+			want := url.Values{"tenant": {"x"}, "client_id": {clientID}, "response_type": {"code"}, "scope": {"openid profile"},
+				"request": {token}}
 			if !reflect.DeepEqual(query, want) {
 				t.Errorf("got %v", query)
 			}
@@ -43,7 +44,8 @@ func TestSignedAuthorizationURL(t *testing.T) {
 			}
 			seen[claims["jti"].(string)] = true
 			rest := wantOwnClaims(t, claims) // no sub: RFC 9101 section 10.8
-			if want := (object{"client_id": clientID, "response_type": "code", "response_mode": "form_post", "scope": "openid profile",
+			if want := (object{"client_id": clientID, "response_type": "code", "response_mode": "form_post",
+				"scope":        "openid profile",
 				"redirect_uri": "https://app.example/auth/callback", "state": "st", "nonce": "no", "code_challenge_method": "S256",
 				"code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM", "prompt": "login", "max_age": 600.0,
 			}); !reflect.DeepEqual(rest, want) {
@@ -65,10 +67,11 @@ func TestRequestObjectClaims(t *testing.T) {
 		values []string
 		want   any
 	}{
-		"max_age":       {[]string{"0"}, 0.0},
-		"max_age ":      {[]string{"007"}, "007"},
-		"MAX_AGE":       {[]string{"600"}, "600"},
-		"resource":      {[]string{"https://a.example", "https://b.example"}, []any{"https://a.example", "https://b.example"}},
+		"max_age":  {[]string{"0"}, 0.0},
+		"max_age ": {[]string{"007"}, "007"},
+		"MAX_AGE":  {[]string{"600"}, "600"},
+		"resource": {[]string{"https://a.example", "https://b.example"},
+			[]any{"https://a.example", "https://b.example"}},
 		"audience":      {[]string{"https://a.example"}, "https://a.example"},
 		"claims":        {[]string{`{"id_token":{"acr":{"essential":true,"value":1e20}}}`}, asked},
 		"login_hint":    {[]string{`<a&b>"` + "\u2028"}, `<a&b>"` + "\u2028"},
@@ -90,7 +93,8 @@ func TestRequestObjectClaims(t *testing.T) {
 	for _, bad := range [][2]string{
 		{"max_age", "soon"}, {"max_age", "-1"}, {"max_age", ""}, {"max_age", "1e3"}, {"max_age", "2147483648"},
 		{"claims", "null"}, {"claims", "[]"}, {"claims", ""}, {"claims", `{"a":1,"a":2}`}, {"claims", `{} {}`},
-		{"iss", "x"}, {"aud", "x"}, {"sub", clientID}, {"exp", "99999999999"}, {"nbf", "0"}, {"iat", "0"}, {"jti", "x"}, // cases 6, 80
+		// cases 6, 80
+		{"iss", "x"}, {"aud", "x"}, {"sub", clientID}, {"exp", "99999999999"}, {"nbf", "0"}, {"iat", "0"}, {"jti", "x"},
 	} {
 		_, err := p.SignRequest(url.Values{bad[0]: {bad[1]}})
 		if err == nil {
@@ -104,8 +108,10 @@ func TestRequestObjectClaims(t *testing.T) {
 
 // What cannot sign sends no request, and none goes out unsigned.
 func TestRequestsAreNotSentUnsigned(t *testing.T) {
-	for name, key := range map[string]*provider.PrivateKey{"no key": nil, "a key for decryption": parsed(t, newKey(t), "ECDH-ES", "")} {
-		got, err := newOP(t).client(signing(key)).AuthorizationURL(t.Context(), provider.AuthRequest{State: "s", Nonce: "n", Verifier: "v"})
+	for name, key := range map[string]*provider.PrivateKey{"no key": nil,
+		"a key for decryption": parsed(t, newKey(t), "ECDH-ES", "")} {
+		got, err := newOP(t).client(signing(key)).AuthorizationURL(t.Context(),
+			provider.AuthRequest{State: "s", Nonce: "n", Verifier: "v"})
 		if wantError(t, err, provider.Misconfigured, "client_key"); got != "" {
 			t.Errorf("%s: %s", name, got)
 		}
@@ -133,7 +139,8 @@ func TestRequestObjectIsNoAssertion(t *testing.T) {
 	}
 	header, claims := opened(t, request, "ES256", key.Public())
 	otherHeader, otherClaims := opened(t, assertion, "ES256", key.Public())
-	if _, sub := claims["sub"]; sub || otherClaims["sub"] != clientID || strings.EqualFold(header["typ"].(string), otherHeader["typ"].(string)) {
+	if _, sub := claims["sub"]; sub || otherClaims["sub"] != clientID ||
+		strings.EqualFold(header["typ"].(string), otherHeader["typ"].(string)) {
 		t.Errorf("%v %v, %v %v", header, claims, otherHeader, otherClaims)
 	}
 }

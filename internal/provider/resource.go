@@ -14,9 +14,9 @@ const (
 	maxDrain = 64 << 10 // of an answer nobody reads, so that its connection can be used again
 )
 
-// Send makes a request of the app's own to a resource server with the access token of tokens: as a bearer token (RFC 6750
-// section 2.1), or with proof of the key it is bound to (RFC 9449 section 7). It is what a RoundTripper does, so req
-// stays as it is and its body is closed, and next, which makes the call, sets the limits of time and size.
+// Send makes a request of the app's own to a resource server with the access token of tokens: as a bearer token (RFC
+// 6750 section 2.1), or with proof of the key it is bound to (RFC 9449 section 7). It is what a RoundTripper does, so
+// req stays as it is and its body is closed, and next, which makes the call, sets the limits of time and size.
 //
 // A server that wants another nonce in the proof is asked once more, if the body of req can be sent again: that is when
 // there is none, or req has GetBody. Else its 401 is the answer, and the next proof has the nonce.

@@ -86,7 +86,8 @@ func newRequest(t *testing.T, method, address string, body io.Reader) *http.Requ
 // A copy goes out with the token. The request of the app, which a client may log or send again, never holds it.
 func TestSend(t *testing.T) {
 	server := &resource{scripts: []http.HandlerFunc{func(w http.ResponseWriter, r *http.Request) {
-		if a := r.Header.Values("Authorization"); fmt.Sprint(a) != "[Bearer at]" || r.Header.Get("X-App") != "own" || r.Header["Dpop"] != nil {
+		if a := r.Header.Values("Authorization"); fmt.Sprint(a) != "[Bearer at]" || r.Header.Get("X-App") != "own" ||
+			r.Header["Dpop"] != nil {
 			t.Errorf("sent with %v", r.Header)
 		}
 		textAnswer(418, "text/plain", "the answer")(w, r)
@@ -97,7 +98,8 @@ func TestSend(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, _ := io.ReadAll(resp.Body)
-	if resp.StatusCode != 418 || string(text) != "the answer" || fmt.Sprint(server.seen) != "[PUT https://api.example/a?b body]" {
+	if resp.StatusCode != 418 || string(text) != "the answer" ||
+		fmt.Sprint(server.seen) != "[PUT https://api.example/a?b body]" {
 		t.Errorf("%d %q of %q", resp.StatusCode, text, server.seen)
 	}
 	if resp.Request != req || len(req.Header) != 2 || req.Header.Get("Authorization") != "Basic app" {
@@ -161,7 +163,9 @@ func TestNonceAtAResource(t *testing.T) {
 		{"not wanted", plain(), nil, []http.HandlerFunc{good}, "[<nil>]", 200},
 		{"wanted", plain(), nil, []http.HandlerFunc{wanted, good}, "[<nil> n1]", 200},
 		{"no body", nil, nil, []http.HandlerFunc{wanted, good}, "[<nil> n1]", 200},
-		{"empty body", nil, func(r *http.Request) { r.Body = http.NoBody }, []http.HandlerFunc{wanted, good}, "[<nil> n1]", 200},
+		{"empty body", nil, func(r *http.Request) {
+			r.Body = http.NoBody
+		}, []http.HandlerFunc{wanted, good}, "[<nil> n1]", 200},
 		{"never content", plain(), nil, []http.HandlerFunc{wanted, again}, "[<nil> n1]", 401},
 		{"a stream", io.MultiReader(plain()), nil, []http.HandlerFunc{wanted}, "[<nil>]", 401},
 		{"body gone", plain(), func(r *http.Request) {
@@ -180,7 +184,8 @@ func TestNonceAtAResource(t *testing.T) {
 				server.scripts = append(server.scripts, func(w http.ResponseWriter, r *http.Request) {
 					claims := proof(t, r)
 					nonces = append(nonces, claims["nonce"])
-					if claims["ath"] == nil || claims["htm"] != "POST" || claims["htu"] != "https://api.example/a" || r.Header.Get("Authorization") != "DPoP at" {
+					if claims["ath"] == nil || claims["htm"] != "POST" || claims["htu"] != "https://api.example/a" ||
+						r.Header.Get("Authorization") != "DPoP at" {
 						t.Errorf("proof %v with %q", claims, r.Header.Get("Authorization"))
 					}
 					script(w, r)
@@ -227,7 +232,8 @@ func TestNoncesOfResources(t *testing.T) {
 		t.Errorf("nonces %v, %d bytes read", nonces, server.bodies[0].read)
 	}
 	server = &resource{scripts: []http.HandlerFunc{nonceWanted(401, "n1")}} // a bearer token has no proof to mend
-	if resp, err := p.Send(newRequest(t, http.MethodGet, "https://x.example/", nil), bearer(), server); err != nil || resp.StatusCode != 401 || len(server.seen) != 1 {
+	if resp, err := p.Send(newRequest(t, http.MethodGet, "https://x.example/", nil), bearer(), server); err != nil ||
+		resp.StatusCode != 401 || len(server.seen) != 1 {
 		t.Errorf("%+v, %v, %q", resp, err, server.seen)
 	}
 }
@@ -249,7 +255,8 @@ func TestTokenDoesNotFollowRedirectsAway(t *testing.T) {
 	var home, away *httptest.Server
 	serve := func(w http.ResponseWriter, r *http.Request) {
 		seen = append(seen, r.URL.Path+":"+r.Header.Get("Authorization"))
-		targets := map[string]string{"/start": "/near", "/near": away.URL + "/far", "/far": home.URL + "/back", "/back": home.URL + "/end"}
+		targets := map[string]string{"/start": "/near", "/near": away.URL + "/far", "/far": home.URL + "/back",
+			"/back": home.URL + "/end"}
 		if target, ok := targets[r.URL.Path]; ok {
 			http.Redirect(w, r, target, http.StatusTemporaryRedirect)
 		}

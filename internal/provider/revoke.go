@@ -15,8 +15,8 @@ const (
 )
 
 // Revoke tells the provider that tokens are not needed any more (RFC 7009 section 2.1): the refresh token first, since
-// most providers end the access token with it, and then the access token all the same. So what leaked is of no use after
-// the sign-out. A provider without a usable revocation endpoint is not called, and that is no error.
+// most providers end the access token with it, and then the access token all the same. So what leaked is of no use
+// after the sign-out. A provider without a usable revocation endpoint is not called, and that is no error.
 //
 // It is best effort and takes two seconds at most, all calls included: to sign out here must not wait for the provider.
 // The first refusal does not keep the second token from being sent. The error says why a token may still be good.
@@ -49,8 +49,8 @@ func (p *Provider) revoke(ctx context.Context, endpoint, hint, token string) err
 	return p.refused(ctx, opRevocation, a)
 }
 
-// unsupportedTokenType reports the answer of a provider that cannot revoke tokens of this kind (RFC 7009 section 2.2.1).
-// There is nothing left to do then.
+// unsupportedTokenType reports the answer of a provider that cannot revoke tokens of this kind (RFC 7009 section
+// 2.2.1). There is nothing left to do then.
 func (a *answer) unsupportedTokenType() bool {
 	object, err := decodeObject(a.body, maxBody)
 	return a.status == http.StatusBadRequest && err == nil && object["error"] == "unsupported_token_type"

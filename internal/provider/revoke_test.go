@@ -19,7 +19,8 @@ func TestRevocationRequests(t *testing.T) {
 		tokens *provider.Tokens
 		want   string
 	}{
-		"both":          {oldTokens(), "[token=rt%2F1+%2B&token_type_hint=refresh_token token=at1&token_type_hint=access_token]"},
+		"both": {oldTokens(),
+			"[token=rt%2F1+%2B&token_type_hint=refresh_token token=at1&token_type_hint=access_token]"},
 		"access token":  {bearer(), "[token=at&token_type_hint=access_token]"},
 		"refresh token": {&provider.Tokens{RefreshToken: "rt"}, "[token=rt&token_type_hint=refresh_token]"},
 		"none":          {&provider.Tokens{}, "[]"},
@@ -49,14 +50,16 @@ func TestRevocationAnswers(t *testing.T) {
 		kind   provider.Kind // 0: done
 		code   string
 	}{
-		"200":                      {textAnswer(200, "text/html", "<p>gone</p>"), 0, ""}, // RFC 7009 section 2.2: the body does not matter
-		"unsupported":              {failure(400, "unsupported_token_type"), 0, ""},
-		"unsupported, with 403":    {failure(403, "unsupported_token_type"), provider.Invalid, "provider_status"},
-		"unsupported, not in JSON": {textAnswer(400, "text/plain", "unsupported_token_type"), provider.Invalid, "provider_status"},
-		"202":                      {textAnswer(202, "", ""), provider.Invalid, "provider_status"},
-		"invalid_client":           {failure(401, "invalid_client"), provider.Invalid, "invalid_client"},
-		"redirect":                 {redirect(307), provider.Invalid, "redirect"},
-		"503":                      {textAnswer(503, "", ""), provider.Unavailable, "provider_status"}, // case 171
+		// RFC 7009 section 2.2: the body does not matter
+		"200":                   {textAnswer(200, "text/html", "<p>gone</p>"), 0, ""},
+		"unsupported":           {failure(400, "unsupported_token_type"), 0, ""},
+		"unsupported, with 403": {failure(403, "unsupported_token_type"), provider.Invalid, "provider_status"},
+		"unsupported, not in JSON": {textAnswer(400, "text/plain", "unsupported_token_type"), provider.Invalid,
+			"provider_status"},
+		"202":            {textAnswer(202, "", ""), provider.Invalid, "provider_status"},
+		"invalid_client": {failure(401, "invalid_client"), provider.Invalid, "invalid_client"},
+		"redirect":       {redirect(307), provider.Invalid, "redirect"},
+		"503":            {textAnswer(503, "", ""), provider.Unavailable, "provider_status"}, // case 171
 	} {
 		t.Run(name, func(t *testing.T) {
 			op := newOP(t)
@@ -162,7 +165,8 @@ func TestRevokedTokensAreNotLogged(t *testing.T) {
 	tokens := &provider.Tokens{AccessToken: "secret/at", RefreshToken: "secret/rt", TokenType: "Bearer"}
 	err := op.client(logTo(&log)).Revoke(t.Context(), tokens)
 	wantError(t, err, provider.Invalid, "invalid_request")
-	if text := log.String() + err.Error(); strings.Contains(text, "secret/") || strings.Contains(text, "secret%2F") || errors.Is(err, provider.ErrRefused) {
+	if text := log.String() + err.Error(); strings.Contains(text, "secret/") || strings.Contains(text, "secret%2F") ||
+		errors.Is(err, provider.ErrRefused) {
 		t.Error(text)
 	}
 	if n := strings.Count(log.String(), "op=revocation"); n != 2 {

@@ -19,7 +19,8 @@ func (p *Provider) checkTimes(op string, claims Claims) (times, error) {
 	nbf, hasNbf := seconds(claims["nbf"])
 	switch {
 	case !hasExp || !hasIat || claims["nbf"] != nil && !hasNbf:
-		return times{}, badToken(op, "bad_time", "exp and iat are required, and they and nbf must be times from the years 1970 to 9999")
+		return times{},
+			badToken(op, "bad_time", "exp and iat are required, and they and nbf must be times from the years 1970 to 9999")
 	case now >= exp+tolerance:
 		return times{}, clockSkew(op, "expired", exp, now)
 	case iat > now+tolerance:

@@ -29,7 +29,8 @@ type Tokens struct {
 	TokenType    string    // "Bearer", or "DPoP" when the access token is bound to a key
 	Scope        string    // as granted; "" when the provider did not say, never what was asked for
 	Expiry       time.Time // of the access token; zero when the provider did not say
-	Nonce        string    // of the sign-in, which is the caller's to set, for ID tokens that come with a refresh; "": unknown
+	// of the sign-in, which is the caller's to set, for ID tokens that come with a refresh; "": unknown
+	Nonce string
 
 	key *dpopKey // that the access token is bound to; nil: it is a bearer token
 }

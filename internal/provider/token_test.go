@@ -79,14 +79,17 @@ func TestTokenAnswer(t *testing.T) {
 	}{
 		{name: "good", script: body(goodAnswer + "}")},
 		{name: "bearer", script: body(`{"access_token":"at","token_type":"bEARER","id_token":"x.y.z"}`)},
-		{name: "refresh token, scope, unknown members", script: member(`"refresh_token":"rt","scope":"openid","x":{"a":null}`)},
+		{name: "refresh token, scope, unknown members",
+			script: member(`"refresh_token":"rt","scope":"openid","x":{"a":null}`)},
 		{name: "refresh token, scope as a list", script: member(`"refresh_token":"rt","scope":["openid"]`)},
-		{name: "null", script: member(`"refresh_token":null,"expires_in":null,"error":null,"error_description":null,"scope":null`)},
+		{name: "null",
+			script: member(`"refresh_token":null,"expires_in":null,"error":null,"error_description":null,"scope":null`)},
 		{name: "empty", script: member(`"refresh_token":"","error":"","scope":[]`)},
 
 		// case 54
 		{"HTML", textAnswer(200, "text/html", goodAnswer+"}"), provider.Invalid, "bad_content_type"},
-		{"form", textAnswer(200, "application/x-www-form-urlencoded", "access_token=at&token_type=bearer"), provider.Invalid, "bad_content_type"},
+		{"form", textAnswer(200, "application/x-www-form-urlencoded", "access_token=at&token_type=bearer"), provider.Invalid,
+			"bad_content_type"},
 		{"no content type", textAnswer(200, "", goodAnswer+"}"), provider.Invalid, "bad_content_type"},
 		{"empty", body(""), provider.Invalid, "bad_answer"},
 		{"array", body("[]"), provider.Invalid, "bad_answer"},
@@ -96,27 +99,40 @@ func TestTokenAnswer(t *testing.T) {
 		{"too large", member(`"x":"` + strings.Repeat("x", 1<<20) + `"`), provider.Invalid, "body_too_large"}, // case 61
 
 		{"no id_token", body(`{"access_token":"at","token_type":"Bearer"}`), provider.Invalid, "no_id_token"}, // case 55
-		{"id_token empty", body(`{"access_token":"at","token_type":"Bearer","id_token":""}`), provider.Invalid, "no_id_token"},
-		{"id_token a number", body(`{"access_token":"at","token_type":"Bearer","id_token":1}`), provider.Invalid, "bad_answer"},     // case 56
-		{"id_token an array", body(`{"access_token":"at","token_type":"Bearer","id_token":["x"]}`), provider.Invalid, "bad_answer"}, // case 56
-		{"id_token an object", body(`{"access_token":"at","token_type":"Bearer","id_token":{}}`), provider.Invalid, "bad_answer"},   // case 56
-		{"id_token null", body(`{"access_token":"at","token_type":"Bearer","id_token":null}`), provider.Invalid, "no_id_token"},     // case 56
+		{"id_token empty", body(`{"access_token":"at","token_type":"Bearer","id_token":""}`),
+			provider.Invalid, "no_id_token"},
+		// case 56
+		{"id_token a number", body(`{"access_token":"at","token_type":"Bearer","id_token":1}`),
+			provider.Invalid, "bad_answer"},
+		// case 56
+		{"id_token an array", body(`{"access_token":"at","token_type":"Bearer","id_token":["x"]}`),
+			provider.Invalid, "bad_answer"},
+		// case 56
+		{"id_token an object", body(`{"access_token":"at","token_type":"Bearer","id_token":{}}`),
+			provider.Invalid, "bad_answer"},
+		// case 56
+		{"id_token null", body(`{"access_token":"at","token_type":"Bearer","id_token":null}`),
+			provider.Invalid, "no_id_token"},
 		{"ID_TOKEN", body(`{"access_token":"at","token_type":"Bearer","ID_TOKEN":"x.y.z"}`), provider.Invalid, "no_id_token"},
 		{"error with 200", member(`"error":"invalid_grant"`), provider.Invalid, "error_with_200"}, // case 57
 		{"odd error with 200", member(`"error":{}`), provider.Invalid, "error_with_200"},
 		{"twin", member(`"ACCESS_TOKEN":"evil"`), provider.Invalid, "bad_answer"},      // case 59
 		{"duplicate", member(`"access_token":"evil"`), provider.Invalid, "bad_answer"}, // case 59
 		{"no access_token", body(`{"token_type":"Bearer","id_token":"x"}`), provider.Invalid, "no_access_token"},
-		{"access_token a number", body(`{"access_token":1,"token_type":"Bearer","id_token":"x"}`), provider.Invalid, "bad_answer"},
-		{"access_token with a line break", body(`{"access_token":"a\r\nX: y","token_type":"Bearer","id_token":"x"}`), provider.Invalid, "no_access_token"},
+		{"access_token a number", body(`{"access_token":1,"token_type":"Bearer","id_token":"x"}`),
+			provider.Invalid, "bad_answer"},
+		{"access_token with a line break", body(`{"access_token":"a\r\nX: y","token_type":"Bearer","id_token":"x"}`),
+			provider.Invalid, "no_access_token"},
 		{"no token_type", body(`{"access_token":"at","id_token":"x"}`), provider.Invalid, "bad_token_type"},
 		{"MAC", body(`{"access_token":"at","token_type":"mac","id_token":"x"}`), provider.Invalid, "bad_token_type"},
 		{"refresh_token a number", member(`"refresh_token":1`), provider.Invalid, "bad_answer"},
 		{"scope a list of numbers", member(`"scope":["openid",1]`), provider.Invalid, "bad_answer"},
 		{"scope a list with null", member(`"scope":[null]`), provider.Invalid, "bad_answer"},
 		{"scope an object", member(`"scope":{"openid":true}`), provider.Invalid, "bad_answer"},
-		{"access_token null", body(`{"access_token":null,"token_type":"Bearer","id_token":"x"}`), provider.Invalid, "no_access_token"},
-		{"token_type null", body(`{"access_token":"at","token_type":null,"id_token":"x"}`), provider.Invalid, "bad_token_type"},
+		{"access_token null", body(`{"access_token":null,"token_type":"Bearer","id_token":"x"}`), provider.Invalid,
+			"no_access_token"},
+		{"token_type null", body(`{"access_token":"at","token_type":null,"id_token":"x"}`),
+			provider.Invalid, "bad_token_type"},
 
 		{"invalid_grant", failure(400, "invalid_grant"), provider.Refused, "invalid_grant"},    // case 64
 		{"invalid_client", failure(401, "invalid_client"), provider.Invalid, "invalid_client"}, // case 65
@@ -148,10 +164,12 @@ func TestTokenAnswer(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if tokens.AccessToken != "at" || tokens.IDToken != "x.y.z" || tokens.TokenType != "Bearer" || !tokens.Expiry.IsZero() {
+			if tokens.AccessToken != "at" || tokens.IDToken != "x.y.z" || tokens.TokenType != "Bearer" ||
+				!tokens.Expiry.IsZero() {
 				t.Errorf("%+v", tokens)
 			}
-			if more := strings.Contains(test.name, "scope"); more != (tokens.RefreshToken == "rt") || more != (tokens.Scope == "openid") {
+			if more := strings.Contains(test.name, "scope"); more != (tokens.RefreshToken == "rt") ||
+				more != (tokens.Scope == "openid") {
 				t.Errorf("%+v", tokens) // case 74: no scope is not the scope asked for
 			}
 		})
@@ -162,8 +180,9 @@ func TestTokenAnswer(t *testing.T) {
 func TestExpiresIn(t *testing.T) {
 	const year = 365 * 24 * time.Hour
 	for text, want := range map[string]time.Duration{
-		`3600`: time.Hour, `"3600"`: time.Hour, `3600.0`: time.Hour, `1`: time.Second, `1e300`: year, `1e999`: year, `9999999999999`: year,
-		`-1`: 0, `0`: 0, `null`: 0, `-1e999`: 0, // unknown
+		`3600`: time.Hour, `"3600"`: time.Hour, `3600.0`: time.Hour, `1`: time.Second, `1e300`: year, `1e999`: year,
+		`9999999999999`: year,
+		`-1`:            0, `0`: 0, `null`: 0, `-1e999`: 0, // unknown
 		`"soon"`: -1, `""`: -1, `true`: -1, `{}`: -1, `[]`: -1, `"NaN"`: -1, // refused
 	} {
 		t.Run(text, func(t *testing.T) {
@@ -197,7 +216,8 @@ func TestErrorBodies(t *testing.T) {
 	p := op.client(logTo(&log), func(c *provider.Config) { c.ClientSecret = "p&w" })
 	_, err := p.Exchange(t.Context(), "the-code", "the-verifier")
 	for _, text := range []string{log.String(), err.Error()} {
-		for _, secret := range []string{"the-code", "the-verifier", "p&w", "p%26w", "YXBwO", "\nlevel=ERROR forged", strings.Repeat("z", 257)} {
+		for _, secret := range []string{"the-code", "the-verifier", "p&w", "p%26w", "YXBwO", "\nlevel=ERROR forged",
+			strings.Repeat("z", 257)} {
 			if strings.Contains(text, secret) {
 				t.Errorf("%q in %s", secret, text)
 			}
@@ -211,11 +231,13 @@ func TestErrorBodies(t *testing.T) {
 	// A slog handler quotes it, and nobody before, or it could not be read.
 	var lines logBuffer
 	logged := op.client(func(c *provider.Config) { c.Logger = slog.New(slog.NewJSONHandler(&lines, nil)) })
-	op.serve(tokenPath, textAnswer(400, "application/json", "{\"error\":\r\n\t\"invalid_scope\",\"of\":\"\\u00e9\u00e9\x00\x1b\xff\"}"))
+	op.serve(tokenPath,
+		textAnswer(400, "application/json", "{\"error\":\r\n\t\"invalid_scope\",\"of\":\"\\u00e9\u00e9\x00\x1b\xff\"}"))
 	_, err = logged.Exchange(t.Context(), "the-code", "the-verifier")
 	wantError(t, err, provider.Invalid, "provider_status") // for it is no UTF-8
 	var line struct{ Body string }
-	if err := json.Unmarshal([]byte(lines.String()), &line); err != nil || line.Body != `{"error":   "invalid_scope","of":"\u00e9é???"}` {
+	if err := json.Unmarshal([]byte(lines.String()), &line); err != nil ||
+		line.Body != `{"error":   "invalid_scope","of":"\u00e9é???"}` {
 		t.Errorf("%s: %v", line.Body, err)
 	}
 

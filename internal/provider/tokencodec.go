@@ -14,9 +14,9 @@ const tokensVersion = 1
 //
 //	version ‖ Expiry ‖ AccessToken ‖ RefreshToken ‖ Scope ‖ Nonce ‖ key
 //
-// with the time as Unix seconds (0: unknown), rounded down, and numbers and lengths as uvarints. The key that the access
-// token is bound to is the 32 bytes of its scalar, or empty, and says what TokenType is. IDToken is left out: it is judged
-// once and large. The result holds secrets in clear. Who keeps it seals it.
+// with the time as Unix seconds (0: unknown), rounded down, and numbers and lengths as uvarints. The key that the
+// access token is bound to is the 32 bytes of its scalar, or empty, and says what TokenType is. IDToken is left out: it
+// is judged once and large. The result holds secrets in clear. Who keeps it seals it.
 func (t *Tokens) Encode() []byte {
 	var scalar []byte
 	if t.key != nil {

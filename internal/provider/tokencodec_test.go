@@ -28,13 +28,18 @@ func TestTokensAreKept(t *testing.T) {
 	bound := boundTokens(t)
 	before := time.Date(1969, 1, 1, 0, 0, 0, 0, time.UTC)
 	for name, test := range map[string]struct{ in, want *Tokens }{
-		"all":       {bound, bound},
-		"bearer":    {&Tokens{AccessToken: "at", TokenType: "Bearer"}, &Tokens{AccessToken: "at", TokenType: "Bearer"}},
-		"long":      {&Tokens{AccessToken: strings.Repeat("a", 9000), TokenType: "Bearer"}, &Tokens{AccessToken: strings.Repeat("a", 9000), TokenType: "Bearer"}},
-		"ID token":  {&Tokens{AccessToken: "at", TokenType: "Bearer", IDToken: "x.y.z"}, &Tokens{AccessToken: "at", TokenType: "Bearer"}},
-		"fraction":  {&Tokens{AccessToken: "at", TokenType: "Bearer", Expiry: time.Unix(9, 9e8)}, &Tokens{AccessToken: "at", TokenType: "Bearer", Expiry: time.Unix(9, 0).UTC()}},
-		"long ago":  {&Tokens{AccessToken: "at", TokenType: "Bearer", Expiry: before}, &Tokens{AccessToken: "at", TokenType: "Bearer"}},
-		"year 9999": {&Tokens{AccessToken: "at", TokenType: "Bearer", Expiry: time.Unix(1<<50, 0)}, &Tokens{AccessToken: "at", TokenType: "Bearer", Expiry: time.Unix(wire.MaxSeconds, 0).UTC()}},
+		"all":    {bound, bound},
+		"bearer": {&Tokens{AccessToken: "at", TokenType: "Bearer"}, &Tokens{AccessToken: "at", TokenType: "Bearer"}},
+		"long": {&Tokens{AccessToken: strings.Repeat("a", 9000), TokenType: "Bearer"},
+			&Tokens{AccessToken: strings.Repeat("a", 9000), TokenType: "Bearer"}},
+		"ID token": {&Tokens{AccessToken: "at", TokenType: "Bearer", IDToken: "x.y.z"},
+			&Tokens{AccessToken: "at", TokenType: "Bearer"}},
+		"fraction": {&Tokens{AccessToken: "at", TokenType: "Bearer", Expiry: time.Unix(9, 9e8)},
+			&Tokens{AccessToken: "at", TokenType: "Bearer", Expiry: time.Unix(9, 0).UTC()}},
+		"long ago": {&Tokens{AccessToken: "at", TokenType: "Bearer", Expiry: before},
+			&Tokens{AccessToken: "at", TokenType: "Bearer"}},
+		"year 9999": {&Tokens{AccessToken: "at", TokenType: "Bearer", Expiry: time.Unix(1<<50, 0)},
+			&Tokens{AccessToken: "at", TokenType: "Bearer", Expiry: time.Unix(wire.MaxSeconds, 0).UTC()}},
 	} {
 		got, ok := DecodeTokens(test.in.Encode())
 		if !ok || !reflect.DeepEqual(got, test.want) {
@@ -76,9 +81,11 @@ func TestDamagedTokens(t *testing.T) {
 		t.Error("what the others damage is not good either")
 	}
 	for name, b := range map[string][]byte{
-		"nothing": nil, "another version": append([]byte{tokensVersion + 1}, good[1:]...), "something behind": append(bytes.Clone(good), 0),
-		"no access token": with("", ""), "line break": with("a\r\nX: y", ""), "short key": with("at", strings.Repeat("k", 31)),
-		"long key": with("at", strings.Repeat("k", 33)), "key of zeros": with("at", strings.Repeat("\x00", 32)),
+		"nothing": nil, "another version": append([]byte{tokensVersion + 1}, good[1:]...),
+		"something behind": append(bytes.Clone(good), 0),
+		"no access token":  with("", ""), "line break": with("a\r\nX: y", ""),
+		"short key": with("at", strings.Repeat("k", 31)),
+		"long key":  with("at", strings.Repeat("k", 33)), "key of zeros": with("at", strings.Repeat("\x00", 32)),
 		"key beyond the order": with("at", strings.Repeat("\xff", 32)),
 		"year 10000":           append(binary.AppendUvarint([]byte{tokensVersion}, wire.MaxSeconds+1), with("at", "")[2:]...),
 		"endless number":       append([]byte{tokensVersion}, bytes.Repeat([]byte{0xff}, 20)...),
@@ -103,7 +110,8 @@ func FuzzDecodeTokens(f *testing.F) {
 		if !ok {
 			return
 		}
-		if len(tokens.AccessToken)+len(tokens.RefreshToken)+len(tokens.Scope) > len(b) || !visible(tokens.AccessToken) || tokens.TokenType != tokens.key.scheme() {
+		if len(tokens.AccessToken)+len(tokens.RefreshToken)+len(tokens.Scope) > len(b) || !visible(tokens.AccessToken) ||
+			tokens.TokenType != tokens.key.scheme() {
 			t.Fatalf("%+v from %q", tokens, b)
 		}
 		if again, ok := DecodeTokens(tokens.Encode()); !ok || !reflect.DeepEqual(tokens, again) {

@@ -69,8 +69,8 @@ func newBackend(transport http.RoundTripper, limits limits, report func(context.
 	return &backend{transport: transport, limits: limits, visitors: visitors, members: members, report: report}
 }
 
-// slots are those that a call needs one of. Hundreds of made-up callbacks that wait for a slow provider take none of the
-// calls for who is signed in, and none of the metadata and keys that everybody needs.
+// slots are those that a call needs one of. Hundreds of made-up callbacks that wait for a slow provider take none of
+// the calls for who is signed in, and none of the metadata and keys that everybody needs.
 func (b *backend) slots(op string) chan struct{} {
 	switch op {
 	case opToken, opUserInfo, opPush: // a sign-in's
@@ -172,7 +172,8 @@ func timedOut(ctx context.Context, err error) bool {
 func badTLS(err error) bool {
 	var certificate *tls.CertificateVerificationError
 	var op *net.OpError
-	return errors.As(err, &certificate) || errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error") // TLS alerts
+	// TLS alerts
+	return errors.As(err, &certificate) || errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error")
 }
 
 func statusError(op string, a *answer) error {
@@ -225,8 +226,8 @@ func (a *answer) object(op string) (document, error) {
 	return object, nil
 }
 
-// redact removes our own secrets, plain or form-encoded, from a body that may echo the request: the longest first, since
-// a short one within it would leave the rest.
+// redact removes our own secrets, plain or form-encoded, from a body that may echo the request: the longest first,
+// since a short one within it would leave the rest.
 func redact(body string, secrets []string) string {
 	longestFirst := func(a, b string) int { return len(b) - len(a) }
 	for _, secret := range slices.SortedFunc(slices.Values(secrets), longestFirst) {

@@ -55,7 +55,8 @@ func wireFaults() []wireFault {
 		}
 	}
 	return []wireFault{
-		{name: "refused", kind: provider.Unavailable, dialErr: &net.OpError{Op: "dial", Err: errors.New("connection refused")}},
+		{name: "refused", kind: provider.Unavailable,
+			dialErr: &net.OpError{Op: "dial", Err: errors.New("connection refused")}},
 		{name: "no such name", kind: provider.Unavailable, dialErr: &net.DNSError{Err: "no such host", IsNotFound: true}},
 		{name: "TLS stalls", kind: provider.Unavailable, raw: func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }},
 		{name: "not TLS", kind: provider.Invalid, raw: func(c net.Conn) {
@@ -70,11 +71,14 @@ func wireFaults() []wireFault {
 		{name: "body drips", kind: provider.Unavailable, answer: drip(ok+"\r\n", " ")},
 		{name: "cut in the body", kind: provider.Invalid, answer: text(ok + "Content-Length: 1000\r\n\r\n{\"issuer\":")},
 		{name: "bad chunk", kind: provider.Invalid, answer: text(ok + "Transfer-Encoding: chunked\r\n\r\nzz\r\n")},
-		{name: "503 with HTML", kind: provider.Unavailable, answer: text("HTTP/1.1 503 X\r\nContent-Type: text/html\r\n\r\n<html>")},
-		{name: "200 with HTML", kind: provider.Invalid, answer: text("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>")},
+		{name: "503 with HTML", kind: provider.Unavailable,
+			answer: text("HTTP/1.1 503 X\r\nContent-Type: text/html\r\n\r\n<html>")},
+		{name: "200 with HTML", kind: provider.Invalid,
+			answer: text("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<html>")},
 		{name: "not HTTP", kind: provider.Invalid, answer: text("SSH-2.0-OpenSSH_9.2\r\n")},
 		{name: "endless body", kind: provider.Invalid, answer: endless(ok+"\r\n", strings.Repeat(" ", 4096))},
-		{name: "endless headers", kind: provider.Invalid, answer: endless("HTTP/1.1 200 OK\r\n", "X-A: "+strings.Repeat("a", 4096)+"\r\n")},
+		{name: "endless headers", kind: provider.Invalid,
+			answer: endless("HTTP/1.1 200 OK\r\n", "X-A: "+strings.Repeat("a", 4096)+"\r\n")},
 		{name: "endless 1xx", kind: provider.Invalid, answer: endless("", "HTTP/1.1 103 Early Hints\r\n\r\n")},
 		{name: "gzip bomb", kind: provider.Invalid, answer: func(w io.Writer) {
 			_, err := io.WriteString(w, ok+"Content-Encoding: gzip\r\n\r\n")
@@ -82,7 +86,8 @@ func wireFaults() []wireFault {
 				_, err = bomb.Write(zeros)
 			}
 		}},
-		{name: "307", kind: provider.Invalid, answer: text("HTTP/1.1 307 X\r\nLocation: https://op.example/elsewhere\r\nContent-Length: 0\r\n\r\n")},
+		{name: "307", kind: provider.Invalid,
+			answer: text("HTTP/1.1 307 X\r\nLocation: https://op.example/elsewhere\r\nContent-Length: 0\r\n\r\n")},
 	}
 }
 
@@ -172,7 +177,8 @@ func TestTLS(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := httptest.NewUnstartedServer(http.NotFoundHandler())
 			server.Config.ErrorLog = log.New(io.Discard, "", 0)
-			server.TLS = &tls.Config{Certificates: []tls.Certificate{test.served}, MinVersion: tls.VersionTLS10, MaxVersion: test.version}
+			server.TLS = &tls.Config{Certificates: []tls.Certificate{test.served}, MinVersion: tls.VersionTLS10,
+				MaxVersion: test.version}
 			server.StartTLS()
 			defer server.Close()
 			roots := x509.NewCertPool()
@@ -188,7 +194,8 @@ func TestTLS(t *testing.T) {
 func TestRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for value, want := range map[string]time.Duration{
-			"7": 7 * time.Second, "0": 0, "-1": 0, "soon": 0, "": 0, "86400": 5 * time.Minute, strings.Repeat("9", 30): 5 * time.Minute,
+			"7": 7 * time.Second, "0": 0, "-1": 0, "soon": 0, "": 0, "86400": 5 * time.Minute,
+			strings.Repeat("9", 30):                                   5 * time.Minute,
 			time.Now().Add(time.Minute).UTC().Format(http.TimeFormat): time.Minute,
 			time.Now().Add(time.Hour).UTC().Format(http.TimeFormat):   5 * time.Minute, "Mon, 02 Jan 1999 15:04:05 GMT": 0,
 		} {
@@ -254,7 +261,8 @@ func TestCallsInFlightAreCapped(t *testing.T) {
 
 // A call takes no longer than is configured, and all that a method waits for no longer than twice that.
 func TestTimeout(t *testing.T) {
-	for set, want := range map[time.Duration]time.Duration{0: 5 * time.Second, time.Second: time.Second, 20 * time.Second: 20 * time.Second} {
+	for set, want := range map[time.Duration]time.Duration{0: 5 * time.Second, time.Second: time.Second,
+		20 * time.Second: 20 * time.Second} {
 		synctest.Test(t, func(t *testing.T) {
 			op := newOP(t)
 			limited := func(c *provider.Config) { c.Timeout = set }
@@ -321,7 +329,8 @@ func TestTransportPanics(t *testing.T) {
 				if err := verify(); !errors.As(err, &panicked) {
 					t.Errorf("got %v", err)
 				}
-				if text := log.String(); strings.Count(text, "a panic in code of the app") != 1 || !strings.Contains(text, "panics.RoundTrip") {
+				if text := log.String(); strings.Count(text, "a panic in code of the app") != 1 ||
+					!strings.Contains(text, "panics.RoundTrip") {
 					t.Errorf("logged %s", text)
 				}
 				sick.path = ""

@@ -58,7 +58,8 @@ func (p *Provider) userInfoClaims(ctx context.Context, a *answer) (Claims, error
 	return Claims(object), err
 }
 
-// nonsense makes of a bad token what it is here: an answer that the provider must not give. No user brought it (case 105).
+// nonsense makes of a bad token what it is here: an answer that the provider must not give. No user brought it (case
+// 105).
 func nonsense(err error) error {
 	var bad *Error
 	if errors.As(err, &bad) && bad.Kind == Refused {
@@ -67,8 +68,8 @@ func nonsense(err error) error {
 	return err
 }
 
-// verifyUserInfo checks a signed answer (OpenID Connect Core 1.0 section 5.3.2), which must be from this provider and for
-// this client. A lifetime is not asked of it, but kept when there is one.
+// verifyUserInfo checks a signed answer (OpenID Connect Core 1.0 section 5.3.2), which must be from this provider and
+// for this client. A lifetime is not asked of it, but kept when there is one.
 func (p *Provider) verifyUserInfo(ctx context.Context, raw string) (Claims, error) {
 	if err := p.checkKind(opUserInfo, raw, maxIDToken); err != nil {
 		return nil, err
@@ -88,7 +89,8 @@ func (p *Provider) verifyUserInfo(ctx context.Context, raw string) (Claims, erro
 		return nil, err
 	}
 	now := time.Now()
-	if _, err := p.checkTimes(opUserInfo, presumed(presumed(claims, "iat", now), "exp", now.Add(time.Minute))); err != nil {
+	if _, err := p.checkTimes(opUserInfo,
+		presumed(presumed(claims, "iat", now), "exp", now.Add(time.Minute))); err != nil {
 		return nil, err
 	}
 	return claims, nil

@@ -101,8 +101,13 @@ func TestSignedUserInfo(t *testing.T) {
 		{"typ JWT", `{"alg":"ES256","kid":"k1","typ":"JWT"}`, nil, ""},
 		{"aud as a list", header, object{"aud": []string{clientID}}, ""},
 		{"with times", header, object{"iat": now, "nbf": now, "exp": now + 60}, ""},
-		{"null", header, object{"iat": json.RawMessage("null"), "nbf": json.RawMessage("null"), "exp": json.RawMessage("null"), "azp": json.RawMessage("null")}, ""},
-		{"an endpoint in it", header, object{"_claim_names": object{"groups": "a"}, "_claim_sources": object{"a": object{"endpoint": issuer + "/claims"}}}, ""}, // case 102
+		{"null", header,
+			object{"iat": json.RawMessage("null"), "nbf": json.RawMessage("null"), "exp": json.RawMessage("null"),
+				"azp": json.RawMessage("null")}, ""},
+		// case 102
+		{"an endpoint in it", header,
+			object{"_claim_names": object{"groups": "a"}, "_claim_sources": object{"a": object{"endpoint": issuer + "/claims"}}},
+			""},
 
 		{"alg none", `{"alg":"none"}`, nil, "algorithm"}, // case 75
 		{"alg not pinned", `{"alg":"RS256","kid":"k1"}`, nil, "algorithm"},
@@ -131,7 +136,8 @@ func TestSignedUserInfo(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			op := newOP(t)
 			payload, _ := json.Marshal(userInfoClaims(test.change))
-			op.serve(userinfoPath, textAnswer(200, "application/jwt; charset=utf-8", sign(t, op.key, test.header, string(payload))))
+			op.serve(userinfoPath,
+				textAnswer(200, "application/jwt; charset=utf-8", sign(t, op.key, test.header, string(payload))))
 			got, err := op.client().UserInfo(t.Context(), bearer(), "alice")
 			if op.count("/claims") != 0 {
 				t.Error("a claim source was fetched")

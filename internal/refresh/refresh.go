@@ -73,8 +73,8 @@ func New(cfg Config) *Refresher {
 // wait is how long a request waits for others that refresh: longer than a refresh takes.
 func (r *Refresher) wait() time.Duration { return 3 * r.Timeout }
 
-// lease is longer than its holder can take, so that it needs no renewal (case 270): internal/provider allows itself twice
-// the limit of a call.
+// lease is longer than its holder can take, so that it needs no renewal (case 270): internal/provider allows itself
+// twice the limit of a call.
 func (r *Refresher) lease() time.Duration { return 2*r.Timeout + slack }
 
 // Usable reports whether an access token lasts for a call. A token without an expiry is tried.
@@ -96,8 +96,9 @@ func (r *Refresher) Refresh(ctx context.Context, of *session.Record, old *provid
 	return tokens, err
 }
 
-// inTurn takes what another request has got for the old tokens, or gets it. If that has expired as well, its own successor
-// is looked for. A holder of the lease that was killed holds the others up for no longer than the lease lasts (case 271).
+// inTurn takes what another request has got for the old tokens, or gets it. If that has expired as well, its own
+// successor is looked for. A holder of the lease that was killed holds the others up for no longer than the lease lasts
+// (case 271).
 func (r *Refresher) inTurn(ctx context.Context, of *session.Record, old *provider.Tokens) (*provider.Tokens, error) {
 	turn, cancel := context.WithTimeout(ctx, r.wait())
 	defer cancel()
@@ -126,8 +127,8 @@ func (r *Refresher) inTurn(ctx context.Context, of *session.Record, old *provide
 	}
 }
 
-// now makes the one request. Its result is left for the others before the lease is given back. It has its full time however
-// long it waited: a request that is cut off may have spent the refresh token.
+// now makes the one request. Its result is left for the others before the lease is given back. It has its full time
+// however long it waited: a request that is cut off may have spent the refresh token.
 func (r *Refresher) now(
 	ctx context.Context, of *session.Record, old *provider.Tokens, release func(context.Context) error,
 ) (*provider.Tokens, error) {

@@ -16,8 +16,9 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestRefreshUnderUnknownKey: a provider that has just taken a new key, whose list of keys lags behind or cannot be read,
-// signs nobody out by a refresh, with refresh tokens that are good once; and nobody slips in meanwhile. Cases 69, 256, 257.
+// TestRefreshUnderUnknownKey: a provider that has just taken a new key, whose list of keys lags behind or cannot be
+// read, signs nobody out by a refresh, with refresh tokens that are good once; and nobody slips in meanwhile. Cases 69,
+// 256, 257.
 func TestRefreshUnderUnknownKey(t *testing.T) {
 	lagging := func(a *testapp.App) {
 		w := httptest.NewRecorder()
@@ -44,7 +45,8 @@ func TestRefreshUnderUnknownKey(t *testing.T) {
 				}
 				for n := range 3 {
 					time.Sleep(5 * time.Minute)
-					if r := b.Fetch("/token"); r.StatusCode != http.StatusOK || !a.OP.Active(r.Body) || b.WhoAmI() != "alice" || a.OP.Refreshes() != n+1 {
+					if r := b.Fetch("/token"); r.StatusCode != http.StatusOK || !a.OP.Active(r.Body) || b.WhoAmI() != "alice" ||
+						a.OP.Refreshes() != n+1 {
 						t.Fatalf("%d %s after %d refreshes\n%s", r.StatusCode, r.Body, a.OP.Refreshes(), a.Logs)
 					}
 				}
@@ -67,8 +69,8 @@ func TestRefreshUnderUnknownKey(t *testing.T) {
 	}
 }
 
-// TestRefreshWhileStateFails: a shared state that cannot say after a refresh whether the session lives, or cannot keep the
-// result, signs nobody out and costs no tokens.
+// TestRefreshWhileStateFails: a shared state that cannot say after a refresh whether the session lives, or cannot keep
+// the result, signs nobody out and costs no tokens.
 func TestRefreshWhileStateFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := &failing{Memory: state.NewMemory(0)}
@@ -79,8 +81,10 @@ func TestRefreshWhileStateFails(t *testing.T) {
 			time.Sleep(5 * time.Minute)
 			a.OP.OnRefreshAnswer(func(map[string]any) { shared.down = true })
 			r := b.Fetch("/token")
-			if shared.down = false; r.StatusCode != http.StatusOK || !a.OP.Active(r.Body) || b.WhoAmI() != "alice" || a.OP.Refreshes() != cycle+1 {
-				t.Fatalf("%d %s, %q is signed in, after %d refreshes\n%s", r.StatusCode, r.Body, b.WhoAmI(), a.OP.Refreshes(), a.Logs)
+			if shared.down = false; r.StatusCode != http.StatusOK || !a.OP.Active(r.Body) || b.WhoAmI() != "alice" ||
+				a.OP.Refreshes() != cycle+1 {
+				t.Fatalf("%d %s, %q is signed in, after %d refreshes\n%s", r.StatusCode, r.Body, b.WhoAmI(),
+					a.OP.Refreshes(), a.Logs)
 			}
 		}
 	})
@@ -108,13 +112,16 @@ func (f *failing) Keep(ctx context.Context, key, value string, ttl time.Duration
 	return f.Memory.Keep(ctx, key, value, ttl)
 }
 
-// TestProviderTimeout: what waits for the provider follows from one setting: a call, a callback, a refresh and its lease.
+// TestProviderTimeout: what waits for the provider follows from one setting: a call, a callback, a refresh and its
+// lease.
 func TestProviderTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := state.NewMemory(0)
 		patient := func(c *ginoidc.Config, _ *fakeop.Config) { c.ProviderTimeout, c.State = 30*time.Second, shared }
 		one := testapp.NewWithTokens(t, patient)
-		two := testapp.NewWithTokens(t, patient, func(c *ginoidc.Config, _ *fakeop.Config) { c.Transport = one.OP.Transport() })
+		two := testapp.NewWithTokens(t, patient, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.Transport = one.OP.Transport()
+		})
 		b := one.Browser()
 		callback := b.Start("/auth/signin", "alice")
 		one.SlowToken(29 * time.Second)
@@ -171,7 +178,8 @@ type shortlived struct {
 	once sync.Once
 }
 
-func (s *shortlived) Lease(ctx context.Context, key string, ttl time.Duration) (func(context.Context) error, bool, error) {
+func (s *shortlived) Lease(ctx context.Context, key string,
+	ttl time.Duration) (func(context.Context) error, bool, error) {
 	s.once.Do(func() { _, _, _ = s.Memory.Lease(ctx, key, s.ttl) })
 	return s.Memory.Lease(ctx, key, ttl)
 }

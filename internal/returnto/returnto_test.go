@@ -43,33 +43,48 @@ func TestAccepted(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	for trick, targets := range map[string][]string{
-		"not a path":          {"", "app/home", "./app", "../admin", "?x=1", "#x", "*"},
-		"protocol-relative":   {"//evil.example", "///evil.example", "////evil.example", "//evil.example/%2f..", "//app.example.com/home"},
-		"backslash":           {`/\evil.example`, `/\/evil.example`, `\\evil.example`, `\/evil.example`, `/a\b`, `/app?q=\`, `/app#\`, `/./\evil.example`},
-		"encoded backslash":   {"/%5cevil.example", "/%5C%5Cevil.example", "/%255cevil.example", "/a%255Cb"},
-		"encoded slashes":     {"/%2fevil.example", "/%2f%2fevil.example", "/%252fevil.example", "/%252f%252fevil.example", "/a%2f/b", "/a/%252fb"},
-		"raw control":         {"/\t/evil.example", "/\n/evil.example", "/\r\nSet-Cookie:x=y", "/\x00//evil.example", "\t//evil.example", "/\v/evil.example", "/a\x7f"},
-		"encoded control":     {"/%09/evil.example", "/%0d%0aSet-Cookie:x=y", "/%00", "/a%7fb", "/a%1bb", "/%250d%250aSet-Cookie:x=y", "/%2500", "/a%C2%85b"},
-		"space, not ASCII":    {" /app", "/app ", "/ /evil.example", "/a b", "\ufeff//evil.example", "/\u2028/evil.example", "/\u2215evil.example", "/caf\u00e9", "/a?\u00e9"},
-		"dot segment":         {"/.", "/..", "/./a", "/a/.", "/a/..", "/../a", "/..//evil.example", "/a/..//evil.example", "/AUTH/../auth/login"},
-		"encoded dot segment": {"/%2e%2e//evil.example", "/%2e/%2e//evil.example", "/%2e", "/a/%2E%2e", "/a/.%2e/b", "/%252e%252e/b", "/a/%252e", "/a%2f..%2fb", "/a%252f..%252fb"},
-		"empty segment":       {"/a//b", "/a//", "/a%3f//b"},
+		"not a path": {"", "app/home", "./app", "../admin", "?x=1", "#x", "*"},
+		"protocol-relative": {"//evil.example", "///evil.example", "////evil.example", "//evil.example/%2f..",
+			"//app.example.com/home"},
+		"backslash": {`/\evil.example`, `/\/evil.example`, `\\evil.example`, `\/evil.example`, `/a\b`, `/app?q=\`,
+			`/app#\`, `/./\evil.example`},
+		"encoded backslash": {"/%5cevil.example", "/%5C%5Cevil.example", "/%255cevil.example", "/a%255Cb"},
+		"encoded slashes": {"/%2fevil.example", "/%2f%2fevil.example", "/%252fevil.example", "/%252f%252fevil.example",
+			"/a%2f/b", "/a/%252fb"},
+		"raw control": {"/\t/evil.example", "/\n/evil.example", "/\r\nSet-Cookie:x=y", "/\x00//evil.example",
+			"\t//evil.example", "/\v/evil.example", "/a\x7f"},
+		"encoded control": {"/%09/evil.example", "/%0d%0aSet-Cookie:x=y", "/%00", "/a%7fb", "/a%1bb",
+			"/%250d%250aSet-Cookie:x=y", "/%2500", "/a%C2%85b"},
+		"space, not ASCII": {" /app", "/app ", "/ /evil.example", "/a b", "\ufeff//evil.example", "/\u2028/evil.example",
+			"/\u2215evil.example", "/caf\u00e9", "/a?\u00e9"},
+		"dot segment": {"/.", "/..", "/./a", "/a/.", "/a/..", "/../a", "/..//evil.example", "/a/..//evil.example",
+			"/AUTH/../auth/login"},
+		"encoded dot segment": {"/%2e%2e//evil.example", "/%2e/%2e//evil.example", "/%2e", "/a/%2E%2e", "/a/.%2e/b",
+			"/%252e%252e/b", "/a/%252e", "/a%2f..%2fb", "/a%252f..%252fb"},
+		"empty segment": {"/a//b", "/a//", "/a%3f//b"},
 		"own route": {
-			"/auth/logout", "/auth/callback?code=x&state=y", "/auth/signin", "/auth/signin/", "/auth/signin/x", "/auth/signout#x",
-			"/AUTH/SignIn", "/auth/sign%69n", "/auth/sign%2569n", "/auth%2fsignin", "/auth%252fsignin", "https://app.example.com/auth/logout",
+			"/auth/logout", "/auth/callback?code=x&state=y", "/auth/signin", "/auth/signin/",
+			"/auth/signin/x", "/auth/signout#x",
+			"/AUTH/SignIn", "/auth/sign%69n", "/auth/sign%2569n", "/auth%2fsignin", "/auth%252fsignin",
+			"https://app.example.com/auth/logout",
 		},
 		"other origin": {
-			"https://evil.example", "https:evil.example", "https:/evil.example", "https:///evil.example", `https:\\evil.example`, "HtTpS://evil.example",
+			"https://evil.example", "https:evil.example", "https:/evil.example", "https:///evil.example", `https:\\evil.example`,
+			"HtTpS://evil.example",
 			"https://app.example.com.evil.example/", "https://evilapp.example.com/", "https://evil.example#.app.example.com/",
-			`https://evil.example\.app.example.com/`, "https://evil.example;.app.example.com/", "https://evil.example%2f.app.example.com/",
+			`https://evil.example\.app.example.com/`, "https://evil.example;.app.example.com/",
+			"https://evil.example%2f.app.example.com/",
 			"https://evil.example?.app.example.com/", "http://app.example.com/", "//shop.example.net:8443/cart",
 		},
 		"user part": {
-			"https://notapp.example.com@evil.example/", "https://app.example.com@evil.example/", "https://app.example.com:x@evil.example/",
-			"https://app.example.com%40evil.example/", "https://app.example.com:443@evil.example/", "https://me@app.example.com/",
+			"https://notapp.example.com@evil.example/", "https://app.example.com@evil.example/",
+			"https://app.example.com:x@evil.example/",
+			"https://app.example.com%40evil.example/", "https://app.example.com:443@evil.example/",
+			"https://me@app.example.com/",
 		},
 		"port": {
-			"https://app.example.com:8443/", "https://app.example.com:443/", "https://app.example.com:/", "https://app.example.com:notaport/",
+			"https://app.example.com:8443/", "https://app.example.com:443/", "https://app.example.com:/",
+			"https://app.example.com:notaport/",
 			"https://app.example.com:99999/", "https://shop.example.net/cart", "https://shop.example.net:84430/",
 		},
 		"host spelling": {
@@ -77,12 +92,15 @@ func TestRefused(t *testing.T) {
 			"https://\u24d4vil.example/", "https://ex\u00e4mple.com/", "https://app%2eexample.com/",
 		},
 		"listed origin, bad rest": {
-			"https://app.example.com", "https://app.example.com?x=1", "https://app.example.com#x", "https://app.example.com//evil.example",
+			"https://app.example.com", "https://app.example.com?x=1", "https://app.example.com#x",
+			"https://app.example.com//evil.example",
 			"https://app.example.com/../x", "https://app.example.com/%5cevil.example", "https://app.example.com/%",
 		},
 		"scheme": {
-			"javascript:alert(1)", "java\tscript:alert(1)", "\u0001javascript:alert(1)", "JaVaScRiPt:alert(1)", "data:text/html,<script>alert(1)</script>",
-			"vbscript:msgbox(1)", "file:///etc/passwd", "ftp://app.example.com/", "blob:https://app.example.com/x", "intent://evil.example#Intent;end",
+			"javascript:alert(1)", "java\tscript:alert(1)", "\u0001javascript:alert(1)", "JaVaScRiPt:alert(1)",
+			"data:text/html,<script>alert(1)</script>",
+			"vbscript:msgbox(1)", "file:///etc/passwd", "ftp://app.example.com/", "blob:https://app.example.com/x",
+			"intent://evil.example#Intent;end",
 		},
 		"broken escape": {"/%", "/%2", "/%zz", "/a%2gb"},
 		"length":        {"/" + strings.Repeat("a", 2048), "/" + strings.Repeat("a", 3000), "/?" + strings.Repeat("a", 2047)},
@@ -117,9 +135,14 @@ func TestOriginsAreExact(t *testing.T) {
 // case 154: published payload lists are products of these parts, given raw and
 // decoded once.
 func TestPayloadsStayHome(t *testing.T) {
-	hosts := []string{"evil.example", "app.example.com@evil.example", "evil.example:80#@app.example.com", `evil.example\@app.example.com`, "%65vil.example", "0x7f.1", "javascript:alert(1)"}
-	heads := []string{"", "/", "//", "///", "////", `/\`, `\/`, `\\`, `/\/`, "/%2f", "/%2f%2f", "/%5c", "/%255c", "/%09/", "/%0a/", "/%00/", "/.", "/./", "/..//", "/%2e%2e//", "/;/", "/@", "https:", "https:/", "https://", "https:///", `https:\\`, "/https:/", "/https://", "//https://", "https://app.example.com", "https://app.example.com/", "https://app.example.com//", "http://", "javascript://", "\t/", "\u3031"}
-	tails := []string{"", "/", "//", "/..", "/%2e%2e", "/%2f..", "/%2f%2e%2e", "/%2e%2e%2f", "/../", "/%5c..", "?x=//a", "#//a", "%E3%80%82com", "%00.example"}
+	hosts := []string{"evil.example", "app.example.com@evil.example", "evil.example:80#@app.example.com",
+		`evil.example\@app.example.com`, "%65vil.example", "0x7f.1", "javascript:alert(1)"}
+	heads := []string{"", "/", "//", "///", "////", `/\`, `\/`, `\\`, `/\/`, "/%2f", "/%2f%2f", "/%5c", "/%255c", "/%09/",
+		"/%0a/", "/%00/", "/.", "/./", "/..//", "/%2e%2e//", "/;/", "/@", "https:", "https:/", "https://", "https:///",
+		`https:\\`, "/https:/", "/https://", "//https://", "https://app.example.com", "https://app.example.com/",
+		"https://app.example.com//", "http://", "javascript://", "\t/", "\u3031"}
+	tails := []string{"", "/", "//", "/..", "/%2e%2e", "/%2f..", "/%2f%2e%2e", "/%2e%2e%2f", "/../", "/%5c..", "?x=//a",
+		"#//a", "%E3%80%82com", "%00.example"}
 	accepted := 0
 	for _, head := range heads {
 		for _, host := range hosts {
@@ -139,7 +162,8 @@ func TestPayloadsStayHome(t *testing.T) {
 
 // case 159
 func TestRandomTargetsStayHome(t *testing.T) {
-	alphabet := []string{"/", "/", "/", `\`, ".", "..", "%2f", "%5c", "%2e", "%25", "%09", "\t", "\n", "@", ":", "?", "#", ";", "a", "evil.example", "app.example.com", "https:", "http://", "javascript:"}
+	alphabet := []string{"/", "/", "/", `\`, ".", "..", "%2f", "%5c", "%2e", "%25", "%09", "\t", "\n", "@", ":", "?", "#",
+		";", "a", "evil.example", "app.example.com", "https:", "http://", "javascript:"}
 	random := rand.New(rand.NewPCG(1, 2))
 	accepted := 0
 	for range 100_000 {
@@ -155,7 +179,8 @@ func TestRandomTargetsStayHome(t *testing.T) {
 }
 
 func FuzzAccept(f *testing.F) {
-	for _, seed := range []string{"/", "/app?x=1#y", "//evil.example", `/\evil.example`, "/%252f%5c", "/a/../b", "https://app.example.com/a", "/%C3%A9%", "/auth/signin"} {
+	for _, seed := range []string{"/", "/app?x=1#y", "//evil.example", `/\evil.example`, "/%252f%5c", "/a/../b",
+		"https://app.example.com/a", "/%C3%A9%", "/auth/signin"} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, target string) { staysHome(t, target) })
@@ -172,7 +197,8 @@ func staysHome(t *testing.T, target string) int {
 	w := httptest.NewRecorder()
 	http.Redirect(w, httptest.NewRequest(http.MethodGet, "/auth/callback", nil), target, http.StatusSeeOther)
 	for _, location := range []string{target, w.Header().Get("Location")} {
-		if origin := browserOrigin(location); origin != "https://app.example.com" && origin != "https://shop.example.net:8443" {
+		if origin := browserOrigin(location); origin != "https://app.example.com" &&
+			origin != "https://shop.example.net:8443" {
 			t.Errorf("%q becomes %q and leads to %q", target, location, origin)
 		}
 	}

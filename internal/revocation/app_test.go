@@ -32,9 +32,9 @@ func (s onClock) Revoke(ctx context.Context, key string, at time.Time, ttl time.
 	return s.SharedState.Revoke(ctx, key, at, ttl)
 }
 
-// TestClocksOfInstances differ: what one ends counts on another whose clock is some seconds ahead, and who signs in again
-// at once stays signed in, until that is ended too. What was ended is remembered for as long as a session can live that
-// somebody is signing in to by then.
+// TestClocksOfInstances differ: what one ends counts on another whose clock is some seconds ahead, and who signs in
+// again at once stays signed in, until that is ended too. What was ended is remembered for as long as a session can
+// live that somebody is signing in to by then.
 func TestClocksOfInstances(t *testing.T) {
 	for name, end := range map[string]func(t *testing.T, a *testapp.App){
 		"everywhere": func(t *testing.T, a *testapp.App) {
@@ -160,8 +160,10 @@ func TestEndedSessionLosesItsCookies(t *testing.T) {
 				if kind != "memstore" && kind != "filesystem" {
 					return
 				}
-				restarted := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = store }) // has forgotten what was ended
-				if (&testapp.Browser{App: restarted, Jar: copied.Jar}).WhoAmI() != "" || (&testapp.Browser{App: restarted, Jar: bystander.Jar}).WhoAmI() != "bob" {
+				// has forgotten what was ended
+				restarted := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = store })
+				if (&testapp.Browser{App: restarted, Jar: copied.Jar}).WhoAmI() != "" ||
+					(&testapp.Browser{App: restarted, Jar: bystander.Jar}).WhoAmI() != "bob" {
 					t.Error("the record is in the store still")
 				}
 			})
@@ -175,7 +177,8 @@ func TestForgettingStateIsLogged(t *testing.T) {
 		for _, shared := range []ginoidc.SharedState{nil, state.NewMemory(0)} {
 			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store, c.State = store, shared })
 			want := shared == nil && strings.Contains(kind, "cookie")
-			if got := strings.Count(a.Logs.String(), "a restart forgets"); got > 1 || got == 1 != want || strings.Contains(a.Logs.String(), "level=WARN") {
+			if got := strings.Count(a.Logs.String(), "a restart forgets"); got > 1 || got == 1 != want ||
+				strings.Contains(a.Logs.String(), "level=WARN") {
 				t.Errorf("%s, a State %t: %s", kind, shared != nil, a.Logs)
 			}
 		}
@@ -208,8 +211,8 @@ func (s *noted) Revoke(ctx context.Context, key string, at time.Time, ttl time.D
 	return s.Memory.Revoke(ctx, key, at, ttl)
 }
 
-// TestEndAtTheEqualMoment: what was ended at the very microsecond from which ends mean a session means it; a microsecond
-// before, it means one before.
+// TestEndAtTheEqualMoment: what was ended at the very microsecond from which ends mean a session means it; a
+// microsecond before, it means one before.
 func TestEndAtTheEqualMoment(t *testing.T) {
 	for before, want := range map[time.Duration]string{5 * time.Second: "", 5*time.Second + time.Microsecond: "alice"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -221,7 +224,8 @@ func TestEndAtTheEqualMoment(t *testing.T) {
 			time.Sleep(time.Hour)
 			b := a.Browser()
 			b.MustSignIn("alice")
-			if err := shared.Revoke(t.Context(), shared.keys[len(shared.keys)-1], time.Now().Add(-before), time.Hour); err != nil || b.WhoAmI() != want {
+			if err := shared.Revoke(t.Context(), shared.keys[len(shared.keys)-1], time.Now().Add(-before),
+				time.Hour); err != nil || b.WhoAmI() != want {
 				t.Errorf("ended %v before the sign-in: %v, and %q is signed in, want %q", before, err, b.WhoAmI(), want)
 			}
 		})

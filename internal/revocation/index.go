@@ -88,8 +88,8 @@ type Entry struct{ Owner, Session string }
 // most. The other bits hold the seconds of its ID token.
 const skewBits = 24
 
-// Entries returns an entry under the user and, if there is a sid, one under that. An entry leaves out what the key of its
-// owner says: 48 bytes make 64 characters, and longer ones take Redis four times the memory.
+// Entries returns an entry under the user and, if there is a sid, one under that. An entry leaves out what the key of
+// its owner says: 48 bytes make 64 characters, and longer ones take Redis four times the memory.
 func (t Trace) Entries() []Entry {
 	entries := []Entry{{shared.Key(shared.KindUser, t.Subject), t.entry(t.SID)}}
 	if t.SID != (shared.Hash{}) {

@@ -35,9 +35,9 @@ func New(state State, audience shared.Audience, lifetime time.Duration) *Ledger 
 
 // Judge reports whether a session was ended since it began, and otherwise when it was last updated, the zero time for
 // never. What the app ends is compared on the app's clock. What the provider ends is compared twice: it means a sign-in
-// that began here before the logout token was received, and whose ID token was issued no later than the logout token. So
-// a late logout token does not end a newer session, one that arrives while the callback is running wins, and signing in
-// again works at once (cases 181, 187).
+// that began here before the logout token was received, and whose ID token was issued no later than the logout token.
+// So a late logout token does not end a newer session, one that arrives while the callback is running wins, and signing
+// in again works at once (cases 181, 187).
 func (l *Ledger) Judge(ctx context.Context, t Trace) (ended bool, updated time.Time, err error) {
 	names := t.names()
 	times, err := l.revoked(ctx, names...)
@@ -70,8 +70,8 @@ func (l *Ledger) Ended(ctx context.Context, t Trace) (bool, error) {
 func since(ended, began time.Time) bool { return !ended.Before(began) }
 
 // Began returns when a session begins for the comparison with ends: the zero time for [ClockSkew] before its sign-in
-// started, since another instance may have a clock that is behind. An end that is known by now and was before the sign-in
-// does not mean it, so that signing in again works at once.
+// started, since another instance may have a clock that is behind. An end that is known by now and was before the
+// sign-in does not mean it, so that signing in again works at once.
 func (l *Ledger) Began(ctx context.Context, r *session.Record) (time.Time, error) {
 	t := l.TraceOf(r)
 	times, err := l.revoked(ctx, t.names()[1:]...)
@@ -139,8 +139,8 @@ func (l *Ledger) revoke(ctx context.Context, name string, at time.Time) error {
 	return nil
 }
 
-// revokeNow ends the sessions that a name has now. The time is later than the last one under that name, which an instance
-// with a fast clock may have set: otherwise this end would be taken for that one.
+// revokeNow ends the sessions that a name has now. The time is later than the last one under that name, which an
+// instance with a fast clock may have set: otherwise this end would be taken for that one.
 func (l *Ledger) revokeNow(ctx context.Context, name string) error {
 	last, err := l.revoked(context.WithoutCancel(ctx), name)
 	if err != nil {

@@ -22,7 +22,8 @@ func newLedger() *revocation.Ledger { return revocation.New(state.NewMemory(0), 
 func record(started, issued time.Duration) *session.Record {
 	now := time.Now()
 	return &session.Record{
-		ID: shared.Hash{1}, Subject: "alice", SID: "s-1", Started: now.Add(-started), Issued: now.Add(-issued).Truncate(time.Second),
+		ID: shared.Hash{1}, Subject: "alice", SID: "s-1", Started: now.Add(-started),
+		Issued: now.Add(-issued).Truncate(time.Second),
 	}
 }
 
@@ -44,10 +45,18 @@ func TestJudge(t *testing.T) {
 		"another session": {minute, minute, func(ctx context.Context, l *revocation.Ledger) error {
 			return l.EndSession(ctx, shared.Hash{2})
 		}, false},
-		"the user":             {minute, minute, func(ctx context.Context, l *revocation.Ledger) error { return l.EndUser(ctx, "alice") }, true},
-		"another user":         {minute, minute, func(ctx context.Context, l *revocation.Ledger) error { return l.EndUser(ctx, "bob") }, false},
-		"before its sign-in":   {-minute, -minute, func(ctx context.Context, l *revocation.Ledger) error { return l.EndUser(ctx, "alice") }, false},
-		"within the skew":      {-4 * time.Second, 0, func(ctx context.Context, l *revocation.Ledger) error { return l.EndUser(ctx, "alice") }, true},
+		"the user": {minute, minute, func(ctx context.Context, l *revocation.Ledger) error {
+			return l.EndUser(ctx, "alice")
+		}, true},
+		"another user": {minute, minute, func(ctx context.Context, l *revocation.Ledger) error {
+			return l.EndUser(ctx, "bob")
+		}, false},
+		"before its sign-in": {-minute, -minute, func(ctx context.Context, l *revocation.Ledger) error {
+			return l.EndUser(ctx, "alice")
+		}, false},
+		"within the skew": {-4 * time.Second, 0, func(ctx context.Context, l *revocation.Ledger) error {
+			return l.EndUser(ctx, "alice")
+		}, true},
 		"a logout token":       {minute, minute, byProvider("alice", "", 0), true},
 		"of the sid":           {minute, minute, byProvider("", "s-1", 0), true},
 		"of both":              {minute, minute, byProvider("alice", "s-1", 0), true},
@@ -126,7 +135,8 @@ func TestIndex(t *testing.T) {
 		}
 		byUser, err := l.OfUser(t.Context(), "alice")
 		bySID, errSID := l.OfSID(t.Context(), "s-1")
-		if want := []revocation.Trace{young, old}; err != nil || errSID != nil || !slices.EqualFunc(byUser, want, same) || !slices.EqualFunc(bySID, want, same) {
+		if want := []revocation.Trace{young, old}; err != nil || errSID != nil || !slices.EqualFunc(byUser, want, same) ||
+			!slices.EqualFunc(bySID, want, same) {
 			t.Fatalf("by user %+v, %v\nby sid %+v, %v\nwant %+v", byUser, err, bySID, errSID, want)
 		}
 		if err := errors.Join(l.EndSession(t.Context(), young.ID), l.Delist(t.Context(), old)); err != nil {
@@ -139,7 +149,8 @@ func TestIndex(t *testing.T) {
 }
 
 func same(a, b revocation.Trace) bool {
-	return a.ID == b.ID && a.Subject == b.Subject && a.SID == b.SID && a.Started.Equal(b.Started) && a.Began.Equal(b.Began) && a.Issued.Equal(b.Issued)
+	return a.ID == b.ID && a.Subject == b.Subject && a.SID == b.SID && a.Started.Equal(b.Started) &&
+		a.Began.Equal(b.Began) && a.Issued.Equal(b.Issued)
 }
 
 // TestNoIndex: without lists a session is enlisted nowhere, which is not an error, and to ask for the list is one.
@@ -149,7 +160,8 @@ func TestNoIndex(t *testing.T) {
 	if err := errors.Join(l.Enlist(t.Context(), trace, time.Hour), l.Delist(t.Context(), trace)); err != nil {
 		t.Error(err)
 	}
-	if _, err := l.OfUser(t.Context(), "alice"); !errors.Is(err, errors.ErrUnsupported) || errors.Is(err, shared.ErrUnavailable) {
+	if _, err := l.OfUser(t.Context(), "alice"); !errors.Is(err, errors.ErrUnsupported) ||
+		errors.Is(err, shared.ErrUnavailable) {
 		t.Errorf("%v", err)
 	}
 }

@@ -73,7 +73,8 @@ func TestKeysAreSeparate(t *testing.T) {
 		stale, ok bool
 	}{
 		{"same key", newRing(t, purpose, oldSecret), "__Host-ginoidc", false, true},
-		{"new secret added, old one kept", newRing(t, purpose, newSecret, oldSecret), "__Host-ginoidc", true, true}, // cases 134, 260
+		// cases 134, 260
+		{"new secret added, old one kept", newRing(t, purpose, newSecret, oldSecret), "__Host-ginoidc", true, true},
 		{"old secret listed first", newRing(t, purpose, oldSecret, newSecret), "__Host-ginoidc", false, true},
 		{"old secret dropped", newRing(t, purpose, newSecret), "__Host-ginoidc", false, false},      // cases 134, 260
 		{"another purpose", newRing(t, "ginoidc/other", oldSecret), "__Host-ginoidc", false, false}, // case 26

@@ -27,13 +27,15 @@ func TestText(t *testing.T) {
 		text  string
 		want  bool
 	}{
-		"good":              {seals, "place", "prompt=create", true},
-		"empty":             {seals, "place", "", true},
-		"another purpose":   {newText(t, "landed", audience, secret), "place", "prompt=create", false},
-		"another app":       {newText(t, purpose, "https://id.example.com other ", secret), "place", "prompt=create", false},
-		"another place":     {seals, "another", "prompt=create", false},
-		"an older secret":   {newText(t, purpose, audience, "a newer secret of 32 bytes, ok..", secret), "place", "prompt=create", true},
-		"a removed secret":  {newText(t, purpose, audience, "a newer secret of 32 bytes, ok.."), "place", "prompt=create", false},
+		"good":            {seals, "place", "prompt=create", true},
+		"empty":           {seals, "place", "", true},
+		"another purpose": {newText(t, "landed", audience, secret), "place", "prompt=create", false},
+		"another app":     {newText(t, purpose, "https://id.example.com other ", secret), "place", "prompt=create", false},
+		"another place":   {seals, "another", "prompt=create", false},
+		"an older secret": {newText(t, purpose, audience, "a newer secret of 32 bytes, ok..", secret), "place",
+			"prompt=create", true},
+		"a removed secret": {newText(t, purpose, audience, "a newer secret of 32 bytes, ok.."), "place",
+			"prompt=create", false},
 		"a longer audience": {newText(t, purpose, "x"+audience, secret), "place", "prompt=create", false},
 		"large":             {seals, "place", strings.Repeat("a", 23<<10), true},
 		"too large":         {seals, "place", strings.Repeat("a", 25<<10), false},

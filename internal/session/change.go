@@ -37,8 +37,8 @@ func (m *Manager) Change(r *http.Request, s *Session, rec Record, after time.Tim
 	return &Session{Record: rec}, m.withoutLeftovers(r, saved[setCookie]), nil
 }
 
-// Retire lets the record that the request carries pass within grace, where a store keeps it: until then requests that are
-// on their way find by it what came after. ErrGone means that it has been deleted meanwhile.
+// Retire lets the record that the request carries pass within grace, where a store keeps it: until then requests that
+// are on their way find by it what came after. ErrGone means that it has been deleted meanwhile.
 func (m *Manager) Retire(r *http.Request, s *Session, grace time.Duration) error {
 	data := s.Record.append(slices.Clone(m.audience))
 	err := m.records.SaveRecord(http.Header{}, s.of(r), m.config.Name, data, m.cookie(int(grace/time.Second)))

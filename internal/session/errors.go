@@ -70,7 +70,8 @@ func largestParts(rec *Record) []Part {
 	parts := []Part{
 		{"subject", len(rec.Subject)}, {"sid", len(rec.SID)}, {"name", len(rec.Name)},
 		{"preferred_username", len(rec.PreferredUsername)}, {"email", len(rec.Email)}, {"picture", len(rec.Picture)},
-		{"groups", listSize(rec.Groups)}, {"organizations", listSize(rec.Organizations)}, {"claims", len(rec.Claims)}, {"data", len(rec.Data)}, {"id token", len(rec.IDToken)},
+		{"groups", listSize(rec.Groups)}, {"organizations", listSize(rec.Organizations)}, {"claims", len(rec.Claims)},
+		{"data", len(rec.Data)}, {"id token", len(rec.IDToken)},
 	}
 	slices.SortStableFunc(parts, func(a, b Part) int { return b.Size - a.Size })
 	return parts[:5]

@@ -10,11 +10,12 @@ import (
 
 // Record is what one session holds. Encoded it is
 //
-//	version ‖ ID ‖ flags ‖ Created ‖ Renewed ‖ AuthTime ‖ Issued ‖ Started ‖ Began ‖ Updated ‖ AskedMaxAge+1 ‖ texts ‖ lists ‖ Claims ‖ Data ‖ IDToken
+//	version ‖ ID ‖ flags ‖ Created ‖ Renewed ‖ AuthTime ‖ Issued ‖ Started ‖ Began ‖ Updated ‖ AskedMaxAge+1 ‖
+//	texts ‖ lists ‖ Claims ‖ Data ‖ IDToken
 //
-// with times as Unix seconds (0: unknown), Started, Began and Updated as microseconds,
-// the last two where a flag says that they are there, and numbers and lengths as uvarints.
-// Any other version is no session: old and new instances may run side by side.
+// with times as Unix seconds (0: unknown), Started, Began and Updated as microseconds, the last two where a flag says
+// that they are there, and numbers and lengths as uvarints. Any other version is no session: old and new instances may
+// run side by side.
 type Record struct {
 	ID [16]byte // random, new at every sign-in
 	// Times in whole seconds, UTC; AuthTime and Issued are the provider's and zero

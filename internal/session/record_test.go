@@ -15,11 +15,14 @@ import (
 func sample() Record {
 	return Record{
 		ID: [16]byte{1, 2, 15: 3}, Created: time.Unix(1_800_000_000, 0).UTC(), Renewed: time.Unix(1_800_000_600, 0).UTC(),
-		AuthTime: time.Unix(1_799_999_000, 0).UTC(), Issued: time.Unix(1_799_999_999, 0).UTC(), Started: time.UnixMicro(1_799_999_990_123_456).UTC(),
-		Began: time.UnixMicro(1_799_999_985_123_456).UTC(), Updated: time.UnixMicro(1_800_000_500_000_001).UTC(),
-		Subject: "248289761001", SID: "08a5019c", Name: "Zoë", PreferredUsername: "zoe", Email: "zoe@example.com", Picture: "https://example.com/z.png",
-		ACR: "gold", AskedACR: "gold silver", AskedMaxAge: 300,
-		EmailVerified: true, GroupsOverage: true, Groups: []string{"admin", ""}, Organizations: []string{"org_1"}, Claims: []byte(`{"a":1}`), Data: []byte(`{"cart":7}`), IDToken: []byte("header.payload.signature"),
+		AuthTime: time.Unix(1_799_999_000, 0).UTC(), Issued: time.Unix(1_799_999_999, 0).UTC(),
+		Started: time.UnixMicro(1_799_999_990_123_456).UTC(),
+		Began:   time.UnixMicro(1_799_999_985_123_456).UTC(), Updated: time.UnixMicro(1_800_000_500_000_001).UTC(),
+		Subject: "248289761001", SID: "08a5019c", Name: "Zoë", PreferredUsername: "zoe", Email: "zoe@example.com",
+		Picture: "https://example.com/z.png",
+		ACR:     "gold", AskedACR: "gold silver", AskedMaxAge: 300,
+		EmailVerified: true, GroupsOverage: true, Groups: []string{"admin", ""}, Organizations: []string{"org_1"},
+		Claims: []byte(`{"a":1}`), Data: []byte(`{"cart":7}`), IDToken: []byte("header.payload.signature"),
 	}
 }
 
@@ -84,17 +87,20 @@ func TestOddRecordsAreNone(t *testing.T) {
 	times := slices.Concat(head, []byte{1, 1, 1, 1, 1, 1})          // and five times and an age
 	texts := slices.Concat(times, []byte("\x01s"), make([]byte, 7)) // and the texts, the subject being "s"
 	for name, data := range map[string][]byte{
-		"empty":               {},
-		"version 0":           edit(0, 0),
-		"version 2":           edit(0, recordVersion+1),
-		"unknown flag":        edit(17, 16),
-		"one byte more":       append(bytes.Clone(whole), 0),
-		"no creation":         without(func(r *Record) { r.Created = time.Time{} }),
-		"no renewal":          without(func(r *Record) { r.Renewed = time.Time{} }),
-		"no subject":          without(func(r *Record) { r.Subject = "" }),
-		"time after 9999":     slices.Concat(head, binary.AppendUvarint(nil, wire.MaxSeconds+1), []byte{1, 1, 1, 1, 1}, texts[len(times):], make([]byte, 5)),
-		"start after 9999":    slices.Concat(head, []byte{1, 1, 1, 1}, binary.AppendUvarint(nil, wire.MaxSeconds*1e6+1), []byte{1}, texts[len(times):], make([]byte, 5)),
-		"age above 2^31":      slices.Concat(head, []byte{1, 1, 1, 1, 1}, binary.AppendUvarint(nil, 1<<31), texts[len(times):], make([]byte, 5)),
+		"empty":         {},
+		"version 0":     edit(0, 0),
+		"version 2":     edit(0, recordVersion+1),
+		"unknown flag":  edit(17, 16),
+		"one byte more": append(bytes.Clone(whole), 0),
+		"no creation":   without(func(r *Record) { r.Created = time.Time{} }),
+		"no renewal":    without(func(r *Record) { r.Renewed = time.Time{} }),
+		"no subject":    without(func(r *Record) { r.Subject = "" }),
+		"time after 9999": slices.Concat(head, binary.AppendUvarint(nil, wire.MaxSeconds+1), []byte{1, 1, 1, 1, 1},
+			texts[len(times):], make([]byte, 5)),
+		"start after 9999": slices.Concat(head, []byte{1, 1, 1, 1}, binary.AppendUvarint(nil, wire.MaxSeconds*1e6+1),
+			[]byte{1}, texts[len(times):], make([]byte, 5)),
+		"age above 2^31": slices.Concat(head, []byte{1, 1, 1, 1, 1}, binary.AppendUvarint(nil, 1<<31),
+			texts[len(times):], make([]byte, 5)),
 		"uvarint overflow":    slices.Concat(head, bytes.Repeat([]byte{0xff}, 11)),
 		"text beyond the end": slices.Concat(times, []byte{200}, []byte("subject")),
 		"length of 2^63":      slices.Concat(times, binary.AppendUvarint(nil, 1<<63)),

@@ -108,7 +108,8 @@ func (m *Manager) Load(r *http.Request) (*Session, error) {
 			rivals = addRival(rivals, s)
 		}
 	}
-	m.config.Logger.DebugContext(r.Context(), "session: several cookies of its name", "name", m.config.Name, "sessions", len(rivals))
+	m.config.Logger.DebugContext(r.Context(), "session: several cookies of its name", "name", m.config.Name,
+		"sessions", len(rivals))
 	switch len(rivals) {
 	case 0:
 		return nil, nil

@@ -42,7 +42,8 @@ func TestRecordsAreSealedInStores(t *testing.T) {
 	for name, store := range map[string]sessions.Store{
 		"cookie": cookie.NewStore([]byte(secret)), "memstore": memstore.NewStore([]byte(secret)),
 	} {
-		r := signIn(t, newManagerWith(store, "an older secret of thirty-two ok"), session.Record{Subject: "alice", Email: "alice@example.com"})
+		r := signIn(t, newManagerWith(store, "an older secret of thirty-two ok"),
+			session.Record{Subject: "alice", Email: "alice@example.com"})
 		kept, err := store.New(r, "sid")
 		if err != nil {
 			t.Fatal(err)
@@ -139,7 +140,8 @@ func TestDirectStore(t *testing.T) {
 				err  error
 				fail bool
 			}{"Load": {loadErr, row.load}, "Begin": {beginErr, row.begin}, "Destroy": {destroyErr, row.destroy}} {
-				if (got.err != nil) != got.fail || got.fail && (!errors.Is(got.err, session.ErrStore) || !errors.Is(got.err, broken)) {
+				if (got.err != nil) != got.fail || got.fail &&
+					(!errors.Is(got.err, session.ErrStore) || !errors.Is(got.err, broken)) {
 					t.Errorf("%s: %v", call, got.err)
 				}
 			}
@@ -155,7 +157,8 @@ func TestBeginOnDirectStore(t *testing.T) {
 	if _, err := newManager(store).Begin(h, r, session.Record{Subject: "alice"}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if len(store.saved) != 1 || len(store.saved[0].Cookies()) != 0 || len(store.deleted) != 1 || len(store.deleted[0].Cookies()) != 1 {
+	if len(store.saved) != 1 || len(store.saved[0].Cookies()) != 0 || len(store.deleted) != 1 ||
+		len(store.deleted[0].Cookies()) != 1 {
 		t.Errorf("saved with %v, deleted with %v", store.saved, store.deleted)
 	}
 	lines := h["Set-Cookie"]
@@ -248,7 +251,8 @@ func TestOddRecordIsLogged(t *testing.T) {
 			t.Errorf("%q: Load = %v, %v", row.record, s, err)
 		}
 		text := log.String()
-		if (text == "") != (row.log == "") || !strings.Contains(text, row.log) || strings.Contains(text, "alice") || text != "" && !strings.Contains(text, "level=DEBUG") {
+		if (text == "") != (row.log == "") || !strings.Contains(text, row.log) || strings.Contains(text, "alice") ||
+			text != "" && !strings.Contains(text, "level=DEBUG") {
 			t.Errorf("%q: logged %q", row.record, text)
 		}
 	}
@@ -256,7 +260,8 @@ func TestOddRecordIsLogged(t *testing.T) {
 
 func threeGroups() session.Record {
 	return session.Record{
-		Subject: "248289761001", SID: "08a5019c-17e1-4977-8f42-65a12843ea02", Name: "Alice Liddell", Email: "alice@example.com",
+		Subject: "248289761001", SID: "08a5019c-17e1-4977-8f42-65a12843ea02", Name: "Alice Liddell",
+		Email:         "alice@example.com",
 		EmailVerified: true, Groups: []string{"admin", "billing", "support"},
 	}
 }

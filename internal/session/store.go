@@ -65,7 +65,8 @@ func (v valuesStore) LoadRecord(r *http.Request, name string) ([]byte, bool, err
 	return record, stale, nil
 }
 
-func (v valuesStore) SaveRecord(h http.Header, r *http.Request, name string, record []byte, o *gsessions.Options) error {
+func (v valuesStore) SaveRecord(h http.Header, r *http.Request, name string, record []byte,
+	o *gsessions.Options) error {
 	s, err := v.open(r, name)
 	if err != nil {
 		return err
@@ -99,7 +100,8 @@ func (v valuesStore) SaveRecord(h http.Header, r *http.Request, name string, rec
 }
 
 // put saves the record in s, bound to its id, and replaces the cookies in h.
-func (v valuesStore) put(h http.Header, r *http.Request, s *gsessions.Session, record []byte, o *gsessions.Options) error {
+func (v valuesStore) put(h http.Header, r *http.Request, s *gsessions.Session, record []byte,
+	o *gsessions.Options) error {
 	text := v.ring.Seal(record, place(s.Name(), s.ID))
 	s.Values, s.Options = map[any]any{valueKey: text}, o
 	scratch := http.Header{}
@@ -113,8 +115,8 @@ func (v valuesStore) put(h http.Header, r *http.Request, s *gsessions.Session, r
 	return nil
 }
 
-// place is what a sealed record is bound to: who can write to the store cannot make one user's record another's. A store
-// that keeps sessions in cookies gives them no id.
+// place is what a sealed record is bound to: who can write to the store cannot make one user's record another's. A
+// store that keeps sessions in cookies gives them no id.
 func place(name, id string) []byte {
 	if id == "" {
 		return []byte(name)

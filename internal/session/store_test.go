@@ -56,7 +56,8 @@ func TestLoadErrors(t *testing.T) {
 		panics bool
 		none   bool
 	}{
-		"forged id":            {err: securecookie.DecodeMulti("sid", "x", new(string), securecookie.CodecsFromPairs([]byte(key("h")))...), none: true},
+		"forged id": {err: securecookie.DecodeMulti("sid", "x", new(string),
+			securecookie.CodecsFromPairs([]byte(key("h")))...), none: true},
 		"file gone":            {err: &fs.PathError{Op: "open", Err: fs.ErrNotExist}, none: true},
 		"memcached":            {err: errors.New("memcache: cache miss"), none: true},
 		"unreadable in redis":  {err: errors.New("gob: type mismatch"), none: true},
@@ -86,7 +87,8 @@ func TestLoadErrors(t *testing.T) {
 				return s, row.err
 			}
 			s, err := m.Load(r)
-			if s != nil || errors.Is(err, session.ErrStore) == row.none || row.err != nil && !row.none && !strings.Contains(err.Error(), row.err.Error()) {
+			if s != nil || errors.Is(err, session.ErrStore) == row.none || row.err != nil && !row.none &&
+				!strings.Contains(err.Error(), row.err.Error()) {
 				t.Errorf("Load = %v, %v", s, err)
 			}
 			if row.panics && strings.Contains(err.Error(), "secret") {
@@ -110,7 +112,8 @@ func TestSaveErrors(t *testing.T) {
 		"redis":        {save: failing("SessionStore: the value to store is too big"), tooLarge: true},
 		"memcached":    {save: failing("SERVER_ERROR object too large for cache"), tooLarge: true},
 		"out of reach": {save: failing("connection refused")},
-		"no such file": {save: func(http.ResponseWriter, *gsessions.Session) error { return fs.ErrNotExist }}, // a lost directory is no sign-out
+		// a lost directory is no sign-out
+		"no such file": {save: func(http.ResponseWriter, *gsessions.Session) error { return fs.ErrNotExist }},
 		"panic":        {save: func(http.ResponseWriter, *gsessions.Session) error { panic("gob") }},
 		// securecookie's limit leaves out the name: browsers would drop this one.
 		"value fits, name and value do not": {
@@ -125,12 +128,15 @@ func TestSaveErrors(t *testing.T) {
 			store := newScript()
 			store.save = row.save
 			h := http.Header{}
-			_, err := newManager(store).Begin(h, sessiontest.Browser{}.Request(), session.Record{Subject: "alice", Name: "Alice Liddell"}, nil)
+			_, err := newManager(store).Begin(h, sessiontest.Browser{}.Request(),
+				session.Record{Subject: "alice", Name: "Alice Liddell"}, nil)
 			var tooLarge *session.TooLargeError
 			if errors.As(err, &tooLarge) != row.tooLarge || errors.Is(err, session.ErrStore) == row.tooLarge || len(h) != 0 {
 				t.Fatalf("Begin: %v, %q", err, h)
 			}
-			if row.tooLarge && (tooLarge.Limit != row.limit || tooLarge.Size == 0 || tooLarge.Parts[0].Name != "name" || !strings.Contains(err.Error(), "name 13")) {
+			if row.tooLarge &&
+				(tooLarge.Limit != row.limit || tooLarge.Size == 0 || tooLarge.Parts[0].Name != "name" ||
+					!strings.Contains(err.Error(), "name 13")) {
 				t.Errorf("%v", err)
 			}
 		})
@@ -141,8 +147,8 @@ func failing(text string) func(http.ResponseWriter, *gsessions.Session) error {
 	return func(http.ResponseWriter, *gsessions.Session) error { return fmt.Errorf("store: %w", errors.New(text)) }
 }
 
-// case 141: what cannot be ours reaches no store that has to look it up, and of several cookies each does alone, up to a
-// few.
+// case 141: what cannot be ours reaches no store that has to look it up, and of several cookies each does alone, up to
+// a few.
 func TestOddCookiesStayFromTheStore(t *testing.T) {
 	store := newScript()
 	store.new = func(r *http.Request, name string) (*gsessions.Session, error) {
@@ -153,7 +159,8 @@ func TestOddCookiesStayFromTheStore(t *testing.T) {
 		return gsessions.NewSession(store, name), nil
 	}
 	m := newManager(store)
-	for _, header := range []string{"sid=" + strings.Repeat("A", 4097), "sid=a; sid=b", strings.Repeat("sid="+strings.Repeat("A", 4097)+"; ", 2), manyCookies(1000)} {
+	for _, header := range []string{"sid=" + strings.Repeat("A", 4097), "sid=a; sid=b",
+		strings.Repeat("sid="+strings.Repeat("A", 4097)+"; ", 2), manyCookies(1000)} {
 		r := sessiontest.Browser{}.Request()
 		r.Header.Set("Cookie", header)
 		if s, err := m.Load(r); s != nil || err != nil {
@@ -201,7 +208,8 @@ func TestDelete(t *testing.T) {
 				return nil
 			}
 			h := http.Header{}
-			if err := newManager(store).Destroy(h, sessiontest.Browser{}.Request()); err != nil || saves != row.saves || len(h["Set-Cookie"]) != 1 {
+			if err := newManager(store).Destroy(h, sessiontest.Browser{}.Request()); err != nil || saves != row.saves ||
+				len(h["Set-Cookie"]) != 1 {
 				t.Errorf("Destroy: %v, %d saves, %q", err, saves, h)
 			}
 		})
@@ -265,8 +273,8 @@ func TestUnreadableValuesAreNone(t *testing.T) {
 	}
 }
 
-// TestRecordsCannotBeMoved: who can write to a store cannot put the record of one session, or its tokens, in the place of
-// another's.
+// TestRecordsCannotBeMoved: who can write to a store cannot put the record of one session, or its tokens, in the place
+// of another's.
 func TestRecordsCannotBeMoved(t *testing.T) {
 	for name, store := range map[string]sessions.Store{
 		"memstore": memstore.NewStore([]byte(secret)), "filesystem": filesystem.NewStore(t.TempDir(), []byte(secret)),

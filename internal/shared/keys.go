@@ -1,5 +1,5 @@
-// Package shared says how the plugin uses the state that the instances of an app share: under which keys, how values are
-// sealed, and how requests take turns.
+// Package shared says how the plugin uses the state that the instances of an app share: under which keys, how values
+// are sealed, and how requests take turns.
 package shared
 
 import (

@@ -71,7 +71,8 @@ func TestTurn(t *testing.T) {
 		if waited || err != nil {
 			t.Fatal(waited, err)
 		}
-		if _, waited, err := v.Turn(t.Context(), "w1", time.Minute, time.Second); !waited || !errors.Is(err, shared.ErrTurn) || !errors.Is(err, shared.ErrUnavailable) {
+		if _, waited, err := v.Turn(t.Context(), "w1", time.Minute, time.Second); !waited ||
+			!errors.Is(err, shared.ErrTurn) || !errors.Is(err, shared.ErrUnavailable) {
 			t.Errorf("waited %t, %v", waited, err)
 		}
 		go func() {

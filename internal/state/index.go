@@ -12,8 +12,8 @@ import (
 // neither fills it nor makes a list that nobody can read.
 const MaxListed = 1000
 
-// Enlist remembers for ttl that session belongs to owner. A second call for the same pair replaces its ttl. Of more than
-// 1,000 sessions of one owner those that end soonest are dropped. The error is [ErrFull].
+// Enlist remembers for ttl that session belongs to owner. A second call for the same pair replaces its ttl. Of more
+// than 1,000 sessions of one owner those that end soonest are dropped. The error is [ErrFull].
 func (m *Memory) Enlist(_ context.Context, owner, session string, ttl time.Duration) error {
 	return m.listed.update(owner, ttl, func(list listings, _ bool, until int64) (listings, bool) {
 		list = list.without(session)
@@ -39,8 +39,8 @@ func (m *Memory) Listed(_ context.Context, owner string) ([]string, error) {
 	return sessions, nil
 }
 
-// listings are the sessions of one owner. What ends soonest comes first. A list in the table is replaced and never changed:
-// it is read without a lock. Only owners become digests, for a session is read back.
+// listings are the sessions of one owner. What ends soonest comes first. A list in the table is replaced and never
+// changed: it is read without a lock. Only owners become digests, for a session is read back.
 type listings []listing
 
 type listing struct {

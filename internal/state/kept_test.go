@@ -172,7 +172,8 @@ func TestKeepConcurrently(t *testing.T) {
 	wantFull(t, m, "more", "x")
 }
 
-// Only the value is held, not what it was cut from, and the memory comes back when it has passed, whoever uses the table.
+// Only the value is held, not what it was cut from, and the memory comes back when it has passed, whoever uses the
+// table.
 func TestMemoryOfKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const users, size = 20_000, 2_000 // an access and a refresh token, sealed

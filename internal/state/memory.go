@@ -18,8 +18,8 @@ var ErrFull = errors.New("state: the memory is full")
 // Memory keeps shared state in this process: bounded, purged as it is used, gone with the process. It is safe for
 // concurrent use and never waits for anything, so the contexts are not looked at.
 //
-// Revocations, sign-in attempts, other keys seen, leases, kept values and listed sessions have tables of their own: a flood
-// of one kind takes no room from another.
+// Revocations, sign-in attempts, other keys seen, leases, kept values and listed sessions have tables of their own: a
+// flood of one kind takes no room from another.
 type Memory struct {
 	revoked, attempts, seen, leases *table[note]
 	kept                            *table[text]
@@ -84,15 +84,17 @@ func (m *Memory) Revoked(_ context.Context, keys ...string) ([]time.Time, error)
 }
 
 // Once reports whether key is new, and remembers it for ttl: of all callers within that time, one is told true. The
-// error is [ErrFull], and then nobody is told true. A sign-in attempt, whose key begins with "a", that finds no room is new
-// and not remembered, or who fills the table would keep all others from signing in: the provider takes its code once.
+// error is [ErrFull], and then nobody is told true. A sign-in attempt, whose key begins with "a", that finds no room is
+// new and not remembered, or who fills the table would keep all others from signing in: the provider takes its code
+// once.
 func (m *Memory) Once(_ context.Context, key string, ttl time.Duration) (first bool, err error) {
 	remember := func(_ note, live bool, until int64) (note, bool) {
 		first = !live
 		return note{until: until}, first
 	}
 	if key != "" && key[0] == attempt {
-		m.attempts.tryUpdate(key, ttl, remember) // and does not look for room everywhere, which a flood would make the most of
+		// and does not look for room everywhere, which a flood would make the most of
+		m.attempts.tryUpdate(key, ttl, remember)
 		return first, nil
 	}
 	err = m.seen.update(key, ttl, remember)
@@ -101,7 +103,8 @@ func (m *Memory) Once(_ context.Context, key string, ttl time.Duration) (first b
 
 // Lease takes key for ttl; not ok, somebody holds it. release gives it back, unless it has run out and somebody else
 // has it by now; its error is nil. The error of Lease is [ErrFull].
-func (m *Memory) Lease(_ context.Context, key string, ttl time.Duration) (release func(context.Context) error, ok bool, err error) {
+func (m *Memory) Lease(_ context.Context, key string,
+	ttl time.Duration) (release func(context.Context) error, ok bool, err error) {
 	holder := m.leased.Add(1)
 	err = m.leases.update(key, ttl, func(_ note, live bool, until int64) (note, bool) {
 		ok = !live

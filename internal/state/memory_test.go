@@ -310,7 +310,8 @@ func BenchmarkRevoked(b *testing.B) {
 			b.ResetTimer()
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
-					_, _ = m.Revoked(b.Context(), "a-hashed-session-id-of-this-length", "a-hashed-subject-of-this-length", "some-sid-of-this-length")
+					_, _ = m.Revoked(b.Context(), "a-hashed-session-id-of-this-length", "a-hashed-subject-of-this-length",
+						"some-sid-of-this-length")
 				}
 			})
 		})
@@ -341,8 +342,8 @@ func filled(b *testing.B, size int) *state.Memory {
 	return m
 }
 
-// Anybody can begin sign-ins: when the attempts have no room left they are let through, since the provider takes a code once,
-// and nothing else is remembered the less for them.
+// Anybody can begin sign-ins: when the attempts have no room left they are let through, since the provider takes a code
+// once, and nothing else is remembered the less for them.
 func TestFullOfAttempts(t *testing.T) {
 	m := state.NewMemory(100)
 	for i := range 1000 {

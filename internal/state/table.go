@@ -9,8 +9,8 @@ import (
 // never is when nothing passes.
 const never = math.MaxInt64
 
-// value is what lies under a key. It passes with time, as a whole or in parts, and is replaced but never changed. The zero
-// value is nothing.
+// value is what lies under a key. It passes with time, as a whole or in parts, and is replaced but never changed. The
+// zero value is nothing.
 type value[V any] interface {
 	// left returns what has not passed by now, and when the next of that passes: never if nothing is left.
 	left(now int64) (rest V, soonest int64)
@@ -19,8 +19,8 @@ type value[V any] interface {
 }
 
 // table is a map whose values pass with time. The number of their entries is bounded, and so is their size together.
-// Nothing runs in the background: whoever uses a shard sweeps out what has passed, at most once a minute, or at once when
-// there is no room left.
+// Nothing runs in the background: whoever uses a shard sweeps out what has passed, at most once a minute, or at once
+// when there is no room left.
 type table[V value[V]] struct {
 	common
 	bytes  quota // of all values in all shards
@@ -65,8 +65,8 @@ func (t *table[V]) get(key string) (rest V, live bool) {
 	return rest, soonest != never
 }
 
-// update shows change what is left of the key's value, and when one made now would pass; it keeps what change returns if
-// that is asked for. change may be called twice.
+// update shows change what is left of the key's value, and when one made now would pass; it keeps what change returns
+// if that is asked for. change may be called twice.
 func (t *table[V]) update(key string, ttl time.Duration, change func(old V, live bool, until int64) (V, bool)) error {
 	if t.tryUpdate(key, ttl, change) {
 		return nil

@@ -27,7 +27,8 @@ func NewRing(purpose string, secrets []string) (*seal.Ring, error) {
 	problems := []error{err} // which says if one is empty
 	for i, secret := range secrets {
 		if n := len(secret); n > 0 && n < MinSecret {
-			problems = append(problems, fmt.Errorf("secret %d of %d has %d bytes, fewer than %d", i+1, len(secrets), n, MinSecret))
+			problems = append(problems,
+				fmt.Errorf("secret %d of %d has %d bytes, fewer than %d", i+1, len(secrets), n, MinSecret))
 		}
 	}
 	return ring, errors.Join(problems...)

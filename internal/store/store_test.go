@@ -61,7 +61,8 @@ func TestCheckCookie(t *testing.T) {
 	if err := store.CheckCookie("app", &gsessions.Options{Path: "/"}); err != nil {
 		t.Error(err)
 	}
-	if store.CheckCookie("a b", &gsessions.Options{}) == nil || store.CheckCookie("app", &gsessions.Options{Path: "/;"}) == nil {
+	if store.CheckCookie("a b", &gsessions.Options{}) == nil ||
+		store.CheckCookie("app", &gsessions.Options{Path: "/;"}) == nil {
 		t.Error("not refused")
 	}
 }
@@ -91,7 +92,8 @@ func TestGob(t *testing.T) {
 		t.Error("a type that is not registered")
 	}
 	data, err = store.EncodeGob(map[any]any{"k": half{}})
-	if decodeErr := store.DecodeGob(data, &got); err != nil || decodeErr == nil || strings.Contains(decodeErr.Error(), "secret") {
+	if decodeErr := store.DecodeGob(data, &got); err != nil || decodeErr == nil ||
+		strings.Contains(decodeErr.Error(), "secret") {
 		t.Errorf("a type that panics when it is read: %v, %v", err, decodeErr)
 	}
 	for _, data := range []string{"", "garbage"} {

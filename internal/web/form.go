@@ -23,8 +23,8 @@ func IsForm(r *http.Request) bool {
 	return err == nil && kind == "application/x-www-form-urlencoded" && r.Header.Get("Content-Encoding") == ""
 }
 
-// ReadForm reads a URL-encoded form from the body of r, of at most [MaxForm] bytes. It is not Gin's, which would parse up
-// to 32 MB of any kind.
+// ReadForm reads a URL-encoded form from the body of r, of at most [MaxForm] bytes. It is not Gin's, which would parse
+// up to 32 MB of any kind.
 func ReadForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	if !IsForm(r) {
 		return nil, ErrNotAForm

@@ -83,7 +83,8 @@ func TestReaderFails(t *testing.T) {
 	}
 	endless := bytes.Repeat([]byte{0xff}, 11)
 	claims := [][]byte{
-		binary.AppendUvarint(nil, 1<<40), binary.AppendUvarint(nil, 1<<63), binary.AppendUvarint(nil, math.MaxUint64), {2, 'x'},
+		binary.AppendUvarint(nil, 1<<40), binary.AppendUvarint(nil, 1<<63),
+		binary.AppendUvarint(nil, math.MaxUint64), {2, 'x'},
 	}
 	for name, data := range map[string][][]byte{
 		"Byte": {nil}, "Bytes": {nil, {1}}, "Uint64": {nil, make([]byte, 7)}, "Uvarint": {nil, {0x80}, endless},

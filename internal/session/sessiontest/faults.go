@@ -19,7 +19,8 @@ import (
 func tooLarge(t *testing.T, f fixture) {
 	b, h := Browser{}, http.Header{}
 	f.signIn(t, b, "alice")
-	large := session.Record{Subject: "bob", Groups: []string{"admin"}, Claims: []byte(`"` + strings.Repeat("x", 256<<10) + `"`)}
+	large := session.Record{Subject: "bob", Groups: []string{"admin"},
+		Claims: []byte(`"` + strings.Repeat("x", 256<<10) + `"`)}
 	s, err := f.Begin(h, b.Request(), large, nil)
 	if f.caps.Unbounded {
 		if err != nil {
@@ -35,7 +36,8 @@ func tooLarge(t *testing.T, f fixture) {
 	if !errors.As(err, &tooLarge) || s != nil {
 		t.Fatalf("Begin = %v, %v; want a TooLargeError", s, err)
 	}
-	if tooLarge.Size < len(large.Claims) || len(tooLarge.Parts) != 5 || tooLarge.Parts[0] != (session.Part{Name: "claims", Size: len(large.Claims)}) {
+	if tooLarge.Size < len(large.Claims) || len(tooLarge.Parts) != 5 ||
+		tooLarge.Parts[0] != (session.Part{Name: "claims", Size: len(large.Claims)}) {
 		t.Errorf("%+v", tooLarge)
 	}
 	if len(h) != 0 {

@@ -19,8 +19,8 @@ func together(browsers ...Browser) *http.Request {
 	return r
 }
 
-// case 131: a request carries several cookies of the name, of which the one with a session counts, and none if there are
-// sessions in several.
+// case 131: a request carries several cookies of the name, of which the one with a session counts, and none if there
+// are sessions in several.
 func rivals(t *testing.T, f fixture) {
 	alice, bob, carol, garbage := Browser{}, Browser{}, Browser{}, Browser{cookieName: "x"}
 	begin := func(m *session.Manager, b Browser, subject string) *session.Session {
@@ -94,7 +94,8 @@ func rivals(t *testing.T, f fixture) {
 	if subject, tokens := load(carol, alice); subject != "alice" || tokens != "new" || s.ID != of.ID {
 		t.Errorf("renewed: %q with tokens %q", subject, tokens)
 	}
-	for _, carried := range [][]Browser{{garbage, alice}, {alice, copied}, {copied, alice}} { // an older copy is the same session
+	// an older copy is the same session
+	for _, carried := range [][]Browser{{garbage, alice}, {alice, copied}, {copied, alice}} {
 		if again, err := f.Load(together(carried...)); err != nil || !again.Renewed.Equal(time.Now().Truncate(time.Second)) {
 			t.Errorf("renewed: %+v, %v", again, err)
 		}

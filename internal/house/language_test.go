@@ -1,0 +1,130 @@
+package house_test
+
+import (
+	"bufio"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+const maxColumns = 120 // a tab counts as one
+
+// longLinesIn and wordsIn are the directories whose files have not been converted yet. Shrink them; never add to them.
+var (
+	longLinesIn = []string{".", "example", "internal/blackbox", "internal/testapp"}
+	wordsIn     = []string{
+		".", "example", "internal/blackbox", "internal/testapp",
+		"cmd/ginoidc",
+		"cookiestore",
+		"e2e/cluster",
+		"e2e/protocol",
+		"e2e/recipes",
+		"e2e/returnto",
+		"e2e/start",
+		"e2e/store",
+		"ginoidctest",
+		"internal/attempt",
+		"internal/claims",
+		"internal/fakeop",
+		"internal/house",
+		"internal/provider",
+		"internal/refresh",
+		"internal/revocation",
+		"internal/seal",
+		"internal/sealed",
+		"internal/session",
+		"internal/session/sessiontest",
+		"internal/shared",
+		"internal/state",
+		"internal/store",
+		"internal/wire",
+		"redisstate",
+	}
+)
+
+// words are those that a reader of Go's own documentation stumbles over, with what to write instead.
+var words = map[string]*regexp.Regexp{
+	"no longer":               regexp.MustCompile(`\bno more\b( than)?`),
+	"the user who, anyone":    regexp.MustCompile(`(?i)\bwho(m?)ever\b`),
+	"tolerate, accept":        regexp.MustCompile(`(?i)\bputs? up with\b`),
+	"fix":                     regexp.MustCompile(`(?i)\bmend(s|ed|ing)?\b`),
+	"reports whether":         regexp.MustCompile(`(?i)\b(tells?|told) (whether|that)\b`),
+	"in addition to, next to": regexp.MustCompile(`(?i)\bbesides?\b`),
+	"belongs in":              regexp.MustCompile(`(?i)\bbelongs? into\b`),
+}
+
+// TestLines: no line of Go is longer than maxColumns.
+func TestLines(t *testing.T) {
+	t.Chdir(root)
+	for _, name := range goFiles(t, longLinesIn) {
+		file, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := bufio.NewScanner(file)
+		for n := 1; lines.Scan(); n++ {
+			if columns := utf8.RuneCount(lines.Bytes()); columns > maxColumns {
+				t.Errorf("%s:%d has %d columns, at most %d are wanted", name, n, columns, maxColumns)
+			}
+		}
+		if err := lines.Err(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		_ = file.Close()
+	}
+}
+
+// TestWords: no comment has one of words.
+func TestWords(t *testing.T) {
+	t.Chdir(root)
+	for _, name := range goFiles(t, wordsIn) {
+		files := token.NewFileSet()
+		file, err := parser.ParseFile(files, name, nil, parser.ParseComments|parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, group := range file.Comments {
+			text := strings.Join(strings.Fields(group.Text()), " ") // a phrase may be wrapped
+			for better, word := range words {
+				if found := word.FindString(text); found != "" && !strings.HasSuffix(found, " than") {
+					t.Errorf("%s: the comment says %q; write %q", files.Position(group.Pos()), found, better)
+				}
+			}
+		}
+	}
+}
+
+// goFiles are the Go files of the repository, of all its modules, but not those in the directories but, and not those
+// in directories under them.
+func goFiles(t *testing.T, but []string) (names []string) {
+	t.Helper()
+	seen := 0
+	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == "node_modules" || len(name) > 1 && strings.HasPrefix(entry.Name(), ".")):
+			return filepath.SkipDir
+		case strings.HasSuffix(name, ".go") && !slices.Contains(but, filepath.ToSlash(filepath.Dir(name))):
+			names = append(names, name)
+		}
+		if strings.HasSuffix(name, ".go") {
+			seen++
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seen < 100 {
+		t.Fatalf("%d Go files found", seen)
+	}
+	return names
+}
