@@ -2,7 +2,6 @@ package ginoidc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -87,7 +86,7 @@ func (e *exchange) kept(ctx context.Context) (*landing, error) {
 
 // answeredElsewhere is the error with that code. What led to it stands in the log of the instance that redeemed the code.
 func answeredElsewhere(code string) error {
-	err := errors.New("ginoidc: internal error")
+	err := errInternal
 	for _, o := range outcomes() {
 		if o.code == code {
 			err = o.err

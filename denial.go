@@ -86,8 +86,12 @@ func (a *Auth) denial(c *gin.Context, err error, o outcome, wanted string) Denia
 	if !d.Page { // of an API: a program knows better where it wants to go
 		wanted = ""
 	}
-	d.SignInURL = a.signInURL(c, wanted, o.way, err)
-	if d.Page && r.Method == http.MethodPost && errors.Is(err, ErrUnauthenticated) {
+	var stepUp error
+	if o.err == ErrStepUpRequired { // the error of a rule may wrap a StepUpError too, and that changes nothing
+		stepUp = err
+	}
+	d.SignInURL = a.signInURL(c, wanted, o.way, stepUp)
+	if d.Page && r.Method == http.MethodPost && o.err == ErrUnauthenticated {
 		d.Message += formIgnored
 	}
 	switch o.way {

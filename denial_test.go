@@ -37,9 +37,10 @@ func TestDenied(t *testing.T) {
 		a.Engine.Any(path+"/up", deny(&ginoidc.StepUpError{MaxAge: time.Minute, ACRValues: []string{"gold"}}))
 		a.Engine.Any(path+"/away", deny(ginoidc.ErrSessionStore))
 		a.Engine.Any(path+"/boom", deny(errors.New("boom")))
+		a.Engine.Any(path+"/fails", deny(errors.ErrUnsupported))
 	}
 	b := a.Browser()
-	for _, path := range []string{"/in", "/no", "/up", "/away", "/boom"} {
+	for _, path := range []string{"/in", "/no", "/up", "/away", "/boom", "/fails"} {
 		for _, kind := range []string{"GET page", "POST page", "GET fetch", "DELETE fetch"} {
 			method, kind, _ := strings.Cut(kind, " ")
 			headers := append(testapp.Navigation(), "Referer", testapp.URL+"/own"+path)

@@ -46,10 +46,20 @@ func (h AbortHandlers) or(other AbortHandlers) AbortHandlers {
 	return h
 }
 
-// Deny answers a request that a guard does not let through because of err, and aborts the chain. It is for handlers too
-// whose call of the plugin fails, such as of Token.
+// Deny aborts the chain and answers as a guard that denies the request because of err: for handlers that decide
+// themselves, and for those whose call of the plugin fails, such as of Token.
+//
+// An error of the plugin has the status that docs/errors.md lists. Any other error is the app's reason to say no: 403,
+// as from [Auth.Require], and so is nil. Failures of the app itself, such as of its database, are for the app to answer.
 func (a *Auth) Deny(c *gin.Context, err error) {
-	o := outcomeOf(err)
+	o, ok := listed(err)
+	switch {
+	case !ok && isFailure(err):
+		o = outcomeOf(errInternal)
+	case !ok:
+		err = forbidden(err)
+		o = outcomeOf(err)
+	}
 	if o.status >= http.StatusInternalServerError { // a page that cannot be served now: no sign-in would mend it
 		o.way = wayRetry
 	}
@@ -68,11 +78,11 @@ func (a *Auth) Deny(c *gin.Context, err error) {
 // logDenied says who was not let through, and what the guard wanted. What the user is in instead is personal data, and the
 // first thing to look at when a guard says no to everybody: at debug.
 func (a *core) logDenied(c *gin.Context, code string, err error) {
+	denied := event{kind: eventDenied, code: code, route: c.FullPath()}
 	u, ok := a.requestOf(c).signedInUser(c)
-	if !ok {
-		return
+	if ok {
+		denied.subject = u.Subject
 	}
-	denied := event{kind: eventDenied, code: code, subject: u.Subject, route: c.FullPath()}
 	var e *notInError
 	if errors.As(err, &e) {
 		denied.attrs = []slog.Attr{slog.Any(e.wanted, e.names)}
@@ -80,7 +90,7 @@ func (a *core) logDenied(c *gin.Context, code string, err error) {
 		denied.err = err
 	}
 	ctx := c.Request.Context()
-	if a.log.Enabled(ctx, slog.LevelDebug) {
+	if ok && a.log.Enabled(ctx, slog.LevelDebug) {
 		denied.attrs = append(denied.attrs, slog.Any("groups", u.Groups), slog.Any("organizations", u.Organizations))
 	}
 	a.emit(ctx, denied)
@@ -168,6 +178,9 @@ func (a *Auth) defaultAnswer(c *gin.Context) { a.answerDenial(c, false) }
 func (a *Auth) defaultOwnAnswer(c *gin.Context) { a.answerDenial(c, true) }
 
 func (a *Auth) answerDenial(c *gin.Context, cutAddress bool) {
+	if c.Writer.Written() { // by the app: a second body would only be appended to the first
+		return
+	}
 	d := Denied(c)
 	if d.Page {
 		a.page(c, d.Status, web.Page{

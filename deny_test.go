@@ -276,7 +276,7 @@ func TestRecovery(t *testing.T) {
 			})
 			return b.Navigate(page)
 		}, "Sign-in problem", "Try again", page, 502, true},
-		{"fault of the app", guarded(errors.New("boom")), "Internal error", "Try again", page, 500, true},
+		{"failure", guarded(errors.ErrUnsupported), "Internal error", "Try again", page, 500, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

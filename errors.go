@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
+	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/refresh"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
@@ -54,6 +55,10 @@ var (
 	errInvalidToken      = errors.New("ginoidc: the provider's token was refused")
 	errProviderResponse  = errors.New("ginoidc: unusable answer from the provider")
 	errSessionTooLarge   = errors.New("ginoidc: the session is too large for its store")
+	errInternal          = errors.New("ginoidc: internal error") // for whatever has no other code
+	errWritten           = errors.New("ginoidc: the response has started, so no session can be saved")
+	errTokensOff         = errors.New("ginoidc: Config.KeepTokens is not set")
+	errParameters        = errors.New("ginoidc: sign-in parameters")
 )
 
 // ProviderError is an error response of the authorization endpoint (RFC 6749, section 4.1.2.1). Both texts come
@@ -79,7 +84,8 @@ type outcome struct {
 	way     string // on, that a page offers
 }
 
-// outcomes lists every error with its answer, the more specific first.
+// outcomes lists every error with its answer, the more specific first. What is 403 stands before all else: the error of
+// a rule is wrapped in ErrForbidden and may wrap any of the others.
 func outcomes() []outcome {
 	const unfinished, problem, needed = "Sign-in not completed", "Sign-in problem", "Please sign in"
 	return []outcome{
@@ -106,21 +112,50 @@ func outcomes() []outcome {
 		{ErrProviderUnavailable, http.StatusServiceUnavailable, "provider_unavailable", "Sign-in unavailable", "The sign-in service cannot be reached. Please try again in a moment.", wayAgain},
 		{ErrSessionStore, http.StatusServiceUnavailable, "session_unavailable", "Temporarily unavailable", "Sessions cannot be read at the moment. Please try again.", wayRetry},
 		{errSessionTooLarge, http.StatusInternalServerError, "session_too_large", problem, "Your account has too much data for this site. Please ask its operator.", wayAgain},
+		{errInternal, http.StatusInternalServerError, "internal", "Internal error", "Something went wrong.", wayRetry},
 	}
 }
 
-// outcomeOf decides how an error is answered.
-func outcomeOf(err error) outcome {
+// listed finds the outcome of an error, if it has one.
+func listed(err error) (outcome, bool) {
 	for _, o := range outcomes() {
 		if !errors.Is(err, o.err) {
 			continue
 		}
-		if isCancelled(err) {
+		if o.err == ErrSignInRefused && isCancelled(err) {
 			o.title, o.message = "Sign-in cancelled", "You were not signed in, because the sign-in was cancelled or access was not granted."
 		}
+		return o, true
+	}
+	return outcome{}, false
+}
+
+// outcomeOf decides how an error is answered. One that is not listed is a failure.
+func outcomeOf(err error) outcome {
+	if o, ok := listed(err); ok {
 		return o
 	}
-	return outcome{err, http.StatusInternalServerError, "internal", "Internal error", "Something went wrong.", wayRetry}
+	o, _ := listed(errInternal)
+	return o
+}
+
+// forbidden is an ErrForbidden for the reason err, which may be nil.
+func forbidden(err error) error {
+	if err == nil {
+		return ErrForbidden
+	}
+	return fmt.Errorf("%w: %w", ErrForbidden, err)
+}
+
+// isFailure reports whether err is one of the plugin's errors that have no outcome of their own: something has failed,
+// or the app uses the plugin in a way that cannot work. Any other error without an outcome is the app's.
+func isFailure(err error) bool {
+	for _, failure := range []error{errWritten, errTokensOff, errParameters, errPanicked, errors.ErrUnsupported} {
+		if errors.Is(err, failure) {
+			return true
+		}
+	}
+	return errors.As(err, new(*flight.PanicError))
 }
 
 // notInError is an ErrForbidden that tells the log what the user is not in.

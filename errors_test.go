@@ -1,8 +1,11 @@
 package ginoidc_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -111,5 +114,97 @@ func TestProviderErrorIsLogged(t *testing.T) {
 	}
 	if r := b.Navigate("/auth/callback?error=access_denied&state=" + strings.Repeat("A", 43)); r.StatusCode != http.StatusSeeOther || !strings.Contains(b.App.Logs.String(), "provider_code=access_denied") {
 		t.Errorf("to somebody signed in: %d, log %s", r.StatusCode, b.App.Logs)
+	}
+}
+
+type nilableError struct{}
+
+func (*nilableError) Error() string { return "a typed nil" }
+
+// TestRules: any error of a rule is 403, whatever it wraps. Deny answers an error of the plugin by its own status, and
+// any other as the error of a rule.
+func TestRules(t *testing.T) {
+	a := testapp.New(t)
+	alice := a.Browser()
+	alice.MustSignIn("alice")
+	var rule error
+	guards := []string{"/rule", "/rule/of/7", "/own"}
+	a.Engine.Any("/rule", a.Auth.Require(func(u *ginoidc.User) error { return rule }), a.Protected)
+	a.Engine.Any("/rule/of/:id", a.Auth.RequireFunc(func(c *gin.Context, u *ginoidc.User) error {
+		if c.Param("id") != "7" || u.Subject != "alice" {
+			t.Errorf("the rule sees %q and %q", c.Param("id"), u.Subject)
+		}
+		return rule
+	}), a.Protected)
+	var reason error
+	own := a.Auth.With(ginoidc.AbortHandlers{Forbidden: func(c *gin.Context) { reason = ginoidc.Reason(c) }})
+	a.Engine.Any("/own", own.Require(func(*ginoidc.User) error { return rule }), a.Protected)
+	a.Engine.Any("/deny", func(c *gin.Context) { a.Auth.Deny(c, rule) }, a.Protected)
+
+	_, parameters := a.Auth.SignInURLWith("/", url.Values{"scope": {"all"}})
+	wrapped := func(err error) error { return fmt.Errorf("while reading: %w", err) }
+	for _, tt := range []struct {
+		name   string
+		err    error
+		code   string // of a rule
+		status int    // of Deny
+		denied string
+	}{
+		{"plain", errors.New("not on Sundays"), "forbidden", 403, "forbidden"},
+		{"typed nil", (*nilableError)(nil), "forbidden", 403, "forbidden"},
+		{"of the request", wrapped(context.Canceled), "forbidden", 403, "forbidden"},
+		{"forbidden", wrapped(ginoidc.ErrForbidden), "forbidden", 403, "forbidden"},
+		{"not signed in", wrapped(ginoidc.ErrUnauthenticated), "forbidden", 401, "unauthorized"},
+		{"step-up", &ginoidc.StepUpError{MaxAge: time.Minute}, "forbidden", 401, "step_up_required"},
+		{"no token", wrapped(ginoidc.ErrNoToken), "forbidden", 401, "no_token"},
+		{"overage", wrapped(ginoidc.ErrGroupsOverage), "groups_overage", 403, "groups_overage"},
+		{"cancelled", wrapped(&ginoidc.ProviderError{Code: "access_denied"}), "forbidden", 401, "sign_in_refused"},
+		{"provider", wrapped(ginoidc.ErrProviderUnavailable), "forbidden", 503, "provider_unavailable"},
+		{"store", wrapped(ginoidc.ErrSessionStore), "forbidden", 503, "session_unavailable"},
+		{"not supported", wrapped(errors.ErrUnsupported), "forbidden", 500, "internal"},
+		{"parameters", parameters, "forbidden", 500, "internal"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			rule, reason = tt.err, nil
+			for _, path := range guards {
+				r := alice.Fetch(path)
+				if r.StatusCode != 403 || r.Header.Get("WWW-Authenticate")+r.Header.Get("Retry-After") != "" ||
+					path != "/own" && (r.JSON(t)["error"] != tt.code || r.JSON(t)["sign_in_url"] != nil) {
+					t.Errorf("%s: %d %v %s", path, r.StatusCode, r.Header, r.Body)
+				}
+				if path == "/own" {
+					continue
+				}
+				page := alice.Do(http.MethodPost, path, nil, testapp.Navigation()...)
+				if title, _, link := shown(page, t); title != "No access" || link != "/auth/signin?prompt=login" ||
+					page.StatusCode != 403 || strings.Contains(page.Body, "not processed") {
+					t.Errorf("%s, a form: %d %s", path, page.StatusCode, page.Body)
+				}
+			}
+			if !errors.Is(reason, ginoidc.ErrForbidden) || !errors.Is(reason, tt.err) {
+				t.Errorf("the reason is %v", reason)
+			}
+			if r := alice.Fetch("/deny"); r.StatusCode != tt.status || r.JSON(t)["error"] != tt.denied {
+				t.Errorf("Deny: %d %s, want %d %s", r.StatusCode, r.Body, tt.status, tt.denied)
+			}
+		})
+	}
+	if len(a.Ran) != 0 {
+		t.Errorf("protected handlers ran: %v", a.Ran)
+	}
+	rule = nil
+	for _, path := range guards {
+		if r := alice.Fetch(path); r.StatusCode != 200 {
+			t.Errorf("%s without an error: %d %s", path, r.StatusCode, r.Body)
+		}
+		if r := a.Browser().Fetch(path); r.StatusCode != 401 {
+			t.Errorf("%s, not signed in: %d %s", path, r.StatusCode, r.Body)
+		}
+	}
+	if r := alice.Fetch("/deny"); r.StatusCode != 403 || r.JSON(t)["error"] != "forbidden" {
+		t.Errorf("Deny without an error: %d %s", r.StatusCode, r.Body)
+	}
+	if len(a.Ran) != len(guards) {
+		t.Errorf("protected handlers ran: %v", a.Ran)
 	}
 }

@@ -81,6 +81,25 @@ func ExampleAuth_Require() {
 	// 403 {"error":"forbidden","message":"You do not have access to this resource."}
 }
 
+// A rule that sees the request: notes are for their owners.
+func ExampleAuth_RequireFunc() {
+	auth, router := exampleApp()
+	owners := map[string]string{"1": "alice", "2": "bob"} // by note
+	owned := auth.RequireFunc(func(c *gin.Context, u *ginoidc.User) error {
+		if owners[c.Param("id")] != u.Subject {
+			return errors.New("not the owner") // in the log, and not in the answer
+		}
+		return nil
+	})
+	router.GET("/notes/:id", owned, func(c *gin.Context) { c.String(http.StatusOK, "Buy milk") })
+
+	showAs(auth, router, "/notes/1", ginoidc.User{Subject: "alice"})
+	showAs(auth, router, "/notes/2", ginoidc.User{Subject: "alice"})
+	// Output:
+	// 200 Buy milk
+	// 403 {"error":"forbidden","message":"You do not have access to this resource."}
+}
+
 // Every problem is reported at once, with the variable to mend.
 func ExampleConfigFromEnv() {
 	for name, value := range map[string]string{

@@ -54,15 +54,30 @@ func (a *Auth) RequireOrganization(param string) gin.HandlerFunc {
 	})
 }
 
-// Require lets users pass for whom check returns nil. Any error denies with 403; [Reason] returns it. check is
-// called with a signed-in user only.
+// Require allows users for whom check returns nil. Any error denies with 403, whatever it wraps, and [Reason] wraps it.
+// check is called with a signed-in user only. It panics if check is nil.
 func (a *Auth) Require(check func(*User) error) gin.HandlerFunc {
 	if check == nil {
 		panic("ginoidc: Require needs a check")
 	}
-	return a.guard(func(_ *gin.Context, id identity) error {
-		if err := check(id.user); err != nil {
-			return fmt.Errorf("%w: %w", ErrForbidden, err)
+	return a.RequireFunc(func(_ *gin.Context, u *User) error { return check(u) })
+}
+
+// RequireFunc is [Auth.Require] with a check that sees the request too, such as its path parameters:
+//
+//	router.PUT("/notes/:id", auth.RequireFunc(func(c *gin.Context, u *ginoidc.User) error {
+//		return notes.CanEdit(c.Request.Context(), u.Subject, c.Param("id"))
+//	}), edit)
+//
+// check decides and leaves the answer to the guard: it does not call Next. Where an error is to be answered with another
+// status than 403, such as a failure to read what decides, check aborts the chain itself and returns nil.
+func (a *Auth) RequireFunc(check func(*gin.Context, *User) error) gin.HandlerFunc {
+	if check == nil {
+		panic("ginoidc: RequireFunc needs a check")
+	}
+	return a.guard(func(c *gin.Context, id identity) error {
+		if err := check(c, id.user); err != nil {
+			return forbidden(err)
 		}
 		return nil
 	})
@@ -94,6 +109,12 @@ func (a *Auth) ProtectAll(public ...string) gin.HandlerFunc {
 // themselves, or nobody could sign in behind a guard that was given to the engine.
 func (a *Auth) guard(decide func(*gin.Context, identity) error) gin.HandlerFunc {
 	return func(c *gin.Context) {
+		decided := false
+		defer func() {
+			if !decided { // a panic: a recovery of the app that only answers would let Gin go on to the protected handler
+				c.Abort()
+			}
+		}()
 		id, err := a.attend(c).identifyForGuard(c)
 		if err == nil {
 			err = signedIn(id.user)
@@ -101,6 +122,7 @@ func (a *Auth) guard(decide func(*gin.Context, identity) error) gin.HandlerFunc 
 		if err == nil {
 			err = decide(c, id)
 		}
+		decided = true
 		if err == nil || a.routes.own(c) {
 			return
 		}

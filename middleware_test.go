@@ -147,6 +147,7 @@ func TestRegistrationMistakes(t *testing.T) {
 		"a blank group of all": func() { a.Auth.RequireAllGroups(" ") },
 		"no parameter":         func() { a.Auth.RequireOrganization("") },
 		"no check":             func() { a.Auth.Require(nil) },
+		"no check either":      func() { a.Auth.RequireFunc(nil) },
 		"not a pattern":        func() { a.Auth.ProtectAll("healthz") },
 		"two with one path":    func() { a.Auth.Mount(a.Engine) }, // case 309
 	} {
@@ -298,5 +299,54 @@ func TestPublicRoute(t *testing.T) {
 	}
 	if r := a.Browser().Fetch("/greet"); r.Body != "" || r.Header.Get("Vary") != "Cookie" {
 		t.Errorf("greet, signed out: %q %v", r.Body, r.Header)
+	}
+}
+
+// TestRuleThatAnswers: whatever a rule does to the response, the protected handler does not run, and nothing is appended
+// to what the rule wrote.
+func TestRuleThatAnswers(t *testing.T) {
+	var a *testapp.App
+	for _, tt := range []struct {
+		name   string
+		rule   func(c *gin.Context) error
+		status int
+		body   string
+	}{
+		{"writes and says no", func(c *gin.Context) error {
+			c.String(http.StatusTeapot, "short and stout")
+			return errors.New("no")
+		}, 418, "short and stout"},
+		{"writes, and the user has to sign in", func(c *gin.Context) error {
+			c.Status(http.StatusTeapot)
+			c.Writer.WriteHeaderNow()
+			_, _ = c.Writer.WriteString("short and stout") // without a Content-Type a redirect would add a body of its own
+			a.Auth.Deny(c, ginoidc.ErrUnauthenticated)
+			return nil
+		}, 418, "short and stout"},
+		{"denies itself", func(c *gin.Context) error {
+			a.Auth.Deny(c, ginoidc.ErrProviderUnavailable)
+			return nil
+		}, 503, "provider_unavailable"},
+		{"panics", func(*gin.Context) error { panic("rule") }, 500, "recovered"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			a = testapp.New(t)
+			// A recovery that only answers: Gin would go on to the next handler.
+			a.Engine.Use(gin.CustomRecovery(func(c *gin.Context, _ any) { c.String(500, "recovered") }))
+			rule := func(c *gin.Context, _ *ginoidc.User) error { return tt.rule(c) }
+			a.Engine.GET("/rule", a.Auth.RequireFunc(rule), a.Protected)
+			alice := a.Browser()
+			alice.MustSignIn("alice")
+			for _, get := range []func(string) testapp.Reply{alice.Fetch, alice.Navigate} {
+				r := get("/rule")
+				page := strings.HasPrefix(r.Body, "<!doctype")
+				if r.StatusCode != tt.status || !page && !strings.Contains(r.Body, tt.body) {
+					t.Errorf("%d %s", r.StatusCode, r.Body)
+				}
+				if tt.status == 418 && r.Body != tt.body || len(a.Ran) != 0 {
+					t.Errorf("%s, ran %v", r.Body, a.Ran)
+				}
+			}
+		})
 	}
 }

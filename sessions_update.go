@@ -212,7 +212,7 @@ func (req *request) forgetEnded(c *gin.Context) {
 // unwritten refuses to set a cookie that would be lost without a word, case 146.
 func unwritten(c *gin.Context) error {
 	if c.Writer.Written() {
-		return errors.New("ginoidc: the response has started, so no session can be saved")
+		return errWritten
 	}
 	return nil
 }

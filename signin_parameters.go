@@ -135,11 +135,11 @@ const (
 // if they repeat one of the plugin's own, such as scope or redirect_uri, or take more than 1,500 bytes.
 func (a *Auth) SignInURLWith(returnTo string, params url.Values) (string, error) {
 	if err := provider.CheckParameters(params); err != nil {
-		return "", fmt.Errorf("ginoidc: sign-in parameters: %w", err)
+		return "", fmt.Errorf("%w: %w", errParameters, err)
 	}
 	text := params.Encode()
 	if len(text) > maxSealedParameters {
-		return "", fmt.Errorf("ginoidc: sign-in parameters: %d bytes, at most %d fit in a URL", len(text), maxSealedParameters)
+		return "", fmt.Errorf("%w: %d bytes, at most %d fit in a URL", errParameters, len(text), maxSealedParameters)
 	}
 	query := url.Values{sealedParameters: {a.seals.parameters.Seal(text, "")}}
 	if returnTo != "" {

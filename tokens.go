@@ -104,7 +104,7 @@ func (req *request) freshTokens(c *gin.Context) (*provider.Tokens, error) {
 		return nil, err
 	}
 	if !req.auth.config.KeepTokens {
-		return nil, errors.New("ginoidc: Config.KeepTokens is not set")
+		return nil, errTokensOff
 	}
 	if req.tokens == nil {
 		if req.tokens, err = req.keptTokens(s); err != nil {
