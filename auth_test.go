@@ -28,7 +28,8 @@ func TestAbortHandlers(t *testing.T) {
 	admins := func(auth *ginoidc.Auth) gin.HandlerFunc { return auth.RequireGroups("admin") }
 	route("/inherits", ginoidc.AbortHandlers{}, admins)
 	route("/silent", ginoidc.AbortHandlers{Unauthenticated: note, Forbidden: note}, admins)
-	route("/forgets", ginoidc.AbortHandlers{Unauthenticated: func(c *gin.Context) { note(c); c.Next() }}, admins) // case 212
+	// case 212
+	route("/forgets", ginoidc.AbortHandlers{Unauthenticated: func(c *gin.Context) { note(c); c.Next() }}, admins)
 	route("/teapot", ginoidc.AbortHandlers{Forbidden: func(c *gin.Context) {
 		u, _ := ginoidc.UserFrom(c)
 		c.JSON(418, gin.H{"who": u.Email})
@@ -47,7 +48,8 @@ func TestAbortHandlers(t *testing.T) {
 		{"the same, signed in", "/silent", bob, 403, ""},
 		{"a handler that goes on", "/forgets", a.Browser(), 401, ""}, // case 212
 		{"a group's handler", "/teapot", bob, 418, `{"who":"bob@example.com"}`},
-		{"the app's own routes keep theirs", "/admin", bob, 403, `{"error":"forbidden","message":"You do not have access to this resource."}`},
+		{"the app's own routes keep theirs", "/admin", bob, 403,
+			`{"error":"forbidden","message":"You do not have access to this resource."}`},
 	} {
 		if r := tt.who.Fetch(tt.path); r.StatusCode != tt.status || r.Body != tt.body {
 			t.Errorf("%s: %d %q, want %d %q", tt.name, r.StatusCode, r.Body, tt.status, tt.body)
@@ -85,7 +87,8 @@ func TestProviderDown(t *testing.T) {
 	a.OP.Intercept(fakeop.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 	b := a.Browser()
 	r := b.Navigate("/auth/signin")
-	if r.StatusCode != 503 || r.Header.Get("Retry-After") == "" || r.Header.Get("Set-Cookie") != "" || !strings.Contains(r.Body, "Sign in again") {
+	if r.StatusCode != 503 || r.Header.Get("Retry-After") == "" || r.Header.Get("Set-Cookie") != "" ||
+		!strings.Contains(r.Body, "Sign in again") {
 		t.Errorf("sign-in: %d %v", r.StatusCode, r.Header)
 	}
 	if err := a.Auth.Ready(t.Context()); !errors.Is(err, ginoidc.ErrProviderUnavailable) {

@@ -1,4 +1,5 @@
-// The race detector slows down Go code and not the assembly of AES, and allocates: what is measured here would be its own.
+// The race detector slows down Go code and not the assembly of AES, and allocates: what is measured here would be its
+// own.
 
 //go:build !race
 
@@ -139,8 +140,8 @@ func (c contender) serving(t testing.TB) (serve func()) {
 	return serve
 }
 
-// BenchmarkGuardedRequest measures a guarded request next to bare Gin and to gin-contrib/sessions as apps use it, in one
-// run: machines differ, ratios hardly do.
+// BenchmarkGuardedRequest measures a guarded request next to bare Gin and to gin-contrib/sessions as apps use it, in
+// one run: machines differ, ratios hardly do.
 //
 //	go test -run '^$' -bench . -benchmem -cpu 1 .
 func BenchmarkGuardedRequest(b *testing.B) {
@@ -163,8 +164,8 @@ func TestGuardedRequestAllocations(t *testing.T) {
 	}
 }
 
-// TestRatio holds what must not be lost between releases, with slack for a busy machine: of many short rounds in which the
-// contenders take turns, the quickest of each counts.
+// TestRatio holds what must not be lost between releases, with slack for a busy machine: of many short rounds in which
+// the contenders take turns, the quickest of each counts.
 func TestRatio(t *testing.T) {
 	const rounds, requests = 40, 200
 	all := contenders(t)

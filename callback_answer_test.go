@@ -41,9 +41,10 @@ func otherInstance(b *testapp.Browser, a *testapp.App) *testapp.Browser {
 	return other
 }
 
-// TestCallbackAskedForTwiceElsewhere: a request that comes to another instance while the response is redeemed gets the same
-// answer, cookies included, whatever the answer is. Who lacks the attempt's cookie or brings another code gets nothing of it
-// at any time, and neither does who comes when it is over: then the response is used up, as on one instance.
+// TestCallbackAskedForTwiceElsewhere: a request that comes to another instance while the response is redeemed gets the
+// same answer, cookies included, whatever the answer is. Who lacks the attempt's cookie or brings another code gets
+// nothing of it at any time, and neither does who comes when it is over: then the response is used up, as on one
+// instance.
 func TestCallbackAskedForTwiceElsewhere(t *testing.T) {
 	for _, tt := range []struct {
 		name, mode string
@@ -59,7 +60,8 @@ func TestCallbackAskedForTwiceElsewhere(t *testing.T) {
 		{"the code is refused", "query", nil, nil, fakeop.ErrorInvalidGrant, 401, "sign_in_refused"},
 		{"the token is refused", "form_post", nil, nil, fakeop.BadSignature, 401, "invalid_token"},
 		{"the provider fails", "query", nil, nil, fakeop.Unavailable503, 503, "provider_unavailable"},
-		{"the app refuses", "query", nil, func(context.Context, *ginoidc.SignIn) error { return errors.New("no") }, "", 403, "forbidden"},
+		{"the app refuses", "query", nil, func(context.Context, *ginoidc.SignIn) error { return errors.New("no") },
+			"", 403, "forbidden"},
 		{"the app panics", "query", nil, func(context.Context, *ginoidc.SignIn) error { panic("app") }, "", 500, "internal"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -94,7 +96,8 @@ func TestCallbackAskedForTwiceElsewhere(t *testing.T) {
 				wg.Wait()
 				lines := replies[0].Header["Set-Cookie"]
 				for i, r := range replies {
-					if r.StatusCode != tt.status || r.Location() != replies[0].Location() || (r.Location() == "/app") != (tt.status == 303) {
+					if r.StatusCode != tt.status || r.Location() != replies[0].Location() ||
+						(r.Location() == "/app") != (tt.status == 303) {
 						t.Errorf("%d: %d to %q: %s", i, r.StatusCode, r.Location(), r.Body)
 					}
 					if !slices.Equal(r.Header["Set-Cookie"], lines) || len(lines) == 0 {
@@ -108,7 +111,8 @@ func TestCallbackAskedForTwiceElsewhere(t *testing.T) {
 					t.Errorf("log %s", two.Logs)
 				}
 				strangers("at once afterwards")
-				if r := late.Callback(callback); r.StatusCode != 400 || !strings.Contains(r.Body, "already used") || late.WhoAmI() != "" {
+				if r := late.Callback(callback); r.StatusCode != 400 || !strings.Contains(r.Body, "already used") ||
+					late.WhoAmI() != "" {
 					t.Errorf("afterwards: %d", r.StatusCode)
 				}
 				if n := one.OP.Count(fakeop.Token); n != 1 {
@@ -159,7 +163,8 @@ func TestCallbackWithoutAnAnswerElsewhere(t *testing.T) {
 		{"no leases", lacking("Lease"), lacking("Lease"), nil, 400, "already used", 0},
 		{"nothing kept", lacking("Keep", "Kept"), lacking("Keep", "Kept"), nil, 400, "already used", 0},
 		{"too large", same, same, large, 400, "already used", time.Second},
-		{"killed", func(s ginoidc.SharedState) ginoidc.SharedState { return dead{s} }, same, nil, 503, "Please try again", 40 * time.Second},
+		{"killed", func(s ginoidc.SharedState) ginoidc.SharedState { return dead{s} }, same, nil, 503,
+			"Please try again", 40 * time.Second},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

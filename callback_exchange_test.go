@@ -37,9 +37,9 @@ func slowApp(t *testing.T, change func(*ginoidc.Config)) *testapp.App {
 	return a
 }
 
-// TestCallbackAskedForTwice: requests that bring one response while it is redeemed have one exchange and get one answer,
-// cookies included, whatever the answer is. Who lacks the cookie or brings another code gets nothing of it, and afterwards
-// the response is good no more.
+// TestCallbackAskedForTwice: requests that bring one response while it is redeemed have one exchange and get one
+// answer, cookies included, whatever the answer is. Who lacks the cookie or brings another code gets nothing of it, and
+// afterwards the response is good no more.
 func TestCallbackAskedForTwice(t *testing.T) {
 	for _, tt := range []struct {
 		name, mode string
@@ -53,7 +53,8 @@ func TestCallbackAskedForTwice(t *testing.T) {
 		{"the code is refused", "query", nil, fakeop.ErrorInvalidGrant, 401, "sign_in_refused"},
 		{"the token is refused", "form_post", nil, fakeop.BadSignature, 401, "invalid_token"},
 		{"the provider fails", "query", nil, fakeop.Unavailable503, 503, "provider_unavailable"},
-		{"the app refuses", "query", func(context.Context, *ginoidc.SignIn) error { return errors.New("no") }, "", 403, "forbidden"},
+		{"the app refuses", "query", func(context.Context, *ginoidc.SignIn) error { return errors.New("no") },
+			"", 403, "forbidden"},
 		{"the app panics", "query", func(context.Context, *ginoidc.SignIn) error { panic("app") }, "", 500, "internal"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -87,15 +88,18 @@ func TestCallbackAskedForTwice(t *testing.T) {
 					})
 				}
 				synctest.Wait() // one of them waits for the provider, the others for that one
-				if r := a.Browser().Callback(callback); r.StatusCode != 400 || !strings.Contains(r.Body, "not started in this browser") {
+				if r := a.Browser().Callback(callback); r.StatusCode != 400 ||
+					!strings.Contains(r.Body, "not started in this browser") {
 					t.Errorf("without the cookie: %d", r.StatusCode)
 				}
-				if r := b.Twin().Callback(strings.Replace(callback, "code=", "code=x", 1)); r.StatusCode != 400 || !strings.Contains(r.Body, "already used") {
+				if r := b.Twin().Callback(strings.Replace(callback, "code=", "code=x", 1)); r.StatusCode != 400 ||
+					!strings.Contains(r.Body, "already used") {
 					t.Errorf("with another code: %d", r.StatusCode)
 				}
 				wg.Wait()
 				for i, r := range replies {
-					if r.StatusCode != tt.status || r.Location() != replies[0].Location() || (r.Location() == "/app") != (tt.status == 303) {
+					if r.StatusCode != tt.status || r.Location() != replies[0].Location() ||
+						(r.Location() == "/app") != (tt.status == 303) {
 						t.Errorf("%d: %d to %q: %s", i, r.StatusCode, r.Location(), r.Body)
 					}
 					if !slices.Equal(r.Header["Set-Cookie"], replies[0].Header["Set-Cookie"]) || len(r.Header["Set-Cookie"]) == 0 {
@@ -165,7 +169,8 @@ func TestReplay(t *testing.T) {
 	if r := b.Navigate(callback); r.Location() != "/app" {
 		t.Fatalf("%d to %q", r.StatusCode, r.Location())
 	}
-	if r := b.Navigate(callback); r.StatusCode != 303 || r.Location() != "/" || r.Header.Get("Set-Cookie") != "" { // back button, signed in
+	// back button, signed in
+	if r := b.Navigate(callback); r.StatusCode != 303 || r.Location() != "/" || r.Header.Get("Set-Cookie") != "" {
 		t.Errorf("replay, signed in: %d to %q", r.StatusCode, r.Location())
 	}
 	thief := a.Browser()

@@ -43,21 +43,27 @@ func TestCallbackRefused(t *testing.T) {
 				add(name)(q)
 			}
 		}, "", 303, false},
-		{"no iss although announced", del("iss"), "invalid_callback", 400, true},                                                                        // case 36
-		{"other iss", set("iss", "https://evil.example"), "invalid_callback", 400, true},                                                                // case 37
-		{"iss with a slash", set("iss", "https://idp.example/"), "invalid_callback", 400, true},                                                         // case 37
-		{"iss in capitals", set("iss", "https://IDP.example"), "invalid_callback", 400, true},                                                           // case 37
-		{"an ID token", set("id_token", "e30.e30."), "invalid_callback", 400, true},                                                                     // case 46
-		{"an access token", set("access_token", "x"), "invalid_callback", 400, true},                                                                    // case 46
-		{"a query of 1 MB", set("x", strings.Repeat("x", 1<<20)), "invalid_callback", 400, true},                                                        // case 284
-		{"10,001 parameters", func(q url.Values) { q["x"] = make([]string, 10_001) }, "invalid_callback", 400, true},                                    // case 284
-		{"a code of 17 kB", set("code", strings.Repeat("a", 17<<10)), "invalid_callback", 400, true},                                                    // case 47
-		{"error without attempt", func(q url.Values) { clear(q); q.Set("error", "access_denied") }, "invalid_callback", 400, true},                      // case 32
-		{"error of another attempt", func(q url.Values) { q.Set("error", "x"); q.Set("state", strings.Repeat("A", 32)) }, "attempt_missing", 400, true}, // case 32
-		{"access_denied", func(q url.Values) { q.Del("code"); q.Set("error", "access_denied") }, "sign_in_refused", 401, false},                         // case 31
-		{"login_required", func(q url.Values) { q.Del("code"); q.Set("error", "login_required") }, "sign_in_refused", 401, false},                       // case 14
-		{"error and code", set("error", "server_error"), "sign_in_refused", 401, false},                                                                 // case 35
-		{"hostile error", set("error", "x\r\nlevel=ERROR \x1b[31m\xff"+strings.Repeat("e", 10<<10)), "sign_in_refused", 401, false},                     // case 34
+		{"no iss although announced", del("iss"), "invalid_callback", 400, true},                 // case 36
+		{"other iss", set("iss", "https://evil.example"), "invalid_callback", 400, true},         // case 37
+		{"iss with a slash", set("iss", "https://idp.example/"), "invalid_callback", 400, true},  // case 37
+		{"iss in capitals", set("iss", "https://IDP.example"), "invalid_callback", 400, true},    // case 37
+		{"an ID token", set("id_token", "e30.e30."), "invalid_callback", 400, true},              // case 46
+		{"an access token", set("access_token", "x"), "invalid_callback", 400, true},             // case 46
+		{"a query of 1 MB", set("x", strings.Repeat("x", 1<<20)), "invalid_callback", 400, true}, // case 284
+		// case 284
+		{"10,001 parameters", func(q url.Values) { q["x"] = make([]string, 10_001) }, "invalid_callback", 400, true},
+		{"a code of 17 kB", set("code", strings.Repeat("a", 17<<10)), "invalid_callback", 400, true}, // case 47
+		{"error without attempt", func(q url.Values) { clear(q); q.Set("error", "access_denied") }, "invalid_callback", 400,
+			true}, // case 32
+		{"error of another attempt", func(q url.Values) { q.Set("error", "x"); q.Set("state", strings.Repeat("A", 32)) },
+			"attempt_missing", 400, true}, // case 32
+		{"access_denied", func(q url.Values) { q.Del("code"); q.Set("error", "access_denied") }, "sign_in_refused", 401,
+			false}, // case 31
+		{"login_required", func(q url.Values) { q.Del("code"); q.Set("error", "login_required") }, "sign_in_refused", 401,
+			false}, // case 14
+		{"error and code", set("error", "server_error"), "sign_in_refused", 401, false}, // case 35
+		{"hostile error", set("error", "x\r\nlevel=ERROR \x1b[31m\xff"+strings.Repeat("e", 10<<10)), "sign_in_refused", 401,
+			false}, // case 34
 		{"markup in the error", set("error_description", "<script>alert(1)</script>"), "", 303, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -75,13 +81,16 @@ func TestCallbackRefused(t *testing.T) {
 			if tt.status == 303 {
 				return
 			}
-			if script := pageScript.FindStringSubmatch(r.Body); script == nil || !strings.Contains(r.Header.Get("Content-Security-Policy"), hashOf(script[1])) { // case 39
+			if script := pageScript.FindStringSubmatch(r.Body); script == nil ||
+				!strings.Contains(r.Header.Get("Content-Security-Policy"), hashOf(script[1])) { // case 39
 				t.Errorf("the page leaves query and fragment in the address bar: %s", r.Body)
 			}
-			if !strings.Contains(r.Body, "Sign in again") || strings.Contains(r.Body, "evil") || strings.Contains(r.Body, "eeee") {
+			if !strings.Contains(r.Body, "Sign in again") || strings.Contains(r.Body, "evil") ||
+				strings.Contains(r.Body, "eeee") {
 				t.Errorf("page: %s", r.Body)
 			}
-			if !strings.Contains(a.Logs.String(), "code="+tt.code) || strings.Contains(a.Logs.String(), "\x1b") || a.Logs.Len() > 4000 {
+			if !strings.Contains(a.Logs.String(), "code="+tt.code) || strings.Contains(a.Logs.String(), "\x1b") ||
+				a.Logs.Len() > 4000 {
 				t.Errorf("log: %.500s", a.Logs)
 			}
 			if n := a.OP.Count(fakeop.Token); n != 0 {
@@ -109,23 +118,27 @@ func TestCallbackMethodsAndSpellings(t *testing.T) {
 		headers      []string
 		status       int
 	}{
-		{"HEAD", "/auth/callback", testapp.Navigation(), 405},                                                // case 42
-		{"OPTIONS", "/auth/callback", nil, 405},                                                              // case 42
-		{"PUT", "/auth/callback", testapp.Navigation(), 405},                                                 // case 42
-		{"TRACE", "/auth/callback", nil, 405},                                                                // case 42
-		{"POST", "/auth/callback", testapp.Navigation(), 405},                                                // case 45: no form_post mode, no body is read
-		{"GET", "/auth/callback", frame, 400},                                                                // case 41
-		{"GET", "/auth/callback", []string{"Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "script"}, 400},    // case 41
-		{"GET", "/auth/callback", append([]string{"Sec-Purpose", "prefetch"}, testapp.Navigation()...), 400}, // case 41
-		{"GET", "/auth/callback/", testapp.Navigation(), 404},                                                // case 49
-		{"GET", "//auth/callback", testapp.Navigation(), 404},                                                // case 49
+		{"HEAD", "/auth/callback", testapp.Navigation(), 405}, // case 42
+		{"OPTIONS", "/auth/callback", nil, 405},               // case 42
+		{"PUT", "/auth/callback", testapp.Navigation(), 405},  // case 42
+		{"TRACE", "/auth/callback", nil, 405},                 // case 42
+		{"POST", "/auth/callback", testapp.Navigation(), 405}, // case 45: no form_post mode, no body is read
+		{"GET", "/auth/callback", frame, 400},                 // case 41
+		// case 41
+		{"GET", "/auth/callback", []string{"Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "script"}, 400},
+		// case 41
+		{"GET", "/auth/callback", append([]string{"Sec-Purpose", "prefetch"}, testapp.Navigation()...), 400},
+		{"GET", "/auth/callback/", testapp.Navigation(), 404}, // case 49
+		{"GET", "//auth/callback", testapp.Navigation(), 404}, // case 49
 	} {
 		r := b.Do(tt.method, testapp.URL+tt.path+query, strings.NewReader("code=x"), tt.headers...)
 		if r.StatusCode != tt.status || r.Location() != "" || a.OP.Count(fakeop.Token) != 0 {
-			t.Errorf("%s %s: %d, Location %q, %d token requests", tt.method, tt.path, r.StatusCode, r.Location(), a.OP.Count(fakeop.Token))
+			t.Errorf("%s %s: %d, Location %q, %d token requests", tt.method, tt.path, r.StatusCode,
+				r.Location(), a.OP.Count(fakeop.Token))
 		}
 	}
-	if r := b.Navigate("/auth/%63allback" + query); r.StatusCode != 303 || b.WhoAmI() != "alice" { // case 49: the same route, redeemed once
+	// case 49: the same route, redeemed once
+	if r := b.Navigate("/auth/%63allback" + query); r.StatusCode != 303 || b.WhoAmI() != "alice" {
 		t.Errorf("escaped path: %d", r.StatusCode)
 	}
 	if a.OP.Count(fakeop.Token) != 1 {
@@ -146,14 +159,16 @@ func TestFormPost(t *testing.T) {
 	if mode := testapp.ParseURL(t, started.Location()).Query().Get("response_mode"); mode != "form_post" {
 		t.Errorf("response_mode %q", mode)
 	}
-	if cookie := started.Header.Get("Set-Cookie"); !strings.Contains(cookie, "; Secure; SameSite=None") || !strings.HasPrefix(cookie, "__Host-ginoidc.") {
+	if cookie := started.Header.Get("Set-Cookie"); !strings.Contains(cookie, "; Secure; SameSite=None") ||
+		!strings.HasPrefix(cookie, "__Host-ginoidc.") {
 		t.Errorf("attempt cookie %s", cookie)
 	}
 	callback, err := a.OP.Approve(started.Location(), "alice")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := b.Navigate(callback); r.StatusCode != http.StatusMethodNotAllowed || r.Header.Get("Allow") != "POST" { // the other one
+	// the other one
+	if r := b.Navigate(callback); r.StatusCode != http.StatusMethodNotAllowed || r.Header.Get("Allow") != "POST" {
 		t.Errorf("GET: %d, Allow %q", r.StatusCode, r.Header.Get("Allow"))
 	}
 	r := b.PostCallback(callback)
@@ -172,13 +187,14 @@ func TestFormPost(t *testing.T) {
 	old := a.Browser()
 	u, _ := url.Parse(testapp.URL)
 	old.Jar.SetCookies(u, b.Jar.Cookies(u)) // a copy of the session
-	if r := b.PostCallback(b.Start("/auth/signin", "bob")); r.StatusCode != http.StatusSeeOther || b.WhoAmI() != "bob" || old.WhoAmI() != "" {
+	if r := b.PostCallback(b.Start("/auth/signin", "bob")); r.StatusCode != http.StatusSeeOther || b.WhoAmI() != "bob" ||
+		old.WhoAmI() != "" {
 		t.Errorf("%d, %q signed in, the copy as %q", r.StatusCode, b.WhoAmI(), old.WhoAmI())
 	}
 }
 
-// TestFormPostRefuses what is no form before it is parsed, and what stands in the query although the mode is another one.
-// Cases 20, 30, 41, 45, 285.
+// TestFormPostRefuses what is no form before it is parsed, and what stands in the query although the mode is another
+// one. Cases 20, 30, 41, 45, 285.
 func TestFormPostRefuses(t *testing.T) {
 	a := formPostApp(t)
 	for _, tt := range []struct {
@@ -188,16 +204,18 @@ func TestFormPostRefuses(t *testing.T) {
 		want    int
 		code    string
 	}{
-		{"64 kB and one byte", func(c string) string { return c + "&x=" + strings.Repeat("x", 64<<10) }, nil, 413, "form_too_large"}, // cases 45, 285
-		{"multipart", nil, []string{"Content-Type", "multipart/form-data; boundary=x"}, 415, "not_a_form"},                           // case 45
-		{"JSON", nil, []string{"Content-Type", "application/json"}, 415, "not_a_form"},                                               // case 45
-		{"gzip", nil, []string{"Content-Encoding", "gzip"}, 415, "not_a_form"},                                                       // case 45
+		{"64 kB and one byte", func(c string) string { return c + "&x=" + strings.Repeat("x", 64<<10) }, nil, 413,
+			"form_too_large"}, // cases 45, 285
+		{"multipart", nil, []string{"Content-Type", "multipart/form-data; boundary=x"}, 415, "not_a_form"}, // case 45
+		{"JSON", nil, []string{"Content-Type", "application/json"}, 415, "not_a_form"},                     // case 45
+		{"gzip", nil, []string{"Content-Encoding", "gzip"}, 415, "not_a_form"},                             // case 45
 		{"no type", nil, []string{"Content-Type", ""}, 415, "not_a_form"},
 		{"malformed", func(c string) string { return c + "&%zz" }, nil, 400, "invalid_callback"},
-		{"empty", func(c string) string { return strings.SplitAfter(c, "?")[0] }, nil, 400, "invalid_callback"},     // case 20
-		{"code twice", func(c string) string { return c + "&code=other" }, nil, 400, "invalid_callback"},            // case 30
-		{"in a frame", nil, []string{"Sec-Fetch-Dest", "iframe"}, 400, "not_a_navigation"},                          // case 41
-		{"by a fetch", nil, []string{"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}, 400, "not_a_navigation"}, // case 41
+		{"empty", func(c string) string { return strings.SplitAfter(c, "?")[0] }, nil, 400, "invalid_callback"}, // case 20
+		{"code twice", func(c string) string { return c + "&code=other" }, nil, 400, "invalid_callback"},        // case 30
+		{"in a frame", nil, []string{"Sec-Fetch-Dest", "iframe"}, 400, "not_a_navigation"},                      // case 41
+		// case 41
+		{"by a fetch", nil, []string{"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}, 400, "not_a_navigation"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			b := a.Browser()
@@ -217,12 +235,14 @@ func TestFormPostRefuses(t *testing.T) {
 	}
 	b := a.Browser()
 	callback := b.Start("/auth/signin", "alice")
-	if r := b.Do("POST", callback, nil, testapp.CrossSiteForm()...); r.StatusCode != http.StatusBadRequest || b.WhoAmI() != "" {
+	if r := b.Do("POST", callback, nil, testapp.CrossSiteForm()...); r.StatusCode != http.StatusBadRequest ||
+		b.WhoAmI() != "" {
 		t.Errorf("code in the query: %d", r.StatusCode)
 	}
 }
 
-// TestLongCodes: codes of 16 kB are redeemed in every response mode, a longer one is refused unspent, and no log shows one.
+// TestLongCodes: codes of 16 kB are redeemed in every response mode, a longer one is refused unspent, and no log shows
+// one.
 func TestLongCodes(t *testing.T) {
 	for _, mode := range []string{"query", "form_post", "query.jwt", "form_post.jwt"} {
 		for _, length := range []int{5000, 16 << 10, 16<<10 + 1} {
@@ -238,7 +258,8 @@ func TestLongCodes(t *testing.T) {
 				status, user, redeemed = 400, "", 0
 			}
 			if r.StatusCode != status || b.WhoAmI() != user || a.OP.Count(fakeop.Token) != redeemed {
-				t.Errorf("%s, %d bytes: %d %s, %d token requests\n%s", mode, length, r.StatusCode, r.Body, a.OP.Count(fakeop.Token), a.Logs)
+				t.Errorf("%s, %d bytes: %d %s, %d token requests\n%s", mode, length, r.StatusCode, r.Body,
+					a.OP.Count(fakeop.Token), a.Logs)
 			}
 			if strings.Contains(a.Logs.String(), "+/=+/=") {
 				t.Errorf("%s: the log shows the code", mode)

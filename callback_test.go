@@ -142,7 +142,8 @@ func TestCallbackOfAnotherInstance(t *testing.T) {
 	}
 }
 
-// TestRefusalSpendsNothing: anybody can make up an error for a state, so none takes a place in the table of used attempts.
+// TestRefusalSpendsNothing: anybody can make up an error for a state, so none takes a place in the table of used
+// attempts.
 func TestRefusalSpendsNothing(t *testing.T) {
 	a := testapp.New(t)
 	b := a.Browser()
@@ -193,11 +194,13 @@ func TestSignInEnds(t *testing.T) {
 				t.Errorf("cookie %s before the callback", name)
 			}
 		}
-		r := b.Do("GET", callback, nil, append([]string{"Referer", "https://evil.example/", "Origin", "https://evil.example"}, testapp.Navigation()...)...) // case 156
+		r := b.Do("GET", callback, nil, append([]string{"Referer", "https://evil.example/", "Origin", "https://evil.example"},
+			testapp.Navigation()...)...) // case 156
 		if r.StatusCode != http.StatusSeeOther || r.Location() != want {
 			t.Errorf("return_to %.40q: %d to %q, want %q", returnTo, r.StatusCode, r.Location(), want)
 		}
-		if h := r.Header; h.Get("Cache-Control") != "no-store" || h.Get("Referrer-Policy") != "no-referrer" || h.Get("X-Frame-Options") != "DENY" {
+		if h := r.Header; h.Get("Cache-Control") != "no-store" || h.Get("Referrer-Policy") != "no-referrer" ||
+			h.Get("X-Frame-Options") != "DENY" {
 			t.Errorf("headers %v", h)
 		}
 		if names := b.Cookies(); len(names) != 1 || names[0] != "__Host-ginoidc" || b.WhoAmI() != "alice" {
@@ -205,7 +208,8 @@ func TestSignInEnds(t *testing.T) {
 		}
 		for _, line := range r.Header["Set-Cookie"] {
 			if c, _ := http.ParseSetCookie(line); c.Name == "__Host-ginoidc" &&
-				(c.Path != "/" || c.Domain != "" || c.MaxAge != 43200 || !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteLaxMode) { // Lax is not to be changed, case 147
+				(c.Path != "/" || c.Domain != "" || c.MaxAge != 43200 || !c.HttpOnly || !c.Secure ||
+					c.SameSite != http.SameSiteLaxMode) { // Lax is not to be changed, case 147
 				t.Errorf("session cookie: %s", line[strings.Index(line, ";"):])
 			}
 			if len(line) > 4096 {
@@ -221,7 +225,8 @@ func TestAliasHost(t *testing.T) {
 	b := a.Browser()
 	callback := b.Start("/auth/signin", "alice")
 	for _, alias := range []string{"https://alias.example.com", "http://app.example.com"} {
-		if r := b.Navigate(strings.Replace(callback, testapp.URL, alias, 1)); r.StatusCode != 400 || !strings.Contains(r.Body, "cookie was lost") {
+		if r := b.Navigate(strings.Replace(callback, testapp.URL, alias, 1)); r.StatusCode != 400 ||
+			!strings.Contains(r.Body, "cookie was lost") {
 			t.Errorf("%s: %d %s", alias, r.StatusCode, r.Body)
 		}
 	}

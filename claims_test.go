@@ -57,8 +57,10 @@ func TestClaims(t *testing.T) {
 	if err := u.Claims(&claims); err != nil {
 		t.Fatal(err)
 	}
-	if claims.Sub != "carol" || claims.Iss != "https://idp.example" || claims.Email != "carol@corp.example" || !claims.EmailVerified || claims.Nickname != "caz" ||
-		claims.Nonce != "" || claims.Exp != nil || claims.Tenant.ID != "t1" || !slices.Equal(claims.Realm.Roles, []string{"a", "b"}) || claims.Realm.Other != 1 {
+	if claims.Sub != "carol" || claims.Iss != "https://idp.example" || claims.Email != "carol@corp.example" ||
+		!claims.EmailVerified || claims.Nickname != "caz" ||
+		claims.Nonce != "" || claims.Exp != nil || claims.Tenant.ID != "t1" ||
+		!slices.Equal(claims.Realm.Roles, []string{"a", "b"}) || claims.Realm.Other != 1 {
 		t.Errorf("claims %+v", claims)
 	}
 	if strings.Contains(string(u.Extra), "carol") || strings.Contains(string(u.Extra), `"a"`) {
@@ -66,7 +68,8 @@ func TestClaims(t *testing.T) {
 	}
 	handMade := &ginoidc.User{Subject: "x", Groups: []string{"b", "a"}, Extra: json.RawMessage(`{"plan":"pro"}`)}
 	var m map[string]any
-	if err := handMade.Claims(&m); err != nil || m["plan"] != "pro" || len(m["groups"].([]any)) != 2 || !handMade.InGroup("a") {
+	if err := handMade.Claims(&m); err != nil || m["plan"] != "pro" || len(m["groups"].([]any)) != 2 ||
+		!handMade.InGroup("a") {
 		t.Errorf("hand-made user: %v %v", m, err)
 	}
 	nowhere := &ginoidc.User{Subject: "x", Extra: json.RawMessage(`{"groups":["admin"]}`)} // the field counts

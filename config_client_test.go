@@ -15,7 +15,8 @@ func TestKeyProblems(t *testing.T) {
 	}
 	setenv(t, map[string]string{"DECRYPTION_KEY_FILE": file})
 	_, _, err := fromEnv()
-	if err == nil || strings.Contains(err.Error(), "client key") || strings.Contains(err.Error(), "ed25519") || !strings.Contains(err.Error(), "algorithm EC") {
+	if err == nil || strings.Contains(err.Error(), "client key") || strings.Contains(err.Error(), "ed25519") ||
+		!strings.Contains(err.Error(), "algorithm EC") {
 		t.Errorf("decryption key: %v", err)
 	}
 }

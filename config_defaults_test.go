@@ -50,7 +50,8 @@ func TestCallersKeepTheirSlices(t *testing.T) {
 	if q := testapp.ParseURL(t, sent).Query(); q.Get("scope") != "openid email" || q.Get("audience") != "api" {
 		t.Errorf("sign-in: %s", sent)
 	}
-	if r := b.Navigate(b.Start("/auth/signin?return_to=https://shop.example.net/cart", "alice")); r.Location() != "https://shop.example.net/cart" {
+	if r := b.Navigate(b.Start("/auth/signin?return_to=https://shop.example.net/cart",
+		"alice")); r.Location() != "https://shop.example.net/cart" {
 		t.Errorf("callback: %d to %q\n%s", r.StatusCode, r.Location(), a.Logs)
 	}
 	for _, path := range []string{"/any", "/all", "/class"} {

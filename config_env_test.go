@@ -26,7 +26,8 @@ import (
 // setenv sets variables under the prefix X_, beside those that are required.
 func setenv(t *testing.T, env map[string]string) {
 	t.Helper()
-	all := map[string]string{"ISSUER": "https://idp.example", "CLIENT_ID": "app", "CLIENT_SECRET": "s", "COOKIE_SECRET": testapp.CookieSecret}
+	all := map[string]string{"ISSUER": "https://idp.example", "CLIENT_ID": "app", "CLIENT_SECRET": "s",
+		"COOKIE_SECRET": testapp.CookieSecret}
 	maps.Copy(all, env)
 	for name, value := range all {
 		t.Setenv("X_"+name, value)
@@ -67,15 +68,25 @@ func TestWhereAConfigComesFrom(t *testing.T) {
 		change func(*ginoidc.Config)
 		want   []string
 	}{
-		{"nothing set", "P", nil, nil, []string{"Issuer P_ISSUER", "ClientID P_CLIENT_ID", "ClientSecret P_CLIENT_SECRET", "CookieSecrets P_COOKIE_SECRET"}},
-		{"no prefix", "", nil, nil, []string{"Issuer ISSUER", "ClientID CLIENT_ID", "ClientSecret CLIENT_SECRET", "CookieSecrets COOKIE_SECRET"}},
-		{"by an alias", "X", map[string]string{"X_ISSUER": "", "X_TENANT_DOMAIN": "http://idp.example", "X_SESSION_COOKIE_NAME": "__Host-x"}, nil, []string{"Issuer X_TENANT_DOMAIN", "CookieName X_SESSION_COOKIE_NAME"}},
-		{"changed", "X", map[string]string{"X_CLIENT_ID": "b "}, func(c *ginoidc.Config) { c.Issuer, c.AppURL, c.ClientSecret = "x", "x", "" }, []string{"Issuer ", "ClientSecret ", "AppURL ", "ClientID X_CLIENT_ID"}},
-		{"changed in place", "X", map[string]string{"X_SCOPES": "openid email"}, func(c *ginoidc.Config) { c.Scopes[0] = "profile" }, []string{"Scopes "}},
-		{"parameters changed in place", "X", map[string]string{"X_SIGN_IN_PARAMETERS": "a=b"}, func(c *ginoidc.Config) { c.SignInParameters.Set("nonce", "1") }, []string{"SignInParameters "}},
-		{"set to the same", "X", map[string]string{"X_COOKIE_NAME": "a b"}, func(c *ginoidc.Config) { c.CookieName = "a" + " b" }, []string{"CookieName X_COOKIE_NAME"}},
+		{"nothing set", "P", nil, nil, []string{"Issuer P_ISSUER", "ClientID P_CLIENT_ID", "ClientSecret P_CLIENT_SECRET",
+			"CookieSecrets P_COOKIE_SECRET"}},
+		{"no prefix", "", nil, nil, []string{"Issuer ISSUER", "ClientID CLIENT_ID", "ClientSecret CLIENT_SECRET",
+			"CookieSecrets COOKIE_SECRET"}},
+		{"by an alias", "X", map[string]string{"X_ISSUER": "", "X_TENANT_DOMAIN": "http://idp.example",
+			"X_SESSION_COOKIE_NAME": "__Host-x"}, nil, []string{"Issuer X_TENANT_DOMAIN", "CookieName X_SESSION_COOKIE_NAME"}},
+		{"changed", "X", map[string]string{"X_CLIENT_ID": "b "}, func(c *ginoidc.Config) {
+			c.Issuer, c.AppURL,
+				c.ClientSecret = "x", "x", ""
+		}, []string{"Issuer ", "ClientSecret ", "AppURL ", "ClientID X_CLIENT_ID"}},
+		{"changed in place", "X", map[string]string{"X_SCOPES": "openid email"},
+			func(c *ginoidc.Config) { c.Scopes[0] = "profile" }, []string{"Scopes "}},
+		{"parameters changed in place", "X", map[string]string{"X_SIGN_IN_PARAMETERS": "a=b"},
+			func(c *ginoidc.Config) { c.SignInParameters.Set("nonce", "1") }, []string{"SignInParameters "}},
+		{"set to the same", "X", map[string]string{"X_COOKIE_NAME": "a b"},
+			func(c *ginoidc.Config) { c.CookieName = "a" + " b" }, []string{"CookieName X_COOKIE_NAME"}},
 		{"set by code alone", "X", nil, func(c *ginoidc.Config) { c.MaxSessions = -1 }, []string{"MaxSessions "}},
-		{"left to the default", "X", map[string]string{"X_SESSION_IDLE": "200h"}, nil, []string{"SessionIdle X_SESSION_IDLE"}},
+		{"left to the default", "X", map[string]string{"X_SESSION_IDLE": "200h"}, nil,
+			[]string{"SessionIdle X_SESSION_IDLE"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			setenv(t, nil)
@@ -92,7 +103,8 @@ func TestWhereAConfigComesFrom(t *testing.T) {
 			}
 		})
 	}
-	if _, err := ginoidc.New(ginoidc.Config{}); strings.Contains(err.Error(), "OIDC_") || strings.Contains(err.Error(), "_ID") {
+	if _, err := ginoidc.New(ginoidc.Config{}); strings.Contains(err.Error(), "OIDC_") ||
+		strings.Contains(err.Error(), "_ID") {
 		t.Errorf("a Config of code has errors that name variables: %v", err)
 	}
 }
@@ -101,46 +113,62 @@ func TestWhereAConfigComesFrom(t *testing.T) {
 func TestConfigFromEnv(t *testing.T) {
 	caFile, keyFile := filepath.Join(t.TempDir(), "ca.pem"), filepath.Join(t.TempDir(), "key.pem")
 	ecKey, _ := testKeys(t)
-	if err := errors.Join(os.WriteFile(caFile, []byte("no certificate"), 0o600), os.WriteFile(keyFile, ecKey, 0o600)); err != nil {
+	if err := errors.Join(os.WriteFile(caFile, []byte("no certificate"), 0o600),
+		os.WriteFile(keyFile, ecKey, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	base := map[string]string{"ISSUER": "https://idp.example", "CLIENT_ID": "app", "CLIENT_SECRET": "s", "COOKIE_SECRET": testapp.CookieSecret}
+	base := map[string]string{"ISSUER": "https://idp.example", "CLIENT_ID": "app", "CLIENT_SECRET": "s",
+		"COOKIE_SECRET": testapp.CookieSecret}
 	for _, tt := range []struct {
 		name string
 		env  map[string]string
 		want []string // as TestConfigProblems, of ConfigFromEnv and New together
 		held func(ginoidc.Config) bool
 	}{
-		{"the least", nil, nil, func(c ginoidc.Config) bool { return c.AppURL == "http://localhost:8080" && !c.SkipUserInfo }},
-		{"lists", map[string]string{"SCOPES": " openid  groups ", "COOKIE_SECRET": testapp.CookieSecret + "2 " + testapp.CookieSecret, "SIGNING_ALGS": "ES256 RS256"}, nil,
+		{"the least", nil, nil, func(c ginoidc.Config) bool {
+			return c.AppURL == "http://localhost:8080" &&
+				!c.SkipUserInfo
+		}},
+		{"lists", map[string]string{"SCOPES": " openid  groups ",
+			"COOKIE_SECRET": testapp.CookieSecret + "2 " + testapp.CookieSecret, "SIGNING_ALGS": "ES256 RS256"}, nil,
 			func(c ginoidc.Config) bool {
-				return slices.Equal(c.Scopes, []string{"openid", "groups"}) && len(c.CookieSecrets) == 2 && c.SigningAlgs[0] == "ES256"
+				return slices.Equal(c.Scopes, []string{"openid", "groups"}) && len(c.CookieSecrets) == 2 &&
+					c.SigningAlgs[0] == "ES256"
 			}},
-		{"durations and booleans", map[string]string{"SESSION_IDLE": "1h", "SESSION_LIFETIME": "24h", "CLOCK_TOLERANCE": "30s", "FETCH_USER_INFO": "false"}, nil,
+		{"durations and booleans", map[string]string{"SESSION_IDLE": "1h", "SESSION_LIFETIME": "24h",
+			"CLOCK_TOLERANCE": "30s", "FETCH_USER_INFO": "false"}, nil,
 			func(c ginoidc.Config) bool {
-				return c.SessionIdle == time.Hour && c.SessionLifetime == 24*time.Hour && c.ClockTolerance == 30*time.Second && c.SkipUserInfo
+				return c.SessionIdle == time.Hour && c.SessionLifetime == 24*time.Hour && c.ClockTolerance == 30*time.Second &&
+					c.SkipUserInfo
 			}},
 		{"claims", map[string]string{"GROUPS_CLAIM": "realm_access.roles", "ORGANIZATIONS_CLAIM": "orgs"}, nil,
 			func(c ginoidc.Config) bool {
 				return c.GroupsClaim == "realm_access.roles" && c.OrganizationsClaim == "orgs"
 			}},
-		{"defaults spelled out", map[string]string{"RESPONSE_MODE": "query", "USE_PAR": "auto", "KEEP_TOKENS": "false", "INITIATE_LOGIN": "false", "CLIENT_AUTH_METHOD": "client_secret_post"}, nil, nil},
+		{"defaults spelled out", map[string]string{"RESPONSE_MODE": "query", "USE_PAR": "auto", "KEEP_TOKENS": "false",
+			"INITIATE_LOGIN": "false", "CLIENT_AUTH_METHOD": "client_secret_post"}, nil, nil},
 		{"unparsable", map[string]string{"SESSION_IDLE": "soon", "FETCH_USER_INFO": "maybe", "CLOCK_TOLERANCE": "-1s"},
 			[]string{"SkipUserInfo X_FETCH_USER_INFO", "SessionIdle X_SESSION_IDLE", "ClockTolerance X_CLOCK_TOLERANCE"}, nil},
 		{"of later versions", map[string]string{"BEARER_AUDIENCE": "api"}, []string{" X_BEARER_AUDIENCE"}, nil},
 		{"tokens", map[string]string{"KEEP_TOKENS": "true"}, nil, func(c ginoidc.Config) bool { return c.KeepTokens }},
-		{"the protocol", map[string]string{"RESPONSE_MODE": "form_post", "USE_PAR": "true", "INITIATE_LOGIN": "true"}, nil, func(c ginoidc.Config) bool {
-			return c.ResponseMode == "form_post" && c.PushedAuthorization == "always" && c.InitiateLogin
-		}},
-		{"no PAR", map[string]string{"USE_PAR": "false"}, nil, func(c ginoidc.Config) bool { return c.PushedAuthorization == "never" }},
-		{"key file", map[string]string{"CLIENT_SECRET": "", "CLIENT_AUTH_METHOD": "private_key_jwt", "CLIENT_KEY_FILE": keyFile}, nil, func(c ginoidc.Config) bool { return bytes.Equal(c.ClientKey, ecKey) }},
-		{"key file that is not there", map[string]string{"CLIENT_SECRET": "", "CLIENT_AUTH_METHOD": "private_key_jwt", "CLIENT_KEY_FILE": keyFile + ".gone"}, []string{"ClientKey X_CLIENT_KEY_FILE"}, nil},
-		{"key file with something else", map[string]string{"CLIENT_SECRET": "", "CLIENT_AUTH_METHOD": "private_key_jwt", "CLIENT_KEY_FILE": caFile}, []string{"ClientKey X_CLIENT_KEY_FILE"}, nil},
+		{"the protocol", map[string]string{"RESPONSE_MODE": "form_post", "USE_PAR": "true", "INITIATE_LOGIN": "true"},
+			nil, func(c ginoidc.Config) bool {
+				return c.ResponseMode == "form_post" && c.PushedAuthorization == "always" && c.InitiateLogin
+			}},
+		{"no PAR", map[string]string{"USE_PAR": "false"}, nil,
+			func(c ginoidc.Config) bool { return c.PushedAuthorization == "never" }},
+		{"key file", map[string]string{"CLIENT_SECRET": "", "CLIENT_AUTH_METHOD": "private_key_jwt",
+			"CLIENT_KEY_FILE": keyFile}, nil, func(c ginoidc.Config) bool { return bytes.Equal(c.ClientKey, ecKey) }},
+		{"key file that is not there", map[string]string{"CLIENT_SECRET": "", "CLIENT_AUTH_METHOD": "private_key_jwt",
+			"CLIENT_KEY_FILE": keyFile + ".gone"}, []string{"ClientKey X_CLIENT_KEY_FILE"}, nil},
+		{"key file with something else", map[string]string{"CLIENT_SECRET": "", "CLIENT_AUTH_METHOD": "private_key_jwt",
+			"CLIENT_KEY_FILE": caFile}, []string{"ClientKey X_CLIENT_KEY_FILE"}, nil},
 		{"the protocol, misspelt", map[string]string{"RESPONSE_MODE": "fragment", "USE_PAR": "yes", "INITIATE_LOGIN": "si"},
 			[]string{"PushedAuthorization X_USE_PAR", "InitiateLogin X_INITIATE_LOGIN", "ResponseMode X_RESPONSE_MODE"}, nil},
 		{"CA file without certificate", map[string]string{"CA_FILE": caFile}, []string{"RootCAs X_CA_FILE"}, nil},
 		{"CA file that is not there", map[string]string{"CA_FILE": caFile + ".gone"}, []string{"RootCAs X_CA_FILE"}, nil},
-		{"alias", map[string]string{"ISSUER": "", "TENANT_DOMAIN": "tenant.example"}, nil, func(c ginoidc.Config) bool { return c.Issuer == "https://tenant.example" }},
+		{"alias", map[string]string{"ISSUER": "", "TENANT_DOMAIN": "tenant.example"}, nil,
+			func(c ginoidc.Config) bool { return c.Issuer == "https://tenant.example" }},
 		{"alias that differs", map[string]string{"TENANT_DOMAIN": "https://other.example"}, []string{"Issuer X_ISSUER"}, nil},
 		{"empty counts as absent", map[string]string{"ISSUER": ""}, []string{"Issuer X_ISSUER"}, nil},
 	} {

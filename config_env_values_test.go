@@ -24,23 +24,32 @@ func TestUnusableValues(t *testing.T) {
 		return name
 	}
 	for name, values := range map[string][]string{
-		"SIGN_REQUESTS": {"yes", " true", "true\r", `"true"`}, "DPOP": {"on"}, "UNTYPED_LOGOUT_TOKENS": {"2"}, "STRING_EMAIL_VERIFIED": {"no"},
-		"KEEP_ID_TOKEN": {"sometimes", "auto ", `"auto"`}, "USE_PAR": {"required"},
-		"PROVIDER_TIMEOUT": {"5", "0s", "1h", "-1s", "soon", "100ms"}, "SESSION_LIFETIME": {"9999999h", "-9999999h"}, "ATTEMPT_LIFE": {"10", "1s", "48h"}, "CLOCK_TOLERANCE": {"0", "-1", "301", "1.5"}, "SESSION_IDLE": {"3600"},
+		"SIGN_REQUESTS": {"yes", " true", "true\r", `"true"`}, "DPOP": {"on"}, "UNTYPED_LOGOUT_TOKENS": {"2"},
+		"STRING_EMAIL_VERIFIED": {"no"},
+		"KEEP_ID_TOKEN":         {"sometimes", "auto ", `"auto"`}, "USE_PAR": {"required"},
+		"PROVIDER_TIMEOUT": {"5", "0s", "1h", "-1s", "soon", "100ms"}, "SESSION_LIFETIME": {"9999999h", "-9999999h"},
+		"ATTEMPT_LIFE": {"10", "1s", "48h"}, "CLOCK_TOLERANCE": {"0", "-1", "301", "1.5"}, "SESSION_IDLE": {"3600"},
 		"MAX_SESSIONS": {"-1", "many", "1.5", "3 ", "99999999999999999999"},
 		"SIGN_IN_PARAMETERS": {
 			"a=%zz", "a=1;b=2", "?audience=a", "audience", "=a", "audience=", `"audience=a"`, " audience=a", "audience=a&&=b",
-			"nonce=1", "scope=openid", "max_age=x", "audience=a&audience=b", `audience="https://api.example"`, "resource=a:1&resource='a:2'",
+			"nonce=1", "scope=openid", "max_age=x", "audience=a&audience=b", `audience="https://api.example"`,
+			"resource=a:1&resource='a:2'",
 			"prompt=none+login", "prompt=login++none", "claims=userinfo", "claims=[]", "claims=null", `claims={"userinfo":}`,
 		},
-		"SIGN_OUT_PARAMETERS": {"a=%zz", "?a=b", "a", "client_id=x", `logout_uri="https://app.example"`}, "CERTIFICATE_ORIGINS": {"api.example", "'https://api.example'", "http://localhost"},
-		"GROUPS_FORMAT": {"list ", "map"}, "ORGANIZATIONS_FORMAT": {"csv"}, "PROFILE": {"fapi1"}, "CLIENT_KEY_ALG": {"ES256"}, "CLIENT_KEY_ID": {"k1"},
-		"APP_URL":     {"https://a.example//", "https://a.example:", "https://a.example:0", "https://a.example:65536"},
-		"GROUPS_PATH": {`"realm_access roles"`}, "TRUSTED_AUDIENCES": {"'a b'"}, "USER_INFO_CLAIMS": {`"sub"`, "sub \u200bname"},
-		"SCOPES": {`"openid email"`, " "}, "SIGNING_ALGS": {"\t "}, "COOKIE_SECRET": {"  "}, "RETURN_ORIGINS": {"shop.example", "https://shop.example/", "'https://shop.example'"},
+		"SIGN_OUT_PARAMETERS": {"a=%zz", "?a=b", "a", "client_id=x", `logout_uri="https://app.example"`},
+		"CERTIFICATE_ORIGINS": {"api.example", "'https://api.example'", "http://localhost"},
+		"GROUPS_FORMAT":       {"list ", "map"}, "ORGANIZATIONS_FORMAT": {"csv"}, "PROFILE": {"fapi1"},
+		"CLIENT_KEY_ALG": {"ES256"},
+		"CLIENT_KEY_ID":  {"k1"},
+		"APP_URL":        {"https://a.example//", "https://a.example:", "https://a.example:0", "https://a.example:65536"},
+		"GROUPS_PATH":    {`"realm_access roles"`}, "TRUSTED_AUDIENCES": {"'a b'"},
+		"USER_INFO_CLAIMS": {`"sub"`, "sub \u200bname"},
+		"SCOPES":           {`"openid email"`, " "}, "SIGNING_ALGS": {"\t "}, "COOKIE_SECRET": {"  "},
+		"RETURN_ORIGINS":      {"shop.example", "https://shop.example/", "'https://shop.example'"},
 		"CLIENT_CERT_FILE":    {dir, path("none", nil), path("alone", alone), path("key", certificate[len(alone):])},
 		"DECRYPTION_KEY_FILE": {path("gone", nil) + "x", path("empty", nil), path("text", []byte("no key"))},
-		"ROUTE_PREFIX":        {"auth", "/", "//", "/au th", "/auth\n"}, "COOKIE_NAME": {"__Host-x", "a b"}, "DEFAULT_RETURN_TO": {"//evil.example"},
+		"ROUTE_PREFIX":        {"auth", "/", "//", "/au th", "/auth\n"}, "COOKIE_NAME": {"__Host-x", "a b"},
+		"DEFAULT_RETURN_TO": {"//evil.example"},
 		"POST_SIGN_OUT_URL": {"/bye", "https://a.example/ ", `"https://a.example"`},
 		"BEARER_AUDIENCE":   {"api"}, "INTROSPECT": {"true"}, "PROVIDERS": {"a b"}, "RECHECK_EVERY": {"1h"},
 	} {
@@ -89,19 +98,24 @@ func TestWhatIsSaidOfAValue(t *testing.T) {
 	}
 }
 
-// TestUnreadableValues: a value that cannot be read is all that is said of its field, of those that need it and, when only
-// New is asked, too.
+// TestUnreadableValues: a value that cannot be read is all that is said of its field, of those that need it and, when
+// only New is asked, too.
 func TestUnreadableValues(t *testing.T) {
 	for _, test := range []struct {
 		env  map[string]string
 		want string
 	}{
-		{map[string]string{"CLIENT_AUTH_METHOD": "private_key_jwt", "CLIENT_SECRET": "", "CLIENT_KEY_FILE": "/nowhere"}, "X_CLIENT_KEY_FILE"},
-		{map[string]string{"SIGN_REQUESTS": "true", "CLIENT_KEY_FILE": "/nowhere", "CLIENT_KEY_ALG": "ES256"}, "X_CLIENT_KEY_FILE"},
-		{map[string]string{"CLIENT_KEY_FILE": "/nowhere", "CLIENT_KEY_ALG": "ES256", "CLIENT_KEY_ID": "k1"}, "X_CLIENT_KEY_FILE"},
+		{map[string]string{"CLIENT_AUTH_METHOD": "private_key_jwt", "CLIENT_SECRET": "", "CLIENT_KEY_FILE": "/nowhere"},
+			"X_CLIENT_KEY_FILE"},
+		{map[string]string{"SIGN_REQUESTS": "true", "CLIENT_KEY_FILE": "/nowhere", "CLIENT_KEY_ALG": "ES256"},
+			"X_CLIENT_KEY_FILE"},
+		{map[string]string{"CLIENT_KEY_FILE": "/nowhere", "CLIENT_KEY_ALG": "ES256", "CLIENT_KEY_ID": "k1"},
+			"X_CLIENT_KEY_FILE"},
 		{map[string]string{"PROFILE": "fapi2", "CLIENT_SECRET": "", "CLIENT_KEY_FILE": "/nowhere"}, "X_CLIENT_KEY_FILE"},
-		{map[string]string{"CLIENT_AUTH_METHOD": "tls_client_auth", "CLIENT_SECRET": "", "CLIENT_CERT_FILE": "/nowhere"}, "X_CLIENT_CERT_FILE"},
-		{map[string]string{"CLIENT_CERT_FILE": "/nowhere", "CERTIFICATE_ORIGINS": "https://api.example"}, "X_CLIENT_CERT_FILE"},
+		{map[string]string{"CLIENT_AUTH_METHOD": "tls_client_auth", "CLIENT_SECRET": "", "CLIENT_CERT_FILE": "/nowhere"},
+			"X_CLIENT_CERT_FILE"},
+		{map[string]string{"CLIENT_CERT_FILE": "/nowhere", "CERTIFICATE_ORIGINS": "https://api.example"},
+			"X_CLIENT_CERT_FILE"},
 		{map[string]string{"COOKIE_SECRET": "  "}, "X_COOKIE_SECRET"},
 	} {
 		t.Run(test.want+" "+strings.Join(slices.Sorted(maps.Keys(test.env)), " "), func(t *testing.T) {
@@ -109,7 +123,8 @@ func TestUnreadableValues(t *testing.T) {
 			c, unreadable := ginoidc.ConfigFromEnv("X_")
 			c.Logger = slog.New(slog.DiscardHandler)
 			_, invalid := ginoidc.New(c)
-			if unreadable == nil || !strings.Contains(unreadable.Error(), test.want+" ") || strings.Contains(unreadable.Error(), "\n") {
+			if unreadable == nil || !strings.Contains(unreadable.Error(), test.want+" ") ||
+				strings.Contains(unreadable.Error(), "\n") {
 				t.Fatalf("ConfigFromEnv: %v", unreadable)
 			}
 			if invalid != nil && invalid.Error() != unreadable.Error() {
@@ -120,7 +135,8 @@ func TestUnreadableValues(t *testing.T) {
 				t.Errorf("New: %v", invalid)
 			}
 			if c.ClientKey, c.ClientCertificate, c.CookieSecrets = []byte("no key"), nil, []string{"short"}; invalid != nil {
-				if _, err := ginoidc.New(c); err == nil || strings.Contains(err.Error(), test.want) && test.want != "X_CLIENT_CERT_FILE" {
+				if _, err := ginoidc.New(c); err == nil || strings.Contains(err.Error(), test.want) &&
+					test.want != "X_CLIENT_CERT_FILE" {
 					t.Errorf("set by code: %v", err)
 				}
 			}

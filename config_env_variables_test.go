@@ -43,7 +43,8 @@ func TestEveryFieldHasAVariable(t *testing.T) {
 		{"ClientKeyAlg", "CLIENT_KEY_ALG", "PS256", "PS256"},
 		{"ClientKeyID", "CLIENT_KEY_ID", "k1", "k1"},
 		{"ClientCertificate", "CLIENT_CERT_FILE", path("certificate"), &pair},
-		{"CertificateOrigins", "CERTIFICATE_ORIGINS", "https://a.example https://b.example", []string{"https://a.example", "https://b.example"}},
+		{"CertificateOrigins", "CERTIFICATE_ORIGINS", "https://a.example https://b.example",
+			[]string{"https://a.example", "https://b.example"}},
 		{"SignRequests", "SIGN_REQUESTS", "true", true},
 		{"DecryptionKey", "DECRYPTION_KEY_FILE", path("key"), ecKey},
 		{"DPoP", "DPOP", "true", true},
@@ -54,7 +55,8 @@ func TestEveryFieldHasAVariable(t *testing.T) {
 		{"SigningAlgs", "SIGNING_ALGS", "ES256 PS256", []string{"ES256", "PS256"}},
 		{"ResponseMode", "RESPONSE_MODE", "form_post", "form_post"},
 		{"PushedAuthorization", "USE_PAR", "true", "always"},
-		{"SignInParameters", "SIGN_IN_PARAMETERS", "audience=https%3A%2F%2Fapi.example&acr_values=a+b", url.Values{"audience": {"https://api.example"}, "acr_values": {"a b"}}},
+		{"SignInParameters", "SIGN_IN_PARAMETERS", "audience=https%3A%2F%2Fapi.example&acr_values=a+b",
+			url.Values{"audience": {"https://api.example"}, "acr_values": {"a b"}}},
 		{"InitiateLogin", "INITIATE_LOGIN", "true", true},
 		{"TrustedAudiences", "TRUSTED_AUDIENCES", "a b", []string{"a", "b"}},
 		{"UntypedLogoutTokens", "UNTYPED_LOGOUT_TOKENS", "true", true},
@@ -82,7 +84,8 @@ func TestEveryFieldHasAVariable(t *testing.T) {
 		{"DefaultReturnTo", "DEFAULT_RETURN_TO", "/start", "/start"},
 		{"ReturnOrigins", "RETURN_ORIGINS", "https://a.example", []string{"https://a.example"}},
 		{"PostSignOutURL", "POST_SIGN_OUT_URL", "https://a.example/bye", "https://a.example/bye"},
-		{"SignOutParameters", "SIGN_OUT_PARAMETERS", "logout_uri=https://a.example", url.Values{"logout_uri": {"https://a.example"}}},
+		{"SignOutParameters", "SIGN_OUT_PARAMETERS", "logout_uri=https://a.example",
+			url.Values{"logout_uri": {"https://a.example"}}},
 		{"RootCAs", "CA_FILE", path("roots"), nil},
 	}
 	without, err := ginoidc.ConfigFromEnv("X_")
@@ -104,7 +107,8 @@ func TestEveryFieldHasAVariable(t *testing.T) {
 				if !field.IsExported() {
 					continue
 				}
-				value, changed := now.Field(i).Interface(), !reflect.DeepEqual(now.Field(i).Interface(), before.Field(i).Interface())
+				value, changed := now.Field(i).Interface(),
+					!reflect.DeepEqual(now.Field(i).Interface(), before.Field(i).Interface())
 				if changed != (field.Name == test.field) || changed && test.want != nil && !reflect.DeepEqual(value, test.want) {
 					t.Errorf("%s is %v, want %v in %s alone", field.Name, value, test.want, test.field)
 				}
@@ -121,8 +125,10 @@ func TestEveryFieldHasAVariable(t *testing.T) {
 // TestNearestName: a hint only where the names are near.
 func TestNearestName(t *testing.T) {
 	for name, want := range map[string]string{
-		"CLIENT_SECERT": "X_CLIENT_SECRET", "SCOPE": "X_SCOPES", "POST_SIGNOUT_URL": "X_POST_SIGN_OUT_URL", "GROUP_CLAIM": "X_GROUPS_CLAIM",
-		"CALLBAK_URL": "X_CALLBACK_URL", "DEBUG": "", "PORT": "", "SERVICE_HOST": "", "PORT_8080_TCP_ADDR": "", "LOG_LEVEL": "", "X": "",
+		"CLIENT_SECERT": "X_CLIENT_SECRET", "SCOPE": "X_SCOPES", "POST_SIGNOUT_URL": "X_POST_SIGN_OUT_URL",
+		"GROUP_CLAIM": "X_GROUPS_CLAIM",
+		"CALLBAK_URL": "X_CALLBACK_URL", "DEBUG": "", "PORT": "", "SERVICE_HOST": "", "PORT_8080_TCP_ADDR": "",
+		"LOG_LEVEL": "", "X": "",
 		"DATABASE_CONNECTION": "", "REALM": "",
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -134,8 +140,10 @@ func TestNearestName(t *testing.T) {
 			}
 		})
 	}
-	setenv(t, map[string]string{"CLOCK_SKEW": "60", "SESSION_COOKIE_SAME_SITE": "lax", "STATE_COOKIE_NAME": "", "CLIENT_SECERT": "", "X": "", "REALM": ""})
-	if _, log, err := fromEnv(); err != nil || strings.Contains(log, "WARN") || !strings.Contains(log, `variables="[X_CLOCK_SKEW X_SESSION_COOKIE_SAME_SITE]"`) {
+	setenv(t, map[string]string{"CLOCK_SKEW": "60", "SESSION_COOKIE_SAME_SITE": "lax", "STATE_COOKIE_NAME": "",
+		"CLIENT_SECERT": "", "X": "", "REALM": ""})
+	if _, log, err := fromEnv(); err != nil || strings.Contains(log, "WARN") ||
+		!strings.Contains(log, `variables="[X_CLOCK_SKEW X_SESSION_COOKIE_SAME_SITE]"`) {
 		t.Errorf("known names without effect: %v, %s", err, log)
 	}
 }

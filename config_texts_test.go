@@ -10,18 +10,22 @@ import (
 	"github.com/seed-d65cea4d/ginoidc"
 )
 
-// TestTexts: what came along with a value on its way into the app is seen at New, before the provider refuses it without
-// saying why.
+// TestTexts: what came along with a value on its way into the app is seen at New, before the provider refuses it
+// without saying why.
 func TestTexts(t *testing.T) {
-	spoil := []string{"%s ", " %s", "%s\n", "%s\r", "\t%s", "%s\x00", "\ufeff%s", "%s\u00a0", "%s\u200b", `"%s"`, "'%s'", "`%s`", "\u201c%s\u201d"}
+	spoil := []string{"%s ", " %s", "%s\n", "%s\r", "\t%s", "%s\x00", "\ufeff%s", "%s\u00a0", "%s\u200b", `"%s"`,
+		"'%s'", "`%s`", "\u201c%s\u201d"}
 	fields := map[string]func(*ginoidc.Config, string){
 		"Issuer":         func(c *ginoidc.Config, s string) { c.Issuer = fmt.Sprintf(s, c.Issuer) },
 		"ClientID":       func(c *ginoidc.Config, s string) { c.ClientID = fmt.Sprintf(s, c.ClientID) },
 		"ClientSecret":   func(c *ginoidc.Config, s string) { c.ClientSecret = fmt.Sprintf(s, c.ClientSecret) },
 		"AppURL":         func(c *ginoidc.Config, s string) { c.AppURL = fmt.Sprintf(s, c.AppURL) },
 		"PostSignOutURL": func(c *ginoidc.Config, s string) { c.PostSignOutURL = fmt.Sprintf(s, "https://app.example/bye") },
-		"ReturnOrigins":  func(c *ginoidc.Config, s string) { c.ReturnOrigins = []string{fmt.Sprintf(s, "https://shop.example")} },
-		"GroupsClaim":    func(c *ginoidc.Config, s string) { c.GroupsClaim = fmt.Sprintf(s, "roles") },
+		"ReturnOrigins": func(c *ginoidc.Config,
+			s string) {
+			c.ReturnOrigins = []string{fmt.Sprintf(s, "https://shop.example")}
+		},
+		"GroupsClaim": func(c *ginoidc.Config, s string) { c.GroupsClaim = fmt.Sprintf(s, "roles") },
 		"OrganizationsPath": func(c *ginoidc.Config, s string) {
 			c.OrganizationsPath = []string{"a", fmt.Sprintf(s, "b"), fmt.Sprintf(s, "c")}
 		},
@@ -38,7 +42,8 @@ func TestTexts(t *testing.T) {
 			if got := problemsOf(err); !slices.Equal(got, []string{field + " "}) {
 				t.Errorf("%s %q: problems %q", field, s, got)
 			}
-			if err != nil && (strings.Count(err.Error(), "\n") > 0 || field == "ClientSecret" && strings.Contains(err.Error(), c.ClientSecret)) {
+			if err != nil && (strings.Count(err.Error(), "\n") > 0 || field == "ClientSecret" &&
+				strings.Contains(err.Error(), c.ClientSecret)) {
 				t.Errorf("%s %q: %v", field, s, err)
 			}
 		}
@@ -58,8 +63,8 @@ func TestTexts(t *testing.T) {
 
 func second(_ *ginoidc.Auth, err error) error { return err }
 
-// TestAddressesThatAreOthers: an issuer that is the address of its metadata, and an app that is its callback. The mend has
-// the value that is right.
+// TestAddressesThatAreOthers: an issuer that is the address of its metadata, and an app that is its callback. The mend
+// has the value that is right.
 func TestAddressesThatAreOthers(t *testing.T) {
 	for _, test := range []struct{ field, value, mend string }{
 		{"Issuer", "https://idp.example/.well-known/openid-configuration", `"https://idp.example"`},
@@ -84,12 +89,14 @@ func TestAddressesThatAreOthers(t *testing.T) {
 		}
 		var problem *ginoidc.ConfigError
 		_, err := ginoidc.New(c)
-		if !errors.As(err, &problem) || !slices.Equal(problemsOf(err), []string{test.field + " "}) || !strings.Contains(problem.Mend, test.mend) {
+		if !errors.As(err, &problem) || !slices.Equal(problemsOf(err), []string{test.field + " "}) ||
+			!strings.Contains(problem.Mend, test.mend) {
 			t.Errorf("%s: want the mend %s: %v", test.value, test.mend, err)
 		}
 	}
 	for _, fine := range []struct{ appURL, prefix string }{
-		{"https://app.example/auth", "/login"}, {"https://auth", ""}, {"https://app.example/myauth", ""}, {"https://app.example/callback", ""},
+		{"https://app.example/auth", "/login"}, {"https://auth", ""}, {"https://app.example/myauth", ""},
+		{"https://app.example/callback", ""},
 		{"https://app.example/auth/app", ""}, {"https://app.example/auth/callback", "/login"},
 	} {
 		c := validConfig()

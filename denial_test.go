@@ -52,7 +52,8 @@ func TestDenied(t *testing.T) {
 			headers[len(headers)-1] = testapp.URL + path
 			theirs := b.Do(method, path, nil, headers...)
 			name := method + " " + path + " " + kind
-			if seen.Page != (kind == "page") || seen.Status != mine.StatusCode || seen.Err == nil || seen.Code == "" || mine.Body != "" {
+			if seen.Page != (kind == "page") || seen.Status != mine.StatusCode || seen.Err == nil ||
+				seen.Code == "" || mine.Body != "" {
 				t.Errorf("%s: %+v, %d %q", name, seen, mine.StatusCode, mine.Body)
 			}
 			same := strings.NewReplacer("%2Fown", "", "/own", "")
@@ -63,14 +64,17 @@ func TestDenied(t *testing.T) {
 				}
 			case seen.Page:
 				title, text, link := shown(theirs, t)
-				if seen.Title != title || seen.LinkText != text || same.Replace(seen.Link) != link || !strings.Contains(theirs.Body, "<p>"+seen.Message+"</p>") ||
+				if seen.Title != title || seen.LinkText != text || same.Replace(seen.Link) != link ||
+					!strings.Contains(theirs.Body, "<p>"+seen.Message+"</p>") ||
 					(seen.RequestID != "") != strings.Contains(theirs.Body, "<small>") || seen.Status != theirs.StatusCode {
 					t.Errorf("%s: %+v, default %s", name, seen, theirs.Body)
 				}
 			default:
 				body := theirs.JSON(t)
-				if signIn, told := body["sign_in_url"]; body["error"] != seen.Code || body["message"] != seen.Message || seen.Status != theirs.StatusCode ||
-					told && signIn != seen.SignInURL || told != (seen.Status == 401) || (body["request_id"] != nil) != (seen.RequestID != "") {
+				if signIn, told := body["sign_in_url"]; body["error"] != seen.Code || body["message"] != seen.Message ||
+					seen.Status != theirs.StatusCode ||
+					told && signIn != seen.SignInURL || told != (seen.Status == 401) ||
+					(body["request_id"] != nil) != (seen.RequestID != "") {
 					t.Errorf("%s: %+v, default %s", name, seen, theirs.Body)
 				} else {
 					sent := seen
@@ -102,21 +106,24 @@ func TestDeniedLog(t *testing.T) {
 		})
 		for path, guard := range map[string]gin.HandlerFunc{
 			"/any": auth.Auth.RequireGroups("Domain Admins", "audit"), "/all": auth.Auth.RequireAllGroups("audit", "owners"),
-			"/orgs/:org": auth.Auth.RequireOrganization("org"), "/check": auth.Auth.Require(func(*ginoidc.User) error { return errors.New("not on Sundays") }),
+			"/orgs/:org": auth.Auth.RequireOrganization("org"),
+			"/check":     auth.Auth.Require(func(*ginoidc.User) error { return errors.New("not on Sundays") }),
 		} {
 			auth.Engine.GET(path, guard, auth.Protected)
 		}
 		b := auth.Browser()
 		b.MustSignIn("bob")
 		for path, wanted := range map[string]string{
-			"/any": `any_of="[Domain Admins audit]"`, "/all": `all_of="[audit owners]"`, "/orgs/acme%0A": `organization=[acme?]`, "/check": `not on Sundays`,
+			"/any": `any_of="[Domain Admins audit]"`, "/all": `all_of="[audit owners]"`, "/orgs/acme%0A": `organization=[acme?]`,
+			"/check": `not on Sundays`,
 		} {
 			a.Logs.Reset()
 			if r := b.Fetch(path); r.StatusCode != 403 || strings.Contains(r.Body, "audit") {
 				t.Errorf("%s: %d %s", path, r.StatusCode, r.Body)
 			}
 			line := a.Logs.String()
-			if !strings.Contains(line, "ginoidc: denied") || !strings.Contains(line, wanted) || !strings.Contains(line, "sub=bob") {
+			if !strings.Contains(line, "ginoidc: denied") || !strings.Contains(line, wanted) ||
+				!strings.Contains(line, "sub=bob") {
 				t.Errorf("%s: the log lacks %s: %s", path, wanted, line)
 			}
 			if own := "groups=[staff] organizations=[globex]"; strings.Contains(line, own) != (level == slog.LevelDebug) {

@@ -19,8 +19,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestWhatIsAPage: by Fetch Metadata, and without it by Accept and X-Requested-With, a guard tells pages from the rest, the
-// same for a GET and for a form that is posted.
+// TestWhatIsAPage: by Fetch Metadata, and without it by Accept and X-Requested-With, a guard tells pages from the rest,
+// the same for a GET and for a form that is posted.
 func TestWhatIsAPage(t *testing.T) {
 	a := testapp.New(t)
 	for _, tt := range []struct {
@@ -30,7 +30,8 @@ func TestWhatIsAPage(t *testing.T) {
 		{true, []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}},
 		{true, []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "empty"}}, // a service worker's fetch(event.request)
 		{true, []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "empty", "Accept", "*/*"}},
-		{true, []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "X-Requested-With", "com.example.app"}}, // an Android WebView
+		// an Android WebView
+		{true, []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "X-Requested-With", "com.example.app"}},
 		{true, []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "X-Requested-With", "XMLHttpRequest"}},
 		{true, []string{"Sec-Fetch-Mode", "navigate", "Accept", "text/html"}},
 		{false, []string{"Sec-Fetch-Mode", "navigate", "Accept", "*/*"}},
@@ -79,7 +80,8 @@ func TestWhatIsAPage(t *testing.T) {
 		for method, status := range map[string]int{"GET": 302, "HEAD": 302, "POST": 401, "PUT": 401} {
 			r := a.Browser().Do(method, "/me", nil, tt.headers...)
 			page := r.StatusCode == http.StatusFound || strings.HasPrefix(r.Header.Get("Content-Type"), "text/html")
-			if want := tt.page && method != "PUT"; page != want || want && r.StatusCode != status || r.Header.Get("Set-Cookie") != "" {
+			if want := tt.page && method != "PUT"; page != want || want && r.StatusCode != status ||
+				r.Header.Get("Set-Cookie") != "" {
 				t.Errorf("%s %q: a page: %v, want %v: %d %s", method, tt.headers, page, want, r.StatusCode, r.Body)
 			}
 		}
@@ -91,7 +93,8 @@ func TestServiceWorker(t *testing.T) {
 	a := testapp.New(t)
 	b := a.Browser()
 	repeated := func(site string) []string {
-		return []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site", site, "Accept", "text/html,*/*;q=0.8"}
+		return []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "empty", "Sec-Fetch-Site",
+			site, "Accept", "text/html,*/*;q=0.8"}
 	}
 	guarded := b.Do("GET", "/me?tab=1", nil, repeated("none")...)
 	signIn := b.Do("GET", guarded.Location(), nil, repeated("none")...)
@@ -99,16 +102,18 @@ func TestServiceWorker(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%d to %q: %v", signIn.StatusCode, signIn.Location(), err)
 	}
-	if r := b.Do("GET", callback, nil, repeated("cross-site")...); r.StatusCode != http.StatusSeeOther || r.Location() != "/me?tab=1" {
+	if r := b.Do("GET", callback, nil, repeated("cross-site")...); r.StatusCode != http.StatusSeeOther ||
+		r.Location() != "/me?tab=1" {
 		t.Fatalf("callback: %d to %q: %s", r.StatusCode, r.Location(), r.Body)
 	}
-	if r := b.Do("GET", "/auth/signout", nil, repeated("same-origin")...); r.StatusCode != http.StatusOK || b.WhoAmI() != "alice" {
+	if r := b.Do("GET", "/auth/signout", nil, repeated("same-origin")...); r.StatusCode != http.StatusOK ||
+		b.WhoAmI() != "alice" {
 		t.Errorf("sign-out: %d, %q is signed in", r.StatusCode, b.WhoAmI())
 	}
 }
 
-// TestPostedForm: a form that is posted gets a page, and its link leads back to the page of the form, if the Referer names
-// one that may be a return target.
+// TestPostedForm: a form that is posted gets a page, and its link leads back to the page of the form, if the Referer
+// names one that may be a return target.
 func TestPostedForm(t *testing.T) {
 	a := testapp.New(t)
 	a.Engine.POST("/fresh", a.Auth.RequireFreshSignIn(time.Minute), a.Protected)
@@ -133,38 +138,54 @@ func TestPostedForm(t *testing.T) {
 		text    string
 		link    string
 	}{
-		{"signed out", nobody, "/me", testapp.Navigation(), testapp.URL + "/edit?id=7&x=%20", 401, "Sign in", "/auth/signin?return_to=%2Fedit%3Fid%3D7%26x%3D%2520"},
-		{"without Fetch Metadata", nobody, "/me", html, testapp.URL + "/edit", 401, "Sign in", "/auth/signin?return_to=%2Fedit"},
+		{"signed out", nobody, "/me", testapp.Navigation(), testapp.URL + "/edit?id=7&x=%20", 401, "Sign in",
+			"/auth/signin?return_to=%2Fedit%3Fid%3D7%26x%3D%2520"},
+		{"without Fetch Metadata", nobody, "/me", html, testapp.URL + "/edit", 401, "Sign in",
+			"/auth/signin?return_to=%2Fedit"},
 		{"no Referer", nobody, "/me", testapp.Navigation(), "", 401, "Sign in", "/auth/signin"},
 		{"of another site", nobody, "/me", testapp.Navigation(), "https://evil.example/edit", 401, "Sign in", "/auth/signin"},
-		{"of a host with the same start", nobody, "/me", testapp.Navigation(), testapp.URL + ".evil.example/edit", 401, "Sign in", "/auth/signin"},
+		{"of a host with the same start", nobody, "/me", testapp.Navigation(), testapp.URL + ".evil.example/edit",
+			401, "Sign in", "/auth/signin"},
 		{"of another port", nobody, "/me", testapp.Navigation(), testapp.URL + ":8443/edit", 401, "Sign in", "/auth/signin"},
-		{"of a user part", nobody, "/me", testapp.Navigation(), "https://app.example.com@evil.example/", 401, "Sign in", "/auth/signin"},
-		{"of another scheme", nobody, "/me", testapp.Navigation(), "http://app.example.com/edit", 401, "Sign in", "/auth/signin"},
-		{"the origin alone", nobody, "/me", testapp.Navigation(), testapp.URL + "/", 401, "Sign in", "/auth/signin?return_to=%2F"},
+		{"of a user part", nobody, "/me", testapp.Navigation(), "https://app.example.com@evil.example/",
+			401, "Sign in", "/auth/signin"},
+		{"of another scheme", nobody, "/me", testapp.Navigation(), "http://app.example.com/edit",
+			401, "Sign in", "/auth/signin"},
+		{"the origin alone", nobody, "/me", testapp.Navigation(), testapp.URL + "/", 401, "Sign in",
+			"/auth/signin?return_to=%2F"},
 		{"no path", nobody, "/me", testapp.Navigation(), testapp.URL, 401, "Sign in", "/auth/signin"},
-		{"with a fragment", nobody, "/me", testapp.Navigation(), testapp.URL + "/edit#x", 401, "Sign in", "/auth/signin?return_to=%2Fedit"},
+		{"with a fragment", nobody, "/me", testapp.Navigation(), testapp.URL + "/edit#x", 401, "Sign in",
+			"/auth/signin?return_to=%2Fedit"},
 		{"two slashes", nobody, "/me", testapp.Navigation(), testapp.URL + "//evil.example", 401, "Sign in", "/auth/signin"},
 		{"dot segments", nobody, "/me", testapp.Navigation(), testapp.URL + "/a/%2e%2e/b", 401, "Sign in", "/auth/signin"},
 		{"a backslash", nobody, "/me", testapp.Navigation(), testapp.URL + `/\evil.example`, 401, "Sign in", "/auth/signin"},
-		{"the plugin's own", nobody, "/me", testapp.Navigation(), testapp.URL + "/auth/signout", 401, "Sign in", "/auth/signin"},
-		{"too long", nobody, "/me", testapp.Navigation(), testapp.URL + "/" + strings.Repeat("a", 2048), 401, "Sign in", "/auth/signin"},
+		{"the plugin's own", nobody, "/me", testapp.Navigation(), testapp.URL + "/auth/signout",
+			401, "Sign in", "/auth/signin"},
+		{"too long", nobody, "/me", testapp.Navigation(), testapp.URL + "/" + strings.Repeat("a", 2048),
+			401, "Sign in", "/auth/signin"},
 		{"garbage", nobody, "/me", testapp.Navigation(), "\x00", 401, "Sign in", "/auth/signin"},
-		{"not recent enough", old, "/fresh", testapp.Navigation(), testapp.URL + "/password", 401, "Sign in again", "/auth/signin?max_age=60&return_to=%2Fpassword"},
-		{"not allowed", bob, "/admin", testapp.Navigation(), testapp.URL + "/users", 403, "Sign in as someone else", "/auth/signin?prompt=login&return_to=%2Fusers"},
-		{"not allowed, no Referer", bob, "/admin", testapp.Navigation(), "", 403, "Sign in as someone else", "/auth/signin?prompt=login"},
+		{"not recent enough", old, "/fresh", testapp.Navigation(), testapp.URL + "/password", 401, "Sign in again",
+			"/auth/signin?max_age=60&return_to=%2Fpassword"},
+		{"not allowed", bob, "/admin", testapp.Navigation(), testapp.URL + "/users", 403, "Sign in as someone else",
+			"/auth/signin?prompt=login&return_to=%2Fusers"},
+		{"not allowed, no Referer", bob, "/admin", testapp.Navigation(), "", 403, "Sign in as someone else",
+			"/auth/signin?prompt=login"},
 		{"provider away", bob, "/token", testapp.Navigation(), testapp.URL + "/edit", 503, "Try again", "/edit"},
-		{"provider away, no return target", bob, "/token", testapp.Navigation(), testapp.URL + "//evil.example", 503, "Continue", "/"},
+		{"provider away, no return target", bob, "/token", testapp.Navigation(), testapp.URL + "//evil.example",
+			503, "Continue", "/"},
 		{"provider away, no Referer", bob, "/token", testapp.Navigation(), "", 503, "Continue", "/"},
-		{"from another site", bob, "/auth/signout", []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document", "Sec-Fetch-Site", "cross-site"}, "https://evil.example/", 403, "Continue", "/"},
+		{"from another site", bob, "/auth/signout", []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document",
+			"Sec-Fetch-Site", "cross-site"}, "https://evil.example/", 403, "Continue", "/"},
 	} {
 		headers := append([]string{"Referer", tt.referer}, tt.headers...)
 		r := tt.who.Do("POST", tt.path, strings.NewReader("name=x"), headers...)
 		title, text, link := shown(r, t)
-		if r.StatusCode != tt.status || text != tt.text || link != tt.link || title == "" || strings.Contains(r.Body, "evil") {
+		if r.StatusCode != tt.status || text != tt.text || link != tt.link || title == "" ||
+			strings.Contains(r.Body, "evil") {
 			t.Errorf("%s: %d, %q leads to %q, want %d, %q to %q", tt.name, r.StatusCode, text, link, tt.status, tt.text, tt.link)
 		}
-		if (r.Header.Get("WWW-Authenticate") != "") != (tt.status == 401) || r.Header.Get("Set-Cookie") != "" || r.Location() != "" {
+		if (r.Header.Get("WWW-Authenticate") != "") != (tt.status == 401) || r.Header.Get("Set-Cookie") != "" ||
+			r.Location() != "" {
 			t.Errorf("%s: %v", tt.name, r.Header)
 		}
 		if tt.status == 401 && tt.who == nobody && !strings.Contains(r.Body, "not processed") {
@@ -175,7 +196,8 @@ func TestPostedForm(t *testing.T) {
 		t.Errorf("ran %v, %q is signed in", a.Ran, bob.WhoAmI())
 	}
 	// The link does what it says.
-	_, _, link := shown(nobody.Do("POST", "/me", nil, append(testapp.Navigation(), "Referer", testapp.URL+"/edit?id=7")...), t)
+	_, _, link := shown(nobody.Do("POST", "/me", nil,
+		append(testapp.Navigation(), "Referer", testapp.URL+"/edit?id=7")...), t)
 	if r := nobody.Navigate(nobody.Start(link, "alice")); r.Location() != "/edit?id=7" || nobody.WhoAmI() != "alice" {
 		t.Errorf("the link led to %q", r.Location())
 	}
@@ -203,7 +225,10 @@ func TestRecovery(t *testing.T) {
 		}
 	}
 	down := func(a *testapp.App) {
-		a.OP.Intercept(fakeop.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+		a.OP.Intercept(fakeop.Discovery, func(w http.ResponseWriter,
+			_ *http.Request) {
+			w.WriteHeader(http.StatusBadGateway)
+		})
 	}
 	guarded := func(err error) func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
 		return func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
@@ -265,7 +290,8 @@ func TestRecovery(t *testing.T) {
 		{"not in the group", guarded(ginoidc.ErrForbidden), "No access", "Sign in as someone else",
 			"/auth/signin?prompt=login&" + signIn[len("/auth/signin?"):], 403, false},
 		{"store away", guarded(ginoidc.ErrSessionStore), "Temporarily unavailable", "Try again", page, 503, true},
-		{"provider away for a handler", guarded(ginoidc.ErrProviderUnavailable), "Sign-in unavailable", "Try again", page, 503, true},
+		{"provider away for a handler", guarded(ginoidc.ErrProviderUnavailable), "Sign-in unavailable",
+			"Try again", page, 503, true},
 		{"nonsense for a handler", func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
 			b.MustSignIn("alice")
 			time.Sleep(time.Hour) // until the access token has expired
@@ -286,16 +312,19 @@ func TestRecovery(t *testing.T) {
 				r := tt.goes(t, a, a.Browser())
 				title, text, link := shown(r, t)
 				if r.StatusCode != tt.code || title != tt.title || text != tt.text || link != tt.link {
-					t.Errorf("%d %q, %q leads to %q; want %d %q, %q to %q", r.StatusCode, title, text, link, tt.code, tt.title, tt.text, tt.link)
+					t.Errorf("%d %q, %q leads to %q; want %d %q, %q to %q", r.StatusCode, title, text, link,
+						tt.code, tt.title, tt.text, tt.link)
 				}
 				id := regexp.MustCompile(`<small>Request ([A-Z0-9]+)</small>`).FindStringSubmatch(r.Body)
 				if (id != nil) != tt.id || id != nil && !strings.Contains(a.Logs.String(), "request_id="+id[1]) {
 					t.Errorf("request %q in %s\nlog: %s", id, r.Body, a.Logs)
 				}
-				if strings.HasPrefix(tt.name, "cancelled") && (strings.Contains(strings.ToLower(r.Body), "problem") || strings.Contains(a.Logs.String(), "WARN")) {
+				if strings.HasPrefix(tt.name, "cancelled") && (strings.Contains(strings.ToLower(r.Body), "problem") ||
+					strings.Contains(a.Logs.String(), "WARN")) {
 					t.Errorf("a cancelled sign-in is no problem: %s\n%s", r.Body, a.Logs)
 				}
-				if own := strings.HasPrefix(link, "/auth") && tt.name != "not in the group"; own != strings.Contains(r.Body, "<script>") {
+				if own := strings.HasPrefix(link, "/auth") &&
+					tt.name != "not in the group"; own != strings.Contains(r.Body, "<script>") {
 					t.Errorf("query is cut from the address: %v, want %v", !own, own)
 				}
 			})
@@ -303,8 +332,8 @@ func TestRecovery(t *testing.T) {
 	}
 }
 
-// TestStoreAway: a store that cannot answer is no sign-out. The page says so and offers the same page once more, also on
-// the plugin's own routes; a form leads back to its page.
+// TestStoreAway: a store that cannot answer is no sign-out. The page says so and offers the same page once more, also
+// on the plugin's own routes; a form leads back to its page.
 func TestStoreAway(t *testing.T) {
 	up := testapp.New(t)
 	b := up.Browser()
@@ -325,8 +354,10 @@ func TestStoreAway(t *testing.T) {
 	} {
 		r := there.Do(tt.method, tt.path, nil, append(testapp.Navigation(), "Referer", testapp.URL+"/edit")...)
 		title, text, link := shown(r, t)
-		if r.StatusCode != 503 || title != "Temporarily unavailable" || text != tt.text || link != tt.link || r.Header.Get("Retry-After") == "" {
-			t.Errorf("%s %s: %d %q, %q leads to %q, want %q to %q", tt.method, tt.path, r.StatusCode, title, text, link, tt.text, tt.link)
+		if r.StatusCode != 503 || title != "Temporarily unavailable" || text != tt.text || link != tt.link ||
+			r.Header.Get("Retry-After") == "" {
+			t.Errorf("%s %s: %d %q, %q leads to %q, want %q to %q", tt.method, tt.path, r.StatusCode,
+				title, text, link, tt.text, tt.link)
 		}
 	}
 	if b.WhoAmI() != "alice" {

@@ -41,13 +41,15 @@ func TestProviderError(t *testing.T) {
 	if !errors.As(reason, &refusal) || !errors.Is(reason, ginoidc.ErrSignInRefused) {
 		t.Fatalf("reason %v", reason)
 	}
-	if !strings.HasPrefix(refusal.Code, "bad???[31m?ee") || len(refusal.Code) > 64 || !strings.HasPrefix(refusal.Description, "?<b>") || len(refusal.Description) > 256 {
+	if !strings.HasPrefix(refusal.Code, "bad???[31m?ee") || len(refusal.Code) > 64 ||
+		!strings.HasPrefix(refusal.Description, "?<b>") || len(refusal.Description) > 256 {
 		t.Errorf("%q %q", refusal.Code, refusal.Description)
 	}
 }
 
-// TestProviderErrorIsLogged: what the provider says no with is most often a fault of the registration, so the log has it
-// whatever else is wrong with the response, and an answer that comes another way than it was asked for tells the mend.
+// TestProviderErrorIsLogged: what the provider says no with is most often a fault of the registration, so the log has
+// it whatever else is wrong with the response, and an answer that comes another way than it was asked for tells the
+// mend.
 func TestProviderErrorIsLogged(t *testing.T) {
 	const refusal = "error=unauthorized_client&error_description=not%0Aregistered"
 	for _, tt := range []struct {
@@ -66,9 +68,12 @@ func TestProviderErrorIsLogged(t *testing.T) {
 		{"posted without a state", "form_post", "POST", refusal, 0, 400, nil},
 		{"unsigned", "query.jwt", "GET", refusal + "&state=S", 0, 400, []string{"not one signed response", "query.jwt"}},
 		{"signed", "query", "GET", refusal + "&response=e30.e30.", 0, 400, []string{"a signed response", `\"query.jwt\"`}},
-		{"by GET instead of POST", "form_post", "GET", refusal + "&state=S", 0, 405, []string{"came_as=query", `ResponseMode to \"query\"`}},
-		{"by GET instead of POST, signed", "form_post.jwt", "GET", refusal + "&response=x", 0, 405, []string{`ResponseMode to \"query.jwt\"`}},
-		{"by POST instead of GET", "query", "POST", refusal, 0, 405, []string{"came_as=form_post", `ResponseMode to \"form_post\"`}},
+		{"by GET instead of POST", "form_post", "GET", refusal + "&state=S", 0, 405,
+			[]string{"came_as=query", `ResponseMode to \"query\"`}},
+		{"by GET instead of POST, signed", "form_post.jwt", "GET", refusal + "&response=x", 0, 405,
+			[]string{`ResponseMode to \"query.jwt\"`}},
+		{"by POST instead of GET", "query", "POST", refusal, 0, 405,
+			[]string{"came_as=form_post", `ResponseMode to \"form_post\"`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -109,10 +114,12 @@ func TestProviderErrorIsLogged(t *testing.T) {
 	b = testapp.New(t).Browser()
 	refused := b.Start("/auth/signin", "alice")
 	b.MustSignIn("alice") // in another tab
-	if r := b.Twin().Navigate(strings.Replace(refused, "code=", "error=access_denied&x=", 1)); r.StatusCode != http.StatusUnauthorized {
+	if r := b.Twin().Navigate(strings.Replace(refused, "code=", "error=access_denied&x=",
+		1)); r.StatusCode != http.StatusUnauthorized {
 		t.Errorf("refused: %d", r.StatusCode)
 	}
-	if r := b.Navigate("/auth/callback?error=access_denied&state=" + strings.Repeat("A", 43)); r.StatusCode != http.StatusSeeOther || !strings.Contains(b.App.Logs.String(), "provider_code=access_denied") {
+	if r := b.Navigate("/auth/callback?error=access_denied&state=" + strings.Repeat("A",
+		43)); r.StatusCode != http.StatusSeeOther || !strings.Contains(b.App.Logs.String(), "provider_code=access_denied") {
 		t.Errorf("to somebody signed in: %d, log %s", r.StatusCode, b.App.Logs)
 	}
 }

@@ -26,21 +26,23 @@ func hashOf(script string) string {
 	return "script-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// TestPagesAreClosed: a page of the plugin runs its own script alone, cannot be framed, has no other base for its links, is
-// taken for nothing else than HTML, and is not kept.
+// TestPagesAreClosed: a page of the plugin runs its own script alone, cannot be framed, has no other base for its
+// links, is taken for nothing else than HTML, and is not kept.
 func TestPagesAreClosed(t *testing.T) {
 	a := testapp.New(t)
 	b := a.Browser()
 	for path, status := range map[string]int{"/auth/signout": 200, "/auth/callback?code=x": 400, "/auth/signed-out": 200} {
 		r := b.Navigate(path)
 		policy := r.Header.Get("Content-Security-Policy")
-		for _, directive := range []string{"default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'", "script-src 'sha256-", "style-src 'sha256-"} {
+		for _, directive := range []string{"default-src 'none'", "base-uri 'none'", "frame-ancestors 'none'",
+			"script-src 'sha256-", "style-src 'sha256-"} {
 			if !strings.Contains(policy, directive) {
 				t.Errorf("%s: policy %q lacks %s", path, policy, directive)
 			}
 		}
 		for name, want := range map[string]string{
-			"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Cache-Control": "no-store", "Content-Type": "text/html; charset=utf-8",
+			"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Cache-Control": "no-store",
+			"Content-Type": "text/html; charset=utf-8",
 		} {
 			if got := r.Header.Get(name); got != want {
 				t.Errorf("%s: %s %q", path, name, got)
@@ -63,7 +65,8 @@ func TestUserInfoRoute(t *testing.T) {
 	b.MustSignIn("alice")
 	r := b.Fetch("/auth/userinfo")
 	claims := r.JSON(t)
-	if claims["sub"] != "alice" || claims["email"] != "alice@example.com" || claims["salary"] != nil || claims["iss"] != nil || claims["groups"] == nil {
+	if claims["sub"] != "alice" || claims["email"] != "alice@example.com" || claims["salary"] != nil ||
+		claims["iss"] != nil || claims["groups"] == nil {
 		t.Errorf("claims %v", claims)
 	}
 	if r.Header.Get("Cache-Control") != "no-store" {
@@ -74,8 +77,8 @@ func TestUserInfoRoute(t *testing.T) {
 	}
 }
 
-// TestGuardBeforeMount: a guard that was given to the engine lets the plugin's own routes pass and no other, so that people
-// can sign in and out, and programs get the answers of the routes.
+// TestGuardBeforeMount: a guard that was given to the engine lets the plugin's own routes pass and no other, so that
+// people can sign in and out, and programs get the answers of the routes.
 func TestGuardBeforeMount(t *testing.T) {
 	guards := map[string]func(*ginoidc.Auth) gin.HandlerFunc{
 		"RequireAuth":         func(a *ginoidc.Auth) gin.HandlerFunc { return a.RequireAuth() },
@@ -91,7 +94,8 @@ func TestGuardBeforeMount(t *testing.T) {
 		"SilentSignIn":       func(a *ginoidc.Auth) gin.HandlerFunc { return a.SilentSignIn() },
 	}
 	for name, guard := range guards {
-		for _, place := range []struct{ base, group string }{{"", ""}, {"/app", ""}, {"/app", "/app"}, {"/app", "/app/"}, {"/auth", ""}} {
+		for _, place := range []struct{ base, group string }{{"", ""}, {"/app", ""}, {"/app", "/app"},
+			{"/app", "/app/"}, {"/auth", ""}} {
 			t.Run(name+" "+place.base+" "+place.group, func(t *testing.T) {
 				a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 					c.AppURL, c.CookieName = testapp.URL+place.base, "s"
@@ -122,11 +126,13 @@ func TestGuardBeforeMount(t *testing.T) {
 					method, path string
 					status       int
 				}{
-					{"GET", "/userinfo", 204}, {"GET", "/signed-out", 200}, {"GET", "/frontchannel-logout", 200}, {"POST", "/backchannel-logout", 400},
+					{"GET", "/userinfo", 204}, {"GET", "/signed-out", 200}, {"GET", "/frontchannel-logout", 200},
+					{"POST", "/backchannel-logout", 400},
 					{"GET", "/callback", 400}, {"GET", "/callback/", 404}, {"PUT", "/callback/", 404},
 					{"HEAD", "/signin", 405}, {"POST", "/callback", 405}, {"DELETE", "/userinfo", 405}, {"OPTIONS", "/signout", 405},
 				} {
-					if r := b.Do(tt.method, routes+tt.path, nil, testapp.Navigation()...); r.StatusCode != tt.status || r.Location() != "" {
+					if r := b.Do(tt.method, routes+tt.path, nil, testapp.Navigation()...); r.StatusCode != tt.status ||
+						r.Location() != "" {
 						t.Errorf("%s %s: %d to %q, want %d", tt.method, tt.path, r.StatusCode, r.Location(), tt.status)
 					}
 				}
@@ -137,7 +143,8 @@ func TestGuardBeforeMount(t *testing.T) {
 					t.Fatal(err)
 				}
 				cookie, _, _ := strings.Cut(attempt, ";")
-				r = b.Do("GET", routes+"/callback?"+testapp.ParseURL(t, callback).RawQuery, nil, append(testapp.Navigation(), "Cookie", cookie)...)
+				r = b.Do("GET", routes+"/callback?"+testapp.ParseURL(t, callback).RawQuery, nil,
+					append(testapp.Navigation(), "Cookie", cookie)...)
 				if r.StatusCode != http.StatusSeeOther {
 					t.Fatalf("callback: %d %s", r.StatusCode, r.Body)
 				}
@@ -146,10 +153,12 @@ func TestGuardBeforeMount(t *testing.T) {
 						cookie = c.Name + "=" + c.Value
 					}
 				}
-				if r = b.Do("GET", routes+"/userinfo", nil, "Cookie", cookie); r.StatusCode != http.StatusOK || r.JSON(t)["sub"] != "alice" {
+				if r = b.Do("GET", routes+"/userinfo", nil, "Cookie", cookie); r.StatusCode != http.StatusOK ||
+					r.JSON(t)["sub"] != "alice" {
 					t.Errorf("userinfo: %d %s", r.StatusCode, r.Body)
 				}
-				if r = b.Do("POST", routes+"/signout", nil, "Cookie", cookie, "Origin", testapp.URL); r.StatusCode != http.StatusSeeOther {
+				if r = b.Do("POST", routes+"/signout", nil, "Cookie", cookie, "Origin",
+					testapp.URL); r.StatusCode != http.StatusSeeOther {
 					t.Errorf("sign-out: %d %s", r.StatusCode, r.Body)
 				}
 			})
@@ -157,15 +166,16 @@ func TestGuardBeforeMount(t *testing.T) {
 	}
 }
 
-// TestAppsOwnRouteAtOurs: a guard protects a handler of the app whose pattern is that of a route of the plugin's, with Mount
-// elsewhere or without.
+// TestAppsOwnRouteAtOurs: a guard protects a handler of the app whose pattern is that of a route of the plugin's, with
+// Mount elsewhere or without.
 func TestAppsOwnRouteAtOurs(t *testing.T) {
 	for _, base := range []string{"", "/app"} {
 		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.AppURL, c.CookieName = testapp.URL+base, "s" })
 		ran := false
 		secret := func(*gin.Context) { ran = true }
 		for name, guard := range map[string]gin.HandlerFunc{
-			"RequireAuth": a.Auth.RequireAuth(), "RequireGroups": a.Auth.RequireGroups("admin"), "ProtectAll": a.Auth.ProtectAll(),
+			"RequireAuth": a.Auth.RequireAuth(), "RequireGroups": a.Auth.RequireGroups("admin"),
+			"ProtectAll": a.Auth.ProtectAll(),
 		} {
 			e := gin.New()
 			e.Use(guard)
@@ -189,7 +199,8 @@ func TestAppsOwnRouteAtOurs(t *testing.T) {
 	}
 }
 
-// TestGuardedSignIn: a guard in front of a handler that wraps SignIn cannot know it. The browser is not sent to and fro.
+// TestGuardedSignIn: a guard in front of a handler that wraps SignIn cannot know it. The browser is not sent to and
+// fro.
 func TestGuardedSignIn(t *testing.T) {
 	for _, base := range []string{"", "/app"} {
 		for _, group := range []string{"", base} {
@@ -198,7 +209,8 @@ func TestGuardedSignIn(t *testing.T) {
 			a.Engine.Use(a.Auth.RequireAuth())
 			a.Engine.GET(group+"/auth/signin", func(c *gin.Context) { a.Auth.SignIn(c) })
 			r := a.Browser().Navigate(group + "/auth/signin")
-			if r.StatusCode != http.StatusUnauthorized || r.Location() != "" || !strings.Contains(a.Logs.String(), "give Auth.SignIn itself") {
+			if r.StatusCode != http.StatusUnauthorized || r.Location() != "" ||
+				!strings.Contains(a.Logs.String(), "give Auth.SignIn itself") {
 				t.Errorf("base path %q, at %q: %d to %q; logged: %s", base, group, r.StatusCode, r.Location(), a.Logs)
 			}
 		}
@@ -247,8 +259,8 @@ func TestMountPlace(t *testing.T) {
 	}
 }
 
-// TestMountedRoutes: Mount takes few routes of the engine, and yet each of its own answers every method, no redirect of Gin's
-// copies a code into another URL, and the app may have routes of its own beside.
+// TestMountedRoutes: Mount takes few routes of the engine, and yet each of its own answers every method, no redirect of
+// Gin's copies a code into another URL, and the app may have routes of its own beside.
 func TestMountedRoutes(t *testing.T) {
 	options := map[string]func(*gin.Engine){
 		"Gin's defaults":         func(*gin.Engine) {},
@@ -296,12 +308,15 @@ func TestMountedRoutes(t *testing.T) {
 				for _, method := range methods {
 					w := do(method, "/auth/"+route)
 					is := strings.Contains(", "+allow+",", ", "+method+",") || strings.HasSuffix(", "+allow, ", "+method)
-					if (w.Code == http.StatusMethodNotAllowed) == is || !is && w.Header().Get("Allow") != allow || w.Code == http.StatusNotFound {
+					if (w.Code == http.StatusMethodNotAllowed) == is || !is && w.Header().Get("Allow") != allow ||
+						w.Code == http.StatusNotFound {
 						t.Errorf("%s %s: %d, Allow %q", method, route, w.Code, w.Header().Get("Allow"))
 					}
 				}
 			}
-			for _, path := range []string{"/auth/callback/", "/auth/callback//", "/auth/callback/x", "/auth/callback/x/", "//auth/callback", "/auth//callback", "/auth/./callback", "/auth/c%61llback", "/auth/callback%2F", "/auth/x/../callback"} {
+			for _, path := range []string{"/auth/callback/", "/auth/callback//", "/auth/callback/x", "/auth/callback/x/",
+				"//auth/callback", "/auth//callback", "/auth/./callback", "/auth/c%61llback", "/auth/callback%2F",
+				"/auth/x/../callback"} {
 				for _, method := range methods {
 					if w := do(method, path+"?code=secret&state=s"); w.Header().Get("Location") != "" {
 						t.Errorf("%s %s: %d to %q", method, path, w.Code, w.Header().Get("Location"))
@@ -310,7 +325,8 @@ func TestMountedRoutes(t *testing.T) {
 			}
 			for _, tt := range []struct{ method, path, want string }{
 				{"GET", "/auth/github", "/auth/:provider"}, {"POST", "/auth/github/link", "/auth/:provider/link"},
-				{"PUT", "/auth/password", "/auth/password"}, {"DELETE", "/auth/keys/7", "/auth/keys/:id"}, {"HEAD", "/auth/files/a/b", "/auth/files/*path"},
+				{"PUT", "/auth/password", "/auth/password"}, {"DELETE", "/auth/keys/7", "/auth/keys/:id"},
+				{"HEAD", "/auth/files/a/b", "/auth/files/*path"},
 			} {
 				if w := do(tt.method, tt.path); w.Code != http.StatusOK || w.Body.String() != tt.want {
 					t.Errorf("%s %s: %d %s", tt.method, tt.path, w.Code, w.Body)

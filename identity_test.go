@@ -8,7 +8,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
-// TestOwnSession: what needs a session refuses a user who was shown by other means, and nobody is asked to sign in for it.
+// TestOwnSession: what needs a session refuses a user who was shown by other means, and nobody is asked to sign in for
+// it.
 func TestOwnSession(t *testing.T) {
 	alice, s := &User{Subject: "alice"}, &session.Session{}
 	for _, tt := range []struct {

@@ -33,8 +33,9 @@ func sids(a *testapp.App) func() string {
 	}
 }
 
-// TestBackChannelLogout: a good token ends the sessions it names and no others, in sealed cookies too, for which there is
-// a list of what was ended without any setting (case 186); a bad one ends none. The provider room has every row of the token's rules.
+// TestBackChannelLogout: a good token ends the sessions it names and no others, in sealed cookies too, for which there
+// is a list of what was ended without any setting (case 186); a bad one ends none. The provider room has every row of
+// the token's rules.
 func TestBackChannelLogout(t *testing.T) {
 	set := func(name string, value any) func(map[string]any) {
 		return func(claims map[string]any) { claims[name] = value }
@@ -79,7 +80,8 @@ func TestBackChannelLogout(t *testing.T) {
 				named = sid()
 			}
 			r := a.BackChannelLogout(tt.sub, named, tt.edit)
-			if r.StatusCode != tt.status || r.Header.Get("Cache-Control") != "no-store" || tt.status == 400 && r.JSON(t)["error"] != "invalid_request" {
+			if r.StatusCode != tt.status || r.Header.Get("Cache-Control") != "no-store" || tt.status == 400 &&
+				r.JSON(t)["error"] != "invalid_request" {
 				t.Fatalf("%d %s %v\n%s", r.StatusCode, r.Body, r.Header, a.Logs)
 			}
 			if (alice.WhoAmI() == "") != tt.ended || other.WhoAmI() != "carol" {
@@ -97,7 +99,8 @@ func TestBackChannelLogout(t *testing.T) {
 func TestUntypedLogoutTokens(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.UntypedLogoutTokens = true })
 	for typ, status := range map[string]int{"": 200, "JWT": 200, "logout+jwt": 200, "at+jwt": 400} {
-		if r := a.BackChannelLogout("alice", "", func(claims map[string]any) { claims["typ"] = typ }); r.StatusCode != status {
+		if r := a.BackChannelLogout("alice", "",
+			func(claims map[string]any) { claims["typ"] = typ }); r.StatusCode != status {
 			t.Errorf("type %q: %d", typ, r.StatusCode)
 		}
 	}
@@ -122,14 +125,17 @@ func TestUntypedRefusal(t *testing.T) {
 	}{
 		{"JWT", nil, " accepted_with=UntypedLogoutTokens error="},
 		{"", nil, " accepted_with=UntypedLogoutTokens error="},
-		{"JWT", []func(*ginoidc.Config, *fakeop.Config){fromEnv}, ` accepted_with="UntypedLogoutTokens (X_UNTYPED_LOGOUT_TOKENS)"`},
+		{"JWT", []func(*ginoidc.Config, *fakeop.Config){fromEnv},
+			` accepted_with="UntypedLogoutTokens (X_UNTYPED_LOGOUT_TOKENS)"`},
 		{"at+jwt", nil, ""},
 	} {
 		a := testapp.New(t, tt.change...)
-		if r := a.BackChannelLogout("alice", "", func(claims map[string]any) { claims["typ"] = tt.typ }); r.StatusCode != 400 {
+		if r := a.BackChannelLogout("alice", "",
+			func(claims map[string]any) { claims["typ"] = tt.typ }); r.StatusCode != 400 {
 			t.Errorf("type %q: %d", tt.typ, r.StatusCode)
 		}
-		if text := a.Logs.String(); !strings.Contains(text, tt.named) || tt.named == "" && strings.Contains(text, "accepted_with") {
+		if text := a.Logs.String(); !strings.Contains(text, tt.named) || tt.named == "" &&
+			strings.Contains(text, "accepted_with") {
 			t.Errorf("type %q: %s", tt.typ, text)
 		}
 	}
@@ -221,13 +227,14 @@ func TestLogoutOrder(t *testing.T) {
 	})
 }
 
-// TestLogoutTokenTwice: a token is remembered for as long as one with its exp is accepted, which is the clock tolerance longer
-// than exp says.
+// TestLogoutTokenTwice: a token is remembered for as long as one with its exp is accepted, which is the clock tolerance
+// longer than exp says.
 func TestLogoutTokenTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := testapp.New(t)
 		a.Browser().MustSignIn("alice")
-		token, err := a.OP.LogoutToken("alice", "", func(claims map[string]any) { claims["exp"] = time.Now().Add(time.Minute).Unix() })
+		token, err := a.OP.LogoutToken("alice", "",
+			func(claims map[string]any) { claims["exp"] = time.Now().Add(time.Minute).Unix() })
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -236,7 +243,8 @@ func TestLogoutTokenTwice(t *testing.T) {
 		}
 		time.Sleep(90 * time.Second)
 		a.Logs.Reset()
-		if r := a.PostBackChannel("logout_token=" + token); r.StatusCode != 400 || !strings.Contains(a.Logs.String(), "used before") {
+		if r := a.PostBackChannel("logout_token=" + token); r.StatusCode != 400 ||
+			!strings.Contains(a.Logs.String(), "used before") {
 			t.Errorf("within the tolerance after its end: %d\n%s", r.StatusCode, a.Logs)
 		}
 	})
@@ -321,7 +329,8 @@ func TestFrontChannelLogout(t *testing.T) {
 			t.Errorf("%s: %d, %q is signed in", tt.query, r.StatusCode, b.WhoAmI())
 		}
 		h := r.Header
-		if h.Get("X-Frame-Options") != "" || !strings.Contains(h.Get("Content-Security-Policy"), "frame-ancestors https://idp.example") || h.Get("Cache-Control") != "no-store" {
+		if h.Get("X-Frame-Options") != "" || !strings.Contains(h.Get("Content-Security-Policy"),
+			"frame-ancestors https://idp.example") || h.Get("Cache-Control") != "no-store" {
 			t.Errorf("headers %v", h)
 		}
 	}
@@ -356,7 +365,8 @@ func TestReplayMemoryDown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := bob.Do("POST", "/auth/backchannel-logout", strings.NewReader("logout_token="+token), "Content-Type", "application/x-www-form-urlencoded")
+	r := bob.Do("POST", "/auth/backchannel-logout", strings.NewReader("logout_token="+token), "Content-Type",
+		"application/x-www-form-urlencoded")
 	if r.StatusCode != 200 || r.Header.Get("Set-Cookie") != "" || alice.WhoAmI() != "" || bob.WhoAmI() != "bob" {
 		t.Errorf("%d, alice is %q, bob is %q", r.StatusCode, alice.WhoAmI(), bob.WhoAmI())
 	}
@@ -368,7 +378,8 @@ func TestReplayMemoryDown(t *testing.T) {
 // TestFrontChannelWithoutCookie: the provider's frame ends the session it names in a browser that sends no cookie into
 // the frame of another site, and a made-up sid leaves nothing behind. Case 191.
 func TestFrontChannelWithoutCookie(t *testing.T) {
-	for name, shared := range map[string]ginoidc.SharedState{"listed": struct{ ginoidc.SharedState }{state.NewMemory(0)}, "not listed": without("Enlist", "Delist", "Listed")} {
+	for name, shared := range map[string]ginoidc.SharedState{"listed": struct{ ginoidc.SharedState }{state.NewMemory(0)},
+		"not listed": without("Enlist", "Delist", "Listed")} {
 		t.Run(name, func(t *testing.T) {
 			framed := 0
 			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
@@ -387,18 +398,22 @@ func TestFrontChannelWithoutCookie(t *testing.T) {
 			other.MustSignIn("alice")
 			frame := func(query string) {
 				t.Helper()
-				named := strings.Contains(query, "iss=https://idp.example&sid=s-") // who cannot look for it does not say that it is ended
+				// who cannot look for it does not say that it is ended
+				named := strings.Contains(query, "iss=https://idp.example&sid=s-")
 				want := map[bool]int{true: 501, false: 200}[named && name == "not listed"]
 				a.Logs.Reset()
-				r := a.Browser().Do("GET", "/auth/frontchannel-logout"+query, nil, "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "cross-site")
+				r := a.Browser().Do("GET", "/auth/frontchannel-logout"+query, nil, "Sec-Fetch-Dest", "iframe",
+					"Sec-Fetch-Site", "cross-site")
 				if r.StatusCode != want || want == 501 && strings.Contains(r.Body, "Signed out") {
 					t.Errorf("%s: %d %s", query, r.StatusCode, r.Body)
 				}
-				if ended := strings.Contains(r.Body, "Signed out"); ended == strings.Contains(a.Logs.String(), "front-channel logout ended nothing") {
+				if ended := strings.Contains(r.Body, "Signed out"); ended == strings.Contains(a.Logs.String(),
+					"front-channel logout ended nothing") {
 					t.Errorf("%s: ended %t, logged %s", query, ended, a.Logs)
 				}
 			}
-			for _, query := range []string{"?iss=https://idp.example&sid=s-3", "?iss=https://evil.example&sid=s-1", "?sid=s-1", "?iss=https://idp.example&sid="} {
+			for _, query := range []string{"?iss=https://idp.example&sid=s-3", "?iss=https://evil.example&sid=s-1", "?sid=s-1",
+				"?iss=https://idp.example&sid="} {
 				frame(query)
 			}
 			if b.WhoAmI() != "alice" {

@@ -30,29 +30,42 @@ func TestDenial(t *testing.T) {
 		status  int
 		want    string // prefix of Location, or part of the body
 	}{
-		{"navigation", nobody, "GET", "/admin?tab=1&x=2", testapp.Navigation(), 302, "/auth/signin?return_to=%2Fadmin%3Ftab%3D1%26x%3D2"}, // case 192
+		{"navigation", nobody, "GET", "/admin?tab=1&x=2", testapp.Navigation(), 302,
+			"/auth/signin?return_to=%2Fadmin%3Ftab%3D1%26x%3D2"}, // case 192
 		{"navigation without Fetch Metadata", nobody, "GET", "/me", html, 302, "/auth/signin?return_to=%2Fme"},
 		{"HEAD navigation", nobody, "HEAD", "/me", testapp.Navigation(), 302, "/auth/signin"},
 		{"HEAD of a tool", nobody, "HEAD", "/me", []string{"Accept", "*/*"}, 401, ""}, // case 11
-		{"fetch", nobody, "GET", "/me", []string{"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Accept", "text/html"}, 401, `"sign_in_url":"/auth/signin"`},
+		{"fetch", nobody, "GET", "/me", []string{"Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Accept", "text/html"},
+			401, `"sign_in_url":"/auth/signin"`},
 		{"curl", nobody, "GET", "/me", []string{"Accept", "*/*"}, 401, `"error":"unauthorized"`}, // case 192
 		{"no Accept", nobody, "GET", "/me", nil, 401, `"message":`},
 		{"XHR", nobody, "GET", "/me", append([]string{"X-Requested-With", "XMLHttpRequest"}, html...), 401, "unauthorized"},
-		{"html refused by q=0", nobody, "GET", "/me", []string{"Accept", "text/html;q=0,application/json"}, 401, "unauthorized"},
-		{"POST of a form", nobody, "POST", "/me", testapp.Navigation(), 401, `<a href="/auth/signin">Sign in</a>`},                              // case 10
-		{"PUT", nobody, "PUT", "/me", html, 401, "unauthorized"},                                                                                // case 10
-		{"DELETE", nobody, "DELETE", "/me", nil, 401, "unauthorized"},                                                                           // case 10
-		{"WebSocket", nobody, "GET", "/me", append([]string{"Upgrade", "websocket", "Connection", "Upgrade"}, html...), 401, "unauthorized"},    // case 215
-		{"prefetch", nobody, "GET", "/me", append([]string{"Sec-Purpose", "prefetch;prerender"}, testapp.Navigation()...), 401, "unauthorized"}, // case 9
-		{"image", nobody, "GET", "/me", []string{"Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"}, 401, "unauthorized"},                  // case 9
-		{"iframe", nobody, "GET", "/me", []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe", "Accept", "text/html"}, 401, "unauthorized"},
-		{"preflight", nobody, "OPTIONS", "/me", []string{"Origin", "https://evil.example", "Access-Control-Request-Method", "GET"}, 401, "unauthorized"},            // case 150
-		{"method override", nobody, "POST", "/me?_method=GET", []string{"X-HTTP-Method-Override", "GET"}, 401, "unauthorized"},                                      // case 209
-		{"identity headers", nobody, "GET", "/admin", []string{"X-Forwarded-User", "alice", "Remote-User", "alice", "X_Auth_Groups", "admin"}, 401, "unauthorized"}, // case 216
+		{"html refused by q=0", nobody, "GET", "/me", []string{"Accept", "text/html;q=0,application/json"},
+			401, "unauthorized"},
+		{"POST of a form", nobody, "POST", "/me", testapp.Navigation(), 401, `<a href="/auth/signin">Sign in</a>`}, // case 10
+		{"PUT", nobody, "PUT", "/me", html, 401, "unauthorized"},                                                   // case 10
+		{"DELETE", nobody, "DELETE", "/me", nil, 401, "unauthorized"},                                              // case 10
+		{"WebSocket", nobody, "GET", "/me", append([]string{"Upgrade", "websocket", "Connection", "Upgrade"}, html...),
+			401, "unauthorized"}, // case 215
+		{"prefetch", nobody, "GET", "/me", append([]string{"Sec-Purpose", "prefetch;prerender"}, testapp.Navigation()...),
+			401, "unauthorized"}, // case 9
+		{"image", nobody, "GET", "/me", []string{"Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"}, 401,
+			"unauthorized"}, // case 9
+		{"iframe", nobody, "GET", "/me", []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe", "Accept",
+			"text/html"}, 401, "unauthorized"},
+		{"preflight", nobody, "OPTIONS", "/me", []string{"Origin", "https://evil.example", "Access-Control-Request-Method",
+			"GET"}, 401, "unauthorized"}, // case 150
+		{"method override", nobody, "POST", "/me?_method=GET", []string{"X-HTTP-Method-Override", "GET"}, 401,
+			"unauthorized"}, // case 209
+		{"identity headers", nobody, "GET", "/admin", []string{"X-Forwarded-User", "alice", "Remote-User", "alice",
+			"X_Auth_Groups", "admin"}, 401, "unauthorized"}, // case 216
 		{"garbage cookie", nobody, "GET", "/me", []string{"Cookie", "__Host-ginoidc=%%%"}, 401, "unauthorized"},
-		{"user agent of a probe", nobody, "GET", "/admin?x=/healthz%23", []string{"User-Agent", "kube-probe/1.0"}, 401, "unauthorized"}, // case 207
-		{"not in the group, navigation", bob, "GET", "/admin", testapp.Navigation(), 403, `<a href="/auth/signin?prompt=login&amp;return_to=%2Fadmin">`},
-		{"not in the group, fetch", bob, "GET", "/admin", nil, 403, `{"error":"forbidden","message":"You do not have access to this resource."}`},
+		{"user agent of a probe", nobody, "GET", "/admin?x=/healthz%23", []string{"User-Agent", "kube-probe/1.0"},
+			401, "unauthorized"}, // case 207
+		{"not in the group, navigation", bob, "GET", "/admin", testapp.Navigation(), 403,
+			`<a href="/auth/signin?prompt=login&amp;return_to=%2Fadmin">`},
+		{"not in the group, fetch", bob, "GET", "/admin", nil, 403,
+			`{"error":"forbidden","message":"You do not have access to this resource."}`},
 		{"not in the group, POST", bob, "POST", "/admin", testapp.Navigation(), 403, `<a href="/auth/signin?prompt=login">`},
 		{"allowed", alice, "GET", "/admin", nil, 200, `"sub":"alice"`},
 		{"signed in", bob, "GET", "/me", nil, 200, `"sub":"bob"`},
@@ -63,7 +76,8 @@ func TestDenial(t *testing.T) {
 			if r.StatusCode != tt.status {
 				t.Fatalf("status %d, want %d: %s", r.StatusCode, tt.status, r.Body)
 			}
-			if tt.status == 302 && !strings.HasPrefix(r.Location(), tt.want) || tt.status != 302 && !strings.Contains(r.Body, tt.want) {
+			if tt.status == 302 && !strings.HasPrefix(r.Location(), tt.want) || tt.status != 302 &&
+				!strings.Contains(r.Body, tt.want) {
 				t.Errorf("Location %q, body %s, want %q", r.Location(), r.Body, tt.want)
 			}
 			if ran := a.Ran["/me"] + a.Ran["/admin"] - before; (ran == 1) != (tt.status == 200) {
@@ -75,7 +89,8 @@ func TestDenial(t *testing.T) {
 			if challenge := r.Header.Get("WWW-Authenticate"); (challenge != "") != (tt.status == 401) {
 				t.Errorf("WWW-Authenticate: %q", challenge)
 			}
-			if cc := r.Header.Get("Cache-Control"); !strings.Contains(cc, "no-store") || !strings.Contains(r.Header.Get("Vary"), "Cookie") { // case 145
+			if cc := r.Header.Get("Cache-Control"); !strings.Contains(cc, "no-store") ||
+				!strings.Contains(r.Header.Get("Vary"), "Cookie") { // case 145
 				t.Errorf("Cache-Control %q, Vary %q", cc, r.Header.Get("Vary"))
 			}
 		})
@@ -117,7 +132,8 @@ func TestGroupRules(t *testing.T) {
 			if r := b.Fetch("/x"); r.StatusCode != tt.status {
 				t.Errorf("status %d, want %d", r.StatusCode, tt.status)
 			}
-			if tt.status == 403 && !errors.Is(reason, ginoidc.ErrForbidden) || tt.name == "check denies" && !errors.Is(reason, errTooYoung) {
+			if tt.status == 403 && !errors.Is(reason, ginoidc.ErrForbidden) || tt.name == "check denies" &&
+				!errors.Is(reason, errTooYoung) {
 				t.Errorf("reason %v", reason)
 			}
 		})
@@ -172,11 +188,13 @@ func TestOrganization(t *testing.T) {
 		alice := a.Browser()
 		alice.MustSignIn("alice")
 		for path, status := range map[string]int{
-			"/t/acme/x": 200, "/t/globex/x": 403, "/t/Acme/x": 403, "/t/acme%2fglobex/x": 403, "/t/%2e%2e/x": 403, "/t/acme%00/x": 403,
+			"/t/acme/x": 200, "/t/globex/x": 403, "/t/Acme/x": 403, "/t/acme%2fglobex/x": 403, "/t/%2e%2e/x": 403,
+			"/t/acme%00/x": 403,
 			"/t/acme%20/x": 403, "/t/globex/x?tenant=acme": 403, "/wrong/acme": 403,
 		} {
 			// Without UseRawPath Gin sees two segments in acme%2fglobex, and no route.
-			if r := alice.Fetch(path); r.StatusCode != status && !(r.StatusCode == 404 && strings.Contains(path, "%2f") && !raw) {
+			if r := alice.Fetch(path); r.StatusCode != status &&
+				!(r.StatusCode == 404 && strings.Contains(path, "%2f") && !raw) {
 				t.Errorf("UseRawPath %v: %s: %d, want %d", raw, path, r.StatusCode, status)
 			}
 		}
@@ -211,7 +229,8 @@ func TestProtectAll(t *testing.T) {
 			path, query, _ := strings.Cut(target, "?")
 			r.URL.Opaque, r.URL.RawQuery = "", query
 			r.URL.Path = path
-			if decoded, err := r.URL.Parse(target); err == nil && strings.HasPrefix(target, "/") && !strings.HasPrefix(target, "//") {
+			if decoded, err := r.URL.Parse(target); err == nil && strings.HasPrefix(target, "/") &&
+				!strings.HasPrefix(target, "//") {
 				r.URL = decoded
 			}
 			w := httptest.NewRecorder()
@@ -227,8 +246,10 @@ func TestProtectAll(t *testing.T) {
 			t.Errorf("the plugin's own route: %d", code)
 		}
 		for _, target := range []string{
-			"/admin/users", "//admin/users", "/./admin/users", "/x/../admin/users", "/admin//users", "/admin/./users", "/admin/users/", "/admin%2fusers",
-			"/%61dmin/users", "/ADMIN/users", "/admin/users;x", "/admin/users%00", "/admin/users?x=/healthz", "/admin/users%3f/healthz", "/healthz/../admin/users",
+			"/admin/users", "//admin/users", "/./admin/users", "/x/../admin/users", "/admin//users", "/admin/./users",
+			"/admin/users/", "/admin%2fusers",
+			"/%61dmin/users", "/ADMIN/users", "/admin/users;x", "/admin/users%00", "/admin/users?x=/healthz",
+			"/admin/users%3f/healthz", "/healthz/../admin/users",
 			"/healthz%2f..%2fadmin%2fusers", "/admin/users%23/healthz", "/nowhere", "/healthz/", "/files",
 		} {
 			for _, method := range []string{"GET", "POST", "HEAD", "OPTIONS", "PROPFIND"} {
@@ -248,7 +269,8 @@ func TestNoUser(t *testing.T) {
 	}
 	a := testapp.New(t)
 	a.Engine.GET("/start", func(c *gin.Context) {
-		if err := a.Auth.StartSession(c, &ginoidc.User{Groups: []string{"admin"}}); !errors.Is(err, ginoidc.ErrUnauthenticated) {
+		if err := a.Auth.StartSession(c, &ginoidc.User{Groups: []string{"admin"}}); !errors.Is(err,
+			ginoidc.ErrUnauthenticated) {
 			t.Errorf("StartSession without a subject: %v", err)
 		}
 		if err := a.Auth.StartSession(c, nil); !errors.Is(err, ginoidc.ErrUnauthenticated) {
@@ -294,7 +316,8 @@ func TestPublicRoute(t *testing.T) {
 	if r := b.Fetch("/"); r.Header.Get("Cache-Control") != "" || r.Header.Get("Vary") != "" {
 		t.Errorf("public: %v", r.Header)
 	}
-	if r := b.Fetch("/greet"); r.Body != "hello alice" || r.Header.Get("Cache-Control") != "private, no-store" || r.Header.Get("Vary") != "Cookie" {
+	if r := b.Fetch("/greet"); r.Body != "hello alice" || r.Header.Get("Cache-Control") != "private, no-store" ||
+		r.Header.Get("Vary") != "Cookie" {
 		t.Errorf("greet: %q %v", r.Body, r.Header)
 	}
 	if r := a.Browser().Fetch("/greet"); r.Body != "" || r.Header.Get("Vary") != "Cookie" {
@@ -302,8 +325,8 @@ func TestPublicRoute(t *testing.T) {
 	}
 }
 
-// TestRuleThatAnswers: whatever a rule does to the response, the protected handler does not run, and nothing is appended
-// to what the rule wrote.
+// TestRuleThatAnswers: whatever a rule does to the response, the protected handler does not run, and nothing is
+// appended to what the rule wrote.
 func TestRuleThatAnswers(t *testing.T) {
 	var a *testapp.App
 	for _, tt := range []struct {

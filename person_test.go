@@ -36,32 +36,41 @@ func TestGroupsShapes(t *testing.T) {
 		{"one string, said to be a list", format("list"), `{"groups":"a,b"}`, `{}`, []string{"a,b"}},
 		{"empty string", none, `{"groups":""}`, `{"groups":["a"]}`, nil},
 		{"elements are not split", none, `{"groups":["a b","c,d"," e"]}`, `{}`, []string{" e", "a b", "c,d"}},
-		{"objects", none, `{"groups":[{"id":"1","name":"admin"},{"name":"staff"},{"id":7},{}]}`, `{}`, []string{"1", "admin", "staff"}},
+		{"objects", none, `{"groups":[{"id":"1","name":"admin"},{"name":"staff"},{"id":7},{}]}`,
+			`{}`, []string{"1", "admin", "staff"}},
 		{"one object", none, `{"groups":{"name":"admin"}}`, `{}`, []string{"admin"}},
 		{"objects with odd ids", none, `{"groups":[{"id":7,"name":"admin"},{"id":"","name":"admin"},{"id":["1"],"name":"admin"},{"id":false,"name":"admin"},
 			{"id":null,"name":"staff"},{"id":"2","name":7}]}`, `{}`, []string{"2", "staff"}},
 		{"an object of names", none, `{"groups":{"admin":{},"staff":true}}`, `{}`, nil},
 		{"null", none, `{"groups":null}`, `{"groups":["a"]}`, []string{"a"}},
 		{"null everywhere", none, `{"groups":null}`, `{"groups":null}`, nil},
-		{"null on the way", name("realm_access.roles"), `{"realm_access":null}`, `{"realm_access":{"roles":["a"]}}`, []string{"a"}},
-		{"null at the end of the way", name("realm_access.roles"), `{"realm_access":{"roles":null,"x":1}}`, `{"realm_access":{"roles":["a"]}}`, []string{"a"}},
-		{"null at the literal name", name("a.b"), `{"a.b":null,"a":{"b":["path"]}}`, `{"a.b":["userinfo"]}`, []string{"path"}},
+		{"null on the way", name("realm_access.roles"), `{"realm_access":null}`, `{"realm_access":{"roles":["a"]}}`,
+			[]string{"a"}},
+		{"null at the end of the way", name("realm_access.roles"), `{"realm_access":{"roles":null,"x":1}}`,
+			`{"realm_access":{"roles":["a"]}}`, []string{"a"}},
+		{"null at the literal name", name("a.b"), `{"a.b":null,"a":{"b":["path"]}}`, `{"a.b":["userinfo"]}`,
+			[]string{"path"}},
 		{"null at the explicit path", path("a", "b"), `{"a":{"b":null}}`, `{"a":{"b":"one name"}}`, []string{"one name"}},
 
 		{"separated: spaces", separated, `{"groups":"b  a"}`, `{}`, []string{"a", "b"}},
-		{"separated: no-break spaces", separated, "{\"groups\":\"site\u00a0staff\\u2003x\\tb\"}", `{}`, []string{"b", "site\u00a0staff\u2003x"}},
-		{"separated: no-break spaces at commas", separated, "{\"groups\":\"b,\u00a0a\\t, c\"}", `{}`, []string{"b", "c", "\u00a0a"}},
+		{"separated: no-break spaces", separated, "{\"groups\":\"site\u00a0staff\\u2003x\\tb\"}", `{}`,
+			[]string{"b", "site\u00a0staff\u2003x"}},
+		{"separated: no-break spaces at commas", separated, "{\"groups\":\"b,\u00a0a\\t, c\"}",
+			`{}`, []string{"b", "c", "\u00a0a"}},
 		{"separated: commas", separated, `{"groups":"b, a c,"}`, `{}`, []string{"a c", "b"}},
 		{"separated: one", separated, `{"groups":"admin"}`, `{}`, []string{"admin"}},
-		{"separated: a list all the same", separated, `{"groups":["a b","c,d",{"name":"e f"}]}`, `{}`, []string{"a b", "c,d", "e f"}},
+		{"separated: a list all the same", separated, `{"groups":["a b","c,d",{"name":"e f"}]}`,
+			`{}`, []string{"a b", "c,d", "e f"}},
 		{"separated: an object", separated, `{"groups":{"name":"a b"}}`, `{}`, []string{"a b"}},
 		{"separated: null", separated, `{"groups":null}`, `{"groups":"a b"}`, []string{"a", "b"}},
 		{"separated: a number", separated, `{"groups":7}`, `{"groups":"a b"}`, nil},
 
-		{"keys", keys, `{"groups":{"admin":{"2345":"acme.example"},"site staff":["x"],"a,b":true,"empty":{},"none":[]}}`, `{}`,
+		{"keys", keys, `{"groups":{"admin":{"2345":"acme.example"},"site staff":["x"],"a,b":true,"empty":{},"none":[]}}`,
+			`{}`,
 			[]string{"a,b", "admin", "empty", "none", "site staff"}}, // ZITADEL
 		{"keys: id and name are keys", keys, `{"groups":{"id":{},"name":"admin"}}`, `{}`, []string{"id"}},
-		{"keys: what says nothing", keys, `{"groups":{"a":null,"b":false,"c":0,"d":1,"e":"true","f":"","":{}}}`, `{"groups":["g"]}`, nil},
+		{"keys: what says nothing", keys, `{"groups":{"a":null,"b":false,"c":0,"d":1,"e":"true","f":"","":{}}}`,
+			`{"groups":["g"]}`, nil},
 		{"keys: a list all the same", keys, `{"groups":["a b",{"name":"c"},{"d":{}}]}`, `{}`, []string{"a b", "c"}},
 		{"keys: a string", keys, `{"groups":"a b"}`, `{}`, []string{"a b"}},
 		{"keys: null", keys, `{"groups":null}`, `{"groups":{"a":{}}}`, []string{"a"}},
@@ -70,12 +79,14 @@ func TestGroupsShapes(t *testing.T) {
 		{"number", none, `{"groups":7}`, `{}`, nil},                                           // case 196
 		{"absent", none, `{}`, `{}`, nil},                                                     // case 195
 		{"userinfo only", none, `{}`, `{"groups":["a"]}`, []string{"a"}},
-		{"both: the ID token's", none, `{"groups":["a"]}`, `{"groups":["b"]}`, []string{"a"}},                                // case 110
-		{"both, empty in the ID token", none, `{"groups":[]}`, `{"groups":["b"]}`, nil},                                      // case 110
-		{"URL as the name", name("https://app.example/groups"), `{"https://app.example/groups":["a"]}`, `{}`, []string{"a"}}, // case 199
-		{"dotted path", name("realm_access.roles"), `{"realm_access":{"roles":["a"]}}`, `{}`, []string{"a"}},                 // case 199
+		{"both: the ID token's", none, `{"groups":["a"]}`, `{"groups":["b"]}`, []string{"a"}}, // case 110
+		{"both, empty in the ID token", none, `{"groups":[]}`, `{"groups":["b"]}`, nil},       // case 110
+		// case 199
+		{"URL as the name", name("https://app.example/groups"), `{"https://app.example/groups":["a"]}`, `{}`, []string{"a"}},
+		{"dotted path", name("realm_access.roles"), `{"realm_access":{"roles":["a"]}}`, `{}`, []string{"a"}}, // case 199
 		{"the literal name goes first", name("a.b"), `{"a":{"b":["path"]},"a.b":["literal"]}`, `{}`, []string{"literal"}},
-		{"explicit path", path("resource_access", "my.app", "roles"), `{"resource_access":{"my.app":{"roles":["a"]}}}`, `{}`, []string{"a"}},
+		{"explicit path", path("resource_access", "my.app", "roles"), `{"resource_access":{"my.app":{"roles":["a"]}}}`,
+			`{}`, []string{"a"}},
 		{"path to nowhere", name("realm_access.roles"), `{"realm_access":["roles"],"roles":["a"]}`, `{}`, nil}, // case 199
 		{"another name", name("roles"), `{"groups":["a"]}`, `{}`, nil},
 	} {
@@ -155,7 +166,8 @@ func TestOverage(t *testing.T) {
 	}
 }
 
-// TestAbsentGroups: a sign-in without the claim says so at once, at debug; what is there and names nothing is no absence.
+// TestAbsentGroups: a sign-in without the claim says so at once, at debug; what is there and names nothing is no
+// absence.
 func TestAbsentGroups(t *testing.T) {
 	path := func(c *ginoidc.Config) { c.GroupsClaim, c.GroupsPath = "", []string{"realm_access", "roles"} }
 	for _, tt := range []struct {
@@ -262,7 +274,8 @@ func TestNullIsAbsent(t *testing.T) {
 	u := user(t, func(*ginoidc.Config) {},
 		`{"name":null,"picture":null,"preferred_username":null,"nickname":null,"locale":null,"acr":null,"auth_time":null,"address":{"region":null}}`,
 		`{"name":"Caroline","picture":"https://x/p","preferred_username":"caro","nickname":"caz","locale":null}`)
-	if u.Name != "Caroline" || u.Picture != "https://x/p" || u.PreferredUsername != "caro" || u.ACR != "" || !u.AuthTime.IsZero() ||
+	if u.Name != "Caroline" || u.Picture != "https://x/p" || u.PreferredUsername != "caro" ||
+		u.ACR != "" || !u.AuthTime.IsZero() ||
 		string(u.Extra) != `{"address":{"region":null},"nickname":"caz"}` {
 		t.Errorf("%+v with %s", u, u.Extra)
 	}
@@ -289,19 +302,30 @@ func TestUserInfoShowsGroupsAlone(t *testing.T) {
 		change       func(*ginoidc.Config)
 		want         string
 	}{
-		{"dotted name", nested, func(c *ginoidc.Config) { c.GroupsClaim = "realm_access.roles" }, `{"realm_access":{"roles":["a","b"]},"sub":"carol"}`},
-		{"path", nested, func(c *ginoidc.Config) { c.GroupsPath = []string{"realm_access", "roles"} }, `{"realm_access":{"roles":["a","b"]},"sub":"carol"}`},
-		{"keys", nested, func(c *ginoidc.Config) { c.OrganizationsClaim, c.OrganizationsFormat = "org", "keys" }, `{"org":["acme"],"sub":"carol"}`},
-		{"both in one object", `{"a":{"g":"x","o":"y","z":1}}`, func(c *ginoidc.Config) { c.GroupsClaim, c.OrganizationsClaim = "a.g", "a.o" },
+		{"dotted name", nested, func(c *ginoidc.Config) { c.GroupsClaim = "realm_access.roles" },
+			`{"realm_access":{"roles":["a","b"]},"sub":"carol"}`},
+		{"path", nested, func(c *ginoidc.Config) { c.GroupsPath = []string{"realm_access", "roles"} },
+			`{"realm_access":{"roles":["a","b"]},"sub":"carol"}`},
+		{"keys", nested, func(c *ginoidc.Config) { c.OrganizationsClaim, c.OrganizationsFormat = "org", "keys" },
+			`{"org":["acme"],"sub":"carol"}`},
+		{"both in one object", `{"a":{"g":"x","o":"y","z":1}}`,
+			func(c *ginoidc.Config) { c.GroupsClaim, c.OrganizationsClaim = "a.g", "a.o" },
 			`{"a":{"g":["x"],"o":["y"]},"sub":"carol"}`},
-		{"literal", `{"a.b":["x"],"a":{"b":["y"],"z":1}}`, func(c *ginoidc.Config) { c.GroupsClaim = "a.b" }, `{"a.b":["x"],"sub":"carol"}`},
-		{"null at the literal name", `{"a.b":null,"a":{"b":["y"],"z":1}}`, func(c *ginoidc.Config) { c.GroupsClaim = "a.b" }, `{"a":{"b":["y"]},"sub":"carol"}`},
-		{"none", `{"realm_access":{"secret":1}}`, func(c *ginoidc.Config) { c.GroupsClaim = "realm_access.roles" }, `{"sub":"carol"}`},
-		{"null", `{"realm_access":{"roles":null,"secret":1}}`, func(c *ginoidc.Config) { c.GroupsClaim = "realm_access.roles" }, `{"sub":"carol"}`},
+		{"literal", `{"a.b":["x"],"a":{"b":["y"],"z":1}}`, func(c *ginoidc.Config) { c.GroupsClaim = "a.b" },
+			`{"a.b":["x"],"sub":"carol"}`},
+		{"null at the literal name", `{"a.b":null,"a":{"b":["y"],"z":1}}`, func(c *ginoidc.Config) { c.GroupsClaim = "a.b" },
+			`{"a":{"b":["y"]},"sub":"carol"}`},
+		{"none", `{"realm_access":{"secret":1}}`, func(c *ginoidc.Config) { c.GroupsClaim = "realm_access.roles" },
+			`{"sub":"carol"}`},
+		{"null", `{"realm_access":{"roles":null,"secret":1}}`,
+			func(c *ginoidc.Config) { c.GroupsClaim = "realm_access.roles" }, `{"sub":"carol"}`},
 		{"listed by name", nested, func(c *ginoidc.Config) {
 			c.GroupsClaim, c.UserInfoClaims = "realm_access.roles", []string{"plan", "realm_access.roles"}
 		}, `{"plan":"pro","realm_access":{"roles":["a","b"]}}`},
-		{"not listed", nested, func(c *ginoidc.Config) { c.GroupsClaim, c.UserInfoClaims = "realm_access.roles", []string{"plan"} }, `{"plan":"pro"}`},
+		{"not listed", nested, func(c *ginoidc.Config) {
+			c.GroupsClaim, c.UserInfoClaims = "realm_access.roles",
+				[]string{"plan"}
+		}, `{"plan":"pro"}`},
 		{"the object listed", nested, func(c *ginoidc.Config) {
 			c.GroupsClaim, c.UserInfoClaims = "realm_access.roles", []string{"realm_access"}
 		}, `{"realm_access":{"roles":["a","b"],"secret":1}}`},

@@ -19,8 +19,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestEveryContext: whatever takes a context takes the gin.Context too, and what is derived from either, with and without
-// the engine's ContextWithFallback, behind Middleware alone and behind a guard.
+// TestEveryContext: whatever takes a context takes the gin.Context too, and what is derived from either, with and
+// without the engine's ContextWithFallback, behind Middleware alone and behind a guard.
 func TestEveryContext(t *testing.T) {
 	type key struct{}
 	contexts := []struct {
@@ -33,7 +33,10 @@ func TestEveryContext(t *testing.T) {
 		{"a copy of gin", func(c *gin.Context) context.Context { return c.Copy() }},
 		{"a value on a copy", func(c *gin.Context) context.Context { return context.WithValue(c.Copy(), key{}, 1) }},
 		{"the request", func(c *gin.Context) context.Context { return c.Request.Context() }},
-		{"a value on the request", func(c *gin.Context) context.Context { return context.WithValue(c.Request.Context(), key{}, 1) }},
+		{"a value on the request", func(c *gin.Context) context.Context {
+			return context.WithValue(c.Request.Context(),
+				key{}, 1)
+		}},
 		{"a request made anew", func(c *gin.Context) context.Context {
 			c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), key{}, 1))
 			return c
@@ -63,7 +66,8 @@ func TestEveryContext(t *testing.T) {
 				if err != nil || endpoint == "" {
 					t.Errorf("%s: %q, %v", tt.name, endpoint, err)
 				}
-				for _, err := range []error{a.Auth.Ready(ctx), a.Auth.EndUserSession(ctx, "alice", "none"), a.Auth.EndUserSessions(ctx, "bob")} {
+				for _, err := range []error{a.Auth.Ready(ctx), a.Auth.EndUserSession(ctx, "alice", "none"),
+					a.Auth.EndUserSessions(ctx, "bob")} {
 					if err != nil {
 						t.Errorf("%s: %v", tt.name, err)
 					}
@@ -77,7 +81,8 @@ func TestEveryContext(t *testing.T) {
 			a.Engine.GET(path, ask)
 			a.Engine.GET(path+"/guarded", a.Auth.RequireAuth(), ask)
 			for _, path := range []string{path, path + "/guarded"} {
-				if r := alice.Fetch(path); r.StatusCode != http.StatusNoContent || r.Header.Get("Vary") != "Cookie" && tt.name != "a copy of gin" {
+				if r := alice.Fetch(path); r.StatusCode != http.StatusNoContent || r.Header.Get("Vary") != "Cookie" &&
+					tt.name != "a copy of gin" {
 					t.Errorf("%s, %s, fallback %v: %d %v", tt.name, path, fallback, r.StatusCode, r.Header)
 				}
 			}
@@ -156,7 +161,8 @@ func testInnerRequest(t *testing.T, fallback bool) {
 		for _, tt := range []struct {
 			who        *testapp.Browser
 			path, want string
-		}{{nil, "/who", "nobody"}, {nil, "/guarded", "401"}, {bob, "/who", "bob"}, {bob, "/guarded", "bob"}, {alice, "/guarded", "alice"}} {
+		}{{nil, "/who", "nobody"}, {nil, "/guarded", "401"}, {bob, "/who", "bob"}, {bob, "/guarded", "bob"},
+			{alice, "/guarded", "alice"}} {
 			if got := inner(outer, tt.who, tt.path); got != tt.want {
 				t.Errorf("%s, %s: %s, want %s", when, tt.path, got, tt.want)
 			}
@@ -189,8 +195,8 @@ func testInnerRequest(t *testing.T, fallback bool) {
 	alice.Fetch("/outer")
 }
 
-// TestUserOfEndedRequest: work that goes on when its request has ended still knows the user, and what it does is no part
-// of any response.
+// TestUserOfEndedRequest: work that goes on when its request has ended still knows the user, and what it does is no
+// part of any response.
 func TestUserOfEndedRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := testapp.New(t)
@@ -305,8 +311,8 @@ func subjectOf(u *ginoidc.User, ok bool) string {
 	return u.Subject
 }
 
-// TestAskedWhileOpening: a log handler and a State that ask who is signed in hang no request, although one of them is called
-// while the session is opened.
+// TestAskedWhileOpening: a log handler and a State that ask who is signed in hang no request, although one of them is
+// called while the session is opened.
 func TestAskedWhileOpening(t *testing.T) {
 	var lines []string
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {

@@ -20,8 +20,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// bufferedWriter is what gin-contrib/timeout puts in the place of a writer: a header of its own, which is copied over the
-// real one, name by name, when the handlers are done.
+// bufferedWriter is what gin-contrib/timeout puts in the place of a writer: a header of its own, which is copied over
+// the real one, name by name, when the handlers are done.
 type bufferedWriter struct {
 	gin.ResponseWriter
 	mu     sync.Mutex
@@ -70,7 +70,8 @@ func (w *bufferedWriter) Status() int {
 	return w.status
 }
 
-// limited is gin-contrib/timeout as far as it matters here: the handlers run on another goroutine, into a bufferedWriter.
+// limited is gin-contrib/timeout as far as it matters here: the handlers run on another goroutine, into a
+// bufferedWriter.
 func limited(c *gin.Context) {
 	w := &bufferedWriter{ResponseWriter: c.Writer, header: http.Header{}}
 	c.Writer = w
@@ -123,8 +124,9 @@ func (w *headerWriter) Write(b []byte) (int, error) {
 
 func (w *headerWriter) WriteString(s string) (int, error) { return w.Write([]byte(s)) }
 
-// TestOtherWriters: a middleware that puts another writer in place after auth.Middleware() loses no cookie of a sign-in,
-// a renewal, an update or a sign-out, whatever cookies the handlers set beside, and no mark that a response is private.
+// TestOtherWriters: a middleware that puts another writer in place after auth.Middleware() loses no cookie of a
+// sign-in, a renewal, an update or a sign-out, whatever cookies the handlers set beside, and no mark that a response is
+// private.
 func TestOtherWriters(t *testing.T) {
 	for name, middleware := range map[string]gin.HandlerFunc{
 		"none": func(*gin.Context) {}, "timeout": limited, "another header": otherHeader,
@@ -145,11 +147,15 @@ func TestOtherWriters(t *testing.T) {
 				a.Engine.GET("/me", a.Auth.RequireAuth(), ownCookie, a.Protected)
 				a.Engine.GET("/context", byContext, ownCookie, answer)
 				a.Engine.GET("/status", a.Auth.RequireAuth(), ownCookie, func(c *gin.Context) { c.Status(http.StatusNoContent) })
-				a.Engine.GET("/write", a.Auth.RequireAuth(), ownCookie, func(c *gin.Context) { _, _ = c.Writer.Write([]byte("ok")) })
-				a.Engine.GET("/write-string", a.Auth.RequireAuth(), ownCookie, func(c *gin.Context) { _, _ = c.Writer.WriteString("ok") })
-				a.Engine.GET("/public-before", func(c *gin.Context) { c.Header("Cache-Control", "public") }, a.Auth.RequireAuth(), answer)
+				a.Engine.GET("/write", a.Auth.RequireAuth(), ownCookie,
+					func(c *gin.Context) { _, _ = c.Writer.Write([]byte("ok")) })
+				a.Engine.GET("/write-string", a.Auth.RequireAuth(), ownCookie,
+					func(c *gin.Context) { _, _ = c.Writer.WriteString("ok") })
+				a.Engine.GET("/public-before", func(c *gin.Context) { c.Header("Cache-Control", "public") },
+					a.Auth.RequireAuth(), answer)
 				a.Engine.GET("/flush", a.Auth.RequireAuth(), ownCookie, func(c *gin.Context) { c.Writer.Flush() })
-				a.Engine.GET("/public", a.Auth.RequireAuth(), ownCookie, func(c *gin.Context) { c.Header("Cache-Control", "public, max-age=60") }, answer)
+				a.Engine.GET("/public", a.Auth.RequireAuth(), ownCookie,
+					func(c *gin.Context) { c.Header("Cache-Control", "public, max-age=60") }, answer)
 				a.Engine.GET("/update", func(c *gin.Context) {
 					if err := a.Auth.UpdateSession(c, func(u *ginoidc.User) error { u.Data = []byte("x"); return nil }); err != nil {
 						t.Error(err)
@@ -162,14 +168,17 @@ func TestOtherWriters(t *testing.T) {
 				}, ownCookie, answer)
 				b := a.Browser()
 				b.MustSignIn("alice")
-				if r := b.Fetch("/public-before"); r.StatusCode != http.StatusOK || r.Header.Get("Cache-Control") != "private, no-store" {
+				if r := b.Fetch("/public-before"); r.StatusCode != http.StatusOK ||
+					r.Header.Get("Cache-Control") != "private, no-store" {
 					t.Errorf("public before the guard: %d %v", r.StatusCode, r.Header)
 				}
-				for _, path := range []string{"/me", "/context", "/status", "/write", "/write-string", "/flush", "/public", "/update", "/destroy"} {
+				for _, path := range []string{"/me", "/context", "/status", "/write", "/write-string", "/flush",
+					"/public", "/update", "/destroy"} {
 					time.Sleep(7 * time.Hour) // past half of the idle limit
 					r := b.Fetch(path)
 					set := r.Header["Set-Cookie"]
-					own := len(set) == 2 && set[0] == "own=1" || path == "/flush" && len(set) == 1 // gin-contrib/timeout flushes past its header
+					// gin-contrib/timeout flushes past its header
+					own := len(set) == 2 && set[0] == "own=1" || path == "/flush" && len(set) == 1
 					if r.StatusCode/100 != 2 || !own || !strings.HasPrefix(set[len(set)-1], "__Host-ginoidc=") {
 						t.Errorf("%s: %d %v", path, r.StatusCode, set)
 					}
@@ -333,8 +342,10 @@ func TestPrivate(t *testing.T) {
 	before = http.Header{"Cdn-Cache-Control": {"max-age=60"}}
 	check("Cdn-Cache-Control", "no-store")
 	before = http.Header{"Cache-Control": {"public"}, "Vary": {"Accept"}}
-	for path, status := range map[string]int{"/auth/userinfo": 204, "/auth/signed-out": 200, "/auth/frontchannel-logout": 200, "/auth/callback": 400} {
-		if r := nobody.Fetch(path); r.StatusCode != status && path != "/auth/callback" || r.Header.Get("Cache-Control") != "no-store" || r.Header["Vary"][1] != "Cookie" {
+	for path, status := range map[string]int{"/auth/userinfo": 204, "/auth/signed-out": 200,
+		"/auth/frontchannel-logout": 200, "/auth/callback": 400} {
+		if r := nobody.Fetch(path); r.StatusCode != status && path != "/auth/callback" ||
+			r.Header.Get("Cache-Control") != "no-store" || r.Header["Vary"][1] != "Cookie" {
 			t.Errorf("%s: %d %v", path, r.StatusCode, r.Header)
 		}
 	}

@@ -54,7 +54,8 @@ func TestSessionLife(t *testing.T) {
 			renewed  bool
 			signedIn bool
 		}{
-			{50 * time.Minute, false, true}, {20 * time.Minute, true, true}, {100 * time.Minute, true, true}, {100 * time.Minute, true, true},
+			{50 * time.Minute, false, true}, {20 * time.Minute, true, true}, {100 * time.Minute, true, true},
+			{100 * time.Minute, true, true},
 			{20 * time.Minute, false, true}, {20 * time.Minute, false, false}, // five hours and ten minutes
 		} {
 			time.Sleep(step.after)
@@ -102,7 +103,8 @@ func TestSessionTooLarge(t *testing.T) {
 		a.OP.OnIDToken(func(c map[string]any) {
 			groups := make([]string, tt.groups)
 			for i := range groups {
-				groups[i] = strings.Repeat(string(rune('a'+i%26)), tt.length-4) + string([]rune{rune('0' + i/1000), rune('0' + i/100%10), rune('0' + i/10%10), rune('0' + i%10)})
+				groups[i] = strings.Repeat(string(rune('a'+i%26)), tt.length-4) + string([]rune{rune('0' + i/1000),
+					rune('0' + i/100%10), rune('0' + i/10%10), rune('0' + i%10)})
 			}
 			c["groups"] = groups
 		})
@@ -116,13 +118,15 @@ func TestSessionTooLarge(t *testing.T) {
 			if len(got) != tt.groups {
 				t.Errorf("%d of %d groups reached the handler", len(got), tt.groups)
 			}
-		} else if !strings.Contains(a.Logs.String(), "groups") || !strings.Contains(r.Body, "too much data") || b.WhoAmI() != "" {
+		} else if !strings.Contains(a.Logs.String(), "groups") || !strings.Contains(r.Body, "too much data") ||
+			b.WhoAmI() != "" {
 			t.Errorf("log %s", a.Logs)
 		}
 	}
 }
 
-// TestKeepIDTokenAuto: the ID token is kept where it costs nothing but room that is there, and a sign-in never fails for it.
+// TestKeepIDTokenAuto: the ID token is kept where it costs nothing but room that is there, and a sign-in never fails
+// for it.
 func TestKeepIDTokenAuto(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -196,7 +200,8 @@ func TestStoreThatDoesNotSave(t *testing.T) {
 	}
 }
 
-// TestFormPostReplaces: the answer brings no cookie of the session before, which ends all the same, and the app is told.
+// TestFormPostReplaces: the answer brings no cookie of the session before, which ends all the same, and the app is
+// told.
 func TestFormPostReplaces(t *testing.T) {
 	var ended []ginoidc.SessionEnd
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
@@ -209,13 +214,14 @@ func TestFormPostReplaces(t *testing.T) {
 			t.Fatalf("%d %s", r.StatusCode, r.Body)
 		}
 	}
-	if want := (ginoidc.SessionEnd{Subject: "alice", Reason: ginoidc.EndedByNewSignIn}); len(ended) != 1 || ended[0] != want || b.WhoAmI() != "bob" {
+	if want := (ginoidc.SessionEnd{Subject: "alice", Reason: ginoidc.EndedByNewSignIn}); len(ended) != 1 ||
+		ended[0] != want || b.WhoAmI() != "bob" {
 		t.Errorf("%+v, and %q is signed in", ended, b.WhoAmI())
 	}
 }
 
-// TestTokensOfReplacedSessions: a new sign-in in the same browser revokes the tokens of the session before, but for one of the
-// same session of the provider, where that would end the new tokens too.
+// TestTokensOfReplacedSessions: a new sign-in in the same browser revokes the tokens of the session before, but for one
+// of the same session of the provider, where that would end the new tokens too.
 func TestTokensOfReplacedSessions(t *testing.T) {
 	for _, tt := range []struct {
 		name, mode, second, sid string // sid of both sign-ins, "" for none
@@ -252,8 +258,8 @@ func TestTokensOfReplacedSessions(t *testing.T) {
 	}
 }
 
-// TestTokensThatAFormReplaces: the callback revokes what the tokens have become since the sign-in started, on any instance,
-// and nothing that somebody has put into the shared state.
+// TestTokensThatAFormReplaces: the callback revokes what the tokens have become since the sign-in started, on any
+// instance, and nothing that somebody has put into the shared state.
 func TestTokensThatAFormReplaces(t *testing.T) {
 	for _, tt := range []struct {
 		name          string
@@ -273,7 +279,8 @@ func TestTokensThatAFormReplaces(t *testing.T) {
 				}}
 				form := func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode, c.State = "form_post", shared }
 				one := testapp.NewWithTokens(t, form)
-				two := testapp.NewWithTokens(t, form, func(c *ginoidc.Config, _ *fakeop.Config) { c.Transport = one.OP.Transport() })
+				two := testapp.NewWithTokens(t, form,
+					func(c *ginoidc.Config, _ *fakeop.Config) { c.Transport = one.OP.Transport() })
 				two.OP = one.OP
 				victim, b := one.Browser(), one.Browser()
 				victim.Callback(victim.Start("/auth/signin", "carol"))

@@ -107,8 +107,8 @@ func without(methods ...string) ginoidc.SharedState {
 	}}
 }
 
-// TestStateThatCanDoLess is an error or one warning of New, by what needs the method; one that can do everything, wrapped
-// or not, or that cannot answer now, is neither.
+// TestStateThatCanDoLess is an error or one warning of New, by what needs the method; one that can do everything,
+// wrapped or not, or that cannot answer now, is neither.
 func TestStateThatCanDoLess(t *testing.T) {
 	const list, leases = "keeps no list of sessions", "shares no refreshes"
 	for _, tt := range []struct {
@@ -134,11 +134,14 @@ func TestStateThatCanDoLess(t *testing.T) {
 		{"nothing kept", without("Keep", "Kept"), 0, true, nil, leases},
 		{"nothing to read back", without("Kept"), 0, true, nil, leases},
 		{"no leases, no tokens", without("Lease", "Keep", "Kept"), 0, false, nil, ""},
-		{"nothing", without("Revoke", "Revoked", "Once", "Enlist", "Delist", "Listed", "Lease", "Keep", "Kept"), 1, true, []string{"State ", "MaxSessions "}, ""},
+		{"nothing", without("Revoke", "Revoked", "Once", "Enlist", "Delist", "Listed", "Lease", "Keep", "Kept"), 1, true,
+			[]string{"State ", "MaxSessions "}, ""},
 		{"a panic", struct{ ginoidc.SharedState }{}, 1, false, []string{"State ", "MaxSessions "}, ""},
 		{"down", hooked{state.NewMemory(0), func(context.Context, string) error { return errStateDown }}, 1, true, nil, ""},
-		{"no answer", hooked{state.NewMemory(0), func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }}, 1, true, nil, ""},
-		{"no answer whatever is said", hooked{state.NewMemory(0), func(context.Context, string) error { time.Sleep(time.Hour); return nil }}, 1, true, nil, ""},
+		{"no answer", hooked{state.NewMemory(0),
+			func(ctx context.Context, _ string) error { <-ctx.Done(); return ctx.Err() }}, 1, true, nil, ""},
+		{"no answer whatever is said", hooked{state.NewMemory(0),
+			func(context.Context, string) error { time.Sleep(time.Hour); return nil }}, 1, true, nil, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -182,14 +185,17 @@ func TestRefreshWithoutSharedLeases(t *testing.T) {
 	}
 }
 
-// TestKeptValuesCannotBeMoved: who can write to the shared state can give nobody the tokens or the session of another user,
-// and not those of the same user's other session either.
+// TestKeptValuesCannotBeMoved: who can write to the shared state can give nobody the tokens or the session of another
+// user, and not those of the same user's other session either.
 func TestKeptValuesCannotBeMoved(t *testing.T) {
 	for _, victim := range []string{"alice", "bob"} {
 		synctest.Test(t, func(t *testing.T) {
 			var first string
 			on := false
-			a := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = swapping{state.NewMemory(0), &first, &on} })
+			a := testapp.NewWithTokens(t, func(c *ginoidc.Config,
+				_ *fakeop.Config) {
+				c.State = swapping{state.NewMemory(0), &first, &on}
+			})
 			a.Engine.POST("/name", func(c *gin.Context) {
 				if err := a.Auth.UpdateSession(c, func(u *ginoidc.User) error { u.Name = "new"; return nil }); err != nil {
 					t.Error(err)
@@ -291,16 +297,17 @@ func sessionEnds(a *testapp.App) map[string]func(b *testapp.Browser) int {
 		return func(b *testapp.Browser) int { return b.Do("POST", path, nil).StatusCode }
 	}
 	return map[string]func(b *testapp.Browser) int{
-		"sign-out": post("/auth/signout"), "EndSession": post("/destroy"), "EndUserSessions": post("/everywhere"), "EndUserSession": post("/end"),
-		"back channel": func(*testapp.Browser) int { return a.BackChannelLogout("alice", "", nil).StatusCode },
+		"sign-out": post("/auth/signout"), "EndSession": post("/destroy"), "EndUserSessions": post("/everywhere"),
+		"EndUserSession": post("/end"),
+		"back channel":   func(*testapp.Browser) int { return a.BackChannelLogout("alice", "", nil).StatusCode },
 		"front channel": func(b *testapp.Browser) int {
 			return b.Navigate("/auth/frontchannel-logout?iss=https://idp.example&sid=s-1").StatusCode
 		},
 	}
 }
 
-// TestStateThatRefusesToWrite: an end that cannot be remembered is none, and says so: 503, and the session lives until the
-// end is asked for again.
+// TestStateThatRefusesToWrite: an end that cannot be remembered is none, and says so: 503, and the session lives until
+// the end is asked for again.
 func TestStateThatRefusesToWrite(t *testing.T) {
 	shared := &readOnlyState{Memory: state.NewMemory(0)}
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
@@ -320,7 +327,8 @@ func TestStateThatRefusesToWrite(t *testing.T) {
 	}
 }
 
-// TestStoreThatRefusesToWrite: neither the record of the session nor that of its tokens may be left behind without a word.
+// TestStoreThatRefusesToWrite: neither the record of the session nor that of its tokens may be left behind without a
+// word.
 func TestStoreThatRefusesToWrite(t *testing.T) {
 	for _, refuses := range []string{"ginoidc", "-tokens"} {
 		store := &readOnlyStore{Store: memstore.NewStore([]byte(testapp.CookieSecret))}
@@ -343,7 +351,10 @@ func TestSharedStateOfTwoProviders(t *testing.T) {
 	shared := state.NewMemory(0)
 	apps := map[string]*testapp.App{}
 	for _, issuer := range []string{"https://one.example", "https://two.example"} {
-		apps[issuer] = testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) { c.Issuer, op.Issuer, c.State = issuer, issuer, shared })
+		apps[issuer] = testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) {
+			c.Issuer, op.Issuer,
+				c.State = issuer, issuer, shared
+		})
 	}
 	one, two := apps["https://one.example"], apps["https://two.example"]
 	b := two.Browser()
@@ -423,7 +434,8 @@ func TestStateDown(t *testing.T) {
 		{"StartSession", there.Do("POST", "/start", nil), 503},
 		{"signed out", down.Browser().Fetch("/me"), 401},
 	} {
-		if tt.got.StatusCode != tt.status || tt.got.Header.Get("Set-Cookie") != "" || (tt.got.Header.Get("Retry-After") != "") != (tt.status == 503) {
+		if tt.got.StatusCode != tt.status || tt.got.Header.Get("Set-Cookie") != "" ||
+			(tt.got.Header.Get("Retry-After") != "") != (tt.status == 503) {
 			t.Errorf("%s: %d %v", tt.name, tt.got.StatusCode, tt.got.Header)
 		}
 	}

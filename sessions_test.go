@@ -18,8 +18,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestSessions: a user's sessions are listed, the newest first, as long as they live, whatever ends them, and each can be
-// ended by itself. Case 151.
+// TestSessions: a user's sessions are listed, the newest first, as long as they live, whatever ends them, and each can
+// be ended by itself. Case 151.
 func TestSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ended []ginoidc.SessionEnd
@@ -46,7 +46,8 @@ func TestSessions(t *testing.T) {
 
 		browsers["phone"].Fetch("/sessions")
 		list := a.Sessions("alice", 5)
-		if !slices.IsSortedFunc(list, func(x, y ginoidc.SessionInfo) int { return y.Started.Compare(x.Started) }) || time.Since(list[4].Started) != 5*time.Minute {
+		if !slices.IsSortedFunc(list, func(x, y ginoidc.SessionInfo) int { return y.Started.Compare(x.Started) }) ||
+			time.Since(list[4].Started) != 5*time.Minute {
 			t.Errorf("listed %+v", list)
 		}
 		for i, info := range listed {
@@ -57,7 +58,8 @@ func TestSessions(t *testing.T) {
 		for _, end := range []struct {
 			subject, id string
 			left        int
-		}{{"bob", list[3].ID, 5}, {"alice", "", 5}, {"alice", list[3].ID[:31] + "x", 5}, {"alice", list[3].ID, 4}, {"alice", list[3].ID, 4}} {
+		}{{"bob", list[3].ID, 5}, {"alice", "", 5}, {"alice", list[3].ID[:31] + "x", 5}, {"alice", list[3].ID, 4},
+			{"alice", list[3].ID, 4}} {
 			if err := a.Auth.EndUserSession(t.Context(), end.subject, end.id); err != nil {
 				t.Error(err)
 			}
@@ -113,7 +115,8 @@ func TestMaxSessions(t *testing.T) {
 	a.Sessions("alice", 2)
 }
 
-// TestMaxSessionsSparesTheNewOne although its sign-in was started first, and ends those that were started before the others.
+// TestMaxSessionsSparesTheNewOne although its sign-in was started first, and ends those that were started before the
+// others.
 func TestMaxSessionsSparesTheNewOne(t *testing.T) {
 	for _, most := range []int{1, 2, 3} {
 		synctest.Test(t, func(t *testing.T) {
@@ -199,9 +202,10 @@ func TestSessionIndexDown(t *testing.T) {
 		state ginoidc.SharedState
 		want  error
 	}{
-		"down":    {index{state.NewMemory(0), errors.New("no route"), nil}, ginoidc.ErrSessionStore},
-		"none":    {without("Enlist", "Delist", "Listed"), errors.ErrUnsupported},
-		"garbage": {index{state.NewMemory(0), nil, []string{"", "x", strings.Repeat("A", 63), strings.Repeat("=", 64), strings.Repeat("A", 65), strings.Repeat("A", 128)}}, nil},
+		"down": {index{state.NewMemory(0), errors.New("no route"), nil}, ginoidc.ErrSessionStore},
+		"none": {without("Enlist", "Delist", "Listed"), errors.ErrUnsupported},
+		"garbage": {index{state.NewMemory(0), nil, []string{"", "x", strings.Repeat("A", 63), strings.Repeat("=", 64),
+			strings.Repeat("A", 65), strings.Repeat("A", 128)}}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = tt.state })
@@ -232,17 +236,24 @@ func TestSessionEnded(t *testing.T) {
 		err     error
 	}{
 		{"nothing", func(_ *testapp.App, _ *testapp.Browser) {}, false, nil},
-		{"another user signs out", func(a *testapp.App, _ *testapp.Browser) { _ = a.Auth.EndUserSessions(a.T.Context(), "bob") }, false, nil},
+		{"another user signs out", func(a *testapp.App, _ *testapp.Browser) {
+			_ = a.Auth.EndUserSessions(a.T.Context(),
+				"bob")
+		}, false, nil},
 		{"sign-out", func(_ *testapp.App, b *testapp.Browser) {
 			b.Do(http.MethodPost, "/auth/signout", nil, "Sec-Fetch-Site", "same-origin")
 		}, true, nil},
-		{"sign out everywhere", func(a *testapp.App, _ *testapp.Browser) { _ = a.Auth.EndUserSessions(a.T.Context(), "alice") }, true, nil},
+		{"sign out everywhere", func(a *testapp.App, _ *testapp.Browser) {
+			_ = a.Auth.EndUserSessions(a.T.Context(),
+				"alice")
+		}, true, nil},
 		{"by its id", func(a *testapp.App, _ *testapp.Browser) {
 			_ = a.Auth.EndUserSession(a.T.Context(), "alice", a.Sessions("alice", 1)[0].ID)
 		}, true, nil},
 		{"at the provider", func(a *testapp.App, _ *testapp.Browser) { a.BackChannelLogout("alice", "", nil) }, true, nil},
 		{"a new sign-in", func(_ *testapp.App, b *testapp.Browser) { b.MustSignIn("alice") }, true, nil},
-		{"a minute below the idle limit", func(_ *testapp.App, _ *testapp.Browser) { time.Sleep(59 * time.Minute) }, false, nil},
+		{"a minute below the idle limit", func(_ *testapp.App, _ *testapp.Browser) { time.Sleep(59 * time.Minute) },
+			false, nil},
 		{"the idle limit", func(_ *testapp.App, _ *testapp.Browser) { time.Sleep(time.Hour) }, true, nil},
 		{"nobody's request", func(a *testapp.App, _ *testapp.Browser) { a.Browser().Navigate("/watch") }, true, nil},
 		{"no request", func(a *testapp.App, _ *testapp.Browser) { watched = a.T.Context() }, true, nil},

@@ -53,8 +53,8 @@ func data(b *testapp.Browser) string {
 	return ""
 }
 
-// TestUpdateEndsTheEarlierCookie with every store: sending it undoes nothing, and is served for some seconds with what is so
-// now. It stays one session in everything else.
+// TestUpdateEndsTheEarlierCookie with every store: sending it undoes nothing, and is served for some seconds with what
+// is so now. It stays one session in everything else.
 func TestUpdateEndsTheEarlierCookie(t *testing.T) {
 	for name, store := range testapp.Stores(t) {
 		t.Run(name, func(t *testing.T) {
@@ -234,7 +234,11 @@ func TestRefusedUpdateLeavesTheUser(t *testing.T) {
 			t.Errorf("became %+v", *u)
 		}
 		var kept *ginoidc.User
-		if err := a.Auth.UpdateSession(c, func(u *ginoidc.User) error { u.Data, kept = json.RawMessage(`{"n":1}`), u; return nil }); err != nil {
+		if err := a.Auth.UpdateSession(c, func(u *ginoidc.User) error {
+			u.Data, kept = json.RawMessage(`{"n":1}`),
+				u
+			return nil
+		}); err != nil {
 			t.Error(err)
 		}
 		u, _ := ginoidc.UserFrom(c)
@@ -252,8 +256,8 @@ func TestRefusedUpdateLeavesTheUser(t *testing.T) {
 	}
 }
 
-// TestUpdateWithAStateThatFails: what cannot be remembered has not been changed; what cannot be left for others costs the
-// grace alone.
+// TestUpdateWithAStateThatFails: what cannot be remembered has not been changed; what cannot be left for others costs
+// the grace alone.
 func TestUpdateWithAStateThatFails(t *testing.T) {
 	for method, want := range map[string]struct {
 		status     int
@@ -267,7 +271,8 @@ func TestUpdateWithAStateThatFails(t *testing.T) {
 		for kind, store := range testapp.Stores(t) {
 			t.Run(method+" "+kind, func(t *testing.T) {
 				failing := false
-				shared := hooked{state.NewMemory(0), func(_ context.Context, asked string) error { return errIf(failing && asked == method) }}
+				shared := hooked{state.NewMemory(0),
+					func(_ context.Context, asked string) error { return errIf(failing && asked == method) }}
 				a := updatable(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State, c.Store = shared, store })
 				b := a.Browser()
 				b.MustSignIn("alice")
@@ -300,7 +305,8 @@ func TestUpdateTooLargeForGrace(t *testing.T) {
 		t.Error("the earlier cookie is served")
 	}
 	small := b.Twin()
-	if b.Do("POST", "/name?is=s", nil); len(slices.DeleteFunc(b.Cookies(), func(name string) bool { return !strings.HasPrefix(name, "__Host-ginoidc") })) != 1 {
+	if b.Do("POST", "/name?is=s", nil); len(slices.DeleteFunc(b.Cookies(),
+		func(name string) bool { return !strings.HasPrefix(name, "__Host-ginoidc") })) != 1 {
 		t.Errorf("parts are left: %v", b.Cookies())
 	}
 	if got := data(small); got != "alice s [admin]" || len(small.Cookies()) != len(b.Cookies()) {
@@ -349,7 +355,8 @@ func TestUpdateDropsTheHint(t *testing.T) {
 			b.MustSignIn("alice")
 			before := len(b.Cookies())
 			name := strings.Repeat("n", size)
-			if r := b.Do("POST", "/name?is="+name, nil); r.StatusCode != 200 || data(b) != "alice "+name+" [admin]" || len(b.Cookies()) != before {
+			if r := b.Do("POST", "/name?is="+name, nil); r.StatusCode != 200 || data(b) != "alice "+name+" [admin]" ||
+				len(b.Cookies()) != before {
 				t.Errorf("%s, %d more bytes: %d %s, %v", kind, size, r.StatusCode, r.Body, b.Cookies())
 			}
 			hint := testapp.ParseURL(t, b.Do("POST", "/auth/signout", nil).Location()).Query().Get("id_token_hint")
@@ -364,7 +371,10 @@ func TestUpdateDropsTheHint(t *testing.T) {
 func TestUpdateOfEndedSession(t *testing.T) {
 	a := testapp.New(t)
 	a.Engine.POST("/update", func(c *gin.Context) {
-		err := a.Auth.UpdateSession(c, func(u *ginoidc.User) error { return a.Auth.EndUserSessions(c.Request.Context(), u.Subject) })
+		err := a.Auth.UpdateSession(c, func(u *ginoidc.User) error {
+			return a.Auth.EndUserSessions(c.Request.Context(),
+				u.Subject)
+		})
 		if _, ok := ginoidc.UserFrom(c); ok || !errors.Is(err, ginoidc.ErrUnauthenticated) {
 			t.Errorf("user %v, error %v", ok, err)
 		}
@@ -407,7 +417,8 @@ func TestUpdatedSessionStaysTheSame(t *testing.T) {
 
 // TestTwoUpdates of one session at once: the later one counts whole, and who is signed in is no part of it. Case 274.
 func TestTwoUpdates(t *testing.T) {
-	for name, store := range map[string]sessions.Store{"cookies": nil, "a store": memstore.NewStore([]byte(testapp.CookieSecret))} {
+	for name, store := range map[string]sessions.Store{"cookies": nil,
+		"a store": memstore.NewStore([]byte(testapp.CookieSecret))} {
 		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = store })
 		update := func(key string) func(*gin.Context) {
 			return func(c *gin.Context) {
@@ -458,7 +469,8 @@ func TestUpdateSession(t *testing.T) {
 				return nil
 			})
 			u, _ := ginoidc.UserFrom(c)
-			c.JSON(http.StatusOK, gin.H{"user": u, "unauthenticated": errors.Is(err, ginoidc.ErrUnauthenticated), "refused": errors.Is(err, refuse), "failed": err != nil})
+			c.JSON(http.StatusOK, gin.H{"user": u, "unauthenticated": errors.Is(err, ginoidc.ErrUnauthenticated),
+				"refused": errors.Is(err, refuse), "failed": err != nil})
 			if err := a.Auth.UpdateSession(c, func(*ginoidc.User) error { return nil }); err == nil { // case 146
 				t.Error("updated after the response has started")
 			}
@@ -477,7 +489,8 @@ func TestUpdateSession(t *testing.T) {
 		time.Sleep(10 * time.Hour)
 		r := b.Do("POST", "/update", nil)
 		now, _ := r.JSON(t)["user"].(map[string]any)
-		if r.JSON(t)["failed"] != false || now["Subject"] != "bob" || fmt.Sprint(now["Data"]) != "map[n:1]" || len(r.Header["Set-Cookie"]) != 1 {
+		if r.JSON(t)["failed"] != false || now["Subject"] != "bob" || fmt.Sprint(now["Data"]) != "map[n:1]" ||
+			len(r.Header["Set-Cookie"]) != 1 {
 			t.Errorf("update: %s %v", r.Body, r.Header["Set-Cookie"])
 		}
 		if r := b.Fetch("/admin"); r.StatusCode != 200 {
@@ -496,7 +509,8 @@ func TestUpdateSession(t *testing.T) {
 
 // TestUpdateOfAnExpiredSession: a session that reaches its limit while a handler runs is not saved by that handler.
 func TestUpdateOfAnExpiredSession(t *testing.T) {
-	for name, store := range map[string]sessions.Store{"cookies": nil, "a store": memstore.NewStore([]byte(testapp.CookieSecret))} {
+	for name, store := range map[string]sessions.Store{"cookies": nil,
+		"a store": memstore.NewStore([]byte(testapp.CookieSecret))} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store, c.SessionIdle = store, time.Hour })

@@ -16,8 +16,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// goesRound goes from a guarded page to the provider, which knows the user, and back, and returns the first answer that is
-// no redirect to the provider; ok tells that the round was finished.
+// goesRound goes from a guarded page to the provider, which knows the user, and back, and returns the first answer that
+// is no redirect to the provider; ok tells that the round was finished.
 func goesRound(b *testapp.Browser, page string) (last testapp.Reply, ok bool) {
 	b.App.T.Helper()
 	denied := b.Navigate(page)
@@ -45,8 +45,10 @@ func TestSessionCookieThatDoesNotComeBack(t *testing.T) {
 		rounds int                    // until the page comes
 		reason string
 	}{
-		{"none", func(b *testapp.Browser) { b.SetCookie(name, "", "/") }, 1, "none came (cookie __Host-ginoidc, path /, app URL https://app.example.com, host of the request app.example.com)"},
-		{"one that does not open", func(b *testapp.Browser) { b.SetCookie(name, "garbage", "/") }, 2, "the one that came opens no session"},
+		{"none", func(b *testapp.Browser) { b.SetCookie(name, "", "/") }, 1,
+			"none came (cookie __Host-ginoidc, path /, app URL https://app.example.com, host of the request app.example.com)"},
+		{"one that does not open", func(b *testapp.Browser) { b.SetCookie(name, "garbage", "/") }, 2,
+			"the one that came opens no session"},
 		{"two that do not open", func(b *testapp.Browser) {
 			b.SetCookie(name, "garbage", "/")
 			b.SetCookie(name, "older", "/auth/signin")
@@ -62,10 +64,12 @@ func TestSessionCookieThatDoesNotComeBack(t *testing.T) {
 				tt.spoil(b)
 			}
 			r, _ := goesRound(b, "/me?tab=1")
-			if r.StatusCode != http.StatusBadRequest || !strings.Contains(r.Body, "did not send this site&#39;s cookie back") || !strings.Contains(r.Body, `href="/auth/signin?return_to=%2Fme%3Ftab%3D1"`) {
+			if r.StatusCode != http.StatusBadRequest || !strings.Contains(r.Body, "did not send this site&#39;s cookie back") ||
+				!strings.Contains(r.Body, `href="/auth/signin?return_to=%2Fme%3Ftab%3D1"`) {
 				t.Fatalf("%d %s", r.StatusCode, r.Body)
 			}
-			if log := a.Logs.String(); !strings.Contains(log, "level=WARN") || !strings.Contains(log, "code=cookie_missing") || strings.Count(log, tt.reason) != tt.rounds {
+			if log := a.Logs.String(); !strings.Contains(log, "level=WARN") || !strings.Contains(log, "code=cookie_missing") ||
+				strings.Count(log, tt.reason) != tt.rounds {
 				t.Errorf("log %s", log)
 			}
 			if n := a.OP.Count(fakeop.Token); n != tt.rounds {
@@ -73,7 +77,8 @@ func TestSessionCookieThatDoesNotComeBack(t *testing.T) {
 			}
 			b.SetCookie(name, "", "/") // the user does as the page says
 			b.SetCookie(name, "", "/auth/signin")
-			if r := b.Navigate(b.Start("/auth/signin?return_to=%2Fme%3Ftab%3D1", "alice")); r.Location() != "/me?tab=1" || b.WhoAmI() != "alice" {
+			if r := b.Navigate(b.Start("/auth/signin?return_to=%2Fme%3Ftab%3D1", "alice")); r.Location() != "/me?tab=1" ||
+				b.WhoAmI() != "alice" {
 				t.Errorf("the page's link: %d to %q", r.StatusCode, r.Location())
 			}
 		})
@@ -89,7 +94,8 @@ func TestNobodyMissesTheCookie(t *testing.T) {
 		if err != nil {
 			b.App.T.Fatal(err)
 		}
-		if r := b.Do("POST", "/auth/backchannel-logout", strings.NewReader("logout_token="+token), "Content-Type", "application/x-www-form-urlencoded"); r.StatusCode != http.StatusOK {
+		if r := b.Do("POST", "/auth/backchannel-logout", strings.NewReader("logout_token="+token), "Content-Type",
+			"application/x-www-form-urlencoded"); r.StatusCode != http.StatusOK {
 			b.App.T.Fatalf("logout token: %d %s", r.StatusCode, r.Body)
 		}
 	}
@@ -155,18 +161,21 @@ func TestLandedCookie(t *testing.T) {
 			t.Fatal(err)
 		}
 		attempt := started.Cookies()[0]
-		r := a.Browser().Do("GET", "/auth/callback?"+testapp.ParseURL(t, callback).RawQuery, nil, append(testapp.Navigation(), "Cookie", attempt.Name+"="+attempt.Value)...)
+		r := a.Browser().Do("GET", "/auth/callback?"+testapp.ParseURL(t, callback).RawQuery, nil,
+			append(testapp.Navigation(), "Cookie", attempt.Name+"="+attempt.Value)...)
 		i := slices.IndexFunc(r.Cookies(), func(c *http.Cookie) bool { return strings.HasSuffix(c.Name, ".landed") })
 		if r.StatusCode != http.StatusSeeOther || i < 0 {
 			t.Fatalf("%s: %d, cookies %q", tt.appURL, r.StatusCode, r.Header["Set-Cookie"])
 		}
 		landed := r.Cookies()[i]
-		if got := strings.Replace(landed.Raw, landed.Value, "…", 1); got != tt.want || strings.Contains(landed.Value, "alice") {
+		if got := strings.Replace(landed.Raw, landed.Value, "…", 1); got != tt.want ||
+			strings.Contains(landed.Value, "alice") {
 			t.Errorf("%s: %s", tt.appURL, got)
 		}
 	}
 	b := testapp.New(t).Browser()
-	if r := b.Navigate(strings.Replace(b.Start("/auth/signin", "alice"), "code=", "error=access_denied&x=", 1)); strings.Contains(strings.Join(r.Header["Set-Cookie"], ""), ".landed=") {
+	if r := b.Navigate(strings.Replace(b.Start("/auth/signin", "alice"), "code=", "error=access_denied&x=",
+		1)); strings.Contains(strings.Join(r.Header["Set-Cookie"], ""), ".landed=") {
 		t.Errorf("a sign-in that failed: %q", r.Header["Set-Cookie"])
 	}
 }

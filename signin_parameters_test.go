@@ -15,8 +15,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestConfigurationOutranksLinks: what anybody can write fills what the app leaves open and may want a newer sign-in; it
-// switches nothing off, and what is checked at the end is what was sent.
+// TestConfigurationOutranksLinks: what anybody can write fills what the app leaves open and may want a newer sign-in;
+// it switches nothing off, and what is checked at the end is what was sent.
 func TestConfigurationOutranksLinks(t *testing.T) {
 	for _, tt := range []struct {
 		configured, sealed, link string // queries
@@ -43,8 +43,10 @@ func TestConfigurationOutranksLinks(t *testing.T) {
 		{"max_age=60", "max_age=30", "max_age=3600", "max_age=30"},
 		{"", "max_age=30", "max_age=3600", "max_age=30"},
 		{"", "", "max_age=3600", "max_age=3600"},
-		{"login_hint=alice&ui_locales=en&display=page", "", "login_hint=bob&ui_locales=de&display=popup", "display=page&login_hint=alice&ui_locales=en"},
-		{"acr_values=mfa", "", "prompt=login&max_age=5&login_hint=bob", "acr_values=mfa&login_hint=bob&max_age=5&prompt=login"},
+		{"login_hint=alice&ui_locales=en&display=page", "", "login_hint=bob&ui_locales=de&display=popup",
+			"display=page&login_hint=alice&ui_locales=en"},
+		{"acr_values=mfa", "", "prompt=login&max_age=5&login_hint=bob",
+			"acr_values=mfa&login_hint=bob&max_age=5&prompt=login"},
 	} {
 		t.Run(tt.configured+" "+tt.sealed+" "+tt.link, func(t *testing.T) {
 			values := func(query string) url.Values { return testapp.ParseURL(t, "?"+query).Query() }
@@ -91,14 +93,15 @@ func TestHintOfThirdPartyOnlyFills(t *testing.T) {
 			c.InitiateLogin, c.SignInParameters = true, testapp.ParseURL(t, "?"+configured).Query()
 		})
 		r := a.Browser().Navigate("/auth/signin?iss=https://idp.example&login_hint=bob&acr_values=pwd&max_age=7")
-		if sent := testapp.ParseURL(t, r.Location()).Query(); sent.Get("login_hint") != want || sent.Has("acr_values") || sent.Has("max_age") {
+		if sent := testapp.ParseURL(t, r.Location()).Query(); sent.Get("login_hint") != want || sent.Has("acr_values") ||
+			sent.Has("max_age") {
 			t.Errorf("configured %q: sent %v", configured, sent)
 		}
 	}
 }
 
-// TestStepUpBesideConfiguration: a guard gets the class that it wants although another is configured, and what it adds to
-// the link for that is good for this session alone.
+// TestStepUpBesideConfiguration: a guard gets the class that it wants although another is configured, and what it adds
+// to the link for that is good for this session alone.
 func TestStepUpBesideConfiguration(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.SignInParameters = url.Values{"acr_values": {"mfa"}, "max_age": {"3600"}, "prompt": {"consent"}}
@@ -136,7 +139,8 @@ func TestStepUpBesideConfiguration(t *testing.T) {
 		"of another session":     {other, denied.Location(), "mfa"},
 		"of nobody signed in":    {a.Browser(), denied.Location(), "mfa"},
 	} {
-		if got := sent(tt.b, tt.signIn); got.Get("acr_values") != tt.want || got.Get("max_age") != "3600" || got.Get("prompt") != "consent" {
+		if got := sent(tt.b, tt.signIn); got.Get("acr_values") != tt.want || got.Get("max_age") != "3600" ||
+			got.Get("prompt") != "consent" {
 			t.Errorf("%s: sent %v", name, got)
 		}
 	}
@@ -144,7 +148,8 @@ func TestStepUpBesideConfiguration(t *testing.T) {
 		t.Errorf("a fresh sign-in: sent %v", got)
 	}
 	page := b.Navigate("/vault").Body // whose link has to ask for another user, though consent alone is configured
-	if _, link, ok := strings.Cut(page, `href="`); !ok || sent(b, strings.ReplaceAll(link[:strings.Index(link, `"`)], "&amp;", "&")).Get("prompt") != "login" {
+	if _, link, ok := strings.Cut(page, `href="`); !ok ||
+		sent(b, strings.ReplaceAll(link[:strings.Index(link, `"`)], "&amp;", "&")).Get("prompt") != "login" {
 		t.Errorf("sign in as someone else: %s", page)
 	}
 	acr = "gold"
@@ -153,7 +158,8 @@ func TestStepUpBesideConfiguration(t *testing.T) {
 	}
 }
 
-// TestIgnoredIsLogged by name at debug, since nobody is told otherwise, and never with its value, which may be personal.
+// TestIgnoredIsLogged by name at debug, since nobody is told otherwise, and never with its value, which may be
+// personal.
 func TestIgnoredIsLogged(t *testing.T) {
 	huge := url.Values{"return_to": {"/" + strings.Repeat("x", 2000)}}
 	for _, tt := range []struct {
@@ -161,12 +167,15 @@ func TestIgnoredIsLogged(t *testing.T) {
 		want       []string
 	}{
 		{"return target", "/auth/signin?return_to=https://evil.example/secretvalue", []string{"return target ignored"}},
-		{"target of a third party", "/auth/signin?iss=https://idp.example&target_link_uri=https://evil.example/secretvalue", []string{"return target ignored"}},
+		{"target of a third party", "/auth/signin?iss=https://idp.example&target_link_uri=https://evil.example/secretvalue",
+			[]string{"return target ignored"}},
 		{"no room for the target", "/auth/signin?" + huge.Encode(), []string{"return target ignored", "does not fit"}},
-		{"unknown", "/auth/signin?scope=secretvalue&claims=secretvalue", []string{"a link may not ask for them", "claims scope"}},
+		{"unknown", "/auth/signin?scope=secretvalue&claims=secretvalue",
+			[]string{"a link may not ask for them", "claims scope"}},
 		{"malformed", "/auth/signin?max_age=secretvalue&prompt=none+secretvalue", []string{"malformed", "max_age prompt"}},
 		{"an unusable hint", "/auth/signin?login_hint=secretvalue%00", []string{"malformed", "login_hint"}},
-		{"hint of a third party", "/auth/signin?iss=https://idp.example&login_hint=secretvalue%00&prompt=login", []string{"malformed", "login_hint", "may not", "prompt"}},
+		{"hint of a third party", "/auth/signin?iss=https://idp.example&login_hint=secretvalue%00&prompt=login",
+			[]string{"malformed", "login_hint", "may not", "prompt"}},
 		{"configured", "/auth/signin?ui_locales=secretvalue", []string{"asks for something else", "ui_locales"}},
 		{"sealed by another", "/auth/signin?with=secretvalue", []string{"do not open", "with"}},
 		{"a name that is none", "/auth/signin?a%0Ab=1", []string{"a?b"}},
@@ -204,14 +213,15 @@ func TestIgnoredIsLogged(t *testing.T) {
 	}
 }
 
-// TestSignInParameters: code asks the provider for what a link may not, sealed into the URL, and nothing repeats what is
-// the plugin's own. Cases 4, 6.
+// TestSignInParameters: code asks the provider for what a link may not, sealed into the URL, and nothing repeats what
+// is the plugin's own. Cases 4, 6.
 func TestSignInParameters(t *testing.T) {
 	configured := url.Values{"audience": {"https://api.example.com"}, "ui_locales": {"en"}, "prompt": {"login"}}
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SignInParameters = configured })
 	configured["audience"][0] = "changed after New"
 	configured.Set("scope", "admin")
-	link, err := a.Auth.SignInURLWith("/me", url.Values{"prompt": {"create"}, "claims": {`{"id_token":{"acr":null}}`}, "max_age": {"60"}})
+	link, err := a.Auth.SignInURLWith("/me", url.Values{"prompt": {"create"}, "claims": {`{"id_token":{"acr":null}}`},
+		"max_age": {"60"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,12 +231,17 @@ func TestSignInParameters(t *testing.T) {
 		name, path string
 		want       map[string]string // "" where there is none
 	}{
-		{"configured", "/auth/signin", map[string]string{"audience": "https://api.example.com", "ui_locales": "en", "prompt": "login", "claims": ""}},
-		{"asked for by a link", "/auth/signin?ui_locales=de&audience=other", map[string]string{"audience": "https://api.example.com", "ui_locales": "en"}}, // a link fills and replaces nothing
-		{"sealed", link, map[string]string{"prompt": "create", "claims": `{"id_token":{"acr":null}}`, "max_age": "60", "audience": "https://api.example.com"}},
-		{"sealed goes before the link", link + "&prompt=none&max_age=9", map[string]string{"prompt": "create", "max_age": "60"}},
+		{"configured", "/auth/signin", map[string]string{"audience": "https://api.example.com", "ui_locales": "en",
+			"prompt": "login", "claims": ""}},
+		{"asked for by a link", "/auth/signin?ui_locales=de&audience=other",
+			map[string]string{"audience": "https://api.example.com", "ui_locales": "en"}}, // a link fills and replaces nothing
+		{"sealed", link, map[string]string{"prompt": "create", "claims": `{"id_token":{"acr":null}}`, "max_age": "60",
+			"audience": "https://api.example.com"}},
+		{"sealed goes before the link", link + "&prompt=none&max_age=9",
+			map[string]string{"prompt": "create", "max_age": "60"}},
 		{"tampered with", flipped, map[string]string{"prompt": "login", "claims": "", "max_age": ""}},
-		{"an attempt's cookie", "/auth/signin?with=" + attemptValue(a), map[string]string{"prompt": "login", "claims": "", "max_age": ""}}, // case 26
+		{"an attempt's cookie", "/auth/signin?with=" + attemptValue(a),
+			map[string]string{"prompt": "login", "claims": "", "max_age": ""}}, // case 26
 		{"oversized", "/auth/signin?with=" + strings.Repeat("A", 5000), map[string]string{"prompt": "login", "claims": ""}},
 	} {
 		r := a.Browser().Navigate(tt.path)
@@ -238,16 +253,19 @@ func TestSignInParameters(t *testing.T) {
 		}
 	}
 	for name, params := range map[string]url.Values{
-		"own": {"scope": {"admin"}}, "a request object": {"request": {"x"}}, "a client's secret": {"client_secret": {"x"}}, "twice": {"audience": {"a", "b"}}, "none": {"audience": nil},
+		"own": {"scope": {"admin"}}, "a request object": {"request": {"x"}}, "a client's secret": {"client_secret": {"x"}},
+		"twice": {"audience": {"a", "b"}}, "none": {"audience": nil},
 		"max_age": {"max_age": {"soon"}}, "oversized": {"claims": {strings.Repeat("a", 1600)}},
 	} {
 		if link, err := a.Auth.SignInURLWith("", params); err == nil {
 			t.Errorf("%s: %s", name, link)
 		}
 	}
-	if link, err := a.Auth.SignInURLWith("", url.Values{"resource": {"https://a.example", "https://b.example"}}); err != nil {
+	if link, err := a.Auth.SignInURLWith("",
+		url.Values{"resource": {"https://a.example", "https://b.example"}}); err != nil {
 		t.Error(err)
-	} else if sent := testapp.ParseURL(t, a.Browser().Navigate(link).Location()).Query(); len(sent["resource"]) != 2 { // RFC 8707
+		// RFC 8707
+	} else if sent := testapp.ParseURL(t, a.Browser().Navigate(link).Location()).Query(); len(sent["resource"]) != 2 {
 		t.Errorf("resource %q", sent["resource"])
 	}
 }

@@ -17,9 +17,11 @@ import (
 // TestSignInRequest: the authorization request is the app's own, whatever the link that started it says.
 func TestSignInRequest(t *testing.T) {
 	a := testapp.New(t, func(_ *ginoidc.Config, op *fakeop.Config) {})
-	a.OP.OnDiscovery(func(doc map[string]any) { doc["authorization_endpoint"] = "https://idp.example/authorize?tenant=7" }) // case 16
+	// case 16
+	a.OP.OnDiscovery(func(doc map[string]any) { doc["authorization_endpoint"] = "https://idp.example/authorize?tenant=7" })
 	owned := map[string]string{
-		"response_type": "code", "client_id": "app", "redirect_uri": testapp.URL + "/auth/callback", "scope": "openid profile email",
+		"response_type": "code", "client_id": "app", "redirect_uri": testapp.URL + "/auth/callback",
+		"scope":                 "openid profile email",
 		"code_challenge_method": "S256", "tenant": "7",
 	}
 	for query, extra := range map[string]map[string]string{
@@ -30,8 +32,10 @@ func TestSignInRequest(t *testing.T) {
 		"?prompt=none+login&max_age=-1&display=fullscreen&login_hint=%00":                                                                                    {},
 		"?target_link_uri=https://evil.example/":                                                                                                             {},
 	} {
-		r := a.Browser().Do("GET", "/auth/signin"+query, nil, append([]string{"X-Forwarded-Host", "evil.example", "Forwarded", "host=evil.example"}, testapp.Navigation()...)...) // case 7
-		if r.StatusCode != http.StatusFound || r.Header.Get("Cache-Control") != "no-store" {                                                                                      // case 19
+		r := a.Browser().Do("GET", "/auth/signin"+query, nil,
+			// case 7
+			append([]string{"X-Forwarded-Host", "evil.example", "Forwarded", "host=evil.example"}, testapp.Navigation()...)...)
+		if r.StatusCode != http.StatusFound || r.Header.Get("Cache-Control") != "no-store" { // case 19
 			t.Fatalf("%s: %d %q", query, r.StatusCode, r.Header.Get("Cache-Control"))
 		}
 		sent := testapp.ParseURL(t, r.Location()).Query()
@@ -140,8 +144,8 @@ func TestTabs(t *testing.T) {
 	}
 }
 
-// TestAttemptExpires: after AttemptLife to the second the answer is refused as late, and as long as the browser keeps the
-// cookie it is told from one that nobody asked for. Case 27.
+// TestAttemptExpires: after AttemptLife to the second the answer is refused as late, and as long as the browser keeps
+// the cookie it is told from one that nobody asked for. Case 27.
 func TestAttemptExpires(t *testing.T) {
 	for _, tt := range []struct {
 		life, wait time.Duration
@@ -165,7 +169,8 @@ func TestAttemptExpires(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := b.Navigate(callback)
-			if (r.StatusCode == http.StatusSeeOther) != (tt.code == "") || !strings.Contains(a.Logs.String(), "code="+tt.code) && tt.code != "" {
+			if (r.StatusCode == http.StatusSeeOther) != (tt.code == "") || !strings.Contains(a.Logs.String(), "code="+tt.code) &&
+				tt.code != "" {
 				t.Errorf("life %s, after %s: %d, want %q; log %s", tt.life, tt.wait, r.StatusCode, tt.code, a.Logs)
 			}
 			if strings.Contains(r.Body, "took too long") != (tt.code == "attempt_expired") {
@@ -204,8 +209,8 @@ func TestSwappedAttempts(t *testing.T) {
 	}
 }
 
-// TestInitiatedSignIn: the provider's portal starts sign-ins if the app lets it, of our issuer alone, and to pages of the
-// app alone. Case 17.
+// TestInitiatedSignIn: the provider's portal starts sign-ins if the app lets it, of our issuer alone, and to pages of
+// the app alone. Case 17.
 func TestInitiatedSignIn(t *testing.T) {
 	const iss = "iss=https%3A%2F%2Fidp.example"
 	for _, tt := range []struct {
@@ -215,7 +220,8 @@ func TestInitiatedSignIn(t *testing.T) {
 		want        string // where it ends, or the code of the error
 	}{
 		{"plain", iss, false, 302, "/"},
-		{"with a page", iss + "&target_link_uri=https%3A%2F%2Fapp.example.com%2Fme%3Fa%3D1", false, 302, "https://app.example.com/me?a=1"},
+		{"with a page", iss + "&target_link_uri=https%3A%2F%2Fapp.example.com%2Fme%3Fa%3D1", false,
+			302, "https://app.example.com/me?a=1"},
 		{"with a path", iss + "&target_link_uri=%2Fme", false, 302, "/me"},
 		{"to another site", iss + "&target_link_uri=https%3A%2F%2Fevil.example%2F", false, 302, "/"},
 		{"return_to is not its parameter", iss + "&return_to=/me", false, 302, "/"},
@@ -251,7 +257,8 @@ func TestInitiatedSignIn(t *testing.T) {
 					return
 				}
 				sent := testapp.ParseURL(t, r.Location()).Query()
-				if sent.Get("login_hint") != "alice" || sent.Get("scope") != "openid profile email" || sent.Has("prompt") || sent.Has("iss") {
+				if sent.Get("login_hint") != "alice" || sent.Get("scope") != "openid profile email" ||
+					sent.Has("prompt") || sent.Has("iss") {
 					t.Errorf("asked for %v", sent)
 				}
 				callback, err := a.OP.Approve(r.Location(), "alice")
@@ -265,7 +272,8 @@ func TestInitiatedSignIn(t *testing.T) {
 		}
 	}
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.InitiateLogin = true })
-	if r := a.Browser().Do("POST", "/auth/signin", strings.NewReader("{}"), "Content-Type", "application/json"); r.StatusCode != http.StatusUnsupportedMediaType {
+	if r := a.Browser().Do("POST", "/auth/signin", strings.NewReader("{}"), "Content-Type",
+		"application/json"); r.StatusCode != http.StatusUnsupportedMediaType {
 		t.Errorf("JSON: %d", r.StatusCode)
 	}
 }
@@ -290,8 +298,8 @@ func TestSilentCookieIsSetOnce(t *testing.T) {
 	}
 }
 
-// TestSilentSignIn: who is signed in at the provider is signed in here by opening a public page, once a browser session;
-// nobody else notices anything. Cases 14, 31.
+// TestSilentSignIn: who is signed in at the provider is signed in here by opening a public page, once a browser
+// session; nobody else notices anything. Cases 14, 31.
 func TestSilentSignIn(t *testing.T) {
 	silent := func(change ...func(*ginoidc.Config, *fakeop.Config)) *testapp.App {
 		a := testapp.New(t, change...)
@@ -301,14 +309,16 @@ func TestSilentSignIn(t *testing.T) {
 	a := silent()
 	b := a.Browser()
 	r := b.Navigate("/news?page=2")
-	if sent := testapp.ParseURL(t, r.Location()).Query(); r.StatusCode != http.StatusFound || sent.Get("prompt") != "none" || r.Body != "" {
+	if sent := testapp.ParseURL(t, r.Location()).Query(); r.StatusCode != http.StatusFound ||
+		sent.Get("prompt") != "none" || r.Body != "" {
 		t.Fatalf("%d to %q", r.StatusCode, r.Location())
 	}
 	callback, err := a.OP.Approve(r.Location(), "alice")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := b.Navigate(callback); r.StatusCode != http.StatusSeeOther || r.Location() != "/news?page=2" || b.WhoAmI() != "alice" {
+	if r := b.Navigate(callback); r.StatusCode != http.StatusSeeOther || r.Location() != "/news?page=2" ||
+		b.WhoAmI() != "alice" {
 		t.Fatalf("%d to %q", r.StatusCode, r.Location())
 	}
 	b.Do("POST", "/auth/signout", nil)
@@ -322,7 +332,8 @@ func TestSilentSignIn(t *testing.T) {
 	if r := b.Navigate("/news"); r.StatusCode != http.StatusOK {
 		t.Errorf("after the sign-out of a sign-in by hand: %d", r.StatusCode)
 	}
-	for _, code := range []string{"login_required", "interaction_required", "consent_required", "server_error"} { // case 14
+	// case 14
+	for _, code := range []string{"login_required", "interaction_required", "consent_required", "server_error"} {
 		b := a.Browser()
 		callback, err := a.OP.Deny(b.Navigate("/news").Location(), code)
 		if err != nil {
@@ -357,8 +368,12 @@ func TestSilentSignIn(t *testing.T) {
 	}
 
 	down := silent()
-	down.OP.Intercept(fakeop.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
-	if r := down.Browser().Navigate("/news"); r.StatusCode != http.StatusOK || r.Body != "public" || len(r.Header["Set-Cookie"]) != 0 {
+	down.OP.Intercept(fakeop.Discovery, func(w http.ResponseWriter,
+		_ *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
+	if r := down.Browser().Navigate("/news"); r.StatusCode != http.StatusOK || r.Body != "public" ||
+		len(r.Header["Set-Cookie"]) != 0 {
 		t.Errorf("provider unknown: %d %s", r.StatusCode, r.Body)
 	}
 

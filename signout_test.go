@@ -36,21 +36,27 @@ func TestSignOut(t *testing.T) {
 		{"form, old browser", "POST", "", []string{"Origin", testapp.URL}, 303, true},
 		{"tool", "POST", "", nil, 303, true},
 		{"link of this origin", "GET", "", link, 303, true},
-		{"link of another site", "GET", "", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, 200, false}, // case 161
-		{"link of a sibling", "GET", "", []string{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, 200, false},     // case 161
-		{"fetch of this origin", "GET", "", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}, 200, false},       // case 161
-		{"no navigation by its mode", "GET", "", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "document"}, 200, false},
+		{"link of another site", "GET", "", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "navigate",
+			"Sec-Fetch-Dest", "document"}, 200, false}, // case 161
+		{"link of a sibling", "GET", "", []string{"Sec-Fetch-Site", "same-site", "Sec-Fetch-Mode", "navigate",
+			"Sec-Fetch-Dest", "document"}, 200, false}, // case 161
+		{"fetch of this origin", "GET", "", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "cors",
+			"Sec-Fetch-Dest", "empty"}, 200, false}, // case 161
+		{"no navigation by its mode", "GET", "", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "cors",
+			"Sec-Fetch-Dest", "document"}, 200, false},
 		{"no mode", "GET", "", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Dest", "document"}, 200, false},
 		{"typed address", "GET", "", testapp.Navigation(), 200, false},
-		{"image", "GET", "", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"}, 200, false}, // case 161
-		{"prefetch of this origin", "GET", "", append([]string{"Sec-Purpose", "prefetch"}, link...), 200, false},                           // case 161
+		{"image", "GET", "", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "no-cors", "Sec-Fetch-Dest", "image"},
+			200, false}, // case 161
+		{"prefetch of this origin", "GET", "", append([]string{"Sec-Purpose", "prefetch"}, link...), 200, false}, // case 161
 		{"GET without Fetch Metadata", "GET", "", []string{"Accept", "text/html"}, 200, false},
 		{"form of another site", "POST", "", from("cross-site", "https://evil.example"), 403, false},              // case 162
 		{"form of a sibling", "POST", "", from("same-site", "https://evil.example.com"), 403, false},              // case 162
 		{"form of another site, old browser", "POST", "", []string{"Origin", "https://evil.example"}, 403, false}, // case 162
 		{"null origin", "POST", "", []string{"Origin", "null"}, 403, false},
 		{"HEAD", "HEAD", "", link, 405, false},
-		{"a target of its own", "POST", "?post_logout_redirect_uri=https://evil.example&return_to=//evil.example", nil, 303, true}, // case 166
+		{"a target of its own", "POST", "?post_logout_redirect_uri=https://evil.example&return_to=//evil.example",
+			nil, 303, true}, // case 166
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := testapp.New(t)
@@ -62,7 +68,8 @@ func TestSignOut(t *testing.T) {
 				t.Fatalf("%d, %q is signed in: %s", r.StatusCode, b.WhoAmI(), r.Body)
 			}
 			if !tt.ended {
-				if tt.status == 200 && (!strings.Contains(r.Body, `<form method="post" action="/auth/signout">`) || r.Header.Get("X-Frame-Options") != "DENY" ||
+				if tt.status == 200 && (!strings.Contains(r.Body, `<form method="post" action="/auth/signout">`) ||
+					r.Header.Get("X-Frame-Options") != "DENY" ||
 					r.Header.Get("Referrer-Policy") != "same-origin") {
 					t.Errorf("confirmation page: %s", r.Body)
 				}
@@ -72,7 +79,8 @@ func TestSignOut(t *testing.T) {
 				t.Errorf("cookies left: %v", b.Cookies())
 			}
 			q := testapp.ParseURL(t, r.Location()).Query()
-			if !strings.HasPrefix(r.Location(), "https://idp.example/endsession?") || q.Get("client_id") != "app" || q.Get("state") == "" ||
+			if !strings.HasPrefix(r.Location(), "https://idp.example/endsession?") || q.Get("client_id") != "app" ||
+				q.Get("state") == "" ||
 				q.Get("post_logout_redirect_uri") != testapp.URL+"/" || strings.Contains(r.Location(), "evil") {
 				t.Errorf("Location %s", r.Location())
 			}
@@ -82,15 +90,16 @@ func TestSignOut(t *testing.T) {
 					changes++
 				}
 			}
-			if r.Header.Get("Cache-Control") != "no-store" || changes < 2 || r.Header.Get("Clear-Site-Data") != "" { // which costs seconds
+			// which costs seconds
+			if r.Header.Get("Cache-Control") != "no-store" || changes < 2 || r.Header.Get("Clear-Site-Data") != "" {
 				t.Errorf("headers %v", r.Header)
 			}
 		})
 	}
 }
 
-// TestSignOutWithHint: the ID token goes along if it is kept, also after the app has changed the session, and nowhere else.
-// It goes as the provider signed it: what is encrypted to the app the provider could not read. Case 167.
+// TestSignOutWithHint: the ID token goes along if it is kept, also after the app has changed the session, and nowhere
+// else. It goes as the provider signed it: what is encrypted to the app the provider could not read. Case 167.
 func TestSignOutWithHint(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -123,7 +132,8 @@ func TestSignOutWithHint(t *testing.T) {
 			b.MustSignIn("alice")
 			b.Do("POST", "/change", nil)
 			hint := testapp.ParseURL(t, b.Do("POST", "/auth/signout", nil).Location()).Query()["id_token_hint"]
-			if test.keep == "always" && (len(hint) != 1 || hint[0] != issued || issued == "") || test.keep == "never" && len(hint) != 0 {
+			if test.keep == "always" && (len(hint) != 1 || hint[0] != issued || issued == "") || test.keep == "never" &&
+				len(hint) != 0 {
 				t.Errorf("%q, want %q", hint, issued)
 			}
 		})
@@ -158,8 +168,8 @@ func (s strictState) Revoke(ctx context.Context, key string, at time.Time, ttl t
 	return s.Memory.Revoke(ctx, key, at, ttl)
 }
 
-// TestSignOutByFetch: a script is told where the browser has to go, since a redirect would be followed in the script and
-// leave the user signed in at the provider.
+// TestSignOutByFetch: a script is told where the browser has to go, since a redirect would be followed in the script
+// and leave the user signed in at the provider.
 func TestSignOutByFetch(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -167,12 +177,14 @@ func TestSignOutByFetch(t *testing.T) {
 		status  int
 	}{
 		{"fetch", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty"}, 200},
-		{"fetch that accepts pages", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "cors", "Accept", "text/html"}, 200},
+		{"fetch that accepts pages", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode",
+			"cors", "Accept", "text/html"}, 200},
 		{"no Fetch Metadata, JSON", []string{"Accept", "application/json"}, 200},
 		{"no Fetch Metadata, XHR", []string{"X-Requested-With", "XMLHttpRequest"}, 200},
 		{"a page or JSON", []string{"Accept", "text/html, application/json"}, 303},
 		{"JSON refused", []string{"Accept", "application/json;q=0"}, 303},
-		{"a form", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}, 303},
+		{"a form", []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"},
+			303},
 		{"anything", nil, 303},
 		{"fetch of another site", []string{"Sec-Fetch-Site", "cross-site", "Sec-Fetch-Mode", "cors"}, 403},
 	} {
@@ -186,7 +198,8 @@ func TestSignOutByFetch(t *testing.T) {
 				location, _ = r.JSON(t)["location"].(string)
 			}
 			ended := tt.status != 403
-			if r.StatusCode != tt.status || ended != strings.HasPrefix(location, a.OP.Issuer()+"/") || ended == (b.WhoAmI() == "alice") {
+			if r.StatusCode != tt.status || ended != strings.HasPrefix(location, a.OP.Issuer()+"/") ||
+				ended == (b.WhoAmI() == "alice") {
 				t.Errorf("%d to %q: %s", r.StatusCode, location, r.Body)
 			}
 			if cache := r.Header.Get("Cache-Control"); !strings.Contains(cache, "no-store") {
@@ -215,12 +228,14 @@ func TestSignOutOfBrowserThatLeft(t *testing.T) {
 // TestSignOutWithoutProvider: signed out, without an end-session endpoint, with an unusable one, or with the provider
 // down, the app's own part is done and the browser comes back to the app. Case 127.
 func TestSignOutWithoutProvider(t *testing.T) {
-	for name, endpoint := range map[string]any{"absent": nil, "http": "http://idp.example/endsession", "script": "javascript:alert(1)"} {
+	for name, endpoint := range map[string]any{"absent": nil, "http": "http://idp.example/endsession",
+		"script": "javascript:alert(1)"} {
 		a := testapp.New(t)
 		a.OP.OnDiscovery(func(doc map[string]any) { doc["end_session_endpoint"] = endpoint })
 		b := a.Browser()
 		b.MustSignIn("alice")
-		if r := b.Do("POST", "/auth/signout", nil); r.StatusCode != 303 || r.Location() != testapp.URL+"/" || b.WhoAmI() != "" {
+		if r := b.Do("POST", "/auth/signout", nil); r.StatusCode != 303 || r.Location() != testapp.URL+"/" ||
+			b.WhoAmI() != "" {
 			t.Errorf("%s: %d to %s", name, r.StatusCode, r.Location())
 		}
 		if r := b.Do("POST", "/auth/signout", nil); r.StatusCode != 303 {
@@ -228,14 +243,17 @@ func TestSignOutWithoutProvider(t *testing.T) {
 		}
 	}
 	a := testapp.New(t)
-	a.OP.Intercept(fakeop.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
+	a.OP.Intercept(fakeop.Discovery, func(w http.ResponseWriter,
+		_ *http.Request) {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	})
 	if r := a.Browser().Do("POST", "/auth/signout", nil); r.StatusCode != 303 || r.Location() != testapp.URL+"/" {
 		t.Errorf("provider down: %d to %s", r.StatusCode, r.Location())
 	}
 }
 
-// TestSignOutOfOwnSession: the provider is neither asked nor visited when a session ends that it knows nothing of, and that
-// of a sign-in afterwards ends there again.
+// TestSignOutOfOwnSession: the provider is neither asked nor visited when a session ends that it knows nothing of, and
+// that of a sign-in afterwards ends there again.
 func TestSignOutOfOwnSession(t *testing.T) {
 	a := testapp.New(t)
 	a.Engine.POST("/support", func(c *gin.Context) {
@@ -269,8 +287,8 @@ func TestSignOutOfOwnSession(t *testing.T) {
 	}
 }
 
-// TestSignedOut: the provider's answer to a sign-out goes on to the app if it has the state of a sign-out of this browser.
-// Any other shows who is signed in, and redirects nowhere. Case 165.
+// TestSignedOut: the provider's answer to a sign-out goes on to the app if it has the state of a sign-out of this
+// browser. Any other shows who is signed in, and redirects nowhere. Case 165.
 func TestSignedOut(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.PostSignOutURL, c.DefaultReturnTo = testapp.URL+"/auth/signed-out", "/goodbye"
@@ -293,18 +311,21 @@ func TestSignedOut(t *testing.T) {
 		{"another state", "?state=" + sent.Get("state") + "_INVALID", b, "Signed out"},
 		{"the state of another browser", "?state=" + elsewhere, b, "Signed out"},
 		{"the state twice", "?state=" + sent.Get("state") + "&state=x", b, "Signed out"},
-		{"targets", "?return_to=//evil.example&post_logout_redirect_uri=https://evil.example&target_link_uri=/", b, "Signed out"}, // case 166
+		{"targets", "?return_to=//evil.example&post_logout_redirect_uri=https://evil.example&target_link_uri=/",
+			b, "Signed out"}, // case 166
 		{"still signed in", "?state=" + sent.Get("state"), other, "Still signed in"},
 	} {
 		r := tt.by.Do("GET", "/auth/signed-out"+tt.query, nil, testapp.Navigation()...)
-		if r.StatusCode != http.StatusOK || !strings.Contains(r.Body, "<h1>"+tt.page+"</h1>") || strings.Contains(r.Body, "evil") {
+		if r.StatusCode != http.StatusOK || !strings.Contains(r.Body, "<h1>"+tt.page+"</h1>") ||
+			strings.Contains(r.Body, "evil") {
 			t.Errorf("%s: %d to %q: %s", tt.name, r.StatusCode, r.Location(), r.Body)
 		}
 	}
 	if other.WhoAmI() != "bob" {
 		t.Error("an answer of somebody else signed bob out")
 	}
-	if r := b.Navigate("/auth/signed-out?state=" + sent.Get("state")); r.StatusCode != http.StatusSeeOther || r.Location() != "/goodbye" {
+	if r := b.Navigate("/auth/signed-out?state=" + sent.Get("state")); r.StatusCode != http.StatusSeeOther ||
+		r.Location() != "/goodbye" {
 		t.Errorf("the right one: %d to %q", r.StatusCode, r.Location())
 	}
 	if r := b.Navigate("/auth/signed-out?state=" + sent.Get("state")); r.StatusCode != http.StatusOK {
@@ -318,8 +339,8 @@ func TestSignedOut(t *testing.T) {
 	}
 }
 
-// TestStatesAreOfOnePurpose: the state of a sign-in ends no sign-out and that of a sign-out no sign-in, and both stay good
-// for what they were made for.
+// TestStatesAreOfOnePurpose: the state of a sign-in ends no sign-out and that of a sign-out no sign-in, and both stay
+// good for what they were made for.
 func TestStatesAreOfOnePurpose(t *testing.T) {
 	for _, mode := range []string{"query", "form_post"} {
 		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
@@ -337,7 +358,8 @@ func TestStatesAreOfOnePurpose(t *testing.T) {
 			return b.Do("POST", "/auth/callback", strings.NewReader(form), "Content-Type", "application/x-www-form-urlencoded")
 		}
 		state := signIn()
-		if r := b.Navigate("/auth/signed-out?state=" + state); r.StatusCode != http.StatusOK || r.Location() != "" || r.Header.Get("Set-Cookie") != "" {
+		if r := b.Navigate("/auth/signed-out?state=" + state); r.StatusCode != http.StatusOK || r.Location() != "" ||
+			r.Header.Get("Set-Cookie") != "" {
 			t.Errorf("%s: the state of a sign-in: %d to %q, %v", mode, r.StatusCode, r.Location(), r.Header)
 		}
 		if r := answer(state); r.JSON(t)["error"] != "sign_in_refused" {
@@ -353,7 +375,8 @@ func TestStatesAreOfOnePurpose(t *testing.T) {
 	}
 }
 
-// TestEndSessionParameters: the provider is told who the client is and whose session ends, and what the configuration adds.
+// TestEndSessionParameters: the provider is told who the client is and whose session ends, and what the configuration
+// adds.
 func TestEndSessionParameters(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -383,22 +406,25 @@ func TestEndSessionParameters(t *testing.T) {
 		for _, hint := range []string{tt.hint, ""} { // the second time nobody is signed in
 			sent := testapp.ParseURL(t, b.Do("POST", "/auth/signout", nil).Location()).Query()
 			want := map[string]string{
-				"client_id": "app", "post_logout_redirect_uri": testapp.URL + "/", "logout_uri": "https://app.example.com/bye?x=1&y=2", "logout_hint": hint,
+				"client_id": "app", "post_logout_redirect_uri": testapp.URL + "/",
+				"logout_uri": "https://app.example.com/bye?x=1&y=2", "logout_hint": hint,
 			}
 			for name, value := range want {
 				if sent.Get(name) != value || len(sent[name]) > 1 {
 					t.Errorf("%s: %s = %q, want %q", tt.name, name, sent[name], value)
 				}
 			}
-			if sent.Get("state") == "" || strings.Contains(sent.Encode(), "alice%40example.com") || hint == "" && (sent.Has("logout_hint") || sent.Has("id_token_hint")) {
+			if sent.Get("state") == "" || strings.Contains(sent.Encode(), "alice%40example.com") || hint == "" &&
+				(sent.Has("logout_hint") || sent.Has("id_token_hint")) {
 				t.Errorf("%s: sent %v", tt.name, sent)
 			}
 		}
 	}
 }
 
-// TestPagesStayOutOfTheHistory: what a browser opens in a window for somebody signed in has no-store, whatever the handler
-// says, or the back button would show it after a sign-out. What a handler says about anything else stands. Case 172.
+// TestPagesStayOutOfTheHistory: what a browser opens in a window for somebody signed in has no-store, whatever the
+// handler says, or the back button would show it after a sign-out. What a handler says about anything else stands.
+// Case 172.
 func TestPagesStayOutOfTheHistory(t *testing.T) {
 	a := testapp.New(t)
 	page := func(c *gin.Context) {
@@ -417,8 +443,10 @@ func TestPagesStayOutOfTheHistory(t *testing.T) {
 		headers []string
 		forced  bool
 	}{
-		{alice, "/guarded", testapp.Navigation(), true}, {alice, "/asks", testapp.Navigation(), true}, {alice, "/guarded", mode("navigate", "empty"), true},
-		{alice, "/guarded", mode("cors", "empty"), false}, {alice, "/guarded", mode("no-cors", "image"), false}, {alice, "/guarded", nil, false},
+		{alice, "/guarded", testapp.Navigation(), true}, {alice, "/asks", testapp.Navigation(), true},
+		{alice, "/guarded", mode("navigate", "empty"), true},
+		{alice, "/guarded", mode("cors", "empty"), false}, {alice, "/guarded", mode("no-cors", "image"), false},
+		{alice, "/guarded", nil, false},
 		{alice, "/public", testapp.Navigation(), false}, {nobody, "/asks", testapp.Navigation(), false},
 	} {
 		for set, strict := range map[string]bool{

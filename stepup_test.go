@@ -26,8 +26,8 @@ func provesAgain(b *testapp.Browser, denied testapp.Reply) testapp.Reply {
 	return b.Navigate(r.Location())
 }
 
-// TestRequireFreshSignIn: an old sign-in is renewed by one trip to the provider; a provider that cannot tell when it asked
-// the user means an end, not a loop. Cases 97, 220.
+// TestRequireFreshSignIn: an old sign-in is renewed by one trip to the provider; a provider that cannot tell when it
+// asked the user means an end, not a loop. Cases 97, 220.
 func TestRequireFreshSignIn(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
@@ -39,7 +39,8 @@ func TestRequireFreshSignIn(t *testing.T) {
 		{"within the time", nil, 5 * time.Minute, 200, 0},
 		{"within the tolerance", nil, 6 * time.Minute, 200, 0},
 		{"too old", nil, 7 * time.Minute, 200, 1},
-		{"the provider does not ask the user", func(now time.Time) any { return now.Add(-time.Hour).Unix() }, time.Hour, 401, 1},
+		{"the provider does not ask the user", func(now time.Time) any { return now.Add(-time.Hour).Unix() },
+			time.Hour, 401, 1},
 		{"the provider does not tell", func(time.Time) any { return nil }, time.Hour, 401, 1},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -56,12 +57,14 @@ func TestRequireFreshSignIn(t *testing.T) {
 				time.Sleep(tt.after)
 				r := b.Navigate("/password?step=1")
 				if tt.trips > 0 {
-					if !strings.Contains(r.Location(), "max_age=300") || !strings.Contains(r.Location(), "return_to=%2Fpassword%3Fstep%3D1") {
+					if !strings.Contains(r.Location(), "max_age=300") ||
+						!strings.Contains(r.Location(), "return_to=%2Fpassword%3Fstep%3D1") {
 						t.Fatalf("Location %q", r.Location())
 					}
 					api := b.Fetch("/password")
 					challenge := api.Header.Get("WWW-Authenticate")
-					if api.StatusCode != 401 || api.JSON(t)["error"] != "step_up_required" || api.JSON(t)["sign_in_url"] != "/auth/signin?max_age=300" ||
+					if api.StatusCode != 401 || api.JSON(t)["error"] != "step_up_required" ||
+						api.JSON(t)["sign_in_url"] != "/auth/signin?max_age=300" ||
 						!strings.Contains(challenge, `error="insufficient_user_authentication", max_age="300"`) {
 						t.Errorf("fetch: %d %s %s", api.StatusCode, api.Body, challenge)
 					}
@@ -84,8 +87,8 @@ func TestRequireFreshSignIn(t *testing.T) {
 	}
 }
 
-// TestRequireFreshSignInWithoutTrip: a session whose sign-in has just asked for max_age and got by without auth_time, as
-// from a StartSession, is refused rather than sent round. Case 220.
+// TestRequireFreshSignInWithoutTrip: a session whose sign-in has just asked for max_age and got by without auth_time,
+// as from a StartSession, is refused rather than sent round. Case 220.
 func TestRequireFreshSignInOfAppsOwnSessions(t *testing.T) {
 	a := testapp.New(t)
 	a.Engine.GET("/password", a.Auth.RequireFreshSignIn(time.Minute), a.Protected)
@@ -142,7 +145,8 @@ func TestRequireACR(t *testing.T) {
 				if !strings.Contains(r.Location(), "acr_values=gold+platinum") {
 					t.Fatalf("Location %q", r.Location())
 				}
-				if challenge := b.Fetch("/pay").Header.Get("WWW-Authenticate"); !strings.Contains(challenge, `acr_values="gold platinum"`) {
+				if challenge := b.Fetch("/pay").Header.Get("WWW-Authenticate"); !strings.Contains(challenge,
+					`acr_values="gold platinum"`) {
 					t.Errorf("challenge %s", challenge)
 				}
 				r = provesAgain(b, r)
@@ -154,8 +158,8 @@ func TestRequireACR(t *testing.T) {
 	}
 }
 
-// TestStepUpBeyondWhatWasAsked: the provider left a wish for an hour unheard. That says nothing of a wish for a minute, which
-// is worth a trip of its own.
+// TestStepUpBeyondWhatWasAsked: the provider left a wish for an hour unheard. That says nothing of a wish for a minute,
+// which is worth a trip of its own.
 func TestStepUpBeyondWhatWasAsked(t *testing.T) {
 	for asked, want := range map[string]int{"3600": http.StatusFound, "60": http.StatusForbidden} {
 		synctest.Test(t, func(t *testing.T) {

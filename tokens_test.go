@@ -25,7 +25,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestToken: a token is handed out while it is good, and refreshed before it is not, with rotation or without. Cases 60, 71.
+// TestToken: a token is handed out while it is good, and refreshed before it is not, with rotation or without.
+// Cases 60, 71.
 func TestToken(t *testing.T) {
 	for name, tt := range map[string]struct {
 		store   sessions.Store
@@ -85,8 +86,8 @@ func TestShortTokens(t *testing.T) {
 	})
 }
 
-// TestRepeatedNonce: the ID token of a refresh may name the nonce of the sign-in (OpenID Connect Core 1.0, section 12.2),
-// time after time. That it may name no other is in the table below.
+// TestRepeatedNonce: the ID token of a refresh may name the nonce of the sign-in (OpenID Connect Core 1.0, section
+// 12.2), time after time. That it may name no other is in the table below.
 func TestRepeatedNonce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := testapp.NewWithTokens(t)
@@ -108,8 +109,8 @@ func TestRepeatedNonce(t *testing.T) {
 	})
 }
 
-// TestRefreshRefused: who is refused a refresh, or given somebody else's, is signed in no more; who cannot be answered stays
-// so, and is not handed what has expired. Cases 70, 72, 244.
+// TestRefreshRefused: who is refused a refresh, or given somebody else's, is signed in no more; who cannot be answered
+// stays so, and is not handed what has expired. Cases 70, 72, 244.
 func TestRefreshRefused(t *testing.T) {
 	for _, tt := range []struct {
 		does   fakeop.Misbehaviour
@@ -163,7 +164,8 @@ func TestRefreshRefused(t *testing.T) {
 // TestOneRefresh: a hundred requests at once at each of two instances, time and again, make one refresh each time, with
 // refresh tokens that are good once and end the grant when they come a second time. Cases 269, 276.
 func TestOneRefresh(t *testing.T) {
-	for name, store := range map[string]sessions.Store{"cookies": nil, "a store": memstore.NewStore([]byte(testapp.CookieSecret))} {
+	for name, store := range map[string]sessions.Store{"cookies": nil,
+		"a store": memstore.NewStore([]byte(testapp.CookieSecret))} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				shared := state.NewMemory(0)
@@ -229,7 +231,8 @@ type overtaken struct {
 	once  *sync.Once
 }
 
-func (o overtaken) Lease(ctx context.Context, key string, ttl time.Duration) (func(context.Context) error, bool, error) {
+func (o overtaken) Lease(ctx context.Context, key string, ttl time.Duration) (func(context.Context) error,
+	bool, error) {
 	o.once.Do(o.rival)
 	return o.Memory.Lease(ctx, key, ttl)
 }
@@ -242,7 +245,10 @@ func TestOvertakenRefresh(t *testing.T) {
 		one := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 			c.State = overtaken{shared, func() { rival() }, &sync.Once{}}
 		})
-		two := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State, c.Transport = shared, one.OP.Transport() })
+		two := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.State, c.Transport = shared,
+				one.OP.Transport()
+		})
 		b := one.Browser()
 		b.MustSignIn("alice")
 		jar := b.Jar.Cookies(testapp.ParseURL(t, testapp.URL))
@@ -258,13 +264,16 @@ func TestOvertakenRefresh(t *testing.T) {
 	})
 }
 
-// TestSlowRefresh: nine seconds are no reason to present the refresh token twice, from another instance neither; and who
-// waits gets the result although the browser that asked first has left. Cases 270, 272.
+// TestSlowRefresh: nine seconds are no reason to present the refresh token twice, from another instance neither; and
+// who waits gets the result although the browser that asked first has left. Cases 270, 272.
 func TestSlowRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := state.NewMemory(0)
 		one := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
-		two := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State, c.Transport = shared, one.OP.Transport() })
+		two := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.State, c.Transport = shared,
+				one.OP.Transport()
+		})
 		b := one.Browser()
 		b.MustSignIn("alice")
 		time.Sleep(5 * time.Minute)
@@ -310,7 +319,10 @@ func (k killed) Lease(ctx context.Context, key string, ttl time.Duration) (func(
 // TestKilledRefresh: the lease of an instance that was killed is waited for, and no longer. Case 271.
 func TestKilledRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = killed{state.NewMemory(0), &sync.Once{}} })
+		a := testapp.NewWithTokens(t, func(c *ginoidc.Config,
+			_ *fakeop.Config) {
+			c.State = killed{state.NewMemory(0), &sync.Once{}}
+		})
 		b := a.Browser()
 		b.MustSignIn("alice")
 		time.Sleep(5 * time.Minute)
@@ -325,7 +337,8 @@ func TestKilledRefresh(t *testing.T) {
 
 // TestSignOutDuringRefresh: what a refresh brings after the sign-out is kept nowhere and revoked. Case 170.
 func TestSignOutDuringRefresh(t *testing.T) {
-	for name, store := range map[string]sessions.Store{"cookies": nil, "a store": memstore.NewStore([]byte(testapp.CookieSecret))} {
+	for name, store := range map[string]sessions.Store{"cookies": nil,
+		"a store": memstore.NewStore([]byte(testapp.CookieSecret))} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = store })
@@ -390,7 +403,8 @@ func TestRevocation(t *testing.T) {
 func TestClient(t *testing.T) {
 	for name, dpop := range map[string]bool{"Bearer": false, "DPoP": true} {
 		t.Run(name, func(t *testing.T) {
-			op := fakeop.Start(t, fakeop.Config{ClientSecret: testapp.ClientSecret, SigningAlg: "ES256", AlwaysRefreshToken: true, RequireDPoP: dpop, DPoPNonces: dpop})
+			op := fakeop.Start(t, fakeop.Config{ClientSecret: testapp.ClientSecret, SigningAlg: "ES256",
+				AlwaysRefreshToken: true, RequireDPoP: dpop, DPoPNonces: dpop})
 			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 				c.Issuer, c.KeepTokens, c.DPoP, c.Transport = op.Issuer(), true, dpop, http.DefaultTransport
 			})
@@ -426,7 +440,8 @@ func TestClient(t *testing.T) {
 			b := a.Browser()
 			b.MustSignIn("alice")
 			var claims map[string]any
-			if r := b.Fetch("/upstream"); json.Unmarshal([]byte(r.Body), &claims) != nil || claims["sub"] != "alice" || elsewhere != 1 {
+			if r := b.Fetch("/upstream"); json.Unmarshal([]byte(r.Body), &claims) != nil || claims["sub"] != "alice" ||
+				elsewhere != 1 {
 				t.Errorf("%d %s, %d calls elsewhere", r.StatusCode, r.Body, elsewhere)
 			}
 		})

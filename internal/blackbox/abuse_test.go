@@ -21,7 +21,8 @@ func TestGarbageCallbacks(t *testing.T) {
 	b := a.Browser()
 	for i := range 10_000 {
 		state := fmt.Sprintf("%043d", i)
-		r := b.Do("GET", "/auth/callback?iss=https://idp.example&code=x&state="+state, nil, "Cookie", "__Host-ginoidc."+state[:16]+"="+strings.Repeat("A", 200))
+		r := b.Do("GET", "/auth/callback?iss=https://idp.example&code=x&state="+state, nil, "Cookie",
+			"__Host-ginoidc."+state[:16]+"="+strings.Repeat("A", 200))
 		if r.StatusCode != http.StatusBadRequest {
 			t.Fatalf("%d %s", r.StatusCode, r.Body)
 		}
@@ -52,7 +53,10 @@ func TestGarbageCodes(t *testing.T) {
 func TestStoreRestarted(t *testing.T) {
 	b := (*testapp.Browser)(nil)
 	for range 2 {
-		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = memstore.NewStore([]byte(testapp.CookieSecret)) })
+		a := testapp.New(t, func(c *ginoidc.Config,
+			_ *fakeop.Config) {
+			c.Store = memstore.NewStore([]byte(testapp.CookieSecret))
+		})
 		next := a.Browser()
 		if b != nil {
 			next.Jar = b.Jar
@@ -105,7 +109,8 @@ func TestEverythingAtOnce(t *testing.T) {
 	before := runtime.NumGoroutine()
 	a := testapp.New(t)
 	var mu sync.Mutex // of the app's counts of calls
-	routes := []string{"/", "/me", "/admin", "/auth/signin", "/auth/callback?state=x", "/auth/userinfo", "/auth/signout", "/auth/backchannel-logout", "/auth/frontchannel-logout"}
+	routes := []string{"/", "/me", "/admin", "/auth/signin", "/auth/callback?state=x", "/auth/userinfo", "/auth/signout",
+		"/auth/backchannel-logout", "/auth/frontchannel-logout"}
 	a.Engine.GET("/who", a.Auth.RequireAuth(), a.Public)
 	var people sync.WaitGroup
 	for i := range 200 {

@@ -19,11 +19,16 @@ func TestWhereTheAppLives(t *testing.T) {
 		session, attempt         string // cookie name and path
 		redirectURI, signInAgain string
 	}{
-		{"https", "https://app.example.com", "", "__Host-ginoidc /", "__Host-ginoidc. /", "https://app.example.com/auth/callback", "/auth/signin?return_to=%2Fme"},
-		{"loopback", "http://localhost:8080", "", "ginoidc /", "ginoidc. /auth", "http://localhost:8080/auth/callback", "/auth/signin?return_to=%2Fme"},
-		{"base path", "https://example.com/app/", "/app", "__Secure-ginoidc /app", "__Secure-ginoidc. /app/auth", "https://example.com/app/auth/callback", "/app/auth/signin?return_to=%2Fapp%2Fme"},
-		{"base path taken off", "https://example.com/app", "", "__Secure-ginoidc /app", "__Secure-ginoidc. /app/auth", "https://example.com/app/auth/callback", "/app/auth/signin?return_to=%2Fapp%2Fme"},
-		{"base path on loopback", "http://127.0.0.1:9/app", "/app", "ginoidc /app", "ginoidc. /app/auth", "http://127.0.0.1:9/app/auth/callback", "/app/auth/signin?return_to=%2Fapp%2Fme"},
+		{"https", "https://app.example.com", "", "__Host-ginoidc /", "__Host-ginoidc. /",
+			"https://app.example.com/auth/callback", "/auth/signin?return_to=%2Fme"},
+		{"loopback", "http://localhost:8080", "", "ginoidc /", "ginoidc. /auth", "http://localhost:8080/auth/callback",
+			"/auth/signin?return_to=%2Fme"},
+		{"base path", "https://example.com/app/", "/app", "__Secure-ginoidc /app", "__Secure-ginoidc. /app/auth",
+			"https://example.com/app/auth/callback", "/app/auth/signin?return_to=%2Fapp%2Fme"},
+		{"base path taken off", "https://example.com/app", "", "__Secure-ginoidc /app", "__Secure-ginoidc. /app/auth",
+			"https://example.com/app/auth/callback", "/app/auth/signin?return_to=%2Fapp%2Fme"},
+		{"base path on loopback", "http://127.0.0.1:9/app", "/app", "ginoidc /app", "ginoidc. /app/auth",
+			"http://127.0.0.1:9/app/auth/callback", "/app/auth/signin?return_to=%2Fapp%2Fme"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.AppURL = tt.appURL })
@@ -33,12 +38,14 @@ func TestWhereTheAppLives(t *testing.T) {
 			a.Auth.Mount(group)
 			group.GET("/me", a.Auth.RequireAuth(), a.Protected)
 			b := a.Browser()
-			headers := append([]string{"X-Forwarded-Proto", "http", "X-Forwarded-Host", "evil.example", "X-Forwarded-Prefix", "/evil"}, testapp.Navigation()...) // cases 221, 224
+			headers := append([]string{"X-Forwarded-Proto", "http", "X-Forwarded-Host", "evil.example", "X-Forwarded-Prefix",
+				"/evil"}, testapp.Navigation()...) // cases 221, 224
 			if r := b.Do("GET", "http://evil.example"+tt.mounted+"/me", nil, headers...); r.Location() != tt.signInAgain {
 				t.Errorf("denied: %d to %q, want %q", r.StatusCode, r.Location(), tt.signInAgain)
 			}
 			plain, _, _ := strings.Cut(tt.signInAgain, "?")
-			if r := b.Do("GET", tt.mounted+"/me?q="+strings.Repeat("a", 3000), nil, headers...); r.Location() != plain { // case 15
+			// case 15
+			if r := b.Do("GET", tt.mounted+"/me?q="+strings.Repeat("a", 3000), nil, headers...); r.Location() != plain {
 				t.Errorf("a page too long to come back to: %d to %.80q", r.StatusCode, r.Location())
 			}
 			r := b.Do("GET", "http://evil.example"+tt.mounted+"/auth/signin", nil, headers...)
@@ -46,18 +53,21 @@ func TestWhereTheAppLives(t *testing.T) {
 				t.Errorf("redirect_uri %q", got)
 			}
 			origin := testapp.ParseURL(t, tt.appURL)
-			if out := b.Do("POST", "http://internal:8080"+tt.mounted+"/auth/signout", nil, "Origin", origin.Scheme+"://"+origin.Host); out.StatusCode != 303 {
+			if out := b.Do("POST", "http://internal:8080"+tt.mounted+"/auth/signout", nil, "Origin",
+				origin.Scheme+"://"+origin.Host); out.StatusCode != 303 {
 				t.Errorf("sign-out behind a proxy that changes Host: %d", out.StatusCode)
 			}
 			attempt := r.Cookies()[0]
-			if name, _, _ := strings.Cut(attempt.Name, "."); name+". "+attempt.Path != tt.attempt || attempt.Secure != strings.HasPrefix(tt.appURL, "https") {
+			if name, _, _ := strings.Cut(attempt.Name, "."); name+". "+attempt.Path != tt.attempt ||
+				attempt.Secure != strings.HasPrefix(tt.appURL, "https") {
 				t.Errorf("attempt cookie %s", attempt)
 			}
 			callback, err := a.OP.Approve(r.Location(), "alice")
 			if err != nil {
 				t.Fatal(err)
 			}
-			r = b.Do("GET", tt.mounted+"/auth/callback?"+testapp.ParseURL(t, callback).RawQuery, nil, append([]string{"Cookie", attempt.Name + "=" + attempt.Value}, testapp.Navigation()...)...)
+			r = b.Do("GET", tt.mounted+"/auth/callback?"+testapp.ParseURL(t, callback).RawQuery, nil,
+				append([]string{"Cookie", attempt.Name + "=" + attempt.Value}, testapp.Navigation()...)...)
 			var session string
 			for _, c := range r.Cookies() {
 				if c.Name != attempt.Name {
@@ -91,7 +101,8 @@ func TestTwoPlugins(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := b.Navigate(strings.Replace(callback, "/staff-auth/", "/auth/", 1)); r.Location() != "/" || staff.OP.Count(fakeop.Token) != 0 { // mix-up
+	if r := b.Navigate(strings.Replace(callback, "/staff-auth/", "/auth/", 1)); r.Location() != "/" ||
+		staff.OP.Count(fakeop.Token) != 0 { // mix-up
 		t.Errorf("another provider's response: %d to %s", r.StatusCode, r.Location())
 	}
 	if r := b.Navigate(callback); r.StatusCode != 303 {

@@ -54,18 +54,21 @@ func (a *asker) last() []bool {
 	return a.shown
 }
 
-// TestClientCertificate: a Client shows the certificate that access tokens are bound to to the provider and to the resource
-// servers that the app names, also when a connection without it is at hand, and to nobody else, wherever a redirect leads.
+// TestClientCertificate: a Client shows the certificate that access tokens are bound to to the provider and to the
+// resource servers that the app names, also when a connection without it is at hand, and to nobody else, wherever a
+// redirect leads.
 func TestClientCertificate(t *testing.T) {
 	certificate := testapp.SelfSigned(t)
 	ok := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })
-	named, strict, stranger := newAsker(t, tls.RequestClientCert, ok), newAsker(t, tls.RequireAnyClientCert, ok), newAsker(t, tls.RequestClientCert, ok)
+	named, strict, stranger := newAsker(t, tls.RequestClientCert, ok), newAsker(t, tls.RequireAnyClientCert, ok),
+		newAsker(t, tls.RequestClientCert, ok)
 	var op http.Handler
 	serveOP := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { op.ServeHTTP(w, r) })
 	issuer, alias := newAsker(t, tls.RequestClientCert, serveOP), newAsker(t, tls.RequestClientCert, serveOP)
 	a := testapp.New(t, func(c *ginoidc.Config, o *fakeop.Config) {
 		c.Issuer, o.Issuer, o.MTLSRoot, c.KeepTokens = issuer.URL, issuer.URL, alias.URL, true
-		c.ClientSecret, c.ClientAuthMethod, o.ClientAuthMethod = "", "self_signed_tls_client_auth", "self_signed_tls_client_auth"
+		c.ClientSecret, c.ClientAuthMethod, o.ClientAuthMethod = "", "self_signed_tls_client_auth",
+			"self_signed_tls_client_auth"
 		c.ClientCertificate, o.ClientKey = &certificate, certificate.PrivateKey.(crypto.Signer).Public()
 		c.CertificateOrigins = []string{named.URL, strict.URL}
 		c.Transport, c.RootCAs = testapp.Network{}, x509.NewCertPool()
@@ -110,7 +113,8 @@ func TestClientCertificate(t *testing.T) {
 		{"a redirect to the same origin", named.URL + "/?to=/x", named, []bool{true, true}},
 		{"a redirect to a stranger", named.URL + "/?to=" + stranger.URL, stranger, []bool{false}},
 		{"from a stranger to who is named", stranger.URL + "/?to=" + named.URL, named, []bool{false}},
-		{"from one who is named to another, and on there", strict.URL + "/?to=" + named.URL + "/?to=/x", named, []bool{false, false}},
+		{"from one who is named to another, and on there", strict.URL + "/?to=" + named.URL + "/?to=/x",
+			named, []bool{false, false}},
 		{"to the provider", stranger.URL + "/?to=" + issuer.URL, issuer, []bool{false}},
 		{"named once more", named.URL, named, []bool{true}},
 		{"stranger once more", stranger.URL, stranger, []bool{false}},
@@ -121,7 +125,8 @@ func TestClientCertificate(t *testing.T) {
 		if err := fetch(tt.address); err != nil {
 			t.Errorf("%s: %v", tt.name, err)
 		}
-		if got := tt.asked.last(); len(got) != len(tt.shown) || got[0] != tt.shown[0] || got[len(got)-1] != tt.shown[len(got)-1] {
+		if got := tt.asked.last(); len(got) != len(tt.shown) || got[0] != tt.shown[0] ||
+			got[len(got)-1] != tt.shown[len(got)-1] {
 			t.Errorf("%s: shown %t, want %t", tt.name, got, tt.shown)
 		}
 	}

@@ -17,8 +17,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// These tests have the names of the relying-party modules in the OpenID Foundation's conformance suite, plan by plan, and
-// the same misbehaviour of the provider. docs/conformance.md says which modules are left out and why.
+// These tests have the names of the relying-party modules in the OpenID Foundation's conformance suite, plan by plan,
+// and the same misbehaviour of the provider. docs/conformance.md says which modules are left out and why.
 
 // module is one of them: what the provider does, and whether the user is signed in in the end.
 type module struct {
@@ -207,9 +207,10 @@ func TestConformanceConfig(t *testing.T) {
 	})
 }
 
-// TestConformanceLogout is the plans oidcc-client-rp-initiated-logout-rp-basic, oidcc-client-back-channel-logout-rp-basic and
-// oidcc-client-front-channel-logout-rp-basic. In all of them the app starts the sign-out with the ID token as a hint, the
-// provider calls back while it handles that, and the browser returns to the app.
+// TestConformanceLogout is the plans oidcc-client-rp-initiated-logout-rp-basic,
+// oidcc-client-back-channel-logout-rp-basic and oidcc-client-front-channel-logout-rp-basic. In all of them the app
+// starts the sign-out with the ID token as a hint, the provider calls back while it handles that, and the browser
+// returns to the app.
 func TestConformanceLogout(t *testing.T) {
 	const odd = "abcdefghijklmnopqrst0123456789&# %+" // a sid of the suite's, with its punctuation
 	back := func(edit func(claims map[string]any)) func(*testing.T, *testapp.App) int {
@@ -230,7 +231,8 @@ func TestConformanceLogout(t *testing.T) {
 				t.Fatal(err)
 			}
 			payload := strings.Split(good, ".")[1]
-			return a.PostBackChannel("logout_token=" + base64.RawURLEncoding.EncodeToString([]byte(header)) + "." + payload + ".").StatusCode
+			return a.PostBackChannel("logout_token=" + base64.RawURLEncoding.EncodeToString([]byte(header)) +
+				"." + payload + ".").StatusCode
 		}
 	}
 	for _, tt := range []struct {
@@ -241,18 +243,23 @@ func TestConformanceLogout(t *testing.T) {
 		location string           // where that leads, "" to a page
 	}{
 		{"oidcc-client-test-rp-init-logout", back(nil), 200, nil, "/"},
-		{"oidcc-client-test-rp-init-logout-other-state", back(nil), 200, func(q url.Values) { q.Set("state", q.Get("state")+"_INVALID") }, ""},
+		{"oidcc-client-test-rp-init-logout-other-state", back(nil), 200,
+			func(q url.Values) { q.Set("state", q.Get("state")+"_INVALID") }, ""},
 		{"oidcc-client-test-rp-init-logout-no-state", back(nil), 200, func(q url.Values) { q.Del("state") }, ""},
 		{"oidcc-client-test-rp-backchannel-rpinitlogout", back(nil), 200, nil, "/"},
 		{"oidcc-client-test-rp-backchannel-rpinitlogout-alg-none", raw(`{"alg":"none"}`), 400, nil, "/"},
-		{"oidcc-client-test-rp-backchannel-rpinitlogout-no-event", back(func(c map[string]any) { delete(c, "events") }), 400, nil, "/"},
-		{"oidcc-client-test-rp-backchannel-rpinitlogout-with-nonce", back(func(c map[string]any) { c["nonce"] = "logout_tokens_must_not_contain_a_nonce" }), 400, nil, "/"},
+		{"oidcc-client-test-rp-backchannel-rpinitlogout-no-event", back(func(c map[string]any) { delete(c, "events") }),
+			400, nil, "/"},
+		{"oidcc-client-test-rp-backchannel-rpinitlogout-with-nonce",
+			back(func(c map[string]any) { c["nonce"] = "logout_tokens_must_not_contain_a_nonce" }), 400, nil, "/"},
 		{"oidcc-client-test-rp-backchannel-rpinitlogout-wrong-alg", otherAlgorithm(odd), 400, nil, "/"},
-		{"oidcc-client-test-rp-backchannel-rpinitlogout-wrong-aud", back(func(c map[string]any) { c["aud"] = "appINVALID" }), 400, nil, "/"},
+		{"oidcc-client-test-rp-backchannel-rpinitlogout-wrong-aud", back(func(c map[string]any) { c["aud"] = "appINVALID" }),
+			400, nil, "/"},
 		{"oidcc-client-test-rp-backchannel-rpinitlogout-wrong-event", back(func(c map[string]any) {
 			c["events"] = map[string]any{"http://schemas.openid.net/event/foobar": map[string]any{}}
 		}), 400, nil, "/"},
-		{"oidcc-client-test-rp-backchannel-rpinitlogout-wrong-iss", back(func(c map[string]any) { c["iss"] = "https://idp.exampleINVALID" }), 400, nil, "/"},
+		{"oidcc-client-test-rp-backchannel-rpinitlogout-wrong-iss",
+			back(func(c map[string]any) { c["iss"] = "https://idp.exampleINVALID" }), 400, nil, "/"},
 		{"oidcc-client-test-rp-frontchannel-rpinitlogout", framed(odd), 200, nil, "/"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -264,7 +271,8 @@ func TestConformanceLogout(t *testing.T) {
 			b := a.Browser()
 			b.MustSignIn("alice")
 			out := b.Do("POST", "/auth/signout", nil)
-			if q := testapp.ParseURL(t, out.Location()).Query(); q.Get("id_token_hint") == "" || q.Get("post_logout_redirect_uri") != testapp.URL+"/auth/signed-out" {
+			if q := testapp.ParseURL(t, out.Location()).Query(); q.Get("id_token_hint") == "" ||
+				q.Get("post_logout_redirect_uri") != testapp.URL+"/auth/signed-out" {
 				t.Fatalf("end-session request %q", out.Location())
 			}
 			if status := tt.call(t, a); status != tt.status {
@@ -307,14 +315,16 @@ func endSession(a *testapp.App, location string) string {
 func framed(sid string) func(*testing.T, *testapp.App) int {
 	return func(_ *testing.T, a *testapp.App) int {
 		query := url.Values{"iss": {a.OP.Issuer()}, "sid": {sid}}
-		return a.Browser().Do("GET", "/auth/frontchannel-logout?"+query.Encode(), nil, "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "cross-site").StatusCode
+		return a.Browser().Do("GET", "/auth/frontchannel-logout?"+query.Encode(), nil, "Sec-Fetch-Dest", "iframe",
+			"Sec-Fetch-Site", "cross-site").StatusCode
 	}
 }
 
 // otherAlgorithm posts a logout token that a published key of another algorithm than the pinned one has signed.
 func otherAlgorithm(sid string) func(*testing.T, *testapp.App) int {
 	return func(t *testing.T, a *testapp.App) int {
-		other, err := fakeop.New(fakeop.Config{Issuer: a.OP.Issuer(), ClientSecret: testapp.ClientSecret, SigningAlg: "RS256"})
+		other, err := fakeop.New(fakeop.Config{Issuer: a.OP.Issuer(), ClientSecret: testapp.ClientSecret,
+			SigningAlg: "RS256"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -366,8 +376,9 @@ func TestConformanceThirdParty(t *testing.T) {
 	})
 }
 
-// fapi2Modules are those of fapi2-security-profile-final-client-test-plan for a plain client with OpenID Connect and DPoP. The
-// plan of the second implementer's draft, fapi2-security-profile-id2-client-test-plan, has the same under id2 names.
+// fapi2Modules are those of fapi2-security-profile-final-client-test-plan for a plain client with OpenID Connect and
+// DPoP. The plan of the second implementer's draft, fapi2-security-profile-id2-client-test-plan, has the same under id2
+// names.
 func fapi2Modules(t *testing.T) []module {
 	without := func(name string) func(*fakeop.Provider) {
 		return func(p *fakeop.Provider) { p.OnIDToken(func(claims map[string]any) { delete(claims, name) }) }
@@ -427,8 +438,8 @@ func alternateAlg(t *testing.T) func(*fakeop.Provider) {
 	}
 }
 
-// TestConformanceFAPI2 is the plan of the FAPI 2.0 Security Profile: pushed requests, private_key_jwt and DPoP in all of it,
-// which the test provider insists on.
+// TestConformanceFAPI2 is the plan of the FAPI 2.0 Security Profile: pushed requests, private_key_jwt and DPoP in all
+// of it, which the test provider insists on.
 func TestConformanceFAPI2(t *testing.T) {
 	const prefix = "fapi2-security-profile-final-client-test-"
 	keys := testapp.NewClientKeys(t)
@@ -436,7 +447,8 @@ func TestConformanceFAPI2(t *testing.T) {
 		t.Run(prefix+m.name, func(t *testing.T) { m.runs(t, testapp.New(t, keys.FAPI2)) })
 	}
 	t.Run(prefix+"happy-path-no-dpop-nonce", func(t *testing.T) {
-		module{"", nil, true, 1}.runs(t, testapp.New(t, keys.FAPI2, func(_ *ginoidc.Config, op *fakeop.Config) { op.DPoPNonces = false }))
+		module{"", nil, true, 1}.runs(t, testapp.New(t, keys.FAPI2,
+			func(_ *ginoidc.Config, op *fakeop.Config) { op.DPoPNonces = false }))
 	})
 	t.Run(prefix+"discovery-issuer-mismatch", func(t *testing.T) {
 		a := testapp.New(t, keys.FAPI2)

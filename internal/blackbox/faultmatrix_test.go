@@ -72,8 +72,9 @@ func (c *cell) app(t *testing.T) *testapp.App {
 	}
 	a.Auth, err = ginoidc.New(ginoidc.Config{
 		PushedAuthorization: push,
-		Issuer:              c.op.Issuer(), ClientID: "app", ClientSecret: testapp.ClientSecret, AppURL: testapp.URL, CookieSecrets: []string{testapp.CookieSecret},
-		SigningAlgs: []string{"ES256"}, RootCAs: c.wire.roots, Logger: slog.New(slog.NewTextHandler(a.Logs, nil)),
+		Issuer:              c.op.Issuer(), ClientID: "app", ClientSecret: testapp.ClientSecret, AppURL: testapp.URL,
+		CookieSecrets: []string{testapp.CookieSecret},
+		SigningAlgs:   []string{"ES256"}, RootCAs: c.wire.roots, Logger: slog.New(slog.NewTextHandler(a.Logs, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -90,7 +91,8 @@ func (c *cell) app(t *testing.T) *testapp.App {
 }
 
 // try meets the fault once, as a browser where alice is signed in, and judges the answer.
-func (c *cell) try(t *testing.T, a *testapp.App) (b *testapp.Browser, request func() testapp.Reply, took time.Duration) {
+func (c *cell) try(t *testing.T, a *testapp.App) (b *testapp.Browser, request func() testapp.Reply,
+	took time.Duration) {
 	t.Helper()
 	b = a.Browser()
 	b.Do("POST", "/start", nil)
@@ -98,7 +100,8 @@ func (c *cell) try(t *testing.T, a *testapp.App) (b *testapp.Browser, request fu
 	a.Logs.Reset()
 	requests := c.host.requests.Load()
 	start := time.Now()
-	r := request() // TestCallbackLimit and TestProviderTimeout hold it to its limits of time, where no machine can be too slow
+	// TestCallbackLimit and TestProviderTimeout hold it to its limits of time, where no machine can be too slow
+	r := request()
 	took = time.Since(start)
 	if r.StatusCode != c.want.status || r.JSON(t)["error"] != c.want.code {
 		t.Errorf("%d %s, want %v\n%s", r.StatusCode, r.Body, c.want, a.Logs)
@@ -132,8 +135,8 @@ func (c *cell) once(t *testing.T) time.Duration {
 	return took
 }
 
-// often meets the fault up to so many times, with one plugin unless that would answer from memory. It returns the plugin,
-// whose memory is to be looked at too.
+// often meets the fault up to so many times, with one plugin unless that would answer from memory. It returns the
+// plugin, whose memory is to be looked at too.
 func (c *cell) often(t *testing.T, times int, patience time.Duration) (plugin *ginoidc.Auth, met int) {
 	t.Helper()
 	a, start := c.app(t), time.Now()
@@ -152,8 +155,8 @@ func (c *cell) often(t *testing.T, times int, patience time.Duration) (plugin *g
 	return a.Auth, met
 }
 
-// each runs a cell for every fault and call and returns how many. All slow ones wait at once, which t.Parallel would not
-// let them; of the others a few run at a time, so that deadlines are not met for want of a processor.
+// each runs a cell for every fault and call and returns how many. All slow ones wait at once, which t.Parallel would
+// not let them; of the others a few run at a time, so that deadlines are not met for want of a processor.
 func (w *wire) each(t *testing.T, name string, faults []fault, run func(*testing.T, *cell)) (cells int) {
 	t.Helper()
 	var running sync.WaitGroup
@@ -234,8 +237,8 @@ func measure(t *testing.T) usage {
 	return usage{runtime.NumGoroutine(), len(descriptors), memory.HeapAlloc}
 }
 
-// settled waits until no more is in use than before. There is no slack: every server is the test's own and has ended, and
-// so have the plugin's idle connections to it. The heap may keep what libraries make once.
+// settled waits until no more is in use than before. There is no slack: every server is the test's own and has ended,
+// and so have the plugin's idle connections to it. The heap may keep what libraries make once.
 func settled(t *testing.T, before usage) usage {
 	t.Helper()
 	now := measure(t)

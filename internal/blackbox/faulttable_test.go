@@ -26,8 +26,8 @@ type fault struct {
 	want   answers
 }
 
-// wireFaults are those of the catalogue's group L, with a wrong certificate in two forms. What cannot be reached in time
-// is 503, nonsense 502; only while the provider is not even known (discovery) users can but wait: 503.
+// wireFaults are those of the catalogue's group L, with a wrong certificate in two forms. What cannot be reached in
+// time is 503, nonsense 502; only while the provider is not even known (discovery) users can but wait: 503.
 func (w *wire) wireFaults() []fault {
 	const (
 		ok     = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
@@ -44,16 +44,17 @@ func (w *wire) wireFaults() []fault {
 		{"connection refused", "unreachable", false, closed, nil, unavailable},  // case 232
 		{"name lookup fails", "unreachable", false, nameless, nil, unavailable}, // case 232
 		{"silent accept", "timeout", true, mute, nil, unavailable},
-		{"TLS stalls", "timeout", true, listening, stall, unavailable},                                                                // case 234
-		{"self-signed certificate", "tls", false, listening, over(w.selfSigned, say(ok+"\r\n{}")), unusable},                          // case 234
-		{"certificate of another name", "tls", false, listening, over(w.otherName, say(ok+"\r\n{}")), unusable},                       // case 234
-		{"headers drip", "timeout", true, listening, over(w.good, drip(header, "a")), unavailable},                                    // case 235
-		{"body drips for ever", "timeout", true, listening, over(w.good, drip(ok+"\r\n", " ")), unavailable},                          // case 236
-		{"reset in the middle of the body", "broken_body", false, listening, over(w.good, reset(cut)), unusable},                      // case 237
-		{"Content-Length beyond the body", "broken_body", false, listening, over(w.good, say(cut)), unusable},                         // case 237
-		{"503 with HTML", "provider_status", false, listening, over(w.good, say(html)), unavailable},                                  // case 66
-		{"200 with garbage", "bad_|provider_status: the provider answered 200", false, listening, over(w.good, say(noise)), unusable}, // case 239
-		{"endless body", "body_too_large", false, listening, over(w.good, pour(ok+"\r\n")), unusable},                                 // case 239
+		{"TLS stalls", "timeout", true, listening, stall, unavailable},                                           // case 234
+		{"self-signed certificate", "tls", false, listening, over(w.selfSigned, say(ok+"\r\n{}")), unusable},     // case 234
+		{"certificate of another name", "tls", false, listening, over(w.otherName, say(ok+"\r\n{}")), unusable},  // case 234
+		{"headers drip", "timeout", true, listening, over(w.good, drip(header, "a")), unavailable},               // case 235
+		{"body drips for ever", "timeout", true, listening, over(w.good, drip(ok+"\r\n", " ")), unavailable},     // case 236
+		{"reset in the middle of the body", "broken_body", false, listening, over(w.good, reset(cut)), unusable}, // case 237
+		{"Content-Length beyond the body", "broken_body", false, listening, over(w.good, say(cut)), unusable},    // case 237
+		{"503 with HTML", "provider_status", false, listening, over(w.good, say(html)), unavailable},             // case 66
+		{"200 with garbage", "bad_|provider_status: the provider answered 200", false, listening, over(w.good, say(noise)),
+			unusable}, // case 239
+		{"endless body", "body_too_large", false, listening, over(w.good, pour(ok+"\r\n")), unusable}, // case 239
 	}
 }
 
@@ -93,7 +94,8 @@ func backendCalls() []backendCall {
 		target, err := b.App.OP.Approve(r.Location(), "bob")
 		return err == nil && b.Navigate(target).StatusCode == 303 && b.WhoAmI() == "bob"
 	}
-	signsOut := func(b *testapp.Browser, request func() testapp.Reply) bool { // the same token again, as a provider sends it
+	// the same token again, as a provider sends it
+	signsOut := func(b *testapp.Browser, request func() testapp.Reply) bool {
 		return request().StatusCode == 200 && b.WhoAmI() == "" && signsIn(b, nil)
 	}
 	return []backendCall{

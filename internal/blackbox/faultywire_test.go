@@ -23,14 +23,15 @@ import (
 type place int
 
 const (
-	listening place = iota // to a listener, whose connections the fault serves
-	closed                 // to a port without a listener
-	nameless               // to a name that does not exist
-	mute                   // to a listener that accepts nothing: the kernel's backlog takes the connection, over plain HTTP
+	// to a listener, whose connections the fault serves
+	listening place = iota
+	closed          // to a port without a listener
+	nameless        // to a name that does not exist
+	mute            // to a listener that accepts nothing: the kernel's backlog takes the connection, over plain HTTP
 )
 
-// faultyHost stands at one endpoint of a provider and is what is wrong with it. Once healed, the provider answers at the
-// same address. That is an IP address of its own, so that nothing else takes the port in between.
+// faultyHost stands at one endpoint of a provider and is what is wrong with it. Once healed, the provider answers at
+// the same address. That is an IP address of its own, so that nothing else takes the port in between.
 type faultyHost struct {
 	url, addr, name string
 	ip              net.IP

@@ -12,13 +12,14 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestKeyFlood: ten thousand logout tokens of made-up keys in an hour cost the provider one fetch of its keys a minute, and
-// keep nobody from signing in under a new key. Cases 119, 190, 256.
+// TestKeyFlood: ten thousand logout tokens of made-up keys in an hour cost the provider one fetch of its keys a minute,
+// and keep nobody from signing in under a new key. Cases 119, 190, 256.
 func TestKeyFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := testapp.New(t)
 		a.Browser().MustSignIn("alice")
-		stranger, err := fakeop.New(fakeop.Config{Issuer: "https://idp.example", ClientSecret: testapp.ClientSecret, SigningAlg: "ES256"})
+		stranger, err := fakeop.New(fakeop.Config{Issuer: "https://idp.example", ClientSecret: testapp.ClientSecret,
+			SigningAlg: "ES256"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -48,8 +49,8 @@ func TestKeyFlood(t *testing.T) {
 	})
 }
 
-// TestProviderAway: for ten minutes the provider is gone. Who is signed in notices nothing, a sign-in is told to come back,
-// and works again within 15 seconds of the provider's return, restart or not. Cases 116, 240, 242, 297.
+// TestProviderAway: for ten minutes the provider is gone. Who is signed in notices nothing, a sign-in is told to come
+// back, and works again within 15 seconds of the provider's return, restart or not. Cases 116, 240, 242, 297.
 func TestProviderAway(t *testing.T) {
 	endpoints := []fakeop.Endpoint{fakeop.Discovery, fakeop.JWKS, fakeop.Token, fakeop.UserInfo}
 	gone := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }
@@ -71,10 +72,12 @@ func TestProviderAway(t *testing.T) {
 							t.Fatal("signed out while the provider is away")
 						}
 						callback := waiting.Start("/auth/signin", "alice")
-						if r := waiting.Navigate(callback); r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" {
+						if r := waiting.Navigate(callback); r.StatusCode != http.StatusServiceUnavailable ||
+							r.Header.Get("Retry-After") == "" {
 							t.Fatalf("callback: %d", r.StatusCode)
 						}
-					} else if r := waiting.Navigate("/auth/signin"); r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" {
+					} else if r := waiting.Navigate("/auth/signin"); r.StatusCode != http.StatusServiceUnavailable ||
+						r.Header.Get("Retry-After") == "" {
 						t.Fatalf("sign-in: %d", r.StatusCode)
 					}
 					time.Sleep(10 * time.Second)
@@ -95,8 +98,8 @@ func TestProviderAway(t *testing.T) {
 	}
 }
 
-// TestProviderMoves: new endpoints and withdrawn keys are taken up within an hour of use, without a restart. Sessions live
-// on. Cases 257, 259.
+// TestProviderMoves: new endpoints and withdrawn keys are taken up within an hour of use, without a restart. Sessions
+// live on. Cases 257, 259.
 func TestProviderMoves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := testapp.New(t)

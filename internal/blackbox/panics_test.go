@@ -36,7 +36,8 @@ func (f *faulty) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (f *faulty) Handle(ctx context.Context, r slog.Record) error {
-	if strings.Contains(r.Message, "tokens refreshed") || strings.Contains(r.Message, "signed in") || strings.Contains(r.Message, "panic in code") {
+	if strings.Contains(r.Message, "tokens refreshed") || strings.Contains(r.Message, "signed in") ||
+		strings.Contains(r.Message, "panic in code") {
 		f.at("Logger")
 	}
 	return f.Handler.Handle(ctx, r)
@@ -69,9 +70,9 @@ func (f *faulty) Revoked(ctx context.Context, keys ...string) ([]time.Time, erro
 	return f.Memory.Revoked(ctx, keys...)
 }
 
-// TestPanicsOfTheApp: code of the app that panics on a goroutine which no recovery sees, within a refresh or a fetch that
-// many requests share, is an error of these requests. The process lives, the log has it once with the stack, and what the
-// refresh has brought is not lost.
+// TestPanicsOfTheApp: code of the app that panics on a goroutine which no recovery sees, within a refresh or a fetch
+// that many requests share, is an error of these requests. The process lives, the log has it once with the stack, and
+// what the refresh has brought is not lost.
 func TestPanicsOfTheApp(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -113,7 +114,8 @@ func TestPanicsOfTheApp(t *testing.T) {
 				if tt.name == "Logger" { // which cannot be told
 					want = 0
 				}
-				if n := strings.Count(logs.String(), "panic in code of the app"); n != want || n > 0 && !strings.Contains(logs.String(), "faulty).at") {
+				if n := strings.Count(logs.String(), "panic in code of the app"); n != want || n > 0 &&
+					!strings.Contains(logs.String(), "faulty).at") {
 					t.Errorf("logged %d times\n%s", n, logs)
 				}
 				f.name = ""
@@ -139,8 +141,8 @@ func (f *faulty) Enlist(ctx context.Context, owner, session string, ttl time.Dur
 	return f.Memory.Enlist(ctx, owner, session, ttl)
 }
 
-// TestPanicsInCallback: an exchange runs for all requests that bring the response. A panic in it is an error of these, leaves
-// nobody signed in, and the next sign-in works.
+// TestPanicsInCallback: an exchange runs for all requests that bring the response. A panic in it is an error of these,
+// leaves nobody signed in, and the next sign-in works.
 func TestPanicsInCallback(t *testing.T) {
 	for _, name := range []string{
 		"Transport /token", "Transport /userinfo", "State.Once", "State.Enlist", "GroupsResolver", "OnSignIn", "Logger",
@@ -164,14 +166,16 @@ func TestPanicsInCallback(t *testing.T) {
 				b := a.Browser()
 				callback := b.Start("/auth/signin", "alice")
 				f.name = name
-				if r := b.Navigate(callback); r.StatusCode != http.StatusInternalServerError || !strings.Contains(r.Body, "Something went wrong") {
+				if r := b.Navigate(callback); r.StatusCode != http.StatusInternalServerError ||
+					!strings.Contains(r.Body, "Something went wrong") {
 					t.Errorf("%d %s", r.StatusCode, r.Body)
 				}
 				want := 1
 				if name == "Logger" {
 					want = 0
 				}
-				if n := strings.Count(logs.String(), "panic in code of the app"); n != want || strings.Contains(logs.String(), testapp.ClientSecret) {
+				if n := strings.Count(logs.String(), "panic in code of the app"); n != want ||
+					strings.Contains(logs.String(), testapp.ClientSecret) {
 					t.Errorf("logged %d times\n%s", n, logs)
 				}
 				f.name = ""
@@ -184,8 +188,8 @@ func TestPanicsInCallback(t *testing.T) {
 	}
 }
 
-// TestPanickingTransport: what fetches metadata and keys for everybody, on the routes that need them, and in the background
-// of use.
+// TestPanickingTransport: what fetches metadata and keys for everybody, on the routes that need them, and in the
+// background of use.
 func TestPanickingTransport(t *testing.T) {
 	for _, path := range []string{string(fakeop.Discovery), string(fakeop.JWKS)} {
 		t.Run(path, func(t *testing.T) {

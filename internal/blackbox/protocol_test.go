@@ -28,7 +28,8 @@ func TestProtocol(t *testing.T) {
 	}
 	always := func(c *ginoidc.Config, _ *fakeop.Config) { c.PushedAuthorization = "always" }
 	signed := func(c *ginoidc.Config, op *fakeop.Config) {
-		c.SignRequests, c.ClientKey, op.ClientKey, op.RequireRequestObject = true, testapp.PEM(keys["EC"]), keys["EC"].Public(), true
+		c.SignRequests, c.ClientKey, op.ClientKey, op.RequireRequestObject = true, testapp.PEM(keys["EC"]),
+			keys["EC"].Public(), true
 	}
 	dpop := func(c *ginoidc.Config, op *fakeop.Config) { c.DPoP, op.RequireDPoP = true, true }
 	encrypted := func(kind string) change {
@@ -44,32 +45,45 @@ func TestProtocol(t *testing.T) {
 		form    string // endpoint and names in what is posted to it
 		absent  string // a name that is not
 	}{
-		{"PAR required", []change{func(_ *ginoidc.Config, op *fakeop.Config) { op.RequirePAR = true }}, "client_id request_uri", par + " code_challenge nonce state redirect_uri", "client_secret"},
+		{"PAR required", []change{func(_ *ginoidc.Config, op *fakeop.Config) { op.RequirePAR = true }},
+			"client_id request_uri", par + " code_challenge nonce state redirect_uri", "client_secret"},
 		{"PAR by choice", []change{always}, "client_id request_uri", par + " code_challenge scope", ""},
 		{"PAR not required", nil, "client_id code_challenge code_challenge_method nonce redirect_uri response_type scope state", token + " code code_verifier", "client_assertion"},
-		{"client_secret_post", []change{func(c *ginoidc.Config, _ *fakeop.Config) { c.ClientAuthMethod = "client_secret_post" }}, "", token + " client_id client_secret", ""},
+		{"client_secret_post", []change{func(c *ginoidc.Config,
+			_ *fakeop.Config) {
+			c.ClientAuthMethod = "client_secret_post"
+		}}, "", token + " client_id client_secret", ""},
 		{"client_secret_jwt", []change{func(c *ginoidc.Config, op *fakeop.Config) {
-			c.ClientAuthMethod, op.ClientAuthMethod, c.ClientSecret, op.ClientSecret = "client_secret_jwt", "client_secret_jwt", testapp.CookieSecret, testapp.CookieSecret
+			c.ClientAuthMethod, op.ClientAuthMethod, c.ClientSecret, op.ClientSecret = "client_secret_jwt", "client_secret_jwt",
+				testapp.CookieSecret, testapp.CookieSecret
 		}}, "", token + " client_assertion client_assertion_type", "client_secret"},
 		{"none", []change{func(c *ginoidc.Config, op *fakeop.Config) {
 			c.ClientAuthMethod, c.ClientSecret, op.Public = "none", "", true
 		}}, "", token + " client_id", "client_secret"},
 		{"private_key_jwt, EC", []change{keys.Authenticate("EC", "")}, "", token + " client_assertion", "client_secret"},
 		{"private_key_jwt, RSA", []change{keys.Authenticate("RSA", "")}, "", token + " client_assertion", "client_secret"},
-		{"private_key_jwt, PS256", []change{keys.Authenticate("RSA", "PS256"), always}, "client_id request_uri", par + " client_assertion", "client_secret"},
-		{"private_key_jwt, Ed25519", []change{keys.Authenticate("Ed25519", "")}, "", token + " client_assertion", "client_secret"},
+		{"private_key_jwt, PS256", []change{keys.Authenticate("RSA", "PS256"), always}, "client_id request_uri",
+			par + " client_assertion", "client_secret"},
+		{"private_key_jwt, Ed25519", []change{keys.Authenticate("Ed25519", "")}, "", token + " client_assertion",
+			"client_secret"},
 		{"signed request", []change{signed}, "client_id request response_type scope", token + " code", "request"},
 		{"signed request, pushed", []change{signed, always}, "client_id request_uri", par + " request", "code_challenge"},
 		{"form_post", []change{mode("form_post")}, "", token + " code", ""},
 		{"JARM", []change{mode("query.jwt")}, "", token + " code", ""},
 		{"JARM by form_post", []change{mode("form_post.jwt"), always}, "client_id request_uri", par + " response_mode", ""},
 		{"DPoP", []change{dpop}, "", token + " code", ""},
-		{"DPoP with nonces", []change{dpop, func(_ *ginoidc.Config, op *fakeop.Config) { op.DPoPNonces = true }}, "", token + " code", ""},
-		{"signed userinfo", []change{func(_ *ginoidc.Config, op *fakeop.Config) { op.SignUserInfo, op.GroupsInUserInfoOnly = true, true }}, "", token + " code", ""}, // case 105
+		{"DPoP with nonces", []change{dpop, func(_ *ginoidc.Config, op *fakeop.Config) { op.DPoPNonces = true }},
+			"", token + " code", ""},
+		{"signed userinfo", []change{func(_ *ginoidc.Config, op *fakeop.Config) {
+			op.SignUserInfo,
+				op.GroupsInUserInfoOnly = true, true
+		}}, "", token + " code", ""}, // case 105
 		{"ID token encrypted to RSA", []change{encrypted("RSA")}, "", token + " code", ""},
 		{"ID token encrypted to EC", []change{encrypted("EC")}, "", token + " code", ""},
-		{"FAPI 2.0", []change{keys.FAPI2}, "client_id request_uri", par + " client_assertion code_challenge", "client_secret"},
-		{"everything at once", []change{keys.FAPI2, signed, mode("form_post.jwt"), encrypted("EC"), func(_ *ginoidc.Config, op *fakeop.Config) { op.SignUserInfo = true }},
+		{"FAPI 2.0", []change{keys.FAPI2}, "client_id request_uri", par + " client_assertion code_challenge",
+			"client_secret"},
+		{"everything at once", []change{keys.FAPI2, signed, mode("form_post.jwt"), encrypted("EC"),
+			func(_ *ginoidc.Config, op *fakeop.Config) { op.SignUserInfo = true }},
 			"client_id request_uri", par + " client_assertion request", "code_challenge"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -77,7 +91,8 @@ func TestProtocol(t *testing.T) {
 			a := testapp.New(t, append(tt.changes, func(c *ginoidc.Config, _ *fakeop.Config) { c.Transport = seen })...)
 			b := a.Browser()
 			started := b.Navigate("/auth/signin?return_to=/me&max_age=3600")
-			if query := testapp.ParseURL(t, started.Location()).Query(); tt.query != "" && names(query) != strings.Replace(tt.query+" ", "code_challenge_method ", "code_challenge_method max_age ", 1) {
+			if query := testapp.ParseURL(t, started.Location()).Query(); tt.query != "" &&
+				names(query) != strings.Replace(tt.query+" ", "code_challenge_method ", "code_challenge_method max_age ", 1) {
 				t.Errorf("asked with %s", names(query))
 			}
 			callback, err := a.OP.Approve(started.Location(), "alice")
@@ -179,8 +194,8 @@ func TestProtocolRefuses(t *testing.T) {
 	}
 }
 
-// TestSignedResponses: a mode of signed answers takes no other, nor one of a browser that did not ask, and such a one costs
-// no fetch of keys. Cases 22, 30.
+// TestSignedResponses: a mode of signed answers takes no other, nor one of a browser that did not ask, and such a one
+// costs no fetch of keys. Cases 22, 30.
 func TestSignedResponses(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode = "query.jwt" })
 	b := a.Browser()
@@ -188,7 +203,8 @@ func TestSignedResponses(t *testing.T) {
 	plain := testapp.New(t)
 	unsigned := testapp.ParseURL(t, plain.Browser().Start("/auth/signin", "alice")).RawQuery
 	for name, target := range map[string]string{
-		"not signed": "/auth/callback?" + unsigned, "signed and not": callback + "&code=x", "two": callback + "&" + testapp.ParseURL(t, b.Start("/auth/signin", "alice")).RawQuery,
+		"not signed": "/auth/callback?" + unsigned, "signed and not": callback + "&code=x",
+		"two":   callback + "&" + testapp.ParseURL(t, b.Start("/auth/signin", "alice")).RawQuery,
 		"empty": "/auth/callback?response=", "nothing": "/auth/callback",
 	} {
 		if r := b.Navigate(target); r.StatusCode != 400 {
@@ -210,7 +226,8 @@ func TestSignedResponses(t *testing.T) {
 		t.Errorf("%d fetches of keys", n-keys)
 	}
 	b.MustSignIn("alice")
-	if r := plain.Browser().Navigate("/auth/callback?response=" + testapp.ParseURL(t, callback).Query().Get("response")); r.StatusCode != 400 { // case 46
+	if r := plain.Browser().Navigate("/auth/callback?response=" + testapp.ParseURL(t,
+		callback).Query().Get("response")); r.StatusCode != 400 { // case 46
 		t.Errorf("signed, to a plain mode: %d", r.StatusCode)
 	}
 }
@@ -219,12 +236,14 @@ func TestSignedResponses(t *testing.T) {
 func TestFAPI2Refuses(t *testing.T) {
 	keys := testapp.NewClientKeys(t)
 	for _, missing := range []string{
-		"pushed_authorization_request_endpoint", "authorization_response_iss_parameter_supported", "code_challenge_methods_supported",
+		"pushed_authorization_request_endpoint", "authorization_response_iss_parameter_supported",
+		"code_challenge_methods_supported",
 		"dpop_signing_alg_values_supported", "token_endpoint_auth_methods_supported",
 	} {
 		a := testapp.New(t, keys.FAPI2)
 		a.OP.OnDiscovery(func(doc map[string]any) { delete(doc, missing) })
-		if r := a.Browser().Navigate("/auth/signin"); r.StatusCode != 503 || !strings.Contains(a.Logs.String(), "fapi2_unsupported") || !strings.Contains(a.Logs.String(), missing) {
+		if r := a.Browser().Navigate("/auth/signin"); r.StatusCode != 503 ||
+			!strings.Contains(a.Logs.String(), "fapi2_unsupported") || !strings.Contains(a.Logs.String(), missing) {
 			t.Errorf("%s: %d %s", missing, r.StatusCode, a.Logs)
 		}
 	}
@@ -246,7 +265,8 @@ func TestMutualTLS(t *testing.T) {
 		defer server.Close()
 		a := testapp.New(t, func(c *ginoidc.Config, o *fakeop.Config) {
 			c.Issuer, o.Issuer, o.MTLSRoot = server.URL, server.URL, server.URL+"/mtls"
-			c.ClientSecret, c.ClientAuthMethod, o.ClientAuthMethod = "", "self_signed_tls_client_auth", "self_signed_tls_client_auth"
+			c.ClientSecret, c.ClientAuthMethod, o.ClientAuthMethod = "", "self_signed_tls_client_auth",
+				"self_signed_tls_client_auth"
 			c.ClientCertificate = &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: keys["EC"]}
 			if o.ClientKey = keys["EC"].Public(); !registered {
 				o.ClientKey = keys["RSA"].Public()

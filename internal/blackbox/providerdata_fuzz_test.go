@@ -19,8 +19,10 @@ import (
 // oddMembers are what the plugin looks at in a token answer, in an ID token and in userinfo, and some it does not.
 func oddMembers() [3][]string {
 	claims := []string{
-		"sub", "iss", "aud", "exp", "iat", "nbf", "azp", "name", "preferred_username", "email", "email_verified", "picture", "groups",
-		"organizations", "realm_access", "realm_access.roles", "_claim_names", "_claim_sources", "hasgroups", "nickname", "updated_at",
+		"sub", "iss", "aud", "exp", "iat", "nbf", "azp", "name", "preferred_username", "email",
+		"email_verified", "picture", "groups",
+		"organizations", "realm_access", "realm_access.roles", "_claim_names", "_claim_sources",
+		"hasgroups", "nickname", "updated_at",
 	}
 	return [3][]string{
 		{"access_token", "token_type", "id_token", "refresh_token", "scope", "expires_in", "error", "error_description", "x"},
@@ -32,9 +34,12 @@ func oddMembers() [3][]string {
 // oddValues are JSON of every type, and of every shape that holds names for somebody. "" takes the member away.
 func oddValues() []string {
 	return []string{
-		"", `null`, `true`, `false`, `0`, `-1`, `1.5`, `1e300`, `-1e300`, `1e999`, `253402300800`, `""`, `" "`, `"true"`, `"a b, c"`, `"\u0000\ud800"`,
-		`[]`, `[null]`, `["a b",1,null,["c"],{"id":"d"},{"id":7,"name":"e"},{}]`, `{}`, `{"id":null,"name":"f"}`, `{"id":["g"],"name":"g"}`,
-		`{"h":{},"i":[],"j":true,"k":false,"l":null,"m":"n"}`, `{"roles":["o","p q"],"r":1}`, `{"roles":null}`, `{"roles":{"s":{}}}`,
+		"", `null`, `true`, `false`, `0`, `-1`, `1.5`, `1e300`, `-1e300`, `1e999`, `253402300800`, `""`, `" "`,
+		`"true"`, `"a b, c"`, `"\u0000\ud800"`,
+		`[]`, `[null]`, `["a b",1,null,["c"],{"id":"d"},{"id":7,"name":"e"},{}]`, `{}`, `{"id":null,"name":"f"}`,
+		`{"id":["g"],"name":"g"}`,
+		`{"h":{},"i":[],"j":true,"k":false,"l":null,"m":"n"}`, `{"roles":["o","p q"],"r":1}`,
+		`{"roles":null}`, `{"roles":{"s":{}}}`,
 		`{"groups":null}`, `{"groups":"src"}`, `{"src":{"endpoint":"https://elsewhere.example"}}`, `[[[[1e999]]]]`,
 	}
 }

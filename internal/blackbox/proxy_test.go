@@ -26,14 +26,19 @@ func TestForwardedHeaders(t *testing.T) {
 	a := testapp.New(t)
 	plain := a.Browser().Navigate("/auth/signin")
 	for _, headers := range [][]string{
-		{"X-Forwarded-Proto", "http", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "evil.example", "X-Forwarded-Host", "app.example.com"},
+		{"X-Forwarded-Proto", "http", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "evil.example",
+			"X-Forwarded-Host", "app.example.com"},
 		{"X-Forwarded-Host", "evil.example, app.example.com", "X-Forwarded-Port", "8080", "X-Forwarded-For", "127.0.0.1"},
-		{"Forwarded", `for=127.0.0.1;host=evil.example;proto=http, host="app.example.com"`, "X-Original-URL", "/admin", "X-Rewrite-URL", "/admin"},
-		{"X-Forwarded-Prefix", "/evil", "X-Forwarded-Prefix", "//evil.example", "X-Forwarded-User", "alice", "Remote-User", "alice"}, // cases 216, 224
+		{"Forwarded", `for=127.0.0.1;host=evil.example;proto=http, host="app.example.com"`, "X-Original-URL",
+			"/admin", "X-Rewrite-URL", "/admin"},
+		{"X-Forwarded-Prefix", "/evil", "X-Forwarded-Prefix", "//evil.example", "X-Forwarded-User", "alice", "Remote-User",
+			"alice"}, // cases 216, 224
 	} {
 		b := a.Browser()
 		r := b.Do("GET", "/auth/signin", nil, append(headers, testapp.Navigation()...)...)
-		if got, want := testapp.ParseURL(t, r.Location()).Query().Get("redirect_uri"), testapp.ParseURL(t, plain.Location()).Query().Get("redirect_uri"); got != want || len(r.Cookies()) != 1 || !r.Cookies()[0].Secure {
+		if got, want := testapp.ParseURL(t, r.Location()).Query().Get("redirect_uri"),
+			testapp.ParseURL(t, plain.Location()).Query().Get("redirect_uri"); got != want || len(r.Cookies()) != 1 ||
+			!r.Cookies()[0].Secure {
 			t.Errorf("%v: redirect_uri %q, cookies %v", headers, got, r.Cookies())
 		}
 		if r := b.Do("GET", "/me", nil, headers...); r.StatusCode != http.StatusUnauthorized {
@@ -42,8 +47,8 @@ func TestForwardedHeaders(t *testing.T) {
 	}
 }
 
-// TestHeaderSizes: with sessions on a server, what the plugin sends fits the header buffer of a proxy, 4 kB, for the longest
-// page to come back to. Case 229.
+// TestHeaderSizes: with sessions on a server, what the plugin sends fits the header buffer of a proxy, 4 kB, for the
+// longest page to come back to. Case 229.
 func TestHeaderSizes(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) {
 		c.Store = memstore.NewStore([]byte(testapp.CookieSecret))
@@ -83,7 +88,8 @@ func TestHTTP2(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client := &http.Client{Transport: server.Client().Transport, Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := &http.Client{Transport: server.Client().Transport, Jar: jar,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	do := func(method, target string) *http.Response {
 		t.Helper()
 		r, err := http.NewRequestWithContext(t.Context(), method, target, nil)
@@ -107,7 +113,8 @@ func TestHTTP2(t *testing.T) {
 	for _, step := range []struct {
 		method, path string
 		status       int
-	}{{"GET", strings.TrimPrefix(callback, server.URL), 303}, {"GET", "/admin", 200}, {"POST", "/auth/signout", 303}, {"GET", "/me", 401}} {
+	}{{"GET", strings.TrimPrefix(callback, server.URL), 303}, {"GET", "/admin", 200}, {"POST", "/auth/signout", 303},
+		{"GET", "/me", 401}} {
 		if r := do(step.method, server.URL+step.path); r.StatusCode != step.status {
 			t.Errorf("%s %.20s: %d", step.method, step.path, r.StatusCode)
 		}
@@ -123,12 +130,16 @@ func TestSmuggling(t *testing.T) {
 	b.MustSignIn("alice")
 	cookie := "Cookie: " + b.CookieHeader() + "\r\n"
 	for name, text := range map[string]string{
-		"space before the colon":  "POST /auth/signout HTTP/1.1\r\nHost: app\r\n" + cookie + "Content-Length : 0\r\n\r\n",
-		"two lengths":             "POST /auth/signout HTTP/1.1\r\nHost: app\r\n" + cookie + "Content-Length: 0\r\nContent-Length: 5\r\n\r\n",
-		"an unknown encoding":     "POST /auth/signout HTTP/1.1\r\nHost: app\r\n" + cookie + "Transfer-Encoding: xchunked\r\n\r\n",
-		"two hosts":               "POST /auth/signout HTTP/1.1\r\nHost: app\r\nHost: evil\r\n" + cookie + "Content-Length: 0\r\n\r\n", // case 226
-		"folded header":           "POST /auth/signout HTTP/1.1\r\n Host: app\r\n" + cookie + "Content-Length: 0\r\n\r\n",
-		"a control in the header": "POST /auth/signout HTTP/1.1\r\nHost: app\r\n" + cookie + "X: a\x00b\r\nContent-Length: 0\r\n\r\n",
+		"space before the colon": "POST /auth/signout HTTP/1.1\r\nHost: app\r\n" + cookie + "Content-Length : 0\r\n\r\n",
+		"two lengths": "POST /auth/signout HTTP/1.1\r\nHost: app\r\n" + cookie +
+			"Content-Length: 0\r\nContent-Length: 5\r\n\r\n",
+		"an unknown encoding": "POST /auth/signout HTTP/1.1\r\nHost: app\r\n" + cookie +
+			"Transfer-Encoding: xchunked\r\n\r\n",
+		"two hosts": "POST /auth/signout HTTP/1.1\r\nHost: app\r\nHost: evil\r\n" + cookie +
+			"Content-Length: 0\r\n\r\n", // case 226
+		"folded header": "POST /auth/signout HTTP/1.1\r\n Host: app\r\n" + cookie + "Content-Length: 0\r\n\r\n",
+		"a control in the header": "POST /auth/signout HTTP/1.1\r\nHost: app\r\n" + cookie +
+			"X: a\x00b\r\nContent-Length: 0\r\n\r\n",
 	} {
 		conn, err := net.Dial("tcp", server.Listener.Addr().String())
 		if err != nil {
@@ -156,10 +167,11 @@ func TestOwnDialer(t *testing.T) {
 	dialed := 0
 	a := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) {
 		c.Issuer, op.Issuer = idp.URL, idp.URL
-		c.Transport = &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}, DialContext: func(_ context.Context, network, address string) (net.Conn, error) {
-			dialed++
-			return nil, &net.OpError{Op: "dial", Net: network, Err: errors.New(address + " is not allowed")}
-		}}
+		c.Transport = &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
+			DialContext: func(_ context.Context, network, address string) (net.Conn, error) {
+				dialed++
+				return nil, &net.OpError{Op: "dial", Net: network, Err: errors.New(address + " is not allowed")}
+			}}
 	})
 	if r := a.Browser().Navigate("/auth/signin"); r.StatusCode != http.StatusServiceUnavailable || dialed != 1 {
 		t.Errorf("%d after %d calls", r.StatusCode, dialed)

@@ -18,8 +18,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestNewSecretWhileRunning: an app that puts a new engine in the place of the old one, as docs/production.md shows, loses
-// neither sessions nor sign-ins under way, and each request sees one configuration whole. Cases 261, 275.
+// TestNewSecretWhileRunning: an app that puts a new engine in the place of the old one, as docs/production.md shows,
+// loses neither sessions nor sign-ins under way, and each request sees one configuration whole. Cases 261, 275.
 func TestNewSecretWhileRunning(t *testing.T) {
 	var op *fakeop.Provider
 	build := func(clientSecret string) *testapp.App {
@@ -66,7 +66,8 @@ func TestNewSecretWhileRunning(t *testing.T) {
 	attempt := started.Cookies()[0]
 	current.Store(next.Engine)
 	target := "/auth/callback?" + testapp.ParseURL(t, callback).RawQuery
-	if r := serve("GET", target, attempt.Name+"="+attempt.Value); r.StatusCode != http.StatusSeeOther { // with the new secret
+	// with the new secret
+	if r := serve("GET", target, attempt.Name+"="+attempt.Value); r.StatusCode != http.StatusSeeOther {
 		t.Errorf("a sign-in that began before: %d", r.StatusCode)
 	}
 	wg.Wait()
@@ -95,7 +96,8 @@ func TestCrashBeforeTheSession(t *testing.T) {
 		b.Navigate(callback)
 	}()
 	crash = false
-	if r := b.Navigate(callback); r.StatusCode != http.StatusBadRequest || b.WhoAmI() != "" || a.OP.Count(fakeop.Token) != 1 {
+	if r := b.Navigate(callback); r.StatusCode != http.StatusBadRequest || b.WhoAmI() != "" ||
+		a.OP.Count(fakeop.Token) != 1 {
 		t.Errorf("a reload: %d, %q signed in, %d token requests", r.StatusCode, b.WhoAmI(), a.OP.Count(fakeop.Token))
 	}
 	b.MustSignIn("alice")

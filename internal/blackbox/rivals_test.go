@@ -14,9 +14,9 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestSeveralSessionCookies: of several cookies of the session's name the one that opens counts, with a session in sealed
-// cookies, one or many, and with one on a server. If several hold a session nobody is signed in, and a line in the log says
-// so; a new sign-in, or a sign-out, ends them all, so nobody goes round in circles. Case 131.
+// TestSeveralSessionCookies: of several cookies of the session's name the one that opens counts, with a session in
+// sealed cookies, one or many, and with one on a server. If several hold a session nobody is signed in, and a line in
+// the log says so; a new sign-in, or a sign-out, ends them all, so nobody goes round in circles. Case 131.
 func TestSeveralSessionCookies(t *testing.T) {
 	groups := make([]string, 300)
 	for i := range groups {
@@ -27,7 +27,10 @@ func TestSeveralSessionCookies(t *testing.T) {
 		"sealed in parts": func(_ *ginoidc.Config, op *fakeop.Config) {
 			op.Users = []fakeop.User{{Subject: "alice", Groups: groups}, {Subject: "bob", Groups: groups}}
 		},
-		"on a server": func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = memstore.NewStore([]byte(testapp.CookieSecret)) },
+		"on a server": func(c *ginoidc.Config,
+			_ *fakeop.Config) {
+			c.Store = memstore.NewStore([]byte(testapp.CookieSecret))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := testapp.New(t, change)
@@ -54,7 +57,8 @@ func TestSeveralSessionCookies(t *testing.T) {
 				{"one that was ended", "alice", []string{stale, ofAlice}},
 				{"only one that was ended, twice", "", []string{stale, stale}},
 				{"two sessions", "", []string{ofAlice, ofBob}},
-				{"four cookies that do not open", "alice", []string{"__Host-ginoidc=1; __Host-ginoidc=2; __Host-ginoidc=3; __Host-ginoidc=4", ofAlice}},
+				{"four cookies that do not open", "alice",
+					[]string{"__Host-ginoidc=1; __Host-ginoidc=2; __Host-ginoidc=3; __Host-ginoidc=4", ofAlice}},
 			} {
 				a.Logs.Reset()
 				if got := a.WhoIs(tt.lines...); got != tt.want {
@@ -94,10 +98,11 @@ func TestSeveralSessionCookies(t *testing.T) {
 	}
 }
 
-// TestNestedBasePaths: an app below another one's base path gets the cookies of both, with secrets of its own and with the
-// same ones.
+// TestNestedBasePaths: an app below another one's base path gets the cookies of both, with secrets of its own and with
+// the same ones.
 func TestNestedBasePaths(t *testing.T) {
-	for name, innerSecret := range map[string]string{"other secrets": "q7Yc2WmZ5xKt9RvB4nLs8JdPf3HgTa6E", "the same secrets": testapp.CookieSecret} {
+	for name, innerSecret := range map[string]string{"other secrets": "q7Yc2WmZ5xKt9RvB4nLs8JdPf3HgTa6E",
+		"the same secrets": testapp.CookieSecret} {
 		t.Run(name, func(t *testing.T) {
 			outer := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.AppURL = testapp.URL + "/app" })
 			inner := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) {

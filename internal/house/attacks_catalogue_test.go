@@ -86,6 +86,7 @@ func TestScan(t *testing.T) {
 		{"// CASE 8, and what looks alike, CASE 9.", []int{8, 9}},
 		{"// in this CASE, 200 is right", nil},
 		{"// in CASE of doubt", nil},
+		{"// one CASE\n// 30, and CASEs 31,\n\t// 33.", []int{30, 31, 33}},
 		{"CASE 30:", nil},
 	}
 	for _, test := range tests {

@@ -156,11 +156,12 @@ func caseList() *regexp.Regexp {
 	return regexp.MustCompile(`\b[Cc]ases? (\d+(?:(?:, | and |, and |-|–)\d+)*)`)
 }
 
-// scan returns the cases named in the line comments of a file.
+// scan returns the cases named in the line comments of a file. A list may go on in the next line.
 func scan(source string) ([]int, error) {
 	var all []int
-	for line := range strings.Lines(source) {
+	for line := range strings.Lines(regexp.MustCompile(`\n[ \t]*// ?`).ReplaceAllString(source, " // ")) {
 		_, comment, _ := strings.Cut(line, "//")
+		comment = strings.ReplaceAll(comment, " // ", " ")
 		for _, match := range caseList().FindAllStringSubmatch(comment, -1) {
 			found, err := numbers(match[1])
 			if err != nil {

@@ -1,5 +1,5 @@
-// Package testapp is a small app with the plugin, for tests: the app, its provider and the browsers of its users, all in
-// memory.
+// Package testapp is a small app with the plugin, for tests: the app, its provider and the browsers of its users, all
+// in memory.
 package testapp
 
 import (

@@ -96,8 +96,8 @@ func CrossSiteForm() []string {
 	}
 }
 
-// PostCallback sends the response in the URL of a callback as a form of another site does: only with the cookies that are
-// SameSite=None, which are those of sign-in attempts. Headers replace those of CrossSiteForm.
+// PostCallback sends the response in the URL of a callback as a form of another site does: only with the cookies that
+// are SameSite=None, which are those of sign-in attempts. Headers replace those of CrossSiteForm.
 func (b *Browser) PostCallback(callback string, headers ...string) Reply {
 	b.App.T.Helper()
 	target, body, _ := strings.Cut(callback, "?")

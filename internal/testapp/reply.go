@@ -45,8 +45,8 @@ func ParseURL(t testing.TB, raw string) *url.URL {
 	return u
 }
 
-// Eventually waits for what another goroutine brings about. Only the deadline of the whole test bounds it: how long a busy
-// machine takes says nothing.
+// Eventually waits for what another goroutine brings about. Only the deadline of the whole test bounds it: how long a
+// busy machine takes says nothing.
 func Eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	deadline, ok := t.Deadline()
