@@ -43,6 +43,10 @@ type User struct {
 	// Data is the app's own, a JSON value kept with the session: set by OnSignIn or UpdateSession. nil: none.
 	Data json.RawMessage
 
+	// Actor is who acts as this user, such as a supporter who sees the app as a customer does; nil: the user. An app sets it
+	// in a user for [Auth.StartSession] or of an [Authenticator]; StartSession with Actor itself leads back.
+	Actor *User
+
 	shape *claims.Shape // where groups and organizations sit in Claims; nil: the defaults
 	ready bool          // Groups and Organizations are sorted
 }
@@ -113,6 +117,9 @@ func (u *User) claims() (map[string]any, error) {
 	if !u.AuthTime.IsZero() {
 		all["auth_time"] = u.AuthTime.Unix()
 	}
+	if u.Actor != nil {
+		all["act"] = map[string]any{"iss": u.Actor.Issuer, "sub": u.Actor.Subject} // RFC 8693, section 4.1
+	}
 	shape.Groups.Restore(all, u.Groups)
 	shape.Organizations.Restore(all, u.Organizations)
 	return all, nil
@@ -139,16 +146,52 @@ func (u *User) record() session.Record {
 		Subject: u.Subject, AuthTime: u.AuthTime, ACR: u.ACR,
 		Name: u.Name, PreferredUsername: u.PreferredUsername, Email: u.Email, Picture: u.Picture, EmailVerified: u.EmailVerified,
 		Groups: claims.Normalized(u.Groups), Organizations: claims.Normalized(u.Organizations), GroupsOverage: u.GroupsOverage,
-		Claims: u.Extra, Data: u.Data,
+		Claims: u.Extra, Data: u.Data, Actor: u.Actor.encoded(),
 	}
 }
 
 // userOf is the reverse of record.
 func userOf(shape *claims.Shape, issuer string, r *session.Record) *User {
-	return &User{
+	u := &User{
 		Issuer: issuer, Subject: r.Subject, AuthTime: r.AuthTime, ACR: r.ACR,
 		Name: r.Name, PreferredUsername: r.PreferredUsername, Email: r.Email, Picture: r.Picture, EmailVerified: r.EmailVerified,
 		Groups: r.Groups, Organizations: r.Organizations, GroupsOverage: r.GroupsOverage,
 		Extra: r.Claims, Data: r.Data, shape: shape, ready: true,
 	}
+	if len(r.Actor) > 0 {
+		u.Actor = decodedActor(r.Actor)
+	}
+	return u
+}
+
+// subject returns the Subject of a user who may be nil.
+func (u *User) subject() string {
+	if u == nil {
+		return ""
+	}
+	return u.Subject
+}
+
+// encoded returns what a session keeps of an actor, nil for none.
+func (u *User) encoded() []byte {
+	if u == nil {
+		return nil
+	}
+	actor := *u
+	actor.Actor = nil // whose own actor does not matter
+	text, err := json.Marshal(actor)
+	if err != nil { // Extra or Data is not JSON
+		actor.Extra, actor.Data = nil, nil
+		text, _ = json.Marshal(actor)
+	}
+	return text
+}
+
+// decodedActor reverses encoded. What cannot be read is an actor whom nobody knows, not none.
+func decodedActor(text []byte) *User {
+	actor := &User{}
+	if err := json.Unmarshal(text, actor); err != nil {
+		return &User{}
+	}
+	return actor
 }

@@ -167,6 +167,10 @@ type Config struct {
 	// attempt and handed to OnSignIn. An error answers 500 and starts nothing.
 	AppState func(c *gin.Context) (string, error)
 
+	// Authenticators show users by other means than a session, such as API keys. They are asked in order, before the
+	// session is opened. See [Authenticator].
+	Authenticators []Authenticator
+
 	// OnSignIn is called once the provider has vouched for a user and before there is a session. An error refuses
 	// the sign-in with 403.
 	OnSignIn func(ctx context.Context, s *SignIn) error

@@ -153,6 +153,8 @@ func isData(of reflect.Type) bool {
 	switch of.Kind() {
 	case reflect.Func, reflect.Interface:
 		return false
+	case reflect.Slice:
+		return isData(of.Elem())
 	case reflect.Struct:
 		return slices.ContainsFunc(reflect.VisibleFields(of), func(f reflect.StructField) bool { return isData(f.Type) })
 	}

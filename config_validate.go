@@ -130,6 +130,9 @@ func (c *Config) validateApp(p *problems) {
 	} else if _, targets := c.places(app); c.DefaultReturnTo != "" && !targets.Accept(c.DefaultReturnTo) {
 		p.add("DefaultReturnTo", fmt.Sprintf("%q is not an acceptable return target", c.DefaultReturnTo), "use a path of the app")
 	}
+	if slices.ContainsFunc(c.Authenticators, func(a Authenticator) bool { return a == nil }) {
+		p.add("Authenticators", "one of them is nil", "leave it out")
+	}
 	if !cleanPath(c.RoutePrefix) || c.RoutePrefix == "/" {
 		p.add("RoutePrefix", fmt.Sprintf("%q is not a plain path", c.RoutePrefix), `use a path such as "/auth"`)
 	}

@@ -66,6 +66,9 @@ func (a *Auth) Deny(c *gin.Context, err error) {
 	d := a.denial(c, err, o, a.wanted(c.Request))
 	switch o.status {
 	case http.StatusUnauthorized:
+		if errors.As(err, new(*authenticatorError)) {
+			a.logDenied(c, o.code, err)
+		}
 		a.answer(c, d, a.handlers.Unauthenticated, a.defaultUnauthenticated)
 	case http.StatusForbidden:
 		a.logDenied(c, o.code, err)
@@ -81,7 +84,7 @@ func (a *core) logDenied(c *gin.Context, code string, err error) {
 	denied := event{kind: eventDenied, code: code, route: c.FullPath()}
 	u, ok := a.requestOf(c).signedInUser(c)
 	if ok {
-		denied.subject = u.Subject
+		denied.subject, denied.actor = u.Subject, u.Actor.subject()
 	}
 	var e *notInError
 	if errors.As(err, &e) {
@@ -164,6 +167,7 @@ func (a *Auth) defaultUnauthenticated(c *gin.Context) {
 	switch pattern := c.FullPath(); {
 	case pattern == a.routes.signIn || pattern == a.routes.prefix+"/signin": // a redirect would lead to itself for ever
 		a.emit(c.Request.Context(), event{kind: eventSignInGuarded})
+	case errors.As(Reason(c), new(*authenticatorError)): // which would say the same after a sign-in
 	case web.IsNavigation(c.Request):
 		a.RedirectToSignIn(c)
 		return

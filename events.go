@@ -71,6 +71,7 @@ func (a *core) sessionEnded(ctx context.Context, e SessionEnd) {
 type event struct {
 	kind         eventKind
 	subject, sid string      // whom it concerns, where that is known
+	actor        string      // the subject of who acts as that user
 	code         string      // of a denial or failure: see docs/errors.md
 	reason       EndReason   // of eventSessionEnded
 	route        string      // the pattern of the route of a denied request
@@ -157,7 +158,7 @@ func (e event) logLevel() slog.Level {
 func (e event) logAttrs() []slog.Attr {
 	var attrs []slog.Attr
 	for _, text := range []struct{ key, value string }{
-		{"code", e.code}, {"reason", string(e.reason)}, {"sub", e.subject}, {"route", e.route}, {"request_id", e.requestID},
+		{"code", e.code}, {"reason", string(e.reason)}, {"sub", e.subject}, {"actor", e.actor}, {"route", e.route}, {"request_id", e.requestID},
 	} {
 		if text.value != "" {
 			attrs = append(attrs, slog.String(text.key, text.value))

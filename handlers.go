@@ -161,7 +161,7 @@ func (a *Auth) UserInfo(c *gin.Context) {
 func (a *core) shown(all map[string]any) map[string]any {
 	names := a.userInfoClaims
 	if names == nil {
-		names = []string{"sub", "name", "preferred_username", "email", "email_verified", "picture"}
+		names = []string{"sub", "name", "preferred_username", "email", "email_verified", "picture", "act"}
 	}
 	shown := map[string]any{}
 	for _, name := range names {

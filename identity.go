@@ -43,7 +43,7 @@ func (req *request) identify(ctx context.Context) (identity, error) {
 	req.mu.Lock()
 	defer req.mu.Unlock()
 	if !req.opened {
-		req.load(req.keepPrivate(ctx))
+		req.load(ctx, req.keepPrivate(ctx))
 	}
 	return req.identity, req.err
 }
@@ -53,7 +53,7 @@ func (req *request) identifyForGuard(ctx context.Context) (identity, error) {
 	req.mu.Lock()
 	defer req.mu.Unlock()
 	if h := req.keepPrivate(ctx); !req.opened {
-		req.load(h)
+		req.load(ctx, h)
 	}
 	return req.identity, req.err
 }
@@ -67,8 +67,13 @@ func (req *request) keepPrivate(ctx context.Context) http.Header {
 
 // load finds out who makes the request. h is nil when nothing can be sent any more. A store, a State or a log handler of
 // the app that asks who is signed in would wait for this very call: they get the context below req, in which nobody is.
-func (req *request) load(h http.Header) {
+func (req *request) load(ctx context.Context, h http.Header) {
 	req.opened = true
+	if id, decided, err := req.authenticate(ctx); decided {
+		req.identity, req.err = id, err
+		req.shown.Store(id.user != nil && web.OpensWindow(req.http))
+		return
+	}
 	s, cookies, err := req.find()
 	if s == nil || err != nil {
 		req.err = err

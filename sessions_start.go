@@ -48,7 +48,7 @@ func (req *request) startSession(
 	}
 	req.replace(s)
 	req.later = cookie.After(req.httpNow(), req.cookiesSet())
-	a.emit(req, event{kind: eventSignedIn, subject: id.user.Subject, sid: id.sid})
+	a.emit(req, event{kind: eventSignedIn, subject: id.user.Subject, actor: id.user.Actor.subject(), sid: id.sid})
 	// The new session has begun, whatever becomes of the others.
 	err = req.endReplaced(old, at)
 	a.enlist(req, s)

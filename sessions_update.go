@@ -51,11 +51,12 @@ func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 	s, cookies, err := req.current(was) // another request may have updated or ended it while this one waited
 	if err == nil && s != nil {
 		req.addCookies(c, cookies)
-		changed := a.userOf(s).copied()
+		now := a.userOf(s)
+		changed := now.copied()
 		if err := change(changed); err != nil {
 			return err
 		}
-		changed.Subject = s.Subject
+		changed.Subject, changed.Actor = now.Subject, now.Actor
 		s, err = req.update(c, s, changed.copied())
 	}
 	if err == nil && s == nil {
@@ -155,6 +156,9 @@ func (u *User) copied() *User {
 	c := *u
 	c.Groups, c.Organizations = slices.Clone(u.Groups), slices.Clone(u.Organizations)
 	c.Extra, c.Data = slices.Clone(u.Extra), slices.Clone(u.Data)
+	if u.Actor != nil {
+		c.Actor = u.Actor.copied()
+	}
 	return &c
 }
 

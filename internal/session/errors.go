@@ -71,7 +71,7 @@ func largestParts(rec *Record) []Part {
 		{"subject", len(rec.Subject)}, {"sid", len(rec.SID)}, {"name", len(rec.Name)},
 		{"preferred_username", len(rec.PreferredUsername)}, {"email", len(rec.Email)}, {"picture", len(rec.Picture)},
 		{"groups", listSize(rec.Groups)}, {"organizations", listSize(rec.Organizations)}, {"claims", len(rec.Claims)},
-		{"data", len(rec.Data)}, {"id token", len(rec.IDToken)},
+		{"data", len(rec.Data)}, {"id token", len(rec.IDToken)}, {"actor", len(rec.Actor)},
 	}
 	slices.SortStableFunc(parts, func(a, b Part) int { return b.Size - a.Size })
 	return parts[:5]

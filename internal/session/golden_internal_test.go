@@ -11,6 +11,12 @@ func smallest(askedMaxAge int) Record {
 	return Record{Created: time.Unix(1, 0).UTC(), Renewed: time.Unix(2, 0).UTC(), Subject: "s", AskedMaxAge: askedMaxAge}
 }
 
+func acting() Record {
+	rec := smallest(-1)
+	rec.Actor = []byte("root")
+	return rec
+}
+
 func zeros(n int) string { return strings.Repeat("\x00", n) }
 
 // TestGoldenRecord holds the bytes of the layout. Records lie in browsers and stores: the next version has to read
@@ -33,6 +39,8 @@ func TestGoldenRecord(t *testing.T) {
 			"\x01" + zeros(16) + "\x00" + "\x01" + "\x02" + "\x00\x00\x00" + "\x01" + "\x01s" + zeros(12)},
 		"no age": {smallest(-1),
 			"\x01" + zeros(16) + "\x00" + "\x01" + "\x02" + "\x00\x00\x00" + "\x00" + "\x01s" + zeros(12)},
+		"acting": {acting(),
+			"\x01" + zeros(16) + "\x10" + "\x01" + "\x02" + "\x00\x00\x00" + "\x00" + "\x01s" + zeros(12) + "\x04root"},
 	} {
 		if got := string(tt.rec.append(nil)); got != tt.golden {
 			t.Errorf("%s: encoded as\n%q, want\n%q", name, got, tt.golden)

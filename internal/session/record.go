@@ -11,11 +11,11 @@ import (
 // Record is what one session holds. Encoded it is
 //
 //	version ‖ ID ‖ flags ‖ Created ‖ Renewed ‖ AuthTime ‖ Issued ‖ Started ‖ Began ‖ Updated ‖ AskedMaxAge+1 ‖
-//	texts ‖ lists ‖ Claims ‖ Data ‖ IDToken
+//	texts ‖ lists ‖ Claims ‖ Data ‖ IDToken ‖ Actor
 //
-// with times as Unix seconds (0: unknown), Started, Began and Updated as microseconds, the last two where a flag says
-// that they are there, and numbers and lengths as uvarints. Any other version is no session: old and new instances may
-// run side by side.
+// with times as Unix seconds (0: unknown), Started, Began and Updated as microseconds, Began, Updated and Actor where a
+// flag says that they are there, and numbers and lengths as uvarints. Any other version or flag is no session: old and
+// new instances may run side by side.
 type Record struct {
 	ID [16]byte // random, new at every sign-in
 	// Times in whole seconds, UTC; AuthTime and Issued are the provider's and zero
@@ -38,6 +38,7 @@ type Record struct {
 	Claims        []byte // a JSON object of further claims; nil when there are none
 	Data          []byte // the app's own; nil when there is none
 	IDToken       []byte // as the provider signed it; nil when it is not kept
+	Actor         []byte // who acts as the user, as the caller writes it; nil when that is the user
 }
 
 // Owner names the session as the owner of values that requests keep for each other.
@@ -50,7 +51,8 @@ const (
 	flagGroupsOverage = 1 << 1
 	flagBegan         = 1 << 2
 	flagUpdated       = 1 << 3
-	knownFlags        = flagEmailVerified | flagGroupsOverage | flagBegan | flagUpdated
+	flagActor         = 1 << 4
+	knownFlags        = flagEmailVerified | flagGroupsOverage | flagBegan | flagUpdated | flagActor
 )
 
 // texts and lists give the order of the encoding.
@@ -65,7 +67,9 @@ func (rec *Record) lists() [2]*[]string {
 }
 
 func (rec *Record) flags() (flags byte) {
-	for i, is := range [...]bool{rec.EmailVerified, rec.GroupsOverage, !rec.Began.IsZero(), !rec.Updated.IsZero()} {
+	for i, is := range [...]bool{
+		rec.EmailVerified, rec.GroupsOverage, !rec.Began.IsZero(), !rec.Updated.IsZero(), len(rec.Actor) > 0,
+	} {
 		if is {
 			flags |= 1 << i
 		}
@@ -99,6 +103,9 @@ func (rec *Record) append(b []byte) []byte {
 	}
 	for _, bytes := range [...][]byte{rec.Claims, rec.Data, rec.IDToken} {
 		b = wire.AppendText(b, bytes)
+	}
+	if len(rec.Actor) > 0 {
+		b = wire.AppendText(b, rec.Actor)
 	}
 	return b
 }
@@ -137,6 +144,11 @@ func (rec *Record) decode(data []byte) bool {
 	for _, bytes := range [...]*[]byte{&rec.Claims, &rec.Data, &rec.IDToken} {
 		if block := rd.Block(); len(block) > 0 {
 			*bytes = block
+		}
+	}
+	if flags&flagActor != 0 {
+		if rec.Actor = rd.Block(); len(rec.Actor) == 0 {
+			rd.Fail()
 		}
 	}
 	return rd.Done() && !rec.Created.IsZero() && !rec.Renewed.IsZero() && rec.Subject != ""

@@ -33,6 +33,7 @@ func TestRecordComesBack(t *testing.T) {
 	}
 	for name, change := range map[string]func(*Record){
 		"full":            func(*Record) {},
+		"an actor":        func(rec *Record) { rec.Actor = []byte(`{"Subject":"root"}`) },
 		"smallest":        func(r *Record) { *r = Record{Created: r.Created, Renewed: r.Renewed, Subject: "s"} },
 		"300 groups":      func(r *Record) { r.Groups = groups },
 		"long text":       func(r *Record) { r.Name = strings.Repeat("n", 70_000) },
