@@ -32,23 +32,23 @@ type Auth struct {
 
 // core is what an Auth and those derived from it by With share.
 type core struct {
-	config   Config
-	issuer   string
-	routes   routes
-	shape    *claims.Shape
-	targets  returnto.Rule
-	sessions *session.Manager
-	attempts *attempt.Jar
-	seals    seals
-	provider *provider.Provider
-	state    SharedState
-	ledger   *revocation.Ledger
-	values   shared.Values
-	origin   *http.CrossOriginProtection
-	log      *slog.Logger
-	missing  groupsWatch
-	silent   atomic.Bool // SilentSignIn is in use
-	cookie   cookieAttributes
+	config      Config
+	issuer      string
+	routes      routes
+	shape       *claims.Shape
+	targets     returnto.Rule
+	sessions    *session.Manager
+	attempts    *attempt.Jar
+	seals       seals
+	provider    *provider.Provider
+	state       SharedState
+	ledger      *revocation.Ledger
+	values      shared.Values
+	origin      *http.CrossOriginProtection
+	log         *slog.Logger
+	groupsWatch groupsWatch
+	silent      atomic.Bool // SilentSignIn is in use
+	cookie      cookieAttributes
 
 	refresher *refresh.Refresher
 	exchanges flight.Group[*landing]
@@ -89,7 +89,7 @@ func New(cfg Config) (*Auth, error) {
 		a.state = ownMemory{cfg.State, memory}
 	}
 	a.exchanges.Log = a.log
-	a.routes, a.targets = cfg.places(app)
+	a.routes, a.targets = cfg.routesAndTargets(app)
 	a.realm = origin.Of(app)
 	if issuer, err := url.Parse(cfg.Issuer); err == nil {
 		a.providerOrigin = origin.Of(issuer)

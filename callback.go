@@ -16,9 +16,9 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
-// known tells whether the provider's metadata is there. Whatever is wrong with it, users can only wait: 503. A Transport
+// requireProvider fails without the provider's metadata. Whatever is wrong with it, users can only wait: 503. A Transport
 // that panics is no fault of the provider's.
-func (a *core) known(ctx context.Context) error {
+func (a *core) requireProvider(ctx context.Context) error {
 	_, err := a.provider.Metadata(ctx)
 	if ofProvider := (*provider.Error)(nil); errors.As(err, &ofProvider) {
 		return fmt.Errorf("%w: %w", ErrProviderUnavailable, err)
@@ -93,7 +93,7 @@ func (a *Auth) receive(c *gin.Context) (*attempt.Attempt, response, error) {
 	if err != nil {
 		return at, r, translated(err)
 	}
-	if err := a.known(ctx); err != nil { // the attempt stays unspent, so a reload ends it
+	if err := a.requireProvider(ctx); err != nil { // the attempt stays unspent, so a reload ends it
 		return at, r, err
 	}
 	if err := a.verified(ctx, signed); err != nil {

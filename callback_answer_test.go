@@ -49,7 +49,7 @@ func TestCallbackAskedForTwiceElsewhere(t *testing.T) {
 	for _, tt := range []struct {
 		name, mode string
 		store      sessions.Store
-		hook       func(context.Context, *ginoidc.SignIn) error
+		hook       func(context.Context, *ginoidc.PendingSignIn) error
 		fault      fakeop.Misbehaviour
 		status     int
 		code       string
@@ -60,9 +60,9 @@ func TestCallbackAskedForTwiceElsewhere(t *testing.T) {
 		{"the code is refused", "query", nil, nil, fakeop.ErrorInvalidGrant, 401, "sign_in_refused"},
 		{"the token is refused", "form_post", nil, nil, fakeop.BadSignature, 401, "invalid_token"},
 		{"the provider fails", "query", nil, nil, fakeop.Unavailable503, 503, "provider_unavailable"},
-		{"the app refuses", "query", nil, func(context.Context, *ginoidc.SignIn) error { return errors.New("no") },
+		{"the app refuses", "query", nil, func(context.Context, *ginoidc.PendingSignIn) error { return errors.New("no") },
 			"", 403, "forbidden"},
-		{"the app panics", "query", nil, func(context.Context, *ginoidc.SignIn) error { panic("app") }, "", 500, "internal"},
+		{"the app panics", "query", nil, func(context.Context, *ginoidc.PendingSignIn) error { panic("app") }, "", 500, "internal"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -147,7 +147,7 @@ func TestCallbackWithoutAnAnswerElsewhere(t *testing.T) {
 		}
 	}
 	large := func(c *ginoidc.Config) {
-		c.OnSignIn = func(_ context.Context, s *ginoidc.SignIn) error {
+		c.OnSignIn = func(_ context.Context, s *ginoidc.PendingSignIn) error {
 			s.User.Data = []byte(`"` + strings.Repeat("x", 14000) + `"`)
 			return nil
 		}

@@ -31,7 +31,7 @@ func (a *Auth) land(c *gin.Context, at *attempt.Attempt, r response) error {
 		a.attempts.Clear(header, at.State)
 		return r.refusal
 	}
-	if err := unwritten(c); err != nil {
+	if err := checkNotWritten(c); err != nil {
 		return err
 	}
 	// The exchange goes on when a browser leaves, since another request may wait for it. It works on a copy: Gin reuses a
@@ -85,7 +85,7 @@ func (e *exchange) redeem(ctx context.Context, leave func(*landing)) *landing {
 	defer cancel()
 	req := &request{Context: ctx, auth: e.auth, header: http.Header{}}
 	req.http = e.http.WithContext(ctx)
-	if err := e.spend(ctx); err != nil {
+	if err := e.consumeAttempt(ctx); err != nil {
 		return &landing{err: err}
 	}
 	e.auth.attempts.Clear(req.header, e.attempt.State)
@@ -106,18 +106,18 @@ func (e *exchange) signIn(req *request) (*session.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	pending := &SignIn{User: p.user, AccessToken: p.tokens.AccessToken, AppState: e.attempt.AppState}
-	if err := e.auth.admit(req, pending); err != nil {
+	pending := &PendingSignIn{User: p.user, AccessToken: p.tokens.AccessToken, AppState: e.attempt.AppState}
+	if err := e.auth.runOnSignIn(req, pending); err != nil {
 		return nil, err
 	}
 	return req.startSession(req, p, e.attempt)
 }
 
-// spend uses the attempt up, on every instance that shares the state.
-func (e *exchange) spend(ctx context.Context) error {
+// consumeAttempt uses the attempt up, on every instance that shares the state.
+func (e *exchange) consumeAttempt(ctx context.Context) error {
 	cfg := &e.auth.config
 	key := shared.Key(shared.KindAttempt, e.auth.audience.Hash(e.attempt.State))
-	first, err := e.auth.state.Once(ctx, key, cfg.AttemptLife+cfg.ClockTolerance)
+	first, err := e.auth.state.MarkUsed(ctx, key, cfg.AttemptLife+cfg.ClockTolerance)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrSessionStore, err)
 	}

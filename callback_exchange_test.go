@@ -43,7 +43,7 @@ func slowApp(t *testing.T, change func(*ginoidc.Config)) *testapp.App {
 func TestCallbackAskedForTwice(t *testing.T) {
 	for _, tt := range []struct {
 		name, mode string
-		hook       func(context.Context, *ginoidc.SignIn) error
+		hook       func(context.Context, *ginoidc.PendingSignIn) error
 		fault      fakeop.Misbehaviour
 		status     int
 		code       string
@@ -53,9 +53,9 @@ func TestCallbackAskedForTwice(t *testing.T) {
 		{"the code is refused", "query", nil, fakeop.ErrorInvalidGrant, 401, "sign_in_refused"},
 		{"the token is refused", "form_post", nil, fakeop.BadSignature, 401, "invalid_token"},
 		{"the provider fails", "query", nil, fakeop.Unavailable503, 503, "provider_unavailable"},
-		{"the app refuses", "query", func(context.Context, *ginoidc.SignIn) error { return errors.New("no") },
+		{"the app refuses", "query", func(context.Context, *ginoidc.PendingSignIn) error { return errors.New("no") },
 			"", 403, "forbidden"},
-		{"the app panics", "query", func(context.Context, *ginoidc.SignIn) error { panic("app") }, "", 500, "internal"},
+		{"the app panics", "query", func(context.Context, *ginoidc.PendingSignIn) error { panic("app") }, "", 500, "internal"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

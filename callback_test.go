@@ -69,7 +69,7 @@ func TestProviderMisbehaves(t *testing.T) {
 		{"ID token: sub twice", does(fakeop.DuplicateSub), 401, "invalid_token"}, // case 94
 		{"ID token: SUB", does(fakeop.SubCaseTwin), 401, "invalid_token"},        // case 95
 		{"ID token: \u017fub", claim("\u017fub", "admin"), 401, "invalid_token"}, // case 95
-		{"userinfo: other sub", does(fakeop.UserInfoWrongSub), 401, "invalid_token"},
+		{"userinfo: other sub", does(fakeop.UserInfoInvalidSub), 401, "invalid_token"},
 		{"userinfo: null", does(fakeop.UserInfoNull), 502, "provider_error"}, // case 104
 		{"userinfo: 401", does(fakeop.UserInfo401), 502, "provider_error"},   // case 106
 		{"userinfo: signed", func(p *fakeop.Provider) { // case 105

@@ -173,7 +173,7 @@ type Config struct {
 
 	// OnSignIn is called once the provider has vouched for a user and before there is a session. An error refuses
 	// the sign-in with 403.
-	OnSignIn func(ctx context.Context, s *SignIn) error
+	OnSignIn func(ctx context.Context, s *PendingSignIn) error
 
 	// OnSignOut is called after a user has signed out here. Its error is logged.
 	OnSignOut func(ctx context.Context, u *User) error

@@ -61,7 +61,7 @@ func (p *problems) add(field, problem, mend string) {
 
 var (
 	cookieNamePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
-	scopePattern      = regexp.MustCompile(`^[\x21\x23-\x5B\x5D-\x7E]+$`) // RFC 6749, section 3.3
+	tokenPattern      = regexp.MustCompile(`^[\x21\x23-\x5B\x5D-\x7E]+$`) // RFC 6749, section 3.3
 )
 
 // validate reports every problem of a Config that has its defaults. variables are those that its fields come from.
@@ -100,7 +100,7 @@ func (c *Config) validateProvider(p *problems) {
 		p.add("Scopes", "do not contain openid", "add openid: without it the provider returns no ID token")
 	}
 	for _, s := range c.Scopes {
-		if why, _ := spoiled(s); why != "" || !scopePattern.MatchString(s) {
+		if why, _ := spoiled(s); why != "" || !tokenPattern.MatchString(s) {
 			p.add("Scopes", fmt.Sprintf("%q is not a scope", s), "give scopes as single words")
 		}
 	}
@@ -127,7 +127,7 @@ func (c *Config) validateApp(p *problems) {
 		p.add("AppURL", "ends in the path of the plugin's routes", fmt.Sprintf("set it to %q, below which the plugin has its routes, or choose another RoutePrefix", base))
 	} else if app, _ := url.Parse(c.AppURL); !cleanPath(app.Path) {
 		p.add("AppURL", "its path is not in its plain form", "write the base path without dot segments, escapes and doubled slashes")
-	} else if _, targets := c.places(app); c.DefaultReturnTo != "" && !targets.Accept(c.DefaultReturnTo) {
+	} else if _, targets := c.routesAndTargets(app); c.DefaultReturnTo != "" && !targets.Accept(c.DefaultReturnTo) {
 		p.add("DefaultReturnTo", fmt.Sprintf("%q is not an acceptable return target", c.DefaultReturnTo), "use a path of the app")
 	}
 	if slices.ContainsFunc(c.Authenticators, func(a Authenticator) bool { return a == nil }) {

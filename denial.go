@@ -126,7 +126,7 @@ func (a *Auth) signInURL(c *gin.Context, wanted, way string, err error) string {
 // posted, as its Referer says. "" if there is none that is acceptable.
 func (a *core) wanted(r *http.Request) string {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		return a.here(r)
+		return a.currentTarget(r)
 	}
 	target, own := strings.CutPrefix(r.Referer(), a.realm)
 	if target, _, _ = strings.Cut(target, "#"); !own || !strings.HasPrefix(target, "/") || !a.targets.Accept(target) {
@@ -135,9 +135,9 @@ func (a *core) wanted(r *http.Request) string {
 	return target
 }
 
-// here is the request's own path and query as a return target, or "" if it is not acceptable as one. A proxy may
+// currentTarget is the request's own path and query as a return target, or "" if it is not acceptable as one. A proxy may
 // have taken the base path off.
-func (a *core) here(r *http.Request) string {
+func (a *core) currentTarget(r *http.Request) string {
 	target := r.URL.EscapedPath()
 	if base := a.routes.base; base != "" && target != base && !strings.HasPrefix(target, base+"/") {
 		target = base + target

@@ -17,7 +17,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-func refuseBob(_ context.Context, s *ginoidc.SignIn) error {
+func refuseBob(_ context.Context, s *ginoidc.PendingSignIn) error {
 	if s.User.Subject == "bob" {
 		return errors.New("bob is on the list")
 	}

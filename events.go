@@ -8,8 +8,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
-// SignIn is what [Config].OnSignIn sees: a sign-in that the provider has vouched for and that has no session yet.
-type SignIn struct {
+// PendingSignIn is what [Config].OnSignIn sees: a sign-in that the provider has vouched for and that has no session yet.
+type PendingSignIn struct {
 	// User is who signs in. The hook may change it, to add Data or map groups, but for Issuer and Subject.
 	User *User
 	// AccessToken is the provider's, for calls the hook makes. It is kept with Config.KeepTokens only.
@@ -39,8 +39,8 @@ type SessionEnd struct {
 	Reason       EndReason
 }
 
-// admit runs OnSignIn. Its error refuses the sign-in before there is a session.
-func (a *core) admit(ctx context.Context, s *SignIn) error {
+// runOnSignIn runs the hook. Its error refuses the sign-in before there is a session.
+func (a *core) runOnSignIn(ctx context.Context, s *PendingSignIn) error {
 	if a.config.OnSignIn == nil {
 		return nil
 	}

@@ -27,7 +27,7 @@ func TestOnSignIn(t *testing.T) {
 			}
 			return "cart=" + c.Query("cart"), nil
 		}
-		c.OnSignIn = func(_ context.Context, s *ginoidc.SignIn) error {
+		c.OnSignIn = func(_ context.Context, s *ginoidc.PendingSignIn) error {
 			if s.AccessToken == "" || s.User.Issuer != "https://idp.example" {
 				t.Errorf("hook called with %+v", s)
 			}

@@ -78,8 +78,8 @@ func (r routes) check(router gin.IRouter) {
 		at, at+r.prefix, r.base+r.prefix, place, r.prefix))
 }
 
-// places derives from AppURL where the plugin's routes are and which return targets are accepted.
-func (c *Config) places(app *url.URL) (routes, returnto.Rule) {
+// routesAndTargets derives from AppURL where the plugin's routes are and which return targets are accepted.
+func (c *Config) routesAndTargets(app *url.URL) (routes, returnto.Rule) {
 	r := newRoutes(app, c.RoutePrefix)
 	return r, returnto.Rule{Origins: append([]string{origin.Of(app)}, c.ReturnOrigins...), Reserved: r.all()}
 }

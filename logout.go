@@ -50,7 +50,7 @@ func (a *Auth) endByToken(c *gin.Context, token *provider.LogoutToken) error {
 	if err := a.ledger.EndByProvider(ctx, token.Subject, token.SID, token.IssuedAt); err != nil {
 		return err
 	}
-	first, err := a.state.Once(ctx, shared.Key(shared.KindLogoutToken, a.audience.Hash(token.JTI)), time.Until(token.Expires)+a.config.ClockTolerance)
+	first, err := a.state.MarkUsed(ctx, shared.Key(shared.KindLogoutToken, a.audience.Hash(token.JTI)), time.Until(token.Expires)+a.config.ClockTolerance)
 	if err != nil {
 		a.emit(ctx, event{kind: eventLogoutTokenForgotten, err: err})
 	} else if !first {
@@ -146,12 +146,12 @@ func (a *Auth) endBySID(c *gin.Context, sid string) (ended int, err error) {
 		}
 		ended++
 	}
-	traces, err := a.ledger.OfSID(req, sid)
+	refs, err := a.ledger.OfSID(req, sid)
 	if errors.Is(err, errors.ErrUnsupported) && ended > 0 {
 		return ended, nil
 	}
-	for i := 0; err == nil && i < len(traces); i++ {
-		err = a.endListed(req, traces[i], SessionEnd{SID: sid, Reason: EndedByFrontChannel})
+	for i := 0; err == nil && i < len(refs); i++ {
+		err = a.endListed(req, refs[i], SessionEnd{SID: sid, Reason: EndedByFrontChannel})
 		ended++
 	}
 	return ended, err

@@ -350,7 +350,7 @@ func TestFrontChannelWithoutSID(t *testing.T) {
 // amnesticState forgets what was used up.
 type amnesticState struct{ ginoidc.SharedState }
 
-func (s amnesticState) Once(_ context.Context, key string, _ time.Duration) (bool, error) {
+func (s amnesticState) MarkUsed(_ context.Context, key string, _ time.Duration) (bool, error) {
 	return key[0] == 'a', errIf(key[0] != 'a') // attempts are remembered
 }
 

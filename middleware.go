@@ -142,7 +142,7 @@ func (a *Auth) groupList(guard string, groups []string) []string {
 			panic("ginoidc: " + guard + " was given an empty group")
 		}
 	}
-	a.missing.guarded.Store(true)
+	a.groupsWatch.guarded.Store(true)
 	return slices.Clone(groups)
 }
 

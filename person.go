@@ -66,7 +66,7 @@ func (a *core) resolveGroups(ctx context.Context, user *User, accessToken string
 		}
 		user.Groups, user.GroupsOverage = claims.Normalized(groups), false
 	}
-	if a.missing.observe(len(user.Groups) > 0 || user.GroupsOverage) {
+	if a.groupsWatch.observe(len(user.Groups) > 0 || user.GroupsOverage) {
 		a.emit(ctx, event{kind: eventGroupsMissing, attrs: []slog.Attr{slog.String("claim", a.shape.Groups.Roots()[0])}})
 	}
 	return nil

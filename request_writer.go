@@ -21,8 +21,9 @@ type writer struct {
 	req *request
 }
 
-// settle puts the cookies back, and keeps a page of somebody signed in from the back button. It may be called often.
-func (w *writer) settle() {
+// finishHeaders puts the cookies back, and keeps a page of somebody signed in from the back button. It may be called
+// often.
+func (w *writer) finishHeaders() {
 	req := w.req
 	sets, shown := req.sets.Load(), req.shown.Load()
 	if !sets && !shown || w.Written() {
@@ -43,31 +44,31 @@ func (w *writer) settle() {
 
 // WriteHeader implements http.ResponseWriter. In Gin it is not yet the time of sending, but may be the last call.
 func (w *writer) WriteHeader(status int) {
-	w.settle()
+	w.finishHeaders()
 	w.ResponseWriter.WriteHeader(status)
 }
 
 // WriteHeaderNow implements gin.ResponseWriter.
 func (w *writer) WriteHeaderNow() {
-	w.settle()
+	w.finishHeaders()
 	w.ResponseWriter.WriteHeaderNow()
 }
 
 // Write implements http.ResponseWriter.
 func (w *writer) Write(b []byte) (int, error) {
-	w.settle()
+	w.finishHeaders()
 	return w.ResponseWriter.Write(b)
 }
 
 // WriteString implements gin.ResponseWriter.
 func (w *writer) WriteString(s string) (int, error) {
-	w.settle()
+	w.finishHeaders()
 	return w.ResponseWriter.WriteString(s)
 }
 
 // Flush implements http.Flusher.
 func (w *writer) Flush() {
-	w.settle()
+	w.finishHeaders()
 	w.ResponseWriter.Flush()
 }
 

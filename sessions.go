@@ -22,7 +22,7 @@ type SessionInfo struct {
 // UserSessions lists the sessions in which a user of the configured issuer is signed in, on all instances that share
 // State, newest first. The error wraps [errors.ErrUnsupported] where State keeps no list.
 func (a *Auth) UserSessions(ctx context.Context, subject string) ([]SessionInfo, error) {
-	traces, err := a.ledger.OfUser(requestContext(ctx), subject)
+	refs, err := a.ledger.OfUser(requestContext(ctx), subject)
 	if err != nil {
 		return nil, err
 	}
@@ -32,9 +32,9 @@ func (a *Auth) UserSessions(ctx context.Context, subject string) ([]SessionInfo,
 			current = s.ID
 		}
 	}
-	infos := make([]SessionInfo, len(traces))
-	for i, t := range traces {
-		infos[i] = SessionInfo{ID: hex.EncodeToString(t.ID[:]), Started: t.Started, Current: t.ID == current}
+	infos := make([]SessionInfo, len(refs))
+	for i, ref := range refs {
+		infos[i] = SessionInfo{ID: hex.EncodeToString(ref.ID[:]), Started: ref.Started, Current: ref.ID == current}
 	}
 	return infos, nil
 }
@@ -44,13 +44,13 @@ func (a *Auth) UserSessions(ctx context.Context, subject string) ([]SessionInfo,
 // list.
 func (a *Auth) EndUserSession(ctx context.Context, subject, id string) error {
 	ctx = requestContext(ctx)
-	traces, err := a.ledger.OfUser(ctx, subject)
+	refs, err := a.ledger.OfUser(ctx, subject)
 	if err != nil {
 		return err
 	}
-	for _, t := range traces {
-		if hex.EncodeToString(t.ID[:]) == id {
-			return a.endListed(ctx, t, SessionEnd{Subject: subject, Reason: EndedByApp})
+	for _, ref := range refs {
+		if hex.EncodeToString(ref.ID[:]) == id {
+			return a.endListed(ctx, ref, SessionEnd{Subject: subject, Reason: EndedByApp})
 		}
 	}
 	return nil
@@ -74,15 +74,15 @@ func (a *Auth) SessionEnded(ctx context.Context) (bool, error) {
 	case a.sessions.Left(&s.Record) <= 0:
 		return true, nil
 	}
-	return a.ledger.Ended(requestContext(ctx), a.ledger.TraceOf(&s.Record))
+	return a.ledger.Ended(requestContext(ctx), a.ledger.RefOf(&s.Record))
 }
 
 // endListed ends a session of which no more is known than the index holds.
-func (a *core) endListed(ctx context.Context, t revocation.Trace, e SessionEnd) error {
-	if err := a.ledger.EndSession(ctx, t.ID); err != nil {
+func (a *core) endListed(ctx context.Context, ref revocation.Ref, e SessionEnd) error {
+	if err := a.ledger.EndSession(ctx, ref.ID); err != nil {
 		return err
 	}
-	a.delist(ctx, t)
+	a.delist(ctx, ref)
 	a.sessionEnded(ctx, e)
 	return nil
 }
@@ -93,8 +93,8 @@ func (a *core) limitSessions(ctx context.Context, begun *session.Session) error 
 	if a.config.MaxSessions == 0 {
 		return nil
 	}
-	traces, err := a.ledger.OfUser(ctx, begun.Subject)
-	others := slices.DeleteFunc(traces, func(t revocation.Trace) bool { return t.ID == begun.ID })
+	refs, err := a.ledger.OfUser(ctx, begun.Subject)
+	others := slices.DeleteFunc(refs, func(ref revocation.Ref) bool { return ref.ID == begun.ID })
 	for i := a.config.MaxSessions - 1; err == nil && i < len(others); i++ {
 		err = a.endListed(ctx, others[i], SessionEnd{Subject: begun.Subject, Reason: EndedByLimit})
 	}
@@ -104,13 +104,13 @@ func (a *core) limitSessions(ctx context.Context, begun *session.Session) error 
 // enlist adds a session to the lists of its user. They are for people who look at their sessions, so a failure keeps
 // nobody from signing in.
 func (a *core) enlist(ctx context.Context, s *session.Session) {
-	if err := a.ledger.Enlist(ctx, a.ledger.TraceOf(&s.Record), a.sessions.Left(&s.Record)); err != nil {
+	if err := a.ledger.Enlist(ctx, a.ledger.RefOf(&s.Record), a.sessions.Left(&s.Record)); err != nil {
 		a.emit(ctx, event{kind: eventSessionNotListed, subject: s.Subject, err: err})
 	}
 }
 
-func (a *core) delist(ctx context.Context, t revocation.Trace) {
-	if err := a.ledger.Delist(ctx, t); err != nil {
+func (a *core) delist(ctx context.Context, ref revocation.Ref) {
+	if err := a.ledger.Delist(ctx, ref); err != nil {
 		a.emit(ctx, event{kind: eventSessionStillListed, err: err})
 	}
 }

@@ -55,15 +55,15 @@ func (req *request) startSession(
 	if err := errors.Join(err, a.limitSessions(req, s)); err != nil {
 		a.emit(req, event{kind: eventEarlierSessionLives, err: err})
 	}
-	before := revocation.Trace{}
+	before := revocation.Ref{}
 	if of != nil {
-		before = a.ledger.TraceOf(of)
+		before = a.ledger.RefOf(of)
 	} else if replacesUnseen(old, at) {
 		of, before, tokens = a.leftTokens(req, at)
 	}
 	// Tokens of an earlier session of the same session at the provider are left to expire: there are providers, such as
 	// Keycloak, where their revocation ends that session, and with it the new tokens.
-	if !before.SameAtProvider(a.ledger.TraceOf(&s.Record)) {
+	if !before.SameAtProvider(a.ledger.RefOf(&s.Record)) {
 		a.refresher.Revoke(req, of, tokens)
 	}
 	return s, nil
@@ -80,7 +80,7 @@ func (req *request) endReplaced(old []*session.Session, at *attempt.Attempt) (er
 	}
 	for _, o := range old {
 		end := SessionEnd{Subject: o.Subject, SID: o.SID, Reason: EndedByNewSignIn}
-		err = errors.Join(err, a.endListed(req, a.ledger.TraceOf(&o.Record), end))
+		err = errors.Join(err, a.endListed(req, a.ledger.RefOf(&o.Record), end))
 	}
 	return err
 }
@@ -100,7 +100,7 @@ func (a *Auth) StartSession(c *gin.Context, u *User) error {
 	if err := signedIn(u); err != nil {
 		return err
 	}
-	if err := unwritten(c); err != nil {
+	if err := checkNotWritten(c); err != nil {
 		return err
 	}
 	now := &attempt.Attempt{Started: time.Now(), Purpose: attempt.Purpose{MaxAge: -1}}
@@ -124,7 +124,7 @@ func (req *request) leaveTokens() {
 	if tokens == nil {
 		return
 	}
-	t := a.ledger.TraceOf(r)
+	t := a.ledger.RefOf(r)
 	text, ttl := string(t.SID[:])+string(tokens.Encode()), a.config.AttemptLife+a.config.exchangeLimit()
 	if err := a.values.Keep(req, replacedTokens, shared.Key(shared.KindReplaced, t.ID), r.Owner(), text, ttl); err != nil {
 		a.emit(req, event{kind: eventReplacedTokensNotLeft, subject: r.Subject, err: err})
@@ -132,9 +132,9 @@ func (req *request) leaveTokens() {
 }
 
 // leftTokens are the tokens that leaveTokens has left, with what is known of their session; nil for none.
-func (a *core) leftTokens(ctx context.Context, at *attempt.Attempt) (*session.Record, revocation.Trace, *provider.Tokens) {
+func (a *core) leftTokens(ctx context.Context, at *attempt.Attempt) (*session.Record, revocation.Ref, *provider.Tokens) {
 	r := &session.Record{ID: at.Replaces, Subject: at.Replaced}
-	t := a.ledger.TraceOf(r)
+	t := a.ledger.RefOf(r)
 	text, ok, err := a.values.Kept(ctx, replacedTokens, shared.Key(shared.KindReplaced, t.ID), r.Owner())
 	if err != nil {
 		a.emit(ctx, event{kind: eventTokensNotRevoked, subject: at.Replaced, err: err})

@@ -19,7 +19,7 @@ import (
 // clear. The first byte of a key is a letter for its kind, so that one kind need not take room from another.
 //
 // What an implementation cannot do it says by an error that wraps [errors.ErrUnsupported]. [New] asks once, with keys
-// that begin with "probe", and waits for a second at most: it fails without Revoke, Revoked or Once, or without the list
+// that begin with "probe", and waits for a second at most: it fails without Revoke, Revoked or MarkUsed, or without the list
 // where MaxSessions needs it, and warns of what is lost without the others. Any other error means that the state cannot
 // answer now: requests are then 503, not signed out.
 type SharedState interface {
@@ -28,10 +28,10 @@ type SharedState interface {
 	Revoke(ctx context.Context, key string, at time.Time, ttl time.Duration) error
 	// Revoked returns, for each key in order, when it was ended: the zero time where it was not.
 	Revoked(ctx context.Context, keys ...string) ([]time.Time, error)
-	// Once reports whether key is new, and remembers it for ttl: true exactly once for all instances. Strangers can
+	// MarkUsed reports whether key is new, and remembers it for ttl: true exactly once for all instances. Strangers can
 	// have keys of the kind 'a' made, so their number has to be bounded; one that finds no room answers true and forgets
 	// a key, which the provider then refuses to use twice.
-	Once(ctx context.Context, key string, ttl time.Duration) (first bool, err error)
+	MarkUsed(ctx context.Context, key string, ttl time.Duration) (first bool, err error)
 
 	// Enlist, Delist and Listed are the list of a user's sessions, whatever store keeps them: for [Auth.UserSessions],
 	// MaxSessions and front-channel logout.
@@ -89,7 +89,7 @@ func (s ownMemory) Kept(ctx context.Context, key string) (string, bool, error) {
 }
 
 // The methods of a SharedState by what needs them.
-func endingMethods() []string { return []string{"Revoke", "Revoked", "Once"} }
+func endingMethods() []string { return []string{"Revoke", "Revoked", "MarkUsed"} }
 func listMethods() []string   { return []string{"Enlist", "Delist", "Listed"} }
 func leaseMethods() []string  { return []string{"Lease", "Keep", "Kept"} }
 
@@ -117,7 +117,7 @@ func lacks(ctx context.Context, s SharedState) (missing []string) {
 	}{
 		{"Revoke", func() error { return s.Revoke(ctx, probe, time.Unix(1, 0), time.Second) }},
 		{"Revoked", func() error { _, err := s.Revoked(ctx, probe); return err }},
-		{"Once", func() error { _, err := s.Once(ctx, probe, time.Second); return err }},
+		{"MarkUsed", func() error { _, err := s.MarkUsed(ctx, probe, time.Second); return err }},
 		{"Enlist", func() error { return s.Enlist(ctx, probe, probe, time.Second) }},
 		{"Delist", func() error { return s.Delist(ctx, probe, probe) }},
 		{"Listed", func() error { _, err := s.Listed(ctx, probe); return err }},

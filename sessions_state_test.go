@@ -48,11 +48,11 @@ func (s hooked) Revoked(ctx context.Context, keys ...string) ([]time.Time, error
 	return s.SharedState.Revoked(ctx, keys...)
 }
 
-func (s hooked) Once(ctx context.Context, key string, ttl time.Duration) (bool, error) {
-	if err := s.before(ctx, "Once"); err != nil {
+func (s hooked) MarkUsed(ctx context.Context, key string, ttl time.Duration) (bool, error) {
+	if err := s.before(ctx, "MarkUsed"); err != nil {
 		return false, err
 	}
-	return s.SharedState.Once(ctx, key, ttl)
+	return s.SharedState.MarkUsed(ctx, key, ttl)
 }
 
 func (s hooked) Enlist(ctx context.Context, owner, session string, ttl time.Duration) error {
@@ -123,7 +123,7 @@ func TestStateThatCanDoLess(t *testing.T) {
 		{"wrapped", struct{ ginoidc.SharedState }{state.NewMemory(0)}, 1, true, nil, ""},
 		{"no revocations", without("Revoke"), 0, false, []string{"State "}, ""},
 		{"no reading of them", without("Revoked"), 0, false, []string{"State "}, ""},
-		{"nothing used once", without("Once"), 0, false, []string{"State "}, ""},
+		{"nothing used once", without("MarkUsed"), 0, false, []string{"State "}, ""},
 		{"no list", without("Enlist", "Delist", "Listed"), 0, true, nil, list},
 		{"no list, and a limit", without("Enlist", "Delist", "Listed"), 1, false, []string{"MaxSessions "}, ""},
 		{"a list that cannot be written", without("Enlist"), 0, false, nil, list},
@@ -134,7 +134,7 @@ func TestStateThatCanDoLess(t *testing.T) {
 		{"nothing kept", without("Keep", "Kept"), 0, true, nil, leases},
 		{"nothing to read back", without("Kept"), 0, true, nil, leases},
 		{"no leases, no tokens", without("Lease", "Keep", "Kept"), 0, false, nil, ""},
-		{"nothing", without("Revoke", "Revoked", "Once", "Enlist", "Delist", "Listed", "Lease", "Keep", "Kept"), 1, true,
+		{"nothing", without("Revoke", "Revoked", "MarkUsed", "Enlist", "Delist", "Listed", "Lease", "Keep", "Kept"), 1, true,
 			[]string{"State ", "MaxSessions "}, ""},
 		{"a panic", struct{ ginoidc.SharedState }{}, 1, false, []string{"State ", "MaxSessions "}, ""},
 		{"down", hooked{state.NewMemory(0), func(context.Context, string) error { return errStateDown }}, 1, true, nil, ""},
@@ -396,7 +396,7 @@ func (brokenState) Revoke(context.Context, string, time.Time, time.Duration) err
 
 func (brokenState) Revoked(context.Context, ...string) ([]time.Time, error) { return nil, errStateDown }
 
-func (brokenState) Once(context.Context, string, time.Duration) (bool, error) {
+func (brokenState) MarkUsed(context.Context, string, time.Duration) (bool, error) {
 	return false, errStateDown
 }
 

@@ -35,7 +35,7 @@ const (
 // [ErrSessionStore] when the store or State cannot answer. A user who no longer fits into the store has the code
 // "session_too_large" (see [Denial]).
 func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
-	if err := unwritten(c); err != nil {
+	if err := checkNotWritten(c); err != nil {
 		return err
 	}
 	req := a.requestOf(c)
@@ -74,7 +74,7 @@ func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 // state has taken it the request's own session is what counts, so an error changes nothing.
 func (req *request) update(c *gin.Context, s *session.Session, u *User) (*session.Session, error) {
 	a := req.auth
-	if ended, err := a.ledger.Ended(req, a.ledger.TraceOf(&s.Record)); ended || err != nil {
+	if ended, err := a.ledger.Ended(req, a.ledger.RefOf(&s.Record)); ended || err != nil {
 		return nil, err
 	}
 	var next *session.Session
@@ -115,7 +115,7 @@ func (req *request) update(c *gin.Context, s *session.Session, u *User) (*sessio
 // the session was before, but for the grace, in which its cookies are kept for requests like this one. The caller hands
 // them on, since the answer that brought them may have been lost.
 func (req *request) current(s *session.Session) (is *session.Session, cookies []string, err error) {
-	ended, updated, err := req.auth.ledger.Judge(req.Context, req.auth.ledger.TraceOf(&s.Record))
+	ended, updated, err := req.auth.ledger.Judge(req.Context, req.auth.ledger.RefOf(&s.Record))
 	if ended || err != nil {
 		return nil, nil, err
 	}
@@ -165,7 +165,7 @@ func (u *User) copied() *User {
 // EndSession ends the session of the request. The provider is not told, except that kept tokens are revoked. It succeeds
 // when nobody is signed in. Call it before the response is written.
 func (a *Auth) EndSession(c *gin.Context) error {
-	if err := unwritten(c); err != nil {
+	if err := checkNotWritten(c); err != nil {
 		return err
 	}
 	req := a.requestOf(c)
@@ -195,7 +195,7 @@ func (req *request) end(c *gin.Context, reason EndReason) error {
 	}
 	req.replace(nil)
 	for _, s := range carried {
-		a.delist(ctx, a.ledger.TraceOf(&s.Record))
+		a.delist(ctx, a.ledger.RefOf(&s.Record))
 		a.sessionEnded(ctx, SessionEnd{Subject: s.Subject, SID: s.SID, Reason: reason})
 	}
 	return nil
@@ -213,8 +213,8 @@ func (req *request) forgetEnded(c *gin.Context) {
 	}
 }
 
-// unwritten refuses to set a cookie that would be lost without a word, case 146.
-func unwritten(c *gin.Context) error {
+// checkNotWritten refuses to set a cookie that would be lost without a word, case 146.
+func checkNotWritten(c *gin.Context) error {
 	if c.Writer.Written() {
 		return errWritten
 	}

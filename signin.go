@@ -35,7 +35,7 @@ func (a *Auth) SignIn(c *gin.Context) {
 		return
 	}
 	ctx := c.Request.Context()
-	target, asked, err := a.asked(c)
+	target, requested, err := a.readSignInRequest(c)
 	if err != nil {
 		a.fail(c, err)
 		return
@@ -51,7 +51,7 @@ func (a *Auth) SignIn(c *gin.Context) {
 		a.failOnWay(c, target, err)
 		return
 	}
-	location, err := a.startAttempt(ctx, c, attempt.Purpose{ReturnTo: target, Again: again}, asked)
+	location, err := a.startAttempt(ctx, c, attempt.Purpose{ReturnTo: target, Again: again}, requested)
 	if err != nil {
 		a.failOnWay(c, target, err)
 		return
@@ -70,11 +70,13 @@ func (a *Auth) SignInURL(returnTo string) string {
 
 // startAttempt makes a sign-in attempt and the URL that carries it to the provider. The provider is asked for first,
 // so that an unknown one costs the browser no cookie. ctx bounds the calls to the provider.
-func (a *Auth) startAttempt(ctx context.Context, c *gin.Context, purpose attempt.Purpose, asked asked) (string, error) {
-	if err := a.known(ctx); err != nil {
+func (a *Auth) startAttempt(
+	ctx context.Context, c *gin.Context, purpose attempt.Purpose, requested signInRequest,
+) (string, error) {
+	if err := a.requireProvider(ctx); err != nil {
 		return "", err
 	}
-	params := a.parameters(ctx, asked)
+	params := a.parameters(ctx, requested)
 	purpose.MaxAge, purpose.ACRValues = maxAge(params), params.Get("acr_values")
 	if a.config.AppState != nil {
 		var err error
@@ -126,7 +128,8 @@ func (a *Auth) SilentSignIn() gin.HandlerFunc {
 		}
 		ctx, cancel := context.WithTimeout(c.Request.Context(), silentTimeout)
 		defer cancel()
-		location, err := a.startAttempt(ctx, c, attempt.Purpose{ReturnTo: target, Silent: true}, asked{app: url.Values{"prompt": {"none"}}})
+		silently := signInRequest{app: url.Values{"prompt": {"none"}}}
+		location, err := a.startAttempt(ctx, c, attempt.Purpose{ReturnTo: target, Silent: true}, silently)
 		if err != nil { // nobody asked for it: the page is served as it is
 			a.emit(ctx, event{kind: eventSilentSignInFailed, err: err})
 			return
@@ -147,7 +150,7 @@ func (a *Auth) triesSilently(c *gin.Context) (target string, ok bool) {
 		return "", false
 	}
 	id, err := a.requestOf(c).identify(c)
-	target = a.here(r) // of the plugin's own routes there is none
+	target = a.currentTarget(r) // of the plugin's own routes there is none
 	return target, id.user == nil && err == nil && target != ""
 }
 
@@ -176,24 +179,24 @@ func (a *core) signInMethods() []string {
 // initiation reads a login initiation request (OpenID Connect Core 1.0, section 4): where the provider, or a portal of
 // its, sends the user to be signed in here. Only our issuer's may be asked for, and target_link_uri passes the rule of
 // return targets, or the route would be an open redirector (case 17).
-func (a *Auth) initiation(c *gin.Context) (target string, _ asked, err error) {
+func (a *Auth) initiation(c *gin.Context) (target string, _ signInRequest, err error) {
 	if !a.config.InitiateLogin {
-		return "", asked{}, errInitiationOff
+		return "", signInRequest{}, errInitiationOff
 	}
 	form := c.Request.URL.Query()
 	if c.Request.Method == http.MethodPost {
 		if form, err = web.ReadForm(c.Writer, c.Request); err != nil {
-			return "", asked{}, fmt.Errorf("%w: %w", errInvalidInitiation, err)
+			return "", signInRequest{}, fmt.Errorf("%w: %w", errInvalidInitiation, err)
 		}
 	}
 	for _, name := range []string{"iss", "login_hint", "target_link_uri"} {
 		if len(form[name]) > 1 {
-			return "", asked{}, fmt.Errorf("%w: repeated %s", errInvalidInitiation, name)
+			return "", signInRequest{}, fmt.Errorf("%w: repeated %s", errInvalidInitiation, name)
 		}
 	}
 	if form.Get("iss") != a.issuer {
-		return "", asked{}, fmt.Errorf("%w: iss is not the configured issuer", errInvalidInitiation)
+		return "", signInRequest{}, fmt.Errorf("%w: iss is not the configured issuer", errInvalidInitiation)
 	}
 	hint := a.linkParameters(c.Request.Context(), form, map[string]func(string) bool{"login_hint": isHint}, "iss", "target_link_uri")
-	return form.Get("target_link_uri"), asked{link: hint}, nil
+	return form.Get("target_link_uri"), signInRequest{link: hint}, nil
 }

@@ -32,7 +32,7 @@ func (a *core) landedCookie(s *session.Session, again bool) *http.Cookie {
 		cookie.Name = "__Secure-" + cookie.Name
 	}
 	if s != nil {
-		t := a.ledger.TraceOf(&s.Record)
+		t := a.ledger.RefOf(&s.Record)
 		e := t.Entries()[0]
 		text := fmt.Sprint(time.Now().UnixMilli(), " ", again, " ", e.Owner, " ", e.Session)
 		cookie.MaxAge, cookie.Value = int(landedLife/time.Second), a.seals.landed.Seal(text, "")
@@ -42,7 +42,7 @@ func (a *core) landedCookie(s *session.Session, again bool) *http.Cookie {
 
 // landed returns the session of the sign-in that the request's browser has been through a moment ago. again tells that
 // this was the second in a row.
-func (a *core) landed(r *http.Request) (t revocation.Trace, again, ok bool) {
+func (a *core) landed(r *http.Request) (t revocation.Ref, again, ok bool) {
 	for _, cookie := range r.CookiesNamed(a.landedCookie(nil, false).Name) {
 		text, _ := a.seals.landed.Open(cookie.Value, "")
 		fields := strings.Split(text, " ")
@@ -57,7 +57,7 @@ func (a *core) landed(r *http.Request) (t revocation.Trace, again, ok bool) {
 			return t, fields[1] == "true", true
 		}
 	}
-	return revocation.Trace{}, false, false
+	return revocation.Ref{}, false, false
 }
 
 // comesBack looks for the session of the sign-in that the browser has just been through. Its cookie is missing: another

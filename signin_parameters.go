@@ -18,20 +18,20 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
-// asked is what a sign-in asks the provider for beside what is configured, by who asks.
-type asked struct {
+// signInRequest is what a sign-in asks the provider for beside what is configured, by who asks.
+type signInRequest struct {
 	app  url.Values // the app's code, or a guard: in sealed form where it came through the browser
 	link url.Values // whoever wrote the link
 }
 
-// asked reads where a sign-in is to end, unchecked, and what it is to ask the provider for.
-func (a *Auth) asked(c *gin.Context) (target string, _ asked, err error) {
+// readSignInRequest returns where a sign-in is to end, unchecked, and what it is to ask the provider for.
+func (a *Auth) readSignInRequest(c *gin.Context) (target string, _ signInRequest, err error) {
 	query := c.Request.URL.Query()
 	if c.Request.Method == http.MethodPost || query.Has("iss") {
 		return a.initiation(c)
 	}
 	ctx := c.Request.Context()
-	of := asked{link: a.linkParameters(ctx, query, map[string]func(string) bool{
+	of := signInRequest{link: a.linkParameters(ctx, query, map[string]func(string) bool{
 		"prompt": promptPattern.MatchString, "login_hint": isHint, "max_age": provider.IsMaxAge,
 		"acr_values": isHint, "ui_locales": isHint, "display": displayPattern.MatchString,
 	}, "return_to", sealedParameters)}
@@ -76,7 +76,7 @@ func (a *core) linkParameters(ctx context.Context, query url.Values, allowed map
 // parameters joins what a sign-in asks for with what is configured. The app's code goes before the configuration. A link
 // fills what both leave open, or a stronger sign-in could be switched off by one. Of the max_age that is configured and the
 // one that is asked for the smaller counts, whoever asks.
-func (a *core) parameters(ctx context.Context, of asked) url.Values {
+func (a *core) parameters(ctx context.Context, of signInRequest) url.Values {
 	all := maps.Clone(a.config.SignInParameters)
 	var ignored []string
 	for name, values := range of.app {

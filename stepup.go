@@ -56,7 +56,7 @@ func (a *Auth) RequireFreshSignIn(maxAge time.Duration) gin.HandlerFunc {
 		panic("ginoidc: RequireFreshSignIn needs at least a second")
 	}
 	return a.guardSession(func(s *session.Session) error {
-		return fresh(&s.Record, maxAge, a.config.ClockTolerance, time.Now())
+		return checkAuthTime(&s.Record, maxAge, a.config.ClockTolerance, time.Now())
 	})
 }
 
@@ -65,13 +65,13 @@ func (a *Auth) RequireFreshSignIn(maxAge time.Duration) gin.HandlerFunc {
 // one that is not a single word.
 func (a *Auth) RequireACR(anyOf ...string) gin.HandlerFunc {
 	values := slices.Clone(anyOf)
-	if len(values) == 0 || slices.ContainsFunc(values, func(v string) bool { return !scopePattern.MatchString(v) }) {
+	if len(values) == 0 || slices.ContainsFunc(values, func(v string) bool { return !tokenPattern.MatchString(v) }) {
 		panic("ginoidc: RequireACR needs values that are single words")
 	}
 	if !isHint(strings.Join(values, " ")) {
 		panic("ginoidc: RequireACR was given too many values")
 	}
-	return a.guardSession(func(s *session.Session) error { return classed(&s.Record, values) })
+	return a.guardSession(func(s *session.Session) error { return checkACR(&s.Record, values) })
 }
 
 // guardSession is a guard that decides by how the session began.
@@ -85,9 +85,9 @@ func (a *Auth) guardSession(decide func(*session.Session) error) gin.HandlerFunc
 	})
 }
 
-// fresh decides whether a sign-in is recent enough. One trip to the provider may mend it. When the session comes from such
-// a trip already, another would go the same way (case 220).
-func fresh(r *session.Record, maxAge, tolerance time.Duration, now time.Time) error {
+// checkAuthTime decides whether a sign-in is recent enough. If not, one trip to the provider may fix that. When the
+// session comes from such a trip already, another would go the same way (case 220).
+func checkAuthTime(r *session.Record, maxAge, tolerance time.Duration, now time.Time) error {
 	age := now.Sub(r.AuthTime) // of an unknown time: centuries
 	switch {
 	case age <= maxAge+tolerance && age >= -tolerance:
@@ -98,8 +98,8 @@ func fresh(r *session.Record, maxAge, tolerance time.Duration, now time.Time) er
 	return &StepUpError{MaxAge: maxAge}
 }
 
-// classed decides whether a sign-in was strong enough, in the same way.
-func classed(r *session.Record, values []string) error {
+// checkACR decides whether a sign-in was strong enough, in the same way.
+func checkACR(r *session.Record, values []string) error {
 	if slices.Contains(values, r.ACR) {
 		return nil
 	}

@@ -139,7 +139,7 @@ func (req *request) keptTokens(s *session.Session) (*provider.Tokens, error) {
 // refreshTokens gets new tokens for old ones and keeps them with the session.
 func (req *request) refreshTokens(c *gin.Context, s *session.Session, old *provider.Tokens) (*provider.Tokens, error) {
 	a := req.auth
-	if err := unwritten(c); err != nil {
+	if err := checkNotWritten(c); err != nil {
 		return nil, err
 	}
 	fresh, err := a.refresher.Refresh(req, &s.Record, old)
@@ -184,11 +184,11 @@ func newRefresher(a *core) *refresh.Refresher {
 	return refresh.New(refresh.Config{
 		Provider: a.provider, Values: a.values, Audience: a.audience, Timeout: a.config.ProviderTimeout, Log: a.log,
 		Ended: func(ctx context.Context, r *session.Record) (bool, error) {
-			return a.ledger.Ended(ctx, a.ledger.TraceOf(r))
+			return a.ledger.Ended(ctx, a.ledger.RefOf(r))
 		},
 		End: func(ctx context.Context, r *session.Record, refusal error) error {
 			a.emit(ctx, event{kind: eventRefreshRefused, subject: r.Subject, sid: r.SID, err: refusal})
-			return a.endListed(ctx, a.ledger.TraceOf(r), SessionEnd{Subject: r.Subject, SID: r.SID, Reason: EndedByRefresh})
+			return a.endListed(ctx, a.ledger.RefOf(r), SessionEnd{Subject: r.Subject, SID: r.SID, Reason: EndedByRefresh})
 		},
 		Report: func(ctx context.Context, e refresh.Event, r *session.Record, err error) {
 			kind := map[refresh.Event]eventKind{

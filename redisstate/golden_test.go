@@ -84,7 +84,7 @@ func TestGoldenKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, ctx, minute := newFake(), context.Background(), time.Minute
 		store := newStore(t, server)
-		_, onceErr := store.Once(ctx, "a1", minute)
+		_, onceErr := store.MarkUsed(ctx, "a1", minute)
 		_, _, leaseErr := store.Lease(ctx, "l1", minute)
 		for _, err := range []error{
 			onceErr, leaseErr, store.Revoke(ctx, "u1", time.UnixMicro(946_684_800_000_001), minute),
@@ -133,7 +133,7 @@ func TestGoldenAnswers(t *testing.T) {
 	if sessions, err := store.Listed(ctx, "o1"); len(sessions) != 1 || sessions[0] != "session" || err != nil {
 		t.Errorf("listed %q, %v", sessions, err)
 	}
-	if first, err := store.Once(ctx, "a1", time.Minute); first || err != nil {
+	if first, err := store.MarkUsed(ctx, "a1", time.Minute); first || err != nil {
 		t.Errorf("once %t, %v", first, err)
 	}
 }

@@ -108,8 +108,8 @@ func calls(store *redisstate.Store, cookie string) map[string]func(context.Conte
 			_, err := store.Revoked(ctx, "key", "other")
 			return err
 		},
-		"Once": func(ctx context.Context, _ http.Header) error {
-			_, err := store.Once(ctx, "key", time.Hour)
+		"MarkUsed": func(ctx context.Context, _ http.Header) error {
+			_, err := store.MarkUsed(ctx, "key", time.Hour)
 			return err
 		},
 		"Lease": func(ctx context.Context, _ http.Header) error {

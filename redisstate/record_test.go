@@ -209,11 +209,11 @@ func TestPrefixesKeepApart(t *testing.T) {
 	key, e := server.only(t)
 	server.set(func() { server.entries["b:"+strings.TrimPrefix(key, "a:")] = e }) // somebody copies it
 	wantRecord(t, b, request(cookie), "")
-	if _, err := a.Once(t.Context(), "key", time.Hour); err != nil {
+	if _, err := a.MarkUsed(t.Context(), "key", time.Hour); err != nil {
 		t.Fatal(err)
 	}
-	if first, err := b.Once(t.Context(), "key", time.Hour); !first || err != nil {
-		t.Errorf("Once = %v, %v", first, err)
+	if first, err := b.MarkUsed(t.Context(), "key", time.Hour); !first || err != nil {
+		t.Errorf("MarkUsed = %v, %v", first, err)
 	}
 }
 

@@ -64,10 +64,10 @@ func (s *Store) Revoked(ctx context.Context, keys ...string) ([]time.Time, error
 	return ended, nil
 }
 
-// Once reports whether key is new, and remembers it for ttl: true exactly once, whichever instance asks. Of
+// MarkUsed reports whether key is new, and remembers it for ttl: true exactly once, whichever instance asks. Of
 // the keys that begin with the same byte about a million are remembered, some 120 MB at most; of more, those
 // that end soonest are forgotten. After an error the key may be remembered or not.
-func (s *Store) Once(ctx context.Context, key string, ttl time.Duration) (first bool, err error) {
+func (s *Store) MarkUsed(ctx context.Context, key string, ttl time.Duration) (first bool, err error) {
 	cmd := s.client.B().Eval().Script(onceScript).Numkeys(1).Key(s.seenKey(key)).
 		Arg(key, strconv.FormatInt(milliseconds(ttl), 10), strconv.Itoa(maxSeen)).Build()
 	n, err := s.do(ctx, cmd).AsInt64() // never sent twice: the second of two would find what the first has set

@@ -77,7 +77,7 @@ func TestOnce(t *testing.T) {
 					if i%2 == 0 {
 						store = other
 					}
-					if ok, err := store.Once(t.Context(), "jti", time.Minute); err != nil {
+					if ok, err := store.MarkUsed(t.Context(), "jti", time.Minute); err != nil {
 						t.Error(err)
 					} else if ok {
 						first.Add(1)
@@ -99,8 +99,8 @@ func TestKindsKeepApart(t *testing.T) {
 	if err := store.Revoke(t.Context(), "key", at, time.Hour); err != nil {
 		t.Fatal(err)
 	}
-	if first, err := store.Once(t.Context(), "key", time.Hour); !first || err != nil {
-		t.Errorf("Once = %v, %v", first, err)
+	if first, err := store.MarkUsed(t.Context(), "key", time.Hour); !first || err != nil {
+		t.Errorf("MarkUsed = %v, %v", first, err)
 	}
 	if _, ok, err := store.Lease(t.Context(), "key", time.Hour); !ok || err != nil {
 		t.Errorf("Lease = %v, %v", ok, err)
@@ -121,11 +121,11 @@ func TestKindsKeepApart(t *testing.T) {
 func TestSeenIsBounded(t *testing.T) {
 	server := newFake()
 	store := newStore(t, server)
-	if _, err := store.Once(t.Context(), "j0", time.Hour); err != nil {
+	if _, err := store.MarkUsed(t.Context(), "j0", time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 3000 {
-		if first, err := store.Once(t.Context(), "a"+strconv.Itoa(i), time.Hour); !first || err != nil {
+		if first, err := store.MarkUsed(t.Context(), "a"+strconv.Itoa(i), time.Hour); !first || err != nil {
 			t.Fatalf("%d: %t, %v", i, first, err)
 		}
 	}
@@ -139,7 +139,7 @@ func TestSeenIsBounded(t *testing.T) {
 			}
 		}
 	})
-	if first, err := store.Once(t.Context(), "j0", time.Hour); first || err != nil {
+	if first, err := store.MarkUsed(t.Context(), "j0", time.Hour); first || err != nil {
 		t.Errorf("another kind: %t, %v", first, err)
 	}
 }

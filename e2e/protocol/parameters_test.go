@@ -17,7 +17,7 @@ import (
 // (RFC 8707).
 func resources(t *testing.T, provider start.Provider) {
 	const one, other = "https://api.example.com/one", "https://api.example.com/other"
-	look := func(s *ginoidc.SignIn) string { return audience(t, s.AccessToken) }
+	look := func(s *ginoidc.PendingSignIn) string { return audience(t, s.AccessToken) }
 	withParameters(t, provider, url.Values{"resource": {one, other}}, look, other)
 }
 
@@ -25,13 +25,13 @@ func resources(t *testing.T, provider start.Provider) {
 // 1.0, section 5.5).
 func claims(t *testing.T, provider start.Provider) {
 	const email = `{"id_token":{"email":{"essential":true}}}`
-	look := func(s *ginoidc.SignIn) string { return s.User.Email }
+	look := func(s *ginoidc.PendingSignIn) string { return s.User.Email }
 	withParameters(t, provider, url.Values{"claims": {email}}, look, "alice@example.com")
 }
 
 // withParameters signs in without userinfo, in each way that a request can go, and looks at what came of it.
 func withParameters(
-	t *testing.T, provider start.Provider, params url.Values, look func(*ginoidc.SignIn) string, want string,
+	t *testing.T, provider start.Provider, params url.Values, look func(*ginoidc.PendingSignIn) string, want string,
 ) {
 	t.Helper()
 	key := ecKey(t)
@@ -40,7 +40,7 @@ func withParameters(
 			seen := make(chan string, 1)
 			a := startApp(t, provider, client("jwks", jwks(key)), both(way.config, func(c *ginoidc.Config) {
 				c.SignInParameters, c.SkipUserInfo = params, true
-				c.OnSignIn = func(_ context.Context, s *ginoidc.SignIn) error {
+				c.OnSignIn = func(_ context.Context, s *ginoidc.PendingSignIn) error {
 					seen <- look(s)
 					return nil
 				}

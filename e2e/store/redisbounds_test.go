@@ -25,11 +25,11 @@ func TestSeenIsBounded(t *testing.T) {
 	}
 	once := func(key string, want bool) {
 		t.Helper()
-		if first, err := store.Once(t.Context(), key, time.Hour); first != want || err != nil {
-			t.Fatalf("Once(%s) = %t, %v", key, first, err)
+		if first, err := store.MarkUsed(t.Context(), key, time.Hour); first != want || err != nil {
+			t.Fatalf("MarkUsed(%s) = %t, %v", key, first, err)
 		}
 	}
-	if first, err := store.Once(t.Context(), keys[0], time.Minute); !first || err != nil { // ends first
+	if first, err := store.MarkUsed(t.Context(), keys[0], time.Minute); !first || err != nil { // ends first
 		t.Fatal(first, err)
 	}
 	for _, key := range keys[1:] {

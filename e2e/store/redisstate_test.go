@@ -93,7 +93,7 @@ func TestRedisStateShared(t *testing.T) {
 		// A client that comes before the cluster is up is one for a single server.
 		cluster := eventually(t, func() (*redisstate.Store, error) {
 			store := newRedisState(t, redisstate.Config{Client: server.client(t, "", 0)})
-			_, err := store.Once(t.Context(), "probe", time.Minute)
+			_, err := store.MarkUsed(t.Context(), "probe", time.Minute)
 			return store, err
 		})
 		testShared(t, cluster, client)
@@ -125,7 +125,7 @@ func testShared(t *testing.T, store *redisstate.Store, client rueidis.Client) {
 	var wg sync.WaitGroup
 	for range 50 {
 		wg.Go(func() {
-			if ok, err := store.Once(ctx, "jti", time.Hour); err != nil {
+			if ok, err := store.MarkUsed(ctx, "jti", time.Hour); err != nil {
 				t.Error(err)
 			} else if ok {
 				first.Add(1)

@@ -131,9 +131,9 @@ func TestPanicsOfTheApp(t *testing.T) {
 	}
 }
 
-func (f *faulty) Once(ctx context.Context, key string, ttl time.Duration) (bool, error) {
-	f.at("State.Once")
-	return f.Memory.Once(ctx, key, ttl)
+func (f *faulty) MarkUsed(ctx context.Context, key string, ttl time.Duration) (bool, error) {
+	f.at("State.MarkUsed")
+	return f.Memory.MarkUsed(ctx, key, ttl)
 }
 
 func (f *faulty) Enlist(ctx context.Context, owner, session string, ttl time.Duration) error {
@@ -145,7 +145,7 @@ func (f *faulty) Enlist(ctx context.Context, owner, session string, ttl time.Dur
 // leaves nobody signed in, and the next sign-in works.
 func TestPanicsInCallback(t *testing.T) {
 	for _, name := range []string{
-		"Transport /token", "Transport /userinfo", "State.Once", "State.Enlist", "GroupsResolver", "OnSignIn", "Logger",
+		"Transport /token", "Transport /userinfo", "State.MarkUsed", "State.Enlist", "GroupsResolver", "OnSignIn", "Logger",
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -157,7 +157,7 @@ func TestPanicsInCallback(t *testing.T) {
 						f.at("GroupsResolver")
 						return nil, nil
 					}
-					c.OnSignIn = func(context.Context, *ginoidc.SignIn) error {
+					c.OnSignIn = func(context.Context, *ginoidc.PendingSignIn) error {
 						f.at("OnSignIn")
 						return nil
 					}

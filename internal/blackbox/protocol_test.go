@@ -164,7 +164,7 @@ func TestProtocolRefuses(t *testing.T) {
 		{fakeop.UserInfoInvalidAud, signedUserInfo, 502, "audience"},      // case 105
 		{fakeop.EncryptedToStranger, encrypted, 401, "decryption_failed"},
 		{fakeop.EncryptedRSA15, encrypted, 401, "algorithm"},
-		{fakeop.EncryptedAnew, encrypted, 401, "malformed"},
+		{fakeop.EncryptedNotSigned, encrypted, 401, "malformed"},
 		{fakeop.NotEncrypted, encrypted, 401, "not_encrypted"},
 	} {
 		t.Run(string(tt.does), func(t *testing.T) {

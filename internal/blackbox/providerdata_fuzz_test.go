@@ -92,7 +92,7 @@ func newOddProvider(t *testing.T, settings byte) *oddProvider {
 		}
 		c.StringEmailVerified = settings&32 != 0
 		c.SkipUserInfo = settings&64 != 0
-		c.OnSignIn = func(_ context.Context, s *ginoidc.SignIn) error { o.signedIn = s.User; return nil }
+		c.OnSignIn = func(_ context.Context, s *ginoidc.PendingSignIn) error { o.signedIn = s.User; return nil }
 	})
 	o.Engine.GET("/check", o.Auth.RequireAuth(), func(c *gin.Context) {
 		o.kept, _ = ginoidc.UserFrom(c)

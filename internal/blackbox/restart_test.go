@@ -78,7 +78,7 @@ func TestNewSecretWhileRunning(t *testing.T) {
 func TestCrashBeforeTheSession(t *testing.T) {
 	crash := true
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-		c.OnSignIn = func(context.Context, *ginoidc.SignIn) error {
+		c.OnSignIn = func(context.Context, *ginoidc.PendingSignIn) error {
 			if crash {
 				panic(http.ErrAbortHandler)
 			}

@@ -35,7 +35,7 @@ func TestHooks(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			a := newApp(t, fakeop.Config{})
-			a.idp.Misbehave(fakeop.WrongIss, fakeop.UserInfoWrongSub, fakeop.IssuerMismatch, fakeop.NoIDToken)
+			a.idp.Misbehave(fakeop.WrongIss, fakeop.UserInfoInvalidSub, fakeop.IssuerMismatch, fakeop.NoIDToken)
 			if name == "OnIDToken" {
 				a.idp.Misbehave(fakeop.WrongIss)
 			}

@@ -56,7 +56,6 @@ const (
 	TokenTypeCase       Misbehaviour = "token-type-case"       // token: token_type in lower case; right (RFC 6749, 5.1)
 	NoExpiresIn         Misbehaviour = "no-expires_in"         // token: no expires_in in the answer; right (RFC 6749, 5.1)
 	UserInfoInvalidSub  Misbehaviour = "userinfo-invalid-sub"  // userinfo of mallory
-	UserInfoWrongSub    Misbehaviour = "userinfo-wrong-sub"    // the same, by its older name
 	UserInfoNull        Misbehaviour = "userinfo-null"         // 200 with null
 	UserInfo401         Misbehaviour = "userinfo-401"          // 401 with invalid_token
 	IssuerMismatch      Misbehaviour = "issuer-mismatch"       // discovery: another issuer
@@ -146,7 +145,6 @@ func (p *Provider) endpointMisbehaviours() map[Misbehaviour]hooks {
 		}),
 		NoExpiresIn:        remove(Token, "expires_in"),
 		UserInfoInvalidSub: set(UserInfo, "sub", "mallory"),
-		UserInfoWrongSub:   set(UserInfo, "sub", "mallory"),
 		UserInfoNull:       answer(null, UserInfo),
 		UserInfo401:        answer(refuseBearer, UserInfo),
 		IssuerMismatch:     set(Discovery, "issuer", stranger),

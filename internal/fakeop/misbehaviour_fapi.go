@@ -14,7 +14,7 @@ import (
 const (
 	EncryptedToStranger Misbehaviour = "encrypted-to-stranger"           // to another key of the same kind
 	EncryptedRSA15      Misbehaviour = "encrypted-idtoken-usingrsa15"    // by RSA1_5, where the client's key is RSA
-	EncryptedAnew       Misbehaviour = "encrypted-idtoken-not-signed"    // the claims alone, as anybody could encrypt them
+	EncryptedNotSigned  Misbehaviour = "encrypted-idtoken-not-signed"    // the claims alone, as anybody could encrypt them
 	NotEncrypted        Misbehaviour = "encrypted-idtoken-not-encrypted" // the signed token alone
 )
 
@@ -67,7 +67,7 @@ func (p *Provider) fapiMisbehaviours() map[Misbehaviour]hooks {
 		EncryptedRSA15: {encrypt: func(token string) (string, error) {
 			return p.encryptTo(p.cfg.EncryptIDToken, jose.RSA1_5, token)
 		}},
-		EncryptedAnew: {encrypt: func(token string) (string, error) {
+		EncryptedNotSigned: {encrypt: func(token string) (string, error) {
 			return p.encryptTo(p.cfg.EncryptIDToken, encryptionAlg(p.cfg.EncryptIDToken), payloadOf(token))
 		}},
 		NotEncrypted: {encrypt: func(token string) (string, error) { return token, nil }},

@@ -15,7 +15,7 @@ import (
 func configFor(name fakeop.Misbehaviour) fakeop.Config {
 	cfg := fakeop.Config{ACRValues: []string{"silver", "gold"}}
 	switch name {
-	case fakeop.EncryptedToStranger, fakeop.EncryptedAnew, fakeop.NotEncrypted:
+	case fakeop.EncryptedToStranger, fakeop.EncryptedNotSigned, fakeop.NotEncrypted:
 		cfg.EncryptIDToken = ecKey().Public()
 	case fakeop.EncryptedRSA15:
 		cfg.EncryptIDToken = rsaKey().Public()
@@ -32,7 +32,7 @@ func fapiMisbehaviours() map[fakeop.Misbehaviour]misbehaviour {
 	return map[fakeop.Misbehaviour]misbehaviour{
 		fakeop.EncryptedToStranger: encryptedToStranger,
 		fakeop.EncryptedRSA15:      encryptedRSA15,
-		fakeop.EncryptedAnew:       encryptedAnew,
+		fakeop.EncryptedNotSigned:  encryptedNotSigned,
 		fakeop.NotEncrypted:        header("alg", "RS256", true),
 
 		// case 105
@@ -100,7 +100,7 @@ func encryptedRSA15(t *testing.T, a *app) {
 	}
 }
 
-func encryptedAnew(t *testing.T, a *app) {
+func encryptedNotSigned(t *testing.T, a *app) {
 	var claims map[string]any
 	if err := json.Unmarshal([]byte(opened(t, a.idToken("alice"))), &claims); err != nil {
 		t.Fatal(err)

@@ -64,7 +64,6 @@ func misbehaviours() map[fakeop.Misbehaviour]misbehaviour {
 		fakeop.TokenTypeCase:       lowerCase,
 		fakeop.NoExpiresIn:         noExpiresIn, // case 60
 		fakeop.UserInfoInvalidSub:  userInfo(200, `"sub":"mallory"`),
-		fakeop.UserInfoWrongSub:    userInfo(200, `"sub":"mallory"`),
 		fakeop.UserInfoNull:        userInfo(200, "null"),                            // case 104
 		fakeop.UserInfo401:         userInfo(401, "invalid_token"),                   // case 106
 		fakeop.IssuerMismatch:      discovery("issuer", "https://elsewhere.example"), // case 111

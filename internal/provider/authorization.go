@@ -85,11 +85,11 @@ func (p *Provider) authorizationParams(req AuthRequest) (url.Values, error) {
 func mergeQuery(endpoint string, params url.Values) (string, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil {
-		return "", invalid(opAuthorization, "bad_endpoint", "%w", foreign{err})
+		return "", invalid(opAuthorization, "bad_endpoint", "%w", quotedError{err})
 	}
 	query, err := url.ParseQuery(u.RawQuery)
 	if err != nil {
-		return "", invalid(opAuthorization, "bad_endpoint", "%w", foreign{err})
+		return "", invalid(opAuthorization, "bad_endpoint", "%w", quotedError{err})
 	}
 	for name, values := range params {
 		query[name] = values

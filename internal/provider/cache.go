@@ -17,8 +17,8 @@ const (
 	firstBackoff = 250 * time.Millisecond // doubled by every failure in a row …
 	lastBackoff  = 2 * time.Second        // … up to this, so that a returned provider is noticed soon
 
-	mainFlight  = "main" // all fetches
-	asideFlight = "aside"
+	mainFlight      = "main" // all fetches
+	untrustedFlight = "aside"
 )
 
 // cache holds one document of the provider. The first use fetches it, concurrent callers share one fetch, and the
@@ -28,14 +28,14 @@ type cache[T any] struct {
 	limits limits
 	flight flight.Group[*T]
 
-	mu       sync.Mutex
-	current  *T // nil: never fetched
-	fetched  time.Time
-	failure  error // of the last fetch, nil when it succeeded
-	failures int   // in a row
-	retryAt  time.Time
-	forcedAt time.Time
-	asideAt  time.Time // as forcedAt, of renewAside
+	mu          sync.Mutex
+	current     *T // nil: never fetched
+	fetched     time.Time
+	failure     error // of the last fetch, nil when it succeeded
+	failures    int   // in a row
+	retryAt     time.Time
+	forcedAt    time.Time
+	untrustedAt time.Time // as forcedAt, of renewUntrusted
 }
 
 // start makes the cache ready for use.
@@ -92,12 +92,12 @@ func (c *cache[T]) renew(ctx context.Context, seen *T) (*T, error) {
 	return c.wait(ctx, mainFlight, func(ctx context.Context) (*T, error) { return c.forced(ctx, seen) })
 }
 
-// renewAside is renew for tokens that anybody may send. They have a throttle of their own, and queue up for it in a
+// renewUntrusted is renew for tokens that anybody may send. They have a throttle of their own, and queue up for it in a
 // flight of their own, so that however many they are, a sign-in finds its forced fetch unspent and joins none that
 // was refused (cases 190, 256). What is let through runs on the main flight, for there is one fetch at a time.
-func (c *cache[T]) renewAside(ctx context.Context, seen *T) (*T, error) {
-	return c.wait(ctx, asideFlight, func(ctx context.Context) (*T, error) {
-		if current, allowed, err := c.mayForce(seen, &c.asideAt); !allowed {
+func (c *cache[T]) renewUntrusted(ctx context.Context, seen *T) (*T, error) {
+	return c.wait(ctx, untrustedFlight, func(ctx context.Context) (*T, error) {
+		if current, allowed, err := c.mayForce(seen, &c.untrustedAt); !allowed {
 			return current, err
 		}
 		return c.wait(ctx, mainFlight, c.load)

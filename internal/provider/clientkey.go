@@ -62,15 +62,15 @@ func ParsePrivateKey(raw []byte, alg, kid string) (*PrivateKey, error) {
 			return nil, misconfigured(opClientKey, "weak_key", "%w", err)
 		}
 	}
-	if err := k.settle(alg, kid); err != nil {
+	if err := k.resolveAlg(alg, kid); err != nil {
 		return nil, misconfigured(opClientKey, "key_algorithm", "%w", err)
 	}
 	return k, nil
 }
 
-// settle says what the key is used for. A key made for one algorithm or use is not used for another
+// resolveAlg says what the key is used for. A key made for one algorithm or use is not used for another
 // (RFC 7517 sections 4.2 and 4.4).
-func (k *PrivateKey) settle(alg, kid string) error {
+func (k *PrivateKey) resolveAlg(alg, kid string) error {
 	if alg != "" && k.alg != "" && alg != k.alg {
 		return errors.New("the key itself names another algorithm than the configuration")
 	}

@@ -108,8 +108,9 @@ func cut(text string) string {
 	return plain
 }
 
-// foreign keeps a library's error for errors.Is and As, and makes an excerpt of its text, which may cite the provider.
-type foreign struct{ error }
+// quotedError keeps the error of a library for errors.Is and As, and makes an excerpt of its text, which may cite the
+// provider.
+type quotedError struct{ error }
 
-func (f foreign) Error() string { return excerpt(f.error.Error()) }
-func (f foreign) Unwrap() error { return f.error }
+func (e quotedError) Error() string { return excerpt(e.error.Error()) }
+func (e quotedError) Unwrap() error { return e.error }

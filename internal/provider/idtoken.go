@@ -63,7 +63,7 @@ func (p *Provider) verifySignedIDToken(ctx context.Context, raw, accessToken str
 	case signature.err != nil: // go-oidc keeps its text only, so an outage would look like a forged token
 		return nil, signature.err
 	case err != nil:
-		return nil, badToken(opIDToken, "rejected", "%w", foreign{err})
+		return nil, badToken(opIDToken, "rejected", "%w", quotedError{err})
 	}
 	if err := check(signature.claims); err != nil {
 		return nil, err

@@ -68,7 +68,7 @@ func (p *Provider) checkResponse(claims Claims) (url.Values, error) {
 			return nil, badToken(opResponse, "unexpected_member", "%s has no place in an authorization response", name)
 		}
 	}
-	times, err := p.checkTimes(opResponse, presumed(claims, "iat", time.Now()))
+	times, err := p.checkTimes(opResponse, withDefaultTime(claims, "iat", time.Now()))
 	if err != nil {
 		return nil, err
 	}
@@ -88,8 +88,8 @@ func (p *Provider) checkResponse(claims Claims) (url.Values, error) {
 	return params, nil
 }
 
-// presumed fills in a time that a token may leave out, in a copy.
-func presumed(claims Claims, name string, at time.Time) Claims {
+// withDefaultTime fills in a time that a token may leave out, in a copy.
+func withDefaultTime(claims Claims, name string, at time.Time) Claims {
 	if claims[name] != nil {
 		return claims
 	}

@@ -45,7 +45,7 @@ func (p *Provider) fetchKeys(ctx context.Context) (*keySet, error) {
 	return nil, err
 }
 
-// renewKeys asks for keys newer than those seen: renew or renewAside of the cache.
+// renewKeys asks for keys newer than those seen: renew or renewUntrusted of the cache.
 type renewKeys func(ctx context.Context, seen *keySet) (*keySet, error)
 
 // verifySignature checks the signature of a compact JWS with the provider's keys and returns its payload. An unknown
@@ -58,7 +58,7 @@ func (p *Provider) verifySignature(ctx context.Context, op, raw string, renew re
 	}
 	jws, err := jose.ParseSignedCompact(raw, algs)
 	if err != nil {
-		return nil, badToken(op, "malformed", "%w", foreign{err})
+		return nil, badToken(op, "malformed", "%w", quotedError{err})
 	}
 	keys, err := p.keys.get(ctx)
 	if err != nil {

@@ -59,7 +59,7 @@ func (p *Provider) VerifyLogoutToken(ctx context.Context, raw string) (*LogoutTo
 	if err != nil {
 		return nil, err
 	}
-	if _, err := p.verifySignature(ctx, opLogoutToken, raw, p.keys.renewAside); err != nil {
+	if _, err := p.verifySignature(ctx, opLogoutToken, raw, p.keys.renewUntrusted); err != nil {
 		return nil, err
 	}
 	return token, nil

@@ -25,7 +25,7 @@ func (p *Provider) postProved(ctx context.Context, op, endpoint string, form url
 		}
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, endpoint, strings.NewReader(form.Encode()))
 		if err != nil {
-			return nil, invalid(op, "bad_endpoint", "%w", foreign{err})
+			return nil, invalid(op, "bad_endpoint", "%w", quotedError{err})
 		}
 		req.Header = header
 		if err := p.prove(req, key, ""); err != nil {

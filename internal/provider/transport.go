@@ -111,9 +111,9 @@ func (b *backend) do(op string, req *http.Request, secrets ...string) (*answer, 
 	}
 	switch {
 	case timedOut(ctx, err):
-		return nil, &Error{Kind: Unavailable, Op: op, Code: "timeout", Err: foreign{err}}
+		return nil, &Error{Kind: Unavailable, Op: op, Code: "timeout", Err: quotedError{err}}
 	case err != nil:
-		return nil, invalid(op, "broken_body", "reading the answer: %w", foreign{err})
+		return nil, invalid(op, "broken_body", "reading the answer: %w", quotedError{err})
 	case len(body) > maxBody:
 		return nil, invalid(op, "body_too_large", "the answer is larger than %d bytes", maxBody)
 	}
@@ -132,7 +132,7 @@ func (b *backend) do(op string, req *http.Request, secrets ...string) (*answer, 
 func (b *backend) get(ctx context.Context, op, address string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
-		return nil, misconfigured(op, "bad_url", "%w", foreign{err})
+		return nil, misconfigured(op, "bad_url", "%w", quotedError{err})
 	}
 	req.Header.Set("Accept", "application/json")
 	a, err := b.do(op, req)
@@ -150,13 +150,13 @@ func (b *backend) get(ctx context.Context, op, address string) ([]byte, error) {
 func connectionError(ctx context.Context, op string, err error) *Error {
 	switch {
 	case badTLS(err):
-		return &Error{Kind: Invalid, Op: op, Code: "tls", Err: foreign{err}}
+		return &Error{Kind: Invalid, Op: op, Code: "tls", Err: quotedError{err}}
 	case timedOut(ctx, err):
-		return &Error{Kind: Unavailable, Op: op, Code: "timeout", Err: foreign{err}}
+		return &Error{Kind: Unavailable, Op: op, Code: "timeout", Err: quotedError{err}}
 	case unreachable(err):
-		return &Error{Kind: Unavailable, Op: op, Code: "unreachable", Err: foreign{err}}
+		return &Error{Kind: Unavailable, Op: op, Code: "unreachable", Err: quotedError{err}}
 	}
-	return &Error{Kind: Invalid, Op: op, Code: "not_http", Err: foreign{err}}
+	return &Error{Kind: Invalid, Op: op, Code: "not_http", Err: quotedError{err}}
 }
 
 func unreachable(err error) bool {

@@ -23,7 +23,7 @@ func (p *Provider) UserInfo(ctx context.Context, tokens *Tokens, subject string)
 	a, err := proved(tokens.key, func() (*answer, error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, metadata.UserinfoEndpoint, nil)
 		if err != nil {
-			return nil, invalid(opUserInfo, "bad_endpoint", "%w", foreign{err})
+			return nil, invalid(opUserInfo, "bad_endpoint", "%w", quotedError{err})
 		}
 		req.Header.Set("Accept", "application/json, application/jwt")
 		if err := p.authorize(req, tokens); err != nil {
@@ -52,15 +52,15 @@ func (p *Provider) UserInfo(ctx context.Context, tokens *Tokens, subject string)
 func (p *Provider) userInfoClaims(ctx context.Context, a *answer) (Claims, error) {
 	if kind, _, _ := mime.ParseMediaType(a.header.Get("Content-Type")); kind == "application/jwt" {
 		claims, err := p.verifyUserInfo(ctx, string(a.body))
-		return claims, nonsense(err)
+		return claims, asInvalidResponse(err)
 	}
 	object, err := a.object(opUserInfo)
 	return Claims(object), err
 }
 
-// nonsense makes of a bad token what it is here: an answer that the provider must not give. No user brought it (case
-// 105).
-func nonsense(err error) error {
+// asInvalidResponse turns the error of a bad token into that of an invalid answer of the provider: no user brought the
+// token (case 105).
+func asInvalidResponse(err error) error {
 	var bad *Error
 	if errors.As(err, &bad) && bad.Kind == Refused {
 		return invalid(bad.Op, bad.Code, "%v", bad.Err)
@@ -90,7 +90,7 @@ func (p *Provider) verifyUserInfo(ctx context.Context, raw string) (Claims, erro
 	}
 	now := time.Now()
 	if _, err := p.checkTimes(opUserInfo,
-		presumed(presumed(claims, "iat", now), "exp", now.Add(time.Minute))); err != nil {
+		withDefaultTime(withDefaultTime(claims, "iat", now), "exp", now.Add(time.Minute))); err != nil {
 		return nil, err
 	}
 	return claims, nil

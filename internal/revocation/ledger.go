@@ -38,22 +38,22 @@ func New(state State, audience shared.Audience, lifetime time.Duration) *Ledger 
 // that began here before the logout token was received, and whose ID token was issued no later than the logout token.
 // So a late logout token does not end a newer session, one that arrives while the callback is running wins, and signing
 // in again works at once (cases 181, 187).
-func (l *Ledger) Judge(ctx context.Context, t Trace) (ended bool, updated time.Time, err error) {
-	names := t.names()
-	times, err := l.revoked(ctx, names...)
+func (l *Ledger) Judge(ctx context.Context, ref Ref) (ended bool, updated time.Time, err error) {
+	keys := ref.keys()
+	times, err := l.revoked(ctx, keys...)
 	if err != nil {
 		return false, time.Time{}, err
 	}
-	if !times[0].Before(forever()) || since(times[1], t.Began) {
+	if !times[0].Before(forever()) || since(times[1], ref.Began) {
 		return true, time.Time{}, nil
 	}
 	for i, received := range times[2:] {
-		if !since(received, t.Began) {
+		if !since(received, ref.Began) {
 			continue
 		}
 		// Only now: for most requests there is nothing to compare it with.
-		iat, err := l.revoked(ctx, issued(names[2+i]))
-		if err != nil || !iat[0].Before(t.Issued) {
+		iat, err := l.revoked(ctx, issuedAtKey(keys[2+i]))
+		if err != nil || !iat[0].Before(ref.Issued) {
 			return err == nil, time.Time{}, err
 		}
 	}
@@ -61,8 +61,8 @@ func (l *Ledger) Judge(ctx context.Context, t Trace) (ended bool, updated time.T
 }
 
 // Ended is Judge for callers to which updates make no difference.
-func (l *Ledger) Ended(ctx context.Context, t Trace) (bool, error) {
-	ended, _, err := l.Judge(ctx, t)
+func (l *Ledger) Ended(ctx context.Context, ref Ref) (bool, error) {
+	ended, _, err := l.Judge(ctx, ref)
 	return ended, err
 }
 
@@ -73,16 +73,16 @@ func since(ended, began time.Time) bool { return !ended.Before(began) }
 // started, since another instance may have a clock that is behind. An end that is known by now and was before the
 // sign-in does not mean it, so that signing in again works at once.
 func (l *Ledger) Began(ctx context.Context, r *session.Record) (time.Time, error) {
-	t := l.TraceOf(r)
-	times, err := l.revoked(ctx, t.names()[1:]...)
+	ref := l.RefOf(r)
+	times, err := l.revoked(ctx, ref.keys()[1:]...)
 	if err != nil {
 		return time.Time{}, err
 	}
 	var began time.Time
 	for _, ended := range times {
-		if since(ended, t.Began) && ended.Before(r.Started.Truncate(time.Microsecond)) {
-			t.Began = ended.Add(time.Microsecond)
-			began = t.Began
+		if since(ended, ref.Began) && ended.Before(r.Started.Truncate(time.Microsecond)) {
+			ref.Began = ended.Add(time.Microsecond)
+			began = ref.Began
 		}
 	}
 	return began, nil
@@ -105,8 +105,8 @@ func (l *Ledger) EndUser(ctx context.Context, subject string) error {
 
 // EndByProvider ends what a logout token names: sid, subject or both, and iat on the provider's clock.
 func (l *Ledger) EndByProvider(ctx context.Context, subject, sid string, issuedAt time.Time) error {
-	for _, name := range l.logoutKeys(subject, sid) {
-		if err := errors.Join(l.revoke(ctx, issued(name), issuedAt), l.revokeNow(ctx, name)); err != nil {
+	for _, key := range l.logoutKeys(subject, sid) {
+		if err := errors.Join(l.revoke(ctx, issuedAtKey(key), issuedAt), l.revokeNow(ctx, key)); err != nil {
 			return err
 		}
 	}
@@ -119,11 +119,11 @@ func (l *Ledger) Ready(ctx context.Context, key string) error {
 	return err
 }
 
-// revoked asks the state, and holds it to one answer for each name.
-func (l *Ledger) revoked(ctx context.Context, names ...string) ([]time.Time, error) {
-	times, err := l.state.Revoked(ctx, names...)
-	if err == nil && len(times) != len(names) {
-		err = fmt.Errorf("%d answers to %d keys", len(times), len(names))
+// revoked asks the state, and holds it to one answer for each key.
+func (l *Ledger) revoked(ctx context.Context, keys ...string) ([]time.Time, error) {
+	times, err := l.state.Revoked(ctx, keys...)
+	if err == nil && len(times) != len(keys) {
+		err = fmt.Errorf("%d answers to %d keys", len(times), len(keys))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", shared.ErrUnavailable, err)
@@ -132,17 +132,17 @@ func (l *Ledger) revoked(ctx context.Context, names ...string) ([]time.Time, err
 }
 
 // revoke goes on when the browser has gone: a sign-out was asked for.
-func (l *Ledger) revoke(ctx context.Context, name string, at time.Time) error {
-	if err := l.state.Revoke(context.WithoutCancel(ctx), name, at, l.lifetime); err != nil {
+func (l *Ledger) revoke(ctx context.Context, key string, at time.Time) error {
+	if err := l.state.Revoke(context.WithoutCancel(ctx), key, at, l.lifetime); err != nil {
 		return fmt.Errorf("%w: %w", shared.ErrUnavailable, err)
 	}
 	return nil
 }
 
-// revokeNow ends the sessions that a name has now. The time is later than the last one under that name, which an
+// revokeNow ends the sessions that a key has now. The time is later than the last one of that key, which an
 // instance with a fast clock may have set: otherwise this end would be taken for that one.
-func (l *Ledger) revokeNow(ctx context.Context, name string) error {
-	last, err := l.revoked(context.WithoutCancel(ctx), name)
+func (l *Ledger) revokeNow(ctx context.Context, key string) error {
+	last, err := l.revoked(context.WithoutCancel(ctx), key)
 	if err != nil {
 		return err
 	}
@@ -150,5 +150,5 @@ func (l *Ledger) revokeNow(ctx context.Context, name string) error {
 	if !last[0].Before(at.Truncate(time.Microsecond)) {
 		at = last[0].Add(time.Microsecond)
 	}
-	return l.revoke(ctx, name, at)
+	return l.revoke(ctx, key, at)
 }

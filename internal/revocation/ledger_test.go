@@ -73,7 +73,7 @@ func TestJudge(t *testing.T) {
 				if err := tt.end(t.Context(), l); err != nil {
 					t.Fatal(err)
 				}
-				if ended, err := l.Ended(t.Context(), l.TraceOf(record(tt.started, tt.issued))); ended != tt.ended || err != nil {
+				if ended, err := l.Ended(t.Context(), l.RefOf(record(tt.started, tt.issued))); ended != tt.ended || err != nil {
 					t.Errorf("ended %t, %v; want %t", ended, err, tt.ended)
 				}
 			})
@@ -95,7 +95,7 @@ func TestUpdate(t *testing.T) {
 	if err := l.Update(t.Context(), r.ID, at); err != nil {
 		t.Fatal(err)
 	}
-	ended, updated, err := l.Judge(t.Context(), l.TraceOf(r))
+	ended, updated, err := l.Judge(t.Context(), l.RefOf(r))
 	if ended || !updated.Equal(at) || err != nil {
 		t.Errorf("ended %t, updated %v, %v; want %v", ended, updated, err, at)
 	}
@@ -115,7 +115,7 @@ func TestSignInAgain(t *testing.T) {
 			if r.Began, err = l.Began(t.Context(), r); err != nil {
 				t.Fatal(err)
 			}
-			if ended, err := l.Ended(t.Context(), l.TraceOf(r)); ended || err != nil {
+			if ended, err := l.Ended(t.Context(), l.RefOf(r)); ended || err != nil {
 				t.Fatalf("ended %t by what was before it, %v", ended, err)
 			}
 		}
@@ -126,16 +126,16 @@ func TestSignInAgain(t *testing.T) {
 func TestIndex(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLedger()
-		old, young := l.TraceOf(record(2*time.Minute, time.Minute)), l.TraceOf(record(time.Minute, time.Second))
+		old, young := l.RefOf(record(2*time.Minute, time.Minute)), l.RefOf(record(time.Minute, time.Second))
 		young.ID, old.Began = shared.Hash{2}, old.Started.Add(-3*time.Second)
-		for _, trace := range []revocation.Trace{old, young} {
-			if err := l.Enlist(t.Context(), trace, time.Hour); err != nil {
+		for _, ref := range []revocation.Ref{old, young} {
+			if err := l.Enlist(t.Context(), ref, time.Hour); err != nil {
 				t.Fatal(err)
 			}
 		}
 		byUser, err := l.OfUser(t.Context(), "alice")
 		bySID, errSID := l.OfSID(t.Context(), "s-1")
-		if want := []revocation.Trace{young, old}; err != nil || errSID != nil || !slices.EqualFunc(byUser, want, same) ||
+		if want := []revocation.Ref{young, old}; err != nil || errSID != nil || !slices.EqualFunc(byUser, want, same) ||
 			!slices.EqualFunc(bySID, want, same) {
 			t.Fatalf("by user %+v, %v\nby sid %+v, %v\nwant %+v", byUser, err, bySID, errSID, want)
 		}
@@ -148,7 +148,7 @@ func TestIndex(t *testing.T) {
 	})
 }
 
-func same(a, b revocation.Trace) bool {
+func same(a, b revocation.Ref) bool {
 	return a.ID == b.ID && a.Subject == b.Subject && a.SID == b.SID && a.Started.Equal(b.Started) &&
 		a.Began.Equal(b.Began) && a.Issued.Equal(b.Issued)
 }
@@ -156,8 +156,8 @@ func same(a, b revocation.Trace) bool {
 // TestNoIndex: without lists a session is enlisted nowhere, which is not an error, and to ask for the list is one.
 func TestNoIndex(t *testing.T) {
 	l := revocation.New(noIndex{state.NewMemory(0)}, audience, time.Hour)
-	trace := l.TraceOf(record(0, 0))
-	if err := errors.Join(l.Enlist(t.Context(), trace, time.Hour), l.Delist(t.Context(), trace)); err != nil {
+	ref := l.RefOf(record(0, 0))
+	if err := errors.Join(l.Enlist(t.Context(), ref, time.Hour), l.Delist(t.Context(), ref)); err != nil {
 		t.Error(err)
 	}
 	if _, err := l.OfUser(t.Context(), "alice"); !errors.Is(err, errors.ErrUnsupported) ||
@@ -178,7 +178,7 @@ func (noIndex) Listed(context.Context, string) ([]string, error) { return nil, e
 func TestFailures(t *testing.T) {
 	for name, s := range map[string]revocation.State{"down": down{}, "few answers": fewAnswers{state.NewMemory(0)}} {
 		l := revocation.New(s, audience, time.Hour)
-		if ended, err := l.Ended(t.Context(), l.TraceOf(record(0, 0))); ended || !errors.Is(err, shared.ErrUnavailable) {
+		if ended, err := l.Ended(t.Context(), l.RefOf(record(0, 0))); ended || !errors.Is(err, shared.ErrUnavailable) {
 			t.Errorf("%s: ended %t, %v", name, ended, err)
 		}
 		if err := l.EndUser(t.Context(), "alice"); name == "down" && !errors.Is(err, shared.ErrUnavailable) {
@@ -203,19 +203,19 @@ func (s fewAnswers) Revoked(ctx context.Context, keys ...string) ([]time.Time, e
 
 // FuzzParseEntry: whatever lies in a list is read without a panic, and what reads is written the same.
 func FuzzParseEntry(f *testing.F) {
-	for _, e := range newLedger().TraceOf(record(time.Minute, time.Minute)).Entries() {
+	for _, e := range newLedger().RefOf(record(time.Minute, time.Minute)).Entries() {
 		f.Add(e.Owner, e.Session)
 	}
 	f.Add("", "")
 	f.Add("u", "AA")
 	f.Fuzz(func(t *testing.T, owner, text string) {
-		trace, ok := revocation.ParseEntry(revocation.Entry{Owner: owner, Session: text})
+		ref, ok := revocation.ParseEntry(revocation.Entry{Owner: owner, Session: text})
 		if !ok {
 			return
 		}
-		again, ok := revocation.ParseEntry(trace.Entries()[0])
-		if !ok || !same(again, trace) && trace.Issued.Unix() >= 0 && !trace.Began.Before(trace.Started.Add(-16*time.Second)) {
-			t.Errorf("%+v is written as %+v", trace, again)
+		again, ok := revocation.ParseEntry(ref.Entries()[0])
+		if !ok || !same(again, ref) && ref.Issued.Unix() >= 0 && !ref.Began.Before(ref.Started.Add(-16*time.Second)) {
+			t.Errorf("%+v is written as %+v", ref, again)
 		}
 	})
 }

@@ -147,7 +147,7 @@ func (v valuesStore) DeleteRecord(h http.Header, r *http.Request, name string, o
 // open returns the stored session or, when there is none, an empty one. An
 // error means that the store cannot answer.
 func (v valuesStore) open(r *http.Request, name string) (s *gsessions.Session, err error) {
-	if !plausible(r, name) {
+	if !acceptableCookie(r, name) {
 		r = cookie.Without(r)
 	}
 	err = guard(func() (err error) {
@@ -170,9 +170,9 @@ func (v valuesStore) save(h http.Header, r *http.Request, s *gsessions.Session) 
 	return guard(func() error { return v.store.Save(r, headerWriter{h}, s) })
 }
 
-// plausible keeps oversize values from the store, and the same cookie twice: of
+// acceptableCookie keeps oversize values from the store, and the same cookie twice: of
 // these each is asked for alone (see [Manager.Load]).
-func plausible(r *http.Request, name string) bool {
+func acceptableCookie(r *http.Request, name string) bool {
 	cookies := r.CookiesNamed(name)
 	return len(cookies) == 0 || len(cookies) == 1 && len(cookies[0].Value) <= cookie.MaxSize
 }

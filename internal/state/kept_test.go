@@ -127,8 +127,8 @@ func TestKeptHasItsOwnRoom(t *testing.T) {
 	if err := m.Revoke(t.Context(), "key", time.Now(), time.Hour); err != nil {
 		t.Errorf("Revoke: %v", err)
 	}
-	if first, err := m.Once(t.Context(), "key", time.Hour); !first || err != nil {
-		t.Errorf("Once: %t, %v", first, err)
+	if first, err := m.MarkUsed(t.Context(), "key", time.Hour); !first || err != nil {
+		t.Errorf("MarkUsed: %t, %v", first, err)
 	}
 	if _, ok, err := m.Lease(t.Context(), "key", time.Hour); !ok || err != nil {
 		t.Errorf("Lease: %t, %v", ok, err)

@@ -83,11 +83,11 @@ func (m *Memory) Revoked(_ context.Context, keys ...string) ([]time.Time, error)
 	return times, nil
 }
 
-// Once reports whether key is new, and remembers it for ttl: of all callers within that time, one is told true. The
+// MarkUsed reports whether key is new, and remembers it for ttl: of all callers within that time, one is told true. The
 // error is [ErrFull], and then nobody is told true. A sign-in attempt, whose key begins with "a", that finds no room is
 // new and not remembered, or who fills the table would keep all others from signing in: the provider takes its code
 // once.
-func (m *Memory) Once(_ context.Context, key string, ttl time.Duration) (first bool, err error) {
+func (m *Memory) MarkUsed(_ context.Context, key string, ttl time.Duration) (first bool, err error) {
 	remember := func(_ note, live bool, until int64) (note, bool) {
 		first = !live
 		return note{until: until}, first

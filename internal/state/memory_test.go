@@ -76,7 +76,7 @@ func TestRevokedKeepsTheOrder(t *testing.T) {
 		}
 	}
 	// The other kinds of state are no revocations.
-	if _, err := m.Once(t.Context(), "b", time.Hour); err != nil {
+	if _, err := m.MarkUsed(t.Context(), "b", time.Hour); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := m.Lease(t.Context(), "b", time.Hour); err != nil {
@@ -108,7 +108,7 @@ func TestOnce(t *testing.T) {
 			{1, "jti", true}, {0, "jti", false},
 		} {
 			time.Sleep(step.wait)
-			if first, err := m.Once(t.Context(), step.key, time.Minute); first != step.want || err != nil {
+			if first, err := m.MarkUsed(t.Context(), step.key, time.Minute); first != step.want || err != nil {
 				t.Errorf("%+v: got %t, %v", step, first, err)
 			}
 		}
@@ -158,22 +158,22 @@ func TestFullFailsClosed(t *testing.T) {
 				if err := m.Revoke(t.Context(), key(i), time.Now(), time.Second); err != nil {
 					t.Fatalf("%d of %d: %v", i, limit, err)
 				}
-				if first, err := m.Once(t.Context(), key(i), time.Second); !first || err != nil {
+				if first, err := m.MarkUsed(t.Context(), key(i), time.Second); !first || err != nil {
 					t.Fatalf("%d of %d: %t, %v", i, limit, first, err)
 				}
 			}
 			if err := m.Revoke(t.Context(), "one more", time.Now(), time.Second); !errors.Is(err, state.ErrFull) {
 				t.Errorf("Revoke: %v", err)
 			}
-			if first, err := m.Once(t.Context(), "one more", time.Second); first || !errors.Is(err, state.ErrFull) {
-				t.Errorf("Once: %t, %v", first, err)
+			if first, err := m.MarkUsed(t.Context(), "one more", time.Second); first || !errors.Is(err, state.ErrFull) {
+				t.Errorf("MarkUsed: %t, %v", first, err)
 			}
 			// Keys that are in take no more room.
 			if err := m.Revoke(t.Context(), key(0), time.Now(), time.Second); err != nil {
 				t.Errorf("Revoke again: %v", err)
 			}
-			if first, err := m.Once(t.Context(), key(0), time.Second); first || err != nil {
-				t.Errorf("Once again: %t, %v", first, err)
+			if first, err := m.MarkUsed(t.Context(), key(0), time.Second); first || err != nil {
+				t.Errorf("MarkUsed again: %t, %v", first, err)
 			}
 			if !revokedAt(t, m, "one more").IsZero() || revokedAt(t, m, key(limit-1)).IsZero() {
 				t.Error("the table is not what it was")
@@ -195,7 +195,7 @@ func TestAttemptsAreRememberedAgain(t *testing.T) {
 			m := state.NewMemory(limit)
 			once := func(key string, want bool) {
 				t.Helper()
-				if first, err := m.Once(t.Context(), key, 10*time.Minute); first != want || err != nil {
+				if first, err := m.MarkUsed(t.Context(), key, 10*time.Minute); first != want || err != nil {
 					t.Fatalf("limit %d: Once(%q) = %t, %v", limit, key, first, err)
 				}
 			}
@@ -232,7 +232,7 @@ func TestConcurrentUse(t *testing.T) {
 				if err := m.Revoke(t.Context(), key, start.Add(time.Duration(i)*time.Second), time.Hour); err != nil {
 					t.Error(err)
 				}
-				if first, err := m.Once(t.Context(), key, time.Hour); err != nil {
+				if first, err := m.MarkUsed(t.Context(), key, time.Hour); err != nil {
 					t.Error(err)
 				} else if first {
 					firsts.Add(1)
@@ -347,19 +347,19 @@ func filled(b *testing.B, size int) *state.Memory {
 func TestFullOfAttempts(t *testing.T) {
 	m := state.NewMemory(100)
 	for i := range 1000 {
-		if first, err := m.Once(t.Context(), "a"+strconv.Itoa(i), time.Hour); !first || err != nil {
+		if first, err := m.MarkUsed(t.Context(), "a"+strconv.Itoa(i), time.Hour); !first || err != nil {
 			t.Fatalf("attempt %d: %t, %v", i, first, err)
 		}
 	}
-	if first, err := m.Once(t.Context(), "a0", time.Hour); first || err != nil {
+	if first, err := m.MarkUsed(t.Context(), "a0", time.Hour); first || err != nil {
 		t.Errorf("the first again: %t, %v", first, err)
 	}
 	for i := range 100 {
-		if first, err := m.Once(t.Context(), "j"+strconv.Itoa(i), time.Hour); !first || err != nil {
+		if first, err := m.MarkUsed(t.Context(), "j"+strconv.Itoa(i), time.Hour); !first || err != nil {
 			t.Fatalf("logout token %d: %t, %v", i, first, err)
 		}
 	}
-	if first, err := m.Once(t.Context(), "j100", time.Hour); first || !errors.Is(err, state.ErrFull) {
+	if first, err := m.MarkUsed(t.Context(), "j100", time.Hour); first || !errors.Is(err, state.ErrFull) {
 		t.Errorf("one logout token too many: %t, %v", first, err)
 	}
 }

@@ -1,0 +1,108 @@
+package revocation
+
+import (
+	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/shared"
+)
+
+// A session in a sealed cookie cannot be deleted, so what ended sessions is looked up whenever one is opened. Several
+// keys of the shared state can end a session:
+//
+//	KindSession: this session only. The time [forever] ends it; any other is that of its last update, which ended what
+//	             the session was before.
+//	KindUser: all sessions of a user, ended by the app.
+//	KindProvider: all sessions of a user, those of one session at the provider, or those of both, ended by the provider.
+//	             Since there is a key of its own for both, a logout token with the sid of one user and the sub of
+//	             another ends nothing (case 174). A session without a sid has a key for the user and no sid: such a
+//	             token means it too (OpenID Connect Back-Channel Logout 1.0, section 2.7).
+//
+// A key of KindProvider has a twin that ends in "i" and holds a time of the provider's clock: the iat of the logout
+// token.
+
+// maxKeys is the number of keys that one session has at most.
+const maxKeys = 1 + 1 + 3
+
+// Ref identifies a session to the ledger, with the times that decide which ends apply to it.
+type Ref struct {
+	ID, Subject, SID       shared.Hash // SID: the zero Hash where the provider names none
+	Started, Began, Issued time.Time   // Began: whatever was ended since then means this session
+}
+
+// ClockSkew is how far the clocks of instances may differ.
+const ClockSkew = 5 * time.Second
+
+// RefOf returns the Ref of a session.
+func (l *Ledger) RefOf(r *session.Record) Ref {
+	ref := Ref{ID: r.ID, Subject: l.audience.Hash(r.Subject), Started: r.Started, Began: r.Began, Issued: r.Issued}
+	if r.SID != "" {
+		ref.SID = l.sid(r.SID)
+	}
+	if ref.Began.IsZero() {
+		ref.Began = r.Started.Add(-ClockSkew)
+	}
+	return ref
+}
+
+// SameAtProvider reports whether two sessions here come from one session at the provider, as after a step-up.
+func (ref Ref) SameAtProvider(other Ref) bool {
+	return ref.SID != shared.Hash{} && ref.SID == other.SID && ref.Subject == other.Subject
+}
+
+// keys lists the keys under which the session can have been ended: its own, that of its user, and the provider's.
+func (ref Ref) keys() []string {
+	var buffer [maxKeys * shared.KeySize]byte
+	b := shared.AppendKey(buffer[:0], shared.KindSession, ref.ID)
+	b = shared.AppendKey(b, shared.KindUser, ref.Subject)
+	b = shared.AppendKey(b, shared.KindProvider, ref.Subject)
+	if ref.SID != (shared.Hash{}) {
+		b = shared.AppendKey(b, shared.KindProvider, ref.SID)
+	}
+	b = shared.AppendKey(b, shared.KindProvider, both(ref.Subject, ref.SID))
+	all := string(b) // one allocation for all keys
+	keys := make([]string, len(all)/shared.KeySize)
+	for i := range keys {
+		keys[i] = all[i*shared.KeySize : (i+1)*shared.KeySize]
+	}
+	return keys
+}
+
+// sid is the hash of a session identifier of the provider. Its prefix keeps it from being taken for a subject, which
+// never begins with it.
+func (l *Ledger) sid(sid string) shared.Hash { return l.audience.Hash("\x00sid " + sid) }
+
+func both(subject, sid shared.Hash) (h shared.Hash) {
+	copy(h[:shared.HashSize/2], subject[:])
+	copy(h[shared.HashSize/2:], sid[:])
+	return h
+}
+
+// userKey is the key of all sessions of a user, and of their list.
+func (l *Ledger) userKey(subject string) string {
+	return shared.Key(shared.KindUser, l.audience.Hash(subject))
+}
+
+// sidKey is the key of the sessions of one session at the provider, and of their list.
+func (l *Ledger) sidKey(sid string) string { return shared.Key(shared.KindProvider, l.sid(sid)) }
+
+// logoutKeys returns the keys of what a logout token with these members ends; one of the two may be "".
+func (l *Ledger) logoutKeys(subject, sid string) []string {
+	user := l.audience.Hash(subject)
+	switch {
+	case sid == "":
+		return []string{shared.Key(shared.KindProvider, user)}
+	case subject == "":
+		return []string{l.sidKey(sid)}
+	}
+	return []string{
+		shared.Key(shared.KindProvider, both(user, l.sid(sid))),
+		shared.Key(shared.KindProvider, both(user, shared.Hash{})), // of sessions without a sid
+	}
+}
+
+// issuedAtKey is the twin of a key.
+func issuedAtKey(key string) string { return key + "i" }
+
+// forever is later than any time of a clock, and exact in the numbers of Redis.
+func forever() time.Time { return time.UnixMicro(1 << 52).UTC() }
