@@ -57,7 +57,7 @@ type core struct {
 	realm, providerOrigin string
 	audience              shared.Audience   // of sessions: issuer and client
 	userInfoClaims        []string          // nil: the default
-	variables             map[string]string // by field of Config, where it comes from the environment
+	variables             map[string]string // by the path of a field, where it comes from the environment
 }
 
 // setting names a field of Config for the log, with its variable where it comes from the environment.
@@ -83,7 +83,7 @@ func New(cfg Config) (*Auth, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ginoidc: AppURL: %w", err)
 	}
-	a := &core{config: cfg, issuer: cfg.Issuer, log: cfg.Logger, shape: cfg.claimShape(), variables: names}
+	a := &core{config: cfg, issuer: cfg.idp().Issuer, log: cfg.Logger, shape: cfg.idp().claimShape(), variables: names}
 	memory := state.NewMemory(0)
 	if a.state = memory; cfg.State != nil {
 		a.state = ownMemory{cfg.State, memory}
@@ -91,7 +91,7 @@ func New(cfg Config) (*Auth, error) {
 	a.exchanges.Log = a.log
 	a.routes, a.targets = cfg.routesAndTargets(app)
 	a.realm = origin.Of(app)
-	if issuer, err := url.Parse(cfg.Issuer); err == nil {
+	if issuer, err := url.Parse(cfg.idp().Issuer); err == nil {
 		a.providerOrigin = origin.Of(issuer)
 	}
 	a.userInfoClaims = slices.Clone(cfg.UserInfoClaims)
@@ -110,7 +110,7 @@ func New(cfg Config) (*Auth, error) {
 // build makes the rooms below: sessions, sign-in attempts, the provider.
 func (a *core) build(app *url.URL) error {
 	cfg := &a.config
-	a.audience = shared.Audience(cfg.Issuer + " " + cfg.ClientID + " ")
+	a.audience = shared.Audience(cfg.idp().Issuer + " " + cfg.idp().ClientID + " ")
 	secure := app.Scheme == "https"
 	name, root := cookieName(cfg.CookieName, secure, a.routes.base)
 	a.cookie = cookieAttributes{name, root, secure}
@@ -148,7 +148,7 @@ func (a *core) build(app *url.URL) error {
 	}
 	a.values = shared.Values{State: a.state, Seal: a.seals.kept}
 	a.ledger = revocation.New(a.state, a.audience, cfg.SessionLifetime+cfg.AttemptLife)
-	if a.provider, err = cfg.provider(a.routes, a.setting("ClientKeyID"), a.emitProvider); err != nil {
+	if a.provider, err = cfg.provider(a.routes, a.setting(firstProvider+"ClientKeyID"), a.emitProvider); err != nil {
 		return err
 	}
 	a.refresher = newRefresher(a)
@@ -158,23 +158,24 @@ func (a *core) build(app *url.URL) error {
 
 // provider makes the room that talks to the provider. keyIDSetting is what the log calls ClientKeyID.
 func (c *Config) provider(r routes, keyIDSetting string, report func(context.Context, provider.Event)) (*provider.Provider, error) {
+	idp := c.idp()
 	p := provider.Config{
-		Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: c.ClientSecret, AuthMethod: c.ClientAuthMethod,
-		ClientCertificate: c.ClientCertificate, SignRequests: c.SignRequests, DPoP: c.DPoP, KeyIDSetting: keyIDSetting, FAPI2: c.Profile == profileFAPI2,
-		RedirectURL:  strings.TrimSuffix(c.AppURL, "/") + r.prefix + "/callback",
-		ResponseMode: c.ResponseMode, PushedAuthorization: c.PushedAuthorization,
-		Scopes: slices.Clone(c.Scopes), SigningAlgs: slices.Clone(c.SigningAlgs),
-		TrustedAudiences: c.TrustedAudiences, LaxLogoutType: c.UntypedLogoutTokens,
-		ClockTolerance: c.ClockTolerance, Timeout: c.ProviderTimeout, Transport: c.Transport, RootCAs: c.RootCAs, Logger: c.Logger, Report: report,
+		Issuer: idp.Issuer, ClientID: idp.ClientID, ClientSecret: idp.ClientSecret, AuthMethod: idp.ClientAuthMethod,
+		ClientCertificate: idp.ClientCertificate, SignRequests: idp.SignRequests, DPoP: idp.DPoP, KeyIDSetting: keyIDSetting,
+		FAPI2: idp.Profile == ProfileFAPI2, RedirectURL: strings.TrimSuffix(c.AppURL, "/") + r.prefix + "/callback",
+		ResponseMode: idp.ResponseMode, PushedAuthorization: idp.PushedAuthorization,
+		Scopes: slices.Clone(idp.Scopes), SigningAlgs: slices.Clone(idp.SigningAlgs),
+		TrustedAudiences: idp.TrustedAudiences, LaxLogoutType: idp.UntypedLogoutTokens, ClockTolerance: idp.ClockTolerance,
+		Timeout: idp.Timeout, Transport: idp.Transport, RootCAs: idp.RootCAs, Logger: c.Logger, Report: report,
 	}
 	var err error
-	if len(c.ClientKey) > 0 {
-		if p.ClientKey, err = c.clientKey(); err != nil {
+	if len(idp.ClientKey) > 0 {
+		if p.ClientKey, err = idp.clientKey(); err != nil {
 			return nil, fmt.Errorf("ginoidc: ClientKey: %w", err)
 		}
 	}
-	if len(c.DecryptionKey) > 0 {
-		if p.DecryptionKey, err = c.decryptionKey(); err != nil {
+	if len(idp.DecryptionKey) > 0 {
+		if p.DecryptionKey, err = idp.decryptionKey(); err != nil {
 			return nil, fmt.Errorf("ginoidc: DecryptionKey: %w", err)
 		}
 	}

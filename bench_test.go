@@ -54,7 +54,8 @@ func contenders(t testing.TB) []contender {
 func pluginEngine(t testing.TB) contender {
 	gin.SetMode(gin.ReleaseMode)
 	auth, err := ginoidc.New(ginoidc.Config{
-		Issuer: testapp.Issuer, ClientID: "app", ClientSecret: testapp.ClientSecret, AppURL: testapp.URL,
+		Providers:     []ginoidc.Provider{{Issuer: testapp.Issuer, ClientID: "app", ClientSecret: testapp.ClientSecret}},
+		AppURL:        testapp.URL,
 		CookieSecrets: []string{testapp.CookieSecret}, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

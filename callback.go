@@ -110,7 +110,7 @@ func (a *Auth) receive(c *gin.Context) (*attempt.Attempt, response, error) {
 }
 
 // redeemLimit bounds all calls to the provider that one callback makes.
-func (c *Config) redeemLimit() time.Duration { return 2 * c.ProviderTimeout }
+func (c *Config) redeemLimit() time.Duration { return 2 * c.idp().Timeout }
 
 // redeem exchanges the code and returns the user for whom the validated response vouches.
 func (a *core) redeem(ctx context.Context, code string, at *attempt.Attempt) (*person, error) {

@@ -27,7 +27,7 @@ func instances(t *testing.T, first, second ginoidc.SharedState, change func(*gin
 		change(c)
 	})
 	two = testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-		c.State, c.Transport = second, one.OP.Transport()
+		c.State, c.Providers[0].Transport = second, one.OP.Transport()
 		change(c)
 	})
 	two.OP = one.OP
@@ -68,7 +68,7 @@ func TestCallbackAskedForTwiceElsewhere(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				shared := state.NewMemory(0)
 				one, two := instances(t, shared, shared, func(c *ginoidc.Config) {
-					c.ResponseMode, c.Store, c.OnSignIn = tt.mode, tt.store, tt.hook
+					c.Providers[0].ResponseMode, c.Store, c.OnSignIn = tt.mode, tt.store, tt.hook
 				})
 				b := one.Browser()
 				callback := b.Start("/auth/signin?return_to=/app", "alice")

@@ -117,7 +117,7 @@ func (e *exchange) signIn(req *request) (*session.Session, error) {
 func (e *exchange) consumeAttempt(ctx context.Context) error {
 	cfg := &e.auth.config
 	key := shared.Key(shared.KindAttempt, e.auth.audience.Hash(e.attempt.State))
-	first, err := e.auth.state.MarkUsed(ctx, key, cfg.AttemptLife+cfg.ClockTolerance)
+	first, err := e.auth.state.MarkUsed(ctx, key, cfg.AttemptLife+cfg.idp().ClockTolerance)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrSessionStore, err)
 	}

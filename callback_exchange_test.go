@@ -22,7 +22,7 @@ import (
 func slowApp(t *testing.T, change func(*ginoidc.Config)) *testapp.App {
 	var a *testapp.App
 	a = testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-		c.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+		c.Providers[0].Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
 			if strings.HasSuffix(r.URL.Path, "/token") {
 				select {
 				case <-time.After(time.Second):
@@ -59,7 +59,7 @@ func TestCallbackAskedForTwice(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := slowApp(t, func(c *ginoidc.Config) { c.ResponseMode, c.OnSignIn = tt.mode, tt.hook })
+				a := slowApp(t, func(c *ginoidc.Config) { c.Providers[0].ResponseMode, c.OnSignIn = tt.mode, tt.hook })
 				a.Engine = gin.New()
 				var users []string // whom a middleware around the callback sees in the end
 				var mu sync.Mutex

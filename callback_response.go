@@ -39,12 +39,12 @@ const (
 
 // formPost tells that the response is a form which the provider's page posts (OAuth 2.0 Form Post Response Mode).
 func (a *core) formPost() bool {
-	return strings.HasPrefix(a.config.ResponseMode, provider.ResponseModeFormPost)
+	return strings.HasPrefix(a.config.idp().ResponseMode, provider.ResponseModeFormPost)
 }
 
 // signedResponse tells that the response is one signed JWT (JARM).
 func (a *core) signedResponse() bool {
-	return strings.HasSuffix(a.config.ResponseMode, provider.ResponseModeJWT)
+	return strings.HasSuffix(a.config.idp().ResponseMode, provider.ResponseModeJWT)
 }
 
 // logOtherMode tells of a response that came as another response mode has it: by POST instead of GET, or the reverse.
@@ -53,14 +53,14 @@ func (a *core) logOtherMode(r *http.Request) {
 	var came, mode string
 	switch {
 	case a.formPost() && r.Method == http.MethodGet && slices.ContainsFunc(responseMembers(), query.Has):
-		came, mode = provider.ResponseModeQuery, strings.Replace(a.config.ResponseMode, provider.ResponseModeFormPost, provider.ResponseModeQuery, 1)
+		came, mode = provider.ResponseModeQuery, strings.Replace(a.config.idp().ResponseMode, provider.ResponseModeFormPost, provider.ResponseModeQuery, 1)
 	case !a.formPost() && r.Method == http.MethodPost && web.IsForm(r):
-		came, mode = provider.ResponseModeFormPost, strings.Replace(a.config.ResponseMode, provider.ResponseModeQuery, provider.ResponseModeFormPost, 1)
+		came, mode = provider.ResponseModeFormPost, strings.Replace(a.config.idp().ResponseMode, provider.ResponseModeQuery, provider.ResponseModeFormPost, 1)
 	default:
 		return
 	}
 	attrs := append(response{refusal: refusalOf(query)}.attrs(), slog.String("came_as", came),
-		slog.String("mend", fmt.Sprintf("set Config.ResponseMode to %q, or have the provider answer by %s", mode, a.config.ResponseMode)))
+		slog.String("mend", fmt.Sprintf("set Provider.ResponseMode to %q, or have the provider answer by %s", mode, a.config.idp().ResponseMode)))
 	a.emit(r.Context(), event{kind: eventResponseModeMismatch, attrs: attrs})
 }
 
@@ -82,11 +82,11 @@ func (a *core) responseParams(c *gin.Context) (params url.Values, signed *provid
 	case err != nil:
 		return nil, nil, fmt.Errorf("%w: %w", errInvalidCallback, err)
 	case !a.signedResponse() && params.Has("response"):
-		return params, nil, fmt.Errorf("%w: a signed response; if the provider cannot leave that, set Config.ResponseMode to %q", errInvalidCallback, a.config.ResponseMode+provider.ResponseModeJWT)
+		return params, nil, fmt.Errorf("%w: a signed response; if the provider cannot leave that, set Provider.ResponseMode to %q", errInvalidCallback, a.config.idp().ResponseMode+provider.ResponseModeJWT)
 	case !a.signedResponse():
 		return params, nil, nil
 	case !params.Has("response") || ambiguous(params["response"]) || params.Has("code") || params.Has("state") || params.Has("error"):
-		return params, nil, fmt.Errorf("%w: not one signed response, as Config.ResponseMode %q asks for", errInvalidCallback, a.config.ResponseMode)
+		return params, nil, fmt.Errorf("%w: not one signed response, as Provider.ResponseMode %q asks for", errInvalidCallback, a.config.idp().ResponseMode)
 	}
 	if signed, err = a.provider.ReadResponse(params.Get("response")); err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", errInvalidCallback, err)

@@ -147,7 +147,7 @@ func TestCallbackMethodsAndSpellings(t *testing.T) {
 }
 
 func formPostApp(t *testing.T) *testapp.App {
-	return testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode = "form_post" })
+	return testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].ResponseMode = "form_post" })
 }
 
 // TestFormPost: the attempt's cookie survives the cross-site POST and nothing else has to; the session of before, whose
@@ -246,7 +246,7 @@ func TestFormPostRefuses(t *testing.T) {
 func TestLongCodes(t *testing.T) {
 	for _, mode := range []string{"query", "form_post", "query.jwt", "form_post.jwt"} {
 		for _, length := range []int{5000, 16 << 10, 16<<10 + 1} {
-			a := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) { c.ResponseMode, op.CodeLength = mode, length })
+			a := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) { c.Providers[0].ResponseMode, op.CodeLength = mode, length })
 			b := a.Browser()
 			deliver := b.Navigate
 			if strings.HasPrefix(mode, "form_post") {

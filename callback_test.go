@@ -121,7 +121,7 @@ func TestCallbackOfAnotherInstance(t *testing.T) {
 	first := testapp.New(t)
 	down := true
 	second := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-		c.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+		c.Providers[0].Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
 			if down {
 				return nil, errors.New("no route to host")
 			}
@@ -161,7 +161,7 @@ func TestRefusalSpendsNothing(t *testing.T) {
 // TestTrustedAudiences: a further audience is accepted if it is configured, case 86.
 func TestTrustedAudiences(t *testing.T) {
 	for _, trusted := range [][]string{nil, {"project"}} {
-		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.TrustedAudiences = trusted })
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].TrustedAudiences = trusted })
 		a.OP.OnIDToken(func(c map[string]any) { c["aud"], c["azp"] = []string{"app", "project"}, "app" })
 		if r := a.Browser().SignIn("alice"); (r.StatusCode == 303) != (trusted != nil) {
 			t.Errorf("trusted %q: %d", trusted, r.StatusCode)

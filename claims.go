@@ -21,7 +21,7 @@ type User struct {
 	Name, PreferredUsername, Email, Picture string
 
 	// EmailVerified is true only if what gave the Email, ID token or userinfo, says the JSON value true beside it, or the
-	// string "true" where Config.StringEmailVerified is set.
+	// string "true" where Provider.StringEmailVerified is set.
 	EmailVerified bool
 
 	// Groups and Organizations are sorted and without duplicates. They are as old as the sign-in.

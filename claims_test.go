@@ -41,7 +41,7 @@ func user(t *testing.T, change func(*ginoidc.Config), idToken, userInfo string) 
 
 // TestClaims: typed fields and Claims agree, protocol claims are gone, and groups stand where they came from.
 func TestClaims(t *testing.T) {
-	u := user(t, func(c *ginoidc.Config) { c.GroupsClaim = "realm_access.roles" },
+	u := user(t, func(c *ginoidc.Config) { c.Providers[0].GroupsClaim = "realm_access.roles" },
 		`{"realm_access":{"roles":["b","a"],"other":1},"tenant":{"id":"t1"},"email":"carol@corp.example","email_verified":true}`,
 		`{"name":"Carol from userinfo","nickname":"caz","email":"else@corp.example","email_verified":false}`)
 	var claims struct {

@@ -15,7 +15,7 @@ import (
 func TestLaterChanges(t *testing.T) {
 	audiences, parameters := []string{"other"}, url.Values{"audience": {"api"}}
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-		c.TrustedAudiences, c.SignInParameters = audiences, parameters
+		c.Providers[0].TrustedAudiences, c.Providers[0].SignInParameters = audiences, parameters
 	})
 	a.OP.OnIDToken(func(claims map[string]any) { claims["aud"], claims["azp"] = []string{"app", "other"}, "app" })
 	audiences[0], parameters["audience"][0] = "changed", "changed"
@@ -33,8 +33,9 @@ func TestCallersKeepTheirSlices(t *testing.T) {
 	scopes, claims, origins := []string{"openid", "email"}, []string{"sub"}, []string{"https://shop.example.net"}
 	algs, audiences, params := []string{"ES256"}, []string{"project"}, url.Values{"audience": {"api"}}
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-		c.Scopes, c.UserInfoClaims, c.ReturnOrigins = scopes, claims, origins
-		c.SigningAlgs, c.TrustedAudiences, c.SignInParameters = algs, audiences, params
+		c.Providers[0].Scopes, c.UserInfoClaims, c.ReturnOrigins = scopes, claims, origins
+		p := &c.Providers[0]
+		p.SigningAlgs, p.TrustedAudiences, p.SignInParameters = algs, audiences, params
 	})
 	a.Engine.GET("/any", a.Auth.RequireGroups(groups...), a.Protected)
 	a.Engine.GET("/all", a.Auth.RequireAllGroups(all...), a.Protected)

@@ -9,44 +9,47 @@ import (
 	"strings"
 )
 
-// ConfigFromEnv reads a [Config] from the environment variables that begin with prefix ("OIDC_"; a missing
-// final underscore is added). docs/configuration.md lists them. A value that cannot be parsed is a
-// [ConfigError]; all are joined, and the Config returned beside them is usable for finding the problems that
-// [New] reports. A variable under the prefix that the plugin does not know is a warning that New logs, with the
-// nearest known name if one is near: platforms inject names of their own.
+// ConfigFromEnv reads a [Config] with one provider from the environment variables that begin with prefix, such as
+// "OIDC_"; a missing final underscore is added. docs/configuration.md lists them.
+//
+// The error joins a [ConfigError] for each value that cannot be read. It may be ignored: [New] reports the same, unless
+// code has set the field since. A variable under the prefix that the plugin does not know is a warning that New logs, with
+// the nearest known name if one is near: platforms inject names of their own.
 func ConfigFromEnv(prefix string) (Config, error) {
 	if prefix != "" && !strings.HasSuffix(prefix, "_") {
 		prefix += "_"
 	}
-	c := Config{AppURL: defaultAppURL}
-	e := environment{prefix: prefix, sources: map[string]string{}, failed: map[string]error{}}
-	var errs []error
+	c := Config{AppURL: defaultAppURL, Providers: make([]Provider, 1)}
+	e := environment{prefix: prefix, sources: map[string]string{}}
 	for _, v := range variables() {
 		if err := e.read(&c, v); err != nil {
-			errs = append(errs, err)
-			e.failed[v.field] = err
+			e.unreadable = append(e.unreadable, err)
 		}
 	}
 	if _, err := e.slides(); err != nil {
-		errs = append(errs, err)
+		e.unreadable = append(e.unreadable, err)
 	}
 	e.routes = e.routeVariables()
 	e.unknown, e.idle = e.others()
 	left := c.detached()
 	e.left = &left
 	c.env = e
+	var errs []error
+	for _, err := range e.unreadable {
+		errs = append(errs, err)
+	}
 	return c, errors.Join(errs...)
 }
 
 // environment remembers where a Config came from, for messages that name variables.
 type environment struct {
-	prefix  string
-	left    *Config           // as ConfigFromEnv left it; nil: the Config does not come from the environment
-	sources map[string]string // by field, the variable that set it
-	failed  map[string]error  // by field, why its variable did not
-	routes  []routeVariable   // what was said of the plugin's routes
-	unknown []string
-	idle    []string // known, and without effect here
+	prefix     string
+	left       *Config           // as ConfigFromEnv left it; nil: the Config does not come from the environment
+	sources    map[string]string // by field, the variable that set it
+	unreadable []*ConfigError
+	routes     []routeVariable // what was said of the plugin's routes
+	unknown    []string
+	idle       []string // known, and without effect here
 }
 
 // get returns the value of a variable. An empty one counts as not set, as orchestrators write it.
@@ -56,30 +59,29 @@ func (e *environment) get(name string) string { return os.Getenv(e.prefix + name
 type setting struct{ variable, value string }
 
 // read sets the field of a variable, which may be given under more than one name.
-func (e *environment) read(c *Config, v variable) error {
-	settings, err := e.settings(v)
-	if err != nil || len(settings) == 0 {
-		return err
+func (e *environment) read(c *Config, v variable) *ConfigError {
+	settings, unusable := e.settings(v)
+	if unusable != nil {
+		return unusable
 	}
-	before := *c
 	for i, s := range settings {
-		one := before
-		if err := v.set(&one, s.value); err != nil {
-			return &ConfigError{Field: v.field, Variable: s.variable, Problem: err.Error(), Mend: v.mend}
+		value, fix, err := v.parse(c, s.value)
+		if err != nil {
+			return &ConfigError{Field: v.field, Variable: s.variable, Problem: err.Error(), Fix: cmp.Or(v.fix, fix)}
 		}
-		if i > 0 && !sameField(c, &one, v.field) {
-			return &ConfigError{Field: v.field, Variable: settings[0].variable, Problem: "differs from " + s.variable, Mend: "keep one of them"}
+		field := c.field(v.field)
+		if i > 0 && !reflect.DeepEqual(field.Interface(), value.Interface()) {
+			problem := "differs from " + s.variable
+			return &ConfigError{Field: v.field, Variable: settings[0].variable, Problem: problem, Fix: "keep one of them"}
 		}
-		if i == 0 {
-			*c = one
-		}
+		field.Set(value)
+		e.sources[v.field] = settings[0].variable
 	}
-	e.sources[v.field] = settings[0].variable
 	return nil
 }
 
 // settings are the values of a variable, its own name first, in the form of that name.
-func (e *environment) settings(v variable) ([]setting, error) {
+func (e *environment) settings(v variable) ([]setting, *ConfigError) {
 	var found []setting
 	if value := e.get(v.name); value != "" {
 		found = append(found, setting{e.prefix + v.name, value})
@@ -91,7 +93,7 @@ func (e *environment) settings(v variable) ([]setting, error) {
 		}
 		value, err := a.as(e, given)
 		if err != nil {
-			return nil, &ConfigError{Field: v.field, Variable: e.prefix + a.name, Problem: err.Error(), Mend: a.mend}
+			return nil, &ConfigError{Field: v.field, Variable: e.prefix + a.name, Problem: err.Error(), Fix: a.fix}
 		}
 		if value != "" {
 			found = append(found, setting{e.prefix + a.name, value})
@@ -124,6 +126,26 @@ func (e *environment) others() (unknown, idle []string) {
 	return unknown, idle
 }
 
+// firstProvider is the path of the fields of the provider that the environment describes.
+const firstProvider = "Providers[0]."
+
+// field finds a field by its path, such as "AppURL" or "Providers[0].Issuer". It is the zero Value if there is no provider.
+func (c *Config) field(path string) reflect.Value {
+	name, ofProvider := strings.CutPrefix(path, firstProvider)
+	switch {
+	case !ofProvider:
+		return reflect.ValueOf(c).Elem().FieldByName(name)
+	case len(c.Providers) == 0:
+		return reflect.Value{}
+	}
+	return reflect.ValueOf(&c.Providers[0]).Elem().FieldByName(name)
+}
+
+func sameField(a, b *Config, path string) bool {
+	x, y := a.field(path), b.field(path)
+	return x.IsValid() && y.IsValid() && reflect.DeepEqual(x.Interface(), y.Interface())
+}
+
 // variableNames names, for each field that is as the environment left it, the variable that set the field or would have.
 func (c *Config) variableNames() map[string]string {
 	names := map[string]string{}
@@ -138,12 +160,7 @@ func (c *Config) variableNames() map[string]string {
 	return names
 }
 
-func sameField(a, b *Config, name string) bool {
-	field := func(c *Config) any { return reflect.ValueOf(c).Elem().FieldByName(name).Interface() }
-	return reflect.DeepEqual(field(a), field(b))
-}
-
-// warn tells of variables that do nothing.
+// warn logs the variables that do nothing.
 func (c *Config) warn() {
 	for _, name := range c.env.unknown {
 		attributes := []any{"variable", name}

@@ -34,13 +34,14 @@ func setenv(t *testing.T, env map[string]string) {
 	}
 }
 
-// fromEnv is a Config from the variables under X_, the errors of both steps, and what New logs.
+// fromEnv is a Config from the variables under X_, the error of New, which says what ConfigFromEnv could not read, and what
+// New logs.
 func fromEnv() (c ginoidc.Config, log string, err error) {
 	var logs bytes.Buffer
-	c, unreadable := ginoidc.ConfigFromEnv("X_")
+	c, _ = ginoidc.ConfigFromEnv("X_")
 	c.Logger, c.State = slog.New(slog.NewTextHandler(&logs, nil)), state.NewMemory(0) // or New says what a restart forgets
-	_, invalid := ginoidc.New(c)
-	return c, logs.String(), errors.Join(unreadable, invalid)
+	_, err = ginoidc.New(c)
+	return c, logs.String(), err
 }
 
 // certificatePEM is a certificate with its key in one file, and the certificate alone.
@@ -68,20 +69,20 @@ func TestWhereAConfigComesFrom(t *testing.T) {
 		change func(*ginoidc.Config)
 		want   []string
 	}{
-		{"nothing set", "P", nil, nil, []string{"Issuer P_ISSUER", "ClientID P_CLIENT_ID", "ClientSecret P_CLIENT_SECRET",
+		{"nothing set", "P", nil, nil, []string{"Providers[0].Issuer P_ISSUER", "Providers[0].ClientID P_CLIENT_ID", "Providers[0].ClientSecret P_CLIENT_SECRET",
 			"CookieSecrets P_COOKIE_SECRET"}},
-		{"no prefix", "", nil, nil, []string{"Issuer ISSUER", "ClientID CLIENT_ID", "ClientSecret CLIENT_SECRET",
+		{"no prefix", "", nil, nil, []string{"Providers[0].Issuer ISSUER", "Providers[0].ClientID CLIENT_ID", "Providers[0].ClientSecret CLIENT_SECRET",
 			"CookieSecrets COOKIE_SECRET"}},
 		{"by an alias", "X", map[string]string{"X_ISSUER": "", "X_TENANT_DOMAIN": "http://idp.example",
-			"X_SESSION_COOKIE_NAME": "__Host-x"}, nil, []string{"Issuer X_TENANT_DOMAIN", "CookieName X_SESSION_COOKIE_NAME"}},
+			"X_SESSION_COOKIE_NAME": "__Host-x"}, nil, []string{"Providers[0].Issuer X_TENANT_DOMAIN", "CookieName X_SESSION_COOKIE_NAME"}},
 		{"changed", "X", map[string]string{"X_CLIENT_ID": "b "}, func(c *ginoidc.Config) {
-			c.Issuer, c.AppURL,
-				c.ClientSecret = "x", "x", ""
-		}, []string{"Issuer ", "ClientSecret ", "AppURL ", "ClientID X_CLIENT_ID"}},
+			c.Providers[0].Issuer, c.AppURL,
+				c.Providers[0].ClientSecret = "x", "x", ""
+		}, []string{"Providers[0].Issuer ", "Providers[0].ClientSecret ", "Providers[0].ClientID X_CLIENT_ID", "AppURL "}},
 		{"changed in place", "X", map[string]string{"X_SCOPES": "openid email"},
-			func(c *ginoidc.Config) { c.Scopes[0] = "profile" }, []string{"Scopes "}},
+			func(c *ginoidc.Config) { c.Providers[0].Scopes[0] = "profile" }, []string{"Providers[0].Scopes "}},
 		{"parameters changed in place", "X", map[string]string{"X_SIGN_IN_PARAMETERS": "a=b"},
-			func(c *ginoidc.Config) { c.SignInParameters.Set("nonce", "1") }, []string{"SignInParameters "}},
+			func(c *ginoidc.Config) { c.Providers[0].SignInParameters.Set("nonce", "1") }, []string{"Providers[0].SignInParameters "}},
 		{"set to the same", "X", map[string]string{"X_COOKIE_NAME": "a b"},
 			func(c *ginoidc.Config) { c.CookieName = "a" + " b" }, []string{"CookieName X_COOKIE_NAME"}},
 		{"set by code alone", "X", nil, func(c *ginoidc.Config) { c.MaxSessions = -1 }, []string{"MaxSessions "}},
@@ -93,12 +94,12 @@ func TestWhereAConfigComesFrom(t *testing.T) {
 			for name, value := range test.env {
 				t.Setenv(name, value)
 			}
-			c, unreadable := ginoidc.ConfigFromEnv(test.prefix)
+			c, _ := ginoidc.ConfigFromEnv(test.prefix)
 			if c.Logger = slog.New(slog.DiscardHandler); test.change != nil {
 				test.change(&c)
 			}
-			_, invalid := ginoidc.New(c)
-			if got := problemsOf(errors.Join(unreadable, invalid)); !slices.Equal(got, test.want) {
+			_, err := ginoidc.New(c)
+			if got := problemsOf(err); !slices.Equal(got, test.want) {
 				t.Errorf("problems %q, want %q", got, test.want)
 			}
 		})
@@ -122,55 +123,55 @@ func TestConfigFromEnv(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		env  map[string]string
-		want []string // as TestConfigProblems, of ConfigFromEnv and New together
+		want []string // as TestConfigProblems
 		held func(ginoidc.Config) bool
 	}{
 		{"the least", nil, nil, func(c ginoidc.Config) bool {
 			return c.AppURL == "http://localhost:8080" &&
-				!c.SkipUserInfo
+				!c.Providers[0].SkipUserInfo
 		}},
 		{"lists", map[string]string{"SCOPES": " openid  groups ",
 			"COOKIE_SECRET": testapp.CookieSecret + "2 " + testapp.CookieSecret, "SIGNING_ALGS": "ES256 RS256"}, nil,
 			func(c ginoidc.Config) bool {
-				return slices.Equal(c.Scopes, []string{"openid", "groups"}) && len(c.CookieSecrets) == 2 &&
-					c.SigningAlgs[0] == "ES256"
+				return slices.Equal(c.Providers[0].Scopes, []string{"openid", "groups"}) && len(c.CookieSecrets) == 2 &&
+					c.Providers[0].SigningAlgs[0] == "ES256"
 			}},
 		{"durations and booleans", map[string]string{"SESSION_IDLE": "1h", "SESSION_LIFETIME": "24h",
 			"CLOCK_TOLERANCE": "30s", "FETCH_USER_INFO": "false"}, nil,
 			func(c ginoidc.Config) bool {
-				return c.SessionIdle == time.Hour && c.SessionLifetime == 24*time.Hour && c.ClockTolerance == 30*time.Second &&
-					c.SkipUserInfo
+				return c.SessionIdle == time.Hour && c.SessionLifetime == 24*time.Hour && c.Providers[0].ClockTolerance == 30*time.Second &&
+					c.Providers[0].SkipUserInfo
 			}},
 		{"claims", map[string]string{"GROUPS_CLAIM": "realm_access.roles", "ORGANIZATIONS_CLAIM": "orgs"}, nil,
 			func(c ginoidc.Config) bool {
-				return c.GroupsClaim == "realm_access.roles" && c.OrganizationsClaim == "orgs"
+				return c.Providers[0].GroupsClaim == "realm_access.roles" && c.Providers[0].OrganizationsClaim == "orgs"
 			}},
 		{"defaults spelled out", map[string]string{"RESPONSE_MODE": "query", "USE_PAR": "auto", "KEEP_TOKENS": "false",
 			"INITIATE_LOGIN": "false", "CLIENT_AUTH_METHOD": "client_secret_post"}, nil, nil},
 		{"unparsable", map[string]string{"SESSION_IDLE": "soon", "FETCH_USER_INFO": "maybe", "CLOCK_TOLERANCE": "-1s"},
-			[]string{"SkipUserInfo X_FETCH_USER_INFO", "SessionIdle X_SESSION_IDLE", "ClockTolerance X_CLOCK_TOLERANCE"}, nil},
+			[]string{"Providers[0].SkipUserInfo X_FETCH_USER_INFO", "Providers[0].ClockTolerance X_CLOCK_TOLERANCE", "SessionIdle X_SESSION_IDLE"}, nil},
 		{"of later versions", map[string]string{"BEARER_AUDIENCE": "api"}, []string{" X_BEARER_AUDIENCE"}, nil},
 		{"tokens", map[string]string{"KEEP_TOKENS": "true"}, nil, func(c ginoidc.Config) bool { return c.KeepTokens }},
 		{"the protocol", map[string]string{"RESPONSE_MODE": "form_post", "USE_PAR": "true", "INITIATE_LOGIN": "true"},
 			nil, func(c ginoidc.Config) bool {
-				return c.ResponseMode == "form_post" && c.PushedAuthorization == "always" && c.InitiateLogin
+				return c.Providers[0].ResponseMode == "form_post" && c.Providers[0].PushedAuthorization == "always" && c.Providers[0].InitiateLogin
 			}},
 		{"no PAR", map[string]string{"USE_PAR": "false"}, nil,
-			func(c ginoidc.Config) bool { return c.PushedAuthorization == "never" }},
+			func(c ginoidc.Config) bool { return c.Providers[0].PushedAuthorization == "never" }},
 		{"key file", map[string]string{"CLIENT_SECRET": "", "CLIENT_AUTH_METHOD": "private_key_jwt",
-			"CLIENT_KEY_FILE": keyFile}, nil, func(c ginoidc.Config) bool { return bytes.Equal(c.ClientKey, ecKey) }},
+			"CLIENT_KEY_FILE": keyFile}, nil, func(c ginoidc.Config) bool { return bytes.Equal(c.Providers[0].ClientKey, ecKey) }},
 		{"key file that is not there", map[string]string{"CLIENT_SECRET": "", "CLIENT_AUTH_METHOD": "private_key_jwt",
-			"CLIENT_KEY_FILE": keyFile + ".gone"}, []string{"ClientKey X_CLIENT_KEY_FILE"}, nil},
+			"CLIENT_KEY_FILE": keyFile + ".gone"}, []string{"Providers[0].ClientKey X_CLIENT_KEY_FILE"}, nil},
 		{"key file with something else", map[string]string{"CLIENT_SECRET": "", "CLIENT_AUTH_METHOD": "private_key_jwt",
-			"CLIENT_KEY_FILE": caFile}, []string{"ClientKey X_CLIENT_KEY_FILE"}, nil},
+			"CLIENT_KEY_FILE": caFile}, []string{"Providers[0].ClientKey X_CLIENT_KEY_FILE"}, nil},
 		{"the protocol, misspelt", map[string]string{"RESPONSE_MODE": "fragment", "USE_PAR": "yes", "INITIATE_LOGIN": "si"},
-			[]string{"PushedAuthorization X_USE_PAR", "InitiateLogin X_INITIATE_LOGIN", "ResponseMode X_RESPONSE_MODE"}, nil},
-		{"CA file without certificate", map[string]string{"CA_FILE": caFile}, []string{"RootCAs X_CA_FILE"}, nil},
-		{"CA file that is not there", map[string]string{"CA_FILE": caFile + ".gone"}, []string{"RootCAs X_CA_FILE"}, nil},
+			[]string{"Providers[0].PushedAuthorization X_USE_PAR", "Providers[0].InitiateLogin X_INITIATE_LOGIN", "Providers[0].ResponseMode X_RESPONSE_MODE"}, nil},
+		{"CA file without certificate", map[string]string{"CA_FILE": caFile}, []string{"Providers[0].RootCAs X_CA_FILE"}, nil},
+		{"CA file that is not there", map[string]string{"CA_FILE": caFile + ".gone"}, []string{"Providers[0].RootCAs X_CA_FILE"}, nil},
 		{"alias", map[string]string{"ISSUER": "", "TENANT_DOMAIN": "tenant.example"}, nil,
-			func(c ginoidc.Config) bool { return c.Issuer == "https://tenant.example" }},
-		{"alias that differs", map[string]string{"TENANT_DOMAIN": "https://other.example"}, []string{"Issuer X_ISSUER"}, nil},
-		{"empty counts as absent", map[string]string{"ISSUER": ""}, []string{"Issuer X_ISSUER"}, nil},
+			func(c ginoidc.Config) bool { return c.Providers[0].Issuer == "https://tenant.example" }},
+		{"alias that differs", map[string]string{"TENANT_DOMAIN": "https://other.example"}, []string{"Providers[0].Issuer X_ISSUER"}, nil},
+		{"empty counts as absent", map[string]string{"ISSUER": ""}, []string{"Providers[0].Issuer X_ISSUER"}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, env := range []map[string]string{base, tt.env} {
@@ -178,10 +179,10 @@ func TestConfigFromEnv(t *testing.T) {
 					t.Setenv("X_"+name, value)
 				}
 			}
-			c, envErr := ginoidc.ConfigFromEnv("X")
+			c, _ := ginoidc.ConfigFromEnv("X")
 			c.Logger = slog.New(slog.DiscardHandler)
 			_, err := ginoidc.New(c)
-			if got := problemsOf(errors.Join(envErr, err)); !slices.Equal(got, tt.want) {
+			if got := problemsOf(err); !slices.Equal(got, tt.want) {
 				t.Errorf("problems %q, want %q", got, tt.want)
 			}
 			if tt.held != nil && !tt.held(c) {

@@ -12,42 +12,82 @@ import (
 	"time"
 )
 
-// The forms of values. None is trimmed: what stands around a value by mistake is told and not guessed away.
-
-func text(field func(*Config) *string) func(*Config, string) error {
-	return func(c *Config, value string) error {
-		*field(c) = value
-		return nil
+// parse reads value into what field points to, by its type. fix says what to write instead of a value that cannot be read.
+// Nothing is trimmed: what stands around a value by mistake is reported and not guessed away.
+func parse(field any, value string) (fix string, err error) {
+	switch field := field.(type) {
+	case *string:
+		*field = value
+	case *[]string:
+		fix = "remove the quotes"
+		*field, err = words(value)
+	case *bool:
+		fix = "write true or false"
+		*field, err = boolean(value)
+	case *int:
+		fix = "write a number, 0 for no limit"
+		*field, err = limit(value)
+	case *time.Duration:
+		fix = "write a Go duration such as 12h or 90s"
+		*field, err = duration(value)
+	case *url.Values:
+		fix = "write a query string such as audience=https://api.example.com&acr_values=mfa"
+		*field, err = parameters(value)
+	case *[]byte:
+		fix = "name a readable file with a PEM or JWK private key"
+		*field, err = content(value)
+	case **tls.Certificate:
+		fix = "name a readable PEM file with the certificate, or its chain, and its private key"
+		*field, err = certificate(value)
+	case **x509.CertPool:
+		fix = "name a readable file of PEM certificates"
+		*field, err = roots(value)
+	default:
+		err = fmt.Errorf("has the type %T, which no variable sets", field)
 	}
+	return fix, err
 }
 
 // words are separated by blanks.
-func words(field func(*Config) *[]string) func(*Config, string) error {
-	return func(c *Config, value string) error {
-		if inQuotes(value) {
-			return errors.New("is in quotes")
-		}
-		list := strings.Fields(value)
-		if len(list) == 0 {
-			return errors.New("holds blanks alone")
-		}
-		*field(c) = list
-		return nil
+func words(value string) ([]string, error) {
+	list := strings.Fields(value)
+	switch {
+	case inQuotes(value):
+		return nil, errors.New("is in quotes")
+	case len(list) == 0:
+		return nil, errors.New("holds blanks alone")
 	}
+	return list, nil
 }
 
-func span(field func(*Config) *time.Duration) func(*Config, string) error {
-	return func(c *Config, value string) error {
-		d, err := time.ParseDuration(value)
-		switch {
-		case err != nil && overflows(value):
-			return fmt.Errorf("%q is too large", value)
-		case err != nil || d <= 0:
-			return fmt.Errorf("%q is not a positive duration", value)
-		}
-		*field(c) = d
-		return nil
+func boolean(value string) (bool, error) {
+	on, err := strconv.ParseBool(value)
+	if err != nil {
+		return false, fmt.Errorf("%q is neither true nor false", value)
 	}
+	return on, nil
+}
+
+func limit(value string) (int, error) {
+	n, err := strconv.Atoi(value)
+	switch {
+	case errors.Is(err, strconv.ErrRange) && !strings.HasPrefix(value, "-"):
+		return 0, fmt.Errorf("%q is too large", value)
+	case err != nil || n < 0:
+		return 0, fmt.Errorf("%q is not a number from 0", value)
+	}
+	return n, nil
+}
+
+func duration(value string) (time.Duration, error) {
+	d, err := time.ParseDuration(value)
+	switch {
+	case err != nil && overflows(value):
+		return 0, fmt.Errorf("%q is too large", value)
+	case err != nil || d <= 0:
+		return 0, fmt.Errorf("%q is not a positive duration", value)
+	}
+	return d, nil
 }
 
 // overflows reports whether a text is a duration that only its digits make too large.
@@ -61,84 +101,27 @@ func overflows(value string) bool {
 	return err == nil && !strings.HasPrefix(value, "-")
 }
 
-// tolerance is a duration or, as MonoCloud's SDK writes it under the same name, a number of seconds.
-func tolerance(c *Config, value string) error {
-	if _, err := strconv.ParseUint(value, 10, 63); err == nil || errors.Is(err, strconv.ErrRange) {
-		value += "s"
-	}
-	return span(func(c *Config) *time.Duration { return &c.ClockTolerance })(c, value)
-}
-
-func maxSessions(c *Config, value string) error {
-	n, err := strconv.Atoi(value)
-	switch {
-	case errors.Is(err, strconv.ErrRange) && !strings.HasPrefix(value, "-"):
-		return fmt.Errorf("%q is too large", value)
-	case err != nil || n < 0:
-		return fmt.Errorf("%q is not a number from 0", value)
-	}
-	c.MaxSessions = n
-	return nil
-}
-
-func truth(set func(c *Config, on bool)) func(*Config, string) error {
-	return func(c *Config, value string) error {
-		on, err := strconv.ParseBool(value)
-		if err != nil {
-			return fmt.Errorf("%q is neither true nor false", value)
-		}
-		set(c, on)
-		return nil
-	}
-}
-
-// when is auto or a boolean.
-func when(field func(*Config) *string, auto, always, never string) func(*Config, string) error {
-	return func(c *Config, value string) error {
-		if on, err := strconv.ParseBool(value); value == auto {
-			*field(c) = auto
-		} else if err != nil {
-			return fmt.Errorf("%q is none of its values", value)
-		} else if on {
-			*field(c) = always
-		} else {
-			*field(c) = never
-		}
-		return nil
-	}
-}
-
 // parameters are a query string. What it cannot mean is refused: a name or a value left out, a value in quotes, and the
 // question mark of a URL.
-func parameters(field func(*Config) *url.Values) func(*Config, string) error {
-	return func(c *Config, value string) error {
-		values, err := url.ParseQuery(value)
-		switch {
-		case inQuotes(value):
-			return errors.New("is in quotes")
-		case err != nil || strings.HasPrefix(value, "?") || value != strings.TrimSpace(value):
-			return fmt.Errorf("%q is not a query string", value)
-		}
-		for name, list := range values {
-			for _, one := range list {
-				switch {
-				case name == "" || one == "":
-					return fmt.Errorf("%q has a parameter without a name or a value", value)
-				case inQuotes(one):
-					return fmt.Errorf("the value of %q is in quotes", name)
-				}
+func parameters(value string) (url.Values, error) {
+	values, err := url.ParseQuery(value)
+	switch {
+	case inQuotes(value):
+		return nil, errors.New("is in quotes")
+	case err != nil || strings.HasPrefix(value, "?") || value != strings.TrimSpace(value):
+		return nil, fmt.Errorf("%q is not a query string", value)
+	}
+	for name, list := range values {
+		for _, one := range list {
+			switch {
+			case name == "" || one == "":
+				return nil, fmt.Errorf("%q has a parameter without a name or a value", value)
+			case inQuotes(one):
+				return nil, fmt.Errorf("the value of %q is in quotes", name)
 			}
 		}
-		*field(c) = values
-		return nil
 	}
-}
-
-func file(field func(*Config) *[]byte) func(*Config, string) error {
-	return func(c *Config, name string) (err error) {
-		*field(c), err = content(name)
-		return err
-	}
+	return values, nil
 }
 
 // content reads a whole file. The errors cite its name and nothing in it.
@@ -153,37 +136,62 @@ func content(name string) ([]byte, error) {
 	return b, nil
 }
 
-// certificateFile reads the certificate and its key out of one file.
-func certificateFile(c *Config, name string) error {
+// certificate reads a certificate and its key out of one file.
+func certificate(name string) (*tls.Certificate, error) {
 	pem, err := content(name)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	certificate, err := tls.X509KeyPair(pem, pem)
+	pair, err := tls.X509KeyPair(pem, pem)
 	if err != nil {
-		return fmt.Errorf("%q holds no certificate with its key: %w", name, err)
+		return nil, fmt.Errorf("%q holds no certificate with its key: %w", name, err)
 	}
-	c.ClientCertificate = &certificate
-	return nil
+	return &pair, nil
 }
 
-func caFile(c *Config, name string) error {
+// roots adds the certificates of a file to those of the system.
+func roots(name string) (*x509.CertPool, error) {
 	pem, err := content(name)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	pool, err := x509.SystemCertPool()
 	if err != nil {
 		pool = x509.NewCertPool()
 	}
 	if !pool.AppendCertsFromPEM(pem) {
-		return fmt.Errorf("%q holds no certificate", name)
+		return nil, fmt.Errorf("%q holds no certificate", name)
 	}
-	c.RootCAs = pool
-	return nil
+	return pool, nil
 }
 
-// unsupported refuses what a later version will read: who sets it counts on it.
-func unsupported(*Config, string) error {
-	return errors.New("is not supported by this version")
+// sometimes is auto or a boolean, in the words of Config.
+func sometimes(value string) (string, error) {
+	on, err := strconv.ParseBool(value)
+	switch {
+	case value == Auto:
+		return Auto, nil
+	case err != nil:
+		return "", fmt.Errorf("%q is none of its values", value)
+	case on:
+		return Always, nil
+	}
+	return Never, nil
+}
+
+func opposite(value string) (string, error) {
+	on, err := boolean(value)
+	return strconv.FormatBool(!on), err
+}
+
+// withUnit takes a number for one of seconds, as MonoCloud's SDK writes a duration under a name of ours.
+func withUnit(value string) (string, error) {
+	if _, err := strconv.ParseUint(value, 10, 63); err == nil || errors.Is(err, strconv.ErrRange) {
+		value += "s"
+	}
+	return value, nil
+}
+
+func unsupported(string) (string, error) {
+	return "", errors.New("is not supported by this version")
 }

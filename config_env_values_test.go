@@ -1,6 +1,7 @@
 package ginoidc_test
 
 import (
+	"crypto/tls"
 	"log/slog"
 	"maps"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // TestUnusableValues: each is one error, under the name of the variable that has the value.
@@ -68,18 +70,18 @@ func TestUnusableValues(t *testing.T) {
 // TestWhatIsSaidOfAValue: what is wrong with it, of the name that it has, and what to write under that name.
 func TestWhatIsSaidOfAValue(t *testing.T) {
 	for _, test := range []struct{ name, value, problem, want string }{
-		{"TENANT_DOMAIN", `"idp.example"`, "Issuer X_TENANT_DOMAIN", "is in quotes"},
-		{"TENANT_DOMAIN", " idp.example", "Issuer X_TENANT_DOMAIN", "has a blank"},
-		{"TENANT_DOMAIN", "idp.example\n", "Issuer X_TENANT_DOMAIN", "has a control or invisible character"},
+		{"TENANT_DOMAIN", `"idp.example"`, "Providers[0].Issuer X_TENANT_DOMAIN", "is in quotes"},
+		{"TENANT_DOMAIN", " idp.example", "Providers[0].Issuer X_TENANT_DOMAIN", "has a blank"},
+		{"TENANT_DOMAIN", "idp.example\n", "Providers[0].Issuer X_TENANT_DOMAIN", "has a control or invisible character"},
 		{"SESSION_LIFETIME", "9999999h", "SessionLifetime X_SESSION_LIFETIME", `"9999999h" is too large`},
 		{"SESSION_LIFETIME", "-9999999h", "SessionLifetime X_SESSION_LIFETIME", "is not a positive duration"},
 		{"SESSION_LIFETIME", "1h30", "SessionLifetime X_SESSION_LIFETIME", "is not a positive duration"},
-		{"CLOCK_TOLERANCE", "99999999999999999999", "ClockTolerance X_CLOCK_TOLERANCE", "is too large"},
+		{"CLOCK_TOLERANCE", "99999999999999999999", "Providers[0].ClockTolerance X_CLOCK_TOLERANCE", "is too large"},
 		{"MAX_SESSIONS", "99999999999999999999", "MaxSessions X_MAX_SESSIONS", "is too large"},
 		{"SESSION_MAX_DURATION", "99999999999", "SessionLifetime X_SESSION_MAX_DURATION", "is too large"},
-		{"RESPONSE_TIMEOUT", "500", "ProviderTimeout X_RESPONSE_TIMEOUT", "write milliseconds, from 1000 to 60000"},
+		{"RESPONSE_TIMEOUT", "500", "Providers[0].Timeout X_RESPONSE_TIMEOUT", "write milliseconds, from 1000 to 60000"},
 		{"STATE_DURATION", "99999", "AttemptLife X_STATE_DURATION", "write seconds, from 60 to 86400"},
-		{"SIGN_IN_PARAMETERS", `a="b"`, "SignInParameters X_SIGN_IN_PARAMETERS", `the value of "a" is in quotes`},
+		{"SIGN_IN_PARAMETERS", `a="b"`, "Providers[0].SignInParameters X_SIGN_IN_PARAMETERS", `the value of "a" is in quotes`},
 	} {
 		t.Run(test.name+"="+test.value, func(t *testing.T) {
 			env := map[string]string{test.name: test.value}
@@ -98,47 +100,41 @@ func TestWhatIsSaidOfAValue(t *testing.T) {
 	}
 }
 
-// TestUnreadableValues: a value that cannot be read is all that is said of its field, of those that need it and, when
-// only New is asked, too.
+// TestUnreadableValues: a value that cannot be read is all that is said of its field and of those that need it, in the same
+// words by ConfigFromEnv and by New, once, and whether the rest needs the field or not. New says nothing of a field that code
+// has set since.
 func TestUnreadableValues(t *testing.T) {
 	for _, test := range []struct {
 		env  map[string]string
 		want string
 	}{
-		{map[string]string{"CLIENT_AUTH_METHOD": "private_key_jwt", "CLIENT_SECRET": "", "CLIENT_KEY_FILE": "/nowhere"},
-			"X_CLIENT_KEY_FILE"},
-		{map[string]string{"SIGN_REQUESTS": "true", "CLIENT_KEY_FILE": "/nowhere", "CLIENT_KEY_ALG": "ES256"},
-			"X_CLIENT_KEY_FILE"},
-		{map[string]string{"CLIENT_KEY_FILE": "/nowhere", "CLIENT_KEY_ALG": "ES256", "CLIENT_KEY_ID": "k1"},
-			"X_CLIENT_KEY_FILE"},
+		{map[string]string{"CLIENT_AUTH_METHOD": "private_key_jwt", "CLIENT_SECRET": "", "CLIENT_KEY_FILE": "/nowhere"}, "X_CLIENT_KEY_FILE"},
+		{map[string]string{"SIGN_REQUESTS": "true", "CLIENT_KEY_FILE": "/nowhere", "CLIENT_KEY_ALG": "ES256"}, "X_CLIENT_KEY_FILE"},
+		{map[string]string{"CLIENT_KEY_FILE": "/nowhere", "CLIENT_KEY_ALG": "ES256", "CLIENT_KEY_ID": "k1"}, "X_CLIENT_KEY_FILE"},
 		{map[string]string{"PROFILE": "fapi2", "CLIENT_SECRET": "", "CLIENT_KEY_FILE": "/nowhere"}, "X_CLIENT_KEY_FILE"},
-		{map[string]string{"CLIENT_AUTH_METHOD": "tls_client_auth", "CLIENT_SECRET": "", "CLIENT_CERT_FILE": "/nowhere"},
-			"X_CLIENT_CERT_FILE"},
-		{map[string]string{"CLIENT_CERT_FILE": "/nowhere", "CERTIFICATE_ORIGINS": "https://api.example"},
-			"X_CLIENT_CERT_FILE"},
+		{map[string]string{"CLIENT_AUTH_METHOD": "tls_client_auth", "CLIENT_SECRET": "", "CLIENT_CERT_FILE": "/nowhere"}, "X_CLIENT_CERT_FILE"},
+		{map[string]string{"CLIENT_CERT_FILE": "/nowhere", "CERTIFICATE_ORIGINS": "https://api.example"}, "X_CLIENT_CERT_FILE"},
 		{map[string]string{"COOKIE_SECRET": "  "}, "X_COOKIE_SECRET"},
+		{map[string]string{"MAX_SESSIONS": "many"}, "X_MAX_SESSIONS"},
+		{map[string]string{"SESSION_SLIDING": "perhaps"}, "X_SESSION_SLIDING"},
+		{map[string]string{"PROVIDERS": "a b"}, "X_PROVIDERS"},
 	} {
 		t.Run(test.want+" "+strings.Join(slices.Sorted(maps.Keys(test.env)), " "), func(t *testing.T) {
 			setenv(t, test.env)
 			c, unreadable := ginoidc.ConfigFromEnv("X_")
 			c.Logger = slog.New(slog.DiscardHandler)
-			_, invalid := ginoidc.New(c)
-			if unreadable == nil || !strings.Contains(unreadable.Error(), test.want+" ") ||
-				strings.Contains(unreadable.Error(), "\n") {
+			if unreadable == nil || !strings.Contains(unreadable.Error(), test.want) || strings.Contains(unreadable.Error(), "\n") {
 				t.Fatalf("ConfigFromEnv: %v", unreadable)
 			}
-			if invalid != nil && invalid.Error() != unreadable.Error() {
-				t.Errorf("New says something else: %v", invalid)
+			if _, err := ginoidc.New(c); err == nil || err.Error() != unreadable.Error() {
+				t.Errorf("New says something else: %v", err)
 			}
-			optional := test.env["CLIENT_AUTH_METHOD"] == "" && test.env["CERTIFICATE_ORIGINS"] != ""
-			if (invalid == nil) != optional {
-				t.Errorf("New: %v", invalid)
-			}
-			if c.ClientKey, c.ClientCertificate, c.CookieSecrets = []byte("no key"), nil, []string{"short"}; invalid != nil {
-				if _, err := ginoidc.New(c); err == nil || strings.Contains(err.Error(), test.want) &&
-					test.want != "X_CLIENT_CERT_FILE" {
-					t.Errorf("set by code: %v", err)
-				}
+			p := &c.Providers[0]
+			p.ClientKey, p.ClientCertificate = []byte("no key"), &tls.Certificate{}
+			c.CookieSecrets, c.MaxSessions = []string{testapp.CookieSecret}, 3
+			ofField := !slices.Contains(problemsOf(unreadable), " "+test.want)
+			if _, err := ginoidc.New(c); (err == nil || !strings.Contains(err.Error(), test.want)) != ofField {
+				t.Errorf("set by code: %v", err)
 			}
 		})
 	}

@@ -1,83 +1,103 @@
 package ginoidc
 
 import (
-	"net/url"
-	"time"
-
-	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"reflect"
+	"slices"
 )
 
-// variable is one environment variable: its name without the prefix and what it sets.
+// variable is one environment variable: its name without the prefix and the field it sets. The field's type says how its
+// value is read, after as, where there is one, has brought it into the form of that type.
 type variable struct {
-	name, field, mend string
-	set               func(c *Config, value string) error
+	name, field string
+	as          func(value string) (string, error)
+	fix         string // of a value that cannot be read, where the type has no better one
 }
 
-// variables is the whole environment, in the order of docs/configuration.md. Every field of Config that a text can say
-// has one.
-func variables() []variable {
-	const (
-		duration = "write a Go duration such as 12h or 90s"
-		boolean  = "write true or false"
-		sometime = "write auto, true or false"
-		query    = "write a query string such as audience=https://api.example.com&acr_values=mfa"
-		unquoted = "remove the quotes"
-		keyFile  = "name a readable file with a PEM or JWK private key"
-		later    = "unset it"
-	)
-	return []variable{
-		{name: "ISSUER", field: "Issuer", set: text(func(c *Config) *string { return &c.Issuer })},
-		{name: "CLIENT_ID", field: "ClientID", set: text(func(c *Config) *string { return &c.ClientID })},
-		{name: "CLIENT_SECRET", field: "ClientSecret", set: text(func(c *Config) *string { return &c.ClientSecret })},
-		{name: "APP_URL", field: "AppURL", set: text(func(c *Config) *string { return &c.AppURL })},
-		{name: "COOKIE_SECRET", field: "CookieSecrets", mend: unquoted, set: words(func(c *Config) *[]string { return &c.CookieSecrets })},
-		{name: "CLIENT_AUTH_METHOD", field: "ClientAuthMethod", set: text(func(c *Config) *string { return &c.ClientAuthMethod })},
-		{name: "CLIENT_KEY_FILE", field: "ClientKey", mend: keyFile, set: file(func(c *Config) *[]byte { return &c.ClientKey })},
-		{name: "CLIENT_KEY_ALG", field: "ClientKeyAlg", set: text(func(c *Config) *string { return &c.ClientKeyAlg })},
-		{name: "CLIENT_KEY_ID", field: "ClientKeyID", set: text(func(c *Config) *string { return &c.ClientKeyID })},
-		{name: "CLIENT_CERT_FILE", field: "ClientCertificate", mend: "name a readable PEM file with the certificate, or its chain, and its private key", set: certificateFile},
-		{name: "CERTIFICATE_ORIGINS", field: "CertificateOrigins", mend: unquoted, set: words(func(c *Config) *[]string { return &c.CertificateOrigins })},
-		{name: "SIGN_REQUESTS", field: "SignRequests", mend: boolean, set: truth(func(c *Config, on bool) { c.SignRequests = on })},
-		{name: "DECRYPTION_KEY_FILE", field: "DecryptionKey", mend: keyFile, set: file(func(c *Config) *[]byte { return &c.DecryptionKey })},
-		{name: "DPOP", field: "DPoP", mend: boolean, set: truth(func(c *Config, on bool) { c.DPoP = on })},
-		{name: "PROFILE", field: "Profile", set: text(func(c *Config) *string { return &c.Profile })},
-		{name: "RESPONSE_MODE", field: "ResponseMode", set: text(func(c *Config) *string { return &c.ResponseMode })},
-		{name: "USE_PAR", field: "PushedAuthorization", mend: sometime, set: when(func(c *Config) *string { return &c.PushedAuthorization }, provider.PushAuto, provider.PushAlways, provider.PushNever)},
-		{name: "SIGN_IN_PARAMETERS", field: "SignInParameters", mend: query, set: parameters(func(c *Config) *url.Values { return &c.SignInParameters })},
-		{name: "INITIATE_LOGIN", field: "InitiateLogin", mend: boolean, set: truth(func(c *Config, on bool) { c.InitiateLogin = on })},
-		{name: "SCOPES", field: "Scopes", mend: unquoted, set: words(func(c *Config) *[]string { return &c.Scopes })},
-		{name: "SIGNING_ALGS", field: "SigningAlgs", mend: unquoted, set: words(func(c *Config) *[]string { return &c.SigningAlgs })},
-		{name: "TRUSTED_AUDIENCES", field: "TrustedAudiences", mend: unquoted, set: words(func(c *Config) *[]string { return &c.TrustedAudiences })},
-		{name: "UNTYPED_LOGOUT_TOKENS", field: "UntypedLogoutTokens", mend: boolean, set: truth(func(c *Config, on bool) { c.UntypedLogoutTokens = on })},
-		{name: "GROUPS_CLAIM", field: "GroupsClaim", set: text(func(c *Config) *string { return &c.GroupsClaim })},
-		{name: "GROUPS_PATH", field: "GroupsPath", mend: unquoted, set: words(func(c *Config) *[]string { return &c.GroupsPath })},
-		{name: "GROUPS_FORMAT", field: "GroupsFormat", set: text(func(c *Config) *string { return &c.GroupsFormat })},
-		{name: "ORGANIZATIONS_CLAIM", field: "OrganizationsClaim", set: text(func(c *Config) *string { return &c.OrganizationsClaim })},
-		{name: "ORGANIZATIONS_PATH", field: "OrganizationsPath", mend: unquoted, set: words(func(c *Config) *[]string { return &c.OrganizationsPath })},
-		{name: "ORGANIZATIONS_FORMAT", field: "OrganizationsFormat", set: text(func(c *Config) *string { return &c.OrganizationsFormat })},
-		{name: "STRING_EMAIL_VERIFIED", field: "StringEmailVerified", mend: boolean, set: truth(func(c *Config, on bool) { c.StringEmailVerified = on })},
-		{name: "FETCH_USER_INFO", field: "SkipUserInfo", mend: boolean, set: truth(func(c *Config, on bool) { c.SkipUserInfo = !on })},
-		{name: "USER_INFO_CLAIMS", field: "UserInfoClaims", mend: unquoted, set: words(func(c *Config) *[]string { return &c.UserInfoClaims })},
-		{name: "SESSION_IDLE", field: "SessionIdle", mend: duration, set: span(func(c *Config) *time.Duration { return &c.SessionIdle })},
-		{name: "SESSION_LIFETIME", field: "SessionLifetime", mend: duration, set: span(func(c *Config) *time.Duration { return &c.SessionLifetime })},
-		{name: "CLOCK_TOLERANCE", field: "ClockTolerance", mend: duration, set: tolerance},
-		{name: "PROVIDER_TIMEOUT", field: "ProviderTimeout", mend: duration, set: span(func(c *Config) *time.Duration { return &c.ProviderTimeout })},
-		{name: "ATTEMPT_LIFE", field: "AttemptLife", mend: duration, set: span(func(c *Config) *time.Duration { return &c.AttemptLife })},
-		{name: "MAX_SESSIONS", field: "MaxSessions", mend: "write a number, 0 for no limit", set: maxSessions},
-		{name: "KEEP_TOKENS", field: "KeepTokens", mend: boolean, set: truth(func(c *Config, on bool) { c.KeepTokens = on })},
-		{name: "KEEP_ID_TOKEN", field: "KeepIDToken", mend: sometime, set: when(func(c *Config) *string { return &c.KeepIDToken }, keepAuto, keepAlways, keepNever)},
-		{name: "ROUTE_PREFIX", field: "RoutePrefix", set: text(func(c *Config) *string { return &c.RoutePrefix })},
-		{name: "COOKIE_NAME", field: "CookieName", set: text(func(c *Config) *string { return &c.CookieName })},
-		{name: "DEFAULT_RETURN_TO", field: "DefaultReturnTo", set: text(func(c *Config) *string { return &c.DefaultReturnTo })},
-		{name: "RETURN_ORIGINS", field: "ReturnOrigins", mend: unquoted, set: words(func(c *Config) *[]string { return &c.ReturnOrigins })},
-		{name: "POST_SIGN_OUT_URL", field: "PostSignOutURL", set: text(func(c *Config) *string { return &c.PostSignOutURL })},
-		{name: "SIGN_OUT_PARAMETERS", field: "SignOutParameters", mend: query, set: parameters(func(c *Config) *url.Values { return &c.SignOutParameters })},
-		{name: "CA_FILE", field: "RootCAs", mend: "name a readable file of PEM certificates", set: caFile},
+// parse reads a value for the variable's field of c. fix says what to write instead of one that cannot be read.
+func (v variable) parse(c *Config, value string) (parsed reflect.Value, fix string, err error) {
+	if v.as != nil {
+		if value, err = v.as(value); err != nil {
+			return parsed, "", err
+		}
+	}
+	field := reflect.New(c.field(v.field).Type())
+	fix, err = parse(field.Interface(), value)
+	return field.Elem(), fix, err
+}
 
-		{name: "BEARER_AUDIENCE", mend: later, set: unsupported},
-		{name: "INTROSPECT", mend: later, set: unsupported},
-		{name: "PROVIDERS", mend: later, set: unsupported},
-		{name: "RECHECK_EVERY", mend: later, set: unsupported},
+// variables is the whole environment. Every field that a text can say has one.
+func variables() []variable {
+	all := providerVariables()
+	for i := range all {
+		all[i].field = firstProvider + all[i].field
+	}
+	return slices.Concat(all, appVariables(), laterVariables())
+}
+
+func appVariables() []variable {
+	return []variable{
+		{name: "APP_URL", field: "AppURL"},
+		{name: "COOKIE_SECRET", field: "CookieSecrets"},
+		{name: "USER_INFO_CLAIMS", field: "UserInfoClaims"},
+		{name: "SESSION_IDLE", field: "SessionIdle"},
+		{name: "SESSION_LIFETIME", field: "SessionLifetime"},
+		{name: "ATTEMPT_LIFE", field: "AttemptLife"},
+		{name: "MAX_SESSIONS", field: "MaxSessions"},
+		{name: "KEEP_TOKENS", field: "KeepTokens"},
+		{name: "KEEP_ID_TOKEN", field: "KeepIDToken", as: sometimes, fix: "write auto, true or false"},
+		{name: "ROUTE_PREFIX", field: "RoutePrefix"},
+		{name: "COOKIE_NAME", field: "CookieName"},
+		{name: "DEFAULT_RETURN_TO", field: "DefaultReturnTo"},
+		{name: "RETURN_ORIGINS", field: "ReturnOrigins"},
+		{name: "POST_SIGN_OUT_URL", field: "PostSignOutURL"},
+	}
+}
+
+func providerVariables() []variable {
+	return []variable{
+		{name: "ISSUER", field: "Issuer"},
+		{name: "CLIENT_ID", field: "ClientID"},
+		{name: "CLIENT_SECRET", field: "ClientSecret"},
+		{name: "CLIENT_AUTH_METHOD", field: "ClientAuthMethod"},
+		{name: "CLIENT_KEY_FILE", field: "ClientKey"},
+		{name: "CLIENT_KEY_ALG", field: "ClientKeyAlg"},
+		{name: "CLIENT_KEY_ID", field: "ClientKeyID"},
+		{name: "CLIENT_CERT_FILE", field: "ClientCertificate"},
+		{name: "CERTIFICATE_ORIGINS", field: "CertificateOrigins"},
+		{name: "SIGN_REQUESTS", field: "SignRequests"},
+		{name: "DECRYPTION_KEY_FILE", field: "DecryptionKey"},
+		{name: "DPOP", field: "DPoP"},
+		{name: "PROFILE", field: "Profile"},
+		{name: "RESPONSE_MODE", field: "ResponseMode"},
+		{name: "USE_PAR", field: "PushedAuthorization", as: sometimes, fix: "write auto, true or false"},
+		{name: "SIGN_IN_PARAMETERS", field: "SignInParameters"},
+		{name: "SIGN_OUT_PARAMETERS", field: "SignOutParameters"},
+		{name: "INITIATE_LOGIN", field: "InitiateLogin"},
+		{name: "SCOPES", field: "Scopes"},
+		{name: "SIGNING_ALGS", field: "SigningAlgs"},
+		{name: "TRUSTED_AUDIENCES", field: "TrustedAudiences"},
+		{name: "UNTYPED_LOGOUT_TOKENS", field: "UntypedLogoutTokens"},
+		{name: "GROUPS_CLAIM", field: "GroupsClaim"},
+		{name: "GROUPS_PATH", field: "GroupsPath"},
+		{name: "GROUPS_FORMAT", field: "GroupsFormat"},
+		{name: "ORGANIZATIONS_CLAIM", field: "OrganizationsClaim"},
+		{name: "ORGANIZATIONS_PATH", field: "OrganizationsPath"},
+		{name: "ORGANIZATIONS_FORMAT", field: "OrganizationsFormat"},
+		{name: "STRING_EMAIL_VERIFIED", field: "StringEmailVerified"},
+		{name: "FETCH_USER_INFO", field: "SkipUserInfo", as: opposite, fix: "write true or false"},
+		{name: "CLOCK_TOLERANCE", field: "ClockTolerance", as: withUnit},
+		{name: "PROVIDER_TIMEOUT", field: "Timeout"},
+		{name: "CA_FILE", field: "RootCAs"},
+	}
+}
+
+// laterVariables are those that a later version will read. Who sets one counts on it, so any value is refused.
+func laterVariables() []variable {
+	return []variable{
+		{name: "BEARER_AUDIENCE", as: unsupported, fix: "unset it"},
+		{name: "INTROSPECT", as: unsupported, fix: "unset it"},
+		{name: "PROVIDERS", as: unsupported, fix: "unset it"},
+		{name: "RECHECK_EVERY", as: unsupported, fix: "unset it"},
 	}
 }
 

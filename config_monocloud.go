@@ -16,8 +16,8 @@ import (
 // alias is a name that MonoCloud's SDK has for one of our variables. as writes its value in the form of ours, "" for
 // nothing.
 type alias struct {
-	name, of, mend string
-	as             func(e *environment, value string) (string, error)
+	name, of, fix string
+	as            func(e *environment, value string) (string, error)
 }
 
 // slidingName tells what SESSION_DURATION means.
@@ -30,15 +30,15 @@ func aliases() []alias {
 		{name: "TENANT_DOMAIN", of: "ISSUER", as: withScheme},
 		{name: "ID_TOKEN_SIGNING_ALG", of: "SIGNING_ALGS", as: same},
 		{name: "POST_LOGOUT_REDIRECT_URI", of: "POST_SIGN_OUT_URL", as: belowApp},
-		{name: "RESOURCE", of: "SIGN_IN_PARAMETERS", mend: "write addresses separated by spaces, without quotes", as: resources},
+		{name: "RESOURCE", of: "SIGN_IN_PARAMETERS", fix: "write addresses separated by spaces, without quotes", as: resources},
 		{name: "USER_INFO", of: "FETCH_USER_INFO", as: same},
 		{name: "SESSION_COOKIE_NAME", of: "COOKIE_NAME", as: same},
-		{name: "RESPONSE_TIMEOUT", of: "PROVIDER_TIMEOUT", mend: "write milliseconds, from 1000 to 60000", as: whole(time.Millisecond, minTimeout, maxTimeout)},
-		{name: "STATE_DURATION", of: "ATTEMPT_LIFE", mend: "write seconds, from 60 to 86400", as: whole(time.Second, minAttemptLife, maxAttemptLife)},
+		{name: "RESPONSE_TIMEOUT", of: "PROVIDER_TIMEOUT", fix: "write milliseconds, from 1000 to 60000", as: whole(time.Millisecond, minTimeout, maxTimeout)},
+		{name: "STATE_DURATION", of: "ATTEMPT_LIFE", fix: "write seconds, from 60 to 86400", as: whole(time.Second, minAttemptLife, maxAttemptLife)},
 		// A session of theirs that does not slide ends so long after sign-in; one that slides, after so long without use.
-		{name: "SESSION_DURATION", of: "SESSION_IDLE", mend: number, as: seconds},
-		{name: "SESSION_DURATION", of: "SESSION_LIFETIME", mend: number, as: sliding(false)},
-		{name: "SESSION_MAX_DURATION", of: "SESSION_LIFETIME", mend: number, as: sliding(true)},
+		{name: "SESSION_DURATION", of: "SESSION_IDLE", fix: number, as: seconds},
+		{name: "SESSION_DURATION", of: "SESSION_LIFETIME", fix: number, as: sliding(false)},
+		{name: "SESSION_MAX_DURATION", of: "SESSION_LIFETIME", fix: number, as: sliding(true)},
 	}
 }
 
@@ -70,8 +70,7 @@ func belowApp(e *environment, value string) (string, error) {
 
 // resources is a list of words.
 func resources(_ *environment, value string) (string, error) {
-	var list []string
-	err := words(func(*Config) *[]string { return &list })(nil, value)
+	list, err := words(value)
 	return url.Values{"resource": list}.Encode(), err
 }
 
@@ -106,11 +105,10 @@ func sliding(slides bool) func(*environment, string) (string, error) {
 }
 
 // slides tells whether sessions of MonoCloud's SDK slide.
-func (e *environment) slides() (bool, error) {
-	value := cmp.Or(e.get(slidingName), "false")
-	on, err := strconv.ParseBool(value)
+func (e *environment) slides() (bool, *ConfigError) {
+	on, err := boolean(cmp.Or(e.get(slidingName), "false"))
 	if err != nil {
-		return false, &ConfigError{Variable: e.prefix + slidingName, Problem: fmt.Sprintf("%q is neither true nor false", value), Mend: "write true or false"}
+		return false, &ConfigError{Variable: e.prefix + slidingName, Problem: err.Error(), Fix: "write true or false"}
 	}
 	return on, nil
 }
@@ -151,12 +149,12 @@ func (c *Config) validateRoutes(p *problems) {
 		if here && (at == prefix+r.path || at == base+prefix+r.path) {
 			continue
 		}
-		mend := "unset it"
+		fix := "unset it"
 		if other, ok := strings.CutSuffix(strings.TrimPrefix(at, base), r.path); here && ok && other != "" && cleanPath(other) {
-			mend = fmt.Sprintf("set %sROUTE_PREFIX=%s, or unset it", c.env.prefix, other)
+			fix = fmt.Sprintf("set %sROUTE_PREFIX=%s, or unset it", c.env.prefix, other)
 		}
 		problem := fmt.Sprintf("%q is not where the plugin's route is, %q", r.value, origin.Of(app)+base+prefix+r.path)
-		p.errs = append(p.errs, &ConfigError{Variable: r.variable, Problem: problem, Mend: mend})
+		p.errs = append(p.errs, &ConfigError{Variable: r.variable, Problem: problem, Fix: fix})
 	}
 }
 

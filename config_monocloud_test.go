@@ -33,7 +33,7 @@ func TestMonoCloudEnvironment(t *testing.T) {
 	if _, err := ginoidc.New(c); err != nil {
 		t.Fatal(err)
 	}
-	if c.Issuer != "https://tenant.example" || c.AppURL != "http://localhost:3000" || len(c.Scopes) != 4 {
+	if c.Providers[0].Issuer != "https://tenant.example" || c.AppURL != "http://localhost:3000" || len(c.Providers[0].Scopes) != 4 {
 		t.Errorf("config %+v", c)
 	}
 	if out := logs.String(); strings.Count(out, "level=WARN") != 2 ||
@@ -50,11 +50,11 @@ func TestNamesOfMonoCloud(t *testing.T) {
 		held func(ginoidc.Config) bool
 	}{
 		{map[string]string{"ID_TOKEN_SIGNING_ALG": "ES256"}, nil,
-			func(c ginoidc.Config) bool { return slices.Equal(c.SigningAlgs, []string{"ES256"}) }},
+			func(c ginoidc.Config) bool { return slices.Equal(c.Providers[0].SigningAlgs, []string{"ES256"}) }},
 		{map[string]string{"ID_TOKEN_SIGNING_ALG": "ES256", "SIGNING_ALGS": "ES256"}, nil, nil},
-		{map[string]string{"ID_TOKEN_SIGNING_ALG": "ES256", "SIGNING_ALGS": "RS256"}, []string{"SigningAlgs X_SIGNING_ALGS"},
+		{map[string]string{"ID_TOKEN_SIGNING_ALG": "ES256", "SIGNING_ALGS": "RS256"}, []string{"Providers[0].SigningAlgs X_SIGNING_ALGS"},
 			nil},
-		{map[string]string{"ID_TOKEN_SIGNING_ALG": "HS256"}, []string{"SigningAlgs X_ID_TOKEN_SIGNING_ALG"}, nil},
+		{map[string]string{"ID_TOKEN_SIGNING_ALG": "HS256"}, []string{"Providers[0].SigningAlgs X_ID_TOKEN_SIGNING_ALG"}, nil},
 		{map[string]string{"POST_LOGOUT_REDIRECT_URI": "https://a.example/bye"}, nil,
 			func(c ginoidc.Config) bool { return c.PostSignOutURL == "https://a.example/bye" }},
 		{map[string]string{"POST_LOGOUT_REDIRECT_URI": "/bye", "APP_URL": "https://a.example/app/"}, nil,
@@ -65,22 +65,22 @@ func TestNamesOfMonoCloud(t *testing.T) {
 			func(c ginoidc.Config) bool { return c.CookieName == "shop" }},
 		{map[string]string{"SESSION_COOKIE_NAME": "shop", "COOKIE_NAME": "other"}, []string{"CookieName X_COOKIE_NAME"}, nil},
 		{map[string]string{"RESOURCE": "https://a.example https://b.example"}, nil,
-			func(c ginoidc.Config) bool { return len(c.SignInParameters["resource"]) == 2 }},
-		{map[string]string{"USER_INFO": "false"}, nil, func(c ginoidc.Config) bool { return c.SkipUserInfo }},
+			func(c ginoidc.Config) bool { return len(c.Providers[0].SignInParameters["resource"]) == 2 }},
+		{map[string]string{"USER_INFO": "false"}, nil, func(c ginoidc.Config) bool { return c.Providers[0].SkipUserInfo }},
 		{map[string]string{"RESPONSE_TIMEOUT": "10000"}, nil,
-			func(c ginoidc.Config) bool { return c.ProviderTimeout == 10*time.Second }},
+			func(c ginoidc.Config) bool { return c.Providers[0].Timeout == 10*time.Second }},
 		{map[string]string{"RESPONSE_TIMEOUT": "10000", "PROVIDER_TIMEOUT": "10s"}, nil, nil},
-		{map[string]string{"RESPONSE_TIMEOUT": "10s"}, []string{"ProviderTimeout X_RESPONSE_TIMEOUT"}, nil},
+		{map[string]string{"RESPONSE_TIMEOUT": "10s"}, []string{"Providers[0].Timeout X_RESPONSE_TIMEOUT"}, nil},
 		{map[string]string{"RESPONSE_TIMEOUT": "1000"}, nil,
-			func(c ginoidc.Config) bool { return c.ProviderTimeout == time.Second }},
+			func(c ginoidc.Config) bool { return c.Providers[0].Timeout == time.Second }},
 		// which their SDK refuses too
-		{map[string]string{"RESPONSE_TIMEOUT": "500"}, []string{"ProviderTimeout X_RESPONSE_TIMEOUT"}, nil},
-		{map[string]string{"RESPONSE_TIMEOUT": "60001"}, []string{"ProviderTimeout X_RESPONSE_TIMEOUT"}, nil},
+		{map[string]string{"RESPONSE_TIMEOUT": "500"}, []string{"Providers[0].Timeout X_RESPONSE_TIMEOUT"}, nil},
+		{map[string]string{"RESPONSE_TIMEOUT": "60001"}, []string{"Providers[0].Timeout X_RESPONSE_TIMEOUT"}, nil},
 		{map[string]string{"STATE_DURATION": "59"}, []string{"AttemptLife X_STATE_DURATION"}, nil},
 		{map[string]string{"STATE_DURATION": "900"}, nil,
 			func(c ginoidc.Config) bool { return c.AttemptLife == 15*time.Minute }},
 		{map[string]string{"CLOCK_TOLERANCE": "30"}, nil,
-			func(c ginoidc.Config) bool { return c.ClockTolerance == 30*time.Second }},
+			func(c ginoidc.Config) bool { return c.Providers[0].ClockTolerance == 30*time.Second }},
 		{map[string]string{"SESSION_DURATION": "3600"}, nil,
 			func(c ginoidc.Config) bool { return c.SessionIdle == time.Hour && c.SessionLifetime == time.Hour }},
 		{map[string]string{"SESSION_DURATION": "3600", "SESSION_MAX_DURATION": "7200"}, nil,
@@ -89,8 +89,8 @@ func TestNamesOfMonoCloud(t *testing.T) {
 			func(c ginoidc.Config) bool { return c.SessionIdle == time.Hour && c.SessionLifetime == 2*time.Hour }},
 		{map[string]string{"SESSION_DURATION": "3600", "SESSION_SLIDING": "perhaps"}, []string{" X_SESSION_SLIDING"}, nil},
 		{map[string]string{"SESSION_SLIDING": "perhaps"}, []string{" X_SESSION_SLIDING"}, nil},
-		{map[string]string{"RESOURCE": `"https://a.example"`}, []string{"SignInParameters X_RESOURCE"}, nil},
-		{map[string]string{"RESOURCE": " "}, []string{"SignInParameters X_RESOURCE"}, nil},
+		{map[string]string{"RESOURCE": `"https://a.example"`}, []string{"Providers[0].SignInParameters X_RESOURCE"}, nil},
+		{map[string]string{"RESOURCE": " "}, []string{"Providers[0].SignInParameters X_RESOURCE"}, nil},
 		{map[string]string{"TENANT_DOMAIN": "idp.example"}, nil, nil},
 		{map[string]string{"SESSION_DURATION": "0"}, []string{"SessionIdle X_SESSION_DURATION",
 			"SessionLifetime X_SESSION_DURATION"}, nil},

@@ -13,31 +13,20 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 )
 
-// validateTexts looks for what came into a text on its way from the provider's page to the app, where no other rule would
-// see it: the provider would only say that it knows no such client. Addresses are looked at by badURL.
-func (c *Config) validateTexts(p *problems) {
-	for _, field := range []struct {
-		name  string
-		texts []string
-	}{
-		{"ClientID", []string{c.ClientID}}, {"ClientSecret", []string{c.ClientSecret}}, {"ClientKeyID", []string{c.ClientKeyID}},
-		{"TrustedAudiences", c.TrustedAudiences},
-		{"GroupsClaim", []string{c.GroupsClaim}}, {"GroupsPath", c.GroupsPath},
-		{"OrganizationsClaim", []string{c.OrganizationsClaim}}, {"OrganizationsPath", c.OrganizationsPath},
-		{"UserInfoClaims", c.UserInfoClaims},
-	} {
-		for _, s := range field.texts {
-			if why, mend := spoiled(s); why != "" {
-				p.add(field.name, why, mend)
-				break
-			}
+// texts looks for what came into a text on its way from the provider's page to the app, where no other rule would see it:
+// the provider would only say that it knows no such client. Addresses are looked at by badURL.
+func (p *problems) texts(field string, texts ...string) {
+	for _, s := range texts {
+		if why, fix := spoiled(s); why != "" {
+			p.add(field, why, fix)
+			return
 		}
 	}
 }
 
 // spoiled says what is in a text or around it that nobody meant, and what to do; "" when there is nothing. The text may be
 // a secret and is not cited.
-func spoiled(s string) (why, mend string) {
+func spoiled(s string) (why, fix string) {
 	invisible := func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
 	first, _ := utf8.DecodeRuneInString(s)
 	last, _ := utf8.DecodeLastRuneInString(s)

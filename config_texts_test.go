@@ -16,23 +16,25 @@ func TestTexts(t *testing.T) {
 	spoil := []string{"%s ", " %s", "%s\n", "%s\r", "\t%s", "%s\x00", "\ufeff%s", "%s\u00a0", "%s\u200b", `"%s"`,
 		"'%s'", "`%s`", "\u201c%s\u201d"}
 	fields := map[string]func(*ginoidc.Config, string){
-		"Issuer":         func(c *ginoidc.Config, s string) { c.Issuer = fmt.Sprintf(s, c.Issuer) },
-		"ClientID":       func(c *ginoidc.Config, s string) { c.ClientID = fmt.Sprintf(s, c.ClientID) },
-		"ClientSecret":   func(c *ginoidc.Config, s string) { c.ClientSecret = fmt.Sprintf(s, c.ClientSecret) },
+		"Providers[0].Issuer":   func(c *ginoidc.Config, s string) { c.Providers[0].Issuer = fmt.Sprintf(s, c.Providers[0].Issuer) },
+		"Providers[0].ClientID": func(c *ginoidc.Config, s string) { c.Providers[0].ClientID = fmt.Sprintf(s, c.Providers[0].ClientID) },
+		"Providers[0].ClientSecret": func(c *ginoidc.Config, s string) {
+			c.Providers[0].ClientSecret = fmt.Sprintf(s, c.Providers[0].ClientSecret)
+		},
 		"AppURL":         func(c *ginoidc.Config, s string) { c.AppURL = fmt.Sprintf(s, c.AppURL) },
 		"PostSignOutURL": func(c *ginoidc.Config, s string) { c.PostSignOutURL = fmt.Sprintf(s, "https://app.example/bye") },
 		"ReturnOrigins": func(c *ginoidc.Config,
 			s string) {
 			c.ReturnOrigins = []string{fmt.Sprintf(s, "https://shop.example")}
 		},
-		"GroupsClaim": func(c *ginoidc.Config, s string) { c.GroupsClaim = fmt.Sprintf(s, "roles") },
-		"OrganizationsPath": func(c *ginoidc.Config, s string) {
-			c.OrganizationsPath = []string{"a", fmt.Sprintf(s, "b"), fmt.Sprintf(s, "c")}
+		"Providers[0].GroupsClaim": func(c *ginoidc.Config, s string) { c.Providers[0].GroupsClaim = fmt.Sprintf(s, "roles") },
+		"Providers[0].OrganizationsPath": func(c *ginoidc.Config, s string) {
+			c.Providers[0].OrganizationsPath = []string{"a", fmt.Sprintf(s, "b"), fmt.Sprintf(s, "c")}
 		},
-		"TrustedAudiences": func(c *ginoidc.Config, s string) { c.TrustedAudiences = []string{fmt.Sprintf(s, "a")} },
-		"RoutePrefix":      func(c *ginoidc.Config, s string) { c.RoutePrefix = fmt.Sprintf(s, "/auth") },
-		"CookieName":       func(c *ginoidc.Config, s string) { c.CookieName = fmt.Sprintf(s, "app") },
-		"Scopes":           func(c *ginoidc.Config, s string) { c.Scopes = []string{"openid", fmt.Sprintf(s, "email")} },
+		"Providers[0].TrustedAudiences": func(c *ginoidc.Config, s string) { c.Providers[0].TrustedAudiences = []string{fmt.Sprintf(s, "a")} },
+		"RoutePrefix":                   func(c *ginoidc.Config, s string) { c.RoutePrefix = fmt.Sprintf(s, "/auth") },
+		"CookieName":                    func(c *ginoidc.Config, s string) { c.CookieName = fmt.Sprintf(s, "app") },
+		"Providers[0].Scopes":           func(c *ginoidc.Config, s string) { c.Providers[0].Scopes = []string{"openid", fmt.Sprintf(s, "email")} },
 	}
 	for field, set := range fields {
 		for _, s := range spoil {
@@ -42,8 +44,8 @@ func TestTexts(t *testing.T) {
 			if got := problemsOf(err); !slices.Equal(got, []string{field + " "}) {
 				t.Errorf("%s %q: problems %q", field, s, got)
 			}
-			if err != nil && (strings.Count(err.Error(), "\n") > 0 || field == "ClientSecret" &&
-				strings.Contains(err.Error(), c.ClientSecret)) {
+			if err != nil && (strings.Count(err.Error(), "\n") > 0 || field == "Providers[0].ClientSecret" &&
+				strings.Contains(err.Error(), c.Providers[0].ClientSecret)) {
 				t.Errorf("%s %q: %v", field, s, err)
 			}
 		}
@@ -54,7 +56,7 @@ func TestTexts(t *testing.T) {
 	}
 	for _, fine := range []string{`a"b`, `"ab`, "ab'", "a b", "ä", "=", "'a\""} {
 		c := validConfig()
-		c.ClientID, c.ClientSecret = fine, fine
+		c.Providers[0].ClientID, c.Providers[0].ClientSecret = fine, fine
 		if _, err := ginoidc.New(c); err != nil {
 			t.Errorf("%q: %v", fine, err)
 		}
@@ -67,13 +69,13 @@ func second(_ *ginoidc.Auth, err error) error { return err }
 // has the value that is right.
 func TestAddressesThatAreOthers(t *testing.T) {
 	for _, test := range []struct{ field, value, mend string }{
-		{"Issuer", "https://idp.example/.well-known/openid-configuration", `"https://idp.example"`},
-		{"Issuer", "https://idp.example/.well-known/openid-configuration/", `"https://idp.example"`},
-		{"Issuer", "https://idp.example/realms/a/.well-known/openid-configuration", `"https://idp.example/realms/a"`},
-		{"Issuer", "https://idp.example/a/.well-known/openid-configuration?p=sign_in", `"https://idp.example/a"`},
-		{"Issuer", "https://idp.example/.well-known/oauth-authorization-server", `"https://idp.example"`},
-		{"Issuer", "https://idp.example/.well-known/oauth-authorization-server/realms/a", `"https://idp.example/realms/a"`},
-		{"Issuer", "http://localhost:9000/.well-known/openid-configuration", `"http://localhost:9000"`},
+		{"Providers[0].Issuer", "https://idp.example/.well-known/openid-configuration", `"https://idp.example"`},
+		{"Providers[0].Issuer", "https://idp.example/.well-known/openid-configuration/", `"https://idp.example"`},
+		{"Providers[0].Issuer", "https://idp.example/realms/a/.well-known/openid-configuration", `"https://idp.example/realms/a"`},
+		{"Providers[0].Issuer", "https://idp.example/a/.well-known/openid-configuration?p=sign_in", `"https://idp.example/a"`},
+		{"Providers[0].Issuer", "https://idp.example/.well-known/oauth-authorization-server", `"https://idp.example"`},
+		{"Providers[0].Issuer", "https://idp.example/.well-known/oauth-authorization-server/realms/a", `"https://idp.example/realms/a"`},
+		{"Providers[0].Issuer", "http://localhost:9000/.well-known/openid-configuration", `"http://localhost:9000"`},
 		{"AppURL", "https://app.example/auth/callback", `"https://app.example"`},
 		{"AppURL", "https://app.example/auth/callback/", `"https://app.example"`},
 		{"AppURL", "https://app.example/shop/auth/callback", `"https://app.example/shop"`},
@@ -82,15 +84,15 @@ func TestAddressesThatAreOthers(t *testing.T) {
 		{"AppURL", "https://app.example/x/auth/backchannel-logout", `"https://app.example/x"`},
 	} {
 		c := validConfig()
-		if test.field == "Issuer" {
-			c.Issuer = test.value
+		if test.field == "Providers[0].Issuer" {
+			c.Providers[0].Issuer = test.value
 		} else {
 			c.AppURL = test.value
 		}
 		var problem *ginoidc.ConfigError
 		_, err := ginoidc.New(c)
 		if !errors.As(err, &problem) || !slices.Equal(problemsOf(err), []string{test.field + " "}) ||
-			!strings.Contains(problem.Mend, test.mend) {
+			!strings.Contains(problem.Fix, test.mend) {
 			t.Errorf("%s: want the mend %s: %v", test.value, test.mend, err)
 		}
 	}

@@ -340,7 +340,7 @@ func TestStoreAway(t *testing.T) {
 	callback := b.Start("/auth/signin?return_to=/reports", "alice")
 	b.MustSignIn("alice")
 	down := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-		c.State, c.Transport = brokenState{state.NewMemory(0)}, up.OP.Transport()
+		c.State, c.Providers[0].Transport = brokenState{state.NewMemory(0)}, up.OP.Transport()
 	})
 	there := down.Browser()
 	there.Jar = b.Jar

@@ -1,7 +1,7 @@
 // Package ginoidc signs users of a Gin service in with any OpenID Connect provider, keeps their session and guards
 // route groups.
 //
-//	cfg, err := ginoidc.ConfigFromEnv("OIDC_")
+//	cfg, _ := ginoidc.ConfigFromEnv("OIDC_") // New reports what it cannot read
 //	auth, err := ginoidc.New(cfg)
 //	router := gin.New()
 //	router.Use(auth.Middleware())

@@ -77,7 +77,7 @@ func TestProviderErrorIsLogged(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				a := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) { c.ResponseMode = tt.mode })
+				a := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) { c.Providers[0].ResponseMode = tt.mode })
 				b := a.Browser()
 				state := testapp.ParseURL(t, b.Navigate("/auth/signin").Location()).Query().Get("state")
 				time.Sleep(tt.wait)
@@ -103,7 +103,7 @@ func TestProviderErrorIsLogged(t *testing.T) {
 			})
 		})
 	}
-	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode = "form_post" })
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].ResponseMode = "form_post" })
 	a.Logs.Reset()
 	b := a.Browser()
 	b.Navigate("/auth/callback") // somebody who types the address is no answer of the provider's

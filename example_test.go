@@ -109,12 +109,12 @@ func ExampleConfigFromEnv() {
 		os.Setenv(name, value)
 		defer os.Unsetenv(name)
 	}
-	cfg, unreadable := ginoidc.ConfigFromEnv("SHOP_")
-	_, invalid := ginoidc.New(cfg)
-	fmt.Println(errors.Join(unreadable, invalid))
+	cfg, _ := ginoidc.ConfigFromEnv("SHOP_") // New reports what it cannot read
+	_, err := ginoidc.New(cfg)
+	fmt.Println(err)
 	// Output:
 	// ginoidc: SHOP_SESSION_IDLE (SessionIdle): "soon" is not a positive duration; write a Go duration such as 12h or 90s
-	// ginoidc: SHOP_ISSUER (Issuer): uses http outside loopback; set the issuer exactly as the provider's discovery document spells it
+	// ginoidc: SHOP_ISSUER (Providers[0].Issuer): uses http outside loopback; set the issuer exactly as the provider's discovery document spells it
 	// ginoidc: SHOP_COOKIE_SECRET (CookieSecrets): secret 1 has 3 bytes instead of at least 32; set a random secret: openssl rand -base64 32
 	// ginoidc: SHOP_COOKIE_SECRET (CookieSecrets): secret 2 has 5 bytes instead of at least 32; set a random secret: openssl rand -base64 32
 }
@@ -146,7 +146,8 @@ func Example_incorrectRedirectWithoutAbort() {
 func exampleApp() (*ginoidc.Auth, *gin.Engine) {
 	gin.SetMode(gin.ReleaseMode)
 	auth, err := ginoidc.New(ginoidc.Config{
-		Issuer: "https://login.example.com", ClientID: "shop", ClientSecret: "s", AppURL: "https://shop.example.com",
+		Providers:     []ginoidc.Provider{{Issuer: "https://login.example.com", ClientID: "shop", ClientSecret: "s"}},
+		AppURL:        "https://shop.example.com",
 		CookieSecrets: []string{"q2V9tYx0mB7kLr4WcZ8nJf1sHd6uGp3A"}, Logger: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -50,7 +50,7 @@ func (a *Auth) endByToken(c *gin.Context, token *provider.LogoutToken) error {
 	if err := a.ledger.EndByProvider(ctx, token.Subject, token.SID, token.IssuedAt); err != nil {
 		return err
 	}
-	first, err := a.state.MarkUsed(ctx, shared.Key(shared.KindLogoutToken, a.audience.Hash(token.JTI)), time.Until(token.Expires)+a.config.ClockTolerance)
+	first, err := a.state.MarkUsed(ctx, shared.Key(shared.KindLogoutToken, a.audience.Hash(token.JTI)), time.Until(token.Expires)+a.config.idp().ClockTolerance)
 	if err != nil {
 		a.emit(ctx, event{kind: eventLogoutTokenForgotten, err: err})
 	} else if !first {
@@ -74,7 +74,7 @@ func (a *Auth) refuseLogout(c *gin.Context, err error) {
 	}
 	refused := event{kind: eventLogoutRefused, code: code, err: err}
 	if errors.Is(err, provider.ErrUntypedLogoutToken) {
-		refused.attrs = []slog.Attr{slog.String("accepted_with", a.setting("UntypedLogoutTokens"))}
+		refused.attrs = []slog.Attr{slog.String("accepted_with", a.setting(firstProvider+"UntypedLogoutTokens"))}
 	}
 	a.emit(c.Request.Context(), refused)
 	c.Abort()

@@ -97,7 +97,7 @@ func TestBackChannelLogout(t *testing.T) {
 
 // TestUntypedLogoutTokens are accepted by option only, case 177.
 func TestUntypedLogoutTokens(t *testing.T) {
-	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.UntypedLogoutTokens = true })
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].UntypedLogoutTokens = true })
 	for typ, status := range map[string]int{"": 200, "JWT": 200, "logout+jwt": 200, "at+jwt": 400} {
 		if r := a.BackChannelLogout("alice", "",
 			func(claims map[string]any) { claims["typ"] = typ }); r.StatusCode != status {
@@ -114,8 +114,9 @@ func TestUntypedRefusal(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		read.Issuer, read.ClientID, read.ClientSecret, read.AppURL = c.Issuer, c.ClientID, c.ClientSecret, c.AppURL
-		read.CookieSecrets, read.SigningAlgs, read.Logger = c.CookieSecrets, c.SigningAlgs, c.Logger
+		read.AppURL, read.CookieSecrets, read.Logger = c.AppURL, c.CookieSecrets, c.Logger
+		p, given := &read.Providers[0], c.Providers[0]
+		p.Issuer, p.ClientID, p.ClientSecret, p.SigningAlgs = given.Issuer, given.ClientID, given.ClientSecret, given.SigningAlgs
 		*c = read
 	}
 	for _, tt := range []struct {
@@ -123,10 +124,10 @@ func TestUntypedRefusal(t *testing.T) {
 		change []func(*ginoidc.Config, *fakeop.Config)
 		named  string
 	}{
-		{"JWT", nil, " accepted_with=UntypedLogoutTokens error="},
-		{"", nil, " accepted_with=UntypedLogoutTokens error="},
+		{"JWT", nil, " accepted_with=Providers[0].UntypedLogoutTokens error="},
+		{"", nil, " accepted_with=Providers[0].UntypedLogoutTokens error="},
 		{"JWT", []func(*ginoidc.Config, *fakeop.Config){fromEnv},
-			` accepted_with="UntypedLogoutTokens (X_UNTYPED_LOGOUT_TOKENS)"`},
+			` accepted_with="Providers[0].UntypedLogoutTokens (X_UNTYPED_LOGOUT_TOKENS)"`},
 		{"at+jwt", nil, ""},
 	} {
 		a := testapp.New(t, tt.change...)

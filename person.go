@@ -29,15 +29,15 @@ type person struct {
 // name the same subject, and the app's GroupsResolver.
 func (a *core) personOf(ctx context.Context, idToken provider.Claims, tokens *provider.Tokens) (*person, error) {
 	var userInfo provider.Claims
-	if !a.config.SkipUserInfo {
+	if !a.config.idp().SkipUserInfo {
 		var err error
 		if userInfo, err = a.provider.UserInfo(ctx, tokens, claims.Text(idToken, "sub")); err != nil {
 			return nil, translated(err)
 		}
 	}
-	if _, at, overage := a.shape.GroupsOf(idToken, userInfo); at == nil && !overage && a.config.GroupsResolver == nil {
+	if _, at, overage := a.shape.GroupsOf(idToken, userInfo); at == nil && !overage && a.config.idp().GroupsResolver == nil {
 		a.log.DebugContext(ctx, "ginoidc: the provider sends no groups claim",
-			"claim", cmp.Or(a.config.GroupsClaim, strings.Join(a.config.GroupsPath, ".")), "sub", claims.Text(idToken, "sub"))
+			"claim", cmp.Or(a.config.idp().GroupsClaim, strings.Join(a.config.idp().GroupsPath, ".")), "sub", claims.Text(idToken, "sub"))
 	}
 	user, err := newUser(a.shape, idToken, userInfo)
 	if err != nil {
@@ -47,9 +47,9 @@ func (a *core) personOf(ctx context.Context, idToken provider.Claims, tokens *pr
 		return nil, err
 	}
 	p := &person{user: user, sid: claims.Text(idToken, "sid"), issued: idToken.Time("iat"), tokens: tokens}
-	if a.config.KeepIDToken != keepNever {
+	if a.config.KeepIDToken != Never {
 		signed, err := a.provider.SignedIDToken(tokens.IDToken)
-		if err != nil && a.config.KeepIDToken == keepAlways {
+		if err != nil && a.config.KeepIDToken == Always {
 			return nil, translated(err)
 		}
 		p.idToken = []byte(signed) // with an error none: a sign-out does without the hint
@@ -59,7 +59,7 @@ func (a *core) personOf(ctx context.Context, idToken provider.Claims, tokens *pr
 
 // resolveGroups lets the app's resolver replace the groups of the claims.
 func (a *core) resolveGroups(ctx context.Context, user *User, accessToken string) error {
-	if resolve := a.config.GroupsResolver; resolve != nil {
+	if resolve := a.config.idp().GroupsResolver; resolve != nil {
 		groups, err := resolve(ctx, user, accessToken)
 		if err != nil {
 			return fmt.Errorf("%w: groups: %w", errProviderResponse, err)
@@ -73,15 +73,15 @@ func (a *core) resolveGroups(ctx context.Context, user *User, accessToken string
 }
 
 // claimShape says where the claims of the configured provider are.
-func (c *Config) claimShape() *claims.Shape {
+func (p *Provider) claimShape() *claims.Shape {
 	return &claims.Shape{
 		Groups: claims.Place{
-			Name: c.GroupsClaim, Path: slices.Clone(c.GroupsPath), Format: c.GroupsFormat, WithNames: true,
+			Name: p.GroupsClaim, Path: slices.Clone(p.GroupsPath), Format: p.GroupsFormat, WithNames: true,
 		},
 		Organizations: claims.Place{
-			Name: c.OrganizationsClaim, Path: slices.Clone(c.OrganizationsPath), Format: c.OrganizationsFormat,
+			Name: p.OrganizationsClaim, Path: slices.Clone(p.OrganizationsPath), Format: p.OrganizationsFormat,
 		},
-		StringEmailVerified: c.StringEmailVerified,
+		StringEmailVerified: p.StringEmailVerified,
 	}
 }
 

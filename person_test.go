@@ -18,9 +18,15 @@ import (
 
 // TestGroupsShapes: groups from any claim shape and place. Cases 110, 195, 196 and 199.
 func TestGroupsShapes(t *testing.T) {
-	name := func(n string) func(*ginoidc.Config) { return func(c *ginoidc.Config) { c.GroupsClaim = n } }
-	path := func(p ...string) func(*ginoidc.Config) { return func(c *ginoidc.Config) { c.GroupsPath = p } }
-	format := func(f string) func(*ginoidc.Config) { return func(c *ginoidc.Config) { c.GroupsFormat = f } }
+	name := func(n string) func(*ginoidc.Config) {
+		return func(c *ginoidc.Config) { c.Providers[0].GroupsClaim = n }
+	}
+	path := func(p ...string) func(*ginoidc.Config) {
+		return func(c *ginoidc.Config) { c.Providers[0].GroupsPath = p }
+	}
+	format := func(f string) func(*ginoidc.Config) {
+		return func(c *ginoidc.Config) { c.Providers[0].GroupsFormat = f }
+	}
 	separated, keys := format("separated"), format("keys")
 	none := func(*ginoidc.Config) {}
 	for _, tt := range []struct {
@@ -121,7 +127,8 @@ func TestOrganizationShapes(t *testing.T) {
 		{"keys", `{"acme":false}`, nil},
 	} {
 		u := user(t, func(c *ginoidc.Config) {
-			c.OrganizationsPath, c.OrganizationsFormat = []string{"org", "list"}, tt.format
+			p := &c.Providers[0]
+			p.OrganizationsPath, p.OrganizationsFormat = []string{"org", "list"}, tt.format
 		},
 			`{"org":{"list":`+tt.claim+`}}`, `{}`)
 		if !slices.Equal(u.Organizations, tt.want) || len(u.Groups) > 0 {
@@ -169,7 +176,9 @@ func TestOverage(t *testing.T) {
 // TestAbsentGroups: a sign-in without the claim says so at once, at debug; what is there and names nothing is no
 // absence.
 func TestAbsentGroups(t *testing.T) {
-	path := func(c *ginoidc.Config) { c.GroupsClaim, c.GroupsPath = "", []string{"realm_access", "roles"} }
+	path := func(c *ginoidc.Config) {
+		c.Providers[0].GroupsClaim, c.Providers[0].GroupsPath = "", []string{"realm_access", "roles"}
+	}
 	for _, tt := range []struct {
 		change            func(*ginoidc.Config)
 		idToken, userInfo string
@@ -178,13 +187,13 @@ func TestAbsentGroups(t *testing.T) {
 		{nil, `{}`, `{}`, "claim=groups"},
 		{nil, `{"groups":null,"roles":["admin"]}`, `{"Groups":["admin"]}`, "claim=groups"},
 		{path, `{"realm_access":{}}`, `{"groups":["admin"]}`, "claim=realm_access.roles"},
-		{func(c *ginoidc.Config) { c.SkipUserInfo = true }, `{}`, `{"groups":["admin"]}`, "claim=groups"},
+		{func(c *ginoidc.Config) { c.Providers[0].SkipUserInfo = true }, `{}`, `{"groups":["admin"]}`, "claim=groups"},
 		{nil, `{}`, `{"groups":["admin"]}`, ""},
 		{nil, `{"groups":[]}`, `{}`, ""},
 		{nil, `{"hasgroups":true}`, `{}`, ""},
 		{path, `{"realm_access":{"roles":7}}`, `{}`, ""},
 		{func(c *ginoidc.Config) {
-			c.GroupsResolver = func(context.Context, *ginoidc.User, string) ([]string, error) { return nil, nil }
+			c.Providers[0].GroupsResolver = func(context.Context, *ginoidc.User, string) ([]string, error) { return nil, nil }
 		}, `{}`, `{}`, ""},
 	} {
 		var log bytes.Buffer
@@ -205,7 +214,7 @@ func TestAbsentGroups(t *testing.T) {
 func TestGroupsResolver(t *testing.T) {
 	var fail error
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-		c.GroupsResolver = func(_ context.Context, u *ginoidc.User, accessToken string) ([]string, error) {
+		c.Providers[0].GroupsResolver = func(_ context.Context, u *ginoidc.User, accessToken string) ([]string, error) {
 			if !u.GroupsOverage || u.Subject != "bob" || accessToken == "" {
 				t.Errorf("resolver called with %+v", u)
 			}
@@ -261,7 +270,7 @@ func TestEmailVerified(t *testing.T) {
 			if accepted {
 				want = tt.asString
 			}
-			u := user(t, func(c *ginoidc.Config) { c.StringEmailVerified = accepted }, tt.idToken, tt.userInfo)
+			u := user(t, func(c *ginoidc.Config) { c.Providers[0].StringEmailVerified = accepted }, tt.idToken, tt.userInfo)
 			if u.EmailVerified != want || u.Email != tt.email {
 				t.Errorf("%s %s, as a string %v: %q, %v", tt.idToken, tt.userInfo, accepted, u.Email, u.EmailVerified)
 			}
@@ -302,32 +311,34 @@ func TestUserInfoShowsGroupsAlone(t *testing.T) {
 		change       func(*ginoidc.Config)
 		want         string
 	}{
-		{"dotted name", nested, func(c *ginoidc.Config) { c.GroupsClaim = "realm_access.roles" },
+		{"dotted name", nested, func(c *ginoidc.Config) { c.Providers[0].GroupsClaim = "realm_access.roles" },
 			`{"realm_access":{"roles":["a","b"]},"sub":"carol"}`},
-		{"path", nested, func(c *ginoidc.Config) { c.GroupsPath = []string{"realm_access", "roles"} },
+		{"path", nested, func(c *ginoidc.Config) { c.Providers[0].GroupsPath = []string{"realm_access", "roles"} },
 			`{"realm_access":{"roles":["a","b"]},"sub":"carol"}`},
-		{"keys", nested, func(c *ginoidc.Config) { c.OrganizationsClaim, c.OrganizationsFormat = "org", "keys" },
+		{"keys", nested, func(c *ginoidc.Config) {
+			c.Providers[0].OrganizationsClaim, c.Providers[0].OrganizationsFormat = "org", "keys"
+		},
 			`{"org":["acme"],"sub":"carol"}`},
 		{"both in one object", `{"a":{"g":"x","o":"y","z":1}}`,
-			func(c *ginoidc.Config) { c.GroupsClaim, c.OrganizationsClaim = "a.g", "a.o" },
+			func(c *ginoidc.Config) { c.Providers[0].GroupsClaim, c.Providers[0].OrganizationsClaim = "a.g", "a.o" },
 			`{"a":{"g":["x"],"o":["y"]},"sub":"carol"}`},
-		{"literal", `{"a.b":["x"],"a":{"b":["y"],"z":1}}`, func(c *ginoidc.Config) { c.GroupsClaim = "a.b" },
+		{"literal", `{"a.b":["x"],"a":{"b":["y"],"z":1}}`, func(c *ginoidc.Config) { c.Providers[0].GroupsClaim = "a.b" },
 			`{"a.b":["x"],"sub":"carol"}`},
-		{"null at the literal name", `{"a.b":null,"a":{"b":["y"],"z":1}}`, func(c *ginoidc.Config) { c.GroupsClaim = "a.b" },
+		{"null at the literal name", `{"a.b":null,"a":{"b":["y"],"z":1}}`, func(c *ginoidc.Config) { c.Providers[0].GroupsClaim = "a.b" },
 			`{"a":{"b":["y"]},"sub":"carol"}`},
-		{"none", `{"realm_access":{"secret":1}}`, func(c *ginoidc.Config) { c.GroupsClaim = "realm_access.roles" },
+		{"none", `{"realm_access":{"secret":1}}`, func(c *ginoidc.Config) { c.Providers[0].GroupsClaim = "realm_access.roles" },
 			`{"sub":"carol"}`},
 		{"null", `{"realm_access":{"roles":null,"secret":1}}`,
-			func(c *ginoidc.Config) { c.GroupsClaim = "realm_access.roles" }, `{"sub":"carol"}`},
+			func(c *ginoidc.Config) { c.Providers[0].GroupsClaim = "realm_access.roles" }, `{"sub":"carol"}`},
 		{"listed by name", nested, func(c *ginoidc.Config) {
-			c.GroupsClaim, c.UserInfoClaims = "realm_access.roles", []string{"plan", "realm_access.roles"}
+			c.Providers[0].GroupsClaim, c.UserInfoClaims = "realm_access.roles", []string{"plan", "realm_access.roles"}
 		}, `{"plan":"pro","realm_access":{"roles":["a","b"]}}`},
 		{"not listed", nested, func(c *ginoidc.Config) {
-			c.GroupsClaim, c.UserInfoClaims = "realm_access.roles",
+			c.Providers[0].GroupsClaim, c.UserInfoClaims = "realm_access.roles",
 				[]string{"plan"}
 		}, `{"plan":"pro"}`},
 		{"the object listed", nested, func(c *ginoidc.Config) {
-			c.GroupsClaim, c.UserInfoClaims = "realm_access.roles", []string{"realm_access"}
+			c.Providers[0].GroupsClaim, c.UserInfoClaims = "realm_access.roles", []string{"realm_access"}
 		}, `{"realm_access":{"roles":["a","b"],"secret":1}}`},
 	} {
 		for _, source := range []string{"ID token", "userinfo"} {
@@ -357,7 +368,7 @@ func TestUserInfoShowsGroupsAlone(t *testing.T) {
 
 // TestUnknownGroupsClaim: when groups are required and no sign-in ever has any, the log says so, once. Case 312.
 func TestUnknownGroupsClaim(t *testing.T) {
-	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.GroupsClaim = "gruops" })
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].GroupsClaim = "gruops" })
 	for range 25 {
 		a.Browser().MustSignIn("alice")
 	}
@@ -378,7 +389,7 @@ func TestIdentity(t *testing.T) {
 		}
 	}
 	other := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) { // the same secret, another issuer
-		c.Issuer, op.Issuer = "https://other.example", "https://other.example"
+		c.Providers[0].Issuer, op.Issuer = "https://other.example", "https://other.example"
 	})
 	b := a.Browser()
 	b.MustSignIn("alice")

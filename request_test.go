@@ -225,7 +225,7 @@ func TestUserOfEndedRequest(t *testing.T) {
 func TestTwoAuths(t *testing.T) {
 	customers := testapp.New(t)
 	staff := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) {
-		c.Issuer, op.Issuer = "https://staff.example", "https://staff.example"
+		c.Providers[0].Issuer, op.Issuer = "https://staff.example", "https://staff.example"
 		c.CookieName, c.RoutePrefix = "staff", "/staff-auth"
 	})
 	engine := customers.Engine

@@ -154,7 +154,7 @@ const maxHintedRecord = 2800
 // it fits, it costs no session and no second cookie: save is called without it then.
 func (req *request) saveHinted(size int, idToken *[]byte, save func() error) error {
 	a := req.auth
-	droppable := a.config.KeepIDToken == keepAuto && len(*idToken) > 0
+	droppable := a.config.KeepIDToken == Auto && len(*idToken) > 0
 	drop := func() {
 		a.log.DebugContext(req, "ginoidc: no room for the ID token, so a sign-out goes without id_token_hint",
 			"bytes", len(*idToken))

@@ -147,7 +147,7 @@ func TestKeepIDTokenAuto(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var log bytes.Buffer
 			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-				c.KeepIDToken, c.Store, c.SkipUserInfo = tt.keep, tt.store, true
+				c.KeepIDToken, c.Store, c.Providers[0].SkipUserInfo = tt.keep, tt.store, true
 				c.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 			})
 			a.OP.OnIDToken(func(claims map[string]any) {
@@ -205,7 +205,7 @@ func TestStoreThatDoesNotSave(t *testing.T) {
 func TestFormPostReplaces(t *testing.T) {
 	var ended []ginoidc.SessionEnd
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-		c.ResponseMode = "form_post"
+		c.Providers[0].ResponseMode = "form_post"
 		c.OnSessionEnd = func(_ context.Context, e ginoidc.SessionEnd) { ended = append(ended, e) }
 	})
 	b := a.Browser()
@@ -237,7 +237,7 @@ func TestTokensOfReplacedSessions(t *testing.T) {
 		{"a step-up by a form", "form_post", "alice", "s-1", true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			a := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode = tt.mode })
+			a := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].ResponseMode = tt.mode })
 			a.OP.OnIDToken(func(claims map[string]any) {
 				if tt.sid != "" {
 					claims["sid"] = tt.sid
@@ -277,10 +277,10 @@ func TestTokensThatAFormReplaces(t *testing.T) {
 				shared := hooked{swapping{state.NewMemory(0), &first, &on}, func(_ context.Context, method string) error {
 					return errIf(method == failing)
 				}}
-				form := func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode, c.State = "form_post", shared }
+				form := func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].ResponseMode, c.State = "form_post", shared }
 				one := testapp.NewWithTokens(t, form)
 				two := testapp.NewWithTokens(t, form,
-					func(c *ginoidc.Config, _ *fakeop.Config) { c.Transport = one.OP.Transport() })
+					func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].Transport = one.OP.Transport() })
 				two.OP = one.OP
 				victim, b := one.Browser(), one.Browser()
 				victim.Callback(victim.Start("/auth/signin", "carol"))

@@ -352,7 +352,7 @@ func TestSharedStateOfTwoProviders(t *testing.T) {
 	apps := map[string]*testapp.App{}
 	for _, issuer := range []string{"https://one.example", "https://two.example"} {
 		apps[issuer] = testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) {
-			c.Issuer, op.Issuer,
+			c.Providers[0].Issuer, op.Issuer,
 				c.State = issuer, issuer, shared
 		})
 	}
@@ -409,7 +409,7 @@ func TestStateDown(t *testing.T) {
 	callback := b.Start("/auth/signin", "bob")
 	b.MustSignIn("alice")
 	down := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-		c.State, c.Transport = brokenState{}, up.OP.Transport()
+		c.State, c.Providers[0].Transport = brokenState{}, up.OP.Transport()
 	})
 	down.Engine.POST("/start", func(c *gin.Context) {
 		if err := down.Auth.StartSession(c, &ginoidc.User{Subject: "bob"}); !errors.Is(err, ginoidc.ErrSessionStore) {

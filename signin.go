@@ -19,13 +19,13 @@ import (
 // SignIn starts a sign-in: 302 to the provider with state, nonce and PKCE S256 (RFC 9700, section 2.1.1), and one
 // sealed cookie that binds the attempt to this browser. Query parameters: return_to, where to go afterwards;
 // prompt, login_hint, max_age, acr_values, ui_locales and display are passed on if well-formed, where neither
-// Config.SignInParameters nor what [Auth.SignInURLWith] sealed has them; of max_age the smaller counts. All others are
+// Provider.SignInParameters nor what [Auth.SignInURLWith] sealed has them; of max_age the smaller counts. All others are
 // ignored, so a link cannot change what the app asks for. 503 while the provider is unknown.
 //
 // A browser that has just signed in and comes without its session gets a page that says so, code "cookie_missing", since
 // another sign-in would end the same way.
 //
-// With iss it is a sign-in that a third party initiates, which is 404 unless Config.InitiateLogin is set.
+// With iss it is a sign-in that a third party initiates, which is 404 unless Provider.InitiateLogin is set.
 func (a *Auth) SignIn(c *gin.Context) {
 	if !begin(c, a.signInMethods()...) {
 		return
@@ -170,7 +170,7 @@ func (a *core) silentCookie() *http.Cookie {
 
 // signInMethods: a third party may initiate a sign-in by a form too.
 func (a *core) signInMethods() []string {
-	if a.config.InitiateLogin {
+	if a.config.idp().InitiateLogin {
 		return []string{http.MethodGet, http.MethodPost}
 	}
 	return []string{http.MethodGet}
@@ -180,7 +180,7 @@ func (a *core) signInMethods() []string {
 // its, sends the user to be signed in here. Only our issuer's may be asked for, and target_link_uri passes the rule of
 // return targets, or the route would be an open redirector (case 17).
 func (a *Auth) initiation(c *gin.Context) (target string, _ signInRequest, err error) {
-	if !a.config.InitiateLogin {
+	if !a.config.idp().InitiateLogin {
 		return "", signInRequest{}, errInitiationOff
 	}
 	form := c.Request.URL.Query()

@@ -77,7 +77,7 @@ func (a *core) linkParameters(ctx context.Context, query url.Values, allowed map
 // fills what both leave open, or a stronger sign-in could be switched off by one. Of the max_age that is configured and the
 // one that is asked for the smaller counts, whoever asks.
 func (a *core) parameters(ctx context.Context, of signInRequest) url.Values {
-	all := maps.Clone(a.config.SignInParameters)
+	all := maps.Clone(a.config.idp().SignInParameters)
 	var ignored []string
 	for name, values := range of.app {
 		if name != "max_age" || tightens(values[0], all) {
@@ -154,7 +154,7 @@ func (a *Auth) SignInURLWith(returnTo string, params url.Values) (string, error)
 func (a *Auth) ownSignInURL(c *gin.Context, returnTo string, params url.Values) string {
 	query, sealed := maps.Clone(params), url.Values{}
 	for name, values := range params {
-		if name != "max_age" && a.config.SignInParameters.Has(name) {
+		if name != "max_age" && a.config.idp().SignInParameters.Has(name) {
 			sealed[name] = values
 		}
 	}

@@ -50,7 +50,7 @@ func TestConfigurationOutranksLinks(t *testing.T) {
 	} {
 		t.Run(tt.configured+" "+tt.sealed+" "+tt.link, func(t *testing.T) {
 			values := func(query string) url.Values { return testapp.ParseURL(t, "?"+query).Query() }
-			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SignInParameters = values(tt.configured) })
+			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].SignInParameters = values(tt.configured) })
 			signIn := "/auth/signin?"
 			if tt.sealed != "" {
 				with, err := a.Auth.SignInURLWith("", values(tt.sealed))
@@ -76,7 +76,9 @@ func TestConfigurationOutranksLinks(t *testing.T) {
 // TestMaxAgeIsCheckedAsSent: the age of the sign-in is held to what was asked for in the end.
 func TestMaxAgeIsCheckedAsSent(t *testing.T) {
 	for _, link := range []string{"", "?max_age=99999", "?max_age=10", "?acr_values=x"} {
-		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SignInParameters = url.Values{"max_age": {"60"}} })
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.Providers[0].SignInParameters = url.Values{"max_age": {"60"}}
+		})
 		b := a.Browser()
 		callback := b.Start("/auth/signin"+link, "alice")
 		a.OP.OnIDToken(func(claims map[string]any) { claims["auth_time"] = time.Now().Add(-time.Hour).Unix() })
@@ -90,7 +92,8 @@ func TestMaxAgeIsCheckedAsSent(t *testing.T) {
 func TestHintOfThirdPartyOnlyFills(t *testing.T) {
 	for configured, want := range map[string]string{"": "bob", "login_hint=alice": "alice"} {
 		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-			c.InitiateLogin, c.SignInParameters = true, testapp.ParseURL(t, "?"+configured).Query()
+			p := &c.Providers[0]
+			p.InitiateLogin, p.SignInParameters = true, testapp.ParseURL(t, "?"+configured).Query()
 		})
 		r := a.Browser().Navigate("/auth/signin?iss=https://idp.example&login_hint=bob&acr_values=pwd&max_age=7")
 		if sent := testapp.ParseURL(t, r.Location()).Query(); sent.Get("login_hint") != want || sent.Has("acr_values") ||
@@ -104,7 +107,7 @@ func TestHintOfThirdPartyOnlyFills(t *testing.T) {
 // to the link for that is good for this session alone.
 func TestStepUpBesideConfiguration(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-		c.SignInParameters = url.Values{"acr_values": {"mfa"}, "max_age": {"3600"}, "prompt": {"consent"}}
+		c.Providers[0].SignInParameters = url.Values{"acr_values": {"mfa"}, "max_age": {"3600"}, "prompt": {"consent"}}
 	})
 	a.Engine.GET("/pay", a.Auth.RequireACR("gold"), a.Protected)
 	a.Engine.GET("/password", a.Auth.RequireFreshSignIn(time.Minute), a.Protected)
@@ -186,7 +189,8 @@ func TestIgnoredIsLogged(t *testing.T) {
 				var a *testapp.App
 				logs := &strings.Builder{}
 				a = testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-					c.InitiateLogin, c.SignInParameters = true, url.Values{"ui_locales": {"en"}}
+					p := &c.Providers[0]
+					p.InitiateLogin, p.SignInParameters = true, url.Values{"ui_locales": {"en"}}
 					c.AppState = func(*gin.Context) (string, error) { return strings.Repeat("s", 1000), nil }
 					c.Logger = slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: level}))
 				})
@@ -217,7 +221,7 @@ func TestIgnoredIsLogged(t *testing.T) {
 // is the plugin's own. Cases 4, 6.
 func TestSignInParameters(t *testing.T) {
 	configured := url.Values{"audience": {"https://api.example.com"}, "ui_locales": {"en"}, "prompt": {"login"}}
-	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SignInParameters = configured })
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].SignInParameters = configured })
 	configured["audience"][0] = "changed after New"
 	configured.Set("scope", "admin")
 	link, err := a.Auth.SignInURLWith("/me", url.Values{"prompt": {"create"}, "claims": {`{"id_token":{"acr":null}}`},

@@ -234,7 +234,7 @@ func TestInitiatedSignIn(t *testing.T) {
 	} {
 		for _, method := range []string{"GET", "POST"} {
 			t.Run(method+" "+tt.name, func(t *testing.T) {
-				a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.InitiateLogin = !tt.off })
+				a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].InitiateLogin = !tt.off })
 				b := a.Browser()
 				query := tt.query + "&login_hint=alice&scope=admin&prompt=none"
 				r := b.Do("GET", "/auth/signin?"+query, nil, append(testapp.CrossSiteForm(), "Accept", "*/*")...)
@@ -271,7 +271,7 @@ func TestInitiatedSignIn(t *testing.T) {
 			})
 		}
 	}
-	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.InitiateLogin = true })
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].InitiateLogin = true })
 	if r := a.Browser().Do("POST", "/auth/signin", strings.NewReader("{}"), "Content-Type",
 		"application/json"); r.StatusCode != http.StatusUnsupportedMediaType {
 		t.Errorf("JSON: %d", r.StatusCode)

@@ -159,12 +159,12 @@ func (a *Auth) endSessionURL(c *gin.Context, hints url.Values) (string, error) {
 		state = at.State
 	}
 	params := url.Values{
-		"client_id":                {a.config.ClientID},
+		"client_id":                {a.config.idp().ClientID},
 		"post_logout_redirect_uri": {a.config.PostSignOutURL},
 		"state":                    {state},
 	}
 	maps.Copy(params, hints)
-	maps.Copy(params, a.config.SignOutParameters) // none of which is one of these
+	maps.Copy(params, a.config.idp().SignOutParameters) // none of which is one of these
 	location, ok := a.provider.EndSessionURL(c.Request.Context(), params)
 	if !ok {
 		location = a.config.PostSignOutURL

@@ -114,7 +114,7 @@ func TestSignOutWithHint(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 				if c.KeepIDToken = test.keep; test.encrypted {
-					c.DecryptionKey = testapp.PEM(key)
+					c.Providers[0].DecryptionKey = testapp.PEM(key)
 				}
 			})
 			issued := ""
@@ -344,7 +344,7 @@ func TestSignedOut(t *testing.T) {
 func TestStatesAreOfOnePurpose(t *testing.T) {
 	for _, mode := range []string{"query", "form_post"} {
 		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-			c.ResponseMode, c.PostSignOutURL, c.DefaultReturnTo = mode, testapp.URL+"/auth/signed-out", "/home"
+			c.Providers[0].ResponseMode, c.PostSignOutURL, c.DefaultReturnTo = mode, testapp.URL+"/auth/signed-out", "/home"
 		})
 		b := a.Browser()
 		signIn := func() (state string) {
@@ -392,7 +392,7 @@ func TestEndSessionParameters(t *testing.T) {
 		{"login_hint without end", strings.Repeat("x", 2000), "session-7", "session-7"},
 	} {
 		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-			c.SignOutParameters = url.Values{"logout_uri": {"https://app.example.com/bye?x=1&y=2"}}
+			c.Providers[0].SignOutParameters = url.Values{"logout_uri": {"https://app.example.com/bye?x=1&y=2"}}
 		})
 		a.OP.OnIDToken(func(claims map[string]any) {
 			for name, value := range map[string]any{"login_hint": tt.claim, "sid": tt.sid} {

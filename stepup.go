@@ -56,7 +56,7 @@ func (a *Auth) RequireFreshSignIn(maxAge time.Duration) gin.HandlerFunc {
 		panic("ginoidc: RequireFreshSignIn needs at least a second")
 	}
 	return a.guardSession(func(s *session.Session) error {
-		return checkAuthTime(&s.Record, maxAge, a.config.ClockTolerance, time.Now())
+		return checkAuthTime(&s.Record, maxAge, a.config.idp().ClockTolerance, time.Now())
 	})
 }
 

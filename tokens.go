@@ -40,8 +40,8 @@ func (a *Auth) Token(c *gin.Context) (*Token, error) {
 }
 
 // Client returns a client whose requests carry the user's access token, as a bearer token or with proof by DPoP. Use it for
-// this request only, and for hosts that may have the token, over https or on loopback. It shows Config.ClientCertificate to
-// the provider and to Config.CertificateOrigins. It follows redirects as http.Client does, and takes neither token nor
+// this request only, and for hosts that may have the token, over https or on loopback. It shows Provider.ClientCertificate to
+// the provider and to Provider.CertificateOrigins. It follows redirects as http.Client does, and takes neither token nor
 // certificate to another origin by one. The errors are those of Token.
 func (a *Auth) Client(c *gin.Context) (*http.Client, error) {
 	tokens, err := a.requestOf(c).freshTokens(c)
@@ -75,7 +75,7 @@ func (t *tokenTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 // resourceTransport carries the calls of a Client. It trusts what the calls to the provider trust, and shows the client
 // certificate to the provider and to CertificateOrigins alone.
 func (a *core) resourceTransport() http.RoundTripper {
-	roots, certificate := a.config.RootCAs, a.config.ClientCertificate
+	roots, certificate := a.config.idp().RootCAs, a.config.idp().ClientCertificate
 	plain := http.DefaultTransport
 	if roots != nil {
 		plain = resourceTransport(provider.TLSConfig(roots, nil))
@@ -84,7 +84,7 @@ func (a *core) resourceTransport() http.RoundTripper {
 		return plain
 	}
 	certified := resourceTransport(provider.TLSConfig(roots, certificate))
-	return a.provider.Certified(plain, certified, a.config.CertificateOrigins)
+	return a.provider.Certified(plain, certified, a.config.idp().CertificateOrigins)
 }
 
 func resourceTransport(config *tls.Config) http.RoundTripper {
@@ -182,7 +182,7 @@ func (req *request) tokensToRevoke() (*session.Record, *provider.Tokens) {
 // meantime revokes new tokens.
 func newRefresher(a *core) *refresh.Refresher {
 	return refresh.New(refresh.Config{
-		Provider: a.provider, Values: a.values, Audience: a.audience, Timeout: a.config.ProviderTimeout, Log: a.log,
+		Provider: a.provider, Values: a.values, Audience: a.audience, Timeout: a.config.idp().Timeout, Log: a.log,
 		Ended: func(ctx context.Context, r *session.Record) (bool, error) {
 			return a.ledger.Ended(ctx, a.ledger.RefOf(r))
 		},

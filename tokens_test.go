@@ -171,7 +171,7 @@ func TestOneRefresh(t *testing.T) {
 				shared := state.NewMemory(0)
 				one := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State, c.Store = shared, store })
 				two := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-					c.State, c.Store, c.Transport = shared, store, one.OP.Transport()
+					c.State, c.Store, c.Providers[0].Transport = shared, store, one.OP.Transport()
 				})
 				b := one.Browser()
 				b.MustSignIn("alice")
@@ -246,7 +246,7 @@ func TestOvertakenRefresh(t *testing.T) {
 			c.State = overtaken{shared, func() { rival() }, &sync.Once{}}
 		})
 		two := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-			c.State, c.Transport = shared,
+			c.State, c.Providers[0].Transport = shared,
 				one.OP.Transport()
 		})
 		b := one.Browser()
@@ -271,7 +271,7 @@ func TestSlowRefresh(t *testing.T) {
 		shared := state.NewMemory(0)
 		one := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
 		two := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-			c.State, c.Transport = shared,
+			c.State, c.Providers[0].Transport = shared,
 				one.OP.Transport()
 		})
 		b := one.Browser()
@@ -406,7 +406,8 @@ func TestClient(t *testing.T) {
 			op := fakeop.Start(t, fakeop.Config{ClientSecret: testapp.ClientSecret, SigningAlg: "ES256",
 				AlwaysRefreshToken: true, RequireDPoP: dpop, DPoPNonces: dpop})
 			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-				c.Issuer, c.KeepTokens, c.DPoP, c.Transport = op.Issuer(), true, dpop, http.DefaultTransport
+				p := &c.Providers[0]
+				p.Issuer, c.KeepTokens, p.DPoP, p.Transport = op.Issuer(), true, dpop, http.DefaultTransport
 			})
 			a.OP = op
 			elsewhere := 0
@@ -454,8 +455,9 @@ func TestClientTrusts(t *testing.T) {
 	server.StartTLS()
 	defer server.Close()
 	a := testapp.NewWithTokens(t, func(c *ginoidc.Config, op *fakeop.Config) {
-		c.Issuer, op.Issuer, c.Transport, c.RootCAs = server.URL, server.URL, testapp.Network{}, x509.NewCertPool()
-		c.RootCAs.AddCert(server.Certificate())
+		p := &c.Providers[0]
+		p.Issuer, op.Issuer, p.Transport, p.RootCAs = server.URL, server.URL, testapp.Network{}, x509.NewCertPool()
+		c.Providers[0].RootCAs.AddCert(server.Certificate())
 	})
 	server.Config.Handler = a.OP
 	stranger := httptest.NewUnstartedServer(http.NotFoundHandler())

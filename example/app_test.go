@@ -43,8 +43,10 @@ func newAppUntil(t *testing.T, stopping context.Context, appURL string) *app {
 	a := &app{url: appURL, provider: provider, log: &logText{}}
 	log := a.logger()
 	config := ginoidc.Config{
-		Issuer: provider.Issuer(), ClientID: "app", ClientSecret: "secret", AppURL: appURL, CookieSecrets: []string{secret},
-		Transport: provider.Transport(), Logger: log,
+		Providers: []ginoidc.Provider{{
+			Issuer: provider.Issuer(), ClientID: "app", ClientSecret: "secret", Transport: provider.Transport(),
+		}},
+		AppURL: appURL, CookieSecrets: []string{secret}, Logger: log,
 	}
 	if a.auth, err = ginoidc.New(config); err != nil {
 		t.Fatal(err)

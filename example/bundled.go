@@ -23,29 +23,30 @@ func startProvider(c *ginoidc.Config, client ginoidctest.Config) (stop func(), e
 	if err != nil {
 		return func() {}, err
 	}
-	c.Issuer = provider.Issuer()
+	c.Providers[0].Issuer = provider.Issuer()
 	return stop, nil
 }
 
 // bundledClient makes up what the environment leaves out, and tells the bundled provider of the client. What the
 // environment says stays. The error names the variable that asks for more than this provider can do.
 func bundledClient(c *ginoidc.Config, prefix string) (ginoidctest.Config, error) {
-	c.Issuer = "http://localhost" // until the provider knows its port
-	method := c.ClientAuthMethod
-	if method == "" && c.Profile == "fapi2" {
+	p := &c.Providers[0]
+	p.Issuer = "http://localhost" // until the provider knows its port
+	method := p.ClientAuthMethod
+	if method == "" && p.Profile == ginoidc.ProfileFAPI2 {
 		method = "private_key_jwt"
 	}
 	secretless := slices.Contains([]string{"none", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"}, method)
-	c.ClientID = cmp.Or(c.ClientID, "example")
-	if c.ClientSecret == "" && !secretless {
-		c.ClientSecret = rand.Text() + rand.Text()
+	p.ClientID = cmp.Or(p.ClientID, "example")
+	if p.ClientSecret == "" && !secretless {
+		p.ClientSecret = rand.Text() + rand.Text()
 	}
 	if len(c.CookieSecrets) == 0 {
 		c.CookieSecrets = []string{rand.Text() + rand.Text()}
 	}
 	app := strings.TrimSuffix(c.AppURL, "/")
 	client := ginoidctest.Config{
-		ClientID: c.ClientID, ClientSecret: c.ClientSecret, ClientAuthMethod: method,
+		ClientID: p.ClientID, ClientSecret: p.ClientSecret, ClientAuthMethod: method,
 		RedirectURIs:           []string{app + strings.TrimSuffix(cmp.Or(c.RoutePrefix, "/auth"), "/") + "/callback"},
 		PostLogoutRedirectURIs: []string{app + "/", cmp.Or(c.PostSignOutURL, app+"/")},
 		Logger:                 c.Logger,
@@ -57,23 +58,23 @@ func bundledClient(c *ginoidc.Config, prefix string) (ginoidctest.Config, error)
 		return client, fmt.Errorf("example: %sCLIENT_AUTH_METHOD: the bundled provider has no TLS; use another method, or set %sISSUER", prefix, prefix)
 	}
 	var badAlg, badKey, badDecryption error
-	client.SigningAlg, badAlg = signingAlg(c, prefix)
-	client.ClientKey, badKey = publicKey(c.ClientKey, prefix+"CLIENT_KEY_FILE")
-	client.EncryptIDToken, badDecryption = publicKey(c.DecryptionKey, prefix+"DECRYPTION_KEY_FILE")
+	client.SigningAlg, badAlg = signingAlg(p, prefix)
+	client.ClientKey, badKey = publicKey(p.ClientKey, prefix+"CLIENT_KEY_FILE")
+	client.EncryptIDToken, badDecryption = publicKey(p.DecryptionKey, prefix+"DECRYPTION_KEY_FILE")
 	return client, errors.Join(badAlg, badKey, badDecryption)
 }
 
 // signingAlg is the first algorithm that both sides know.
-func signingAlg(c *ginoidc.Config, prefix string) (string, error) {
-	for _, alg := range c.SigningAlgs {
+func signingAlg(p *ginoidc.Provider, prefix string) (string, error) {
+	for _, alg := range p.SigningAlgs {
 		if alg == "RS256" || alg == "ES256" || alg == "EdDSA" {
 			return alg, nil
 		}
 	}
 	switch {
-	case len(c.SigningAlgs) > 0:
+	case len(p.SigningAlgs) > 0:
 		return "", fmt.Errorf("example: %sSIGNING_ALGS: the bundled provider signs with RS256, ES256 or EdDSA; add one, or set %sISSUER", prefix, prefix)
-	case c.Profile == "fapi2":
+	case p.Profile == ginoidc.ProfileFAPI2:
 		return "ES256", nil
 	}
 	return "", nil
@@ -103,10 +104,10 @@ func publicKey(text []byte, variable string) (crypto.PublicKey, error) {
 func greet(w io.Writer, s settings) {
 	fmt.Fprintf(w, "The app:      %s\n", s.oidc.AppURL)
 	if !s.bundled {
-		fmt.Fprintf(w, "The provider: %s\n", s.oidc.Issuer)
+		fmt.Fprintf(w, "The provider: %s\n", s.oidc.Providers[0].Issuer)
 		return
 	}
-	fmt.Fprintf(w, "The provider: %s, a test provider that asks for no password\n\nSign in as\n", s.oidc.Issuer)
+	fmt.Fprintf(w, "The provider: %s, a test provider that asks for no password\n\nSign in as\n", s.oidc.Providers[0].Issuer)
 	for _, u := range ginoidctest.DemoUsers() {
 		fmt.Fprintf(w, "  %-6s %s; %s\n", u.Subject, names("group", u.Groups), names("organization", u.Organizations))
 	}

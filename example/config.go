@@ -28,7 +28,7 @@ type settings struct {
 func settingsFromEnv() (settings, error) {
 	prefix := strings.TrimSuffix(cmp.Or(os.Getenv("OIDC_ENV_PREFIX"), "OIDC"), "_") + "_"
 	config, unreadable := ginoidc.ConfigFromEnv(prefix)
-	s := settings{prefix: prefix, oidc: config, bundled: config.Issuer == "", redis: os.Getenv("REDIS_URL")}
+	s := settings{prefix: prefix, oidc: config, bundled: config.Providers[0].Issuer == "", redis: os.Getenv("REDIS_URL")}
 	addr, badAddr := listenAddr(os.Getenv("ADDR"), os.Getenv("PORT"))
 	s.addr = addr
 	var noURL, database error

@@ -85,7 +85,7 @@ func TestPrefix(t *testing.T) {
 			"MONOCLOUD_AUTH_INITIATE_LOGIN": "false",
 		})
 		s, err := settingsFromEnv()
-		if err != nil || s.bundled || s.oidc.Issuer != "https://tenant.example" || s.oidc.AppURL != "https://app.example" {
+		if err != nil || s.bundled || s.oidc.Providers[0].Issuer != "https://tenant.example" || s.oidc.AppURL != "https://app.example" {
 			t.Errorf("%s: %+v, %v", prefix, s, err)
 		}
 		if _, err := ginoidc.New(s.oidc); err != nil {
@@ -190,14 +190,20 @@ func TestDistinct(t *testing.T) {
 
 // The bundled provider takes the client as the environment describes it.
 func TestBundledClient(t *testing.T) {
-	tests := []struct{ given, want ginoidc.Config }{
-		{ginoidc.Config{}, ginoidc.Config{ClientID: "example"}},
-		{ginoidc.Config{ClientID: "mine", ClientSecret: "s"}, ginoidc.Config{ClientID: "mine", ClientSecret: "s"}},
-		{ginoidc.Config{ClientAuthMethod: "none", CookieSecrets: []string{secret}}, ginoidc.Config{ClientID: "example", CookieSecrets: []string{secret}}},
+	tests := []struct {
+		given   ginoidc.Provider
+		secrets []string
+		id      string
+	}{
+		{ginoidc.Provider{}, nil, "example"},
+		{ginoidc.Provider{ClientID: "mine", ClientSecret: "s"}, nil, "mine"},
+		{ginoidc.Provider{ClientAuthMethod: "none"}, []string{secret}, "example"},
 	}
 	for _, test := range tests {
-		c := test.given
-		c.AppURL, c.Logger = localhost, slog.New(slog.DiscardHandler)
+		c := ginoidc.Config{
+			Providers: []ginoidc.Provider{test.given}, AppURL: localhost, CookieSecrets: test.secrets,
+			Logger: slog.New(slog.DiscardHandler),
+		}
 		client, err := bundledClient(&c, "OIDC_")
 		if err != nil {
 			t.Fatal(err)
@@ -210,8 +216,9 @@ func TestBundledClient(t *testing.T) {
 		if _, err := ginoidc.New(c); err != nil {
 			t.Error(err)
 		}
-		if c.ClientID != test.want.ClientID || test.want.ClientSecret != "" && c.ClientSecret != test.want.ClientSecret ||
-			test.want.CookieSecrets != nil && !slices.Equal(c.CookieSecrets, test.want.CookieSecrets) {
+		p := c.Providers[0]
+		if p.ClientID != test.id || test.given.ClientSecret != "" && p.ClientSecret != test.given.ClientSecret ||
+			test.secrets != nil && !slices.Equal(c.CookieSecrets, test.secrets) {
 			t.Errorf("%+v became %+v", test.given, c)
 		}
 	}

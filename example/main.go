@@ -100,7 +100,7 @@ func listenAndServe(ctx context.Context, auth *ginoidc.Auth, s settings, out io.
 	}
 	greet(out, s)
 	server := newServer(engine, s.oidc.Logger)
-	server.WriteTimeout += 4 * s.oidc.ProviderTimeout // twice for the metadata and twice for a callback's calls
+	server.WriteTimeout += 4 * s.oidc.Providers[0].Timeout // twice for the metadata and twice for a callback's calls
 	return serve(ctx, server, listener)
 }
 

@@ -124,7 +124,7 @@ func TestBundledProviderSuitsTheClient(t *testing.T) {
 			if a.provider, err = ginoidctest.New(client); err != nil {
 				t.Fatal(err)
 			}
-			s.oidc.Issuer, s.oidc.Transport = client.Issuer, a.provider.Transport()
+			s.oidc.Providers[0].Issuer, s.oidc.Providers[0].Transport = client.Issuer, a.provider.Transport()
 			if a.auth, err = ginoidc.New(s.oidc); err != nil {
 				t.Fatal(err)
 			}

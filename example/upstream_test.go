@@ -15,7 +15,8 @@ import (
 func TestUpstream(t *testing.T) {
 	provider := ginoidctest.Start(t, ginoidctest.Config{AlwaysRefreshToken: true})
 	config := ginoidc.Config{
-		Issuer: provider.Issuer(), ClientID: "app", ClientSecret: "secret", AppURL: localhost, CookieSecrets: []string{secret},
+		Providers: []ginoidc.Provider{{Issuer: provider.Issuer(), ClientID: "app", ClientSecret: "secret"}},
+		AppURL:    localhost, CookieSecrets: []string{secret},
 		KeepTokens: true,
 	}
 	a := &app{url: localhost, provider: provider, log: &logText{}}

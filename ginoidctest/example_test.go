@@ -17,7 +17,7 @@ var t exampleT
 
 // A user without a sign-in: no provider is needed.
 func ExampleSignInAs() {
-	auth, engine := exampleApp(ginoidc.Config{Issuer: "https://login.example.com"})
+	auth, engine := exampleApp(ginoidc.Config{Providers: []ginoidc.Provider{{Issuer: "https://login.example.com"}}})
 
 	client := ginoidctest.SignInAs(t, auth, engine, ginoidc.User{Subject: "alice", Groups: []string{"staff"}})
 	for _, path := range []string{"/profile", "/admin"} {
@@ -39,7 +39,9 @@ func ExampleSignIn() {
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	auth, engine := exampleApp(ginoidc.Config{Issuer: idp.Issuer(), Transport: idp.Transport()})
+	auth, engine := exampleApp(ginoidc.Config{
+		Providers: []ginoidc.Provider{{Issuer: idp.Issuer(), Transport: idp.Transport()}},
+	})
 
 	client := ginoidctest.SignIn(t, auth, engine, idp, "alice") // one of the DemoUsers
 	resp, err := client.Get("/admin")
@@ -60,7 +62,9 @@ func ExampleProvider_Misbehave() {
 	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	auth, engine := exampleApp(ginoidc.Config{Issuer: idp.Issuer(), Transport: idp.Transport()})
+	auth, engine := exampleApp(ginoidc.Config{
+		Providers: []ginoidc.Provider{{Issuer: idp.Issuer(), Transport: idp.Transport()}},
+	})
 	client := ginoidctest.SignInAs(t, auth, engine, ginoidc.User{Subject: "alice"})
 	begin := func() string {
 		resp, err := client.Get(auth.SignInURL("/profile"))
@@ -89,7 +93,9 @@ func ExampleProvider_OnIDToken() {
 		t.Fatalf("%v", err)
 	}
 	idp.OnIDToken(func(claims map[string]any) { claims["groups"] = "admin staff" })
-	auth, engine := exampleApp(ginoidc.Config{Issuer: idp.Issuer(), Transport: idp.Transport()})
+	auth, engine := exampleApp(ginoidc.Config{
+		Providers: []ginoidc.Provider{{Issuer: idp.Issuer(), Transport: idp.Transport()}},
+	})
 
 	client := ginoidctest.SignIn(t, auth, engine, idp, "alice")
 	resp, err := client.Get("/admin")
@@ -121,7 +127,7 @@ func ExampleProvider_AccessToken() {
 
 // A route that was registered before the guard is found.
 func ExampleOpenRoutes() {
-	auth, engine := exampleApp(ginoidc.Config{Issuer: "https://login.example.com"})
+	auth, engine := exampleApp(ginoidc.Config{Providers: []ginoidc.Provider{{Issuer: "https://login.example.com"}}})
 	list := func(c *gin.Context) { c.String(http.StatusOK, "all reports") }
 	engine.GET("/reports", list)
 	engine.Use(auth.RequireAuth())
@@ -134,7 +140,8 @@ func ExampleOpenRoutes() {
 // exampleApp is an app with a profile for users and a page for admins.
 func exampleApp(cfg ginoidc.Config) (*ginoidc.Auth, *gin.Engine) {
 	gin.SetMode(gin.ReleaseMode)
-	cfg.ClientID, cfg.ClientSecret, cfg.AppURL = "app", "secret", "https://app.example.com"
+	p := &cfg.Providers[0]
+	p.ClientID, p.ClientSecret, cfg.AppURL = "app", "secret", "https://app.example.com"
 	cfg.CookieSecrets = []string{"Zk3v9QmX7rT1pLw8sYb2Nc5HdGf0UjAe"}
 	auth, err := ginoidc.New(cfg)
 	if err != nil {

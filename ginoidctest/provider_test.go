@@ -31,7 +31,7 @@ func withProvider(
 		t.Fatal(err)
 	}
 	auth, engine := ginApp(t, func(cfg *ginoidc.Config) {
-		cfg.Issuer, cfg.Transport = idp.Issuer(), idp.Transport()
+		cfg.Providers[0].Issuer, cfg.Providers[0].Transport = idp.Issuer(), idp.Transport()
 		if change != nil {
 			change(cfg)
 		}
@@ -49,19 +49,26 @@ func TestSignIn(t *testing.T) {
 		"issuer's path": {ginoidctest.Config{Issuer: "https://idp.example/tenant"}, nil},
 		"basic":         {ginoidctest.Config{ClientAuthMethod: "client_secret_basic"}, nil},
 		"post": {ginoidctest.Config{ClientAuthMethod: "client_secret_post"}, func(cfg *ginoidc.Config) {
-			cfg.ClientAuthMethod = "client_secret_post"
+			cfg.Providers[0].ClientAuthMethod = "client_secret_post"
 		}},
 		"public": {ginoidctest.Config{ClientAuthMethod: "none"}, func(cfg *ginoidc.Config) {
-			cfg.ClientAuthMethod, cfg.ClientSecret = "none", ""
+			cfg.Providers[0].ClientAuthMethod, cfg.Providers[0].ClientSecret = "none", ""
 		}},
-		"form_post":      {ginoidctest.Config{}, func(cfg *ginoidc.Config) { cfg.ResponseMode = "form_post" }},
-		"form_post.jwt":  {ginoidctest.Config{}, func(cfg *ginoidc.Config) { cfg.ResponseMode = "form_post.jwt" }},
-		"pushed request": {ginoidctest.Config{}, func(cfg *ginoidc.Config) { cfg.PushedAuthorization = "always" }},
+		"form_post": {ginoidctest.Config{}, func(cfg *ginoidc.Config) {
+			cfg.Providers[0].ResponseMode = "form_post"
+		}},
+		"form_post.jwt": {ginoidctest.Config{}, func(cfg *ginoidc.Config) {
+			cfg.Providers[0].ResponseMode = "form_post.jwt"
+		}},
+		"pushed request": {ginoidctest.Config{}, func(cfg *ginoidc.Config) {
+			cfg.Providers[0].PushedAuthorization = "always"
+		}},
 		"private_key_jwt": {
 			ginoidctest.Config{ClientAuthMethod: "private_key_jwt", ClientKey: key.Public(), SigningAlg: "ES256"},
 			func(cfg *ginoidc.Config) {
-				cfg.ClientAuthMethod, cfg.ClientKey, cfg.ClientSecret = "private_key_jwt", text, ""
-				cfg.SigningAlgs = []string{"ES256"}
+				p := &cfg.Providers[0]
+				p.ClientAuthMethod, p.ClientKey, p.ClientSecret = "private_key_jwt", text, ""
+				cfg.Providers[0].SigningAlgs = []string{"ES256"}
 			},
 		},
 	}

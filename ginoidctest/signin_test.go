@@ -25,9 +25,11 @@ func ginApp(t *testing.T, change func(*ginoidc.Config)) (*ginoidc.Auth, *gin.Eng
 	t.Helper()
 	gin.SetMode(gin.ReleaseMode)
 	cfg := ginoidc.Config{
-		Issuer: "https://idp.invalid", ClientID: "app", ClientSecret: "secret", AppURL: "https://app.example",
-		CookieSecrets: []string{"Zk3v9QmX7rT1pLw8sYb2Nc5HdGf0UjAe"},
-		Transport:     noNetwork{t}, Logger: slog.New(slog.DiscardHandler),
+		Providers: []ginoidc.Provider{{
+			Issuer: "https://idp.invalid", ClientID: "app", ClientSecret: "secret", Transport: noNetwork{t},
+		}},
+		AppURL:        "https://app.example",
+		CookieSecrets: []string{"Zk3v9QmX7rT1pLw8sYb2Nc5HdGf0UjAe"}, Logger: slog.New(slog.DiscardHandler),
 	}
 	if change != nil {
 		change(&cfg)

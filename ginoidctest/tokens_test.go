@@ -59,7 +59,7 @@ func TestAccessTokens(t *testing.T) {
 // What the app gets for its user is a JWT for the resource it asked for.
 func TestJWTAccessTokens(t *testing.T) {
 	idp, auth, engine := withProvider(t, ginoidctest.Config{JWTAccessTokens: true}, func(cfg *ginoidc.Config) {
-		cfg.KeepTokens, cfg.SignInParameters = true, url.Values{"resource": {api}}
+		cfg.KeepTokens, cfg.Providers[0].SignInParameters = true, url.Values{"resource": {api}}
 	})
 	engine.GET("/token", auth.RequireAuth(), func(c *gin.Context) {
 		token, err := auth.Token(c)

@@ -45,9 +45,12 @@ func startApp(t *testing.T, scheme, base string, change ...func(*ginoidc.Config)
 	a := &app{T: t, op: fakeop.Start(t, fakeop.Config{}), origin: scheme + "://localhost:" + port}
 	a.url = a.origin + base
 	cfg := ginoidc.Config{
-		Issuer: a.op.Issuer(), ClientID: "app", ClientSecret: "secret", AppURL: a.url,
-		CookieSecrets: []string{rand.Text() + rand.Text()}, SignInParameters: url.Values{"prompt": {"login"}},
-		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
+		Providers: []ginoidc.Provider{{
+			Issuer: a.op.Issuer(), ClientID: "app", ClientSecret: "secret", SignInParameters: url.Values{"prompt": {"login"}},
+		}},
+		AppURL:        a.url,
+		CookieSecrets: []string{rand.Text() + rand.Text()},
+		Logger:        slog.New(slog.NewTextHandler(t.Output(), nil)),
 	}
 	for _, f := range change {
 		f(&cfg)

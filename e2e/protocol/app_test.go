@@ -46,11 +46,14 @@ func startApp(t *testing.T, provider start.Provider, metadata map[string]any, ch
 	maps.Copy(all, metadata)
 	client := provider.Register(t, all)
 	cfg := ginoidc.Config{
-		Issuer: client.Issuer, ClientID: client.ClientID, ClientSecret: client.ClientSecret, AppURL: a.url,
-		CookieSecrets: []string{rand.Text() + rand.Text()}, Transport: a.wire,
-		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)), AbortHandlers: ginoidc.AbortHandlers{Failed: why},
+		Providers: []ginoidc.Provider{{
+			Issuer: client.Issuer, ClientID: client.ClientID, ClientSecret: client.ClientSecret, Transport: a.wire,
+		}},
+		AppURL:        a.url,
+		CookieSecrets: []string{rand.Text() + rand.Text()},
+		Logger:        slog.New(slog.NewTextHandler(t.Output(), nil)), AbortHandlers: ginoidc.AbortHandlers{Failed: why},
 	}
-	cfg.ClientAuthMethod, _ = metadata["token_endpoint_auth_method"].(string)
+	cfg.Providers[0].ClientAuthMethod, _ = metadata["token_endpoint_auth_method"].(string)
 	if change != nil {
 		change(&cfg)
 	}

@@ -17,7 +17,10 @@ func TestFAPI2(t *testing.T) {
 			"token_endpoint_auth_signing_alg", alg, "id_token_signed_response_alg", alg, "dpop_bound_access_tokens", true)...)
 	}
 	profile := func(key clientKey) func(*ginoidc.Config) {
-		return func(c *ginoidc.Config) { c.Profile, c.ClientAuthMethod, c.ClientKey = "fapi2", "", key.pem }
+		return func(c *ginoidc.Config) {
+			p := &c.Providers[0]
+			p.Profile, p.ClientAuthMethod, p.ClientKey = "fapi2", "", key.pem
+		}
 	}
 	// The provider has the last word on the nonce: it refuses the first proof, and with it does not look at the code.
 	refused := call("POST", "/token", 400, "application/json", assertion, proof, grant)
@@ -29,10 +32,15 @@ func TestFAPI2(t *testing.T) {
 		{name: "EdDSA", client: byKey(ed, "EdDSA"), config: profile(ed), calls: plain},
 		{name: "signed requests and answers", answer: "response",
 			client: byKey(ec, "ES256", "require_signed_request_object", true, "authorization_signed_response_alg", "ES256"),
-			config: both(profile(ec), func(c *ginoidc.Config) { c.SignRequests, c.ResponseMode = true, "query.jwt" }),
-			calls:  []string{pushes(assertion, "request"), refused, redeemed, asked}},
+			config: both(profile(ec), func(c *ginoidc.Config) {
+				c.Providers[0].SignRequests, c.Providers[0].ResponseMode = true, "query.jwt"
+			}),
+			calls: []string{pushes(assertion, "request"), refused, redeemed, asked}},
 		{name: "without the profile, pushed since the provider requires it", client: byKey(ec, "ES256"), calls: plain,
-			config: func(c *ginoidc.Config) { c.ClientKey, c.DPoP, c.SigningAlgs = ec.pem, true, []string{"ES256"} }},
+			config: func(c *ginoidc.Config) {
+				p := &c.Providers[0]
+				p.ClientKey, p.DPoP, p.SigningAlgs = ec.pem, true, []string{"ES256"}
+			}},
 	} {
 		row.asked = "client_id request_uri"
 		t.Run(row.name, func(t *testing.T) {

@@ -36,8 +36,8 @@ type way struct {
 }
 
 func ways(key clientKey) map[string]way {
-	sign := func(c *ginoidc.Config) { c.ClientKey, c.SignRequests = key.pem, true }
-	push := func(c *ginoidc.Config) { c.PushedAuthorization = "always" }
+	sign := func(c *ginoidc.Config) { c.Providers[0].ClientKey, c.Providers[0].SignRequests = key.pem, true }
+	push := func(c *ginoidc.Config) { c.Providers[0].PushedAuthorization = "always" }
 	return map[string]way{
 		"plain":             {func(*ginoidc.Config) {}, ""},
 		"pushed":            {push, "client_id request_uri"},
@@ -93,7 +93,7 @@ func silentSignIn(t *testing.T, provider start.Provider) {
 	there := startApp(t, provider, nil, func(c *ginoidc.Config) { c.CookieName = "there" }) // cookies know no ports
 	for mode, refusal := range map[string]string{"query": "error error_description iss state", "query.jwt": "response"} {
 		t.Run(mode, func(t *testing.T) {
-			here := startApp(t, provider, nil, func(c *ginoidc.Config) { c.ResponseMode = mode })
+			here := startApp(t, provider, nil, func(c *ginoidc.Config) { c.Providers[0].ResponseMode = mode })
 			alice, stranger := somebody(t), somebody(t)
 			alice.signIn(there, "/me", "alice")
 			alice.sees(alice.Open(here.url+"/news"), here, "/news", "alice")

@@ -20,7 +20,7 @@ func TestFormPost(t *testing.T) {
 	chromium := browser.Start(t)
 	for _, mode := range []string{"form_post", "form_post.jwt"} {
 		t.Run(mode, func(t *testing.T) {
-			a := startApp(t, provider, nil, func(c *ginoidc.Config) { c.ResponseMode = mode })
+			a := startApp(t, provider, nil, func(c *ginoidc.Config) { c.Providers[0].ResponseMode = mode })
 			tab := chromium.Profile(t)
 			tab.Open(a.url + "/news") // which tries to sign in without a page; the provider says no
 			a.posted(t, tab, "/news", "nobody")

@@ -39,7 +39,7 @@ func withParameters(
 		t.Run(name, func(t *testing.T) {
 			seen := make(chan string, 1)
 			a := startApp(t, provider, client("jwks", jwks(key)), both(way.config, func(c *ginoidc.Config) {
-				c.SignInParameters, c.SkipUserInfo = params, true
+				c.Providers[0].SignInParameters, c.Providers[0].SkipUserInfo = params, true
 				c.OnSignIn = func(_ context.Context, s *ginoidc.PendingSignIn) error {
 					seen <- look(s)
 					return nil

@@ -17,7 +17,7 @@ func TestOneSideOnly(t *testing.T) {
 	byKey := client("token_endpoint_auth_method", "private_key_jwt", "jwks", jwks(ec))
 	encrypted := client("id_token_encrypted_response_alg", "ECDH-ES", "jwks", jwks(ec))
 	opens := func(key clientKey) func(*ginoidc.Config) {
-		return func(c *ginoidc.Config) { c.DecryptionKey = key.pem }
+		return func(c *ginoidc.Config) { c.Providers[0].DecryptionKey = key.pem }
 	}
 	for _, row := range []struct {
 		name     string
@@ -30,11 +30,11 @@ func TestOneSideOnly(t *testing.T) {
 		{"pushed requests are required of the client", open,
 			client("require_pushed_authorization_requests", true), nil, 401, "invalid_request"},
 		{"pushed requests are required of all", strict, byKey, func(c *ginoidc.Config) {
-			c.ClientKey, c.PushedAuthorization = ec.pem, "never"
+			c.Providers[0].ClientKey, c.Providers[0].PushedAuthorization = ec.pem, "never"
 		}, 503, "par_required"},
 		{"signed requests are required", open, client("require_signed_request_object", true), nil, 401, "invalid_request"},
 		{"requests are signed with another key", open, client("jwks", jwks(ec)), func(c *ginoidc.Config) {
-			c.ClientKey, c.SignRequests = other.pem, true
+			c.Providers[0].ClientKey, c.Providers[0].SignRequests = other.pem, true
 		}, 401, "invalid_request_object"},
 		{"DPoP is required", open, client("dpop_bound_access_tokens", true), nil, 401, "invalid_grant"},
 		{"ID tokens are encrypted", open, encrypted, nil, 401, "id token: encrypted"},
@@ -45,12 +45,12 @@ func TestOneSideOnly(t *testing.T) {
 		{"another algorithm of userinfo", open, client("userinfo_signed_response_alg", "ES256"), nil, 502,
 			"userinfo: algorithm"},
 		{"another algorithm of JARM", open, client("authorization_signed_response_alg", "ES256"), func(c *ginoidc.Config) {
-			c.ResponseMode = "query.jwt"
+			c.Providers[0].ResponseMode = "query.jwt"
 		}, 400, "authorization response: algorithm"},
 		{"assertions are signed with another key", open, byKey, func(c *ginoidc.Config) {
-			c.ClientKey = other.pem
+			c.Providers[0].ClientKey = other.pem
 		}, 502, "invalid_client"},
-		{"another secret", open, nil, func(c *ginoidc.Config) { c.ClientSecret += "?" }, 502, "invalid_client"},
+		{"another secret", open, nil, func(c *ginoidc.Config) { c.Providers[0].ClientSecret += "?" }, 502, "invalid_client"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			t.Parallel()

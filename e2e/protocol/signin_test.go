@@ -55,7 +55,9 @@ func clientAuthentication(t *testing.T) []signIn {
 	byKey := func(key clientKey, alg string) map[string]any {
 		return method("private_key_jwt", "token_endpoint_auth_signing_alg", alg, "jwks", jwks(key))
 	}
-	with := func(key clientKey) func(*ginoidc.Config) { return func(c *ginoidc.Config) { c.ClientKey = key.pem } }
+	with := func(key clientKey) func(*ginoidc.Config) {
+		return func(c *ginoidc.Config) { c.Providers[0].ClientKey = key.pem }
+	}
 	ec, rsa, ed := ecKey(t), rsaKey(t), edKey(t)
 	named := ecKey(t)
 	named.jwk["kid"] = "of the summer"
@@ -71,19 +73,21 @@ func clientAuthentication(t *testing.T) []signIn {
 		{name: "private_key_jwt EdDSA", client: byKey(ed, "EdDSA"), config: with(ed), calls: asserted},
 		{
 			name: "private_key_jwt PS256", client: byKey(rsa, "PS256"), calls: asserted,
-			config: func(c *ginoidc.Config) { c.ClientKey, c.ClientKeyAlg = rsa.pem, "PS256" },
+			config: func(c *ginoidc.Config) { c.Providers[0].ClientKey, c.Providers[0].ClientKeyAlg = rsa.pem, "PS256" },
 		}, {
 			name: "private_key_jwt with a kid", client: byKey(named, "ES256"), calls: asserted,
-			config: func(c *ginoidc.Config) { c.ClientKey, c.ClientKeyID = named.pem, "of the summer" },
+			config: func(c *ginoidc.Config) {
+				c.Providers[0].ClientKey, c.Providers[0].ClientKeyID = named.pem, "of the summer"
+			},
 		},
 	}
 }
 
 func authorizationRequests(t *testing.T) []signIn {
 	ec, ed := ecKey(t), edKey(t)
-	push := func(c *ginoidc.Config) { c.PushedAuthorization = "always" }
+	push := func(c *ginoidc.Config) { c.Providers[0].PushedAuthorization = "always" }
 	sign := func(key clientKey) func(*ginoidc.Config) {
-		return func(c *ginoidc.Config) { c.ClientKey, c.SignRequests = key.pem, true }
+		return func(c *ginoidc.Config) { c.Providers[0].ClientKey, c.Providers[0].SignRequests = key.pem, true }
 	}
 	required := func(alg string, key clientKey) map[string]any {
 		return client("require_signed_request_object", true, "request_object_signing_alg", alg, "jwks", jwks(key))
@@ -111,14 +115,16 @@ func authorizationRequests(t *testing.T) []signIn {
 
 func answers(t *testing.T) []signIn {
 	ec, rsa := ecKey(t), rsaKey(t)
-	algs := func(names ...string) func(*ginoidc.Config) { return func(c *ginoidc.Config) { c.SigningAlgs = names } }
+	algs := func(names ...string) func(*ginoidc.Config) {
+		return func(c *ginoidc.Config) { c.Providers[0].SigningAlgs = names }
+	}
 	opens := func(key clientKey) func(*ginoidc.Config) {
-		return func(c *ginoidc.Config) { c.DecryptionKey = key.pem }
+		return func(c *ginoidc.Config) { c.Providers[0].DecryptionKey = key.pem }
 	}
 	encrypted := func(alg, enc string, key clientKey) map[string]any {
 		return client("id_token_encrypted_response_alg", alg, "id_token_encrypted_response_enc", enc, "jwks", jwks(key))
 	}
-	jarm := func(c *ginoidc.Config) { c.ResponseMode = "query.jwt" }
+	jarm := func(c *ginoidc.Config) { c.Providers[0].ResponseMode = "query.jwt" }
 	withMode := names(request, "response_mode")
 	jwt := []string{redeems(basic), call("GET", "/me", 200, "application/jwt", bearer)}
 	return []signIn{
@@ -137,8 +143,9 @@ func answers(t *testing.T) []signIn {
 			name: "userinfo EdDSA", client: client("userinfo_signed_response_alg", "EdDSA"),
 			config: algs("EdDSA", "RS256"), calls: jwt,
 		}, {
-			name: "DPoP", client: client("dpop_bound_access_tokens", true), config: func(c *ginoidc.Config) { c.DPoP = true },
-			calls: []string{redeems(basic, proof), asks(dpop, proof)},
+			name: "DPoP", client: client("dpop_bound_access_tokens", true),
+			config: func(c *ginoidc.Config) { c.Providers[0].DPoP = true },
+			calls:  []string{redeems(basic, proof), asks(dpop, proof)},
 		},
 		allAtOnce(ec, rsa),
 	}
@@ -154,8 +161,9 @@ func allAtOnce(signs, opens clientKey) signIn {
 			"id_token_signed_response_alg", "ES256", "id_token_encrypted_response_alg", "RSA-OAEP-256",
 			"userinfo_signed_response_alg", "ES256"),
 		config: func(c *ginoidc.Config) {
-			c.ClientKey, c.DecryptionKey, c.SigningAlgs = signs.pem, opens.pem, []string{"ES256"}
-			c.PushedAuthorization, c.SignRequests, c.DPoP, c.ResponseMode = "always", true, true, "query.jwt"
+			p := &c.Providers[0]
+			p.ClientKey, p.DecryptionKey, p.SigningAlgs = signs.pem, opens.pem, []string{"ES256"}
+			p.PushedAuthorization, p.SignRequests, p.DPoP, p.ResponseMode = "always", true, true, "query.jwt"
 		},
 		asked: "client_id request_uri", answer: "response",
 		calls: []string{

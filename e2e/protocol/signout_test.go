@@ -17,7 +17,7 @@ func signOut(t *testing.T, provider start.Provider) { signOutOf(t, provider, nil
 func signOutEncrypted(t *testing.T, provider start.Provider) {
 	key := rsaKey(t)
 	signOutOf(t, provider, client("id_token_encrypted_response_alg", "RSA-OAEP-256", "jwks", jwks(key)),
-		func(c *ginoidc.Config) { c.DecryptionKey = key.pem })
+		func(c *ginoidc.Config) { c.Providers[0].DecryptionKey = key.pem })
 }
 
 // signOutOf signs out at the app, and from there at the provider, and then at the provider, and by that at the app.

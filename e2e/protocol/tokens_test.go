@@ -78,11 +78,12 @@ func TestRefresh(t *testing.T) {
 		{"bearer", open, nil, nil, bearer, names(basic, refreshing), true},
 		{"public client", open, client("token_endpoint_auth_method", "none"), nil, bearer,
 			names("client_id", refreshing), true},
-		{"DPoP", open, client("dpop_bound_access_tokens", true), func(c *ginoidc.Config) { c.DPoP = true },
+		{"DPoP", open, client("dpop_bound_access_tokens", true), func(c *ginoidc.Config) { c.Providers[0].DPoP = true },
 			dpop, names(basic, proof, refreshing), true},
 		{"FAPI 2.0, DPoP with nonces", strict, client("token_endpoint_auth_method", "private_key_jwt", "jwks", jwks(key),
 			"id_token_signed_response_alg", "ES256", "dpop_bound_access_tokens", true), func(c *ginoidc.Config) {
-			c.Profile, c.ClientAuthMethod, c.ClientKey = "fapi2", "", key.pem
+			p := &c.Providers[0]
+			p.Profile, p.ClientAuthMethod, p.ClientKey = "fapi2", "", key.pem
 		}, dpop, names(assertion, proof, refreshing), false},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -224,7 +225,7 @@ func endedGrants(t *testing.T, provider start.Provider) {
 
 // Without consent this provider gives no refresh token: the access token is used while it lasts.
 func noRefreshToken(t *testing.T, provider start.Provider) {
-	k := startKeeper(t, provider, nil, func(c *ginoidc.Config) { c.SignInParameters = nil })
+	k := startKeeper(t, provider, nil, func(c *ginoidc.Config) { c.Providers[0].SignInParameters = nil })
 	alice := somebody(t)
 	alice.sees(alice.signIn(k.app, "/me", "alice"), k.app, "/me", "alice")
 	access, refresh := k.tokens()

@@ -38,9 +38,10 @@ func startKeeper(t *testing.T, provider start.Provider, metadata map[string]any,
 	}
 	k := &keeper{vault: &vault{}}
 	k.app = startApp(t, provider, all, func(c *ginoidc.Config) {
-		k.id, k.secret, k.next, c.Transport = c.ClientID, c.ClientSecret, c.Transport, k.vault
-		c.KeepTokens, c.Scopes = true, []string{"openid", "profile", "email", "offline_access"}
-		c.SignInParameters = url.Values{"prompt": {"consent"}}
+		p := &c.Providers[0]
+		k.id, k.secret, k.next, p.Transport = p.ClientID, p.ClientSecret, p.Transport, k.vault
+		c.KeepTokens, c.Providers[0].Scopes = true, []string{"openid", "profile", "email", "offline_access"}
+		c.Providers[0].SignInParameters = url.Values{"prompt": {"consent"}}
 		if change != nil {
 			change(c)
 		}

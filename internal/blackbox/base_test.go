@@ -85,7 +85,7 @@ func TestWhereTheAppLives(t *testing.T) {
 func TestTwoPlugins(t *testing.T) {
 	a := testapp.New(t)
 	staff := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) {
-		c.Issuer, op.Issuer = "https://staff.example", "https://staff.example"
+		c.Providers[0].Issuer, op.Issuer = "https://staff.example", "https://staff.example"
 		c.CookieName, c.RoutePrefix = "staff", "/staff-auth"
 	})
 	staff.Auth.Mount(a.Engine)

@@ -66,14 +66,15 @@ func TestClientCertificate(t *testing.T) {
 	serveOP := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { op.ServeHTTP(w, r) })
 	issuer, alias := newAsker(t, tls.RequestClientCert, serveOP), newAsker(t, tls.RequestClientCert, serveOP)
 	a := testapp.New(t, func(c *ginoidc.Config, o *fakeop.Config) {
-		c.Issuer, o.Issuer, o.MTLSRoot, c.KeepTokens = issuer.URL, issuer.URL, alias.URL, true
-		c.ClientSecret, c.ClientAuthMethod, o.ClientAuthMethod = "", "self_signed_tls_client_auth",
+		c.Providers[0].Issuer, o.Issuer, o.MTLSRoot, c.KeepTokens = issuer.URL, issuer.URL, alias.URL, true
+		p := &c.Providers[0]
+		p.ClientSecret, p.ClientAuthMethod, o.ClientAuthMethod = "", "self_signed_tls_client_auth",
 			"self_signed_tls_client_auth"
-		c.ClientCertificate, o.ClientKey = &certificate, certificate.PrivateKey.(crypto.Signer).Public()
-		c.CertificateOrigins = []string{named.URL, strict.URL}
-		c.Transport, c.RootCAs = testapp.Network{}, x509.NewCertPool()
+		c.Providers[0].ClientCertificate, o.ClientKey = &certificate, certificate.PrivateKey.(crypto.Signer).Public()
+		c.Providers[0].CertificateOrigins = []string{named.URL, strict.URL}
+		c.Providers[0].Transport, c.Providers[0].RootCAs = testapp.Network{}, x509.NewCertPool()
 		for _, s := range []*asker{named, strict, stranger, issuer, alias} {
-			c.RootCAs.AddCert(s.Certificate())
+			c.Providers[0].RootCAs.AddCert(s.Certificate())
 		}
 	})
 	op = a.OP

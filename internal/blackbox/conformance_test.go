@@ -119,8 +119,9 @@ func TestConformanceBasic(t *testing.T) {
 				t.Run(m.name, func(t *testing.T) {
 					seen := &testapp.Recorder{}
 					a := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) {
-						c.ResponseMode, c.SigningAlgs, op.SigningAlg = mode, []string{"RS256"}, "RS256"
-						c.Transport = seen
+						p := &c.Providers[0]
+						p.ResponseMode, p.SigningAlgs, op.SigningAlg = mode, []string{"RS256"}, "RS256"
+						c.Providers[0].Transport = seen
 					})
 					b := m.runs(t, a)
 					if m.signedIn {
@@ -137,7 +138,7 @@ func TestConformanceBasic(t *testing.T) {
 		module{"", misbehaves(fakeop.BadSignature), false, 0}.runs(t, testapp.New(t))
 	})
 	t.Run("oidcc-client-test-form-post-error", func(t *testing.T) {
-		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode = "form_post" })
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].ResponseMode = "form_post" })
 		b := a.Browser()
 		callback, err := a.OP.Deny(b.Navigate("/auth/signin?prompt=none&max_age=0").Location(), "login_required")
 		if err != nil {
@@ -169,7 +170,7 @@ func TestConformanceConfig(t *testing.T) {
 	})
 	t.Run("oidcc-client-test-discovery-jwks-uri-keys", func(t *testing.T) {
 		seen := &testapp.Recorder{}
-		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Transport = seen })
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].Transport = seen })
 		a.OP.OnDiscovery(func(doc map[string]any) { doc["jwks_uri"] = doc["jwks_uri"].(string) + "?abcdefghij=1" })
 		if err := a.Auth.Ready(t.Context()); err != nil || !seen.Form[string(fakeop.JWKS)].Has("abcdefghij") {
 			t.Errorf("%v, keys asked for with %v", err, seen.Form)
@@ -264,7 +265,7 @@ func TestConformanceLogout(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) {
-				c.KeepIDToken, c.UntypedLogoutTokens, c.PostSignOutURL = "always", true, testapp.URL+"/auth/signed-out"
+				c.KeepIDToken, c.Providers[0].UntypedLogoutTokens, c.PostSignOutURL = "always", true, testapp.URL+"/auth/signed-out"
 				op.PostLogoutRedirectURIs = []string{c.PostSignOutURL}
 			})
 			a.OP.OnIDToken(func(claims map[string]any) { claims["sid"] = odd })
@@ -367,7 +368,7 @@ func TestConformanceRefresh(t *testing.T) {
 // TestConformanceThirdParty is the plan oidcc-client-test-3rd-party-init-login-test-plan.
 func TestConformanceThirdParty(t *testing.T) {
 	t.Run("oidcc-client-test-3rd-party-init-login", func(t *testing.T) {
-		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.InitiateLogin = true })
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].InitiateLogin = true })
 		b := a.Browser()
 		callback := b.Start("/auth/signin?iss="+url.QueryEscape(a.OP.Issuer()), "alice")
 		if r := b.Navigate(callback); r.StatusCode != http.StatusSeeOther || a.OP.Count(fakeop.UserInfo) != 1 {

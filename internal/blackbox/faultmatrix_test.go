@@ -71,10 +71,11 @@ func (c *cell) app(t *testing.T) *testapp.App {
 		push = "always"
 	}
 	a.Auth, err = ginoidc.New(ginoidc.Config{
-		PushedAuthorization: push,
-		Issuer:              c.op.Issuer(), ClientID: "app", ClientSecret: testapp.ClientSecret, AppURL: testapp.URL,
-		CookieSecrets: []string{testapp.CookieSecret},
-		SigningAlgs:   []string{"ES256"}, RootCAs: c.wire.roots, Logger: slog.New(slog.NewTextHandler(a.Logs, nil)),
+		Providers: []ginoidc.Provider{{
+			PushedAuthorization: push, Issuer: c.op.Issuer(), ClientID: "app", ClientSecret: testapp.ClientSecret, SigningAlgs: []string{"ES256"}, RootCAs: c.wire.roots,
+		}},
+		AppURL:        testapp.URL,
+		CookieSecrets: []string{testapp.CookieSecret}, Logger: slog.New(slog.NewTextHandler(a.Logs, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)

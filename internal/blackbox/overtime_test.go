@@ -142,7 +142,7 @@ func TestCallbackLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var a *testapp.App
 		a = testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-			c.Transport = slowTransport{func() http.RoundTripper { return a.OP.Transport() }}
+			c.Providers[0].Transport = slowTransport{func() http.RoundTripper { return a.OP.Transport() }}
 		})
 		b := a.Browser()
 		callback := b.Start("/auth/signin", "alice")

@@ -93,7 +93,7 @@ func TestPanicsOfTheApp(t *testing.T) {
 				logs := &bytes.Buffer{}
 				f := &faulty{Memory: state.NewMemory(0), Handler: slog.NewJSONHandler(logs, nil)}
 				a := testapp.NewWithTokens(t, func(c *ginoidc.Config, op *fakeop.Config) {
-					c.State, c.Transport, c.Logger = f, f, slog.New(f)
+					c.State, c.Providers[0].Transport, c.Logger = f, f, slog.New(f)
 					c.OnSessionEnd = func(context.Context, ginoidc.SessionEnd) { f.at("OnSessionEnd") }
 				})
 				f.RoundTripper = a.OP.Transport()
@@ -152,8 +152,8 @@ func TestPanicsInCallback(t *testing.T) {
 				logs := &bytes.Buffer{}
 				f := &faulty{Memory: state.NewMemory(0), Handler: slog.NewJSONHandler(logs, nil)}
 				a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-					c.State, c.Transport, c.Logger = f, f, slog.New(f)
-					c.GroupsResolver = func(context.Context, *ginoidc.User, string) ([]string, error) {
+					c.State, c.Providers[0].Transport, c.Logger = f, f, slog.New(f)
+					c.Providers[0].GroupsResolver = func(context.Context, *ginoidc.User, string) ([]string, error) {
 						f.at("GroupsResolver")
 						return nil, nil
 					}
@@ -195,7 +195,7 @@ func TestPanickingTransport(t *testing.T) {
 		t.Run(path, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := &faulty{name: "Transport " + path}
-				a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Transport = f })
+				a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].Transport = f })
 				f.RoundTripper = a.OP.Transport()
 				token, err := a.OP.LogoutToken("alice", "", nil)
 				if err != nil {

@@ -24,17 +24,18 @@ func TestProtocol(t *testing.T) {
 	keys := testapp.NewClientKeys(t)
 	type change = func(*ginoidc.Config, *fakeop.Config)
 	mode := func(mode string) change {
-		return func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode = mode }
+		return func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].ResponseMode = mode }
 	}
-	always := func(c *ginoidc.Config, _ *fakeop.Config) { c.PushedAuthorization = "always" }
+	always := func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].PushedAuthorization = "always" }
 	signed := func(c *ginoidc.Config, op *fakeop.Config) {
-		c.SignRequests, c.ClientKey, op.ClientKey, op.RequireRequestObject = true, testapp.PEM(keys["EC"]),
+		p := &c.Providers[0]
+		p.SignRequests, p.ClientKey, op.ClientKey, op.RequireRequestObject = true, testapp.PEM(keys["EC"]),
 			keys["EC"].Public(), true
 	}
-	dpop := func(c *ginoidc.Config, op *fakeop.Config) { c.DPoP, op.RequireDPoP = true, true }
+	dpop := func(c *ginoidc.Config, op *fakeop.Config) { c.Providers[0].DPoP, op.RequireDPoP = true, true }
 	encrypted := func(kind string) change {
 		return func(c *ginoidc.Config, op *fakeop.Config) {
-			c.DecryptionKey, op.EncryptIDToken = testapp.PEM(keys[kind]), keys[kind].Public()
+			c.Providers[0].DecryptionKey, op.EncryptIDToken = testapp.PEM(keys[kind]), keys[kind].Public()
 		}
 	}
 	const par, token = "/par", "/token"
@@ -51,14 +52,15 @@ func TestProtocol(t *testing.T) {
 		{"PAR not required", nil, "client_id code_challenge code_challenge_method nonce redirect_uri response_type scope state", token + " code code_verifier", "client_assertion"},
 		{"client_secret_post", []change{func(c *ginoidc.Config,
 			_ *fakeop.Config) {
-			c.ClientAuthMethod = "client_secret_post"
+			c.Providers[0].ClientAuthMethod = "client_secret_post"
 		}}, "", token + " client_id client_secret", ""},
 		{"client_secret_jwt", []change{func(c *ginoidc.Config, op *fakeop.Config) {
-			c.ClientAuthMethod, op.ClientAuthMethod, c.ClientSecret, op.ClientSecret = "client_secret_jwt", "client_secret_jwt",
+			p := &c.Providers[0]
+			p.ClientAuthMethod, op.ClientAuthMethod, p.ClientSecret, op.ClientSecret = "client_secret_jwt", "client_secret_jwt",
 				testapp.CookieSecret, testapp.CookieSecret
 		}}, "", token + " client_assertion client_assertion_type", "client_secret"},
 		{"none", []change{func(c *ginoidc.Config, op *fakeop.Config) {
-			c.ClientAuthMethod, c.ClientSecret, op.Public = "none", "", true
+			c.Providers[0].ClientAuthMethod, c.Providers[0].ClientSecret, op.Public = "none", "", true
 		}}, "", token + " client_id", "client_secret"},
 		{"private_key_jwt, EC", []change{keys.Authenticate("EC", "")}, "", token + " client_assertion", "client_secret"},
 		{"private_key_jwt, RSA", []change{keys.Authenticate("RSA", "")}, "", token + " client_assertion", "client_secret"},
@@ -88,7 +90,7 @@ func TestProtocol(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			seen := &testapp.Recorder{}
-			a := testapp.New(t, append(tt.changes, func(c *ginoidc.Config, _ *fakeop.Config) { c.Transport = seen })...)
+			a := testapp.New(t, append(tt.changes, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].Transport = seen })...)
 			b := a.Browser()
 			started := b.Navigate("/auth/signin?return_to=/me&max_age=3600")
 			if query := testapp.ParseURL(t, started.Location()).Query(); tt.query != "" &&
@@ -126,12 +128,12 @@ func TestProtocol(t *testing.T) {
 // TestProtocolRefuses: a provider that falls short of what was agreed signs nobody in, and says why in the log.
 func TestProtocolRefuses(t *testing.T) {
 	keys := testapp.NewClientKeys(t)
-	jarm := func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode = "query.jwt" }
+	jarm := func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].ResponseMode = "query.jwt" }
 	par := func(_ *ginoidc.Config, op *fakeop.Config) { op.RequirePAR = true }
-	dpop := func(c *ginoidc.Config, op *fakeop.Config) { c.DPoP = true }
+	dpop := func(c *ginoidc.Config, op *fakeop.Config) { c.Providers[0].DPoP = true }
 	signedUserInfo := func(_ *ginoidc.Config, op *fakeop.Config) { op.SignUserInfo = true }
 	encrypted := func(c *ginoidc.Config, op *fakeop.Config) {
-		c.DecryptionKey, op.EncryptIDToken = testapp.PEM(keys["RSA"]), keys["RSA"].Public()
+		c.Providers[0].DecryptionKey, op.EncryptIDToken = testapp.PEM(keys["RSA"]), keys["RSA"].Public()
 	}
 	for _, tt := range []struct {
 		does   fakeop.Misbehaviour
@@ -197,7 +199,7 @@ func TestProtocolRefuses(t *testing.T) {
 // TestSignedResponses: a mode of signed answers takes no other, nor one of a browser that did not ask, and such a one
 // costs no fetch of keys. Cases 22, 30.
 func TestSignedResponses(t *testing.T) {
-	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.ResponseMode = "query.jwt" })
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].ResponseMode = "query.jwt" })
 	b := a.Browser()
 	callback := b.Start("/auth/signin", "alice")
 	plain := testapp.New(t)
@@ -264,16 +266,17 @@ func TestMutualTLS(t *testing.T) {
 		server.StartTLS()
 		defer server.Close()
 		a := testapp.New(t, func(c *ginoidc.Config, o *fakeop.Config) {
-			c.Issuer, o.Issuer, o.MTLSRoot = server.URL, server.URL, server.URL+"/mtls"
-			c.ClientSecret, c.ClientAuthMethod, o.ClientAuthMethod = "", "self_signed_tls_client_auth",
+			c.Providers[0].Issuer, o.Issuer, o.MTLSRoot = server.URL, server.URL, server.URL+"/mtls"
+			p := &c.Providers[0]
+			p.ClientSecret, p.ClientAuthMethod, o.ClientAuthMethod = "", "self_signed_tls_client_auth",
 				"self_signed_tls_client_auth"
-			c.ClientCertificate = &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: keys["EC"]}
+			c.Providers[0].ClientCertificate = &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: keys["EC"]}
 			if o.ClientKey = keys["EC"].Public(); !registered {
 				o.ClientKey = keys["RSA"].Public()
 			}
-			c.RootCAs = x509.NewCertPool()
-			c.RootCAs.AddCert(server.Certificate())
-			c.Transport = testapp.Network{}
+			c.Providers[0].RootCAs = x509.NewCertPool()
+			c.Providers[0].RootCAs.AddCert(server.Certificate())
+			c.Providers[0].Transport = testapp.Network{}
 		})
 		op = a.OP
 		server.Config.Handler = op

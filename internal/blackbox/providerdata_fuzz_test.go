@@ -84,14 +84,14 @@ func newOddProvider(t *testing.T, settings byte) *oddProvider {
 	t.Helper()
 	o := &oddProvider{settings: settings}
 	o.App = testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) {
-		c.SigningAlgs, op.SigningAlg = []string{"EdDSA"}, "EdDSA"
+		c.Providers[0].SigningAlgs, op.SigningAlg = []string{"EdDSA"}, "EdDSA"
 		c.KeepTokens, op.AlwaysRefreshToken = true, true
-		c.GroupsFormat, c.OrganizationsFormat = o.format(), o.format()
-		if c.GroupsClaim = "groups"; o.nested() {
-			c.GroupsClaim = "realm_access.roles"
+		c.Providers[0].GroupsFormat, c.Providers[0].OrganizationsFormat = o.format(), o.format()
+		if c.Providers[0].GroupsClaim = "groups"; o.nested() {
+			c.Providers[0].GroupsClaim = "realm_access.roles"
 		}
-		c.StringEmailVerified = settings&32 != 0
-		c.SkipUserInfo = settings&64 != 0
+		c.Providers[0].StringEmailVerified = settings&32 != 0
+		c.Providers[0].SkipUserInfo = settings&64 != 0
 		c.OnSignIn = func(_ context.Context, s *ginoidc.PendingSignIn) error { o.signedIn = s.User; return nil }
 	})
 	o.Engine.GET("/check", o.Auth.RequireAuth(), func(c *gin.Context) {

@@ -166,8 +166,8 @@ func TestOwnDialer(t *testing.T) {
 	defer idp.Close()
 	dialed := 0
 	a := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) {
-		c.Issuer, op.Issuer = idp.URL, idp.URL
-		c.Transport = &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
+		c.Providers[0].Issuer, op.Issuer = idp.URL, idp.URL
+		c.Providers[0].Transport = &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
 			DialContext: func(_ context.Context, network, address string) (net.Conn, error) {
 				dialed++
 				return nil, &net.OpError{Op: "dial", Net: network, Err: errors.New(address + " is not allowed")}

@@ -24,9 +24,9 @@ func TestNewSecretWhileRunning(t *testing.T) {
 	var op *fakeop.Provider
 	build := func(clientSecret string) *testapp.App {
 		return testapp.New(t, func(c *ginoidc.Config, o *fakeop.Config) {
-			c.ClientSecret, o.ClientSecret = clientSecret, "the-new-one"
+			c.Providers[0].ClientSecret, o.ClientSecret = clientSecret, "the-new-one"
 			if op != nil {
-				c.Transport = op.Transport()
+				c.Providers[0].Transport = op.Transport()
 			}
 		})
 	}

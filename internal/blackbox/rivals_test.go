@@ -106,7 +106,7 @@ func TestNestedBasePaths(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			outer := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.AppURL = testapp.URL + "/app" })
 			inner := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) {
-				c.AppURL, c.ClientID, op.ClientID, c.CookieSecrets = testapp.URL+"/app/sub", "inner", "inner", []string{innerSecret}
+				c.AppURL, c.Providers[0].ClientID, op.ClientID, c.CookieSecrets = testapp.URL+"/app/sub", "inner", "inner", []string{innerSecret}
 			})
 			b := outer.Browser() // one browser, whose cookies both get; a proxy takes the base paths off
 			visit := func(a *testapp.App, base, path string) testapp.Reply {

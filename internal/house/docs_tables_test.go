@@ -23,11 +23,18 @@ import (
 func TestConfigurationIsDocumented(t *testing.T) {
 	t.Chdir(root)
 	page := readFile(t, "docs/configuration.md")
-	config := reflect.TypeFor[ginoidc.Config]()
-	for i := range config.NumField() {
-		if field := config.Field(i); field.IsExported() && !strings.Contains(page, "`"+field.Name+"`") {
-			t.Errorf("docs/configuration.md lacks the field %s", field.Name)
+	documented := documentedFields(page)
+	for _, of := range []reflect.Type{reflect.TypeFor[ginoidc.Config](), reflect.TypeFor[ginoidc.Provider]()} {
+		for i := range of.NumField() {
+			name := of.Name() + "." + of.Field(i).Name
+			if of.Field(i).IsExported() && name != "Config.Providers" && !documented[name] {
+				t.Errorf("docs/configuration.md lacks the field %s", name)
+			}
+			delete(documented, name)
 		}
+	}
+	for name := range documented {
+		t.Errorf("docs/configuration.md: there is no field %s", name)
 	}
 	known := []string{"ENV_PREFIX", "SESSION_SLIDING"}
 	var ours []string
@@ -63,6 +70,21 @@ func TestConfigurationIsDocumented(t *testing.T) {
 			}
 		}
 	}
+}
+
+// documentedFields are the fields in the first column of the tables below "Fields of `Config`." and of `Provider`.
+func documentedFields(page string) map[string]bool {
+	found, of := map[string]bool{}, ""
+	for line := range strings.Lines(page) {
+		if m := regexp.MustCompile("^Fields of `(\\w+)`\\.").FindStringSubmatch(line); m != nil {
+			of = m[1]
+		} else if strings.HasPrefix(line, "#") {
+			of = ""
+		} else if m := regexp.MustCompile("^\\| `(\\w+)` \\|").FindStringSubmatch(line); m != nil && of != "" {
+			found[of+"."+m[1]] = true
+		}
+	}
+	return found
 }
 
 // TestEnvironmentBlocks: every block of variables makes a valid configuration, with what it leaves out filled in.

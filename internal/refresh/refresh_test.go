@@ -117,10 +117,10 @@ func (f *failing) Keep(ctx context.Context, key, value string, ttl time.Duration
 func TestProviderTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := state.NewMemory(0)
-		patient := func(c *ginoidc.Config, _ *fakeop.Config) { c.ProviderTimeout, c.State = 30*time.Second, shared }
+		patient := func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].Timeout, c.State = 30*time.Second, shared }
 		one := testapp.NewWithTokens(t, patient)
 		two := testapp.NewWithTokens(t, patient, func(c *ginoidc.Config, _ *fakeop.Config) {
-			c.Transport = one.OP.Transport()
+			c.Providers[0].Transport = one.OP.Transport()
 		})
 		b := one.Browser()
 		callback := b.Start("/auth/signin", "alice")
@@ -143,7 +143,7 @@ func TestProviderTimeout(t *testing.T) {
 			t.Errorf("%d refreshes", one.OP.Refreshes())
 		}
 
-		hasty := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.ProviderTimeout = time.Second })
+		hasty := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].Timeout = time.Second })
 		b = hasty.Browser()
 		callback = b.Start("/auth/signin", "alice")
 		hasty.SlowToken(30 * time.Second)

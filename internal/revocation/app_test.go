@@ -53,7 +53,7 @@ func TestClocksOfInstances(t *testing.T) {
 					a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
 					slow := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 						c.State, c.SessionLifetime, c.AttemptLife = onClock{shared, off, &ttls}, 20*time.Hour, time.Hour
-						c.Transport = a.OP.Transport()
+						c.Providers[0].Transport = a.OP.Transport()
 					})
 					slow.OP = a.OP
 					a.OP.OnIDToken(func(claims map[string]any) { claims["sid"] = "s-1" })

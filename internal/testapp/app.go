@@ -49,9 +49,12 @@ func New(t testing.TB, change ...Change) *App {
 	a := &App{T: t, Engine: gin.New(), Logs: &bytes.Buffer{}, Ran: map[string]int{}}
 	op := fakeop.Config{Issuer: Issuer, ClientSecret: ClientSecret, SigningAlg: "ES256"}
 	cfg := ginoidc.Config{
-		Issuer: Issuer, ClientID: "app", ClientSecret: ClientSecret, AppURL: URL,
-		CookieSecrets: []string{CookieSecret}, SigningAlgs: []string{"ES256"},
-		Logger: slog.New(slog.NewTextHandler(a.Logs, nil)),
+		Providers: []ginoidc.Provider{{
+			Issuer: Issuer, ClientID: "app", ClientSecret: ClientSecret, SigningAlgs: []string{"ES256"},
+		}},
+		AppURL:        URL,
+		CookieSecrets: []string{CookieSecret},
+		Logger:        slog.New(slog.NewTextHandler(a.Logs, nil)),
 	}
 	for _, f := range change {
 		f(&cfg, &op)
@@ -60,15 +63,15 @@ func New(t testing.TB, change ...Change) *App {
 	if a.OP, err = fakeop.New(op); err != nil {
 		t.Fatal(err)
 	}
-	switch outer := cfg.Transport.(type) {
+	switch outer := cfg.Providers[0].Transport.(type) {
 	case nil:
-		cfg.Transport = a.OP.Transport()
+		cfg.Providers[0].Transport = a.OP.Transport()
 	case *Recorder:
 		outer.next = a.OP.Transport()
 	case Network:
-		cfg.Transport = nil
+		cfg.Providers[0].Transport = nil
 	}
-	a.ResponseMode = cfg.ResponseMode
+	a.ResponseMode = cfg.Providers[0].ResponseMode
 	if a.Auth, err = ginoidc.New(cfg); err != nil {
 		t.Fatal(err)
 	}

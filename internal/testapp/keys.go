@@ -52,14 +52,16 @@ func NewClientKeys(t testing.TB) ClientKeys {
 // Authenticate is a Change: the client authenticates by private_key_jwt.
 func (k ClientKeys) Authenticate(kind, alg string) Change {
 	return func(c *ginoidc.Config, op *fakeop.Config) {
-		c.ClientAuthMethod, c.ClientSecret, c.ClientKey, c.ClientKeyAlg = "private_key_jwt", "", PEM(k[kind]), alg
+		p := &c.Providers[0]
+		p.ClientAuthMethod, p.ClientSecret, p.ClientKey, p.ClientKeyAlg = "private_key_jwt", "", PEM(k[kind]), alg
 		op.ClientAuthMethod, op.ClientKey = "private_key_jwt", k[kind].Public()
 	}
 }
 
 // FAPI2 is a Change: a client and a provider of the FAPI 2.0 Security Profile.
 func (k ClientKeys) FAPI2(c *ginoidc.Config, op *fakeop.Config) {
-	c.Profile, c.ClientSecret, c.SigningAlgs, c.ClientKey = "fapi2", "", nil, PEM(k["EC"])
+	p := &c.Providers[0]
+	p.Profile, p.ClientSecret, p.SigningAlgs, p.ClientKey = "fapi2", "", nil, PEM(k["EC"])
 	op.ClientAuthMethod, op.ClientKey = "private_key_jwt", k["EC"].Public()
 	op.RequirePAR, op.RequireDPoP, op.DPoPNonces = true, true, true
 }
