@@ -16,8 +16,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
-// requireProvider fails without the provider's metadata. Whatever is wrong with it, users can only wait: 503. A Transport
-// that panics is no fault of the provider's.
+// requireProvider fails without the provider's metadata. Whatever is wrong with it, users can only wait: 503. A panic of
+// the app's Transport is not the provider's fault.
 func (a *core) requireProvider(ctx context.Context) error {
 	_, err := a.provider.Metadata(ctx)
 	if ofProvider := (*provider.Error)(nil); errors.As(err, &ofProvider) {

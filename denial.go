@@ -135,8 +135,8 @@ func (a *core) wanted(r *http.Request) string {
 	return target
 }
 
-// currentTarget is the request's own path and query as a return target, or "" if it is not acceptable as one. A proxy may
-// have taken the base path off.
+// currentTarget is the request's own path and query as a return target, or "" if it is not acceptable as one. A proxy
+// may have taken the base path off.
 func (a *core) currentTarget(r *http.Request) string {
 	target := r.URL.EscapedPath()
 	if base := a.routes.base; base != "" && target != base && !strings.HasPrefix(target, base+"/") {

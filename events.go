@@ -8,7 +8,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
-// PendingSignIn is what [Config].OnSignIn sees: a sign-in that the provider has vouched for and that has no session yet.
+// PendingSignIn is what [Config].OnSignIn sees: a sign-in that the provider has vouched for and that has no session
+// yet.
 type PendingSignIn struct {
 	// User is who signs in. The hook may change it, to add Data or map groups, but for Issuer and Subject.
 	User *User

@@ -50,7 +50,8 @@ func (a *Auth) endByToken(c *gin.Context, token *provider.LogoutToken) error {
 	if err := a.ledger.EndByProvider(ctx, token.Subject, token.SID, token.IssuedAt); err != nil {
 		return err
 	}
-	first, err := a.state.MarkUsed(ctx, shared.Key(shared.KindLogoutToken, a.audience.Hash(token.JTI)), time.Until(token.Expires)+a.config.idp().ClockTolerance)
+	key := shared.Key(shared.KindLogoutToken, a.audience.Hash(token.JTI))
+	first, err := a.state.MarkUsed(ctx, key, time.Until(token.Expires)+a.config.idp().ClockTolerance)
 	if err != nil {
 		a.emit(ctx, event{kind: eventLogoutTokenForgotten, err: err})
 	} else if !first {

@@ -132,7 +132,9 @@ func (req *request) leaveTokens() {
 }
 
 // leftTokens are the tokens that leaveTokens has left, with what is known of their session; nil for none.
-func (a *core) leftTokens(ctx context.Context, at *attempt.Attempt) (*session.Record, revocation.Ref, *provider.Tokens) {
+func (a *core) leftTokens(
+	ctx context.Context, at *attempt.Attempt,
+) (*session.Record, revocation.Ref, *provider.Tokens) {
 	r := &session.Record{ID: at.Replaces, Subject: at.Replaced}
 	t := a.ledger.RefOf(r)
 	text, ok, err := a.values.Kept(ctx, replacedTokens, shared.Key(shared.KindReplaced, t.ID), r.Owner())

@@ -19,9 +19,9 @@ import (
 // clear. The first byte of a key is a letter for its kind, so that one kind need not take room from another.
 //
 // What an implementation cannot do it says by an error that wraps [errors.ErrUnsupported]. [New] asks once, with keys
-// that begin with "probe", and waits for a second at most: it fails without Revoke, Revoked or MarkUsed, or without the list
-// where MaxSessions needs it, and warns of what is lost without the others. Any other error means that the state cannot
-// answer now: requests are then 503, not signed out.
+// that begin with "probe", and waits for a second at most: it fails without Revoke, Revoked or MarkUsed, or without the
+// list where MaxSessions needs it, and warns of what is lost without the others. Any other error means that the state
+// cannot answer now: requests are then 503, not signed out.
 type SharedState interface {
 	// Revoke remembers for ttl that key was ended at the given time. Of several times the latest counts, and so does
 	// the longest ttl.
