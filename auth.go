@@ -98,8 +98,10 @@ func New(cfg Config) (*Auth, error) {
 	setDefault(&a.config.DefaultReturnTo, a.routes.base+"/")
 	setDefault(&a.config.PostSignOutURL, strings.TrimSuffix(cfg.AppURL, "/")+"/")
 	a.origin = http.NewCrossOriginProtection()
-	if err := a.origin.AddTrustedOrigin(origin.Of(app)); err != nil {
-		return nil, fmt.Errorf("ginoidc: AppURL: %w", err)
+	for _, trusted := range append([]string{origin.Of(app)}, cfg.TrustedOrigins...) {
+		if err := a.origin.AddTrustedOrigin(trusted); err != nil {
+			return nil, fmt.Errorf("ginoidc: trusted origin: %w", err)
+		}
 	}
 	if err := a.build(app); err != nil {
 		return nil, err

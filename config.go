@@ -96,6 +96,15 @@ type Config struct {
 	// They are exact: no patterns.
 	ReturnOrigins []string
 
+	// TrustedOrigins are further origins, such as "https://admin.example.com", whose pages may send requests that change
+	// state with the session's cookie. Guards refuse those of other sites with 403, code "cross_origin" (cross-site request
+	// forgery; see [net/http.CrossOriginProtection]), and so does the sign-out route. They are exact: no patterns.
+	TrustedOrigins []string
+
+	// CrossOriginRoutes are routes of the app for which guards leave that check out, since the handler has one of its own:
+	// patterns as Gin writes them ("/webhooks/:id"), base path included.
+	CrossOriginRoutes []string
+
 	// PostSignOutURL is where the provider, or the plugin itself, sends the browser after sign-out: an
 	// absolute URL that is registered at the provider. Default: the app's root. With AppURL, RoutePrefix and
 	// "/signed-out", [Auth.SignedOut] checks that the answer belongs to a sign-out of this browser.

@@ -47,6 +47,8 @@ func TestUnusableValues(t *testing.T) {
 		"GROUPS_PATH":    {`"realm_access roles"`}, "TRUSTED_AUDIENCES": {"'a b'"},
 		"USER_INFO_CLAIMS": {`"sub"`, "sub \u200bname"},
 		"SCOPES":           {`"openid email"`, " "}, "SIGNING_ALGS": {"\t "}, "COOKIE_SECRET": {"  "},
+		"TRUSTED_ORIGINS":     {"shop.example", "https://shop.example/", "*"},
+		"CROSS_ORIGIN_ROUTES": {"hooks", `"/hooks"`},
 		"RETURN_ORIGINS":      {"shop.example", "https://shop.example/", "'https://shop.example'"},
 		"CLIENT_CERT_FILE":    {dir, path("none", nil), path("alone", alone), path("key", certificate[len(alone):])},
 		"DECRYPTION_KEY_FILE": {path("gone", nil) + "x", path("empty", nil), path("text", []byte("no key"))},

@@ -49,6 +49,8 @@ func appVariables() []variable {
 		{name: "COOKIE_NAME", field: "CookieName"},
 		{name: "DEFAULT_RETURN_TO", field: "DefaultReturnTo"},
 		{name: "RETURN_ORIGINS", field: "ReturnOrigins"},
+		{name: "TRUSTED_ORIGINS", field: "TrustedOrigins"},
+		{name: "CROSS_ORIGIN_ROUTES", field: "CrossOriginRoutes"},
 		{name: "POST_SIGN_OUT_URL", field: "PostSignOutURL"},
 	}
 }

@@ -81,6 +81,8 @@ func TestEveryFieldHasAVariable(t *testing.T) {
 		{"CookieName", "COOKIE_NAME", "shop", "shop"},
 		{"DefaultReturnTo", "DEFAULT_RETURN_TO", "/start", "/start"},
 		{"ReturnOrigins", "RETURN_ORIGINS", "https://a.example", []string{"https://a.example"}},
+		{"TrustedOrigins", "TRUSTED_ORIGINS", "https://a.example", []string{"https://a.example"}},
+		{"CrossOriginRoutes", "CROSS_ORIGIN_ROUTES", "/a /b/:c", []string{"/a", "/b/:c"}},
 		{"PostSignOutURL", "POST_SIGN_OUT_URL", "https://a.example/bye", "https://a.example/bye"},
 		{"Providers[0].SignOutParameters", "SIGN_OUT_PARAMETERS", "logout_uri=https://a.example",
 			url.Values{"logout_uri": {"https://a.example"}}},

@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/store"
@@ -107,14 +108,27 @@ func (c *Config) validateApp(found *problems) {
 	if !cookieNamePattern.MatchString(c.CookieName) {
 		found.add("CookieName", fmt.Sprintf("%q is not accepted", c.CookieName), "use letters, digits, - and _, without a name prefix")
 	}
-	for _, o := range c.ReturnOrigins {
-		if !isOrigin(o) {
-			found.add("ReturnOrigins", fmt.Sprintf("%q is not an origin", o), "write scheme, host and port only, in lower case and without a pattern")
+	found.origins("ReturnOrigins", c.ReturnOrigins)
+	found.origins("TrustedOrigins", c.TrustedOrigins)
+	for _, pattern := range c.CrossOriginRoutes {
+		if !strings.HasPrefix(pattern, "/") {
+			found.add("CrossOriginRoutes", fmt.Sprintf("%q is not a route pattern", pattern),
+				`write patterns as Gin does, such as "/webhooks/:id"`)
 		}
 	}
 	if c.PostSignOutURL != "" {
 		if why := badURL(c.PostSignOutURL); why != "" {
 			found.add("PostSignOutURL", why, "set an absolute URL that is registered at the provider")
+		}
+	}
+}
+
+// origins reports entries that no origin would ever equal.
+func (p *problems) origins(field string, origins []string) {
+	for _, o := range origins {
+		if !isOrigin(o) {
+			p.add(field, fmt.Sprintf("%q is not an origin", o),
+				"write scheme, host and port only, in lower case and without a pattern")
 		}
 	}
 }

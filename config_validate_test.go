@@ -102,6 +102,12 @@ func TestConfigProblems(t *testing.T) {
 			[]string{"ReturnOrigins "}}, // case 160
 		{"origin pattern", func(c *ginoidc.Config) { c.ReturnOrigins = []string{"https://*.example"} },
 			[]string{"ReturnOrigins "}}, // case 160
+		{"trusted origin with a path", func(c *ginoidc.Config) { c.TrustedOrigins = []string{"https://shop.example/x"} },
+			[]string{"TrustedOrigins "}},
+		{"no route pattern", func(c *ginoidc.Config) { c.CrossOriginRoutes = []string{"hooks"} },
+			[]string{"CrossOriginRoutes "}},
+		{"no authenticator", func(c *ginoidc.Config) { c.Authenticators = []ginoidc.Authenticator{nil} },
+			[]string{"Authenticators "}},
 		{"origin over http", func(c *ginoidc.Config) { c.ReturnOrigins = []string{"http://shop.example"} },
 			[]string{"ReturnOrigins "}}, // case 160
 		{"default target elsewhere", func(c *ginoidc.Config) { c.DefaultReturnTo = "//evil.example" },

@@ -20,8 +20,9 @@
 // does with gin.LoggerConfig.SkipQueryString. The engine's RedirectFixedPath MUST stay off, its default, because its
 // redirect copies the code into a second URL.
 //
-// The app's own POST routes SHOULD be protected against cross-site requests with [net/http.CrossOriginProtection]; GET
-// routes MUST NOT change anything. The session cookie is SameSite=Lax.
+// Guards refuse requests of other sites that could change something with the session's cookie; GET routes MUST NOT change
+// anything, since these are let through. POST routes without a guard SHOULD be protected with
+// [net/http.CrossOriginProtection]. The session cookie is SameSite=Lax.
 //
 // Handlers SHOULD treat the [User] as read-only. Groups are as old as the sign-in: SessionLifetime bounds for how long
 // somebody who lost a group keeps it.

@@ -2,6 +2,7 @@ package ginoidc
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -119,6 +120,9 @@ func (a *Auth) guard(decide func(*gin.Context, identity) error) gin.HandlerFunc 
 		if err == nil {
 			err = signedIn(id.user)
 		}
+		if err == nil && id.session != nil {
+			err = a.checkOrigin(c)
+		}
 		if err == nil {
 			err = decide(c, id)
 		}
@@ -131,6 +135,22 @@ func (a *Auth) guard(decide func(*gin.Context, identity) error) gin.HandlerFunc 
 		}
 		a.Deny(c, err)
 	}
+}
+
+// checkOrigin refuses requests that another site makes a browser send with the session's cookie, and that could change
+// something (cross-site request forgery). SameSite=Lax keeps the cookie from most of them; sibling domains, and browsers
+// without SameSite, are left. An upgrade to a WebSocket is a GET that opens a channel for writing, so it counts.
+func (a *core) checkOrigin(c *gin.Context) error {
+	r := c.Request
+	if r.Header.Get("Upgrade") != "" {
+		post := *r
+		post.Method = http.MethodPost
+		r = &post
+	}
+	if a.origin.Check(r) == nil || slices.Contains(a.config.CrossOriginRoutes, c.FullPath()) {
+		return nil
+	}
+	return errCrossOrigin
 }
 
 func (a *Auth) groupList(guard string, groups []string) []string {

@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
@@ -371,5 +372,74 @@ func TestRuleThatAnswers(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestRequestsOfOtherSites: what another site makes a browser send with the session's cookie changes nothing, in every
+// guard. Reading, clients that are no browsers, trusted origins and routes that are left out pass. Case 149.
+func TestRequestsOfOtherSites(t *testing.T) {
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.TrustedOrigins = []string{"https://admin.example.com"}
+		c.CrossOriginRoutes = []string{"/hooks/:id"}
+		c.Authenticators = []ginoidc.Authenticator{func(c *gin.Context) (*ginoidc.User, error) {
+			if c.GetHeader("X-API-Key") == "" {
+				return nil, nil
+			}
+			return &ginoidc.User{Subject: "robot", Groups: []string{"admin"}}, nil
+		}}
+	})
+	a.OP.OnIDToken(func(claims map[string]any) { claims["groups"] = []string{"admin"} })
+	guards := map[string]gin.HandlerFunc{
+		"auth": a.Auth.RequireAuth(), "groups": a.Auth.RequireGroups("admin"), "all": a.Auth.ProtectAll(),
+		"rule": a.Auth.Require(func(*ginoidc.User) error { return nil }),
+		"with": a.Auth.With(ginoidc.AbortHandlers{}).RequireAuth(),
+	}
+	for name, guard := range guards {
+		a.Engine.Any("/"+name, guard, a.Protected)
+	}
+	a.Engine.POST("/hooks/:id", a.Auth.RequireAuth(), a.Protected)
+	b, stranger := a.Browser(), a.Browser()
+	b.MustSignIn("alice")
+	site := func(site string) []string { return []string{"Sec-Fetch-Site", site} }
+	for _, tt := range []struct {
+		method, path string
+		headers      []string
+		status       int
+	}{
+		{"POST", "", site("cross-site"), 403},
+		{"POST", "", site("same-site"), 403}, // a sibling domain, which has the cookie in spite of SameSite
+		{"PUT", "", site("cross-site"), 403},
+		{"DELETE", "", site("cross-site"), 403},
+		{"PATCH", "", site("cross-site"), 403},
+		{"POST", "", []string{"Origin", "https://evil.example"}, 403}, // without Fetch Metadata
+		{"POST", "", []string{"Origin", "null"}, 403},
+		{"GET", "", []string{"Origin", "https://evil.example", "Upgrade", "websocket", "Connection", "Upgrade"}, 403},
+		{"POST", "", site("same-origin"), 200},
+		{"POST", "", site("none"), 200},
+		{"POST", "", nil, 200}, // no browser
+		{"POST", "", []string{"Origin", testapp.URL}, 200},
+		{"POST", "", []string{"Sec-Fetch-Site", "same-site", "Origin", "https://admin.example.com"}, 200},
+		{"POST", "", []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://admin.example.com.evil.example"}, 403},
+		{"GET", "", site("cross-site"), 200},
+		{"GET", "", []string{"Origin", testapp.URL, "Upgrade", "websocket", "Connection", "Upgrade"}, 200},
+		{"POST", "", append(site("cross-site"), "X-API-Key", "k"), 200}, // the key is not the browser's
+		{"POST", "/hooks/1", site("cross-site"), 200},
+	} {
+		for name := range guards {
+			path := tt.path
+			if path == "" {
+				path = "/" + name
+			}
+			r := b.Do(tt.method, path, nil, tt.headers...)
+			if r.StatusCode != tt.status || tt.status == 403 && r.JSON(t)["error"] != "cross_origin" {
+				t.Errorf("%s %s %v: %d, want %d: %s", tt.method, path, tt.headers, r.StatusCode, tt.status, r.Body)
+			}
+		}
+	}
+	if r := stranger.Do("POST", "/auth", nil, site("cross-site")...); r.StatusCode != 401 {
+		t.Errorf("signed out: %d", r.StatusCode)
+	}
+	if r := b.Do("POST", "/auth/signout", nil, "Sec-Fetch-Site", "same-site", "Origin", "https://admin.example.com"); r.StatusCode != 303 {
+		t.Errorf("sign-out from a trusted origin: %d", r.StatusCode)
 	}
 }
