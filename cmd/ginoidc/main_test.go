@@ -160,7 +160,7 @@ func TestProblems(t *testing.T) {
 		{[]string{"keys", unmade}, exitFailed, "no such file"},
 		{[]string{"keys", t.TempDir()}, exitFailed, "directory"},
 		{[]string{"keys", empty}, exitFailed, "empty.pem: neither PEM of a private key nor a JWK"},
-		{[]string{"keys", good, odd}, exitFailed, "odd.jwk: the JWK is no private key"},
+		{[]string{"keys", good, odd}, exitFailed, "odd.jwk: the JWK is not a private key"},
 		{[]string{"keys", encrypted}, exitFailed, "passphrase"},
 		{[]string{"keys", "-alg", "RS256", good}, exitFailed, "does not fit"},
 		{[]string{"keys", "-new", "-alg", "HS256", unmade}, exitFailed, `no algorithm "HS256"`},

@@ -1,10 +1,10 @@
-// Package ascii judges text of others by what all places take: headers, logs and pages.
+// Package ascii checks untrusted text for the characters that are safe everywhere: in headers, logs and pages.
 package ascii
 
 import "strings"
 
-// Printable reports whether s consists of printable ASCII characters, spaces included (VSCHAR, RFC 6749 appendix A).
-// A line break is none, so that such text forges neither a header nor a line of a log.
+// Printable reports whether s consists of printable ASCII characters, spaces included (VSCHAR, RFC 6749 appendix A). A
+// line break is not one of them, so such text cannot forge a header or a log line.
 func Printable(s string) bool { return strings.IndexFunc(s, unprintable) < 0 }
 
 // Clean returns at most limit bytes of s, with a question mark for each character that is not printable.

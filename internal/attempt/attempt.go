@@ -1,6 +1,6 @@
-// Package attempt keeps sign-in attempts between the redirect to the provider and its answer. Each is
-// one sealed cookie, so that parallel tabs do not disturb each other, an answer is only taken in the
-// browser that asked for it, and anonymous visitors cost the server no memory.
+// Package attempt keeps sign-in attempts between the redirect to the provider and the authorization response. Each
+// attempt is one sealed cookie, so that parallel tabs do not interfere, a response is accepted only in the browser that
+// started the attempt, and anonymous visitors cost the server no memory.
 package attempt
 
 import (
@@ -12,12 +12,12 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
-// Max is how many attempts one browser keeps; a further one drops the oldest.
+// Max is the number of attempts that one browser keeps. A further one drops the oldest.
 const Max = 5
 
 const (
 	version    = 1
-	secretSize = 32 // 256 random bits: nobody guesses a state, a nonce or a verifier
+	secretSize = 32 // 256 random bits: a state, nonce or verifier cannot be guessed
 	headerSize = 1 + 3*secretSize + 8 + 1
 
 	flagSilent   = 1 << 0
@@ -28,9 +28,9 @@ const (
 	knownFlags   = flagSilent | flagReplaces | flagSignOut | flagAgain | flagReplaced
 )
 
-// Attempt is what has to be known again when the provider answers.
+// Attempt holds what is needed again when the provider responds.
 type Attempt struct {
-	State    string // RFC 6749 section 10.12: ties the answer to this browser
+	State    string // RFC 6749 section 10.12: ties the response to this browser
 	Nonce    string // OpenID Connect Core section 3.1.2.1: ties the ID token to this attempt
 	Verifier string // RFC 7636 section 4.1: ties the code to this attempt; 43 characters
 
@@ -38,17 +38,17 @@ type Attempt struct {
 	Purpose
 }
 
-// Purpose is what an attempt was started for. It is sealed, so that nobody else chooses any of it.
+// Purpose is what an attempt was started for. It is sealed, so that nobody else can choose any part of it.
 type Purpose struct {
 	ReturnTo  string   // where the user goes afterwards
 	AppState  string   // the app's own
-	ACRValues string   // asked for with acr_values, "" when they were not
-	MaxAge    int      // seconds asked for with max_age, -1 when it was not
-	Silent    bool     // nobody asked for it, so its failure is no error
-	SignOut   bool     // a sign-out at the provider: its state ends no sign-in, and no sign-in's state ends it
-	Again     bool     // the session of the sign-in just before did not open
-	Replaces  [16]byte // the session that the sign-in is to replace; zero: whatever the answer brings along
-	Replaced  string   // whose session that is
+	ACRValues string   // requested with acr_values, "" for none
+	MaxAge    int      // seconds requested with max_age, -1 for none
+	Silent    bool     // not requested by the user, so its failure is not an error
+	SignOut   bool     // a sign-out at the provider: its state completes no sign-in, and no sign-in's state completes it
+	Again     bool     // the session of the previous sign-in did not open
+	Replaces  [16]byte // the session that the sign-in replaces; zero: whichever the callback request carries
+	Replaced  string   // the subject of that session
 }
 
 func newAttempt(p Purpose) *Attempt {
@@ -67,7 +67,7 @@ func encodeSecret(b []byte) string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-// decodeSecret is the check of form of a state too, to be made before any other work with it.
+// decodeSecret decodes a secret. It also serves as the syntax check of a state, before any other work is done with it.
 func decodeSecret(text string) (b [secretSize]byte, ok bool) {
 	if len(text) != base64.RawURLEncoding.EncodedLen(secretSize) {
 		return b, false
@@ -119,7 +119,7 @@ func (a *Attempt) flags() (flags byte) {
 	return flags
 }
 
-// decode reverses encode. ok is false when another build wrote it.
+// decode reverses encode. ok is false if another version wrote b.
 func decode(b []byte) (a *Attempt, ok bool) {
 	r := wire.NewReader(b)
 	if r.Byte() != version {

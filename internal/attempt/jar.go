@@ -16,12 +16,12 @@ import (
 
 const (
 	sealPurpose = "ginoidc/attempt"
-	idSize      = 16   // characters of the state that name the cookie
-	maxTogether = 4000 // bytes of all attempts of a browser: they come with every request in their path
-	maxLookedAt = 20   // cookies: opening them is work that anybody can ask for
+	idSize      = 16   // characters of the state in the name of the cookie
+	maxTogether = 4000 // bytes of all attempts of a browser, which sends them with every request below their path
+	maxLookedAt = 20   // cookies: opening them is work that anyone can request
 
-	// keptLonger is how long the cookie outlives its attempt, so that a late answer is told from one that was never asked
-	// for.
+	// keptLonger is how long the cookie outlives its attempt, so that a late response can be distinguished from an
+	// unsolicited one.
 	keptLonger = time.Hour
 )
 
@@ -41,11 +41,11 @@ type Config struct {
 	Secrets    []string // newest first; the first seals, all of them open
 	CookieName string   // what the names of the cookies start with, such as "__Host-ginoidc"
 	Path       string   // of the cookies
-	Secure     bool     // of the cookies: always, but on plain http on the loopback interface
-	CrossSite  bool     // the answer is a form that the provider's page posts (response_mode form_post)
+	Secure     bool     // of the cookies: true except for plain http on loopback
+	CrossSite  bool     // the response is a form posted by a page of the provider (response_mode form_post)
 	Audience   string   // issuer and client id: attempts of another app with the same secrets do not open
 
-	Life time.Duration // how long the user has for the sign-in at the provider
+	Life time.Duration // how long the user has to sign in at the provider
 }
 
 // Jar starts, finds and ends the attempts of one app. It is safe for concurrent use.
@@ -54,7 +54,7 @@ type Jar struct {
 	ring *seal.Ring
 }
 
-// New fails when there is no secret or no life, or when the cookie name or path is none.
+// New returns an error if there is no secret or lifetime, or if the cookie name or path is invalid.
 func New(cfg Config) (*Jar, error) {
 	ring, err := seal.NewRing(sealPurpose, cfg.Secrets)
 	if err != nil {
@@ -70,10 +70,9 @@ func New(cfg Config) (*Jar, error) {
 	return jar, nil
 }
 
-// Start makes a new attempt and sets its cookie in the response header h. It deletes the attempts of
-// the request that are too many beside it: those that do not open first, then the oldest, until there
-// are at most [Max] and 4,000 bytes of them. Somebody who abandons one sign-in after the other is
-// never locked out by a header that has grown too large (case 277).
+// Start makes a new attempt and sets its cookie in the response header h. It deletes older attempts of the request
+// until at most [Max] attempts and 4,000 bytes are left: first those that do not open, then the oldest. So a user who
+// abandons one sign-in after another is never locked out by a Cookie header that is too large (case 277).
 //
 // The error is [ErrTooLarge]; texts of 2,750 bytes together always fit.
 func (j *Jar) Start(h http.Header, r *http.Request, p Purpose) (*Attempt, error) {
@@ -94,14 +93,14 @@ func (j *Jar) Start(h http.Header, r *http.Request, p Purpose) (*Attempt, error)
 	return a, nil
 }
 
-// Find returns the sign-in of this browser with that state: the defence against forged answers (RFC 9700 section 4.7).
-// It does not end the attempt; see [Jar.Clear]. The error is [ErrNoAttempt], or [ErrExpired] along with the attempt: it
-// is good for nothing but to tell what was wanted.
+// Find returns the sign-in attempt of this browser with that state. This is the defence against forged responses (RFC
+// 9700 section 4.7). Find does not end the attempt; see [Jar.Clear]. The error is [ErrNoAttempt], or [ErrExpired]
+// together with the attempt, which then serves only to start again with the same purpose.
 func (j *Jar) Find(r *http.Request, state string) (*Attempt, error) {
 	return j.find(r, state, false)
 }
 
-// FindSignOut is Find for a sign-out, whose answer comes to another route.
+// FindSignOut is Find for a sign-out, whose response arrives at another route.
 func (j *Jar) FindSignOut(r *http.Request, state string) (*Attempt, error) {
 	return j.find(r, state, true)
 }
@@ -115,7 +114,7 @@ func (j *Jar) find(r *http.Request, state string, signOut bool) (*Attempt, error
 	for _, value := range cookie.Values(r, name) {
 		if found, ok := j.open(&http.Cookie{Name: name, Value: value}); ok && a == nil {
 			a = found
-		} else if ok { // of two that open it can not be known which is meant
+		} else if ok { // if two open, it is unknown which one is meant
 			return nil, ErrNoAttempt
 		}
 	}
@@ -128,7 +127,7 @@ func (j *Jar) find(r *http.Request, state string, signOut bool) (*Attempt, error
 	return a, nil
 }
 
-// Clear deletes the cookie of one attempt and leaves those of other tabs alone.
+// Clear deletes the cookie of one attempt and keeps those of other tabs.
 func (j *Jar) Clear(h http.Header, state string) {
 	if name, ok := j.cookieName(state); ok {
 		j.expire(h, name)
@@ -142,8 +141,7 @@ func (j *Jar) ClearAll(h http.Header, r *http.Request) {
 	}
 }
 
-// newestFirst returns our cookies in the request by the time they were started, those that do not
-// open last.
+// newestFirst returns our cookies in the request by start time, the newest first, and those that do not open last.
 func (j *Jar) newestFirst(r *http.Request) []*http.Cookie {
 	cookies := j.ours(r)
 	started := make(map[*http.Cookie]time.Time, len(cookies))
@@ -158,7 +156,7 @@ func (j *Jar) newestFirst(r *http.Request) []*http.Cookie {
 	return cookies
 }
 
-// ours returns the cookies of the request that are named as attempts are, up to maxLookedAt.
+// ours returns the cookies of the request that are named like attempts, at most maxLookedAt.
 func (j *Jar) ours(r *http.Request) []*http.Cookie {
 	var ours []*http.Cookie
 	for _, c := range r.Cookies() {
@@ -181,8 +179,8 @@ func (j *Jar) open(c *http.Cookie) (*Attempt, bool) {
 	return decode(plaintext)
 }
 
-// place is what a value is bound to: it does not open under the name of another attempt (case 24),
-// nor in another app with the same secrets (case 26).
+// place is what a value is bound to: it does not open under the name of another attempt (case 24), nor in another app
+// with the same secrets (case 26).
 func (j *Jar) place(cookieName string) []byte {
 	return []byte(cookieName + "\x00" + j.cfg.Audience)
 }
@@ -202,9 +200,9 @@ func (j *Jar) cookie(name, value string) *http.Cookie {
 		MaxAge:   int((j.cfg.Life + keptLonger) / time.Second),
 		Secure:   j.cfg.Secure,
 		HttpOnly: true,
-		SameSite: http.SameSiteLaxMode, // the answer is a navigation that comes from the provider's site
+		SameSite: http.SameSiteLaxMode, // the response is a navigation from the provider's site
 	}
-	if j.cfg.CrossSite { // browsers send a Lax cookie with no form of another site (case 44)
+	if j.cfg.CrossSite { // browsers send no Lax cookie with a form posted by another site (case 44)
 		c.SameSite, c.Secure = http.SameSiteNoneMode, true
 	}
 	return c
@@ -216,7 +214,7 @@ func (j *Jar) expire(h http.Header, name string) {
 	cookie.Set(h, c.String())
 }
 
-// size is what the cookie takes in a request.
+// size returns the bytes that the cookie takes in a request.
 func size(c *http.Cookie) int {
 	return len(c.Name) + len("=") + len(c.Value) + len("; ")
 }

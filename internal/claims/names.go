@@ -6,8 +6,8 @@ import (
 )
 
 // Names reads a claim by its format. Nothing is guessed: a string is one name, spaces and commas included, unless the
-// format says that it holds several, and members of an object are names only if the format says so. The elements of a
-// list are never split or trimmed. Values of other types name nothing.
+// format says that it holds several, and the members of an object are names only if the format says so. The elements of
+// a list are never split or trimmed. Values of other types hold no names.
 func (p Place) Names(value any) []string {
 	var names []string
 	switch v := value.(type) {
@@ -35,7 +35,7 @@ func (p Place) Names(value any) []string {
 	return Normalized(names)
 }
 
-const blanks = " \t\r\n\v\f" // of ASCII: a no-break space is a part of a name, which it is there to keep together
+const blanks = " \t\r\n\v\f" // ASCII only: a no-break space is part of a name
 
 // splitNames splits s at commas or, without any, at blanks.
 func splitNames(s string) []string {
@@ -49,8 +49,8 @@ func splitNames(s string) []string {
 	return names
 }
 
-// keyNames returns the names of the members whose value is an object, a list or true. A member that is null, false, a
-// number or a string could as well deny the name.
+// keyNames returns the names of the members whose value is an object, a list or true. A value of null, false, a number
+// or a string might just as well mean that the name does not apply.
 func keyNames(object map[string]any) (names []string) {
 	for name, value := range object {
 		switch v := value.(type) {
@@ -65,9 +65,9 @@ func keyNames(object map[string]any) (names []string) {
 	return names
 }
 
-// namesOfObject reads id and name. A group is known by both. An organization is known by its id only, since names are
-// not unique, and by its name only if it has no id. An id of another type than a string, or an empty one, names
-// nothing: it could be that of any organization.
+// namesOfObject reads id and name. A group is known by both. An organization is known by its id only, because names are
+// not unique, and by its name only if it has no id. An id that is empty or not a string yields no name: otherwise it
+// could match any organization.
 func (p Place) namesOfObject(object map[string]any) []string {
 	id, name := Text(object, "id"), Text(object, "name")
 	switch {

@@ -1,5 +1,5 @@
-// Package claims reads groups and organizations out of claims of any shape. It is pure: what a claim means is decided
-// by its name, its path and its format alone.
+// Package claims reads groups and organizations from claims of any shape. It is pure: the name, path and format of a
+// claim alone decide what it means.
 package claims
 
 import (
@@ -44,8 +44,8 @@ func (p Place) Find(claims map[string]any) (value any, at []string) {
 	return nil, nil
 }
 
-// TakeOut removes the claim that Find found at the path at. Where Restore could not tell that it belongs to a dotted
-// path, null stays there as a mark.
+// TakeOut removes the claim that Find found at the path at. If Restore could not otherwise know that the claim was at a
+// dotted path, a null stays there as a mark.
 func (p Place) TakeOut(claims map[string]any, at []string) {
 	paths := p.paths()
 	for _, path := range paths {
@@ -60,7 +60,7 @@ func (p Place) TakeOut(claims map[string]any, at []string) {
 	}
 }
 
-// Restore puts the names where TakeOut took them from, or where they belong. Without names there is no claim.
+// Restore puts the names back where TakeOut found them, or else at the preferred path. Without names there is no claim.
 func (p Place) Restore(claims map[string]any, names []string) {
 	paths := p.paths()
 	at := paths[0]
@@ -88,7 +88,7 @@ func lookUp(claims map[string]any, path []string) (value any, exists bool) {
 	return value, true
 }
 
-// Put sets the member at path, and makes the objects that are missing above it.
+// Put sets the member at path, and creates missing parent objects.
 func Put(claims map[string]any, path []string, value any) {
 	last := len(path) - 1
 	for _, key := range path[:last] {
@@ -110,7 +110,7 @@ func (p Place) Roots() (names []string) {
 	return names
 }
 
-// leftOut reports whether the provider marks the claim as left out.
+// leftOut reports whether the provider marks the claim as omitted.
 func (p Place) leftOut(claims map[string]any) bool {
 	elsewhere, _ := claims["_claim_names"].(map[string]any)
 	for _, name := range p.Roots() {

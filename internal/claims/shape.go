@@ -13,8 +13,8 @@ type Shape struct {
 }
 
 // GroupsOf reads the groups from one source: the ID token if it has the claim or its overage marker, and otherwise
-// userinfo. overage reports that the provider left the groups out (an entry in _claim_names, OpenID Connect Core 1.0,
-// section 5.6.2, or hasgroups). "No groups" would be a guess then, and what _claim_sources names is never fetched.
+// userinfo. overage reports that the provider omitted the groups (an entry in _claim_names, OpenID Connect Core 1.0,
+// section 5.6.2, or hasgroups). "No groups" would be a guess then. The URLs in _claim_sources are never fetched.
 func (s *Shape) GroupsOf(idToken, userInfo map[string]any) (groups, at []string, overage bool) {
 	for _, claims := range []map[string]any{idToken, userInfo} {
 		if value, at := s.Groups.Find(claims); value != nil {
@@ -63,8 +63,8 @@ func Text(claims map[string]any, name string) string {
 	return s
 }
 
-// Decodable reports whether encoding/json can decode a value that it has read with UseNumber: it cannot if a number is
-// too large for a float64. One such number would make all claims of the user an error.
+// Decodable reports whether encoding/json can decode a value that it has read with UseNumber. It cannot if a number is
+// too large for a float64: one such number would make all claims of the user unreadable.
 func Decodable(value any) bool {
 	switch v := value.(type) {
 	case json.Number:

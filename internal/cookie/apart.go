@@ -6,12 +6,12 @@ import (
 	"strings"
 )
 
-const maxSets = 8 // of cookies that one request is taken apart into
+const maxSets = 8 // combinations of cookies per request
 
-// Apart returns, for a request that carries a cookie of that name or a part of it more than once, requests which
-// carry no other cookie than one of each, put together in up to eight ways: of several the one that opens counts, and
-// when several open, none. Browsers send the cookies of one path after those of another, so the firsts of all parts
-// come first, then the seconds. For any other request it returns none.
+// Apart splits a request that carries a cookie of that name, or a part of it, more than once. It returns up to eight
+// requests with one cookie of each name in different combinations. The caller uses the combination that opens, or none
+// if several do. Browsers send the cookies of one path after those of another, so the combination of all first parts
+// comes first, then that of all second parts. For any other request Apart returns none.
 func Apart(r *http.Request, name string) []*http.Request {
 	carried, repeated := read(r, name)
 	if !repeated || len(carried[0]) == 0 {
@@ -32,7 +32,7 @@ func Apart(r *http.Request, name string) []*http.Request {
 	for n := range carried[0] {
 		put(func(values []string) string { return values[min(n, len(values)-1)] })
 	}
-	for n := 0; n < maxSets*maxSets && len(sets) < maxSets; n++ { // counted through, the first part fastest
+	for n := 0; n < maxSets*maxSets && len(sets) < maxSets; n++ { // the first part varies fastest
 		left := n
 		put(func(values []string) string {
 			value := values[left%len(values)]
@@ -48,8 +48,7 @@ func Apart(r *http.Request, name string) []*http.Request {
 	return requests
 }
 
-// read returns the different values of each part, and whether there is a cookie that the request carries more than
-// once.
+// read returns the distinct values of each part, and reports whether any cookie is repeated.
 func read(r *http.Request, name string) (carried [MaxParts][]string, repeated bool) {
 	var count [MaxParts]int
 	for pair := range Pairs(r) {
@@ -61,7 +60,7 @@ func read(r *http.Request, name string) (carried [MaxParts][]string, repeated bo
 	return carried, slices.Max(count[:]) > 1
 }
 
-// Without returns r as a browser without any cookie would have sent it.
+// Without returns r without cookies.
 func Without(r *http.Request) *http.Request {
 	bare := r.WithContext(r.Context())
 	bare.Header = r.Header.Clone()
@@ -69,7 +68,7 @@ func Without(r *http.Request) *http.Request {
 	return bare
 }
 
-// After returns r as the browser sends it once it has got the lines of Set-Cookie.
+// After returns r as the browser would send it after receiving these Set-Cookie lines.
 func After(r *http.Request, lines []string) *http.Request {
 	later := Without(r)
 	for _, c := range r.Cookies() {

@@ -1,8 +1,8 @@
 // Package cookie reads and sets the cookies of the plugin.
 //
-// A browser sends every cookie whose path and domain fit, and does not say which is which: one that was left behind
-// when an app moved, one of an app above or below this one, one that a sibling domain planted. So names are compared
-// byte for byte, and a cookie that comes twice is not simply the first of the two: see [Apart].
+// A browser sends every cookie whose path and domain match, and does not say where each came from: it may be left over
+// from before the app moved, belong to an app at a parent or child path, or be planted by a sibling domain. So names
+// are compared byte for byte, and if a cookie is repeated, the first one does not simply win: see [Apart].
 package cookie
 
 import (
@@ -13,14 +13,16 @@ import (
 )
 
 const (
-	// MaxSize is how many bytes of a cookie browsers keep (RFC 6265 section 6.1). They drop a larger one without a word.
+	// MaxSize is the size of a cookie in bytes that browsers support (RFC 6265 section 6.1). They silently drop larger
+	// ones.
 	MaxSize = 4096
 
-	// MaxParts is how many cookies, "name" and "name.1" to "name.8", hold what does not fit in one.
+	// MaxParts is the number of cookies, "name" and "name.1" to "name.8", over which a value that does not fit in one is
+	// split.
 	MaxParts = 9
 )
 
-// PartName is the name of the nth part of what lies in cookies of that name.
+// PartName returns the name of the nth part of the value in cookies of that name.
 func PartName(name string, n int) string {
 	if n == 0 {
 		return name
@@ -43,7 +45,7 @@ func CutPart(pair, name string) (n int, value string, ok bool) {
 	return int(rest[1] - '0'), rest[3:], true
 }
 
-// Validate reports what net/http would otherwise drop from a cookie with no more than a line in the log.
+// Validate returns an error for what net/http would otherwise drop from a cookie with only a log line.
 func Validate(c *http.Cookie) error {
 	if err := c.Valid(); err != nil {
 		return fmt.Errorf("cookie %q: %w", c.Name, err)

@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-const maxValues = 5 // different values of one name that are looked at: anybody can send more
+const maxValues = 5 // distinct values of one name that are tried: anyone can send more
 
-// Pairs are the cookies of the request, each "name=value". Request.Cookie validates every byte of every cookie and
-// costs more than opening a session does. Spaces and tabs around a pair are left out: neither other white space nor a
-// "$Version" before a name makes it another one.
+// Pairs returns the cookies of the request, each as "name=value". Request.Cookie validates every byte of every cookie,
+// which costs more than opening a session. Spaces and tabs around a pair are trimmed. Other white space and a
+// "$Version" before a name are part of the name.
 func Pairs(r *http.Request) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, line := range r.Header["Cookie"] {
@@ -27,9 +27,9 @@ func Pairs(r *http.Request) iter.Seq[string] {
 	}
 }
 
-// Only returns the value of the cookie of that name. ok is false when the request carries it twice, for it can not be
-// known which of the two the server set: the other may be an attacker's, planted from a sibling domain or for a
-// narrower path.
+// Only returns the value of the cookie of that name. ok is false if the request carries it more than once, because it
+// is unknown which one the server set: the other may be an attacker's, planted from a sibling domain or for a narrower
+// path.
 func Only(r *http.Request, name string) (value string, ok bool) {
 	count := 0
 	for pair := range Pairs(r) {
@@ -41,8 +41,8 @@ func Only(r *http.Request, name string) (value string, ok bool) {
 	return value, count == 1
 }
 
-// Values returns the different values that the request has for the cookie of that name, in the order in which they were
-// sent. Of very many it returns the first, and none that is larger than a cookie can be.
+// Values returns the distinct values of the cookie of that name, in the order sent. It limits their number, and skips
+// those larger than a cookie can be.
 func Values(r *http.Request, name string) (values []string) {
 	for pair := range Pairs(r) {
 		if value, ok := cut(pair, name); ok {

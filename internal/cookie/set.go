@@ -8,8 +8,8 @@ import (
 
 const setCookie = "Set-Cookie"
 
-// Set puts lines of Set-Cookie into h, in the place of those that set the same cookies: a response sets each cookie
-// once (RFC 6265 section 4.1.1). The order of the others stays.
+// Set adds Set-Cookie lines to h and replaces those that set the same cookies: a response sets each cookie once (RFC
+// 6265 section 4.1.1). The order of the others is kept.
 func Set(h http.Header, lines ...string) {
 	if len(lines) == 0 {
 		return
@@ -18,7 +18,7 @@ func Set(h http.Header, lines ...string) {
 	h[setCookie] = append(kept, lines...)
 }
 
-// SetIfAbsent puts those of lines into h whose cookies h does not set yet.
+// SetIfAbsent adds those of lines whose cookies h does not set yet.
 func SetIfAbsent(h http.Header, lines ...string) {
 	for _, line := range lines {
 		if !Sets(h[setCookie], nameOf(line)) {
@@ -32,7 +32,7 @@ func Sets(lines []string, name string) bool {
 	return slices.ContainsFunc(lines, func(line string) bool { return nameOf(line) == name })
 }
 
-// nameOf is the name of the cookie that a line of Set-Cookie sets.
+// nameOf returns the name of the cookie that a Set-Cookie line sets.
 func nameOf(line string) string {
 	name, _, _ := strings.Cut(line, "=")
 	return strings.TrimSpace(name)

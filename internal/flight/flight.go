@@ -1,4 +1,4 @@
-// Package flight runs work once for all who ask for it at the same time.
+// Package flight runs work once for all concurrent callers.
 package flight
 
 import (
@@ -10,27 +10,27 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// Group holds the work that is under way. The zero value is ready.
+// Group holds the work in progress. The zero value is ready to use.
 type Group[T any] struct {
-	Log *slog.Logger // gets each panic once, since nobody may be waiting for the work; nil: silent
+	Log *slog.Logger // receives each panic once, even if nobody waits for the work; nil means none
 
 	group singleflight.Group
 }
 
 // PanicError is a panic of the work, as an error for each request that waited for it. The work may call code of the
-// app, such as a transport, a store or a hook, on a goroutine that no recovery middleware sees, where a panic would end
-// the process.
+// app, such as a transport, a store or a hook, on a goroutine outside of any recovery middleware, where a panic would
+// end the process.
 type PanicError struct {
 	Value any
 	Stack []byte
 }
 
-// Error names what was panicked with and leaves out the stack.
+// Error returns the value of the panic without the stack.
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
 
-// Do runs work unless the same key is under way, whose result it waits for then. shared reports whether another caller
-// got the same result. The work runs on a goroutine of its own and outlasts a caller that leaves: with ctx.Err when ctx
-// is done. Work that must not see that gets a context of its own.
+// Do runs work, or waits for the result if work with the same key is in progress. shared reports whether another caller
+// got the same result. The work runs on its own goroutine and continues if a caller leaves, which returns ctx.Err when
+// ctx is done. Work that must not be canceled needs its own context.
 func (g *Group[T]) Do(ctx context.Context, key string, work func() (T, error)) (value T, shared bool, err error) {
 	select {
 	case result := <-g.Start(key, work):
@@ -46,8 +46,8 @@ func (g *Group[T]) Start(key string, work func() (T, error)) <-chan singleflight
 	return g.group.DoChan(key, func() (any, error) { return Try(g.Log, work) })
 }
 
-// Try runs work and turns a panic of it into a PanicError, which log gets too unless it is nil: for code of the app
-// that must not keep what comes after it from being done.
+// Try runs work and converts a panic to a PanicError, which is also logged unless log is nil. It is for code of the app
+// that must not prevent what follows it.
 func Try[T any](log *slog.Logger, work func() (T, error)) (value T, err error) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -59,7 +59,7 @@ func Try[T any](log *slog.Logger, work func() (T, error)) (value T, err error) {
 	return work()
 }
 
-// report tells the operator where the fault is. The log may be what panics.
+// report logs the panic, so that an operator can find the fault. The log handler itself may be what panics.
 func (e *PanicError) report(log *slog.Logger) {
 	defer func() { _ = recover() }()
 	if log != nil {

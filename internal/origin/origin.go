@@ -8,7 +8,7 @@ import (
 )
 
 // Of returns the ASCII serialization of u's origin (RFC 6454, section 6.2), as browsers send it: in lower case and
-// without the scheme's own port.
+// without the default port.
 func Of(u *url.URL) string {
 	origin := strings.ToLower(u.Scheme + "://" + u.Host)
 	switch u.Scheme {
@@ -20,7 +20,7 @@ func Of(u *url.URL) string {
 	return origin
 }
 
-// IsLoopback reports whether host, without a port, is this machine: what is sent there crosses no network.
+// IsLoopback reports whether host, without a port, is this machine. What is sent there crosses no network.
 func IsLoopback(host string) bool {
 	return host == "localhost" || net.ParseIP(host).IsLoopback()
 }

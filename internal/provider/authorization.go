@@ -15,19 +15,19 @@ const opAuthorization = "authorization"
 const (
 	ResponseModeQuery    = "query"
 	ResponseModeFormPost = "form_post"
-	ResponseModeJWT      = ".jwt" // is added to either
+	ResponseModeJWT      = ".jwt" // appended to either of the others
 )
 
-// AuthRequest is what varies between authorization requests.
+// AuthRequest holds the parameters that differ from one authorization request to the next.
 type AuthRequest struct {
 	State, Nonce string
 	Verifier     string     // PKCE; only its S256 challenge leaves this process
-	Params       url.Values // further parameters, allow-listed by the caller; none may repeat one of ours
+	Params       url.Values // additional parameters, allow-listed by the caller; none may repeat one of ours
 }
 
-// AuthorizationURL returns where to send the browser: the code flow with state, nonce and PKCE S256, always
-// (OpenID Connect Core 1.0 section 3.1.2.1, RFC 7636 section 4.3). A query the endpoint has already is kept. Where
-// requests are pushed, that is done here, and the URL says no more than what the request is called.
+// AuthorizationURL returns the URL to send the browser to. It is always the code flow with state, nonce and PKCE S256
+// (OpenID Connect Core 1.0 section 3.1.2.1, RFC 7636 section 4.3). A query that the endpoint already has is kept. If
+// requests are pushed, AuthorizationURL pushes this one, and the URL holds only client_id and request_uri.
 func (p *Provider) AuthorizationURL(ctx context.Context, req AuthRequest) (string, error) {
 	params, err := p.authorizationParams(req)
 	if err != nil {
@@ -48,13 +48,13 @@ func (p *Provider) AuthorizationURL(ctx context.Context, req AuthRequest) (strin
 		if err != nil {
 			return "", err
 		}
-	} else { // in clear beside a request object too (OpenID Connect Core 1.0 section 6.1)
+	} else { // required in the query even with a request object (OpenID Connect Core 1.0 section 6.1)
 		query["response_type"], query["scope"] = params["response_type"], params["scope"]
 	}
 	return mergeQuery(metadata.AuthorizationEndpoint, query)
 }
 
-// authorizationParams are all parameters of the request.
+// authorizationParams returns all parameters of the request.
 func (p *Provider) authorizationParams(req AuthRequest) (url.Values, error) {
 	if req.State == "" || req.Nonce == "" || req.Verifier == "" {
 		return nil, misconfigured(opAuthorization, "incomplete_request", "state, nonce and verifier are required")
@@ -69,7 +69,7 @@ func (p *Provider) authorizationParams(req AuthRequest) (url.Values, error) {
 		"code_challenge":        {oauth2.S256ChallengeFromVerifier(req.Verifier)},
 		"code_challenge_method": {"S256"},
 	}
-	if p.responseMode != "" && p.responseMode != ResponseModeQuery { // query is what a code flow has anyway
+	if p.responseMode != "" && p.responseMode != ResponseModeQuery { // query is the default of the code flow
 		params.Set("response_mode", p.responseMode)
 	}
 	if err := CheckParameters(req.Params); err != nil {
@@ -81,7 +81,8 @@ func (p *Provider) authorizationParams(req AuthRequest) (url.Values, error) {
 	return params, nil
 }
 
-// mergeQuery adds params to the query the endpoint has already (RFC 6749 section 3.1); ours win (case 16).
+// mergeQuery adds params to the query that the endpoint already has (RFC 6749 section 3.1). params win, so that a
+// hostile discovery document cannot preset one of them (case 16).
 func mergeQuery(endpoint string, params url.Values) (string, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil {
@@ -98,9 +99,9 @@ func mergeQuery(endpoint string, params url.Values) (string, error) {
 	return u.String(), nil
 }
 
-// CheckResponseIssuer checks the iss parameter of an authorization response (RFC 9207 section 2.4), before its code
-// is used: compared byte for byte when present, required when the provider announces it. It stops the mix-up
-// attack, in which another provider's answer, or ours to another's question, has the code sent to the wrong party.
+// CheckResponseIssuer checks the iss parameter of an authorization response (RFC 9207 section 2.4) before its code is
+// used. If present, it must equal the issuer byte for byte. It is required if the provider's metadata announces it. The
+// check stops mix-up attacks, in which a code issued by one provider is sent to the token endpoint of another.
 func (p *Provider) CheckResponseIssuer(ctx context.Context, iss string, present bool) error {
 	if present {
 		if iss == p.issuer {

@@ -11,18 +11,18 @@ import (
 )
 
 const (
-	refreshAfter = time.Hour              // a document older than this is fetched anew in the background of use …
-	staleAfter   = 24 * time.Hour         // … and one older than this before it is used
-	forcedEvery  = time.Minute            // at most one forced fetch of a kind in this time, whatever tokens arrive
-	firstBackoff = 250 * time.Millisecond // doubled by every failure in a row …
-	lastBackoff  = 2 * time.Second        // … up to this, so that a returned provider is noticed soon
+	refreshAfter = time.Hour              // a document older than this is refreshed in the background when it is used …
+	staleAfter   = 24 * time.Hour         // … and one older than this is refreshed before it is used
+	forcedEvery  = time.Minute            // at most one forced fetch of each kind in this time, whatever tokens arrive
+	firstBackoff = 250 * time.Millisecond // doubled by every consecutive failure …
+	lastBackoff  = 2 * time.Second        // … up to this, so that recovery of the provider is noticed soon
 
 	mainFlight      = "main" // all fetches
 	untrustedFlight = "aside"
 )
 
-// cache holds one document of the provider. The first use fetches it, concurrent callers share one fetch, and the
-// last good copy stays in use while the provider is away.
+// cache holds one document of the provider. The first use fetches it, concurrent callers share one fetch, and the last
+// valid copy stays in use while the provider is unavailable.
 type cache[T any] struct {
 	fetch  func(context.Context) (*T, error)
 	limits limits
@@ -32,21 +32,21 @@ type cache[T any] struct {
 	current     *T // nil: never fetched
 	fetched     time.Time
 	failure     error // of the last fetch, nil when it succeeded
-	failures    int   // in a row
+	failures    int   // consecutive
 	retryAt     time.Time
 	forcedAt    time.Time
-	untrustedAt time.Time // as forcedAt, of renewUntrusted
+	untrustedAt time.Time // as forcedAt, for renewUntrusted
 }
 
-// start makes the cache ready for use.
+// start prepares the cache for use.
 func (c *cache[T]) start(fetch func(context.Context) (*T, error), limits limits, logger *slog.Logger) {
 	c.fetch, c.limits, c.flight.Log = fetch, limits, logger
 }
 
-// get returns the document. Without a copy it waits for the shared fetch, or, shortly after a failed one, returns the
-// remembered error at once. An old copy is returned at once and refreshed behind the caller's back; one of another day
-// is returned only if the fetch fails (stale-if-error, RFC 5861 section 4): a key withdrawn long ago must not serve
-// again because nobody has signed in since.
+// get returns the document. Without a copy it waits for the shared fetch or, shortly after a failed fetch, returns the
+// remembered error at once. A copy older than refreshAfter is returned at once and refreshed in the background. A copy
+// older than staleAfter is returned only if the fetch fails (stale-if-error, RFC 5861 section 4): a key withdrawn long
+// ago must not be accepted again just because nobody has signed in since.
 func (c *cache[T]) get(ctx context.Context) (*T, error) {
 	current, age, due, err := c.look()
 	switch {
@@ -64,14 +64,15 @@ func (c *cache[T]) get(ctx context.Context) (*T, error) {
 	return current, nil
 }
 
-// known is the copy at hand, of any age, or nil.
+// known returns the current copy, of any age, or nil.
 func (c *cache[T]) known() *T {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.current
 }
 
-// look reports the copy and its age, whether an ordinary fetch is due, and, when there is no copy, the last failure.
+// look returns the copy and its age, and reports whether an ordinary fetch is due. Without a copy, err is the last
+// failure.
 func (c *cache[T]) look() (current *T, age time.Duration, due bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -84,17 +85,17 @@ func (c *cache[T]) look() (current *T, age time.Duration, due bool, err error) {
 	return c.current, age, due, err
 }
 
-// renew asks for a document newer than seen, which turned out not to be enough. It returns the newer one if there
-// is one by now, forces a fetch if none was forced in the last minute, and otherwise returns seen again, so that
-// forged tokens cannot turn this server into load on the provider (cases 119, 120). The error is that of the last
-// fetch: with it nobody can say whether seen is out of date.
+// renew asks for a document newer than seen, which turned out to be insufficient. It returns the newer one if there
+// already is one, forces a fetch if none was forced in the last minute, and otherwise returns seen again, so that
+// forged tokens cannot make this server flood the provider with requests (cases 119, 120). The error is that of the
+// last fetch: if it is not nil, seen may be out of date.
 func (c *cache[T]) renew(ctx context.Context, seen *T) (*T, error) {
 	return c.wait(ctx, mainFlight, func(ctx context.Context) (*T, error) { return c.forced(ctx, seen) })
 }
 
-// renewUntrusted is renew for tokens that anybody may send. They have a throttle of their own, and queue up for it in a
-// flight of their own, so that however many they are, a sign-in finds its forced fetch unspent and joins none that
-// was refused (cases 190, 256). What is let through runs on the main flight, for there is one fetch at a time.
+// renewUntrusted is renew for tokens that anyone can send. They have a throttle and a flight of their own. However many
+// arrive, the forced fetch of a sign-in is still available, and a sign-in never joins a flight that was throttled
+// (cases 190, 256). A fetch that is allowed runs on the main flight, because only one fetch runs at a time.
 func (c *cache[T]) renewUntrusted(ctx context.Context, seen *T) (*T, error) {
 	return c.wait(ctx, untrustedFlight, func(ctx context.Context) (*T, error) {
 		if current, allowed, err := c.mayForce(seen, &c.untrustedAt); !allowed {
@@ -105,7 +106,7 @@ func (c *cache[T]) renewUntrusted(ctx context.Context, seen *T) (*T, error) {
 }
 
 func (c *cache[T]) ordinary(ctx context.Context) (*T, error) {
-	// Another flight may have landed between the caller's look and this take-off.
+	// Another flight may have finished since the caller looked.
 	if current, _, due, err := c.look(); !due {
 		return current, err
 	}
@@ -119,8 +120,8 @@ func (c *cache[T]) forced(ctx context.Context, seen *T) (*T, error) {
 	return c.load(ctx)
 }
 
-// mayForce allows a forced fetch if seen is still the newest and last is long ago, and sets last then. Otherwise the
-// newest copy and the error of the last fetch are the answer.
+// mayForce allows a forced fetch if seen is still the newest copy and the last forced fetch is at least forcedEvery
+// ago, and then sets last. Otherwise it returns the newest copy and the error of the last fetch.
 func (c *cache[T]) mayForce(seen *T, last *time.Time) (current *T, allowed bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -146,14 +147,14 @@ func (c *cache[T]) load(ctx context.Context) (*T, error) {
 	return value, nil
 }
 
-// backoff is the pause after failures earlier failures in a row, with up to a quarter taken off by chance.
+// backoff returns the pause after a number of earlier failures in a row, with jitter of up to a quarter.
 func backoff(failures int) time.Duration {
 	pause := min(firstBackoff<<min(failures, 8), lastBackoff)
 	return pause - rand.N(pause/4)
 }
 
-// detached is work that keeps the caller's values but neither its deadline nor its cancellation: it is done for all
-// callers.
+// detached wraps work that keeps the caller's values but neither its deadline nor its cancellation, because it is done
+// for all callers.
 func (c *cache[T]) detached(ctx context.Context, work func(context.Context) (*T, error)) func() (*T, error) {
 	return func() (*T, error) {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.limits.total())

@@ -10,27 +10,28 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 )
 
-// TLSConfig is for connections of this client: TLS 1.2 or later, to servers that roots vouch for (nil: the system's).
-// certificate, if not nil, is shown to a server that asks for one.
+// TLSConfig returns the TLS configuration of this client's connections: TLS 1.2 or later, to servers that roots vouch
+// for (nil means the system's roots). A certificate that is not nil is presented to any server that requests one.
 func TLSConfig(roots *x509.CertPool, certificate *tls.Certificate) *tls.Config {
 	config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
 	if certificate != nil {
-		// Whatever authorities the server names: a self-signed certificate is of none of them (RFC 8705 section 2.2).
+		// The authorities that the server names are ignored: none of them issued a self-signed certificate (RFC 8705 section
+		// 2.2).
 		config.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return certificate, nil }
 	}
 	return config
 }
 
-// Certified gives the transport of requests of the app's own, for [Provider.Send]: certified, which shows the client's
-// certificate, for the provider and for the resource servers at origins, and plain for everybody else. Access tokens
-// may be bound to the certificate (RFC 8705 section 3). It says who this client is, so a request that a redirect
-// brought to another origin goes without it, wherever that is.
+// Certified returns the transport for the app's own requests, for [Provider.Send]. Requests to the provider and to the
+// resource servers at origins use certified, which presents the client's certificate, because access tokens may be
+// bound to it (RFC 8705 section 3). All others use plain. The certificate identifies this client, so a request that a
+// redirect sent to another origin goes without it, whatever that origin is.
 func (p *Provider) Certified(plain, certified http.RoundTripper, origins []string) http.RoundTripper {
 	return &certificateTransport{p, plain, certified, slices.Clone(origins)}
 }
 
-// certificateTransport has connections of its own for either kind, so that one made with the certificate carries
-// nothing else.
+// certificateTransport uses separate connections for the two kinds, so that a connection made with the certificate
+// carries nothing else.
 type certificateTransport struct {
 	provider         *Provider
 	plain, certified http.RoundTripper
@@ -46,7 +47,8 @@ func (t *certificateTransport) RoundTrip(req *http.Request) (*http.Response, err
 	return t.plain.RoundTrip(req)
 }
 
-// origins are the provider's own: of the issuer and of the userinfo endpoint, as far as its metadata is known.
+// origins returns the provider's own origins: that of the issuer and, once the metadata is known, that of the userinfo
+// endpoint.
 func (p *Provider) origins() (origins []string) {
 	addresses := []string{p.issuer}
 	if metadata := p.metadata.known(); metadata != nil {

@@ -14,8 +14,8 @@ import (
 const (
 	assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" // RFC 7523 section 2.2
 
-	// MinHMACSecret is how many bytes a client secret has at least that client_secret_jwt is used with (a key for HS256,
-	// RFC 7518 section 3.2): whoever saw an assertion could find a shorter one by trial.
+	// MinHMACSecret is the minimum length in bytes of a client secret for client_secret_jwt (a key for HS256, RFC 7518
+	// section 3.2). A shorter one could be found offline by anyone who has seen an assertion.
 	MinHMACSecret = 32
 )
 
@@ -31,11 +31,11 @@ const (
 )
 
 // authenticate adds this client's authentication (OpenID Connect Core 1.0 section 9, RFC 8705 section 2) to a request
-// that carries form. The method is fixed by the configuration: to probe would send the same code twice (case 67). An
-// assertion is made anew at each call, so none is ever sent twice.
+// that carries form. The method is fixed by the configuration: probing would send the same code twice (case 67). Each
+// call makes a new assertion, so none is ever sent twice.
 func (p *Provider) authenticate(op string, form url.Values, header http.Header) error {
 	switch p.authMethod {
-	case ClientSecretBasic: // both form-encoded first, RFC 6749 section 2.3.1
+	case ClientSecretBasic: // both are form-encoded first (RFC 6749 section 2.3.1)
 		basic := &http.Request{Header: header}
 		basic.SetBasicAuth(url.QueryEscape(p.clientID), url.QueryEscape(p.clientSecret))
 		return nil
@@ -49,7 +49,7 @@ func (p *Provider) authenticate(op string, form url.Values, header http.Header) 
 		form.Set("client_assertion_type", assertionType)
 		form.Set("client_assertion", assertion)
 	case TLSClientAuth, SelfSignedTLSClientAuth:
-		if !p.certificate { // or the code would go out without any authentication
+		if !p.certificate { // otherwise the code would be sent without any authentication
 			return misconfigured(op, "auth_method", "%s needs a client certificate", p.authMethod)
 		}
 	case ClientAuthNone:
@@ -60,12 +60,12 @@ func (p *Provider) authenticate(op string, form url.Values, header http.Header) 
 	return nil
 }
 
-// UsesMutualTLS reports a method that authenticates by the certificate of the connection.
+// UsesMutualTLS reports whether the method authenticates by the TLS client certificate.
 func UsesMutualTLS(method string) bool {
 	return method == TLSClientAuth || method == SelfSignedTLSClientAuth
 }
 
-// clientAssertion is the JWT of RFC 7523 section 3 by which this client says who it is.
+// clientAssertion returns the JWT by which this client authenticates (RFC 7523 section 3).
 func (p *Provider) clientAssertion(op string) (string, error) {
 	claims := p.ownClaims()
 	claims["sub"] = p.clientID
@@ -79,8 +79,8 @@ func (p *Provider) clientAssertion(op string) (string, error) {
 		jose.SignerOptions{}, "JWT", claims)
 }
 
-// checkAuthMethod warns once of a provider that does not list our method. It may work all the same: the lists are
-// often out of date, and most leave out none, which is no method.
+// checkAuthMethod warns once if the provider does not list the configured method. The method may still work: the lists
+// are often out of date, and most omit none, which authenticates nothing.
 func (p *Provider) checkAuthMethod(ctx context.Context, metadata *Metadata) {
 	if metadata.AuthMethods == nil || p.authMethod == ClientAuthNone ||
 		slices.Contains(metadata.AuthMethods, p.authMethod) {

@@ -25,21 +25,22 @@ const (
 	useSignature, useEncryption = "sig", "enc" // RFC 7517 section 4.2
 )
 
-// PrivateKey is a key of this client. It signs client assertions and request objects, or opens what the provider
-// encrypts to this client. It is safe for concurrent use, and no verb of fmt prints it.
+// PrivateKey is a key of this client. It signs client assertions and request objects, or decrypts what the provider
+// encrypts to this client. It is safe for concurrent use. No fmt verb prints the secret.
 type PrivateKey struct {
 	key           crypto.Signer // *rsa.PrivateKey, *ecdsa.PrivateKey or ed25519.PrivateKey
-	alg, use, kid string        // use is "" when the key does not say
+	alg, use, kid string        // use is "" if the key does not say
 }
 
-// ParsePrivateKey reads one private key: PEM (PKCS #8, PKCS #1 or SEC 1, not encrypted) or a JWK (RFC 7517), of at
-// most 64 KiB. It accepts RSA of at least 2048 bits, the curves P-256, P-384 and P-521, and Ed25519.
+// ParsePrivateKey reads one private key of at most 64 KiB: PEM (PKCS #8, PKCS #1 or SEC 1, not encrypted) or a JWK (RFC
+// 7517). It accepts RSA of at least 2048 bits, the curves P-256, P-384 and P-521, and Ed25519.
 //
-// alg is what the key is used with, "" for what the JWK names, else RS256, ES256, ES384, ES512 or EdDSA by the type.
-// An algorithm of JWE (RSA-OAEP-256, RSA-OAEP, ECDH-ES, ECDH-ES+A128KW, ECDH-ES+A256KW) makes it a key for decryption
-// only. kid is the key id as registered, "" for the JWK's, else the thumbprint of RFC 7638.
+// alg is the algorithm the key is used with. If it is "", the JWK's alg applies, or else RS256, ES256, ES384, ES512 or
+// EdDSA by the type of the key. A JWE algorithm (RSA-OAEP-256, RSA-OAEP, ECDH-ES, ECDH-ES+A128KW, ECDH-ES+A256KW) makes
+// it a key for decryption only. kid is the key id as registered. If it is "", the JWK's kid applies, or else the
+// thumbprint of RFC 7638.
 //
-// The error is an *[Error] of kind Misconfigured with the code bad_key, weak_key or key_algorithm. It never cites raw.
+// The error is an *[Error] of kind Misconfigured with the code bad_key, weak_key or key_algorithm. It never quotes raw.
 func ParsePrivateKey(raw []byte, alg, kid string) (*PrivateKey, error) {
 	k := &PrivateKey{}
 	text, err := bytes.TrimSpace(raw), error(nil)
@@ -68,7 +69,7 @@ func ParsePrivateKey(raw []byte, alg, kid string) (*PrivateKey, error) {
 	return k, nil
 }
 
-// resolveAlg says what the key is used for. A key made for one algorithm or use is not used for another
+// resolveAlg determines the algorithm and use of the key. A key made for one algorithm or use is not used for another
 // (RFC 7517 sections 4.2 and 4.4).
 func (k *PrivateKey) resolveAlg(alg, kid string) error {
 	if alg != "" && k.alg != "" && alg != k.alg {
@@ -80,7 +81,7 @@ func (k *PrivateKey) resolveAlg(alg, kid string) error {
 	signs, decrypts := signatureAlgs(k.Public()), encryptionAlgs(k.Public())
 	switch {
 	case k.alg == "" && k.use == useEncryption:
-		// Any of its type, see decryptionAlgs.
+		// Any algorithm of its type, see decryptionAlgs.
 	case k.alg == "":
 		k.alg = signs[0]
 	case k.use != useEncryption && slices.Contains(signs, k.alg):
@@ -103,17 +104,17 @@ func (k *PrivateKey) resolveAlg(alg, kid string) error {
 	return nil
 }
 
-// Public is the public key: *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey.
+// Public returns the public key: *rsa.PublicKey, *ecdsa.PublicKey or ed25519.PublicKey.
 func (k *PrivateKey) Public() crypto.PublicKey { return k.key.Public() }
 
-// Alg is the algorithm the key is used with, "" for a key for decryption that names none.
+// Alg returns the algorithm the key is used with, or "" for a decryption key that names none.
 func (k *PrivateKey) Alg() string { return k.alg }
 
-// KeyID is the kid that tells the provider which key it is. Never empty.
+// KeyID returns the kid that identifies the key to the provider. It is never empty.
 func (k *PrivateKey) KeyID() string { return k.kid }
 
-// PublicJWK is the public key as a JWK (RFC 7517) for the provider, with the kid that this client sends, its use and,
-// if it is used with one alone, its algorithm.
+// PublicJWK returns the public key as a JWK (RFC 7517) to register with the provider. It holds the kid that this client
+// sends, the use and, if the key is used with only one, the algorithm.
 func (k *PrivateKey) PublicJWK() ([]byte, error) {
 	use := useSignature
 	if !k.CanSign() {
@@ -125,14 +126,14 @@ func (k *PrivateKey) PublicJWK() ([]byte, error) {
 // CanSign reports whether the key may sign client assertions and request objects.
 func (k *PrivateKey) CanSign() bool { return k.use != useEncryption }
 
-// CanDecrypt reports whether the key may open encrypted ID tokens.
+// CanDecrypt reports whether the key may decrypt ID tokens.
 func (k *PrivateKey) CanDecrypt() bool { return len(k.decryptionAlgs()) > 0 }
 
-// Format names the key and keeps its secret out of logs, whichever verb prints it.
+// Format prints the key id only, whatever the verb, and so keeps the secret out of logs.
 func (k PrivateKey) Format(s fmt.State, _ rune) { fmt.Fprintf(s, "private key %s", excerpt(k.kid)) }
 
-// decryptionAlgs are the key management algorithms that the key may be used with. RSA-OAEP, which is built on SHA-1, is
-// among them only when the key or the configuration names it.
+// decryptionAlgs returns the key management algorithms that the key may be used with. RSA-OAEP, which is based on
+// SHA-1, is opt-in: the key or the configuration must name it.
 func (k *PrivateKey) decryptionAlgs() []string {
 	algs := encryptionAlgs(k.Public())
 	_, isRSA := k.key.(*rsa.PrivateKey)
@@ -147,7 +148,7 @@ func (k *PrivateKey) decryptionAlgs() []string {
 	return algs
 }
 
-// signatureAlgs are the algorithms a key can sign with, the default first. HS256 and its kin are not among them.
+// signatureAlgs returns the algorithms that a key can sign with, the default first. All are asymmetric.
 func signatureAlgs(public crypto.PublicKey) []string {
 	switch key := public.(type) {
 	case *rsa.PublicKey:
@@ -167,8 +168,8 @@ func signatureAlgs(public crypto.PublicKey) []string {
 	return nil
 }
 
-// encryptionAlgs are the key management algorithms for a key. RSA1_5 is not among them: its padding is an oracle
-// (RFC 8725 section 3.2).
+// encryptionAlgs returns the key management algorithms for a key. RSA1_5 is left out: its padding is an oracle (RFC
+// 8725 section 3.2).
 func encryptionAlgs(public crypto.PublicKey) []string {
 	switch public.(type) {
 	case *rsa.PublicKey:
@@ -179,7 +180,7 @@ func encryptionAlgs(public crypto.PublicKey) []string {
 	return nil
 }
 
-// readPEM finds the first private key among certificates and parameters.
+// readPEM returns the first private key among any certificates and parameters.
 func readPEM(text []byte) (crypto.Signer, error) {
 	for block, rest := pem.Decode(text); block != nil; block, rest = pem.Decode(rest) {
 		var key any
@@ -201,40 +202,40 @@ func readPEM(text []byte) (crypto.Signer, error) {
 		}
 		signer, ok := key.(crypto.Signer)
 		if err != nil || !ok {
-			return nil, errors.New("the PEM block is no private key of a supported type")
+			return nil, errors.New("the PEM block is not a private key of a supported type")
 		}
 		return signer, nil
 	}
 	return nil, errors.New("neither PEM of a private key nor a JWK")
 }
 
-// readJWK takes only what makes up the key, as parseKey does for public ones.
+// readJWK reads only the members that make up the key, as parseKey does for public keys.
 func (k *PrivateKey) readJWK(text []byte) error {
 	members, err := decodeObject(text, maxKeyText)
 	if err != nil {
-		return errors.New("malformed JWK") // the cause may cite it
+		return errors.New("malformed JWK") // the cause may quote it
 	}
 	var jwk jose.JSONWebKey
 	if err := readMembers(&jwk, members, "kty", "crv", "n", "e", "d", "p", "q", "x", "y", "use", "alg",
 		"kid"); err != nil {
-		return errors.New("the JWK is no private key of a supported type")
+		return errors.New("the JWK is not a private key of a supported type")
 	}
 	signer, ok := jwk.Key.(crypto.Signer)
 	if !ok || !consistent(signer) {
-		return errors.New("the JWK is no private key, or its public and private part do not belong together")
+		return errors.New("the JWK is not a private key, or its public and private part do not belong together")
 	}
 	if jwk.Use != "" && jwk.Use != useSignature && jwk.Use != useEncryption {
-		return errors.New("the JWK is for another use than sig or enc")
+		return errors.New("the use of the JWK is neither sig nor enc")
 	}
 	k.key, k.alg, k.use, k.kid = signer, jwk.Algorithm, jwk.Use, jwk.KeyID
 	return nil
 }
 
-// consistent checks what go-jose does not: that the point of an EC key is that of its secret.
+// consistent checks what go-jose does not: that the point of an EC key matches its secret.
 func consistent(key crypto.Signer) bool {
 	switch key := key.(type) {
 	case *rsa.PrivateKey:
-		key.Precompute() // go-jose has checked it
+		key.Precompute() // go-jose has checked the key
 	case *ecdsa.PrivateKey:
 		secret, err := key.ECDH()
 		if err != nil {

@@ -8,15 +8,15 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// contentAlgs are the content encryptions accepted (RFC 7518 section 5.1).
+// contentAlgs returns the accepted content encryption algorithms (RFC 7518 section 5.1).
 func contentAlgs() []string { return []string{"A128CBC-HS256", "A256CBC-HS512", "A128GCM", "A256GCM"} }
 
-// decrypt opens a token that the provider signed and then encrypted to this client (OpenID Connect Core 1.0 section
-// 10.2, RFC 7516) and returns the signed token, of which nothing is checked yet. Anybody can encrypt to this client,
-// so encryption proves nothing.
+// decrypt decrypts a token that the provider signed and then encrypted to this client (OpenID Connect Core 1.0 section
+// 10.2, RFC 7516) and returns the signed token, which is still unverified. Anyone can encrypt to this client, so
+// encryption proves nothing about the sender.
 //
-// A client without a key gets raw back, and checkHeader refuses what is encrypted. With a key, a token that is only
-// signed is refused: else a registered encryption could be stripped without being noticed.
+// A client without a key gets raw back, and checkHeader refuses it if it is encrypted. With a key, a token that is only
+// signed is refused: otherwise an attacker could strip the registered encryption unnoticed.
 func (p *Provider) decrypt(op, raw string, limit int) (string, error) {
 	if p.decryptionKey == nil {
 		return raw, nil
@@ -28,8 +28,8 @@ func (p *Provider) decrypt(op, raw string, limit int) (string, error) {
 	if err := p.checkEncryption(op, header); err != nil {
 		return "", err
 	}
-	// One error and no cause for all that fails from here on: whoever sends forged tokens must not learn how far each
-	// came (RFC 7516 section 11.5).
+	// From here on every failure is the same error without a cause: the sender of forged tokens must not learn how far
+	// each one got (RFC 7516 section 11.5).
 	alg, _ := header["alg"].(string)
 	enc, _ := header["enc"].(string)
 	jwe, err := jose.ParseEncryptedCompact(raw,
@@ -39,13 +39,14 @@ func (p *Provider) decrypt(op, raw string, limit int) (string, error) {
 		token, err = jwe.Decrypt(p.decryptionKey.key)
 	}
 	if err != nil {
-		return "", badToken(op, "decryption_failed", "this client's key does not open the token")
+		return "", badToken(op, "decryption_failed", "this client's key does not decrypt the token")
 	}
 	return string(token), nil
 }
 
-// SignedIDToken gives an ID token without its encryption to this client, not verified. It is what an id_token_hint has
-// to be (OpenID Connect Core 1.0 section 3.1.2.1): the provider cannot open what it encrypted to somebody else.
+// SignedIDToken removes the encryption to this client from an ID token, without verifying the token. An id_token_hint
+// must not be encrypted to this client (OpenID Connect Core 1.0 section 3.1.2.1), because the provider cannot decrypt
+// it.
 func (p *Provider) SignedIDToken(raw string) (string, error) {
 	return p.decrypt(opIDToken, raw, maxIDToken)
 }
@@ -64,7 +65,7 @@ func readJWE(op, raw string, limit int) (map[string]any, error) {
 	var header []byte
 	for i, part := range parts {
 		decoded, err := base64.RawURLEncoding.Strict().DecodeString(part)
-		if err != nil || strings.ContainsAny(part, "\r\n") { // which the decoder skips
+		if err != nil || strings.ContainsAny(part, "\r\n") { // the decoder would skip line breaks
 			return nil, badToken(op, "malformed", "part %d is not base64url", i+1)
 		}
 		if i == 0 {
@@ -76,15 +77,15 @@ func readJWE(op, raw string, limit int) (map[string]any, error) {
 		return nil, badToken(op, "malformed", "header: %w", err)
 	}
 	if object["alg"] == "ECDH-ES" && parts[1] != "" { // RFC 7516 section 5.2, step 10
-		return nil, badToken(op, "malformed", "an encrypted key beside direct key agreement")
+		return nil, badToken(op, "malformed", "an encrypted key in addition to direct key agreement")
 	}
 	return object, nil
 }
 
-// checkEncryption refuses by the header alone, before the key is used. The algorithms are those of the key, never the
-// token's choice. Compressed tokens are refused: a small one may unpack to a large one, and the size of one that holds
-// chosen text tells what else it holds (RFC 8725 section 3.6). There is one key, so the kid of a token says nothing
-// more: the provider may have a name of its own for it, and a token to another key does not open.
+// checkEncryption judges the header alone, before the key is used. The algorithms are those of the key and never the
+// token's choice. Compressed tokens are refused: a small one may expand to a large one, and the length of a token that
+// contains chosen text reveals what else it contains (RFC 8725 section 3.6). The kid is not checked: there is only one
+// key, the provider may have its own name for it, and a token for another key fails to decrypt.
 func (p *Provider) checkEncryption(op string, header map[string]any) error {
 	alg, _ := header["alg"].(string)
 	enc, _ := header["enc"].(string)

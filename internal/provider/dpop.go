@@ -23,14 +23,14 @@ const (
 	dpopAlg = "ES256"
 
 	maxNonce   = 1 << 10
-	maxOrigins = 16 // whose nonces are remembered; a provider has one or two
+	maxOrigins = 16 // origins whose nonces are remembered; a provider has one or two
 )
 
-// dpopKey is a key that access tokens are bound to (RFC 9449), so that a token that leaks is of no use without it. A
-// nil key makes no proofs.
+// dpopKey is the key that access tokens are bound to (RFC 9449), so that a leaked token is useless without it. A nil
+// key makes no proofs.
 type dpopKey struct{ private *ecdsa.PrivateKey }
 
-// newKey makes the key of one sign-in, or none when DPoP is not in use.
+// newKey returns the key of one sign-in, or nil if DPoP is not in use.
 func (p *Provider) newKey() (*dpopKey, error) {
 	if !p.dpop {
 		return nil, nil
@@ -42,7 +42,7 @@ func (p *Provider) newKey() (*dpopKey, error) {
 	return &dpopKey{private}, nil
 }
 
-// scheme is the token_type of tokens bound to this key, and the name under which they are sent.
+// scheme returns the token_type of tokens bound to this key, which is also the authentication scheme.
 func (k *dpopKey) scheme() string {
 	if k == nil {
 		return "Bearer"
@@ -50,8 +50,8 @@ func (k *dpopKey) scheme() string {
 	return "DPoP"
 }
 
-// proof shows that the sender of req has the key (RFC 9449 section 4.2). It is good for this method and address, this
-// moment, the server's nonce and, at a resource, the access token.
+// proof proves that the sender of req has the key (RFC 9449 section 4.2). It is valid for this method and URL, this
+// moment, the server's nonce and, at a resource server, the access token.
 func (k *dpopKey) proof(req *http.Request, nonce, accessToken string) (string, error) {
 	target := *req.URL
 	target.User, target.RawQuery, target.ForceQuery, target.Fragment = nil, "", false, ""
@@ -67,8 +67,8 @@ func (k *dpopKey) proof(req *http.Request, nonce, accessToken string) (string, e
 	return signJWT(opProof, jose.SigningKey{Algorithm: dpopAlg, Key: k.private}, options, "dpop+jwt", claims)
 }
 
-// proved makes a call that proves key. When the server wants another nonce in the proof, and gives it, there is exactly
-// one further call (RFC 9449 sections 8 and 9): a server that is never content must not get a code time and again.
+// proved makes a call that includes a proof. If the server asks for another nonce and provides it, there is exactly one
+// further call (RFC 9449 sections 8 and 9): a server that is never satisfied must not receive a code again and again.
 func proved(key *dpopKey, call func() (*answer, error)) (*answer, error) {
 	a, err := call()
 	if err != nil || key == nil || !a.wantsNonce() || a.nonce() == "" {
@@ -77,7 +77,7 @@ func proved(key *dpopKey, call func() (*answer, error)) (*answer, error) {
 	return call()
 }
 
-// prove adds the proof of key, if there is a key, to a request, with the nonce that its server gave last.
+// prove adds a proof to a request, with the latest nonce of its server, unless key is nil.
 func (p *Provider) prove(req *http.Request, key *dpopKey, accessToken string) error {
 	if key == nil {
 		return nil
@@ -90,15 +90,15 @@ func (p *Provider) prove(req *http.Request, key *dpopKey, accessToken string) er
 	return nil
 }
 
-// authorize puts the access token into a request for a resource: as a bearer token (RFC 6750 section 2.1), or with
+// authorize adds the access token to a request for a resource: as a bearer token (RFC 6750 section 2.1), or with a
 // proof of the key it is bound to (RFC 9449 section 7.1).
 func (p *Provider) authorize(req *http.Request, tokens *Tokens) error {
 	req.Header.Set("Authorization", tokens.key.scheme()+" "+tokens.AccessToken)
 	return p.prove(req, tokens.key, tokens.AccessToken)
 }
 
-// wantsNonce reports the error that asks for another nonce: of an authorization server (RFC 9449 section 8) or of a
-// resource server (section 9).
+// wantsNonce reports whether an authorization server (RFC 9449 section 8) or a resource server (section 9) asks for
+// another nonce.
 func (a *answer) wantsNonce() bool {
 	const code = "use_dpop_nonce"
 	switch a.status {
@@ -111,7 +111,7 @@ func (a *answer) wantsNonce() bool {
 	return false
 }
 
-// nonce is the one for the next proof (RFC 9449 section 8.1), "" when there is none that is fit for one.
+// nonce returns the nonce for the next proof (RFC 9449 section 8.1), or "" if there is none that is valid.
 func (a *answer) nonce() string {
 	values := a.header.Values("DPoP-Nonce")
 	if len(values) != 1 || len(values[0]) > maxNonce || !visible(values[0]) || strings.ContainsAny(values[0], ` "\`) {
@@ -120,8 +120,8 @@ func (a *answer) nonce() string {
 	return values[0]
 }
 
-// nonces remembers the newest nonce of each origin, since servers differ in theirs (RFC 9449 section 8.2). The zero
-// value is ready.
+// nonces remembers the latest nonce of each origin, because each server has its own (RFC 9449 section 8.2). The zero
+// value is ready to use.
 type nonces struct {
 	mu       sync.Mutex
 	byOrigin map[string]string
@@ -140,7 +140,7 @@ func (n *nonces) keep(u *url.URL, nonce string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if _, known := n.byOrigin[origin.Of(u)]; n.byOrigin == nil || !known && len(n.byOrigin) >= maxOrigins {
-		n.byOrigin = make(map[string]string) // to forget one costs a retry
+		n.byOrigin = make(map[string]string) // a forgotten nonce costs one retry
 	}
 	n.byOrigin[origin.Of(u)] = nonce
 }

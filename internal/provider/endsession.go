@@ -8,9 +8,9 @@ import (
 
 const endSessionTimeout = 2 * time.Second
 
-// EndSessionURL returns where to send the browser to sign out at the provider too (RP-Initiated Logout 1.0
-// section 2). It reports false when the provider has no usable end-session endpoint or is not known within two
-// seconds: signing out here must not wait for it.
+// EndSessionURL returns the URL to send the browser to for signing out at the provider too (RP-Initiated Logout 1.0
+// section 2). It reports false if the provider has no usable end-session endpoint or its metadata is not available
+// within two seconds: the local sign-out must not wait for the provider.
 func (p *Provider) EndSessionURL(ctx context.Context, params url.Values) (string, bool) {
 	ctx, cancel := context.WithTimeout(ctx, endSessionTimeout)
 	defer cancel()

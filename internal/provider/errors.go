@@ -10,22 +10,22 @@ import (
 	"unicode/utf8"
 )
 
-// Kind tells what a failed call to the provider means for the request at hand.
+// Kind says what a failed call to the provider means for the current request.
 type Kind int
 
 const (
-	// Unavailable: the provider cannot be reached in time (503).
+	// Unavailable: the provider did not respond in time (503).
 	Unavailable Kind = iota + 1
-	// Invalid: the provider answered something it must not answer (502).
+	// Invalid: the provider sent a response that it must not send (502).
 	Invalid
-	// Refused: the provider said no, or its token is not for us (401).
+	// Refused: the provider refused, or its token is not valid for this client (401).
 	Refused
-	// Misconfigured: this client and the provider do not fit together; an operator has to act (502).
+	// Misconfigured: this client's configuration does not match the provider's; an operator has to act (502).
 	Misconfigured
 )
 
-// The sentinels work with errors.Is on every error of this package. The first three follow Kind,
-// the last two name the cause.
+// The sentinels work with errors.Is on every error of this package. The first three correspond to Kind, the last two to
+// the cause.
 var (
 	ErrUnavailable     = errors.New("provider unavailable")
 	ErrInvalidResponse = errors.New("invalid provider response")
@@ -34,25 +34,25 @@ var (
 	ErrIssuerMismatch  = errors.New("issuer mismatch")
 )
 
-// Error is the one error type of this package. Its text is meant for the log, never for a page: what it
-// cites of the provider is quoted and cut, and it never holds a secret, a code or a token.
+// Error is the only error type of this package. Its text is for the log and never for a page: what it quotes of the
+// provider's response is escaped and truncated, and it never holds a secret, code or token.
 type Error struct {
 	Kind       Kind
 	Op         string        // what was tried, such as "discovery" or "token request"
 	Code       string        // stable reason in snake_case, for logs and metrics
-	RetryAfter time.Duration // what the provider asked for, capped; zero when it named none
+	RetryAfter time.Duration // as the provider requested, capped; zero if it did not say
 	Err        error         // the cause
 }
 
-// Error gives the operation, the code and the cause.
+// Error returns the operation, the code and the cause.
 func (e *Error) Error() string {
 	return fmt.Sprintf("%s: %s: %v", e.Op, e.Code, e.Err)
 }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Is matches the sentinel that belongs to the kind.
+// Is reports whether target is the sentinel of the kind.
 func (e *Error) Is(target error) bool {
 	switch e.Kind {
 	case Unavailable:
@@ -73,7 +73,7 @@ func misconfigured(op, code, format string, args ...any) *Error {
 	return &Error{Kind: Misconfigured, Op: op, Code: code, Err: fmt.Errorf(format, args...)}
 }
 
-// badToken refuses a token; errors.Is finds both ErrRefused and ErrInvalidToken.
+// badToken returns the error for a token that is refused. It matches both ErrRefused and ErrInvalidToken.
 func badToken(op, code, format string, args ...any) *Error {
 	cause := fmt.Errorf(format, args...)
 	return &Error{Kind: Refused, Op: op, Code: code, Err: fmt.Errorf("%w: %w", ErrInvalidToken, cause)}
@@ -81,8 +81,8 @@ func badToken(op, code, format string, args ...any) *Error {
 
 const maxExcerpt = 256
 
-// excerpt quotes and cuts text that others wrote for an error, so that it can neither forge a log line nor flood the
-// log (case 126).
+// excerpt quotes and truncates untrusted text for an error, so that it can neither forge a log line nor flood the log
+// (case 126).
 func excerpt(text string) string {
 	if len(text) > maxExcerpt {
 		return strconv.Quote(text[:maxExcerpt]) + "…"
@@ -90,7 +90,7 @@ func excerpt(text string) string {
 	return strconv.Quote(text)
 }
 
-// cut is excerpt for a value of its own in the log, which a slog handler quotes: a second time would make it
+// cut is excerpt for a log attribute of its own, which the slog handler quotes: quoting it twice would make it
 // unreadable.
 func cut(text string) string {
 	plain := strings.Map(func(r rune) rune {
@@ -108,8 +108,8 @@ func cut(text string) string {
 	return plain
 }
 
-// quotedError keeps the error of a library for errors.Is and As, and makes an excerpt of its text, which may cite the
-// provider.
+// quotedError keeps a library's error for errors.Is and errors.As, and replaces its text, which may quote the provider,
+// by an excerpt.
 type quotedError struct{ error }
 
 func (e quotedError) Error() string { return excerpt(e.error.Error()) }

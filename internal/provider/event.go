@@ -5,8 +5,8 @@ import (
 	"log/slog"
 )
 
-// Event is something about the provider that its operator, or that of the app, has to look at. It holds no secret,
-// token or code.
+// Event is something about the provider that needs the attention of an operator, of the app or of the provider. It
+// holds no secret, token or code.
 type Event struct {
 	Level slog.Level
 	Text  string

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// checkFAPI2 holds the metadata against what the FAPI 2.0 Security Profile has clients use (sections 5.3.2 and 5.3.3):
-// a provider that lacks it cannot give the protection this client was set up for. One error names all that is missing.
-// That the endpoints of an https issuer are https is a rule for every provider here.
+// checkFAPI2 checks the metadata for what the FAPI 2.0 Security Profile requires clients to use (sections 5.3.2 and
+// 5.3.3): a provider without it cannot give the protection that this client is configured for. One error lists
+// everything that is missing. That the endpoints of an https issuer are https is required of every provider.
 func (p *Provider) checkFAPI2(m *Metadata) error {
 	var missing []string
 	want := func(ok bool, what string) {

@@ -21,20 +21,20 @@ const (
 	maxSubject = 255
 )
 
-// Expect is what an ID token must answer to.
+// Expect holds the values that an ID token must match.
 type Expect struct {
-	Nonce       string // of the attempt; never empty
-	MaxAge      int    // seconds asked for by max_age, -1 when not asked
-	AccessToken string // that came with the token; at_hash is checked when present
+	Nonce       string // that of the attempt; never empty
+	MaxAge      int    // seconds requested by max_age, -1 if not requested
+	AccessToken string // issued with the token; at_hash is checked if present
 }
 
-// VerifyIDToken checks an ID token whole (OpenID Connect Core 1.0 section 3.1.3.7, RFC 8725) and returns its claims.
-// Whatever is wrong with the token is ErrInvalidToken; keys that cannot be fetched are ErrUnavailable.
+// VerifyIDToken verifies an ID token completely (OpenID Connect Core 1.0 section 3.1.3.7, RFC 8725) and returns its
+// claims. An invalid token is ErrInvalidToken. If the keys cannot be fetched, the error is ErrUnavailable.
 func (p *Provider) VerifyIDToken(ctx context.Context, raw string, want Expect) (Claims, error) {
 	return p.verifyIDToken(ctx, raw, want.AccessToken, func(claims Claims) error { return p.checkClaims(claims, want) })
 }
 
-// verifyIDToken is what verifying has in common for all ID tokens. The rules of the claims are the caller's.
+// verifyIDToken does what is common to all ID tokens. The caller's check applies the rules for the claims.
 func (p *Provider) verifyIDToken(ctx context.Context, raw, accessToken string,
 	check func(Claims) error) (Claims, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.backend.limits.total())
@@ -46,7 +46,7 @@ func (p *Provider) verifyIDToken(ctx context.Context, raw, accessToken string,
 	return p.verifySignedIDToken(ctx, raw, accessToken, check)
 }
 
-// verifySignedIDToken is verifyIDToken without the encryption.
+// verifySignedIDToken is verifyIDToken without the decryption.
 func (p *Provider) verifySignedIDToken(ctx context.Context, raw, accessToken string,
 	check func(Claims) error) (Claims, error) {
 	if err := p.checkKind(opIDToken, raw, maxIDToken); err != nil {
@@ -56,11 +56,11 @@ func (p *Provider) verifySignedIDToken(ctx context.Context, raw, accessToken str
 	verifier := oidc.NewVerifier(p.issuer, signature, &oidc.Config{
 		ClientID:             p.clientID,
 		SupportedSigningAlgs: p.algs,
-		SkipExpiryCheck:      true, // it knows no tolerance; the times are checked below
+		SkipExpiryCheck:      true, // go-oidc has no leeway; the times are checked below
 	})
 	token, err := verifier.Verify(ctx, raw)
 	switch {
-	case signature.err != nil: // go-oidc keeps its text only, so an outage would look like a forged token
+	case signature.err != nil: // go-oidc keeps only its text, so an outage would look like a forged token
 		return nil, signature.err
 	case err != nil:
 		return nil, badToken(opIDToken, "rejected", "%w", quotedError{err})
@@ -76,8 +76,8 @@ func (p *Provider) verifySignedIDToken(ctx context.Context, raw, accessToken str
 	return signature.claims, nil
 }
 
-// signatureCheck is go-oidc's view of our keys for one token. It keeps what go-oidc drops: the kind of an error and
-// the payload as it was signed.
+// signatureCheck is the oidc.KeySet for one token. It keeps what go-oidc drops: the kind of an error, and the payload
+// as it was signed.
 type signatureCheck struct {
 	provider *Provider
 	claims   Claims
@@ -96,15 +96,16 @@ func (s *signatureCheck) verify(ctx context.Context, raw string) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	// Before go-oidc decodes the payload in its lenient way.
+	// The strict decoder runs before go-oidc decodes the payload leniently.
 	if s.claims, err = decodeObject(payload, maxIDToken); err != nil {
 		return nil, badToken(opIDToken, "bad_payload", "%w", err)
 	}
 	return payload, nil
 }
 
-// checkHeader refuses by the text and the header alone, before any key is looked up: the compact form of a JWS only,
-// a pinned algorithm, no extension we would have to understand. Keys and URLs in the header are never used.
+// checkHeader judges the text and the header alone, before any key is looked up. It accepts only the compact form of a
+// JWS with one of the configured algorithms and without critical extensions. Keys and URLs in the header are never
+// used, or an attacker could supply the key that verifies the token.
 func (p *Provider) checkHeader(op, raw string, limit int) (header map[string]any, err error) {
 	switch {
 	case len(raw) > limit:
@@ -135,8 +136,8 @@ func (p *Provider) checkHeader(op, raw string, limit int) (header map[string]any
 	return header, nil
 }
 
-// payload reads what a token says before its signature is checked. The signature covers this very text, so it needs no
-// second reading.
+// payload reads the claims before the signature is checked. The signature covers this exact text, so the claims need
+// not be read again afterwards.
 func payload(op, raw string, limit int) (Claims, error) {
 	return payloadBy(decodeObject, op, raw, limit)
 }
@@ -153,7 +154,7 @@ func payloadBy(decode func([]byte, int) (map[string]any, error), op, raw string,
 	return claims, nil
 }
 
-// checkKind is checkHeader for a token that need not say what it is.
+// checkKind is checkHeader for a token whose typ is optional.
 func (p *Provider) checkKind(op, raw string, limit int) error {
 	header, err := p.checkHeader(op, raw, limit)
 	if err != nil {
@@ -162,8 +163,8 @@ func (p *Provider) checkKind(op, raw string, limit int) error {
 	return checkType(op, header)
 }
 
-// checkType refuses a token that says to be for something else (RFC 8725 section 3.11), such as an access token (RFC
-// 9068) or a logout token: the type of each such kind ends in +jwt. JWT says nothing, and neither does another word.
+// checkType refuses a token whose typ is that of another kind (RFC 8725 section 3.11), such as an access token (RFC
+// 9068) or a logout token. The type of each such kind ends in +jwt. JWT and any other value name no kind.
 func checkType(op string, header document) error {
 	typ, err := header.text("typ")
 	if kind := mediaType(typ); err != nil || strings.Contains(kind, "+jwt") && kind != typeFor(op) {
@@ -172,7 +173,7 @@ func checkType(op string, header document) error {
 	return nil
 }
 
-// typeFor is the type that tokens for one purpose have of their own, "" where there is none, as for ID tokens.
+// typeFor returns the typ that is defined for a kind of token, or "" if there is none, as for ID tokens.
 func typeFor(op string) string {
 	switch op {
 	case opLogoutToken:
@@ -183,19 +184,19 @@ func typeFor(op string) string {
 	return ""
 }
 
-// mediaType is the typ of a JOSE header in its short form (RFC 7515 section 4.1.9).
+// mediaType returns the typ of a JOSE header in its short form (RFC 7515 section 4.1.9).
 func mediaType(typ string) string { return strings.TrimPrefix(strings.ToLower(typ), "application/") }
 
 func notBase64URL(r rune) bool {
 	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
 }
 
-// checkClaims holds the claims of a sign-in against what it asked for.
+// checkClaims checks the claims of a sign-in against its authorization request.
 func (p *Provider) checkClaims(claims Claims, want Expect) error {
 	if err := p.checkParties(claims); err != nil {
 		return err
 	}
-	// A nonce of another attempt means a token replayed or injected (cases 91, 92).
+	// A nonce of another attempt means that the token was replayed or injected (cases 91, 92).
 	nonce, _ := claims["nonce"].(string)
 	if want.Nonce == "" || subtle.ConstantTimeCompare([]byte(nonce), []byte(want.Nonce)) != 1 {
 		return badToken(opIDToken, "nonce", "nonce is missing or of another attempt")
@@ -203,8 +204,8 @@ func (p *Provider) checkClaims(claims Claims, want Expect) error {
 	return p.checkAge(claims, want.MaxAge)
 }
 
-// checkParties is the pass over the payload that go-oidc leaves to us, with exact names and types: that the provider
-// made the token, as an ID token, for this client, about somebody.
+// checkParties checks what go-oidc leaves to its caller, with exact names and types: that the provider issued the
+// token, as an ID token, for this client, about a user.
 func (p *Provider) checkParties(claims Claims) error {
 	if claims["iss"] != p.issuer {
 		return badToken(opIDToken, "issuer", "%w", ErrIssuerMismatch)
@@ -213,7 +214,7 @@ func (p *Provider) checkParties(claims Claims) error {
 		return err
 	}
 	if _, present := claims["events"]; present {
-		return badToken(opIDToken, "logout_token", "a logout token is no ID token")
+		return badToken(opIDToken, "logout_token", "a logout token is not an ID token")
 	}
 	if sub, _ := claims["sub"].(string); !visible(sub) || len(sub) > maxSubject {
 		return badToken(opIDToken, "subject", "sub is not a string of 1 to %d ASCII characters", maxSubject)
@@ -221,8 +222,8 @@ func (p *Provider) checkParties(claims Claims) error {
 	return nil
 }
 
-// checkAudience accepts a token made for this client, and for no other that is not trusted: a further audience could
-// have received it too, and could replay it here (case 86; OpenID Connect Core 1.0 section 3.1.3.7, items 3 to 5).
+// checkAudience accepts a token issued for this client, and for no other that is not trusted: another audience could
+// receive the token too and replay it here (case 86; OpenID Connect Core 1.0 section 3.1.3.7, items 3 to 5).
 func (p *Provider) checkAudience(op string, claims Claims) error {
 	audiences, isList := claims["aud"].([]any)
 	if !isList {
@@ -240,8 +241,8 @@ func (p *Provider) checkAudience(op string, claims Claims) error {
 	return nil
 }
 
-// checkAge comes last: a token that answers to our request was made minutes ago, so a time that does not fit means
-// clocks that differ (case 264).
+// checkAge comes last: a token that matches our request was issued minutes ago, so a time that does not fit means clock
+// skew (case 264).
 func (p *Provider) checkAge(claims Claims, askedMaxAge int) error {
 	times, err := p.checkTimes(opIDToken, claims)
 	if err != nil {
@@ -253,10 +254,10 @@ func (p *Provider) checkAge(claims Claims, askedMaxAge int) error {
 	case now-times.iat > maxAge.Seconds():
 		return clockSkew(opIDToken, "issued too long ago", times.iat, now)
 	case isNumber && !hasAuthTime:
-		return badToken(opIDToken, "bad_time", "auth_time is not from the years 1970 to 9999")
+		return badToken(opIDToken, "bad_time", "auth_time is not between the years 1970 and 9999")
 	}
 	if askedMaxAge >= 0 && (!hasAuthTime || authTime > now+tolerance || now-authTime > float64(askedMaxAge)+tolerance) {
-		return badToken(opIDToken, "auth_time", "max_age was asked for, and auth_time is missing or too old")
+		return badToken(opIDToken, "auth_time", "max_age was requested, and auth_time is missing or too old")
 	}
 	return nil
 }

@@ -14,27 +14,27 @@ const (
 
 	maxResponse = 48 << 10 // room for a code of 16 kB, encoded
 
-	// responseLife is the most a response may be valid, so that one that leaks from a URL soon is of no use (JARM section
-	// 2.1 recommends it).
+	// responseLife is the longest accepted lifetime of a response, so that one that leaks from a URL soon becomes useless
+	// (recommended by JARM section 2.1).
 	responseLife = 10 * time.Minute
 )
 
-// SignedResponse is an authorization response that is a signed JWT, of which all is checked but the signature.
+// SignedResponse is an authorization response in a signed JWT. Everything but its signature has been checked.
 type SignedResponse struct {
-	Params url.Values // not to be trusted before [Provider.VerifyResponse]
+	Params url.Values // not trusted before [Provider.VerifyResponse]
 	raw    string
 }
 
-// ReadResponse reads the response parameter of an authorization response that is a signed JWT (JWT Secured
-// Authorization Response Mode for OAuth 2.0, sections 2.1 and 2.4), and checks all but its signature: for what has to
-// be known, such as whether this browser asked at all, before that is worth looking at. Anybody may send one, so
-// garbage costs neither cryptography nor a fetch. Params are code, state, error, error_description, session_state and
-// iss, each once if at all. What else the JWT holds is left out. Whatever is wrong with it is ErrInvalidToken.
+// ReadResponse reads the response parameter of an authorization response, a signed JWT (JWT Secured Authorization
+// Response Mode for OAuth 2.0, sections 2.1 and 2.4), and checks everything but its signature. The caller can then find
+// out whether this browser started the sign-in before it verifies the signature. Anyone can send a response, so garbage
+// must cost neither cryptography nor a fetch. Params holds code, state, error, error_description, session_state and
+// iss, each at most once. All other members are ignored. An invalid response is ErrInvalidToken.
 func (p *Provider) ReadResponse(raw string) (*SignedResponse, error) {
 	if err := p.checkKind(opResponse, raw, maxResponse); err != nil {
 		return nil, err
 	}
-	claims, err := payloadBy(decodeRepeated, opResponse, raw, maxResponse) // Keycloak gives iss twice
+	claims, err := payloadBy(decodeRepeated, opResponse, raw, maxResponse) // Keycloak repeats iss
 	if err != nil {
 		return nil, err
 	}
@@ -45,8 +45,8 @@ func (p *Provider) ReadResponse(raw string) (*SignedResponse, error) {
 	return &SignedResponse{params, raw}, nil
 }
 
-// VerifyResponse checks the signature. It stops responses that are forged, of another provider (mix-up) or made for
-// another client. Keys that cannot be fetched are ErrUnavailable.
+// VerifyResponse verifies the signature. It stops responses that are forged, come from another provider (mix-up) or
+// were made for another client. If the keys cannot be fetched, the error is ErrUnavailable.
 func (p *Provider) VerifyResponse(ctx context.Context, r *SignedResponse) error {
 	ctx, cancel := context.WithTimeout(ctx, p.backend.limits.total())
 	defer cancel()
@@ -54,7 +54,7 @@ func (p *Provider) VerifyResponse(ctx context.Context, r *SignedResponse) error 
 	return err
 }
 
-// checkResponse checks the claims and picks the parameters.
+// checkResponse checks the claims and returns the parameters.
 func (p *Provider) checkResponse(claims Claims) (url.Values, error) {
 	if claims["iss"] != p.issuer {
 		return nil, badToken(opResponse, "issuer", "%w", ErrIssuerMismatch)
@@ -62,7 +62,7 @@ func (p *Provider) checkResponse(claims Claims) (url.Values, error) {
 	if err := p.checkAudience(opResponse, claims); err != nil {
 		return nil, err
 	}
-	// An ID token or a logout token is no response, and in the code flow no token comes through the browser (case 46).
+	// ID tokens and logout tokens are not responses, and in the code flow no token is sent through the browser (case 46).
 	for _, name := range []string{"nonce", "events", "id_token", "access_token", "token_type", "refresh_token"} {
 		if _, present := claims[name]; present {
 			return nil, badToken(opResponse, "unexpected_member", "%s has no place in an authorization response", name)
@@ -88,7 +88,7 @@ func (p *Provider) checkResponse(claims Claims) (url.Values, error) {
 	return params, nil
 }
 
-// withDefaultTime fills in a time that a token may leave out, in a copy.
+// withDefaultTime returns a copy of claims in which a time that may be absent is filled in.
 func withDefaultTime(claims Claims, name string, at time.Time) Claims {
 	if claims[name] != nil {
 		return claims

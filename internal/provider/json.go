@@ -13,18 +13,18 @@ import (
 
 const maxDepth = 32
 
-// decodeObject reads one JSON object of at most limit bytes into a map that keeps member names exactly and
-// numbers as json.Number.
+// decodeObject reads one JSON object of at most limit bytes into a map that keeps member names exactly and numbers as
+// json.Number.
 //
-// It refuses what lets two readers see two documents: a member name given twice at any depth, top-level names
-// that differ only by case folding (encoding/json takes SUB and ſub for sub), invalid UTF-8 and
-// trailing data. Depth is capped before recursion can hurt. Time is linear in the input (cases 94, 95, 96).
+// It refuses input that two parsers may read differently: duplicate member names at any depth, top-level names that
+// differ only by case folding (encoding/json takes SUB and ſub for sub), invalid UTF-8 and trailing data. The depth is
+// limited, so that recursion cannot exhaust the stack. Time is linear in the input (cases 94, 95, 96).
 func decodeObject(data []byte, limit int) (map[string]any, error) {
 	return decode(data, limit, false)
 }
 
-// decodeRepeated is decodeObject for what may give a member again with the same value, which no two readers see
-// differently (RFC 7519 section 4 leaves it to the application).
+// decodeRepeated is decodeObject for input that may repeat a member with the same value, which all parsers read alike
+// (RFC 7519 section 4 leaves the choice to the application).
 func decodeRepeated(data []byte, limit int) (map[string]any, error) {
 	return decode(data, limit, true)
 }
@@ -82,7 +82,7 @@ func (d *strictDecoder) object(depth int) (map[string]any, error) {
 		if err != nil {
 			return nil, malformed(err)
 		}
-		name, _ := token.(string) // the decoder lets nothing else stand here
+		name, _ := token.(string) // the decoder allows nothing else here
 		first, twice := object[name]
 		if twice && !d.repeated {
 			return nil, fmt.Errorf("JSON member %s given twice", excerpt(name))
@@ -111,7 +111,7 @@ func (d *strictDecoder) array(depth int) ([]any, error) {
 	return array, malformed(err)
 }
 
-// malformed drops the decoder's text, which may cite the document.
+// malformed drops the decoder's text, which may quote the document.
 func malformed(err error) error {
 	if err == nil {
 		return nil
@@ -120,7 +120,7 @@ func malformed(err error) error {
 	if errors.As(err, &syntax) {
 		return fmt.Errorf("malformed JSON at byte %d", syntax.Offset)
 	}
-	return errors.New("malformed or cut JSON")
+	return errors.New("malformed or truncated JSON")
 }
 
 func refuseFoldTwins(object map[string]any) error {
@@ -135,7 +135,7 @@ func refuseFoldTwins(object map[string]any) error {
 	return nil
 }
 
-// fold maps every rune to the smallest of its simple-case-folding orbit, as encoding/json does to find a field.
+// fold maps every rune to the smallest of its simple-case-folding orbit, which is how encoding/json finds a field.
 func fold(name string) string {
 	folded := make([]rune, 0, len(name))
 	for _, r := range name {

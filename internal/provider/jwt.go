@@ -9,15 +9,15 @@ import (
 )
 
 const (
-	jwtLife = time.Minute // of what this client signs
-	// jwtLead is how far such a JWT is dated back: there are providers that refuse one whose iat or nbf is ahead of their
-	// own clock by less than a second.
+	jwtLife = time.Minute // lifetime of what this client signs
+	// jwtLead is how far iat and nbf of such a JWT are backdated: some providers refuse one that is ahead of their own
+	// clock, even by less than a second.
 	jwtLead = 5 * time.Second
 )
 
-// ownClaims are what every JWT of this client says: for this provider alone, once, within a minute. Its issuer is the
-// only audience: a token endpoint's address may be what a malicious server names as its own, to be sent a JWT that it
-// can use at the honest one.
+// ownClaims returns the claims of every JWT this client makes: for this provider only, once, within a minute. The only
+// audience is the issuer. If it were the token endpoint, a malicious server could announce the honest one's address as
+// its own and use the JWT there.
 func (p *Provider) ownClaims() map[string]any {
 	issued := time.Now().Add(-jwtLead)
 	return map[string]any{
@@ -26,7 +26,7 @@ func (p *Provider) ownClaims() map[string]any {
 	}
 }
 
-// sign makes a JWT of the type typ (RFC 7515 section 3.1). A nil key is an error.
+// sign returns a JWT of the type typ (RFC 7515 section 3.1). A nil key is an error.
 func (k *PrivateKey) sign(op, typ string, claims map[string]any) (string, error) {
 	if k == nil || !k.CanSign() {
 		return "", misconfigured(op, "client_key", "this client has no key to sign with")

@@ -45,12 +45,12 @@ func (p *Provider) fetchKeys(ctx context.Context) (*keySet, error) {
 	return nil, err
 }
 
-// renewKeys asks for keys newer than those seen: renew or renewUntrusted of the cache.
+// renewKeys asks for keys newer than seen: renew or renewUntrusted of the cache.
 type renewKeys func(ctx context.Context, seen *keySet) (*keySet, error)
 
-// verifySignature checks the signature of a compact JWS with the provider's keys and returns its payload. An unknown
-// key or a bad signature may have a newer key set fetched, at most once a minute; a failed fetch is an error of its
-// own kind, not a bad token.
+// verifySignature verifies the signature of a compact JWS with the provider's keys and returns its payload. An unknown
+// key or a bad signature may trigger a fetch of the key set, for key rotation, at most once a minute. If the fetch
+// fails, the error is that of the fetch and does not blame the token.
 func (p *Provider) verifySignature(ctx context.Context, op, raw string, renew renewKeys) ([]byte, error) {
 	algs := make([]jose.SignatureAlgorithm, len(p.algs))
 	for i, alg := range p.algs {
@@ -85,11 +85,11 @@ func (p *Provider) verifySignature(ctx context.Context, op, raw string, renew re
 	return nil, badToken(op, "bad_signature", "the key that the token names does not verify its signature")
 }
 
-// errUnknownKey: nothing is known of the signature, neither that it is good nor that it is forged.
-var errUnknownKey = errors.New("no key that the provider publishes is known to be the one that signed")
+// errUnknownKey means that the signature can be neither confirmed nor called forged.
+var errUnknownKey = errors.New("no published key is known to have signed the token")
 
-// has reports whether the set has the key that a token says to be signed with. A token without a kid names none: when
-// no key of the set verifies it, it may be forged or signed with the next one.
+// has reports whether the set has the key that the token names by kid. A token without a kid names none: if no key of
+// the set verifies it, it may be forged or signed with the next key of a rotation.
 func (s *keySet) has(jws *jose.JSONWebSignature) bool {
 	header := jws.Signatures[0].Protected
 	return header.KeyID != "" && slices.ContainsFunc(s.keys, func(key jose.JSONWebKey) bool {
@@ -97,8 +97,8 @@ func (s *keySet) has(jws *jose.JSONWebSignature) bool {
 	})
 }
 
-// usable reports an empty set. It is kept all the same: the provider may have withdrawn its keys for good reason
-// (case 122).
+// usable returns an error for an empty set. The set is still kept: the provider may have withdrawn its keys for good
+// reason (case 122).
 func (s *keySet) usable() error {
 	if len(s.keys) == 0 {
 		return invalid(opKeys, "no_usable_key", "the provider publishes no usable key")
@@ -106,14 +106,14 @@ func (s *keySet) usable() error {
 	return nil
 }
 
-// verify tries the keys that fit: those of the token's kid, or all of the algorithm's type when it names none.
+// verify tries the keys that fit: those with the token's kid or, if it has none, all of the algorithm's type.
 func (s *keySet) verify(jws *jose.JSONWebSignature) ([]byte, bool) {
 	header := jws.Signatures[0].Protected
 	for _, key := range s.keys {
 		if header.KeyID != "" && header.KeyID != key.KeyID || !fits(key, header.Algorithm) {
 			continue
 		}
-		// The bare key, so that nothing in the token's header takes part in choosing it.
+		// The bare key, so that nothing in the token's header influences the choice.
 		if payload, err := jws.Verify(key.Key); err == nil {
 			return payload, true
 		}
@@ -121,8 +121,8 @@ func (s *keySet) verify(jws *jose.JSONWebSignature) ([]byte, bool) {
 	return nil, false
 }
 
-// fits reports whether a key may be tried for an algorithm. No key fits a symmetric one, so a public key can never
-// pass for a shared secret (case 76).
+// fits reports whether a key may be tried for an algorithm. No key fits a symmetric algorithm, so a public key can
+// never be used as a shared secret (case 76).
 func fits(key jose.JSONWebKey, alg string) bool {
 	if key.Algorithm != "" && key.Algorithm != alg {
 		return false
@@ -138,8 +138,8 @@ func fits(key jose.JSONWebKey, alg string) bool {
 	return false
 }
 
-// parseKeySet reads a JWK Set (RFC 7517 section 5) key by key: one key this client cannot use must not cost it the
-// others (case 121).
+// parseKeySet reads a JWK Set (RFC 7517 section 5) key by key: a key that this client cannot use must not make the
+// others unusable (case 121).
 func parseKeySet(body []byte) (*keySet, error) {
 	var doc map[string]json.RawMessage
 	var raw []json.RawMessage
@@ -158,7 +158,7 @@ func parseKeySet(body []byte) (*keySet, error) {
 	return set, nil
 }
 
-// parseKey accepts a public key made for verifying signatures.
+// parseKey accepts a public key for verifying signatures.
 func parseKey(raw []byte) (key jose.JSONWebKey, err error) {
 	object, err := decodeObject(raw, len(raw))
 	if err != nil {
@@ -185,7 +185,8 @@ func parseKey(raw []byte) (key jose.JSONWebKey, err error) {
 	return key, nil
 }
 
-// readMembers reads a JWK from those members alone: a certificate this client does not use cannot spoil it.
+// readMembers reads a JWK from the named members only: a malformed certificate, which this client does not use, is no
+// reason to drop the key.
 func readMembers(key *jose.JSONWebKey, members document, names ...string) error {
 	chosen := make(map[string]any)
 	for _, name := range names {
@@ -200,7 +201,8 @@ func readMembers(key *jose.JSONWebKey, members document, names ...string) error 
 	return key.UnmarshalJSON(canonical)
 }
 
-// checkRSA refuses keys that are weak or no RSA keys at all; go-jose has refused those that are slow to verify with.
+// checkRSA refuses keys that are weak or not RSA keys at all. go-jose has already refused those that are slow to verify
+// with.
 func checkRSA(key *rsa.PublicKey) error {
 	if bits := key.N.BitLen(); bits < minRSABits {
 		return fmt.Errorf("RSA key of %d bits", bits)

@@ -13,30 +13,31 @@ const (
 	maxIdentifier  = 255 // bytes of sub, sid and jti
 	logoutEvent    = "http://schemas.openid.net/event/backchannel-logout"
 
-	// logoutLife is the most a logout token may be valid after its iat, so none is accepted that is older. OpenID
-	// Connect Back-Channel Logout 1.0 section 4 recommends two minutes, and providers in use take up to five.
+	// logoutLife is the longest accepted lifetime of a logout token, counted from its iat. OpenID Connect Back-Channel
+	// Logout 1.0 section 4 recommends two minutes, and providers in use issue up to five.
 	logoutLife = 10 * time.Minute
 )
 
-// ErrUntypedLogoutToken: a logout token says no more of its kind than that it is a JWT, which Config.LaxLogoutType
+// ErrUntypedLogoutToken is the error for a logout token whose typ is only JWT or absent, which Config.LaxLogoutType
 // accepts.
 var ErrUntypedLogoutToken = errors.New("typ is JWT or missing, it must be logout+jwt")
 
-// LogoutToken is what a verified logout token says. Subject or SID may be empty, but not both.
+// LogoutToken holds the claims of a verified logout token. Subject or SID may be empty, but not both.
 type LogoutToken struct {
 	Subject, SID string
-	JTI          string // never empty; to be remembered until Expires and the clock tolerance have passed
+	JTI          string // never empty; to be remembered until Expires plus the leeway
 	IssuedAt     time.Time
 	Expires      time.Time
 }
 
-// VerifyLogoutToken checks a logout token whole (OpenID Connect Back-Channel Logout 1.0 sections 2.4 and 2.6), except
-// that its jti is new, which is the caller's to remember. Beyond the specification it wants an explicit typ and a short
-// life. Whatever is wrong with the token is ErrInvalidToken; keys that cannot be fetched are ErrUnavailable.
+// VerifyLogoutToken verifies a logout token completely (OpenID Connect Back-Channel Logout 1.0 sections 2.4 and 2.6),
+// except for the replay check: the caller must remember the jti. Beyond the specification, it requires an explicit typ
+// and a short lifetime. An invalid token is ErrInvalidToken. If the keys cannot be fetched, the error is
+// ErrUnavailable.
 //
-// Anybody may send one, so the signature comes last: garbage costs neither cryptography nor a fetch, and tokens that
-// name unknown keys cannot use up the key fetch of a sign-in (cases 190, 256). Only a client that has ID tokens
-// encrypted has to decrypt first, as its logout tokens are encrypted too (section 2.6, item 1).
+// Anyone can send a logout token, so the signature comes last: garbage costs neither cryptography nor a fetch, and
+// tokens that name unknown keys cannot use up the forced key fetch of a sign-in (cases 190, 256). Only a client with
+// encrypted ID tokens has to decrypt first, because its logout tokens are encrypted too (section 2.6, item 1).
 func (p *Provider) VerifyLogoutToken(ctx context.Context, raw string) (*LogoutToken, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.backend.limits.total())
 	defer cancel()
@@ -65,7 +66,7 @@ func (p *Provider) VerifyLogoutToken(ctx context.Context, raw string) (*LogoutTo
 	return token, nil
 }
 
-// checkLogoutType keeps tokens made for something else from being taken for logout tokens (RFC 8725 section 3.11).
+// checkLogoutType keeps tokens of another kind from being accepted as logout tokens (RFC 8725 section 3.11).
 func (p *Provider) checkLogoutType(header map[string]any) error {
 	typ, present := header["typ"]
 	text, _ := typ.(string)
@@ -88,7 +89,7 @@ func (p *Provider) checkLogoutClaims(claims Claims) (*LogoutToken, error) {
 		return nil, err
 	}
 	if _, present := claims["nonce"]; present {
-		return nil, badToken(opLogoutToken, "nonce", "an ID token is no logout token")
+		return nil, badToken(opLogoutToken, "nonce", "an ID token is not a logout token")
 	}
 	events, _ := claims["events"].(map[string]any)
 	if _, ok := events[logoutEvent].(map[string]any); !ok {
@@ -101,7 +102,7 @@ func (p *Provider) checkLogoutClaims(claims Claims) (*LogoutToken, error) {
 	case !subOK || !sidOK:
 		return nil, badToken(opLogoutToken, "subject", "sub and sid must be strings of 1 to %d bytes", maxIdentifier)
 	case sub == "" && sid == "":
-		return nil, badToken(opLogoutToken, "subject", "neither sub nor sid says whom to sign out")
+		return nil, badToken(opLogoutToken, "subject", "both sub and sid are missing")
 	case !jtiOK || jti == "":
 		return nil, badToken(opLogoutToken, "jti", "jti is not a string of 1 to %d bytes", maxIdentifier)
 	}
@@ -109,14 +110,15 @@ func (p *Provider) checkLogoutClaims(claims Claims) (*LogoutToken, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A token that lives long can be replayed long (case 180).
+	// A token with a long lifetime can be replayed for that long (case 180).
 	if life := times.exp - times.iat; life <= 0 || life > logoutLife.Seconds() {
 		return nil, badToken(opLogoutToken, "lifetime", "valid for %.15g s, at most %v are accepted", life, logoutLife)
 	}
 	return &LogoutToken{Subject: sub, SID: sid, JTI: jti, IssuedAt: instant(times.iat), Expires: instant(times.exp)}, nil
 }
 
-// identifier reads an optional member: "" when it is absent, not ok when it is there and not usable.
+// identifier reads an optional member. It returns "" if the member is absent, and ok is false if it is present but
+// unusable.
 func identifier(claims Claims, name string) (text string, ok bool) {
 	if claims[name] == nil {
 		return "", true
@@ -125,7 +127,7 @@ func identifier(claims Claims, name string) (text string, ok bool) {
 	return text, text != "" && len(text) <= maxIdentifier
 }
 
-// instant is the time of a NumericDate that is near now.
+// instant converts a NumericDate that is near the current time.
 func instant(seconds float64) time.Time {
 	return time.UnixMilli(int64(seconds * 1000)).UTC()
 }

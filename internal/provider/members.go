@@ -5,16 +5,16 @@ import (
 	"strings"
 )
 
-// document is a JSON object that somebody else wrote. Its methods are the one place that decides what an optional
-// member says. null says nothing, as if the member were absent: serializers write it for what is not set. Another type
-// than the expected one is an error and never a guess. What must not be there at all, such as a nonce in a logout
-// token, may not be there as null either; such members are looked up directly.
+// document is a JSON object from an untrusted source. Its methods are the only place that decides how an optional
+// member is read. null is treated as absent, because serializers write it for unset fields. A member of an unexpected
+// type is an error and never a guess. Members that must be absent, such as a nonce in a logout token, may not be null
+// either; those are looked up directly.
 type document map[string]any
 
-// has reports whether a member is there.
+// has reports whether a member is present.
 func (d document) has(name string) bool { return d[name] != nil }
 
-// text reads a string, "" when it is absent. Where "" means something else than absent, the caller asks has.
+// text reads a string, or "" if it is absent. Where "" and absent differ, the caller uses has.
 func (d document) text(name string) (string, error) {
 	text, ok := d[name].(string)
 	if d.has(name) && !ok {
@@ -23,7 +23,7 @@ func (d document) text(name string) (string, error) {
 	return text, nil
 }
 
-// words reads names separated by spaces, or an array of them, as Twitch writes scope.
+// words reads space-separated names, or an array of them, which is how Twitch writes scope.
 func (d document) words(name string) (string, error) {
 	list, ok := d[name].([]any)
 	if !ok {
@@ -40,7 +40,7 @@ func (d document) words(name string) (string, error) {
 	return strings.Join(words, " "), nil
 }
 
-// list gives the strings of an array, nil when there is no array.
+// list returns the strings of an array, or nil if there is no array.
 func (d document) list(name string) (texts []string) {
 	array, ok := d[name].([]any)
 	if ok {

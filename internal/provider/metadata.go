@@ -14,37 +14,38 @@ import (
 
 const opDiscovery = "discovery"
 
-// Metadata is what this client uses of the provider's discovery document (OpenID Connect Discovery 1.0 section 3, RFC
-// 8414 section 2, RFC 9207 section 3, RFC 9126 section 5, RFC 9449 section 5.1, RP-Initiated Logout 1.0 section 2.1).
-// All endpoints have been checked.
+// Metadata holds the part of the provider's discovery document that this client uses (OpenID Connect Discovery 1.0
+// section 3, RFC 8414 section 2, RFC 9207 section 3, RFC 9126 section 5, RFC 9449 section 5.1, RP-Initiated Logout 1.0
+// section 2.1). All endpoints have been checked.
 type Metadata struct {
 	Issuer                string
 	AuthorizationEndpoint string
 	TokenEndpoint         string
 	JWKSURI               string
-	UserinfoEndpoint      string // "" when there is none
-	EndSessionEndpoint    string // "" when there is none, or none that may be used
+	UserinfoEndpoint      string // "" if there is none
+	EndSessionEndpoint    string // "" if there is none, or none that is usable
 	RevocationEndpoint    string // likewise
 
-	PushedAuthorizationRequestEndpoint string // "" when there is none
+	PushedAuthorizationRequestEndpoint string // "" if there is none
 	RequirePushedAuthorizationRequests bool
 
-	// AuthorizationResponseIssParameterSupported: every authorization response carries iss.
+	// AuthorizationResponseIssParameterSupported means that every authorization response carries iss.
 	AuthorizationResponseIssParameterSupported bool
 
-	// TLSClientCertificateBoundAccessTokens: access tokens are bound to the client's certificate (RFC 8705 section 3.3).
+	// TLSClientCertificateBoundAccessTokens means that access tokens are bound to the client's certificate (RFC 8705
+	// section 3.3).
 	TLSClientCertificateBoundAccessTokens bool
 
-	// What the provider lists; nil when it does not say.
+	// The provider's lists, nil if absent.
 	AuthMethods          []string // token_endpoint_auth_methods_supported
 	ResponseModes        []string // response_modes_supported
 	CodeChallengeMethods []string // code_challenge_methods_supported
 	DPoPSigningAlgs      []string // dpop_signing_alg_values_supported
 }
 
-// Metadata returns the provider's metadata: fetched on first use, shared by concurrent callers, retried with
-// back-off, refreshed in the background after an hour, and kept in use while the provider is away. The caller must
-// not change it.
+// Metadata returns the provider's metadata: fetched on first use, shared by concurrent callers, retried with backoff,
+// refreshed in the background after an hour, and kept in use while the provider is unavailable. The caller must not
+// modify it.
 func (p *Provider) Metadata(ctx context.Context) (*Metadata, error) {
 	return p.metadata.get(ctx)
 }
@@ -99,13 +100,13 @@ func parseMetadata(body []byte, issuer string, overMutualTLS bool) (*Metadata, e
 	if err := errors.Join(problems[:]...); err != nil {
 		return nil, invalid(opDiscovery, "bad_endpoint", "%w", err)
 	}
-	// Sign-out works locally without these, so a bad one must not stop sign-in (case 127).
+	// Sign-out also works locally without these, so a bad one must not prevent sign-in (case 127).
 	metadata.EndSessionEndpoint, _ = doc.endpoint("end_session_endpoint", false)
 	metadata.RevocationEndpoint, _ = doc.endpoint("revocation_endpoint", false)
 	return metadata, nil
 }
 
-// checkSupport refuses a provider that cannot do what this client is set to do, before any browser is sent there.
+// checkSupport refuses a provider that does not support this client's configuration, before any browser is sent there.
 func (p *Provider) checkSupport(ctx context.Context, m *Metadata) error {
 	p.checkAuthMethod(ctx, m)
 	if p.responseMode != "" && m.ResponseModes != nil && !slices.Contains(m.ResponseModes, p.responseMode) {
@@ -115,19 +116,19 @@ func (p *Provider) checkSupport(ctx context.Context, m *Metadata) error {
 		})
 	}
 	if p.fapi2 {
-		if err := p.checkFAPI2(m); err != nil { // it names all that is missing, so it comes first
+		if err := p.checkFAPI2(m); err != nil { // first, because it lists everything that is missing
 			return err
 		}
 	}
 	if p.dpop && m.DPoPSigningAlgs != nil && !slices.Contains(m.DPoPSigningAlgs, dpopAlg) {
-		return misconfigured(opDiscovery, "dpop_unsupported", "the provider takes DPoP proofs signed with %s only, not %s",
+		return misconfigured(opDiscovery, "dpop_unsupported", "the provider accepts DPoP proofs signed with %s only, not %s",
 			excerpt(strings.Join(m.DPoPSigningAlgs, " ")), dpopAlg)
 	}
 	return p.checkPushed(m)
 }
 
-// issuerMismatch stops a document of another issuer from being taken for ours (OpenID Connect Discovery 1.0
-// section 4.3), and tells the commonest cause how to mend it (case 111).
+// issuerMismatch stops a document of another issuer from being accepted as ours (OpenID Connect Discovery 1.0 section
+// 4.3). For the most common cause the text says how to fix it (case 111).
 func issuerMismatch(want, got string) *Error {
 	hint := ""
 	if strings.TrimSuffix(want, "/") == strings.TrimSuffix(got, "/") {
@@ -137,8 +138,8 @@ func issuerMismatch(want, got string) *Error {
 		ErrIssuerMismatch, excerpt(want), excerpt(got), hint)
 }
 
-// useMutualTLSAliases puts the endpoints at which the provider asks for a client certificate in the place of the plain
-// ones (RFC 8705 section 5). They are checked as those are.
+// useMutualTLSAliases replaces endpoints by those at which the provider requests a client certificate (RFC 8705 section
+// 5). They are checked in the same way.
 func (d document) useMutualTLSAliases() error {
 	const name = "mtls_endpoint_aliases"
 	aliases, ok := d[name].(map[string]any)
@@ -155,7 +156,7 @@ func (d document) useMutualTLSAliases() error {
 	return nil
 }
 
-// endpoint reads an endpoint of the provider, "" when it is absent. Empty is absent too: no URL is.
+// endpoint reads an endpoint of the provider, or "" if it is absent. An empty string counts as absent: it is not a URL.
 func (d document) endpoint(name string, required bool) (string, error) {
 	text, err := d.text(name)
 	switch {
@@ -166,16 +167,16 @@ func (d document) endpoint(name string, required bool) (string, error) {
 	case text == "":
 		return "", nil
 	}
-	issuer, _ := d.text("issuer") // ours, as parseMetadata has seen
+	issuer, _ := d.text("issuer") // ours, as parseMetadata has checked
 	if err := checkEndpoint(text, strings.HasPrefix(strings.ToLower(issuer), "http:")); err != nil {
 		return "", fmt.Errorf("%s %s: %w", name, excerpt(text), err)
 	}
 	return text, nil
 }
 
-// checkEndpoint accepts an absolute https URL without userinfo and fragment: neither javascript: in a redirect nor
-// codes and secrets in clear on a network. On a loopback host it may be http if the issuer is, as in tests; the
-// document of an https issuer that names one would have secrets sent to whatever listens on this machine.
+// checkEndpoint accepts an absolute https URL without userinfo and fragment. It stops javascript: URLs in redirects,
+// and codes and secrets sent unencrypted over a network. On a loopback host the URL may be http if the issuer is too,
+// as in tests: an https issuer's document that names one would have secrets sent to whatever listens on this machine.
 func checkEndpoint(raw string, httpIssuer bool) error {
 	u, err := url.Parse(raw)
 	switch {

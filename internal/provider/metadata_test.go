@@ -70,7 +70,8 @@ func TestDiscoveryDocument(t *testing.T) {
 
 		// case 115
 		{"HTML", textAnswer(200, "text/html", "<html>"), provider.Invalid, "bad_document", "malformed JSON"},
-		{"cut", textAnswer(200, "application/json", `{"issuer":"https://op.exa`), provider.Invalid, "bad_document", "cut"},
+		{"cut", textAnswer(200, "application/json", `{"issuer":"https://op.exa`), provider.Invalid,
+			"bad_document", "truncated"},
 		{"array", jsonAnswer(200, []any{}), provider.Invalid, "bad_document", "not an object"},
 		{"duplicate", textAnswer(200, "application/json", `{"issuer":"a","issuer":"b"}`), provider.Invalid,
 			"bad_document", "twice"},

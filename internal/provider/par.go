@@ -14,14 +14,14 @@ const (
 	maxRequestURI = 1 << 10
 )
 
-// When authorization requests are pushed: where the provider requires it, always, or never.
+// Values of Config.PushedAuthorization: push if the provider requires it, always, or never.
 const (
 	PushAuto   = "auto"
 	PushAlways = "always"
 	PushNever  = "never"
 )
 
-// checkPushed refuses what the settings and the provider do not agree on.
+// checkPushed returns an error if the configuration and the provider disagree.
 func (p *Provider) checkPushed(m *Metadata) error {
 	switch {
 	case p.pushedAuthorization == PushNever && m.RequirePushedAuthorizationRequests:
@@ -38,9 +38,9 @@ func (p *Provider) pushes(m *Metadata) bool {
 	return p.pushedAuthorization == PushAlways || m.RequirePushedAuthorizationRequests
 }
 
-// push hands an authorization request to the provider directly and returns the parameters that stand for it in the
-// redirect (RFC 9126 sections 2 and 4). So nothing between here and the provider can read or change the request, and
-// only this client can have made it.
+// push sends an authorization request to the provider directly and returns the parameters that refer to it in the
+// redirect (RFC 9126 sections 2 and 4). So nobody between this server and the provider can read or change the request,
+// and only this client can have made it.
 func (p *Provider) push(ctx context.Context, endpoint string, params url.Values) (url.Values, error) {
 	var secrets []string
 	for _, name := range []string{"state", "nonce", "login_hint", "id_token_hint", "request"} {
@@ -60,8 +60,8 @@ func (p *Provider) push(ctx context.Context, endpoint string, params url.Values)
 	return url.Values{"client_id": {p.clientID}, "request_uri": {requestURI}}, nil
 }
 
-// parsePushed judges a successful answer (RFC 9126 section 2.2). Errors never cite it: who has the request_uri can use
-// the request.
+// parsePushed reads a successful response (RFC 9126 section 2.2). Errors never quote it: anyone who has the request_uri
+// can use the request.
 func parsePushed(a *answer) (requestURI string, err error) {
 	doc, err := a.object(opPush)
 	if err != nil {

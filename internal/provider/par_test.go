@@ -208,7 +208,7 @@ func TestPushedRequestIsNotLogged(t *testing.T) {
 			strings.Contains(err.Error()+log.String(), echo) || strings.Contains(log.String(), "aaaa") {
 			t.Errorf("%s: %q in %v and %s", name, echo, err, log.String())
 		}
-		if strings.Contains(log.String(), "answered an error") != (name != "request_uri") {
+		if strings.Contains(log.String(), "returned an error") != (name != "request_uri") {
 			t.Errorf("%s: %s", name, log.String())
 		}
 	}

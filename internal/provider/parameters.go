@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// CheckParameters refuses further parameters of an authorization request that would replace this client's own, and
-// those that every provider has to refuse (OpenID Connect Core 1.0 sections 3.1.2.1 and 5.5).
+// CheckParameters refuses additional parameters of an authorization request that would replace this client's own, and
+// those that every provider must refuse (OpenID Connect Core 1.0 sections 3.1.2.1 and 5.5).
 func CheckParameters(params url.Values) error {
 	for name, values := range params {
 		switch {
 		case ownParameter(name):
 			return fmt.Errorf("%q is set by the plugin", name)
-		case len(values) != 1 && name != "resource": // which may be several, RFC 8707 section 2
+		case len(values) != 1 && name != "resource": // resource may be repeated (RFC 8707 section 2)
 			return fmt.Errorf("%q has %d values", name, len(values))
 		case name == "max_age" && !IsMaxAge(values[0]):
 			return errors.New("max_age is not a number of seconds")
@@ -30,8 +30,8 @@ func CheckParameters(params url.Values) error {
 	return nil
 }
 
-// ownParameter reports whether a parameter is this client's own to set, so that nothing else may. A request object
-// would replace all of them (RFC 9101 section 5), and has claims of its own (RFC 7519 section 4.1).
+// ownParameter reports whether only this client may set the parameter. A request object would replace all of them (RFC
+// 9101 section 5), and it has claims of its own (RFC 7519 section 4.1).
 func ownParameter(name string) bool {
 	return slices.Contains([]string{
 		"response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "code_challenge", "code_challenge_method",

@@ -8,14 +8,14 @@ import (
 	"strings"
 )
 
-// post sends a form, as this client, to an endpoint that authenticates clients. What the form holds that no log may
-// show is named in secrets.
+// post sends a form, as this client, to an endpoint that authenticates clients. secrets lists the values of the form
+// that must not be logged.
 func (p *Provider) post(ctx context.Context, op, endpoint string, form url.Values, secrets ...string) (*answer, error) {
 	return p.postProved(ctx, op, endpoint, form, nil, secrets...)
 }
 
-// postProved is post with proof of key, if there is one. The request is made anew when the proof has to be: a client
-// assertion is good for one request too.
+// postProved is post with a proof of key, unless key is nil. If the proof has to be made anew, so is the request: a
+// client assertion is valid for one request too.
 func (p *Provider) postProved(ctx context.Context, op, endpoint string, form url.Values, key *dpopKey,
 	secrets ...string) (*answer, error) {
 	return proved(key, func() (*answer, error) {
@@ -35,15 +35,15 @@ func (p *Provider) postProved(ctx context.Context, op, endpoint string, form url
 	})
 }
 
-// refused judges the error answer of such an endpoint (RFC 6749 section 5.2, RFC 9126 section 2.3, RFC 9449 section
-// 5.1). Only registered codes are taken over.
+// refused returns the error for an error response of such an endpoint (RFC 6749 section 5.2, RFC 9126 section 2.3, RFC
+// 9449 section 5.1). Only registered codes become codes of the error.
 func (p *Provider) refused(ctx context.Context, op string, a *answer) *Error {
 	object, _ := decodeObject(a.body, maxBody)
 	code, _ := object["error"].(string)
 	if code == "invalid_client" || code == "unauthorized_client" || a.status == http.StatusUnauthorized &&
 		!a.wantsNonce() {
 		attrs := []slog.Attr{slog.String("client_id", p.clientID), slog.String("method", p.authMethod)}
-		if p.authMethod == PrivateKeyJWT { // the provider may have another name for the key
+		if p.authMethod == PrivateKeyJWT { // the provider may know the key by another kid
 			attrs = append(attrs, slog.String("kid", p.clientKey.KeyID()), slog.String("kid_set_by", p.keyIDSetting))
 		}
 		p.report(ctx, Event{

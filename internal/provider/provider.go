@@ -1,6 +1,6 @@
-// Package provider is the OpenID provider as a relying party needs it: discovery, keys, the token request, ID-token
-// rules and userinfo. It is the only package that knows go-oidc and x/oauth2 and, but for the test provider, go-jose.
-// It trusts none of them with what they leave to the caller.
+// Package provider is the OpenID provider as a relying party needs it: discovery, keys, the token request, the rules
+// for ID tokens, and userinfo. It is the only package that uses go-oidc, x/oauth2 and, except for the test provider,
+// go-jose. It performs the checks that they leave to the caller.
 package provider
 
 import (
@@ -16,69 +16,68 @@ import (
 	"time"
 )
 
-// Config describes the provider and this client's registration with it. It is expected to be validated already.
+// Config describes the provider and this client's registration there. It is expected to be valid.
 type Config struct {
 	Issuer, ClientID, ClientSecret string
 
-	// AuthMethod is the client authentication of the token request: "client_secret_basic", "client_secret_post",
-	// "client_secret_jwt", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth" or "none". It is never
-	// probed.
+	// AuthMethod is the client authentication method: "client_secret_basic", "client_secret_post", "client_secret_jwt",
+	// "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth" or "none". It is never probed.
 	AuthMethod string
 
-	// ClientKey signs client assertions (private_key_jwt) and request objects. nil: none. KeyIDSetting is what the log
-	// calls the setting of its kid.
+	// ClientKey signs client assertions (private_key_jwt) and request objects; nil means none. KeyIDSetting is the name of
+	// the setting of its kid, for the log.
 	ClientKey    *PrivateKey
 	KeyIDSetting string
-	// ClientCertificate is for the tls methods. nil: none; not used with a Transport, which brings its own.
+	// ClientCertificate is for the mutual-TLS methods; nil means none. It is not used with a Transport, which has its own.
 	ClientCertificate *tls.Certificate
 	// SignRequests sends authorization requests as request objects signed with ClientKey (RFC 9101).
 	SignRequests bool
-	// DecryptionKey opens encrypted ID tokens and logout tokens. With one, those that are only signed are refused. nil:
-	// encrypted ones are refused.
+	// DecryptionKey decrypts ID tokens and logout tokens. With a key, tokens that are only signed are refused. If it is
+	// nil, encrypted tokens are refused.
 	DecryptionKey *PrivateKey
 
-	// ResponseMode is how the authorization response comes back: "query" (also ""), "form_post", "query.jwt" or
+	// ResponseMode is how the authorization response is returned: "query" (also ""), "form_post", "query.jwt" or
 	// "form_post.jwt".
 	ResponseMode string
 
-	// PushedAuthorization says when requests are pushed (RFC 9126): "auto" (also ""), which is when the provider requires
-	// it, "always" or "never".
+	// PushedAuthorization says when requests are pushed (RFC 9126): "auto" (also ""), if the provider requires it,
+	// "always" or "never".
 	PushedAuthorization string
 
-	// DPoP has access tokens bound to a key of this client (RFC 9449), a new one for each sign-in. A provider that
-	// answers with a bearer token is refused then.
+	// DPoP binds access tokens to a key of this client (RFC 9449), a new one for each sign-in. A provider that then
+	// returns a bearer token is refused.
 	DPoP bool
 
-	// FAPI2 refuses a provider that lacks what the FAPI 2.0 Security Profile has this client use.
+	// FAPI2 refuses a provider that lacks what the FAPI 2.0 Security Profile requires this client to use.
 	FAPI2 bool
 
 	// RedirectURL is the absolute callback URL, as registered.
 	RedirectURL string
 	Scopes      []string
 
-	// SigningAlgs are the only algorithms an ID token may be signed with; empty means RS256. Only asymmetric ones
-	// can ever verify.
+	// SigningAlgs lists the only algorithms that ID tokens may be signed with; empty means RS256. Symmetric algorithms
+	// never verify.
 	SigningAlgs []string
 
-	// TrustedAudiences may stand in aud beside this client.
+	// TrustedAudiences lists the audiences that aud may contain in addition to this client.
 	TrustedAudiences []string
-	// LaxLogoutType: accept logout tokens whose typ is JWT or absent.
+	// LaxLogoutType accepts logout tokens whose typ is JWT or absent.
 	LaxLogoutType bool
 
-	// ClockTolerance is how far the provider's clock may be off.
+	// ClockTolerance is the clock skew tolerated between this host and the provider.
 	ClockTolerance time.Duration
 
-	// Timeout limits one call to the provider, body included; 0 means 5 seconds. What a method waits for altogether, for
-	// metadata and keys too, may take twice as long.
+	// Timeout limits one call to the provider, body included; 0 means 5 seconds. A method as a whole, including fetches of
+	// metadata and keys, may take twice as long.
 	Timeout time.Duration
 
-	// Transport replaces the hardened transport (and then RootCAs is not used). Time and size limits and the ban on
-	// redirects apply to it all the same.
+	// Transport replaces the hardened transport (RootCAs is then not used). Limits of time and size still apply, and
+	// redirects are still refused.
 	Transport http.RoundTripper
-	RootCAs   *x509.CertPool // nil: the system's
-	Logger    *slog.Logger   // of panics in Transport; nil: silent
+	RootCAs   *x509.CertPool // nil means the system's
+	Logger    *slog.Logger   // for panics in Transport; nil means none
 
-	// Report gets each [Event], on the goroutine of any caller; nil: Logger has them.
+	// Report receives each [Event], on the goroutine of any caller. If it is nil, events go to Logger.
 	Report func(context.Context, Event)
 }
 
@@ -103,7 +102,7 @@ type Provider struct {
 	keys          cache[keySet]
 }
 
-// New makes a Provider. It does not call the provider.
+// New returns a Provider. It does not call the provider.
 func New(cfg Config) *Provider {
 	p := &Provider{
 		issuer: cfg.Issuer, clientID: cfg.ClientID, clientSecret: cfg.ClientSecret,
@@ -135,8 +134,8 @@ func New(cfg Config) *Provider {
 	return p
 }
 
-// Ready reports whether a sign-in could be carried out: metadata and keys are at hand, if need be from before the
-// provider went away.
+// Ready returns nil if a sign-in could be carried out: metadata and keys are available, possibly from before the
+// provider became unavailable.
 func (p *Provider) Ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, p.backend.limits.total())
 	defer cancel()

@@ -7,9 +7,9 @@ import (
 
 const requestObjectType = "oauth-authz-req+jwt" // RFC 9101 section 10.8
 
-// signed gives the parameters of an authorization request as they are sent: as they are, or, when requests are signed,
-// as client_id and a request object (RFC 9101 section 5). So nobody between here and the provider, the browser
-// included, can change the request.
+// signed returns the parameters of an authorization request as they are sent: unchanged or, if requests are signed, as
+// client_id and a request object (RFC 9101 section 5). So nobody between this server and the provider, including the
+// browser, can change the request.
 func (p *Provider) signed(params url.Values) (url.Values, error) {
 	if !p.signRequests {
 		return params, nil
@@ -21,8 +21,8 @@ func (p *Provider) signed(params url.Values) (url.Values, error) {
 	return url.Values{"client_id": {p.clientID}, "request": {request}}, nil
 }
 
-// signRequest makes the request object of RFC 9101 section 4: all params as claims, made for this provider and for the
-// next minute. It has no sub, or it could be sent as a client assertion (RFC 9101 section 10.8).
+// signRequest returns the request object (RFC 9101 section 4): all params as claims, for this provider, valid for a
+// minute. It has no sub, or it could be used as a client assertion (RFC 9101 section 10.8).
 func (p *Provider) signRequest(params url.Values) (string, error) {
 	claims := p.ownClaims()
 	for name, values := range params {
@@ -39,8 +39,8 @@ func (p *Provider) signRequest(params url.Values) (string, error) {
 	return p.clientKey.sign(opAuthorization, requestObjectType, claims)
 }
 
-// requestClaim gives a parameter the type that it has in a request object: numbers and JSON as such (OpenID Connect
-// Core 1.0 section 6.1), what is given more than once as an array (RFC 8707 section 2).
+// requestClaim converts a parameter to its type in a request object: numbers and JSON as such (OpenID Connect Core 1.0
+// section 6.1), repeated parameters as an array (RFC 8707 section 2).
 func requestClaim(name string, values []string) (any, error) {
 	if len(values) != 1 {
 		return values, nil

@@ -11,25 +11,28 @@ import (
 const (
 	opResource = "resource request"
 
-	maxDrain = 64 << 10 // of an answer nobody reads, so that its connection can be used again
+	maxDrain = 64 << 10 // of an unread response, so that its connection can be reused
 )
 
-// Send makes a request of the app's own to a resource server with the access token of tokens: as a bearer token (RFC
-// 6750 section 2.1), or with proof of the key it is bound to (RFC 9449 section 7). It is what a RoundTripper does, so
-// req stays as it is and its body is closed, and next, which makes the call, sets the limits of time and size.
+// Send sends a request of the app to a resource server with the access token of tokens: as a bearer token (RFC 6750
+// section 2.1), or with a proof of the key it is bound to (RFC 9449 section 7). It follows the contract of
+// http.RoundTripper: req is not modified and its body is closed. next makes the call and sets the limits of time and
+// size.
 //
-// A server that wants another nonce in the proof is asked once more, if the body of req can be sent again: that is when
-// there is none, or req has GetBody. Else its 401 is the answer, and the next proof has the nonce.
+// If the server asks for another nonce in the proof, the request is repeated once, provided that its body can be sent
+// again: it is empty, or req has GetBody. Otherwise the 401 is returned, and the next proof has the nonce.
 //
-// The token goes to the place the app named and to no other: over https, or on loopback (else the code of the error is
-// insecure_resource), and not along when a redirect leads to another origin, where it would be in a stranger's hands.
+// The token is sent only to the origin the app named, over https or on loopback (otherwise the error has the code
+// insecure_resource). When a redirect leads to another origin, the request goes without the token, which would
+// otherwise leak.
 func (p *Provider) Send(req *http.Request, tokens *Tokens, next http.RoundTripper) (*http.Response, error) {
 	if redirectedAway(req) {
 		return next.RoundTrip(req)
 	}
 	if !confidential(req.URL) {
 		closeBody(req.Body)
-		return nil, misconfigured(opResource, "insecure_resource", "no access token is sent in clear, as to %s",
+		return nil, misconfigured(opResource, "insecure_resource", "an access token is never sent in plain text, as it "+
+			"would be to %s",
 			excerpt(origin.Of(req.URL)))
 	}
 	resp, err := p.sendOnce(req, req.Body, tokens, next)
@@ -45,7 +48,7 @@ func (p *Provider) Send(req *http.Request, tokens *Tokens, next http.RoundTrippe
 	return p.sendOnce(req, body, tokens, next)
 }
 
-// sendOnce sends a copy of req with the token and remembers the nonce that comes back.
+// sendOnce sends a copy of req with the token and remembers the nonce of the response.
 func (p *Provider) sendOnce(
 	req *http.Request, body io.ReadCloser, tokens *Tokens, next http.RoundTripper,
 ) (*http.Response, error) {
@@ -62,24 +65,24 @@ func (p *Provider) sendOnce(
 	if err != nil {
 		return nil, err
 	}
-	resp.Request = req // not the one with the token, which would be in reach of any log
+	resp.Request = req // the request without the token, so that no log can reach it
 	p.backend.nonces.keep(req.URL, headersOf(resp).nonce())
 	return resp, nil
 }
 
-// wantsNonce reports a 401 that asks for another nonce and gives one. (With a 400 it would stand in the body.)
+// wantsNonce reports whether a 401 asks for another nonce and provides one. (With a 400 it would be in the body.)
 func wantsNonce(resp *http.Response) bool {
 	a := headersOf(resp)
 	return a.wantsNonce() && a.nonce() != ""
 }
 
-// headersOf is an answer of which the body is somebody else's to read.
+// headersOf returns an answer without its body, which the app reads.
 func headersOf(resp *http.Response) *answer {
 	return &answer{status: resp.StatusCode, header: resp.Header}
 }
 
-// redirectedAway reports a request that some redirect brought to another origin than the one before. A server there, or
-// on the way, chose where it goes, so it must not go with the token.
+// redirectedAway reports whether any redirect led from one origin to another. A server there, or on the way, chose the
+// target, so the token must not be sent.
 func redirectedAway(req *http.Request) bool {
 	for hop := req; hop.Response != nil; hop = hop.Response.Request {
 		from := hop.Response.Request
@@ -90,12 +93,12 @@ func redirectedAway(req *http.Request) bool {
 	return false
 }
 
-// confidential reports a place where nobody on the way can read what is sent.
+// confidential reports whether requests to u cannot be read on the way.
 func confidential(u *url.URL) bool {
 	return u.Scheme == "https" || u.Scheme == "http" && origin.IsLoopback(u.Hostname())
 }
 
-// bodyAgain gives the body of a request for the second time, if that can be done.
+// bodyAgain returns the body of a request for a second call, if possible.
 func bodyAgain(req *http.Request) (io.ReadCloser, bool) {
 	if req.Body == nil || req.Body == http.NoBody {
 		return req.Body, true

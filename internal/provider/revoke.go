@@ -14,12 +14,13 @@ const (
 	revokeTimeout = 2 * time.Second
 )
 
-// Revoke tells the provider that tokens are not needed any more (RFC 7009 section 2.1): the refresh token first, since
-// most providers end the access token with it, and then the access token all the same. So what leaked is of no use
-// after the sign-out. A provider without a usable revocation endpoint is not called, and that is no error.
+// Revoke revokes tokens at the provider (RFC 7009 section 2.1): first the refresh token, because most providers revoke
+// the access token with it, and then the access token in any case. So leaked tokens are useless after the sign-out. A
+// provider without a usable revocation endpoint is not called, and that is not an error.
 //
-// It is best effort and takes two seconds at most, all calls included: to sign out here must not wait for the provider.
-// The first refusal does not keep the second token from being sent. The error says why a token may still be good.
+// It is best effort and takes at most two seconds, all calls included: the local sign-out must not wait for the
+// provider. If the first revocation fails, the second token is still sent. The error says why a token may still be
+// valid.
 func (p *Provider) Revoke(ctx context.Context, tokens *Tokens) error {
 	ctx, cancel := context.WithTimeout(ctx, revokeTimeout)
 	defer cancel()
@@ -34,7 +35,7 @@ func (p *Provider) Revoke(ctx context.Context, tokens *Tokens) error {
 	return errors.Join(err, p.revoke(ctx, metadata.RevocationEndpoint, "access_token", tokens.AccessToken))
 }
 
-// revoke revokes one token, if there is one.
+// revoke revokes one token, unless it is empty.
 func (p *Provider) revoke(ctx context.Context, endpoint, hint, token string) error {
 	if token == "" {
 		return nil
@@ -49,8 +50,8 @@ func (p *Provider) revoke(ctx context.Context, endpoint, hint, token string) err
 	return p.refused(ctx, opRevocation, a)
 }
 
-// unsupportedTokenType reports the answer of a provider that cannot revoke tokens of this kind (RFC 7009 section
-// 2.2.1). There is nothing left to do then.
+// unsupportedTokenType reports whether the provider cannot revoke tokens of this kind (RFC 7009 section 2.2.1). Nothing
+// more can be done then.
 func (a *answer) unsupportedTokenType() bool {
 	object, err := decodeObject(a.body, maxBody)
 	return a.status == http.StatusBadRequest && err == nil && object["error"] == "unsupported_token_type"

@@ -7,10 +7,10 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
-// times are those every token has, and the one it was judged at, in seconds.
+// times holds the required times of a token and the time of the check, in seconds.
 type times struct{ iat, exp, now float64 }
 
-// checkTimes accepts a token that is valid now, give or take the tolerance.
+// checkTimes accepts a token that is valid now, within the leeway.
 func (p *Provider) checkTimes(op string, claims Claims) (times, error) {
 	now := float64(time.Now().UnixMilli()) / 1000
 	tolerance := p.tolerance.Seconds()
@@ -20,7 +20,7 @@ func (p *Provider) checkTimes(op string, claims Claims) (times, error) {
 	switch {
 	case !hasExp || !hasIat || claims["nbf"] != nil && !hasNbf:
 		return times{},
-			badToken(op, "bad_time", "exp and iat are required, and they and nbf must be times from the years 1970 to 9999")
+			badToken(op, "bad_time", "exp and iat are required, and they and nbf must be between the years 1970 and 9999")
 	case now >= exp+tolerance:
 		return times{}, clockSkew(op, "expired", exp, now)
 	case iat > now+tolerance:
@@ -35,8 +35,8 @@ func clockSkew(op, what string, at, now float64) *Error {
 	return badToken(op, "clock_skew", "%s (at %.15g, this host's clock says %.15g): check both clocks", what, at, now)
 }
 
-// Time reads a claim that is a time (a NumericDate, RFC 7519 section 2) in whole seconds. It is the zero time when the
-// claim is absent or no such time.
+// Time reads a claim that is a NumericDate (RFC 7519 section 2), in whole seconds. It returns the zero time if the
+// claim is absent or not a valid time.
 func (c Claims) Time(name string) time.Time {
 	at, ok := seconds(c[name])
 	if !ok || at < 1 {
@@ -46,7 +46,7 @@ func (c Claims) Time(name string) time.Time {
 }
 
 // seconds reads a NumericDate from the years 1970 to 9999 (RFC 7519 section 2). Others are mistakes, such as
-// milliseconds, or made up to be taken for another time where they do not fit a type (case 266).
+// milliseconds, or chosen to overflow into another time (case 266).
 func seconds(value any) (float64, bool) {
 	number, ok := value.(json.Number)
 	if !ok {

@@ -18,25 +18,25 @@ var errRefusedGrant = errors.New("the provider refused the code or refresh token
 const (
 	opToken = "token request"
 
-	maxLifetime = 365 * 24 * time.Hour // of an access token, as far as we believe expires_in
+	maxLifetime = 365 * 24 * time.Hour // of an access token; expires_in is clamped to it
 )
 
-// Tokens is a checked token answer (RFC 6749 section 5.1, OpenID Connect Core 1.0 section 3.1.3.3).
+// Tokens is a checked token response (RFC 6749 section 5.1, OpenID Connect Core 1.0 section 3.1.3.3).
 type Tokens struct {
 	AccessToken  string
 	IDToken      string    // not verified yet
-	RefreshToken string    // "" when none was given
-	TokenType    string    // "Bearer", or "DPoP" when the access token is bound to a key
-	Scope        string    // as granted; "" when the provider did not say, never what was asked for
-	Expiry       time.Time // of the access token; zero when the provider did not say
-	// of the sign-in, which is the caller's to set, for ID tokens that come with a refresh; "": unknown
+	RefreshToken string    // "" if there is none
+	TokenType    string    // "Bearer", or "DPoP" if the access token is bound to a key
+	Scope        string    // as granted; "" if the provider did not say, never the requested scope
+	Expiry       time.Time // of the access token; zero if the provider did not say
+	// Nonce is that of the sign-in, for checking ID tokens of a refresh. The caller sets it; "" means unknown.
 	Nonce string
 
-	key *dpopKey // that the access token is bound to; nil: it is a bearer token
+	key *dpopKey // the access token is bound to it; nil means a bearer token
 }
 
-// Exchange redeems an authorization code with its PKCE verifier, with exactly one POST; with DPoP a second one when the
-// provider asks for a nonce and so has not looked at the code yet.
+// Exchange redeems an authorization code with its PKCE verifier, with exactly one POST. With DPoP there is a second
+// POST if the provider asks for a nonce, in which case it has not looked at the code yet.
 func (p *Provider) Exchange(ctx context.Context, code, verifier string) (*Tokens, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.backend.limits.total())
 	defer cancel()
@@ -61,7 +61,7 @@ func (p *Provider) Exchange(ctx context.Context, code, verifier string) (*Tokens
 	return parseTokens(a, key, time.Now())
 }
 
-// parseTokens judges a successful answer to an authorization code. Errors never cite the answer.
+// parseTokens reads a successful response to an authorization code. Errors never quote it.
 func parseTokens(a *answer, key *dpopKey, now time.Time) (*Tokens, error) {
 	tokens, _, err := readTokens(opToken, a, key, now)
 	if err != nil {
@@ -73,9 +73,9 @@ func parseTokens(a *answer, key *dpopKey, now time.Time) (*Tokens, error) {
 	return tokens, nil
 }
 
-// readTokens reads what token answers have in common, whatever the grant: not the last of several members, no case
-// twins, no other token type than was asked for: a bearer token in place of one bound to key would be of use to whoever
-// steals it.
+// readTokens reads what token responses of all grants have in common. It refuses duplicate members, names that differ
+// only in case, and any other token type than requested: a bearer token instead of one bound to key could be used by
+// anyone who steals it.
 func readTokens(op string, a *answer, key *dpopKey, now time.Time) (*Tokens, document, error) {
 	doc, err := a.object(op)
 	if err != nil {
@@ -108,8 +108,8 @@ func readTokens(op string, a *answer, key *dpopKey, now time.Time) (*Tokens, doc
 	return tokens, doc, nil
 }
 
-// expiresIn reads a number or a numeric string. Absent, zero and negative mean unknown (a token that counts as
-// expired at once would be refreshed at every request); the rest is clamped (case 60).
+// expiresIn reads a number or a numeric string. Absent, zero and negative mean unknown: a token that counted as expired
+// at once would be refreshed at every request. All other values are clamped (case 60).
 func expiresIn(value any) (lifetime time.Duration, ok bool) {
 	var text string
 	switch v := value.(type) {
@@ -130,5 +130,5 @@ func expiresIn(value any) (lifetime time.Duration, ok bool) {
 	return time.Duration(max(0, min(seconds, maxLifetime.Seconds()))) * time.Second, true
 }
 
-// visible reports whether s is 1*VSCHAR (RFC 6749 appendix A), and so fit for a header.
+// visible reports whether s is 1*VSCHAR (RFC 6749 appendix A), and so safe in a header.
 func visible(s string) bool { return s != "" && ascii.Printable(s) }

@@ -10,19 +10,19 @@ import (
 
 const tokensVersion = 1
 
-// Encode writes tokens for keeping:
+// Encode returns tokens as a record:
 //
 //	version ‖ Expiry ‖ AccessToken ‖ RefreshToken ‖ Scope ‖ Nonce ‖ key
 //
-// with the time as Unix seconds (0: unknown), rounded down, and numbers and lengths as uvarints. The key that the
-// access token is bound to is the 32 bytes of its scalar, or empty, and says what TokenType is. IDToken is left out: it
-// is judged once and large. The result holds secrets in clear. Who keeps it seals it.
+// The time is in Unix seconds (0: unknown), rounded down. Numbers and lengths are uvarints. The key that the access
+// token is bound to is the 32 bytes of its scalar, or empty; it determines TokenType. IDToken is omitted: it is large
+// and verified only once. The result holds secrets in plain text. The caller must seal it.
 func (t *Tokens) Encode() []byte {
 	var scalar []byte
 	if t.key != nil {
 		var err error
 		if scalar, err = t.key.private.Bytes(); err != nil {
-			return nil // which decodes to nothing, while without its key it would to a bearer token
+			return nil // decodes to nothing; without its key the token would decode as a bearer token
 		}
 	}
 	expiry := t.Expiry
@@ -36,8 +36,8 @@ func (t *Tokens) Encode() []byte {
 	return wire.AppendText(b, scalar)
 }
 
-// DecodeTokens reads what Encode wrote, and reports whether b is whole and of this version: old and new instances may
-// run side by side. It takes memory by what is there and not by what a length claims.
+// DecodeTokens reads what Encode wrote. It reports whether b is complete and of this version: instances of different
+// versions may run at the same time. It allocates memory for the bytes present, not for the lengths that b claims.
 func DecodeTokens(b []byte) (*Tokens, bool) {
 	r := wire.NewReader(b)
 	if r.Byte() != tokensVersion {
@@ -48,7 +48,7 @@ func DecodeTokens(b []byte) (*Tokens, bool) {
 		*text = r.Text()
 	}
 	scalar := r.Block()
-	if !r.Done() || !visible(t.AccessToken) { // fit for a header, as the provider sent it
+	if !r.Done() || !visible(t.AccessToken) { // safe in a header, as when the provider sent it
 		return nil, false
 	}
 	if len(scalar) > 0 {

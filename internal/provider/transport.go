@@ -22,23 +22,23 @@ const (
 	defaultTimeout = 5 * time.Second
 	maxBody        = 1 << 20 // after decompression
 	maxHeader      = 64 << 10
-	maxCalls       = 512 // of a kind in flight at once; more would only queue behind a slow provider (case 241)
+	maxCalls       = 512 // of each kind at once; more would only queue behind a slow provider (case 241)
 	maxRetryAfter  = 5 * time.Minute
 )
 
-// limits are those of time that follow from the one that is configured.
+// limits holds the time limits that derive from the configured one.
 type limits struct {
 	call time.Duration // one HTTP exchange, body included
 }
 
-// total is for one call of an exported method, everything it waits for included.
+// total limits one call of an exported method, including everything it waits for.
 func (l limits) total() time.Duration { return 2 * l.call }
 
-// connect is for a connection, and once more for TLS on it. It leaves time for an answer.
+// connect limits a dial, and separately the TLS handshake. It leaves time for the response.
 func (l limits) connect() time.Duration { return l.call * 3 / 5 }
 
-// newTransport makes the transport of all back-end calls. HTTP/1.1 is enough for a few calls a sign-in and keeps
-// the failure modes few. The certificate may be nil.
+// newTransport returns the transport of all back-channel calls. HTTP/1.1 is enough for a few calls per sign-in and has
+// few failure modes. The certificate may be nil.
 func newTransport(roots *x509.CertPool, certificate *tls.Certificate, limits limits) *http.Transport {
 	dialer := &net.Dialer{Timeout: limits.connect(), KeepAlive: 30 * time.Second}
 	return &http.Transport{
@@ -53,13 +53,13 @@ func newTransport(roots *x509.CertPool, certificate *tls.Certificate, limits lim
 	}
 }
 
-// backend makes the calls to the provider. It speaks to the RoundTripper directly, so no redirect is ever followed
-// and no bearer token, code or secret reaches another host (cases 52, 107, 114).
+// backend makes the calls to the provider. It uses the RoundTripper directly, so redirects are never followed and no
+// bearer token, code or secret reaches another host (cases 52, 107, 114).
 type backend struct {
 	transport http.RoundTripper
 	limits    limits
-	visitors  chan struct{} // slots of calls that anybody can cause
-	members   chan struct{} // slots of all others
+	visitors  chan struct{} // slots for calls that anyone can cause
+	members   chan struct{} // slots for all other calls
 	nonces    nonces
 	report    func(context.Context, Event)
 }
@@ -69,26 +69,26 @@ func newBackend(transport http.RoundTripper, limits limits, report func(context.
 	return &backend{transport: transport, limits: limits, visitors: visitors, members: members, report: report}
 }
 
-// slots are those that a call needs one of. Hundreds of made-up callbacks that wait for a slow provider take none of
-// the calls for who is signed in, and none of the metadata and keys that everybody needs.
+// slots returns the semaphore of a kind of call. Hundreds of forged callbacks that wait for a slow provider take no
+// slot from the calls for signed-in users, nor from the fetches of metadata and keys that everyone needs.
 func (b *backend) slots(op string) chan struct{} {
 	switch op {
-	case opToken, opUserInfo, opPush: // a sign-in's
+	case opToken, opUserInfo, opPush: // part of a sign-in
 		return b.visitors
 	}
 	return b.members
 }
 
-// answer is one complete HTTP answer, its body decompressed.
+// answer is one complete HTTP response, its body decompressed.
 type answer struct {
 	status int
 	header http.Header
 	body   []byte
 }
 
-// do makes one call and reads the whole answer, within the limits of time and size. Redirects, overload and server
-// errors become an *Error here; every other status is the caller's to judge. The body of an error goes to the log,
-// quoted and cut, without the request's credentials and the secrets named.
+// do makes one call and reads the whole response, within the limits of time and size. Redirects, overload and server
+// errors become an *Error; the caller judges every other status. The body of an error response is logged, quoted and
+// truncated, without the request's credentials and the given secrets.
 func (b *backend) do(op string, req *http.Request, secrets ...string) (*answer, error) {
 	slots := b.slots(op)
 	select {
@@ -106,21 +106,21 @@ func (b *backend) do(op string, req *http.Request, secrets ...string) (*answer, 
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
-	if err == nil { // that this side hangs up can look like the end of a body without a length
+	if err == nil { // a timeout here can look like the end of a body without a length
 		err = ctx.Err()
 	}
 	switch {
 	case timedOut(ctx, err):
 		return nil, &Error{Kind: Unavailable, Op: op, Code: "timeout", Err: quotedError{err}}
 	case err != nil:
-		return nil, invalid(op, "broken_body", "reading the answer: %w", quotedError{err})
+		return nil, invalid(op, "broken_body", "reading the response: %w", quotedError{err})
 	case len(body) > maxBody:
-		return nil, invalid(op, "body_too_large", "the answer is larger than %d bytes", maxBody)
+		return nil, invalid(op, "body_too_large", "the response is larger than %d bytes", maxBody)
 	}
 	a := &answer{status: resp.StatusCode, header: resp.Header, body: body}
 	b.nonces.keep(req.URL, a.nonce())
-	if a.status >= 300 && !a.wantsNonce() { // what succeeds may hold tokens, and to ask for a nonce is no error
-		b.report(ctx, Event{Level: slog.LevelWarn, Text: "the provider answered an error", Attrs: []slog.Attr{
+	if a.status >= 300 && !a.wantsNonce() { // a success may hold tokens, and asking for a nonce is not an error
+		b.report(ctx, Event{Level: slog.LevelWarn, Text: "the provider returned an error", Attrs: []slog.Attr{
 			slog.String("op", op), slog.Int("status", a.status),
 			slog.String("body", cut(redact(string(body), append(secrets, credentials(req), req.Header.Get("DPoP"))))),
 		}})
@@ -145,8 +145,8 @@ func (b *backend) get(ctx context.Context, op, address string) ([]byte, error) {
 	return a.body, nil
 }
 
-// connectionError judges a call that brought no answer: a provider that cannot be reached is Unavailable, one that
-// is reached and does not speak HTTP or TLS as it should is Invalid.
+// connectionError returns the error for a call without a response: Unavailable if the provider cannot be reached,
+// Invalid if it can but does not speak HTTP or TLS correctly.
 func connectionError(ctx context.Context, op string, err error) *Error {
 	switch {
 	case badTLS(err):
@@ -179,7 +179,7 @@ func badTLS(err error) bool {
 func statusError(op string, a *answer) error {
 	switch {
 	case a.status >= 300 && a.status < 400:
-		return invalid(op, "redirect", "the provider answered with a redirect (%d), which is never followed here", a.status)
+		return invalid(op, "redirect", "the provider responded with a redirect (%d), which is never followed", a.status)
 	case a.status == http.StatusTooManyRequests || a.status >= 500:
 		return &Error{Kind: Unavailable, Op: op, Code: "provider_status", RetryAfter: retryAfter(a.header),
 			Err: fmt.Errorf("the provider answered %d", a.status)}
@@ -189,12 +189,12 @@ func statusError(op string, a *answer) error {
 
 func unexpectedStatus(op string, a *answer) *Error {
 	if a.wantsNonce() {
-		return invalid(op, "use_dpop_nonce", "the provider asks for another DPoP nonce once more, or for DPoP, which is off")
+		return invalid(op, "use_dpop_nonce", "the provider asks for another DPoP nonce again, or for DPoP, which is off")
 	}
 	return invalid(op, "provider_status", "the provider answered %d", a.status)
 }
 
-// retryAfter reads RFC 9110 section 10.2.3, both forms.
+// retryAfter reads both forms of Retry-After (RFC 9110 section 10.2.3).
 func retryAfter(header http.Header) time.Duration {
 	value := header.Get("Retry-After")
 	wait := maxRetryAfter
@@ -213,10 +213,10 @@ func isJSON(header http.Header) bool {
 	return err == nil && mediaType == "application/json"
 }
 
-// object reads the JSON object of a successful answer.
+// object reads the JSON object of a successful response.
 func (a *answer) object(op string) (document, error) {
 	if !isJSON(a.header) {
-		return nil, invalid(op, "bad_content_type", "the answer is %s, not application/json",
+		return nil, invalid(op, "bad_content_type", "the response is %s, not application/json",
 			excerpt(a.header.Get("Content-Type")))
 	}
 	object, err := decodeObject(a.body, maxBody)
@@ -226,8 +226,8 @@ func (a *answer) object(op string) (document, error) {
 	return object, nil
 }
 
-// redact removes our own secrets, plain or form-encoded, from a body that may echo the request: the longest first,
-// since a short one within it would leave the rest.
+// redact removes our own secrets, plain or form-encoded, from a body that may echo the request. The longest go first:
+// if a shorter one is part of it, the rest would stay.
 func redact(body string, secrets []string) string {
 	longestFirst := func(a, b string) int { return len(b) - len(a) }
 	for _, secret := range slices.SortedFunc(slices.Values(secrets), longestFirst) {

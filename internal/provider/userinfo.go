@@ -10,9 +10,9 @@ import (
 
 const opUserInfo = "userinfo"
 
-// UserInfo asks the userinfo endpoint about the user of tokens (OpenID Connect Core 1.0 section 5.3). The answer must
-// name the same subject as the ID token, or it may be another user's (section 5.3.2). It returns nil, nil when the
-// provider has no userinfo endpoint.
+// UserInfo calls the userinfo endpoint for the user of tokens (OpenID Connect Core 1.0 section 5.3). The response must
+// name the subject of the ID token: otherwise it may be about another user (section 5.3.2, token substitution).
+// UserInfo returns nil, nil if the provider has no userinfo endpoint.
 func (p *Provider) UserInfo(ctx context.Context, tokens *Tokens, subject string) (Claims, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.backend.limits.total())
 	defer cancel()
@@ -47,8 +47,8 @@ func (p *Provider) UserInfo(ctx context.Context, tokens *Tokens, subject string)
 	return claims, nil
 }
 
-// userInfoClaims reads either form of the answer. No address in it is ever called, _claim_sources (OpenID Connect Core
-// 1.0 section 5.6.2) included (case 102).
+// userInfoClaims reads either form of the response. No URL in it is ever called, including _claim_sources (OpenID
+// Connect Core 1.0 section 5.6.2), which would let the provider aim requests at internal hosts (case 102).
 func (p *Provider) userInfoClaims(ctx context.Context, a *answer) (Claims, error) {
 	if kind, _, _ := mime.ParseMediaType(a.header.Get("Content-Type")); kind == "application/jwt" {
 		claims, err := p.verifyUserInfo(ctx, string(a.body))
@@ -58,8 +58,8 @@ func (p *Provider) userInfoClaims(ctx context.Context, a *answer) (Claims, error
 	return Claims(object), err
 }
 
-// asInvalidResponse turns the error of a bad token into that of an invalid answer of the provider: no user brought the
-// token (case 105).
+// asInvalidResponse converts the error for a bad token to one for an invalid response: the token came from the
+// provider, not from the user (case 105).
 func asInvalidResponse(err error) error {
 	var bad *Error
 	if errors.As(err, &bad) && bad.Kind == Refused {
@@ -68,8 +68,8 @@ func asInvalidResponse(err error) error {
 	return err
 }
 
-// verifyUserInfo checks a signed answer (OpenID Connect Core 1.0 section 5.3.2), which must be from this provider and
-// for this client. A lifetime is not asked of it, but kept when there is one.
+// verifyUserInfo verifies a signed response (OpenID Connect Core 1.0 section 5.3.2), which must be from this provider
+// and for this client. A lifetime is optional, but checked if present.
 func (p *Provider) verifyUserInfo(ctx context.Context, raw string) (Claims, error) {
 	if err := p.checkKind(opUserInfo, raw, maxIDToken); err != nil {
 		return nil, err

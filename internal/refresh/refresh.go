@@ -1,4 +1,5 @@
-// Package refresh exchanges refresh tokens, once for all requests and instances that have the same tokens.
+// Package refresh redeems refresh tokens, once for all requests and instances that have the same tokens: providers that
+// rotate refresh tokens accept each only once, and some revoke all of them when one is reused.
 package refresh
 
 import (
@@ -17,31 +18,31 @@ import (
 var (
 	// ErrNoToken means that the tokens have expired and cannot be refreshed. It is ginoidc.ErrNoToken.
 	ErrNoToken = errors.New("ginoidc: no access token")
-	// ErrEnded means that the session was ended, by the refusal of the provider or by a sign-out in the meantime.
+	// ErrEnded means that the session was ended, because the provider refused or the user signed out in the meantime.
 	ErrEnded = errors.New("the session of the tokens has ended")
 	// ErrBusy means that another request has been refreshing for longer than a request waits.
 	ErrBusy = errors.New("another request has been refreshing for too long")
 )
 
 const (
-	resultLife = 10 * time.Minute // for requests that still come with the old tokens
+	resultLife = 10 * time.Minute // for requests that still carry the old tokens
 	slack      = 10 * time.Second // for the shared state, around a refresh
 	purpose    = "refreshed tokens"
 )
 
-// Config is what a Refresher works with. All functions must be safe for concurrent use.
+// Config holds the settings of a Refresher. All functions must be safe for concurrent use.
 type Config struct {
 	Provider *provider.Provider
 	Values   shared.Values
 	Audience shared.Audience
-	Timeout  time.Duration // of one call to the provider
-	Log      *slog.Logger  // of panics in code of the app
+	Timeout  time.Duration // for one call to the provider
+	Log      *slog.Logger  // for panics in code of the app
 
-	// Ended reports whether the session was ended, such as while its tokens were being refreshed.
+	// Ended reports whether the session was ended, for example while its tokens were being refreshed.
 	Ended func(context.Context, *session.Record) (bool, error)
 	// End ends a session because the provider refused to refresh its tokens.
 	End func(ctx context.Context, r *session.Record, refusal error) error
-	// Report gets what happened to the tokens of a session.
+	// Report receives what happened to the tokens of a session.
 	Report func(context.Context, Event, *session.Record, error)
 }
 
@@ -51,10 +52,10 @@ type Event int
 // The events.
 const (
 	Refreshed        Event = iota // the provider has issued new tokens
-	Unchecked                     // nobody can tell whether the session of the new tokens lives
-	NotShared                     // the new tokens cannot be left for other requests
-	NotRevoked                    // the provider has not revoked tokens
-	LeaseNotReleased              // others wait until the lease ends by itself
+	Unchecked                     // it is unknown whether the session of the new tokens still lives
+	NotShared                     // the new tokens cannot be kept for other requests
+	NotRevoked                    // the provider did not revoke the tokens
+	LeaseNotReleased              // others wait until the lease expires
 )
 
 // Refresher refreshes tokens. It is safe for concurrent use.
@@ -70,22 +71,22 @@ func New(cfg Config) *Refresher {
 	return r
 }
 
-// wait is how long a request waits for others that refresh: longer than a refresh takes.
+// wait is how long a request waits for another one that refreshes: longer than a refresh takes.
 func (r *Refresher) wait() time.Duration { return 3 * r.Timeout }
 
-// lease is longer than its holder can take, so that it needs no renewal (case 270): internal/provider allows itself
+// lease is longer than a refresh can take, so that it never needs renewal (case 270): internal/provider takes at most
 // twice the limit of a call.
 func (r *Refresher) lease() time.Duration { return 2*r.Timeout + slack }
 
-// Usable reports whether an access token lasts for a call. A token without an expiry is tried.
+// Usable reports whether an access token lasts for a call. A token without an expiry counts as usable.
 func Usable(t *provider.Tokens) bool {
 	const margin = 30 * time.Second
 	return t.Expiry.IsZero() || time.Until(t.Expiry) > margin
 }
 
-// Refresh returns new tokens for old ones, with one request to the provider for all that have the old ones. It goes on
-// when the browser of the first has gone, since others wait for it (case 272). Errors wrap [ErrNoToken], [ErrEnded],
-// [ErrBusy], [shared.ErrUnavailable] or are the provider's.
+// Refresh returns new tokens for old ones, with one request to the provider for all callers that have the same old
+// ones. It continues when the browser of the first caller disconnects, because others wait for it (case 272). Errors
+// wrap [ErrNoToken], [ErrEnded], [ErrBusy] or [shared.ErrUnavailable], or are the provider's.
 func (r *Refresher) Refresh(ctx context.Context, of *session.Record, old *provider.Tokens) (*provider.Tokens, error) {
 	tokens, _, err := r.running.Do(ctx, r.key(old), func() (*provider.Tokens, error) {
 		return r.inTurn(context.WithoutCancel(ctx), of, old)
@@ -96,9 +97,9 @@ func (r *Refresher) Refresh(ctx context.Context, of *session.Record, old *provid
 	return tokens, err
 }
 
-// inTurn takes what another request has got for the old tokens, or gets it. If that has expired as well, its own
-// successor is looked for. A holder of the lease that was killed holds the others up for no longer than the lease lasts
-// (case 271).
+// inTurn takes the result that another request got for the old tokens, or gets one. If that result has expired too, it
+// looks for its successor. If an instance is killed while it holds the lease, others wait no longer than the lease
+// lasts (case 271).
 func (r *Refresher) inTurn(ctx context.Context, of *session.Record, old *provider.Tokens) (*provider.Tokens, error) {
 	turn, cancel := context.WithTimeout(ctx, r.wait())
 	defer cancel()
@@ -123,19 +124,19 @@ func (r *Refresher) inTurn(ctx context.Context, of *session.Record, old *provide
 		case !waited:
 			return r.now(ctx, of, old, release)
 		}
-		r.release(ctx, of, release) // the holder before has left its result, unless it was killed
+		r.release(ctx, of, release) // the previous holder has kept its result, unless it was killed
 	}
 }
 
-// now makes the one request. Its result is left for the others before the lease is given back. It has its full time
-// however long it waited: a request that is cut off may have spent the refresh token.
+// now makes the one request. It keeps the result for the others before it releases the lease. It always has its full
+// time, however long it waited: a request that is cut off may have spent the refresh token.
 func (r *Refresher) now(
 	ctx context.Context, of *session.Record, old *provider.Tokens, release func(context.Context) error,
 ) (*provider.Tokens, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.lease())
 	defer cancel()
 	defer r.release(context.WithoutCancel(ctx), of, release)
-	if tokens, err := r.result(ctx, of, old); tokens != nil || err != nil { // got while this one took the lease
+	if tokens, err := r.result(ctx, of, old); tokens != nil || err != nil { // kept while this request took the lease
 		return tokens, err
 	}
 	fresh, _, err := r.Provider.Refresh(ctx, old, of.Subject)
@@ -148,12 +149,12 @@ func (r *Refresher) now(
 	if err != nil {
 		return nil, err
 	}
-	// The old refresh token is spent, so from here on no fault of the state may cost the new one.
+	// The old refresh token is spent, so from here on a fault of the state must not lose the new one.
 	switch ended, err := flight.Try(r.Log, func() (bool, error) { return r.Ended(ctx, of) }); {
-	case ended: // signed out meanwhile, case 170
+	case ended: // signed out in the meantime (case 170)
 		r.Revoke(ctx, of, fresh)
 		return nil, ErrEnded
-	case err != nil: // nobody is signed out for it, and the next request asks again
+	case err != nil: // not a reason to sign the user out; the next request asks again
 		r.Report(ctx, Unchecked, of, err)
 	}
 	if _, err := flight.Try(r.Log, func() (any, error) {
@@ -171,7 +172,7 @@ func (r *Refresher) release(ctx context.Context, of *session.Record, release fun
 	}
 }
 
-// result returns what another request has got for these tokens; nil, nil for nothing.
+// result returns what another request got for these tokens, or nil, nil if there is nothing.
 func (r *Refresher) result(ctx context.Context, of *session.Record, old *provider.Tokens) (*provider.Tokens, error) {
 	text, ok, err := r.Values.Kept(ctx, purpose, r.key(old), of.Owner())
 	if !ok || err != nil {
@@ -181,8 +182,8 @@ func (r *Refresher) result(ctx context.Context, of *session.Record, old *provide
 	return tokens, nil
 }
 
-// Revoke tells the provider that the tokens are no longer needed (RFC 7009), or those to which they were refreshed. A
-// sign-out does not depend on it (case 171): a failure is reported.
+// Revoke revokes the tokens at the provider (RFC 7009), or those they were refreshed to. A sign-out does not depend on
+// it (case 171): a failure is only reported.
 func (r *Refresher) Revoke(ctx context.Context, of *session.Record, tokens *provider.Tokens) {
 	if tokens == nil {
 		return
@@ -192,7 +193,7 @@ func (r *Refresher) Revoke(ctx context.Context, of *session.Record, tokens *prov
 	}
 }
 
-// newest follows tokens to what they were refreshed to, for a sign-out that comes with old ones.
+// newest follows tokens to those they were refreshed to, for a sign-out that arrives with old ones.
 func (r *Refresher) newest(ctx context.Context, of *session.Record, tokens *provider.Tokens) *provider.Tokens {
 	for range 8 { // each lasts for a while, so there are few
 		next, err := r.result(ctx, of, tokens)
@@ -204,7 +205,8 @@ func (r *Refresher) newest(ctx context.Context, of *session.Record, tokens *prov
 	return tokens
 }
 
-// key is that of the turn and of the result. It has the access token too, since a refresh token may stay the same.
+// key is the key of the lease and of the result. It includes the access token, because the refresh token may stay the
+// same.
 func (r *Refresher) key(tokens *provider.Tokens) string {
 	return shared.Key(shared.KindTokens, r.Audience.Hash(tokens.RefreshToken+" "+tokens.AccessToken))
 }

@@ -1,10 +1,8 @@
-// Package returnto decides whether a browser may be sent to a return target
-// after sign-in or sign-out.
+// Package returnto decides whether a browser may be sent to a return target after sign-in or sign-out.
 //
-// The rule is stricter than a browser needs. A target that would stay on the
-// app's origin as it stands may leave it once a proxy, a router or
-// [net/http.Redirect] has cleaned it, so whatever could be cleaned is refused.
-// For the same reason an accepted target must be written to Location as it is.
+// The rule is stricter than browsers need. A target that stays on the app's origin as written may leave it after a
+// proxy, a router or [net/http.Redirect] has cleaned it, so every target that could be cleaned is refused. For the same
+// reason an accepted target must be written to Location unchanged.
 package returnto
 
 import (
@@ -15,15 +13,14 @@ import (
 
 const maxLength = 2048
 
-// Rule says which return targets are accepted. Its zero value accepts every
-// well-formed local target and no absolute one.
+// Rule says which return targets are accepted. The zero value accepts every well-formed local target and no absolute
+// one.
 type Rule struct {
-	// Origins are those an absolute target may have: "https://app.example.com",
-	// lower case, with the port if it is not the scheme's own.
+	// Origins lists the origins that absolute targets may have, such as "https://app.example.com": in lower case, with the
+	// port if it is not the default.
 	Origins []string
-	// Reserved are the plugin's own absolute paths, such as "/auth/signin".
-	// A return there would sign the user out again, answer the callback with an
-	// injected response, or loop.
+	// Reserved lists the plugin's own absolute paths, such as "/auth/signin". Returning there would sign the user out
+	// again, pass an injected response to the callback, or loop.
 	Reserved []string
 }
 
@@ -42,8 +39,7 @@ func (r Rule) Accept(target string) bool {
 	return r.acceptLocal(target)
 }
 
-// plain reports whether s is visible ASCII without the backslash, which
-// browsers take for a slash.
+// plain reports whether s is visible ASCII without the backslash, which browsers treat as a slash.
 func plain(s string) bool {
 	for i := range len(s) {
 		if s[i] < 0x21 || s[i] > 0x7E || s[i] == '\\' {
@@ -53,8 +49,8 @@ func plain(s string) bool {
 	return true
 }
 
-// cutOrigin removes a listed origin. Comparing all that stands before the path
-// leaves no room for user parts, suffixes and odd ports.
+// cutOrigin removes a listed origin. It compares everything before the path, which leaves no room for userinfo,
+// suffixes and odd ports.
 func (r Rule) cutOrigin(target string) (local string, listed bool) {
 	for _, origin := range r.Origins {
 		n := len(origin)
@@ -65,9 +61,8 @@ func (r Rule) cutOrigin(target string) (local string, listed bool) {
 	return "", false
 }
 
-// acceptLocal judges the path alone, as it is after two decodings: a proxy and
-// a router may each do one, and what was wrong before a decoding still is after
-// it. Query and fragment are data.
+// acceptLocal judges the path alone, also after one and two decodings: a proxy and a router may each decode once, and a
+// bad path stays bad after decoding. Query and fragment are data.
 func (r Rule) acceptLocal(target string) bool {
 	path := target
 	if end := strings.IndexAny(target, "?#"); end >= 0 {
@@ -100,8 +95,8 @@ func (r Rule) reserves(path string) bool {
 	return false
 }
 
-// unescapeValid decodes the valid escapes of s and leaves the others: "100%"
-// is an honest file name once "100%25" has been decoded.
+// unescapeValid decodes the valid escapes of s and keeps the others: "100%" is a legitimate file name once "100%25" has
+// been decoded.
 func unescapeValid(s string) string {
 	if !strings.Contains(s, "%") {
 		return s

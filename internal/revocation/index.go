@@ -18,7 +18,7 @@ import (
 // ErrNoIndex means that the state keeps no list of sessions. It wraps [errors.ErrUnsupported].
 var ErrNoIndex = fmt.Errorf("ginoidc: the shared state keeps no list of sessions: %w", errors.ErrUnsupported)
 
-// Enlist adds a session to the lists of its user and of its sid for as long as it lives if nothing renews it. A state
+// Enlist adds a session to the lists of its user and of its sid, for as long as it lives without renewal. A state
 // without lists is not an error.
 func (l *Ledger) Enlist(ctx context.Context, ref Ref, left time.Duration) (err error) {
 	for _, e := range ref.Entries() {
@@ -27,7 +27,7 @@ func (l *Ledger) Enlist(ctx context.Context, ref Ref, left time.Duration) (err e
 	return err
 }
 
-// Delist takes a session off its lists.
+// Delist removes a session from its lists.
 func (l *Ledger) Delist(ctx context.Context, ref Ref) (err error) {
 	for _, e := range ref.Entries() {
 		err = errors.Join(err, supported(l.state.Delist(ctx, e.Owner, e.Session)))
@@ -42,17 +42,17 @@ func supported(err error) error {
 	return err
 }
 
-// OfUser returns the sessions of a user that live, the newest first.
+// OfUser returns the live sessions of a user, the newest first.
 func (l *Ledger) OfUser(ctx context.Context, subject string) ([]Ref, error) {
 	return l.listed(ctx, l.userKey(subject))
 }
 
-// OfSID returns the sessions of one session at the provider that live, the newest first.
+// OfSID returns the live sessions that belong to one session at the provider, the newest first.
 func (l *Ledger) OfSID(ctx context.Context, sid string) ([]Ref, error) {
 	return l.listed(ctx, l.sidKey(sid))
 }
 
-// listed asks again what ended the listed sessions, since a logout token ends sessions without knowing which.
+// listed also checks what ended the listed sessions, because a logout token ends sessions without naming them.
 func (l *Ledger) listed(ctx context.Context, owner string) ([]Ref, error) {
 	entries, err := l.state.Listed(ctx, owner)
 	if errors.Is(err, errors.ErrUnsupported) {
@@ -84,12 +84,12 @@ func (l *Ledger) listed(ctx context.Context, owner string) ([]Ref, error) {
 // Entry is a session in the list of its owner: a user, or a session at the provider.
 type Entry struct{ Owner, Session string }
 
-// skewBits is the number of bits that hold how long before its start a session began, in microseconds: [ClockSkew] at
-// most. The other bits hold the seconds of its ID token.
+// skewBits is the number of bits that hold how long before its start a session began, in microseconds: at most
+// [ClockSkew]. The other bits hold the iat of its ID token in seconds.
 const skewBits = 24
 
-// Entries returns an entry under the user and, if there is a sid, one under that. An entry leaves out what the key of
-// its owner says: 48 bytes make 64 characters, and longer ones take Redis four times the memory.
+// Entries returns an entry under the user and, if there is a sid, one under the sid. An entry omits what the owner's
+// key already says: 48 bytes make 64 characters, and longer ones take four times the memory in Redis.
 func (ref Ref) Entries() []Entry {
 	entries := []Entry{{shared.Key(shared.KindUser, ref.Subject), ref.entry(ref.SID)}}
 	if ref.SID != (shared.Hash{}) {

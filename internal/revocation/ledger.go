@@ -20,24 +20,24 @@ type State interface {
 	Listed(ctx context.Context, owner string) ([]string, error)
 }
 
-// Ledger remembers what was ended. It is safe for concurrent use. Errors wrap [shared.ErrUnavailable].
+// Ledger remembers which sessions were ended. It is safe for concurrent use. Errors wrap [shared.ErrUnavailable].
 type Ledger struct {
 	state    State
 	audience shared.Audience
 	lifetime time.Duration
 }
 
-// New returns a Ledger of the sessions of an audience. It remembers an end for lifetime: as long as a session can live
-// to which somebody is signing in at that moment.
+// New returns a Ledger of the sessions of an audience. It remembers an end for lifetime, which must cover the life of a
+// session whose sign-in has already started.
 func New(state State, audience shared.Audience, lifetime time.Duration) *Ledger {
 	return &Ledger{state, audience, lifetime}
 }
 
-// Judge reports whether a session was ended since it began, and otherwise when it was last updated, the zero time for
-// never. What the app ends is compared on the app's clock. What the provider ends is compared twice: it means a sign-in
-// that began here before the logout token was received, and whose ID token was issued no later than the logout token.
-// So a late logout token does not end a newer session, one that arrives while the callback is running wins, and signing
-// in again works at once (cases 181, 187).
+// Judge reports whether a session was ended since it began, and otherwise when it was last updated, or the zero time.
+// An end by the app is compared on the app's clock. An end by the provider is compared twice: it applies to sign-ins
+// that began here before the logout token arrived, and whose ID token was issued no later than the logout token. So a
+// late logout token does not end a newer session, one that arrives during the callback wins, and signing in again works
+// at once (cases 181, 187).
 func (l *Ledger) Judge(ctx context.Context, ref Ref) (ended bool, updated time.Time, err error) {
 	keys := ref.keys()
 	times, err := l.revoked(ctx, keys...)
@@ -51,7 +51,7 @@ func (l *Ledger) Judge(ctx context.Context, ref Ref) (ended bool, updated time.T
 		if !since(received, ref.Began) {
 			continue
 		}
-		// Only now: for most requests there is nothing to compare it with.
+		// Only now, because most requests need no comparison.
 		iat, err := l.revoked(ctx, issuedAtKey(keys[2+i]))
 		if err != nil || !iat[0].Before(ref.Issued) {
 			return err == nil, time.Time{}, err
@@ -60,18 +60,18 @@ func (l *Ledger) Judge(ctx context.Context, ref Ref) (ended bool, updated time.T
 	return false, times[0], nil
 }
 
-// Ended is Judge for callers to which updates make no difference.
+// Ended is Judge for callers that ignore updates.
 func (l *Ledger) Ended(ctx context.Context, ref Ref) (bool, error) {
 	ended, _, err := l.Judge(ctx, ref)
 	return ended, err
 }
 
-// since reports whether something was ended at that time or later. Never is the zero time, which is before any other.
+// since reports whether something was ended at that time or later. The zero time means never, and is before any other.
 func since(ended, began time.Time) bool { return !ended.Before(began) }
 
-// Began returns when a session begins for the comparison with ends: the zero time for [ClockSkew] before its sign-in
-// started, since another instance may have a clock that is behind. An end that is known by now and was before the
-// sign-in does not mean it, so that signing in again works at once.
+// Began returns the time from which on an end applies to a session: the zero time means [ClockSkew] before its sign-in
+// started, because the clock of another instance may be behind. An end that is already known and precedes the sign-in
+// does not apply, so that signing in again works at once.
 func (l *Ledger) Began(ctx context.Context, r *session.Record) (time.Time, error) {
 	ref := l.RefOf(r)
 	times, err := l.revoked(ctx, ref.keys()[1:]...)
@@ -88,12 +88,12 @@ func (l *Ledger) Began(ctx context.Context, r *session.Record) (time.Time, error
 	return began, nil
 }
 
-// EndSession ends one session for good, even if another request is just saving it.
+// EndSession ends one session for good, even if another request is saving it at the same time.
 func (l *Ledger) EndSession(ctx context.Context, id shared.Hash) error {
 	return l.revoke(ctx, shared.Key(shared.KindSession, id), forever())
 }
 
-// Update ends what a session was before its update at that time.
+// Update ends the state of a session before its update at that time.
 func (l *Ledger) Update(ctx context.Context, id shared.Hash, at time.Time) error {
 	return l.revoke(ctx, shared.Key(shared.KindSession, id), at)
 }
@@ -103,7 +103,7 @@ func (l *Ledger) EndUser(ctx context.Context, subject string) error {
 	return l.revokeNow(ctx, l.userKey(subject))
 }
 
-// EndByProvider ends what a logout token names: sid, subject or both, and iat on the provider's clock.
+// EndByProvider ends what a logout token names: sid, subject or both. issuedAt is its iat, on the provider's clock.
 func (l *Ledger) EndByProvider(ctx context.Context, subject, sid string, issuedAt time.Time) error {
 	for _, key := range l.logoutKeys(subject, sid) {
 		if err := errors.Join(l.revoke(ctx, issuedAtKey(key), issuedAt), l.revokeNow(ctx, key)); err != nil {
@@ -113,13 +113,13 @@ func (l *Ledger) EndByProvider(ctx context.Context, subject, sid string, issuedA
 	return nil
 }
 
-// Ready reports whether the state answers, with a key that ends nothing.
+// Ready returns nil if the state responds, using a key that ends nothing.
 func (l *Ledger) Ready(ctx context.Context, key string) error {
 	_, err := l.revoked(ctx, key)
 	return err
 }
 
-// revoked asks the state, and holds it to one answer for each key.
+// revoked asks the state, and requires one result for each key.
 func (l *Ledger) revoked(ctx context.Context, keys ...string) ([]time.Time, error) {
 	times, err := l.state.Revoked(ctx, keys...)
 	if err == nil && len(times) != len(keys) {
@@ -131,7 +131,7 @@ func (l *Ledger) revoked(ctx context.Context, keys ...string) ([]time.Time, erro
 	return times, nil
 }
 
-// revoke goes on when the browser has gone: a sign-out was asked for.
+// revoke continues if the browser disconnects: the sign-out was requested.
 func (l *Ledger) revoke(ctx context.Context, key string, at time.Time) error {
 	if err := l.state.Revoke(context.WithoutCancel(ctx), key, at, l.lifetime); err != nil {
 		return fmt.Errorf("%w: %w", shared.ErrUnavailable, err)
@@ -140,7 +140,7 @@ func (l *Ledger) revoke(ctx context.Context, key string, at time.Time) error {
 }
 
 // revokeNow ends the sessions that a key has now. The time is later than the last one of that key, which an
-// instance with a fast clock may have set: otherwise this end would be taken for that one.
+// instance with a fast clock may have set: otherwise this end would be mistaken for that one.
 func (l *Ledger) revokeNow(ctx context.Context, key string) error {
 	last, err := l.revoked(context.WithoutCancel(ctx), key)
 	if err != nil {

@@ -7,30 +7,30 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
 
-// A session in a sealed cookie cannot be deleted, so what ended sessions is looked up whenever one is opened. Several
-// keys of the shared state can end a session:
+// A session can be ended under several keys. A session in a sealed cookie cannot be deleted, so every load looks up
+// what ended sessions. These are the keys of the shared state:
 //
-//	KindSession: this session only. The time [forever] ends it; any other is that of its last update, which ended what
-//	             the session was before.
+//	KindSession: this session only. The time [forever] ends it; any other is that of its last update, which ended the
+//	             state before it.
 //	KindUser: all sessions of a user, ended by the app.
 //	KindProvider: all sessions of a user, those of one session at the provider, or those of both, ended by the provider.
-//	             Since there is a key of its own for both, a logout token with the sid of one user and the sub of
+//	             Since both together have a key of their own, a logout token with the sid of one user and the sub of
 //	             another ends nothing (case 174). A session without a sid has a key for the user and no sid: such a
-//	             token means it too (OpenID Connect Back-Channel Logout 1.0, section 2.7).
+//	             token applies to it too (OpenID Connect Back-Channel Logout 1.0, section 2.7).
 //
-// A key of KindProvider has a twin that ends in "i" and holds a time of the provider's clock: the iat of the logout
+// Each key of KindProvider has a twin that ends in "i" and holds a time of the provider's clock: the iat of the logout
 // token.
 
-// maxKeys is the number of keys that one session has at most.
+// maxKeys is the largest number of keys of one session.
 const maxKeys = 1 + 1 + 3
 
-// Ref identifies a session to the ledger, with the times that decide which ends apply to it.
+// Ref identifies a session, and holds the times that decide whether it was ended.
 type Ref struct {
-	ID, Subject, SID       shared.Hash // SID: the zero Hash where the provider names none
-	Started, Began, Issued time.Time   // Began: whatever was ended since then means this session
+	ID, Subject, SID       shared.Hash // SID: the zero Hash if the provider names none
+	Started, Began, Issued time.Time   // Began: an end since then applies to this session
 }
 
-// ClockSkew is how far the clocks of instances may differ.
+// ClockSkew is the tolerated clock skew between instances.
 const ClockSkew = 5 * time.Second
 
 // RefOf returns the Ref of a session.
@@ -45,12 +45,12 @@ func (l *Ledger) RefOf(r *session.Record) Ref {
 	return ref
 }
 
-// SameAtProvider reports whether two sessions here come from one session at the provider, as after a step-up.
+// SameAtProvider reports whether two sessions here belong to one session at the provider, for example after a step-up.
 func (ref Ref) SameAtProvider(other Ref) bool {
 	return ref.SID != shared.Hash{} && ref.SID == other.SID && ref.Subject == other.Subject
 }
 
-// keys lists the keys under which the session can have been ended: its own, that of its user, and the provider's.
+// keys returns the keys under which the session may have been ended: its own, that of its user, and the provider's.
 func (ref Ref) keys() []string {
 	var buffer [maxKeys * shared.KeySize]byte
 	b := shared.AppendKey(buffer[:0], shared.KindSession, ref.ID)
@@ -68,8 +68,8 @@ func (ref Ref) keys() []string {
 	return keys
 }
 
-// sid is the hash of a session identifier of the provider. Its prefix keeps it from being taken for a subject, which
-// never begins with it.
+// sid returns the hash of a session identifier of the provider. Its prefix keeps it from being mistaken for a subject,
+// which never begins with it.
 func (l *Ledger) sid(sid string) shared.Hash { return l.audience.Hash("\x00sid " + sid) }
 
 func both(subject, sid shared.Hash) (h shared.Hash) {
@@ -86,7 +86,7 @@ func (l *Ledger) userKey(subject string) string {
 // sidKey is the key of the sessions of one session at the provider, and of their list.
 func (l *Ledger) sidKey(sid string) string { return shared.Key(shared.KindProvider, l.sid(sid)) }
 
-// logoutKeys returns the keys of what a logout token with these members ends; one of the two may be "".
+// logoutKeys returns the keys of what a logout token with these members ends. One of the two may be "".
 func (l *Ledger) logoutKeys(subject, sid string) []string {
 	user := l.audience.Hash(subject)
 	switch {
@@ -101,8 +101,8 @@ func (l *Ledger) logoutKeys(subject, sid string) []string {
 	}
 }
 
-// issuedAtKey is the twin of a key.
+// issuedAtKey returns the twin of a key.
 func issuedAtKey(key string) string { return key + "i" }
 
-// forever is later than any time of a clock, and exact in the numbers of Redis.
+// forever is later than the time of any clock, and represented exactly by Redis numbers.
 func forever() time.Time { return time.UnixMicro(1 << 52).UTC() }

@@ -1,5 +1,5 @@
-// Package seal turns bytes into text that only the holder of a secret can read or make, and back.
-// It is the one place of the plugin that holds keys.
+// Package seal turns bytes into text that only the holder of a secret can read or make, and back. It is the only
+// package of the plugin that holds keys.
 package seal
 
 import (
@@ -20,11 +20,11 @@ const (
 	headerLen = 1 + idSize // version ‖ key id
 )
 
-// Ring holds one AES-256-GCM key for each secret, newest first. The first seals, all of them open.
-// It is safe for concurrent use.
+// Ring holds one AES-256-GCM key for each secret, newest first. The first seals, all of them open. It is safe for
+// concurrent use.
 //
-// Nonces are random, so one secret is good for 2^32 sealed values of a purpose (NIST SP 800-38D 8.3):
-// put a new secret in front of the list long before that.
+// Nonces are random, so one secret may seal at most 2^32 values of a purpose (NIST SP 800-38D 8.3): rotate secrets, by
+// putting a new one first, long before that.
 type Ring struct {
 	keys []key
 }
@@ -34,10 +34,9 @@ type key struct {
 	aead   cipher.AEAD
 }
 
-// NewRing derives the keys of one purpose from the secrets, newest first, with HKDF-SHA256 (RFC 5869).
-// Values of one purpose do not open under another, whatever secrets they share: a sign-in attempt
-// can not be passed off as a session. It fails when there is no secret or an empty one;
-// whether a secret is strong enough is for the caller to judge.
+// NewRing derives the keys of one purpose from the secrets, newest first, with HKDF-SHA256 (RFC 5869). Values of one
+// purpose do not open under another, even with the same secrets: a sign-in attempt cannot be passed off as a session.
+// It returns an error if there is no secret or an empty one. The caller judges whether a secret is strong enough.
 func NewRing(purpose string, secrets []string) (*Ring, error) {
 	if len(secrets) == 0 {
 		return nil, errors.New("seal: no secret")
@@ -56,7 +55,7 @@ func NewRing(purpose string, secrets []string) (*Ring, error) {
 	return ring, nil
 }
 
-// newKey draws the key and its id from one HKDF output: neither tells anything about the other.
+// newKey takes the key and its id from one HKDF output, so neither reveals anything about the other.
 func newKey(purpose, secret string) (key, error) {
 	material, err := hkdf.Key(sha256.New, []byte(secret), nil, purpose, keySize+idSize)
 	if err != nil {
@@ -76,12 +75,11 @@ func newKey(purpose, secret string) (key, error) {
 	return k, nil
 }
 
-// Seal encrypts plaintext with the newest key. The text is unpadded base64url of
-// version (1 byte) ‖ key id (4) ‖ random nonce (12) ‖ ciphertext and tag (len(plaintext)+16).
+// Seal encrypts plaintext with the newest key. The text is unpadded base64url of version (1 byte) ‖ key id (4) ‖ random
+// nonce (12) ‖ ciphertext and tag (len(plaintext)+16).
 //
-// ad is authenticated and not part of the text: it binds the value to its place, such as the name of
-// its cookie, so that it does not open when it is moved to another. The version and the key id are
-// authenticated with it.
+// ad is authenticated and not part of the text: it binds the value to its place, such as the name of its cookie, so
+// that it does not open when it is moved to another. The version and the key id are authenticated too.
 func (r *Ring) Seal(plaintext, ad []byte) string {
 	k := &r.keys[0]
 	buf := make([]byte, 0, len(ad)+headerLen+k.aead.Overhead()+len(plaintext))
@@ -91,17 +89,17 @@ func (r *Ring) Seal(plaintext, ad []byte) string {
 	return base64.RawURLEncoding.EncodeToString(buf[len(ad):])
 }
 
-// Open reverses [Ring.Seal]. stale tells that an older secret than the newest sealed the text, so that
-// the caller may seal it anew. ok is false for every text that Seal did not make with one of the
-// secrets, for this purpose and this ad; which of them was wrong is not told.
+// Open reverses [Ring.Seal]. stale reports that an older secret sealed the text, so that the caller may seal it again
+// with the newest. ok is false for every text that Seal did not make with one of the secrets, for this purpose and this
+// ad. It does not say which of them was wrong.
 //
-// It takes memory in proportion to the text: the caller caps what it passes in.
+// It takes memory in proportion to the text: the caller limits its length.
 func (r *Ring) Open(text string, ad []byte) (plaintext []byte, stale, ok bool) {
-	// encoding/base64 skips line breaks even when strict, which would give one value several spellings.
+	// encoding/base64 skips line breaks even in strict mode, which would give one value several spellings.
 	if strings.IndexByte(text, '\n') >= 0 || strings.IndexByte(text, '\r') >= 0 {
 		return nil, false, false
 	}
-	// ad ‖ header is authenticated, the rest is opened where it lies: one buffer serves all.
+	// ad ‖ header is authenticated, and the rest is decrypted in place: one buffer is enough.
 	buf := make([]byte, len(ad)+base64.RawURLEncoding.DecodedLen(len(text)))
 	sealed := buf[copy(buf, ad):]
 	if _, err := base64.RawURLEncoding.Strict().Decode(sealed, []byte(text)); err != nil || len(sealed) < headerLen {

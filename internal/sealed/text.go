@@ -1,5 +1,5 @@
-// Package sealed seals texts that leave the process and come back: in a URL, in a cookie, in the state that instances
-// share.
+// Package sealed seals texts that leave the process and come back: in a URL, in a cookie, or in the state that
+// instances share.
 package sealed
 
 import (
@@ -8,7 +8,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/seal"
 )
 
-// maxText is how many bytes are opened at most: opening is work that anybody can ask for.
+// maxText is the largest number of bytes that are opened: anyone can request this work.
 const maxText = 32 << 10
 
 // Text seals the texts of one purpose of one app. It is safe for concurrent use.
@@ -17,8 +17,8 @@ type Text struct {
 	audience string
 }
 
-// New returns a Text. Each purpose has keys of its own, so that no text passes for one of another kind. The first of
-// the secrets seals, all of them open. Texts of another audience do not open, although it may have the same secrets.
+// New returns a Text. Each purpose has its own keys, so that a text of one kind never passes for another. The first
+// secret seals, all of them open. Texts of another audience do not open, even with the same secrets.
 func New(purpose string, secrets []string, audience string) (*Text, error) {
 	ring, err := seal.NewRing("ginoidc/"+purpose, secrets)
 	if err != nil {
@@ -27,8 +27,8 @@ func New(purpose string, secrets []string, audience string) (*Text, error) {
 	return &Text{ring, audience}, nil
 }
 
-// Seal makes a text that nobody but the app can have made, or read. It opens at its place alone, such as the key under
-// which it lies, so that whoever can write there cannot move it to another.
+// Seal returns a text that only the app can have made and only the app can read. It opens only at its place, such as
+// the key under which it is stored, so that an attacker who can write to the store cannot move it.
 func (t *Text) Seal(text, place string) string { return t.ring.Seal([]byte(text), t.bound(place)) }
 
 // Open reverses Seal.
@@ -40,5 +40,5 @@ func (t *Text) Open(sealed, place string) (text string, ok bool) {
 	return string(plaintext), ok
 }
 
-// bound ends in the audience: whatever is in a place, no two of them read alike.
+// bound ends in the audience, so that no two combinations are equal, whatever place is.
 func (t *Text) bound(place string) []byte { return []byte(place + "\x00" + t.audience) }

@@ -13,12 +13,12 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 )
 
-// Change saves the user of rec as that of the session s from now on, under cookies of its own, which it returns: the
-// browser has to get them. What s says of itself stays: its ID, its times and how it was asked for. What
-// the request carries stays too, until [Manager.Retire].
+// Change saves the user of rec as the user of session s, under new cookies, which it returns for the browser. What
+// identifies s stays: its ID, its times and what its sign-in requested. The record that the request carries stays too,
+// until [Manager.Retire].
 //
-// after is a time that Updated has to be later than. ErrGone means that the session has ended; any other error wraps
-// [ErrStore] or is a [*TooLargeError].
+// Updated will be later than after. ErrGone means that the session has ended; any other error wraps [ErrStore] or is a
+// [*TooLargeError].
 func (m *Manager) Change(r *http.Request, s *Session, rec Record, after time.Time) (*Session, []string, error) {
 	now := time.Now()
 	rec.ID, rec.Created, rec.Renewed, rec.Started, rec.Began = s.ID, s.Created, wholeSecond(now), s.Started, s.Began
@@ -37,8 +37,8 @@ func (m *Manager) Change(r *http.Request, s *Session, rec Record, after time.Tim
 	return &Session{Record: rec}, m.withoutLeftovers(r, saved[setCookie]), nil
 }
 
-// Retire lets the record that the request carries pass within grace, where a store keeps it: until then requests that
-// are on their way find by it what came after. ErrGone means that it has been deleted meanwhile.
+// Retire lets the record that the request carries expire after grace, if a store keeps it: until then requests in
+// flight use it to find its successor. ErrGone means that it has been deleted in the meantime.
 func (m *Manager) Retire(r *http.Request, s *Session, grace time.Duration) error {
 	data := s.Record.append(slices.Clone(m.audience))
 	err := m.records.SaveRecord(http.Header{}, s.of(r), m.config.Name, data, m.cookie(int(grace/time.Second)))
@@ -51,8 +51,8 @@ func (m *Manager) Retire(r *http.Request, s *Session, grace time.Duration) error
 	return nil
 }
 
-// withoutLeftovers adds to the lines that set a session's cookies those that delete further ones which the request
-// carries: an earlier session may have been split over more.
+// withoutLeftovers adds lines that delete further cookies of the request to those that set a session's cookies: an
+// earlier session may have been split over more cookies.
 func (m *Manager) withoutLeftovers(r *http.Request, lines []string) []string {
 	h := http.Header{setCookie: lines}
 	for pair := range cookie.Pairs(r) {
@@ -63,7 +63,7 @@ func (m *Manager) withoutLeftovers(r *http.Request, lines []string) []string {
 	return h[setCookie]
 }
 
-// Discard deletes a record that the browser never gets.
+// Discard deletes a record that was never sent to the browser.
 func (m *Manager) Discard(r *http.Request) {
 	if err := m.records.DeleteRecord(http.Header{}, r, m.config.Name, m.cookie(-1)); err != nil {
 		m.config.Logger.DebugContext(r.Context(), "session: record not deleted", "error", err)

@@ -4,7 +4,7 @@ import "net/http"
 
 const setCookie = "Set-Cookie"
 
-// headerWriter lends a store the header of a response and nothing else of it.
+// headerWriter lets a store write to the header of a response and to nothing else.
 type headerWriter struct{ header http.Header }
 
 func (w headerWriter) Header() http.Header         { return w.header }

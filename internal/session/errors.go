@@ -8,30 +8,29 @@ import (
 	"strings"
 )
 
-// ErrStore tells that the store cannot answer.
+// ErrStore means that the store cannot respond.
 var ErrStore = errors.New("session: the store cannot answer")
 
-// ErrGone tells that the record to be renewed has been deleted meanwhile.
+// ErrGone means that the record to be renewed has been deleted in the meantime.
 var ErrGone = errors.New("session: the record is gone")
 
-// RivalsError tells that several cookies of the request hold a session, so that it
-// cannot be known which is meant. That some were ended may be known elsewhere.
+// RivalsError means that several cookies of the request hold a session, so that it is unknown which one is meant. The
+// caller may know that some of them were ended.
 type RivalsError struct{ Sessions []*Session }
 
 func (e *RivalsError) Error() string {
 	return fmt.Sprintf("session: %d of them in one request", len(e.Sessions))
 }
 
-// TooLargeError tells that a session does not fit in its store. Nothing was
-// saved: a browser would have dropped the cookie silently, and the user would
-// have been sent from sign-in to sign-in.
+// TooLargeError means that a session does not fit in its store. Nothing was saved: the browser would have dropped the
+// cookie silently, and the user would have been sent from sign-in to sign-in.
 type TooLargeError struct {
 	Size  int    // bytes of the session as the store counts them
-	Limit int    // bytes there are for it; 0 when the store does not tell
+	Limit int    // available bytes; 0 if the store does not say
 	Parts []Part // largest first, at most 5
 }
 
-// Part is a member of the record with the bytes it takes.
+// Part is a member of the record and its size in bytes.
 type Part struct {
 	Name string
 	Size int
@@ -49,7 +48,7 @@ func (e *TooLargeError) Error() string {
 	return b.String()
 }
 
-// saveError turns a store's error into ours.
+// saveError converts an error of the store.
 func saveError(err error, rec *Record) error {
 	var tooLarge *TooLargeError
 	var store interface{ TooLarge() (size, limit int) } // such as that of cookiestore

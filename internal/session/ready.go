@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Ready tells whether the store answers: it saves an empty record that no browser gets, and deletes it again. An
+// Ready returns nil if the store responds: it saves an empty record that no browser gets, and deletes it again. An
 // error wraps [ErrStore].
 func (m *Manager) Ready(ctx context.Context) error {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, "/", nil)

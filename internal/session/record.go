@@ -8,25 +8,24 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
-// Record is what one session holds. Encoded it is
+// Record is the content of one session. Encoded it is
 //
 //	version ‖ ID ‖ flags ‖ Created ‖ Renewed ‖ AuthTime ‖ Issued ‖ Started ‖ Began ‖ Updated ‖ AskedMaxAge+1 ‖
 //	texts ‖ lists ‖ Claims ‖ Data ‖ IDToken ‖ Actor
 //
-// with times as Unix seconds (0: unknown), Started, Began and Updated as microseconds, Began, Updated and Actor where a
-// flag says that they are there, and numbers and lengths as uvarints. Any other version or flag is no session: old and
-// new instances may run side by side.
+// with times as Unix seconds (0: unknown); Started, Began and Updated as microseconds; Began, Updated and Actor only if
+// a flag says so; and numbers and lengths as uvarints. A record of any other version or with any other flag is treated
+// as no session: instances of different versions may run at the same time.
 type Record struct {
 	ID [16]byte // random, new at every sign-in
-	// Times in whole seconds, UTC; AuthTime and Issued are the provider's and zero
-	// when unknown. Issued is the iat of the ID token.
+	// Times in whole seconds, UTC; AuthTime and Issued are the provider's and zero if unknown. Issued is the iat of the ID
+	// token.
 	Created, Renewed, AuthTime, Issued time.Time
-	// Started is when the sign-in began here, in microseconds. What ended sessions before
-	// Began did not mean this one; zero: a moment before Started. Updated is when the user
-	// was last changed, and zero when that was never: of the same ID the latest counts.
+	// Started is when the sign-in began here, in microseconds. Ends before Began do not apply to this session; zero means
+	// a moment before Started. Updated is when the user was last changed, zero for never: of several records with the same
+	// ID the latest counts.
 	Started, Began, Updated time.Time
-	// AskedMaxAge is the max_age in seconds that the sign-in asked for, -1 when it
-	// did not, and AskedACR its acr_values.
+	// AskedMaxAge is the max_age in seconds that the sign-in requested, -1 for none. AskedACR is its acr_values.
 	AskedMaxAge int
 
 	Subject, SID, Name, PreferredUsername, Email, Picture, ACR, AskedACR string
@@ -35,13 +34,13 @@ type Record struct {
 	GroupsOverage bool // the provider sent a reference instead of the groups
 	Groups        []string
 	Organizations []string
-	Claims        []byte // a JSON object of further claims; nil when there are none
-	Data          []byte // the app's own; nil when there is none
-	IDToken       []byte // as the provider signed it; nil when it is not kept
-	Actor         []byte // who acts as the user, as the caller writes it; nil when that is the user
+	Claims        []byte // a JSON object of additional claims, or nil
+	Data          []byte // the app's own, or nil
+	IDToken       []byte // as the provider signed it; nil if it is not kept
+	Actor         []byte // the actor who acts as the user, as the caller encodes it; nil for the user
 }
 
-// Owner names the session as the owner of values that requests keep for each other.
+// Owner identifies the session as the owner of values that requests keep for each other.
 func (r *Record) Owner() string { return string(r.ID[:]) + r.Subject }
 
 const (
@@ -55,7 +54,7 @@ const (
 	knownFlags        = flagEmailVerified | flagGroupsOverage | flagBegan | flagUpdated | flagActor
 )
 
-// texts and lists give the order of the encoding.
+// texts and lists define the order of the encoding.
 func (rec *Record) texts() [8]*string {
 	return [...]*string{
 		&rec.Subject, &rec.SID, &rec.Name, &rec.PreferredUsername, &rec.Email, &rec.Picture, &rec.ACR, &rec.AskedACR,
@@ -77,10 +76,10 @@ func (rec *Record) flags() (flags byte) {
 	return flags
 }
 
-// Size is how many bytes the record takes, before it is sealed.
+// Size returns the size of the record in bytes, before it is sealed.
 func (rec *Record) Size() int { return len(rec.append(nil)) }
 
-// append encodes rec behind b.
+// append appends the encoded record to b.
 func (rec *Record) append(b []byte) []byte {
 	b = append(b, recordVersion)
 	b = append(b, rec.ID[:]...)
@@ -110,8 +109,8 @@ func (rec *Record) append(b []byte) []byte {
 	return b
 }
 
-// decode reads what append wrote, and reports whether data is a whole record
-// with its times and a subject. rec keeps data; its strings share one buffer.
+// decode reads what append wrote, and reports whether data is a complete record with its times and a subject. rec
+// retains data; its strings share one buffer.
 func (rec *Record) decode(data []byte) bool {
 	rd := wire.NewReader(data)
 	if rd.Byte() != recordVersion {

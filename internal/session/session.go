@@ -1,9 +1,8 @@
-// Package session keeps the signed-in user's record between requests: load,
-// save once, renew, replace at sign-in, destroy.
+// Package session keeps the signed-in user's record between requests: load, save once, renew, replace at sign-in,
+// destroy.
 //
-// A record's own times decide when it ends. The Max-Age of a cookie and the
-// time-to-live of a store are housekeeping: the browser and the store may
-// forget a session early, and never keep one alive.
+// The times in the record decide when it ends. The Max-Age of a cookie and the time-to-live in a store are only
+// housekeeping: the browser and the store may forget a session early, and can never keep one alive.
 package session
 
 import (
@@ -25,42 +24,39 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/seal"
 )
 
-// Config holds the settings of a [Manager]; whoever builds it has validated
-// them.
+// Config holds the settings of a [Manager]. They are expected to be valid.
 type Config struct {
-	// Store is any gin-contrib store, or one with the methods of
-	// cookiestore.Store that take and give raw records.
+	// Store is any gin-contrib store, or one with the raw-record methods of cookiestore.Store.
 	Store sessions.Store
-	// Secrets seal the records in a gin-contrib store, newest first: who can read
-	// the store learns and forges nothing.
+	// Secrets seal the records in a gin-contrib store, newest first: an attacker who can read the store learns and forges
+	// nothing.
 	Secrets []string
-	// Name of the cookie with its prefix, Path and Secure are its attributes.
+	// Name is the name of the cookie with its prefix. Path and Secure are its attributes.
 	Name, Path string
 	Secure     bool
-	// Idle and Lifetime end a session: so long after its last renewal, and so
-	// long after sign-in. Both are at least a second.
+	// Idle and Lifetime end a session after its last renewal and after its sign-in. Both are at least a second.
 	Idle, Lifetime time.Duration
-	// Audience names issuer and client. Records made for another one do not
-	// count, so that apps that share a store and its keys keep apart.
+	// Audience names issuer and client. Records of another audience are ignored, so that apps that share a store and its
+	// keys stay separate.
 	Audience string
 	Logger   *slog.Logger
 }
 
-// Manager leads sessions through their life. It is safe for concurrent use.
+// Manager manages the life of sessions. It is safe for concurrent use.
 type Manager struct {
 	config   Config
 	records  recordStore
-	audience []byte // leads each record
+	audience []byte // the prefix of each record
 }
 
 // Session is what one request has loaded or begun.
 type Session struct {
 	Record
 	stale bool          // sealed with an older secret
-	alone *http.Request // the request without the other cookies of the name; nil when there are none
+	alone *http.Request // the request without other cookies of the name; nil if there are none
 }
 
-// New returns a Manager. It fails only for want of a secret.
+// New returns a Manager. It returns an error only if there is no secret.
 func New(config Config) (*Manager, error) {
 	m := &Manager{config: config}
 	if config.Logger == nil {
@@ -81,14 +77,11 @@ func New(config Config) (*Manager, error) {
 	return m, nil
 }
 
-// Load returns the session of the request. nil means that there is none: no
-// cookie, one that does not open, a record that has ended, is of another audience,
-// or of a version that this one does not read. An error wraps [ErrStore]: whether
-// there is a session is not known then, so the request must be neither served nor
-// treated as signed out.
+// Load returns the session of the request, or nil if there is none: no cookie, a cookie that does not open, or a record
+// that has ended or is of another audience or version. An error wraps [ErrStore]: it is then unknown whether there is a
+// session, so the request must be neither served nor treated as signed out.
 //
-// Of several cookies of the name the one with a session counts. When there are
-// sessions in several of them the error is a [*RivalsError].
+// Of several cookies of the name, the one with a session counts. If several have one, the error is a [*RivalsError].
 func (m *Manager) Load(r *http.Request) (*Session, error) {
 	if s, err := m.load(r); s != nil || err != nil {
 		return s, err
@@ -119,7 +112,7 @@ func (m *Manager) Load(r *http.Request) (*Session, error) {
 	return nil, &RivalsError{rivals}
 }
 
-// addRival adds s, or puts it in the place of an older copy of the same session.
+// addRival adds s, or replaces an older copy of the same session.
 func addRival(rivals []*Session, s *Session) []*Session {
 	for i, other := range rivals {
 		if other.ID == s.ID {
@@ -153,18 +146,17 @@ func (m *Manager) load(r *http.Request) (*Session, error) {
 	return s, nil
 }
 
-// Begin starts a session with the identity of rec under new ids, keeps tokens
-// with it unless they are nil, and deletes what the request carries of either. An
-// attacker who had planted a session in the victim's browser holds nothing after
-// it (session fixation).
+// Begin starts a session with the identity of rec under new ids, keeps tokens with it unless they are nil, and deletes
+// the session and tokens that the request carries. So an attacker who planted a session in the victim's browser gains
+// nothing (session fixation).
 //
-// An error wraps [ErrStore] or is a [*TooLargeError]; h is unchanged then.
+// An error wraps [ErrStore] or is a [*TooLargeError]; h is then unchanged.
 func (m *Manager) Begin(h http.Header, r *http.Request, rec Record, tokens []byte) (*Session, error) {
 	now := time.Now()
 	rand.Read(rec.ID[:])
 	rec.Created, rec.Renewed = wholeSecond(now), wholeSecond(now)
 
-	// Saved first: a record that does not fit must not cost the earlier session.
+	// Saved first: a record that does not fit must not cost the user the earlier session.
 	saved := http.Header{setCookie: slices.Clone(h[setCookie])}
 	if err := m.save(saved, cookie.Without(r), &rec, now); err != nil {
 		return nil, err
@@ -183,10 +175,9 @@ func (m *Manager) Begin(h http.Header, r *http.Request, rec Record, tokens []byt
 	return &Session{Record: rec}, nil
 }
 
-// Renew saves s with a new idle limit when more than half of the present one
-// has passed, or when an older secret sealed it; otherwise it does nothing. A
-// session that has ended meanwhile stays ended. When Renew fails s is unchanged
-// and may be used.
+// Renew saves s with a new idle limit if more than half of the current one has passed, or if an older secret sealed it;
+// otherwise it does nothing. A session that has ended in the meantime stays ended. If Renew fails, s is unchanged and
+// may be used.
 func (m *Manager) Renew(h http.Header, r *http.Request, s *Session) error {
 	now := time.Now()
 	if !m.due(s, now) {
@@ -204,7 +195,7 @@ func (m *Manager) Renew(h http.Header, r *http.Request, s *Session) error {
 	return nil
 }
 
-// of is the request that carries s and no rival of it.
+// of returns the request that carries s and no rival of it.
 func (s *Session) of(r *http.Request) *http.Request {
 	if s.alone != nil {
 		return s.alone
@@ -212,15 +203,15 @@ func (s *Session) of(r *http.Request) *http.Request {
 	return r
 }
 
-// Due tells whether Renew has something to do.
+// Due reports whether Renew would save s.
 func (m *Manager) Due(s *Session) bool { return m.due(s, time.Now()) }
 
 func (m *Manager) due(s *Session, now time.Time) bool {
 	return (s.stale || now.Sub(s.Renewed) > m.config.Idle/2) && m.left(&s.Record, now) > 0
 }
 
-// Destroy deletes the record that the request carries, its tokens, and the
-// cookies. It needs no session to succeed. An error wraps [ErrStore].
+// Destroy deletes the record that the request carries, its tokens, and the cookies. It also succeeds without a session.
+// An error wraps [ErrStore].
 func (m *Manager) Destroy(h http.Header, r *http.Request) error {
 	if err := m.destroyTokens(h, r); err != nil {
 		return fmt.Errorf("%w: %w", ErrStore, err)
@@ -231,8 +222,8 @@ func (m *Manager) Destroy(h http.Header, r *http.Request) error {
 	return nil
 }
 
-// destroy deletes the cookies of that name and the record. Of several cookies it
-// deletes all records of this audience and leaves those of other apps alone.
+// destroy deletes the cookies of that name and the record. Of several cookies it deletes all records of this audience
+// and keeps those of other apps.
 func (m *Manager) destroy(h http.Header, r *http.Request, name string) error {
 	for _, alone := range cookie.Apart(r, name) {
 		data, _, err := m.records.LoadRecord(alone, name)
@@ -255,15 +246,15 @@ func (m *Manager) save(h http.Header, r *http.Request, rec *Record, now time.Tim
 	return nil
 }
 
-// left is how long rec still lives if nothing renews it.
+// left returns how long rec lives without renewal.
 func (m *Manager) left(rec *Record, now time.Time) time.Duration {
 	return min(rec.Renewed.Add(m.config.Idle).Sub(now), rec.Created.Add(m.config.Lifetime).Sub(now))
 }
 
-// Left is how long rec still lives if nothing renews it.
+// Left returns how long rec lives without renewal.
 func (m *Manager) Left(rec *Record) time.Duration { return m.left(rec, time.Now()) }
 
-// cookie sets every attribute: what a store leaves at its zero value is unsafe.
+// cookie sets every attribute: the zero values are unsafe.
 func (m *Manager) cookie(maxAge int) *gsessions.Options {
 	return &gsessions.Options{
 		Path: m.config.Path, MaxAge: maxAge,

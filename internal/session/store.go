@@ -16,37 +16,30 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/seal"
 )
 
-// recordStore keeps raw records. cookiestore.Store is one; [valuesStore] makes
-// one of any other gin-contrib store.
+// recordStore keeps raw records. cookiestore.Store is one; [valuesStore] adapts any other gin-contrib store.
 type recordStore interface {
-	// LoadRecord returns the record of the request, nil when there is none.
-	// stale tells that it should be saved anew. An error means that the store
-	// cannot answer.
+	// LoadRecord returns the record of the request, or nil if there is none. stale reports that it should be saved again.
+	// An error means that the store cannot respond.
 	LoadRecord(r *http.Request, name string) (record []byte, stale bool, err error)
-	// SaveRecord puts record in the place of the one the request carries, and
-	// does not bring back one that has been deleted: the error wraps
-	// [fs.ErrNotExist] then. For a request without cookies it makes a new id. It
-	// sets each cookie once in h.
+	// SaveRecord replaces the record that the request carries. It does not restore one that has been deleted: the error
+	// then wraps [fs.ErrNotExist]. For a request without cookies it creates a new id. It sets each cookie once in h.
 	SaveRecord(h http.Header, r *http.Request, name string, record []byte, o *gsessions.Options) error
-	// DeleteRecord deletes the record the request carries, and its cookies.
+	// DeleteRecord deletes the record that the request carries, and its cookies.
 	DeleteRecord(h http.Header, r *http.Request, name string, o *gsessions.Options) error
 }
 
 const (
-	// valueKey holds the record as sealed text. One string is the only kind that
-	// every store brings back as it was: gob does not know maps and times
-	// unasked, and the JSON form of the Redis store bends []byte and numbers.
+	// valueKey holds the record as sealed text. A string is the only type that every store returns unchanged: gob needs
+	// maps and times registered, and the JSON form of the Redis store changes []byte and numbers.
 	valueKey = "ginoidc"
 
-	// maxKept is how long gin-contrib's stores keep what was saved last. Their
-	// codecs refuse older cookies, and memcached takes a longer time-to-live for a
-	// moment in 1970.
+	// maxKept is how long gin-contrib's stores keep what was saved last. Their codecs refuse older cookies, and memcached
+	// reads a longer time-to-live as a date in 1970.
 	maxKept = 30 * 24 * time.Hour
 )
 
-// valuesStore keeps a record, sealed, as a value of a gorilla session. It calls New,
-// never Get: the registry behind Get would lend the session to other users of
-// the same name.
+// valuesStore keeps a record, sealed, as a value of a gorilla session. It calls New and never Get: the registry behind
+// Get would share the session with other users of the same name.
 type valuesStore struct {
 	store sessions.Store
 	ring  *seal.Ring
@@ -71,8 +64,7 @@ func (v valuesStore) SaveRecord(h http.Header, r *http.Request, name string, rec
 	if err != nil {
 		return err
 	}
-	// A store would save a deleted record anew under its dead id, and so undo a
-	// sign-out in another tab.
+	// A store would save a deleted record again under its old id, and so undo a sign-out in another tab.
 	if len(r.CookiesNamed(name)) > 0 && s.Values[valueKey] == nil {
 		return fs.ErrNotExist
 	}
@@ -80,7 +72,7 @@ func (v valuesStore) SaveRecord(h http.Header, r *http.Request, name string, rec
 	if err := v.put(scratch, r, s, record, o); err != nil {
 		return err
 	}
-	if s.ID != id { // only now has the store chosen it, so what it has does not open yet
+	if s.ID != id { // the store has only now chosen the id, so what it holds does not open yet
 		saved := cookie.After(cookie.Without(r), scratch[setCookie])
 		if s, err = v.open(saved, name); err != nil {
 			return err
@@ -109,14 +101,14 @@ func (v valuesStore) put(h http.Header, r *http.Request, s *gsessions.Session, r
 		if saysTooLarge(err) {
 			return &TooLargeError{Size: len(text)}
 		}
-		return fmt.Errorf("session: %v", err) // not wrapped: a directory that is not there is no sign-out
+		return fmt.Errorf("session: %v", err) // not wrapped: a missing directory is not a sign-out
 	}
 	cookie.Set(h, scratch[setCookie]...)
 	return nil
 }
 
-// place is what a sealed record is bound to: who can write to the store cannot make one user's record another's. A
-// store that keeps sessions in cookies gives them no id.
+// place is what a sealed record is bound to: an attacker who can write to the store cannot turn one user's record into
+// another's. A store that keeps sessions in cookies gives them no id.
 func place(name, id string) []byte {
 	if id == "" {
 		return []byte(name)
@@ -124,10 +116,9 @@ func place(name, id string) []byte {
 	return []byte(name + "\x00" + id)
 }
 
-// DeleteRecord empties the values before it deletes, for memcached's store does
-// not delete: it keeps an empty session then. It would make one for a request
-// that has none, so that is left out. A session with an id is deleted even when
-// it is new, which is how stores describe one they could not read.
+// DeleteRecord clears the values before it deletes, because memcached's store does not delete: it then keeps an empty
+// session. It would create one for a request without a session, so such a request is skipped. A session with an id is
+// deleted even if it is new, which is how stores describe one they could not read.
 func (v valuesStore) DeleteRecord(h http.Header, r *http.Request, name string, o *gsessions.Options) error {
 	s, err := v.open(r, name)
 	if err != nil {
@@ -144,8 +135,7 @@ func (v valuesStore) DeleteRecord(h http.Header, r *http.Request, name string, o
 	return nil
 }
 
-// open returns the stored session or, when there is none, an empty one. An
-// error means that the store cannot answer.
+// open returns the stored session or, if there is none, an empty one. An error means that the store cannot respond.
 func (v valuesStore) open(r *http.Request, name string) (s *gsessions.Session, err error) {
 	if !acceptableCookie(r, name) {
 		r = cookie.Without(r)
@@ -170,15 +160,15 @@ func (v valuesStore) save(h http.Header, r *http.Request, s *gsessions.Session) 
 	return guard(func() error { return v.store.Save(r, headerWriter{h}, s) })
 }
 
-// acceptableCookie keeps oversize values from the store, and the same cookie twice: of
-// these each is asked for alone (see [Manager.Load]).
+// acceptableCookie keeps oversize and repeated cookies from the store: repeated ones are tried one at a time (see
+// [Manager.Load]).
 func acceptableCookie(r *http.Request, name string) bool {
 	cookies := r.CookiesNamed(name)
 	return len(cookies) == 0 || len(cookies) == 1 && len(cookies[0].Value) <= cookie.MaxSize
 }
 
-// guard turns a panic of the store (memstore has some) into an error. The
-// panic's text may hold session values, so it is left out.
+// guard converts a panic of the store (memstore has some) to an error. The text of the panic may hold session values,
+// so it is dropped.
 func guard(call func() error) (err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -188,8 +178,8 @@ func guard(call func() error) (err error) {
 	return call()
 }
 
-// saysAbsent tells "no such record" and "none that can be read" from a store
-// that cannot answer. Some stores say it in words alone.
+// saysAbsent distinguishes "no such record" and "unreadable record" from a store that cannot respond. Some stores say
+// it only in words.
 func saysAbsent(err error) bool {
 	var decoding securecookie.Error
 	if errors.As(err, &decoding) {
@@ -199,8 +189,7 @@ func saysAbsent(err error) bool {
 		strings.HasPrefix(err.Error(), "gob: ") || strings.HasSuffix(err.Error(), "cache miss")
 }
 
-// saysTooLarge knows the words of securecookie, redistore and memcached, which
-// have no error value for it.
+// saysTooLarge matches the texts of securecookie, redistore and memcached, which have no error value for it.
 func saysTooLarge(err error) bool {
 	text := err.Error()
 	return strings.Contains(text, "too long") || strings.Contains(text, "too big") || strings.Contains(text, "too large")

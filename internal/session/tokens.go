@@ -10,11 +10,11 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 )
 
-// tokensSuffix names the record of a session's tokens. It lies apart, in cookies or under an id of its own, so that a
-// request which does not ask for the tokens does not pay for them.
+// tokensSuffix names the record of a session's tokens. It is separate, in its own cookies or under its own id, so that
+// requests that do not need the tokens do not pay for them.
 const tokensSuffix = "-tokens"
 
-// LoadTokens returns what was kept with the session: nil when that is nothing. An error wraps [ErrStore].
+// LoadTokens returns what was kept with the session, or nil. An error wraps [ErrStore].
 func (m *Manager) LoadTokens(r *http.Request, s *Session) ([]byte, error) {
 	tokens, _, err := m.tokens(r, s)
 	if err != nil {
@@ -23,8 +23,8 @@ func (m *Manager) LoadTokens(r *http.Request, s *Session) ([]byte, error) {
 	return tokens, nil
 }
 
-// tokens returns those of s and the request that carries no others. Of several cookies of the name the one with tokens
-// of s counts.
+// tokens returns the tokens of s and the request without other ones. Of several cookies of the name the one with the
+// tokens of s counts.
 func (m *Manager) tokens(r *http.Request, s *Session) (tokens []byte, of *http.Request, err error) {
 	name := m.config.Name + tokensSuffix
 	for _, of := range append([]*http.Request{r}, cookie.Apart(r, name)...) {
@@ -39,8 +39,8 @@ func (m *Manager) tokens(r *http.Request, s *Session) (tokens []byte, of *http.R
 	return nil, r, nil
 }
 
-// UpdateTokens puts tokens in the place of those that LoadTokens returned for the request. [ErrGone] means that they
-// were deleted meanwhile and do not come back; any other error wraps [ErrStore] or is a [*TooLargeError].
+// UpdateTokens replaces the tokens that LoadTokens returned for the request. [ErrGone] means that they were deleted in
+// the meantime and stay deleted; any other error wraps [ErrStore] or is a [*TooLargeError].
 func (m *Manager) UpdateTokens(h http.Header, r *http.Request, s *Session, tokens []byte) error {
 	if len(cookie.Apart(r, m.config.Name+tokensSuffix)) > 0 {
 		old, of, err := m.tokens(r, s)
@@ -55,7 +55,7 @@ func (m *Manager) UpdateTokens(h http.Header, r *http.Request, s *Session, token
 	return m.saveTokens(h, r, &s.Record, tokens)
 }
 
-// destroyTokens deletes the tokens that the request carries, if it does.
+// destroyTokens deletes the tokens that the request carries, if any.
 func (m *Manager) destroyTokens(h http.Header, r *http.Request) error {
 	name := m.config.Name + tokensSuffix
 	if !cookie.Carries(r, name) {
@@ -64,8 +64,8 @@ func (m *Manager) destroyTokens(h http.Header, r *http.Request) error {
 	return m.destroy(h, r, name)
 }
 
-// saveTokens keeps tokens until the session's lifetime is over. They are of no use without the session, so a session
-// that is renewed needs not renew them.
+// saveTokens keeps tokens until the end of the session's lifetime. They are useless without the session, so renewing a
+// session need not renew them.
 func (m *Manager) saveTokens(h http.Header, r *http.Request, rec *Record, tokens []byte) error {
 	maxAge := int((time.Until(rec.Created.Add(m.config.Lifetime)) + time.Second - 1) / time.Second)
 	data := append(m.tokensHead(rec), tokens...)
@@ -75,8 +75,8 @@ func (m *Manager) saveTokens(h http.Header, r *http.Request, rec *Record, tokens
 	return nil
 }
 
-// tokensHead ties tokens to their session: audience ‖ id. Those of another session are not taken for this one's,
-// whoever put them there.
+// tokensHead ties tokens to their session: audience ‖ id. Tokens of another session are never accepted, whatever wrote
+// them there.
 func (m *Manager) tokensHead(rec *Record) []byte {
 	return append(slices.Clone(m.audience), rec.ID[:]...)
 }

@@ -1,4 +1,4 @@
-// Package shared says how the plugin uses the state that the instances of an app share: under which keys, how values
+// Package shared defines how the plugin uses the state that the instances of an app share: under which keys, how values
 // are sealed, and how requests take turns.
 package shared
 
@@ -10,14 +10,14 @@ import (
 // The first byte of a key says what it is for.
 const (
 	KindSession     = 'e' // when a session was ended or updated
-	KindUser        = 'u' // when the app ended the sessions of a user, and their list
-	KindProvider    = 'p' // when the provider ended sessions, and the list of those of a sid
-	KindAttempt     = 'a' // whether a sign-in attempt is spent
+	KindUser        = 'u' // when the app ended the sessions of a user; also the key of their list
+	KindProvider    = 'p' // when the provider ended sessions; also the key of the list of a sid
+	KindAttempt     = 'a' // whether a sign-in attempt is used
 	KindLogoutToken = 'j' // whether a logout token was used
-	KindUpdate      = 'w' // whose turn it is to update a session
+	KindUpdate      = 'w' // the lease to update a session
 	KindUpdated     = 'n' // the cookies of a session after an update
-	KindTokens      = 't' // whose turn it is to refresh tokens, and the result
-	KindCallback    = 'c' // whose turn it is to redeem a code, and the answer
+	KindTokens      = 't' // the lease to refresh tokens, and the result
+	KindCallback    = 'c' // the lease to redeem a code, and the response
 	KindReplaced    = 'r' // the tokens of a session that a sign-in may replace
 )
 
@@ -27,7 +27,7 @@ const HashSize = 16
 // KeySize is the length of a key.
 const KeySize = 1 + 2*HashSize
 
-// Hash stands for a name that must not appear in the state in clear, such as a subject.
+// Hash stands for a name that must not appear in the state in plain text, such as a subject.
 type Hash [HashSize]byte
 
 // Audience is the app, as issuer and client. Apps that share one state have different hashes.

@@ -10,7 +10,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
-// ErrUnavailable means that the state or the session store cannot answer. It is ginoidc.ErrSessionStore.
+// ErrUnavailable means that the state or the session store cannot respond. It is ginoidc.ErrSessionStore.
 var ErrUnavailable = errors.New("ginoidc: the session store cannot answer")
 
 // State is the part of ginoidc.SharedState that Values need.
@@ -20,8 +20,8 @@ type State interface {
 	Kept(ctx context.Context, key string) (value string, ok bool, err error)
 }
 
-// Values are what one request leaves for others. They are sealed. An attacker who can write to the state can move a
-// value, but then it does not open: it is bound to its purpose, its key and its owner, a session or an attempt.
+// Values are what one request keeps for others, sealed. An attacker who can write to the state can move a value, but
+// then it does not open: it is bound to its purpose, its key and its owner, a session or an attempt.
 type Values struct {
 	State State
 	Seal  *sealed.Text
@@ -29,7 +29,7 @@ type Values struct {
 
 var errTooLarge = errors.New("ginoidc: the value is too large for the shared state")
 
-// Keep leaves text for other requests of the owner, for ttl.
+// Keep keeps text for other requests of the owner, for ttl.
 func (v Values) Keep(ctx context.Context, purpose, key, owner, text string, ttl time.Duration) error {
 	value := v.Seal.Seal(text, bound(purpose, key, owner))
 	if len(value) > state.MaxValue {
@@ -38,7 +38,7 @@ func (v Values) Keep(ctx context.Context, purpose, key, owner, text string, ttl 
 	return v.State.Keep(ctx, key, value, ttl)
 }
 
-// Kept returns what a request of the owner has left. It returns false if there is nothing. An error wraps
+// Kept returns what another request of the owner kept. It returns false if there is nothing. An error wraps
 // [ErrUnavailable].
 func (v Values) Kept(ctx context.Context, purpose, key, owner string) (text string, ok bool, err error) {
 	value, ok, err := v.State.Kept(ctx, key)
@@ -52,19 +52,19 @@ func (v Values) Kept(ctx context.Context, purpose, key, owner string) (text stri
 	return text, ok, nil
 }
 
-// bound is the place of a value. The owner comes last: no two places read alike, whatever is in it.
+// bound is the place of a value. The owner comes last, so that no two places are equal, whatever it contains.
 func bound(purpose, key, owner string) string {
 	return purpose + "\x00" + key + "\x00" + owner
 }
 
-// ErrTurn means that other requests have held the lease for longer than Turn was to wait.
+// ErrTurn means that other requests held the lease for longer than Turn was to wait.
 var ErrTurn = errors.New("another request has had its turn for too long")
 
 // turnWait is how long Turn waits between two tries.
 const turnWait = 10 * time.Millisecond
 
-// Turn takes the lease of key, and waits for limit while another request holds it. waited reports whether one did. The
-// holder calls release; after ttl the lease ends by itself. An error wraps [ErrUnavailable].
+// Turn takes the lease of key, and waits up to limit while another request holds it. waited reports whether one did.
+// The holder calls release; after ttl the lease ends by itself. An error wraps [ErrUnavailable].
 func (v Values) Turn(
 	ctx context.Context, key string, ttl, limit time.Duration,
 ) (release func(context.Context) error, waited bool, err error) {

@@ -8,20 +8,20 @@ import (
 )
 
 const (
-	shards     = 64 // so that a purge, the longest hold of a lock, is done in about a millisecond for a million entries
+	shards     = 64 // so that sweeping a shard, the longest hold of a lock, takes about a millisecond at a million entries
 	purgeEvery = time.Minute
 )
 
-// A digest stands for a key, which makes entries small and free of pointers: the garbage collector does not look at
+// A digest stands for a key, which makes entries small and free of pointers, so the garbage collector does not scan
 // them. Keys are cryptographic hashes already, so nobody chooses their bytes, and the seeds of these 128 bits never
-// leave the process: two keys do not meet by design, and by chance not in the life of the universe.
+// leave the process: collisions can be neither forced nor expected.
 type digest [2]uint64
 
-// common is what the tables of a Memory have in common.
+// common holds what all tables of a Memory share.
 type common struct {
 	seeds [2]maphash.Seed
-	start time.Time // of the table's clock, which is monotonic: setting the host's clock ends nothing early
-	quota           // of entries in all shards, passed ones included
+	start time.Time // of the table's clock, which is monotonic: setting the host's clock expires nothing early
+	quota           // of entries in all shards, expired ones included
 }
 
 func (c *common) setUp(limit int) {
@@ -35,18 +35,18 @@ func (c *common) digest(key string) digest {
 
 func (c *common) now() int64 { return int64(time.Since(c.start)) }
 
-// until is when an entry of now passes. The longest ttl neither wraps nor is never.
+// until returns when an entry made at now expires. The longest ttl neither overflows nor means never.
 func (c *common) until(now int64, ttl time.Duration) int64 {
 	return now + min(int64(ttl), never-1-now)
 }
 
-// quota is room for so much and no more.
+// quota is a limited amount of room.
 type quota struct {
 	limit int64
 	count atomic.Int64
 }
 
-// counted takes room for more, or gives it back when more is negative. There may be none to take.
+// counted takes room, or returns it if more is negative. It reports false if there is none left.
 func (q *quota) counted(more int) bool {
 	if q.count.Add(int64(more)) > q.limit && more > 0 {
 		q.count.Add(-int64(more))
@@ -55,7 +55,7 @@ func (q *quota) counted(more int) bool {
 	return true
 }
 
-// fitted moves what is in m into a map of its size.
+// fitted moves what is in m to a map of its size.
 func fitted[V any](m map[digest]V) map[digest]V {
 	smaller := make(map[digest]V, len(m))
 	maps.Copy(smaller, m)

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// MaxListed is how many sessions of one owner a shared state lists, so that a script that signs one user in forever
-// neither fills it nor makes a list that nobody can read.
+// MaxListed is the largest number of sessions of one owner that a shared state lists, so that a script that signs one
+// user in again and again can neither fill the state nor make a list too long to read.
 const MaxListed = 1000
 
 // Enlist remembers for ttl that session belongs to owner. A second call for the same pair replaces its ttl. Of more
-// than 1,000 sessions of one owner those that end soonest are dropped. The error is [ErrFull].
+// than 1,000 sessions of one owner, those that end soonest are dropped. The error is [ErrFull].
 func (m *Memory) Enlist(_ context.Context, owner, session string, ttl time.Duration) error {
 	return m.listed.update(owner, ttl, func(list listings, _ bool, until int64) (listings, bool) {
 		list = list.without(session)
@@ -24,12 +24,12 @@ func (m *Memory) Enlist(_ context.Context, owner, session string, ttl time.Durat
 	})
 }
 
-// Delist forgets a session of owner. Nothing to forget is no error: it is nil.
+// Delist forgets a session of owner. It is idempotent. The error is nil.
 func (m *Memory) Delist(ctx context.Context, owner, session string) error {
 	return m.Enlist(ctx, owner, session, 0)
 }
 
-// Listed returns owner's sessions whose time has not passed, in no particular order. The error is nil.
+// Listed returns owner's sessions that have not expired, in no particular order. The error is nil.
 func (m *Memory) Listed(_ context.Context, owner string) ([]string, error) {
 	list, _ := m.listed.get(owner)
 	sessions := make([]string, len(list))
@@ -39,13 +39,13 @@ func (m *Memory) Listed(_ context.Context, owner string) ([]string, error) {
 	return sessions, nil
 }
 
-// listings are the sessions of one owner. What ends soonest comes first. A list in the table is replaced and never
-// changed: it is read without a lock. Only owners become digests, for a session is read back.
+// listings are the sessions of one owner, the soonest to expire first. A list in the table is replaced and never
+// modified: it is read without a lock. Only owners become digests, because sessions are read back.
 type listings []listing
 
 type listing struct {
 	session string
-	until   int64 // on the table's clock; at this time it is gone
+	until   int64 // on the table's clock; it expires at this time
 }
 
 func (l listings) left(now int64) (rest listings, soonest int64) {
@@ -60,12 +60,12 @@ func (l listings) left(now int64) (rest listings, soonest int64) {
 
 func (l listings) cost() (entries, bytes int) { return len(l), 0 }
 
-// passed counts what has passed by then, which is in front.
+// passed returns the number of expired sessions, which are at the front.
 func (l listings) passed(then int64) int {
 	return sort.Search(len(l), func(i int) bool { return l[i].until > then })
 }
 
-// without returns the list without the session, in memory of its own, with room for one more.
+// without returns a copy of the list without the session, with capacity for one more.
 func (l listings) without(session string) listings {
 	i := slices.IndexFunc(l, func(l listing) bool { return l.session == session })
 	if i < 0 {
@@ -74,8 +74,8 @@ func (l listings) without(session string) listings {
 	return append(append(make(listings, 0, len(l)), l[:i]...), l[i+1:]...)
 }
 
-// with puts one more into a list that is not in the table, the later of two that end together behind, and drops what is
-// too much.
+// with adds one to a list that is not in the table, after others that expire at the same time, and drops what exceeds
+// MaxListed.
 func (l listings) with(one listing) listings {
 	l = slices.Insert(l, l.passed(one.until), one)
 	return slices.Delete(l, 0, max(0, len(l)-MaxListed))

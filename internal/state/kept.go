@@ -8,7 +8,8 @@ import (
 )
 
 const (
-	// MaxValue is how many bytes a kept value has at most, in every shared state: a token of endless length fills none.
+	// MaxValue is the largest size of a kept value in bytes, in every shared state: an endless token cannot fill the
+	// state.
 	MaxValue = 16 << 10
 
 	maxValues = 64 << 20 // bytes of all of them
@@ -16,9 +17,9 @@ const (
 
 var errTooLarge = errors.New("state: a value to keep is larger than 16,384 bytes")
 
-// Keep remembers value, of at most 16,384 bytes, for ttl under key, in the place of what was kept there. A ttl of 0 or
-// less forgets it. The error is [ErrFull] when all values together would take more than 64 MiB. After an error what was
-// kept before still is.
+// Keep remembers value, of at most 16,384 bytes, for ttl under key, and replaces what was kept there. A ttl of 0 or
+// less forgets it. The error is [ErrFull] if all values together would take more than 64 MiB. After an error the
+// previous value is still kept.
 func (m *Memory) Keep(_ context.Context, key, value string, ttl time.Duration) error {
 	if len(value) > MaxValue {
 		return errTooLarge
@@ -27,11 +28,11 @@ func (m *Memory) Keep(_ context.Context, key, value string, ttl time.Duration) e
 		m.kept.remove(key, func(text) bool { return true })
 		return nil
 	}
-	value = strings.Clone(value) // it may be a part of something larger, which is not counted
+	value = strings.Clone(value) // it may be part of a larger string, which would not be counted
 	return m.kept.update(key, ttl, func(_ text, _ bool, until int64) (text, bool) { return text{value, until}, true })
 }
 
-// Kept returns what was kept under key; not ok, there is nothing whose time has not passed. The error is nil.
+// Kept returns what was kept under key. ok is false if there is nothing that has not expired. The error is nil.
 func (m *Memory) Kept(_ context.Context, key string) (value string, ok bool, err error) {
 	kept, ok := m.kept.get(key)
 	return kept.value, ok, nil
@@ -40,7 +41,7 @@ func (m *Memory) Kept(_ context.Context, key string) (value string, ok bool, err
 // text is a kept value.
 type text struct {
 	value string
-	until int64 // on the table's clock; at this time it is gone
+	until int64 // on the table's clock; it expires at this time
 }
 
 func (x text) left(now int64) (rest text, soonest int64) {

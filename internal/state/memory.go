@@ -1,5 +1,5 @@
-// Package state is what the instances of an app share about sessions: what was ended and when, what was seen already,
-// who is at work on something, and what came of it. Memory is that for an app of one process.
+// Package state holds what the instances of an app share about sessions: what was ended and when, what has been used,
+// which request holds a lease, and its result. Memory is the state of an app of one process.
 package state
 
 import (
@@ -11,28 +11,28 @@ import (
 
 const defaultLimit = 1_000_000
 
-// ErrFull tells that nothing more can be remembered until entries pass their time. It fails closed: a caller that must
-// remember a sign-out has not signed anybody out.
+// ErrFull means that nothing more can be remembered until entries expire. It fails closed: a caller that must remember
+// a sign-out has not signed the user out.
 var ErrFull = errors.New("state: the memory is full")
 
 // Memory keeps shared state in this process: bounded, purged as it is used, gone with the process. It is safe for
-// concurrent use and never waits for anything, so the contexts are not looked at.
+// concurrent use and never blocks, so contexts are ignored.
 //
-// Revocations, sign-in attempts, other keys seen, leases, kept values and listed sessions have tables of their own: a
-// flood of one kind takes no room from another.
+// Revocations, sign-in attempts, other used keys, leases, kept values and listed sessions have separate tables: a flood
+// of one kind takes no room from another.
 type Memory struct {
 	revoked, attempts, seen, leases *table[note]
 	kept                            *table[text]
 	listed                          *table[listings]
-	leased                          atomic.Int64 // leases taken so far; the number tells their holders apart
+	leased                          atomic.Int64 // leases taken so far; the number identifies the holder
 }
 
-// attempt is the first byte of the keys that strangers can have made.
+// attempt is the first byte of the keys that anonymous visitors can create.
 const attempt = 'a'
 
-// NewMemory makes a Memory for at most limit entries of each kind, a million if limit is 0. A million revocations take
-// some 85 MB, a million listed sessions of as many owners some 175 MB. Kept values
-// take at most 64 MiB, whatever limit is, and some 120 bytes each beside.
+// NewMemory returns a Memory for at most limit entries of each kind, a million if limit is 0. A million revocations
+// take about 85 MB, a million listed sessions of as many owners about 175 MB. Kept values take at most 64 MiB, whatever
+// limit is, plus about 120 bytes each.
 func NewMemory(limit int) *Memory {
 	if limit <= 0 {
 		limit = defaultLimit
@@ -61,7 +61,7 @@ func (n note) cost() (entries, bytes int) {
 }
 
 // Revoke remembers for ttl that key was ended at the given time, in whole microseconds. A later time wins over an
-// earlier one, and so does a longer ttl: what is revoked stays so. The error is [ErrFull].
+// earlier one, and a longer ttl over a shorter one: what is revoked stays revoked. The error is [ErrFull].
 func (m *Memory) Revoke(_ context.Context, key string, at time.Time, ttl time.Duration) error {
 	return m.revoked.update(key, ttl, func(old note, live bool, until int64) (note, bool) {
 		ended := note{at.UnixMicro(), until}
@@ -72,7 +72,7 @@ func (m *Memory) Revoke(_ context.Context, key string, at time.Time, ttl time.Du
 	})
 }
 
-// Revoked returns for each key, in order, when it was ended, and the zero time where it was not. The error is nil.
+// Revoked returns for each key, in order, when it was ended, or the zero time. The error is nil.
 func (m *Memory) Revoked(_ context.Context, keys ...string) ([]time.Time, error) {
 	times := make([]time.Time, len(keys))
 	for i, key := range keys {
@@ -83,17 +83,17 @@ func (m *Memory) Revoked(_ context.Context, keys ...string) ([]time.Time, error)
 	return times, nil
 }
 
-// MarkUsed reports whether key is new, and remembers it for ttl: of all callers within that time, one is told true. The
-// error is [ErrFull], and then nobody is told true. A sign-in attempt, whose key begins with "a", that finds no room is
-// new and not remembered, or who fills the table would keep all others from signing in: the provider takes its code
-// once.
+// MarkUsed reports whether key is new, and remembers it for ttl: of all callers within that time, one gets true. If the
+// error is [ErrFull], first is false. A sign-in attempt, whose key begins with "a", that finds no room is new and not
+// remembered: otherwise an attacker who fills the table would prevent all sign-ins. The provider still accepts its code
+// only once.
 func (m *Memory) MarkUsed(_ context.Context, key string, ttl time.Duration) (first bool, err error) {
 	remember := func(_ note, live bool, until int64) (note, bool) {
 		first = !live
 		return note{until: until}, first
 	}
 	if key != "" && key[0] == attempt {
-		// and does not look for room everywhere, which a flood would make the most of
+		// A full table is not swept for it, which a flood would exploit.
 		m.attempts.tryUpdate(key, ttl, remember)
 		return first, nil
 	}
@@ -101,8 +101,8 @@ func (m *Memory) MarkUsed(_ context.Context, key string, ttl time.Duration) (fir
 	return first && err == nil, err
 }
 
-// Lease takes key for ttl; not ok, somebody holds it. release gives it back, unless it has run out and somebody else
-// has it by now; its error is nil. The error of Lease is [ErrFull].
+// Lease takes key for ttl. ok is false if another holder has it. release returns it, unless it has expired and belongs
+// to another holder by then; its error is nil. The error of Lease is [ErrFull].
 func (m *Memory) Lease(_ context.Context, key string,
 	ttl time.Duration) (release func(context.Context) error, ok bool, err error) {
 	holder := m.leased.Add(1)

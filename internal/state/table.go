@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// never is when nothing passes.
+// never is the time of values that do not expire.
 const never = math.MaxInt64
 
-// value is what lies under a key. It passes with time, as a whole or in parts, and is replaced but never changed. The
-// zero value is nothing.
+// value is what is stored under a key. It expires as a whole or in parts, and is replaced but never modified. The zero
+// value is empty.
 type value[V any] interface {
-	// left returns what has not passed by now, and when the next of that passes: never if nothing is left.
+	// left returns what has not expired by now, and when the next part does: never if nothing is left.
 	left(now int64) (rest V, soonest int64)
-	// cost is what it takes of the table's room.
+	// cost returns how much of the table's room the value takes.
 	cost() (entries, bytes int)
 }
 
-// table is a map whose values pass with time. The number of their entries is bounded, and so is their size together.
-// Nothing runs in the background: whoever uses a shard sweeps out what has passed, at most once a minute, or at once
-// when there is no room left.
+// table is a map whose values expire. The number of their entries and their total size are bounded. Nothing runs in the
+// background: an operation on a shard sweeps out expired values, at most once a minute, or at once if there is no room
+// left.
 type table[V value[V]] struct {
 	common
 	bytes  quota // of all values in all shards
@@ -30,8 +30,8 @@ type table[V value[V]] struct {
 type shard[V value[V]] struct {
 	mu      sync.Mutex
 	values  map[digest]V
-	room    int   // values the map has held at once: maps grow, but never shrink
-	soonest int64 // nothing passes before this
+	room    int   // the most values the map has held: maps grow and never shrink
+	soonest int64 // nothing expires before this
 	swept   int64
 }
 
@@ -46,7 +46,7 @@ func newTable[V value[V]](limit, bytes int) *table[V] {
 	return t
 }
 
-// find returns the shard of the key, locked, and swept if that is due.
+// find returns the shard of the key, locked, and swept if due.
 func (t *table[V]) find(key string) (s *shard[V], d digest, now int64) {
 	d, now = t.digest(key), t.now()
 	s = &t.shards[d[0]%shards]
@@ -65,8 +65,8 @@ func (t *table[V]) get(key string) (rest V, live bool) {
 	return rest, soonest != never
 }
 
-// update shows change what is left of the key's value, and when one made now would pass; it keeps what change returns
-// if that is asked for. change may be called twice.
+// update passes change what is left of the key's value, and when one made now would expire. It stores what change
+// returns if that reports true. change may be called twice.
 func (t *table[V]) update(key string, ttl time.Duration, change func(old V, live bool, until int64) (V, bool)) error {
 	if t.tryUpdate(key, ttl, change) {
 		return nil
@@ -84,7 +84,7 @@ func (t *table[V]) update(key string, ttl time.Duration, change func(old V, live
 	return ErrFull
 }
 
-// tryUpdate reports false when there is no room for what change returns.
+// tryUpdate reports false if there is no room for what change returns.
 func (t *table[V]) tryUpdate(key string, ttl time.Duration, change func(V, bool, int64) (V, bool)) bool {
 	s, d, now := t.find(key)
 	defer s.mu.Unlock()
@@ -103,12 +103,12 @@ func (t *table[V]) tryUpdate(key string, ttl time.Duration, change func(V, bool,
 	return true
 }
 
-// remove deletes the key's value if it is the one that is meant.
+// remove deletes the key's value if meant reports true for it.
 func (t *table[V]) remove(key string, meant func(V) bool) {
 	t.tryUpdate(key, 0, func(old V, live bool, _ int64) (nothing V, keep bool) { return nothing, live && meant(old) })
 }
 
-// admit takes room for a value in the place of one that took so many entries and bytes: for all of it or none.
+// admit takes room for a value that replaces one of so many entries and bytes: for all of it or none.
 func (t *table[V]) admit(v V, entries, bytes int) bool {
 	moreEntries, moreBytes := v.cost()
 	moreEntries, moreBytes = moreEntries-entries, moreBytes-bytes
@@ -122,7 +122,7 @@ func (t *table[V]) admit(v V, entries, bytes int) bool {
 	return true
 }
 
-// put makes v the value, or nothing if nothing of it passes.
+// put stores v, or deletes the key if v is empty.
 func (s *shard[V]) put(d digest, v V, soonest int64) {
 	if soonest == never {
 		delete(s.values, d)
@@ -133,8 +133,8 @@ func (s *shard[V]) put(d digest, v V, soonest int64) {
 	s.soonest = min(s.soonest, soonest)
 }
 
-// sweep takes out what has passed, and moves what is left into a smaller map when that gives much memory back. It is
-// called with the shard's lock held.
+// sweep removes expired values, and moves the rest to a smaller map if that frees much memory. It is called with the
+// shard's lock held.
 func (t *table[V]) sweep(s *shard[V], now int64) {
 	s.swept = now
 	if s.soonest > now {

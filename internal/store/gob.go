@@ -6,10 +6,11 @@ import (
 	"errors"
 )
 
-// errGobPanic says no more: the panic's text may hold values of the session.
+// errGobPanic has no details: the text of the panic may hold values of the session.
 var errGobPanic = errors.New("encoding/gob panicked")
 
-// EncodeGob encodes v. A panic of a type's own GobEncode is an error: a value in a session must not end the request.
+// EncodeGob encodes v. A panic of a type's own GobEncode is returned as an error: a value in a session must not crash
+// the request.
 func EncodeGob(v any) (data []byte, err error) {
 	defer func() {
 		if recover() != nil {
@@ -21,7 +22,7 @@ func EncodeGob(v any) (data []byte, err error) {
 	return buf.Bytes(), err
 }
 
-// DecodeGob decodes data into what v points to, which is not to be used after an error.
+// DecodeGob decodes data into what v points to, which must not be used after an error.
 func DecodeGob(data []byte, v any) (err error) {
 	defer func() {
 		if recover() != nil {

@@ -1,5 +1,5 @@
-// Package store holds what the stores of sessions have in common: which secrets and cookies they accept, and how they
-// begin a session and code its values.
+// Package store holds what the session stores share: which secrets and cookies they accept, and how they begin a
+// session and encode its values.
 package store
 
 import (
@@ -14,17 +14,17 @@ import (
 )
 
 const (
-	// MinSecret is how many bytes a secret has at least: what a shorter one seals could be opened by trial.
+	// MinSecret is the minimum length of a secret in bytes: what a shorter one seals could be opened by brute force.
 	MinSecret = 32
 
-	// DefaultMaxAge is how many seconds a session lives whose attributes do not say.
+	// DefaultMaxAge is the lifetime in seconds of a session whose attributes do not set one.
 	DefaultMaxAge = 24 * 60 * 60
 )
 
-// NewRing makes the keys of one purpose from the secrets, or reports everything that is wrong with these.
+// NewRing derives the keys of one purpose from the secrets, or returns everything that is wrong with them.
 func NewRing(purpose string, secrets []string) (*seal.Ring, error) {
 	ring, err := seal.NewRing(purpose, secrets)
-	problems := []error{err} // which says if one is empty
+	problems := []error{err} // reports an empty secret
 	for i, secret := range secrets {
 		if n := len(secret); n > 0 && n < MinSecret {
 			problems = append(problems,
@@ -34,7 +34,7 @@ func NewRing(purpose string, secrets []string) (*seal.Ring, error) {
 	return ring, errors.Join(problems...)
 }
 
-// DefaultOptions are the attributes of cookies until the app says otherwise.
+// DefaultOptions returns the cookie attributes that apply until the app sets its own.
 func DefaultOptions() gsessions.Options {
 	return gsessions.Options{
 		Path: "/", MaxAge: DefaultMaxAge, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
@@ -49,7 +49,7 @@ func NewSession(s gsessions.Store, name string, options gsessions.Options) *gses
 	return session
 }
 
-// CheckCookie reports a name or an attribute that is not valid in a cookie.
+// CheckCookie returns an error for a name or an attribute that is not valid in a cookie.
 func CheckCookie(name string, o *gsessions.Options) error {
 	return cookie.Validate(gsessions.NewCookie(name, "", o))
 }

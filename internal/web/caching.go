@@ -15,7 +15,7 @@ func KeepPrivate(h http.Header) {
 	if lines := h["Cache-Control"]; len(lines) == 0 || !isPrivate(lines) {
 		h["Cache-Control"] = values[0:1:1]
 	}
-	for _, name := range []string{"Cdn-Cache-Control", "Surrogate-Control"} { // take precedence (RFC 9213, section 2.2)
+	for _, name := range []string{"Cdn-Cache-Control", "Surrogate-Control"} { // RFC 9213, section 2.2
 		if lines := h[name]; len(lines) > 0 && !isPrivate(lines) {
 			h[name] = []string{"no-store"}
 		}
@@ -28,16 +28,16 @@ func KeepPrivate(h http.Header) {
 	}
 }
 
-// KeepOutOfHistory keeps a page out of what the browser shows for its back button without asking (OWASP ASVS 14.3.2;
-// case 172). A browser keeps the whole document of a page without no-store, and shows it after a sign-out too: Vary is
-// for caches.
+// KeepOutOfHistory keeps a page out of what the browser shows for its back button without a request (OWASP ASVS 14.3.2;
+// case 172). A browser keeps the document of a page without no-store, and shows it even after a sign-out: Vary affects
+// caches only.
 func KeepOutOfHistory(h http.Header) {
 	if !unstored(h["Cache-Control"]) {
 		h["Cache-Control"] = []string{"private, no-store"}
 	}
 }
 
-// NeverStore is for responses that no cache may store. A Cache-Control with no-store stays, such as that of
+// NeverStore marks a response that no cache may store. A Cache-Control with no-store stays, such as that of
 // [KeepPrivate].
 func NeverStore(h http.Header) {
 	if !unstored(h["Cache-Control"]) {

@@ -2,8 +2,8 @@ package web
 
 import "net/http"
 
-// SecureHeaders sets what every response of the plugin's own routes has: it is not cached and not framed, and the URL,
-// which may hold an authorization code, is not passed on (RFC 9700, sections 4.2.4 and 4.16).
+// SecureHeaders sets the headers of every response of the plugin's own routes: it is not cached and not framed, and the
+// URL, which may hold an authorization code, is not passed on (RFC 9700, sections 4.2.4 and 4.16).
 func SecureHeaders(h http.Header) {
 	NeverStore(h)
 	h.Set("Referrer-Policy", "no-referrer")
@@ -11,8 +11,8 @@ func SecureHeaders(h http.Header) {
 	h.Set("X-Frame-Options", "DENY")
 }
 
-// SetRedirect sets Location as it is: [http.Redirect] would clean the path, and so turn an accepted "/./x" into a
-// target that nobody has checked (case 155).
+// SetRedirect sets Location unchanged: [http.Redirect] would clean the path, and so turn an accepted "/./x" into a
+// target that was never checked (case 155).
 func SetRedirect(h http.Header, location string) {
 	NeverStore(h)
 	h.Set("Location", location)

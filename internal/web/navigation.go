@@ -1,5 +1,5 @@
-// Package web reads what a browser says of a request and writes the headers, pages and redirects of the plugin's own
-// answers. It knows nothing of users and sessions.
+// Package web reads what a browser reveals about a request and writes the headers, pages and redirects of the plugin's
+// own responses. It knows nothing of users and sessions.
 package web
 
 import (
@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// IsNavigation reports whether a browser opens a page for a person, so that a redirect to the sign-in makes sense. For
-// a fetch, an XHR, curl, a WebSocket upgrade or a prefetch it does not.
+// IsNavigation reports whether a browser opens a page for a person, so that a redirect to the sign-in makes sense. It
+// does not for a fetch, an XHR, curl, a WebSocket upgrade or a prefetch.
 func IsNavigation(r *http.Request) bool {
 	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && wantsPage(r)
 }
@@ -20,8 +20,8 @@ func ShowsPage(r *http.Request) bool {
 	return IsNavigation(r) || r.Method == http.MethodPost && wantsPage(r)
 }
 
-// wantsPage reports whether a browser loads the response into a window. Fetch Metadata decides where the browser sends
-// it, and otherwise an explicit text/html: "Accept: */*" says nothing.
+// wantsPage reports whether a browser loads the response into a window. Fetch Metadata decides if the browser sends it,
+// and otherwise an explicit text/html: "Accept: */*" means nothing.
 func wantsPage(r *http.Request) bool {
 	if isPrefetch(r) || r.Header.Get("Upgrade") != "" {
 		return false
@@ -46,8 +46,8 @@ func isWindow(mode, dest string) bool {
 	return dest == "document" || dest == "empty" && mode == "navigate"
 }
 
-// WantsJSON reports whether a script asks, so that a redirect would be followed where nobody sees it: a request with
-// Fetch Metadata that is not a navigation, and otherwise one that accepts JSON and no HTML, or is an XHR.
+// WantsJSON reports whether a script sent the request, so that a redirect would be followed unseen: a request with
+// Fetch Metadata that is not a navigation, and otherwise an XHR, or one that accepts JSON and not HTML.
 func WantsJSON(r *http.Request) bool {
 	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
 		return mode != "navigate"
@@ -55,15 +55,15 @@ func WantsJSON(r *http.Request) bool {
 	return isXHR(r) || accepts(r, "application/json") && !accepts(r, "text/html")
 }
 
-// OpensWindow reports whether a browser shows the response in a window, where the back button finds it again.
+// OpensWindow reports whether a browser shows the response in a window, where the back button can return to it.
 func OpensWindow(r *http.Request) bool {
 	mode := r.Header.Get("Sec-Fetch-Mode")
 	return mode == "navigate" && isWindow(mode, r.Header.Get("Sec-Fetch-Dest"))
 }
 
 // IsSameOriginNavigation reports whether a person followed a link or form of this origin. Only Fetch Metadata can say
-// so, since a page of an attacker cannot forge it. What a service worker repeats does not count: its origin is this one
-// even if another site began the navigation.
+// so, because a page of an attacker cannot forge it. A navigation repeated by a service worker does not count: its
+// origin is this one even if another site started the navigation.
 func IsSameOriginNavigation(r *http.Request) bool {
 	h := r.Header
 	return h.Get("Sec-Fetch-Site") == "same-origin" && h.Get("Sec-Fetch-Mode") == "navigate" &&

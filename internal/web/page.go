@@ -8,7 +8,7 @@ import (
 )
 
 // Page is one of the plugin's own small pages. Every text is the plugin's. The only part that comes from the request is
-// a return target that was accepted.
+// an accepted return target.
 type Page struct {
 	Title, Message, RequestID string
 	Link, LinkText            string // a link, or
@@ -24,8 +24,8 @@ h1{font-size:1.3rem;margin:0 0 .5rem}a,button{display:inline-block;margin-top:1r
 	`border-radius:8px;background:#1c4fd8;color:#fff;font:inherit;text-decoration:none;cursor:pointer}
 small{display:block;margin-top:1.5rem;color:#667}`
 
-// pageScript takes the query and fragment out of the address bar and the history (RFC 9700, section 4.3; case 39). On a
-// page of the app they stay, so that a reload asks for the same.
+// pageScript removes the query and fragment from the address bar and the history (RFC 9700, section 4.3; case 39). On a
+// page of the app they stay, so that a reload requests the same page.
 const pageScript = `history.replaceState(null,"",location.pathname)`
 
 var pageTemplate = template.Must(template.New("page").Parse(`<!doctype html>
@@ -37,8 +37,8 @@ var pageTemplate = template.Must(template.New("page").Parse(`<!doctype html>
 </main>{{if .CutAddress}}<script>` + pageScript + `</script>{{end}}</body></html>
 `))
 
-// pagePolicy is the Content-Security-Policy of the pages: their own style and script and nothing else. There is no
-// form-action, since browsers apply that to the redirect to the provider after the sign-out form too.
+// pagePolicy is the Content-Security-Policy of the pages: only their own style and script. There is no form-action,
+// because browsers apply it to the redirect to the provider after the sign-out form too.
 var pagePolicy = "default-src 'none'; style-src " + sourceHash(pageStyle) + "; script-src " + sourceHash(pageScript) +
 	"; base-uri 'none'; frame-ancestors 'none'"
 
@@ -47,7 +47,7 @@ func sourceHash(source string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// WritePage answers with p, which cannot be framed and sends no referrer. An error means that the client has gone.
+// WritePage responds with p, which cannot be framed and sends no referrer. An error means that the client disconnected.
 func WritePage(w http.ResponseWriter, status int, p Page) error {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")

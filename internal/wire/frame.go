@@ -2,15 +2,15 @@ package wire
 
 import "encoding/binary"
 
-// What a store keeps has a form, so that a map of values is never read as a record or the other way round. It is the
-// version of the layout too: a new layout takes a new number.
+// Each kind of stored value has a form byte, so that a map of values is never read as a record or the other way round.
+// It also serves as the version of the layout: a new layout takes a new number.
 const (
 	FormValues byte = 1 // what the sessions.Store interface keeps
 	FormRecord byte = 2 // what SaveRecord keeps
 )
 
-// Frame returns form (1 byte) ‖ end (uvarint, Unix seconds, 0 for none) ‖ payload. Neither a browser nor a server
-// that keeps a session is trusted to forget it in time, so the end of its life is sealed with it.
+// Frame returns form (1 byte) ‖ end (uvarint, Unix seconds, 0 for none) ‖ payload. Neither a browser nor a server that
+// keeps a session is trusted to forget it in time, so its end is sealed with it.
 func Frame(form byte, end uint64, payload []byte) []byte {
 	b := make([]byte, 0, 1+binary.MaxVarintLen64+len(payload))
 	b = append(b, form)

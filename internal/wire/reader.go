@@ -1,7 +1,7 @@
 // Package wire reads and writes the binary records that the plugin keeps in cookies and stores.
 //
-// A record is read by builds that did not write it, and by ones that are older or newer. So a [Reader] takes nothing
-// for granted: it never reads past the end, and allocates by what is there, not by what a length claims.
+// A record may have been written by an older or newer version. So a [Reader] takes nothing for granted: it never reads
+// past the end, and allocates memory for the bytes present, not for the lengths that are claimed.
 package wire
 
 import (
@@ -13,8 +13,8 @@ import (
 // express.
 const MaxSeconds = 253402300799
 
-// Reader reads a record from its beginning. After a fault it has failed: all that is read from then on is zero, so that
-// only the end has to be checked.
+// Reader reads a record from its beginning. After a fault all further reads return zero values, so that only the end
+// has to be checked.
 type Reader struct {
 	data   []byte
 	at     int
@@ -102,10 +102,10 @@ func (r *Reader) length() int {
 	return int(n)
 }
 
-// Block reads a length and as many bytes.
+// Block reads a length and that many bytes.
 func (r *Reader) Block() []byte { return r.Bytes(r.length()) }
 
-// Text reads a length and as many bytes as a string. All texts of a record share one copy of it.
+// Text reads a length and that many bytes as a string. All texts of a record share one copy of it.
 func (r *Reader) Text() string {
 	n := r.length()
 	at, ok := r.skip(n)
@@ -118,9 +118,9 @@ func (r *Reader) Text() string {
 	return r.text[at : at+n]
 }
 
-// Texts reads a count and as many texts.
+// Texts reads a count and that many texts.
 func (r *Reader) Texts() []string {
-	list := make([]string, r.length()) // each takes a byte at least
+	list := make([]string, r.length()) // each takes at least one byte
 	for i := range list {
 		list[i] = r.Text()
 	}

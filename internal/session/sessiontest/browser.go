@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Browser keeps cookies as a browser does that never forgets one by itself: it
-// heeds deletions and ignores Max-Age, so that only the server ends a session.
+// Browser keeps cookies like a browser that never expires one by itself: it obeys deletions and ignores Max-Age, so
+// that only the server ends a session.
 type Browser map[string]string
 
 // Request returns a GET request with the browser's cookies.
@@ -20,8 +20,7 @@ func (b Browser) Request() *http.Request {
 	return r
 }
 
-// Receive takes the cookies of a response. It fails the test when the response
-// sets one of them twice.
+// Receive stores the cookies of a response. It fails the test if the response sets one of them twice.
 func (b Browser) Receive(t *testing.T, h http.Header) {
 	t.Helper()
 	seen := map[string]bool{}

@@ -1,4 +1,4 @@
-// Package sessiontest holds what every store must do for the session manager.
+// Package sessiontest checks what the session manager requires of every store.
 package sessiontest
 
 import (
@@ -14,19 +14,17 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
-// Caps says what a store cannot do. The zero value is a store on a server with
-// a limit of size, which cannot be made to fail.
+// Caps says what a store cannot do. The zero value is a server-side store with a size limit that cannot be made to
+// fail.
 type Caps struct {
-	// Stateless: the cookie is the session, so one captured before sign-out
-	// opens until it has expired.
+	// Stateless: the cookie is the session, so one captured before sign-out opens until it expires.
 	Stateless bool
 	// Unbounded: no record is too large.
 	Unbounded bool
-	// Mute: the store takes an error of its server for "no such session" and
-	// tells nobody, so nothing above it can answer 503 then. Whoever is signed in
-	// looks signed out, and signing out looks done.
+	// Mute: the store treats an error of its server as "no such session" and reports nothing, so the caller cannot respond
+	// with 503. Users who are signed in look signed out, and signing out looks done.
 	Mute bool
-	// Break makes the store made last unable to answer; nil: it always can.
+	// Break makes the latest store unable to respond; nil means it never fails.
 	Break func(t *testing.T)
 }
 
@@ -99,7 +97,7 @@ func (f fixture) signIn(t *testing.T, b Browser, subject string) *session.Sessio
 	return s
 }
 
-// subject is who is signed in, "" for nobody.
+// subject returns the user who is signed in, or "".
 func (f fixture) subject(t *testing.T, b Browser) string {
 	t.Helper()
 	s, err := f.Load(b.Request())
@@ -119,7 +117,7 @@ func (f fixture) wantSubject(t *testing.T, b Browser, want string) {
 	}
 }
 
-// captured is what the browser's cookies of an earlier time open now.
+// captured returns the user whose session the browser's earlier cookies open now.
 func (f fixture) captured(subject string) string {
 	if f.caps.Stateless {
 		return subject

@@ -46,8 +46,7 @@ func tooLarge(t *testing.T, f fixture) {
 	f.wantSubject(t, b, "alice")
 }
 
-// cases 131, 140, 141: whatever a browser sends is a session or none, and
-// never a fault.
+// cases 131, 140, 141: whatever a browser sends is a session or none, and never a fault.
 func forgedCookies(t *testing.T, f fixture) {
 	b := Browser{}
 	f.signIn(t, b, "alice")
@@ -76,8 +75,7 @@ func forgedCookies(t *testing.T, f fixture) {
 	f.wantSubject(t, b, "alice")
 }
 
-// cases 142, 255: neither another app's record nor a session of the app itself
-// is taken for one of ours.
+// cases 142, 255: neither another app's record nor a session of the app itself is accepted as one of ours.
 func foreignRecords(t *testing.T, f fixture) {
 	b := Browser{}
 	f.signIn(t, b, "alice")
@@ -104,7 +102,7 @@ func foreignRecords(t *testing.T, f fixture) {
 	f.wantSubject(t, own, "alice")
 }
 
-// cases 246, 247: "cannot answer" is neither "signed out" nor half a sign-in.
+// cases 246, 247: a store that cannot respond means neither "signed out" nor half a sign-in.
 func outOfOrder(t *testing.T, f fixture) {
 	if err := f.Ready(t.Context()); err != nil {
 		t.Errorf("Ready: %v", err)
@@ -122,7 +120,7 @@ func outOfOrder(t *testing.T, f fixture) {
 	_, firstErr := f.Begin(h, Browser{}.Request(), session.Record{Subject: "bob"}, nil)
 	for call, row := range map[string]struct {
 		err  error
-		mute bool // a mute store does not tell
+		mute bool // a mute store does not report it
 	}{
 		"Load": {loadErr, f.caps.Mute}, "Begin": {beginErr, false}, "Begin without a cookie": {firstErr, false},
 		"Renew":   {f.Renew(h, b.Request(), s), f.caps.Mute},

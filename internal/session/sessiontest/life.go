@@ -30,8 +30,7 @@ func roundTrip(t *testing.T, f fixture) {
 	}
 }
 
-// case 130: an attacker plants a session of his own in the victim's browser
-// before sign-in.
+// case 130: an attacker plants his own session in the victim's browser before the sign-in.
 func signInReplaces(t *testing.T, f fixture) {
 	attacker := Browser{}
 	planted := f.signIn(t, attacker, "mallory")
@@ -146,7 +145,7 @@ func renewal(t *testing.T, f fixture) {
 	if again := (http.Header{}); f.Renew(again, b.Request(), s) != nil || len(again) != 0 {
 		t.Errorf("renewed twice: %q", again)
 	}
-	f.wantSubject(t, before, "alice") // requests under way at the renewal
+	f.wantSubject(t, before, "alice") // requests in flight at the renewal
 	time.Sleep(idle - time.Second)
 	f.wantSubject(t, b, "alice")
 	if loaded, _ := f.Load(b.Request()); loaded == nil || loaded.ID != s.ID || !loaded.Created.Equal(s.Created) {
@@ -154,7 +153,7 @@ func renewal(t *testing.T, f fixture) {
 	}
 }
 
-// A request is still under way while another one signs out.
+// A request is still in flight while another one signs out.
 func renewalAfterSignOut(t *testing.T, f fixture) {
 	b := Browser{}
 	s := f.signIn(t, b, "alice")

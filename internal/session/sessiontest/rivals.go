@@ -10,7 +10,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
-// together is a request with the cookies of all of them, those of the first first.
+// together returns a request with the cookies of all browsers, in order.
 func together(browsers ...Browser) *http.Request {
 	r := httptest.NewRequest(http.MethodGet, "https://app.example.com/", nil)
 	for _, b := range browsers {
@@ -19,8 +19,7 @@ func together(browsers ...Browser) *http.Request {
 	return r
 }
 
-// case 131: a request carries several cookies of the name, of which the one with a session counts, and none if there
-// are sessions in several.
+// case 131: of several cookies of the name, the one with a session counts, and none if several have one.
 func rivals(t *testing.T, f fixture) {
 	alice, bob, carol, garbage := Browser{}, Browser{}, Browser{}, Browser{cookieName: "x"}
 	begin := func(m *session.Manager, b Browser, subject string) *session.Session {
@@ -80,7 +79,7 @@ func rivals(t *testing.T, f fixture) {
 		}
 	}
 
-	// What is saved takes the place of the one that opened.
+	// What is saved replaces the cookie that opened.
 	time.Sleep(idle/2 + time.Second)
 	r, h := together(garbage, alice, carol), http.Header{}
 	s, err := f.Load(r)
@@ -94,14 +93,14 @@ func rivals(t *testing.T, f fixture) {
 	if subject, tokens := load(carol, alice); subject != "alice" || tokens != "new" || s.ID != of.ID {
 		t.Errorf("renewed: %q with tokens %q", subject, tokens)
 	}
-	// an older copy is the same session
+	// An older copy is the same session.
 	for _, carried := range [][]Browser{{garbage, alice}, {alice, copied}, {copied, alice}} {
 		if again, err := f.Load(together(carried...)); err != nil || !again.Renewed.Equal(time.Now().Truncate(time.Second)) {
 			t.Errorf("renewed: %+v, %v", again, err)
 		}
 	}
 
-	// And what is deleted leaves other apps alone.
+	// Deleting leaves the cookies of other apps alone.
 	h = http.Header{}
 	if err := f.Destroy(h, together(garbage, bob, alice, carol)); err != nil {
 		t.Fatal(err)

@@ -9,7 +9,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
-// tokens of a session come and go with it, and with no other. Case 170.
+// tokens live and end with their session, and belong to no other. Case 170.
 func tokens(t *testing.T, f fixture) {
 	b := Browser{}
 	want := func(b Browser, s *session.Session, want string) {
@@ -32,7 +32,7 @@ func tokens(t *testing.T, f fixture) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.Receive(t, h) // which fails when a cookie is set twice
+		b.Receive(t, h) // fails if a cookie is set twice
 		return s
 	}
 	want(b, f.signIn(t, b, "alice"), "")
@@ -60,7 +60,7 @@ func tokens(t *testing.T, f fixture) {
 	if len(b) != 0 {
 		t.Errorf("cookies left: %q", b)
 	}
-	b = signedOut // a request that was under way
+	b = signedOut // a request that was in flight
 	want(b, again, f.captured("bob's"))
 	if err := update(again, "back"); f.caps.Stateless == errors.Is(err, session.ErrGone) {
 		t.Errorf("an update after the sign-out: %v", err)
