@@ -9,118 +9,150 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// Config says which provider signs users in, where the app lives and how long a session lasts.
+// Config holds the settings of an app: where it lives, how its users sign in and how long they stay signed in.
 //
-// Providers, AppURL and CookieSecrets are required; the zero value of every other field is its safe default. [New] copies the Config, so later changes to it have no effect.
-// [ConfigFromEnv] fills one from environment variables.
+// Providers, AppURL and CookieSecrets are required; the zero value of every other field is its safe default. [New]
+// copies the Config, so later changes to it have no effect. [ConfigFromEnv] fills one from environment variables.
 type Config struct {
-	// Providers are the identity providers that sign users in. This version accepts exactly one.
+	// Providers lists the identity providers that sign users in. This version accepts exactly one.
 	//
-	// A copy of a Config shares them: give one that is to have another provider a list of its own.
+	// A copy of a Config shares its providers: assign a new slice to a copy that uses another provider.
 	Providers []Provider
 
-	// AppURL is the app's external base URL, such as "https://app.example.com" or, with a base path,
-	// "https://example.com/app". The redirect URI, cookie names and the Secure attribute follow from it and
-	// never from a request's headers. http is accepted on loopback only.
+	// AppURL is the external base URL of the app. Examples:
+	//
+	//	"https://app.example.com"
+	//	"https://example.com/shop", for an app below a base path
+	//	"http://localhost:8080", during development
+	//
+	// Refused: http outside loopback, so that no code or cookie crosses a network in clear (RFC 9700, section 2.6); a
+	// user, query or fragment; a path with dot segments, escapes or doubled slashes; the address of one of the plugin's
+	// routes.
+	//
+	// The redirect URI, the names of the cookies and their Secure attribute follow from AppURL and never from the headers
+	// of a request, which a client could forge.
 	AppURL string
 
-	// CookieSecrets are the secrets that seal cookies, newest first: the first seals, all open. Each has at
-	// least 32 bytes; `openssl rand -base64 32` makes one. To rotate, put a new one in front and drop the
-	// last one after SessionLifetime.
-	CookieSecrets []string
+	// RoutePrefix is where [Auth.Mount] puts the plugin's routes, below the base path of AppURL. Example: "/login", for
+	// "/login/signin" and so on. Default: "/auth". Refused: "/" and paths that are not in their plain form.
+	RoutePrefix string
 
-	// UserInfoClaims lists the claims that the userinfo route shows to the browser. Default: sub, name,
-	// preferred_username, email, email_verified, picture, and groups and organizations without what else stands in an object
-	// that holds them. Those are shown for the names in GroupsClaim and OrganizationsClaim too.
+	// CookieName is the base of the names of the cookies. Example: "shop". Default: "ginoidc". Accepted: 1 to 64 letters,
+	// digits, "-" and "_". Two Auths in one app need two names and two prefixes.
+	//
+	// The name gets the strongest prefix that AppURL allows, "__Host-" or "__Secure-", which keeps sibling domains from
+	// planting the cookie (RFC 6265bis, section 4.1.3). A name that already has one is refused.
+	CookieName string
+
+	// DefaultReturnTo is where a sign-in ends that named no acceptable return target. Example: "/start". Default: the root
+	// of the app. Refused: anything that is not a return target itself, such as "//other.example".
+	DefaultReturnTo string
+
+	// ReturnOrigins lists further origins that a return target may name. Example: "https://shop.example.net:8443".
+	// Default: none but that of AppURL. Refused: a path, a pattern, upper case, the default port of the scheme, and http
+	// outside loopback. Origins are compared exactly, or sign-in would be an open redirector (RFC 9700, section 4.11).
+	ReturnOrigins []string
+
+	// TrustedOrigins lists further origins whose pages may send requests that change state with the session's cookie.
+	// Example: "https://admin.example.com". Default: none but that of AppURL. Refused: what ReturnOrigins refuses.
+	//
+	// Guards and the sign-out route refuse such requests of other sites with 403, code "cross_origin" (cross-site request
+	// forgery; see [net/http.CrossOriginProtection]).
+	TrustedOrigins []string
+
+	// CrossOriginRoutes lists routes of the app for which guards leave that check out, because the handler has one of its
+	// own. Example: "/webhooks/:id", a pattern as Gin writes it, base path included. Default: none.
+	CrossOriginRoutes []string
+
+	// PostSignOutURL is where the browser goes after a sign-out: an absolute URL that is registered at the provider.
+	// Example: "https://www.example.com/bye". Default: the root of the app. Refused: what AppURL refuses.
+	//
+	// With AppURL, RoutePrefix and "/signed-out", [Auth.SignedOut] checks that the response belongs to a sign-out of this
+	// browser (OpenID Connect RP-Initiated Logout 1.0, section 3).
+	PostSignOutURL string
+
+	// UserInfoClaims lists the claims that the userinfo route shows to scripts in the browser. Example: "sub", "name",
+	// "plan". Default: sub, name, preferred_username, email, email_verified, picture, and the groups and organizations.
+	//
+	// Of an object that holds the groups or organizations, such as "realm_access", the default shows these alone. So does
+	// the name in GroupsClaim or OrganizationsClaim. The name of the object itself shows all of it.
 	UserInfoClaims []string
 
-	// SessionIdle ends a session not used for this long, default 12h or a shorter SessionLifetime, which ends
-	// it this long after sign-in whatever its use, default 168h. The idle limit may not exceed the lifetime.
-	SessionIdle, SessionLifetime time.Duration
+	// CookieSecrets are the secrets that seal cookies, newest first: the first one seals, all of them open. Example: what
+	// "openssl rand -base64 32" prints. Refused: fewer than 32 bytes, a text that repeats itself, and fewer than 8
+	// different bytes, because anyone who guesses a secret can sign in as any user.
+	//
+	// For rotation, put a new secret in front, and drop the last one after SessionLifetime.
+	CookieSecrets []string
 
-	// AttemptLife is how long a user may take to sign in at the provider, default 10m, from 1m to 24h. Registration with a
-	// second factor can take longer than the default.
+	// SessionIdle is how long a session lasts without use. Example: 30*time.Minute. Default: 12h, or SessionLifetime if
+	// that is shorter. Accepted: from a second up to SessionLifetime.
+	SessionIdle time.Duration
+
+	// SessionLifetime is how long a session lasts after the sign-in, whatever its use. Example: 8*time.Hour. Default:
+	// 168h, a week. Accepted: a second or more. It limits how long a stolen cookie is of use to a thief who keeps it busy.
+	SessionLifetime time.Duration
+
+	// AttemptLife is how long a user may take to sign in at the provider. Example: 30*time.Minute, for a registration with
+	// a second factor. Default: 10m. Accepted: from 1m to 24h.
 	AttemptLife time.Duration
 
-	// Store keeps the sessions: any store of gin-contrib/sessions. Default: package cookiestore, sealed
-	// cookies in the browser, with CookieSecrets.
-	Store sessions.Store
-
-	// State is what several instances share about sessions: what was ended and used up, who has which sessions, and who
-	// refreshes. Default: the memory of this process, which is enough for one and forgets at a restart.
-	State SharedState
-
-	// MaxSessions, when set, is how many sessions a user may have: at a further sign-in the oldest ends. It needs a State
-	// that keeps the list of sessions, as the default does. Two sign-ins at the same moment may end one session too many.
+	// MaxSessions is how many sessions a user may have; a further sign-in ends the oldest one. Example: 3. Default: 0, no
+	// limit. Refused: a negative number, and a State that keeps no list of sessions. Two sign-ins at the same moment may
+	// end one session too many.
 	MaxSessions int
 
-	// AppState, when set, is called when a sign-in begins. What it returns, at most about 1 kB, is sealed with the
-	// attempt and handed to OnSignIn. An error answers 500 and starts nothing.
-	AppState func(c *gin.Context) (string, error)
+	// Store keeps the sessions: any store of gin-contrib/sessions. Example: a store of package redisstate. Default:
+	// package cookiestore with CookieSecrets, which needs no server.
+	Store sessions.Store
 
-	// Authenticators show users by other means than a session, such as API keys. They are asked in order, before the
-	// session is opened. See [Authenticator].
+	// State is what several instances share about sessions: which ended, what was used up, who has which, and who
+	// refreshes tokens. Example: a store of package redisstate. Default: the memory of this process, which is enough for
+	// one instance and is lost at a restart. Refused: a State that cannot record the end of sessions.
+	State SharedState
+
+	// KeepTokens keeps the access token, and the refresh token if there is one, with the session, for [Auth.Token] and
+	// [Auth.Client]. Default: false, because a token that is not kept cannot leak. The tokens are sealed, in cookies or in
+	// a record of their own, and are revoked at sign-out. Most providers issue a refresh token for the scope
+	// offline_access only.
+	KeepTokens bool
+
+	// KeepIDToken says whether the ID token is kept with the session, for the id_token_hint of a sign-out (OpenID Connect
+	// RP-Initiated Logout 1.0, section 2): without it, some providers ask the user to confirm, or do not come back.
+	// [Auto], the default, keeps it in a Store on a server, and in sealed cookies as far as it fits; [Always]; [Never].
+	KeepIDToken string
+
+	// Authenticators identify users by other means than a session, such as API keys. They are asked in order, before the
+	// session is opened. Refused: nil. See [Authenticator].
 	Authenticators []Authenticator
 
-	// OnSignIn is called once the provider has vouched for a user and before there is a session. An error refuses
-	// the sign-in with 403.
+	// AppState is called when a sign-in begins. The string it returns, at most about 1 kB, is sealed with the attempt, so
+	// that the browser cannot change it, and handed to OnSignIn. Example: the id of an invitation. An error is answered
+	// with 500, and no sign-in begins.
+	AppState func(c *gin.Context) (string, error)
+
+	// OnSignIn is called once the provider has authenticated a user, before there is a session. Example: refuse an account
+	// that the app has locked. An error refuses the sign-in with 403.
 	OnSignIn func(ctx context.Context, s *PendingSignIn) error
 
 	// OnSignOut is called after a user has signed out here. Its error is logged.
 	OnSignOut func(ctx context.Context, u *User) error
 
-	// OnSessionEnd is called whenever sessions are ended, by whomever; not when they expire.
+	// OnSessionEnd is called whenever sessions are ended, for any reason except expiry. Example: close the WebSockets of
+	// the user.
 	OnSessionEnd func(ctx context.Context, e SessionEnd)
 
-	// KeepTokens keeps the access token, and the refresh token if the provider gives one, with the session, for Token and
-	// Client. They are sealed, in cookies or a record of their own, and revoked at sign-out. Most providers give a refresh
-	// token for the scope offline_access only.
-	KeepTokens bool
-
-	// KeepIDToken says when the ID token is kept with the session, for the id_token_hint of sign-outs: some providers ask the
-	// user to confirm a sign-out without it, or do not come back. "auto" (default) keeps it in a Store on a server, and in
-	// sealed cookies as far as it fits; "always" and "never".
-	KeepIDToken string
-
-	// RoutePrefix is where Mount puts the plugin's routes below the app's base path, default "/auth".
-	RoutePrefix string
-
-	// CookieName is the base of the cookies' names, default "ginoidc"; it is given the strongest name prefix
-	// AppURL allows (__Host- or __Secure-). Two plugins in one app need two names and two prefixes.
-	CookieName string
-
-	// DefaultReturnTo is where a sign-in ends that named no acceptable return target, default the app's root.
-	DefaultReturnTo string
-
-	// ReturnOrigins are further origins ("https://shop.example.net:8443") that a return target may name.
-	// They are exact: no patterns.
-	ReturnOrigins []string
-
-	// TrustedOrigins are further origins, such as "https://admin.example.com", whose pages may send requests that change
-	// state with the session's cookie. Guards refuse those of other sites with 403, code "cross_origin" (cross-site request
-	// forgery; see [net/http.CrossOriginProtection]), and so does the sign-out route. They are exact: no patterns.
-	TrustedOrigins []string
-
-	// CrossOriginRoutes are routes of the app for which guards leave that check out, since the handler has one of its own:
-	// patterns as Gin writes them ("/webhooks/:id"), base path included.
-	CrossOriginRoutes []string
-
-	// PostSignOutURL is where the provider, or the plugin itself, sends the browser after sign-out: an
-	// absolute URL that is registered at the provider. Default: the app's root. With AppURL, RoutePrefix and
-	// "/signed-out", [Auth.SignedOut] checks that the answer belongs to a sign-out of this browser.
-	PostSignOutURL string
-
-	// AbortHandlers replaces the default answers to denied requests and failures.
+	// AbortHandlers replaces the default answers to denied requests and failures. No handler can let such a request pass.
 	AbortHandlers AbortHandlers
 
-	// Logger gets the plugin's events, default [slog.Default]. No token, code or cookie is ever logged.
+	// Logger receives the plugin's events. Default: [slog.Default]. Tokens, codes and cookies are never logged.
 	Logger *slog.Logger
 
 	env   environment
 	lacks []string // methods that State does not support
 }
 
-// When something is done, for [Provider].PushedAuthorization and [Config].KeepIDToken.
+// Values of [Provider].PushedAuthorization and [Config].KeepIDToken.
 const (
 	Auto   = "auto"
 	Always = "always"

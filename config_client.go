@@ -49,24 +49,31 @@ func (p *Provider) validateClient(found *problems) {
 	switch method {
 	case ClientSecretBasic, ClientSecretPost:
 		if p.ClientSecret == "" {
-			found.add("ClientSecret", "is empty", "set the client secret, or the client authentication method to none for a public client")
+			found.add("ClientSecret", "is empty",
+				"set the client secret, or the client authentication method to none for a public client")
 		}
 	case ClientSecretJWT:
-		if len(p.ClientSecret) < provider.MinHMACSecret {
-			found.add("ClientSecret", fmt.Sprintf("has %d bytes instead of at least %d, which client_secret_jwt needs", len(p.ClientSecret), provider.MinHMACSecret), "have the provider make a longer one, or use another method")
+		if n := len(p.ClientSecret); n < provider.MinHMACSecret {
+			found.add("ClientSecret",
+				fmt.Sprintf("has %d bytes instead of at least %d, which client_secret_jwt needs", n, provider.MinHMACSecret),
+				"have the provider make a longer one, or use another method")
 		}
 	case PrivateKeyJWT, TLSClientAuth, SelfSignedTLSClientAuth, ClientAuthNone:
 		if p.ClientSecret != "" {
 			found.add("ClientSecret", "is set although the client authentication method is "+method, "remove one of the two")
 		}
 	default:
-		found.add("ClientAuthMethod", fmt.Sprintf("%q is not supported", method), "use client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, tls_client_auth, self_signed_tls_client_auth or none")
+		found.add("ClientAuthMethod", fmt.Sprintf("%q is not supported", method),
+			"use client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, tls_client_auth, "+
+				"self_signed_tls_client_auth or none")
 	}
 	if p.mutualTLS() && p.ClientCertificate == nil && p.Transport == nil {
-		found.add("ClientCertificate", "is not set although the client authentication method is "+method, "set the certificate with its private key")
+		found.add("ClientCertificate", "is not set although the client authentication method is "+method,
+			"set the certificate with its private key")
 	}
 	if len(p.CertificateOrigins) > 0 && p.ClientCertificate == nil && !found.unread("ClientCertificate") {
-		found.add("CertificateOrigins", "is set and there is no ClientCertificate to show", "set ClientCertificate, or leave it out")
+		found.add("CertificateOrigins", "is set and there is no ClientCertificate to show",
+			"set ClientCertificate, or leave it out")
 	}
 	for _, o := range p.CertificateOrigins {
 		if !isOrigin(o) || !strings.HasPrefix(o, "https:") {
@@ -91,13 +98,15 @@ func (p *Provider) validateKeys(found *problems) {
 	switch {
 	case len(p.ClientKey) > 0:
 		if key, err := p.clientKey(); unfit(err) && p.ClientKeyAlg != "" {
-			found.add("ClientKeyAlg", fmt.Sprintf("%q: %v", p.ClientKeyAlg, errors.Unwrap(err)), "leave it out, or use one that the key can sign with")
+			found.add("ClientKeyAlg", fmt.Sprintf("%q: %v", p.ClientKeyAlg, errors.Unwrap(err)),
+				"leave it out, or use one that the key can sign with")
 		} else if err != nil {
 			found.add("ClientKey", errors.Unwrap(err).Error(), fix)
 		} else if !key.CanSign() {
 			found.add("ClientKey", "is a key for encryption", fix)
 		} else if !needed {
-			found.add("ClientKey", "is set and neither private_key_jwt nor SignRequests uses it", "remove it, or set one of them")
+			found.add("ClientKey", "is set and neither private_key_jwt nor SignRequests uses it",
+				"remove it, or set one of them")
 		}
 	case needed || found.unread("ClientKey"):
 		found.add("ClientKey", "is empty although private_key_jwt or SignRequests needs it", fix)
@@ -111,7 +120,8 @@ func (p *Provider) validateKeys(found *problems) {
 	}
 	if len(p.DecryptionKey) > 0 {
 		if key, err := p.decryptionKey(); err != nil {
-			found.add("DecryptionKey", errors.Unwrap(err).Error(), "make one with openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256")
+			found.add("DecryptionKey", errors.Unwrap(err).Error(),
+				"make one with openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256")
 		} else if !key.CanDecrypt() {
 			found.add("DecryptionKey", "is a key for signatures", "use an RSA or EC key")
 		}
@@ -127,16 +137,20 @@ func unfit(err error) bool {
 // validateFAPI2 refuses what the profile does not allow (FAPI 2.0 Security Profile, sections 5.3.3 and 5.4.1).
 func (p *Provider) validateFAPI2(found *problems) {
 	if p.ClientAuthMethod != PrivateKeyJWT && !p.mutualTLS() {
-		found.add("ClientAuthMethod", fmt.Sprintf("%q is not allowed by the profile fapi2", p.ClientAuthMethod), "use private_key_jwt, tls_client_auth or self_signed_tls_client_auth")
+		found.add("ClientAuthMethod", fmt.Sprintf("%q is not allowed by the profile fapi2", p.ClientAuthMethod),
+			"use private_key_jwt, tls_client_auth or self_signed_tls_client_auth")
 	}
 	if p.PushedAuthorization != Always {
-		found.add("PushedAuthorization", fmt.Sprintf("%q is not allowed by the profile fapi2", p.PushedAuthorization), "leave it out")
+		found.add("PushedAuthorization", fmt.Sprintf("%q is not allowed by the profile fapi2", p.PushedAuthorization),
+			"leave it out")
 	}
 	notAllowed := func(alg string) bool { return !slices.Contains(fapi2Algs(), alg) }
 	if slices.ContainsFunc(p.SigningAlgs, notAllowed) {
-		found.add("SigningAlgs", "are not those of the profile fapi2", "use only "+strings.Join(fapi2Algs(), " ")+", or leave it out")
+		found.add("SigningAlgs", "are not those of the profile fapi2",
+			"use only "+strings.Join(fapi2Algs(), " ")+", or leave it out")
 	}
 	if key, err := p.clientKey(); len(p.ClientKey) > 0 && err == nil && notAllowed(key.Alg()) {
-		found.add("ClientKeyAlg", fmt.Sprintf("%q is not allowed by the profile fapi2", key.Alg()), "use one of "+strings.Join(fapi2Algs(), " "))
+		found.add("ClientKeyAlg", fmt.Sprintf("%q is not allowed by the profile fapi2", key.Alg()),
+			"use one of "+strings.Join(fapi2Algs(), " "))
 	}
 }

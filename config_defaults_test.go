@@ -11,7 +11,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestLaterChanges: lists and parameters of a Config are copied, whoever goes on to use them.
+// TestLaterChanges: lists and parameters of a Config are copied, so that later changes to them have no effect.
 func TestLaterChanges(t *testing.T) {
 	audiences, parameters := []string{"other"}, url.Values{"audience": {"api"}}
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {

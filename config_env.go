@@ -13,8 +13,8 @@ import (
 // "OIDC_"; a missing final underscore is added. docs/configuration.md lists them.
 //
 // The error joins a [ConfigError] for each value that cannot be read. It may be ignored: [New] reports the same, unless
-// code has set the field since. A variable under the prefix that the plugin does not know is a warning that New logs, with
-// the nearest known name if one is near: platforms inject names of their own.
+// code has set the field since. A variable under the prefix that the plugin does not know is a warning that New logs,
+// with the nearest known name if one is near: platforms inject names of their own.
 func ConfigFromEnv(prefix string) (Config, error) {
 	if prefix != "" && !strings.HasSuffix(prefix, "_") {
 		prefix += "_"
@@ -102,8 +102,8 @@ func (e *environment) settings(v variable) ([]setting, *ConfigError) {
 	return found, nil
 }
 
-// others lists the variables under the prefix that set nothing: those nobody knows, and those of MonoCloud's SDK that
-// have no counterpart. Without a prefix they cannot be told from the rest of the environment.
+// others lists the variables under the prefix that set nothing: those that are unknown, and those of MonoCloud's SDK
+// that have no counterpart. Without a prefix they cannot be told from the rest of the environment.
 func (e *environment) others() (unknown, idle []string) {
 	if e.prefix == "" {
 		return nil, nil
@@ -129,7 +129,8 @@ func (e *environment) others() (unknown, idle []string) {
 // firstProvider is the path of the fields of the provider that the environment describes.
 const firstProvider = "Providers[0]."
 
-// field finds a field by its path, such as "AppURL" or "Providers[0].Issuer". It is the zero Value if there is no provider.
+// field finds a field by its path, such as "AppURL" or "Providers[0].Issuer". It is the zero Value if there is no
+// provider.
 func (c *Config) field(path string) reflect.Value {
 	name, ofProvider := strings.CutPrefix(path, firstProvider)
 	switch {
@@ -146,7 +147,8 @@ func sameField(a, b *Config, path string) bool {
 	return x.IsValid() && y.IsValid() && reflect.DeepEqual(x.Interface(), y.Interface())
 }
 
-// variableNames names, for each field that is as the environment left it, the variable that set the field or would have.
+// variableNames names, for each field that is as the environment left it, the variable that set the field or would
+// have.
 func (c *Config) variableNames() map[string]string {
 	names := map[string]string{}
 	if c.env.left == nil {

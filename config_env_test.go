@@ -23,7 +23,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// setenv sets variables under the prefix X_, beside those that are required.
+// setenv sets variables under the prefix X_, and those that are required.
 func setenv(t *testing.T, env map[string]string) {
 	t.Helper()
 	all := map[string]string{"ISSUER": "https://idp.example", "CLIENT_ID": "app", "CLIENT_SECRET": "s",
@@ -34,8 +34,8 @@ func setenv(t *testing.T, env map[string]string) {
 	}
 }
 
-// fromEnv is a Config from the variables under X_, the error of New, which says what ConfigFromEnv could not read, and what
-// New logs.
+// fromEnv is a Config from the variables under X_, the error of New, which says what ConfigFromEnv could not read, and
+// what New logs.
 func fromEnv() (c ginoidc.Config, log string, err error) {
 	var logs bytes.Buffer
 	c, _ = ginoidc.ConfigFromEnv("X_")
@@ -69,12 +69,15 @@ func TestWhereAConfigComesFrom(t *testing.T) {
 		change func(*ginoidc.Config)
 		want   []string
 	}{
-		{"nothing set", "P", nil, nil, []string{"Providers[0].Issuer P_ISSUER", "Providers[0].ClientID P_CLIENT_ID", "Providers[0].ClientSecret P_CLIENT_SECRET",
+		{"nothing set", "P", nil, nil, []string{"Providers[0].Issuer P_ISSUER", "Providers[0].ClientID P_CLIENT_ID",
+			"Providers[0].ClientSecret P_CLIENT_SECRET",
 			"CookieSecrets P_COOKIE_SECRET"}},
-		{"no prefix", "", nil, nil, []string{"Providers[0].Issuer ISSUER", "Providers[0].ClientID CLIENT_ID", "Providers[0].ClientSecret CLIENT_SECRET",
+		{"no prefix", "", nil, nil, []string{"Providers[0].Issuer ISSUER", "Providers[0].ClientID CLIENT_ID",
+			"Providers[0].ClientSecret CLIENT_SECRET",
 			"CookieSecrets COOKIE_SECRET"}},
 		{"by an alias", "X", map[string]string{"X_ISSUER": "", "X_TENANT_DOMAIN": "http://idp.example",
-			"X_SESSION_COOKIE_NAME": "__Host-x"}, nil, []string{"Providers[0].Issuer X_TENANT_DOMAIN", "CookieName X_SESSION_COOKIE_NAME"}},
+			"X_SESSION_COOKIE_NAME": "__Host-x"}, nil,
+			[]string{"Providers[0].Issuer X_TENANT_DOMAIN", "CookieName X_SESSION_COOKIE_NAME"}},
 		{"changed", "X", map[string]string{"X_CLIENT_ID": "b "}, func(c *ginoidc.Config) {
 			c.Providers[0].Issuer, c.AppURL,
 				c.Providers[0].ClientSecret = "x", "x", ""
@@ -82,7 +85,8 @@ func TestWhereAConfigComesFrom(t *testing.T) {
 		{"changed in place", "X", map[string]string{"X_SCOPES": "openid email"},
 			func(c *ginoidc.Config) { c.Providers[0].Scopes[0] = "profile" }, []string{"Providers[0].Scopes "}},
 		{"parameters changed in place", "X", map[string]string{"X_SIGN_IN_PARAMETERS": "a=b"},
-			func(c *ginoidc.Config) { c.Providers[0].SignInParameters.Set("nonce", "1") }, []string{"Providers[0].SignInParameters "}},
+			func(c *ginoidc.Config) { c.Providers[0].SignInParameters.Set("nonce", "1") },
+			[]string{"Providers[0].SignInParameters "}},
 		{"set to the same", "X", map[string]string{"X_COOKIE_NAME": "a b"},
 			func(c *ginoidc.Config) { c.CookieName = "a" + " b" }, []string{"CookieName X_COOKIE_NAME"}},
 		{"set by code alone", "X", nil, func(c *ginoidc.Config) { c.MaxSessions = -1 }, []string{"MaxSessions "}},
@@ -139,7 +143,8 @@ func TestConfigFromEnv(t *testing.T) {
 		{"durations and booleans", map[string]string{"SESSION_IDLE": "1h", "SESSION_LIFETIME": "24h",
 			"CLOCK_TOLERANCE": "30s", "FETCH_USER_INFO": "false"}, nil,
 			func(c ginoidc.Config) bool {
-				return c.SessionIdle == time.Hour && c.SessionLifetime == 24*time.Hour && c.Providers[0].ClockTolerance == 30*time.Second &&
+				return c.SessionIdle == time.Hour && c.SessionLifetime == 24*time.Hour &&
+					c.Providers[0].ClockTolerance == 30*time.Second &&
 					c.Providers[0].SkipUserInfo
 			}},
 		{"claims", map[string]string{"GROUPS_CLAIM": "realm_access.roles", "ORGANIZATIONS_CLAIM": "orgs"}, nil,
@@ -149,28 +154,35 @@ func TestConfigFromEnv(t *testing.T) {
 		{"defaults spelled out", map[string]string{"RESPONSE_MODE": "query", "USE_PAR": "auto", "KEEP_TOKENS": "false",
 			"INITIATE_LOGIN": "false", "CLIENT_AUTH_METHOD": "client_secret_post"}, nil, nil},
 		{"unparsable", map[string]string{"SESSION_IDLE": "soon", "FETCH_USER_INFO": "maybe", "CLOCK_TOLERANCE": "-1s"},
-			[]string{"Providers[0].SkipUserInfo X_FETCH_USER_INFO", "Providers[0].ClockTolerance X_CLOCK_TOLERANCE", "SessionIdle X_SESSION_IDLE"}, nil},
+			[]string{"Providers[0].SkipUserInfo X_FETCH_USER_INFO", "Providers[0].ClockTolerance X_CLOCK_TOLERANCE",
+				"SessionIdle X_SESSION_IDLE"}, nil},
 		{"of later versions", map[string]string{"BEARER_AUDIENCE": "api"}, []string{" X_BEARER_AUDIENCE"}, nil},
 		{"tokens", map[string]string{"KEEP_TOKENS": "true"}, nil, func(c ginoidc.Config) bool { return c.KeepTokens }},
 		{"the protocol", map[string]string{"RESPONSE_MODE": "form_post", "USE_PAR": "true", "INITIATE_LOGIN": "true"},
 			nil, func(c ginoidc.Config) bool {
-				return c.Providers[0].ResponseMode == "form_post" && c.Providers[0].PushedAuthorization == "always" && c.Providers[0].InitiateLogin
+				return c.Providers[0].ResponseMode == "form_post" && c.Providers[0].PushedAuthorization == "always" &&
+					c.Providers[0].InitiateLogin
 			}},
 		{"no PAR", map[string]string{"USE_PAR": "false"}, nil,
 			func(c ginoidc.Config) bool { return c.Providers[0].PushedAuthorization == "never" }},
 		{"key file", map[string]string{"CLIENT_SECRET": "", "CLIENT_AUTH_METHOD": "private_key_jwt",
-			"CLIENT_KEY_FILE": keyFile}, nil, func(c ginoidc.Config) bool { return bytes.Equal(c.Providers[0].ClientKey, ecKey) }},
+			"CLIENT_KEY_FILE": keyFile}, nil,
+			func(c ginoidc.Config) bool { return bytes.Equal(c.Providers[0].ClientKey, ecKey) }},
 		{"key file that is not there", map[string]string{"CLIENT_SECRET": "", "CLIENT_AUTH_METHOD": "private_key_jwt",
 			"CLIENT_KEY_FILE": keyFile + ".gone"}, []string{"Providers[0].ClientKey X_CLIENT_KEY_FILE"}, nil},
 		{"key file with something else", map[string]string{"CLIENT_SECRET": "", "CLIENT_AUTH_METHOD": "private_key_jwt",
 			"CLIENT_KEY_FILE": caFile}, []string{"Providers[0].ClientKey X_CLIENT_KEY_FILE"}, nil},
 		{"the protocol, misspelt", map[string]string{"RESPONSE_MODE": "fragment", "USE_PAR": "yes", "INITIATE_LOGIN": "si"},
-			[]string{"Providers[0].PushedAuthorization X_USE_PAR", "Providers[0].InitiateLogin X_INITIATE_LOGIN", "Providers[0].ResponseMode X_RESPONSE_MODE"}, nil},
-		{"CA file without certificate", map[string]string{"CA_FILE": caFile}, []string{"Providers[0].RootCAs X_CA_FILE"}, nil},
-		{"CA file that is not there", map[string]string{"CA_FILE": caFile + ".gone"}, []string{"Providers[0].RootCAs X_CA_FILE"}, nil},
+			[]string{"Providers[0].PushedAuthorization X_USE_PAR", "Providers[0].InitiateLogin X_INITIATE_LOGIN",
+				"Providers[0].ResponseMode X_RESPONSE_MODE"}, nil},
+		{"CA file without certificate", map[string]string{"CA_FILE": caFile}, []string{"Providers[0].RootCAs X_CA_FILE"},
+			nil},
+		{"CA file that is not there", map[string]string{"CA_FILE": caFile + ".gone"},
+			[]string{"Providers[0].RootCAs X_CA_FILE"}, nil},
 		{"alias", map[string]string{"ISSUER": "", "TENANT_DOMAIN": "tenant.example"}, nil,
 			func(c ginoidc.Config) bool { return c.Providers[0].Issuer == "https://tenant.example" }},
-		{"alias that differs", map[string]string{"TENANT_DOMAIN": "https://other.example"}, []string{"Providers[0].Issuer X_ISSUER"}, nil},
+		{"alias that differs", map[string]string{"TENANT_DOMAIN": "https://other.example"},
+			[]string{"Providers[0].Issuer X_ISSUER"}, nil},
 		{"empty counts as absent", map[string]string{"ISSUER": ""}, []string{"Providers[0].Issuer X_ISSUER"}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

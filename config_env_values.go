@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// parse reads value into what field points to, by its type. fix says what to write instead of a value that cannot be read.
-// Nothing is trimmed: what stands around a value by mistake is reported and not guessed away.
+// parse reads value into what field points to, by its type. fix says what to write instead of a value that cannot be
+// read. Nothing is trimmed: what stands around a value by mistake is reported and not guessed away.
 func parse(field any, value string) (fix string, err error) {
 	switch field := field.(type) {
 	case *string:

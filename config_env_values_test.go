@@ -83,7 +83,8 @@ func TestWhatIsSaidOfAValue(t *testing.T) {
 		{"SESSION_MAX_DURATION", "99999999999", "SessionLifetime X_SESSION_MAX_DURATION", "is too large"},
 		{"RESPONSE_TIMEOUT", "500", "Providers[0].Timeout X_RESPONSE_TIMEOUT", "write milliseconds, from 1000 to 60000"},
 		{"STATE_DURATION", "99999", "AttemptLife X_STATE_DURATION", "write seconds, from 60 to 86400"},
-		{"SIGN_IN_PARAMETERS", `a="b"`, "Providers[0].SignInParameters X_SIGN_IN_PARAMETERS", `the value of "a" is in quotes`},
+		{"SIGN_IN_PARAMETERS", `a="b"`, "Providers[0].SignInParameters X_SIGN_IN_PARAMETERS",
+			`the value of "a" is in quotes`},
 	} {
 		t.Run(test.name+"="+test.value, func(t *testing.T) {
 			env := map[string]string{test.name: test.value}
@@ -102,20 +103,25 @@ func TestWhatIsSaidOfAValue(t *testing.T) {
 	}
 }
 
-// TestUnreadableValues: a value that cannot be read is all that is said of its field and of those that need it, in the same
-// words by ConfigFromEnv and by New, once, and whether the rest needs the field or not. New says nothing of a field that code
-// has set since.
+// TestUnreadableValues: a value that cannot be read is all that is said of its field and of those that need it, in the
+// same words by ConfigFromEnv and by New, once, and whether the rest needs the field or not. New says nothing of a
+// field that code has set since.
 func TestUnreadableValues(t *testing.T) {
 	for _, test := range []struct {
 		env  map[string]string
 		want string
 	}{
-		{map[string]string{"CLIENT_AUTH_METHOD": "private_key_jwt", "CLIENT_SECRET": "", "CLIENT_KEY_FILE": "/nowhere"}, "X_CLIENT_KEY_FILE"},
-		{map[string]string{"SIGN_REQUESTS": "true", "CLIENT_KEY_FILE": "/nowhere", "CLIENT_KEY_ALG": "ES256"}, "X_CLIENT_KEY_FILE"},
-		{map[string]string{"CLIENT_KEY_FILE": "/nowhere", "CLIENT_KEY_ALG": "ES256", "CLIENT_KEY_ID": "k1"}, "X_CLIENT_KEY_FILE"},
+		{map[string]string{"CLIENT_AUTH_METHOD": "private_key_jwt", "CLIENT_SECRET": "", "CLIENT_KEY_FILE": "/nowhere"},
+			"X_CLIENT_KEY_FILE"},
+		{map[string]string{"SIGN_REQUESTS": "true", "CLIENT_KEY_FILE": "/nowhere", "CLIENT_KEY_ALG": "ES256"},
+			"X_CLIENT_KEY_FILE"},
+		{map[string]string{"CLIENT_KEY_FILE": "/nowhere", "CLIENT_KEY_ALG": "ES256", "CLIENT_KEY_ID": "k1"},
+			"X_CLIENT_KEY_FILE"},
 		{map[string]string{"PROFILE": "fapi2", "CLIENT_SECRET": "", "CLIENT_KEY_FILE": "/nowhere"}, "X_CLIENT_KEY_FILE"},
-		{map[string]string{"CLIENT_AUTH_METHOD": "tls_client_auth", "CLIENT_SECRET": "", "CLIENT_CERT_FILE": "/nowhere"}, "X_CLIENT_CERT_FILE"},
-		{map[string]string{"CLIENT_CERT_FILE": "/nowhere", "CERTIFICATE_ORIGINS": "https://api.example"}, "X_CLIENT_CERT_FILE"},
+		{map[string]string{"CLIENT_AUTH_METHOD": "tls_client_auth", "CLIENT_SECRET": "", "CLIENT_CERT_FILE": "/nowhere"},
+			"X_CLIENT_CERT_FILE"},
+		{map[string]string{"CLIENT_CERT_FILE": "/nowhere", "CERTIFICATE_ORIGINS": "https://api.example"},
+			"X_CLIENT_CERT_FILE"},
 		{map[string]string{"COOKIE_SECRET": "  "}, "X_COOKIE_SECRET"},
 		{map[string]string{"MAX_SESSIONS": "many"}, "X_MAX_SESSIONS"},
 		{map[string]string{"SESSION_SLIDING": "perhaps"}, "X_SESSION_SLIDING"},
@@ -125,7 +131,8 @@ func TestUnreadableValues(t *testing.T) {
 			setenv(t, test.env)
 			c, unreadable := ginoidc.ConfigFromEnv("X_")
 			c.Logger = slog.New(slog.DiscardHandler)
-			if unreadable == nil || !strings.Contains(unreadable.Error(), test.want) || strings.Contains(unreadable.Error(), "\n") {
+			if unreadable == nil || !strings.Contains(unreadable.Error(), test.want) ||
+				strings.Contains(unreadable.Error(), "\n") {
 				t.Fatalf("ConfigFromEnv: %v", unreadable)
 			}
 			if _, err := ginoidc.New(c); err == nil || err.Error() != unreadable.Error() {

@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// variable is one environment variable: its name without the prefix and the field it sets. The field's type says how its
-// value is read, after as, where there is one, has brought it into the form of that type.
+// variable is one environment variable: its name without the prefix and the field it sets. The field's type says how
+// its value is read, after as, where there is one, has brought it into the form of that type.
 type variable struct {
 	name, field string
 	as          func(value string) (string, error)

@@ -104,7 +104,8 @@ func TestEveryFieldHasAVariable(t *testing.T) {
 			before := fields(without)
 			for path, value := range fields(c) {
 				changed := !reflect.DeepEqual(value.Interface(), before[path].Interface())
-				if changed != (path == test.field) || changed && test.want != nil && !reflect.DeepEqual(value.Interface(), test.want) {
+				wrong := changed && test.want != nil && !reflect.DeepEqual(value.Interface(), test.want)
+				if wrong || changed != (path == test.field) {
 					t.Errorf("%s is %v, want %v in %s alone", path, value, test.want, test.field)
 				}
 			}
@@ -120,7 +121,8 @@ func TestEveryFieldHasAVariable(t *testing.T) {
 // fields are the exported fields of a Config and its provider, by their paths.
 func fields(c ginoidc.Config) map[string]reflect.Value {
 	found := map[string]reflect.Value{}
-	for prefix, of := range map[string]reflect.Value{"": reflect.ValueOf(c), "Providers[0].": reflect.ValueOf(c.Providers[0])} {
+	structs := map[string]reflect.Value{"": reflect.ValueOf(c), "Providers[0].": reflect.ValueOf(c.Providers[0])}
+	for prefix, of := range structs {
 		for i := range of.NumField() {
 			if field := of.Type().Field(i); field.IsExported() && field.Name != "Providers" {
 				found[prefix+field.Name] = of.Field(i)
@@ -130,7 +132,8 @@ func fields(c ginoidc.Config) map[string]reflect.Value {
 	return found
 }
 
-// isData reports whether it is what a text, or a file that it names, can say. Code alone makes functions, interfaces and loggers.
+// isData reports whether it is what a text, or a file that it names, can say. Code alone makes functions, interfaces
+// and loggers.
 func isData(of reflect.Type) bool {
 	switch of.Kind() {
 	case reflect.Func, reflect.Interface:

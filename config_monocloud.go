@@ -30,11 +30,14 @@ func aliases() []alias {
 		{name: "TENANT_DOMAIN", of: "ISSUER", as: withScheme},
 		{name: "ID_TOKEN_SIGNING_ALG", of: "SIGNING_ALGS", as: same},
 		{name: "POST_LOGOUT_REDIRECT_URI", of: "POST_SIGN_OUT_URL", as: belowApp},
-		{name: "RESOURCE", of: "SIGN_IN_PARAMETERS", fix: "write addresses separated by spaces, without quotes", as: resources},
+		{name: "RESOURCE", of: "SIGN_IN_PARAMETERS", fix: "write addresses separated by spaces, without quotes",
+			as: resources},
 		{name: "USER_INFO", of: "FETCH_USER_INFO", as: same},
 		{name: "SESSION_COOKIE_NAME", of: "COOKIE_NAME", as: same},
-		{name: "RESPONSE_TIMEOUT", of: "PROVIDER_TIMEOUT", fix: "write milliseconds, from 1000 to 60000", as: whole(time.Millisecond, minTimeout, maxTimeout)},
-		{name: "STATE_DURATION", of: "ATTEMPT_LIFE", fix: "write seconds, from 60 to 86400", as: whole(time.Second, minAttemptLife, maxAttemptLife)},
+		{name: "RESPONSE_TIMEOUT", of: "PROVIDER_TIMEOUT", fix: "write milliseconds, from 1000 to 60000",
+			as: whole(time.Millisecond, minTimeout, maxTimeout)},
+		{name: "STATE_DURATION", of: "ATTEMPT_LIFE", fix: "write seconds, from 60 to 86400",
+			as: whole(time.Second, minAttemptLife, maxAttemptLife)},
 		// A session of theirs that does not slide ends so long after sign-in; one that slides, after so long without use.
 		{name: "SESSION_DURATION", of: "SESSION_IDLE", fix: number, as: seconds},
 		{name: "SESSION_DURATION", of: "SESSION_LIFETIME", fix: number, as: sliding(false)},
@@ -54,7 +57,7 @@ func ignoredNames() []string {
 }
 
 func withScheme(_ *environment, value string) (string, error) {
-	if why, _ := spoiled(value); why == "" && !strings.Contains(value, "://") { // or New would cite what stands around it as a host
+	if why, _ := spoiled(value); why == "" && !strings.Contains(value, "://") { // else New would quote it as a host
 		value = "https://" + value
 	}
 	return value, nil
@@ -104,7 +107,7 @@ func sliding(slides bool) func(*environment, string) (string, error) {
 	}
 }
 
-// slides tells whether sessions of MonoCloud's SDK slide.
+// slides reports whether sessions of MonoCloud's SDK slide.
 func (e *environment) slides() (bool, *ConfigError) {
 	on, err := boolean(cmp.Or(e.get(slidingName), "false"))
 	if err != nil {
@@ -118,7 +121,8 @@ type routeName struct{ name, path string }
 
 func routeNames() []routeName {
 	return []routeName{
-		{name: "CALLBACK_URL", path: "/callback"}, {name: "SIGNIN_URL", path: "/signin"}, {name: "SIGNOUT_URL", path: "/signout"},
+		{name: "CALLBACK_URL", path: "/callback"}, {name: "SIGNIN_URL", path: "/signin"},
+		{name: "SIGNOUT_URL", path: "/signout"},
 		{name: "USER_INFO_URL", path: "/userinfo"}, {name: "BACK_CHANNEL_LOGOUT_URL", path: "/backchannel-logout"},
 	}
 }
@@ -136,7 +140,7 @@ func (e *environment) routeVariables() (set []routeVariable) {
 }
 
 // validateRoutes compares what the environment says of the plugin's routes with where they are. They follow from AppURL
-// and RoutePrefix, so the variables change nothing; but whoever set them registered those addresses at the provider.
+// and RoutePrefix, so the variables change nothing; but they are the addresses that are registered at the provider.
 func (c *Config) validateRoutes(p *problems) {
 	app, err := url.Parse(c.AppURL)
 	if err != nil {
@@ -150,7 +154,8 @@ func (c *Config) validateRoutes(p *problems) {
 			continue
 		}
 		fix := "unset it"
-		if other, ok := strings.CutSuffix(strings.TrimPrefix(at, base), r.path); here && ok && other != "" && cleanPath(other) {
+		other, ok := strings.CutSuffix(strings.TrimPrefix(at, base), r.path)
+		if here && ok && other != "" && cleanPath(other) {
 			fix = fmt.Sprintf("set %sROUTE_PREFIX=%s, or unset it", c.env.prefix, other)
 		}
 		problem := fmt.Sprintf("%q is not where the plugin's route is, %q", r.value, origin.Of(app)+base+prefix+r.path)

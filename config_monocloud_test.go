@@ -33,7 +33,8 @@ func TestMonoCloudEnvironment(t *testing.T) {
 	if _, err := ginoidc.New(c); err != nil {
 		t.Fatal(err)
 	}
-	if c.Providers[0].Issuer != "https://tenant.example" || c.AppURL != "http://localhost:3000" || len(c.Providers[0].Scopes) != 4 {
+	if c.Providers[0].Issuer != "https://tenant.example" || c.AppURL != "http://localhost:3000" ||
+		len(c.Providers[0].Scopes) != 4 {
 		t.Errorf("config %+v", c)
 	}
 	if out := logs.String(); strings.Count(out, "level=WARN") != 2 ||
@@ -52,9 +53,11 @@ func TestNamesOfMonoCloud(t *testing.T) {
 		{map[string]string{"ID_TOKEN_SIGNING_ALG": "ES256"}, nil,
 			func(c ginoidc.Config) bool { return slices.Equal(c.Providers[0].SigningAlgs, []string{"ES256"}) }},
 		{map[string]string{"ID_TOKEN_SIGNING_ALG": "ES256", "SIGNING_ALGS": "ES256"}, nil, nil},
-		{map[string]string{"ID_TOKEN_SIGNING_ALG": "ES256", "SIGNING_ALGS": "RS256"}, []string{"Providers[0].SigningAlgs X_SIGNING_ALGS"},
+		{map[string]string{"ID_TOKEN_SIGNING_ALG": "ES256", "SIGNING_ALGS": "RS256"},
+			[]string{"Providers[0].SigningAlgs X_SIGNING_ALGS"},
 			nil},
-		{map[string]string{"ID_TOKEN_SIGNING_ALG": "HS256"}, []string{"Providers[0].SigningAlgs X_ID_TOKEN_SIGNING_ALG"}, nil},
+		{map[string]string{"ID_TOKEN_SIGNING_ALG": "HS256"}, []string{"Providers[0].SigningAlgs X_ID_TOKEN_SIGNING_ALG"},
+			nil},
 		{map[string]string{"POST_LOGOUT_REDIRECT_URI": "https://a.example/bye"}, nil,
 			func(c ginoidc.Config) bool { return c.PostSignOutURL == "https://a.example/bye" }},
 		{map[string]string{"POST_LOGOUT_REDIRECT_URI": "/bye", "APP_URL": "https://a.example/app/"}, nil,
@@ -128,6 +131,6 @@ func TestNamesOfMonoCloud(t *testing.T) {
 	setenv(t, map[string]string{"CALLBACK_URL": "https://app.example/x/api/auth/callback",
 		"APP_URL": "https://app.example/x"})
 	if _, _, err := fromEnv(); err == nil || !strings.Contains(err.Error(), "set X_ROUTE_PREFIX=/api/auth, or unset it") {
-		t.Errorf("no mend: %v", err)
+		t.Errorf("no fix: %v", err)
 	}
 }

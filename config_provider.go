@@ -9,131 +9,179 @@ import (
 	"time"
 )
 
-// Provider is one identity provider, and what this app is there: how it proves itself, what it asks for, and where the
-// user's groups are in what it gets.
+// Provider holds the settings of one identity provider: how the app authenticates to it, what a sign-in asks for, what
+// is accepted in return, and where the user's groups are.
 //
-// Issuer, ClientID and ClientSecret are required; the zero value of every other field is its safe default.
+// Issuer, ClientID and, unless ClientAuthMethod needs none, ClientSecret are required; the zero value of every other
+// field is its safe default.
 type Provider struct {
-	// Issuer is the provider's issuer identifier (OpenID Connect Discovery 1.0, section 3), compared byte
-	// for byte: a trailing slash matters. It must be an https URL; http is accepted on loopback only.
+	// Issuer is the issuer identifier of the provider, compared byte for byte (OpenID Connect Discovery 1.0, section 4.3):
+	// a trailing slash matters. Examples:
+	//
+	//	"https://login.example.com"
+	//	"https://sso.example.com/realms/shop"
+	//
+	// Refused: http outside loopback; a query or fragment; the address of the provider's metadata, which ends in
+	// "/.well-known/openid-configuration".
 	Issuer string
 
-	// ClientID and ClientSecret are what the provider registered for this app.
-	ClientID, ClientSecret string
+	// ClientID is the client identifier that the provider registered for the app. Example: "shop".
+	ClientID string
 
-	// ClientAuthMethod is how the app authenticates to the provider (OpenID Connect Core 1.0, section 9; RFC 8705):
-	// "client_secret_basic" (default), "client_secret_post" or "client_secret_jwt" with ClientSecret; "private_key_jwt"
-	// with ClientKey; "tls_client_auth" or "self_signed_tls_client_auth" with ClientCertificate; or "none" for a public
-	// client. It is never probed.
+	// ClientSecret is the secret that the provider registered with ClientID. Refused: none where ClientAuthMethod needs
+	// one, one where it needs none, and fewer than 32 bytes for client_secret_jwt (OpenID Connect Core 1.0, section
+	// 16.19).
+	ClientSecret string
+
+	// ClientAuthMethod is how the app authenticates to the provider (OpenID Connect Core 1.0, section 9; RFC 8705, section
+	// 2). It is fixed here and never probed, so that the secret is never sent in a form that was not chosen.
+	//
+	//   - [ClientSecretBasic], the default, [ClientSecretPost] and [ClientSecretJWT] need ClientSecret
+	//   - [PrivateKeyJWT] needs ClientKey
+	//   - [TLSClientAuth] and [SelfSignedTLSClientAuth] need ClientCertificate
+	//   - [ClientAuthNone] is for a public client
 	ClientAuthMethod string
 
-	// ClientKey is the private key of private_key_jwt and SignRequests: PEM (PKCS #8, PKCS #1, SEC 1) or a JWK, of RSA with
-	// 2048 bits or more, P-256, P-384, P-521 or Ed25519. ClientKeyAlg is what it signs with, default what the JWK says, or
-	// RS256, ES256, ES384, ES512 or EdDSA by its type. ClientKeyID is its kid at the provider, default what the JWK says, or
-	// its thumbprint (RFC 7638).
-	ClientKey                 []byte
-	ClientKeyAlg, ClientKeyID string
+	// ClientKey is the private key of [PrivateKeyJWT] and SignRequests: PEM (PKCS #8, PKCS #1 or SEC 1) or a JWK. Example:
+	// the content of the file that "openssl genpkey -algorithm ed25519" writes. Accepted: RSA of 2048 bits or more, P-256,
+	// P-384, P-521 and Ed25519. Refused: a key that nothing uses.
+	ClientKey []byte
 
-	// ClientCertificate is shown to the provider in TLS. A Transport of your own brings its own.
+	// ClientKeyAlg is the JWS algorithm that ClientKey signs with. Example: "PS256". Default: the alg of the JWK, or
+	// RS256, ES256, ES384, ES512 or EdDSA by the type of the key. Refused: one that does not suit the key.
+	ClientKeyAlg string
+
+	// ClientKeyID is the kid of ClientKey at the provider. Default: the kid of the JWK, or the thumbprint (RFC 7638).
+	ClientKeyID string
+
+	// ClientCertificate is presented to the provider in TLS, for [TLSClientAuth] and [SelfSignedTLSClientAuth], and to the
+	// CertificateOrigins. A Transport of the app presents its own instead.
 	ClientCertificate *tls.Certificate
 
-	// CertificateOrigins are the origins of resource servers ("https://api.example.com") to which [Auth.Client] shows
-	// ClientCertificate, for access tokens that are bound to it (RFC 8705, section 3). Default: none but the provider.
+	// CertificateOrigins lists the resource servers to which [Auth.Client] presents ClientCertificate, for access tokens
+	// that are bound to it (RFC 8705, section 3). Example: "https://api.example.com". Default: none. Refused: anything but
+	// https origins, because a certificate names its holder to every server that sees it.
 	CertificateOrigins []string
 
-	// SignRequests signs authorization requests with ClientKey (RFC 9101), so that nobody can change them on their way.
-	SignRequests bool
-
-	// DecryptionKey, in the forms of ClientKey, opens ID tokens and logout tokens that the provider encrypts to this app:
-	// RSA-OAEP-256, or ECDH-ES with an EC key. With it one that is not encrypted is refused.
-	DecryptionKey []byte
-
-	// DPoP binds access tokens to a key that each sign-in makes (RFC 9449), so that a stolen one is of no use.
-	DPoP bool
-
-	// Profile "fapi2" makes the app a client of the FAPI 2.0 Security Profile: pushed requests, private_key_jwt or a TLS
-	// certificate, DPoP unless tokens are bound to that certificate, PS256, ES256 or EdDSA, and iss in every response. It
-	// sets the fields that are left out, refuses others, and refuses a provider that cannot do it. Default: none.
+	// Profile is [ProfileFAPI2] to make the app a client of the FAPI 2.0 Security Profile: pushed requests; a key or a
+	// certificate instead of a secret; access tokens bound by DPoP unless they are bound to the certificate; PS256, ES256
+	// or EdDSA; and iss in every response. It sets the fields that are left out and refuses other values, and a provider
+	// that cannot do it. Default: no profile.
 	Profile string
 
-	// Scopes asked for at sign-in; must contain "openid". Default: openid profile email.
+	// Scopes lists the scopes of a sign-in. Example: "openid", "profile", "groups". Default: openid, profile and email.
+	// Refused: a list without openid, for which there would be no ID token (OpenID Connect Core 1.0, section 3.1.2.1).
 	Scopes []string
 
-	// SigningAlgs are the JWS algorithms accepted on ID tokens, default RS256. They are pinned here and not
-	// taken from the provider's metadata (RFC 8725, section 3.1). Symmetric algorithms and "none" are refused.
-	SigningAlgs []string
-
-	// ResponseMode is how the provider's answer comes back: "query" (default), or "form_post", a form that keeps the code
-	// out of URLs and logs (OAuth 2.0 Form Post Response Mode). With ".jwt" added the answer is signed (JARM).
-	ResponseMode string
-
-	// PushedAuthorization says when requests go to the provider before the browser does (RFC 9126): "auto" (default), when
-	// the provider requires it; "always"; or "never".
-	PushedAuthorization string
-
-	// SignInParameters are further parameters of every sign-in, such as audience, resource or acr_values. They may not
-	// repeat one of the plugin's own. A link to the sign-in route fills what is left open here, and may ask for a smaller
-	// max_age; it replaces nothing. Code may: see [Auth.SignInURLWith].
+	// SignInParameters are further parameters of every sign-in. Example: {"audience": {"https://api.example.com"}}.
+	// Refused: parameters that the plugin sets itself, such as state; several values, except of resource (RFC 8707); a
+	// prompt of none with others; claims that are not a JSON object.
+	//
+	// A link to the sign-in route can fill what is left open here, and ask for a smaller max_age. It can replace nothing,
+	// or any site could weaken a sign-in. Code can: see [Auth.SignInURLWith].
 	SignInParameters url.Values
 
-	// InitiateLogin lets a third party, such as the provider's portal, start sign-ins (OpenID Connect Core 1.0, section 4):
-	// register the sign-in route as initiate_login_uri. Default: such requests are 404.
-	InitiateLogin bool
-
-	// TrustedAudiences are further audiences that an ID token may name beside ClientID, such as ZITADEL's project id
-	// (OpenID Connect Core 1.0, section 3.1.3.7). Default: none, and a token made for others too is refused.
-	TrustedAudiences []string
-
-	// UntypedLogoutTokens accepts logout tokens of the type JWT or of none, as older versions of Keycloak send
-	// them. Default: the type has to be logout+jwt (OpenID Connect Back-Channel Logout 1.0, section 2.4).
-	UntypedLogoutTokens bool
-
-	// GroupsClaim names the claim that holds the user's groups, default "groups": first as the literal name
-	// of a member, then as a dotted path ("realm_access.roles"). GroupsPath gives the path explicitly, one
-	// member name an element, and excludes GroupsClaim.
-	GroupsClaim string
-	GroupsPath  []string
-
-	// OrganizationsClaim and OrganizationsPath say the same for organizations, default "organizations".
-	OrganizationsClaim string
-	OrganizationsPath  []string
-
-	// GroupsFormat and OrganizationsFormat say how the claim is written: "list" (default), a list of names or of objects
-	// with id and name, where a bare string is one name, spaces and commas included; "separated", names in one string,
-	// separated by commas or, without any, by spaces; "keys", an object whose member names are the names, such as ZITADEL's
-	// project roles and Keycloak's organizations: those of members that are an object, a list or true. null counts as absent.
-	GroupsFormat, OrganizationsFormat string
-
-	// StringEmailVerified takes exactly the string "true" in email_verified for true, as Amazon Cognito and Apple send it.
-	// Default: the JSON value true alone (OpenID Connect Core 1.0, section 5.1).
-	StringEmailVerified bool
-
-	// GroupsResolver, when set, is called once a sign-in, after the ID token and userinfo are validated. What
-	// it returns becomes the user's groups; u.Groups holds those found in the claims and u.GroupsOverage
-	// tells that the provider left them out. An error ends the sign-in with 502 and no session.
-	GroupsResolver func(ctx context.Context, u *User, accessToken string) ([]string, error)
-
-	// SkipUserInfo leaves out the call to the userinfo endpoint at sign-in.
-	SkipUserInfo bool
-
-	// ClockTolerance is the clock difference to the provider that is put up with, default 60s, at most 5m.
-	ClockTolerance time.Duration
-
-	// Timeout limits each call to the provider, default 5s, from 1s to 1m. A callback may take twice as long, since it
-	// makes several.
-	Timeout time.Duration
-
-	// SignOutParameters are further parameters of the provider's end-session endpoint, such as Amazon Cognito's logout_uri.
-	// They may not repeat one of the plugin's own.
+	// SignOutParameters are further parameters of the provider's end-session endpoint. Example: Amazon Cognito's
+	// logout_uri. Refused: parameters that the plugin sets itself, such as state; several values.
 	SignOutParameters url.Values
 
-	// Transport carries the calls to the provider, default one of the plugin's own with time limits. Size
-	// limits and the refusal of redirects apply to either. RootCAs adds trust roots to the default one.
+	// InitiateLogin lets a third party, such as the portal of the provider, start sign-ins (OpenID Connect Core 1.0,
+	// section 4): register the sign-in route as initiate_login_uri. Default: false, since it lets other sites begin a
+	// sign-in that the user did not ask for; such requests are answered with 404.
+	InitiateLogin bool
+
+	// ResponseMode is how the authorization response comes back. [ResponseModeQuery], the default, is a redirect.
+	// [ResponseModeFormPost] is a form, which keeps the code out of URLs and logs. [ResponseModeQueryJWT] and
+	// [ResponseModeFormPostJWT] are the same, signed by the provider (JARM).
+	ResponseMode string
+
+	// PushedAuthorization says whether the request goes from the app to the provider before the browser does (RFC 9126),
+	// so that no one can read or change it on the way. [Auto], the default, does so if the provider requires it; [Always];
+	// [Never].
+	PushedAuthorization string
+
+	// SignRequests signs authorization requests with ClientKey (RFC 9101), so that they cannot be changed on the way
+	// through the browser. Default: false.
+	SignRequests bool
+
+	// DPoP binds access tokens to a key that each sign-in makes (RFC 9449), so that a stolen token is of no use without
+	// the key. Default: false.
+	DPoP bool
+
+	// SigningAlgs lists the JWS algorithms that are accepted on ID tokens. Example: "ES256". Default: RS256. Refused:
+	// none, with which nothing is signed; HS256 and its relatives, with which anyone who knows ClientSecret could sign;
+	// unknown names. They are pinned here and not taken from the provider's metadata (RFC 8725, section 3.1).
+	SigningAlgs []string
+
+	// DecryptionKey opens ID tokens and logout tokens that the provider encrypts to the app. Its forms are those of
+	// ClientKey; it decrypts RSA-OAEP-256, or ECDH-ES with an EC key. Default: none. With it, tokens that are not
+	// encrypted are refused.
+	DecryptionKey []byte
+
+	// TrustedAudiences lists further audiences that an ID token may name next to ClientID. Example: the project id of
+	// ZITADEL. Default: none, and a token that is also for others is refused: one of them could have asked for it (OpenID
+	// Connect Core 1.0, section 3.1.3.7).
+	TrustedAudiences []string
+
+	// UntypedLogoutTokens accepts logout tokens whose typ is JWT or missing, as older versions of Keycloak send them.
+	// Default: false, and typ has to be logout+jwt, so that no other token passes for a logout token (OpenID Connect
+	// Back-Channel Logout 1.0, section 2.4).
+	UntypedLogoutTokens bool
+
+	// ClockTolerance is the clock skew between the app and the provider that is tolerated. Example: 30*time.Second.
+	// Default: 60s. Accepted: up to 5m; a larger one would keep expired tokens alive.
+	ClockTolerance time.Duration
+
+	// GroupsClaim names the claim that holds the user's groups: the literal name of a member or, if there is none, a
+	// dotted path. Examples: "roles", "realm_access.roles". Default: "groups". Refused: together with GroupsPath.
+	GroupsClaim string
+
+	// GroupsPath is GroupsClaim as an explicit path, one member name an element, for names that hold dots themselves.
+	// Example: "resource_access", "shop.example.com", "roles". Refused: an empty element.
+	GroupsPath []string
+
+	// GroupsFormat says how the claim is written. Nothing is guessed from its shape: a group that is read out of the wrong
+	// text would open a door.
+	//
+	//   - [FormatList], the default: a list of names, or of objects with id and name; a bare string is one name, spaces
+	//     and commas included
+	//   - [FormatSeparated]: names in one string, separated by commas or, without any, by spaces
+	//   - [FormatKeys]: an object whose member names are the names, such as the project roles of ZITADEL: those whose
+	//     values are an object, a list or true
+	GroupsFormat string
+
+	// OrganizationsClaim, OrganizationsPath and OrganizationsFormat say the same of the user's organizations. Default:
+	// "organizations". Example: the claim "organization" of Keycloak with [FormatKeys].
+	OrganizationsClaim  string
+	OrganizationsPath   []string
+	OrganizationsFormat string
+
+	// GroupsResolver returns the user's groups from somewhere else, once a sign-in, after the ID token and userinfo are
+	// validated. Example: ask Microsoft Graph if u.GroupsOverage reports that the provider left the groups out. u.Groups
+	// holds those of the claims; the result replaces them. An error ends the sign-in with 502 and no session.
+	GroupsResolver func(ctx context.Context, u *User, accessToken string) ([]string, error)
+
+	// StringEmailVerified accepts the string "true" in email_verified, as Amazon Cognito and Apple send it. Default:
+	// false, and only the JSON value true counts (OpenID Connect Core 1.0, section 5.1).
+	StringEmailVerified bool
+
+	// SkipUserInfo leaves out the request to the userinfo endpoint at sign-in. Default: false. Set it if the ID token
+	// holds every claim that the app needs.
+	SkipUserInfo bool
+
+	// Timeout limits each request to the provider. Example: 8*time.Second. Default: 5s. Accepted: from 1s to 1m. A
+	// callback may take twice as long, since it makes several requests.
+	Timeout time.Duration
+
+	// Transport makes the requests to the provider. Default: one of the plugin's own. The limits of time and size apply to
+	// any Transport, and no redirect is followed, since an answer from another place is not the provider's.
 	Transport http.RoundTripper
-	RootCAs   *x509.CertPool
+
+	// RootCAs are the root certificates that the plugin's own Transport trusts. Default: those of the system.
+	RootCAs *x509.CertPool
 }
 
-// Ways of client authentication, for [Provider].ClientAuthMethod (OpenID Connect Core 1.0, section 9; RFC 8705, section 2).
+// Values of [Provider].ClientAuthMethod (OpenID Connect Core 1.0, section 9; RFC 8705, section 2).
 const (
 	ClientSecretBasic       = "client_secret_basic"
 	ClientSecretPost        = "client_secret_post"
@@ -144,11 +192,11 @@ const (
 	ClientAuthNone          = "none" // a public client
 )
 
-// ProfileFAPI2 is the FAPI 2.0 Security Profile, for [Provider].Profile.
+// ProfileFAPI2 is the FAPI 2.0 Security Profile, a value of [Provider].Profile.
 const ProfileFAPI2 = "fapi2"
 
-// Response modes, for [Provider].ResponseMode (OAuth 2.0 Multiple Response Type Encoding Practices, section 2.1; OAuth 2.0
-// Form Post Response Mode; JARM, section 2.3).
+// Values of [Provider].ResponseMode (OAuth 2.0 Multiple Response Type Encoding Practices, section 2.1; OAuth 2.0 Form
+// Post Response Mode; JARM, section 2.3).
 const (
 	ResponseModeQuery       = "query"
 	ResponseModeFormPost    = "form_post"
@@ -156,7 +204,7 @@ const (
 	ResponseModeFormPostJWT = "form_post.jwt"
 )
 
-// Shapes of a claim, for [Provider].GroupsFormat and OrganizationsFormat.
+// Values of [Provider].GroupsFormat and OrganizationsFormat.
 const (
 	FormatList      = "list"
 	FormatSeparated = "separated"

@@ -13,8 +13,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 )
 
-// texts looks for what came into a text on its way from the provider's page to the app, where no other rule would see it:
-// the provider would only say that it knows no such client. Addresses are looked at by badURL.
+// texts looks for what came into a text on its way from the provider's page to the app, where no other rule would see
+// it: the provider would only say that it knows no such client. Addresses are looked at by badURL.
 func (p *problems) texts(field string, texts ...string) {
 	for _, s := range texts {
 		if why, fix := spoiled(s); why != "" {
@@ -24,8 +24,8 @@ func (p *problems) texts(field string, texts ...string) {
 	}
 }
 
-// spoiled says what is in a text or around it that nobody meant, and what to do; "" when there is nothing. The text may be
-// a secret and is not cited.
+// spoiled says what is in a text or around it by mistake, and what to do; "" when there is nothing. The text may be a
+// secret and is not cited.
 func spoiled(s string) (why, fix string) {
 	invisible := func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
 	first, _ := utf8.DecodeRuneInString(s)
@@ -51,8 +51,8 @@ func inQuotes(s string) bool {
 	return false
 }
 
-// issuerOf is the issuer whose metadata is at an address (OpenID Connect Discovery 1.0, section 4; RFC 8414, section 3.1,
-// which puts the issuer's path last), but for a slash at its end.
+// issuerOf is the issuer whose metadata is at an address (OpenID Connect Discovery 1.0, section 4; RFC 8414, section
+// 3.1, which puts the issuer's path last), but for a slash at its end.
 func issuerOf(address string) (issuer string, ok bool) {
 	before, after, ok := strings.Cut(address, "/.well-known/")
 	if why, _ := spoiled(address); !ok || why != "" || !strings.Contains(before, "://") {
@@ -79,8 +79,8 @@ func (c *Config) aboveRoutes() (base string, ok bool) {
 
 var hostPattern = regexp.MustCompile(`^[A-Za-z0-9.:_\[\]-]+$`)
 
-// badURL says why s cannot be an issuer, app URL or origin; "" when it can. Plain http is for loopback, so that
-// no code or cookie crosses a network in clear (RFC 9700, section 2.6).
+// badURL says why s cannot be an issuer, app URL or origin; "" when it can. Plain http is for loopback, so that no code
+// or cookie crosses a network in clear (RFC 9700, section 2.6).
 func badURL(s string) string {
 	if s == "" {
 		return "is empty"
@@ -106,7 +106,8 @@ func badURL(s string) string {
 	return ""
 }
 
-// goodPort tells that an address has a port from 1 to 65535 or none. A colon without one would not be compared as it is sent.
+// goodPort reports whether an address has a port from 1 to 65535 or none. A colon without one would not be compared as
+// it is sent.
 func goodPort(u *url.URL) bool {
 	n, err := strconv.ParseUint(u.Port(), 10, 16)
 	return err == nil && n > 0 || u.Port() == "" && !strings.HasSuffix(u.Host, ":")
@@ -123,5 +124,6 @@ func cleanPath(p string) bool {
 	if why, _ := spoiled(p); why != "" {
 		return false
 	}
-	return p == "" || p[0] == '/' && p != "//" && (path.Clean(p) == p || path.Clean(p)+"/" == p) && !strings.ContainsAny(p, "%\\:*? ;,")
+	return p == "" || p[0] == '/' && p != "//" && (path.Clean(p) == p || path.Clean(p)+"/" == p) &&
+		!strings.ContainsAny(p, "%\\:*? ;,")
 }

@@ -15,44 +15,41 @@ import (
 func TestTexts(t *testing.T) {
 	spoil := []string{"%s ", " %s", "%s\n", "%s\r", "\t%s", "%s\x00", "\ufeff%s", "%s\u00a0", "%s\u200b", `"%s"`,
 		"'%s'", "`%s`", "\u201c%s\u201d"}
-	fields := map[string]func(*ginoidc.Config, string){
-		"Providers[0].Issuer":   func(c *ginoidc.Config, s string) { c.Providers[0].Issuer = fmt.Sprintf(s, c.Providers[0].Issuer) },
-		"Providers[0].ClientID": func(c *ginoidc.Config, s string) { c.Providers[0].ClientID = fmt.Sprintf(s, c.Providers[0].ClientID) },
-		"Providers[0].ClientSecret": func(c *ginoidc.Config, s string) {
-			c.Providers[0].ClientSecret = fmt.Sprintf(s, c.Providers[0].ClientSecret)
-		},
-		"AppURL":         func(c *ginoidc.Config, s string) { c.AppURL = fmt.Sprintf(s, c.AppURL) },
-		"PostSignOutURL": func(c *ginoidc.Config, s string) { c.PostSignOutURL = fmt.Sprintf(s, "https://app.example/bye") },
-		"ReturnOrigins": func(c *ginoidc.Config,
-			s string) {
-			c.ReturnOrigins = []string{fmt.Sprintf(s, "https://shop.example")}
-		},
-		"Providers[0].GroupsClaim": func(c *ginoidc.Config, s string) { c.Providers[0].GroupsClaim = fmt.Sprintf(s, "roles") },
-		"Providers[0].OrganizationsPath": func(c *ginoidc.Config, s string) {
-			c.Providers[0].OrganizationsPath = []string{"a", fmt.Sprintf(s, "b"), fmt.Sprintf(s, "c")}
-		},
-		"Providers[0].TrustedAudiences": func(c *ginoidc.Config, s string) { c.Providers[0].TrustedAudiences = []string{fmt.Sprintf(s, "a")} },
-		"RoutePrefix":                   func(c *ginoidc.Config, s string) { c.RoutePrefix = fmt.Sprintf(s, "/auth") },
-		"CookieName":                    func(c *ginoidc.Config, s string) { c.CookieName = fmt.Sprintf(s, "app") },
-		"Providers[0].Scopes":           func(c *ginoidc.Config, s string) { c.Providers[0].Scopes = []string{"openid", fmt.Sprintf(s, "email")} },
+	texts := func(c *ginoidc.Config) map[string][]*string { // by field, in a Config where each has a value
+		p := &c.Providers[0]
+		c.PostSignOutURL, c.RoutePrefix, c.CookieName = "https://app.example/bye", "/auth", "app"
+		c.ReturnOrigins, p.TrustedAudiences = []string{"https://shop.example"}, []string{"a"}
+		p.Scopes = []string{"openid", "email"}
+		p.GroupsClaim, p.OrganizationsPath = "roles", []string{"a", "b", "c"}
+		return map[string][]*string{
+			"AppURL": {&c.AppURL}, "PostSignOutURL": {&c.PostSignOutURL}, "RoutePrefix": {&c.RoutePrefix},
+			"CookieName": {&c.CookieName}, "ReturnOrigins": {&c.ReturnOrigins[0]},
+			"Providers[0].Issuer": {&p.Issuer}, "Providers[0].ClientID": {&p.ClientID},
+			"Providers[0].ClientSecret": {&p.ClientSecret}, "Providers[0].Scopes": {&p.Scopes[1]},
+			"Providers[0].TrustedAudiences": {&p.TrustedAudiences[0]}, "Providers[0].GroupsClaim": {&p.GroupsClaim},
+			"Providers[0].OrganizationsPath": {&p.OrganizationsPath[1], &p.OrganizationsPath[2]},
+		}
 	}
-	for field, set := range fields {
+	c := validConfig()
+	for field := range texts(&c) {
 		for _, s := range spoil {
 			c := validConfig()
-			set(&c, s)
+			for _, text := range texts(&c)[field] {
+				*text = fmt.Sprintf(s, *text)
+			}
 			_, err := ginoidc.New(c)
 			if got := problemsOf(err); !slices.Equal(got, []string{field + " "}) {
 				t.Errorf("%s %q: problems %q", field, s, got)
 			}
-			if err != nil && (strings.Count(err.Error(), "\n") > 0 || field == "Providers[0].ClientSecret" &&
-				strings.Contains(err.Error(), c.Providers[0].ClientSecret)) {
+			secret := field == "Providers[0].ClientSecret" && err != nil &&
+				strings.Contains(err.Error(), c.Providers[0].ClientSecret)
+			if err != nil && strings.Count(err.Error(), "\n") > 0 || secret {
 				t.Errorf("%s %q: %v", field, s, err)
 			}
 		}
-		c := validConfig()
-		if set(&c, "%s"); len(problemsOf(second(ginoidc.New(c)))) > 0 {
-			t.Errorf("%s is refused as it is", field)
-		}
+	}
+	if _, err := ginoidc.New(c); err != nil {
+		t.Errorf("refused as they are: %v", err)
 	}
 	for _, fine := range []string{`a"b`, `"ab`, "ab'", "a b", "ä", "=", "'a\""} {
 		c := validConfig()
@@ -63,18 +60,19 @@ func TestTexts(t *testing.T) {
 	}
 }
 
-func second(_ *ginoidc.Auth, err error) error { return err }
-
-// TestAddressesThatAreOthers: an issuer that is the address of its metadata, and an app that is its callback. The mend
+// TestAddressesThatAreOthers: an issuer that is the address of its metadata, and an app that is its callback. The fix
 // has the value that is right.
 func TestAddressesThatAreOthers(t *testing.T) {
-	for _, test := range []struct{ field, value, mend string }{
+	for _, test := range []struct{ field, value, fix string }{
 		{"Providers[0].Issuer", "https://idp.example/.well-known/openid-configuration", `"https://idp.example"`},
 		{"Providers[0].Issuer", "https://idp.example/.well-known/openid-configuration/", `"https://idp.example"`},
-		{"Providers[0].Issuer", "https://idp.example/realms/a/.well-known/openid-configuration", `"https://idp.example/realms/a"`},
-		{"Providers[0].Issuer", "https://idp.example/a/.well-known/openid-configuration?p=sign_in", `"https://idp.example/a"`},
+		{"Providers[0].Issuer", "https://idp.example/realms/a/.well-known/openid-configuration",
+			`"https://idp.example/realms/a"`},
+		{"Providers[0].Issuer", "https://idp.example/a/.well-known/openid-configuration?p=sign_in",
+			`"https://idp.example/a"`},
 		{"Providers[0].Issuer", "https://idp.example/.well-known/oauth-authorization-server", `"https://idp.example"`},
-		{"Providers[0].Issuer", "https://idp.example/.well-known/oauth-authorization-server/realms/a", `"https://idp.example/realms/a"`},
+		{"Providers[0].Issuer", "https://idp.example/.well-known/oauth-authorization-server/realms/a",
+			`"https://idp.example/realms/a"`},
 		{"Providers[0].Issuer", "http://localhost:9000/.well-known/openid-configuration", `"http://localhost:9000"`},
 		{"AppURL", "https://app.example/auth/callback", `"https://app.example"`},
 		{"AppURL", "https://app.example/auth/callback/", `"https://app.example"`},
@@ -92,8 +90,8 @@ func TestAddressesThatAreOthers(t *testing.T) {
 		var problem *ginoidc.ConfigError
 		_, err := ginoidc.New(c)
 		if !errors.As(err, &problem) || !slices.Equal(problemsOf(err), []string{test.field + " "}) ||
-			!strings.Contains(problem.Fix, test.mend) {
-			t.Errorf("%s: want the mend %s: %v", test.value, test.mend, err)
+			!strings.Contains(problem.Fix, test.fix) {
+			t.Errorf("%s: want the fix %s: %v", test.value, test.fix, err)
 		}
 	}
 	for _, fine := range []struct{ appURL, prefix string }{

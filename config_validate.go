@@ -40,7 +40,7 @@ type problems struct {
 	errs       []error
 }
 
-// newProblems begins with what the environment says and nobody can read, unless code has set the field since.
+// newProblems begins with the values of the environment that could not be read, unless code has set the field since.
 func newProblems(c *Config, variables map[string]string) *problems {
 	found := &problems{variables: variables, unreadable: map[string]bool{}}
 	for _, err := range c.env.unreadable {
@@ -74,7 +74,8 @@ var (
 func (c *Config) validate(variables map[string]string) error {
 	found := newProblems(c, variables)
 	if n := len(c.Providers); n != 1 {
-		found.add("Providers", fmt.Sprintf("has %d providers instead of exactly one", n), "describe one; two Auths can share an engine")
+		found.add("Providers", fmt.Sprintf("has %d providers instead of exactly one", n),
+			"describe one; two Auths can share an engine")
 	}
 	for i := range c.Providers {
 		found.path = fmt.Sprintf("Providers[%d].", i)
@@ -93,11 +94,14 @@ func (c *Config) validateApp(found *problems) {
 	if why := badURL(c.AppURL); why != "" {
 		found.add("AppURL", why, "set the URL under which browsers reach the app, such as https://app.example.com")
 	} else if base, ok := c.aboveRoutes(); ok {
-		found.add("AppURL", "ends in the path of the plugin's routes", fmt.Sprintf("set it to %q, below which the plugin has its routes, or choose another RoutePrefix", base))
+		found.add("AppURL", "ends in the path of the plugin's routes",
+			fmt.Sprintf("set it to %q, below which the plugin has its routes, or choose another RoutePrefix", base))
 	} else if app, _ := url.Parse(c.AppURL); !cleanPath(app.Path) {
-		found.add("AppURL", "its path is not in its plain form", "write the base path without dot segments, escapes and doubled slashes")
+		found.add("AppURL", "its path is not in its plain form",
+			"write the base path without dot segments, escapes and doubled slashes")
 	} else if _, targets := c.routesAndTargets(app); c.DefaultReturnTo != "" && !targets.Accept(c.DefaultReturnTo) {
-		found.add("DefaultReturnTo", fmt.Sprintf("%q is not an acceptable return target", c.DefaultReturnTo), "use a path of the app")
+		found.add("DefaultReturnTo", fmt.Sprintf("%q is not an acceptable return target", c.DefaultReturnTo),
+			"use a path of the app")
 	}
 	if slices.ContainsFunc(c.Authenticators, func(a Authenticator) bool { return a == nil }) {
 		found.add("Authenticators", "one of them is nil", "leave it out")
@@ -106,7 +110,8 @@ func (c *Config) validateApp(found *problems) {
 		found.add("RoutePrefix", fmt.Sprintf("%q is not a plain path", c.RoutePrefix), `use a path such as "/auth"`)
 	}
 	if !cookieNamePattern.MatchString(c.CookieName) {
-		found.add("CookieName", fmt.Sprintf("%q is not accepted", c.CookieName), "use letters, digits, - and _, without a name prefix")
+		found.add("CookieName", fmt.Sprintf("%q is not accepted", c.CookieName),
+			"use letters, digits, - and _, without a name prefix")
 	}
 	found.origins("ReturnOrigins", c.ReturnOrigins)
 	found.origins("TrustedOrigins", c.TrustedOrigins)
@@ -149,14 +154,15 @@ const (
 )
 
 func (c *Config) validateSession(found *problems) {
-	if c.SessionIdle < time.Second && c.SessionIdle != c.SessionLifetime { // or it follows the lifetime, of which that is said
+	if c.SessionIdle < time.Second && c.SessionIdle != c.SessionLifetime { // else the lifetime is reported
 		found.add("SessionIdle", "is below a second", "use a duration such as 12h")
 	}
 	if c.SessionLifetime < time.Second {
 		found.add("SessionLifetime", "is below a second", "use a duration such as 168h")
 	}
 	if c.SessionIdle > c.SessionLifetime {
-		found.add("SessionIdle", fmt.Sprintf("%s is above the lifetime of %s", c.SessionIdle, c.SessionLifetime), "lower it or raise the lifetime")
+		found.add("SessionIdle", fmt.Sprintf("%s is above the lifetime of %s", c.SessionIdle, c.SessionLifetime),
+			"lower it or raise the lifetime")
 	}
 	if c.AttemptLife < minAttemptLife || c.AttemptLife > maxAttemptLife {
 		found.add("AttemptLife", fmt.Sprintf("%s is out of range", c.AttemptLife), "use a duration from 1m to 24h")

@@ -34,7 +34,8 @@ func (p *Provider) validate(found *problems) {
 		}
 	}
 	if p.ClockTolerance < 0 || p.ClockTolerance > maxTolerance {
-		found.add("ClockTolerance", fmt.Sprintf("%s is out of range", p.ClockTolerance), "use at most 5m and correct the clocks")
+		found.add("ClockTolerance", fmt.Sprintf("%s is out of range", p.ClockTolerance),
+			"use at most 5m and correct the clocks")
 	}
 	if p.Timeout < minTimeout || p.Timeout > maxTimeout {
 		found.add("Timeout", fmt.Sprintf("%s is out of range", p.Timeout), "use a duration from 1s to 1m")
@@ -52,7 +53,8 @@ func (p *Provider) validateRequest(found *problems) {
 			"use query or form_post, or query.jwt or form_post.jwt for signed answers")
 	}
 	if !slices.Contains([]string{Auto, Always, Never}, p.PushedAuthorization) {
-		found.add("PushedAuthorization", fmt.Sprintf("%q is not one of its values", p.PushedAuthorization), "use auto, always or never")
+		found.add("PushedAuthorization", fmt.Sprintf("%q is not one of its values", p.PushedAuthorization),
+			"use auto, always or never")
 	}
 	if err := provider.CheckParameters(p.SignInParameters); err != nil {
 		found.add("SignInParameters", err.Error(), "leave it out")
@@ -67,8 +69,8 @@ func (p *Provider) validateRequest(found *problems) {
 	}
 }
 
-// asymmetricAlgs leaves out HS256 and its kin, with which anyone who knows the client secret could sign, and
-// none (RFC 8725, sections 2.1 and 3.1).
+// asymmetricAlgs leaves out HS256 and its relatives, with which anyone who knows the client secret could sign, and none
+// (RFC 8725, sections 2.1 and 3.1).
 func asymmetricAlgs() []string {
 	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 }
@@ -84,7 +86,8 @@ func (p *Provider) validateSignOut(found *problems) {
 	}
 }
 
-// ownSignOutParameters are those of a logout request that the plugin sets (OpenID Connect RP-Initiated Logout 1.0, section 2).
+// ownSignOutParameters are those of a logout request that the plugin sets (OpenID Connect RP-Initiated Logout 1.0,
+// section 2).
 func ownSignOutParameters() []string {
 	return []string{"client_id", "id_token_hint", "logout_hint", "post_logout_redirect_uri", "state"}
 }
@@ -101,7 +104,8 @@ func (p *Provider) validateClaims(found *problems) {
 		found.add("GroupsFormat", fmt.Sprintf("%q is not one of its values", p.GroupsFormat), "use list, separated or keys")
 	}
 	if !slices.Contains(formats, p.OrganizationsFormat) {
-		found.add("OrganizationsFormat", fmt.Sprintf("%q is not one of its values", p.OrganizationsFormat), "use list, separated or keys")
+		found.add("OrganizationsFormat", fmt.Sprintf("%q is not one of its values", p.OrganizationsFormat),
+			"use list, separated or keys")
 	}
 	if slices.Contains(p.GroupsPath, "") {
 		found.add("GroupsPath", "has an empty element", "name a member in each element")

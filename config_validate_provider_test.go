@@ -33,7 +33,8 @@ func TestProviderProblems(t *testing.T) {
 		{"issuer with a slash", func(p *ginoidc.Provider) { p.Issuer = "https://idp.example/" }, nil},
 		{"issuer with a query", func(p *ginoidc.Provider) { p.Issuer = "https://idp.example?x=1" }, []string{"Issuer "}},
 		{"issuer without scheme", func(p *ginoidc.Provider) { p.Issuer = "idp.example" }, []string{"Issuer "}},
-		{"scope without openid", func(p *ginoidc.Provider) { p.Scopes = []string{"profile"} }, []string{"Scopes "}}, // case 310
+		{"scope without openid", func(p *ginoidc.Provider) { p.Scopes = []string{"profile"} }, []string{"Scopes "}},
+		// case 310
 		{"scope of two words", func(p *ginoidc.Provider) { p.Scopes = []string{"openid", "a b"} }, []string{"Scopes "}},
 		{"public client", func(p *ginoidc.Provider) { p.ClientAuthMethod, p.ClientSecret = "none", "" }, nil},
 		{"public client with a secret", func(p *ginoidc.Provider) { p.ClientAuthMethod = "none" }, []string{"ClientSecret "}},
@@ -51,7 +52,9 @@ func TestProviderProblems(t *testing.T) {
 		{"certificate for nothing", certifies(""), []string{"CertificateOrigins "}},
 		{"no certificate", func(p *ginoidc.Provider) { p.CertificateOrigins = []string{"https://api.example"} },
 			[]string{"CertificateOrigins "}},
-		{"sign-out parameters", func(p *ginoidc.Provider) { p.SignOutParameters = url.Values{"logout_uri": {"https://app.example/"}} }, nil},
+		{"sign-out parameters", func(p *ginoidc.Provider) {
+			p.SignOutParameters = url.Values{"logout_uri": {"https://app.example/"}}
+		}, nil},
 		{"sign-out parameter of ours", func(p *ginoidc.Provider) { p.SignOutParameters = url.Values{"state": {"1"}} },
 			[]string{"SignOutParameters "}},
 		{"redirect of another", func(p *ginoidc.Provider) {
@@ -76,8 +79,9 @@ func TestProviderProblems(t *testing.T) {
 			[]string{"SignInParameters "}}, // case 6
 		{"redirect_uri of another", func(p *ginoidc.Provider) { p.SignInParameters = url.Values{"redirect_uri": {"x"}} },
 			[]string{"SignInParameters "}}, // case 6
-		{"prompt of none and another", func(p *ginoidc.Provider) { p.SignInParameters = url.Values{"prompt": {"none login"}} },
-			[]string{"SignInParameters "}},
+		{"prompt of none and another", func(p *ginoidc.Provider) {
+			p.SignInParameters = url.Values{"prompt": {"none login"}}
+		}, []string{"SignInParameters "}},
 		{"prompt of two", func(p *ginoidc.Provider) { p.SignInParameters = url.Values{"prompt": {"login consent"}} }, nil},
 		{"prompt of none", func(p *ginoidc.Provider) { p.SignInParameters = url.Values{"prompt": {"none"}} }, nil},
 		{"claims that are no object", func(p *ginoidc.Provider) { p.SignInParameters = url.Values{"claims": {`["email"]`}} },
@@ -91,7 +95,7 @@ func TestProviderProblems(t *testing.T) {
 			p.SignInParameters = url.Values{"resource": {"a:1", "a:2"}, "audience": {"a"}}
 		}, nil},
 		{"private key", withKey(ecKey), nil},
-		{"private key beside a secret", func(p *ginoidc.Provider) {
+		{"private key with a secret", func(p *ginoidc.Provider) {
 			p.ClientKey, p.ClientAuthMethod = ecKey,
 				"private_key_jwt"
 		}, []string{"ClientSecret "}},

@@ -83,12 +83,15 @@ func TestConfigProblems(t *testing.T) {
 			[]string{"CookieSecrets "}}, // case 306
 		{"repeated secret", func(c *ginoidc.Config) { c.CookieSecrets = []string{strings.Repeat("correcthorse", 4)} },
 			[]string{"CookieSecrets "}}, // case 306
-		{"repeated secret of many letters", func(c *ginoidc.Config) { c.CookieSecrets = []string{strings.Repeat("abcdefghijklmnop", 2)} }, []string{"CookieSecrets "}},
-		{"repeated secret, cut", func(c *ginoidc.Config) {
-			c.CookieSecrets = []string{strings.Repeat("abcdefghijklm",
-				3)[:35]}
+		{"repeated secret of many letters", func(c *ginoidc.Config) {
+			c.CookieSecrets = []string{strings.Repeat("abcdefghijklmnop", 2)}
 		}, []string{"CookieSecrets "}},
-		{"secret of few letters", func(c *ginoidc.Config) { c.CookieSecrets = []string{"aabbabababbbaabababbabaabbabcbabab"} }, []string{"CookieSecrets "}},
+		{"repeated secret, cut", func(c *ginoidc.Config) {
+			c.CookieSecrets = []string{strings.Repeat("abcdefghijklm", 3)[:35]}
+		}, []string{"CookieSecrets "}},
+		{"secret of few letters", func(c *ginoidc.Config) {
+			c.CookieSecrets = []string{"aabbabababbbaabababbabaabbabcbabab"}
+		}, []string{"CookieSecrets "}},
 		{"idle above lifetime", func(c *ginoidc.Config) { c.SessionIdle, c.SessionLifetime = 2*time.Hour, time.Hour },
 			[]string{"SessionIdle "}},
 		{"short lifetime alone", func(c *ginoidc.Config) { c.SessionLifetime = time.Hour }, nil},
@@ -116,7 +119,7 @@ func TestConfigProblems(t *testing.T) {
 		{"idle time of a short lifetime", func(c *ginoidc.Config) { c.SessionLifetime = time.Millisecond },
 			[]string{"SessionLifetime "}},
 		{"negative limit of sessions", func(c *ginoidc.Config) { c.MaxSessions = -1 }, []string{"MaxSessions "}},
-		{"limit of sessions nobody counts", func(c *ginoidc.Config) { c.MaxSessions, c.State = 3, without("Listed") },
+		{"limit of sessions that are not counted", func(c *ginoidc.Config) { c.MaxSessions, c.State = 3, without("Listed") },
 			[]string{"MaxSessions "}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
