@@ -117,11 +117,11 @@ func (a *Auth) guard(decide func(*gin.Context, identity) error) gin.HandlerFunc 
 			}
 		}()
 		id, err := a.attend(c).identifyForGuard(c)
+		if err == nil && a.byCookie(id) {
+			err = a.checkOrigin(c)
+		}
 		if err == nil {
 			err = signedIn(id.user)
-		}
-		if err == nil && id.session != nil {
-			err = a.checkOrigin(c)
 		}
 		if err == nil {
 			err = decide(c, id)
@@ -135,6 +135,13 @@ func (a *Auth) guard(decide func(*gin.Context, identity) error) gin.HandlerFunc 
 		}
 		a.Deny(c, err)
 	}
+}
+
+// byCookie reports whether a request counts on the session's cookie. Browsers leave the cookie out of most requests of other
+// sites, so a request without it may be one of somebody who is signed in; unless the app accepts other means as well,
+// whose clients have to be told that they are not authenticated.
+func (a *core) byCookie(id identity) bool {
+	return id.session != nil || id.user == nil && len(a.config.Authenticators) == 0
 }
 
 // checkOrigin refuses requests that another site makes a browser send with the session's cookie, and that could change

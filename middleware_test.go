@@ -437,7 +437,11 @@ func TestRequestsOfOtherSites(t *testing.T) {
 		}
 	}
 	if r := stranger.Do("POST", "/auth", nil, site("cross-site")...); r.StatusCode != 401 {
-		t.Errorf("signed out: %d", r.StatusCode)
+		t.Errorf("a client that may have lost its key: %d", r.StatusCode)
+	}
+	plain := testapp.New(t) // where only the cookie counts, which browsers have left out
+	if r := plain.Browser().Do("POST", "/me", nil, site("cross-site")...); r.StatusCode != 403 {
+		t.Errorf("without the cookie: %d", r.StatusCode)
 	}
 	if r := b.Do("POST", "/auth/signout", nil, "Sec-Fetch-Site", "same-site", "Origin", "https://admin.example.com"); r.StatusCode != 303 {
 		t.Errorf("sign-out from a trusted origin: %d", r.StatusCode)
