@@ -16,7 +16,7 @@ type Config struct {
 
 	// ClientID and ClientSecret are those of the one client; defaults "app" and "secret".
 	ClientID, ClientSecret string
-	// ClientAuthMethod is the method by which the client has to authenticate, as in ginoidc.Config. "none" makes it a
+	// ClientAuthMethod is the method by which the client has to authenticate, as in ginoidc.Provider. "none" makes it a
 	// public client. Empty accepts client_secret_basic and client_secret_post. Mutual TLS needs a provider that is
 	// served over TLS with net/http.
 	ClientAuthMethod string

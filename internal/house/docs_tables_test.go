@@ -2,13 +2,16 @@ package house_test
 
 import (
 	"bytes"
+	"encoding/pem"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"log/slog"
 	"net/http"
+	"os"
 	"path"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -17,6 +20,7 @@ import (
 	"testing"
 
 	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // TestConfigurationIsDocumented: fields, variables and nothing that does not exist.
@@ -85,6 +89,54 @@ func documentedFields(page string) map[string]bool {
 		}
 	}
 	return found
+}
+
+// TestExamplesOfSettings: New accepts each example of the tables of settings, next to what is required.
+func TestExamplesOfSettings(t *testing.T) {
+	t.Chdir(root)
+	required := map[string]string{
+		"OIDC_ISSUER": "https://idp.example", "OIDC_CLIENT_ID": "app", "OIDC_CLIENT_SECRET": "s",
+		"OIDC_APP_URL": "https://example.com", "OIDC_COOKIE_SECRET": "Zk3v9QmX7rT1pLw8sYb2Nc5HdGf0UjAe",
+	}
+	certificate := testapp.SelfSigned(t)
+	key := filepath.Join(t.TempDir(), "key.pem")
+	both := append(testapp.PEM(certificate.PrivateKey),
+		pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: certificate.Certificate[0]})...)
+	if err := os.WriteFile(key, both, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	row, seen := regexp.MustCompile("^\\| `(\\w+)` \\| `(OIDC_\\w+)`[^|]* \\| `([^`]+)` \\|"), 0
+	for line := range strings.Lines(documents(t)["docs/configuration.md"]) {
+		m := row.FindStringSubmatch(line)
+		if m == nil || strings.HasSuffix(m[2], "_FILE") {
+			continue
+		}
+		seen++
+		t.Run(m[2]+"="+m[3], func(t *testing.T) {
+			for name, value := range required {
+				t.Setenv(name, value)
+			}
+			switch m[1] { // those that need another
+			case "SignRequests", "ClientKeyAlg", "ClientKeyID":
+				t.Setenv("OIDC_CLIENT_KEY_FILE", key)
+				t.Setenv("OIDC_SIGN_REQUESTS", "true")
+			case "Profile":
+				t.Setenv("OIDC_CLIENT_KEY_FILE", key)
+				t.Setenv("OIDC_CLIENT_SECRET", "")
+			case "CertificateOrigins":
+				t.Setenv("OIDC_CLIENT_CERT_FILE", key)
+			}
+			t.Setenv(m[2], m[3])
+			cfg, _ := ginoidc.ConfigFromEnv("OIDC_")
+			cfg.Logger = slog.New(slog.DiscardHandler)
+			if _, err := ginoidc.New(cfg); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	if seen < 40 {
+		t.Errorf("%d examples found", seen)
+	}
 }
 
 // TestEnvironmentBlocks: every block of variables makes a valid configuration, with what it leaves out filled in.
