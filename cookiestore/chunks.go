@@ -14,9 +14,8 @@ import (
 // maxValue leaves room for the attributes, which some browsers count too (RFC 6265 section 6.1).
 const maxValue = 3900
 
-// parts are the cookies of one session in a request: "name" at 0, "name.1" at 1, and so on.
-// A session that fits in one cookie is its sealed text; otherwise "name" holds "~N~" and the first
-// of N pieces of it.
+// parts are the cookies of one session in a request: "name" at 0, "name.1" at 1, and so on. A session that fits in one
+// cookie is its sealed text; otherwise "name" holds "~N~" and the first of N pieces of it.
 type parts struct {
 	value [cookie.MaxParts]string
 	count [cookie.MaxParts]int // how often the request carries it
@@ -32,9 +31,9 @@ func readParts(r *http.Request, name string) (p parts) {
 	return p
 }
 
-// join puts the sealed text together. It takes memory by what the request holds, never by the count
-// that it claims. A part that comes twice is refused, for it can not be known which of the two the
-// server set: the other may be an attacker's, planted from a sibling domain or for a narrower path.
+// join puts the sealed text together. It allocates memory for the cookies present, not for the count that they claim. A
+// repeated part is refused, because it is unknown which one the server set: the other may be an attacker's, planted
+// from a sibling domain or for a narrower path.
 func (p *parts) join(maxChunks int) (text string, ok bool) {
 	first, chunked := strings.CutPrefix(p.value[0], "~")
 	n := 1
@@ -87,8 +86,8 @@ func split(text string, budget, maxChunks int) ([]string, error) {
 	return values, nil
 }
 
-// writeParts makes values all that h sets for this name, and deletes the further parts that the
-// request carries. With no values it deletes the session.
+// writeParts makes values the only parts that h sets for this name, and deletes further parts that the request carries.
+// Without values it deletes the session.
 func writeParts(h http.Header, r *http.Request, name string, values []string, o *gsessions.Options) {
 	expired := *o
 	expired.MaxAge = -1

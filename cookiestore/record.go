@@ -13,41 +13,40 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
-// ErrTooLarge is what a [*SizeError] wraps.
+// ErrTooLarge is wrapped by [*SizeError].
 var ErrTooLarge = errors.New("cookiestore: session does not fit in its cookies")
 
-// SizeError tells that a session is over the budget of Config.MaxChunks. Browsers drop what is too
-// large without a word, so nothing is set. It wraps [ErrTooLarge].
+// SizeError means that a session is over the budget of Config.MaxChunks. Browsers silently drop cookies that are too
+// large, so nothing is set. It wraps [ErrTooLarge].
 type SizeError struct {
 	Size  int // bytes the sealed session takes as cookie values
-	Limit int // bytes there are for it
+	Limit int // bytes available
 }
 
-// Error names the size and the limit.
+// Error returns the size and the limit.
 func (e *SizeError) Error() string {
 	return fmt.Sprintf("%v: %d bytes, limit %d", ErrTooLarge, e.Size, e.Limit)
 }
 
-// TooLarge returns Size and Limit. Any store of sessions whose error has this method can say by how much one is too
+// TooLarge returns Size and Limit. A session store whose errors have this method can say by how much a session is too
 // large.
 func (e *SizeError) TooLarge() (size, limit int) { return e.Size, e.Limit }
 
 // Unwrap returns [ErrTooLarge].
 func (e *SizeError) Unwrap() error { return ErrTooLarge }
 
-// LoadRecord returns the bytes that [Store.SaveRecord] put into the cookies of that name. The record
-// is nil when there is none that opens and is in time; the error is always nil, for there is nothing
-// that could be out of reach. stale tells that an older secret sealed it: save it anew.
+// LoadRecord returns the bytes that [Store.SaveRecord] put into the cookies of that name. The record is nil if there is
+// none that opens and has not expired. The error is always nil, because no server is involved. stale reports that an
+// older secret sealed the record, and that it should be saved again.
 func (s *Store) LoadRecord(r *http.Request, name string) (record []byte, stale bool, err error) {
 	record, stale, _ = s.load(r, name, wire.FormRecord)
 	return record, stale, nil
 }
 
-// SaveRecord sets the cookies of that name in the response header h: as many as the record needs,
-// with the attributes of o (nil: the store's own). Those that h already sets for this name are
-// replaced, and chunks that the request carries and the record no longer needs are deleted.
-// With a negative o.MaxAge it deletes. The error is a [*SizeError], or tells of a name or an
-// attribute that is not valid in a cookie; h is unchanged then.
+// SaveRecord sets the cookies of that name in the response header h: as many as the record needs, with the attributes
+// of o (nil means the store's own). It replaces those that h already sets for this name, and deletes chunks that the
+// request carries and the record no longer needs. A negative o.MaxAge deletes the session. The error is a [*SizeError],
+// or names an invalid cookie name or attribute; h is then unchanged.
 func (s *Store) SaveRecord(h http.Header, r *http.Request, name string, record []byte, o *gsessions.Options) error {
 	if o != nil && o.MaxAge < 0 {
 		return s.DeleteRecord(h, r, name, o)
@@ -55,8 +54,8 @@ func (s *Store) SaveRecord(h http.Header, r *http.Request, name string, record [
 	return s.save(h, r, name, wire.FormRecord, record, o)
 }
 
-// DeleteRecord deletes the cookie of that name and the chunks that the request carries. Path and
-// Domain of o must be those it was saved with, or the browser keeps it.
+// DeleteRecord deletes the cookie of that name and the chunks that the request carries. Path and Domain of o must be
+// those it was saved with, or the browser keeps it.
 func (s *Store) DeleteRecord(h http.Header, r *http.Request, name string, o *gsessions.Options) error {
 	o = cmp.Or(o, &s.options)
 	if err := store.CheckCookie(name, o); err != nil {
@@ -98,7 +97,8 @@ func (s *Store) save(h http.Header, r *http.Request, name string, form byte, pay
 	return nil
 }
 
-// endOf is the last second of a session's life, 0 for none: the browser is not trusted to forget a cookie in time.
+// endOf returns the last second of a session's life, 0 for none. It is sealed into the cookie because the browser is
+// not trusted to delete a cookie in time.
 func endOf(maxAge int) uint64 {
 	if maxAge <= 0 {
 		return 0

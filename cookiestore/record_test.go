@@ -123,53 +123,31 @@ func TestLoadRecordFromOddCookies(t *testing.T) {
 		{"empty", []string{name + "="}, false},
 		{"no equals sign", []string{name}, false},
 		{"garbage", []string{name + "=" + strings.Repeat("A", 200)}, false},
-		// case 131
-		{"twice", []string{one, one}, false},
-		// case 131
-		{"twice, one forged", []string{one, name + "=x"}, false},
-		// case 131
-		{"a chunk twice", append([]string{three[1]}, three...), false},
-		// case 132
-		{"U+2000 before the name", []string{"\u2000" + one}, false},
-		// case 132
-		{"no-break space before the name", []string{"\u00a0" + one}, false},
-		// case 132
-		{"$Version", []string{"$Version=1 " + one}, false},
-		// case 132
-		{"nameless cookie", []string{"=" + one}, false},
-		// case 132
-		{"space after the name", []string{name + " =" + value}, false},
-		// case 132
-		{"comma for semicolon", []string{"a=b," + one}, false},
-		// case 132
-		{"other case of the name", []string{strings.ToLower(one)}, false},
-		// case 132
-		{"quoted", []string{name + `="` + value + `"`}, false},
-		// case 25
-		{"over-long", []string{name + "=" + strings.Repeat("A", 100_000)}, false},
-		// case 26
-		{"another cookie's value", []string{"__Host-other=" + value}, false},
-		// case 26
-		{"under a chunk's name", []string{name + ".1=" + value}, false},
-		// case 136
-		{"first chunk missing", three[1:], false},
-		{"last chunk missing", three[:2], false}, // case 136
+		{"twice", []string{one, one}, false},                                      // case 131
+		{"twice, one forged", []string{one, name + "=x"}, false},                  // case 131
+		{"a chunk twice", append([]string{three[1]}, three...), false},            // case 131
+		{"U+2000 before the name", []string{"\u2000" + one}, false},               // case 132
+		{"no-break space before the name", []string{"\u00a0" + one}, false},       // case 132
+		{"$Version", []string{"$Version=1 " + one}, false},                        // case 132
+		{"nameless cookie", []string{"=" + one}, false},                           // case 132
+		{"space after the name", []string{name + " =" + value}, false},            // case 132
+		{"comma for semicolon", []string{"a=b," + one}, false},                    // case 132
+		{"other case of the name", []string{strings.ToLower(one)}, false},         // case 132
+		{"quoted", []string{name + `="` + value + `"`}, false},                    // case 132
+		{"over-long", []string{name + "=" + strings.Repeat("A", 100_000)}, false}, // case 25
+		{"another cookie's value", []string{"__Host-other=" + value}, false},      // case 26
+		{"under a chunk's name", []string{name + ".1=" + value}, false},           // case 26
+		{"first chunk missing", three[1:], false},                                 // case 136
+		{"last chunk missing", three[:2], false},                                  // case 136
 		// case 136
 		{"chunks exchanged", []string{three[0], rename(three[1], ".1", ".2"), rename(three[2], ".2", ".1")}, false},
-		// case 136
-		{"fewer chunks claimed", append([]string{claim("~2~")}, three[1:]...), false},
-		// case 136
-		{"more chunks claimed", append([]string{claim("~4~")}, three[1:]...), false},
-		// case 136
-		{"more chunks than allowed", append([]string{claim("~9~")}, three[1:]...), false},
-		// case 136
-		{"9,999,999 chunks", append([]string{claim("~9999999~")}, three[1:]...), false},
-		// case 136
-		{"minus one chunk", append([]string{claim("~-1~")}, three[1:]...), false},
-		// case 136
-		{"another mark", append([]string{claim("~3_")}, three[1:]...), false},
-		// case 136
-		{"a letter for a count", append([]string{claim("~z~")}, three[1:]...), false},
+		{"fewer chunks claimed", append([]string{claim("~2~")}, three[1:]...), false},     // case 136
+		{"more chunks claimed", append([]string{claim("~4~")}, three[1:]...), false},      // case 136
+		{"more chunks than allowed", append([]string{claim("~9~")}, three[1:]...), false}, // case 136
+		{"9,999,999 chunks", append([]string{claim("~9999999~")}, three[1:]...), false},   // case 136
+		{"minus one chunk", append([]string{claim("~-1~")}, three[1:]...), false},         // case 136
+		{"another mark", append([]string{claim("~3_")}, three[1:]...), false},             // case 136
+		{"a letter for a count", append([]string{claim("~z~")}, three[1:]...), false},     // case 136
 		// case 136
 		{"chunk under a name like it", []string{three[0], strings.Replace(three[1], ".1=", "-1=", 1), three[2]}, false},
 		// case 136

@@ -1,14 +1,14 @@
-// Package cookiestore is a session store for gin-contrib/sessions that keeps the whole session in the
-// browser, in sealed cookies: encrypted and authenticated with AES-256-GCM, so that nobody but the
-// server reads or changes them, and split over several cookies when one is too small.
+// Package cookiestore is a session store for gin-contrib/sessions that keeps the whole session in the browser, in
+// sealed cookies: encrypted and authenticated with AES-256-GCM, so that only the server can read or change them, and
+// split over several cookies if necessary.
 //
 //	store, err := cookiestore.New(cookiestore.Config{Secrets: []string{os.Getenv("COOKIE_SECRET")}})
 //	…
 //	router.Use(sessions.Sessions("app", store))
 //
-// It needs no server memory, survives restarts and works over several instances that share a secret.
-// By itself it can not take a session back: a copied cookie is good until its MaxAge has passed.
-// MaxAge is sealed into the value and enforced here, not left to the browser.
+// It needs no server memory, survives restarts and works with several instances that share a secret. By itself it
+// cannot revoke a session: a copied cookie is valid until its MaxAge has passed. MaxAge is sealed into the value and
+// enforced by the server, not left to the browser.
 package cookiestore
 
 import (
@@ -30,15 +30,14 @@ const (
 	defaultMaxChunks = 8
 )
 
-// Config holds what [New] needs.
+// Config holds the settings for [New].
 type Config struct {
-	// Secrets seal the cookies, newest first: the first seals, all of them open. To replace a secret,
-	// put the new one in front and drop the old one when MaxAge has passed. Each has at least 32 bytes,
-	// which ought to be random.
+	// Secrets seal the cookies, newest first: the first seals, all of them open. To rotate a secret, put the new one first
+	// and remove the old one after MaxAge. Each must have at least 32 bytes, which should be random.
 	Secrets []string
 
-	// MaxChunks is how many cookies one session may fill, 1 to 9, 3,900 bytes each; 0 means 8.
-	// Proxies in front of the server commonly refuse cookie headers above 8 kB: keep sessions small.
+	// MaxChunks is the largest number of cookies for one session, 1 to 9, of 3,900 bytes each; 0 means 8. Proxies commonly
+	// refuse Cookie headers above 8 kB: keep sessions small.
 	MaxChunks int
 }
 
@@ -51,8 +50,8 @@ type Store struct {
 
 var _ sessions.Store = (*Store)(nil)
 
-// New makes a Store, or reports everything that is wrong with the configuration. Its cookies have
-// Path=/, one day of Max-Age, Secure, HttpOnly and SameSite=Lax until [Store.Options] says otherwise.
+// New returns a Store, or an error that lists everything wrong with the configuration. Its cookies have Path=/, a
+// Max-Age of one day, Secure, HttpOnly and SameSite=Lax until [Store.Options] sets others.
 func New(cfg Config) (*Store, error) {
 	ring, err := store.NewRing(sealPurpose, cfg.Secrets)
 	if cfg.MaxChunks < 0 || cfg.MaxChunks > cookie.MaxParts {
@@ -67,20 +66,19 @@ func New(cfg Config) (*Store, error) {
 	return &Store{ring: ring, maxChunks: cfg.MaxChunks, options: store.DefaultOptions()}, nil
 }
 
-// Options replaces the attributes of the cookies of all sessions to come. Call it before the first
-// request. The zero value of [sessions.Options] is neither Secure nor HttpOnly: fill it in completely.
+// Options replaces the cookie attributes of all future sessions. Call it before the first request. The zero value of
+// [sessions.Options] is neither Secure nor HttpOnly: set every field.
 func (s *Store) Options(o sessions.Options) {
 	s.options = *o.ToGorillaOptions()
 }
 
-// Get returns the session of the request by that name, the same one however often it is called.
+// Get returns the session of the request by that name. Repeated calls return the same session.
 func (s *Store) Get(r *http.Request, name string) (*gsessions.Session, error) {
 	return gsessions.GetRegistry(r).Get(s, name)
 }
 
-// New opens the session that the request carries. Cookies that are missing, doubled, forged, expired
-// or sealed with a secret no longer known are the same as none: the session is empty, IsNew is true
-// and the error nil.
+// New opens the session that the request carries. Cookies that are missing, repeated, forged, expired or sealed with a
+// removed secret count as none: the session is empty, IsNew is true and the error nil.
 func (s *Store) New(r *http.Request, name string) (*gsessions.Session, error) {
 	session := store.NewSession(s, name, s.options)
 	if payload, _, ok := s.load(r, name, wire.FormValues); ok {
@@ -92,9 +90,9 @@ func (s *Store) New(r *http.Request, name string) (*gsessions.Session, error) {
 	return session, nil
 }
 
-// Save sets the cookies of the session in the response, or deletes them when its Options.MaxAge is
-// negative. It must come before the response body. The error is a [*SizeError] when the values do not
-// fit, and names the type of a value that encoding/gob can not take; nothing is set then.
+// Save sets the cookies of the session in the response, or deletes them if its Options.MaxAge is negative. It must be
+// called before the response body is written. The error is a [*SizeError] if the values do not fit, or names a type
+// that encoding/gob cannot encode; nothing is set then.
 func (s *Store) Save(r *http.Request, w http.ResponseWriter, session *gsessions.Session) error {
 	if session.Options != nil && session.Options.MaxAge < 0 {
 		return s.DeleteRecord(w.Header(), r, session.Name(), session.Options)

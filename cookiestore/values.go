@@ -10,8 +10,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
-// Each value is a tag byte and its payload: numbers as varints, what has a length after its length.
-// The tags lie in users' browsers: add at the end, never reorder.
+// Each value is a tag byte and its payload: numbers as varints, and a length before any data of variable length. The
+// tags are stored in users' browsers: add new ones at the end and never reorder them.
 const (
 	tagNil byte = iota
 	tagFalse

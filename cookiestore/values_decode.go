@@ -9,14 +9,14 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
-// decodeValues reverses encodeValues. ok is false when anything is odd: another build may have sealed it.
+// decodeValues reverses encodeValues. ok is false if anything is unexpected: another version may have sealed it.
 func decodeValues(b []byte) (values map[any]any, ok bool) {
 	r := wire.NewReader(b)
 	values = make(map[any]any)
 	for n := r.Uvarint(); n > 0 && !r.Failed(); n-- {
 		key, value := readValue(&r), readValue(&r)
 		if key != nil && !reflect.ValueOf(key).Comparable() {
-			return nil, false // as a map key it would panic
+			return nil, false // would panic as a map key
 		}
 		values[key] = value
 	}

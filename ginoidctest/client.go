@@ -40,7 +40,7 @@ func (t *appTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	u := t.app.ResolveReference(r.URL)
 	if u.Scheme != t.app.Scheme || u.Host != t.app.Host {
 		if r.Body != nil {
-			_ = r.Body.Close() // a RoundTripper must, also when it fails
+			_ = r.Body.Close() // a RoundTripper must close it, even on error
 		}
 		return nil, fmt.Errorf("ginoidctest: this client reaches only the app at %s, not %q", t.app, u.Scheme+"://"+u.Host)
 	}

@@ -11,10 +11,10 @@ import (
 // Config describes a provider with one client. The zero value is useful.
 type Config struct {
 	// Issuer is the provider's URL, with or without a path; default "https://idp.example". For [Start] and [Listen] it
-	// is empty or a path, since the listener decides the rest.
+	// must be empty or a path, because the listener determines the rest.
 	Issuer string
 
-	// ClientID and ClientSecret are those of the one client; defaults "app" and "secret".
+	// ClientID and ClientSecret are the credentials of the one client; defaults "app" and "secret".
 	ClientID, ClientSecret string
 	// ClientAuthMethod is the method by which the client has to authenticate, as in ginoidc.Provider. "none" makes it a
 	// public client. Empty accepts client_secret_basic and client_secret_post. Mutual TLS needs a provider that is
@@ -46,7 +46,7 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// provider is what cfg says in the words of the provider behind it.
+// provider converts cfg to the configuration of the underlying provider.
 func (cfg Config) provider() fakeop.Config {
 	c := fakeop.Config{
 		Issuer: cfg.Issuer, ClientID: cfg.ClientID, ClientSecret: cfg.ClientSecret,
@@ -62,7 +62,7 @@ func (cfg Config) provider() fakeop.Config {
 		c.ClientAuthMethod = ""
 	}
 	if cfg.Users != nil {
-		c.Users = []fakeop.User{} // of which nil stands for the default
+		c.Users = []fakeop.User{} // nil would mean the default
 	}
 	for _, u := range cfg.Users {
 		c.Users = append(c.Users, fakeop.User(u))
@@ -76,9 +76,9 @@ type User struct {
 	EmailVerified         bool
 	Picture               string
 	Groups, Organizations []string
-	// Claims are further claims of the user's tokens and of userinfo. One with the name of a field above replaces it in
-	// any shape ("groups": "admin"), and nil removes it. Protocol claims (iss, sub, nonce …) cannot be changed here; see
-	// [Provider.OnIDToken].
+	// Claims are additional claims of the user's tokens and of userinfo. A claim with the name of a field above replaces
+	// it in any shape ("groups": "admin"), and nil removes it. Protocol claims (iss, sub, nonce …) cannot be changed here;
+	// see [Provider.OnIDToken].
 	Claims map[string]any
 }
 

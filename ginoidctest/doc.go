@@ -1,19 +1,19 @@
 // Package ginoidctest helps to test apps that use ginoidc.
 //
-// Most tests want a user and not a sign-in. [SignInAs] makes the session itself and needs no provider:
+// Most tests need a user and not a sign-in. [SignInAs] creates the session itself and needs no provider:
 //
 //	client := ginoidctest.SignInAs(t, auth, engine, ginoidc.User{Subject: "alice", Groups: []string{"admin"}})
 //	resp, err := client.Get("/api/admin")
 //
-// Tests of the sign-in itself run a small OpenID provider, and [SignIn] goes the whole way through it:
+// Tests of the sign-in itself run a small OpenID provider, and [SignIn] goes through the whole flow:
 //
 //	idp, err := ginoidctest.New(ginoidctest.Config{Issuer: "https://idp.example"})
 //	auth, err := ginoidc.New(ginoidc.Config{Issuer: idp.Issuer(), Transport: idp.Transport(), …})
 //	client := ginoidctest.SignIn(t, auth, engine, idp, "alice")
 //
-// The provider can misbehave ([Provider.Misbehave]), can have the claims of its tokens edited ([Provider.OnIDToken],
-// [Provider.OnAccessToken]), can have an endpoint fail ([Provider.Intercept]), and gives API tests the access tokens
-// they need ([Provider.AccessToken], [Provider.ClientToken]).
+// The provider can misbehave ([Provider.Misbehave]), edit the claims of its tokens ([Provider.OnIDToken],
+// [Provider.OnAccessToken]), fail at an endpoint ([Provider.Intercept]), and issue access tokens for API tests
+// ([Provider.AccessToken], [Provider.ClientToken]).
 //
 // [OpenRoutes] finds the routes that no guard protects.
 //

@@ -6,20 +6,20 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
-// Misbehaviour names a fault of a provider that apps meet.
+// Misbehaviour names a fault of a provider that apps may encounter.
 type Misbehaviour string
 
-// The misbehaviours. The app's sign-in fails with each of them but [GroupsOverage] and [RefreshInvalidGrant]; with
-// [MissingACR] it fails only where a class was asked for.
+// The misbehaviours. The app's sign-in fails with each of them except [GroupsOverage] and [RefreshInvalidGrant]. With
+// [MissingACR] it fails only if a class was requested.
 const (
-	Slow                Misbehaviour = "slow"                  // metadata, keys, token, userinfo: no answer for a minute
+	Slow                Misbehaviour = "slow"                  // metadata, keys, token, userinfo: no response for a minute
 	Unavailable503      Misbehaviour = "unavailable-503"       // token endpoint: 503 with Retry-After
-	ErrorInvalidGrant   Misbehaviour = "error-invalid-grant"   // token endpoint: 400, as for a code that has expired
+	ErrorInvalidGrant   Misbehaviour = "error-invalid-grant"   // token endpoint: 400, as for an expired code
 	ErrorInvalidClient  Misbehaviour = "error-invalid-client"  // token endpoint: 401, as for a wrong client secret
 	NoIDToken           Misbehaviour = "no-id-token"           // token endpoint: no id_token
 	Expired             Misbehaviour = "expired"               // ID token: expired an hour ago, as with a wrong clock
-	MissingACR          Misbehaviour = "missing-acr"           // ID token: no acr, although one was asked for
-	GroupsOverage       Misbehaviour = "groups-overage"        // ID token, userinfo: a reference in place of the groups
+	MissingACR          Misbehaviour = "missing-acr"           // ID token: no acr, although one was requested
+	GroupsOverage       Misbehaviour = "groups-overage"        // ID token, userinfo: a reference instead of the groups
 	UserInfo401         Misbehaviour = "userinfo-401"          // userinfo: 401 with invalid_token
 	IssuerMismatch      Misbehaviour = "issuer-mismatch"       // metadata: another issuer than configured
 	EndpointsHTTP       Misbehaviour = "endpoints-http"        // metadata: endpoints without TLS on another host
@@ -33,8 +33,8 @@ func misbehaviours() []Misbehaviour {
 	}
 }
 
-// Misbehave replaces the active misbehaviours; without names the provider behaves. It fails the test if a name is
-// unknown.
+// Misbehave replaces the active misbehaviours. Without names the provider behaves correctly. It fails the test if a
+// name is unknown.
 func (p *Provider) Misbehave(tb TB, names ...Misbehaviour) {
 	tb.Helper()
 	var faults []fakeop.Misbehaviour

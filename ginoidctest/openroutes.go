@@ -14,28 +14,24 @@ import (
 
 var wildcard = regexp.MustCompile(`[:*][^/]*`)
 
-// OpenRoutes asks every route of the engine as a program that is not signed in
-// would, and lists those ("GET /reports/:id") that no guard of the plugin denied.
-// A guard registered after a route does not protect that route, and a test with
-// OpenRoutes notices:
+// OpenRoutes requests every route of the engine as a program that is not signed in, and returns those ("GET
+// /reports/:id") where no guard of the plugin denied the request. A guard registered after a route does not protect
+// that route, and a test with OpenRoutes detects this:
 //
 //	if open := ginoidctest.OpenRoutes(engine, "/", "/healthz"); len(open) > 0 {
 //		t.Errorf("routes without a guard: %q", open)
 //	}
 //
-// The status proves nothing. Where something else answers before a guard is
-// asked, such as a check of a CSRF token or a rate limiter, nobody can tell
-// whether there is one, and the route is listed: put the guard first, or let the
-// test's engine do without that check. A middleware that gives c.Request a context
-// which is not derived from its own hides the guards behind it in the same way.
+// The status proves nothing. If something else responds before a guard runs, such as a check of a CSRF token or a rate
+// limiter, OpenRoutes cannot know whether there is a guard, and the route is listed: put the guard first, or leave that
+// check out of the test's engine. A middleware that gives c.Request a context which is not derived from its own hides
+// the guards behind it in the same way.
 //
-// Public route patterns, as for ProtectAll, and the plugin's own routes are not
-// asked and not listed.
+// Public route patterns, as for ProtectAll, and the plugin's own routes are neither requested nor listed.
 //
-// Danger: the handlers of open routes really run, with "x" for each path
-// parameter and no body. Run it against test data only: a DELETE route without
-// a guard deletes. A route that does not answer within five seconds, or
-// panics, counts as open.
+// Danger: the handlers of open routes really run, with "x" for each path parameter and no body. Run it against test
+// data only: a DELETE route without a guard deletes. A route that does not respond within five seconds, or panics,
+// counts as open.
 func OpenRoutes(engine *gin.Engine, public ...string) []string {
 	var open []string
 	for _, route := range engine.Routes() {

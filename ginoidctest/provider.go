@@ -6,7 +6,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
-// TB is the part of *testing.T that the helpers need, so that this package imports no test framework.
+// TB is the part of *testing.T that the helpers need, so that this package does not import testing.
 type TB interface {
 	Helper()
 	Fatalf(format string, args ...any)
@@ -27,8 +27,9 @@ const (
 // Provider is an OpenID provider. It is an [http.Handler] and safe for concurrent use.
 type Provider struct{ op *fakeop.Provider }
 
-// New returns a provider that listens nowhere: mount it as a handler, or reach it through [Provider.Transport]. It
-// fails if the issuer is not an http or https URL, an algorithm or method is unknown, or a key is missing or unfit.
+// New returns a provider that does not listen: mount it as a handler, or reach it through [Provider.Transport]. It
+// returns an error if the issuer is not an http or https URL, an algorithm or method is unknown, or a key is missing or
+// unsuitable.
 func New(cfg Config) (*Provider, error) {
 	op, err := fakeop.New(cfg.provider())
 	if err != nil {
@@ -62,7 +63,8 @@ func Start(tb TB, cfg Config) *Provider {
 // Issuer returns the issuer identifier, byte for byte as in the provider's tokens.
 func (p *Provider) Issuer() string { return p.op.Issuer() }
 
-// Transport reaches the provider in memory, inside a testing/synctest bubble too. A request for another host fails.
+// Transport reaches the provider in memory, including inside a testing/synctest bubble. A request for another host
+// fails.
 func (p *Provider) Transport() http.RoundTripper { return p.op.Transport() }
 
 // ServeHTTP serves every endpoint.
@@ -75,10 +77,10 @@ func (p *Provider) Count(e Endpoint) int { return p.op.Count(fakeop.Endpoint(e))
 // claims.
 func (p *Provider) AddUser(u User) { p.op.AddUser(fakeop.User(u)) }
 
-// Approve plays the part of the browser and the user at the provider, without HTML. Given the authorization URL, which
-// is the Location of the app's sign-in route, it returns the callback URL with code and state. In form_post mode the
-// query of the returned URL is the body to post. It fails if the provider refuses the request. [SignIn] goes the whole
-// way instead.
+// Approve plays the browser and the user at the provider, without HTML. Given the authorization URL, which is the
+// Location of the app's sign-in route, it returns the callback URL with code and state. In form_post mode the query of
+// the returned URL is the body to post. It returns an error if the provider refuses the request. [SignIn] goes through
+// the whole flow instead.
 func (p *Provider) Approve(authorizationURL, subject string) (callbackURL string, err error) {
 	return p.op.Approve(authorizationURL, subject)
 }
@@ -89,8 +91,8 @@ func (p *Provider) Deny(authorizationURL, code string) (callbackURL string, err 
 	return p.op.Deny(authorizationURL, code)
 }
 
-// OnIDToken edits the claims of every ID token before it is signed. It comes after the misbehaviours and runs in the
-// goroutine of the request; nil removes it.
+// OnIDToken edits the claims of every ID token before it is signed, after the misbehaviours, on the goroutine of the
+// request; nil removes the edit.
 func (p *Provider) OnIDToken(edit func(claims map[string]any)) { p.op.OnIDToken(edit) }
 
 // Intercept serves an endpoint with h instead, whatever the method; nil restores the endpoint. Requests are still

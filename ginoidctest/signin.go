@@ -12,16 +12,16 @@ import (
 	"github.com/seed-d65cea4d/ginoidc"
 )
 
-// SignInAs returns a client that is signed in to the app as user, without a provider: auth itself makes the session, in
-// the store it is configured with. The network is never asked, not even when the client signs out. The client
+// SignInAs returns a client that is signed in to the app as user, without a provider: auth itself creates the session,
+// in the store it is configured with. It never uses the network, not even when the client signs out. The client
 //
 //   - calls the engine in memory; a request for another host than the app's fails,
-//   - takes paths ("/api/me") as well as full URLs, and resolves them against the app URL,
-//   - keeps cookies, so that a sign-out or a renewed session shows,
-//   - does not follow redirects, so that a test can look at them.
+//   - accepts paths ("/api/me") as well as full URLs, and resolves them against the app URL,
+//   - keeps cookies, so that a sign-out or a renewed session takes effect,
+//   - does not follow redirects, so that a test can inspect them.
 //
-// user needs a Subject; its Issuer is the configured one. Every middleware of the engine runs as always: only the
-// sign-in is left out.
+// user needs a Subject; its Issuer is the configured one. Every middleware of the engine runs as always. Only the
+// sign-in is skipped.
 func SignInAs(tb TB, auth *ginoidc.Auth, engine http.Handler, user ginoidc.User) *http.Client {
 	tb.Helper()
 	client, app, err := newClient(auth, engine)
@@ -45,10 +45,10 @@ func LoginAs(tb TB, auth *ginoidc.Auth, engine http.Handler, user ginoidc.User) 
 	return SignInAs(tb, auth, engine, user)
 }
 
-// SignIn signs in to the app as a user of idp and returns a client like that of [SignInAs]. It goes the whole way of a
-// browser: the app's sign-in route, the provider, where the user approves, and the app's callback. auth must be
-// configured with idp's Issuer and Transport, and its routes mounted in the engine. If the app refuses the sign-in, the
-// test fails; to test a refusal, use [Provider.Approve].
+// SignIn signs in to the app as a user of idp and returns a client like that of [SignInAs]. It goes through the whole
+// flow like a browser: the app's sign-in route, the provider, where the user approves, and the app's callback. auth
+// must be configured with idp's Issuer and Transport, and its routes mounted in the engine. If the app refuses the
+// sign-in, the test fails; to test a refusal, use [Provider.Approve].
 func SignIn(tb TB, auth *ginoidc.Auth, engine http.Handler, idp *Provider, subject string) *http.Client {
 	tb.Helper()
 	client, _, err := newClient(auth, engine)
@@ -89,7 +89,8 @@ func (p *Provider) signIn(client *http.Client, signInURL, subject string) error 
 	return nil
 }
 
-// redirects closes a response and fails if it is not a redirect. The error quotes the body, where the app says why.
+// redirects closes a response and returns an error if it is not a redirect. The error quotes the body, where the app
+// gives the reason.
 func redirects(r *http.Response) error {
 	defer func() { _ = r.Body.Close() }()
 	if _, err := r.Location(); err == nil {
@@ -102,7 +103,7 @@ func redirects(r *http.Response) error {
 	return fmt.Errorf("status %d and no redirect: %s", r.StatusCode, strings.TrimSpace(string(body)))
 }
 
-// throwAway is a Gin context outside any engine. gin.New would print warnings.
+// throwAway returns a Gin context outside any engine. gin.New would print warnings.
 func throwAway(u *url.URL) (*gin.Context, http.ResponseWriter) {
 	w := headerOnly{}
 	c := gin.CreateTestContextOnly(w, new(gin.Engine))
@@ -110,7 +111,7 @@ func throwAway(u *url.URL) (*gin.Context, http.ResponseWriter) {
 	return c, w
 }
 
-// headerOnly is a response of which only the header is of interest.
+// headerOnly is a response of which only the header is used.
 type headerOnly http.Header
 
 func (w headerOnly) Header() http.Header         { return http.Header(w) }

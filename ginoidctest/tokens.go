@@ -2,7 +2,7 @@ package ginoidctest
 
 // AccessToken issues a JWT access token (RFC 9068) for a user, to call an API with. audience is the API's resource
 // identifier. The token has the claims iss, sub, aud, client_id, exp, iat, jti, scope and auth_time, and the user's
-// groups, organizations and further claims; see [Provider.OnAccessToken]. It does not depend on
+// groups, organizations and additional claims; see [Provider.OnAccessToken]. It does not depend on
 // Config.JWTAccessTokens. An unknown user fails the test.
 func (p *Provider) AccessToken(tb TB, subject, audience string, scopes ...string) string {
 	tb.Helper()
@@ -28,8 +28,8 @@ func (p *Provider) ClientToken(tb TB, audience string, scopes ...string) string 
 func (p *Provider) OnAccessToken(edit func(claims map[string]any)) { p.op.OnAccessToken(edit) }
 
 // LogoutToken issues what a provider posts to the app as logout_token when a user has signed out elsewhere (OpenID
-// Connect Back-Channel Logout 1.0, section 2.4). It names the session sid, or with an empty sid all sessions of the
-// subject; an empty subject is left out.
+// Connect Back-Channel Logout 1.0, section 2.4). It names the session sid or, if sid is empty, all sessions of the
+// subject; an empty subject is omitted.
 func (p *Provider) LogoutToken(tb TB, subject, sid string) string {
 	tb.Helper()
 	token, err := p.op.LogoutToken(subject, sid, nil)

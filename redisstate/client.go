@@ -8,12 +8,12 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// errURL has no details: the URL holds a password, and an error of net/url repeats the URL.
+// errURL has no details: the URL holds a password, and errors of net/url repeat the URL.
 var errURL = errors.New("URL is not of the form redis://user:password@host:port/db, " +
 	"rediss://… or unix:///path?db=0, without further parameters")
 
-// clientOption reads a URL that names one server. The other parameters that the client knows are refused:
-// they would turn off the verification of certificates, or are settings of this package.
+// clientOption reads a URL that names one server. The other parameters that the client supports are refused: they would
+// turn off the verification of certificates, or are settings of this package.
 func clientOption(rawURL string) (rueidis.ClientOption, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
@@ -31,9 +31,9 @@ func clientOption(rawURL string) (rueidis.ClientOption, error) {
 	return option, nil
 }
 
-// connect makes a client with one connection, over which all requests send their commands: the more there
-// are at a time, the fewer system calls each costs. Client-side caching stays off. An answer from the cache
-// may be older than the process's own last command, so somebody who has just signed out would still be let in.
+// connect returns a client with one connection that all requests share: the more commands are sent at a time, the fewer
+// system calls each costs. Client-side caching stays off. A cached reply may be older than the process's own last
+// command, so a user who has just signed out would still be let in.
 func connect(rawURL string, timeout time.Duration) (rueidis.Client, error) {
 	option, err := clientOption(rawURL)
 	if err != nil {
@@ -53,11 +53,11 @@ func connect(rawURL string, timeout time.Duration) (rueidis.Client, error) {
 	if client == nil {
 		return nil, err
 	}
-	return client, nil // err tells only that Redis is not there yet
+	return client, nil // err only says that Redis is not available yet
 }
 
-// retryOnce is for a connection that broke while it was idle, which the next command finds out. More
-// attempts would pile up requests while Redis is down.
+// retryOnce is for a connection that broke while it was idle, which the next command discovers. More attempts would
+// pile up requests while Redis is down.
 func retryOnce(attempts int, _ rueidis.Completed, _ error) time.Duration {
 	if attempts > 1 {
 		return -1

@@ -19,24 +19,24 @@ func newID() string {
 	return base64.RawURLEncoding.EncodeToString(id[:])
 }
 
-// validID tells an id from whatever else a browser may send. Nothing else becomes part of a command.
+// validID reports whether id has the form of an id. Nothing else that a browser sends becomes part of a command.
 func validID(id string) bool {
 	var raw [idSize]byte
 	if len(id) != base64.RawURLEncoding.EncodedLen(idSize) {
 		return false
 	}
 	n, err := base64.RawURLEncoding.Strict().Decode(raw[:], []byte(id))
-	return err == nil && n == idSize // encoding/base64 skips line breaks even when strict
+	return err == nil && n == idSize // encoding/base64 skips line breaks even in strict mode
 }
 
-// sessionKey is where the session lies. Whoever can list the keys has no id by that, for they are hashed; an
-// id of one cookie name means nothing under another.
+// sessionKey returns the key of the session. It is a hash, so listing the keys reveals no ids. An id of one cookie name
+// is meaningless under another.
 func (s *Store) sessionKey(name, id string) string {
 	hash := sha256.Sum256([]byte(name + "\x00" + id))
 	return s.prefix + "s:" + base64.RawURLEncoding.EncodeToString(hash[:])
 }
 
-// requestID returns the id that the request carries, "" when it carries none, or more than one cookie of that name.
+// requestID returns the id that the request carries, or "" if it carries none or several cookies of that name.
 func requestID(r *http.Request, name string) string {
 	id, ok := cookie.Only(r, name)
 	if !ok || !validID(id) {

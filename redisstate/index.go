@@ -12,8 +12,8 @@ import (
 )
 
 // An owner's sessions are a sorted set by the time they end, in Unix milliseconds on the clock of Redis, which all
-// instances share. A script touches that one key. Those that write take out what has passed and let the key live as
-// long as its longest entry.
+// instances share. Each script touches only that key. Scripts that write also remove expired entries and let the key
+// live as long as its longest entry.
 const (
 	clock = `local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -24,7 +24,7 @@ if longest then redis.call('PEXPIREAT', KEYS[1], longest) end
 `
 	tidy = trim + `return 0`
 
-	// ZADD comes first: a full Redis refuses it, but would not any more once a script has written something else.
+	// ZADD comes first: a full Redis refuses it, but would not if the script had written something before.
 	enlistScript = clock + `redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
 redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - ARGV[3])
 ` + tidy
@@ -36,7 +36,7 @@ redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - ARGV[3])
 )
 
 // Enlist remembers for ttl that session belongs to owner. A second call for the same pair replaces its ttl. Of more
-// than 1,000 sessions of one owner those that end soonest are dropped.
+// than 1,000 sessions of one owner, those that end soonest are dropped.
 func (s *Store) Enlist(ctx context.Context, owner, session string, ttl time.Duration) error {
 	err := s.ofOwner(ctx, enlistScript, owner, session,
 		strconv.FormatInt(ttl.Milliseconds(), 10), strconv.Itoa(state.MaxListed)).Error()
@@ -46,7 +46,7 @@ func (s *Store) Enlist(ctx context.Context, owner, session string, ttl time.Dura
 	return nil
 }
 
-// Delist forgets a session of owner. Nothing to forget is no error.
+// Delist forgets a session of owner. It is idempotent.
 func (s *Store) Delist(ctx context.Context, owner, session string) error {
 	if err := s.ofOwner(ctx, delistScript, owner, session).Error(); err != nil {
 		return fmt.Errorf("redisstate: delist a session: %w", err)
@@ -54,7 +54,7 @@ func (s *Store) Delist(ctx context.Context, owner, session string) error {
 	return nil
 }
 
-// Listed returns owner's sessions whose time has not passed, in no particular order.
+// Listed returns owner's sessions that have not expired, in no particular order.
 func (s *Store) Listed(ctx context.Context, owner string) ([]string, error) {
 	sessions, err := s.ofOwner(ctx, listedScript, owner).AsStrSlice()
 	if err != nil {
@@ -63,7 +63,7 @@ func (s *Store) Listed(ctx context.Context, owner string) ([]string, error) {
 	return sessions, nil
 }
 
-// ofOwner runs a script on an owner's sessions. Run twice, each leaves what it leaves when run once.
+// ofOwner runs a script on an owner's sessions. The scripts are idempotent.
 func (s *Store) ofOwner(ctx context.Context, script, owner string, args ...string) rueidis.RedisResult {
 	cmd := s.client.B().Eval().Script(script).Numkeys(1).Key(s.prefix + "i:" + owner).Arg(args...).Build()
 	return s.do(ctx, cmd.ToRetryable())

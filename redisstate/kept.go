@@ -13,9 +13,9 @@ import (
 
 var errTooLarge = errors.New("redisstate: a value to keep is larger than 16,384 bytes")
 
-// Keep remembers value, of at most 16,384 bytes, for ttl under key, in the place of what was kept there. A ttl of 0 or
-// less forgets it. The value lies in Redis as it is: what nobody may read there has to be sealed before. After an error
-// it may be kept or not.
+// Keep remembers value, of at most 16,384 bytes, for ttl under key, and replaces what was kept there. A ttl of 0 or
+// less forgets it. Redis stores the value as it is: the caller must seal anything confidential. After an error it may
+// or may not be kept.
 func (s *Store) Keep(ctx context.Context, key, value string, ttl time.Duration) error {
 	if len(value) > state.MaxValue {
 		return errTooLarge
@@ -33,8 +33,8 @@ func (s *Store) Keep(ctx context.Context, key, value string, ttl time.Duration) 
 	return nil
 }
 
-// Kept returns what was kept under key; not ok, there is nothing whose time has not passed. An error means that Redis
-// did not answer: whether there is something is not known then.
+// Kept returns what was kept under key. ok is false if there is nothing that has not expired. An error means that Redis
+// did not respond: it is then unknown whether there is something.
 func (s *Store) Kept(ctx context.Context, key string) (value string, ok bool, err error) {
 	value, err = s.do(ctx, s.client.B().Get().Key(s.prefix+"k:"+key).Build()).ToString()
 	if rueidis.IsRedisNil(err) {

@@ -10,21 +10,21 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// noEviction is the one policy with which a full Redis refuses what comes. With any other it drops what it has, such as
-// that somebody has signed out.
+// noEviction is the only policy with which a full Redis refuses writes. With any other it drops existing keys, such as
+// those that record a sign-out.
 const noEviction = "noeviction"
 
-// policyWatch looks at the maxmemory-policy once, as soon as Redis answers.
+// policyWatch checks the maxmemory-policy once, as soon as Redis responds.
 type policyWatch struct {
 	log  *slog.Logger
 	done atomic.Bool
-	next atomic.Int64 // no earlier than this, in Unix seconds
+	next atomic.Int64 // the earliest time, in Unix seconds
 }
 
-// policyPause is how long a Redis that does not answer is not asked again.
+// policyPause is how long the check waits after Redis did not respond.
 const policyPause = time.Minute
 
-// watchPolicy warns of a policy that loses sign-outs. Nothing fails by it.
+// watchPolicy warns about a policy that loses sign-outs. It never causes an error.
 func (s *Store) watchPolicy(ctx context.Context) {
 	w := &s.policy
 	now, next := time.Now().Unix(), w.next.Load()
@@ -36,13 +36,13 @@ func (s *Store) watchPolicy(ctx context.Context) {
 		_, answered := rueidis.IsRedisErr(err)
 		switch {
 		case err != nil && !answered:
-			return // it is down, and asked again
+			return // it is down; check again later
 		case policy == "":
 			w.log.DebugContext(ctx,
-				"redisstate: Redis does not tell its maxmemory-policy, which has to be noeviction", "error", err)
+				"redisstate: Redis does not report its maxmemory-policy, which must be noeviction", "error", err)
 		case policy != noEviction:
 			w.log.WarnContext(ctx,
-				"redisstate: a full Redis drops keys by its maxmemory-policy, so that who has signed out is signed in again: "+
+				"redisstate: a full Redis evicts keys under its maxmemory-policy, which signs users in again after a sign-out: "+
 					"set it to noeviction", "maxmemory_policy", policy)
 			w.done.Store(true)
 			return
@@ -51,7 +51,7 @@ func (s *Store) watchPolicy(ctx context.Context) {
 	w.done.Store(true)
 }
 
-// policyOf asks one server. Hosted ones forbid CONFIG more often than INFO.
+// policyOf asks one server. Hosted Redis services forbid CONFIG more often than INFO.
 func (s *Store) policyOf(ctx context.Context, node rueidis.Client) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()

@@ -15,9 +15,9 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
-// LoadRecord returns the bytes that [Store.SaveRecord] kept for this request. The record is nil when there is
-// none that opens and is in time. stale tells that an older secret sealed it: save it anew. An error means
-// that Redis did not answer: whether there is a record is not known then.
+// LoadRecord returns the bytes that [Store.SaveRecord] kept for this request. The record is nil if there is none that
+// opens and has not expired. stale reports that an older secret sealed it, and that it should be saved again. An error
+// means that Redis did not respond: it is then unknown whether there is a record.
 func (s *Store) LoadRecord(r *http.Request, name string) (record []byte, stale bool, err error) {
 	id := requestID(r, name)
 	if id == "" {
@@ -26,11 +26,11 @@ func (s *Store) LoadRecord(r *http.Request, name string) (record []byte, stale b
 	return s.load(r.Context(), name, id, wire.FormRecord)
 }
 
-// SaveRecord keeps the record for o.MaxAge seconds (0: a day) and sets the cookie of that name in the
-// response header h, with the attributes of o (nil: the store's own). A request that carries an id keeps it;
-// if its record has been deleted meanwhile nothing is saved or set, for that would undo a sign-out, and the
-// error wraps [fs.ErrNotExist]. Any other request gets a new id. With a negative o.MaxAge it deletes. h is
-// unchanged when there is an error.
+// SaveRecord keeps the record for o.MaxAge seconds (0 means a day) and sets the cookie of that name in the response
+// header h, with the attributes of o (nil means the store's own). A request that carries an id keeps it. If its record
+// has been deleted in the meantime, nothing is saved or set, because that would undo a sign-out, and the error wraps
+// [fs.ErrNotExist]. Any other request gets a new id. A negative o.MaxAge deletes the record. If there is an error, h is
+// unchanged.
 func (s *Store) SaveRecord(h http.Header, r *http.Request, name string, record []byte, o *gsessions.Options) error {
 	o = cmp.Or(o, &s.options)
 	id, err := s.save(h, r, name, requestID(r, name), wire.FormRecord, record, o)
@@ -40,8 +40,8 @@ func (s *Store) SaveRecord(h http.Header, r *http.Request, name string, record [
 	return err
 }
 
-// DeleteRecord deletes the record that the request carries, and the cookie. Path and Domain of o must be
-// those it was saved with, or the browser keeps the cookie. h is unchanged when there is an error.
+// DeleteRecord deletes the record that the request carries, and the cookie. Path and Domain of o must be those it was
+// saved with, or the browser keeps the cookie. If there is an error, h is unchanged.
 func (s *Store) DeleteRecord(h http.Header, r *http.Request, name string, o *gsessions.Options) error {
 	return s.remove(h, r, name, requestID(r, name), o)
 }
@@ -66,8 +66,8 @@ func (s *Store) load(ctx context.Context, name, id string, form byte) (payload [
 	return payload, stale, nil
 }
 
-// save returns the id under which the payload now lies: a new one when the given one is none, and "" when
-// its record is gone. XX makes Redis itself look whether it is there, so no other request can come between.
+// save returns the id under which the payload is now stored: a new one if the given id is empty, and "" if its record
+// is gone. With XX, Redis itself checks that it exists, so no other request can come between.
 func (s *Store) save(h http.Header, r *http.Request, name, id string, form byte, payload []byte,
 	o *gsessions.Options) (string, error) {
 	o = cmp.Or(o, &s.options)
@@ -83,7 +83,7 @@ func (s *Store) save(h http.Header, r *http.Request, name, id string, form byte,
 	}
 	key := s.sessionKey(name, id)
 	life := lifeOf(o)
-	end := uint64(time.Now().Add(life).Unix()) // since whoever can write to Redis can lengthen its time-to-live
+	end := uint64(time.Now().Add(life).Unix()) // sealed, because write access to Redis allows extending the time-to-live
 	set := s.client.B().Set().Key(key).Value(s.ring.Seal(wire.Frame(form, end, payload), []byte(key)))
 	var cmd rueidis.Completed
 	if known {
@@ -102,7 +102,7 @@ func (s *Store) save(h http.Header, r *http.Request, name, id string, form byte,
 	return id, nil
 }
 
-// remove goes on when the browser has gone: what it asked for is a sign-out.
+// remove continues if the browser disconnects: it is part of a sign-out.
 func (s *Store) remove(h http.Header, r *http.Request, name, id string, o *gsessions.Options) error {
 	o = cmp.Or(o, &s.options)
 	if err := store.CheckCookie(name, o); err != nil {
@@ -119,7 +119,7 @@ func (s *Store) remove(h http.Header, r *http.Request, name, id string, o *gsess
 }
 
 func lifeOf(o *gsessions.Options) time.Duration {
-	if o.MaxAge == 0 { // the browser keeps such a cookie until it is closed, which nobody tells Redis
+	if o.MaxAge == 0 { // the browser keeps such a cookie until it is closed, which Redis does not learn
 		return store.DefaultMaxAge * time.Second
 	}
 	return time.Duration(o.MaxAge) * time.Second

@@ -11,28 +11,28 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// Times lie in Redis as Unix microseconds. The scripts are for what one command can not do in one step.
+// Times are stored as Unix microseconds. The scripts do what no single command can do atomically.
 const (
-	// The later time and the longer life win, in whatever order the calls arrive.
+	// The later time and the longer ttl win, in whatever order the calls arrive.
 	revokeScript = `local at = tonumber(redis.call('GET', KEYS[1]) or 0)
 local ttl = redis.call('PTTL', KEYS[1])
 return redis.call('SET', KEYS[1], string.format('%.0f', math.max(at, ARGV[1])), 'PX', math.max(ttl, ARGV[2]))`
 
-	// What was seen is a sorted set by the time it ends, as a list of sessions is, and bounded like one. What is full
-	// drops what ends soonest, and so takes what comes.
+	// Used keys are a sorted set by the time they expire, like a list of sessions, and bounded like one. A full set drops
+	// what expires soonest, and so still accepts new keys.
 	onceScript = clock + `local ends = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if ends and tonumber(ends) > now then return 0 end
 redis.call('ZADD', KEYS[1], now + ARGV[2], ARGV[1])
 redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - ARGV[3])
 ` + trim + `return 1`
 
-	// A lease that has passed on to somebody else is not taken from him.
+	// A lease that has passed to another holder is not released.
 	releaseScript = `if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0`
 )
 
-// Revoke remembers that key was ended at that time, for ttl. A later time wins over an earlier one, which
-// never lowers it. The precision is a microsecond.
+// Revoke remembers that key was ended at that time, for ttl. An earlier time never replaces a later one. The precision
+// is a microsecond.
 func (s *Store) Revoke(ctx context.Context, key string, at time.Time, ttl time.Duration) error {
 	cmd := s.client.B().Eval().Script(revokeScript).Numkeys(1).Key(s.prefix+"r:"+key).
 		Arg(strconv.FormatInt(at.UnixMicro(), 10), strconv.FormatInt(milliseconds(ttl), 10)).Build()
@@ -42,12 +42,11 @@ func (s *Store) Revoke(ctx context.Context, key string, at time.Time, ttl time.D
 	return nil
 }
 
-// Revoked returns for each key, in order, when it was ended; the zero time where it was not. It takes one
-// round trip.
+// Revoked returns for each key, in order, when it was ended, or the zero time. It takes one round trip.
 func (s *Store) Revoked(ctx context.Context, keys ...string) ([]time.Time, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()
-	cmds := make([]rueidis.Completed, len(keys)) // not MGET, of which a cluster demands that all keys lie together
+	cmds := make([]rueidis.Completed, len(keys)) // not MGET, for which a cluster requires all keys on one node
 	for i, key := range keys {
 		cmds[i] = s.client.B().Get().Key(s.prefix + "r:" + key).Build()
 	}
@@ -64,13 +63,13 @@ func (s *Store) Revoked(ctx context.Context, keys ...string) ([]time.Time, error
 	return ended, nil
 }
 
-// MarkUsed reports whether key is new, and remembers it for ttl: true exactly once, whichever instance asks. Of
-// the keys that begin with the same byte about a million are remembered, some 120 MB at most; of more, those
-// that end soonest are forgotten. After an error the key may be remembered or not.
+// MarkUsed reports whether key is new, and remembers it for ttl: it returns true exactly once among all instances.
+// About a million keys that begin with the same byte are remembered, in at most about 120 MB; of more, those that expire
+// soonest are forgotten. After an error the key may or may not be remembered.
 func (s *Store) MarkUsed(ctx context.Context, key string, ttl time.Duration) (first bool, err error) {
 	cmd := s.client.B().Eval().Script(onceScript).Numkeys(1).Key(s.seenKey(key)).
 		Arg(key, strconv.FormatInt(milliseconds(ttl), 10), strconv.Itoa(maxSeen)).Build()
-	n, err := s.do(ctx, cmd).AsInt64() // never sent twice: the second of two would find what the first has set
+	n, err := s.do(ctx, cmd).AsInt64() // never retried: the second command would find what the first has set
 	if err != nil {
 		return false, fmt.Errorf("redisstate: once: %w", err)
 	}
@@ -78,19 +77,19 @@ func (s *Store) MarkUsed(ctx context.Context, key string, ttl time.Duration) (fi
 }
 
 const (
-	seenSets = 256  // of one kind of keys, so that each is short and they lie on all nodes of a cluster
-	maxSeen  = 4096 // keys in one of them
+	seenSets = 256  // per kind of key, so that each is short and they spread over all nodes of a cluster
+	maxSeen  = 4096 // keys in each set
 )
 
-// seenKey is the set that a key belongs to, by its kind and a hash of it.
+// seenKey returns the set that a key belongs to, by its kind and a hash of it.
 func (s *Store) seenKey(key string) string {
 	hash := fnv.New32a()
 	_, _ = hash.Write([]byte(key)) // never fails
 	return fmt.Sprintf("%so:%.1s%02x", s.prefix, key, hash.Sum32()%seenSets)
 }
 
-// Lease takes the key for ttl. With ok=false somebody else holds it. release gives it back if it is still
-// ours, and is never nil when ok is true. Whoever is gone without a release holds it until ttl has passed.
+// Lease takes the key for ttl. If ok is false, another holder has it. release returns it if it is still ours, and is
+// never nil if ok is true. A holder that dies without release holds it until ttl has passed.
 func (s *Store) Lease(ctx context.Context, key string,
 	ttl time.Duration) (release func(context.Context) error, ok bool, err error) {
 	key = s.prefix + "l:" + key
@@ -111,7 +110,7 @@ func (s *Store) Lease(ctx context.Context, key string,
 	}, true, nil
 }
 
-// setIfAbsent is never sent twice: the second of two would find what the first has set.
+// setIfAbsent is never retried: the second command would find what the first has set.
 func (s *Store) setIfAbsent(ctx context.Context, key, value string, ttl time.Duration) (bool, error) {
 	cmd := s.client.B().Set().Key(key).Value(value).Nx().PxMilliseconds(milliseconds(ttl)).Build()
 	err := s.do(ctx, cmd).Error()
@@ -121,5 +120,5 @@ func (s *Store) setIfAbsent(ctx context.Context, key, value string, ttl time.Dur
 	return err == nil, err
 }
 
-// milliseconds is at least 1: Redis refuses a life of nothing.
+// milliseconds returns at least 1: Redis refuses an expiry of 0.
 func milliseconds(d time.Duration) int64 { return max(1, d.Milliseconds()) }

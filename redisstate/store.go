@@ -1,5 +1,5 @@
 // Package redisstate keeps in Redis what several instances of an app share: the sessions, and the state that ends them
-// everywhere at once (revocations, what may be used only once, leases).
+// everywhere at once (revocations, one-time values, leases).
 //
 //	store, err := redisstate.New(redisstate.Config{
 //		URL:     os.Getenv("REDIS_URL"),
@@ -8,10 +8,10 @@
 //	…
 //	router.Use(sessions.Sessions("app", store))
 //
-// The browser holds a random id. Redis holds, under a hash of that id, the session sealed with AES-256-GCM: who reads
-// the one or the other reads no session and can not make one. Redis 6.0 or later.
+// The browser holds a random id. Redis holds, under a hash of that id, the session sealed with AES-256-GCM: reading
+// either one reveals no session and does not suffice to forge one. It requires Redis 6.0 or later.
 //
-// A Redis that does not answer is an error within Config.Timeout, never "no such session".
+// If Redis does not respond, the result is an error within Config.Timeout, never "no such session".
 package redisstate
 
 import (
@@ -35,35 +35,32 @@ const (
 	defaultTimeout = time.Second
 )
 
-// Config holds what [New] needs.
+// Config holds the settings for [New].
 type Config struct {
-	// URL names one Redis server: redis://user:password@host:port/db, with TLS rediss://…, or
-	// unix:///path/to/socket?db=0.
+	// URL names one Redis server: redis://user:password@host:port/db, with TLS rediss://…, or unix:///path/to/socket?db=0.
 	URL string
 
-	// Client is used in the place of URL: for a cluster, Sentinel, a private certificate authority, or a
-	// client that the app has already. [Store.Close] leaves it open.
+	// Client is used instead of URL: for a cluster, Sentinel, a private certificate authority, or a client that the app
+	// already has. [Store.Close] does not close it.
 	Client rueidis.Client
 
-	// Prefix leads every key; empty means "ginoidc:". Apps with different prefixes can share a Redis:
-	// none sees or opens what is another's.
+	// Prefix begins every key; empty means "ginoidc:". Apps with different prefixes can share a Redis: none sees or opens
+	// the data of another.
 	Prefix string
 
-	// Secrets seal the sessions, newest first: the first seals, all of them open. To replace a secret, put
-	// the new one in front and drop the old one when MaxAge has passed. Each has at least 32 bytes, which
-	// ought to be random.
+	// Secrets seal the sessions, newest first: the first seals, all of them open. To rotate a secret, put the new one
+	// first and remove the old one after MaxAge. Each must have at least 32 bytes, which should be random.
 	Secrets []string
 
 	// Timeout limits each command; 0 means one second.
 	Timeout time.Duration
 
-	// Logger gets a warning when Redis has another maxmemory-policy than noeviction, once; default
-	// [slog.Default].
+	// Logger receives one warning if the maxmemory-policy of Redis is not noeviction; default [slog.Default].
 	Logger *slog.Logger
 }
 
-// Store implements [sessions.Store], and the methods by which instances share state. It is safe for
-// concurrent use once its Options are set.
+// Store implements [sessions.Store], and the methods by which instances share state. It is safe for concurrent use once
+// its Options are set.
 type Store struct {
 	client  rueidis.Client
 	own     bool // New made client
@@ -76,11 +73,10 @@ type Store struct {
 
 var _ sessions.Store = (*Store)(nil)
 
-// New makes a Store, or reports everything that is wrong with the configuration. It begins to connect,
-// for twice Timeout at most, but that Redis is down is no error: commands connect again. Ask [Store.Ping].
+// New returns a Store, or an error that lists everything wrong with the configuration. It tries to connect, for at most
+// twice Timeout. It is not an error if Redis is down: commands connect again. Use [Store.Ping] to check.
 //
-// The cookies have Path=/, one day of Max-Age, Secure, HttpOnly and SameSite=Lax until [Store.Options]
-// says otherwise.
+// The cookies have Path=/, a Max-Age of one day, Secure, HttpOnly and SameSite=Lax until [Store.Options] sets others.
 func New(cfg Config) (*Store, error) {
 	s := &Store{
 		client:  cfg.Client,
@@ -130,7 +126,7 @@ func (cfg *Config) problems() error {
 	return errors.Join(problems...)
 }
 
-// Ping asks Redis for an answer. The error tells why there is none.
+// Ping checks that Redis responds. The error says why it does not.
 func (s *Store) Ping(ctx context.Context) error {
 	if err := s.do(ctx, s.client.B().Ping().Build().ToRetryable()).Error(); err != nil {
 		return fmt.Errorf("redisstate: ping: %w", err)
@@ -139,14 +135,14 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Close ends the connections that New made. Every later command is an error.
+// Close closes the connections that New made. Every later command returns an error.
 func (s *Store) Close() {
 	if s.own {
 		s.client.Close()
 	}
 }
 
-// do sends one command. A client answers when the context of a command ends, whatever its connection does.
+// do sends one command. The client returns when the context of a command ends, whatever its connection does.
 func (s *Store) do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
 	ctx, cancel := context.WithTimeout(ctx, s.timeout)
 	defer cancel()

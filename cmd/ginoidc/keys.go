@@ -20,7 +20,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
-// keys prints what a provider has to know of an app's keys, and nothing that it must not know.
+// keys prints what a provider needs to know of an app's keys, and nothing secret.
 func keys(args []string, out, errOut io.Writer) int {
 	flags := flag.NewFlagSet("ginoidc keys", flag.ContinueOnError)
 	flags.SetOutput(errOut)
@@ -56,7 +56,7 @@ func keys(args []string, out, errOut io.Writer) int {
 	return exitOK
 }
 
-// printKeys writes the JWK set (RFC 7517, section 5) of the public keys that belong to the private ones in files.
+// printKeys writes the JWK set (RFC 7517, section 5) of the public keys of the private keys in files.
 func printKeys(out io.Writer, files []string, read func(string) ([]byte, error), alg, kid string) error {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -80,13 +80,13 @@ func printKeys(out io.Writer, files []string, read func(string) ([]byte, error),
 func publicKey(raw []byte, alg, kid string) ([]byte, error) {
 	key, err := provider.ParsePrivateKey(raw, alg, kid)
 	if err != nil {
-		return nil, errors.Unwrap(err) // without the names of the log
+		return nil, errors.Unwrap(err) // without the labels meant for the log
 	}
 	return key.PublicJWK()
 }
 
-// makeKey makes a private key that fits alg, and a file of it as PKCS #8 that its owner alone can read. A file that is
-// there stays as it is: the provider may know its key.
+// makeKey makes a private key for alg, and writes it as PKCS #8 to a file that only its owner can read. It never
+// overwrites a file: the provider may know its key.
 func makeKey(file, alg string) ([]byte, error) {
 	key, err := generate(alg)
 	if err != nil {

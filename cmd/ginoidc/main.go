@@ -1,9 +1,9 @@
-// Command ginoidc is for whoever registers an app at its provider.
+// Command ginoidc helps to register an app at its provider.
 //
 //	go run github.com/seed-d65cea4d/ginoidc/cmd/ginoidc keys client.pem
 //
-// prints the public JWK set of the app's private keys. Exit status 1: a key cannot be read or made; 2: it was called
-// wrongly.
+// prints the public JWK set of the app's private keys. Exit status 1: a key cannot be read or made; 2: the usage was
+// wrong.
 package main
 
 import (
@@ -26,7 +26,7 @@ const usage = `usage:
 
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
-// run carries out one command and returns the exit status.
+// run runs one command and returns the exit status.
 func run(args []string, out, errOut io.Writer) int {
 	switch {
 	case len(args) > 0 && args[0] == "keys":

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// AccessToken issues a JWT access token for a user, as a sign-in with these scopes and this resource would. It is good
-// at the userinfo endpoint too, and can be revoked.
+// AccessToken issues a JWT access token for a user, like a sign-in with these scopes and this resource. It is also
+// valid at the userinfo endpoint, and can be revoked.
 func (p *Provider) AccessToken(subject, audience string, scopes ...string) (string, error) {
 	user, known := p.user(subject)
 	if !known {
@@ -20,13 +20,13 @@ func (p *Provider) AccessToken(subject, audience string, scopes ...string) (stri
 	return p.jwtAccessToken(credential{grant: g}, []string{audience})
 }
 
-// ClientToken issues a JWT access token for the client itself, as the client_credentials grant would.
+// ClientToken issues a JWT access token for the client itself, like the client_credentials grant.
 func (p *Provider) ClientToken(audience string, scopes ...string) (string, error) {
 	g := &grant{authorization: &authorization{scopes: scopes}}
 	return p.jwtAccessToken(credential{grant: g}, []string{audience})
 }
 
-// grantClient is what the client gets in its own name (RFC 6749, 4.4): only a client that can prove who it is.
+// grantClient returns the grant of the client itself (RFC 6749, 4.4): only for a client that can authenticate.
 func (p *Provider) grantClient(form url.Values) (*grant, *oauthError) {
 	if p.cfg.Public {
 		return nil, &oauthError{"unauthorized_client", "a public client has no credentials"}
@@ -35,22 +35,22 @@ func (p *Provider) grantClient(form url.Values) (*grant, *oauthError) {
 	return &grant{authorization: a}, checkResources(a.resources)
 }
 
-// byClient reports whether the client has the grant in its own name, and no user is behind it.
+// byClient reports whether the grant is the client's own, without a user.
 func (g *grant) byClient() bool { return g.session.subject == "" }
 
-// accessToken issues an access token for resources, opaque unless Config.JWTAccessTokens asks for a JWT.
+// accessToken issues an access token for resources. It is opaque unless Config.JWTAccessTokens is set.
 func (p *Provider) accessToken(c credential, resources []string) (string, error) {
 	if !p.cfg.JWTAccessTokens {
 		return p.access.put(c, p.cfg.TokenLife), nil
 	}
 	if len(resources) == 0 {
-		resources = []string{p.issuer} // whose userinfo endpoint is the resource that needs no name
+		resources = []string{p.issuer} // the userinfo endpoint is the default resource
 	}
 	return p.jwtAccessToken(c, resources)
 }
 
-// jwtAccessToken makes an access token that a resource server reads itself (RFC 9068, 2.2). Its subject is the client
-// where no user is behind it.
+// jwtAccessToken issues an access token that a resource server verifies itself (RFC 9068, 2.2). Its subject is the
+// client if there is no user.
 func (p *Provider) jwtAccessToken(c credential, audience []string) (string, error) {
 	now := time.Now()
 	user, _ := p.user(c.session.subject)

@@ -5,14 +5,12 @@ import (
 	"net/url"
 )
 
-// Approve plays the browser's and the user's part of a sign-in without HTML:
-// given the authorization URL (the Location of the app's sign-in route) it
-// returns the URL the provider sends the browser to, with code and state. In
-// form_post mode the query of the returned URL is the body to post; see
-// [Provider.ApproveResponse].
+// Approve plays the browser and the user in a sign-in without HTML: given the authorization URL (the Location of the
+// app's sign-in route) it returns the URL the provider sends the browser to, with code and state. In form_post mode the
+// query of the returned URL is the body to post; see [Provider.ApproveResponse].
 //
-// A request the provider refuses is an error here. No single sign-on session
-// begins, and Intercept does not see the call; it counts as one for [Authorize].
+// It returns an error if the provider refuses the request. No single sign-on session begins, and Intercept does not see
+// the call; it counts as one for [Authorize].
 func (p *Provider) Approve(authorizationURL, subject string) (callbackURL string, err error) {
 	response, err := p.ApproveResponse(authorizationURL, subject)
 	if err != nil {
@@ -21,8 +19,7 @@ func (p *Provider) Approve(authorizationURL, subject string) (callbackURL string
 	return withQuery(response.URL, response.Form), nil
 }
 
-// ApproveResponse is [Provider.Approve] in full: with the method and the form of
-// the request the browser sends.
+// ApproveResponse is [Provider.Approve] with the method and the form of the request the browser sends.
 func (p *Provider) ApproveResponse(authorizationURL, subject string) (*AuthorizationResponse, error) {
 	a, err := p.visit(authorizationURL)
 	if err != nil {
@@ -38,8 +35,8 @@ func (p *Provider) ApproveResponse(authorizationURL, subject string) (*Authoriza
 	return p.response(a, p.allow(a, newSession(user, p.reached(a))))
 }
 
-// Deny is Approve for a user or a provider that refuses: the callback
-// URL carries the error code, such as "access_denied" or "login_required".
+// Deny is Approve for a user or a provider that refuses: the callback URL carries the error code, such as
+// "access_denied" or "login_required".
 func (p *Provider) Deny(authorizationURL, code string) (callbackURL string, err error) {
 	a, err := p.visit(authorizationURL)
 	if err != nil {
@@ -53,7 +50,7 @@ func (p *Provider) Deny(authorizationURL, code string) (callbackURL string, err 
 	return withQuery(response.URL, response.Form), nil
 }
 
-// visit reads an authorization URL, and spends its request_uri if it has one.
+// visit reads an authorization URL, and uses up its request_uri if it has one.
 func (p *Provider) visit(authorizationURL string) (*authorization, error) {
 	u, err := url.Parse(authorizationURL)
 	if err != nil {

@@ -10,8 +10,7 @@ import (
 
 const ssoCookie = "fakeop_sso"
 
-// authorize is the authorization endpoint: a log-in page, the answer to its
-// form, or silent single sign-on.
+// authorize is the authorization endpoint: a log-in page, the response to its form, or silent single sign-on.
 func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
 		p.message(w, http.StatusBadRequest, "The request cannot be read.")
@@ -40,8 +39,8 @@ func (p *Provider) authorize(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// authorizeSilently answers from the browser's session where the request
-// allows that, and shows the log-in page otherwise.
+// authorizeSilently responds from the browser's session if the request allows that, and shows the log-in page
+// otherwise.
 func (p *Provider) authorizeSilently(w http.ResponseWriter, r *http.Request, a *authorization) {
 	if s, ok := p.session(r); ok && p.suits(s, a) {
 		p.respond(w, a, p.allow(a, s))
@@ -54,8 +53,8 @@ func (p *Provider) authorizeSilently(w http.ResponseWriter, r *http.Request, a *
 	p.logInPage(w, r, a)
 }
 
-// suits reports whether a session answers the request without a page (OpenID
-// Connect Core, 3.1.2.1: prompt, max_age, acr_values, login_hint).
+// suits reports whether a session satisfies the request without a page (OpenID Connect Core, 3.1.2.1: prompt, max_age,
+// acr_values, login_hint).
 func (p *Provider) suits(s *session, a *authorization) bool {
 	for _, prompt := range a.prompt {
 		if prompt != "none" {
@@ -72,7 +71,7 @@ func (p *Provider) suits(s *session, a *authorization) bool {
 	return a.loginHint == "" || known && hinted.Subject == s.subject
 }
 
-// session finds the single sign-on session of the browser.
+// session returns the single sign-on session of the browser.
 func (p *Provider) session(r *http.Request) (*session, bool) {
 	cookie, err := r.Cookie(ssoCookie)
 	if err != nil {
@@ -81,7 +80,7 @@ func (p *Provider) session(r *http.Request) (*session, bool) {
 	return p.sessions.get(cookie.Value)
 }
 
-// startSession signs a user in at the provider, in place of the one before.
+// startSession signs a user in at the provider, replacing any earlier session.
 func (p *Provider) startSession(w http.ResponseWriter, r *http.Request, u User, acr string) *session {
 	p.stopSession(r)
 	s := newSession(u, acr)

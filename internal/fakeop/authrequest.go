@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// oauthError is an error answer (RFC 6749, 4.1.2.1 and 5.2).
+// oauthError is an error response (RFC 6749, 4.1.2.1 and 5.2).
 type oauthError struct{ code, description string }
 
 func (e *oauthError) Error() string { return e.code + ": " + e.description }
@@ -25,12 +25,12 @@ type authorization struct {
 	responseMode, loginHint              string
 	scopes, prompt, resources            []string
 	claims                               claimsRequest
-	acr                                  string        // the one to reach, empty for any
+	acr                                  string        // the class to reach, empty for any
 	jkt                                  string        // dpop_jkt, the key the code is bound to
-	maxAge                               time.Duration // negative: not asked
-	refusal                              *oauthError   // what is wrong with it, told to the app
+	maxAge                               time.Duration // negative: not requested
+	refusal                              *oauthError   // what is wrong with it, sent to the app
 
-	params url.Values // what it was read from, request object opened
+	params url.Values // its parameters, those of a request object included
 	pushed bool
 }
 
@@ -45,9 +45,8 @@ func promptValues() []string {
 	return []string{"none", "login", "consent", "select_account", "create"}
 }
 
-// parseAuthorization reads what came to the authorization endpoint. An error
-// means that there is no one to send an error to: the client or its redirect URI
-// is unknown, or the whole request is not to be trusted.
+// parseAuthorization reads a request to the authorization endpoint. An error means that it cannot be sent to the app:
+// the client or its redirect URI is unknown, or the whole request is not trusted.
 func (p *Provider) parseAuthorization(form url.Values) (*authorization, error) {
 	if form.Has("request_uri") {
 		return p.pushedAuthorization(form)
@@ -110,16 +109,16 @@ func (p *Provider) readParams(form url.Values) (*authorization, error) {
 		a.check(form),
 		a.readMaxAge(form.Get("max_age")),
 		checkResources(a.resources),
-		a.readClaims(form.Get("claims")), // before acr, which may be one of them
+		a.readClaims(form.Get("claims")), // first, because acr may be one of the claims
 		p.pickACR(a, strings.Fields(form.Get("acr_values"))),
 	)
 	return a, nil
 }
 
-// allowed compares a URI exactly; an empty list takes all.
+// allowed compares a URI exactly; an empty list allows all.
 func allowed(list []string, uri string) bool { return len(list) == 0 || slices.Contains(list, uri) }
 
-// firstOf is what the app is told when several things are wrong.
+// firstOf returns the error the app receives if several things are wrong.
 func firstOf(refusals ...*oauthError) *oauthError {
 	for _, refusal := range refusals {
 		if refusal != nil {
@@ -129,8 +128,7 @@ func firstOf(refusals ...*oauthError) *oauthError {
 	return nil
 }
 
-// repeated refuses a parameter that is there twice (RFC 6749, 3.1), except
-// resource, which may be (RFC 8707, 2).
+// repeated refuses a repeated parameter (RFC 6749, 3.1), except resource, which may be repeated (RFC 8707, 2).
 func repeated(form url.Values) *oauthError {
 	for name, values := range form {
 		if len(values) > 1 && name != "resource" {
@@ -175,7 +173,7 @@ func (a *authorization) readMaxAge(text string) *oauthError {
 	return nil
 }
 
-// checkResources wants absolute URIs without a fragment (RFC 8707, 2).
+// checkResources requires absolute URIs without a fragment (RFC 8707, 2).
 func checkResources(resources []string) *oauthError {
 	for _, resource := range resources {
 		if u, err := url.Parse(resource); err != nil || !u.IsAbs() || strings.Contains(resource, "#") {

@@ -7,16 +7,15 @@ import (
 	"strings"
 )
 
-// AuthorizationResponse is what the provider makes a browser send to the app's
-// redirect URI: the URL to get, or in a form_post mode the URL and the form to
-// post to it.
+// AuthorizationResponse is what the provider makes a browser send to the app's redirect URI: the URL to get or, in a
+// form_post mode, the URL and the form to post to it.
 type AuthorizationResponse struct {
 	Method, URL string
-	Form        url.Values // nil for GET, whose parameters are in URL
+	Form        url.Values // nil for GET, which has its parameters in URL
 }
 
-// allow is a successful authorization: a new code. Of a session that reached a
-// stronger class than was asked for, the ID token names what was asked for.
+// allow is a successful authorization: a new code. If the session reached a stronger class than requested, the ID token
+// names the requested one.
 func (p *Provider) allow(a *authorization, s *session) map[string]any {
 	g := &grant{authorization: a, session: *s}
 	if a.acr != "" {
@@ -50,7 +49,7 @@ func (p *Provider) respond(w http.ResponseWriter, a *authorization, params map[s
 	}
 }
 
-// response completes the parameters with state and, by RFC 9207, iss.
+// response adds state and iss (RFC 9207) to the parameters.
 func (p *Provider) response(a *authorization, params map[string]any) (*AuthorizationResponse, error) {
 	params["iss"] = p.issuer
 	if a.state != "" {
@@ -75,7 +74,7 @@ func (p *Provider) response(a *authorization, params map[string]any) (*Authoriza
 	return &AuthorizationResponse{Method: http.MethodGet, URL: withQuery(a.redirectURI, fields)}, nil
 }
 
-// withQuery adds fields to a URI, after the query it may have.
+// withQuery adds fields to a URI, after any query it already has.
 func withQuery(uri string, fields url.Values) string {
 	u, err := url.Parse(uri)
 	if err != nil || len(fields) == 0 {

@@ -6,8 +6,8 @@ import (
 	"github.com/go-jose/go-jose/v4/json"
 )
 
-// claimsRequest is the claims parameter (OpenID Connect Core, 5.5): names of
-// claims, each with null or with what is wanted of it.
+// claimsRequest is the claims parameter (OpenID Connect Core, 5.5): names of claims, each with null or with what is
+// requested of it.
 type claimsRequest struct {
 	IDToken  map[string]*claimRequest `json:"id_token"`
 	UserInfo map[string]*claimRequest `json:"userinfo"`
@@ -29,7 +29,7 @@ func (a *authorization) readClaims(text string) *oauthError {
 	return nil
 }
 
-// wanted are the values asked for, as far as they are text.
+// wanted returns the requested values that are text.
 func (c *claimRequest) wanted() []string {
 	var wanted []string
 	for _, value := range append([]any{c.Value}, c.Values...) {
@@ -40,7 +40,7 @@ func (c *claimRequest) wanted() []string {
 	return wanted
 }
 
-// include adds the claims that were asked for by name, whatever the scopes say.
+// include adds the claims that were requested by name, whatever the scopes.
 func include(claims map[string]any, named map[string]*claimRequest, u User) {
 	for name, value := range u.claims([]string{"profile", "email"}) {
 		if _, asked := named[name]; asked {
@@ -49,10 +49,9 @@ func include(claims map[string]any, named map[string]*claimRequest, u User) {
 	}
 }
 
-// pickACR chooses the authentication context class to reach (OpenID Connect Core,
-// 3.1.2.1 and 5.5.1.1): the first requested one that is supported. The claims
-// parameter goes before acr_values; only there can a class be essential, and then
-// failing to reach it is an error.
+// pickACR chooses the authentication context class to reach (OpenID Connect Core, 3.1.2.1 and 5.5.1.1): the first
+// requested one that is supported. The claims parameter takes precedence over acr_values. Only there can a class be
+// essential, and then it is an error if none is supported.
 func (p *Provider) pickACR(a *authorization, requested []string) *oauthError {
 	asked := a.claims.IDToken["acr"]
 	if asked != nil && len(asked.wanted()) > 0 {
@@ -68,11 +67,10 @@ func (p *Provider) pickACR(a *authorization, requested []string) *oauthError {
 	return nil
 }
 
-// rank is the place of a class among the supported ones, weakest first; negative
-// for none of them.
+// rank returns the position of a class among the supported ones, weakest first; negative if unsupported.
 func (p *Provider) rank(acr string) int { return slices.Index(p.cfg.ACRValues, acr) }
 
-// reached is the class a user gets who signs in for a request.
+// reached returns the class that a user reaches by signing in for a request.
 func (p *Provider) reached(a *authorization) string {
 	if a.acr == "" && len(p.cfg.ACRValues) > 0 {
 		return p.cfg.ACRValues[0]

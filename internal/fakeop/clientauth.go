@@ -8,8 +8,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// The client authentication methods of Config.ClientAuthMethod, as OpenID
-// Connect Core (9) and RFC 8705 (2) name them.
+// The client authentication methods of Config.ClientAuthMethod, as OpenID Connect Core (9) and RFC 8705 (2) name them.
 const (
 	secretJWT     = "client_secret_jwt"
 	privateKeyJWT = "private_key_jwt"
@@ -20,7 +19,7 @@ const (
 	assertionLife = 5 * time.Minute
 )
 
-// authMethods are what the metadata announces.
+// authMethods returns the methods for the metadata.
 func (p *Provider) authMethods() []string {
 	switch {
 	case p.cfg.ClientAuthMethod != "":
@@ -31,8 +30,8 @@ func (p *Provider) authMethods() []string {
 	return []string{"client_secret_basic", "client_secret_post"}
 }
 
-// authenticate wants the method the client is registered for and no second one
-// (RFC 6749, 2.3): of two, an attacker would choose the weaker.
+// authenticate requires the method the client is registered for and no second one (RFC 6749, 2.3): of two, an attacker
+// would choose the weaker.
 func (p *Provider) authenticate(r *http.Request) *oauthError {
 	form := r.PostForm
 	secret := form.Has("client_secret")
@@ -56,8 +55,8 @@ func (p *Provider) authenticate(r *http.Request) *oauthError {
 	return p.checkSecret(r)
 }
 
-// checkSecret wants the secret by client_secret_basic or client_secret_post from
-// a confidential client, and the bare client_id from a public one.
+// checkSecret requires the secret by client_secret_basic or client_secret_post from a confidential client, and only the
+// client_id from a public one.
 func (p *Provider) checkSecret(r *http.Request) *oauthError {
 	id, secret := r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
 	if r.Header.Get("Authorization") != "" {
@@ -75,9 +74,8 @@ func (p *Provider) checkSecret(r *http.Request) *oauthError {
 	return nil
 }
 
-// checkAssertion checks a client assertion (RFC 7523, 3; OpenID Connect Core, 9).
-// The issuer as the only audience keeps an assertion for another provider from
-// being good here (draft-ietf-oauth-rfc7523bis, 4).
+// checkAssertion checks a client assertion (RFC 7523, 3; OpenID Connect Core, 9). The issuer must be the only audience,
+// so that an assertion for another provider is not valid here (draft-ietf-oauth-rfc7523bis, 4).
 func (p *Provider) checkAssertion(form url.Values) *oauthError {
 	var claims jwtClaims
 	if err := p.openAssertion(form.Get("client_assertion"), &claims); err != nil {
@@ -106,8 +104,7 @@ func (p *Provider) checkAssertion(form url.Values) *oauthError {
 	return nil
 }
 
-// openAssertion checks the signature. The type is that of rfc7523bis or none of its
-// own.
+// openAssertion verifies the signature. The type is that of rfc7523bis or a generic one.
 func (p *Provider) openAssertion(raw string, claims *jwtClaims) error {
 	types := []string{"", "JWT", "client-authentication+jwt"}
 	if p.cfg.ClientAuthMethod == privateKeyJWT {

@@ -14,35 +14,28 @@ import (
 
 // Config describes a provider with one client. The zero value is useful.
 type Config struct {
-	// Issuer is the provider's URL, with or without a path; default
-	// "https://idp.example". For Start and Listen it is empty or a path, since
-	// the listener decides the rest.
+	// Issuer is the provider's URL, with or without a path; default "https://idp.example". For Start and Listen it must be
+	// empty or a path, because the listener determines the rest.
 	Issuer string
-	// MTLSRoot is the base URL of the mtls_endpoint_aliases (RFC 8705, 5): the
-	// token, userinfo, PAR and revocation endpoints are announced and answer below
-	// it too.
-	// Empty for none.
+	// MTLSRoot is the base URL of the mtls_endpoint_aliases (RFC 8705, 5): the token, userinfo, PAR and revocation
+	// endpoints are announced and available below it too. Empty means none.
 	MTLSRoot string
 
-	// ClientID and ClientSecret name the one client; defaults "app" and "secret".
+	// ClientID and ClientSecret identify the one client; defaults "app" and "secret".
 	ClientID, ClientSecret string
 	// Public makes it a client without a secret (token endpoint method "none").
 	Public bool
-	// ClientAuthMethod is the one method the client authenticates by:
-	// "private_key_jwt" and "client_secret_jwt" (RFC 7523; the latter needs a
-	// ClientSecret of 32 bytes), "tls_client_auth" or "self_signed_tls_client_auth"
-	// (RFC 8705; both compare the key of the TLS certificate with ClientKey, so
-	// the provider has to be served over TLS). Empty takes client_secret_basic
-	// and client_secret_post, or none of a public client.
+	// ClientAuthMethod is the one method the client authenticates by: "private_key_jwt" and "client_secret_jwt" (RFC 7523;
+	// the latter needs a ClientSecret of 32 bytes), "tls_client_auth" or "self_signed_tls_client_auth" (RFC 8705; both
+	// compare the key of the TLS certificate with ClientKey, so the provider must be served over TLS). Empty accepts
+	// client_secret_basic and client_secret_post, or none from a public client.
 	ClientAuthMethod string
-	// ClientKey is the client's registered key: of its assertions, its request
-	// objects and its TLS certificate. Without it request objects are refused.
-	// A *rsa.PublicKey, a *ecdsa.PublicKey on P-256 or an ed25519.PublicKey.
+	// ClientKey is the client's registered key for its assertions, its request objects and its TLS certificate. Without it
+	// request objects are refused. It is a *rsa.PublicKey, a *ecdsa.PublicKey on P-256 or an ed25519.PublicKey.
 	ClientKey crypto.PublicKey
-	// ClientKeyID, when set, is the kid that assertions and request objects name.
+	// ClientKeyID, if set, is the kid that assertions and request objects must name.
 	ClientKeyID string
-	// RedirectURIs and PostLogoutRedirectURIs are compared exactly; while a list
-	// is empty, every absolute URI is taken.
+	// RedirectURIs and PostLogoutRedirectURIs are compared exactly. An empty list accepts every absolute URI.
 	RedirectURIs, PostLogoutRedirectURIs []string
 
 	// RequirePAR refuses authorization requests that were not pushed (RFC 9126).
@@ -51,40 +44,35 @@ type Config struct {
 	RequireRequestObject bool
 	// RequireDPoP refuses token requests without a DPoP proof (RFC 9449).
 	RequireDPoP bool
-	// DPoPNonces wants the provider's nonce in every proof (RFC 9449, 8 and 9);
-	// see RotateDPoPNonce.
+	// DPoPNonces requires the provider's nonce in every proof (RFC 9449, 8 and 9); see RotateDPoPNonce.
 	DPoPNonces bool
 
-	// CodeLength makes authorization codes that long, in bytes; default 26, which
-	// is the least.
+	// CodeLength is the length of authorization codes in bytes; default and minimum 26.
 	CodeLength int
-	// TokenLife is how long access tokens are good: whole seconds, default an
-	// hour. ID tokens always are for an hour, and refresh tokens for 30 days.
+	// TokenLife is how long access tokens are valid: whole seconds, default an hour. ID tokens are always valid for an
+	// hour, and refresh tokens for 30 days.
 	TokenLife time.Duration
-	// JWTAccessTokens makes access tokens JWTs (RFC 9068) for the resources that were
-	// asked for, or for the issuer. Default: opaque.
+	// JWTAccessTokens makes access tokens JWTs (RFC 9068) for the requested resources, or for the issuer. By default they
+	// are opaque.
 	JWTAccessTokens bool
-	// AlwaysRefreshToken gives a refresh token without the scope offline_access.
+	// AlwaysRefreshToken issues a refresh token without the scope offline_access.
 	AlwaysRefreshToken bool
-	// KeepRefreshToken answers a refresh with the refresh token it came with. By
-	// default each is good once and replaced, and a second use revokes all that
-	// came from the same sign-in (RFC 9700, 4.14.2).
+	// KeepRefreshToken turns off refresh token rotation. By default each refresh token is valid once and replaced, and
+	// reuse revokes all tokens of the same sign-in (RFC 9700, 4.14.2).
 	KeepRefreshToken bool
 
 	// Users can sign in; default DemoUsers().
 	Users []User
-	// ACRValues are the authentication context classes users can sign in with,
-	// weakest first. Empty: ID tokens have no acr.
+	// ACRValues are the authentication context classes users can sign in with, weakest first. If empty, ID tokens have no
+	// acr.
 	ACRValues []string
-	// SigningAlg signs ID tokens: "RS256" (default), "ES256" or "EdDSA". It also
-	// signs what SignUserInfo and JARM ask for.
+	// SigningAlg signs ID tokens: "RS256" (default), "ES256" or "EdDSA". It also signs userinfo and JARM responses if they
+	// are signed.
 	SigningAlg string
-	// SignUserInfo answers userinfo requests with a signed JWT (OpenID Connect
-	// Core, 5.3.2).
+	// SignUserInfo makes userinfo responses signed JWTs (OpenID Connect Core, 5.3.2).
 	SignUserInfo bool
-	// EncryptIDToken nests ID tokens in a JWE for this key of the client: RSA by
-	// RSA-OAEP-256, EC by ECDH-ES, content by A256GCM. EncryptionKeyID is its
-	// kid, if it has one.
+	// EncryptIDToken nests ID tokens in a JWE for this key of the client: RSA by RSA-OAEP-256, EC by ECDH-ES, content by
+	// A256GCM. EncryptionKeyID is its kid, if it has one.
 	EncryptIDToken  crypto.PublicKey
 	EncryptionKeyID string
 	// GroupsInUserInfoOnly keeps groups and organizations out of the ID token.
@@ -93,7 +81,7 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// complete fills the defaults in and refuses what no provider could be.
+// complete sets the defaults and returns an error for an impossible configuration.
 func (cfg *Config) complete() error {
 	if cfg.Issuer == "" {
 		cfg.Issuer = "https://idp.example"
@@ -131,7 +119,7 @@ func (cfg *Config) complete() error {
 	return errors.Join(cfg.checkClient(), cfg.checkKeys())
 }
 
-// isRoot reports whether other addresses can lie below an address.
+// isRoot reports whether other URLs can be below this one.
 func isRoot(text string) bool {
 	u, err := url.Parse(text)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" &&

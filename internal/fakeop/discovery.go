@@ -35,7 +35,7 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 		"scopes_supported":                               []string{"openid", "profile", "email", "groups", "offline_access"},
 		"claims_parameter_supported":                     true,
 		"request_parameter_supported":                    p.cfg.ClientKey != nil,
-		"request_uri_parameter_supported":                false, // of the client's own; those of PAR do not count
+		"request_uri_parameter_supported":                false, // the client's own; those of PAR are separate
 		"require_signed_request_object":                  p.cfg.RequireRequestObject,
 		"backchannel_logout_supported":                   true,
 		"backchannel_logout_session_supported":           true,

@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// proofSkew is how far a DPoP proof's iat may be from now.
+// proofSkew is the tolerated clock skew of a DPoP proof's iat.
 const proofSkew = time.Minute
 
-// proofClaims are those of a DPoP proof (RFC 9449, 4.2).
+// proofClaims are the claims of a DPoP proof (RFC 9449, 4.2).
 type proofClaims struct {
 	Method    string   `json:"htm"`
 	URL       string   `json:"htu"`
@@ -23,9 +23,8 @@ type proofClaims struct {
 	Nonce     string   `json:"nonce"`
 }
 
-// checkProof checks the DPoP proof of a request (RFC 9449, 4.3) and returns the
-// thumbprint of its key, empty without a proof. With an access token the proof
-// has to be for that token.
+// checkProof checks the DPoP proof of a request (RFC 9449, 4.3) and returns the thumbprint of its key, or "" without a
+// proof. With an access token the proof must be for that token.
 func (p *Provider) checkProof(r *http.Request, accessToken string) (jkt string, refusal *oauthError) {
 	proofs := r.Header.Values("DPoP")
 	if len(proofs) == 0 {
@@ -64,8 +63,8 @@ func invalidProof(reason string) *oauthError {
 	return &oauthError{"invalid_dpop_proof", "DPoP proof: " + reason}
 }
 
-// openProof checks the signature by the key in the header. The library refuses a
-// private key there, and that there is none.
+// openProof verifies the signature with the key in the header. The library refuses a private key there, and a missing
+// key.
 func openProof(raw string, claims *proofClaims) (jkt string, err error) {
 	token, err := parseJWS(raw, clientAlgs(), "dpop+jwt")
 	if err != nil {
@@ -79,8 +78,8 @@ func openProof(raw string, claims *proofClaims) (jkt string, err error) {
 	return encode(thumbprint), err
 }
 
-// RotateDPoPNonce makes a new nonce: DPoP proofs with the one before are answered
-// with use_dpop_nonce (RFC 9449, 8). It matters with Config.DPoPNonces only.
+// RotateDPoPNonce makes a new nonce: DPoP proofs with the previous one are refused with use_dpop_nonce (RFC 9449, 8).
+// It has an effect only with Config.DPoPNonces.
 func (p *Provider) RotateDPoPNonce() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -93,14 +92,14 @@ func (p *Provider) dpopNonce() string {
 	return p.nonce
 }
 
-// offerNonce sends the nonce for the next proof with every answer (RFC 9449, 8.2).
+// offerNonce sends the nonce for the next proof with every response (RFC 9449, 8.2).
 func (p *Provider) offerNonce(w http.ResponseWriter) {
 	if p.cfg.DPoPNonces {
 		w.Header().Set("DPoP-Nonce", p.dpopNonce())
 	}
 }
 
-// refuseDPoP answers a request for a resource (RFC 9449, 7.1 and 9).
+// refuseDPoP refuses a request for a resource (RFC 9449, 7.1 and 9).
 func refuseDPoP(w http.ResponseWriter, refusal *oauthError) {
 	w.Header().Set("WWW-Authenticate", `DPoP error="`+refusal.code+`", algs="`+strings.Join(names(clientAlgs()), " ")+`"`)
 	writeJSON(w, http.StatusUnauthorized, refusal.document())

@@ -8,8 +8,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// encrypt nests a signed ID token for the client (OpenID Connect Core, 10.2), or
-// does with it what a misbehaviour wants; without EncryptIDToken nothing.
+// encrypt nests a signed ID token in a JWE for the client (OpenID Connect Core, 10.2), or does what a misbehaviour says
+// instead. Without EncryptIDToken it does nothing.
 func (p *Provider) encrypt(token string) (string, error) {
 	if p.cfg.EncryptIDToken == nil {
 		return token, nil
@@ -27,7 +27,7 @@ func (p *Provider) encrypt(token string) (string, error) {
 	return encrypt(token)
 }
 
-// encryptionAlg is the one algorithm there is for a key's type.
+// encryptionAlg returns the one algorithm for a key's type.
 func encryptionAlg(key crypto.PublicKey) jose.KeyAlgorithm {
 	if _, ok := key.(*rsa.PublicKey); ok {
 		return jose.RSA_OAEP_256

@@ -9,9 +9,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// endSession is the end-session endpoint (OpenID Connect RP-Initiated Logout,
-// 2). It ends the browser's session at the provider, and returns to the app
-// when the request says which app and the address is registered.
+// endSession is the end-session endpoint (OpenID Connect RP-Initiated Logout, 2). It ends the browser's session at the
+// provider, and returns to the app if the request identifies the app and the URI is registered.
 func (p *Provider) endSession(w http.ResponseWriter, r *http.Request) {
 	if err := r.ParseForm(); err != nil {
 		p.message(w, http.StatusBadRequest, "The request cannot be read.")
@@ -44,8 +43,8 @@ func (p *Provider) endSession(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// identify checks client_id and id_token_hint, and returns whose session (sid)
-// the hint names. Expired hints are fine; signatures of withdrawn keys are not.
+// identify checks client_id and id_token_hint, and returns the session (sid) that the hint names. Expired hints are
+// accepted; signatures of withdrawn keys are not.
 func (p *Provider) identify(form url.Values) (sid string, err error) {
 	if form.Has("client_id") && form.Get("client_id") != p.cfg.ClientID {
 		return "", errors.New("unknown client_id")

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// The parts the table of misbehaviours is made of.
+// The building blocks of the table of misbehaviours.
 
 func edit(e Endpoint, change func(map[string]any)) hooks {
 	return hooks{edits: map[Endpoint]func(map[string]any){e: change}}
@@ -36,13 +36,12 @@ func signing(what Endpoint, sign func(signingKey, []byte) (string, error)) hooks
 	return hooks{signs: map[Endpoint]func(signingKey, []byte) (string, error){what: sign}}
 }
 
-// naming signs under a kid.
+// naming signs with a kid.
 func naming(kid string) func(signingKey, []byte) (string, error) {
 	return func(k signingKey, payload []byte) (string, error) { return k.sign(payload, kid) }
 }
 
-// appending signs a payload with one more member at its end, which is the one
-// most JSON decoders believe.
+// appending signs a payload with an additional member at its end, which is the one that most JSON decoders use.
 func appending(member string) func(signingKey, []byte) (string, error) {
 	return func(k signingKey, payload []byte) (string, error) {
 		longer := append(bytes.TrimSuffix(payload, []byte("}")), ","+member+"}"...)
@@ -50,15 +49,15 @@ func appending(member string) func(signingKey, []byte) (string, error) {
 	}
 }
 
-// overage replaces groups by what Microsoft Entra sends a user of too many.
+// overage replaces groups by what Microsoft Entra sends for a user with too many.
 func (p *Provider) overage(claims map[string]any) {
 	delete(claims, "groups")
 	claims["_claim_names"] = map[string]string{"groups": "src1"}
 	claims["_claim_sources"] = map[string]any{"src1": map[string]string{"endpoint": p.elsewhere()}}
 }
 
-// elsewhere is an address on another host, where a request is counted as
-// [Elsewhere]: by the in-memory transport, or through loopback's other name.
+// elsewhere returns a URL on another host, where a request is counted as [Elsewhere]: by the in-memory transport, or
+// through loopback's other name.
 func (p *Provider) elsewhere() string {
 	u, err := url.Parse(p.root)
 	if err != nil || u.Hostname() != "127.0.0.1" {
@@ -67,8 +66,8 @@ func (p *Provider) elsewhere() string {
 	return strings.Replace(p.root, "127.0.0.1", "localhost", 1) + string(Elsewhere)
 }
 
-// moveEndpoints gives every endpoint in the metadata, mtls_endpoint_aliases too,
-// an address without TLS on another host.
+// moveEndpoints gives every endpoint in the metadata, including mtls_endpoint_aliases, a URL without TLS on another
+// host.
 func (p *Provider) moveEndpoints(doc map[string]any) {
 	for name, value := range doc {
 		switch value := value.(type) {
@@ -107,8 +106,8 @@ func unavailable(w http.ResponseWriter, _ *http.Request) {
 	http.Error(w, "down for maintenance", http.StatusServiceUnavailable)
 }
 
-// slow answers after a minute, or never when the client gives up first. The
-// server only notices that once the request's body is read.
+// slow responds after a minute, or never if the client gives up first. The server notices that only after it has read
+// the request's body.
 func slow(w http.ResponseWriter, r *http.Request) {
 	_, _ = io.Copy(io.Discard, r.Body)
 	select {
@@ -118,12 +117,12 @@ func slow(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// gzipBomb sends one small gzip member 64 times over (RFC 1952, 2.2), each a
-// mebibyte of blanks, and ends early when the client stops reading.
+// gzipBomb sends one small gzip member 64 times over (RFC 1952, 2.2), each a mebibyte of spaces, and ends early if the
+// client stops reading.
 func gzipBomb(w http.ResponseWriter, _ *http.Request) {
 	var member bytes.Buffer
 	z := gzip.NewWriter(&member)
-	_, _ = z.Write(bytes.Repeat([]byte(" "), 1<<20)) // a buffer does not fail
+	_, _ = z.Write(bytes.Repeat([]byte(" "), 1<<20)) // a buffer never fails
 	_ = z.Close()
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Encoding", "gzip")
@@ -134,7 +133,7 @@ func gzipBomb(w http.ResponseWriter, _ *http.Request) {
 	}
 }
 
-// strangeKeys are keys that common key-set parsers fail on as a whole.
+// strangeKeys are keys that make common key-set parsers reject the whole set.
 func strangeKeys() []any {
 	return []any{
 		map[string]string{

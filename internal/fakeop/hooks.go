@@ -6,9 +6,8 @@ import (
 	"slices"
 )
 
-// What is signed has no endpoint of its own, nor have refreshes; these are the
-// keys of edits, answers and signatures. What a refresh brings goes by its own
-// key and by that of what any token request brings.
+// Signed documents and refreshes have no endpoint of their own; these are the keys of their edits, responses and
+// signatures. The document of a refresh is edited under its own key and under that of all token responses.
 const (
 	idTokenClaims    Endpoint = "id_token"
 	refreshedIDToken Endpoint = "id_token of a refresh"
@@ -19,40 +18,39 @@ const (
 	accessTokenClaims Endpoint = "access token as a JWT"
 )
 
-// hooks is what a provider does differently. A misbehaviour is a named value of
-// this type; the On… methods and Intercept fill one more.
+// hooks is what a provider does differently. A misbehaviour is a named value of this type; the On… methods and
+// Intercept fill one more.
 type hooks struct {
 	edits   map[Endpoint]func(map[string]any) // change a document before it is sent; Authorize: the authorization response
 	answers map[Endpoint]http.HandlerFunc     // replace an endpoint
 	signs   map[Endpoint]func(key signingKey, payload []byte) (string, error)
-	encrypt func(token string) (string, error) // instead of Provider.encryptTo
+	encrypt func(token string) (string, error) // replaces Provider.encryptTo
 
 	keepRefreshToken bool // as Config.KeepRefreshToken
 }
 
-// OnDiscovery edits the discovery document before it is sent. Like the other
-// hooks it comes after the active misbehaviours, runs in the goroutine of the
-// request, and is removed by nil.
+// OnDiscovery edits the discovery document before it is sent. Like the other hooks it runs after the active
+// misbehaviours, on the goroutine of the request, and nil removes it.
 func (p *Provider) OnDiscovery(edit func(doc map[string]any)) { p.onEdit(Discovery, edit) }
 
-// OnIDToken edits the claims of each ID token before it is signed. That of a
-// sign-in has the request's nonce, that of a refresh has none.
+// OnIDToken edits the claims of each ID token before it is signed. The ID token of a sign-in has the request's nonce,
+// that of a refresh has none.
 func (p *Provider) OnIDToken(edit func(claims map[string]any)) { p.onEdit(idTokenClaims, edit) }
 
 // OnAccessToken edits the claims of each JWT access token before it is signed. "typ" is the header's type.
 func (p *Provider) OnAccessToken(edit func(claims map[string]any)) { p.onEdit(accessTokenClaims, edit) }
 
-// OnTokenAnswer edits the successful answers of the token endpoint.
+// OnTokenAnswer edits the successful responses of the token endpoint.
 func (p *Provider) OnTokenAnswer(edit func(answer map[string]any)) { p.onEdit(Token, edit) }
 
-// OnRefreshAnswer edits those of them that answer a refresh, after OnTokenAnswer.
+// OnRefreshAnswer edits the responses to refreshes, after OnTokenAnswer.
 func (p *Provider) OnRefreshAnswer(edit func(answer map[string]any)) { p.onEdit(refreshAnswer, edit) }
 
-// OnUserInfo edits the claims the userinfo endpoint answers with.
+// OnUserInfo edits the claims of userinfo responses.
 func (p *Provider) OnUserInfo(edit func(claims map[string]any)) { p.onEdit(UserInfo, edit) }
 
-// Intercept answers an endpoint with h instead, whatever the method, and before
-// any misbehaviour; nil gives the endpoint back. Requests are still counted.
+// Intercept serves an endpoint with h instead, whatever the method, and before any misbehaviour; nil restores the
+// endpoint. Requests are still counted.
 func (p *Provider) Intercept(e Endpoint, h http.HandlerFunc) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -62,9 +60,8 @@ func (p *Provider) Intercept(e Endpoint, h http.HandlerFunc) {
 	p.own.answers[e] = h
 }
 
-// Misbehave replaces the active misbehaviours; without arguments the provider
-// behaves. After a name that is not in the table every endpoint answers 501,
-// so that a misspelt test cannot pass.
+// Misbehave replaces the active misbehaviours. Without arguments the provider behaves correctly. After an unknown name
+// every endpoint responds with 501, so that a misspelled test cannot pass.
 func (p *Provider) Misbehave(names ...Misbehaviour) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -88,8 +85,8 @@ func (p *Provider) onEdit(e Endpoint, edit func(map[string]any)) {
 	p.own.edits[e] = edit
 }
 
-// edit runs the misbehaviours' edits of what a document is, then the test's own,
-// outside the lock so that a hook may ask the provider things.
+// edit runs the misbehaviours' edits of a document, then the test's own, outside the lock so that a hook may call the
+// provider.
 func (p *Provider) edit(document map[string]any, what ...Endpoint) {
 	var edits []func(map[string]any)
 	p.mu.Lock()
@@ -106,7 +103,7 @@ func (p *Provider) edit(document map[string]any, what ...Endpoint) {
 	}
 }
 
-// intercepted is the handler that stands in for an endpoint, nil for none.
+// intercepted returns the handler that replaces an endpoint, or nil.
 func (p *Provider) intercepted(e Endpoint) http.HandlerFunc {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -123,7 +120,7 @@ func (p *Provider) intercepted(e Endpoint) http.HandlerFunc {
 	return answer
 }
 
-// sign signs claims with the newest key, or as a misbehaviour wants it.
+// sign signs claims with the newest key, or as a misbehaviour says.
 func (p *Provider) sign(payload []byte, what ...Endpoint) (string, error) {
 	p.mu.Lock()
 	key := p.keys[0]

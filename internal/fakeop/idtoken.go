@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// tokens is the answer to a token request: fresh tokens, bound to the DPoP key of
-// the request if there is one (RFC 9449, 5).
+// tokens returns the response to a token request: new tokens, bound to the DPoP key of the request if there is one (RFC
+// 9449, 5).
 func (p *Provider) tokens(d *redemption) (map[string]any, error) {
 	accessToken, err := p.accessToken(d.credential, d.resources)
 	if err != nil {
@@ -27,7 +27,7 @@ func (p *Provider) tokens(d *redemption) (map[string]any, error) {
 		answer["token_type"] = "DPoP"
 	}
 	if d.byClient() {
-		return answer, nil // neither of the other tokens (RFC 6749, 4.4.3)
+		return answer, nil // no refresh token or ID token (RFC 6749, 4.4.3)
 	}
 	if answer["id_token"], err = p.idToken(d, accessToken); err != nil {
 		return nil, err
@@ -41,7 +41,7 @@ func (p *Provider) tokens(d *redemption) (map[string]any, error) {
 	return answer, nil
 }
 
-// idToken makes an ID token (OpenID Connect Core, 2, 3.1.3.6 and 12.2).
+// idToken issues an ID token (OpenID Connect Core, 2, 3.1.3.6 and 12.2).
 func (p *Provider) idToken(d *redemption, accessToken string) (string, error) {
 	user, _ := p.user(d.session.subject)
 	claims := user.claims(d.scopes)

@@ -12,16 +12,16 @@ import (
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
-	"github.com/go-jose/go-jose/v4/json" // refuses duplicate members and other case
+	"github.com/go-jose/go-jose/v4/json" // refuses duplicate members and differences in case
 )
 
-// clientAlgs are what a client may sign with: no shared secret, and none of the
-// algorithms FAPI 2.0 (5.4.1) leaves out except RS256.
+// clientAlgs returns what a client may sign with: no shared secret, and none of the algorithms that FAPI 2.0 (5.4.1)
+// excludes except RS256.
 func clientAlgs() []jose.SignatureAlgorithm {
 	return []jose.SignatureAlgorithm{jose.ES256, jose.PS256, jose.RS256, jose.EdDSA}
 }
 
-// algsOf are the algorithms of clientAlgs that a public key fits.
+// algsOf returns the algorithms of clientAlgs that fit a public key.
 func algsOf(key crypto.PublicKey) []jose.SignatureAlgorithm {
 	switch key := key.(type) {
 	case *rsa.PublicKey:
@@ -36,7 +36,7 @@ func algsOf(key crypto.PublicKey) []jose.SignatureAlgorithm {
 	return nil
 }
 
-// names are algorithms as the metadata and challenges list them.
+// names returns algorithms as the metadata and challenges list them.
 func names(algs []jose.SignatureAlgorithm) []string {
 	var names []string
 	for _, alg := range algs {
@@ -45,9 +45,8 @@ func names(algs []jose.SignatureAlgorithm) []string {
 	return names
 }
 
-// jwtClaims are the registered claims of a JWT by the client (RFC 7519, 4.1).
-// The audience is one string: a list would let the JWT be good elsewhere too
-// (draft-ietf-oauth-rfc7523bis, 4; FAPI 2.0, 5.3.3.1).
+// jwtClaims are the registered claims of a JWT by the client (RFC 7519, 4.1). The audience is one string: with a list
+// the JWT would be valid elsewhere too (draft-ietf-oauth-rfc7523bis, 4; FAPI 2.0, 5.3.3.1).
 type jwtClaims struct {
 	Issuer    string   `json:"iss"`
 	Subject   string   `json:"sub"`
@@ -58,9 +57,8 @@ type jwtClaims struct {
 	ID        string   `json:"jti"`
 }
 
-// parseJWS reads a compact JWS, its signature unchecked. The header's typ is one
-// of types ("" for none), so that a JWT made for one purpose is not taken for
-// another (RFC 8725, 3.11).
+// parseJWS reads a compact JWS without verifying its signature. The header's typ must be one of types ("" for none), so
+// that a JWT made for one purpose is not accepted for another (RFC 8725, 3.11).
 func parseJWS(raw string, algs []jose.SignatureAlgorithm, types ...string) (*jose.JSONWebSignature, error) {
 	token, err := jose.ParseSignedCompact(raw, algs)
 	if err != nil {
@@ -73,7 +71,7 @@ func parseJWS(raw string, algs []jose.SignatureAlgorithm, types ...string) (*jos
 	return token, nil
 }
 
-// verify checks the signature and decodes the claims.
+// verify verifies the signature and decodes the claims.
 func verify(token *jose.JSONWebSignature, key, claims any) error {
 	payload, err := token.Verify(key)
 	if err != nil {
@@ -97,8 +95,8 @@ func (p *Provider) openClientJWS(raw string, claims any, types ...string) (*jose
 	return token, verify(token, p.cfg.ClientKey, claims)
 }
 
-// lives checks the times of a JWT that ends at most life from now: what can be
-// used for longer can be stolen for longer.
+// lives checks the times of a JWT that expires at most life from now: a longer lifetime would leave more time to steal
+// and replay it.
 func (c *jwtClaims) lives(life time.Duration) error {
 	now := float64(time.Now().Unix())
 	switch {

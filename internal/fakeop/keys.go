@@ -21,8 +21,8 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// sharedRSA is the first RS256 key of every provider in the process, strangerRSA
-// one that no provider has: making one takes longer than most tests.
+// sharedRSA is the first RS256 key of every provider in the process, strangerRSA one that no provider has: generating
+// one takes longer than most tests.
 var (
 	sharedRSA   = sync.OnceValues(func() (signingKey, error) { return newKey("RS256") })
 	strangerRSA = sync.OnceValues(func() (signingKey, error) { return newKey("RS256") })
@@ -65,8 +65,7 @@ func newKey(alg string) (signingKey, error) {
 	return signingKey{id: encode(thumbprint), alg: jose.SignatureAlgorithm(alg), private: private}, nil
 }
 
-// RotateKeys makes a new key, which signs at once. The older ones stay in the
-// key set, or are withdrawn from it.
+// RotateKeys makes a new key, which signs at once. The older keys stay in the key set, or are withdrawn from it.
 func (p *Provider) RotateKeys(keepOld bool) error {
 	key, err := newKey(p.cfg.SigningAlg)
 	if err != nil {
@@ -102,12 +101,12 @@ func (p *Provider) publicKeys() []jose.JSONWebKey {
 	return keys
 }
 
-// sign makes a compact JWS of type JWT; an empty kid is left out of its header.
+// sign makes a compact JWS of type JWT; an empty kid is omitted from its header.
 func (k signingKey) sign(payload []byte, kid string) (string, error) {
 	return k.signAs("JWT", payload, kid)
 }
 
-// signAs makes a compact JWS; an empty typ or kid is left out of its header.
+// signAs makes a compact JWS; an empty typ or kid is omitted from its header.
 func (k signingKey) signAs(typ string, payload []byte, kid string) (string, error) {
 	options := &jose.SignerOptions{}
 	if typ != "" {
@@ -127,12 +126,12 @@ func (k signingKey) signAs(typ string, payload []byte, kid string) (string, erro
 	return token.CompactSerialize()
 }
 
-// signNot leaves the signature away (RFC 7515, appendix A.5).
+// signNot omits the signature (RFC 7515, appendix A.5).
 func (signingKey) signNot(payload []byte) (string, error) {
 	return encode([]byte(`{"alg":"none"}`)) + "." + encode(payload) + ".", nil
 }
 
-// signAsStranger signs with another key, under the right one's kid.
+// signAsStranger signs with another key, under the correct kid.
 func (k signingKey) signAsStranger(payload []byte) (string, error) {
 	stranger, err := strangerRSA()
 	if k.alg != jose.RS256 {
@@ -144,8 +143,7 @@ func (k signingKey) signAsStranger(payload []byte) (string, error) {
 	return stranger.sign(payload, k.id)
 }
 
-// signHS256 is the classic confusion of algorithms (RFC 8725, 2.1): an HMAC
-// whose secret is the public key everybody knows.
+// signHS256 is the classic algorithm confusion (RFC 8725, 2.1): an HMAC whose secret is the public key.
 func (k signingKey) signHS256(payload []byte) (string, error) {
 	der, err := x509.MarshalPKIXPublicKey(k.private.Public())
 	if err != nil {
@@ -157,7 +155,7 @@ func (k signingKey) signHS256(payload []byte) (string, error) {
 	return signed + "." + encode(mac.Sum(nil)), nil
 }
 
-// signBadly flips one bit of a right signature.
+// signBadly flips one bit of a valid signature.
 func (k signingKey) signBadly(payload []byte) (string, error) {
 	token, err := k.sign(payload, k.id)
 	if err != nil {
@@ -172,8 +170,7 @@ func (k signingKey) signBadly(payload []byte) (string, error) {
 	return token[:cut] + encode(signature), nil
 }
 
-// leftHalf is the at_hash of an access token (OpenID Connect Core, 3.1.3.6).
-// Ed25519 hashes with SHA-512.
+// leftHalf returns the at_hash of an access token (OpenID Connect Core, 3.1.3.6). Ed25519 hashes with SHA-512.
 func leftHalf(alg, accessToken string) string {
 	if alg == "EdDSA" {
 		sum := sha512.Sum512([]byte(accessToken))

@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// LogoutToken makes what a provider posts to the app as logout_token when a user has signed out elsewhere (OpenID
-// Connect Back-Channel Logout 1.0, section 2.4). It names the session sid, or with an empty sid all sessions of the
-// subject; an empty subject is left out. edit, which may be nil, changes the claims before they are signed, and may
-// set the header's type by a claim named "typ", which is taken out again.
+// LogoutToken issues what a provider posts to the app as logout_token when a user has signed out elsewhere (OpenID
+// Connect Back-Channel Logout 1.0, section 2.4). It names the session sid or, if sid is empty, all sessions of the
+// subject; an empty subject is omitted. edit, which may be nil, changes the claims before they are signed, and may set
+// the header's type by a claim named "typ", which is then removed.
 func (p *Provider) LogoutToken(subject, sid string, edit func(claims map[string]any)) (string, error) {
 	now := time.Now()
 	claims := map[string]any{
@@ -30,7 +30,7 @@ func (p *Provider) LogoutToken(subject, sid string, edit func(claims map[string]
 	return p.signTyped(claims)
 }
 
-// signTyped signs claims with the newest key. The claim "typ" is the header's type, and is taken out.
+// signTyped signs claims with the newest key. The claim "typ" becomes the header's type, and is removed.
 func (p *Provider) signTyped(claims map[string]any) (string, error) {
 	typ, _ := claims["typ"].(string)
 	delete(claims, "typ")

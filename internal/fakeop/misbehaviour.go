@@ -8,18 +8,16 @@ import (
 	"time"
 )
 
-// Misbehaviour names one way for a provider to be wrong, in the style of the
-// relying-party modules of the OpenID conformance suite and, where there is one,
-// in the words of its name.
+// Misbehaviour names one way for a provider to be wrong, in the style of the relying-party modules of the OpenID
+// conformance suite, whose names are used where there are any.
 type Misbehaviour string
 
-// Misbehaviours of the ID token. Whatever they change is signed correctly,
-// except where the name says otherwise.
+// Misbehaviours of the ID token. Whatever they change is signed correctly, unless the name says otherwise.
 const (
 	SigNone         Misbehaviour = "sig-none"          // alg none, empty signature
 	InvalidSigHS256 Misbehaviour = "invalid-sig-hs256" // HS256, keyed with the PEM text of the public key
-	BadSignature    Misbehaviour = "bad-signature"     // right header, one bit of the signature flipped
-	KidAbsent       Misbehaviour = "kid-absent"        // no kid in the header; right where one key fits
+	BadSignature    Misbehaviour = "bad-signature"     // valid header, one bit of the signature flipped
+	KidAbsent       Misbehaviour = "kid-absent"        // no kid in the header; valid if one key fits
 	UnknownKid      Misbehaviour = "unknown-kid"       // a kid no key has
 	WrongIss        Misbehaviour = "wrong-iss"         // another provider's issuer
 	WrongAud        Misbehaviour = "wrong-aud"         // another client's id
@@ -35,31 +33,31 @@ const (
 	NonceInvalid    Misbehaviour = "nonce-invalid"     // another nonce
 	NonceMissing    Misbehaviour = "nonce-missing"     // no nonce
 	InvalidAtHash   Misbehaviour = "invalid-athash"    // at_hash of another access token
-	MissingACR      Misbehaviour = "missing-acr"       // no acr, although asked for
+	MissingACR      Misbehaviour = "missing-acr"       // no acr, although requested
 	LowACR          Misbehaviour = "low-acr"           // acr "0", lower than any (OpenID Connect Core, 2)
 	MissingAuthTime Misbehaviour = "missing-auth-time" // no auth_time
 	OldAuthTime     Misbehaviour = "old-auth-time"     // auth_time a day ago, whatever max_age was
 	GroupsOverage   Misbehaviour = "groups-overage"    // Entra's _claim_names instead of groups, in userinfo too
 )
 
-// Misbehaviours of the endpoints. Those of the token endpoint can be put
-// before any other with [Provider.Fault].
+// Misbehaviours of the endpoints. Those of the token endpoint can be applied to any other with [Provider.Fault].
 const (
-	NoIDToken           Misbehaviour = "no-id-token"           // token: no id_token in the answer
-	HTMLAnswer          Misbehaviour = "html-answer"           // token: 200 with a page
-	Redirect307         Misbehaviour = "redirect-307"          // token: a redirect to another host, body and all
-	ErrorInvalidGrant   Misbehaviour = "error-invalid-grant"   // token: 400
-	ErrorInvalidClient  Misbehaviour = "error-invalid-client"  // token: 401
-	Unavailable503      Misbehaviour = "unavailable-503"       // token: 503 with Retry-After: 7
-	GzipBomb            Misbehaviour = "gzip-bomb"             // token: 64 MiB of blanks in 64 kB
-	Slow                Misbehaviour = "slow"                  // discovery, keys, token, userinfo: 504 after a minute
-	TokenTypeCase       Misbehaviour = "token-type-case"       // token: token_type in lower case; right (RFC 6749, 5.1)
-	NoExpiresIn         Misbehaviour = "no-expires_in"         // token: no expires_in in the answer; right (RFC 6749, 5.1)
+	NoIDToken          Misbehaviour = "no-id-token"          // token: no id_token in the response
+	HTMLAnswer         Misbehaviour = "html-answer"          // token: 200 with a page
+	Redirect307        Misbehaviour = "redirect-307"         // token: a redirect to another host, body and all
+	ErrorInvalidGrant  Misbehaviour = "error-invalid-grant"  // token: 400
+	ErrorInvalidClient Misbehaviour = "error-invalid-client" // token: 401
+	Unavailable503     Misbehaviour = "unavailable-503"      // token: 503 with Retry-After: 7
+	GzipBomb           Misbehaviour = "gzip-bomb"            // token: 64 MiB of spaces in 64 kB
+	Slow               Misbehaviour = "slow"                 // discovery, keys, token, userinfo: 504 after a minute
+	TokenTypeCase      Misbehaviour = "token-type-case"      // token: token_type in lower case; valid (RFC 6749, 5.1)
+	// token: no expires_in in the response; valid (RFC 6749, 5.1)
+	NoExpiresIn         Misbehaviour = "no-expires_in"
 	UserInfoInvalidSub  Misbehaviour = "userinfo-invalid-sub"  // userinfo of mallory
 	UserInfoNull        Misbehaviour = "userinfo-null"         // 200 with null
 	UserInfo401         Misbehaviour = "userinfo-401"          // 401 with invalid_token
 	IssuerMismatch      Misbehaviour = "issuer-mismatch"       // discovery: another issuer
-	IssuerTrailingSlash Misbehaviour = "issuer-trailing-slash" // discovery: the issuer with a slash more (or less)
+	IssuerTrailingSlash Misbehaviour = "issuer-trailing-slash" // discovery: the issuer with a slash added (or removed)
 	EndpointsHTTP       Misbehaviour = "endpoints-http"        // discovery: every endpoint at http://elsewhere.example
 	UnknownCurves       Misbehaviour = "unknown-curves"        // keys: secp256k1 and an unknown key type come first
 	MissingIss          Misbehaviour = "missing-iss"           // callback: no iss, although announced (RFC 9207)
@@ -68,13 +66,13 @@ const (
 	InvalidState        Misbehaviour = "invalid-state"         // callback: another state
 )
 
-// Misbehaviours lists them all, so that a test can run through them.
+// Misbehaviours returns all of them, so that a test can run through them.
 func Misbehaviours() []Misbehaviour {
 	return slices.Sorted(maps.Keys(new(Provider).misbehaviours()))
 }
 
-// Fault is what a misbehaviour answers in place of an endpoint, to
-// [Provider.Intercept] another endpoint with; nil when it does not replace one.
+// Fault returns the handler by which a misbehaviour replaces an endpoint, for [Provider.Intercept] of another endpoint.
+// It returns nil if the misbehaviour replaces none.
 func (p *Provider) Fault(m Misbehaviour) http.HandlerFunc {
 	for _, answer := range p.faults[m].answers {
 		return answer

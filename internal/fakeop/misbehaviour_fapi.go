@@ -13,15 +13,15 @@ import (
 // Misbehaviours of encrypted ID tokens. They need Config.EncryptIDToken.
 const (
 	EncryptedToStranger Misbehaviour = "encrypted-to-stranger"           // to another key of the same kind
-	EncryptedRSA15      Misbehaviour = "encrypted-idtoken-usingrsa15"    // by RSA1_5, where the client's key is RSA
-	EncryptedNotSigned  Misbehaviour = "encrypted-idtoken-not-signed"    // the claims alone, as anybody could encrypt them
-	NotEncrypted        Misbehaviour = "encrypted-idtoken-not-encrypted" // the signed token alone
+	EncryptedRSA15      Misbehaviour = "encrypted-idtoken-usingrsa15"    // by RSA1_5, if the client's key is RSA
+	EncryptedNotSigned  Misbehaviour = "encrypted-idtoken-not-signed"    // only the claims, as anyone could encrypt them
+	NotEncrypted        Misbehaviour = "encrypted-idtoken-not-encrypted" // only the signed token
 )
 
-// Misbehaviours of signed userinfo answers. They need Config.SignUserInfo.
+// Misbehaviours of signed userinfo responses. They need Config.SignUserInfo.
 const (
 	UserInfoSigNone    Misbehaviour = "userinfo-sig-none"    // alg none, empty signature
-	UserInfoInvalidSig Misbehaviour = "userinfo-invalid-sig" // by another key, under the right kid
+	UserInfoInvalidSig Misbehaviour = "userinfo-invalid-sig" // by another key, under the correct kid
 	UserInfoInvalidIss Misbehaviour = "userinfo-invalid-iss" // another provider's issuer
 	UserInfoInvalidAud Misbehaviour = "userinfo-invalid-aud" // another client's id
 	UserInfoNotSigned  Misbehaviour = "userinfo-not-signed"  // the claims as JSON
@@ -32,7 +32,7 @@ const (
 // [InvalidState] change the JWT's claims there.
 const (
 	JARMSigNone      Misbehaviour = "jarm-signature-is-none" // alg none, empty signature
-	JARMInvalidSig   Misbehaviour = "jarm-with-invalid-sig"  // by another key, under the right kid
+	JARMInvalidSig   Misbehaviour = "jarm-with-invalid-sig"  // by another key, under the correct kid
 	JARMInvalidIss   Misbehaviour = "jarm-with-invalid-iss"  // another provider's issuer
 	JARMWithoutIss   Misbehaviour = "jarm-without-iss"       // no issuer
 	JARMInvalidAud   Misbehaviour = "jarm-with-invalid-aud"  // another client's id
@@ -51,7 +51,7 @@ const (
 	PARWithoutRequestURI Misbehaviour = "par-without-request_uri" // no request_uri
 	PAREmptyRequestURI   Misbehaviour = "par-empty-request_uri"   // request_uri ""
 	PARForeignRequestURI Misbehaviour = "par-foreign-request_uri" // a request_uri at another host
-	DiscoveryWithoutPAR  Misbehaviour = "discovery-without-par"   // metadata: pushing is required, and no endpoint for it
+	DiscoveryWithoutPAR  Misbehaviour = "discovery-without-par"   // metadata: pushing is required without an endpoint
 )
 
 // Misbehaviours with DPoP.
@@ -106,7 +106,7 @@ func (p *Provider) fapiMisbehaviours() map[Misbehaviour]hooks {
 	}
 }
 
-// unbind makes a bearer token of the access token in an answer.
+// unbind makes the access token in a response a bearer token.
 func (p *Provider) unbind(answer map[string]any) {
 	answer["token_type"] = "Bearer"
 	token, _ := answer["access_token"].(string)
@@ -128,7 +128,7 @@ func endlessNonce(status int) http.HandlerFunc {
 	}
 }
 
-// payloadOf is the decoded middle part of a JWS.
+// payloadOf returns the decoded middle part of a JWS.
 func payloadOf(token string) string {
 	_, rest, _ := strings.Cut(token, ".")
 	middle, _, _ := strings.Cut(rest, ".")

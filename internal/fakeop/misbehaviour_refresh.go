@@ -2,17 +2,16 @@ package fakeop
 
 import "net/http"
 
-// Misbehaviours of the answer to a refresh. They leave the sign-in alone. Those
-// of the ID token sign correctly what they change, except where the name says
-// otherwise.
+// Misbehaviours of the response to a refresh. The sign-in is not affected. Those of the ID token correctly sign what
+// they change, unless the name says otherwise.
 const (
 	RefreshInvalidIssuer       Misbehaviour = "refresh-token-invalid-issuer"  // ID token: another provider's issuer
-	RefreshInvalidSub          Misbehaviour = "refresh-token-invalid-sub"     // ID token: of mallory
+	RefreshInvalidSub          Misbehaviour = "refresh-token-invalid-sub"     // ID token: for mallory
 	RefreshInvalidAud          Misbehaviour = "refresh-token-invalid-aud"     // ID token: another client's id
 	RefreshInvalidSig          Misbehaviour = "refresh-token-invalid-sig"     // ID token: one bit of the signature flipped
 	RefreshSigNone             Misbehaviour = "refresh-token-sig-none"        // ID token: alg none, empty signature
-	RefreshWithoutIDToken      Misbehaviour = "refresh-without-id-token"      // no ID token; legal (OIDC Core, 12.2)
-	RefreshWithoutRefreshToken Misbehaviour = "refresh-without-refresh-token" // the old one stays; legal (RFC 6749, 6)
+	RefreshWithoutIDToken      Misbehaviour = "refresh-without-id-token"      // no ID token; valid (OIDC Core, 12.2)
+	RefreshWithoutRefreshToken Misbehaviour = "refresh-without-refresh-token" // the old one stays; valid (RFC 6749, 6)
 	RefreshTokenType           Misbehaviour = "refresh-token-type"            // token_type "mac"
 	RefreshInvalidGrant        Misbehaviour = "refresh-invalid-grant"         // 400, spending nothing
 	Refresh503                 Misbehaviour = "refresh-503"                   // 503 with Retry-After: 7, spending nothing

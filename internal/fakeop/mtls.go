@@ -8,13 +8,11 @@ import (
 	"strings"
 )
 
-// mtlsEndpoints are those a client may authenticate at, or use a token at, over
-// mutual TLS (RFC 8705, 5).
+// mtlsEndpoints returns the endpoints where a client may authenticate, or use a token, over mutual TLS (RFC 8705, 5).
 func mtlsEndpoints() []Endpoint { return []Endpoint{Token, UserInfo, PAR, Revocation} }
 
-// checkCertificate wants the registered key in the certificate of the TLS
-// connection (RFC 8705, 2). That the client holds its private key, the handshake
-// has shown.
+// checkCertificate requires the registered key in the certificate of the TLS connection (RFC 8705, 2). The handshake
+// has proved that the client holds its private key.
 func (p *Provider) checkCertificate(r *http.Request) *oauthError {
 	registered, ok := p.cfg.ClientKey.(interface{ Equal(crypto.PublicKey) bool })
 	if !ok || r.TLS == nil || len(r.TLS.PeerCertificates) == 0 || !registered.Equal(r.TLS.PeerCertificates[0].PublicKey) {
@@ -26,8 +24,7 @@ func (p *Provider) checkCertificate(r *http.Request) *oauthError {
 	return nil
 }
 
-// locate finds the endpoint a request is for, and the URL it was asked at, as a
-// DPoP proof has to name it.
+// locate returns the endpoint a request is for, and its URL as a DPoP proof must name it.
 func (p *Provider) locate(r *http.Request) (e Endpoint, at string) {
 	if root, err := url.Parse(p.cfg.MTLSRoot); p.cfg.MTLSRoot != "" && err == nil && r.Host == root.Host {
 		path, below := strings.CutPrefix(r.URL.Path, strings.TrimSuffix(root.Path, "/"))

@@ -27,7 +27,7 @@ type choice struct {
 	Hinted   bool
 }
 
-// logInPage shows one button per user, the one login_hint names first.
+// logInPage shows one button for each user, beginning with the one that login_hint names.
 func (p *Provider) logInPage(w http.ResponseWriter, r *http.Request, a *authorization) {
 	p.mu.Lock()
 	users := slices.Clone(p.users)
@@ -50,8 +50,8 @@ func (p *Provider) logInPage(w http.ResponseWriter, r *http.Request, a *authoriz
 	})
 }
 
-// formPostPage carries the authorization response in a form (OAuth 2.0 Form
-// Post Response Mode). Without JavaScript there is a button.
+// formPostPage carries the authorization response in a form (OAuth 2.0 Form Post Response Mode). Without JavaScript
+// there is a button.
 func (p *Provider) formPostPage(w http.ResponseWriter, action string, fields url.Values) {
 	p.render(w, http.StatusOK, "form-post", map[string]any{"Action": action, "Fields": fields})
 }
@@ -60,8 +60,8 @@ func (p *Provider) message(w http.ResponseWriter, status int, text string) {
 	p.render(w, status, "message", text)
 }
 
-// render writes a page. There is no form-action in its policy: browsers apply
-// that to redirects as well, and the form's answer redirects to the app.
+// render writes a page. There is no form-action in its policy: browsers apply that to redirects as well, and the form's
+// response redirects to the app.
 func (p *Provider) render(w http.ResponseWriter, status int, page string, data any) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")

@@ -30,8 +30,7 @@ func (p *Provider) par(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusCreated, answer)
 }
 
-// push authenticates the client and validates its request as the authorization
-// endpoint would (RFC 9126, 2.1).
+// push authenticates the client and validates its request as the authorization endpoint would (RFC 9126, 2.1).
 func (p *Provider) push(r *http.Request) (url.Values, *oauthError) {
 	if refusal := readForm(r); refusal != nil {
 		return nil, refusal
@@ -61,8 +60,8 @@ func (p *Provider) push(r *http.Request) (url.Values, *oauthError) {
 	return a.params, a.refusal
 }
 
-// pushedAuthorization takes up a pushed request, once (RFC 9126, 4). Everything
-// but client_id and request_uri is ignored. An error has no app to be told to.
+// pushedAuthorization uses a pushed request, once (RFC 9126, 4). Everything except client_id and request_uri is
+// ignored. An error cannot be sent to an app.
 func (p *Provider) pushedAuthorization(form url.Values) (*authorization, error) {
 	key, ours := strings.CutPrefix(form.Get("request_uri"), requestURIPrefix)
 	switch {
@@ -82,9 +81,8 @@ func (p *Provider) pushedAuthorization(form url.Values) (*authorization, error) 
 	return a, err
 }
 
-// pageQuery is the query by which the log-in page returns to the request. One
-// that was pushed is spent, so the page gets it under a new request_uri, which
-// lasts as long as people may need.
+// pageQuery returns the query by which the log-in page returns to the request. A pushed request is used up, so the page
+// gets it under a new request_uri, which lasts as long as people may need.
 func (p *Provider) pageQuery(form url.Values, a *authorization) string {
 	if a.pushed {
 		form = url.Values{

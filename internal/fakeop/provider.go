@@ -17,20 +17,18 @@ import (
 	"time"
 )
 
-// TB is the part of *testing.T the helpers need, so that this package imports
-// no test framework.
+// TB is the part of *testing.T the helpers need, so that this package does not import testing.
 type TB interface {
 	Helper()
 	Fatalf(format string, args ...any)
 	Cleanup(func())
 }
 
-// Endpoint is one of the provider's addresses: its path below the issuer.
+// Endpoint is one of the provider's endpoints: its path below the issuer.
 type Endpoint string
 
-// The endpoints. Elsewhere is where no client should ever ask: the target of
-// redirects a client must not follow, and every other host asked for through
-// [Provider.Transport].
+// The endpoints. Elsewhere counts requests that no client should ever make: to the target of redirects a client must
+// not follow, and to every other host through [Provider.Transport].
 const (
 	Discovery  Endpoint = "/.well-known/openid-configuration"
 	JWKS       Endpoint = "/jwks"
@@ -56,7 +54,7 @@ const (
 type Provider struct {
 	cfg    Config
 	issuer string // as configured, perhaps with a trailing slash
-	root   string // issuer without the trailing slash; endpoints hang below it
+	root   string // issuer without the trailing slash; endpoints are below it
 	path   string // the path of root
 	log    *slog.Logger
 	pages  *template.Template
@@ -75,13 +73,13 @@ type Provider struct {
 	nonce       string       // of DPoP proofs
 	counts      map[Endpoint]int
 	misbehaving []hooks
-	unknown     []Misbehaviour // asked for, but not in the table
+	unknown     []Misbehaviour // requested, but not in the table
 	own         hooks          // set by OnIDToken and its siblings, and Intercept
 }
 
-// New makes a provider that listens nowhere: mount it as a handler, or reach it
-// through [Provider.Transport]. It fails on an issuer that is no http or https
-// URL, on unknown algorithms and methods, and where a key is missing or unfit.
+// New returns a provider that does not listen: mount it as a handler, or reach it through [Provider.Transport]. It
+// returns an error if the issuer is not an http or https URL, an algorithm or method is unknown, or a key is missing or
+// unsuitable.
 func New(cfg Config) (*Provider, error) {
 	if err := cfg.complete(); err != nil {
 		return nil, err
@@ -134,7 +132,7 @@ func Listen(cfg Config) (p *Provider, stop func(), err error) {
 	}()
 	return p, func() {
 		_ = server.Close()
-		_ = listener.Close() // which the server only does once Serve runs
+		_ = listener.Close() // the server closes it only once Serve runs
 	}, nil
 }
 
@@ -150,17 +148,17 @@ func Start(tb TB, cfg Config) *Provider {
 	return p
 }
 
-// Issuer is the provider's issuer identifier, byte for byte as in its tokens.
+// Issuer returns the issuer identifier, byte for byte as in the provider's tokens.
 func (p *Provider) Issuer() string { return p.issuer }
 
-// Count returns how many requests came to an endpoint.
+// Count returns how many requests an endpoint has received.
 func (p *Provider) Count(e Endpoint) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.counts[e]
 }
 
-// ServeHTTP answers for every endpoint.
+// ServeHTTP serves every endpoint.
 func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	endpoint, _ := p.locate(r)
 	serve, methods := p.handler(endpoint)
@@ -215,5 +213,5 @@ func (p *Provider) count(e Endpoint) {
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // fails only where the client went away
+	_ = json.NewEncoder(w).Encode(v) // fails only if the client disconnected
 }

@@ -13,9 +13,8 @@ import (
 
 const requestObjectLife = time.Hour
 
-// openRequestObject checks a signed request object (RFC 9101, 6) and returns the
-// parameters in it, the only ones that count: what stands outside it anybody could
-// have added. Its times are those of FAPI 2.0 Message Signing (5.3.2).
+// openRequestObject verifies a signed request object (RFC 9101, 6) and returns the parameters in it, the only ones that
+// count: anyone could have added those outside it. Its times follow FAPI 2.0 Message Signing (5.3.2).
 func (p *Provider) openRequestObject(form url.Values) (url.Values, error) {
 	refuse := func(reason string) (url.Values, error) {
 		return nil, &oauthError{"invalid_request_object", "the request object is refused: " + reason}
@@ -47,15 +46,15 @@ func (p *Provider) openRequestObject(form url.Values) (url.Values, error) {
 	case *claims.Expiry > *claims.NotBefore+requestObjectLife.Seconds():
 		return refuse("exp is more than an hour after nbf")
 	}
-	params, err := requestParams(token.UnsafePayloadWithoutVerification()) // it was verified above
+	params, err := requestParams(token.UnsafePayloadWithoutVerification()) // verified above
 	if err != nil {
 		return refuse(err.Error())
 	}
 	return params, nil
 }
 
-// requestParams turns the claims of a request object into parameters: numbers and
-// objects (max_age, claims) into their text, lists into repeated parameters.
+// requestParams converts the claims of a request object to parameters: numbers and objects (max_age, claims) to their
+// text, lists to repeated parameters.
 func requestParams(payload []byte) (url.Values, error) {
 	decoder := json.NewDecoder(bytes.NewReader(payload))
 	decoder.SetNumberType(json.UnmarshalJSONNumber)
@@ -69,7 +68,7 @@ func requestParams(payload []byte) (url.Values, error) {
 			return nil, errors.New("there is another request in it")
 		}
 		if slices.Contains([]string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti"}, name) {
-			continue // of the JWT, not of the request
+			continue // a claim of the JWT, not of the request
 		}
 		list, several := value.([]any)
 		if !several {

@@ -2,9 +2,8 @@ package fakeop
 
 import "net/http"
 
-// revocation is the revocation endpoint (RFC 7009, 2). It authenticates the
-// client as the token endpoint does. A token it does not know is none any more,
-// which is what the client wants: 200.
+// revocation is the revocation endpoint (RFC 7009, 2). It authenticates the client as the token endpoint does. An
+// unknown token counts as revoked already, so the response is 200.
 func (p *Provider) revocation(w http.ResponseWriter, r *http.Request) {
 	if refusal := p.revoke(r); refusal != nil {
 		p.refuseClient(w, refusal)
@@ -13,10 +12,9 @@ func (p *Provider) revocation(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusOK)
 }
 
-// revoke ends the grant behind a refresh token, and of an access token that token
-// alone (RFC 7009, 2.1). token_type_hint is not needed to find either. A spent
-// refresh token ends nothing: a client that lost the newest one has not signed
-// anybody out, and its test should say so.
+// revoke revokes the grant of a refresh token, but for an access token only that token (RFC 7009, 2.1). token_type_hint
+// is not needed to find either. A spent refresh token revokes nothing: a client that lost the newest one has not signed
+// anyone out, and its test should show that.
 func (p *Provider) revoke(r *http.Request) *oauthError {
 	if refusal := readForm(r); refusal != nil {
 		return refusal
@@ -35,8 +33,8 @@ func (p *Provider) revoke(r *http.Request) *oauthError {
 	return nil
 }
 
-// Active reports whether an access token or refresh token is good: known, and not
-// expired, used up or revoked (RFC 7662, 2.2).
+// Active reports whether an access token or refresh token is valid: known, and not expired, used up or revoked (RFC
+// 7662, 2.2).
 func (p *Provider) Active(token string) bool {
 	for _, v := range []*vault[credential]{&p.access, &p.refresh} {
 		if _, refusal := active(v, token); refusal == nil {
@@ -46,6 +44,6 @@ func (p *Provider) Active(token string) bool {
 	return false
 }
 
-// Refreshes returns how many refreshes succeeded, as the provider sees it: those
-// that a misbehaviour or hook spoilt afterwards count too.
+// Refreshes returns how many refreshes succeeded at the provider, including those that a misbehaviour or hook spoiled
+// afterwards.
 func (p *Provider) Refreshes() int { return p.Count(refreshAnswer) }

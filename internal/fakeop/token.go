@@ -40,7 +40,7 @@ func (p *Provider) token(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, answer)
 }
 
-// refuseClient answers a request of the client itself (RFC 6749, 5.2).
+// refuseClient refuses a request of the client itself (RFC 6749, 5.2).
 func (p *Provider) refuseClient(w http.ResponseWriter, refusal *oauthError) {
 	p.log.Info("request of the client refused", "error", refusal.code, "reason", refusal.description)
 	status := http.StatusBadRequest
@@ -59,17 +59,17 @@ func readForm(r *http.Request) *oauthError {
 	return repeated(r.PostForm)
 }
 
-// redemption is what a token request in order amounts to: a grant, the key to
-// bind its tokens to, and the nonce of the ID token.
+// redemption is the result of a valid token request: a grant, the key to bind its tokens to, and the nonce of the ID
+// token.
 type redemption struct {
 	credential
 	nonce     string
-	resources []string // of the access token: some of the grant's
+	resources []string // of the access token: a subset of the grant's
 	refreshed bool
-	kept      string // the refresh token, where it stays good
+	kept      string // the refresh token, if it stays valid
 }
 
-// as is what hooks know something under that came of a token request.
+// as returns the keys of the hooks for a document of this token request.
 func (d *redemption) as(always, refreshed Endpoint) []Endpoint {
 	if d.refreshed {
 		return []Endpoint{always, refreshed}
@@ -77,9 +77,8 @@ func (d *redemption) as(always, refreshed Endpoint) []Endpoint {
 	return []Endpoint{always}
 }
 
-// redeem authenticates the client and turns its code or refresh token into the
-// grant behind it. The nonce belongs into the first ID token only. A missing or
-// bad DPoP proof spends neither.
+// redeem authenticates the client and returns the grant of its code or refresh token. The nonce belongs only in the
+// first ID token. A missing or invalid DPoP proof spends neither.
 func (p *Provider) redeem(r *http.Request) (*redemption, *oauthError) {
 	if refusal := p.authenticate(r); refusal != nil {
 		return nil, refusal
@@ -132,8 +131,8 @@ func (p *Provider) redeemCode(form url.Values, jkt string) (*grant, *oauthError)
 	return c.grant, checkTarget(form, c.grant)
 }
 
-// redeemRefreshToken wants DPoP again from a client that began with it: by the same key
-// from a public client, whose refresh token nothing else protects (RFC 9449, 5).
+// redeemRefreshToken requires DPoP again if the client began with it. A public client must use the same key, because
+// nothing else protects its refresh token (RFC 9449, 5).
 func (p *Provider) redeemRefreshToken(form url.Values, jkt string, keep bool) (*grant, *oauthError) {
 	use := once
 	if keep {
@@ -151,8 +150,7 @@ func (p *Provider) redeemRefreshToken(form url.Values, jkt string, keep bool) (*
 	return c.grant, checkTarget(form, c.grant)
 }
 
-// checkTarget lets a token be for resources only that the user allowed (RFC 8707,
-// 2.2).
+// checkTarget restricts a token to resources that the user allowed (RFC 8707, 2.2).
 func checkTarget(form url.Values, g *grant) *oauthError {
 	for _, resource := range form["resource"] {
 		if !slices.Contains(g.resources, resource) {
@@ -162,9 +160,8 @@ func checkTarget(form url.Values, g *grant) *oauthError {
 	return nil
 }
 
-// once redeems a code or refresh token. The second use of one means that it
-// was stolen, by this caller or the first: all that came from it is revoked
-// (RFC 6749, 4.1.2; RFC 9700, 4.14.2).
+// once redeems a code or refresh token. Its reuse means that it was stolen, by this caller or the first: all tokens
+// issued for it are revoked (RFC 6749, 4.1.2; RFC 9700, 4.14.2).
 func once(v *vault[credential], key string) (credential, *oauthError) {
 	c, again, ok := v.spend(key)
 	if again {
@@ -176,7 +173,7 @@ func once(v *vault[credential], key string) (credential, *oauthError) {
 	return c, nil
 }
 
-// active finds a token that is still good, and leaves it so.
+// active returns a token that is still valid, and does not use it up.
 func active(v *vault[credential], key string) (credential, *oauthError) {
 	c, ok := v.get(key)
 	if !ok || c.revoked.Load() {

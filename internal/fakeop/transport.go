@@ -11,12 +11,10 @@ import (
 	"time"
 )
 
-// Transport reaches the provider in memory, through a real HTTP client and
-// server with a pipe between them: gzip, time-outs and cut connections are as
-// on a network, and everything works inside a testing/synctest bubble. A
-// request for another host than the issuer's, or that of Config.MTLSRoot, fails
-// and is counted as [Elsewhere]. There is no TLS in memory, so no client
-// certificate either: for these, serve the provider with net/http.
+// Transport reaches the provider in memory, through a real HTTP client and server with a pipe between them: gzip,
+// timeouts and broken connections are as on a network, and everything works inside a testing/synctest bubble. A request
+// for another host than the issuer's, or that of Config.MTLSRoot, fails and is counted as [Elsewhere]. There is no TLS
+// in memory, so there is no client certificate either: for these, serve the provider with net/http.
 func (p *Provider) Transport() http.RoundTripper {
 	return &transport{provider: p, pipe: Pipe(p, p.log)}
 }
@@ -35,13 +33,13 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	t.provider.count(Elsewhere)
 	if r.Body != nil {
-		_ = r.Body.Close() // a RoundTripper must, also when it fails
+		_ = r.Body.Close() // a RoundTripper must close it, even on error
 	}
 	return nil, fmt.Errorf("test provider: the in-memory provider is not at %q", r.URL.Scheme+"://"+r.URL.Host)
 }
 
-// Pipe is a transport whose every request is served by h over a pipe in memory.
-// Connections are not kept, because an idle one would outlive a synctest bubble.
+// Pipe returns a transport whose requests are served by h over a pipe in memory. Connections are not kept, because an
+// idle one would outlive a synctest bubble.
 func Pipe(h http.Handler, log *slog.Logger) *http.Transport {
 	dial := func(context.Context, string, string) (net.Conn, error) {
 		client, server := net.Pipe()
@@ -62,8 +60,7 @@ func newServer(h http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
-// oneConn is a listener with one connection to give; then Serve returns and
-// the connection lives on by itself.
+// oneConn is a listener that accepts one connection. Then Serve returns, and the connection continues on its own.
 type oneConn struct{ conn net.Conn }
 
 func (l *oneConn) Accept() (net.Conn, error) {
@@ -78,7 +75,7 @@ func (l *oneConn) Accept() (net.Conn, error) {
 func (l *oneConn) Close() error   { return nil }
 func (l *oneConn) Addr() net.Addr { return pipeConn{}.LocalAddr() }
 
-// pipeConn gives a pipe the addresses handlers expect of a connection.
+// pipeConn gives a pipe the addresses that handlers expect of a connection.
 type pipeConn struct{ net.Conn }
 
 func (pipeConn) LocalAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 443} }

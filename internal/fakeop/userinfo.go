@@ -6,8 +6,7 @@ import (
 	"strings"
 )
 
-// userInfo is the userinfo endpoint (OpenID Connect Core, 5.3). The token comes
-// in the Authorization header, nowhere else.
+// userInfo is the userinfo endpoint (OpenID Connect Core, 5.3). The token must be in the Authorization header.
 func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) {
 	claims, ok := p.userInfoFor(w, r)
 	if !ok {
@@ -29,19 +28,18 @@ func (p *Provider) userInfo(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/jwt")
-	_, _ = w.Write([]byte(token)) // fails only where the client went away
+	_, _ = w.Write([]byte(token)) // fails only if the client disconnected
 }
 
-// unsignedUserInfo is a provider's that forgot what the client is registered for.
+// unsignedUserInfo serves plain JSON to a client that is registered for signed userinfo.
 func (p *Provider) unsignedUserInfo(w http.ResponseWriter, r *http.Request) {
 	if claims, ok := p.userInfoFor(w, r); ok {
 		writeJSON(w, http.StatusOK, claims)
 	}
 }
 
-// userInfoFor returns the claims of the access token's user; iss and aud
-// are there when they will be signed (OpenID Connect Core, 5.3.2). Without a
-// token that is good here, it has answered.
+// userInfoFor returns the claims of the access token's user, with iss and aud if they will be signed (OpenID Connect
+// Core, 5.3.2). If there is no valid token, it has written the response.
 func (p *Provider) userInfoFor(w http.ResponseWriter, r *http.Request) (claims map[string]any, ok bool) {
 	p.offerNonce(w)
 	g, ok := p.bearer(w, r)
@@ -59,13 +57,12 @@ func (p *Provider) userInfoFor(w http.ResponseWriter, r *http.Request) (claims m
 	return claims, true
 }
 
-// bearer finds the grant of the access token. A token bound to a DPoP key is no
-// bearer token and the other way round, or binding it would stop nobody who
-// stole it (RFC 9449, 7.1 and 7.2).
+// bearer returns the grant of the access token. A token bound to a DPoP key is not accepted as a bearer token, nor the
+// other way round: otherwise binding would not stop a thief (RFC 9449, 7.1 and 7.2).
 func (p *Provider) bearer(w http.ResponseWriter, r *http.Request) (*grant, bool) {
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	c, unknown := active(&p.access, token)
-	ok := unknown == nil && !c.byClient() // whose tokens name no user
+	ok := unknown == nil && !c.byClient() // tokens of the client name no user
 	if !strings.EqualFold(scheme, "DPoP") {
 		if !strings.EqualFold(scheme, "Bearer") || !ok || c.jkt != "" {
 			refuseBearer(w, r)

@@ -12,16 +12,14 @@ type User struct {
 	EmailVerified         bool
 	Picture               string
 	Groups, Organizations []string
-	// Claims are further claims of the ID token and of userinfo. One with the
-	// name of a field above replaces it in any shape ("groups": "admin"), and
-	// nil removes it. Protocol claims (iss, sub, nonce …) cannot be changed
-	// here; see OnIDToken.
+	// Claims are additional claims of the ID token and of userinfo. A claim with the name of a field above replaces it in
+	// any shape ("groups": "admin"), and nil removes it. Protocol claims (iss, sub, nonce …) cannot be changed here; see
+	// OnIDToken.
 	Claims map[string]any
 }
 
-// DemoUsers are the people of the example app: alice (groups admin, staff and
-// audit; organization acme), bob (group staff; organization globex) and carol
-// (no group, no organization).
+// DemoUsers are the users of the example app: alice (groups admin, staff and audit; organization acme), bob (group
+// staff; organization globex) and carol (no group, no organization).
 func DemoUsers() []User {
 	return []User{
 		{
@@ -36,8 +34,8 @@ func DemoUsers() []User {
 	}
 }
 
-// AddUser adds a user, or replaces the one with the same subject: later ID
-// tokens and userinfo answers show the new claims.
+// AddUser adds a user, or replaces the one with the same subject: later ID tokens and userinfo responses have the new
+// claims.
 func (p *Provider) AddUser(u User) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -50,7 +48,7 @@ func (p *Provider) AddUser(u User) {
 	p.users = append(p.users, u)
 }
 
-// user finds someone by subject or, for login_hint, by e-mail address.
+// user returns the user with this subject or, for login_hint, with this e-mail address.
 func (p *Provider) user(hint string) (User, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -64,8 +62,8 @@ func (p *Provider) user(hint string) (User, bool) {
 	return p.users[i], true
 }
 
-// claims are what the scopes show of a user. Groups and organizations come
-// with every scope, as with most providers that are told to send them.
+// claims returns the claims of a user for the scopes. Groups and organizations are included with every scope, as with
+// most providers that are configured to send them.
 func (u User) claims(scopes []string) map[string]any {
 	claims := make(map[string]any)
 	if slices.Contains(scopes, "profile") {

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// vault keeps values under unguessable keys until they expire: codes, tokens,
-// sessions, and what may be used only once. Its zero value is empty.
+// vault keeps values under unguessable keys until they expire: codes, tokens, sessions, and one-time values. Its zero
+// value is empty.
 type vault[T any] struct {
 	mu      sync.Mutex
 	entries map[string]*entry[T]
-	sweepAt int // size at which expired entries are thrown out
+	sweepAt int // size at which expired entries are removed
 }
 
 type entry[T any] struct {
@@ -28,8 +28,7 @@ func (v *vault[T]) put(value T, life time.Duration) (key string) {
 	return key
 }
 
-// add keeps a value under a given key; it changes nothing,
-// and says so, while there is a value already.
+// add keeps a value under a given key. If there is one already, it changes nothing and reports false.
 func (v *vault[T]) add(key string, value T, life time.Duration) (added bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -47,7 +46,7 @@ func (v *vault[T]) add(key string, value T, life time.Duration) (added bool) {
 	return true
 }
 
-// get finds a value that is not spent.
+// get returns a value that is not spent.
 func (v *vault[T]) get(key string) (value T, ok bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -57,7 +56,7 @@ func (v *vault[T]) get(key string) (value T, ok bool) {
 	return value, false
 }
 
-// spend gives a value out once: again reports whether it was given out before.
+// spend returns a value and marks it as spent. again reports whether it was spent before.
 func (v *vault[T]) spend(key string) (value T, again, ok bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -83,24 +82,23 @@ func (v *vault[T]) dropIf(unwanted func(T) bool) {
 
 func (e *entry[T]) expired() bool { return !time.Now().Before(e.expires) }
 
-// session is a single sign-on session, known to the browser by a cookie.
+// session is a single sign-on session, identified by a cookie of the browser.
 type session struct {
 	subject, sid string
-	acr          string // empty where the provider has no classes
+	acr          string // empty if the provider has no classes
 	authTime     time.Time
 }
 
-// grant is what a user allowed the client by answering its request. The code and
-// every token that came from it point here, so one revocation reaches them all
-// (RFC 9700, 4.14.2).
+// grant is what a user allowed the client. The code and every token issued for it refer to the grant, so one revocation
+// reaches them all (RFC 9700, 4.14.2).
 type grant struct {
 	*authorization
 	session session
 	revoked atomic.Bool
 }
 
-// credential is a code or token: a grant, and the thumbprint of the DPoP key it
-// is bound to, empty for none (RFC 9449, 6 and 10).
+// credential is a code or token: a grant, and the thumbprint of the DPoP key it is bound to, or "" (RFC 9449, 6 and
+// 10).
 type credential struct {
 	*grant
 	jkt string

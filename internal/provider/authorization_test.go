@@ -73,8 +73,7 @@ func TestCheckResponseIssuer(t *testing.T) {
 		{"none", nil, "", false, true},
 		{"none, announced", announced, "", false, false}, // case 36
 		{"empty", nil, "", true, false},
-		// case 37
-		{"other host", nil, "https://evil.example", true, false},
+		{"other host", nil, "https://evil.example", true, false}, // case 37
 		{"trailing slash", nil, issuer + "/", true, false},
 		{"other case", nil, "https://OP.example", true, false},
 		{"prefix", nil, issuer + ".evil", true, false},

@@ -181,8 +181,7 @@ func TestNonceAtTheTokenEndpoint(t *testing.T) {
 			provider.Invalid, "use_dpop_nonce"},
 		{"then refused", []http.HandlerFunc{nonceWanted(400, "n1"), jsonAnswer(400, object{"error": "invalid_grant"})},
 			[]any{nil, "n1"}, provider.Refused, "invalid_grant"},
-		// case 66
-		{"then down", []http.HandlerFunc{nonceWanted(400, "n1"), textAnswer(503, "", "")}, []any{nil, "n1"},
+		{"then down", []http.HandlerFunc{nonceWanted(400, "n1"), textAnswer(503, "", "")}, []any{nil, "n1"}, // case 66
 			provider.Unavailable, "provider_status"},
 		{"without one", []http.HandlerFunc{odd()}, []any{nil}, provider.Invalid, "use_dpop_nonce"},
 		{"two at once", []http.HandlerFunc{odd("n1", "n2")}, []any{nil}, provider.Invalid, "use_dpop_nonce"},

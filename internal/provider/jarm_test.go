@@ -63,8 +63,7 @@ func TestResponseClaims(t *testing.T) {
 		{"iss missing", object{"iss": nil}, "", "issuer"}, // case 36
 		{"iss by another name", object{"iss": nil, "ISS": issuer}, "", "issuer"},
 		{"iss a list", object{"iss": []string{issuer}}, "", "issuer"},
-		// case 37
-		{"other iss", object{"iss": "https://evil.example"}, "", "issuer"},
+		{"other iss", object{"iss": "https://evil.example"}, "", "issuer"}, // case 37
 		{"iss with a slash", object{"iss": issuer + "/"}, "", "issuer"},
 		{"iss in other case", object{"iss": "https://OP.example"}, "", "issuer"},
 		{"iss below", object{"iss": issuer + "/tenant"}, "", "issuer"},
@@ -143,8 +142,7 @@ func TestResponseText(t *testing.T) {
 		"padded":           {good + "=", "malformed"},
 		"payload not text": {strings.Replace(good, ".", ".!", 1), "malformed"},
 		"odd base64":       {strings.Split(good, ".")[0] + ".A.AA", "malformed"},
-		// case 79
-		"encrypted": {"eyJhbGciOiJSU0EtT0FFUCJ9.a.b.c.d", "encrypted"},
+		"encrypted":        {"eyJhbGciOiJSU0EtT0FFUCJ9.a.b.c.d", "encrypted"}, // case 79
 		// case 75
 		"alg none": {strings.Split(header(`{"alg":"none"}`), ".")[0] + "." + strings.Split(good, ".")[1] + ".",
 			"algorithm"},

@@ -68,8 +68,7 @@ func TestDiscoveryDocument(t *testing.T) {
 			document(object{"pushed_authorization_request_endpoint": "http://op.example/par"}), provider.Invalid, "bad_endpoint",
 			"pushed_authorization_request_endpoint"},
 
-		// case 115
-		{"HTML", textAnswer(200, "text/html", "<html>"), provider.Invalid, "bad_document", "malformed JSON"},
+		{"HTML", textAnswer(200, "text/html", "<html>"), provider.Invalid, "bad_document", "malformed JSON"}, // case 115
 		{"cut", textAnswer(200, "application/json", `{"issuer":"https://op.exa`), provider.Invalid,
 			"bad_document", "truncated"},
 		{"array", jsonAnswer(200, []any{}), provider.Invalid, "bad_document", "not an object"},

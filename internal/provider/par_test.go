@@ -118,16 +118,14 @@ func TestPushedAnswer(t *testing.T) {
 		{"200", textAnswer(200, "application/json", goodPush), provider.Invalid, "provider_status"}, // RFC 9126 section 2.2
 		{"202", textAnswer(202, "application/json", goodPush), provider.Invalid, "provider_status"},
 		{"204", textAnswer(204, "application/json", ""), provider.Invalid, "provider_status"},
-		// case 54
-		{"HTML", textAnswer(201, "text/html", goodPush), provider.Invalid, "bad_content_type"},
+		{"HTML", textAnswer(201, "text/html", goodPush), provider.Invalid, "bad_content_type"}, // case 54
 		{"no content type", textAnswer(201, "", goodPush), provider.Invalid, "bad_content_type"},
 		{"empty", body(""), provider.Invalid, "bad_answer"},
 		{"array", body("[]"), provider.Invalid, "bad_answer"},
 		{"null", body("null"), provider.Invalid, "bad_answer"},
 		{"twins", body(`{"request_uri":"urn:x","REQUEST_URI":"urn:y","expires_in":1}`), provider.Invalid, "bad_answer"},
 		{"duplicate", body(`{"request_uri":"urn:x","request_uri":"urn:y","expires_in":1}`), provider.Invalid, "bad_answer"},
-		// case 61
-		{"too large", uri(`"` + strings.Repeat("x", 1<<20) + `"`), provider.Invalid, "body_too_large"},
+		{"too large", uri(`"` + strings.Repeat("x", 1<<20) + `"`), provider.Invalid, "body_too_large"}, // case 61
 		// case 57
 		{"error with 201", body(`{"request_uri":"urn:x","expires_in":1,"error":"x"}`), provider.Invalid, "bad_answer"},
 

@@ -64,8 +64,7 @@ func TestRefreshAnswer(t *testing.T) {
 		kind    provider.Kind
 		code    string
 	}{
-		// case 71
-		{name: "no new refresh token", script: good(nil), refresh: "rt/1 +", scope: "openid api"},
+		{name: "no new refresh token", script: good(nil), refresh: "rt/1 +", scope: "openid api"}, // case 71
 		// case 71
 		{name: "an empty one", script: good(object{"refresh_token": ""}), refresh: "rt/1 +", scope: "openid api"},
 		// case 71

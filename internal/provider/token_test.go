@@ -86,8 +86,7 @@ func TestTokenAnswer(t *testing.T) {
 			script: member(`"refresh_token":null,"expires_in":null,"error":null,"error_description":null,"scope":null`)},
 		{name: "empty", script: member(`"refresh_token":"","error":"","scope":[]`)},
 
-		// case 54
-		{"HTML", textAnswer(200, "text/html", goodAnswer+"}"), provider.Invalid, "bad_content_type"},
+		{"HTML", textAnswer(200, "text/html", goodAnswer+"}"), provider.Invalid, "bad_content_type"}, // case 54
 		{"form", textAnswer(200, "application/x-www-form-urlencoded", "access_token=at&token_type=bearer"), provider.Invalid,
 			"bad_content_type"},
 		{"no content type", textAnswer(200, "", goodAnswer+"}"), provider.Invalid, "bad_content_type"},

@@ -29,15 +29,13 @@ func TestUserInfo(t *testing.T) {
 
 		{"twins", body(`{"sub":"alice","SUB":"bob"}`), provider.Invalid, "bad_answer"}, // case 95
 		{"duplicate", body(`{"sub":"alice","sub":"alice"}`), provider.Invalid, "bad_answer"},
-		// case 104
-		{"null", body(`null`), provider.Invalid, "bad_answer"},
+		{"null", body(`null`), provider.Invalid, "bad_answer"}, // case 104
 		{"array", body(`[]`), provider.Invalid, "bad_answer"},
 		{"cut", body(`{"sub":"alice"`), provider.Invalid, "bad_answer"},
 		{"HTML", textAnswer(200, "text/html", `{"sub":"alice"}`), provider.Invalid, "bad_content_type"},
 		{"too large", body(`{"sub":"alice","x":"` + strings.Repeat("x", 1<<20) + `"}`), provider.Invalid, "body_too_large"},
 		{"204", textAnswer(204, "application/json", ``), provider.Invalid, "provider_status"},
-		// case 106
-		{"401", textAnswer(401, "application/json", `{"sub":"alice"}`), provider.Invalid, "provider_status"},
+		{"401", textAnswer(401, "application/json", `{"sub":"alice"}`), provider.Invalid, "provider_status"}, // case 106
 		{"403", textAnswer(403, "application/json", `{"sub":"alice"}`), provider.Invalid, "provider_status"},
 		{"500", textAnswer(500, "application/json", `{"sub":"alice"}`), provider.Unavailable, "provider_status"},
 		{"redirect", redirect(302), provider.Invalid, "redirect"}, // case 107
