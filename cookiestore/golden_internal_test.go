@@ -16,8 +16,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
-// TestGoldenValues holds the bytes of each kind of value: they lie in browsers, where the next version has to
-// read them.
+// TestGoldenValues holds the bytes of each kind of value: they are stored in browsers, where the next version must read
+// them.
 func TestGoldenValues(t *testing.T) {
 	const key = "\x01" + "\x0f\x01k" // one pair, and the text "k"
 	for _, tt := range []struct {
@@ -42,7 +42,7 @@ func TestGoldenValues(t *testing.T) {
 			t.Errorf("%T %v: decoded as %v, %t", tt.value, tt.value, got, ok)
 		}
 	}
-	// What encoding/gob writes is not the same in every process, but for the tag before it.
+	// The output of encoding/gob differs between processes, so only the tag before it is compared.
 	const gob = key + "\x13" + "\x1c" +
 		"\x13\x10\x00\x05[]int\x7f\x02\x01\x02\xff\x80\x00\x01\x04\x00\x00\x07\xff\x80\x04\x00\x02\x02\x04"
 	want := map[any]any{"k": []int{1, 2}}
@@ -54,8 +54,7 @@ func TestGoldenValues(t *testing.T) {
 	}
 }
 
-// TestGoldenCookies: what a browser keeps is read, and what is set now opens to the same bytes, in cookies
-// of the same form.
+// TestGoldenCookies: cookies kept by a browser are read, and new ones open to the same bytes and have the same form.
 func TestGoldenCookies(t *testing.T) {
 	const end = "\xbc\x87\xb5\xc3\x03" // a minute after the year 2000 began
 	for _, tt := range []struct {

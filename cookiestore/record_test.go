@@ -41,7 +41,7 @@ func TestRecordSizes(t *testing.T) {
 			t.Errorf("%d bytes: %d cookies, want %d", tt.size, got, tt.cookies)
 		}
 		for _, line := range h["Set-Cookie"] {
-			if len(line) > 4096 { // browsers drop it without a word
+			if len(line) > 4096 { // browsers drop it silently
 				t.Errorf("%d bytes: a cookie of %d bytes", tt.size, len(line))
 			}
 		}
@@ -85,7 +85,7 @@ func TestRecordTooLarge(t *testing.T) {
 				t.Errorf("size %d, limit %d; want %d, %d", size.Size, size.Limit, tt.wantSize, tt.wantLimit)
 			}
 			if !strings.Contains(err.Error(), strconv.Itoa(tt.wantSize)) {
-				t.Errorf("error %q tells no size", err)
+				t.Errorf("error %q has no size", err)
 			}
 			if len(h) != 0 {
 				t.Errorf("header %v", h)
@@ -173,7 +173,7 @@ func TestLoadRecordFromOddCookies(t *testing.T) {
 	}
 }
 
-// Case 136: the bound is the configured one, also for what was saved when it was higher.
+// Case 136: the limit is the configured one, even for what was saved when it was higher.
 func TestLoadRecordWithFewerChunks(t *testing.T) {
 	three := saved(t, newStore(t, newSecret), make([]byte, 7000))
 	for chunks, ok := range map[int]bool{1: false, 2: false, 3: true, 9: true} {
@@ -187,7 +187,7 @@ func TestLoadRecordWithFewerChunks(t *testing.T) {
 	}
 }
 
-// Two header lines are one header: a cookie in each is ambiguous too (case 132).
+// Two header lines count as one header: a cookie in each is ambiguous too (case 132).
 func TestLoadRecordFromTwoHeaders(t *testing.T) {
 	store := newStore(t, newSecret)
 	three := saved(t, store, make([]byte, 7000))
@@ -202,7 +202,7 @@ func TestLoadRecordFromTwoHeaders(t *testing.T) {
 	}
 }
 
-// Cases 134 and 260: a secret added, kept, dropped.
+// Cases 134 and 260: a secret is added, kept or removed.
 func TestRecordUnderOtherSecrets(t *testing.T) {
 	cookies := saved(t, newStore(t, oldSecret), []byte("alice"))
 	for _, tt := range []struct {
@@ -247,7 +247,7 @@ func TestRecordEnds(t *testing.T) {
 	}
 }
 
-// One Set-Cookie a cookie, whatever was set before; nothing of a larger session stays behind.
+// One Set-Cookie line for each cookie, whatever was set before; nothing of a larger session remains.
 func TestSaveRecordReplaces(t *testing.T) {
 	store := newStore(t, newSecret)
 	r := request(append(saved(t, store, make([]byte, 7000)), name+".7=x", "other=1")...)
@@ -285,7 +285,7 @@ func TestSaveRecordReplaces(t *testing.T) {
 	}
 }
 
-// A browser deletes a cookie only where path, domain and name prefix are those it was set with.
+// A browser deletes a cookie only if path, domain and name prefix are those it was set with.
 func TestDeletionRepeatsTheAttributes(t *testing.T) {
 	store := newStore(t, newSecret)
 	o := gsessions.Options{Path: "/app", Domain: "example.com", MaxAge: -1, Secure: true, HttpOnly: true,
@@ -352,7 +352,7 @@ func BenchmarkLoadRecord(b *testing.B) {
 	}
 }
 
-// FuzzLoadRecord: no header opens but one that carries what SaveRecord made.
+// FuzzLoadRecord: no header opens except one that carries what SaveRecord made.
 func FuzzLoadRecord(f *testing.F) {
 	store := newStore(f, newSecret)
 	f.Add(strings.Join(saved(f, store, []byte("alice")), "; "))

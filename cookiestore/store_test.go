@@ -39,7 +39,7 @@ func request(cookies ...string) *http.Request {
 	return r
 }
 
-// pairs returns what a browser sends after a response with the header h: deleted cookies are not.
+// pairs returns what a browser sends after a response with the header h, without deleted cookies.
 func pairs(t testing.TB, h http.Header) []string {
 	t.Helper()
 	var pairs []string
@@ -59,7 +59,7 @@ func TestNewRefuses(t *testing.T) {
 	tests := []struct {
 		name  string
 		cfg   cookiestore.Config
-		wants []string // one for each problem: all are told at once
+		wants []string // one for each problem: all are reported at once
 	}{
 		{"no secret", cookiestore.Config{}, []string{"no secret"}},
 		{"short secret", cookiestore.Config{Secrets: []string{newSecret, "short, but secret"}},
@@ -79,13 +79,13 @@ func TestNewRefuses(t *testing.T) {
 				}
 			}
 			if strings.Contains(err.Error(), "but secret") {
-				t.Errorf("error %q tells a secret", err)
+				t.Errorf("error %q reveals a secret", err)
 			}
 		})
 	}
 }
 
-// Case 129: the attributes are safe without a word from the app, and those of the app are taken whole.
+// Case 129: the attributes are safe by default, and those of the app replace all of them.
 func TestOptions(t *testing.T) {
 	store := newStore(t, newSecret)
 	attributes := func() http.Cookie {
@@ -110,7 +110,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// The stock middleware of gin-contrib/sessions, a browser's way through it.
+// The stock middleware of gin-contrib/sessions, as a browser uses it.
 func TestBehindSessions(t *testing.T) {
 	gin.SetMode(gin.TestMode)
 	router := gin.New()
@@ -150,7 +150,7 @@ func TestBehindSessions(t *testing.T) {
 	}
 }
 
-// A session that does not open is a new one and no error, so that nobody can fill the log with them.
+// A session that does not open is a new one and not an error, so that nobody can fill the log with errors.
 func TestSessionThatDoesNotOpen(t *testing.T) {
 	store := newStore(t, newSecret)
 	h := make(http.Header)
@@ -167,7 +167,7 @@ func TestSessionThatDoesNotOpen(t *testing.T) {
 	}
 }
 
-// The reverse of "a record" above: values are no record either.
+// The reverse of "a record" above: values are not a record either.
 func TestValuesAreNoRecord(t *testing.T) {
 	store := newStore(t, newSecret)
 	w := httptest.NewRecorder()

@@ -12,7 +12,7 @@ import (
 	gsessions "github.com/gorilla/sessions"
 )
 
-// registered is what an app makes known to gob, as for every other gin-contrib store.
+// registered is a type that an app registers with gob, as for every other gin-contrib store.
 type registered struct{ Name string }
 
 type unregistered struct{ Name string }
@@ -68,7 +68,7 @@ func TestValuesComeBack(t *testing.T) {
 	}
 }
 
-// The point of the own coding: common values take no gob, which costs 30 µs and 100 bytes a value.
+// The reason for a separate encoding: common values need no gob, which costs 30 µs and 100 bytes for each value.
 func TestCommonValuesAreSmall(t *testing.T) {
 	b, err := encodeValues(map[any]any{"user": "alice", "n": 1, "at": time.Unix(0, 0), "in": true})
 	if err != nil || len(b) > 45 {
@@ -95,7 +95,7 @@ func TestValuesThatCannotBeSaved(t *testing.T) {
 		if err := store.Save(httptest.NewRequest("GET", "/", nil), w, session); err == nil {
 			t.Errorf("%s: no error", name)
 		} else if strings.Contains(err.Error(), "a secret") {
-			t.Errorf("%s: the error tells the value: %v", name, err)
+			t.Errorf("%s: the error reveals the value: %v", name, err)
 		}
 		if len(w.Header()) != 0 {
 			t.Errorf("%s: header %v", name, w.Header())
@@ -103,7 +103,7 @@ func TestValuesThatCannotBeSaved(t *testing.T) {
 	}
 }
 
-// Case 142: values of another build, or none at all.
+// Case 142: values of another version, or none at all.
 func TestOddValues(t *testing.T) {
 	lit, err := encodeValues(map[any]any{"k": fuse{}})
 	if err != nil {
@@ -132,7 +132,7 @@ func TestOddValues(t *testing.T) {
 	}
 }
 
-// FuzzDecodeValues: anything decodes or does not, without a panic; what decodes encodes again.
+// FuzzDecodeValues: any input decodes or does not, without a panic; what decodes encodes again.
 func FuzzDecodeValues(f *testing.F) {
 	for _, values := range []map[any]any{
 		{}, {"user": "alice", 1: []string{"admin"}}, {true: 1.5, "at": time.Unix(1, 0)},

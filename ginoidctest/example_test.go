@@ -56,7 +56,7 @@ func ExampleSignIn() {
 	// token requests: 1
 }
 
-// What the app answers while its provider is down, and to a provider with another issuer.
+// What the app responds while its provider is down, and to a provider with another issuer.
 func ExampleProvider_Misbehave() {
 	idp, err := ginoidctest.New(ginoidctest.Config{})
 	if err != nil {
@@ -155,7 +155,7 @@ func exampleApp(cfg ginoidc.Config) (*ginoidc.Auth, *gin.Engine) {
 	return auth, engine
 }
 
-// exampleT is what the examples have instead of a *testing.T.
+// exampleT stands in for a *testing.T in the examples.
 type exampleT struct{}
 
 func (exampleT) Helper()                           {}

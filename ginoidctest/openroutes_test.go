@@ -32,7 +32,7 @@ func TestOpenRoutes(t *testing.T) {
 	answers := func(status int) gin.HandlerFunc {
 		return func(c *gin.Context) { c.AbortWithStatus(status) }
 	}
-	for i, status := range []int{401, 403, 429, 503} { // a check of a token, a rate limiter: nobody knows what is behind
+	for i, status := range []int{401, 403, 429, 503} { // a token check or a rate limiter: what is behind it is unknown
 		path := "/first/" + string(rune('a'+i))
 		engine.GET(path+"/open", answers(status), handler)
 		engine.GET(path+"/guarded", answers(status), auth.RequireAuth(), handler)

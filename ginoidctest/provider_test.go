@@ -21,7 +21,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
 )
 
-// withProvider is an app and the provider it signs its users in with.
+// withProvider returns an app and the provider at which its users sign in.
 func withProvider(
 	t *testing.T, client ginoidctest.Config, change func(*ginoidc.Config),
 ) (*ginoidctest.Provider, *ginoidc.Auth, *gin.Engine) {
@@ -88,7 +88,7 @@ func TestSignIn(t *testing.T) {
 	}
 }
 
-// clientKey is a new key, and its text in PEM.
+// clientKey returns a new key, and its PEM.
 func clientKey(t *testing.T) (*ecdsa.PrivateKey, []byte) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -102,7 +102,7 @@ func clientKey(t *testing.T) (*ecdsa.PrivateKey, []byte) {
 	return key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})
 }
 
-// A sign-in that fails fails the test, and says where it did.
+// A sign-in that fails also fails the test, and says where.
 func TestSignInFailsTheTest(t *testing.T) {
 	tests := map[string]struct {
 		subject string
@@ -130,7 +130,7 @@ func TestSignInFailsTheTest(t *testing.T) {
 	}
 }
 
-// TestMisbehave: the app meets each misbehaviour where its documentation says so, and not without it.
+// TestMisbehave: each misbehaviour affects the app where its documentation says so, and nothing happens without it.
 func TestMisbehave(t *testing.T) {
 	fails := [3]int{}
 	tests := map[ginoidctest.Misbehaviour][3]int{ // of GET /admins, /strong and /upstream after the sign-in
@@ -176,7 +176,7 @@ func TestMisbehave(t *testing.T) {
 	}
 }
 
-// strictApp asks for groups, for a class of authentication and for access tokens, which have to be refreshed at once.
+// strictApp requires groups, an authentication class and access tokens, which must be refreshed at once.
 func strictApp(t *testing.T) (*ginoidctest.Provider, *ginoidc.Auth, *gin.Engine) {
 	client := ginoidctest.Config{ACRValues: []string{"1"}, TokenLife: time.Second, AlwaysRefreshToken: true}
 	idp, auth, engine := withProvider(t, client, func(cfg *ginoidc.Config) { cfg.KeepTokens = true })

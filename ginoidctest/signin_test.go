@@ -60,7 +60,7 @@ func (n noNetwork) RoundTrip(r *http.Request) (*http.Response, error) {
 	return nil, errors.New("there is no network")
 }
 
-// fakeTB sees what a helper does with a test.
+// fakeTB records what a helper does to a test.
 type fakeTB struct {
 	failure  string
 	cleanups []func()
@@ -134,7 +134,7 @@ func send(t *testing.T, client *http.Client, method, target string) (status int,
 	return resp.StatusCode, body
 }
 
-// Cookies of the app come back with relative URLs too: signing out is seen.
+// Cookies of the app are also sent with relative URLs: signing out takes effect.
 func TestSignInAsKeepsCookies(t *testing.T) {
 	auth, engine := ginApp(t, nil)
 	engine.GET("/set", func(c *gin.Context) { c.SetCookie("seen", "1", 60, "/", "", true, true) })
@@ -154,7 +154,7 @@ func TestSignInAsKeepsCookies(t *testing.T) {
 	}
 }
 
-// The network is never asked, also where a session of the provider's would end there.
+// The network is never used, even where a session at the provider would be ended.
 func TestSignInAsSignsOutWithoutNetwork(t *testing.T) {
 	tests := map[string]struct {
 		change func(*ginoidc.Config)

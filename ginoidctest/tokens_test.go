@@ -16,7 +16,7 @@ import (
 
 const api = "https://api.example.com"
 
-// claimsOf decodes the claims of a JWT without checking it.
+// claimsOf decodes the claims of a JWT without verifying it.
 func claimsOf(t *testing.T, token string) map[string]any {
 	t.Helper()
 	parts := strings.Split(token, ".")
@@ -56,7 +56,7 @@ func TestAccessTokens(t *testing.T) {
 	}
 }
 
-// What the app gets for its user is a JWT for the resource it asked for.
+// The app's access token for its user is a JWT for the requested resource.
 func TestJWTAccessTokens(t *testing.T) {
 	idp, auth, engine := withProvider(t, ginoidctest.Config{JWTAccessTokens: true}, func(cfg *ginoidc.Config) {
 		cfg.KeepTokens, cfg.Providers[0].SignInParameters = true, url.Values{"resource": {api}}

@@ -16,7 +16,7 @@ import (
 	"github.com/redis/rueidis"
 )
 
-// fake is as much of a Redis server as the package needs. The scripts are known by what they call; the live
+// fake implements as much of a Redis server as the package needs. It recognizes the scripts by what they call; the live
 // tests of the end-to-end module run them.
 type fake struct {
 	mu      sync.Mutex
@@ -28,8 +28,8 @@ type fake struct {
 	silent  bool   // takes commands and answers none
 	refusal string // answers every command of the package
 	down    bool   // neither has connections nor takes new ones
-	info    string // its maxmemory-policy as INFO tells it; "": refuses INFO
-	config  string // and as CONFIG GET does
+	info    string // its maxmemory-policy as INFO reports it; "": refuses INFO
+	config  string // and as CONFIG GET reports it
 }
 
 type entry struct {
@@ -57,7 +57,7 @@ func (f *fake) listen(t testing.TB) string {
 	return "redis://" + l.Addr().String()
 }
 
-// client is connected to f by pipes, so that it can live in a bubble of testing/synctest.
+// client is connected to f by pipes, so that it works in a bubble of testing/synctest.
 func (f *fake) client(t testing.TB) rueidis.Client {
 	t.Helper()
 	client, err := rueidis.NewClient(rueidis.ClientOption{
@@ -99,7 +99,7 @@ func (f *fake) serve(conn net.Conn) {
 		}
 		reply := f.answer(args)
 		if deaf = deaf || reply == ""; deaf {
-			continue // for good, as on a network that lost the connection and tells neither side
+			continue // forever, as on a network that lost the connection without notice
 		}
 		if _, err := io.WriteString(conn, reply); err != nil {
 			return

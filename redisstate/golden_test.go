@@ -12,7 +12,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/redisstate"
 )
 
-// What lies in Redis and in browsers has to be read by the next version, which may run beside this one.
+// The next version, which may run at the same time, must read what is in Redis and in browsers.
 const (
 	goldenSecret = "a secret of thirty-two bytes, ok"
 	goldenID     = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
@@ -31,7 +31,7 @@ func golden(t *testing.T, value string) (*fake, *redisstate.Store, *http.Request
 	return server, configured(t, cfg), request(name + "=" + goldenID)
 }
 
-// unsealed is what lies under the golden key.
+// unsealed returns the value under the golden key.
 func (f *fake) unsealed(t *testing.T) string {
 	t.Helper()
 	ring, err := seal.NewRing("ginoidc/redisstate", []string{goldenSecret})
@@ -71,7 +71,7 @@ func TestGoldenValues(t *testing.T) {
 		}
 		s.Options.MaxAge = 60
 		save(t, store, r, s)
-		// What encoding/gob writes is not the same in every process.
+		// The output of encoding/gob differs between processes.
 		got, want := server.unsealed(t), "\x01"+goldenEnd
 		if !strings.HasPrefix(got, want) || !strings.HasSuffix(got, "alice") {
 			t.Errorf("saved as %q, want %q and a map", got, want)
@@ -79,7 +79,7 @@ func TestGoldenValues(t *testing.T) {
 	})
 }
 
-// TestGoldenKeys holds the keys, and the values that are not sealed, of what instances share.
+// TestGoldenKeys holds the keys, and the unsealed values, of what instances share.
 func TestGoldenKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, ctx, minute := newFake(), context.Background(), time.Minute
@@ -112,7 +112,7 @@ func TestGoldenKeys(t *testing.T) {
 	})
 }
 
-// TestGoldenAnswers: what another instance has left is read.
+// TestGoldenAnswers: what another instance has kept is read.
 func TestGoldenAnswers(t *testing.T) {
 	server, ctx := newFake(), context.Background()
 	store := newStore(t, server)

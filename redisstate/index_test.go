@@ -14,14 +14,14 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
-// index is what an app of one process and one of several both have.
+// index is what the state of one process and that of several have in common.
 type index interface {
 	Enlist(ctx context.Context, owner, session string, ttl time.Duration) error
 	Delist(ctx context.Context, owner, session string) error
 	Listed(ctx context.Context, owner string) ([]string, error)
 }
 
-// A step is given two instances, which are one and the same in memory.
+// A step gets two instances, which in memory are the same.
 type step func(t *testing.T, one, other index)
 
 func enlist(owner, session string, ttl time.Duration) step {
@@ -56,7 +56,7 @@ func listed(owner string, want ...string) step {
 	}
 }
 
-// many enlists the sessions of which each ends a second after the one before it.
+// many enlists sessions, each of which ends a second after the one before it.
 func many(sessions []string) step {
 	return func(t *testing.T, one, other index) {
 		for i, session := range sessions {
@@ -80,7 +80,7 @@ func TestIndex(t *testing.T) {
 		"one session of two": {enlist("u", "a", hour), enlist("v", "a", hour), delist("u", "a"),
 			listed("u"), listed("v", "a")},
 		"until its ttl": {enlist("u", "a", minute), wait(minute - ms), listed("u", "a"), wait(ms), listed("u")},
-		"beside one that lives": {enlist("u", "a", hour), enlist("u", "b", minute), wait(minute), listed("u", "a"),
+		"next to a live one": {enlist("u", "a", hour), enlist("u", "b", minute), wait(minute), listed("u", "a"),
 			wait(hour), listed("u")},
 		"a longer ttl": {enlist("u", "a", minute), enlist("u", "a", hour), wait(hour - ms), listed("u", "a"),
 			wait(ms), listed("u")},
@@ -128,7 +128,7 @@ func TestIndex(t *testing.T) {
 	}
 }
 
-// One round trip each, and one key an owner.
+// One round trip each, and one key for each owner.
 func TestIndexCommands(t *testing.T) {
 	server := newFake()
 	store := newStore(t, server)

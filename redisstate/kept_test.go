@@ -14,14 +14,14 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
-// keeper is what an app of one process and one of several both have for tokens.
+// keeper is what the states of one process and of several have in common for tokens.
 type keeper interface {
 	Lease(ctx context.Context, key string, ttl time.Duration) (release func(context.Context) error, ok bool, err error)
 	Keep(ctx context.Context, key, value string, ttl time.Duration) error
 	Kept(ctx context.Context, key string) (value string, ok bool, err error)
 }
 
-// onBoth runs a test with two instances, which are one and the same in memory.
+// onBoth runs a test with two instances, which in memory are the same.
 func onBoth(t *testing.T, test func(t *testing.T, one, other keeper)) {
 	t.Run("memory", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -85,9 +85,9 @@ func TestKeep(t *testing.T) {
 		"a longer one":      {refused("a", long+"v", hour), none("a")},
 		"a longer one instead": {keep("a", "1", hour), refused("a", long+"v", hour),
 			refused("a", long+"v", 0), kept("a", "1")},
-		"until its ttl":     {keep("a", "1", minute), pass(minute - ms), kept("a", "1"), pass(ms), none("a")},
-		"to look is no use": {keep("a", "1", minute), pass(minute / 2), kept("a", "1"), pass(minute / 2), none("a")},
-		"replaced":          {keep("a", "1", hour), keep("a", "2", hour), kept("a", "2")},
+		"until its ttl":              {keep("a", "1", minute), pass(minute - ms), kept("a", "1"), pass(ms), none("a")},
+		"looking does not extend it": {keep("a", "1", minute), pass(minute / 2), kept("a", "1"), pass(minute / 2), none("a")},
+		"replaced":                   {keep("a", "1", hour), keep("a", "2", hour), kept("a", "2")},
 		"a longer ttl": {keep("a", "1", minute), keep("a", "2", hour), pass(hour - ms), kept("a", "2"),
 			pass(ms), none("a")},
 		"a shorter ttl": {keep("a", "1", hour), keep("a", "2", minute), pass(minute - ms), kept("a", "2"),
@@ -109,7 +109,7 @@ func TestKeep(t *testing.T) {
 	}
 }
 
-// case 269: of many who come at once, over two instances, one holds the lease, and the others find what he kept.
+// case 269: of many concurrent requests over two instances, one holds the lease, and the others find what it kept.
 func TestLeaseThenKept(t *testing.T) {
 	onBoth(t, func(t *testing.T, one, other keeper) {
 		var refreshed, found atomic.Int32
@@ -143,8 +143,8 @@ func TestLeaseThenKept(t *testing.T) {
 	})
 }
 
-// A holder who was killed releases nothing: others proceed after the ttl and no earlier, one at a time (case 271). What
-// he gives back when he was only late is another's by then, and stays so (case 270).
+// A killed holder releases nothing: others proceed after the ttl and no earlier, one at a time (case 271). If a holder
+// was only late, its release does not affect the next holder (case 270).
 func TestLeaseOfTheGone(t *testing.T) {
 	const ttl = 10 * time.Second
 	onBoth(t, func(t *testing.T, one, other keeper) {
@@ -180,7 +180,7 @@ func TestLeaseOfTheGone(t *testing.T) {
 	})
 }
 
-// One command each, in one key, and none for what is too large.
+// One command each, on one key, and none for what is too large.
 func TestKeepCommands(t *testing.T) {
 	server := newFake()
 	store := newStore(t, server)

@@ -11,7 +11,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/redisstate"
 )
 
-// An app must come up while Redis is down, and work when it is back (case 250).
+// An app must start while Redis is down, and work when it is back (case 250).
 func TestHeals(t *testing.T) {
 	server := newFake()
 	server.set(func() { server.down = true })
@@ -44,7 +44,7 @@ func TestHeals(t *testing.T) {
 	}
 }
 
-// A connection that is lost without a word, while many use it, is given up.
+// A connection that is lost silently, while many requests use it, is abandoned.
 func TestHealsFromSilence(t *testing.T) {
 	server := newFake()
 	store := configured(t,
@@ -79,7 +79,7 @@ func TestNewWhileRedisIsSilent(t *testing.T) {
 	}
 }
 
-// calls is everything that asks Redis.
+// calls is every call that uses Redis.
 func calls(store *redisstate.Store, cookie string) map[string]func(context.Context, http.Header) error {
 	with := func(ctx context.Context) *http.Request { return request(cookie).WithContext(ctx) }
 	return map[string]func(context.Context, http.Header) error{
@@ -116,8 +116,10 @@ func calls(store *redisstate.Store, cookie string) map[string]func(context.Conte
 			_, _, err := store.Lease(ctx, "key", time.Hour)
 			return err
 		},
-		"Keep":         func(ctx context.Context, _ http.Header) error { return store.Keep(ctx, "key", "value", time.Hour) },
-		"Keep no more": func(ctx context.Context, _ http.Header) error { return store.Keep(ctx, "key", "", 0) },
+		"Keep": func(ctx context.Context, _ http.Header) error {
+			return store.Keep(ctx, "key", "value", time.Hour)
+		},
+		"Keep with no ttl": func(ctx context.Context, _ http.Header) error { return store.Keep(ctx, "key", "", 0) },
 		"Kept": func(ctx context.Context, _ http.Header) error {
 			_, _, err := store.Kept(ctx, "key")
 			return err
@@ -133,7 +135,7 @@ func calls(store *redisstate.Store, cookie string) map[string]func(context.Conte
 	}
 }
 
-// cases 246, 247, 249: no answer is an error in time, and never "none".
+// cases 246, 247, 249: no response is an error within the timeout, and never "none".
 func TestOutage(t *testing.T) {
 	for what, fail := range map[string]func(*fake){
 		"no connection":  func(f *fake) { f.down = true },
@@ -192,10 +194,10 @@ func TestTimeout(t *testing.T) {
 	})
 }
 
-// idCookie is a cookie as the store makes them.
+// idCookie is a cookie in the store's format.
 const idCookie = name + "=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
-// A sign-out is carried out, although the browser that asked for it has gone.
+// A sign-out is carried out even if the browser that requested it has disconnected.
 func TestDeleteRecordOfCanceledRequest(t *testing.T) {
 	store := newStore(t, newFake())
 	cookie := saved(t, store, "alice")

@@ -10,8 +10,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/redisstate"
 )
 
-// TestEvictionIsWarnedOf once, at the start or as soon as Redis answers, and makes nothing fail; what Redis does not
-// tell is no warning.
+// TestEvictionIsWarnedOf: once, at the start or as soon as Redis responds, without any error; an unknown policy is not
+// a warning.
 func TestEvictionIsWarnedOf(t *testing.T) {
 	for _, tt := range []struct {
 		name, info, config string
@@ -22,7 +22,7 @@ func TestEvictionIsWarnedOf(t *testing.T) {
 		{"all keys", "allkeys-lru", "", "WARN"},
 		{"keys that end, as all do", "volatile-lru", "noeviction", "WARN"},
 		{"all keys, by CONFIG", "", "allkeys-lfu", "WARN"},
-		{"told by neither", "", "", "DEBUG"},
+		{"reported by neither", "", "", "DEBUG"},
 	} {
 		for _, down := range []bool{false, true} {
 			synctest.Test(t, func(t *testing.T) {

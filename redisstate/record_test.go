@@ -15,7 +15,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/redisstate"
 )
 
-// only returns what lies in f, which is one entry.
+// only returns the one entry in f.
 func (f *fake) only(t testing.TB) (key string, e entry) {
 	t.Helper()
 	f.mu.Lock()
@@ -28,7 +28,7 @@ func (f *fake) only(t testing.TB) (key string, e entry) {
 	return key, e
 }
 
-// case 144: neither what is in the session nor the id that opens it lies in Redis.
+// case 144: Redis holds neither the content of the session nor the id that opens it.
 func TestRedisShowsNothing(t *testing.T) {
 	server := newFake()
 	store := newStore(t, server)
@@ -47,7 +47,7 @@ func TestRedisShowsNothing(t *testing.T) {
 	}
 }
 
-// cases 131, 132, 140, 141: what is not one id of ours is no session, and Redis does not hear of it.
+// cases 131, 132, 140, 141: what is not exactly one id of ours is no session, and is never sent to Redis.
 func TestOddCookies(t *testing.T) {
 	server := newFake()
 	store := newStore(t, server)
@@ -106,7 +106,7 @@ func TestOddCookies(t *testing.T) {
 	wantRecord(t, store, r, "") // two header lines are one header
 }
 
-// case 142: what was not sealed for this place, or by a build that knows more, is none.
+// case 142: what was not sealed for this place, or by a newer version, is ignored.
 func TestOddValues(t *testing.T) {
 	server := newFake()
 	store := newStore(t, server)
@@ -144,7 +144,7 @@ func TestOddValues(t *testing.T) {
 	}
 }
 
-// case 254: Redis may keep longer, by a fault or by who can write to it. It never keeps for good.
+// case 254: Redis may keep a record longer, by a fault or an attack. It never keeps one forever.
 func TestLife(t *testing.T) {
 	for maxAge, life := range map[int]time.Duration{60: time.Minute, 0: 24 * time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
@@ -168,7 +168,7 @@ func TestLife(t *testing.T) {
 	}
 }
 
-// cases 134, 260: a secret added, kept, dropped.
+// cases 134, 260: a secret is added, kept or removed.
 func TestSecrets(t *testing.T) {
 	server := newFake()
 	cookie := saved(t, newStore(t, server, oldSecret), "alice")
@@ -214,7 +214,7 @@ func TestPrefixesKeepApart(t *testing.T) {
 	}
 }
 
-// A sign-out in one tab is not undone by a request that another tab had under way.
+// A sign-out in one tab is not undone by a request that another tab had in flight.
 func TestSaveRecordDoesNotBringBack(t *testing.T) {
 	server := newFake()
 	store := newStore(t, server)
@@ -240,7 +240,7 @@ func TestSaveRecordDoesNotBringBack(t *testing.T) {
 	}
 }
 
-// One Set-Cookie a name, in the attributes that o says; others stay.
+// One Set-Cookie line for each name, with the attributes of o; others stay.
 func TestCookiesSet(t *testing.T) {
 	store := newStore(t, newFake())
 	store.Options(sessionsOptions)
@@ -301,7 +301,7 @@ func TestInvalidCookiesAreErrors(t *testing.T) {
 	}
 }
 
-// FuzzCookie: whatever a browser sends is no session and no fault, unless it is the one that was set.
+// FuzzCookie: whatever a browser sends is no session and no fault, unless it is the cookie that was set.
 func FuzzCookie(f *testing.F) {
 	store := newStore(f, newFake())
 	cookie := saved(f, store, "alice")

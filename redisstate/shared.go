@@ -64,8 +64,8 @@ func (s *Store) Revoked(ctx context.Context, keys ...string) ([]time.Time, error
 }
 
 // MarkUsed reports whether key is new, and remembers it for ttl: it returns true exactly once among all instances.
-// About a million keys that begin with the same byte are remembered, in at most about 120 MB; of more, those that expire
-// soonest are forgotten. After an error the key may or may not be remembered.
+// About a million keys that begin with the same byte are remembered, in at most about 120 MB; of more, those that
+// expire soonest are forgotten. After an error the key may or may not be remembered.
 func (s *Store) MarkUsed(ctx context.Context, key string, ttl time.Duration) (first bool, err error) {
 	cmd := s.client.B().Eval().Script(onceScript).Numkeys(1).Key(s.seenKey(key)).
 		Arg(key, strconv.FormatInt(milliseconds(ttl), 10), strconv.Itoa(maxSeen)).Build()

@@ -50,7 +50,7 @@ func TestRevoked(t *testing.T) {
 	})
 }
 
-// What can not be read is not taken for "not revoked".
+// What cannot be read is not treated as "not revoked".
 func TestRevokedGarbage(t *testing.T) {
 	server := newFake()
 	store := newStore(t, server)
@@ -92,7 +92,7 @@ func TestOnce(t *testing.T) {
 	})
 }
 
-// One key may be ended, seen, leased and kept under, each on its own.
+// One key may be ended, used, leased and kept under, each separately.
 func TestKindsKeepApart(t *testing.T) {
 	store := newStore(t, newFake())
 	at := time.Unix(1_700_000_000, 123_456_000)
@@ -116,8 +116,8 @@ func TestKindsKeepApart(t *testing.T) {
 	}
 }
 
-// TestSeenIsBounded: what strangers can have remembered takes a bounded number of keys, each of a bounded size, and
-// none of the room of other kinds.
+// TestSeenIsBounded: what anonymous visitors can have remembered takes a bounded number of keys, each of a bounded
+// size, and none of the room of other kinds.
 func TestSeenIsBounded(t *testing.T) {
 	server := newFake()
 	store := newStore(t, server)

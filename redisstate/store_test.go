@@ -26,7 +26,7 @@ func options(maxAge int) *gsessions.Options {
 	return &gsessions.Options{Path: "/", MaxAge: maxAge, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode}
 }
 
-// newStore is connected to f by pipes.
+// newStore returns a store connected to f by pipes.
 func newStore(t testing.TB, f *fake, secrets ...string) *redisstate.Store {
 	t.Helper()
 	return configured(t,
@@ -112,7 +112,7 @@ func TestNewRefuses(t *testing.T) {
 		{"another scheme", redisstate.Config{URL: "http://u:hunter2@localhost", Secrets: good}, []string{"URL"}},
 		{"no URL at all", redisstate.Config{URL: "redis://u:hunter2@local host", Secrets: good}, []string{"URL"}},
 		{"a bad query", redisstate.Config{URL: "redis://localhost?hunter2=%zz", Secrets: good}, []string{"URL"}},
-		{"no number of a database", redisstate.Config{URL: "redis://localhost/hunter2", Secrets: good}, []string{"URL"}},
+		{"database not a number", redisstate.Config{URL: "redis://localhost/hunter2", Secrets: good}, []string{"URL"}},
 		{"a negative database", redisstate.Config{URL: "redis://localhost/-1", Secrets: good}, []string{"URL"}},
 		{"certificates unverified", redisstate.Config{URL: "rediss://localhost?skip_verify", Secrets: good}, []string{"URL"}},
 		{"several servers", redisstate.Config{URL: "redis://localhost?addr=other:6379", Secrets: good}, []string{"URL"}},
@@ -129,13 +129,13 @@ func TestNewRefuses(t *testing.T) {
 				}
 			}
 			if strings.Contains(err.Error(), hidden) {
-				t.Errorf("error tells a secret: %v", err)
+				t.Errorf("error reveals a secret: %v", err)
 			}
 		})
 	}
 }
 
-// With rediss:// nothing goes out in clear.
+// With rediss:// nothing is sent unencrypted.
 func TestTLS(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

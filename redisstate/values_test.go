@@ -19,7 +19,7 @@ import (
 var sessionsOptions = sessions.Options{Path: "/app", Domain: "example.com", MaxAge: 60, Secure: true, HttpOnly: true,
 	SameSite: http.SameSiteStrictMode}
 
-// open returns the session of the request, through no registry.
+// open returns the session of the request, without a registry.
 func open(t testing.TB, store *redisstate.Store, r *http.Request) *gsessions.Session {
 	t.Helper()
 	session, err := store.New(r, name)
@@ -90,7 +90,7 @@ func TestDefaultAttributes(t *testing.T) {
 	}
 }
 
-// case 139, and the request that was under way meanwhile.
+// case 139, and a request that was in flight at the time.
 func TestDeletedSessionStaysDeleted(t *testing.T) {
 	server := newFake()
 	store := newStore(t, server)
@@ -117,7 +117,7 @@ func TestDeletedSessionStaysDeleted(t *testing.T) {
 	}
 }
 
-// A session that was not read is deleted all the same, by the cookie.
+// A session that was not read is deleted nevertheless, by the cookie.
 func TestDeleteUnread(t *testing.T) {
 	server := newFake()
 	store := newStore(t, server)
@@ -184,7 +184,7 @@ func TestValuesThatCannotBeSaved(t *testing.T) {
 	}
 }
 
-// FuzzValues: whatever another build may have sealed is a session or none, and no fault (case 142).
+// FuzzValues: whatever another version may have sealed is a session or none, and not a fault (case 142).
 func FuzzValues(f *testing.F) {
 	server := newFake()
 	store := newStore(f, server)

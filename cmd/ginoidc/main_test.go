@@ -36,7 +36,7 @@ func file(t *testing.T, name, text string) string {
 	return path
 }
 
-// TestKeys: what is printed is a JWK set with the public members, and the kid that the app sends with that key.
+// TestKeys: the output is a JWK set with the public members, and the kid that the app sends with that key.
 func TestKeys(t *testing.T) {
 	for _, tt := range []struct{ alg, use, curve string }{
 		{"", "sig", "P-256"}, {"ES256", "sig", "P-256"}, {"ES384", "sig", "P-384"}, {"ES512", "sig", "P-521"},
@@ -93,7 +93,7 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// TestNamedKeys: the JWK says more than the key, flags say more than a PEM file, and several files make one set.
+// TestNamedKeys: members of a JWK take effect, flags supplement a PEM file, and several files make one set.
 func TestNamedKeys(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -133,7 +133,7 @@ func TestNamedKeys(t *testing.T) {
 	}
 }
 
-// TestProblems: each names what is wrong, prints nothing beside it, and never cites a key.
+// TestProblems: each message says what is wrong, nothing else is printed, and no message quotes a key.
 func TestProblems(t *testing.T) {
 	good := file(t, "good.pem", "")
 	if status, _, errOut := called("keys", "-new", good+".new"); status != exitOK {

@@ -1,4 +1,4 @@
-// Package browser drives a headless Chromium as a person would: it opens addresses, clicks and reads.
+// Package browser drives a headless Chromium as a person would: it opens URLs, clicks and reads.
 package browser
 
 import (
@@ -21,8 +21,8 @@ type Browser struct {
 	shots string // directory for a picture of every page; none when empty
 }
 
-// Start starts Chromium until the end of the test. Nothing but loopback can be reached from it. When the variable
-// E2E_SCREENSHOTS names a directory, every page that a tab opens is saved there.
+// Start starts Chromium until the end of the test. It can reach only loopback. If the variable E2E_SCREENSHOTS names a
+// directory, every page that a tab opens is saved there.
 func Start(t testing.TB) *Browser {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
@@ -47,7 +47,7 @@ func Start(t testing.TB) *Browser {
 	return &Browser{ctx, os.Getenv("E2E_SCREENSHOTS")}
 }
 
-// Profile opens a tab of somebody new: it shares no cookie, cache or history with earlier ones.
+// Profile opens a tab of a new person: it shares no cookie, cache or history with earlier ones.
 func (b *Browser) Profile(t testing.TB) *Tab {
 	t.Helper()
 	return b.open(t, b.ctx, new(int), chromedp.WithNewBrowserContext())

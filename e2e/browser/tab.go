@@ -17,7 +17,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// Tab is one tab. Its methods end the test when the browser cannot do what is asked.
+// Tab is one tab. Its methods end the test if the browser cannot do what is asked.
 type Tab struct {
 	t       testing.TB
 	ctx     context.Context
@@ -32,13 +32,13 @@ type Page struct {
 	Text   string
 }
 
-// Sibling opens one more tab of the same person.
+// Sibling opens another tab of the same person.
 func (tab *Tab) Sibling() *Tab {
 	tab.t.Helper()
 	return tab.browser.open(tab.t, tab.ctx, tab.pages)
 }
 
-// Open goes to an address as if it were typed, and follows redirects.
+// Open goes to a URL as if it were typed, and follows redirects.
 func (tab *Tab) Open(address string) Page {
 	tab.t.Helper()
 	response := do(tab, "open "+address, chromedp.NavigateResponse(address))
@@ -58,7 +58,7 @@ func (tab *Tab) Click(label string) Page {
 	return tab.look(response)
 }
 
-// labelled is the XPath of what can be clicked, with its text in lower case.
+// labelled returns the XPath of what can be clicked, with its text in lower case.
 func labelled(label string) chromedp.Search {
 	const (
 		lower = `translate(concat(normalize-space(.), @value), 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')`

@@ -21,7 +21,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
-// cluster is what stands behind one address.
+// cluster is the servers behind one URL.
 type cluster struct {
 	url   string // of the round-robin, which is the app's URL
 	op    *fakeop.Provider
@@ -31,7 +31,7 @@ type cluster struct {
 	again func(t testing.TB) // starts Redis
 }
 
-// newCluster starts a provider, Redis and the instances, with env beside what they need.
+// newCluster starts a provider, Redis and the instances, with env in addition to what they need.
 func newCluster(t *testing.T, op fakeop.Config, env ...string) *cluster {
 	op.ClientID, op.ClientSecret = "app", "secret"
 	c := &cluster{op: fakeop.Start(t, op)}
@@ -56,7 +56,7 @@ func newCluster(t *testing.T, op fakeop.Config, env ...string) *cluster {
 	return c
 }
 
-// roundRobin sends each request to the next instance that takes a connection.
+// roundRobin sends each request to the next instance that accepts a connection.
 func roundRobin(t *testing.T, backends []string) string {
 	var next atomic.Int64
 	transport := &http.Transport{DisableKeepAlives: true}
@@ -133,7 +133,7 @@ func (p *person) try(method, target, form string) (*http.Response, error) {
 	return p.http.Do(r)
 }
 
-// me returns the status of /api/me at the address and whom it shows.
+// me returns the status of /api/me at the URL and the user it shows.
 func (p *person) me(address string) (status int, subject string) { return p.shown(address + "/api/me") }
 
 func (p *person) shown(address string) (status int, subject string) {
@@ -150,7 +150,8 @@ func (p *person) shown(address string) (status int, subject string) {
 	return r.StatusCode, v.Sub
 }
 
-// TestOneSessionOnAllInstances: signed in by one, known to all, ended by one, gone from all. Cases 151, 269 and 294.
+// TestOneSessionOnAllInstances: a sign-in at one instance is known to all, and a sign-out at one ends it everywhere.
+// Cases 151, 269 and 294.
 func TestOneSessionOnAllInstances(t *testing.T) {
 	c := newCluster(t, fakeop.Config{})
 	everywhere := func(p *person, want int) {

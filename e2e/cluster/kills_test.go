@@ -16,8 +16,8 @@ const (
 	kills  = 20 // of each instance, and of Redis
 )
 
-// TestKills: every process is killed and started again twenty times while two hundred people use the app. Nobody is
-// signed out, and nobody becomes somebody else. Cases 250, 251 and 290.
+// TestKills: every process is killed and restarted twenty times while two hundred people use the app. Nobody is signed
+// out, and no session shows another user. Cases 250, 251 and 290.
 func TestKills(t *testing.T) {
 	var users []fakeop.User
 	for i := range people {

@@ -10,14 +10,14 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
-// TestOneRefresh: fifty requests of one browser, over all instances at once, find the access token as good as over, ten
-// times in a row. Each time there is one refresh. With two, the provider would end the grant.
+// TestOneRefresh: fifty requests of one browser, over all instances at once, find the access token about to expire, ten
+// times in a row. Each time there is one refresh. With two, the provider would revoke the grant.
 func TestOneRefresh(t *testing.T) {
 	const (
 		atOnce   = 50
 		expiries = 10
-		// The app keeps the end of a token in whole seconds, and takes one for over 30 s before it. So one that is got
-		// within a second by the clock is good until the next second begins.
+		// The app keeps the expiry of a token in whole seconds, and treats a token as expired 30 s before. So a new one is
+		// valid until the next full second by the clock.
 		good, life = time.Second, 31 * time.Second
 	)
 	c := newCluster(t, fakeop.Config{TokenLife: life, AlwaysRefreshToken: true}, "OIDC_KEEP_TOKENS=true")

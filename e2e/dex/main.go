@@ -1,12 +1,12 @@
-// Command dex is Dex, an OpenID provider, as the end-to-end tests need it: what it knows is in memory, and its keys are
-// rotated by the signal HUP. Two people can sign in by name and password: alice@example.com of the groups admin and
-// staff, and bob@example.com of staff. The password is "password".
+// Command dex is Dex, an OpenID provider, as the end-to-end tests need it: its state is in memory, and the signal HUP
+// rotates its keys. Two people can sign in by name and password: alice@example.com of the groups admin and staff, and
+// bob@example.com of staff. The password is "password".
 //
 //	PORT                      listens on 127.0.0.1:PORT; the issuer is http://127.0.0.1:PORT/dex
-//	TOKEN_LIFE                how long ID tokens and access tokens are good, such as 5s
+//	TOKEN_LIFE                lifetime of ID tokens and access tokens, such as 5s
 //	CLIENT_ID, CLIENT_SECRET
 //	APP_URL                   of the client, without a trailing slash
-//	DEX_SESSIONS_ENABLED      Dex's own: "true" has it keep sessions, and so know of sign-out
+//	DEX_SESSIONS_ENABLED      Dex's own: "true" makes it keep sessions, and so support sign-out
 package main
 
 import (
@@ -104,7 +104,7 @@ func people(log *slog.Logger) (storage.Storage, error) {
 		[]storage.Connector{{ID: connectors.LocalConnector, Name: "Email", Type: connectors.LocalConnector}}), nil
 }
 
-// rotate has each signal HUP replace the signing key, by Dex's own code, which asks whether the time has come.
+// rotate replaces the signing key at each signal HUP, with Dex's own code, which checks whether rotation is due.
 func rotate(ctx context.Context, s storage.Storage, tokenLife time.Duration, log *slog.Logger) {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
@@ -127,7 +127,7 @@ func rotate(ctx context.Context, s storage.Storage, tokenLife time.Duration, log
 	}
 }
 
-// localKeys looks at once whether a key is to be made or replaced, and every half a minute.
+// localKeys checks at once, and then every half minute, whether a key must be made or replaced.
 func localKeys(ctx context.Context, s storage.Storage, tokenLife time.Duration,
 	log *slog.Logger) (signer.Signer, error) {
 	config := signer.LocalConfig{KeysRotationPeriod: "6h"}

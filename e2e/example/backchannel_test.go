@@ -9,8 +9,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/e2e/start"
 )
 
-// By the time the provider tells somebody that she is signed out, it has posted a logout token, and her session at the
-// app is dead although it lives in a cookie that is still sent.
+// By the time the provider shows that alice is signed out, it has posted a logout token, and her session at the app has
+// ended although it is in a cookie that is still sent.
 func TestSignOutAtTheProvider(t *testing.T) {
 	port := start.FreePort(t)
 	provider := start.RunProvider(t, "http://localhost:"+port, start.GroupsInIDToken)
@@ -42,7 +42,7 @@ func TestSignOutAtTheProvider(t *testing.T) {
 	}
 }
 
-// sealed is the browser's session cookie at the app.
+// sealed returns the browser's session cookie at the app.
 func (v visit) sealed() string {
 	v.Helper()
 	for _, c := range v.ownCookies() {
@@ -54,7 +54,7 @@ func (v visit) sealed() string {
 	return ""
 }
 
-// wantSession sends nothing but the session cookie.
+// wantSession sends only the session cookie.
 func (v visit) wantSession(cookie string, status int) {
 	v.Helper()
 	r, err := http.NewRequest(http.MethodGet, v.app.URL+"/api/me", nil)

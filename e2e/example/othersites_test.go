@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// cases 161, 162: what a page of another site can make a signed-in browser send neither signs it out nor writes.
-// To a browser 127.0.0.1 is another site than localhost.
+// cases 161, 162: what a page of another site can make a signed-in browser send neither signs the user out nor writes.
+// To a browser, 127.0.0.1 is another site than localhost.
 func otherSites(v visit) {
 	const page = `<title>Elsewhere</title>
 		<img src="%[1]s/auth/signout"><iframe src="%[1]s/auth/signout"></iframe>

@@ -15,7 +15,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/e2e/start"
 )
 
-// cases 305, 306, 310: every problem of a configuration is told at once, by the variable that has it, and nothing
+// cases 305, 306, 310: all problems of a configuration are reported at once, each with its variable, and nothing
 // listens.
 func TestBadConfiguration(t *testing.T) {
 	example := start.BuildExample(t)
@@ -42,7 +42,7 @@ func TestBadConfiguration(t *testing.T) {
 	}
 }
 
-// case 297: the app starts while its provider is away, and who is signed in stays so; only its readiness tells.
+// case 297: the app starts while its provider is unavailable, and users stay signed in; only the readiness check fails.
 func TestRestartWhileProviderIsAway(t *testing.T) {
 	example, port := start.BuildExample(t), start.FreePort(t)
 	provider := start.RunProvider(t, "http://localhost:"+port, start.GroupsInUserInfo)
@@ -66,7 +66,7 @@ func TestRestartWhileProviderIsAway(t *testing.T) {
 	}
 }
 
-// wantStatus asks without a session.
+// wantStatus sends a request without a session.
 func wantStatus(t *testing.T, url string, want int) []byte {
 	t.Helper()
 	resp, err := http.Get(url)
@@ -81,5 +81,5 @@ func wantStatus(t *testing.T, url string, want int) []byte {
 	return body
 }
 
-// secret is a cookie secret that no configuration check finds weak.
+// secret returns a cookie secret that no configuration check considers weak.
 func secret() string { return rand.Text() + rand.Text() }

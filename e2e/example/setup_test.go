@@ -1,4 +1,4 @@
-// Package example_test looks at the example app from outside: as a process, through a browser, with real providers.
+// Package example_test tests the example app from outside: as a process, through a browser, with real providers.
 package example_test
 
 import (
@@ -33,7 +33,7 @@ func setups() []setup {
 	}
 }
 
-// visit is one person with a fresh browser in front of one running app.
+// visit is one person with a fresh browser at one running app.
 type visit struct {
 	*testing.T
 	app     start.App
@@ -41,7 +41,7 @@ type visit struct {
 	confirm string
 }
 
-// signIn goes by the link of the start page, and returns what the app shows then.
+// signIn uses the link of the start page, and returns what the app then shows.
 func (v visit) signIn(account string) browser.Page {
 	v.Helper()
 	v.tab.Open(v.app.URL + "/")
@@ -50,7 +50,7 @@ func (v visit) signIn(account string) browser.Page {
 	return v.tab.Click(account)
 }
 
-// signOut goes by the button of the start page.
+// signOut uses the button of the start page.
 func (v visit) signOut() browser.Page {
 	v.Helper()
 	v.tab.Open(v.app.URL + "/")
@@ -64,7 +64,7 @@ func (v visit) signOut() browser.Page {
 	})
 }
 
-// script returns a function that asks the app for paths as the script of one of its pages would.
+// script returns a function that requests paths of the app as the script of one of its pages would.
 func (v visit) script() func(path string) browser.Answer {
 	v.Helper()
 	tab := v.tab.Sibling()

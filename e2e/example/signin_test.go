@@ -39,7 +39,7 @@ func TestExampleInABrowser(t *testing.T) {
 	}
 }
 
-// person is a demo user with what the app answers.
+// person is a demo user with the app's expected responses.
 type person struct {
 	account               string
 	groups, organizations []string
@@ -67,7 +67,7 @@ func carol() person {
 	}}
 }
 
-// mayAsk signs somebody in and asks for every guarded route.
+// mayAsk signs a person in and requests every guarded route.
 func (v visit) mayAsk(p person) {
 	v.atApp(v.signIn(p.account), "/")
 	ask := v.script()
@@ -124,7 +124,7 @@ func signedOut(v visit) {
 	v.atProvider(v.tab.Open(v.app.URL + "/profile"))
 }
 
-// pages are for the eye, too: with E2E_SCREENSHOTS each is saved.
+// pages are also for visual inspection: with E2E_SCREENSHOTS each is saved.
 func pages(v visit) {
 	home := v.signIn("bob")
 	if !strings.Contains(home.Text, "staff") || !strings.Contains(strings.ToLower(home.Text), "sign out") {
@@ -139,7 +139,7 @@ func pages(v visit) {
 	v.atProvider(v.tab.Click("someone else")) // although the provider still knows bob
 }
 
-// Each tab has an attempt of its own: the second does not overwrite the first, and both end where they began.
+// Each tab has its own attempt: the second does not overwrite the first, and both end where they began.
 func twoTabs(v visit) {
 	first, second := v.tab, v.tab.Sibling()
 	v.atProvider(first.Open(v.app.URL + "/profile?tab=1"))
@@ -165,13 +165,13 @@ func cookies(v visit) {
 		v.Errorf("cookies of a session: %+v", session)
 	}
 	v.signOut()
-	// GET /silent lets the browser alone now
+	// GET /silent does not try again now
 	if left := v.ownCookies(); len(left) != 1 || left[0].Name != "ginoidc.silent" || !left[0].Session {
 		v.Errorf("cookies after sign-out: %+v", left)
 	}
 }
 
-// ownCookies are those of the app; no script may read one, and no other site's request may carry one.
+// ownCookies returns the cookies of the app. No script may read one, and no request of another site may carry one.
 func (v visit) ownCookies() []*network.Cookie {
 	v.Helper()
 	all := v.tab.Cookies("localhost")
@@ -183,7 +183,7 @@ func (v visit) ownCookies() []*network.Cookie {
 	return all
 }
 
-// case 172: who sits down at the screen afterwards learns nothing from the back button.
+// case 172: the next person at the screen learns nothing from the back button.
 func signOutAndBack(v visit) {
 	v.signIn("alice")
 	if page := v.tab.Open(v.app.URL + "/profile"); !strings.Contains(page.Text, "alice@example.com") {

@@ -1,4 +1,4 @@
-// Package pages_test looks at the plugin's pages, and at those it guards, as a person sees them in Chromium.
+// Package pages_test tests the plugin's pages, and those it guards, as a person sees them in Chromium.
 package pages_test
 
 import (
@@ -20,7 +20,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
-// app is a small app with a provider of its own. To a browser they are two sites: localhost and 127.0.0.1.
+// app is a small app with its own provider. To a browser they are two sites: localhost and 127.0.0.1.
 type app struct {
 	*testing.T
 	auth   *ginoidc.Auth
@@ -33,8 +33,8 @@ type app struct {
 	asked []string // paths, in turn
 }
 
-// startApp starts the app below base, which may be "". The provider asks for the user each time, so nobody is signed in
-// unseen.
+// startApp starts the app below base, which may be "". The provider shows its page each time, so nobody is signed in
+// silently.
 func startApp(t *testing.T, scheme, base string, change ...func(*ginoidc.Config)) *app {
 	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
@@ -78,7 +78,7 @@ func startApp(t *testing.T, scheme, base string, change ...func(*ginoidc.Config)
 	return a
 }
 
-// note keeps what browsers ask for, but for icons.
+// note records what browsers request, except icons.
 func (a *app) note(c *gin.Context) {
 	if strings.HasSuffix(c.Request.URL.Path, ".ico") {
 		return
@@ -88,7 +88,7 @@ func (a *app) note(c *gin.Context) {
 	a.asked = append(a.asked, c.Request.URL.Path)
 }
 
-// asks returns what browsers have asked for since the last call.
+// asks returns what browsers have requested since the last call.
 func (a *app) asks() (paths []string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -96,7 +96,7 @@ func (a *app) asks() (paths []string) {
 	return paths
 }
 
-// show answers with a page that says who is signed in, and has a button that signs out.
+// show responds with a page that shows the signed-in user and a button to sign out.
 func (a *app) show(c *gin.Context) {
 	name := "nobody"
 	if u, ok := ginoidc.UserFrom(c); ok {

@@ -10,9 +10,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/e2e/browser"
 )
 
-// TestBack: after a sign-out the back button shows no page of who was signed in (case 172), neither out of a cache nor
-// as the browser has kept it whole, whatever a handler says about caching, and wherever the attempt's cookie is scoped
-// to.
+// TestBack: after a sign-out the back button shows no page of the user (case 172), neither from a cache nor from the
+// browser's memory, whatever a handler says about caching, and whatever the path of the attempt's cookie.
 func TestBack(t *testing.T) {
 	chromium := browser.Start(t)
 	kept := 0 // how often Chromium had kept the public page, which it may always

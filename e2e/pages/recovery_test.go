@@ -10,7 +10,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/e2e/browser"
 )
 
-// TestRecovery: who is stopped on the way to a page reads why, and gets there by what the page offers.
+// TestRecovery: a user who is stopped on the way to a page sees the reason, and gets there by what the page offers.
 func TestRecovery(t *testing.T) {
 	chromium := browser.Start(t)
 	a := startApp(t, "http", "")
@@ -33,7 +33,7 @@ func TestRecovery(t *testing.T) {
 		return tab.Click(user)
 	}
 
-	// A form that is posted when the session has ended.
+	// A form is posted after the session has ended.
 	tab.Open(a.url + "/edit?id=7")
 	want(tab.Click("alice"), 200, "/edit?id=7", "edit")
 	other := tab.Sibling()
@@ -45,7 +45,7 @@ func TestRecovery(t *testing.T) {
 	want(as("alice"), 200, "/edit?id=7", "edit")
 	want(tab.Click("save"), 200, "/save", "saved")
 
-	// Not allowed, and cancelled at the provider.
+	// Access is denied, and the sign-in canceled at the provider.
 	tab.Open(a.url + "/auth/signin?return_to=/admin%3Ftab%3D2")
 	want(tab.Click("bob"), 403, "/admin?tab=2", "No access")
 	tab.Click("someone else")

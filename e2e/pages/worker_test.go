@@ -11,8 +11,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/e2e/browser"
 )
 
-// TestServiceWorker: an app whose service worker asks the network first, and so repeats every navigation, can be signed
-// in to and out of, and no other site gains a sign-out by it.
+// TestServiceWorker: an app whose service worker repeats every navigation supports sign-in and sign-out, and no other
+// site can exploit it to sign users out.
 func TestServiceWorker(t *testing.T) {
 	a := startApp(t, "http", "")
 	seen := make(chan http.Header, 100)

@@ -1,5 +1,5 @@
-// Package protocol_test signs in with each protocol feature of the plugin at a certified provider, and looks at what
-// goes over the wire.
+// Package protocol_test signs in with each protocol feature of the plugin at a certified provider, and checks the
+// requests on the wire.
 package protocol_test
 
 import (
@@ -20,15 +20,15 @@ import (
 
 const mfa = "urn:example:mfa" // the authentication context class that alice can reach
 
-// app is a small app with the plugin, a client of its own at the provider.
+// app is a small app with the plugin and its own client at the provider.
 type app struct {
 	url, issuer string
 	wire        *wire
 	answers     chan *http.Request // what came to the callback first, for tests that look
 }
 
-// startApp registers a client with this metadata (RFC 7591, section 2) and starts an app that is it. change has the
-// last say on the configuration.
+// startApp registers a client with this metadata (RFC 7591, section 2) and starts an app that uses it. change is
+// applied to the configuration last.
 func startApp(t *testing.T, provider start.Provider, metadata map[string]any, change func(*ginoidc.Config)) *app {
 	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
@@ -82,7 +82,7 @@ func routes(auth *ginoidc.Auth) http.Handler {
 	return r
 }
 
-// watched keeps what comes to the callback.
+// watched records requests to the callback.
 func (a *app) watched(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/auth/callback" {
@@ -104,5 +104,5 @@ func who(c *gin.Context) {
 	c.String(http.StatusOK, user.Subject)
 }
 
-// why shows what operators see in the log.
+// why shows the reason that operators see in the log.
 func why(c *gin.Context) { c.String(c.Writer.Status(), "%v", ginoidc.Reason(c)) }

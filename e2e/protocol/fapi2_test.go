@@ -8,7 +8,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/e2e/start"
 )
 
-// The provider holds each client to the FAPI 2.0 Security Profile, and asks for a nonce in each DPoP proof.
+// The provider requires the FAPI 2.0 Security Profile of each client, and a nonce in each DPoP proof.
 func TestFAPI2(t *testing.T) {
 	provider := start.RunOpenProvider(t, start.ProfileFAPI2)
 	ec, rsa, ed := ecKey(t), rsaKey(t), edKey(t)
@@ -22,7 +22,7 @@ func TestFAPI2(t *testing.T) {
 			p.Profile, p.ClientAuthMethod, p.ClientKey = "fapi2", "", key.pem
 		}
 	}
-	// The provider has the last word on the nonce: it refuses the first proof, and with it does not look at the code.
+	// The provider decides on the nonce: it refuses the first proof, and then does not look at the code.
 	refused := call("POST", "/token", 400, "application/json", assertion, proof, grant)
 	redeemed, asked := redeems(assertion, proof), asks(dpop, proof)
 	plain := []string{pushes(assertion, request), refused, redeemed, asked}

@@ -28,8 +28,8 @@ func TestFlows(t *testing.T) {
 	}
 }
 
-// way is how an authorization request goes to the provider, and what of it is seen in the browser: names that are empty
-// are those of the request itself.
+// way is how an authorization request reaches the provider, and what of it is visible in the browser. Empty names are
+// those of the request itself.
 type way struct {
 	config func(*ginoidc.Config)
 	names  string
@@ -46,7 +46,7 @@ func ways(key clientKey) map[string]way {
 	}
 }
 
-// case 97: max_age. Alice proved who she is an hour ago, and has to once more where that is too long.
+// case 97: max_age. Alice authenticated an hour ago, and must do so again where that is too long.
 func freshSignIn(t *testing.T, provider start.Provider) {
 	key := ecKey(t)
 	anHourAgo := url.Values{"account": {"alice"}, "age": {"3600"}}
@@ -70,7 +70,7 @@ func freshSignIn(t *testing.T, provider start.Provider) {
 	}
 }
 
-// case 220: acr_values. Who cannot show a second factor is told so, and is not sent round in circles.
+// case 220: acr_values. A user without a second factor gets an explanation, and no redirect loop.
 func strongerSignIn(t *testing.T, provider start.Provider) {
 	a := startApp(t, provider, nil, nil)
 	for account, want := range map[string]int{"alice": http.StatusOK, "bob": http.StatusForbidden} {
@@ -88,7 +88,7 @@ func strongerSignIn(t *testing.T, provider start.Provider) {
 	}
 }
 
-// case 14: who is signed in at the provider needs no page, and who is not sees none.
+// case 14: with a session at the provider there is no page, and without one there is none either.
 func silentSignIn(t *testing.T, provider start.Provider) {
 	there := startApp(t, provider, nil, func(c *ginoidc.Config) { c.CookieName = "there" }) // cookies know no ports
 	for mode, refusal := range map[string]string{"query": "error error_description iss state", "query.jwt": "response"} {

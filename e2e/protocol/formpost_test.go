@@ -13,8 +13,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/e2e/start"
 )
 
-// case 44: the provider's page posts the answer from another site (127.0.0.1) to the app (localhost), in a browser
-// that sends no other cookies with such a request than those with SameSite=None.
+// case 44: the provider's page posts the response from another site (127.0.0.1) to the app (localhost), in a browser
+// that sends only SameSite=None cookies with such a request.
 func TestFormPost(t *testing.T) {
 	provider := start.RunOpenProvider(t, "")
 	chromium := browser.Start(t)
@@ -35,7 +35,7 @@ func TestFormPost(t *testing.T) {
 			a.posted(t, tab, "/me", "alice")
 			session := a.session(t, tab)
 
-			// The session's cookie is not among those of the POST, and that session gives way all the same.
+			// The session's cookie is not sent with the POST, and that session is replaced nevertheless.
 			tab.Open(a.url + "/auth/signin?return_to=/me&prompt=login")
 			tab.Click("alice")
 			a.posted(t, tab, "/me", "alice")
@@ -49,7 +49,7 @@ func TestFormPost(t *testing.T) {
 	}
 }
 
-// posted waits for a page of the app, which the browser got to by one POST of the provider's page.
+// posted waits for a page of the app, which the browser reached by one POST from the provider's page.
 func (a *app) posted(t *testing.T, tab *browser.Tab, path, text string) {
 	t.Helper()
 	tab.Await(path+" for "+text, func(p browser.Page) bool { return p.URL == a.url+path && p.Text == text })
@@ -63,7 +63,7 @@ func (a *app) posted(t *testing.T, tab *browser.Tab, path, text string) {
 	}
 }
 
-// session is the only cookie that is left, but for the one that looks after it at the sign-in route.
+// session returns the only remaining cookie, apart from the one that checks it at the sign-in route.
 func (a *app) session(t *testing.T, tab *browser.Tab) string {
 	t.Helper()
 	cookies := slices.DeleteFunc(tab.Cookies("localhost"), func(c *network.Cookie) bool {
@@ -75,7 +75,7 @@ func (a *app) session(t *testing.T, tab *browser.Tab) string {
 	return cookies[0].Value
 }
 
-// statusWith asks for a page with nothing but a session's cookie.
+// statusWith requests a page with only a session's cookie.
 func (a *app) statusWith(t *testing.T, session string) int {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, a.url+"/me", nil)

@@ -56,7 +56,7 @@ func edKey(t *testing.T) clientKey {
 	return newClientKey(t, key, map[string]string{"kty": "OKP", "crv": "Ed25519", "x": text(public)})
 }
 
-// newClientKey names the key by its thumbprint (RFC 7638), of which jwk has the members and no other.
+// newClientKey sets the kid to the key's thumbprint (RFC 7638). jwk must have the required members and no others.
 func newClientKey(t *testing.T, key crypto.PrivateKey, jwk map[string]string) clientKey {
 	t.Helper()
 	der, err := x509.MarshalPKCS8PrivateKey(key)
@@ -72,7 +72,7 @@ func newClientKey(t *testing.T, key crypto.PrivateKey, jwk map[string]string) cl
 	return clientKey{pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), jwk}
 }
 
-// jwks is the client's JWK set.
+// jwks returns the client's JWK set.
 func jwks(keys ...clientKey) map[string]any {
 	var public []map[string]string
 	for _, key := range keys {

@@ -13,23 +13,22 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/e2e/start"
 )
 
-// Resources are named in the request, and the access token is for the last of them, as this provider does it
-// (RFC 8707).
+// Resources are named in the request, and this provider issues the access token for the last of them (RFC 8707).
 func resources(t *testing.T, provider start.Provider) {
 	const one, other = "https://api.example.com/one", "https://api.example.com/other"
 	look := func(s *ginoidc.PendingSignIn) string { return audience(t, s.AccessToken) }
 	withParameters(t, provider, url.Values{"resource": {one, other}}, look, other)
 }
 
-// The claims parameter brings into the ID token what this provider shows in userinfo otherwise (OpenID Connect Core
-// 1.0, section 5.5).
+// The claims parameter moves into the ID token what this provider otherwise shows in userinfo (OpenID Connect Core 1.0,
+// section 5.5).
 func claims(t *testing.T, provider start.Provider) {
 	const email = `{"id_token":{"email":{"essential":true}}}`
 	look := func(s *ginoidc.PendingSignIn) string { return s.User.Email }
 	withParameters(t, provider, url.Values{"claims": {email}}, look, "alice@example.com")
 }
 
-// withParameters signs in without userinfo, in each way that a request can go, and looks at what came of it.
+// withParameters signs in without userinfo, in each way that a request can be sent, and checks the result.
 func withParameters(
 	t *testing.T, provider start.Provider, params url.Values, look func(*ginoidc.PendingSignIn) string, want string,
 ) {
@@ -65,7 +64,7 @@ func audience(t *testing.T, jwt string) string {
 	t.Helper()
 	parts := strings.Split(jwt, ".")
 	if len(parts) != 3 {
-		t.Errorf("the access token is no JWT")
+		t.Errorf("the access token is not a JWT")
 		return ""
 	}
 	payload, err := base64.RawURLEncoding.DecodeString(parts[1])

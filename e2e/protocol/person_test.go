@@ -9,7 +9,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/e2e/visitor"
 )
 
-// person is somebody in front of a browser without scripts.
+// person is a user of a browser without scripts.
 type person struct {
 	*visitor.Visitor
 	t *testing.T
@@ -17,13 +17,13 @@ type person struct {
 
 func somebody(t *testing.T) *person { return &person{visitor.New(t), t} }
 
-// signIn opens a page of the app that is for who is signed in, and chooses an account on the provider's page.
+// signIn opens a page of the app that requires a sign-in, and chooses an account on the provider's page.
 func (p *person) signIn(a *app, path, account string) visitor.Page {
 	p.t.Helper()
 	return p.Submit(p.asked(p.Open(a.url+path), a), url.Values{"account": {account}})
 }
 
-// asked is a page that has to be the provider's, where one says who one is.
+// asked returns a page that must be the provider's sign-in page.
 func (p *person) asked(shown visitor.Page, a *app) visitor.Page {
 	p.t.Helper()
 	if !strings.HasPrefix(shown.At.String(), a.issuer+"/interaction/") {
@@ -32,7 +32,7 @@ func (p *person) asked(shown visitor.Page, a *app) visitor.Page {
 	return shown
 }
 
-// confirms says yes on a page that has to be the provider's, where it asks whether to sign out.
+// confirms accepts a page that must be the provider's sign-out confirmation.
 func (p *person) confirms(shown visitor.Page, a *app) visitor.Page {
 	p.t.Helper()
 	if shown.Status != http.StatusOK || !strings.HasPrefix(shown.At.String(), a.issuer+"/session/end") {
@@ -41,7 +41,7 @@ func (p *person) confirms(shown visitor.Page, a *app) visitor.Page {
 	return p.Submit(shown, url.Values{"logout": {"yes"}})
 }
 
-// sees is what the app has to show in the end.
+// sees checks what the app shows in the end.
 func (p *person) sees(shown visitor.Page, a *app, path, text string) {
 	p.t.Helper()
 	if shown.Status != http.StatusOK || shown.At.String() != a.url+path || shown.Text != text {
@@ -49,7 +49,7 @@ func (p *person) sees(shown visitor.Page, a *app, path, text string) {
 	}
 }
 
-// sent are the names of the query parameters with which the browser last came to an address, in order.
+// sent returns the names of the query parameters of the browser's last request to a URL, in order.
 func (p *person) sent(address string) string {
 	p.t.Helper()
 	return inOrder(p.Sent(address))

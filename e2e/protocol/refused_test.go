@@ -9,7 +9,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/e2e/start"
 )
 
-// Nobody is signed in where only one side has a feature: so the sign-ins above prove that both had it.
+// If only one side has a feature, the sign-in fails: so the sign-ins above prove that both had it.
 func TestOneSideOnly(t *testing.T) {
 	open := start.RunOpenProvider(t, "")
 	strict := start.RunOpenProvider(t, start.ProfileFAPI2)

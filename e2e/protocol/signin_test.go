@@ -8,7 +8,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/e2e/start"
 )
 
-// signIn is a way to sign in, and what of it is seen on the wire.
+// signIn is a way to sign in, and what of it is visible on the wire.
 type signIn struct {
 	name   string
 	client map[string]any        // what the app registers
@@ -173,7 +173,7 @@ func allAtOnce(signs, opens clientKey) signIn {
 	}
 }
 
-// client is client metadata: name, value, name, value.
+// client returns client metadata: name, value, name, value.
 func client(name string, value any, more ...any) map[string]any {
 	metadata := map[string]any{name: value}
 	for pair := range slices.Chunk(more, 2) {

@@ -12,15 +12,16 @@ import (
 
 func signOut(t *testing.T, provider start.Provider) { signOutOf(t, provider, nil, nil) }
 
-// What the provider signs for this app it encrypts too, the logout token included. The hint is the ID token as it was
-// signed: the provider cannot read what it encrypted to the app.
+// The provider also encrypts what it signs for this app, including the logout token. The hint is the signed ID token
+// without its encryption: the provider cannot decrypt what it encrypted to the app.
 func signOutEncrypted(t *testing.T, provider start.Provider) {
 	key := rsaKey(t)
 	signOutOf(t, provider, client("id_token_encrypted_response_alg", "RSA-OAEP-256", "jwks", jwks(key)),
 		func(c *ginoidc.Config) { c.Providers[0].DecryptionKey = key.pem })
 }
 
-// signOutOf signs out at the app, and from there at the provider, and then at the provider, and by that at the app.
+// signOutOf signs out at the app, which also ends the session at the provider; and then at the provider, which also
+// ends the session at the app.
 func signOutOf(t *testing.T, provider start.Provider, metadata map[string]any, change func(*ginoidc.Config)) {
 	t.Helper()
 	a := startApp(t, provider, metadata, func(c *ginoidc.Config) {
@@ -34,7 +35,7 @@ func signOutOf(t *testing.T, provider start.Provider, metadata map[string]any, c
 	alice.sees(alice.confirms(alice.Load(http.MethodPost, a.url+"/auth/signout", nil), a), a, "/", "nobody")
 	if got, want := alice.sent(a.issuer+"/session/end"),
 		"client_id id_token_hint logout_hint post_logout_redirect_uri state"; got != want {
-		t.Errorf("told the provider %s, want %s", got, want)
+		t.Errorf("sent to the provider %s, want %s", got, want)
 	}
 	if got := alice.sent(a.url + "/auth/signed-out"); got != "state" {
 		t.Errorf("came back with %s, want state", got)

@@ -17,7 +17,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/e2e/start"
 )
 
-// userInfo asks the provider who the user is, with the user's own token, and shows both.
+// userInfo requests userinfo from the provider with the user's access token, and shows the response.
 func userInfo(auth *ginoidc.Auth) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		client, err := auth.Client(c)
@@ -60,8 +60,8 @@ func get(client *http.Client, address string) ([]byte, error) {
 	return io.ReadAll(resp.Body)
 }
 
-// TestRefresh: the provider takes what the app sends to refresh, time after time, and the new token with it. Case 71:
-// the refresh token is replaced, or stays.
+// TestRefresh: the provider accepts the app's refresh requests, time after time, and the new token with it. Case 71:
+// the refresh token is rotated, or stays.
 func TestRefresh(t *testing.T) {
 	open, strict := start.RunOpenProvider(t, ""), start.RunOpenProvider(t, start.ProfileFAPI2)
 	const refreshing = "grant_type refresh_token"
@@ -131,8 +131,8 @@ func TestKeptTokens(t *testing.T) {
 	}
 }
 
-// Requests at once, each with a token that is as good as over: none presents a refresh token twice, for which the
-// provider would end the grant.
+// Concurrent requests, each with a token about to expire: none presents a refresh token twice, for which the provider
+// would revoke the grant.
 func refreshAtOnce(t *testing.T, provider start.Provider) {
 	k := startKeeper(t, provider, nil, nil)
 	alice := somebody(t)
@@ -161,7 +161,7 @@ func refreshAtOnce(t *testing.T, provider start.Provider) {
 	}
 }
 
-// A sign-out revokes both tokens, of this session alone.
+// A sign-out revokes both tokens of this session, and no others.
 func signOutRevokes(t *testing.T, provider start.Provider) {
 	k := startKeeper(t, provider, nil, nil)
 	alice, elsewhere := somebody(t), somebody(t)
@@ -171,7 +171,7 @@ func signOutRevokes(t *testing.T, provider start.Provider) {
 	}
 	access, refresh := k.tokens()
 	if last := access[len(access)-1]; len(access) != 4 || !k.opens(t, last) {
-		t.Fatalf("before the sign-out: %d tokens, of which the last is no good", len(access))
+		t.Fatalf("before the sign-out: %d tokens, the last of which is not valid", len(access))
 	}
 	k.wire.take()
 	alice.Load(http.MethodPost, k.url+"/auth/signout", nil) // up to the provider's page, where nobody confirms
@@ -181,7 +181,7 @@ func signOutRevokes(t *testing.T, provider start.Provider) {
 		t.Errorf("calls to the provider: %q\nwant %q", got, want)
 	}
 	if k.opens(t, access[3]) {
-		t.Error("the access token is good after the sign-out")
+		t.Error("the access token is valid after the sign-out")
 	}
 	if status, answer := k.redeem(t, refresh[3]); status != http.StatusBadRequest ||
 		!strings.Contains(answer, "invalid_grant") {
@@ -193,7 +193,7 @@ func signOutRevokes(t *testing.T, provider start.Provider) {
 	}
 }
 
-// case 72: invalid_grant ends the session when the token is wanted next, and no earlier.
+// case 72: invalid_grant ends the session when the token is next needed, and no earlier.
 func endedGrants(t *testing.T, provider start.Provider) {
 	for name, end := range map[string]func(t *testing.T, k *keeper, refresh []string) (status int, answer string){
 		"revoked": func(t *testing.T, k *keeper, refresh []string) (int, string) {
@@ -223,7 +223,7 @@ func endedGrants(t *testing.T, provider start.Provider) {
 	}
 }
 
-// Without consent this provider gives no refresh token: the access token is used while it lasts.
+// Without consent this provider issues no refresh token: the access token is used until it expires.
 func noRefreshToken(t *testing.T, provider start.Provider) {
 	k := startKeeper(t, provider, nil, func(c *ginoidc.Config) { c.Providers[0].SignInParameters = nil })
 	alice := somebody(t)

@@ -14,13 +14,13 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/e2e/start"
 )
 
-// keeper is an app that keeps tokens, of whose client the test knows the secret and all tokens.
+// keeper is an app that keeps tokens. The test knows its client secret and all its tokens.
 type keeper struct {
 	*app
 	*vault
 }
 
-// vault is a Config.Transport that knows what the token endpoint gave out, in order.
+// vault is a Config.Transport that records what the token endpoint issued, in order.
 type vault struct {
 	id, secret string
 	next       http.RoundTripper
@@ -29,7 +29,7 @@ type vault struct {
 	access, refresh []string // one each a successful answer
 }
 
-// startKeeper starts an app whose access tokens are good for five seconds, so that each use is a refresh.
+// startKeeper starts an app whose access tokens are valid for five seconds, so that each use is a refresh.
 func startKeeper(t *testing.T, provider start.Provider, metadata map[string]any, change func(*ginoidc.Config)) *keeper {
 	t.Helper()
 	all := client("grant_types", []string{"authorization_code", "refresh_token"}, "access_token_ttl", 5)
@@ -73,14 +73,14 @@ func (v *vault) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// tokens returns all so far.
+// tokens returns all tokens so far.
 func (v *vault) tokens() (access, refresh []string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.access, v.refresh
 }
 
-// ask posts a form to an endpoint of the provider as the app's client does, but past the app.
+// ask posts a form to an endpoint of the provider as the app's client does, bypassing the app.
 func (k *keeper) ask(t *testing.T, path string, form url.Values) (status int, answer string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, k.issuer+path, strings.NewReader(form.Encode()))
@@ -107,7 +107,7 @@ func (k *keeper) redeem(t *testing.T, token string) (status int, answer string) 
 	return k.ask(t, "/token", url.Values{"grant_type": {"refresh_token"}, "refresh_token": {token}})
 }
 
-// opens tells whether the provider's userinfo takes a bearer token.
+// opens reports whether the provider's userinfo accepts a bearer token.
 func (k *keeper) opens(t *testing.T, token string) bool {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, k.issuer+"/me", nil)

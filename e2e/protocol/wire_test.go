@@ -12,8 +12,8 @@ import (
 	"sync"
 )
 
-// wire is a Config.Transport that writes down the calls of an app to its provider: of what kind each is and what
-// names stand in it, never a value. Metadata and keys are left out.
+// wire is a Config.Transport that records the calls of an app to its provider: the kind of each and the names in it,
+// never a value. Metadata and keys are ignored.
 type wire struct {
 	mu    sync.Mutex
 	lines []string
@@ -67,7 +67,7 @@ func formOf(r *http.Request) (url.Values, error) {
 }
 
 // Words in a line of calls. Those for header fields begin with a capital, and so come first; the others are names of
-// the form's parameters.
+// form parameters.
 const (
 	basic, bearer, dpop = "Basic", "Bearer", "DPoP" // schemes of Authorization
 	proof               = "Proof"                   // DPoP header field
@@ -78,14 +78,14 @@ const (
 	assertion = "client_assertion client_assertion_type client_id"
 )
 
-// names are words in order, each once.
+// names returns words in order, deduplicated.
 func names(lists ...string) string {
 	words := strings.Fields(strings.Join(lists, " "))
 	slices.Sort(words)
 	return strings.Join(slices.Compact(words), " ")
 }
 
-// inOrder are the names of all parameters, as often as they are there.
+// inOrder returns the names of all parameters, repeated ones included.
 func inOrder(params url.Values) string {
 	var all []string
 	for name, values := range params {

@@ -50,8 +50,8 @@ func dexGroups(alice person) {
 	bob.may("/api/admin", http.StatusForbidden)
 }
 
-// dexRefresh: each use is a refresh, and the key changes in between, twice within a minute. The app asks for keys once
-// a minute at most, so it knows of the first new one only.
+// dexRefresh: each use is a refresh, and the key is rotated in between, twice within a minute. The app fetches keys at
+// most once a minute, so it knows only the first new one.
 func dexRefresh(alice person) {
 	bob := somebody(alice.T, alice.app, alice.provider)
 	alice.signIn(dexUser("alice"))
@@ -73,7 +73,7 @@ func dexRefresh(alice person) {
 	bob.is("bob@example.com", "staff")
 }
 
-// signingKey is the id of the one that Dex names first.
+// signingKey returns the id of the first key that Dex lists.
 func (p person) signingKey() string {
 	p.Helper()
 	var set struct {
@@ -100,13 +100,13 @@ func dexSignOut(alice person) {
 	alice.signIn(dexUser("alice"))
 	alice.home(alice.signOut())
 	if sent := alice.Sent(alice.provider.Issuer + "/logout"); !sent.Has("id_token_hint") {
-		alice.Errorf("told Dex %v", sent)
+		alice.Errorf("sent to Dex %v", sent)
 	}
 	alice.nobody()
 	alice.asked(alice.Open(alice.app.URL + "/auth/signin"))
 }
 
-// dexStrands: without a hint Dex asks, and then knows no way back.
+// dexStrands: without a hint Dex asks for confirmation, and then does not return to the app.
 func dexStrands(alice person) {
 	alice.signIn(dexUser("alice"))
 	question := alice.signOut()
@@ -128,7 +128,7 @@ func (p person) signsOutAtDex() {
 	}
 }
 
-// dexTells: Dex's logout tokens have no type, which is a setting here.
+// dexTells: Dex's logout tokens have no type, which requires a setting here.
 func dexTells(alice person) {
 	bob := somebody(alice.T, alice.app, alice.provider)
 	alice.signIn(dexUser("alice"))

@@ -42,7 +42,7 @@ func TestKeycloak(t *testing.T) {
 	}
 }
 
-// shop is an app with a realm of its own.
+// shop is an app with its own realm.
 type shop struct {
 	*testing.T
 	keycloak start.Keycloak
@@ -52,7 +52,7 @@ type shop struct {
 	name     string         // of the realm, once there is one
 }
 
-// realmFile is realm.json for the app at a URL.
+// realmFile returns realm.json for the app at a URL.
 func realmFile(t *testing.T, app string) map[string]any {
 	t.Helper()
 	text, err := os.ReadFile("realm.json")
@@ -66,12 +66,12 @@ func realmFile(t *testing.T, app string) map[string]any {
 	return realm
 }
 
-// client is the realm's only one, attributes what it says of it beside.
+// client returns the only client of the realm, and attributes its attributes.
 func (s *shop) client() map[string]any { return s.realm["clients"].([]any)[0].(map[string]any) }
 
 func (s *shop) attributes() map[string]any { return s.client()["attributes"].(map[string]any) }
 
-// open makes the realm, starts the app and returns somebody in front of it.
+// open creates the realm, starts the app and returns a person at it.
 func (s *shop) open(env ...string) person {
 	s.Helper()
 	s.name = "shop-" + s.port
@@ -105,7 +105,7 @@ func groups(s *shop) {
 	bob.may("/api/admin", http.StatusForbidden)
 }
 
-// fullPaths are what a mapper gives that is made in the console and left as it is.
+// fullPaths are what an unmodified mapper from the console sends.
 func fullPaths(s *shop) {
 	mapper := s.client()["protocolMappers"].([]any)[0].(map[string]any)
 	mapper["config"].(map[string]any)["full.path"] = "true"
@@ -115,7 +115,7 @@ func fullPaths(s *shop) {
 	alice.may("/api/admin", http.StatusForbidden)
 }
 
-// roles are in no ID token until the mappers are told so.
+// roles are in no ID token until the mappers are configured for it.
 func roles(s *shop) {
 	alice := s.open("OIDC_GROUPS_CLAIM=realm_access.roles", "OIDC_ORGANIZATIONS_CLAIM=resource_access.shop.roles")
 	alice.signIn(as("alice"))
@@ -151,7 +151,7 @@ func (s *shop) mappers(scope string, names []string, change map[string]any) {
 	}
 }
 
-// organizations come as a list of aliases, or as an object whose keys they are.
+// organizations are sent as a list of aliases, or as an object with the aliases as keys.
 func organizations(s *shop) {
 	s.realm["organizationsEnabled"] = true
 	s.realm["organizations"] = []any{map[string]any{
@@ -180,19 +180,19 @@ func organizations(s *shop) {
 
 func (p person) endSession() string { return p.provider.Issuer + "/protocol/openid-connect/logout" }
 
-// signOut ends the session at Keycloak too, without a question.
+// signOut also ends the session at Keycloak, without confirmation.
 func signOut(s *shop) {
 	alice := s.open("OIDC_KEEP_ID_TOKEN=true")
 	alice.signIn(as("alice"))
 	alice.home(alice.signOut())
 	if sent := alice.Sent(alice.endSession()); !sent.Has("id_token_hint") || !sent.Has("state") {
-		s.Errorf("told Keycloak %v", sent)
+		s.Errorf("sent to Keycloak %v", sent)
 	}
 	alice.nobody()
 	alice.asked(alice.Open(alice.app.URL + "/auth/signin"))
 }
 
-// signOutWithoutHint makes Keycloak ask.
+// signOutWithoutHint makes Keycloak ask for confirmation.
 func signOutWithoutHint(s *shop) {
 	alice := s.open("OIDC_KEEP_ID_TOKEN=false")
 	alice.signIn(as("alice"))
@@ -206,7 +206,7 @@ func signOutWithoutHint(s *shop) {
 	alice.asked(alice.Open(alice.app.URL + "/auth/signin"))
 }
 
-// signOutAtKeycloak: the other browser of the same person stays signed in, and so does the other person.
+// signOutAtKeycloak: another browser of the same person stays signed in, and so does the other person.
 func signOutAtKeycloak(s *shop) {
 	office := s.open()
 	home, bob := somebody(s.T, office.app, office.provider), somebody(s.T, office.app, office.provider)
@@ -227,19 +227,19 @@ func signOutAtKeycloak(s *shop) {
 	office.is("alice@example.com", "admin", "audit")
 }
 
-// frontChannel is on in a client that the console makes, and Keycloak then posts no logout token.
+// frontChannel is enabled in a client created in the console, and Keycloak then posts no logout token.
 func frontChannel(s *shop) {
 	s.client()["frontchannelLogout"] = true
 	s.hearsNothing()
 }
 
-// offline: Keycloak tells nobody whose session is an offline one.
+// offline: Keycloak sends no logout token for an offline session.
 func offline(s *shop) {
 	s.realm["users"].([]any)[0].(map[string]any)["realmRoles"] = []any{"manager", "offline_access"}
 	s.hearsNothing("OIDC_SCOPES=openid profile email offline_access")
 }
 
-// hearsNothing: who signs out at Keycloak stays signed in at the app. Keycloak would post before it answers.
+// hearsNothing: a user who signs out at Keycloak stays signed in at the app. Keycloak would post before it responds.
 func (s *shop) hearsNothing(env ...string) {
 	s.Helper()
 	alice := s.open(env...)
@@ -247,7 +247,7 @@ func (s *shop) hearsNothing(env ...string) {
 	alice.Submit(alice.Open(alice.endSession()), url.Values{"confirmLogout": {"Logout"}})
 	alice.is("alice@example.com", "admin", "audit")
 	if out := alice.app.Output(); strings.Contains(out, "backchannel-logout") {
-		s.Errorf("Keycloak told the app:\n%s", out)
+		s.Errorf("Keycloak notified the app:\n%s", out)
 	}
 	alice.asked(alice.Open(alice.app.URL + "/auth/signin?prompt=login"))
 }
@@ -271,8 +271,8 @@ func refresh(s *shop) {
 	alice.nobody()
 }
 
-// newKeys come into use while people are signed in, twice within a minute, and the first goes. The app asks for keys
-// once a minute at most, so it knows of the first new one only.
+// newKeys: keys are rotated while people are signed in, twice within a minute, and the first is withdrawn. The app
+// fetches keys at most once a minute, so it knows only the first new one.
 func newKeys(s *shop) {
 	s.attributes()["access.token.lifespan"] = "5"
 	alice := s.open("OIDC_KEEP_TOKENS=true")
@@ -301,7 +301,7 @@ func newKeys(s *shop) {
 	alice.is("alice@example.com", "admin", "audit")
 }
 
-// pushedRequests: the metadata does not say that one client has to push.
+// pushedRequests: the metadata does not say that a single client must push.
 func pushedRequests(s *shop) {
 	s.attributes()["require.pushed.authorization.requests"] = "true"
 	alice := s.open()

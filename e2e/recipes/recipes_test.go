@@ -1,5 +1,5 @@
-// Package recipes_test runs what docs/groups.md and docs/provider.md say of Keycloak and Dex: the example app with the
-// settings of those pages, at the real thing.
+// Package recipes_test runs what docs/groups.md and docs/provider.md say about Keycloak and Dex: the example app with
+// the settings of those pages, at the real provider.
 package recipes_test
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/e2e/visitor"
 )
 
-// runApp starts the example with the settings that docs/groups.md has for a provider, and the further ones.
+// runApp starts the example with the settings that docs/groups.md has for a provider, and the additional ones.
 func runApp(t *testing.T, example start.Example, port string, p start.Provider, heading string,
 	env ...string) start.App {
 	t.Helper()
@@ -28,7 +28,7 @@ func runApp(t *testing.T, example start.Example, port string, p start.Provider, 
 	return example.Run(t, port, append(all, env...)...)
 }
 
-// recipe is the first block of settings below a heading of docs/groups.md.
+// recipe returns the first block of settings below a heading of docs/groups.md.
 func recipe(t *testing.T, heading string) []string {
 	t.Helper()
 	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "groups.md"))
@@ -44,7 +44,7 @@ func recipe(t *testing.T, heading string) []string {
 	return strings.Split(strings.TrimSpace(block), "\n")
 }
 
-// person is somebody in front of one app.
+// person is a user of one app.
 type person struct {
 	*testing.T
 	*visitor.Visitor
@@ -56,7 +56,7 @@ func somebody(t *testing.T, app start.App, p start.Provider) person {
 	return person{t, visitor.New(t), app, p}
 }
 
-// signIn asks the app for a sign-in, and gives name and password on the provider's page, or on two.
+// signIn starts a sign-in at the app, and enters name and password on one or two pages of the provider.
 func (p person) signIn(fields url.Values) {
 	p.Helper()
 	shown := p.Submit(p.asked(p.Open(p.app.URL+"/auth/signin")), fields)
@@ -66,7 +66,7 @@ func (p person) signIn(fields url.Values) {
 	p.home(shown)
 }
 
-// asked is a page that has to be the provider's, where one says who one is.
+// asked returns a page that must be the provider's sign-in page.
 func (p person) asked(shown visitor.Page) visitor.Page {
 	p.Helper()
 	if !strings.HasPrefix(shown.At.String(), p.provider.Issuer) ||
@@ -76,7 +76,7 @@ func (p person) asked(shown visitor.Page) visitor.Page {
 	return shown
 }
 
-// home is a page that has to be the app's first.
+// home checks that a page is the app's start page.
 func (p person) home(shown visitor.Page) {
 	p.Helper()
 	if plain, _, _ := strings.Cut(shown.At.String(), "?"); shown.Status != http.StatusOK || plain != p.app.URL+"/" {
@@ -90,7 +90,7 @@ func (p person) signOut() visitor.Page {
 	return p.Load(http.MethodPost, p.app.URL+"/auth/signout", nil)
 }
 
-// may is what a route of the app has to answer.
+// may checks the status of a route of the app, and returns its body.
 func (p person) may(path string, status int) string {
 	p.Helper()
 	shown := p.Fetch(p.app.URL + path)
@@ -100,7 +100,7 @@ func (p person) may(path string, status int) string {
 	return shown.Text
 }
 
-// is what /api/me has to say.
+// is checks the response of /api/me.
 func (p person) is(email string, groups ...string) {
 	p.Helper()
 	var me struct {
@@ -113,7 +113,7 @@ func (p person) is(email string, groups ...string) {
 	}
 }
 
-// nobody waits until the app knows of no session: what the provider tells it comes beside the browser.
+// nobody waits until the app knows of no session: the provider's logout token does not pass through the browser.
 func (p person) nobody() {
 	p.Helper()
 	deadline := time.Now().Add(20 * time.Second)
@@ -129,7 +129,7 @@ func (p person) nobody() {
 	}
 }
 
-// upstream has the app use the access token, and refresh it when needed.
+// upstream makes the app use the access token, refreshed if needed.
 func (p person) upstream(email string) {
 	p.Helper()
 	var info struct{ Email string }

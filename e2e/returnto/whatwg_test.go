@@ -18,7 +18,7 @@ import (
 const (
 	own    = "https://app.example.com"
 	listed = "https://shop.example.net:8443"
-	// page is where the browser stands when it reads the Location field.
+	// page is the URL of the browser when it reads the Location header.
 	page = own + "/auth/callback?code=c&state=s"
 )
 
@@ -26,7 +26,7 @@ func rule() returnto.Rule {
 	return returnto.Rule{Origins: []string{listed}, Reserved: []string{"/auth/signin", "/auth/callback", "/auth/signout"}}
 }
 
-// hostile are the pieces that parsers disagree about.
+// hostile are the pieces on which parsers disagree.
 func hostile() []string {
 	return []string{
 		"/", "/", "/", "//", `\`, ".", "..", "/./", "/../", ";", "?", "#", "&", "=", "@", ":", "::", "[", "]", "%", "%%",
@@ -86,7 +86,7 @@ func FuzzNoAcceptedTargetLeavesTheOrigin(f *testing.F) {
 	})
 }
 
-// compose joins one to eight pieces, half of the time behind a slash so that many targets begin well.
+// compose joins one to eight pieces, half of the time after a slash so that many targets begin well.
 func compose(random *rand.Rand, pieces []string) string {
 	var target []byte
 	if random.IntN(2) == 0 {
@@ -98,7 +98,7 @@ func compose(random *rand.Rand, pieces []string) string {
 	return string(target)
 }
 
-// leaves says what is wrong with going to target, as it stands and as net/http would clean it; "" when nothing is.
+// leaves says what is wrong with going to target, unchanged and as net/http would clean it; "" if nothing is.
 func leaves(target string) string {
 	redirect := httptest.NewRecorder()
 	http.Redirect(redirect, httptest.NewRequest(http.MethodGet, page, nil), target, http.StatusSeeOther)
@@ -111,7 +111,7 @@ func leaves(target string) string {
 		if origin != own && origin != listed || there.Username() != "" || there.Password() != "" {
 			return "the browser goes to " + there.Href(false)
 		}
-		// What stands in a fragment becomes part of the path when net/http cleans it, so this holds for target only.
+		// A fragment becomes part of the path when net/http cleans the target, so this applies to target only.
 		if location == target && reserved(there.Pathname()) {
 			return "the browser goes to " + there.Pathname()
 		}
@@ -119,7 +119,7 @@ func leaves(target string) string {
 	return ""
 }
 
-// reserved tells whether the router would take path for one of the plugin's own, as it matches decoded paths.
+// reserved reports whether the router, which matches decoded paths, would treat path as one of the plugin's own.
 func reserved(path string) bool {
 	path, err := url.PathUnescape(path)
 	return err != nil ||

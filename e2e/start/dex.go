@@ -13,7 +13,7 @@ import (
 // Dex is e2e/dex as a built program.
 type Dex struct{ path string }
 
-// BuildDex builds it in the module of its own.
+// BuildDex builds it in its own module.
 func BuildDex(t testing.TB) Dex {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "dex")
@@ -25,8 +25,8 @@ func BuildDex(t testing.TB) Dex {
 	return Dex{path}
 }
 
-// Run starts Dex for an app at appURL (no trailing slash) with the plugin's default routes. Tokens are good for life.
-// Only with sessions does Dex know of sign-out.
+// Run starts Dex for an app at appURL (no trailing slash) with the plugin's default routes. Tokens are valid for life.
+// Dex supports sign-out only with sessions.
 func (d Dex) Run(t testing.TB, appURL string, life time.Duration, sessions bool) Provider {
 	t.Helper()
 	port := FreePort(t)
@@ -39,7 +39,7 @@ func (d Dex) Run(t testing.TB, appURL string, life time.Duration, sessions bool)
 	return p
 }
 
-// Hangup sends the signal HUP, by which e2e/dex signs with a new key.
+// Hangup sends the signal HUP, at which e2e/dex rotates its signing key.
 func (p *Process) Hangup(t testing.TB) {
 	t.Helper()
 	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {

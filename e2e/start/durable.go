@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// RunDurableRedis starts a Redis on the port that writes every change to a file in dir before it answers, so that one
-// that is killed and started again has lost nothing.
+// RunDurableRedis starts a Redis on the port that writes every change to a file in dir before it responds, so that it
+// loses nothing when it is killed and restarted.
 func RunDurableRedis(t testing.TB, port, dir string) Redis {
 	t.Helper()
 	cmd := exec.Command(Find(t, "redis-server", "redis-server"), "--bind", "127.0.0.1", "--port", port, "--save", "",
@@ -18,7 +18,7 @@ func RunDurableRedis(t testing.TB, port, dir string) Redis {
 	return Redis{run(t, cmd, func(ctx context.Context) error { return answersLine(ctx, addr, "PING", "+PONG") }), addr}
 }
 
-// Kill ends the process at once, without a chance to finish anything.
+// Kill ends the process at once, so that it cannot finish anything.
 func (p *Process) Kill(t testing.TB) {
 	t.Helper()
 	p.stopped = true

@@ -12,7 +12,8 @@ const plugin = "github.com/seed-d65cea4d/ginoidc"
 // Example is the example app as a built program.
 type Example struct{ Path string }
 
-// BuildExample builds the example app in the plugin's own module, so with the versions that `go run ./example` has.
+// BuildExample builds the example app in the plugin's own module, and so with the versions that `go run ./example`
+// uses.
 func BuildExample(t testing.TB) Example {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "example")
@@ -38,10 +39,10 @@ func (e Example) Run(t testing.TB, port string, env ...string) App {
 	return App{p, url}
 }
 
-// Command is the app with env, not started.
+// Command returns the app with env, not started.
 func (e Example) Command(t testing.TB, env ...string) *exec.Cmd {
 	cmd := exec.Command(e.Path)
 	cmd.Env = clean(os.Environ(), env...)
-	cmd.Dir = t.TempDir() // it must find nothing beside itself
+	cmd.Dir = t.TempDir() // it must find no files next to it
 	return cmd
 }

@@ -17,17 +17,17 @@ import (
 	"testing"
 )
 
-// KeycloakVersion is the one that the tests run and the pages name.
+// KeycloakVersion is the version that the tests run and the pages name.
 const KeycloakVersion = "26.7.3"
 
-// Keycloak is a running Keycloak, with what is in it in memory.
+// Keycloak is a running Keycloak with its data in memory.
 type Keycloak struct {
 	*Process
 	URL      string // without a trailing slash
 	password string // of its administrator
 }
 
-// RunKeycloak starts one that has no realm but its own.
+// RunKeycloak starts a Keycloak that has only its own realm.
 func RunKeycloak(t testing.TB) Keycloak {
 	t.Helper()
 	home, port, password := keycloakHome(t), FreePort(t), rand.Text()
@@ -36,11 +36,11 @@ func RunKeycloak(t testing.TB) Keycloak {
 		"--http-port="+port, "--hostname="+k.URL)
 	cmd.Env = append(cmd.Env, "KC_BOOTSTRAP_ADMIN_USERNAME=admin", "KC_BOOTSTRAP_ADMIN_PASSWORD="+password)
 	k.Process = run(t, cmd, answers(k.URL+"/realms/master"))
-	k.status = 128 + int(syscall.SIGTERM) // as Java programs end
+	k.status = 128 + int(syscall.SIGTERM) // as Java programs exit
 	return k
 }
 
-// kc is Keycloak's command. A test machine has other work, and memory for others.
+// kc is Keycloak's command. It is limited, because a test machine does other work too.
 func kc(t testing.TB, home string, args ...string) *exec.Cmd {
 	t.Helper()
 	Find(t, "default-jre-headless", "java")
@@ -50,8 +50,8 @@ func kc(t testing.TB, home string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// keycloakHome is where the distribution lies, built for a database in memory. The first call on a machine brings it
-// from Maven Central, in two minutes. The lock is for test runs at the same time.
+// keycloakHome returns the directory of the distribution, built for a database in memory. The first call on a machine
+// downloads it from Maven Central, in two minutes. The lock is for concurrent test runs.
 func keycloakHome(t testing.TB) string {
 	t.Helper()
 	cache, err := os.UserCacheDir()
@@ -82,7 +82,7 @@ func keycloakHome(t testing.TB) string {
 	return home
 }
 
-// locked waits for the lock on a file and returns what gives it back.
+// locked waits for the lock on a file and returns the function that releases it.
 func locked(t testing.TB, path string) (unlock func()) {
 	t.Helper()
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
@@ -95,8 +95,8 @@ func locked(t testing.TB, path string) (unlock func()) {
 	return func() { _ = file.Close() }
 }
 
-// Admin calls Keycloak's admin API at a path below /admin/realms, with body as JSON. What comes goes to answer if that
-// is not nil.
+// Admin calls Keycloak's admin API at a path below /admin/realms, with body as JSON. The response is decoded into
+// answer unless that is nil.
 func (k Keycloak) Admin(t testing.TB, method, path string, body, answer any) {
 	t.Helper()
 	text, err := json.Marshal(body)
@@ -106,7 +106,7 @@ func (k Keycloak) Admin(t testing.TB, method, path string, body, answer any) {
 	k.admin(t, method, path, "application/json", bytes.NewReader(text), answer)
 }
 
-// Upload sends a file to the admin API, and fields beside it, as the console does.
+// Upload sends a file and form fields to the admin API, as the console does.
 func (k Keycloak) Upload(t testing.TB, path string, fields map[string]string, file []byte) {
 	t.Helper()
 	var body bytes.Buffer
@@ -141,7 +141,7 @@ func (k Keycloak) admin(t testing.TB, method, path, kind string, body io.Reader,
 	}
 }
 
-// adminToken is good for a minute.
+// adminToken is valid for a minute.
 func (k Keycloak) adminToken(t testing.TB) string {
 	t.Helper()
 	resp, err := http.PostForm(k.URL+"/realms/master/protocol/openid-connect/token", url.Values{
@@ -159,7 +159,7 @@ func (k Keycloak) adminToken(t testing.TB) string {
 	return token.Access
 }
 
-// answered reads a response, which has to tell of success.
+// answered reads a response, which must be a success.
 func answered(resp *http.Response, answer any) error {
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)

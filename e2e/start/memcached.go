@@ -13,7 +13,7 @@ type Memcached struct {
 	Addr string // "127.0.0.1:port"
 }
 
-// RunMemcached starts an empty one.
+// RunMemcached starts an empty memcached.
 func RunMemcached(t testing.TB) Memcached {
 	t.Helper()
 	port := FreePort(t)

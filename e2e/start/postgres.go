@@ -17,11 +17,11 @@ type Postgres struct {
 	URL string // of its empty database "postgres", for a superuser without a password
 }
 
-// RunPostgres starts an empty one.
+// RunPostgres starts an empty server.
 func RunPostgres(t testing.TB) Postgres {
 	t.Helper()
 	bin, port := postgresBin(t), FreePort(t)
-	// t.TempDir lies below a directory that nobody but its owner may enter.
+	// t.TempDir is below a directory that only its owner may enter.
 	dir, err := os.MkdirTemp("", "ginoidc-postgres-")
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +46,7 @@ func RunPostgres(t testing.TB) Postgres {
 	return Postgres{p, "postgres://postgres@127.0.0.1:" + port + "/postgres?sslmode=disable"}
 }
 
-// postgresBin is where the server's programs lie: Debian keeps them out of PATH.
+// postgresBin returns the directory of the server's programs: Debian keeps them out of PATH.
 func postgresBin(t testing.TB) string {
 	t.Helper()
 	versions, err := filepath.Glob("/usr/lib/postgresql/*/bin")
@@ -61,8 +61,8 @@ func postgresBin(t testing.TB) string {
 	return filepath.Dir(Find(t, "postgresql", "initdb"))
 }
 
-// unprivileged is for a server that refuses to run as root: it runs as the user whom Debian's package makes, and owns
-// dir. Who is not root runs it himself.
+// unprivileged is for a server that refuses to run as root: it runs as the user that Debian's package creates, and who
+// then owns dir. Any other user runs it directly.
 func unprivileged(t testing.TB, dir string) *syscall.SysProcAttr {
 	t.Helper()
 	if os.Geteuid() != 0 {

@@ -1,5 +1,5 @@
 // Package start runs the processes that the end-to-end tests talk to: the example app, an OpenID provider and stores.
-// Each listens on loopback only, is ended by its process id when the test ends, and has to exit with status 0.
+// Each listens on loopback only, is ended by its process id when the test ends, and must exit with status 0.
 package start
 
 import (
@@ -28,8 +28,8 @@ const (
 type Process struct {
 	cmd     *exec.Cmd
 	out     *output
-	signal  syscall.Signal // that ends it
-	status  int            // with which it then exits
+	signal  syscall.Signal // the signal that ends it
+	status  int            // its exit status then
 	exited  chan struct{}
 	err     error // of Wait; readable once exited is closed
 	stopped bool
@@ -57,7 +57,7 @@ func run(t testing.TB, cmd *exec.Cmd, ready func(context.Context) error) *Proces
 	return p
 }
 
-// await polls: a process tells nobody that it has begun to listen.
+// await polls: a process does not report that it has begun to listen.
 func (p *Process) await(t testing.TB, ready func(context.Context) error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), startLimit)
@@ -77,8 +77,8 @@ func (p *Process) await(t testing.TB, ready func(context.Context) error) {
 	}
 }
 
-// Stop sends SIGTERM, or what the server calls for, and demands exit status 0, or what is usual for the server. A
-// second call does nothing.
+// Stop sends SIGTERM, or the server's own signal, and requires exit status 0, or the server's usual status. A second
+// call does nothing.
 func (p *Process) Stop(t testing.TB) {
 	t.Helper()
 	if p.stopped {
@@ -100,7 +100,7 @@ func (p *Process) Stop(t testing.TB) {
 	}
 }
 
-// Output is all that the process has printed so far.
+// Output returns everything the process has printed so far.
 func (p *Process) Output() string { return p.out.String() }
 
 // FreePort returns a loopback port on which nothing listens at the moment.
@@ -114,8 +114,8 @@ func FreePort(t testing.TB) string {
 	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
 }
 
-// Find returns the path of the first program that is installed, and fails the test when none is: a test that
-// skips itself looks like one that passed.
+// Find returns the path of the first program that is installed, and fails the test if none is: a test that skips itself
+// looks like one that passed.
 func Find(t testing.TB, debianPackage string, names ...string) string {
 	t.Helper()
 	for _, name := range names {
@@ -127,7 +127,7 @@ func Find(t testing.TB, debianPackage string, names ...string) string {
 	return ""
 }
 
-// answers is ready when url answers 200.
+// answers is ready when url responds with 200.
 func answers(url string) func(context.Context) error {
 	return func(ctx context.Context) error {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
@@ -146,7 +146,7 @@ func answers(url string) func(context.Context) error {
 	}
 }
 
-// clean is the environment without variables that would configure the servers behind the test's back.
+// clean returns the environment without variables that would configure the servers behind the test's back.
 func clean(env []string, extra ...string) []string {
 	var kept []string
 	for _, v := range env {
@@ -158,7 +158,7 @@ func clean(env []string, extra ...string) []string {
 	return append(kept, extra...)
 }
 
-// moduleDir is where the module's sources lie.
+// moduleDir returns the directory of the module's sources.
 func moduleDir(t testing.TB, module string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}", module)

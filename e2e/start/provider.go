@@ -10,13 +10,13 @@ import (
 	"testing"
 )
 
-// Where the provider shows groups and organizations, and nowhere else.
+// The one place where the provider shows groups and organizations.
 const (
 	GroupsInIDToken  = "id_token"
 	GroupsInUserInfo = "userinfo"
 )
 
-// ProfileFAPI2 has the provider hold all clients to the FAPI 2.0 Security Profile: requests are pushed, clients
+// ProfileFAPI2 makes the provider require the FAPI 2.0 Security Profile of all clients: requests are pushed, clients
 // authenticate by private_key_jwt, and DPoP proofs need a nonce.
 const ProfileFAPI2 = "fapi2"
 
@@ -63,7 +63,7 @@ func runProvider(t testing.TB, groupsIn string, env ...string) Provider {
 	return p
 }
 
-// Register registers one more client (RFC 7591) and returns the provider as that client sees it.
+// Register registers another client (RFC 7591) and returns the provider as that client sees it.
 func (p Provider) Register(t testing.TB, metadata map[string]any) Provider {
 	t.Helper()
 	body, err := json.Marshal(metadata)
@@ -96,7 +96,7 @@ func (p Provider) Env() []string {
 	}
 }
 
-// install brings what package-lock.json names, once a clone. The lock is for test packages that run at the same time.
+// install downloads what package-lock.json names, once per clone. The lock is for concurrent test packages.
 func install(t testing.TB, dir string) {
 	t.Helper()
 	defer locked(t, filepath.Join(dir, "package-lock.json"))()

@@ -16,7 +16,7 @@ type Redis struct {
 	Addr string // "127.0.0.1:port"
 }
 
-// RunRedis starts an empty one.
+// RunRedis starts an empty Redis.
 func RunRedis(t testing.TB) Redis {
 	t.Helper()
 	port := FreePort(t)
@@ -27,7 +27,7 @@ func RunRedis(t testing.TB) Redis {
 	return Redis{run(t, cmd, func(ctx context.Context) error { return answersLine(ctx, addr, "PING", "+PONG") }), addr}
 }
 
-// answersLine asks for more than a connection: a server that still loads accepts one and answers with an error.
+// answersLine requires more than a connection: a server that is still loading accepts one and responds with an error.
 func answersLine(ctx context.Context, addr, question, answer string) error {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {

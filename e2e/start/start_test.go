@@ -47,7 +47,8 @@ func TestStores(t *testing.T) {
 	}
 }
 
-// The provider has to show groups in one place only: else the browser tests could not tell which one the plugin read.
+// The provider must show groups in one place only: otherwise the browser tests could not show which one the plugin
+// read.
 func TestProvider(t *testing.T) {
 	const app = "http://localhost:1"
 	tests := []struct {
@@ -78,7 +79,7 @@ type claims struct {
 	Groups     []string
 }
 
-// signIn goes the code flow with a plain HTTP client in the place of a browser.
+// signIn follows the code flow with a plain HTTP client instead of a browser.
 func signIn(t *testing.T, p start.Provider, redirectURI, account string) (idToken, userInfo claims) {
 	t.Helper()
 	config := oauth2.Config{
@@ -115,8 +116,8 @@ func signIn(t *testing.T, p start.Provider, redirectURI, account string) (idToke
 	return idToken, userInfo
 }
 
-// authorize follows the redirects from the authorization URL to the page with the accounts, chooses one and
-// returns the callback URL, which it does not ask for.
+// authorize follows the redirects from the authorization URL to the page with the accounts, chooses one and returns the
+// callback URL without requesting it.
 func authorize(t *testing.T, authorizationURL, redirectURI, account string) *url.URL {
 	t.Helper()
 	jar, err := cookiejar.New(nil)

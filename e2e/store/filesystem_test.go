@@ -9,8 +9,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/session/sessiontest"
 )
 
-// The plugin's own tests run the suite with the store as it is. Here its limit of 4,096 bytes, which is that of a
-// cookie, is lifted as docs/sessions.md says.
+// The plugin's own tests run the suite with the default store. Here its limit of 4,096 bytes, that of a cookie, is
+// raised as docs/sessions.md describes.
 func TestFilesystemLifted(t *testing.T) {
 	newStore := func(t *testing.T) sessions.Store {
 		store := filesystem.NewStore(t.TempDir(), authenticationKey())

@@ -13,8 +13,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/session/sessiontest"
 )
 
-// As it is, the store takes a database that does not answer for "no such session". A handle of its own, whose queries
-// panic on an error, makes it tell: the plugin turns the panic into 503.
+// By default the store treats a database that does not respond as "no such session". With a handle whose queries panic
+// on an error, the plugin notices: it converts the panic to 503.
 func TestGorm(t *testing.T) {
 	for name, mute := range map[string]bool{"as it is": true, "queries panic": false} {
 		t.Run(name, func(t *testing.T) {

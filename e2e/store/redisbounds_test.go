@@ -11,7 +11,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/redisstate"
 )
 
-// TestSeenIsBounded by the real script: one of the sets that attempts lie in takes 4,096, and drops what ends first.
+// TestSeenIsBounded by the real script: a set of attempts holds 4,096, and drops what expires first.
 func TestSeenIsBounded(t *testing.T) {
 	server := newRedisServer(t, "--appendonly", "no")
 	store := newRedisState(t, redisstate.Config{URL: "redis://" + server.addr})
@@ -44,7 +44,7 @@ func TestSeenIsBounded(t *testing.T) {
 	once(keys[len(keys)-1], false)
 }
 
-// TestPolicyOfARealRedis is told by INFO, and by CONFIG where INFO is forbidden.
+// TestPolicyOfARealRedis: INFO reports the policy, and CONFIG does if INFO is forbidden.
 func TestPolicyOfARealRedis(t *testing.T) {
 	for _, tt := range []struct {
 		policy, forbid string

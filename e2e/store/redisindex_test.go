@@ -14,7 +14,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/redisstate"
 )
 
-// owner's list as the store and the server show it.
+// list is an owner's list as the store and the server show it.
 type list struct {
 	store  *redisstate.Store
 	client rueidis.Client
@@ -51,7 +51,7 @@ func (l list) want(t *testing.T, want ...string) {
 	}
 }
 
-// wantKey: how many are in the key, and that it lives until the longest ends. Redis keeps no empty key.
+// wantKey checks how many entries the key has, and that it lives until the last expires. Redis keeps no empty key.
 func (l list) wantKey(t *testing.T, members int64, ttl time.Duration) {
 	t.Helper()
 	count, life := command(t, l.client, "ZCARD", "ginoidc:i:"+l.owner), command(t, l.client, "PTTL", "ginoidc:i:"+l.owner)
@@ -103,7 +103,7 @@ func testIndex(t *testing.T, store *redisstate.Store, client rueidis.Client) {
 	testRefusedIndex(t, u, v)
 }
 
-// Of 1,500 sessions, enlisted all at once, the 1,000 that end last are kept.
+// Of 1,500 sessions, enlisted concurrently, the 1,000 that end last are kept.
 func testCrowdedIndex(t *testing.T, l list) {
 	var wg sync.WaitGroup
 	var latest []string
@@ -125,7 +125,8 @@ func testCrowdedIndex(t *testing.T, l list) {
 	l.wantKey(t, 0, 0)
 }
 
-// A full Redis takes no more sessions, and says so, but one can be read and forgotten. What is no list is an error.
+// A full Redis refuses further sessions with an error, but sessions can still be read and forgotten. A key that is not
+// a list is an error.
 func testRefusedIndex(t *testing.T, u, v list) {
 	u.enlist(t, "b", time.Hour)
 	command(t, u.client, "CONFIG", "SET", "maxmemory", "1")
@@ -140,7 +141,7 @@ func testRefusedIndex(t *testing.T, u, v list) {
 	got, err := v.store.Listed(t.Context(), "v")
 	if err == nil || v.store.Enlist(t.Context(), "v", "a", time.Hour) == nil ||
 		v.store.Delist(t.Context(), "v", "a") == nil {
-		t.Errorf("Listed of what is no list = %q, %v", got, err)
+		t.Errorf("Listed of a key that is not a list = %q, %v", got, err)
 	}
 	command(t, v.client, "DEL", "ginoidc:i:v")
 }

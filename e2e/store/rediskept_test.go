@@ -55,7 +55,7 @@ func testKept(t *testing.T, store *redisstate.Store, client rueidis.Client) {
 	keep(t, store, "a", "2", time.Hour)
 	wantKept(t, store, "a", "2", true)
 
-	// A full Redis keeps nothing more, and says so, but what is there can be read and forgotten.
+	// A full Redis refuses further values with an error, but existing ones can be read and forgotten.
 	keep(t, store, "b", "3", time.Hour)
 	command(t, client, "CONFIG", "SET", "maxmemory", "1")
 	if err := store.Keep(t.Context(), "a", "3", time.Hour); err == nil {
@@ -66,16 +66,16 @@ func testKept(t *testing.T, store *redisstate.Store, client rueidis.Client) {
 	wantKept(t, store, "b", "", false)
 	command(t, client, "CONFIG", "SET", "maxmemory", "0")
 
-	// What is no value is an error, never "none".
+	// A key that is not a value is an error, never "none".
 	command(t, client, "SADD", "ginoidc:k:b", "x")
 	if value, ok, err := store.Kept(t.Context(), "b"); err == nil {
-		t.Errorf("Kept of what is no value = %q, %t", value, ok)
+		t.Errorf("Kept of a key that is not a value = %q, %t", value, ok)
 	}
 	command(t, client, "DEL", "ginoidc:k:b")
 }
 
-// case 271: an instance that is gone, with its connection and without a word, frees its lease after the ttl. What it
-// kept before is there for the others.
+// case 271: the lease of an instance that dies, with its connection and without a release, ends after the ttl. What it
+// kept before stays available to the others.
 func TestLeaseOfAKilledInstance(t *testing.T) {
 	const ttl = 500 * time.Millisecond
 	server := newRedisServer(t, "--appendonly", "no")

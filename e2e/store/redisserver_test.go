@@ -13,7 +13,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/e2e/start"
 )
 
-// redisServer is one that can be killed and started again with what it had on disk.
+// redisServer is a server that can be killed and restarted with its data on disk.
 type redisServer struct {
 	addr string
 	cmd  *exec.Cmd
@@ -47,14 +47,14 @@ func (s *redisServer) signal(t *testing.T, sig os.Signal) {
 	}
 }
 
-// kill gives it no time to write anything more.
+// kill gives it no time to write anything.
 func (s *redisServer) kill(t *testing.T) {
 	t.Helper()
 	s.signal(t, syscall.SIGKILL)
 	_ = s.cmd.Wait() // it was killed, which is an error
 }
 
-// client asks the server itself, once it answers.
+// client returns a client of the server once it responds.
 func (s *redisServer) client(t *testing.T, password string, db int) rueidis.Client {
 	t.Helper()
 	return eventually(t, func() (rueidis.Client, error) {
@@ -68,7 +68,7 @@ func (s *redisServer) client(t *testing.T, password string, db int) rueidis.Clie
 	})
 }
 
-// eventually polls: a server tells nobody that it has begun to listen.
+// eventually polls: a server does not report that it has begun to listen.
 func eventually[T any](t *testing.T, try func() (T, error)) T {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -86,7 +86,7 @@ func eventually[T any](t *testing.T, try func() (T, error)) T {
 	}
 }
 
-// command returns the answer of the server.
+// command returns the server's reply.
 func command(t *testing.T, client rueidis.Client, args ...string) rueidis.RedisMessage {
 	t.Helper()
 	answer, err := client.Do(t.Context(), client.B().Arbitrary(args...).Build()).ToMessage()

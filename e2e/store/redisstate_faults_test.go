@@ -13,7 +13,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/redisstate"
 )
 
-// case 250: what was acknowledged is there after each kill, of the right session, and errors end with the outage.
+// case 250: what was acknowledged is there after each kill, for the right session, and errors end with the outage.
 func TestRedisStateKilled(t *testing.T) {
 	const kills, clients = 20, 8
 	server := newRedisServer(t, "--appendonly", "yes", "--appendfsync", "always")
@@ -104,7 +104,8 @@ func awaitPing(t *testing.T, store *redisstate.Store) {
 	eventually(t, func() (struct{}, error) { return struct{}{}, store.Ping(t.Context()) })
 }
 
-// case 249: a server that stands still is an error in time, however many wait for it, and works on afterwards.
+// case 249: a server that hangs is an error within the timeout, however many requests wait, and it works again
+// afterwards.
 func TestRedisStateStalled(t *testing.T) {
 	server := newRedisServer(t, "--appendonly", "no")
 	store := newRedisState(t, redisstate.Config{URL: "redis://" + server.addr})

@@ -60,7 +60,7 @@ func save(store *redisstate.Store, r *http.Request, record string) (cookie sessi
 	return sessiontest.Browser{cookieName: c.Value}, nil
 }
 
-// The state by the real scripts, on a server with a password and another database, and on a cluster.
+// The state with the real scripts, on a server with a password and another database, and on a cluster.
 func TestRedisStateShared(t *testing.T) {
 	t.Run("one server", func(t *testing.T) {
 		server := newRedisServer(t, "--appendonly", "no", "--requirepass", "p@ss w/rd")
@@ -90,7 +90,7 @@ func TestRedisStateShared(t *testing.T) {
 		server := newRedisServer(t, "--appendonly", "no", "--cluster-enabled", "yes")
 		client := server.client(t, "", 0)
 		command(t, client, "CLUSTER", "ADDSLOTSRANGE", "0", "16383")
-		// A client that comes before the cluster is up is one for a single server.
+		// A client created before the cluster is up is one for a single server.
 		cluster := eventually(t, func() (*redisstate.Store, error) {
 			store := newRedisState(t, redisstate.Config{Client: server.client(t, "", 0)})
 			_, err := store.MarkUsed(t.Context(), "probe", time.Minute)

@@ -30,7 +30,7 @@ type Page struct {
 	Text   string
 }
 
-// New is a browser without cookies.
+// New returns a browser without cookies.
 func New(t testing.TB) *Visitor {
 	t.Helper()
 	kept, err := cookiejar.New(nil)
@@ -58,13 +58,13 @@ func (j jar) SetCookies(u *url.URL, cookies []*http.Cookie) {
 	j.CookieJar.SetCookies(u, cookies)
 }
 
-// Open goes to an address as if it were typed.
+// Open goes to a URL as if it were typed.
 func (v *Visitor) Open(address string) Page {
 	v.t.Helper()
 	return v.Load(http.MethodGet, address, nil)
 }
 
-// Submit sends the first form of a page, with its hidden fields and the further ones.
+// Submit sends the first form of a page, with its hidden fields and the additional ones.
 func (v *Visitor) Submit(on Page, fields url.Values) Page {
 	v.t.Helper()
 	form := regexp.MustCompile(`(?is)<form\b([^>]*)>.*?</form>`).FindStringSubmatch(on.Text)
@@ -87,7 +87,7 @@ func (v *Visitor) Submit(on Page, fields url.Values) Page {
 	return v.Load(http.MethodPost, action.String(), all)
 }
 
-// attribute is that of an HTML tag, "" without it.
+// attribute returns an attribute of an HTML tag, or "".
 func attribute(tag, name string) string {
 	match := regexp.MustCompile(`(?i)\s` + name + `="([^"]*)"`).FindStringSubmatch(tag)
 	if match == nil {
@@ -102,7 +102,7 @@ func (v *Visitor) Load(method, address string, form url.Values) Page {
 	return v.send(method, address, "text/html", form)
 }
 
-// Fetch asks as a script does.
+// Fetch sends a request as a script does.
 func (v *Visitor) Fetch(address string) Page {
 	v.t.Helper()
 	return v.send(http.MethodGet, address, "application/json", nil)
@@ -131,7 +131,7 @@ func (v *Visitor) send(method, address, accept string, form url.Values) Page {
 	return Page{resp.StatusCode, resp.Request.URL, string(body)}
 }
 
-// Sent are the query parameters with which the browser last came to an address.
+// Sent returns the query parameters of the browser's last request to a URL.
 func (v *Visitor) Sent(address string) url.Values {
 	v.t.Helper()
 	for _, u := range slices.Backward(v.Trail) {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Case 279: who starts and does not come back costs nothing here.
+// Case 279: sign-ins that are started and never completed cost nothing here.
 func TestStartKeepsNothing(t *testing.T) {
 	jar, err := New(Config{Secrets: []string{"secret"}, CookieName: "ginoidc", Life: time.Minute})
 	if err != nil {
@@ -26,11 +26,11 @@ func TestStartKeepsNothing(t *testing.T) {
 	}
 }
 
-// Case 142: a value of another build is none. It was sealed with our key, so sealing does not stop it.
+// Case 142: a value of another version does not open. It was sealed with our key, so sealing does not stop it.
 func TestDecodeRefuses(t *testing.T) {
 	good := newAttempt(Purpose{MaxAge: 7}).encode()
 	if _, ok := decode(good); !ok {
-		t.Fatal("a good one is refused")
+		t.Fatal("a valid one is refused")
 	}
 	other := append([]byte{version + 1}, good[1:]...)
 	flagged := func(flags byte, rest ...byte) []byte {
@@ -55,7 +55,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-// Browsers keep no cookie of this size: somebody else sent it, and opening it is work.
+// Browsers keep no cookie of this size: something else sent it, and opening it is work.
 func TestLargeValuesAreNotOpened(t *testing.T) {
 	jar, err := New(Config{Secrets: []string{"secret"}, CookieName: "ginoidc", Life: time.Minute})
 	if err != nil {

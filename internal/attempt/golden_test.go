@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestGolden holds the bytes of the layout: attempts that lie in browsers have to be read by the next version,
-// which may run beside this one.
+// TestGolden holds the bytes of the layout: the next version, which may run at the same time, must read the attempts
+// that browsers keep.
 func TestGolden(t *testing.T) {
 	secrets32 := strings.Repeat("s", 32) + strings.Repeat("n", 32) + strings.Repeat("v", 32)
 	head := "\x01" + secrets32 + "\r#L\xcfRC\x00{" // version, secrets, Started
@@ -45,7 +45,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// TestGoldenCookie: the cookie as a browser keeps it is found and opened.
+// TestGoldenCookie: a cookie kept by a browser is found and opened.
 func TestGoldenCookie(t *testing.T) {
 	const cookie = "__Host-ginoidc.c3Nzc3Nzc3Nzc3Nz=" +
 		"AZpJX6It6VJLH8WbOvVEPd_CHOMx1r9w6m8GdudyCGziB8" +

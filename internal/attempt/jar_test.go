@@ -60,7 +60,7 @@ func (b *browser) take(t testing.TB, h http.Header) {
 	}
 }
 
-// start begins an attempt in this browser.
+// start starts an attempt in this browser.
 func (b *browser) start(t testing.TB, jar *attempt.Jar, returnTo string) *attempt.Attempt {
 	t.Helper()
 	h := make(http.Header)
@@ -182,7 +182,7 @@ func TestFindRefuses(t *testing.T) {
 	one, two := b.start(t, jar, "/one"), b.start(t, jar, "/two")
 	value := func(i int) string { _, value, _ := strings.Cut(b[i], "="); return value }
 	name := func(a *attempt.Attempt) string { return base + "." + a.State[:16] }
-	// resealed is the cookie of the first attempt, sealed anew for another purpose or place.
+	// resealed returns the cookie of the first attempt, sealed again for another purpose or place.
 	resealed := func(purpose, place string) browser {
 		ring := func(purpose string) *seal.Ring {
 			ring, err := seal.NewRing(purpose, []string{newSecret})
@@ -261,7 +261,7 @@ func TestFindRefusesEveryFlippedBit(t *testing.T) {
 	}
 }
 
-// An attempt begun by one instance ends at another with the same settings, and nowhere else.
+// An attempt started at one instance is completed at another with the same settings, and nowhere else.
 func TestFindInAnotherJar(t *testing.T) {
 	otherAudience, otherName := config(oldSecret), config(oldSecret)
 	otherAudience.Audience, otherName.CookieName = "https://id.example.com other", "ginoidc"
@@ -287,7 +287,7 @@ func TestFindInAnotherJar(t *testing.T) {
 	}
 }
 
-// Case 27: the browser is not trusted to forget the cookie in time.
+// Case 27: the browser is not trusted to delete the cookie in time.
 func TestAttemptEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		jar := newJar(t, config(newSecret))
@@ -304,7 +304,7 @@ func TestAttemptEnds(t *testing.T) {
 	})
 }
 
-// A sign-out is found as one, and is no sign-in.
+// A sign-out is found as one, and is not a sign-in.
 func TestFindSignOut(t *testing.T) {
 	jar, h := newJar(t, config(newSecret)), http.Header{}
 	a, err := jar.Start(h, browser{}.request(), attempt.Purpose{ReturnTo: "/bye", MaxAge: -1, SignOut: true})
@@ -321,7 +321,7 @@ func TestFindSignOut(t *testing.T) {
 	}
 }
 
-// Case 277: somebody who abandons 50 sign-ins keeps the newest few, and the newest always works.
+// Case 277: a user who abandons 50 sign-ins keeps the newest few, and the newest always works.
 func TestAbandonedAttempts(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
@@ -361,7 +361,7 @@ func TestStartDropsWhatDoesNotOpenFirst(t *testing.T) {
 		garbage := (&browser{}).start(t, newJar(t, config(oldSecret)), "/").State[:16]
 		b = append(b, base+"."+garbage+"=garbage")
 	}
-	for _, want := range []int{16, attempt.Max, attempt.Max} { // no more than 20 are looked at each time
+	for _, want := range []int{16, attempt.Max, attempt.Max} { // at most 20 are tried each time
 		if b.start(t, jar, "/"); len(b) != want {
 			t.Errorf("%d cookies, want %d", len(b), want)
 		}
@@ -379,7 +379,7 @@ func TestStartRefusesWhatFitsInNoCookie(t *testing.T) {
 	}
 }
 
-// The tab that lost a race, or failed, leaves the attempts of the others alone (case 29).
+// A tab that loses a race, or fails, does not affect the attempts of the others (case 29).
 func TestClear(t *testing.T) {
 	jar := newJar(t, config(newSecret))
 	b := browser{"other=1", base + "=session", base + ".1=chunk"}
@@ -402,7 +402,7 @@ func TestClear(t *testing.T) {
 	}
 }
 
-// FuzzFind: no state and cookie header find an attempt but those that Start made.
+// FuzzFind: no state and cookie header find an attempt except those that Start made.
 func FuzzFind(f *testing.F) {
 	jar := newJar(f, config(newSecret))
 	var b browser

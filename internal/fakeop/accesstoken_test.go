@@ -14,7 +14,7 @@ import (
 const api = "https://api.example"
 
 // wantAccessToken checks a JWT access token: its header, its signature by the provider's key, and exactly these claims
-// in addition to those that no test can know.
+// in addition to those that no test can predict.
 func (a *app) wantAccessToken(raw string, want map[string]any) {
 	a.t.Helper()
 	if typ := part(a.t, raw, 0)["typ"]; typ != "at+jwt" {
@@ -74,7 +74,7 @@ func TestAccessTokens(t *testing.T) {
 	})
 }
 
-// The token endpoint issues the same tokens where that is asked for.
+// The token endpoint issues the same tokens if configured to.
 func TestJWTAccessTokens(t *testing.T) {
 	for name, tt := range map[string]struct {
 		resources []string

@@ -14,8 +14,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
-// A request from an unknown place is answered with a page, never a redirect
-// (RFC 9700, 4.11); every other fault is the app's to hear about.
+// A request with an unknown redirect URI gets a page, never a redirect (RFC 9700, 4.11); every other error is sent to
+// the app.
 func TestAuthorizeRefuses(t *testing.T) {
 	const page = "a page"
 	tests := map[string]struct {
@@ -39,7 +39,7 @@ func TestAuthorizeRefuses(t *testing.T) {
 		"relative resource":     {changes{"resource": {"https://api.example", "/api"}}, "invalid_target"},
 		"resource with #":       {changes{"resource": {"https://api.example/#"}}, "invalid_target"},
 		"empty resource":        {changes{"resource": {""}}, "invalid_target"},
-		"claims is no object":   {changes{"claims": {`[]`}}, "invalid_request"},
+		"claims not an object":  {changes{"claims": {`[]`}}, "invalid_request"},
 		"claims member is text": {changes{"claims": {`{"id_token":{"acr":"x"}}`}}, "invalid_request"},
 		"no openid":             {changes{"scope": {"profile email"}}, "invalid_scope"},
 		"no PKCE":               {changes{"code_challenge": nil, "code_challenge_method": nil}, "invalid_request"},
@@ -125,7 +125,7 @@ func TestApproveAndDeny(t *testing.T) {
 	}
 }
 
-// form is what a person sees on the log-in page.
+// form is the content of the log-in page.
 type form struct {
 	action   string
 	subjects []string
@@ -137,7 +137,7 @@ var (
 	userButton = regexp.MustCompile(`<button class="(user[a-z ]*)" name="subject" value="([^"]*)"`)
 )
 
-// logInForm wants the log-in page.
+// logInForm requires the log-in page.
 func logInForm(t *testing.T, a answer) form {
 	t.Helper()
 	action := formAction.FindStringSubmatch(a.text)
@@ -158,7 +158,7 @@ func logInForm(t *testing.T, a answer) form {
 	return f
 }
 
-// press uses a button of the page and returns the callback's parameters.
+// press presses a button of the page and returns the callback's parameters.
 func (a *app) press(f form, name, value string) url.Values {
 	a.t.Helper()
 	got := a.do(http.MethodPost, f.action, url.Values{name: {value}}, nil)
@@ -262,8 +262,8 @@ func TestSingleSignOn(t *testing.T) {
 	}
 }
 
-// A user who signs in later takes the browser's session over, with a new sid; it
-// ends after a day, and the cookie is out of reach of scripts.
+// A user who signs in later replaces the browser's session, with a new sid; it ends after a day, and scripts cannot
+// read the cookie.
 func TestSessionIsReplacedAndEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, fakeop.Config{Issuer: "https://idp.example/tenant"})

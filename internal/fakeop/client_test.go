@@ -54,7 +54,7 @@ func (o object) with(changes object) object {
 	return o
 }
 
-// jws signs claims, or a text as it stands.
+// jws signs claims, or a text unchanged.
 func jws(t *testing.T, alg jose.SignatureAlgorithm, key any, header object, claims any) string {
 	t.Helper()
 	options := new(jose.SignerOptions)
@@ -72,19 +72,19 @@ func jws(t *testing.T, alg jose.SignatureAlgorithm, key any, header object, clai
 	return must(must(signer.Sign([]byte(payload))).CompactSerialize())
 }
 
-// unsecured is a JWT with alg none.
+// unsecured returns a JWT with alg none.
 func unsecured(claims object) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." +
 		base64.RawURLEncoding.EncodeToString(must(json.Marshal(claims))) + "."
 }
 
-// assertion are the claims of a client assertion that is right.
+// assertion returns the claims of a valid client assertion.
 func (a *app) assertion() object {
 	now := time.Now().Unix()
 	return object{"iss": a.id, "sub": a.id, "aud": a.idp.Issuer(), "iat": now, "exp": now + 60, "jti": rand.Text()}
 }
 
-// byAssertion are the changes to a form that authenticate by private_key_jwt.
+// byAssertion returns the changes to a form that authenticate by private_key_jwt.
 func (a *app) byAssertion() changes {
 	a.t.Helper()
 	return changes{
@@ -93,10 +93,10 @@ func (a *app) byAssertion() changes {
 	}
 }
 
-// keyed is a client with a key, which authenticates by its secret.
+// keyed is the configuration of a client with a key that authenticates by its secret.
 func keyed() fakeop.Config { return fakeop.Config{ClientKey: ecKey().Public()} }
 
-// push posts the parameters of a good request to the PAR endpoint.
+// push posts the parameters of a valid request to the PAR endpoint.
 func (a *app) push(c changes, header http.Header) answer {
 	a.t.Helper()
 	form := queryOf(a.t, a.authURL(nil))
@@ -104,7 +104,7 @@ func (a *app) push(c changes, header http.Header) answer {
 	return a.do(http.MethodPost, a.url(fakeop.PAR), c.to(form), header)
 }
 
-// pushed pushes and returns the authorization URL to send the browser to.
+// pushed pushes a request and returns the authorization URL to send the browser to.
 func (a *app) pushed(c changes) string {
 	a.t.Helper()
 	got := a.push(c, nil)
@@ -118,7 +118,7 @@ func (a *app) requestURL(uri string) string {
 	return a.url(fakeop.Authorize) + "?" + url.Values{"client_id": {a.id}, "request_uri": {uri}}.Encode()
 }
 
-// requestObject are the claims of a good request object.
+// requestObject returns the claims of a valid request object.
 func (a *app) requestObject() object {
 	now := time.Now().Unix()
 	claims := object{"iss": a.id, "aud": a.idp.Issuer(), "nbf": now, "exp": now + 300}
@@ -128,7 +128,7 @@ func (a *app) requestObject() object {
 	return claims
 }
 
-// proof are the claims of a good DPoP proof, for a token if there is one.
+// proof returns the claims of a valid DPoP proof, for a token if there is one.
 func (a *app) proof(method string, e fakeop.Endpoint, token string) object {
 	claims := object{"htm": method, "htu": a.url(e), "iat": time.Now().Unix(), "jti": rand.Text()}
 	if sum := sha256.Sum256([]byte(token)); token != "" {
@@ -137,7 +137,7 @@ func (a *app) proof(method string, e fakeop.Endpoint, token string) object {
 	return claims
 }
 
-// dpop is the header with a proof by a key.
+// dpop returns the header with a proof by a key.
 func (a *app) dpop(key *ecdsa.PrivateKey, claims object) http.Header {
 	a.t.Helper()
 	header := object{"typ": "dpop+jwt", "jwk": jose.JSONWebKey{Key: key.Public()}}
@@ -149,14 +149,13 @@ func thumbprint(key crypto.Signer) string {
 	return base64.RawURLEncoding.EncodeToString(must(public.Thumbprint(crypto.SHA256)))
 }
 
-// claimsAfter are those of alice's ID token after a request.
+// claimsAfter returns the claims of alice's ID token after a request.
 func (a *app) claimsAfter(c changes) map[string]any {
 	a.t.Helper()
 	return part(a.t, text(a.redeem(a.approve("alice", c).Get("code")).object, "id_token"), 1)
 }
 
-// refused wants an error answer of the token or PAR endpoint, or with an empty
-// code a success.
+// refused requires an error response of the token or PAR endpoint or, with an empty code, a success.
 func (r answer) refused(t *testing.T, code string) {
 	t.Helper()
 	status := map[string]int{"": 200, "invalid_client": 401}[code]

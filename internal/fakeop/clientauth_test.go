@@ -22,7 +22,7 @@ import (
 
 const longSecret = "a secret of thirty-two bytes or more"
 
-// A client assertion is taken only if everything about it is right (RFC 7523, 3).
+// A client assertion is accepted only if everything about it is valid (RFC 7523, 3).
 func TestPrivateKeyJWT(t *testing.T) {
 	now := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Unix() // in a bubble
 	tests := map[string]struct {
@@ -109,8 +109,8 @@ func TestPrivateKeyJWT(t *testing.T) {
 	}
 }
 
-// An assertion that was overheard is of no use to the attacker, at either endpoint, as
-// long as it lives; a duplicate member hides nothing.
+// An intercepted assertion is useless to the attacker, at either endpoint, for its whole lifetime; a duplicate member
+// hides nothing.
 func TestAssertionIsGoodOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, fakeop.Config{ClientAuthMethod: "private_key_jwt", ClientKey: ecKey().Public()})
@@ -162,8 +162,7 @@ func TestClientSecretJWT(t *testing.T) {
 	public.push(changes{"client_secret": nil, "client_assertion": {"x"}}, nil).refused(t, "invalid_client")
 }
 
-// overTLS serves a provider as mutual TLS needs it, and returns an app whose
-// requests come with the key's certificate.
+// overTLS serves a provider for mutual TLS, and returns an app whose requests present the key's certificate.
 func overTLS(t *testing.T, cfg fakeop.Config, key crypto.Signer) *app {
 	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
@@ -219,7 +218,7 @@ func TestMutualTLS(t *testing.T) {
 	plain.push(changes{"client_secret": nil}, nil).refused(t, "invalid_client")
 }
 
-// The same endpoints answer below MTLSRoot, and no others (RFC 8705, 5).
+// The same endpoints are available below MTLSRoot, and no others (RFC 8705, 5).
 func TestMTLSRoot(t *testing.T) {
 	const root = "https://mtls.idp.example:8443/mutual"
 	a := newApp(t, fakeop.Config{Issuer: "https://idp.example/tenant", MTLSRoot: root + "/"})

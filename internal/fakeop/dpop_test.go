@@ -16,7 +16,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
-// redeemWith redeems a fresh code with a DPoP header.
+// redeemWith redeems a new code with a DPoP header.
 func (a *app) redeemWith(header http.Header, c changes) answer {
 	a.t.Helper()
 	form := changes{"code": {a.approve("alice", nil).Get("code")}}
@@ -34,7 +34,7 @@ func (a *app) bound(key *ecdsa.PrivateKey) string {
 	return text(got.object, "access_token")
 }
 
-// userInfoWith asks with an Authorization header and perhaps a proof.
+// userInfoWith sends an Authorization header and optionally a proof.
 func (a *app) userInfoWith(authorization string, proof http.Header) answer {
 	a.t.Helper()
 	header := http.Header{"Authorization": {authorization}}
@@ -42,8 +42,8 @@ func (a *app) userInfoWith(authorization string, proof http.Header) answer {
 	return a.do(http.MethodGet, a.url(fakeop.UserInfo), nil, header)
 }
 
-// A proof is taken only if everything about it is right (RFC 9449, 4.3), at the
-// token, PAR and userinfo endpoints alike.
+// A proof is accepted only if everything about it is valid (RFC 9449, 4.3), at the token, PAR and userinfo endpoints
+// alike.
 func TestProof(t *testing.T) {
 	now := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Unix() // in a bubble
 	public := func(key *ecdsa.PrivateKey) jose.JSONWebKey { return jose.JSONWebKey{Key: key.Public()} }
@@ -119,8 +119,7 @@ func TestProof(t *testing.T) {
 	}
 }
 
-// A proof is good once, one at a time, and the refused request leaves the code
-// to be redeemed.
+// A proof is valid once, and only one is allowed; a refused request leaves the code unspent.
 func TestProofIsGoodOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, fakeop.Config{RequireDPoP: true})
@@ -142,8 +141,8 @@ func TestProofIsGoodOnce(t *testing.T) {
 	})
 }
 
-// A bound token is of no use without its key, nor as a bearer token, and a
-// bearer token is not one that is bound (RFC 9449, 7).
+// A bound token is useless without its key and as a bearer token, and a bearer token is not accepted as a bound one
+// (RFC 9449, 7).
 func TestUserInfoWithDPoP(t *testing.T) {
 	a := newApp(t, fakeop.Config{})
 	token, bearer := a.bound(ecKey()), text(a.signIn("alice").object, "access_token")
@@ -224,8 +223,8 @@ func TestCodeBoundToKey(t *testing.T) {
 	}
 }
 
-// Who began with DPoP refreshes with DPoP; the refresh token of a public client
-// is bound to the key, that of another client to its secret (RFC 9449, 5).
+// A client that began with DPoP must refresh with DPoP; the refresh token of a public client is bound to the key, that
+// of another client to its secret (RFC 9449, 5).
 func TestRefreshWithDPoP(t *testing.T) {
 	for name, tt := range map[string]struct {
 		public bool
@@ -267,8 +266,7 @@ func TestRefreshWithDPoP(t *testing.T) {
 	}
 }
 
-// The provider's nonce has to be the current one, and every answer has it
-// (RFC 9449, 8 and 9).
+// The provider's nonce must be the current one, and every response has it (RFC 9449, 8 and 9).
 func TestDPoPNonces(t *testing.T) {
 	a := newApp(t, fakeop.Config{DPoPNonces: true})
 	code := changes{"code": {a.approve("alice", nil).Get("code")}}
@@ -327,7 +325,7 @@ func TestProofForAlias(t *testing.T) {
 	}
 }
 
-// No text in a DPoP header breaks the provider or passes for a proof.
+// No text in a DPoP header breaks the provider or is accepted as a proof.
 func FuzzProof(f *testing.F) {
 	f.Add("e30.e30.e30")
 	f.Add(`eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIn19.e30.AA`)

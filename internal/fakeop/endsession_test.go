@@ -37,7 +37,7 @@ func TestEndSession(t *testing.T) {
 			url.Values{"client_id": {"app"}, "post_logout_redirect_uri": {afterwards + "/"}}, 200, "", false,
 		},
 		"unknown client":       {url.Values{"client_id": {"x"}, "post_logout_redirect_uri": to}, 400, "", true},
-		"hint is no token":     {url.Values{"id_token_hint": {"x"}, "post_logout_redirect_uri": to}, 400, "", true},
+		"hint not a token":     {url.Values{"id_token_hint": {"x"}, "post_logout_redirect_uri": to}, 400, "", true},
 		"hint without a value": {url.Values{"id_token_hint": {""}, "post_logout_redirect_uri": to}, 400, "", true},
 	}
 	for name, tt := range tests {
@@ -61,7 +61,7 @@ func TestEndSession(t *testing.T) {
 				if cookies := got.Cookies(); (len(cookies) == 1 && cookies[0].MaxAge < 0) == tt.alive {
 					t.Errorf("cookies = %v", cookies)
 				}
-				cookie := signedIn.Cookies()[0] // kept by a thief
+				cookie := signedIn.Cookies()[0] // kept by an attacker
 				a.client.Jar = nil
 				silent := a.do(http.MethodGet, a.authURL(changes{"prompt": {"none"}}), nil, http.Header{
 					"Cookie": {cookie.Name + "=" + cookie.Value},
@@ -74,8 +74,8 @@ func TestEndSession(t *testing.T) {
 	}
 }
 
-// The hint alone names the session, from any browser, also when the token has
-// expired; another provider's token, or one whose key is gone, names nothing.
+// The hint alone names the session, from any browser, even if the token has expired; another provider's token, or one
+// whose key is withdrawn, names nothing.
 func TestEndSessionByHint(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, fakeop.Config{SigningAlg: "ES256"})
@@ -121,7 +121,7 @@ func TestEndSessionByHint(t *testing.T) {
 	})
 }
 
-// Whatever the hint, the provider says 200 or 400.
+// Whatever the hint, the provider responds with 200 or 400.
 func FuzzIDTokenHint(f *testing.F) {
 	f.Add("eyJhbGciOiJSUzI1NiJ9.e30.AA")
 	f.Add("eyJhbGciOiJub25lIn0.e30.")

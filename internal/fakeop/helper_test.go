@@ -22,8 +22,8 @@ const (
 	challenge   = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
 )
 
-// app is a relying party that checks as little as it can: it sees what the
-// provider does. Its client is a browser too: cookies, redirects not followed.
+// app is a relying party that checks as little as possible, to show what the provider does. Its client is a browser
+// too: it keeps cookies and does not follow redirects.
 type app struct {
 	t      *testing.T
 	idp    *fakeop.Provider
@@ -56,8 +56,7 @@ func appOf(t *testing.T, idp *fakeop.Provider, transport http.RoundTripper, clie
 	return &app{t: t, idp: idp, client: client, id: clientID}
 }
 
-// params are those of a good authorization request; changes replace values,
-// nil removes them.
+// changes replace parameters of a valid authorization request; nil removes one.
 type changes map[string][]string
 
 func (c changes) to(form url.Values) url.Values {
@@ -118,7 +117,7 @@ func (a *app) do(method, target string, form url.Values, header http.Header) ans
 
 func (a *app) get(target string) answer { return a.do(http.MethodGet, target, nil, nil) }
 
-// location is where a response redirects to, empty if it does not.
+// location returns where a response redirects to, or nil.
 func (r answer) location() *url.URL {
 	if u, err := r.Location(); err == nil {
 		return u
@@ -140,8 +139,7 @@ func (a *app) approve(subject string, c changes) url.Values {
 	return u.Query()
 }
 
-// token posts to the token endpoint as the default client, by
-// client_secret_post; changes may say otherwise.
+// token posts to the token endpoint as the default client, by client_secret_post unless changes say otherwise.
 func (a *app) token(c changes, header http.Header) answer {
 	a.t.Helper()
 	return a.do(http.MethodPost, a.url(fakeop.Token), c.to(url.Values{
@@ -162,7 +160,7 @@ func (a *app) refresh(token string) answer {
 	}, nil)
 }
 
-// signIn runs the whole flow and wants it to succeed.
+// signIn runs the whole flow and requires it to succeed.
 func (a *app) signIn(subject string) answer {
 	a.t.Helper()
 	got := a.redeem(a.approve(subject, nil).Get("code"))
@@ -177,12 +175,12 @@ func (a *app) userInfo(accessToken string) answer {
 	return a.do(http.MethodGet, a.url(fakeop.UserInfo), nil, http.Header{"Authorization": {"Bearer " + accessToken}})
 }
 
-// verify checks an ID token with go-oidc, after discovery.
+// verify verifies an ID token with go-oidc, after discovery.
 func (a *app) verify(raw string, algs ...string) (*oidc.IDToken, error) {
 	return a.verifyFor(a.id, raw, algs...)
 }
 
-// verifyFor checks a JWT for any audience.
+// verifyFor verifies a JWT for any audience.
 func (a *app) verifyFor(audience, raw string, algs ...string) (*oidc.IDToken, error) {
 	ctx := oidc.ClientContext(context.WithoutCancel(a.t.Context()), a.client)
 	provider, err := oidc.NewProvider(ctx, a.idp.Issuer())
@@ -192,7 +190,7 @@ func (a *app) verifyFor(audience, raw string, algs ...string) (*oidc.IDToken, er
 	return provider.VerifierContext(ctx, &oidc.Config{ClientID: audience, SupportedSigningAlgs: algs}).Verify(ctx, raw)
 }
 
-// part decodes the header (0) or the claims (1) of a JWS without checking it.
+// part decodes the header (0) or the claims (1) of a JWS without verifying it.
 func part(t *testing.T, raw string, i int) map[string]any {
 	t.Helper()
 	parts := strings.Split(raw, ".")

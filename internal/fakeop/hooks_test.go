@@ -10,7 +10,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
-// A hook edits after the misbehaviours, and is gone after nil.
+// A hook edits after the misbehaviours, and nil removes it.
 func TestHooks(t *testing.T) {
 	tests := map[string]struct {
 		hook     func(p *fakeop.Provider, edit func(map[string]any))
@@ -77,7 +77,7 @@ func TestIntercept(t *testing.T) {
 	}
 }
 
-// What one endpoint can do to a client, every endpoint can.
+// A fault of one endpoint can be applied to every other.
 func TestFault(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, fakeop.Config{})
@@ -95,8 +95,7 @@ func TestFault(t *testing.T) {
 	})
 }
 
-// A client that gives up does not leave a handler behind for the rest of the
-// minute.
+// A client that gives up does not leave a handler running for the rest of the minute.
 func TestSlowEndsWithTheRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, fakeop.Config{})
@@ -187,7 +186,7 @@ func TestTransportServesTheIssuerOnly(t *testing.T) {
 	}
 }
 
-// A listening provider notices a followed redirect too: loopback has two names.
+// A listening provider also detects a followed redirect: loopback has two names.
 func TestElsewhereWhenListening(t *testing.T) {
 	idp := fakeop.Start(t, fakeop.Config{Issuer: "/tenant"})
 	idp.Misbehave(fakeop.Redirect307)

@@ -10,7 +10,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
-// decrypt opens a nested ID token.
+// decrypt decrypts a nested ID token.
 func decrypt(t *testing.T, raw string, key any) (jose.Header, string) {
 	t.Helper()
 	algs := []jose.KeyAlgorithm{jose.RSA_OAEP_256, jose.ECDH_ES, jose.RSA1_5}
@@ -56,8 +56,7 @@ func TestEncryptedIDToken(t *testing.T) {
 	}
 }
 
-// A signed userinfo answer names who answers and for whom (OpenID Connect Core,
-// 5.3.2).
+// A signed userinfo response names its issuer and audience (OpenID Connect Core, 5.3.2).
 func TestSignedUserInfo(t *testing.T) {
 	a := newApp(t, fakeop.Config{SignUserInfo: true, SigningAlg: "RS256"})
 	got := a.userInfo(text(a.signIn("alice").object, "access_token"))
@@ -77,8 +76,8 @@ func TestSignedUserInfo(t *testing.T) {
 	has(t, part(t, a.userInfo(text(a.signIn("alice").object, "access_token")).text, 1), map[string]any{"iss": "edited"})
 }
 
-// The class a user signs in with is the first requested one that is supported;
-// a session of a weaker one is not enough (OpenID Connect Core, 3.1.2.1).
+// The class a user reaches is the first requested one that is supported; a session of a weaker class does not suffice
+// (OpenID Connect Core, 3.1.2.1).
 func TestACR(t *testing.T) {
 	essential := func(member string) changes {
 		return changes{"claims": {`{"id_token":{"acr":{"essential":true,` + member + `}}}`}}
@@ -136,8 +135,7 @@ func TestACR(t *testing.T) {
 	has(t, plain.claimsAfter(changes{"acr_values": {"gold"}}), map[string]any{"acr": nil, "amr": nil})
 }
 
-// Claims asked for by name come whatever the scopes are, each where it was asked
-// for (OpenID Connect Core, 5.5).
+// Claims requested by name are returned whatever the scopes, each where it was requested (OpenID Connect Core, 5.5).
 func TestNamedClaims(t *testing.T) {
 	a := newApp(t, fakeop.Config{})
 	for claims, want := range map[string]struct{ idToken, userInfo map[string]any }{
@@ -156,7 +154,7 @@ func TestNamedClaims(t *testing.T) {
 	}
 }
 
-// Tokens are for resources only that the request named (RFC 8707, 2.2).
+// Tokens are issued only for resources that the request named (RFC 8707, 2.2).
 func TestResources(t *testing.T) {
 	const one, two = "https://one.example/api", "urn:two"
 	for name, tt := range map[string]struct {
@@ -187,7 +185,7 @@ func TestResources(t *testing.T) {
 	}
 }
 
-// The metadata tell what the configuration makes of the provider.
+// The metadata describes the configuration.
 func TestMetadataOfOptions(t *testing.T) {
 	algs := []any{"ES256", "PS256", "RS256", "EdDSA"}
 	always := map[string]any{

@@ -14,7 +14,7 @@ import (
 
 var hiddenField = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)">`)
 
-// fields are those of the form_post page.
+// fields returns the fields of the form_post page.
 func (r answer) fields() url.Values {
 	fields := make(url.Values)
 	for _, m := range hiddenField.FindAllStringSubmatch(r.text, -1) {
@@ -23,8 +23,7 @@ func (r answer) fields() url.Values {
 	return fields
 }
 
-// Every response mode carries the same parameters; the .jwt modes inside one
-// signed JWT and nothing else (JARM, 2.1 and 2.3).
+// Every response mode carries the same parameters; the .jwt modes only inside one signed JWT (JARM, 2.1 and 2.3).
 func TestResponseModes(t *testing.T) {
 	tests := map[string]struct{ jwt, post bool }{
 		"": {}, "query": {}, "form_post": {post: true},

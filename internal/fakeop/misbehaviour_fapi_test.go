@@ -11,7 +11,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
-// configFor is a provider that does what the misbehaviour spoils.
+// configFor returns the configuration that a misbehaviour needs.
 func configFor(name fakeop.Misbehaviour) fakeop.Config {
 	cfg := fakeop.Config{ACRValues: []string{"silver", "gold"}}
 	switch name {
@@ -67,7 +67,7 @@ func fapiMisbehaviours() map[fakeop.Misbehaviour]misbehaviour {
 	}
 }
 
-// opened is an ID token, decrypted where it is encrypted.
+// opened returns an ID token, decrypted if necessary.
 func opened(t *testing.T, raw string) string {
 	t.Helper()
 	if strings.Count(raw, ".") != 4 {
@@ -108,8 +108,7 @@ func encryptedNotSigned(t *testing.T, a *app) {
 	has(t, claims, map[string]any{"sub": "alice", "nonce": "the-nonce"})
 }
 
-// checkJWT looks at a JWT of the provider; the claims that are not spoilt are
-// those the provider sends when it behaves.
+// checkJWT checks a JWT of the provider; claims that are not spoiled are those of a provider that behaves correctly.
 func (a *app) checkJWT(raw, alg string, verifies bool, spoilt, others map[string]any) {
 	a.t.Helper()
 	has(a.t, part(a.t, raw, 0), map[string]any{"alg": alg})
@@ -167,7 +166,7 @@ func discoveryWithoutPAR(t *testing.T, a *app) {
 	})
 }
 
-// A client that does not notice goes all the way with a token anybody can use.
+// A client that does not notice continues with a token that anyone can use.
 func dpopDowngrade(t *testing.T, a *app) {
 	got := a.redeemWith(a.dpop(ecKey(), a.proof("POST", fakeop.Token, "")), nil)
 	has(t, got.object, map[string]any{"token_type": "Bearer"})
@@ -197,7 +196,7 @@ func userInfoNonceEndless(t *testing.T, a *app) {
 	}
 }
 
-// lowerCase is right: token types are compared without regard to case.
+// lowerCase is valid: token types are compared case-insensitively.
 func lowerCase(t *testing.T, a *app) {
 	has(t, a.signIn("alice").object, map[string]any{"token_type": "bearer"})
 	got := a.redeemWith(a.dpop(ecKey(), a.proof("POST", fakeop.Token, "")), nil)

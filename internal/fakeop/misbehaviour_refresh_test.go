@@ -32,8 +32,7 @@ func refreshMisbehaviours() map[fakeop.Misbehaviour]misbehaviour {
 	}
 }
 
-// refreshedToken looks at the ID token of a refresh, after one of a sign-in that
-// is as ever.
+// refreshedToken checks the ID token of a refresh, after an unchanged one of a sign-in.
 func refreshedToken(alg string, verifies bool, spoilt map[string]any) misbehaviour {
 	return func(t *testing.T, a *app) {
 		first := a.signIn("alice")
@@ -50,7 +49,7 @@ func refreshedToken(alg string, verifies bool, spoilt map[string]any) misbehavio
 	}
 }
 
-// refreshed looks at the answer to a refresh; a second one is as good.
+// refreshed checks the response to a refresh; a second one succeeds too.
 func refreshed(members map[string]any) misbehaviour {
 	return func(t *testing.T, a *app) {
 		got := a.signIn("alice")
@@ -72,9 +71,8 @@ func refreshed(members map[string]any) misbehaviour {
 	}
 }
 
-// refreshRefused wants an answer that costs the client nothing but time: the
-// refresh token is good afterwards. What is slow is so for a minute, to refreshes
-// alone, or to the client's own end.
+// refreshRefused requires a response that costs the client only time: the refresh token stays valid. A slow response
+// takes a minute, for refreshes only, or until the client gives up.
 func refreshRefused(status int, contains string) misbehaviour {
 	return func(t *testing.T, a *app) {
 		_, token := a.signIn("alice").tokens()
@@ -111,7 +109,7 @@ func revocationFails(status int) misbehaviour {
 	}
 }
 
-// took wants a minute for 504 and no time for anything else.
+// took requires a minute for 504 and no time for anything else.
 func took(t *testing.T, status int, start time.Time) {
 	t.Helper()
 	want := time.Duration(0)
@@ -123,8 +121,7 @@ func took(t *testing.T, status int, start time.Time) {
 	}
 }
 
-// givesUp is a client that waits two seconds. It leaves nothing behind, or the
-// bubble could not end.
+// givesUp is a client that waits two seconds. It leaves nothing running, or the bubble could not end.
 func (a *app) givesUp(e fakeop.Endpoint, form url.Values) {
 	a.t.Helper()
 	ctx, cancel := context.WithTimeout(a.t.Context(), 2*time.Second)

@@ -23,7 +23,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
-// misbehaviour says how one misbehaviour shows.
+// misbehaviour checks the effect of one misbehaviour.
 type misbehaviour func(t *testing.T, a *app)
 
 func misbehaviours() map[fakeop.Misbehaviour]misbehaviour {
@@ -77,8 +77,8 @@ func misbehaviours() map[fakeop.Misbehaviour]misbehaviour {
 	}
 }
 
-// Each misbehaviour does what its name says, and nothing else is wrong: the
-// ID tokens that only their claims spoil carry a good signature.
+// Each misbehaviour does what its name says, and nothing else is wrong: ID tokens with only wrong claims have a valid
+// signature.
 func TestMisbehaviours(t *testing.T) {
 	tests, all := misbehaviours(), fakeop.Misbehaviours()
 	maps.Copy(tests, fapiMisbehaviours())
@@ -112,7 +112,7 @@ func (a *app) idToken(subject string) string {
 	return text(a.signIn(subject).object, "id_token")
 }
 
-// signedPayload is the payload of an ID token whose signature fits a key.
+// signedPayload returns the payload of an ID token whose signature fits a key.
 func (a *app) signedPayload(raw string) (payload []byte, ok bool) {
 	a.t.Helper()
 	var set struct{ Keys []json.RawMessage }
@@ -200,7 +200,7 @@ func badSignature(t *testing.T, a *app) {
 	raw := a.idToken("alice")
 	has(t, part(t, raw, 0), map[string]any{"alg": "RS256", "kid": part(t, a.idToken("bob"), 0)["kid"]})
 	if _, ok := a.signedPayload(raw); ok || len(decode(t, raw[strings.LastIndex(raw, ".")+1:])) != 256 {
-		t.Error("the signature is good, or not even of the right length")
+		t.Error("the signature is valid, or not even of the right length")
 	}
 }
 
@@ -297,8 +297,7 @@ func gzipBomb(t *testing.T, a *app) {
 	_ = resp.Body.Close()
 }
 
-// Inside a bubble the minute takes no time. A client that gives up leaves
-// nothing behind, or the bubble could not end.
+// Inside a bubble the minute takes no time. A client that gives up leaves nothing running, or the bubble could not end.
 func slow(t *testing.T, a *app) {
 	for _, e := range []fakeop.Endpoint{fakeop.Discovery, fakeop.JWKS, fakeop.Token, fakeop.UserInfo} {
 		start := time.Now()
@@ -370,7 +369,7 @@ func unknownCurves(t *testing.T, a *app) {
 	}
 }
 
-// callback looks at the authorization response, of a success and of an error.
+// callback checks the authorization response, of a success and of an error.
 func callback(name, want string) misbehaviour {
 	return func(t *testing.T, a *app) {
 		silent := a.get(a.authURL(changes{"prompt": {"none"}})).location().Query()

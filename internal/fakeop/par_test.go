@@ -14,8 +14,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
-// What the authorization endpoint refuses, the PAR endpoint refuses at once, and
-// the client has to authenticate (RFC 9126, 2.1).
+// The PAR endpoint refuses at once what the authorization endpoint refuses, and the client must authenticate (RFC 9126,
+// 2.1).
 func TestPAR(t *testing.T) {
 	tests := map[string]struct {
 		changes changes
@@ -63,8 +63,8 @@ func TestPAR(t *testing.T) {
 	}
 }
 
-// A request_uri is good for one visit of one client within a minute (RFC 9126,
-// 2.2 and 4); otherwise the user sees a page.
+// A request_uri is valid for one visit of one client within a minute (RFC 9126, 2.2 and 4); otherwise the user sees a
+// page.
 func TestRequestURI(t *testing.T) {
 	tests := map[string]struct {
 		wait   time.Duration
@@ -117,8 +117,7 @@ func TestRequestURI(t *testing.T) {
 	}
 }
 
-// People may take longer than a minute at the log-in page, and the form of that
-// page is good once, too.
+// People may take longer than a minute at the log-in page, and its form is valid once, too.
 func TestPushedLogInPage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, fakeop.Config{RequirePAR: true})
@@ -149,7 +148,7 @@ func TestPushedLogInPage(t *testing.T) {
 	})
 }
 
-// A provider that requires one form of request tells the app about another.
+// A provider that requires one form of request sends the app an error for another.
 func TestRequiredForms(t *testing.T) {
 	par, signed := keyed(), keyed()
 	par.RequirePAR, signed.RequireRequestObject = true, true
@@ -199,7 +198,7 @@ func TestRequiredForms(t *testing.T) {
 	}
 }
 
-// A request is pushed by any client there can be, and in each mode.
+// A request can be pushed by any kind of client, and in each mode.
 func TestPushedClients(t *testing.T) {
 	for name, cfg := range map[string]fakeop.Config{
 		"public":          {Public: true, RequirePAR: true},

@@ -133,7 +133,7 @@ func TestNewRefusesBadConfig(t *testing.T) {
 	}
 }
 
-// fakeTB sees what a helper does with a test.
+// fakeTB records what a helper does to a test.
 type fakeTB struct {
 	failed   bool
 	cleanups []func()
@@ -258,7 +258,7 @@ func codeOf(callback string) string {
 	return u.Query().Get("code")
 }
 
-// A log must not be a way to the codes, tokens and secrets that tests handle.
+// A log must not expose the codes, tokens and secrets that tests handle.
 func TestLogHoldsNoSecrets(t *testing.T) {
 	var log strings.Builder
 	a := newApp(t, fakeop.Config{

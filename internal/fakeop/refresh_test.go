@@ -9,8 +9,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
-// tokens are those of a signed-in user: the access token and the refresh token of
-// a token answer.
+// tokens returns the access token and the refresh token of a token response.
 func (r answer) tokens() (access, refresh string) {
 	return text(r.object, "access_token"), text(r.object, "refresh_token")
 }
@@ -54,8 +53,7 @@ func TestRefresh(t *testing.T) {
 	}
 }
 
-// What Active says of the tokens is what the endpoints do, and only refreshes that
-// succeeded are counted.
+// Active agrees with what the endpoints do with tokens, and only successful refreshes are counted.
 func TestRotation(t *testing.T) {
 	tests := map[string]struct {
 		cfg   fakeop.Config
@@ -112,7 +110,7 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// A kept refresh token is bound and limited as one that rotates.
+// A kept refresh token is bound and limited like one that is rotated.
 func TestKeptRefreshTokenIsChecked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, fakeop.Config{KeepRefreshToken: true})
@@ -170,7 +168,7 @@ func TestTokenLife(t *testing.T) {
 	}
 }
 
-// OnRefreshAnswer sees refreshes only, after OnTokenAnswer, which sees all.
+// OnRefreshAnswer sees only refreshes, after OnTokenAnswer, which sees all responses.
 func TestOnRefreshAnswer(t *testing.T) {
 	a := newApp(t, fakeop.Config{})
 	a.idp.Misbehave(fakeop.RefreshTokenType, fakeop.TokenTypeCase)

@@ -14,8 +14,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
-// A request object is taken only if everything about it is right (RFC 9101, 6),
-// at both endpoints.
+// A request object is accepted only if everything about it is valid (RFC 9101, 6), at both endpoints.
 func TestRequestObject(t *testing.T) {
 	now := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Unix() // in a bubble
 	const invalid = "invalid_request_object"
@@ -96,7 +95,7 @@ func TestRequestObject(t *testing.T) {
 	}
 }
 
-// alg none is nobody's signature, and a member that is there twice is in doubt.
+// alg none is not a signature, and a duplicate member is ambiguous.
 func TestForgedRequestObject(t *testing.T) {
 	a := newApp(t, keyed())
 	claims := string(must(json.Marshal(a.requestObject())))
@@ -127,8 +126,8 @@ func TestForgedRequestObject(t *testing.T) {
 	}
 }
 
-// Numbers, objects and lists become parameters; from outside only client_id is
-// needed at the authorization endpoint, and nothing at PAR.
+// Numbers, objects and lists become parameters; outside the object only client_id is needed at the authorization
+// endpoint, and nothing at PAR.
 func TestRequestObjectParameters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := keyed()
@@ -158,8 +157,7 @@ func TestRequestObjectParameters(t *testing.T) {
 	})
 }
 
-// Whatever stands in a request object the client has signed, nothing fails and
-// nobody is sent to a place that is not registered.
+// Whatever a request object signed by the client contains, nothing breaks and nobody is sent to an unregistered URI.
 func FuzzRequestObject(f *testing.F) {
 	f.Add(`{"client_id":"app","redirect_uri":"https://app.example/auth/callback","max_age":1e99,` +
 		`"claims":{"id_token":{"acr":{"values":[null]}}}}`)

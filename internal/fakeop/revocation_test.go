@@ -17,7 +17,7 @@ func (a *app) revoke(token string, c changes, header http.Header) answer {
 	}), header)
 }
 
-// A refresh token takes the whole sign-in with it, an access token nothing.
+// Revoking a refresh token revokes the whole grant; revoking an access token revokes only that token.
 func TestRevocation(t *testing.T) {
 	hint := func(kind string) changes { return changes{"token_type_hint": {kind}} }
 	type tokens struct{ oldAccess, access, oldRefresh, refresh string }
@@ -128,7 +128,7 @@ func TestRevocationByAssertion(t *testing.T) {
 	})
 }
 
-// Whatever is posted, no token ends but the one that is named, and nothing breaks.
+// Whatever is posted, no token is revoked except the one that is named, and nothing breaks.
 func FuzzRevocation(f *testing.F) {
 	f.Add("token=x&client_id=app&client_secret=secret", "")
 	f.Add("token=x&token_type_hint=refresh_token", "Basic YXBwOnNlY3JldA==")

@@ -104,7 +104,7 @@ func TestCodeIsBound(t *testing.T) {
 	}
 }
 
-// A verifier too short to be a secret is refused although its hash fits.
+// A verifier too short to be a secret is refused although its hash matches.
 func TestVerifierSyntax(t *testing.T) {
 	for verifier, status := range map[string]int{
 		strings.Repeat("v", 42): 400, strings.Repeat("v", 43): 200, strings.Repeat("v", 128): 200,
@@ -132,7 +132,7 @@ func TestCodeLivesAMinute(t *testing.T) {
 	}
 }
 
-// Of many redemptions one wins, and the others take back what it got.
+// Of many concurrent redemptions one succeeds, and the others revoke its tokens.
 func TestCodeReuseRevokes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, fakeop.Config{})
@@ -153,7 +153,7 @@ func TestCodeReuseRevokes(t *testing.T) {
 			t.Fatalf("%d redemptions won", won.Load())
 		}
 		if access, ok := token.Load().(string); ok && a.userInfo(access).StatusCode != 401 {
-			t.Error("the winner's access token is still good")
+			t.Error("the winner's access token is still valid")
 		}
 
 		first := a.signIn("alice")
@@ -277,7 +277,7 @@ func TestUserClaims(t *testing.T) {
 	}
 }
 
-// has wants some members in an object, nil for absent.
+// has requires some members of an object; nil means absent.
 func has(t *testing.T, object, want map[string]any) {
 	t.Helper()
 	for name, value := range want {
@@ -287,7 +287,7 @@ func has(t *testing.T, object, want map[string]any) {
 	}
 }
 
-// Whatever is posted, only a code of ours buys tokens, and nothing breaks.
+// Whatever is posted, only a code of ours yields tokens, and nothing breaks.
 func FuzzToken(f *testing.F) {
 	f.Add("grant_type=authorization_code&code=x", "Basic YXBwOnNlY3JldA==")
 	f.Add("grant_type=refresh_token&refresh_token=&client_id=app&client_secret=secret", "")
@@ -315,7 +315,7 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
-// printable makes any text fit for a header or a URL.
+// printable makes any text valid in a header or a URL.
 func printable(r rune) rune {
 	if r < ' ' || r > '~' {
 		return '.'

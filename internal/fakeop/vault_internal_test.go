@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A provider that runs for weeks keeps no more than what has not expired.
+// A provider that runs for weeks keeps only what has not expired.
 func TestVaultIsSwept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var v vault[int]
@@ -24,7 +24,7 @@ func TestVaultIsSwept(t *testing.T) {
 	})
 }
 
-// What may be used once may be used again when it is forgotten.
+// A one-time value may be used again after it has been forgotten.
 func TestVaultAddsOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var v vault[int]

@@ -47,7 +47,7 @@ func TestAPI(t *testing.T) {
 	}
 }
 
-// surface is what a package shows, one line a name, in the manner of the api directory of Go itself.
+// surface is the exported API of a package, one line for each name, in the format of Go's own api directory.
 type surface struct {
 	t     *testing.T
 	fset  *token.FileSet
@@ -150,7 +150,7 @@ func (s *surface) documented(what, comment string) {
 	}
 }
 
-// print gives the source of a node on one line.
+// print returns the source of a node on one line.
 func (s *surface) print(node any) string {
 	if expr, ok := node.(ast.Expr); node == nil || ok && expr == nil {
 		return ""

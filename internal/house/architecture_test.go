@@ -14,8 +14,8 @@ import (
 	"testing"
 )
 
-// room is a package and what its code, tests left out, imports beyond the standard library. Of that, what is for
-// tests ("testing", "net/http/httptest") counts as foreign too.
+// room is a package and what its code, without tests, imports beyond the standard library. Packages for tests
+// ("testing", "net/http/httptest") count as foreign too.
 type room struct{ dir, ours, foreign string }
 
 // rooms is the table of docs/architecture.md. Imports run downwards only.
@@ -74,7 +74,7 @@ func (r room) row() string {
 
 const modulePath = "github.com/seed-d65cea4d/ginoidc"
 
-// TestArchitecture: every package imports what its row says, no more and no less, and the documentation says the same.
+// TestArchitecture: every package imports exactly what its row says, and the documentation says the same.
 func TestArchitecture(t *testing.T) {
 	t.Chdir(root)
 	documented := readFile(t, "docs/architecture.md")
@@ -103,8 +103,8 @@ func TestArchitecture(t *testing.T) {
 	}
 }
 
-// TestEventsPassOneFunction: whatever the root package tells the log at info or above passes emit, which hooks of the
-// app see too. What New finds in a Config is no event.
+// TestEventsPassOneFunction: whatever the root package logs at info or above passes emit, which app hooks see too. What
+// New finds in a Config is not an event.
 func TestEventsPassOneFunction(t *testing.T) {
 	t.Chdir(root)
 	call := regexp.MustCompile(`\ba(?:uth)?\.log\.(?:(?:Info|Warn|Error)(?:Context)?|LogAttrs|Log)\(`)
@@ -123,7 +123,7 @@ func TestEventsPassOneFunction(t *testing.T) {
 	}
 }
 
-// TestPairs: in the root each source file has the test file of its name, and each test file its source.
+// TestPairs: each source file of the root has a test file of the same name, and each test file its source.
 func TestPairs(t *testing.T) {
 	t.Chdir(root)
 	names, err := filepath.Glob("*.go")
@@ -142,7 +142,7 @@ func TestPairs(t *testing.T) {
 	}
 }
 
-// importsByDir lists what the non-test code of each package of this module imports beyond the standard library.
+// importsByDir returns what the non-test code of each package of this module imports beyond the standard library.
 func importsByDir(t *testing.T) map[string][]string {
 	t.Helper()
 	found := map[string][]string{}
@@ -170,7 +170,7 @@ func importsByDir(t *testing.T) map[string][]string {
 	return found
 }
 
-// roomOrModule is what the tables call an imported package: by its directory, or by the module it comes from.
+// roomOrModule returns an imported package's name in the tables: its directory, or the module it comes from.
 func roomOrModule(imported string) string {
 	if imported == modulePath {
 		return "."
@@ -188,7 +188,7 @@ func roomOrModule(imported string) string {
 	return imported
 }
 
-// eachFile visits the files of this module whose names end in suffix, nested modules and hidden directories left out.
+// eachFile visits the files of this module whose names end in suffix, without nested modules and hidden directories.
 func eachFile(t *testing.T, suffix string, visit func(name string)) {
 	t.Helper()
 	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {

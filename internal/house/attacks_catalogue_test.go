@@ -15,7 +15,7 @@ type group struct {
 	cases         []int
 }
 
-// catalogue lists the groups with their cases.
+// catalogue returns the groups with their cases.
 func catalogue() ([]group, error) {
 	rows := []struct{ letter, title, cases string }{
 		{"A", "Authorization request", "1-2 4-7 9-12 14-17 19"},

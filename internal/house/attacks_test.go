@@ -55,8 +55,9 @@ func attacks(t *testing.T) []attack {
 	return all
 }
 
-// TestAttacks compares docs/attacks.md with the catalogue and with the code: every case has one row, in its group and
-// in order; every number that code or tests name has a row; what a row names exists, and its tests name the case.
+// TestAttacks compares docs/attacks.md with the catalogue and the code: every case has one row, in its group and in
+// order; every number in the code or tests has a row; the files and tests that a row names exist, and its tests name
+// the case.
 func TestAttacks(t *testing.T) {
 	t.Chdir(root)
 	rows := attacks(t)
@@ -72,7 +73,7 @@ func TestAttacks(t *testing.T) {
 		}
 		for _, file := range a.files {
 			if _, err := os.Stat(file); err != nil || strings.HasSuffix(file, "_test.go") {
-				t.Errorf("case %d is stopped by %s, which is no source file: %v", a.n, file, err)
+				t.Errorf("case %d is stopped by %s, which is not a source file: %v", a.n, file, err)
 			}
 		}
 		for _, test := range a.tests {
@@ -126,7 +127,7 @@ func fileOfTest(t *testing.T, test string) string {
 	return ""
 }
 
-// namedCases returns the cases that Go files of all modules name in comments, each with the files that do.
+// namedCases returns the cases that comments of all Go modules name, each with the files that do.
 func namedCases(t *testing.T) map[int][]string {
 	t.Helper()
 	named := map[int][]string{}
@@ -151,12 +152,12 @@ func namedCases(t *testing.T) map[int][]string {
 	return named
 }
 
-// caseList is how comments name cases.
+// caseList matches how comments name cases.
 func caseList() *regexp.Regexp {
 	return regexp.MustCompile(`\b[Cc]ases? (\d+(?:(?:, | and |, and |-|–)\d+)*)`)
 }
 
-// scan returns the cases named in the line comments of a file. A list may go on in the next line.
+// scan returns the cases named in the line comments of a file. A list may continue on the next line.
 func scan(source string) ([]int, error) {
 	var all []int
 	for line := range strings.Lines(regexp.MustCompile(`\n[ \t]*// ?`).ReplaceAllString(source, " // ")) {

@@ -1,5 +1,5 @@
-// Package house_test tests the repository itself: who imports whom, the list of exported names, that the pages say what
-// the code does, and that every attack they list has its test.
+// Package house_test tests the repository itself: the imports, the list of exported names, the language of comments,
+// that the pages say what the code does, and that every attack they list has its test.
 package house_test
 
 // root is the directory of the repository. Each test changes to it, so that it names files as the pages do. TestMain

@@ -19,8 +19,8 @@ import (
 	"testing"
 )
 
-// Go code of the pages is checked as it stands if it begins with "package". Any other block is declarations or
-// statements that may use the packages and variables below; it need not use all it declares.
+// Go code of the pages is checked as is if it begins with "package". Any other block is declarations or statements that
+// may use the packages and variables below; it need not use everything it declares.
 const (
 	fragmentImports = `import (
 	"context"; "crypto/tls"; "encoding/json"; "errors"; "fmt"; "io"; "log"; "log/slog"; "net/http"
@@ -88,7 +88,7 @@ func TestGoBlocks(t *testing.T) {
 	}
 }
 
-// parse makes files of a block, with the lines of the page in every position.
+// parse returns the files of a block, with the lines of the page in every position.
 func (b block) parse(fset *token.FileSet) ([]*ast.File, error) {
 	line := fmt.Sprintf("\n//line %s:%d\n", b.file, b.line)
 	if strings.HasPrefix(b.text, "package ") {
@@ -107,7 +107,7 @@ func (b block) parse(fset *token.FileSet) ([]*ast.File, error) {
 	return []*ast.File{variables, file}, err
 }
 
-// exporter imports packages as the go command has compiled them, which for a test of this module it mostly has
+// exporter imports packages as compiled by the go command, which in a test of this module has usually compiled them
 // already.
 func exporter(t *testing.T, fset *token.FileSet, packages []string) types.Importer {
 	t.Helper()

@@ -23,7 +23,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestConfigurationIsDocumented: fields, variables and nothing that does not exist.
+// TestConfigurationIsDocumented: all fields and variables are documented, and none that does not exist.
 func TestConfigurationIsDocumented(t *testing.T) {
 	t.Chdir(root)
 	page := readFile(t, "docs/configuration.md")
@@ -76,7 +76,7 @@ func TestConfigurationIsDocumented(t *testing.T) {
 	}
 }
 
-// documentedFields are the fields in the first column of the tables below "Fields of `Config`." and of `Provider`.
+// documentedFields returns the fields in the first column of the tables below "Fields of `Config`." and of `Provider`.
 func documentedFields(page string) map[string]bool {
 	found, of := map[string]bool{}, ""
 	for line := range strings.Lines(page) {
@@ -139,7 +139,7 @@ func TestExamplesOfSettings(t *testing.T) {
 	}
 }
 
-// TestEnvironmentBlocks: every block of variables makes a valid configuration, with what it leaves out filled in.
+// TestEnvironmentBlocks: every block of variables is a valid configuration, once missing required ones are filled in.
 func TestEnvironmentBlocks(t *testing.T) {
 	t.Chdir(root)
 	for file, page := range documents(t) {
@@ -167,8 +167,8 @@ func TestEnvironmentBlocks(t *testing.T) {
 	}
 }
 
-// TestErrorsAreDocumented: the table has the codes, statuses and names of errors.go and no other, and every reason
-// that internal/provider logs is explained.
+// TestErrorsAreDocumented: the table has exactly the codes, statuses and names of errors.go, and every reason that
+// internal/provider logs is explained.
 func TestErrorsAreDocumented(t *testing.T) {
 	t.Chdir(root)
 	page := readFile(t, "docs/errors.md")
@@ -226,12 +226,12 @@ func literals(t *testing.T, name string, visit func(*ast.CompositeLit)) {
 	})
 }
 
-// text is the value of a string literal.
+// text returns the value of a string literal.
 func text(t *testing.T, expr ast.Expr) string {
 	t.Helper()
 	lit, ok := expr.(*ast.BasicLit)
 	if !ok {
-		t.Fatalf("%v is no string literal", expr)
+		t.Fatalf("%v is not a string literal", expr)
 	}
 	value, err := strconv.Unquote(lit.Value)
 	if err != nil {

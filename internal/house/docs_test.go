@@ -24,7 +24,7 @@ type block struct {
 	line             int // of its first line
 }
 
-// blocks are those of a page whose kind is one of kinds; all without kinds.
+// blocks returns the blocks of a page whose kind is one of kinds, or all if there are no kinds.
 func blocks(file, page string, kinds ...string) []block {
 	var found []block
 	var open *block
@@ -45,8 +45,8 @@ func blocks(file, page string, kinds ...string) []block {
 	return found
 }
 
-// TestReadme: README fits on a screen or two, its program is short, and a fresh machine needs two commands. How short
-// is written in docs/architecture.md.
+// TestReadme: README fits on one or two screens, its program is short, and a fresh machine needs two commands. The
+// limits are stated in docs/architecture.md.
 func TestReadme(t *testing.T) {
 	t.Chdir(root)
 	page := readFile(t, "README.md")
@@ -113,7 +113,7 @@ func TestLinks(t *testing.T) {
 	})
 }
 
-// anchors are the names that the headings of a page have in links.
+// anchors returns the names that the headings of a page have in links.
 func anchors(page string) []string {
 	var found []string
 	for _, m := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(page, -1) {
@@ -123,7 +123,7 @@ func anchors(page string) []string {
 	return found
 }
 
-// TestRestIsDocumented: what the project depends on, and how the test provider misbehaves.
+// TestRestIsDocumented: the dependencies of the project, and the misbehaviours of the test provider.
 func TestRestIsDocumented(t *testing.T) {
 	t.Chdir(root)
 	page := readFile(t, "docs/architecture.md")
@@ -142,7 +142,7 @@ func TestRestIsDocumented(t *testing.T) {
 	}
 }
 
-// TestConformanceIsDocumented: what docs/conformance.md says is there, is there.
+// TestConformanceIsDocumented: everything that docs/conformance.md names exists.
 func TestConformanceIsDocumented(t *testing.T) {
 	t.Chdir(root)
 	said, _, _ := strings.Cut(readFile(t, "docs/conformance.md"), "## Left out")

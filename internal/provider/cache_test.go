@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// A flight that starts when another has just landed finds its work done: the window between a caller's look and
-// its take-off costs no second fetch, neither a first one nor a forced one.
+// A flight that starts when another has just finished finds its work done: the time between a caller's look and its
+// start costs no second fetch, neither a first one nor a forced one.
 func TestFlightAfterFlight(t *testing.T) {
 	fetches := 0
 	c := cache[int]{fetch: func(context.Context) (*int, error) { fetches++; return new(int), nil }}
@@ -18,9 +18,9 @@ func TestFlightAfterFlight(t *testing.T) {
 		t.Errorf("%d fetches, %v", fetches, err)
 	}
 	if newer, err := c.forced(t.Context(), new(int)); err != nil || newer != first || fetches != 1 {
-		t.Errorf("%d fetches for one who has not seen the newest copy, %v", fetches, err)
+		t.Errorf("%d fetches for a caller that has not seen the newest copy, %v", fetches, err)
 	}
 	if newer, err := c.forced(t.Context(), first); err != nil || newer == first || fetches != 2 {
-		t.Errorf("%d fetches for one who has, %v", fetches, err)
+		t.Errorf("%d fetches for a caller that has, %v", fetches, err)
 	}
 }

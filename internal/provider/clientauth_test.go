@@ -47,7 +47,7 @@ func opened(t *testing.T, token, alg string, key any) (header, claims object) {
 	return header, claims
 }
 
-// wantOwnClaims checks what every JWT of this client says and returns what else it says.
+// wantOwnClaims checks the claims that every JWT of this client has and returns the others.
 func wantOwnClaims(t *testing.T, claims object) object {
 	t.Helper()
 	now := float64(time.Now().Unix())
@@ -65,7 +65,7 @@ func wantOwnClaims(t *testing.T, claims object) object {
 	return rest
 }
 
-// Cases 1, 67: each request has an assertion of its own, for this provider alone, and no other authentication.
+// Cases 1, 67: each request has its own assertion, for this provider only, and no other authentication.
 func TestClientAssertion(t *testing.T) {
 	type row struct {
 		method, alg string
@@ -124,7 +124,7 @@ func TestClientAssertion(t *testing.T) {
 	}
 }
 
-// What cannot authenticate sends nothing.
+// An incomplete configuration sends nothing.
 func TestClientAuthenticationIncomplete(t *testing.T) {
 	noTransport := func(c *provider.Config) { c.Transport = nil }
 	for name, test := range map[string]struct {
@@ -171,7 +171,7 @@ func TestClientAuthenticationIncomplete(t *testing.T) {
 	}
 }
 
-// metadataOf is a document with all endpoints at one address.
+// metadataOf returns a document with all endpoints at one base URL.
 func metadataOf(address string, change object) object {
 	return metadata(merge(object{"issuer": address, "authorization_endpoint": address + "/authorize",
 		"token_endpoint": address + tokenPath,
@@ -179,8 +179,8 @@ func metadataOf(address string, change object) object {
 		change))
 }
 
-// RFC 8705 section 2: the certificate is in the handshake, whatever authorities the server names, and the form has the
-// client id alone.
+// RFC 8705 section 2: the certificate is presented in the handshake, whatever authorities the server names, and the
+// form has only the client id.
 func TestMutualTLS(t *testing.T) {
 	certificate := newCertificate(t, "app.example", time.Hour)
 	others := x509.NewCertPool()
@@ -268,8 +268,7 @@ func TestMutualTLSAliases(t *testing.T) {
 	}
 }
 
-// case 67: a provider that does not list the method gets one request by that method all the same, and the log one
-// warning.
+// case 67: a provider that does not list the method still gets one request by that method, and the log one warning.
 func TestAuthMethodNotListed(t *testing.T) {
 	for name, test := range map[string]struct {
 		listed   any
@@ -278,7 +277,7 @@ func TestAuthMethodNotListed(t *testing.T) {
 		"not said": {nil, 0}, "listed": {[]string{"private_key_jwt", "client_secret_basic"}, 0},
 		"no list": {"client_secret_post", 0},
 		"others":  {[]any{"client_secret_post", 1, "x\n" + strings.Repeat("z", 1000)}, 1}, "empty": {[]string{}, 1},
-		"a public client": {[]string{"client_secret_basic"}, 0}, // none is no method that most providers would list
+		"a public client": {[]string{"client_secret_basic"}, 0}, // most providers do not list none
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -312,8 +311,7 @@ func TestAuthMethodNotListed(t *testing.T) {
 	}
 }
 
-// Where a client with a key is refused, the log names the key as it was named to the provider, and the setting for
-// that.
+// If a client with a key is refused, the log names the kid as sent to the provider, and the setting for it.
 func TestRefusedKeyIsNamed(t *testing.T) {
 	key := parsed(t, newKey(t), "", "our-kid")
 	for name, test := range map[string]struct {
@@ -350,7 +348,7 @@ func TestRefusedKeyIsNamed(t *testing.T) {
 	}
 }
 
-// case 65, 126: an assertion that comes back in the body of an error is not in the log.
+// case 65, 126: an assertion that is echoed in the body of an error is not logged.
 func TestAssertionsAreNotLogged(t *testing.T) {
 	var log logBuffer
 	op := newOP(t)

@@ -15,7 +15,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// What ParsePrivateKey accepts is strong, works for what it says, and is named; no error cites what was read.
+// What ParsePrivateKey accepts is strong, works for its algorithm, and has a kid; no error quotes the input.
 func FuzzParsePrivateKey(f *testing.F) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -64,7 +64,7 @@ func FuzzParsePrivateKey(f *testing.F) {
 	})
 }
 
-// No text makes decrypt panic, and none is opened that does not hold what was encrypted.
+// No text makes decrypt panic, and none is decrypted that does not hold what was encrypted.
 func FuzzDecrypt(f *testing.F) {
 	// RFC 7517 appendix A.2: the same key in every process.
 	key, err := ParsePrivateKey([]byte(`{"kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4",

@@ -59,7 +59,7 @@ func privateJWK(t testing.TB, key any, change object) string {
 	return string(text)
 }
 
-// parsed is a key that has to be readable.
+// parsed returns a key that must be readable.
 func parsed(t testing.TB, key any, alg, kid string) *provider.PrivateKey {
 	t.Helper()
 	k, err := provider.ParsePrivateKey([]byte(pkcs8(t, key)), alg, kid)
@@ -213,7 +213,7 @@ func TestParsePrivateKeyRefuses(t *testing.T) {
 			wantError(t, err, provider.Misconfigured, test.code)
 			contains(t, err.Error(), test.hint)
 			if k != nil {
-				t.Error("a key beside the error")
+				t.Error("a key in addition to the error")
 			}
 			if strings.Contains(err.Error(), "SECRET") || strings.Contains(err.Error(), secret([]byte("SECRET"))) {
 				t.Errorf("the input is in the error: %v", err)

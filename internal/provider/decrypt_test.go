@@ -14,7 +14,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
-// encrypt makes a compact JWE as the provider would, with changes of the header; a nil value leaves the header be.
+// encrypt makes a compact JWE as the provider would, with changes to the header; a nil value removes a member.
 func encrypt(t testing.TB, public any, alg, enc, payload string, header object) string {
 	t.Helper()
 	options := (&jose.EncrypterOptions{}).WithContentType("JWT")
@@ -42,7 +42,7 @@ func encrypt(t testing.TB, public any, alg, enc, payload string, header object) 
 	return text
 }
 
-// rebuilt replaces parts of a compact JWE, by their number.
+// rebuilt replaces parts of a compact JWE, by their index.
 func rebuilt(raw string, parts map[int]string) string {
 	all := strings.Split(raw, ".")
 	for i, part := range parts {
@@ -55,7 +55,7 @@ func decrypting(key *provider.PrivateKey) func(*provider.Config) {
 	return func(c *provider.Config) { c.DecryptionKey = key }
 }
 
-// Every pair of algorithms accepted, and none that is not.
+// Every accepted pair of algorithms, and none that is not.
 func TestEncryptedIDToken(t *testing.T) {
 	rsaKey, p256 := newRSAKey(t, 2048), newKey(t)
 	type row struct {
@@ -94,7 +94,7 @@ func TestEncryptedIDToken(t *testing.T) {
 	}
 }
 
-// Encryption proves nothing: what is inside passes every rule that a plain token does.
+// Encryption proves nothing: the token inside must pass every check that a plain token does.
 func TestEncryptedIDTokenInside(t *testing.T) {
 	op := newOP(t)
 	key := newKey(t)
@@ -127,7 +127,7 @@ func TestEncryptedIDTokenInside(t *testing.T) {
 	}
 }
 
-// A provider that encrypts ID tokens encrypts logout tokens too. One that is signed only is refused (Back-Channel
+// A provider that encrypts ID tokens encrypts logout tokens too. One that is only signed is refused (Back-Channel
 // Logout 1.0 section 2.6, item 1).
 func TestEncryptedLogoutToken(t *testing.T) {
 	op := newOP(t)
@@ -158,7 +158,7 @@ func TestEncryptedLogoutToken(t *testing.T) {
 	}
 }
 
-// Cases 79, 80, 81, 96: refused by the look of it, before the key is used or any is fetched.
+// Cases 79, 80, 81, 96: refused by text and header, before the key is used or any is fetched.
 func TestEncryptedIDTokenText(t *testing.T) {
 	op := newOP(t)
 	key := newKey(t)
@@ -231,12 +231,12 @@ func TestEncryptedIDTokenText(t *testing.T) {
 	if op.count("/evil") != 0 {
 		t.Error("a URL in the header was fetched")
 	}
-	// The message names the algorithm wanted: a registration is easily wrong.
+	// The message names the required algorithm, because registrations are often wrong.
 	_, err := p.VerifyIDToken(t.Context(), direct, expect())
 	contains(t, err.Error(), `"dir"`, `"ECDH-ES+A256KW"`)
 }
 
-// Whatever fails once the key is used fails alike: no oracle for who sends forged tokens.
+// Whatever fails after the key is used fails alike: no oracle for the sender of forged tokens.
 func TestDecryptionFailsAlike(t *testing.T) {
 	op := newOP(t)
 	rsaKey, p256, other := newRSAKey(t, 2048), newKey(t), newKey(t)
@@ -289,7 +289,7 @@ func TestDecryptionFailsAlike(t *testing.T) {
 		})
 	}
 	if len(texts) != 1 {
-		t.Errorf("told apart: %v", texts)
+		t.Errorf("distinguishable: %v", texts)
 	}
 	for i := range direct { // case 79: every character
 		if direct[i] == '.' {

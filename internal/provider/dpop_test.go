@@ -56,7 +56,7 @@ func proof(t *testing.T, r *http.Request) object {
 	return claims
 }
 
-// nonceWanted is the error that asks for a nonce, of a token endpoint (400) or of a resource (401).
+// nonceWanted is the error that asks for a nonce, from a token endpoint (400) or a resource server (401).
 func nonceWanted(status int, nonce string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("DPoP-Nonce", nonce)
@@ -67,7 +67,7 @@ func nonceWanted(status int, nonce string) http.HandlerFunc {
 	}
 }
 
-// Each request proves the key of its sign-in, for itself alone (RFC 9449 section 4.2).
+// Each request has a proof by the key of its sign-in, for that request only (RFC 9449 section 4.2).
 func TestProofs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		op := newOP(t)
@@ -124,7 +124,7 @@ func TestProofs(t *testing.T) {
 	})
 }
 
-// A bearer token where a bound one was asked for is a downgrade; nobody asked for a bound one without DPoP.
+// A bearer token instead of a requested bound one is a downgrade; a bound one without DPoP was not requested.
 func TestTokenTypeIsTheOneAskedFor(t *testing.T) {
 	for _, test := range []struct {
 		dpop   bool
@@ -151,7 +151,7 @@ func TestTokenTypeIsTheOneAskedFor(t *testing.T) {
 	}
 }
 
-// case 67: a code is sent again only when the server asks for a nonce, with one, and then once.
+// case 67: a code is sent again only if the server asks for a nonce and provides one, and then once.
 func TestNonceAtTheTokenEndpoint(t *testing.T) {
 	odd := func(nonces ...string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {

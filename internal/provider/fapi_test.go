@@ -7,12 +7,12 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
-// fapi2 is a client as the FAPI 2.0 Security Profile wants it.
+// fapi2 configures a client as the FAPI 2.0 Security Profile requires.
 func fapi2(c *provider.Config) {
 	c.FAPI2, c.PushedAuthorization, c.DPoP, c.AuthMethod = true, "always", true, "private_key_jwt"
 }
 
-// fapi2Metadata of a provider that has all it takes, changed; a nil value removes.
+// fapi2Metadata returns the metadata of a provider that supports everything, changed; a nil value removes a member.
 func fapi2Metadata(change object) object {
 	return merge(metadata(object{
 		"authorization_response_iss_parameter_supported": true,
@@ -109,7 +109,7 @@ func TestFAPI2(t *testing.T) {
 	wantError(t, op.client(fapi2).Ready(t.Context()), provider.Invalid, "bad_endpoint")
 }
 
-// A response mode that is not listed may work all the same: a warning, no more.
+// A response mode that is not listed may still work: it causes only a warning.
 func TestResponseModeNotListed(t *testing.T) {
 	for _, test := range []struct {
 		mode   string

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// What parsePushed accepts can stand in a URL and is alive.
+// What parsePushed accepts is valid in a URL and has not expired.
 func FuzzParsePushed(f *testing.F) {
 	f.Add("application/json", []byte(`{"request_uri":"urn:ietf:params:oauth:request_uri:x","expires_in":60}`))
 	f.Add("application/json", []byte(`{"request_uri":"a b","expires_in":1e999,"REQUEST_URI":"c"}`))
@@ -37,7 +37,7 @@ func FuzzParsePushed(f *testing.F) {
 	})
 }
 
-// Nobody can write a response or a signed userinfo that is accepted without the key.
+// Without the key nobody can make a response or a signed userinfo that is accepted.
 func FuzzOpenResponseText(f *testing.F) {
 	for _, seed := range []string{"", "..", "eyJhbGciOiJub25lIn0.e30.", "eyJhbGciOiJSUzI1NiJ9.e30.AA", "a.b.c.d.e",
 		strings.Repeat(".", 99)} {
@@ -56,7 +56,7 @@ func FuzzOpenResponseText(f *testing.F) {
 	})
 }
 
-// Whatever signed claims make a response keep every rule, judged here from the text again.
+// Whatever signed claims are accepted as a response obey every rule, checked here again from the text.
 func FuzzOpenResponseClaims(f *testing.F) {
 	now := time.Now().Unix()
 	f.Add(fmt.Appendf(nil, `{"iss":"https://op.example","aud":"app","exp":%d,"code":"c","state":"s"}`, now+300))
@@ -90,7 +90,7 @@ func FuzzOpenResponseClaims(f *testing.F) {
 	})
 }
 
-// However many origins answer with a nonce, few are remembered, and the newest always is.
+// However many origins send a nonce, few are remembered, and the newest always is.
 func TestNoncesAreBounded(t *testing.T) {
 	var n nonces
 	for i := range 1000 {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// What decodeObject accepts is JSON, and no other reader finds another value under any name.
+// What decodeObject accepts is JSON, and no other parser finds another value under any name.
 func FuzzDecodeObject(f *testing.F) {
 	for _, seed := range []string{`{"a":[1,{"b":null}],"c":"\u017f"}`, `{"sub":1,"SUB":2}`, `{"a":1,"a":2}`, `{"a":`,
 		`{}{}`, "{\"\xff\":1}", `[[[[`} {
@@ -34,7 +34,7 @@ func FuzzDecodeObject(f *testing.F) {
 	})
 }
 
-// What parseKeySet lets through is public, strong enough and for a known algorithm.
+// What parseKeySet accepts is public, strong enough and for a known algorithm.
 func FuzzParseKeySet(f *testing.F) {
 	f.Add([]byte(`{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",` +
 		`"y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0","use":"sig","kid":"1"}]}`))
@@ -83,7 +83,7 @@ func FuzzParseMetadata(f *testing.F) {
 	})
 }
 
-// What parseTokens and parseRefreshed accept is complete, fit for a header and has a life that cannot overflow.
+// What parseTokens and parseRefreshed accept is complete, safe in a header and has a lifetime that cannot overflow.
 func FuzzParseTokens(f *testing.F) {
 	f.Add("application/json",
 		[]byte(`{"access_token":"at","token_type":"Bearer","id_token":"x.y.z","expires_in":"3600",`+
@@ -112,7 +112,7 @@ func FuzzParseTokens(f *testing.F) {
 	})
 }
 
-// Nobody can write a token that is accepted without the key, and no text makes the check panic or linger.
+// Without the key nobody can make a token that is accepted, and no text makes the check panic or hang.
 func FuzzIDTokenText(f *testing.F) {
 	for _, seed := range []string{"", "..", "eyJhbGciOiJub25lIn0.e30.", "eyJhbGciOiJSUzI1NiJ9.e30.AA",
 		`{"payload":"e30","protected":"e30","signature":""}`, "a.b.c.d.e", strings.Repeat(".", 99)} {
@@ -128,7 +128,7 @@ func FuzzIDTokenText(f *testing.F) {
 	})
 }
 
-// Whatever signed claims are accepted keep every rule, judged here from the text again.
+// Whatever signed claims are accepted obey every rule, checked here again from the text.
 func FuzzIDTokenClaims(f *testing.F) {
 	now := time.Now().Unix()
 	good, _ := json.Marshal(map[string]any{"iss": "https://op.example", "aud": "app", "sub": "a", "nonce": "n",

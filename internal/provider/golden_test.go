@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// TestGoldenTokens holds the bytes of the layout: kept tokens have to be read by the next version, which may run beside
-// this one.
+// TestGoldenTokens holds the bytes of the layout: the next version, which may run at the same time, must read kept
+// tokens.
 func TestGoldenTokens(t *testing.T) {
 	private, err := ecdsa.ParseRawPrivateKey(elliptic.P256(), []byte(strings.Repeat("k", 32)))
 	if err != nil {

@@ -11,10 +11,10 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
-// expect is what most tests ask of a token: our nonce and nothing else.
+// expect is what most tests require of a token: our nonce and nothing else.
 func expect() provider.Expect { return provider.Expect{Nonce: nonce, MaxAge: -1} }
 
-// wantError checks kind, code and the sentinel that goes with the kind, and that an invalid token is told apart.
+// wantError checks kind, code and the sentinel of the kind, and that only an invalid token is ErrInvalidToken.
 func wantError(t *testing.T, err error, kind provider.Kind, code string) {
 	t.Helper()
 	var e *provider.Error

@@ -18,7 +18,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
-// Every row is signed properly: only the claims are at fault.
+// Every row is signed correctly: only the claims are wrong.
 func TestIDTokenClaims(t *testing.T) {
 	sum := sha256.Sum256([]byte("access"))
 	atHash := base64.RawURLEncoding.EncodeToString(sum[:16])
@@ -103,7 +103,7 @@ func TestIDTokenClaims(t *testing.T) {
 			if test.code != "" {
 				wantBadToken(t, err, test.code)
 				if got != nil {
-					t.Errorf("got %v beside the error", got)
+					t.Errorf("got %v in addition to the error", got)
 				}
 				return
 			}
@@ -123,7 +123,7 @@ func TestIDTokenClaims(t *testing.T) {
 	wantBadToken(t, err, "nonce") // no nonce expected is not "any nonce will do"
 }
 
-// What no encoder would write. Each payload is signed properly.
+// What no encoder would write. Each payload is signed correctly.
 func TestIDTokenPayloadText(t *testing.T) {
 	op := newOP(t)
 	p := op.client()
@@ -206,7 +206,7 @@ func TestIDTokenHeader(t *testing.T) {
 	}
 }
 
-// case 79, 96: refused by the look of it, before any key is fetched.
+// case 79, 96: refused by text and header, before any key is fetched.
 func TestIDTokenText(t *testing.T) {
 	op := newOP(t)
 	p := op.client()
@@ -251,7 +251,7 @@ func TestIDTokenText(t *testing.T) {
 	wantBadToken(t, err, "bad_signature")
 }
 
-// case 76: a public key is no shared secret, not even when an operator allows HS256.
+// case 76: a public key is never a shared secret, not even if an operator allows HS256.
 func TestHS256(t *testing.T) {
 	key := newRSAKey(t, 2048)
 	der, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
@@ -278,7 +278,7 @@ func TestHS256(t *testing.T) {
 	}
 }
 
-// No algorithm named means RS256.
+// RS256 is the default.
 func TestDefaultAlgorithm(t *testing.T) {
 	key := newRSAKey(t, 2048)
 	op := newOP(t)
@@ -293,7 +293,7 @@ func TestDefaultAlgorithm(t *testing.T) {
 	wantBadToken(t, err, "algorithm")
 }
 
-// cases 89, 90, 97, 264; the tolerance is a minute, times are seconds from now.
+// cases 89, 90, 97, 264; the leeway is a minute, times are seconds from now.
 func TestIDTokenTimes(t *testing.T) {
 	const hour = 3600
 	tests := []struct {
@@ -347,7 +347,7 @@ func TestIDTokenTimes(t *testing.T) {
 	wantBadToken(t, err, "auth_time")
 }
 
-// The hash of at_hash follows the algorithm of the token.
+// The hash of at_hash depends on the algorithm of the token.
 func TestAtHashUsesTheTokensAlgorithm(t *testing.T) {
 	op := newOP(t)
 	sum := sha512.Sum512([]byte("access"))
@@ -368,7 +368,7 @@ func TestOutageIsNotAForgedToken(t *testing.T) {
 	}
 }
 
-// Case 86: a further audience has to be trusted, and trust does not stand in for this client.
+// Case 86: an additional audience must be trusted, and a trusted one does not replace this client.
 func TestTrustedAudiences(t *testing.T) {
 	op := newOP(t)
 	p := op.client(func(c *provider.Config) { c.TrustedAudiences = []string{"project"} })

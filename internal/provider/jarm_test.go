@@ -14,7 +14,7 @@ import (
 
 const responseHeader = `{"alg":"ES256","kid":"k1"}`
 
-// responseClaims of a good authorization response, changed; a nil value removes.
+// responseClaims returns the claims of a valid authorization response, changed; a nil value removes a member.
 func responseClaims(change object) object {
 	return merge(object{"iss": issuer, "aud": clientID, "exp": time.Now().Unix() + 300, "code": "c", "state": "s"}, change)
 }
@@ -29,7 +29,7 @@ func (op *scriptedOP) response(header string, claims object) string {
 	return sign(op.t, op.key, header, string(payload))
 }
 
-// Every row is signed properly: only the claims are at fault.
+// Every row is signed correctly: only the claims are wrong.
 func TestResponseClaims(t *testing.T) {
 	null := json.RawMessage("null")
 	good := url.Values{"code": {"c"}, "state": {"s"}, "iss": {issuer}}.Encode()
@@ -45,13 +45,13 @@ func TestResponseClaims(t *testing.T) {
 			url.Values{"error": {"access_denied"}, "error_description": {"a&b=é"}, "state": {"s"}, "iss": {issuer}}.Encode(),
 			""},
 		{"session_state", object{"session_state": "x.y"}, good + "&session_state=x.y", ""},
-		// the caller's to judge
+		// the caller decides
 		{"neither code nor state", object{"code": nil, "state": nil}, url.Values{"iss": {issuer}}.Encode(), ""},
 		{"empty", object{"code": ""}, strings.Replace(good, "code=c", "code=", 1), ""},
 		{"null",
 			object{"error": null, "error_description": null, "session_state": null, "azp": null, "iat": null, "nbf": null},
 			good, ""},
-		{"null beside an error", object{"code": null, "error": "access_denied"},
+		{"null in addition to an error", object{"code": null, "error": "access_denied"},
 			strings.Replace(good, "code=c", "error=access_denied", 1), ""},
 		{"a code of 16 kB", object{"code": strings.Repeat(`"`, 16<<10)},
 			strings.Replace(good, "code=c", "code="+strings.Repeat("%22", 16<<10), 1), ""},
@@ -99,7 +99,7 @@ func TestResponseClaims(t *testing.T) {
 			if test.code != "" {
 				wantBadToken(t, err, test.code)
 				if n := op.count(keysPath); got != nil || n != 0 {
-					t.Errorf("got %v beside the error, after %d key requests", got, n)
+					t.Errorf("got %v in addition to the error, after %d key requests", got, n)
 				}
 				if errors.Is(err, provider.ErrIssuerMismatch) != (test.code == "issuer") {
 					t.Errorf("ErrIssuerMismatch: %v", err)
@@ -121,7 +121,7 @@ func sorted(t *testing.T, query string) string {
 	return values.Encode()
 }
 
-// What is refused by its look is refused before a key is fetched, and none of it is used.
+// What text and header refuse is refused before a key is fetched, and nothing of it is used.
 func TestResponseText(t *testing.T) {
 	op := newOP(t)
 	payload, _ := json.Marshal(responseClaims(nil))
@@ -156,7 +156,7 @@ func TestResponseText(t *testing.T) {
 		"logout token":     {header(logoutHeader), "wrong_type"},
 		"code twice":       {with(`"code":"evil"`), "bad_payload"},  // case 30
 		"state twice":      {with(`"state":"evil"`), "bad_payload"}, // case 30
-		"null beside code": {with(`"code":null`), "bad_payload"},
+		"null and code":    {with(`"code":null`), "bad_payload"},
 		"iss twice":        {with(`"iss":"` + issuer + `"`), ""}, // as Keycloak writes it
 		"other iss too":    {with(`"iss":"https://evil.example"`), "bad_payload"},
 		"all twice":        {with(string(payload[1 : len(payload)-1])), ""},
@@ -175,7 +175,7 @@ func TestResponseText(t *testing.T) {
 		}
 		wantBadToken(t, err, test.code)
 		if n := op.count(keysPath) - before; got != nil || n != 0 || op.count("/evil") != 0 {
-			t.Errorf("%s: %v beside the error, after %d key requests", name, got, n)
+			t.Errorf("%s: %v in addition to the error, after %d key requests", name, got, n)
 		}
 	}
 }
@@ -218,8 +218,8 @@ func TestResponseTimes(t *testing.T) {
 	}
 }
 
-// A response is a step of a sign-in: new keys are fetched for it, once a minute, and an outage is no forged response
-// (cases 119, 120).
+// A response is a step of a sign-in: new keys are fetched for it, once a minute, and an outage does not count as a
+// forged response (cases 119, 120).
 func TestResponseKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		op := newOP(t)

@@ -27,7 +27,7 @@ func TestDecodeObject(t *testing.T) {
 		{"long s", `{"sub":1,"ſub":2}`, "differ only in case"},           // case 95
 		{"Kelvin sign", `{"kid":1,"\u212Aid":2}`, "differ only in case"}, // case 95
 		{"sharp s", `{"ß":1,"ẞ":2}`, "differ only in case"},              // case 95
-		{"dotless i is no i", `{"id":1,"ıd":2}`, ""},
+		{"dotless i is not i", `{"id":1,"ıd":2}`, ""},
 		{"array", `[]`, "not an object"},
 		{"string", `"a"`, "not an object"},
 		{"null", `null`, "not an object"},
@@ -65,7 +65,7 @@ func TestDecodeObject(t *testing.T) {
 	}
 }
 
-// case 96: hostile sizes and depths cost next to nothing, and time does not grow with the square of the input.
+// case 96: hostile sizes and depths cost next to nothing, and time does not grow quadratically with the input.
 func TestDecodeObjectIsFast(t *testing.T) {
 	var members strings.Builder
 	for i := range 20_000 {
@@ -97,7 +97,7 @@ func TestDecodeObjectIsFast(t *testing.T) {
 	}
 }
 
-// What may repeat a member may do so with the same value only, at any depth.
+// A repeated member must have the same value, at any depth.
 func TestDecodeRepeated(t *testing.T) {
 	for text, ok := range map[string]bool{
 		`{"a":1,"a":1,"a":1}`: true, `{"a":"x","\u0061":"\u0078"}`: true, `{"a":null,"a":null}`: true,

@@ -19,7 +19,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
-// case 121: one key that cannot be used costs neither the others nor a sign-in.
+// case 121: one unusable key affects neither the others nor a sign-in.
 func TestOddKeysAreSkipped(t *testing.T) {
 	edKey, _, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -191,7 +191,7 @@ func TestTokenWithoutKid(t *testing.T) {
 	}
 }
 
-// cases 119, 120: tokens that do not verify force one fetch a minute, however many they are.
+// cases 119, 120: tokens that do not verify force at most one fetch a minute, however many there are.
 func TestForgedTokensForceOneFetch(t *testing.T) {
 	payload, _ := json.Marshal(claims(nil))
 	for name, forge := range map[string]func(op *scriptedOP, i int) string{
@@ -229,7 +229,7 @@ func TestForgedTokensForceOneFetch(t *testing.T) {
 					t.Errorf("%d key requests after a minute, want 3", op.count(keysPath))
 				}
 				if _, err := p.VerifyIDToken(t.Context(), op.token(claims(nil)), expect()); err != nil {
-					t.Errorf("a good token after the attack: %v", err)
+					t.Errorf("a valid token after the attack: %v", err)
 				}
 			})
 		})
@@ -271,7 +271,7 @@ func TestKeyRotation(t *testing.T) {
 	}
 }
 
-// cases 120, 259: an outage keeps the keys at hand in use, and is told apart from a forged token.
+// cases 120, 259: an outage keeps the current keys in use, and is distinguished from a forged token.
 func TestKeysDuringOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		op := newOP(t)
@@ -318,8 +318,8 @@ func TestKeysDuringOutage(t *testing.T) {
 	})
 }
 
-// A key set or metadata older than a day is fetched before it is used, and serves itself only while that fails: a key
-// withdrawn long ago must not be good once more because nobody has signed in since.
+// A key set or metadata older than a day is refreshed before it is used, and is used itself only if that fails: a key
+// withdrawn long ago must not be accepted again just because nobody has signed in since.
 func TestDayOldDocuments(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		op := newOP(t)

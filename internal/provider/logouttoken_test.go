@@ -22,7 +22,7 @@ const (
 	logoutEvent  = "http://schemas.openid.net/event/backchannel-logout"
 )
 
-// logoutClaims of a good logout token, changed; a nil value removes.
+// logoutClaims returns the claims of a valid logout token, changed; a nil value removes a member.
 func logoutClaims(change object) object {
 	now := time.Now().Unix()
 	return merge(object{
@@ -43,7 +43,7 @@ func (op *scriptedOP) logoutToken(header string, claims object) string {
 
 func lax(c *provider.Config) { c.LaxLogoutType = true }
 
-// Every row is signed properly: only the claims are at fault. The rows named with hyphens are those of the conformance
+// Every row is signed correctly: only the claims are wrong. The rows named with hyphens are those of the conformance
 // suite, oidcc-client-test-rp-backchannel-rpinitlogout-….
 func TestLogoutTokenClaims(t *testing.T) {
 	long := strings.Repeat("a", 255)
@@ -63,7 +63,7 @@ func TestLogoutTokenClaims(t *testing.T) {
 		{"longest names", object{"sub": long, "sid": long, "jti": long}, ""},
 		{"event says more", events(object{"reason": "idle"}), ""},
 		{"a further event", object{"events": object{logoutEvent: object{}, "urn:x": "y"}}, ""},
-		{"nonce in other case is no nonce", object{"Nonce": "n"}, ""},
+		{"nonce in other case is not nonce", object{"Nonce": "n"}, ""},
 
 		{"neither sub nor sid", object{"sub": nil, "sid": nil}, "subject"}, // case 174
 		{"both null", object{"sub": null, "sid": null}, "subject"},
@@ -120,7 +120,7 @@ func TestLogoutTokenClaims(t *testing.T) {
 			if test.code != "" {
 				wantBadToken(t, err, test.code)
 				if n := op.count(keysPath); got != nil || n != 0 {
-					t.Errorf("got %+v beside the error, after %d key requests", got, n)
+					t.Errorf("got %+v in addition to the error, after %d key requests", got, n)
 				}
 				if errors.Is(err, provider.ErrIssuerMismatch) != (test.code == "issuer") {
 					t.Errorf("ErrIssuerMismatch: %v", err)
@@ -190,7 +190,7 @@ func TestLogoutTokenHeader(t *testing.T) {
 	}
 }
 
-// case 180; the tolerance is a minute, times are seconds from now.
+// case 180; the leeway is a minute, times are seconds from now.
 func TestLogoutTokenTimes(t *testing.T) {
 	const hour = 3600
 	for name, test := range map[string]struct {
@@ -236,7 +236,7 @@ func TestLogoutTokenTimes(t *testing.T) {
 	}
 }
 
-// garbage is what needs no key to be refused: the codes of it, each with a text that has it.
+// garbage returns texts that are refused without a key, by the code of their error.
 func garbage(t testing.TB, op *scriptedOP) map[string][]string {
 	good, _ := json.Marshal(logoutClaims(nil))
 	token := op.logoutToken(logoutHeader, logoutClaims(nil))
@@ -271,7 +271,7 @@ func garbage(t testing.TB, op *scriptedOP) map[string][]string {
 	}
 }
 
-// case 190: garbage costs no cryptography and no fetch, for there is not even a key to try.
+// case 190: garbage costs no cryptography and no fetch, because there is not even a key to try.
 func TestGarbageLogoutTokens(t *testing.T) {
 	op := newOP(t)
 	p := op.client()
@@ -296,7 +296,7 @@ func TestGarbageLogoutTokens(t *testing.T) {
 func TestLogoutTokenMix(t *testing.T) {
 	op := newOP(t)
 	p := op.client(lax)
-	// Where typ says nothing, an ID token is told by its claims.
+	// If typ is not specific, an ID token is recognized by its claims.
 	_, err := p.VerifyLogoutToken(t.Context(), op.token(claims(nil)))
 	wantBadToken(t, err, "nonce")
 	_, err = p.VerifyLogoutToken(t.Context(), op.token(claims(object{"nonce": nil})))
@@ -315,7 +315,8 @@ func TestLogoutTokenMix(t *testing.T) {
 	}
 }
 
-// cases 190, 256: well-made tokens under unknown keys force one key fetch a minute, and leave a sign-in its own.
+// cases 190, 256: well-formed tokens with unknown keys force at most one key fetch a minute, and leave a sign-in its
+// own.
 func TestForgedLogoutTokensStarveNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		op := newOP(t)
@@ -343,7 +344,7 @@ func TestForgedLogoutTokensStarveNobody(t *testing.T) {
 			wantFetches(2) // the ordinary one and the one forced
 			time.Sleep(10 * time.Second)
 		}
-		// rotate publishes a new key alone and returns an ID token under it.
+		// rotate publishes only a new key and returns an ID token signed with it.
 		rotate := func(kid string) string {
 			op.key = newKey(t)
 			op.serve(keysPath, slow(time.Second, jsonAnswer(200, object{"keys": []any{jwk(&op.key.PublicKey, kid)}})))
@@ -376,7 +377,7 @@ func TestForgedLogoutTokensStarveNobody(t *testing.T) {
 	})
 }
 
-// case 256: a provider that changes its key and signs many out at once is believed.
+// case 256: a provider that rotates its key and signs many users out at once is believed.
 func TestLogoutTokensUnderANewKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		op := newOP(t)
@@ -411,7 +412,7 @@ func TestLogoutTokensUnderANewKey(t *testing.T) {
 	})
 }
 
-// case 189: keys that cannot be had say nothing about the token, so that the provider may try again.
+// case 189: unavailable keys say nothing about the token, so the provider may try again.
 func TestLogoutTokenDuringOutage(t *testing.T) {
 	for _, path := range []string{discoveryPath, keysPath} {
 		op := newOP(t)
@@ -425,7 +426,7 @@ func TestLogoutTokenDuringOutage(t *testing.T) {
 	}
 }
 
-// Nobody can write a logout token without the key, and no text makes the check panic or call the provider for garbage.
+// Without the key nobody can make a logout token, and no text makes the check panic or call the provider for garbage.
 func FuzzLogoutTokenText(f *testing.F) {
 	op := newOP(f)
 	for _, raws := range garbage(f, op) {
@@ -446,7 +447,7 @@ func FuzzLogoutTokenText(f *testing.F) {
 	})
 }
 
-// Whatever signed text is accepted keeps every rule, judged here from the text again.
+// Whatever signed text is accepted obeys every rule, checked here again from the text.
 func FuzzLogoutTokenRules(f *testing.F) {
 	for _, change := range []object{nil, {"sub": nil}, {"nonce": "n"}, {"events": object{logoutEvent: 1}},
 		{"aud": []string{clientID, "x"}}, {"exp": 1e300}} {

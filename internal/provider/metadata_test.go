@@ -94,7 +94,7 @@ func TestDiscoveryDocument(t *testing.T) {
 			wantError(t, err, test.kind, test.code)
 			contains(t, err.Error(), test.text)
 			if metadata != nil {
-				t.Errorf("got %+v beside the error", metadata)
+				t.Errorf("got %+v in addition to the error", metadata)
 			}
 			if op.count("/elsewhere") != 0 {
 				t.Error("the redirect was followed")

@@ -31,8 +31,8 @@ const (
 // object is a JSON object in a test.
 type object = map[string]any
 
-// scriptedOP is a provider in memory, reached under every host, whose endpoints answer as a test wants it. It has a key
-// of its own for tokens, so that a test can sign any bytes.
+// scriptedOP is a provider in memory, reached under every host, whose endpoints respond as a test says. It has its own
+// key for tokens, so that a test can sign any bytes.
 type scriptedOP struct {
 	*fakeop.Provider
 	http.RoundTripper
@@ -89,7 +89,7 @@ func (op *scriptedOP) token(claims object) string {
 	return sign(op.t, op.key, `{"alg":"ES256","kid":"k1"}`, string(payload))
 }
 
-// claims of a good ID token, changed; a nil value removes.
+// claims returns the claims of a valid ID token, changed; a nil value removes a member.
 func claims(change object) object {
 	now := time.Now().Unix()
 	good := object{"iss": issuer, "aud": clientID, "sub": "alice", "nonce": nonce, "iat": now, "exp": now + 300}
@@ -148,7 +148,7 @@ func newKey(t testing.TB) *ecdsa.PrivateKey {
 	return key
 }
 
-// jwk writes a public key as a JWK that can be spoiled before it is served.
+// jwk returns a public key as a JWK that can be spoiled before it is served.
 func jwk(public any, kid string) object {
 	text, err := jose.JSONWebKey{Key: public, KeyID: kid, Use: "sig"}.MarshalJSON()
 	if err != nil {
@@ -161,7 +161,7 @@ func jwk(public any, kid string) object {
 	return members
 }
 
-// sign makes a compact JWS of exactly this header and payload, ES256 or RS256 by the kind of key.
+// sign makes a compact JWS of exactly this header and payload, ES256 or RS256 by the type of the key.
 func sign(t testing.TB, key crypto.Signer, header, payload string) string {
 	t.Helper()
 	encode := base64.RawURLEncoding.EncodeToString

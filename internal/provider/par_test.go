@@ -12,14 +12,14 @@ import (
 
 const goodPush = `{"request_uri":"urn:ietf:params:oauth:request_uri:6&2","expires_in":60}`
 
-// always has requests pushed.
+// always makes requests pushed.
 func always(c *provider.Config) { c.PushedAuthorization = "always" }
 
 func authRequest() provider.AuthRequest {
 	return provider.AuthRequest{State: "the-state", Nonce: "the-nonce", Verifier: "the-verifier"}
 }
 
-// When requests are pushed, and what stops a sign-in before any browser is sent anywhere.
+// When requests are pushed, and what prevents a sign-in before any browser is sent anywhere.
 func TestWhenRequestsArePushed(t *testing.T) {
 	required, absent := object{"require_pushed_authorization_requests": true},
 		object{"pushed_authorization_request_endpoint": nil}
@@ -61,7 +61,7 @@ func TestWhenRequestsArePushed(t *testing.T) {
 	}
 }
 
-// The whole request goes to the provider, as this client, and the browser carries its name alone.
+// The whole request is sent to the provider, as this client, and the browser carries only its request_uri.
 func TestPushedRequest(t *testing.T) {
 	op := newOP(t)
 	op.serve(discoveryPath, document(object{"authorization_endpoint": issuer + "/authorize?tenant=x"})) // case 16
@@ -175,13 +175,13 @@ func TestPushedAnswer(t *testing.T) {
 			}
 			wantError(t, err, test.kind, test.code)
 			if got != "" {
-				t.Errorf("%s beside the error", got)
+				t.Errorf("%s in addition to the error", got)
 			}
 		})
 	}
 }
 
-// case 126: neither what was sent nor what came back is in the log.
+// case 126: neither the request nor the response is logged.
 func TestPushedRequestIsNotLogged(t *testing.T) {
 	request := provider.AuthRequest{State: "aaaa-of-state", Nonce: "aaaa-of-nonce", Verifier: "v"}
 	request.Params = url.Values{"id_token_hint": {"aaaa-of-hint"}, "login_hint": {"-of-"}} // which is a part of the others

@@ -16,18 +16,18 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
-// oldTokens are those of a sign-in, to be refreshed.
+// oldTokens returns the tokens of a sign-in, to be refreshed.
 func oldTokens() *provider.Tokens {
 	return &provider.Tokens{AccessToken: "at1", TokenType: "Bearer", RefreshToken: "rt/1 +",
 		Scope: "openid api", Nonce: nonce}
 }
 
-// refreshAnswer is a good answer without an ID token, changed; a nil value removes.
+// refreshAnswer is a valid response without an ID token, changed; a nil value removes a member.
 func refreshAnswer(change object) object {
 	return merge(object{"access_token": "at2", "token_type": "Bearer"}, change)
 }
 
-// The request is that of RFC 6749 section 6: no scope, so that none is given up, and nothing of a code.
+// The request is that of RFC 6749 section 6: without a scope, so that none is lost, and without anything of a code.
 func TestRefreshRequest(t *testing.T) {
 	op := newOP(t)
 	op.serve(tokenPath, func(w http.ResponseWriter, r *http.Request) {
@@ -111,7 +111,7 @@ func TestRefreshAnswer(t *testing.T) {
 			}
 			if test.kind != 0 {
 				if wantError(t, err, test.kind, test.code); tokens != nil {
-					t.Errorf("%+v beside the error", tokens)
+					t.Errorf("%+v in addition to the error", tokens)
 				}
 				if errors.Is(err, provider.ErrInvalidToken) {
 					t.Errorf("no token was judged: %v", err)
@@ -127,7 +127,8 @@ func TestRefreshAnswer(t *testing.T) {
 	}
 }
 
-// case 60: the lifetime of a refreshed token is read as that of the first, so that none is refreshed at every request.
+// case 60: the lifetime of a refreshed token is read like that of the first, so that it is not refreshed at every
+// request.
 func TestRefreshedLifetime(t *testing.T) {
 	for text, want := range map[string]time.Duration{
 		`300`: 5 * time.Minute, `"300"`: 5 * time.Minute, `1e300`: 365 * 24 * time.Hour,
@@ -146,7 +147,7 @@ func TestRefreshedLifetime(t *testing.T) {
 	}
 }
 
-// case 70: a new ID token is verified whole. Here each is signed properly, and only the claims are at fault.
+// case 70: a new ID token is verified completely. Here each is signed correctly, and only the claims are wrong.
 func TestRefreshedIDTokenClaims(t *testing.T) {
 	signedIn := time.Now().Add(-time.Hour)
 	sum := sha256.Sum256([]byte("at2"))
@@ -192,7 +193,7 @@ func TestRefreshedIDTokenClaims(t *testing.T) {
 			tokens, got, err := op.client().Refresh(t.Context(), old, test.of.subject)
 			if test.code != "" {
 				if wantBadToken(t, err, test.code); tokens != nil || got != nil {
-					t.Errorf("%+v, %v beside the error", tokens, got)
+					t.Errorf("%+v, %v in addition to the error", tokens, got)
 				}
 				return
 			}
@@ -203,7 +204,7 @@ func TestRefreshedIDTokenClaims(t *testing.T) {
 	}
 }
 
-// case 70: what is no ID token of this provider, whatever it says.
+// case 70: tokens that are not ID tokens of this provider, whatever they claim.
 func TestRefreshedIDTokenSignature(t *testing.T) {
 	payload, _ := json.Marshal(claims(nil))
 	for name, test := range map[string]struct {
@@ -234,8 +235,8 @@ func TestRefreshedIDTokenSignature(t *testing.T) {
 	}
 }
 
-// An ID token of which nobody can say whether it is good costs neither the session nor the tokens that came with it:
-// the refresh token before is spent. Nothing that it says is believed.
+// An ID token that can be neither confirmed nor called forged costs neither the session nor the tokens that came with
+// it: the previous refresh token is spent. None of its claims is used.
 func TestUnjudgedIDToken(t *testing.T) {
 	now := time.Now().Unix()
 	signed := func(header string, change object) func(*scriptedOP) string {
@@ -300,7 +301,7 @@ func payloadOf(claims object) string {
 	return string(text)
 }
 
-// A refresh token that may be good for one use is not spent while the answer could not be verified.
+// A refresh token that may be valid only once is not spent while the response could not be verified.
 func TestRefreshWaitsForKeys(t *testing.T) {
 	op := newOP(t)
 	op.serve(tokenPath, jsonAnswer(200, refreshAnswer(nil)))
@@ -314,7 +315,7 @@ func TestRefreshWaitsForKeys(t *testing.T) {
 	}
 }
 
-// case 72: a provider that does not answer is away, within five seconds, and the old tokens are untouched.
+// case 72: a provider that does not respond is unavailable, within five seconds, and the old tokens are unchanged.
 func TestRefreshTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		op := newOP(t)
@@ -328,8 +329,7 @@ func TestRefreshTimeout(t *testing.T) {
 	})
 }
 
-// The key of the sign-in is proved at each refresh, is carried over, and stands against a downgrade (RFC 9449 section
-// 5).
+// The key of the sign-in is proved at each refresh, is carried over, and prevents a downgrade (RFC 9449 section 5).
 func TestRefreshWithDPoP(t *testing.T) {
 	op := newOP(t)
 	var keys []string
@@ -376,7 +376,7 @@ func TestRefreshWithDPoP(t *testing.T) {
 	}
 }
 
-// case 126: neither token is in the log or in an error, when the provider sends back what it was sent.
+// case 126: neither token is in the log or in an error when the provider echoes the request.
 func TestRefreshTokensAreNotLogged(t *testing.T) {
 	var log logBuffer
 	op := newOP(t)

@@ -15,7 +15,7 @@ func signing(key *provider.PrivateKey) func(*provider.Config) {
 	return func(c *provider.Config) { c.SignRequests, c.ClientKey = true, key }
 }
 
-// RFC 9101 section 5: the whole request is in the request object, and what stays in clear says the same.
+// RFC 9101 section 5: the whole request is in the request object, and the plain parameters agree with it.
 func TestSignedAuthorizationURL(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		key := newKey(t)
@@ -58,7 +58,8 @@ func TestSignedAuthorizationURL(t *testing.T) {
 	})
 }
 
-// Values as the specifications type them; what is no such value, or is a claim of the object itself, is refused.
+// Values have the types of the specifications; what is not such a value, or is a claim of the object itself, is
+// refused.
 func TestRequestObjectClaims(t *testing.T) {
 	key := newKey(t)
 	p := newOP(t).client(signing(parsed(t, key, "", "")))
@@ -106,7 +107,7 @@ func TestRequestObjectClaims(t *testing.T) {
 	}
 }
 
-// What cannot sign sends no request, and none goes out unsigned.
+// A client that cannot sign sends no request, and none is sent unsigned.
 func TestRequestsAreNotSentUnsigned(t *testing.T) {
 	for name, key := range map[string]*provider.PrivateKey{"no key": nil,
 		"a key for decryption": parsed(t, newKey(t), "ECDH-ES", "")} {
@@ -119,7 +120,7 @@ func TestRequestsAreNotSentUnsigned(t *testing.T) {
 	}
 }
 
-// RFC 9101 section 10.8: neither of the two JWTs can be taken for the other.
+// RFC 9101 section 10.8: neither of the two JWTs can be used as the other.
 func TestRequestObjectIsNoAssertion(t *testing.T) {
 	key := newKey(t)
 	op := newOP(t)

@@ -14,7 +14,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
-// resource is a resource server in memory, and looks after the rules of a RoundTripper.
+// resource is a resource server in memory that also checks the contract of http.RoundTripper.
 type resource struct {
 	scripts []http.HandlerFunc // one for each call
 	seen    []string           // method, address and body of each
@@ -40,7 +40,7 @@ func (s *resource) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// watchedBody tells whether it was closed, and how far it was read.
+// watchedBody records whether it was closed, and how far it was read.
 type watchedBody struct {
 	io.Reader
 	read   int
@@ -58,7 +58,7 @@ func (b *watchedBody) Close() error {
 	return nil
 }
 
-// boundTokens are tokens with a key, and the provider that has them.
+// boundTokens returns tokens with a key, and the provider that issued them.
 func boundTokens(t *testing.T) (*provider.Provider, *provider.Tokens) {
 	t.Helper()
 	op := newOP(t)
@@ -83,7 +83,7 @@ func newRequest(t *testing.T, method, address string, body io.Reader) *http.Requ
 	return req
 }
 
-// A copy goes out with the token. The request of the app, which a client may log or send again, never holds it.
+// A copy is sent with the token. The request of the app, which a client may log or send again, never holds it.
 func TestSend(t *testing.T) {
 	server := &resource{scripts: []http.HandlerFunc{func(w http.ResponseWriter, r *http.Request) {
 		if a := r.Header.Values("Authorization"); fmt.Sprint(a) != "[Bearer at]" || r.Header.Get("X-App") != "own" ||
@@ -116,7 +116,7 @@ func TestSend(t *testing.T) {
 	}
 }
 
-// A token that is read on the way is anybody's.
+// A token sent in plain text can be used by anyone who reads it.
 func TestTokensAreNotSentInClear(t *testing.T) {
 	for address, ok := range map[string]bool{
 		"https://api.example/": true, "http://localhost:1/": true, "http://127.9.9.9/": true, "http://[::1]:1/": true,
@@ -143,7 +143,7 @@ func TestTokensAreNotSentInClear(t *testing.T) {
 	}
 }
 
-// A server may ask for another nonce once, of a request that can be sent again (RFC 9449 section 9).
+// A server may ask for another nonce once, for a request that can be sent again (RFC 9449 section 9).
 func TestNonceAtAResource(t *testing.T) {
 	wanted, again, good := nonceWanted(401, "n1"), nonceWanted(401, "n2"), textAnswer(200, "", "good")
 	refused := func(w http.ResponseWriter, _ *http.Request) {
@@ -209,7 +209,7 @@ func TestNonceAtAResource(t *testing.T) {
 	}
 }
 
-// The newest nonce of a server is in the next proof there, and an answer nobody wants is not read to its end.
+// The latest nonce of a server is in the next proof for it, and an unused response is not read to its end.
 func TestNoncesOfResources(t *testing.T) {
 	p, tokens := boundTokens(t)
 	long := bytes.Repeat([]byte("x"), 1<<20)
@@ -231,14 +231,14 @@ func TestNoncesOfResources(t *testing.T) {
 	if fmt.Sprint(nonces) != "[<nil> n1 n2 <nil>]" || server.bodies[0].read > 64<<10 {
 		t.Errorf("nonces %v, %d bytes read", nonces, server.bodies[0].read)
 	}
-	server = &resource{scripts: []http.HandlerFunc{nonceWanted(401, "n1")}} // a bearer token has no proof to mend
+	server = &resource{scripts: []http.HandlerFunc{nonceWanted(401, "n1")}} // a bearer token has no proof to fix
 	if resp, err := p.Send(newRequest(t, http.MethodGet, "https://x.example/", nil), bearer(), server); err != nil ||
 		resp.StatusCode != 401 || len(server.seen) != 1 {
 		t.Errorf("%+v, %v, %q", resp, err, server.seen)
 	}
 }
 
-// tokenTransport is what an app's client has Send in.
+// tokenTransport uses Send in an app's client.
 type tokenTransport struct {
 	p    *provider.Provider
 	next http.RoundTripper
@@ -248,8 +248,8 @@ func (s tokenTransport) RoundTrip(req *http.Request) (*http.Response, error) {
 	return s.p.Send(req, bearer(), s.next)
 }
 
-// case 107, for the app's own requests: a redirect within the origin keeps the token. One that leads away loses it, and
-// does not get it back by leading home.
+// case 107, for the app's own requests: a redirect within the origin keeps the token. One that leads away drops it, and
+// the token does not come back by a redirect to the first origin.
 func TestTokenDoesNotFollowRedirectsAway(t *testing.T) {
 	var seen []string
 	var home, away *httptest.Server
@@ -274,7 +274,7 @@ func TestTokenDoesNotFollowRedirectsAway(t *testing.T) {
 		t.Error(got)
 	}
 	req := newRequest(t, http.MethodGet, "https://api.example/", nil)
-	req.Response = &http.Response{} // of which nobody knows where it came from
+	req.Response = &http.Response{} // of unknown origin
 	server := &resource{scripts: []http.HandlerFunc{func(_ http.ResponseWriter, r *http.Request) {
 		if a := r.Header.Get("Authorization"); a != "Basic app" {
 			t.Errorf("sent with %q", a)

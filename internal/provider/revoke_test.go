@@ -86,7 +86,7 @@ func TestRevocationAnswers(t *testing.T) {
 	}
 }
 
-// case 171: whatever the provider does, two seconds at most, and the second token is not sent when they are over.
+// case 171: whatever the provider does, two seconds at most, and then the second token is not sent.
 func TestRevocationIsQuick(t *testing.T) {
 	hang := slow(time.Hour, jsonAnswer(200, object{}))
 	for name, test := range map[string]struct {
@@ -154,7 +154,7 @@ func TestRevocationEndpoint(t *testing.T) {
 	}
 }
 
-// case 126: no token is in the log or in an error, when the provider sends back what it was sent.
+// case 126: no token is in the log or in an error when the provider echoes the request.
 func TestRevokedTokensAreNotLogged(t *testing.T) {
 	var log logBuffer
 	op := newOP(t)

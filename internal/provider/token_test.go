@@ -16,7 +16,7 @@ import (
 
 const goodAnswer = `{"access_token":"at","token_type":"Bearer","id_token":"x.y.z"`
 
-// case 67: the authentication is what was configured, and there is one POST.
+// case 67: the authentication is the configured one, and there is one POST.
 func TestTokenRequest(t *testing.T) {
 	tests := []struct {
 		method, user, password string
@@ -156,7 +156,7 @@ func TestTokenAnswer(t *testing.T) {
 			if test.kind != 0 {
 				wantError(t, err, test.kind, test.code)
 				if tokens != nil {
-					t.Error("tokens beside the error")
+					t.Error("tokens in addition to the error")
 				}
 				return
 			}
@@ -202,7 +202,7 @@ func TestExpiresIn(t *testing.T) {
 	}
 }
 
-// case 65, 126: the body of an error is in the log alone, quoted, cut and without what we sent.
+// case 65, 126: the body of an error is only in the log, quoted, truncated and without what we sent.
 func TestErrorBodies(t *testing.T) {
 	var log logBuffer
 	op := newOP(t)
@@ -227,13 +227,13 @@ func TestErrorBodies(t *testing.T) {
 		t.Errorf("the body is in the error: %v", err)
 	}
 
-	// A slog handler quotes it, and nobody before, or it could not be read.
+	// The slog handler quotes it, and nothing else before, or it would be unreadable.
 	var lines logBuffer
 	logged := op.client(func(c *provider.Config) { c.Logger = slog.New(slog.NewJSONHandler(&lines, nil)) })
 	op.serve(tokenPath,
 		textAnswer(400, "application/json", "{\"error\":\r\n\t\"invalid_scope\",\"of\":\"\\u00e9\u00e9\x00\x1b\xff\"}"))
 	_, err = logged.Exchange(t.Context(), "the-code", "the-verifier")
-	wantError(t, err, provider.Invalid, "provider_status") // for it is no UTF-8
+	wantError(t, err, provider.Invalid, "provider_status") // because it is not UTF-8
 	var line struct{ Body string }
 	if err := json.Unmarshal([]byte(lines.String()), &line); err != nil ||
 		line.Body != `{"error":   "invalid_scope","of":"\u00e9é???"}` {

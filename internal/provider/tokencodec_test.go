@@ -14,7 +14,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
-// boundTokens are tokens with everything, bound to a new key.
+// boundTokens returns tokens with all fields, bound to a new key.
 func boundTokens(t testing.TB) *Tokens {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -62,7 +62,7 @@ func TestTokensAreKept(t *testing.T) {
 	}
 }
 
-// Damaged texts are not ok, and what a length claims is not taken (a terabyte would not do).
+// Damaged records are refused, and the lengths they claim are not allocated (a terabyte would not be available).
 func TestDamagedTokens(t *testing.T) {
 	good := boundTokens(t).Encode()
 	for n := range len(good) {
@@ -78,7 +78,7 @@ func TestDamagedTokens(t *testing.T) {
 		return b
 	}
 	if _, ok := DecodeTokens(with("at", "")); !ok {
-		t.Error("what the others damage is not good either")
+		t.Error("what the others damage is not valid either")
 	}
 	for name, b := range map[string][]byte{
 		"nothing": nil, "another version": append([]byte{tokensVersion + 1}, good[1:]...),
@@ -99,7 +99,7 @@ func TestDamagedTokens(t *testing.T) {
 	}
 }
 
-// What decodes is fit for use and keeps its meaning; no bytes make the reader panic or take more than they are.
+// What decodes is usable and keeps its meaning; no bytes make the reader panic or return more than they hold.
 func FuzzDecodeTokens(f *testing.F) {
 	f.Add(boundTokens(f).Encode())
 	f.Add((&Tokens{AccessToken: "at", RefreshToken: "rt"}).Encode())

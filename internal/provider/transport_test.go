@@ -26,7 +26,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
-// wireFault is what goes wrong between a request and its answer. Exactly one of the three is set.
+// wireFault is a fault between a request and its response. Exactly one of the three fields is set.
 type wireFault struct {
 	name    string
 	kind    provider.Kind
@@ -91,8 +91,8 @@ func wireFaults() []wireFault {
 	}
 }
 
-// Every fault against every back-end call: an answer of the kind stated, within five seconds, after one attempt, and
-// (synctest sees to it) with no goroutine left.
+// Every fault with every back-channel call: an error of the expected kind, within five seconds, after one attempt, and
+// without a remaining goroutine (synctest checks that).
 func TestWireFaults(t *testing.T) {
 	calls := map[string]func(context.Context, *provider.Provider, *scriptedOP) error{
 		discoveryPath: func(ctx context.Context, p *provider.Provider, _ *scriptedOP) error {
@@ -127,7 +127,7 @@ func TestWireFaults(t *testing.T) {
 		path, _, _ := strings.Cut(name, " ")
 		for _, fault := range wireFaults() {
 			if name == revokePath && fault.name == "200 with HTML" {
-				continue // which is as good as any other 200 there, RFC 7009 section 2.2
+				continue // valid like any other 200 there (RFC 7009 section 2.2)
 			}
 			t.Run(name+"/"+fault.name, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
@@ -158,7 +158,7 @@ func TestWireFaults(t *testing.T) {
 	}
 }
 
-// cases 124, 234: only TLS 1.2 or later with a certificate that is trusted, in time and of the right name will do.
+// cases 124, 234: only TLS 1.2 or later with a trusted, unexpired certificate for the host is accepted.
 func TestTLS(t *testing.T) {
 	good := newCertificate(t, "127.0.0.1", time.Hour)
 	expired, other := newCertificate(t, "127.0.0.1", -time.Minute), newCertificate(t, "127.0.0.2", time.Hour)
@@ -215,7 +215,7 @@ func TestRetryAfter(t *testing.T) {
 	})
 }
 
-// case 241: no more calls wait for a slow provider than can be afforded.
+// case 241: the number of calls that wait for a slow provider is limited.
 func TestCallsInFlightAreCapped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		op := newOP(t)
@@ -239,7 +239,7 @@ func TestCallsInFlightAreCapped(t *testing.T) {
 		if time.Since(start) != 0 || op.count(tokenPath) != 512 {
 			t.Errorf("after %v, %d calls", time.Since(start), op.count(tokenPath))
 		}
-		// They keep nobody who is signed in from anything, and no sign-in from the metadata and keys.
+		// They affect neither users who are signed in, nor the metadata and keys of a sign-in.
 		op.serve(tokenPath, jsonAnswer(200, refreshAnswer(nil)))
 		op.serve(revokePath, textAnswer(200, "", ""))
 		if _, _, err := p.Refresh(t.Context(), oldTokens(), "alice"); err != nil {
@@ -259,7 +259,7 @@ func TestCallsInFlightAreCapped(t *testing.T) {
 	})
 }
 
-// A call takes no longer than is configured, and all that a method waits for no longer than twice that.
+// A call takes no longer than configured, and a method no longer than twice that.
 func TestTimeout(t *testing.T) {
 	for set, want := range map[time.Duration]time.Duration{0: 5 * time.Second, time.Second: time.Second,
 		20 * time.Second: 20 * time.Second} {
@@ -298,7 +298,7 @@ func wantErrorKind(t *testing.T, err error, kind provider.Kind) {
 	}
 }
 
-// panics is a Transport with a fault of the app's own at one path.
+// panics is a Transport that panics at one path, as code of an app may.
 type panics struct {
 	path string
 	good http.RoundTripper
@@ -311,8 +311,8 @@ func (p panics) RoundTrip(req *http.Request) (*http.Response, error) {
 	return p.good.RoundTrip(req)
 }
 
-// A Transport that panics in what is fetched for all, or in the background of use, ends neither the process nor what
-// others wait for; the log has it once, with the stack.
+// A Transport that panics in a shared or background fetch ends neither the process nor what others wait for; the log
+// has the panic once, with the stack.
 func TestTransportPanics(t *testing.T) {
 	for _, path := range []string{discoveryPath, keysPath} {
 		t.Run(path, func(t *testing.T) {
@@ -364,7 +364,7 @@ func TestTransportPanics(t *testing.T) {
 	}
 }
 
-// case 69: a caller who goes away takes the token request along; the limits hold above a foreign transport too.
+// case 69: a caller that leaves cancels the token request; the limits also apply with a Transport of the app.
 func TestCallerLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		op := newOP(t)
@@ -383,7 +383,7 @@ func TestCallerLimits(t *testing.T) {
 				t.Errorf("%v after %v", err, time.Since(start))
 			}
 		}
-		// Discovery, keys and a forced second look at the keys together stay below ten seconds.
+		// Discovery, keys and a forced second fetch of the keys together take less than ten seconds.
 		op.serve(keysPath, slow(4*time.Second, jsonAnswer(200, object{"keys": []any{}})))
 		op.serve(discoveryPath, slow(4*time.Second, document(nil)))
 		start := time.Now()
@@ -395,7 +395,7 @@ func TestCallerLimits(t *testing.T) {
 	})
 }
 
-// case 236: a provider that closes when this side hangs up at the deadline has not ended its body.
+// case 236: a provider that closes the connection when this side gives up at the deadline has not ended its body.
 func TestBodyThatEndsAtTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := provider.New(provider.Config{Issuer: "https://op.example", Transport: hangsUp{}})
@@ -404,7 +404,7 @@ func TestBodyThatEndsAtTheDeadline(t *testing.T) {
 	})
 }
 
-// hangsUp answers with a body that ends well, but only once the request has ended.
+// hangsUp responds with a body that ends normally, but only once the request has ended.
 type hangsUp struct{}
 
 func (hangsUp) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -413,7 +413,7 @@ func (hangsUp) RoundTrip(req *http.Request) (*http.Response, error) {
 	return &http.Response{StatusCode: http.StatusOK, Body: body}, nil
 }
 
-// route sends one path through the faulty wire.
+// route is a transport that sends one path through the faulty wire.
 type route struct {
 	path         string
 	faulty, good http.RoundTripper
@@ -451,14 +451,14 @@ func (f *faultyWire) dial(context.Context, string, string) (net.Conn, error) {
 			return
 		}
 		_, _ = io.Copy(io.Discard, req.Body)
-		go func() { _, _ = io.Copy(io.Discard, conn) }() // a pipe holds nothing: let the client say goodbye
+		go func() { _, _ = io.Copy(io.Discard, conn) }() // a pipe has no buffer: let the client close the connection
 		f.fault.answer(conn)
 		_ = conn.Close()
 	}()
 	return client, nil
 }
 
-// newCertificate makes a self-signed certificate for a name or an address.
+// newCertificate makes a self-signed certificate for a name or an IP address.
 func newCertificate(t *testing.T, host string, life time.Duration) tls.Certificate {
 	key := newKey(t)
 	template := &x509.Certificate{

@@ -65,7 +65,7 @@ func TestUserInfo(t *testing.T) {
 				wantError(t, err, test.kind, test.code)
 			}
 			if claims != nil {
-				t.Errorf("%v beside the error", claims)
+				t.Errorf("%v in addition to the error", claims)
 			}
 		})
 	}
@@ -81,12 +81,12 @@ func TestUserInfo(t *testing.T) {
 
 func bearer() *provider.Tokens { return &provider.Tokens{AccessToken: "at", TokenType: "Bearer"} }
 
-// userInfoClaims of a good signed answer, changed; a nil value removes.
+// userInfoClaims returns the claims of a valid signed response, changed; a nil value removes a member.
 func userInfoClaims(change object) object {
 	return merge(object{"iss": issuer, "aud": clientID, "sub": "alice"}, change)
 }
 
-// case 105: a signed answer is from this provider, for this client, and about this user.
+// case 105: a signed response is from this provider, for this client, and about this user.
 func TestSignedUserInfo(t *testing.T) {
 	now := time.Now().Unix()
 	const header = `{"alg":"ES256","kid":"k1"}`
@@ -141,13 +141,13 @@ func TestSignedUserInfo(t *testing.T) {
 				t.Error("a claim source was fetched")
 			}
 			if test.code != "" {
-				if test.code == "subject_mismatch" { // the answer is good, and of somebody else
+				if test.code == "subject_mismatch" { // the response is valid, and about another user
 					wantBadToken(t, err, test.code)
 				} else {
 					wantError(t, err, provider.Invalid, test.code)
 				}
 				if got != nil {
-					t.Errorf("%v beside the error", got)
+					t.Errorf("%v in addition to the error", got)
 				}
 				return
 			}
@@ -158,7 +158,7 @@ func TestSignedUserInfo(t *testing.T) {
 	}
 }
 
-// case 105: what is no signed answer at all, and keys that cannot be had.
+// case 105: texts that are not signed responses, and unavailable keys.
 func TestSignedUserInfoText(t *testing.T) {
 	op := newOP(t)
 	payload, _ := json.Marshal(userInfoClaims(nil))
@@ -182,7 +182,7 @@ func TestSignedUserInfoText(t *testing.T) {
 	wantError(t, err, provider.Unavailable, "provider_status")
 }
 
-// case 102: an address in userinfo is data, whatever it claims.
+// case 102: a URL in userinfo is data, whatever the claim.
 func TestClaimSourcesAreNotFetched(t *testing.T) {
 	op := newOP(t)
 	op.serve(userinfoPath, jsonAnswer(200, object{"sub": "alice", "_claim_names": object{"groups": "a"},

@@ -16,9 +16,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestRefreshUnderUnknownKey: a provider that has just taken a new key, whose list of keys lags behind or cannot be
-// read, signs nobody out by a refresh, with refresh tokens that are good once; and nobody slips in meanwhile. Cases 69,
-// 256, 257.
+// TestRefreshUnderUnknownKey: a provider that has just rotated its key, and whose key set is out of date or unreadable,
+// signs nobody out by a refresh, with one-time refresh tokens; and nobody slips in meanwhile. Cases 69, 256, 257.
 func TestRefreshUnderUnknownKey(t *testing.T) {
 	lagging := func(a *testapp.App) {
 		w := httptest.NewRecorder()
@@ -90,7 +89,7 @@ func TestRefreshWhileStateFails(t *testing.T) {
 	})
 }
 
-// failing answers nothing while it is down.
+// failing returns only errors while it is down.
 type failing struct {
 	*state.Memory
 	down bool
@@ -112,8 +111,7 @@ func (f *failing) Keep(ctx context.Context, key, value string, ttl time.Duration
 	return f.Memory.Keep(ctx, key, value, ttl)
 }
 
-// TestProviderTimeout: what waits for the provider follows from one setting: a call, a callback, a refresh and its
-// lease.
+// TestProviderTimeout: all waits for the provider derive from one setting: a call, a callback, a refresh and its lease.
 func TestProviderTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := state.NewMemory(0)
@@ -155,7 +153,7 @@ func TestProviderTimeout(t *testing.T) {
 	})
 }
 
-// TestLastMomentRefresh: who has waited for an instance that was killed has the full time for a refresh of its own.
+// TestLastMomentRefresh: a request that has waited for a killed instance still has the full time for its own refresh.
 func TestLastMomentRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) {
@@ -171,7 +169,7 @@ func TestLastMomentRefresh(t *testing.T) {
 	})
 }
 
-// shortlived gives its first lease to somebody who is never heard of again, for ttl.
+// shortlived gives its first lease to a holder that never releases it, for ttl.
 type shortlived struct {
 	*state.Memory
 	ttl  time.Duration

@@ -17,7 +17,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// onClock writes what is ended as an instance does whose clock is off, and notes for how long.
+// onClock writes ends like an instance whose clock is off, and records for how long.
 type onClock struct {
 	ginoidc.SharedState
 	off  time.Duration
@@ -32,9 +32,9 @@ func (s onClock) Revoke(ctx context.Context, key string, at time.Time, ttl time.
 	return s.SharedState.Revoke(ctx, key, at, ttl)
 }
 
-// TestClocksOfInstances differ: what one ends counts on another whose clock is some seconds ahead, and who signs in
-// again at once stays signed in, until that is ended too. What was ended is remembered for as long as a session can
-// live that somebody is signing in to by then.
+// TestClocksOfInstances: what one instance ends also ends on another whose clock is some seconds ahead, and a user who
+// signs in again at once stays signed in, until that session is ended too. Ends are remembered for the lifetime of a
+// session whose sign-in is in progress.
 func TestClocksOfInstances(t *testing.T) {
 	for name, end := range map[string]func(t *testing.T, a *testapp.App){
 		"everywhere": func(t *testing.T, a *testapp.App) {
@@ -81,8 +81,8 @@ func TestClocksOfInstances(t *testing.T) {
 	}
 }
 
-// TestTokenOfSubAndSID ends the user's sessions of which no sid is known too, Back-Channel Logout 1.0, section 2.7; of
-// another user it ends none, case 174.
+// TestTokenOfSubAndSID: it also ends the user's sessions without a known sid (Back-Channel Logout 1.0, section 2.7),
+// and none of another user (case 174).
 func TestTokenOfSubAndSID(t *testing.T) {
 	a := testapp.New(t)
 	sid := ""
@@ -124,7 +124,7 @@ func TestTokenOfSubAndSID(t *testing.T) {
 	}
 }
 
-// TestEndedSessionLosesItsCookies at the redirect to the sign-in and nowhere else, and a store its records.
+// TestEndedSessionLosesItsCookies: only at the redirect to the sign-in; a store loses its records then too.
 func TestEndedSessionLosesItsCookies(t *testing.T) {
 	for kind, store := range testapp.Stores(t) {
 		for name, end := range map[string]func(t *testing.T, a *testapp.App){
@@ -152,7 +152,7 @@ func TestEndedSessionLosesItsCookies(t *testing.T) {
 					t.Errorf("a page: %d, left %v", r.StatusCode, b.Cookies())
 				}
 				if r := a.Browser().Navigate("/me"); r.StatusCode != 302 || r.Header.Get("Set-Cookie") != "" {
-					t.Errorf("who has no session: %d %v", r.StatusCode, r.Header["Set-Cookie"])
+					t.Errorf("without a session: %d %v", r.StatusCode, r.Header["Set-Cookie"])
 				}
 				if bystander.WhoAmI() != "bob" {
 					t.Error("another session is gone")
@@ -160,7 +160,7 @@ func TestEndedSessionLosesItsCookies(t *testing.T) {
 				if kind != "memstore" && kind != "filesystem" {
 					return
 				}
-				// has forgotten what was ended
+				// It has forgotten what was ended.
 				restarted := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = store })
 				if (&testapp.Browser{App: restarted, Jar: copied.Jar}).WhoAmI() != "" ||
 					(&testapp.Browser{App: restarted, Jar: bystander.Jar}).WhoAmI() != "bob" {
@@ -171,7 +171,7 @@ func TestEndedSessionLosesItsCookies(t *testing.T) {
 	}
 }
 
-// TestForgettingStateIsLogged where it matters: sealed cookies, and the memory of this process.
+// TestForgettingStateIsLogged where it matters: with sealed cookies and in-memory state.
 func TestForgettingStateIsLogged(t *testing.T) {
 	for kind, store := range testapp.Stores(t) {
 		for _, shared := range []ginoidc.SharedState{nil, state.NewMemory(0)} {
@@ -185,7 +185,7 @@ func TestForgettingStateIsLogged(t *testing.T) {
 	}
 }
 
-// TestPageOfAnEndedSession: an own handler for the signed-out decides itself whether to redirect.
+// TestPageOfAnEndedSession: the app's own handler decides whether to redirect.
 func TestPageOfAnEndedSession(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.AbortHandlers.Unauthenticated = func(c *gin.Context) { c.String(http.StatusUnauthorized, "go away") }
@@ -200,7 +200,7 @@ func TestPageOfAnEndedSession(t *testing.T) {
 	}
 }
 
-// noted remembers the keys of what was ended.
+// noted records the keys of what was ended.
 type noted struct {
 	*state.Memory
 	keys []string
@@ -211,8 +211,8 @@ func (s *noted) Revoke(ctx context.Context, key string, at time.Time, ttl time.D
 	return s.Memory.Revoke(ctx, key, at, ttl)
 }
 
-// TestEndAtTheEqualMoment: what was ended at the very microsecond from which ends mean a session means it; a
-// microsecond before, it means one before.
+// TestEndAtTheEqualMoment: an end at the very microsecond at which a session begins applies to it; an end a microsecond
+// before applies to an earlier one.
 func TestEndAtTheEqualMoment(t *testing.T) {
 	for before, want := range map[time.Duration]string{5 * time.Second: "", 5*time.Second + time.Microsecond: "alice"} {
 		synctest.Test(t, func(t *testing.T) {

@@ -18,7 +18,7 @@ const audience = shared.Audience("https://idp.example app ")
 
 func newLedger() *revocation.Ledger { return revocation.New(state.NewMemory(0), audience, time.Hour) }
 
-// record is alice's session, whose sign-in started and whose ID token was issued that long before now.
+// record returns alice's session, whose sign-in started and whose ID token was issued that long before now.
 func record(started, issued time.Duration) *session.Record {
 	now := time.Now()
 	return &session.Record{
@@ -27,7 +27,7 @@ func record(started, issued time.Duration) *session.Record {
 	}
 }
 
-// TestJudge: which ends mean a session, on the clocks of the app and of the provider.
+// TestJudge: which ends apply to a session, on the clocks of the app and of the provider.
 func TestJudge(t *testing.T) {
 	const minute = time.Minute
 	for name, tt := range map[string]struct {
@@ -81,14 +81,14 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// byProvider ends sessions by a logout token that is that old.
+// byProvider ends sessions by a logout token of that age.
 func byProvider(subject, sid string, age time.Duration) func(context.Context, *revocation.Ledger) error {
 	return func(ctx context.Context, l *revocation.Ledger) error {
 		return l.EndByProvider(ctx, subject, sid, time.Now().Add(-age).Truncate(time.Second))
 	}
 }
 
-// TestUpdate: an update ends what a session was before, and not the session.
+// TestUpdate: an update ends the previous state of a session, and not the session.
 func TestUpdate(t *testing.T) {
 	l, r := newLedger(), record(time.Minute, time.Minute)
 	at := time.Now().Truncate(time.Microsecond)
@@ -122,7 +122,7 @@ func TestSignInAgain(t *testing.T) {
 	})
 }
 
-// TestIndex: the sessions of a user and of a sid, as the entries hold them.
+// TestIndex: the sessions of a user and of a sid, as stored in the entries.
 func TestIndex(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLedger()
@@ -153,7 +153,7 @@ func same(a, b revocation.Ref) bool {
 		a.Began.Equal(b.Began) && a.Issued.Equal(b.Issued)
 }
 
-// TestNoIndex: without lists a session is enlisted nowhere, which is not an error, and to ask for the list is one.
+// TestNoIndex: without lists, enlisting does nothing and is not an error, but requesting the list is.
 func TestNoIndex(t *testing.T) {
 	l := revocation.New(noIndex{state.NewMemory(0)}, audience, time.Hour)
 	ref := l.RefOf(record(0, 0))
@@ -174,7 +174,7 @@ func (noIndex) Enlist(context.Context, string, string, time.Duration) error {
 func (noIndex) Delist(context.Context, string, string) error     { return errors.ErrUnsupported }
 func (noIndex) Listed(context.Context, string) ([]string, error) { return nil, errors.ErrUnsupported }
 
-// TestFailures: what the state cannot tell is an error and never "not ended".
+// TestFailures: what the state cannot report is an error and never "not ended".
 func TestFailures(t *testing.T) {
 	for name, s := range map[string]revocation.State{"down": down{}, "few answers": fewAnswers{state.NewMemory(0)}} {
 		l := revocation.New(s, audience, time.Hour)
@@ -201,7 +201,7 @@ func (s fewAnswers) Revoked(ctx context.Context, keys ...string) ([]time.Time, e
 	return times[1:], err
 }
 
-// FuzzParseEntry: whatever lies in a list is read without a panic, and what reads is written the same.
+// FuzzParseEntry: any entry parses or does not, without a panic, and what parses is written the same.
 func FuzzParseEntry(f *testing.F) {
 	for _, e := range newLedger().RefOf(record(time.Minute, time.Minute)).Entries() {
 		f.Add(e.Owner, e.Session)

@@ -35,7 +35,7 @@ func TestNewRingRefuses(t *testing.T) {
 		if _, err := seal.NewRing(purpose, secrets); err == nil {
 			t.Errorf("%s: no error", name)
 		} else if strings.Contains(err.Error(), newSecret) {
-			t.Errorf("%s: the error tells a secret: %v", name, err)
+			t.Errorf("%s: the error reveals a secret: %v", name, err)
 		}
 	}
 }
@@ -55,7 +55,7 @@ func TestSealOpen(t *testing.T) {
 	}
 }
 
-// The layout is on users' disks: a change of it signs everybody out and needs another version byte.
+// The layout is on users' disks: changing it signs everyone out and needs another version byte.
 func TestOpensWhatEarlierBuildsSealed(t *testing.T) {
 	const text = "AX6Fl9syh3vhy9c0xrG7Ib6dG17oulPGxKxGxmk5oqqMRAx9wkPb2p1JgQ"
 	got, _, ok := newRing(t, purpose, newSecret).Open(text, cookieName)
@@ -92,7 +92,7 @@ func TestKeysAreSeparate(t *testing.T) {
 	}
 }
 
-// Every bit counts, header included (case 25).
+// Every bit counts, including those of the header (case 25).
 func TestOpenRefusesChangedText(t *testing.T) {
 	ring := newRing(t, purpose, newSecret, oldSecret)
 	text := ring.Seal([]byte("alice"), cookieName)
@@ -119,8 +119,7 @@ func TestOpenRefusesChangedText(t *testing.T) {
 	refuse("100 kB", strings.Repeat("A", 100_000))
 }
 
-// One value has one spelling: line breaks are not skipped, and the bits of the last character that
-// decode to nothing are zero.
+// One value has one spelling: line breaks are not skipped, and the unused bits of the last character are zero.
 func TestOpenRefusesOtherSpellings(t *testing.T) {
 	ring := newRing(t, purpose, newSecret)
 	even := ring.Seal([]byte("robert"), cookieName) // 39 bytes: no spare bits, and room for one more character
@@ -139,7 +138,7 @@ func TestOpenRefusesOtherSpellings(t *testing.T) {
 
 const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
-// Case 262: a nonce used twice under one key would give the key of the authentication away.
+// Case 262: a nonce used twice with one key would reveal the authentication key.
 func TestNoncesDiffer(t *testing.T) {
 	ring := newRing(t, purpose, newSecret)
 	seen := make(map[string]bool)
@@ -173,7 +172,7 @@ func BenchmarkOpen(b *testing.B) {
 	}
 }
 
-// FuzzOpen: no text but those that Seal made opens, and nothing panics.
+// FuzzOpen: no text opens except those that Seal made, and nothing panics.
 func FuzzOpen(f *testing.F) {
 	ring := newRing(f, purpose, newSecret, oldSecret)
 	f.Add(ring.Seal([]byte("alice"), cookieName), []byte("alice"))

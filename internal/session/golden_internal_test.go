@@ -19,8 +19,8 @@ func acting() Record {
 
 func zeros(n int) string { return strings.Repeat("\x00", n) }
 
-// TestGoldenRecord holds the bytes of the layout. Records lie in browsers and stores: the next version has to read
-// them, and may run beside this one.
+// TestGoldenRecord holds the bytes of the layout. The next version, which may run at the same time, must read the
+// records in browsers and stores.
 func TestGoldenRecord(t *testing.T) {
 	for name, tt := range map[string]struct {
 		rec    Record

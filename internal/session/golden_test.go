@@ -12,8 +12,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/seal"
 )
 
-// TestGoldenSealed holds what lies in a gin-contrib store: a record and tokens, each sealed for its place and behind
-// the fingerprint of the audience.
+// TestGoldenSealed holds what is in a gin-contrib store: a record and tokens, each sealed for its place after the
+// fingerprint of the audience.
 func TestGoldenSealed(t *testing.T) {
 	const (
 		fingerprint  = "m\x99\xe0\x09p?-*"

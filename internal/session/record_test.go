@@ -58,7 +58,7 @@ func TestRecordComesBack(t *testing.T) {
 	}
 }
 
-// An auth_time that no calendar holds is an unknown one, not an unreadable session.
+// An auth_time beyond any calendar is unknown, and does not make the session unreadable.
 func TestOddAuthTimeIsUnknown(t *testing.T) {
 	for _, odd := range []time.Time{{}, time.Unix(0, 0), time.Unix(-5, 0), time.Unix(wire.MaxSeconds+1, 0)} {
 		rec := sample()
@@ -70,7 +70,7 @@ func TestOddAuthTimeIsUnknown(t *testing.T) {
 	}
 }
 
-// cases 142, 295: a record of another version, or a damaged one, is none.
+// cases 142, 295: a record of another version, or a damaged one, is ignored.
 func TestOddRecordsAreNone(t *testing.T) {
 	rec := sample()
 	whole := rec.append(nil)
@@ -122,7 +122,7 @@ func TestOddRecordsAreNone(t *testing.T) {
 	}
 }
 
-// A handler that appends to its claims must not write over the rest.
+// A handler that appends to its claims must not overwrite the rest.
 func TestClaimsKeepToThemselves(t *testing.T) {
 	rec := sample()
 	data := append(rec.append(nil), "next"...)[:len(rec.append(nil))]

@@ -36,8 +36,8 @@ func newManagerWith(store sessions.Store, secrets ...string) *session.Manager {
 	return m
 }
 
-// Case 144: who reads a gin-contrib store learns nothing, and who writes it forges nothing; new secrets work as with
-// the embedded store (cases 134, 260).
+// Case 144: an attacker who reads a gin-contrib store learns nothing, and one who writes to it forges nothing; secrets
+// are rotated as with the embedded store (cases 134, 260).
 func TestRecordsAreSealedInStores(t *testing.T) {
 	for name, store := range map[string]sessions.Store{
 		"cookie": cookie.NewStore([]byte(secret)), "memstore": memstore.NewStore([]byte(secret)),
@@ -88,7 +88,7 @@ func signIn(t testing.TB, m *session.Manager, rec session.Record) *http.Request 
 	return r
 }
 
-// direct has the direct interface too.
+// direct also has the raw-record interface.
 type direct struct {
 	sessions.Store
 	record                      []byte
@@ -149,8 +149,7 @@ func TestDirectStore(t *testing.T) {
 	}
 }
 
-// case 130: the new record is saved as for a browser without cookies, the old
-// one deleted by its own.
+// case 130: the new record is saved as for a browser without cookies, and the old one deleted by its own.
 func TestBeginOnDirectStore(t *testing.T) {
 	store, h := &direct{}, http.Header{}
 	r := sessiontest.Browser{"sid": "planted"}.Request()
@@ -194,8 +193,7 @@ func TestRenewFailing(t *testing.T) {
 	})
 }
 
-// case 134: an older secret still opens, and its session is sealed anew at
-// once; a removed secret opens nothing.
+// case 134: an older secret still opens, and its session is sealed again at once; a removed secret opens nothing.
 func TestKeyRotation(t *testing.T) {
 	r := signIn(t, newManager(newCookiestore(t, key("1"))), session.Record{Subject: "alice"})
 	rotated := newManager(newCookiestore(t, key("2"), key("1")))
@@ -220,8 +218,7 @@ func TestKeyRotation(t *testing.T) {
 	}
 }
 
-// cases 142, 295: an odd record is logged for those who look for it, without
-// its content, and is no session.
+// cases 142, 295: an unreadable record is logged at debug level, without its content, and is ignored.
 func TestOddRecordIsLogged(t *testing.T) {
 	store, log := &direct{}, &bytes.Buffer{}
 	m, err := session.New(session.Config{

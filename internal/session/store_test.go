@@ -24,7 +24,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/session/sessiontest"
 )
 
-// script is a gin-contrib store whose answers a test sets.
+// script is a gin-contrib store whose results a test sets.
 type script struct {
 	sessions.Store
 	new   func(r *http.Request, name string) (*gsessions.Session, error)
@@ -92,7 +92,7 @@ func TestLoadErrors(t *testing.T) {
 				t.Errorf("Load = %v, %v", s, err)
 			}
 			if row.panics && strings.Contains(err.Error(), "secret") {
-				t.Errorf("the panic's text is told: %v", err)
+				t.Errorf("the panic's text is revealed: %v", err)
 			}
 			h := http.Header{}
 			if err := m.Destroy(h, r); errors.Is(err, session.ErrStore) == row.none || len(h) > 0 != row.none {
@@ -112,10 +112,10 @@ func TestSaveErrors(t *testing.T) {
 		"redis":        {save: failing("SessionStore: the value to store is too big"), tooLarge: true},
 		"memcached":    {save: failing("SERVER_ERROR object too large for cache"), tooLarge: true},
 		"out of reach": {save: failing("connection refused")},
-		// a lost directory is no sign-out
+		// A missing directory is not a sign-out.
 		"no such file": {save: func(http.ResponseWriter, *gsessions.Session) error { return fs.ErrNotExist }},
 		"panic":        {save: func(http.ResponseWriter, *gsessions.Session) error { panic("gob") }},
-		// securecookie's limit leaves out the name: browsers would drop this one.
+		// securecookie's limit ignores the name: browsers would drop this one.
 		"value fits, name and value do not": {
 			save: func(w http.ResponseWriter, s *gsessions.Session) error {
 				http.SetCookie(w, gsessions.NewCookie(s.Name(), strings.Repeat("A", 4094), s.Options))
@@ -147,8 +147,8 @@ func failing(text string) func(http.ResponseWriter, *gsessions.Session) error {
 	return func(http.ResponseWriter, *gsessions.Session) error { return fmt.Errorf("store: %w", errors.New(text)) }
 }
 
-// case 141: what cannot be ours reaches no store that has to look it up, and of several cookies each does alone, up to
-// a few.
+// case 141: what cannot be ours never reaches a store that has to look it up, and of several cookies each does alone,
+// up to a few.
 func TestOddCookiesStayFromTheStore(t *testing.T) {
 	store := newScript()
 	store.new = func(r *http.Request, name string) (*gsessions.Session, error) {
@@ -179,8 +179,7 @@ func manyCookies(n int) (header string) {
 	return header
 }
 
-// A store is told to delete what it may hold, with nothing left in it; for a
-// request without a session it is told nothing.
+// A store deletes what it may hold, after the values are cleared; it is not called for a request without a session.
 func TestDelete(t *testing.T) {
 	for name, row := range map[string]struct {
 		id    string
@@ -216,7 +215,7 @@ func TestDelete(t *testing.T) {
 	}
 }
 
-// A session whose idle limit is above what a store keeps is renewed in time.
+// A session whose idle limit exceeds what a store keeps is renewed in time.
 func TestLongIdle(t *testing.T) {
 	const day = 24 * time.Hour
 	for name, row := range map[string]struct {
@@ -273,8 +272,8 @@ func TestUnreadableValuesAreNone(t *testing.T) {
 	}
 }
 
-// TestRecordsCannotBeMoved: who can write to a store cannot put the record of one session, or its tokens, in the place
-// of another's.
+// TestRecordsCannotBeMoved: an attacker who can write to a store cannot replace the record of one session, or its
+// tokens, by another's.
 func TestRecordsCannotBeMoved(t *testing.T) {
 	for name, store := range map[string]sessions.Store{
 		"memstore": memstore.NewStore([]byte(secret)), "filesystem": filesystem.NewStore(t.TempDir(), []byte(secret)),

@@ -49,7 +49,7 @@ func TestGinContribFilesystem(t *testing.T) {
 		dir = t.TempDir()
 		return filesystem.NewStore(dir, []byte(key("h")))
 	}, sessiontest.Caps{Break: func(t *testing.T) {
-		// A file where the directory was: unlike a missing file, an error to report.
+		// A file in place of the directory: unlike a missing file, an error to report.
 		if err := os.RemoveAll(dir); err != nil {
 			t.Fatal(err)
 		}

@@ -22,7 +22,7 @@ func newValues(t *testing.T) shared.Values {
 	return shared.Values{State: state.NewMemory(0), Seal: seal}
 }
 
-// TestKept: a value opens for its purpose, key and owner and for nobody else.
+// TestKept: a value opens only for its purpose, key and owner.
 func TestKept(t *testing.T) {
 	v := newValues(t)
 	if err := v.Keep(t.Context(), "tokens", "t1", "alice", "secret", time.Hour); err != nil {
@@ -52,7 +52,7 @@ func TestKept(t *testing.T) {
 	}
 }
 
-// TestKeepTooLarge: a value that not every state takes is refused before it is sent.
+// TestKeepTooLarge: a value that not every state accepts is refused before it is sent.
 func TestKeepTooLarge(t *testing.T) {
 	v := newValues(t)
 	if err := v.Keep(t.Context(), "p", "k", "o", strings.Repeat("x", 16<<10), time.Hour); err == nil {
@@ -63,7 +63,7 @@ func TestKeepTooLarge(t *testing.T) {
 	}
 }
 
-// TestTurn: the second waits for the first, no longer than it is to wait, and is told that it did.
+// TestTurn: the second request waits for the first, up to the limit, and learns that it waited.
 func TestTurn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		v := newValues(t)
@@ -87,7 +87,7 @@ func TestTurn(t *testing.T) {
 	})
 }
 
-// TestHash: apps that share a state have keys of their own.
+// TestHash: apps that share a state have different keys.
 func TestHash(t *testing.T) {
 	one, other := shared.Audience("https://idp.example app "), shared.Audience("https://idp.example other ")
 	key := shared.Key(shared.KindUser, one.Hash("alice"))

@@ -14,7 +14,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
-// What a session index does, in memory as in Redis, is tested in package redisstate. Here is what only memory has.
+// The session index in general, in memory and in Redis, is tested in package redisstate. Here is what only memory has.
 
 func enlist(t *testing.T, m *state.Memory, owner, session string, ttl time.Duration) {
 	t.Helper()
@@ -51,7 +51,7 @@ func TestFullIndex(t *testing.T) {
 		wantListed(t, m, "u", "a", "b", "c")
 		wantListed(t, m, "w")
 
-		enlist(t, m, "u", "b", time.Minute) // is in already
+		enlist(t, m, "u", "b", time.Minute) // is listed already
 		refused("u", "d")
 		if err := m.Delist(t.Context(), "u", "none"); err != nil {
 			t.Error(err)
@@ -62,7 +62,7 @@ func TestFullIndex(t *testing.T) {
 		}
 		enlist(t, m, "w", "a", time.Minute)
 		refused("u", "d")
-		enlist(t, m, "u", "c", 0) // is as good as Delist
+		enlist(t, m, "u", "c", 0) // is equivalent to Delist
 		enlist(t, m, "w", "b", time.Minute)
 		refused("u", "d")
 		time.Sleep(10 * time.Second) // a has passed; the next purge is not due yet
@@ -94,7 +94,7 @@ func TestIndexHasItsOwnRoom(t *testing.T) {
 	wantListed(t, m, "u", "0", "1", "2")
 }
 
-// An owner with a full list takes no more room, however often he signs in.
+// An owner with a full list takes no further room, however often that user signs in.
 func TestOwnerOfAThousand(t *testing.T) {
 	m := state.NewMemory(1001)
 	for i := range 5000 {
@@ -110,7 +110,7 @@ func TestOwnerOfAThousand(t *testing.T) {
 	}
 }
 
-// What is left after a purge is purged too when its time comes.
+// What is left after a purge is purged too when it expires.
 func TestIndexPassesInParts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const limit = 1000 // owners, of whom some share a shard
@@ -159,7 +159,7 @@ func TestIndexConcurrently(t *testing.T) {
 	if got, err := m.Listed(t.Context(), "u"); len(got) != 16 || err != nil {
 		t.Errorf("%q are left, %v", got, err)
 	}
-	for i := range 16*20 - 16 { // the count is right: there is room for the rest and no more
+	for i := range 16*20 - 16 { // the count is correct: there is room for exactly the rest
 		enlist(t, m, strconv.Itoa(i), "a", time.Hour)
 	}
 	if err := m.Enlist(t.Context(), "v", "a", time.Hour); !errors.Is(err, state.ErrFull) {
@@ -167,7 +167,7 @@ func TestIndexConcurrently(t *testing.T) {
 	}
 }
 
-// The count stays right while many come up to the limit.
+// The count stays correct while many requests reach the limit.
 func TestIndexFullConcurrently(t *testing.T) {
 	const limit = 8
 	m := state.NewMemory(limit)
@@ -191,7 +191,8 @@ func TestIndexFullConcurrently(t *testing.T) {
 	}
 }
 
-// case 289: one million sessions stay bounded, and memory comes back when they have passed, whoever uses the index.
+// case 289: one million sessions stay bounded, and their memory is freed after they have expired, whichever operation
+// uses the index.
 func TestIndexOfAMillion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const million = 1_000_000
@@ -228,7 +229,7 @@ func TestIndexOfAMillion(t *testing.T) {
 	})
 }
 
-// A list that was long once does not stay so.
+// A list that was long once does not stay large.
 func TestLongListIsGivenBack(t *testing.T) {
 	const owners = 10
 	empty := heap()
@@ -250,7 +251,7 @@ func TestLongListIsGivenBack(t *testing.T) {
 	runtime.KeepAlive(m)
 }
 
-// BenchmarkEnlist: one more session of somebody who has none, and of somebody whose list is full.
+// BenchmarkEnlist: one more session of a user without any, and of a user whose list is full.
 func BenchmarkEnlist(b *testing.B) {
 	for name, owner := range map[string]func(int) string{
 		"new":  func(i int) string { return strconv.Itoa(i % 500_000) },

@@ -14,7 +14,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
-// What Keep and Kept do, in memory as in Redis, is tested in package redisstate. Here is what only memory has.
+// Keep and Kept in general, in memory and in Redis, are tested in package redisstate. Here is what only memory has.
 
 // The largest value, and how many of them fill the memory.
 const (
@@ -88,7 +88,7 @@ func TestKeepBeyondTheBytes(t *testing.T) {
 	})
 }
 
-// A value that takes no bytes takes room all the same.
+// An empty value takes room all the same.
 func TestKeepBeyondTheCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := state.NewMemory(2)
@@ -106,7 +106,7 @@ func TestKeepBeyondTheCount(t *testing.T) {
 	})
 }
 
-// What is refused for the count takes no bytes: they are all there afterwards.
+// What is refused because of the count takes no bytes: they are all free afterwards.
 func TestRefusedTakesNoBytes(t *testing.T) {
 	m, value := state.NewMemory(most), strings.Repeat("v", largest)
 	for i := range most {
@@ -138,7 +138,7 @@ func TestKeptHasItsOwnRoom(t *testing.T) {
 	wantFull(t, m, "another", "value")
 }
 
-// What was counted and what is there stay the same while many keep, replace and forget at the limit.
+// The counters match the content while many requests keep, replace and forget at the limit.
 func TestKeepConcurrently(t *testing.T) {
 	const callers, keys = 16, 2 * most / 16
 	m, value := state.NewMemory(0), strings.Repeat("v", largest)
@@ -166,14 +166,14 @@ func TestKeepConcurrently(t *testing.T) {
 	for i := range callers * keys {
 		keep(t, m, strconv.Itoa(i), "", 0)
 	}
-	for i := range most { // there is room for as much as at the start, and no more
+	for i := range most { // there is room for exactly as much as at the start
 		keep(t, m, strconv.Itoa(i), value, time.Hour)
 	}
 	wantFull(t, m, "more", "x")
 }
 
-// Only the value is held, not what it was cut from, and the memory comes back when it has passed, whoever uses the
-// table.
+// Only the value is held, not the larger string it was cut from, and the memory is freed after it has expired,
+// whichever operation uses the table.
 func TestMemoryOfKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const users, size = 20_000, 2_000 // an access and a refresh token, sealed
@@ -206,7 +206,7 @@ func TestMemoryOfKept(t *testing.T) {
 	})
 }
 
-// BenchmarkKeep: a value is replaced, and read by those who wait for it.
+// BenchmarkKeep: a value is replaced, and read by the requests that wait for it.
 func BenchmarkKeep(b *testing.B) {
 	m, value := state.NewMemory(0), strings.Repeat("v", 2000)
 	i := 0

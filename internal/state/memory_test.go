@@ -15,7 +15,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
-// revokedAt asks for one key.
+// revokedAt looks up one key.
 func revokedAt(t *testing.T, m *state.Memory, key string) time.Time {
 	t.Helper()
 	times, err := m.Revoked(t.Context(), key)
@@ -43,7 +43,7 @@ func TestRevoke(t *testing.T) {
 		"gone after its ttl":              {[]revocation{{0, hour}}, hour, -1},
 		"a shorter ttl cuts nothing":      {[]revocation{{0, 2 * hour}, {1 * hour, hour}}, 2*hour - 1, hour},
 		"a longer ttl stretches":          {[]revocation{{1 * hour, hour}, {0, 2 * hour}}, 2*hour - 1, hour},
-		"and no more than that":           {[]revocation{{1 * hour, hour}, {0, 2 * hour}}, 2 * hour, -1},
+		"and not longer than that":        {[]revocation{{1 * hour, hour}, {0, 2 * hour}}, 2 * hour, -1},
 		"no ttl":                          {[]revocation{{0, 0}}, 0, -1},
 		"a negative ttl":                  {[]revocation{{0, math.MinInt64}}, 0, -1},
 		"the longest ttl does not wrap":   {[]revocation{{0, hour}, {0, math.MaxInt64}}, 1000 * hour, 0},
@@ -75,7 +75,7 @@ func TestRevokedKeepsTheOrder(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// The other kinds of state are no revocations.
+	// The other kinds of state are not revocations.
 	if _, err := m.MarkUsed(t.Context(), "b", time.Hour); err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +94,7 @@ func TestRevokedKeepsTheOrder(t *testing.T) {
 	}
 }
 
-// case 181: the second time a token's jti is not new, until nobody would accept the token any more.
+// case 181: the second time a token's jti is not new, until the token would no longer be accepted anyway.
 func TestOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := state.NewMemory(0)
@@ -136,7 +136,7 @@ func TestLease(t *testing.T) {
 		take(false)
 		give(first)
 		second := take(true)
-		give(first) // is not ours any more
+		give(first) // is no longer ours
 		take(false)
 		time.Sleep(time.Minute)
 		take(true) // the second has run out, as that of a holder who was killed does (case 271)
@@ -168,7 +168,7 @@ func TestFullFailsClosed(t *testing.T) {
 			if first, err := m.MarkUsed(t.Context(), "one more", time.Second); first || !errors.Is(err, state.ErrFull) {
 				t.Errorf("MarkUsed: %t, %v", first, err)
 			}
-			// Keys that are in take no more room.
+			// Keys that are already in take no further room.
 			if err := m.Revoke(t.Context(), key(0), time.Now(), time.Second); err != nil {
 				t.Errorf("Revoke again: %v", err)
 			}
@@ -188,7 +188,7 @@ func TestFullFailsClosed(t *testing.T) {
 	}
 }
 
-// TestAttemptsAreRememberedAgain when what filled their table has passed.
+// TestAttemptsAreRememberedAgain after what filled their table has expired.
 func TestAttemptsAreRememberedAgain(t *testing.T) {
 	for _, limit := range []int{1, 10, 1000} {
 		synctest.Test(t, func(t *testing.T) {
@@ -204,7 +204,7 @@ func TestAttemptsAreRememberedAgain(t *testing.T) {
 			}
 			once("a0", false)
 			once("a real one", true)
-			once("a real one", true) // the provider tells
+			once("a real one", true) // the provider decides
 			once("a0", false)
 			once("j", true)
 			once("j", false)
@@ -262,7 +262,8 @@ func TestConcurrentUse(t *testing.T) {
 	}
 }
 
-// One million revocations stay bounded, and memory comes back when they have passed, whoever uses the table.
+// One million revocations stay bounded, and their memory is freed after they have expired, whichever operation uses the
+// table.
 func TestMemoryOfAMillion(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const million = 1_000_000
@@ -342,8 +343,8 @@ func filled(b *testing.B, size int) *state.Memory {
 	return m
 }
 
-// Anybody can begin sign-ins: when the attempts have no room left they are let through, since the provider takes a code
-// once, and nothing else is remembered the less for them.
+// Anyone can start sign-ins: when the attempts have no room left they are allowed, because the provider accepts a code
+// only once, and nothing else loses room to them.
 func TestFullOfAttempts(t *testing.T) {
 	m := state.NewMemory(100)
 	for i := range 1000 {

@@ -17,7 +17,7 @@ const good = "a secret of thirty-two bytes, ok"
 func TestNewRing(t *testing.T) {
 	for _, tt := range []struct {
 		secrets []string
-		wants   []string // one for each problem: all are told at once
+		wants   []string // one for each problem: all are reported at once
 	}{
 		{[]string{good}, nil},
 		{[]string{good, good + "!"}, nil},
@@ -67,7 +67,7 @@ func TestCheckCookie(t *testing.T) {
 	}
 }
 
-// panicking panics when gob encodes it, and half when gob reads it.
+// panicking panics when gob encodes it, and sometimes when gob reads it.
 type panicking struct{ A int }
 
 type half struct{ A int }

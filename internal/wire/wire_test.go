@@ -35,7 +35,7 @@ func TestReader(t *testing.T) {
 	}
 }
 
-// TestOddTimes: a time that a record cannot hold is written as unknown, and one that no calendar has is a fault.
+// TestOddTimes: a time that a record cannot hold is written as unknown, and one beyond any calendar is a fault.
 func TestOddTimes(t *testing.T) {
 	last := time.Unix(wire.MaxSeconds, 0).UTC()
 	if last.Format(time.RFC3339) != "9999-12-31T23:59:59Z" {
@@ -66,8 +66,8 @@ func TestOddTimes(t *testing.T) {
 	}
 }
 
-// TestReaderFails: every read that is not whole fails, and so does every read after it. What a length claims is not
-// allocated: a terabyte would not do.
+// TestReaderFails: every incomplete read fails, and so does every read after it. The claimed length is not allocated: a
+// terabyte would not be available.
 func TestReaderFails(t *testing.T) {
 	reads := map[string]func(*wire.Reader) any{
 		"Byte":         func(r *wire.Reader) any { return r.Byte() },
@@ -112,7 +112,7 @@ func TestReaderFails(t *testing.T) {
 	}
 }
 
-// TestReaderSharesNoRoom: who appends to a part does not write over what is behind it.
+// TestReaderSharesNoRoom: appending to a part does not overwrite what follows it.
 func TestReaderSharesNoRoom(t *testing.T) {
 	b := append(wire.AppendText(nil, "block"), "behind"...)
 	r := wire.NewReader(b)
@@ -165,7 +165,7 @@ func TestFrame(t *testing.T) {
 	}
 }
 
-// FuzzReader: whatever is read from whatever bytes, nothing panics, and no more is returned than there is.
+// FuzzReader: whatever is read from any bytes, nothing panics, and never more than the input is returned.
 func FuzzReader(f *testing.F) {
 	f.Add(wire.AppendTexts([]byte{1}, []string{"a", "bc"}), []byte{0, 5})
 	f.Add(wire.Frame(wire.FormRecord, 300, []byte("payload")), []byte{0, 2, 8})

@@ -44,21 +44,21 @@ type fixture struct {
 // Conformance runs every check on a store of its own.
 func Conformance(t *testing.T, newStore func(t *testing.T) sessions.Store, caps Caps) {
 	for name, check := range map[string]func(*testing.T, fixture){
-		"a record comes back whole":           roundTrip,
-		"sign-in replaces the session":        signInReplaces,
-		"each cookie is set once":             cookiesOnce,
-		"every cookie attribute is set":       cookieAttributes,
-		"the idle limit ends it":              inBubble(idleLimit),
-		"the absolute limit ends it":          inBubble(absoluteLimit),
-		"renewal past half of the idle limit": inBubble(renewal),
-		"renewal does not undo sign-out":      inBubble(renewalAfterSignOut),
-		"too large is an error":               tooLarge,
-		"sign-out":                            signOut,
-		"tokens":                              tokens,
-		"forged cookies are no session":       forgedCookies,
-		"several cookies of the name":         inBubble(rivals),
-		"foreign records are no session":      foreignRecords,
-		"a store out of order is no sign-out": inBubble(outOfOrder),
+		"a record comes back whole":              roundTrip,
+		"sign-in replaces the session":           signInReplaces,
+		"each cookie is set once":                cookiesOnce,
+		"every cookie attribute is set":          cookieAttributes,
+		"the idle limit ends it":                 inBubble(idleLimit),
+		"the absolute limit ends it":             inBubble(absoluteLimit),
+		"renewal past half of the idle limit":    inBubble(renewal),
+		"renewal does not undo sign-out":         inBubble(renewalAfterSignOut),
+		"too large is an error":                  tooLarge,
+		"sign-out":                               signOut,
+		"tokens":                                 tokens,
+		"forged cookies are no session":          forgedCookies,
+		"several cookies of the name":            inBubble(rivals),
+		"foreign records are no session":         foreignRecords,
+		"a store out of order is not a sign-out": inBubble(outOfOrder),
 	} {
 		t.Run(name, func(t *testing.T) {
 			store := newStore(t)
