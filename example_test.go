@@ -8,8 +8,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
@@ -20,7 +20,6 @@ import (
 // A group of routes for the members of a group.
 func Example() {
 	auth, router := exampleApp()
-	auth.Mount(router)
 	admin := router.Group("/admin", auth.RequireGroups("admin"))
 	admin.GET("/users", func(c *gin.Context) {
 		user, _ := ginoidc.UserFrom(c)
@@ -36,145 +35,136 @@ func Example() {
 	// 200 Welcome, Alice
 }
 
-// Answers of one's own to denied requests, for some routes. The chain is aborted before they are called.
-func ExampleAuth_With() {
-	auth, router := exampleApp()
-	api := auth.With(ginoidc.AbortHandlers{
-		Unauthenticated: func(c *gin.Context) {
-			c.String(http.StatusUnauthorized, "Please sign in")
-		},
-		Forbidden: func(c *gin.Context) {
-			user, _ := ginoidc.UserFrom(c)
-			c.String(http.StatusForbidden, "User %s does not have access", user.Email)
-		},
+// The settings that every app needs. New asks nothing of the provider, so the app starts while its provider is down.
+func ExampleNew() {
+	auth, err := ginoidc.New(ginoidc.Config{
+		Providers: []ginoidc.Provider{{
+			Issuer:   "https://login.example.com", // as in the provider's discovery document
+			ClientID: "shop", ClientSecret: "registered at the provider",
+		}},
+		AppURL:        "https://shop.example.com",
+		CookieSecrets: []string{"q2V9tYx0mB7kLr4WcZ8nJf1sHd6uGp3A"}, // openssl rand -base64 32
 	})
-	router.GET("/api/admin", api.RequireGroups("admin"), func(c *gin.Context) { c.String(http.StatusOK, "Admin-only data") })
+	if err != nil {
+		log.Fatal(err)
+	}
+	gin.SetMode(gin.ReleaseMode)
+	router := gin.New()
+	auth.Mount(router)
 
-	show(router, "/api/admin")
-	showAs(auth, router, "/api/admin", ginoidc.User{Subject: "bob", Email: "bob@example.com"})
+	fmt.Println(auth.AppURL())
+	fmt.Println(auth.SignInURL("/cart"))
 	// Output:
-	// 401 Please sign in
-	// 403 User bob@example.com does not have access
+	// https://shop.example.com
+	// /auth/signin?return_to=%2Fcart
 }
 
-// A rule of one's own, about a claim of the provider.
-func ExampleAuth_Require() {
-	auth, router := exampleApp()
-	fromBerlin := auth.Require(func(u *ginoidc.User) error {
-		var claims struct {
-			Office string `json:"office"`
-		}
-		if err := u.Claims(&claims); err != nil {
-			return err
-		}
-		if claims.Office != "Berlin" {
-			return errors.New("not from Berlin") // Reason returns it, the answer does not show it
-		}
-		return nil
-	})
-	router.GET("/canteen", fromBerlin, func(c *gin.Context) { c.String(http.StatusOK, "Today: soup") })
-
-	showAs(auth, router, "/canteen", ginoidc.User{Subject: "alice", Extra: []byte(`{"office":"Berlin"}`)})
-	showAs(auth, router, "/canteen", ginoidc.User{Subject: "bob", Extra: []byte(`{"office":"Paris"}`)})
-	// Output:
-	// 200 Today: soup
-	// 403 {"error":"forbidden","message":"You do not have access to this resource."}
-}
-
-// A rule that sees the request: notes are for their owners.
-func ExampleAuth_RequireFunc() {
-	auth, router := exampleApp()
-	owners := map[string]string{"1": "alice", "2": "bob"} // by note
-	owned := auth.RequireFunc(func(c *gin.Context, u *ginoidc.User) error {
-		if owners[c.Param("id")] != u.Subject {
-			return errors.New("not the owner") // in the log, and not in the answer
-		}
-		return nil
-	})
-	router.GET("/notes/:id", owned, func(c *gin.Context) { c.String(http.StatusOK, "Buy milk") })
-
-	showAs(auth, router, "/notes/1", ginoidc.User{Subject: "alice"})
-	showAs(auth, router, "/notes/2", ginoidc.User{Subject: "alice"})
-	// Output:
-	// 200 Buy milk
-	// 403 {"error":"forbidden","message":"You do not have access to this resource."}
-}
-
-// Every problem is reported at once, with the variable to mend.
+// New reports every problem at once, each with the variable to change. Printing err shows how to fix it too.
 func ExampleConfigFromEnv() {
 	for name, value := range map[string]string{
 		"SHOP_ISSUER": "http://login.example.com", "SHOP_CLIENT_ID": "shop", "SHOP_CLIENT_SECRET": "s",
-		"SHOP_COOKIE_SECRET": "too short", "SHOP_SESSION_IDLE": "soon",
+		"SHOP_COOKIE_SECRET": "too-short", "SHOP_SESSION_IDLE": "soon",
 	} {
 		os.Setenv(name, value)
 		defer os.Unsetenv(name)
 	}
 	cfg, _ := ginoidc.ConfigFromEnv("SHOP_") // New reports what it cannot read
 	_, err := ginoidc.New(cfg)
-	fmt.Println(err)
-	// Output:
-	// ginoidc: SHOP_SESSION_IDLE (SessionIdle): "soon" is not a positive duration; write a Go duration such as 12h or 90s
-	// ginoidc: SHOP_ISSUER (Providers[0].Issuer): uses http outside loopback; set the issuer exactly as the provider's discovery document spells it
-	// ginoidc: SHOP_COOKIE_SECRET (CookieSecrets): secret 1 has 3 bytes instead of at least 32; set a random secret: openssl rand -base64 32
-	// ginoidc: SHOP_COOKIE_SECRET (CookieSecrets): secret 2 has 5 bytes instead of at least 32; set a random secret: openssl rand -base64 32
-}
-
-// What many apps write themselves. The redirect does not end the chain, so the protected handler runs and its answer
-// goes out behind the redirect, where any program reads it. A guard aborts first.
-func Example_incorrectRedirectWithoutAbort() {
-	auth, router := exampleApp()
-	secrets := func(c *gin.Context) { c.String(http.StatusOK, "the secrets") }
-	wrong := func(c *gin.Context) {
-		if _, signedIn := ginoidc.UserFrom(c); !signedIn {
-			c.Redirect(http.StatusSeeOther, "/auth/signin") // and then?
+	for _, problem := range err.(interface{ Unwrap() []error }).Unwrap() {
+		var e *ginoidc.ConfigError
+		if errors.As(problem, &e) {
+			fmt.Println(e.Variable, e.Problem)
 		}
 	}
-	router.GET("/wrong", auth.Middleware(), wrong, secrets)
-	router.GET("/right", auth.RequireAuth(), secrets)
-
-	for _, path := range []string{"/wrong", "/right"} {
-		w := httptest.NewRecorder()
-		router.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
-		fmt.Println(path, w.Code, "shows the secrets:", strings.Contains(w.Body.String(), "the secrets"))
-	}
 	// Output:
-	// /wrong 303 shows the secrets: true
-	// /right 401 shows the secrets: false
+	// SHOP_SESSION_IDLE "soon" is not a positive duration
+	// SHOP_ISSUER uses http outside loopback
+	// SHOP_COOKIE_SECRET secret 1 has 9 bytes instead of at least 32
 }
 
-// exampleApp is an app whose provider the examples do not ask.
-func exampleApp() (*ginoidc.Auth, *gin.Engine) {
-	gin.SetMode(gin.ReleaseMode)
-	auth, err := ginoidc.New(ginoidc.Config{
-		Providers:     []ginoidc.Provider{{Issuer: "https://login.example.com", ClientID: "shop", ClientSecret: "s"}},
-		AppURL:        "https://shop.example.com",
-		CookieSecrets: []string{"q2V9tYx0mB7kLr4WcZ8nJf1sHd6uGp3A"}, Logger: slog.New(slog.DiscardHandler),
-	})
+// A link that asks the provider for more than the usual: here, to show its form for new accounts. The parameters are
+// sealed into the link, so that nobody else can make one with other parameters.
+func ExampleAuth_SignInURLWith() {
+	auth, router := exampleApp()
+	link, err := auth.SignInURLWith("/welcome", url.Values{"prompt": {"create"}})
 	if err != nil {
 		log.Panic(err)
 	}
-	return auth, gin.New()
+
+	w := get(router, link)
+	authorization, err := w.Result().Location()
+	if err != nil {
+		log.Panic(err)
+	}
+	fmt.Println(authorization.Host, authorization.Query().Get("prompt"))
+	// Output: idp.example create
 }
 
-// show prints what a program gets that is not signed in.
-func show(engine *gin.Engine, path string) {
+// exampleConfig describes an app and a provider in memory, whose users are those of ginoidctest.DemoUsers.
+func exampleConfig() (ginoidc.Config, *ginoidctest.Provider) {
+	idp, err := ginoidctest.New(ginoidctest.Config{ClientID: "shop", ClientSecret: "s"})
+	if err != nil {
+		log.Panic(err)
+	}
+	return ginoidc.Config{
+		Providers: []ginoidc.Provider{{
+			Issuer: idp.Issuer(), Transport: idp.Transport(), ClientID: "shop", ClientSecret: "s",
+		}},
+		AppURL:        "https://shop.example.com",
+		CookieSecrets: []string{"q2V9tYx0mB7kLr4WcZ8nJf1sHd6uGp3A"}, Logger: slog.New(slog.DiscardHandler),
+	}, idp
+}
+
+// newApp returns the app that cfg describes, with the plugin's routes.
+func newApp(cfg ginoidc.Config) (*ginoidc.Auth, *gin.Engine) {
+	gin.SetMode(gin.ReleaseMode)
+	auth, err := ginoidc.New(cfg)
+	if err != nil {
+		log.Panic(err)
+	}
+	router := gin.New()
+	auth.Mount(router)
+	return auth, router
+}
+
+func exampleApp() (*ginoidc.Auth, *gin.Engine) {
+	cfg, _ := exampleConfig()
+	return newApp(cfg)
+}
+
+// get sends the request of a program that is not signed in. headers are names and values in turn.
+func get(engine *gin.Engine, path string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
 	w := httptest.NewRecorder()
-	engine.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	engine.ServeHTTP(w, r)
+	return w
+}
+
+// show prints the response to a program that is not signed in.
+func show(engine *gin.Engine, path string, headers ...string) {
+	w := get(engine, path, headers...)
 	fmt.Println(w.Code, w.Body)
 }
 
-// showAs prints what the user gets.
+// showAs prints the response to the user.
 func showAs(auth *ginoidc.Auth, engine *gin.Engine, path string, user ginoidc.User) {
-	answer, err := ginoidctest.SignInAs(noTest{}, auth, engine, user).Get(path)
+	printResponse(ginoidctest.SignInAs(noTest{}, auth, engine, user).Get(path))
+}
+
+// printResponse prints a response.
+func printResponse(response *http.Response, err error) {
 	if err != nil {
 		log.Panic(err)
 	}
-	defer answer.Body.Close()
-	body, err := io.ReadAll(answer.Body)
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
 	if err != nil {
 		log.Panic(err)
 	}
-	fmt.Println(answer.StatusCode, string(body))
+	fmt.Println(response.StatusCode, string(body))
 }
 
 // noTest stands in for the *testing.T that an example does not have.

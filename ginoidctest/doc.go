@@ -8,7 +8,8 @@
 // Tests of the sign-in itself run a small OpenID provider, and [SignIn] goes through the whole flow:
 //
 //	idp, err := ginoidctest.New(ginoidctest.Config{Issuer: "https://idp.example"})
-//	auth, err := ginoidc.New(ginoidc.Config{Issuer: idp.Issuer(), Transport: idp.Transport(), …})
+//	cfg.Providers = []ginoidc.Provider{{Issuer: idp.Issuer(), Transport: idp.Transport(), …}}
+//	auth, err := ginoidc.New(cfg)
 //	client := ginoidctest.SignIn(t, auth, engine, idp, "alice")
 //
 // The provider can misbehave ([Provider.Misbehave]), edit the claims of its tokens ([Provider.OnIDToken],

@@ -15,7 +15,7 @@ import (
 // t stands for the test's *testing.T.
 var t exampleT
 
-// A user without a sign-in: no provider is needed.
+// A signed-in client for tests of the app's pages. No provider is needed.
 func ExampleSignInAs() {
 	auth, engine := exampleApp(ginoidc.Config{Providers: []ginoidc.Provider{{Issuer: "https://login.example.com"}}})
 
@@ -33,7 +33,7 @@ func ExampleSignInAs() {
 	// /admin 403 Forbidden
 }
 
-// A whole sign-in, through a provider in memory.
+// A complete sign-in through a provider in memory.
 func ExampleSignIn() {
 	idp, err := ginoidctest.New(ginoidctest.Config{})
 	if err != nil {
@@ -56,7 +56,7 @@ func ExampleSignIn() {
 	// token requests: 1
 }
 
-// What the app responds while its provider is down, and to a provider with another issuer.
+// How the app responds while its provider is down, and to a provider that names another issuer.
 func ExampleProvider_Misbehave() {
 	idp, err := ginoidctest.New(ginoidctest.Config{})
 	if err != nil {
@@ -86,7 +86,7 @@ func ExampleProvider_Misbehave() {
 	// 503 Service Unavailable
 }
 
-// A user whose groups claim the app does not expect.
+// A groups claim of a kind that the app is not configured for: the user is in no group.
 func ExampleProvider_OnIDToken() {
 	idp, err := ginoidctest.New(ginoidctest.Config{})
 	if err != nil {
@@ -107,7 +107,7 @@ func ExampleProvider_OnIDToken() {
 	// Output: 403 Forbidden
 }
 
-// Access tokens for the tests of an API.
+// An access token for the tests of an API.
 func ExampleProvider_AccessToken() {
 	idp, err := ginoidctest.New(ginoidctest.Config{})
 	if err != nil {
@@ -125,7 +125,7 @@ func ExampleProvider_AccessToken() {
 	// Output: parts of a JWT: 3
 }
 
-// A route that was registered before the guard is found.
+// Finding a route that was registered before the guard.
 func ExampleOpenRoutes() {
 	auth, engine := exampleApp(ginoidc.Config{Providers: []ginoidc.Provider{{Issuer: "https://login.example.com"}}})
 	list := func(c *gin.Context) { c.String(http.StatusOK, "all reports") }
