@@ -83,8 +83,8 @@ func (a *Auth) denial(c *gin.Context, err error, o outcome, wanted string) Denia
 	d := Denial{
 		Err: err, Status: o.status, Code: o.code, Title: o.title, Message: o.message, Page: web.ShowsPage(r), LinkText: o.way,
 	}
-	if !d.Page { // of an API: a program knows better where it wants to go
-		wanted = ""
+	if !d.Page { // of an API: the page whose script asks; any other program knows better where it wants to go
+		wanted = a.refererTarget(r)
 	}
 	var stepUp error
 	if o.err == ErrStepUpRequired { // the error of a rule may wrap a StepUpError too, and that changes nothing
@@ -123,11 +123,17 @@ func (a *Auth) signInURL(c *gin.Context, wanted, way string, err error) string {
 }
 
 // wanted is the page that a person came for, as a return target: the one that is being opened, or the one whose form was
-// posted, as its Referer says. "" if there is none that is acceptable.
+// posted. "" if there is none that is acceptable.
 func (a *core) wanted(r *http.Request) string {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return a.currentTarget(r)
 	}
+	return a.refererTarget(r)
+}
+
+// refererTarget is the page of the app from which a request comes, as its Referer says, or "" if that is not acceptable as
+// a return target.
+func (a *core) refererTarget(r *http.Request) string {
 	target, own := strings.CutPrefix(r.Referer(), a.realm)
 	if target, _, _ = strings.Cut(target, "#"); !own || !strings.HasPrefix(target, "/") || !a.targets.Accept(target) {
 		return ""

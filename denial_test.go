@@ -73,11 +73,12 @@ func TestDenied(t *testing.T) {
 				body := theirs.JSON(t)
 				if signIn, told := body["sign_in_url"]; body["error"] != seen.Code || body["message"] != seen.Message ||
 					seen.Status != theirs.StatusCode ||
-					told && signIn != seen.SignInURL || told != (seen.Status == 401) ||
+					told && signIn != same.Replace(seen.SignInURL) || told != (seen.Status == 401) ||
 					(body["request_id"] != nil) != (seen.RequestID != "") {
 					t.Errorf("%s: %+v, default %s", name, seen, theirs.Body)
 				} else {
 					sent := seen
+					sent.SignInURL = same.Replace(seen.SignInURL)
 					sent.RequestID, _ = body["request_id"].(string)
 					if own, err := json.Marshal(sent); err != nil || string(own) != theirs.Body {
 						t.Errorf("%s: as JSON %s, %v, default %s", name, own, err, theirs.Body)
@@ -128,6 +129,29 @@ func TestDeniedLog(t *testing.T) {
 			}
 			if own := "groups=[staff] organizations=[globex]"; strings.Contains(line, own) != (level == slog.LevelDebug) {
 				t.Errorf("%s at %s: %s", path, level, line)
+			}
+		}
+	}
+}
+
+// TestSignInURLOfAPI: a script's page is where the sign-in comes back to; a program that names none decides itself, and
+// another site's page does not count.
+func TestSignInURLOfAPI(t *testing.T) {
+	a := testapp.New(t)
+	for referer, want := range map[string]string{
+		testapp.URL + "/board?tab=2#x":      "/auth/signin?return_to=%2Fboard%3Ftab%3D2",
+		testapp.URL + "/":                   "/auth/signin?return_to=%2F",
+		"":                                  "/auth/signin",
+		testapp.URL:                         "/auth/signin",
+		"https://evil.example/board":        "/auth/signin",
+		testapp.URL + ".evil.example/board": "/auth/signin",
+		testapp.URL + "//evil.example":      "/auth/signin",
+		testapp.URL + "/auth/callback?code": "/auth/signin",
+	} {
+		for _, method := range []string{"GET", "POST", "DELETE"} {
+			r := a.Browser().Do(method, "/me", nil, "Sec-Fetch-Mode", "cors", "Sec-Fetch-Site", "same-origin", "Referer", referer)
+			if got := r.JSON(t)["sign_in_url"]; r.StatusCode != 401 || got != want {
+				t.Errorf("%s from %q: %d to %v, want %q", method, referer, r.StatusCode, got, want)
 			}
 		}
 	}

@@ -7,11 +7,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/audit"
 	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
 
 	"github.com/gin-gonic/gin"
 
@@ -134,11 +136,22 @@ func (a *Auth) answerOtherMethod(c *gin.Context) {
 func (a *Auth) answerSlash(c *gin.Context) { c.AbortWithStatus(http.StatusNotFound) }
 
 // UserInfo answers with the allow-listed claims of the signed-in user as JSON, or 204 when nobody is signed in.
+//
+// With the query parameter "session" it answers with the times of the session too, in seconds, and does not prolong it:
+// a page can ask when to warn its user. expires_in is when it ends whatever happens, idle_expires_in unless it is used.
+//
+//	GET /auth/userinfo?session
+//	{"sub": "alice", …, "session": {"expires_in": 604000, "idle_expires_in": 43000}}
 func (a *Auth) UserInfo(c *gin.Context) {
 	if !begin(c, http.MethodGet) {
 		return
 	}
-	id, err := a.requestOf(c).identify(c)
+	req := a.requestOf(c)
+	_, asksForSession := c.GetQuery("session")
+	if asksForSession {
+		req.withoutRenewal()
+	}
+	id, err := req.identify(c)
 	if err != nil {
 		a.fail(c, err)
 		return
@@ -148,12 +161,27 @@ func (a *Auth) UserInfo(c *gin.Context) {
 		c.Writer.WriteHeaderNow()
 		return
 	}
-	claims, err := id.user.claims()
+	all, err := id.user.claims()
 	if err != nil {
 		a.fail(c, err)
 		return
 	}
-	c.JSON(http.StatusOK, a.shown(claims))
+	answer := a.shown(all)
+	if asksForSession && id.session != nil {
+		answer["session"] = a.timesOf(id.session)
+	}
+	c.JSON(http.StatusOK, answer)
+}
+
+// sessionTimes are how long a session lives, in seconds.
+type sessionTimes struct {
+	ExpiresIn     int64 `json:"expires_in"`
+	IdleExpiresIn int64 `json:"idle_expires_in"`
+}
+
+func (a *core) timesOf(s *session.Session) sessionTimes {
+	absolute, idle := a.sessions.Limits(&s.Record)
+	return sessionTimes{int64(absolute / time.Second), int64(idle / time.Second)}
 }
 
 // shown picks the allow-listed claims. Of an object that holds groups or organizations it shows these alone, unless the

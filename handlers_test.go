@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -340,4 +341,46 @@ func TestMountedRoutes(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestUserInfoOfSession: a page learns when its session ends, without prolonging it by asking.
+func TestUserInfoOfSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.SessionIdle, c.SessionLifetime = time.Hour, 90*time.Minute
+		})
+		b := a.Browser()
+		if r := b.Fetch("/auth/userinfo?session"); r.StatusCode != http.StatusNoContent {
+			t.Errorf("nobody: %d", r.StatusCode)
+		}
+		b.MustSignIn("alice")
+		for _, tt := range []struct {
+			path           string
+			absolute, idle float64 // in minutes
+			renewed        bool
+		}{
+			{"/auth/userinfo?session", 50, 20, false}, // 40 minutes later
+			{"/auth/userinfo?session=", 50, 20, false},
+			{"/auth/userinfo", 0, 0, true},
+			{"/auth/userinfo?session", 50, 50, false}, // the absolute limit comes first
+		} {
+			if tt.path == "/auth/userinfo?session" && tt.idle == 20 {
+				time.Sleep(40 * time.Minute)
+			}
+			r := b.Fetch(tt.path)
+			times, _ := r.JSON(t)["session"].(map[string]any)
+			if r.JSON(t)["sub"] != "alice" || (r.Header.Get("Set-Cookie") != "") != tt.renewed {
+				t.Errorf("%s: %s, cookies %q", tt.path, r.Body, r.Header["Set-Cookie"])
+			}
+			if tt.renewed {
+				if times != nil {
+					t.Errorf("unasked: %v", times)
+				}
+				continue
+			}
+			if times["expires_in"] != tt.absolute*60 || times["idle_expires_in"] != tt.idle*60 {
+				t.Errorf("%s: %v, want %v and %v minutes", tt.path, times, tt.absolute, tt.idle)
+			}
+		}
+	})
 }

@@ -81,7 +81,7 @@ func (req *request) load(ctx context.Context, h http.Header) {
 	}
 	req.identity = identity{req.auth.userOf(s), s}
 	req.shown.Store(web.OpensWindow(req.http))
-	if h == nil || len(cookies) == 0 && !req.auth.sessions.Due(s) {
+	if h == nil || req.asIs || len(cookies) == 0 && !req.auth.sessions.Due(s) {
 		return
 	}
 	renewed, set := s.Renewed, http.Header{setCookie: slices.Clone(req.cookies)}
@@ -94,6 +94,13 @@ func (req *request) load(ctx context.Context, h http.Header) {
 		req.auth.emit(req.Context, event{kind: eventSessionRenewed, subject: s.Subject, sid: s.SID})
 		req.auth.enlist(req.Context, s)
 	}
+}
+
+// withoutRenewal has the session opened as it is: who only looks at it does not use it.
+func (req *request) withoutRenewal() {
+	req.mu.Lock()
+	defer req.mu.Unlock()
+	req.asIs = true
 }
 
 // find returns the session of the request unless it was ended, and the cookies that the browser should have by now.

@@ -23,6 +23,7 @@ type request struct {
 	http  *http.Request // with the context below this one
 	later *http.Request // nil until the browser has other cookies than http: see httpNow
 	first bool          // the outermost of its HTTP request: those in the context below belong to the request that made it
+	asIs  bool          // the session is not renewed
 	quiet bool          // not the one that UserFrom asks: the guard or Middleware of another Auth came first
 
 	header http.Header // of the response, when this began

@@ -51,6 +51,17 @@ func (a *Auth) Client(c *gin.Context) (*http.Client, error) {
 	return &http.Client{Transport: &tokenTransport{a.provider, tokens, a.resources}}, nil
 }
 
+// Transport is the Transport of [Auth.Client], for code that brings its own client, such as a
+// [net/http/httputil.ReverseProxy] in front of another API. A proxy has to take the app's cookies off the requests that
+// it passes on.
+func (a *Auth) Transport(c *gin.Context) (http.RoundTripper, error) {
+	client, err := a.Client(c)
+	if err != nil {
+		return nil, err
+	}
+	return client.Transport, nil
+}
+
 // UserInfoURL is the provider's userinfo endpoint, for a Client to ask; "" when it has none.
 func (a *Auth) UserInfoURL(ctx context.Context) (string, error) {
 	metadata, err := a.provider.Metadata(requestContext(ctx))

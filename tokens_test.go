@@ -9,6 +9,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"strings"
 	"sync"
 	"testing"
@@ -548,4 +549,42 @@ func TestRefusedRefreshThatIsNotRemembered(t *testing.T) {
 			t.Errorf("asked again: %d %s, and %q is signed in", r.StatusCode, r.Body, b.WhoAmI())
 		}
 	})
+}
+
+// TestTransport: a reverse proxy to another API takes the user's token along, and neither the app's cookies nor a token that
+// the browser made up.
+func TestTransport(t *testing.T) {
+	a := testapp.NewWithTokens(t)
+	var got http.Header
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = r.Header.Clone()
+		_, _ = io.WriteString(w, "from upstream: "+r.URL.Path)
+	}))
+	defer upstream.Close()
+	target := testapp.ParseURL(t, upstream.URL)
+	a.Engine.Any("/things/*path", a.Auth.RequireAuth(), func(c *gin.Context) {
+		transport, err := a.Auth.Transport(c)
+		if err != nil {
+			a.Auth.Deny(c, err)
+			return
+		}
+		proxy := httputil.ReverseProxy{Transport: transport, Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(target)
+			r.Out.Header.Del("Cookie")
+		}}
+		proxy.ServeHTTP(c.Writer, c.Request)
+	})
+	b := a.Browser()
+	if r := b.Fetch("/things/1"); r.StatusCode != http.StatusUnauthorized || got != nil {
+		t.Errorf("nobody: %d", r.StatusCode)
+	}
+	b.MustSignIn("alice")
+	token := b.Fetch("/token").Body
+	r := b.Do(http.MethodGet, "/things/1", nil, "Authorization", "Bearer of-the-browser")
+	if r.StatusCode != http.StatusOK || r.Body != "from upstream: /things/1" {
+		t.Fatalf("%d %s", r.StatusCode, r.Body)
+	}
+	if got.Get("Authorization") != "Bearer "+token || len(got["Authorization"]) != 1 || got.Get("Cookie") != "" {
+		t.Errorf("upstream got %v", got)
+	}
 }

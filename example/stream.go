@@ -10,7 +10,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc"
 )
 
-// A guard looks at the session once. A stream looks again before each event, so it ends soon after its session.
+// A guard looks at the session once. A stream watches it, so it ends soon after its session.
 const (
 	eventEvery = time.Second
 	eventLimit = 10 * time.Second // for a client to take an event
@@ -20,6 +20,7 @@ const (
 // away or stopping is done. A browser's EventSource then asks anew and gets 401, or the stream of a session that was renewed.
 func stream(stopping context.Context, auth *ginoidc.Auth) gin.HandlerFunc {
 	return func(c *gin.Context) {
+		ended := auth.Ended(c)
 		tick := time.NewTicker(eventEvery)
 		defer tick.Stop()
 		for n := 1; ; n++ {
@@ -28,12 +29,9 @@ func stream(stopping context.Context, auth *ginoidc.Auth) gin.HandlerFunc {
 			}
 			select {
 			case <-tick.C:
-			case <-c.Request.Context().Done():
+			case <-ended: // or the client has gone
 				return
 			case <-stopping.Done():
-				return
-			}
-			if ended, err := auth.SessionEnded(c.Request.Context()); ended || err != nil { // unknown is not signed in
 				return
 			}
 		}

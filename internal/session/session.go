@@ -251,6 +251,12 @@ func (m *Manager) left(rec *Record, now time.Time) time.Duration {
 	return min(rec.Renewed.Add(m.config.Idle).Sub(now), rec.Created.Add(m.config.Lifetime).Sub(now))
 }
 
+// Limits returns how long rec lives whatever happens, and how long unless it is used.
+func (m *Manager) Limits(rec *Record) (absolute, idle time.Duration) {
+	now := time.Now()
+	return rec.Created.Add(m.config.Lifetime).Sub(now), m.left(rec, now)
+}
+
 // Left returns how long rec lives without renewal.
 func (m *Manager) Left(rec *Record) time.Duration { return m.left(rec, time.Now()) }
 

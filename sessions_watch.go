@@ -1,0 +1,57 @@
+package ginoidc
+
+import (
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/flight"
+)
+
+// watchEvery is how soon an end is noticed.
+const watchEvery = time.Second
+
+// Ended returns a channel that is closed within about a second after the session of the request has ended, by a sign-out on
+// any instance that shares State, by the provider, or by its limits. Guards look once, when a request comes in: an event
+// stream or a WebSocket has to end with its session.
+//
+//	ended := auth.Ended(c)
+//	for {
+//		select {
+//		case <-ended:
+//			return
+//		case event := <-events:
+//			c.SSEvent("", event)
+//			c.Writer.Flush()
+//		}
+//	}
+//
+// The channel is closed when the request is done, and at once when nobody is signed in. It stays open while State cannot
+// answer, and for users whom an [Authenticator] has shown. Renewals by other requests are not seen: the idle limit counts
+// from the request. Each call asks State once a second.
+func (a *Auth) Ended(c *gin.Context) <-chan struct{} {
+	ended := make(chan struct{})
+	id, err := a.requestOf(c).identify(c)
+	if err != nil || id.user == nil {
+		close(ended)
+		return ended
+	}
+	ctx := c.Request.Context()
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(watchEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			over, err := flight.Try(a.log, func() (bool, error) { return a.SessionEnded(ctx) })
+			if over && err == nil {
+				return
+			}
+		}
+	}()
+	return ended
+}

@@ -1,0 +1,112 @@
+package ginoidc_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
+)
+
+// failing is a State that cannot say what was ended while it is down.
+type failing struct {
+	ginoidc.SharedState
+	down *bool
+}
+
+func (s failing) Revoked(ctx context.Context, keys ...string) ([]time.Time, error) {
+	if *s.down {
+		return nil, errors.New("down")
+	}
+	return s.SharedState.Revoked(ctx, keys...)
+}
+
+// TestEnded: a response that goes on for long learns within two seconds that its session has ended, on whichever instance,
+// and nothing else ends it.
+func TestEnded(t *testing.T) {
+	const lifetime = time.Hour
+	for name, tt := range map[string]struct {
+		happens func(t *testing.T, a, other *testapp.App, down *bool, hangUp func())
+		after   time.Duration // until it ends
+	}{
+		"sign-out on another instance": {func(t *testing.T, _, other *testapp.App, _ *bool, _ func()) {
+			if err := other.Auth.EndUserSessions(t.Context(), "alice"); err != nil {
+				t.Error(err)
+			}
+		}, 2 * time.Second},
+		"by the provider": {func(_ *testing.T, _, other *testapp.App, _ *bool, _ func()) {
+			other.BackChannelLogout("alice", "", nil)
+		}, 2 * time.Second},
+		"the client hangs up": {func(_ *testing.T, _, _ *testapp.App, _ *bool, hangUp func()) { hangUp() }, time.Second},
+		"expiry":              {func(*testing.T, *testapp.App, *testapp.App, *bool, func()) {}, lifetime + 2*time.Second},
+		"another user": {func(t *testing.T, _, other *testapp.App, _ *bool, _ func()) {
+			if err := other.Auth.EndUserSessions(t.Context(), "bob"); err != nil {
+				t.Error(err)
+			}
+		}, lifetime + 2*time.Second},
+		"the state is down for a while": {func(_ *testing.T, _, _ *testapp.App, down *bool, _ func()) {
+			*down = true
+			time.AfterFunc(time.Minute, func() { *down = false })
+		}, lifetime + 2*time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var down bool
+				shared := failing{state.NewMemory(0), &down}
+				config := func(c *ginoidc.Config, _ *fakeop.Config) { c.State, c.SessionLifetime = shared, lifetime }
+				a, other := testapp.New(t, config), testapp.New(t, config)
+				ctx, hangUp := context.WithCancel(t.Context())
+				defer hangUp()
+				begun, ended := make(chan time.Time, 1), make(chan time.Duration, 1)
+				a.Engine.GET("/stream", a.Auth.RequireAuth(), func(c *gin.Context) {
+					c.Request = c.Request.WithContext(ctx2(c.Request.Context(), ctx))
+					watch := a.Auth.Ended(c)
+					start := time.Now()
+					begun <- start
+					<-watch
+					ended <- time.Since(start)
+				})
+				b := a.Browser()
+				b.MustSignIn("alice")
+				time.Sleep(time.Second)
+				go b.Fetch("/stream")
+				<-begun
+				tt.happens(t, a, other, &down, hangUp)
+				if took := <-ended; took > tt.after || tt.after > time.Minute && took < lifetime-time.Minute {
+					t.Errorf("ended after %v, want about %v", took, tt.after)
+				}
+				synctest.Wait()
+			})
+		})
+	}
+}
+
+// ctx2 is done when either is.
+func ctx2(parent, other context.Context) context.Context {
+	ctx, cancel := context.WithCancel(parent)
+	context.AfterFunc(other, cancel)
+	return ctx
+}
+
+// TestEndedOfNobody is closed from the beginning.
+func TestEndedOfNobody(t *testing.T) {
+	a := testapp.New(t)
+	a.Engine.GET("/stream", func(c *gin.Context) {
+		select {
+		case <-a.Auth.Ended(c):
+		default:
+			t.Error("open")
+		}
+	})
+	if r := a.Browser().Fetch("/stream"); r.StatusCode != http.StatusOK {
+		t.Errorf("%d", r.StatusCode)
+	}
+}
