@@ -572,7 +572,7 @@ func TestTransport(t *testing.T) {
 			r.SetURL(target)
 			r.Out.Header.Del("Cookie")
 		}}
-		proxy.ServeHTTP(c.Writer, c.Request)
+		proxy.ServeHTTP(struct{ http.ResponseWriter }{c.Writer}, c.Request) // a recorder is not an http.CloseNotifier
 	})
 	b := a.Browser()
 	if r := b.Fetch("/things/1"); r.StatusCode != http.StatusUnauthorized || got != nil {
