@@ -30,7 +30,7 @@ type Auth struct {
 	handlers AbortHandlers
 }
 
-// core is what an Auth and those derived from it by With share.
+// core is the state that an Auth shares with those that With derives from it.
 type core struct {
 	config      Config
 	issuer      string
@@ -60,7 +60,7 @@ type core struct {
 	variables             map[string]string // by the path of a field, where it comes from the environment
 }
 
-// setting names a field of Config for the log, with its variable where it comes from the environment.
+// setting returns the name of a Config field for the log, followed by the environment variable that set it, if any.
 func (a *core) setting(field string) string {
 	if variable := a.variables[field]; variable != "" {
 		return field + " (" + variable + ")"
@@ -109,7 +109,7 @@ func New(cfg Config) (*Auth, error) {
 	return &Auth{core: a, handlers: cfg.AbortHandlers}, nil
 }
 
-// build makes the rooms below: sessions, sign-in attempts, the provider.
+// build creates the parts that need a valid configuration: sessions, sign-in attempts and the provider.
 func (a *core) build(app *url.URL) error {
 	cfg := &a.config
 	a.audience = shared.Audience(cfg.idp().Issuer + " " + cfg.idp().ClientID + " ")
@@ -132,15 +132,16 @@ func (a *core) build(app *url.URL) error {
 		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
 	}
 	if cfg.State == nil && inCookies(cfg.Store) {
-		a.log.Info("ginoidc: sign-outs are remembered by this process alone, and a restart forgets them: copies of cookies are good again then. See docs/sessions.md")
+		a.log.Info("ginoidc: sign-outs are remembered by this process alone, and a restart forgets them: " +
+			"copies of cookies are valid again then. See docs/sessions.md")
 	}
 	attemptPath := a.routes.base + a.routes.prefix
 	if strings.HasPrefix(name, "__Host-") {
 		attemptPath = "/"
 	}
 	a.attempts, err = attempt.New(attempt.Config{
-		Secrets: cfg.CookieSecrets, CookieName: name, Path: attemptPath, Secure: secure, CrossSite: a.formPost(), Audience: string(a.audience),
-		Life: cfg.AttemptLife,
+		Secrets: cfg.CookieSecrets, CookieName: name, Path: attemptPath, Secure: secure, CrossSite: a.formPost(),
+		Audience: string(a.audience), Life: cfg.AttemptLife,
 	})
 	if err != nil {
 		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
@@ -158,8 +159,10 @@ func (a *core) build(app *url.URL) error {
 	return nil
 }
 
-// provider makes the room that talks to the provider. keyIDSetting is what the log calls ClientKeyID.
-func (c *Config) provider(r routes, keyIDSetting string, report func(context.Context, provider.Event)) (*provider.Provider, error) {
+// provider creates the client of the identity provider. keyIDSetting is the name of ClientKeyID in the log.
+func (c *Config) provider(
+	r routes, keyIDSetting string, report func(context.Context, provider.Event),
+) (*provider.Provider, error) {
 	idp := c.idp()
 	p := provider.Config{
 		Issuer: idp.Issuer, ClientID: idp.ClientID, ClientSecret: idp.ClientSecret, AuthMethod: idp.ClientAuthMethod,
@@ -184,14 +187,14 @@ func (c *Config) provider(r routes, keyIDSetting string, report func(context.Con
 	return provider.New(p), nil
 }
 
-// cookieAttributes are those of the session's cookie.
+// cookieAttributes are the attributes of the session cookie.
 type cookieAttributes struct {
 	name, path string
 	secure     bool
 }
 
-// cookieName gives the name the strongest prefix there is (RFC 6265bis, section 4.1.3): __Host- keeps sibling
-// domains from planting the cookie, and needs the path "/"; __Secure- is left for apps below a base path.
+// cookieName adds the strongest prefix that the path allows (RFC 6265bis, section 4.1.3). __Host- prevents sibling
+// domains from planting the cookie (session fixation), but requires the path "/". Apps below a base path get __Secure-.
 func cookieName(name string, secure bool, base string) (prefixed, path string) {
 	switch {
 	case !secure && base == "":
@@ -204,7 +207,8 @@ func cookieName(name string, secure bool, base string) (prefixed, path string) {
 	return "__Secure-" + name, base
 }
 
-// With derives an Auth for some routes whose non-nil handlers replace those of a.
+// With returns an Auth that shares everything with a, except that the non-nil handlers of h replace those of a. Use it
+// for routes that are to answer denied requests in another way:
 //
 //	api := auth.With(ginoidc.AbortHandlers{Forbidden: noEntry})
 //	router.Group("/api", api.RequireGroups("admin"))
@@ -212,8 +216,8 @@ func (a *Auth) With(h AbortHandlers) *Auth {
 	return &Auth{core: a.core, handlers: h.or(a.handlers)}
 }
 
-// Ready tells whether users can sign in: nil when the provider is known, and the session store and State answer. The error
-// is for operators; an issuer mismatch is named in it with both values.
+// Ready reports whether users can sign in. It returns nil if the provider's metadata is known and the session store and
+// State respond. The error is meant for operators: an issuer mismatch, for example, names both issuers.
 func (a *Auth) Ready(ctx context.Context) error {
 	ctx = requestContext(ctx)
 	if err := a.provider.Ready(ctx); err != nil {
@@ -225,8 +229,8 @@ func (a *Auth) Ready(ctx context.Context) error {
 	return a.ledger.Ready(ctx, probe)
 }
 
-// AppURL is the app's external base URL without a final slash.
+// AppURL returns the app's external base URL without a trailing slash.
 func (a *Auth) AppURL() string { return strings.TrimSuffix(a.config.AppURL, "/") }
 
-// SignOutURL is the path of the sign-out route; a form posts to it.
+// SignOutURL returns the path of the sign-out route. Post a form to it.
 func (a *Auth) SignOutURL() string { return a.routes.signOut }

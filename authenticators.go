@@ -10,29 +10,32 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 )
 
-// Authenticator shows who makes a request by other means than a session, such as an API key, a personal access token or a
-// client certificate. [Config].Authenticators are asked in order, at most once a request, before the session is opened.
+// Authenticator identifies the user of a request by means other than a session, such as an API key, a personal access
+// token or a client certificate. [Config].Authenticators are called in order, at most once per request, before the
+// session is opened.
 //
-// It returns nil, nil if the request does not use its means: the next one is asked, and at last the session. A user has a
-// Subject; Groups and Organizations count in guards as those of a session do. An error denies the request in every guard,
-// whatever the session says: with 401, unless it wraps [ErrForbidden] (403), or [ErrSessionStore] or
-// [ErrProviderUnavailable] because nobody can tell who it is (503).
+// It returns nil, nil if the request carries no credential of its kind; then the next one is called, and finally the
+// session is opened. A returned user must have a Subject. Guards check its Groups and Organizations as they check those
+// of a session. An error denies the request in every guard, even if there is a valid session: with 401, or with 403 if
+// it wraps [ErrForbidden], or with 503 if it wraps [ErrSessionStore] or [ErrProviderUnavailable], because the
+// credential cannot be checked at the moment.
 //
-// A user shown by an Authenticator has no session: no cookie is set, nothing is renewed, and what needs a session, such as
-// [Auth.RequireFreshSignIn], [Auth.Token] and [Auth.UpdateSession], denies with 403, code "no_session". Nobody is signed
-// in to those who ask from inside of an Authenticator.
+// A user returned by an Authenticator has no session: no cookie is set and nothing is renewed. Whatever needs a
+// session, such as [Auth.RequireFreshSignIn], [Auth.Token] and [Auth.UpdateSession], denies with 403, code
+// "no_session". Inside an Authenticator, [UserFrom] reports that nobody is signed in.
 type Authenticator func(c *gin.Context) (*User, error)
 
-// authenticatorError is a denial of an Authenticator. A sign-in would not help.
+// authenticatorError is a denial by an Authenticator. The default answer to it is no redirect to the sign-in, because a
+// session would not change the result.
 type authenticatorError struct{ error }
 
 // Unwrap returns the error that decides the status.
 func (e *authenticatorError) Unwrap() error { return e.error }
 
-// authenticating marks the context in which authenticators run: the value is the *core that asks them.
+// authenticating is the key of the context in which authenticators run. The value is the *core that calls them.
 type authenticating struct{}
 
-// authenticate asks the authenticators. It reports whether one of them has decided.
+// authenticate calls the authenticators in order. decided reports whether one of them returned a user or an error.
 func (req *request) authenticate(ctx context.Context) (id identity, decided bool, err error) {
 	if len(req.auth.config.Authenticators) == 0 || req.gin == nil {
 		return identity{}, false, nil
@@ -44,7 +47,7 @@ func (req *request) authenticate(ctx context.Context) (id identity, decided bool
 	if c == nil {
 		return identity{}, true, fmt.Errorf("%w: no gin.Context of the request to ask Authenticators with", errInternal)
 	}
-	// An Authenticator that asks who is signed in would wait for itself: in the context below req nobody is.
+	// An Authenticator that calls UserFrom would wait for itself. In the context below req, nobody is signed in.
 	asked := c.Request
 	c.Request = asked.WithContext(context.WithValue(req.Context, authenticating{}, req.auth))
 	defer func() { c.Request = asked }()
@@ -61,7 +64,7 @@ func (req *request) authenticate(ctx context.Context) (id identity, decided bool
 	return identity{}, false, nil
 }
 
-// denied turns the error of an Authenticator into one with a status of its own.
+// denied wraps the error of an Authenticator so that it has a status: 401 unless it wraps an error with another one.
 func denied(err error) error {
 	for _, known := range []error{ErrForbidden, ErrSessionStore, ErrProviderUnavailable, ErrUnauthenticated} {
 		if errors.Is(err, known) {
@@ -71,7 +74,8 @@ func denied(err error) error {
 	return &authenticatorError{fmt.Errorf("%w: %w", ErrUnauthenticated, err)}
 }
 
-// shownBy returns the user as guards need it: with sorted lists that no Authenticator changes afterwards.
+// shownBy returns a copy of the user for guards. Its lists are sorted, and an Authenticator that keeps u cannot change
+// them later.
 func (a *core) shownBy(u *User) *User {
 	own := u.copied()
 	own.Groups, own.Organizations = claims.Normalized(own.Groups), claims.Normalized(own.Organizations)
@@ -79,7 +83,7 @@ func (a *core) shownBy(u *User) *User {
 	return own
 }
 
-// ginContext returns the gin.Context of the request while it serves it, nil otherwise.
+// ginContext returns the gin.Context that serves the request, or nil if there is none or it has been reused since.
 func (req *request) ginContext(ctx context.Context) *gin.Context {
 	if c, ok := ctx.(*gin.Context); ok && req.serves(c) {
 		return c

@@ -16,8 +16,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
-// requireProvider fails without the provider's metadata. Whatever is wrong with it, users can only wait: 503. A panic of
-// the app's Transport is not the provider's fault.
+// requireProvider returns an error if the provider's metadata cannot be had. Users can only wait then, whatever the
+// cause, so it is 503. A panic of the app's Transport is not the provider's fault and keeps its own status.
 func (a *core) requireProvider(ctx context.Context) error {
 	_, err := a.provider.Metadata(ctx)
 	if ofProvider := (*provider.Error)(nil); errors.As(err, &ofProvider) {
@@ -26,10 +26,10 @@ func (a *core) requireProvider(ctx context.Context) error {
 	return err
 }
 
-// Callback ends a sign-in: it takes the authorization response (RFC 6749, section 4.1.2), redeems the code once,
-// validates the ID token and userinfo, starts a new session and answers 303 to the page the sign-in came from. It is for
-// GET, or with a ResponseMode of form_post for POST alone. docs/errors.md lists what can go wrong; nothing that does
-// makes, changes or ends a session.
+// Callback completes a sign-in. It validates the authorization response (RFC 6749, section 4.1.2), redeems the code
+// once, validates the ID token and userinfo, starts a new session and redirects with 303 to the page where the sign-in
+// began. It accepts GET only, or POST only if ResponseMode is form_post. docs/errors.md lists what can go wrong. A
+// failed callback never creates, changes or ends a session.
 func (a *Auth) Callback(c *gin.Context) {
 	method := http.MethodGet
 	if a.formPost() {
@@ -48,14 +48,14 @@ func (a *Auth) Callback(c *gin.Context) {
 		redirect(c, http.StatusSeeOther, at.ReturnTo)
 		return
 	}
-	// A browser that came by another host or scheme has left the attempt's cookie behind, case 50.
+	// The usual cause of a missing attempt: the sign-in began on another host or scheme, which has the cookie (case 50).
 	attrs := append(response.attrs(), slog.String("host", ascii.Clean(c.Request.Host, 256)))
-	if at != nil && at.Silent { // nobody asked for it, so there is nobody to tell
+	if at != nil && at.Silent { // the user did not ask for the sign-in, so an error page would only confuse
 		a.emit(ctx, event{kind: eventSilentSignInFailed, attrs: attrs, err: err})
 		redirect(c, http.StatusSeeOther, at.ReturnTo)
 		return
 	}
-	if isStale(err) { // back button, reload, a second tab: harmless to who is signed in by now
+	if isStale(err) { // back button, reload or a second tab: harmless if the user is signed in by now
 		if _, ok := a.requestOf(c).signedInUser(c); ok {
 			a.emit(ctx, event{kind: eventCallbackWithoutAttempt, attrs: attrs, err: err})
 			redirect(c, http.StatusSeeOther, a.config.DefaultReturnTo)
@@ -69,16 +69,16 @@ func (a *Auth) Callback(c *gin.Context) {
 	a.failOnWay(c, wanted, err, attrs...)
 }
 
-// isStale tells that a response is well-formed and its attempt is gone.
+// isStale reports whether a response is well-formed but its attempt no longer exists.
 func isStale(err error) bool {
 	return errors.Is(err, errNoAttempt) || errors.Is(err, errAttemptExpired) || errors.Is(err, errAttemptSpent)
 }
 
-// receive reads the authorization response and finds the attempt that it answers, before anything of it is used. With an
-// error it returns what it has got so far: the attempt is nil until it is found.
+// receive reads the authorization response and finds the attempt it belongs to, before any of it is used. With an
+// error, it returns what it has found so far, for the log and the error page; the attempt may be nil.
 func (a *Auth) receive(c *gin.Context) (*attempt.Attempt, response, error) {
 	ctx := c.Request.Context()
-	if web.IsSubresource(c.Request) { // case 41: the code of a response that no person follows stays unspent
+	if web.IsSubresource(c.Request) { // case 41: a prefetch, frame or image must not redeem the code
 		return nil, response{}, errNotNavigation
 	}
 	params, signed, err := a.responseParams(c)
@@ -93,13 +93,13 @@ func (a *Auth) receive(c *gin.Context) (*attempt.Attempt, response, error) {
 	if err != nil {
 		return at, r, translated(err)
 	}
-	if err := a.requireProvider(ctx); err != nil { // the attempt stays unspent, so a reload ends it
+	if err := a.requireProvider(ctx); err != nil { // the attempt is not consumed, so a reload can complete it
 		return at, r, err
 	}
 	if err := a.verified(ctx, signed); err != nil {
 		return at, r, err
 	}
-	// Mix-up defence (RFC 9207).
+	// Prevents mix-up attacks, in which the response of one provider is passed off as that of another (RFC 9207).
 	if err := a.provider.CheckResponseIssuer(ctx, r.issuer, r.hasIssuer); err != nil {
 		return at, r, fmt.Errorf("%w: %w", errInvalidCallback, err)
 	}
@@ -109,10 +109,10 @@ func (a *Auth) receive(c *gin.Context) (*attempt.Attempt, response, error) {
 	return at, r, nil
 }
 
-// redeemLimit bounds all calls to the provider that one callback makes.
+// redeemLimit bounds the time of all calls that one callback makes to the provider.
 func (c *Config) redeemLimit() time.Duration { return 2 * c.idp().Timeout }
 
-// redeem exchanges the code and returns the user for whom the validated response vouches.
+// redeem exchanges the code and returns the user whom the validated tokens identify.
 func (a *core) redeem(ctx context.Context, code string, at *attempt.Attempt) (*person, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.config.redeemLimit())
 	defer cancel()

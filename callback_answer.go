@@ -12,16 +12,16 @@ import (
 )
 
 const (
-	answerKept  = 10 * time.Second // for requests on other instances that are waiting for it
-	answerSlack = 10 * time.Second // for the shared state, around an exchange
+	answerKept  = 10 * time.Second // how long the result is kept for requests that wait on other instances
+	answerSlack = 10 * time.Second // how much longer than an exchange the lease lasts, for calls to the shared state
 )
 
-// once is redeem, once for all instances that share the state. The instance that holds the lease redeems the code and
-// leaves its answer for those that are waiting for the lease. Requests that come later find it free and the attempt spent,
-// and are refused as a replay: the answer is for requests that were made before it was there.
+// once calls redeem once for all instances that share the state. The instance that holds the lease redeems the code and
+// stores its result for those that wait for the lease. A request that did not have to wait finds the attempt used and
+// is refused as a replay: the stored result is only for requests that were already waiting.
 func (e *exchange) once(ctx context.Context) *landing {
 	a := e.auth
-	if a.config.State == nil || len(a.config.cannot(leaseMethods())) > 0 { // requests to this process share this call
+	if a.config.State == nil || len(a.config.cannot(leaseMethods())) > 0 { // a.exchanges deduplicates in this process
 		return e.redeem(ctx, func(*landing) {})
 	}
 	limit := a.config.exchangeLimit()
@@ -42,13 +42,14 @@ func (e *exchange) once(ctx context.Context) *landing {
 	return e.redeem(ctx, func(l *landing) { e.keep(ctx, l) })
 }
 
-// key is that of the answer. A request with another code looks elsewhere.
+// key is the key of the stored result. It depends on the code, so a request with another code does not find it.
 func (e *exchange) key() string {
 	return shared.Key(shared.KindCallback, e.auth.audience.Hash("\x00callback "+e.attempt.State+" "+e.code))
 }
 
-// keep leaves the code of an error, or nothing, and the lines of Set-Cookie. They are bound to the verifier, which only the
-// cookie of the attempt holds. The sign-in itself does not depend on it: without, other instances refuse the response.
+// keep stores the result for other instances: the code of the error, if any, and the Set-Cookie lines. They are sealed
+// and bound to the PKCE verifier, which only the attempt's cookie holds. If it fails, this sign-in still succeeds; only
+// the other instances refuse the response.
 func (e *exchange) keep(ctx context.Context, l *landing) {
 	code := ""
 	if l.err != nil {
@@ -58,11 +59,11 @@ func (e *exchange) keep(ctx context.Context, l *landing) {
 	if _, err := flight.Try(e.auth.log, func() (any, error) {
 		return nil, e.auth.values.Keep(ctx, callbackAnswer, e.key(), e.attempt.Verifier, text, answerKept)
 	}); err != nil {
-		e.auth.log.DebugContext(ctx, "ginoidc: the answer of a callback not left for other instances", "error", err)
+		e.auth.log.DebugContext(ctx, "ginoidc: result of a callback not shared with other instances", "error", err)
 	}
 }
 
-// kept returns what another instance has answered; nil, nil when it has left nothing that this one can use.
+// kept returns the result that another instance has stored; nil, nil if there is none that this instance can use.
 func (e *exchange) kept(ctx context.Context) (*landing, error) {
 	text, ok, err := e.auth.values.Kept(ctx, callbackAnswer, e.key(), e.attempt.Verifier)
 	if !ok || err != nil {
@@ -84,7 +85,8 @@ func (e *exchange) kept(ctx context.Context) (*landing, error) {
 	return l, nil
 }
 
-// answeredElsewhere is the error with that code. What led to it stands in the log of the instance that redeemed the code.
+// answeredElsewhere returns the error with the given code. Its cause is in the log of the instance that redeemed the
+// code.
 func answeredElsewhere(code string) error {
 	err := errInternal
 	for _, o := range outcomes() {

@@ -15,27 +15,27 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
 
-// landing is how the exchange of one authorization response ended, for every request that brought the response.
+// landing is the result of the exchange of one authorization response, for every request that brought that response.
 type landing struct {
 	cookies []string         // lines of Set-Cookie
 	session *session.Session // nil unless somebody is signed in
 	err     error
 }
 
-// land redeems the code of a response and starts the session, unless the provider refused the sign-in. It does so once for
-// all requests that bring the same response in the meantime: browsers ask for a page twice, and a reload cancels the first
-// request. All of them have shown the cookie of the attempt, and all get one answer, cookies included.
+// land redeems the code of a response and starts the session, unless the provider refused the sign-in. Concurrent
+// requests with the same response are deduplicated: browsers request a page twice, and a reload cancels the first
+// request. Each of them has presented the attempt's cookie, and each gets the same result, cookies included.
 func (a *Auth) land(c *gin.Context, at *attempt.Attempt, r response) error {
 	header, ctx := c.Writer.Header(), c.Request.Context()
-	if r.refusal != nil { // there is no code to be sent twice, so nothing is remembered: anybody may make up an error
+	if r.refusal != nil { // no code can be replayed, and anyone can forge an error: do not mark the attempt as used
 		a.attempts.Clear(header, at.State)
 		return r.refusal
 	}
 	if err := checkNotWritten(c); err != nil {
 		return err
 	}
-	// The exchange goes on when a browser leaves, since another request may wait for it. It works on a copy: Gin reuses a
-	// context after its request.
+	// The exchange continues when the browser disconnects, since another request may wait for it. It works on a copy of
+	// the request, because Gin reuses its contexts.
 	e := &exchange{auth: a.core, attempt: at, code: r.code, http: c.Request.Clone(ctx)}
 	e.http.Body = http.NoBody
 	l, _, err := a.exchanges.Do(ctx, at.State+" "+r.code, func() (*landing, error) {
@@ -46,10 +46,10 @@ func (a *Auth) land(c *gin.Context, at *attempt.Attempt, r response) error {
 	}
 	if err != nil {
 		var panicked *flight.PanicError
-		if errors.As(err, &panicked) && panicked.Value == http.ErrAbortHandler { // is for the server
+		if errors.As(err, &panicked) && panicked.Value == http.ErrAbortHandler { // the server handles it
 			panic(http.ErrAbortHandler)
 		}
-		a.attempts.Clear(header, at.State) // it is spent
+		a.attempts.Clear(header, at.State) // it may have been used
 		return err
 	}
 	req := a.requestOf(c)
@@ -61,25 +61,25 @@ func (a *Auth) land(c *gin.Context, at *attempt.Attempt, r response) error {
 	return l.err
 }
 
-// hooksLimit is what is left for hooks of the app and the store when the provider has taken all its time: a browser that
-// leaves does not end them.
+// hooksLimit is the time for the app's hooks and the store, in addition to that of the provider. They need a limit
+// because they continue when the browser disconnects.
 const hooksLimit = 30 * time.Second
 
-// exchangeLimit bounds one exchange.
+// exchangeLimit bounds the time of one exchange.
 func (c *Config) exchangeLimit() time.Duration { return c.redeemLimit() + hooksLimit }
 
 var errPanicked = errors.New("ginoidc: a panic in code of the app or of the plugin")
 
-// exchange is what becomes of one authorization response.
+// exchange turns one authorization response into a session.
 type exchange struct {
 	auth    *core
 	attempt *attempt.Attempt
 	code    string
-	http    *http.Request // that brought the response, without its body
+	http    *http.Request // the request that brought the response, without its body
 }
 
-// redeem spends the attempt and goes from the code to the new session. From then on leave gets the landing, even if that
-// is a panic.
+// redeem consumes the attempt, redeems the code and starts the session. Once the attempt is consumed, leave is called
+// with the result, even after a panic.
 func (e *exchange) redeem(ctx context.Context, leave func(*landing)) *landing {
 	ctx, cancel := context.WithTimeout(ctx, e.auth.config.exchangeLimit())
 	defer cancel()
@@ -100,7 +100,7 @@ func (e *exchange) redeem(ctx context.Context, leave func(*landing)) *landing {
 	return l
 }
 
-// signIn redeems the code and begins a session. Nothing before its last step begins, changes or ends a session.
+// signIn redeems the code and starts a session. Only its last step creates, changes or ends a session.
 func (e *exchange) signIn(req *request) (*session.Session, error) {
 	p, err := e.auth.redeem(req, e.code, e.attempt)
 	if err != nil {
@@ -113,7 +113,8 @@ func (e *exchange) signIn(req *request) (*session.Session, error) {
 	return req.startSession(req, p, e.attempt)
 }
 
-// consumeAttempt uses the attempt up, on every instance that shares the state.
+// consumeAttempt marks the attempt as used on every instance that shares the state, so that a replayed response is
+// refused.
 func (e *exchange) consumeAttempt(ctx context.Context) error {
 	cfg := &e.auth.config
 	key := shared.Key(shared.KindAttempt, e.auth.audience.Hash(e.attempt.State))

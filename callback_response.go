@@ -21,55 +21,60 @@ import (
 type response struct {
 	code, state, issuer string
 	hasIssuer           bool
-	refusal             *ProviderError // nil unless the provider sent an error, which goes before a code
+	refusal             *ProviderError // nil unless the provider sent an error, which takes precedence over a code
 }
 
-// attrs are what the provider said no with, for the log: most faults of a client's registration show there and nowhere else.
+// attrs returns the provider's error for the log. Most mistakes in a client's registration show there and nowhere else.
 func (r response) attrs() []slog.Attr {
 	if r.refusal == nil {
 		return nil
 	}
-	return []slog.Attr{slog.String("provider_code", r.refusal.Code), slog.String("provider_description", r.refusal.Description)}
+	return []slog.Attr{
+		slog.String("provider_code", r.refusal.Code),
+		slog.String("provider_description", r.refusal.Description),
+	}
 }
 
 const (
-	maxCode      = 16 << 10 // the size of a code is the provider's business (RFC 6749, section 4.1.2), within reason
+	maxCode      = 16 << 10 // providers choose the size of a code (RFC 6749, section 4.1.2); no real one comes near
 	maxParameter = 4096     // bounds state and iss
 )
 
-// formPost tells that the response is a form which the provider's page posts (OAuth 2.0 Form Post Response Mode).
+// formPost reports whether the response is a form that the provider's page posts (OAuth 2.0 Form Post Response Mode).
 func (a *core) formPost() bool {
 	return strings.HasPrefix(a.config.idp().ResponseMode, provider.ResponseModeFormPost)
 }
 
-// signedResponse tells that the response is one signed JWT (JARM).
+// signedResponse reports whether the response is a single signed JWT (JARM).
 func (a *core) signedResponse() bool {
 	return strings.HasSuffix(a.config.idp().ResponseMode, provider.ResponseModeJWT)
 }
 
-// logOtherMode tells of a response that came as another response mode has it: by POST instead of GET, or the reverse.
+// logOtherMode logs a response that came in another response mode than the configured one: by POST instead of GET, or
+// the reverse.
 func (a *core) logOtherMode(r *http.Request) {
-	query := r.URL.Query()
-	var came, mode string
+	query, configured := r.URL.Query(), a.config.idp().ResponseMode
+	var came, other string
 	switch {
 	case a.formPost() && r.Method == http.MethodGet && slices.ContainsFunc(responseMembers(), query.Has):
-		came, mode = provider.ResponseModeQuery, strings.Replace(a.config.idp().ResponseMode, provider.ResponseModeFormPost, provider.ResponseModeQuery, 1)
+		came, other = provider.ResponseModeQuery, provider.ResponseModeFormPost
 	case !a.formPost() && r.Method == http.MethodPost && web.IsForm(r):
-		came, mode = provider.ResponseModeFormPost, strings.Replace(a.config.idp().ResponseMode, provider.ResponseModeQuery, provider.ResponseModeFormPost, 1)
+		came, other = provider.ResponseModeFormPost, provider.ResponseModeQuery
 	default:
 		return
 	}
-	attrs := append(response{refusal: refusalOf(query)}.attrs(), slog.String("came_as", came),
-		slog.String("mend", fmt.Sprintf("set Provider.ResponseMode to %q, or have the provider answer by %s", mode, a.config.idp().ResponseMode)))
+	fix := fmt.Sprintf("set Provider.ResponseMode to %q, or have the provider answer by %s",
+		strings.Replace(configured, other, came, 1), configured)
+	attrs := append(response{refusal: refusalOf(query)}.attrs(), slog.String("came_as", came), slog.String("fix", fix))
 	a.emit(r.Context(), event{kind: eventResponseModeMismatch, attrs: attrs})
 }
 
-// responseMembers are the parameters that make a request an authorization response.
+// responseMembers returns the parameters that make a request an authorization response.
 func responseMembers() []string { return []string{"code", "state", "error", "response"} }
 
-// responseParams reads the parameters of the response from where the response mode puts them, and from nowhere else. signed
-// is the signed response that they come from: they are not to be trusted before [core.verified]. With an error the
-// parameters are good for the log alone.
+// responseParams reads the parameters of the response from where the response mode puts them, and from nowhere else.
+// signed is the signed response that holds them, if any: do not trust them before [core.verified] succeeds. With an
+// error, the parameters are only for the log.
 func (a *core) responseParams(c *gin.Context) (params url.Values, signed *provider.SignedResponse, err error) {
 	if a.formPost() {
 		params, err = web.ReadForm(c.Writer, c.Request)
@@ -78,15 +83,19 @@ func (a *core) responseParams(c *gin.Context) (params url.Values, signed *provid
 	} else if params, err = url.ParseQuery(c.Request.URL.RawQuery); err != nil {
 		err = errors.New("malformed query")
 	}
+	mode := a.config.idp().ResponseMode
 	switch {
 	case err != nil:
 		return nil, nil, fmt.Errorf("%w: %w", errInvalidCallback, err)
 	case !a.signedResponse() && params.Has("response"):
-		return params, nil, fmt.Errorf("%w: a signed response; if the provider cannot leave that, set Provider.ResponseMode to %q", errInvalidCallback, a.config.idp().ResponseMode+provider.ResponseModeJWT)
+		return params, nil, fmt.Errorf("%w: a signed response; "+
+			"if the provider sends no other, set Provider.ResponseMode to %q", errInvalidCallback, mode+provider.ResponseModeJWT)
 	case !a.signedResponse():
 		return params, nil, nil
-	case !params.Has("response") || ambiguous(params["response"]) || params.Has("code") || params.Has("state") || params.Has("error"):
-		return params, nil, fmt.Errorf("%w: not one signed response, as Provider.ResponseMode %q asks for", errInvalidCallback, a.config.idp().ResponseMode)
+	case !params.Has("response") || ambiguous(params["response"]),
+		params.Has("code") || params.Has("state") || params.Has("error"):
+		return params, nil, fmt.Errorf("%w: not one signed response, as Provider.ResponseMode %q requires",
+			errInvalidCallback, mode)
 	}
 	if signed, err = a.provider.ReadResponse(params.Get("response")); err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", errInvalidCallback, err)
@@ -94,8 +103,9 @@ func (a *core) responseParams(c *gin.Context) (params url.Values, signed *provid
 	return signed.Params, signed, nil
 }
 
-// verified checks the signature of a signed response. That comes after the attempt was found, so that garbage costs
-// neither cryptography nor a fetch of keys. Keys that cannot be had are no fault of the response.
+// verified checks the signature of a signed response. It is called once the attempt is found, so that made-up responses
+// cost neither cryptography nor a fetch of keys. Keys that cannot be fetched do not make the response invalid: that is
+// 503.
 func (a *core) verified(ctx context.Context, signed *provider.SignedResponse) error {
 	if signed == nil {
 		return nil
@@ -107,13 +117,14 @@ func (a *core) verified(ctx context.Context, signed *provider.SignedResponse) er
 	return translated(err)
 }
 
-// ambiguous tells that a parameter is given with different values, of which two readers could take different ones (RFC 6749,
-// section 3.1). There are providers that give one twice with the same.
+// ambiguous reports whether a parameter has different values, so that two readers could choose different ones (RFC
+// 6749, section 3.1). Some providers repeat a parameter with the same value, which is accepted.
 func ambiguous(values []string) bool {
 	return slices.ContainsFunc(values, func(value string) bool { return value != values[0] })
 }
 
-// parseResponse reads the parameters of a response. Those of other flows and ambiguous ones are refused.
+// parseResponse reads the parameters of a response. It refuses parameters of other flows, which could smuggle in
+// tokens, and ambiguous ones.
 func parseResponse(query url.Values) (r response, err error) {
 	r.refusal = refusalOf(query)
 	for _, name := range []string{"id_token", "access_token", "token_type", "refresh_token", "response", "logout_token"} {
@@ -136,10 +147,13 @@ func parseResponse(query url.Values) (r response, err error) {
 	return r, nil
 }
 
-// refusalOf is what the provider said no with; nil where it did not.
+// refusalOf returns the error in a response, or nil if there is none.
 func refusalOf(params url.Values) *ProviderError {
 	if params.Get("error") == "" {
 		return nil
 	}
-	return &ProviderError{Code: ascii.Clean(params.Get("error"), 64), Description: ascii.Clean(params.Get("error_description"), 256)}
+	return &ProviderError{
+		Code:        ascii.Clean(params.Get("error"), 64),
+		Description: ascii.Clean(params.Get("error_description"), 256),
+	}
 }

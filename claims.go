@@ -12,51 +12,52 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
-// User is who is signed in. Issuer and Subject together identify the user, byte for byte; an e-mail address
-// does not (OpenID Connect Core 1.0, section 5.7). Handlers treat a User as read-only.
+// User is a signed-in user. Issuer and Subject together identify the user, compared byte for byte; an e-mail address
+// does not, because it can be reassigned (OpenID Connect Core 1.0, section 5.7). Treat a User as read-only in handlers.
 type User struct {
 	Issuer, Subject string
 
-	// The profile, each empty when the provider does not give it (Core, section 5.1).
+	// The profile. Each field is empty if the provider does not send the claim (Core, section 5.1).
 	Name, PreferredUsername, Email, Picture string
 
-	// EmailVerified is true only if what gave the Email, ID token or userinfo, says the JSON value true beside it, or the
-	// string "true" where Provider.StringEmailVerified is set.
+	// EmailVerified is true only if the source of Email, ID token or userinfo, also has email_verified with the JSON value
+	// true, or the string "true" if Provider.StringEmailVerified is set.
 	EmailVerified bool
 
-	// Groups and Organizations are sorted and without duplicates. They are as old as the sign-in.
+	// Groups and Organizations are sorted and deduplicated. They are those of the sign-in and are not refreshed.
 	Groups, Organizations []string
 
-	// GroupsOverage tells that the provider left the groups out because they are too many.
-	// Every check of a group is then denied with [ErrGroupsOverage].
+	// GroupsOverage reports that the provider left out the groups because there are too many. Every group guard then
+	// denies with [ErrGroupsOverage].
 	GroupsOverage bool
 
-	// AuthTime is when the user proved who they are to the provider, and ACR how: its authentication context class
-	// (OpenID Connect Core 1.0, section 2). Zero and "" when it does not say.
+	// AuthTime is when the provider last authenticated the user, and ACR how: the authentication context class (OpenID
+	// Connect Core 1.0, section 2). They are zero if the provider does not send them.
 	AuthTime time.Time
 	ACR      string
 
-	// Extra holds the provider's further claims as a JSON object, without those of the protocol; nil when
-	// there are none. Claims decodes it together with the fields above.
+	// Extra holds all other claims of the provider as a JSON object, except those of the protocol; nil if there are none.
+	// Claims decodes it together with the fields above.
 	Extra json.RawMessage
 
-	// Data is the app's own, a JSON value kept with the session: set by OnSignIn or UpdateSession. nil: none.
+	// Data is a JSON value of the app that is kept with the session. Set it in OnSignIn or UpdateSession.
 	Data json.RawMessage
 
-	// Actor is who acts as this user, such as a supporter who sees the app as a customer does; nil: the user. An app sets it
-	// in a user for [Auth.StartSession] or of an [Authenticator]; StartSession with Actor itself leads back.
+	// Actor is the user who acts as this user, such as support staff who see the app as a customer does; nil if nobody
+	// does. Set it in a user that you give to [Auth.StartSession] or return from an [Authenticator]. To stop acting, call
+	// StartSession with Actor.
 	Actor *User
 
-	shape *claims.Shape // where groups and organizations sit in Claims; nil: the defaults
+	shape *claims.Shape // where Claims puts groups and organizations; nil for the defaults
 	ready bool          // Groups and Organizations are sorted
 }
 
-// InGroup tells whether the user is in the group of exactly this name. A nil user is in none.
+// InGroup reports whether the user is in the group of exactly this name. A nil user is in none.
 func (u *User) InGroup(name string) bool {
 	return u != nil && contains(u.Groups, name, u.ready)
 }
 
-// InOrganization tells whether the user is a member of the organization of exactly this id.
+// InOrganization reports whether the user is a member of the organization with exactly this id.
 func (u *User) InOrganization(id string) bool {
 	return u != nil && contains(u.Organizations, id, u.ready)
 }
@@ -72,8 +73,8 @@ func contains(names []string, name string, sorted bool) bool {
 	return found
 }
 
-// Claims decodes the user's claims into v as [json.Unmarshal] does. Groups and organizations stand where the
-// provider put them, as lists of strings; the protocol's own claims (aud, exp, nonce …) are not there. A nil user is
+// Claims decodes the user's claims into v as [json.Unmarshal] does. Groups and organizations are where the provider put
+// them, as lists of strings. The claims of the protocol (aud, exp, nonce …) are left out. A nil user is
 // [ErrUnauthenticated].
 func (u *User) Claims(v any) error {
 	claims, err := u.claims()
@@ -87,7 +88,7 @@ func (u *User) Claims(v any) error {
 	return json.Unmarshal(raw, v)
 }
 
-// claims puts the further claims and the fields together. Numbers stay as they were written.
+// claims merges Extra and the fields. Numbers keep their original digits.
 func (u *User) claims() (map[string]any, error) {
 	if u == nil {
 		return nil, ErrUnauthenticated
@@ -140,21 +141,23 @@ func furtherClaims(extra json.RawMessage) (claims map[string]any, err error) {
 	return claims, nil
 }
 
-// record is what the session keeps of a user.
+// record returns the part of a user that the session keeps.
 func (u *User) record() session.Record {
 	return session.Record{
 		Subject: u.Subject, AuthTime: u.AuthTime, ACR: u.ACR,
-		Name: u.Name, PreferredUsername: u.PreferredUsername, Email: u.Email, Picture: u.Picture, EmailVerified: u.EmailVerified,
-		Groups: claims.Normalized(u.Groups), Organizations: claims.Normalized(u.Organizations), GroupsOverage: u.GroupsOverage,
-		Claims: u.Extra, Data: u.Data, Actor: u.Actor.encoded(),
+		Name: u.Name, PreferredUsername: u.PreferredUsername, Picture: u.Picture,
+		Email: u.Email, EmailVerified: u.EmailVerified,
+		Groups: claims.Normalized(u.Groups), GroupsOverage: u.GroupsOverage,
+		Organizations: claims.Normalized(u.Organizations), Claims: u.Extra, Data: u.Data, Actor: u.Actor.encoded(),
 	}
 }
 
-// userOf is the reverse of record.
+// userOf reverses record.
 func userOf(shape *claims.Shape, issuer string, r *session.Record) *User {
 	u := &User{
 		Issuer: issuer, Subject: r.Subject, AuthTime: r.AuthTime, ACR: r.ACR,
-		Name: r.Name, PreferredUsername: r.PreferredUsername, Email: r.Email, Picture: r.Picture, EmailVerified: r.EmailVerified,
+		Name: r.Name, PreferredUsername: r.PreferredUsername, Picture: r.Picture,
+		Email: r.Email, EmailVerified: r.EmailVerified,
 		Groups: r.Groups, Organizations: r.Organizations, GroupsOverage: r.GroupsOverage,
 		Extra: r.Claims, Data: r.Data, shape: shape, ready: true,
 	}
@@ -164,7 +167,7 @@ func userOf(shape *claims.Shape, issuer string, r *session.Record) *User {
 	return u
 }
 
-// subject returns the Subject of a user who may be nil.
+// subject returns the Subject of u, or "" if u is nil.
 func (u *User) subject() string {
 	if u == nil {
 		return ""
@@ -172,13 +175,13 @@ func (u *User) subject() string {
 	return u.Subject
 }
 
-// encoded returns what a session keeps of an actor, nil for none.
+// encoded returns the form in which a session keeps an actor, nil for none.
 func (u *User) encoded() []byte {
 	if u == nil {
 		return nil
 	}
 	actor := *u
-	actor.Actor = nil // whose own actor does not matter
+	actor.Actor = nil // an actor has no actor
 	text, err := json.Marshal(actor)
 	if err != nil { // Extra or Data is not JSON
 		actor.Extra, actor.Data = nil, nil
@@ -187,7 +190,7 @@ func (u *User) encoded() []byte {
 	return text
 }
 
-// decodedActor reverses encoded. What cannot be read is an actor whom nobody knows, not none.
+// decodedActor reverses encoded. If the text cannot be read, the actor is unknown, which must not look like no actor.
 func decodedActor(text []byte) *User {
 	actor := &User{}
 	if err := json.Unmarshal(text, actor); err != nil {

@@ -12,33 +12,34 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
-// Denial is what a request is denied for, or why it failed: all that the default answers are made of. [Denied] returns it
-// to [AbortHandlers].
+// Denial says why a request was denied or failed. It has everything that the default responses show. [Denied] returns
+// it in [AbortHandlers].
 type Denial struct {
-	// Err is for errors.Is with the Err… values, ProviderError and StepUpError. Its text is for logs, not for pages.
+	// Err is the cause, for errors.Is with the Err… values and errors.As with ProviderError and StepUpError. Its text is
+	// for logs, not for pages.
 	Err error
-	// Status is what the response has unless a handler sets another.
+	// Status is the status of the response unless a handler sets another.
 	Status int
-	// Code is the stable name of what happened, as listed in docs/errors.md: "forbidden", "attempt_expired" …
+	// Code is the stable code of the cause, such as "forbidden" or "attempt_expired". docs/errors.md lists all codes.
 	Code string
-	// Title and Message are for people, in English and plain text. Neither has anything of the request or the provider.
+	// Title and Message are for people, in English and plain text. Neither contains text of the request or the provider.
 	Title, Message string
-	// RequestID finds the failure in the log. "": there is nothing to look up, as when a guard says no.
+	// RequestID identifies the failure in the log. It is empty if there is nothing to look up, as when a guard denies.
 	RequestID string
 
-	// Page tells whether a browser shows the answer to a person: a navigation, or a form that was posted as one. All
-	// else is better answered with JSON.
+	// Page reports whether a browser shows the response to a person: the request is a navigation or a posted form. Answer
+	// all other requests with JSON.
 	Page bool
-	// SignInURL is the path of the sign-in route that leads out of this, with what a step-up or another user needs. For a
-	// Page it comes back to the page that was wanted: the one that was opened, the one of the form, or the one for which
-	// the sign-in was begun.
+	// SignInURL is the path of the sign-in route, with the parameters that a step-up or a sign-in as another user needs.
+	// If Page is true, the sign-in returns to the requested page: the one that was opened, the one with the form, or the
+	// one where the sign-in began.
 	SignInURL string
-	// Link and LinkText are the way on that the default page offers: a sign-in, the same page once more, or the app.
+	// Link and LinkText are the link that the default page offers: to a sign-in, to the same page again, or to the app.
 	Link, LinkText string
 }
 
-// MarshalJSON writes what the default answer to a program is: Code as error, Message, and either RequestID or, with the
-// status 401, SignInURL. Err is not in it, nor is anything else that is for logs or pages.
+// MarshalJSON returns the body of the default JSON response: Code as error, Message, and either RequestID or, if Status
+// is 401, SignInURL. It leaves out Err and everything else that is for logs or pages.
 func (d Denial) MarshalJSON() ([]byte, error) {
 	if d.RequestID != "" || d.Status != http.StatusUnauthorized {
 		d.SignInURL = ""
@@ -53,19 +54,18 @@ func (d Denial) MarshalJSON() ([]byte, error) {
 
 type denialKey struct{}
 
-// Denied returns what the default handlers know about a request that was denied or failed. Outside of [AbortHandlers] it
-// is the zero Denial.
+// Denied returns why the request was denied or failed. Outside of [AbortHandlers] it returns the zero Denial.
 func Denied(c *gin.Context) Denial {
 	value, _ := c.Get(denialKey{})
 	d, _ := value.(Denial)
 	return d
 }
 
-// Reason is Err of [Denied], nil outside of [AbortHandlers]. Where no Err… value fits, Code of [Denied] tells what
-// happened.
+// Reason returns Err of [Denied], which is nil outside of [AbortHandlers]. If it matches none of the Err… values, see
+// Code of [Denied].
 func Reason(c *gin.Context) error { return Denied(c).Err }
 
-// The ways on that a page offers, as its link says them.
+// The texts of the link that an error page offers.
 const (
 	waySignIn   = "Sign in"
 	wayAgain    = "Sign in again"
@@ -74,20 +74,20 @@ const (
 	wayContinue = "Continue"
 )
 
-// formIgnored tells somebody whose form came too late what has become of it.
+// formIgnored is added for users whose session ended before they submitted a form.
 const formIgnored = " What you sent was not processed, so please send it once more afterwards."
 
-// denial says all about an error that an answer needs. wanted is the page to come back to, a return target or "".
+// denial collects everything about an error that a response may show. wanted is the return target of a sign-in, or "".
 func (a *Auth) denial(c *gin.Context, err error, o outcome, wanted string) Denial {
 	r := c.Request
 	d := Denial{
 		Err: err, Status: o.status, Code: o.code, Title: o.title, Message: o.message, Page: web.ShowsPage(r), LinkText: o.way,
 	}
-	if !d.Page { // of an API: the page whose script asks; any other program knows better where it wants to go
+	if !d.Page { // for a script: the page that it runs on; any other client of an API knows itself where to return to
 		wanted = a.refererTarget(r)
 	}
 	var stepUp error
-	if o.err == ErrStepUpRequired { // the error of a rule may wrap a StepUpError too, and that changes nothing
+	if o.err == ErrStepUpRequired { // the error of an app's check may wrap a StepUpError too, but stays a plain 403
 		stepUp = err
 	}
 	d.SignInURL = a.signInURL(c, wanted, o.way, stepUp)
@@ -106,14 +106,14 @@ func (a *Auth) denial(c *gin.Context, err error, o outcome, wanted string) Denia
 	return d
 }
 
-// signInURL is the path of the sign-in route with the page to come back to and with what err asks for.
+// signInURL returns the path of the sign-in route with the return target and with the parameters that err requires.
 func (a *Auth) signInURL(c *gin.Context, wanted, way string, err error) string {
 	params := url.Values{}
 	var e *StepUpError
 	if errors.As(err, &e) {
 		params = e.params()
 	}
-	if way == wayOther { // or the provider signs the same user in again
+	if way == wayOther { // without it, the provider would sign the same user in again
 		params.Set("prompt", "login")
 	}
 	if !a.targets.Accept(wanted) {
@@ -122,8 +122,8 @@ func (a *Auth) signInURL(c *gin.Context, wanted, way string, err error) string {
 	return a.ownSignInURL(c, wanted, params)
 }
 
-// wanted is the page that a person came for, as a return target: the one that is being opened, or the one whose form was
-// posted. "" if there is none that is acceptable.
+// wanted returns the page that the user requested, as a return target: the one being opened, or for a posted form the
+// page of the form. It returns "" if that is not an acceptable target.
 func (a *core) wanted(r *http.Request) string {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead {
 		return a.currentTarget(r)
@@ -141,8 +141,8 @@ func (a *core) refererTarget(r *http.Request) string {
 	return target
 }
 
-// currentTarget is the request's own path and query as a return target, or "" if it is not acceptable as one. A proxy
-// may have taken the base path off.
+// currentTarget returns the path and query of the request as a return target, or "" if that is not an acceptable one.
+// It adds the base path if a proxy has stripped it.
 func (a *core) currentTarget(r *http.Request) string {
 	target := r.URL.EscapedPath()
 	if base := a.routes.base; base != "" && target != base && !strings.HasPrefix(target, base+"/") {

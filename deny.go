@@ -14,21 +14,20 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
-// AbortHandlers answer denied requests and failures. A nil one leaves the default answer.
+// AbortHandlers answer denied and failed requests. If one is nil, the default response is sent.
 //
-// The chain is aborted before a handler is called, so the protected handler never runs, whatever the handler
-// does; one that writes nothing leaves the default status. [Denied] has all that the default answers are made of, and
-// [UserFrom] the user.
+// The chain is aborted before a handler is called, so the protected handler never runs, whatever the abort handler
+// does. If it writes nothing, the response has the default status. [Denied] returns everything that the default
+// responses show, and [UserFrom] the user.
 type AbortHandlers struct {
-	// Unauthenticated answers when nobody is signed in, or not well enough (StepUpError). Default: browser
-	// navigations are redirected to the sign-in route, a form that was posted gets a 401 page that leads there and back
-	// to the form, everything else gets 401 JSON.
+	// Unauthenticated answers if nobody is signed in, or if a step-up is required (StepUpError). Default: browser
+	// navigations are redirected to the sign-in route, posted forms get a 401 page with a link to the sign-in and back to
+	// the form, and all other requests get 401 JSON.
 	Unauthenticated gin.HandlerFunc
-	// Forbidden answers when the user is signed in and not allowed. Default: 403, a page for navigations and posted
-	// forms, JSON otherwise; never a redirect, which would loop.
+	// Forbidden answers if the user is signed in but not allowed. Default: 403, as a page for navigations and posted forms
+	// and as JSON otherwise. It never redirects, which would loop.
 	Forbidden gin.HandlerFunc
-	// Failed answers when a guard or one of the plugin's routes cannot do its work. Default: a page or JSON
-	// with the status of the error.
+	// Failed answers if a guard or one of the plugin's routes fails. Default: a page or JSON with the status of the error.
 	Failed gin.HandlerFunc
 }
 
@@ -46,11 +45,11 @@ func (h AbortHandlers) or(other AbortHandlers) AbortHandlers {
 	return h
 }
 
-// Deny aborts the chain and answers as a guard that denies the request because of err: for handlers that decide
-// themselves, and for those whose call of the plugin fails, such as of Token.
+// Deny aborts the chain and answers as a guard that denies the request because of err. Use it in handlers that decide
+// themselves, and when a call to the plugin fails, such as [Auth.Token].
 //
-// An error of the plugin has the status that docs/errors.md lists. Any other error is the app's reason to say no: 403,
-// as from [Auth.Require], and so is nil. Failures of the app itself, such as of its database, are for the app to answer.
+// An error of the plugin has the status that docs/errors.md lists. Any other error, and nil, is the app's decision to
+// deny the request: 403, as from [Auth.Require]. Do not pass failures of the app itself, such as of its database.
 func (a *Auth) Deny(c *gin.Context, err error) {
 	o, ok := listed(err)
 	switch {
@@ -60,7 +59,7 @@ func (a *Auth) Deny(c *gin.Context, err error) {
 		err = forbidden(err)
 		o = outcomeOf(err)
 	}
-	if o.status >= http.StatusInternalServerError { // a page that cannot be served now: no sign-in would mend it
+	if o.status >= http.StatusInternalServerError { // a sign-in would not fix it, another try may
 		o.way = wayRetry
 	}
 	d := a.denial(c, err, o, a.wanted(c.Request))
@@ -78,8 +77,8 @@ func (a *Auth) Deny(c *gin.Context, err error) {
 	}
 }
 
-// logDenied says who was not let through, and what the guard wanted. What the user is in instead is personal data, and the
-// first thing to look at when a guard says no to everybody: at debug.
+// logDenied logs which user was denied and what the guard requires. The user's own groups are personal data, but the
+// first thing to look at when a guard denies everybody, so they are logged at debug.
 func (a *core) logDenied(c *gin.Context, code string, err error) {
 	denied := event{kind: eventDenied, code: code, route: c.FullPath()}
 	u, ok := a.requestOf(c).signedInUser(c)
@@ -102,12 +101,12 @@ func (a *core) logDenied(c *gin.Context, code string, err error) {
 // fail answers a request that one of the plugin's own routes cannot serve.
 func (a *Auth) fail(c *gin.Context, err error, attrs ...slog.Attr) { a.failOnWay(c, "", err, attrs...) }
 
-// failOnWay is fail for somebody on the way to a page, or "", to which the answer leads back.
+// failOnWay is fail for a user on the way to the page wanted, or "". The response links back to it.
 func (a *Auth) failOnWay(c *gin.Context, wanted string, err error, attrs ...slog.Attr) {
 	a.failed(c, a.denial(c, err, outcomeOf(err), wanted), a.defaultOwnAnswer, attrs...)
 }
 
-// failed logs a failure under the request id that the answer shows.
+// failed logs a failure under the request id that the response shows.
 func (a *Auth) failed(c *gin.Context, d Denial, byDefault gin.HandlerFunc, attrs ...slog.Attr) {
 	level := slog.LevelWarn
 	switch {
@@ -126,8 +125,8 @@ func (a *Auth) failed(c *gin.Context, d Denial, byDefault gin.HandlerFunc, attrs
 	a.answer(c, d, a.handlers.Failed, byDefault)
 }
 
-// answer aborts first and calls the handler second: in Gin a middleware that merely writes and returns lets the
-// protected handler run and append its body.
+// answer aborts the chain before it calls the handler: in Gin, if a middleware only writes and returns, the protected
+// handler still runs and appends its body.
 func (a *Auth) answer(c *gin.Context, d Denial, handler, byDefault gin.HandlerFunc) {
 	c.Abort()
 	web.KeepPrivate(headerOf(c))
@@ -150,11 +149,11 @@ func (a *Auth) answer(c *gin.Context, d Denial, handler, byDefault gin.HandlerFu
 	handler(c)
 }
 
-// askLater gives a 503 its Retry-After (RFC 9110, section 10.2.3).
+// askLater sets the Retry-After header of a 503 (RFC 9110, section 10.2.3).
 func askLater(c *gin.Context, err error) { c.Header("Retry-After", strconv.Itoa(retryAfter(err))) }
 
-// retryAfter is what a 503 asks of the client, in seconds: what the provider asked for, or a time after which the
-// plugin has tried again itself.
+// retryAfter returns the seconds that a client should wait after a 503: those that the provider asked for, or the time
+// after which the plugin itself has tried again.
 func retryAfter(err error) int {
 	var ofProvider *provider.Error
 	if errors.As(err, &ofProvider) && ofProvider.RetryAfter > 0 {
@@ -165,9 +164,9 @@ func retryAfter(err error) int {
 
 func (a *Auth) defaultUnauthenticated(c *gin.Context) {
 	switch pattern := c.FullPath(); {
-	case pattern == a.routes.signIn || pattern == a.routes.prefix+"/signin": // a redirect would lead to itself for ever
+	case pattern == a.routes.signIn || pattern == a.routes.prefix+"/signin": // a redirect would loop
 		a.emit(c.Request.Context(), event{kind: eventSignInGuarded})
-	case errors.As(Reason(c), new(*authenticatorError)): // which would say the same after a sign-in
+	case errors.As(Reason(c), new(*authenticatorError)): // it would deny again after a sign-in
 	case web.IsNavigation(c.Request):
 		a.RedirectToSignIn(c)
 		return
@@ -175,36 +174,39 @@ func (a *Auth) defaultUnauthenticated(c *gin.Context) {
 	a.defaultAnswer(c)
 }
 
-// defaultAnswer is a page for a person and JSON for a program.
+// defaultAnswer sends a page to a person and JSON to a program.
 func (a *Auth) defaultAnswer(c *gin.Context) { a.answerDenial(c, false) }
 
-// defaultOwnAnswer is that of the plugin's own routes, whose address may hold an authorization code.
+// defaultOwnAnswer is defaultAnswer for the plugin's own routes. Their URL may hold an authorization code, so the page
+// removes the query from the address bar.
 func (a *Auth) defaultOwnAnswer(c *gin.Context) { a.answerDenial(c, true) }
 
 func (a *Auth) answerDenial(c *gin.Context, cutAddress bool) {
-	if c.Writer.Written() { // by the app: a second body would only be appended to the first
+	if c.Writer.Written() { // the app has answered: a second body would be appended to the first
 		return
 	}
 	d := Denied(c)
 	if d.Page {
 		a.page(c, d.Status, web.Page{
-			Title: d.Title, Message: d.Message, RequestID: d.RequestID, Link: d.Link, LinkText: d.LinkText, CutAddress: cutAddress,
+			Title: d.Title, Message: d.Message, RequestID: d.RequestID, Link: d.Link, LinkText: d.LinkText,
+			CutAddress: cutAddress,
 		})
 		return
 	}
 	c.JSON(d.Status, d)
 }
 
-// RedirectToSignIn aborts the chain and sends the browser to the sign-in route, from where it comes back to this page, or
-// to that of the form that was posted; for a StepUpError with what that asks for. It is what happens by default to a
-// navigation; on a request that cannot be repeated by one (POST, fetch) answer 401 instead.
+// RedirectToSignIn aborts the chain and redirects the browser to the sign-in route, which returns to this page or to
+// the page of the posted form. After a StepUpError, the sign-in asks for what the step-up requires. It is the default
+// for navigations. Answer requests that a navigation cannot repeat (POST, fetch) with 401 instead.
 func (a *Auth) RedirectToSignIn(c *gin.Context) {
 	c.Abort()
 	a.requestOf(c).forgetEnded(c)
 	c.Writer.Header().Del("WWW-Authenticate")
 	wanted := a.wanted(c.Request)
 	if wanted == "" {
-		a.log.DebugContext(c.Request.Context(), "ginoidc: the sign-in does not come back to this page, whose address is not acceptable as a return target")
+		a.log.DebugContext(c.Request.Context(), "ginoidc: the sign-in does not return to this page: "+
+			"its address is not an acceptable return target")
 	}
 	redirect(c, http.StatusFound, a.signInURL(c, wanted, "", Reason(c)))
 }

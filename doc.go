@@ -1,4 +1,4 @@
-// Package ginoidc signs users of a Gin service in with any OpenID Connect provider, keeps their session and guards
+// Package ginoidc signs in the users of a Gin service with any OpenID Connect provider, keeps their sessions and guards
 // route groups.
 //
 //	cfg, _ := ginoidc.ConfigFromEnv("OIDC_") // New reports what it cannot read
@@ -10,26 +10,27 @@
 //
 // # Rules of use
 //
-// Middleware MUST run before handlers that call [UserFrom] or [UserFromContext]; guards attach themselves and need no
-// Middleware before them. Middleware that replaces c.Request MUST derive the new request's context from the old one.
+// Middleware MUST run before handlers that call [UserFrom] or [UserFromContext]. Guards do the work of Middleware
+// themselves and do not need it. Other middleware that replaces c.Request MUST derive the new request's context from
+// the old one.
 //
-// Guards MUST be given to Use or Group before the routes they are to guard are registered: Gin applies middleware to
-// later routes only. ginoidctest.OpenRoutes finds the routes that were missed.
+// Guards MUST be passed to Use or Group before the routes that they protect are registered, because Gin applies
+// middleware to later routes only. ginoidctest.OpenRoutes finds unprotected routes in a test.
 //
-// An access log MUST leave the query of the callback route out, as it holds the authorization code: Gin's logger
-// does with gin.LoggerConfig.SkipQueryString. The engine's RedirectFixedPath MUST stay off, its default, because its
-// redirect copies the code into a second URL.
+// An access log MUST NOT contain the query of the callback route, which holds the authorization code. Set
+// gin.LoggerConfig.SkipQueryString for Gin's logger. The engine's RedirectFixedPath MUST stay off, its default, because
+// its redirect copies the code into a second URL.
 //
-// Guards refuse requests of other sites that could change something with the session's cookie; GET routes MUST NOT change
-// anything, since these are let through. POST routes without a guard SHOULD be protected with
-// [net/http.CrossOriginProtection]. The session cookie is SameSite=Lax.
+// Guards refuse cross-site requests with unsafe methods, which could change something with the session cookie
+// (cross-site request forgery). GET requests are let through, so GET routes MUST NOT change anything. POST routes
+// without a guard SHOULD be protected with [net/http.CrossOriginProtection]. The session cookie is SameSite=Lax.
 //
-// Handlers SHOULD treat the [User] as read-only. Groups are as old as the sign-in: SessionLifetime bounds for how long
-// somebody who lost a group keeps it.
+// Handlers SHOULD treat the [User] as read-only. Groups are those of the sign-in: a user who is removed from a group
+// keeps it for at most SessionLifetime.
 //
 // # What it does
 //
-// The authorization code flow with PKCE S256, state and nonce, always (RFC 9700; OpenID Connect Core 1.0). The session
-// is sealed in cookies by default, or kept in any store of gin-contrib/sessions. What each denied or failed request
-// is answered with is listed in docs/errors.md; docs/architecture.md says which package does what.
+// It always uses the authorization code flow with PKCE S256, state and nonce (RFC 9700; OpenID Connect Core 1.0).
+// Sessions are sealed in cookies by default, or kept in any store of gin-contrib/sessions. docs/errors.md lists the
+// response to each denied or failed request; docs/architecture.md says which package does what.
 package ginoidc

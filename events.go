@@ -8,21 +8,21 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
-// PendingSignIn is what [Config].OnSignIn sees: a sign-in that the provider has vouched for and that has no session
-// yet.
+// PendingSignIn is the argument of [Config].OnSignIn: a sign-in whose tokens are validated and that has no session yet.
 type PendingSignIn struct {
-	// User is who signs in. The hook may change it, to add Data or map groups, but for Issuer and Subject.
+	// User is the user who signs in. The hook may change it, to add Data or to map groups, except for Issuer and Subject.
 	User *User
-	// AccessToken is the provider's, for calls the hook makes. It is kept with Config.KeepTokens only.
+	// AccessToken is the provider's access token, for calls that the hook makes. The session keeps it only if
+	// Config.KeepTokens is set.
 	AccessToken string
-	// AppState is what Config.AppState sealed when the sign-in began.
+	// AppState is what Config.AppState returned when the sign-in began.
 	AppState string
 }
 
-// EndReason says what ended a session.
+// EndReason says why a session ended.
 type EndReason string
 
-// The reasons a session ends before its time.
+// The reasons for which a session ends before it expires.
 const (
 	EndedBySignOut      EndReason = "sign_out"      // the user signed out
 	EndedByNewSignIn    EndReason = "new_sign_in"   // the browser signed in again
@@ -33,14 +33,14 @@ const (
 	EndedByLimit        EndReason = "limit"         // the user signed in more often than MaxSessions allows
 )
 
-// SessionEnd is what [Config].OnSessionEnd sees. Of Subject and SID, the provider's session id, at least one is set; a
-// logout token without one of them ends all sessions that have the other.
+// SessionEnd is the argument of [Config].OnSessionEnd. At least one of Subject and SID, the provider's session id, is
+// set. If a logout token has only one of them, it ends all sessions that match it.
 type SessionEnd struct {
 	Subject, SID string
 	Reason       EndReason
 }
 
-// runOnSignIn runs the hook. Its error refuses the sign-in before there is a session.
+// runOnSignIn runs the hook. If it returns an error, the sign-in is refused and no session starts.
 func (a *core) runOnSignIn(ctx context.Context, s *PendingSignIn) error {
 	if a.config.OnSignIn == nil {
 		return nil
@@ -53,7 +53,7 @@ func (a *core) runOnSignIn(ctx context.Context, s *PendingSignIn) error {
 	return nil
 }
 
-// signedOut runs OnSignOut. The session is gone by then, so an error is reported and changes nothing.
+// signedOut runs OnSignOut. The session has already ended, so an error is only logged.
 func (a *core) signedOut(ctx context.Context, u *User) {
 	if a.config.OnSignOut == nil {
 		return
@@ -63,35 +63,35 @@ func (a *core) signedOut(ctx context.Context, u *User) {
 	}
 }
 
-// sessionEnded reports the end of one session, or of all sessions that e names.
+// sessionEnded reports the end of one session, or of all sessions that match e.
 func (a *core) sessionEnded(ctx context.Context, e SessionEnd) {
 	a.emit(ctx, event{kind: eventSessionEnded, subject: e.Subject, sid: e.SID, reason: e.Reason})
 }
 
-// event is something that has happened and that the app or its operator may have to know.
+// event is something that happened and that the app or its operator may need to know.
 type event struct {
 	kind         eventKind
-	subject, sid string      // whom it concerns, where that is known
-	actor        string      // the subject of who acts as that user
+	subject, sid string      // the user and session concerned, if known
+	actor        string      // the subject of the user who acts as that user
 	code         string      // of a denial or failure: see docs/errors.md
 	reason       EndReason   // of eventSessionEnded
 	route        string      // the pattern of the route of a denied request
-	requestID    string      // of eventRequestFailed, as the response has it
-	attrs        []slog.Attr // what else the log has
+	requestID    string      // of eventRequestFailed; the response shows it
+	attrs        []slog.Attr // further attributes of the log line
 	err          error
-	level        slog.Level // of the kinds that logLevel does not list
+	level        slog.Level // for the kinds that logLevel does not list
 }
 
-// eventKind says what has happened, in the words of the log.
+// eventKind is the kind of an event, and its message in the log.
 type eventKind string
 
 const (
 	eventSignedIn               eventKind = "signed in"
 	eventSilentSignInFailed     eventKind = "no silent sign-in"
-	eventCallbackWithoutAttempt eventKind = "callback without an attempt, from somebody signed in"
-	eventSessionLost            eventKind = "the session of a sign-in a moment ago is not there, so the browser signs in again"
-	eventResponseModeMismatch   eventKind = "the provider's answer came in another response mode than it was asked for in"
-	eventGroupsMissing          eventKind = "groups are required and no sign-in so far had any: check the groups claim and scopes"
+	eventCallbackWithoutAttempt eventKind = "callback without an attempt, but the user is signed in"
+	eventSessionLost            eventKind = "the session of a recent sign-in is gone, so the browser signs in again"
+	eventResponseModeMismatch   eventKind = "the provider's response came in another response mode than requested"
+	eventGroupsMissing          eventKind = "groups are required and no sign-in had any: check the groups claim and scopes"
 
 	eventDenied        eventKind = "denied"
 	eventRequestFailed eventKind = "request failed"
@@ -101,8 +101,8 @@ const (
 	eventSessionRenewed      eventKind = "session renewed"
 	eventSessionNotRenewed   eventKind = "session not renewed"
 	eventSessionEnded        eventKind = "session ended"
-	eventEarlierSessionLives eventKind = "an earlier session is not ended"
-	eventSeveralSessions     eventKind = "the request has several sessions, of which none counts: " +
+	eventEarlierSessionLives eventKind = "earlier session not ended"
+	eventSeveralSessions     eventKind = "the request has several sessions, so none is accepted: " +
 		"its cookies come from several paths or domains"
 	eventSessionNotListed   eventKind = "session not listed"
 	eventSessionStillListed eventKind = "session still listed"
@@ -111,22 +111,22 @@ const (
 
 	eventTokensRefreshed  eventKind = "tokens refreshed"
 	eventRefreshRefused   eventKind = "refresh refused, which ends the session"
-	eventRefreshUnchecked eventKind = "refreshed tokens kept without knowing whether their session lives"
-	eventRefreshNotShared eventKind = "refreshed tokens not left for other requests"
+	eventRefreshUnchecked eventKind = "refreshed tokens kept without knowing whether their session has ended"
+	eventRefreshNotShared eventKind = "refreshed tokens not shared with other requests"
 	eventTokensNotRevoked eventKind = "tokens not revoked"
 
-	eventReplacedTokensNotLeft eventKind = "tokens of the session that a sign-in may replace cannot be revoked by it"
+	eventReplacedTokensNotLeft eventKind = "a sign-in cannot revoke the tokens of the session it replaces"
 
-	eventLeaseNotReleased eventKind = "lease not given back"
+	eventLeaseNotReleased eventKind = "lease not released"
 
 	eventLogoutRefused        eventKind = "back-channel logout refused"
-	eventLogoutTokenForgotten eventKind = "a logout token is not remembered"
+	eventLogoutTokenForgotten eventKind = "logout token not marked as used"
 	eventFrontChannelNoList   eventKind = "front-channel logout ended nothing, since State lists no sessions"
 	eventFrontChannelNothing  eventKind = "front-channel logout ended nothing"
 	eventSignOutHookFailed    eventKind = "OnSignOut"
 )
 
-// emit is the one place through which every event passes: to the log, and to the hook of the app that wants it.
+// emit passes every event on: to the log, and the end of a session to the app's hook.
 func (a *core) emit(ctx context.Context, e event) {
 	a.log.LogAttrs(ctx, e.logLevel(), "ginoidc: "+string(e.kind), e.logAttrs()...)
 	if e.kind == eventSessionEnded && a.config.OnSessionEnd != nil {
@@ -134,32 +134,35 @@ func (a *core) emit(ctx context.Context, e event) {
 	}
 }
 
-// emitProvider passes on what the provider's room reports.
+// emitProvider emits an event of the package that talks to the provider.
 func (a *core) emitProvider(ctx context.Context, e provider.Event) {
 	a.emit(ctx, event{kind: eventKind(e.Text), level: e.Level, attrs: e.Attrs, err: e.Err})
 }
 
-// logLevel is info for what happens in a working app, warn for what its operator should look at, and error for what
-// keeps users from signing in or out.
+// logLevel returns info for what happens in a working app, warn for what its operator should look at, and error for
+// what prevents users from signing in or out.
 func (e event) logLevel() slog.Level {
 	switch e.kind {
 	case eventSessionRenewed, eventCookiesNotDeleted:
 		return slog.LevelDebug
 	case eventSessionLost, eventResponseModeMismatch, eventGroupsMissing, eventSessionNotRenewed, eventSeveralSessions,
-		eventSessionNotListed, eventSessionStillListed, eventOldStateStored, eventRefreshRefused, eventTokensNotRevoked, eventReplacedTokensNotLeft,
-		eventLeaseNotReleased, eventLogoutRefused, eventLogoutTokenForgotten, eventFrontChannelNoList:
+		eventSessionNotListed, eventSessionStillListed, eventOldStateStored, eventRefreshRefused, eventTokensNotRevoked,
+		eventReplacedTokensNotLeft, eventLeaseNotReleased, eventLogoutRefused, eventLogoutTokenForgotten,
+		eventFrontChannelNoList:
 		return slog.LevelWarn
-	case eventSignInGuarded, eventEarlierSessionLives, eventRefreshUnchecked, eventRefreshNotShared, eventSignOutHookFailed:
+	case eventSignInGuarded, eventEarlierSessionLives, eventRefreshUnchecked, eventRefreshNotShared,
+		eventSignOutHookFailed:
 		return slog.LevelError
 	}
 	return e.level
 }
 
-// logAttrs leaves out what an event does not have.
+// logAttrs returns the attributes of the log line, without those that the event does not have.
 func (e event) logAttrs() []slog.Attr {
 	var attrs []slog.Attr
 	for _, text := range []struct{ key, value string }{
-		{"code", e.code}, {"reason", string(e.reason)}, {"sub", e.subject}, {"actor", e.actor}, {"route", e.route}, {"request_id", e.requestID},
+		{"code", e.code}, {"reason", string(e.reason)}, {"sub", e.subject}, {"actor", e.actor}, {"route", e.route},
+		{"request_id", e.requestID},
 	} {
 		if text.value != "" {
 			attrs = append(attrs, slog.String(text.key, text.value))

@@ -20,7 +20,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
-// routes are the plugin's routes as browsers see them: with the app's base path.
+// routes are the paths of the plugin's routes as browsers see them: with the app's base path.
 type routes struct {
 	base, prefix                         string
 	signIn, callback, signOut, userInfo  string
@@ -42,13 +42,13 @@ func (r routes) all() []string {
 }
 
 const (
-	ownParam = "ginoidc"         // in the patterns of other methods
-	belowOwn = "/*ginoidc_below" // and of what is no route, so that Gin redirects nothing there
+	ownParam = "ginoidc"         // the path parameter in the patterns of otherMethods
+	belowOwn = "/*ginoidc_below" // in the patterns below a route, so that Gin does not redirect from them to the route
 )
 
-// own tells whether the request is for one of the plugin's own routes. It goes by the pattern of the route that matched,
-// since a path can be spelled in many ways; a proxy may have taken the base path off. The app may have a handler of its own
-// at such a pattern, where it does without Mount or has a base path: that one is guarded like any other.
+// own reports whether the request is for one of the plugin's own routes. It compares the pattern of the matched route,
+// because an attacker can spell a path in many ways, with and without the base path, which a proxy may have stripped.
+// If the app has registered a handler of its own at such a pattern, that one is guarded like any other.
 func (r routes) own(c *gin.Context) bool {
 	if !audit.Own(c.HandlerName()) {
 		return false
@@ -62,7 +62,7 @@ func (r routes) own(c *gin.Context) bool {
 	return ok && slices.Contains(r.all(), r.base+r.prefix+"/"+strings.TrimSuffix(name, belowOwn))
 }
 
-// check refuses to be mounted where neither the provider nor the plugin's own links look for the routes.
+// check panics if the routes would be registered where neither the provider nor the plugin's own links find them.
 func (r routes) check(router gin.IRouter) {
 	group, ok := router.(interface{ BasePath() string })
 	if !ok {
@@ -76,23 +76,23 @@ func (r routes) check(router gin.IRouter) {
 	if r.base != "" {
 		place += fmt.Sprintf(", or on a group at the base path %q of AppURL", r.base)
 	}
-	panic(fmt.Sprintf("ginoidc: Mount on a group at %q would put the routes at %q, and the redirect URI is at %q: mount on %s; Mount adds RoutePrefix %q itself",
-		at, at+r.prefix, r.base+r.prefix, place, r.prefix))
+	panic(fmt.Sprintf("ginoidc: Mount on a group at %q would put the routes at %q, and the redirect URI is at %q: "+
+		"mount on %s; Mount adds RoutePrefix %q itself", at, at+r.prefix, r.base+r.prefix, place, r.prefix))
 }
 
-// routesAndTargets derives from AppURL where the plugin's routes are and which return targets are accepted.
+// routesAndTargets derives the paths of the plugin's routes and the rule for return targets from AppURL.
 func (c *Config) routesAndTargets(app *url.URL) (routes, returnto.Rule) {
 	r := newRoutes(app, c.RoutePrefix)
 	return r, returnto.Rule{Origins: append([]string{origin.Of(app)}, c.ReturnOrigins...), Reserved: r.all()}
 }
 
 // Mount registers the plugin's routes below RoutePrefix: signin, callback, signout, userinfo, backchannel-logout,
-// frontchannel-logout and signed-out. Each answers a wrong method with 405 itself, whatever the engine's settings.
+// frontchannel-logout and signed-out. Each answers other methods with 405 itself, whatever the engine's settings.
 //
 // r is the engine, or a group at the base path of AppURL. Mount panics for any other group: it adds RoutePrefix itself.
 //
-// For methods other than GET and POST there is one route each, with a path parameter. So the app's own routes directly
-// below RoutePrefix cannot have parameters for these, or Gin panics: choose another RoutePrefix then.
+// Methods other than GET and POST have one route each, with a path parameter. If the app registers a route for such a
+// method with another parameter directly below RoutePrefix, Gin panics: choose another RoutePrefix.
 func (a *Auth) Mount(r gin.IRouter) {
 	a.routes.check(r)
 	for name, handler := range a.ownHandlers() {
@@ -107,14 +107,15 @@ func (a *Auth) Mount(r gin.IRouter) {
 	r.POST(a.routes.prefix+"/callback"+belowOwn, a.answerSlash)
 }
 
-// otherMethods are those that no route of the plugin has.
+// otherMethods returns the methods that no route of the plugin supports.
 func otherMethods() []string {
 	return []string{
-		http.MethodHead, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, http.MethodConnect, http.MethodTrace,
+		http.MethodHead, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, http.MethodConnect,
+		http.MethodTrace,
 	}
 }
 
-// ownHandlers are the plugin's routes by their names below RoutePrefix.
+// ownHandlers returns the handlers of the plugin's routes by their names below RoutePrefix.
 func (a *Auth) ownHandlers() map[string]gin.HandlerFunc {
 	return map[string]gin.HandlerFunc{
 		"signin": a.SignIn, "callback": a.Callback, "signout": a.SignOut, "userinfo": a.UserInfo,
@@ -122,7 +123,7 @@ func (a *Auth) ownHandlers() map[string]gin.HandlerFunc {
 	}
 }
 
-// answerOtherMethod lets the route say which methods it has.
+// answerOtherMethod calls the handler of the route, which responds with 405 and the methods it supports.
 func (a *Auth) answerOtherMethod(c *gin.Context) {
 	handler := a.ownHandlers()[c.Param(ownParam)]
 	if handler == nil {
@@ -132,13 +133,15 @@ func (a *Auth) answerOtherMethod(c *gin.Context) {
 	handler(c)
 }
 
-// answerSlash forestalls Gin's redirect for a trailing slash, which would copy the authorization code into a second URL.
+// answerSlash prevents Gin's redirect for a trailing slash, which would copy the authorization code into a second URL.
 func (a *Auth) answerSlash(c *gin.Context) { c.AbortWithStatus(http.StatusNotFound) }
 
-// UserInfo answers with the allow-listed claims of the signed-in user as JSON, or 204 when nobody is signed in.
+// UserInfo responds with the claims of the signed-in user that Config.UserInfoClaims allows, as JSON, or with 204 if
+// nobody is signed in.
 //
-// With the query parameter "session" it answers with the times of the session too, in seconds, and does not prolong it:
-// a page can ask when to warn its user. expires_in is when it ends whatever happens, idle_expires_in unless it is used.
+// With the query parameter "session" the response also has the remaining times of the session in seconds, and the
+// request does not renew the session, so a page can find out when to warn its user. The session ends after expires_in in
+// any case, and after idle_expires_in unless it is used.
 //
 //	GET /auth/userinfo?session
 //	{"sub": "alice", …, "session": {"expires_in": 604000, "idle_expires_in": 43000}}
@@ -184,8 +187,8 @@ func (a *core) timesOf(s *session.Session) sessionTimes {
 	return sessionTimes{int64(absolute / time.Second), int64(idle / time.Second)}
 }
 
-// shown picks the allow-listed claims. Of an object that holds groups or organizations it shows these alone, unless the
-// list names the object.
+// shown returns the allowed claims. If groups or organizations are inside an object, it shows only these of the object,
+// unless the list names the object.
 func (a *core) shown(all map[string]any) map[string]any {
 	names := a.userInfoClaims
 	if names == nil {
@@ -206,7 +209,7 @@ func (a *core) shown(all map[string]any) map[string]any {
 	return shown
 }
 
-// begin puts the headers of the plugin's own routes and answers a wrong method with 405 and Allow.
+// begin sets the headers of the plugin's own routes. It answers other methods with 405 and Allow, and returns false.
 func begin(c *gin.Context, methods ...string) bool {
 	h := c.Writer.Header()
 	web.SecureHeaders(h)
@@ -220,14 +223,14 @@ func begin(c *gin.Context, methods ...string) bool {
 	return false
 }
 
-// redirect answers with a redirect to an accepted location.
+// redirect responds with a redirect. The caller has checked location, so this cannot be an open redirect.
 func redirect(c *gin.Context, status int, location string) {
 	web.SetRedirect(c.Writer.Header(), location)
 	c.Status(status)
 	c.Writer.WriteHeaderNow()
 }
 
-// page answers with one of the plugin's pages.
+// page responds with one of the plugin's pages.
 func (a *core) page(c *gin.Context, status int, p web.Page) {
 	if err := web.WritePage(c.Writer, status, p); err != nil {
 		a.log.DebugContext(c.Request.Context(), "ginoidc: page not written", "error", err)

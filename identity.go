@@ -15,17 +15,17 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
-// identity is who makes a request, and by what that was shown. The zero value is nobody.
+// identity is the user who makes a request, and the session by which the user is known. The zero value is nobody.
 type identity struct {
 	user    *User
-	session *session.Session // nil where a user was shown by other means
+	session *session.Session // nil if the user was identified by other means
 }
 
-// errNoSession is for users who were shown by other means than a session, where one is needed.
-var errNoSession = fmt.Errorf("%w: this needs a session, and the user was shown by other means", ErrForbidden)
+// errNoSession is returned where a session is needed and the user was identified by other means.
+var errNoSession = fmt.Errorf("%w: this needs a session, and the user was identified by other means", ErrForbidden)
 
-// ownSession returns the session that shows the user: [ErrUnauthenticated] when nobody is signed in, errNoSession when
-// the user was shown by other means.
+// ownSession returns the session of the user. The error is [ErrUnauthenticated] if nobody is signed in, and
+// errNoSession if the user was identified by other means.
 func (id identity) ownSession() (*session.Session, error) {
 	if err := signedIn(id.user); err != nil {
 		return nil, err
@@ -36,9 +36,9 @@ func (id identity) ownSession() (*session.Session, error) {
 	return id.session, nil
 }
 
-// identify returns who makes the request, nobody without an error. It opens the session at the first call. From then on
-// the response depends on the session, so it is marked private, and a session past half of its idle limit is renewed
-// while headers can still be sent.
+// identify returns the user who makes the request; nobody is not an error. The first call opens the session. From then
+// on the response depends on the session, so it is marked private, and if headers can still be sent, a session past
+// half of its idle limit is renewed.
 func (req *request) identify(ctx context.Context) (identity, error) {
 	req.mu.Lock()
 	defer req.mu.Unlock()
@@ -48,7 +48,8 @@ func (req *request) identify(ctx context.Context) (identity, error) {
 	return req.identity, req.err
 }
 
-// identifyForGuard is identify for a guard. Handlers after a guard may loosen the Cache-Control, those before may not.
+// identifyForGuard is identify for a guard. It marks the response private again, so that only handlers after the guard
+// can loosen Cache-Control.
 func (req *request) identifyForGuard(ctx context.Context) (identity, error) {
 	req.mu.Lock()
 	defer req.mu.Unlock()
@@ -58,15 +59,16 @@ func (req *request) identifyForGuard(ctx context.Context) (identity, error) {
 	return req.identity, req.err
 }
 
-// keepPrivate marks the response private and returns its header, nil when nothing can be sent any more.
+// keepPrivate marks the response private and returns its header, or nil if headers can no longer be sent.
 func (req *request) keepPrivate(ctx context.Context) http.Header {
 	h := req.headerNow(ctx)
 	web.KeepPrivate(h)
 	return h
 }
 
-// load finds out who makes the request. h is nil when nothing can be sent any more. A store, a State or a log handler of
-// the app that asks who is signed in would wait for this very call: they get the context below req, in which nobody is.
+// load identifies the user who makes the request. h is nil if headers can no longer be sent. A store, a State or a log
+// handler of the app that calls UserFrom would wait for this very call, so they get the context below req, in which
+// nobody is signed in.
 func (req *request) load(ctx context.Context, h http.Header) {
 	req.opened = true
 	if id, decided, err := req.authenticate(ctx); decided {
@@ -96,18 +98,19 @@ func (req *request) load(ctx context.Context, h http.Header) {
 	}
 }
 
-// withoutRenewal has the session opened as it is: who only looks at it does not use it.
+// withoutRenewal makes req open the session without renewing it, for requests that only look at it.
 func (req *request) withoutRenewal() {
 	req.mu.Lock()
 	defer req.mu.Unlock()
 	req.asIs = true
 }
 
-// find returns the session of the request unless it was ended, and the cookies that the browser should have by now.
+// find returns the session of the request unless it has ended, and the cookies to send if another request has changed
+// the session.
 func (req *request) find() (*session.Session, []string, error) {
 	s, err := req.auth.sessions.Load(req.http)
 	if err != nil {
-		var rivals *session.RivalsError // in here, since it takes an allocation
+		var rivals *session.RivalsError // declared here because it allocates
 		if errors.As(err, &rivals) {
 			return req.findAmong(rivals.Sessions)
 		}
@@ -121,11 +124,11 @@ func (req *request) find() (*session.Session, []string, error) {
 	return current, cookies, translated(err)
 }
 
-// findAmong returns the one of several sessions that was not ended. If there are more, nobody can tell which one the user
-// means: nobody is signed in, and a sign-in or sign-out ends them all.
+// findAmong returns the one of several sessions that has not ended. If there is more than one, a sibling domain may
+// have planted a cookie and none can be trusted: nobody is signed in, and a sign-in or sign-out ends them all.
 func (req *request) findAmong(rivals []*session.Session) (*session.Session, []string, error) {
 	var alive []*session.Session
-	var cookies []string // of the one alive, if it is one
+	var cookies []string // of the last session that is alive
 	for _, rival := range rivals {
 		s, newer, err := req.current(rival)
 		if err != nil {
@@ -149,7 +152,7 @@ func (req *request) findAmong(rivals []*session.Session) (*session.Session, []st
 	return nil, nil, nil
 }
 
-// ownSession returns the session that shows the user of the request, and otherwise an error: see [identity.ownSession].
+// ownSession returns the session of the user who makes the request, or an error: see [identity.ownSession].
 func (req *request) ownSession(ctx context.Context) (*session.Session, error) {
 	id, err := req.identify(ctx)
 	if err != nil {
@@ -158,7 +161,7 @@ func (req *request) ownSession(ctx context.Context) (*session.Session, error) {
 	return id.ownSession()
 }
 
-// carried returns the sessions that end with a sign-in or sign-out of the browser.
+// carried returns the sessions of the browser, which a sign-in or sign-out ends.
 func (req *request) carried() []*session.Session {
 	if s := req.identity.session; s != nil {
 		return []*session.Session{s}
@@ -166,7 +169,7 @@ func (req *request) carried() []*session.Session {
 	return req.rivals
 }
 
-// replace records that this request itself began, changed or, with nil, ended its session.
+// replace records that this request has started or changed its session, or ended it if s is nil.
 func (req *request) replace(s *session.Session) {
 	req.mu.Lock()
 	defer req.mu.Unlock()
@@ -178,21 +181,21 @@ func (req *request) replace(s *session.Session) {
 
 func (a *core) userOf(s *session.Session) *User { return userOf(a.shape, a.issuer, &s.Record) }
 
-// UserFrom returns the signed-in user. It returns false if nobody is signed in, the session store cannot answer, or
-// neither Middleware nor a guard ran before. Call it on the goroutine of the request. With several Auths in one engine it
-// asks the one whose guard or Middleware ran last; [Auth.UserFrom] asks a particular one.
+// UserFrom returns the signed-in user. It returns false if nobody is signed in, if the session store does not respond,
+// or if neither Middleware nor a guard has run. Call it on the goroutine of the request. If an engine has several
+// Auths, it uses the one whose guard or Middleware ran last; [Auth.UserFrom] uses a particular one.
 func UserFrom(c *gin.Context) (*User, bool) {
 	return requestAt(c, requestKey{}).signedInUser(c)
 }
 
-// UserFromContext is UserFrom for code that has only the context of the request, or one derived from it. The first use
-// in a request marks the response as private and must run on the goroutine of the request; later ones may run on any. A
-// *gin.Context, or a context derived from one, works until the request ends: Gin reuses it for another request then.
+// UserFromContext is UserFrom for code that has only the context of the request, or one derived from it. The first call
+// in a request marks the response as private and must run on the goroutine of the request; later calls may run on any.
+// A *gin.Context, or a context derived from one, is valid only until the request ends, because Gin reuses it.
 func UserFromContext(ctx context.Context) (*User, bool) {
 	return requestIn(ctx, requestKey{}).signedInUser(ctx)
 }
 
-// UserFrom returns the user who is signed in by this Auth, whichever guard ran. It needs no Middleware.
+// UserFrom returns the user who is signed in with this Auth, whichever guard ran. It needs no Middleware.
 func (a *Auth) UserFrom(c *gin.Context) (*User, bool) {
 	if c.Request == nil {
 		return nil, false

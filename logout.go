@@ -14,10 +14,13 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
-// BackChannelLogout ends sessions by the provider's word (OpenID Connect Back-Channel Logout 1.0): those of the sid or,
-// without one, of the subject in a logout token; with both, the subject's sessions of which no sid is known too. It works with every store, sealed cookies included, and needs no
-// cookie. 200 when the token is good, also when no session is left; 400 JSON for a bad token or one used before; 503
-// when the provider's keys or the shared state cannot be read, so that the provider tries again.
+// BackChannelLogout ends the sessions that a logout token of the provider names (OpenID Connect Back-Channel Logout
+// 1.0): those with its sid or, if it has none, those of its subject. If it has both, it also ends the subject's
+// sessions without a known sid. It works with every store, sealed cookies included, and needs no cookie.
+//
+// It responds with 200 if the token is valid, even if no session is left; with 400 and JSON if the token is invalid or
+// was used before (replay); and with 503 if the provider's keys or the shared state cannot be read, so that the
+// provider tries again.
 func (a *Auth) BackChannelLogout(c *gin.Context) {
 	if !begin(c, http.MethodPost) {
 		return
@@ -43,8 +46,8 @@ func (a *Auth) BackChannelLogout(c *gin.Context) {
 	c.Writer.WriteHeaderNow()
 }
 
-// endByToken ends the sessions first and remembers the token second: when the memory fails, the provider's second try
-// has the same effect and no other (case 182).
+// endByToken ends the sessions before it marks the token as used. If marking fails, a second delivery has the same
+// effect, because ending sessions is idempotent (case 182).
 func (a *Auth) endByToken(c *gin.Context, token *provider.LogoutToken) error {
 	ctx := c.Request.Context()
 	if err := a.ledger.EndByProvider(ctx, token.Subject, token.SID, token.IssuedAt); err != nil {
@@ -61,13 +64,13 @@ func (a *Auth) endByToken(c *gin.Context, token *provider.LogoutToken) error {
 	return nil
 }
 
-// refuseLogout answers the provider as Back-Channel Logout 1.0, section 2.8, says.
+// refuseLogout responds to the provider as Back-Channel Logout 1.0, section 2.8, requires.
 func (a *Auth) refuseLogout(c *gin.Context, err error) {
 	status, code := http.StatusBadRequest, "invalid_request"
 	switch {
 	case errors.Is(err, web.ErrFormTooLarge):
 		status = http.StatusRequestEntityTooLarge
-	case errors.As(err, new(*flight.PanicError)): // no fault of the token's
+	case errors.As(err, new(*flight.PanicError)): // not the token's fault
 		status, code = http.StatusInternalServerError, "internal"
 	case errors.Is(err, ErrProviderUnavailable), errors.Is(err, errProviderResponse), errors.Is(err, ErrSessionStore):
 		o := outcomeOf(err)
@@ -85,12 +88,12 @@ func (a *Auth) refuseLogout(c *gin.Context, err error) {
 	c.JSON(status, gin.H{"error": code, "error_description": "The logout token was not accepted."})
 }
 
-// FrontChannelLogout ends the session that the provider names by its iss and the sid, in a frame (OpenID Connect
-// Front-Channel Logout 1.0, section 3). No cookie is needed: browsers send none into the frame of another site. Wrong or
-// missing parameters change nothing, and neither does a sid of no session; the log says so.
+// FrontChannelLogout ends the session that the provider names with iss and sid in a frame (OpenID Connect Front-Channel
+// Logout 1.0, section 3). It needs no cookie, because browsers send none in the frame of another site. Wrong or missing
+// parameters and an unknown sid change nothing and are logged.
 //
-// Where State keeps no list of sessions, only the session of this very browser can be ended, which is when provider and
-// app are of one site; for any other the answer is 501.
+// If State keeps no list of sessions, it can end only the session of this browser, which works if provider and app are
+// on the same site. Otherwise it responds with 501.
 func (a *Auth) FrontChannelLogout(c *gin.Context) {
 	if !begin(c, http.MethodGet) {
 		return
@@ -112,13 +115,13 @@ func (a *Auth) FrontChannelLogout(c *gin.Context) {
 	c.Data(status, "text/html; charset=utf-8", []byte("<!doctype html><title>"+title+"</title><p>"+title))
 }
 
-// endFramed ends what the parameters of a front-channel call name, and says in the log when that is nothing.
+// endFramed ends the sessions that the parameters of a front-channel logout name, and logs why if there are none.
 func (a *Auth) endFramed(c *gin.Context) (ended int, err error) {
 	query := c.Request.URL.Query()
-	why := "no session of this sid is known"
+	why := "no session with this sid is known"
 	switch sid := query.Get("sid"); {
 	case len(query["iss"]) != 1 || len(query["sid"]) != 1 || sid == "":
-		why = "iss and sid are not both there once: at the provider, ask for a front-channel session"
+		why = "not exactly one iss and one sid: at the provider, set frontchannel_logout_session_required"
 	case query.Get("iss") != a.issuer:
 		why = "iss is not the configured issuer"
 	default:
@@ -133,8 +136,8 @@ func (a *Auth) endFramed(c *gin.Context) (ended int, err error) {
 	return ended, err
 }
 
-// endBySID ends the request's own session, cookie and all, if it has this sid, and those that are listed under it.
-// Anybody may ask, so nothing is written for a sid that no session has.
+// endBySID ends the request's own session if it has this sid, its cookie included, and those that are listed under the
+// sid. Anyone can send the request, so nothing is written for an unknown sid.
 func (a *Auth) endBySID(c *gin.Context, sid string) (ended int, err error) {
 	req := a.requestOf(c)
 	id, err := req.identify(c)

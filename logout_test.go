@@ -371,7 +371,7 @@ func TestReplayMemoryDown(t *testing.T) {
 	if r.StatusCode != 200 || r.Header.Get("Set-Cookie") != "" || alice.WhoAmI() != "" || bob.WhoAmI() != "bob" {
 		t.Errorf("%d, alice is %q, bob is %q", r.StatusCode, alice.WhoAmI(), bob.WhoAmI())
 	}
-	if !strings.Contains(a.Logs.String(), "not remembered") {
+	if !strings.Contains(a.Logs.String(), "not marked as used") {
 		t.Error("nothing in the log")
 	}
 }

@@ -12,37 +12,36 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/audit"
 )
 
-// Middleware makes the signed-in user available to [UserFrom] and [UserFromContext]. It never denies and opens the
-// session only when a guard or handler asks for the user.
+// Middleware makes the signed-in user available to [UserFrom] and [UserFromContext]. It never denies a request, and it
+// opens the session only when a guard or handler asks for the user.
 func (a *Auth) Middleware() gin.HandlerFunc {
 	return func(c *gin.Context) { a.attend(c) }
 }
 
-// RequireAuth lets signed-in users pass.
+// RequireAuth allows signed-in users.
 func (a *Auth) RequireAuth() gin.HandlerFunc {
 	return a.guard(func(*gin.Context, identity) error { return nil })
 }
 
-// RequireGroups lets users pass who are in any of the groups, compared byte for byte. It panics without a group
-// or with an empty one, which is what an unset variable in the caller's configuration looks like: an empty list
-// must never mean everybody.
+// RequireGroups allows users who belong to any of the groups, compared byte for byte. It panics without a group or with
+// an empty one: an unset variable in the caller's configuration must not allow everybody.
 func (a *Auth) RequireGroups(anyOf ...string) gin.HandlerFunc {
 	groups := a.groupList("RequireGroups", anyOf)
 	return a.guard(func(_ *gin.Context, id identity) error { return inAny(id.user, groups) })
 }
 
-// RequireAllGroups lets users pass who are in all of the groups. It panics as RequireGroups does.
+// RequireAllGroups allows users who belong to all of the groups. It panics as [Auth.RequireGroups] does.
 func (a *Auth) RequireAllGroups(allOf ...string) gin.HandlerFunc {
 	groups := a.groupList("RequireAllGroups", allOf)
 	return a.guard(func(_ *gin.Context, id identity) error { return inAll(id.user, groups) })
 }
 
-// RequireOrganization lets users pass who are members of the organization that the path parameter names:
+// RequireOrganization allows users who are members of the organization that the path parameter names:
 //
 //	router.GET("/orgs/:org/projects", auth.RequireOrganization("org"), projects)
 //
-// The parameter is matched whole against the ids of the session and proves nothing itself. It panics if param
-// is empty; a route without the parameter is always denied.
+// The value of the parameter must equal one of the user's organization ids. It panics if param is empty. A route
+// without the parameter is always denied.
 func (a *Auth) RequireOrganization(param string) gin.HandlerFunc {
 	if param == "" {
 		panic("ginoidc: RequireOrganization needs the name of a path parameter")
@@ -56,7 +55,7 @@ func (a *Auth) RequireOrganization(param string) gin.HandlerFunc {
 }
 
 // Require allows users for whom check returns nil. Any error denies with 403, whatever it wraps, and [Reason] wraps it.
-// check is called with a signed-in user only. It panics if check is nil.
+// check is called only for signed-in users. Require panics if check is nil.
 func (a *Auth) Require(check func(*User) error) gin.HandlerFunc {
 	if check == nil {
 		panic("ginoidc: Require needs a check")
@@ -70,8 +69,8 @@ func (a *Auth) Require(check func(*User) error) gin.HandlerFunc {
 //		return notes.CanEdit(c.Request.Context(), u.Subject, c.Param("id"))
 //	}), edit)
 //
-// check decides and leaves the answer to the guard: it does not call Next. Where an error is to be answered with another
-// status than 403, such as a failure to read what decides, check aborts the chain itself and returns nil.
+// check only decides: it must not call Next, and the guard sends the response. To respond with a status other than 403,
+// such as 500 after a failed database query, check writes the response, aborts the chain itself and returns nil.
 func (a *Auth) RequireFunc(check func(*gin.Context, *User) error) gin.HandlerFunc {
 	if check == nil {
 		panic("ginoidc: RequireFunc needs a check")
@@ -84,10 +83,10 @@ func (a *Auth) RequireFunc(check func(*gin.Context, *User) error) gin.HandlerFun
 	})
 }
 
-// ProtectAll requires sign-in on every route but the plugin's own and the public ones, given as Gin writes route
-// patterns ("/healthz", "/files/*path"). It compares the pattern of the route that matched and never the
-// request's path, which an attacker can spell in many ways; a request that matches no route is denied too. It
-// panics on a pattern that does not begin with a slash.
+// ProtectAll requires sign-in on every route except the plugin's own and the public ones, given as Gin's route patterns
+// ("/healthz", "/files/*path"). It compares the pattern of the matched route and never the path of the request, which
+// an attacker can spell in many ways. A request that matches no route is denied too. It panics if a pattern does not
+// begin with a slash.
 func (a *Auth) ProtectAll(public ...string) gin.HandlerFunc {
 	open := map[string]bool{}
 	for _, pattern := range public {
@@ -106,13 +105,13 @@ func (a *Auth) ProtectAll(public ...string) gin.HandlerFunc {
 	}
 }
 
-// guard is the Gin side of every guard: who is it, may they, and otherwise deny. The plugin's own routes decide for
-// themselves, or nobody could sign in behind a guard that was given to the engine.
+// guard makes a Gin handler of a decision: it identifies the user, decides and otherwise denies. The plugin's own
+// routes are not guarded: nobody could sign in if the guard was passed to the engine.
 func (a *Auth) guard(decide func(*gin.Context, identity) error) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		decided := false
 		defer func() {
-			if !decided { // a panic: a recovery of the app that only answers would let Gin go on to the protected handler
+			if !decided { // decide panicked: without Abort, a recovery of the app that only writes would let Gin go on
 				c.Abort()
 			}
 		}()
@@ -130,23 +129,24 @@ func (a *Auth) guard(decide func(*gin.Context, identity) error) gin.HandlerFunc 
 		if err == nil || a.routes.own(c) {
 			return
 		}
-		if !c.Writer.Written() { // or a handler came first
+		if !c.Writer.Written() { // otherwise a handler ran before the guard
 			audit.Deny(c.Request.Context())
 		}
 		a.Deny(c, err)
 	}
 }
 
-// byCookie reports whether a request counts on the session's cookie. Browsers leave the cookie out of most requests of other
-// sites, so a request without it may be one of somebody who is signed in; unless the app accepts other means as well,
-// whose clients have to be told that they are not authenticated.
+// byCookie reports whether a request is authenticated by the session cookie or not at all. Browsers withhold the cookie
+// from most cross-site requests, so one without it may come from a signed-in user. If there are Authenticators, a
+// request without a user gets 401 instead, because their clients have to learn that they are not authenticated.
 func (a *core) byCookie(id identity) bool {
 	return id.session != nil || id.user == nil && len(a.config.Authenticators) == 0
 }
 
-// checkOrigin refuses requests that another site makes a browser send with the session's cookie, and that could change
-// something (cross-site request forgery). SameSite=Lax keeps the cookie from most of them; sibling domains, and browsers
-// without SameSite, are left. An upgrade to a WebSocket is a GET that opens a channel for writing, so it counts.
+// checkOrigin refuses requests with unsafe methods that another site makes a browser send with the session cookie
+// (cross-site request forgery). SameSite=Lax already withholds the cookie from most of them, but not from those of
+// sibling domains, and not in browsers without SameSite. The upgrade to a WebSocket is a GET that opens a channel for
+// writing, so it counts as unsafe.
 func (a *core) checkOrigin(c *gin.Context) error {
 	r := c.Request
 	if r.Header.Get("Upgrade") != "" {
@@ -173,7 +173,7 @@ func (a *Auth) groupList(guard string, groups []string) []string {
 	return slices.Clone(groups)
 }
 
-// The decisions, free of Gin.
+// The decisions. They are pure functions of the user.
 
 func signedIn(u *User) error {
 	if u == nil || u.Subject == "" {
@@ -192,7 +192,7 @@ func inAll(u *User, groups []string) error {
 
 func inGroups(u *User, wanted string, groups []string, in bool) error {
 	switch {
-	case u != nil && u.GroupsOverage: // some may be missing, so not even those that are there count
+	case u != nil && u.GroupsOverage: // the list is incomplete, so nothing in it counts
 		return fmt.Errorf("%w: %w", &notInError{wanted, groups}, ErrGroupsOverage)
 	case !in:
 		return &notInError{wanted, groups}

@@ -16,7 +16,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
-// person is the user for whom validated tokens vouch, with what a session keeps of the tokens.
+// person is the user whom validated tokens identify, with the parts of the tokens that a session keeps.
 type person struct {
 	user    *User
 	sid     string
@@ -25,8 +25,9 @@ type person struct {
 	tokens  *provider.Tokens
 }
 
-// personOf makes a person of a validated ID token and of what its access token gives access to: userinfo, which has to
-// name the same subject, and the app's GroupsResolver.
+// personOf returns the person that a validated ID token identifies, with the claims of userinfo and the groups of the
+// app's GroupsResolver. Userinfo must have the subject of the ID token, or a substituted access token could add the
+// claims of another user (OpenID Connect Core 1.0, section 5.3.2).
 func (a *core) personOf(ctx context.Context, idToken provider.Claims, tokens *provider.Tokens) (*person, error) {
 	var userInfo provider.Claims
 	if !a.config.idp().SkipUserInfo {
@@ -35,9 +36,10 @@ func (a *core) personOf(ctx context.Context, idToken provider.Claims, tokens *pr
 			return nil, translated(err)
 		}
 	}
-	if _, at, overage := a.shape.GroupsOf(idToken, userInfo); at == nil && !overage && a.config.idp().GroupsResolver == nil {
+	idp := a.config.idp()
+	if _, at, overage := a.shape.GroupsOf(idToken, userInfo); at == nil && !overage && idp.GroupsResolver == nil {
 		a.log.DebugContext(ctx, "ginoidc: the provider sends no groups claim",
-			"claim", cmp.Or(a.config.idp().GroupsClaim, strings.Join(a.config.idp().GroupsPath, ".")), "sub", claims.Text(idToken, "sub"))
+			"claim", cmp.Or(idp.GroupsClaim, strings.Join(idp.GroupsPath, ".")), "sub", claims.Text(idToken, "sub"))
 	}
 	user, err := newUser(a.shape, idToken, userInfo)
 	if err != nil {
@@ -52,7 +54,7 @@ func (a *core) personOf(ctx context.Context, idToken provider.Claims, tokens *pr
 		if err != nil && a.config.KeepIDToken == Always {
 			return nil, translated(err)
 		}
-		p.idToken = []byte(signed) // with an error none: a sign-out does without the hint
+		p.idToken = []byte(signed) // empty after an error: a sign-out then sends no hint
 	}
 	return p, nil
 }
@@ -72,7 +74,7 @@ func (a *core) resolveGroups(ctx context.Context, user *User, accessToken string
 	return nil
 }
 
-// claimShape says where the claims of the configured provider are.
+// claimShape describes where the provider puts groups and organizations.
 func (p *Provider) claimShape() *claims.Shape {
 	return &claims.Shape{
 		Groups: claims.Place{
@@ -85,9 +87,10 @@ func (p *Provider) claimShape() *claims.Shape {
 	}
 }
 
-// newUser makes a user of validated claims. The ID token takes precedence over userinfo claim by claim. Groups and
-// organizations come from the ID token if it has them at all, and otherwise from userinfo, never from both. An e-mail
-// address and email_verified come from the same source: that of one says nothing about the address of the other.
+// newUser returns the user whom validated claims describe. The ID token takes precedence over userinfo, claim by claim.
+// Groups and organizations come from the ID token if it has them at all and otherwise from userinfo, never from both.
+// email and email_verified come from the same source: the email_verified of one says nothing about the address in the
+// other, and trusting it would verify an unverified address.
 func newUser(shape *claims.Shape, idToken, userInfo provider.Claims) (*User, error) {
 	all := claims.Merge(idToken, userInfo)
 	emailSource := idToken
@@ -120,24 +123,26 @@ func newUser(shape *claims.Shape, idToken, userInfo provider.Claims) (*User, err
 	return u, err
 }
 
-// protocolClaims are not kept in User.Extra: they have done their work, or have a field of their own.
+// protocolClaims returns the claims that User.Extra leaves out: validation is finished with them, or User has a field
+// for them.
 func protocolClaims() []string {
 	return []string{
-		"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "nonce", "azp", "at_hash", "c_hash", "s_hash", "auth_time", "acr", "sid",
+		"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "nonce", "azp", "at_hash", "c_hash", "s_hash", "auth_time",
+		"acr", "sid",
 		"name", "preferred_username", "email", "email_verified", "picture", "_claim_names", "_claim_sources", "hasgroups",
 	}
 }
 
-// groupsWatch notices a groups claim that the provider never sends, the usual cause of "nobody is in any group".
+// groupsWatch detects that the provider never sends a groups claim, the usual reason why nobody is in any group.
 type groupsWatch struct {
 	guarded, seen atomic.Bool
 	signIns       atomic.Int64
 }
 
-// watchedSignIns is how many sign-ins without the groups claim make a warning.
+// watchedSignIns is the number of sign-ins without groups after which a warning is logged.
 const watchedSignIns = 10
 
-// observe counts a sign-in and reports, once, that guards require groups and no sign-in so far had any.
+// observe counts a sign-in. It returns true at most once: if guards require groups and no sign-in so far had any.
 func (w *groupsWatch) observe(found bool) (warn bool) {
 	if found {
 		w.seen.Store(true)

@@ -14,41 +14,43 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
-// request is one HTTP request as one Auth sees it. It is the context of the request, so that code below the handler finds
-// the user too. It reads no cookie until somebody asks for the user: a public route that never asks never pays.
+// request is one HTTP request as one Auth sees it. It is also the context of the request, so that code called by the
+// handler finds the user. It reads no cookie before the user is asked for, so public routes pay nothing.
 type request struct {
 	context.Context
 	auth  *core
-	gin   *gin.Context  // only compared: Gin reuses it for another request when this one has ended
+	gin   *gin.Context  // only to compare: Gin reuses it for other requests
 	http  *http.Request // with the context below this one
-	later *http.Request // nil until the browser has other cookies than http: see httpNow
-	first bool          // the outermost of its HTTP request: those in the context below belong to the request that made it
+	later *http.Request // nil unless the response changes the session cookies: see httpNow
+	first bool          // the outermost of its HTTP request, which may be made with the context of another
 	asIs  bool          // the session is not renewed
-	quiet bool          // not the one that UserFrom asks: the guard or Middleware of another Auth came first
+	quiet bool          // not the one that UserFrom uses: that of another Auth came first
 
-	header http.Header // of the response, when this began
-	writer writer      // what the response goes through
+	header http.Header // of the response, as of the start of this request
+	writer writer      // through which the response is written
 
 	mu       sync.Mutex
 	opened   bool
 	identity identity
-	ended    bool               // the browser has a session that was ended elsewhere
-	rivals   []*session.Session // of several cookies, none of which counts
+	ended    bool               // the browser has a session that has been ended
+	rivals   []*session.Session // of several cookies, none of which is accepted
 	err      error
 	cookies  []string    // the plugin's Set-Cookie lines of the response
-	sets     atomic.Bool // there are cookies
-	shown    atomic.Bool // the browser shows the response in a window, to a signed-in user
+	sets     atomic.Bool // cookies is not empty
+	shown    atomic.Bool // the browser shows the response to a signed-in user in a window
 
-	// For the goroutine of the request: nil until asked for, and whether this request has refreshed them.
+	// Only for the goroutine of the request: the kept tokens, nil until loaded, and whether this request refreshed them.
 	tokens    *provider.Tokens
 	refreshed bool
 }
 
-// requestKey finds the request of the guard or Middleware that ran last, whatever its Auth. A *core finds its own.
+// requestKey is the context key of the request of the guard or Middleware that ran last. The key of the request of a
+// particular Auth is its *core.
 type requestKey struct{}
 
-// Value finds the request itself, and otherwise what the parent context holds. An HTTP request may be made with the
-// context of another, such as by http.NewRequestWithContext: what is in that context of other requests does not count.
+// Value returns the request itself for its keys, and otherwise the value of the parent context. An app may make an HTTP
+// request with the context of another one, as with http.NewRequestWithContext. The requests in that context must not be
+// found, or the inner request would have the user of the outer one.
 func (req *request) Value(key any) any {
 	switch key := key.(type) {
 	case requestKey:
@@ -66,7 +68,7 @@ func (req *request) Value(key any) any {
 	return req.Context.Value(key)
 }
 
-// requestOf returns the request of c, and starts one if neither Middleware nor a guard has.
+// requestOf returns the request of c. It starts one if neither Middleware nor a guard has.
 func (a *core) requestOf(c *gin.Context) *request {
 	if req := requestAt(c, a); req != nil {
 		return req
@@ -74,7 +76,7 @@ func (a *core) requestOf(c *gin.Context) *request {
 	return a.start(c, true)
 }
 
-// attend is requestOf for guards and Middleware, which decide whose user [UserFrom] returns.
+// attend is requestOf for guards and Middleware: [UserFrom] returns the user of the Auth that attended last.
 func (a *core) attend(c *gin.Context) *request {
 	if req := requestAt(c, requestKey{}); req != nil && req.auth == a {
 		return req
@@ -99,7 +101,7 @@ func (a *core) start(c *gin.Context, quiet bool) *request {
 	return req
 }
 
-// requestAt returns what key finds in the context of c's HTTP request, nil when there is none.
+// requestAt returns the request under key in the context of c's HTTP request, or nil if there is none.
 func requestAt(c *gin.Context, key any) *request {
 	if c.Request == nil {
 		return nil
@@ -111,8 +113,8 @@ func requestAt(c *gin.Context, key any) *request {
 	return req
 }
 
-// requestIn returns what key finds in ctx. That may be a *gin.Context or be derived from one, which has the
-// values of its request's context only with ContextWithFallback.
+// requestIn returns the request under key in ctx, or nil if there is none. ctx may be a *gin.Context or derived from
+// one, which has the values of its request's context only if the engine sets ContextWithFallback.
 func requestIn(ctx context.Context, key any) *request {
 	if c, ok := ctx.(*gin.Context); ok {
 		return requestAt(c, key)
@@ -126,18 +128,19 @@ func requestIn(ctx context.Context, key any) *request {
 	return nil
 }
 
-// serves reports whether c serves this very HTTP request, and not another that was made with its context.
+// serves reports whether c serves this HTTP request, and not another one that was made with its context.
 func (req *request) serves(c *gin.Context) bool {
 	of, own := c.Request, req.http
 	if own.Header != nil && reflect.ValueOf(of.Header).Pointer() == reflect.ValueOf(own.Header).Pointer() {
-		return true // http.Request.WithContext keeps the header, and so does gin.Context.Copy
+		return true // http.Request.WithContext and gin.Context.Copy keep the header map
 	}
-	// A middleware may have put a clone in its place. Gin uses its contexts again, so the same one is not proof enough.
+	// Another middleware may have replaced the request with a clone. Gin reuses its contexts, so the same gin.Context
+	// alone is not enough.
 	return c == req.gin && req.Err() == nil && slices.Equal(of.Header["Cookie"], own.Header["Cookie"])
 }
 
-// requestContext is ctx, or the context of its request if that is a *gin.Context: without ContextWithFallback these are
-// never done, and they are another request's as soon as theirs has ended.
+// requestContext returns ctx, or the context of its request if ctx is a *gin.Context. Without ContextWithFallback a
+// *gin.Context is never done, and when its request ends, Gin reuses it for another.
 func requestContext(ctx context.Context) context.Context {
 	if c, ok := ctx.(*gin.Context); ok && c.Request != nil {
 		return c.Request.Context()
@@ -145,8 +148,8 @@ func requestContext(ctx context.Context) context.Context {
 	return ctx
 }
 
-// headerOf is the header that c sends as things are: a middleware may put another writer in its place, with a header of
-// its own, at any time. A copy of a gin.Context sends nothing and has none.
+// headerOf returns the header that c would send now. Other middleware may replace the writer, and with it the header,
+// at any time. It returns nil for a copy of a gin.Context, which sends nothing.
 func headerOf(c *gin.Context) http.Header {
 	if c.Writer == nil {
 		return nil
@@ -157,7 +160,7 @@ func headerOf(c *gin.Context) http.Header {
 	return c.Writer.Header()
 }
 
-// httpNow is the request as the browser sends it once it has the cookies of the session as it is now.
+// httpNow returns the request as the browser would send it after it has received the session cookies set so far.
 func (req *request) httpNow() *http.Request {
 	if req.later != nil {
 		return req.later

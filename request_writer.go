@@ -13,16 +13,16 @@ import (
 
 const setCookie = "Set-Cookie"
 
-// writer is what a response goes through. When the headers are sent, it puts the plugin's cookies into them again, which
-// a handler or middleware may have replaced, and makes the response private. A response without such a cookie passes
+// writer wraps the ResponseWriter of a request. Before the headers are sent, it restores the plugin's cookies, which a
+// handler or middleware may have removed, and marks the response private. A response without such cookies passes
 // through unchanged.
 type writer struct {
 	gin.ResponseWriter
 	req *request
 }
 
-// finishHeaders puts the cookies back, and keeps a page of somebody signed in from the back button. It may be called
-// often.
+// finishHeaders restores the cookies. It also keeps pages of signed-in users out of the browser's history, so that the
+// back button does not show them after a sign-out. It may be called several times.
 func (w *writer) finishHeaders() {
 	req := w.req
 	sets, shown := req.sets.Load(), req.shown.Load()
@@ -42,7 +42,7 @@ func (w *writer) finishHeaders() {
 	web.KeepPrivate(h)
 }
 
-// WriteHeader implements http.ResponseWriter. In Gin it is not yet the time of sending, but may be the last call.
+// WriteHeader implements http.ResponseWriter. Gin does not send the headers yet, but this may be the last call.
 func (w *writer) WriteHeader(status int) {
 	w.finishHeaders()
 	w.ResponseWriter.WriteHeader(status)
@@ -75,19 +75,19 @@ func (w *writer) Flush() {
 // Unwrap is for http.ResponseController.
 func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// headerNow returns the header for marks and cookies, nil when there is none or nobody waits for it any longer: that of
-// the present writer if ctx is a *gin.Context, and otherwise the one that c had when req was made.
+// headerNow returns the response header: that of the current writer if ctx is a *gin.Context, and otherwise the one at
+// the start of the request. It returns nil if there is none or the request is over.
 func (req *request) headerNow(ctx context.Context) http.Header {
 	if c, ok := ctx.(*gin.Context); ok {
 		return headerOf(c)
 	}
-	if req.Err() != nil || ctx.Err() != nil { // a middleware that limits the time is answering by itself
+	if req.Err() != nil || ctx.Err() != nil { // a timeout middleware may be writing its own response
 		return nil
 	}
 	return req.header
 }
 
-// setCookies has set put cookies into a header, and passes them on to the response. If set fails, none is.
+// setCookies calls set with a header for cookies and sends these cookies with the response. If set fails, none is sent.
 func (req *request) setCookies(ctx context.Context, set func(http.Header) error) error {
 	h := http.Header{setCookie: req.cookiesSet()}
 	if err := set(h); err != nil {
@@ -97,21 +97,21 @@ func (req *request) setCookies(ctx context.Context, set func(http.Header) error)
 	return nil
 }
 
-// addCookies passes on cookies that were set for this response elsewhere.
+// addCookies sends cookies that were set elsewhere with this response.
 func (req *request) addCookies(ctx context.Context, lines []string) {
 	h := http.Header{setCookie: req.cookiesSet()}
 	cookie.Set(h, lines...)
 	req.send(req.headerNow(ctx), h[setCookie])
 }
 
-// cookiesSet is for stores, which set each cookie once: what an earlier call set may not be wanted any more.
+// cookiesSet returns the cookies set so far. Stores replace them by name, so an outdated cookie is not sent.
 func (req *request) cookiesSet() []string {
 	req.mu.Lock()
 	defer req.mu.Unlock()
 	return slices.Clone(req.cookies)
 }
 
-// send puts lines into h in the place of those before, and keeps them for the [writer].
+// send replaces the plugin's cookies in h by lines, and keeps them for the [writer].
 func (req *request) send(h http.Header, lines []string) {
 	req.mu.Lock()
 	defer req.mu.Unlock()
@@ -128,9 +128,10 @@ func (req *request) sendLocked(h http.Header, lines []string) {
 	req.sets.Store(len(lines) > 0)
 }
 
-// withdraw takes lines that were set before out of h.
+// withdraw removes lines from the Set-Cookie headers of h.
 func withdraw(h http.Header, lines []string) {
 	if len(h[setCookie]) > 0 {
-		h[setCookie] = slices.DeleteFunc(slices.Clone(h[setCookie]), func(line string) bool { return slices.Contains(lines, line) })
+		withdrawn := func(line string) bool { return slices.Contains(lines, line) }
+		h[setCookie] = slices.DeleteFunc(slices.Clone(h[setCookie]), withdrawn)
 	}
 }

@@ -12,15 +12,15 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
 
-// SessionInfo is one session of a user. It may be sent to that user as JSON.
+// SessionInfo describes one session of a user. It is safe to send to that user as JSON.
 type SessionInfo struct {
-	ID      string    `json:"id"`      // for EndUserSession; the cookie cannot be derived from it
+	ID      string    `json:"id"`      // for EndUserSession; the session cookie cannot be derived from it
 	Started time.Time `json:"started"` // when the user began to sign in
-	Current bool      `json:"current"` // it is the session of the request whose context was given
+	Current bool      `json:"current"` // whether it is the session of this request
 }
 
-// UserSessions lists the sessions in which a user of the configured issuer is signed in, on all instances that share
-// State, newest first. The error wraps [errors.ErrUnsupported] where State keeps no list.
+// UserSessions returns the sessions of a user of the configured issuer, on all instances that share State, newest
+// first. The error wraps [errors.ErrUnsupported] if State keeps no list.
 func (a *Auth) UserSessions(ctx context.Context, subject string) ([]SessionInfo, error) {
 	refs, err := a.ledger.OfUser(requestContext(ctx), subject)
 	if err != nil {
@@ -39,9 +39,8 @@ func (a *Auth) UserSessions(ctx context.Context, subject string) ([]SessionInfo,
 	return infos, nil
 }
 
-// EndUserSession ends one session of a user, by the id that [Auth.UserSessions] gave. It succeeds when there is none with
-// that id, and leaves the sessions of other users alone. The error wraps [errors.ErrUnsupported] where State keeps no
-// list.
+// EndUserSession ends one session of a user, by an id from [Auth.UserSessions]. It is idempotent, and it cannot end a
+// session of another user. The error wraps [errors.ErrUnsupported] if State keeps no list.
 func (a *Auth) EndUserSession(ctx context.Context, subject, id string) error {
 	ctx = requestContext(ctx)
 	refs, err := a.ledger.OfUser(ctx, subject)
@@ -56,10 +55,11 @@ func (a *Auth) EndUserSession(ctx context.Context, subject, id string) error {
 	return nil
 }
 
-// SessionEnded reports whether the session of the request whose context it is has ended since it was opened, by whomever or
-// by its limits, and true when nobody was signed in. Guards look once, when a request comes in: what goes on for long, such
-// as an event stream or a WebSocket, has to look again. It costs what a guard costs. Renewals by other requests are not
-// seen, so the idle limit counts from the request's own beginning. [ErrSessionStore] when State cannot answer.
+// SessionEnded reports whether the session of the request with this context has ended or expired since it was opened.
+// It returns true if nobody was signed in. A guard checks the session once, at the start of a request; long-lived
+// responses, such as event streams and WebSockets, must check it again. A check costs as much as a guard. Renewals by
+// other requests are not seen, so the idle limit counts from the start of the request. The error is [ErrSessionStore]
+// if State does not respond.
 func (a *Auth) SessionEnded(ctx context.Context) (bool, error) {
 	req := requestIn(ctx, a.core)
 	if req == nil {
@@ -77,7 +77,7 @@ func (a *Auth) SessionEnded(ctx context.Context) (bool, error) {
 	return a.ledger.Ended(requestContext(ctx), a.ledger.RefOf(&s.Record))
 }
 
-// endListed ends a session of which no more is known than the index holds.
+// endListed ends a session of which only the entry in the list is known.
 func (a *core) endListed(ctx context.Context, ref revocation.Ref, e SessionEnd) error {
 	if err := a.ledger.EndSession(ctx, ref.ID); err != nil {
 		return err
@@ -87,8 +87,8 @@ func (a *core) endListed(ctx context.Context, ref revocation.Ref, e SessionEnd) 
 	return nil
 }
 
-// limitSessions ends the oldest sessions of a user who has more than Config.MaxSessions, and never the one that has just
-// begun (case 152), although another may have been started while its user was at the provider.
+// limitSessions ends the oldest sessions of a user who has more than Config.MaxSessions. It never ends the session that
+// has just begun (case 152), even if another one started later, while the user was at the provider.
 func (a *core) limitSessions(ctx context.Context, begun *session.Session) error {
 	if a.config.MaxSessions == 0 {
 		return nil
@@ -101,8 +101,8 @@ func (a *core) limitSessions(ctx context.Context, begun *session.Session) error 
 	return err
 }
 
-// enlist adds a session to the lists of its user. They are for people who look at their sessions, so a failure keeps
-// nobody from signing in.
+// enlist adds a session to the lists of its user. A failure is only logged and does not prevent the sign-in, because
+// the lists only serve to display and count sessions.
 func (a *core) enlist(ctx context.Context, s *session.Session) {
 	if err := a.ledger.Enlist(ctx, a.ledger.RefOf(&s.Record), a.sessions.Left(&s.Record)); err != nil {
 		a.emit(ctx, event{kind: eventSessionNotListed, subject: s.Subject, err: err})
@@ -115,8 +115,8 @@ func (a *core) delist(ctx context.Context, ref revocation.Ref) {
 	}
 }
 
-// EndUserSessions ends all sessions of a user of the configured issuer, on every instance that shares State, at their
-// next request. Signing in again works at once. The provider is not told.
+// EndUserSessions ends all sessions of a user of the configured issuer, on all instances that share State, with their
+// next request. The user can sign in again at once. The provider is not informed.
 func (a *Auth) EndUserSessions(ctx context.Context, subject string) error {
 	ctx = requestContext(ctx)
 	if err := a.ledger.EndUser(ctx, subject); err != nil {

@@ -19,8 +19,9 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
 
-// startSession begins a new session, which takes the place of any earlier one of the browser: a copy of the earlier cookie
-// is no longer valid either. ctx is the gin.Context, or req where no response waits.
+// startSession starts a new session, which replaces any earlier one of the browser: copies of the earlier cookie are no
+// longer valid. It always creates a new session id, which prevents session fixation. ctx is the gin.Context, or req if
+// there is no response to write to.
 func (req *request) startSession(
 	ctx context.Context, id *person, at *attempt.Attempt,
 ) (s *session.Session, err error) {
@@ -49,7 +50,7 @@ func (req *request) startSession(
 	req.replace(s)
 	req.later = cookie.After(req.httpNow(), req.cookiesSet())
 	a.emit(req, event{kind: eventSignedIn, subject: id.user.Subject, actor: id.user.Actor.subject(), sid: id.sid})
-	// The new session has begun, whatever becomes of the others.
+	// The new session has started, so from here on errors are only logged.
 	err = req.endReplaced(old, at)
 	a.enlist(req, s)
 	if err := errors.Join(err, a.limitSessions(req, s)); err != nil {
@@ -61,15 +62,15 @@ func (req *request) startSession(
 	} else if replacesUnseen(old, at) {
 		of, before, tokens = a.leftTokens(req, at)
 	}
-	// Tokens of an earlier session of the same session at the provider are left to expire: there are providers, such as
-	// Keycloak, where their revocation ends that session, and with it the new tokens.
+	// If the earlier session belongs to the same session at the provider, its tokens are left to expire: with some
+	// providers, such as Keycloak, revoking them would end that session, and with it the new tokens.
 	if !before.SameAtProvider(a.ledger.RefOf(&s.Record)) {
 		a.refresher.Revoke(req, of, tokens)
 	}
 	return s, nil
 }
 
-// endReplaced ends the sessions that a new one takes the place of.
+// endReplaced ends the sessions that a new one replaces.
 func (req *request) endReplaced(old []*session.Session, at *attempt.Attempt) (err error) {
 	a := req.auth
 	if replacesUnseen(old, at) {
@@ -85,17 +86,17 @@ func (req *request) endReplaced(old []*session.Session, at *attempt.Attempt) (er
 	return err
 }
 
-// replacesUnseen reports whether a sign-in takes the place of a session whose cookie did not come with the response: that
-// of a form posted by the provider's page.
+// replacesUnseen reports whether a sign-in replaces a session whose cookie did not come with the response. Browsers do
+// not send it with a form that the provider's page posts.
 func replacesUnseen(old []*session.Session, at *attempt.Attempt) bool {
 	return len(old) == 0 && at.Replaces != [16]byte{}
 }
 
-// StartSession signs u in without the provider, in place of whoever is signed in: for tests, and for apps with
-// another way in, such as a support sign-in. The caller vouches for u, whose Subject must not be empty; the Issuer
-// is the configured one. Call it before the response is written. The provider is not asked, and signing out of the session
-// does not lead there. [ErrSessionStore] when the store or State cannot answer; a u that does not fit into the store has
-// the code "session_too_large" (see [Denial]).
+// StartSession signs u in without the provider and replaces the current session, if any. Use it in tests, and in apps
+// that authenticate some users themselves, such as support staff. The plugin does not check u: the caller must have
+// authenticated the user. Subject must not be empty; Issuer is always the configured one. Call it before the response
+// is written. A sign-out of the session does not lead to the provider. The error is [ErrSessionStore] if the store or
+// State does not respond. If u does not fit into the store, the code is "session_too_large" (see [Denial]).
 func (a *Auth) StartSession(c *gin.Context, u *User) error {
 	if err := signedIn(u); err != nil {
 		return err
@@ -108,12 +109,12 @@ func (a *Auth) StartSession(c *gin.Context, u *User) error {
 	return err
 }
 
-// A form that the provider's page posts brings no cookie of the session that the sign-in replaces, and so none of its tokens.
-// They are left in the shared state when the sign-in starts: one value for each session, however many sign-ins it starts,
-// sealed and bound to the session, which the attempt names.
+// With the response mode form_post, the callback comes without the cookies of the session that the sign-in replaces,
+// and so without the tokens to revoke. They are kept in the shared state when the sign-in starts: one value for each
+// session, however many sign-ins it starts, sealed and bound to the session that the attempt names.
 
-// leaveTokens leaves the tokens of the request's session for the callback that may replace it, if the provider revokes tokens.
-// The sign-in does not depend on it.
+// leaveTokens keeps the tokens of the request's session for the callback that may replace it, if the provider revokes
+// tokens. A failure does not prevent the sign-in.
 func (req *request) leaveTokens() {
 	a := req.auth
 	metadata, err := a.provider.Metadata(req)
@@ -131,7 +132,7 @@ func (req *request) leaveTokens() {
 	}
 }
 
-// leftTokens are the tokens that leaveTokens has left, with what is known of their session; nil for none.
+// leftTokens returns the tokens that leaveTokens kept, with what is known of their session, or nil if there are none.
 func (a *core) leftTokens(
 	ctx context.Context, at *attempt.Attempt,
 ) (*session.Record, revocation.Ref, *provider.Tokens) {
@@ -152,13 +153,13 @@ func (a *core) leftTokens(
 // maxHintedRecord is the size in bytes of a record that, sealed, still fits in one cookie.
 const maxHintedRecord = 2800
 
-// saveHinted saves a record of this size with the ID token, which is the hint for a sign-out. Where the ID token is kept if
-// it fits, it costs no session and no second cookie: save is called without it then.
+// saveHinted calls save for a record of this size with the ID token, which is the hint for a sign-out. With KeepIDToken
+// Auto it drops an ID token that would need a second cookie or make the session too large for its store.
 func (req *request) saveHinted(size int, idToken *[]byte, save func() error) error {
 	a := req.auth
 	droppable := a.config.KeepIDToken == Auto && len(*idToken) > 0
 	drop := func() {
-		a.log.DebugContext(req, "ginoidc: no room for the ID token, so a sign-out goes without id_token_hint",
+		a.log.DebugContext(req, "ginoidc: no room for the ID token, so a sign-out sends no id_token_hint",
 			"bytes", len(*idToken))
 		*idToken, droppable = nil, false
 	}
@@ -173,8 +174,8 @@ func (req *request) saveHinted(size int, idToken *[]byte, save func() error) err
 	return err
 }
 
-// inCookies reports whether sessions themselves lie in cookies: with package cookiestore and gin-contrib's cookie store.
-// Any other store is taken for one on a server.
+// inCookies reports whether the store keeps the sessions themselves in cookies, as package cookiestore and
+// gin-contrib's cookie store do. Any other store is assumed to keep them on a server.
 func inCookies(store sessions.Store) bool {
 	if _, embedded := store.(*cookiestore.Store); embedded {
 		return true

@@ -268,7 +268,7 @@ func TestTokensThatAFormReplaces(t *testing.T) {
 	}{
 		{"refreshed meanwhile", false, "", ""},
 		{"moved", true, "", ""},
-		{"not kept", false, "Keep", "cannot be revoked by it"},
+		{"not kept", false, "Keep", "cannot revoke the tokens"},
 		{"not read", false, "Kept", "tokens not revoked"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

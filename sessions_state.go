@@ -12,57 +12,63 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
-// SharedState is what the instances of an app share about sessions. One process needs none of its own; for several,
-// package redisstate keeps it in Redis. It is safe for concurrent use, and each method limits its own time.
+// SharedState holds what the instances of an app share about sessions. A single process does not need one; for several,
+// package redisstate keeps it in Redis. Implementations must be safe for concurrent use, and each method must bound its
+// own time.
 //
-// Keys, owners and sessions are opaque ASCII of at most 128 bytes and hold neither a subject nor an e-mail address in
-// clear. The first byte of a key is a letter for its kind, so that one kind need not take room from another.
+// Keys, owners and sessions are opaque ASCII strings of at most 128 bytes. They contain neither a subject nor an e-mail
+// address in the clear. The first byte of a key is a letter for its kind, so that an implementation can limit each kind
+// separately.
 //
-// What an implementation cannot do it says by an error that wraps [errors.ErrUnsupported]. [New] asks once, with keys
-// that begin with "probe", and waits for a second at most: it fails without Revoke, Revoked or MarkUsed, or without the
-// list where MaxSessions needs it, and warns of what is lost without the others. Any other error means that the state
-// cannot answer now: requests are then 503, not signed out.
+// A method that an implementation does not support returns an error that wraps [errors.ErrUnsupported]. [New] calls
+// each method once, with keys that begin with "probe", for at most a second in total. It fails without Revoke, Revoked
+// or MarkUsed, and without the list if MaxSessions needs it; for the other methods it logs what is lost. Any other
+// error means that the state does not respond at the moment: requests then get 503, and nobody is signed out.
 type SharedState interface {
-	// Revoke remembers for ttl that key was ended at the given time. Of several times the latest counts, and so does
-	// the longest ttl.
+	// Revoke remembers for ttl that key was revoked at the given time. Of several calls, the latest time and the longest
+	// ttl count.
 	Revoke(ctx context.Context, key string, at time.Time, ttl time.Duration) error
-	// Revoked returns, for each key in order, when it was ended: the zero time where it was not.
+	// Revoked returns, for each key in order, when it was revoked, or the zero time if it was not.
 	Revoked(ctx context.Context, keys ...string) ([]time.Time, error)
-	// MarkUsed reports whether key is new, and remembers it for ttl: true exactly once for all instances. Strangers can
-	// have keys of the kind 'a' made, so their number has to be bounded; one that finds no room answers true and forgets
-	// a key, which the provider then refuses to use twice.
+	// MarkUsed remembers key for ttl and reports whether it is new. It returns true exactly once across all instances,
+	// which stops replays. Anonymous requests can create keys of the kind 'a', so bound their number. If there is no room,
+	// return true and forget another key: the provider still refuses to redeem its code twice.
 	MarkUsed(ctx context.Context, key string, ttl time.Duration) (first bool, err error)
 
-	// Enlist, Delist and Listed are the list of a user's sessions, whatever store keeps them: for [Auth.UserSessions],
-	// MaxSessions and front-channel logout.
+	// Enlist, Delist and Listed keep the list of a user's sessions, for [Auth.UserSessions], MaxSessions and front-channel
+	// logout. It is independent of the store that holds the sessions.
 	//
-	// Enlist remembers for ttl that session belongs to owner; a second call replaces the ttl.
+	// Enlist remembers for ttl that session belongs to owner. A second call replaces the ttl.
 	Enlist(ctx context.Context, owner, session string, ttl time.Duration) error
-	// Delist forgets a session of owner. Nothing to forget is no error.
+	// Delist removes a session of owner. It is not an error if there is none.
 	Delist(ctx context.Context, owner, session string) error
-	// Listed returns owner's sessions whose time has not passed, in any order; of very many the newest thousand.
+	// Listed returns the sessions of owner that have not expired, in any order. If there are very many, it may return the
+	// newest thousand only.
 	Listed(ctx context.Context, owner string) ([]string, error)
 
-	// Lease, Keep and Kept have one instance do what all wait for and the others take its result: a refresh of tokens, a
-	// change of a session, a callback. Without them each instance goes by itself. Strangers can have keys of the kind 'c'
-	// made, which last for ten seconds, or for as long as one callback takes.
+	// Lease, Keep and Kept let one instance do some work while the others wait for its result: a refresh of tokens, an
+	// update of a session, a callback. Without them each instance works on its own. Anonymous requests can create keys of
+	// the kind 'c', which last for ten seconds or as long as one callback takes.
 	//
-	// Lease takes key for ttl; not ok, somebody else has it. release gives it back, unless it has passed on by then.
+	// Lease takes key for ttl. If ok is false, another caller holds it. release gives up the key, unless the lease has
+	// expired and another caller holds it by then.
 	Lease(ctx context.Context, key string, ttl time.Duration) (release func(context.Context) error, ok bool, err error)
-	// Keep remembers value, sealed text of at most 16 kB, for ttl. A second call replaces it.
+	// Keep stores value, a sealed text of at most 16 kB, for ttl. A second call replaces it.
 	Keep(ctx context.Context, key, value string, ttl time.Duration) error
-	// Kept returns what is remembered. Nothing is no error.
+	// Kept returns the stored value. It is not an error if there is none.
 	Kept(ctx context.Context, key string) (value string, ok bool, err error)
 }
 
-// ownMemory is a State that keeps in this process what it cannot share.
+// ownMemory is a State that falls back to the memory of this process for leases and values.
 type ownMemory struct {
 	SharedState
 	memory *state.Memory
 }
 
 // Lease implements SharedState.
-func (s ownMemory) Lease(ctx context.Context, key string, ttl time.Duration) (func(context.Context) error, bool, error) {
+func (s ownMemory) Lease(
+	ctx context.Context, key string, ttl time.Duration,
+) (func(context.Context) error, bool, error) {
 	release, ok, err := s.SharedState.Lease(ctx, key, ttl)
 	if errors.Is(err, errors.ErrUnsupported) {
 		return s.memory.Lease(ctx, key, ttl)
@@ -88,17 +94,17 @@ func (s ownMemory) Kept(ctx context.Context, key string) (string, bool, error) {
 	return value, ok, err
 }
 
-// The methods of a SharedState by what needs them.
+// The methods of a SharedState by the features that need them.
 func endingMethods() []string { return []string{"Revoke", "Revoked", "MarkUsed"} }
 func listMethods() []string   { return []string{"Enlist", "Delist", "Listed"} }
 func leaseMethods() []string  { return []string{"Lease", "Keep", "Kept"} }
 
 const (
-	probe      = "probe"     // a key of no session
-	probeLimit = time.Second // for all questions, so that an app starts while its state is down
+	probe      = "probe"     // a key that belongs to no session
+	probeLimit = time.Second // for all calls together, so that an app starts while its state is down
 )
 
-// askState notes what State says it cannot do. One that does not answer in time may be able to do everything.
+// askState records which methods State does not support. One that does not respond in time counts as supported.
 func (c *Config) askState() {
 	if c.State == nil {
 		return
@@ -109,7 +115,8 @@ func (c *Config) askState() {
 	c.lacks, _, _ = once.Do(ctx, probe, func() ([]string, error) { return lacks(ctx, c.State), nil })
 }
 
-// lacks calls each method with a key that stands for nothing. Those after the limit are taken for supported.
+// lacks calls each method with a key without meaning and returns the names of the unsupported ones. Methods that are
+// not called before the limit count as supported.
 func lacks(ctx context.Context, s SharedState) (missing []string) {
 	for _, ask := range []struct {
 		method string
@@ -126,7 +133,7 @@ func lacks(ctx context.Context, s SharedState) (missing []string) {
 		{"Lease", func() error {
 			release, ok, err := s.Lease(ctx, probe, time.Second)
 			if err == nil && ok {
-				_ = release(ctx) // or it passes
+				_ = release(ctx) // if it fails, the lease expires
 			}
 			return err
 		}},
@@ -141,7 +148,8 @@ func lacks(ctx context.Context, s SharedState) (missing []string) {
 	return missing
 }
 
-// isMissing takes a method that panics, such as one of an embedded nil, for one that is not there.
+// isMissing reports whether a method is unsupported. A method that panics, such as one of an embedded nil interface,
+// counts as unsupported.
 func isMissing(call func() error) (missing bool) {
 	defer func() {
 		if recover() != nil {
@@ -151,12 +159,12 @@ func isMissing(call func() error) (missing bool) {
 	return errors.Is(call(), errors.ErrUnsupported)
 }
 
-// cannot lists those of the methods that State does not support.
+// cannot returns those of the methods that State does not support.
 func (c *Config) cannot(methods []string) []string {
 	return slices.DeleteFunc(methods, func(name string) bool { return !slices.Contains(c.lacks, name) })
 }
 
-// validateState reports what has to be there.
+// validateState reports a State without the required methods, and a MaxSessions that cannot be enforced.
 func (c *Config) validateState(p *problems) {
 	if missing := c.cannot(endingMethods()); len(missing) > 0 {
 		p.add("State", fmt.Sprintf("does not support %v, without which no session ends", missing), "use one that does")
@@ -165,26 +173,29 @@ func (c *Config) validateState(p *problems) {
 	case c.MaxSessions < 0:
 		p.add("MaxSessions", "is negative", "use 0 for no limit")
 	case c.MaxSessions > 0 && len(missing) > 0:
-		p.add("MaxSessions", fmt.Sprintf("is set and State does not support %v, so nobody counts sessions", missing), "use a State that does, or no limit")
+		p.add("MaxSessions", fmt.Sprintf("is set and State does not support %v, so it cannot be enforced", missing),
+			"use a State that does, or no limit")
 	}
 }
 
-// warnOfState tells, at the start, of what is lost with a State that can do less.
+// warnOfState logs which features are lost with a State that does not support every method.
 func (c *Config) warnOfState() {
 	if missing := c.cannot(listMethods()); len(missing) > 0 {
 		c.Logger.Warn("ginoidc: State keeps no list of sessions, so front-channel logout ends none without a cookie, "+
 			"and UserSessions and EndUserSession fail", "unsupported", missing)
 	}
 	if missing := c.cannot(leaseMethods()); len(missing) > 0 && c.KeepTokens {
-		c.Logger.Warn("ginoidc: State shares no refreshes, so each instance refreshes tokens by itself, and a provider that gives a refresh token out once ends the grant", "unsupported", missing)
+		c.Logger.Warn("ginoidc: State shares no refreshes, so each instance refreshes tokens by itself, "+
+			"and a provider that rotates refresh tokens ends the grant", "unsupported", missing)
 	}
 }
 
-// seals are for texts that leave the process, each of a purpose and with keys of its own.
+// seals encrypt and authenticate texts that leave the process. Each purpose has its own keys, so a text sealed for one
+// cannot be used for another.
 type seals struct {
-	kept       *sealed.Text // what one request leaves for others, in the shared state
-	landed     *sealed.Text // which sign-in a browser comes from, in a cookie of the sign-in route
-	parameters *sealed.Text // what code adds to a sign-in, in a URL
+	kept       *sealed.Text // values that one request keeps for others, in the shared state
+	landed     *sealed.Text // the sign-in that a browser has just completed, in a cookie of the sign-in route
+	parameters *sealed.Text // parameters that the app adds to a sign-in, in a URL
 }
 
 func newSeals(secrets []string, audience string) (s seals, err error) {
@@ -198,15 +209,17 @@ func newSeals(secrets []string, audience string) (s seals, err error) {
 	return s, nil
 }
 
-// What is kept for other requests.
+// The purposes of values that are kept for other requests.
 const (
-	replacedTokens = "replaced tokens" // that a sign-in leaves for its callback
-	callbackAnswer = "callback answer" // that one instance leaves for the others
-	updatedCookies = "updated session" // that an update leaves for requests that are on their way
+	replacedTokens = "replaced tokens" // from the start of a sign-in for its callback
+	callbackAnswer = "callback answer" // from one instance for the others
+	updatedCookies = "updated session" // from an update for concurrent requests
 )
 
-// inTurn is [shared.Values.Turn] with a release that reports its failure.
-func (a *core) inTurn(ctx context.Context, key string, ttl, limit time.Duration) (release func(), waited bool, err error) {
+// inTurn is [shared.Values.Turn] with a release that logs its failure.
+func (a *core) inTurn(
+	ctx context.Context, key string, ttl, limit time.Duration,
+) (release func(), waited bool, err error) {
 	giveBack, waited, err := a.values.Turn(ctx, key, ttl, limit)
 	if err != nil {
 		return nil, waited, err

@@ -16,23 +16,24 @@ import (
 )
 
 const (
-	updateGrace = 10 * time.Second // for requests that are on their way with what the session was before
-	updateLimit = 10 * time.Second // to wait for other updates of the session
+	updateGrace = 10 * time.Second // for concurrent requests that carry the cookies from before the update
+	updateLimit = 10 * time.Second // how long an update waits for others of the same session
 	updateLease = 20 * time.Second
 
-	maxUpdates = 32 // within the grace, that a request is taken past
+	maxUpdates = 32 // how many updates within the grace a request follows
 )
 
-// UpdateSession changes what the session keeps of the signed-in user: Data, groups or the profile. Issuer and Subject
-// stay. change gets a copy of its own: with an error nothing has changed. Call it before the response is written.
+// UpdateSession changes the user that the session keeps: Data, groups or the profile. It ignores changes of Issuer and
+// Subject. change gets a copy of the user; if it returns an error, nothing changes. Call it before the response is
+// written.
 //
-// The session is another one for the browser from then on: the earlier cookie is good no more, with every store, so that
-// sending it does not undo the change. Requests that are on their way with it are served for ten seconds, as the user is
-// now, and bring the new cookie. Updates of a session wait for each other: of two at once both succeed, and the later one
-// is given what the earlier has made of the user. change may not call UpdateSession itself.
+// The browser gets a new cookie. The earlier one is no longer valid, with every store, so replaying it does not undo
+// the change. For ten seconds, concurrent requests that carry the earlier cookie see the changed user and get the new
+// cookie. Concurrent updates of a session run one after the other, each with the result of the previous one. change
+// must not call UpdateSession.
 //
-// [ErrUnauthenticated] when nobody is signed in or the session was ended meanwhile: it does not come back.
-// [ErrSessionStore] when the store or State cannot answer. A user who no longer fits into the store has the code
+// The error is [ErrUnauthenticated] if nobody is signed in or the session has ended in the meantime, and
+// [ErrSessionStore] if the store or State does not respond. If the user no longer fits into the store, the code is
 // "session_too_large" (see [Denial]).
 func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 	if err := checkNotWritten(c); err != nil {
@@ -48,7 +49,7 @@ func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 		return err
 	}
 	defer release()
-	s, cookies, err := req.current(was) // another request may have updated or ended it while this one waited
+	s, cookies, err := req.current(was) // another request may have updated or ended it in the meantime
 	if err == nil && s != nil {
 		req.addCookies(c, cookies)
 		now := a.userOf(s)
@@ -70,8 +71,8 @@ func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 	return nil
 }
 
-// update puts a session with another user in the place of s; nil, nil when it has been ended meanwhile. Until the shared
-// state has taken it the request's own session is what counts, so an error changes nothing.
+// update replaces s by a session with the user u. It returns nil, nil if s has ended in the meantime. The update takes
+// effect with the call of ledger.Update, so after an error s is still valid.
 func (req *request) update(c *gin.Context, s *session.Session, u *User) (*session.Session, error) {
 	a := req.auth
 	if ended, err := a.ledger.Ended(req, a.ledger.RefOf(&s.Record)); ended || err != nil {
@@ -92,8 +93,9 @@ func (req *request) update(c *gin.Context, s *session.Session, u *User) (*sessio
 		return nil, err
 	}
 	later := cookie.After(req.httpNow(), cookies)
-	if err := a.values.Keep(req, updatedCookies, graceKey(a.audience, s), s.Owner(), strings.Join(cookies, "\n"), updateGrace); err != nil {
-		a.log.DebugContext(req, "ginoidc: no grace for requests with the session as it was before its update", "error", err)
+	grace := strings.Join(cookies, "\n")
+	if err := a.values.Keep(req, updatedCookies, graceKey(a.audience, s), s.Owner(), grace, updateGrace); err != nil {
+		a.log.DebugContext(req, "ginoidc: no grace for requests with the cookie from before the update", "error", err)
 	}
 	gone, err := false, a.ledger.Update(req, s.ID, next.Updated)
 	if err == nil {
@@ -111,9 +113,9 @@ func (req *request) update(c *gin.Context, s *session.Session, u *User) (*sessio
 	return next, nil
 }
 
-// current is what has become of a session, by updates of other requests: nil, nil when it was ended. An update ends what
-// the session was before, but for the grace, in which its cookies are kept for requests like this one. The caller hands
-// them on, since the answer that brought them may have been lost.
+// current returns the latest state of a session after updates by other requests, or nil if the session has ended. An
+// update invalidates the earlier state, but for updateGrace the new cookies are kept in the shared state for requests
+// like this one. The caller sends them, because the response with them may have been lost.
 func (req *request) current(s *session.Session) (is *session.Session, cookies []string, err error) {
 	ended, updated, err := req.auth.ledger.Judge(req.Context, req.auth.ledger.RefOf(&s.Record))
 	if ended || err != nil {
@@ -145,13 +147,13 @@ func (req *request) current(s *session.Session) (is *session.Session, cookies []
 	return nil, nil, nil
 }
 
-// graceKey is where what comes after this state of a session is kept.
+// graceKey returns the key of the cookies that replace this state of a session.
 func graceKey(audience shared.Audience, s *session.Session) string {
 	state := binary.BigEndian.AppendUint64(s.ID[:len(s.ID):len(s.ID)], uint64(s.Updated.UnixMicro()))
 	return shared.Key(shared.KindUpdated, audience.Hash("\x00updated "+string(state)))
 }
 
-// copied shares no memory with u.
+// copied returns a deep copy of u.
 func (u *User) copied() *User {
 	c := *u
 	c.Groups, c.Organizations = slices.Clone(u.Groups), slices.Clone(u.Organizations)
@@ -162,8 +164,8 @@ func (u *User) copied() *User {
 	return &c
 }
 
-// EndSession ends the session of the request. The provider is not told, except that kept tokens are revoked. It succeeds
-// when nobody is signed in. Call it before the response is written.
+// EndSession ends the session of the request. The provider is not informed, except that kept tokens are revoked. It
+// succeeds if nobody is signed in. Call it before the response is written.
 func (a *Auth) EndSession(c *gin.Context) error {
 	if err := checkNotWritten(c); err != nil {
 		return err
@@ -180,8 +182,8 @@ func (a *Auth) EndSession(c *gin.Context) error {
 	return nil
 }
 
-// end ends the opened session of the request: first in the shared state, so that neither a copy of its cookie nor a
-// request that is just saving it brings it back (case 169), then in its store.
+// end ends the opened session of the request, first in the shared state and then in its store. In this order neither a
+// copy of the cookie nor a concurrent request that saves the session can restore it (case 169).
 func (req *request) end(c *gin.Context, reason EndReason) error {
 	a, ctx := req.auth, c.Request.Context()
 	carried := req.carried()
@@ -201,8 +203,8 @@ func (req *request) end(c *gin.Context, reason EndReason) error {
 	return nil
 }
 
-// forgetEnded deletes the cookies, and what a store keeps, of a session that was ended from elsewhere. A sign-in may go on
-// without.
+// forgetEnded deletes the cookies and the stored data of a session that has been ended elsewhere. A failure is only
+// logged, because a sign-in can continue without it.
 func (req *request) forgetEnded(c *gin.Context) {
 	a := req.auth
 	if !req.ended || c.Writer.Written() {
@@ -213,7 +215,7 @@ func (req *request) forgetEnded(c *gin.Context) {
 	}
 }
 
-// checkNotWritten refuses to set a cookie that would be lost without a word, case 146.
+// checkNotWritten returns an error if the headers are sent, because a cookie would be lost silently (case 146).
 func checkNotWritten(c *gin.Context) error {
 	if c.Writer.Written() {
 		return errWritten

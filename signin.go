@@ -16,21 +16,25 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
-// SignIn starts a sign-in: 302 to the provider with state, nonce and PKCE S256 (RFC 9700, section 2.1.1), and one
-// sealed cookie that binds the attempt to this browser. Query parameters: return_to, where to go afterwards;
-// prompt, login_hint, max_age, acr_values, ui_locales and display are passed on if well-formed, where neither
-// Provider.SignInParameters nor what [Auth.SignInURLWith] sealed has them; of max_age the smaller counts. All others are
-// ignored, so a link cannot change what the app asks for. 503 while the provider is unknown.
+// SignIn starts a sign-in. It redirects with 302 to the provider with state, nonce and PKCE S256 (RFC 9700, section
+// 2.1.1), and sets a sealed cookie that binds the attempt to this browser. It responds with 503 if the provider's
+// metadata cannot be fetched.
 //
-// A browser that has just signed in and comes without its session gets a page that says so, code "cookie_missing", since
-// another sign-in would end the same way.
+// The query parameter return_to is the page to return to. The parameters prompt, login_hint, max_age, acr_values,
+// ui_locales and display are passed on if they are well-formed and set neither by Provider.SignInParameters nor by
+// [Auth.SignInURLWith]; of several values of max_age the smallest counts. All other parameters are ignored, so a link
+// cannot change what the app requests.
 //
-// With iss it is a sign-in that a third party initiates, which is 404 unless Provider.InitiateLogin is set.
+// A browser that has just signed in but does not send its session cookie gets an error page, code "cookie_missing":
+// another sign-in would loop.
+//
+// With the parameter iss, a third party initiates the sign-in. The response is 404 unless Provider.InitiateLogin is
+// set.
 func (a *Auth) SignIn(c *gin.Context) {
 	if !begin(c, a.signInMethods()...) {
 		return
 	}
-	if web.IsSubresource(c.Request) { // case 9: no attempt for a prefetch, frame, image, script or fetch
+	if web.IsSubresource(c.Request) { // case 9: a prefetch, frame, image, script or fetch starts no attempt
 		a.fail(c, errNotNavigation)
 		return
 	}
@@ -42,7 +46,7 @@ func (a *Auth) SignIn(c *gin.Context) {
 	}
 	if !a.targets.Accept(target) {
 		if target != "" {
-			a.log.DebugContext(ctx, "ginoidc: return target ignored, since it is not acceptable")
+			a.log.DebugContext(ctx, "ginoidc: return target ignored: it is not acceptable")
 		}
 		target = a.config.DefaultReturnTo
 	}
@@ -59,8 +63,8 @@ func (a *Auth) SignIn(c *gin.Context) {
 	redirect(c, http.StatusFound, location)
 }
 
-// SignInURL is the path of the sign-in route with returnTo, a path of the app, as the page to come back to;
-// empty for the default.
+// SignInURL returns the path of the sign-in route with returnTo as the page to return to: a path of the app such as
+// "/orders?page=2", or "" for Config.DefaultReturnTo.
 func (a *Auth) SignInURL(returnTo string) string {
 	if returnTo == "" {
 		return a.routes.signIn
@@ -68,8 +72,8 @@ func (a *Auth) SignInURL(returnTo string) string {
 	return a.routes.signIn + "?return_to=" + url.QueryEscape(returnTo)
 }
 
-// startAttempt makes a sign-in attempt and the URL that carries it to the provider. The provider is asked for first,
-// so that an unknown one costs the browser no cookie. ctx bounds the calls to the provider.
+// startAttempt starts a sign-in attempt and returns the URL of the authorization request. It gets the provider's
+// metadata first, so that no cookie is set if that fails. ctx bounds the calls to the provider.
 func (a *Auth) startAttempt(
 	ctx context.Context, c *gin.Context, purpose attempt.Purpose, requested signInRequest,
 ) (string, error) {
@@ -84,17 +88,17 @@ func (a *Auth) startAttempt(
 			return "", fmt.Errorf("ginoidc: AppState: %w", err)
 		}
 	}
-	if a.formPost() { // whose answer comes without the session's cookie
+	if a.formPost() { // the callback will come without the session cookie
 		req := a.requestOf(c)
 		if s, err := req.ownSession(c); err == nil {
 			purpose.Replaces, purpose.Replaced = s.ID, s.Subject
 			req.leaveTokens()
 		}
 	}
-	header := http.Header{} // not yet the response's: a request that cannot be pushed leaves no cookie
+	header := http.Header{} // merged into the response below: if the request cannot be pushed, no cookie is set
 	at, err := a.attempts.Start(header, c.Request, purpose)
-	if errors.Is(err, attempt.ErrTooLarge) { // beside a large app state a long target has no room
-		a.log.DebugContext(ctx, "ginoidc: return target ignored, since it does not fit in a cookie beside the app's state")
+	if errors.Is(err, attempt.ErrTooLarge) { // a large app state leaves no room for a long target
+		a.log.DebugContext(ctx, "ginoidc: return target ignored: with AppState it does not fit in a cookie")
 		purpose.ReturnTo = a.config.DefaultReturnTo
 		at, err = a.attempts.Start(header, c.Request, purpose)
 	}
@@ -111,14 +115,15 @@ func (a *Auth) startAttempt(
 	return location, nil
 }
 
-// silentTimeout is how long a public page waits for a provider that is not known yet.
+// silentTimeout is how long a public page waits for the provider's metadata.
 const silentTimeout = time.Second
 
-// SilentSignIn signs in, without a page and once a browser session, who has a session at the provider already (OpenID
-// Connect Core 1.0, section 3.1.2.1, prompt=none). Put it before public pages. It acts on navigations of nobody signed in;
-// they come back to the same page, signed in or as they were. After a sign-out it lets the browser alone.
+// SilentSignIn signs in users who already have a session at the provider, without showing a page (OpenID Connect Core
+// 1.0, section 3.1.2.1, prompt=none). Put it before public pages. It redirects navigations of users who are not signed
+// in, at most once per browser session. Everyone returns to the same page, signed in or not. After a sign-out it does
+// nothing until the browser is closed.
 //
-// Clients that keep no cookies, such as search engines, are sent to the provider on every page.
+// Clients without cookies, such as search engines, are redirected to the provider on every page.
 func (a *Auth) SilentSignIn() gin.HandlerFunc {
 	a.silent.Store(true)
 	return func(c *gin.Context) {
@@ -130,7 +135,7 @@ func (a *Auth) SilentSignIn() gin.HandlerFunc {
 		defer cancel()
 		silently := signInRequest{app: url.Values{"prompt": {"none"}}}
 		location, err := a.startAttempt(ctx, c, attempt.Purpose{ReturnTo: target, Silent: true}, silently)
-		if err != nil { // nobody asked for it: the page is served as it is
+		if err != nil { // the user did not ask for a sign-in: serve the page
 			a.emit(ctx, event{kind: eventSilentSignInFailed, err: err})
 			return
 		}
@@ -140,7 +145,7 @@ func (a *Auth) SilentSignIn() gin.HandlerFunc {
 	}
 }
 
-// triesSilently decides whether a request is worth a trip to the provider, and where it comes back to.
+// triesSilently reports whether to try a silent sign-in for a request, and returns the target to return to.
 func (a *Auth) triesSilently(c *gin.Context) (target string, ok bool) {
 	r := c.Request
 	if r.Method != http.MethodGet || !web.IsNavigation(r) {
@@ -150,11 +155,12 @@ func (a *Auth) triesSilently(c *gin.Context) (target string, ok bool) {
 		return "", false
 	}
 	id, err := a.requestOf(c).identify(c)
-	target = a.currentTarget(r) // of the plugin's own routes there is none
+	target = a.currentTarget(r) // "" for the plugin's own routes
 	return target, id.user == nil && err == nil && target != ""
 }
 
-// markSilent notes in the browser, until it is closed, that it is not to be signed in silently (case 14).
+// markSilent sets a cookie that prevents further silent sign-ins until the browser is closed: without it, a silent
+// sign-in would loop, or undo a sign-out (case 14).
 func (a *core) markSilent(h http.Header) {
 	if a.silent.Load() {
 		cookie.Set(h, a.silentCookie().String())
@@ -168,7 +174,7 @@ func (a *core) silentCookie() *http.Cookie {
 	}
 }
 
-// signInMethods: a third party may initiate a sign-in by a form too.
+// signInMethods returns the methods of the sign-in route. A third party may initiate a sign-in with a form too.
 func (a *core) signInMethods() []string {
 	if a.config.idp().InitiateLogin {
 		return []string{http.MethodGet, http.MethodPost}
@@ -176,9 +182,9 @@ func (a *core) signInMethods() []string {
 	return []string{http.MethodGet}
 }
 
-// initiation reads a login initiation request (OpenID Connect Core 1.0, section 4): where the provider, or a portal of
-// its, sends the user to be signed in here. Only our issuer's may be asked for, and target_link_uri passes the rule of
-// return targets, or the route would be an open redirector (case 17).
+// initiation reads a login initiation request (OpenID Connect Core 1.0, section 4), with which the provider or its
+// portal starts a sign-in here. iss must be the configured issuer, and target_link_uri must pass the rule for return
+// targets, or the route would be an open redirector (case 17).
 func (a *Auth) initiation(c *gin.Context) (target string, _ signInRequest, err error) {
 	if !a.config.idp().InitiateLogin {
 		return "", signInRequest{}, errInitiationOff
@@ -197,6 +203,7 @@ func (a *Auth) initiation(c *gin.Context) (target string, _ signInRequest, err e
 	if form.Get("iss") != a.issuer {
 		return "", signInRequest{}, fmt.Errorf("%w: iss is not the configured issuer", errInvalidInitiation)
 	}
-	hint := a.linkParameters(c.Request.Context(), form, map[string]func(string) bool{"login_hint": isHint}, "iss", "target_link_uri")
+	allowed := map[string]func(string) bool{"login_hint": isHint}
+	hint := a.linkParameters(c.Request.Context(), form, allowed, "iss", "target_link_uri")
 	return form.Get("target_link_uri"), signInRequest{link: hint}, nil
 }

@@ -14,15 +14,16 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
-// A browser that does not send the session's cookie back would go round for ever: the guard sends it to the sign-in, and
-// the provider, where the user is signed in, back at once. So a sign-in that worked leaves a cookie of another kind, for
-// the sign-in route, and who comes there with that one alone gets a page.
+// A browser that does not send the session cookie back would loop: the guard redirects it to the sign-in, and the
+// provider, where the user is signed in, redirects it back at once. So a successful sign-in sets a second cookie for
+// the sign-in route. A request there with only that cookie gets an error page.
 
-// landedLife is how soon after a sign-in another one is looked at.
+// landedLife is the time after a sign-in within which another one may be part of a loop.
 const landedLife = time.Minute
 
-// landedCookie says which session a browser has just been given. Its path is narrower than __Host- allows. Like the
-// session's it is SameSite=Lax, so that both come with a request or neither does. Without a session it is the deletion.
+// landedCookie returns the cookie that names the session a browser has just received. Its path is narrower than __Host-
+// allows. Like the session cookie it is SameSite=Lax, so that a request carries both or neither. If s is nil, it
+// deletes the cookie.
 func (a *core) landedCookie(s *session.Session, again bool) *http.Cookie {
 	cookie := &http.Cookie{
 		Name: a.config.CookieName + ".landed", Path: a.routes.signIn, MaxAge: -1,
@@ -40,8 +41,8 @@ func (a *core) landedCookie(s *session.Session, again bool) *http.Cookie {
 	return cookie
 }
 
-// landed returns the session of the sign-in that the request's browser has been through a moment ago. again tells that
-// this was the second in a row.
+// landed returns the session of the sign-in that the browser has just completed. again reports whether it was the
+// second one in a row.
 func (a *core) landed(r *http.Request) (t revocation.Ref, again, ok bool) {
 	for _, cookie := range r.CookiesNamed(a.landedCookie(nil, false).Name) {
 		text, _ := a.seals.landed.Open(cookie.Value, "")
@@ -60,10 +61,10 @@ func (a *core) landed(r *http.Request) (t revocation.Ref, again, ok bool) {
 	return revocation.Ref{}, false, false
 }
 
-// comesBack looks for the session of the sign-in that the browser has just been through. Its cookie is missing: another
-// sign-in would end the same way, so it is an error, with all that leads to the cause. It came and opens nothing: that may
-// be over in a moment, as with a store that lags behind or has lost its sessions, so it is an error the second time only.
-// A session that was ended is missed by nobody.
+// comesBack detects a sign-in loop: the browser has just completed a sign-in but has no session. If the session cookie
+// is missing, another sign-in would end the same way, so it is an error with everything that leads to the cause. If the
+// cookie opens no session, the cause may be temporary, such as a store that lags or has lost its sessions, so it is an
+// error only the second time. A session that has been ended is not an error.
 func (a *Auth) comesBack(c *gin.Context) (again bool, err error) {
 	t, again, ok := a.landed(c.Request)
 	if !ok {
@@ -87,27 +88,30 @@ func (a *Auth) comesBack(c *gin.Context) (again bool, err error) {
 		a.emit(req, event{kind: eventSessionLost, err: missing})
 		return true, nil
 	}
-	req.addCookies(c, []string{a.landedCookie(nil, false).String()}) // so that the page's link leads on
+	req.addCookies(c, []string{a.landedCookie(nil, false).String()}) // so that the link of the page starts a new sign-in
 	return false, missing
 }
 
-// cookieMissingError is an errCookieMissing that tells the operator where to look.
+// cookieMissingError is an errCookieMissing with hints for the operator.
 type cookieMissingError struct {
 	name, path, appURL, host string
-	came                     int // cookies of that name
+	came                     int // number of cookies with that name
 }
 
-// Error says what is wrong and what to look at.
+// Error says what is wrong and what to check.
 func (e *cookieMissingError) Error() string {
 	where := fmt.Sprintf("cookie %s, path %s, app URL %s, host of the request %s", e.name, e.path, e.appURL, e.host)
 	switch e.came {
 	case 0:
-		return errCookieMissing.Error() + ": none came (" + where + "): compare AppURL, base path included, with the address in the browser, and look for what takes Set-Cookie out of answers"
+		return errCookieMissing.Error() + ": none came (" + where + "): compare AppURL, base path included, " +
+			"with the address in the browser, and check that no proxy removes Set-Cookie from responses"
 	case 1:
-		return errCookieMissing.Error() + ": the one that came opens no session (" + where + "): give all instances the same CookieSecrets and Store, and no other app the same CookieName"
+		return errCookieMissing.Error() + ": the one that came opens no session (" + where + "): " +
+			"give all instances the same CookieSecrets and Store, and no other app the same CookieName"
 	}
-	return fmt.Sprintf("%v: of %d that came none opens a session (%s): remove those of other paths and domains, or set another CookieName", errCookieMissing, e.came, where)
+	return fmt.Sprintf("%v: of %d that came none opens a session (%s): "+
+		"remove those of other paths and domains, or set another CookieName", errCookieMissing, e.came, where)
 }
 
-// Unwrap makes it an errCookieMissing.
+// Unwrap returns errCookieMissing.
 func (e *cookieMissingError) Unwrap() error { return errCookieMissing }

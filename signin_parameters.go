@@ -18,13 +18,13 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
-// signInRequest is what a sign-in asks the provider for beside what is configured, by who asks.
+// signInRequest holds the authentication request parameters of a sign-in in addition to the configured ones, by origin.
 type signInRequest struct {
-	app  url.Values // the app's code, or a guard: in sealed form where it came through the browser
-	link url.Values // whoever wrote the link
+	app  url.Values // from the app or a guard; sealed on the way through the browser
+	link url.Values // from the link, which anyone can write
 }
 
-// readSignInRequest returns where a sign-in is to end, unchecked, and what it is to ask the provider for.
+// readSignInRequest returns the return target of a sign-in, unchecked, and its authentication request parameters.
 func (a *Auth) readSignInRequest(c *gin.Context) (target string, _ signInRequest, err error) {
 	query := c.Request.URL.Query()
 	if c.Request.Method == http.MethodPost || query.Has("iss") {
@@ -37,7 +37,7 @@ func (a *Auth) readSignInRequest(c *gin.Context) (target string, _ signInRequest
 	}, "return_to", sealedParameters)}
 	if sealed := query.Get(sealedParameters); sealed != "" {
 		var ok bool
-		if of.app, ok = a.unsealed(c, sealed); !ok { // of an older secret, or made up: a sign-in without them is an ordinary one
+		if of.app, ok = a.unsealed(c, sealed); !ok { // forged, or sealed with an old secret: sign in without them
 			a.logIgnored(ctx, "they do not open", sealedParameters)
 		}
 	}
@@ -49,12 +49,14 @@ var (
 	displayPattern = regexp.MustCompile(`^(page|popup|touch|wap)$`)
 )
 
-// isHint accepts what a provider can be given as it is.
+// isHint reports whether s can be passed to a provider: short printable ASCII, without control characters.
 func isHint(s string) bool { return s != "" && len(s) <= 256 && ascii.Printable(s) }
 
-// linkParameters picks the authentication request parameters that are allowed (OpenID Connect Core 1.0, section 3.1.2.1)
-// out of what anybody can write (case 4). others are what the route itself takes.
-func (a *core) linkParameters(ctx context.Context, query url.Values, allowed map[string]func(string) bool, others ...string) url.Values {
+// linkParameters returns the allowed authentication request parameters (OpenID Connect Core 1.0, section 3.1.2.1) of a
+// link, which anyone can write (case 4). others are the parameters of the route itself.
+func (a *core) linkParameters(
+	ctx context.Context, query url.Values, allowed map[string]func(string) bool, others ...string,
+) url.Values {
 	params := url.Values{}
 	var unknown, malformed []string
 	for name := range query {
@@ -73,9 +75,9 @@ func (a *core) linkParameters(ctx context.Context, query url.Values, allowed map
 	return params
 }
 
-// parameters joins what a sign-in asks for with what is configured. The app's code goes before the configuration. A link
-// fills what both leave open, or a stronger sign-in could be switched off by one. Of the max_age that is configured and the
-// one that is asked for the smaller counts, whoever asks.
+// parameters merges the parameters of a sign-in with the configured ones. Those of the app take precedence over the
+// configuration. A link only adds parameters that both leave open, or it could turn off a stronger sign-in. Of several
+// values of max_age the smallest counts, whatever its origin.
 func (a *core) parameters(ctx context.Context, of signInRequest) url.Values {
 	all := maps.Clone(a.config.idp().SignInParameters)
 	var ignored []string
@@ -96,13 +98,13 @@ func (a *core) parameters(ctx context.Context, of signInRequest) url.Values {
 	return all
 }
 
-// tightens tells whether a max_age wants a newer sign-in than params do.
+// tightens reports whether a max_age requires a more recent sign-in than params do.
 func tightens(value string, params url.Values) bool {
 	old := maxAge(params)
 	return old < 0 || maxAge(url.Values{"max_age": {value}}) < old
 }
 
-// maxAge is the number of seconds that params ask for, -1 where they do not.
+// maxAge returns the max_age of params in seconds, or -1 if they have none.
 func maxAge(params url.Values) int {
 	n, err := strconv.Atoi(params.Get("max_age"))
 	if err != nil {
@@ -111,8 +113,8 @@ func maxAge(params url.Values) int {
 	return n
 }
 
-// logIgnored names parameters of a link that have no effect. Their values may be personal and their names anything, so it
-// is at debug, without the former and with few of the latter.
+// logIgnored logs the names of parameters that have no effect. Anyone can write a link, so it logs at debug, no values,
+// which may be personal data, and a limited number of names.
 func (a *core) logIgnored(ctx context.Context, why string, names ...string) {
 	if len(names) == 0 {
 		return
@@ -126,13 +128,14 @@ func (a *core) logIgnored(ctx context.Context, why string, names ...string) {
 
 const (
 	sealedParameters    = "with"
-	maxSealedParameters = 1500 // bytes, so that the URL stays below what proxies take
+	maxSealedParameters = 1500 // bytes, so that the URL stays below the limits of proxies
 )
 
-// SignInURLWith is SignInURL for a sign-in that asks the provider for more, such as prompt=create for a sign-up, one or
-// more resource (RFC 8707) or claims (OpenID Connect Core 1.0, section 5.5). They replace those that are configured, but a
-// max_age only if it is smaller. The parameters are sealed into the URL: who has it can use it and not change it. An error
-// if they repeat one of the plugin's own, such as scope or redirect_uri, or take more than 1,500 bytes.
+// SignInURLWith is [Auth.SignInURL] for a sign-in with further parameters for the provider, such as prompt=create for a
+// sign-up, resource (RFC 8707) or claims (OpenID Connect Core 1.0, section 5.5). They replace configured ones, except
+// that a max_age only replaces a larger one. They are sealed into the URL, so anyone can use the URL but nobody can
+// change it. It returns an error if params has a parameter of the plugin itself, such as scope or redirect_uri, or
+// takes more than 1,500 bytes.
 func (a *Auth) SignInURLWith(returnTo string, params url.Values) (string, error) {
 	if err := provider.CheckParameters(params); err != nil {
 		return "", fmt.Errorf("%w: %w", errParameters, err)
@@ -148,9 +151,9 @@ func (a *Auth) SignInURLWith(returnTo string, params url.Values) (string, error)
 	return a.routes.signIn + "?" + query.Encode(), nil
 }
 
-// ownSignInURL is SignInURL for a sign-in that a guard or page of the plugin itself asks for. The parameters stand in the
-// query, where a link may have them too. Those that are configured otherwise would be ignored there: they are sealed beside
-// it, for this session alone, or whoever is asked for a weaker class of sign-in could make a link of it for others.
+// ownSignInURL is SignInURL for a sign-in that a guard or page of the plugin itself requires. The parameters are in the
+// query, as in any link. There, parameters that are configured otherwise would be ignored, so these are also sealed.
+// The seal is bound to this session, or a user who is asked for a weaker sign-in could pass the URL on to others.
 func (a *Auth) ownSignInURL(c *gin.Context, returnTo string, params url.Values) string {
 	query, sealed := maps.Clone(params), url.Values{}
 	for name, values := range params {
@@ -172,7 +175,7 @@ func (a *Auth) ownSignInURL(c *gin.Context, returnTo string, params url.Values) 
 	return a.routes.signIn + "?" + query.Encode()
 }
 
-// unsealed opens what SignInURLWith or ownSignInURL sealed.
+// unsealed opens parameters that SignInURLWith or ownSignInURL sealed.
 func (a *Auth) unsealed(c *gin.Context, sealed string) (url.Values, bool) {
 	text, ok := a.seals.parameters.Open(sealed, "")
 	if !ok {
@@ -187,5 +190,5 @@ func (a *Auth) unsealed(c *gin.Context, sealed string) (url.Values, bool) {
 	return params, err == nil
 }
 
-// ofSession is the place of texts that are valid with this session only.
+// ofSession returns the associated data that binds a sealed text to this session.
 func ofSession(s *session.Session) string { return hex.EncodeToString(s.ID[:]) }

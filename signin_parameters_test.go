@@ -182,7 +182,7 @@ func TestIgnoredIsLogged(t *testing.T) {
 		{"configured", "/auth/signin?ui_locales=secretvalue", []string{"asks for something else", "ui_locales"}},
 		{"sealed by another", "/auth/signin?with=secretvalue", []string{"do not open", "with"}},
 		{"a name that is none", "/auth/signin?a%0Ab=1", []string{"a?b"}},
-		{"a page too long to come back to", "/me?" + strings.Repeat("x", 3000), []string{"does not come back to this page"}},
+		{"a page too long to come back to", "/me?" + strings.Repeat("x", 3000), []string{"does not return to this page"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, level := range []slog.Level{slog.LevelDebug, slog.LevelInfo} {

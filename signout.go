@@ -13,14 +13,14 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
-// SignOut ends the session here first and then sends the browser to the provider's end-session endpoint (OpenID
-// Connect RP-Initiated Logout 1.0), or to PostSignOutURL where there is none, and after a session that
-// [Auth.StartSession] made, of which the provider knows nothing. It works when nobody is signed in.
+// SignOut ends the session and then redirects the browser to the provider's end-session endpoint (OpenID Connect
+// RP-Initiated Logout 1.0). If the provider has none, or if the session was started by [Auth.StartSession], it
+// redirects to PostSignOutURL. It works if nobody is signed in.
 //
-// It takes a POST of the same origin, or a GET that is a navigation of the same origin; any other GET gets a page
-// that asks, so that an image or link of another site signs nobody out. No parameter is read, so there is
-// nothing to redirect to but what is configured. A script that asks by fetch gets 200 and the same address as JSON,
-// {"location": "https://…"}, and goes there with location.assign: the provider's session ends only in a navigation.
+// It accepts same-origin POST requests and same-origin GET navigations. Any other GET gets a confirmation page, so that
+// an image or link of another site cannot sign users out (cross-site request forgery). It reads no parameters, so it
+// cannot be used as an open redirector. A script that uses fetch gets 200 and the address as JSON, {"location":
+// "https://…"}. It must go there with location.assign, because only a navigation ends the provider's session.
 func (a *Auth) SignOut(c *gin.Context) {
 	if !begin(c, http.MethodGet, http.MethodPost) {
 		return
@@ -28,7 +28,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 	if c.Request.Method == http.MethodGet && !web.IsSameOriginNavigation(c.Request) {
 		a.page(c, http.StatusOK, web.Page{
 			Title: "Sign out?", Message: "Do you want to sign out of this site?", Post: a.routes.signOut, PostText: "Sign out",
-			Referrer: "same-origin", // with no-referrer the form's Origin would be null, which is refused
+			Referrer: "same-origin", // with no-referrer the browser would send Origin: null, which is refused
 		})
 		return
 	}
@@ -40,12 +40,12 @@ func (a *Auth) SignOut(c *gin.Context) {
 	req := a.requestOf(c)
 	id, err := req.identify(c)
 	hints := endSessionHints(id)
-	foreign := id.session == nil || !id.session.Issued.IsZero() // not by StartSession, of which the provider knows nothing
+	atProvider := id.session == nil || !id.session.Issued.IsZero() // the provider knows no session of StartSession
 	of, tokens := req.tokensToRevoke()
 	if err == nil {
 		err = req.end(c, EndedBySignOut)
 	}
-	if err != nil { // not a half sign-out: the session lives and can be ended by another try
+	if err != nil { // the session has not ended, so the user can try again
 		a.failOnWay(c, a.routes.signOut, err)
 		return
 	}
@@ -58,28 +58,30 @@ func (a *Auth) SignOut(c *gin.Context) {
 	req.addCookies(c, []string{a.landedCookie(nil, false).String()})
 	a.dropPages(header)
 	location := a.config.PostSignOutURL
-	if foreign {
+	if atProvider {
 		if location, err = a.endSessionURL(c, hints); err != nil {
 			a.fail(c, err)
 			return
 		}
 	}
-	if web.WantsJSON(c.Request) { // a redirect to the provider would be followed by the script, and end nothing there
+	if web.WantsJSON(c.Request) { // fetch would follow a redirect to the provider, which ends nothing there
 		c.JSON(http.StatusOK, gin.H{"location": location})
 		return
 	}
 	redirect(c, http.StatusSeeOther, location)
 }
 
-// dropPages makes Chromium drop the pages of the session that it keeps for its back button (case 172). It drops those
-// with no-store of which an HttpOnly cookie has changed since, leaving out what their own navigation changed. For the
-// page where a sign-in ended it leaves out one too many, the attempt's cookie where that is scoped to the plugin's
-// routes, so the end of the session's cookie counts for nothing. Hence a cookie that changes a few times and is gone,
-// the only one that a response sets more than once. Clear-Site-Data: "cache" drops pages too, but not the one with
-// the button, and every file that the browser has cached besides, which can take seconds.
+// dropPages makes Chromium drop the pages of the session that it keeps for the back button (case 172). Chromium drops
+// pages with no-store for which an HttpOnly cookie has changed since, not counting changes by the page's own
+// navigation. For the page after a sign-in it discounts one change too many if the attempt's cookie is scoped to the
+// plugin's routes, so the deletion of the session cookie has no effect. Hence this cookie, which changes several times
+// and is then deleted. It is the only one that a response sets more than once. Clear-Site-Data: "cache" is no
+// alternative: it keeps the page that shows the button, and deletes all cached files of the site, which can take
+// seconds.
 func (a *core) dropPages(h http.Header) {
 	cookie := &http.Cookie{
-		Name: a.cookie.name + ".out", Path: a.cookie.path, Secure: a.cookie.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Name: a.cookie.name + ".out", Path: a.cookie.path,
+		Secure: a.cookie.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
 	for _, cookie.Value = range []string{"1", "2", "3"} {
 		h.Add(setCookie, cookie.String())
@@ -90,10 +92,10 @@ func (a *core) dropPages(h http.Header) {
 
 const signedOutPath = "/signed-out"
 
-// SignedOut is where the browser comes back to from the provider's end-session endpoint, if PostSignOutURL says so.
-// An answer with the state of a sign-out of this browser (OpenID Connect RP-Initiated Logout 1.0, section 3) goes on
-// to DefaultReturnTo. Any other, whoever made it and with the state of a sign-in too, gets a page that says what is
-// so, and no parameter redirects anywhere.
+// SignedOut is the page to which the provider's end-session endpoint returns the browser, if it is set as
+// PostSignOutURL. A request with the state of a sign-out of this browser (OpenID Connect RP-Initiated Logout 1.0,
+// section 3) is redirected to DefaultReturnTo. Any other request, even with the state of a sign-in, gets a page that
+// says whether the user is signed in. No parameter can redirect the browser elsewhere.
 func (a *Auth) SignedOut(c *gin.Context) {
 	if !begin(c, http.MethodGet) {
 		return
@@ -105,7 +107,10 @@ func (a *Auth) SignedOut(c *gin.Context) {
 		redirect(c, http.StatusSeeOther, at.ReturnTo)
 		return
 	}
-	p := web.Page{Title: "Signed out", Message: "You are not signed in to this site.", Link: a.config.DefaultReturnTo, LinkText: "Continue"}
+	p := web.Page{
+		Title: "Signed out", Message: "You are not signed in to this site.",
+		Link: a.config.DefaultReturnTo, LinkText: "Continue",
+	}
 	switch id, err := a.requestOf(c).identify(c); {
 	case err != nil:
 		a.fail(c, err)
@@ -116,15 +121,17 @@ func (a *Auth) SignedOut(c *gin.Context) {
 	a.page(c, http.StatusOK, p)
 }
 
-// maxLogoutHint keeps a foreign claim from making the URL of the end-session endpoint too long.
+// maxLogoutHint bounds the length of a claim in the URL of the end-session endpoint.
 const maxLogoutHint = 1024
 
-// endSessionHints tell the provider whose session a sign-out is about (OpenID Connect RP-Initiated Logout 1.0, section 2), so
-// that it need not ask. Nobody signed in has none. They are made before the session ends.
+// endSessionHints returns the parameters that identify the session to the provider (OpenID Connect RP-Initiated Logout
+// 1.0, section 2), so that it need not ask the user. There are none if nobody is signed in. Call it before the session
+// ends.
 //
-// What logout_hint holds is between provider and client. Entra ID wants the claim login_hint, where it sends one. Else it is
-// the session's identifier, as Auth0 wants it and the specification suggests, or for want of that the subject. Neither tells
-// the provider, or a log on the way, more than id_token_hint does; an e-mail address would.
+// The specification leaves the value of logout_hint to provider and client. It is the claim login_hint if there is one,
+// as Entra ID requires. Otherwise it is the session id, as Auth0 requires and the specification suggests, or else the
+// subject. Neither reveals more, to the provider or to a log on the way, than id_token_hint does; an e-mail address
+// would.
 func endSessionHints(id identity) url.Values {
 	hints := url.Values{}
 	s, err := id.ownSession()
@@ -147,12 +154,13 @@ func endSessionHints(id identity) url.Values {
 	return hints
 }
 
-// endSessionURL is where the browser goes after the session here has ended. The state ties the provider's answer to
-// this browser, where that answer comes back to SignedOut.
+// endSessionURL returns the address to which the browser goes after the session has ended. If the provider returns it
+// to SignedOut, the state binds that request to this browser.
 func (a *Auth) endSessionURL(c *gin.Context, hints url.Values) (string, error) {
 	state := rand.Text()
 	if a.config.PostSignOutURL == a.AppURL()+a.routes.prefix+signedOutPath {
-		at, err := a.attempts.Start(c.Writer.Header(), c.Request, attempt.Purpose{ReturnTo: a.config.DefaultReturnTo, SignOut: true})
+		signOut := attempt.Purpose{ReturnTo: a.config.DefaultReturnTo, SignOut: true}
+		at, err := a.attempts.Start(c.Writer.Header(), c.Request, signOut)
 		if err != nil {
 			return "", translated(err)
 		}
@@ -164,7 +172,7 @@ func (a *Auth) endSessionURL(c *gin.Context, hints url.Values) (string, error) {
 		"state":                    {state},
 	}
 	maps.Copy(params, hints)
-	maps.Copy(params, a.config.idp().SignOutParameters) // none of which is one of these
+	maps.Copy(params, a.config.idp().SignOutParameters) // New refuses those that are set above
 	location, ok := a.provider.EndSessionURL(c.Request.Context(), params)
 	if !ok {
 		location = a.config.PostSignOutURL

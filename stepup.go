@@ -14,19 +14,19 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
-// StepUpError wraps [ErrStepUpRequired] and says what a sign-in has to ask the provider for (RFC 9470, section 3).
+// StepUpError wraps [ErrStepUpRequired] and says what a sign-in has to request from the provider (RFC 9470, section 3).
 type StepUpError struct {
-	MaxAge    time.Duration // since the user proved who they are; 0 when that does not matter
-	ACRValues []string      // any of these authentication context classes; none when that does not matter
+	MaxAge    time.Duration // allowed time since the user was authenticated; 0 for any
+	ACRValues []string      // accepted authentication context classes; empty for any
 }
 
 // Error names neither the user nor what is missing.
 func (e *StepUpError) Error() string { return ErrStepUpRequired.Error() }
 
-// Unwrap makes a StepUpError an [ErrStepUpRequired].
+// Unwrap returns [ErrStepUpRequired].
 func (e *StepUpError) Unwrap() error { return ErrStepUpRequired }
 
-// params are the parameters of the sign-in route that ask for the step up.
+// params returns the parameters of the sign-in route that request the step-up.
 func (e *StepUpError) params() url.Values {
 	params := url.Values{}
 	if e.MaxAge > 0 {
@@ -38,7 +38,7 @@ func (e *StepUpError) params() url.Values {
 	return params
 }
 
-// challenge is what WWW-Authenticate tells a client that is no browser (RFC 9470, section 3).
+// challenge returns the part of WWW-Authenticate for clients that are not browsers (RFC 9470, section 3).
 func (e *StepUpError) challenge() string {
 	challenge, params := `, error="insufficient_user_authentication"`, e.params()
 	for _, name := range slices.Sorted(maps.Keys(params)) {
@@ -47,10 +47,10 @@ func (e *StepUpError) challenge() string {
 	return challenge
 }
 
-// RequireFreshSignIn lets users pass who proved who they are to the provider within maxAge, such as five minutes before
-// they change a password. Others are sent to sign in once more with max_age (OpenID Connect Core 1.0, section 3.1.2.1);
-// other requests get 401 with a challenge. A provider that cannot do it means 403, not a second trip. It
-// panics below a second.
+// RequireFreshSignIn allows users whom the provider authenticated within maxAge, for example five minutes before a
+// change of password. For other users, navigations are redirected to a sign-in with max_age (OpenID Connect Core 1.0,
+// section 3.1.2.1), and other requests get 401 with a challenge. If the provider ignores max_age, the response is 403,
+// because a redirect would loop. RequireFreshSignIn panics if maxAge is below a second.
 func (a *Auth) RequireFreshSignIn(maxAge time.Duration) gin.HandlerFunc {
 	if maxAge < time.Second {
 		panic("ginoidc: RequireFreshSignIn needs at least a second")
@@ -60,9 +60,9 @@ func (a *Auth) RequireFreshSignIn(maxAge time.Duration) gin.HandlerFunc {
 	})
 }
 
-// RequireACR lets users pass whose sign-in had any of the authentication context classes, compared byte for byte. Others
-// are sent to sign in once more with acr_values, and get 403 if that does not help. It panics without a value or with
-// one that is not a single word.
+// RequireACR allows users whose sign-in had any of the authentication context classes, compared byte for byte, for
+// example "urn:example:mfa". Other users are redirected to a sign-in with acr_values, and get 403 if the provider does
+// not satisfy it. RequireACR panics without a value and with one that is empty or has spaces.
 func (a *Auth) RequireACR(anyOf ...string) gin.HandlerFunc {
 	values := slices.Clone(anyOf)
 	if len(values) == 0 || slices.ContainsFunc(values, func(v string) bool { return !tokenPattern.MatchString(v) }) {
@@ -74,7 +74,7 @@ func (a *Auth) RequireACR(anyOf ...string) gin.HandlerFunc {
 	return a.guardSession(func(s *session.Session) error { return checkACR(&s.Record, values) })
 }
 
-// guardSession is a guard that decides by how the session began.
+// guardSession is guard for decisions about the session.
 func (a *Auth) guardSession(decide func(*session.Session) error) gin.HandlerFunc {
 	return a.guard(func(_ *gin.Context, id identity) error {
 		s, err := id.ownSession()
@@ -85,27 +85,27 @@ func (a *Auth) guardSession(decide func(*session.Session) error) gin.HandlerFunc
 	})
 }
 
-// checkAuthTime decides whether a sign-in is recent enough. If not, one trip to the provider may fix that. When the
-// session comes from such a trip already, another would go the same way (case 220).
+// checkAuthTime checks whether a sign-in is recent enough. If it is not, a step-up may help, unless the session comes
+// from such a step-up already: then another one would end the same way and loop (case 220).
 func checkAuthTime(r *session.Record, maxAge, tolerance time.Duration, now time.Time) error {
-	age := now.Sub(r.AuthTime) // of an unknown time: centuries
+	age := now.Sub(r.AuthTime) // very large if AuthTime is zero, because the provider did not send auth_time
 	switch {
 	case age <= maxAge+tolerance && age >= -tolerance:
 		return nil
 	case r.AskedMaxAge >= 0 && r.AskedMaxAge <= int(maxAge/time.Second) && now.Sub(r.Created) <= maxAge:
-		return fmt.Errorf("%w: the provider does not tell when the user was authenticated", ErrForbidden)
+		return fmt.Errorf("%w: the provider does not report when the user was authenticated", ErrForbidden)
 	}
 	return &StepUpError{MaxAge: maxAge}
 }
 
-// checkACR decides whether a sign-in was strong enough, in the same way.
+// checkACR checks whether a sign-in was strong enough, in the same way.
 func checkACR(r *session.Record, values []string) error {
 	if slices.Contains(values, r.ACR) {
 		return nil
 	}
 	for _, asked := range strings.Fields(r.AskedACR) {
 		if slices.Contains(values, asked) {
-			return fmt.Errorf("%w: the sign-in has none of the classes it was asked for", ErrForbidden)
+			return fmt.Errorf("%w: the sign-in has none of the requested authentication context classes", ErrForbidden)
 		}
 	}
 	return &StepUpError{ACRValues: values}

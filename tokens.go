@@ -15,22 +15,22 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
-// Token is an access token of the signed-in user, to call other services with.
+// Token is an access token of the signed-in user, with which the app calls other services.
 type Token struct {
 	AccessToken string
-	Type        string    // "Bearer", or "DPoP": then only Client can use it
-	Expiry      time.Time // zero when the provider does not say
-	Scopes      []string  // as granted; nil when the provider did not say
+	Type        string    // "Bearer" or "DPoP"; only Client can use a DPoP token
+	Expiry      time.Time // zero if the provider did not send it
+	Scopes      []string  // the granted scopes; nil if the provider did not send them
 }
 
-// Token returns the access token of the signed-in user, refreshed if it is about to expire. It needs Config.KeepTokens.
-// Call it before the response is written, since a refreshed token has to be kept.
+// Token returns the access token of the signed-in user and refreshes it if it is about to expire. It requires
+// Config.KeepTokens. Call it before the response is written, because a refreshed token may be kept in a cookie.
 //
-// Requests that come at once, to whichever instance that shares State, make one refresh. The error is
-// [ErrUnauthenticated] when nobody is signed in, or when the provider refuses the refresh, which ends the session;
-// [ErrNoToken] when the session has no token that is of use; [ErrProviderUnavailable] when the provider cannot be reached
-// and the token has expired, and the session lives on. An answer of the provider that cannot be used has the code
-// "provider_error" (see [Denial]), and the session lives on too.
+// Concurrent requests share one refresh, on all instances that share State, so refresh token rotation works. The error
+// is [ErrUnauthenticated] if nobody is signed in, or if the provider refuses the refresh, which ends the session;
+// [ErrNoToken] if the session has no usable token; and [ErrProviderUnavailable] if the provider does not respond and
+// the token has expired, which does not end the session. An unusable response of the provider has the code
+// "provider_error" (see [Denial]) and does not end the session either.
 func (a *Auth) Token(c *gin.Context) (*Token, error) {
 	tokens, err := a.requestOf(c).freshTokens(c)
 	if err != nil {
@@ -39,10 +39,10 @@ func (a *Auth) Token(c *gin.Context) (*Token, error) {
 	return &Token{tokens.AccessToken, tokens.TokenType, tokens.Expiry, strings.Fields(tokens.Scope)}, nil
 }
 
-// Client returns a client whose requests carry the user's access token, as a bearer token or with proof by DPoP. Use it for
-// this request only, and for hosts that may have the token, over https or on loopback. It shows Provider.ClientCertificate to
-// the provider and to Provider.CertificateOrigins. It follows redirects as http.Client does, and takes neither token nor
-// certificate to another origin by one. The errors are those of Token.
+// Client returns a client whose requests carry the user's access token, as a bearer token or with a DPoP proof. Use it
+// only during this request, and only for hosts that may have the token, over https or on loopback. It presents
+// Provider.ClientCertificate to the provider and to Provider.CertificateOrigins. It follows redirects as http.Client
+// does, but sends neither token nor certificate to another origin. The errors are those of [Auth.Token].
 func (a *Auth) Client(c *gin.Context) (*http.Client, error) {
 	tokens, err := a.requestOf(c).freshTokens(c)
 	if err != nil {
@@ -51,9 +51,9 @@ func (a *Auth) Client(c *gin.Context) (*http.Client, error) {
 	return &http.Client{Transport: &tokenTransport{a.provider, tokens, a.resources}}, nil
 }
 
-// Transport is the Transport of [Auth.Client], for code that brings its own client, such as a
-// [net/http/httputil.ReverseProxy] in front of another API. A proxy has to take the app's cookies off the requests that
-// it passes on.
+// Transport returns the Transport of [Auth.Client], for code with its own client, such as a
+// [net/http/httputil.ReverseProxy] in front of another API. A proxy has to remove the app's cookies from the requests
+// that it forwards.
 func (a *Auth) Transport(c *gin.Context) (http.RoundTripper, error) {
 	client, err := a.Client(c)
 	if err != nil {
@@ -62,7 +62,8 @@ func (a *Auth) Transport(c *gin.Context) (http.RoundTripper, error) {
 	return client.Transport, nil
 }
 
-// UserInfoURL is the provider's userinfo endpoint, for a Client to ask; "" when it has none.
+// UserInfoURL returns the provider's userinfo endpoint, to which [Auth.Client] can send requests, or "" if there is
+// none.
 func (a *Auth) UserInfoURL(ctx context.Context) (string, error) {
 	metadata, err := a.provider.Metadata(requestContext(ctx))
 	if err != nil {
@@ -71,7 +72,7 @@ func (a *Auth) UserInfoURL(ctx context.Context) (string, error) {
 	return metadata.UserinfoEndpoint, nil
 }
 
-// tokenTransport puts the token into requests.
+// tokenTransport adds the token to requests.
 type tokenTransport struct {
 	provider *provider.Provider
 	tokens   *provider.Tokens
@@ -83,8 +84,8 @@ func (t *tokenTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return t.provider.Send(r, t.tokens, t.next)
 }
 
-// resourceTransport carries the calls of a Client. It trusts what the calls to the provider trust, and shows the client
-// certificate to the provider and to CertificateOrigins alone.
+// resourceTransport returns the transport of a Client. It trusts the same roots as calls to the provider, and presents
+// the client certificate only to the provider and to CertificateOrigins.
 func (a *core) resourceTransport() http.RoundTripper {
 	roots, certificate := a.config.idp().RootCAs, a.config.idp().ClientCertificate
 	plain := http.DefaultTransport
@@ -108,7 +109,7 @@ func resourceTransport(config *tls.Config) http.RoundTripper {
 	}
 }
 
-// freshTokens returns the kept tokens of the session, fresh enough to be used.
+// freshTokens returns the kept tokens of the session, refreshed if they are about to expire.
 func (req *request) freshTokens(c *gin.Context) (*provider.Tokens, error) {
 	s, err := req.ownSession(c)
 	if err != nil {
@@ -125,29 +126,30 @@ func (req *request) freshTokens(c *gin.Context) (*provider.Tokens, error) {
 	switch {
 	case req.tokens == nil:
 		return nil, ErrNoToken
-	case refresh.Usable(req.tokens), req.refreshed && time.Until(req.tokens.Expiry) > 0: // issued for moments only
+	case refresh.Usable(req.tokens), req.refreshed && time.Until(req.tokens.Expiry) > 0:
+		// A token that expires within moments of its refresh is not refreshed again.
 		return req.tokens, nil
 	}
 	old := req.tokens
 	fresh, err := req.refreshTokens(c, s, old)
 	if err != nil && time.Until(old.Expiry) > 0 && !errors.Is(err, ErrUnauthenticated) {
-		return old, nil // still good for a moment
+		return old, nil // still valid for a moment
 	}
 	req.tokens, req.refreshed = fresh, err == nil
 	return fresh, err
 }
 
-// keptTokens opens the tokens of the session; nil, nil when there are none.
+// keptTokens returns the tokens of the session; nil, nil if there are none.
 func (req *request) keptTokens(s *session.Session) (*provider.Tokens, error) {
 	data, err := req.auth.sessions.LoadTokens(req.httpNow(), s)
 	if err != nil {
 		return nil, translated(err)
 	}
-	tokens, _ := provider.DecodeTokens(data) // of another version, or none: nil
+	tokens, _ := provider.DecodeTokens(data) // nil if there are none or another version wrote them
 	return tokens, nil
 }
 
-// refreshTokens gets new tokens for old ones and keeps them with the session.
+// refreshTokens refreshes the tokens and keeps the new ones with the session.
 func (req *request) refreshTokens(c *gin.Context, s *session.Session, old *provider.Tokens) (*provider.Tokens, error) {
 	a := req.auth
 	if err := checkNotWritten(c); err != nil {
@@ -155,7 +157,7 @@ func (req *request) refreshTokens(c *gin.Context, s *session.Session, old *provi
 	}
 	fresh, err := a.refresher.Refresh(req, &s.Record, old)
 	err = translated(err)
-	if errors.Is(err, ErrUnauthenticated) { // ended by the provider, or signed out meanwhile
+	if errors.Is(err, ErrUnauthenticated) { // the provider refused, or the user has signed out in the meantime
 		if err := req.setCookies(c, func(h http.Header) error { return a.sessions.Destroy(h, req.httpNow()) }); err != nil {
 			a.emit(req, event{kind: eventCookiesNotDeleted, err: err})
 		}
@@ -167,7 +169,7 @@ func (req *request) refreshTokens(c *gin.Context, s *session.Session, old *provi
 	switch err := req.setCookies(c, func(h http.Header) error {
 		return a.sessions.UpdateTokens(h, req.httpNow(), s, fresh.Encode())
 	}); {
-	case errors.Is(err, session.ErrGone): // signed out meanwhile, case 170
+	case errors.Is(err, session.ErrGone): // the user has signed out in the meantime (case 170)
 		a.refresher.Revoke(req, &s.Record, fresh)
 		return nil, ErrUnauthenticated
 	case err != nil:
@@ -176,7 +178,8 @@ func (req *request) refreshTokens(c *gin.Context, s *session.Session, old *provi
 	return fresh, nil
 }
 
-// tokensToRevoke returns the tokens that end with the session of the request, as far as they can be read, and its record.
+// tokensToRevoke returns the tokens to revoke when the session of the request ends, if they can be read, and its
+// record.
 func (req *request) tokensToRevoke() (*session.Record, *provider.Tokens) {
 	a, s := req.auth, req.identity.session
 	if s == nil || !a.config.KeepTokens {
@@ -189,8 +192,8 @@ func (req *request) tokensToRevoke() (*session.Record, *provider.Tokens) {
 	return &s.Record, tokens
 }
 
-// newRefresher connects tokens with their sessions: a refusal of the provider ends the session, and a sign-out in the
-// meantime revokes new tokens.
+// newRefresher connects the refresher with sessions: if the provider refuses a refresh, the session ends, and if the
+// user signs out during a refresh, the new tokens are revoked.
 func newRefresher(a *core) *refresh.Refresher {
 	return refresh.New(refresh.Config{
 		Provider: a.provider, Values: a.values, Audience: a.audience, Timeout: a.config.idp().Timeout, Log: a.log,
@@ -212,7 +215,7 @@ func newRefresher(a *core) *refresh.Refresher {
 	})
 }
 
-// tokensToKeep returns what a session keeps of the tokens of a sign-in, nil for nothing.
+// tokensToKeep returns the tokens of a sign-in in the form in which a session keeps them, or nil if it keeps none.
 func (c *Config) tokensToKeep(tokens *provider.Tokens) []byte {
 	if tokens == nil || !c.KeepTokens {
 		return nil
