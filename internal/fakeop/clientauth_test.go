@@ -226,9 +226,10 @@ func TestMTLSRoot(t *testing.T) {
 		"token_endpoint": root + "/token", "userinfo_endpoint": root + "/userinfo",
 		"pushed_authorization_request_endpoint": root + "/par",
 		"revocation_endpoint":                   root + "/revoke",
+		"introspection_endpoint":                root + "/introspect",
 	}})
 	for target, status := range map[string]int{
-		root + "/token": 401, root + "/userinfo": 401, root + "/par": 401, root + "/revoke": 401,
+		root + "/token": 401, root + "/userinfo": 401, root + "/par": 401, root + "/revoke": 401, root + "/introspect": 401,
 		root + "/authorize": 404, root + "/jwks": 404, root + "/": 404,
 		"https://idp.example/mutual/token": 404, "https://idp.example/tenant/token": 401,
 		"https://mtls.idp.example:8443/token": 404,

@@ -17,8 +17,8 @@ type Config struct {
 	// Issuer is the provider's URL, with or without a path; default "https://idp.example". For Start and Listen it must be
 	// empty or a path, because the listener determines the rest.
 	Issuer string
-	// MTLSRoot is the base URL of the mtls_endpoint_aliases (RFC 8705, 5): the token, userinfo, PAR and revocation
-	// endpoints are announced and available below it too. Empty means none.
+	// MTLSRoot is the base URL of the mtls_endpoint_aliases (RFC 8705, 5): the token, userinfo, PAR, revocation and
+	// introspection endpoints are announced and available below it too. Empty means none.
 	MTLSRoot string
 
 	// ClientID and ClientSecret identify the one client; defaults "app" and "secret".

@@ -18,6 +18,7 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 		"end_session_endpoint":                  p.url(EndSession),
 		"pushed_authorization_request_endpoint": p.url(PAR),
 		"revocation_endpoint":                   p.url(Revocation),
+		"introspection_endpoint":                p.url(Introspection),
 		"require_pushed_authorization_requests": p.cfg.RequirePAR,
 		"response_types_supported":              []string{"code"},
 		"response_modes_supported":              responseModes(),
@@ -29,6 +30,8 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 		"authorization_signing_alg_values_supported":     []string{p.cfg.SigningAlg},
 		"token_endpoint_auth_methods_supported":          p.authMethods(),
 		"revocation_endpoint_auth_methods_supported":     p.authMethods(),
+		"introspection_endpoint_auth_methods_supported":  p.authMethods(),
+		"introspection_signing_alg_values_supported":     []string{p.cfg.SigningAlg},
 		"dpop_signing_alg_values_supported":              names(clientAlgs()),
 		"code_challenge_methods_supported":               []string{"S256"},
 		"prompt_values_supported":                        promptValues(),
@@ -48,7 +51,7 @@ func (p *Provider) discovery(w http.ResponseWriter, _ *http.Request) {
 
 // describeOptions adds what only some configurations have.
 func (p *Provider) describeOptions(doc map[string]any) {
-	for _, endpoint := range []string{"token", "revocation"} {
+	for _, endpoint := range []string{"token", "revocation", "introspection"} {
 		switch p.cfg.ClientAuthMethod {
 		case privateKeyJWT:
 			doc[endpoint+"_endpoint_auth_signing_alg_values_supported"] = names(clientAlgs())
@@ -75,6 +78,7 @@ func (p *Provider) describeOptions(doc map[string]any) {
 			"userinfo_endpoint":                     p.alias(UserInfo),
 			"pushed_authorization_request_endpoint": p.alias(PAR),
 			"revocation_endpoint":                   p.alias(Revocation),
+			"introspection_endpoint":                p.alias(Introspection),
 		}
 	}
 }

@@ -15,7 +15,8 @@ const (
 	jarmClaims       Endpoint = "authorization response as a JWT"
 	userInfoClaims   Endpoint = "userinfo as a JWT"
 
-	accessTokenClaims Endpoint = "access token as a JWT"
+	accessTokenClaims   Endpoint = "access token as a JWT"
+	introspectionClaims Endpoint = "answer to introspection as a JWT"
 )
 
 // hooks is what a provider does differently. A misbehaviour is a named value of this type; the On… methods and
@@ -39,6 +40,15 @@ func (p *Provider) OnIDToken(edit func(claims map[string]any)) { p.onEdit(idToke
 
 // OnAccessToken edits the claims of each JWT access token before it is signed. "typ" is the header's type.
 func (p *Provider) OnAccessToken(edit func(claims map[string]any)) { p.onEdit(accessTokenClaims, edit) }
+
+// OnIntrospection edits introspection responses, including those for inactive tokens.
+func (p *Provider) OnIntrospection(edit func(answer map[string]any)) { p.onEdit(Introspection, edit) }
+
+// OnSignedIntrospection edits the claims of introspection responses in JWT form, after OnIntrospection. "typ" is the
+// header's type.
+func (p *Provider) OnSignedIntrospection(edit func(claims map[string]any)) {
+	p.onEdit(introspectionClaims, edit)
+}
 
 // OnTokenAnswer edits the successful responses of the token endpoint.
 func (p *Provider) OnTokenAnswer(edit func(answer map[string]any)) { p.onEdit(Token, edit) }

@@ -145,14 +145,20 @@ func (k signingKey) signAsStranger(payload []byte) (string, error) {
 
 // signHS256 is the classic algorithm confusion (RFC 8725, 2.1): an HMAC whose secret is the public key.
 func (k signingKey) signHS256(payload []byte) (string, error) {
+	signed := encode([]byte(`{"alg":"HS256","kid":"`+k.id+`"}`)) + "." + encode(payload)
+	mac, err := k.macByPublicKey(signed)
+	return signed + "." + mac, err
+}
+
+// macByPublicKey is that HMAC, encoded.
+func (k signingKey) macByPublicKey(signed string) (string, error) {
 	der, err := x509.MarshalPKIXPublicKey(k.private.Public())
 	if err != nil {
 		return "", fmt.Errorf("test provider: public key: %w", err)
 	}
 	mac := hmac.New(sha256.New, pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
-	signed := encode([]byte(`{"alg":"HS256","kid":"`+k.id+`"}`)) + "." + encode(payload)
 	mac.Write([]byte(signed))
-	return signed + "." + encode(mac.Sum(nil)), nil
+	return encode(mac.Sum(nil)), nil
 }
 
 // signBadly flips one bit of a valid signature.

@@ -7,6 +7,8 @@ import (
 	"time"
 )
 
+const logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
+
 // LogoutToken issues what a provider posts to the app as logout_token when a user has signed out elsewhere (OpenID
 // Connect Back-Channel Logout 1.0, section 2.4). It names the session sid or, if sid is empty, all sessions of the
 // subject; an empty subject is omitted. edit, which may be nil, changes the claims before they are signed, and may set
@@ -15,7 +17,7 @@ func (p *Provider) LogoutToken(subject, sid string, edit func(claims map[string]
 	now := time.Now()
 	claims := map[string]any{
 		"iss": p.issuer, "aud": p.cfg.ClientID, "iat": now.Unix(), "exp": now.Add(2 * time.Minute).Unix(), "jti": rand.Text(),
-		"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}},
+		"events": map[string]any{logoutEvent: map[string]any{}},
 		"typ":    "logout+jwt",
 	}
 	if subject != "" {
@@ -38,8 +40,6 @@ func (p *Provider) signTyped(claims map[string]any) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("test provider: claims of a %s: %w", typ, err)
 	}
-	p.mu.Lock()
-	key := p.keys[0]
-	p.mu.Unlock()
+	key := p.newestKey()
 	return key.signAs(typ, payload, key.id)
 }

@@ -119,7 +119,7 @@ func (a *app) signedPayload(raw string) (payload []byte, ok bool) {
 	if err := json.Unmarshal([]byte(a.get(a.url(fakeop.JWKS)).text), &set); err != nil {
 		a.t.Fatal(err)
 	}
-	token, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256})
+	token, err := jose.ParseSignedCompact(raw, []jose.SignatureAlgorithm{jose.RS256, jose.ES256, jose.EdDSA})
 	if err != nil {
 		return nil, false
 	}
@@ -342,7 +342,7 @@ func endpointsHTTP(t *testing.T, a *app) {
 	}
 	for _, name := range []string{
 		"authorization_endpoint", "token_endpoint", "userinfo_endpoint", "jwks_uri", "end_session_endpoint",
-		"pushed_authorization_request_endpoint", "revocation_endpoint",
+		"pushed_authorization_request_endpoint", "revocation_endpoint", "introspection_endpoint",
 	} {
 		if !strings.HasPrefix(text(doc, name), "http://elsewhere.example/") {
 			t.Errorf("%s = %v", name, doc[name])
@@ -352,6 +352,7 @@ func endpointsHTTP(t *testing.T, a *app) {
 		"token_endpoint": "http://elsewhere.example/token", "userinfo_endpoint": "http://elsewhere.example/userinfo",
 		"pushed_authorization_request_endpoint": "http://elsewhere.example/par",
 		"revocation_endpoint":                   "http://elsewhere.example/revoke",
+		"introspection_endpoint":                "http://elsewhere.example/introspect",
 	}})
 }
 

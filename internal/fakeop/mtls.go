@@ -9,7 +9,7 @@ import (
 )
 
 // mtlsEndpoints returns the endpoints where a client may authenticate, or use a token, over mutual TLS (RFC 8705, 5).
-func mtlsEndpoints() []Endpoint { return []Endpoint{Token, UserInfo, PAR, Revocation} }
+func mtlsEndpoints() []Endpoint { return []Endpoint{Token, UserInfo, PAR, Revocation, Introspection} }
 
 // checkCertificate requires the registered key in the certificate of the TLS connection (RFC 8705, 2). The handshake
 // has proved that the client holds its private key.

@@ -30,15 +30,16 @@ type Endpoint string
 // The endpoints. Elsewhere counts requests that no client should ever make: to the target of redirects a client must
 // not follow, and to every other host through [Provider.Transport].
 const (
-	Discovery  Endpoint = "/.well-known/openid-configuration"
-	JWKS       Endpoint = "/jwks"
-	Authorize  Endpoint = "/authorize"
-	Token      Endpoint = "/token"
-	UserInfo   Endpoint = "/userinfo"
-	EndSession Endpoint = "/endsession"
-	PAR        Endpoint = "/par"
-	Revocation Endpoint = "/revoke"
-	Elsewhere  Endpoint = "/elsewhere"
+	Discovery     Endpoint = "/.well-known/openid-configuration"
+	JWKS          Endpoint = "/jwks"
+	Authorize     Endpoint = "/authorize"
+	Token         Endpoint = "/token"
+	UserInfo      Endpoint = "/userinfo"
+	EndSession    Endpoint = "/endsession"
+	PAR           Endpoint = "/par"
+	Revocation    Endpoint = "/revoke"
+	Introspection Endpoint = "/introspect"
+	Elsewhere     Endpoint = "/elsewhere"
 )
 
 const (
@@ -60,12 +61,13 @@ type Provider struct {
 	pages  *template.Template
 	faults map[Misbehaviour]hooks
 
-	sessions vault[*session]
-	pushed   vault[url.Values]
-	codes    vault[credential]
-	access   vault[credential]
-	refresh  vault[credential]
-	seen     vault[struct{}] // the jti of assertions and DPoP proofs
+	sessions  vault[*session]
+	pushed    vault[url.Values]
+	codes     vault[credential]
+	access    vault[credential]
+	described vault[map[string]any] // access tokens, as introspection knows them
+	refresh   vault[credential]
+	seen      vault[struct{}] // the jti of assertions and DPoP proofs
 
 	mu          sync.Mutex
 	users       []User
@@ -198,6 +200,8 @@ func (p *Provider) handler(e Endpoint) (serve http.HandlerFunc, methods []string
 		return p.par, []string{http.MethodPost}
 	case Revocation:
 		return p.revocation, []string{http.MethodPost}
+	case Introspection:
+		return p.introspection, []string{http.MethodPost}
 	case Elsewhere:
 		return http.NotFound, both
 	}

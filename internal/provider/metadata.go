@@ -25,6 +25,7 @@ type Metadata struct {
 	UserinfoEndpoint      string // "" if there is none
 	EndSessionEndpoint    string // "" if there is none, or none that is usable
 	RevocationEndpoint    string // likewise
+	IntrospectionEndpoint string // likewise
 
 	PushedAuthorizationRequestEndpoint string // "" if there is none
 	RequirePushedAuthorizationRequests bool
@@ -103,6 +104,7 @@ func parseMetadata(body []byte, issuer string, overMutualTLS bool) (*Metadata, e
 	// Sign-out also works locally without these, so a bad one must not prevent sign-in (case 127).
 	metadata.EndSessionEndpoint, _ = doc.endpoint("end_session_endpoint", false)
 	metadata.RevocationEndpoint, _ = doc.endpoint("revocation_endpoint", false)
+	metadata.IntrospectionEndpoint, _ = doc.endpoint("introspection_endpoint", false)
 	return metadata, nil
 }
 
@@ -148,6 +150,7 @@ func (d document) useMutualTLSAliases() error {
 	}
 	for _, endpoint := range []string{
 		"token_endpoint", "pushed_authorization_request_endpoint", "userinfo_endpoint", "revocation_endpoint",
+		"introspection_endpoint",
 	} {
 		if alias := aliases[endpoint]; alias != nil && alias != "" {
 			d[endpoint] = alias

@@ -19,7 +19,7 @@ func (p *Provider) post(ctx context.Context, op, endpoint string, form url.Value
 func (p *Provider) postProved(ctx context.Context, op, endpoint string, form url.Values, key *dpopKey,
 	secrets ...string) (*answer, error) {
 	return proved(key, func() (*answer, error) {
-		header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"}}
+		header := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {p.accept(op)}}
 		if err := p.authenticate(op, form, header); err != nil {
 			return nil, err
 		}

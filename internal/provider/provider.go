@@ -64,6 +64,9 @@ type Config struct {
 	// LaxLogoutType accepts logout tokens whose typ is JWT or absent.
 	LaxLogoutType bool
 
+	// AccessTokens says which access tokens in requests to this app are accepted. The zero value accepts none.
+	AccessTokens AccessTokenConfig
+
 	// ClockTolerance is the clock skew tolerated between this host and the provider.
 	ClockTolerance time.Duration
 
@@ -100,6 +103,7 @@ type Provider struct {
 	backend       *backend
 	metadata      cache[Metadata]
 	keys          cache[keySet]
+	access        resourceServer
 }
 
 // New returns a Provider. It does not call the provider.
@@ -131,6 +135,7 @@ func New(cfg Config) *Provider {
 	p.backend = newBackend(transport, limits, p.report)
 	p.metadata.start(p.fetchMetadata, limits, cfg.Logger)
 	p.keys.start(p.fetchKeys, limits, cfg.Logger)
+	p.access.start(cfg)
 	return p
 }
 

@@ -59,14 +59,17 @@ type backend struct {
 	transport http.RoundTripper
 	limits    limits
 	visitors  chan struct{} // slots for calls that anyone can cause
+	bearers   chan struct{} // slots for calls about tokens in requests, which anyone can send
 	members   chan struct{} // slots for all other calls
 	nonces    nonces
 	report    func(context.Context, Event)
 }
 
 func newBackend(transport http.RoundTripper, limits limits, report func(context.Context, Event)) *backend {
-	visitors, members := make(chan struct{}, maxCalls), make(chan struct{}, maxCalls)
-	return &backend{transport: transport, limits: limits, visitors: visitors, members: members, report: report}
+	slots := func() chan struct{} { return make(chan struct{}, maxCalls) }
+	return &backend{
+		transport: transport, limits: limits, report: report, visitors: slots(), bearers: slots(), members: slots(),
+	}
 }
 
 // slots returns the semaphore of a kind of call. Hundreds of forged callbacks that wait for a slow provider take no
@@ -75,6 +78,8 @@ func (b *backend) slots(op string) chan struct{} {
 	switch op {
 	case opToken, opUserInfo, opPush: // part of a sign-in
 		return b.visitors
+	case opIntrospection: // caused by forged tokens too, which must not keep anyone from signing in
+		return b.bearers
 	}
 	return b.members
 }
