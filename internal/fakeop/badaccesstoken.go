@@ -19,7 +19,7 @@ func (p *Provider) BadAccessTokens(subject, audience string) (map[string]string,
 	if !known {
 		return nil, fmt.Errorf("test provider: no user %q", subject)
 	}
-	stranger, err := newKey("RS256")
+	stranger, err := strangerRSA()
 	if err != nil {
 		return nil, err
 	}

@@ -111,7 +111,7 @@ func entra(version string) func(document, string) bool {
 
 func entraMachine(d document, _, _ string) bool { return !d.has("scp") }
 
-// checkType keeps other JWTs of the provider from being taken for access tokens (RFC 8725 section 3.11, case 177).
+// checkType keeps other JWTs of the provider from being taken for access tokens (RFC 8725 section 3.11).
 func (a accessProfile) checkType(header document) error {
 	typ, err := header.text("typ")
 	if kind := mediaType(typ); err != nil || header.has("typ") && kind == "" || !slices.Contains(a.types, kind) {
