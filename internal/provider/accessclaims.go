@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// readAccessToken checks all but the signature.
+// readAccessToken checks everything except the signature.
 func (p *Provider) readAccessToken(raw string) (*AccessToken, error) {
 	header, err := p.checkHeader(opAccessToken, raw, maxAccessToken)
 	if err != nil {
@@ -32,7 +32,7 @@ func (p *Provider) checkAccessClaims(claims Claims) (*AccessToken, error) {
 	}
 	for _, name := range []string{"nonce", "at_hash", "c_hash", "s_hash", "events"} {
 		if _, present := claims[name]; present {
-			return nil, badToken(opAccessToken, "wrong_kind", "%s makes it an ID token or a logout token", name)
+			return nil, badToken(opAccessToken, "wrong_kind", "%s belongs in ID tokens or logout tokens", name)
 		}
 	}
 	client, err := profile.clientOf(claims)
@@ -40,7 +40,7 @@ func (p *Provider) checkAccessClaims(claims Claims) (*AccessToken, error) {
 		return nil, err
 	}
 	if !profile.kind(document(claims), client) {
-		return nil, badToken(opAccessToken, "wrong_kind", "it lacks what access tokens of this provider have")
+		return nil, badToken(opAccessToken, "wrong_kind", "it lacks a claim that access tokens of this profile have")
 	}
 	sub, _ := claims["sub"].(string)
 	if !visible(sub) || len(sub) > maxSubject {
@@ -58,8 +58,8 @@ func (p *Provider) checkAccessClaims(claims Claims) (*AccessToken, error) {
 	return token, nil
 }
 
-// newAccessToken reads what JWTs and answers to introspection have in common, with the scopes and the identifier in
-// the claims of these names.
+// newAccessToken reads what JWTs and introspection responses have in common. scope and id are the names of the claims
+// with the scopes and the identifier.
 func (p *Provider) newAccessToken(op string, claims Claims, scope, id string) (*AccessToken, error) {
 	times, err := p.checkLife(op, claims)
 	if err != nil {
@@ -82,7 +82,8 @@ func (p *Provider) newAccessToken(op string, claims Claims, scope, id string) (*
 	}, nil
 }
 
-// checkLife is checkTimes that tells a token that has expired, which is nobody's fault, from clocks that differ.
+// checkLife is checkTimes with an error of its own for expired tokens, which are normal at an API and do not hint at
+// clock skew.
 func (p *Provider) checkLife(op string, claims Claims) (times, error) {
 	now := float64(time.Now().UnixMilli()) / 1000
 	if exp, ok := seconds(claims["exp"]); ok && now >= exp+p.tolerance.Seconds() {
@@ -91,16 +92,16 @@ func (p *Provider) checkLife(op string, claims Claims) (times, error) {
 	return p.checkTimes(op, claims)
 }
 
-// checkResource accepts a token made for this app, whoever else may take it (RFC 9068 section 4): unlike an ID token,
-// an access token often has several audiences. Without this check the token that a user gave any other API would be
-// good here (case 85).
+// checkResource checks that aud contains this app (RFC 9068 section 4). Further audiences are allowed: unlike ID
+// tokens, access tokens often have several. Without this check, any other API could replay here the tokens that it
+// receives (case 85).
 func (p *Provider) checkResource(op string, aud any) error {
 	audiences, isList := aud.([]any)
 	if !isList {
 		audiences = []any{aud}
 	}
 	if !slices.Contains(audiences, any(p.access.Audience)) {
-		return badToken(op, "audience", "%w: aud does not have %s", ErrWrongAudience, excerpt(p.access.Audience))
+		return badToken(op, "audience", "%w: aud does not contain %s", ErrWrongAudience, excerpt(p.access.Audience))
 	}
 	return nil
 }

@@ -5,113 +5,108 @@ import (
 	"slices"
 )
 
-// The profiles of JWT access tokens. All but the first are older than RFC 9068: their header does not tell an access
-// token from an ID token, so a claim that only access tokens of that provider have does. Prefer the first wherever
-// the provider can be set to it.
+// Profiles of JWT access tokens. All except ProfileRFC9068 predate RFC 9068: the header does not distinguish access
+// tokens from ID tokens, so a claim does that only access tokens of that provider have. Use ProfileRFC9068 if the
+// provider can issue such tokens.
 const (
-	// ProfileRFC9068: typ is at+jwt, and sub, client_id (or azp) and jti are there. Among others Auth0 and Keycloak can
-	// be set to it, and node-oidc-provider, Authlete, Duende and Curity have it.
+	// ProfileRFC9068 requires typ at+jwt and the claims sub, client_id (or azp) and jti. node-oidc-provider issues such
+	// tokens; Auth0 and Keycloak can be configured to. A client's own token is one whose sub is the client id, which
+	// does not hold for Keycloak and Auth0: use their profiles to tell machines from people.
 	ProfileRFC9068 = "rfc9068"
 
-	// ProfileKeycloak: lacks at+jwt and, as configured by default, an audience of the API, which a mapper has to add.
-	// The claim typ is Bearer or DPoP; azp is the client. Versions before 24 put the nonce of the sign-in into access
-	// tokens, which are refused then.
+	// ProfileKeycloak is for tokens without at+jwt. The claim typ must be Bearer or DPoP, and azp is the client. By
+	// default these tokens lack the API's audience: add it with an audience mapper. Versions before 24 copy the nonce of
+	// the sign-in into access tokens, which are therefore refused.
 	ProfileKeycloak = "keycloak"
 
-	// ProfileEntraV1: lacks at+jwt, jti (uti is in its place) and the issuer of discovery: iss is
-	// https://sts.windows.net/<tenant>/, to be set as AccessTokenConfig.Issuer. appid is the client; scp, a text, has
-	// the scopes of a user's token, and a token without it is a client's own. The audience is the App ID URI.
+	// ProfileEntraV1 is for tokens without at+jwt and jti (uti replaces it), and with an issuer that differs from
+	// discovery: https://sts.windows.net/<tenant>/, to be set as AccessTokenConfig.Issuer. appid is the client. scp
+	// holds the scopes of a user's token; a token with roles only is a client's own. The audience is the App ID URI.
 	ProfileEntraV1 = "entra-v1"
 
-	// ProfileEntraV2: lacks at+jwt and jti (uti is in its place). azp is the client, scp as in ProfileEntraV1, the
-	// audience the client id of the API.
+	// ProfileEntraV2 is for tokens without at+jwt and jti (uti replaces it). azp is the client, scp and roles are as in
+	// ProfileEntraV1, and the audience is the client id of the API.
 	ProfileEntraV2 = "entra-v2"
 
-	// ProfileOkta: lacks at+jwt; cid is the client and scp a list. Of custom authorization servers only: the tokens of
-	// an Okta org itself are not meant to be verified by anyone else.
+	// ProfileOkta is for tokens without at+jwt, from custom authorization servers: Okta does not support verification of
+	// tokens from the org authorization server. cid is the client, and scp is a list.
 	ProfileOkta = "okta"
 
-	// ProfileAuth0: lacks at+jwt and jti, unless the API is set to RFC 9068, which this profile takes too. azp is the
-	// client, and must not be among the audiences, as it is in an ID token. The sub of a client's own token is its id
-	// and "@clients".
+	// ProfileAuth0 is for tokens without at+jwt and jti, and also accepts those of APIs set to RFC 9068. azp is the
+	// client; it must not be an audience, as it is in ID tokens. The sub of a client's own token is the client id
+	// followed by "@clients".
 	ProfileAuth0 = "auth0"
 
-	// ProfileCognito: lacks at+jwt and, unless the client asked for a resource (RFC 8707), aud: the client_id has to be
-	// the audience then. So such a token is good at every API that takes tokens of that client. token_use is access.
+	// ProfileCognito is for tokens without at+jwt and usually without aud: client_id must then equal the configured
+	// audience. Such a token is accepted by every API that accepts this client's tokens. token_use must be access.
 	ProfileCognito = "cognito"
 )
 
-// AccessTokenProfiles are the names of all profiles.
+// AccessTokenProfiles returns the names of all profiles.
 func AccessTokenProfiles() []string {
 	return []string{
 		ProfileRFC9068, ProfileKeycloak, ProfileEntraV1, ProfileEntraV2, ProfileOkta, ProfileAuth0, ProfileCognito,
 	}
 }
 
-// accessProfile is the shape of one provider's JWT access tokens. Without kind it is of nobody's.
+// accessProfile describes JWT access tokens of one provider. In the zero value, of an unknown profile, kind is nil.
 type accessProfile struct {
-	types   []string // accepted as typ of the header; "" for none
-	client  []string // claims that name the client
-	scope   string
-	id      string
+	types   []string // accepted typ header values; "" for none
+	client  []string // claims that may identify the client
+	scope   string   // claim
+	id      string   // claim
 	needsID bool
 
-	// audience is the claim that stands in for a missing aud; "" for none.
+	// audience is the claim used if aud is missing; "" for none.
 	audience string
-	// kind reports whether it is an access token and none of the provider's other JWTs.
+	// kind reports whether the claims are those of an access token and not of another JWT from the same provider.
 	kind func(claims document, client string) bool
-	// machine reports whether a client acts for itself.
+	// machine reports whether the client acts on its own behalf.
 	machine func(claims document, sub, client string) bool
 }
 
 func profileOf(name string) accessProfile {
-	untyped := accessProfile{types: []string{"", "jwt"}, client: []string{"azp"}, scope: "scope", id: "jti", machine: subIsClient}
-	switch profile := untyped; name {
+	profile := accessProfile{ // what the older ones have in common
+		types: []string{"", "jwt"}, client: []string{"azp"}, scope: "scope", id: "jti", machine: subIsClient,
+	}
+	switch name {
 	case "", ProfileRFC9068:
-		return accessProfile{
-			types: []string{"at+jwt"}, client: []string{"client_id", "azp"}, scope: "scope", id: "jti", needsID: true,
-			kind: func(document, string) bool { return true }, machine: subIsClient,
-		}
+		profile.types, profile.client, profile.needsID = []string{"at+jwt"}, []string{"client_id", "azp"}, true
+		profile.kind = func(document, string) bool { return true } // as typ says
 	case ProfileKeycloak:
 		profile.kind = func(d document, _ string) bool { return d["typ"] == "Bearer" || d["typ"] == "DPoP" && d.has("cnf") }
 		profile.machine = func(d document, _, client string) bool { return d["client_id"] == client }
-		return profile
 	case ProfileEntraV1:
 		profile.client, profile.scope, profile.id = []string{"appid"}, "scp", "uti"
 		profile.kind, profile.machine = entra("1.0"), entraMachine
-		return profile
 	case ProfileEntraV2:
 		profile.scope, profile.id, profile.kind, profile.machine = "scp", "uti", entra("2.0"), entraMachine
-		return profile
 	case ProfileOkta:
 		profile.client, profile.scope = []string{"cid"}, "scp"
 		profile.kind = func(d document, _ string) bool { return d.has("scp") }
-		return profile
 	case ProfileAuth0:
 		profile.types, profile.client = []string{"jwt", "at+jwt"}, []string{"azp", "client_id"}
 		profile.kind = func(d document, client string) bool {
 			return d["aud"] != client && !slices.Contains(d.list("aud"), client)
 		}
 		profile.machine = func(_ document, sub, client string) bool { return sub == client+"@clients" }
-		return profile
 	case ProfileCognito:
 		profile.client, profile.audience = []string{"client_id"}, "client_id"
 		profile.kind = func(d document, _ string) bool { return d["token_use"] == "access" }
-		return profile
 	}
-	return accessProfile{}
+	return profile
 }
 
 func subIsClient(_ document, sub, client string) bool { return sub == client }
 
-// entra tells access tokens by what they permit: ID tokens have neither scp nor, with a client, roles.
+// entra recognizes access tokens by what they grant: ID tokens have no scp, and those with roles name no client.
 func entra(version string) func(document, string) bool {
 	return func(d document, _ string) bool { return d["ver"] == version && (d.has("scp") || d.has("roles")) }
 }
 
 func entraMachine(d document, _, _ string) bool { return !d.has("scp") }
 
-// checkType keeps other JWTs of the provider from being taken for access tokens (RFC 8725 section 3.11).
+// checkType keeps other JWTs of the provider from being used as access tokens (RFC 8725 section 3.11).
 func (a accessProfile) checkType(header document) error {
 	typ, err := header.text("typ")
 	if kind := mediaType(typ); err != nil || header.has("typ") && kind == "" || !slices.Contains(a.types, kind) {
@@ -120,7 +115,7 @@ func (a accessProfile) checkType(header document) error {
 	return nil
 }
 
-// audienceOf is what the token says of its audience.
+// audienceOf returns the audience, unchecked.
 func (a accessProfile) audienceOf(claims document) any {
 	if a.audience != "" && !claims.has("aud") {
 		return claims[a.audience]
@@ -128,19 +123,19 @@ func (a accessProfile) audienceOf(claims document) any {
 	return claims["aud"]
 }
 
-// clientOf reads the client that the token was issued to. Names that contradict each other name nobody.
+// clientOf returns the client that the token was issued to. Claims that contradict each other are an error.
 func (a accessProfile) clientOf(claims Claims) (client string, err error) {
 	for _, name := range a.client {
 		id, ok := identifier(claims, name)
 		if !ok || !visible(id) && id != "" || client != "" && id != "" && id != client {
-			return "", badToken(opAccessToken, "client", "%s is no client id, or another one's", name)
+			return "", badToken(opAccessToken, "client", "%s is not a client id, or contradicts another claim", name)
 		}
 		if client == "" {
 			client = id
 		}
 	}
 	if client == "" {
-		return "", badToken(opAccessToken, "client", "%q: no client is named", a.client)
+		return "", badToken(opAccessToken, "client", "none of %q identifies the client", a.client)
 	}
 	return client, nil
 }

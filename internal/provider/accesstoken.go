@@ -15,67 +15,69 @@ const (
 	maxAccessToken = 16 << 10
 )
 
-// The reasons to refuse an access token that clients of an API want to tell apart; both are ErrInvalidToken too.
+// The reasons for refusing an access token that API clients need to tell apart. Both are ErrInvalidToken as well.
 var (
 	ErrExpiredToken  = errors.New("the token has expired")
 	ErrWrongAudience = errors.New("the token is for another audience")
 )
 
-// AccessTokenConfig describes this app as a resource server: which access tokens of requests to it are accepted.
+// AccessTokenConfig describes this app as a resource server: which access tokens it accepts in requests.
 type AccessTokenConfig struct {
-	// Audience is the name of the app that access tokens have to carry in aud (RFC 9068 section 3): usually the
-	// identifier of the API as registered with the provider. Empty: no access token is accepted.
+	// Audience is the value that aud must contain (RFC 9068 section 3), usually the identifier of the API as registered
+	// with the provider. If it is empty, no access token is accepted.
 	Audience string
 
-	// Profile says what JWT access tokens look like: one of the Profile constants, "" means ProfileRFC9068.
+	// Profile is the format of JWT access tokens, one of the Profile constants; "" means ProfileRFC9068.
 	Profile string
 
-	// Issuer is the iss of access tokens where it is not the provider's issuer: see [ProfileEntraV1]. Empty: it is.
+	// Issuer is the iss of access tokens if it differs from the provider's issuer, as with [ProfileEntraV1]; "" means
+	// the provider's.
 	Issuer string
 
-	// Introspection says whether the provider is asked about tokens that are no JWTs, and how it has to answer: one of
-	// the Introspection constants, "" for never.
+	// Introspection is the format of introspection responses, one of the Introspection constants. If it is empty, only
+	// JWTs are accepted. Otherwise the provider is asked about all other tokens.
 	Introspection string
 
-	// AudienceOptional accepts the provider's word for an opaque token without an audience (RFC 7662 section 2.2 leaves
-	// it out at will). Any access token of the provider is good here then, such as one for its userinfo endpoint.
+	// AudienceOptional accepts opaque tokens for which the provider names no audience (it is optional in RFC 7662
+	// section 2.2). Any access token of such a provider is then accepted, including one meant for its userinfo
+	// endpoint.
 	AudienceOptional bool
 }
 
-// AccessToken is what a verified access token says. Requests that bring the same token share one, so it must not be
-// changed.
+// AccessToken holds the contents of a verified access token. Requests with the same token share it, so it must not be
+// modified.
 type AccessToken struct {
-	// Subject is the user, or what the provider calls a client that acts for itself; "" if an answer to introspection
-	// names none.
+	// Subject identifies the user, or the client if Machine is set. It may be empty in introspection responses.
 	Subject string
 
-	// ClientID is the client that the token was issued to; "" if an answer to introspection names none.
+	// ClientID identifies the client that the token was issued to. It may be empty in introspection responses.
 	ClientID string
 
-	// Machine reports that the client acts for itself (client_credentials, RFC 6749 section 4.4): there is no user.
+	// Machine reports whether the client acts on its own behalf (client_credentials, RFC 6749 section 4.4), without a
+	// user.
 	Machine bool
 
 	Scopes []string
-	ID     string // jti, or what the profile has in its place; may be "" except in ProfileRFC9068
+	ID     string // jti or the profile's equivalent; may be empty except with ProfileRFC9068
 
-	// Expires is zero if an answer to introspection does not say.
+	// Expires may be zero in introspection responses.
 	Expires time.Time
 
-	// Confirmation names the keys that the token is bound to. See [AccessToken.Bound].
+	// Confirmation identifies the keys that the token is bound to. See [AccessToken.Bound].
 	Confirmation Confirmation
 
 	Claims Claims
 }
 
-// Bound reports whether the token is good only together with proof of a key (RFC 9449, RFC 8705). A caller that does
-// not check the proof has to refuse such a token, or binding it would not stop anyone who stole it.
+// Bound reports whether the token is sender-constrained (RFC 9449, RFC 8705). A caller that does not verify proof of
+// possession must refuse a bound token: otherwise a stolen one works as a bearer token.
 func (t *AccessToken) Bound() bool { return t.Confirmation != Confirmation{} }
 
-// resourceServer is what a Provider needs for access tokens of requests to the app.
+// resourceServer is the state of a Provider for access tokens in requests to the app.
 type resourceServer struct {
 	AccessTokenConfig
 	profile  accessProfile
-	verified tokenCache // JWTs, under the present keys
+	verified tokenCache // JWTs verified with the current key set
 	introspection
 }
 
@@ -86,12 +88,12 @@ func (r *resourceServer) start(cfg Config) {
 	r.flight.Log = cfg.Logger
 }
 
-// CheckAccessToken checks an access token of either kind: a JWT by [Provider.VerifyAccessToken], any other by
-// [Provider.Introspect] if that is configured.
+// CheckAccessToken verifies an access token of either kind: a JWT with [Provider.VerifyAccessToken], any other token
+// with [Provider.Introspect] if introspection is configured.
 //
-// Whatever is wrong with the token is ErrInvalidToken, and is ErrExpiredToken or ErrWrongAudience too where that is
-// the reason. A provider that cannot be asked is ErrUnavailable: nothing is known of the token then. Any other error
-// is a fault of the provider's or of the configuration.
+// An invalid token is ErrInvalidToken, and also ErrExpiredToken or ErrWrongAudience if that is the reason. If the
+// provider cannot be reached, the error is ErrUnavailable, which says nothing about the token. Any other error is a
+// fault of the provider or of the configuration.
 func (p *Provider) CheckAccessToken(ctx context.Context, raw string) (*AccessToken, error) {
 	if p.access.Introspection != "" && !looksLikeJWT(raw) {
 		return p.Introspect(ctx, raw)
@@ -99,18 +101,18 @@ func (p *Provider) CheckAccessToken(ctx context.Context, raw string) (*AccessTok
 	return p.VerifyAccessToken(ctx, raw)
 }
 
-// looksLikeJWT reports whether a text is of three parts of which the first begins as an encoded JSON object does.
+// looksLikeJWT reports whether a token has three parts and begins like an encoded JSON object.
 func looksLikeJWT(raw string) bool {
 	return strings.HasPrefix(raw, "eyJ") && strings.Count(raw, ".") == 2
 }
 
-// VerifyAccessToken checks a JWT access token whole (RFC 9068 section 4, RFC 8725), but for the proof of a key that
-// it is bound to. ID tokens, logout tokens and other JWTs of the same provider are refused whatever their audience:
-// they are made for other eyes and say nothing of what may be done here.
+// VerifyAccessToken verifies a JWT access token completely (RFC 9068 section 4, RFC 8725), except for proof of
+// possession of a key that it is bound to. ID tokens, logout tokens and other JWTs from the same provider are refused
+// whatever their audience: they grant no access.
 //
-// Anybody may send one, so the signature comes last: garbage costs neither cryptography nor a fetch, and tokens that
-// name unknown keys cannot use up the key fetch of a sign-in (cases 119, 256). A token that was verified is
-// remembered until it expires or the provider's keys change.
+// Anyone can send an access token, so the signature comes last: garbage costs neither cryptography nor a fetch, and
+// tokens that name unknown keys cannot use up the forced key fetch of a sign-in (cases 119, 256). A verified token is
+// cached until it expires or the provider's keys change.
 func (p *Provider) VerifyAccessToken(ctx context.Context, raw string) (*AccessToken, error) {
 	if err := p.checkReady(opAccessToken, raw); err != nil {
 		return nil, err
@@ -125,19 +127,19 @@ func (p *Provider) VerifyAccessToken(ctx context.Context, raw string) (*AccessTo
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.backend.limits.total())
 	defer cancel()
-	keys, err := p.keys.get(ctx) // before the signature is checked, so that no older ones pass for those that verified it
+	keys, err := p.keys.get(ctx) // never newer than the keys that verify the signature below
 	if err != nil {
 		return nil, err
 	}
-	if _, err := p.verifySignature(ctx, opAccessToken, raw, p.keys.renewAside); err != nil {
+	if _, err := p.verifySignature(ctx, opAccessToken, raw, p.keys.renewUntrusted); err != nil {
 		return nil, err
 	}
 	p.access.verified.put(key, verdict{token: token, until: token.Expires}, len(raw), keys)
 	return token, nil
 }
 
-// seenBefore finds a token verified earlier with the keys that the provider still has. It keeps the keys up to date
-// as verifying would: else a key withdrawn would be good for as long as nobody brings a new token.
+// seenBefore returns a token from the cache, nil if it is not there. It refreshes the key set as verification does:
+// otherwise a withdrawn key would remain good for as long as no new token arrives.
 func (p *Provider) seenBefore(ctx context.Context, key tokenKey) *AccessToken {
 	found, ok := p.access.verified.get(key)
 	if !ok {
@@ -149,7 +151,7 @@ func (p *Provider) seenBefore(ctx context.Context, key tokenKey) *AccessToken {
 	return found.token
 }
 
-// checkReady refuses before anything is read: by size, and where no audience tells the app's tokens from others.
+// checkReady refuses tokens that are too large, and all tokens if no audience or an unknown profile is configured.
 func (p *Provider) checkReady(op, raw string) error {
 	switch {
 	case p.access.Audience == "" || p.access.profile.kind == nil:

@@ -102,12 +102,12 @@ func TestAccessTokenClaims(t *testing.T) {
 		{"c_hash", object{"c_hash": "AAAA"}, "wrong_kind"},
 		{"s_hash", object{"s_hash": "AAAA"}, "wrong_kind"},
 		{"a logout token's events", object{"events": object{logoutEvent: object{}}}, "wrong_kind"},
-		{"no subject", object{"sub": nil}, "subject"},                                               // case 87
-		{"subject empty", object{"sub": ""}, "subject"},                                             // case 87
-		{"subject a number", object{"sub": 7}, "subject"},                                           // case 87
-		{"subject too long", object{"sub": long + "a"}, "subject"},                                  // case 87
-		{"subject of two lines", object{"sub": "a\nb"}, "subject"},                                  // case 87
-		{"subject by another name", object{"sub": nil, "SUB": "alice"}, "subject"},                  // case 95
+		{"no subject", object{"sub": nil}, "subject"},                              // case 87
+		{"subject empty", object{"sub": ""}, "subject"},                            // case 87
+		{"subject a number", object{"sub": 7}, "subject"},                          // case 87
+		{"subject too long", object{"sub": long + "a"}, "subject"},                 // case 87
+		{"subject of two lines", object{"sub": "a\nb"}, "subject"},                 // case 87
+		{"subject by another name", object{"sub": nil, "SUB": "alice"}, "subject"}, // case 95
 		{"no client", object{"client_id": nil}, "client"},
 		{"client empty", object{"client_id": ""}, "client"},
 		{"client a number", object{"client_id": 7}, "client"},
@@ -509,8 +509,8 @@ func TestAccessTokenUnderANewKey(t *testing.T) {
 	})
 }
 
-// case 259: a key that is withdrawn without a new one ends what was remembered within the hour, though nobody brings a
-// new token.
+// case 259: a key that is withdrawn without a new one ends what was remembered within the hour, though nobody brings
+// a new token.
 func TestWithdrawnKeyEndsRememberedTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		op := newOP(t)

@@ -5,15 +5,15 @@ import (
 	"encoding/base64"
 )
 
-// Confirmation is what an access token says of the keys that it is bound to (cnf, RFC 7800 section 3.1): SHA-256
-// thumbprints, base64url-encoded. If it has both, proof of both is needed.
+// Confirmation identifies the keys that an access token is bound to (cnf, RFC 7800 section 3.1), by SHA-256
+// thumbprints in base64url. If both are set, proof of both is required.
 type Confirmation struct {
-	JKT     string // of the public key of a DPoP proof (RFC 9449 section 6.1)
-	X5TS256 string // x5t#S256: of the client certificate of the TLS connection (RFC 8705 section 3.1)
+	JKT     string // thumbprint of the DPoP key (RFC 9449 section 6.1)
+	X5TS256 string // x5t#S256, thumbprint of the TLS client certificate (RFC 8705 section 3.1)
 }
 
-// confirmation reads cnf. A way of binding that nobody here can check is an error: to ignore it would make of a bound
-// token one that is good for anyone who stole it.
+// confirmation reads cnf. An unsupported confirmation method is an error: to ignore it would turn a bound token into
+// a bearer token.
 func confirmation(op string, claims Claims) (c Confirmation, err error) {
 	if !document(claims).has("cnf") {
 		return c, nil
@@ -22,7 +22,7 @@ func confirmation(op string, claims Claims) (c Confirmation, err error) {
 	for name, value := range members {
 		thumbprint, _ := value.(string)
 		if digest, err := base64.RawURLEncoding.Strict().DecodeString(thumbprint); err != nil || len(digest) != sha256.Size {
-			return Confirmation{}, badToken(op, "confirmation", "cnf has %s, which is no SHA-256 thumbprint", excerpt(name))
+			return Confirmation{}, badToken(op, "confirmation", "%s in cnf is not a SHA-256 thumbprint", excerpt(name))
 		}
 		switch name {
 		case "jkt":
@@ -30,11 +30,11 @@ func confirmation(op string, claims Claims) (c Confirmation, err error) {
 		case "x5t#S256":
 			c.X5TS256 = thumbprint
 		default:
-			return Confirmation{}, badToken(op, "confirmation", "cnf has %s, which cannot be checked", excerpt(name))
+			return Confirmation{}, badToken(op, "confirmation", "%s in cnf is not supported", excerpt(name))
 		}
 	}
 	if c == (Confirmation{}) {
-		return c, badToken(op, "confirmation", "cnf does not say what the token is bound to")
+		return c, badToken(op, "confirmation", "cnf identifies no key")
 	}
 	return c, nil
 }

@@ -15,52 +15,52 @@ import (
 const (
 	opIntrospection = "introspection"
 
-	// A revoked token is good for activeFor at most. One that is refused is asked about again after inactiveFor, since a
-	// provider of several nodes may not know a new token everywhere at once.
+	// activeFor limits how long a revoked token remains accepted. inactiveFor is short because a provider with several
+	// nodes may not know a new token on all of them at once.
 	activeFor   = time.Minute
 	inactiveFor = 10 * time.Second
 
-	inactiveSize = 64 // bytes that count for a remembered refusal, whatever was sent
+	inactiveSize = 64 // bytes counted for a cached refusal, whatever the size of the token
 )
 
-// How the provider has to answer when it is asked about a token.
+// Formats of introspection responses.
 const (
-	// IntrospectionJSON: in plain JSON (RFC 7662).
+	// IntrospectionJSON is plain JSON (RFC 7662).
 	IntrospectionJSON = "json"
 
-	// IntrospectionJWT: in a JWT that the provider signed for this client (RFC 9701), so that nobody on the way can
-	// change it and the provider cannot deny it. Plain answers are refused.
+	// IntrospectionJWT is a JWT signed by the provider for this client (RFC 9701), which the provider cannot repudiate.
+	// Plain responses are refused.
 	IntrospectionJWT = "jwt"
 )
 
-// introspection has what asking the provider about tokens needs over time. Refusals have a cache of their own, so
-// that garbage does not displace tokens that are good.
+// introspection is the state for introspection. Refusals have a cache of their own, so that garbage does not evict
+// valid tokens.
 type introspection struct {
 	flight           flight.Group[verdict]
 	active, inactive tokenCache
 }
 
-// Introspect asks the provider about an access token (RFC 7662), as this client. Requests with the same token share
-// one call. The answer counts for a minute, but not beyond exp; a refusal for ten seconds. So a token that is revoked
-// may be good for a minute more. Errors are as with [Provider.CheckAccessToken]; the provider's word that a token is
-// not active has the code "inactive".
+// Introspect asks the provider about an access token (RFC 7662), authenticated as this client. Concurrent requests
+// with the same token share one call. A response is cached for a minute, but never beyond exp, and a refusal for ten
+// seconds, so a revoked token may be accepted for up to a minute. Errors are as with [Provider.CheckAccessToken]. A
+// token that the provider does not call active has the code "inactive".
 func (p *Provider) Introspect(ctx context.Context, raw string) (*AccessToken, error) {
 	if err := p.checkReady(opIntrospection, raw); err != nil {
 		return nil, err
 	}
 	if !isBearerText(raw) {
-		return nil, badToken(opIntrospection, "malformed", "not the text of a token")
+		return nil, badToken(opIntrospection, "malformed", "not an access token (RFC 6750 section 2.1)")
 	}
 	key := tokenKey(sha256.Sum256([]byte(raw)))
 	if v, ok := p.access.known(key); ok {
 		return v.token, v.err
 	}
 	v, _, err := p.access.flight.Do(ctx, string(key[:]), func() (verdict, error) {
-		// Another flight may have landed between the look above and this take-off.
+		// Another flight may have landed between the lookup above and this takeoff.
 		if v, ok := p.access.known(key); ok {
 			return v, nil
 		}
-		// The call is made for all that wait, so it does not end with the first request.
+		// The call serves all waiting requests, so it does not end with the first.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.backend.limits.total())
 		defer cancel()
 		return p.introspect(ctx, key, raw)
@@ -74,7 +74,7 @@ func (p *Provider) Introspect(ctx context.Context, raw string) (*AccessToken, er
 	return v.token, v.err
 }
 
-// known finds what the provider said a short while ago.
+// known returns a cached verdict.
 func (i *introspection) known(key tokenKey) (verdict, bool) {
 	if v, ok := i.active.get(key); ok {
 		return v, true
@@ -82,11 +82,11 @@ func (i *introspection) known(key tokenKey) (verdict, bool) {
 	return i.inactive.get(key)
 }
 
-// introspect asks, and remembers what the token is worth. An error is that of asking, and is not remembered.
+// introspect asks the provider and caches the verdict. Its error means that the provider gave none; it is not cached.
 func (p *Provider) introspect(ctx context.Context, key tokenKey, raw string) (verdict, error) {
 	answer, err := p.askAbout(ctx, raw)
 	if err != nil {
-		return verdict{}, nonsense(err) // a bad token is the provider's here
+		return verdict{}, asInvalidResponse(err)
 	}
 	now := time.Now()
 	token, err := p.checkActive(answer, now)
@@ -106,14 +106,14 @@ func (p *Provider) introspect(ctx context.Context, key tokenKey, raw string) (ve
 	return v, nil
 }
 
-// askAbout makes the call and reads the answer in the form asked for.
+// askAbout makes the call and reads the response in the configured format.
 func (p *Provider) askAbout(ctx context.Context, raw string) (document, error) {
 	metadata, err := p.Metadata(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if metadata.IntrospectionEndpoint == "" {
-		return nil, misconfigured(opIntrospection, "no_endpoint", "the provider has no introspection endpoint that can be used")
+		return nil, misconfigured(opIntrospection, "no_endpoint", "the provider has no usable introspection endpoint")
 	}
 	form := url.Values{"token": {raw}, "token_type_hint": {"access_token"}}
 	a, err := p.post(ctx, opIntrospection, metadata.IntrospectionEndpoint, form, raw)
@@ -128,15 +128,15 @@ func (p *Provider) askAbout(ctx context.Context, raw string) (document, error) {
 	return a.object(opIntrospection)
 }
 
-// checkActive holds an answer (RFC 7662 section 2.2) against the rules of this app. Only active itself is always
-// there.
+// checkActive applies the rules of this app to a response (RFC 7662 section 2.2), in which only active is always
+// present.
 func (p *Provider) checkActive(answer document, now time.Time) (*AccessToken, error) {
 	switch answer["active"] {
 	case true:
 	case false:
-		return nil, badToken(opIntrospection, "inactive", "the provider says that the token is unknown, expired or revoked")
-	default: // the text "true" included: whoever takes texts for truth takes "false" for it too
-		return nil, invalid(opIntrospection, "bad_answer", "active is neither true nor false")
+		return nil, badToken(opIntrospection, "inactive", "the token is unknown to the provider, expired or revoked")
+	default: // including the string "true": code that accepts strings here tends to accept "false" too
+		return nil, invalid(opIntrospection, "bad_answer", "active is not a boolean")
 	}
 	if answer.has("iss") && answer["iss"] != p.access.Issuer {
 		return nil, badToken(opIntrospection, "issuer", "%w", ErrIssuerMismatch)
@@ -147,10 +147,10 @@ func (p *Provider) checkActive(answer document, now time.Time) (*AccessToken, er
 		}
 	}
 	if !answer.aboutAccessToken() {
-		return nil, badToken(opIntrospection, "wrong_kind", "the token is active and no access token")
+		return nil, badToken(opIntrospection, "wrong_kind", "the token is active, but not an access token")
 	}
 	expires := answer.has("exp")
-	claims := presumed(presumed(Claims(answer), "iat", now), "exp", now.Add(activeFor))
+	claims := withDefaultTime(withDefaultTime(Claims(answer), "iat", now), "exp", now.Add(activeFor))
 	token, err := p.newAccessToken(opIntrospection, claims, "scope", "jti")
 	if err != nil {
 		return nil, err
@@ -158,7 +158,7 @@ func (p *Provider) checkActive(answer document, now time.Time) (*AccessToken, er
 	sub, subOK := identifier(claims, "sub")
 	client, clientOK := identifier(claims, "client_id")
 	if !subOK || !clientOK || sub == "" && client == "" || sub != "" && !visible(sub) {
-		return nil, badToken(opIntrospection, "subject", "neither sub nor client_id says whose token it is")
+		return nil, badToken(opIntrospection, "subject", "sub or client_id is malformed, or both are missing")
 	}
 	token.Subject, token.ClientID, token.Machine = sub, client, sub == "" || sub == client
 	if token.Claims = Claims(answer); !expires {
@@ -167,8 +167,8 @@ func (p *Provider) checkActive(answer document, now time.Time) (*AccessToken, er
 	return token, nil
 }
 
-// aboutAccessToken reports whether an answer is about an access token, as far as it says. A provider may tell of
-// refresh tokens too, whatever token_type_hint was, and these are not for resource servers. Hydra says so by
+// aboutAccessToken reports whether a response describes an access token, as far as it says. Providers may describe
+// refresh tokens too, whatever token_type_hint was, and those must not be used at an API. Hydra tells them apart by
 // token_use, Keycloak by typ.
 func (d document) aboutAccessToken() bool {
 	kind, err := d.text("token_type")
@@ -178,7 +178,7 @@ func (d document) aboutAccessToken() bool {
 	switch strings.ToLower(kind) {
 	case "", "bearer", "access_token":
 	case "dpop":
-		if !d.has("cnf") { // bound to a key that is not named, so no proof can be checked
+		if !d.has("cnf") { // bound to a key that is not identified, so no proof can be verified
 			return false
 		}
 	default:
@@ -188,7 +188,7 @@ func (d document) aboutAccessToken() bool {
 	return (use == nil || use == "access_token" || use == "access") && (typ == nil || typ == "Bearer" || typ == "DPoP")
 }
 
-// isBearerText reports whether a text can be an access token in a header (b64token, RFC 6750 section 2.1).
+// isBearerText reports whether raw has the syntax of a bearer token (b64token, RFC 6750 section 2.1).
 func isBearerText(raw string) bool {
 	text := strings.TrimRight(raw, "=")
 	return text != "" && strings.IndexFunc(text, func(r rune) bool {
@@ -196,7 +196,7 @@ func isBearerText(raw string) bool {
 	}) < 0
 }
 
-// accept is the Accept header of a call that sends a form.
+// accept returns the Accept header of a request that posts a form.
 func (p *Provider) accept(op string) string {
 	if op == opIntrospection && p.access.Introspection == IntrospectionJWT {
 		return "application/" + introspectionType
@@ -204,6 +204,5 @@ func (p *Provider) accept(op string) string {
 	return "application/json"
 }
 
-// IntrospectionCache tells how the cache of introspected tokens does. Tokens that were refused are not among its
-// entries.
+// IntrospectionCache returns statistics of the cache of introspected tokens, without those that were refused.
 func (p *Provider) IntrospectionCache() CacheStats { return p.access.active.stats() }

@@ -307,7 +307,8 @@ func TestIntrospectionIsRemembered(t *testing.T) {
 	}
 }
 
-// A token that is no longer active is refused at the latest a minute after; one that becomes active, ten seconds after.
+// A token that is no longer active is refused at the latest a minute after; one that becomes active, ten seconds
+// after.
 func TestIntrospectionChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		op := newOP(t)

@@ -10,24 +10,24 @@ import (
 const (
 	introspectionType = "token-introspection+jwt"
 
-	// introspectionAge is the most an answer may be old: it was made for the call that it answers.
+	// introspectionAge is the maximum age of a response, which is issued for one call.
 	introspectionAge = time.Minute
 )
 
-// verifyIntrospection checks an answer in the form of a JWT (RFC 9701 section 5): of this provider, for this client,
-// made just now. It returns what the answer says of the token.
+// verifyIntrospection verifies a response in the form of a JWT (RFC 9701 section 5): from this provider, for this
+// client, and recent. It returns the token_introspection member.
 func (p *Provider) verifyIntrospection(ctx context.Context, a *answer) (document, error) {
 	kind := a.header.Get("Content-Type")
 	if media, _, _ := mime.ParseMediaType(kind); media != "application/"+introspectionType {
-		return nil, invalid(opIntrospection, "bad_content_type", "the answer is %s, not a signed one", excerpt(kind))
+		return nil, invalid(opIntrospection, "bad_content_type", "the answer is %s, not a signed response", excerpt(kind))
 	}
 	raw := string(a.body)
 	header, err := p.checkHeader(opIntrospection, raw, maxBody)
 	if err != nil {
 		return nil, err
 	}
-	// By its type no other JWT for this client, such as an access token that happens to have the same claims, can pass
-	// for an answer (RFC 9701 section 8.1).
+	// The type keeps other JWTs for this client, such as access tokens with the same claims, from passing for responses
+	// (RFC 9701 section 8.1).
 	if typ, err := document(header).text("typ"); err != nil || mediaType(typ) != introspectionType {
 		return nil, badToken(opIntrospection, "wrong_type", "typ is %s", excerpt(fmt.Sprint(header["typ"])))
 	}
@@ -43,9 +43,9 @@ func (p *Provider) verifyIntrospection(ctx context.Context, a *answer) (document
 	}
 	about, ok := claims["token_introspection"].(map[string]any)
 	if !ok {
-		return nil, invalid(opIntrospection, "bad_answer", "token_introspection is missing or no object")
+		return nil, invalid(opIntrospection, "bad_answer", "token_introspection is not an object")
 	}
-	if err := refuseFoldTwins(about); err != nil { // which were looked for one level up only
+	if err := refuseFoldTwins(about); err != nil { // decodeObject checks the outer object only
 		return nil, invalid(opIntrospection, "bad_answer", "%w", err)
 	}
 	return about, nil
@@ -59,7 +59,7 @@ func (p *Provider) checkAnswer(claims Claims) error {
 		return err
 	}
 	now := time.Now()
-	times, err := p.checkTimes(opIntrospection, presumed(claims, "exp", now.Add(introspectionAge)))
+	times, err := p.checkTimes(opIntrospection, withDefaultTime(claims, "exp", now.Add(introspectionAge)))
 	if err != nil {
 		return err
 	}

@@ -12,32 +12,31 @@ import (
 
 const (
 	maxCachedTokens = 10_000
-	maxCachedBytes  = 8 << 20 // of tokens, in the size that they came in
+	maxCachedBytes  = 8 << 20 // of raw tokens; decoded, they take several times as much
 )
 
-// CacheStats tells how a cache of tokens does. Hits and Misses count since the start.
+// CacheStats holds statistics of a token cache. Hits and Misses count since the start.
 type CacheStats struct {
 	Entries      int
 	Hits, Misses uint64
 }
 
-// tokenKey is the SHA-256 of a token: who reads this process's memory finds no token in the cache, and all keys are
-// equally long however long the tokens are.
+// tokenKey is the SHA-256 of a token: keys all have the same size, and raw tokens are not kept in memory.
 type tokenKey [sha256.Size]byte
 
-// verdict is what became of a token: one of token and err is nil.
+// verdict is the result of checking a token: one of token and err is nil.
 type verdict struct {
 	token *AccessToken
 	err   error
-	until time.Time // on the wall clock: a token expires by it
+	until time.Time // wall clock, since exp is
 }
 
-// tokenCache remembers verdicts for a limited time, within limits of number and bytes. It has two generations: when
-// the young one is full it becomes the old one, whose entries are forgotten, but for those asked for since. The zero
-// value is ready.
+// tokenCache caches verdicts for a limited time, bounded in number and bytes. It has two generations: when the young
+// one is full it replaces the old one, so an entry survives if it is used before that happens. The zero value is
+// ready to use.
 type tokenCache struct {
 	mu           sync.Mutex
-	keys         *keySet // that the entries were verified with; nil: they do not depend on keys
+	keys         *keySet // the entries were verified with these; nil if they do not depend on keys
 	young, old   map[tokenKey]cached
 	bytes        int // of young
 	hits, misses uint64
@@ -48,7 +47,7 @@ type cached struct {
 	size int
 }
 
-// get finds a verdict that still holds.
+// get returns a verdict that is still valid.
 func (c *tokenCache) get(key tokenKey) (verdict, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -67,7 +66,7 @@ func (c *tokenCache) get(key tokenKey) (verdict, bool) {
 	return entry.verdict, true
 }
 
-// put remembers a verdict about a token of size bytes that was verified with these keys; nil: without any.
+// put caches a verdict on a token of size bytes that was verified with keys, which may be nil.
 func (c *tokenCache) put(key tokenKey, v verdict, size int, keys *keySet) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -77,7 +76,7 @@ func (c *tokenCache) put(key tokenKey, v verdict, size int, keys *keySet) {
 	}
 }
 
-// add makes room if need be. An entry counts twice if it is in both generations, never more.
+// add makes room if necessary.
 func (c *tokenCache) add(key tokenKey, entry cached) {
 	if len(c.young) >= maxCachedTokens/2 || c.bytes+entry.size > maxCachedBytes/2 {
 		c.young, c.old, c.bytes = nil, c.young, 0
@@ -89,14 +88,15 @@ func (c *tokenCache) add(key tokenKey, entry cached) {
 	c.young[key] = entry
 }
 
-// follow reports whether the entries were verified with the present keys, and forgets them otherwise: one of the keys
-// may have been withdrawn because others know it.
-func (c *tokenCache) follow(present *keySet) bool {
+// follow reports whether the entries were verified with the current keys, and drops them otherwise: a key that is
+// gone may have been withdrawn because it leaked.
+func (c *tokenCache) follow(current *keySet) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.turnTo(present)
+	return c.turnTo(current)
 }
 
+// turnTo is follow with the lock held.
 func (c *tokenCache) turnTo(keys *keySet) (same bool) {
 	same = c.keys == keys || c.keys != nil && keys != nil && c.keys.equal(keys)
 	c.keys = keys
@@ -112,7 +112,7 @@ func (c *tokenCache) stats() CacheStats {
 	return CacheStats{Entries: len(c.young) + len(c.old), Hits: c.hits, Misses: c.misses}
 }
 
-// equal reports whether two sets, fetched one after the other, have the same keys in the same order.
+// equal reports whether two key sets hold the same keys in the same order.
 func (s *keySet) equal(other *keySet) bool {
 	return slices.EqualFunc(s.keys, other.keys, func(a, b jose.JSONWebKey) bool {
 		key, ok := a.Key.(interface{ Equal(crypto.PublicKey) bool })
@@ -120,5 +120,5 @@ func (s *keySet) equal(other *keySet) bool {
 	})
 }
 
-// AccessTokenCache tells how the cache of verified JWT access tokens does.
+// AccessTokenCache returns statistics of the cache of verified JWT access tokens.
 func (p *Provider) AccessTokenCache() CacheStats { return p.access.verified.stats() }
