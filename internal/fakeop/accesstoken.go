@@ -84,8 +84,8 @@ func (p *Provider) jwtAccessToken(c credential, audience []string) (string, erro
 	return token, err
 }
 
-// accessTokenClaims returns the claims of an access token, or of introspection of it. Its subject is the client if there
-// is no user.
+// accessTokenClaims returns the claims of an access token, or of introspection of it. Its subject is the client if
+// there is no user.
 func (p *Provider) accessTokenClaims(c credential, audience []string) map[string]any {
 	now := time.Now()
 	user, _ := p.user(c.session.subject)

@@ -20,7 +20,7 @@ func (a *app) introspect(token string, c changes, header http.Header) answer {
 	}), header)
 }
 
-// what introspection says of tokens of every kind, and when they are good no more.
+// What introspection says of tokens of every kind, and of those that are no longer active.
 func TestIntrospection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, fakeop.Config{})
