@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -19,11 +20,11 @@ import (
 // failing is a State that cannot say what was ended while it is down.
 type failing struct {
 	ginoidc.SharedState
-	down *bool
+	down *atomic.Bool
 }
 
 func (s failing) Revoked(ctx context.Context, keys ...string) ([]time.Time, error) {
-	if *s.down {
+	if s.down.Load() {
 		return nil, errors.New("down")
 	}
 	return s.SharedState.Revoked(ctx, keys...)
@@ -34,32 +35,32 @@ func (s failing) Revoked(ctx context.Context, keys ...string) ([]time.Time, erro
 func TestEnded(t *testing.T) {
 	const lifetime = time.Hour
 	for name, tt := range map[string]struct {
-		happens func(t *testing.T, a, other *testapp.App, down *bool, hangUp func())
+		happens func(t *testing.T, a, other *testapp.App, down *atomic.Bool, hangUp func())
 		after   time.Duration // until it ends
 	}{
-		"sign-out on another instance": {func(t *testing.T, _, other *testapp.App, _ *bool, _ func()) {
+		"sign-out on another instance": {func(t *testing.T, _, other *testapp.App, _ *atomic.Bool, _ func()) {
 			if err := other.Auth.EndUserSessions(t.Context(), "alice"); err != nil {
 				t.Error(err)
 			}
 		}, 2 * time.Second},
-		"by the provider": {func(_ *testing.T, _, other *testapp.App, _ *bool, _ func()) {
+		"by the provider": {func(_ *testing.T, _, other *testapp.App, _ *atomic.Bool, _ func()) {
 			other.BackChannelLogout("alice", "", nil)
 		}, 2 * time.Second},
-		"the client hangs up": {func(_ *testing.T, _, _ *testapp.App, _ *bool, hangUp func()) { hangUp() }, time.Second},
-		"expiry":              {func(*testing.T, *testapp.App, *testapp.App, *bool, func()) {}, lifetime + 2*time.Second},
-		"another user": {func(t *testing.T, _, other *testapp.App, _ *bool, _ func()) {
+		"the client hangs up": {func(_ *testing.T, _, _ *testapp.App, _ *atomic.Bool, hangUp func()) { hangUp() }, time.Second},
+		"expiry":              {func(*testing.T, *testapp.App, *testapp.App, *atomic.Bool, func()) {}, lifetime + 2*time.Second},
+		"another user": {func(t *testing.T, _, other *testapp.App, _ *atomic.Bool, _ func()) {
 			if err := other.Auth.EndUserSessions(t.Context(), "bob"); err != nil {
 				t.Error(err)
 			}
 		}, lifetime + 2*time.Second},
-		"the state is down for a while": {func(_ *testing.T, _, _ *testapp.App, down *bool, _ func()) {
-			*down = true
-			time.AfterFunc(time.Minute, func() { *down = false })
+		"the state is down for a while": {func(_ *testing.T, _, _ *testapp.App, down *atomic.Bool, _ func()) {
+			down.Store(true)
+			time.AfterFunc(time.Minute, func() { down.Store(false) })
 		}, lifetime + 2*time.Second},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var down bool
+				var down atomic.Bool
 				shared := failing{state.NewMemory(0), &down}
 				config := func(c *ginoidc.Config, _ *fakeop.Config) { c.State, c.SessionLifetime = shared, lifetime }
 				a, other := testapp.New(t, config), testapp.New(t, config)
