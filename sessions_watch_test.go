@@ -30,8 +30,8 @@ func (s failing) Revoked(ctx context.Context, keys ...string) ([]time.Time, erro
 	return s.SharedState.Revoked(ctx, keys...)
 }
 
-// TestEnded: a response that goes on for long learns within two seconds that its session has ended, on whichever instance,
-// and nothing else ends it.
+// TestEnded: a response that goes on for long learns within two seconds that its session has ended, on any instance, and
+// nothing else ends it.
 func TestEnded(t *testing.T) {
 	const lifetime = time.Hour
 	for name, tt := range map[string]struct {
@@ -46,8 +46,12 @@ func TestEnded(t *testing.T) {
 		"by the provider": {func(_ *testing.T, _, other *testapp.App, _ *atomic.Bool, _ func()) {
 			other.BackChannelLogout("alice", "", nil)
 		}, 2 * time.Second},
-		"the client hangs up": {func(_ *testing.T, _, _ *testapp.App, _ *atomic.Bool, hangUp func()) { hangUp() }, time.Second},
-		"expiry":              {func(*testing.T, *testapp.App, *testapp.App, *atomic.Bool, func()) {}, lifetime + 2*time.Second},
+		"the client hangs up": {
+			func(_ *testing.T, _, _ *testapp.App, _ *atomic.Bool, hangUp func()) { hangUp() }, time.Second,
+		},
+		"expiry": {
+			func(*testing.T, *testapp.App, *testapp.App, *atomic.Bool, func()) {}, lifetime + 2*time.Second,
+		},
 		"another user": {func(t *testing.T, _, other *testapp.App, _ *atomic.Bool, _ func()) {
 			if err := other.Auth.EndUserSessions(t.Context(), "bob"); err != nil {
 				t.Error(err)
