@@ -15,7 +15,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestAbortHandlers: handlers of an app and of a route group replace the default answer and let nothing through.
+// TestAbortHandlers: handlers of an app and of a route group replace the default response and let nothing through.
 func TestAbortHandlers(t *testing.T) {
 	var reasons []error
 	note := func(c *gin.Context) { reasons = append(reasons, ginoidc.Reason(c)) }
@@ -68,7 +68,7 @@ func TestAbortHandlers(t *testing.T) {
 	}
 }
 
-// TestIssuerMismatch is named as such, with both values and what to configure, case 111.
+// TestIssuerMismatch: the error of Ready names both issuers and says what to configure. Case 111.
 func TestIssuerMismatch(t *testing.T) {
 	a := testapp.New(t)
 	a.OP.Misbehave(fakeop.IssuerTrailingSlash)
@@ -81,7 +81,7 @@ func TestIssuerMismatch(t *testing.T) {
 	}
 }
 
-// TestProviderDown: sign-in is 503 while the provider is unknown and works once it is there; sessions never need it.
+// TestProviderDown: a sign-in gets 503 while the provider is down and works once it is up. Sessions do not need it.
 func TestProviderDown(t *testing.T) {
 	a := testapp.New(t)
 	a.OP.Intercept(fakeop.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
@@ -103,7 +103,7 @@ func TestProviderDown(t *testing.T) {
 	}
 }
 
-// TestReadyAsksState: without it nobody signs in or is let in.
+// TestReadyAsksState: Ready fails if State is down, because nobody can sign in then and guards cannot decide.
 func TestReadyAsksState(t *testing.T) {
 	down := false
 	shared := hooked{state.NewMemory(0), func(context.Context, string) error { return errIf(down) }}

@@ -19,7 +19,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// byKey shows users by an API key; what it does with each key stands in the map.
+// byKey is an Authenticator for API keys. The map holds what it returns for each key.
 func byKey(keys map[string]func(*gin.Context) (*ginoidc.User, error)) ginoidc.Authenticator {
 	return func(c *gin.Context) (*ginoidc.User, error) {
 		key := c.GetHeader("X-API-Key")
@@ -42,8 +42,8 @@ func refused(err error) func(*gin.Context) (*ginoidc.User, error) {
 	return func(*gin.Context) (*ginoidc.User, error) { return nil, err }
 }
 
-// TestAuthenticators: one route for browsers and for clients with a key. A key decides alone, whatever the session says,
-// and sets no cookie.
+// TestAuthenticators: a route serves browsers and clients with a key. A key takes precedence over a session and sets no
+// cookie.
 func TestAuthenticators(t *testing.T) {
 	keys := map[string]func(*gin.Context) (*ginoidc.User, error){
 		"robot":   shows(ginoidc.User{Subject: "robot", Groups: []string{"writers", "admin"}}),
@@ -53,7 +53,8 @@ func TestAuthenticators(t *testing.T) {
 		"store":   refused(fmt.Errorf("%w: keys cannot be read", ginoidc.ErrSessionStore)),
 		"passes":  func(*gin.Context) (*ginoidc.User, error) { return nil, nil },
 	}
-	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Authenticators = []ginoidc.Authenticator{byKey(keys)} })
+	a := testapp.New(t,
+		func(c *ginoidc.Config, _ *fakeop.Config) { c.Authenticators = []ginoidc.Authenticator{byKey(keys)} })
 	browser := a.Browser()
 	browser.MustSignIn("bob")
 	for _, tt := range []struct {
@@ -70,7 +71,7 @@ func TestAuthenticators(t *testing.T) {
 		{"reader", "/me", false, 200, "reader", ""},
 		{"reader", "/admin", false, 403, "", "forbidden"},
 		{"unknown", "/me", false, 401, "", "unauthorized"},
-		{"unknown", "/me", true, 401, "", ""}, // a page and no redirect, which would come back to the same
+		{"unknown", "/me", true, 401, "", ""}, // a page instead of a redirect, which would loop
 		{"blocked", "/me", false, 403, "", "forbidden"},
 		{"store", "/me", false, 503, "", "session_unavailable"},
 		{"nobody", "/me", false, 500, "", "internal"},
@@ -90,12 +91,14 @@ func TestAuthenticators(t *testing.T) {
 			}
 		})
 	}
-	if log := a.Logs.String(); !strings.Contains(log, `msg="ginoidc: denied" code=unauthorized route=/me error="ginoidc: not signed in: unknown key"`) {
+	denied := `msg="ginoidc: denied" code=unauthorized route=/me error="ginoidc: not signed in: unknown key"`
+	if log := a.Logs.String(); !strings.Contains(log, denied) {
 		t.Errorf("the refusal of a key is not in the log: %s", log)
 	}
 }
 
-// TestAuthenticatorsWithoutSession: what needs a session says so, and the session of the browser stays as it is.
+// TestAuthenticatorsWithoutSession: whatever needs a session fails with an error of its own, and the browser's session
+// is unchanged.
 func TestAuthenticatorsWithoutSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) {
@@ -117,7 +120,7 @@ func TestAuthenticatorsWithoutSession(t *testing.T) {
 		}))
 		b := a.Browser()
 		b.MustSignIn("alice")
-		time.Sleep(7 * time.Hour) // past half of the idle limit, where a session is renewed
+		time.Sleep(7 * time.Hour) // past half of the idle limit, when a session is renewed
 		for _, path := range []string{"/fresh", "/mfa", "/tokens", "/update"} {
 			r := b.Do(http.MethodGet, path, nil, "X-API-Key", "robot")
 			if r.StatusCode != http.StatusForbidden || r.JSON(t)["error"] != "no_session" || r.Header.Get("Set-Cookie") != "" {
@@ -130,7 +133,8 @@ func TestAuthenticatorsWithoutSession(t *testing.T) {
 	})
 }
 
-// TestAuthenticatorIsAsked once a request, in order until one decides, and may ask in turn who is signed in: nobody.
+// TestAuthenticatorIsAsked: authenticators are called once per request, in order, until one decides. Inside one, nobody
+// is signed in.
 func TestAuthenticatorIsAsked(t *testing.T) {
 	var asked []string
 	var a *testapp.App
@@ -151,15 +155,16 @@ func TestAuthenticatorIsAsked(t *testing.T) {
 		c.Authenticators = []ginoidc.Authenticator{note("first", nil), note("second", robot), note("third", nil)}
 	})
 	a.Engine.GET("/all", a.Auth.RequireAuth(), func(c *gin.Context) {
-		robot.Groups[0] = "root" // of no consequence
+		robot.Groups[0] = "root" // has no effect
 		one, _ := ginoidc.UserFrom(c)
 		two, _ := a.Auth.UserFrom(c)
 		three, _ := ginoidc.UserFromContext(c.Request.Context())
-		if one == nil || one != two || one != three || !slices.Equal(one.Groups, []string{"admin", "staff"}) || !one.InGroup("staff") {
+		if one == nil || one != two || one != three || !slices.Equal(one.Groups, []string{"admin", "staff"}) ||
+			!one.InGroup("staff") {
 			t.Errorf("%+v, %p, %p", one, two, three)
 		}
 	})
-	a.Engine.GET("/below", func(c *gin.Context) { // without a guard, by the context alone
+	a.Engine.GET("/below", func(c *gin.Context) { // without a guard, from the context alone
 		if u, ok := ginoidc.UserFromContext(c.Request.Context()); !ok || u.Subject != "robot" {
 			t.Errorf("%+v %t", u, ok)
 		}
@@ -172,7 +177,7 @@ func TestAuthenticatorIsAsked(t *testing.T) {
 	}
 }
 
-// TestAuthenticatorPanics: nobody is let in.
+// TestAuthenticatorPanics: a request whose Authenticator panics is denied.
 func TestAuthenticatorPanics(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.Authenticators = []ginoidc.Authenticator{func(*gin.Context) (*ginoidc.User, error) { panic("odd key") }}
@@ -192,7 +197,7 @@ func TestAuthenticatorPanics(t *testing.T) {
 	}
 }
 
-// TestActor: somebody who acts as a user is visible to handlers, pages and the log, also after an update, and goes back.
+// TestActor: handlers, pages and the log see who acts as a user, even after an update, and the actor can switch back.
 func TestActor(t *testing.T) {
 	a := testapp.New(t)
 	a.Engine.POST("/view-as", a.Auth.RequireGroups("admin"), func(c *gin.Context) {
@@ -203,7 +208,7 @@ func TestActor(t *testing.T) {
 	})
 	a.Engine.POST("/rename", func(c *gin.Context) {
 		err := a.Auth.UpdateSession(c, func(u *ginoidc.User) error {
-			u.Name, u.Actor = "Renamed", nil // the actor stays
+			u.Name, u.Actor = "Renamed", nil // the change of the actor is ignored
 			return nil
 		})
 		if err != nil {

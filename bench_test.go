@@ -1,5 +1,4 @@
-// The race detector slows down Go code and not the assembly of AES, and allocates: what is measured here would be its
-// own.
+// The race detector slows down Go code but not the assembly of AES, and it allocates, so measurements would be wrong.
 
 //go:build !race
 
@@ -22,7 +21,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// contender is one way to answer GET /x for a signed-in member of the group "staff".
+// contender is one implementation of GET /x for a signed-in member of the group "staff".
 type contender struct {
 	name   string
 	engine *gin.Engine
@@ -75,14 +74,14 @@ func pluginEngine(t testing.TB) contender {
 	return contender{pluginName, e, startCookie(e)}
 }
 
-// member is what an app keeps in a gin-contrib session.
+// member is the value that an app keeps in a gin-contrib session.
 type member struct {
 	Sub, Email, Name, SID string
 	Groups                []string
 	Exp, AuthTime         int64
 }
 
-// contribEngine does the same by hand with gin-contrib's cookie store and a struct.
+// contribEngine guards by hand, with gin-contrib's cookie store and a struct.
 func contribEngine(t testing.TB) contender {
 	gob.Register(member{})
 	e := gin.New()
@@ -114,7 +113,7 @@ func startCookie(e *gin.Engine) string {
 	return c.Name + "=" + c.Value
 }
 
-// blank is a ResponseWriter that costs nothing and keeps the status.
+// blank is a ResponseWriter that only keeps the status.
 type blank struct {
 	h      http.Header
 	status int
@@ -124,8 +123,8 @@ func (b *blank) Header() http.Header         { return b.h }
 func (b *blank) Write(p []byte) (int, error) { return len(p), nil }
 func (b *blank) WriteHeader(status int)      { b.status = status }
 
-// serving returns a function that answers a fresh copy of one request, as gorilla keeps a decoded session with the
-// request.
+// serving returns a function that serves a fresh copy of a request each time, because gorilla keeps a decoded session
+// with the request.
 func (c contender) serving(t testing.TB) (serve func()) {
 	t.Helper()
 	r, w := httptest.NewRequest(http.MethodGet, "/x", nil), &blank{h: http.Header{}}
@@ -141,8 +140,8 @@ func (c contender) serving(t testing.TB) (serve func()) {
 	return serve
 }
 
-// BenchmarkGuardedRequest measures a guarded request next to bare Gin and to gin-contrib/sessions as apps use it, in
-// one run: machines differ, ratios hardly do.
+// BenchmarkGuardedRequest compares a guarded request with bare Gin and with gin-contrib/sessions as apps use it. They
+// are measured in one run, because ratios vary less between machines than times do.
 //
 //	go test -run '^$' -bench . -benchmem -cpu 1 .
 func BenchmarkGuardedRequest(b *testing.B) {
@@ -157,16 +156,16 @@ func BenchmarkGuardedRequest(b *testing.B) {
 	}
 }
 
-// TestGuardedRequestAllocations keeps a guarded request near what opening a sealed cookie has to cost, the copy of the
-// request included.
+// TestGuardedRequestAllocations bounds the allocations of a guarded request, those for the copy of the request
+// included, to little more than opening a sealed cookie needs.
 func TestGuardedRequestAllocations(t *testing.T) {
 	if allocs := testing.AllocsPerRun(500, pluginEngine(t).serving(t)); allocs > 12 {
 		t.Errorf("%.0f allocations a guarded request", allocs)
 	}
 }
 
-// TestRatio holds what must not be lost between releases, with slack for a busy machine: of many short rounds in which
-// the contenders take turns, the quickest of each counts.
+// TestRatio guards against a loss of speed between releases. The contenders take turns in many short rounds and the
+// fastest round of each counts, so that a busy machine does not fail the test.
 func TestRatio(t *testing.T) {
 	const rounds, requests = 40, 200
 	all := contenders(t)

@@ -20,7 +20,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// instances are two of one app, with one provider that is slow and a State of each, which may share a memory.
+// instances returns two instances of an app with a slow provider. Each has its own State; the two may share a memory.
 func instances(t *testing.T, first, second ginoidc.SharedState, change func(*ginoidc.Config)) (one, two *testapp.App) {
 	one = slowApp(t, func(c *ginoidc.Config) {
 		c.State = first
@@ -34,17 +34,16 @@ func instances(t *testing.T, first, second ginoidc.SharedState, change func(*gin
 	return one, two
 }
 
-// otherInstance is the same browser, routed to another instance.
+// otherInstance returns the same browser, routed to another instance.
 func otherInstance(b *testapp.Browser, a *testapp.App) *testapp.Browser {
 	other := b.Twin()
 	other.App = a
 	return other
 }
 
-// TestCallbackAskedForTwiceElsewhere: a request that comes to another instance while the response is redeemed gets the
-// same answer, cookies included, whatever the answer is. Who lacks the attempt's cookie or brings another code gets
-// nothing of it at any time, and neither does who comes when it is over: then the response is used up, as on one
-// instance.
+// TestCallbackAskedForTwiceElsewhere: a request that reaches another instance while the response is redeemed gets the
+// same result, cookies included, whatever the result is. A request without the attempt's cookie or with another code
+// never gets it. A later request is refused as a replay, as on a single instance.
 func TestCallbackAskedForTwiceElsewhere(t *testing.T) {
 	for _, tt := range []struct {
 		name, mode string
@@ -62,7 +61,8 @@ func TestCallbackAskedForTwiceElsewhere(t *testing.T) {
 		{"the provider fails", "query", nil, nil, fakeop.Unavailable503, 503, "provider_unavailable"},
 		{"the app refuses", "query", nil, func(context.Context, *ginoidc.PendingSignIn) error { return errors.New("no") },
 			"", 403, "forbidden"},
-		{"the app panics", "query", nil, func(context.Context, *ginoidc.PendingSignIn) error { panic("app") }, "", 500, "internal"},
+		{"the app panics", "query", nil, func(context.Context, *ginoidc.PendingSignIn) error { panic("app") }, "", 500,
+			"internal"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -81,7 +81,7 @@ func TestCallbackAskedForTwiceElsewhere(t *testing.T) {
 				var wg sync.WaitGroup
 				for i, b := range browsers {
 					wg.Go(func() { replies[i] = b.Callback(callback) })
-					synctest.Wait() // until it waits for the provider, or for its turn
+					synctest.Wait() // until it waits for the provider or for the lease
 				}
 				strangers := func(when string) {
 					if r := two.Browser().Callback(callback); r.StatusCode != 400 || len(r.Header["Set-Cookie"]) != 0 ||
@@ -123,7 +123,8 @@ func TestCallbackAskedForTwiceElsewhere(t *testing.T) {
 	}
 }
 
-// dead is the State of an instance that is killed while it redeems a code: nothing of it comes back.
+// dead is the State of an instance that is killed while it redeems a code: it never releases its lease and keeps no
+// result.
 type dead struct{ ginoidc.SharedState }
 
 func (dead) Keep(context.Context, string, string, time.Duration) error { return nil }
@@ -133,7 +134,7 @@ func (s dead) Lease(ctx context.Context, key string, ttl time.Duration) (func(co
 	return func(context.Context) error { return nil }, ok, err
 }
 
-// TestCallbackWithoutAnAnswerElsewhere: where the first instance leaves none, the others do not redeem the code again.
+// TestCallbackWithoutAnAnswerElsewhere: if the first instance keeps no result, the others do not redeem the code again.
 func TestCallbackWithoutAnAnswerElsewhere(t *testing.T) {
 	same := func(s ginoidc.SharedState) ginoidc.SharedState { return s }
 	lacking := func(methods ...string) func(ginoidc.SharedState) ginoidc.SharedState {
@@ -201,7 +202,7 @@ func TestCallbackWithoutAnAnswerElsewhere(t *testing.T) {
 	}
 }
 
-// TestKeptAnswersCannotBeMoved: who can write to the shared state can sign nobody in as somebody else.
+// TestKeptAnswersCannotBeMoved: write access to the shared state is not enough to sign a browser in as another user.
 func TestKeptAnswersCannotBeMoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, on := "", false

@@ -18,7 +18,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// slowApp is an app whose provider takes a second for a token request, unless it is given up before.
+// slowApp returns an app whose provider takes a second for a token request, unless the request is cancelled.
 func slowApp(t *testing.T, change func(*ginoidc.Config)) *testapp.App {
 	var a *testapp.App
 	a = testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
@@ -37,9 +37,9 @@ func slowApp(t *testing.T, change func(*ginoidc.Config)) *testapp.App {
 	return a
 }
 
-// TestCallbackAskedForTwice: requests that bring one response while it is redeemed have one exchange and get one
-// answer, cookies included, whatever the answer is. Who lacks the cookie or brings another code gets nothing of it, and
-// afterwards the response is good no more.
+// TestCallbackAskedForTwice: concurrent requests with the same response share one exchange and get the same result,
+// cookies included, whatever the result is. A request without the attempt's cookie or with another code does not get
+// it, and afterwards the response is no longer valid.
 func TestCallbackAskedForTwice(t *testing.T) {
 	for _, tt := range []struct {
 		name, mode string
@@ -55,13 +55,14 @@ func TestCallbackAskedForTwice(t *testing.T) {
 		{"the provider fails", "query", nil, fakeop.Unavailable503, 503, "provider_unavailable"},
 		{"the app refuses", "query", func(context.Context, *ginoidc.PendingSignIn) error { return errors.New("no") },
 			"", 403, "forbidden"},
-		{"the app panics", "query", func(context.Context, *ginoidc.PendingSignIn) error { panic("app") }, "", 500, "internal"},
+		{"the app panics", "query", func(context.Context, *ginoidc.PendingSignIn) error { panic("app") }, "", 500,
+			"internal"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				a := slowApp(t, func(c *ginoidc.Config) { c.Providers[0].ResponseMode, c.OnSignIn = tt.mode, tt.hook })
 				a.Engine = gin.New()
-				var users []string // whom a middleware around the callback sees in the end
+				var users []string // the users that a middleware around the callback sees afterwards
 				var mu sync.Mutex
 				a.Engine.Use(func(c *gin.Context) {
 					c.Next()
@@ -87,7 +88,7 @@ func TestCallbackAskedForTwice(t *testing.T) {
 						replies[i] = b.Callback(callback)
 					})
 				}
-				synctest.Wait() // one of them waits for the provider, the others for that one
+				synctest.Wait() // one of them waits for the provider, the others for the first
 				if r := a.Browser().Callback(callback); r.StatusCode != 400 ||
 					!strings.Contains(r.Body, "not started in this browser") {
 					t.Errorf("without the cookie: %d", r.StatusCode)
@@ -126,7 +127,7 @@ func TestCallbackAskedForTwice(t *testing.T) {
 	}
 }
 
-// TestReloadOfCallback: a reload cancels the first request, and the second one gets what the first was for.
+// TestReloadOfCallback: a reload cancels the first request, and the second one gets its result.
 func TestReloadOfCallback(t *testing.T) {
 	for _, reloaded := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
@@ -152,14 +153,15 @@ func TestReloadOfCallback(t *testing.T) {
 			}
 			time.Sleep(2 * time.Second)
 			sessions, err := a.Auth.UserSessions(t.Context(), "alice")
-			if err != nil || len(sessions) != 1 || a.OP.Count(fakeop.Token) != 1 { // with nobody waiting too: nobody can tell
+			// even if no request waits: the browser may still reload
+			if err != nil || len(sessions) != 1 || a.OP.Count(fakeop.Token) != 1 {
 				t.Errorf("%d sessions, %v, %d token requests", len(sessions), err, a.OP.Count(fakeop.Token))
 			}
 		})
 	}
 }
 
-// TestReplay: an attempt is spent once, even when its cookie is put back, cases 29 and 157.
+// TestReplay: an attempt can be used once, even if its cookie is restored. Cases 29 and 157.
 func TestReplay(t *testing.T) {
 	a := testapp.New(t)
 	b := a.Browser()
@@ -200,7 +202,7 @@ func TestReplay(t *testing.T) {
 	}
 }
 
-// TestSpentForLife: an answer that was used stays used for as long as its attempt could be put back. Case 29.
+// TestSpentForLife: a used response is refused for as long as the cookie of its attempt could be restored. Case 29.
 func TestSpentForLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := testapp.New(t)
@@ -222,7 +224,7 @@ func TestSpentForLife(t *testing.T) {
 	})
 }
 
-// TestBrowserGone: the request ends with the browser, which gets no session, case 69.
+// TestBrowserGone: a request whose browser disconnects ends, and no session starts for it. Case 69.
 func TestBrowserGone(t *testing.T) {
 	a := testapp.New(t)
 	b := a.Browser()

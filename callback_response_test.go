@@ -11,8 +11,9 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestCallbackRefused: what a callback refuses before it asks the provider anything. Every row starts with a sign-in
-// under way; nothing makes a session or a token request, and where "kept" says so that sign-in can still end well.
+// TestCallbackRefused lists responses that a callback refuses before it calls the provider. Each row begins with a
+// sign-in in progress. None starts a session or makes a token request, and if kept is true, the sign-in can still
+// succeed.
 func TestCallbackRefused(t *testing.T) {
 	set := func(name, value string) func(url.Values) { return func(q url.Values) { q.Set(name, value) } }
 	add := func(name string) func(url.Values) { return func(q url.Values) { q.Add(name, q.Get(name)) } }
@@ -106,7 +107,8 @@ func TestCallbackRefused(t *testing.T) {
 	}
 }
 
-// TestCallbackMethodsAndSpellings: only a person's GET of the one path redeems, and no redirect copies the code.
+// TestCallbackMethodsAndSpellings: only a navigation with GET to the exact path redeems the code, and no redirect
+// copies it.
 func TestCallbackMethodsAndSpellings(t *testing.T) {
 	a := testapp.New(t)
 	b := a.Browser()
@@ -150,8 +152,8 @@ func formPostApp(t *testing.T) *testapp.App {
 	return testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].ResponseMode = "form_post" })
 }
 
-// TestFormPost: the attempt's cookie survives the cross-site POST and nothing else has to; the session of before, whose
-// cookie does not come along, is dead afterwards. Cases 44, 51.
+// TestFormPost: a cross-site POST carries the attempt's cookie, and no other is needed. The previous session, whose
+// cookie does not come along, ends. Cases 44, 51.
 func TestFormPost(t *testing.T) {
 	a := formPostApp(t)
 	b := a.Browser()
@@ -193,8 +195,8 @@ func TestFormPost(t *testing.T) {
 	}
 }
 
-// TestFormPostRefuses what is no form before it is parsed, and what stands in the query although the mode is another
-// one. Cases 20, 30, 41, 45, 285.
+// TestFormPostRefuses: bodies that are not a form are refused before they are parsed, and so are parameters in the
+// query, which this mode does not use. Cases 20, 30, 41, 45, 285.
 func TestFormPostRefuses(t *testing.T) {
 	a := formPostApp(t)
 	for _, tt := range []struct {
@@ -228,7 +230,7 @@ func TestFormPostRefuses(t *testing.T) {
 			if r.StatusCode != tt.want || r.JSON(t)["error"] != tt.code {
 				t.Errorf("%d %s", r.StatusCode, r.Body)
 			}
-			if r := b.PostCallback(callback); r.StatusCode != http.StatusSeeOther { // the attempt is not spent
+			if r := b.PostCallback(callback); r.StatusCode != http.StatusSeeOther { // the attempt is not used
 				t.Errorf("the right one afterwards: %d", r.StatusCode)
 			}
 		})
@@ -241,12 +243,13 @@ func TestFormPostRefuses(t *testing.T) {
 	}
 }
 
-// TestLongCodes: codes of 16 kB are redeemed in every response mode, a longer one is refused unspent, and no log shows
-// one.
+// TestLongCodes: codes of 16 kB are redeemed in every response mode, longer ones are refused without using the attempt,
+// and no code is logged.
 func TestLongCodes(t *testing.T) {
 	for _, mode := range []string{"query", "form_post", "query.jwt", "form_post.jwt"} {
 		for _, length := range []int{5000, 16 << 10, 16<<10 + 1} {
-			a := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) { c.Providers[0].ResponseMode, op.CodeLength = mode, length })
+			a := testapp.New(t,
+				func(c *ginoidc.Config, op *fakeop.Config) { c.Providers[0].ResponseMode, op.CodeLength = mode, length })
 			b := a.Browser()
 			deliver := b.Navigate
 			if strings.HasPrefix(mode, "form_post") {

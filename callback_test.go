@@ -14,9 +14,9 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestProviderMisbehaves: whatever the provider answers, the sign-in ends in the stated status with nobody signed in,
-// the attempt spent, one token request at most, and the reason in the log only, under the id that the answer shows.
-// Groups C, D and E, case 301; the rooms below have the finer rows.
+// TestProviderMisbehaves: whatever the provider responds, the sign-in ends with the given status. Nobody is signed in,
+// the attempt is used, at most one token request is made, and the reason is only in the log, under the id that the page
+// shows. Groups C, D and E, case 301; the tests of internal/provider have more detailed rows.
 func TestProviderMisbehaves(t *testing.T) {
 	claim := func(name string, value any) func(*fakeop.Provider) {
 		return func(p *fakeop.Provider) { p.OnIDToken(func(c map[string]any) { c[name] = value }) }
@@ -91,7 +91,7 @@ func TestProviderMisbehaves(t *testing.T) {
 			if id, _ := r.JSON(t)["request_id"].(string); id == "" || !strings.Contains(a.Logs.String(), "request_id="+id) {
 				t.Errorf("request %q is not in the log", id)
 			}
-			if after := r.Header.Get("Retry-After"); (after == "7") != (tt.status == 503) { // what the provider asked for
+			if after := r.Header.Get("Retry-After"); (after == "7") != (tt.status == 503) { // as the provider asked
 				t.Errorf("Retry-After %q", after)
 			}
 			if b.WhoAmI() != "" || len(b.Cookies()) != 0 {
@@ -115,8 +115,8 @@ func TestProviderMisbehaves(t *testing.T) {
 	}
 }
 
-// TestCallbackOfAnotherInstance: an attempt of one process ends in another with the same secrets, case 294; while that
-// one does not know the provider yet, the attempt stays unspent and a reload ends it.
+// TestCallbackOfAnotherInstance: an attempt that one process started can be completed by another with the same secrets.
+// While that process has no metadata of the provider, the attempt is not used, and a reload completes it. Case 294.
 func TestCallbackOfAnotherInstance(t *testing.T) {
 	first := testapp.New(t)
 	down := true
@@ -142,8 +142,7 @@ func TestCallbackOfAnotherInstance(t *testing.T) {
 	}
 }
 
-// TestRefusalSpendsNothing: anybody can make up an error for a state, so none takes a place in the table of used
-// attempts.
+// TestRefusalSpendsNothing: anyone can forge an error response, so none takes up room in the table of used attempts.
 func TestRefusalSpendsNothing(t *testing.T) {
 	a := testapp.New(t)
 	b := a.Browser()
@@ -158,7 +157,7 @@ func TestRefusalSpendsNothing(t *testing.T) {
 	}
 }
 
-// TestTrustedAudiences: a further audience is accepted if it is configured, case 86.
+// TestTrustedAudiences: an additional audience is accepted only if it is configured. Case 86.
 func TestTrustedAudiences(t *testing.T) {
 	for _, trusted := range [][]string{nil, {"project"}} {
 		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].TrustedAudiences = trusted })
@@ -169,7 +168,7 @@ func TestTrustedAudiences(t *testing.T) {
 	}
 }
 
-// TestSignInEnds: the way back, cases 12, 51 and 155.
+// TestSignInEnds: a sign-in returns to acceptable targets only, and with the required headers. Cases 12, 51 and 155.
 func TestSignInEnds(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.ReturnOrigins = []string{"https://shop.example.net:8443"}
@@ -209,7 +208,7 @@ func TestSignInEnds(t *testing.T) {
 		for _, line := range r.Header["Set-Cookie"] {
 			if c, _ := http.ParseSetCookie(line); c.Name == "__Host-ginoidc" &&
 				(c.Path != "/" || c.Domain != "" || c.MaxAge != 43200 || !c.HttpOnly || !c.Secure ||
-					c.SameSite != http.SameSiteLaxMode) { // Lax is not to be changed, case 147
+					c.SameSite != http.SameSiteLaxMode) { // it must stay Lax (case 147)
 				t.Errorf("session cookie: %s", line[strings.Index(line, ";"):])
 			}
 			if len(line) > 4096 {
@@ -219,7 +218,7 @@ func TestSignInEnds(t *testing.T) {
 	}
 }
 
-// TestAliasHost: a callback by another name of the app finds no cookie, and the log says which name it was. Case 50.
+// TestAliasHost: a callback under another host name of the app finds no cookie, and the log has that name. Case 50.
 func TestAliasHost(t *testing.T) {
 	a := testapp.New(t)
 	b := a.Browser()
@@ -230,7 +229,8 @@ func TestAliasHost(t *testing.T) {
 			t.Errorf("%s: %d %s", alias, r.StatusCode, r.Body)
 		}
 	}
-	if out := a.Logs.String(); !regexp.MustCompile(`code=attempt_missing request_id=\w+ host=alias\.example\.com `).MatchString(out) || a.OP.Count(fakeop.Token) != 0 {
+	logged := regexp.MustCompile(`code=attempt_missing request_id=\w+ host=alias\.example\.com `)
+	if out := a.Logs.String(); !logged.MatchString(out) || a.OP.Count(fakeop.Token) != 0 {
 		t.Errorf("log %s", out)
 	}
 }

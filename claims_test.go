@@ -14,7 +14,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// user signs carol in and returns what a handler sees. Claims are given as JSON, to be sure of their shape.
+// user signs carol in and returns the User that a handler sees. The claims are given as JSON, to control their shape.
 func user(t *testing.T, change func(*ginoidc.Config), idToken, userInfo string) *ginoidc.User {
 	t.Helper()
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { change(c) })
@@ -39,10 +39,12 @@ func user(t *testing.T, change func(*ginoidc.Config), idToken, userInfo string) 
 	return u
 }
 
-// TestClaims: typed fields and Claims agree, protocol claims are gone, and groups stand where they came from.
+// TestClaims: the typed fields and Claims agree, protocol claims are left out, and groups are where the provider put
+// them.
 func TestClaims(t *testing.T) {
 	u := user(t, func(c *ginoidc.Config) { c.Providers[0].GroupsClaim = "realm_access.roles" },
-		`{"realm_access":{"roles":["b","a"],"other":1},"tenant":{"id":"t1"},"email":"carol@corp.example","email_verified":true}`,
+		`{"realm_access":{"roles":["b","a"],"other":1},"tenant":{"id":"t1"},`+
+			`"email":"carol@corp.example","email_verified":true}`,
 		`{"name":"Carol from userinfo","nickname":"caz","email":"else@corp.example","email_verified":false}`)
 	var claims struct {
 		Sub, Iss, Email, Nickname, Nonce string
@@ -72,7 +74,7 @@ func TestClaims(t *testing.T) {
 		!handMade.InGroup("a") {
 		t.Errorf("hand-made user: %v %v", m, err)
 	}
-	nowhere := &ginoidc.User{Subject: "x", Extra: json.RawMessage(`{"groups":["admin"]}`)} // the field counts
+	nowhere := &ginoidc.User{Subject: "x", Extra: json.RawMessage(`{"groups":["admin"]}`)} // the field takes precedence
 	var fields map[string]any
 	if err := nowhere.Claims(&fields); err != nil || fields["groups"] != nil {
 		t.Errorf("groups that nobody has: %v %v", fields, err)

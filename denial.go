@@ -131,8 +131,8 @@ func (a *core) wanted(r *http.Request) string {
 	return a.refererTarget(r)
 }
 
-// refererTarget is the page of the app from which a request comes, as its Referer says, or "" if that is not acceptable as
-// a return target.
+// refererTarget returns the page of the app from which a request comes, from its Referer, or "" if that is not an
+// acceptable return target.
 func (a *core) refererTarget(r *http.Request) string {
 	target, own := strings.CutPrefix(r.Referer(), a.realm)
 	if target, _, _ = strings.Cut(target, "#"); !own || !strings.HasPrefix(target, "/") || !a.targets.Accept(target) {

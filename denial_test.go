@@ -24,7 +24,7 @@ func refuseBob(_ context.Context, s *ginoidc.PendingSignIn) error {
 	return nil
 }
 
-// TestDenied: an own handler sees all that the default page and JSON are made of.
+// TestDenied: a handler of the app gets everything that the default page and JSON show.
 func TestDenied(t *testing.T) {
 	var seen ginoidc.Denial
 	note := func(c *gin.Context) { seen = ginoidc.Denied(c) }
@@ -98,7 +98,7 @@ func TestDenied(t *testing.T) {
 	b.Fetch("/outside")
 }
 
-// TestDeniedLog: the log says what a guard wanted, and at debug what the user is in instead.
+// TestDeniedLog: the log has the groups that a guard requires and, at debug, those of the user.
 func TestDeniedLog(t *testing.T) {
 	for _, level := range []slog.Level{slog.LevelInfo, slog.LevelDebug} {
 		a := testapp.New(t)
@@ -149,7 +149,8 @@ func TestSignInURLOfAPI(t *testing.T) {
 		testapp.URL + "/auth/callback?code": "/auth/signin",
 	} {
 		for _, method := range []string{"GET", "POST", "DELETE"} {
-			r := a.Browser().Do(method, "/me", nil, "Sec-Fetch-Mode", "cors", "Sec-Fetch-Site", "same-origin", "Referer", referer)
+			r := a.Browser().Do(method, "/me", nil, "Sec-Fetch-Mode", "cors", "Sec-Fetch-Site", "same-origin", "Referer",
+				referer)
 			if got := r.JSON(t)["sign_in_url"]; r.StatusCode != 401 || got != want {
 				t.Errorf("%s from %q: %d to %v, want %q", method, referer, r.StatusCode, got, want)
 			}

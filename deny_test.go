@@ -19,8 +19,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestWhatIsAPage: by Fetch Metadata, and without it by Accept and X-Requested-With, a guard tells pages from the rest,
-// the same for a GET and for a form that is posted.
+// TestWhatIsAPage: a guard distinguishes pages from other requests by Fetch Metadata or, without it, by Accept and
+// X-Requested-With, for GET requests and for posted forms alike.
 func TestWhatIsAPage(t *testing.T) {
 	a := testapp.New(t)
 	for _, tt := range []struct {
@@ -58,7 +58,7 @@ func TestWhatIsAPage(t *testing.T) {
 		{true, []string{"Accept", "text/html;level=1;q=0.4"}},
 		{true, []string{"Accept", `text/html;title="q=0, ;q=0 \";q=0";q=0.4`}},
 		{true, []string{"Accept", "text/html;q=0, text/html;q=0.5"}},
-		{true, []string{"Accept", "text/html;q=high"}}, // no weight, so as good as none
+		{true, []string{"Accept", "text/html;q=high"}}, // not a weight, so it is ignored
 		{true, []string{"Accept", "text/html;q"}},
 		{true, []string{"Accept", "application/json", "Accept", "text/html"}},
 		{false, []string{"Accept", "text/html;q=0"}},
@@ -88,7 +88,7 @@ func TestWhatIsAPage(t *testing.T) {
 	}
 }
 
-// TestServiceWorker: sign-in and callback take what a service worker makes of a navigation, and sign-out does not.
+// TestServiceWorker: sign-in and callback accept a navigation that passed through a service worker; sign-out does not.
 func TestServiceWorker(t *testing.T) {
 	a := testapp.New(t)
 	b := a.Browser()
@@ -112,8 +112,8 @@ func TestServiceWorker(t *testing.T) {
 	}
 }
 
-// TestPostedForm: a form that is posted gets a page, and its link leads back to the page of the form, if the Referer
-// names one that may be a return target.
+// TestPostedForm: a posted form gets a page whose link leads back to the page of the form, if the Referer is an
+// acceptable return target.
 func TestPostedForm(t *testing.T) {
 	a := testapp.New(t)
 	a.Engine.POST("/fresh", a.Auth.RequireFreshSignIn(time.Minute), a.Protected)
@@ -195,7 +195,7 @@ func TestPostedForm(t *testing.T) {
 	if a.Ran["/me"]+a.Ran["/admin"]+a.Ran["/fresh"] != 0 || bob.WhoAmI() != "bob" {
 		t.Errorf("ran %v, %q is signed in", a.Ran, bob.WhoAmI())
 	}
-	// The link does what it says.
+	// The link leads back to the form.
 	_, _, link := shown(nobody.Do("POST", "/me", nil,
 		append(testapp.Navigation(), "Referer", testapp.URL+"/edit?id=7")...), t)
 	if r := nobody.Navigate(nobody.Start(link, "alice")); r.Location() != "/edit?id=7" || nobody.WhoAmI() != "alice" {
@@ -203,7 +203,7 @@ func TestPostedForm(t *testing.T) {
 	}
 }
 
-// TestRecovery: who is stopped on the way to a page is shown what has happened, and a way on that leads to that page.
+// TestRecovery: a user who is denied a page is shown the reason and a link that leads on to that page.
 func TestRecovery(t *testing.T) {
 	const page = "/reports?year=2024&q=a%20b"
 	signIn := "/auth/signin?return_to=" + url.QueryEscape(page)
@@ -244,7 +244,7 @@ func TestRecovery(t *testing.T) {
 		text  string
 		link  string
 		code  int
-		id    bool // there is something to look up
+		id    bool // whether the page shows a request id
 	}{
 		{"cancelled", refused("access_denied"), "Sign-in cancelled", again, signIn, 401, false},
 		{"cancelled at Apple", refused("user_cancelled_authorize"), "Sign-in cancelled", again, signIn, 401, false},
@@ -294,7 +294,7 @@ func TestRecovery(t *testing.T) {
 			"Try again", page, 503, true},
 		{"nonsense for a handler", func(t *testing.T, a *testapp.App, b *testapp.Browser) testapp.Reply {
 			b.MustSignIn("alice")
-			time.Sleep(time.Hour) // until the access token has expired
+			time.Sleep(time.Hour) // so that the access token expires
 			a.OP.Misbehave(fakeop.HTMLAnswer)
 			a.Engine.GET("/reports", func(c *gin.Context) {
 				_, err := a.Auth.Token(c)
@@ -332,8 +332,8 @@ func TestRecovery(t *testing.T) {
 	}
 }
 
-// TestStoreAway: a store that cannot answer is no sign-out. The page says so and offers the same page once more, also
-// on the plugin's own routes; a form leads back to its page.
+// TestStoreAway: users are not signed out while the store is down. The page says so and offers another try, on the
+// plugin's own routes as well; after a form, the link leads back to its page.
 func TestStoreAway(t *testing.T) {
 	up := testapp.New(t)
 	b := up.Browser()
@@ -365,7 +365,7 @@ func TestStoreAway(t *testing.T) {
 	}
 }
 
-// shown is what a person reads on one of the plugin's pages: title, and text and address of its link.
+// shown returns what the user reads on one of the plugin's pages: the title, and the text and address of its link.
 func shown(r testapp.Reply, t *testing.T) (title, text, link string) {
 	t.Helper()
 	m := regexp.MustCompile(`(?s)<h1>([^<]*)</h1>.*<a href="([^"]*)">([^<]*)</a>`).FindStringSubmatch(r.Body)

@@ -22,7 +22,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// TestProviderError: what the provider says no with reaches the handler, cut and harmless. Case 34.
+// TestProviderError: the provider's error reaches the handler, truncated and without control characters. Case 34.
 func TestProviderError(t *testing.T) {
 	var reason error
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
@@ -47,13 +47,13 @@ func TestProviderError(t *testing.T) {
 	}
 }
 
-// TestProviderErrorIsLogged: what the provider says no with is most often a fault of the registration, so the log has
-// it whatever else is wrong with the response, and an answer that comes another way than it was asked for tells the
-// mend.
+// TestProviderErrorIsLogged: the cause of a provider's error is usually in the registration of the client, so it is
+// logged whatever else is wrong with the response. A response in another response mode than requested is logged with
+// the fix.
 func TestProviderErrorIsLogged(t *testing.T) {
 	const refusal = "error=unauthorized_client&error_description=not%0Aregistered"
 	for _, tt := range []struct {
-		name, mode, method, query string // state=S stands for that of a sign-in under way
+		name, mode, method, query string // state=S stands for the state of a sign-in in progress
 		wait                      time.Duration
 		status                    int
 		want                      []string
@@ -92,7 +92,7 @@ func TestProviderErrorIsLogged(t *testing.T) {
 					t.Errorf("%d %s", r.StatusCode, r.Body)
 				}
 				want := tt.want
-				if tt.status != 405 || tt.method == "GET" { // the body of a POST that is not wanted is not read
+				if tt.status != 405 || tt.method == "GET" { // the body of a POST is not read in this mode
 					want = append(want, "provider_code=unauthorized_client", "provider_description=not?registered")
 				}
 				for _, text := range want {
@@ -106,7 +106,7 @@ func TestProviderErrorIsLogged(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].ResponseMode = "form_post" })
 	a.Logs.Reset()
 	b := a.Browser()
-	b.Navigate("/auth/callback") // somebody who types the address is no answer of the provider's
+	b.Navigate("/auth/callback") // a typed address is not a response of the provider
 	b.Do("PUT", "/auth/callback?code=x&state=y", nil)
 	if a.Logs.Len() != 0 {
 		t.Errorf("log %s", a.Logs)
@@ -128,8 +128,8 @@ type nilableError struct{}
 
 func (*nilableError) Error() string { return "a typed nil" }
 
-// TestRules: any error of a rule is 403, whatever it wraps. Deny answers an error of the plugin by its own status, and
-// any other as the error of a rule.
+// TestRules: any error of a check is 403, whatever it wraps. Deny answers an error of the plugin with its own status,
+// and any other as it answers the error of a check.
 func TestRules(t *testing.T) {
 	a := testapp.New(t)
 	alice := a.Browser()
@@ -153,7 +153,7 @@ func TestRules(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		err    error
-		code   string // of a rule
+		code   string // of a check
 		status int    // of Deny
 		denied string
 	}{

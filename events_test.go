@@ -17,8 +17,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestOnSignIn: the hook sees who comes and the app's sealed state, may add to the user but not replace them, and what
-// it refuses leaves no session and the earlier one alone.
+// TestOnSignIn: the hook gets the user and the app's sealed state. It may add to the user but not replace the subject.
+// If it refuses a sign-in, no session starts and an earlier one is unchanged.
 func TestOnSignIn(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.AppState = func(c *gin.Context) (string, error) {
@@ -63,7 +63,7 @@ func TestOnSignIn(t *testing.T) {
 	}
 }
 
-// TestOnSignOut is called with who left, and its error changes nothing.
+// TestOnSignOut: the hook is called with the user who signed out, and its error has no effect.
 func TestOnSignOut(t *testing.T) {
 	var left []string
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {

@@ -140,8 +140,8 @@ func (a *Auth) answerSlash(c *gin.Context) { c.AbortWithStatus(http.StatusNotFou
 // nobody is signed in.
 //
 // With the query parameter "session" the response also has the remaining times of the session in seconds, and the
-// request does not renew the session, so a page can find out when to warn its user. The session ends after expires_in in
-// any case, and after idle_expires_in unless it is used.
+// request does not renew the session, so a page can find out when to warn its user. The session ends after expires_in
+// in any case, and after idle_expires_in unless it is used.
 //
 //	GET /auth/userinfo?session
 //	{"sub": "alice", …, "session": {"expires_in": 604000, "idle_expires_in": 43000}}
@@ -176,7 +176,7 @@ func (a *Auth) UserInfo(c *gin.Context) {
 	c.JSON(http.StatusOK, answer)
 }
 
-// sessionTimes are how long a session lives, in seconds.
+// sessionTimes are the remaining times of a session in seconds.
 type sessionTimes struct {
 	ExpiresIn     int64 `json:"expires_in"`
 	IdleExpiresIn int64 `json:"idle_expires_in"`

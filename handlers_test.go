@@ -19,7 +19,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// pageScript is what takes query and fragment out of the address bar.
+// pageScript is the script that removes query and fragment from the address bar.
 var pageScript = regexp.MustCompile(`<script>(history\.replaceState\(null,"",location\.pathname\))</script>`)
 
 func hashOf(script string) string {
@@ -27,8 +27,8 @@ func hashOf(script string) string {
 	return "script-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// TestPagesAreClosed: a page of the plugin runs its own script alone, cannot be framed, has no other base for its
-// links, is taken for nothing else than HTML, and is not kept.
+// TestPagesAreClosed: a page of the plugin runs only its own script, cannot be framed, cannot be given another base
+// URL, is never sniffed as another type than HTML, and is not cached.
 func TestPagesAreClosed(t *testing.T) {
 	a := testapp.New(t)
 	b := a.Browser()
@@ -55,7 +55,7 @@ func TestPagesAreClosed(t *testing.T) {
 	}
 }
 
-// TestUserInfoRoute shows the allow-listed claims only, and 204 to nobody.
+// TestUserInfoRoute: the route shows the allowed claims only, and responds with 204 if nobody is signed in.
 func TestUserInfoRoute(t *testing.T) {
 	a := testapp.New(t)
 	a.OP.OnIDToken(func(claims map[string]any) { claims["salary"] = 7 })
@@ -78,8 +78,8 @@ func TestUserInfoRoute(t *testing.T) {
 	}
 }
 
-// TestGuardBeforeMount: a guard that was given to the engine lets the plugin's own routes pass and no other, so that
-// people can sign in and out, and programs get the answers of the routes.
+// TestGuardBeforeMount: a guard that is passed to the engine exempts the plugin's own routes and no others, so that
+// users can sign in and out.
 func TestGuardBeforeMount(t *testing.T) {
 	guards := map[string]func(*ginoidc.Auth) gin.HandlerFunc{
 		"RequireAuth":         func(a *ginoidc.Auth) gin.HandlerFunc { return a.RequireAuth() },
@@ -167,8 +167,8 @@ func TestGuardBeforeMount(t *testing.T) {
 	}
 }
 
-// TestAppsOwnRouteAtOurs: a guard protects a handler of the app whose pattern is that of a route of the plugin's, with
-// Mount elsewhere or without.
+// TestAppsOwnRouteAtOurs: a guard protects a handler of the app even if its pattern is that of one of the plugin's
+// routes, without Mount or with Mount elsewhere.
 func TestAppsOwnRouteAtOurs(t *testing.T) {
 	for _, base := range []string{"", "/app"} {
 		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.AppURL, c.CookieName = testapp.URL+base, "s" })
@@ -200,8 +200,8 @@ func TestAppsOwnRouteAtOurs(t *testing.T) {
 	}
 }
 
-// TestGuardedSignIn: a guard in front of a handler that wraps SignIn cannot know it. The browser is not sent to and
-// fro.
+// TestGuardedSignIn: a guard does not recognize a handler of the app that wraps SignIn, but it does not cause a
+// redirect loop.
 func TestGuardedSignIn(t *testing.T) {
 	for _, base := range []string{"", "/app"} {
 		for _, group := range []string{"", base} {
@@ -218,7 +218,7 @@ func TestGuardedSignIn(t *testing.T) {
 	}
 }
 
-// TestMountPlace: a group from which the routes cannot be found is refused at registration, with the mend.
+// TestMountPlace: Mount panics on a group where the routes would not be found, and the message has the fix.
 func TestMountPlace(t *testing.T) {
 	mount := func(base string, on func(*gin.Engine) gin.IRouter) (refused string) {
 		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.AppURL = testapp.URL + base })
@@ -260,8 +260,8 @@ func TestMountPlace(t *testing.T) {
 	}
 }
 
-// TestMountedRoutes: Mount takes few routes of the engine, and yet each of its own answers every method, no redirect of
-// Gin's copies a code into another URL, and the app may have routes of its own beside.
+// TestMountedRoutes: Mount registers few routes, yet each of the plugin's routes answers every method, no redirect of
+// Gin copies a code into another URL, and the app may have its own routes below RoutePrefix.
 func TestMountedRoutes(t *testing.T) {
 	options := map[string]func(*gin.Engine){
 		"Gin's defaults":         func(*gin.Engine) {},

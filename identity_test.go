@@ -8,8 +8,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
-// TestOwnSession: what needs a session refuses a user who was shown by other means, and nobody is asked to sign in for
-// it.
+// TestOwnSession: whatever needs a session refuses users who were identified by other means, without a redirect to the
+// sign-in.
 func TestOwnSession(t *testing.T) {
 	alice, s := &User{Subject: "alice"}, &session.Session{}
 	for _, tt := range []struct {

@@ -17,7 +17,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// sids notes the session id of each ID token of the provider.
+// sids records the session id of each ID token of the provider.
 func sids(a *testapp.App) func() string {
 	var mu sync.Mutex
 	sid := ""
@@ -33,9 +33,9 @@ func sids(a *testapp.App) func() string {
 	}
 }
 
-// TestBackChannelLogout: a good token ends the sessions it names and no others, in sealed cookies too, for which there
-// is a list of what was ended without any setting (case 186); a bad one ends none. The provider room has every row of
-// the token's rules.
+// TestBackChannelLogout: a valid token ends the sessions it names and no others. Sessions in sealed cookies are revoked
+// too, without any setting (case 186). An invalid token ends none. The tests of internal/provider have a row for each
+// rule about the token.
 func TestBackChannelLogout(t *testing.T) {
 	set := func(name string, value any) func(map[string]any) {
 		return func(claims map[string]any) { claims[name] = value }
@@ -95,7 +95,7 @@ func TestBackChannelLogout(t *testing.T) {
 	}
 }
 
-// TestUntypedLogoutTokens are accepted by option only, case 177.
+// TestUntypedLogoutTokens: logout tokens without a type are opt-in. Case 177.
 func TestUntypedLogoutTokens(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].UntypedLogoutTokens = true })
 	for typ, status := range map[string]int{"": 200, "JWT": 200, "logout+jwt": 200, "at+jwt": 400} {
@@ -106,7 +106,7 @@ func TestUntypedLogoutTokens(t *testing.T) {
 	}
 }
 
-// TestUntypedRefusal: the log names the setting that accepts such a token, and its variable where there is one.
+// TestUntypedRefusal: the log names the setting that accepts such a token, and its environment variable if it has one.
 func TestUntypedRefusal(t *testing.T) {
 	t.Setenv("X_SCOPES", "openid")
 	fromEnv := func(c *ginoidc.Config, _ *fakeop.Config) {
@@ -116,7 +116,8 @@ func TestUntypedRefusal(t *testing.T) {
 		}
 		read.AppURL, read.CookieSecrets, read.Logger = c.AppURL, c.CookieSecrets, c.Logger
 		p, given := &read.Providers[0], c.Providers[0]
-		p.Issuer, p.ClientID, p.ClientSecret, p.SigningAlgs = given.Issuer, given.ClientID, given.ClientSecret, given.SigningAlgs
+		p.Issuer, p.ClientID, p.ClientSecret = given.Issuer, given.ClientID, given.ClientSecret
+		p.SigningAlgs = given.SigningAlgs
 		*c = read
 	}
 	for _, tt := range []struct {
@@ -142,7 +143,7 @@ func TestUntypedRefusal(t *testing.T) {
 	}
 }
 
-// TestBackChannelRequest: what is no form with one token is refused unread.
+// TestBackChannelRequest: a request that is not a form with exactly one token is refused before the token is read.
 func TestBackChannelRequest(t *testing.T) {
 	a := testapp.New(t)
 	const form = "application/x-www-form-urlencoded"
@@ -176,7 +177,8 @@ func TestBackChannelRequest(t *testing.T) {
 	}
 }
 
-// TestLogoutOrder: what a logout token ends is decided by when it was made, not by when it comes. Cases 181, 187.
+// TestLogoutOrder: a logout token ends the sessions that began before it was issued, whenever it arrives. Cases 181,
+// 187.
 func TestLogoutOrder(t *testing.T) {
 	t.Run("late", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
@@ -219,7 +221,7 @@ func TestLogoutOrder(t *testing.T) {
 		if r := a.PostBackChannel("logout_token=" + token); r.StatusCode != 200 {
 			t.Errorf("%d %s", r.StatusCode, r.Body)
 		}
-		time.Sleep(1100 * time.Millisecond) // the next second at the provider
+		time.Sleep(1100 * time.Millisecond) // timestamps of the provider have whole seconds
 		b := a.Browser()
 		b.MustSignIn("alice")
 		if r := a.PostBackChannel("logout_token=" + token); r.StatusCode != 400 || b.WhoAmI() != "alice" {
@@ -228,8 +230,8 @@ func TestLogoutOrder(t *testing.T) {
 	})
 }
 
-// TestLogoutTokenTwice: a token is remembered for as long as one with its exp is accepted, which is the clock tolerance
-// longer than exp says.
+// TestLogoutTokenTwice: a used token is remembered until it would no longer be accepted, which is its exp plus the
+// clock skew tolerated.
 func TestLogoutTokenTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := testapp.New(t)
@@ -251,8 +253,8 @@ func TestLogoutTokenTwice(t *testing.T) {
 	})
 }
 
-// TestEndedSessions: a copy of a cookie is good no more after sign-out, a new sign-in, EndSession and EndUserSessions,
-// although nobody can take it out of the thief's hands. Cases 139 and 151.
+// TestEndedSessions: a stolen copy of the cookie is no longer valid after a sign-out, a new sign-in, EndSession and
+// EndUserSessions. Cases 139 and 151.
 func TestEndedSessions(t *testing.T) {
 	for name, end := range map[string]func(*testapp.App, *testapp.Browser){
 		"sign-out":    func(_ *testapp.App, b *testapp.Browser) { b.Do("POST", "/auth/signout", nil) },
@@ -302,7 +304,7 @@ func TestEndedSessions(t *testing.T) {
 	}
 }
 
-// TestFrontChannelLogout may be framed by the provider alone and ends the session it names, case 191.
+// TestFrontChannelLogout: only the provider may frame the route, and it ends the session that it names. Case 191.
 func TestFrontChannelLogout(t *testing.T) {
 	frame := []string{"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "iframe", "Sec-Fetch-Site", "same-site"}
 	for _, tt := range []struct {
@@ -337,7 +339,7 @@ func TestFrontChannelLogout(t *testing.T) {
 	}
 }
 
-// TestFrontChannelWithoutSID: an empty sid names no session, not even one without.
+// TestFrontChannelWithoutSID: an empty sid matches no session, not even one without a sid.
 func TestFrontChannelWithoutSID(t *testing.T) {
 	a := testapp.New(t)
 	a.OP.OnIDToken(func(claims map[string]any) { delete(claims, "sid") })
@@ -348,15 +350,15 @@ func TestFrontChannelWithoutSID(t *testing.T) {
 	}
 }
 
-// amnesticState forgets what was used up.
+// amnesticState cannot remember used logout tokens.
 type amnesticState struct{ ginoidc.SharedState }
 
 func (s amnesticState) MarkUsed(_ context.Context, key string, _ time.Duration) (bool, error) {
-	return key[0] == 'a', errIf(key[0] != 'a') // attempts are remembered
+	return key[0] == 'a', errIf(key[0] != 'a') // attempts are still remembered
 }
 
-// TestReplayMemoryDown: sessions end all the same, and the log says that the token could be used again. Case 182.
-// Cookies that come along are ignored, case 184.
+// TestReplayMemoryDown: sessions end nevertheless, and the log says that the token was not marked as used. Case 182.
+// Cookies of the request are ignored, case 184.
 func TestReplayMemoryDown(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = amnesticState{state.NewMemory(0)} })
 	alice, bob := a.Browser(), a.Browser()
@@ -376,8 +378,8 @@ func TestReplayMemoryDown(t *testing.T) {
 	}
 }
 
-// TestFrontChannelWithoutCookie: the provider's frame ends the session it names in a browser that sends no cookie into
-// the frame of another site, and a made-up sid leaves nothing behind. Case 191.
+// TestFrontChannelWithoutCookie: the provider's frame ends the session that it names in a browser that sends no cookies
+// in the frame of another site. An unknown sid writes nothing to the state. Case 191.
 func TestFrontChannelWithoutCookie(t *testing.T) {
 	for name, shared := range map[string]ginoidc.SharedState{"listed": struct{ ginoidc.SharedState }{state.NewMemory(0)},
 		"not listed": without("Enlist", "Delist", "Listed")} {
@@ -399,7 +401,7 @@ func TestFrontChannelWithoutCookie(t *testing.T) {
 			other.MustSignIn("alice")
 			frame := func(query string) {
 				t.Helper()
-				// who cannot look for it does not say that it is ended
+				// without a list, the response must not say that the session has ended
 				named := strings.Contains(query, "iss=https://idp.example&sid=s-")
 				want := map[bool]int{true: 501, false: 200}[named && name == "not listed"]
 				a.Logs.Reset()
@@ -427,11 +429,11 @@ func TestFrontChannelWithoutCookie(t *testing.T) {
 			if err := a.Auth.EndUserSessions(t.Context(), "alice"); err != nil {
 				t.Error(err)
 			}
-			frame("?iss=https://idp.example&sid=s-2") // of a session that is ended already
+			frame("?iss=https://idp.example&sid=s-2") // of a session that has already ended
 			if want := map[string]int{"listed": 1}[name]; framed != want {
 				t.Errorf("%d sessions ended by frames", framed)
 			}
-			b.MustSignIn("alice") // which works at once
+			b.MustSignIn("alice") // signing in again works at once
 			if b.WhoAmI() != "alice" {
 				t.Error("the new session is ended too")
 			}

@@ -14,8 +14,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestDenial is the denial table: who asks, how, and what comes back. No denied request reaches the handler, gets
-// a cookie or loses its privacy marks.
+// TestDenial is the table of denials: the user, the request and the response. A denied request never reaches the
+// handler and gets no cookie, and its response is always marked private.
 func TestDenial(t *testing.T) {
 	a := testapp.New(t)
 	alice, bob, nobody := a.Browser(), a.Browser(), a.Browser()
@@ -98,7 +98,8 @@ func TestDenial(t *testing.T) {
 	}
 }
 
-// TestGroupRules is the truth table of any-of and all-of, case 204, and of names that only look alike, case 197.
+// TestGroupRules is the truth table of RequireGroups and RequireAllGroups (case 204), and of names that only look alike
+// (case 197).
 func TestGroupRules(t *testing.T) {
 	errTooYoung := errors.New("too young")
 	for _, tt := range []struct {
@@ -153,7 +154,7 @@ func require(check func(*ginoidc.User) error) func(*ginoidc.Auth) gin.HandlerFun
 	return func(a *ginoidc.Auth) gin.HandlerFunc { return a.Require(check) }
 }
 
-// TestRegistrationMistakes: what would allow everybody panics where routes are registered, case 194.
+// TestRegistrationMistakes: a guard that would allow everybody panics when routes are registered. Case 194.
 func TestRegistrationMistakes(t *testing.T) {
 	a := testapp.New(t)
 	for name, register := range map[string]func(){
@@ -179,7 +180,7 @@ func TestRegistrationMistakes(t *testing.T) {
 	}
 }
 
-// TestOrganization: the path names the organization and proves nothing, cases 200 and 214.
+// TestOrganization: the path selects the organization but does not grant access to it. Cases 200 and 214.
 func TestOrganization(t *testing.T) {
 	for _, raw := range []bool{false, true} {
 		a := testapp.New(t)
@@ -205,7 +206,8 @@ func TestOrganization(t *testing.T) {
 	}
 }
 
-// TestProtectAll matches route patterns and nothing an attacker spells, cases 205, 206, 207 and 211.
+// TestProtectAll: ProtectAll compares route patterns, so other spellings of a public path are not public. Cases 205,
+// 206, 207 and 211.
 func TestProtectAll(t *testing.T) {
 	a := testapp.New(t)
 	for _, settings := range []func(*gin.Engine){
@@ -262,7 +264,8 @@ func TestProtectAll(t *testing.T) {
 	}
 }
 
-// TestNoUser: a nil or empty identity passes nothing, and a foreign context key is no user, cases 217 and 219.
+// TestNoUser: a nil or empty user passes no guard, and a value under another context key is not a user. Cases 217 and
+// 219.
 func TestNoUser(t *testing.T) {
 	var nobody *ginoidc.User
 	if nobody.InGroup("") || nobody.InOrganization("acme") || (&ginoidc.User{Groups: []string{""}}).InGroup("") {
@@ -298,8 +301,8 @@ func TestNoUser(t *testing.T) {
 	}
 }
 
-// TestPublicRoute: a route that never asks for the user never opens the session and stays cacheable; one that asks
-// is private, and code below the handler finds the same user.
+// TestPublicRoute: a route that does not ask for the user does not open the session and stays cacheable. If it asks,
+// the response is private, and code called by the handler finds the same user.
 func TestPublicRoute(t *testing.T) {
 	a := testapp.New(t)
 	a.Engine.GET("/greet", func(c *gin.Context) {
@@ -326,8 +329,8 @@ func TestPublicRoute(t *testing.T) {
 	}
 }
 
-// TestRuleThatAnswers: whatever a rule does to the response, the protected handler does not run, and nothing is
-// appended to what the rule wrote.
+// TestRuleThatAnswers: whatever a check does to the response, the protected handler does not run, and nothing is
+// appended to what the check wrote.
 func TestRuleThatAnswers(t *testing.T) {
 	var a *testapp.App
 	for _, tt := range []struct {
@@ -355,7 +358,7 @@ func TestRuleThatAnswers(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a = testapp.New(t)
-			// A recovery that only answers: Gin would go on to the next handler.
+			// The recovery only writes a response and does not abort, so Gin would go on to the next handler.
 			a.Engine.Use(gin.CustomRecovery(func(c *gin.Context, _ any) { c.String(500, "recovered") }))
 			rule := func(c *gin.Context, _ *ginoidc.User) error { return tt.rule(c) }
 			a.Engine.GET("/rule", a.Auth.RequireFunc(rule), a.Protected)
@@ -375,8 +378,8 @@ func TestRuleThatAnswers(t *testing.T) {
 	}
 }
 
-// TestRequestsOfOtherSites: what another site makes a browser send with the session's cookie changes nothing, in every
-// guard. Reading, clients that are no browsers, trusted origins and routes that are left out pass. Case 149.
+// TestRequestsOfOtherSites: every guard refuses cross-site requests with unsafe methods. Safe methods, clients that are
+// not browsers, trusted origins and CrossOriginRoutes pass. Case 149.
 func TestRequestsOfOtherSites(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.TrustedOrigins = []string{"https://admin.example.com"}
@@ -407,7 +410,7 @@ func TestRequestsOfOtherSites(t *testing.T) {
 		status       int
 	}{
 		{"POST", "", site("cross-site"), 403},
-		{"POST", "", site("same-site"), 403}, // a sibling domain, which has the cookie in spite of SameSite
+		{"POST", "", site("same-site"), 403}, // a sibling domain, whose requests carry the cookie despite SameSite
 		{"PUT", "", site("cross-site"), 403},
 		{"DELETE", "", site("cross-site"), 403},
 		{"PATCH", "", site("cross-site"), 403},
@@ -422,7 +425,7 @@ func TestRequestsOfOtherSites(t *testing.T) {
 		{"POST", "", []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://admin.example.com.evil.example"}, 403},
 		{"GET", "", site("cross-site"), 200},
 		{"GET", "", []string{"Origin", testapp.URL, "Upgrade", "websocket", "Connection", "Upgrade"}, 200},
-		{"POST", "", append(site("cross-site"), "X-API-Key", "k"), 200}, // the key is not the browser's
+		{"POST", "", append(site("cross-site"), "X-API-Key", "k"), 200}, // browsers do not send the key by themselves
 		{"POST", "/hooks/1", site("cross-site"), 200},
 	} {
 		for name := range guards {
@@ -443,7 +446,8 @@ func TestRequestsOfOtherSites(t *testing.T) {
 	if r := plain.Browser().Do("POST", "/me", nil, site("cross-site")...); r.StatusCode != 403 {
 		t.Errorf("without the cookie: %d", r.StatusCode)
 	}
-	if r := b.Do("POST", "/auth/signout", nil, "Sec-Fetch-Site", "same-site", "Origin", "https://admin.example.com"); r.StatusCode != 303 {
+	r := b.Do("POST", "/auth/signout", nil, "Sec-Fetch-Site", "same-site", "Origin", "https://admin.example.com")
+	if r.StatusCode != 303 {
 		t.Errorf("sign-out from a trusted origin: %d", r.StatusCode)
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestGroupsShapes: groups from any claim shape and place. Cases 110, 195, 196 and 199.
+// TestGroupsShapes: groups are found in any shape and place of the claim. Cases 110, 195, 196 and 199.
 func TestGroupsShapes(t *testing.T) {
 	name := func(n string) func(*ginoidc.Config) {
 		return func(c *ginoidc.Config) { c.Providers[0].GroupsClaim = n }
@@ -45,7 +45,8 @@ func TestGroupsShapes(t *testing.T) {
 		{"objects", none, `{"groups":[{"id":"1","name":"admin"},{"name":"staff"},{"id":7},{}]}`,
 			`{}`, []string{"1", "admin", "staff"}},
 		{"one object", none, `{"groups":{"name":"admin"}}`, `{}`, []string{"admin"}},
-		{"objects with odd ids", none, `{"groups":[{"id":7,"name":"admin"},{"id":"","name":"admin"},{"id":["1"],"name":"admin"},{"id":false,"name":"admin"},
+		{"objects with odd ids", none, `{"groups":[{"id":7,"name":"admin"},{"id":"","name":"admin"},
+			{"id":["1"],"name":"admin"},{"id":false,"name":"admin"},
 			{"id":null,"name":"staff"},{"id":"2","name":7}]}`, `{}`, []string{"2", "staff"}},
 		{"an object of names", none, `{"groups":{"admin":{},"staff":true}}`, `{}`, nil},
 		{"null", none, `{"groups":null}`, `{"groups":["a"]}`, []string{"a"}},
@@ -110,7 +111,7 @@ func TestGroupsShapes(t *testing.T) {
 	}
 }
 
-// TestOrganizationShapes: of an object the id counts, since names are not unique.
+// TestOrganizationShapes: if an organization is an object, its id counts, because names are not unique.
 func TestOrganizationShapes(t *testing.T) {
 	for _, tt := range []struct {
 		format, claim string
@@ -142,10 +143,13 @@ func TestOrganizationShapes(t *testing.T) {
 	}
 }
 
-// TestOverage: the marker denies with its own error, is never followed, and a resolver can help. Case 102.
+// TestOverage: the overage marker denies with its own error, its endpoint is never called, and a resolver can provide
+// the groups. Case 102.
 func TestOverage(t *testing.T) {
 	for _, marker := range []string{
-		`{"groups":null,"hasgroups":true}`, `{"_claim_names":{"groups":"src1"},"_claim_sources":{"src1":{"endpoint":"http://169.254.169.254/groups"}}}`, `{"hasgroups":true}`, `{"hasgroups":"true"}`,
+		`{"groups":null,"hasgroups":true}`,
+		`{"_claim_names":{"groups":"src1"},"_claim_sources":{"src1":{"endpoint":"http://169.254.169.254/groups"}}}`,
+		`{"hasgroups":true}`, `{"hasgroups":"true"}`,
 	} {
 		u := user(t, func(*ginoidc.Config) {}, marker, `{"groups":["admin"]}`)
 		if !u.GroupsOverage || len(u.Groups) != 0 {
@@ -173,8 +177,7 @@ func TestOverage(t *testing.T) {
 	}
 }
 
-// TestAbsentGroups: a sign-in without the claim says so at once, at debug; what is there and names nothing is no
-// absence.
+// TestAbsentGroups: a sign-in without the groups claim is logged at debug. An empty claim is not an absent one.
 func TestAbsentGroups(t *testing.T) {
 	path := func(c *ginoidc.Config) {
 		c.Providers[0].GroupsClaim, c.Providers[0].GroupsPath = "", []string{"realm_access", "roles"}
@@ -210,7 +213,7 @@ func TestAbsentGroups(t *testing.T) {
 	}
 }
 
-// TestGroupsResolver replaces the groups, and its error ends the sign-in.
+// TestGroupsResolver: the resolver replaces the groups, and its error ends the sign-in.
 func TestGroupsResolver(t *testing.T) {
 	var fail error
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
@@ -233,7 +236,7 @@ func TestGroupsResolver(t *testing.T) {
 	}
 }
 
-// TestEmailVerified is true for the JSON value true of what gave the address, case 101.
+// TestEmailVerified: the address is verified only if its own source has the JSON value true. Case 101.
 func TestEmailVerified(t *testing.T) {
 	for _, tt := range []struct {
 		idToken, userInfo string
@@ -249,7 +252,7 @@ func TestEmailVerified(t *testing.T) {
 		{`{"email":"a@x","email_verified":1}`, `{}`, "a@x", false, false},
 		{`{"email":"a@x","email_verified":[true]}`, `{}`, "a@x", false, false},
 		{`{"email":"a@x","email_verified":{}}`, `{"email":"a@x","email_verified":{}}`, "a@x", false, false},
-		// Never of one the address and of the other that it is verified.
+		// Never the address of one source and email_verified of the other.
 		{`{"email":"a@x"}`, `{"email":"b@x","email_verified":true}`, "a@x", false, false},
 		{`{"email":"a@x"}`, `{"email":"a@x","email_verified":true}`, "a@x", false, false},
 		{`{"email":"a@x","email_verified":null}`, `{"email":"a@x","email_verified":true}`, "a@x", false, false},
@@ -259,7 +262,7 @@ func TestEmailVerified(t *testing.T) {
 		{`{"email_verified":false}`, `{"email":"b@x","email_verified":true}`, "b@x", true, true},
 		{`{"email":null,"email_verified":false}`, `{"email":"b@x","email_verified":true}`, "b@x", true, true},
 		{`{}`, `{"email":"a@x","email_verified":true}`, "a@x", true, true},
-		// Of no address.
+		// Without an address.
 		{`{"email_verified":true}`, `{"email_verified":true}`, "", false, false},
 		{`{"email":"","email_verified":true}`, `{"email":"b@x","email_verified":true}`, "", false, false},
 		{`{"email":["a@x"],"email_verified":true}`, `{"email":["a@x"],"email_verified":true}`, "", false, false},
@@ -278,10 +281,11 @@ func TestEmailVerified(t *testing.T) {
 	}
 }
 
-// TestNullIsAbsent: what the ID token has as null is taken from userinfo, and nothing is kept as null.
+// TestNullIsAbsent: a claim that is null in the ID token comes from userinfo, and no null is kept.
 func TestNullIsAbsent(t *testing.T) {
 	u := user(t, func(*ginoidc.Config) {},
-		`{"name":null,"picture":null,"preferred_username":null,"nickname":null,"locale":null,"acr":null,"auth_time":null,"address":{"region":null}}`,
+		`{"name":null,"picture":null,"preferred_username":null,"nickname":null,"locale":null,"acr":null,"auth_time":null,`+
+			`"address":{"region":null}}`,
 		`{"name":"Caroline","picture":"https://x/p","preferred_username":"caro","nickname":"caz","locale":null}`)
 	if u.Name != "Caroline" || u.Picture != "https://x/p" || u.PreferredUsername != "caro" ||
 		u.ACR != "" || !u.AuthTime.IsZero() ||
@@ -290,9 +294,10 @@ func TestNullIsAbsent(t *testing.T) {
 	}
 }
 
-// TestNumbersInClaims: numbers stay as they were written, and one that cannot be decoded does not cost the others.
+// TestNumbersInClaims: numbers keep their digits, and one that cannot be decoded does not affect other claims.
 func TestNumbersInClaims(t *testing.T) {
-	u := user(t, func(*ginoidc.Config) {}, `{"big":12345678901234567890,"beyond":1e999,"within":{"deep":[1,-1e400]},"small":0.1}`, `{}`)
+	u := user(t, func(*ginoidc.Config) {},
+		`{"big":12345678901234567890,"beyond":1e999,"within":{"deep":[1,-1e400]},"small":0.1}`, `{}`)
 	var claims struct{ Big, Small json.Number }
 	if err := u.Claims(&claims); err != nil || claims.Big != "12345678901234567890" || claims.Small != "0.1" {
 		t.Errorf("%+v, %v", claims, err)
@@ -303,7 +308,7 @@ func TestNumbersInClaims(t *testing.T) {
 	}
 }
 
-// TestUserInfoShowsGroupsAlone: of what holds groups and organizations, /auth/userinfo shows these and no sibling.
+// TestUserInfoShowsGroupsAlone: of an object with groups or organizations, /auth/userinfo shows only these.
 func TestUserInfoShowsGroupsAlone(t *testing.T) {
 	const nested = `{"realm_access":{"roles":["b","a"],"secret":1},"org":{"acme":{"tier":"gold"}},"plan":"pro"}`
 	for _, tt := range []struct {
@@ -324,9 +329,11 @@ func TestUserInfoShowsGroupsAlone(t *testing.T) {
 			`{"a":{"g":["x"],"o":["y"]},"sub":"carol"}`},
 		{"literal", `{"a.b":["x"],"a":{"b":["y"],"z":1}}`, func(c *ginoidc.Config) { c.Providers[0].GroupsClaim = "a.b" },
 			`{"a.b":["x"],"sub":"carol"}`},
-		{"null at the literal name", `{"a.b":null,"a":{"b":["y"],"z":1}}`, func(c *ginoidc.Config) { c.Providers[0].GroupsClaim = "a.b" },
+		{"null at the literal name", `{"a.b":null,"a":{"b":["y"],"z":1}}`,
+			func(c *ginoidc.Config) { c.Providers[0].GroupsClaim = "a.b" },
 			`{"a":{"b":["y"]},"sub":"carol"}`},
-		{"none", `{"realm_access":{"secret":1}}`, func(c *ginoidc.Config) { c.Providers[0].GroupsClaim = "realm_access.roles" },
+		{"none", `{"realm_access":{"secret":1}}`,
+			func(c *ginoidc.Config) { c.Providers[0].GroupsClaim = "realm_access.roles" },
 			`{"sub":"carol"}`},
 		{"null", `{"realm_access":{"roles":null,"secret":1}}`,
 			func(c *ginoidc.Config) { c.Providers[0].GroupsClaim = "realm_access.roles" }, `{"sub":"carol"}`},
@@ -366,7 +373,7 @@ func TestUserInfoShowsGroupsAlone(t *testing.T) {
 	}
 }
 
-// TestUnknownGroupsClaim: when groups are required and no sign-in ever has any, the log says so, once. Case 312.
+// TestUnknownGroupsClaim: if guards require groups and no sign-in has any, one warning is logged. Case 312.
 func TestUnknownGroupsClaim(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].GroupsClaim = "gruops" })
 	for range 25 {
@@ -377,7 +384,7 @@ func TestUnknownGroupsClaim(t *testing.T) {
 	}
 }
 
-// TestIdentity: issuer and subject make the user, an e-mail address does not, cases 99 and 100.
+// TestIdentity: issuer and subject identify a user; an e-mail address does not. Cases 99 and 100.
 func TestIdentity(t *testing.T) {
 	a := testapp.New(t)
 	a.OP.AddUser(fakeop.User{Subject: "Alice", Email: "alice@example.com"})
@@ -400,7 +407,7 @@ func TestIdentity(t *testing.T) {
 	}
 }
 
-// addMembers adds those of a JSON object, each as it is written.
+// addMembers adds the members of a JSON object, each exactly as written.
 func addMembers(t *testing.T, claims map[string]any, object string) {
 	t.Helper()
 	var members map[string]json.RawMessage

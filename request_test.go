@@ -19,8 +19,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestEveryContext: whatever takes a context takes the gin.Context too, and what is derived from either, with and
-// without the engine's ContextWithFallback, behind Middleware alone and behind a guard.
+// TestEveryContext: every function that takes a context accepts the gin.Context, the request's context and contexts
+// derived from either, with and without the engine's ContextWithFallback, after Middleware alone and after a guard.
 func TestEveryContext(t *testing.T) {
 	type key struct{}
 	contexts := []struct {
@@ -90,7 +90,7 @@ func TestEveryContext(t *testing.T) {
 	}
 }
 
-// TestGinContextIsCancelled: a gin.Context is never done by itself, and yet who has gone waits for nothing.
+// TestGinContextIsCancelled: a gin.Context itself is never done, yet a call stops waiting when the browser disconnects.
 func TestGinContextIsCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := testapp.New(t)
@@ -103,11 +103,11 @@ func TestGinContextIsCancelled(t *testing.T) {
 		if err := a.Auth.Ready(c); err == nil || time.Since(begun) != time.Second {
 			t.Errorf("ready after %s: %v", time.Since(begun), err)
 		}
-		time.Sleep(time.Minute) // for the fetch to end
+		time.Sleep(time.Minute) // so that the fetch ends
 	})
 }
 
-// TestInnerRequest: a request that is made with the context of another one has its own user, or none.
+// TestInnerRequest: a request that is made with the context of another one has its own user or none.
 func TestInnerRequest(t *testing.T) {
 	t.Run("alone", func(t *testing.T) { testInnerRequest(t, false) })
 	t.Run("with fallback", func(t *testing.T) { testInnerRequest(t, true) })
@@ -183,7 +183,7 @@ func testInnerRequest(t *testing.T, fallback bool) {
 	})
 	a.Engine.GET("/leaves", a.Auth.RequireAuth(), func(c *gin.Context) { outer = c.Request.Context() })
 	alice.Fetch("/leaves")
-	check("when it has ended") // Gin gives the inner request the same gin.Context now
+	check("when it has ended") // Gin reuses the gin.Context for the inner request
 	a.Engine.GET("/outer", a.Auth.RequireAuth(), func(c *gin.Context) {
 		outer = c.Request.Context()
 		check("while the outer request runs")
@@ -195,8 +195,7 @@ func testInnerRequest(t *testing.T, fallback bool) {
 	alice.Fetch("/outer")
 }
 
-// TestUserOfEndedRequest: work that goes on when its request has ended still knows the user, and what it does is no
-// part of any response.
+// TestUserOfEndedRequest: work that outlives its request still knows the user and does not affect any response.
 func TestUserOfEndedRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := testapp.New(t)
@@ -213,15 +212,15 @@ func TestUserOfEndedRequest(t *testing.T) {
 			c.Status(http.StatusNoContent)
 		})
 		b.Fetch("/leaves")
-		time.Sleep(7 * time.Hour) // the session is to be renewed
+		time.Sleep(7 * time.Hour) // the session is due for renewal
 		if r := a.Browser().Fetch("/later"); len(r.Header) != 0 {
 			t.Errorf("the response to somebody else: %v", r.Header)
 		}
 	})
 }
 
-// TestTwoAuths: each can be asked for its own user on one request, in whichever order they came, and opens its session
-// once. UserFrom and UserFromContext ask the one whose guard or Middleware ran last.
+// TestTwoAuths: on one request, each Auth returns its own user, whatever their order, and opens its session once.
+// UserFrom and UserFromContext use the one whose guard or Middleware ran last.
 func TestTwoAuths(t *testing.T) {
 	customers := testapp.New(t)
 	staff := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) {
@@ -291,7 +290,7 @@ func TestTwoAuths(t *testing.T) {
 	}
 }
 
-// asking is a log handler that adds the user to every line, as an app may have.
+// asking is a log handler that adds the user to every line, as apps may do.
 type asking struct{ lines *[]string }
 
 func (h asking) Enabled(context.Context, slog.Level) bool { return true }
@@ -311,8 +310,8 @@ func subjectOf(u *ginoidc.User, ok bool) string {
 	return u.Subject
 }
 
-// TestAskedWhileOpening: a log handler and a State that ask who is signed in hang no request, although one of them is
-// called while the session is opened.
+// TestAskedWhileOpening: a log handler and a State that call UserFromContext do not deadlock, although they are called
+// while the session is opened.
 func TestAskedWhileOpening(t *testing.T) {
 	var lines []string
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {

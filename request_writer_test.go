@@ -20,8 +20,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// bufferedWriter is what gin-contrib/timeout puts in the place of a writer: a header of its own, which is copied over
-// the real one, name by name, when the handlers are done.
+// bufferedWriter replaces a writer as that of gin-contrib/timeout does: with its own header, which is copied over the
+// real one, name by name, when the handlers return.
 type bufferedWriter struct {
 	gin.ResponseWriter
 	mu     sync.Mutex
@@ -70,7 +70,7 @@ func (w *bufferedWriter) Status() int {
 	return w.status
 }
 
-// limited is gin-contrib/timeout as far as it matters here: the handlers run on another goroutine, into a
+// limited does what matters here of gin-contrib/timeout: the handlers run on another goroutine and write to a
 // bufferedWriter.
 func limited(c *gin.Context) {
 	w := &bufferedWriter{ResponseWriter: c.Writer, header: http.Header{}}
@@ -93,7 +93,7 @@ func limited(c *gin.Context) {
 	}
 }
 
-// otherHeader puts another header in the place of the real one, as a middleware may that edits what handlers set.
+// otherHeader replaces the header by another one, as a middleware that edits headers may.
 func otherHeader(c *gin.Context) {
 	w := &headerWriter{c.Writer, http.Header{}}
 	c.Writer = w
@@ -124,9 +124,8 @@ func (w *headerWriter) Write(b []byte) (int, error) {
 
 func (w *headerWriter) WriteString(s string) (int, error) { return w.Write([]byte(s)) }
 
-// TestOtherWriters: a middleware that puts another writer in place after auth.Middleware() loses no cookie of a
-// sign-in, a renewal, an update or a sign-out, whatever cookies the handlers set beside, and no mark that a response is
-// private.
+// TestOtherWriters: if a middleware replaces the writer after auth.Middleware(), no cookie of a sign-in, a renewal, an
+// update or a sign-out is lost, whatever other cookies the handlers set, and responses are still marked private.
 func TestOtherWriters(t *testing.T) {
 	for name, middleware := range map[string]gin.HandlerFunc{
 		"none": func(*gin.Context) {}, "timeout": limited, "another header": otherHeader,
@@ -177,7 +176,7 @@ func TestOtherWriters(t *testing.T) {
 					time.Sleep(7 * time.Hour) // past half of the idle limit
 					r := b.Fetch(path)
 					set := r.Header["Set-Cookie"]
-					// gin-contrib/timeout flushes past its header
+					// gin-contrib/timeout ignores its header when it flushes
 					own := len(set) == 2 && set[0] == "own=1" || path == "/flush" && len(set) == 1
 					if r.StatusCode/100 != 2 || !own || !strings.HasPrefix(set[len(set)-1], "__Host-ginoidc=") {
 						t.Errorf("%s: %d %v", path, r.StatusCode, set)
@@ -194,7 +193,7 @@ func TestOtherWriters(t *testing.T) {
 	}
 }
 
-// TestWriterStaysWhole: what goes through the plugin's writer has all that Gin's own one has.
+// TestWriterStaysWhole: the plugin's writer supports everything that Gin's own writer supports.
 func TestWriterStaysWhole(t *testing.T) {
 	a := testapp.New(t)
 	a.Engine.GET("/hijack", func(c *gin.Context) {
@@ -240,13 +239,13 @@ func TestWriterStaysWhole(t *testing.T) {
 	}
 }
 
-// TestPrivate: what stands in Cache-Control and Vary before a guard, a handler that asks who it is, or a route of the
-// plugin stays only if it is as strict.
+// TestPrivate: values of Cache-Control and Vary that are set before a guard, a call of UserFrom or a route of the
+// plugin are kept only if they are at least as strict.
 func TestPrivate(t *testing.T) {
 	const strict = "private, no-store"
 	cache := []struct {
 		before []string
-		want   string // of all lines, joined
+		want   string // all lines, joined
 	}{
 		{nil, strict},
 		{[]string{""}, strict},
@@ -315,7 +314,7 @@ func TestPrivate(t *testing.T) {
 			}
 		}
 	}
-	for _, tt := range []struct { // the redirect and the pages of a guard say the same as its JSON
+	for _, tt := range []struct { // the redirect and the pages of a guard have the same headers as its JSON
 		who    *testapp.Browser
 		path   string
 		status int
@@ -351,8 +350,8 @@ func TestPrivate(t *testing.T) {
 	}
 }
 
-// TestAskedAfterTheLimit: a handler that asks who is signed in after a middleware has answered in its place leaves that
-// answer alone.
+// TestAskedAfterTheLimit: a handler that calls UserFrom after a timeout middleware has responded does not change that
+// response.
 func TestAskedAfterTheLimit(t *testing.T) {
 	a := testapp.New(t)
 	b := a.Browser()

@@ -24,7 +24,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestNewSession: a sign-in replaces whatever session there was, and a failed one leaves it alone, case 130.
+// TestNewSession: a sign-in replaces any earlier session, and a failed one leaves it unchanged. Case 130.
 func TestNewSession(t *testing.T) {
 	a := testapp.New(t)
 	b := a.Browser()
@@ -41,7 +41,8 @@ func TestNewSession(t *testing.T) {
 	}
 }
 
-// TestSessionLife: use past half of the idle limit renews, silence ends, and the lifetime ends in any case.
+// TestSessionLife: a request past half of the idle limit renews a session, idleness ends it, and so does its lifetime
+// in any case.
 func TestSessionLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
@@ -92,8 +93,8 @@ func TestStartSession(t *testing.T) {
 	}
 }
 
-// TestSessionTooLarge: a user who does not fit is told so, with the parts named for the operator, case 135; three
-// hundred groups fit.
+// TestSessionTooLarge: a user who does not fit into the store gets an error, and the log has the sizes of the parts for
+// the operator. Case 135. Three hundred groups fit.
 func TestSessionTooLarge(t *testing.T) {
 	for _, tt := range []struct {
 		groups, length int
@@ -125,8 +126,7 @@ func TestSessionTooLarge(t *testing.T) {
 	}
 }
 
-// TestKeepIDTokenAuto: the ID token is kept where it costs nothing but room that is there, and a sign-in never fails
-// for it.
+// TestKeepIDTokenAuto: the ID token is kept if it fits, and a sign-in never fails because of it.
 func TestKeepIDTokenAuto(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -179,14 +179,14 @@ func TestKeepIDTokenAuto(t *testing.T) {
 	}
 }
 
-// lameStore loads and does not save.
+// lameStore loads sessions but does not save them.
 type lameStore struct{ sessions.Store }
 
 func (lameStore) Save(*http.Request, http.ResponseWriter, *gsessions.Session) error {
 	return errors.New("disk full")
 }
 
-// TestStoreThatDoesNotSave: a sign-in is 503 without a session, and Ready says why. Case 247.
+// TestStoreThatDoesNotSave: a sign-in gets 503 and no session, and Ready returns the cause. Case 247.
 func TestStoreThatDoesNotSave(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.Store = lameStore{memstore.NewStore([]byte(testapp.CookieSecret))}
@@ -200,8 +200,8 @@ func TestStoreThatDoesNotSave(t *testing.T) {
 	}
 }
 
-// TestFormPostReplaces: the answer brings no cookie of the session before, which ends all the same, and the app is
-// told.
+// TestFormPostReplaces: with form_post the callback comes without the cookie of the earlier session, which ends
+// nevertheless, and OnSessionEnd is called.
 func TestFormPostReplaces(t *testing.T) {
 	var ended []ginoidc.SessionEnd
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
@@ -220,11 +220,11 @@ func TestFormPostReplaces(t *testing.T) {
 	}
 }
 
-// TestTokensOfReplacedSessions: a new sign-in in the same browser revokes the tokens of the session before, but for one
-// of the same session of the provider, where that would end the new tokens too.
+// TestTokensOfReplacedSessions: a new sign-in in the same browser revokes the tokens of the earlier session, unless it
+// belongs to the same session at the provider, because that would end the new tokens too.
 func TestTokensOfReplacedSessions(t *testing.T) {
 	for _, tt := range []struct {
-		name, mode, second, sid string // sid of both sign-ins, "" for none
+		name, mode, second, sid string // the sid of both sign-ins, or ""
 		alive                   bool
 	}{
 		{"the same user", "query", "alice", "", false},
@@ -258,12 +258,12 @@ func TestTokensOfReplacedSessions(t *testing.T) {
 	}
 }
 
-// TestTokensThatAFormReplaces: the callback revokes what the tokens have become since the sign-in started, on any
-// instance, and nothing that somebody has put into the shared state.
+// TestTokensThatAFormReplaces: the callback revokes the tokens as last refreshed since the sign-in started, on any
+// instance, but never tokens that someone has put into the shared state.
 func TestTokensThatAFormReplaces(t *testing.T) {
 	for _, tt := range []struct {
 		name          string
-		moved         bool // another user's tokens lie in the place of these
+		moved         bool // another user's tokens replace them in the state
 		failing, says string
 	}{
 		{"refreshed meanwhile", false, "", ""},

@@ -24,11 +24,11 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// What an app of one process has without any setting; redisstate is held against the same in e2e/store.
+// The default State of an app with one process. The tests in e2e/store check the same behaviour of redisstate.
 var _ ginoidc.SharedState = (*state.Memory)(nil)
 
-// hooked is a State with an answer of its own to some methods: before is called with the name of each, and what it
-// returns is the error where it is not nil.
+// hooked is a State that fails in some methods: before is called with the name of each, and its error is returned
+// unless it is nil.
 type hooked struct {
 	ginoidc.SharedState
 	before func(ctx context.Context, method string) error
@@ -107,8 +107,8 @@ func without(methods ...string) ginoidc.SharedState {
 	}}
 }
 
-// TestStateThatCanDoLess is an error or one warning of New, by what needs the method; one that can do everything,
-// wrapped or not, or that cannot answer now, is neither.
+// TestStateThatCanDoLess: a State that lacks methods is an error of New or one warning, depending on what needs them. A
+// State with all methods, wrapped or not, and one that does not respond at the moment, is neither.
 func TestStateThatCanDoLess(t *testing.T) {
 	const list, leases = "keeps no list of sessions", "shares no refreshes"
 	for _, tt := range []struct {
@@ -161,13 +161,13 @@ func TestStateThatCanDoLess(t *testing.T) {
 				if warned := lines == 1 && strings.Contains(logs.String(), tt.warning); warned != (tt.warning != "") || lines > 1 {
 					t.Errorf("logged %q, want %q", logs.String(), tt.warning)
 				}
-				time.Sleep(2 * time.Hour) // until the slowest has answered
+				time.Sleep(2 * time.Hour) // until the slowest call has returned
 			})
 		})
 	}
 }
 
-// TestRefreshWithoutSharedLeases: what State cannot share, this process keeps by itself.
+// TestRefreshWithoutSharedLeases: without leases in State, this process still deduplicates its own refreshes.
 func TestRefreshWithoutSharedLeases(t *testing.T) {
 	for _, methods := range [][]string{{"Lease"}, {"Keep", "Kept"}, {"Lease", "Keep", "Kept"}} {
 		t.Run(strings.Join(methods, " "), func(t *testing.T) {
@@ -185,8 +185,8 @@ func TestRefreshWithoutSharedLeases(t *testing.T) {
 	}
 }
 
-// TestKeptValuesCannotBeMoved: who can write to the shared state can give nobody the tokens or the session of another
-// user, and not those of the same user's other session either.
+// TestKeptValuesCannotBeMoved: write access to the shared state is not enough to give a browser the tokens or the
+// session of another user, or of another session of the same user.
 func TestKeptValuesCannotBeMoved(t *testing.T) {
 	for _, victim := range []string{"alice", "bob"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -205,7 +205,7 @@ func TestKeptValuesCannotBeMoved(t *testing.T) {
 			b.MustSignIn(victim)
 			mallory.MustSignIn("bob")
 			time.Sleep(5 * time.Minute)
-			first = ""                       // which was the answer of a callback
+			first = ""                       // forget the result of a callback
 			stolen := b.Fetch("/token").Body // is refreshed and kept
 			if first == "" {
 				t.Fatal("nothing was kept")
@@ -225,7 +225,7 @@ func TestKeptValuesCannotBeMoved(t *testing.T) {
 	}
 }
 
-// swapping is a State in which somebody has put what was kept first in the place of whatever is asked for later.
+// swapping is a State that returns the first kept value for every key, as if someone had copied it there.
 type swapping struct {
 	ginoidc.SharedState
 	first *string
@@ -248,7 +248,7 @@ func (s swapping) Kept(ctx context.Context, key string) (string, bool, error) {
 
 var errReadOnly = errors.New("read only")
 
-// readOnlyState answers every question and, while readOnly, remembers nothing.
+// readOnlyState answers every query but, while readOnly, fails to write.
 type readOnlyState struct {
 	*state.Memory
 	readOnly bool
@@ -261,7 +261,7 @@ func (s *readOnlyState) Revoke(ctx context.Context, key string, at time.Time, tt
 	return s.Memory.Revoke(ctx, key, at, ttl)
 }
 
-// readOnlyStore loads every session and does not save those whose name ends in refuses, unless that is "".
+// readOnlyStore loads every session but does not save those whose name ends in refuses, unless that is "".
 type readOnlyStore struct {
 	sessions.Store
 	refuses atomic.Value
@@ -274,7 +274,7 @@ func (s *readOnlyStore) Save(r *http.Request, w http.ResponseWriter, session *gs
 	return s.Store.Save(r, w, session)
 }
 
-// sessionEnds are the ways of ending the session of a browser, with the status of each.
+// sessionEnds returns the ways to end the session of a browser. Each returns the status.
 func sessionEnds(a *testapp.App) map[string]func(b *testapp.Browser) int {
 	answer := func(c *gin.Context, err error) {
 		if err != nil {
@@ -306,8 +306,8 @@ func sessionEnds(a *testapp.App) map[string]func(b *testapp.Browser) int {
 	}
 }
 
-// TestStateThatRefusesToWrite: an end that cannot be remembered is none, and says so: 503, and the session lives until
-// the end is asked for again.
+// TestStateThatRefusesToWrite: if a revocation cannot be saved, the response is 503 and the session has not ended.
+// Another try ends it.
 func TestStateThatRefusesToWrite(t *testing.T) {
 	shared := &readOnlyState{Memory: state.NewMemory(0)}
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
@@ -327,8 +327,8 @@ func TestStateThatRefusesToWrite(t *testing.T) {
 	}
 }
 
-// TestStoreThatRefusesToWrite: neither the record of the session nor that of its tokens may be left behind without a
-// word.
+// TestStoreThatRefusesToWrite: if the record of a session or of its tokens cannot be deleted, the request fails or the
+// log says so.
 func TestStoreThatRefusesToWrite(t *testing.T) {
 	for _, refuses := range []string{"ginoidc", "-tokens"} {
 		store := &readOnlyStore{Store: memstore.NewStore([]byte(testapp.CookieSecret))}
@@ -346,7 +346,8 @@ func TestStoreThatRefusesToWrite(t *testing.T) {
 	}
 }
 
-// TestSharedStateOfTwoProviders: the same subject and session id at two providers are two people, also in one state.
+// TestSharedStateOfTwoProviders: the same subject and session id at two providers are different users, even in a shared
+// state.
 func TestSharedStateOfTwoProviders(t *testing.T) {
 	shared := state.NewMemory(0)
 	apps := map[string]*testapp.App{}
@@ -367,7 +368,7 @@ func TestSharedStateOfTwoProviders(t *testing.T) {
 	}
 }
 
-// forgetfulState answers to fewer keys than it was asked for, once somebody is signed in.
+// forgetfulState returns too few results once a user is signed in.
 type forgetfulState struct{ ginoidc.SharedState }
 
 func (s forgetfulState) Revoked(ctx context.Context, keys ...string) ([]time.Time, error) {
@@ -377,7 +378,7 @@ func (s forgetfulState) Revoked(ctx context.Context, keys ...string) ([]time.Tim
 	return nil, nil
 }
 
-// TestStateThatAnswersTooLittle is one that cannot answer: nobody is let in on half of the truth.
+// TestStateThatAnswersTooLittle: a State that returns too few results counts as not responding, so nobody is let in.
 func TestStateThatAnswersTooLittle(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = forgetfulState{state.NewMemory(0)} })
 	b := a.Browser()
@@ -387,7 +388,7 @@ func TestStateThatAnswersTooLittle(t *testing.T) {
 	}
 }
 
-// brokenState is a shared state that cannot answer.
+// brokenState is a shared state that does not respond.
 type brokenState struct{ ginoidc.SharedState }
 
 func (brokenState) Revoke(context.Context, string, time.Time, time.Duration) error {
@@ -402,7 +403,8 @@ func (brokenState) MarkUsed(context.Context, string, time.Duration) (bool, error
 
 var errStateDown = errors.New("state down")
 
-// TestStateDown: who is signed in gets 503, the public the page, and nothing is half done. Cases 164, 189 and 246.
+// TestStateDown: signed-in users get 503, everyone else gets the public page, and nothing is half done. Cases 164, 189
+// and 246.
 func TestStateDown(t *testing.T) {
 	up := testapp.New(t)
 	b := up.Browser()

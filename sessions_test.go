@@ -18,8 +18,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestSessions: a user's sessions are listed, the newest first, as long as they live, whatever ends them, and each can
-// be ended by itself. Case 151.
+// TestSessions: a user's sessions are listed, newest first, until they end for any reason, and each can be ended
+// separately. Case 151.
 func TestSessions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ended []ginoidc.SessionEnd
@@ -79,7 +79,7 @@ func TestSessions(t *testing.T) {
 		}
 		a.Sessions("alice", 2)
 		time.Sleep(40 * time.Minute)
-		browsers["car"].Fetch("/me") // is renewed, and stays
+		browsers["car"].Fetch("/me") // renews the session, so it stays
 		time.Sleep(30 * time.Minute)
 		a.Sessions("alice", 1)
 		if err := a.Auth.EndUserSessions(t.Context(), "alice"); err != nil {
@@ -104,7 +104,7 @@ func TestMaxSessions(t *testing.T) {
 		b.MustSignIn("alice")
 	}
 	other.MustSignIn("bob")
-	second.MustSignIn("alice") // again, in the same browser: not one more
+	second.MustSignIn("alice") // again in the same browser, which adds no session
 	third.MustSignIn("alice")
 	if first.WhoAmI() != "" || second.WhoAmI() != "alice" || third.WhoAmI() != "alice" || other.WhoAmI() != "bob" {
 		t.Errorf("signed in: %q %q %q %q", first.WhoAmI(), second.WhoAmI(), third.WhoAmI(), other.WhoAmI())
@@ -115,8 +115,8 @@ func TestMaxSessions(t *testing.T) {
 	a.Sessions("alice", 2)
 }
 
-// TestMaxSessionsSparesTheNewOne although its sign-in was started first, and ends those that were started before the
-// others.
+// TestMaxSessionsSparesTheNewOne: the new session is kept even if its sign-in was started first. Of the others, those
+// that were started first end.
 func TestMaxSessionsSparesTheNewOne(t *testing.T) {
 	for _, most := range []int{1, 2, 3} {
 		synctest.Test(t, func(t *testing.T) {
@@ -146,7 +146,7 @@ func TestMaxSessionsSparesTheNewOne(t *testing.T) {
 	}
 }
 
-// counting counts what is in the index.
+// counting counts the entries in the index.
 type counting struct {
 	*state.Memory
 	listed map[string]bool
@@ -162,7 +162,7 @@ func (x counting) Delist(ctx context.Context, owner, session string) error {
 	return x.Memory.Delist(ctx, owner, session)
 }
 
-// TestEndedSessionsAreDelisted by whatever ends one alone, under the user and under the provider's sid.
+// TestEndedSessionsAreDelisted: whatever ends a single session removes it from the lists of its user and of its sid.
 func TestEndedSessionsAreDelisted(t *testing.T) {
 	x := counting{state.NewMemory(0), map[string]bool{}}
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = x })
@@ -182,7 +182,7 @@ func TestEndedSessionsAreDelisted(t *testing.T) {
 	}
 }
 
-// index fails, or has entries of somebody else.
+// index is a State whose list fails or has entries that the plugin did not write.
 type index struct {
 	*state.Memory
 	err     error
@@ -195,8 +195,8 @@ func (x index) Delist(context.Context, string, string) error { return x.err }
 
 func (x index) Listed(context.Context, string) ([]string, error) { return x.entries, x.err }
 
-// TestSessionIndexDown: a list that cannot be kept keeps nobody from signing in and out, and one that is not to be
-// trusted lists nothing.
+// TestSessionIndexDown: a list that fails does not prevent users from signing in and out, and forged entries are not
+// listed.
 func TestSessionIndexDown(t *testing.T) {
 	for name, tt := range map[string]struct {
 		state ginoidc.SharedState
@@ -225,7 +225,7 @@ func TestSessionIndexDown(t *testing.T) {
 	}
 }
 
-// TestSessionEnded: a request that goes on for long is told when its session is no more, whatever ended it. Case 215.
+// TestSessionEnded: a long-lived request learns that its session has ended, whatever ended it. Case 215.
 func TestSessionEnded(t *testing.T) {
 	var watched context.Context
 	down := false
@@ -288,7 +288,7 @@ func TestSessionEnded(t *testing.T) {
 	}
 }
 
-// fallibleState answers until it is down.
+// fallibleState fails once it is down.
 type fallibleState struct {
 	*state.Memory
 	down *bool

@@ -25,7 +25,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// updatable has routes that change the session: "/name?is=x" the name, "/demote" all groups, and "/data" shows both.
+// updatable adds routes that change the session: "/name?is=x" sets the name, "/demote" removes all groups, and "/data"
+// shows both.
 func updatable(t *testing.T, change ...func(*ginoidc.Config, *fakeop.Config)) *testapp.App {
 	t.Helper()
 	a := testapp.New(t, change...)
@@ -53,8 +54,8 @@ func data(b *testapp.Browser) string {
 	return ""
 }
 
-// TestUpdateEndsTheEarlierCookie with every store: sending it undoes nothing, and is served for some seconds with what
-// is so now. It stays one session in everything else.
+// TestUpdateEndsTheEarlierCookie with every store: replaying it does not undo the update. For some seconds, requests
+// with it see the updated user. In all other respects it is still the same session.
 func TestUpdateEndsTheEarlierCookie(t *testing.T) {
 	for name, store := range testapp.Stores(t) {
 		t.Run(name, func(t *testing.T) {
@@ -101,7 +102,7 @@ func TestUpdateEndsTheEarlierCookie(t *testing.T) {
 	}
 }
 
-// TestGraceEndsWithTheSession, whatever ends it and with whichever cookie.
+// TestGraceEndsWithTheSession, whatever ends it and whichever cookie the request has.
 func TestGraceEndsWithTheSession(t *testing.T) {
 	for name, end := range map[string]func(t *testing.T, a *testapp.App, earlier, b *testapp.Browser){
 		"sign-out": func(_ *testing.T, _ *testapp.App, _, b *testapp.Browser) { b.Do("POST", "/auth/signout", nil) },
@@ -135,7 +136,7 @@ func TestGraceEndsWithTheSession(t *testing.T) {
 	}
 }
 
-// TestUpdatesInARow: each has a grace of its own, and a request is taken past several.
+// TestUpdatesInARow: each update has its own grace, and a request follows several updates.
 func TestUpdatesInARow(t *testing.T) {
 	for name, store := range testapp.Stores(t) {
 		t.Run(name, func(t *testing.T) {
@@ -165,8 +166,8 @@ func TestUpdatesInARow(t *testing.T) {
 	}
 }
 
-// TestUpdatesAtOnce with the same cookie, on two instances: the one is given what the other has made of the user, in
-// whatever order the answers reach the browser.
+// TestUpdatesAtOnce with the same cookie, on two instances: the later update gets the result of the earlier one, in
+// whatever order the responses reach the browser.
 func TestUpdatesAtOnce(t *testing.T) {
 	for name, store := range testapp.Stores(t) {
 		t.Run(name, func(t *testing.T) {
@@ -211,8 +212,8 @@ func TestUpdatesAtOnce(t *testing.T) {
 	}
 }
 
-// TestRefusedUpdateLeavesTheUser of the request as it was, slices included; and what change keeps of its copy changes
-// nothing later.
+// TestRefusedUpdateLeavesTheUser: a refused update leaves the user of the request unchanged, slices included. If change
+// keeps a reference to its copy, later changes through it have no effect.
 func TestRefusedUpdateLeavesTheUser(t *testing.T) {
 	a := testapp.New(t)
 	a.OP.OnIDToken(func(claims map[string]any) {
@@ -256,8 +257,8 @@ func TestRefusedUpdateLeavesTheUser(t *testing.T) {
 	}
 }
 
-// TestUpdateWithAStateThatFails: what cannot be remembered has not been changed; what cannot be left for others costs
-// the grace alone.
+// TestUpdateWithAStateThatFails: if the update cannot be saved in State, nothing changes. If only the new cookies
+// cannot be kept for concurrent requests, the update succeeds without a grace.
 func TestUpdateWithAStateThatFails(t *testing.T) {
 	for method, want := range map[string]struct {
 		status     int
@@ -291,7 +292,7 @@ func TestUpdateWithAStateThatFails(t *testing.T) {
 	}
 }
 
-// TestUpdateTooLargeForGrace ends the earlier cookie at once.
+// TestUpdateTooLargeForGrace: without a grace, the earlier cookie is invalid at once.
 func TestUpdateTooLargeForGrace(t *testing.T) {
 	a := updatable(t)
 	b := a.Browser()
@@ -314,7 +315,7 @@ func TestUpdateTooLargeForGrace(t *testing.T) {
 	}
 }
 
-// TestUpdateKeepsTokens: they are of the session, whatever it says of the user.
+// TestUpdateKeepsTokens: an update of the user does not affect the tokens of the session.
 func TestUpdateKeepsTokens(t *testing.T) {
 	for kind, store := range testapp.Stores(t) {
 		t.Run(kind, func(t *testing.T) {
@@ -345,9 +346,10 @@ func TestUpdateKeepsTokens(t *testing.T) {
 	}
 }
 
-// TestUpdateDropsTheHint where the session would otherwise need another cookie, and keeps it where there is room.
+// TestUpdateDropsTheHint: the ID token is dropped if the session would otherwise need another cookie, and kept if there
+// is room.
 func TestUpdateDropsTheHint(t *testing.T) {
-	full := map[string]int{"sealed cookies": 2300, "cookie": 1200, "filesystem": 1200} // its files have a limit as well
+	full := map[string]int{"sealed cookies": 2300, "cookie": 1200, "filesystem": 1200} // its files are limited too
 	for kind, store := range testapp.Stores(t) {
 		for _, size := range []int{10, cmp.Or(full[kind], 5000)} {
 			a := updatable(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = store })
@@ -367,7 +369,7 @@ func TestUpdateDropsTheHint(t *testing.T) {
 	}
 }
 
-// TestUpdateOfEndedSession: what ends while it is updated has not been updated, in a sealed cookie too.
+// TestUpdateOfEndedSession: an update does not restore a session that ends in the meantime, even in a sealed cookie.
 func TestUpdateOfEndedSession(t *testing.T) {
 	a := testapp.New(t)
 	a.Engine.POST("/update", func(c *gin.Context) {
@@ -387,7 +389,8 @@ func TestUpdateOfEndedSession(t *testing.T) {
 	}
 }
 
-// TestUpdatedSessionStaysTheSame for the provider: its word still ends it, and a late word still spares it.
+// TestUpdatedSessionStaysTheSame for the provider: a logout token still ends an updated session, and one issued before
+// the sign-in still does not.
 func TestUpdatedSessionStaysTheSame(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := testapp.New(t)
@@ -415,7 +418,8 @@ func TestUpdatedSessionStaysTheSame(t *testing.T) {
 	})
 }
 
-// TestTwoUpdates of one session at once: the later one counts whole, and who is signed in is no part of it. Case 274.
+// TestTwoUpdates of one session at once: the later one takes effect as a whole, and an update cannot change who is
+// signed in. Case 274.
 func TestTwoUpdates(t *testing.T) {
 	for name, store := range map[string]sessions.Store{"cookies": nil,
 		"a store": memstore.NewStore([]byte(testapp.CookieSecret))} {
@@ -432,7 +436,7 @@ func TestTwoUpdates(t *testing.T) {
 		}
 		a.Engine.POST("/second", update("second"))
 		a.Engine.POST("/first", func(c *gin.Context) {
-			if _, ok := ginoidc.UserFrom(c); !ok { // has loaded the session, and is overtaken
+			if _, ok := ginoidc.UserFrom(c); !ok { // has loaded the session before the other update
 				t.Error("not signed in")
 			}
 			other := a.Browser()
@@ -455,7 +459,7 @@ func TestTwoUpdates(t *testing.T) {
 	}
 }
 
-// TestUpdateSession changes the session in place, in this request and later ones, and brings none back.
+// TestUpdateSession: an update takes effect in this request and in later ones, and does not restore an ended session.
 func TestUpdateSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SessionLifetime = 20 * time.Hour })
@@ -496,7 +500,7 @@ func TestUpdateSession(t *testing.T) {
 		if r := b.Fetch("/admin"); r.StatusCode != 200 {
 			t.Errorf("later: %d %s", r.StatusCode, r.Body)
 		}
-		time.Sleep(9 * time.Hour) // idle limit moved, lifetime not
+		time.Sleep(9 * time.Hour) // an update renews the idle limit but not the lifetime
 		if b.WhoAmI() != "bob" {
 			t.Error("an update does not count as use")
 		}
@@ -507,7 +511,7 @@ func TestUpdateSession(t *testing.T) {
 	})
 }
 
-// TestUpdateOfAnExpiredSession: a session that reaches its limit while a handler runs is not saved by that handler.
+// TestUpdateOfAnExpiredSession: a handler cannot save a session that expires while the handler runs.
 func TestUpdateOfAnExpiredSession(t *testing.T) {
 	for name, store := range map[string]sessions.Store{"cookies": nil,
 		"a store": memstore.NewStore([]byte(testapp.CookieSecret))} {

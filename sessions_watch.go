@@ -8,12 +8,12 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 )
 
-// watchEvery is how soon an end is noticed.
+// watchEvery is the interval at which Ended checks the session.
 const watchEvery = time.Second
 
-// Ended returns a channel that is closed within about a second after the session of the request has ended, by a sign-out on
-// any instance that shares State, by the provider, or by its limits. Guards look once, when a request comes in: an event
-// stream or a WebSocket has to end with its session.
+// Ended returns a channel that is closed within about a second after the session of the request ends: by a sign-out on
+// any instance that shares State, by the provider, or by expiry. Use it in event streams and WebSockets, because a
+// guard checks the session only once, at the start of a request.
 //
 //	ended := auth.Ended(c)
 //	for {
@@ -26,9 +26,9 @@ const watchEvery = time.Second
 //		}
 //	}
 //
-// The channel is closed when the request is done, and at once when nobody is signed in. It stays open while State cannot
-// answer, and for users whom an [Authenticator] has shown. Renewals by other requests are not seen: the idle limit counts
-// from the request. Each call asks State once a second.
+// The channel is closed when the request is done, and at once if nobody is signed in. It stays open while State does
+// not respond, and for users whom an [Authenticator] identified. Renewals by other requests are not seen, so the idle
+// limit counts from the start of the request. Each call queries State once a second.
 func (a *Auth) Ended(c *gin.Context) <-chan struct{} {
 	ended := make(chan struct{})
 	id, err := a.requestOf(c).identify(c)

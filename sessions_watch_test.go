@@ -30,8 +30,8 @@ func (s failing) Revoked(ctx context.Context, keys ...string) ([]time.Time, erro
 	return s.SharedState.Revoked(ctx, keys...)
 }
 
-// TestEnded: a response that goes on for long learns within two seconds that its session has ended, on any instance, and
-// nothing else ends it.
+// TestEnded: a long-lived response learns within two seconds that its session has ended, on any instance, and nothing
+// else ends it.
 func TestEnded(t *testing.T) {
 	const lifetime = time.Hour
 	for name, tt := range map[string]struct {

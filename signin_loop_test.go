@@ -16,8 +16,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// goesRound goes from a guarded page to the provider, which knows the user, and back, and returns the first answer that
-// is no redirect to the provider; ok tells that the round was finished.
+// goesRound goes from a guarded page to the provider, where the user is signed in, and back. It returns the first
+// response that is not a redirect to the provider; ok reports whether the round was completed.
 func goesRound(b *testapp.Browser, page string) (last testapp.Reply, ok bool) {
 	b.App.T.Helper()
 	denied := b.Navigate(page)
@@ -36,13 +36,14 @@ func goesRound(b *testapp.Browser, page string) (last testapp.Reply, ok bool) {
 	return last, last.Location() == page
 }
 
-// TestSessionCookieThatDoesNotComeBack ends in a page with a way on, and a reason in the log, and not in a loop.
+// TestSessionCookieThatDoesNotComeBack: a browser without the session cookie gets a page with a link, and the log has
+// the cause. There is no loop.
 func TestSessionCookieThatDoesNotComeBack(t *testing.T) {
 	const name = "__Host-ginoidc"
 	for _, tt := range []struct {
 		name   string
-		spoil  func(*testapp.Browser) // what becomes of the cookies after each sign-in
-		rounds int                    // until the page comes
+		spoil  func(*testapp.Browser) // changes the cookies after each sign-in
+		rounds int                    // sign-ins until the page
 		reason string
 	}{
 		{"none", func(b *testapp.Browser) { b.SetCookie(name, "", "/") }, 1,
@@ -75,7 +76,7 @@ func TestSessionCookieThatDoesNotComeBack(t *testing.T) {
 			if n := a.OP.Count(fakeop.Token); n != tt.rounds {
 				t.Errorf("%d sign-ins", n)
 			}
-			b.SetCookie(name, "", "/") // the user does as the page says
+			b.SetCookie(name, "", "/") // the user follows the advice of the page
 			b.SetCookie(name, "", "/auth/signin")
 			if r := b.Navigate(b.Start("/auth/signin?return_to=%2Fme%3Ftab%3D1", "alice")); r.Location() != "/me?tab=1" ||
 				b.WhoAmI() != "alice" {
@@ -85,8 +86,7 @@ func TestSessionCookieThatDoesNotComeBack(t *testing.T) {
 	}
 }
 
-// TestNobodyMissesTheCookie: a sign-in soon after another is an ordinary one wherever the cookie is not missing without
-// the app's doing.
+// TestNobodyMissesTheCookie: a sign-in soon after another is an ordinary one if the app itself ended the session.
 func TestNobodyMissesTheCookie(t *testing.T) {
 	const name = "__Host-ginoidc"
 	logoutToken := func(b *testapp.Browser) {
@@ -144,11 +144,13 @@ func TestNobodyMissesTheCookie(t *testing.T) {
 	}
 }
 
-// TestLandedCookie goes to the sign-in route alone, for a minute, and names nobody.
+// TestLandedCookie: the cookie is sent to the sign-in route only, lasts for a minute and does not reveal the user.
 func TestLandedCookie(t *testing.T) {
 	for _, tt := range []struct{ appURL, want string }{
-		{"https://app.example.com", "__Secure-ginoidc.landed=…; Path=/auth/signin; Max-Age=60; HttpOnly; Secure; SameSite=Lax"},
-		{"https://example.com/app", "__Secure-ginoidc.landed=…; Path=/app/auth/signin; Max-Age=60; HttpOnly; Secure; SameSite=Lax"},
+		{"https://app.example.com",
+			"__Secure-ginoidc.landed=…; Path=/auth/signin; Max-Age=60; HttpOnly; Secure; SameSite=Lax"},
+		{"https://example.com/app",
+			"__Secure-ginoidc.landed=…; Path=/app/auth/signin; Max-Age=60; HttpOnly; Secure; SameSite=Lax"},
 		{"http://localhost:8080", "ginoidc.landed=…; Path=/auth/signin; Max-Age=60; HttpOnly; SameSite=Lax"},
 	} {
 		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {

@@ -15,12 +15,12 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestConfigurationOutranksLinks: what anybody can write fills what the app leaves open and may want a newer sign-in;
-// it switches nothing off, and what is checked at the end is what was sent.
+// TestConfigurationOutranksLinks: a link, which anyone can write, only sets parameters that the app leaves open or a
+// smaller max_age. It cannot turn off a parameter, and the callback checks the values that were sent.
 func TestConfigurationOutranksLinks(t *testing.T) {
 	for _, tt := range []struct {
 		configured, sealed, link string // queries
-		want                     string // of the parameters below, those that are sent
+		want                     string // those of the parameters below that are sent
 	}{
 		{"acr_values=mfa", "", "acr_values=pwd", "acr_values=mfa"},
 		{"acr_values=mfa", "", "acr_values=", "acr_values=mfa"},
@@ -50,7 +50,8 @@ func TestConfigurationOutranksLinks(t *testing.T) {
 	} {
 		t.Run(tt.configured+" "+tt.sealed+" "+tt.link, func(t *testing.T) {
 			values := func(query string) url.Values { return testapp.ParseURL(t, "?"+query).Query() }
-			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].SignInParameters = values(tt.configured) })
+			a := testapp.New(t,
+				func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].SignInParameters = values(tt.configured) })
 			signIn := "/auth/signin?"
 			if tt.sealed != "" {
 				with, err := a.Auth.SignInURLWith("", values(tt.sealed))
@@ -73,7 +74,7 @@ func TestConfigurationOutranksLinks(t *testing.T) {
 	}
 }
 
-// TestMaxAgeIsCheckedAsSent: the age of the sign-in is held to what was asked for in the end.
+// TestMaxAgeIsCheckedAsSent: auth_time is checked against the max_age that was sent.
 func TestMaxAgeIsCheckedAsSent(t *testing.T) {
 	for _, link := range []string{"", "?max_age=99999", "?max_age=10", "?acr_values=x"} {
 		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
@@ -88,7 +89,7 @@ func TestMaxAgeIsCheckedAsSent(t *testing.T) {
 	}
 }
 
-// TestHintOfThirdPartyOnlyFills: who initiates a sign-in does not replace what is configured either.
+// TestHintOfThirdPartyOnlyFills: a third party that initiates a sign-in cannot replace configured parameters either.
 func TestHintOfThirdPartyOnlyFills(t *testing.T) {
 	for configured, want := range map[string]string{"": "bob", "login_hint=alice": "alice"} {
 		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
@@ -103,8 +104,8 @@ func TestHintOfThirdPartyOnlyFills(t *testing.T) {
 	}
 }
 
-// TestStepUpBesideConfiguration: a guard gets the class that it wants although another is configured, and what it adds
-// to the link for that is good for this session alone.
+// TestStepUpBesideConfiguration: a guard can request another authentication context class than the configured one, and
+// the sealed parameters in its link are valid for this session only.
 func TestStepUpBesideConfiguration(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.Providers[0].SignInParameters = url.Values{"acr_values": {"mfa"}, "max_age": {"3600"}, "prompt": {"consent"}}
@@ -150,7 +151,7 @@ func TestStepUpBesideConfiguration(t *testing.T) {
 	if got := sent(b, b.Navigate("/password").Location()); got.Get("max_age") != "60" || got.Get("acr_values") != "mfa" {
 		t.Errorf("a fresh sign-in: sent %v", got)
 	}
-	page := b.Navigate("/vault").Body // whose link has to ask for another user, though consent alone is configured
+	page := b.Navigate("/vault").Body // its link has to request another user although prompt=consent is configured
 	if _, link, ok := strings.Cut(page, `href="`); !ok ||
 		sent(b, strings.ReplaceAll(link[:strings.Index(link, `"`)], "&amp;", "&")).Get("prompt") != "login" {
 		t.Errorf("sign in as someone else: %s", page)
@@ -161,8 +162,8 @@ func TestStepUpBesideConfiguration(t *testing.T) {
 	}
 }
 
-// TestIgnoredIsLogged by name at debug, since nobody is told otherwise, and never with its value, which may be
-// personal.
+// TestIgnoredIsLogged: the names of ignored parameters are logged at debug, but never their values, which may be
+// personal data.
 func TestIgnoredIsLogged(t *testing.T) {
 	huge := url.Values{"return_to": {"/" + strings.Repeat("x", 2000)}}
 	for _, tt := range []struct {
@@ -217,8 +218,8 @@ func TestIgnoredIsLogged(t *testing.T) {
 	}
 }
 
-// TestSignInParameters: code asks the provider for what a link may not, sealed into the URL, and nothing repeats what
-// is the plugin's own. Cases 4, 6.
+// TestSignInParameters: the app can seal parameters into the URL that a link may not have, but none that the plugin
+// sets itself. Cases 4, 6.
 func TestSignInParameters(t *testing.T) {
 	configured := url.Values{"audience": {"https://api.example.com"}, "ui_locales": {"en"}, "prompt": {"login"}}
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].SignInParameters = configured })
@@ -238,7 +239,7 @@ func TestSignInParameters(t *testing.T) {
 		{"configured", "/auth/signin", map[string]string{"audience": "https://api.example.com", "ui_locales": "en",
 			"prompt": "login", "claims": ""}},
 		{"asked for by a link", "/auth/signin?ui_locales=de&audience=other",
-			map[string]string{"audience": "https://api.example.com", "ui_locales": "en"}}, // a link fills and replaces nothing
+			map[string]string{"audience": "https://api.example.com", "ui_locales": "en"}}, // a link only adds
 		{"sealed", link, map[string]string{"prompt": "create", "claims": `{"id_token":{"acr":null}}`, "max_age": "60",
 			"audience": "https://api.example.com"}},
 		{"sealed goes before the link", link + "&prompt=none&max_age=9",
@@ -274,7 +275,7 @@ func TestSignInParameters(t *testing.T) {
 	}
 }
 
-// attemptValue is the sealed value of an attempt's cookie.
+// attemptValue returns the sealed value of an attempt's cookie.
 func attemptValue(a *testapp.App) string {
 	_, value, _ := strings.Cut(a.Browser().Navigate("/auth/signin").Header.Get("Set-Cookie"), "=")
 	value, _, _ = strings.Cut(value, ";")

@@ -14,7 +14,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestSignInRequest: the authorization request is the app's own, whatever the link that started it says.
+// TestSignInRequest: the app alone determines the authorization request, whatever the link has.
 func TestSignInRequest(t *testing.T) {
 	a := testapp.New(t, func(_ *ginoidc.Config, op *fakeop.Config) {})
 	// case 16
@@ -27,10 +27,14 @@ func TestSignInRequest(t *testing.T) {
 	for query, extra := range map[string]map[string]string{
 		"": {},
 		// case 4
-		"?scope=admin&redirect_uri=//x&client_id=y&response_mode=fragment&request=z&state=1&nonce=2&code_challenge=3&response_type=token&tenant=8&claims={}": {},
-		"?prompt=login&login_hint=alice@example.com&max_age=60&acr_values=mfa&ui_locales=de&display=page":                                                    {"prompt": "login", "login_hint": "alice@example.com", "max_age": "60", "acr_values": "mfa", "ui_locales": "de", "display": "page"},
-		"?prompt=none+login&max_age=-1&display=fullscreen&login_hint=%00":                                                                                    {},
-		"?target_link_uri=https://evil.example/":                                                                                                             {},
+		"?scope=admin&redirect_uri=//x&client_id=y&response_mode=fragment&request=z&state=1&nonce=2&code_challenge=3" +
+			"&response_type=token&tenant=8&claims={}": {},
+		"?prompt=login&login_hint=alice@example.com&max_age=60&acr_values=mfa&ui_locales=de&display=page": {
+			"prompt": "login", "login_hint": "alice@example.com", "max_age": "60",
+			"acr_values": "mfa", "ui_locales": "de", "display": "page",
+		},
+		"?prompt=none+login&max_age=-1&display=fullscreen&login_hint=%00": {},
+		"?target_link_uri=https://evil.example/":                          {},
 	} {
 		r := a.Browser().Do("GET", "/auth/signin"+query, nil,
 			// case 7
@@ -60,7 +64,7 @@ func TestSignInRequest(t *testing.T) {
 	}
 }
 
-// TestAttemptsDiffer: state, nonce and challenge never repeat and are in no cookie in clear, cases 1, 2 and 5.
+// TestAttemptsDiffer: state, nonce and challenge never repeat, and no cookie has them in the clear. Cases 1, 2 and 5.
 func TestAttemptsDiffer(t *testing.T) {
 	a := testapp.New(t)
 	seen := map[string]bool{}
@@ -83,7 +87,7 @@ func TestAttemptsDiffer(t *testing.T) {
 	}
 }
 
-// TestNoAttemptStarted: nothing but a person's navigation starts a sign-in.
+// TestNoAttemptStarted: only a navigation starts a sign-in.
 func TestNoAttemptStarted(t *testing.T) {
 	a := testapp.New(t)
 	for name, tt := range map[string]struct {
@@ -110,8 +114,8 @@ func TestNoAttemptStarted(t *testing.T) {
 	}
 }
 
-// TestTabs: ten sign-ins at once in one browser; the newest five end on their own pages in any order, the older ones
-// on the app's root, and their cookies stay few, cases 24, 267 and 277.
+// TestTabs: of ten concurrent sign-ins in one browser, the newest five end on their own pages in any order and the
+// older ones on the app's root. The number of their cookies is bounded. Cases 24, 267 and 277.
 func TestTabs(t *testing.T) {
 	a := testapp.New(t)
 	b := a.Browser()
@@ -144,12 +148,12 @@ func TestTabs(t *testing.T) {
 	}
 }
 
-// TestAttemptExpires: after AttemptLife to the second the answer is refused as late, and as long as the browser keeps
-// the cookie it is told from one that nobody asked for. Case 27.
+// TestAttemptExpires: a response is refused as expired exactly after AttemptLife. While the browser keeps the cookie,
+// it is distinguished from an unsolicited response. Case 27.
 func TestAttemptExpires(t *testing.T) {
 	for _, tt := range []struct {
 		life, wait time.Duration
-		code       string // "" where the sign-in ends well
+		code       string // "" if the sign-in succeeds
 	}{
 		{0, 10*time.Minute - time.Second, ""},
 		{0, 10*time.Minute + time.Second, "attempt_expired"},
@@ -180,7 +184,8 @@ func TestAttemptExpires(t *testing.T) {
 	}
 }
 
-// TestSwappedAttempts: the cookies of two attempts exchanged, and a session's value as an attempt's, cases 24 and 26.
+// TestSwappedAttempts: the cookies of two attempts are swapped, and a session's value is used for an attempt. Cases 24
+// and 26.
 func TestSwappedAttempts(t *testing.T) {
 	a := testapp.New(t)
 	b := a.Browser()
@@ -209,8 +214,8 @@ func TestSwappedAttempts(t *testing.T) {
 	}
 }
 
-// TestInitiatedSignIn: the provider's portal starts sign-ins if the app lets it, of our issuer alone, and to pages of
-// the app alone. Case 17.
+// TestInitiatedSignIn: the provider's portal can start sign-ins if the app opts in, only with the configured issuer and
+// only to pages of the app. Case 17.
 func TestInitiatedSignIn(t *testing.T) {
 	const iss = "iss=https%3A%2F%2Fidp.example"
 	for _, tt := range []struct {
@@ -278,7 +283,7 @@ func TestInitiatedSignIn(t *testing.T) {
 	}
 }
 
-// TestSilentCookieIsSetOnce: a response sets each cookie once, whatever a middleware has set before.
+// TestSilentCookieIsSetOnce: a response sets the cookie once, even if a middleware has already set it.
 func TestSilentCookieIsSetOnce(t *testing.T) {
 	a := testapp.New(t)
 	a.Engine.GET("/news", func(c *gin.Context) {
@@ -298,8 +303,8 @@ func TestSilentCookieIsSetOnce(t *testing.T) {
 	}
 }
 
-// TestSilentSignIn: who is signed in at the provider is signed in here by opening a public page, once a browser
-// session; nobody else notices anything. Cases 14, 31.
+// TestSilentSignIn: a public page signs in users who are signed in at the provider, once per browser session. Other
+// users do not notice. Cases 14, 31.
 func TestSilentSignIn(t *testing.T) {
 	silent := func(change ...func(*ginoidc.Config, *fakeop.Config)) *testapp.App {
 		a := testapp.New(t, change...)
@@ -322,7 +327,7 @@ func TestSilentSignIn(t *testing.T) {
 		t.Fatalf("%d to %q", r.StatusCode, r.Location())
 	}
 	b.Do("POST", "/auth/signout", nil)
-	if r := b.Navigate("/news"); r.StatusCode != http.StatusOK { // or a sign-out would not last
+	if r := b.Navigate("/news"); r.StatusCode != http.StatusOK { // otherwise a sign-out would not last
 		t.Errorf("after the sign-out: %d to %q", r.StatusCode, r.Location())
 	}
 
@@ -385,7 +390,7 @@ func TestSilentSignIn(t *testing.T) {
 	}
 }
 
-// TestMaxAge: asked for at sign-in, it is checked at the end, case 97.
+// TestMaxAge: a max_age that is requested is checked in the callback. Case 97.
 func TestMaxAge(t *testing.T) {
 	for name, tt := range map[string]struct {
 		authTime any

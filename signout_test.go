@@ -21,8 +21,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestSignOut: only the user's own wish ends a session, first here and then at the provider, which is told the client's
-// id as no ID token is kept. Cases 161, 162, 166, 167.
+// TestSignOut: only the user can end the session, first here and then at the provider, which gets the client id because
+// no ID token is kept. Cases 161, 162, 166, 167.
 func TestSignOut(t *testing.T) {
 	link := []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}
 	from := func(site, origin string) []string { return []string{"Sec-Fetch-Site", site, "Origin", origin} }
@@ -62,7 +62,7 @@ func TestSignOut(t *testing.T) {
 			a := testapp.New(t)
 			b := a.Browser()
 			b.MustSignIn("alice")
-			b.Navigate("/auth/signin") // an attempt under way ends too
+			b.Navigate("/auth/signin") // an attempt in progress ends too
 			r := b.Do(tt.method, "/auth/signout"+tt.query, nil, tt.headers...)
 			if r.StatusCode != tt.status || (b.WhoAmI() == "") != tt.ended {
 				t.Fatalf("%d, %q is signed in: %s", r.StatusCode, b.WhoAmI(), r.Body)
@@ -84,7 +84,7 @@ func TestSignOut(t *testing.T) {
 				q.Get("post_logout_redirect_uri") != testapp.URL+"/" || strings.Contains(r.Location(), "evil") {
 				t.Errorf("Location %s", r.Location())
 			}
-			changes := 0 // of a cookie, by which browsers notice that pages they keep are out of date, case 172
+			changes := 0 // of a cookie, by which browsers notice that the pages they keep are outdated (case 172)
 			for _, c := range r.Cookies() {
 				if c.Name == "__Host-ginoidc.out" && c.Path == "/" && c.HttpOnly && c.Secure {
 					changes++
@@ -98,8 +98,8 @@ func TestSignOut(t *testing.T) {
 	}
 }
 
-// TestSignOutWithHint: the ID token goes along if it is kept, also after the app has changed the session, and nowhere
-// else. It goes as the provider signed it: what is encrypted to the app the provider could not read. Case 167.
+// TestSignOutWithHint: the ID token is sent as a hint if it is kept, also after the app has updated the session, and
+// nowhere else. It is sent decrypted, because the provider cannot read a token that is encrypted to the app. Case 167.
 func TestSignOutWithHint(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -140,7 +140,7 @@ func TestSignOutWithHint(t *testing.T) {
 	}
 }
 
-// encrypted is a token as a provider encrypts it to an app.
+// encrypted returns a token as a provider encrypts it to an app.
 func encrypted(t *testing.T, key *ecdsa.PublicKey, token string) string {
 	t.Helper()
 	encrypter, err := jose.NewEncrypter(jose.A256GCM, jose.Recipient{Algorithm: jose.ECDH_ES, Key: key}, nil)
@@ -158,7 +158,7 @@ func encrypted(t *testing.T, key *ecdsa.PublicKey, token string) string {
 	return text
 }
 
-// strictState does nothing for a request whose browser has gone, as a state on a network may.
+// strictState fails if the browser has disconnected, as a State on a network may.
 type strictState struct{ *state.Memory }
 
 func (s strictState) Revoke(ctx context.Context, key string, at time.Time, ttl time.Duration) error {
@@ -168,8 +168,8 @@ func (s strictState) Revoke(ctx context.Context, key string, at time.Time, ttl t
 	return s.Memory.Revoke(ctx, key, at, ttl)
 }
 
-// TestSignOutByFetch: a script is told where the browser has to go, since a redirect would be followed in the script
-// and leave the user signed in at the provider.
+// TestSignOutByFetch: a script gets the address to which the browser has to go, because fetch would follow a redirect
+// without signing the user out at the provider.
 func TestSignOutByFetch(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -209,7 +209,7 @@ func TestSignOutByFetch(t *testing.T) {
 	}
 }
 
-// TestSignOutOfBrowserThatLeft: a sign-out is carried out, although nobody waits for the answer.
+// TestSignOutOfBrowserThatLeft: a sign-out takes effect even if the browser disconnects.
 func TestSignOutOfBrowserThatLeft(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = strictState{state.NewMemory(0)} })
 	a.Engine.POST("/left", func(c *gin.Context) {
@@ -225,8 +225,8 @@ func TestSignOutOfBrowserThatLeft(t *testing.T) {
 	}
 }
 
-// TestSignOutWithoutProvider: signed out, without an end-session endpoint, with an unusable one, or with the provider
-// down, the app's own part is done and the browser comes back to the app. Case 127.
+// TestSignOutWithoutProvider: if the provider has no end-session endpoint or an unusable one, or is down, the session
+// still ends and the browser returns to the app. Case 127.
 func TestSignOutWithoutProvider(t *testing.T) {
 	for name, endpoint := range map[string]any{"absent": nil, "http": "http://idp.example/endsession",
 		"script": "javascript:alert(1)"} {
@@ -252,8 +252,8 @@ func TestSignOutWithoutProvider(t *testing.T) {
 	}
 }
 
-// TestSignOutOfOwnSession: the provider is neither asked nor visited when a session ends that it knows nothing of, and
-// that of a sign-in afterwards ends there again.
+// TestSignOutOfOwnSession: a sign-out of a session from StartSession does not involve the provider; that of a later
+// sign-in does again.
 func TestSignOutOfOwnSession(t *testing.T) {
 	a := testapp.New(t)
 	a.Engine.POST("/support", func(c *gin.Context) {
@@ -287,8 +287,8 @@ func TestSignOutOfOwnSession(t *testing.T) {
 	}
 }
 
-// TestSignedOut: the provider's answer to a sign-out goes on to the app if it has the state of a sign-out of this
-// browser. Any other shows who is signed in, and redirects nowhere. Case 165.
+// TestSignedOut: the route redirects to the app if the request has the state of a sign-out of this browser. Any other
+// request gets a page that says whether the user is signed in, and no redirect. Case 165.
 func TestSignedOut(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.PostSignOutURL, c.DefaultReturnTo = testapp.URL+"/auth/signed-out", "/goodbye"
@@ -339,8 +339,8 @@ func TestSignedOut(t *testing.T) {
 	}
 }
 
-// TestStatesAreOfOnePurpose: the state of a sign-in ends no sign-out and that of a sign-out no sign-in, and both stay
-// good for what they were made for.
+// TestStatesAreOfOnePurpose: the state of a sign-in is not accepted for a sign-out, nor that of a sign-out for a
+// sign-in, and both remain valid for their purpose.
 func TestStatesAreOfOnePurpose(t *testing.T) {
 	for _, mode := range []string{"query", "form_post"} {
 		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
@@ -350,7 +350,7 @@ func TestStatesAreOfOnePurpose(t *testing.T) {
 		signIn := func() (state string) {
 			return testapp.ParseURL(t, b.Navigate("/auth/signin?return_to=/page").Location()).Query().Get("state")
 		}
-		answer := func(state string) testapp.Reply { // of the provider, to a sign-in
+		answer := func(state string) testapp.Reply { // the provider's response to a sign-in
 			form := url.Values{"error": {"access_denied"}, "state": {state}, "iss": {"https://idp.example"}}.Encode()
 			if mode == "query" {
 				return b.Do("GET", "/auth/callback?"+form, nil)
@@ -375,8 +375,7 @@ func TestStatesAreOfOnePurpose(t *testing.T) {
 	}
 }
 
-// TestEndSessionParameters: the provider is told who the client is and whose session ends, and what the configuration
-// adds.
+// TestEndSessionParameters: the provider gets the client id, the hints of the session and the configured parameters.
 func TestEndSessionParameters(t *testing.T) {
 	for _, tt := range []struct {
 		name  string
@@ -403,7 +402,7 @@ func TestEndSessionParameters(t *testing.T) {
 		})
 		b := a.Browser()
 		b.MustSignIn("alice")
-		for _, hint := range []string{tt.hint, ""} { // the second time nobody is signed in
+		for _, hint := range []string{tt.hint, ""} { // nobody is signed in the second time
 			sent := testapp.ParseURL(t, b.Do("POST", "/auth/signout", nil).Location()).Query()
 			want := map[string]string{
 				"client_id": "app", "post_logout_redirect_uri": testapp.URL + "/",
@@ -422,9 +421,8 @@ func TestEndSessionParameters(t *testing.T) {
 	}
 }
 
-// TestPagesStayOutOfTheHistory: what a browser opens in a window for somebody signed in has no-store, whatever the
-// handler says, or the back button would show it after a sign-out. What a handler says about anything else stands.
-// Case 172.
+// TestPagesStayOutOfTheHistory: a page for a signed-in user has no-store, whatever the handler sets, or the back button
+// would show it after a sign-out. Other responses keep what the handler sets. Case 172.
 func TestPagesStayOutOfTheHistory(t *testing.T) {
 	a := testapp.New(t)
 	page := func(c *gin.Context) {
@@ -465,8 +463,8 @@ func TestPagesStayOutOfTheHistory(t *testing.T) {
 	}
 }
 
-// TestSignOutRaces: of a thousand sessions that are signed out while they are used, renewed, updated and ended by the
-// provider, none is alive afterwards. Case 169.
+// TestSignOutRaces: a thousand sessions are signed out while they are used, renewed, updated and ended by the provider.
+// None is alive afterwards. Case 169.
 func TestSignOutRaces(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SessionIdle = 2 * time.Second })
 	a.Engine.GET("/whoami", func(c *gin.Context) {
@@ -497,7 +495,7 @@ func TestSignOutRaces(t *testing.T) {
 			u := testapp.ParseURL(t, testapp.URL)
 			racing.Go(func() {
 				r := b.Do("POST", "/update", nil)
-				late = r.Cookies() // a response that comes after the sign-out's
+				late = r.Cookies() // a response that arrives after that of the sign-out
 			})
 			racing.Go(func() { b.Fetch("/whoami") })
 			racing.Go(func() { b.Do("POST", "/auth/signout", nil) })

@@ -13,7 +13,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// provesAgain goes the way that the Location of a denied navigation shows, and answers what the page says afterwards.
+// provesAgain follows the redirect of a denied navigation through a sign-in and returns the response of the page
+// afterwards.
 func provesAgain(b *testapp.Browser, denied testapp.Reply) testapp.Reply {
 	b.App.T.Helper()
 	if denied.StatusCode != http.StatusFound || !strings.HasPrefix(denied.Location(), "/auth/signin?") {
@@ -26,14 +27,14 @@ func provesAgain(b *testapp.Browser, denied testapp.Reply) testapp.Reply {
 	return b.Navigate(r.Location())
 }
 
-// TestRequireFreshSignIn: an old sign-in is renewed by one trip to the provider; a provider that cannot tell when it
-// asked the user means an end, not a loop. Cases 97, 220.
+// TestRequireFreshSignIn: one step-up renews an old sign-in. If the provider does not send auth_time, the result is 403
+// and not a loop. Cases 97, 220.
 func TestRequireFreshSignIn(t *testing.T) {
 	for _, tt := range []struct {
 		name     string
 		authTime func(now time.Time) any // of the second sign-in
-		after    time.Duration           // from the first sign-in to the request
-		want     int                     // in the end
+		after    time.Duration           // time from the first sign-in to the request
+		want     int                     // final status
 		trips    int
 	}{
 		{"within the time", nil, 5 * time.Minute, 200, 0},
@@ -73,10 +74,10 @@ func TestRequireFreshSignIn(t *testing.T) {
 				if r.StatusCode != tt.want {
 					t.Errorf("%d to %q: %s", r.StatusCode, r.Location(), r.Body)
 				}
-				if b.WhoAmI() != "alice" { // a step-up that fails leaves the session as it was
+				if b.WhoAmI() != "alice" { // a failed step-up leaves the session unchanged
 					t.Error("signed out")
 				}
-				if tt.want == http.StatusOK && tt.trips > 0 { // and may be made again when that one is too old as well
+				if tt.want == http.StatusOK && tt.trips > 0 { // and another one is possible once this one is too old
 					time.Sleep(time.Hour)
 					if r := provesAgain(b, b.Navigate("/password")); r.StatusCode != http.StatusOK {
 						t.Errorf("an hour later: %d", r.StatusCode)
@@ -87,8 +88,8 @@ func TestRequireFreshSignIn(t *testing.T) {
 	}
 }
 
-// TestRequireFreshSignInWithoutTrip: a session whose sign-in has just asked for max_age and got by without auth_time,
-// as from a StartSession, is refused rather than sent round. Case 220.
+// TestRequireFreshSignInWithoutTrip: a session without auth_time whose sign-in has just requested max_age, as from
+// StartSession, gets 403 instead of a redirect. Case 220.
 func TestRequireFreshSignInOfAppsOwnSessions(t *testing.T) {
 	a := testapp.New(t)
 	a.Engine.GET("/password", a.Auth.RequireFreshSignIn(time.Minute), a.Protected)
@@ -116,11 +117,12 @@ func TestRequireFreshSignInOfAppsOwnSessions(t *testing.T) {
 	}
 }
 
-// TestRequireACR: a sign-in that was not strong enough is made again once, with what the route wants. Case 220.
+// TestRequireACR: if a sign-in was not strong enough, it is repeated once with the classes that the route requires.
+// Case 220.
 func TestRequireACR(t *testing.T) {
 	for _, tt := range []struct {
 		name          string
-		first, second any // acr of the sign-ins
+		first, second any // the acr of the sign-ins
 		want, trips   int
 	}{
 		{"strong at once", "gold", nil, 200, 0},
@@ -158,8 +160,8 @@ func TestRequireACR(t *testing.T) {
 	}
 }
 
-// TestStepUpBeyondWhatWasAsked: the provider left a wish for an hour unheard. That says nothing of a wish for a minute,
-// which is worth a trip of its own.
+// TestStepUpBeyondWhatWasAsked: the provider did not satisfy a max_age of an hour. It may still satisfy one of a
+// minute, so that step-up is tried.
 func TestStepUpBeyondWhatWasAsked(t *testing.T) {
 	for asked, want := range map[string]int{"3600": http.StatusFound, "60": http.StatusForbidden} {
 		synctest.Test(t, func(t *testing.T) {
@@ -172,7 +174,7 @@ func TestStepUpBeyondWhatWasAsked(t *testing.T) {
 			if r := b.Navigate(b.Start("/auth/signin?max_age="+asked, "alice")); r.StatusCode != http.StatusSeeOther {
 				t.Fatalf("sign-in: %d %s", r.StatusCode, r.Body)
 			}
-			time.Sleep(45 * time.Second) // so that no tolerance helps
+			time.Sleep(45 * time.Second) // beyond the clock skew tolerated
 			if r := b.Navigate("/password"); r.StatusCode != want {
 				t.Errorf("after a sign-in with max_age=%s: %d, want %d", asked, r.StatusCode, want)
 			}
@@ -180,7 +182,7 @@ func TestStepUpBeyondWhatWasAsked(t *testing.T) {
 	}
 }
 
-// TestGroupsGoneAtStepUp: who had groups at sign-in and has none when the provider is asked again, has none. Case 109.
+// TestGroupsGoneAtStepUp: a user who has lost all groups since the sign-in has none after a step-up. Case 109.
 func TestGroupsGoneAtStepUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := testapp.New(t)
@@ -203,7 +205,7 @@ func TestGroupsGoneAtStepUp(t *testing.T) {
 	})
 }
 
-// TestStepUpGuardsRefuse what nobody can meet or everybody would.
+// TestStepUpGuardsRefuse: requirements that nobody or everybody would satisfy panic.
 func TestStepUpGuardsRefuse(t *testing.T) {
 	a := testapp.New(t)
 	for name, register := range map[string]func(){

@@ -26,13 +26,13 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestToken: a token is handed out while it is good, and refreshed before it is not, with rotation or without.
-// Cases 60, 71.
+// TestToken: Token returns the kept token while it is valid and refreshes it before it expires, with or without
+// rotation. Cases 60, 71.
 func TestToken(t *testing.T) {
 	for name, tt := range map[string]struct {
 		store   sessions.Store
 		does    fakeop.Misbehaviour
-		noEnd   bool // the provider does not say when the token ends
+		noEnd   bool // the provider does not send expires_in
 		refresh int
 	}{
 		"cookies":              {nil, "", false, 3},
@@ -73,22 +73,22 @@ func TestToken(t *testing.T) {
 	}
 }
 
-// TestShortTokens, which end before they count as fresh, are refreshed once a request.
+// TestShortTokens: tokens that expire before they count as fresh are refreshed once per request.
 func TestShortTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := testapp.NewWithTokens(t, func(_ *ginoidc.Config, op *fakeop.Config) { op.TokenLife = 20 * time.Second })
 		b := a.Browser()
 		b.MustSignIn("alice")
 		for n := range 3 {
-			if r := b.Fetch("/token"); !a.OP.Active(r.Body) || a.OP.Refreshes() != n+1 { // which asks twice
+			if r := b.Fetch("/token"); !a.OP.Active(r.Body) || a.OP.Refreshes() != n+1 { // the route calls Token twice
 				t.Errorf("%d %s after %d refreshes", r.StatusCode, r.Body, a.OP.Refreshes())
 			}
 		}
 	})
 }
 
-// TestRepeatedNonce: the ID token of a refresh may name the nonce of the sign-in (OpenID Connect Core 1.0, section
-// 12.2), time after time. That it may name no other is in the table below.
+// TestRepeatedNonce: the ID token of every refresh may have the nonce of the sign-in (OpenID Connect Core 1.0, section
+// 12.2). The table below checks that it may not have another one.
 func TestRepeatedNonce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := testapp.NewWithTokens(t)
@@ -110,8 +110,8 @@ func TestRepeatedNonce(t *testing.T) {
 	})
 }
 
-// TestRefreshRefused: who is refused a refresh, or given somebody else's, is signed in no more; who cannot be answered
-// stays so, and is not handed what has expired. Cases 70, 72, 244.
+// TestRefreshRefused: if the provider refuses a refresh, or responds with tokens of another user, the session ends. If
+// it does not respond, the session stays, and Token does not return an expired token. Cases 70, 72, 244.
 func TestRefreshRefused(t *testing.T) {
 	for _, tt := range []struct {
 		does   fakeop.Misbehaviour
@@ -138,7 +138,7 @@ func TestRefreshRefused(t *testing.T) {
 				b.MustSignIn("alice")
 				a.OP.Misbehave(tt.does)
 				time.Sleep(4*time.Minute + 40*time.Second)
-				if r := b.Fetch("/token"); !tt.ended && tt.status == 503 && r.StatusCode != http.StatusOK { // good for 20 seconds
+				if r := b.Fetch("/token"); !tt.ended && tt.status == 503 && r.StatusCode != http.StatusOK { // valid for 20 seconds
 					t.Errorf("before its end: %d", r.StatusCode)
 				}
 				time.Sleep(21 * time.Second)
@@ -162,8 +162,8 @@ func TestRefreshRefused(t *testing.T) {
 	}
 }
 
-// TestOneRefresh: a hundred requests at once at each of two instances, time and again, make one refresh each time, with
-// refresh tokens that are good once and end the grant when they come a second time. Cases 269, 276.
+// TestOneRefresh: a hundred concurrent requests on each of two instances make one refresh each time. The provider
+// rotates refresh tokens and ends the grant if one is replayed. Cases 269, 276.
 func TestOneRefresh(t *testing.T) {
 	for name, store := range map[string]sessions.Store{"cookies": nil,
 		"a store": memstore.NewStore([]byte(testapp.CookieSecret))} {
@@ -202,7 +202,8 @@ func TestOneRefresh(t *testing.T) {
 	}
 }
 
-// TestLateRequest: a request with the tokens of before, as one that was under way, gets what they were refreshed to.
+// TestLateRequest: a request that still carries the earlier tokens, because it was sent before the refresh, gets the
+// new ones.
 func TestLateRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := testapp.NewWithTokens(t)
@@ -218,14 +219,14 @@ func TestLateRequest(t *testing.T) {
 		if r := late.Fetch("/token"); r.Body != now || a.OP.Refreshes() != 1 {
 			t.Errorf("%d %s after %d refreshes", r.StatusCode, r.Body, a.OP.Refreshes())
 		}
-		time.Sleep(5 * time.Minute) // what they were refreshed to has ended too
+		time.Sleep(5 * time.Minute) // the new tokens have expired too
 		if r := later.Fetch("/token"); !a.OP.Active(r.Body) || a.OP.Refreshes() != 2 {
 			t.Errorf("later: %d %s after %d refreshes", r.StatusCode, r.Body, a.OP.Refreshes())
 		}
 	})
 }
 
-// overtaken has a rival refresh just before it takes the lease.
+// overtaken lets another request refresh just before it takes the lease.
 type overtaken struct {
 	*state.Memory
 	rival func()
@@ -238,7 +239,7 @@ func (o overtaken) Lease(ctx context.Context, key string, ttl time.Duration) (fu
 	return o.Memory.Lease(ctx, key, ttl)
 }
 
-// TestOvertakenRefresh: who gets the lease after another has done the work does not do it again. Case 269.
+// TestOvertakenRefresh: a request that gets the lease after another one has refreshed does not refresh again. Case 269.
 func TestOvertakenRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := state.NewMemory(0)
@@ -265,8 +266,8 @@ func TestOvertakenRefresh(t *testing.T) {
 	})
 }
 
-// TestSlowRefresh: nine seconds are no reason to present the refresh token twice, from another instance neither; and
-// who waits gets the result although the browser that asked first has left. Cases 270, 272.
+// TestSlowRefresh: during a refresh of nine seconds, no instance presents the refresh token a second time, and waiting
+// requests get the result even if the first browser has disconnected. Cases 270, 272.
 func TestSlowRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := state.NewMemory(0)
@@ -304,7 +305,7 @@ func TestSlowRefresh(t *testing.T) {
 	})
 }
 
-// killed gives its first lease of a refresh to somebody who is never heard of again.
+// killed is a State whose first lease of a refresh belongs to an instance that was killed and never releases it.
 type killed struct {
 	*state.Memory
 	once *sync.Once
@@ -317,7 +318,7 @@ func (k killed) Lease(ctx context.Context, key string, ttl time.Duration) (func(
 	return k.Memory.Lease(ctx, key, ttl)
 }
 
-// TestKilledRefresh: the lease of an instance that was killed is waited for, and no longer. Case 271.
+// TestKilledRefresh: other instances wait until the lease of a killed instance expires, but no longer. Case 271.
 func TestKilledRefresh(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := testapp.NewWithTokens(t, func(c *ginoidc.Config,
@@ -336,7 +337,7 @@ func TestKilledRefresh(t *testing.T) {
 	})
 }
 
-// TestSignOutDuringRefresh: what a refresh brings after the sign-out is kept nowhere and revoked. Case 170.
+// TestSignOutDuringRefresh: tokens that a refresh returns after the sign-out are revoked and not kept. Case 170.
 func TestSignOutDuringRefresh(t *testing.T) {
 	for name, store := range map[string]sessions.Store{"cookies": nil,
 		"a store": memstore.NewStore([]byte(testapp.CookieSecret))} {
@@ -368,8 +369,8 @@ func TestSignOutDuringRefresh(t *testing.T) {
 	}
 }
 
-// TestRevocation: a sign-out ends the tokens at the provider too, those of a refresh that this browser has not heard of
-// included, and takes no longer than two seconds for it. Case 171.
+// TestRevocation: a sign-out revokes the tokens at the provider, including those of a refresh whose response this
+// browser has not received, and takes at most two seconds for it. Case 171.
 func TestRevocation(t *testing.T) {
 	for _, does := range []fakeop.Misbehaviour{"", fakeop.Revocation503, fakeop.RevocationSlow} {
 		t.Run(string(does), func(t *testing.T) {
@@ -400,7 +401,7 @@ func TestRevocation(t *testing.T) {
 	}
 }
 
-// TestClient calls a service in the user's name, by DPoP too, and takes the token to no other host.
+// TestClient: a Client sends the user's token, with a DPoP proof if needed, and does not send it to another host.
 func TestClient(t *testing.T) {
 	for name, dpop := range map[string]bool{"Bearer": false, "DPoP": true} {
 		t.Run(name, func(t *testing.T) {
@@ -450,7 +451,7 @@ func TestClient(t *testing.T) {
 	}
 }
 
-// TestClientTrusts the roots that the calls to the provider trust, and no others.
+// TestClientTrusts the same roots as calls to the provider, and no others.
 func TestClientTrusts(t *testing.T) {
 	server := httptest.NewUnstartedServer(nil)
 	server.StartTLS()
@@ -486,7 +487,7 @@ func TestClientTrusts(t *testing.T) {
 	}
 }
 
-// TestNoToken: what stands in the way of a token is said by its own error.
+// TestNoToken: each reason why there is no token has its own error.
 func TestNoToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := testapp.NewWithTokens(t, func(_ *ginoidc.Config, op *fakeop.Config) { op.AlwaysRefreshToken = false })
@@ -530,8 +531,8 @@ func TestNoToken(t *testing.T) {
 	})
 }
 
-// TestRefusedRefreshThatIsNotRemembered: the provider refuses a refresh, which ends the session, and that cannot be
-// remembered: 503 and not 401, which would say that it has ended.
+// TestRefusedRefreshThatIsNotRemembered: the provider refuses a refresh, but the end of the session cannot be saved.
+// The response is 503 and not 401, because the session has not ended.
 func TestRefusedRefreshThatIsNotRemembered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := &readOnlyState{Memory: state.NewMemory(0)}
@@ -551,8 +552,8 @@ func TestRefusedRefreshThatIsNotRemembered(t *testing.T) {
 	})
 }
 
-// TestTransport: a reverse proxy to another API takes the user's token along, and neither the app's cookies nor a token that
-// the browser made up.
+// TestTransport: a reverse proxy to another API takes the user's token along, and neither the app's cookies nor a token
+// that the browser made up.
 func TestTransport(t *testing.T) {
 	a := testapp.NewWithTokens(t)
 	var got http.Header
