@@ -23,7 +23,8 @@ import (
 // may use the packages and variables below; it need not use everything it declares.
 const (
 	fragmentImports = `import (
-	"context"; "crypto/tls"; "encoding/json"; "errors"; "fmt"; "io"; "log"; "log/slog"; "net/http"
+	"context"; "crypto/sha256"; "crypto/tls"; "database/sql"; "encoding/json"; "errors"; "fmt"; "io"; "log"
+	"log/slog"; "net"; "net/http"
 	"net/http/httptest"; "net/url"; "os"; "strings"; "sync/atomic"; "testing"; "time"
 	"github.com/gin-contrib/sessions"; "github.com/gin-contrib/sessions/filesystem"; "github.com/gin-gonic/gin"
 	"github.com/seed-d65cea4d/ginoidc"; "github.com/seed-d65cea4d/ginoidc/cookiestore"
