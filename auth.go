@@ -170,6 +170,10 @@ func (c *Config) provider(
 		FAPI2: idp.Profile == ProfileFAPI2, RedirectURL: strings.TrimSuffix(c.AppURL, "/") + r.prefix + "/callback",
 		ResponseMode: idp.ResponseMode, PushedAuthorization: idp.PushedAuthorization,
 		Scopes: slices.Clone(idp.Scopes), SigningAlgs: slices.Clone(idp.SigningAlgs),
+		AccessTokens: provider.AccessTokenConfig{
+			Audience: idp.Audience, Profile: idp.AccessTokenProfile, Issuer: idp.AccessTokenIssuer,
+			Introspection: idp.Introspection,
+		},
 		TrustedAudiences: idp.TrustedAudiences, LaxLogoutType: idp.UntypedLogoutTokens, ClockTolerance: idp.ClockTolerance,
 		Timeout: idp.Timeout, Transport: idp.Transport, RootCAs: idp.RootCAs, Logger: c.Logger, Report: report,
 	}

@@ -43,14 +43,24 @@ type User struct {
 	// Data is a JSON value of the app that is kept with the session. Set it in OnSignIn or UpdateSession.
 	Data json.RawMessage
 
+	// ClientID is the client to which the access token that identifies the user was issued, and Scopes are its scopes.
+	// Both are empty if a session identifies the user. See [Provider].Audience.
+	ClientID string
+	Scopes   []string
+
 	// Actor is the user who acts as this user, such as support staff who see the app as a customer does; nil if nobody
 	// does. Set it in a user that you give to [Auth.StartSession] or return from an [Authenticator]. To stop acting, call
 	// StartSession with Actor.
 	Actor *User
 
-	shape *claims.Shape // where Claims puts groups and organizations; nil for the defaults
-	ready bool          // Groups and Organizations are sorted
+	shape   *claims.Shape // where Claims puts groups and organizations; nil for the defaults
+	machine bool          // a client that acts on its own behalf
+	ready   bool          // Groups and Organizations are sorted
 }
+
+// IsMachine reports whether a client that acts on its own behalf made the request, so that there is no person
+// (client_credentials; RFC 6749, section 4.4).
+func (u *User) IsMachine() bool { return u != nil && u.machine }
 
 // InGroup reports whether the user is in the group of exactly this name. A nil user is in none.
 func (u *User) InGroup(name string) bool {

@@ -156,7 +156,7 @@ func TestConfigFromEnv(t *testing.T) {
 		{"unparsable", map[string]string{"SESSION_IDLE": "soon", "FETCH_USER_INFO": "maybe", "CLOCK_TOLERANCE": "-1s"},
 			[]string{"Providers[0].SkipUserInfo X_FETCH_USER_INFO", "Providers[0].ClockTolerance X_CLOCK_TOLERANCE",
 				"SessionIdle X_SESSION_IDLE"}, nil},
-		{"of later versions", map[string]string{"BEARER_AUDIENCE": "api"}, []string{" X_BEARER_AUDIENCE"}, nil},
+		{"of later versions", map[string]string{"PROVIDERS": "a"}, []string{" X_PROVIDERS"}, nil},
 		{"tokens", map[string]string{"KEEP_TOKENS": "true"}, nil, func(c ginoidc.Config) bool { return c.KeepTokens }},
 		{"the protocol", map[string]string{"RESPONSE_MODE": "form_post", "USE_PAR": "true", "INITIATE_LOGIN": "true"},
 			nil, func(c ginoidc.Config) bool {

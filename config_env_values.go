@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
 // parse reads value into what field points to, by its type. fix says what to write instead of a value that cannot be
@@ -177,6 +179,21 @@ func sometimes(value string) (string, error) {
 		return Always, nil
 	}
 	return Never, nil
+}
+
+// introspection is one of the formats of Introspection; true stands for the usual one.
+func introspection(value string) (string, error) {
+	if value == provider.IntrospectionJSON || value == provider.IntrospectionJWT {
+		return value, nil
+	}
+	on, err := strconv.ParseBool(value)
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("%q is none of its values", value)
+	case on:
+		return provider.IntrospectionJSON, nil
+	}
+	return "", nil
 }
 
 func opposite(value string) (string, error) {

@@ -53,9 +53,9 @@ func TestUnusableValues(t *testing.T) {
 		"CLIENT_CERT_FILE":    {dir, path("none", nil), path("alone", alone), path("key", certificate[len(alone):])},
 		"DECRYPTION_KEY_FILE": {path("gone", nil) + "x", path("empty", nil), path("text", []byte("no key"))},
 		"ROUTE_PREFIX":        {"auth", "/", "//", "/au th", "/auth\n"}, "COOKIE_NAME": {"__Host-x", "a b"},
-		"DEFAULT_RETURN_TO": {"//evil.example"},
-		"POST_SIGN_OUT_URL": {"/bye", "https://a.example/ ", `"https://a.example"`},
-		"BEARER_AUDIENCE":   {"api"}, "INTROSPECT": {"true"}, "PROVIDERS": {"a b"}, "RECHECK_EVERY": {"1h"},
+		"DEFAULT_RETURN_TO":    {"//evil.example"},
+		"POST_SIGN_OUT_URL":    {"/bye", "https://a.example/ ", `"https://a.example"`},
+		"ACCESS_TOKEN_PROFILE": {"rfc9068"}, "INTROSPECT": {"true", "maybe"}, "PROVIDERS": {"a b"}, "RECHECK_EVERY": {"1h"},
 	} {
 		for _, value := range values {
 			t.Run(name+"="+value, func(t *testing.T) {

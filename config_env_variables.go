@@ -72,6 +72,10 @@ func providerVariables() []variable {
 		{name: "PROFILE", field: "Profile"},
 		{name: "RESPONSE_MODE", field: "ResponseMode"},
 		{name: "USE_PAR", field: "PushedAuthorization", as: sometimes, fix: "write auto, true or false"},
+		{name: "BEARER_AUDIENCE", field: "Audience"},
+		{name: "ACCESS_TOKEN_PROFILE", field: "AccessTokenProfile"},
+		{name: "ACCESS_TOKEN_ISSUER", field: "AccessTokenIssuer"},
+		{name: "INTROSPECT", field: "Introspection", as: introspection, fix: "write json, jwt, true or false"},
 		{name: "SIGN_IN_PARAMETERS", field: "SignInParameters"},
 		{name: "SIGN_OUT_PARAMETERS", field: "SignOutParameters"},
 		{name: "INITIATE_LOGIN", field: "InitiateLogin"},
@@ -96,8 +100,6 @@ func providerVariables() []variable {
 // laterVariables are those that a later version will read. Who sets one counts on it, so any value is refused.
 func laterVariables() []variable {
 	return []variable{
-		{name: "BEARER_AUDIENCE", as: unsupported, fix: "unset it"},
-		{name: "INTROSPECT", as: unsupported, fix: "unset it"},
 		{name: "PROVIDERS", as: unsupported, fix: "unset it"},
 		{name: "RECHECK_EVERY", as: unsupported, fix: "unset it"},
 	}

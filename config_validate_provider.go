@@ -28,6 +28,7 @@ func (p *Provider) validate(found *problems) {
 	}
 	p.validateClient(found)
 	p.validateRequest(found)
+	p.validateAccessTokens(found)
 	for _, alg := range p.SigningAlgs {
 		if !slices.Contains(asymmetricAlgs(), alg) {
 			found.add("SigningAlgs", fmt.Sprintf("%q is not accepted", alg), "use one of "+strings.Join(asymmetricAlgs(), " "))
@@ -73,6 +74,30 @@ func (p *Provider) validateRequest(found *problems) {
 // (RFC 8725, sections 2.1 and 3.1).
 func asymmetricAlgs() []string {
 	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+}
+
+// validateAccessTokens reports settings of access tokens that would have no effect, or an unknown one.
+func (p *Provider) validateAccessTokens(found *problems) {
+	found.texts("Audience", p.Audience)
+	for _, setting := range []struct {
+		field, value string
+		values       []string // nil: any
+	}{
+		{"AccessTokenProfile", p.AccessTokenProfile, provider.AccessTokenProfiles()},
+		{"AccessTokenIssuer", p.AccessTokenIssuer, nil},
+		{"Introspection", p.Introspection, []string{provider.IntrospectionJSON, provider.IntrospectionJWT}},
+	} {
+		switch {
+		case setting.value == "":
+		case p.Audience == "":
+			found.add(setting.field, "is set without Audience", "set Audience, or leave it out")
+		case setting.values == nil:
+			found.texts(setting.field, setting.value)
+		case !slices.Contains(setting.values, setting.value):
+			found.add(setting.field, fmt.Sprintf("%q is not one of its values", setting.value),
+				"use "+strings.Join(setting.values, ", "))
+		}
+	}
 }
 
 func (p *Provider) validateSignOut(found *problems) {

@@ -65,7 +65,7 @@ func (a *Auth) Deny(c *gin.Context, err error) {
 	d := a.denial(c, err, o, a.wanted(c.Request))
 	switch o.status {
 	case http.StatusUnauthorized:
-		if errors.As(err, new(*authenticatorError)) {
+		if errors.Is(err, errAccessToken) || errors.As(err, new(*authenticatorError)) {
 			a.logDenied(c, o.code, err)
 		}
 		a.answer(c, d, a.handlers.Unauthenticated, a.defaultUnauthenticated)
@@ -133,12 +133,11 @@ func (a *Auth) answer(c *gin.Context, d Denial, handler, byDefault gin.HandlerFu
 	c.Set(denialKey{}, d)
 	switch d.Status {
 	case http.StatusUnauthorized:
-		challenge := `Cookie realm="` + a.realm + `"`
-		var e *StepUpError
-		if errors.As(d.Err, &e) {
-			challenge += e.challenge()
+		a.challenge(c, d.Err)
+	case http.StatusForbidden:
+		if errors.Is(d.Err, errScope) && a.requestOf(c).byToken {
+			a.challenge(c, d.Err)
 		}
-		c.Header("WWW-Authenticate", challenge)
 	case http.StatusServiceUnavailable:
 		askLater(c, d.Err)
 	}
@@ -147,6 +146,24 @@ func (a *Auth) answer(c *gin.Context, d Denial, handler, byDefault gin.HandlerFu
 		handler = byDefault
 	}
 	handler(c)
+}
+
+// challenge tells the client how to authenticate (RFC 9110, section 11.6.1): in the way that it tried, and if it tried none
+// in each way that the app accepts.
+func (a *core) challenge(c *gin.Context, err error) {
+	byToken, h := a.requestOf(c).byToken, c.Writer.Header()
+	h.Del("WWW-Authenticate")
+	if !byToken {
+		challenge := `Cookie realm="` + a.realm + `"`
+		var e *StepUpError
+		if errors.As(err, &e) {
+			challenge += e.challenge()
+		}
+		h.Add("WWW-Authenticate", challenge)
+	}
+	if a.acceptsBearer() {
+		h.Add("WWW-Authenticate", a.bearerChallenge(byToken, err))
+	}
 }
 
 // askLater sets the Retry-After header of a 503 (RFC 9110, section 10.2.3).
@@ -166,7 +183,7 @@ func (a *Auth) defaultUnauthenticated(c *gin.Context) {
 	switch pattern := c.FullPath(); {
 	case pattern == a.routes.signIn || pattern == a.routes.prefix+"/signin": // a redirect would loop
 		a.emit(c.Request.Context(), event{kind: eventSignInGuarded})
-	case errors.As(Reason(c), new(*authenticatorError)): // it would deny again after a sign-in
+	case a.requestOf(c).byToken, errors.As(Reason(c), new(*authenticatorError)): // the same after a sign-in
 	case web.IsNavigation(c.Request):
 		a.RedirectToSignIn(c)
 		return

@@ -11,14 +11,17 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
-// identity is the user who makes a request, and the session by which the user is known. The zero value is nobody.
+// identity is the user who makes a request, and the session or access token by which the user is known. The zero value
+// is nobody.
 type identity struct {
 	user    *User
-	session *session.Session // nil if the user was identified by other means
+	session *session.Session      // nil if the user was identified by other means
+	token   *provider.AccessToken // nil if the user was identified by other means
 }
 
 // errNoSession is returned where a session is needed and the user was identified by other means.
@@ -71,7 +74,11 @@ func (req *request) keepPrivate(ctx context.Context) http.Header {
 // nobody is signed in.
 func (req *request) load(ctx context.Context, h http.Header) {
 	req.opened = true
-	if id, decided, err := req.authenticate(ctx); decided {
+	id, decided, err := req.authenticate(ctx)
+	if !decided {
+		id, decided, err = req.bearer(ctx)
+	}
+	if decided {
 		req.identity, req.err = id, err
 		req.shown.Store(id.user != nil && web.OpensWindow(req.http))
 		return
@@ -81,7 +88,7 @@ func (req *request) load(ctx context.Context, h http.Header) {
 		req.err = err
 		return
 	}
-	req.identity = identity{req.auth.userOf(s), s}
+	req.identity = identity{user: req.auth.userOf(s), session: s}
 	req.shown.Store(web.OpensWindow(req.http))
 	if h == nil || req.asIs || len(cookies) == 0 && !req.auth.sessions.Due(s) {
 		return
@@ -175,7 +182,7 @@ func (req *request) replace(s *session.Session) {
 	defer req.mu.Unlock()
 	req.opened, req.identity, req.rivals, req.err, req.tokens = true, identity{}, nil, nil, nil
 	if s != nil {
-		req.identity = identity{req.auth.userOf(s), s}
+		req.identity = identity{user: req.auth.userOf(s), session: s}
 	}
 }
 

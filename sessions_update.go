@@ -156,6 +156,7 @@ func graceKey(audience shared.Audience, s *session.Session) string {
 // copied returns a deep copy of u.
 func (u *User) copied() *User {
 	c := *u
+	c.Scopes = slices.Clone(u.Scopes)
 	c.Groups, c.Organizations = slices.Clone(u.Groups), slices.Clone(u.Organizations)
 	c.Extra, c.Data = slices.Clone(u.Extra), slices.Clone(u.Data)
 	if u.Actor != nil {

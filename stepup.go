@@ -55,8 +55,8 @@ func (a *Auth) RequireFreshSignIn(maxAge time.Duration) gin.HandlerFunc {
 	if maxAge < time.Second {
 		panic("ginoidc: RequireFreshSignIn needs at least a second")
 	}
-	return a.guardSession(func(s *session.Session) error {
-		return checkAuthTime(&s.Record, maxAge, a.config.idp().ClockTolerance, time.Now())
+	return a.guardSignIn(func(r *session.Record) error {
+		return checkAuthTime(r, maxAge, a.config.idp().ClockTolerance, time.Now())
 	})
 }
 
@@ -71,17 +71,20 @@ func (a *Auth) RequireACR(anyOf ...string) gin.HandlerFunc {
 	if !isHint(strings.Join(values, " ")) {
 		panic("ginoidc: RequireACR was given too many values")
 	}
-	return a.guardSession(func(s *session.Session) error { return checkACR(&s.Record, values) })
+	return a.guardSignIn(func(r *session.Record) error { return checkACR(r, values) })
 }
 
-// guardSession is guard for decisions about the session.
-func (a *Auth) guardSession(decide func(*session.Session) error) gin.HandlerFunc {
+// guardSignIn is guard for decisions about the sign-in, that of the session or the one behind an access token.
+func (a *Auth) guardSignIn(decide func(*session.Record) error) gin.HandlerFunc {
 	return a.guard(func(_ *gin.Context, id identity) error {
+		if id.token != nil {
+			return decide(&session.Record{AuthTime: id.user.AuthTime, ACR: id.user.ACR, AskedMaxAge: -1})
+		}
 		s, err := id.ownSession()
 		if err != nil {
 			return err
 		}
-		return decide(s)
+		return decide(&s.Record)
 	})
 }
 

@@ -26,6 +26,16 @@ func me(c *gin.Context) {
 	}{u.Subject, u.Issuer, u.Email, u.Name, list(u.Groups), list(u.Organizations)})
 }
 
+// machine shows the client of an access token, and the user if there is one behind it.
+func machine(c *gin.Context) {
+	u, _ := ginoidc.UserFrom(c)
+	c.JSON(http.StatusOK, struct {
+		Subject  string   `json:"sub"`
+		ClientID string   `json:"client_id"`
+		Scopes   []string `json:"scopes"`
+	}{u.Subject, u.ClientID, list(u.Scopes)})
+}
+
 // list makes JSON say [] for nothing, and not null.
 func list(names []string) []string { return append([]string{}, names...) }
 

@@ -34,7 +34,7 @@ func newApp(t *testing.T, appURL string) *app {
 }
 
 // newAppUntil is an app whose streams end with a context.
-func newAppUntil(t *testing.T, stopping context.Context, appURL string) *app {
+func newAppUntil(t *testing.T, stopping context.Context, appURL string, change ...func(*ginoidc.Config)) *app {
 	t.Helper()
 	provider, err := ginoidctest.New(ginoidctest.Config{ACRValues: []string{"urn:example:password", secondFactor}})
 	if err != nil {
@@ -47,6 +47,9 @@ func newAppUntil(t *testing.T, stopping context.Context, appURL string) *app {
 			Issuer: provider.Issuer(), ClientID: "app", ClientSecret: "secret", Transport: provider.Transport(),
 		}},
 		AppURL: appURL, CookieSecrets: []string{secret}, Logger: log,
+	}
+	for _, f := range change {
+		f(&config)
 	}
 	if a.auth, err = ginoidc.New(config); err != nil {
 		t.Fatal(err)

@@ -125,7 +125,6 @@ func TestProblems(t *testing.T) {
 		{provider, "OIDC_TENANT_DOMAIN", "https://other.example", "OIDC_ISSUER"},
 		{provider, "ADDR", "192.0.2.1:80", "OIDC_APP_URL"}, // the app URL follows the address
 		{provider, "OIDC_SESSION_IDLE", "soon", "OIDC_SESSION_IDLE"},
-		{provider, "OIDC_BEARER_AUDIENCE", "api", "OIDC_BEARER_AUDIENCE"},
 		{provider, "REDIS_URL", "http://localhost:6379", "REDIS_URL"},
 		{provider, "DATABASE_URL", "postgres://localhost/app", "DATABASE_URL"},
 		{provider, "OIDC_INTROSPECT", "true", "OIDC_INTROSPECT"},

@@ -37,6 +37,9 @@ func routes(stopping context.Context, app *gin.RouterGroup, auth *ginoidc.Auth, 
 	api.GET("/fresh", auth.RequireFreshSignIn(time.Minute), message("You signed in within the last minute."))
 	api.GET("/mfa", auth.RequireACR(secondFactor), message("You signed in with a second factor."))
 
+	// For programs, by access token (OIDC_BEARER_AUDIENCE). A session has no scopes.
+	api.GET("/machine", auth.RequireScopes("read:things"), machine)
+
 	// The user's own access token, where it is kept (OIDC_KEEP_TOKENS), for a call of another service.
 	if keepTokens {
 		api.GET("/upstream", auth.RequireAuth(), upstream(auth, p.log))

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
 )
 
@@ -75,6 +76,33 @@ func TestAnswers(t *testing.T) {
 		got := a.send(t, a.client(t, test.who), http.MethodGet, test.path, "")
 		if got.body != test.want {
 			t.Errorf("%s as %q:\n got %s\nwant %s", test.path, test.who, got.body, test.want)
+		}
+	}
+}
+
+// The route for programs: by access token and scope, for users and for the client itself.
+func TestMachine(t *testing.T) {
+	const machineAudience = "https://api.example.com"
+	a := newAppUntil(t, t.Context(), localhost, func(c *ginoidc.Config) { c.Providers[0].Audience = machineAudience })
+	for _, test := range []struct{ who, authorization, want string }{
+		{"", "Bearer " + a.provider.AccessToken(t, "alice", machineAudience, "read:things", "list"),
+			`200 {"sub":"alice","client_id":"app","scopes":["read:things","list"]}`},
+		{"", "Bearer " + a.provider.ClientToken(t, machineAudience, "read:things"),
+			`200 {"sub":"app","client_id":"app","scopes":["read:things"]}`},
+		{"", "Bearer " + a.provider.ClientToken(t, machineAudience, "read"),
+			`403 {"error":"insufficient_scope","message":"The access token does not allow this."}`},
+		{"alice", "Bearer " + a.provider.ClientToken(t, "https://other.example", "read:things"),
+			`401 {"error":"invalid_access_token","message":"The access token was not accepted.","sign_in_url":"/auth/signin"}`},
+		{"alice", "", `403 {"error":"insufficient_scope","message":"The access token does not allow this."}`},
+		{"", "", `401 {"error":"unauthorized","message":"Please sign in.","sign_in_url":"/auth/signin"}`},
+	} {
+		var header []string
+		if test.authorization != "" {
+			header = []string{"Authorization", test.authorization}
+		}
+		got := a.send(t, a.client(t, test.who), http.MethodGet, "/api/machine", "", header...)
+		if text := fmt.Sprint(got.StatusCode, " ", got.body); text != test.want {
+			t.Errorf("%q with %.20q: %s, want %s", test.who, test.authorization, text, test.want)
 		}
 	}
 }

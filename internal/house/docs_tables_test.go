@@ -123,6 +123,8 @@ func TestExamplesOfSettings(t *testing.T) {
 			case "Profile":
 				t.Setenv("OIDC_CLIENT_KEY_FILE", key)
 				t.Setenv("OIDC_CLIENT_SECRET", "")
+			case "AccessTokenProfile", "AccessTokenIssuer", "Introspection":
+				t.Setenv("OIDC_BEARER_AUDIENCE", "https://api.example.com")
 			case "CertificateOrigins":
 				t.Setenv("OIDC_CLIENT_CERT_FILE", key)
 			}

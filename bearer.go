@@ -1,0 +1,172 @@
+package ginoidc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+)
+
+// errAccessToken is the refusal of an access token in the Authorization header (RFC 6750, section 3.1).
+var errAccessToken = errors.New("ginoidc: the access token was refused")
+
+// errScope is for a valid access token that lacks a scope of the route.
+var errScope = fmt.Errorf("%w: the access token lacks a scope", ErrForbidden)
+
+// scopeError is an errScope that tells the client which scopes the route needs.
+type scopeError struct{ scopes []string }
+
+func (e *scopeError) Error() string { return errScope.Error() }
+
+// Unwrap makes a scopeError an errScope.
+func (e *scopeError) Unwrap() error { return errScope }
+
+// RequireScopes allows users and clients whose access token has all of the scopes (RFC 6749, section 3.3). Sessions
+// have no scopes, so it is for routes that programs call. A token that lacks one gets 403 with the challenge
+// "insufficient_scope" (RFC 6750, section 3.1). It panics without a scope or with one that is not a single word.
+//
+//	router.GET("/things", auth.RequireScopes("read:things"), things)
+func (a *Auth) RequireScopes(allOf ...string) gin.HandlerFunc {
+	scopes := slices.Clone(allOf)
+	if len(scopes) == 0 || slices.ContainsFunc(scopes, func(s string) bool { return !tokenPattern.MatchString(s) }) {
+		panic("ginoidc: RequireScopes needs scopes that are single words")
+	}
+	return a.guard(func(_ *gin.Context, id identity) error {
+		if slices.ContainsFunc(scopes, func(s string) bool { return !slices.Contains(id.user.Scopes, s) }) {
+			return &scopeError{scopes}
+		}
+		return nil
+	})
+}
+
+// RequirePerson allows users, and denies clients that act on their own behalf (client_credentials; RFC 6749, section
+// 4.4).
+func (a *Auth) RequirePerson() gin.HandlerFunc {
+	return a.guard(func(_ *gin.Context, id identity) error {
+		if id.user.IsMachine() {
+			return fmt.Errorf("%w: the route is for people", ErrForbidden)
+		}
+		return nil
+	})
+}
+
+// RequireMachine allows clients that act on their own behalf, and denies users.
+func (a *Auth) RequireMachine() gin.HandlerFunc {
+	return a.guard(func(_ *gin.Context, id identity) error {
+		if !id.user.IsMachine() {
+			return fmt.Errorf("%w: the route is for clients that act on their own behalf", ErrForbidden)
+		}
+		return nil
+	})
+}
+
+// bearer identifies the user by the access token in the Authorization header, if the app accepts access tokens. decided
+// reports whether there is one: then the header decides, and the session cookie is not looked at. If the cookie counted
+// as well, a refused token could still act as the user of the browser.
+func (req *request) bearer(ctx context.Context) (id identity, decided bool, err error) {
+	if !req.auth.acceptsBearer() {
+		return identity{}, false, nil
+	}
+	raw, ok, err := bearerToken(req.http.Header)
+	if !ok && err == nil {
+		return identity{}, false, nil
+	}
+	req.byToken = true
+	if err != nil {
+		return identity{}, true, err
+	}
+	if c, isGin := ctx.(*gin.Context); isGin {
+		ctx = c.Request.Context()
+	}
+	token, err := req.auth.provider.CheckAccessToken(ctx, raw)
+	switch {
+	case errors.Is(err, provider.ErrInvalidToken):
+		return identity{}, true, fmt.Errorf("%w: %w", errAccessToken, err)
+	case err != nil:
+		return identity{}, true, translated(err)
+	case token.Bound(): // without proof of the key, a stolen token would be of use (RFC 9449; RFC 8705)
+		return identity{}, true, fmt.Errorf("%w: it is bound to a key, and there is no proof of that key", errAccessToken)
+	}
+	user, err := req.auth.userOfToken(token)
+	if err != nil {
+		return identity{}, true, err
+	}
+	return identity{user: user, token: token}, true, nil
+}
+
+// acceptsBearer reports whether the app accepts access tokens.
+func (a *core) acceptsBearer() bool { return a.config.idp().Audience != "" }
+
+// bearerToken returns the token of the Authorization header with the scheme Bearer (RFC 6750, section 2.1). It returns
+// false if there is no such header. Tokens in the query or the body of a request are never read: URLs end up in logs.
+func bearerToken(h http.Header) (raw string, ok bool, err error) {
+	values := h["Authorization"]
+	if !slices.ContainsFunc(values, isBearer) {
+		return "", false, nil
+	}
+	if len(values) > 1 {
+		return "", false, fmt.Errorf("%w: several Authorization headers", errAccessToken)
+	}
+	_, raw, _ = strings.Cut(values[0], " ")
+	raw = strings.Trim(raw, " ")
+	if raw == "" || strings.ContainsFunc(raw, notOfToken) {
+		return "", false, fmt.Errorf("%w: it is malformed", errAccessToken)
+	}
+	return raw, true, nil
+}
+
+// isBearer reports whether a value of Authorization has the scheme Bearer or DPoP. Other schemes, such as Basic for a
+// proxy in front of the app, are not the plugin's.
+func isBearer(value string) bool {
+	scheme, _, _ := strings.Cut(strings.TrimLeft(value, " "), " ")
+	return strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "DPoP")
+}
+
+// notOfToken reports whether a character cannot be part of a b64token (RFC 6750, section 2.1).
+func notOfToken(r rune) bool {
+	letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+	return !letter && !('0' <= r && r <= '9') && !strings.ContainsRune("-._~+/=", r)
+}
+
+// userOfToken makes a user of a verified access token. A client that acts on its own behalf is a user whose Subject is
+// the provider's name for the client.
+func (a *core) userOfToken(token *provider.AccessToken) (*User, error) {
+	u, err := newUser(a.shape, token.Claims, nil)
+	if err != nil {
+		return nil, err
+	}
+	u.Issuer, u.Subject = a.issuer, token.Subject
+	if u.Subject == "" && token.Machine {
+		u.Subject = token.ClientID
+	}
+	u.ClientID, u.Scopes, u.machine = token.ClientID, token.Scopes, token.Machine
+	if u.Subject == "" {
+		return nil, fmt.Errorf("%w: it names neither a subject nor a client", errAccessToken)
+	}
+	return u, nil
+}
+
+// bearerChallenge returns the challenge of the scheme Bearer (RFC 6750, section 3; RFC 9470, section 3). shown reports
+// whether the request had an access token; without one the challenge has no error code. No text of the provider gets
+// there.
+func (a *core) bearerChallenge(shown bool, err error) string {
+	challenge := `Bearer realm="` + a.realm + `"`
+	var stepUp *StepUpError
+	var scope *scopeError
+	switch {
+	case !shown:
+	case errors.As(err, &scope):
+		challenge += `, error="insufficient_scope", scope="` + strings.Join(scope.scopes, " ") + `"`
+	case errors.As(err, &stepUp):
+		challenge += stepUp.challenge()
+	case errors.Is(err, errAccessToken):
+		challenge += `, error="invalid_token"`
+	}
+	return challenge
+}
