@@ -40,6 +40,7 @@ func TestConfigurationIsDocumented(t *testing.T) {
 	for name := range documented {
 		t.Errorf("docs/configuration.md: there is no field %s", name)
 	}
+	page += readFile(t, "docs/monocloud.md")
 	known := []string{"ENV_PREFIX", "SESSION_SLIDING"}
 	var ours []string
 	for _, file := range []string{"config_env_variables.go", "config_monocloud.go"} {
@@ -64,7 +65,7 @@ func TestConfigurationIsDocumented(t *testing.T) {
 	for _, name := range known {
 		if !strings.Contains(page, "`OIDC_"+name+"`") &&
 			(slices.Contains(ours, name) || !strings.Contains(page, "`"+name+"`")) {
-			t.Errorf("docs/configuration.md lacks %s", name)
+			t.Errorf("docs/configuration.md and docs/monocloud.md lack %s", name)
 		}
 	}
 	for file, page := range documents(t) {
