@@ -93,11 +93,12 @@ func (req *request) bearer(ctx context.Context) (id identity, decided bool, err 
 	case token.Bound(): // without proof of the key, a stolen token would be of use (RFC 9449; RFC 8705)
 		return identity{}, true, fmt.Errorf("%w: it is bound to a key, and there is no proof of that key", errAccessToken)
 	}
-	user, err := req.auth.userOfToken(token)
+	derived, err := token.Derive(req.auth.userOfToken)
 	if err != nil {
 		return identity{}, true, err
 	}
-	return identity{user: user, token: token}, true, nil
+	user := *derived.(*User) // the lists are shared, as handlers treat a User as read-only
+	return identity{user: &user, token: token}, true, nil
 }
 
 // acceptsBearer reports whether the app accepts access tokens.
@@ -136,7 +137,7 @@ func notOfToken(r rune) bool {
 
 // userOfToken makes a user of a verified access token. A client that acts on its own behalf is a user whose Subject is
 // the provider's name for the client.
-func (a *core) userOfToken(token *provider.AccessToken) (*User, error) {
+func (a *core) userOfToken(token *provider.AccessToken) (any, error) {
 	u, err := newUser(a.shape, token.Claims, nil)
 	if err != nil {
 		return nil, err

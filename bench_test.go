@@ -18,14 +18,16 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // contender is one implementation of GET /x for a signed-in member of the group "staff".
 type contender struct {
-	name   string
-	engine *gin.Engine
-	cookie string
+	name          string
+	engine        *gin.Engine
+	cookie        string
+	authorization string
 }
 
 const (
@@ -35,9 +37,9 @@ const (
 
 func contenders(t testing.TB) []contender {
 	plugin := pluginEngine(t)
-	bare := contender{"bare gin, the cookie unread", gin.New(), plugin.cookie}
+	bare := contender{name: "bare gin, the cookie unread", engine: gin.New(), cookie: plugin.cookie}
 	bare.engine.GET("/x", func(c *gin.Context) { c.Status(http.StatusOK) })
-	value := contender{"gin with a value set, read and checked", gin.New(), plugin.cookie}
+	value := contender{name: "gin with a value set, read and checked", engine: gin.New(), cookie: plugin.cookie}
 	value.engine.Use(func(c *gin.Context) {
 		c.Set("user", &ginoidc.User{Subject: "alice", Groups: []string{"admin", "audit", "staff"}})
 	})
@@ -46,7 +48,7 @@ func contenders(t testing.TB) []contender {
 			c.Status(http.StatusOK)
 		}
 	})
-	return []contender{bare, value, plugin, contribEngine(t)}
+	return []contender{bare, value, plugin, tokenEngine(t), contribEngine(t)}
 }
 
 // pluginEngine guards with the plugin and its embedded cookie store.
@@ -71,7 +73,22 @@ func pluginEngine(t testing.TB) contender {
 			t.Error(err)
 		}
 	})
-	return contender{pluginName, e, startCookie(e)}
+	return contender{name: pluginName, engine: e, cookie: startCookie(e)}
+}
+
+// tokenEngine guards by an access token that was seen before.
+func tokenEngine(t testing.TB) contender {
+	const audience = "https://api.example.com"
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].Audience = audience })
+	a.OP.OnAccessToken(func(claims map[string]any) { claims["groups"] = []string{"admin", "audit", "staff"} })
+	token, err := a.OP.AccessToken("alice", audience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := gin.New()
+	e.Use(a.Auth.Middleware())
+	e.GET("/x", a.Auth.RequireGroups("staff"), func(c *gin.Context) { c.Status(http.StatusOK) })
+	return contender{name: "ginoidc, access token seen before", engine: e, authorization: "Bearer " + token}
 }
 
 // member is the value that an app keeps in a gin-contrib session.
@@ -102,7 +119,7 @@ func contribEngine(t testing.TB) contender {
 			t.Error(err)
 		}
 	})
-	return contender{contribName, e, startCookie(e)}
+	return contender{name: contribName, engine: e, cookie: startCookie(e)}
 }
 
 // startCookie returns the cookie that GET /start sets.
@@ -129,6 +146,9 @@ func (c contender) serving(t testing.TB) (serve func()) {
 	t.Helper()
 	r, w := httptest.NewRequest(http.MethodGet, "/x", nil), &blank{h: http.Header{}}
 	r.Header.Set("Cookie", c.cookie)
+	if c.authorization != "" {
+		r.Header.Set("Authorization", c.authorization)
+	}
 	serve = func() {
 		clear(w.h)
 		fresh := *r

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -67,6 +68,17 @@ type AccessToken struct {
 	Confirmation Confirmation
 
 	Claims Claims
+
+	once    sync.Once
+	derived any
+	err     error
+}
+
+// Derive returns what derive makes of the token. It is made once for all requests that bring the same token, and must not
+// be changed.
+func (t *AccessToken) Derive(derive func(*AccessToken) (any, error)) (any, error) {
+	t.once.Do(func() { t.derived, t.err = derive(t) })
+	return t.derived, t.err
 }
 
 // Bound reports whether the token is sender-constrained (RFC 9449, RFC 8705). A caller that does not verify proof of
