@@ -82,6 +82,8 @@ const provider = new Provider(`http://127.0.0.1:${PORT}`, {
     rpInitiatedLogout: { enabled: true, logoutSource },
     backchannelLogout: { enabled: true },
     revocation: { enabled: true },
+    introspection: { enabled: true },
+    clientCredentials: { enabled: !fapi },
     registration: { enabled: true },
     pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: fapi },
     requestObjects: { enabled: true },
@@ -95,7 +97,11 @@ const provider = new Provider(`http://127.0.0.1:${PORT}`, {
       enabled: true,
       defaultResource: (ctx, client, oneOf) => oneOf?.at(-1), // a token has one resource: the last requested
       useGrantedResource: () => true,
-      getResourceServerInfo: () => ({ scope: 'email', accessTokenFormat: 'jwt', jwt: { sign: { alg: 'ES256' } } }),
+      getResourceServerInfo: (ctx, resource) => ({
+        scope: 'email read',
+        accessTokenFormat: resource.includes('opaque') ? 'opaque' : 'jwt',
+        jwt: { sign: { alg: 'ES256' } },
+      }),
     },
   },
   // The dispatcher that oidc-provider passes refuses loopback addresses, where the app listens.
