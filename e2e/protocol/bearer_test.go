@@ -12,8 +12,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/e2e/start"
 )
 
-// TestBearer: an app takes the provider's access tokens, JWTs and opaque ones, for users and for a client itself, and no
-// other token of the same provider.
+// TestBearer: an app accepts the provider's access tokens for its API, JWTs and opaque ones, and no others.
 func TestBearer(t *testing.T) {
 	provider := start.RunOpenProvider(t, "")
 	const jwtAPI, opaqueAPI = "https://jwt.example.com", "https://opaque.example.com"

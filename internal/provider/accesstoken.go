@@ -74,8 +74,8 @@ type AccessToken struct {
 	err     error
 }
 
-// Derive returns what derive makes of the token. It is made once for all requests that bring the same token, and must not
-// be changed.
+// Derive returns what derive makes of the token. It is made once for all requests that bring the same token, and must
+// not be changed.
 func (t *AccessToken) Derive(derive func(*AccessToken) (any, error)) (any, error) {
 	t.once.Do(func() { t.derived, t.err = derive(t) })
 	return t.derived, t.err
