@@ -1,7 +1,6 @@
 package ginoidc
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -69,7 +68,7 @@ func (a *Auth) RequireMachine() gin.HandlerFunc {
 // bearer identifies the user by the access token in the Authorization header, if the app accepts access tokens. decided
 // reports whether there is one: then the header decides, and the session cookie is not looked at. If the cookie counted
 // as well, a refused token could still act as the user of the browser.
-func (req *request) bearer(ctx context.Context) (id identity, decided bool, err error) {
+func (req *request) bearer() (id identity, decided bool, err error) {
 	if !req.auth.acceptsBearer() {
 		return identity{}, false, nil
 	}
@@ -81,10 +80,7 @@ func (req *request) bearer(ctx context.Context) (id identity, decided bool, err 
 	if err != nil {
 		return identity{}, true, err
 	}
-	if c, isGin := ctx.(*gin.Context); isGin {
-		ctx = c.Request.Context()
-	}
-	token, err := req.auth.provider.CheckAccessToken(ctx, raw)
+	token, err := req.auth.provider.CheckAccessToken(req.Context, raw)
 	switch {
 	case errors.Is(err, provider.ErrInvalidToken):
 		return identity{}, true, fmt.Errorf("%w: %w", errAccessToken, err)

@@ -1,6 +1,7 @@
 package ginoidc_test
 
 import (
+	"log/slog"
 	"net/http"
 	"strings"
 	"testing"
@@ -163,7 +164,8 @@ func TestBearerChallenges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	down := newAPI(t)
+	var lines []string // of a log handler that asks for the user while the token is being checked
+	down := newAPI(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Logger = slog.New(asking{&lines}) })
 	token, err = down.OP.AccessToken("alice", api)
 	if err != nil {
 		t.Fatal(err)
@@ -172,7 +174,7 @@ func TestBearerChallenges(t *testing.T) {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	})
 	r = down.Browser().Do(http.MethodGet, "/me", nil, "Authorization", "Bearer "+token)
-	if r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" {
+	if r.StatusCode != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "" || len(lines) == 0 {
 		t.Errorf("provider away: %d %s", r.StatusCode, r.Body)
 	}
 	off := testapp.New(t)

@@ -31,6 +31,8 @@
 // # What it does
 //
 // It always uses the authorization code flow with PKCE S256, state and nonce (RFC 9700; OpenID Connect Core 1.0).
-// Sessions are sealed in cookies by default, or kept in any store of gin-contrib/sessions. docs/errors.md lists the
-// response to each denied or failed request; docs/architecture.md says which package does what.
+// Sessions are sealed in cookies by default, or kept in any store of gin-contrib/sessions. With [Provider].Audience,
+// access tokens identify users and clients on the same guards, and [Config].Authenticators identify them by other
+// means. docs/errors.md lists the response to each denied or failed request; docs/architecture.md says which package
+// does what.
 package ginoidc

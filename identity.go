@@ -76,7 +76,7 @@ func (req *request) load(ctx context.Context, h http.Header) {
 	req.opened = true
 	id, decided, err := req.authenticate(ctx)
 	if !decided {
-		id, decided, err = req.bearer(ctx)
+		id, decided, err = req.bearer()
 	}
 	if decided {
 		req.identity, req.err = id, err

@@ -47,6 +47,12 @@ func (a *Auth) Ended(c *gin.Context) <-chan struct{} {
 				return
 			case <-tick.C:
 			}
+			if id.session == nil {
+				if id.token != nil && !id.token.Expires.IsZero() && !time.Now().Before(id.token.Expires) {
+					return
+				}
+				continue
+			}
 			over, err := flight.Try(a.log, func() (bool, error) { return a.SessionEnded(ctx) })
 			if over && err == nil {
 				return

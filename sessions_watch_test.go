@@ -115,3 +115,24 @@ func TestEndedOfNobody(t *testing.T) {
 		t.Errorf("%d", r.StatusCode)
 	}
 }
+
+// TestEndedOfAccessToken: a stream does not outlive the access token.
+func TestEndedOfAccessToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAPI(t, func(_ *ginoidc.Config, op *fakeop.Config) { op.TokenLife = 5 * time.Minute })
+		a.Engine.GET("/stream", a.Auth.RequireAuth(), func(c *gin.Context) {
+			start := time.Now()
+			<-a.Auth.Ended(c)
+			if took := time.Since(start); took < 299*time.Second || took > 302*time.Second {
+				t.Errorf("ended after %v", took)
+			}
+		})
+		token, err := a.OP.AccessToken("alice", api)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := a.Browser().Do(http.MethodGet, "/stream", nil, "Authorization", "Bearer "+token); r.StatusCode != 200 {
+			t.Errorf("%d", r.StatusCode)
+		}
+	})
+}
