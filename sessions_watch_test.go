@@ -17,7 +17,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// failing is a State that cannot say what was ended while it is down.
+// failing is a State whose Revoked fails while it is down.
 type failing struct {
 	ginoidc.SharedState
 	down *atomic.Bool
@@ -94,14 +94,14 @@ func TestEnded(t *testing.T) {
 	}
 }
 
-// ctx2 is done when either is.
+// ctx2 is done when either of its contexts is.
 func ctx2(parent, other context.Context) context.Context {
 	ctx, cancel := context.WithCancel(parent)
 	context.AfterFunc(other, cancel)
 	return ctx
 }
 
-// TestEndedOfNobody is closed from the beginning.
+// TestEndedOfNobody: without a signed-in user the channel is closed from the start.
 func TestEndedOfNobody(t *testing.T) {
 	a := testapp.New(t)
 	a.Engine.GET("/stream", func(c *gin.Context) {

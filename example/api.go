@@ -13,7 +13,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc"
 )
 
-// me shows what the app knows of its user. Behind a guard there always is one.
+// me shows what the app knows about its user. Behind a guard there is always one.
 func me(c *gin.Context) {
 	u, _ := ginoidc.UserFrom(c)
 	c.JSON(http.StatusOK, struct {
@@ -36,21 +36,21 @@ func machine(c *gin.Context) {
 	}{u.Subject, u.ClientID, list(u.Scopes)})
 }
 
-// list makes JSON say [] for nothing, and not null.
+// list makes an empty list [] in JSON instead of null.
 func list(names []string) []string { return append([]string{}, names...) }
 
 func message(text string) gin.HandlerFunc {
 	return func(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"message": text}) }
 }
 
-// projects trusts the parameter: its guard has compared it with the user's memberships.
+// projects can trust the parameter, because its guard has compared it with the user's organizations.
 func projects(c *gin.Context) {
 	org := c.Param("org")
 	c.JSON(http.StatusOK, gin.H{"org": org, "projects": []string{org + " website", org + " warehouse"}})
 }
 
-// upstream asks the provider who the user is, with the user's own access token, as any other service would be asked. What it
-// refuses is refused with its status, which tells a token that is good no more from a service that is down.
+// upstream calls the provider's userinfo endpoint with the user's access token, as an app calls any other service. It
+// passes on the status of an error, so that the caller can distinguish an invalid token from a service that is down.
 func upstream(auth *ginoidc.Auth, log *slog.Logger) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		client, err := auth.Client(c)
@@ -72,12 +72,14 @@ func upstream(auth *ginoidc.Auth, log *slog.Logger) gin.HandlerFunc {
 			c.Data(http.StatusOK, "application/json", answer)
 		default:
 			log.WarnContext(c.Request.Context(), "upstream", "status", status)
-			c.JSON(refusal(status), gin.H{"error": "upstream_failed", "message": "The upstream service refused.", "status": status})
+			c.JSON(refusal(status), gin.H{
+				"error": "upstream_failed", "message": "The upstream service refused.", "status": status,
+			})
 		}
 	}
 }
 
-// refusal is the status to pass on: of anything but an error it would claim what is not so.
+// refusal returns the status to pass on. Only errors are passed on; any other unexpected status becomes 502.
 func refusal(status int) int {
 	if status < 400 || status > 599 {
 		return http.StatusBadGateway
@@ -85,7 +87,7 @@ func refusal(status int) int {
 	return status
 }
 
-// maxAnswer bounds what the upstream service may send.
+// maxAnswer bounds the response of the upstream service, in bytes.
 const maxAnswer = 1 << 20
 
 func fetch(ctx context.Context, client *http.Client, address string) (status int, body []byte, err error) {
@@ -106,7 +108,7 @@ func fetch(ctx context.Context, client *http.Client, address string) (status int
 
 const upstreamLimit = 5 * time.Second
 
-// pleaseSignIn and noAccess replace the plugin's answers for one route. The chain is already aborted when they run.
+// pleaseSignIn and noAccess replace the plugin's responses for one route. The chain is already aborted when they run.
 func pleaseSignIn(c *gin.Context) {
 	c.JSON(http.StatusUnauthorized, gin.H{"error": "unauthorized", "message": "Please sign in"})
 }
@@ -119,13 +121,13 @@ func noAccess(c *gin.Context) {
 	})
 }
 
-// healthy is for whoever restarts a process that hangs, so it asks nobody else.
+// healthy is a liveness probe. It depends on no other service, because restarting the app would not fix that.
 func healthy(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok"}) }
 
-// readyLimit is for a probe to get an answer before it gives up by itself.
+// readyLimit bounds the time of a probe, so that it gets a response before it times out itself.
 const readyLimit = 3 * time.Second
 
-// ready is for the load balancer: no new visitors while nobody could sign in.
+// ready is a readiness probe: the load balancer sends no new users while nobody can sign in.
 func ready(auth *ginoidc.Auth) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		ctx, cancel := context.WithTimeout(c.Request.Context(), readyLimit)

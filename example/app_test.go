@@ -19,7 +19,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
 )
 
-// app is the example in memory, with a provider in memory.
+// app is the example with its provider, both in memory.
 type app struct {
 	url      string
 	provider *ginoidctest.Provider
@@ -33,7 +33,7 @@ func newApp(t *testing.T, appURL string) *app {
 	return newAppUntil(t, t.Context(), appURL)
 }
 
-// newAppUntil is an app whose streams end with a context.
+// newAppUntil returns an app whose streams end with a context.
 func newAppUntil(t *testing.T, stopping context.Context, appURL string, change ...func(*ginoidc.Config)) *app {
 	t.Helper()
 	provider, err := ginoidctest.New(ginoidctest.Config{ACRValues: []string{"urn:example:password", secondFactor}})
@@ -62,7 +62,7 @@ func newAppUntil(t *testing.T, stopping context.Context, appURL string, change .
 
 func (a *app) logger() *slog.Logger { return slog.New(slog.NewTextHandler(a.log, nil)) }
 
-// client is a browser in which the demo user is signed in, or nobody: "". It does not follow redirects.
+// client returns a browser in which the demo user is signed in, or nobody if user is "". It does not follow redirects.
 func (a *app) client(t *testing.T, who string) *http.Client {
 	t.Helper()
 	user := ginoidc.User{Subject: "nobody"}
@@ -88,7 +88,7 @@ type answer struct {
 	body string
 }
 
-// send makes a request. header is a list of names and values.
+// send sends a request. header has names and values in turn.
 func (a *app) send(t *testing.T, client *http.Client, method, path, body string, header ...string) answer {
 	t.Helper()
 	target := path
@@ -118,13 +118,14 @@ func (a *app) send(t *testing.T, client *http.Client, method, path, body string,
 	return answer{resp, string(text)}
 }
 
-// navigate asks as a browser does for what is typed or clicked.
+// navigate sends a request as a browser does for a typed address or a link.
 func (a *app) navigate(t *testing.T, client *http.Client, path string) answer {
 	t.Helper()
-	return a.send(t, client, http.MethodGet, path, "", "Accept", "text/html,application/xhtml+xml,*/*;q=0.8", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
+	return a.send(t, client, http.MethodGet, path, "", "Accept", "text/html,application/xhtml+xml,*/*;q=0.8",
+		"Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document")
 }
 
-// logText collects the log, which requests in several goroutines write.
+// logText collects the log. Several goroutines may write to it.
 type logText struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -142,7 +143,7 @@ func (l *logText) String() string {
 	return l.text.String()
 }
 
-// pipe is a listener with one connection, in memory: it works inside a synctest bubble.
+// pipe is a listener with one connection in memory, which works inside a synctest bubble.
 type pipe struct {
 	conn   chan net.Conn
 	once   sync.Once

@@ -17,7 +17,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
 )
 
-// startProvider starts the bundled test provider on a free loopback port and makes c its client.
+// startProvider starts the bundled test provider on a free loopback port and registers c as its client.
 func startProvider(c *ginoidc.Config, client ginoidctest.Config) (stop func(), err error) {
 	provider, stop, err := ginoidctest.Listen(client)
 	if err != nil {
@@ -27,8 +27,9 @@ func startProvider(c *ginoidc.Config, client ginoidctest.Config) (stop func(), e
 	return stop, nil
 }
 
-// bundledClient makes up what the environment leaves out, and tells the bundled provider of the client. What the
-// environment says stays. The error names the variable that asks for more than this provider can do.
+// bundledClient sets what the environment leaves out and returns the configuration of the bundled provider for this
+// client. Settings from the environment are kept. The error names a variable that requires more than this provider
+// supports.
 func bundledClient(c *ginoidc.Config, prefix string) (ginoidctest.Config, error) {
 	p := &c.Providers[0]
 	p.Issuer = "http://localhost" // until the provider knows its port
@@ -36,7 +37,8 @@ func bundledClient(c *ginoidc.Config, prefix string) (ginoidctest.Config, error)
 	if method == "" && p.Profile == ginoidc.ProfileFAPI2 {
 		method = "private_key_jwt"
 	}
-	secretless := slices.Contains([]string{"none", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"}, method)
+	withoutSecret := []string{"none", "private_key_jwt", "tls_client_auth", "self_signed_tls_client_auth"}
+	secretless := slices.Contains(withoutSecret, method)
 	p.ClientID = cmp.Or(p.ClientID, "example")
 	if p.ClientSecret == "" && !secretless {
 		p.ClientSecret = rand.Text() + rand.Text()
@@ -56,7 +58,8 @@ func bundledClient(c *ginoidc.Config, prefix string) (ginoidctest.Config, error)
 		ACRValues:              []string{"urn:example:password", secondFactor},
 	}
 	if method == "tls_client_auth" || method == "self_signed_tls_client_auth" {
-		return client, fmt.Errorf("example: %sCLIENT_AUTH_METHOD: the bundled provider has no TLS; use another method, or set %sISSUER", prefix, prefix)
+		return client, fmt.Errorf("example: %sCLIENT_AUTH_METHOD: the bundled provider has no TLS; "+
+			"use another method, or set %sISSUER", prefix, prefix)
 	}
 	var badAlg, badKey, badDecryption error
 	client.SigningAlg, badAlg = signingAlg(p, prefix)
@@ -65,7 +68,7 @@ func bundledClient(c *ginoidc.Config, prefix string) (ginoidctest.Config, error)
 	return client, errors.Join(badAlg, badKey, badDecryption)
 }
 
-// signingAlg is the first algorithm that both sides know.
+// signingAlg returns the first algorithm that both sides support.
 func signingAlg(p *ginoidc.Provider, prefix string) (string, error) {
 	for _, alg := range p.SigningAlgs {
 		if alg == "RS256" || alg == "ES256" || alg == "EdDSA" {
@@ -74,14 +77,16 @@ func signingAlg(p *ginoidc.Provider, prefix string) (string, error) {
 	}
 	switch {
 	case len(p.SigningAlgs) > 0:
-		return "", fmt.Errorf("example: %sSIGNING_ALGS: the bundled provider signs with RS256, ES256 or EdDSA; add one, or set %sISSUER", prefix, prefix)
+		return "", fmt.Errorf("example: %sSIGNING_ALGS: the bundled provider signs with RS256, ES256 or EdDSA; "+
+			"add one, or set %sISSUER", prefix, prefix)
 	case p.Profile == ginoidc.ProfileFAPI2:
 		return "ES256", nil
 	}
 	return "", nil
 }
 
-// publicKey is what a real provider would have been given: the public part of a key in PEM. No key is none.
+// publicKey returns the public part of a key in PEM, as it is registered with a real provider, or nil if there is no
+// key.
 func publicKey(text []byte, variable string) (crypto.PublicKey, error) {
 	if len(text) == 0 {
 		return nil, nil
@@ -98,17 +103,19 @@ func publicKey(text []byte, variable string) (crypto.PublicKey, error) {
 			return key.Public(), nil
 		}
 	}
-	return nil, fmt.Errorf("example: %s: the bundled provider reads private keys in PEM only; convert the key, or name another provider", variable)
+	return nil, fmt.Errorf("example: %s: the bundled provider reads private keys in PEM only; "+
+		"convert the key, or name another provider", variable)
 }
 
-// greet tells whoever started the app where to go.
+// greet prints the address of the app and the demo users.
 func greet(w io.Writer, s settings) {
 	fmt.Fprintf(w, "The app:      %s\n", s.oidc.AppURL)
 	if !s.bundled {
 		fmt.Fprintf(w, "The provider: %s\n", s.oidc.Providers[0].Issuer)
 		return
 	}
-	fmt.Fprintf(w, "The provider: %s, a test provider that asks for no password\n\nSign in as\n", s.oidc.Providers[0].Issuer)
+	fmt.Fprintf(w, "The provider: %s, a test provider that asks for no password\n\nSign in as\n",
+		s.oidc.Providers[0].Issuer)
 	for _, u := range ginoidctest.DemoUsers() {
 		fmt.Fprintf(w, "  %-6s %s; %s\n", u.Subject, names("group", u.Groups), names("organization", u.Organizations))
 	}

@@ -14,17 +14,17 @@ import (
 	"github.com/seed-d65cea4d/ginoidc"
 )
 
-// settings is the environment, read.
+// settings holds the configuration from the environment.
 type settings struct {
 	prefix  string // of the plugin's variables
 	addr    string // to listen on
 	oidc    ginoidc.Config
-	redis   string // URL of the Redis for sessions and shared state, "" for sealed cookies and this process
-	bundled bool   // no issuer is named: the bundled provider is started and signs in
+	redis   string // URL of the Redis for sessions and shared state; "" for sealed cookies and the memory of this process
+	bundled bool   // no issuer is set, so the bundled provider is started
 }
 
-// settingsFromEnv reads the environment. The error joins all problems; the settings beside it are good for finding
-// those that [ginoidc.New] knows of.
+// settingsFromEnv reads the environment. The error joins all problems. The settings are returned with it, so that
+// [ginoidc.New] can report its own problems too.
 func settingsFromEnv() (settings, error) {
 	prefix := strings.TrimSuffix(cmp.Or(os.Getenv("OIDC_ENV_PREFIX"), "OIDC"), "_") + "_"
 	config, unreadable := ginoidc.ConfigFromEnv(prefix)
@@ -34,22 +34,24 @@ func settingsFromEnv() (settings, error) {
 	var noURL, database error
 	if badAddr == nil && os.Getenv(prefix+"APP_URL") == "" {
 		if at, ok := appURL(addr); ok {
-			below := os.Getenv(prefix + "POST_LOGOUT_REDIRECT_URI") // MonoCloud's name may be given a path of the app
+			below := os.Getenv(prefix + "POST_LOGOUT_REDIRECT_URI") // MonoCloud's variable may hold a path of the app
 			if strings.HasPrefix(below, "/") && s.oidc.PostSignOutURL == s.oidc.AppURL+below {
 				s.oidc.PostSignOutURL = at + below
 			}
 			s.oidc.AppURL = at
 		} else {
-			noURL = fmt.Errorf("example: %sAPP_URL: is not set, and %q is no loopback address; set the URL under which browsers reach the app", prefix, addr)
+			noURL = fmt.Errorf("example: %sAPP_URL: is not set, and %q is not a loopback address; "+
+				"set the URL under which browsers reach the app", prefix, addr)
 		}
 	}
 	if os.Getenv("DATABASE_URL") != "" {
-		database = errors.New("example: DATABASE_URL: is not supported by this version; unset it, or keep sessions in Redis with REDIS_URL")
+		database = errors.New("example: DATABASE_URL: is not supported by this version; " +
+			"unset it, or keep sessions in Redis with REDIS_URL")
 	}
 	return s, errors.Join(unreadable, badAddr, noURL, database)
 }
 
-// listenAddr is ADDR or, where only PORT is given, that port on every address of the machine.
+// listenAddr returns ADDR or, if only PORT is set, that port on every address of the machine.
 func listenAddr(addr, port string) (string, error) {
 	variable := "ADDR"
 	if addr == "" && port != "" {
@@ -58,13 +60,14 @@ func listenAddr(addr, port string) (string, error) {
 	addr = cmp.Or(addr, "localhost:8080")
 	_, number, err := net.SplitHostPort(addr)
 	if n, notNumber := strconv.ParseUint(number, 10, 16); err != nil || notNumber != nil || n == 0 {
-		return "", fmt.Errorf("example: %s: %q has no usable port; write localhost:8080 in ADDR or 8080 in PORT", variable, addr)
+		return "", fmt.Errorf("example: %s: %q has no usable port; write localhost:8080 in ADDR or 8080 in PORT",
+			variable, addr)
 	}
 	return addr, nil
 }
 
-// appURL is where a browser on this machine finds what listens on addr. An address of another interface tells nothing: from
-// there the app has to be reached by https, and so under a name.
+// appURL returns the URL at which a browser on this machine finds a server that listens on addr. It cannot be derived
+// from the address of another interface, where the app must be reached with https and so under a host name.
 func appURL(addr string) (at string, ok bool) {
 	host, port, _ := net.SplitHostPort(addr)
 	switch ip := net.ParseIP(host); {
@@ -76,7 +79,7 @@ func appURL(addr string) (at string, ok bool) {
 	return "http://" + net.JoinHostPort(host, port), true
 }
 
-// basePath is the path below which the app lives, "" for the root.
+// basePath returns the path below which the app lives, or "" for the root.
 func basePath(appURL string) string {
 	u, err := url.Parse(appURL)
 	if err != nil {
@@ -85,7 +88,7 @@ func basePath(appURL string) string {
 	return strings.TrimSuffix(u.Path, "/")
 }
 
-// distinct takes joined errors apart and leaves out what is said twice.
+// distinct splits joined errors and deduplicates them.
 func distinct(errs ...error) []string {
 	var lines []string
 	for _, err := range errs {

@@ -22,7 +22,7 @@ import (
 
 const secret = "wF3kq9Zr8Tn2Lx7Vb5Hs1Jd4Gm6Pc0Ya"
 
-// setenv empties the environment of what configures the app and sets the rest.
+// setenv clears the environment variables that configure the app and sets the given ones.
 func setenv(t *testing.T, env map[string]string) {
 	t.Helper()
 	for _, v := range os.Environ() {
@@ -41,7 +41,7 @@ func setenv(t *testing.T, env map[string]string) {
 func TestAddress(t *testing.T) {
 	tests := []struct {
 		addr, port, appURL string
-		wantAddr, wantURL  string // no address: refused
+		wantAddr, wantURL  string // no address means that it is refused
 	}{
 		{"", "", "", "localhost:8080", "http://localhost:8080"},
 		{"", "9000", "", ":9000", "http://localhost:9000"},
@@ -85,7 +85,8 @@ func TestPrefix(t *testing.T) {
 			"MONOCLOUD_AUTH_INITIATE_LOGIN": "false",
 		})
 		s, err := settingsFromEnv()
-		if err != nil || s.bundled || s.oidc.Providers[0].Issuer != "https://tenant.example" || s.oidc.AppURL != "https://app.example" {
+		if err != nil || s.bundled || s.oidc.Providers[0].Issuer != "https://tenant.example" ||
+			s.oidc.AppURL != "https://app.example" {
 			t.Errorf("%s: %+v, %v", prefix, s, err)
 		}
 		if _, err := ginoidc.New(s.oidc); err != nil {
@@ -94,7 +95,7 @@ func TestPrefix(t *testing.T) {
 	}
 }
 
-// The path after sign-out is one of the app, wherever it listens.
+// The path after a sign-out is one of the app, whatever address it listens on.
 func TestPathAfterSignOut(t *testing.T) {
 	for _, test := range []struct{ name, value, want string }{
 		{"OIDC_POST_LOGOUT_REDIRECT_URI", "/bye", "http://localhost:9000/bye"},
@@ -110,11 +111,17 @@ func TestPathAfterSignOut(t *testing.T) {
 	}
 }
 
-// Each of these is one problem, said once. The process would end, so nothing listens.
+// Each of these is one problem and is reported once. The process exits, so nothing listens.
 func TestProblems(t *testing.T) {
 	bundled := map[string]string{}
-	provider := map[string]string{"OIDC_ISSUER": "https://idp.example", "OIDC_CLIENT_ID": "app", "OIDC_CLIENT_SECRET": "s", "OIDC_COOKIE_SECRET": secret}
-	keyed := map[string]string{"OIDC_ISSUER": "https://idp.example", "OIDC_CLIENT_ID": "app", "OIDC_CLIENT_AUTH_METHOD": "private_key_jwt", "OIDC_COOKIE_SECRET": secret}
+	provider := map[string]string{
+		"OIDC_ISSUER": "https://idp.example", "OIDC_CLIENT_ID": "app", "OIDC_COOKIE_SECRET": secret,
+		"OIDC_CLIENT_SECRET": "s",
+	}
+	keyed := map[string]string{
+		"OIDC_ISSUER": "https://idp.example", "OIDC_CLIENT_ID": "app", "OIDC_COOKIE_SECRET": secret,
+		"OIDC_CLIENT_AUTH_METHOD": "private_key_jwt",
+	}
 	tests := []struct {
 		env                  map[string]string
 		name, value, problem string
@@ -139,7 +146,7 @@ func TestProblems(t *testing.T) {
 		{bundled, "OIDC_SIGN_IN_PARAMETERS", "prompt=none+login", "OIDC_SIGN_IN_PARAMETERS"},
 		{bundled, "OIDC_SIGN_IN_PARAMETERS", `audience="api"`, "OIDC_SIGN_IN_PARAMETERS"},
 		{bundled, "OIDC_MAX_SESSIONS", "-1", "OIDC_MAX_SESSIONS"},
-		{bundled, "OIDC_SIGNING_ALGS", "PS256", "OIDC_SIGNING_ALGS"},    // which the bundled provider has not
+		{bundled, "OIDC_SIGNING_ALGS", "PS256", "OIDC_SIGNING_ALGS"},    // not supported by the bundled provider
 		{bundled, "OIDC_COOKIE_SECRET", "short", "OIDC_COOKIE_SECRET"},  // case 306
 		{bundled, "OIDC_APP_URL", "http://app.example", "OIDC_APP_URL"}, // case 307
 		{bundled, "OIDC_SCOPES", "profile email", "OIDC_SCOPES"},        // case 310
@@ -150,10 +157,10 @@ func TestProblems(t *testing.T) {
 		{bundled, "OIDC_RESPONSE_MODE", "fragment", "OIDC_RESPONSE_MODE"},
 		{bundled, "REDIS_URL", "http://localhost:6379", "REDIS_URL"},
 		{bundled, "PORT", "http", "PORT"},
-		{bundled, "OIDC_CLIENT_KEY_ALG", "RS256", "OIDC_CLIENT_KEY_ALG"}, // of no key
+		{bundled, "OIDC_CLIENT_KEY_ALG", "RS256", "OIDC_CLIENT_KEY_ALG"}, // without a key
 		{bundled, "OIDC_CLIENT_KEY_ID", "k1", "OIDC_CLIENT_KEY_ID"},
 		{bundled, "OIDC_DECRYPTION_KEY_FILE", "/nowhere", "OIDC_DECRYPTION_KEY_FILE"},
-		{bundled, "OIDC_SESSION_LIFETIME", "500ms", "OIDC_SESSION_LIFETIME"}, // which the idle time follows
+		{bundled, "OIDC_SESSION_LIFETIME", "500ms", "OIDC_SESSION_LIFETIME"}, // the idle time follows from it
 		{bundled, "OIDC_SESSION_SLIDING", "maybe", "OIDC_SESSION_SLIDING"},
 		{bundled, "OIDC_APP_URL", "https://app.example//", "OIDC_APP_URL"},
 		{bundled, "OIDC_APP_URL", "https://app.example:70000", "OIDC_APP_URL"},
@@ -162,7 +169,8 @@ func TestProblems(t *testing.T) {
 		{bundled, "OIDC_SCOPES", "  ", "OIDC_SCOPES"},
 		{bundled, "OIDC_RESOURCE", `"https://api.example"`, "OIDC_RESOURCE"},
 		{bundled, "OIDC_CLIENT_AUTH_METHOD", "private_key_jwt", "OIDC_CLIENT_KEY_FILE"},
-		{bundled, "OIDC_CLIENT_AUTH_METHOD", "tls_client_auth", "OIDC_CLIENT_CERT_FILE"}, // and no word of the secret that the example makes up
+		// It does not mention the generated client secret.
+		{bundled, "OIDC_CLIENT_AUTH_METHOD", "tls_client_auth", "OIDC_CLIENT_CERT_FILE"},
 	}
 	for _, test := range tests {
 		t.Run(test.name+"="+test.value, func(t *testing.T) {
@@ -170,10 +178,11 @@ func TestProblems(t *testing.T) {
 			t.Setenv(test.name, test.value)
 			var out, errOut bytes.Buffer
 			ended, end := context.WithCancel(t.Context())
-			end() // so that an app which starts all the same stops at once
+			end() // so that an app that starts nevertheless stops at once
 			status := run(ended, &out, &errOut)
 			text := errOut.String()
-			if status != exitBadConfig || out.Len() > 0 || strings.Count(text, "\n") != 1 || !strings.Contains(text, ": "+test.problem) {
+			if status != exitBadConfig || out.Len() > 0 || strings.Count(text, "\n") != 1 ||
+				!strings.Contains(text, ": "+test.problem) {
 				t.Errorf("status %d, output %q, problems:\n%s", status, out.String(), text)
 			}
 		})
@@ -187,7 +196,7 @@ func TestDistinct(t *testing.T) {
 	}
 }
 
-// The bundled provider takes the client as the environment describes it.
+// The bundled provider accepts the client as the environment describes it.
 func TestBundledClient(t *testing.T) {
 	tests := []struct {
 		given   ginoidc.Provider
@@ -223,7 +232,7 @@ func TestBundledClient(t *testing.T) {
 	}
 }
 
-// keyFiles are private keys as people have them: an EC key in PKCS #8 and an RSA key in PKCS #1.
+// keyFiles returns files with private keys in common formats: an EC key in PKCS #8 and an RSA key in PKCS #1.
 func keyFiles(t *testing.T) (ec, rsaFile string) {
 	t.Helper()
 	ecKey, err1 := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -237,7 +246,8 @@ func keyFiles(t *testing.T) (ec, rsaFile string) {
 	}
 	ec, rsaFile = filepath.Join(t.TempDir(), "ec.pem"), filepath.Join(t.TempDir(), "rsa.pem")
 	err1 = os.WriteFile(ec, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}), 0o600)
-	err2 = os.WriteFile(rsaFile, pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(rsaKey)}), 0o600)
+	pkcs1 := &pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(rsaKey)}
+	err2 = os.WriteFile(rsaFile, pem.EncodeToMemory(pkcs1), 0o600)
 	if err := errors.Join(err1, err2); err != nil {
 		t.Fatal(err)
 	}

@@ -1,10 +1,10 @@
-// Command example is an app that signs its users in with package ginoidc. Without any configuration it brings a test
-// provider along:
+// Command example is an app that signs in its users with package ginoidc. Without configuration it starts a test
+// provider:
 //
 //	go run ./example
 //
-// Read routes.go first: it says which route asks for what. The environment variables are those of
-// [ginoidc.ConfigFromEnv] and ADDR or PORT, the address to listen on.
+// Read routes.go first: it shows what each route requires. The environment variables are those of
+// [ginoidc.ConfigFromEnv], and ADDR or PORT for the address to listen on.
 package main
 
 import (
@@ -43,7 +43,7 @@ func main() {
 	os.Exit(run(ctx, os.Stdout, os.Stderr))
 }
 
-// run is the app from start to shutdown; it returns the exit status.
+// run runs the app until shutdown and returns the exit status.
 func run(ctx context.Context, out, errOut io.Writer) int {
 	log := slog.New(slog.NewTextHandler(errOut, nil))
 	s, unreadable := settingsFromEnv()
@@ -63,12 +63,12 @@ func run(ctx context.Context, out, errOut io.Writer) int {
 			defer stop()
 		}
 	}
-	if errors.Join(unreadable, unsuited, badRedis) != nil { // New is asked for its problems alone
+	if errors.Join(unreadable, unsuited, badRedis) != nil { // New only adds its own problems
 		s.oidc.Logger = slog.New(slog.NewTextHandler(errOut, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	}
 	auth, invalid := ginoidc.New(s.oidc)
 	problems := distinct(unreadable, badRedis, invalid)
-	if len(problems) == 0 { // a key that is no key suits no provider, and that was said
+	if len(problems) == 0 { // a malformed key is unsuited too, but has been reported
 		problems = distinct(unsuited)
 	}
 	if len(problems) > 0 {
@@ -88,7 +88,7 @@ func run(ctx context.Context, out, errOut io.Writer) int {
 	return exitOK
 }
 
-// listenAndServe ends without an error when ctx does.
+// listenAndServe returns nil when ctx is done.
 func listenAndServe(ctx context.Context, auth *ginoidc.Auth, s settings, out io.Writer) error {
 	engine, err := newEngine(ctx, auth, s.oidc, s.oidc.Logger)
 	if err != nil {
@@ -104,8 +104,8 @@ func listenAndServe(ctx context.Context, auth *ginoidc.Auth, s settings, out io.
 	return serve(ctx, server, listener)
 }
 
-// newServer sets the limits that net/http leaves open: without them a client that sends its request byte by byte
-// holds a connection for ever.
+// newServer sets the time limits that net/http leaves open. Without them, a client that sends its request byte by byte
+// can hold a connection forever (slowloris).
 func newServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           h,
@@ -118,7 +118,8 @@ func newServer(h http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
-// serve ends when ctx does, and lets running requests finish then. It fails if they do not in time.
+// serve serves until ctx is done and then waits for running requests. It returns an error if they do not finish in
+// time.
 func serve(ctx context.Context, server *http.Server, listener net.Listener) error {
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -20,7 +21,7 @@ import (
 	"github.com/gin-gonic/gin"
 )
 
-// runMain makes the test binary the app itself, for tests of what a process shows to the outside.
+// runMain makes the test binary run the app itself, for tests of the process.
 const runMain = "EXAMPLE_RUN_MAIN"
 
 func TestMain(m *testing.M) {
@@ -32,13 +33,14 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// process is the app with env and nothing else that would configure it.
+// process returns the app with env as its only configuration.
 func process(t *testing.T, env ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(v, "=")
-		if !strings.HasPrefix(name, "OIDC_") && name != "ADDR" && name != "PORT" && name != "REDIS_URL" && name != "DATABASE_URL" {
+		if !strings.HasPrefix(name, "OIDC_") &&
+			!slices.Contains([]string{"ADDR", "PORT", "REDIS_URL", "DATABASE_URL"}, name) {
 			cmd.Env = append(cmd.Env, v)
 		}
 	}
@@ -48,14 +50,17 @@ func process(t *testing.T, env ...string) *exec.Cmd {
 
 func TestBadConfigurationEndsTheProcess(t *testing.T) {
 	var out, errOut bytes.Buffer
-	cmd := process(t, "ADDR=nowhere", "OIDC_ISSUER=http://idp.example", "OIDC_CLIENT_ID=app", "OIDC_SESSION_IDLE=soon", "REDIS_URL=http://localhost")
+	cmd := process(t, "ADDR=nowhere", "OIDC_ISSUER=http://idp.example", "OIDC_CLIENT_ID=app", "OIDC_SESSION_IDLE=soon",
+		"REDIS_URL=http://localhost")
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	err := cmd.Run()
 	if cmd.ProcessState.ExitCode() != 2 || out.Len() > 0 {
 		t.Errorf("%v, output %q", err, out.String())
 	}
 	lines := strings.Split(strings.TrimSpace(errOut.String()), "\n")
-	for _, name := range []string{"ADDR", "OIDC_ISSUER", "OIDC_CLIENT_SECRET", "OIDC_COOKIE_SECRET", "OIDC_SESSION_IDLE", "REDIS_URL"} {
+	for _, name := range []string{
+		"ADDR", "OIDC_ISSUER", "OIDC_CLIENT_SECRET", "OIDC_COOKIE_SECRET", "OIDC_SESSION_IDLE", "REDIS_URL",
+	} {
 		n := 0
 		for _, line := range lines {
 			if strings.Contains(line, ": "+name+" ") || strings.Contains(line, ": "+name+":") {
@@ -86,7 +91,10 @@ func TestProcess(t *testing.T) {
 				t.Fatal(err)
 			}
 			greeting := readUntil(t, stdout, "end with this process")
-			for _, text := range []string{"http://" + addr + "\n", "http://127.0.0.1:", "alice ", "admin, staff, audit", "acme", "bob ", "globex", "carol ", "no group"} {
+			for _, text := range []string{
+				"http://" + addr + "\n", "http://127.0.0.1:",
+				"alice ", "admin, staff, audit", "acme", "bob ", "globex", "carol ", "no group",
+			} {
 				if !strings.Contains(greeting, text) {
 					t.Errorf("greeting without %q:\n%s", text, greeting)
 				}
@@ -102,7 +110,7 @@ func TestProcess(t *testing.T) {
 	}
 }
 
-// Whoever runs the app finds nothing left of it.
+// After shutdown nothing of the app is left.
 func TestRunStopsTheProvider(t *testing.T) {
 	addr := freeAddr(t)
 	setenv(t, map[string]string{"ADDR": addr})
@@ -134,12 +142,13 @@ func TestTakenAddress(t *testing.T) {
 	defer taken.Close()
 	setenv(t, map[string]string{"ADDR": taken.Addr().String()})
 	var out, errOut bytes.Buffer
-	if status := run(t.Context(), &out, &errOut); status != exitFailed || out.Len() > 0 || !strings.Contains(errOut.String(), "cannot listen") {
+	if status := run(t.Context(), &out, &errOut); status != exitFailed || out.Len() > 0 ||
+		!strings.Contains(errOut.String(), "cannot listen") {
 		t.Errorf("status %d, output %q, errors %q", status, out.String(), errOut.String())
 	}
 }
 
-// A signal leaves running requests ten seconds.
+// After a signal, running requests have ten seconds to finish.
 func TestShutdown(t *testing.T) {
 	for needs, finishes := range map[time.Duration]bool{9 * time.Second: true, 11 * time.Second: false} {
 		synctest.Test(t, func(t *testing.T) {
@@ -160,13 +169,13 @@ func TestShutdown(t *testing.T) {
 			if err := <-ended; (err == nil) != finishes || time.Since(start) > shutdownLimit {
 				t.Errorf("a request of %s: %v after %s", needs, err, time.Since(start))
 			}
-			time.Sleep(needs) // the bubble ends when the handler has
+			time.Sleep(needs) // the bubble ends once the handler has returned
 			client.Close()
 		})
 	}
 }
 
-// isReady asks the app, which asks its provider.
+// isReady calls the readiness probe of the app, which calls the provider.
 func isReady(t *testing.T, addr string) {
 	t.Helper()
 	resp, err := http.Get("http://" + addr + "/readyz")

@@ -13,7 +13,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc"
 )
 
-// Limits, as whoever signs in decides how much of the memory the notes take.
+// Limits of the memory that signed-in users can fill with notes.
 const (
 	maxNotes     = 10_000 // of all users
 	maxUserNotes = 100
@@ -27,7 +27,7 @@ type notes struct {
 	total  int
 }
 
-// owner is a user: the issuer and the subject together are the identity, an e-mail address may change hands.
+// owner identifies a user by issuer and subject. An e-mail address may be reassigned to another person.
 type owner struct{ issuer, subject string }
 
 type note struct {
@@ -49,7 +49,7 @@ func (n *notes) list(c *gin.Context) {
 	c.JSON(http.StatusOK, gin.H{"notes": append([]note{}, mine...)})
 }
 
-// add takes {"text": …} as JSON or as a form.
+// add accepts {"text": …} as JSON, or a form.
 func (n *notes) add(c *gin.Context) {
 	var input struct {
 		Text string `json:"text" form:"text" binding:"required,max=1000"`
@@ -75,7 +75,7 @@ func (n *notes) add(c *gin.Context) {
 	c.JSON(http.StatusCreated, added)
 }
 
-// keep tells whether there was room.
+// keep reports whether there was room.
 func (n *notes) keep(o owner, added note) bool {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -22,7 +22,8 @@ func TestAddNote(t *testing.T) {
 		{"JSON", jsonType, `{"text":"milk"}`, nil, 201},
 		{"JSON with charset", jsonType + "; charset=utf-8", `{"text":"milk"}`, nil, 201},
 		{"form", formType, "text=milk", nil, 201},
-		{"form of the app's page", formType, "text=milk", []string{"Sec-Fetch-Site", "same-origin", "Origin", localhost}, 201},
+		{"form of the app's page", formType, "text=milk", []string{"Sec-Fetch-Site", "same-origin", "Origin", localhost},
+			201},
 		{"form of another site", formType, "text=milk", []string{"Sec-Fetch-Site", "cross-site"}, 403}, // case 149
 		{"form of a sibling", formType, "text=milk", []string{"Sec-Fetch-Site", "same-site"}, 403},     // case 149
 		{"old browser, other site", formType, "text=milk", []string{"Origin", "https://evil.example"}, 403},
@@ -49,7 +50,7 @@ func TestAddNote(t *testing.T) {
 			if n := len(a.notes(t, client)); n != kept {
 				t.Errorf("%d notes kept, want %d", n, kept)
 			}
-			// A browser leaves the cookie out of most requests of other sites: they are refused all the same.
+			// Browsers withhold the cookie from most cross-site requests, which are refused nevertheless.
 			want := http.StatusUnauthorized
 			if test.want == http.StatusForbidden {
 				want = http.StatusForbidden
@@ -62,12 +63,13 @@ func TestAddNote(t *testing.T) {
 	}
 }
 
-// The answer comes before the body has been read, so no client is in between, which would complain about that.
+// The response comes before the body has been read. An HTTP client would report that, so the test uses none.
 func TestEndlessNote(t *testing.T) {
 	a := newApp(t, localhost)
 	jar := a.client(t, "alice").Jar
 	for kind, begin := range map[string]string{jsonType: `{"text":"`, formType: "text="} {
-		r := httptest.NewRequest(http.MethodPost, localhost+"/api/notes", strings.NewReader(begin+strings.Repeat("x", maxNoteBody)))
+		r := httptest.NewRequest(http.MethodPost, localhost+"/api/notes",
+			strings.NewReader(begin+strings.Repeat("x", maxNoteBody)))
 		r.Header.Set("Content-Type", kind)
 		for _, cookie := range jar.Cookies(r.URL) {
 			r.AddCookie(cookie)
@@ -95,7 +97,8 @@ func TestNotesAreOnesOwn(t *testing.T) {
 	for _, text := range []string{"milk", "<b>bread</b>"} {
 		a.send(t, alice, http.MethodPost, "/api/notes", "text="+text, "Content-Type", formType)
 	}
-	if mine := a.notes(t, alice); len(mine) != 2 || mine[0].Text != "milk" || mine[1].Text != "<b>bread</b>" || mine[0].Written.IsZero() {
+	if mine := a.notes(t, alice); len(mine) != 2 || mine[0].Text != "milk" || mine[1].Text != "<b>bread</b>" ||
+		mine[0].Written.IsZero() {
 		t.Errorf("alice has %v", mine)
 	}
 	if his := a.notes(t, bob); len(his) != 0 {
@@ -128,7 +131,8 @@ func TestNotesAreBounded(t *testing.T) {
 	for range maxUserNotes {
 		a.send(t, client, http.MethodPost, "/api/notes", "text=x", "Content-Type", formType)
 	}
-	if got := a.send(t, client, http.MethodPost, "/api/notes", "text=x", "Content-Type", formType); got.StatusCode != http.StatusConflict {
+	got := a.send(t, client, http.MethodPost, "/api/notes", "text=x", "Content-Type", formType)
+	if got.StatusCode != http.StatusConflict {
 		t.Errorf("%d %s", got.StatusCode, got.body)
 	}
 }

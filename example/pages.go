@@ -20,7 +20,7 @@ import (
 //go:embed pages
 var files embed.FS
 
-// pages shows what is for people.
+// pages serves the HTML pages.
 type pages struct {
 	auth  *ginoidc.Auth
 	base  string // path below which the app lives
@@ -40,17 +40,17 @@ func newPages(auth *ginoidc.Auth, base string, log *slog.Logger) (*pages, error)
 	return p, nil
 }
 
-// static serves what the pages need.
+// static serves the stylesheet and icon of the pages.
 func (p *pages) static(app *gin.RouterGroup) {
 	for _, name := range []string{"style.css", "icon.svg"} {
 		app.StaticFileFS("/static/"+name, "pages/"+name, http.FS(files))
 	}
 }
 
-// view is what the templates see.
+// view is the data of the templates.
 type view struct {
 	Title, Base     string
-	User            *ginoidc.User // nil: nobody is signed in
+	User            *ginoidc.User // nil if nobody is signed in
 	Name            string
 	SignIn, SignOut string
 	Tries           []try
@@ -58,11 +58,11 @@ type view struct {
 }
 
 func (p *pages) home(c *gin.Context) {
-	u, _ := ginoidc.UserFrom(c) // no guard: nobody may be there
+	u, _ := ginoidc.UserFrom(c) // nil is possible, because there is no guard
 	p.show(c, http.StatusOK, "home", view{Title: "Sign in with OpenID Connect", User: u, Tries: tries(u)})
 }
 
-// silent says who is signed in after the provider was asked without a page, or nobody.
+// silent shows the user after an attempt to sign in silently.
 func (p *pages) silent(c *gin.Context) {
 	u, _ := ginoidc.UserFrom(c)
 	p.show(c, http.StatusOK, "silent", view{Title: "Silent sign-in", User: u})
@@ -88,7 +88,7 @@ func (p *pages) notFound(c *gin.Context) {
 	p.show(c, http.StatusNotFound, "notfound", view{Title: "Nothing here", User: u})
 }
 
-// show renders the whole page before it sends the first byte, so that a failure is a 500 and not half a page.
+// show renders the whole page before it sends the first byte, so that a failure is a 500 and not a truncated page.
 func (p *pages) show(c *gin.Context, status int, name string, v view) {
 	v.Base, v.SignIn, v.SignOut = p.base, p.auth.SignInURL(p.base+"/"), p.auth.SignOutURL()
 	if u := v.User; u != nil {
@@ -124,7 +124,7 @@ func claimsOf(u *ginoidc.User) ([]claim, error) {
 		case json.Unmarshal(raw[name], &text) == nil:
 		case json.Unmarshal(raw[name], &list) == nil:
 		default:
-			text, list = string(raw[name]), nil // numbers, objects: as they are
+			text, list = string(raw[name]), nil // numbers and objects as JSON
 		}
 		rows = append(rows, claim{name, text, list})
 	}

@@ -9,10 +9,10 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/redisstate"
 )
 
-// useRedis keeps sessions, and what instances share about them, in the Redis at the URL. It need not be up yet.
+// useRedis keeps sessions and the shared state in the Redis at the URL. Redis need not be up yet.
 func useRedis(c *ginoidc.Config, url string) (stop func(), err error) {
 	secrets := c.CookieSecrets
-	if len(secrets) == 0 { // which [ginoidc.New] reports; here the URL is judged
+	if len(secrets) == 0 { // [ginoidc.New] reports it; only check the URL here
 		secrets = []string{rand.Text() + rand.Text()}
 	}
 	store, err := redisstate.New(redisstate.Config{URL: url, Secrets: secrets})

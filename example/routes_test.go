@@ -19,7 +19,7 @@ const localhost = "http://localhost:8080"
 // dora is in the group admin only.
 func visitors() []string { return []string{"", "alice", "bob", "carol", "dora"} }
 
-// TestRoutes asks every route as a program would, as everybody.
+// TestRoutes requests every route as a program, as each of the visitors.
 func TestRoutes(t *testing.T) {
 	tests := []struct {
 		path string
@@ -33,7 +33,7 @@ func TestRoutes(t *testing.T) {
 		{"/api/me", [5]int{401, 200, 200, 200, 200}},
 		{"/api/notes", [5]int{401, 200, 200, 200, 200}},
 		{"/api/sessions", [5]int{401, 200, 200, 200, 200}},
-		{"/api/fresh", [5]int{401, 401, 401, 401, 401}}, // SignInAs does not say when they proved who they are
+		{"/api/fresh", [5]int{401, 401, 401, 401, 401}}, // SignInAs sets no time of authentication
 		{"/api/mfa", [5]int{401, 401, 401, 401, 401}},
 		{"/silent", [5]int{200, 200, 200, 200, 200}},
 		{"/api/admin", [5]int{401, 200, 403, 403, 200}},
@@ -60,10 +60,12 @@ func TestAnswers(t *testing.T) {
 	me := `{"sub":%q,"iss":"https://idp.example","email":%q,"name":%q,"groups":[%s],"organizations":[%s]}`
 	tests := []struct{ who, path, want string }{
 		{"", "/api/custom", `{"error":"unauthorized","message":"Please sign in"}`},
-		{"bob", "/api/custom", `{"error":"forbidden","message":"User bob@example.com does not have access to this resource."}`},
+		{"bob", "/api/custom",
+			`{"error":"forbidden","message":"User bob@example.com does not have access to this resource."}`},
 		{"alice", "/api/custom", `{"message":"Admin-only data"}`},
 		{"alice", "/api/admin", `{"message":"Admin-only data"}`},
-		{"alice", "/api/me", fmt.Sprintf(me, "alice", "alice@example.com", "Alice Archer", `"admin","audit","staff"`, `"acme"`)},
+		{"alice", "/api/me",
+			fmt.Sprintf(me, "alice", "alice@example.com", "Alice Archer", `"admin","audit","staff"`, `"acme"`)},
 		{"carol", "/api/me", fmt.Sprintf(me, "carol", "carol@example.com", "Carol Cook", "", "")},
 		{"alice", "/api/orgs/acme/projects", `{"org":"acme","projects":["acme website","acme warehouse"]}`},
 		{"carol", "/api/notes", `{"notes":[]}`},
@@ -107,22 +109,24 @@ func TestMachine(t *testing.T) {
 	}
 }
 
-// A guard that is put on after its route guards nothing: what is open is open on purpose. // case 210
+// A guard that is registered after its routes does not protect them: all open routes are intentional. // case 210
 func TestOpenRoutes(t *testing.T) {
 	a := newApp(t, localhost)
-	if open := ginoidctest.OpenRoutes(a.engine, "/", "/healthz", "/readyz", "/silent", "/static/style.css", "/static/icon.svg"); len(open) > 0 {
+	public := []string{"/", "/healthz", "/readyz", "/silent", "/static/style.css", "/static/icon.svg"}
+	if open := ginoidctest.OpenRoutes(a.engine, public...); len(open) > 0 {
 		t.Errorf("without a guard: %q", open)
 	}
 }
 
-// The start page promises what each route answers; this follows the links.
+// The start page lists the status of each route; this follows the links.
 func TestStartPageKeepsItsWord(t *testing.T) {
-	row := regexp.MustCompile(`<td><a href="([^"]+)">[^<]*</a></td>\s*<td>[^<]*</td>\s*<td><span class="status s\d+">(\d+)</span>`)
+	row := regexp.MustCompile(`<td><a href="([^"]+)">[^<]*</a></td>\s*<td>[^<]*</td>\s*` +
+		`<td><span class="status s\d+">(\d+)</span>`)
 	a := newApp(t, localhost)
 	for _, who := range visitors() {
 		client := a.client(t, who)
 		page := a.navigate(t, client, "/").body
-		if who == "dora" && !strings.Contains(page, `id="user-name">dora<`) { // who has no name
+		if who == "dora" && !strings.Contains(page, `id="user-name">dora<`) { // she has no name
 			t.Errorf("start page without dora:\n%s", page)
 		}
 		rows := row.FindAllStringSubmatch(page, -1)
@@ -137,14 +141,15 @@ func TestStartPageKeepsItsWord(t *testing.T) {
 	}
 }
 
-// The whole way: a guarded page, the provider, back to that page, out again.
+// A complete flow: a guarded page, the provider, back to that page, and a sign-out.
 func TestSignInAndOut(t *testing.T) {
 	for _, base := range []string{"", "/shop"} {
 		t.Run("base path "+base, func(t *testing.T) {
 			a := newApp(t, localhost+base)
 			client := a.client(t, "")
 			toSignIn := a.navigate(t, client, base+"/profile")
-			if got, want := toSignIn.Header.Get("Location"), base+"/auth/signin?return_to="+url.QueryEscape(base+"/profile"); got != want {
+			want := base + "/auth/signin?return_to=" + url.QueryEscape(base+"/profile")
+			if got := toSignIn.Header.Get("Location"); got != want {
 				t.Fatalf("%d to %q, want %q", toSignIn.StatusCode, got, want)
 			}
 			toProvider := a.navigate(t, client, toSignIn.Header.Get("Location"))
@@ -152,7 +157,8 @@ func TestSignInAndOut(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if back := a.navigate(t, client, callback); back.StatusCode != http.StatusSeeOther || back.Header.Get("Location") != base+"/profile" {
+			if back := a.navigate(t, client, callback); back.StatusCode != http.StatusSeeOther ||
+				back.Header.Get("Location") != base+"/profile" {
 				t.Fatalf("callback: %d %s, %s", back.StatusCode, back.Header.Get("Location"), back.body)
 			}
 			for _, path := range []string{base + "/", base + "/profile"} {
@@ -168,14 +174,16 @@ func TestSignInAndOut(t *testing.T) {
 				}
 			}
 			out := a.send(t, client, http.MethodPost, base+"/auth/signout", "", "Sec-Fetch-Site", "same-origin")
-			if at, err := url.Parse(out.Header.Get("Location")); err != nil || at.Host != "idp.example" || at.Query().Get("post_logout_redirect_uri") != localhost+base+"/" {
+			at, err := url.Parse(out.Header.Get("Location"))
+			if err != nil || at.Host != "idp.example" || at.Query().Get("post_logout_redirect_uri") != localhost+base+"/" {
 				t.Errorf("sign-out: %d to %q", out.StatusCode, at)
 			}
 			if got := a.send(t, client, http.MethodGet, base+"/api/me", ""); got.StatusCode != http.StatusUnauthorized {
 				t.Errorf("after sign-out: %d", got.StatusCode)
 			}
 			page := a.navigate(t, client, base+"/")
-			if link := `id="sign-in" href="` + base + `/auth/signin?return_to=` + url.QueryEscape(base+"/") + `"`; !strings.Contains(page.body, link) {
+			link := `id="sign-in" href="` + base + `/auth/signin?return_to=` + url.QueryEscape(base+"/") + `"`
+			if !strings.Contains(page.body, link) {
 				t.Errorf("start page without %s:\n%s", link, page.body)
 			}
 		})
@@ -186,8 +194,9 @@ func TestBasePath(t *testing.T) {
 	a := newApp(t, localhost+"/shop/")
 	client := a.client(t, "")
 	for path, want := range map[string]int{
-		"/shop": 200, "/shop/": 200, "/shop/healthz": 200, "/shop/static/icon.svg": 200, "/shop/api/me": 401, "/shop/auth/userinfo": 204,
-		"/": 404, "/healthz": 404, "/api/me": 404, "/auth/signin": 404,
+		"/shop": 200, "/shop/": 200, "/shop/healthz": 200, "/shop/static/icon.svg": 200, "/shop/api/me": 401,
+		"/shop/auth/userinfo": 204,
+		"/":                   404, "/healthz": 404, "/api/me": 404, "/auth/signin": 404,
 	} {
 		if got := a.send(t, client, http.MethodGet, path, ""); got.StatusCode != want {
 			t.Errorf("%s: %d, want %d", path, got.StatusCode, want)
@@ -202,7 +211,8 @@ func TestReadyNamesTheReason(t *testing.T) {
 		reasons []string
 	}{
 		{"down", func(_ testing.TB, p *ginoidctest.Provider) {
-			p.Intercept(ginoidctest.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
+			p.Intercept(ginoidctest.Discovery,
+				func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 		}, []string{"502"}},
 		{"other issuer", func(t testing.TB, p *ginoidctest.Provider) { // case 111
 			p.Misbehave(t, ginoidctest.IssuerMismatch)
@@ -229,7 +239,7 @@ func TestReadyNamesTheReason(t *testing.T) {
 	}
 }
 
-// A provider that does not answer must not make the probe wait.
+// A provider that does not respond must not delay the probe.
 func TestReadyIsQuick(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, localhost)
@@ -239,6 +249,6 @@ func TestReadyIsQuick(t *testing.T) {
 		if took := time.Since(start); got.StatusCode != http.StatusServiceUnavailable || took > readyLimit {
 			t.Errorf("%d %s after %s", got.StatusCode, got.body, took)
 		}
-		time.Sleep(time.Minute) // the plugin's own call, shared by all who wait for it, ends too
+		time.Sleep(time.Minute) // so that the plugin's shared call to the provider ends too
 	})
 }

@@ -2,14 +2,14 @@ package main
 
 import "github.com/seed-d65cea4d/ginoidc"
 
-// try is a row of the start page: a route, what it asks for, and what a browser that goes there will get.
+// try is a row of the start page: a route, what it requires, and the response that a browser gets.
 type try struct {
 	Path, Needs string
 	Status      int
 	Answer      string
 }
 
-// tries tells what the routes will answer to u, who is nil when nobody is signed in.
+// tries returns the responses of the routes to u, which is nil if nobody is signed in.
 func tries(u *ginoidc.User) []try {
 	admin := u.InGroup("admin")
 	custom := guarded(u, "/api/custom", "group admin", admin)

@@ -45,7 +45,7 @@ func TestAccessLogKeepsTheCode(t *testing.T) {
 func TestPanicKeepsTheCookies(t *testing.T) {
 	stderr := gin.DefaultErrorWriter
 	defer func() { gin.DefaultErrorWriter = stderr }()
-	var printed logText // by Gin's own recovery, which prints headers for a broken connection
+	var printed logText // the output of Gin's own recovery, which prints headers for a broken connection
 	gin.DefaultErrorWriter = &printed
 	for _, cause := range []any{"boom", syscall.EPIPE} {
 		a := newApp(t, localhost)
@@ -54,7 +54,8 @@ func TestPanicKeepsTheCookies(t *testing.T) {
 		r := httptest.NewRequest(http.MethodGet, "/panic?q=hidden", nil)
 		r.Header.Set("Cookie", "ginoidc=precious")
 		a.engine.ServeHTTP(w, r)
-		if log := a.log.String() + printed.String(); strings.Contains(log, "precious") || strings.Contains(log, "hidden") || strings.Count(log, "path=/panic") == 0 {
+		log := a.log.String() + printed.String()
+		if strings.Contains(log, "precious") || strings.Contains(log, "hidden") || !strings.Contains(log, "path=/panic") {
 			t.Errorf("%v: log:\n%s", cause, log)
 		}
 		if cause == "boom" && (w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "boom")) {
@@ -63,11 +64,12 @@ func TestPanicKeepsTheCookies(t *testing.T) {
 	}
 }
 
-// What proxies say is not believed unless one is configured. // cases 221, 224
+// Headers of proxies are not trusted unless a proxy is configured. // cases 221, 224
 func TestForwardedHeaders(t *testing.T) {
 	a := newApp(t, localhost)
 	client := a.client(t, "")
-	got := a.send(t, client, http.MethodGet, "/profile/", "", "X-Forwarded-For", "203.0.113.9", "X-Forwarded-Prefix", "/evil")
+	got := a.send(t, client, http.MethodGet, "/profile/", "", "X-Forwarded-For", "203.0.113.9", "X-Forwarded-Prefix",
+		"/evil")
 	if got.StatusCode != http.StatusNotFound || got.Header.Get("Location") != "" {
 		t.Errorf("%d to %q", got.StatusCode, got.Header.Get("Location"))
 	}
@@ -82,7 +84,8 @@ func TestHeaders(t *testing.T) {
 	for _, path := range []string{"/", "/profile", "/api/me", "/readyz", "/nowhere", "/static/style.css"} {
 		h := a.navigate(t, client, path).Header
 		policy := h.Get("Content-Security-Policy")
-		if !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "frame-ancestors 'none'") || strings.Contains(policy, "form-action") {
+		if !strings.Contains(policy, "default-src 'none'") || !strings.Contains(policy, "frame-ancestors 'none'") ||
+			strings.Contains(policy, "form-action") {
 			t.Errorf("%s: policy %q", path, policy)
 		}
 		if h.Get("X-Content-Type-Options") != "nosniff" {
@@ -96,16 +99,17 @@ func TestHeaders(t *testing.T) {
 
 func TestWrongMethod(t *testing.T) {
 	a := newApp(t, localhost)
-	if got := a.send(t, a.client(t, "alice"), http.MethodDelete, "/api/notes", ""); got.StatusCode != http.StatusMethodNotAllowed || got.Header.Get("Allow") != "GET, POST" {
+	got := a.send(t, a.client(t, "alice"), http.MethodDelete, "/api/notes", "")
+	if got.StatusCode != http.StatusMethodNotAllowed || got.Header.Get("Allow") != "GET, POST" {
 		t.Errorf("%d, Allow %q", got.StatusCode, got.Header.Get("Allow"))
 	}
 }
 
-// No client holds a connection for long by being slow. // case 286
+// A slow client cannot hold a connection for long. // case 286
 func TestSlowClients(t *testing.T) {
 	tests := []struct {
 		name, sends string
-		drips       bool // and then one byte a second
+		drips       bool // then sends one byte per second
 		reads       bool
 		cutAfter    time.Duration
 	}{
@@ -133,7 +137,7 @@ func slowClient(t *testing.T, sends string, drips, reads bool, cutAfter time.Dur
 		}
 	}
 	listener, client := newPipe()
-	defer time.Sleep(time.Minute) // for all goroutines to end
+	defer time.Sleep(time.Minute) // so that all goroutines end
 	defer client.Close()
 	go server.Serve(listener)
 	defer server.Close()

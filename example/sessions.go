@@ -9,7 +9,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc"
 )
 
-// sessions lets users see where they are signed in, and end it there.
+// sessions lets users list their own sessions and end them.
 type sessions struct{ auth *ginoidc.Auth }
 
 func (s sessions) list(c *gin.Context) {
@@ -26,7 +26,7 @@ func (s sessions) mine(c *gin.Context) ([]ginoidc.SessionInfo, error) {
 	return s.auth.UserSessions(c.Request.Context(), u.Subject)
 }
 
-// end ends one of the user's own sessions. Those of others are as unknown as those that never were.
+// end ends one of the user's own sessions. The response is the same for an id of another user and for an unknown id.
 func (s sessions) end(c *gin.Context) {
 	u, _ := ginoidc.UserFrom(c)
 	id := c.Param("id")
@@ -37,7 +37,7 @@ func (s sessions) end(c *gin.Context) {
 		c.JSON(http.StatusNotFound, gin.H{"error": "no_session", "message": "You have no session of this id."})
 		return
 	case mine[i].Current:
-		err = s.auth.EndSession(c) // which takes the cookie along
+		err = s.auth.EndSession(c) // also deletes the cookie
 	default:
 		err = s.auth.EndUserSession(c.Request.Context(), u.Subject, id)
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// sessionsOf are a user's sessions as /api/sessions shows them.
+// sessionsOf returns a user's sessions as /api/sessions shows them.
 func (a *app) sessionsOf(t *testing.T, client *http.Client) (list []map[string]any) {
 	t.Helper()
 	r := a.send(t, client, http.MethodGet, "/api/sessions", "")
@@ -80,7 +80,8 @@ func TestEndUserSessions(t *testing.T) {
 	if got := out("Origin", "https://evil.example"); got != http.StatusForbidden || !signedIn(t, a, phone) {
 		t.Errorf("from another site: %d", got)
 	}
-	if got := out("Origin", localhost); got != http.StatusNoContent || signedIn(t, a, desk) || signedIn(t, a, phone) || !signedIn(t, a, bob) {
+	if got := out("Origin", localhost); got != http.StatusNoContent || signedIn(t, a, desk) || signedIn(t, a, phone) ||
+		!signedIn(t, a, bob) {
 		t.Errorf("everywhere: %d", got)
 	}
 	if got := out(); got != http.StatusUnauthorized {

@@ -12,7 +12,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
 )
 
-// signIn follows the way from a page that sends to the sign-in up to the page's own answer.
+// signIn follows the redirects from a guarded page through the sign-in, and returns the response of the page.
 func (a *app) signIn(t *testing.T, client *http.Client, page, who string) answer {
 	t.Helper()
 	toSignIn := a.navigate(t, client, page)
@@ -34,27 +34,31 @@ func TestStepUp(t *testing.T) {
 		a := newApp(t, localhost)
 		client := a.client(t, "")
 		a.signIn(t, client, "/profile", "alice")
-		if r := a.navigate(t, client, "/api/fresh"); r.StatusCode != http.StatusOK || r.body != `{"message":"You signed in within the last minute."}` {
+		if r := a.navigate(t, client, "/api/fresh"); r.StatusCode != http.StatusOK ||
+			r.body != `{"message":"You signed in within the last minute."}` {
 			t.Errorf("fresh: %d %s", r.StatusCode, r.body)
 		}
 		time.Sleep(3 * time.Minute)
-		if r := a.send(t, client, http.MethodGet, "/api/fresh", ""); r.StatusCode != http.StatusUnauthorized || !strings.Contains(r.Header.Get("WWW-Authenticate"), `max_age="60"`) {
+		if r := a.send(t, client, http.MethodGet, "/api/fresh", ""); r.StatusCode != http.StatusUnauthorized ||
+			!strings.Contains(r.Header.Get("WWW-Authenticate"), `max_age="60"`) {
 			t.Errorf("not fresh: %d %q", r.StatusCode, r.Header.Get("WWW-Authenticate"))
 		}
 		if r := a.signIn(t, client, "/api/fresh", "alice"); r.StatusCode != http.StatusOK {
 			t.Errorf("fresh again: %d %s", r.StatusCode, r.body)
 		}
-		if r := a.send(t, client, http.MethodGet, "/api/mfa", ""); r.StatusCode != http.StatusUnauthorized || !strings.Contains(r.Header.Get("WWW-Authenticate"), `acr_values="urn:example:mfa"`) {
+		if r := a.send(t, client, http.MethodGet, "/api/mfa", ""); r.StatusCode != http.StatusUnauthorized ||
+			!strings.Contains(r.Header.Get("WWW-Authenticate"), `acr_values="urn:example:mfa"`) {
 			t.Errorf("one factor: %d %q", r.StatusCode, r.Header.Get("WWW-Authenticate"))
 		}
-		if r := a.signIn(t, client, "/api/mfa", "alice"); r.StatusCode != http.StatusOK || r.body != `{"message":"You signed in with a second factor."}` {
+		if r := a.signIn(t, client, "/api/mfa", "alice"); r.StatusCode != http.StatusOK ||
+			r.body != `{"message":"You signed in with a second factor."}` {
 			t.Errorf("two factors: %d %s", r.StatusCode, r.body)
 		}
 		time.Sleep(time.Minute)
 	})
 }
 
-// The provider is asked once, and the page is shown whatever it says.
+// A silent sign-in is tried once, and the page is shown whatever the result.
 func TestSilent(t *testing.T) {
 	a := newApp(t, localhost)
 	client := a.client(t, "")
@@ -70,7 +74,8 @@ func TestSilent(t *testing.T) {
 	if back := a.navigate(t, client, callback); back.Header.Get("Location") != "/silent" {
 		t.Fatalf("%d to %q", back.StatusCode, back.Header.Get("Location"))
 	}
-	if page := a.navigate(t, client, "/silent"); page.StatusCode != http.StatusOK || !strings.Contains(page.body, ">Nobody is signed in<") {
+	if page := a.navigate(t, client, "/silent"); page.StatusCode != http.StatusOK ||
+		!strings.Contains(page.body, ">Nobody is signed in<") {
 		t.Errorf("%d %s", page.StatusCode, page.body)
 	}
 	if page := a.navigate(t, a.client(t, "bob"), "/silent"); !strings.Contains(page.body, ">Signed in as Bob ") {
@@ -85,7 +90,7 @@ func TestSilent(t *testing.T) {
 	}
 }
 
-// With each setting of the client the bundled provider signs users in.
+// The bundled provider signs users in with each setting of the client.
 func TestBundledProviderSuitsTheClient(t *testing.T) {
 	ecKey, rsaKey := keyFiles(t)
 	tests := []struct {
@@ -95,8 +100,12 @@ func TestBundledProviderSuitsTheClient(t *testing.T) {
 		{"nothing set", nil},
 		{"route prefix", map[string]string{"OIDC_ROUTE_PREFIX": "/api/auth", "OIDC_CALLBACK_URL": "/api/auth/callback"}},
 		{"ES256", map[string]string{"OIDC_SIGNING_ALGS": "PS256 ES256"}},
-		{"private_key_jwt", map[string]string{"OIDC_CLIENT_AUTH_METHOD": "private_key_jwt", "OIDC_CLIENT_KEY_FILE": ecKey, "OIDC_CLIENT_KEY_ID": "k1"}},
-		{"PKCS #1", map[string]string{"OIDC_CLIENT_AUTH_METHOD": "private_key_jwt", "OIDC_CLIENT_KEY_FILE": rsaKey, "OIDC_CLIENT_KEY_ALG": "PS256"}},
+		{"private_key_jwt", map[string]string{
+			"OIDC_CLIENT_AUTH_METHOD": "private_key_jwt", "OIDC_CLIENT_KEY_FILE": ecKey, "OIDC_CLIENT_KEY_ID": "k1",
+		}},
+		{"PKCS #1", map[string]string{
+			"OIDC_CLIENT_AUTH_METHOD": "private_key_jwt", "OIDC_CLIENT_KEY_FILE": rsaKey, "OIDC_CLIENT_KEY_ALG": "PS256",
+		}},
 		{"signed requests", map[string]string{"OIDC_SIGN_REQUESTS": "true", "OIDC_CLIENT_KEY_FILE": ecKey}},
 		{"encrypted ID tokens", map[string]string{"OIDC_DECRYPTION_KEY_FILE": rsaKey}},
 		{"DPoP", map[string]string{"OIDC_DPOP": "true", "OIDC_USE_PAR": "true"}},
@@ -104,8 +113,14 @@ func TestBundledProviderSuitsTheClient(t *testing.T) {
 		{"FAPI 2.0", map[string]string{"OIDC_PROFILE": "fapi2", "OIDC_CLIENT_KEY_FILE": ecKey}},
 		{"public", map[string]string{"OIDC_CLIENT_AUTH_METHOD": "none"}},
 		{"client_secret_jwt", map[string]string{"OIDC_CLIENT_AUTH_METHOD": "client_secret_jwt"}},
-		{"groups elsewhere", map[string]string{"OIDC_GROUPS_PATH": "groups", "OIDC_FETCH_USER_INFO": "false", "OIDC_KEEP_TOKENS": "true", "OIDC_MAX_SESSIONS": "1"}},
-		{"parameters", map[string]string{"OIDC_SIGN_IN_PARAMETERS": "audience=a&acr_values=urn%3Aexample%3Amfa", "OIDC_SIGN_OUT_PARAMETERS": "logout_uri=http://localhost:8080/"}},
+		{"groups elsewhere", map[string]string{
+			"OIDC_GROUPS_PATH": "groups", "OIDC_FETCH_USER_INFO": "false", "OIDC_KEEP_TOKENS": "true",
+			"OIDC_MAX_SESSIONS": "1",
+		}},
+		{"parameters", map[string]string{
+			"OIDC_SIGN_IN_PARAMETERS":  "audience=a&acr_values=urn%3Aexample%3Amfa",
+			"OIDC_SIGN_OUT_PARAMETERS": "logout_uri=http://localhost:8080/",
+		}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -132,10 +147,11 @@ func TestBundledProviderSuitsTheClient(t *testing.T) {
 				t.Fatal(err)
 			}
 			browser := a.client(t, "")
-			if page := a.signIn(t, browser, "/profile", "alice"); page.StatusCode != http.StatusOK || !strings.Contains(page.body, "Alice Archer") {
+			if page := a.signIn(t, browser, "/profile", "alice"); page.StatusCode != http.StatusOK ||
+				!strings.Contains(page.body, "Alice Archer") {
 				t.Errorf("%d %s\n%s", page.StatusCode, page.body, a.log)
 			}
-			if a.navigate(t, browser, "/api/mfa").StatusCode == http.StatusFound { // a sign-in may ask for the class itself
+			if a.navigate(t, browser, "/api/mfa").StatusCode == http.StatusFound { // a sign-in may request the class itself
 				a.signIn(t, browser, "/api/mfa", "alice")
 			}
 			if r := a.navigate(t, browser, "/api/mfa"); r.StatusCode != http.StatusOK {

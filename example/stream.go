@@ -10,14 +10,15 @@ import (
 	"github.com/seed-d65cea4d/ginoidc"
 )
 
-// A guard looks at the session once. A stream watches it, so it ends soon after its session.
+// A guard checks the session once. A stream watches it, so that it ends soon after its session.
 const (
 	eventEvery = time.Second
-	eventLimit = 10 * time.Second // for a client to take an event
+	eventLimit = 10 * time.Second // for a client to receive an event
 )
 
-// stream sends an event a second (HTML Standard, section 9.2, server-sent events) until the session ends, the client goes
-// away or stopping is done. A browser's EventSource then asks anew and gets 401, or the stream of a session that was renewed.
+// stream sends one event per second (HTML Standard, section 9.2, server-sent events) until the session ends, the client
+// disconnects or stopping is done. A browser's EventSource then reconnects, and gets 401 or the stream of a renewed
+// session.
 func stream(stopping context.Context, auth *ginoidc.Auth) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		ended := auth.Ended(c)
@@ -29,7 +30,7 @@ func stream(stopping context.Context, auth *ginoidc.Auth) gin.HandlerFunc {
 			}
 			select {
 			case <-tick.C:
-			case <-ended: // or the client has gone
+			case <-ended: // or the client has disconnected
 				return
 			case <-stopping.Done():
 				return
@@ -38,7 +39,8 @@ func stream(stopping context.Context, auth *ginoidc.Auth) gin.HandlerFunc {
 	}
 }
 
-// sendEvent tells whether the client is there. The server's limit of writing is for whole answers, so it is moved on.
+// sendEvent reports whether the client received the event. The server's WriteTimeout is meant for whole responses, so
+// each event extends it.
 func sendEvent(c *gin.Context, n int) bool {
 	connection := http.NewResponseController(c.Writer)
 	if connection.SetWriteDeadline(time.Now().Add(eventLimit)) != nil {

@@ -10,9 +10,11 @@ import (
 	"time"
 )
 
-// open opens a stream over a connection in memory to the app as it is served, with all its limits. The lines come as they
-// arrive, and the channel is closed when the stream ends.
-func openStream(t *testing.T, ctx context.Context, a *app, client *http.Client) (lines <-chan string, served <-chan error, hangUp func()) {
+// open opens a stream over a connection in memory to the app as it is served, with all its limits. The channel delivers
+// the lines as they arrive and is closed when the stream ends.
+func openStream(
+	t *testing.T, ctx context.Context, a *app, client *http.Client,
+) (lines <-chan string, served <-chan error, hangUp func()) {
 	t.Helper()
 	listener, conn := newPipe()
 	ended := make(chan error, 1)
@@ -31,7 +33,9 @@ func openStream(t *testing.T, ctx context.Context, a *app, client *http.Client) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if kind := resp.Header.Get("Content-Type"); resp.StatusCode != http.StatusOK || !strings.HasPrefix(kind, "text/event-stream") || !strings.Contains(resp.Header.Get("Cache-Control"), "no-store") {
+	kind, caching := resp.Header.Get("Content-Type"), resp.Header.Get("Cache-Control")
+	if resp.StatusCode != http.StatusOK || !strings.HasPrefix(kind, "text/event-stream") ||
+		!strings.Contains(caching, "no-store") {
 		t.Fatalf("%d, %v", resp.StatusCode, resp.Header)
 	}
 	found := make(chan string)
@@ -46,7 +50,7 @@ func openStream(t *testing.T, ctx context.Context, a *app, client *http.Client) 
 	return found, ended, func() { conn.Close() }
 }
 
-// A stream lives as long as its session and the app do, beyond the limits of other requests, and no longer. Case 215.
+// A stream lasts as long as its session and the app, beyond the limits of other requests, and no longer. Case 215.
 func TestStream(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -75,7 +79,8 @@ func TestStream(t *testing.T) {
 				lines, served, hangUp := openStream(t, ctx, a, alice)
 				start := time.Now()
 				for n := range 200 { // more than three minutes
-					if line, ok := <-lines; !ok || !strings.HasPrefix(line, "data:{") || time.Since(start) != time.Duration(n)*time.Second {
+					if line, ok := <-lines; !ok || !strings.HasPrefix(line, "data:{") ||
+						time.Since(start) != time.Duration(n)*time.Second {
 						t.Fatalf("event %d is %q after %s", n, line, time.Since(start))
 					}
 				}
@@ -105,14 +110,14 @@ func TestStream(t *testing.T) {
 	}
 }
 
-// Whoever takes no events holds no stream.
+// The stream of a client that receives no events ends.
 func TestStalledStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		a := newAppUntil(t, ctx, localhost)
 		lines, served, hangUp := openStream(t, ctx, a, a.client(t, "alice"))
 		<-lines
-		time.Sleep(time.Minute) // the reader holds one line, and the connection of net.Pipe none
+		time.Sleep(time.Minute) // the reader buffers one line, the connection of net.Pipe none
 		closed := 0
 		for range lines {
 			closed++

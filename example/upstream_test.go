@@ -11,7 +11,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
 )
 
-// The upstream service is the provider's userinfo endpoint, which takes the user's own token and no other.
+// The upstream service is the provider's userinfo endpoint, which accepts only the user's own token.
 func TestUpstream(t *testing.T) {
 	provider := ginoidctest.Start(t, ginoidctest.Config{AlwaysRefreshToken: true})
 	config := ginoidc.Config{
@@ -39,20 +39,26 @@ func TestUpstream(t *testing.T) {
 	}
 	a.navigate(t, client, callback)
 	var claims map[string]any
-	if r := a.send(t, client, http.MethodGet, "/api/upstream", ""); r.StatusCode != http.StatusOK || json.Unmarshal([]byte(r.body), &claims) != nil || claims["sub"] != "bob" {
+	if r := a.send(t, client, http.MethodGet, "/api/upstream", ""); r.StatusCode != http.StatusOK ||
+		json.Unmarshal([]byte(r.body), &claims) != nil || claims["sub"] != "bob" {
 		t.Errorf("%d %s", r.StatusCode, r.body)
 	}
-	if r := a.send(t, a.client(t, "alice"), http.MethodGet, "/api/upstream", ""); r.StatusCode != http.StatusUnauthorized { // of a session without tokens
+	// A session without tokens.
+	if r := a.send(t, a.client(t, "alice"), http.MethodGet, "/api/upstream", ""); r.StatusCode != http.StatusUnauthorized {
 		t.Errorf("without a token: %d %s", r.StatusCode, r.body)
 	}
-	for status, want := range map[int]int{418: 418, 401: 401, 503: 503, 204: 502, 302: 502} { // what it says is passed on and logged
+	// The status of an error is passed on and logged.
+	for status, want := range map[int]int{418: 418, 401: 401, 503: 503, 204: 502, 302: 502} {
 		provider.Intercept(ginoidctest.UserInfo, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
 		r := a.send(t, client, http.MethodGet, "/api/upstream", "")
-		if r.StatusCode != want || status != 302 && (!strings.Contains(r.body, fmt.Sprintf(`"status":%d`, status)) || !strings.Contains(a.log.String(), fmt.Sprintf("msg=upstream status=%d", status))) {
+		told := strings.Contains(r.body, fmt.Sprintf(`"status":%d`, status))
+		logged := strings.Contains(a.log.String(), fmt.Sprintf("msg=upstream status=%d", status))
+		if r.StatusCode != want || status != 302 && (!told || !logged) {
 			t.Errorf("an upstream that answers %d: %d %s\n%s", status, r.StatusCode, r.body, a.log)
 		}
 	}
-	if r := newApp(t, localhost); r.send(t, r.client(t, "alice"), http.MethodGet, "/api/upstream", "").StatusCode != http.StatusNotFound {
+	if r := newApp(t, localhost); r.send(t, r.client(t, "alice"), http.MethodGet, "/api/upstream",
+		"").StatusCode != http.StatusNotFound {
 		t.Error("a route for tokens that are not kept")
 	}
 }

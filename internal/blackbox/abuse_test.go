@@ -15,7 +15,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestGarbageCallbacks cost nobody a call, case 280.
+// TestGarbageCallbacks: made-up callbacks cause no call to the provider. Case 280.
 func TestGarbageCallbacks(t *testing.T) {
 	a := testapp.New(t)
 	b := a.Browser()
@@ -34,7 +34,7 @@ func TestGarbageCallbacks(t *testing.T) {
 	}
 }
 
-// TestGarbageCodes: who brings attempts of their own and codes that are none costs one call each. Case 281.
+// TestGarbageCodes: a client with its own attempts and made-up codes causes one call for each. Case 281.
 func TestGarbageCodes(t *testing.T) {
 	a := testapp.New(t)
 	for i := range 50 {
@@ -49,7 +49,8 @@ func TestGarbageCodes(t *testing.T) {
 	}
 }
 
-// TestStoreRestarted: with an empty store everybody is signed out cleanly and can sign in again, cases 251 and 292.
+// TestStoreRestarted: if the store has lost its sessions, everybody is signed out cleanly and can sign in again. Cases
+// 251 and 292.
 func TestStoreRestarted(t *testing.T) {
 	b := (*testapp.Browser)(nil)
 	for range 2 {
@@ -75,7 +76,7 @@ func TestStoreRestarted(t *testing.T) {
 	}
 }
 
-// TestEvents: what an operator has to know is one record each, under a message and keys that do not change. Case 302.
+// TestEvents: every event for operators is one log record with a stable message and stable keys. Case 302.
 func TestEvents(t *testing.T) {
 	a := testapp.New(t)
 	b := a.Browser()
@@ -103,8 +104,8 @@ func TestEvents(t *testing.T) {
 	}
 }
 
-// TestEverythingAtOnce: many people over every route at the same time, for the race detector, and nothing is left
-// running. Case 276.
+// TestEverythingAtOnce: many users use every route concurrently, for the race detector, and no goroutine is left. Case
+// 276.
 func TestEverythingAtOnce(t *testing.T) {
 	before := runtime.NumGoroutine()
 	a := testapp.New(t)

@@ -11,11 +11,11 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestWhereTheAppLives: names and paths of cookies, the redirect URI and return targets follow AppURL and nothing of
-// the request, with a base path that a proxy takes off or leaves. Cases 7, 225 and 226.
+// TestWhereTheAppLives: names and paths of cookies, the redirect URI and return targets follow from AppURL and never
+// from the request, whether or not a proxy strips the base path. Cases 7, 225 and 226.
 func TestWhereTheAppLives(t *testing.T) {
 	for _, tt := range []struct {
-		name, appURL, mounted    string // mounted: what of the base path reaches the engine
+		name, appURL, mounted    string // mounted: the part of the base path that reaches the engine
 		session, attempt         string // cookie name and path
 		redirectURI, signInAgain string
 	}{
@@ -33,7 +33,7 @@ func TestWhereTheAppLives(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.AppURL = tt.appURL })
 			a.Engine = gin.New()
-			a.Engine.Use(a.Auth.ProtectAll()) // the plugin's own routes stay open wherever they are mounted
+			a.Engine.Use(a.Auth.ProtectAll()) // the plugin's own routes are exempt wherever they are mounted
 			group := a.Engine.Group(tt.mounted)
 			a.Auth.Mount(group)
 			group.GET("/me", a.Auth.RequireAuth(), a.Protected)

@@ -19,7 +19,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// asker is a server that asks for a certificate and notes of each request whether it came with one.
+// asker is a server that requests a client certificate and records for each request whether it came with one.
 type asker struct {
 	*httptest.Server
 	mu    sync.Mutex
@@ -46,7 +46,7 @@ func newAsker(t *testing.T, policy tls.ClientAuthType, handler http.Handler) *as
 	return a
 }
 
-// last tells of the requests since it was asked before.
+// last returns the records since the previous call.
 func (a *asker) last() []bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -54,8 +54,8 @@ func (a *asker) last() []bool {
 	return a.shown
 }
 
-// TestClientCertificate: a Client shows the certificate that access tokens are bound to to the provider and to the
-// resource servers that the app names, also when a connection without it is at hand, and to nobody else, wherever a
+// TestClientCertificate: a Client presents the certificate to which access tokens are bound to the provider and to
+// CertificateOrigins, even if an idle connection without it exists. It presents it to no other server, wherever a
 // redirect leads.
 func TestClientCertificate(t *testing.T) {
 	certificate := testapp.SelfSigned(t)

@@ -20,7 +20,7 @@ import (
 // These tests have the names of the relying-party modules in the OpenID Foundation's conformance suite, plan by plan,
 // and the same misbehaviour of the provider. docs/conformance.md says which modules are left out and why.
 
-// module is one of them: what the provider does, and whether the user is signed in in the end.
+// module is one of these modules: what the provider does, and whether the user is signed in afterwards.
 type module struct {
 	name     string
 	does     func(*fakeop.Provider)
@@ -28,7 +28,7 @@ type module struct {
 	userInfo int // requests to the userinfo endpoint
 }
 
-// runs signs alice in and holds what happens against the module.
+// runs signs alice in and compares the result with the module.
 func (m module) runs(t *testing.T, a *testapp.App) *testapp.Browser {
 	t.Helper()
 	b := a.Browser()
@@ -57,7 +57,7 @@ func (m module) runs(t *testing.T, a *testapp.App) *testapp.Browser {
 	return b
 }
 
-// appended puts more text behind a claim of the ID token.
+// appended appends text to a claim of the ID token.
 func appended(name, more string) func(*fakeop.Provider) {
 	return func(p *fakeop.Provider) {
 		p.OnIDToken(func(claims map[string]any) { claims[name] = claims[name].(string) + more })
@@ -75,7 +75,7 @@ func rotates(t *testing.T, p *fakeop.Provider, keepOld bool) {
 	}
 }
 
-// basicModules are those of the plan for the code flow.
+// basicModules returns the modules of the plan for the code flow.
 func basicModules(t *testing.T) []module {
 	return []module{
 		{"oidcc-client-test", nil, true, 1},
@@ -98,7 +98,7 @@ func basicModules(t *testing.T) []module {
 		{"oidcc-client-test-nonce-invalid", appended("nonce", "1"), false, 0},
 		{"oidcc-client-test-scope-userinfo-claims", nil, true, 1},
 		{"oidcc-client-test-client-secret-basic", nil, true, 1},
-		// Of the comprehensive plan.
+		// From the comprehensive plan.
 		{"oidcc-client-test-missing-aud", misbehaves(fakeop.MissingAud), false, 0},
 		{"oidcc-client-test-invalid-sig-hs256", misbehaves(fakeop.InvalidSigHS256), false, 0},
 		{"oidcc-client-test-aggregated-claims", func(p *fakeop.Provider) {
@@ -110,8 +110,8 @@ func basicModules(t *testing.T) []module {
 	}
 }
 
-// TestConformanceBasic is the plans oidcc-client-basic-certification-test-plan and
-// oidcc-client-formpost-basic-certification-test-plan: the same modules by query and by form_post.
+// TestConformanceBasic runs the plans oidcc-client-basic-certification-test-plan and
+// oidcc-client-formpost-basic-certification-test-plan: the same modules with query and with form_post.
 func TestConformanceBasic(t *testing.T) {
 	for _, mode := range []string{"query", "form_post"} {
 		t.Run(mode, func(t *testing.T) {
@@ -150,7 +150,7 @@ func TestConformanceBasic(t *testing.T) {
 	})
 }
 
-// checkCalls: the client's secret and the access token were in the header and nowhere else
+// checkCalls checks that the client secret and the access token were sent in the header and nowhere else
 // (oidcc-client-test-client-secret-basic, oidcc-client-test-userinfo-bearer-header).
 func checkCalls(s *testapp.Recorder, t *testing.T) {
 	t.Helper()
@@ -160,7 +160,7 @@ func checkCalls(s *testapp.Recorder, t *testing.T) {
 	}
 }
 
-// TestConformanceConfig is the plan oidcc-client-config-certification-test-plan.
+// TestConformanceConfig runs the plan oidcc-client-config-certification-test-plan.
 func TestConformanceConfig(t *testing.T) {
 	t.Run("oidcc-client-test-discovery-openid-config", func(t *testing.T) {
 		a := testapp.New(t)
@@ -191,7 +191,7 @@ func TestConformanceConfig(t *testing.T) {
 	} {
 		t.Run(m.name, func(t *testing.T) {
 			a := testapp.New(t)
-			if err := a.Auth.Ready(t.Context()); err != nil { // the old keys are known
+			if err := a.Auth.Ready(t.Context()); err != nil { // fetches the old keys
 				t.Fatal(err)
 			}
 			m.runs(t, a)
@@ -208,12 +208,12 @@ func TestConformanceConfig(t *testing.T) {
 	})
 }
 
-// TestConformanceLogout is the plans oidcc-client-rp-initiated-logout-rp-basic,
-// oidcc-client-back-channel-logout-rp-basic and oidcc-client-front-channel-logout-rp-basic. In all of them the app
-// starts the sign-out with the ID token as a hint, the provider calls back while it handles that, and the browser
+// TestConformanceLogout runs the plans oidcc-client-rp-initiated-logout-rp-basic,
+// oidcc-client-back-channel-logout-rp-basic and oidcc-client-front-channel-logout-rp-basic. In each of them the app
+// starts the sign-out with the ID token as a hint, the provider sends its logout request meanwhile, and the browser
 // returns to the app.
 func TestConformanceLogout(t *testing.T) {
-	const odd = "abcdefghijklmnopqrst0123456789&# %+" // a sid of the suite's, with its punctuation
+	const odd = "abcdefghijklmnopqrst0123456789&# %+" // a sid of the suite, with its punctuation
 	back := func(edit func(claims map[string]any)) func(*testing.T, *testapp.App) int {
 		return func(t *testing.T, a *testapp.App) int {
 			return a.BackChannelLogout("alice", odd, func(claims map[string]any) {
@@ -241,7 +241,7 @@ func TestConformanceLogout(t *testing.T) {
 		call     func(*testing.T, *testapp.App) int
 		status   int
 		answer   func(url.Values) // changes the query of the return
-		location string           // where that leads, "" to a page
+		location string           // target of the redirect, or "" for a page
 	}{
 		{"oidcc-client-test-rp-init-logout", back(nil), 200, nil, "/"},
 		{"oidcc-client-test-rp-init-logout-other-state", back(nil), 200,
@@ -301,7 +301,7 @@ func TestConformanceLogout(t *testing.T) {
 	})
 }
 
-// endSession is the browser's visit to the provider: where it is sent back to.
+// endSession sends the browser to the provider and returns the address to which the provider redirects it.
 func endSession(a *testapp.App, location string) string {
 	a.T.Helper()
 	w := httptest.NewRecorder()
@@ -321,7 +321,7 @@ func framed(sid string) func(*testing.T, *testapp.App) int {
 	}
 }
 
-// otherAlgorithm posts a logout token that a published key of another algorithm than the pinned one has signed.
+// otherAlgorithm posts a logout token that is signed with a published key of another algorithm than the configured one.
 func otherAlgorithm(sid string) func(*testing.T, *testapp.App) int {
 	return func(t *testing.T, a *testapp.App) int {
 		other, err := fakeop.New(fakeop.Config{Issuer: a.OP.Issuer(), ClientSecret: testapp.ClientSecret,
@@ -338,7 +338,7 @@ func otherAlgorithm(sid string) func(*testing.T, *testapp.App) int {
 	}
 }
 
-// TestConformanceRefresh is the plan oidcc-client-refreshtoken-test-plan.
+// TestConformanceRefresh runs the plan oidcc-client-refreshtoken-test-plan.
 func TestConformanceRefresh(t *testing.T) {
 	for name, tt := range map[string]struct {
 		does fakeop.Misbehaviour
@@ -365,7 +365,7 @@ func TestConformanceRefresh(t *testing.T) {
 	}
 }
 
-// TestConformanceThirdParty is the plan oidcc-client-test-3rd-party-init-login-test-plan.
+// TestConformanceThirdParty runs the plan oidcc-client-test-3rd-party-init-login-test-plan.
 func TestConformanceThirdParty(t *testing.T) {
 	t.Run("oidcc-client-test-3rd-party-init-login", func(t *testing.T) {
 		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].InitiateLogin = true })
@@ -377,9 +377,9 @@ func TestConformanceThirdParty(t *testing.T) {
 	})
 }
 
-// fapi2Modules are those of fapi2-security-profile-final-client-test-plan for a plain client with OpenID Connect and
-// DPoP. The plan of the second implementer's draft, fapi2-security-profile-id2-client-test-plan, has the same under id2
-// names.
+// fapi2Modules returns the modules of fapi2-security-profile-final-client-test-plan for a plain client with OpenID
+// Connect and DPoP. The plan of the second implementer's draft, fapi2-security-profile-id2-client-test-plan, has the
+// same modules under names with id2.
 func fapi2Modules(t *testing.T) []module {
 	without := func(name string) func(*fakeop.Provider) {
 		return func(p *fakeop.Provider) { p.OnIDToken(func(claims map[string]any) { delete(claims, name) }) }
@@ -417,7 +417,7 @@ func fapi2Modules(t *testing.T) []module {
 	}
 }
 
-// alternateAlg signs ID tokens by RS256 with another key that is published, where ES256 is agreed.
+// alternateAlg signs ID tokens with RS256 and another published key, although ES256 is configured.
 func alternateAlg(t *testing.T) func(*fakeop.Provider) {
 	return func(p *fakeop.Provider) {
 		other, err := fakeop.New(fakeop.Config{Issuer: p.Issuer(), SigningAlg: "RS256"})
@@ -439,8 +439,8 @@ func alternateAlg(t *testing.T) func(*fakeop.Provider) {
 	}
 }
 
-// TestConformanceFAPI2 is the plan of the FAPI 2.0 Security Profile: pushed requests, private_key_jwt and DPoP in all
-// of it, which the test provider insists on.
+// TestConformanceFAPI2 runs the plan of the FAPI 2.0 Security Profile: pushed requests, private_key_jwt and DPoP
+// throughout, which the test provider requires.
 func TestConformanceFAPI2(t *testing.T) {
 	const prefix = "fapi2-security-profile-final-client-test-"
 	keys := testapp.NewClientKeys(t)

@@ -1,3 +1,3 @@
-// Package blackbox_test tests the whole plugin as an app and its users meet it: what attackers, providers, proxies and
-// restarts do to it, and what the specifications demand.
+// Package blackbox_test tests the whole plugin from the outside: against attackers, providers, proxies and restarts,
+// and for what the specifications require.
 package blackbox_test

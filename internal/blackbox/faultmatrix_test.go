@@ -25,7 +25,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// cell is one fault at one call, with a provider of its own.
+// cell is one fault at one call, with its own provider.
 type cell struct {
 	fault fault
 	call  backendCall
@@ -61,7 +61,7 @@ func (w *wire) newCell(t *testing.T, f fault, call backendCall, want answer) *ce
 	return c
 }
 
-// app is one with the plugin's own transport.
+// app returns an app with the plugin's own transport.
 func (c *cell) app(t *testing.T) *testapp.App {
 	t.Helper()
 	a := &testapp.App{T: t, Engine: gin.New(), OP: c.op, Logs: &bytes.Buffer{}, Ran: map[string]int{}}
@@ -72,7 +72,8 @@ func (c *cell) app(t *testing.T) *testapp.App {
 	}
 	a.Auth, err = ginoidc.New(ginoidc.Config{
 		Providers: []ginoidc.Provider{{
-			PushedAuthorization: push, Issuer: c.op.Issuer(), ClientID: "app", ClientSecret: testapp.ClientSecret, SigningAlgs: []string{"ES256"}, RootCAs: c.wire.roots,
+			PushedAuthorization: push, Issuer: c.op.Issuer(), ClientID: "app", ClientSecret: testapp.ClientSecret,
+			SigningAlgs: []string{"ES256"}, RootCAs: c.wire.roots,
 		}},
 		AppURL:        testapp.URL,
 		CookieSecrets: []string{testapp.CookieSecret}, Logger: slog.New(slog.NewTextHandler(a.Logs, nil)),
@@ -91,7 +92,7 @@ func (c *cell) app(t *testing.T) *testapp.App {
 	return a
 }
 
-// try meets the fault once, as a browser where alice is signed in, and judges the answer.
+// try makes one request that meets the fault, in a browser where alice is signed in, and checks the response.
 func (c *cell) try(t *testing.T, a *testapp.App) (b *testapp.Browser, request func() testapp.Reply,
 	took time.Duration) {
 	t.Helper()
@@ -101,7 +102,7 @@ func (c *cell) try(t *testing.T, a *testapp.App) (b *testapp.Browser, request fu
 	a.Logs.Reset()
 	requests := c.host.requests.Load()
 	start := time.Now()
-	// TestCallbackLimit and TestProviderTimeout hold it to its limits of time, where no machine can be too slow
+	// TestCallbackLimit and TestProviderTimeout check the time limits, with a fake clock
 	r := request()
 	took = time.Since(start)
 	if r.StatusCode != c.want.status || r.JSON(t)["error"] != c.want.code {
@@ -127,7 +128,7 @@ func (c *cell) try(t *testing.T, a *testapp.App) (b *testapp.Browser, request fu
 	return b, request, took
 }
 
-// once meets the fault, takes it away and waits for the same plugin to sign in.
+// once meets the fault, removes it and waits until the same plugin can sign in.
 func (c *cell) once(t *testing.T) time.Duration {
 	t.Helper()
 	b, request, took := c.try(t, c.app(t))
@@ -136,8 +137,8 @@ func (c *cell) once(t *testing.T) time.Duration {
 	return took
 }
 
-// often meets the fault up to so many times, with one plugin unless that would answer from memory. It returns the
-// plugin, whose memory is to be looked at too.
+// often meets the fault up to the given number of times, with one plugin unless that would respond from its cache. It
+// returns the plugin, so that its memory can be checked too.
 func (c *cell) often(t *testing.T, times int, patience time.Duration) (plugin *ginoidc.Auth, met int) {
 	t.Helper()
 	a, start := c.app(t), time.Now()
@@ -156,8 +157,9 @@ func (c *cell) often(t *testing.T, times int, patience time.Duration) (plugin *g
 	return a.Auth, met
 }
 
-// each runs a cell for every fault and call and returns how many. All slow ones wait at once, which t.Parallel would
-// not let them; of the others a few run at a time, so that deadlines are not met for want of a processor.
+// each runs a cell for every fault and call and returns their number. All slow cells wait concurrently, which
+// t.Parallel would not allow. Only a few of the others run at a time, so that deadlines are not missed for lack of a
+// processor.
 func (w *wire) each(t *testing.T, name string, faults []fault, run func(*testing.T, *cell)) (cells int) {
 	t.Helper()
 	var running sync.WaitGroup
@@ -178,12 +180,12 @@ func (w *wire) each(t *testing.T, name string, faults []fault, run func(*testing
 	return cells
 }
 
-// TestFaultMatrix: whatever breaks on the wire, at whichever call to the provider, is answered with the status
-// stated. Nobody is signed in or out by it, nothing is left open, and once it is over users can sign in. Real sockets,
-// a thousand repeats of what is seen without a deadline. Cases 232, 234, 235, 236, 237 and 239.
+// TestFaultMatrix: every fault on the wire, at every call to the provider, gets the given status. Nobody is signed in
+// or out, nothing is left open, and once the fault is gone users can sign in. It uses real sockets and repeats the
+// faults that need no deadline a thousand times. Cases 232, 234, 235, 236, 237 and 239.
 func TestFaultMatrix(t *testing.T) {
-	const times, patience = 23, 600 * time.Millisecond // of one cell; fewer fit under the race detector
-	t.Setenv("NO_PROXY", "*")                          // names that do not exist are the faults' own
+	const times, patience = 23, 600 * time.Millisecond // for each cell; the race detector allows fewer
+	t.Setenv("NO_PROXY", "*")                          // a proxy would resolve the names
 	gin.SetMode(gin.ReleaseMode)
 	w := newWire(t)
 	faults := w.wireFaults()
@@ -215,7 +217,7 @@ func TestFaultMatrix(t *testing.T) {
 	t.Logf("%d repeats: %v after", repeats, after)
 }
 
-// usage is what a leak would make grow.
+// usage holds the figures that a leak would increase.
 type usage struct {
 	goroutines, descriptors int
 	heap                    uint64
@@ -238,8 +240,8 @@ func measure(t *testing.T) usage {
 	return usage{runtime.NumGoroutine(), len(descriptors), memory.HeapAlloc}
 }
 
-// settled waits until no more is in use than before. There is no slack: every server is the test's own and has ended,
-// and so have the plugin's idle connections to it. The heap may keep what libraries make once.
+// settled waits until no more is in use than before. There is no tolerance: all servers belong to the test and have
+// ended, and so have the plugin's idle connections to them. Only the heap may keep what libraries allocate once.
 func settled(t *testing.T, before usage) usage {
 	t.Helper()
 	now := measure(t)

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// answers are what the plugin's route says to one fault of each call, in the order of backendCalls.
+// answers are the responses of the plugin's route to one fault at each call, in the order of backendCalls.
 type answers [6]answer
 
 type answer struct {
@@ -16,18 +16,18 @@ type answer struct {
 	code   string
 }
 
-// fault is one thing that goes wrong on the way to the provider.
+// fault is one failure on the way to the provider.
 type fault struct {
 	name   string
-	reason string // in the log, as docs/errors.md has them, as a pattern: the fault met is the fault meant
-	slow   bool   // seen by a deadline only
+	reason string // the reason in the log, as in docs/errors.md, as a pattern: it proves that this fault was met
+	slow   bool   // only a deadline detects it
 	place  place
 	serve  func(net.Conn) // of a listening host
 	want   answers
 }
 
-// wireFaults are those of the catalogue's group L, with a wrong certificate in two forms. What cannot be reached in
-// time is 503, nonsense 502; only while the provider is not even known (discovery) users can but wait: 503.
+// wireFaults returns the faults of group L of the catalogue, with two kinds of wrong certificate. A provider that does
+// not respond in time is 503 and an unusable response is 502, except for discovery, where users can only wait: 503.
 func (w *wire) wireFaults() []fault {
 	const (
 		ok     = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n"
@@ -58,21 +58,20 @@ func (w *wire) wireFaults() []fault {
 	}
 }
 
-// backendCall is one call of the plugin to the provider.
+// backendCall is one kind of call from the plugin to the provider.
 type backendCall struct {
 	name       string
 	endpoint   string // the member of the discovery document that names it; "" for discovery itself
-	remembered bool   // for a while a failure is the answer to the next request too
-	// cause prepares a request, of the browser's or for its session, that makes the plugin call.
+	remembered bool   // a failure is cached for a while and also the result of the next request
+	// cause prepares a request, of the browser or about its session, that makes the plugin call the provider.
 	cause func(t *testing.T, b *testapp.Browser) (request func() testapp.Reply)
-	// heals tells, after the fault, whether the same plugin serves again.
+	// heals reports, after the fault, whether the same plugin works again.
 	heals func(b *testapp.Browser, request func() testapp.Reply) bool
 }
 
 const pushEndpoint = "pushed_authorization_request_endpoint"
 
-// backendCalls are the columns of the matrix. Another call is one more of them, and one more answer in the two rows of
-// wireFaults.
+// backendCalls are the columns of the matrix. A new call needs an entry here and one in both answers of wireFaults.
 func backendCalls() []backendCall {
 	start := func(_ *testing.T, b *testapp.Browser) func() testapp.Reply {
 		return func() testapp.Reply { return b.Do("GET", "/auth/signin", nil) }
@@ -94,7 +93,7 @@ func backendCalls() []backendCall {
 		target, err := b.App.OP.Approve(r.Location(), "bob")
 		return err == nil && b.Navigate(target).StatusCode == 303 && b.WhoAmI() == "bob"
 	}
-	// the same token again, as a provider sends it
+	// the same token again, as a provider that retries sends it
 	signsOut := func(b *testapp.Browser, request func() testapp.Reply) bool {
 		return request().StatusCode == 200 && b.WhoAmI() == "" && signsIn(b, nil)
 	}

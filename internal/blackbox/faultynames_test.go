@@ -21,15 +21,15 @@ import (
 	"time"
 )
 
-// wire is what all hosts of the fault matrix have in common: certificates, and which names exist.
+// wire is shared by all hosts of the fault matrix: certificates, and the names that exist.
 type wire struct {
 	good, otherName, selfSigned tls.Certificate // the last is not among the roots
 	roots                       *x509.CertPool
-	names                       sync.Map     // those below .invalid that exist: string to net.IP
-	hosts                       atomic.Int64 // as many as there are addresses
+	names                       sync.Map     // the existing names below .invalid: string to net.IP
+	hosts                       atomic.Int64 // number of addresses in use
 }
 
-// loopback is the IP address of the nth faulty host; the good ones are at the usual 127.0.0.1.
+// loopback returns the IP address of the nth faulty host. Hosts without faults are at the usual 127.0.0.1.
 func loopback(n int) net.IP { return net.IPv4(127, 0, 1, byte(n)).To4() }
 
 func newWire(t *testing.T) *wire {
@@ -48,7 +48,7 @@ func newWire(t *testing.T) *wire {
 	return w
 }
 
-// certificate makes a self-signed one.
+// certificate returns a self-signed certificate.
 func certificate(t *testing.T, name string, addresses []net.IP) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -71,8 +71,8 @@ func certificate(t *testing.T, name string, addresses []net.IP) tls.Certificate 
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
 }
 
-// resolve has this process ask a name server of the test's own, so that no question leaves the machine and a name can
-// begin to exist.
+// resolve makes this process use a name server of the test, so that no query leaves the machine and a name can start to
+// exist.
 func (w *wire) resolve(t *testing.T) {
 	t.Helper()
 	server, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -126,7 +126,7 @@ func (w *wire) answerName(message []byte) []byte {
 	}
 	answer[3] = 0x80 // no error
 	if kind := binary.BigEndian.Uint16(message[end+1:]); kind == 1 {
-		answer[7] = 1 // one answer: the name above, type A, class IN, not to be kept, four bytes
+		answer[7] = 1 // one record: the name above, type A, class IN, TTL 0, four bytes
 		answer = append(append(answer, 0xC0, header, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4), address.(net.IP)...)
 	}
 	return answer

@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// place is where the address of a faulty host leads.
+// place says where the address of a faulty host leads.
 type place int
 
 const (
@@ -30,8 +30,8 @@ const (
 	mute            // to a listener that accepts nothing: the kernel's backlog takes the connection, over plain HTTP
 )
 
-// faultyHost stands at one endpoint of a provider and is what is wrong with it. Once healed, the provider answers at
-// the same address. That is an IP address of its own, so that nothing else takes the port in between.
+// faultyHost replaces one endpoint of a provider and has the fault. Once healed, the provider responds at the same
+// address. Each has its own IP address, so that nothing else takes the port in between.
 type faultyHost struct {
 	url, addr, name string
 	ip              net.IP
@@ -78,13 +78,13 @@ func (h *faultyHost) accept() {
 		h.requests.Add(1)
 		h.serving.Go(func() {
 			defer conn.Close()
-			_ = conn.SetDeadline(time.Now().Add(time.Hour)) // the bound of every loop below, beyond that of the test
+			_ = conn.SetDeadline(time.Now().Add(time.Hour)) // bounds every loop below; longer than the test itself
 			h.fault.serve(conn)
 		})
 	}
 }
 
-// heal ends the fault, sees that the client has hung up, and puts handler at the address.
+// heal ends the fault, checks that the client has closed its connections, and serves handler at the address.
 func (h *faultyHost) heal(t *testing.T, handler http.Handler) {
 	t.Helper()
 	_ = h.listener.Close()
@@ -109,7 +109,7 @@ func (h *faultyHost) heal(t *testing.T, handler http.Handler) {
 	h.wire.serve(t, listener, handler, h.fault.place != mute)
 }
 
-// serve answers as handler does until the test ends, which then closes all connections, and counts those that are open.
+// serve serves handler until the test ends and then closes all connections. It counts the open ones.
 func (w *wire) serve(t *testing.T, listener net.Listener, handler http.Handler, secure bool) (open *atomic.Int64) {
 	open = &atomic.Int64{}
 	server := &httptest.Server{Listener: listener, Config: &http.Server{
@@ -133,10 +133,10 @@ func (w *wire) serve(t *testing.T, listener net.Listener, handler http.Handler, 
 	return open
 }
 
-// stall reads and says nothing.
+// stall reads and never responds.
 func stall(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
 
-// over reads one request over TLS and answers it.
+// over reads one request over TLS and responds to it.
 func over(certificate tls.Certificate, answer func(*tls.Conn)) func(net.Conn) {
 	return func(conn net.Conn) {
 		c := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
@@ -150,12 +150,12 @@ func over(certificate tls.Certificate, answer func(*tls.Conn)) func(net.Conn) {
 	}
 }
 
-// say sends a whole answer, or as much of it as there is before the end of the connection.
+// say sends a whole or truncated response and closes the connection.
 func say(answer string) func(*tls.Conn) {
 	return func(c *tls.Conn) { _, _ = io.WriteString(c, answer) }
 }
 
-// reset sends start and then, in place of the end of the connection, a reset.
+// reset sends start and then resets the connection instead of closing it.
 func reset(start string) func(*tls.Conn) {
 	return func(c *tls.Conn) {
 		_, _ = io.WriteString(c, start)
@@ -166,7 +166,7 @@ func reset(start string) func(*tls.Conn) {
 	}
 }
 
-// drip sends start and then piece every second, for as long as the client is there.
+// drip sends start and then piece every second until the client disconnects.
 func drip(start, piece string) func(*tls.Conn) {
 	return func(c *tls.Conn) {
 		gone := make(chan struct{})
@@ -186,12 +186,12 @@ func drip(start, piece string) func(*tls.Conn) {
 	}
 }
 
-// pour sends start and then blanks as fast as they are taken.
+// pour sends start and then blanks as fast as the client reads them.
 func pour(start string) func(*tls.Conn) {
 	blanks := strings.Repeat(" ", 64<<10)
 	return func(c *tls.Conn) {
 		if conn, ok := c.NetConn().(*net.TCPConn); ok {
-			_ = conn.SetWriteBuffer(len(blanks)) // or megabytes are made that nobody reads
+			_ = conn.SetWriteBuffer(len(blanks)) // otherwise megabytes are buffered that nobody reads
 		}
 		_, err := io.WriteString(c, start)
 		for err == nil {

@@ -16,9 +16,9 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// A session that lies in a browser, and what is known of it in the shared state. The next version has to read all of
-// it, and may run beside this one. The session is alice's, with a sid, and began with the year 2000, as the clock of
-// synctest does.
+// A session in a browser, and its keys in the shared state. The next version has to read all of them, and may run at
+// the same time as this one. The session is alice's, has a sid and began at the start of 2000, like the clock of
+// synctest.
 const (
 	goldenSession = "AYQ6-ZDqShlCcEr8qRl2HgIPwzoGnviLNSwT_PlI5dj-IpEHe9WDIxC-2HhP1LqcwqTvE68th9spj-DrkRQYPjkg4FUI" +
 		"-LuwnESxS-UexIgqasQq2nkmI_7NfxTEEvqmdTpf8w_wR6whFI_3Y0KkZIJ9XSIdf50mtYVOlg"
@@ -35,7 +35,7 @@ const (
 	goldenSIDEntry   = "AQAAAAAAAAAAAAAAAAAAAlRFoLbExSpb-kNQg__pQkgAA10BOyidwAA4bUN_TEtA"
 )
 
-// recording is a State that notes what it is asked.
+// recording is a State that records its calls.
 type recording struct {
 	ginoidc.SharedState
 	looked, revoked []string
@@ -62,7 +62,7 @@ func (r *recording) sawGolden() bool {
 	return slices.Equal(r.looked, []string{goldenSessionKey, goldenUserKey, goldenSubjectKey, goldenSIDKey, goldenBothKey})
 }
 
-// golden runs test in the year 2000, with the golden session in a browser.
+// golden runs test in the year 2000 with the golden session in a browser.
 func golden(t *testing.T, test func(t *testing.T, a *testapp.App, r *recording, b *testapp.Browser)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -75,7 +75,7 @@ func golden(t *testing.T, test func(t *testing.T, a *testapp.App, r *recording, 
 	})
 }
 
-// TestGoldenSession: the cookie is opened, and its keys are looked up.
+// TestGoldenSession: the cookie opens, and its keys are looked up.
 func TestGoldenSession(t *testing.T) {
 	golden(t, func(t *testing.T, _ *testapp.App, r *recording, b *testapp.Browser) {
 		if got := b.WhoAmI(); got != "alice" || !r.sawGolden() {
@@ -87,7 +87,7 @@ func TestGoldenSession(t *testing.T) {
 // TestGoldenEntries: the session is listed under its user and its sid, and read from there.
 func TestGoldenEntries(t *testing.T) {
 	golden(t, func(t *testing.T, a *testapp.App, r *recording, b *testapp.Browser) {
-		time.Sleep(90 * time.Minute) // past half of the idle limit: it is renewed, and listed again
+		time.Sleep(90 * time.Minute) // past half of the idle limit: the session is renewed and listed again
 		b.WhoAmI()
 		if len(r.listed) != 2 || r.listed[goldenUserKey] != goldenUserEntry || r.listed[goldenSIDKey] != goldenSIDEntry {
 			t.Errorf("listed %q", r.listed)
@@ -108,7 +108,7 @@ func TestGoldenEntries(t *testing.T) {
 	})
 }
 
-// TestGoldenEnds: each way to end the session writes its keys.
+// TestGoldenEnds: each way to end the session writes its own keys.
 func TestGoldenEnds(t *testing.T) {
 	golden(t, func(t *testing.T, a *testapp.App, r *recording, b *testapp.Browser) {
 		if err := a.Auth.EndUserSessions(t.Context(), "alice"); err != nil {
@@ -136,7 +136,7 @@ func TestGoldenEnds(t *testing.T) {
 	})
 }
 
-// TestGoldenLanded holds the cookie that tells the sign-in route which session a browser has just been given.
+// TestGoldenLanded checks the cookie that names, for the sign-in route, the session that a browser has just received.
 func TestGoldenLanded(t *testing.T) {
 	const name = "__Secure-ginoidc.landed"
 	ring, err := seal.NewRing("ginoidc/landed", []string{testapp.CookieSecret})
@@ -145,7 +145,7 @@ func TestGoldenLanded(t *testing.T) {
 	}
 	place := []byte("\x00https://idp.example app ")
 	golden(t, func(t *testing.T, _ *testapp.App, r *recording, b *testapp.Browser) {
-		b.SetCookie("__Host-ginoidc", "", "/") // which makes the sign-in route look for the session of the other cookie
+		b.SetCookie("__Host-ginoidc", "", "/") // so that the sign-in route looks for the session of the other cookie
 		b.SetCookie(name, goldenLanded, "/auth/signin")
 		if answer := b.Navigate("/auth/signin"); answer.StatusCode != http.StatusBadRequest || !r.sawGolden() {
 			t.Errorf("%d, looked for %q", answer.StatusCode, r.looked)

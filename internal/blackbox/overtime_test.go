@@ -12,8 +12,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestKeyFlood: ten thousand logout tokens of made-up keys in an hour cost the provider one fetch of its keys a minute,
-// and keep nobody from signing in under a new key. Cases 119, 190, 256.
+// TestKeyFlood: ten thousand logout tokens with made-up keys in an hour cause at most one fetch of the provider's keys
+// per minute, and do not prevent sign-ins with a new key. Cases 119, 190, 256.
 func TestKeyFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := testapp.New(t)
@@ -35,7 +35,7 @@ func TestKeyFlood(t *testing.T) {
 			if r := a.PostBackChannel("logout_token=" + token); r.StatusCode != http.StatusBadRequest {
 				t.Fatalf("forged token %d: %d", sent, r.StatusCode)
 			}
-			if sent%2_500 == 0 { // in the middle of it the provider takes a new key and signs with it at once
+			if sent%2_500 == 0 { // meanwhile the provider rotates its key and signs with the new one at once
 				if err := a.OP.RotateKeys(false); err != nil {
 					t.Fatal(err)
 				}
@@ -43,14 +43,15 @@ func TestKeyFlood(t *testing.T) {
 			}
 			time.Sleep(time.Hour / 10_000)
 		}
-		if n := a.OP.Count(fakeop.JWKS) - before; n > 60+4+1 { // the sign-ins', and the hourly one
+		if n := a.OP.Count(fakeop.JWKS) - before; n > 60+4+1 { // and those of the sign-ins and the hourly one
 			t.Errorf("%d fetches of keys in an hour", n)
 		}
 	})
 }
 
-// TestProviderAway: for ten minutes the provider is gone. Who is signed in notices nothing, a sign-in is told to come
-// back, and works again within 15 seconds of the provider's return, restart or not. Cases 116, 240, 242, 297.
+// TestProviderAway: the provider is down for ten minutes. Signed-in users are not affected. Sign-ins get 503 with
+// Retry-After, and work again within 15 seconds of the provider's return, with or without a restart. Cases 116, 240,
+// 242, 297.
 func TestProviderAway(t *testing.T) {
 	endpoints := []fakeop.Endpoint{fakeop.Discovery, fakeop.JWKS, fakeop.Token, fakeop.UserInfo}
 	gone := func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }
@@ -98,8 +99,8 @@ func TestProviderAway(t *testing.T) {
 	}
 }
 
-// TestProviderMoves: new endpoints and withdrawn keys are taken up within an hour of use, without a restart. Sessions
-// live on. Cases 257, 259.
+// TestProviderMoves: new endpoints and withdrawn keys take effect within an hour of use, without a restart. Sessions
+// are not affected. Cases 257, 259.
 func TestProviderMoves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := testapp.New(t)
@@ -112,7 +113,7 @@ func TestProviderMoves(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Hour)
-		a.Browser().Navigate("/auth/signin") // is served from the old copy, and has a new one fetched
+		a.Browser().Navigate("/auth/signin") // is served from the cached copy and triggers a fetch
 		synctest.Wait()
 		r := a.Browser().Navigate("/auth/signin")
 		if !testapp.ParseURL(t, r.Location()).Query().Has("moved") {
@@ -137,7 +138,8 @@ func (s slowTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 }
 
-// TestCallbackLimit: calls that are each in time may together take too long. A person has waited ten seconds then.
+// TestCallbackLimit: calls that are each within their limit may together take too long. The whole callback is bounded
+// by ten seconds.
 func TestCallbackLimit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var a *testapp.App

@@ -16,7 +16,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// faulty is everything that an app may hand to the plugin. What is named panics.
+// faulty has all code that an app can pass to the plugin. The named function panics.
 type faulty struct {
 	*state.Memory
 	http.RoundTripper
@@ -70,23 +70,23 @@ func (f *faulty) Revoked(ctx context.Context, keys ...string) ([]time.Time, erro
 	return f.Memory.Revoked(ctx, keys...)
 }
 
-// TestPanicsOfTheApp: code of the app that panics on a goroutine which no recovery sees, within a refresh or a fetch
-// that many requests share, is an error of these requests. The process lives, the log has it once with the stack, and
-// what the refresh has brought is not lost.
+// TestPanicsOfTheApp: if code of the app panics on a goroutine without a recovery, within a refresh or a fetch that
+// many requests share, these requests fail. The process does not crash, the panic is logged once with its stack, and
+// the refreshed tokens are not lost.
 func TestPanicsOfTheApp(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
-		status int // of the request that meets it
-		after  int // of the next one, once it is mended
+		status int // of the request that meets the panic
+		after  int // of the next request, without the panic
 	}{
 		{"Transport /token", 500, 200},
 		{"State.Lease", 500, 200},
 		{"State.Kept", 500, 200},
-		{"State.Revoked", 200, 200}, // this and the next come after the refresh
+		{"State.Revoked", 200, 200}, // this and the next are called after the refresh
 		{"State.Keep", 200, 200},
 		{"release", 500, 200},
 		{"Logger", 500, 200},
-		{"OnSessionEnd", 500, 401}, // of a refresh that is refused
+		{"OnSessionEnd", 500, 401}, // after a refused refresh
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -103,7 +103,7 @@ func TestPanicsOfTheApp(t *testing.T) {
 				switch f.name = tt.name; tt.name {
 				case "OnSessionEnd":
 					a.OP.Misbehave(fakeop.RefreshInvalidGrant)
-				case "State.Revoked": // which is asked before too, where a recovery sees it
+				case "State.Revoked": // also called before, where a recovery sees the panic
 					f.name = ""
 					a.OP.OnRefreshAnswer(func(map[string]any) { f.name = tt.name })
 				}
@@ -111,7 +111,7 @@ func TestPanicsOfTheApp(t *testing.T) {
 					t.Errorf("%d %s", r.StatusCode, r.Body)
 				}
 				want := 1
-				if tt.name == "Logger" { // which cannot be told
+				if tt.name == "Logger" { // the panic cannot be logged
 					want = 0
 				}
 				if n := strings.Count(logs.String(), "panic in code of the app"); n != want || n > 0 &&
@@ -141,8 +141,8 @@ func (f *faulty) Enlist(ctx context.Context, owner, session string, ttl time.Dur
 	return f.Memory.Enlist(ctx, owner, session, ttl)
 }
 
-// TestPanicsInCallback: an exchange runs for all requests that bring the response. A panic in it is an error of these,
-// leaves nobody signed in, and the next sign-in works.
+// TestPanicsInCallback: an exchange runs for all requests with the same response. If it panics, they fail, nobody is
+// signed in, and the next sign-in works.
 func TestPanicsInCallback(t *testing.T) {
 	for _, name := range []string{
 		"Transport /token", "Transport /userinfo", "State.MarkUsed", "State.Enlist", "GroupsResolver", "OnSignIn", "Logger",
@@ -188,8 +188,8 @@ func TestPanicsInCallback(t *testing.T) {
 	}
 }
 
-// TestPanickingTransport: what fetches metadata and keys for everybody, on the routes that need them, and in the
-// background of use.
+// TestPanickingTransport: a transport that panics while metadata and keys are fetched, for a route that needs them and
+// in the background.
 func TestPanickingTransport(t *testing.T) {
 	for _, path := range []string{string(fakeop.Discovery), string(fakeop.JWKS)} {
 		t.Run(path, func(t *testing.T) {

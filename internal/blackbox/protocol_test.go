@@ -18,8 +18,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestProtocol signs in with every way of asking, answering and proving that a provider may demand. The test provider
-// checks each of them; what the row says is looked at here.
+// TestProtocol signs in with every kind of request, response and client authentication that a provider may require. The
+// test provider checks each of them; this test checks what the rows list.
 func TestProtocol(t *testing.T) {
 	keys := testapp.NewClientKeys(t)
 	type change = func(*ginoidc.Config, *fakeop.Config)
@@ -43,13 +43,15 @@ func TestProtocol(t *testing.T) {
 		name    string
 		changes []change
 		query   string // names in the authorization URL
-		form    string // endpoint and names in what is posted to it
-		absent  string // a name that is not
+		form    string // endpoint and names of the parameters that are posted to it
+		absent  string // a name that is in neither
 	}{
 		{"PAR required", []change{func(_ *ginoidc.Config, op *fakeop.Config) { op.RequirePAR = true }},
 			"client_id request_uri", par + " code_challenge nonce state redirect_uri", "client_secret"},
 		{"PAR by choice", []change{always}, "client_id request_uri", par + " code_challenge scope", ""},
-		{"PAR not required", nil, "client_id code_challenge code_challenge_method nonce redirect_uri response_type scope state", token + " code code_verifier", "client_assertion"},
+		{"PAR not required", nil,
+			"client_id code_challenge code_challenge_method nonce redirect_uri response_type scope state",
+			token + " code code_verifier", "client_assertion"},
 		{"client_secret_post", []change{func(c *ginoidc.Config,
 			_ *fakeop.Config) {
 			c.Providers[0].ClientAuthMethod = "client_secret_post"
@@ -90,7 +92,8 @@ func TestProtocol(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			seen := &testapp.Recorder{}
-			a := testapp.New(t, append(tt.changes, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].Transport = seen })...)
+			a := testapp.New(t,
+				append(tt.changes, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].Transport = seen })...)
 			b := a.Browser()
 			started := b.Navigate("/auth/signin?return_to=/me&max_age=3600")
 			if query := testapp.ParseURL(t, started.Location()).Query(); tt.query != "" &&
@@ -125,7 +128,7 @@ func TestProtocol(t *testing.T) {
 	}
 }
 
-// TestProtocolRefuses: a provider that falls short of what was agreed signs nobody in, and says why in the log.
+// TestProtocolRefuses: if a provider does not do what is configured, nobody is signed in and the log has the reason.
 func TestProtocolRefuses(t *testing.T) {
 	keys := testapp.NewClientKeys(t)
 	jarm := func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].ResponseMode = "query.jwt" }
@@ -196,8 +199,8 @@ func TestProtocolRefuses(t *testing.T) {
 	}
 }
 
-// TestSignedResponses: a mode of signed answers takes no other, nor one of a browser that did not ask, and such a one
-// costs no fetch of keys. Cases 22, 30.
+// TestSignedResponses: with a response mode for signed responses, no other response is accepted, nor one for another
+// browser, and such responses cause no fetch of keys. Cases 22, 30.
 func TestSignedResponses(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].ResponseMode = "query.jwt" })
 	b := a.Browser()
@@ -234,7 +237,8 @@ func TestSignedResponses(t *testing.T) {
 	}
 }
 
-// TestFAPI2Refuses: the profile refuses a provider that lacks any of it, before anybody is sent there.
+// TestFAPI2Refuses: the profile refuses a provider that does not support all of it, before any browser is redirected
+// there.
 func TestFAPI2Refuses(t *testing.T) {
 	keys := testapp.NewClientKeys(t)
 	for _, missing := range []string{
@@ -251,7 +255,7 @@ func TestFAPI2Refuses(t *testing.T) {
 	}
 }
 
-// TestMutualTLS: the client is known by its certificate, at the endpoints that the provider has for that.
+// TestMutualTLS: the client authenticates with its certificate, at the provider's endpoints for mutual TLS.
 func TestMutualTLS(t *testing.T) {
 	keys := testapp.NewClientKeys(t)
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
@@ -287,7 +291,7 @@ func TestMutualTLS(t *testing.T) {
 	}
 }
 
-// names lists the parameters in order, each with a space behind it.
+// names returns the names of the parameters in order, each followed by a space.
 func names(values url.Values) (list string) {
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		list += name + " "

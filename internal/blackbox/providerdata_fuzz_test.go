@@ -16,7 +16,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// oddMembers are what the plugin looks at in a token answer, in an ID token and in userinfo, and some it does not.
+// oddMembers are the members of a token response, an ID token and userinfo that the plugin reads, and some others.
 func oddMembers() [3][]string {
 	claims := []string{
 		"sub", "iss", "aud", "exp", "iat", "nbf", "azp", "name", "preferred_username", "email",
@@ -31,7 +31,8 @@ func oddMembers() [3][]string {
 	}
 }
 
-// oddValues are JSON of every type, and of every shape that holds names for somebody. "" takes the member away.
+// oddValues are JSON values of every type, and of every shape in which some provider sends names. "" removes the
+// member.
 func oddValues() []string {
 	return []string{
 		"", `null`, `true`, `false`, `0`, `-1`, `1.5`, `1e300`, `-1e300`, `1e999`, `253402300800`, `""`, `" "`,
@@ -44,7 +45,7 @@ func oddValues() []string {
 	}
 }
 
-// odd replaces members by what choices say, three bytes each: document, member, value.
+// odd replaces members according to choices, three bytes each: document, member, value.
 func odd(choices []byte, raw string) (documents [3]map[string]json.RawMessage) {
 	members, values := oddMembers(), oddValues()
 	if json.Valid([]byte(raw)) && len(raw) < 500 {
@@ -72,7 +73,7 @@ func replace(with map[string]json.RawMessage) func(map[string]any) {
 	}
 }
 
-// oddProvider is an app by some settings, and its provider, which is used for several sign-ins.
+// oddProvider is an app with some settings and its provider, for several sign-ins.
 type oddProvider struct {
 	*testapp.App
 	settings       byte
@@ -96,7 +97,7 @@ func newOddProvider(t *testing.T, settings byte) *oddProvider {
 	})
 	o.Engine.GET("/check", o.Auth.RequireAuth(), func(c *gin.Context) {
 		o.kept, _ = ginoidc.UserFrom(c)
-		_, _ = o.Auth.Token(c) // may refresh, by an answer as odd
+		_, _ = o.Auth.Token(c) // may refresh, with an odd response as well
 	})
 	return o
 }
@@ -104,7 +105,7 @@ func newOddProvider(t *testing.T, settings byte) *oddProvider {
 func (o *oddProvider) format() string { return []string{"list", "keys", "separated"}[o.settings%3] }
 func (o *oddProvider) nested() bool   { return o.settings/3%2 == 1 }
 
-// signInWith has alice sign in while the provider's documents are odd.
+// signInWith signs alice in while the provider's documents are odd.
 func (o *oddProvider) signInWith(t *testing.T, documents [3]map[string]json.RawMessage) {
 	t.Helper()
 	o.T, o.signedIn, o.kept = t, nil, nil
@@ -133,7 +134,7 @@ func (o *oddProvider) signInWith(t *testing.T, documents [3]map[string]json.RawM
 	}
 }
 
-// TestOddProviderData: each value in each member, and the same value in both sources.
+// TestOddProviderData tries each value in each member, and the same value in both sources.
 func TestOddProviderData(t *testing.T) {
 	members, settings := oddMembers(), byte(0)
 	for value := range oddValues() {
@@ -151,14 +152,14 @@ func TestOddProviderData(t *testing.T) {
 	}
 }
 
-// FuzzProviderData goes the whole way from the token answer to the user and the session: whatever a provider sends in
-// whichever member, somebody is signed in as the provider says or nobody is, and it is never a panic or a 500.
+// FuzzProviderData goes from the token response to the user and the session: whatever a provider sends in any member,
+// the user is signed in as the provider says or not at all, and there is never a panic or a 500.
 func FuzzProviderData(f *testing.F) {
 	f.Add(byte(0), []byte{1, 18, 16, 2, 9, 16}, "")
 	f.Add(byte(1), []byte{1, 21, 22, 2, 12, 18}, `["admin"]`)
 	f.Add(byte(35), []byte{0, 4, 18, 1, 24, 23, 2, 15, 30}, `{"roles":["a",{"id":"b"}]}`)
 	f.Add(byte(68), []byte{0, 5, 4, 1, 2, 8, 1, 25, 24}, `{"x":[null,{"y":1e400}]}`)
-	var o *oddProvider // a new one for each input would take most of the time
+	var o *oddProvider // creating one for each input would take most of the time
 	f.Fuzz(func(t *testing.T, settings byte, choices []byte, raw string) {
 		if o == nil || o.settings != settings || o.used > 1000 {
 			o = newOddProvider(t, settings)
@@ -167,7 +168,7 @@ func FuzzProviderData(f *testing.F) {
 	})
 }
 
-// checkUser holds the user of a session against that of the sign-in, and both against what the provider sent.
+// checkUser compares the user of a session with that of the sign-in, and both with what the provider sent.
 func (o *oddProvider) checkUser(t *testing.T, documents [3]map[string]json.RawMessage) {
 	t.Helper()
 	kept, signedIn := o.kept, o.signedIn
@@ -212,7 +213,7 @@ func (o *oddProvider) checkUser(t *testing.T, documents [3]map[string]json.RawMe
 	}
 }
 
-// plain is the user as JSON, so that nil and empty are the same.
+// plain returns the user as JSON, so that nil and empty are equal.
 func plain(t *testing.T, u *ginoidc.User) map[string]any {
 	t.Helper()
 	text, err := json.Marshal(u)

@@ -20,8 +20,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestForwardedHeaders: neither one nor several, agreeing or not, from whomever, change a URL, a cookie or the outcome.
-// Cases 221, 222.
+// TestForwardedHeaders: forwarding headers, one or several, consistent or not, never change a URL, a cookie or the
+// outcome, whoever sends them. Cases 221, 222.
 func TestForwardedHeaders(t *testing.T) {
 	a := testapp.New(t)
 	plain := a.Browser().Navigate("/auth/signin")
@@ -47,8 +47,8 @@ func TestForwardedHeaders(t *testing.T) {
 	}
 }
 
-// TestHeaderSizes: with sessions on a server, what the plugin sends fits the header buffer of a proxy, 4 kB, for the
-// longest page to come back to. Case 229.
+// TestHeaderSizes: with sessions on a server, the plugin's response headers fit into the 4 kB buffer of a proxy, even
+// for the longest return target. Case 229.
 func TestHeaderSizes(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) {
 		c.Store = memstore.NewStore([]byte(testapp.CookieSecret))
@@ -121,7 +121,7 @@ func TestHTTP2(t *testing.T) {
 	}
 }
 
-// TestSmuggling: what two readers could frame differently is refused before any handler, and nothing changes. Case 227.
+// TestSmuggling: a request that two servers could parse differently is refused before any handler runs. Case 227.
 func TestSmuggling(t *testing.T) {
 	a := testapp.New(t)
 	server := httptest.NewServer(a.Engine)
@@ -160,7 +160,7 @@ func TestSmuggling(t *testing.T) {
 	}
 }
 
-// TestOwnDialer: a deployment may forbid calls to private addresses by a transport of its own. Case 125.
+// TestOwnDialer: an app can forbid calls to private addresses with its own transport. Case 125.
 func TestOwnDialer(t *testing.T) {
 	idp := httptest.NewTLSServer(http.NotFoundHandler())
 	defer idp.Close()

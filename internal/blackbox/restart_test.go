@@ -18,8 +18,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestNewSecretWhileRunning: an app that puts a new engine in the place of the old one, as docs/production.md shows,
-// loses neither sessions nor sign-ins under way, and each request sees one configuration whole. Cases 261, 275.
+// TestNewSecretWhileRunning: an app that replaces its engine while it runs, as docs/production.md shows, loses neither
+// sessions nor sign-ins in progress, and each request sees a single configuration. Cases 261, 275.
 func TestNewSecretWhileRunning(t *testing.T) {
 	var op *fakeop.Provider
 	build := func(clientSecret string) *testapp.App {
@@ -45,7 +45,7 @@ func TestNewSecretWhileRunning(t *testing.T) {
 	}
 	next.OP, before.OP = op, op
 	signedIn := next.Browser()
-	signedIn.MustSignIn("alice") // the sessions of both are the same
+	signedIn.MustSignIn("alice") // both engines accept the same sessions
 	session := signedIn.CookieHeader()
 
 	var wg sync.WaitGroup
@@ -73,8 +73,8 @@ func TestNewSecretWhileRunning(t *testing.T) {
 	wg.Wait()
 }
 
-// TestCrashBeforeTheSession: a crash after the code was redeemed leaves no half session, and the user starts again.
-// Case 296.
+// TestCrashBeforeTheSession: a crash after the code was redeemed leaves no partial session, and the user can sign in
+// again. Case 296.
 func TestCrashBeforeTheSession(t *testing.T) {
 	crash := true
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
@@ -103,7 +103,7 @@ func TestCrashBeforeTheSession(t *testing.T) {
 	b.MustSignIn("alice")
 }
 
-// laggingStore does not find a session at its first load, as a replica that is behind.
+// laggingStore does not find a session at its first load, like a replica that lags.
 type laggingStore struct {
 	sessions.Store
 	behind *atomic.Int64
@@ -117,7 +117,8 @@ func (s laggingStore) New(r *http.Request, name string) (*gsessions.Session, err
 	return s.Store.New(r, name)
 }
 
-// TestReplicaLag costs one more trip to the provider, which knows the user, and no loop. Case 252.
+// TestReplicaLag: a store that lags causes one more redirect to the provider, where the user is signed in, but no loop.
+// Case 252.
 func TestReplicaLag(t *testing.T) {
 	var behind atomic.Int64
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {

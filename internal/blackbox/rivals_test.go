@@ -14,9 +14,9 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestSeveralSessionCookies: of several cookies of the session's name the one that opens counts, with a session in
-// sealed cookies, one or many, and with one on a server. If several hold a session nobody is signed in, and a line in
-// the log says so; a new sign-in, or a sign-out, ends them all, so nobody goes round in circles. Case 131.
+// TestSeveralSessionCookies: of several cookies with the name of the session cookie, the one that opens counts, whether
+// sessions are in sealed cookies, one or several, or on a server. If more than one opens, nobody is signed in and the
+// log says so. A new sign-in or a sign-out ends all of them, so there is no loop. Case 131.
 func TestSeveralSessionCookies(t *testing.T) {
 	groups := make([]string, 300)
 	for i := range groups {
@@ -69,7 +69,7 @@ func TestSeveralSessionCookies(t *testing.T) {
 				}
 			}
 
-			// A sign-in with both, and then all three.
+			// A sign-in with both cookies, and then all three.
 			both := a.Browser()
 			callback := both.Start("/auth/signin", "alice")
 			r := httptest.NewRequest(http.MethodGet, callback, nil)
@@ -84,7 +84,7 @@ func TestSeveralSessionCookies(t *testing.T) {
 				t.Errorf("the sessions before live on: %q", who)
 			}
 
-			// A sign-out with two.
+			// A sign-out with two cookies.
 			alice.MustSignIn("alice")
 			ofAlice, ofBoth := alice.CookieHeader(), both.CookieHeader()
 			r = httptest.NewRequest(http.MethodPost, "/auth/signout", nil)
@@ -98,17 +98,18 @@ func TestSeveralSessionCookies(t *testing.T) {
 	}
 }
 
-// TestNestedBasePaths: an app below another one's base path gets the cookies of both, with secrets of its own and with
-// the same ones.
+// TestNestedBasePaths: an app below the base path of another one gets the cookies of both, with its own secrets or the
+// same ones.
 func TestNestedBasePaths(t *testing.T) {
 	for name, innerSecret := range map[string]string{"other secrets": "q7Yc2WmZ5xKt9RvB4nLs8JdPf3HgTa6E",
 		"the same secrets": testapp.CookieSecret} {
 		t.Run(name, func(t *testing.T) {
 			outer := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.AppURL = testapp.URL + "/app" })
 			inner := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) {
-				c.AppURL, c.Providers[0].ClientID, op.ClientID, c.CookieSecrets = testapp.URL+"/app/sub", "inner", "inner", []string{innerSecret}
+				c.AppURL, c.CookieSecrets = testapp.URL+"/app/sub", []string{innerSecret}
+				c.Providers[0].ClientID, op.ClientID = "inner", "inner"
 			})
-			b := outer.Browser() // one browser, whose cookies both get; a proxy takes the base paths off
+			b := outer.Browser() // one browser for both apps; a proxy strips the base paths
 			visit := func(a *testapp.App, base, path string) testapp.Reply {
 				b.App = a
 				r := httptest.NewRequest(http.MethodGet, testapp.URL+path, nil)

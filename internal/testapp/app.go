@@ -18,7 +18,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
-// What the app is configured with, unless a Change says otherwise.
+// The configuration of the app, unless a Change edits it.
 const (
 	URL          = "https://app.example.com"
 	Issuer       = "https://idp.example"
@@ -29,7 +29,7 @@ const (
 // Change edits the configuration of the app and of its provider before either is made.
 type Change = func(*ginoidc.Config, *fakeop.Config)
 
-// App is a Gin app with the plugin, its provider and what it logged.
+// App is a Gin app with the plugin, its provider and its log.
 type App struct {
 	T      testing.TB
 	Auth   *ginoidc.Auth
@@ -41,8 +41,7 @@ type App struct {
 	ResponseMode string
 }
 
-// New returns an app with the routes "/", which is public, "/me" for whoever is signed in, and "/admin" for the group
-// admin.
+// New returns an app with the routes "/", which is public, "/me" for signed-in users, and "/admin" for the group admin.
 func New(t testing.TB, change ...Change) *App {
 	t.Helper()
 	gin.SetMode(gin.ReleaseMode)

@@ -82,7 +82,7 @@ func (b *Browser) Navigate(target string) Reply {
 	return b.Do(http.MethodGet, target, nil, Navigation()...)
 }
 
-// Fetch asks for a resource as a script does.
+// Fetch requests a resource as a script does.
 func (b *Browser) Fetch(target string) Reply {
 	b.App.T.Helper()
 	return b.Do(http.MethodGet, target, nil, "Sec-Fetch-Mode", "cors", "Sec-Fetch-Dest", "empty", "Accept", "*/*")
@@ -114,7 +114,7 @@ func (b *Browser) PostCallback(callback string, headers ...string) Reply {
 	return b.send(r)
 }
 
-// Callback asks for a callback as the provider answers it: as a navigation or, with form_post, as a form.
+// Callback requests a callback as the provider makes browsers do: as a navigation or, with form_post, as a form.
 func (b *Browser) Callback(callback string) Reply {
 	b.App.T.Helper()
 	if strings.HasPrefix(b.App.ResponseMode, "form_post") {
@@ -138,13 +138,13 @@ func (b *Browser) Start(signIn, subject string) string {
 	return callback
 }
 
-// SignIn goes all the way and returns the callback's answer.
+// SignIn goes through a whole sign-in and returns the callback's response.
 func (b *Browser) SignIn(subject string) Reply {
 	b.App.T.Helper()
 	return b.Navigate(b.Start("/auth/signin", subject))
 }
 
-// MustSignIn is SignIn that has to succeed.
+// MustSignIn is SignIn that fails the test unless the sign-in succeeds.
 func (b *Browser) MustSignIn(subject string) {
 	b.App.T.Helper()
 	if r := b.SignIn(subject); r.StatusCode != http.StatusSeeOther {
@@ -164,7 +164,7 @@ func (b *Browser) Cookies() []string {
 	return names
 }
 
-// SetCookie puts a cookie into the browser, or takes it out with the value "".
+// SetCookie sets a cookie in the browser, or deletes it if the value is "".
 func (b *Browser) SetCookie(name, value, path string) {
 	cookie := &http.Cookie{Name: name, Value: value, Path: path, Secure: true}
 	if value == "" {
@@ -173,7 +173,7 @@ func (b *Browser) SetCookie(name, value, path string) {
 	b.Jar.SetCookies(ParseURL(b.App.T, URL+path), []*http.Cookie{cookie})
 }
 
-// CookieHeader returns what the browser sends to the app's root.
+// CookieHeader returns the Cookie header that the browser sends to the app's root.
 func (b *Browser) CookieHeader() string {
 	r := httptest.NewRequest(http.MethodGet, URL+"/", nil)
 	for _, c := range b.Jar.Cookies(r.URL) {

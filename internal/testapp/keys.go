@@ -49,7 +49,7 @@ func NewClientKeys(t testing.TB) ClientKeys {
 	return ClientKeys{"EC": ec, "RSA": rs, "Ed25519": ed}
 }
 
-// Authenticate is a Change: the client authenticates by private_key_jwt.
+// Authenticate is a Change: the client authenticates with private_key_jwt.
 func (k ClientKeys) Authenticate(kind, alg string) Change {
 	return func(c *ginoidc.Config, op *fakeop.Config) {
 		p := &c.Providers[0]

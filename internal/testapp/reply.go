@@ -35,7 +35,7 @@ func (r Reply) subject(t testing.TB) string {
 	return sub
 }
 
-// ParseURL parses a URL that has to be one.
+// ParseURL parses a URL and fails the test if it is malformed.
 func ParseURL(t testing.TB, raw string) *url.URL {
 	t.Helper()
 	u, err := url.Parse(raw)
@@ -45,8 +45,8 @@ func ParseURL(t testing.TB, raw string) *url.URL {
 	return u
 }
 
-// Eventually waits for what another goroutine brings about. Only the deadline of the whole test bounds it: how long a
-// busy machine takes says nothing.
+// Eventually waits until another goroutine makes the condition true. Only the deadline of the whole test bounds it, so
+// that a busy machine does not fail a test.
 func Eventually(t *testing.T, what string, is func() bool) {
 	t.Helper()
 	deadline, ok := t.Deadline()

@@ -9,7 +9,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
-// SlowToken has the token endpoint do its work for the next request at once, and answer after d.
+// SlowToken makes the token endpoint process the next request at once and respond after d.
 func (a *App) SlowToken(d time.Duration) {
 	a.OP.Intercept(fakeop.Token, func(w http.ResponseWriter, r *http.Request) {
 		a.OP.Intercept(fakeop.Token, nil)

@@ -12,7 +12,7 @@ import (
 // network.
 type Network struct{ http.RoundTripper }
 
-// Recorder is a transport to the provider that keeps what it sees of the last call to each endpoint.
+// Recorder is a transport to the provider that records the last call to each endpoint.
 type Recorder struct {
 	Header map[string]http.Header // by path
 	Form   map[string]url.Values  // query and body, by path
