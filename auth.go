@@ -51,7 +51,7 @@ type core struct {
 	cookie      cookieAttributes
 
 	refresher *refresh.Refresher
-	exchanges flight.Group[*landing]
+	exchanges flight.Group[*exchangeResult]
 	resources http.RoundTripper
 
 	realm, providerOrigin string
@@ -74,7 +74,7 @@ func New(cfg Config) (*Auth, error) {
 	names := cfg.variableNames() // before the defaults, which no variable set
 	cfg = cfg.withDefaults()
 	cfg.warn()
-	cfg.askState()
+	cfg.probeState()
 	if err := cfg.validate(names); err != nil {
 		return nil, err
 	}
@@ -86,7 +86,7 @@ func New(cfg Config) (*Auth, error) {
 	a := &core{config: cfg, issuer: cfg.idp().Issuer, log: cfg.Logger, shape: cfg.idp().claimShape(), variables: names}
 	memory := state.NewMemory(0)
 	if a.state = memory; cfg.State != nil {
-		a.state = ownMemory{cfg.State, memory}
+		a.state = localFallback{cfg.State, memory}
 	}
 	a.exchanges.Log = a.log
 	a.routes, a.targets = cfg.routesAndTargets(app)

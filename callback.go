@@ -42,7 +42,7 @@ func (a *Auth) Callback(c *gin.Context) {
 	ctx := c.Request.Context()
 	at, response, err := a.receive(c)
 	if err == nil {
-		err = a.land(c, at, response)
+		err = a.complete(c, at, response)
 	}
 	if err == nil {
 		redirect(c, http.StatusSeeOther, at.ReturnTo)
@@ -66,7 +66,7 @@ func (a *Auth) Callback(c *gin.Context) {
 	if at != nil {
 		wanted = at.ReturnTo
 	}
-	a.failOnWay(c, wanted, err, attrs...)
+	a.failWithTarget(c, wanted, err, attrs...)
 }
 
 // isStale reports whether a response is well-formed but its attempt no longer exists.

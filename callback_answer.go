@@ -12,34 +12,34 @@ import (
 )
 
 const (
-	answerKept  = 10 * time.Second // how long the result is kept for requests that wait on other instances
-	answerSlack = 10 * time.Second // how much longer than an exchange the lease lasts, for calls to the shared state
+	resultTTL  = 10 * time.Second // how long the result is kept for requests that wait on other instances
+	leaseSlack = 10 * time.Second // how much longer than an exchange the lease lasts, for calls to the shared state
 )
 
-// once calls redeem once for all instances that share the state. The instance that holds the lease redeems the code and
-// stores its result for those that wait for the lease. A request that did not have to wait finds the attempt used and
-// is refused as a replay: the stored result is only for requests that were already waiting.
-func (e *exchange) once(ctx context.Context) *landing {
+// redeemOnce calls redeem once for all instances that share the state. The instance that holds the lease redeems the
+// code and stores its result for those that wait for the lease. A request that did not have to wait finds the attempt
+// used and is refused as a replay: the stored result is only for requests that were already waiting.
+func (e *exchange) redeemOnce(ctx context.Context) *exchangeResult {
 	a := e.auth
-	if a.config.State == nil || len(a.config.cannot(leaseMethods())) > 0 { // a.exchanges deduplicates in this process
-		return e.redeem(ctx, func(*landing) {})
+	if a.config.State == nil || len(a.config.unsupported(leaseMethods())) > 0 { // a.exchanges deduplicates in this process
+		return e.redeem(ctx, func(*exchangeResult) {})
 	}
 	limit := a.config.exchangeLimit()
-	release, waited, err := a.inTurn(ctx, e.key(), limit+answerSlack, limit)
+	release, waited, err := a.inTurn(ctx, e.key(), limit+leaseSlack, limit)
 	if err != nil {
-		return &landing{err: err}
+		return &exchangeResult{err: err}
 	}
 	defer release()
 	if waited {
 		l, err := e.kept(ctx)
 		if err != nil {
-			return &landing{err: err}
+			return &exchangeResult{err: err}
 		}
 		if l != nil {
 			return l
 		}
 	}
-	return e.redeem(ctx, func(l *landing) { e.keep(ctx, l) })
+	return e.redeem(ctx, func(l *exchangeResult) { e.keep(ctx, l) })
 }
 
 // key is the key of the stored result. It depends on the code, so a request with another code does not find it.
@@ -50,29 +50,29 @@ func (e *exchange) key() string {
 // keep stores the result for other instances: the code of the error, if any, and the Set-Cookie lines. They are sealed
 // and bound to the PKCE verifier, which only the attempt's cookie holds. If it fails, this sign-in still succeeds; only
 // the other instances refuse the response.
-func (e *exchange) keep(ctx context.Context, l *landing) {
+func (e *exchange) keep(ctx context.Context, l *exchangeResult) {
 	code := ""
 	if l.err != nil {
 		code = outcomeOf(l.err).code
 	}
 	text := strings.Join(append([]string{code}, l.cookies...), "\n")
 	if _, err := flight.Try(e.auth.log, func() (any, error) {
-		return nil, e.auth.values.Keep(ctx, callbackAnswer, e.key(), e.attempt.Verifier, text, answerKept)
+		return nil, e.auth.values.Keep(ctx, callbackAnswer, e.key(), e.attempt.Verifier, text, resultTTL)
 	}); err != nil {
 		e.auth.log.DebugContext(ctx, "ginoidc: result of a callback not shared with other instances", "error", err)
 	}
 }
 
 // kept returns the result that another instance has stored; nil, nil if there is none that this instance can use.
-func (e *exchange) kept(ctx context.Context) (*landing, error) {
+func (e *exchange) kept(ctx context.Context) (*exchangeResult, error) {
 	text, ok, err := e.auth.values.Kept(ctx, callbackAnswer, e.key(), e.attempt.Verifier)
 	if !ok || err != nil {
 		return nil, err
 	}
 	lines := strings.Split(text, "\n")
-	code, l := lines[0], &landing{cookies: lines[1:]}
+	code, l := lines[0], &exchangeResult{cookies: lines[1:]}
 	if code != "" {
-		l.err = answeredElsewhere(code)
+		l.err = otherInstanceError(code)
 		return l, nil
 	}
 	l.session, err = e.auth.sessions.Load(cookie.After(e.http.WithContext(ctx), l.cookies))
@@ -85,9 +85,9 @@ func (e *exchange) kept(ctx context.Context) (*landing, error) {
 	return l, nil
 }
 
-// answeredElsewhere returns the error with the given code. Its cause is in the log of the instance that redeemed the
+// otherInstanceError returns the error with the given code. Its cause is in the log of the instance that redeemed the
 // code.
-func answeredElsewhere(code string) error {
+func otherInstanceError(code string) error {
 	err := errInternal
 	for _, o := range outcomes() {
 		if o.code == code {

@@ -15,17 +15,18 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
 
-// landing is the result of the exchange of one authorization response, for every request that brought that response.
-type landing struct {
+// exchangeResult is the result of the exchange of one authorization response, for every request that brought that
+// response.
+type exchangeResult struct {
 	cookies []string         // lines of Set-Cookie
 	session *session.Session // nil unless somebody is signed in
 	err     error
 }
 
-// land redeems the code of a response and starts the session, unless the provider refused the sign-in. Concurrent
+// complete redeems the code of a response and starts the session, unless the provider refused the sign-in. Concurrent
 // requests with the same response are deduplicated: browsers request a page twice, and a reload cancels the first
 // request. Each of them has presented the attempt's cookie, and each gets the same result, cookies included.
-func (a *Auth) land(c *gin.Context, at *attempt.Attempt, r response) error {
+func (a *Auth) complete(c *gin.Context, at *attempt.Attempt, r response) error {
 	header, ctx := c.Writer.Header(), c.Request.Context()
 	if r.refusal != nil { // no code can be replayed, and anyone can forge an error: do not mark the attempt as used
 		a.attempts.Clear(header, at.State)
@@ -38,8 +39,8 @@ func (a *Auth) land(c *gin.Context, at *attempt.Attempt, r response) error {
 	// the request, because Gin reuses its contexts.
 	e := &exchange{auth: a.core, attempt: at, code: r.code, http: c.Request.Clone(ctx)}
 	e.http.Body = http.NoBody
-	l, _, err := a.exchanges.Do(ctx, at.State+" "+r.code, func() (*landing, error) {
-		return e.once(context.WithoutCancel(ctx)), nil
+	l, _, err := a.exchanges.Do(ctx, at.State+" "+r.code, func() (*exchangeResult, error) {
+		return e.redeemOnce(context.WithoutCancel(ctx)), nil
 	})
 	if err != nil && err == ctx.Err() {
 		return fmt.Errorf("%w: %w", ErrProviderUnavailable, context.Cause(ctx))
@@ -80,21 +81,21 @@ type exchange struct {
 
 // redeem consumes the attempt, redeems the code and starts the session. Once the attempt is consumed, leave is called
 // with the result, even after a panic.
-func (e *exchange) redeem(ctx context.Context, leave func(*landing)) *landing {
+func (e *exchange) redeem(ctx context.Context, leave func(*exchangeResult)) *exchangeResult {
 	ctx, cancel := context.WithTimeout(ctx, e.auth.config.exchangeLimit())
 	defer cancel()
 	req := &request{Context: ctx, auth: e.auth, header: http.Header{}}
 	req.http = e.http.WithContext(ctx)
 	if err := e.consumeAttempt(ctx); err != nil {
-		return &landing{err: err}
+		return &exchangeResult{err: err}
 	}
 	e.auth.attempts.Clear(req.header, e.attempt.State)
-	l := &landing{err: errPanicked, cookies: req.header[setCookie]}
+	l := &exchangeResult{err: errPanicked, cookies: req.header[setCookie]}
 	defer func() { leave(l) }()
 	s, err := e.signIn(req)
-	l = &landing{session: s, err: err}
+	l = &exchangeResult{session: s, err: err}
 	if err == nil {
-		l.cookies = []string{e.auth.landedCookie(s, e.attempt.Again).String()}
+		l.cookies = []string{e.auth.recentCookie(s, e.attempt.Again).String()}
 	}
 	l.cookies = append(l.cookies, req.header[setCookie]...)
 	return l

@@ -60,8 +60,8 @@ type Config struct {
 	// forgery; see [net/http.CrossOriginProtection]).
 	TrustedOrigins []string
 
-	// CrossOriginRoutes lists routes of the app for which guards leave that check out, because the handler has one of its
-	// own. Example: "/webhooks/:id", a pattern as Gin writes it, base path included. Default: none.
+	// CrossOriginRoutes lists routes of the app for which guards leave out that check, because the handler has its own.
+	// Example: "/webhooks/:id", a pattern as Gin writes it, base path included. Default: none.
 	CrossOriginRoutes []string
 
 	// PostSignOutURL is where the browser goes after a sign-out: an absolute URL that is registered at the provider.
@@ -148,8 +148,8 @@ type Config struct {
 	// Logger receives the plugin's events. Default: [slog.Default]. Tokens, codes and cookies are never logged.
 	Logger *slog.Logger
 
-	env   environment
-	lacks []string // methods that State does not support
+	env          environment
+	lacksMethods []string // methods that State does not support
 }
 
 // Values of [Provider].PushedAuthorization and [Config].KeepIDToken.
@@ -159,5 +159,5 @@ const (
 	Never  = "never"
 )
 
-// idp is the one provider of a valid Config.
+// idp returns the only provider of a valid Config.
 func (c *Config) idp() *Provider { return &c.Providers[0] }

@@ -9,10 +9,10 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
-// fapi2Algs are the algorithms of FAPI 2.0 Security Profile, section 5.4.1.
+// fapi2Algs returns the algorithms of FAPI 2.0 Security Profile, section 5.4.1.
 func fapi2Algs() []string { return []string{"PS256", "ES256", "EdDSA"} }
 
-// setFAPI2 fills what the profile leaves no choice of.
+// setFAPI2 sets the fields for which the profile allows only one value.
 func (p *Provider) setFAPI2() {
 	if p.ClientCertificate != nil && len(p.ClientKey) == 0 {
 		setDefault(&p.ClientAuthMethod, TLSClientAuth)
@@ -34,7 +34,7 @@ func (p *Provider) mutualTLS() bool {
 	return provider.UsesMutualTLS(p.ClientAuthMethod)
 }
 
-// clientKey reads ClientKey, and decryptionKey reads DecryptionKey. The errors never cite a key.
+// clientKey reads ClientKey, and decryptionKey reads DecryptionKey. The errors never quote a key.
 func (p *Provider) clientKey() (*provider.PrivateKey, error) {
 	return provider.ParsePrivateKey(p.ClientKey, p.ClientKeyAlg, p.ClientKeyID)
 }
@@ -43,7 +43,7 @@ func (p *Provider) decryptionKey() (*provider.PrivateKey, error) {
 	return provider.ParsePrivateKey(p.DecryptionKey, "", "")
 }
 
-// validateClient checks that the app has what its way of authenticating needs, and nothing that another would.
+// validateClient checks that the credentials of the app match its client authentication method.
 func (p *Provider) validateClient(found *problems) {
 	method := p.ClientAuthMethod
 	switch method {
@@ -134,7 +134,7 @@ func unfit(err error) bool {
 	return errors.As(err, &bad) && bad.Code == "key_algorithm"
 }
 
-// validateFAPI2 refuses what the profile does not allow (FAPI 2.0 Security Profile, sections 5.3.3 and 5.4.1).
+// validateFAPI2 reports settings that the profile does not allow (FAPI 2.0 Security Profile, sections 5.3.3 and 5.4.1).
 func (p *Provider) validateFAPI2(found *problems) {
 	if p.ClientAuthMethod != PrivateKeyJWT && !p.mutualTLS() {
 		found.add("ClientAuthMethod", fmt.Sprintf("%q is not allowed by the profile fapi2", p.ClientAuthMethod),

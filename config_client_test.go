@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestKeyProblems: of a key it is said what is wrong with it and how to make one for its use.
+// TestKeyProblems: the error for a key says what is wrong with it and how to generate one.
 func TestKeyProblems(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "text")
 	if err := os.WriteFile(file, []byte("no key"), 0o600); err != nil {

@@ -19,7 +19,7 @@ const (
 	defaultAttemptLife = 10 * time.Minute
 )
 
-// withDefaults fills what was left out. The caller keeps what they gave.
+// withDefaults returns a copy of the Config with the defaults of all fields that are not set.
 func (c Config) withDefaults() Config {
 	c = c.detached()
 	for i := range c.Providers {
@@ -72,7 +72,7 @@ func setDefault[T comparable](field *T, value T) {
 	}
 }
 
-// detached copies the providers, lists and parameters, so that a change to the original is not seen.
+// detached copies the providers, lists and parameters, so that later changes to the original have no effect.
 func (c Config) detached() Config {
 	copyLists(&c)
 	for i := range c.Providers {
@@ -81,7 +81,7 @@ func (c Config) detached() Config {
 	return c
 }
 
-// copyLists replaces the lists and parameters of a struct by copies.
+// copyLists replaces the lists and parameters of a struct with copies.
 func copyLists(pointer any) {
 	fields := reflect.ValueOf(pointer).Elem()
 	for i := range fields.NumField() {

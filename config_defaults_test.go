@@ -26,7 +26,7 @@ func TestLaterChanges(t *testing.T) {
 	b.MustSignIn("alice")
 }
 
-// TestCallersKeepTheirSlices: what the caller does later with the slices that it passed changes neither a guard nor the
+// TestCallersKeepTheirSlices: later changes to slices that the caller passed affect neither a guard nor the
 // configuration.
 func TestCallersKeepTheirSlices(t *testing.T) {
 	groups, all, classes := []string{"admin"}, []string{"admin", "staff"}, []string{"gold"}

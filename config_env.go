@@ -44,21 +44,21 @@ func ConfigFromEnv(prefix string) (Config, error) {
 // environment remembers where a Config came from, for messages that name variables.
 type environment struct {
 	prefix     string
-	left       *Config           // as ConfigFromEnv left it; nil: the Config does not come from the environment
-	sources    map[string]string // by field, the variable that set it
+	left       *Config           // what ConfigFromEnv returned; nil if the Config does not come from the environment
+	sources    map[string]string // the variable that set a field, by field
 	unreadable []*ConfigError
-	routes     []routeVariable // what was said of the plugin's routes
+	routes     []routeVariable // variables with the addresses of the plugin's routes
 	unknown    []string
-	idle       []string // known, and without effect here
+	idle       []string // known variables without effect
 }
 
-// get returns the value of a variable. An empty one counts as not set, as orchestrators write it.
+// get returns the value of a variable. An empty one counts as not set, because orchestrators cannot unset variables.
 func (e *environment) get(name string) string { return os.Getenv(e.prefix + name) }
 
-// setting is a value and the variable, with its prefix, that has it.
+// setting is a value with the name of its variable, prefix included.
 type setting struct{ variable, value string }
 
-// read sets the field of a variable, which may be given under more than one name.
+// read sets the field of a variable, which may be set under more than one name.
 func (e *environment) read(c *Config, v variable) *ConfigError {
 	settings, unusable := e.settings(v)
 	if unusable != nil {
@@ -80,7 +80,7 @@ func (e *environment) read(c *Config, v variable) *ConfigError {
 	return nil
 }
 
-// settings are the values of a variable, its own name first, in the form of that name.
+// settings returns the values of a variable under all its names, its own name first, each in the form of its own name.
 func (e *environment) settings(v variable) ([]setting, *ConfigError) {
 	var found []setting
 	if value := e.get(v.name); value != "" {
@@ -102,8 +102,8 @@ func (e *environment) settings(v variable) ([]setting, *ConfigError) {
 	return found, nil
 }
 
-// others lists the variables under the prefix that set nothing: those that are unknown, and those of MonoCloud's SDK
-// that have no counterpart. Without a prefix they cannot be told from the rest of the environment.
+// others lists the variables under the prefix that set nothing: unknown ones, and those of MonoCloud's SDK without a
+// counterpart. Without a prefix, they cannot be distinguished from the rest of the environment.
 func (e *environment) others() (unknown, idle []string) {
 	if e.prefix == "" {
 		return nil, nil
@@ -129,8 +129,8 @@ func (e *environment) others() (unknown, idle []string) {
 // firstProvider is the path of the fields of the provider that the environment describes.
 const firstProvider = "Providers[0]."
 
-// field finds a field by its path, such as "AppURL" or "Providers[0].Issuer". It is the zero Value if there is no
-// provider.
+// field returns a field by its path, such as "AppURL" or "Providers[0].Issuer". It returns the zero Value if there is
+// no provider.
 func (c *Config) field(path string) reflect.Value {
 	name, ofProvider := strings.CutPrefix(path, firstProvider)
 	switch {
@@ -147,8 +147,8 @@ func sameField(a, b *Config, path string) bool {
 	return x.IsValid() && y.IsValid() && reflect.DeepEqual(x.Interface(), y.Interface())
 }
 
-// variableNames names, for each field that is as the environment left it, the variable that set the field or would
-// have.
+// variableNames returns, for each field that code has not changed since ConfigFromEnv, the variable that set the field
+// or could have.
 func (c *Config) variableNames() map[string]string {
 	names := map[string]string{}
 	if c.env.left == nil {
@@ -162,7 +162,7 @@ func (c *Config) variableNames() map[string]string {
 	return names
 }
 
-// warn logs the variables that do nothing.
+// warn logs the variables without effect.
 func (c *Config) warn() {
 	for _, name := range c.env.unknown {
 		attributes := []any{"variable", name}

@@ -23,7 +23,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// setenv sets variables under the prefix X_, and those that are required.
+// setenv sets variables under the prefix X_, the required ones included.
 func setenv(t *testing.T, env map[string]string) {
 	t.Helper()
 	all := map[string]string{"ISSUER": "https://idp.example", "CLIENT_ID": "app", "CLIENT_SECRET": "s",
@@ -34,17 +34,17 @@ func setenv(t *testing.T, env map[string]string) {
 	}
 }
 
-// fromEnv is a Config from the variables under X_, the error of New, which says what ConfigFromEnv could not read, and
-// what New logs.
+// fromEnv returns a Config from the variables under X_, the error of New, which includes what ConfigFromEnv could not
+// read, and the log of New.
 func fromEnv() (c ginoidc.Config, log string, err error) {
 	var logs bytes.Buffer
 	c, _ = ginoidc.ConfigFromEnv("X_")
-	c.Logger, c.State = slog.New(slog.NewTextHandler(&logs, nil)), state.NewMemory(0) // or New says what a restart forgets
+	c.Logger, c.State = slog.New(slog.NewTextHandler(&logs, nil)), state.NewMemory(0) // without it, New logs a warning
 	_, err = ginoidc.New(c)
 	return c, logs.String(), err
 }
 
-// certificatePEM is a certificate with its key in one file, and the certificate alone.
+// certificatePEM returns a file with a certificate and its key, and one with the certificate alone.
 func certificatePEM(t *testing.T) (both, alone []byte) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -60,12 +60,12 @@ func certificatePEM(t *testing.T) (both, alone []byte) {
 	return append(slices.Clone(alone), testapp.PEM(key)...), alone
 }
 
-// TestWhereAConfigComesFrom: an error names a variable if that set the field, or should have, and by its name.
+// TestWhereAConfigComesFrom: an error names the variable that set the field, or should have, by the name that was used.
 func TestWhereAConfigComesFrom(t *testing.T) {
 	for _, test := range []struct {
 		name   string
 		prefix string
-		env    map[string]string // by whole name
+		env    map[string]string // by full name
 		change func(*ginoidc.Config)
 		want   []string
 	}{

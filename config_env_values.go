@@ -14,8 +14,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
-// parse reads value into what field points to, by its type. fix says what to write instead of a value that cannot be
-// read. Nothing is trimmed: what stands around a value by mistake is reported and not guessed away.
+// parse reads value into the variable to which field points, according to its type. fix says what to write instead of
+// an unreadable value. Nothing is trimmed: characters around a value by mistake are reported instead.
 func parse(field any, value string) (fix string, err error) {
 	switch field := field.(type) {
 	case *string:
@@ -50,7 +50,7 @@ func parse(field any, value string) (fix string, err error) {
 	return fix, err
 }
 
-// words are separated by blanks.
+// words returns the words of a text, which are separated by blanks.
 func words(value string) ([]string, error) {
 	list := strings.Fields(value)
 	switch {
@@ -92,7 +92,7 @@ func duration(value string) (time.Duration, error) {
 	return d, nil
 }
 
-// overflows reports whether a text is a duration that only its digits make too large.
+// overflows reports whether a text is a duration that is well-formed but too large.
 func overflows(value string) bool {
 	_, err := time.ParseDuration(strings.Map(func(r rune) rune {
 		if '0' <= r && r <= '9' {
@@ -103,7 +103,7 @@ func overflows(value string) bool {
 	return err == nil && !strings.HasPrefix(value, "-")
 }
 
-// parameters are a query string. What it cannot mean is refused: a name or a value left out, a value in quotes, and the
+// parameters parses a query string. It refuses likely mistakes: a missing name or value, a value in quotes, and the
 // question mark of a URL.
 func parameters(value string) (url.Values, error) {
 	values, err := url.ParseQuery(value)
@@ -126,7 +126,7 @@ func parameters(value string) (url.Values, error) {
 	return values, nil
 }
 
-// content reads a whole file. The errors cite its name and nothing in it.
+// content reads a whole file. The errors quote its name but never its content.
 func content(name string) ([]byte, error) {
 	b, err := os.ReadFile(name)
 	if err != nil {
@@ -138,7 +138,7 @@ func content(name string) ([]byte, error) {
 	return b, nil
 }
 
-// certificate reads a certificate and its key out of one file.
+// certificate reads a certificate and its key from one file.
 func certificate(name string) (*tls.Certificate, error) {
 	pem, err := content(name)
 	if err != nil {
@@ -151,7 +151,7 @@ func certificate(name string) (*tls.Certificate, error) {
 	return &pair, nil
 }
 
-// roots adds the certificates of a file to those of the system.
+// roots returns the certificates of the system and of a file.
 func roots(name string) (*x509.CertPool, error) {
 	pem, err := content(name)
 	if err != nil {
@@ -167,7 +167,7 @@ func roots(name string) (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// sometimes is auto or a boolean, in the words of Config.
+// sometimes parses auto or a boolean into a value of Config.
 func sometimes(value string) (string, error) {
 	on, err := strconv.ParseBool(value)
 	switch {
@@ -201,7 +201,7 @@ func opposite(value string) (string, error) {
 	return strconv.FormatBool(!on), err
 }
 
-// withUnit takes a number for one of seconds, as MonoCloud's SDK writes a duration under a name of ours.
+// withUnit reads a plain number as seconds, because MonoCloud's SDK writes durations so under some of our names.
 func withUnit(value string) (string, error) {
 	if _, err := strconv.ParseUint(value, 10, 63); err == nil || errors.Is(err, strconv.ErrRange) {
 		value += "s"

@@ -14,7 +14,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestUnusableValues: each is one error, under the name of the variable that has the value.
+// TestUnusableValues: each unusable value is one error, with the name of its variable.
 func TestUnusableValues(t *testing.T) {
 	dir := t.TempDir()
 	certificate, alone := certificatePEM(t)
@@ -69,7 +69,7 @@ func TestUnusableValues(t *testing.T) {
 	}
 }
 
-// TestWhatIsSaidOfAValue: what is wrong with it, of the name that it has, and what to write under that name.
+// TestWhatIsSaidOfAValue: the error for a value says what is wrong and what to write, for the name that was used.
 func TestWhatIsSaidOfAValue(t *testing.T) {
 	for _, test := range []struct{ name, value, problem, want string }{
 		{"TENANT_DOMAIN", `"idp.example"`, "Providers[0].Issuer X_TENANT_DOMAIN", "is in quotes"},
@@ -103,9 +103,9 @@ func TestWhatIsSaidOfAValue(t *testing.T) {
 	}
 }
 
-// TestUnreadableValues: a value that cannot be read is all that is said of its field and of those that need it, in the
-// same words by ConfigFromEnv and by New, once, and whether the rest needs the field or not. New says nothing of a
-// field that code has set since.
+// TestUnreadableValues: an unreadable value is reported once, in the same words by ConfigFromEnv and by New, whether or
+// not other fields need it, and nothing else is reported for its field or those that depend on it. New does not report
+// a field that code has set since.
 func TestUnreadableValues(t *testing.T) {
 	for _, test := range []struct {
 		env  map[string]string

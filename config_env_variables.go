@@ -5,15 +5,15 @@ import (
 	"slices"
 )
 
-// variable is one environment variable: its name without the prefix and the field it sets. The field's type says how
-// its value is read, after as, where there is one, has brought it into the form of that type.
+// variable is one environment variable: its name without the prefix and the field it sets. The type of the field
+// determines how its value is read, after as, if any, has converted it.
 type variable struct {
 	name, field string
 	as          func(value string) (string, error)
-	fix         string // of a value that cannot be read, where the type has no better one
+	fix         string // for an unreadable value, if the type has no better one
 }
 
-// parse reads a value for the variable's field of c. fix says what to write instead of one that cannot be read.
+// parse reads a value for the variable's field of c. fix says what to write instead of an unreadable value.
 func (v variable) parse(c *Config, value string) (parsed reflect.Value, fix string, err error) {
 	if v.as != nil {
 		if value, err = v.as(value); err != nil {
@@ -25,7 +25,7 @@ func (v variable) parse(c *Config, value string) (parsed reflect.Value, fix stri
 	return field.Elem(), fix, err
 }
 
-// variables is the whole environment. Every field that a text can say has one.
+// variables returns all environment variables. Every field that a text can express has one.
 func variables() []variable {
 	all := providerVariables()
 	for i := range all {
@@ -97,7 +97,8 @@ func providerVariables() []variable {
 	}
 }
 
-// laterVariables are those that a later version will read. Who sets one counts on it, so any value is refused.
+// laterVariables returns variables that a later version will read. An app that sets one relies on it, so any value is
+// refused.
 func laterVariables() []variable {
 	return []variable{
 		{name: "PROVIDERS", as: unsupported, fix: "unset it"},
@@ -105,7 +106,7 @@ func laterVariables() []variable {
 	}
 }
 
-// knownNames are all names that the plugin reads, those of MonoCloud's SDK included.
+// knownNames returns all names that the plugin reads, those of MonoCloud's SDK included.
 func knownNames() []string {
 	names := []string{slidingName}
 	for _, v := range variables() {
@@ -120,8 +121,8 @@ func knownNames() []string {
 	return names
 }
 
-// nearest returns the known name that is closest to an unknown one, for a hint at a misspelling: "" if none is within a
-// third of its length, where a hint would mislead.
+// nearest returns the known name that is closest to an unknown one, as a hint at a misspelling. It returns "" if none
+// is within a third of its length, because such a hint would mislead.
 func nearest(unknown string) string {
 	best, near := len(unknown)/3, ""
 	for _, name := range knownNames() {
@@ -132,7 +133,7 @@ func nearest(unknown string) string {
 	return near
 }
 
-// editDistance is the Levenshtein distance, by bytes.
+// editDistance returns the Levenshtein distance in bytes.
 func editDistance(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {

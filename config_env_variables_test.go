@@ -14,7 +14,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc"
 )
 
-// TestEveryFieldHasAVariable: what a text can say of a Config, a variable says, and it sets that field alone.
+// TestEveryFieldHasAVariable: every field of a Config that a text can express has a variable, which sets only that
+// field.
 func TestEveryFieldHasAVariable(t *testing.T) {
 	dir := t.TempDir()
 	path := func(name string) string { return filepath.Join(dir, name) }
@@ -31,7 +32,7 @@ func TestEveryFieldHasAVariable(t *testing.T) {
 	}
 	tests := []struct {
 		field, variable, value string
-		want                   any // nil: only that it is set
+		want                   any // nil: check only that it is set
 	}{
 		{"Providers[0].Issuer", "ISSUER", "https://idp.example", "https://idp.example"},
 		{"Providers[0].ClientID", "CLIENT_ID", "app", "app"},
@@ -123,7 +124,7 @@ func TestEveryFieldHasAVariable(t *testing.T) {
 	}
 }
 
-// fields are the exported fields of a Config and its provider, by their paths.
+// fields returns the exported fields of a Config and its provider by their paths.
 func fields(c ginoidc.Config) map[string]reflect.Value {
 	found := map[string]reflect.Value{}
 	structs := map[string]reflect.Value{"": reflect.ValueOf(c), "Providers[0].": reflect.ValueOf(c.Providers[0])}
@@ -137,8 +138,8 @@ func fields(c ginoidc.Config) map[string]reflect.Value {
 	return found
 }
 
-// isData reports whether it is what a text, or a file that it names, can say. Code alone makes functions, interfaces
-// and loggers.
+// isData reports whether a text, or a file that it names, can express a value of the type. Functions, interfaces and
+// loggers can only be set by code.
 func isData(of reflect.Type) bool {
 	switch of.Kind() {
 	case reflect.Func, reflect.Interface:

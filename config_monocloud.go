@@ -13,14 +13,14 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 )
 
-// alias is a name that MonoCloud's SDK has for one of our variables. as writes its value in the form of ours, "" for
-// nothing.
+// alias is a name in MonoCloud's SDK for one of our variables. as converts its value to the form of ours, or to "" for
+// none.
 type alias struct {
 	name, of, fix string
 	as            func(e *environment, value string) (string, error)
 }
 
-// slidingName tells what SESSION_DURATION means.
+// slidingName determines what SESSION_DURATION means.
 const slidingName = "SESSION_SLIDING"
 
 func aliases() []alias {
@@ -38,14 +38,14 @@ func aliases() []alias {
 			as: whole(time.Millisecond, minTimeout, maxTimeout)},
 		{name: "STATE_DURATION", of: "ATTEMPT_LIFE", fix: "write seconds, from 60 to 86400",
 			as: whole(time.Second, minAttemptLife, maxAttemptLife)},
-		// A session of theirs that does not slide ends so long after sign-in; one that slides, after so long without use.
+		// SESSION_DURATION is the lifetime of a session that does not slide, and the idle limit of one that does.
 		{name: "SESSION_DURATION", of: "SESSION_IDLE", fix: number, as: seconds},
 		{name: "SESSION_DURATION", of: "SESSION_LIFETIME", fix: number, as: sliding(false)},
 		{name: "SESSION_MAX_DURATION", of: "SESSION_LIFETIME", fix: number, as: sliding(true)},
 	}
 }
 
-// ignoredNames are those of MonoCloud's SDK that have no counterpart here.
+// ignoredNames returns the names in MonoCloud's SDK without a counterpart here.
 func ignoredNames() []string {
 	return []string{
 		"ALLOW_QUERY_PARAM_OVERRIDES", "CLOCK_SKEW", "FEDERATED_SIGNOUT", "FILTERED_ID_TOKEN_CLAIMS", "JWKS_CACHE_DURATION",
@@ -57,13 +57,13 @@ func ignoredNames() []string {
 }
 
 func withScheme(_ *environment, value string) (string, error) {
-	if why, _ := spoiled(value); why == "" && !strings.Contains(value, "://") { // else New would quote it as a host
+	if why, _ := strayCharacters(value); why == "" && !strings.Contains(value, "://") { // else New would quote it as a host
 		value = "https://" + value
 	}
 	return value, nil
 }
 
-// belowApp takes a path for one below the app's address.
+// belowApp converts a path below the address of the app to a URL.
 func belowApp(e *environment, value string) (string, error) {
 	if strings.HasPrefix(value, "/") {
 		value = strings.TrimSuffix(cmp.Or(e.get("APP_URL"), defaultAppURL), "/") + value
@@ -71,7 +71,7 @@ func belowApp(e *environment, value string) (string, error) {
 	return value, nil
 }
 
-// resources is a list of words.
+// resources converts a list of words to resource parameters.
 func resources(_ *environment, value string) (string, error) {
 	list, err := words(value)
 	return url.Values{"resource": list}.Encode(), err
@@ -81,7 +81,7 @@ func seconds(e *environment, value string) (string, error) {
 	return whole(time.Second, time.Second, math.MaxInt32*time.Second)(e, value)
 }
 
-// whole is a whole number of a unit, for a duration in a range.
+// whole returns a conversion of a whole number of a unit to a duration within a range.
 func whole(unit, least, most time.Duration) func(*environment, string) (string, error) {
 	return func(_ *environment, value string) (string, error) {
 		n, err := strconv.ParseUint(value, 10, 63)
@@ -97,10 +97,10 @@ func whole(unit, least, most time.Duration) func(*environment, string) (string, 
 	}
 }
 
-// sliding is seconds, where sessions slide or where they do not.
+// sliding returns a conversion of seconds that applies only if sessions slide, or only if they do not.
 func sliding(slides bool) func(*environment, string) (string, error) {
 	return func(e *environment, value string) (string, error) {
-		if on, err := e.slides(); err == nil && on != slides { // else that is said once, of its own variable
+		if on, err := e.slides(); err == nil && on != slides { // an error is reported once, for its own variable
 			return "", nil
 		}
 		return seconds(e, value)
@@ -116,7 +116,7 @@ func (e *environment) slides() (bool, *ConfigError) {
 	return on, nil
 }
 
-// routeName is a name that says where a route of the plugin is.
+// routeName is a name in MonoCloud's SDK for the address of one of the plugin's routes.
 type routeName struct{ name, path string }
 
 func routeNames() []routeName {
@@ -127,7 +127,7 @@ func routeNames() []routeName {
 	}
 }
 
-// routeVariable is one that is set.
+// routeVariable is a routeName that is set.
 type routeVariable struct{ variable, value, path string }
 
 func (e *environment) routeVariables() (set []routeVariable) {
@@ -139,12 +139,13 @@ func (e *environment) routeVariables() (set []routeVariable) {
 	return set
 }
 
-// validateRoutes compares what the environment says of the plugin's routes with where they are. They follow from AppURL
-// and RoutePrefix, so the variables change nothing; but they are the addresses that are registered at the provider.
+// validateRoutes compares the addresses of the plugin's routes in the environment with the actual ones. These follow
+// from AppURL and RoutePrefix, so the variables have no effect; but they are the addresses that are registered at the
+// provider.
 func (c *Config) validateRoutes(p *problems) {
 	app, err := url.Parse(c.AppURL)
 	if err != nil {
-		return // which is said of AppURL
+		return // AppURL itself is reported
 	}
 	base, prefix := strings.TrimSuffix(app.Path, "/"), strings.TrimSuffix(c.RoutePrefix, "/")
 	for _, r := range c.env.routes {
@@ -163,7 +164,7 @@ func (c *Config) validateRoutes(p *problems) {
 	}
 }
 
-// placeOf is the path of an address, which may leave the origin out, and whether it is one of the app's origin.
+// placeOf returns the path of an address, which may leave out the origin, and whether it has the app's origin.
 func placeOf(address string, app *url.URL) (path string, here bool) {
 	if !strings.Contains(address, "://") {
 		return "/" + strings.TrimPrefix(address, "/"), true

@@ -43,7 +43,7 @@ func TestMonoCloudEnvironment(t *testing.T) {
 	}
 }
 
-// TestNamesOfMonoCloud: what its SDK reads from the same file means the same here, or says that it does not.
+// TestNamesOfMonoCloud: variables of its SDK have the same meaning here, or an error or warning says that they do not.
 func TestNamesOfMonoCloud(t *testing.T) {
 	for _, test := range []struct {
 		env  map[string]string
@@ -76,7 +76,7 @@ func TestNamesOfMonoCloud(t *testing.T) {
 		{map[string]string{"RESPONSE_TIMEOUT": "10s"}, []string{"Providers[0].Timeout X_RESPONSE_TIMEOUT"}, nil},
 		{map[string]string{"RESPONSE_TIMEOUT": "1000"}, nil,
 			func(c ginoidc.Config) bool { return c.Providers[0].Timeout == time.Second }},
-		// which their SDK refuses too
+		// their SDK refuses it too
 		{map[string]string{"RESPONSE_TIMEOUT": "500"}, []string{"Providers[0].Timeout X_RESPONSE_TIMEOUT"}, nil},
 		{map[string]string{"RESPONSE_TIMEOUT": "60001"}, []string{"Providers[0].Timeout X_RESPONSE_TIMEOUT"}, nil},
 		{map[string]string{"STATE_DURATION": "59"}, []string{"AttemptLife X_STATE_DURATION"}, nil},

@@ -8,7 +8,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc"
 )
 
-// TestNoSwitches: nothing turns the validation of signature, nonce, issuer or audience off, case 311.
+// TestNoSwitches: no setting turns off the validation of signature, nonce, issuer or audience. Case 311.
 func TestNoSwitches(t *testing.T) {
 	config := reflect.TypeFor[ginoidc.Config]()
 	for i := range config.NumField() {

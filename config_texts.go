@@ -13,20 +13,20 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 )
 
-// texts looks for what came into a text on its way from the provider's page to the app, where no other rule would see
-// it: the provider would only say that it knows no such client. Addresses are looked at by badURL.
+// texts reports characters that slipped into a text when it was copied from the provider's page to the app. No other
+// check would find them, and the provider would only respond that it does not know the client. badURL checks addresses.
 func (p *problems) texts(field string, texts ...string) {
 	for _, s := range texts {
-		if why, fix := spoiled(s); why != "" {
+		if why, fix := strayCharacters(s); why != "" {
 			p.add(field, why, fix)
 			return
 		}
 	}
 }
 
-// spoiled says what is in a text or around it by mistake, and what to do; "" when there is nothing. The text may be a
-// secret and is not cited.
-func spoiled(s string) (why, fix string) {
+// strayCharacters returns what is in a text or around it by mistake, and the fix, or "" if there is nothing. The text
+// may be a secret, so it is never quoted.
+func strayCharacters(s string) (why, fix string) {
 	invisible := func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) }
 	first, _ := utf8.DecodeRuneInString(s)
 	last, _ := utf8.DecodeLastRuneInString(s)
@@ -51,11 +51,11 @@ func inQuotes(s string) bool {
 	return false
 }
 
-// issuerOf is the issuer whose metadata is at an address (OpenID Connect Discovery 1.0, section 4; RFC 8414, section
-// 3.1, which puts the issuer's path last), but for a slash at its end.
+// issuerOf returns the issuer whose metadata is at an address (OpenID Connect Discovery 1.0, section 4; RFC 8414,
+// section 3.1, which puts the issuer's path last), without a trailing slash.
 func issuerOf(address string) (issuer string, ok bool) {
 	before, after, ok := strings.Cut(address, "/.well-known/")
-	if why, _ := spoiled(address); !ok || why != "" || !strings.Contains(before, "://") {
+	if why, _ := strayCharacters(address); !ok || why != "" || !strings.Contains(before, "://") {
 		return "", false
 	}
 	after, _, _ = strings.Cut(after, "?")
@@ -65,7 +65,7 @@ func issuerOf(address string) (issuer string, ok bool) {
 	return before, true
 }
 
-// aboveRoutes is AppURL without the path of the plugin's routes, if it ends in one.
+// aboveRoutes returns AppURL without the path of one of the plugin's routes, if it ends in one.
 func (c *Config) aboveRoutes() (base string, ok bool) {
 	app, err := url.Parse(strings.TrimSuffix(c.AppURL, "/"))
 	r := newRoutes(&url.URL{}, c.RoutePrefix)
@@ -79,20 +79,20 @@ func (c *Config) aboveRoutes() (base string, ok bool) {
 
 var hostPattern = regexp.MustCompile(`^[A-Za-z0-9.:_\[\]-]+$`)
 
-// badURL says why s cannot be an issuer, app URL or origin; "" when it can. Plain http is for loopback, so that no code
-// or cookie crosses a network in clear (RFC 9700, section 2.6).
+// badURL returns why s cannot be an issuer, app URL or origin, or "" if it can. Plain http is only for loopback, so
+// that no code or cookie crosses a network in the clear (RFC 9700, section 2.6).
 func badURL(s string) string {
 	if s == "" {
 		return "is empty"
 	}
-	if why, _ := spoiled(s); why != "" {
+	if why, _ := strayCharacters(s); why != "" {
 		return why
 	}
 	u, err := url.Parse(s)
 	switch {
 	case err != nil || u.Opaque != "" || !hostPattern.MatchString(u.Host):
 		return fmt.Sprintf("%q is not an absolute URL", s)
-	case !goodPort(u):
+	case !validPort(u):
 		return "has no usable port"
 	case u.User != nil || u.RawQuery != "" || u.ForceQuery || strings.Contains(s, "#"):
 		return "has a user part, query or fragment"
@@ -106,22 +106,23 @@ func badURL(s string) string {
 	return ""
 }
 
-// goodPort reports whether an address has a port from 1 to 65535 or none. A colon without one would not be compared as
-// it is sent.
-func goodPort(u *url.URL) bool {
+// validPort reports whether an address has a port from 1 to 65535 or none. A colon without a port is refused, because
+// clients drop it and the comparison would fail.
+func validPort(u *url.URL) bool {
 	n, err := strconv.ParseUint(u.Port(), 10, 16)
 	return err == nil && n > 0 || u.Port() == "" && !strings.HasSuffix(u.Host, ":")
 }
 
-// isOrigin accepts scheme, host and, unless it is the scheme's own, port, in the spelling that they are compared in.
+// isOrigin reports whether s is an origin in the form in which origins are compared: scheme, host and, unless it is the
+// default of the scheme, port.
 func isOrigin(s string) bool {
 	u, err := url.Parse(s)
 	return badURL(s) == "" && err == nil && origin.Of(u) == s
 }
 
-// cleanPath tells a path that is written in its one plain form.
+// cleanPath reports whether a path is in its plain form.
 func cleanPath(p string) bool {
-	if why, _ := spoiled(p); why != "" {
+	if why, _ := strayCharacters(p); why != "" {
 		return false
 	}
 	return p == "" || p[0] == '/' && p != "//" && (path.Clean(p) == p || path.Clean(p)+"/" == p) &&

@@ -10,12 +10,12 @@ import (
 	"github.com/seed-d65cea4d/ginoidc"
 )
 
-// TestTexts: what came along with a value on its way into the app is seen at New, before the provider refuses it
-// without saying why.
+// TestTexts: New reports characters that were copied along with a value, before the provider refuses it without a
+// reason.
 func TestTexts(t *testing.T) {
 	spoil := []string{"%s ", " %s", "%s\n", "%s\r", "\t%s", "%s\x00", "\ufeff%s", "%s\u00a0", "%s\u200b", `"%s"`,
 		"'%s'", "`%s`", "\u201c%s\u201d"}
-	texts := func(c *ginoidc.Config) map[string][]*string { // by field, in a Config where each has a value
+	texts := func(c *ginoidc.Config) map[string][]*string { // by field, in a Config where every field has a value
 		p := &c.Providers[0]
 		c.PostSignOutURL, c.RoutePrefix, c.CookieName = "https://app.example/bye", "/auth", "app"
 		c.ReturnOrigins, p.TrustedAudiences = []string{"https://shop.example"}, []string{"a"}
@@ -60,8 +60,8 @@ func TestTexts(t *testing.T) {
 	}
 }
 
-// TestAddressesThatAreOthers: an issuer that is the address of its metadata, and an app that is its callback. The fix
-// has the value that is right.
+// TestAddressesThatAreOthers: an issuer that is the address of its metadata, and an app URL that is the address of a
+// route. The fix has the correct value.
 func TestAddressesThatAreOthers(t *testing.T) {
 	for _, test := range []struct{ field, value, fix string }{
 		{"Providers[0].Issuer", "https://idp.example/.well-known/openid-configuration", `"https://idp.example"`},

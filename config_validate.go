@@ -12,12 +12,12 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/store"
 )
 
-// ConfigError is one problem of a [Config]. [New] and [ConfigFromEnv] join all they find.
+// ConfigError is one problem of a [Config]. [New] and [ConfigFromEnv] join all problems that they find.
 type ConfigError struct {
-	Field    string // by its path in Config, such as "AppURL" or "Providers[0].Issuer"; "" for a variable that sets none
-	Variable string // environment variable that set the field or should have, such as "OIDC_APP_URL"; "" where code did
+	Field    string // path in Config, such as "AppURL" or "Providers[0].Issuer"; "" for a variable that sets no field
+	Variable string // variable that set the field or should have, such as "OIDC_APP_URL"; "" if code set it
 	Problem  string // what is wrong
-	Fix      string // what to do about it
+	Fix      string // how to fix it
 }
 
 // Error names the variable, the field, the problem and the fix on one line.
@@ -32,15 +32,15 @@ func (e *ConfigError) Error() string {
 	return fmt.Sprintf("ginoidc: %s: %s; %s", where, e.Problem, e.Fix)
 }
 
-// problems collects what is wrong with a Config.
+// problems collects the problems of a Config.
 type problems struct {
-	variables  map[string]string // by field, of those that are as the environment left them
-	unreadable map[string]bool   // by field, of those that their variables could not set
-	path       string            // of the struct whose fields are looked at: "" or such as "Providers[0]."
+	variables  map[string]string // by field, of the fields that code has not changed since ConfigFromEnv
+	unreadable map[string]bool   // by field, of the fields whose variable could not be read
+	path       string            // prefix of the current fields: "" or, for example, "Providers[0]."
 	errs       []error
 }
 
-// newProblems begins with the values of the environment that could not be read, unless code has set the field since.
+// newProblems starts with the unreadable values of the environment, except for fields that code has set since.
 func newProblems(c *Config, variables map[string]string) *problems {
 	found := &problems{variables: variables, unreadable: map[string]bool{}}
 	for _, err := range c.env.unreadable {
@@ -52,11 +52,11 @@ func newProblems(c *Config, variables map[string]string) *problems {
 	return found
 }
 
-// unread reports whether a field is as it is because its variable could not be read.
+// unread reports whether the variable of a field could not be read.
 func (p *problems) unread(field string) bool { return p.unreadable[p.path+field] }
 
-// add adds a problem of a field. Whatever is wrong with a field whose variable could not be read follows from that, and
-// that is said already.
+// add adds a problem of a field, unless its variable could not be read: the problem follows from that, which is already
+// reported.
 func (p *problems) add(field, problem, fix string) {
 	if p.unread(field) {
 		return
@@ -70,7 +70,7 @@ var (
 	tokenPattern      = regexp.MustCompile(`^[\x21\x23-\x5B\x5D-\x7E]+$`) // RFC 6749, section 3.3
 )
 
-// validate reports every problem of a Config that has its defaults. variables are those that its fields come from.
+// validate reports every problem of a Config with its defaults. variables are the names of the variables by field.
 func (c *Config) validate(variables map[string]string) error {
 	found := newProblems(c, variables)
 	if n := len(c.Providers); n != 1 {
@@ -128,7 +128,7 @@ func (c *Config) validateApp(found *problems) {
 	}
 }
 
-// origins reports entries that no origin would ever equal.
+// origins reports entries that are not origins, so that no request could match them.
 func (p *problems) origins(field string, origins []string) {
 	for _, o := range origins {
 		if !isOrigin(o) {
@@ -173,7 +173,7 @@ func (c *Config) validateSession(found *problems) {
 	c.validateState(found)
 }
 
-// weakSecret says why a secret could be guessed; "" when nothing speaks against it.
+// weakSecret returns why a secret could be guessed, or "" if it is acceptable.
 func weakSecret(s string) string {
 	if len(s) < store.MinSecret {
 		return fmt.Sprintf("has %d bytes instead of at least %d", len(s), store.MinSecret)

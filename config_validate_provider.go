@@ -15,7 +15,7 @@ const (
 	minTimeout, maxTimeout = time.Second, time.Minute
 )
 
-// validate reports every problem of a Provider that has its defaults.
+// validate reports every problem of a Provider with its defaults.
 func (p *Provider) validate(found *problems) {
 	if issuer, ok := issuerOf(p.Issuer); ok {
 		found.add("Issuer", "is the address of the provider's metadata",
@@ -46,7 +46,7 @@ func (p *Provider) validate(found *problems) {
 	p.validateTexts(found)
 }
 
-// validateRequest looks at what authorization requests ask for, and how.
+// validateRequest checks the settings of authorization requests.
 func (p *Provider) validateRequest(found *problems) {
 	modes := []string{ResponseModeQuery, ResponseModeFormPost, ResponseModeQueryJWT, ResponseModeFormPostJWT}
 	if !slices.Contains(modes, p.ResponseMode) {
@@ -64,13 +64,13 @@ func (p *Provider) validateRequest(found *problems) {
 		found.add("Scopes", "do not contain openid", "add openid: without it the provider returns no ID token")
 	}
 	for _, s := range p.Scopes {
-		if why, _ := spoiled(s); why != "" || !tokenPattern.MatchString(s) {
+		if why, _ := strayCharacters(s); why != "" || !tokenPattern.MatchString(s) {
 			found.add("Scopes", fmt.Sprintf("%q is not a scope", s), "give scopes as single words")
 		}
 	}
 }
 
-// asymmetricAlgs leaves out HS256 and its relatives, with which anyone who knows the client secret could sign, and none
+// asymmetricAlgs leaves out none and HS256 and its relatives, with which anyone who knows the client secret could sign
 // (RFC 8725, sections 2.1 and 3.1).
 func asymmetricAlgs() []string {
 	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
@@ -111,8 +111,8 @@ func (p *Provider) validateSignOut(found *problems) {
 	}
 }
 
-// ownSignOutParameters are those of a logout request that the plugin sets (OpenID Connect RP-Initiated Logout 1.0,
-// section 2).
+// ownSignOutParameters returns the parameters of a logout request that the plugin sets (OpenID Connect RP-Initiated
+// Logout 1.0, section 2).
 func ownSignOutParameters() []string {
 	return []string{"client_id", "id_token_hint", "logout_hint", "post_logout_redirect_uri", "state"}
 }
@@ -140,7 +140,7 @@ func (p *Provider) validateClaims(found *problems) {
 	}
 }
 
-// validateTexts looks at the texts that no other rule looks at.
+// validateTexts checks the texts that have no check of their own.
 func (p *Provider) validateTexts(found *problems) {
 	found.texts("ClientID", p.ClientID)
 	found.texts("ClientSecret", p.ClientSecret)

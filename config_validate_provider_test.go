@@ -12,7 +12,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestProviderProblems: every unsafe or senseless setting of a provider stops New, with its path named. Group T.
+// TestProviderProblems: New refuses every unsafe or meaningless setting of a provider and names its path. Group T.
 func TestProviderProblems(t *testing.T) {
 	ecKey, rsaKey := testKeys(t)
 	withKey := func(key []byte) func(*ginoidc.Provider) {
@@ -24,7 +24,7 @@ func TestProviderProblems(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		change func(*ginoidc.Provider)
-		want   []string // as TestConfigProblems, below "Providers[0]."
+		want   []string // as in TestConfigProblems, below "Providers[0]."
 	}{
 		{"nothing set", func(p *ginoidc.Provider) { *p = ginoidc.Provider{} }, // case 305
 			[]string{"Issuer ", "ClientID ", "ClientSecret "}},
@@ -140,7 +140,7 @@ func TestProviderProblems(t *testing.T) {
 			[]string{"PushedAuthorization "}},
 		{"fapi2 with RS256", func(p *ginoidc.Provider) { fapi2(p); p.SigningAlgs = []string{"ES256", "RS256"} },
 			[]string{"SigningAlgs "}},
-		{"fapi2 with an RSA key", func(p *ginoidc.Provider) { fapi2(p); p.ClientKey = rsaKey }, nil}, // which signs PS256
+		{"fapi2 with an RSA key", func(p *ginoidc.Provider) { fapi2(p); p.ClientKey = rsaKey }, nil}, // it signs with PS256
 		{"fapi2 with a key for RS256", func(p *ginoidc.Provider) { fapi2(p); p.ClientKey, p.ClientKeyAlg = rsaKey, "RS256" },
 			[]string{"ClientKeyAlg "}},
 		{"two ways to the organizations", func(p *ginoidc.Provider) {
@@ -160,7 +160,7 @@ func TestProviderProblems(t *testing.T) {
 	}
 }
 
-// certifies shows a certificate to an origin.
+// certifies sets a certificate and an origin to present it to.
 func certifies(origin string) func(*ginoidc.Provider) {
 	return func(p *ginoidc.Provider) {
 		p.ClientCertificate, p.CertificateOrigins = &tls.Certificate{}, []string{"https://api.example.com:8443", origin}

@@ -25,7 +25,7 @@ func validConfig() ginoidc.Config {
 	}
 }
 
-// testKeys makes one key of each type that a client may sign with and need not.
+// testKeys returns an EC and an RSA key in PEM.
 func testKeys(t *testing.T) (ecKey, rsaKey []byte) {
 	t.Helper()
 	ec, err1 := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -36,7 +36,7 @@ func testKeys(t *testing.T) (ecKey, rsaKey []byte) {
 	return testapp.PEM(ec), testapp.PEM(rs)
 }
 
-// problemsOf lists "Field VARIABLE" of each ConfigError, once.
+// problemsOf returns "Field VARIABLE" of each ConfigError, deduplicated.
 func problemsOf(err error) []string {
 	var found []string
 	var walk func(error)
@@ -54,12 +54,12 @@ func problemsOf(err error) []string {
 	return found
 }
 
-// TestConfigProblems: every unsafe or senseless setting of the app stops New, with the field named. Group T.
+// TestConfigProblems: New refuses every unsafe or meaningless setting of the app and names the field. Group T.
 func TestConfigProblems(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		change func(*ginoidc.Config)
-		want   []string // "Field VARIABLE", where there is one; nothing for an accepted configuration
+		want   []string // "Field VARIABLE", if there is a variable; empty for an accepted configuration
 	}{
 		{"valid", func(c *ginoidc.Config) {}, nil},
 		{"nothing set", func(c *ginoidc.Config) { *c = ginoidc.Config{} }, // case 305, all at once
@@ -130,7 +130,7 @@ func TestConfigProblems(t *testing.T) {
 	}
 }
 
-// checkProblems expects these of New, and no secret in their text.
+// checkProblems checks that New reports exactly these problems, and no secret in their text.
 func checkProblems(t *testing.T, c ginoidc.Config, want []string) {
 	t.Helper()
 	auth, err := ginoidc.New(c)

@@ -67,11 +67,11 @@ func Reason(c *gin.Context) error { return Denied(c).Err }
 
 // The texts of the link that an error page offers.
 const (
-	waySignIn   = "Sign in"
-	wayAgain    = "Sign in again"
-	wayOther    = "Sign in as someone else"
-	wayRetry    = "Try again"
-	wayContinue = "Continue"
+	linkSignIn   = "Sign in"
+	linkAgain    = "Sign in again"
+	linkOther    = "Sign in as someone else"
+	linkRetry    = "Try again"
+	linkContinue = "Continue"
 )
 
 // formIgnored is added for users whose session ended before they submitted a form.
@@ -81,7 +81,8 @@ const formIgnored = " What you sent was not processed, so please send it once mo
 func (a *Auth) denial(c *gin.Context, err error, o outcome, wanted string) Denial {
 	r := c.Request
 	d := Denial{
-		Err: err, Status: o.status, Code: o.code, Title: o.title, Message: o.message, Page: web.ShowsPage(r), LinkText: o.way,
+		Err: err, Status: o.status, Code: o.code, Title: o.title, Message: o.message, LinkText: o.link,
+		Page: web.ShowsPage(r),
 	}
 	if !d.Page { // for a script: the page that it runs on; any other client of an API knows itself where to return to
 		wanted = a.refererTarget(r)
@@ -90,30 +91,30 @@ func (a *Auth) denial(c *gin.Context, err error, o outcome, wanted string) Denia
 	if o.err == ErrStepUpRequired { // the error of an app's check may wrap a StepUpError too, but stays a plain 403
 		stepUp = err
 	}
-	d.SignInURL = a.signInURL(c, wanted, o.way, stepUp)
+	d.SignInURL = a.signInURL(c, wanted, o.link, stepUp)
 	if d.Page && r.Method == http.MethodPost && o.err == ErrUnauthenticated {
 		d.Message += formIgnored
 	}
-	switch o.way {
-	case wayRetry:
+	switch o.link {
+	case linkRetry:
 		d.Link = wanted
-	case waySignIn, wayAgain, wayOther:
+	case linkSignIn, linkAgain, linkOther:
 		d.Link = d.SignInURL
 	}
 	if d.Link == "" {
-		d.Link, d.LinkText = a.config.DefaultReturnTo, wayContinue
+		d.Link, d.LinkText = a.config.DefaultReturnTo, linkContinue
 	}
 	return d
 }
 
 // signInURL returns the path of the sign-in route with the return target and with the parameters that err requires.
-func (a *Auth) signInURL(c *gin.Context, wanted, way string, err error) string {
+func (a *Auth) signInURL(c *gin.Context, wanted, link string, err error) string {
 	params := url.Values{}
 	var e *StepUpError
 	if errors.As(err, &e) {
 		params = e.params()
 	}
-	if way == wayOther { // without it, the provider would sign the same user in again
+	if link == linkOther { // without it, the provider would sign the same user in again
 		params.Set("prompt", "login")
 	}
 	if !a.targets.Accept(wanted) {

@@ -60,7 +60,7 @@ func (a *Auth) Deny(c *gin.Context, err error) {
 		o = outcomeOf(err)
 	}
 	if o.status >= http.StatusInternalServerError { // a sign-in would not fix it, another try may
-		o.way = wayRetry
+		o.link = linkRetry
 	}
 	d := a.denial(c, err, o, a.wanted(c.Request))
 	switch o.status {
@@ -99,10 +99,12 @@ func (a *core) logDenied(c *gin.Context, code string, err error) {
 }
 
 // fail answers a request that one of the plugin's own routes cannot serve.
-func (a *Auth) fail(c *gin.Context, err error, attrs ...slog.Attr) { a.failOnWay(c, "", err, attrs...) }
+func (a *Auth) fail(c *gin.Context, err error, attrs ...slog.Attr) {
+	a.failWithTarget(c, "", err, attrs...)
+}
 
-// failOnWay is fail for a user on the way to the page wanted, or "". The response links back to it.
-func (a *Auth) failOnWay(c *gin.Context, wanted string, err error, attrs ...slog.Attr) {
+// failWithTarget is fail for a user on the way to the page wanted, or "". The response links back to it.
+func (a *Auth) failWithTarget(c *gin.Context, wanted string, err error, attrs ...slog.Attr) {
 	a.failed(c, a.denial(c, err, outcomeOf(err), wanted), a.defaultOwnAnswer, attrs...)
 }
 

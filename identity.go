@@ -90,7 +90,7 @@ func (req *request) load(ctx context.Context, h http.Header) {
 	}
 	req.identity = identity{user: req.auth.userOf(s), session: s}
 	req.shown.Store(web.OpensWindow(req.http))
-	if h == nil || req.asIs || len(cookies) == 0 && !req.auth.sessions.Due(s) {
+	if h == nil || req.noRenewal || len(cookies) == 0 && !req.auth.sessions.Due(s) {
 		return
 	}
 	renewed, set := s.Renewed, http.Header{setCookie: slices.Clone(req.cookies)}
@@ -109,7 +109,7 @@ func (req *request) load(ctx context.Context, h http.Header) {
 func (req *request) withoutRenewal() {
 	req.mu.Lock()
 	defer req.mu.Unlock()
-	req.asIs = true
+	req.noRenewal = true
 }
 
 // find returns the session of the request unless it has ended, and the cookies to send if another request has changed
@@ -168,8 +168,8 @@ func (req *request) ownSession(ctx context.Context) (*session.Session, error) {
 	return id.ownSession()
 }
 
-// carried returns the sessions of the browser, which a sign-in or sign-out ends.
-func (req *request) carried() []*session.Session {
+// browserSessions returns the sessions of the browser, which a sign-in or sign-out ends.
+func (req *request) browserSessions() []*session.Session {
 	if s := req.identity.session; s != nil {
 		return []*session.Session{s}
 	}

@@ -36,7 +36,7 @@ func (req *request) startSession(
 	if rec.Began, err = a.ledger.Began(req, &rec); err != nil {
 		return nil, err
 	}
-	old := req.carried()
+	old := req.browserSessions()
 	of, tokens := req.tokensToRevoke()
 	err = req.saveHinted(rec.Size(), &rec.IDToken, func() error {
 		return req.setCookies(ctx, func(h http.Header) (err error) {
@@ -60,7 +60,7 @@ func (req *request) startSession(
 	if of != nil {
 		before = a.ledger.RefOf(of)
 	} else if replacesUnseen(old, at) {
-		of, before, tokens = a.leftTokens(req, at)
+		of, before, tokens = a.loadReplacedTokens(req, at)
 	}
 	// If the earlier session belongs to the same session at the provider, its tokens are left to expire: with some
 	// providers, such as Keycloak, revoking them would end that session, and with it the new tokens.
@@ -113,9 +113,9 @@ func (a *Auth) StartSession(c *gin.Context, u *User) error {
 // and so without the tokens to revoke. They are kept in the shared state when the sign-in starts: one value for each
 // session, however many sign-ins it starts, sealed and bound to the session that the attempt names.
 
-// leaveTokens keeps the tokens of the request's session for the callback that may replace it, if the provider revokes
-// tokens. A failure does not prevent the sign-in.
-func (req *request) leaveTokens() {
+// keepReplacedTokens keeps the tokens of the request's session for the callback that may replace it, if the provider
+// revokes tokens. A failure does not prevent the sign-in.
+func (req *request) keepReplacedTokens() {
 	a := req.auth
 	metadata, err := a.provider.Metadata(req)
 	if err != nil || metadata.RevocationEndpoint == "" {
@@ -132,8 +132,9 @@ func (req *request) leaveTokens() {
 	}
 }
 
-// leftTokens returns the tokens that leaveTokens kept, with what is known of their session, or nil if there are none.
-func (a *core) leftTokens(
+// loadReplacedTokens returns the tokens that keepReplacedTokens kept, with what is known of their session, or nil if
+// there are none.
+func (a *core) loadReplacedTokens(
 	ctx context.Context, at *attempt.Attempt,
 ) (*session.Record, revocation.Ref, *provider.Tokens) {
 	r := &session.Record{ID: at.Replaces, Subject: at.Replaced}

@@ -59,14 +59,14 @@ type SharedState interface {
 	Kept(ctx context.Context, key string) (value string, ok bool, err error)
 }
 
-// ownMemory is a State that falls back to the memory of this process for leases and values.
-type ownMemory struct {
+// localFallback is a State that falls back to the memory of this process for leases and values.
+type localFallback struct {
 	SharedState
 	memory *state.Memory
 }
 
 // Lease implements SharedState.
-func (s ownMemory) Lease(
+func (s localFallback) Lease(
 	ctx context.Context, key string, ttl time.Duration,
 ) (func(context.Context) error, bool, error) {
 	release, ok, err := s.SharedState.Lease(ctx, key, ttl)
@@ -77,7 +77,7 @@ func (s ownMemory) Lease(
 }
 
 // Keep implements SharedState.
-func (s ownMemory) Keep(ctx context.Context, key, value string, ttl time.Duration) error {
+func (s localFallback) Keep(ctx context.Context, key, value string, ttl time.Duration) error {
 	err := s.SharedState.Keep(ctx, key, value, ttl)
 	if errors.Is(err, errors.ErrUnsupported) {
 		return s.memory.Keep(ctx, key, value, ttl)
@@ -86,7 +86,7 @@ func (s ownMemory) Keep(ctx context.Context, key, value string, ttl time.Duratio
 }
 
 // Kept implements SharedState.
-func (s ownMemory) Kept(ctx context.Context, key string) (string, bool, error) {
+func (s localFallback) Kept(ctx context.Context, key string) (string, bool, error) {
 	value, ok, err := s.SharedState.Kept(ctx, key)
 	if errors.Is(err, errors.ErrUnsupported) {
 		return s.memory.Kept(ctx, key)
@@ -104,20 +104,20 @@ const (
 	probeLimit = time.Second // for all calls together, so that an app starts while its state is down
 )
 
-// askState records which methods State does not support. One that does not respond in time counts as supported.
-func (c *Config) askState() {
+// probeState records which methods State does not support. One that does not respond in time counts as supported.
+func (c *Config) probeState() {
 	if c.State == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), probeLimit)
 	defer cancel()
 	var once flight.Group[[]string]
-	c.lacks, _, _ = once.Do(ctx, probe, func() ([]string, error) { return lacks(ctx, c.State), nil })
+	c.lacksMethods, _, _ = once.Do(ctx, probe, func() ([]string, error) { return unsupportedBy(ctx, c.State), nil })
 }
 
-// lacks calls each method with a key without meaning and returns the names of the unsupported ones. Methods that are
-// not called before the limit count as supported.
-func lacks(ctx context.Context, s SharedState) (missing []string) {
+// unsupportedBy calls each method with a key without meaning and returns the names of the unsupported ones. Methods
+// that are not called before the limit count as supported.
+func unsupportedBy(ctx context.Context, s SharedState) (missing []string) {
 	for _, ask := range []struct {
 		method string
 		call   func() error
@@ -159,17 +159,17 @@ func isMissing(call func() error) (missing bool) {
 	return errors.Is(call(), errors.ErrUnsupported)
 }
 
-// cannot returns those of the methods that State does not support.
-func (c *Config) cannot(methods []string) []string {
-	return slices.DeleteFunc(methods, func(name string) bool { return !slices.Contains(c.lacks, name) })
+// unsupported returns those of the methods that State does not support.
+func (c *Config) unsupported(methods []string) []string {
+	return slices.DeleteFunc(methods, func(name string) bool { return !slices.Contains(c.lacksMethods, name) })
 }
 
 // validateState reports a State without the required methods, and a MaxSessions that cannot be enforced.
 func (c *Config) validateState(p *problems) {
-	if missing := c.cannot(endingMethods()); len(missing) > 0 {
+	if missing := c.unsupported(endingMethods()); len(missing) > 0 {
 		p.add("State", fmt.Sprintf("does not support %v, without which no session ends", missing), "use one that does")
 	}
-	switch missing := c.cannot(listMethods()); {
+	switch missing := c.unsupported(listMethods()); {
 	case c.MaxSessions < 0:
 		p.add("MaxSessions", "is negative", "use 0 for no limit")
 	case c.MaxSessions > 0 && len(missing) > 0:
@@ -180,11 +180,11 @@ func (c *Config) validateState(p *problems) {
 
 // warnOfState logs which features are lost with a State that does not support every method.
 func (c *Config) warnOfState() {
-	if missing := c.cannot(listMethods()); len(missing) > 0 {
+	if missing := c.unsupported(listMethods()); len(missing) > 0 {
 		c.Logger.Warn("ginoidc: State keeps no list of sessions, so front-channel logout ends none without a cookie, "+
 			"and UserSessions and EndUserSession fail", "unsupported", missing)
 	}
-	if missing := c.cannot(leaseMethods()); len(missing) > 0 && c.KeepTokens {
+	if missing := c.unsupported(leaseMethods()); len(missing) > 0 && c.KeepTokens {
 		c.Logger.Warn("ginoidc: State shares no refreshes, so each instance refreshes tokens by itself, "+
 			"and a provider that rotates refresh tokens ends the grant", "unsupported", missing)
 	}
@@ -194,13 +194,13 @@ func (c *Config) warnOfState() {
 // cannot be used for another.
 type seals struct {
 	kept       *sealed.Text // values that one request keeps for others, in the shared state
-	landed     *sealed.Text // the sign-in that a browser has just completed, in a cookie of the sign-in route
+	recent     *sealed.Text // the sign-in that a browser has just completed, in a cookie of the sign-in route
 	parameters *sealed.Text // parameters that the app adds to a sign-in, in a URL
 }
 
 func newSeals(secrets []string, audience string) (s seals, err error) {
 	for purpose, text := range map[string]**sealed.Text{
-		"kept values": &s.kept, "landed": &s.landed, "sign-in parameters": &s.parameters,
+		"kept values": &s.kept, "landed": &s.recent, "sign-in parameters": &s.parameters,
 	} {
 		if *text, err = sealed.New(purpose, secrets, audience); err != nil {
 			return seals{}, err

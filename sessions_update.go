@@ -187,8 +187,8 @@ func (a *Auth) EndSession(c *gin.Context) error {
 // copy of the cookie nor a concurrent request that saves the session can restore it (case 169).
 func (req *request) end(c *gin.Context, reason EndReason) error {
 	a, ctx := req.auth, c.Request.Context()
-	carried := req.carried()
-	for _, s := range carried {
+	ended := req.browserSessions()
+	for _, s := range ended {
 		if err := a.ledger.EndSession(ctx, s.ID); err != nil {
 			return err
 		}
@@ -197,7 +197,7 @@ func (req *request) end(c *gin.Context, reason EndReason) error {
 		return translated(err)
 	}
 	req.replace(nil)
-	for _, s := range carried {
+	for _, s := range ended {
 		a.delist(ctx, a.ledger.RefOf(&s.Record))
 		a.sessionEnded(ctx, SessionEnd{Subject: s.Subject, SID: s.SID, Reason: reason})
 	}

@@ -50,14 +50,14 @@ func (a *Auth) SignIn(c *gin.Context) {
 		}
 		target = a.config.DefaultReturnTo
 	}
-	again, err := a.comesBack(c)
+	again, err := a.detectLoop(c)
 	if err != nil {
-		a.failOnWay(c, target, err)
+		a.failWithTarget(c, target, err)
 		return
 	}
 	location, err := a.startAttempt(ctx, c, attempt.Purpose{ReturnTo: target, Again: again}, requested)
 	if err != nil {
-		a.failOnWay(c, target, err)
+		a.failWithTarget(c, target, err)
 		return
 	}
 	redirect(c, http.StatusFound, location)
@@ -92,7 +92,7 @@ func (a *Auth) startAttempt(
 		req := a.requestOf(c)
 		if s, err := req.ownSession(c); err == nil {
 			purpose.Replaces, purpose.Replaced = s.ID, s.Subject
-			req.leaveTokens()
+			req.keepReplacedTokens()
 		}
 	}
 	header := http.Header{} // merged into the response below: if the request cannot be pushed, no cookie is set
@@ -127,7 +127,7 @@ const silentTimeout = time.Second
 func (a *Auth) SilentSignIn() gin.HandlerFunc {
 	a.silent.Store(true)
 	return func(c *gin.Context) {
-		target, ok := a.triesSilently(c)
+		target, ok := a.silentTarget(c)
 		if !ok {
 			return
 		}
@@ -145,8 +145,8 @@ func (a *Auth) SilentSignIn() gin.HandlerFunc {
 	}
 }
 
-// triesSilently reports whether to try a silent sign-in for a request, and returns the target to return to.
-func (a *Auth) triesSilently(c *gin.Context) (target string, ok bool) {
+// silentTarget reports whether to try a silent sign-in for a request, and returns the target to return to.
+func (a *Auth) silentTarget(c *gin.Context) (target string, ok bool) {
 	r := c.Request
 	if r.Method != http.MethodGet || !web.IsNavigation(r) {
 		return "", false

@@ -18,13 +18,13 @@ import (
 // provider, where the user is signed in, redirects it back at once. So a successful sign-in sets a second cookie for
 // the sign-in route. A request there with only that cookie gets an error page.
 
-// landedLife is the time after a sign-in within which another one may be part of a loop.
-const landedLife = time.Minute
+// recentLife is the time after a sign-in within which another one may be part of a loop.
+const recentLife = time.Minute
 
-// landedCookie returns the cookie that names the session a browser has just received. Its path is narrower than __Host-
+// recentCookie returns the cookie that names the session a browser has just received. Its path is narrower than __Host-
 // allows. Like the session cookie it is SameSite=Lax, so that a request carries both or neither. If s is nil, it
 // deletes the cookie.
-func (a *core) landedCookie(s *session.Session, again bool) *http.Cookie {
+func (a *core) recentCookie(s *session.Session, again bool) *http.Cookie {
 	cookie := &http.Cookie{
 		Name: a.config.CookieName + ".landed", Path: a.routes.signIn, MaxAge: -1,
 		Secure: a.cookie.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
@@ -36,22 +36,22 @@ func (a *core) landedCookie(s *session.Session, again bool) *http.Cookie {
 		t := a.ledger.RefOf(&s.Record)
 		e := t.Entries()[0]
 		text := fmt.Sprint(time.Now().UnixMilli(), " ", again, " ", e.Owner, " ", e.Session)
-		cookie.MaxAge, cookie.Value = int(landedLife/time.Second), a.seals.landed.Seal(text, "")
+		cookie.MaxAge, cookie.Value = int(recentLife/time.Second), a.seals.recent.Seal(text, "")
 	}
 	return cookie
 }
 
-// landed returns the session of the sign-in that the browser has just completed. again reports whether it was the
+// recentSignIn returns the session of the sign-in that the browser has just completed. again reports whether it was the
 // second one in a row.
-func (a *core) landed(r *http.Request) (t revocation.Ref, again, ok bool) {
-	for _, cookie := range r.CookiesNamed(a.landedCookie(nil, false).Name) {
-		text, _ := a.seals.landed.Open(cookie.Value, "")
+func (a *core) recentSignIn(r *http.Request) (t revocation.Ref, again, ok bool) {
+	for _, cookie := range r.CookiesNamed(a.recentCookie(nil, false).Name) {
+		text, _ := a.seals.recent.Open(cookie.Value, "")
 		fields := strings.Split(text, " ")
 		if len(fields) != 4 {
 			continue
 		}
 		at, err := strconv.ParseInt(fields[0], 10, 64)
-		if err != nil || time.Since(time.UnixMilli(at)) >= min(landedLife, a.config.SessionIdle) {
+		if err != nil || time.Since(time.UnixMilli(at)) >= min(recentLife, a.config.SessionIdle) {
 			continue
 		}
 		if t, ok = revocation.ParseEntry(revocation.Entry{Owner: fields[2], Session: fields[3]}); ok {
@@ -61,12 +61,12 @@ func (a *core) landed(r *http.Request) (t revocation.Ref, again, ok bool) {
 	return revocation.Ref{}, false, false
 }
 
-// comesBack detects a sign-in loop: the browser has just completed a sign-in but has no session. If the session cookie
+// detectLoop detects a sign-in loop: the browser has just completed a sign-in but has no session. If the session cookie
 // is missing, another sign-in would end the same way, so it is an error with everything that leads to the cause. If the
 // cookie opens no session, the cause may be temporary, such as a store that lags or has lost its sessions, so it is an
 // error only the second time. A session that has been ended is not an error.
-func (a *Auth) comesBack(c *gin.Context) (again bool, err error) {
-	t, again, ok := a.landed(c.Request)
+func (a *Auth) detectLoop(c *gin.Context) (again bool, err error) {
+	t, again, ok := a.recentSignIn(c.Request)
 	if !ok {
 		return false, nil
 	}
@@ -88,7 +88,7 @@ func (a *Auth) comesBack(c *gin.Context) (again bool, err error) {
 		a.emit(req, event{kind: eventSessionLost, err: missing})
 		return true, nil
 	}
-	req.addCookies(c, []string{a.landedCookie(nil, false).String()}) // so that the link of the page starts a new sign-in
+	req.addCookies(c, []string{a.recentCookie(nil, false).String()}) // so that the link of the page starts a new sign-in
 	return false, missing
 }
 

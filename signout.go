@@ -46,7 +46,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 		err = req.end(c, EndedBySignOut)
 	}
 	if err != nil { // the session has not ended, so the user can try again
-		a.failOnWay(c, a.routes.signOut, err)
+		a.failWithTarget(c, a.routes.signOut, err)
 		return
 	}
 	a.refresher.Revoke(ctx, of, tokens)
@@ -55,7 +55,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 	}
 	a.attempts.ClearAll(header, c.Request)
 	a.markSilent(header)
-	req.addCookies(c, []string{a.landedCookie(nil, false).String()})
+	req.addCookies(c, []string{a.recentCookie(nil, false).String()})
 	a.dropPages(header)
 	location := a.config.PostSignOutURL
 	if atProvider {

@@ -240,8 +240,8 @@ func measure(t *testing.T) usage {
 	return usage{runtime.NumGoroutine(), len(descriptors), memory.HeapAlloc}
 }
 
-// settled waits until no more is in use than before. There is no tolerance: all servers belong to the test and have
-// ended, and so have the plugin's idle connections to them. Only the heap may keep what libraries allocate once.
+// settled waits until usage is back to what it was before. There is no tolerance: all servers belong to the test and
+// have ended, and so have the plugin's idle connections to them. Only the heap may keep what libraries allocate once.
 func settled(t *testing.T, before usage) usage {
 	t.Helper()
 	now := measure(t)

@@ -21,7 +21,7 @@ import (
 )
 
 // TestForwardedHeaders: forwarding headers, one or several, consistent or not, never change a URL, a cookie or the
-// outcome, whoever sends them. Cases 221, 222.
+// outcome. Cases 221, 222.
 func TestForwardedHeaders(t *testing.T) {
 	a := testapp.New(t)
 	plain := a.Browser().Navigate("/auth/signin")
