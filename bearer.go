@@ -131,8 +131,8 @@ func notOfToken(r rune) bool {
 	return !letter && !('0' <= r && r <= '9') && !strings.ContainsRune("-._~+/=", r)
 }
 
-// userOfToken makes a user of a verified access token. A client that acts on its own behalf is a user whose Subject is
-// the provider's name for the client.
+// userOfToken returns the user of a verified access token. A client that acts on its own behalf is a user whose Subject
+// is the client's identifier at the provider.
 func (a *core) userOfToken(token *provider.AccessToken) (any, error) {
 	u, err := newUser(a.shape, token.Claims, nil)
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 
 const api = "https://api.example.com"
 
-// newAPI is an app that accepts access tokens, with routes by scope, for people and for machines, and for a strong
-// sign-in.
+// newAPI returns an app that accepts access tokens. It has routes for a scope, for people, for machines, and for a
+// strong sign-in.
 func newAPI(t *testing.T, change ...testapp.Change) *testapp.App {
 	t.Helper()
 	a := testapp.New(t, append([]testapp.Change{func(c *ginoidc.Config, _ *fakeop.Config) {
@@ -36,7 +36,7 @@ func newAPI(t *testing.T, change ...testapp.Change) *testapp.App {
 	return a
 }
 
-// TestBearer: an access token shows who makes a request, alone, whatever the session says; each refusal has its form.
+// TestBearer: an access token alone identifies the user, even if there is a session. Each refusal has its own response.
 func TestBearer(t *testing.T) {
 	a := newAPI(t)
 	mint := func(token string, err error) string {
@@ -107,8 +107,7 @@ func TestBearer(t *testing.T) {
 	}
 }
 
-// TestBearerRefusals: no token that is anything else than an access token for this app lets anybody in, and none of
-// them has keys fetched.
+// TestBearerRefusals: only access tokens for this app are accepted, and refused ones cause no fetch of keys.
 func TestBearerRefusals(t *testing.T) {
 	a := newAPI(t)
 	good, err := a.OP.AccessToken("alice", api)
@@ -149,7 +148,8 @@ func TestBearerRefusals(t *testing.T) {
 	}
 }
 
-// TestBearerChallenges: who shows nothing is told all ways there are, and the provider's absence is no refusal.
+// TestBearerChallenges: a request without credentials gets the challenges of all schemes that the app accepts, and a
+// provider that is down does not refuse a token.
 func TestBearerChallenges(t *testing.T) {
 	a := newAPI(t)
 	r := a.Browser().Fetch("/me")

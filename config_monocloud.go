@@ -57,7 +57,8 @@ func ignoredNames() []string {
 }
 
 func withScheme(_ *environment, value string) (string, error) {
-	if why, _ := strayCharacters(value); why == "" && !strings.Contains(value, "://") { // else New would quote it as a host
+	// With stray characters, New would quote the value as a host.
+	if why, _ := strayCharacters(value); why == "" && !strings.Contains(value, "://") {
 		value = "https://" + value
 	}
 	return value, nil

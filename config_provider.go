@@ -74,9 +74,9 @@ type Provider struct {
 	Scopes []string
 
 	// Audience makes the app a resource server: access tokens of the provider that name it in aud identify the user in the
-	// Authorization header (RFC 6750), next to sessions. Example: "https://api.example.com", the identifier under which the
-	// API is registered with the provider. Default: none, and no access token is accepted. ID tokens never are, whatever
-	// their audience.
+	// Authorization header (RFC 6750), next to sessions. Example: "https://api.example.com", the identifier under which
+	// the API is registered with the provider. Default: none, and no access token is accepted. ID tokens never are,
+	// whatever their audience.
 	Audience string
 
 	// AccessTokenProfile says what JWT access tokens look like. Default: RFC 9068, with the type at+jwt. Accepted:
@@ -84,12 +84,13 @@ type Provider struct {
 	// type: see docs/apis.md for what each of them lacks. Refused: anything else, or without Audience.
 	AccessTokenProfile string
 
-	// AccessTokenIssuer is the iss of access tokens if it differs from Issuer. Example: "https://sts.windows.net/<tenant>/"
-	// with the profile "entra-v1". Refused: without Audience.
+	// AccessTokenIssuer is the iss of access tokens if it differs from Issuer. Example:
+	// "https://sts.windows.net/<tenant>/" with the profile "entra-v1". Refused: without Audience.
 	AccessTokenIssuer string
 
-	// Introspection has the provider asked about access tokens that are not JWTs (RFC 7662): "json", or "jwt" for signed
-	// responses (RFC 9701). Default: never, and such tokens are refused. Refused: anything else, or without Audience.
+	// Introspection makes the app ask the provider about access tokens that are not JWTs (RFC 7662): "json", or "jwt" for
+	// signed responses (RFC 9701). Default: never, and such tokens are refused. Refused: anything else, or without
+	// Audience.
 	Introspection string
 
 	// SignInParameters are further parameters of every sign-in. Example: {"audience": {"https://api.example.com"}}.

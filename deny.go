@@ -150,8 +150,8 @@ func (a *Auth) answer(c *gin.Context, d Denial, handler, byDefault gin.HandlerFu
 	handler(c)
 }
 
-// challenge tells the client how to authenticate (RFC 9110, section 11.6.1): in the way that it tried, and if it tried none
-// in each way that the app accepts.
+// challenge tells the client how to authenticate (RFC 9110, section 11.6.1): in the way that it tried, and if it tried
+// none in each way that the app accepts.
 func (a *core) challenge(c *gin.Context, err error) {
 	byToken, h := a.requestOf(c).byToken, c.Writer.Header()
 	h.Del("WWW-Authenticate")
