@@ -72,6 +72,7 @@ func (u *User) InOrganization(id string) bool {
 	return u != nil && contains(u.Organizations, id, u.ready)
 }
 
+// contains reports whether name is in names. The empty name is in no list, so that an unset variable matches nobody.
 func contains(names []string, name string, sorted bool) bool {
 	if name == "" {
 		return false
@@ -136,6 +137,7 @@ func (u *User) claims() (map[string]any, error) {
 	return all, nil
 }
 
+// furtherClaims decodes Extra. It keeps numbers as they are written, because a float64 would change large ids.
 func furtherClaims(extra json.RawMessage) (claims map[string]any, err error) {
 	if !json.Valid(extra) { // the decoder would stop before what follows
 		return nil, errors.New("ginoidc: further claims: not JSON")

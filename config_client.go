@@ -30,6 +30,7 @@ func (p *Provider) setFAPI2() {
 	}
 }
 
+// mutualTLS reports whether the client authenticates with its certificate (RFC 8705, section 2).
 func (p *Provider) mutualTLS() bool {
 	return provider.UsesMutualTLS(p.ClientAuthMethod)
 }
@@ -89,6 +90,7 @@ func (p *Provider) validateClient(found *problems) {
 	}
 }
 
+// validateKeys reports keys that cannot be used, and those that no other setting uses.
 func (p *Provider) validateKeys(found *problems) {
 	const (
 		fix   = "make one with openssl genpkey -algorithm ed25519, or -algorithm EC -pkeyopt ec_paramgen_curve:P-256"

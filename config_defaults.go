@@ -37,6 +37,7 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// setDefaults sets the defaults of the fields that are not set.
 func (p *Provider) setDefaults() {
 	if p.Profile == ProfileFAPI2 {
 		p.setFAPI2()
@@ -65,6 +66,7 @@ func (p *Provider) setDefaults() {
 	}
 }
 
+// setDefault sets a field that has the zero value.
 func setDefault[T comparable](field *T, value T) {
 	var zero T
 	if *field == zero {

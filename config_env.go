@@ -142,6 +142,7 @@ func (c *Config) field(path string) reflect.Value {
 	return reflect.ValueOf(&c.Providers[0]).Elem().FieldByName(name)
 }
 
+// sameField reports whether a field has the same value in both, so that code has not changed it.
 func sameField(a, b *Config, path string) bool {
 	x, y := a.field(path), b.field(path)
 	return x.IsValid() && y.IsValid() && reflect.DeepEqual(x.Interface(), y.Interface())

@@ -196,6 +196,7 @@ func introspection(value string) (string, error) {
 	return "", nil
 }
 
+// opposite negates a boolean, for variables with the opposite meaning of their field.
 func opposite(value string) (string, error) {
 	on, err := boolean(value)
 	return strconv.FormatBool(!on), err
@@ -209,6 +210,7 @@ func withUnit(value string) (string, error) {
 	return value, nil
 }
 
+// unsupported refuses any value of a variable that a later version will read.
 func unsupported(string) (string, error) {
 	return "", errors.New("is not supported by this version")
 }

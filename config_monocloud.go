@@ -56,6 +56,7 @@ func ignoredNames() []string {
 	}
 }
 
+// withScheme adds https to an address without a scheme, as a tenant domain is written.
 func withScheme(_ *environment, value string) (string, error) {
 	// With stray characters, New would quote the value as a host.
 	if why, _ := strayCharacters(value); why == "" && !strings.Contains(value, "://") {

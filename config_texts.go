@@ -41,6 +41,7 @@ func strayCharacters(s string) (why, fix string) {
 	return "", ""
 }
 
+// inQuotes reports whether s is in straight or typographic quotes, which some env files keep as part of the value.
 func inQuotes(s string) bool {
 	for _, pair := range []string{`""`, "''", "``", "\u201c\u201d", "\u2018\u2019"} {
 		_, size := utf8.DecodeRuneInString(pair)

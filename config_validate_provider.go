@@ -117,6 +117,7 @@ func ownSignOutParameters() []string {
 	return []string{"client_id", "id_token_hint", "logout_hint", "post_logout_redirect_uri", "state"}
 }
 
+// validateClaims reports settings of groups and organizations that are ambiguous or match no claim.
 func (p *Provider) validateClaims(found *problems) {
 	if p.GroupsClaim != "" && len(p.GroupsPath) > 0 {
 		found.add("GroupsPath", "is set together with GroupsClaim", "keep one of them")

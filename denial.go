@@ -52,6 +52,7 @@ func (d Denial) MarshalJSON() ([]byte, error) {
 	}{d.Code, d.Message, d.RequestID, d.SignInURL})
 }
 
+// denialKey is the key of the Denial in a gin.Context.
 type denialKey struct{}
 
 // Denied returns why the request was denied or failed. Outside of [AbortHandlers] it returns the zero Denial.

@@ -181,6 +181,7 @@ func retryAfter(err error) int {
 	return 5
 }
 
+// defaultUnauthenticated redirects navigations to the sign-in, unless that would loop, and otherwise sends a 401.
 func (a *Auth) defaultUnauthenticated(c *gin.Context) {
 	switch pattern := c.FullPath(); {
 	case pattern == a.routes.signIn || pattern == a.routes.prefix+"/signin": // a redirect would loop
@@ -200,6 +201,7 @@ func (a *Auth) defaultAnswer(c *gin.Context) { a.answerDenial(c, false) }
 // removes the query from the address bar.
 func (a *Auth) defaultOwnAnswer(c *gin.Context) { a.answerDenial(c, true) }
 
+// answerDenial sends the page or JSON of the denial. cutAddress removes the query from the address bar.
 func (a *Auth) answerDenial(c *gin.Context, cutAddress bool) {
 	if c.Writer.Written() { // the app has answered: a second body would be appended to the first
 		return

@@ -53,7 +53,7 @@ var (
 	errInvalidInitiation = errors.New("ginoidc: invalid login initiation request")
 	errInitiationOff     = errors.New("ginoidc: sign-ins that a third party initiates are off")
 	errInvalidToken      = errors.New("ginoidc: the provider's token was refused")
-	errProviderResponse  = errors.New("ginoidc: unusable answer from the provider")
+	errProviderResponse  = errors.New("ginoidc: unusable response from the provider")
 	errSessionTooLarge   = errors.New("ginoidc: the session is too large for its store")
 	errInternal          = errors.New("ginoidc: internal error") // for every error without another code
 	errWritten           = errors.New("ginoidc: the response has started, so no session can be saved")

@@ -27,6 +27,7 @@ type routes struct {
 	backChannel, frontChannel, signedOut string
 }
 
+// newRoutes returns the routes of an app at the base path of its URL.
 func newRoutes(app *url.URL, prefix string) routes {
 	base := strings.TrimSuffix(app.Path, "/")
 	prefix = strings.TrimSuffix(prefix, "/")
@@ -37,6 +38,7 @@ func newRoutes(app *url.URL, prefix string) routes {
 	}
 }
 
+// all returns the paths of all routes. They are not return targets, or a sign-in could end in a sign-out.
 func (r routes) all() []string {
 	return []string{r.signIn, r.callback, r.signOut, r.userInfo, r.backChannel, r.frontChannel, r.signedOut}
 }
@@ -182,6 +184,7 @@ type sessionTimes struct {
 	IdleExpiresIn int64 `json:"idle_expires_in"`
 }
 
+// timesOf returns the remaining times of a session.
 func (a *core) timesOf(s *session.Session) sessionTimes {
 	absolute, idle := a.sessions.Limits(&s.Record)
 	return sessionTimes{int64(absolute / time.Second), int64(idle / time.Second)}

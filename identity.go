@@ -186,6 +186,7 @@ func (req *request) replace(s *session.Session) {
 	}
 }
 
+// userOf returns the user of a session.
 func (a *core) userOf(s *session.Session) *User { return userOf(a.shape, a.issuer, &s.Record) }
 
 // UserFrom returns the signed-in user. It returns false if nobody is signed in, if the session store does not respond,
@@ -210,6 +211,7 @@ func (a *Auth) UserFrom(c *gin.Context) (*User, bool) {
 	return a.requestOf(c).signedInUser(c)
 }
 
+// signedInUser returns the user who makes the request. An error counts as nobody: only guards tell users about it.
 func (req *request) signedInUser(ctx context.Context) (*User, bool) {
 	if req == nil {
 		return nil, false

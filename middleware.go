@@ -160,6 +160,8 @@ func (a *core) checkOrigin(c *gin.Context) error {
 	return errCrossOrigin
 }
 
+// groupList panics on lists that would allow everybody or nobody. It copies the list, so that later changes to the
+// caller's slice do not change the guard.
 func (a *Auth) groupList(guard string, groups []string) []string {
 	if len(groups) == 0 {
 		panic("ginoidc: " + guard + " needs at least one group")
@@ -175,6 +177,7 @@ func (a *Auth) groupList(guard string, groups []string) []string {
 
 // The decisions. They are pure functions of the user.
 
+// signedIn returns ErrUnauthenticated unless there is a user. An empty Subject identifies nobody.
 func signedIn(u *User) error {
 	if u == nil || u.Subject == "" {
 		return ErrUnauthenticated
@@ -182,10 +185,12 @@ func signedIn(u *User) error {
 	return nil
 }
 
+// inAny denies users who are in none of the groups.
 func inAny(u *User, groups []string) error {
 	return inGroups(u, "any_of", groups, slices.ContainsFunc(groups, u.InGroup))
 }
 
+// inAll denies users who are not in all of the groups.
 func inAll(u *User, groups []string) error {
 	return inGroups(u, "all_of", groups, !slices.ContainsFunc(groups, func(g string) bool { return !u.InGroup(g) }))
 }

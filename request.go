@@ -90,6 +90,8 @@ func (a *core) attend(c *gin.Context) *request {
 	return req
 }
 
+// start attaches a new request to c: as the context of c.Request, and with its writer around that of c. If quiet is set
+// and another Auth came first, UserFrom still uses that one.
 func (a *core) start(c *gin.Context, quiet bool) *request {
 	first := requestAt(c, requestKey{}) == nil
 	req := &request{Context: c.Request.Context(), auth: a, gin: c, first: first, quiet: quiet && !first}

@@ -118,6 +118,7 @@ func (req *request) send(h http.Header, lines []string) {
 	req.sendLocked(h, lines)
 }
 
+// sendLocked is send for callers that hold the mutex.
 func (req *request) sendLocked(h http.Header, lines []string) {
 	if h != nil {
 		withdraw(h, req.cookies)

@@ -109,6 +109,7 @@ func (a *core) enlist(ctx context.Context, s *session.Session) {
 	}
 }
 
+// delist removes a session from the lists of its user. A failure is only logged: the session has ended already.
 func (a *core) delist(ctx context.Context, ref revocation.Ref) {
 	if err := a.ledger.Delist(ctx, ref); err != nil {
 		a.emit(ctx, event{kind: eventSessionStillListed, err: err})

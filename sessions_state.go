@@ -198,6 +198,7 @@ type seals struct {
 	parameters *sealed.Text // parameters that the app adds to a sign-in, in a URL
 }
 
+// newSeals derives the keys of each purpose from the cookie secrets.
 func newSeals(secrets []string, audience string) (s seals, err error) {
 	for purpose, text := range map[string]**sealed.Text{
 		"kept values": &s.kept, "landed": &s.recent, "sign-in parameters": &s.parameters,

@@ -167,6 +167,7 @@ func (a *core) markSilent(h http.Header) {
 	}
 }
 
+// silentCookie has neither Max-Age nor Expires, so browsers delete it when they close.
 func (a *core) silentCookie() *http.Cookie {
 	return &http.Cookie{
 		Name: a.cookie.name + ".silent", Value: "1", Path: a.cookie.path,

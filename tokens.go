@@ -99,6 +99,7 @@ func (a *core) resourceTransport() http.RoundTripper {
 	return a.provider.Certified(plain, certified, a.config.idp().CertificateOrigins)
 }
 
+// resourceTransport returns a transport with this TLS configuration and the timeouts of http.DefaultTransport.
 func resourceTransport(config *tls.Config) http.RoundTripper {
 	return &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,

@@ -90,6 +90,7 @@ func refusal(status int) int {
 // maxAnswer bounds the response of the upstream service, in bytes.
 const maxAnswer = 1 << 20
 
+// fetch sends a GET request with a time limit and reads at most maxAnswer bytes of the response.
 func fetch(ctx context.Context, client *http.Client, address string) (status int, body []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, upstreamLimit)
 	defer cancel()
@@ -141,6 +142,7 @@ func ready(auth *ginoidc.Auth) gin.HandlerFunc {
 	}
 }
 
+// noMethod responds to methods that a route does not have.
 func noMethod(c *gin.Context) {
 	c.JSON(http.StatusMethodNotAllowed, gin.H{"error": "method_not_allowed", "message": "See the Allow header."})
 }

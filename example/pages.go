@@ -79,6 +79,7 @@ func (p *pages) profile(c *gin.Context) {
 	p.show(c, http.StatusOK, "profile", view{Title: "Your profile", User: u, Claims: claims})
 }
 
+// notFound sends a page to browsers and JSON to programs.
 func (p *pages) notFound(c *gin.Context) {
 	if c.NegotiateFormat(gin.MIMEJSON, gin.MIMEHTML) != gin.MIMEHTML {
 		c.JSON(http.StatusNotFound, gin.H{"error": "not_found", "message": "There is nothing here."})

@@ -31,6 +31,7 @@ func tries(u *ginoidc.User) []try {
 	}
 }
 
+// guarded returns the row of a route with a guard, for a browser.
 func guarded(u *ginoidc.User, path, needs string, allowed bool) try {
 	switch {
 	case u == nil:

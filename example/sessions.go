@@ -21,6 +21,8 @@ func (s sessions) list(c *gin.Context) {
 	c.JSON(http.StatusOK, mine)
 }
 
+// mine returns the sessions of the user. The subject comes from the session and never from the request, so users cannot
+// list the sessions of others.
 func (s sessions) mine(c *gin.Context) ([]ginoidc.SessionInfo, error) {
 	u, _ := ginoidc.UserFrom(c)
 	return s.auth.UserSessions(c.Request.Context(), u.Subject)
@@ -44,6 +46,7 @@ func (s sessions) end(c *gin.Context) {
 	s.ended(c, err)
 }
 
+// endAll ends all sessions of the user, the current one included.
 func (s sessions) endAll(c *gin.Context) {
 	u, _ := ginoidc.UserFrom(c)
 	s.ended(c, s.auth.EndUserSessions(c.Request.Context(), u.Subject))
