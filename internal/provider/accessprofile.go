@@ -108,8 +108,8 @@ func entraMachine(d document, _, _ string) bool { return !d.has("scp") }
 
 // checkType keeps other JWTs of the provider from being used as access tokens (RFC 8725 section 3.11).
 func (a accessProfile) checkType(header document) error {
-	typ, err := header.text("typ")
-	if kind := mediaType(typ); err != nil || header.has("typ") && kind == "" || !slices.Contains(a.types, kind) {
+	typ, _ := header.text("typ")
+	if kind := mediaType(typ); header.has("typ") && kind == "" || !slices.Contains(a.types, kind) {
 		return badToken(opAccessToken, "wrong_type", "typ is %s", excerpt(fmt.Sprint(header["typ"])))
 	}
 	return nil

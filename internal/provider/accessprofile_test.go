@@ -194,7 +194,11 @@ func TestAccessTokenProfileRules(t *testing.T) {
 		"Auth0, azp is an audience": {
 			profile: auth0, claims: object{"aud": []string{api, "spa"}}, code: "wrong_kind",
 		},
-		"Auth0, no azp":            {profile: auth0, claims: object{"azp": nil}, code: "client"},
+		"Auth0, no azp":   {profile: auth0, claims: object{"azp": nil}, code: "client"},
+		"Okta, typ empty": {profile: okta, header: `{"alg":"ES256","kid":"k1","typ":""}`, code: "wrong_type"},
+		"Okta, typ of no type": {
+			profile: okta, header: `{"alg":"ES256","kid":"k1","typ":"application/"}`, code: "wrong_type",
+		},
 		"Auth0, no typ":            {profile: auth0, header: untyped, code: "wrong_type"},
 		"Cognito, ID token":        {profile: cognito, claims: object{"token_use": "id"}, code: "wrong_kind"},
 		"Cognito, no token_use":    {profile: cognito, claims: object{"token_use": nil}, code: "wrong_kind"},

@@ -132,6 +132,7 @@ func TestAccessTokenClaims(t *testing.T) {
 		{"cnf empty", object{"cnf": object{}}, "confirmation"},
 		{"cnf of another way", object{"cnf": object{"kid": thumbprint}}, "confirmation"},
 		{"cnf of another way as well", object{"cnf": object{"jkt": thumbprint, "jwk": object{}}}, "confirmation"},
+		{"cnf of another way that looks alike", object{"cnf": object{"jkt": thumbprint, "kid": thumbprint}}, "confirmation"},
 		{"cnf with a short thumbprint", object{"cnf": object{"jkt": thumbprint[1:]}}, "confirmation"},
 		{"cnf with a long thumbprint", object{"cnf": object{"jkt": thumbprint + "A"}}, "confirmation"},
 		{"cnf with loose bits", object{"cnf": object{"jkt": thumbprint[1:] + "B"}}, "confirmation"},
@@ -557,6 +558,44 @@ func TestAccessTokenDuringOutage(t *testing.T) {
 	unknown := op.accessToken(`{"alg":"ES256","kid":"k2","typ":"at+jwt"}`, accessClaims(nil))
 	_, err := p.CheckAccessToken(t.Context(), unknown)
 	wantError(t, err, provider.Unavailable, "provider_status")
+}
+
+// A token that was seen before expires like any other.
+func TestRememberedTokenExpires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		op := newOP(t)
+		p := op.client(accepting())
+		token := op.accessToken(accessHeader, accessClaims(nil)) // for five minutes, and one of tolerance
+		for _, after := range []time.Duration{0, 5*time.Minute - 1, 1, time.Minute - 1} {
+			time.Sleep(after)
+			if _, err := p.VerifyAccessToken(t.Context(), token); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := p.AccessTokenCache(); got.Hits != 1 || got.Misses != 3 {
+			t.Errorf("%+v: beyond exp each is verified", got)
+		}
+		time.Sleep(1)
+		_, err := p.VerifyAccessToken(t.Context(), token)
+		wantRefusal(t, err, "expired")
+	})
+}
+
+// However slow the provider is, all of it together takes ten seconds at most.
+func TestAccessTokenIsJudgedInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		op := newOP(t)
+		op.serve(discoveryPath, slow(4*time.Second, jsonAnswer(200, metadata(nil))))
+		op.serve(keysPath, slow(4*time.Second, jsonAnswer(200, object{"keys": []any{jwk(&op.key.PublicKey, "k1")}})))
+		p, began := op.client(accepting()), time.Now()
+		unknown := op.accessToken(`{"alg":"ES256","kid":"k2","typ":"at+jwt"}`, accessClaims(nil))
+		_, err := p.VerifyAccessToken(t.Context(), unknown)
+		wantError(t, err, provider.Unavailable, "gave_up")
+		if took := time.Since(began); took != 10*time.Second {
+			t.Errorf("%v", took)
+		}
+		time.Sleep(10 * time.Second)
+	})
 }
 
 // A request that ends while the keys are fetched says nothing against its token.

@@ -56,14 +56,7 @@ func (p *Provider) Introspect(ctx context.Context, raw string) (*AccessToken, er
 		return v.token, v.err
 	}
 	v, _, err := p.access.flight.Do(ctx, string(key[:]), func() (verdict, error) {
-		// Another flight may have landed between the lookup above and this takeoff.
-		if v, ok := p.access.known(key); ok {
-			return v, nil
-		}
-		// The call serves all waiting requests, so it does not end with the first.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.backend.limits.total())
-		defer cancel()
-		return p.introspect(ctx, key, raw)
+		return p.introspectOnce(ctx, key, raw)
 	})
 	switch {
 	case err != nil && ctx.Err() != nil && err == ctx.Err():
@@ -72,6 +65,16 @@ func (p *Provider) Introspect(ctx context.Context, raw string) (*AccessToken, er
 		return nil, err
 	}
 	return v.token, v.err
+}
+
+// introspectOnce is introspect for all requests that wait for it, so it does not end with the first of them.
+func (p *Provider) introspectOnce(ctx context.Context, key tokenKey, raw string) (verdict, error) {
+	if v, ok := p.access.known(key); ok { // another flight landed between the lookup and this takeoff
+		return v, nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.backend.limits.total())
+	defer cancel()
+	return p.introspect(ctx, key, raw)
 }
 
 // known returns a cached verdict.

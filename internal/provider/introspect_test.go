@@ -369,12 +369,14 @@ func TestIntrospectionIsShared(t *testing.T) {
 	})
 }
 
-// A provider that hangs is 503 within the limits, also for many tokens at once; and no sign-in waits behind them.
+// A provider that hangs is 503 within the limits, also for many tokens at once; and neither sign-ins nor calls for users
+// who are signed in wait behind them.
 func TestIntrospectionDuringOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		op := newOP(t)
 		p := op.introspecting()
 		op.serve(introspectPath, slow(time.Hour, jsonAnswer(200, said(nil))))
+		op.serve(revokePath, textAnswer(200, "", ""))
 		op.serve(userinfoPath, jsonAnswer(200, object{"sub": "alice"}))
 		if err := p.Ready(t.Context()); err != nil {
 			t.Fatal(err)
@@ -392,6 +394,9 @@ func TestIntrospectionDuringOutage(t *testing.T) {
 		synctest.Wait()
 		if _, err := p.UserInfo(t.Context(), bearer(), "alice"); err != nil {
 			t.Error("the sign-in:", err)
+		}
+		if err := p.Revoke(t.Context(), bearer()); err != nil {
+			t.Error("the sign-out:", err)
 		}
 		callers.Wait()
 		if took := time.Since(began); took > 10*time.Second {

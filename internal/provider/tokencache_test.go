@@ -3,6 +3,7 @@ package provider
 import (
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -62,6 +63,10 @@ func TestTokenCacheIsBounded(t *testing.T) {
 					t.Fatalf("%d entries", entries)
 				}
 			}
+			before := c.stats().Entries
+			if _, ok := c.get(used); !ok || c.stats().Entries != before {
+				t.Errorf("%d entries of %d", c.stats().Entries, before)
+			}
 			// The limits are made use of.
 			if entries := c.stats().Entries; 2*entries < maxCachedTokens && 3*entries*size < maxCachedBytes {
 				t.Errorf("only %d entries", entries)
@@ -73,6 +78,19 @@ func TestTokenCacheIsBounded(t *testing.T) {
 				t.Error("one token has displaced another")
 			}
 		})
+	}
+}
+
+// An entry that is used is in one generation only.
+func TestTokenCacheCountsOnce(t *testing.T) {
+	var c tokenCache
+	for n := range maxCachedTokens/2 + 1 {
+		c.put(numbered(n), lasting(time.Hour), 1, nil)
+	}
+	for n := range 10 {
+		if _, ok := c.get(numbered(n)); !ok || c.stats().Entries != maxCachedTokens/2+1 {
+			t.Errorf("%t, %+v", ok, c.stats())
+		}
 	}
 }
 
@@ -197,6 +215,37 @@ func TestSeenTokenAllocatesLittle(t *testing.T) {
 	})
 	if got := p.AccessTokenCache(); allocs > 1 || got != (CacheStats{Entries: 1, Hits: 101, Misses: 1}) {
 		t.Errorf("%v allocations, %+v", allocs, got)
+	}
+}
+
+// Nor does one that the provider was asked about a short while ago; and a flight that takes off after another has
+// landed makes no further call.
+func TestKnownTokenIsNotAskedAbout(t *testing.T) {
+	p, _ := verifier(t) // whose transport answers nothing
+	want := lasting(time.Hour)
+	key := tokenKey(sha256.Sum256([]byte("opaque")))
+	p.access.active.put(key, want, 6, nil)
+	allocs := testing.AllocsPerRun(100, func() {
+		if got, err := p.Introspect(t.Context(), "opaque"); err != nil || got != want.token {
+			t.Error(got, err)
+		}
+	})
+	if allocs > 1 {
+		t.Errorf("%v allocations", allocs)
+	}
+	if got, err := p.introspectOnce(t.Context(), key, "opaque"); err != nil || got != want {
+		t.Error(got, err)
+	}
+}
+
+func BenchmarkIntrospected(b *testing.B) {
+	p, _ := verifier(b)
+	p.access.active.put(tokenKey(sha256.Sum256([]byte("opaque"))), lasting(time.Hour), 6, nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := p.Introspect(b.Context(), "opaque"); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
 
