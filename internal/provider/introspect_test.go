@@ -369,8 +369,8 @@ func TestIntrospectionIsShared(t *testing.T) {
 	})
 }
 
-// A provider that hangs is 503 within the limits, also for many tokens at once; and neither sign-ins nor calls for users
-// who are signed in wait behind them.
+// A provider that hangs is 503 within the limits, also for many tokens at once; and neither sign-ins nor calls for
+// users who are signed in wait behind them.
 func TestIntrospectionDuringOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		op := newOP(t)
