@@ -1,6 +1,9 @@
 package ginoidc
 
 import (
+	"crypto/sha256"
+	"crypto/tls"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,10 +13,14 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
 
 // errAccessToken is the refusal of an access token in the Authorization header (RFC 6750, section 3.1).
 var errAccessToken = errors.New("ginoidc: the access token was refused")
+
+// errProof is the refusal of a DPoP proof (RFC 9449, section 7.1).
+var errProof = fmt.Errorf("%w: DPoP proof", errAccessToken)
 
 // errScope is for a valid access token that lacks a scope of the route.
 var errScope = fmt.Errorf("%w: the access token lacks a scope", ErrForbidden)
@@ -86,8 +93,9 @@ func (req *request) bearer() (id identity, decided bool, err error) {
 		return identity{}, true, fmt.Errorf("%w: %w", errAccessToken, err)
 	case err != nil:
 		return identity{}, true, translated(err)
-	case token.Bound(): // without proof of the key, a stolen token would be of use (RFC 9449; RFC 8705)
-		return identity{}, true, fmt.Errorf("%w: it is bound to a key, and there is no proof of that key", errAccessToken)
+	}
+	if err := req.checkPossession(token, raw); err != nil {
+		return identity{}, true, err
 	}
 	derived, err := token.Derive(req.auth.userOfToken)
 	if err != nil {
@@ -95,6 +103,50 @@ func (req *request) bearer() (id identity, decided bool, err error) {
 	}
 	user := *derived.(*User) // the lists are shared, as handlers treat a User as read-only
 	return identity{user: &user, token: token}, true, nil
+}
+
+// checkPossession checks that the client has the keys to which its access token is bound, so that a stolen token is
+// useless: the key of DPoP (RFC 9449, section 7.1) and the TLS client certificate (RFC 8705, section 3). A token that
+// is bound to a key of DPoP has to come with that scheme, and any other must not.
+func (req *request) checkPossession(token *provider.AccessToken, raw string) error {
+	bound, h := token.Confirmation, req.http.Header
+	scheme, _, _ := strings.Cut(h.Get("Authorization"), " ")
+	if byDPoP := strings.EqualFold(scheme, "DPoP"); byDPoP != (bound.JKT != "") {
+		return fmt.Errorf("%w: the scheme is not that of the token", errAccessToken)
+	}
+	if bound.X5TS256 != "" && certificateThumbprint(req.http.TLS) != bound.X5TS256 {
+		return fmt.Errorf("%w: it is bound to another TLS client certificate", errAccessToken)
+	}
+	if bound.JKT == "" {
+		return nil
+	}
+	proofs := h.Values("DPoP")
+	if len(proofs) != 1 {
+		return fmt.Errorf("%w: %d proofs", errProof, len(proofs))
+	}
+	id, remember, err := req.auth.provider.CheckProof(proofs[0], provider.ProvenRequest{
+		Method: req.http.Method, URL: req.auth.realm + req.auth.externalPath(req.http), AccessToken: raw, JKT: bound.JKT,
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %w", errProof, err)
+	}
+	key := shared.Key(shared.KindProof, req.auth.audience.Hash(bound.JKT+" "+id))
+	switch first, err := req.auth.state.MarkUsed(req.Context, key, remember); {
+	case err != nil:
+		return fmt.Errorf("%w: %w", ErrSessionStore, err)
+	case !first:
+		return fmt.Errorf("%w: it was used before", errProof)
+	}
+	return nil
+}
+
+// certificateThumbprint returns the x5t#S256 of the client certificate of a connection, or "" if there is none.
+func certificateThumbprint(connection *tls.ConnectionState) string {
+	if connection == nil || len(connection.PeerCertificates) == 0 {
+		return ""
+	}
+	sum := sha256.Sum256(connection.PeerCertificates[0].Raw)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // acceptsBearer reports whether the app accepts access tokens.
@@ -149,7 +201,8 @@ func (a *core) userOfToken(token *provider.AccessToken) (any, error) {
 	return u, nil
 }
 
-// bearerChallenge returns the challenge of the scheme Bearer (RFC 6750, section 3; RFC 9470, section 3). shown reports
+// bearerChallenge returns the challenge of the scheme Bearer, or of DPoP for a refused proof (RFC 6750, section 3; RFC
+// 9449, section 7.1; RFC 9470, section 3). shown reports
 // whether the request had an access token; without one the challenge has no error code. No text of the provider gets
 // there.
 func (a *core) bearerChallenge(shown bool, err error) string {
@@ -158,6 +211,9 @@ func (a *core) bearerChallenge(shown bool, err error) string {
 	var scope *scopeError
 	switch {
 	case !shown:
+	case errors.Is(err, errProof):
+		return fmt.Sprintf(`DPoP realm=%q, error="invalid_dpop_proof", algs=%q`,
+			a.realm, strings.Join(provider.ProofAlgs(), " "))
 	case errors.As(err, &scope):
 		challenge += `, error="insufficient_scope", scope="` + strings.Join(scope.scopes, " ") + `"`
 	case errors.As(err, &stepUp):

@@ -1,16 +1,28 @@
 package ginoidc_test
 
 import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/json"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gin-gonic/gin"
+	"github.com/go-jose/go-jose/v4"
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
@@ -181,5 +193,178 @@ func TestBearerChallenges(t *testing.T) {
 	if r := off.Browser().Do(http.MethodGet, "/me", nil, "Authorization", "Bearer "+token); r.StatusCode != 401 ||
 		strings.Contains(r.Header.Get("Www-Authenticate"), "Bearer") {
 		t.Errorf("without an audience: %d %q", r.StatusCode, r.Header["Www-Authenticate"])
+	}
+}
+
+// proofOf makes a DPoP proof; edit may change its header and claims.
+func proofOf(
+	t *testing.T, key *ecdsa.PrivateKey, method, url, token string, edit func(header, claims map[string]any),
+) string {
+	t.Helper()
+	sum := sha256.Sum256([]byte(token))
+	header := map[string]any{"typ": "dpop+jwt", "jwk": jose.JSONWebKey{Key: &key.PublicKey}}
+	claims := map[string]any{"jti": rand.Text(), "htm": method, "htu": url, "iat": time.Now().Unix(),
+		"ath": base64.RawURLEncoding.EncodeToString(sum[:])}
+	if edit != nil {
+		edit(header, claims)
+	}
+	options := &jose.SignerOptions{}
+	for name, value := range header {
+		options = options.WithHeader(jose.HeaderKey(name), value)
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: key}, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jws, err := signer.Sign(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proof, err := jws.CompactSerialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return proof
+}
+
+// TestBearerBoundToKey: an access token that is bound to a key is accepted only with a fresh proof of that key, made
+// for this request, once on all instances.
+func TestBearerBoundToKey(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	thief, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	public := jose.JSONWebKey{Key: &key.PublicKey}
+	thumbprint, err := public.Thumbprint(crypto.SHA256)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shared := state.NewMemory(0)
+	a := newAPI(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
+	other := newAPI(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.State, c.Providers[0].Transport = shared, a.OP.Transport()
+	})
+	unbound, err := a.OP.AccessToken("alice", api)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.OP.OnAccessToken(func(claims map[string]any) {
+		claims["cnf"] = map[string]any{"jkt": base64.RawURLEncoding.EncodeToString(thumbprint)}
+	})
+	token, err := a.OP.AccessToken("alice", api)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const url = testapp.URL + "/me"
+	claim := func(name string, value any) func(header, claims map[string]any) {
+		return func(_, claims map[string]any) { claims[name] = value }
+	}
+	header := func(name string, value any) func(header, claims map[string]any) {
+		return func(header, _ map[string]any) { header[name] = value }
+	}
+	proof := func(edit func(header, claims map[string]any)) []string {
+		return []string{proofOf(t, key, "GET", url, token, edit)}
+	}
+	past := func(age time.Duration) int64 { return time.Now().Add(-age).Unix() }
+	for _, tt := range []struct {
+		name, scheme, token string
+		proofs              []string
+		status              int
+	}{
+		{"a proof", "DPoP", token, proof(nil), 200},
+		{"scheme in lower case", "dpop", token, proof(nil), 200},
+		{"the default port", "DPoP", token, proof(claim("htu", "https://APP.example.com:443/me")), 200},
+		{"a query", "DPoP", token, proof(claim("htu", url+"?x=1")), 200},
+		{"a minute old", "DPoP", token, proof(claim("iat", past(time.Minute))), 200},
+		{"as a bearer token", "Bearer", token, nil, 401},
+		{"as a bearer token with a proof", "Bearer", token, proof(nil), 401},
+		{"an unbound token", "DPoP", unbound, proof(nil), 401},
+		{"no proof", "DPoP", token, nil, 401},
+		{"two proofs", "DPoP", token, append(proof(nil), proof(nil)...), 401},
+		{"garbage", "DPoP", token, []string{"garbage"}, 401},
+		{"another key", "DPoP", token, []string{proofOf(t, thief, "GET", url, token, nil)}, 401},
+		{"another key's signature", "DPoP", token,
+			[]string{proofOf(t, thief, "GET", url, token, header("jwk", public))}, 401},
+		{"another method", "DPoP", token, proof(claim("htm", "POST")), 401},
+		{"another path", "DPoP", token, proof(claim("htu", testapp.URL+"/admin")), 401},
+		{"another host", "DPoP", token, proof(claim("htu", "https://evil.example/me")), 401},
+		{"another scheme", "DPoP", token, proof(claim("htu", "http://app.example.com/me")), 401},
+		{"another token", "DPoP", token, []string{proofOf(t, key, "GET", url, unbound, nil)}, 401},
+		{"no ath", "DPoP", token, proof(claim("ath", nil)), 401},
+		{"no jti", "DPoP", token, proof(claim("jti", "")), 401},
+		{"old", "DPoP", token, proof(claim("iat", past(3*time.Minute))), 401},
+		{"of the future", "DPoP", token, proof(claim("iat", past(-2*time.Minute))), 401},
+		{"no time", "DPoP", token, proof(claim("iat", "now")), 401},
+		{"another type", "DPoP", token, proof(header("typ", "JWT")), 401},
+		{"critical", "DPoP", token, proof(header("crit", []string{"exp"})), 401},
+		{"a private key", "DPoP", token, proof(header("jwk", jose.JSONWebKey{Key: key})), 401},
+	} {
+		headers := []string{"Authorization", tt.scheme + " " + tt.token}
+		for _, p := range tt.proofs {
+			headers = append(headers, "DPoP", p)
+		}
+		r := a.Browser().Do("GET", "/me", nil, headers...)
+		if r.StatusCode != tt.status {
+			t.Errorf("%s: %d %s", tt.name, r.StatusCode, r.Body)
+		}
+		challenge := r.Header.Get("WWW-Authenticate")
+		if tt.status == 401 && !strings.HasPrefix(challenge, `DPoP realm="`) &&
+			!strings.Contains(challenge, "invalid_token") {
+			t.Errorf("%s: challenge %q", tt.name, challenge)
+		}
+	}
+	replayed := proof(nil)[0]
+	for i, on := range []*testapp.App{other, a, other} {
+		r := on.Browser().Do("GET", "/me", nil, "Authorization", "DPoP "+token, "DPoP", replayed)
+		if want := []int{200, 401, 401}[i]; r.StatusCode != want {
+			t.Errorf("time %d: %d, want %d", i+1, r.StatusCode, want)
+		}
+	}
+}
+
+// TestBearerBoundToCertificate: an access token that is bound to a TLS client certificate is accepted only over a
+// connection with that certificate.
+func TestBearerBoundToCertificate(t *testing.T) {
+	own, stolen := testapp.SelfSigned(t), testapp.SelfSigned(t)
+	a := newAPI(t)
+	sum := sha256.Sum256(own.Certificate[0])
+	a.OP.OnAccessToken(func(claims map[string]any) {
+		claims["cnf"] = map[string]any{"x5t#S256": base64.RawURLEncoding.EncodeToString(sum[:])}
+	})
+	token, err := a.OP.AccessToken("alice", api)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed := func(certificate tls.Certificate) []*x509.Certificate {
+		leaf, err := x509.ParseCertificate(certificate.Certificate[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []*x509.Certificate{leaf}
+	}
+	for name, tt := range map[string]struct {
+		connection *tls.ConnectionState
+		status     int
+	}{
+		"no TLS":              {nil, 401},
+		"no certificate":      {&tls.ConnectionState{}, 401},
+		"another certificate": {&tls.ConnectionState{PeerCertificates: parsed(stolen)}, 401},
+		"the certificate":     {&tls.ConnectionState{PeerCertificates: parsed(own)}, 200},
+	} {
+		r := httptest.NewRequest("GET", testapp.URL+"/me", nil)
+		r.Header.Set("Authorization", "Bearer "+token)
+		r.TLS = tt.connection
+		w := httptest.NewRecorder()
+		if a.Engine.ServeHTTP(w, r); w.Code != tt.status {
+			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+		}
 	}
 }

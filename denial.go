@@ -143,13 +143,19 @@ func (a *core) refererTarget(r *http.Request) string {
 	return target
 }
 
-// currentTarget returns the path and query of the request as a return target, or "" if that is not an acceptable one.
-// It adds the base path if a proxy has stripped it.
-func (a *core) currentTarget(r *http.Request) string {
-	target := r.URL.EscapedPath()
-	if base := a.routes.base; base != "" && target != base && !strings.HasPrefix(target, base+"/") {
-		target = base + target
+// externalPath returns the path of the request as the client knows it: with the base path, which a proxy may have
+// stripped.
+func (a *core) externalPath(r *http.Request) string {
+	path := r.URL.EscapedPath()
+	if base := a.routes.base; base != "" && path != base && !strings.HasPrefix(path, base+"/") {
+		return base + path
 	}
+	return path
+}
+
+// currentTarget returns the path and query of the request as a return target, or "" if that is not an acceptable one.
+func (a *core) currentTarget(r *http.Request) string {
+	target := a.externalPath(r)
 	if r.URL.RawQuery != "" {
 		target += "?" + r.URL.RawQuery
 	}
