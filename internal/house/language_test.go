@@ -57,14 +57,34 @@ func TestWords(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, group := range file.Comments {
-			text := strings.Join(strings.Fields(group.Text()), " ") // a phrase may be wrapped
-			for better, word := range words {
-				if found := word.FindString(text); found != "" && !strings.HasSuffix(found, " than") {
-					t.Errorf("%s: the comment says %q; write %q", files.Position(group.Pos()), found, better)
-				}
+			for found, better := range wordsIn(group.Text()) {
+				t.Errorf("%s: the comment says %q; write %q", files.Position(group.Pos()), found, better)
 			}
 		}
 	}
+}
+
+// TestWordsOfPages: no page has one of words, except in code.
+func TestWordsOfPages(t *testing.T) {
+	t.Chdir(root)
+	code := regexp.MustCompile("(?s)```.*?```|`[^`\n]*`")
+	for name, page := range documents(t) {
+		for found, better := range wordsIn(code.ReplaceAllString(page, "code")) {
+			t.Errorf("%s says %q; write %q", name, found, better)
+		}
+	}
+}
+
+// wordsIn returns which of words a text has, and what to write instead.
+func wordsIn(text string) map[string]string {
+	found := map[string]string{}
+	text = strings.Join(strings.Fields(text), " ") // a phrase may be wrapped
+	for better, word := range words {
+		if match := word.FindString(text); match != "" && !strings.HasSuffix(match, " than") {
+			found[match] = better
+		}
+	}
+	return found
 }
 
 // goFiles returns the Go files of all modules of the repository.
