@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -367,4 +368,63 @@ func TestBearerBoundToCertificate(t *testing.T) {
 			t.Errorf("%s: %d %s", name, w.Code, w.Body)
 		}
 	}
+}
+
+// TestThreeKindsOfClient: browsers, clients with access tokens and clients with API keys use one route at the same time,
+// and each is refused in its own form.
+func TestThreeKindsOfClient(t *testing.T) {
+	a := newAPI(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.Authenticators = []ginoidc.Authenticator{byKey(map[string]func(*gin.Context) (*ginoidc.User, error){
+			"robot": shows(ginoidc.User{Subject: "robot"}),
+		})}
+	})
+	a.Engine.GET("/who", a.Auth.RequireAuth(), func(c *gin.Context) {
+		u, _ := ginoidc.UserFrom(c)
+		c.String(http.StatusOK, u.Subject)
+	})
+	token, err := a.OP.AccessToken("alice", api)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := a.Browser()
+	browser.MustSignIn("bob")
+	cookie, page := browser.CookieHeader(), testapp.Navigation()
+	var wg sync.WaitGroup
+	for _, tt := range []struct {
+		headers []string
+		status  int
+		want    string // the body, or the beginning of a header that says how to authenticate
+	}{
+		{[]string{"Cookie", cookie}, 200, "bob"},
+		{[]string{"Authorization", "Bearer " + token}, 200, "alice"},
+		{[]string{"X-API-Key", "robot"}, 200, "robot"},
+		{[]string{"Cookie", cookie, "Authorization", "Bearer " + token}, 200, "alice"},
+		{[]string{"Cookie", cookie, "Authorization", "Bearer " + token, "X-API-Key", "robot"}, 200, "robot"},
+		{page, 302, "/auth/signin?return_to=%2Fwho"},
+		{nil, 401, `Cookie realm="https://app.example.com"`},
+		{[]string{"Cookie", cookie, "Authorization", "Bearer x"}, 401, `Bearer realm="https://app.example.com", error=`},
+		{[]string{"Cookie", cookie, "X-API-Key", "unknown"}, 401, `Cookie realm="https://app.example.com"`},
+	} {
+		for range 8 {
+			wg.Go(func() {
+				r := httptest.NewRequest("GET", testapp.URL+"/who", nil)
+				for i := 0; i < len(tt.headers); i += 2 {
+					r.Header.Add(tt.headers[i], tt.headers[i+1])
+				}
+				w := httptest.NewRecorder()
+				a.Engine.ServeHTTP(w, r)
+				got := w.Body.String()
+				switch w.Code {
+				case http.StatusFound:
+					got = w.Header().Get("Location")
+				case http.StatusUnauthorized:
+					got = w.Header().Get("WWW-Authenticate")
+				}
+				if w.Code != tt.status || !strings.HasPrefix(got, tt.want) {
+					t.Errorf("%q: %d %s", tt.headers, w.Code, got)
+				}
+			})
+		}
+	}
+	wg.Wait()
 }
