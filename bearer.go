@@ -76,7 +76,7 @@ func (a *Auth) RequireMachine() gin.HandlerFunc {
 // reports whether there is one: then the header decides, and the session cookie is not looked at. If the cookie counted
 // as well, a refused token could still act as the user of the browser.
 func (req *request) bearer() (id identity, decided bool, err error) {
-	if !req.auth.acceptsBearer() {
+	if !req.auth.acceptsBearer() || req.gin == nil {
 		return identity{}, false, nil
 	}
 	raw, ok, err := bearerToken(req.http.Header)

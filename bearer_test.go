@@ -370,7 +370,7 @@ func TestBearerBoundToCertificate(t *testing.T) {
 	}
 }
 
-// TestThreeKindsOfClient: browsers, clients with access tokens and clients with API keys use one route at the same time,
+// TestThreeKindsOfClient: browsers, clients with access tokens and clients with API keys share one route at one time,
 // and each is refused in its own form.
 func TestThreeKindsOfClient(t *testing.T) {
 	a := newAPI(t, func(c *ginoidc.Config, _ *fakeop.Config) {
