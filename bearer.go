@@ -149,6 +149,21 @@ func certificateThumbprint(connection *tls.ConnectionState) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
+// TokenStats counts access tokens that were checked before, so that checking them again costs little. Entries is the
+// present size of the cache, Hits and Misses count since the start.
+type TokenStats struct {
+	Entries int    `json:"entries"`
+	Hits    uint64 `json:"hits"`
+	Misses  uint64 `json:"misses"`
+}
+
+// AccessTokenStats returns the statistics of JWTs and of introspected tokens together, for metrics. Few hits mean that
+// clients ask for a new token for every request.
+func (a *Auth) AccessTokenStats() TokenStats {
+	jwts, opaque := a.provider.AccessTokenCache(), a.provider.IntrospectionCache()
+	return TokenStats{jwts.Entries + opaque.Entries, jwts.Hits + opaque.Hits, jwts.Misses + opaque.Misses}
+}
+
 // acceptsBearer reports whether the app accepts access tokens.
 func (a *core) acceptsBearer() bool { return a.config.idp().Audience != "" }
 

@@ -131,6 +131,13 @@ func TestBearerRefusals(t *testing.T) {
 	if r := b.Do(http.MethodGet, "/me", nil, "Authorization", "Bearer "+good); r.StatusCode != 200 {
 		t.Fatalf("%d %s", r.StatusCode, r.Body)
 	}
+	if s := a.Auth.AccessTokenStats(); s != (ginoidc.TokenStats{Entries: 1, Misses: 1}) {
+		t.Errorf("after the first token: %+v", s)
+	}
+	b.Do(http.MethodGet, "/me", nil, "Authorization", "Bearer "+good)
+	if s := a.Auth.AccessTokenStats(); s != (ginoidc.TokenStats{Entries: 1, Hits: 1, Misses: 1}) {
+		t.Errorf("the second time: %+v", s)
+	}
 	bad, err := a.OP.BadAccessTokens("alice", api)
 	if err != nil {
 		t.Fatal(err)
