@@ -107,7 +107,7 @@ func (r *Refresher) inTurn(ctx context.Context, of *session.Record, old *provide
 		switch next, err := r.result(turn, of, old); {
 		case err != nil:
 			return nil, err
-		case next != nil && Usable(next):
+		case next != nil && (Usable(next) || r.key(next) == r.key(old)):
 			return next, nil
 		case next != nil:
 			old = next
@@ -172,13 +172,17 @@ func (r *Refresher) release(ctx context.Context, of *session.Record, release fun
 	}
 }
 
-// result returns what another request got for these tokens, or nil, nil if there is nothing.
+// result returns what another request got for these tokens, or nil, nil if there is nothing. A provider may respond
+// with the same tokens until they expire: after that, they lead nowhere.
 func (r *Refresher) result(ctx context.Context, of *session.Record, old *provider.Tokens) (*provider.Tokens, error) {
 	text, ok, err := r.Values.Kept(ctx, purpose, r.key(old), of.Owner())
 	if !ok || err != nil {
 		return nil, err
 	}
 	tokens, _ := provider.DecodeTokens([]byte(text))
+	if tokens != nil && r.key(tokens) == r.key(old) && !Usable(tokens) && time.Until(tokens.Expiry) <= 0 {
+		return nil, nil
+	}
 	return tokens, nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -109,6 +110,52 @@ func (f *failing) Keep(ctx context.Context, key, value string, ttl time.Duration
 		return errDown
 	}
 	return f.Memory.Keep(ctx, key, value, ttl)
+}
+
+// TestSameTokens: a provider that responds with the same tokens until they expire is asked once, and once more after
+// that.
+func TestSameTokens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := &counting{Memory: state.NewMemory(0)}
+		a := testapp.NewWithTokens(t, func(c *ginoidc.Config, op *fakeop.Config) {
+			c.State, op.KeepRefreshToken = shared, true
+		})
+		a.OP.Misbehave(fakeop.RefreshWithoutIDToken)
+		b := a.Browser()
+		b.MustSignIn("alice")
+		token := b.Fetch("/token").Body
+		same := true
+		a.OP.OnRefreshAnswer(func(answer map[string]any) {
+			if same {
+				answer["access_token"], answer["expires_in"] = token, 15
+			}
+		})
+		old := b.Twin()
+		time.Sleep(4*time.Minute + 45*time.Second)
+		for _, browser := range []*testapp.Browser{b, old, b, old.Twin()} {
+			if r := browser.Fetch("/token"); r.StatusCode != http.StatusOK || r.Body != token || a.OP.Refreshes() != 1 {
+				t.Errorf("%d %s after %d refreshes\n%s", r.StatusCode, r.Body, a.OP.Refreshes(), a.Logs)
+			}
+		}
+		same = false
+		time.Sleep(20 * time.Second)
+		if r := b.Fetch("/token"); r.StatusCode != http.StatusOK || r.Body == token || a.OP.Refreshes() != 2 {
+			t.Errorf("once they have expired: %d %s after %d refreshes\n%s", r.StatusCode, r.Body, a.OP.Refreshes(), a.Logs)
+		}
+	})
+}
+
+// counting fails when it is queried without end.
+type counting struct {
+	*state.Memory
+	calls atomic.Int64
+}
+
+func (s *counting) Kept(ctx context.Context, key string) (string, bool, error) {
+	if s.calls.Add(1) > 1000 {
+		return "", false, errors.New("queried without end")
+	}
+	return s.Memory.Kept(ctx, key)
 }
 
 // TestProviderTimeout: all waits for the provider derive from one setting: a call, a callback, a refresh and its lease.
