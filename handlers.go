@@ -152,8 +152,7 @@ func (a *Auth) UserInfo(c *gin.Context) {
 		return
 	}
 	req := a.requestOf(c)
-	_, asksForSession := c.GetQuery("session")
-	if asksForSession {
+	if asksForSession(c) { // also if the app has registered this handler elsewhere
 		req.withoutRenewal()
 	}
 	id, err := req.identify(c)
@@ -172,10 +171,21 @@ func (a *Auth) UserInfo(c *gin.Context) {
 		return
 	}
 	answer := a.shown(all)
-	if asksForSession && id.session != nil {
+	if asksForSession(c) && id.session != nil {
 		answer["session"] = a.timesOf(id.session)
 	}
 	c.JSON(http.StatusOK, answer)
+}
+
+// asksForTimes reports whether the request only looks at its session. It is known before the handler runs, because a
+// guard or middleware of the engine may open the session first.
+func (a *core) asksForTimes(c *gin.Context) bool {
+	return strings.HasSuffix(c.FullPath(), "/userinfo") && a.routes.own(c) && asksForSession(c)
+}
+
+func asksForSession(c *gin.Context) bool {
+	_, asks := c.GetQuery("session")
+	return asks
 }
 
 // sessionTimes are the remaining times of a session in seconds.

@@ -343,6 +343,38 @@ func TestMountedRoutes(t *testing.T) {
 	}
 }
 
+// TestUserInfoOfSessionBehindGuard: a guard of the engine, or middleware that asks for the user, does not renew the
+// session either.
+func TestUserInfoOfSessionBehindGuard(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := testapp.New(t)
+		b := a.Browser()
+		b.MustSignIn("alice")
+		time.Sleep(7 * time.Hour) // past half of the idle limit
+		for name, first := range map[string]gin.HandlerFunc{
+			"ProtectAll":      a.Auth.ProtectAll(),
+			"UserFrom":        func(c *gin.Context) { a.Auth.UserFrom(c) },
+			"UserFromContext": func(c *gin.Context) { a.Auth.Middleware()(c); ginoidc.UserFromContext(c.Request.Context()) },
+		} {
+			engine := gin.New()
+			engine.Use(first)
+			a.Auth.Mount(engine)
+			engine.GET("/page", func(*gin.Context) {})
+			for path, renewed := range map[string]bool{
+				"/auth/userinfo?session": false, "/auth/userinfo": true, "/page?session": true,
+			} {
+				r := httptest.NewRequest(http.MethodGet, testapp.URL+path, nil)
+				r.Header.Set("Cookie", b.CookieHeader())
+				w := httptest.NewRecorder()
+				engine.ServeHTTP(w, r)
+				if w.Code != http.StatusOK || (w.Header().Get("Set-Cookie") != "") != renewed {
+					t.Errorf("%s, %s: %d, cookies %q", name, path, w.Code, w.Header()["Set-Cookie"])
+				}
+			}
+		}
+	})
+}
+
 // TestUserInfoOfSession: a page learns when its session ends, without prolonging it by asking.
 func TestUserInfoOfSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -105,7 +105,7 @@ func (req *request) load(ctx context.Context, h http.Header) {
 	}
 }
 
-// withoutRenewal makes req open the session without renewing it, for requests that only look at it.
+// withoutRenewal makes req open the session, unless it is open, without renewing it.
 func (req *request) withoutRenewal() {
 	req.mu.Lock()
 	defer req.mu.Unlock()

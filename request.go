@@ -99,7 +99,7 @@ func (a *core) start(c *gin.Context, quiet bool) *request {
 		req.writer = writer{c.Writer, req}
 		c.Writer = &req.writer
 	}
-	req.http = c.Request
+	req.http, req.noRenewal = c.Request, a.asksForTimes(c)
 	c.Request = c.Request.WithContext(req)
 	return req
 }
