@@ -1,6 +1,7 @@
 package ginoidc_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -194,6 +195,55 @@ func TestAuthenticatorPanics(t *testing.T) {
 	engine.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	if w.Code != http.StatusInternalServerError {
 		t.Errorf("%d", w.Code)
+	}
+}
+
+// TestAuthenticatorsAndSession: what ends or replaces the session of the browser does so for a user whom an
+// Authenticator identified too, so that no copy of the cookie stays valid. The user of the request stays the same.
+func TestAuthenticatorsAndSession(t *testing.T) {
+	signedOut := ""
+	a := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		keys := map[string]func(*gin.Context) (*ginoidc.User, error){"robot": shows(ginoidc.User{Subject: "robot"})}
+		c.Authenticators = []ginoidc.Authenticator{byKey(keys)}
+		c.OnSignOut = func(_ context.Context, u *ginoidc.User) error {
+			signedOut = u.Subject
+			return nil
+		}
+	})
+	a.Engine.POST("/start", func(c *gin.Context) {
+		if err := a.Auth.StartSession(c, &ginoidc.User{Subject: "carol"}); err != nil {
+			t.Error(err)
+		}
+	})
+	a.Engine.POST("/fails", func(c *gin.Context) {
+		if err := a.Auth.StartSession(c, &ginoidc.User{Subject: strings.Repeat("x", 1<<20)}); err == nil {
+			t.Error("a session that is too large was started")
+		}
+		if u, _ := a.Auth.UserFrom(c); u == nil || u.Subject != "robot" {
+			t.Errorf("the user is %+v", u)
+		}
+	})
+	a.Engine.POST("/end", func(c *gin.Context) {
+		if err := a.Auth.EndSession(c); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, tt := range []struct{ path, after, copied string }{
+		{"/auth/signout", "", ""}, {"/end", "", ""}, {"/start", "carol", ""}, {"/fails", "alice", "alice"},
+	} {
+		b := a.Browser()
+		b.MustSignIn("alice")
+		token, twin := b.Fetch("/token").Body, b.Twin()
+		b.Do(http.MethodPost, tt.path, nil, "X-API-Key", "robot", "Sec-Fetch-Site", "same-origin")
+		if got, copied := b.WhoAmI(), twin.WhoAmI(); got != tt.after || copied != tt.copied {
+			t.Errorf("%s: %q is signed in, and %q with a copy of the cookie", tt.path, got, copied)
+		}
+		if a.OP.Active(token) != (tt.copied != "") {
+			t.Errorf("%s: the token is active: %t", tt.path, a.OP.Active(token))
+		}
+	}
+	if signedOut != "alice" {
+		t.Errorf("%q signed out", signedOut)
 	}
 }
 

@@ -168,9 +168,30 @@ func (req *request) ownSession(ctx context.Context) (*session.Session, error) {
 	return id.ownSession()
 }
 
-// browserSessions returns the sessions of the browser, which a sign-in or sign-out ends.
-func (req *request) browserSessions() []*session.Session {
-	if s := req.identity.session; s != nil {
+// identifyBrowser is identify for what ends or replaces the session of the browser. The session counts even if the user
+// of the request was identified by other means: otherwise copies of its cookie would stay valid. The identity of the
+// request does not change.
+func (req *request) identifyBrowser(ctx context.Context) (identity, error) {
+	id, err := req.identify(ctx)
+	if err != nil || id.user == nil || id.session != nil {
+		return id, err
+	}
+	req.mu.Lock()
+	defer req.mu.Unlock()
+	s, _, err := req.find()
+	if err != nil {
+		return identity{}, err
+	}
+	if s != nil {
+		id = identity{user: req.auth.userOf(s), session: s}
+	}
+	return id, nil
+}
+
+// browserSessions returns the sessions of the browser, which a sign-in or sign-out ends: s, or else those of which none
+// can be trusted.
+func (req *request) browserSessions(s *session.Session) []*session.Session {
+	if s != nil {
 		return []*session.Session{s}
 	}
 	return req.rivals

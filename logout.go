@@ -140,12 +140,12 @@ func (a *Auth) endFramed(c *gin.Context) (ended int, err error) {
 // sid. Anyone can send the request, so nothing is written for an unknown sid.
 func (a *Auth) endBySID(c *gin.Context, sid string) (ended int, err error) {
 	req := a.requestOf(c)
-	id, err := req.identify(c)
+	id, err := req.identifyBrowser(c)
 	if err != nil {
 		return 0, err
 	}
 	if s := id.session; s != nil && s.SID == sid {
-		if err := req.end(c, EndedByFrontChannel); err != nil {
+		if err := req.end(c, s, EndedByFrontChannel); err != nil {
 			return 0, err
 		}
 		ended++

@@ -26,7 +26,8 @@ func (req *request) startSession(
 	ctx context.Context, id *person, at *attempt.Attempt,
 ) (s *session.Session, err error) {
 	a := req.auth
-	if _, err := req.identify(ctx); err != nil {
+	earlier, err := req.identifyBrowser(ctx)
+	if err != nil {
 		return nil, err
 	}
 	rec := id.user.record()
@@ -36,8 +37,8 @@ func (req *request) startSession(
 	if rec.Began, err = a.ledger.Began(req, &rec); err != nil {
 		return nil, err
 	}
-	old := req.browserSessions()
-	of, tokens := req.tokensToRevoke()
+	old := req.browserSessions(earlier.session)
+	of, tokens := req.tokensToRevoke(earlier.session)
 	err = req.saveHinted(rec.Size(), &rec.IDToken, func() error {
 		return req.setCookies(ctx, func(h http.Header) (err error) {
 			s, err = a.sessions.Begin(h, req.httpNow(), rec, a.config.tokensToKeep(id.tokens))
@@ -113,15 +114,15 @@ func (a *Auth) StartSession(c *gin.Context, u *User) error {
 // and so without the tokens to revoke. They are kept in the shared state when the sign-in starts: one value for each
 // session, however many sign-ins it starts, sealed and bound to the session that the attempt names.
 
-// keepReplacedTokens keeps the tokens of the request's session for the callback that may replace it, if the provider
-// revokes tokens. A failure does not prevent the sign-in.
-func (req *request) keepReplacedTokens() {
+// keepReplacedTokens keeps the tokens of the session for the callback that may replace it, if the provider revokes
+// tokens. A failure does not prevent the sign-in.
+func (req *request) keepReplacedTokens(s *session.Session) {
 	a := req.auth
 	metadata, err := a.provider.Metadata(req)
 	if err != nil || metadata.RevocationEndpoint == "" {
 		return
 	}
-	r, tokens := req.tokensToRevoke()
+	r, tokens := req.tokensToRevoke(s)
 	if tokens == nil {
 		return
 	}

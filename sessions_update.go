@@ -172,22 +172,24 @@ func (a *Auth) EndSession(c *gin.Context) error {
 		return err
 	}
 	req := a.requestOf(c)
-	if _, err := req.identify(c); err != nil {
+	id, err := req.identifyBrowser(c)
+	if err != nil {
 		return err
 	}
-	of, tokens := req.tokensToRevoke()
-	if err := req.end(c, EndedByApp); err != nil {
+	of, tokens := req.tokensToRevoke(id.session)
+	if err := req.end(c, id.session, EndedByApp); err != nil {
 		return err
 	}
 	a.refresher.Revoke(req, of, tokens)
 	return nil
 }
 
-// end ends the opened session of the request, first in the shared state and then in its store. In this order neither a
-// copy of the cookie nor a concurrent request that saves the session can restore it (case 169).
-func (req *request) end(c *gin.Context, reason EndReason) error {
+// end ends s, the session of the browser, or those of which none can be trusted: first in the shared state and then in
+// the store. In this order neither a copy of the cookie nor a concurrent request that saves the session can restore it
+// (case 169).
+func (req *request) end(c *gin.Context, s *session.Session, reason EndReason) error {
 	a, ctx := req.auth, c.Request.Context()
-	ended := req.browserSessions()
+	ended := req.browserSessions(s)
 	for _, s := range ended {
 		if err := a.ledger.EndSession(ctx, s.ID); err != nil {
 			return err

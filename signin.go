@@ -90,9 +90,9 @@ func (a *Auth) startAttempt(
 	}
 	if a.formPost() { // the callback will come without the session cookie
 		req := a.requestOf(c)
-		if s, err := req.ownSession(c); err == nil {
-			purpose.Replaces, purpose.Replaced = s.ID, s.Subject
-			req.keepReplacedTokens()
+		if id, err := req.identifyBrowser(c); err == nil && id.session != nil {
+			purpose.Replaces, purpose.Replaced = id.session.ID, id.session.Subject
+			req.keepReplacedTokens(id.session)
 		}
 	}
 	header := http.Header{} // merged into the response below: if the request cannot be pushed, no cookie is set

@@ -38,12 +38,12 @@ func (a *Auth) SignOut(c *gin.Context) {
 	}
 	ctx, header := c.Request.Context(), c.Writer.Header()
 	req := a.requestOf(c)
-	id, err := req.identify(c)
+	id, err := req.identifyBrowser(c)
 	hints := endSessionHints(id)
 	atProvider := id.session == nil || !id.session.Issued.IsZero() // the provider knows no session of StartSession
-	of, tokens := req.tokensToRevoke()
+	of, tokens := req.tokensToRevoke(id.session)
 	if err == nil {
-		err = req.end(c, EndedBySignOut)
+		err = req.end(c, id.session, EndedBySignOut)
 	}
 	if err != nil { // the session has not ended, so the user can try again
 		a.failWithTarget(c, a.routes.signOut, err)

@@ -179,10 +179,10 @@ func (req *request) refreshTokens(c *gin.Context, s *session.Session, old *provi
 	return fresh, nil
 }
 
-// tokensToRevoke returns the tokens to revoke when the session of the request ends, if they can be read, and its
+// tokensToRevoke returns the tokens to revoke when s, the session of the browser, ends, if they can be read, and its
 // record.
-func (req *request) tokensToRevoke() (*session.Record, *provider.Tokens) {
-	a, s := req.auth, req.identity.session
+func (req *request) tokensToRevoke(s *session.Session) (*session.Record, *provider.Tokens) {
+	a := req.auth
 	if s == nil || !a.config.KeepTokens {
 		return nil, nil
 	}
