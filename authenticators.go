@@ -32,15 +32,16 @@ type authenticatorError struct{ error }
 // Unwrap returns the error that decides the status.
 func (e *authenticatorError) Unwrap() error { return e.error }
 
-// authenticating is the key of the context in which authenticators run. The value is the *core that calls them.
-type authenticating struct{}
+// authenticating is the key of the context in which the authenticators of an Auth run. There is one for each Auth:
+// those of one Auth may ask another for its user, and that one the first.
+type authenticating struct{ auth *core }
 
 // authenticate calls the authenticators in order. decided reports whether one of them returned a user or an error.
 func (req *request) authenticate(ctx context.Context) (id identity, decided bool, err error) {
 	if len(req.auth.config.Authenticators) == 0 || req.gin == nil {
 		return identity{}, false, nil
 	}
-	if req.Context.Value(authenticating{}) == req.auth {
+	if req.Context.Value(authenticating{req.auth}) != nil {
 		return identity{}, true, nil
 	}
 	c := req.ginContext(ctx)
@@ -48,9 +49,10 @@ func (req *request) authenticate(ctx context.Context) (id identity, decided bool
 		return identity{}, true, fmt.Errorf("%w: no gin.Context of the request to ask Authenticators with", errInternal)
 	}
 	// An Authenticator that calls UserFrom would wait for itself. In the context below req, nobody is signed in.
-	asked := c.Request
-	c.Request = asked.WithContext(context.WithValue(req.Context, authenticating{}, req.auth))
-	defer func() { c.Request = asked }()
+	// The requests that other Auths start in there are over afterwards, so they must not write headers any longer.
+	asked, writer := c.Request, c.Writer
+	c.Request = asked.WithContext(context.WithValue(req.Context, authenticating{req.auth}, true))
+	defer func() { c.Request, c.Writer = asked, writer }()
 	for _, ask := range req.auth.config.Authenticators {
 		switch u, err := ask(c); {
 		case err != nil:

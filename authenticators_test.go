@@ -247,6 +247,62 @@ func TestAuthenticatorsAndSession(t *testing.T) {
 	}
 }
 
+// TestAuthenticatorsOfTwoAuths: each of two Auths accepts the users of the other. Neither asks the other without end,
+// and what a handler does with the session of the other counts, even if the Authenticator has renewed that session.
+func TestAuthenticatorsOfTwoAuths(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var one, two *testapp.App
+		asked := 0
+		one = testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.Authenticators = []ginoidc.Authenticator{func(c *gin.Context) (*ginoidc.User, error) {
+				if asked++; asked > 10 {
+					t.Error("asked without end")
+					return nil, nil
+				}
+				u, _ := two.Auth.UserFrom(c)
+				return u, nil
+			}}
+		})
+		two = testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.CookieName = "other"
+			c.Authenticators = []ginoidc.Authenticator{func(c *gin.Context) (*ginoidc.User, error) {
+				u, _ := one.Auth.UserFrom(c)
+				return u, nil
+			}}
+		})
+		engine := gin.New()
+		engine.GET("/nobody", one.Auth.RequireAuth(), func(*gin.Context) { t.Error("the handler ran") })
+		engine.GET("/end", one.Auth.RequireAuth(), func(c *gin.Context) {
+			mine, _ := ginoidc.UserFrom(c)
+			theirs, _ := two.Auth.UserFrom(c)
+			if mine == nil || mine.Subject != "alice" || theirs == nil || theirs.Subject != "alice" {
+				t.Errorf("users %+v and %+v", mine, theirs)
+			}
+			if err := two.Auth.EndSession(c); err != nil {
+				t.Error(err)
+			}
+			c.Status(http.StatusNoContent)
+		})
+		get := func(path, cookies string) *httptest.ResponseRecorder {
+			r := httptest.NewRequest(http.MethodGet, testapp.URL+path, nil)
+			r.Header.Set("Cookie", cookies)
+			w := httptest.NewRecorder()
+			engine.ServeHTTP(w, r)
+			return w
+		}
+		if w := get("/nobody", ""); w.Code != http.StatusUnauthorized {
+			t.Errorf("nobody: %d", w.Code)
+		}
+		b := two.Browser()
+		b.MustSignIn("alice")
+		time.Sleep(7 * time.Hour) // past half of the idle limit
+		w := get("/end", b.CookieHeader())
+		if lines := w.Header()["Set-Cookie"]; len(lines) != 1 || !strings.HasPrefix(lines[0], "__Host-other=;") {
+			t.Errorf("cookies after the end of the session: %q", lines)
+		}
+	})
+}
+
 // TestActor: handlers, pages and the log see who acts as a user, even after an update, and the actor can switch back.
 func TestActor(t *testing.T) {
 	a := testapp.New(t)
