@@ -114,6 +114,9 @@ func (req *request) checkPossession(token *provider.AccessToken, raw string) err
 	if byDPoP := strings.EqualFold(scheme, "DPoP"); byDPoP != (bound.JKT != "") {
 		return fmt.Errorf("%w: the scheme is not that of the token", errAccessToken)
 	}
+	if !token.Bound() && req.auth.config.idp().RequireBoundTokens {
+		return fmt.Errorf("%w: it is not bound to a key", errAccessToken)
+	}
 	if bound.X5TS256 != "" && certificateThumbprint(req.http.TLS) != bound.X5TS256 {
 		return fmt.Errorf("%w: it is bound to another TLS client certificate", errAccessToken)
 	}

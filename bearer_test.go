@@ -329,6 +329,15 @@ func TestBearerBoundToKey(t *testing.T) {
 			t.Errorf("%s: challenge %q", tt.name, challenge)
 		}
 	}
+	strict := newAPI(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.Providers[0].Transport, c.Providers[0].RequireBoundTokens = a.OP.Transport(), true
+	})
+	for authorization, want := range map[string]int{"DPoP " + token: 200, "Bearer " + unbound: 401} {
+		r := strict.Browser().Do("GET", "/me", nil, "Authorization", authorization, "DPoP", proof(nil)[0])
+		if r.StatusCode != want {
+			t.Errorf("where tokens have to be bound, %.8s: %d %s", authorization, r.StatusCode, r.Body)
+		}
+	}
 	replayed := proof(nil)[0]
 	for i, on := range []*testapp.App{other, a, other} {
 		r := on.Browser().Do("GET", "/me", nil, "Authorization", "DPoP "+token, "DPoP", replayed)

@@ -55,6 +55,7 @@ func TestUnusableValues(t *testing.T) {
 		"ROUTE_PREFIX":        {"auth", "/", "//", "/au th", "/auth\n"}, "COOKIE_NAME": {"__Host-x", "a b"},
 		"DEFAULT_RETURN_TO":    {"//evil.example"},
 		"POST_SIGN_OUT_URL":    {"/bye", "https://a.example/ ", `"https://a.example"`},
+		"REQUIRE_BOUND_TOKENS": {"true", "maybe"},
 		"ACCESS_TOKEN_PROFILE": {"rfc9068"}, "INTROSPECT": {"true", "maybe"}, "PROVIDERS": {"a b"}, "RECHECK_EVERY": {"1h"},
 	} {
 		for _, value := range values {

@@ -75,6 +75,7 @@ func providerVariables() []variable {
 		{name: "BEARER_AUDIENCE", field: "Audience"},
 		{name: "ACCESS_TOKEN_PROFILE", field: "AccessTokenProfile"},
 		{name: "ACCESS_TOKEN_ISSUER", field: "AccessTokenIssuer"},
+		{name: "REQUIRE_BOUND_TOKENS", field: "RequireBoundTokens"},
 		{name: "INTROSPECT", field: "Introspection", as: introspection, fix: "write json, jwt, true or false"},
 		{name: "SIGN_IN_PARAMETERS", field: "SignInParameters"},
 		{name: "SIGN_OUT_PARAMETERS", field: "SignOutParameters"},

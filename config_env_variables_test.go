@@ -85,6 +85,7 @@ func TestEveryFieldHasAVariable(t *testing.T) {
 		{"Providers[0].Audience", "BEARER_AUDIENCE", "https://api.example", "https://api.example"},
 		{"Providers[0].AccessTokenProfile", "ACCESS_TOKEN_PROFILE", "keycloak", "keycloak"},
 		{"Providers[0].AccessTokenIssuer", "ACCESS_TOKEN_ISSUER", "https://sts.example/", "https://sts.example/"},
+		{"Providers[0].RequireBoundTokens", "REQUIRE_BOUND_TOKENS", "true", true},
 		{"Providers[0].Introspection", "INTROSPECT", "true", "json"},
 		{"Providers[0].Introspection", "INTROSPECT", "jwt", "jwt"},
 		{"TrustedOrigins", "TRUSTED_ORIGINS", "https://a.example", []string{"https://a.example"}},

@@ -88,6 +88,11 @@ type Provider struct {
 	// "https://sts.windows.net/<tenant>/" with the profile "entra-v1". Refused: without Audience.
 	AccessTokenIssuer string
 
+	// RequireBoundTokens refuses access tokens that are not bound to a key of the client, by DPoP (RFC 9449) or by a TLS
+	// client certificate (RFC 8705), so that no stolen token is of use. Default: false; a token that is bound needs proof
+	// of its key in any case. Refused: without Audience.
+	RequireBoundTokens bool
+
 	// Introspection makes the app ask the provider about access tokens that are not JWTs (RFC 7662): "json", or "jwt" for
 	// signed responses (RFC 9701). Default: never, and such tokens are refused. Refused: anything else, or without
 	// Audience.

@@ -79,6 +79,9 @@ func asymmetricAlgs() []string {
 // validateAccessTokens reports settings of access tokens that would have no effect, or an unknown one.
 func (p *Provider) validateAccessTokens(found *problems) {
 	found.texts("Audience", p.Audience)
+	if p.RequireBoundTokens && p.Audience == "" {
+		found.add("RequireBoundTokens", "is set without Audience", "set Audience, or leave it out")
+	}
 	for _, setting := range []struct {
 		field, value string
 		values       []string // nil: any

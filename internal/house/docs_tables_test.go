@@ -124,7 +124,7 @@ func TestExamplesOfSettings(t *testing.T) {
 			case "Profile":
 				t.Setenv("OIDC_CLIENT_KEY_FILE", key)
 				t.Setenv("OIDC_CLIENT_SECRET", "")
-			case "AccessTokenProfile", "AccessTokenIssuer", "Introspection":
+			case "AccessTokenProfile", "AccessTokenIssuer", "Introspection", "RequireBoundTokens":
 				t.Setenv("OIDC_BEARER_AUDIENCE", "https://api.example.com")
 			case "CertificateOrigins":
 				t.Setenv("OIDC_CLIENT_CERT_FILE", key)
