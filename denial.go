@@ -32,7 +32,8 @@ type Denial struct {
 	Page bool
 	// SignInURL is the path of the sign-in route, with the parameters that a step-up or a sign-in as another user needs.
 	// If Page is true, the sign-in returns to the requested page: the one that was opened, the one with the form, or the
-	// one where the sign-in began.
+	// one where the sign-in began. Otherwise it returns to the page of the app whose script sent the request, if the
+	// Referer names it.
 	SignInURL string
 	// Link and LinkText are the link that the default page offers: to a sign-in, to the same page again, or to the app.
 	Link, LinkText string

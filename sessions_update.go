@@ -23,9 +23,9 @@ const (
 	maxUpdates = 32 // how many updates within the grace a request follows
 )
 
-// UpdateSession changes the user that the session keeps: Data, groups or the profile. It ignores changes of Issuer and
-// Subject. change gets a copy of the user; if it returns an error, nothing changes. Call it before the response is
-// written.
+// UpdateSession changes the user that the session keeps: Data, groups or the profile. It ignores changes of Issuer,
+// Subject and Actor. change gets a copy of the user; if it returns an error, nothing changes. Call it before the
+// response is written.
 //
 // The browser gets a new cookie. The earlier one is no longer valid, with every store, so replaying it does not undo
 // the change. For ten seconds, concurrent requests that carry the earlier cookie see the changed user and get the new
