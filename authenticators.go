@@ -22,7 +22,8 @@ import (
 //
 // A user returned by an Authenticator has no session: no cookie is set and nothing is renewed. Whatever needs a
 // session, such as [Auth.RequireFreshSignIn], [Auth.Token] and [Auth.UpdateSession], denies with 403, code
-// "no_session". Inside an Authenticator, [UserFrom] reports that nobody is signed in.
+// "no_session". Inside an Authenticator, [UserFrom] reports that nobody is signed in. It only identifies: if it
+// replaces c.Request or c.Writer, that is undone, so use c.Set to pass values on.
 type Authenticator func(c *gin.Context) (*User, error)
 
 // authenticatorError is a denial by an Authenticator. The default answer to it is no redirect to the sign-in, because a
