@@ -30,6 +30,10 @@ const (
 	purpose    = "refreshed tokens"
 )
 
+// maxSuccessors bounds how many results are followed from one to the next. Tokens last for a while, so there are few,
+// unless a provider returns earlier tokens again, which would lead around in a circle.
+const maxSuccessors = 8
+
 // Config holds the settings of a Refresher. All functions must be safe for concurrent use.
 type Config struct {
 	Provider *provider.Provider
@@ -103,14 +107,15 @@ func (r *Refresher) Refresh(ctx context.Context, of *session.Record, old *provid
 func (r *Refresher) inTurn(ctx context.Context, of *session.Record, old *provider.Tokens) (*provider.Tokens, error) {
 	turn, cancel := context.WithTimeout(ctx, r.wait())
 	defer cancel()
-	for {
+	for followed := 0; ; {
 		switch next, err := r.result(turn, of, old); {
 		case err != nil:
 			return nil, err
-		case next != nil && (Usable(next) || r.key(next) == r.key(old)):
+		case next != nil && (Usable(next) || r.key(next) == r.key(old) || followed == maxSuccessors):
 			return next, nil
 		case next != nil:
 			old = next
+			followed++
 			continue
 		case old.RefreshToken == "":
 			return nil, ErrNoToken
@@ -199,7 +204,7 @@ func (r *Refresher) Revoke(ctx context.Context, of *session.Record, tokens *prov
 
 // newest follows tokens to those they were refreshed to, for a sign-out that arrives with old ones.
 func (r *Refresher) newest(ctx context.Context, of *session.Record, tokens *provider.Tokens) *provider.Tokens {
-	for range 8 { // each lasts for a while, so there are few
+	for range maxSuccessors {
 		next, err := r.result(ctx, of, tokens)
 		if tokens.RefreshToken == "" || next == nil || err != nil {
 			break

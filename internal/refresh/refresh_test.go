@@ -145,6 +145,34 @@ func TestSameTokens(t *testing.T) {
 	})
 }
 
+// TestAlternatingTokens: a provider that returns the tokens before the last again does not lead around in a circle.
+func TestAlternatingTokens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := &counting{Memory: state.NewMemory(0)}
+		a := testapp.NewWithTokens(t, func(c *ginoidc.Config, op *fakeop.Config) {
+			c.State, op.KeepRefreshToken = shared, true
+		})
+		a.OP.Misbehave(fakeop.RefreshWithoutIDToken)
+		b := a.Browser()
+		b.MustSignIn("alice")
+		tokens := []string{"another", b.Fetch("/token").Body}
+		a.OP.OnRefreshAnswer(func(answer map[string]any) {
+			answer["access_token"], answer["expires_in"] = tokens[(a.OP.Refreshes()+1)%2], 15
+		})
+		old := b.Twin()
+		time.Sleep(4*time.Minute + 45*time.Second)
+		for _, browser := range []*testapp.Browser{b, b, old, old.Twin(), b} {
+			if r := browser.Fetch("/token"); r.StatusCode != http.StatusOK {
+				t.Errorf("%d %s after %d refreshes\n%s", r.StatusCode, r.Body, a.OP.Refreshes(), a.Logs)
+			}
+			time.Sleep(time.Second)
+		}
+		if n := shared.calls.Load(); n > 200 { // an error would be hidden: the old token is valid for a moment
+			t.Errorf("the state was asked %d times", n)
+		}
+	})
+}
+
 // counting fails when it is queried without end.
 type counting struct {
 	*state.Memory

@@ -19,46 +19,51 @@ func together(browsers ...Browser) *http.Request {
 	return r
 }
 
+// beginWithTokens begins a session with tokens in a browser.
+func beginWithTokens(t *testing.T, m *session.Manager, b Browser, subject string) *session.Session {
+	t.Helper()
+	h := http.Header{}
+	s, err := m.Begin(h, b.Request(), session.Record{Subject: subject}, []byte(subject+"'s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Receive(t, h)
+	return s
+}
+
+// loadTogether returns the subject and tokens of a request with the cookies of all browsers, or the subjects if none of
+// several sessions counts.
+func (f fixture) loadTogether(t *testing.T, browsers ...Browser) (subject, tokens string) {
+	t.Helper()
+	s, err := f.Load(together(browsers...))
+	var several *session.RivalsError
+	switch {
+	case errors.As(err, &several):
+		for _, s := range several.Sessions {
+			subject += s.Subject + " "
+		}
+		return subject, ""
+	case err != nil:
+		t.Fatal(err)
+	case s == nil:
+		return "", ""
+	}
+	data, err := f.LoadTokens(together(browsers...), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.Subject, string(data)
+}
+
 // case 131: of several cookies of the name, the one with a session counts, and none if several have one.
 func rivals(t *testing.T, f fixture) {
 	alice, bob, carol, garbage := Browser{}, Browser{}, Browser{}, Browser{cookieName: "x"}
-	begin := func(m *session.Manager, b Browser, subject string) *session.Session {
-		h := http.Header{}
-		s, err := m.Begin(h, b.Request(), session.Record{Subject: subject}, []byte(subject+"'s"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		b.Receive(t, h)
-		return s
-	}
-	of := begin(f.Manager, alice, "alice")
-	begin(f.Manager, bob, "bob")
+	of := beginWithTokens(t, f.Manager, alice, "alice")
+	beginWithTokens(t, f.Manager, bob, "bob")
 	other := newManager(t, f.store, "https://op.example.com app2") // with the same secrets
-	begin(other, carol, "carol")
+	beginWithTokens(t, other, carol, "carol")
 	copied := alice.copy()
 
-	load := func(b ...Browser) (subject, tokens string) {
-		t.Helper()
-		s, err := f.Load(together(b...))
-		var several *session.RivalsError
-		if errors.As(err, &several) {
-			for _, s := range several.Sessions {
-				subject += s.Subject + " "
-			}
-			return subject, ""
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if s == nil {
-			return "", ""
-		}
-		data, err := f.LoadTokens(together(b...), s)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s.Subject, string(data)
-	}
 	for _, tt := range []struct {
 		name    string
 		carried []Browser
@@ -73,7 +78,7 @@ func rivals(t *testing.T, f fixture) {
 		{"two", []Browser{alice, bob}, "alice bob "},
 		{"two and more", []Browser{bob, garbage, alice, carol}, "bob alice "},
 	} {
-		subject, tokens := load(tt.carried...)
+		subject, tokens := f.loadTogether(t, tt.carried...)
 		if subject != tt.subject || subject == "alice" && tokens != "alice's" {
 			t.Errorf("%s: %q with tokens %q, want %q", tt.name, subject, tokens, tt.subject)
 		}
@@ -90,7 +95,7 @@ func rivals(t *testing.T, f fixture) {
 		t.Fatal(err)
 	}
 	alice.Receive(t, h)
-	if subject, tokens := load(carol, alice); subject != "alice" || tokens != "new" || s.ID != of.ID {
+	if subject, tokens := f.loadTogether(t, carol, alice); subject != "alice" || tokens != "new" || s.ID != of.ID {
 		t.Errorf("renewed: %q with tokens %q", subject, tokens)
 	}
 	// An older copy is the same session.
