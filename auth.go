@@ -3,7 +3,6 @@ package ginoidc
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -12,13 +11,9 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/cookiestore"
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
-	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/origin"
-	"github.com/seed-d65cea4d/ginoidc/internal/provider"
-	"github.com/seed-d65cea4d/ginoidc/internal/refresh"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
-	"github.com/seed-d65cea4d/ginoidc/internal/revocation"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
@@ -30,42 +25,28 @@ type Auth struct {
 	handlers AbortHandlers
 }
 
-// core is the state that an Auth shares with those that With derives from it.
+// core is the state that an Auth shares with those that With derives from it. What belongs to one identity provider is
+// in relyingParty.
 type core struct {
-	config      Config
-	issuer      string
-	routes      routes
-	shape       *claims.Shape
-	targets     returnto.Rule
-	sessions    *session.Manager
-	attempts    *attempt.Jar
-	seals       seals
-	provider    *provider.Provider
-	state       SharedState
-	ledger      *revocation.Ledger
-	values      shared.Values
-	origin      *http.CrossOriginProtection
-	log         *slog.Logger
-	groupsWatch groupsWatch
-	silent      atomic.Bool // SilentSignIn is in use
-	cookie      cookieAttributes
-
-	refresher *refresh.Refresher
+	*reporter
+	config    Config
+	routes    routes
+	targets   returnto.Rule
+	providers relyingParties
+	sessions  *session.Manager
+	attempts  *attempt.Jar
+	seals     seals
+	state     SharedState
+	values    shared.Values
+	origin    *http.CrossOriginProtection
+	cookie    cookieAttributes
 	exchanges flight.Group[*exchangeResult]
-	resources http.RoundTripper
 
-	realm, providerOrigin string
-	audience              shared.Audience   // of sessions: issuer and client
-	userInfoClaims        []string          // nil: the default
-	variables             map[string]string // by the path of a field, where it comes from the environment
-}
+	groupsGuarded atomic.Bool // a guard requires groups
+	silent        atomic.Bool // SilentSignIn is in use
 
-// setting returns the name of a Config field for the log, followed by the environment variable that set it, if any.
-func (a *core) setting(field string) string {
-	if variable := a.variables[field]; variable != "" {
-		return field + " (" + variable + ")"
-	}
-	return field
+	realm          string
+	userInfoClaims []string // nil: the default
 }
 
 // New validates cfg and returns every problem at once, joined, each a [ConfigError]. It makes no call to the
@@ -83,7 +64,7 @@ func New(cfg Config) (*Auth, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ginoidc: AppURL: %w", err)
 	}
-	a := &core{config: cfg, issuer: cfg.idp().Issuer, log: cfg.Logger, shape: cfg.idp().claimShape(), variables: names}
+	a := &core{config: cfg, reporter: &reporter{cfg.Logger, cfg.OnSessionEnd}}
 	memory := state.NewMemory(0)
 	if a.state = memory; cfg.State != nil {
 		a.state = localFallback{cfg.State, memory}
@@ -91,9 +72,6 @@ func New(cfg Config) (*Auth, error) {
 	a.exchanges.Log = a.log
 	a.routes, a.targets = cfg.routesAndTargets(app)
 	a.realm = origin.Of(app)
-	if issuer, err := url.Parse(cfg.idp().Issuer); err == nil {
-		a.providerOrigin = origin.Of(issuer)
-	}
 	a.userInfoClaims = slices.Clone(cfg.UserInfoClaims)
 	setDefault(&a.config.DefaultReturnTo, a.routes.base+"/")
 	setDefault(&a.config.PostSignOutURL, strings.TrimSuffix(cfg.AppURL, "/")+"/")
@@ -103,16 +81,16 @@ func New(cfg Config) (*Auth, error) {
 			return nil, fmt.Errorf("ginoidc: trusted origin: %w", err)
 		}
 	}
-	if err := a.build(app); err != nil {
+	if err := a.build(app, names); err != nil {
 		return nil, err
 	}
 	return &Auth{core: a, handlers: cfg.AbortHandlers}, nil
 }
 
 // build creates the parts that need a valid configuration: sessions, sign-in attempts and the provider.
-func (a *core) build(app *url.URL) error {
+func (a *core) build(app *url.URL, variables map[string]string) error {
 	cfg := &a.config
-	a.audience = shared.Audience(cfg.idp().Issuer + " " + cfg.idp().ClientID + " ")
+	audience := string(audienceOf(cfg.idp()))
 	secure := app.Scheme == "https"
 	name, root := cookieName(cfg.CookieName, secure, a.routes.base)
 	a.cookie = cookieAttributes{name, root, secure}
@@ -126,7 +104,7 @@ func (a *core) build(app *url.URL) error {
 	var err error
 	a.sessions, err = session.New(session.Config{
 		Store: cfg.Store, Secrets: cfg.CookieSecrets, Name: name, Path: root, Secure: secure,
-		Idle: cfg.SessionIdle, Lifetime: cfg.SessionLifetime, Audience: string(a.audience), Logger: a.log,
+		Idle: cfg.SessionIdle, Lifetime: cfg.SessionLifetime, Audience: audience, Logger: a.log,
 	})
 	if err != nil {
 		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
@@ -140,55 +118,18 @@ func (a *core) build(app *url.URL) error {
 		attemptPath = "/"
 	}
 	a.attempts, err = attempt.New(attempt.Config{
-		Secrets: cfg.CookieSecrets, CookieName: name, Path: attemptPath, Secure: secure, CrossSite: a.formPost(),
-		Audience: string(a.audience), Life: cfg.AttemptLife,
+		Secrets: cfg.CookieSecrets, CookieName: name, Path: attemptPath, Secure: secure, CrossSite: cfg.idp().formPost(),
+		Audience: audience, Life: cfg.AttemptLife,
 	})
 	if err != nil {
 		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
 	}
-	if a.seals, err = newSeals(cfg.CookieSecrets, string(a.audience)); err != nil {
+	if a.seals, err = newSeals(cfg.CookieSecrets, audience); err != nil {
 		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
 	}
 	a.values = shared.Values{State: a.state, Seal: a.seals.kept}
-	a.ledger = revocation.New(a.state, a.audience, cfg.SessionLifetime+cfg.AttemptLife)
-	if a.provider, err = cfg.provider(a.routes, a.setting(firstProvider+"ClientKeyID"), a.emitProvider); err != nil {
-		return err
-	}
-	a.refresher = newRefresher(a)
-	a.resources = a.resourceTransport()
-	return nil
-}
-
-// provider creates the client of the identity provider. keyIDSetting is the name of ClientKeyID in the log.
-func (c *Config) provider(
-	r routes, keyIDSetting string, report func(context.Context, provider.Event),
-) (*provider.Provider, error) {
-	idp := c.idp()
-	p := provider.Config{
-		Issuer: idp.Issuer, ClientID: idp.ClientID, ClientSecret: idp.ClientSecret, AuthMethod: idp.ClientAuthMethod,
-		ClientCertificate: idp.ClientCertificate, SignRequests: idp.SignRequests, DPoP: idp.DPoP, KeyIDSetting: keyIDSetting,
-		FAPI2: idp.Profile == ProfileFAPI2, RedirectURL: strings.TrimSuffix(c.AppURL, "/") + r.prefix + "/callback",
-		ResponseMode: idp.ResponseMode, PushedAuthorization: idp.PushedAuthorization,
-		Scopes: slices.Clone(idp.Scopes), SigningAlgs: slices.Clone(idp.SigningAlgs),
-		AccessTokens: provider.AccessTokenConfig{
-			Audience: idp.Audience, Profile: idp.AccessTokenProfile, Issuer: idp.AccessTokenIssuer,
-			Introspection: idp.Introspection,
-		},
-		TrustedAudiences: idp.TrustedAudiences, LaxLogoutType: idp.UntypedLogoutTokens, ClockTolerance: idp.ClockTolerance,
-		Timeout: idp.Timeout, Transport: idp.Transport, RootCAs: idp.RootCAs, Logger: c.Logger, Report: report,
-	}
-	var err error
-	if len(idp.ClientKey) > 0 {
-		if p.ClientKey, err = idp.clientKey(); err != nil {
-			return nil, fmt.Errorf("ginoidc: ClientKey: %w", err)
-		}
-	}
-	if len(idp.DecryptionKey) > 0 {
-		if p.DecryptionKey, err = idp.decryptionKey(); err != nil {
-			return nil, fmt.Errorf("ginoidc: DecryptionKey: %w", err)
-		}
-	}
-	return provider.New(p), nil
+	a.providers.only, err = newRelyingParty(a, cfg.idp(), settingNames{variables, firstProvider})
+	return err
 }
 
 // cookieAttributes are the attributes of the session cookie.
@@ -224,13 +165,14 @@ func (a *Auth) With(h AbortHandlers) *Auth {
 // State respond. The error is meant for operators: an issuer mismatch, for example, names both issuers.
 func (a *Auth) Ready(ctx context.Context) error {
 	ctx = requestContext(ctx)
-	if err := a.provider.Ready(ctx); err != nil {
+	rp := a.providers.byDefault()
+	if err := rp.client.Ready(ctx); err != nil {
 		return translated(err)
 	}
 	if err := a.sessions.Ready(ctx); err != nil {
 		return translated(err)
 	}
-	return a.ledger.Ready(ctx, probe)
+	return rp.ledger.Ready(ctx, probe)
 }
 
 // AppURL returns the app's external base URL without a trailing slash.

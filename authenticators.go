@@ -82,7 +82,7 @@ func denied(err error) error {
 func (a *core) shownBy(u *User) *User {
 	own := u.copied()
 	own.Groups, own.Organizations = claims.Normalized(own.Groups), claims.Normalized(own.Organizations)
-	own.shape, own.ready = a.shape, true
+	own.shape, own.ready = a.providers.byDefault().shape, true
 	return own
 }
 

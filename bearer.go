@@ -76,7 +76,7 @@ func (a *Auth) RequireMachine() gin.HandlerFunc {
 // reports whether there is one: then the header decides, and the session cookie is not looked at. If the cookie counted
 // as well, a refused token could still act as the user of the browser.
 func (req *request) bearer() (id identity, decided bool, err error) {
-	if !req.auth.acceptsBearer() || req.gin == nil {
+	if !req.auth.providers.accessTokens() || req.gin == nil {
 		return identity{}, false, nil
 	}
 	raw, ok, err := bearerToken(req.http.Header)
@@ -87,17 +87,18 @@ func (req *request) bearer() (id identity, decided bool, err error) {
 	if err != nil {
 		return identity{}, true, err
 	}
-	token, err := req.auth.provider.CheckAccessToken(req.Context, raw)
+	rp := req.auth.providers.ofRequest(req.http)
+	token, err := rp.client.CheckAccessToken(req.Context, raw)
 	switch {
 	case errors.Is(err, provider.ErrInvalidToken):
 		return identity{}, true, fmt.Errorf("%w: %w", errAccessToken, err)
 	case err != nil:
 		return identity{}, true, translated(err)
 	}
-	if err := req.checkPossession(token, raw); err != nil {
+	if err := req.checkPossession(rp, token, raw); err != nil {
 		return identity{}, true, err
 	}
-	derived, err := token.Derive(req.auth.userOfToken)
+	derived, err := token.Derive(rp.userOfToken)
 	if err != nil {
 		return identity{}, true, err
 	}
@@ -108,13 +109,13 @@ func (req *request) bearer() (id identity, decided bool, err error) {
 // checkPossession checks that the client has the keys to which its access token is bound, so that a stolen token is
 // useless: the key of DPoP (RFC 9449, section 7.1) and the TLS client certificate (RFC 8705, section 3). A token that
 // is bound to a key of DPoP has to come with that scheme, and any other must not.
-func (req *request) checkPossession(token *provider.AccessToken, raw string) error {
+func (req *request) checkPossession(rp *relyingParty, token *provider.AccessToken, raw string) error {
 	bound, h := token.Confirmation, req.http.Header
 	scheme, _, _ := strings.Cut(h.Get("Authorization"), " ")
 	if byDPoP := strings.EqualFold(scheme, "DPoP"); byDPoP != (bound.JKT != "") {
 		return fmt.Errorf("%w: the scheme is not that of the token", errAccessToken)
 	}
-	if !token.Bound() && req.auth.config.idp().RequireBoundTokens {
+	if !token.Bound() && rp.settings.RequireBoundTokens {
 		return fmt.Errorf("%w: it is not bound to a key", errAccessToken)
 	}
 	if bound.X5TS256 != "" && certificateThumbprint(req.http.TLS) != bound.X5TS256 {
@@ -127,13 +128,13 @@ func (req *request) checkPossession(token *provider.AccessToken, raw string) err
 	if len(proofs) != 1 {
 		return fmt.Errorf("%w: %d proofs", errProof, len(proofs))
 	}
-	id, remember, err := req.auth.provider.CheckProof(proofs[0], provider.ProvenRequest{
+	id, remember, err := rp.client.CheckProof(proofs[0], provider.ProvenRequest{
 		Method: req.http.Method, URL: req.auth.realm + req.auth.externalPath(req.http), AccessToken: raw, JKT: bound.JKT,
 	})
 	if err != nil {
 		return fmt.Errorf("%w: %w", errProof, err)
 	}
-	key := shared.Key(shared.KindProof, req.auth.audience.Hash(bound.JKT+" "+id))
+	key := shared.Key(shared.KindProof, rp.audience.Hash(bound.JKT+" "+id))
 	switch first, err := req.auth.state.MarkUsed(req.Context, key, remember); {
 	case err != nil:
 		return fmt.Errorf("%w: %w", ErrSessionStore, err)
@@ -163,12 +164,10 @@ type TokenStats struct {
 // AccessTokenStats returns the statistics of JWTs and of introspected tokens together, for metrics. Few hits mean that
 // clients ask for a new token for every request.
 func (a *Auth) AccessTokenStats() TokenStats {
-	jwts, opaque := a.provider.AccessTokenCache(), a.provider.IntrospectionCache()
+	client := a.providers.byDefault().client
+	jwts, opaque := client.AccessTokenCache(), client.IntrospectionCache()
 	return TokenStats{jwts.Entries + opaque.Entries, jwts.Hits + opaque.Hits, jwts.Misses + opaque.Misses}
 }
-
-// acceptsBearer reports whether the app accepts access tokens.
-func (a *core) acceptsBearer() bool { return a.config.idp().Audience != "" }
 
 // bearerToken returns the token of the Authorization header with the scheme Bearer (RFC 6750, section 2.1). It returns
 // false if there is no such header. Tokens in the query or the body of a request are never read: URLs end up in logs.
@@ -203,12 +202,12 @@ func notOfToken(r rune) bool {
 
 // userOfToken returns the user of a verified access token. A client that acts on its own behalf is a user whose Subject
 // is the client's identifier at the provider.
-func (a *core) userOfToken(token *provider.AccessToken) (any, error) {
-	u, err := newUser(a.shape, token.Claims, nil)
+func (rp *relyingParty) userOfToken(token *provider.AccessToken) (any, error) {
+	u, err := newUser(rp.shape, token.Claims, nil)
 	if err != nil {
 		return nil, err
 	}
-	u.Issuer, u.Subject = a.issuer, token.Subject
+	u.Issuer, u.Subject = rp.settings.Issuer, token.Subject
 	if u.Subject == "" && token.Machine {
 		u.Subject = token.ClientID
 	}

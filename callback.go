@@ -1,46 +1,33 @@
 package ginoidc
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/ascii"
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
-	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
-
-// requireProvider returns an error if the provider's metadata cannot be had. Users can only wait then, whatever the
-// cause, so it is 503. A panic of the app's Transport is not the provider's fault and keeps its own status.
-func (a *core) requireProvider(ctx context.Context) error {
-	_, err := a.provider.Metadata(ctx)
-	if ofProvider := (*provider.Error)(nil); errors.As(err, &ofProvider) {
-		return fmt.Errorf("%w: %w", ErrProviderUnavailable, err)
-	}
-	return err
-}
 
 // Callback completes a sign-in. It validates the authorization response (RFC 6749, section 4.1.2), redeems the code
 // once, validates the ID token and userinfo, starts a new session and redirects with 303 to the page where the sign-in
 // began. It accepts GET only, or POST only if ResponseMode is form_post. docs/errors.md lists what can go wrong. A
 // failed callback never creates, changes or ends a session.
 func (a *Auth) Callback(c *gin.Context) {
-	method := http.MethodGet
-	if a.formPost() {
+	rp, method := a.providers.ofRequest(c.Request), http.MethodGet
+	if rp.settings.formPost() {
 		method = http.MethodPost
 	}
 	if !begin(c, method) {
-		a.logOtherMode(c.Request)
+		rp.logOtherMode(c.Request)
 		return
 	}
 	ctx := c.Request.Context()
-	at, response, err := a.receive(c)
+	at, response, err := a.receive(c, rp)
 	if err == nil {
 		err = a.complete(c, at, response)
 	}
@@ -76,12 +63,12 @@ func isStale(err error) bool {
 
 // receive reads the authorization response and finds the attempt it belongs to, before any of it is used. With an
 // error, it returns what it has found so far, for the log and the error page; the attempt may be nil.
-func (a *Auth) receive(c *gin.Context) (*attempt.Attempt, response, error) {
+func (a *Auth) receive(c *gin.Context, rp *relyingParty) (*attempt.Attempt, response, error) {
 	ctx := c.Request.Context()
 	if web.IsSubresource(c.Request) { // case 41: a prefetch, frame or image must not redeem the code
 		return nil, response{}, errNotNavigation
 	}
-	params, signed, err := a.responseParams(c)
+	params, signed, err := rp.responseParams(c)
 	r := response{refusal: refusalOf(params)}
 	if err == nil {
 		r, err = parseResponse(params)
@@ -93,39 +80,18 @@ func (a *Auth) receive(c *gin.Context) (*attempt.Attempt, response, error) {
 	if err != nil {
 		return at, r, translated(err)
 	}
-	if err := a.requireProvider(ctx); err != nil { // the attempt is not consumed, so a reload can complete it
+	if err := rp.requireMetadata(ctx); err != nil { // the attempt is not consumed, so a reload can complete it
 		return at, r, err
 	}
-	if err := a.verified(ctx, signed); err != nil {
+	if err := rp.verified(ctx, signed); err != nil {
 		return at, r, err
 	}
 	// Prevents mix-up attacks, in which the response of one provider is passed off as that of another (RFC 9207).
-	if err := a.provider.CheckResponseIssuer(ctx, r.issuer, r.hasIssuer); err != nil {
+	if err := rp.client.CheckResponseIssuer(ctx, r.issuer, r.hasIssuer); err != nil {
 		return at, r, fmt.Errorf("%w: %w", errInvalidCallback, err)
 	}
 	if r.code == "" && r.refusal == nil {
 		return at, r, fmt.Errorf("%w: neither code nor error", errInvalidCallback)
 	}
 	return at, r, nil
-}
-
-// redeemLimit bounds the time of all calls that one callback makes to the provider.
-func (c *Config) redeemLimit() time.Duration { return 2 * c.idp().Timeout }
-
-// redeem exchanges the code and returns the user whom the validated tokens identify.
-func (a *core) redeem(ctx context.Context, code string, at *attempt.Attempt) (*person, error) {
-	ctx, cancel := context.WithTimeout(ctx, a.config.redeemLimit())
-	defer cancel()
-	tokens, err := a.provider.Exchange(ctx, code, at.Verifier)
-	if err != nil {
-		return nil, translated(err)
-	}
-	tokens.Nonce = at.Nonce
-	idToken, err := a.provider.VerifyIDToken(ctx, tokens.IDToken, provider.Expect{
-		Nonce: at.Nonce, MaxAge: at.MaxAge, AccessToken: tokens.AccessToken,
-	})
-	if err != nil {
-		return nil, translated(err)
-	}
-	return a.personOf(ctx, idToken, tokens)
 }

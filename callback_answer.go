@@ -24,7 +24,7 @@ func (e *exchange) redeemOnce(ctx context.Context) *exchangeResult {
 	if a.config.State == nil || len(a.config.unsupported(leaseMethods())) > 0 { // a.exchanges deduplicates in this process
 		return e.redeem(ctx, func(*exchangeResult) {})
 	}
-	limit := a.config.exchangeLimit()
+	limit := e.rp.exchangeLimit()
 	release, waited, err := a.inTurn(ctx, e.key(), limit+leaseSlack, limit)
 	if err != nil {
 		return &exchangeResult{err: err}
@@ -44,7 +44,7 @@ func (e *exchange) redeemOnce(ctx context.Context) *exchangeResult {
 
 // key is the key of the stored result. It depends on the code, so a request with another code does not find it.
 func (e *exchange) key() string {
-	return shared.Key(shared.KindCallback, e.auth.audience.Hash("\x00callback "+e.attempt.State+" "+e.code))
+	return shared.Key(shared.KindCallback, e.rp.audience.Hash("\x00callback "+e.attempt.State+" "+e.code))
 }
 
 // keep stores the result for other instances: the code of the error, if any, and the Set-Cookie lines. They are sealed

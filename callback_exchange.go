@@ -37,7 +37,7 @@ func (a *Auth) complete(c *gin.Context, at *attempt.Attempt, r response) error {
 	}
 	// The exchange continues when the browser disconnects, since another request may wait for it. It works on a copy of
 	// the request, because Gin reuses its contexts.
-	e := &exchange{auth: a.core, attempt: at, code: r.code, http: c.Request.Clone(ctx)}
+	e := &exchange{auth: a.core, rp: a.providers.ofAttempt(at), attempt: at, code: r.code, http: c.Request.Clone(ctx)}
 	e.http.Body = http.NoBody
 	l, _, err := a.exchanges.Do(ctx, at.State+" "+r.code, func() (*exchangeResult, error) {
 		return e.redeemOnce(context.WithoutCancel(ctx)), nil
@@ -67,13 +67,14 @@ func (a *Auth) complete(c *gin.Context, at *attempt.Attempt, r response) error {
 const hooksLimit = 30 * time.Second
 
 // exchangeLimit bounds the time of one exchange.
-func (c *Config) exchangeLimit() time.Duration { return c.redeemLimit() + hooksLimit }
+func (rp *relyingParty) exchangeLimit() time.Duration { return rp.redeemLimit() + hooksLimit }
 
 var errPanicked = errors.New("ginoidc: a panic in code of the app or of the plugin")
 
 // exchange turns one authorization response into a session.
 type exchange struct {
 	auth    *core
+	rp      *relyingParty
 	attempt *attempt.Attempt
 	code    string
 	http    *http.Request // the request that brought the response, without its body
@@ -82,7 +83,7 @@ type exchange struct {
 // redeem consumes the attempt, redeems the code and starts the session. Once the attempt is consumed, leave is called
 // with the result, even after a panic.
 func (e *exchange) redeem(ctx context.Context, leave func(*exchangeResult)) *exchangeResult {
-	ctx, cancel := context.WithTimeout(ctx, e.auth.config.exchangeLimit())
+	ctx, cancel := context.WithTimeout(ctx, e.rp.exchangeLimit())
 	defer cancel()
 	req := &request{Context: ctx, auth: e.auth, header: http.Header{}}
 	req.http = e.http.WithContext(ctx)
@@ -103,7 +104,7 @@ func (e *exchange) redeem(ctx context.Context, leave func(*exchangeResult)) *exc
 
 // signIn redeems the code and starts a session. Only its last step creates, changes or ends a session.
 func (e *exchange) signIn(req *request) (*session.Session, error) {
-	p, err := e.auth.redeem(req, e.code, e.attempt)
+	p, err := e.rp.redeem(req, e.code, e.attempt)
 	if err != nil {
 		return nil, err
 	}
@@ -117,9 +118,8 @@ func (e *exchange) signIn(req *request) (*session.Session, error) {
 // consumeAttempt marks the attempt as used on every instance that shares the state, so that a replayed response is
 // refused.
 func (e *exchange) consumeAttempt(ctx context.Context) error {
-	cfg := &e.auth.config
-	key := shared.Key(shared.KindAttempt, e.auth.audience.Hash(e.attempt.State))
-	first, err := e.auth.state.MarkUsed(ctx, key, cfg.AttemptLife+cfg.idp().ClockTolerance)
+	key := shared.Key(shared.KindAttempt, e.rp.audience.Hash(e.attempt.State))
+	first, err := e.auth.state.MarkUsed(ctx, key, e.auth.config.AttemptLife+e.rp.settings.ClockTolerance)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrSessionStore, err)
 	}

@@ -41,24 +41,24 @@ const (
 )
 
 // formPost reports whether the response is a form that the provider's page posts (OAuth 2.0 Form Post Response Mode).
-func (a *core) formPost() bool {
-	return strings.HasPrefix(a.config.idp().ResponseMode, provider.ResponseModeFormPost)
+func (p *Provider) formPost() bool {
+	return strings.HasPrefix(p.ResponseMode, provider.ResponseModeFormPost)
 }
 
 // signedResponse reports whether the response is a single signed JWT (JARM).
-func (a *core) signedResponse() bool {
-	return strings.HasSuffix(a.config.idp().ResponseMode, provider.ResponseModeJWT)
+func (p *Provider) signedResponse() bool {
+	return strings.HasSuffix(p.ResponseMode, provider.ResponseModeJWT)
 }
 
 // logOtherMode logs a response that came in another response mode than the configured one: by POST instead of GET, or
 // the reverse.
-func (a *core) logOtherMode(r *http.Request) {
-	query, configured := r.URL.Query(), a.config.idp().ResponseMode
+func (rp *relyingParty) logOtherMode(r *http.Request) {
+	query, configured := r.URL.Query(), rp.settings.ResponseMode
 	var came, other string
 	switch {
-	case a.formPost() && r.Method == http.MethodGet && slices.ContainsFunc(responseMembers(), query.Has):
+	case rp.settings.formPost() && r.Method == http.MethodGet && slices.ContainsFunc(responseMembers(), query.Has):
 		came, other = provider.ResponseModeQuery, provider.ResponseModeFormPost
-	case !a.formPost() && r.Method == http.MethodPost && web.IsForm(r):
+	case !rp.settings.formPost() && r.Method == http.MethodPost && web.IsForm(r):
 		came, other = provider.ResponseModeFormPost, provider.ResponseModeQuery
 	default:
 		return
@@ -66,38 +66,38 @@ func (a *core) logOtherMode(r *http.Request) {
 	fix := fmt.Sprintf("set Provider.ResponseMode to %q, or have the provider answer by %s",
 		strings.Replace(configured, other, came, 1), configured)
 	attrs := append(response{refusal: refusalOf(query)}.attrs(), slog.String("came_as", came), slog.String("fix", fix))
-	a.emit(r.Context(), event{kind: eventResponseModeMismatch, attrs: attrs})
+	rp.emit(r.Context(), event{kind: eventResponseModeMismatch, attrs: attrs})
 }
 
 // responseMembers returns the parameters that make a request an authorization response.
 func responseMembers() []string { return []string{"code", "state", "error", "response"} }
 
 // responseParams reads the parameters of the response from where the response mode puts them, and from nowhere else.
-// signed is the signed response that holds them, if any: do not trust them before [core.verified] succeeds. With an
-// error, the parameters are only for the log.
-func (a *core) responseParams(c *gin.Context) (params url.Values, signed *provider.SignedResponse, err error) {
-	if a.formPost() {
+// signed is the signed response that holds them, if any: do not trust them before [relyingParty.verified] succeeds.
+// With an error, the parameters are only for the log.
+func (rp *relyingParty) responseParams(c *gin.Context) (params url.Values, signed *provider.SignedResponse, err error) {
+	if rp.settings.formPost() {
 		params, err = web.ReadForm(c.Writer, c.Request)
 	} else if len(c.Request.URL.RawQuery) > web.MaxForm { // case 284
 		err = errors.New("oversized query")
 	} else if params, err = url.ParseQuery(c.Request.URL.RawQuery); err != nil {
 		err = errors.New("malformed query")
 	}
-	mode := a.config.idp().ResponseMode
+	mode := rp.settings.ResponseMode
 	switch {
 	case err != nil:
 		return nil, nil, fmt.Errorf("%w: %w", errInvalidCallback, err)
-	case !a.signedResponse() && params.Has("response"):
+	case !rp.settings.signedResponse() && params.Has("response"):
 		return params, nil, fmt.Errorf("%w: a signed response; "+
 			"if the provider sends no other, set Provider.ResponseMode to %q", errInvalidCallback, mode+provider.ResponseModeJWT)
-	case !a.signedResponse():
+	case !rp.settings.signedResponse():
 		return params, nil, nil
 	case !params.Has("response") || ambiguous(params["response"]),
 		params.Has("code") || params.Has("state") || params.Has("error"):
 		return params, nil, fmt.Errorf("%w: not one signed response, as Provider.ResponseMode %q requires",
 			errInvalidCallback, mode)
 	}
-	if signed, err = a.provider.ReadResponse(params.Get("response")); err != nil {
+	if signed, err = rp.client.ReadResponse(params.Get("response")); err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", errInvalidCallback, err)
 	}
 	return signed.Params, signed, nil
@@ -106,11 +106,11 @@ func (a *core) responseParams(c *gin.Context) (params url.Values, signed *provid
 // verified checks the signature of a signed response. It is called once the attempt is found, so that made-up responses
 // cost neither cryptography nor a fetch of keys. Keys that cannot be fetched do not make the response invalid: that is
 // 503.
-func (a *core) verified(ctx context.Context, signed *provider.SignedResponse) error {
+func (rp *relyingParty) verified(ctx context.Context, signed *provider.SignedResponse) error {
 	if signed == nil {
 		return nil
 	}
-	err := a.provider.VerifyResponse(ctx, signed)
+	err := rp.client.VerifyResponse(ctx, signed)
 	if errors.Is(err, provider.ErrInvalidToken) {
 		return fmt.Errorf("%w: %w", errInvalidCallback, err)
 	}

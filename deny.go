@@ -163,7 +163,7 @@ func (a *core) challenge(c *gin.Context, err error) {
 		}
 		h.Add("WWW-Authenticate", challenge)
 	}
-	if a.acceptsBearer() {
+	if a.providers.accessTokens() {
 		h.Add("WWW-Authenticate", a.bearerChallenge(byToken, err))
 	}
 }

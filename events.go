@@ -40,6 +40,12 @@ type SessionEnd struct {
 	Reason       EndReason
 }
 
+// reporter passes on what happens, to the log and to the hook of the app.
+type reporter struct {
+	log          *slog.Logger
+	onSessionEnd func(context.Context, SessionEnd)
+}
+
 // runOnSignIn runs the hook. If it returns an error, the sign-in is refused and no session starts.
 func (a *core) runOnSignIn(ctx context.Context, s *PendingSignIn) error {
 	if a.config.OnSignIn == nil {
@@ -64,8 +70,8 @@ func (a *core) signedOut(ctx context.Context, u *User) {
 }
 
 // sessionEnded reports the end of one session, or of all sessions that match e.
-func (a *core) sessionEnded(ctx context.Context, e SessionEnd) {
-	a.emit(ctx, event{kind: eventSessionEnded, subject: e.Subject, sid: e.SID, reason: e.Reason})
+func (r *reporter) sessionEnded(ctx context.Context, e SessionEnd) {
+	r.emit(ctx, event{kind: eventSessionEnded, subject: e.Subject, sid: e.SID, reason: e.Reason})
 }
 
 // event is something that happened and that the app or its operator may need to know.
@@ -127,16 +133,16 @@ const (
 )
 
 // emit passes every event on: to the log, and the end of a session to the app's hook.
-func (a *core) emit(ctx context.Context, e event) {
-	a.log.LogAttrs(ctx, e.logLevel(), "ginoidc: "+string(e.kind), e.logAttrs()...)
-	if e.kind == eventSessionEnded && a.config.OnSessionEnd != nil {
-		a.config.OnSessionEnd(ctx, SessionEnd{Subject: e.subject, SID: e.sid, Reason: e.reason})
+func (r *reporter) emit(ctx context.Context, e event) {
+	r.log.LogAttrs(ctx, e.logLevel(), "ginoidc: "+string(e.kind), e.logAttrs()...)
+	if e.kind == eventSessionEnded && r.onSessionEnd != nil {
+		r.onSessionEnd(ctx, SessionEnd{Subject: e.subject, SID: e.sid, Reason: e.reason})
 	}
 }
 
 // emitProvider emits an event of the package that talks to the provider.
-func (a *core) emitProvider(ctx context.Context, e provider.Event) {
-	a.emit(ctx, event{kind: eventKind(e.Text), level: e.Level, attrs: e.Attrs, err: e.Err})
+func (r *reporter) emitProvider(ctx context.Context, e provider.Event) {
+	r.emit(ctx, event{kind: eventKind(e.Text), level: e.Level, attrs: e.Attrs, err: e.Err})
 }
 
 // logLevel returns info for what happens in a working app, warn for what its operator should look at, and error for

@@ -170,7 +170,7 @@ func (a *Auth) UserInfo(c *gin.Context) {
 		a.fail(c, err)
 		return
 	}
-	answer := a.shown(all)
+	answer := a.shown(id.user.shape, all)
 	if asksForSession(c) && id.session != nil {
 		answer["session"] = a.timesOf(id.session)
 	}
@@ -202,7 +202,7 @@ func (a *core) timesOf(s *session.Session) sessionTimes {
 
 // shown returns the allowed claims. If groups or organizations are inside an object, it shows only these of the object,
 // unless the list names the object.
-func (a *core) shown(all map[string]any) map[string]any {
+func (a *core) shown(shape *claims.Shape, all map[string]any) map[string]any {
 	names := a.userInfoClaims
 	if names == nil {
 		names = []string{"sub", "name", "preferred_username", "email", "email_verified", "picture", "act"}
@@ -213,7 +213,7 @@ func (a *core) shown(all map[string]any) map[string]any {
 			shown[name] = value
 		}
 	}
-	for _, place := range []claims.Place{a.shape.Groups, a.shape.Organizations} {
+	for _, place := range []claims.Place{shape.Groups, shape.Organizations} {
 		listed := a.userInfoClaims == nil || slices.Contains(names, place.Name)
 		if value, at := place.Find(all); listed && value != nil {
 			claims.Put(shown, at, value)

@@ -101,7 +101,7 @@ func (req *request) load(ctx context.Context, h http.Header) {
 	req.sendLocked(h, set[setCookie])
 	if !s.Renewed.Equal(renewed) {
 		req.auth.emit(req.Context, event{kind: eventSessionRenewed, subject: s.Subject, sid: s.SID})
-		req.auth.enlist(req.Context, s)
+		req.auth.providers.ofSession(&s.Record).ledger.enlist(req.Context, s, req.auth.sessions.Left(&s.Record))
 	}
 }
 
@@ -208,7 +208,10 @@ func (req *request) replace(s *session.Session) {
 }
 
 // userOf returns the user of a session.
-func (a *core) userOf(s *session.Session) *User { return userOf(a.shape, a.issuer, &s.Record) }
+func (a *core) userOf(s *session.Session) *User {
+	rp := a.providers.ofSession(&s.Record)
+	return userOf(rp.shape, rp.settings.Issuer, &s.Record)
+}
 
 // UserFrom returns the signed-in user. It returns false if nobody is signed in, if the session store does not respond,
 // or if neither Middleware nor a guard has run. Call it on the goroutine of the request. If an engine has several

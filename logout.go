@@ -25,21 +25,22 @@ func (a *Auth) BackChannelLogout(c *gin.Context) {
 	if !begin(c, http.MethodPost) {
 		return
 	}
+	rp := a.providers.ofRequest(c.Request)
 	form, err := web.ReadForm(c.Writer, c.Request)
 	if err == nil && len(form["logout_token"]) != 1 {
 		err = errors.New("the form has not exactly one logout_token")
 	}
 	if err != nil {
-		a.refuseLogout(c, err)
+		rp.refuseLogout(c, err)
 		return
 	}
-	token, err := a.provider.VerifyLogoutToken(c.Request.Context(), form.Get("logout_token"))
+	token, err := rp.client.VerifyLogoutToken(c.Request.Context(), form.Get("logout_token"))
 	if err != nil {
-		a.refuseLogout(c, translated(err))
+		rp.refuseLogout(c, translated(err))
 		return
 	}
-	if err := a.endByToken(c, token); err != nil {
-		a.refuseLogout(c, err)
+	if err := a.endByToken(c, rp, token); err != nil {
+		rp.refuseLogout(c, err)
 		return
 	}
 	c.Status(http.StatusOK)
@@ -48,13 +49,13 @@ func (a *Auth) BackChannelLogout(c *gin.Context) {
 
 // endByToken ends the sessions before it marks the token as used. If marking fails, a second delivery has the same
 // effect, because ending sessions is idempotent (case 182).
-func (a *Auth) endByToken(c *gin.Context, token *provider.LogoutToken) error {
+func (a *Auth) endByToken(c *gin.Context, rp *relyingParty, token *provider.LogoutToken) error {
 	ctx := c.Request.Context()
-	if err := a.ledger.EndByProvider(ctx, token.Subject, token.SID, token.IssuedAt); err != nil {
+	if err := rp.ledger.EndByProvider(ctx, token.Subject, token.SID, token.IssuedAt); err != nil {
 		return err
 	}
-	key := shared.Key(shared.KindLogoutToken, a.audience.Hash(token.JTI))
-	first, err := a.state.MarkUsed(ctx, key, time.Until(token.Expires)+a.config.idp().ClockTolerance)
+	key := shared.Key(shared.KindLogoutToken, rp.audience.Hash(token.JTI))
+	first, err := a.state.MarkUsed(ctx, key, time.Until(token.Expires)+rp.settings.ClockTolerance)
 	if err != nil {
 		a.emit(ctx, event{kind: eventLogoutTokenForgotten, err: err})
 	} else if !first {
@@ -65,7 +66,7 @@ func (a *Auth) endByToken(c *gin.Context, token *provider.LogoutToken) error {
 }
 
 // refuseLogout responds to the provider as Back-Channel Logout 1.0, section 2.8, requires.
-func (a *Auth) refuseLogout(c *gin.Context, err error) {
+func (rp *relyingParty) refuseLogout(c *gin.Context, err error) {
 	status, code := http.StatusBadRequest, "invalid_request"
 	switch {
 	case errors.Is(err, web.ErrFormTooLarge):
@@ -78,9 +79,9 @@ func (a *Auth) refuseLogout(c *gin.Context, err error) {
 	}
 	refused := event{kind: eventLogoutRefused, code: code, err: err}
 	if errors.Is(err, provider.ErrUntypedLogoutToken) {
-		refused.attrs = []slog.Attr{slog.String("accepted_with", a.setting(firstProvider+"UntypedLogoutTokens"))}
+		refused.attrs = []slog.Attr{slog.String("accepted_with", rp.names.of("UntypedLogoutTokens"))}
 	}
-	a.emit(c.Request.Context(), refused)
+	rp.emit(c.Request.Context(), refused)
 	c.Abort()
 	if status == http.StatusServiceUnavailable {
 		askLater(c, err)
@@ -98,11 +99,11 @@ func (a *Auth) FrontChannelLogout(c *gin.Context) {
 	if !begin(c, http.MethodGet) {
 		return
 	}
-	h := c.Writer.Header()
+	rp, h := a.providers.ofRequest(c.Request), c.Writer.Header()
 	h.Del("X-Frame-Options")
-	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors "+a.providerOrigin)
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors "+rp.origin)
 	status, title := http.StatusOK, "Signed out"
-	ended, err := a.endFramed(c)
+	ended, err := a.endFramed(c, rp)
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
 		status, title = http.StatusNotImplemented, "Not signed out"
@@ -116,16 +117,16 @@ func (a *Auth) FrontChannelLogout(c *gin.Context) {
 }
 
 // endFramed ends the sessions that the parameters of a front-channel logout name, and logs why if there are none.
-func (a *Auth) endFramed(c *gin.Context) (ended int, err error) {
+func (a *Auth) endFramed(c *gin.Context, rp *relyingParty) (ended int, err error) {
 	query := c.Request.URL.Query()
 	why := "no session with this sid is known"
 	switch sid := query.Get("sid"); {
 	case len(query["iss"]) != 1 || len(query["sid"]) != 1 || sid == "":
 		why = "not exactly one iss and one sid: at the provider, set frontchannel_logout_session_required"
-	case query.Get("iss") != a.issuer:
+	case query.Get("iss") != rp.settings.Issuer:
 		why = "iss is not the configured issuer"
 	default:
-		ended, err = a.endBySID(c, sid)
+		ended, err = a.endBySID(c, rp, sid)
 	}
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
@@ -138,7 +139,7 @@ func (a *Auth) endFramed(c *gin.Context) (ended int, err error) {
 
 // endBySID ends the request's own session if it has this sid, its cookie included, and those that are listed under the
 // sid. Anyone can send the request, so nothing is written for an unknown sid.
-func (a *Auth) endBySID(c *gin.Context, sid string) (ended int, err error) {
+func (a *Auth) endBySID(c *gin.Context, rp *relyingParty, sid string) (ended int, err error) {
 	req := a.requestOf(c)
 	id, err := req.identifyBrowser(c)
 	if err != nil {
@@ -150,12 +151,12 @@ func (a *Auth) endBySID(c *gin.Context, sid string) (ended int, err error) {
 		}
 		ended++
 	}
-	refs, err := a.ledger.OfSID(req, sid)
+	refs, err := rp.ledger.OfSID(req, sid)
 	if errors.Is(err, errors.ErrUnsupported) && ended > 0 {
 		return ended, nil
 	}
 	for i := 0; err == nil && i < len(refs); i++ {
-		err = a.endListed(req, refs[i], SessionEnd{SID: sid, Reason: EndedByFrontChannel})
+		err = rp.ledger.endListed(req, refs[i], SessionEnd{SID: sid, Reason: EndedByFrontChannel})
 		ended++
 	}
 	return ended, err

@@ -140,7 +140,7 @@ func (a *Auth) guard(decide func(*gin.Context, identity) error) gin.HandlerFunc 
 // from most cross-site requests, so one without it may come from a signed-in user. If there are Authenticators, a
 // request without a user gets 401 instead, because their clients have to learn that they are not authenticated.
 func (a *core) byCookie(id identity) bool {
-	return id.session != nil || id.user == nil && !a.acceptsBearer() && len(a.config.Authenticators) == 0
+	return id.session != nil || id.user == nil && !a.providers.accessTokens() && len(a.config.Authenticators) == 0
 }
 
 // checkOrigin refuses requests with unsafe methods that another site makes a browser send with the session cookie
@@ -171,7 +171,7 @@ func (a *Auth) groupList(guard string, groups []string) []string {
 			panic("ginoidc: " + guard + " was given an empty group")
 		}
 	}
-	a.groupsWatch.guarded.Store(true)
+	a.groupsGuarded.Store(true)
 	return slices.Clone(groups)
 }
 

@@ -18,6 +18,7 @@ import (
 
 // person is the user whom validated tokens identify, with the parts of the tokens that a session keeps.
 type person struct {
+	rp      *relyingParty
 	user    *User
 	sid     string
 	issued  time.Time // iat of the ID token
@@ -28,30 +29,32 @@ type person struct {
 // personOf returns the person that a validated ID token identifies, with the claims of userinfo and the groups of the
 // app's GroupsResolver. Userinfo must have the subject of the ID token, or a substituted access token could add the
 // claims of another user (OpenID Connect Core 1.0, section 5.3.2).
-func (a *core) personOf(ctx context.Context, idToken provider.Claims, tokens *provider.Tokens) (*person, error) {
+func (rp *relyingParty) personOf(
+	ctx context.Context, idToken provider.Claims, tokens *provider.Tokens,
+) (*person, error) {
 	var userInfo provider.Claims
-	if !a.config.idp().SkipUserInfo {
+	if !rp.settings.SkipUserInfo {
 		var err error
-		if userInfo, err = a.provider.UserInfo(ctx, tokens, claims.Text(idToken, "sub")); err != nil {
+		if userInfo, err = rp.client.UserInfo(ctx, tokens, claims.Text(idToken, "sub")); err != nil {
 			return nil, translated(err)
 		}
 	}
-	idp := a.config.idp()
-	if _, at, overage := a.shape.GroupsOf(idToken, userInfo); at == nil && !overage && idp.GroupsResolver == nil {
-		a.log.DebugContext(ctx, "ginoidc: the provider sends no groups claim",
+	idp := &rp.settings
+	if _, at, overage := rp.shape.GroupsOf(idToken, userInfo); at == nil && !overage && idp.GroupsResolver == nil {
+		rp.log.DebugContext(ctx, "ginoidc: the provider sends no groups claim",
 			"claim", cmp.Or(idp.GroupsClaim, strings.Join(idp.GroupsPath, ".")), "sub", claims.Text(idToken, "sub"))
 	}
-	user, err := newUser(a.shape, idToken, userInfo)
+	user, err := newUser(rp.shape, idToken, userInfo)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.resolveGroups(ctx, user, tokens.AccessToken); err != nil {
+	if err := rp.resolveGroups(ctx, user, tokens.AccessToken); err != nil {
 		return nil, err
 	}
-	p := &person{user: user, sid: claims.Text(idToken, "sid"), issued: idToken.Time("iat"), tokens: tokens}
-	if a.config.KeepIDToken != Never {
-		signed, err := a.provider.SignedIDToken(tokens.IDToken)
-		if err != nil && a.config.KeepIDToken == Always {
+	p := &person{rp: rp, user: user, sid: claims.Text(idToken, "sid"), issued: idToken.Time("iat"), tokens: tokens}
+	if rp.keepIDToken != Never {
+		signed, err := rp.client.SignedIDToken(tokens.IDToken)
+		if err != nil && rp.keepIDToken == Always {
 			return nil, translated(err)
 		}
 		p.idToken = []byte(signed) // empty after an error: a sign-out then sends no hint
@@ -60,16 +63,16 @@ func (a *core) personOf(ctx context.Context, idToken provider.Claims, tokens *pr
 }
 
 // resolveGroups lets the app's resolver replace the groups of the claims.
-func (a *core) resolveGroups(ctx context.Context, user *User, accessToken string) error {
-	if resolve := a.config.idp().GroupsResolver; resolve != nil {
+func (rp *relyingParty) resolveGroups(ctx context.Context, user *User, accessToken string) error {
+	if resolve := rp.settings.GroupsResolver; resolve != nil {
 		groups, err := resolve(ctx, user, accessToken)
 		if err != nil {
 			return fmt.Errorf("%w: groups: %w", errProviderResponse, err)
 		}
 		user.Groups, user.GroupsOverage = claims.Normalized(groups), false
 	}
-	if a.groupsWatch.observe(len(user.Groups) > 0 || user.GroupsOverage) {
-		a.emit(ctx, event{kind: eventGroupsMissing, attrs: []slog.Attr{slog.String("claim", a.shape.Groups.Roots()[0])}})
+	if rp.groups.observe(len(user.Groups) > 0 || user.GroupsOverage) {
+		rp.emit(ctx, event{kind: eventGroupsMissing, attrs: []slog.Attr{slog.String("claim", rp.shape.Groups.Roots()[0])}})
 	}
 	return nil
 }
@@ -135,8 +138,9 @@ func protocolClaims() []string {
 
 // groupsWatch detects that the provider never sends a groups claim, the usual reason why nobody is in any group.
 type groupsWatch struct {
-	guarded, seen atomic.Bool
-	signIns       atomic.Int64
+	guarded *atomic.Bool // a guard requires groups
+	seen    atomic.Bool
+	signIns atomic.Int64
 }
 
 // watchedSignIns is the number of sign-ins without groups after which a warning is logged.

@@ -22,7 +22,7 @@ type SessionInfo struct {
 // UserSessions returns the sessions of a user of the configured issuer, on all instances that share State, newest
 // first. The error wraps [errors.ErrUnsupported] if State keeps no list.
 func (a *Auth) UserSessions(ctx context.Context, subject string) ([]SessionInfo, error) {
-	refs, err := a.ledger.OfUser(requestContext(ctx), subject)
+	refs, err := a.providers.byDefault().ledger.OfUser(requestContext(ctx), subject)
 	if err != nil {
 		return nil, err
 	}
@@ -43,13 +43,14 @@ func (a *Auth) UserSessions(ctx context.Context, subject string) ([]SessionInfo,
 // session of another user. The error wraps [errors.ErrUnsupported] if State keeps no list.
 func (a *Auth) EndUserSession(ctx context.Context, subject, id string) error {
 	ctx = requestContext(ctx)
-	refs, err := a.ledger.OfUser(ctx, subject)
+	ledger := a.providers.byDefault().ledger
+	refs, err := ledger.OfUser(ctx, subject)
 	if err != nil {
 		return err
 	}
 	for _, ref := range refs {
 		if hex.EncodeToString(ref.ID[:]) == id {
-			return a.endListed(ctx, ref, SessionEnd{Subject: subject, Reason: EndedByApp})
+			return ledger.endListed(ctx, ref, SessionEnd{Subject: subject, Reason: EndedByApp})
 		}
 	}
 	return nil
@@ -74,45 +75,52 @@ func (a *Auth) SessionEnded(ctx context.Context) (bool, error) {
 	case a.sessions.Left(&s.Record) <= 0:
 		return true, nil
 	}
-	return a.ledger.Ended(requestContext(ctx), a.ledger.RefOf(&s.Record))
+	ledger := a.providers.ofSession(&s.Record).ledger
+	return ledger.Ended(requestContext(ctx), ledger.RefOf(&s.Record))
+}
+
+// sessionLedger is the ledger of the sessions that one provider's users have. It reports what it ends.
+type sessionLedger struct {
+	*revocation.Ledger
+	*reporter
 }
 
 // endListed ends a session of which only the entry in the list is known.
-func (a *core) endListed(ctx context.Context, ref revocation.Ref, e SessionEnd) error {
-	if err := a.ledger.EndSession(ctx, ref.ID); err != nil {
+func (l sessionLedger) endListed(ctx context.Context, ref revocation.Ref, e SessionEnd) error {
+	if err := l.EndSession(ctx, ref.ID); err != nil {
 		return err
 	}
-	a.delist(ctx, ref)
-	a.sessionEnded(ctx, e)
+	l.delist(ctx, ref)
+	l.sessionEnded(ctx, e)
 	return nil
 }
 
-// limitSessions ends the oldest sessions of a user who has more than Config.MaxSessions. It never ends the session that
-// has just begun (case 152), even if another one started later, while the user was at the provider.
-func (a *core) limitSessions(ctx context.Context, begun *session.Session) error {
-	if a.config.MaxSessions == 0 {
+// limit ends the oldest sessions of a user who has more than most, unless that is 0. It never ends the session that has
+// just begun (case 152), even if another one started later, while the user was at the provider.
+func (l sessionLedger) limit(ctx context.Context, begun *session.Session, most int) error {
+	if most == 0 {
 		return nil
 	}
-	refs, err := a.ledger.OfUser(ctx, begun.Subject)
+	refs, err := l.OfUser(ctx, begun.Subject)
 	others := slices.DeleteFunc(refs, func(ref revocation.Ref) bool { return ref.ID == begun.ID })
-	for i := a.config.MaxSessions - 1; err == nil && i < len(others); i++ {
-		err = a.endListed(ctx, others[i], SessionEnd{Subject: begun.Subject, Reason: EndedByLimit})
+	for i := most - 1; err == nil && i < len(others); i++ {
+		err = l.endListed(ctx, others[i], SessionEnd{Subject: begun.Subject, Reason: EndedByLimit})
 	}
 	return err
 }
 
-// enlist adds a session to the lists of its user. A failure is only logged and does not prevent the sign-in, because
-// the lists only serve to display and count sessions.
-func (a *core) enlist(ctx context.Context, s *session.Session) {
-	if err := a.ledger.Enlist(ctx, a.ledger.RefOf(&s.Record), a.sessions.Left(&s.Record)); err != nil {
-		a.emit(ctx, event{kind: eventSessionNotListed, subject: s.Subject, err: err})
+// enlist adds a session, which lasts for left without renewal, to the lists of its user. A failure is only logged and
+// does not prevent the sign-in, because the lists only serve to display and count sessions.
+func (l sessionLedger) enlist(ctx context.Context, s *session.Session, left time.Duration) {
+	if err := l.Enlist(ctx, l.RefOf(&s.Record), left); err != nil {
+		l.emit(ctx, event{kind: eventSessionNotListed, subject: s.Subject, err: err})
 	}
 }
 
 // delist removes a session from the lists of its user. A failure is only logged: the session has ended already.
-func (a *core) delist(ctx context.Context, ref revocation.Ref) {
-	if err := a.ledger.Delist(ctx, ref); err != nil {
-		a.emit(ctx, event{kind: eventSessionStillListed, err: err})
+func (l sessionLedger) delist(ctx context.Context, ref revocation.Ref) {
+	if err := l.Delist(ctx, ref); err != nil {
+		l.emit(ctx, event{kind: eventSessionStillListed, err: err})
 	}
 }
 
@@ -120,7 +128,7 @@ func (a *core) delist(ctx context.Context, ref revocation.Ref) {
 // next request. The user can sign in again at once. The provider is not informed.
 func (a *Auth) EndUserSessions(ctx context.Context, subject string) error {
 	ctx = requestContext(ctx)
-	if err := a.ledger.EndUser(ctx, subject); err != nil {
+	if err := a.providers.byDefault().ledger.EndUser(ctx, subject); err != nil {
 		return err
 	}
 	a.sessionEnded(ctx, SessionEnd{Subject: subject, Reason: EndedByApp})

@@ -25,7 +25,7 @@ import (
 func (req *request) startSession(
 	ctx context.Context, id *person, at *attempt.Attempt,
 ) (s *session.Session, err error) {
-	a := req.auth
+	a, rp := req.auth, id.rp
 	earlier, err := req.identifyBrowser(ctx)
 	if err != nil {
 		return nil, err
@@ -34,7 +34,7 @@ func (req *request) startSession(
 	rec.SID, rec.Issued, rec.Started = id.sid, id.issued, at.Started
 	rec.AskedMaxAge, rec.AskedACR = at.MaxAge, at.ACRValues
 	rec.IDToken = id.idToken
-	if rec.Began, err = a.ledger.Began(req, &rec); err != nil {
+	if rec.Began, err = rp.ledger.Began(req, &rec); err != nil {
 		return nil, err
 	}
 	old := req.browserSessions(earlier.session)
@@ -52,37 +52,37 @@ func (req *request) startSession(
 	req.later = cookie.After(req.httpNow(), req.cookiesSet())
 	a.emit(req, event{kind: eventSignedIn, subject: id.user.Subject, actor: id.user.Actor.subject(), sid: id.sid})
 	// The new session has started, so from here on errors are only logged.
-	err = req.endReplaced(old, at)
-	a.enlist(req, s)
-	if err := errors.Join(err, a.limitSessions(req, s)); err != nil {
+	err = req.endReplaced(rp, old, at)
+	rp.ledger.enlist(req, s, a.sessions.Left(&s.Record))
+	if err := errors.Join(err, rp.ledger.limit(req, s, a.config.MaxSessions)); err != nil {
 		a.emit(req, event{kind: eventEarlierSessionLives, err: err})
 	}
 	before := revocation.Ref{}
 	if of != nil {
-		before = a.ledger.RefOf(of)
+		before = a.providers.ofSession(of).ledger.RefOf(of)
 	} else if replacesUnseen(old, at) {
-		of, before, tokens = a.loadReplacedTokens(req, at)
+		of, before, tokens = req.loadReplacedTokens(rp, at)
 	}
 	// If the earlier session belongs to the same session at the provider, its tokens are left to expire: with some
 	// providers, such as Keycloak, revoking them would end that session, and with it the new tokens.
-	if !before.SameAtProvider(a.ledger.RefOf(&s.Record)) {
-		a.refresher.Revoke(req, of, tokens)
+	if !before.SameAtProvider(rp.ledger.RefOf(&s.Record)) {
+		req.revoke(of, tokens)
 	}
 	return s, nil
 }
 
-// endReplaced ends the sessions that a new one replaces.
-func (req *request) endReplaced(old []*session.Session, at *attempt.Attempt) (err error) {
-	a := req.auth
+// endReplaced ends the sessions that a new one, of rp, replaces.
+func (req *request) endReplaced(rp *relyingParty, old []*session.Session, at *attempt.Attempt) (err error) {
 	if replacesUnseen(old, at) {
-		if err = a.ledger.EndSession(req, at.Replaces); err == nil && at.Replaced != "" {
-			a.sessionEnded(req, SessionEnd{Subject: at.Replaced, Reason: EndedByNewSignIn})
+		if err = rp.ledger.EndSession(req, at.Replaces); err == nil && at.Replaced != "" {
+			rp.sessionEnded(req, SessionEnd{Subject: at.Replaced, Reason: EndedByNewSignIn})
 		}
 		return err
 	}
 	for _, o := range old {
 		end := SessionEnd{Subject: o.Subject, SID: o.SID, Reason: EndedByNewSignIn}
-		err = errors.Join(err, a.endListed(req, a.ledger.RefOf(&o.Record), end))
+		ledger := req.auth.providers.ofSession(&o.Record).ledger
+		err = errors.Join(err, ledger.endListed(req, ledger.RefOf(&o.Record), end))
 	}
 	return err
 }
@@ -106,7 +106,7 @@ func (a *Auth) StartSession(c *gin.Context, u *User) error {
 		return err
 	}
 	now := &attempt.Attempt{Started: time.Now(), Purpose: attempt.Purpose{MaxAge: -1}}
-	_, err := a.requestOf(c).startSession(c, &person{user: u.copied()}, now)
+	_, err := a.requestOf(c).startSession(c, &person{rp: a.providers.byDefault(), user: u.copied()}, now)
 	return err
 }
 
@@ -117,8 +117,8 @@ func (a *Auth) StartSession(c *gin.Context, u *User) error {
 // keepReplacedTokens keeps the tokens of the session for the callback that may replace it, if the provider revokes
 // tokens. A failure does not prevent the sign-in.
 func (req *request) keepReplacedTokens(s *session.Session) {
-	a := req.auth
-	metadata, err := a.provider.Metadata(req)
+	a, rp := req.auth, req.auth.providers.ofSession(&s.Record)
+	metadata, err := rp.client.Metadata(req)
 	if err != nil || metadata.RevocationEndpoint == "" {
 		return
 	}
@@ -126,8 +126,8 @@ func (req *request) keepReplacedTokens(s *session.Session) {
 	if tokens == nil {
 		return
 	}
-	t := a.ledger.RefOf(r)
-	text, ttl := string(t.SID[:])+string(tokens.Encode()), a.config.AttemptLife+a.config.exchangeLimit()
+	t := rp.ledger.RefOf(r)
+	text, ttl := string(t.SID[:])+string(tokens.Encode()), a.config.AttemptLife+rp.exchangeLimit()
 	if err := a.values.Keep(req, replacedTokens, shared.Key(shared.KindReplaced, t.ID), r.Owner(), text, ttl); err != nil {
 		a.emit(req, event{kind: eventReplacedTokensNotLeft, subject: r.Subject, err: err})
 	}
@@ -135,14 +135,14 @@ func (req *request) keepReplacedTokens(s *session.Session) {
 
 // loadReplacedTokens returns the tokens that keepReplacedTokens kept, with what is known of their session, or nil if
 // there are none.
-func (a *core) loadReplacedTokens(
-	ctx context.Context, at *attempt.Attempt,
+func (req *request) loadReplacedTokens(
+	rp *relyingParty, at *attempt.Attempt,
 ) (*session.Record, revocation.Ref, *provider.Tokens) {
 	r := &session.Record{ID: at.Replaces, Subject: at.Replaced}
-	t := a.ledger.RefOf(r)
-	text, ok, err := a.values.Kept(ctx, replacedTokens, shared.Key(shared.KindReplaced, t.ID), r.Owner())
+	t := rp.ledger.RefOf(r)
+	text, ok, err := req.auth.values.Kept(req, replacedTokens, shared.Key(shared.KindReplaced, t.ID), r.Owner())
 	if err != nil {
-		a.emit(ctx, event{kind: eventTokensNotRevoked, subject: at.Replaced, err: err})
+		rp.emit(req, event{kind: eventTokensNotRevoked, subject: at.Replaced, err: err})
 	}
 	if !ok || len(text) < len(t.SID) {
 		return nil, t, nil

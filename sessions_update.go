@@ -74,8 +74,8 @@ func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 // update replaces s by a session with the user u. It returns nil, nil if s has ended in the meantime. The update takes
 // effect with the call of ledger.Update, so after an error s is still valid.
 func (req *request) update(c *gin.Context, s *session.Session, u *User) (*session.Session, error) {
-	a := req.auth
-	if ended, err := a.ledger.Ended(req, a.ledger.RefOf(&s.Record)); ended || err != nil {
+	a, rp := req.auth, req.auth.providers.ofSession(&s.Record)
+	if ended, err := rp.ledger.Ended(req, rp.ledger.RefOf(&s.Record)); ended || err != nil {
 		return nil, err
 	}
 	var next *session.Session
@@ -94,10 +94,10 @@ func (req *request) update(c *gin.Context, s *session.Session, u *User) (*sessio
 	}
 	later := cookie.After(req.httpNow(), cookies)
 	grace := strings.Join(cookies, "\n")
-	if err := a.values.Keep(req, updatedCookies, graceKey(a.audience, s), s.Owner(), grace, updateGrace); err != nil {
+	if err := a.values.Keep(req, updatedCookies, graceKey(rp.audience, s), s.Owner(), grace, updateGrace); err != nil {
 		a.log.DebugContext(req, "ginoidc: no grace for requests with the cookie from before the update", "error", err)
 	}
-	gone, err := false, a.ledger.Update(req, s.ID, next.Updated)
+	gone, err := false, rp.ledger.Update(req, s.ID, next.Updated)
 	if err == nil {
 		retired := a.sessions.Retire(req.httpNow(), s, updateGrace)
 		if gone = errors.Is(retired, session.ErrGone); !gone && retired != nil {
@@ -117,7 +117,8 @@ func (req *request) update(c *gin.Context, s *session.Session, u *User) (*sessio
 // update invalidates the earlier state, but for updateGrace the new cookies are kept in the shared state for requests
 // like this one. The caller sends them, because the response with them may have been lost.
 func (req *request) current(s *session.Session) (is *session.Session, cookies []string, err error) {
-	ended, updated, err := req.auth.ledger.Judge(req.Context, req.auth.ledger.RefOf(&s.Record))
+	rp := req.auth.providers.ofSession(&s.Record)
+	ended, updated, err := rp.ledger.Judge(req.Context, rp.ledger.RefOf(&s.Record))
 	if ended || err != nil {
 		return nil, nil, err
 	}
@@ -126,7 +127,7 @@ func (req *request) current(s *session.Session) (is *session.Session, cookies []
 	}
 	request := req.httpNow()
 	for range maxUpdates {
-		text, ok, err := req.auth.values.Kept(req.Context, updatedCookies, graceKey(req.auth.audience, s), s.Owner())
+		text, ok, err := req.auth.values.Kept(req.Context, updatedCookies, graceKey(rp.audience, s), s.Owner())
 		if !ok || err != nil {
 			return nil, nil, err
 		}
@@ -180,7 +181,7 @@ func (a *Auth) EndSession(c *gin.Context) error {
 	if err := req.end(c, id.session, EndedByApp); err != nil {
 		return err
 	}
-	a.refresher.Revoke(req, of, tokens)
+	req.revoke(of, tokens)
 	return nil
 }
 
@@ -191,7 +192,7 @@ func (req *request) end(c *gin.Context, s *session.Session, reason EndReason) er
 	a, ctx := req.auth, c.Request.Context()
 	ended := req.browserSessions(s)
 	for _, s := range ended {
-		if err := a.ledger.EndSession(ctx, s.ID); err != nil {
+		if err := a.providers.ofSession(&s.Record).ledger.EndSession(ctx, s.ID); err != nil {
 			return err
 		}
 	}
@@ -200,7 +201,8 @@ func (req *request) end(c *gin.Context, s *session.Session, reason EndReason) er
 	}
 	req.replace(nil)
 	for _, s := range ended {
-		a.delist(ctx, a.ledger.RefOf(&s.Record))
+		ledger := a.providers.ofSession(&s.Record).ledger
+		ledger.delist(ctx, ledger.RefOf(&s.Record))
 		a.sessionEnded(ctx, SessionEnd{Subject: s.Subject, SID: s.SID, Reason: reason})
 	}
 	return nil

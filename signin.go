@@ -31,7 +31,7 @@ import (
 // With the parameter iss, a third party initiates the sign-in. The response is 404 unless Provider.InitiateLogin is
 // set.
 func (a *Auth) SignIn(c *gin.Context) {
-	if !begin(c, a.signInMethods()...) {
+	if !begin(c, a.providers.ofRequest(c.Request).signInMethods()...) {
 		return
 	}
 	if web.IsSubresource(c.Request) { // case 9: a prefetch, frame, image, script or fetch starts no attempt
@@ -77,10 +77,11 @@ func (a *Auth) SignInURL(returnTo string) string {
 func (a *Auth) startAttempt(
 	ctx context.Context, c *gin.Context, purpose attempt.Purpose, requested signInRequest,
 ) (string, error) {
-	if err := a.requireProvider(ctx); err != nil {
+	rp := a.providers.ofRequest(c.Request)
+	if err := rp.requireMetadata(ctx); err != nil {
 		return "", err
 	}
-	params := a.parameters(ctx, requested)
+	params := rp.parameters(ctx, requested)
 	purpose.MaxAge, purpose.ACRValues = maxAge(params), params.Get("acr_values")
 	if a.config.AppState != nil {
 		var err error
@@ -88,7 +89,7 @@ func (a *Auth) startAttempt(
 			return "", fmt.Errorf("ginoidc: AppState: %w", err)
 		}
 	}
-	if a.formPost() { // the callback will come without the session cookie
+	if rp.settings.formPost() { // the callback will come without the session cookie
 		req := a.requestOf(c)
 		if id, err := req.identifyBrowser(c); err == nil && id.session != nil {
 			purpose.Replaces, purpose.Replaced = id.session.ID, id.session.Subject
@@ -105,7 +106,7 @@ func (a *Auth) startAttempt(
 	if err != nil {
 		return "", translated(err)
 	}
-	location, err := a.provider.AuthorizationURL(ctx, provider.AuthRequest{
+	location, err := rp.client.AuthorizationURL(ctx, provider.AuthRequest{
 		State: at.State, Nonce: at.Nonce, Verifier: at.Verifier, Params: params,
 	})
 	if err != nil {
@@ -176,8 +177,8 @@ func (a *core) silentCookie() *http.Cookie {
 }
 
 // signInMethods returns the methods of the sign-in route. A third party may initiate a sign-in with a form too.
-func (a *core) signInMethods() []string {
-	if a.config.idp().InitiateLogin {
+func (rp *relyingParty) signInMethods() []string {
+	if rp.settings.InitiateLogin {
 		return []string{http.MethodGet, http.MethodPost}
 	}
 	return []string{http.MethodGet}
@@ -186,8 +187,8 @@ func (a *core) signInMethods() []string {
 // initiation reads a login initiation request (OpenID Connect Core 1.0, section 4), with which the provider or its
 // portal starts a sign-in here. iss must be the configured issuer, and target_link_uri must pass the rule for return
 // targets, or the route would be an open redirector (case 17).
-func (a *Auth) initiation(c *gin.Context) (target string, _ signInRequest, err error) {
-	if !a.config.idp().InitiateLogin {
+func (rp *relyingParty) initiation(c *gin.Context) (target string, _ signInRequest, err error) {
+	if !rp.settings.InitiateLogin {
 		return "", signInRequest{}, errInitiationOff
 	}
 	form := c.Request.URL.Query()
@@ -201,10 +202,10 @@ func (a *Auth) initiation(c *gin.Context) (target string, _ signInRequest, err e
 			return "", signInRequest{}, fmt.Errorf("%w: repeated %s", errInvalidInitiation, name)
 		}
 	}
-	if form.Get("iss") != a.issuer {
+	if form.Get("iss") != rp.settings.Issuer {
 		return "", signInRequest{}, fmt.Errorf("%w: iss is not the configured issuer", errInvalidInitiation)
 	}
 	allowed := map[string]func(string) bool{"login_hint": isHint}
-	hint := a.linkParameters(c.Request.Context(), form, allowed, "iss", "target_link_uri")
+	hint := linkParameters(rp.log, c.Request.Context(), form, allowed, "iss", "target_link_uri")
 	return form.Get("target_link_uri"), signInRequest{link: hint}, nil
 }

@@ -33,7 +33,7 @@ func (a *core) recentCookie(s *session.Session, again bool) *http.Cookie {
 		cookie.Name = "__Secure-" + cookie.Name
 	}
 	if s != nil {
-		t := a.ledger.RefOf(&s.Record)
+		t := a.providers.ofSession(&s.Record).ledger.RefOf(&s.Record)
 		e := t.Entries()[0]
 		text := fmt.Sprint(time.Now().UnixMilli(), " ", again, " ", e.Owner, " ", e.Session)
 		cookie.MaxAge, cookie.Value = int(recentLife/time.Second), a.seals.recent.Seal(text, "")
@@ -77,7 +77,7 @@ func (a *Auth) detectLoop(c *gin.Context) (again bool, err error) {
 	if s, err := a.sessions.Load(req.http); s != nil || err != nil {
 		return false, nil
 	}
-	if ended, err := a.ledger.Ended(req, t); ended || err != nil {
+	if ended, err := a.providers.ofRequest(req.http).ledger.Ended(req, t); ended || err != nil {
 		return false, nil
 	}
 	n := len(c.Request.CookiesNamed(a.cookie.name))

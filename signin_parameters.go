@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
@@ -28,17 +29,17 @@ type signInRequest struct {
 func (a *Auth) readSignInRequest(c *gin.Context) (target string, _ signInRequest, err error) {
 	query := c.Request.URL.Query()
 	if c.Request.Method == http.MethodPost || query.Has("iss") {
-		return a.initiation(c)
+		return a.providers.ofRequest(c.Request).initiation(c)
 	}
 	ctx := c.Request.Context()
-	of := signInRequest{link: a.linkParameters(ctx, query, map[string]func(string) bool{
+	of := signInRequest{link: linkParameters(a.log, ctx, query, map[string]func(string) bool{
 		"prompt": promptPattern.MatchString, "login_hint": isHint, "max_age": provider.IsMaxAge,
 		"acr_values": isHint, "ui_locales": isHint, "display": displayPattern.MatchString,
 	}, "return_to", sealedParameters)}
 	if sealed := query.Get(sealedParameters); sealed != "" {
 		var ok bool
 		if of.app, ok = a.unsealed(c, sealed); !ok { // forged, or sealed with an old secret: sign in without them
-			a.logIgnored(ctx, "they do not open", sealedParameters)
+			logIgnored(a.log, ctx, "they do not open", sealedParameters)
 		}
 	}
 	return query.Get("return_to"), of, nil
@@ -54,8 +55,8 @@ func isHint(s string) bool { return s != "" && len(s) <= 256 && ascii.Printable(
 
 // linkParameters returns the allowed authentication request parameters (OpenID Connect Core 1.0, section 3.1.2.1) of a
 // link, which anyone can write (case 4). others are the parameters of the route itself.
-func (a *core) linkParameters(
-	ctx context.Context, query url.Values, allowed map[string]func(string) bool, others ...string,
+func linkParameters(
+	log *slog.Logger, ctx context.Context, query url.Values, allowed map[string]func(string) bool, others ...string,
 ) url.Values {
 	params := url.Values{}
 	var unknown, malformed []string
@@ -70,16 +71,16 @@ func (a *core) linkParameters(
 			unknown = append(unknown, name)
 		}
 	}
-	a.logIgnored(ctx, "their values are malformed", malformed...)
-	a.logIgnored(ctx, "a link may not ask for them", unknown...)
+	logIgnored(log, ctx, "their values are malformed", malformed...)
+	logIgnored(log, ctx, "a link may not ask for them", unknown...)
 	return params
 }
 
 // parameters merges the parameters of a sign-in with the configured ones. Those of the app take precedence over the
 // configuration. A link only adds parameters that both leave open, or it could turn off a stronger sign-in. Of several
 // values of max_age the smallest counts, whatever its origin.
-func (a *core) parameters(ctx context.Context, of signInRequest) url.Values {
-	all := maps.Clone(a.config.idp().SignInParameters)
+func (rp *relyingParty) parameters(ctx context.Context, of signInRequest) url.Values {
+	all := maps.Clone(rp.settings.SignInParameters)
 	var ignored []string
 	for name, values := range of.app {
 		if name != "max_age" || tightens(values[0], all) {
@@ -94,7 +95,7 @@ func (a *core) parameters(ctx context.Context, of signInRequest) url.Values {
 			ignored = append(ignored, name)
 		}
 	}
-	a.logIgnored(ctx, "the app asks for something else", ignored...)
+	logIgnored(rp.log, ctx, "the app asks for something else", ignored...)
 	return all
 }
 
@@ -115,7 +116,7 @@ func maxAge(params url.Values) int {
 
 // logIgnored logs the names of parameters that have no effect. Anyone can write a link, so it logs at debug, no values,
 // which may be personal data, and a limited number of names.
-func (a *core) logIgnored(ctx context.Context, why string, names ...string) {
+func logIgnored(log *slog.Logger, ctx context.Context, why string, names ...string) {
 	if len(names) == 0 {
 		return
 	}
@@ -123,7 +124,7 @@ func (a *core) logIgnored(ctx context.Context, why string, names ...string) {
 	for i := range names {
 		names[i] = ascii.Clean(names[i], 64)
 	}
-	a.log.DebugContext(ctx, "ginoidc: sign-in parameters ignored", "why", why, "names", names[:min(len(names), 16)])
+	log.DebugContext(ctx, "ginoidc: sign-in parameters ignored", "why", why, "names", names[:min(len(names), 16)])
 }
 
 const (
@@ -156,8 +157,9 @@ func (a *Auth) SignInURLWith(returnTo string, params url.Values) (string, error)
 // The seal is bound to this session, or a user who is asked for a weaker sign-in could pass the URL on to others.
 func (a *Auth) ownSignInURL(c *gin.Context, returnTo string, params url.Values) string {
 	query, sealed := maps.Clone(params), url.Values{}
+	configured := a.providers.ofRequest(c.Request).settings.SignInParameters
 	for name, values := range params {
-		if name != "max_age" && a.config.idp().SignInParameters.Has(name) {
+		if name != "max_age" && configured.Has(name) {
 			sealed[name] = values
 		}
 	}

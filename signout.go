@@ -40,6 +40,10 @@ func (a *Auth) SignOut(c *gin.Context) {
 	req := a.requestOf(c)
 	id, err := req.identifyBrowser(c)
 	hints := endSessionHints(id)
+	rp := a.providers.ofRequest(c.Request)
+	if id.session != nil {
+		rp = a.providers.ofSession(&id.session.Record)
+	}
 	atProvider := id.session == nil || !id.session.Issued.IsZero() // the provider knows no session of StartSession
 	of, tokens := req.tokensToRevoke(id.session)
 	if err == nil {
@@ -49,7 +53,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 		a.failWithTarget(c, a.routes.signOut, err)
 		return
 	}
-	a.refresher.Revoke(ctx, of, tokens)
+	req.revoke(of, tokens)
 	if id.user != nil {
 		a.signedOut(ctx, id.user)
 	}
@@ -59,7 +63,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 	a.dropPages(header)
 	location := a.config.PostSignOutURL
 	if atProvider {
-		if location, err = a.endSessionURL(c, hints); err != nil {
+		if location, err = a.endSessionURL(c, rp, hints); err != nil {
 			a.fail(c, err)
 			return
 		}
@@ -156,7 +160,7 @@ func endSessionHints(id identity) url.Values {
 
 // endSessionURL returns the address to which the browser goes after the session has ended. If the provider returns it
 // to SignedOut, the state binds that request to this browser.
-func (a *Auth) endSessionURL(c *gin.Context, hints url.Values) (string, error) {
+func (a *Auth) endSessionURL(c *gin.Context, rp *relyingParty, hints url.Values) (string, error) {
 	state := rand.Text()
 	if a.config.PostSignOutURL == a.AppURL()+a.routes.prefix+signedOutPath {
 		signOut := attempt.Purpose{ReturnTo: a.config.DefaultReturnTo, SignOut: true}
@@ -167,13 +171,13 @@ func (a *Auth) endSessionURL(c *gin.Context, hints url.Values) (string, error) {
 		state = at.State
 	}
 	params := url.Values{
-		"client_id":                {a.config.idp().ClientID},
+		"client_id":                {rp.settings.ClientID},
 		"post_logout_redirect_uri": {a.config.PostSignOutURL},
 		"state":                    {state},
 	}
 	maps.Copy(params, hints)
-	maps.Copy(params, a.config.idp().SignOutParameters) // New refuses those that are set above
-	location, ok := a.provider.EndSessionURL(c.Request.Context(), params)
+	maps.Copy(params, rp.settings.SignOutParameters) // New refuses those that are set above
+	location, ok := rp.client.EndSessionURL(c.Request.Context(), params)
 	if !ok {
 		location = a.config.PostSignOutURL
 	}

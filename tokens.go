@@ -13,6 +13,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/refresh"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
 
 // Token is an access token of the signed-in user, with which the app calls other services.
@@ -44,11 +45,17 @@ func (a *Auth) Token(c *gin.Context) (*Token, error) {
 // Provider.ClientCertificate to the provider and to Provider.CertificateOrigins. It follows redirects as http.Client
 // does, but sends neither token nor certificate to another origin. The errors are those of [Auth.Token].
 func (a *Auth) Client(c *gin.Context) (*http.Client, error) {
-	tokens, err := a.requestOf(c).freshTokens(c)
+	req := a.requestOf(c)
+	tokens, err := req.freshTokens(c)
 	if err != nil {
 		return nil, err
 	}
-	return &http.Client{Transport: &tokenTransport{a.provider, tokens, a.resources}}, nil
+	s, err := req.ownSession(c)
+	if err != nil {
+		return nil, err
+	}
+	rp := a.providers.ofSession(&s.Record)
+	return &http.Client{Transport: &tokenTransport{rp.client, tokens, rp.resources}}, nil
 }
 
 // Transport returns the Transport of [Auth.Client], for code with its own client, such as a
@@ -65,7 +72,7 @@ func (a *Auth) Transport(c *gin.Context) (http.RoundTripper, error) {
 // UserInfoURL returns the provider's userinfo endpoint, to which [Auth.Client] can send requests, or "" if there is
 // none.
 func (a *Auth) UserInfoURL(ctx context.Context) (string, error) {
-	metadata, err := a.provider.Metadata(requestContext(ctx))
+	metadata, err := a.providers.byDefault().client.Metadata(requestContext(ctx))
 	if err != nil {
 		return "", translated(err)
 	}
@@ -86,8 +93,8 @@ func (t *tokenTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // resourceTransport returns the transport of a Client. It trusts the same roots as calls to the provider, and presents
 // the client certificate only to the provider and to CertificateOrigins.
-func (a *core) resourceTransport() http.RoundTripper {
-	roots, certificate := a.config.idp().RootCAs, a.config.idp().ClientCertificate
+func (rp *relyingParty) resourceTransport() http.RoundTripper {
+	roots, certificate := rp.settings.RootCAs, rp.settings.ClientCertificate
 	plain := http.DefaultTransport
 	if roots != nil {
 		plain = resourceTransport(provider.TLSConfig(roots, nil))
@@ -96,7 +103,7 @@ func (a *core) resourceTransport() http.RoundTripper {
 		return plain
 	}
 	certified := resourceTransport(provider.TLSConfig(roots, certificate))
-	return a.provider.Certified(plain, certified, a.config.idp().CertificateOrigins)
+	return rp.client.Certified(plain, certified, rp.settings.CertificateOrigins)
 }
 
 // resourceTransport returns a transport with this TLS configuration and the timeouts of http.DefaultTransport.
@@ -152,11 +159,11 @@ func (req *request) keptTokens(s *session.Session) (*provider.Tokens, error) {
 
 // refreshTokens refreshes the tokens and keeps the new ones with the session.
 func (req *request) refreshTokens(c *gin.Context, s *session.Session, old *provider.Tokens) (*provider.Tokens, error) {
-	a := req.auth
+	a, rp := req.auth, req.auth.providers.ofSession(&s.Record)
 	if err := checkNotWritten(c); err != nil {
 		return nil, err
 	}
-	fresh, err := a.refresher.Refresh(req, &s.Record, old)
+	fresh, err := rp.refresher.Refresh(req, &s.Record, old)
 	err = translated(err)
 	if errors.Is(err, ErrUnauthenticated) { // the provider refused, or the user has signed out in the meantime
 		if err := req.setCookies(c, func(h http.Header) error { return a.sessions.Destroy(h, req.httpNow()) }); err != nil {
@@ -171,7 +178,7 @@ func (req *request) refreshTokens(c *gin.Context, s *session.Session, old *provi
 		return a.sessions.UpdateTokens(h, req.httpNow(), s, fresh.Encode())
 	}); {
 	case errors.Is(err, session.ErrGone): // the user has signed out in the meantime (case 170)
-		a.refresher.Revoke(req, &s.Record, fresh)
+		rp.refresher.Revoke(req, &s.Record, fresh)
 		return nil, ErrUnauthenticated
 	case err != nil:
 		return nil, translated(err)
@@ -193,17 +200,25 @@ func (req *request) tokensToRevoke(s *session.Session) (*session.Record, *provid
 	return &s.Record, tokens
 }
 
+// revoke revokes tokens of a session that has ended, if there are any.
+func (req *request) revoke(of *session.Record, tokens *provider.Tokens) {
+	if tokens != nil {
+		req.auth.providers.ofSession(of).refresher.Revoke(req, of, tokens)
+	}
+}
+
 // newRefresher connects the refresher with sessions: if the provider refuses a refresh, the session ends, and if the
 // user signs out during a refresh, the new tokens are revoked.
-func newRefresher(a *core) *refresh.Refresher {
+func newRefresher(rp *relyingParty, values shared.Values) *refresh.Refresher {
 	return refresh.New(refresh.Config{
-		Provider: a.provider, Values: a.values, Audience: a.audience, Timeout: a.config.idp().Timeout, Log: a.log,
+		Provider: rp.client, Values: values, Audience: rp.audience, Timeout: rp.settings.Timeout, Log: rp.log,
 		Ended: func(ctx context.Context, r *session.Record) (bool, error) {
-			return a.ledger.Ended(ctx, a.ledger.RefOf(r))
+			return rp.ledger.Ended(ctx, rp.ledger.RefOf(r))
 		},
 		End: func(ctx context.Context, r *session.Record, refusal error) error {
-			a.emit(ctx, event{kind: eventRefreshRefused, subject: r.Subject, sid: r.SID, err: refusal})
-			return a.endListed(ctx, a.ledger.RefOf(r), SessionEnd{Subject: r.Subject, SID: r.SID, Reason: EndedByRefresh})
+			rp.emit(ctx, event{kind: eventRefreshRefused, subject: r.Subject, sid: r.SID, err: refusal})
+			end := SessionEnd{Subject: r.Subject, SID: r.SID, Reason: EndedByRefresh}
+			return rp.ledger.endListed(ctx, rp.ledger.RefOf(r), end)
 		},
 		Report: func(ctx context.Context, e refresh.Event, r *session.Record, err error) {
 			kind := map[refresh.Event]eventKind{
@@ -211,7 +226,7 @@ func newRefresher(a *core) *refresh.Refresher {
 				refresh.NotShared: eventRefreshNotShared, refresh.NotRevoked: eventTokensNotRevoked,
 				refresh.LeaseNotReleased: eventLeaseNotReleased,
 			}[e]
-			a.emit(ctx, event{kind: kind, subject: r.Subject, sid: r.SID, err: err})
+			rp.emit(ctx, event{kind: kind, subject: r.Subject, sid: r.SID, err: err})
 		},
 	})
 }

@@ -1,0 +1,158 @@
+package ginoidc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
+	"github.com/seed-d65cea4d/ginoidc/internal/claims"
+	"github.com/seed-d65cea4d/ginoidc/internal/origin"
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/refresh"
+	"github.com/seed-d65cea4d/ginoidc/internal/revocation"
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/shared"
+)
+
+// relyingParty is the app as a client of one identity provider. It has all that is this provider's alone: settings,
+// keys, users, and what ended their sessions. What the app has once, whatever the provider, is in core.
+type relyingParty struct {
+	*reporter
+	settings Provider
+	names    settingNames
+	client   *provider.Provider
+	audience shared.Audience // of its sessions and attempts: issuer and client
+	origin   string          // of the issuer
+	shape    *claims.Shape
+	groups   groupsWatch
+
+	ledger      sessionLedger
+	refresher   *refresh.Refresher
+	resources   http.RoundTripper // for calls with an access token
+	keepIDToken string
+}
+
+// relyingParties finds the relying party for whatever is at hand. There is one at present.
+type relyingParties struct{ only *relyingParty }
+
+// ofRequest returns the one that a request to one of the plugin's routes concerns.
+func (ps relyingParties) ofRequest(*http.Request) *relyingParty { return ps.only }
+
+// ofAttempt returns the one that a sign-in attempt was started with.
+func (ps relyingParties) ofAttempt(*attempt.Attempt) *relyingParty { return ps.only }
+
+// ofSession returns the one that a session was started with.
+func (ps relyingParties) ofSession(*session.Record) *relyingParty { return ps.only }
+
+// byDefault returns the one for calls of the app that name no provider, such as [Auth.UserSessions].
+func (ps relyingParties) byDefault() *relyingParty { return ps.only }
+
+// accessTokens reports whether the app accepts access tokens.
+func (ps relyingParties) accessTokens() bool { return ps.only.settings.Audience != "" }
+
+// audienceOf returns the audience of sessions that the provider's users have.
+func audienceOf(p *Provider) shared.Audience {
+	return shared.Audience(p.Issuer + " " + p.ClientID + " ")
+}
+
+// newRelyingParty creates a client of the provider that settings describe. names has the names of the settings.
+func newRelyingParty(a *core, settings *Provider, names settingNames) (*relyingParty, error) {
+	rp := &relyingParty{
+		reporter: a.reporter, settings: *settings, names: names, audience: audienceOf(settings),
+		shape: settings.claimShape(), keepIDToken: a.config.KeepIDToken, groups: groupsWatch{guarded: &a.groupsGuarded},
+	}
+	if issuer, err := url.Parse(settings.Issuer); err == nil {
+		rp.origin = origin.Of(issuer)
+	}
+	cfg, err := settings.client()
+	if err != nil {
+		return nil, err
+	}
+	cfg.RedirectURL = strings.TrimSuffix(a.config.AppURL, "/") + a.routes.prefix + "/callback"
+	cfg.KeyIDSetting, cfg.Logger, cfg.Report = names.of("ClientKeyID"), a.log, a.emitProvider
+	rp.client = provider.New(cfg)
+	remember := a.config.SessionLifetime + a.config.AttemptLife
+	rp.ledger = sessionLedger{revocation.New(a.state, rp.audience, remember), a.reporter}
+	rp.refresher = newRefresher(rp, a.values)
+	rp.resources = rp.resourceTransport()
+	return rp, nil
+}
+
+// client returns the settings of the package that talks to the provider, except for those of the app.
+func (p *Provider) client() (provider.Config, error) {
+	cfg := provider.Config{
+		Issuer: p.Issuer, ClientID: p.ClientID, ClientSecret: p.ClientSecret, AuthMethod: p.ClientAuthMethod,
+		ClientCertificate: p.ClientCertificate, SignRequests: p.SignRequests, DPoP: p.DPoP,
+		FAPI2:        p.Profile == ProfileFAPI2,
+		ResponseMode: p.ResponseMode, PushedAuthorization: p.PushedAuthorization,
+		Scopes: slices.Clone(p.Scopes), SigningAlgs: slices.Clone(p.SigningAlgs),
+		AccessTokens: provider.AccessTokenConfig{
+			Audience: p.Audience, Profile: p.AccessTokenProfile, Issuer: p.AccessTokenIssuer, Introspection: p.Introspection,
+		},
+		TrustedAudiences: p.TrustedAudiences, LaxLogoutType: p.UntypedLogoutTokens, ClockTolerance: p.ClockTolerance,
+		Timeout: p.Timeout, Transport: p.Transport, RootCAs: p.RootCAs,
+	}
+	var err error
+	if len(p.ClientKey) > 0 {
+		if cfg.ClientKey, err = p.clientKey(); err != nil {
+			return cfg, fmt.Errorf("ginoidc: ClientKey: %w", err)
+		}
+	}
+	if len(p.DecryptionKey) > 0 {
+		if cfg.DecryptionKey, err = p.decryptionKey(); err != nil {
+			return cfg, fmt.Errorf("ginoidc: DecryptionKey: %w", err)
+		}
+	}
+	return cfg, nil
+}
+
+// requireMetadata returns an error if the provider's metadata cannot be had. Users can only wait then, whatever the
+// cause, so it is 503. A panic of the app's Transport is not the provider's fault and keeps its own status.
+func (rp *relyingParty) requireMetadata(ctx context.Context) error {
+	_, err := rp.client.Metadata(ctx)
+	if ofProvider := (*provider.Error)(nil); errors.As(err, &ofProvider) {
+		return fmt.Errorf("%w: %w", ErrProviderUnavailable, err)
+	}
+	return err
+}
+
+// redeemLimit bounds the time of all calls that one callback makes to the provider.
+func (rp *relyingParty) redeemLimit() time.Duration { return 2 * rp.settings.Timeout }
+
+// redeem exchanges the code and returns the user whom the validated tokens identify.
+func (rp *relyingParty) redeem(ctx context.Context, code string, at *attempt.Attempt) (*person, error) {
+	ctx, cancel := context.WithTimeout(ctx, rp.redeemLimit())
+	defer cancel()
+	tokens, err := rp.client.Exchange(ctx, code, at.Verifier)
+	if err != nil {
+		return nil, translated(err)
+	}
+	tokens.Nonce = at.Nonce
+	idToken, err := rp.client.VerifyIDToken(ctx, tokens.IDToken, provider.Expect{
+		Nonce: at.Nonce, MaxAge: at.MaxAge, AccessToken: tokens.AccessToken,
+	})
+	if err != nil {
+		return nil, translated(err)
+	}
+	return rp.personOf(ctx, idToken, tokens)
+}
+
+// settingNames has the names of environment variables by the path of the Config field that they set.
+type settingNames struct {
+	variables map[string]string
+	path      string // of the fields, such as "Providers[0]."
+}
+
+// of returns the name of a field for the log, followed by the environment variable that set it, if any.
+func (n settingNames) of(field string) string {
+	if variable := n.variables[n.path+field]; variable != "" {
+		return n.path + field + " (" + variable + ")"
+	}
+	return n.path + field
+}
