@@ -128,7 +128,7 @@ func (a *core) build(app *url.URL, variables map[string]string) error {
 		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
 	}
 	a.values = shared.Values{State: a.state, Seal: a.seals.kept}
-	a.providers.only, err = newRelyingParty(a, cfg.idp(), settingNames{variables, firstProvider})
+	a.providers.only, err = newRelyingParty(a, cfg.idp(), settingNames{variables, providerPath(0)})
 	return err
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
 
@@ -40,7 +41,7 @@ func (e *scopeError) Unwrap() error { return errScope }
 //	router.GET("/things", auth.RequireScopes("read:things"), things)
 func (a *Auth) RequireScopes(allOf ...string) gin.HandlerFunc {
 	scopes := slices.Clone(allOf)
-	if len(scopes) == 0 || slices.ContainsFunc(scopes, func(s string) bool { return !tokenPattern.MatchString(s) }) {
+	if len(scopes) == 0 || slices.ContainsFunc(scopes, func(s string) bool { return !settings.IsScopeToken(s) }) {
 		panic("ginoidc: RequireScopes needs scopes that are single words")
 	}
 	return a.guard(func(_ *gin.Context, id identity) error {

@@ -6,10 +6,12 @@ import (
 	"net/url"
 	"reflect"
 	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 )
 
 const (
-	defaultAppURL      = "http://localhost:8080" // of a Config from the environment
 	defaultRoutePrefix = "/auth"
 	defaultCookieName  = "ginoidc"
 	defaultIdle        = 12 * time.Hour
@@ -64,6 +66,38 @@ func (p *Provider) setDefaults() {
 	if p.SignInParameters == nil {
 		p.SignInParameters = url.Values{}
 	}
+}
+
+// setFAPI2 sets the fields for which the profile allows only one value.
+func (p *Provider) setFAPI2() {
+	if p.ClientCertificate != nil && len(p.ClientKey) == 0 {
+		setDefault(&p.ClientAuthMethod, TLSClientAuth)
+	}
+	setDefault(&p.ClientAuthMethod, PrivateKeyJWT)
+	setDefault(&p.PushedAuthorization, Always)
+	if !p.mutualTLS() {
+		p.DPoP = true
+	}
+	if len(p.SigningAlgs) == 0 {
+		p.SigningAlgs = settings.FAPI2Algs()
+	}
+	if key, err := p.clientKey(); p.ClientKeyAlg == "" && err == nil && key.Alg() == "RS256" {
+		p.ClientKeyAlg = "PS256"
+	}
+}
+
+// mutualTLS reports whether the client authenticates with its certificate (RFC 8705, section 2).
+func (p *Provider) mutualTLS() bool {
+	return provider.UsesMutualTLS(p.ClientAuthMethod)
+}
+
+// clientKey reads ClientKey, and decryptionKey reads DecryptionKey. The errors never quote a key.
+func (p *Provider) clientKey() (*provider.PrivateKey, error) {
+	return provider.ParsePrivateKey(p.ClientKey, p.ClientKeyAlg, p.ClientKeyID)
+}
+
+func (p *Provider) decryptionKey() (*provider.PrivateKey, error) {
+	return provider.ParsePrivateKey(p.DecryptionKey, "", "")
 }
 
 // setDefault sets a field that has the zero value.

@@ -3,10 +3,14 @@ package ginoidc
 import (
 	"cmp"
 	"errors"
-	"os"
+	"fmt"
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/env"
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 )
 
 // ConfigFromEnv reads a [Config] with one provider from the environment variables that begin with prefix, such as
@@ -19,18 +23,12 @@ func ConfigFromEnv(prefix string) (Config, error) {
 	if prefix != "" && !strings.HasSuffix(prefix, "_") {
 		prefix += "_"
 	}
-	c := Config{AppURL: defaultAppURL, Providers: make([]Provider, 1)}
+	c := Config{AppURL: settings.DefaultAppURL, Providers: make([]Provider, 1)}
 	e := environment{prefix: prefix, sources: map[string]string{}}
-	for _, v := range variables() {
-		if err := e.read(&c, v); err != nil {
-			e.unreadable = append(e.unreadable, err)
-		}
-	}
-	if _, err := e.slides(); err != nil {
-		e.unreadable = append(e.unreadable, err)
-	}
-	e.routes = e.routeVariables()
-	e.unknown, e.idle = e.others()
+	e.readProvider(&c, 0, prefix)
+	e.read(&c, envPart{prefix: prefix, table: slices.Concat(appVariables(), laterVariables())})
+	e.readMonoCloud()
+	e.sortOthers()
 	left := c.detached()
 	e.left = &left
 	c.env = e
@@ -45,129 +43,120 @@ func ConfigFromEnv(prefix string) (Config, error) {
 type environment struct {
 	prefix     string
 	left       *Config           // what ConfigFromEnv returned; nil if the Config does not come from the environment
+	parts      []envPart         // what was read
 	sources    map[string]string // the variable that set a field, by field
 	unreadable []*ConfigError
-	routes     []routeVariable // variables with the addresses of the plugin's routes
+	routes     []env.Route // variables with the addresses of the plugin's routes
+	known      []string    // all names that are read
 	unknown    []string
 	idle       []string // known variables without effect
 }
 
-// get returns the value of a variable. An empty one counts as not set, because orchestrators cannot unset variables.
-func (e *environment) get(name string) string { return os.Getenv(e.prefix + name) }
-
-// setting is a value with the name of its variable, prefix included.
-type setting struct{ variable, value string }
-
-// read sets the field of a variable, which may be set under more than one name.
-func (e *environment) read(c *Config, v variable) *ConfigError {
-	settings, unusable := e.settings(v)
-	if unusable != nil {
-		return unusable
-	}
-	for i, s := range settings {
-		value, fix, err := v.parse(c, s.value)
-		if err != nil {
-			return &ConfigError{Field: v.field, Variable: s.variable, Problem: err.Error(), Fix: cmp.Or(v.fix, fix)}
-		}
-		field := c.field(v.field)
-		if i > 0 && !reflect.DeepEqual(field.Interface(), value.Interface()) {
-			problem := "differs from " + s.variable
-			return &ConfigError{Field: v.field, Variable: settings[0].variable, Problem: problem, Fix: "keep one of them"}
-		}
-		field.Set(value)
-		e.sources[v.field] = settings[0].variable
-	}
-	return nil
+// envPart is a struct that was read from the environment: the Config itself or one of its providers, each by its own
+// prefix.
+type envPart struct {
+	path   string // of the struct in Config, with a final dot: "" or what providerPath returns
+	prefix string
+	table  []env.Variable
 }
 
-// settings returns the values of a variable under all its names, its own name first, each in the form of its own name.
-func (e *environment) settings(v variable) ([]setting, *ConfigError) {
-	var found []setting
-	if value := e.get(v.name); value != "" {
-		found = append(found, setting{e.prefix + v.name, value})
+func (p envPart) vars() env.Vars { return env.Vars{Prefix: p.prefix, Aliases: env.MonoCloudAliases()} }
+
+// providerPath is the path of the fields of a provider in a Config.
+func providerPath(i int) string { return fmt.Sprintf("Providers[%d].", i) }
+
+// of returns the struct in c, or the zero Value if c has no such provider.
+func (p envPart) of(c *Config) reflect.Value {
+	if p.path == "" {
+		return reflect.ValueOf(c).Elem()
 	}
-	for _, a := range aliases() {
-		given := e.get(a.name)
-		if a.of != v.name || given == "" {
-			continue
-		}
-		value, err := a.as(e, given)
-		if err != nil {
-			return nil, &ConfigError{Field: v.field, Variable: e.prefix + a.name, Problem: err.Error(), Fix: a.fix}
-		}
-		if value != "" {
-			found = append(found, setting{e.prefix + a.name, value})
+	for i := range c.Providers {
+		if p.path == providerPath(i) {
+			return reflect.ValueOf(&c.Providers[i]).Elem()
 		}
 	}
-	return found, nil
+	return reflect.Value{}
 }
 
-// others lists the variables under the prefix that set nothing: unknown ones, and those of MonoCloud's SDK without a
-// counterpart. Without a prefix, they cannot be distinguished from the rest of the environment.
-func (e *environment) others() (unknown, idle []string) {
-	if e.prefix == "" {
-		return nil, nil
+// readProvider sets the fields of a provider of c from the variables under a prefix of its own.
+func (e *environment) readProvider(c *Config, i int, prefix string) {
+	e.read(c, envPart{path: providerPath(i), prefix: prefix, table: providerVariables()})
+}
+
+// read sets the fields of one part of c.
+func (e *environment) read(c *Config, p envPart) {
+	e.parts = append(e.parts, p)
+	sources, unusable := p.vars().Read(p.of(c).Addr().Interface(), p.table)
+	for field, variable := range sources {
+		e.sources[p.path+field] = variable
 	}
-	known := knownNames()
-	for _, entry := range os.Environ() {
-		name, value, _ := strings.Cut(entry, "=")
-		suffix, ours := strings.CutPrefix(name, e.prefix)
-		switch {
-		case !ours || slices.Contains(known, suffix) || suffix == "ENV_PREFIX":
-		case value == "": // counts as not set
-		case !slices.Contains(ignoredNames(), suffix):
-			unknown = append(unknown, name)
+	for _, problem := range unusable {
+		if problem.Field != "" {
+			problem.Field = p.path + problem.Field
+		}
+		e.addUnreadable(&problem)
+	}
+	e.known = append(e.known, p.vars().Names(p.table)...)
+}
+
+func (e *environment) addUnreadable(p *env.Problem) {
+	e.unreadable = append(e.unreadable,
+		&ConfigError{Field: p.Field, Variable: p.Variable, Problem: p.Text, Fix: p.Fix})
+}
+
+// readMonoCloud reads the variables of MonoCloud's SDK that set no field.
+func (e *environment) readMonoCloud() {
+	vars := env.Vars{Prefix: e.prefix}
+	if _, problem := vars.Slides(); problem != nil {
+		e.addUnreadable(problem)
+	}
+	names, set := vars.MonoCloudRoutes()
+	e.routes = set
+	e.known = slices.Concat([]string{e.prefix + env.Sliding}, e.known, names)
+}
+
+// sortOthers lists the variables under the prefix that set nothing: unknown ones, and those of MonoCloud's SDK without
+// a counterpart.
+func (e *environment) sortOthers() {
+	for _, name := range env.Set(e.prefix) {
+		switch suffix := strings.TrimPrefix(name, e.prefix); {
+		case slices.Contains(e.known, name) || suffix == "ENV_PREFIX":
+		case slices.Contains(env.MonoCloudIgnored(), suffix):
+			e.idle = append(e.idle, name)
 		default:
-			idle = append(idle, name)
+			e.unknown = append(e.unknown, name)
 		}
 	}
-	slices.Sort(unknown)
-	slices.Sort(idle)
-	return unknown, idle
-}
-
-// firstProvider is the path of the fields of the provider that the environment describes.
-const firstProvider = "Providers[0]."
-
-// field returns a field by its path, such as "AppURL" or "Providers[0].Issuer". It returns the zero Value if there is
-// no provider.
-func (c *Config) field(path string) reflect.Value {
-	name, ofProvider := strings.CutPrefix(path, firstProvider)
-	switch {
-	case !ofProvider:
-		return reflect.ValueOf(c).Elem().FieldByName(name)
-	case len(c.Providers) == 0:
-		return reflect.Value{}
-	}
-	return reflect.ValueOf(&c.Providers[0]).Elem().FieldByName(name)
-}
-
-// sameField reports whether a field has the same value in both, so that code has not changed it.
-func sameField(a, b *Config, path string) bool {
-	x, y := a.field(path), b.field(path)
-	return x.IsValid() && y.IsValid() && reflect.DeepEqual(x.Interface(), y.Interface())
 }
 
 // variableNames returns, for each field that code has not changed since ConfigFromEnv, the variable that set the field
 // or could have.
 func (c *Config) variableNames() map[string]string {
 	names := map[string]string{}
-	if c.env.left == nil {
-		return names
-	}
-	for _, v := range variables() {
-		if v.field != "" && sameField(c, c.env.left, v.field) {
-			names[v.field] = cmp.Or(c.env.sources[v.field], c.env.prefix+v.name)
+	for _, part := range c.env.parts {
+		now, left := part.of(c), part.of(c.env.left)
+		for _, v := range part.table {
+			if v.Field != "" && now.IsValid() && sameField(now, left, v.Field) {
+				names[part.path+v.Field] = cmp.Or(c.env.sources[part.path+v.Field], part.prefix+v.Name)
+			}
 		}
 	}
 	return names
 }
 
+func sameField(a, b reflect.Value, name string) bool {
+	return reflect.DeepEqual(a.FieldByName(name).Interface(), b.FieldByName(name).Interface())
+}
+
 // warn logs the variables without effect.
 func (c *Config) warn() {
+	suffixes := make([]string, len(c.env.known))
+	for i, name := range c.env.known {
+		suffixes[i] = strings.TrimPrefix(name, c.env.prefix)
+	}
 	for _, name := range c.env.unknown {
 		attributes := []any{"variable", name}
-		if near := nearest(strings.TrimPrefix(name, c.env.prefix)); near != "" {
+		if near := env.Nearest(strings.TrimPrefix(name, c.env.prefix), suffixes); near != "" {
 			attributes = append(attributes, "nearest", c.env.prefix+near)
 		}
 		c.Logger.Warn("ginoidc: unknown environment variable", attributes...)
@@ -176,3 +165,82 @@ func (c *Config) warn() {
 		c.Logger.Info("ginoidc: environment variables without effect", "variables", c.env.idle)
 	}
 }
+
+// appVariables returns the variables of the Config itself, and providerVariables those of a provider. Every field that
+// a text can express has one.
+func appVariables() []env.Variable {
+	return []env.Variable{
+		{Name: "APP_URL", Field: "AppURL"},
+		{Name: "COOKIE_SECRET", Field: "CookieSecrets"},
+		{Name: "USER_INFO_CLAIMS", Field: "UserInfoClaims"},
+		{Name: "SESSION_IDLE", Field: "SessionIdle"},
+		{Name: "SESSION_LIFETIME", Field: "SessionLifetime"},
+		{Name: "ATTEMPT_LIFE", Field: "AttemptLife"},
+		{Name: "MAX_SESSIONS", Field: "MaxSessions"},
+		{Name: "KEEP_TOKENS", Field: "KeepTokens"},
+		{Name: "KEEP_ID_TOKEN", Field: "KeepIDToken", As: autoOrBool(), Fix: "write auto, true or false"},
+		{Name: "ROUTE_PREFIX", Field: "RoutePrefix"},
+		{Name: "COOKIE_NAME", Field: "CookieName"},
+		{Name: "DEFAULT_RETURN_TO", Field: "DefaultReturnTo"},
+		{Name: "RETURN_ORIGINS", Field: "ReturnOrigins"},
+		{Name: "TRUSTED_ORIGINS", Field: "TrustedOrigins"},
+		{Name: "CROSS_ORIGIN_ROUTES", Field: "CrossOriginRoutes"},
+		{Name: "POST_SIGN_OUT_URL", Field: "PostSignOutURL"},
+	}
+}
+
+func providerVariables() []env.Variable {
+	return []env.Variable{
+		{Name: "ISSUER", Field: "Issuer"},
+		{Name: "CLIENT_ID", Field: "ClientID"},
+		{Name: "CLIENT_SECRET", Field: "ClientSecret"},
+		{Name: "CLIENT_AUTH_METHOD", Field: "ClientAuthMethod"},
+		{Name: "CLIENT_KEY_FILE", Field: "ClientKey"},
+		{Name: "CLIENT_KEY_ALG", Field: "ClientKeyAlg"},
+		{Name: "CLIENT_KEY_ID", Field: "ClientKeyID"},
+		{Name: "CLIENT_CERT_FILE", Field: "ClientCertificate"},
+		{Name: "CERTIFICATE_ORIGINS", Field: "CertificateOrigins"},
+		{Name: "SIGN_REQUESTS", Field: "SignRequests"},
+		{Name: "DECRYPTION_KEY_FILE", Field: "DecryptionKey"},
+		{Name: "DPOP", Field: "DPoP"},
+		{Name: "PROFILE", Field: "Profile"},
+		{Name: "RESPONSE_MODE", Field: "ResponseMode"},
+		{Name: "USE_PAR", Field: "PushedAuthorization", As: autoOrBool(), Fix: "write auto, true or false"},
+		{Name: "BEARER_AUDIENCE", Field: "Audience"},
+		{Name: "ACCESS_TOKEN_PROFILE", Field: "AccessTokenProfile"},
+		{Name: "ACCESS_TOKEN_ISSUER", Field: "AccessTokenIssuer"},
+		{Name: "REQUIRE_BOUND_TOKENS", Field: "RequireBoundTokens"},
+		{Name: "INTROSPECT", Field: "Introspection", Fix: "write json, jwt, true or false",
+			As: env.BoolOr(provider.IntrospectionJSON, "", provider.IntrospectionJSON, provider.IntrospectionJWT)},
+		{Name: "SIGN_IN_PARAMETERS", Field: "SignInParameters"},
+		{Name: "SIGN_OUT_PARAMETERS", Field: "SignOutParameters"},
+		{Name: "INITIATE_LOGIN", Field: "InitiateLogin"},
+		{Name: "SCOPES", Field: "Scopes"},
+		{Name: "SIGNING_ALGS", Field: "SigningAlgs"},
+		{Name: "TRUSTED_AUDIENCES", Field: "TrustedAudiences"},
+		{Name: "UNTYPED_LOGOUT_TOKENS", Field: "UntypedLogoutTokens"},
+		{Name: "GROUPS_CLAIM", Field: "GroupsClaim"},
+		{Name: "GROUPS_PATH", Field: "GroupsPath"},
+		{Name: "GROUPS_FORMAT", Field: "GroupsFormat"},
+		{Name: "ORGANIZATIONS_CLAIM", Field: "OrganizationsClaim"},
+		{Name: "ORGANIZATIONS_PATH", Field: "OrganizationsPath"},
+		{Name: "ORGANIZATIONS_FORMAT", Field: "OrganizationsFormat"},
+		{Name: "STRING_EMAIL_VERIFIED", Field: "StringEmailVerified"},
+		{Name: "FETCH_USER_INFO", Field: "SkipUserInfo", As: env.Not, Fix: "write true or false"},
+		{Name: "CLOCK_TOLERANCE", Field: "ClockTolerance", As: env.WithUnit},
+		{Name: "PROVIDER_TIMEOUT", Field: "Timeout"},
+		{Name: "CA_FILE", Field: "RootCAs"},
+	}
+}
+
+// laterVariables returns variables that a later version will read. An app that sets one relies on it, so any value is
+// refused.
+func laterVariables() []env.Variable {
+	return []env.Variable{
+		{Name: "PROVIDERS", As: env.Unsupported, Fix: "unset it"},
+		{Name: "RECHECK_EVERY", As: env.Unsupported, Fix: "unset it"},
+	}
+}
+
+// autoOrBool reads a setting that is [Auto], [Always] or [Never].
+func autoOrBool() func(string) (string, error) { return env.BoolOr(Always, Never, Auto) }

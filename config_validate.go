@@ -4,11 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 	"github.com/seed-d65cea4d/ginoidc/internal/store"
 )
 
@@ -65,11 +65,6 @@ func (p *problems) add(field, problem, fix string) {
 	p.errs = append(p.errs, &ConfigError{Field: field, Variable: p.variables[field], Problem: problem, Fix: fix})
 }
 
-var (
-	cookieNamePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
-	tokenPattern      = regexp.MustCompile(`^[\x21\x23-\x5B\x5D-\x7E]+$`) // RFC 6749, section 3.3
-)
-
 // validate reports every problem of a Config with its defaults. variables are the names of the variables by field.
 func (c *Config) validate(variables map[string]string) error {
 	found := newProblems(c, variables)
@@ -78,7 +73,7 @@ func (c *Config) validate(variables map[string]string) error {
 			"describe one; two Auths can share an engine")
 	}
 	for i := range c.Providers {
-		found.path = fmt.Sprintf("Providers[%d].", i)
+		found.path = providerPath(i)
 		c.Providers[i].validate(found)
 	}
 	found.path = ""
@@ -91,12 +86,12 @@ func (c *Config) validate(variables map[string]string) error {
 }
 
 func (c *Config) validateApp(found *problems) {
-	if why := badURL(c.AppURL); why != "" {
+	if why := settings.CheckURL(c.AppURL); why != "" {
 		found.add("AppURL", why, "set the URL under which browsers reach the app, such as https://app.example.com")
 	} else if base, ok := c.aboveRoutes(); ok {
 		found.add("AppURL", "ends in the path of the plugin's routes",
 			fmt.Sprintf("set it to %q, below which the plugin has its routes, or choose another RoutePrefix", base))
-	} else if app, _ := url.Parse(c.AppURL); !cleanPath(app.Path) {
+	} else if app, _ := url.Parse(c.AppURL); !settings.IsPlainPath(app.Path) {
 		found.add("AppURL", "its path is not in its plain form",
 			"write the base path without dot segments, escapes and doubled slashes")
 	} else if _, targets := c.routesAndTargets(app); c.DefaultReturnTo != "" && !targets.Accept(c.DefaultReturnTo) {
@@ -106,10 +101,10 @@ func (c *Config) validateApp(found *problems) {
 	if slices.ContainsFunc(c.Authenticators, func(a Authenticator) bool { return a == nil }) {
 		found.add("Authenticators", "one of them is nil", "leave it out")
 	}
-	if !cleanPath(c.RoutePrefix) || c.RoutePrefix == "/" {
+	if !settings.IsPlainPath(c.RoutePrefix) || c.RoutePrefix == "/" {
 		found.add("RoutePrefix", fmt.Sprintf("%q is not a plain path", c.RoutePrefix), `use a path such as "/auth"`)
 	}
-	if !cookieNamePattern.MatchString(c.CookieName) {
+	if !settings.IsCookieName(c.CookieName) {
 		found.add("CookieName", fmt.Sprintf("%q is not accepted", c.CookieName),
 			"use letters, digits, - and _, without a name prefix")
 	}
@@ -122,7 +117,7 @@ func (c *Config) validateApp(found *problems) {
 		}
 	}
 	if c.PostSignOutURL != "" {
-		if why := badURL(c.PostSignOutURL); why != "" {
+		if why := settings.CheckURL(c.PostSignOutURL); why != "" {
 			found.add("PostSignOutURL", why, "set an absolute URL that is registered at the provider")
 		}
 	}
@@ -131,9 +126,19 @@ func (c *Config) validateApp(found *problems) {
 // origins reports entries that are not origins, so that no request could match them.
 func (p *problems) origins(field string, origins []string) {
 	for _, o := range origins {
-		if !isOrigin(o) {
+		if !settings.IsOrigin(o) {
 			p.add(field, fmt.Sprintf("%q is not an origin", o),
 				"write scheme, host and port only, in lower case and without a pattern")
+		}
+	}
+}
+
+// texts reports characters that are in a text by mistake. CheckURL does the same for addresses.
+func (p *problems) texts(field string, texts ...string) {
+	for _, s := range texts {
+		if why, fix := settings.CheckText(s); why != "" {
+			p.add(field, why, fix)
+			return
 		}
 	}
 }
@@ -143,15 +148,11 @@ func (c *Config) validateSecrets(found *problems) {
 		found.add("CookieSecrets", "is empty", "set a random secret: openssl rand -base64 32")
 	}
 	for i, s := range c.CookieSecrets {
-		if why := weakSecret(s); why != "" {
+		if why := settings.CheckSecret(s, store.MinSecret); why != "" {
 			found.add("CookieSecrets", fmt.Sprintf("secret %d %s", i+1, why), "set a random secret: openssl rand -base64 32")
 		}
 	}
 }
-
-const (
-	minAttemptLife, maxAttemptLife = time.Minute, 24 * time.Hour
-)
 
 func (c *Config) validateSession(found *problems) {
 	if c.SessionIdle < time.Second && c.SessionIdle != c.SessionLifetime { // else the lifetime is reported
@@ -164,7 +165,7 @@ func (c *Config) validateSession(found *problems) {
 		found.add("SessionIdle", fmt.Sprintf("%s is above the lifetime of %s", c.SessionIdle, c.SessionLifetime),
 			"lower it or raise the lifetime")
 	}
-	if c.AttemptLife < minAttemptLife || c.AttemptLife > maxAttemptLife {
+	if c.AttemptLife < settings.MinAttemptLife || c.AttemptLife > settings.MaxAttemptLife {
 		found.add("AttemptLife", fmt.Sprintf("%s is out of range", c.AttemptLife), "use a duration from 1m to 24h")
 	}
 	if !slices.Contains([]string{Auto, Always, Never}, c.KeepIDToken) {
@@ -173,22 +174,27 @@ func (c *Config) validateSession(found *problems) {
 	c.validateState(found)
 }
 
-// weakSecret returns why a secret could be guessed, or "" if it is acceptable.
-func weakSecret(s string) string {
-	if len(s) < store.MinSecret {
-		return fmt.Sprintf("has %d bytes instead of at least %d", len(s), store.MinSecret)
-	}
-	for period := 1; period <= len(s)/2; period++ {
-		if s[period:] == s[:len(s)-period] {
-			return "repeats itself"
+// aboveRoutes returns AppURL without the path of one of the plugin's routes, if it ends in one.
+func (c *Config) aboveRoutes() (base string, ok bool) {
+	app, err := url.Parse(strings.TrimSuffix(c.AppURL, "/"))
+	r := newRoutes(&url.URL{}, c.RoutePrefix)
+	for _, route := range append(r.all(), r.prefix) {
+		if err == nil && route != "" && strings.HasSuffix(app.Path, route) {
+			return strings.TrimSuffix(app.String(), route), true
 		}
 	}
-	distinct := map[byte]bool{}
-	for i := range len(s) {
-		distinct[s[i]] = true
+	return "", false
+}
+
+// validateRoutes reports addresses of the plugin's routes in the environment that differ from the actual ones.
+func (c *Config) validateRoutes(p *problems) {
+	app, err := url.Parse(c.AppURL)
+	if err != nil {
+		return // AppURL itself is reported
 	}
-	if len(distinct) < 8 {
-		return "has no variety"
+	for _, r := range c.env.routes {
+		if problem, fix := r.Check(app, c.RoutePrefix, c.env.prefix+"ROUTE_PREFIX"); problem != "" {
+			p.errs = append(p.errs, &ConfigError{Variable: r.Variable, Problem: problem, Fix: fix})
+		}
 	}
-	return ""
 }

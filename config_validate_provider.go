@@ -1,26 +1,22 @@
 package ginoidc
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
-)
-
-const (
-	maxTolerance           = 5 * time.Minute
-	minTimeout, maxTimeout = time.Second, time.Minute
+	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 )
 
 // validate reports every problem of a Provider with its defaults.
 func (p *Provider) validate(found *problems) {
-	if issuer, ok := issuerOf(p.Issuer); ok {
+	if issuer, ok := settings.IssuerOf(p.Issuer); ok {
 		found.add("Issuer", "is the address of the provider's metadata",
 			fmt.Sprintf("set it to %q, or as the member issuer of that document spells it", issuer))
-	} else if why := badURL(p.Issuer); why != "" {
+	} else if why := settings.CheckURL(p.Issuer); why != "" {
 		found.add("Issuer", why, "set the issuer exactly as the provider's discovery document spells it")
 	}
 	if p.ClientID == "" {
@@ -30,20 +26,136 @@ func (p *Provider) validate(found *problems) {
 	p.validateRequest(found)
 	p.validateAccessTokens(found)
 	for _, alg := range p.SigningAlgs {
-		if !slices.Contains(asymmetricAlgs(), alg) {
-			found.add("SigningAlgs", fmt.Sprintf("%q is not accepted", alg), "use one of "+strings.Join(asymmetricAlgs(), " "))
+		if algs := settings.SigningAlgs(); !slices.Contains(algs, alg) {
+			found.add("SigningAlgs", fmt.Sprintf("%q is not accepted", alg), "use one of "+strings.Join(algs, " "))
 		}
 	}
-	if p.ClockTolerance < 0 || p.ClockTolerance > maxTolerance {
+	if p.ClockTolerance < 0 || p.ClockTolerance > settings.MaxClockTolerance {
 		found.add("ClockTolerance", fmt.Sprintf("%s is out of range", p.ClockTolerance),
 			"use at most 5m and correct the clocks")
 	}
-	if p.Timeout < minTimeout || p.Timeout > maxTimeout {
+	if p.Timeout < settings.MinTimeout || p.Timeout > settings.MaxTimeout {
 		found.add("Timeout", fmt.Sprintf("%s is out of range", p.Timeout), "use a duration from 1s to 1m")
 	}
 	p.validateSignOut(found)
 	p.validateClaims(found)
-	p.validateTexts(found)
+	found.texts("ClientID", p.ClientID)
+	found.texts("ClientSecret", p.ClientSecret)
+	found.texts("ClientKeyID", p.ClientKeyID)
+	found.texts("TrustedAudiences", p.TrustedAudiences...)
+	found.texts("GroupsClaim", p.GroupsClaim)
+	found.texts("GroupsPath", p.GroupsPath...)
+	found.texts("OrganizationsClaim", p.OrganizationsClaim)
+	found.texts("OrganizationsPath", p.OrganizationsPath...)
+}
+
+// validateClient checks that the credentials of the app match its client authentication method.
+func (p *Provider) validateClient(found *problems) {
+	method := p.ClientAuthMethod
+	switch method {
+	case ClientSecretBasic, ClientSecretPost:
+		if p.ClientSecret == "" {
+			found.add("ClientSecret", "is empty",
+				"set the client secret, or the client authentication method to none for a public client")
+		}
+	case ClientSecretJWT:
+		if n := len(p.ClientSecret); n < provider.MinHMACSecret {
+			found.add("ClientSecret",
+				fmt.Sprintf("has %d bytes instead of at least %d, which client_secret_jwt needs", n, provider.MinHMACSecret),
+				"have the provider make a longer one, or use another method")
+		}
+	case PrivateKeyJWT, TLSClientAuth, SelfSignedTLSClientAuth, ClientAuthNone:
+		if p.ClientSecret != "" {
+			found.add("ClientSecret", "is set although the client authentication method is "+method, "remove one of the two")
+		}
+	default:
+		found.add("ClientAuthMethod", fmt.Sprintf("%q is not supported", method),
+			"use client_secret_basic, client_secret_post, client_secret_jwt, private_key_jwt, tls_client_auth, "+
+				"self_signed_tls_client_auth or none")
+	}
+	if p.mutualTLS() && p.ClientCertificate == nil && p.Transport == nil {
+		found.add("ClientCertificate", "is not set although the client authentication method is "+method,
+			"set the certificate with its private key")
+	}
+	if len(p.CertificateOrigins) > 0 && p.ClientCertificate == nil && !found.unread("ClientCertificate") {
+		found.add("CertificateOrigins", "is set and there is no ClientCertificate to show",
+			"set ClientCertificate, or leave it out")
+	}
+	for _, o := range p.CertificateOrigins {
+		if !settings.IsOrigin(o) || !strings.HasPrefix(o, "https:") {
+			found.add("CertificateOrigins", fmt.Sprintf("%q is not an https origin", o),
+				"write scheme, host and port only, in lower case and without a pattern")
+		}
+	}
+	p.validateKeys(found)
+	if p.Profile == ProfileFAPI2 {
+		p.validateFAPI2(found)
+	} else if p.Profile != "" {
+		found.add("Profile", fmt.Sprintf("%q is not known", p.Profile), "use fapi2 or leave it out")
+	}
+}
+
+// validateKeys reports keys that cannot be used, and those that no other setting uses.
+func (p *Provider) validateKeys(found *problems) {
+	const fix = "make one with openssl genpkey -algorithm ed25519, or -algorithm EC -pkeyopt ec_paramgen_curve:P-256"
+	needed := p.ClientAuthMethod == PrivateKeyJWT || p.SignRequests
+	switch {
+	case len(p.ClientKey) > 0:
+		if key, err := p.clientKey(); unfit(err) && p.ClientKeyAlg != "" {
+			found.add("ClientKeyAlg", fmt.Sprintf("%q: %v", p.ClientKeyAlg, errors.Unwrap(err)),
+				"leave it out, or use one that the key can sign with")
+		} else if err != nil {
+			found.add("ClientKey", errors.Unwrap(err).Error(), fix)
+		} else if !key.CanSign() {
+			found.add("ClientKey", "is a key for encryption", fix)
+		} else if !needed {
+			found.add("ClientKey", "is set and neither private_key_jwt nor SignRequests uses it",
+				"remove it, or set one of them")
+		}
+	case needed || found.unread("ClientKey"):
+		found.add("ClientKey", "is empty although private_key_jwt or SignRequests needs it", fix)
+	default:
+		for _, s := range []struct{ field, value string }{{"ClientKeyAlg", p.ClientKeyAlg}, {"ClientKeyID", p.ClientKeyID}} {
+			if s.value != "" {
+				found.add(s.field, "is set and there is no ClientKey that it is about", "set ClientKey, or leave it out")
+			}
+		}
+	}
+	if len(p.DecryptionKey) > 0 {
+		if key, err := p.decryptionKey(); err != nil {
+			found.add("DecryptionKey", errors.Unwrap(err).Error(),
+				"make one with openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256")
+		} else if !key.CanDecrypt() {
+			found.add("DecryptionKey", "is a key for signatures", "use an RSA or EC key")
+		}
+	}
+}
+
+// unfit reports whether a key was read but cannot be used with the algorithm.
+func unfit(err error) bool {
+	var bad *provider.Error
+	return errors.As(err, &bad) && bad.Code == "key_algorithm"
+}
+
+// validateFAPI2 reports settings that the profile does not allow (FAPI 2.0 Security Profile, sections 5.3.3 and 5.4.1).
+func (p *Provider) validateFAPI2(found *problems) {
+	if p.ClientAuthMethod != PrivateKeyJWT && !p.mutualTLS() {
+		found.add("ClientAuthMethod", fmt.Sprintf("%q is not allowed by the profile fapi2", p.ClientAuthMethod),
+			"use private_key_jwt, tls_client_auth or self_signed_tls_client_auth")
+	}
+	if p.PushedAuthorization != Always {
+		found.add("PushedAuthorization", fmt.Sprintf("%q is not allowed by the profile fapi2", p.PushedAuthorization),
+			"leave it out")
+	}
+	notAllowed := func(alg string) bool { return !slices.Contains(settings.FAPI2Algs(), alg) }
+	if slices.ContainsFunc(p.SigningAlgs, notAllowed) {
+		found.add("SigningAlgs", "are not those of the profile fapi2",
+			"use only "+strings.Join(settings.FAPI2Algs(), " ")+", or leave it out")
+	}
+	if key, err := p.clientKey(); len(p.ClientKey) > 0 && err == nil && notAllowed(key.Alg()) {
+		found.add("ClientKeyAlg", fmt.Sprintf("%q is not allowed by the profile fapi2", key.Alg()),
+			"use one of "+strings.Join(settings.FAPI2Algs(), " "))
+	}
 }
 
 // validateRequest checks the settings of authorization requests.
@@ -64,16 +176,10 @@ func (p *Provider) validateRequest(found *problems) {
 		found.add("Scopes", "do not contain openid", "add openid: without it the provider returns no ID token")
 	}
 	for _, s := range p.Scopes {
-		if why, _ := strayCharacters(s); why != "" || !tokenPattern.MatchString(s) {
+		if why, _ := settings.CheckText(s); why != "" || !settings.IsScopeToken(s) {
 			found.add("Scopes", fmt.Sprintf("%q is not a scope", s), "give scopes as single words")
 		}
 	}
-}
-
-// asymmetricAlgs leaves out none and HS256 and its relatives, with which anyone who knows the client secret could sign
-// (RFC 8725, sections 2.1 and 3.1).
-func asymmetricAlgs() []string {
-	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 }
 
 // validateAccessTokens reports settings of access tokens that would have no effect, or an unknown one.
@@ -103,10 +209,13 @@ func (p *Provider) validateAccessTokens(found *problems) {
 	}
 }
 
+// validateSignOut reports parameters of a logout request that the plugin sets itself (OpenID Connect RP-Initiated
+// Logout 1.0, section 2), and those that are ambiguous.
 func (p *Provider) validateSignOut(found *problems) {
+	own := []string{"client_id", "id_token_hint", "logout_hint", "post_logout_redirect_uri", "state"}
 	for _, name := range slices.Sorted(maps.Keys(p.SignOutParameters)) {
 		switch {
-		case slices.Contains(ownSignOutParameters(), name):
+		case slices.Contains(own, name):
 			found.add("SignOutParameters", fmt.Sprintf("%q is set by the plugin", name), "leave it out")
 		case len(p.SignOutParameters[name]) != 1:
 			found.add("SignOutParameters", fmt.Sprintf("%q has %d values", name, len(p.SignOutParameters[name])), "give it one")
@@ -114,44 +223,27 @@ func (p *Provider) validateSignOut(found *problems) {
 	}
 }
 
-// ownSignOutParameters returns the parameters of a logout request that the plugin sets (OpenID Connect RP-Initiated
-// Logout 1.0, section 2).
-func ownSignOutParameters() []string {
-	return []string{"client_id", "id_token_hint", "logout_hint", "post_logout_redirect_uri", "state"}
-}
-
 // validateClaims reports settings of groups and organizations that are ambiguous or match no claim.
 func (p *Provider) validateClaims(found *problems) {
-	if p.GroupsClaim != "" && len(p.GroupsPath) > 0 {
-		found.add("GroupsPath", "is set together with GroupsClaim", "keep one of them")
+	type place struct {
+		of, claim, format string
+		path              []string
 	}
-	if p.OrganizationsClaim != "" && len(p.OrganizationsPath) > 0 {
-		found.add("OrganizationsPath", "is set together with OrganizationsClaim", "keep one of them")
+	places := []place{{"Groups", p.GroupsClaim, p.GroupsFormat, p.GroupsPath},
+		{"Organizations", p.OrganizationsClaim, p.OrganizationsFormat, p.OrganizationsPath}}
+	for _, s := range places {
+		if s.claim != "" && len(s.path) > 0 {
+			found.add(s.of+"Path", "is set together with "+s.of+"Claim", "keep one of them")
+		}
 	}
-	formats := []string{FormatList, FormatSeparated, FormatKeys}
-	if !slices.Contains(formats, p.GroupsFormat) {
-		found.add("GroupsFormat", fmt.Sprintf("%q is not one of its values", p.GroupsFormat), "use list, separated or keys")
+	for _, s := range places {
+		if !slices.Contains([]string{FormatList, FormatSeparated, FormatKeys}, s.format) {
+			found.add(s.of+"Format", fmt.Sprintf("%q is not one of its values", s.format), "use list, separated or keys")
+		}
 	}
-	if !slices.Contains(formats, p.OrganizationsFormat) {
-		found.add("OrganizationsFormat", fmt.Sprintf("%q is not one of its values", p.OrganizationsFormat),
-			"use list, separated or keys")
+	for _, s := range places {
+		if slices.Contains(s.path, "") {
+			found.add(s.of+"Path", "has an empty element", "name a member in each element")
+		}
 	}
-	if slices.Contains(p.GroupsPath, "") {
-		found.add("GroupsPath", "has an empty element", "name a member in each element")
-	}
-	if slices.Contains(p.OrganizationsPath, "") {
-		found.add("OrganizationsPath", "has an empty element", "name a member in each element")
-	}
-}
-
-// validateTexts checks the texts that have no check of their own.
-func (p *Provider) validateTexts(found *problems) {
-	found.texts("ClientID", p.ClientID)
-	found.texts("ClientSecret", p.ClientSecret)
-	found.texts("ClientKeyID", p.ClientKeyID)
-	found.texts("TrustedAudiences", p.TrustedAudiences...)
-	found.texts("GroupsClaim", p.GroupsClaim)
-	found.texts("GroupsPath", p.GroupsPath...)
-	found.texts("OrganizationsClaim", p.OrganizationsClaim)
-	found.texts("OrganizationsPath", p.OrganizationsPath...)
 }

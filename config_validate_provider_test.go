@@ -5,6 +5,9 @@ import (
 	"crypto/tls"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -164,5 +167,19 @@ func TestProviderProblems(t *testing.T) {
 func certifies(origin string) func(*ginoidc.Provider) {
 	return func(p *ginoidc.Provider) {
 		p.ClientCertificate, p.CertificateOrigins = &tls.Certificate{}, []string{"https://api.example.com:8443", origin}
+	}
+}
+
+// TestKeyProblems: the error for a key says what is wrong with it and how to generate one.
+func TestKeyProblems(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "text")
+	if err := os.WriteFile(file, []byte("no key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	setenv(t, map[string]string{"DECRYPTION_KEY_FILE": file})
+	_, _, err := fromEnv()
+	if err == nil || strings.Contains(err.Error(), "client key") || strings.Contains(err.Error(), "ed25519") ||
+		!strings.Contains(err.Error(), "algorithm EC") {
+		t.Errorf("decryption key: %v", err)
 	}
 }

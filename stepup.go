@@ -12,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 )
 
 // StepUpError wraps [ErrStepUpRequired] and says what a sign-in has to request from the provider (RFC 9470, section 3).
@@ -65,7 +66,7 @@ func (a *Auth) RequireFreshSignIn(maxAge time.Duration) gin.HandlerFunc {
 // not satisfy it. RequireACR panics without a value and with one that is empty or has spaces.
 func (a *Auth) RequireACR(anyOf ...string) gin.HandlerFunc {
 	values := slices.Clone(anyOf)
-	if len(values) == 0 || slices.ContainsFunc(values, func(v string) bool { return !tokenPattern.MatchString(v) }) {
+	if len(values) == 0 || slices.ContainsFunc(values, func(v string) bool { return !settings.IsScopeToken(v) }) {
 		panic("ginoidc: RequireACR needs values that are single words")
 	}
 	if !isHint(strings.Join(values, " ")) {

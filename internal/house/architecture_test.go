@@ -45,9 +45,11 @@ func rooms() []room {
 		{"internal/state", "", ""},
 		{"redisstate", "internal/cookie internal/seal internal/state internal/store internal/wire",
 			"github.com/gin-contrib/sessions github.com/gorilla/sessions github.com/redis/rueidis"},
-		{".", "cookiestore internal/ascii internal/attempt internal/audit internal/claims internal/cookie internal/flight " +
-			"internal/origin internal/provider internal/refresh internal/returnto internal/revocation internal/sealed " +
-			"internal/session internal/shared internal/state internal/store internal/web",
+		{"internal/env", "internal/origin internal/settings", ""},
+		{"internal/settings", "internal/origin", ""},
+		{".", "cookiestore internal/ascii internal/attempt internal/audit internal/claims internal/cookie internal/env " +
+			"internal/flight internal/origin internal/provider internal/refresh internal/returnto internal/revocation " +
+			"internal/sealed internal/session internal/settings internal/shared internal/state internal/store internal/web",
 			"github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
 		{"internal/shared", "internal/sealed internal/state", ""},
 		{"internal/revocation", "internal/session internal/shared internal/wire", ""},

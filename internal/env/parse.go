@@ -1,4 +1,4 @@
-package ginoidc
+package env
 
 import (
 	"crypto/tls"
@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 )
 
 // parse reads value into the variable to which field points, according to its type. fix says what to write instead of
@@ -54,7 +54,7 @@ func parse(field any, value string) (fix string, err error) {
 func words(value string) ([]string, error) {
 	list := strings.Fields(value)
 	switch {
-	case inQuotes(value):
+	case settings.InQuotes(value):
 		return nil, errors.New("is in quotes")
 	case len(list) == 0:
 		return nil, errors.New("holds blanks alone")
@@ -108,7 +108,7 @@ func overflows(value string) bool {
 func parameters(value string) (url.Values, error) {
 	values, err := url.ParseQuery(value)
 	switch {
-	case inQuotes(value):
+	case settings.InQuotes(value):
 		return nil, errors.New("is in quotes")
 	case err != nil || strings.HasPrefix(value, "?") || value != strings.TrimSpace(value):
 		return nil, fmt.Errorf("%q is not a query string", value)
@@ -118,7 +118,7 @@ func parameters(value string) (url.Values, error) {
 			switch {
 			case name == "" || one == "":
 				return nil, fmt.Errorf("%q has a parameter without a name or a value", value)
-			case inQuotes(one):
+			case settings.InQuotes(one):
 				return nil, fmt.Errorf("the value of %q is in quotes", name)
 			}
 		}
@@ -126,91 +126,37 @@ func parameters(value string) (url.Values, error) {
 	return values, nil
 }
 
-// content reads a whole file. The errors quote its name but never its content.
-func content(name string) ([]byte, error) {
-	b, err := os.ReadFile(name)
-	if err != nil {
-		return nil, fmt.Errorf("cannot be read: %w", err)
-	}
-	if len(b) == 0 {
-		return nil, fmt.Errorf("%q is empty", name)
-	}
-	return b, nil
-}
-
-// certificate reads a certificate and its key from one file.
-func certificate(name string) (*tls.Certificate, error) {
-	pem, err := content(name)
-	if err != nil {
-		return nil, err
-	}
-	pair, err := tls.X509KeyPair(pem, pem)
-	if err != nil {
-		return nil, fmt.Errorf("%q holds no certificate with its key: %w", name, err)
-	}
-	return &pair, nil
-}
-
-// roots returns the certificates of the system and of a file.
-func roots(name string) (*x509.CertPool, error) {
-	pem, err := content(name)
-	if err != nil {
-		return nil, err
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("%q holds no certificate", name)
-	}
-	return pool, nil
-}
-
-// sometimes parses auto or a boolean into a value of Config.
-func sometimes(value string) (string, error) {
-	on, err := strconv.ParseBool(value)
-	switch {
-	case value == Auto:
-		return Auto, nil
-	case err != nil:
-		return "", fmt.Errorf("%q is none of its values", value)
-	case on:
-		return Always, nil
-	}
-	return Never, nil
-}
-
-// introspection is one of the formats of Introspection; true stands for the usual one.
-func introspection(value string) (string, error) {
-	if value == provider.IntrospectionJSON || value == provider.IntrospectionJWT {
-		return value, nil
-	}
-	on, err := strconv.ParseBool(value)
-	switch {
-	case err != nil:
-		return "", fmt.Errorf("%q is none of its values", value)
-	case on:
-		return provider.IntrospectionJSON, nil
-	}
-	return "", nil
-}
-
-// opposite negates a boolean, for variables with the opposite meaning of their field.
-func opposite(value string) (string, error) {
+// Not negates a boolean, for variables with the opposite meaning of their field.
+func Not(value string) (string, error) {
 	on, err := boolean(value)
 	return strconv.FormatBool(!on), err
 }
 
-// withUnit reads a plain number as seconds, because MonoCloud's SDK writes durations so under some of our names.
-func withUnit(value string) (string, error) {
+// BoolOr returns a conversion of true to yes and of false to no. It accepts further values as they are.
+func BoolOr(yes, no string, further ...string) func(value string) (string, error) {
+	return func(value string) (string, error) {
+		on, err := strconv.ParseBool(value)
+		switch {
+		case slices.Contains(further, value):
+			return value, nil
+		case err != nil:
+			return "", fmt.Errorf("%q is none of its values", value)
+		case on:
+			return yes, nil
+		}
+		return no, nil
+	}
+}
+
+// WithUnit reads a plain number as seconds, because MonoCloud's SDK writes durations so under some of our names.
+func WithUnit(value string) (string, error) {
 	if _, err := strconv.ParseUint(value, 10, 63); err == nil || errors.Is(err, strconv.ErrRange) {
 		value += "s"
 	}
 	return value, nil
 }
 
-// unsupported refuses any value of a variable that a later version will read.
-func unsupported(string) (string, error) {
+// Unsupported refuses any value, for a variable that a later version will read.
+func Unsupported(string) (string, error) {
 	return "", errors.New("is not supported by this version")
 }
