@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/cookiestore"
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
+	"github.com/seed-d65cea4d/ginoidc/internal/clientcert"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
@@ -40,6 +41,9 @@ type core struct {
 	values    shared.Values
 	origin    *http.CrossOriginProtection
 	cookie    cookieAttributes
+
+	certificates clientcert.Source
+
 	exchanges flight.Group[*exchangeResult]
 
 	groupsGuarded atomic.Bool // a guard requires groups
@@ -127,6 +131,11 @@ func (a *core) build(app *url.URL, variables map[string]string) error {
 	if a.seals, err = newSeals(cfg.CookieSecrets, audience); err != nil {
 		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
 	}
+	proxies, err := clientcert.ParseNetworks(cfg.CertificateProxies)
+	if err != nil {
+		return fmt.Errorf("ginoidc: CertificateProxies: %w", err)
+	}
+	a.certificates = clientcert.Source{Header: cfg.CertificateHeader, Format: cfg.CertificateFormat, Proxies: proxies}
 	a.values = shared.Values{State: a.state, Seal: a.seals.kept}
 	a.providers.only, err = newRelyingParty(a, cfg.idp(), settingNames{variables, providerPath(0)})
 	return err

@@ -1,9 +1,6 @@
 package ginoidc
 
 import (
-	"crypto/sha256"
-	"crypto/tls"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -14,14 +11,10 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/settings"
-	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
 
 // errAccessToken is the refusal of an access token in the Authorization header (RFC 6750, section 3.1).
 var errAccessToken = errors.New("ginoidc: the access token was refused")
-
-// errProof is the refusal of a DPoP proof (RFC 9449, section 7.1).
-var errProof = fmt.Errorf("%w: DPoP proof", errAccessToken)
 
 // errScope is for a valid access token that lacks a scope of the route.
 var errScope = fmt.Errorf("%w: the access token lacks a scope", ErrForbidden)
@@ -75,8 +68,9 @@ func (a *Auth) RequireMachine() gin.HandlerFunc {
 
 // bearer identifies the user by the access token in the Authorization header, if the app accepts access tokens. decided
 // reports whether there is one: then the header decides, and the session cookie is not looked at. If the cookie counted
-// as well, a refused token could still act as the user of the browser.
-func (req *request) bearer() (id identity, decided bool, err error) {
+// as well, a refused token could still act as the user of the browser. h is that of the response, or nil if it was
+// sent.
+func (req *request) bearer(h http.Header) (id identity, decided bool, err error) {
 	if !req.auth.providers.accessTokens() || req.gin == nil {
 		return identity{}, false, nil
 	}
@@ -96,7 +90,7 @@ func (req *request) bearer() (id identity, decided bool, err error) {
 	case err != nil:
 		return identity{}, true, translated(err)
 	}
-	if err := req.checkPossession(rp, token, raw); err != nil {
+	if err := req.checkPossession(rp, h, token, raw); err != nil {
 		return identity{}, true, err
 	}
 	derived, err := token.Derive(rp.userOfToken)
@@ -105,53 +99,6 @@ func (req *request) bearer() (id identity, decided bool, err error) {
 	}
 	user := *derived.(*User) // the lists are shared, as handlers treat a User as read-only
 	return identity{user: &user, token: token}, true, nil
-}
-
-// checkPossession checks that the client has the keys to which its access token is bound, so that a stolen token is
-// useless: the key of DPoP (RFC 9449, section 7.1) and the TLS client certificate (RFC 8705, section 3). A token that
-// is bound to a key of DPoP has to come with that scheme, and any other must not.
-func (req *request) checkPossession(rp *relyingParty, token *provider.AccessToken, raw string) error {
-	bound, h := token.Confirmation, req.http.Header
-	scheme, _, _ := strings.Cut(h.Get("Authorization"), " ")
-	if byDPoP := strings.EqualFold(scheme, "DPoP"); byDPoP != (bound.JKT != "") {
-		return fmt.Errorf("%w: the scheme is not that of the token", errAccessToken)
-	}
-	if !token.Bound() && rp.settings.RequireBoundTokens {
-		return fmt.Errorf("%w: it is not bound to a key", errAccessToken)
-	}
-	if bound.X5TS256 != "" && certificateThumbprint(req.http.TLS) != bound.X5TS256 {
-		return fmt.Errorf("%w: it is bound to another TLS client certificate", errAccessToken)
-	}
-	if bound.JKT == "" {
-		return nil
-	}
-	proofs := h.Values("DPoP")
-	if len(proofs) != 1 {
-		return fmt.Errorf("%w: %d proofs", errProof, len(proofs))
-	}
-	id, remember, err := rp.client.CheckProof(proofs[0], provider.ProvenRequest{
-		Method: req.http.Method, URL: req.auth.realm + req.auth.externalPath(req.http), AccessToken: raw, JKT: bound.JKT,
-	})
-	if err != nil {
-		return fmt.Errorf("%w: %w", errProof, err)
-	}
-	key := shared.Key(shared.KindProof, rp.audience.Hash(bound.JKT+" "+id))
-	switch first, err := req.auth.state.MarkUsed(req.Context, key, remember); {
-	case err != nil:
-		return fmt.Errorf("%w: %w", ErrSessionStore, err)
-	case !first:
-		return fmt.Errorf("%w: it was used before", errProof)
-	}
-	return nil
-}
-
-// certificateThumbprint returns the x5t#S256 of the client certificate of a connection, or "" if there is none.
-func certificateThumbprint(connection *tls.ConnectionState) string {
-	if connection == nil || len(connection.PeerCertificates) == 0 {
-		return ""
-	}
-	sum := sha256.Sum256(connection.PeerCertificates[0].Raw)
-	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
 // TokenStats counts access tokens that were checked before, so that checking them again costs little. Entries is the
@@ -217,27 +164,4 @@ func (rp *relyingParty) userOfToken(token *provider.AccessToken) (any, error) {
 		return nil, fmt.Errorf("%w: it names neither a subject nor a client", errAccessToken)
 	}
 	return u, nil
-}
-
-// bearerChallenge returns the challenge of the scheme Bearer, or of DPoP for a refused proof (RFC 6750, section 3; RFC
-// 9449, section 7.1; RFC 9470, section 3). shown reports
-// whether the request had an access token; without one the challenge has no error code. No text of the provider gets
-// there.
-func (a *core) bearerChallenge(shown bool, err error) string {
-	challenge := `Bearer realm="` + a.realm + `"`
-	var stepUp *StepUpError
-	var scope *scopeError
-	switch {
-	case !shown:
-	case errors.Is(err, errProof):
-		return fmt.Sprintf(`DPoP realm=%q, error="invalid_dpop_proof", algs=%q`,
-			a.realm, strings.Join(provider.ProofAlgs(), " "))
-	case errors.As(err, &scope):
-		challenge += `, error="insufficient_scope", scope="` + strings.Join(scope.scopes, " ") + `"`
-	case errors.As(err, &stepUp):
-		challenge += stepUp.challenge()
-	case errors.Is(err, errAccessToken):
-		challenge += `, error="invalid_token"`
-	}
-	return challenge
 }

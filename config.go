@@ -7,6 +7,8 @@ import (
 
 	"github.com/gin-contrib/sessions"
 	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/clientcert"
 )
 
 // Config holds the settings of an app: where it lives, how its users sign in and how long they stay signed in.
@@ -63,6 +65,33 @@ type Config struct {
 	// CrossOriginRoutes lists routes of the app for which guards leave out that check, because the handler has its own.
 	// Example: "/webhooks/:id", a pattern as Gin writes it, base path included. Default: none.
 	CrossOriginRoutes []string
+
+	// Resource is the identifier of the app as a resource server (RFC 9728, section 1.2): its API, for clients that have
+	// to find out who issues access tokens for it. Example: "https://app.example.com/api". Default: none. Refused:
+	// anything but a URL at or below AppURL, and without Provider.Audience.
+	//
+	// Then [Auth.Mount] publishes metadata of the resource, in the example at
+	// "/.well-known/oauth-protected-resource/api", and refused requests get its address. A proxy in front of an app with
+	// a base path has to pass that path on.
+	Resource string
+
+	// CertificateHeader is the header in which a proxy that ends TLS forwards the certificate of the client, for access
+	// tokens that are bound to it (RFC 8705, section 3). Example: "Client-Cert". Default: none, and the certificate is
+	// that of the connection. Refused: without CertificateProxies and Provider.Audience.
+	//
+	// The proxy has to remove the header from the requests of its clients. From any other sender than the proxies the
+	// header is refused together with the access token: a certificate is public, so anyone could claim it.
+	CertificateHeader string
+
+	// CertificateFormat is the format of CertificateHeader. [CertificateByteSequence], the default, is that of RFC 9440.
+	// [CertificatePEM] is PEM with percent-encoding, as in $ssl_client_escaped_cert of nginx and %DOWNSTREAM_PEER_CERT% of
+	// Envoy.
+	CertificateFormat string
+
+	// CertificateProxies lists the addresses from which those proxies connect. Example: "10.0.0.0/8", "192.0.2.7".
+	// Refused: host names, and networks of all addresses. The address is that of the connection, whatever X-Forwarded-For
+	// says.
+	CertificateProxies []string
 
 	// PostSignOutURL is where the browser goes after a sign-out: an absolute URL that is registered at the provider.
 	// Example: "https://www.example.com/bye". Default: the root of the app. Refused: what AppURL refuses.
@@ -157,6 +186,12 @@ const (
 	Auto   = "auto"
 	Always = "always"
 	Never  = "never"
+)
+
+// Values of [Config].CertificateFormat.
+const (
+	CertificateByteSequence = clientcert.FormatByteSequence
+	CertificatePEM          = clientcert.FormatPEM
 )
 
 // idp returns the only provider of a valid Config.

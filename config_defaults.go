@@ -33,6 +33,9 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.SessionIdle, min(defaultIdle, c.SessionLifetime))
 	setDefault(&c.AttemptLife, defaultAttemptLife)
 	setDefault(&c.KeepIDToken, Auto)
+	if c.CertificateHeader != "" {
+		setDefault(&c.CertificateFormat, CertificateByteSequence)
+	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}

@@ -185,6 +185,10 @@ func appVariables() []env.Variable {
 		{Name: "RETURN_ORIGINS", Field: "ReturnOrigins"},
 		{Name: "TRUSTED_ORIGINS", Field: "TrustedOrigins"},
 		{Name: "CROSS_ORIGIN_ROUTES", Field: "CrossOriginRoutes"},
+		{Name: "BEARER_RESOURCE", Field: "Resource"},
+		{Name: "CERTIFICATE_HEADER", Field: "CertificateHeader"},
+		{Name: "CERTIFICATE_FORMAT", Field: "CertificateFormat"},
+		{Name: "CERTIFICATE_PROXIES", Field: "CertificateProxies"},
 		{Name: "POST_SIGN_OUT_URL", Field: "PostSignOutURL"},
 	}
 }
@@ -210,6 +214,7 @@ func providerVariables() []env.Variable {
 		{Name: "ACCESS_TOKEN_PROFILE", Field: "AccessTokenProfile"},
 		{Name: "ACCESS_TOKEN_ISSUER", Field: "AccessTokenIssuer"},
 		{Name: "REQUIRE_BOUND_TOKENS", Field: "RequireBoundTokens"},
+		{Name: "REQUIRE_DPOP_NONCE", Field: "RequireDPoPNonce"},
 		{Name: "INTROSPECT", Field: "Introspection", Fix: "write json, jwt, true or false",
 			As: env.BoolOr(provider.IntrospectionJSON, "", provider.IntrospectionJSON, provider.IntrospectionJWT)},
 		{Name: "SIGN_IN_PARAMETERS", Field: "SignInParameters"},

@@ -248,7 +248,9 @@ func TestUnusableValues(t *testing.T) {
 		"ROUTE_PREFIX":        {"auth", "/", "//", "/au th", "/auth\n"}, "COOKIE_NAME": {"__Host-x", "a b"},
 		"DEFAULT_RETURN_TO":    {"//evil.example"},
 		"POST_SIGN_OUT_URL":    {"/bye", "https://a.example/ ", `"https://a.example"`},
-		"REQUIRE_BOUND_TOKENS": {"true", "maybe"},
+		"REQUIRE_BOUND_TOKENS": {"true", "maybe"}, "REQUIRE_DPOP_NONCE": {"true", "maybe"},
+		"BEARER_RESOURCE":    {"/api", "https://other.example", "https://app.example.com/api"},
+		"CERTIFICATE_FORMAT": {"pem", "der"}, "CERTIFICATE_PROXIES": {"10.0.0.0/8", "proxy"},
 		"ACCESS_TOKEN_PROFILE": {"rfc9068"}, "INTROSPECT": {"true", "maybe"}, "PROVIDERS": {"a b"}, "RECHECK_EVERY": {"1h"},
 	} {
 		for _, value := range values {
@@ -415,6 +417,11 @@ func TestEveryFieldHasAVariable(t *testing.T) {
 		{"Providers[0].AccessTokenProfile", "ACCESS_TOKEN_PROFILE", "keycloak", "keycloak"},
 		{"Providers[0].AccessTokenIssuer", "ACCESS_TOKEN_ISSUER", "https://sts.example/", "https://sts.example/"},
 		{"Providers[0].RequireBoundTokens", "REQUIRE_BOUND_TOKENS", "true", true},
+		{"Providers[0].RequireDPoPNonce", "REQUIRE_DPOP_NONCE", "true", true},
+		{"Resource", "BEARER_RESOURCE", "https://api.example", "https://api.example"},
+		{"CertificateHeader", "CERTIFICATE_HEADER", "Client-Cert", "Client-Cert"},
+		{"CertificateFormat", "CERTIFICATE_FORMAT", "pem", "pem"},
+		{"CertificateProxies", "CERTIFICATE_PROXIES", "10.0.0.0/8 ::1", []string{"10.0.0.0/8", "::1"}},
 		{"Providers[0].Introspection", "INTROSPECT", "true", "json"},
 		{"Providers[0].Introspection", "INTROSPECT", "jwt", "jwt"},
 		{"TrustedOrigins", "TRUSTED_ORIGINS", "https://a.example", []string{"https://a.example"}},

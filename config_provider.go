@@ -93,6 +93,11 @@ type Provider struct {
 	// of its key in any case. Refused: without Audience.
 	RequireBoundTokens bool
 
+	// RequireDPoPNonce refuses DPoP proofs without a nonce of the app that is at most five minutes old (RFC 9449, section
+	// 9), so that nobody can make proofs in advance for later. A client gets the nonce with the refusal. All instances
+	// with the same CookieSecrets accept it. Default: false. Refused: without Audience.
+	RequireDPoPNonce bool
+
 	// Introspection makes the app ask the provider about access tokens that are not JWTs (RFC 7662): "json", or "jwt" for
 	// signed responses (RFC 9701). Default: never, and such tokens are refused. Refused: anything else, or without
 	// Audience.

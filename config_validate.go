@@ -80,6 +80,7 @@ func (c *Config) validate(variables map[string]string) error {
 	c.validateApp(found)
 	c.validateSecrets(found)
 	c.validateSession(found)
+	c.validateAPI(found)
 	found.texts("UserInfoClaims", c.UserInfoClaims...)
 	c.validateRoutes(found)
 	return errors.Join(found.errs...)

@@ -188,6 +188,9 @@ func (p *Provider) validateAccessTokens(found *problems) {
 	if p.RequireBoundTokens && p.Audience == "" {
 		found.add("RequireBoundTokens", "is set without Audience", "set Audience, or leave it out")
 	}
+	if p.RequireDPoPNonce && p.Audience == "" {
+		found.add("RequireDPoPNonce", "is set without Audience", "set Audience, or leave it out")
+	}
 	for _, setting := range []struct {
 		field, value string
 		values       []string // nil: any

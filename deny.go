@@ -164,7 +164,7 @@ func (a *core) challenge(c *gin.Context, err error) {
 		h.Add("WWW-Authenticate", challenge)
 	}
 	if a.providers.accessTokens() {
-		h.Add("WWW-Authenticate", a.bearerChallenge(byToken, err))
+		a.challengeBearer(h, byToken, err)
 	}
 }
 

@@ -25,6 +25,7 @@ type routes struct {
 	base, prefix                         string
 	signIn, callback, signOut, userInfo  string
 	backChannel, frontChannel, signedOut string
+	metadata                             string // of the app as a resource server; "" if it has none
 }
 
 // newRoutes returns the routes of an app at the base path of its URL.
@@ -34,7 +35,7 @@ func newRoutes(app *url.URL, prefix string) routes {
 	at := base + prefix
 	return routes{
 		base, prefix, at + "/signin", at + "/callback", at + "/signout", at + "/userinfo",
-		at + "/backchannel-logout", at + "/frontchannel-logout", at + signedOutPath,
+		at + "/backchannel-logout", at + "/frontchannel-logout", at + signedOutPath, "",
 	}
 }
 
@@ -56,6 +57,9 @@ func (r routes) own(c *gin.Context) bool {
 		return false
 	}
 	pattern := c.FullPath()
+	if r.metadata != "" && pattern == r.metadata {
+		return true
+	}
 	name, ok := strings.CutPrefix(pattern, r.base+r.prefix+"/")
 	if !ok {
 		name, ok = strings.CutPrefix(pattern, r.prefix+"/")
@@ -85,11 +89,13 @@ func (r routes) check(router gin.IRouter) {
 // routesAndTargets derives the paths of the plugin's routes and the rule for return targets from AppURL.
 func (c *Config) routesAndTargets(app *url.URL) (routes, returnto.Rule) {
 	r := newRoutes(app, c.RoutePrefix)
+	r.metadata = metadataPath(c.Resource)
 	return r, returnto.Rule{Origins: append([]string{origin.Of(app)}, c.ReturnOrigins...), Reserved: r.all()}
 }
 
 // Mount registers the plugin's routes below RoutePrefix: signin, callback, signout, userinfo, backchannel-logout,
-// frontchannel-logout and signed-out. Each answers other methods with 405 itself, whatever the engine's settings.
+// frontchannel-logout and signed-out. Each answers other methods with 405 itself, whatever the engine's settings. With
+// Config.Resource it also registers the metadata of that resource, below "/.well-known".
 //
 // r is the engine, or a group at the base path of AppURL. Mount panics for any other group: it adds RoutePrefix itself.
 //
@@ -107,6 +113,7 @@ func (a *Auth) Mount(r gin.IRouter) {
 	}
 	r.GET(a.routes.prefix+"/callback"+belowOwn, a.answerSlash)
 	r.POST(a.routes.prefix+"/callback"+belowOwn, a.answerSlash)
+	a.mountMetadata(r)
 }
 
 // otherMethods returns the methods that no route of the plugin supports.

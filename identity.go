@@ -76,7 +76,7 @@ func (req *request) load(ctx context.Context, h http.Header) {
 	req.opened = true
 	id, decided, err := req.authenticate(ctx)
 	if !decided {
-		id, decided, err = req.bearer()
+		id, decided, err = req.bearer(h)
 	}
 	if decided {
 		req.identity, req.err = id, err

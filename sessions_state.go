@@ -196,12 +196,14 @@ type seals struct {
 	kept       *sealed.Text // values that one request keeps for others, in the shared state
 	recent     *sealed.Text // the sign-in that a browser has just completed, in a cookie of the sign-in route
 	parameters *sealed.Text // parameters that the app adds to a sign-in, in a URL
+	proofs     *sealed.Text // the nonces of DPoP proofs
 }
 
 // newSeals derives the keys of each purpose from the cookie secrets.
 func newSeals(secrets []string, audience string) (s seals, err error) {
 	for purpose, text := range map[string]**sealed.Text{
 		"kept values": &s.kept, "landed": &s.recent, "sign-in parameters": &s.parameters,
+		"DPoP nonce": &s.proofs,
 	} {
 		if *text, err = sealed.New(purpose, secrets, audience); err != nil {
 			return seals{}, err

@@ -47,10 +47,13 @@ func rooms() []room {
 			"github.com/gin-contrib/sessions github.com/gorilla/sessions github.com/redis/rueidis"},
 		{"internal/env", "internal/origin internal/settings", ""},
 		{"internal/settings", "internal/origin", ""},
-		{".", "cookiestore internal/ascii internal/attempt internal/audit internal/claims internal/cookie internal/env " +
-			"internal/flight internal/origin internal/provider internal/refresh internal/returnto internal/revocation " +
-			"internal/sealed internal/session internal/settings internal/shared internal/state internal/store internal/web",
+		{".", "cookiestore internal/ascii internal/attempt internal/audit internal/claims internal/clientcert " +
+			"internal/cookie internal/dpopnonce internal/env internal/flight internal/origin internal/provider " +
+			"internal/refresh internal/returnto internal/revocation internal/sealed internal/session internal/settings " +
+			"internal/shared internal/state internal/store internal/web",
 			"github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
+		{"internal/clientcert", "", ""},
+		{"internal/dpopnonce", "internal/sealed", ""},
 		{"internal/shared", "internal/sealed internal/state", ""},
 		{"internal/revocation", "internal/session internal/shared internal/wire", ""},
 		{"internal/refresh", "internal/flight internal/provider internal/session internal/shared", ""},

@@ -125,8 +125,13 @@ func TestExamplesOfSettings(t *testing.T) {
 			case "Profile":
 				t.Setenv("OIDC_CLIENT_KEY_FILE", key)
 				t.Setenv("OIDC_CLIENT_SECRET", "")
-			case "AccessTokenProfile", "AccessTokenIssuer", "Introspection", "RequireBoundTokens":
+			case "AccessTokenProfile", "AccessTokenIssuer", "Introspection", "RequireBoundTokens", "RequireDPoPNonce",
+				"Resource":
 				t.Setenv("OIDC_BEARER_AUDIENCE", "https://api.example.com")
+			case "CertificateHeader", "CertificateFormat", "CertificateProxies":
+				t.Setenv("OIDC_BEARER_AUDIENCE", "https://api.example.com")
+				t.Setenv("OIDC_CERTIFICATE_HEADER", "Client-Cert")
+				t.Setenv("OIDC_CERTIFICATE_PROXIES", "10.0.0.0/8")
 			case "CertificateOrigins":
 				t.Setenv("OIDC_CLIENT_CERT_FILE", key)
 			}

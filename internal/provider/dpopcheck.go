@@ -18,6 +18,10 @@ import (
 // ErrBadProof means that a DPoP proof does not show that the sender of the request has the key of its access token.
 var ErrBadProof = errors.New("the DPoP proof was refused")
 
+// ErrUseNonce is an ErrBadProof for a proof that is valid but for its nonce: the client makes another one with the
+// nonce of the response (RFC 9449 section 9).
+var ErrUseNonce = errors.New("the DPoP proof lacks a current nonce")
+
 const (
 	maxProof  = 8 << 10
 	proofLife = time.Minute // how old a proof may be, apart from clock skew
@@ -33,6 +37,9 @@ type ProvenRequest struct {
 	Method, URL string // the URL as the client knows it, without query and fragment
 	AccessToken string
 	JKT         string // thumbprint of the key that the access token is bound to
+
+	// AcceptsNonce reports whether a nonce is a current one. If it is nil, a proof needs none.
+	AcceptsNonce func(nonce string) bool
 }
 
 // CheckProof checks a DPoP proof whole (RFC 9449 section 4.3), so that a stolen access token is useless without its
@@ -76,6 +83,10 @@ func (p *Provider) checkProof(proof string, of ProvenRequest) (id string, err er
 	}
 	if _, err := jws.Verify(key); err != nil {
 		return "", badToken(opProof, "bad_signature", "the signature is not valid")
+	}
+	nonce, _ := claims["nonce"].(string)
+	if of.AcceptsNonce != nil && !of.AcceptsNonce(nonce) { // last: the client cannot correct anything else with a nonce
+		return "", badToken(opProof, "nonce", "%w", ErrUseNonce)
 	}
 	return id, nil
 }

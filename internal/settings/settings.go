@@ -22,6 +22,7 @@ const (
 
 var (
 	cookieNamePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+	fieldNamePattern  = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")
 	tokenPattern      = regexp.MustCompile(`^[\x21\x23-\x5B\x5D-\x7E]+$`)
 )
 
@@ -41,6 +42,9 @@ func IsCookieName(s string) bool { return cookieNamePattern.MatchString(s) }
 // IsScopeToken reports whether s is one word of a list that is separated by spaces, such as a scope (RFC 6749, section
 // 3.3) or an authentication context class.
 func IsScopeToken(s string) bool { return tokenPattern.MatchString(s) }
+
+// IsFieldName reports whether s can be the name of a header (RFC 9110, sections 5.1 and 5.6.2).
+func IsFieldName(s string) bool { return fieldNamePattern.MatchString(s) }
 
 // CheckText returns what is in a text or around it by mistake, and the fix: characters that slipped in when it was
 // copied from the provider's page to the app. No other check would find them, and the provider would only respond that

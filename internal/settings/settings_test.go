@@ -55,6 +55,13 @@ func TestNames(t *testing.T) {
 			t.Errorf("%q is a scope: %v", scope, !want)
 		}
 	}
+	for name, want := range map[string]bool{
+		"Client-Cert": true, "X_1": true, "": false, "a b": false, "a:": false, "a\n": false, "ä": false,
+	} {
+		if settings.IsFieldName(name) != want {
+			t.Errorf("%q is the name of a header: %v", name, !want)
+		}
+	}
 }
 
 // TestSigningAlgs: neither list has an algorithm that anyone but the provider could sign with.

@@ -1,0 +1,75 @@
+package dpopnonce_test
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/dpopnonce"
+	"github.com/seed-d65cea4d/ginoidc/internal/sealed"
+)
+
+var older, newer = strings.Repeat("old secret ", 4), strings.Repeat("new secret ", 4)
+
+func newIssuer(t *testing.T, audience string, secrets ...string) dpopnonce.Issuer {
+	t.Helper()
+	seal, err := sealed.New("nonces", secrets, audience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dpopnonce.Issuer{Seal: seal}
+}
+
+// TestLife: a nonce is good for five minutes, and past half of them the client gets another one.
+func TestLife(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		issuer := newIssuer(t, "app", newer)
+		nonce := issuer.New()
+		for _, tt := range []struct {
+			after     time.Duration
+			ok, aging bool
+		}{
+			{0, true, false},
+			{2 * time.Minute, true, false},
+			{3 * time.Minute, true, true},
+			{5*time.Minute - time.Second, true, true},
+			{5 * time.Minute, false, true},
+		} {
+			time.Sleep(tt.after - time.Since(start()))
+			if ok, aging := issuer.Check(nonce); ok != tt.ok || aging != tt.aging {
+				t.Errorf("after %s: ok %t, aging %t", tt.after, ok, aging)
+			}
+		}
+	})
+}
+
+// start is the time at which a synctest bubble begins.
+func start() time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) }
+
+// TestInstances: instances with the same secrets accept the nonces of each other, during a rotation of secrets too.
+// Those of other apps, other texts and times to come are refused.
+func TestInstances(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		here := newIssuer(t, "app", newer, older)
+		before := newIssuer(t, "app", older).New()
+		time.Sleep(time.Minute)
+		ahead := newIssuer(t, "app", newer).New() // a minute in the future of the instance below
+		for name, tt := range map[string]struct {
+			nonce string
+			ok    bool
+		}{
+			"of another instance": {ahead, true},
+			"an earlier secret":   {before, true},
+			"another app":         {newIssuer(t, "other", newer).New(), false},
+			"another secret":      {newIssuer(t, "app", strings.Repeat("third ", 8)).New(), false},
+			"empty":               {"", false},
+			"garbage":             {"garbage", false},
+			"endless":             {strings.Repeat("A", 1<<20), false},
+		} {
+			if ok, _ := here.Check(tt.nonce); ok != tt.ok {
+				t.Errorf("%s: %t", name, ok)
+			}
+		}
+	})
+}
