@@ -38,7 +38,7 @@ func (a *Auth) Callback(c *gin.Context) {
 	// The usual cause of a missing attempt: the sign-in began on another host or scheme, which has the cookie (case 50).
 	attrs := append(response.attrs(), slog.String("host", ascii.Clean(c.Request.Host, 256)))
 	if at != nil && at.Silent { // the user did not ask for the sign-in, so an error page would only confuse
-		a.emit(ctx, event{kind: eventSilentSignInFailed, attrs: attrs, err: err})
+		a.emit(ctx, event{kind: eventSilentSignInFailed, code: outcomeOf(err).code, attrs: attrs, err: err})
 		redirect(c, http.StatusSeeOther, at.ReturnTo)
 		return
 	}

@@ -58,6 +58,7 @@ func (a *Auth) complete(c *gin.Context, at *attempt.Attempt, r response) error {
 	if l.session != nil {
 		own := *l.session
 		req.replace(&own)
+		a.runOnSignedIn(c, a.userOf(&own))
 	}
 	return l.err
 }
@@ -108,11 +109,18 @@ func (e *exchange) signIn(req *request) (*session.Session, error) {
 	if err != nil {
 		return nil, err
 	}
-	pending := &PendingSignIn{User: p.user, AccessToken: p.tokens.AccessToken, AppState: e.attempt.AppState}
+	pending := &PendingSignIn{User: p.user, AccessToken: p.tokens.AccessToken, AppState: e.attempt.AppState,
+		Request: e.http}
 	if err := e.auth.runOnSignIn(req, pending); err != nil {
 		return nil, err
 	}
-	return req.startSession(req, p, e.attempt)
+	s, err := req.startSession(req, p, e.attempt)
+	if err == nil {
+		accepted := event{kind: eventSignInAccepted, subject: s.Subject, actor: p.user.Actor.subject(), sid: s.SID}
+		accepted.unlogged = true // the start of the session is logged
+		e.auth.emit(req, accepted)
+	}
+	return s, err
 }
 
 // consumeAttempt marks the attempt as used on every instance that shares the state, so that a replayed response is

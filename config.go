@@ -164,12 +164,26 @@ type Config struct {
 	// that the app has locked. An error refuses the sign-in with 403.
 	OnSignIn func(ctx context.Context, s *PendingSignIn) error
 
-	// OnSignOut is called after a user has signed out here. Its error is logged.
+	// OnSignedIn is called after the session of a sign-in has begun, for each request that receives it, before the browser
+	// is redirected. [RequestFrom] returns the request, so that the hook can change cookies of the app. Example: empty the
+	// basket of another user. Its error is logged.
+	OnSignedIn func(ctx context.Context, u *User) error
+
+	// OnSignOut is called after a user has signed out here. [RequestFrom] returns the request. Its error is logged.
 	OnSignOut func(ctx context.Context, u *User) error
 
 	// OnSessionEnd is called whenever sessions are ended, for any reason except expiry. Example: close the WebSockets of
 	// the user.
 	OnSessionEnd func(ctx context.Context, e SessionEnd)
+
+	// OnEvent is called for each event that concerns the security of the app, such as sign-ins, refusals, ends of sessions
+	// and denied requests: see [Event]. Example: count denied requests by Code. It is called in the course of the request,
+	// which waits for it: hand events to a channel or a counter. A panic in it is logged and has no other effect.
+	OnEvent func(ctx context.Context, e Event)
+
+	// ReportAllowed makes OnEvent receive each request that a guard allows, too. Default: false. OWASP ASVS 5.0, 16.3.2,
+	// requires it for level 3.
+	ReportAllowed bool
 
 	// AbortHandlers replaces the default answers to denied requests and failures. No handler can let such a request pass.
 	AbortHandlers AbortHandlers

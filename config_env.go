@@ -190,6 +190,7 @@ func appVariables() []env.Variable {
 		{Name: "CERTIFICATE_FORMAT", Field: "CertificateFormat"},
 		{Name: "CERTIFICATE_PROXIES", Field: "CertificateProxies"},
 		{Name: "POST_SIGN_OUT_URL", Field: "PostSignOutURL"},
+		{Name: "REPORT_ALLOWED", Field: "ReportAllowed"},
 	}
 }
 

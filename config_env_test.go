@@ -430,6 +430,7 @@ func TestEveryFieldHasAVariable(t *testing.T) {
 		{"Providers[0].SignOutParameters", "SIGN_OUT_PARAMETERS", "logout_uri=https://a.example",
 			url.Values{"logout_uri": {"https://a.example"}}},
 		{"Providers[0].RootCAs", "CA_FILE", path("roots"), nil},
+		{"ReportAllowed", "REPORT_ALLOWED", "true", true},
 	}
 	without, err := ginoidc.ConfigFromEnv("X_")
 	if err != nil {

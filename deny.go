@@ -1,7 +1,6 @@
 package ginoidc
 
 import (
-	"crypto/rand"
 	"errors"
 	"log/slog"
 	"math"
@@ -65,22 +64,22 @@ func (a *Auth) Deny(c *gin.Context, err error) {
 	d := a.denial(c, err, o, a.wanted(c.Request))
 	switch o.status {
 	case http.StatusUnauthorized:
-		if errors.Is(err, errAccessToken) || errors.As(err, new(*authenticatorError)) {
-			a.logDenied(c, o.code, err)
-		}
+		failed := errors.Is(err, errAccessToken) || errors.As(err, new(*authenticatorError))
+		a.denied(c, o.code, err, failed)
 		a.answer(c, d, a.handlers.Unauthenticated, a.defaultUnauthenticated)
 	case http.StatusForbidden:
-		a.logDenied(c, o.code, err)
+		a.denied(c, o.code, err, true)
 		a.answer(c, d, a.handlers.Forbidden, a.defaultAnswer)
 	default:
 		a.failed(c, d, a.defaultAnswer)
 	}
 }
 
-// logDenied logs which user was denied and what the guard requires. The user's own groups are personal data, but the
-// first thing to look at when a guard denies everybody, so they are logged at debug.
-func (a *core) logDenied(c *gin.Context, code string, err error) {
-	denied := event{kind: eventDenied, code: code, route: c.FullPath()}
+// denied reports which user was denied and what the guard requires. Requests without any credentials are normal, so
+// they are not logged. The user's own groups are personal data, but the first thing to look at when a guard denies
+// everybody, so they are logged at debug.
+func (a *core) denied(c *gin.Context, code string, err error, log bool) {
+	denied := event{kind: eventDenied, code: code, route: c.FullPath(), unlogged: !log}
 	u, ok := a.requestOf(c).signedInUser(c)
 	if ok {
 		denied.subject, denied.actor = u.Subject, u.Actor.subject()
@@ -117,9 +116,11 @@ func (a *Auth) failed(c *gin.Context, d Denial, byDefault gin.HandlerFunc, attrs
 	case d.Status >= http.StatusInternalServerError:
 		level = slog.LevelError
 	}
-	id := rand.Text()
-	a.emit(c.Request.Context(), event{
+	req := a.requestOf(c)
+	id := requestID(req)
+	a.emit(req, event{
 		kind: eventRequestFailed, level: level, code: d.Code, requestID: id, attrs: attrs, err: d.Err,
+		signIn: a.routes.signsIn(c),
 	})
 	if !d.Page || !isCancelled(d.Err) {
 		d.RequestID = id

@@ -68,6 +68,12 @@ func (r routes) own(c *gin.Context) bool {
 	return ok && slices.Contains(r.all(), r.base+r.prefix+"/"+strings.TrimSuffix(name, belowOwn))
 }
 
+// signsIn reports whether the request is for a route on the way to a session.
+func (r routes) signsIn(c *gin.Context) bool {
+	pattern := strings.TrimPrefix(c.FullPath(), r.base)
+	return pattern == r.prefix+"/signin" || pattern == r.prefix+"/callback"
+}
+
 // check panics if the routes would be registered where neither the provider nor the plugin's own links find them.
 func (r routes) check(router gin.IRouter) {
 	group, ok := router.(interface{ BasePath() string })

@@ -25,7 +25,7 @@ func (a *Auth) BackChannelLogout(c *gin.Context) {
 	if !begin(c, http.MethodPost) {
 		return
 	}
-	rp := a.providers.ofRequest(c.Request)
+	rp, req := a.providers.ofRequest(c.Request), a.requestOf(c)
 	form, err := web.ReadForm(c.Writer, c.Request)
 	if err == nil && len(form["logout_token"]) != 1 {
 		err = errors.New("the form has not exactly one logout_token")
@@ -34,7 +34,7 @@ func (a *Auth) BackChannelLogout(c *gin.Context) {
 		rp.refuseLogout(c, err)
 		return
 	}
-	token, err := rp.client.VerifyLogoutToken(c.Request.Context(), form.Get("logout_token"))
+	token, err := rp.client.VerifyLogoutToken(req, form.Get("logout_token"))
 	if err != nil {
 		rp.refuseLogout(c, translated(err))
 		return
@@ -61,6 +61,7 @@ func (a *Auth) endByToken(c *gin.Context, rp *relyingParty, token *provider.Logo
 	} else if !first {
 		return errors.New("the logout token was used before")
 	}
+	a.emit(ctx, event{kind: eventLogoutCall, subject: token.Subject, sid: token.SID, unlogged: true})
 	a.sessionEnded(ctx, SessionEnd{Subject: token.Subject, SID: token.SID, Reason: EndedByBackChannel})
 	return nil
 }
@@ -128,11 +129,14 @@ func (a *Auth) endFramed(c *gin.Context, rp *relyingParty) (ended int, err error
 	default:
 		ended, err = a.endBySID(c, rp, sid)
 	}
+	ctx := a.requestOf(c)
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
-		a.emit(c.Request.Context(), event{kind: eventFrontChannelNoList, err: err})
+		a.emit(ctx, event{kind: eventFrontChannelNoList, err: err})
 	case err == nil && ended == 0:
-		a.emit(c.Request.Context(), event{kind: eventFrontChannelNothing, attrs: []slog.Attr{slog.String("reason", why)}})
+		a.emit(ctx, event{kind: eventFrontChannelNothing, attrs: []slog.Attr{slog.String("reason", why)}})
+	case err == nil:
+		a.emit(ctx, event{kind: eventLogoutCall, sid: query.Get("sid"), unlogged: true})
 	}
 	return ended, err
 }

@@ -126,6 +126,9 @@ func (a *Auth) guard(decide func(*gin.Context, identity) error) gin.HandlerFunc 
 			err = decide(c, id)
 		}
 		decided = true
+		if err == nil {
+			a.allowed(c, id)
+		}
 		if err == nil || a.routes.own(c) {
 			return
 		}

@@ -94,7 +94,7 @@ func (a *core) attend(c *gin.Context) *request {
 // and another Auth came first, UserFrom still uses that one.
 func (a *core) start(c *gin.Context, quiet bool) *request {
 	first := requestAt(c, requestKey{}) == nil
-	req := &request{Context: c.Request.Context(), auth: a, gin: c, first: first, quiet: quiet && !first}
+	req := &request{Context: a.withSource(c), auth: a, gin: c, first: first, quiet: quiet && !first}
 	if req.header = headerOf(c); req.header != nil {
 		req.writer = writer{c.Writer, req}
 		c.Writer = &req.writer

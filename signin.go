@@ -137,7 +137,7 @@ func (a *Auth) SilentSignIn() gin.HandlerFunc {
 		silently := signInRequest{app: url.Values{"prompt": {"none"}}}
 		location, err := a.startAttempt(ctx, c, attempt.Purpose{ReturnTo: target, Silent: true}, silently)
 		if err != nil { // the user did not ask for a sign-in: serve the page
-			a.emit(ctx, event{kind: eventSilentSignInFailed, err: err})
+			a.emit(ctx, event{kind: eventSilentSignInFailed, code: outcomeOf(err).code, err: err})
 			return
 		}
 		a.markSilent(c.Writer.Header())

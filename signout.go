@@ -36,8 +36,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 		a.fail(c, errCrossOrigin)
 		return
 	}
-	ctx, header := c.Request.Context(), c.Writer.Header()
-	req := a.requestOf(c)
+	req, header := a.requestOf(c), c.Writer.Header()
 	id, err := req.identifyBrowser(c)
 	hints := endSessionHints(id)
 	rp := a.providers.ofRequest(c.Request)
@@ -55,7 +54,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 	}
 	req.revoke(of, tokens)
 	if id.user != nil {
-		a.signedOut(ctx, id.user)
+		a.signedOut(req, id.user)
 	}
 	a.attempts.ClearAll(header, c.Request)
 	a.markSilent(header)

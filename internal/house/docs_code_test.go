@@ -34,7 +34,7 @@ const (
 	fragmentVariables = `package fragment
 import (
 	"context"; "testing"
-	"github.com/gin-gonic/gin"; "github.com/seed-d65cea4d/ginoidc"
+	"github.com/gin-contrib/sessions"; "github.com/gin-gonic/gin"; "github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/ginoidctest"; "github.com/seed-d65cea4d/ginoidc/redisstate"
 )
 var (
@@ -43,6 +43,7 @@ var (
 	idp *ginoidctest.Provider
 	router *gin.Engine
 	secret string
+	store sessions.Store
 	t *testing.T
 )
 func handler(*gin.Context)

@@ -220,6 +220,23 @@ func TestErrorsAreDocumented(t *testing.T) {
 	})
 }
 
+// TestEventsAreDocumented: docs/events.md has a row for each name of an event, and no other.
+func TestEventsAreDocumented(t *testing.T) {
+	t.Chdir(root)
+	var names, rows []string
+	constant := regexp.MustCompile(`(?m)^\tEvent\w+ += "([a-z_]+)"`)
+	for _, m := range constant.FindAllStringSubmatch(readFile(t, "events.go"), -1) {
+		names = append(names, m[1])
+	}
+	row := regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\|")
+	for _, m := range row.FindAllStringSubmatch(readFile(t, "docs/events.md"), -1) {
+		rows = append(rows, m[1])
+	}
+	if !slices.Equal(names, rows) || len(names) < 10 {
+		t.Errorf("events.go has %q\ndocs/events.md has %q", names, rows)
+	}
+}
+
 // literals visits the composite literals of a file.
 func literals(t *testing.T, name string, visit func(*ast.CompositeLit)) {
 	t.Helper()
