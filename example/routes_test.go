@@ -89,11 +89,11 @@ func TestMachine(t *testing.T) {
 	for _, test := range []struct{ who, authorization, want string }{
 		{"", "Bearer " + a.provider.AccessToken(t, "alice", machineAudience, "read:things", "list"),
 			`200 {"sub":"alice","client_id":"app","scopes":["read:things","list"]}`},
-		{"", "Bearer " + a.provider.ClientToken(t, machineAudience, "read:things"),
+		{"", "Bearer " + a.provider.AccessToken(t, "", machineAudience, "read:things"),
 			`200 {"sub":"app","client_id":"app","scopes":["read:things"]}`},
-		{"", "Bearer " + a.provider.ClientToken(t, machineAudience, "read"),
+		{"", "Bearer " + a.provider.AccessToken(t, "", machineAudience, "read"),
 			`403 {"error":"insufficient_scope","message":"The access token does not allow this."}`},
-		{"alice", "Bearer " + a.provider.ClientToken(t, "https://other.example", "read:things"),
+		{"alice", "Bearer " + a.provider.AccessToken(t, "", "https://other.example", "read:things"),
 			`401 {"error":"invalid_access_token","message":"The access token was not accepted.","sign_in_url":"/auth/signin"}`},
 		{"alice", "", `403 {"error":"insufficient_scope","message":"The access token does not allow this."}`},
 		{"", "", `401 {"error":"unauthorized","message":"Please sign in.","sign_in_url":"/auth/signin"}`},
@@ -204,14 +204,16 @@ func TestBasePath(t *testing.T) {
 	}
 }
 
+const discovery = "/.well-known/openid-configuration"
+
 func TestReadyNamesTheReason(t *testing.T) {
 	tests := []struct {
 		name    string
 		broken  func(testing.TB, *ginoidctest.Provider)
 		reasons []string
 	}{
-		{"down", func(_ testing.TB, p *ginoidctest.Provider) {
-			p.Intercept(ginoidctest.Discovery,
+		{"down", func(t testing.TB, p *ginoidctest.Provider) {
+			p.Intercept(t, discovery,
 				func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) })
 		}, []string{"502"}},
 		{"other issuer", func(t testing.TB, p *ginoidctest.Provider) { // case 111
@@ -243,7 +245,7 @@ func TestReadyNamesTheReason(t *testing.T) {
 func TestReadyIsQuick(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newApp(t, localhost)
-		a.provider.Intercept(ginoidctest.Discovery, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		a.provider.Intercept(t, discovery, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 		start := time.Now()
 		got := a.send(t, a.client(t, ""), http.MethodGet, "/readyz", "")
 		if took := time.Since(start); got.StatusCode != http.StatusServiceUnavailable || took > readyLimit {

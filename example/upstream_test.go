@@ -13,7 +13,11 @@ import (
 
 // The upstream service is the provider's userinfo endpoint, which accepts only the user's own token.
 func TestUpstream(t *testing.T) {
-	provider := ginoidctest.Start(t, ginoidctest.Config{AlwaysRefreshToken: true})
+	provider, stop, err := ginoidctest.Listen(ginoidctest.Config{AlwaysRefreshToken: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
 	config := ginoidc.Config{
 		Providers: []ginoidc.Provider{{Issuer: provider.Issuer(), ClientID: "app", ClientSecret: "secret"}},
 		AppURL:    localhost, CookieSecrets: []string{secret},
@@ -49,7 +53,7 @@ func TestUpstream(t *testing.T) {
 	}
 	// The status of an error is passed on and logged.
 	for status, want := range map[int]int{418: 418, 401: 401, 503: 503, 204: 502, 302: 502} {
-		provider.Intercept(ginoidctest.UserInfo, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
+		provider.Intercept(t, "/userinfo", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(status) })
 		r := a.send(t, client, http.MethodGet, "/api/upstream", "")
 		told := strings.Contains(r.body, fmt.Sprintf(`"status":%d`, status))
 		logged := strings.Contains(a.log.String(), fmt.Sprintf("msg=upstream status=%d", status))

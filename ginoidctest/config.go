@@ -10,8 +10,8 @@ import (
 
 // Config describes a provider with one client. The zero value is useful.
 type Config struct {
-	// Issuer is the provider's URL, with or without a path; default "https://idp.example". For [Start] and [Listen] it
-	// must be empty or a path, because the listener determines the rest.
+	// Issuer is the provider's URL, with or without a path; default "https://idp.example". For [Listen] it must
+	// be empty or a path, because the listener determines the rest.
 	Issuer string
 
 	// ClientID and ClientSecret are the credentials of the one client; defaults "app" and "secret".

@@ -14,7 +14,7 @@
 //
 // The provider can misbehave ([Provider.Misbehave]), edit the claims of its tokens ([Provider.OnIDToken],
 // [Provider.OnAccessToken]), fail at an endpoint ([Provider.Intercept]), and issue access tokens for API tests
-// ([Provider.AccessToken], [Provider.ClientToken]).
+// ([Provider.AccessToken]).
 //
 // [OpenRoutes] finds the routes that no guard protects.
 //

@@ -50,7 +50,7 @@ func ExampleSignIn() {
 	}
 	defer resp.Body.Close()
 	fmt.Println(resp.Status)
-	fmt.Println("token requests:", idp.Count(ginoidctest.Token))
+	fmt.Println("token requests:", idp.Count(t, "/token"))
 	// Output:
 	// 200 OK
 	// token requests: 1
@@ -75,9 +75,9 @@ func ExampleProvider_Misbehave() {
 		return resp.Status
 	}
 
-	idp.Intercept(ginoidctest.Discovery, http.NotFound)
+	idp.Intercept(t, "/.well-known/openid-configuration", http.NotFound)
 	fmt.Println(begin())
-	idp.Intercept(ginoidctest.Discovery, nil)
+	idp.Intercept(t, "/.well-known/openid-configuration", nil)
 
 	idp.Misbehave(t, ginoidctest.IssuerMismatch)
 	fmt.Println(begin())
@@ -160,4 +160,3 @@ type exampleT struct{}
 
 func (exampleT) Helper()                           {}
 func (exampleT) Fatalf(format string, args ...any) { log.Panicf(format, args...) }
-func (exampleT) Cleanup(func())                    {}

@@ -9,27 +9,22 @@ import (
 // Misbehaviour names a fault of a provider that apps may encounter.
 type Misbehaviour string
 
-// The misbehaviours. The app's sign-in fails with each of them except [GroupsOverage] and [RefreshInvalidGrant]. With
-// [MissingACR] it fails only if a class was requested.
+// The misbehaviours. The app's sign-in fails with each of them except [GroupsOverage] and [RefreshInvalidGrant]. Other
+// faults need no name: [Provider.OnIDToken] makes an expired token or one without acr, and [Provider.Intercept] any
+// response.
 const (
 	Slow                Misbehaviour = "slow"                  // metadata, keys, token, userinfo: no response for a minute
 	Unavailable503      Misbehaviour = "unavailable-503"       // token endpoint: 503 with Retry-After
 	ErrorInvalidGrant   Misbehaviour = "error-invalid-grant"   // token endpoint: 400, as for an expired code
 	ErrorInvalidClient  Misbehaviour = "error-invalid-client"  // token endpoint: 401, as for a wrong client secret
-	NoIDToken           Misbehaviour = "no-id-token"           // token endpoint: no id_token
-	Expired             Misbehaviour = "expired"               // ID token: expired an hour ago, as with a wrong clock
-	MissingACR          Misbehaviour = "missing-acr"           // ID token: no acr, although one was requested
 	GroupsOverage       Misbehaviour = "groups-overage"        // ID token, userinfo: a reference instead of the groups
-	UserInfo401         Misbehaviour = "userinfo-401"          // userinfo: 401 with invalid_token
 	IssuerMismatch      Misbehaviour = "issuer-mismatch"       // metadata: another issuer than configured
-	EndpointsHTTP       Misbehaviour = "endpoints-http"        // metadata: endpoints without TLS on another host
 	RefreshInvalidGrant Misbehaviour = "refresh-invalid-grant" // token endpoint: 400 to refreshes, as after a revocation
 )
 
 func misbehaviours() []Misbehaviour {
 	return []Misbehaviour{
-		Slow, Unavailable503, ErrorInvalidGrant, ErrorInvalidClient, NoIDToken, Expired, MissingACR, GroupsOverage,
-		UserInfo401, IssuerMismatch, EndpointsHTTP, RefreshInvalidGrant,
+		Slow, Unavailable503, ErrorInvalidGrant, ErrorInvalidClient, GroupsOverage, IssuerMismatch, RefreshInvalidGrant,
 	}
 }
 

@@ -2,6 +2,7 @@ package ginoidctest
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
@@ -10,19 +11,14 @@ import (
 type TB interface {
 	Helper()
 	Fatalf(format string, args ...any)
-	Cleanup(func())
 }
 
-// Endpoint is one of the endpoints that the app itself calls: its path below the issuer.
-type Endpoint string
-
-// The endpoints, for [Provider.Intercept] and [Provider.Count].
-const (
-	Discovery Endpoint = "/.well-known/openid-configuration"
-	JWKS      Endpoint = "/jwks"
-	Token     Endpoint = "/token"
-	UserInfo  Endpoint = "/userinfo"
-)
+// endpoints are those that the app itself calls, by their path below the issuer.
+func endpoints() []fakeop.Endpoint {
+	return []fakeop.Endpoint{
+		fakeop.Discovery, fakeop.JWKS, fakeop.PAR, fakeop.Token, fakeop.UserInfo, fakeop.Revocation, fakeop.Introspection,
+	}
+}
 
 // Provider is an OpenID provider. It is an [http.Handler] and safe for concurrent use.
 type Provider struct{ op *fakeop.Provider }
@@ -38,26 +34,14 @@ func New(cfg Config) (*Provider, error) {
 	return &Provider{op}, nil
 }
 
-// Listen starts a provider on a free loopback port, for programs such as an example app. stop ends it and closes its
-// connections.
+// Listen starts a provider on a free loopback port, for programs such as an example app, and for tests with a browser.
+// stop ends it and closes its connections.
 func Listen(cfg Config) (p *Provider, stop func(), err error) {
 	op, stop, err := fakeop.Listen(cfg.provider())
 	if err != nil {
 		return nil, nil, err
 	}
 	return &Provider{op}, stop, nil
-}
-
-// Start is [Listen] for tests: the provider ends with the test.
-func Start(tb TB, cfg Config) *Provider {
-	tb.Helper()
-	p, stop, err := Listen(cfg)
-	if err != nil {
-		tb.Fatalf("starting the test provider: %v", err)
-		return nil
-	}
-	tb.Cleanup(stop)
-	return p
 }
 
 // Issuer returns the issuer identifier, byte for byte as in the provider's tokens.
@@ -69,9 +53,6 @@ func (p *Provider) Transport() http.RoundTripper { return p.op.Transport() }
 
 // ServeHTTP serves every endpoint.
 func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.op.ServeHTTP(w, r) }
-
-// Count returns how many requests an endpoint has received.
-func (p *Provider) Count(e Endpoint) int { return p.op.Count(fakeop.Endpoint(e)) }
 
 // AddUser adds a user, or replaces the one with the same subject: later tokens and userinfo responses have the new
 // claims.
@@ -96,5 +77,30 @@ func (p *Provider) Deny(authorizationURL, code string) (callbackURL string, err 
 func (p *Provider) OnIDToken(edit func(claims map[string]any)) { p.op.OnIDToken(edit) }
 
 // Intercept serves an endpoint with h instead, whatever the method; nil restores the endpoint. Requests are still
-// counted.
-func (p *Provider) Intercept(e Endpoint, h http.HandlerFunc) { p.op.Intercept(fakeop.Endpoint(e), h) }
+// counted. The endpoint is the path below the issuer: "/.well-known/openid-configuration", "/jwks", "/par", "/token",
+// "/userinfo", "/revoke" or "/introspect". Another one fails the test.
+func (p *Provider) Intercept(tb TB, endpoint string, h http.HandlerFunc) {
+	tb.Helper()
+	if known(tb, endpoint) {
+		p.op.Intercept(fakeop.Endpoint(endpoint), h)
+	}
+}
+
+// Count returns how many requests an endpoint has received. The endpoints are those of [Provider.Intercept].
+func (p *Provider) Count(tb TB, endpoint string) int {
+	tb.Helper()
+	if !known(tb, endpoint) {
+		return 0
+	}
+	return p.op.Count(fakeop.Endpoint(endpoint))
+}
+
+// known fails the test if there is no such endpoint: a misspelt one would make it pass without testing anything.
+func known(tb TB, endpoint string) bool {
+	tb.Helper()
+	ok := slices.Contains(endpoints(), fakeop.Endpoint(endpoint))
+	if !ok {
+		tb.Fatalf("unknown endpoint %q; there are %q", endpoint, endpoints())
+	}
+	return ok
+}

@@ -81,8 +81,8 @@ func TestSignIn(t *testing.T) {
 				!reflect.DeepEqual(body["groups"], []any{"staff"}) {
 				t.Errorf("GET /me = %d %v", status, body)
 			}
-			if idp.Count(ginoidctest.Token) != 1 || idp.Count(ginoidctest.UserInfo) != 1 {
-				t.Errorf("%d token requests, %d userinfo requests", idp.Count(ginoidctest.Token), idp.Count(ginoidctest.UserInfo))
+			if tokens, users := idp.Count(t, "/token"), idp.Count(t, "/userinfo"); tokens != 1 || users != 1 {
+				t.Errorf("%d token requests, %d userinfo requests", tokens, users)
 			}
 		})
 	}
@@ -110,8 +110,8 @@ func TestSignInFailsTheTest(t *testing.T) {
 		says    string
 	}{
 		"unknown user": {"mallory", func(*testing.T, *ginoidctest.Provider) {}, `no user "mallory"`},
-		"no metadata": {"alice", func(_ *testing.T, idp *ginoidctest.Provider) {
-			idp.Intercept(ginoidctest.Discovery, http.NotFound)
+		"no metadata": {"alice", func(t *testing.T, idp *ginoidctest.Provider) {
+			idp.Intercept(t, "/.well-known/openid-configuration", http.NotFound)
 		}, "the sign-in route: status 503"},
 		"refused code": {"alice", func(t *testing.T, idp *ginoidctest.Provider) {
 			idp.Misbehave(t, ginoidctest.ErrorInvalidGrant)
@@ -139,12 +139,10 @@ func TestMisbehave(t *testing.T) {
 		ginoidctest.Unavailable503:      fails,
 		ginoidctest.ErrorInvalidGrant:   fails,
 		ginoidctest.ErrorInvalidClient:  fails,
-		ginoidctest.NoIDToken:           fails,
-		ginoidctest.Expired:             fails,
-		ginoidctest.UserInfo401:         fails,
 		ginoidctest.IssuerMismatch:      fails,
-		ginoidctest.EndpointsHTTP:       fails,
-		ginoidctest.MissingACR:          {204, 401, 204},
+		expired:                         fails,
+		userInfo401:                     fails,
+		missingACR:                      {204, 401, 204},
 		ginoidctest.GroupsOverage:       {403, 204, 204},
 		ginoidctest.RefreshInvalidGrant: {204, 204, 401},
 	}
@@ -152,9 +150,7 @@ func TestMisbehave(t *testing.T) {
 		t.Run(string(name), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				idp, auth, engine := strictApp(t)
-				if name != "" {
-					idp.Misbehave(t, name)
-				}
+				misbehave(t, idp, name)
 				tb := new(fakeTB)
 				client := ginoidctest.SignIn(tb, auth, engine, idp, "alice")
 				if (tb.failure != "") != (want == fails) {
@@ -171,8 +167,23 @@ func TestMisbehave(t *testing.T) {
 			})
 		})
 	}
-	if len(tests) != 1+12 {
-		t.Errorf("%d misbehaviours", len(tests)-1)
+}
+
+// Faults that need no name of their own.
+const expired, missingACR, userInfo401 = "expired", "missing-acr", "userinfo-401"
+
+func misbehave(t *testing.T, idp *ginoidctest.Provider, name ginoidctest.Misbehaviour) {
+	t.Helper()
+	switch name {
+	case "":
+	case expired:
+		idp.OnIDToken(func(claims map[string]any) { claims["exp"] = time.Now().Add(-time.Hour).Unix() })
+	case missingACR:
+		idp.OnIDToken(func(claims map[string]any) { delete(claims, "acr") })
+	case userInfo401:
+		idp.Intercept(t, "/userinfo", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
+	default:
+		idp.Misbehave(t, name)
 	}
 }
 
@@ -205,13 +216,23 @@ func TestMisbehaveReplaces(t *testing.T) {
 	}
 }
 
-// The misbehaviours of internal/fakeop beyond the twelve are unknown here.
-func TestUnknownMisbehaviourFailsTheTest(t *testing.T) {
+// A misspelt name fails the test. The further misbehaviours of internal/fakeop are unknown here.
+func TestUnknownNamesFailTheTest(t *testing.T) {
 	idp, auth, engine := withProvider(t, ginoidctest.Config{}, nil)
 	for _, name := range []ginoidctest.Misbehaviour{"sloww", "", "sig-none"} {
 		tb := new(fakeTB)
 		if idp.Misbehave(tb, name); !strings.Contains(tb.failure, "unknown misbehaviour") {
 			t.Errorf("%q: failure %q", name, tb.failure)
+		}
+	}
+	for _, endpoint := range []string{"/tokens", "token", "", "/elsewhere"} {
+		tb := new(fakeTB)
+		if idp.Intercept(tb, endpoint, http.NotFound); !strings.Contains(tb.failure, "unknown endpoint") {
+			t.Errorf("%q: failure %q", endpoint, tb.failure)
+		}
+		tb = new(fakeTB)
+		if idp.Count(tb, endpoint); !strings.Contains(tb.failure, "unknown endpoint") {
+			t.Errorf("%q: failure %q", endpoint, tb.failure)
 		}
 	}
 	ginoidctest.SignIn(t, auth, engine, idp, "alice") // none of them is active
@@ -256,30 +277,26 @@ func TestUsersAndClaims(t *testing.T) {
 	}
 }
 
-func TestListenAndStart(t *testing.T) {
+func TestListen(t *testing.T) {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	answers := func(idp *ginoidctest.Provider) bool {
-		resp, err := client.Get(idp.Issuer() + string(ginoidctest.Discovery))
+		resp, err := client.Get(idp.Issuer() + "/.well-known/openid-configuration")
 		if err == nil {
 			_ = resp.Body.Close()
 		}
 		return err == nil && resp.StatusCode == http.StatusOK
 	}
-	tb := new(fakeTB)
-	started := ginoidctest.Start(tb, ginoidctest.Config{Issuer: "/tenant"})
-	listens, stop, err := ginoidctest.Listen(ginoidctest.Config{})
-	if err != nil || !answers(started) || !answers(listens) {
-		t.Fatalf("no answer, %v", err)
+	for _, issuer := range []string{"", "/tenant"} {
+		idp, stop, err := ginoidctest.Listen(ginoidctest.Config{Issuer: issuer})
+		if err != nil || !answers(idp) {
+			t.Fatalf("no answer, %v", err)
+		}
+		if stop(); answers(idp) {
+			t.Error("a provider that has ended answers")
+		}
 	}
-	stop()
-	for _, f := range tb.cleanups {
-		f()
-	}
-	if answers(started) || answers(listens) {
-		t.Error("a provider that has ended answers")
-	}
-	if ginoidctest.Start(tb, ginoidctest.Config{SigningAlg: "none"}); tb.failure == "" {
-		t.Error("a bad configuration does not fail the test")
+	if _, _, err := ginoidctest.Listen(ginoidctest.Config{SigningAlg: "none"}); err == nil {
+		t.Error("an unknown algorithm is taken")
 	}
 	if _, err := ginoidctest.New(ginoidctest.Config{ClientAuthMethod: "tls"}); err == nil {
 		t.Error("an unknown method is taken")
@@ -290,8 +307,8 @@ func TestListenAndStart(t *testing.T) {
 func TestServeHTTP(t *testing.T) {
 	idp, _, _ := withProvider(t, ginoidctest.Config{}, nil)
 	w := httptest.NewRecorder()
-	idp.ServeHTTP(w, httptest.NewRequest(http.MethodGet, string(ginoidctest.JWKS), nil))
-	if w.Code != http.StatusOK || idp.Count(ginoidctest.JWKS) != 1 {
-		t.Errorf("%d, counted %d", w.Code, idp.Count(ginoidctest.JWKS))
+	idp.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/jwks", nil))
+	if w.Code != http.StatusOK || idp.Count(t, "/jwks") != 1 {
+		t.Errorf("%d, counted %d", w.Code, idp.Count(t, "/jwks"))
 	}
 }

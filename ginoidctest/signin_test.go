@@ -62,13 +62,11 @@ func (n noNetwork) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // fakeTB records what a helper does to a test.
 type fakeTB struct {
-	failure  string
-	cleanups []func()
+	failure string
 }
 
 func (*fakeTB) Helper()                              {}
 func (tb *fakeTB) Fatalf(format string, args ...any) { tb.failure = fmt.Sprintf(format, args...) }
-func (tb *fakeTB) Cleanup(f func())                  { tb.cleanups = append(tb.cleanups, f) }
 
 func TestSignInAs(t *testing.T) {
 	tests := map[string]struct {

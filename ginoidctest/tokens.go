@@ -1,23 +1,19 @@
 package ginoidctest
 
-// AccessToken issues a JWT access token (RFC 9068) for a user, to call an API with. audience is the API's resource
-// identifier. The token has the claims iss, sub, aud, client_id, exp, iat, jti, scope and auth_time, and the user's
-// groups, organizations and additional claims; see [Provider.OnAccessToken]. It does not depend on
-// Config.JWTAccessTokens. An unknown user fails the test.
+// AccessToken issues a JWT access token (RFC 9068), to call an API with. It is for the user with a subject or, if
+// subject is empty, for the client itself, as for the client_credentials grant (RFC 6749, section 4.4): then its sub is
+// the client's id. audience is the API's resource identifier.
+//
+// The token has the claims iss, sub, aud, client_id, exp, iat, jti, scope and auth_time, and the user's groups,
+// organizations and additional claims; see [Provider.OnAccessToken]. It does not depend on Config.JWTAccessTokens. An
+// unknown user fails the test.
 func (p *Provider) AccessToken(tb TB, subject, audience string, scopes ...string) string {
 	tb.Helper()
-	token, err := p.op.AccessToken(subject, audience, scopes...)
-	if err != nil {
-		tb.Fatalf("issuing an access token: %v", err)
+	issue := func() (string, error) { return p.op.AccessToken(subject, audience, scopes...) }
+	if subject == "" {
+		issue = func() (string, error) { return p.op.ClientToken(audience, scopes...) }
 	}
-	return token
-}
-
-// ClientToken issues a JWT access token for the client itself, as the token endpoint does for the client_credentials
-// grant (RFC 6749, section 4.4): its subject is the client's id.
-func (p *Provider) ClientToken(tb TB, audience string, scopes ...string) string {
-	tb.Helper()
-	token, err := p.op.ClientToken(audience, scopes...)
+	token, err := issue()
 	if err != nil {
 		tb.Fatalf("issuing an access token: %v", err)
 	}

@@ -39,7 +39,7 @@ func TestAccessTokens(t *testing.T) {
 	idp.OnAccessToken(func(claims map[string]any) { claims["tenant"] = "acme" })
 	for subject, token := range map[string]string{
 		"bob": idp.AccessToken(t, "bob", api, "read", "write"),
-		"app": idp.ClientToken(t, api, "read", "write"),
+		"app": idp.AccessToken(t, "", api, "read", "write"),
 	} {
 		claims := claimsOf(t, token)
 		for name, want := range map[string]any{
