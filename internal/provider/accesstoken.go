@@ -94,10 +94,13 @@ type resourceServer struct {
 }
 
 // start makes the resource server ready for use.
-func (r *resourceServer) start(cfg Config) {
+func (r *resourceServer) start(cfg Config, limits limits) {
 	r.AccessTokenConfig, r.profile = cfg.AccessTokens, profileOf(cfg.AccessTokens.Profile)
 	r.Issuer = cmp.Or(r.Issuer, cfg.Issuer)
 	r.flight.Log = cfg.Logger
+	for _, cache := range []*tokenCache{&r.verified, &r.active, &r.inactive} {
+		cache.maxTokens, cache.maxBytes = limits.tokens, limits.tokenBytes
+	}
 }
 
 // CheckAccessToken verifies an access token of either kind: a JWT with [Provider.VerifyAccessToken], any other token

@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -10,7 +11,7 @@ import (
 
 // PipeTransport is the hardened transport on another network.
 func PipeTransport(roots *x509.CertPool, dial func(context.Context, string, string) (net.Conn, error)) *http.Transport {
-	transport := newTransport(roots, nil, limits{defaultTimeout})
+	transport := newTransport(roots, nil, defaultLimits(defaultTimeout))
 	transport.DialContext = dial
 	return transport
 }
@@ -29,3 +30,12 @@ func (p *Provider) OpenResponse(ctx context.Context, raw string) (url.Values, er
 	}
 	return r.Params, nil
 }
+
+// PublicTransport is the transport of a provider that may be at public addresses only.
+func PublicTransport() *http.Transport {
+	limits := restrictedLimits(defaultTimeout)
+	return publicTransport(newTransport(nil, nil, limits), limits.connect())
+}
+
+// IsPrivateAddress reports whether err is a refused connection.
+func IsPrivateAddress(err error) bool { return errors.Is(err, errPrivateAddress) }

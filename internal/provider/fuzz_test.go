@@ -42,7 +42,7 @@ func FuzzParseKeySet(f *testing.F) {
 		`{"kty":"RSA","n":"AQAB","e":"AQAB"},null,1,{"kty":"oct","k":"AA"}]}`))
 	f.Add([]byte(`{"keys":{}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		set, err := parseKeySet(data)
+		set, err := parseKeySet(data, maxKeys)
 		if err != nil {
 			return
 		}

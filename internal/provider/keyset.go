@@ -34,7 +34,7 @@ func (p *Provider) fetchKeys(ctx context.Context) (*keySet, error) {
 	body, err := p.backend.get(ctx, opKeys, metadata.JWKSURI)
 	if err == nil {
 		var keys *keySet
-		if keys, err = parseKeySet(body); err == nil {
+		if keys, err = parseKeySet(body, p.backend.limits.keys); err == nil {
 			if unusable := keys.usable(); unusable != nil {
 				p.report(ctx, Event{Level: slog.LevelError, Text: "no new sign-in can succeed", Err: unusable})
 			}
@@ -140,7 +140,7 @@ func fits(key jose.JSONWebKey, alg string) bool {
 
 // parseKeySet reads a JWK Set (RFC 7517 section 5) key by key: a key that this client cannot use must not make the
 // others unusable (case 121).
-func parseKeySet(body []byte) (*keySet, error) {
+func parseKeySet(body []byte, limit int) (*keySet, error) {
 	var doc map[string]json.RawMessage
 	var raw []json.RawMessage
 	if err := json.Unmarshal(body, &doc); err != nil {
@@ -150,7 +150,7 @@ func parseKeySet(body []byte) (*keySet, error) {
 		return nil, invalid(opKeys, "bad_document", "the document has no list of keys")
 	}
 	set := &keySet{}
-	for _, one := range raw[:min(len(raw), maxKeys)] {
+	for _, one := range raw[:min(len(raw), limit)] {
 		if key, err := parseKey(one); err == nil {
 			set.keys = append(set.keys, key)
 		}

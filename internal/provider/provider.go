@@ -80,6 +80,11 @@ type Config struct {
 	RootCAs   *x509.CertPool // nil means the system's
 	Logger    *slog.Logger   // for panics in Transport; nil means none
 
+	// Restricted is for a provider that the operator of this app has not chosen, because a customer entered its issuer. It
+	// has smaller limits of calls, memory and keys, so that it cannot use up what others need. It is called at public
+	// addresses only and without a proxy, unless AllowPrivate is set.
+	Restricted, AllowPrivate bool
+
 	// Report receives each [Event], on the goroutine of any caller. If it is nil, events go to Logger.
 	Report func(context.Context, Event)
 }
@@ -92,6 +97,7 @@ type Provider struct {
 
 	clientKey, decryptionKey *PrivateKey // nil: none
 	certificate              bool        // the transport can present one
+	ownTransport             bool
 	signRequests             bool
 	keyIDSetting             string
 	authWarning              sync.Once
@@ -114,7 +120,7 @@ func New(cfg Config) *Provider {
 		responseMode: cfg.ResponseMode, pushedAuthorization: cfg.PushedAuthorization, dpop: cfg.DPoP, fapi2: cfg.FAPI2,
 		algs: slices.Clone(cfg.SigningAlgs), trusted: slices.Clone(cfg.TrustedAudiences),
 		clientKey: cfg.ClientKey, decryptionKey: cfg.DecryptionKey, keyIDSetting: cfg.KeyIDSetting,
-		signRequests:  cfg.SignRequests,
+		signRequests: cfg.SignRequests, ownTransport: cfg.Transport == nil,
 		certificate:   cfg.ClientCertificate != nil || cfg.Transport != nil,
 		laxLogoutType: cfg.LaxLogoutType, tolerance: cfg.ClockTolerance, report: cfg.Report,
 	}
@@ -127,16 +133,43 @@ func New(cfg Config) *Provider {
 	if p.report == nil {
 		p.report = logTo(cfg.Logger)
 	}
-	limits := limits{cmp.Or(cfg.Timeout, defaultTimeout)}
-	transport := cfg.Transport
-	if transport == nil {
-		transport = newTransport(cfg.RootCAs, cfg.ClientCertificate, limits)
-	}
-	p.backend = newBackend(transport, limits, p.report)
+	limits := cfg.limits()
+	p.backend = newBackend(cfg.transport(limits), limits, p.report)
+	p.backend.public = cfg.publicOnly()
 	p.metadata.start(p.fetchMetadata, limits, cfg.Logger)
 	p.keys.start(p.fetchKeys, limits, cfg.Logger)
-	p.access.start(cfg)
+	p.access.start(cfg, limits)
 	return p
+}
+
+func (c *Config) publicOnly() bool { return c.Restricted && !c.AllowPrivate }
+
+func (c *Config) limits() limits {
+	call := cmp.Or(c.Timeout, defaultTimeout)
+	if c.Restricted {
+		return restrictedLimits(call)
+	}
+	return defaultLimits(call)
+}
+
+// transport returns the configured transport, or the hardened one.
+func (c *Config) transport(limits limits) http.RoundTripper {
+	if c.Transport != nil {
+		return c.Transport
+	}
+	transport := newTransport(c.RootCAs, c.ClientCertificate, limits)
+	if c.publicOnly() {
+		transport = publicTransport(transport, limits.connect())
+	}
+	return transport
+}
+
+// CloseIdle closes the connections that are not in use, for a provider that is no longer needed. A Transport of the app
+// is left alone, since others may share it.
+func (p *Provider) CloseIdle() {
+	if transport, ok := p.backend.transport.(*http.Transport); ok && p.ownTransport {
+		transport.CloseIdleConnections()
+	}
 }
 
 // Ready returns nil if a sign-in could be carried out: metadata and keys are available, possibly from before the

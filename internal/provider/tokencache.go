@@ -32,9 +32,10 @@ type verdict struct {
 }
 
 // tokenCache caches verdicts for a limited time, bounded in number and bytes. It has two generations: when the young
-// one is full it replaces the old one, so an entry survives if it is used before that happens. The zero value is
-// ready to use.
+// one is full it replaces the old one, so an entry survives if it is used before that happens.
 type tokenCache struct {
+	maxTokens, maxBytes int
+
 	mu           sync.Mutex
 	keys         *keySet // the entries were verified with these; nil if they do not depend on keys
 	young, old   map[tokenKey]cached
@@ -78,7 +79,7 @@ func (c *tokenCache) put(key tokenKey, v verdict, size int, keys *keySet) {
 
 // add makes room if necessary.
 func (c *tokenCache) add(key tokenKey, entry cached) {
-	if len(c.young) >= maxCachedTokens/2 || c.bytes+entry.size > maxCachedBytes/2 {
+	if len(c.young) >= c.maxTokens/2 || c.bytes+entry.size > c.maxBytes/2 {
 		c.young, c.old, c.bytes = nil, c.young, 0
 	}
 	if c.young == nil {

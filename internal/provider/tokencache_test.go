@@ -20,6 +20,10 @@ func numbered(n int) (key tokenKey) {
 	return key
 }
 
+func newTokenCache() *tokenCache {
+	return &tokenCache{maxTokens: maxCachedTokens, maxBytes: maxCachedBytes}
+}
+
 func lasting(d time.Duration) verdict {
 	return verdict{token: &AccessToken{}, until: time.Now().Add(d).Round(0)}
 }
@@ -27,7 +31,7 @@ func lasting(d time.Duration) verdict {
 // A verdict holds until its time, to the nanosecond, and is counted.
 func TestTokenCacheEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var c tokenCache
+		c := newTokenCache()
 		want := lasting(time.Minute)
 		c.put(numbered(1), want, 1000, nil)
 		c.put(numbered(2), lasting(0), 1000, nil)
@@ -51,7 +55,7 @@ func TestTokenCacheEnds(t *testing.T) {
 func TestTokenCacheIsBounded(t *testing.T) {
 	for name, size := range map[string]int{"small": 100, "large": maxAccessToken} {
 		t.Run(name, func(t *testing.T) {
-			var c tokenCache
+			c := newTokenCache()
 			used, v := numbered(-1), lasting(time.Hour)
 			c.put(used, v, size, nil)
 			for n := range 3 * maxCachedTokens {
@@ -83,7 +87,7 @@ func TestTokenCacheIsBounded(t *testing.T) {
 
 // An entry that is used is in one generation only.
 func TestTokenCacheCountsOnce(t *testing.T) {
-	var c tokenCache
+	c := newTokenCache()
 	for n := range maxCachedTokens/2 + 1 {
 		c.put(numbered(n), lasting(time.Hour), 1, nil)
 	}
@@ -112,7 +116,7 @@ func TestTokenCacheFollowsTheKeys(t *testing.T) {
 		"none":          {&keySet{}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var c tokenCache
+			c := newTokenCache()
 			c.put(numbered(1), lasting(time.Hour), 1, set("k1", "RS256", one))
 			if same := c.follow(test.present); same != test.same {
 				t.Errorf("follow: %t", same)
@@ -133,7 +137,7 @@ func TestTokenCacheFollowsTheKeys(t *testing.T) {
 }
 
 func TestTokenCacheTogether(t *testing.T) {
-	var c tokenCache
+	c := newTokenCache()
 	keys := &keySet{}
 	var callers sync.WaitGroup
 	for worker := range 8 {

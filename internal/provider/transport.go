@@ -26,9 +26,21 @@ const (
 	maxRetryAfter  = 5 * time.Minute
 )
 
-// limits holds the time limits that derive from the configured one.
+// limits bounds what one provider can use of this process.
 type limits struct {
-	call time.Duration // one HTTP exchange, body included
+	call               time.Duration // one HTTP exchange, body included
+	body               int           // bytes of one response, after decompression
+	calls              int           // of each kind at once
+	keys               int           // of a key set
+	tokens, tokenBytes int           // of each cache of access tokens
+	idle               int           // connections to each host
+	idleTime           time.Duration
+}
+
+// defaultLimits are those of a provider that the operator chose.
+func defaultLimits(call time.Duration) limits {
+	return limits{call: call, body: maxBody, calls: maxCalls, keys: maxKeys, tokens: maxCachedTokens,
+		tokenBytes: maxCachedBytes, idle: 8, idleTime: 90 * time.Second}
 }
 
 // total limits one call of an exported method, including everything it waits for.
@@ -48,8 +60,8 @@ func newTransport(roots *x509.CertPool, certificate *tls.Certificate, limits lim
 		TLSHandshakeTimeout:    limits.connect(),
 		ResponseHeaderTimeout:  limits.call,
 		MaxResponseHeaderBytes: maxHeader,
-		MaxIdleConnsPerHost:    8,
-		IdleConnTimeout:        90 * time.Second,
+		MaxIdleConnsPerHost:    limits.idle,
+		IdleConnTimeout:        limits.idleTime,
 	}
 }
 
@@ -58,6 +70,7 @@ func newTransport(roots *x509.CertPool, certificate *tls.Certificate, limits lim
 type backend struct {
 	transport http.RoundTripper
 	limits    limits
+	public    bool          // calls go to public addresses only
 	visitors  chan struct{} // slots for calls that anyone can cause
 	bearers   chan struct{} // slots for calls about tokens in requests, which anyone can send
 	members   chan struct{} // slots for all other calls
@@ -66,7 +79,7 @@ type backend struct {
 }
 
 func newBackend(transport http.RoundTripper, limits limits, report func(context.Context, Event)) *backend {
-	slots := func() chan struct{} { return make(chan struct{}, maxCalls) }
+	slots := func() chan struct{} { return make(chan struct{}, limits.calls) }
 	return &backend{
 		transport: transport, limits: limits, report: report, visitors: slots(), bearers: slots(), members: slots(),
 	}
@@ -95,22 +108,28 @@ type answer struct {
 // errors become an *Error; the caller judges every other status. The body of an error response is logged, quoted and
 // truncated, without the request's credentials and the given secrets.
 func (b *backend) do(op string, req *http.Request, secrets ...string) (*answer, error) {
+	if b.public && namesPrivate(req.URL) {
+		return nil, privateAddress(op, req.URL)
+	}
 	slots := b.slots(op)
 	select {
 	case slots <- struct{}{}:
 		defer func() { <-slots }()
 	default:
 		return nil, &Error{Kind: Unavailable, Op: op, Code: "too_many_calls", RetryAfter: time.Second,
-			Err: fmt.Errorf("%d calls to the provider are waiting already", maxCalls)}
+			Err: fmt.Errorf("%d calls to the provider are waiting already", b.limits.calls)}
 	}
 	ctx, cancel := context.WithTimeout(req.Context(), b.limits.call)
 	defer cancel()
 	resp, err := b.transport.RoundTrip(req.WithContext(ctx))
+	if errors.Is(err, errPrivateAddress) {
+		return nil, privateAddress(op, req.URL)
+	}
 	if err != nil {
 		return nil, connectionError(ctx, op, err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, int64(b.limits.body)+1))
 	if err == nil { // a timeout here can look like the end of a body without a length
 		err = ctx.Err()
 	}
@@ -119,8 +138,8 @@ func (b *backend) do(op string, req *http.Request, secrets ...string) (*answer, 
 		return nil, &Error{Kind: Unavailable, Op: op, Code: "timeout", Err: quotedError{err}}
 	case err != nil:
 		return nil, invalid(op, "broken_body", "reading the response: %w", quotedError{err})
-	case len(body) > maxBody:
-		return nil, invalid(op, "body_too_large", "the response is larger than %d bytes", maxBody)
+	case len(body) > b.limits.body:
+		return nil, invalid(op, "body_too_large", "the response is larger than %d bytes", b.limits.body)
 	}
 	a := &answer{status: resp.StatusCode, header: resp.Header, body: body}
 	b.nonces.keep(req.URL, a.nonce())

@@ -1,0 +1,146 @@
+package provider_test
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+)
+
+func restricted(c *provider.Config) { c.Restricted = true }
+
+// TestPrivateAddressesAreRefused: an issuer or an endpoint that a customer entered leads to no address of this machine,
+// of its networks or of a metadata service, and nothing connects. Case 402.
+func TestPrivateAddressesAreRefused(t *testing.T) {
+	listener, connections := countConnections(t)
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	for _, host := range []string{
+		"127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::1]", "169.254.169.254", "10.0.0.1",
+		"0.0.0.0", "[fd00:ec2::254]",
+	} {
+		issuer := "https://" + host + ":" + port
+		p := provider.New(provider.Config{Issuer: issuer, ClientID: clientID, Restricted: true})
+		_, err := p.Metadata(t.Context())
+		wantError(t, err, provider.Misconfigured, "private_address")
+		contains(t, err.Error(), issuer)
+	}
+	if n := connections.Load(); n != 0 {
+		t.Errorf("%d connections", n)
+	}
+	allowed := provider.New(provider.Config{
+		Issuer: "https://127.0.0.1:" + port, ClientID: clientID, Restricted: true, AllowPrivate: true,
+	})
+	_, err := allowed.Metadata(t.Context())
+	wantErrorKind(t, err, provider.Unavailable) // the listener closes at once
+	if connections.Load() == 0 {
+		t.Error("no connection where private addresses are allowed")
+	}
+}
+
+// TestAddressIsCheckedWhenDialed: it is the address that counts, not the name that resolves to it, and no proxy
+// resolves names. Case 402.
+func TestAddressIsCheckedWhenDialed(t *testing.T) {
+	listener, connections := countConnections(t)
+	_, port, _ := net.SplitHostPort(listener.Addr().String())
+	transport := provider.PublicTransport()
+	if transport.Proxy != nil {
+		t.Error("it uses a proxy")
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://localhost:"+port, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := transport.RoundTrip(req)
+	if err == nil {
+		resp.Body.Close()
+	}
+	if !provider.IsPrivateAddress(err) || connections.Load() != 0 {
+		t.Errorf("%v, %d connections", err, connections.Load())
+	}
+}
+
+// countConnections listens on loopback, counts connections and closes them.
+func countConnections(t *testing.T) (net.Listener, *atomic.Int64) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	count := new(atomic.Int64)
+	go func() {
+		for {
+			c, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			count.Add(1)
+			_ = c.Close()
+		}
+	}()
+	return listener, count
+}
+
+// TestPrivateEndpoints: metadata of a public issuer that names private endpoints leads nowhere, with a Transport of the
+// app too. Case 402.
+func TestPrivateEndpoints(t *testing.T) {
+	op := newOP(t)
+	op.serve(discoveryPath, jsonAnswer(200, metadata(object{
+		"jwks_uri": "https://169.254.169.254/jwks", "token_endpoint": "https://10.1.2.3/token",
+	})))
+	p := op.client(restricted)
+	_, err := p.VerifyIDToken(t.Context(), op.token(claims(nil)), expect())
+	wantError(t, err, provider.Misconfigured, "private_address")
+	_, err = p.Exchange(t.Context(), "c", "v")
+	wantError(t, err, provider.Misconfigured, "private_address")
+	if op.count(keysPath)+op.count(tokenPath) != 0 {
+		t.Error("an endpoint was called")
+	}
+	if _, err := op.client().Exchange(t.Context(), "c", "v"); op.count(tokenPath) == 0 {
+		t.Errorf("a provider of the operator: %v", err)
+	}
+}
+
+// TestRestrictedLimits: a provider that the operator did not choose has few calls, small responses and few keys. Case
+// 403.
+func TestRestrictedLimits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		op := newOP(t)
+		op.serve(tokenPath, slow(2*time.Second, textAnswer(200, "application/json", goodAnswer+"}")))
+		p := op.client(restricted)
+		if _, err := p.Metadata(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var callers sync.WaitGroup
+		for range 8 {
+			callers.Go(func() {
+				if _, err := p.Exchange(t.Context(), "c", "v"); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		_, err := p.Exchange(t.Context(), "c", "v")
+		wantError(t, err, provider.Unavailable, "too_many_calls")
+		callers.Wait()
+		op.serve(tokenPath, textAnswer(200, "application/json", goodAnswer+"}"+strings.Repeat(" ", 256<<10)))
+		_, err = p.Exchange(t.Context(), "c", "v")
+		wantError(t, err, provider.Invalid, "body_too_large")
+		var keys []any
+		for n := range 32 {
+			keys = append(keys, jwk(&newKey(t).PublicKey, fmt.Sprint("other", n)))
+		}
+		op.serve(keysPath, jsonAnswer(200, object{"keys": append(keys, jwk(&op.key.PublicKey, "k1"))}))
+		_, err = p.VerifyIDToken(t.Context(), op.token(claims(nil)), expect())
+		wantBadToken(t, err, "bad_signature")
+		if _, err := op.client().VerifyIDToken(t.Context(), op.token(claims(nil)), expect()); err != nil {
+			t.Errorf("a provider of the operator: %v", err)
+		}
+	})
+}
