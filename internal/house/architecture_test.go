@@ -54,6 +54,7 @@ func rooms() []room {
 			"github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
 		{"internal/clientcert", "", ""},
 		{"internal/dpopnonce", "internal/sealed", ""},
+		{"internal/directory", "internal/flight", ""},
 		{"internal/shared", "internal/sealed internal/state", ""},
 		{"internal/revocation", "internal/session internal/shared internal/wire", ""},
 		{"internal/refresh", "internal/flight internal/provider internal/session internal/shared", ""},

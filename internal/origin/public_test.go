@@ -8,7 +8,7 @@ import (
 )
 
 // TestIsPublic: every spelling of an address that leads to this machine, its networks or a metadata service is refused.
-// Case 402.
+// Case 323.
 func TestIsPublic(t *testing.T) {
 	for text, want := range map[string]bool{
 		"1.1.1.1": true, "20.190.159.0": true, "172.15.0.1": true, "172.32.0.1": true, "100.63.255.255": true,

@@ -24,8 +24,8 @@ func (p *Provider) readAccessToken(raw string) (*AccessToken, error) {
 
 func (p *Provider) checkAccessClaims(claims Claims) (*AccessToken, error) {
 	profile := p.access.profile
-	if claims["iss"] != p.access.Issuer {
-		return nil, badToken(opAccessToken, "issuer", "%w", ErrIssuerMismatch)
+	if err := p.checkIssuer(opAccessToken, p.access.Issuer, claims); err != nil {
+		return nil, err
 	}
 	if err := p.checkResource(opAccessToken, profile.audienceOf(document(claims))); err != nil {
 		return nil, err

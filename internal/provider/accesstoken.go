@@ -149,6 +149,9 @@ func (p *Provider) VerifyAccessToken(ctx context.Context, raw string) (*AccessTo
 	if _, err := p.verifySignature(ctx, opAccessToken, raw, p.keys.renewUntrusted); err != nil {
 		return nil, err
 	}
+	if err := p.checkTenant(ctx, opAccessToken, token.Claims); err != nil {
+		return nil, err
+	}
 	p.access.verified.put(key, verdict{token: token, until: token.Expires}, len(raw), keys)
 	return token, nil
 }

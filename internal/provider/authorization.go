@@ -104,7 +104,7 @@ func mergeQuery(endpoint string, params url.Values) (string, error) {
 // check stops mix-up attacks, in which a code issued by one provider is sent to the token endpoint of another.
 func (p *Provider) CheckResponseIssuer(ctx context.Context, iss string, present bool) error {
 	if present {
-		if iss == p.issuer {
+		if p.Issues(iss) {
 			return nil
 		}
 		return wrongResponseIssuer("configured %s, the response names %s", excerpt(p.issuer), excerpt(iss))

@@ -50,7 +50,7 @@ func (t *certificateTransport) RoundTrip(req *http.Request) (*http.Response, err
 // origins returns the provider's own origins: that of the issuer and, once the metadata is known, that of the userinfo
 // endpoint.
 func (p *Provider) origins() (origins []string) {
-	addresses := []string{p.issuer}
+	addresses := []string{metadataIssuer(p.issuer)}
 	if metadata := p.metadata.known(); metadata != nil {
 		addresses = append(addresses, metadata.UserinfoEndpoint)
 	}

@@ -56,7 +56,8 @@ func (p *Provider) verifySignedIDToken(ctx context.Context, raw, accessToken str
 	verifier := oidc.NewVerifier(p.issuer, signature, &oidc.Config{
 		ClientID:             p.clientID,
 		SupportedSigningAlgs: p.algs,
-		SkipExpiryCheck:      true, // go-oidc has no leeway; the times are checked below
+		SkipExpiryCheck:      true,                 // go-oidc has no leeway; the times are checked below
+		SkipIssuerCheck:      p.allowTenant != nil, // checkIssuer knows the tenants
 	})
 	token, err := verifier.Verify(ctx, raw)
 	switch {
@@ -66,6 +67,9 @@ func (p *Provider) verifySignedIDToken(ctx context.Context, raw, accessToken str
 		return nil, badToken(opIDToken, "rejected", "%w", quotedError{err})
 	}
 	if err := check(signature.claims); err != nil {
+		return nil, err
+	}
+	if err := p.checkTenant(ctx, opIDToken, signature.claims); err != nil {
 		return nil, err
 	}
 	if signature.claims["at_hash"] != nil {
@@ -211,8 +215,8 @@ func (p *Provider) checkClaims(claims Claims, want Expect) error {
 // checkParties checks what go-oidc leaves to its caller, with exact names and types: that the provider issued the
 // token, as an ID token, for this client, about a user.
 func (p *Provider) checkParties(claims Claims) error {
-	if claims["iss"] != p.issuer {
-		return badToken(opIDToken, "issuer", "%w", ErrIssuerMismatch)
+	if err := p.checkIssuer(opIDToken, p.issuer, claims); err != nil {
+		return err
 	}
 	if err := p.checkAudience(opIDToken, claims); err != nil {
 		return err

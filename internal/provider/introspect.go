@@ -141,8 +141,10 @@ func (p *Provider) checkActive(answer document, now time.Time) (*AccessToken, er
 	default: // including the string "true": code that accepts strings here tends to accept "false" too
 		return nil, invalid(opIntrospection, "bad_answer", "active is not a boolean")
 	}
-	if answer.has("iss") && answer["iss"] != p.access.Issuer {
-		return nil, badToken(opIntrospection, "issuer", "%w", ErrIssuerMismatch)
+	if answer.has("iss") || p.allowTenant != nil {
+		if err := p.checkIssuer(opIntrospection, p.access.Issuer, Claims(answer)); err != nil {
+			return nil, err
+		}
 	}
 	if answer.has("aud") || !p.access.AudienceOptional {
 		if err := p.checkResource(opIntrospection, answer["aud"]); err != nil {

@@ -49,8 +49,8 @@ func (p *Provider) verifyIntrospection(ctx context.Context, a *answer) (document
 }
 
 func (p *Provider) checkAnswer(claims Claims) error {
-	if claims["iss"] != p.issuer {
-		return badToken(opIntrospection, "issuer", "%w", ErrIssuerMismatch)
+	if err := p.checkIssuer(opIntrospection, p.issuer, claims); err != nil {
+		return err
 	}
 	if err := p.checkAudience(opIntrospection, claims); err != nil {
 		return err

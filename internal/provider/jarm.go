@@ -56,8 +56,8 @@ func (p *Provider) VerifyResponse(ctx context.Context, r *SignedResponse) error 
 
 // checkResponse checks the claims and returns the parameters.
 func (p *Provider) checkResponse(claims Claims) (url.Values, error) {
-	if claims["iss"] != p.issuer {
-		return nil, badToken(opResponse, "issuer", "%w", ErrIssuerMismatch)
+	if err := p.checkIssuer(opResponse, p.issuer, claims); err != nil {
+		return nil, err
 	}
 	if err := p.checkAudience(opResponse, claims); err != nil {
 		return nil, err

@@ -21,7 +21,7 @@ const (
 func (p *Provider) ownClaims() map[string]any {
 	issued := time.Now().Add(-jwtLead)
 	return map[string]any{
-		"iss": p.clientID, "aud": p.issuer, "jti": rand.Text(),
+		"iss": p.clientID, "aud": metadataIssuer(p.issuer), "jti": rand.Text(),
 		"iat": issued.Unix(), "nbf": issued.Unix(), "exp": issued.Add(jwtLife).Unix(),
 	}
 }

@@ -24,7 +24,18 @@ const (
 )
 
 // keySet holds the provider's usable signature keys, in the order of the document.
-type keySet struct{ keys []jose.JSONWebKey }
+type keySet struct {
+	keys    []jose.JSONWebKey
+	issuers []string // of the keys, "" for any; nil if no key has one
+}
+
+// issuer returns the issuer whose tokens alone a key signs, or "".
+func (s *keySet) issuer(i int) string {
+	if s.issuers == nil {
+		return ""
+	}
+	return s.issuers[i]
+}
 
 func (p *Provider) fetchKeys(ctx context.Context) (*keySet, error) {
 	metadata, err := p.Metadata(ctx)
@@ -64,7 +75,8 @@ func (p *Provider) verifySignature(ctx context.Context, op, raw string, renew re
 	if err != nil {
 		return nil, err
 	}
-	if payload, ok := keys.verify(jws); ok {
+	signs := p.signerOf(jws.UnsafePayloadWithoutVerification())
+	if payload, ok := keys.verify(jws, signs); ok {
 		return payload, nil
 	}
 	fresh, err := renew(ctx, keys)
@@ -72,7 +84,7 @@ func (p *Provider) verifySignature(ctx context.Context, op, raw string, renew re
 		return nil, err
 	}
 	if fresh != keys {
-		if payload, ok := fresh.verify(jws); ok {
+		if payload, ok := fresh.verify(jws, signs); ok {
 			return payload, nil
 		}
 	}
@@ -106,11 +118,12 @@ func (s *keySet) usable() error {
 	return nil
 }
 
-// verify tries the keys that fit: those with the token's kid or, if it has none, all of the algorithm's type.
-func (s *keySet) verify(jws *jose.JSONWebSignature) ([]byte, bool) {
+// verify tries the keys that fit: those with the token's kid or, if it has none, all of the algorithm's type. signs
+// reports whether a key of an issuer may sign the token.
+func (s *keySet) verify(jws *jose.JSONWebSignature, signs func(issuer string) bool) ([]byte, bool) {
 	header := jws.Signatures[0].Protected
-	for _, key := range s.keys {
-		if header.KeyID != "" && header.KeyID != key.KeyID || !fits(key, header.Algorithm) {
+	for i, key := range s.keys {
+		if header.KeyID != "" && header.KeyID != key.KeyID || !fits(key, header.Algorithm) || !signs(s.issuer(i)) {
 			continue
 		}
 		// The bare key, so that nothing in the token's header influences the choice.
@@ -151,38 +164,46 @@ func parseKeySet(body []byte, limit int) (*keySet, error) {
 	}
 	set := &keySet{}
 	for _, one := range raw[:min(len(raw), limit)] {
-		if key, err := parseKey(one); err == nil {
-			set.keys = append(set.keys, key)
+		if key, issuer, err := parseKey(one); err == nil {
+			set.keys, set.issuers = append(set.keys, key), append(set.issuers, issuer)
 		}
 	}
 	return set, nil
 }
 
-// parseKey accepts a public key for verifying signatures.
-func parseKey(raw []byte) (key jose.JSONWebKey, err error) {
+// parseKey accepts a public key for verifying signatures. issuer is that of the member with which Microsoft Entra ID
+// limits keys to a tenant.
+func parseKey(raw []byte) (key jose.JSONWebKey, issuer string, err error) {
 	object, err := decodeObject(raw, len(raw))
 	if err != nil {
-		return key, err
+		return key, "", err
 	}
+	if object["issuer"] != nil {
+		issuer = fmt.Sprint(object["issuer"])
+	}
+	return key, issuer, readKey(&key, object)
+}
+
+func readKey(key *jose.JSONWebKey, object map[string]any) error {
 	members := document(object)
 	for _, private := range []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"} {
 		if members.has(private) {
-			return key, errors.New("private or symmetric key")
+			return errors.New("private or symmetric key")
 		}
 	}
 	if members.has("use") && members["use"] != "sig" {
-		return key, errors.New("not a signature key")
+		return errors.New("not a signature key")
 	}
 	if members.has("key_ops") && !slices.Contains(members.list("key_ops"), "verify") {
-		return key, errors.New("not a verification key")
+		return errors.New("not a verification key")
 	}
-	if err := readMembers(&key, members, "kty", "crv", "n", "e", "x", "y", "kid", "alg"); err != nil {
-		return key, err
+	if err := readMembers(key, members, "kty", "crv", "n", "e", "x", "y", "kid", "alg"); err != nil {
+		return err
 	}
 	if rsaKey, ok := key.Key.(*rsa.PublicKey); ok {
-		return key, checkRSA(rsaKey)
+		return checkRSA(rsaKey)
 	}
-	return key, nil
+	return nil
 }
 
 // readMembers reads a JWK from the named members only: a malformed certificate, which this client does not use, is no

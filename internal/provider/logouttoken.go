@@ -82,8 +82,8 @@ func (p *Provider) checkLogoutType(header map[string]any) error {
 }
 
 func (p *Provider) checkLogoutClaims(claims Claims) (*LogoutToken, error) {
-	if claims["iss"] != p.issuer {
-		return nil, badToken(opLogoutToken, "issuer", "%w", ErrIssuerMismatch)
+	if err := p.checkIssuer(opLogoutToken, p.issuer, claims); err != nil {
+		return nil, err
 	}
 	if err := p.checkAudience(opLogoutToken, claims); err != nil {
 		return nil, err

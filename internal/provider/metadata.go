@@ -52,7 +52,8 @@ func (p *Provider) Metadata(ctx context.Context) (*Metadata, error) {
 }
 
 func (p *Provider) fetchMetadata(ctx context.Context) (*Metadata, error) {
-	body, err := p.backend.get(ctx, opDiscovery, strings.TrimSuffix(p.issuer, "/")+"/.well-known/openid-configuration")
+	address := strings.TrimSuffix(metadataIssuer(p.issuer), "/") + "/.well-known/openid-configuration"
+	body, err := p.backend.get(ctx, opDiscovery, address)
 	if err == nil {
 		var metadata *Metadata
 		if metadata, err = parseMetadata(body, p.issuer, UsesMutualTLS(p.authMethod)); err == nil {

@@ -51,6 +51,9 @@ type Config struct {
 	// FAPI2 refuses a provider that lacks what the FAPI 2.0 Security Profile requires this client to use.
 	FAPI2 bool
 
+	// AllowTenant says which tenants of an issuer with [TenantMarker] may sign in. It is nil for any other issuer.
+	AllowTenant func(ctx context.Context, tenant string) (bool, error)
+
 	// RedirectURL is the absolute callback URL, as registered.
 	RedirectURL string
 	Scopes      []string
@@ -102,6 +105,8 @@ type Provider struct {
 	keyIDSetting             string
 	authWarning              sync.Once
 
+	allowTenant func(ctx context.Context, tenant string) (bool, error) // nil: the issuer has no tenants
+
 	algs, trusted []string
 	laxLogoutType bool
 	tolerance     time.Duration
@@ -120,6 +125,7 @@ func New(cfg Config) *Provider {
 		responseMode: cfg.ResponseMode, pushedAuthorization: cfg.PushedAuthorization, dpop: cfg.DPoP, fapi2: cfg.FAPI2,
 		algs: slices.Clone(cfg.SigningAlgs), trusted: slices.Clone(cfg.TrustedAudiences),
 		clientKey: cfg.ClientKey, decryptionKey: cfg.DecryptionKey, keyIDSetting: cfg.KeyIDSetting,
+		allowTenant:  cfg.AllowTenant,
 		signRequests: cfg.SignRequests, ownTransport: cfg.Transport == nil,
 		certificate:   cfg.ClientCertificate != nil || cfg.Transport != nil,
 		laxLogoutType: cfg.LaxLogoutType, tolerance: cfg.ClockTolerance, report: cfg.Report,

@@ -17,7 +17,7 @@ import (
 func restricted(c *provider.Config) { c.Restricted = true }
 
 // TestPrivateAddressesAreRefused: an issuer or an endpoint that a customer entered leads to no address of this machine,
-// of its networks or of a metadata service, and nothing connects. Case 402.
+// of its networks or of a metadata service, and nothing connects. Case 323.
 func TestPrivateAddressesAreRefused(t *testing.T) {
 	listener, connections := countConnections(t)
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
@@ -45,7 +45,7 @@ func TestPrivateAddressesAreRefused(t *testing.T) {
 }
 
 // TestAddressIsCheckedWhenDialed: it is the address that counts, not the name that resolves to it, and no proxy
-// resolves names. Case 402.
+// resolves names. Case 323.
 func TestAddressIsCheckedWhenDialed(t *testing.T) {
 	listener, connections := countConnections(t)
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
@@ -88,7 +88,7 @@ func countConnections(t *testing.T) (net.Listener, *atomic.Int64) {
 }
 
 // TestPrivateEndpoints: metadata of a public issuer that names private endpoints leads nowhere, with a Transport of the
-// app too. Case 402.
+// app too. Case 323.
 func TestPrivateEndpoints(t *testing.T) {
 	op := newOP(t)
 	op.serve(discoveryPath, jsonAnswer(200, metadata(object{
@@ -107,8 +107,8 @@ func TestPrivateEndpoints(t *testing.T) {
 	}
 }
 
-// TestRestrictedLimits: a provider that the operator did not choose has few calls, small responses and few keys. Case
-// 403.
+// TestRestrictedLimits: a provider that the operator did not choose has few calls, small responses and few keys.
+// Case 324.
 func TestRestrictedLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		op := newOP(t)

@@ -115,7 +115,7 @@ func (c *tokenCache) stats() CacheStats {
 
 // equal reports whether two key sets hold the same keys in the same order.
 func (s *keySet) equal(other *keySet) bool {
-	return slices.EqualFunc(s.keys, other.keys, func(a, b jose.JSONWebKey) bool {
+	return slices.Equal(s.issuers, other.issuers) && slices.EqualFunc(s.keys, other.keys, func(a, b jose.JSONWebKey) bool {
 		key, ok := a.Key.(interface{ Equal(crypto.PublicKey) bool })
 		return ok && a.KeyID == b.KeyID && a.Algorithm == b.Algorithm && key.Equal(b.Key)
 	})

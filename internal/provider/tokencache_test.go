@@ -101,7 +101,7 @@ func TestTokenCacheCountsOnce(t *testing.T) {
 // The entries hold for the keys that verified them, whatever object these are in.
 func TestTokenCacheFollowsTheKeys(t *testing.T) {
 	set := func(kid, alg string, key *rsa.PrivateKey) *keySet {
-		return &keySet{[]jose.JSONWebKey{{Key: key.Public(), KeyID: kid, Algorithm: alg}}}
+		return &keySet{keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: kid, Algorithm: alg}}}
 	}
 	one, other := testKey(t), testKey(t)
 	for name, test := range map[string]struct {
@@ -112,7 +112,7 @@ func TestTokenCacheFollowsTheKeys(t *testing.T) {
 		"another key":   {set("k1", "RS256", other), false},
 		"another kid":   {set("k2", "RS256", one), false},
 		"another alg":   {set("k1", "PS256", one), false},
-		"one more":      {&keySet{append(set("k1", "RS256", one).keys, set("k2", "RS256", other).keys...)}, false},
+		"one more":      {&keySet{keys: append(set("k1", "RS256", one).keys, set("k2", "RS256", other).keys...)}, false},
 		"none":          {&keySet{}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -174,7 +174,7 @@ func verifier(t testing.TB) (p *Provider, token func(jti int) string) {
 		Issuer: "https://op.example", ClientID: "app", Transport: noTransport{},
 		AccessTokens: AccessTokenConfig{Audience: "https://api.example"},
 	})
-	p.keys.current = &keySet{[]jose.JSONWebKey{{Key: key.Public(), KeyID: "k1", Algorithm: "RS256"}}}
+	p.keys.current = &keySet{keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "k1", Algorithm: "RS256"}}}
 	p.keys.fetched = time.Now()
 	signing := jose.SigningKey{Algorithm: jose.RS256, Key: jose.JSONWebKey{Key: key, KeyID: "k1"}}
 	signer, err := jose.NewSigner(signing, (&jose.SignerOptions{}).WithType("at+jwt"))

@@ -82,8 +82,8 @@ func (p *Provider) verifyUserInfo(ctx context.Context, raw string) (Claims, erro
 	if err != nil {
 		return nil, badToken(opUserInfo, "bad_payload", "%w", err)
 	}
-	if claims["iss"] != p.issuer {
-		return nil, badToken(opUserInfo, "issuer", "%w", ErrIssuerMismatch)
+	if err := p.checkIssuer(opUserInfo, p.issuer, claims); err != nil {
+		return nil, err
 	}
 	if err := p.checkAudience(opUserInfo, claims); err != nil {
 		return nil, err

@@ -1,0 +1,231 @@
+// Package directory keeps what an app looks up by name at run time: for a limited time, in a limited number, with one
+// lookup for concurrent callers. What goes wrong with one name concerns no other.
+package directory
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/flight"
+)
+
+// ErrUnknown means that there is nothing of that name.
+var ErrUnknown = errors.New("unknown name")
+
+// ErrUnavailable means that a lookup took too long, or that too many are running.
+var ErrUnavailable = errors.New("the lookup does not end")
+
+const (
+	freshFor   = time.Minute            // how long an entry counts as current
+	staleAfter = 10 * time.Minute       // how long it is used while it is looked up again in the background
+	unknownFor = 10 * time.Second       // how long an unknown name is remembered
+	failedFor  = 500 * time.Millisecond // how long a failed lookup is
+	lookupTime = 5 * time.Second
+	maxLookups = 64     // at once
+	maxEntries = 10_000 // the least recently used ones are dropped
+	maxMisses  = 1000   // unknown names and failures, which anyone can cause
+)
+
+// Directory keeps entries by name. It is safe for concurrent use.
+type Directory[T any] struct {
+	find   func(ctx context.Context, name string, old T) (T, error)
+	drop   func(T)
+	flight flight.Group[T]
+	slots  chan struct{}
+
+	mu      sync.Mutex
+	entries map[string]*list.Element // of *entry[T]
+	used    list.List                // the most recently used first
+	misses  map[string]miss
+	forgets uint64 // how often Forget was called
+}
+
+type entry[T any] struct {
+	name  string
+	value T
+	found time.Time
+}
+
+// miss is a lookup that found nothing.
+type miss struct {
+	err   error
+	until time.Time
+}
+
+// New returns a Directory that looks names up with find, which gets the entry so far, or the zero value. An error that
+// is [ErrUnknown] means that there is none now. drop is called with entries that are no longer kept.
+func New[T any](find func(ctx context.Context, name string, old T) (T, error), drop func(T),
+	log *slog.Logger) *Directory[T] {
+	return &Directory[T]{
+		find: find, drop: drop, flight: flight.Group[T]{Log: log}, slots: make(chan struct{}, maxLookups),
+		entries: map[string]*list.Element{}, misses: map[string]miss{},
+	}
+}
+
+// Current returns an entry that was looked up within the last minute.
+func (d *Directory[T]) Current(ctx context.Context, name string) (T, error) {
+	if value, age, ok := d.kept(name); ok && age < freshFor {
+		return value, nil
+	}
+	return d.lookup(ctx, name)
+}
+
+// Kept returns an entry for what goes on with it, such as sessions. It waits only if there is none, or none that was
+// looked up within ten minutes. If the lookup fails, an entry of any age remains in use: only [ErrUnknown] ends it.
+func (d *Directory[T]) Kept(ctx context.Context, name string) (T, error) {
+	value, age, ok := d.kept(name)
+	switch {
+	case ok && age < freshFor:
+		return value, nil
+	case ok && age < staleAfter:
+		if d.missed(name) == nil {
+			d.start(ctx, name)
+		}
+		return value, nil
+	}
+	newer, err := d.lookup(ctx, name)
+	if err != nil && ok && !errors.Is(err, ErrUnknown) {
+		return value, nil
+	}
+	return newer, err
+}
+
+// Forget makes the next use of a name look it up. A lookup that has already begun does not count.
+func (d *Directory[T]) Forget(name string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.forgets++
+	delete(d.misses, name)
+	d.remove(name)
+}
+
+// Each calls visit with every entry, in no order, without looking anything up.
+func (d *Directory[T]) Each(visit func(T)) {
+	d.mu.Lock()
+	values := make([]T, 0, len(d.entries))
+	for at := d.used.Front(); at != nil; at = at.Next() {
+		values = append(values, at.Value.(*entry[T]).value)
+	}
+	d.mu.Unlock()
+	for _, value := range values {
+		visit(value)
+	}
+}
+
+// kept returns the entry and its age.
+func (d *Directory[T]) kept(name string) (value T, age time.Duration, ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	at := d.entries[name]
+	if at == nil {
+		return value, 0, false
+	}
+	d.used.MoveToFront(at)
+	e := at.Value.(*entry[T])
+	return e.value, time.Since(e.found), true
+}
+
+// missed returns the error of a recent lookup, or nil.
+func (d *Directory[T]) missed(name string) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if m, ok := d.misses[name]; ok && time.Now().Before(m.until) {
+		return m.err
+	}
+	return nil
+}
+
+// lookup looks a name up, together with the other callers that wait for it.
+func (d *Directory[T]) lookup(ctx context.Context, name string) (value T, err error) {
+	if err := d.missed(name); err != nil {
+		return value, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupTime)
+	defer cancel()
+	key, work := d.work(ctx, name)
+	value, _, err = d.flight.Do(ctx, key, work)
+	if err != nil && err == ctx.Err() {
+		err = fmt.Errorf("%w: %w", ErrUnavailable, context.Cause(ctx))
+	}
+	return value, err
+}
+
+// start is lookup without waiting.
+func (d *Directory[T]) start(ctx context.Context, name string) {
+	key, work := d.work(ctx, name)
+	d.flight.Start(key, work)
+}
+
+// work returns one lookup, for all who wait for it. Callers after a Forget do not join an earlier one.
+func (d *Directory[T]) work(ctx context.Context, name string) (key string, _ func() (T, error)) {
+	d.mu.Lock()
+	forgets := d.forgets
+	d.mu.Unlock()
+	return fmt.Sprint(forgets, " ", name), func() (value T, err error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookupTime)
+		defer cancel()
+		err = errPanicked
+		defer func() { d.keep(name, value, err, forgets) }()
+		select {
+		case d.slots <- struct{}{}:
+			defer func() { <-d.slots }()
+		default:
+			return value, ErrUnavailable
+		}
+		old, _, _ := d.kept(name)
+		value, err = d.find(ctx, name, old)
+		return value, err
+	}
+}
+
+var errPanicked = errors.New("the lookup panicked")
+
+// keep records the result of a lookup, unless Forget was called since it began.
+func (d *Directory[T]) keep(name string, value T, err error, forgets uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.forgets != forgets:
+		return
+	case err != nil:
+		d.miss(name, err)
+		if errors.Is(err, ErrUnknown) {
+			d.remove(name)
+		}
+		return
+	}
+	delete(d.misses, name)
+	if at := d.entries[name]; at != nil {
+		at.Value = &entry[T]{name, value, time.Now()}
+		return
+	}
+	d.entries[name] = d.used.PushFront(&entry[T]{name, value, time.Now()})
+	if len(d.entries) > maxEntries {
+		d.remove(d.used.Back().Value.(*entry[T]).name)
+	}
+}
+
+// miss remembers an error. Anyone can cause errors, so their number is limited: it is the old ones that make room.
+func (d *Directory[T]) miss(name string, err error) {
+	last := failedFor
+	if errors.Is(err, ErrUnknown) {
+		last = unknownFor
+	}
+	if len(d.misses) >= maxMisses {
+		clear(d.misses)
+	}
+	d.misses[name] = miss{err, time.Now().Add(last)}
+}
+
+// remove drops an entry.
+func (d *Directory[T]) remove(name string) {
+	if at := d.entries[name]; at != nil {
+		delete(d.entries, name)
+		d.drop(d.used.Remove(at).(*entry[T]).value)
+	}
+}
