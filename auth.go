@@ -11,8 +11,11 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/cookiestore"
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
+	"github.com/seed-d65cea4d/ginoidc/internal/authresponse"
 	"github.com/seed-d65cea4d/ginoidc/internal/clientcert"
+	"github.com/seed-d65cea4d/ginoidc/internal/dpopnonce"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
+	"github.com/seed-d65cea4d/ginoidc/internal/marker"
 	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
@@ -32,24 +35,26 @@ type core struct {
 	*reporter
 	config    Config
 	routes    routes
-	targets   returnto.Rule
+	targets   returnto.Site
 	providers relyingParties
 	sessions  *session.Manager
 	attempts  *attempt.Jar
-	seals     seals
+	links     signInLinks
+	signIns   signIns
 	state     SharedState
 	values    shared.Values
 	origin    *http.CrossOriginProtection
-	cookie    cookieAttributes
+	markers   marker.Cookies
+	recent    marker.Recent
 
 	certificates clientcert.Source
+	proofNonces  dpopnonce.Issuer
 
 	exchanges flight.Group[*exchangeResult]
 
 	groupsGuarded atomic.Bool // a guard requires groups
 	silent        atomic.Bool // SilentSignIn is in use
 
-	realm          string
 	userInfoClaims []string // nil: the default
 }
 
@@ -75,7 +80,6 @@ func New(cfg Config) (*Auth, error) {
 	}
 	a.exchanges.Log = a.log
 	a.routes, a.targets = cfg.routesAndTargets(app)
-	a.realm = origin.Of(app)
 	a.userInfoClaims = slices.Clone(cfg.UserInfoClaims)
 	setDefault(&a.config.DefaultReturnTo, a.routes.base+"/")
 	setDefault(&a.config.PostSignOutURL, strings.TrimSuffix(cfg.AppURL, "/")+"/")
@@ -97,7 +101,7 @@ func (a *core) build(app *url.URL, variables map[string]string) error {
 	audience := string(audienceOf(cfg.idp()))
 	secure := app.Scheme == "https"
 	name, root := cookieName(cfg.CookieName, secure, a.routes.base)
-	a.cookie = cookieAttributes{name, root, secure}
+	a.markers = marker.Cookies{Name: name, Path: root, Secure: secure}
 	if cfg.Store == nil {
 		store, err := cookiestore.New(cookiestore.Config{Secrets: cfg.CookieSecrets})
 		if err != nil {
@@ -117,18 +121,21 @@ func (a *core) build(app *url.URL, variables map[string]string) error {
 		a.log.Info("ginoidc: sign-outs are remembered by this process alone, and a restart forgets them: " +
 			"copies of cookies are valid again then. See docs/sessions.md")
 	}
+	postedAcrossSites := authresponse.Mode(cfg.idp().ResponseMode).FormPost()
 	attemptPath := a.routes.base + a.routes.prefix
 	if strings.HasPrefix(name, "__Host-") {
 		attemptPath = "/"
 	}
 	a.attempts, err = attempt.New(attempt.Config{
-		Secrets: cfg.CookieSecrets, CookieName: name, Path: attemptPath, Secure: secure, CrossSite: cfg.idp().formPost(),
-		Audience: audience, Life: cfg.AttemptLife,
+		Secrets: cfg.CookieSecrets, CookieName: name, Path: attemptPath, Secure: secure,
+		CrossSite: postedAcrossSites,
+		Audience:  audience, Life: cfg.AttemptLife,
 	})
 	if err != nil {
 		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
 	}
-	if a.seals, err = newSeals(cfg.CookieSecrets, audience); err != nil {
+	seals, err := newSeals(cfg.CookieSecrets, audience)
+	if err != nil {
 		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
 	}
 	proxies, err := clientcert.ParseNetworks(cfg.CertificateProxies)
@@ -136,15 +143,18 @@ func (a *core) build(app *url.URL, variables map[string]string) error {
 		return fmt.Errorf("ginoidc: CertificateProxies: %w", err)
 	}
 	a.certificates = clientcert.Source{Header: cfg.CertificateHeader, Format: cfg.CertificateFormat, Proxies: proxies}
-	a.values = shared.Values{State: a.state, Seal: a.seals.kept}
+	a.proofNonces = dpopnonce.Issuer{Seal: seals.proofs}
+	a.links = signInLinks{a.routes.signIn, seals.parameters}
+	a.recent = marker.Recent{
+		Name: cfg.CookieName, Path: a.routes.signIn, Secure: secure, Seal: seals.recent, Idle: cfg.SessionIdle,
+	}
+	a.values = shared.Values{State: a.state, Seal: seals.kept}
+	a.signIns = signIns{
+		reporter: a.reporter, links: a.links, targets: a.targets, home: cfg.DefaultReturnTo, attempts: a.attempts,
+		sessions: a.sessions, markers: a.markers, recent: a.recent, appURL: cfg.AppURL, appState: cfg.AppState,
+	}
 	a.providers.only, err = newRelyingParty(a, cfg.idp(), settingNames{variables, providerPath(0)})
 	return err
-}
-
-// cookieAttributes are the attributes of the session cookie.
-type cookieAttributes struct {
-	name, path string
-	secure     bool
 }
 
 // cookieName adds the strongest prefix that the path allows (RFC 6265bis, section 4.1.3). __Host- prevents sibling

@@ -20,7 +20,7 @@ func (a *core) challengeBearer(h http.Header, shown bool, err error) {
 	case !shown:
 	case errors.Is(err, errProofNonce):
 		scheme, code = "DPoP", `, error="use_dpop_nonce"`
-		h.Set(nonceHeader, a.proofNonces().New())
+		h.Set(nonceHeader, a.proofNonces.New())
 	case errors.Is(err, errProof):
 		scheme, code = "DPoP", `, error="invalid_dpop_proof"`
 	case errors.As(err, &scope):
@@ -34,7 +34,7 @@ func (a *core) challengeBearer(h http.Header, shown bool, err error) {
 		code += fmt.Sprintf(`, algs=%q`, strings.Join(provider.ProofAlgs(), " "))
 	}
 	if a.routes.metadata != "" {
-		code += fmt.Sprintf(`, resource_metadata=%q`, a.realm+a.routes.metadata)
+		code += fmt.Sprintf(`, resource_metadata=%q`, a.targets.Origin+a.routes.metadata)
 	}
-	h.Add("WWW-Authenticate", scheme+` realm="`+a.realm+`"`+code)
+	h.Add("WWW-Authenticate", scheme+` realm="`+a.targets.Origin+`"`+code)
 }

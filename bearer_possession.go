@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/dpopnonce"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
@@ -51,12 +50,12 @@ func (req *request) checkProof(rp *relyingParty, h http.Header, jkt, raw string)
 		return fmt.Errorf("%w: %d proofs", errProof, len(proofs))
 	}
 	of := provider.ProvenRequest{
-		Method: req.http.Method, URL: a.realm + a.externalPath(req.http), AccessToken: raw, JKT: jkt,
+		Method: req.http.Method, URL: a.targets.Origin + a.targets.Path(req.http), AccessToken: raw, JKT: jkt,
 	}
 	aging := false
 	if rp.settings.RequireDPoPNonce {
 		of.AcceptsNonce = func(nonce string) (ok bool) {
-			ok, aging = a.proofNonces().Check(nonce)
+			ok, aging = a.proofNonces.Check(nonce)
 			return ok
 		}
 	}
@@ -75,13 +74,10 @@ func (req *request) checkProof(rp *relyingParty, h http.Header, jkt, raw string)
 		return fmt.Errorf("%w: it was used before", errProof)
 	}
 	if aging && h != nil {
-		h.Set(nonceHeader, a.proofNonces().New())
+		h.Set(nonceHeader, a.proofNonces.New())
 	}
 	return nil
 }
-
-// proofNonces issues and checks the nonces of proofs.
-func (a *core) proofNonces() dpopnonce.Issuer { return dpopnonce.Issuer{Seal: a.seals.proofs} }
 
 // nonceHeader is the header with the nonce for the next proof (RFC 9449, section 8.1).
 const nonceHeader = "DPoP-Nonce"

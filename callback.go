@@ -1,6 +1,7 @@
 package ginoidc
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,6 +11,8 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/ascii"
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
+	"github.com/seed-d65cea4d/ginoidc/internal/authresponse"
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
@@ -19,7 +22,7 @@ import (
 // failed callback never creates, changes or ends a session.
 func (a *Auth) Callback(c *gin.Context) {
 	rp, method := a.providers.ofRequest(c.Request), http.MethodGet
-	if rp.settings.formPost() {
+	if rp.responseMode().FormPost() {
 		method = http.MethodPost
 	}
 	if !begin(c, method) {
@@ -36,7 +39,7 @@ func (a *Auth) Callback(c *gin.Context) {
 		return
 	}
 	// The usual cause of a missing attempt: the sign-in began on another host or scheme, which has the cookie (case 50).
-	attrs := append(response.attrs(), slog.String("host", ascii.Clean(c.Request.Host, 256)))
+	attrs := append(refusalAttrs(response.Refusal), slog.String("host", ascii.Clean(c.Request.Host, 256)))
 	if at != nil && at.Silent { // the user did not ask for the sign-in, so an error page would only confuse
 		a.emit(ctx, event{kind: eventSilentSignInFailed, code: outcomeOf(err).code, attrs: attrs, err: err})
 		redirect(c, http.StatusSeeOther, at.ReturnTo)
@@ -63,35 +66,69 @@ func isStale(err error) bool {
 
 // receive reads the authorization response and finds the attempt it belongs to, before any of it is used. With an
 // error, it returns what it has found so far, for the log and the error page; the attempt may be nil.
-func (a *Auth) receive(c *gin.Context, rp *relyingParty) (*attempt.Attempt, response, error) {
+func (a *Auth) receive(c *gin.Context, rp *relyingParty) (*attempt.Attempt, authresponse.Response, error) {
 	ctx := c.Request.Context()
 	if web.IsSubresource(c.Request) { // case 41: a prefetch, frame or image must not redeem the code
-		return nil, response{}, errNotNavigation
+		return nil, authresponse.Response{}, errNotNavigation
 	}
-	params, signed, err := rp.responseParams(c)
-	r := response{refusal: refusalOf(params)}
-	if err == nil {
-		r, err = parseResponse(params)
-	}
+	r, err := rp.responseMode().Read(c.Writer, c.Request, rp.client.ReadResponse)
 	if err != nil {
 		return nil, r, err
 	}
-	at, err := a.attempts.Find(c.Request, r.state)
+	at, err := a.attempts.Find(c.Request, r.State)
 	if err != nil {
 		return at, r, translated(err)
 	}
 	if err := rp.requireMetadata(ctx); err != nil { // the attempt is not consumed, so a reload can complete it
 		return at, r, err
 	}
-	if err := rp.verified(ctx, signed); err != nil {
+	if err := rp.verified(ctx, r.Signed); err != nil {
 		return at, r, err
 	}
 	// Prevents mix-up attacks, in which the response of one provider is passed off as that of another (RFC 9207).
-	if err := rp.client.CheckResponseIssuer(ctx, r.issuer, r.hasIssuer); err != nil {
+	if err := rp.client.CheckResponseIssuer(ctx, r.Issuer, r.HasIssuer); err != nil {
 		return at, r, fmt.Errorf("%w: %w", errInvalidCallback, err)
 	}
-	if r.code == "" && r.refusal == nil {
+	if r.Code == "" && r.Refusal == nil {
 		return at, r, fmt.Errorf("%w: neither code nor error", errInvalidCallback)
 	}
 	return at, r, nil
+}
+
+// refusalAttrs returns the provider's error for the log. Most mistakes in a client's registration show only there.
+func refusalAttrs(refusal *authresponse.Refusal) []slog.Attr {
+	if refusal == nil {
+		return nil
+	}
+	return []slog.Attr{
+		slog.String("provider_code", refusal.Code),
+		slog.String("provider_description", refusal.Description),
+	}
+}
+
+// responseMode returns how the provider returns responses.
+func (rp *relyingParty) responseMode() authresponse.Mode {
+	return authresponse.Mode(rp.settings.ResponseMode)
+}
+
+// logOtherMode logs a response that came in another response mode than the configured one.
+func (rp *relyingParty) logOtherMode(r *http.Request) {
+	if m, ok := rp.responseMode().Mismatch(r); ok {
+		attrs := append(refusalAttrs(m.Refusal), slog.String("came_as", m.Came), slog.String("fix", m.Fix))
+		rp.emit(r.Context(), event{kind: eventResponseModeMismatch, attrs: attrs})
+	}
+}
+
+// verified checks the signature of a signed response. It is called once the attempt is found, so that made-up responses
+// cost neither cryptography nor a fetch of keys. Keys that cannot be fetched do not make the response invalid: that is
+// 503.
+func (rp *relyingParty) verified(ctx context.Context, signed *provider.SignedResponse) error {
+	if signed == nil {
+		return nil
+	}
+	err := rp.client.VerifyResponse(ctx, signed)
+	if errors.Is(err, provider.ErrInvalidToken) {
+		return fmt.Errorf("%w: %w", errInvalidCallback, err)
+	}
+	return translated(err)
 }

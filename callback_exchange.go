@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
+	"github.com/seed-d65cea4d/ginoidc/internal/authresponse"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
@@ -26,20 +27,20 @@ type exchangeResult struct {
 // complete redeems the code of a response and starts the session, unless the provider refused the sign-in. Concurrent
 // requests with the same response are deduplicated: browsers request a page twice, and a reload cancels the first
 // request. Each of them has presented the attempt's cookie, and each gets the same result, cookies included.
-func (a *Auth) complete(c *gin.Context, at *attempt.Attempt, r response) error {
+func (a *Auth) complete(c *gin.Context, at *attempt.Attempt, r authresponse.Response) error {
 	header, ctx := c.Writer.Header(), c.Request.Context()
-	if r.refusal != nil { // no code can be replayed, and anyone can forge an error: do not mark the attempt as used
+	if r.Refusal != nil { // no code can be replayed, and anyone can forge an error: do not mark the attempt as used
 		a.attempts.Clear(header, at.State)
-		return r.refusal
+		return (*ProviderError)(r.Refusal)
 	}
 	if err := checkNotWritten(c); err != nil {
 		return err
 	}
 	// The exchange continues when the browser disconnects, since another request may wait for it. It works on a copy of
 	// the request, because Gin reuses its contexts.
-	e := &exchange{auth: a.core, rp: a.providers.ofAttempt(at), attempt: at, code: r.code, http: c.Request.Clone(ctx)}
+	e := &exchange{auth: a.core, rp: a.providers.ofAttempt(at), attempt: at, code: r.Code, http: c.Request.Clone(ctx)}
 	e.http.Body = http.NoBody
-	l, _, err := a.exchanges.Do(ctx, at.State+" "+r.code, func() (*exchangeResult, error) {
+	l, _, err := a.exchanges.Do(ctx, at.State+" "+r.Code, func() (*exchangeResult, error) {
 		return e.redeemOnce(context.WithoutCancel(ctx)), nil
 	})
 	if err != nil && err == ctx.Err() {
@@ -97,7 +98,7 @@ func (e *exchange) redeem(ctx context.Context, leave func(*exchangeResult)) *exc
 	s, err := e.signIn(req)
 	l = &exchangeResult{session: s, err: err}
 	if err == nil {
-		l.cookies = []string{e.auth.recentCookie(s, e.attempt.Again).String()}
+		l.cookies = []string{e.auth.recent.Set(e.rp.ledger.RefOf(&s.Record), e.attempt.Again).String()}
 	}
 	l.cookies = append(l.cookies, req.header[setCookie]...)
 	return l

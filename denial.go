@@ -5,10 +5,10 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
@@ -87,7 +87,7 @@ func (a *Auth) denial(c *gin.Context, err error, o outcome, wanted string) Denia
 		Page: web.ShowsPage(r),
 	}
 	if !d.Page { // for a script: the page that it runs on; any other client of an API knows itself where to return to
-		wanted = a.refererTarget(r)
+		wanted = a.targets.Referring(r)
 	}
 	var stepUp error
 	if o.err == ErrStepUpRequired { // the error of an app's check may wrap a StepUpError too, but stays a plain 403
@@ -122,46 +122,7 @@ func (a *Auth) signInURL(c *gin.Context, wanted, link string, err error) string 
 	if !a.targets.Accept(wanted) {
 		wanted = ""
 	}
-	return a.ownSignInURL(c, wanted, params)
-}
-
-// wanted returns the page that the user requested, as a return target: the one being opened, or for a posted form the
-// page of the form. It returns "" if that is not an acceptable target.
-func (a *core) wanted(r *http.Request) string {
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		return a.currentTarget(r)
-	}
-	return a.refererTarget(r)
-}
-
-// refererTarget returns the page of the app from which a request comes, from its Referer, or "" if that is not an
-// acceptable return target.
-func (a *core) refererTarget(r *http.Request) string {
-	target, own := strings.CutPrefix(r.Referer(), a.realm)
-	if target, _, _ = strings.Cut(target, "#"); !own || !strings.HasPrefix(target, "/") || !a.targets.Accept(target) {
-		return ""
-	}
-	return target
-}
-
-// externalPath returns the path of the request as the client knows it: with the base path, which a proxy may have
-// stripped.
-func (a *core) externalPath(r *http.Request) string {
-	path := r.URL.EscapedPath()
-	if base := a.routes.base; base != "" && path != base && !strings.HasPrefix(path, base+"/") {
-		return base + path
-	}
-	return path
-}
-
-// currentTarget returns the path and query of the request as a return target, or "" if that is not an acceptable one.
-func (a *core) currentTarget(r *http.Request) string {
-	target := a.externalPath(r)
-	if r.URL.RawQuery != "" {
-		target += "?" + r.URL.RawQuery
-	}
-	if !a.targets.Accept(target) {
-		return ""
-	}
-	return target
+	configured := a.providers.ofRequest(c.Request).settings.SignInParameters
+	ownSession := func() (*session.Session, error) { return a.requestOf(c).ownSession(c) }
+	return a.links.required(wanted, params, configured, ownSession)
 }

@@ -61,7 +61,7 @@ func (a *Auth) Deny(c *gin.Context, err error) {
 	if o.status >= http.StatusInternalServerError { // a sign-in would not fix it, another try may
 		o.link = linkRetry
 	}
-	d := a.denial(c, err, o, a.wanted(c.Request))
+	d := a.denial(c, err, o, a.targets.Requested(c.Request))
 	switch o.status {
 	case http.StatusUnauthorized:
 		failed := errors.Is(err, errAccessToken) || errors.As(err, new(*authenticatorError))
@@ -157,7 +157,7 @@ func (a *core) challenge(c *gin.Context, err error) {
 	byToken, h := a.requestOf(c).byToken, c.Writer.Header()
 	h.Del("WWW-Authenticate")
 	if !byToken {
-		challenge := `Cookie realm="` + a.realm + `"`
+		challenge := `Cookie realm="` + a.targets.Origin + `"`
 		var e *StepUpError
 		if errors.As(err, &e) {
 			challenge += e.challenge()
@@ -225,7 +225,7 @@ func (a *Auth) RedirectToSignIn(c *gin.Context) {
 	c.Abort()
 	a.requestOf(c).forgetEnded(c)
 	c.Writer.Header().Del("WWW-Authenticate")
-	wanted := a.wanted(c.Request)
+	wanted := a.targets.Requested(c.Request)
 	if wanted == "" {
 		a.log.DebugContext(c.Request.Context(), "ginoidc: the sign-in does not return to this page: "+
 			"its address is not an acceptable return target")

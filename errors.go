@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
+	"github.com/seed-d65cea4d/ginoidc/internal/authresponse"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/refresh"
@@ -44,7 +45,7 @@ var (
 // The errors that apps distinguish by their code only.
 var (
 	errCrossOrigin       = errors.New("ginoidc: the request comes from another origin")
-	errInvalidCallback   = errors.New("ginoidc: invalid authorization response")
+	errInvalidCallback   = authresponse.ErrInvalid
 	errNoAttempt         = errors.New("ginoidc: no sign-in attempt belongs to this response")
 	errAttemptExpired    = errors.New("ginoidc: the sign-in attempt has expired")
 	errAttemptSpent      = errors.New("ginoidc: the sign-in attempt was used before")

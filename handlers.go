@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/audit"
-	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
@@ -93,10 +92,11 @@ func (r routes) check(router gin.IRouter) {
 }
 
 // routesAndTargets derives the paths of the plugin's routes and the rule for return targets from AppURL.
-func (c *Config) routesAndTargets(app *url.URL) (routes, returnto.Rule) {
+func (c *Config) routesAndTargets(app *url.URL) (routes, returnto.Site) {
 	r := newRoutes(app, c.RoutePrefix)
 	r.metadata = metadataPath(c.Resource)
-	return r, returnto.Rule{Origins: append([]string{origin.Of(app)}, c.ReturnOrigins...), Reserved: r.all()}
+	rule := returnto.Rule{Origins: append([]string{origin.Of(app)}, c.ReturnOrigins...), Reserved: r.all()}
+	return r, returnto.Site{Rule: rule, Origin: origin.Of(app), Base: r.base}
 }
 
 // Mount registers the plugin's routes below RoutePrefix: signin, callback, signout, userinfo, backchannel-logout,
@@ -183,7 +183,7 @@ func (a *Auth) UserInfo(c *gin.Context) {
 		a.fail(c, err)
 		return
 	}
-	answer := a.shown(id.user.shape, all)
+	answer := id.user.shape.Shown(all, a.userInfoClaims)
 	if asksForSession(c) && id.session != nil {
 		answer["session"] = a.timesOf(id.session)
 	}
@@ -211,28 +211,6 @@ type sessionTimes struct {
 func (a *core) timesOf(s *session.Session) sessionTimes {
 	absolute, idle := a.sessions.Limits(&s.Record)
 	return sessionTimes{int64(absolute / time.Second), int64(idle / time.Second)}
-}
-
-// shown returns the allowed claims. If groups or organizations are inside an object, it shows only these of the object,
-// unless the list names the object.
-func (a *core) shown(shape *claims.Shape, all map[string]any) map[string]any {
-	names := a.userInfoClaims
-	if names == nil {
-		names = []string{"sub", "name", "preferred_username", "email", "email_verified", "picture", "act"}
-	}
-	shown := map[string]any{}
-	for _, name := range names {
-		if value, ok := all[name]; ok {
-			shown[name] = value
-		}
-	}
-	for _, place := range []claims.Place{shape.Groups, shape.Organizations} {
-		listed := a.userInfoClaims == nil || slices.Contains(names, place.Name)
-		if value, at := place.Find(all); listed && value != nil {
-			claims.Put(shown, at, value)
-		}
-	}
-	return shown
 }
 
 // begin sets the headers of the plugin's own routes. It answers other methods with 405 and Allow, and returns false.

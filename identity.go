@@ -154,7 +154,7 @@ func (req *request) findAmong(rivals []*session.Session) (*session.Session, []st
 	}
 	req.rivals, req.later = alive, nil
 	req.auth.emit(req.Context, event{kind: eventSeveralSessions, attrs: []slog.Attr{
-		slog.String("cookie", req.auth.cookie.name), slog.Int("sessions", len(alive)),
+		slog.String("cookie", req.auth.markers.Name), slog.Int("sessions", len(alive)),
 	}})
 	return nil, nil, nil
 }

@@ -2,17 +2,18 @@ package ginoidc
 
 import (
 	"context"
-	"errors"
+	"encoding/hex"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"time"
 
 	"github.com/gin-gonic/gin"
-
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
-	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/sealed"
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
@@ -31,33 +32,26 @@ import (
 // With the parameter iss, a third party initiates the sign-in. The response is 404 unless Provider.InitiateLogin is
 // set.
 func (a *Auth) SignIn(c *gin.Context) {
-	if !begin(c, a.providers.ofRequest(c.Request).signInMethods()...) {
+	rp := a.providers.ofRequest(c.Request)
+	if !begin(c, rp.signInMethods()...) {
 		return
 	}
 	if web.IsSubresource(c.Request) { // case 9: a prefetch, frame, image, script or fetch starts no attempt
 		a.fail(c, errNotNavigation)
 		return
 	}
-	ctx := c.Request.Context()
-	target, requested, err := a.readSignInRequest(c)
+	req := a.requestOf(c)
+	wanted, err := a.signIns.read(c, req, rp)
 	if err != nil {
 		a.fail(c, err)
 		return
 	}
-	if !a.targets.Accept(target) {
-		if target != "" {
-			a.log.DebugContext(ctx, "ginoidc: return target ignored: it is not acceptable")
-		}
-		target = a.config.DefaultReturnTo
+	var location string
+	if wanted.purpose.Again, err = a.signIns.detectLoop(c, req, rp); err == nil {
+		location, err = a.signIns.start(c.Request.Context(), c, req, rp, wanted)
 	}
-	again, err := a.detectLoop(c)
 	if err != nil {
-		a.failWithTarget(c, target, err)
-		return
-	}
-	location, err := a.startAttempt(ctx, c, attempt.Purpose{ReturnTo: target, Again: again}, requested)
-	if err != nil {
-		a.failWithTarget(c, target, err)
+		a.failWithTarget(c, wanted.purpose.ReturnTo, err)
 		return
 	}
 	redirect(c, http.StatusFound, location)
@@ -66,54 +60,19 @@ func (a *Auth) SignIn(c *gin.Context) {
 // SignInURL returns the path of the sign-in route with returnTo as the page to return to: a path of the app such as
 // "/orders?page=2", or "" for Config.DefaultReturnTo.
 func (a *Auth) SignInURL(returnTo string) string {
-	if returnTo == "" {
-		return a.routes.signIn
-	}
-	return a.routes.signIn + "?return_to=" + url.QueryEscape(returnTo)
+	return a.links.to(returnTo, url.Values{})
 }
 
-// startAttempt starts a sign-in attempt and returns the URL of the authorization request. It gets the provider's
-// metadata first, so that no cookie is set if that fails. ctx bounds the calls to the provider.
-func (a *Auth) startAttempt(
-	ctx context.Context, c *gin.Context, purpose attempt.Purpose, requested signInRequest,
-) (string, error) {
-	rp := a.providers.ofRequest(c.Request)
-	if err := rp.requireMetadata(ctx); err != nil {
-		return "", err
+// SignInURLWith is [Auth.SignInURL] for a sign-in with further parameters for the provider, such as prompt=create for a
+// sign-up, resource (RFC 8707) or claims (OpenID Connect Core 1.0, section 5.5). They replace configured ones, except
+// that a max_age only replaces a larger one. They are sealed into the URL, so anyone can use the URL but nobody can
+// change it. It returns an error if params has a parameter of the plugin itself, such as scope or redirect_uri, or
+// takes more than 1,500 bytes.
+func (a *Auth) SignInURLWith(returnTo string, params url.Values) (string, error) {
+	if err := provider.CheckParameters(params); err != nil {
+		return "", fmt.Errorf("%w: %w", errParameters, err)
 	}
-	params := rp.parameters(ctx, requested)
-	purpose.MaxAge, purpose.ACRValues = maxAge(params), params.Get("acr_values")
-	if a.config.AppState != nil {
-		var err error
-		if purpose.AppState, err = a.config.AppState(c); err != nil {
-			return "", fmt.Errorf("ginoidc: AppState: %w", err)
-		}
-	}
-	if rp.settings.formPost() { // the callback will come without the session cookie
-		req := a.requestOf(c)
-		if id, err := req.identifyBrowser(c); err == nil && id.session != nil {
-			purpose.Replaces, purpose.Replaced = id.session.ID, id.session.Subject
-			req.keepReplacedTokens(id.session)
-		}
-	}
-	header := http.Header{} // merged into the response below: if the request cannot be pushed, no cookie is set
-	at, err := a.attempts.Start(header, c.Request, purpose)
-	if errors.Is(err, attempt.ErrTooLarge) { // a large app state leaves no room for a long target
-		a.log.DebugContext(ctx, "ginoidc: return target ignored: with AppState it does not fit in a cookie")
-		purpose.ReturnTo = a.config.DefaultReturnTo
-		at, err = a.attempts.Start(header, c.Request, purpose)
-	}
-	if err != nil {
-		return "", translated(err)
-	}
-	location, err := rp.client.AuthorizationURL(ctx, provider.AuthRequest{
-		State: at.State, Nonce: at.Nonce, Verifier: at.Verifier, Params: params,
-	})
-	if err != nil {
-		return "", translated(err)
-	}
-	cookie.Set(c.Writer.Header(), header[setCookie]...)
-	return location, nil
+	return a.links.with(returnTo, params)
 }
 
 // silentTimeout is how long a public page waits for the provider's metadata.
@@ -128,84 +87,96 @@ const silentTimeout = time.Second
 func (a *Auth) SilentSignIn() gin.HandlerFunc {
 	a.silent.Store(true)
 	return func(c *gin.Context) {
-		target, ok := a.silentTarget(c)
-		if !ok {
+		r := c.Request
+		target := a.targets.Current(r) // "" for the plugin's own routes
+		if target == "" || r.Method != http.MethodGet || !web.IsNavigation(r) || a.markers.IsSilent(r) {
+			return
+		}
+		req := a.requestOf(c)
+		if id, err := req.identify(c); id.user != nil || err != nil {
 			return
 		}
 		ctx, cancel := context.WithTimeout(c.Request.Context(), silentTimeout)
 		defer cancel()
-		silently := signInRequest{app: url.Values{"prompt": {"none"}}}
-		location, err := a.startAttempt(ctx, c, attempt.Purpose{ReturnTo: target, Silent: true}, silently)
+		silently := signInRequest{
+			purpose: attempt.Purpose{ReturnTo: target, Silent: true}, app: url.Values{"prompt": {"none"}},
+		}
+		location, err := a.signIns.start(ctx, c, req, a.providers.byDefault(), silently)
 		if err != nil { // the user did not ask for a sign-in: serve the page
 			a.emit(ctx, event{kind: eventSilentSignInFailed, code: outcomeOf(err).code, err: err})
 			return
 		}
-		a.markSilent(c.Writer.Header())
+		a.markers.SetSilent(c.Writer.Header())
 		c.Abort()
 		redirect(c, http.StatusFound, location)
 	}
 }
 
-// silentTarget reports whether to try a silent sign-in for a request, and returns the target to return to.
-func (a *Auth) silentTarget(c *gin.Context) (target string, ok bool) {
-	r := c.Request
-	if r.Method != http.MethodGet || !web.IsNavigation(r) {
-		return "", false
-	}
-	if _, err := r.Cookie(a.silentCookie().Name); err == nil {
-		return "", false
-	}
-	id, err := a.requestOf(c).identify(c)
-	target = a.currentTarget(r) // "" for the plugin's own routes
-	return target, id.user == nil && err == nil && target != ""
+// signInLinks makes links to the sign-in route. Parameters that no link of anyone else may ask for are sealed.
+type signInLinks struct {
+	route string
+	seal  *sealed.Text
 }
 
-// markSilent sets a cookie that prevents further silent sign-ins until the browser is closed: without it, a silent
-// sign-in would loop, or undo a sign-out (case 14).
-func (a *core) markSilent(h http.Header) {
-	if a.silent.Load() {
-		cookie.Set(h, a.silentCookie().String())
+const (
+	sealedParameters    = "with"
+	maxSealedParameters = 1500 // bytes, so that the URL stays below the limits of proxies
+)
+
+// to returns a link with a return target, unless it is "", and with these parameters in the query.
+func (l signInLinks) to(returnTo string, query url.Values) string {
+	if returnTo != "" {
+		query.Set("return_to", returnTo)
 	}
+	if len(query) == 0 {
+		return l.route
+	}
+	return l.route + "?" + query.Encode()
 }
 
-// silentCookie has neither Max-Age nor Expires, so browsers delete it when they close.
-func (a *core) silentCookie() *http.Cookie {
-	return &http.Cookie{
-		Name: a.cookie.name + ".silent", Value: "1", Path: a.cookie.path,
-		Secure: a.cookie.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+// with returns a link with sealed parameters, which anyone may use.
+func (l signInLinks) with(returnTo string, params url.Values) (string, error) {
+	text := params.Encode()
+	if len(text) > maxSealedParameters {
+		return "", fmt.Errorf("%w: %d bytes, at most %d fit in a URL", errParameters, len(text), maxSealedParameters)
 	}
+	return l.to(returnTo, url.Values{sealedParameters: {l.seal.Seal(text, "")}}), nil
 }
 
-// signInMethods returns the methods of the sign-in route. A third party may initiate a sign-in with a form too.
-func (rp *relyingParty) signInMethods() []string {
-	if rp.settings.InitiateLogin {
-		return []string{http.MethodGet, http.MethodPost}
-	}
-	return []string{http.MethodGet}
-}
-
-// initiation reads a login initiation request (OpenID Connect Core 1.0, section 4), with which the provider or its
-// portal starts a sign-in here. iss must be the configured issuer, and target_link_uri must pass the rule for return
-// targets, or the route would be an open redirector (case 17).
-func (rp *relyingParty) initiation(c *gin.Context) (target string, _ signInRequest, err error) {
-	if !rp.settings.InitiateLogin {
-		return "", signInRequest{}, errInitiationOff
-	}
-	form := c.Request.URL.Query()
-	if c.Request.Method == http.MethodPost {
-		if form, err = web.ReadForm(c.Writer, c.Request); err != nil {
-			return "", signInRequest{}, fmt.Errorf("%w: %w", errInvalidInitiation, err)
+// required returns a link for a sign-in that a guard or page of the plugin itself requires. The parameters are in the
+// query, as in any link. There, parameters that are configured otherwise would be ignored, so these are also sealed.
+// The seal is bound to this session, or a user who is asked for a weaker sign-in could pass the URL on to others.
+func (l signInLinks) required(
+	returnTo string, params, configured url.Values, ownSession func() (*session.Session, error),
+) string {
+	query, kept := maps.Clone(params), url.Values{}
+	for name, values := range params {
+		if name != "max_age" && configured.Has(name) {
+			kept[name] = values
 		}
 	}
-	for _, name := range []string{"iss", "login_hint", "target_link_uri"} {
-		if len(form[name]) > 1 {
-			return "", signInRequest{}, fmt.Errorf("%w: repeated %s", errInvalidInitiation, name)
+	if len(kept) > 0 {
+		if s, err := ownSession(); err == nil {
+			query.Set(sealedParameters, l.seal.Seal(kept.Encode(), placeOf(s)))
 		}
 	}
-	if form.Get("iss") != rp.settings.Issuer {
-		return "", signInRequest{}, fmt.Errorf("%w: iss is not the configured issuer", errInvalidInitiation)
-	}
-	allowed := map[string]func(string) bool{"login_hint": isHint}
-	hint := linkParameters(rp.log, c.Request.Context(), form, allowed, "iss", "target_link_uri")
-	return form.Get("target_link_uri"), signInRequest{link: hint}, nil
+	return l.to(returnTo, query)
 }
+
+// open returns the sealed parameters of a link that with or required made, the latter for this session.
+func (l signInLinks) open(text string, ownSession func() (*session.Session, error)) (url.Values, bool) {
+	opened, ok := l.seal.Open(text, "")
+	if !ok {
+		if s, err := ownSession(); err == nil {
+			opened, ok = l.seal.Open(text, placeOf(s))
+		}
+	}
+	if !ok {
+		return nil, false
+	}
+	params, err := url.ParseQuery(opened)
+	return params, err == nil
+}
+
+// placeOf returns the place to which a text is sealed for one session only.
+func placeOf(s *session.Session) string { return hex.EncodeToString(s.ID[:]) }

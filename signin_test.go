@@ -2,6 +2,7 @@ package ginoidc_test
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -214,75 +215,6 @@ func TestSwappedAttempts(t *testing.T) {
 	}
 }
 
-// TestInitiatedSignIn: the provider's portal can start sign-ins if the app opts in, only with the configured issuer and
-// only to pages of the app. Case 17.
-func TestInitiatedSignIn(t *testing.T) {
-	const iss = "iss=https%3A%2F%2Fidp.example"
-	for _, tt := range []struct {
-		name, query string
-		off         bool
-		status      int
-		want        string // where it ends, or the code of the error
-	}{
-		{"plain", iss, false, 302, "/"},
-		{"with a page", iss + "&target_link_uri=https%3A%2F%2Fapp.example.com%2Fme%3Fa%3D1", false,
-			302, "https://app.example.com/me?a=1"},
-		{"with a path", iss + "&target_link_uri=%2Fme", false, 302, "/me"},
-		{"to another site", iss + "&target_link_uri=https%3A%2F%2Fevil.example%2F", false, 302, "/"},
-		{"return_to is not its parameter", iss + "&return_to=/me", false, 302, "/"},
-		{"another issuer", "iss=https%3A%2F%2Fevil.example", false, 400, "invalid_initiation"},
-		{"a slash more", iss + "%2F", false, 400, "invalid_initiation"},
-		{"two issuers", iss + "&" + iss, false, 400, "invalid_initiation"},
-		{"two targets", iss + "&target_link_uri=/me&target_link_uri=/", false, 400, "invalid_initiation"},
-		{"off", iss, true, 404, "initiation_off"},
-		{"off, another issuer", "iss=https%3A%2F%2Fevil.example&target_link_uri=//evil.example", true, 404, "initiation_off"},
-	} {
-		for _, method := range []string{"GET", "POST"} {
-			t.Run(method+" "+tt.name, func(t *testing.T) {
-				a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].InitiateLogin = !tt.off })
-				b := a.Browser()
-				query := tt.query + "&login_hint=alice&scope=admin&prompt=none"
-				r := b.Do("GET", "/auth/signin?"+query, nil, append(testapp.CrossSiteForm(), "Accept", "*/*")...)
-				if method == "POST" {
-					r = b.Do("POST", "/auth/signin", strings.NewReader(query), testapp.CrossSiteForm()...)
-				}
-				if method == "POST" && tt.off {
-					if r.StatusCode != http.StatusMethodNotAllowed {
-						t.Errorf("%d", r.StatusCode)
-					}
-					return
-				}
-				if r.StatusCode != tt.status {
-					t.Fatalf("%d %s", r.StatusCode, r.Body)
-				}
-				if tt.status != http.StatusFound {
-					if len(b.Cookies()) != 0 || !strings.Contains(a.Logs.String(), "code="+tt.want) {
-						t.Errorf("cookies %v, log %s", b.Cookies(), a.Logs)
-					}
-					return
-				}
-				sent := testapp.ParseURL(t, r.Location()).Query()
-				if sent.Get("login_hint") != "alice" || sent.Get("scope") != "openid profile email" ||
-					sent.Has("prompt") || sent.Has("iss") {
-					t.Errorf("asked for %v", sent)
-				}
-				callback, err := a.OP.Approve(r.Location(), "alice")
-				if err != nil {
-					t.Fatal(err)
-				}
-				if r := b.Navigate(callback); r.StatusCode != http.StatusSeeOther || r.Location() != tt.want {
-					t.Errorf("%d to %q", r.StatusCode, r.Location())
-				}
-			})
-		}
-	}
-	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].InitiateLogin = true })
-	if r := a.Browser().Do("POST", "/auth/signin", strings.NewReader("{}"), "Content-Type",
-		"application/json"); r.StatusCode != http.StatusUnsupportedMediaType {
-		t.Errorf("JSON: %d", r.StatusCode)
-	}
-}
-
 // TestSilentCookieIsSetOnce: a response sets the cookie once, even if a middleware has already set it.
 func TestSilentCookieIsSetOnce(t *testing.T) {
 	a := testapp.New(t)
@@ -409,4 +341,126 @@ func TestMaxAge(t *testing.T) {
 			t.Errorf("%s: %d, want %d", name, r.StatusCode, tt.status)
 		}
 	}
+}
+
+// TestStepUpBesideConfiguration: a guard can request another authentication context class than the configured one, and
+// the sealed parameters in its link are valid for this session only.
+func TestStepUpBesideConfiguration(t *testing.T) {
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.Providers[0].SignInParameters = url.Values{"acr_values": {"mfa"}, "max_age": {"3600"}, "prompt": {"consent"}}
+	})
+	a.Engine.GET("/pay", a.Auth.RequireACR("gold"), a.Protected)
+	a.Engine.GET("/password", a.Auth.RequireFreshSignIn(time.Minute), a.Protected)
+	a.Engine.GET("/vault", a.Auth.RequireGroups("nobody"), a.Protected)
+	acr, old := "mfa", time.Now().Add(-10*time.Minute).Unix()
+	a.OP.OnIDToken(func(claims map[string]any) { claims["acr"], claims["auth_time"] = acr, old })
+	b := a.Browser()
+	b.MustSignIn("alice")
+
+	denied := b.Navigate("/pay?amount=7")
+	query := testapp.ParseURL(t, denied.Location()).Query()
+	if query.Get("acr_values") != "gold" || query.Get("return_to") != "/pay?amount=7" || len(query["with"]) != 1 {
+		t.Fatalf("the guard sends to %s", denied.Location())
+	}
+	api := b.Fetch("/pay").JSON(t)["sign_in_url"].(string)
+	if with := testapp.ParseURL(t, api).Query(); with.Get("acr_values") != "gold" || len(with["with"]) != 1 {
+		t.Errorf("a program is sent to %s", api)
+	}
+	sent := func(b *testapp.Browser, signIn string) url.Values {
+		return testapp.ParseURL(t, b.Navigate(signIn).Location()).Query()
+	}
+	other := a.Browser()
+	other.MustSignIn("bob")
+	for name, tt := range map[string]struct {
+		b      *testapp.Browser
+		signIn string
+		want   string
+	}{
+		"the guard's":            {b, denied.Location(), "gold"},
+		"the guard's, of an API": {b, api, "gold"},
+		"without the seal":       {b, "/auth/signin?acr_values=gold", "mfa"},
+		"of another session":     {other, denied.Location(), "mfa"},
+		"of nobody signed in":    {a.Browser(), denied.Location(), "mfa"},
+	} {
+		if got := sent(tt.b, tt.signIn); got.Get("acr_values") != tt.want || got.Get("max_age") != "3600" ||
+			got.Get("prompt") != "consent" {
+			t.Errorf("%s: sent %v", name, got)
+		}
+	}
+	if got := sent(b, b.Navigate("/password").Location()); got.Get("max_age") != "60" || got.Get("acr_values") != "mfa" {
+		t.Errorf("a fresh sign-in: sent %v", got)
+	}
+	page := b.Navigate("/vault").Body // its link has to request another user although prompt=consent is configured
+	if _, link, ok := strings.Cut(page, `href="`); !ok ||
+		sent(b, strings.ReplaceAll(link[:strings.Index(link, `"`)], "&amp;", "&")).Get("prompt") != "login" {
+		t.Errorf("sign in as someone else: %s", page)
+	}
+	acr = "gold"
+	if r := provesAgain(b, denied); r.StatusCode != http.StatusOK {
+		t.Errorf("after the step-up: %d to %q", r.StatusCode, r.Location())
+	}
+}
+
+// TestSignInParameters: the app can seal parameters into the URL that a link may not have, but none that the plugin
+// sets itself. Cases 4, 6.
+func TestSignInParameters(t *testing.T) {
+	configured := url.Values{"audience": {"https://api.example.com"}, "ui_locales": {"en"}, "prompt": {"login"}}
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].SignInParameters = configured })
+	configured["audience"][0] = "changed after New"
+	configured.Set("scope", "admin")
+	link, err := a.Auth.SignInURLWith("/me", url.Values{"prompt": {"create"}, "claims": {`{"id_token":{"acr":null}}`},
+		"max_age": {"60"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed := testapp.ParseURL(t, link).Query().Get("with")
+	flipped := strings.Replace(link, sealed[20:24], "AAAA", 1)
+	for _, tt := range []struct {
+		name, path string
+		want       map[string]string // "" where there is none
+	}{
+		{"configured", "/auth/signin", map[string]string{"audience": "https://api.example.com", "ui_locales": "en",
+			"prompt": "login", "claims": ""}},
+		{"asked for by a link", "/auth/signin?ui_locales=de&audience=other",
+			map[string]string{"audience": "https://api.example.com", "ui_locales": "en"}}, // a link only adds
+		{"sealed", link, map[string]string{"prompt": "create", "claims": `{"id_token":{"acr":null}}`, "max_age": "60",
+			"audience": "https://api.example.com"}},
+		{"sealed goes before the link", link + "&prompt=none&max_age=9",
+			map[string]string{"prompt": "create", "max_age": "60"}},
+		{"tampered with", flipped, map[string]string{"prompt": "login", "claims": "", "max_age": ""}},
+		{"an attempt's cookie", "/auth/signin?with=" + attemptValue(a),
+			map[string]string{"prompt": "login", "claims": "", "max_age": ""}}, // case 26
+		{"oversized", "/auth/signin?with=" + strings.Repeat("A", 5000), map[string]string{"prompt": "login", "claims": ""}},
+	} {
+		r := a.Browser().Navigate(tt.path)
+		sent := testapp.ParseURL(t, r.Location()).Query()
+		for name, value := range tt.want {
+			if sent.Get(name) != value || len(sent[name]) > 1 {
+				t.Errorf("%s: %s = %q, want %q", tt.name, name, sent[name], value)
+			}
+		}
+	}
+	for name, params := range map[string]url.Values{
+		"own": {"scope": {"admin"}}, "a request object": {"request": {"x"}}, "a client's secret": {"client_secret": {"x"}},
+		"twice": {"audience": {"a", "b"}}, "none": {"audience": nil},
+		"max_age": {"max_age": {"soon"}}, "oversized": {"claims": {strings.Repeat("a", 1600)}},
+	} {
+		if link, err := a.Auth.SignInURLWith("", params); err == nil {
+			t.Errorf("%s: %s", name, link)
+		}
+	}
+	if link, err := a.Auth.SignInURLWith("",
+		url.Values{"resource": {"https://a.example", "https://b.example"}}); err != nil {
+		t.Error(err)
+		// RFC 8707
+	} else if sent := testapp.ParseURL(t, a.Browser().Navigate(link).Location()).Query(); len(sent["resource"]) != 2 {
+		t.Errorf("resource %q", sent["resource"])
+	}
+}
+
+// attemptValue returns the sealed value of an attempt's cookie.
+func attemptValue(a *testapp.App) string {
+	_, value, _ := strings.Cut(a.Browser().Navigate("/auth/signin").Header.Get("Set-Cookie"), "=")
+	value, _, _ = strings.Cut(value, ";")
+	return value
 }

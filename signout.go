@@ -57,9 +57,11 @@ func (a *Auth) SignOut(c *gin.Context) {
 		a.signedOut(req, id.user)
 	}
 	a.attempts.ClearAll(header, c.Request)
-	a.markSilent(header)
-	req.addCookies(c, []string{a.recentCookie(nil, false).String()})
-	a.dropPages(header)
+	if a.silent.Load() {
+		a.markers.SetSilent(header)
+	}
+	req.addCookies(c, []string{a.recent.Delete().String()})
+	a.markers.DropPages(header)
 	location := a.config.PostSignOutURL
 	if atProvider {
 		if location, err = a.endSessionURL(c, rp, hints); err != nil {
@@ -72,25 +74,6 @@ func (a *Auth) SignOut(c *gin.Context) {
 		return
 	}
 	redirect(c, http.StatusSeeOther, location)
-}
-
-// dropPages makes Chromium drop the pages of the session that it keeps for the back button (case 172). Chromium drops
-// pages with no-store for which an HttpOnly cookie has changed since, not counting changes by the page's own
-// navigation. For the page after a sign-in it discounts one change too many if the attempt's cookie is scoped to the
-// plugin's routes, so the deletion of the session cookie has no effect. Hence this cookie, which changes several times
-// and is then deleted. It is the only one that a response sets more than once. Clear-Site-Data: "cache" is no
-// alternative: it keeps the page that shows the button, and deletes all cached files of the site, which can take
-// seconds.
-func (a *core) dropPages(h http.Header) {
-	cookie := &http.Cookie{
-		Name: a.cookie.name + ".out", Path: a.cookie.path,
-		Secure: a.cookie.secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
-	}
-	for _, cookie.Value = range []string{"1", "2", "3"} {
-		h.Add(setCookie, cookie.String())
-	}
-	cookie.Value, cookie.MaxAge = "", -1
-	h.Add(setCookie, cookie.String())
 }
 
 const signedOutPath = "/signed-out"

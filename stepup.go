@@ -11,6 +11,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 )
@@ -69,7 +70,7 @@ func (a *Auth) RequireACR(anyOf ...string) gin.HandlerFunc {
 	if len(values) == 0 || slices.ContainsFunc(values, func(v string) bool { return !settings.IsScopeToken(v) }) {
 		panic("ginoidc: RequireACR needs values that are single words")
 	}
-	if !isHint(strings.Join(values, " ")) {
+	if !provider.IsHint(strings.Join(values, " ")) {
 		panic("ginoidc: RequireACR was given too many values")
 	}
 	return a.guardSignIn(func(r *session.Record) error { return checkACR(r, values) })

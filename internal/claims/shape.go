@@ -81,3 +81,31 @@ func Decodable(value any) bool {
 	}
 	return true
 }
+
+// defaultShown returns the claims that Shown shows by default, apart from groups and organizations.
+func defaultShown() []string {
+	return []string{"sub", "name", "preferred_username", "email", "email_verified", "picture", "act"}
+}
+
+// Shown returns the claims with the names, or those of the default if names is nil. If groups or organizations are
+// inside an object, it shows only these of the object, unless the list names the object.
+func (s *Shape) Shown(all map[string]any, names []string) map[string]any {
+	places := []Place{s.Groups, s.Organizations}
+	if names == nil {
+		names = defaultShown()
+	} else {
+		places = slices.DeleteFunc(places, func(p Place) bool { return !slices.Contains(names, p.Name) })
+	}
+	shown := map[string]any{}
+	for _, name := range names {
+		if value, ok := all[name]; ok {
+			shown[name] = value
+		}
+	}
+	for _, place := range places {
+		if value, at := place.Find(all); value != nil {
+			Put(shown, at, value)
+		}
+	}
+	return shown
+}

@@ -146,3 +146,27 @@ func TestText(t *testing.T) {
 		}
 	}
 }
+
+// TestShown: what a page may know of the user's claims. Of an object that holds the groups, only these are shown.
+func TestShown(t *testing.T) {
+	const all = `{"sub":"alice","email":"a@example.com","phone":"1","groups":["a"],"orgs":["o"],` +
+		`"realm_access":{"roles":["r"],"secret":1}}`
+	for _, test := range []struct {
+		name, groups, want string
+		names              []string
+	}{
+		{"default", "groups", `{"sub":"alice","email":"a@example.com","groups":["a"],"orgs":["o"]}`, nil},
+		{"inside an object", "realm_access.roles",
+			`{"sub":"alice","email":"a@example.com","orgs":["o"],"realm_access":{"roles":["r"]}}`, nil},
+		{"none", "groups", `{}`, []string{}},
+		{"a list", "groups", `{"phone":"1","orgs":["o"]}`, []string{"phone", "orgs", "absent"}},
+		{"a path in the list", "realm_access.roles", `{"realm_access":{"roles":["r"]}}`, []string{"realm_access.roles"}},
+		{"the object in the list", "realm_access.roles", `{"realm_access":{"roles":["r"],"secret":1}}`,
+			[]string{"realm_access"}},
+	} {
+		shape := claims.Shape{Groups: claims.Place{Name: test.groups}, Organizations: claims.Place{Name: "orgs"}}
+		if got := shape.Shown(object(t, all), test.names); !reflect.DeepEqual(got, object(t, test.want)) {
+			t.Errorf("%s: %v, want %s", test.name, got, test.want)
+		}
+	}
+}

@@ -47,11 +47,13 @@ func rooms() []room {
 			"github.com/gin-contrib/sessions github.com/gorilla/sessions github.com/redis/rueidis"},
 		{"internal/env", "internal/origin internal/settings", ""},
 		{"internal/settings", "internal/origin", ""},
-		{".", "cookiestore internal/ascii internal/attempt internal/audit internal/claims internal/clientcert " +
-			"internal/cookie internal/dpopnonce internal/env internal/flight internal/origin internal/provider " +
-			"internal/refresh internal/returnto internal/revocation internal/sealed internal/session internal/settings " +
-			"internal/shared internal/state internal/store internal/web",
+		{".", "cookiestore internal/ascii internal/attempt internal/audit internal/authresponse internal/claims " +
+			"internal/clientcert internal/cookie internal/dpopnonce internal/env internal/flight internal/marker " +
+			"internal/origin internal/provider internal/refresh internal/returnto internal/revocation internal/sealed " +
+			"internal/session internal/settings internal/shared internal/state internal/store internal/web",
 			"github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
+		{"internal/authresponse", "internal/ascii internal/provider internal/web", ""},
+		{"internal/marker", "internal/cookie internal/revocation internal/sealed", ""},
 		{"internal/clientcert", "", ""},
 		{"internal/dpopnonce", "internal/sealed", ""},
 		{"internal/directory", "internal/flight", ""},

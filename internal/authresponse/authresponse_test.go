@@ -1,0 +1,110 @@
+package authresponse_test
+
+import (
+	"errors"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/authresponse"
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+)
+
+// opened stands for a signed response with the parameters that its text says.
+func opened(text string) (*provider.SignedResponse, error) {
+	params, err := url.ParseQuery(text)
+	if err != nil {
+		return nil, err
+	}
+	return &provider.SignedResponse{Params: params}, nil
+}
+
+// TestRead: each mode reads its own place only, and refuses what two readers could understand differently.
+func TestRead(t *testing.T) {
+	long := strings.Repeat("a", 16<<10)
+	for _, tt := range []struct {
+		name, mode, query, form string
+		problem                 string // "" if it is accepted
+	}{
+		{"query", "query", "code=c&state=s&iss=i", "", ""},
+		{"form", "form_post", "", "code=c&state=s&iss=i", ""},
+		{"signed query", "query.jwt", "response=" + url.QueryEscape("code=c&state=s&iss=i"), "", ""},
+		{"signed form", "form_post.jwt", "", "response=" + url.QueryEscape("code=c&state=s&iss=i"), ""},
+		{"a value twice", "query", "code=c&code=c&state=s&iss=i", "", ""},
+		{"the query of a form", "form_post", "code=c&state=s&iss=i", "x=1", "no state"},
+		{"two codes", "query", "code=c&code=d&state=s", "", "code has different values"},
+		{"no state", "query", "code=c", "", "no state"},
+		{"malformed", "query", "code=c&state=%zz", "", "malformed query"},
+		{"a token", "query", "code=c&state=s&id_token=t", "", "unexpected id_token"},
+		{"long code", "query", "state=s&code=a" + long, "", "oversized parameter"},
+		{"long query", "query", "state=s&x=" + strings.Repeat(long, 4), "", "oversized query"},
+		{"signed without need", "query", "response=x", "", "a signed response; " +
+			`if the provider sends no other, set Provider.ResponseMode to "query.jwt"`},
+		{"not signed", "query.jwt", "code=c&state=s", "", `not one signed response, as Provider.ResponseMode "query.jwt"`},
+		{"signed and not", "query.jwt", "response=x&code=c", "", "not one signed response"},
+		{"two signed ones", "query.jwt", "response=x&response=y", "", "not one signed response"},
+		{"a signed one in another", "query.jwt", "response=" + url.QueryEscape("state=s&response=x"), "",
+			"unexpected response"},
+		{"unreadable signed one", "query.jwt", "response=%25zz", "", "invalid URL escape"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := httptest.NewRequest("GET", "/auth/callback?"+tt.query, nil)
+			if tt.form != "" {
+				r = httptest.NewRequest("POST", "/auth/callback?"+tt.query, strings.NewReader(tt.form))
+				r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			}
+			got, err := authresponse.Mode(tt.mode).Read(httptest.NewRecorder(), r, opened)
+			if tt.problem != "" {
+				if !errors.Is(err, authresponse.ErrInvalid) || !strings.Contains(err.Error(), tt.problem) {
+					t.Errorf("%v, want %q", err, tt.problem)
+				}
+				return
+			}
+			if err != nil || got.Code != "c" || got.State != "s" || got.Issuer != "i" || !got.HasIssuer ||
+				(got.Signed != nil) != strings.HasSuffix(tt.mode, "jwt") {
+				t.Errorf("%+v, %v", got, err)
+			}
+		})
+	}
+}
+
+// TestRefusal: the provider's error is known even if the response is refused, for the log, with printable text only.
+func TestRefusal(t *testing.T) {
+	for query, want := range map[string]string{
+		"error=access_denied&error_description=no%0A&state=s": "access_denied no?",
+		"error=server_error":                "server_error ",
+		"error=" + strings.Repeat("e", 100): strings.Repeat("e", 64) + " ",
+		"code=c&state=s":                    "",
+	} {
+		r := httptest.NewRequest("GET", "/auth/callback?"+query, nil)
+		got, _ := authresponse.Mode("query").Read(httptest.NewRecorder(), r, opened)
+		text := ""
+		if got.Refusal != nil {
+			text = got.Refusal.Code + " " + got.Refusal.Description
+		}
+		if text != want {
+			t.Errorf("%s: %q, want %q", query, text, want)
+		}
+	}
+}
+
+// TestMismatch: a response in another mode is recognized, and what it takes to accept it is said.
+func TestMismatch(t *testing.T) {
+	for _, tt := range []struct{ mode, method, query, came, fix string }{
+		{"form_post", "GET", "code=c", "query",
+			`set Provider.ResponseMode to "query", or have the provider answer by form_post`},
+		{"form_post.jwt", "GET", "response=x", "query",
+			`set Provider.ResponseMode to "query.jwt", or have the provider answer by form_post.jwt`},
+		{"query", "POST", "", "form_post", `set Provider.ResponseMode to "form_post", or have the provider answer by query`},
+		{"form_post", "GET", "x=1", "", ""},
+		{"query", "PUT", "code=c", "", ""},
+	} {
+		r := httptest.NewRequest(tt.method, "/auth/callback?"+tt.query, strings.NewReader("code=c"))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		got, ok := authresponse.Mode(tt.mode).Mismatch(r)
+		if ok != (tt.came != "") || got.Came != tt.came || got.Fix != tt.fix {
+			t.Errorf("%s, %s: %+v %t", tt.mode, tt.method, got, ok)
+		}
+	}
+}

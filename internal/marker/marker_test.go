@@ -1,0 +1,96 @@
+package marker_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/marker"
+	"github.com/seed-d65cea4d/ginoidc/internal/revocation"
+	"github.com/seed-d65cea4d/ginoidc/internal/sealed"
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
+)
+
+// TestCookies: the lines of each marker, byte for byte.
+func TestCookies(t *testing.T) {
+	const rest = "; Path=/; HttpOnly; Secure; SameSite=Lax"
+	cookies := marker.Cookies{Name: "__Host-ginoidc", Path: "/", Secure: true}
+	silent, out := http.Header{}, http.Header{}
+	cookies.SetSilent(silent)
+	cookies.SetSilent(silent) // a response sets it once
+	cookies.DropPages(out)
+	for _, tt := range []struct {
+		got  http.Header
+		want []string
+	}{
+		{silent, []string{"__Host-ginoidc.silent=1" + rest}},
+		{out, []string{"__Host-ginoidc.out=1" + rest, "__Host-ginoidc.out=2" + rest, "__Host-ginoidc.out=3" + rest,
+			"__Host-ginoidc.out=; Path=/; Max-Age=0; HttpOnly; Secure; SameSite=Lax"}},
+	} {
+		if !slices.Equal(tt.got["Set-Cookie"], tt.want) {
+			t.Errorf("%q, want %q", tt.got["Set-Cookie"], tt.want)
+		}
+	}
+	r := httptest.NewRequest("GET", "/", nil)
+	if cookies.IsSilent(r) {
+		t.Error("silent without the cookie")
+	}
+	if r.AddCookie(&http.Cookie{Name: "__Host-ginoidc.silent", Value: "1"}); !cookies.IsSilent(r) {
+		t.Error("not silent with the cookie")
+	}
+}
+
+// TestRecent: the cookie names the session for a minute, or until the session has been idle for too long. One that
+// another app sealed, or that was changed, names none.
+func TestRecent(t *testing.T) {
+	ledger := revocation.New(state.NewMemory(0), "https://idp.example app ", time.Hour)
+	then := time.Unix(1e9, 0)
+	ref := ledger.RefOf(&session.Record{ID: [16]byte{1}, Subject: "alice", Started: then, Issued: then})
+	recent := func(audience string, idle time.Duration) marker.Recent {
+		seal, err := sealed.New("landed", []string{"0123456789abcdef0123456789abcdef"}, audience)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return marker.Recent{Name: "ginoidc", Path: "/auth/signin", Secure: true, Seal: seal, Idle: idle}
+	}
+	for _, tt := range []struct {
+		name   string
+		reader marker.Recent
+		after  time.Duration
+		change string
+		want   bool
+	}{
+		{"at once", recent("app", time.Hour), 0, "", true},
+		{"within the minute", recent("app", time.Hour), time.Minute - time.Second, "", true},
+		{"after the minute", recent("app", time.Hour), time.Minute, "", false},
+		{"after the idle limit", recent("app", 10*time.Second), 10 * time.Second, "", false},
+		{"another app", recent("other", time.Hour), 0, "", false},
+		{"changed", recent("app", time.Hour), 0, "x", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				for _, again := range []bool{false, true} {
+					c := recent("app", time.Hour).Set(ref, again)
+					if c.Name != "__Secure-ginoidc.landed" || c.MaxAge != 60 || c.Path != "/auth/signin" || !c.HttpOnly {
+						t.Fatalf("%v", c)
+					}
+					time.Sleep(tt.after)
+					r := httptest.NewRequest("GET", "/auth/signin", nil)
+					r.AddCookie(&http.Cookie{Name: c.Name, Value: tt.change + c.Value})
+					found, twice, ok := tt.reader.Find(r)
+					if ok != tt.want || ok && (found.ID != ref.ID || found.Subject != ref.Subject || twice != again) {
+						t.Errorf("again %t: %v %t %t", again, found, twice, ok)
+					}
+				}
+			})
+		})
+	}
+	if line := recent("app", time.Hour).Delete().String(); line !=
+		"__Secure-ginoidc.landed=; Path=/auth/signin; Max-Age=0; HttpOnly; Secure; SameSite=Lax" {
+		t.Errorf("%s", line)
+	}
+}

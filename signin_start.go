@@ -1,0 +1,223 @@
+package ginoidc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"github.com/gin-gonic/gin"
+	"github.com/seed-d65cea4d/ginoidc/internal/ascii"
+	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
+	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
+	"github.com/seed-d65cea4d/ginoidc/internal/marker"
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/web"
+)
+
+// signIns starts sign-ins.
+type signIns struct {
+	*reporter
+	links    signInLinks
+	targets  returnto.Site
+	home     string // the return target if the request names no other
+	attempts *attempt.Jar
+	sessions *session.Manager
+	markers  marker.Cookies
+	recent   marker.Recent
+	appURL   string
+	appState func(*gin.Context) (string, error) // nil unless the app has one
+}
+
+// signInRequest is what a sign-in is for, and its authentication request parameters in addition to the configured ones,
+// by origin.
+type signInRequest struct {
+	purpose attempt.Purpose
+	app     url.Values // from the app or a guard; sealed on the way through the browser
+	link    url.Values // from the link, which anyone can write
+}
+
+// read reads a request to the sign-in route. The return target of the result is always acceptable.
+func (s *signIns) read(c *gin.Context, req *request, rp *relyingParty) (of signInRequest, err error) {
+	target := ""
+	ctx, query := c.Request.Context(), c.Request.URL.Query()
+	if c.Request.Method == http.MethodPost || query.Has("iss") {
+		if query, err = rp.initiation(c); err != nil {
+			return of, err
+		}
+		target = query.Get("target_link_uri")
+		of.link = s.readLink(ctx, provider.InitiationLink(), query, "iss", "target_link_uri")
+	} else {
+		target = query.Get("return_to")
+		of.link = s.readLink(ctx, provider.SignInLink(), query, "return_to", sealedParameters)
+		if sealed := query.Get(sealedParameters); sealed != "" {
+			var ok bool
+			ownSession := func() (*session.Session, error) { return req.ownSession(c) }
+			if of.app, ok = s.links.open(sealed, ownSession); !ok { // forged, or sealed with an old secret: do without
+				s.logIgnored(ctx, "they do not open", sealedParameters)
+			}
+		}
+	}
+	if of.purpose.ReturnTo = target; !s.targets.Accept(target) {
+		of.purpose.ReturnTo = s.home
+		if target != "" {
+			s.log.DebugContext(ctx, "ginoidc: return target ignored: it is not acceptable")
+		}
+	}
+	return of, nil
+}
+
+// readLink returns those parameters of a link that may be passed on, and logs the others. own are those of the route.
+func (s *signIns) readLink(ctx context.Context, rules provider.LinkRules, link url.Values, own ...string) url.Values {
+	params, malformed, unknown := rules.Read(link, own...)
+	s.logIgnored(ctx, "their values are malformed", malformed...)
+	s.logIgnored(ctx, "a link may not ask for them", unknown...)
+	return params
+}
+
+// logIgnored logs the names of parameters that have no effect. Anyone can write a link, so it logs at debug, no values,
+// which may be personal data, and a limited number of names.
+func (s *signIns) logIgnored(ctx context.Context, why string, names ...string) {
+	if len(names) == 0 {
+		return
+	}
+	slices.Sort(names)
+	for i := range names {
+		names[i] = ascii.Clean(names[i], 64)
+	}
+	s.log.DebugContext(ctx, "ginoidc: sign-in parameters ignored", "why", why, "names", names[:min(len(names), 16)])
+}
+
+// start starts a sign-in attempt and returns the URL of the authorization request. It gets the provider's metadata
+// first, so that no cookie is set if that fails. ctx bounds the calls to the provider.
+func (s *signIns) start(
+	ctx context.Context, c *gin.Context, req *request, rp *relyingParty, of signInRequest,
+) (string, error) {
+	if err := rp.requireMetadata(ctx); err != nil {
+		return "", err
+	}
+	purpose := of.purpose
+	params, ignored := provider.MergeParameters(rp.settings.SignInParameters, of.app, of.link)
+	s.logIgnored(ctx, "the app asks for something else", ignored...)
+	purpose.MaxAge, purpose.ACRValues = provider.MaxAge(params), params.Get("acr_values")
+	if s.appState != nil {
+		var err error
+		if purpose.AppState, err = s.appState(c); err != nil {
+			return "", fmt.Errorf("ginoidc: AppState: %w", err)
+		}
+	}
+	if rp.responseMode().FormPost() { // the callback will come without the session cookie
+		if id, err := req.identifyBrowser(c); err == nil && id.session != nil {
+			purpose.Replaces, purpose.Replaced = id.session.ID, id.session.Subject
+			req.keepReplacedTokens(id.session)
+		}
+	}
+	header := http.Header{} // merged into the response below: if the request cannot be pushed, no cookie is set
+	at, err := s.attempts.Start(header, c.Request, purpose)
+	if errors.Is(err, attempt.ErrTooLarge) { // a large app state leaves no room for a long target
+		s.log.DebugContext(ctx, "ginoidc: return target ignored: with AppState it does not fit in a cookie")
+		purpose.ReturnTo = s.home
+		at, err = s.attempts.Start(header, c.Request, purpose)
+	}
+	if err != nil {
+		return "", translated(err)
+	}
+	location, err := rp.client.AuthorizationURL(ctx, provider.AuthRequest{
+		State: at.State, Nonce: at.Nonce, Verifier: at.Verifier, Params: params,
+	})
+	if err != nil {
+		return "", translated(err)
+	}
+	cookie.Set(c.Writer.Header(), header[setCookie]...)
+	return location, nil
+}
+
+// detectLoop detects a sign-in loop: the browser has just completed a sign-in but has no session. If the session cookie
+// is missing, another sign-in would end the same way, so it is an error with everything that leads to the cause. If the
+// cookie opens no session, the cause may be temporary, such as a store that lags or has lost its sessions, so it is an
+// error only the second time. A session that has been ended is not an error.
+func (s *signIns) detectLoop(c *gin.Context, req *request, rp *relyingParty) (again bool, err error) {
+	t, again, ok := s.recent.Find(c.Request)
+	if !ok {
+		return false, nil
+	}
+	if id, err := req.identify(c); id.user != nil || err != nil {
+		return false, nil
+	}
+	if found, err := s.sessions.Load(req.http); found != nil || err != nil {
+		return false, nil
+	}
+	if ended, err := rp.ledger.Ended(req, t); ended || err != nil {
+		return false, nil
+	}
+	n := len(c.Request.CookiesNamed(s.markers.Name))
+	missing := &cookieMissingError{
+		name: s.markers.Name, path: s.markers.Path, appURL: s.appURL, host: ascii.Clean(c.Request.Host, 256), came: n,
+	}
+	if n > 0 && !again {
+		s.emit(req, event{kind: eventSessionLost, err: missing})
+		return true, nil
+	}
+	req.addCookies(c, []string{s.recent.Delete().String()}) // so that the link of the page starts a new sign-in
+	return false, missing
+}
+
+// cookieMissingError is an errCookieMissing with hints for the operator.
+type cookieMissingError struct {
+	name, path, appURL, host string
+	came                     int // number of cookies with that name
+}
+
+// Error says what is wrong and what to check.
+func (e *cookieMissingError) Error() string {
+	where := fmt.Sprintf("cookie %s, path %s, app URL %s, host of the request %s", e.name, e.path, e.appURL, e.host)
+	switch e.came {
+	case 0:
+		return errCookieMissing.Error() + ": none came (" + where + "): compare AppURL, base path included, " +
+			"with the address in the browser, and check that no proxy removes Set-Cookie from responses"
+	case 1:
+		return errCookieMissing.Error() + ": the one that came opens no session (" + where + "): " +
+			"give all instances the same CookieSecrets and Store, and no other app the same CookieName"
+	}
+	return fmt.Sprintf("%v: of %d that came none opens a session (%s): "+
+		"remove those of other paths and domains, or set another CookieName", errCookieMissing, e.came, where)
+}
+
+// Unwrap returns errCookieMissing.
+func (e *cookieMissingError) Unwrap() error { return errCookieMissing }
+
+// signInMethods returns the methods of the sign-in route. A third party may initiate a sign-in with a form too.
+func (rp *relyingParty) signInMethods() []string {
+	if rp.settings.InitiateLogin {
+		return []string{http.MethodGet, http.MethodPost}
+	}
+	return []string{http.MethodGet}
+}
+
+// initiation reads a login initiation request (OpenID Connect Core 1.0, section 4), with which the provider or its
+// portal starts a sign-in here. iss must be the configured issuer, and target_link_uri must pass the rule for return
+// targets, or the route would be an open redirector (case 17).
+func (rp *relyingParty) initiation(c *gin.Context) (form url.Values, err error) {
+	if !rp.settings.InitiateLogin {
+		return nil, errInitiationOff
+	}
+	form = c.Request.URL.Query()
+	if c.Request.Method == http.MethodPost {
+		if form, err = web.ReadForm(c.Writer, c.Request); err != nil {
+			return nil, fmt.Errorf("%w: %w", errInvalidInitiation, err)
+		}
+	}
+	for _, name := range []string{"iss", "login_hint", "target_link_uri"} {
+		if len(form[name]) > 1 {
+			return nil, fmt.Errorf("%w: repeated %s", errInvalidInitiation, name)
+		}
+	}
+	if form.Get("iss") != rp.settings.Issuer {
+		return nil, fmt.Errorf("%w: iss is not the configured issuer", errInvalidInitiation)
+	}
+	return form, nil
+}
