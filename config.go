@@ -7,8 +7,6 @@ import (
 
 	"github.com/gin-contrib/sessions"
 	"github.com/gin-gonic/gin"
-
-	"github.com/seed-d65cea4d/ginoidc/internal/clientcert"
 )
 
 // Config holds the settings of an app: where it lives, how its users sign in and how long they stay signed in.
@@ -16,9 +14,12 @@ import (
 // Providers, AppURL and CookieSecrets are required; the zero value of every other field is its safe default. [New]
 // copies the Config, so later changes to it have no effect. [ConfigFromEnv] fills one from environment variables.
 type Config struct {
-	// Providers lists the identity providers that sign users in. This version accepts exactly one.
+	// Providers lists the identity providers that sign users in. Example:
 	//
-	// A copy of a Config shares its providers: assign a new slice to a copy that uses another provider.
+	//	[]ginoidc.Provider{{Issuer: "https://login.example.com", ClientID: "shop", ClientSecret: secret}}
+	//
+	// Refused: none, and more than one, which this version does not support. A copy of a Config shares its providers:
+	// assign a new slice to a copy that uses another provider.
 	Providers []Provider
 
 	// AppURL is the external base URL of the app. Examples:
@@ -36,7 +37,8 @@ type Config struct {
 	AppURL string
 
 	// RoutePrefix is where [Auth.Mount] puts the plugin's routes, below the base path of AppURL. Example: "/login", for
-	// "/login/signin" and so on. Default: "/auth". Refused: "/" and paths that are not in their plain form.
+	// "/login/signin" and so on. Default: "/auth". Refused: "/", and paths that are not in their plain form, such as
+	// "auth", "/a//b" and "/:tenant". The redirect URI below it is the one to register at the provider.
 	RoutePrefix string
 
 	// CookieName is the base of the names of the cookies. Example: "shop". Default: "ginoidc". Accepted: 1 to 64 letters,
@@ -47,7 +49,8 @@ type Config struct {
 	CookieName string
 
 	// DefaultReturnTo is where a sign-in ends that named no acceptable return target. Example: "/start". Default: the root
-	// of the app. Refused: anything that is not a return target itself, such as "//other.example".
+	// of the app. Refused: anything that is not a return target itself, such as "//other.example", which browsers take for
+	// another host, and the plugin's own routes.
 	DefaultReturnTo string
 
 	// ReturnOrigins lists further origins that a return target may name. Example: "https://shop.example.net:8443".
@@ -63,16 +66,16 @@ type Config struct {
 	TrustedOrigins []string
 
 	// CrossOriginRoutes lists routes of the app for which guards leave out that check, because the handler has its own.
-	// Example: "/webhooks/:id", a pattern as Gin writes it, base path included. Default: none.
+	// Example: "/webhooks/:id", a pattern as Gin writes it, base path included. Default: none. Refused: what does not
+	// begin with "/". Without a check, such as of a signature, the route is open to forged requests.
 	CrossOriginRoutes []string
 
 	// Resource is the identifier of the app as a resource server (RFC 9728, section 1.2): its API, for clients that have
 	// to find out who issues access tokens for it. Example: "https://app.example.com/api". Default: none. Refused:
 	// anything but a URL at or below AppURL, and without Provider.Audience.
 	//
-	// Then [Auth.Mount] publishes metadata of the resource, in the example at
-	// "/.well-known/oauth-protected-resource/api", and refused requests get its address. A proxy in front of an app with
-	// a base path has to pass that path on.
+	// Then [Auth.Mount] publishes metadata of the resource, in the example at "/.well-known/oauth-protected-resource/api",
+	// and refused requests get its address. A proxy in front of an app with a base path has to pass that path on.
 	Resource string
 
 	// CertificateHeader is the header in which a proxy that ends TLS forwards the certificate of the client, for access
@@ -104,26 +107,31 @@ type Config struct {
 	// "plan". Default: sub, name, preferred_username, email, email_verified, picture, and the groups and organizations.
 	//
 	// Of an object that holds the groups or organizations, such as "realm_access", the default shows these alone. So does
-	// the name in GroupsClaim or OrganizationsClaim. The name of the object itself shows all of it.
+	// the name in GroupsClaim or OrganizationsClaim. The name of the object itself shows all of it. Name what pages need
+	// and nothing else: a script that an attacker gets into a page can read it.
 	UserInfoClaims []string
 
 	// CookieSecrets are the secrets that seal cookies, newest first: the first one seals, all of them open. Example: what
 	// "openssl rand -base64 32" prints. Refused: fewer than 32 bytes, a text that repeats itself, and fewer than 8
 	// different bytes, because anyone who guesses a secret can sign in as any user.
 	//
-	// For rotation, put a new secret in front, and drop the last one after SessionLifetime.
+	// For rotation, put a new secret in front, and drop the last one after SessionLifetime. All instances of the app need
+	// the same secrets.
 	CookieSecrets []string
 
 	// SessionIdle is how long a session lasts without use. Example: 30*time.Minute. Default: 12h, or SessionLifetime if
-	// that is shorter. Accepted: from a second up to SessionLifetime.
+	// that is shorter. Accepted: from a second up to SessionLifetime. It limits how long an unattended browser, or a copy
+	// of its cookie that nobody uses, stays signed in (OWASP ASVS 5.0, 7.3.1).
 	SessionIdle time.Duration
 
 	// SessionLifetime is how long a session lasts after the sign-in, whatever its use. Example: 8*time.Hour. Default:
-	// 168h, a week. Accepted: a second or more. It limits how long a stolen cookie is of use to a thief who keeps it busy.
+	// 168h, a week. Accepted: a second or more. It limits how long a stolen cookie is of use to a thief who keeps it busy
+	// (OWASP ASVS 5.0, 7.3.2), and for how long the groups of a sign-in count.
 	SessionLifetime time.Duration
 
 	// AttemptLife is how long a user may take to sign in at the provider. Example: 30*time.Minute, for a registration with
-	// a second factor. Default: 10m. Accepted: from 1m to 24h.
+	// a second factor. Default: 10m. Accepted: from 1m to 24h. The browser holds the state, nonce and PKCE verifier of the
+	// attempt for so long, and an authorization response that comes later is refused.
 	AttemptLife time.Duration
 
 	// MaxSessions is how many sessions a user may have; a further sign-in ends the oldest one. Example: 3. Default: 0, no
@@ -132,12 +140,14 @@ type Config struct {
 	MaxSessions int
 
 	// Store keeps the sessions: any store of gin-contrib/sessions. Example: a store of package redisstate. Default:
-	// package cookiestore with CookieSecrets, which needs no server.
+	// package cookiestore with CookieSecrets, which needs no server. Records are sealed and bound to their place: reading
+	// the store reveals no user, and writing to it gives nobody the session of another.
 	Store sessions.Store
 
 	// State is what several instances share about sessions: which ended, what was used up, who has which, and who
 	// refreshes tokens. Example: a store of package redisstate. Default: the memory of this process, which is enough for
-	// one instance and is lost at a restart. Refused: a State that cannot record the end of sessions.
+	// one instance and is lost at a restart. Refused: a State that cannot record the end of sessions, because copies of
+	// the cookies of an ended session would stay valid. See [SharedState].
 	State SharedState
 
 	// KeepTokens keeps the access token, and the refresh token if there is one, with the session, for [Auth.Token] and
@@ -149,19 +159,22 @@ type Config struct {
 	// KeepIDToken says whether the ID token is kept with the session, for the id_token_hint of a sign-out (OpenID Connect
 	// RP-Initiated Logout 1.0, section 2): without it, some providers ask the user to confirm, or do not come back.
 	// [Auto], the default, keeps it in a Store on a server, and in sealed cookies as far as it fits; [Always]; [Never].
+	// Refused: anything else.
 	KeepIDToken string
 
 	// Authenticators identify users by other means than a session, such as API keys. They are asked in order, before the
-	// session is opened. Refused: nil. See [Authenticator].
+	// session is opened. Example: keys of machines, from a table of the app. Default: none. Refused: nil. See
+	// [Authenticator].
 	Authenticators []Authenticator
 
 	// AppState is called when a sign-in begins. The string it returns, at most about 1 kB, is sealed with the attempt, so
-	// that the browser cannot change it, and handed to OnSignIn. Example: the id of an invitation. An error is answered
-	// with 500, and no sign-in begins.
+	// that the browser cannot change it, and handed to OnSignIn. Example: the id of an invitation. Default: none. An error
+	// is answered with 500, and no sign-in begins.
 	AppState func(c *gin.Context) (string, error)
 
 	// OnSignIn is called once the provider has authenticated a user, before there is a session. Example: refuse an account
-	// that the app has locked. An error refuses the sign-in with 403.
+	// that the app has locked, or a user without a verified email. Default: none, and everybody who can sign in at the
+	// provider is signed in. An error refuses the sign-in with 403.
 	OnSignIn func(ctx context.Context, s *PendingSignIn) error
 
 	// OnSignedIn is called after the session of a sign-in has begun, for each request that receives it, before the browser
@@ -169,7 +182,8 @@ type Config struct {
 	// basket of another user. Its error is logged.
 	OnSignedIn func(ctx context.Context, u *User) error
 
-	// OnSignOut is called after a user has signed out here. [RequestFrom] returns the request. Its error is logged.
+	// OnSignOut is called after a user has signed out here. [RequestFrom] returns the request. Example: remove cookies of
+	// the app. Default: none. Its error is logged, and the user stays signed out.
 	OnSignOut func(ctx context.Context, u *User) error
 
 	// OnSessionEnd is called whenever sessions are ended, for any reason except expiry. Example: close the WebSockets of
@@ -185,28 +199,17 @@ type Config struct {
 	// requires it for level 3.
 	ReportAllowed bool
 
-	// AbortHandlers replaces the default answers to denied requests and failures. No handler can let such a request pass.
+	// AbortHandlers replaces the default answers to denied requests and failures. Example: a page in the design of the
+	// app. Default: pages for browsers and JSON for programs. No handler can let such a request pass.
 	AbortHandlers AbortHandlers
 
-	// Logger receives the plugin's events. Default: [slog.Default]. Tokens, codes and cookies are never logged.
+	// Logger receives the plugin's events. Example: slog.New(slog.NewJSONHandler(os.Stderr, nil)). Default:
+	// [slog.Default]. Tokens, codes and cookies are never logged.
 	Logger *slog.Logger
 
 	env          environment
 	lacksMethods []string // methods that State does not support
 }
-
-// Values of [Provider].PushedAuthorization and [Config].KeepIDToken.
-const (
-	Auto   = "auto"
-	Always = "always"
-	Never  = "never"
-)
-
-// Values of [Config].CertificateFormat.
-const (
-	CertificateByteSequence = clientcert.FormatByteSequence
-	CertificatePEM          = clientcert.FormatPEM
-)
 
 // idp returns the only provider of a valid Config.
 func (c *Config) idp() *Provider { return &c.Providers[0] }

@@ -7,8 +7,52 @@ import (
 	"reflect"
 	"time"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/clientcert"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/settings"
+)
+
+// Values of [Provider].ClientAuthMethod (OpenID Connect Core 1.0, section 9; RFC 8705, section 2).
+const (
+	ClientSecretBasic       = "client_secret_basic"
+	ClientSecretPost        = "client_secret_post"
+	ClientSecretJWT         = "client_secret_jwt"
+	PrivateKeyJWT           = "private_key_jwt"
+	TLSClientAuth           = "tls_client_auth"
+	SelfSignedTLSClientAuth = "self_signed_tls_client_auth"
+	ClientAuthNone          = "none" // a public client
+)
+
+// ProfileFAPI2 is the FAPI 2.0 Security Profile, a value of [Provider].Profile.
+const ProfileFAPI2 = "fapi2"
+
+// Values of [Provider].ResponseMode (OAuth 2.0 Multiple Response Type Encoding Practices, section 2.1; OAuth 2.0 Form
+// Post Response Mode; JARM, section 2.3).
+const (
+	ResponseModeQuery       = "query"
+	ResponseModeFormPost    = "form_post"
+	ResponseModeQueryJWT    = "query.jwt"
+	ResponseModeFormPostJWT = "form_post.jwt"
+)
+
+// Values of [Provider].GroupsFormat and OrganizationsFormat.
+const (
+	FormatList      = "list"
+	FormatSeparated = "separated"
+	FormatKeys      = "keys"
+)
+
+// Values of [Provider].PushedAuthorization and [Config].KeepIDToken.
+const (
+	Auto   = "auto"
+	Always = "always"
+	Never  = "never"
+)
+
+// Values of [Config].CertificateFormat.
+const (
+	CertificateByteSequence = clientcert.FormatByteSequence
+	CertificatePEM          = clientcert.FormatPEM
 )
 
 const (

@@ -26,7 +26,7 @@ func ConfigFromEnv(prefix string) (Config, error) {
 	c := Config{AppURL: settings.DefaultAppURL, Providers: make([]Provider, 1)}
 	e := environment{prefix: prefix, sources: map[string]string{}}
 	e.readProvider(&c, 0, prefix)
-	e.read(&c, envPart{prefix: prefix, table: slices.Concat(appVariables(), laterVariables())})
+	e.read(&c, envPart{prefix: prefix, table: appVariables()})
 	e.readMonoCloud()
 	e.sortOthers()
 	left := c.detached()
@@ -136,16 +136,15 @@ func (c *Config) variableNames() map[string]string {
 	for _, part := range c.env.parts {
 		now, left := part.of(c), part.of(c.env.left)
 		for _, v := range part.table {
-			if v.Field != "" && now.IsValid() && sameField(now, left, v.Field) {
+			if v.Field == "" || !now.IsValid() { // of a later version, or of a provider that code has removed
+				continue
+			}
+			if reflect.DeepEqual(now.FieldByName(v.Field).Interface(), left.FieldByName(v.Field).Interface()) {
 				names[part.path+v.Field] = cmp.Or(c.env.sources[part.path+v.Field], part.prefix+v.Name)
 			}
 		}
 	}
 	return names
-}
-
-func sameField(a, b reflect.Value, name string) bool {
-	return reflect.DeepEqual(a.FieldByName(name).Interface(), b.FieldByName(name).Interface())
 }
 
 // warn logs the variables without effect.
@@ -191,6 +190,10 @@ func appVariables() []env.Variable {
 		{Name: "CERTIFICATE_PROXIES", Field: "CertificateProxies"},
 		{Name: "POST_SIGN_OUT_URL", Field: "PostSignOutURL"},
 		{Name: "REPORT_ALLOWED", Field: "ReportAllowed"},
+
+		// Names of later versions. An app that sets one relies on it, so any value is refused.
+		{Name: "PROVIDERS", As: env.Unsupported, Fix: "unset it"},
+		{Name: "RECHECK_EVERY", As: env.Unsupported, Fix: "unset it"},
 	}
 }
 
@@ -236,15 +239,6 @@ func providerVariables() []env.Variable {
 		{Name: "CLOCK_TOLERANCE", Field: "ClockTolerance", As: env.WithUnit},
 		{Name: "PROVIDER_TIMEOUT", Field: "Timeout"},
 		{Name: "CA_FILE", Field: "RootCAs"},
-	}
-}
-
-// laterVariables returns variables that a later version will read. An app that sets one relies on it, so any value is
-// refused.
-func laterVariables() []env.Variable {
-	return []env.Variable{
-		{Name: "PROVIDERS", As: env.Unsupported, Fix: "unset it"},
-		{Name: "RECHECK_EVERY", As: env.Unsupported, Fix: "unset it"},
 	}
 }
 

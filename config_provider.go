@@ -16,7 +16,8 @@ import (
 // field is its safe default.
 type Provider struct {
 	// Issuer is the issuer identifier of the provider, compared byte for byte (OpenID Connect Discovery 1.0, section 4.3):
-	// a trailing slash matters. Examples:
+	// a trailing slash matters. What another issuer signs or sends back is refused, so that a malicious provider cannot
+	// stand in for this one (mix-up, RFC 9207). Examples:
 	//
 	//	"https://login.example.com"
 	//	"https://sso.example.com/realms/shop"
@@ -25,12 +26,13 @@ type Provider struct {
 	// "/.well-known/openid-configuration".
 	Issuer string
 
-	// ClientID is the client identifier that the provider registered for the app. Example: "shop".
+	// ClientID is the client identifier that the provider registered for the app (RFC 6749, section 2.2). Example: "shop".
+	// Refused: none, and blanks, quotes or invisible characters around it, with which the provider would not know it.
 	ClientID string
 
-	// ClientSecret is the secret that the provider registered with ClientID. Refused: none where ClientAuthMethod needs
-	// one, one where it needs none, and fewer than 32 bytes for client_secret_jwt (OpenID Connect Core 1.0, section
-	// 16.19).
+	// ClientSecret is the secret that the provider registered with ClientID. Example: what the provider's page shows once;
+	// keep it out of the repository. Refused: none where ClientAuthMethod needs one, one where it needs none, and fewer
+	// than 32 bytes for client_secret_jwt (OpenID Connect Core 1.0, section 16.19).
 	ClientSecret string
 
 	// ClientAuthMethod is how the app authenticates to the provider (OpenID Connect Core 1.0, section 9; RFC 8705, section
@@ -40,6 +42,9 @@ type Provider struct {
 	//   - [PrivateKeyJWT] needs ClientKey
 	//   - [TLSClientAuth] and [SelfSignedTLSClientAuth] need ClientCertificate
 	//   - [ClientAuthNone] is for a public client
+	//
+	// Refused: anything else. A key or a certificate is better than a secret, because it is never sent (RFC 9700, section
+	// 2.5).
 	ClientAuthMethod string
 
 	// ClientKey is the private key of [PrivateKeyJWT] and SignRequests: PEM (PKCS #8, PKCS #1 or SEC 1) or a JWK. Example:
@@ -51,11 +56,13 @@ type Provider struct {
 	// RS256, ES256, ES384, ES512 or EdDSA by the type of the key. Refused: one that does not suit the key.
 	ClientKeyAlg string
 
-	// ClientKeyID is the kid of ClientKey at the provider. Default: the kid of the JWK, or the thumbprint (RFC 7638).
+	// ClientKeyID is the kid of ClientKey at the provider. Example: "2026-summer". Default: the kid of the JWK, or the
+	// thumbprint (RFC 7638). Refused: one without ClientKey.
 	ClientKeyID string
 
 	// ClientCertificate is presented to the provider in TLS, for [TLSClientAuth] and [SelfSignedTLSClientAuth], and to the
-	// CertificateOrigins. A Transport of the app presents its own instead.
+	// CertificateOrigins. Example: what [tls.LoadX509KeyPair] returns. Default: none. Refused: none where ClientAuthMethod
+	// needs one, unless a Transport of the app presents its own.
 	ClientCertificate *tls.Certificate
 
 	// CertificateOrigins lists the resource servers to which [Auth.Client] presents ClientCertificate, for access tokens
@@ -66,7 +73,7 @@ type Provider struct {
 	// Profile is [ProfileFAPI2] to make the app a client of the FAPI 2.0 Security Profile: pushed requests; a key or a
 	// certificate instead of a secret; access tokens bound by DPoP unless they are bound to the certificate; PS256, ES256
 	// or EdDSA; and iss in every response. It sets the fields that are left out and refuses other values, and a provider
-	// that cannot do it. Default: no profile.
+	// that cannot do it. Default: no profile. Refused: anything else.
 	Profile string
 
 	// Scopes lists the scopes of a sign-in. Example: "openid", "profile", "groups". Default: openid, profile and email.
@@ -122,20 +129,22 @@ type Provider struct {
 
 	// ResponseMode is how the authorization response comes back. [ResponseModeQuery], the default, is a redirect.
 	// [ResponseModeFormPost] is a form, which keeps the code out of URLs and logs. [ResponseModeQueryJWT] and
-	// [ResponseModeFormPostJWT] are the same, signed by the provider (JARM).
+	// [ResponseModeFormPostJWT] are the same, signed by the provider (JARM), so that nobody can change it on the way.
+	// Refused: anything else, such as fragment, which never reaches a server.
 	ResponseMode string
 
 	// PushedAuthorization says whether the request goes from the app to the provider before the browser does (RFC 9126),
 	// so that no one can read or change it on the way. [Auto], the default, does so if the provider requires it; [Always];
-	// [Never].
+	// [Never]. Refused: anything else.
 	PushedAuthorization string
 
 	// SignRequests signs authorization requests with ClientKey (RFC 9101), so that they cannot be changed on the way
-	// through the browser. Default: false.
+	// through the browser. Default: false. Refused: without ClientKey.
 	SignRequests bool
 
 	// DPoP binds access tokens to a key that each sign-in makes (RFC 9449), so that a stolen token is of no use without
-	// the key. Default: false.
+	// the key. Default: false; true with [ProfileFAPI2], unless tokens are bound to the certificate. The provider has to
+	// support ES256 for it.
 	DPoP bool
 
 	// SigningAlgs lists the JWS algorithms that are accepted on ID tokens. Example: "ES256". Default: RS256. Refused:
@@ -145,7 +154,7 @@ type Provider struct {
 
 	// DecryptionKey opens ID tokens and logout tokens that the provider encrypts to the app. Its forms are those of
 	// ClientKey; it decrypts RSA-OAEP-256, or ECDH-ES with an EC key. Default: none. With it, tokens that are not
-	// encrypted are refused.
+	// encrypted are refused. Refused: an Ed25519 key, and a JWK for signatures.
 	DecryptionKey []byte
 
 	// TrustedAudiences lists further audiences that an ID token may name next to ClientID. Example: the project id of
@@ -159,7 +168,7 @@ type Provider struct {
 	UntypedLogoutTokens bool
 
 	// ClockTolerance is the clock skew between the app and the provider that is tolerated. Example: 30*time.Second.
-	// Default: 60s. Accepted: up to 5m; a larger one would keep expired tokens alive.
+	// Default: 60s. Accepted: up to 5m; a larger one would keep expired tokens alive (RFC 7519, section 4.1.4).
 	ClockTolerance time.Duration
 
 	// GroupsClaim names the claim that holds the user's groups: the literal name of a member or, if there is none, a
@@ -178,6 +187,8 @@ type Provider struct {
 	//   - [FormatSeparated]: names in one string, separated by commas or, without any, by spaces
 	//   - [FormatKeys]: an object whose member names are the names, such as the project roles of ZITADEL: those whose
 	//     values are an object, a list or true
+	//
+	// Refused: anything else.
 	GroupsFormat string
 
 	// OrganizationsClaim, OrganizationsPath and OrganizationsFormat say the same of the user's organizations. Default:
@@ -188,7 +199,8 @@ type Provider struct {
 
 	// GroupsResolver returns the user's groups from somewhere else, once a sign-in, after the ID token and userinfo are
 	// validated. Example: ask Microsoft Graph if u.GroupsOverage reports that the provider left the groups out. u.Groups
-	// holds those of the claims; the result replaces them. An error ends the sign-in with 502 and no session.
+	// holds those of the claims; the result replaces them. Default: none, and a user whose groups are left out is denied
+	// by checks of groups. An error ends the sign-in with 502 and no session.
 	GroupsResolver func(ctx context.Context, u *User, accessToken string) ([]string, error)
 
 	// StringEmailVerified accepts the string "true" in email_verified, as Amazon Cognito and Apple send it. Default:
@@ -196,47 +208,19 @@ type Provider struct {
 	StringEmailVerified bool
 
 	// SkipUserInfo leaves out the request to the userinfo endpoint at sign-in. Default: false. Set it if the ID token
-	// holds every claim that the app needs.
+	// holds every claim that the app needs: each sign-in is then one request shorter.
 	SkipUserInfo bool
 
 	// Timeout limits each request to the provider. Example: 8*time.Second. Default: 5s. Accepted: from 1s to 1m. A
 	// callback may take twice as long, since it makes several requests.
 	Timeout time.Duration
 
-	// Transport makes the requests to the provider. Default: one of the plugin's own. The limits of time and size apply to
-	// any Transport, and no redirect is followed, since an answer from another place is not the provider's.
+	// Transport makes the requests to the provider. Example: one that goes through a proxy or records traces. Default: one
+	// of the plugin's own. The limits of time and size apply to any Transport, and no redirect is followed, since an
+	// answer from another place is not the provider's.
 	Transport http.RoundTripper
 
-	// RootCAs are the root certificates that the plugin's own Transport trusts. Default: those of the system.
+	// RootCAs are the root certificates that the plugin's own Transport trusts. Example: those of the company that runs
+	// the provider. Default: those of the system. A Transport of the app has its own.
 	RootCAs *x509.CertPool
 }
-
-// Values of [Provider].ClientAuthMethod (OpenID Connect Core 1.0, section 9; RFC 8705, section 2).
-const (
-	ClientSecretBasic       = "client_secret_basic"
-	ClientSecretPost        = "client_secret_post"
-	ClientSecretJWT         = "client_secret_jwt"
-	PrivateKeyJWT           = "private_key_jwt"
-	TLSClientAuth           = "tls_client_auth"
-	SelfSignedTLSClientAuth = "self_signed_tls_client_auth"
-	ClientAuthNone          = "none" // a public client
-)
-
-// ProfileFAPI2 is the FAPI 2.0 Security Profile, a value of [Provider].Profile.
-const ProfileFAPI2 = "fapi2"
-
-// Values of [Provider].ResponseMode (OAuth 2.0 Multiple Response Type Encoding Practices, section 2.1; OAuth 2.0 Form
-// Post Response Mode; JARM, section 2.3).
-const (
-	ResponseModeQuery       = "query"
-	ResponseModeFormPost    = "form_post"
-	ResponseModeQueryJWT    = "query.jwt"
-	ResponseModeFormPostJWT = "form_post.jwt"
-)
-
-// Values of [Provider].GroupsFormat and OrganizationsFormat.
-const (
-	FormatList      = "list"
-	FormatSeparated = "separated"
-	FormatKeys      = "keys"
-)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/clientcert"
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 )
 
@@ -61,5 +62,35 @@ func (c *Config) validateResource(found *problems, accepts bool) {
 		found.add("Resource", fmt.Sprintf("%q is not a plain URL at or below AppURL", c.Resource), fix)
 	case !accepts:
 		found.add("Resource", "is set without Audience", "set Audience of the provider, or leave it out")
+	}
+}
+
+// validateAccessTokens reports settings of access tokens that would have no effect, or an unknown one.
+func (p *Provider) validateAccessTokens(found *problems) {
+	found.texts("Audience", p.Audience)
+	if p.RequireBoundTokens && p.Audience == "" {
+		found.add("RequireBoundTokens", "is set without Audience", "set Audience, or leave it out")
+	}
+	if p.RequireDPoPNonce && p.Audience == "" {
+		found.add("RequireDPoPNonce", "is set without Audience", "set Audience, or leave it out")
+	}
+	for _, setting := range []struct {
+		field, value string
+		values       []string // nil: any
+	}{
+		{"AccessTokenProfile", p.AccessTokenProfile, provider.AccessTokenProfiles()},
+		{"AccessTokenIssuer", p.AccessTokenIssuer, nil},
+		{"Introspection", p.Introspection, []string{provider.IntrospectionJSON, provider.IntrospectionJWT}},
+	} {
+		switch {
+		case setting.value == "":
+		case p.Audience == "":
+			found.add(setting.field, "is set without Audience", "set Audience, or leave it out")
+		case setting.values == nil:
+			found.texts(setting.field, setting.value)
+		case !slices.Contains(setting.values, setting.value):
+			found.add(setting.field, fmt.Sprintf("%q is not one of its values", setting.value),
+				"use "+strings.Join(setting.values, ", "))
+		}
 	}
 }

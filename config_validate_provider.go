@@ -182,36 +182,6 @@ func (p *Provider) validateRequest(found *problems) {
 	}
 }
 
-// validateAccessTokens reports settings of access tokens that would have no effect, or an unknown one.
-func (p *Provider) validateAccessTokens(found *problems) {
-	found.texts("Audience", p.Audience)
-	if p.RequireBoundTokens && p.Audience == "" {
-		found.add("RequireBoundTokens", "is set without Audience", "set Audience, or leave it out")
-	}
-	if p.RequireDPoPNonce && p.Audience == "" {
-		found.add("RequireDPoPNonce", "is set without Audience", "set Audience, or leave it out")
-	}
-	for _, setting := range []struct {
-		field, value string
-		values       []string // nil: any
-	}{
-		{"AccessTokenProfile", p.AccessTokenProfile, provider.AccessTokenProfiles()},
-		{"AccessTokenIssuer", p.AccessTokenIssuer, nil},
-		{"Introspection", p.Introspection, []string{provider.IntrospectionJSON, provider.IntrospectionJWT}},
-	} {
-		switch {
-		case setting.value == "":
-		case p.Audience == "":
-			found.add(setting.field, "is set without Audience", "set Audience, or leave it out")
-		case setting.values == nil:
-			found.texts(setting.field, setting.value)
-		case !slices.Contains(setting.values, setting.value):
-			found.add(setting.field, fmt.Sprintf("%q is not one of its values", setting.value),
-				"use "+strings.Join(setting.values, ", "))
-		}
-	}
-}
-
 // validateSignOut reports parameters of a logout request that the plugin sets itself (OpenID Connect RP-Initiated
 // Logout 1.0, section 2), and those that are ambiguous.
 func (p *Provider) validateSignOut(found *problems) {
