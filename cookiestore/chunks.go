@@ -22,7 +22,7 @@ type parts struct {
 }
 
 func readParts(r *http.Request, name string) (p parts) {
-	for pair := range cookie.Pairs(r) {
+	for pair := range cookie.Named(r, name) {
 		if i, value, ok := cookie.CutPart(pair, name); ok {
 			p.value[i] = value
 			p.count[i]++

@@ -51,7 +51,7 @@ func Apart(r *http.Request, name string) []*http.Request {
 // read returns the distinct values of each part, and reports whether any cookie is repeated.
 func read(r *http.Request, name string) (carried [MaxParts][]string, repeated bool) {
 	var count [MaxParts]int
-	for pair := range Pairs(r) {
+	for pair := range Named(r, name) {
 		if n, value, ok := CutPart(pair, name); ok {
 			carried[n] = add(carried[n], value)
 			count[n]++

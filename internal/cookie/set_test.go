@@ -99,18 +99,57 @@ func TestOnlyAndCarries(t *testing.T) {
 	}
 }
 
-func TestPairs(t *testing.T) {
-	r := httptest.NewRequest("GET", "/", nil)
-	r.Header["Cookie"] = []string{"a=1;b=2 ;\tc", "", "d=4;"}
-	if got, want := slices.Collect(cookie.Pairs(r)), []string{"a=1", "b=2", "c", "", "d=4", ""}; !slices.Equal(got, want) {
-		t.Errorf("%q, want %q", got, want)
-	}
-	for pair := range cookie.Pairs(r) {
-		if pair != "a=1" {
-			t.Errorf("%q after the end", pair)
+func TestNamed(t *testing.T) {
+	for _, tt := range []struct {
+		lines []string
+		want  []string
+	}{
+		{nil, nil},
+		{[]string{""}, nil},
+		{[]string{"ab"}, []string{"ab"}},
+		{[]string{"ab=1;ab=2 ;\tab", "", "  ab=4;", "b=5", "ab=6"}, []string{"ab=1", "ab=2", "ab", "ab=4", "ab=6"}},
+		{[]string{"a=1; ab=2; abc=3; cab=4; ab.1=5"}, []string{"ab=2", "abc=3", "ab.1=5"}},
+		{[]string{"a=ab; ab=ab; x=ab=1; aab=1; ab ab=1"}, []string{"ab=ab", "ab ab=1"}},
+		{[]string{"ab\xffab=1;\x0bab=2; AB=3; \"ab=4"}, []string{"ab\xffab=1"}},
+		{[]string{";;ab;;ab=;"}, []string{"ab", "ab="}},
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header["Cookie"] = tt.lines
+		if got := slices.Collect(cookie.Named(r, "ab")); !slices.Equal(got, tt.want) {
+			t.Errorf("%q: %q, want %q", tt.lines, got, tt.want)
 		}
-		break
+		for pair := range cookie.Named(r, "ab") {
+			if pair != tt.want[0] {
+				t.Errorf("%q after the end", pair)
+			}
+			break
+		}
+		if got := slices.Collect(cookie.Named(r, "")); got != nil {
+			t.Errorf("%q have no name", got)
+		}
 	}
+}
+
+// FuzzNamed compares with reading every pair.
+func FuzzNamed(f *testing.F) {
+	f.Add("a=1; ab=2;ab=3", "ab")
+	f.Add("abab; \tab=;", "ab")
+	f.Fuzz(func(t *testing.T, line, name string) {
+		if name == "" || strings.ContainsAny(name, "; \t\r\n") {
+			return
+		}
+		var want []string
+		for pair := range strings.SplitSeq(line, ";") {
+			if pair = strings.Trim(pair, " \t\r\n"); strings.HasPrefix(pair, name) {
+				want = append(want, pair)
+			}
+		}
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header["Cookie"] = []string{line}
+		if got := slices.Collect(cookie.Named(r, name)); !slices.Equal(got, want) {
+			t.Errorf("%q in %q: %q, want %q", name, line, got, want)
+		}
+	})
 }
 
 func TestAfter(t *testing.T) {
