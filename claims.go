@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
 // User is a signed-in user. Issuer and Subject together identify the user, compared byte for byte; an e-mail address
@@ -159,8 +160,8 @@ func (u *User) record() session.Record {
 		Subject: u.Subject, AuthTime: u.AuthTime, ACR: u.ACR,
 		Name: u.Name, PreferredUsername: u.PreferredUsername, Picture: u.Picture,
 		Email: u.Email, EmailVerified: u.EmailVerified,
-		Groups: claims.Normalized(u.Groups), GroupsOverage: u.GroupsOverage,
-		Organizations: claims.Normalized(u.Organizations), Claims: u.Extra, Data: u.Data, Actor: u.Actor.encoded(),
+		Groups: wire.NewList(claims.Normalized(u.Groups)), GroupsOverage: u.GroupsOverage,
+		Organizations: wire.NewList(claims.Normalized(u.Organizations)), Claims: u.Extra, Data: u.Data, Actor: u.Actor.encoded(),
 	}
 }
 
@@ -170,7 +171,7 @@ func userOf(shape *claims.Shape, issuer string, r *session.Record) *User {
 		Issuer: issuer, Subject: r.Subject, AuthTime: r.AuthTime, ACR: r.ACR,
 		Name: r.Name, PreferredUsername: r.PreferredUsername, Picture: r.Picture,
 		Email: r.Email, EmailVerified: r.EmailVerified,
-		Groups: r.Groups, Organizations: r.Organizations, GroupsOverage: r.GroupsOverage,
+		Groups: r.Groups.Strings(), Organizations: r.Organizations.Strings(), GroupsOverage: r.GroupsOverage,
 		Extra: r.Claims, Data: r.Data, shape: shape, ready: true,
 	}
 	if len(r.Actor) > 0 {

@@ -34,6 +34,7 @@ func (req *request) startSession(
 	rec.SID, rec.Issued, rec.Started = id.sid, id.issued, at.Started
 	rec.AskedMaxAge, rec.AskedACR = at.MaxAge, at.ACRValues
 	rec.IDToken = id.idToken
+	rp.ledger.SetHashes(&rec)
 	if rec.Began, err = rp.ledger.Began(req, &rec); err != nil {
 		return nil, err
 	}

@@ -20,9 +20,16 @@ type State interface {
 	Listed(ctx context.Context, owner string) ([]string, error)
 }
 
+// filter is a State that can rule out revocations faster than by looking for them.
+type filter interface {
+	// RevokedSince reports whether the key of this kind and hash may have been revoked with this time or a later one.
+	RevokedSince(kind byte, hash [16]byte, since time.Time) bool
+}
+
 // Ledger remembers which sessions were ended. It is safe for concurrent use. Errors wrap [shared.ErrUnavailable].
 type Ledger struct {
 	state    State
+	filter   filter // nil if the state is none
 	audience shared.Audience
 	lifetime time.Duration
 }
@@ -30,7 +37,8 @@ type Ledger struct {
 // New returns a Ledger of the sessions of an audience. It remembers an end for lifetime, which must cover the life of a
 // session whose sign-in has already started.
 func New(state State, audience shared.Audience, lifetime time.Duration) *Ledger {
-	return &Ledger{state, audience, lifetime}
+	filter, _ := state.(filter)
+	return &Ledger{state, filter, audience, lifetime}
 }
 
 // Judge reports whether a session was ended since it began, and otherwise when it was last updated, or the zero time.
@@ -39,6 +47,9 @@ func New(state State, audience shared.Audience, lifetime time.Duration) *Ledger 
 // late logout token does not end a newer session, one that arrives during the callback wins, and signing in again works
 // at once (cases 181, 187).
 func (l *Ledger) Judge(ctx context.Context, ref Ref) (ended bool, updated time.Time, err error) {
+	if l.untouched(&ref) {
+		return false, time.Time{}, nil
+	}
 	keys := ref.keys()
 	times, err := l.revoked(ctx, keys...)
 	if err != nil {
@@ -58,6 +69,23 @@ func (l *Ledger) Judge(ctx context.Context, ref Ref) (ended bool, updated time.T
 		}
 	}
 	return false, times[0], nil
+}
+
+// untouched reports whether it is certain that nothing ended or updated the session. Its own mark counts whatever its
+// time, because the clock may have been set back since the session began.
+func (l *Ledger) untouched(ref *Ref) bool {
+	if l.filter == nil {
+		return false
+	}
+	var buffer [maxKeys]mark
+	var since time.Time
+	for _, m := range ref.marks(&buffer) {
+		if l.filter.RevokedSince(m.kind, m.hash, since) {
+			return false
+		}
+		since = ref.Began
+	}
+	return true
 }
 
 // Ended is Judge for callers that ignore updates.

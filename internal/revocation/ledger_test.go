@@ -194,10 +194,10 @@ type down struct{ revocation.State }
 func (down) Revoke(context.Context, string, time.Time, time.Duration) error { return errDown }
 func (down) Revoked(context.Context, ...string) ([]time.Time, error)        { return nil, errDown }
 
-type fewAnswers struct{ *state.Memory }
+type fewAnswers struct{ revocation.State }
 
 func (s fewAnswers) Revoked(ctx context.Context, keys ...string) ([]time.Time, error) {
-	times, err := s.Memory.Revoked(ctx, keys...)
+	times, err := s.State.Revoked(ctx, keys...)
 	return times[1:], err
 }
 

@@ -35,9 +35,9 @@ const ClockSkew = 5 * time.Second
 
 // RefOf returns the Ref of a session.
 func (l *Ledger) RefOf(r *session.Record) Ref {
-	ref := Ref{ID: r.ID, Subject: l.audience.Hash(r.Subject), Started: r.Started, Began: r.Began, Issued: r.Issued}
-	if r.SID != "" {
-		ref.SID = l.sid(r.SID)
+	ref := Ref{ID: r.ID, Subject: r.SubjectHash, SID: r.SIDHash, Started: r.Started, Began: r.Began, Issued: r.Issued}
+	if ref.Subject == (shared.Hash{}) { // an earlier version of the plugin wrote the record
+		ref.Subject, ref.SID = l.hashes(r)
 	}
 	if ref.Began.IsZero() {
 		ref.Began = r.Started.Add(-ClockSkew)
@@ -45,21 +45,45 @@ func (l *Ledger) RefOf(r *session.Record) Ref {
 	return ref
 }
 
+// SetHashes keeps in the record what RefOf would otherwise compute on each request.
+func (l *Ledger) SetHashes(r *session.Record) { r.SubjectHash, r.SIDHash = l.hashes(r) }
+
+func (l *Ledger) hashes(r *session.Record) (subject, sid shared.Hash) {
+	if r.SID != "" {
+		sid = l.sid(r.SID)
+	}
+	return l.audience.Hash(r.Subject), sid
+}
+
 // SameAtProvider reports whether two sessions here belong to one session at the provider, for example after a step-up.
 func (ref Ref) SameAtProvider(other Ref) bool {
 	return ref.SID != shared.Hash{} && ref.SID == other.SID && ref.Subject == other.Subject
 }
 
-// keys returns the keys under which the session may have been ended: its own, that of its user, and the provider's.
-func (ref Ref) keys() []string {
-	var buffer [maxKeys * shared.KeySize]byte
-	b := shared.AppendKey(buffer[:0], shared.KindSession, ref.ID)
-	b = shared.AppendKey(b, shared.KindUser, ref.Subject)
-	b = shared.AppendKey(b, shared.KindProvider, ref.Subject)
+// mark is what a session may have been ended under.
+type mark struct {
+	kind byte
+	hash shared.Hash
+}
+
+// marks returns under what the session may have been ended: itself, its user, and what the provider may end.
+func (ref *Ref) marks(buffer *[maxKeys]mark) []mark {
+	marks := append(buffer[:0],
+		mark{shared.KindSession, ref.ID}, mark{shared.KindUser, ref.Subject}, mark{shared.KindProvider, ref.Subject})
 	if ref.SID != (shared.Hash{}) {
-		b = shared.AppendKey(b, shared.KindProvider, ref.SID)
+		marks = append(marks, mark{shared.KindProvider, ref.SID})
 	}
-	b = shared.AppendKey(b, shared.KindProvider, both(ref.Subject, ref.SID))
+	return append(marks, mark{shared.KindProvider, both(ref.Subject, ref.SID)})
+}
+
+// keys returns the keys of the marks.
+func (ref *Ref) keys() []string {
+	var marks [maxKeys]mark
+	var buffer [maxKeys * shared.KeySize]byte
+	b := buffer[:0]
+	for _, m := range ref.marks(&marks) {
+		b = shared.AppendKey(b, m.kind, m.hash)
+	}
 	all := string(b) // one allocation for all keys
 	keys := make([]string, len(all)/shared.KeySize)
 	for i := range keys {

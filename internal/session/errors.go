@@ -69,16 +69,9 @@ func largestParts(rec *Record) []Part {
 	parts := []Part{
 		{"subject", len(rec.Subject)}, {"sid", len(rec.SID)}, {"name", len(rec.Name)},
 		{"preferred_username", len(rec.PreferredUsername)}, {"email", len(rec.Email)}, {"picture", len(rec.Picture)},
-		{"groups", listSize(rec.Groups)}, {"organizations", listSize(rec.Organizations)}, {"claims", len(rec.Claims)},
+		{"groups", len(rec.Groups)}, {"organizations", len(rec.Organizations)}, {"claims", len(rec.Claims)},
 		{"data", len(rec.Data)}, {"id token", len(rec.IDToken)}, {"actor", len(rec.Actor)},
 	}
 	slices.SortStableFunc(parts, func(a, b Part) int { return b.Size - a.Size })
 	return parts[:5]
-}
-
-func listSize(list []string) (size int) {
-	for _, text := range list {
-		size += 1 + len(text)
-	}
-	return size
 }

@@ -13,16 +13,15 @@ import (
 )
 
 // TestGoldenSealed holds what is in a gin-contrib store: a record and tokens, each sealed for its place after the
-// fingerprint of the audience.
+// fingerprint of the audience. The record is read in version 1 and saved in the present one.
 func TestGoldenSealed(t *testing.T) {
 	const (
 		fingerprint  = "m\x99\xe0\x09p?-*"
 		id           = "\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02"
 		second       = "\x80\x87\xb5\xc3\x03"
 		microsecond  = "\x80\xc0\xdf\xd9\x93\xa0\xd7\x01"
-		noMore       = "\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
 		times        = second + second + "\x00\x00" + microsecond
-		record       = fingerprint + "\x01" + id + "\x00" + times + "\x00" + "\x05alice" + noMore
+		record       = fingerprint + "\x02" + id + "\x00" + times + "\x00" + "\x07" + "\x02\x05alice"
 		tokens       = fingerprint + id + "the tokens"
 		sealedRecord = "AX8Lb99j5kDk1Eqh_gQD-aRH-XqSOhtIZOnK1w-9RDK5iZBseQRhmCs1j99PEcuD_O0ApxUYHKZxEXizFgpC" +
 			"_lAMNLcj71K9zUk3mP8n8vw3svKPNMau2VPS-cyPSJ_Zeec"

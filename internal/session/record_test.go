@@ -21,8 +21,10 @@ func sample() Record {
 		Subject: "248289761001", SID: "08a5019c", Name: "Zoë", PreferredUsername: "zoe", Email: "zoe@example.com",
 		Picture: "https://example.com/z.png",
 		ACR:     "gold", AskedACR: "gold silver", AskedMaxAge: 300,
-		EmailVerified: true, GroupsOverage: true, Groups: []string{"admin", ""}, Organizations: []string{"org_1"},
-		Claims: []byte(`{"a":1}`), Data: []byte(`{"cart":7}`), IDToken: []byte("header.payload.signature"),
+		EmailVerified: true, GroupsOverage: true, Groups: wire.NewList([]string{"admin", ""}),
+		Organizations: wire.NewList([]string{"org_1"}),
+		Claims:        []byte(`{"a":1}`), Data: []byte(`{"cart":7}`), IDToken: []byte("header.payload.signature"),
+		SubjectHash: [16]byte{4, 15: 5}, SIDHash: [16]byte{6},
 	}
 }
 
@@ -35,7 +37,7 @@ func TestRecordComesBack(t *testing.T) {
 		"full":            func(*Record) {},
 		"an actor":        func(rec *Record) { rec.Actor = []byte(`{"Subject":"root"}`) },
 		"smallest":        func(r *Record) { *r = Record{Created: r.Created, Renewed: r.Renewed, Subject: "s"} },
-		"300 groups":      func(r *Record) { r.Groups = groups },
+		"300 groups":      func(r *Record) { r.Groups = wire.NewList(groups) },
 		"long text":       func(r *Record) { r.Name = strings.Repeat("n", 70_000) },
 		"year 2039":       func(r *Record) { r.Created = time.Date(2039, 1, 1, 0, 0, 0, 0, time.UTC) }, // case 266
 		"year 9999":       func(r *Record) { r.Renewed = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC) },
@@ -46,6 +48,8 @@ func TestRecordComesBack(t *testing.T) {
 		"flags apart, 2":  func(r *Record) { r.GroupsOverage = false },
 		"flags apart, 3":  func(r *Record) { r.Began = time.Time{} },
 		"flags apart, 4":  func(r *Record) { r.Updated = time.Time{} },
+		"hashes apart":    func(r *Record) { r.SubjectHash = [16]byte{} },
+		"hashes apart, 2": func(r *Record) { r.SIDHash = [16]byte{} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := sample()
@@ -84,28 +88,42 @@ func TestOddRecordsAreNone(t *testing.T) {
 		change(&rec)
 		return rec.append(nil)
 	}
-	head := append(bytes.Clone(whole[:17]), 0)                      // version, ID, no flags
-	times := slices.Concat(head, []byte{1, 1, 1, 1, 1, 1})          // and five times and an age
-	texts := slices.Concat(times, []byte("\x01s"), make([]byte, 7)) // and the texts, the subject being "s"
+	head := append(bytes.Clone(whole[:17]), 0)             // version, ID, no flags
+	times := slices.Concat(head, []byte{1, 1, 1, 1, 1, 1}) // and five times and an age
+	record := func(fields ...string) []byte { return wire.AppendText(bytes.Clone(times), strings.Join(fields, "")) }
+	const subject = "\x02\x01s"
+	withField := func(tag byte, content string) []byte {
+		return record(subject, string(wire.AppendText([]byte{tag}, content)))
+	}
+	plain := record(subject)
 	for name, data := range map[string][]byte{
 		"empty":         {},
 		"version 0":     edit(0, 0),
-		"version 2":     edit(0, recordVersion+1),
+		"version 3":     edit(0, recordVersion+1),
 		"unknown flag":  edit(17, 16),
 		"one byte more": append(bytes.Clone(whole), 0),
 		"no creation":   without(func(r *Record) { r.Created = time.Time{} }),
 		"no renewal":    without(func(r *Record) { r.Renewed = time.Time{} }),
 		"no subject":    without(func(r *Record) { r.Subject = "" }),
 		"time after 9999": slices.Concat(head, binary.AppendUvarint(nil, wire.MaxSeconds+1), []byte{1, 1, 1, 1, 1},
-			texts[len(times):], make([]byte, 5)),
+			plain[len(times):]),
 		"start after 9999": slices.Concat(head, []byte{1, 1, 1, 1}, binary.AppendUvarint(nil, wire.MaxSeconds*1e6+1),
-			[]byte{1}, texts[len(times):], make([]byte, 5)),
+			[]byte{1}, plain[len(times):]),
 		"age above 2^31": slices.Concat(head, []byte{1, 1, 1, 1, 1}, binary.AppendUvarint(nil, 1<<31),
-			texts[len(times):], make([]byte, 5)),
-		"uvarint overflow":    slices.Concat(head, bytes.Repeat([]byte{0xff}, 11)),
-		"text beyond the end": slices.Concat(times, []byte{200}, []byte("subject")),
-		"length of 2^63":      slices.Concat(times, binary.AppendUvarint(nil, 1<<63)),
-		"2^40 groups":         slices.Concat(texts, binary.AppendUvarint(nil, 1<<40), make([]byte, 64)),
+			plain[len(times):]),
+		"uvarint overflow":        slices.Concat(head, bytes.Repeat([]byte{0xff}, 11)),
+		"text beyond the end":     record("\x02\xc8\x01subject"),
+		"length of 2^63":          record("\x02", string(binary.AppendUvarint(nil, 1<<63))),
+		"a group beyond the end":  withField(fieldGroups, "\x02a"),
+		"an unknown even field":   withField(fieldSIDHash+2, "x"),
+		"an empty field":          withField(fieldName, ""),
+		"a field twice":           withField(fieldSubject, "t"),
+		"fields in another order": record(subject, "\x06\x01n\x04\x01s"),
+		"a short hash":            withField(fieldSubjectHash, "123456789012345"),
+		"a long hash":             withField(fieldSIDHash, "12345678901234567"),
+		"a tag alone":             record(subject, "\x06"),
+		"fields cut short":        plain[:len(plain)-1],
+		"more fields than said":   append(bytes.Clone(plain), "\x04\x01s"...),
 	} {
 		var got Record
 		if got.decode(data) {
@@ -117,8 +135,12 @@ func TestOddRecordsAreNone(t *testing.T) {
 			t.Errorf("decoded from the first %d of %d bytes", n, len(whole))
 		}
 	}
-	if data := slices.Concat(texts, make([]byte, 5)); !new(Record).decode(data) {
+	var got, want Record
+	if !want.decode(plain) {
 		t.Error("the hand-made record these rows vary is itself not readable")
+	}
+	if !got.decode(withField(fieldSIDHash+1, "ignored")) || !reflect.DeepEqual(got, want) {
+		t.Errorf("an unknown odd field makes %+v", got)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/session/sessiontest"
+	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
 func newManager(store sessions.Store) *session.Manager {
@@ -259,7 +260,7 @@ func threeGroups() session.Record {
 	return session.Record{
 		Subject: "248289761001", SID: "08a5019c-17e1-4977-8f42-65a12843ea02", Name: "Alice Liddell",
 		Email:         "alice@example.com",
-		EmailVerified: true, Groups: []string{"admin", "billing", "support"},
+		EmailVerified: true, Groups: wire.NewList([]string{"admin", "billing", "support"}),
 	}
 }
 

@@ -24,6 +24,7 @@ type Memory struct {
 	revoked, attempts, seen, leases *table[note]
 	kept                            *table[text]
 	listed                          *table[listings]
+	recent                          recent
 	leased                          atomic.Int64 // leases taken so far; the number identifies the holder
 }
 
@@ -63,6 +64,7 @@ func (n note) cost() (entries, bytes int) {
 // Revoke remembers for ttl that key was ended at the given time, in whole microseconds. A later time wins over an
 // earlier one, and a longer ttl over a shorter one: what is revoked stays revoked. The error is [ErrFull].
 func (m *Memory) Revoke(_ context.Context, key string, at time.Time, ttl time.Duration) error {
+	m.recent.add(key, at) // first: from the return on no request may miss it
 	return m.revoked.update(key, ttl, func(old note, live bool, until int64) (note, bool) {
 		ended := note{at.UnixMicro(), until}
 		if live {

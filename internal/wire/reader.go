@@ -7,6 +7,7 @@ package wire
 import (
 	"encoding/binary"
 	"time"
+	"unsafe"
 )
 
 // MaxSeconds is the Unix time of the last second of the year 9999, the latest that formats such as RFC 3339 can
@@ -18,11 +19,11 @@ const MaxSeconds = 253402300799
 type Reader struct {
 	data   []byte
 	at     int
-	text   string // data as a string, from the first text on
 	failed bool
 }
 
-// NewReader returns a Reader of data. What Bytes, Block and Rest return shares its memory.
+// NewReader returns a Reader of data, which belongs to it from then on: what it returns, texts included, shares the
+// memory of data. No two reads return the same bytes, so a change of a block changes no text.
 func NewReader(data []byte) Reader { return Reader{data: data} }
 
 // Fail marks the record as faulty.
@@ -105,18 +106,8 @@ func (r *Reader) length() int {
 // Block reads a length and that many bytes.
 func (r *Reader) Block() []byte { return r.Bytes(r.length()) }
 
-// Text reads a length and that many bytes as a string. All texts of a record share one copy of it.
-func (r *Reader) Text() string {
-	n := r.length()
-	at, ok := r.skip(n)
-	if !ok || n == 0 {
-		return ""
-	}
-	if r.text == "" {
-		r.text = string(r.data)
-	}
-	return r.text[at : at+n]
-}
+// Text reads a length and that many bytes as a string.
+func (r *Reader) Text() string { return Text(r.Block()) }
 
 // Texts reads a count and that many texts.
 func (r *Reader) Texts() []string {
@@ -125,6 +116,18 @@ func (r *Reader) Texts() []string {
 		list[i] = r.Text()
 	}
 	return list
+}
+
+// CountedList reads a count and that many texts, without making a string of each.
+func (r *Reader) CountedList() List {
+	n, begin := r.length(), r.at
+	for ; n > 0; n-- {
+		r.Block()
+	}
+	if r.failed {
+		return ""
+	}
+	return List(Text(r.data[begin:r.at]))
 }
 
 // Seconds reads a time in Unix seconds, the zero time for 0.
@@ -152,6 +155,10 @@ func (r *Reader) number(limit uint64) int64 {
 	}
 	return int64(n)
 }
+
+// Text returns b as a string that shares its memory, which must not change any more. A copy would cost each request
+// with a session an allocation.
+func Text(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
 // Rest reads what is left.
 func (r *Reader) Rest() []byte { return r.Bytes(len(r.data) - r.at) }

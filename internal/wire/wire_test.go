@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"math"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +79,7 @@ func TestReaderFails(t *testing.T) {
 		"Block":        func(r *wire.Reader) any { return r.Block() },
 		"Text":         func(r *wire.Reader) any { return r.Text() },
 		"Texts":        func(r *wire.Reader) any { return r.Texts() },
+		"CountedList":  func(r *wire.Reader) any { return r.CountedList() },
 		"Seconds":      func(r *wire.Reader) any { return r.Seconds() },
 		"Microseconds": func(r *wire.Reader) any { return r.Microseconds() },
 	}
@@ -89,7 +91,8 @@ func TestReaderFails(t *testing.T) {
 	for name, data := range map[string][][]byte{
 		"Byte": {nil}, "Bytes": {nil, {1}}, "Uint64": {nil, make([]byte, 7)}, "Uvarint": {nil, {0x80}, endless},
 		"Varint": {nil, {0x80}, endless}, "Block": append(claims, nil, endless), "Text": append(claims, nil, endless),
-		"Texts": append(claims, nil, endless, []byte{1, 2, 'x'}), "Seconds": {nil, endless}, "Microseconds": {nil, endless},
+		"Texts":       append(claims, nil, endless, []byte{1, 2, 'x'}),
+		"CountedList": append(claims, nil, endless, []byte{1, 2, 'x'}), "Seconds": {nil, endless}, "Microseconds": {nil, endless},
 	} {
 		for _, b := range data {
 			r := wire.NewReader(b)
@@ -122,26 +125,52 @@ func TestReaderSharesNoRoom(t *testing.T) {
 	}
 }
 
-func TestTextsShareOneCopy(t *testing.T) {
+func TestTextsTakeNoMemory(t *testing.T) {
 	b := wire.AppendTexts(nil, []string{strings.Repeat("a", 100), strings.Repeat("b", 100), strings.Repeat("c", 100)})
 	n := testing.AllocsPerRun(100, func() {
 		r := wire.NewReader(b)
+		r.CountedList()
+		r = wire.NewReader(b)
 		r.Uvarint()
 		r.Text()
 		r.Text()
-		r.Text()
 	})
-	if n != 1 {
-		t.Errorf("%v allocations for three texts", n)
+	if n != 0 {
+		t.Errorf("%v allocations", n)
 	}
-	for i := range b { // the copy is not what the caller may change
-		r := wire.NewReader(bytes.Clone(b))
-		list := r.Texts()
-		b[i]++
-		if list[0][0] != 'a' {
-			t.Fatal("a text has changed")
+}
+
+func TestList(t *testing.T) {
+	long := strings.Repeat("x", 300)
+	for _, texts := range [][]string{nil, {""}, {"a"}, {"a", "", "bc"}, {long, "b"}, {"b", long, long, ""}} {
+		list := wire.NewList(texts)
+		if got := list.Strings(); !reflect.DeepEqual(got, texts) {
+			t.Errorf("%q comes back as %q", texts, got)
 		}
-		b[i]--
+		for _, text := range []string{"", "a", "b", "bc", long, long[1:], "ab"} {
+			if in := slices.Contains(texts, text); list.Contains(text) != in ||
+				list.ContainsAny([]string{"never", text}) != in || list.ContainsAny(nil) {
+				t.Errorf("%q in %q is %t", text, texts, list.Contains(text))
+			}
+		}
+		for range list.All {
+			break
+		}
+		if got, ok := wire.ParseList(string(list)); got != list || !ok {
+			t.Errorf("%q: read as %q", texts, got)
+		}
+		r := wire.NewReader(append(wire.AppendTexts(nil, texts), "rest"...))
+		if got := r.CountedList(); got != list || string(r.Rest()) != "rest" {
+			t.Errorf("%q: read as %q", texts, got)
+		}
+	}
+	for _, odd := range []wire.List{"\x02a", "\x01a\x05bcd", "\x80", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"} {
+		if texts := odd.Strings(); slices.Contains(texts, "bcd") || odd.Contains("bcd") {
+			t.Errorf("%q is %q", odd, texts)
+		}
+		if got, ok := wire.ParseList(string(odd)); got != "" || ok {
+			t.Errorf("%q: read as %q", odd, got)
+		}
 	}
 }
 
@@ -173,7 +202,7 @@ func FuzzReader(f *testing.F) {
 		r := wire.NewReader(data)
 		size := 0
 		for _, read := range reads {
-			switch read % 9 {
+			switch read % 10 {
 			case 0:
 				r.Byte()
 			case 1:
@@ -196,6 +225,10 @@ func FuzzReader(f *testing.F) {
 				}
 			case 8:
 				size += len(r.Bytes(int(read)))
+			case 9:
+				for _, text := range r.CountedList().Strings() {
+					size += len(text)
+				}
 			}
 		}
 		failed := r.Failed()

@@ -13,13 +13,14 @@ import (
 	gsessions "github.com/gorilla/sessions"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
 // case 135
 func tooLarge(t *testing.T, f fixture) {
 	b, h := Browser{}, http.Header{}
 	f.signIn(t, b, "alice")
-	large := session.Record{Subject: "bob", Groups: []string{"admin"},
+	large := session.Record{Subject: "bob", Groups: wire.NewList([]string{"admin"}),
 		Claims: []byte(`"` + strings.Repeat("x", 256<<10) + `"`)}
 	s, err := f.Begin(h, b.Request(), large, nil)
 	if f.caps.Unbounded {

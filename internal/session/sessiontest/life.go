@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
 func roundTrip(t *testing.T, f fixture) {
@@ -14,7 +15,7 @@ func roundTrip(t *testing.T, f fixture) {
 	begun, err := f.Begin(h, b.Request(), session.Record{
 		AuthTime: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		Subject:  "248289761001", SID: "s-1", Name: "Zoë Ünal", PreferredUsername: "zoe", Email: "zoe@example.com",
-		EmailVerified: true, Groups: []string{"admin", "größe", ""}, Organizations: []string{"org_1"},
+		EmailVerified: true, Groups: wire.NewList([]string{"admin", "größe", ""}), Organizations: wire.NewList([]string{"org_1"}),
 		Claims: []byte(`{"a":1}`),
 	}, nil)
 	if err != nil {

@@ -1,0 +1,63 @@
+package state_test
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"testing"
+	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
+)
+
+// TestRevokedSince: what was revoked is never missed, and almost nothing else is suspected.
+func TestRevokedSince(t *testing.T) {
+	hashOf := func(i int) (hash [16]byte) {
+		binary.BigEndian.PutUint64(hash[:], uint64(i)*0x9e3779b97f4a7c15)
+		return hash
+	}
+	m, at := state.NewMemory(0), time.UnixMicro(1_800_000_000_000_000)
+	if m.RevokedSince('e', hashOf(1), time.Time{}) {
+		t.Error("an empty memory suspects a key")
+	}
+	const n = 1000
+	for i := range n {
+		hash := hashOf(i)
+		for _, kind := range "eup" {
+			key := string(kind) + hex.EncodeToString(hash[:])
+			for _, when := range []time.Time{at, at.Add(-time.Hour)} { // the later one counts
+				if err := m.Revoke(t.Context(), key, when, time.Hour); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+	}
+	suspected := 0
+	for i := range 2 * n {
+		for _, kind := range []byte("eup") {
+			for since, want := range map[time.Time]bool{
+				{}: true, at.Add(-time.Microsecond): true, at: true, at.Add(time.Microsecond): false,
+			} {
+				switch got := m.RevokedSince(kind, hashOf(i), since); {
+				case i < n && got != want:
+					t.Fatalf("key %d, since %v: %t", i, since, got)
+				case i >= n && got:
+					suspected++
+				}
+			}
+		}
+	}
+	if all := n * 3 * 3; suspected > all/10 {
+		t.Errorf("%d of %d others are suspected", suspected, all)
+	}
+	for _, odd := range []string{"", "e", "probe", "ewxyz"} {
+		if err := m.Revoke(t.Context(), odd, at.Add(time.Hour), time.Hour); err != nil {
+			t.Error(err)
+		}
+	}
+	if m.RevokedSince('e', hashOf(1), at.Add(time.Microsecond)) {
+		t.Error("a key of another form counts for others")
+	}
+	if n := testing.AllocsPerRun(100, func() { m.RevokedSince('e', hashOf(1), at) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
