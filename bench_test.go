@@ -21,6 +21,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/limit"
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
@@ -68,8 +69,11 @@ func benchGroups(n int) []string {
 }
 
 func limitEngine(t testing.TB, groups []string) contender {
-	l := newLimit(t)
-	return contender{name: limitName, engine: l.engine(), cookie: l.seal(limitUser{
+	app, err := limit.New([]byte(testapp.CookieSecret)[:32])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return contender{name: limitName, engine: app.Engine, cookie: app.Cookie(limit.User{
 		Subject: "alice", Email: "alice@example.com", Name: "Alice Adams", SID: "s-1", Groups: groups,
 		Expires: time.Now().Add(time.Hour).Unix(), AuthTime: time.Now().Unix(),
 	})}

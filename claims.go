@@ -161,7 +161,8 @@ func (u *User) record() session.Record {
 		Name: u.Name, PreferredUsername: u.PreferredUsername, Picture: u.Picture,
 		Email: u.Email, EmailVerified: u.EmailVerified,
 		Groups: wire.NewList(claims.Normalized(u.Groups)), GroupsOverage: u.GroupsOverage,
-		Organizations: wire.NewList(claims.Normalized(u.Organizations)), Claims: u.Extra, Data: u.Data, Actor: u.Actor.encoded(),
+		Organizations: wire.NewList(claims.Normalized(u.Organizations)),
+		Claims:        u.Extra, Data: u.Data, Actor: u.Actor.encoded(),
 	}
 }
 

@@ -38,7 +38,7 @@ func rooms() []room {
 			"github.com/gin-contrib/sessions github.com/gorilla/sessions"},
 		{"internal/session", "internal/cookie internal/seal internal/wire",
 			"github.com/gin-contrib/sessions github.com/gorilla/securecookie github.com/gorilla/sessions"},
-		{"internal/session/sessiontest", "internal/session",
+		{"internal/session/sessiontest", "internal/session internal/wire",
 			"github.com/gin-contrib/sessions github.com/gorilla/sessions net/http/httptest testing"},
 		{"internal/provider", "internal/ascii internal/flight internal/origin internal/wire",
 			"github.com/coreos/go-oidc/v3 github.com/go-jose/go-jose/v4 golang.org/x/oauth2"},
@@ -50,8 +50,9 @@ func rooms() []room {
 		{".", "cookiestore internal/ascii internal/attempt internal/audit internal/authresponse internal/claims " +
 			"internal/clientcert internal/cookie internal/dpopnonce internal/env internal/flight internal/marker " +
 			"internal/origin internal/provider internal/refresh internal/returnto internal/revocation internal/sealed " +
-			"internal/session internal/settings internal/shared internal/state internal/store internal/web",
+			"internal/session internal/settings internal/shared internal/state internal/store internal/web internal/wire",
 			"github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
+		{"internal/limit", "", "github.com/gin-gonic/gin"},
 		{"internal/authresponse", "internal/ascii internal/provider internal/web", ""},
 		{"internal/marker", "internal/cookie internal/revocation internal/sealed", ""},
 		{"internal/clientcert", "", ""},

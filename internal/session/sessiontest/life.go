@@ -15,8 +15,9 @@ func roundTrip(t *testing.T, f fixture) {
 	begun, err := f.Begin(h, b.Request(), session.Record{
 		AuthTime: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC),
 		Subject:  "248289761001", SID: "s-1", Name: "Zoë Ünal", PreferredUsername: "zoe", Email: "zoe@example.com",
-		EmailVerified: true, Groups: wire.NewList([]string{"admin", "größe", ""}), Organizations: wire.NewList([]string{"org_1"}),
-		Claims: []byte(`{"a":1}`),
+		EmailVerified: true, Groups: wire.NewList([]string{"admin", "größe", ""}),
+		Organizations: wire.NewList([]string{"org_1"}),
+		Claims:        []byte(`{"a":1}`),
 	}, nil)
 	if err != nil {
 		t.Fatal(err)
