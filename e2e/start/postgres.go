@@ -4,14 +4,12 @@ import (
 	"context"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"syscall"
 	"testing"
 )
 
-// Postgres is a running PostgreSQL server that is careless about crashes.
+// Postgres is a running PostgreSQL server. RunPostgres makes one that is careless about crashes.
 type Postgres struct {
 	*Process
 	URL string // of its empty database "postgres", for a superuser without a password
@@ -20,25 +18,33 @@ type Postgres struct {
 // RunPostgres starts an empty server.
 func RunPostgres(t testing.TB) Postgres {
 	t.Helper()
-	bin, port := postgresBin(t), FreePort(t)
-	// t.TempDir is below a directory that only its owner may enter.
-	dir, err := os.MkdirTemp("", "ginoidc-postgres-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return runPostgres(t, FreePort(t), DataDir(t), "-F")
+}
+
+// RunDurablePostgres starts a server on the port with its data in dir, which a server started later can take over.
+// Every commit is on disk before it is acknowledged.
+func RunDurablePostgres(t testing.TB, port, dir string) Postgres {
+	t.Helper()
+	return runPostgres(t, port, dir)
+}
+
+func runPostgres(t testing.TB, port, dir string, options ...string) Postgres {
+	t.Helper()
+	bin, asUser := postgresBin(t), unprivilegedAs(t, "postgres", dir)
 	command := func(name string, arg ...string) *exec.Cmd {
 		cmd := exec.Command(filepath.Join(bin, name), arg...)
-		cmd.Dir = dir
-		cmd.SysProcAttr = unprivileged(t, dir)
+		cmd.Dir, cmd.SysProcAttr = dir, asUser
 		return cmd
 	}
 	data := filepath.Join(dir, "data")
-	initdb := command("initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync")
-	if out, err := initdb.CombinedOutput(); err != nil {
-		t.Fatalf("initdb: %v\n%s", err, out)
+	if _, err := os.Stat(data); err != nil {
+		initdb := command("initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C",
+			"--no-sync")
+		if out, err := initdb.CombinedOutput(); err != nil {
+			t.Fatalf("initdb: %v\n%s", err, out)
+		}
 	}
-	server := command("postgres", "-D", data, "-h", "127.0.0.1", "-p", port, "-k", "", "-F")
+	server := command("postgres", append(options, "-D", data, "-h", "127.0.0.1", "-p", port, "-k", "")...)
 	p := run(t, server, func(ctx context.Context) error {
 		return exec.CommandContext(ctx, filepath.Join(bin, "pg_isready"), "-q", "-h", "127.0.0.1", "-p", port).Run()
 	})
@@ -59,26 +65,4 @@ func postgresBin(t testing.TB) string {
 		}
 	}
 	return filepath.Dir(Find(t, "postgresql", "initdb"))
-}
-
-// unprivileged is for a server that refuses to run as root: it runs as the user that Debian's package creates, and who
-// then owns dir. Any other user runs it directly.
-func unprivileged(t testing.TB, dir string) *syscall.SysProcAttr {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		return nil
-	}
-	postgres, err := user.Lookup("postgres")
-	if err != nil {
-		t.Fatal(err)
-	}
-	uid, uidErr := strconv.Atoi(postgres.Uid)
-	gid, gidErr := strconv.Atoi(postgres.Gid)
-	if uidErr != nil || gidErr != nil {
-		t.Fatalf("user postgres: %+v", postgres)
-	}
-	if err := os.Chown(dir, uid, gid); err != nil {
-		t.Fatal(err)
-	}
-	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
 }

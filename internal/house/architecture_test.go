@@ -33,7 +33,7 @@ func rooms() []room {
 		{"internal/ascii", "", ""},
 		{"internal/sealed", "internal/seal", ""},
 		{"internal/attempt", "internal/cookie internal/seal internal/wire", ""},
-		{"internal/store", "internal/cookie internal/seal", "github.com/gorilla/sessions"},
+		{"internal/store", "internal/cookie internal/seal internal/wire", "github.com/gorilla/sessions"},
 		{"cookiestore", "internal/cookie internal/seal internal/store internal/wire",
 			"github.com/gin-contrib/sessions github.com/gorilla/sessions"},
 		{"internal/session", "internal/cookie internal/seal internal/wire",
@@ -52,6 +52,7 @@ func rooms() []room {
 			"internal/origin internal/provider internal/refresh internal/returnto internal/revocation internal/sealed " +
 			"internal/session internal/settings internal/shared internal/state internal/store internal/web internal/wire",
 			"github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
+		{"sqlstate", "internal/state internal/store", "github.com/gin-contrib/sessions github.com/gorilla/sessions"},
 		{"internal/limit", "", "github.com/gin-gonic/gin"},
 		{"internal/authresponse", "internal/ascii internal/provider internal/web", ""},
 		{"internal/marker", "internal/cookie internal/revocation internal/sealed", ""},

@@ -1,0 +1,320 @@
+package ginoidctest
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed-d65cea4d/ginoidc"
+)
+
+// TestState checks that a [ginoidc.SharedState] does what the plugin requires of one, and fails the test with
+// everything that it does not. one and other are two instances that share their data, as two processes of an app do;
+// pass the same one twice if there is only one. All keys are new, so the data need not be empty, and they expire within
+// an hour.
+//
+// Methods that return [errors.ErrUnsupported] are not checked further. It takes about two seconds, since keys must
+// expire, and none in a testing/synctest bubble.
+func TestState(tb TB, one, other ginoidc.SharedState) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	t := &stateTest{ctx: ctx, one: one, other: other, run: strings.ToLower(rand.Text()[:8])}
+	for _, check := range []func() error{
+		t.revocations, t.manyRevocations, t.usedOnce, t.lists, t.leases, t.lateRelease, t.keptValues, t.kinds,
+	} {
+		if err := check(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+			t.failf("%v", err)
+		}
+	}
+	if len(t.problems) > 0 {
+		tb.Fatalf("the shared state does not conform:\n%s", strings.Join(t.problems, "\n"))
+	}
+}
+
+// stateTest is one run of [TestState].
+type stateTest struct {
+	ctx        context.Context
+	one, other ginoidc.SharedState
+	run        string // part of each key
+	mu         sync.Mutex
+	problems   []string
+}
+
+func (t *stateTest) failf(format string, args ...any) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.problems = append(t.problems, fmt.Sprintf(format, args...))
+}
+
+// key returns a key of the form that the plugin uses.
+func (t *stateTest) key(kind, name string) string { return kind + t.run + name }
+
+const (
+	short = 200 * time.Millisecond // of what must expire
+	long  = time.Hour
+)
+
+// expires calls gone until it reports true.
+func (t *stateTest) expires(what string, gone func() (bool, error)) error {
+	for deadline := time.Now().Add(30 * short); ; time.Sleep(short / 4) {
+		ok, err := gone()
+		if err != nil || ok {
+			return err
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%s does not expire", what)
+		}
+	}
+}
+
+func (t *stateTest) revocations() error {
+	at := time.Now().Truncate(time.Microsecond)
+	before, after := at.Add(-time.Hour), at.Add(time.Hour)
+	for _, r := range []struct {
+		name string
+		at   time.Time
+		ttl  time.Duration
+	}{
+		{"one", at, long},
+		{"later", before, long}, {"later", at, short}, // the latest time and the longest ttl count
+		{"earlier", at, long}, {"earlier", before, short},
+		{"longer", at, short}, {"longer", at, long},
+		{"future", after, long},
+		{"short", at, short},
+	} {
+		if err := t.one.Revoke(t.ctx, t.key("e", r.name), r.at, r.ttl); err != nil {
+			return fmt.Errorf("Revoke: %w", err)
+		}
+	}
+	err := t.expires("a revocation", func() (bool, error) {
+		times, err := t.other.Revoked(t.ctx, t.key("e", "short"))
+		return err == nil && len(times) == 1 && times[0].IsZero(), err
+	})
+	if err != nil {
+		return err
+	}
+	names := []string{"none", "one", "later", "earlier", "longer", "future", "one", "ONE", "one "}
+	want := []time.Time{{}, at, at, at, at, after, at, {}, {}}
+	keys := make([]string, len(names))
+	for i, name := range names {
+		keys[i] = t.key("e", name)
+	}
+	got, err := t.other.Revoked(t.ctx, keys...)
+	if err != nil || !slices.EqualFunc(got, want, time.Time.Equal) {
+		t.failf("Revoked of %q = %v, %v; want %v", names, got, err, want)
+	}
+	if got, err := t.other.Revoked(t.ctx); err != nil || len(got) != 0 {
+		t.failf("Revoked of no keys = %v, %v", got, err)
+	}
+	return nil
+}
+
+// manyRevocations are looked up when the sessions of a user are listed.
+func (t *stateTest) manyRevocations() error {
+	at := time.Now().Truncate(time.Microsecond)
+	keys := make([]string, 100)
+	for i := range keys {
+		keys[i] = t.key("e", fmt.Sprint("many", i))
+	}
+	if err := t.one.Revoke(t.ctx, keys[99], at, long); err != nil {
+		return fmt.Errorf("Revoke: %w", err)
+	}
+	got, err := t.other.Revoked(t.ctx, keys...)
+	if err != nil || len(got) != 100 || !got[99].Equal(at) || !got[98].IsZero() {
+		t.failf("Revoked of 100 keys = %v, %v", got, err)
+	}
+	return nil
+}
+
+// together calls do 20 times at once, half of the times on each instance, and returns how often it reports true.
+func (t *stateTest) together(do func(s ginoidc.SharedState) (bool, error)) (n int, err error) {
+	var calls sync.WaitGroup
+	var count atomic.Int64
+	failures := make([]error, 20)
+	for i := range failures {
+		s := t.one
+		if i%2 == 1 {
+			s = t.other
+		}
+		calls.Go(func() {
+			ok, err := do(s)
+			if failures[i] = err; ok {
+				count.Add(1)
+			}
+		})
+	}
+	calls.Wait()
+	return int(count.Load()), errors.Join(failures...)
+}
+
+func (t *stateTest) usedOnce() error {
+	for _, kind := range []string{"a", "j"} {
+		mark := func(ttl time.Duration) func(ginoidc.SharedState) (bool, error) {
+			return func(s ginoidc.SharedState) (bool, error) { return s.MarkUsed(t.ctx, t.key(kind, "once"), ttl) }
+		}
+		if n, err := t.together(mark(short)); n != 1 || err != nil {
+			t.failf("MarkUsed of one key, 20 times at once: %d were the first, want 1; %v", n, err)
+		}
+		err := t.expires("a used key", func() (bool, error) { return mark(long)(t.other) })
+		if err != nil {
+			return err
+		}
+		time.Sleep(2 * short)
+		if n, err := t.together(mark(short)); n != 0 || err != nil {
+			t.failf("MarkUsed of a used key: %d were the first; %v", n, err)
+		}
+	}
+	return nil
+}
+
+func (t *stateTest) lists() error {
+	owner, another := t.key("u", "owner"), t.key("u", "another")
+	listed := func(owner string, want ...string) {
+		got, err := t.other.Listed(t.ctx, owner)
+		slices.Sort(got)
+		if err != nil || !slices.Equal(got, want) {
+			t.failf("Listed = %q, %v; want %q", got, err, want)
+		}
+	}
+	for _, e := range []struct {
+		owner, session string
+		ttl            time.Duration
+	}{
+		{owner, "a", long}, {owner, "b", long}, {owner, "c", long}, {another, "d", long},
+		{owner, "c", short},                     // a shorter ttl replaces a longer one
+		{owner, "e", short}, {owner, "e", long}, // and the other way round
+	} {
+		if err := t.one.Enlist(t.ctx, e.owner, e.session, e.ttl); err != nil {
+			return fmt.Errorf("Enlist: %w", err)
+		}
+	}
+	err := t.expires("a listed session", func() (bool, error) {
+		got, err := t.other.Listed(t.ctx, owner)
+		return !slices.Contains(got, "c"), err
+	})
+	if err != nil {
+		return err
+	}
+	listed(owner, "a", "b", "e")
+	for range 2 {
+		if err := t.other.Delist(t.ctx, owner, "a"); err != nil {
+			return fmt.Errorf("Delist: %w", err)
+		}
+	}
+	listed(owner, "b", "e")
+	listed(another, "d")
+	listed(t.key("u", "nobody"))
+	return nil
+}
+
+func (t *stateTest) leases() error {
+	var release func(context.Context) error
+	var mu sync.Mutex
+	take := func(s ginoidc.SharedState) (bool, error) {
+		give, ok, err := s.Lease(t.ctx, t.key("t", "lease"), long)
+		if ok {
+			mu.Lock()
+			defer mu.Unlock()
+			release = give
+		}
+		return ok, err
+	}
+	n, err := t.together(take)
+	if err != nil {
+		return fmt.Errorf("Lease: %w", err)
+	}
+	if n != 1 {
+		return fmt.Errorf("Lease, 20 times at once: %d hold it, want 1", n)
+	}
+	if err := release(t.ctx); err != nil {
+		t.failf("releasing a lease: %v", err)
+	}
+	if n, err := t.together(take); n != 1 || err != nil {
+		t.failf("Lease after its release: %d hold it, want 1; %v", n, err)
+	}
+	return nil
+}
+
+// lateRelease: a holder that took too long does not take the lease from the next one.
+func (t *stateTest) lateRelease() error {
+	key := t.key("t", "late")
+	release, ok, err := t.one.Lease(t.ctx, key, short)
+	if err != nil || !ok {
+		return fmt.Errorf("Lease = %t, %w", ok, err)
+	}
+	var next func(context.Context) error
+	err = t.expires("a lease", func() (ok bool, err error) {
+		next, ok, err = t.other.Lease(t.ctx, key, long)
+		return ok, err
+	})
+	if err != nil {
+		return err
+	}
+	if err := release(t.ctx); err != nil {
+		t.failf("releasing a lease too late: %v", err)
+	}
+	if _, ok, err := t.one.Lease(t.ctx, key, long); ok || err != nil {
+		t.failf("a late release gave up the lease of the next holder: %t, %v", ok, err)
+	}
+	return next(t.ctx)
+}
+
+func (t *stateTest) keptValues() error {
+	largest := strings.Repeat("v", 16<<10)
+	for _, k := range []struct {
+		name, value string
+		ttl         time.Duration
+	}{
+		{"one", "1", long}, {"largest", largest, long}, {"replaced", largest, long}, {"replaced", "2", long},
+		{"shorter", "1", long}, {"shorter", "2", short},
+	} {
+		if err := t.one.Keep(t.ctx, t.key("n", k.name), k.value, k.ttl); err != nil {
+			return fmt.Errorf("Keep: %w", err)
+		}
+	}
+	err := t.expires("a kept value", func() (bool, error) {
+		_, ok, err := t.other.Kept(t.ctx, t.key("n", "shorter"))
+		return !ok, err
+	})
+	if err != nil {
+		return err
+	}
+	for name, want := range map[string]string{"one": "1", "largest": largest, "replaced": "2", "none": ""} {
+		got, ok, err := t.other.Kept(t.ctx, t.key("n", name))
+		if got != want || ok != (name != "none") || err != nil {
+			t.failf("Kept of %q = %.20q (%d bytes), %t, %v", name, got, len(got), ok, err)
+		}
+	}
+	return nil
+}
+
+// kinds: what is kept under a key of one method is not found by another.
+func (t *stateTest) kinds() error {
+	key, at := t.key("e", "kinds"), time.Now().Truncate(time.Microsecond)
+	if err := t.one.Revoke(t.ctx, key, at, long); err != nil {
+		return fmt.Errorf("Revoke: %w", err)
+	}
+	if first, err := t.one.MarkUsed(t.ctx, key, long); !first || err != nil {
+		t.failf("MarkUsed of a revoked key = %t, %v", first, err)
+	}
+	if sessions, err := t.one.Listed(t.ctx, key); len(sessions) != 0 {
+		t.failf("Listed of a revoked key = %q, %v", sessions, err)
+	}
+	if value, ok, err := t.one.Kept(t.ctx, key); ok {
+		t.failf("Kept of a revoked key = %q, %v", value, err)
+	}
+	if _, ok, err := t.one.Lease(t.ctx, key, long); !ok && !errors.Is(err, errors.ErrUnsupported) {
+		t.failf("Lease of a revoked key = %t, %v", ok, err)
+	}
+	if times, err := t.one.Revoked(t.ctx, key); err != nil || len(times) != 1 || !times[0].Equal(at) {
+		t.failf("Revoked of a used and leased key = %v, %v", times, err)
+	}
+	return nil
+}
