@@ -61,7 +61,7 @@ func (req *request) authenticate(ctx context.Context) (id identity, decided bool
 		case u != nil && u.Subject == "":
 			return identity{}, true, fmt.Errorf("%w: an Authenticator returned a user without a Subject", errInternal)
 		case u != nil:
-			return identity{user: req.auth.shownBy(u)}, true, nil
+			return identity{other: req.auth.shownBy(u)}, true, nil
 		}
 	}
 	return identity{}, false, nil

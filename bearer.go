@@ -38,7 +38,8 @@ func (a *Auth) RequireScopes(allOf ...string) gin.HandlerFunc {
 		panic("ginoidc: RequireScopes needs scopes that are single words")
 	}
 	return a.guard(func(_ *gin.Context, id identity) error {
-		if slices.ContainsFunc(scopes, func(s string) bool { return !slices.Contains(id.user.Scopes, s) }) {
+		has := id.user().Scopes
+		if slices.ContainsFunc(scopes, func(s string) bool { return !slices.Contains(has, s) }) {
 			return &scopeError{scopes}
 		}
 		return nil
@@ -49,7 +50,7 @@ func (a *Auth) RequireScopes(allOf ...string) gin.HandlerFunc {
 // 4.4).
 func (a *Auth) RequirePerson() gin.HandlerFunc {
 	return a.guard(func(_ *gin.Context, id identity) error {
-		if id.user.IsMachine() {
+		if id.user().IsMachine() {
 			return fmt.Errorf("%w: the route is for people", ErrForbidden)
 		}
 		return nil
@@ -59,7 +60,7 @@ func (a *Auth) RequirePerson() gin.HandlerFunc {
 // RequireMachine allows clients that act on their own behalf, and denies users.
 func (a *Auth) RequireMachine() gin.HandlerFunc {
 	return a.guard(func(_ *gin.Context, id identity) error {
-		if !id.user.IsMachine() {
+		if !id.user().IsMachine() {
 			return fmt.Errorf("%w: the route is for clients that act on their own behalf", ErrForbidden)
 		}
 		return nil
@@ -98,7 +99,7 @@ func (req *request) bearer(h http.Header) (id identity, decided bool, err error)
 		return identity{}, true, err
 	}
 	user := *derived.(*User) // the lists are shared, as handlers treat a User as read-only
-	return identity{user: &user, token: token}, true, nil
+	return identity{other: &user, token: token}, true, nil
 }
 
 // TokenStats counts access tokens that were checked before, so that checking them again costs little. Entries is the

@@ -89,7 +89,8 @@ func (a *core) allowed(c *gin.Context, id identity) {
 	if !a.config.ReportAllowed || a.onEvent == nil {
 		return
 	}
-	e := event{kind: eventAllowed, unlogged: true, subject: id.user.Subject, actor: id.user.Actor.subject()}
+	u := id.user()
+	e := event{kind: eventAllowed, unlogged: true, subject: u.Subject, actor: u.Actor.subject()}
 	if id.session != nil {
 		e.sid = id.session.SID
 	}

@@ -173,17 +173,18 @@ func (a *Auth) UserInfo(c *gin.Context) {
 		a.fail(c, err)
 		return
 	}
-	if id.user == nil {
+	u := id.user()
+	if u == nil {
 		c.Status(http.StatusNoContent)
 		c.Writer.WriteHeaderNow()
 		return
 	}
-	all, err := id.user.claims()
+	all, err := u.claims()
 	if err != nil {
 		a.fail(c, err)
 		return
 	}
-	answer := id.user.shape.Shown(all, a.userInfoClaims)
+	answer := u.shape.Shown(all, a.userInfoClaims)
 	if asksForSession(c) && id.session != nil {
 		answer["session"] = a.timesOf(id.session)
 	}

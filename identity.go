@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
 
@@ -19,9 +20,52 @@ import (
 // identity is the user who makes a request, and the session or access token by which the user is known. The zero value
 // is nobody.
 type identity struct {
-	user    *User
-	session *session.Session      // nil if the user was identified by other means
+	visit   *visit                // nil if the user was identified by other means
+	session *session.Session      // that of visit
 	token   *provider.AccessToken // nil if the user was identified by other means
+	other   *User                 // the user if identified by other means
+}
+
+// visit is a session in one request. The user is made when somebody asks: most guards need only the groups, which stay
+// as they are in the record.
+type visit struct {
+	session.Session
+	auth *core
+	made atomic.Pointer[User]
+}
+
+// identityOf returns the user of a session.
+func (a *core) identityOf(s *session.Session) identity {
+	v := &visit{Session: *s, auth: a}
+	return v.identity()
+}
+
+func (v *visit) identity() identity { return identity{visit: v, session: &v.Session} }
+
+func (v *visit) user() *User {
+	if v.made.Load() == nil {
+		v.made.CompareAndSwap(nil, v.auth.userOf(&v.Session)) // one of several goroutines: all get the same user
+	}
+	return v.made.Load()
+}
+
+// user returns the user, or nil for nobody.
+func (id identity) user() *User {
+	if id.visit != nil {
+		return id.visit.user()
+	}
+	return id.other
+}
+
+// nobody reports whether no user is known.
+func (id identity) nobody() bool { return id.visit == nil && id.other == nil }
+
+// signedIn returns ErrUnauthenticated unless there is a user. An empty Subject identifies nobody.
+func (id identity) signedIn() error {
+	if id.visit != nil && id.visit.Subject != "" || id.other != nil && id.other.Subject != "" {
+		return nil
+	}
+	return ErrUnauthenticated
 }
 
 // errNoSession is returned where a session is needed and the user was identified by other means.
@@ -30,7 +74,7 @@ var errNoSession = fmt.Errorf("%w: this needs a session, and the user was identi
 // ownSession returns the session of the user. The error is [ErrUnauthenticated] if nobody is signed in, and
 // errNoSession if the user was identified by other means.
 func (id identity) ownSession() (*session.Session, error) {
-	if err := signedIn(id.user); err != nil {
+	if err := id.signedIn(); err != nil {
 		return nil, err
 	}
 	if id.session == nil {
@@ -80,17 +124,23 @@ func (req *request) load(ctx context.Context, h http.Header) {
 	}
 	if decided {
 		req.identity, req.err = id, err
-		req.shown.Store(id.user != nil && web.OpensWindow(req.http))
+		req.shown.Store(!id.nobody() && web.OpensWindow(req.http))
 		return
 	}
-	s, cookies, err := req.find()
+	v := &visit{auth: req.auth}
+	s, cookies, err := req.find(&v.Session)
 	if s == nil || err != nil {
 		req.err = err
 		return
 	}
-	req.identity = identity{user: req.auth.userOf(s), session: s}
+	if s == &v.Session {
+		req.identity = v.identity()
+	} else {
+		req.identity = req.auth.identityOf(s)
+		s = req.identity.session
+	}
 	req.shown.Store(web.OpensWindow(req.http))
-	if h == nil || req.noRenewal || len(cookies) == 0 && !req.auth.sessions.Due(s) {
+	if h == nil || req.noRenewal || len(cookies) == 0 && !s.Due() {
 		return
 	}
 	renewed, set := s.Renewed, http.Header{setCookie: slices.Clone(req.cookies)}
@@ -113,9 +163,9 @@ func (req *request) withoutRenewal() {
 }
 
 // find returns the session of the request unless it has ended, and the cookies to send if another request has changed
-// the session.
-func (req *request) find() (*session.Session, []string, error) {
-	s, err := req.auth.sessions.Load(req.http)
+// the session. The session may be in memory, which is zero.
+func (req *request) find(memory *session.Session) (*session.Session, []string, error) {
+	s, err := req.auth.sessions.LoadInto(req.http, memory)
 	if err != nil {
 		var rivals *session.RivalsError // declared here because it allocates
 		if errors.As(err, &rivals) {
@@ -173,17 +223,17 @@ func (req *request) ownSession(ctx context.Context) (*session.Session, error) {
 // request does not change.
 func (req *request) identifyBrowser(ctx context.Context) (identity, error) {
 	id, err := req.identify(ctx)
-	if err != nil || id.user == nil || id.session != nil {
+	if err != nil || id.nobody() || id.session != nil {
 		return id, err
 	}
 	req.mu.Lock()
 	defer req.mu.Unlock()
-	s, _, err := req.find()
+	s, _, err := req.find(&session.Session{})
 	if err != nil {
 		return identity{}, err
 	}
 	if s != nil {
-		id = identity{user: req.auth.userOf(s), session: s}
+		id = req.auth.identityOf(s)
 	}
 	return id, nil
 }
@@ -203,7 +253,7 @@ func (req *request) replace(s *session.Session) {
 	defer req.mu.Unlock()
 	req.opened, req.identity, req.rivals, req.err, req.tokens = true, identity{}, nil, nil, nil
 	if s != nil {
-		req.identity = identity{user: req.auth.userOf(s), session: s}
+		req.identity = req.auth.identityOf(s)
 	}
 }
 
@@ -241,5 +291,8 @@ func (req *request) signedInUser(ctx context.Context) (*User, bool) {
 		return nil, false
 	}
 	id, err := req.identify(ctx)
-	return id.user, err == nil && id.user != nil
+	if err != nil || id.nobody() {
+		return nil, false
+	}
+	return id.user(), true
 }

@@ -11,7 +11,8 @@ import (
 // TestOwnSession: whatever needs a session refuses users who were identified by other means, without a redirect to the
 // sign-in.
 func TestOwnSession(t *testing.T) {
-	alice, s := &User{Subject: "alice"}, &session.Session{}
+	alice, s := &User{Subject: "alice"}, &session.Session{Record: session.Record{Subject: "alice"}}
+	ofSession := new(core).identityOf(s)
 	for _, tt := range []struct {
 		id      identity
 		session *session.Session
@@ -20,9 +21,10 @@ func TestOwnSession(t *testing.T) {
 		code    string
 	}{
 		{identity{}, nil, ErrUnauthenticated, http.StatusUnauthorized, "unauthorized"},
-		{identity{user: &User{}, session: s}, nil, ErrUnauthenticated, http.StatusUnauthorized, "unauthorized"},
-		{identity{user: alice}, nil, ErrForbidden, http.StatusForbidden, "no_session"},
-		{identity{user: alice, session: s}, s, nil, 0, ""},
+		{new(core).identityOf(&session.Session{}), nil, ErrUnauthenticated, http.StatusUnauthorized, "unauthorized"},
+		{identity{other: &User{}}, nil, ErrUnauthenticated, http.StatusUnauthorized, "unauthorized"},
+		{identity{other: alice}, nil, ErrForbidden, http.StatusForbidden, "no_session"},
+		{ofSession, ofSession.session, nil, 0, ""},
 	} {
 		got, err := tt.id.ownSession()
 		if got != tt.session || !errors.Is(err, tt.err) {

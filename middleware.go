@@ -27,13 +27,13 @@ func (a *Auth) RequireAuth() gin.HandlerFunc {
 // an empty one: an unset variable in the caller's configuration must not allow everybody.
 func (a *Auth) RequireGroups(anyOf ...string) gin.HandlerFunc {
 	groups := a.groupList("RequireGroups", anyOf)
-	return a.guard(func(_ *gin.Context, id identity) error { return inAny(id.user, groups) })
+	return a.guard(func(_ *gin.Context, id identity) error { return inAny(id, groups) })
 }
 
 // RequireAllGroups allows users who belong to all of the groups. It panics as [Auth.RequireGroups] does.
 func (a *Auth) RequireAllGroups(allOf ...string) gin.HandlerFunc {
 	groups := a.groupList("RequireAllGroups", allOf)
-	return a.guard(func(_ *gin.Context, id identity) error { return inAll(id.user, groups) })
+	return a.guard(func(_ *gin.Context, id identity) error { return inAll(id, groups) })
 }
 
 // RequireOrganization allows users who are members of the organization that the path parameter names:
@@ -47,7 +47,7 @@ func (a *Auth) RequireOrganization(param string) gin.HandlerFunc {
 		panic("ginoidc: RequireOrganization needs the name of a path parameter")
 	}
 	return a.guard(func(c *gin.Context, id identity) error {
-		if organization := c.Param(param); !id.user.InOrganization(organization) {
+		if organization := c.Param(param); !id.inOrganization(organization) {
 			return &notInError{"organization", []string{ascii.Clean(organization, 256)}}
 		}
 		return nil
@@ -76,7 +76,7 @@ func (a *Auth) RequireFunc(check func(*gin.Context, *User) error) gin.HandlerFun
 		panic("ginoidc: RequireFunc needs a check")
 	}
 	return a.guard(func(c *gin.Context, id identity) error {
-		if err := check(c, id.user); err != nil {
+		if err := check(c, id.user()); err != nil {
 			return forbidden(err)
 		}
 		return nil
@@ -120,7 +120,7 @@ func (a *Auth) guard(decide func(*gin.Context, identity) error) gin.HandlerFunc 
 			err = a.checkOrigin(c)
 		}
 		if err == nil {
-			err = signedIn(id.user)
+			err = id.signedIn()
 		}
 		if err == nil {
 			err = decide(c, id)
@@ -143,7 +143,7 @@ func (a *Auth) guard(decide func(*gin.Context, identity) error) gin.HandlerFunc 
 // from most cross-site requests, so one without it may come from a signed-in user. If there are Authenticators, a
 // request without a user gets 401 instead, because their clients have to learn that they are not authenticated.
 func (a *core) byCookie(id identity) bool {
-	return id.session != nil || id.user == nil && !a.providers.accessTokens() && len(a.config.Authenticators) == 0
+	return id.session != nil || id.nobody() && !a.providers.accessTokens() && len(a.config.Authenticators) == 0
 }
 
 // checkOrigin refuses requests with unsafe methods that another site makes a browser send with the session cookie
@@ -178,29 +178,42 @@ func (a *Auth) groupList(guard string, groups []string) []string {
 	return slices.Clone(groups)
 }
 
-// The decisions. They are pure functions of the user.
+// The decisions. They are pure functions of the identity. For a session they search the lists of its record.
 
-// signedIn returns ErrUnauthenticated unless there is a user. An empty Subject identifies nobody.
-func signedIn(u *User) error {
-	if u == nil || u.Subject == "" {
-		return ErrUnauthenticated
+func (id identity) inGroup(name string) bool {
+	if id.visit != nil {
+		return name != "" && id.visit.Groups.Contains(name)
 	}
-	return nil
+	return id.other.InGroup(name)
+}
+
+func (id identity) inOrganization(name string) bool {
+	if id.visit != nil {
+		return name != "" && id.visit.Organizations.Contains(name)
+	}
+	return id.other.InOrganization(name)
+}
+
+func (id identity) groupsOverage() bool {
+	if id.visit != nil {
+		return id.visit.GroupsOverage
+	}
+	return id.other != nil && id.other.GroupsOverage
 }
 
 // inAny denies users who are in none of the groups.
-func inAny(u *User, groups []string) error {
-	return inGroups(u, "any_of", groups, slices.ContainsFunc(groups, u.InGroup))
+func inAny(id identity, groups []string) error {
+	return inGroups(id, "any_of", groups, slices.ContainsFunc(groups, id.inGroup))
 }
 
 // inAll denies users who are not in all of the groups.
-func inAll(u *User, groups []string) error {
-	return inGroups(u, "all_of", groups, !slices.ContainsFunc(groups, func(g string) bool { return !u.InGroup(g) }))
+func inAll(id identity, groups []string) error {
+	return inGroups(id, "all_of", groups, !slices.ContainsFunc(groups, func(g string) bool { return !id.inGroup(g) }))
 }
 
-func inGroups(u *User, wanted string, groups []string, in bool) error {
+func inGroups(id identity, wanted string, groups []string, in bool) error {
 	switch {
-	case u != nil && u.GroupsOverage: // the list is incomplete, so nothing in it counts
+	case id.groupsOverage(): // the list is incomplete, so nothing in it counts
 		return fmt.Errorf("%w: %w", &notInError{wanted, groups}, ErrGroupsOverage)
 	case !in:
 		return &notInError{wanted, groups}

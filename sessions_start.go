@@ -100,7 +100,7 @@ func replacesUnseen(old []*session.Session, at *attempt.Attempt) bool {
 // is written. A sign-out of the session does not lead to the provider. The error is [ErrSessionStore] if the store or
 // State does not respond. If u does not fit into the store, the code is "session_too_large" (see [Denial]).
 func (a *Auth) StartSession(c *gin.Context, u *User) error {
-	if err := signedIn(u); err != nil {
+	if err := (identity{other: u}).signedIn(); err != nil {
 		return err
 	}
 	if err := checkNotWritten(c); err != nil {

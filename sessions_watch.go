@@ -32,7 +32,7 @@ const watchEvery = time.Second
 func (a *Auth) Ended(c *gin.Context) <-chan struct{} {
 	ended := make(chan struct{})
 	id, err := a.requestOf(c).identify(c)
-	if err != nil || id.user == nil {
+	if err != nil || id.nobody() {
 		close(ended)
 		return ended
 	}

@@ -93,7 +93,7 @@ func (a *Auth) SilentSignIn() gin.HandlerFunc {
 			return
 		}
 		req := a.requestOf(c)
-		if id, err := req.identify(c); id.user != nil || err != nil {
+		if id, err := req.identify(c); !id.nobody() || err != nil {
 			return
 		}
 		ctx, cancel := context.WithTimeout(c.Request.Context(), silentTimeout)

@@ -145,7 +145,7 @@ func (s *signIns) detectLoop(c *gin.Context, req *request, rp *relyingParty) (ag
 	if !ok {
 		return false, nil
 	}
-	if id, err := req.identify(c); id.user != nil || err != nil {
+	if id, err := req.identify(c); !id.nobody() || err != nil {
 		return false, nil
 	}
 	if found, err := s.sessions.Load(req.http); found != nil || err != nil {

@@ -53,8 +53,8 @@ func (a *Auth) SignOut(c *gin.Context) {
 		return
 	}
 	req.revoke(of, tokens)
-	if id.user != nil {
-		a.signedOut(req, id.user)
+	if !id.nobody() {
+		a.signedOut(req, id.user())
 	}
 	a.attempts.ClearAll(header, c.Request)
 	if a.silent.Load() {
@@ -101,7 +101,7 @@ func (a *Auth) SignedOut(c *gin.Context) {
 	case err != nil:
 		a.fail(c, err)
 		return
-	case id.user != nil:
+	case !id.nobody():
 		p.Title, p.Message = "Still signed in", "This page was not opened by a sign-out here."
 	}
 	a.page(c, http.StatusOK, p)
@@ -128,7 +128,7 @@ func endSessionHints(id identity) url.Values {
 		hints.Set("id_token_hint", string(token))
 	}
 	loginHint := ""
-	if all, err := id.user.claims(); err == nil {
+	if all, err := id.user().claims(); err == nil {
 		loginHint = claims.Text(all, "login_hint")
 	}
 	for _, hint := range []string{loginHint, s.SID, s.Subject} {

@@ -80,7 +80,8 @@ func (a *Auth) RequireACR(anyOf ...string) gin.HandlerFunc {
 func (a *Auth) guardSignIn(decide func(*session.Record) error) gin.HandlerFunc {
 	return a.guard(func(_ *gin.Context, id identity) error {
 		if id.token != nil {
-			return decide(&session.Record{AuthTime: id.user.AuthTime, ACR: id.user.ACR, AskedMaxAge: -1})
+			u := id.user()
+			return decide(&session.Record{AuthTime: u.AuthTime, ACR: u.ACR, AskedMaxAge: -1})
 		}
 		s, err := id.ownSession()
 		if err != nil {

@@ -53,6 +53,7 @@ type Manager struct {
 type Session struct {
 	Record
 	stale bool          // sealed with an older secret
+	due   bool          // Renew would have saved it when it was loaded
 	alone *http.Request // the request without other cookies of the name; nil if there are none
 }
 
@@ -82,8 +83,11 @@ func New(config Config) (*Manager, error) {
 // session, so the request must be neither served nor treated as signed out.
 //
 // Of several cookies of the name, the one with a session counts. If several have one, the error is a [*RivalsError].
-func (m *Manager) Load(r *http.Request) (*Session, error) {
-	if s, err := m.load(r); s != nil || err != nil {
+func (m *Manager) Load(r *http.Request) (*Session, error) { return m.LoadInto(r, &Session{}) }
+
+// LoadInto is Load for callers that have memory for the session, which is zero. It need not be what is returned.
+func (m *Manager) LoadInto(r *http.Request, memory *Session) (*Session, error) {
+	if s, err := m.load(r, memory); s != nil || err != nil {
 		return s, err
 	}
 	requests := cookie.Apart(r, m.config.Name)
@@ -92,7 +96,7 @@ func (m *Manager) Load(r *http.Request) (*Session, error) {
 	}
 	var rivals []*Session
 	for _, alone := range requests {
-		s, err := m.load(alone)
+		s, err := m.load(alone, &Session{})
 		if err != nil {
 			return nil, err
 		}
@@ -125,8 +129,8 @@ func addRival(rivals []*Session, s *Session) []*Session {
 	return append(rivals, s)
 }
 
-// load reads the one cookie, or set of cookies, of the request.
-func (m *Manager) load(r *http.Request) (*Session, error) {
+// load reads the one cookie, or set of cookies, of the request into s, and returns s or nil.
+func (m *Manager) load(r *http.Request, s *Session) (*Session, error) {
 	data, stale, err := m.records.LoadRecord(r, m.config.Name)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrStore, err)
@@ -135,14 +139,18 @@ func (m *Manager) load(r *http.Request) (*Session, error) {
 		return nil, nil
 	}
 	data, ours := bytes.CutPrefix(data, m.audience)
-	s := &Session{stale: stale}
 	if !ours || !s.Record.decode(data) {
 		m.config.Logger.DebugContext(r.Context(), "session: record ignored", "same_audience", ours)
+		*s = Session{}
 		return nil, nil
 	}
-	if m.left(&s.Record, time.Now()) <= 0 {
+	now := time.Now()
+	if m.left(&s.Record, now) <= 0 {
+		*s = Session{}
 		return nil, nil
 	}
+	s.stale = stale
+	s.due = m.due(s, now)
 	return s, nil
 }
 
@@ -191,7 +199,7 @@ func (m *Manager) Renew(h http.Header, r *http.Request, s *Session) error {
 		}
 		return err
 	}
-	s.Record, s.stale = renewed, false
+	s.Record, s.stale, s.due = renewed, false, false
 	return nil
 }
 
@@ -203,8 +211,8 @@ func (s *Session) of(r *http.Request) *http.Request {
 	return r
 }
 
-// Due reports whether Renew would save s.
-func (m *Manager) Due(s *Session) bool { return m.due(s, time.Now()) }
+// Due reports whether Renew would have saved s when it was loaded.
+func (s *Session) Due() bool { return s.due }
 
 func (m *Manager) due(s *Session, now time.Time) bool {
 	return (s.stale || now.Sub(s.Renewed) > m.config.Idle/2) && m.left(&s.Record, now) > 0
