@@ -32,10 +32,12 @@ type User struct {
 	// denies with [ErrGroupsOverage].
 	GroupsOverage bool
 
-	// AuthTime is when the provider last authenticated the user, and ACR how: the authentication context class (OpenID
-	// Connect Core 1.0, section 2). They are zero if the provider does not send them.
+	// AuthTime is when the provider last authenticated the user, ACR the authentication context class, and AMR lists the
+	// methods, such as "pwd" and "otp" (OpenID Connect Core 1.0, section 2; RFC 8176). They are zero if the provider does
+	// not send them.
 	AuthTime time.Time
 	ACR      string
+	AMR      []string
 
 	// Extra holds all other claims of the provider as a JSON object, except those of the protocol; nil if there are none.
 	// Claims decodes it together with the fields above.
@@ -127,6 +129,9 @@ func (u *User) claims() (map[string]any, error) {
 	if u.Email != "" {
 		all["email_verified"] = u.EmailVerified
 	}
+	if len(u.AMR) > 0 {
+		all["amr"] = u.AMR
+	}
 	if !u.AuthTime.IsZero() {
 		all["auth_time"] = u.AuthTime.Unix()
 	}
@@ -157,7 +162,7 @@ func furtherClaims(extra json.RawMessage) (claims map[string]any, err error) {
 // record returns the part of a user that the session keeps.
 func (u *User) record() session.Record {
 	return session.Record{
-		Subject: u.Subject, AuthTime: u.AuthTime, ACR: u.ACR,
+		Subject: u.Subject, AuthTime: u.AuthTime, ACR: u.ACR, AMR: wire.NewList(u.AMR),
 		Name: u.Name, PreferredUsername: u.PreferredUsername, Picture: u.Picture,
 		Email: u.Email, EmailVerified: u.EmailVerified,
 		Groups: wire.NewList(claims.Normalized(u.Groups)), GroupsOverage: u.GroupsOverage,
@@ -169,7 +174,7 @@ func (u *User) record() session.Record {
 // userOf reverses record.
 func userOf(shape *claims.Shape, issuer string, r *session.Record) *User {
 	u := &User{
-		Issuer: issuer, Subject: r.Subject, AuthTime: r.AuthTime, ACR: r.ACR,
+		Issuer: issuer, Subject: r.Subject, AuthTime: r.AuthTime, ACR: r.ACR, AMR: r.AMR.Strings(),
 		Name: r.Name, PreferredUsername: r.PreferredUsername, Picture: r.Picture,
 		Email: r.Email, EmailVerified: r.EmailVerified,
 		Groups: r.Groups.Strings(), Organizations: r.Organizations.Strings(), GroupsOverage: r.GroupsOverage,

@@ -129,6 +129,11 @@ type Config struct {
 	// (OWASP ASVS 5.0, 7.3.2), and for how long the groups of a sign-in count.
 	SessionLifetime time.Duration
 
+	// MaxAuthAge ends a session when the provider's last authentication of the user (auth_time) is older, whatever the use
+	// of the session. Example: 8*time.Hour. Default: 0, no limit. Accepted: a second or more. Sign-ins request it as
+	// max_age, so the provider asks the user again if its own session is older (OpenID Connect Core 1.0, section 3.1.2.1).
+	MaxAuthAge time.Duration
+
 	// AttemptLife is how long a user may take to sign in at the provider. Example: 30*time.Minute, for a registration with
 	// a second factor. Default: 10m. Accepted: from 1m to 24h. The browser holds the state, nonce and PKCE verifier of the
 	// attempt for so long, and an authorization response that comes later is refused.

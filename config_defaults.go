@@ -70,6 +70,7 @@ func (c Config) withDefaults() Config {
 	c = c.detached()
 	for i := range c.Providers {
 		c.Providers[i].setDefaults()
+		c.Providers[i].requestMaxAge(c.MaxAuthAge)
 	}
 	setDefault(&c.RoutePrefix, defaultRoutePrefix)
 	setDefault(&c.CookieName, defaultCookieName)

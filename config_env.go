@@ -174,6 +174,7 @@ func appVariables() []env.Variable {
 		{Name: "USER_INFO_CLAIMS", Field: "UserInfoClaims"},
 		{Name: "SESSION_IDLE", Field: "SessionIdle"},
 		{Name: "SESSION_LIFETIME", Field: "SessionLifetime"},
+		{Name: "MAX_AUTH_AGE", Field: "MaxAuthAge"},
 		{Name: "ATTEMPT_LIFE", Field: "AttemptLife"},
 		{Name: "MAX_SESSIONS", Field: "MaxSessions"},
 		{Name: "KEEP_TOKENS", Field: "KeepTokens"},

@@ -400,6 +400,7 @@ func TestEveryFieldHasAVariable(t *testing.T) {
 		{"Providers[0].SkipUserInfo", "FETCH_USER_INFO", "false", true},
 		{"UserInfoClaims", "USER_INFO_CLAIMS", "sub name", []string{"sub", "name"}},
 		{"SessionIdle", "SESSION_IDLE", "30m", 30 * time.Minute},
+		{"MaxAuthAge", "MAX_AUTH_AGE", "8h", 8 * time.Hour},
 		{"SessionLifetime", "SESSION_LIFETIME", "24h", 24 * time.Hour},
 		{"Providers[0].ClockTolerance", "CLOCK_TOLERANCE", "30s", 30 * time.Second},
 		{"Providers[0].Timeout", "PROVIDER_TIMEOUT", "8s", 8 * time.Second},

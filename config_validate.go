@@ -162,6 +162,10 @@ func (c *Config) validateSession(found *problems) {
 	if c.SessionLifetime < time.Second {
 		found.add("SessionLifetime", "is below a second", "use a duration such as 168h")
 	}
+	if c.MaxAuthAge != 0 && c.MaxAuthAge < time.Second {
+		found.add("MaxAuthAge", fmt.Sprintf("%s is below a second", c.MaxAuthAge),
+			"use a duration such as 8h, or 0 for no limit")
+	}
 	if c.SessionIdle > c.SessionLifetime {
 		found.add("SessionIdle", fmt.Sprintf("%s is above the lifetime of %s", c.SessionIdle, c.SessionLifetime),
 			"lower it or raise the lifetime")

@@ -96,6 +96,8 @@ func TestConfigProblems(t *testing.T) {
 		{"idle above lifetime", func(c *ginoidc.Config) { c.SessionIdle, c.SessionLifetime = 2*time.Hour, time.Hour },
 			[]string{"SessionIdle "}},
 		{"short lifetime alone", func(c *ginoidc.Config) { c.SessionLifetime = time.Hour }, nil},
+		{"an authentication of no age", func(c *ginoidc.Config) { c.MaxAuthAge = time.Millisecond }, []string{"MaxAuthAge "}},
+		{"a negative age", func(c *ginoidc.Config) { c.MaxAuthAge = -time.Hour }, []string{"MaxAuthAge "}},
 		{"negative durations", func(c *ginoidc.Config) { c.SessionIdle, c.SessionLifetime = -2, -1 },
 			[]string{"SessionIdle ", "SessionLifetime "}},
 		{"route prefix", func(c *ginoidc.Config) { c.RoutePrefix = "auth" }, []string{"RoutePrefix "}},

@@ -54,6 +54,7 @@ var (
 	errInvalidInitiation = errors.New("ginoidc: invalid login initiation request")
 	errInitiationOff     = errors.New("ginoidc: sign-ins that a third party initiates are off")
 	errInvalidToken      = errors.New("ginoidc: the provider's token was refused")
+	errSessionOver       = fmt.Errorf("%w: session_expiry or MaxAuthAge allows no session any longer", errInvalidToken)
 	errProviderResponse  = errors.New("ginoidc: unusable response from the provider")
 	errSessionTooLarge   = errors.New("ginoidc: the session is too large for its store")
 	errInternal          = errors.New("ginoidc: internal error") // for every error without another code

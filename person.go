@@ -22,6 +22,7 @@ type person struct {
 	user    *User
 	sid     string
 	issued  time.Time // iat of the ID token
+	expires time.Time // session_expiry of the ID token; zero if it has none
 	idToken []byte    // as the provider signed it, never encrypted; nil when it is not kept
 	tokens  *provider.Tokens
 }
@@ -52,6 +53,9 @@ func (rp *relyingParty) personOf(
 		return nil, err
 	}
 	p := &person{rp: rp, user: user, sid: claims.Text(idToken, "sid"), issued: idToken.Time("iat"), tokens: tokens}
+	if p.expires, err = sessionExpiry(idToken); err != nil {
+		return nil, err
+	}
 	if rp.keepIDToken != Never {
 		signed, err := rp.client.SignedIDToken(tokens.IDToken)
 		if err != nil && rp.keepIDToken == Always {
@@ -104,7 +108,7 @@ func newUser(shape *claims.Shape, idToken, userInfo provider.Claims) (*User, err
 		Issuer: claims.Text(idToken, "iss"), Subject: claims.Text(idToken, "sub"),
 		Name: claims.Text(all, "name"), PreferredUsername: claims.Text(all, "preferred_username"),
 		Email: claims.Text(emailSource, "email"), Picture: claims.Text(all, "picture"),
-		AuthTime: idToken.Time("auth_time"), ACR: claims.Text(idToken, "acr"),
+		AuthTime: idToken.Time("auth_time"), ACR: claims.Text(idToken, "acr"), AMR: claims.Texts(idToken["amr"]),
 		shape: shape, ready: true,
 	}
 	u.EmailVerified = u.Email != "" && shape.EmailVerified(emailSource["email_verified"])
@@ -116,6 +120,9 @@ func newUser(shape *claims.Shape, idToken, userInfo provider.Claims) (*User, err
 	shape.Organizations.TakeOut(all, organizationsAt)
 	for _, name := range protocolClaims() {
 		delete(all, name)
+	}
+	if len(u.AMR) > 0 {
+		delete(all, "amr")
 	}
 	maps.DeleteFunc(all, func(_ string, value any) bool { return value == nil || !claims.Decodable(value) })
 	if len(all) == 0 {
@@ -131,7 +138,7 @@ func newUser(shape *claims.Shape, idToken, userInfo provider.Claims) (*User, err
 func protocolClaims() []string {
 	return []string{
 		"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "nonce", "azp", "at_hash", "c_hash", "s_hash", "auth_time",
-		"acr", "sid",
+		"acr", "sid", "session_expiry",
 		"name", "preferred_username", "email", "email_verified", "picture", "_claim_names", "_claim_sources", "hasgroups",
 	}
 }

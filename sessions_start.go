@@ -33,7 +33,10 @@ func (req *request) startSession(
 	rec := id.user.record()
 	rec.SID, rec.Issued, rec.Started = id.sid, id.issued, at.Started
 	rec.AskedMaxAge, rec.AskedACR = at.MaxAge, at.ACRValues
-	rec.IDToken = id.idToken
+	rec.IDToken, rec.Expires = id.idToken, id.expires
+	if !a.sessions.Ends(&rec).After(time.Now()) {
+		return nil, errSessionOver
+	}
 	rp.ledger.SetHashes(&rec)
 	if rec.Began, err = rp.ledger.Began(req, &rec); err != nil {
 		return nil, err

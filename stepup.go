@@ -76,6 +76,26 @@ func (a *Auth) RequireACR(anyOf ...string) gin.HandlerFunc {
 	return a.guardSignIn(func(r *session.Record) error { return checkACR(r, values) })
 }
 
+// RequireAMR allows users who were authenticated with any of the methods, compared byte for byte, for example "hwk" or
+// "mfa" (RFC 8176). Other users get 403, because no request parameter asks for a method: to have the provider ask for a
+// stronger sign-in, use [Auth.RequireACR]. To require several methods, use several guards. RequireAMR panics without a
+// value and with an empty one.
+func (a *Auth) RequireAMR(anyOf ...string) gin.HandlerFunc {
+	methods := slices.Clone(anyOf)
+	if len(methods) == 0 || slices.Contains(methods, "") {
+		panic("ginoidc: RequireAMR needs authentication methods")
+	}
+	return a.guard(func(_ *gin.Context, id identity) error { return checkAMR(id.user(), methods) })
+}
+
+// checkAMR checks whether any of the methods was used.
+func checkAMR(u *User, methods []string) error {
+	if slices.ContainsFunc(methods, func(m string) bool { return slices.Contains(u.AMR, m) }) {
+		return nil
+	}
+	return &notInError{"amr", methods}
+}
+
 // guardSignIn is guard for decisions about the sign-in, that of the session or the one behind an access token.
 func (a *Auth) guardSignIn(decide func(*session.Record) error) gin.HandlerFunc {
 	return a.guard(func(_ *gin.Context, id identity) error {

@@ -209,13 +209,15 @@ func TestGroupsGoneAtStepUp(t *testing.T) {
 func TestStepUpGuardsRefuse(t *testing.T) {
 	a := testapp.New(t)
 	for name, register := range map[string]func(){
-		"no time":        func() { a.Auth.RequireFreshSignIn(0) },
-		"under a second": func() { a.Auth.RequireFreshSignIn(time.Second - 1) },
-		"no class":       func() { a.Auth.RequireACR() },
-		"an empty class": func() { a.Auth.RequireACR("gold", "") },
-		"two in one":     func() { a.Auth.RequireACR("gold silver") },
-		"a quote":        func() { a.Auth.RequireACR(`go"ld`) },
-		"too long":       func() { a.Auth.RequireACR(strings.Repeat("a", 200), strings.Repeat("b", 200)) },
+		"no time":         func() { a.Auth.RequireFreshSignIn(0) },
+		"under a second":  func() { a.Auth.RequireFreshSignIn(time.Second - 1) },
+		"no class":        func() { a.Auth.RequireACR() },
+		"an empty class":  func() { a.Auth.RequireACR("gold", "") },
+		"two in one":      func() { a.Auth.RequireACR("gold silver") },
+		"a quote":         func() { a.Auth.RequireACR(`go"ld`) },
+		"no method":       func() { a.Auth.RequireAMR() },
+		"an empty method": func() { a.Auth.RequireAMR("otp", "") },
+		"too long":        func() { a.Auth.RequireACR(strings.Repeat("a", 200), strings.Repeat("b", 200)) },
 	} {
 		func() {
 			defer func() {

@@ -57,6 +57,20 @@ func Merge(idToken, userInfo map[string]any) map[string]any {
 	return merged
 }
 
+// Texts returns the strings of a claim that is a list of strings, or one string.
+func Texts(value any) (texts []string) {
+	list, isList := value.([]any)
+	if !isList {
+		list = []any{value}
+	}
+	for _, element := range list {
+		if s, ok := element.(string); ok && s != "" {
+			texts = append(texts, s)
+		}
+	}
+	return texts
+}
+
 // Text returns the claim of this name if it is a string, and otherwise "".
 func Text(claims map[string]any, name string) string {
 	s, _ := claims[name].(string)

@@ -22,7 +22,7 @@ import (
 func (m *Manager) Change(r *http.Request, s *Session, rec Record, after time.Time) (*Session, []string, error) {
 	now := time.Now()
 	rec.ID, rec.Created, rec.Renewed, rec.Started, rec.Began = s.ID, s.Created, wholeSecond(now), s.Started, s.Began
-	rec.SubjectHash, rec.SIDHash = s.SubjectHash, s.SIDHash
+	rec.SubjectHash, rec.SIDHash, rec.Expires, rec.Checked = s.SubjectHash, s.SIDHash, s.Expires, s.Checked
 	rec.SID, rec.Issued, rec.AskedMaxAge, rec.AskedACR, rec.IDToken = s.SID, s.Issued, s.AskedMaxAge, s.AskedACR, s.IDToken
 	rec.Updated = now.UTC().Truncate(time.Microsecond)
 	if !rec.Updated.After(after) {

@@ -44,6 +44,19 @@ type Record struct {
 	// SubjectHash and SIDHash stand for Subject and SID in the shared state. They are kept because requests look them up;
 	// zero means not kept.
 	SubjectHash, SIDHash [16]byte
+
+	// Expires is when the session ends whatever happens, as the provider says; zero if it does not. Checked is when the
+	// user was last read at the provider, zero for the sign-in itself. Both are in whole seconds.
+	Expires, Checked time.Time
+	AMR              wire.List // how the user was authenticated
+}
+
+// CheckedAt returns when the user was last read at the provider.
+func (r *Record) CheckedAt() time.Time {
+	if r.Checked.IsZero() {
+		return r.Created
+	}
+	return r.Checked
 }
 
 // Owner identifies the session as the owner of values that requests keep for each other.
@@ -57,26 +70,6 @@ const (
 	flagBegan         = 1 << 2
 	flagUpdated       = 1 << 3
 	knownFlags        = flagEmailVerified | flagGroupsOverage | flagBegan | flagUpdated
-)
-
-// The tags of the fields. Those of texts and blocks are also their order in texts and blocks.
-const (
-	fieldSubject = 2 * (1 + iota)
-	fieldSID
-	fieldName
-	fieldPreferredUsername
-	fieldEmail
-	fieldPicture
-	fieldACR
-	fieldAskedACR
-	fieldGroups
-	fieldOrganizations
-	fieldClaims
-	fieldData
-	fieldIDToken
-	fieldActor
-	fieldSubjectHash
-	fieldSIDHash
 )
 
 func (rec *Record) flags() (flags byte) {
@@ -107,31 +100,6 @@ func (rec *Record) append(b []byte) []byte {
 	}
 	b = binary.AppendUvarint(b, uint64(max(0, rec.AskedMaxAge+1)))
 	return wire.AppendText(b, rec.appendFields(nil))
-}
-
-func (rec *Record) appendFields(b []byte) []byte {
-	for i, text := range [...]string{
-		rec.Subject, rec.SID, rec.Name, rec.PreferredUsername, rec.Email, rec.Picture, rec.ACR, rec.AskedACR,
-		string(rec.Groups), string(rec.Organizations),
-	} {
-		b = appendField(b, fieldSubject+2*i, text)
-	}
-	for i, block := range [...][]byte{rec.Claims, rec.Data, rec.IDToken, rec.Actor} {
-		b = appendField(b, fieldClaims+2*i, block)
-	}
-	for i, hash := range [...][16]byte{rec.SubjectHash, rec.SIDHash} {
-		if hash != [16]byte{} {
-			b = appendField(b, fieldSubjectHash+2*i, hash[:])
-		}
-	}
-	return b
-}
-
-func appendField[T string | []byte](b []byte, tag int, content T) []byte {
-	if len(content) == 0 {
-		return b
-	}
-	return wire.AppendText(append(b, byte(tag)), content)
 }
 
 // decode reads what append wrote, or an earlier version did, and reports whether data is a complete record with its
@@ -175,62 +143,4 @@ func (rec *Record) decodeHead(rd *wire.Reader, known byte) (flags byte) {
 		rd.Fail()
 	}
 	return flags
-}
-
-func (rec *Record) decodeFields(fields []byte) bool {
-	rd := wire.NewReader(fields)
-	for last := 0; !rd.Done(); {
-		tag, content := int(rd.Byte()), rd.Block()
-		if tag <= last || len(content) == 0 || !rec.decodeField(tag, content) {
-			return false
-		}
-		last = tag
-	}
-	return true
-}
-
-// decodeField reads the content of a field, and reports whether it is well-formed or may be ignored.
-func (rec *Record) decodeField(tag int, content []byte) (ok bool) {
-	text, ok := wire.Text(content), true
-	switch tag {
-	case fieldSubject:
-		rec.Subject = text
-	case fieldSID:
-		rec.SID = text
-	case fieldName:
-		rec.Name = text
-	case fieldPreferredUsername:
-		rec.PreferredUsername = text
-	case fieldEmail:
-		rec.Email = text
-	case fieldPicture:
-		rec.Picture = text
-	case fieldACR:
-		rec.ACR = text
-	case fieldAskedACR:
-		rec.AskedACR = text
-	case fieldGroups:
-		rec.Groups, ok = wire.ParseList(text)
-	case fieldOrganizations:
-		rec.Organizations, ok = wire.ParseList(text)
-	case fieldClaims:
-		rec.Claims = content
-	case fieldData:
-		rec.Data = content
-	case fieldIDToken:
-		rec.IDToken = content
-	case fieldActor:
-		rec.Actor = content
-	case fieldSubjectHash:
-		ok = setHash(&rec.SubjectHash, content)
-	case fieldSIDHash:
-		ok = setHash(&rec.SIDHash, content)
-	default:
-		return tag%2 == 1
-	}
-	return ok
-}
-
-func setHash(hash *[16]byte, content []byte) bool {
-	return copy(hash[:], content) == len(hash) && len(content) == len(hash)
 }

@@ -25,6 +25,8 @@ func sample() Record {
 		Organizations: wire.NewList([]string{"org_1"}),
 		Claims:        []byte(`{"a":1}`), Data: []byte(`{"cart":7}`), IDToken: []byte("header.payload.signature"),
 		SubjectHash: [16]byte{4, 15: 5}, SIDHash: [16]byte{6},
+		Expires: time.Unix(1_800_030_000, 0).UTC(), Checked: time.Unix(1_800_000_300, 0).UTC(),
+		AMR: wire.NewList([]string{"mfa", "pwd"}),
 	}
 }
 
@@ -50,6 +52,9 @@ func TestRecordComesBack(t *testing.T) {
 		"flags apart, 4":  func(r *Record) { r.Updated = time.Time{} },
 		"hashes apart":    func(r *Record) { r.SubjectHash = [16]byte{} },
 		"hashes apart, 2": func(r *Record) { r.SIDHash = [16]byte{} },
+		"no end":          func(r *Record) { r.Expires = time.Time{} },
+		"no check":        func(r *Record) { r.Checked = time.Time{} },
+		"no methods":      func(r *Record) { r.AMR = "" },
 	} {
 		t.Run(name, func(t *testing.T) {
 			want := sample()
@@ -115,12 +120,16 @@ func TestOddRecordsAreNone(t *testing.T) {
 		"text beyond the end":     record("\x02\xc8\x01subject"),
 		"length of 2^63":          record("\x02", string(binary.AppendUvarint(nil, 1<<63))),
 		"a group beyond the end":  withField(fieldGroups, "\x02a"),
-		"an unknown even field":   withField(fieldSIDHash+2, "x"),
+		"an unknown even field":   withField(fieldExpires+2, "x"),
 		"an empty field":          withField(fieldName, ""),
 		"a field twice":           withField(fieldSubject, "t"),
 		"fields in another order": record(subject, "\x06\x01n\x04\x01s"),
 		"a short hash":            withField(fieldSubjectHash, "123456789012345"),
 		"a long hash":             withField(fieldSIDHash, "12345678901234567"),
+		"an end at no time":       withField(fieldExpires, "\x00"),
+		"more than an end":        withField(fieldExpires, "\x01\x01"),
+		"more than a check":       withField(fieldChecked, "\x01\x01"),
+		"a method beyond the end": withField(fieldAMR, "\x02a"),
 		"a tag alone":             record(subject, "\x06"),
 		"fields cut short":        plain[:len(plain)-1],
 		"more fields than said":   append(bytes.Clone(plain), "\x04\x01s"...),
@@ -139,7 +148,7 @@ func TestOddRecordsAreNone(t *testing.T) {
 	if !want.decode(plain) {
 		t.Error("the hand-made record these rows vary is itself not readable")
 	}
-	if !got.decode(withField(fieldSIDHash+1, "ignored")) || !reflect.DeepEqual(got, want) {
+	if !got.decode(withField(fieldAMR+2, "ignored")) || !reflect.DeepEqual(got, want) {
 		t.Errorf("an unknown odd field makes %+v", got)
 	}
 }
