@@ -99,6 +99,7 @@ func (req *request) bearer(h http.Header) (id identity, decided bool, err error)
 		return identity{}, true, err
 	}
 	user := *derived.(*User) // the lists are shared, as handlers treat a User as read-only
+	req.bearerToken, req.bearerIssuer = raw, rp
 	return identity{other: &user, token: token}, true, nil
 }
 

@@ -175,7 +175,9 @@ func forbidden(err error) error {
 // isFailure reports whether err is one of the plugin's errors without an outcome: something failed, or the app uses the
 // plugin in a way that cannot work. Any other error without an outcome is the app's own.
 func isFailure(err error) bool {
-	for _, failure := range []error{errWritten, errTokensOff, errParameters, errPanicked, errors.ErrUnsupported} {
+	for _, failure := range []error{
+		errWritten, errTokensOff, errParameters, errTokenRequest, errPanicked, errors.ErrUnsupported,
+	} {
 		if errors.Is(err, failure) {
 			return true
 		}

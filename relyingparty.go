@@ -79,7 +79,7 @@ func newRelyingParty(a *core, settings *Provider, names settingNames) (*relyingP
 	rp.client = provider.New(cfg)
 	remember := a.config.SessionLifetime + a.config.AttemptLife
 	rp.ledger = sessionLedger{revocation.New(a.state, rp.audience, remember), a.reporter}
-	rp.refresher = newRefresher(rp, a.values)
+	rp.refresher = newRefresher(rp, a.values, a.config.SessionLifetime)
 	rp.resources = rp.resourceTransport()
 	return rp, nil
 }

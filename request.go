@@ -18,14 +18,16 @@ import (
 // handler finds the user. It reads no cookie before the user is asked for, so public routes pay nothing.
 type request struct {
 	context.Context
-	auth      *core
-	gin       *gin.Context  // only to compare: Gin reuses it for other requests
-	http      *http.Request // with the context below this one
-	later     *http.Request // nil unless the response changes the session cookies: see httpNow
-	first     bool          // the outermost of its HTTP request, which may be made with the context of another
-	byToken   bool          // the Authorization header holds an access token, which decides
-	noRenewal bool          // the session is not renewed
-	quiet     bool          // not the one that UserFrom uses: that of another Auth came first
+	auth         *core
+	gin          *gin.Context  // only to compare: Gin reuses it for other requests
+	http         *http.Request // with the context below this one
+	later        *http.Request // nil unless the response changes the session cookies: see httpNow
+	first        bool          // the outermost of its HTTP request, which may be made with the context of another
+	byToken      bool          // the Authorization header holds an access token, which decides
+	bearerToken  string        // that access token, if it was accepted
+	bearerIssuer *relyingParty // of that access token
+	noRenewal    bool          // the session is not renewed
+	quiet        bool          // not the one that UserFrom uses: that of another Auth came first
 
 	header http.Header // of the response, as of the start of this request
 	writer writer      // through which the response is written

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -32,31 +31,13 @@ type Token struct {
 // [ErrNoToken] if the session has no usable token; and [ErrProviderUnavailable] if the provider does not respond and
 // the token has expired, which does not end the session. An unusable response of the provider has the code
 // "provider_error" (see [Denial]) and does not end the session either.
-func (a *Auth) Token(c *gin.Context) (*Token, error) {
-	tokens, err := a.requestOf(c).freshTokens(c)
-	if err != nil {
-		return nil, err
-	}
-	return &Token{tokens.AccessToken, tokens.TokenType, tokens.Expiry, strings.Fields(tokens.Scope)}, nil
-}
+func (a *Auth) Token(c *gin.Context) (*Token, error) { return a.TokenFor(c, TokenRequest{}) }
 
 // Client returns a client whose requests carry the user's access token, as a bearer token or with a DPoP proof. Use it
 // only during this request, and only for hosts that may have the token, over https or on loopback. It presents
 // Provider.ClientCertificate to the provider and to Provider.CertificateOrigins. It follows redirects as http.Client
 // does, but sends neither token nor certificate to another origin. The errors are those of [Auth.Token].
-func (a *Auth) Client(c *gin.Context) (*http.Client, error) {
-	req := a.requestOf(c)
-	tokens, err := req.freshTokens(c)
-	if err != nil {
-		return nil, err
-	}
-	s, err := req.ownSession(c)
-	if err != nil {
-		return nil, err
-	}
-	rp := a.providers.ofSession(&s.Record)
-	return &http.Client{Transport: &tokenTransport{rp.client, tokens, rp.resources}}, nil
-}
+func (a *Auth) Client(c *gin.Context) (*http.Client, error) { return a.ClientFor(c, TokenRequest{}) }
 
 // Transport returns the Transport of [Auth.Client], for code with its own client, such as a
 // [net/http/httputil.ReverseProxy] in front of another API. A proxy has to remove the app's cookies from the requests
@@ -123,17 +104,10 @@ func (req *request) freshTokens(c *gin.Context) (*provider.Tokens, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !req.auth.config.KeepTokens {
-		return nil, errTokensOff
-	}
-	if req.tokens == nil {
-		if req.tokens, err = req.keptTokens(s); err != nil {
-			return nil, err
-		}
+	if err := req.loadTokens(s); err != nil {
+		return nil, err
 	}
 	switch {
-	case req.tokens == nil:
-		return nil, ErrNoToken
 	case refresh.Usable(req.tokens), req.refreshed && time.Until(req.tokens.Expiry) > 0:
 		// A token that expires within moments of its refresh is not refreshed again.
 		return req.tokens, nil
@@ -145,6 +119,19 @@ func (req *request) freshTokens(c *gin.Context) (*provider.Tokens, error) {
 	}
 	req.tokens, req.refreshed = fresh, err == nil
 	return fresh, err
+}
+
+// loadTokens makes the kept tokens of the session those of the request.
+func (req *request) loadTokens(s *session.Session) (err error) {
+	if !req.auth.config.KeepTokens {
+		return errTokensOff
+	}
+	if req.tokens == nil {
+		if req.tokens, err = req.keptTokens(s); err == nil && req.tokens == nil {
+			err = ErrNoToken
+		}
+	}
+	return err
 }
 
 // keptTokens returns the tokens of the session; nil, nil if there are none.
@@ -159,31 +146,39 @@ func (req *request) keptTokens(s *session.Session) (*provider.Tokens, error) {
 
 // refreshTokens refreshes the tokens and keeps the new ones with the session.
 func (req *request) refreshTokens(c *gin.Context, s *session.Session, old *provider.Tokens) (*provider.Tokens, error) {
-	a, rp := req.auth, req.auth.providers.ofSession(&s.Record)
 	if err := checkNotWritten(c); err != nil {
 		return nil, err
 	}
-	fresh, err := rp.refresher.Refresh(req, &s.Record, old)
-	err = translated(err)
-	if errors.Is(err, ErrUnauthenticated) { // the provider refused, or the user has signed out in the meantime
+	fresh, err := req.auth.providers.ofSession(&s.Record).refresher.Refresh(req, &s.Record, old)
+	if err != nil {
+		return nil, req.refreshFailed(c, err)
+	}
+	return fresh, req.updateTokens(c, s, fresh)
+}
+
+// refreshFailed deletes the session's cookies if it has ended: the provider refused the refresh, or the user has signed
+// out in the meantime.
+func (req *request) refreshFailed(c *gin.Context, err error) error {
+	a, err := req.auth, translated(err)
+	if errors.Is(err, ErrUnauthenticated) {
 		if err := req.setCookies(c, func(h http.Header) error { return a.sessions.Destroy(h, req.httpNow()) }); err != nil {
 			a.emit(req, event{kind: eventCookiesNotDeleted, err: err})
 		}
 		req.replace(nil)
 	}
-	if err != nil {
-		return nil, err
+	return err
+}
+
+// updateTokens keeps fresh with the session.
+func (req *request) updateTokens(c *gin.Context, s *session.Session, fresh *provider.Tokens) error {
+	err := req.setCookies(c, func(h http.Header) error {
+		return req.auth.sessions.UpdateTokens(h, req.httpNow(), s, fresh.Encode())
+	})
+	if errors.Is(err, session.ErrGone) { // the user has signed out in the meantime (case 170)
+		req.auth.providers.ofSession(&s.Record).refresher.Revoke(req, &s.Record, fresh)
+		return ErrUnauthenticated
 	}
-	switch err := req.setCookies(c, func(h http.Header) error {
-		return a.sessions.UpdateTokens(h, req.httpNow(), s, fresh.Encode())
-	}); {
-	case errors.Is(err, session.ErrGone): // the user has signed out in the meantime (case 170)
-		rp.refresher.Revoke(req, &s.Record, fresh)
-		return nil, ErrUnauthenticated
-	case err != nil:
-		return nil, translated(err)
-	}
-	return fresh, nil
+	return translated(err)
 }
 
 // tokensToRevoke returns the tokens to revoke when s, the session of the browser, ends, if they can be read, and its
@@ -209,9 +204,10 @@ func (req *request) revoke(of *session.Record, tokens *provider.Tokens) {
 
 // newRefresher connects the refresher with sessions: if the provider refuses a refresh, the session ends, and if the
 // user signs out during a refresh, the new tokens are revoked.
-func newRefresher(rp *relyingParty, values shared.Values) *refresh.Refresher {
+func newRefresher(rp *relyingParty, values shared.Values, lifetime time.Duration) *refresh.Refresher {
 	return refresh.New(refresh.Config{
 		Provider: rp.client, Values: values, Audience: rp.audience, Timeout: rp.settings.Timeout, Log: rp.log,
+		Lifetime: lifetime,
 		Ended: func(ctx context.Context, r *session.Record) (bool, error) {
 			return rp.ledger.Ended(ctx, rp.ledger.RefOf(r))
 		},

@@ -100,8 +100,8 @@ func (p *Provider) accessTokenClaims(c credential, audience []string) map[string
 	if c.jkt != "" {
 		claims["cnf"] = map[string]any{"jkt": c.jkt} // RFC 9449, 6.1
 	}
-	if len(c.scopes) > 0 {
-		claims["scope"] = strings.Join(c.scopes, " ")
+	if len(c.reach()) > 0 {
+		claims["scope"] = strings.Join(c.reach(), " ")
 	}
 	claims["iss"], claims["client_id"], claims["jti"] = p.issuer, p.cfg.ClientID, rand.Text()
 	claims["iat"], claims["exp"] = now.Unix(), now.Add(p.cfg.TokenLife).Unix()

@@ -25,7 +25,7 @@ func (p *Provider) allow(a *authorization, s *session) map[string]any {
 	if more := p.cfg.CodeLength - len(code); more > 0 {
 		code += strings.Repeat("+/=", more/3+1)[:more]
 	}
-	p.codes.add(code, credential{g, a.jkt}, codeLife)
+	p.codes.add(code, credential{grant: g, jkt: a.jkt}, codeLife)
 	return map[string]any{"code": code}
 }
 

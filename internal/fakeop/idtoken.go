@@ -20,14 +20,17 @@ func (p *Provider) tokens(d *redemption) (map[string]any, error) {
 		"token_type":   "Bearer",
 		"expires_in":   int(p.cfg.TokenLife.Seconds()),
 	}
-	if len(d.scopes) > 0 {
-		answer["scope"] = strings.Join(d.scopes, " ")
+	if len(d.reach()) > 0 {
+		answer["scope"] = strings.Join(d.reach(), " ")
 	}
 	if d.jkt != "" {
 		answer["token_type"] = "DPoP"
 	}
-	if d.byClient() {
-		return answer, nil // no refresh token or ID token (RFC 6749, 4.4.3)
+	if d.exchanged {
+		answer["issued_token_type"] = accessTokenType
+	}
+	if d.byClient() || d.exchanged {
+		return answer, nil // no refresh token or ID token (RFC 6749, 4.4.3; RFC 8693, 2.2.1)
 	}
 	if answer["id_token"], err = p.idToken(d, accessToken); err != nil {
 		return nil, err
@@ -36,7 +39,8 @@ func (p *Provider) tokens(d *redemption) (map[string]any, error) {
 	case d.kept != "":
 		answer["refresh_token"] = d.kept
 	case p.cfg.AlwaysRefreshToken || slices.Contains(d.scopes, "offline_access"):
-		answer["refresh_token"] = p.refresh.put(d.credential, refreshLife)
+		whole := credential{grant: d.grant, jkt: d.jkt}
+		answer["refresh_token"] = p.refresh.put(whole, refreshLife)
 	}
 	return answer, nil
 }

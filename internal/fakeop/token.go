@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // verifierSyntax is a PKCE code verifier (RFC 7636, 4.1).
@@ -66,6 +67,7 @@ type redemption struct {
 	nonce     string
 	resources []string // of the access token: a subset of the grant's
 	refreshed bool
+	exchanged bool
 	kept      string // the refresh token, if it stays valid
 }
 
@@ -104,13 +106,37 @@ func (p *Provider) redeem(r *http.Request) (*redemption, *oauthError) {
 		d.grant, refusal = p.redeemRefreshToken(r.PostForm, jkt, d.kept != "")
 	case "client_credentials":
 		d.grant, refusal = p.grantClient(r.PostForm)
+	case tokenExchange:
+		d.exchanged = true
+		d.grant, refusal = p.exchange(r.PostForm)
 	default:
-		refusal = &oauthError{"unsupported_grant_type", "none of authorization_code, refresh_token and client_credentials"}
+		refusal = &oauthError{"unsupported_grant_type", "none of " + strings.Join(grantTypes(), ", ")}
 	}
-	if d.resources = r.PostForm["resource"]; refusal == nil && len(d.resources) == 0 {
+	if refusal != nil {
+		return nil, refusal
+	}
+	d.resources = append(r.PostForm["resource"], r.PostForm["audience"]...)
+	if len(d.resources) == 0 {
 		d.resources = d.grant.resources
 	}
+	d.narrow, refusal = narrowed(r.PostForm, d.grant)
 	return d, refusal
+}
+
+// grantTypes returns the supported grant types.
+func grantTypes() []string {
+	return []string{"authorization_code", "refresh_token", "client_credentials", tokenExchange}
+}
+
+// narrowed returns the scopes that a refresh or an exchange asks for, which the grant must have (RFC 6749, 6).
+func narrowed(form url.Values, g *grant) ([]string, *oauthError) {
+	scopes := strings.Fields(form.Get("scope"))
+	for _, scope := range scopes {
+		if !slices.Contains(g.scopes, scope) {
+			return nil, &oauthError{"invalid_scope", "scope was not in the authorization request"}
+		}
+	}
+	return scopes, nil
 }
 
 func (p *Provider) redeemCode(form url.Values, jkt string) (*grant, *oauthError) {
@@ -132,8 +158,14 @@ func (p *Provider) redeemCode(form url.Values, jkt string) (*grant, *oauthError)
 }
 
 // redeemRefreshToken requires DPoP again if the client began with it. A public client must use the same key, because
-// nothing else protects its refresh token (RFC 9449, 5).
+// nothing else protects its refresh token (RFC 9449, 5). A request for more than the user allowed does not use it up.
 func (p *Provider) redeemRefreshToken(form url.Values, jkt string, keep bool) (*grant, *oauthError) {
+	if c, unknown := active(&p.refresh, form.Get("refresh_token")); unknown == nil {
+		_, tooMuch := narrowed(form, c.grant)
+		if refusal := firstOf(checkTarget(form, c.grant), tooMuch); refusal != nil {
+			return nil, refusal
+		}
+	}
 	use := once
 	if keep {
 		use = active
@@ -147,7 +179,7 @@ func (p *Provider) redeemRefreshToken(form url.Values, jkt string, keep bool) (*
 	case c.jkt != "" && c.jkt != jkt && p.cfg.Public:
 		return nil, &oauthError{"invalid_grant", "the refresh token is bound to another key"}
 	}
-	return c.grant, checkTarget(form, c.grant)
+	return c.grant, nil
 }
 
 // checkTarget restricts a token to resources that the user allowed (RFC 8707, 2.2).

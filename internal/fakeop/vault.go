@@ -101,5 +101,14 @@ type grant struct {
 // 10).
 type credential struct {
 	*grant
-	jkt string
+	jkt    string
+	narrow []string // the scopes of an access token that has not all of the grant (RFC 6749, 6)
+}
+
+// reach returns the scopes of a token.
+func (c credential) reach() []string {
+	if len(c.narrow) > 0 {
+		return c.narrow
+	}
+	return c.scopes
 }

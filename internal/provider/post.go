@@ -53,7 +53,7 @@ func (p *Provider) refused(ctx context.Context, op string, a *answer) *Error {
 	}
 	switch code {
 	case "invalid_client", "invalid_request", "unauthorized_client", "unsupported_grant_type", "invalid_scope",
-		"unsupported_response_type",
+		"unsupported_response_type", "invalid_target",
 		"invalid_request_object", "invalid_dpop_proof":
 		return invalid(op, code, "the provider refused this client's request with %d", a.status)
 	case "invalid_grant":

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strings"
 	"time"
 )
@@ -29,6 +28,12 @@ const opRefresh = "refresh"
 // response without an ID token would be valid too, and the next refresh brings another one to verify. If the provider
 // is unavailable, the error is ErrUnavailable, and old may be used again.
 func (p *Provider) Refresh(ctx context.Context, old *Tokens, subject string) (*Tokens, Claims, error) {
+	return p.refresh(ctx, old, subject, TokenRequest{})
+}
+
+func (p *Provider) refresh(
+	ctx context.Context, old *Tokens, subject string, want TokenRequest,
+) (*Tokens, Claims, error) {
 	if old.RefreshToken == "" {
 		return nil, nil, misconfigured(opRefresh, "no_refresh_token", "there is no refresh token")
 	}
@@ -42,7 +47,9 @@ func (p *Provider) Refresh(ctx context.Context, old *Tokens, subject string) (*T
 	if _, err := p.keys.get(ctx); err != nil {
 		return nil, nil, err
 	}
-	form := url.Values{"grant_type": {"refresh_token"}, "refresh_token": {old.RefreshToken}}
+	form := want.form()
+	form.Set("grant_type", "refresh_token")
+	form.Set("refresh_token", old.RefreshToken)
 	a, err := p.postProved(ctx, opRefresh, metadata.TokenEndpoint, form, old.key, old.RefreshToken)
 	if err != nil {
 		return nil, nil, err
@@ -50,7 +57,11 @@ func (p *Provider) Refresh(ctx context.Context, old *Tokens, subject string) (*T
 	if a.status != http.StatusOK {
 		return nil, nil, p.refused(ctx, opRefresh, a)
 	}
-	tokens, err := parseRefreshed(a, old, time.Now())
+	expected := *old
+	if len(want.Scopes) > 0 {
+		expected.Scope = strings.Join(want.Scopes, " ")
+	}
+	tokens, err := parseRefreshed(a, &expected, time.Now())
 	if err != nil || tokens.IDToken == "" {
 		return tokens, nil, err
 	}

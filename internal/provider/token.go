@@ -32,6 +32,10 @@ type Tokens struct {
 	// Nonce is that of the sign-in, for checking ID tokens of a refresh. The caller sets it; "" means unknown.
 	Nonce string
 
+	// Generation counts how often the refresh token was redeemed for other access tokens than this one: of several copies
+	// of a session's tokens, the one with the highest number has the refresh token that is still valid.
+	Generation uint64
+
 	key *dpopKey // the access token is bound to it; nil means a bearer token
 }
 

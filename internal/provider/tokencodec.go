@@ -3,20 +3,25 @@ package provider
 import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"encoding/binary"
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
-const tokensVersion = 1
+const (
+	tokensVersion   = 1
+	numberedVersion = 2 // with a Generation
+)
 
 // Encode returns tokens as a record:
 //
 //	version ‖ Expiry ‖ AccessToken ‖ RefreshToken ‖ Scope ‖ Nonce ‖ key
 //
-// The time is in Unix seconds (0: unknown), rounded down. Numbers and lengths are uvarints. The key that the access
-// token is bound to is the 32 bytes of its scalar, or empty; it determines TokenType. IDToken is omitted: it is large
-// and verified only once. The result holds secrets in plain text. The caller must seal it.
+// Generation follows version unless it is 0, in a version of its own: most sessions have no other access tokens. The
+// time is in Unix seconds (0: unknown), rounded down. Numbers and lengths are uvarints. The key that the access token
+// is bound to is the 32 bytes of its scalar, or empty; it determines TokenType. IDToken is omitted: it is large and
+// verified only once. The result holds secrets in plain text. The caller must seal it.
 func (t *Tokens) Encode() []byte {
 	var scalar []byte
 	if t.key != nil {
@@ -29,7 +34,11 @@ func (t *Tokens) Encode() []byte {
 	if last := time.Unix(wire.MaxSeconds, 0); expiry.After(last) {
 		expiry = last
 	}
-	b := wire.AppendSeconds([]byte{tokensVersion}, expiry)
+	b := []byte{tokensVersion}
+	if t.Generation > 0 {
+		b = binary.AppendUvarint([]byte{numberedVersion}, t.Generation)
+	}
+	b = wire.AppendSeconds(b, expiry)
 	for _, text := range [...]string{t.AccessToken, t.RefreshToken, t.Scope, t.Nonce} {
 		b = wire.AppendText(b, text)
 	}
@@ -40,10 +49,17 @@ func (t *Tokens) Encode() []byte {
 // versions may run at the same time. It allocates memory for the bytes present, not for the lengths that b claims.
 func DecodeTokens(b []byte) (*Tokens, bool) {
 	r := wire.NewReader(b)
-	if r.Byte() != tokensVersion {
+	t := &Tokens{}
+	switch r.Byte() {
+	case tokensVersion:
+	case numberedVersion:
+		if t.Generation = r.Uvarint(); t.Generation == 0 {
+			return nil, false
+		}
+	default:
 		return nil, false
 	}
-	t := &Tokens{Expiry: r.Seconds()}
+	t.Expiry = r.Seconds()
 	for _, text := range [...]*string{&t.AccessToken, &t.RefreshToken, &t.Scope, &t.Nonce} {
 		*text = r.Text()
 	}

@@ -36,6 +36,8 @@ func TestTokensAreKept(t *testing.T) {
 			&Tokens{AccessToken: "at", TokenType: "Bearer"}},
 		"fraction": {&Tokens{AccessToken: "at", TokenType: "Bearer", Expiry: time.Unix(9, 9e8)},
 			&Tokens{AccessToken: "at", TokenType: "Bearer", Expiry: time.Unix(9, 0).UTC()}},
+		"one of several": {&Tokens{AccessToken: "at", RefreshToken: "rt", TokenType: "Bearer", Generation: 300},
+			&Tokens{AccessToken: "at", RefreshToken: "rt", TokenType: "Bearer", Generation: 300}},
 		"long ago": {&Tokens{AccessToken: "at", TokenType: "Bearer", Expiry: before},
 			&Tokens{AccessToken: "at", TokenType: "Bearer"}},
 		"year 9999": {&Tokens{AccessToken: "at", TokenType: "Bearer", Expiry: time.Unix(1<<50, 0)},
@@ -48,6 +50,13 @@ func TestTokensAreKept(t *testing.T) {
 	}
 	if n := len((&Tokens{AccessToken: "at", TokenType: "Bearer"}).Encode()); n != 9 {
 		t.Errorf("%d bytes", n)
+	}
+	numbered := (&Tokens{AccessToken: "at", TokenType: "Bearer", Generation: 1}).Encode()
+	if numbered[1] = 0; len(numbered) != 10 {
+		t.Errorf("%d bytes with a number", len(numbered))
+	}
+	if got, ok := DecodeTokens(numbered); ok {
+		t.Errorf("the number 0 in the form with a number: %+v", got)
 	}
 	odd, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	if err != nil {

@@ -40,6 +40,7 @@ type Config struct {
 	Values   shared.Values
 	Audience shared.Audience
 	Timeout  time.Duration // for one call to the provider
+	Lifetime time.Duration // of sessions
 	Log      *slog.Logger  // for panics in code of the app
 
 	// Ended reports whether the session was ended, for example while its tokens were being refreshed.
@@ -65,13 +66,15 @@ const (
 // Refresher refreshes tokens. It is safe for concurrent use.
 type Refresher struct {
 	Config
-	running flight.Group[*provider.Tokens]
+	running   flight.Group[*provider.Tokens]
+	fetching  flight.Group[fetched]
+	exchanges flight.Group[*provider.Tokens]
 }
 
 // New returns a Refresher.
 func New(cfg Config) *Refresher {
 	r := &Refresher{Config: cfg}
-	r.running.Log = cfg.Log
+	r.running.Log, r.fetching.Log, r.exchanges.Log = cfg.Log, cfg.Log, cfg.Log
 	return r
 }
 
@@ -108,7 +111,7 @@ func (r *Refresher) inTurn(ctx context.Context, of *session.Record, old *provide
 	turn, cancel := context.WithTimeout(ctx, r.wait())
 	defer cancel()
 	for followed := 0; ; {
-		switch next, err := r.result(turn, of, old); {
+		switch next, err := r.successor(turn, of, old); {
 		case err != nil:
 			return nil, err
 		case next != nil && (Usable(next) || r.key(next) == r.key(old) || followed == maxSuccessors):
@@ -126,10 +129,15 @@ func (r *Refresher) inTurn(ctx context.Context, of *session.Record, old *provide
 			return nil, ErrBusy
 		case err != nil:
 			return nil, err
-		case !waited:
-			return r.now(ctx, of, old, release)
+		case waited: // the previous holder has kept its result, unless it was killed
+			r.release(ctx, of, release)
+			continue
 		}
-		r.release(ctx, of, release) // the previous holder has kept its result, unless it was killed
+		if next, err := r.successor(ctx, of, old); next != nil || err != nil { // kept while this request took the lease
+			r.release(ctx, of, release)
+			continue
+		}
+		return r.now(ctx, of, old, release)
 	}
 }
 
@@ -141,9 +149,6 @@ func (r *Refresher) now(
 	ctx, cancel := context.WithTimeout(ctx, r.lease())
 	defer cancel()
 	defer r.release(context.WithoutCancel(ctx), of, release)
-	if tokens, err := r.result(ctx, of, old); tokens != nil || err != nil { // kept while this request took the lease
-		return tokens, err
-	}
 	fresh, _, err := r.Provider.Refresh(ctx, old, of.Subject)
 	if errors.Is(err, provider.ErrRefused) { // case 70, and 72 for invalid_grant
 		if endErr := r.End(ctx, of, err); endErr != nil {
@@ -154,21 +159,48 @@ func (r *Refresher) now(
 	if err != nil {
 		return nil, err
 	}
-	// The old refresh token is spent, so from here on a fault of the state must not lose the new one.
+	if old.Generation > 0 {
+		fresh.Generation = old.Generation + 1
+	}
+	if err := r.checkEnded(ctx, of, fresh); err != nil {
+		return nil, err
+	}
+	r.share(ctx, of, old, fresh)
+	r.Report(ctx, Refreshed, of, nil)
+	return fresh, nil
+}
+
+// checkEnded revokes fresh and returns ErrEnded if the session has ended in the meantime. The old refresh token is
+// spent, so from here on a fault of the state must not lose the new one.
+func (r *Refresher) checkEnded(ctx context.Context, of *session.Record, fresh *provider.Tokens) error {
 	switch ended, err := flight.Try(r.Log, func() (bool, error) { return r.Ended(ctx, of) }); {
 	case ended: // signed out in the meantime (case 170)
 		r.Revoke(ctx, of, fresh)
-		return nil, ErrEnded
+		return ErrEnded
 	case err != nil: // not a reason to sign the user out; the next request asks again
 		r.Report(ctx, Unchecked, of, err)
 	}
+	return nil
+}
+
+// share keeps fresh for requests that still carry old, and in a session with several access tokens as its newest
+// tokens.
+func (r *Refresher) share(ctx context.Context, of *session.Record, old, fresh *provider.Tokens) {
+	r.keep(ctx, of, purpose, r.key(old), fresh, resultLife)
+	if fresh.Generation > 0 {
+		r.keep(ctx, of, newestPurpose, r.newestKey(of), fresh, time.Until(of.Created.Add(r.Lifetime)))
+	}
+}
+
+// keep keeps tokens for other requests with the session.
+func (r *Refresher) keep(
+	ctx context.Context, of *session.Record, purpose, key string, tokens *provider.Tokens, life time.Duration,
+) {
 	if _, err := flight.Try(r.Log, func() (any, error) {
-		return nil, r.Values.Keep(ctx, purpose, r.key(old), of.Owner(), string(fresh.Encode()), resultLife)
+		return nil, r.Values.Keep(ctx, purpose, key, of.Owner(), string(tokens.Encode()), life)
 	}); err != nil {
 		r.Report(ctx, NotShared, of, err)
 	}
-	r.Report(ctx, Refreshed, of, nil)
-	return fresh, nil
 }
 
 func (r *Refresher) release(ctx context.Context, of *session.Record, release func(context.Context) error) {
@@ -202,10 +234,10 @@ func (r *Refresher) Revoke(ctx context.Context, of *session.Record, tokens *prov
 	}
 }
 
-// newest follows tokens to those they were refreshed to, for a sign-out that arrives with old ones.
+// newest follows tokens to those they were refreshed to, for a request that arrives with old ones.
 func (r *Refresher) newest(ctx context.Context, of *session.Record, tokens *provider.Tokens) *provider.Tokens {
 	for range maxSuccessors {
-		next, err := r.result(ctx, of, tokens)
+		next, err := r.successor(ctx, of, tokens)
 		if tokens.RefreshToken == "" || next == nil || err != nil {
 			break
 		}
