@@ -111,7 +111,7 @@ func (a *core) build(app *url.URL, variables map[string]string) error {
 	}
 	var err error
 	a.sessions, err = session.New(session.Config{
-		Store: cfg.Store, Secrets: cfg.CookieSecrets, Name: name, Path: root, Secure: secure,
+		Store: cfg.Store, Secrets: cfg.CookieSecrets, Name: name, Path: root, Secure: secure, SameSite: cfg.sameSite(),
 		Idle: cfg.SessionIdle, Lifetime: cfg.SessionLifetime, AuthAge: cfg.authAge(), Audience: audience, Logger: a.log,
 	})
 	if err != nil {
@@ -146,11 +146,13 @@ func (a *core) build(app *url.URL, variables map[string]string) error {
 	a.proofNonces = dpopnonce.Issuer{Seal: seals.proofs}
 	a.links = signInLinks{a.routes.signIn, seals.parameters}
 	a.recent = marker.Recent{
-		Name: cfg.CookieName, Path: a.routes.signIn, Secure: secure, Seal: seals.recent, Idle: cfg.SessionIdle,
+		Name: cfg.CookieName, Path: a.routes.signIn, Secure: secure, SameSite: cfg.sameSite(), Seal: seals.recent,
+		Idle: cfg.SessionIdle,
 	}
 	a.values = shared.Values{State: a.state, Seal: seals.kept}
 	a.signIns = signIns{
 		reporter: a.reporter, links: a.links, targets: a.targets, home: cfg.DefaultReturnTo, attempts: a.attempts,
+		strict:   cfg.strict(),
 		sessions: a.sessions, markers: a.markers, recent: a.recent, appURL: cfg.AppURL, appState: cfg.AppState,
 	}
 	a.providers.only, err = newRelyingParty(a, cfg.idp(), settingNames{variables, providerPath(0)})

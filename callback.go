@@ -18,8 +18,8 @@ import (
 
 // Callback completes a sign-in. It validates the authorization response (RFC 6749, section 4.1.2), redeems the code
 // once, validates the ID token and userinfo, starts a new session and redirects with 303 to the page where the sign-in
-// began. It accepts GET only, or POST only if ResponseMode is form_post. docs/errors.md lists what can go wrong. A
-// failed callback never creates, changes or ends a session.
+// began, or with SameSiteStrict responds with a page that goes there. It accepts GET only, or POST only if ResponseMode
+// is form_post. docs/errors.md lists what can go wrong. A failed callback never creates, changes or ends a session.
 func (a *Auth) Callback(c *gin.Context) {
 	rp, method := a.providers.ofRequest(c.Request), http.MethodGet
 	if rp.responseMode().FormPost() {
@@ -35,20 +35,23 @@ func (a *Auth) Callback(c *gin.Context) {
 		err = a.complete(c, at, response)
 	}
 	if err == nil {
-		redirect(c, http.StatusSeeOther, at.ReturnTo)
+		a.land(c, at.ReturnTo)
 		return
 	}
 	// The usual cause of a missing attempt: the sign-in began on another host or scheme, which has the cookie (case 50).
 	attrs := append(refusalAttrs(response.Refusal), slog.String("host", ascii.Clean(c.Request.Host, 256)))
 	if at != nil && at.Silent { // the user did not ask for the sign-in, so an error page would only confuse
 		a.emit(ctx, event{kind: eventSilentSignInFailed, code: outcomeOf(err).code, attrs: attrs, err: err})
-		redirect(c, http.StatusSeeOther, at.ReturnTo)
+		a.land(c, at.ReturnTo)
 		return
 	}
 	if isStale(err) { // back button, reload or a second tab: harmless if the user is signed in by now
+		if a.reopen(c, a.routes.callback) {
+			return
+		}
 		if _, ok := a.requestOf(c).signedInUser(c); ok {
 			a.emit(ctx, event{kind: eventCallbackWithoutAttempt, attrs: attrs, err: err})
-			redirect(c, http.StatusSeeOther, a.config.DefaultReturnTo)
+			a.land(c, a.config.DefaultReturnTo)
 			return
 		}
 	}

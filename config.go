@@ -48,6 +48,13 @@ type Config struct {
 	// planting the cookie (RFC 6265bis, section 4.1.3). A name that already has one is refused.
 	CookieName string
 
+	// SameSite is the SameSite attribute of the session cookie (RFC 6265bis, section 4.1.2.7). [SameSiteLax], the default,
+	// keeps users signed in when they follow a link from another site. [SameSiteStrict] does not: no request that another
+	// site began carries the cookie, so that not even a GET route that changes something can be abused (cross-site request
+	// forgery). It is for apps without links from elsewhere, such as in e-mails: see docs/sessions.md. Refused: anything
+	// else, such as none, with which every site could send requests as the user.
+	SameSite string
+
 	// DefaultReturnTo is where a sign-in ends that named no acceptable return target. Example: "/start". Default: the root
 	// of the app. Refused: anything that is not a return target itself, such as "//other.example", which browsers take for
 	// another host, and the plugin's own routes.

@@ -49,6 +49,12 @@ const (
 	Never  = "never"
 )
 
+// Values of [Config].SameSite.
+const (
+	SameSiteLax    = "lax"
+	SameSiteStrict = "strict"
+)
+
 // Values of [Config].CertificateFormat.
 const (
 	CertificateByteSequence = clientcert.FormatByteSequence
@@ -74,6 +80,7 @@ func (c Config) withDefaults() Config {
 	}
 	setDefault(&c.RoutePrefix, defaultRoutePrefix)
 	setDefault(&c.CookieName, defaultCookieName)
+	setDefault(&c.SameSite, SameSiteLax)
 	setDefault(&c.SessionLifetime, defaultLifetime)
 	setDefault(&c.SessionIdle, min(defaultIdle, c.SessionLifetime))
 	setDefault(&c.AttemptLife, defaultAttemptLife)

@@ -181,6 +181,7 @@ func appVariables() []env.Variable {
 		{Name: "KEEP_ID_TOKEN", Field: "KeepIDToken", As: autoOrBool(), Fix: "write auto, true or false"},
 		{Name: "ROUTE_PREFIX", Field: "RoutePrefix"},
 		{Name: "COOKIE_NAME", Field: "CookieName"},
+		{Name: "SAME_SITE", Field: "SameSite"},
 		{Name: "DEFAULT_RETURN_TO", Field: "DefaultReturnTo"},
 		{Name: "RETURN_ORIGINS", Field: "ReturnOrigins"},
 		{Name: "TRUSTED_ORIGINS", Field: "TrustedOrigins"},

@@ -109,6 +109,9 @@ func (c *Config) validateApp(found *problems) {
 		found.add("CookieName", fmt.Sprintf("%q is not accepted", c.CookieName),
 			"use letters, digits, - and _, without a name prefix")
 	}
+	if c.SameSite != SameSiteLax && c.SameSite != SameSiteStrict {
+		found.add("SameSite", fmt.Sprintf("%q is not one of its values", c.SameSite), "use lax or strict")
+	}
 	found.origins("ReturnOrigins", c.ReturnOrigins)
 	found.origins("TrustedOrigins", c.TrustedOrigins)
 	for _, pattern := range c.CrossOriginRoutes {

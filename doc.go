@@ -23,7 +23,8 @@
 //
 // Guards refuse cross-site requests with unsafe methods, which could change something with the session cookie
 // (cross-site request forgery). GET requests are let through, so GET routes MUST NOT change anything. POST routes
-// without a guard SHOULD be protected with [net/http.CrossOriginProtection]. The session cookie is SameSite=Lax.
+// without a guard SHOULD be protected with [net/http.CrossOriginProtection]. The session cookie is SameSite=Lax unless
+// [Config].SameSite is set.
 //
 // Handlers SHOULD treat the [User] as read-only. Groups are those of the sign-in: a user who is removed from a group
 // keeps it for at most SessionLifetime.

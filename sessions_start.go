@@ -114,9 +114,9 @@ func (a *Auth) StartSession(c *gin.Context, u *User) error {
 	return err
 }
 
-// With the response mode form_post, the callback comes without the cookies of the session that the sign-in replaces,
-// and so without the tokens to revoke. They are kept in the shared state when the sign-in starts: one value for each
-// session, however many sign-ins it starts, sealed and bound to the session that the attempt names.
+// With the response mode form_post, and with SameSiteStrict, the callback comes without the cookies of the session that
+// the sign-in replaces, and so without the tokens to revoke. They are kept in the shared state when the sign-in starts:
+// one value for each session, however many sign-ins it starts, sealed and bound to the session that the attempt names.
 
 // keepReplacedTokens keeps the tokens of the session for the callback that may replace it, if the provider revokes
 // tokens. A failure does not prevent the sign-in.

@@ -40,6 +40,9 @@ func (a *Auth) SignIn(c *gin.Context) {
 		a.fail(c, errNotNavigation)
 		return
 	}
+	if a.reopen(c, a.routes.signIn) {
+		return
+	}
 	req := a.requestOf(c)
 	wanted, err := a.signIns.read(c, req, rp)
 	if err != nil {
@@ -89,7 +92,8 @@ func (a *Auth) SilentSignIn() gin.HandlerFunc {
 	return func(c *gin.Context) {
 		r := c.Request
 		target := a.targets.Current(r) // "" for the plugin's own routes
-		if target == "" || r.Method != http.MethodGet || !web.IsNavigation(r) || a.markers.IsSilent(r) {
+		if target == "" || r.Method != http.MethodGet || !web.IsNavigation(r) || a.markers.IsSilent(r) ||
+			a.config.withheld(r) { // the user may be signed in
 			return
 		}
 		req := a.requestOf(c)

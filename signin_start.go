@@ -27,6 +27,7 @@ type signIns struct {
 	home     string // the return target if the request names no other
 	attempts *attempt.Jar
 	sessions *session.Manager
+	strict   bool // the session cookie is SameSite=Strict
 	markers  marker.Cookies
 	recent   marker.Recent
 	appURL   string
@@ -110,7 +111,7 @@ func (s *signIns) start(
 			return "", fmt.Errorf("ginoidc: AppState: %w", err)
 		}
 	}
-	if rp.responseMode().FormPost() { // the callback will come without the session cookie
+	if s.strict || rp.responseMode().FormPost() { // the callback will come without the session cookie
 		if id, err := req.identifyBrowser(c); err == nil && id.session != nil {
 			purpose.Replaces, purpose.Replaced = id.session.ID, id.session.Subject
 			req.keepReplacedTokens(id.session)

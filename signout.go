@@ -93,6 +93,9 @@ func (a *Auth) SignedOut(c *gin.Context) {
 		redirect(c, http.StatusSeeOther, at.ReturnTo)
 		return
 	}
+	if a.reopen(c, a.routes.signedOut) {
+		return
+	}
 	p := web.Page{
 		Title: "Signed out", Message: "You are not signed in to this site.",
 		Link: a.config.DefaultReturnTo, LinkText: "Continue",

@@ -60,6 +60,7 @@ func TestSignIn(t *testing.T) {
 		"form_post.jwt": {ginoidctest.Config{}, func(cfg *ginoidc.Config) {
 			cfg.Providers[0].ResponseMode = "form_post.jwt"
 		}},
+		"strict cookie": {ginoidctest.Config{}, func(cfg *ginoidc.Config) { cfg.SameSite = ginoidc.SameSiteStrict }},
 		"pushed request": {ginoidctest.Config{}, func(cfg *ginoidc.Config) {
 			cfg.Providers[0].PushedAuthorization = "always"
 		}},

@@ -89,11 +89,12 @@ func (p *Provider) signIn(client *http.Client, signInURL, subject string) error 
 	return nil
 }
 
-// redirects closes a response and returns an error if it is not a redirect. The error quotes the body, where the app
-// gives the reason.
+// redirects closes a response and returns an error if it is not a redirect, or a page that goes on by itself, which is
+// the response of the callback with a SameSite=Strict cookie. The error quotes the body, where the app gives the
+// reason.
 func redirects(r *http.Response) error {
 	defer func() { _ = r.Body.Close() }()
-	if _, err := r.Location(); err == nil {
+	if _, err := r.Location(); err == nil || r.Header.Get("Refresh") != "" {
 		return nil
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, 1024))

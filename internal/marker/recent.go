@@ -1,6 +1,7 @@
 package marker
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -21,11 +22,11 @@ const recentLife = time.Minute
 type Recent struct {
 	Name, Path string // the path is narrower than __Host- allows
 	Secure     bool
+	SameSite   http.SameSite // that of the session cookie, so that a request carries both or neither; default Lax
 	Seal       *sealed.Text
 	Idle       time.Duration // the idle limit of sessions: after it, a session is expected to be gone
 }
 
-// cookie is SameSite=Lax like the session cookie, so that a request carries both or neither.
 func (c Recent) cookie(value string, maxAge int) *http.Cookie {
 	name := c.Name + ".landed"
 	if c.Secure {
@@ -33,7 +34,7 @@ func (c Recent) cookie(value string, maxAge int) *http.Cookie {
 	}
 	return &http.Cookie{
 		Name: name, Value: value, Path: c.Path, MaxAge: maxAge,
-		Secure: c.Secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Secure: c.Secure, HttpOnly: true, SameSite: cmp.Or(c.SameSite, http.SameSiteLaxMode),
 	}
 }
 

@@ -31,9 +31,10 @@ type Config struct {
 	// Secrets seal the records in a gin-contrib store, newest first: an attacker who can read the store learns and forges
 	// nothing.
 	Secrets []string
-	// Name is the name of the cookie with its prefix. Path and Secure are its attributes.
+	// Name is the name of the cookie with its prefix. Path, Secure and SameSite are its attributes.
 	Name, Path string
 	Secure     bool
+	SameSite   http.SameSite // default Lax
 	// Idle and Lifetime end a session after its last renewal and after its sign-in. Both are at least a second.
 	Idle, Lifetime time.Duration
 	// AuthAge ends a session this long after its user was authenticated at the provider; 0 for no limit.
@@ -301,7 +302,7 @@ func (m *Manager) Left(rec *Record) time.Duration { return m.left(rec, time.Now(
 func (m *Manager) cookie(maxAge int) *gsessions.Options {
 	return &gsessions.Options{
 		Path: m.config.Path, MaxAge: maxAge,
-		Secure: m.config.Secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Secure: m.config.Secure, HttpOnly: true, SameSite: cmp.Or(m.config.SameSite, http.SameSiteLaxMode),
 	}
 }
 

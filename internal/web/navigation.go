@@ -70,6 +70,12 @@ func IsSameOriginNavigation(r *http.Request) bool {
 		h.Get("Sec-Fetch-Dest") == "document" && !isPrefetch(r)
 }
 
+// IsCrossSiteNavigation reports whether a page of another site began the navigation, or redirected it. Browsers do not
+// add SameSite=Strict cookies to it.
+func IsCrossSiteNavigation(r *http.Request) bool {
+	return r.Header.Get("Sec-Fetch-Site") == "cross-site" && IsNavigation(r)
+}
+
 // isPrefetch reports whether the request is a speculative load (Fetch Standard, Sec-Purpose, and older spellings).
 func isPrefetch(r *http.Request) bool {
 	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {

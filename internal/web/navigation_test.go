@@ -87,6 +87,33 @@ func TestKindsOfRequests(t *testing.T) {
 	}
 }
 
+func TestIsCrossSiteNavigation(t *testing.T) {
+	for _, test := range []struct {
+		method, site, mode, dest string
+		want                     bool
+	}{
+		{"GET", "cross-site", "navigate", "document", true},
+		{"GET", "same-site", "navigate", "document", false},
+		{"GET", "same-origin", "navigate", "document", false},
+		{"GET", "none", "navigate", "document", false},
+		{"GET", "", "", "", false},
+		{"GET", "cross-site", "navigate", "iframe", false},
+		{"GET", "cross-site", "cors", "empty", false},
+		{"POST", "cross-site", "navigate", "document", false},
+	} {
+		r := httptest.NewRequest(test.method, "/", nil)
+		r.Header.Set("Accept", "text/html")
+		for name, value := range map[string]string{"Site": test.site, "Mode": test.mode, "Dest": test.dest} {
+			if value != "" {
+				r.Header.Set("Sec-Fetch-"+name, value)
+			}
+		}
+		if got := web.IsCrossSiteNavigation(r); got != test.want {
+			t.Errorf("%+v: %v", test, got)
+		}
+	}
+}
+
 // TestAccept: which Accept headers name HTML (RFC 9110, section 12.5.1).
 func TestAccept(t *testing.T) {
 	for accept, want := range map[string]bool{

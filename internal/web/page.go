@@ -15,6 +15,7 @@ type Page struct {
 	Post, PostText            string // a button that posts
 	Referrer                  string // Referrer-Policy, default no-referrer
 	CutAddress                bool   // the address may hold an authorization code
+	Next                      string // address that the browser opens by itself
 }
 
 const pageStyle = `body{font:16px/1.5 system-ui,sans-serif;margin:0;min-height:100vh;display:grid;` +
@@ -55,6 +56,9 @@ func WritePage(w http.ResponseWriter, status int, p Page) error {
 	SecureHeaders(h)
 	if p.Referrer != "" {
 		h.Set("Referrer-Policy", p.Referrer)
+	}
+	if p.Next != "" {
+		h.Set("Refresh", "0;url="+p.Next) // HTML Standard, section 4.2.5.3: as a meta element would, without any script
 	}
 	w.WriteHeader(status)
 	return pageTemplate.Execute(w, p)

@@ -124,3 +124,16 @@ func TestSetRedirect(t *testing.T) {
 		t.Errorf("headers %v", h)
 	}
 }
+
+// TestNext: a page that goes on by itself needs no script, and has a link for browsers that do not.
+func TestNext(t *testing.T) {
+	for next, want := range map[string]string{"": "", "/a?b=c&d=e;f": "0;url=/a?b=c&d=e;f"} {
+		w := httptest.NewRecorder()
+		if err := web.WritePage(w, http.StatusOK, web.Page{Next: next}); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.Header().Get("Refresh"); got != want {
+			t.Errorf("%q: Refresh %q, want %q", next, got, want)
+		}
+	}
+}
