@@ -16,11 +16,13 @@ import (
 
 // settings holds the configuration from the environment.
 type settings struct {
-	prefix  string // of the plugin's variables
-	addr    string // to listen on
-	oidc    ginoidc.Config
-	redis   string // URL of the Redis for sessions and shared state; "" for sealed cookies and the memory of this process
-	bundled bool   // no issuer is set, so the bundled provider is started
+	prefix string // of the plugin's variables
+	addr   string // to listen on
+	oidc   ginoidc.Config
+	// The URL of the Redis or the database for sessions and shared state. Without one, sessions are in sealed cookies, and
+	// what ended them in the memory of this process.
+	redis, database string
+	bundled         bool // no issuer is set, so the bundled provider is started
 }
 
 // settingsFromEnv reads the environment. The error joins all problems. The settings are returned with it, so that
@@ -28,10 +30,13 @@ type settings struct {
 func settingsFromEnv() (settings, error) {
 	prefix := strings.TrimSuffix(cmp.Or(os.Getenv("OIDC_ENV_PREFIX"), "OIDC"), "_") + "_"
 	config, unreadable := ginoidc.ConfigFromEnv(prefix)
-	s := settings{prefix: prefix, oidc: config, bundled: config.Providers[0].Issuer == "", redis: os.Getenv("REDIS_URL")}
+	s := settings{
+		prefix: prefix, oidc: config, bundled: config.Providers[0].Issuer == "",
+		redis: os.Getenv("REDIS_URL"), database: os.Getenv("DATABASE_URL"),
+	}
 	addr, badAddr := listenAddr(os.Getenv("ADDR"), os.Getenv("PORT"))
 	s.addr = addr
-	var noURL, database error
+	var noURL, both error
 	if badAddr == nil && os.Getenv(prefix+"APP_URL") == "" {
 		if at, ok := appURL(addr); ok {
 			below := os.Getenv(prefix + "POST_LOGOUT_REDIRECT_URI") // MonoCloud's variable may hold a path of the app
@@ -44,11 +49,10 @@ func settingsFromEnv() (settings, error) {
 				"set the URL under which browsers reach the app", prefix, addr)
 		}
 	}
-	if os.Getenv("DATABASE_URL") != "" {
-		database = errors.New("example: DATABASE_URL: is not supported by this version; " +
-			"unset it, or keep sessions in Redis with REDIS_URL")
+	if s.redis != "" && s.database != "" {
+		both = errors.New("example: DATABASE_URL: is set together with REDIS_URL; unset one of them")
 	}
-	return s, errors.Join(unreadable, badAddr, noURL, database)
+	return s, errors.Join(unreadable, badAddr, noURL, both)
 }
 
 // listenAddr returns ADDR or, if only PORT is set, that port on every address of the machine.

@@ -11,6 +11,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -122,6 +123,8 @@ func TestProblems(t *testing.T) {
 		"OIDC_ISSUER": "https://idp.example", "OIDC_CLIENT_ID": "app", "OIDC_COOKIE_SECRET": secret,
 		"OIDC_CLIENT_AUTH_METHOD": "private_key_jwt",
 	}
+	cached := maps.Clone(provider)
+	cached["REDIS_URL"] = "redis://localhost:6379"
 	tests := []struct {
 		env                  map[string]string
 		name, value, problem string
@@ -133,7 +136,15 @@ func TestProblems(t *testing.T) {
 		{provider, "ADDR", "192.0.2.1:80", "OIDC_APP_URL"}, // the app URL follows the address
 		{provider, "OIDC_SESSION_IDLE", "soon", "OIDC_SESSION_IDLE"},
 		{provider, "REDIS_URL", "http://localhost:6379", "REDIS_URL"},
-		{provider, "DATABASE_URL", "postgres://localhost/app", "DATABASE_URL"},
+		{provider, "DATABASE_URL", "oracle://localhost/app", "DATABASE_URL"},
+		{provider, "DATABASE_URL", "postgres://app:p%zz@localhost/app", "DATABASE_URL"},
+		{provider, "DATABASE_URL", "postgres:///app", "DATABASE_URL"},
+		{provider, "DATABASE_URL", "mysql://localhost", "DATABASE_URL"},
+		{provider, "DATABASE_URL", "mysql://localhost/app?tls=sometimes", "DATABASE_URL"},
+		{provider, "DATABASE_URL", "sqlite:", "DATABASE_URL"},
+		{provider, "DATABASE_URL", "sqlite::memory:", "DATABASE_URL"},
+		{provider, "DATABASE_URL", "sqlite:/nowhere/app.db", "DATABASE_URL"},
+		{cached, "DATABASE_URL", "sqlite:app.db", "DATABASE_URL"}, // together with REDIS_URL
 		{provider, "OIDC_INTROSPECT", "true", "OIDC_INTROSPECT"},
 		{provider, "OIDC_CLIENT_ID", `"app"`, "OIDC_CLIENT_ID"},
 		{provider, "OIDC_CLIENT_SECRET", "s\r", "OIDC_CLIENT_SECRET"},

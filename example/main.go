@@ -48,7 +48,7 @@ func run(ctx context.Context, out, errOut io.Writer) int {
 	log := slog.New(slog.NewTextHandler(errOut, nil))
 	s, unreadable := settingsFromEnv()
 	s.oidc.Logger = log
-	var unsuited, noProvider, badRedis error
+	var unsuited, noProvider, badState error
 	if s.bundled {
 		var client ginoidctest.Config
 		if client, unsuited = bundledClient(&s.oidc, s.prefix); unsuited == nil {
@@ -57,17 +57,16 @@ func run(ctx context.Context, out, errOut io.Writer) int {
 			defer stop()
 		}
 	}
-	if s.redis != "" {
-		stop, err := useRedis(&s.oidc, s.redis)
-		if badRedis = err; err == nil {
-			defer stop()
-		}
+	if stop, err := useState(&s); err != nil {
+		badState = err
+	} else {
+		defer stop()
 	}
-	if errors.Join(unreadable, unsuited, badRedis) != nil { // New only adds its own problems
+	if errors.Join(unreadable, unsuited, badState) != nil { // New only adds its own problems
 		s.oidc.Logger = slog.New(slog.NewTextHandler(errOut, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	}
 	auth, invalid := ginoidc.New(s.oidc)
-	problems := distinct(unreadable, badRedis, invalid)
+	problems := distinct(unreadable, badState, invalid)
 	if len(problems) == 0 { // a malformed key is unsuited too, but has been reported
 		problems = distinct(unsuited)
 	}
@@ -86,6 +85,18 @@ func run(ctx context.Context, out, errOut io.Writer) int {
 		return exitFailed
 	}
 	return exitOK
+}
+
+// useState keeps sessions and shared state where the environment says.
+func useState(s *settings) (stop func(), err error) {
+	switch {
+	case s.redis != "" && s.database != "": // reported
+	case s.redis != "":
+		return useRedis(&s.oidc, s.redis)
+	case s.database != "":
+		return useDatabase(&s.oidc, s.database)
+	}
+	return func() {}, nil
 }
 
 // listenAndServe returns nil when ctx is done.

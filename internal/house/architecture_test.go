@@ -65,7 +65,6 @@ func rooms() []room {
 		{"cmd/ginoidc", "internal/provider", ""},
 		{"internal/fakeop", "", "github.com/go-jose/go-jose/v4"},
 		{"ginoidctest", ". internal/audit internal/fakeop", "github.com/gin-gonic/gin"},
-		{"example", ". ginoidctest redisstate", "github.com/gin-gonic/gin"},
 		{"internal/testapp", ". internal/fakeop",
 			"github.com/gin-contrib/sessions github.com/gin-gonic/gin net/http/httptest testing"},
 	}
