@@ -90,7 +90,7 @@ func (t *stateTest) revocations() error {
 		{"short", at, short},
 	} {
 		if err := t.one.Revoke(t.ctx, t.key("e", r.name), r.at, r.ttl); err != nil {
-			return fmt.Errorf("Revoke: %w", err)
+			return fmt.Errorf("calling Revoke: %w", err)
 		}
 	}
 	err := t.expires("a revocation", func() (bool, error) {
@@ -124,7 +124,7 @@ func (t *stateTest) manyRevocations() error {
 		keys[i] = t.key("e", fmt.Sprint("many", i))
 	}
 	if err := t.one.Revoke(t.ctx, keys[99], at, long); err != nil {
-		return fmt.Errorf("Revoke: %w", err)
+		return fmt.Errorf("calling Revoke: %w", err)
 	}
 	got, err := t.other.Revoked(t.ctx, keys...)
 	if err != nil || len(got) != 100 || !got[99].Equal(at) || !got[98].IsZero() {
@@ -192,7 +192,7 @@ func (t *stateTest) lists() error {
 		{owner, "e", short}, {owner, "e", long}, // and the other way round
 	} {
 		if err := t.one.Enlist(t.ctx, e.owner, e.session, e.ttl); err != nil {
-			return fmt.Errorf("Enlist: %w", err)
+			return fmt.Errorf("calling Enlist: %w", err)
 		}
 	}
 	err := t.expires("a listed session", func() (bool, error) {
@@ -205,7 +205,7 @@ func (t *stateTest) lists() error {
 	listed(owner, "a", "b", "e")
 	for range 2 {
 		if err := t.other.Delist(t.ctx, owner, "a"); err != nil {
-			return fmt.Errorf("Delist: %w", err)
+			return fmt.Errorf("calling Delist: %w", err)
 		}
 	}
 	listed(owner, "b", "e")
@@ -228,10 +228,10 @@ func (t *stateTest) leases() error {
 	}
 	n, err := t.together(take)
 	if err != nil {
-		return fmt.Errorf("Lease: %w", err)
+		return fmt.Errorf("calling Lease: %w", err)
 	}
 	if n != 1 {
-		return fmt.Errorf("Lease, 20 times at once: %d hold it, want 1", n)
+		return fmt.Errorf("of 20 leases of one key at once, %d are held; want 1", n)
 	}
 	if err := release(t.ctx); err != nil {
 		t.failf("releasing a lease: %v", err)
@@ -247,7 +247,7 @@ func (t *stateTest) lateRelease() error {
 	key := t.key("t", "late")
 	release, ok, err := t.one.Lease(t.ctx, key, short)
 	if err != nil || !ok {
-		return fmt.Errorf("Lease = %t, %w", ok, err)
+		return fmt.Errorf("calling Lease: %t, %w", ok, err)
 	}
 	var next func(context.Context) error
 	err = t.expires("a lease", func() (ok bool, err error) {
@@ -276,7 +276,7 @@ func (t *stateTest) keptValues() error {
 		{"shorter", "1", long}, {"shorter", "2", short},
 	} {
 		if err := t.one.Keep(t.ctx, t.key("n", k.name), k.value, k.ttl); err != nil {
-			return fmt.Errorf("Keep: %w", err)
+			return fmt.Errorf("calling Keep: %w", err)
 		}
 	}
 	err := t.expires("a kept value", func() (bool, error) {
@@ -299,7 +299,7 @@ func (t *stateTest) keptValues() error {
 func (t *stateTest) kinds() error {
 	key, at := t.key("e", "kinds"), time.Now().Truncate(time.Microsecond)
 	if err := t.one.Revoke(t.ctx, key, at, long); err != nil {
-		return fmt.Errorf("Revoke: %w", err)
+		return fmt.Errorf("calling Revoke: %w", err)
 	}
 	if first, err := t.one.MarkUsed(t.ctx, key, long); !first || err != nil {
 		t.failf("MarkUsed of a revoked key = %t, %v", first, err)
