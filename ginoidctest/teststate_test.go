@@ -96,7 +96,7 @@ func TestStateFindsFaults(t *testing.T) {
 		"were the first, want 1":     {markUsed: func(bool) bool { return true }},
 		"a used key does not expire": {markUsed: func(bool) bool { return false }},
 		"Listed = ":                  {listed: func(sessions []string) []string { return append(sessions, "x") }},
-		"20 hold it": {lease: func(func(context.Context) error, bool) (func(context.Context) error, bool) {
+		"20 are held": {lease: func(func(context.Context) error, bool) (func(context.Context) error, bool) {
 			return noRelease, true
 		}},
 		"Lease after its release": {lease: func(_ func(context.Context) error, ok bool) (func(context.Context) error, bool) {
@@ -121,7 +121,7 @@ func TestStateOfTwo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tb := new(fakeTB)
 		ginoidctest.TestState(tb, state.NewMemory(0), state.NewMemory(0))
-		if !strings.Contains(tb.failure, "2 were the first") || !strings.Contains(tb.failure, "2 hold it") {
+		if !strings.Contains(tb.failure, "2 were the first") || !strings.Contains(tb.failure, "2 are held") {
 			t.Errorf("%s", tb.failure)
 		}
 		memory := partial{state.NewMemory(0)}
