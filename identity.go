@@ -109,7 +109,7 @@ func (req *request) identifyForGuard(ctx context.Context) (identity, error) {
 // keepPrivate marks the response private and returns its header, or nil if headers can no longer be sent.
 func (req *request) keepPrivate(ctx context.Context) http.Header {
 	h := req.headerNow(ctx)
-	web.KeepPrivate(h)
+	web.KeepPrivateIn(h, &req.private)
 	return h
 }
 

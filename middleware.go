@@ -152,7 +152,7 @@ func (a *core) byCookie(id identity) bool {
 // writing, so it counts as unsafe.
 func (a *core) checkOrigin(c *gin.Context) error {
 	r := c.Request
-	if r.Header.Get("Upgrade") != "" {
+	if upgrade := r.Header["Upgrade"]; len(upgrade) > 0 && upgrade[0] != "" {
 		post := *r
 		post.Method = http.MethodPost
 		r = &post
@@ -187,6 +187,14 @@ func (id identity) inGroup(name string) bool {
 	return id.other.InGroup(name)
 }
 
+// inAnyGroup is inGroup for several names, none of them empty.
+func (id identity) inAnyGroup(names []string) bool {
+	if id.visit != nil {
+		return id.visit.Groups.ContainsAny(names)
+	}
+	return slices.ContainsFunc(names, id.other.InGroup)
+}
+
 func (id identity) inOrganization(name string) bool {
 	if id.visit != nil {
 		return name != "" && id.visit.Organizations.Contains(name)
@@ -203,7 +211,7 @@ func (id identity) groupsOverage() bool {
 
 // inAny denies users who are in none of the groups.
 func inAny(id identity, groups []string) error {
-	return inGroups(id, "any_of", groups, slices.ContainsFunc(groups, id.inGroup))
+	return inGroups(id, "any_of", groups, id.inAnyGroup(groups))
 }
 
 // inAll denies users who are not in all of the groups.

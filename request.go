@@ -29,8 +29,10 @@ type request struct {
 	noRenewal    bool          // the session is not renewed
 	quiet        bool          // not the one that UserFrom uses: that of another Auth came first
 
-	header http.Header // of the response, as of the start of this request
-	writer writer      // through which the response is written
+	copied  http.Request // the request with req as its context, which the handlers after it see
+	header  http.Header  // of the response, as of the start of this request
+	writer  writer       // through which the response is written
+	private [2]string    // the values of the headers that mark the response private
 
 	mu       sync.Mutex
 	opened   bool
@@ -76,33 +78,38 @@ func (a *core) requestOf(c *gin.Context) *request {
 	if req := requestAt(c, a); req != nil {
 		return req
 	}
-	return a.start(c, true)
+	first := requestAt(c, requestKey{}) == nil
+	return a.start(c, first, !first)
 }
 
 // attend is requestOf for guards and Middleware: [UserFrom] returns the user of the Auth that attended last.
 func (a *core) attend(c *gin.Context) *request {
-	if req := requestAt(c, requestKey{}); req != nil && req.auth == a {
-		return req
+	last := requestAt(c, requestKey{})
+	switch {
+	case last == nil: // then there is none of any Auth
+		return a.start(c, true, false)
+	case last.auth == a:
+		return last
 	}
 	req := requestAt(c, a)
 	if req == nil {
-		return a.start(c, false)
+		return a.start(c, false, false)
 	}
 	c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), requestKey{}, req))
 	return req
 }
 
-// start attaches a new request to c: as the context of c.Request, and with its writer around that of c. If quiet is set
-// and another Auth came first, UserFrom still uses that one.
-func (a *core) start(c *gin.Context, quiet bool) *request {
-	first := requestAt(c, requestKey{}) == nil
-	req := &request{Context: a.withSource(c), auth: a, gin: c, first: first, quiet: quiet && !first}
+// start attaches a new request to c: as the context of c.Request, and with its writer around that of c. first says that
+// no Auth has one yet. If quiet is set, UserFrom still uses that of another Auth.
+func (a *core) start(c *gin.Context, first, quiet bool) *request {
+	req := &request{Context: a.withSource(c), auth: a, gin: c, first: first, quiet: quiet}
 	if req.header = headerOf(c); req.header != nil {
 		req.writer = writer{c.Writer, req}
 		c.Writer = &req.writer
 	}
 	req.http, req.noRenewal = c.Request, a.asksForTimes(c)
-	c.Request = c.Request.WithContext(req)
+	req.copied = *c.Request.WithContext(req) // into memory of req: one allocation instead of two
+	c.Request = &req.copied
 	return req
 }
 

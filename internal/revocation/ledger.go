@@ -22,8 +22,9 @@ type State interface {
 
 // filter is a State that can rule out revocations faster than by looking for them.
 type filter interface {
-	// RevokedSince reports whether the key of this kind and hash may have been revoked with this time or a later one.
-	RevokedSince(kind byte, hash [16]byte, since time.Time) bool
+	// RevokedSince reports whether the key of this kind and of any of the hashes may have been revoked with this time or a
+	// later one.
+	RevokedSince(since time.Time, kind byte, hashes ...[16]byte) bool
 }
 
 // Ledger remembers which sessions were ended. It is safe for concurrent use. Errors wrap [shared.ErrUnavailable].
@@ -71,21 +72,13 @@ func (l *Ledger) Judge(ctx context.Context, ref Ref) (ended bool, updated time.T
 	return false, times[0], nil
 }
 
-// untouched reports whether it is certain that nothing ended or updated the session. Its own mark counts whatever its
+// untouched reports whether it is certain that nothing ended or updated the session. Its own key counts whatever its
 // time, because the clock may have been set back since the session began.
 func (l *Ledger) untouched(ref *Ref) bool {
-	if l.filter == nil {
-		return false
-	}
-	var buffer [maxKeys]mark
-	var since time.Time
-	for _, m := range ref.marks(&buffer) {
-		if l.filter.RevokedSince(m.kind, m.hash, since) {
-			return false
-		}
-		since = ref.Began
-	}
-	return true
+	return l.filter != nil &&
+		!l.filter.RevokedSince(time.Time{}, shared.KindSession, ref.ID) &&
+		!l.filter.RevokedSince(ref.Began, shared.KindUser, ref.Subject) &&
+		!l.filter.RevokedSince(ref.Began, shared.KindProvider, ref.Subject, ref.SID, both(ref.Subject, ref.SID))
 }
 
 // Ended is Judge for callers that ignore updates.

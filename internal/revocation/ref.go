@@ -60,30 +60,16 @@ func (ref Ref) SameAtProvider(other Ref) bool {
 	return ref.SID != shared.Hash{} && ref.SID == other.SID && ref.Subject == other.Subject
 }
 
-// mark is what a session may have been ended under.
-type mark struct {
-	kind byte
-	hash shared.Hash
-}
-
-// marks returns under what the session may have been ended: itself, its user, and what the provider may end.
-func (ref *Ref) marks(buffer *[maxKeys]mark) []mark {
-	marks := append(buffer[:0],
-		mark{shared.KindSession, ref.ID}, mark{shared.KindUser, ref.Subject}, mark{shared.KindProvider, ref.Subject})
-	if ref.SID != (shared.Hash{}) {
-		marks = append(marks, mark{shared.KindProvider, ref.SID})
-	}
-	return append(marks, mark{shared.KindProvider, both(ref.Subject, ref.SID)})
-}
-
-// keys returns the keys of the marks.
+// keys returns the keys under which the session may have been ended: its own, that of its user, and the provider's.
 func (ref *Ref) keys() []string {
-	var marks [maxKeys]mark
 	var buffer [maxKeys * shared.KeySize]byte
-	b := buffer[:0]
-	for _, m := range ref.marks(&marks) {
-		b = shared.AppendKey(b, m.kind, m.hash)
+	b := shared.AppendKey(buffer[:0], shared.KindSession, ref.ID)
+	b = shared.AppendKey(b, shared.KindUser, ref.Subject)
+	b = shared.AppendKey(b, shared.KindProvider, ref.Subject)
+	if ref.SID != (shared.Hash{}) {
+		b = shared.AppendKey(b, shared.KindProvider, ref.SID)
 	}
+	b = shared.AppendKey(b, shared.KindProvider, both(ref.Subject, ref.SID))
 	all := string(b) // one allocation for all keys
 	keys := make([]string, len(all)/shared.KeySize)
 	for i := range keys {

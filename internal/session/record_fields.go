@@ -68,8 +68,8 @@ func appendTime(b []byte, tag int, t time.Time) []byte {
 
 func (rec *Record) decodeFields(fields []byte) bool {
 	rd := wire.NewReader(fields)
-	for last := 0; !rd.Done(); {
-		tag, content := int(rd.Byte()), rd.Block()
+	for last := byte(0); !rd.Done(); {
+		tag, content := rd.Field()
 		if tag <= last || len(content) == 0 || !rec.decodeField(tag, content) {
 			return false
 		}
@@ -79,7 +79,7 @@ func (rec *Record) decodeFields(fields []byte) bool {
 }
 
 // decodeField reads the content of a field, and reports whether it is well-formed or may be ignored.
-func (rec *Record) decodeField(tag int, content []byte) (ok bool) {
+func (rec *Record) decodeField(tag byte, content []byte) (ok bool) {
 	text, ok := wire.Text(content), true
 	switch tag {
 	case fieldSubject:

@@ -259,7 +259,7 @@ func (m *Manager) save(h http.Header, r *http.Request, rec *Record, now time.Tim
 
 // left returns how long rec lives without renewal.
 func (m *Manager) left(rec *Record, now time.Time) time.Duration {
-	return min(rec.Renewed.Add(m.config.Idle).Sub(now), m.absolute(rec).Sub(now))
+	return min(m.config.Idle-now.Sub(rec.Renewed), m.absolute(rec).Sub(now))
 }
 
 // absolute returns when rec ends whatever happens: at the end of its lifetime, when the provider says, or when the

@@ -16,7 +16,7 @@ func TestRevokedSince(t *testing.T) {
 		return hash
 	}
 	m, at := state.NewMemory(0), time.UnixMicro(1_800_000_000_000_000)
-	if m.RevokedSince('e', hashOf(1), time.Time{}) {
+	if m.RevokedSince(time.Time{}, 'e', hashOf(1)) {
 		t.Error("an empty memory suspects a key")
 	}
 	const n = 1000
@@ -37,7 +37,7 @@ func TestRevokedSince(t *testing.T) {
 			for since, want := range map[time.Time]bool{
 				{}: true, at.Add(-time.Microsecond): true, at: true, at.Add(time.Microsecond): false,
 			} {
-				switch got := m.RevokedSince(kind, hashOf(i), since); {
+				switch got := m.RevokedSince(since, kind, hashOf(n+n+1), hashOf(i)); {
 				case i < n && got != want:
 					t.Fatalf("key %d, since %v: %t", i, since, got)
 				case i >= n && got:
@@ -54,10 +54,10 @@ func TestRevokedSince(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if m.RevokedSince('e', hashOf(1), at.Add(time.Microsecond)) {
+	if m.RevokedSince(at.Add(time.Microsecond), 'e', hashOf(1)) {
 		t.Error("a key of another form counts for others")
 	}
-	if n := testing.AllocsPerRun(100, func() { m.RevokedSince('e', hashOf(1), at) }); n != 0 {
+	if n := testing.AllocsPerRun(100, func() { m.RevokedSince(at, 'e', hashOf(1), hashOf(2)) }); n != 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

@@ -7,11 +7,18 @@ import (
 
 // KeepPrivate keeps shared caches from serving one user's page to another (RFC 9111, section 5.2.2). Stricter headers
 // that are already set stay. h may be nil.
-func KeepPrivate(h http.Header) {
+func KeepPrivate(h http.Header) { KeepPrivateIn(h, &[2]string{}) }
+
+// KeepPrivateIn is KeepPrivate for callers that have memory for the values of the headers of this one response.
+func KeepPrivateIn(h http.Header, values *[2]string) {
 	if h == nil {
 		return
 	}
-	values := &[2]string{"private, no-store", "Cookie"} // one allocation for both, never shared between responses
+	*values = [2]string{"private, no-store", "Cookie"}
+	if len(h) == 0 { // as at the start of most responses
+		h["Cache-Control"], h["Vary"] = values[0:1:1], values[1:2:2]
+		return
+	}
 	if lines := h["Cache-Control"]; len(lines) == 0 || !isPrivate(lines) {
 		h["Cache-Control"] = values[0:1:1]
 	}

@@ -57,8 +57,8 @@ func WantsJSON(r *http.Request) bool {
 
 // OpensWindow reports whether a browser shows the response in a window, where the back button can return to it.
 func OpensWindow(r *http.Request) bool {
-	mode := r.Header.Get("Sec-Fetch-Mode")
-	return mode == "navigate" && isWindow(mode, r.Header.Get("Sec-Fetch-Dest"))
+	mode := r.Header["Sec-Fetch-Mode"] // not Get, which takes longer
+	return len(mode) > 0 && mode[0] == "navigate" && isWindow(mode[0], r.Header.Get("Sec-Fetch-Dest"))
 }
 
 // IsSameOriginNavigation reports whether a person followed a link or form of this origin. Only Fetch Metadata can say

@@ -1,9 +1,6 @@
 package wire
 
-import (
-	"encoding/binary"
-	"slices"
-)
+import "encoding/binary"
 
 // List is a list of texts in its encoded form: the length of each, and the text itself. A user may be in hundreds of
 // groups of which a request needs one, so a list is searched as it is, and becomes strings only for those who ask.
@@ -20,8 +17,9 @@ func NewList(texts []string) List {
 
 // ParseList returns the List that text is, and reports whether it is one.
 func ParseList(text string) (l List, ok bool) {
-	for rest := List(text); rest != ""; {
-		if _, rest, ok = rest.cut(); !ok {
+	for at := 0; at < len(text); {
+		n, size := length(text[at:])
+		if at += size + n; size == 0 {
 			return "", false
 		}
 	}
@@ -68,8 +66,10 @@ func (l List) Contains(text string) bool {
 // ContainsAny reports whether one of the texts is in the list.
 func (l List) ContainsAny(texts []string) bool {
 	for text := range l.All {
-		if slices.Contains(texts, text) {
-			return true
+		for _, other := range texts {
+			if text == other {
+				return true
+			}
 		}
 	}
 	return false
@@ -77,13 +77,25 @@ func (l List) ContainsAny(texts []string) bool {
 
 // cut returns the first text of a list that is not empty, and the rest.
 func (l List) cut() (first string, rest List, ok bool) {
-	n, size := uint64(l[0]), 1
-	if n >= 0x80 {
-		n, size = binary.Uvarint([]byte(l[:min(len(l), binary.MaxVarintLen64)]))
+	n, size := length(string(l))
+	return string(l[size : size+n]), l[size+n:], size > 0
+}
+
+// length returns the length of the first text of a list that is not empty, and its own size, which is 0 if the text is
+// not complete.
+func length(list string) (n, size int) {
+	if n = int(list[0]); n < 0x80 {
+		size = 1
+	} else {
+		var long uint64
+		long, size = binary.Uvarint([]byte(list[:min(len(list), binary.MaxVarintLen64)]))
+		if size <= 0 || long > uint64(len(list)) {
+			return 0, 0
+		}
+		n = int(long)
 	}
-	if size <= 0 || n > uint64(len(l)-size) {
-		return "", "", false
+	if n > len(list)-size {
+		return 0, 0
 	}
-	end := size + int(n)
-	return string(l[size:end]), l[end:], true
+	return n, size
 }

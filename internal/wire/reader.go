@@ -57,10 +57,12 @@ func (r *Reader) Bytes(n int) []byte {
 
 // Byte reads one byte.
 func (r *Reader) Byte() byte {
-	if b := r.Bytes(1); b != nil {
-		return b[0]
+	if r.at == len(r.data) {
+		r.Fail()
+		return 0
 	}
-	return 0
+	r.at++
+	return r.data[r.at-1]
 }
 
 // Uint64 reads eight bytes, the most significant first.
@@ -73,6 +75,10 @@ func (r *Reader) Uint64() uint64 {
 
 // Uvarint reads an unsigned number of variable length.
 func (r *Reader) Uvarint() uint64 {
+	if r.at < len(r.data) && r.data[r.at] < 0x80 { // as most lengths are
+		r.at++
+		return uint64(r.data[r.at-1])
+	}
 	v, n := binary.Uvarint(r.data[r.at:])
 	if n <= 0 {
 		r.Fail()
@@ -105,6 +111,16 @@ func (r *Reader) length() int {
 
 // Block reads a length and that many bytes.
 func (r *Reader) Block() []byte { return r.Bytes(r.length()) }
+
+// Field reads a byte, which is its tag, a length and that many bytes.
+func (r *Reader) Field() (tag byte, content []byte) {
+	if rest := r.data[r.at:]; len(rest) >= 2 && rest[1] < 0x80 && int(rest[1]) <= len(rest)-2 {
+		end := 2 + int(rest[1])
+		r.at += end
+		return rest[0], rest[2:end:end]
+	}
+	return r.Byte(), r.Block()
+}
 
 // Text reads a length and that many bytes as a string.
 func (r *Reader) Text() string { return Text(r.Block()) }
