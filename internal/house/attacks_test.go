@@ -1,9 +1,8 @@
 package house_test
 
 import (
+	"fmt"
 	"io/fs"
-	"os"
-	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -26,7 +25,6 @@ func attacks(t *testing.T) []attack {
 	t.Helper()
 	heading := regexp.MustCompile(`^## ([A-Z]\. .*)`)
 	row := regexp.MustCompile(`^\| (\d+) \|(.*)\|(.*)\|(.*)\|(.*)\|$`)
-	quoted := regexp.MustCompile("`([^`]+)`")
 	var all []attack
 	var group string
 	for line := range strings.Lines(readFile(t, "docs/attacks.md")) {
@@ -44,12 +42,7 @@ func attacks(t *testing.T) []attack {
 		}
 		a := attack{n: n, attack: strings.TrimSpace(m[2]), stopped: strings.TrimSpace(m[3]), group: group}
 		a.uncovered = strings.HasPrefix(a.stopped, "Not covered: ")
-		for _, q := range quoted.FindAllStringSubmatch(m[4], -1) {
-			a.files = append(a.files, q[1])
-		}
-		for _, q := range quoted.FindAllStringSubmatch(m[5], -1) {
-			a.tests = append(a.tests, q[1])
-		}
+		a.files, a.tests = quotedIn(m[4]), quotedIn(m[5])
 		all = append(all, a)
 	}
 	return all
@@ -62,7 +55,7 @@ func TestAttacks(t *testing.T) {
 	t.Chdir(root)
 	rows := attacks(t)
 	checkGroups(t, rows)
-	named := namedCases(t)
+	named, index := namedCases(t), indexTests(t)
 	for _, a := range rows {
 		covered := len(a.files) > 0 && len(a.tests) > 0
 		if a.attack == "" || a.stopped == "" || covered == a.uncovered {
@@ -71,14 +64,10 @@ func TestAttacks(t *testing.T) {
 		if _, ok := named[a.n]; ok == a.uncovered {
 			t.Errorf("case %d: named in %v, and its row says %q", a.n, named[a.n], a.stopped)
 		}
-		for _, file := range a.files {
-			if _, err := os.Stat(file); err != nil || strings.HasSuffix(file, "_test.go") {
-				t.Errorf("case %d is stopped by %s, which is not a source file: %v", a.n, file, err)
-			}
-		}
+		checkSources(t, fmt.Sprint("case ", a.n), a.files)
 		for _, test := range a.tests {
-			if file := fileOfTest(t, test); file == "" {
-				t.Errorf("case %d: there is no test %s", a.n, test)
+			if file, err := index.find(test); err != nil {
+				t.Errorf("case %d: %v", a.n, err)
 			} else if !slices.Contains(named[a.n], file) {
 				t.Errorf("case %d: %s does not name it", a.n, file)
 			}
@@ -106,25 +95,6 @@ func checkGroups(t *testing.T, rows []attack) {
 			t.Errorf("docs/attacks.md: group %q has the cases %v, want %v", title, found[title], g.cases)
 		}
 	}
-}
-
-// fileOfTest returns the file of a test like "TestReplay" or "internal/seal.TestNoncesDiffer", or "" if there is none.
-func fileOfTest(t *testing.T, test string) string {
-	t.Helper()
-	dir, name := ".", test
-	if i := strings.LastIndex(test, "."); i >= 0 {
-		dir, name = test[:i], test[i+1:]
-	}
-	files, err := filepath.Glob(path.Join(dir, "*_test.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		if strings.Contains(readFile(t, file), "\nfunc "+name+"(t *testing.T)") {
-			return filepath.ToSlash(file)
-		}
-	}
-	return ""
 }
 
 // namedCases returns the cases that comments of all Go modules name, each with the files that do.
