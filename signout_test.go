@@ -81,7 +81,7 @@ func TestSignOut(t *testing.T) {
 			q := testapp.ParseURL(t, r.Location()).Query()
 			if !strings.HasPrefix(r.Location(), "https://idp.example/endsession?") || q.Get("client_id") != "app" ||
 				q.Get("state") == "" ||
-				q.Get("post_logout_redirect_uri") != testapp.URL+"/" || strings.Contains(r.Location(), "evil") {
+				q.Get("post_logout_redirect_uri") != testapp.URL+"/" || strings.Contains(r.Location(), "evil.example") {
 				t.Errorf("Location %s", r.Location())
 			}
 			changes := 0 // of a cookie, by which browsers notice that the pages they keep are outdated (case 172)
