@@ -53,7 +53,7 @@ func bundledClient(c *ginoidc.Config, prefix string) (ginoidctest.Config, error)
 		PostLogoutRedirectURIs: []string{app + "/", cmp.Or(c.PostSignOutURL, app+"/")},
 		Logger:                 c.Logger,
 		AlwaysRefreshToken:     c.KeepTokens,
-		JWTAccessTokens:        p.Audience != "",
+		JWTAccessTokens:        p.Audience != "" && p.Introspection == "",
 		TokenLife:              5 * time.Minute,
 		ACRValues:              []string{"urn:example:password", secondFactor},
 	}

@@ -75,7 +75,7 @@ func routes(auth *ginoidc.Auth) http.Handler {
 	r.GET("/news", auth.SilentSignIn(), auth.Middleware(), who)
 	r.GET("/me", auth.RequireAuth(), who)
 	r.GET("/userinfo", auth.RequireAuth(), userInfo(auth)) // needs KeepTokens
-	r.GET("/for", auth.RequireAuth(), tokenFor(auth)) // needs KeepTokens
+	r.GET("/for", auth.RequireAuth(), tokenFor(auth))      // needs KeepTokens
 	r.GET("/token", func(c *gin.Context) { c.String(http.StatusOK, c.GetHeader("Authorization")) })
 	r.GET("/admin", auth.RequireGroups("admin"), who)
 	r.GET("/fresh", auth.RequireFreshSignIn(5*time.Minute), who)

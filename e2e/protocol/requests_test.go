@@ -88,7 +88,8 @@ func tokensForAPIs(t *testing.T, provider start.Provider, metadata map[string]an
 				}
 				continue
 			}
-			if claims := payloadOf(t, token); claims.Audience != want[0] || claims.Scope != want[1] || claims.Subject != "alice" {
+			claims := payloadOf(t, token)
+			if claims.Audience != want[0] || claims.Scope != want[1] || claims.Subject != "alice" {
 				t.Errorf("%s: %+v", address, claims)
 			}
 		}

@@ -14,9 +14,9 @@ const (
 	// does not hold for Keycloak and Auth0: use their profiles to tell machines from people.
 	ProfileRFC9068 = "rfc9068"
 
-	// ProfileKeycloak is for tokens without at+jwt. The claim typ must be Bearer or DPoP, and azp is the client. By
-	// default these tokens lack the API's audience: add it with an audience mapper. Versions before 24 copy the nonce of
-	// the sign-in into access tokens, which are therefore refused.
+	// ProfileKeycloak is for tokens with and without at+jwt. The claim typ must be Bearer or DPoP, and azp is the client.
+	// By default these tokens lack the API's audience: add it with an audience mapper. Versions before 24 copy the nonce
+	// of the sign-in into access tokens, which are therefore refused.
 	ProfileKeycloak = "keycloak"
 
 	// ProfileEntraV1 is for tokens without at+jwt and jti (uti replaces it), and with an issuer that differs from
@@ -33,8 +33,8 @@ const (
 	ProfileOkta = "okta"
 
 	// ProfileAuth0 is for tokens without at+jwt and jti, and also accepts those of APIs set to RFC 9068. azp is the
-	// client; it must not be an audience, as it is in ID tokens. The sub of a client's own token is the client id
-	// followed by "@clients".
+	// client; it must not be an audience, as it is in ID tokens, and there must be a claim that only access tokens have:
+	// scope, permissions, gty or client_id. The sub of a client's own token is the client id followed by "@clients".
 	ProfileAuth0 = "auth0"
 
 	// ProfileCognito is for tokens without at+jwt and usually without aud: client_id must then equal the configured
@@ -74,6 +74,7 @@ func profileOf(name string) accessProfile {
 		profile.types, profile.client, profile.needsID = []string{"at+jwt"}, []string{"client_id", "azp"}, true
 		profile.kind = func(document, string) bool { return true } // as typ says
 	case ProfileKeycloak:
+		profile.types = append(profile.types, "at+jwt")
 		profile.kind = func(d document, _ string) bool { return d["typ"] == "Bearer" || d["typ"] == "DPoP" && d.has("cnf") }
 		profile.machine = func(d document, _, client string) bool { return d["client_id"] == client }
 	case ProfileEntraV1:
@@ -87,7 +88,8 @@ func profileOf(name string) accessProfile {
 	case ProfileAuth0:
 		profile.types, profile.client = []string{"jwt", "at+jwt"}, []string{"azp", "client_id"}
 		profile.kind = func(d document, client string) bool {
-			return d["aud"] != client && !slices.Contains(d.list("aud"), client)
+			grants := d.has("scope") || d.has("permissions") || d.has("gty") || d.has("client_id")
+			return grants && d["aud"] != client && !slices.Contains(d.list("aud"), client)
 		}
 		profile.machine = func(_ document, sub, client string) bool { return sub == client+"@clients" }
 	case ProfileCognito:

@@ -164,7 +164,10 @@ func TestAccessTokenProfileRules(t *testing.T) {
 		},
 		"Keycloak, DPoP without a key": {profile: keycloak, claims: object{"typ": "DPoP"}, code: "wrong_kind"},
 		"Keycloak, no azp":             {profile: keycloak, claims: object{"azp": nil}, code: "client"},
-		"Keycloak, at+jwt":             {profile: keycloak, header: accessHeader, code: "wrong_type"},
+		"Keycloak, at+jwt":             {profile: keycloak, header: accessHeader},
+		"Keycloak, at+jwt, no typ": {
+			profile: keycloak, header: accessHeader, claims: object{"typ": nil}, code: "wrong_kind",
+		},
 		"Keycloak, as in RFC 9068": {
 			profile: rfc9068, header: accessHeader, claims: object{"azp": "spa", "client_id": nil, "jti": "t"},
 		},
