@@ -68,6 +68,7 @@ type Provider struct {
 	described vault[map[string]any] // access tokens, as introspection knows them
 	refresh   vault[credential]
 	seen      vault[struct{}] // the jti of assertions and DPoP proofs
+	signals   transmitter
 
 	mu          sync.Mutex
 	users       []User
@@ -204,6 +205,22 @@ func (p *Provider) handler(e Endpoint) (serve http.HandlerFunc, methods []string
 		return p.introspection, []string{http.MethodPost}
 	case Elsewhere:
 		return http.NotFound, both
+	}
+	return p.signalHandler(e)
+}
+
+func (p *Provider) signalHandler(e Endpoint) (serve http.HandlerFunc, methods []string) {
+	switch e {
+	case SignalDiscovery:
+		return p.signalDiscovery, []string{http.MethodGet}
+	case SignalStream:
+		return p.signalStream, []string{http.MethodGet, http.MethodPost, http.MethodPatch}
+	case SignalStatus:
+		return p.signalStatus, []string{http.MethodGet}
+	case SignalVerification:
+		return p.signalVerification, []string{http.MethodPost}
+	case SignalPoll:
+		return p.signalPoll, []string{http.MethodPost}
 	}
 	return nil, nil
 }

@@ -188,6 +188,8 @@ func typeFor(op string) string {
 		return "logout+jwt"
 	case opResponse:
 		return "oauth-authz-resp+jwt"
+	case opEventToken:
+		return "secevent+jwt"
 	}
 	return ""
 }

@@ -63,19 +63,30 @@ type renewKeys func(ctx context.Context, seen *keySet) (*keySet, error)
 // key or a bad signature may trigger a fetch of the key set, for key rotation, at most once a minute. If the fetch
 // fails, the error is that of the fetch and does not blame the token.
 func (p *Provider) verifySignature(ctx context.Context, op, raw string, renew renewKeys) ([]byte, error) {
-	algs := make([]jose.SignatureAlgorithm, len(p.algs))
-	for i, alg := range p.algs {
+	return signers{p.algs, &p.keys, p.signerOf}.verify(ctx, op, raw, renew)
+}
+
+// signers are the keys that may sign tokens, and how.
+type signers struct {
+	algs []string
+	keys *cache[keySet]
+	of   func(payload []byte) func(keyIssuer string) bool // which keys may sign this payload, by the issuer of the key
+}
+
+func (s signers) verify(ctx context.Context, op, raw string, renew renewKeys) ([]byte, error) {
+	algs := make([]jose.SignatureAlgorithm, len(s.algs))
+	for i, alg := range s.algs {
 		algs[i] = jose.SignatureAlgorithm(alg)
 	}
 	jws, err := jose.ParseSignedCompact(raw, algs)
 	if err != nil {
 		return nil, badToken(op, "malformed", "%w", quotedError{err})
 	}
-	keys, err := p.keys.get(ctx)
+	keys, err := s.keys.get(ctx)
 	if err != nil {
 		return nil, err
 	}
-	signs := p.signerOf(jws.UnsafePayloadWithoutVerification())
+	signs := s.of(jws.UnsafePayloadWithoutVerification())
 	if payload, ok := keys.verify(jws, signs); ok {
 		return payload, nil
 	}

@@ -236,34 +236,35 @@ func TestLogoutTokenTimes(t *testing.T) {
 	}
 }
 
-// garbage returns texts that are refused without a key, by the code of their error.
-func garbage(t testing.TB, op *scriptedOP) map[string][]string {
-	good, _ := json.Marshal(logoutClaims(nil))
-	token := op.logoutToken(logoutHeader, logoutClaims(nil))
+// garbage returns texts that are refused without a key, by the code of their error: variants of a valid token with this
+// header and these claims. A token may have limit bytes.
+func garbage(t testing.TB, op *scriptedOP, header string, claimsOf func(object) object, limit int) map[string][]string {
+	typed := func(alg string) string { return strings.Replace(header, `"alg":"ES256","kid":"k1",`, alg, 1) }
+	good, _ := json.Marshal(claimsOf(nil))
+	token := op.logoutToken(header, claimsOf(nil))
 	parts := strings.Split(token, ".")
 	loose := base64.RawURLEncoding.EncodeToString(append(good[:len(good):len(good)], "   "[:1+(3-len(good)%3)%3]...))
 	loose = loose[:len(loose)-1] + "B" // the same bytes to a decoder that forgives what lies past them
 	with := func(member string) string {
-		return sign(t, op.key, logoutHeader, string(good[:len(good)-1])+","+member+"}")
+		return sign(t, op.key, header, string(good[:len(good)-1])+","+member+"}")
 	}
 	return map[string][]string{
-		"too_large": {strings.Repeat("a", 16<<10+1), strings.Repeat(".", 5<<20), token + strings.Repeat("A", 16<<10)},
+		"too_large": {strings.Repeat("a", limit+1), strings.Repeat(".", 5<<20), token + strings.Repeat("A", limit)},
 		"malformed": {
-			"", "..", "a.b", "not a token", strings.Repeat(".", 16<<10), strings.Join(parts[:2], "."), token + ".",
+			"", "..", "a.b", "not a token", strings.Repeat(".", limit), strings.Join(parts[:2], "."), token + ".",
 			token + "=", token + "\n",
 			"\u017f" + token, "!" + token[1:], parts[0] + "." + parts[1] + "A." + parts[2],
 			parts[0] + "." + loose + "." + parts[2], parts[1][1:] + "." + parts[1] + "." + parts[2],
 			`{"payload":"` + parts[1] + `","protected":"` + parts[0] + `","signature":"` + parts[2] + `"}`,
-			`{"payload":"` + parts[1] + `","signatures":[]}`, strings.Repeat("A", 16<<10), sign(t, op.key, `[]`, string(good)),
+			`{"payload":"` + parts[1] + `","signatures":[]}`, strings.Repeat("A", limit), sign(t, op.key, `[]`, string(good)),
 		},
 		"encrypted": {"a.b.c.d.e", token + ".b.c"},
-		"algorithm": {sign(t, op.key, `{"alg":"NONE","typ":"logout+jwt"}`, string(good)),
-			sign(t, op.key, `{"typ":"logout+jwt"}`, string(good))},
+		"algorithm": {sign(t, op.key, typed(`"alg":"NONE",`), string(good)), sign(t, op.key, typed(""), string(good))},
 		"bad_payload": {
-			parts[0] + ".." + parts[2], sign(t, op.key, logoutHeader, "null"), sign(t, op.key, logoutHeader, `["sub"]`),
-			sign(t, op.key, logoutHeader, string(good)+"{}"),
-			with(`"sub":"admin"`), with(`"SUB":"admin"`), with(`"\u017fub":"admin"`), with(`"Events":{}`),
-			with(`"a":[{"b":1,"b":2}]`), with(`"\u0073id":"s2"`),
+			parts[0] + ".." + parts[2], sign(t, op.key, header, "null"), sign(t, op.key, header, `["sub"]`),
+			sign(t, op.key, header, string(good)+"{}"),
+			with(`"iss":"admin"`), with(`"ISS":"admin"`), with(`"i\u017fs":"admin"`), with(`"Events":{}`),
+			with(`"a":[{"b":1,"b":2}]`), with(`"\u006ati":"s2"`),
 			with(`"a":` + strings.Repeat("[", 5_000) + strings.Repeat("]", 5_000)), with("\"a\":\"\xff\""),
 		},
 		// Other tokens of the same provider.
@@ -275,7 +276,7 @@ func garbage(t testing.TB, op *scriptedOP) map[string][]string {
 func TestGarbageLogoutTokens(t *testing.T) {
 	op := newOP(t)
 	p := op.client()
-	texts := garbage(t, op)
+	texts := garbage(t, op, logoutHeader, logoutClaims, 16<<10)
 	for sent := 0; sent < 10_000; {
 		for code, raws := range texts {
 			for _, raw := range raws {
@@ -429,7 +430,7 @@ func TestLogoutTokenDuringOutage(t *testing.T) {
 // Without the key nobody can make a logout token, and no text makes the check panic or call the provider for garbage.
 func FuzzLogoutTokenText(f *testing.F) {
 	op := newOP(f)
-	for _, raws := range garbage(f, op) {
+	for _, raws := range garbage(f, op, logoutHeader, logoutClaims, 16<<10) {
 		for _, raw := range raws {
 			f.Add(raw)
 		}
