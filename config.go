@@ -202,6 +202,10 @@ type Config struct {
 	// the user.
 	OnSessionEnd func(ctx context.Context, e SessionEnd)
 
+	// OnSignal is called for each security event that the app receives once it had its effect, with Provider.Signals.
+	// Example: look again at the roles of a user. An error makes the transmitter send the event again.
+	OnSignal func(ctx context.Context, s Signal) error
+
 	// OnEvent is called for each event that concerns the security of the app, such as sign-ins, refusals, ends of sessions
 	// and denied requests: see [Event]. Example: count denied requests by Code. It is called in the course of the request,
 	// which waits for it: hand events to a channel or a counter. A panic in it is logged and has no other effect.

@@ -121,6 +121,9 @@ func (p *Provider) setDefaults() {
 	if p.SignInParameters == nil {
 		p.SignInParameters = url.Values{}
 	}
+	if p.Signals != nil {
+		p.Signals.setDefaults(p)
+	}
 }
 
 // setFAPI2 sets the fields for which the profile allows only one value.
@@ -168,6 +171,11 @@ func (c Config) detached() Config {
 	copyLists(&c)
 	for i := range c.Providers {
 		copyLists(&c.Providers[i])
+		if s := c.Providers[i].Signals; s != nil {
+			own := *s
+			copyLists(&own)
+			c.Providers[i].Signals = &own
+		}
 	}
 	return c
 }

@@ -479,8 +479,8 @@ func fields(c ginoidc.Config) map[string]reflect.Value {
 	return found
 }
 
-// isData reports whether a text, or a file that it names, can express a value of the type. Functions, interfaces and
-// loggers can only be set by code.
+// isData reports whether a text, or a file that it names, can express a value of the type. Functions, interfaces,
+// loggers and signals, which need a function, can only be set by code.
 func isData(of reflect.Type) bool {
 	switch of.Kind() {
 	case reflect.Func, reflect.Interface:
@@ -490,7 +490,7 @@ func isData(of reflect.Type) bool {
 	case reflect.Struct:
 		return slices.ContainsFunc(reflect.VisibleFields(of), func(f reflect.StructField) bool { return isData(f.Type) })
 	}
-	return of != reflect.TypeFor[*slog.Logger]()
+	return of != reflect.TypeFor[*slog.Logger]() && of != reflect.TypeFor[*ginoidc.Signals]()
 }
 
 // TestMonoCloudEnvironment: the environment file of a MonoCloud Next.js app works unchanged under its prefix.

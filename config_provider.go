@@ -167,6 +167,9 @@ type Provider struct {
 	// Back-Channel Logout 1.0, section 2.4).
 	UntypedLogoutTokens bool
 
+	// Signals makes the app receive security events, such as revoked sessions and changed credentials. Default: none.
+	Signals *Signals
+
 	// ClockTolerance is the clock skew between the app and the provider that is tolerated. Example: 30*time.Second.
 	// Default: 60s. Accepted: up to 5m; a larger one would keep expired tokens alive (RFC 7519, section 4.1.4).
 	ClockTolerance time.Duration

@@ -39,6 +39,7 @@ func (p *Provider) validate(found *problems) {
 	}
 	p.validateSignOut(found)
 	p.validateClaims(found)
+	p.validateSignals(found)
 	found.texts("ClientID", p.ClientID)
 	found.texts("ClientSecret", p.ClientSecret)
 	found.texts("ClientKeyID", p.ClientKeyID)

@@ -53,6 +53,8 @@ const (
 	EventStepUp          = "step_up"          // a guard requires a further sign-in
 	EventLogoutCall      = "logout_call"      // the provider signed a user out, by either channel
 	EventLogoutRefused   = "logout_refused"   // such a request was not accepted
+	EventSignal          = "signal"           // a security event was received: see the attribute type
+	EventSignalRefused   = "signal_refused"   // a security event was not accepted
 	EventRequestFailed   = "request_failed"   // a request could not be answered
 	EventThrottled       = "throttled"        // too many calls to the provider are waiting already
 	EventProvider        = "provider"         // the provider does not respond, or not as it should

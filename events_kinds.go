@@ -65,6 +65,10 @@ const (
 
 	eventLogoutCall           eventKind = "the provider signed the user out"
 	eventLogoutRefused        eventKind = "back-channel logout refused"
+	eventSignal               eventKind = "signal"
+	eventSignalRefused        eventKind = "signal refused"
+	eventSignalForgotten      eventKind = "signal not marked as used"
+	eventPollFailed           eventKind = "polling for signals failed"
 	eventLogoutTokenForgotten eventKind = "logout token not marked as used"
 	eventFrontChannelNoList   eventKind = "front-channel logout ended nothing, since State lists no sessions"
 	eventFrontChannelNothing  eventKind = "front-channel logout ended nothing"
@@ -97,6 +101,10 @@ func (e event) name() string {
 		return EventLogoutCall
 	case eventLogoutRefused, eventFrontChannelNoList, eventFrontChannelNothing:
 		return EventLogoutRefused
+	case eventSignal:
+		return EventSignal
+	case eventSignalRefused:
+		return EventSignalRefused
 	case eventRequestFailed:
 		return nameOfFailure(e)
 	}
@@ -136,7 +144,7 @@ func (e event) logLevel() slog.Level {
 	case eventSessionLost, eventResponseModeMismatch, eventGroupsMissing, eventSessionNotRenewed, eventSeveralSessions,
 		eventSessionNotListed, eventSessionStillListed, eventOldStateStored, eventRefreshRefused, eventTokensNotRevoked,
 		eventReplacedTokensNotLeft, eventLeaseNotReleased, eventLogoutRefused, eventLogoutTokenForgotten,
-		eventFrontChannelNoList:
+		eventFrontChannelNoList, eventSignalRefused, eventSignalForgotten, eventPollFailed:
 		return slog.LevelWarn
 	case eventSignInGuarded, eventEarlierSessionLives, eventRefreshUnchecked, eventRefreshNotShared,
 		eventSignedInHookFailed, eventSignOutHookFailed:

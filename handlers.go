@@ -24,6 +24,7 @@ type routes struct {
 	base, prefix                         string
 	signIn, callback, signOut, userInfo  string
 	backChannel, frontChannel, signedOut string
+	signals                              string
 	metadata                             string // of the app as a resource server; "" if it has none
 }
 
@@ -34,13 +35,13 @@ func newRoutes(app *url.URL, prefix string) routes {
 	at := base + prefix
 	return routes{
 		base, prefix, at + "/signin", at + "/callback", at + "/signout", at + "/userinfo",
-		at + "/backchannel-logout", at + "/frontchannel-logout", at + signedOutPath, "",
+		at + "/backchannel-logout", at + "/frontchannel-logout", at + signedOutPath, at + signalsPath, "",
 	}
 }
 
 // all returns the paths of all routes. They are not return targets, or a sign-in could end in a sign-out.
 func (r routes) all() []string {
-	return []string{r.signIn, r.callback, r.signOut, r.userInfo, r.backChannel, r.frontChannel, r.signedOut}
+	return []string{r.signIn, r.callback, r.signOut, r.userInfo, r.backChannel, r.frontChannel, r.signedOut, r.signals}
 }
 
 const (
@@ -100,8 +101,9 @@ func (c *Config) routesAndTargets(app *url.URL) (routes, returnto.Site) {
 }
 
 // Mount registers the plugin's routes below RoutePrefix: signin, callback, signout, userinfo, backchannel-logout,
-// frontchannel-logout and signed-out. Each answers other methods with 405 itself, whatever the engine's settings. With
-// Config.Resource it also registers the metadata of that resource, below "/.well-known".
+// frontchannel-logout and signed-out, and signals with Provider.Signals. Each answers other methods with 405 itself,
+// whatever the engine's settings. With Config.Resource it also registers the metadata of that resource, below
+// "/.well-known".
 //
 // r is the engine, or a group at the base path of AppURL. Mount panics for any other group: it adds RoutePrefix itself.
 //
@@ -132,10 +134,14 @@ func otherMethods() []string {
 
 // ownHandlers returns the handlers of the plugin's routes by their names below RoutePrefix.
 func (a *Auth) ownHandlers() map[string]gin.HandlerFunc {
-	return map[string]gin.HandlerFunc{
+	handlers := map[string]gin.HandlerFunc{
 		"signin": a.SignIn, "callback": a.Callback, "signout": a.SignOut, "userinfo": a.UserInfo,
 		"backchannel-logout": a.BackChannelLogout, "frontchannel-logout": a.FrontChannelLogout, "signed-out": a.SignedOut,
 	}
+	if a.providers.byDefault().signals != nil {
+		handlers["signals"] = a.ReceiveSignal
+	}
+	return handlers
 }
 
 // answerOtherMethod calls the handler of the route, which responds with 405 and the methods it supports.

@@ -34,6 +34,7 @@ const (
 	EndedByBackChannel  EndReason = "back_channel"  // the provider sent a logout token
 	EndedByFrontChannel EndReason = "front_channel" // the provider framed the front-channel route
 	EndedByRefresh      EndReason = "refresh"       // the provider refused to refresh the tokens
+	EndedBySignal       EndReason = "signal"        // a security event: see Signals
 	EndedByLimit        EndReason = "limit"         // the user signed in more often than MaxSessions allows
 )
 

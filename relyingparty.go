@@ -33,6 +33,7 @@ type relyingParty struct {
 	groups   groupsWatch
 
 	ledger      sessionLedger
+	signals     *signalReceiver // nil without Provider.Signals
 	refresher   *refresh.Refresher
 	resources   http.RoundTripper // for calls with an access token
 	keepIDToken string
@@ -80,6 +81,9 @@ func newRelyingParty(a *core, settings *Provider, names settingNames) (*relyingP
 	remember := a.config.SessionLifetime + a.config.AttemptLife
 	rp.ledger = sessionLedger{revocation.New(a.state, rp.audience, remember), a.reporter}
 	rp.refresher = newRefresher(rp, a.values, a.config.SessionLifetime)
+	if rp.signals, err = newSignalReceiver(a, settings, string(rp.audience)); err != nil {
+		return nil, err
+	}
 	rp.resources = rp.resourceTransport()
 	return rp, nil
 }

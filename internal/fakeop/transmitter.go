@@ -97,6 +97,16 @@ func (p *Provider) Queued() (jtis []string, errors map[string]string) {
 	return jtis, p.signals.errors
 }
 
+// QueuedTokens returns the tokens that no poll has acknowledged.
+func (p *Provider) QueuedTokens() (tokens []string) {
+	p.signals.mu.Lock()
+	defer p.signals.mu.Unlock()
+	for _, q := range p.signals.queue {
+		tokens = append(tokens, q.token)
+	}
+	return tokens
+}
+
 // Stream returns the configuration of the stream, or nil if none was created.
 func (p *Provider) Stream() map[string]any {
 	p.signals.mu.Lock()

@@ -28,7 +28,9 @@ func TestConfigurationIsDocumented(t *testing.T) {
 	t.Chdir(root)
 	page := readFile(t, "docs/configuration.md")
 	documented := documentedFields(page)
-	for _, of := range []reflect.Type{reflect.TypeFor[ginoidc.Config](), reflect.TypeFor[ginoidc.Provider]()} {
+	for _, of := range []reflect.Type{
+		reflect.TypeFor[ginoidc.Config](), reflect.TypeFor[ginoidc.Provider](), reflect.TypeFor[ginoidc.Signals](),
+	} {
 		for i := range of.NumField() {
 			name := of.Name() + "." + of.Field(i).Name
 			if of.Field(i).IsExported() && name != "Config.Providers" && !documented[name] {

@@ -16,9 +16,8 @@ import (
 // TransmitterConfig describes a transmitter of security events (OpenID Shared Signals Framework 1.0). It is expected to
 // be valid.
 type TransmitterConfig struct {
-	// Issuer is the iss of the transmitter's tokens. Provider is the issuer of the users that events may name: "" means
-	// the same.
-	Issuer, Provider string
+	// Issuer is the iss of the transmitter's tokens.
+	Issuer string
 
 	// Audience lists the values that aud may have.
 	Audience []string
@@ -44,7 +43,7 @@ type TransmitterConfig struct {
 
 // Transmitter is safe for concurrent use.
 type Transmitter struct {
-	issuer, provider  string
+	issuer            string
 	audience, algs    []string
 	maxAge, tolerance time.Duration
 	token             func(context.Context) (string, error)
@@ -57,7 +56,7 @@ type Transmitter struct {
 // NewTransmitter returns a Transmitter. It does not call the transmitter.
 func NewTransmitter(cfg TransmitterConfig) *Transmitter {
 	t := &Transmitter{
-		issuer: cfg.Issuer, provider: cmp.Or(cfg.Provider, cfg.Issuer), audience: slices.Clone(cfg.Audience),
+		issuer: cfg.Issuer, audience: slices.Clone(cfg.Audience),
 		algs: slices.Clone(cfg.SigningAlgs), maxAge: cfg.MaxAge, tolerance: cfg.ClockTolerance, token: cfg.Token,
 		report: cfg.Report,
 	}

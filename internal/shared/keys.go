@@ -14,6 +14,7 @@ const (
 	KindProvider    = 'p' // when the provider ended sessions; also the key of the list of a sid
 	KindAttempt     = 'a' // whether a sign-in attempt is used
 	KindLogoutToken = 'j' // whether a logout token was used
+	KindSignal      = 's' // whether a security event was received, and the lease to receive it
 	KindUpdate      = 'w' // the lease to update a session
 	KindUpdated     = 'n' // the cookies of a session after an update
 	KindTokens      = 't' // the lease to refresh tokens, and the result

@@ -1,0 +1,159 @@
+package ginoidc
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/sealed"
+	"github.com/seed-d65cea4d/ginoidc/internal/settings"
+)
+
+// Signals makes the app a receiver of security events (OpenID Shared Signals Framework 1.0, CAEP 1.0): the transmitter
+// reports that a session was revoked, a credential has changed or a device is no longer safe. Register AppURL,
+// RoutePrefix and "/signals" there for delivery by push, or set Poll. The zero value of every field is its default.
+type Signals struct {
+	// Issuer is the transmitter, compared byte for byte. Example: "https://signals.example.com". Default: Provider.Issuer.
+	// Its configuration is read from "/.well-known/ssf-configuration". Refused: what Provider.Issuer refuses.
+	Issuer string
+
+	// Audience lists the values that aud may have. Example: "https://app.example.com/auth/signals". Default: ClientID. A
+	// token that also names others is refused.
+	Audience []string
+
+	// SigningAlgs lists the JWS algorithms that are accepted. Default: RS256, which the CAEP Interoperability Profile
+	// requires. Refused: what Provider.SigningAlgs refuses.
+	SigningAlgs []string
+
+	// Authorization is the value of the Authorization header that the transmitter has to send when it pushes (RFC 8935,
+	// section 3). Example: "Bearer " and 32 random bytes as text. Default: none, since the tokens are signed. It keeps
+	// others from making the app read tokens at all. Refused: fewer than 32 bytes.
+	Authorization string
+
+	// CredentialChange says what a change of a user's credentials does: [SignalEnds], the default, ends the user's
+	// sessions; [SignalIgnored] leaves it to OnSignal.
+	CredentialChange string
+
+	// Token returns an access token for the management of the stream, and for polling. Example: the Token method of
+	// golang.org/x/oauth2/clientcredentials, with the scopes ssf.read and ssf.manage. It is needed for Poll and
+	// [Auth.SetUpSignals] only.
+	Token func(ctx context.Context) (string, error)
+
+	// Poll makes [Auth.PollSignals] fetch events at this interval (RFC 8936), for apps that the transmitter cannot reach.
+	// Example: 10*time.Second. Default: 0, and the transmitter pushes. Accepted: from 1s to 1h.
+	Poll time.Duration
+}
+
+// Values of [Signals].CredentialChange.
+const (
+	SignalEnds    = "end"
+	SignalIgnored = "ignore"
+)
+
+// Signal is the argument of [Config].OnSignal: a verified security event.
+type Signal struct {
+	Type   string // the URI of the event type, such as SignalDeviceComplianceChange
+	ID     string // jti, unique for the transmitter
+	Issuer string // the transmitter
+
+	// Subject and SID are the user and the session at the provider that the event is about, as far as it says so in a form
+	// that identifies them. An e-mail address does not. SubjectID is the subject as sent (RFC 9493).
+	Subject, SID string
+	SubjectID    json.RawMessage
+
+	// Payload is the object of the event. Example: {"current_status":"not-compliant", …}.
+	Payload json.RawMessage
+
+	Occurred time.Time // on the transmitter's clock
+}
+
+// Types of signals. Those of other types are handed to the hook as well.
+const (
+	SignalSessionRevoked         = provider.EventSessionRevoked         // ends the sessions of its subject
+	SignalCredentialChange       = provider.EventCredentialChange       // see Signals.CredentialChange
+	SignalTokenClaimsChange      = provider.EventTokenClaimsChange      // is left to the hook
+	SignalDeviceComplianceChange = provider.EventDeviceComplianceChange // is left to the hook
+	SignalVerification           = provider.EventVerification           // the stream works
+	SignalStreamUpdated          = provider.EventStreamUpdated          // the transmitter paused, stopped or resumed it
+)
+
+// setDefaults sets the defaults of the fields that are not set.
+func (s *Signals) setDefaults(p *Provider) {
+	setDefault(&s.Issuer, p.Issuer)
+	setDefault(&s.CredentialChange, SignalEnds)
+	if len(s.Audience) == 0 {
+		s.Audience = []string{p.ClientID}
+	}
+}
+
+const (
+	minPoll, maxPoll = time.Second, time.Hour
+	minAuthorization = 32
+)
+
+// validateSignals reports every problem of Signals with its defaults.
+func (p *Provider) validateSignals(found *problems) {
+	s := p.Signals
+	if s == nil {
+		return
+	}
+	add := func(field, problem, fix string) { found.add("Signals."+field, problem, fix) }
+	if why := settings.CheckURL(s.Issuer); why != "" && s.Issuer != p.Issuer {
+		add("Issuer", why, "set the issuer exactly as the transmitter spells it")
+	}
+	found.texts("Signals.Audience", s.Audience...)
+	if slices.Contains(s.Audience, "") {
+		add("Audience", "has an empty value", "remove it")
+	}
+	for _, alg := range s.SigningAlgs {
+		if algs := settings.SigningAlgs(); !slices.Contains(algs, alg) {
+			add("SigningAlgs", fmt.Sprintf("%q is not accepted", alg), "use one of "+strings.Join(algs, " "))
+		}
+	}
+	found.texts("Signals.Authorization", s.Authorization)
+	if why := settings.CheckSecret(s.Authorization, minAuthorization); s.Authorization != "" && why != "" {
+		add("Authorization", why, `use "Bearer " and a random text: openssl rand -hex 32`)
+	}
+	if !slices.Contains([]string{SignalEnds, SignalIgnored}, s.CredentialChange) {
+		add("CredentialChange", fmt.Sprintf("%q is not one of its values", s.CredentialChange), "use end or ignore")
+	}
+	switch {
+	case s.Poll != 0 && (s.Poll < minPoll || s.Poll > maxPoll):
+		add("Poll", fmt.Sprintf("%s is out of range", s.Poll), "use a duration from 1s to 1h, or 0 for push")
+	case s.Poll != 0 && s.Token == nil:
+		add("Token", "is not set although Poll is", "set a function that returns an access token for the transmitter")
+	}
+}
+
+// signalReceiver is what a relying party needs for signals.
+type signalReceiver struct {
+	*provider.Transmitter
+	settings Signals
+	states   *sealed.Text // of verification events, so that any instance recognizes its own
+	url      string       // to which the transmitter pushes
+}
+
+// newSignalReceiver returns nil unless Signals is set.
+func newSignalReceiver(a *core, p *Provider, audience string) (*signalReceiver, error) {
+	if p.Signals == nil {
+		return nil, nil
+	}
+	s := *p.Signals
+	states, err := sealed.New("signal verification", a.config.CookieSecrets, audience)
+	if err != nil {
+		return nil, fmt.Errorf("ginoidc: CookieSecrets: %w", err)
+	}
+	return &signalReceiver{
+		Transmitter: provider.NewTransmitter(provider.TransmitterConfig{
+			Issuer: s.Issuer, Audience: s.Audience, SigningAlgs: s.SigningAlgs,
+			MaxAge: a.config.SessionLifetime + a.config.AttemptLife, ClockTolerance: p.ClockTolerance, Token: s.Token,
+			Timeout: p.Timeout, Transport: p.Transport, RootCAs: p.RootCAs, Logger: a.log, Report: a.emitProvider,
+		}),
+		settings: s, states: states,
+		url: strings.TrimSuffix(a.config.AppURL, "/") + a.config.RoutePrefix + signalsPath,
+	}, nil
+}
