@@ -258,7 +258,7 @@ func BenchmarkGuardedRequest(b *testing.B) {
 
 // TestGuardedRequestAllocations bounds the allocations of a guarded request.
 func TestGuardedRequestAllocations(t *testing.T) {
-	if allocs := testing.AllocsPerRun(500, pluginEngine(t, benchGroups(3)).serving(t)); allocs > 6 {
+	if allocs := testing.AllocsPerRun(500, pluginEngine(t, benchGroups(3)).serving(t)); allocs > 3 {
 		t.Errorf("%.0f allocations a guarded request", allocs)
 	}
 }

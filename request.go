@@ -22,27 +22,28 @@ type request struct {
 	gin          *gin.Context  // only to compare: Gin reuses it for other requests
 	http         *http.Request // with the context below this one
 	later        *http.Request // nil unless the response changes the session cookies: see httpNow
+	bearerToken  string        // the accepted access token in the Authorization header
+	bearerIssuer *relyingParty // of that access token
 	first        bool          // the outermost of its HTTP request, which may be made with the context of another
 	byToken      bool          // the Authorization header holds an access token, which decides
-	bearerToken  string        // that access token, if it was accepted
-	bearerIssuer *relyingParty // of that access token
 	noRenewal    bool          // the session is not renewed
 	quiet        bool          // not the one that UserFrom uses: that of another Auth came first
+
+	opened bool        // identity and err are set
+	ended  bool        // the browser has a session that has been ended
+	sets   atomic.Bool // cookies is not empty
+	shown  atomic.Bool // the browser shows the response to a signed-in user in a window
 
 	copied  http.Request // the request with req as its context, which the handlers after it see
 	header  http.Header  // of the response, as of the start of this request
 	writer  writer       // through which the response is written
 	private [2]string    // the values of the headers that mark the response private
 
-	mu       sync.Mutex
-	opened   bool
+	mu       sync.Mutex // guards the rest, and opened and ended
 	identity identity
-	ended    bool               // the browser has a session that has been ended
 	rivals   []*session.Session // of several cookies, none of which is accepted
 	err      error
-	cookies  []string    // the plugin's Set-Cookie lines of the response
-	sets     atomic.Bool // cookies is not empty
-	shown    atomic.Bool // the browser shows the response to a signed-in user in a window
+	cookies  []string // the plugin's Set-Cookie lines of the response
 
 	// Only for the goroutine of the request: the kept tokens, nil until loaded, and whether this request refreshed them.
 	tokens    *provider.Tokens

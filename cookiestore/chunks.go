@@ -18,17 +18,18 @@ const maxValue = 3900
 // cookie is its sealed text; otherwise "name" holds "~N~" and the first of N pieces of it.
 type parts struct {
 	value [cookie.MaxParts]string
-	count [cookie.MaxParts]int // how often the request carries it
+	count [cookie.MaxParts]uint8 // how often the request carries it; at most repeated
 }
 
-func readParts(r *http.Request, name string) (p parts) {
+const repeated = 2 // or more often
+
+func (p *parts) read(r *http.Request, name string) {
 	for pair := range cookie.Named(r, name) {
 		if i, value, ok := cookie.CutPart(pair, name); ok {
 			p.value[i] = value
-			p.count[i]++
+			p.count[i] = min(p.count[i]+1, repeated)
 		}
 	}
-	return p
 }
 
 // join puts the sealed text together. It allocates memory for the cookies present, not for the count that they claim. A
@@ -91,7 +92,8 @@ func split(text string, budget, maxChunks int) ([]string, error) {
 func writeParts(h http.Header, r *http.Request, name string, values []string, o *gsessions.Options) {
 	expired := *o
 	expired.MaxAge = -1
-	carried := readParts(r, name)
+	var carried parts
+	carried.read(r, name)
 	var lines []string
 	for i := range cookie.MaxParts {
 		line := gsessions.NewCookie(cookie.PartName(name, i), "", &expired).String()

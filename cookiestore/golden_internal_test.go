@@ -109,7 +109,8 @@ func testGolden(t *testing.T, form byte, options gsessions.Options, payload, pla
 		}
 		r.Header.Add("Cookie", pair)
 	}
-	carried := readParts(r, "app")
+	var carried parts
+	carried.read(r, "app")
 	text, _ := carried.join(cookie.MaxParts)
 	if got, _, ok := store.ring.Open(text, []byte("app")); !ok || string(got) != plaintext {
 		t.Errorf("saved as\n%q, want\n%q", got, plaintext)

@@ -66,7 +66,8 @@ func (s *Store) DeleteRecord(h http.Header, r *http.Request, name string, o *gse
 }
 
 func (s *Store) load(r *http.Request, name string, form byte) (payload []byte, stale, ok bool) {
-	carried := readParts(r, name)
+	var carried parts
+	carried.read(r, name)
 	text, ok := carried.join(s.maxChunks)
 	if !ok {
 		return nil, false, false

@@ -22,9 +22,8 @@ type State interface {
 
 // filter is a State that can rule out revocations faster than by looking for them.
 type filter interface {
-	// RevokedSince reports whether the key of this kind and of any of the hashes may have been revoked with this time or a
-	// later one.
-	RevokedSince(since time.Time, kind byte, hashes ...[16]byte) bool
+	// RevokedSince reports whether the key of this kind and hash may have been revoked with this time or a later one.
+	RevokedSince(since time.Time, kind byte, hash [16]byte) bool
 }
 
 // Ledger remembers which sessions were ended. It is safe for concurrent use. Errors wrap [shared.ErrUnavailable].
@@ -78,7 +77,9 @@ func (l *Ledger) untouched(ref *Ref) bool {
 	return l.filter != nil &&
 		!l.filter.RevokedSince(time.Time{}, shared.KindSession, ref.ID) &&
 		!l.filter.RevokedSince(ref.Began, shared.KindUser, ref.Subject) &&
-		!l.filter.RevokedSince(ref.Began, shared.KindProvider, ref.Subject, ref.SID, both(ref.Subject, ref.SID))
+		!l.filter.RevokedSince(ref.Began, shared.KindProvider, ref.Subject) &&
+		!l.filter.RevokedSince(ref.Began, shared.KindProvider, ref.SID) &&
+		!l.filter.RevokedSince(ref.Began, shared.KindProvider, both(ref.Subject, ref.SID))
 }
 
 // Ended is Judge for callers that ignore updates.
