@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/ascii"
 	"github.com/seed-d65cea4d/ginoidc/internal/audit"
+	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 )
 
 // Middleware makes the signed-in user available to [UserFrom] and [UserFromContext]. It never denies a request, and it
@@ -52,6 +53,25 @@ func (a *Auth) RequireOrganization(param string) gin.HandlerFunc {
 		}
 		return nil
 	})
+}
+
+// RequireEmailDomain allows users whose e-mail address is verified and at any of the domains, for example
+// "example.com". A subdomain is another domain, and so is a name of another script that looks alike. It is for providers
+// with which anyone can have an account: whether the address is at a domain says nothing of who the user is, so identify
+// users by Issuer and Subject all the same. RequireEmailDomain panics without a domain and with one that could not be
+// the domain of an address.
+func (a *Auth) RequireEmailDomain(anyOf ...string) gin.HandlerFunc {
+	domains := make([]string, 0, len(anyOf))
+	for _, domain := range anyOf {
+		if domain = claims.EmailDomain("user@" + domain); domain == "" {
+			panic("ginoidc: RequireEmailDomain needs domains like example.com")
+		}
+		domains = append(domains, domain)
+	}
+	if len(domains) == 0 {
+		panic("ginoidc: RequireEmailDomain needs at least one domain")
+	}
+	return a.guard(func(_ *gin.Context, id identity) error { return checkEmailDomain(id.user(), domains) })
 }
 
 // Require allows users for whom check returns nil. Any error denies with 403, whatever it wraps, and [Reason] wraps it.
@@ -207,6 +227,14 @@ func (id identity) groupsOverage() bool {
 		return id.visit.GroupsOverage
 	}
 	return id.other != nil && id.other.GroupsOverage
+}
+
+// checkEmailDomain denies users without a verified address at any of the domains (case 201).
+func checkEmailDomain(u *User, domains []string) error {
+	if u.EmailVerified && slices.Contains(domains, claims.EmailDomain(u.Email)) {
+		return nil
+	}
+	return &notInError{"email_domain", domains}
 }
 
 // inAny denies users who are in none of the groups.

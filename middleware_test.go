@@ -163,6 +163,9 @@ func TestRegistrationMistakes(t *testing.T) {
 		"an unset variable":    func() { a.Auth.RequireGroups(strings.Split("", ",")...) },
 		"no group of all":      func() { a.Auth.RequireAllGroups() },
 		"a blank group of all": func() { a.Auth.RequireAllGroups(" ") },
+		"no domain":            func() { a.Auth.RequireEmailDomain() },
+		"an empty domain":      func() { a.Auth.RequireEmailDomain("corp.example", "") },
+		"an address":           func() { a.Auth.RequireEmailDomain("alice@corp.example") },
 		"no parameter":         func() { a.Auth.RequireOrganization("") },
 		"no check":             func() { a.Auth.Require(nil) },
 		"no check either":      func() { a.Auth.RequireFunc(nil) },
@@ -177,6 +180,41 @@ func TestRegistrationMistakes(t *testing.T) {
 			}()
 			register()
 		}()
+	}
+}
+
+// TestRequireEmailDomain: only a verified address at exactly one of the domains is enough. Case 201.
+func TestRequireEmailDomain(t *testing.T) {
+	for _, tt := range []struct {
+		email    any
+		verified any
+		status   int
+	}{
+		{"a@corp.example", true, 200},
+		{"a@Corp.Example", true, 200},
+		{"a@other.example", true, 200},
+		{"a@corp.example", false, 403},
+		{"a@corp.example", "true", 403},
+		{"a@corp.example", nil, 403},
+		{"a@corp.example@evil.example", true, 403},
+		{"a@evil.example@corp.example", true, 403},
+		{"a@sub.corp.example", true, 403},
+		{"a@corp.example.", true, 403},
+		{"a@notcorp.example", true, 403},
+		{"a@\u0441orp.example", true, 403},
+		{"", true, 403},
+		{nil, true, 403},
+	} {
+		a := testapp.New(t)
+		var reason error
+		auth := a.Auth.With(ginoidc.AbortHandlers{Forbidden: func(c *gin.Context) { reason = ginoidc.Reason(c) }})
+		a.Engine.GET("/x", auth.RequireEmailDomain("CORP.example", "other.example"), a.Protected)
+		a.OP.OnIDToken(func(claims map[string]any) { claims["email"], claims["email_verified"] = tt.email, tt.verified })
+		b := a.Browser()
+		b.MustSignIn("carol")
+		if r := b.Fetch("/x"); r.StatusCode != tt.status || (tt.status == 403) != errors.Is(reason, ginoidc.ErrForbidden) {
+			t.Errorf("%v, verified %v: %d, %v", tt.email, tt.verified, r.StatusCode, reason)
+		}
 	}
 }
 
