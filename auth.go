@@ -73,7 +73,7 @@ func New(cfg Config) (*Auth, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ginoidc: AppURL: %w", err)
 	}
-	a := &core{config: cfg, reporter: &reporter{cfg.Logger, cfg.OnEvent, cfg.OnSessionEnd}}
+	a := &core{config: cfg, reporter: &reporter{log: cfg.Logger, onEvent: cfg.OnEvent, onSessionEnd: cfg.OnSessionEnd}}
 	memory := state.NewMemory(0)
 	if a.state = memory; cfg.State != nil {
 		a.state = localFallback{cfg.State, memory}

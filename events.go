@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
+	"github.com/seed-d65cea4d/ginoidc/internal/lograte"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
@@ -66,12 +67,13 @@ type reporter struct {
 	log          *slog.Logger
 	onEvent      func(context.Context, Event) // nil: none
 	onSessionEnd func(context.Context, SessionEnd)
+	rate         lograte.Limiter
 }
 
 // emit passes every event on: to the log, to OnEvent, and the end of a session to OnSessionEnd.
 func (r *reporter) emit(ctx context.Context, e event) {
 	if !e.unlogged {
-		r.log.LogAttrs(ctx, e.logLevel(), "ginoidc: "+string(e.kind), e.logAttrs()...)
+		r.logLine(ctx, e)
 	}
 	if r.onEvent != nil {
 		r.report(ctx, e)
@@ -79,6 +81,22 @@ func (r *reporter) emit(ctx context.Context, e event) {
 	if e.kind == eventSessionEnded && r.onSessionEnd != nil {
 		r.onSessionEnd(ctx, SessionEnd{Subject: e.subject, SID: e.sid, Reason: e.reason})
 	}
+}
+
+// logLine writes the line of an event. Lines about no user may be caused by strangers, so the number of each kind is
+// limited: the next line says how many were suppressed. OnEvent gets all of them.
+func (r *reporter) logLine(ctx context.Context, e event) {
+	attrs := e.logAttrs()
+	if e.subject == "" {
+		suppressed, ok := r.rate.Allow(string(e.kind) + " " + e.code)
+		if !ok {
+			return
+		}
+		if suppressed > 0 {
+			attrs = append(attrs, slog.Int("suppressed", suppressed))
+		}
+	}
+	r.log.LogAttrs(ctx, e.logLevel(), "ginoidc: "+string(e.kind), attrs...)
 }
 
 // emitProvider emits an event of the package that talks to the provider.

@@ -56,10 +56,10 @@ func (a *Auth) RequireOrganization(param string) gin.HandlerFunc {
 }
 
 // RequireEmailDomain allows users whose e-mail address is verified and at any of the domains, for example
-// "example.com". A subdomain is another domain, and so is a name of another script that looks alike. It is for providers
-// with which anyone can have an account: whether the address is at a domain says nothing of who the user is, so identify
-// users by Issuer and Subject all the same. RequireEmailDomain panics without a domain and with one that could not be
-// the domain of an address.
+// "example.com". A subdomain is another domain, and so is a name of another script that looks alike. It is for
+// providers with which anyone can have an account: whether the address is at a domain says nothing of who the user is,
+// so identify users by Issuer and Subject all the same. RequireEmailDomain panics without a domain and with one that
+// could not be the domain of an address.
 func (a *Auth) RequireEmailDomain(anyOf ...string) gin.HandlerFunc {
 	domains := make([]string, 0, len(anyOf))
 	for _, domain := range anyOf {

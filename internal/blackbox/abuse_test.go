@@ -1,12 +1,15 @@
 package blackbox_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"runtime"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/gin-contrib/sessions/memstore"
 
@@ -32,6 +35,34 @@ func TestGarbageCallbacks(t *testing.T) {
 			t.Errorf("%d requests to %s", n, e)
 		}
 	}
+}
+
+// TestLogFlood: thousands of refused requests leave a hundred lines, each of which quotes what others wrote, and do not
+// hide other failures. Every one of them is an event. Case 287.
+func TestLogFlood(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		events := 0
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.OnEvent = func(context.Context, ginoidc.Event) { events++ }
+		})
+		lines := func() int { return strings.Count(a.Logs.String(), "\n") }
+		b := a.Browser()
+		before := lines()
+		for range 2000 {
+			b.Do("GET", "/auth/callback?error=x%0Aforged%1B[31m&code=x", nil)
+			b.Do("POST", "/auth/backchannel-logout", nil)
+		}
+		if n := lines() - before; n != 200 || events != 4000 || strings.Contains(a.Logs.String(), "\nforged") {
+			t.Errorf("%d lines, %d events", n, events)
+		}
+		if b.Do("GET", "/auth/callback?code=x&state=y", nil); lines() != before+201 {
+			t.Errorf("a failure with another code: %d lines", lines()-before)
+		}
+		time.Sleep(time.Second)
+		if b.Do("POST", "/auth/backchannel-logout", nil); !strings.Contains(a.Logs.String(), "suppressed=1900") {
+			t.Errorf("the log does not say how many lines are missing")
+		}
+	})
 }
 
 // TestGarbageCodes: a client with its own attempts and made-up codes causes one call for each. Case 281.

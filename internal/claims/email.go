@@ -4,7 +4,7 @@ import "strings"
 
 // EmailDomain returns the domain of an e-mail address in lower case, or "" if it is not certain which domain that is:
 // in "a@good.example@evil.example" mail servers and comparisons may take different parts for it. Only ASCII is folded,
-// so no look-alike of another script becomes a letter. A final dot and subdomains stay, and so belong to another domain.
+// so no look-alike of another script becomes a letter. A final dot and subdomains stay, so they are other domains.
 func EmailDomain(address string) string {
 	user, domain, ok := strings.Cut(address, "@")
 	if !ok || user == "" || strings.Contains(domain, "@") {

@@ -47,10 +47,12 @@ func rooms() []room {
 			"github.com/gin-contrib/sessions github.com/gorilla/sessions github.com/redis/rueidis"},
 		{"internal/env", "internal/origin internal/settings", ""},
 		{"internal/settings", "internal/origin", ""},
+		{"internal/lograte", "", ""},
 		{".", "cookiestore internal/ascii internal/attempt internal/audit internal/authresponse internal/claims " +
-			"internal/clientcert internal/cookie internal/dpopnonce internal/env internal/flight internal/marker " +
-			"internal/origin internal/provider internal/refresh internal/returnto internal/revocation internal/sealed " +
-			"internal/session internal/settings internal/shared internal/state internal/store internal/web internal/wire",
+			"internal/clientcert internal/cookie internal/dpopnonce internal/env internal/flight internal/lograte " +
+			"internal/marker internal/origin internal/provider internal/refresh internal/returnto internal/revocation " +
+			"internal/sealed internal/session internal/settings internal/shared internal/state internal/store internal/web " +
+			"internal/wire",
 			"github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
 		{"sqlstate", "internal/state internal/store", "github.com/gin-contrib/sessions github.com/gorilla/sessions"},
 		{"internal/limit", "", "github.com/gin-gonic/gin"},
