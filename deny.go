@@ -48,7 +48,9 @@ func (h AbortHandlers) or(other AbortHandlers) AbortHandlers {
 // themselves, and when a call to the plugin fails, such as [Auth.Token].
 //
 // An error of the plugin has the status that docs/errors.md lists. Any other error, and nil, is the app's decision to
-// deny the request: 403, as from [Auth.Require]. Do not pass failures of the app itself, such as of its database.
+// deny the request: 403, as from [Auth.Require]. An error of the network or of a context is no decision: it is a
+// failure with 500, code "internal". For other failures of the app, such as of its database, send a response of your
+// own.
 func (a *Auth) Deny(c *gin.Context, err error) {
 	o, ok := listed(err)
 	switch {

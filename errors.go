@@ -1,8 +1,10 @@
 package ginoidc
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 
@@ -172,17 +174,18 @@ func forbidden(err error) error {
 	return fmt.Errorf("%w: %w", ErrForbidden, err)
 }
 
-// isFailure reports whether err is one of the plugin's errors without an outcome: something failed, or the app uses the
-// plugin in a way that cannot work. Any other error without an outcome is the app's own.
+// isFailure reports whether err, which has no outcome, is no decision of the app: the app uses the plugin in a way that
+// cannot work, or something failed. Most failures of the app itself cannot be recognized; those of the network can.
 func isFailure(err error) bool {
 	for _, failure := range []error{
 		errWritten, errTokensOff, errParameters, errTokenRequest, errPanicked, errors.ErrUnsupported,
+		context.Canceled, context.DeadlineExceeded,
 	} {
 		if errors.Is(err, failure) {
 			return true
 		}
 	}
-	return errors.As(err, new(*flight.PanicError))
+	return errors.As(err, new(*flight.PanicError)) || errors.As(err, new(net.Error))
 }
 
 // notInError is an ErrForbidden with the names that the guard requires, for the log.

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -159,7 +161,10 @@ func TestRules(t *testing.T) {
 	}{
 		{"plain", errors.New("not on Sundays"), "forbidden", 403, "forbidden"},
 		{"typed nil", (*nilableError)(nil), "forbidden", 403, "forbidden"},
-		{"of the request", wrapped(context.Canceled), "forbidden", 403, "forbidden"},
+		{"of the request", wrapped(context.Canceled), "forbidden", 500, "internal"},
+		{"of the database", wrapped(context.DeadlineExceeded), "forbidden", 500, "internal"},
+		{"of the network", wrapped(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), "forbidden", 500, "internal"},
+		{"network and rule", fmt.Errorf("%w: %w", ginoidc.ErrForbidden, context.Canceled), "forbidden", 403, "forbidden"},
 		{"forbidden", wrapped(ginoidc.ErrForbidden), "forbidden", 403, "forbidden"},
 		{"not signed in", wrapped(ginoidc.ErrUnauthenticated), "forbidden", 401, "unauthorized"},
 		{"step-up", &ginoidc.StepUpError{MaxAge: time.Minute}, "forbidden", 401, "step_up_required"},

@@ -1,6 +1,7 @@
 package ginoidc
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -37,7 +38,10 @@ func (req *request) startSession(
 	if !a.sessions.Ends(&rec).After(time.Now()) {
 		return nil, errSessionOver
 	}
-	rp.ledger.SetHashes(&rec)
+	rp.ledger.SetHashes(&rec, id.user.Actor.subject())
+	if id.issued.IsZero() { // not from the provider
+		a.continueActing(&rec, id.user, earlier)
+	}
 	if rec.Began, err = rp.ledger.Began(req, &rec); err != nil {
 		return nil, err
 	}
@@ -75,6 +79,29 @@ func (req *request) startSession(
 	return s, nil
 }
 
+// continueActing makes a session in which a user begins or stops to act as another one depend on the session that it
+// replaces: it ends no later, and a sign-out of the user at the provider ends it too. Otherwise each change would
+// extend the time for which the sign-in counts.
+func (a *core) continueActing(rec *session.Record, u *User, earlier identity) {
+	if earlier.session == nil {
+		return
+	}
+	before := earlier.user()
+	now, then := cmp.Or(u.Actor, u), cmp.Or(before.Actor, before)
+	if u.Actor == nil && before.Actor == nil || now.Subject != then.Subject ||
+		now.Issuer != then.Issuer && now.Issuer != "" {
+		return
+	}
+	ref := a.providers.ofSession(&earlier.session.Record).ledger.RefOf(&earlier.session.Record).ListedAs()
+	if u.Actor != nil {
+		rec.ActorHash, rec.ActorSIDHash = ref.Subject, ref.SID
+	} else {
+		rec.SubjectHash, rec.SIDHash = ref.Subject, ref.SID
+	}
+	left, _ := a.sessions.Limits(&earlier.session.Record)
+	rec.Expires = time.Now().Add(left)
+}
+
 // endReplaced ends the sessions that a new one, of rp, replaces.
 func (req *request) endReplaced(rp *relyingParty, old []*session.Session, at *attempt.Attempt) (err error) {
 	if replacesUnseen(old, at) {
@@ -99,8 +126,9 @@ func replacesUnseen(old []*session.Session, at *attempt.Attempt) bool {
 
 // StartSession signs u in without the provider and replaces the current session, if any. Use it in tests, and in apps
 // that authenticate some users themselves, such as support staff. The plugin does not check u: the caller must have
-// authenticated the user. Subject must not be empty; Issuer is always the configured one. Call it before the response
-// is written. A sign-out of the session does not lead to the provider. The error is [ErrSessionStore] if the store or
+// authenticated the user. Subject must not be empty; Issuer is always the configured one. A session with an Actor, and
+// that of the actor afterwards, ends no later than the session of the actor before it. Call it before the response is
+// written. A sign-out of the session does not lead to the provider. The error is [ErrSessionStore] if the store or
 // State does not respond. If u does not fit into the store, the code is "session_too_large" (see [Denial]).
 func (a *Auth) StartSession(c *gin.Context, u *User) error {
 	if err := (identity{other: u}).signedIn(); err != nil {

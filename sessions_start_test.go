@@ -2,6 +2,7 @@ package ginoidc_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -315,5 +316,126 @@ func TestTokensThatAFormReplaces(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// supporting is an app in which admins act as customers.
+func supporting(t *testing.T, change ...func(*ginoidc.Config, *fakeop.Config)) *testapp.App {
+	a := testapp.New(t, change...)
+	a.OP.OnIDToken(func(claims map[string]any) { claims["sid"] = "s-1" })
+	start := func(c *gin.Context, u *ginoidc.User) {
+		if err := a.Auth.StartSession(c, u); err != nil {
+			t.Error(err)
+		}
+	}
+	a.Engine.POST("/view-as/:sub", a.Auth.RequireAuth(), func(c *gin.Context) {
+		actor, _ := ginoidc.UserFrom(c)
+		start(c, &ginoidc.User{Subject: c.Param("sub"), Actor: cmp.Or(actor.Actor, actor)})
+	})
+	a.Engine.POST("/leave", a.Auth.RequireAuth(), func(c *gin.Context) {
+		u, _ := ginoidc.UserFrom(c)
+		start(c, u.Actor)
+	})
+	return a
+}
+
+// TestActingAddsNoTime: sessions in which an actor acts as another user, and the actor's own afterwards, end when the
+// first one would have. A new sign-in starts anew.
+func TestActingAddsNoTime(t *testing.T) {
+	for name, tt := range map[string]struct {
+		posts []string // one after another, ten minutes apart
+		anew  bool
+		want  string // the user half an hour before the end
+	}{
+		"acting":              {[]string{"/view-as/bob"}, false, "bob"},
+		"acting as another":   {[]string{"/view-as/bob", "/view-as/carol"}, false, "carol"},
+		"left":                {[]string{"/view-as/bob", "/leave"}, false, "alice"},
+		"acting, left, again": {[]string{"/view-as/bob", "/leave", "/view-as/bob"}, false, "bob"},
+		"a new sign-in":       {[]string{"/view-as/bob"}, true, "alice"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const lifetime = 2 * time.Hour
+				a := supporting(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SessionLifetime = lifetime })
+				b := a.Browser()
+				b.MustSignIn("alice")
+				end := time.Now().Add(lifetime)
+				for _, path := range tt.posts {
+					time.Sleep(10 * time.Minute)
+					b.Do(http.MethodPost, path, nil)
+				}
+				if tt.anew {
+					b.MustSignIn("alice")
+				}
+				time.Sleep(time.Until(end) - 30*time.Minute)
+				if got := b.WhoAmI(); got != tt.want {
+					t.Errorf("before the end: %q", got)
+				}
+				if time.Sleep(31 * time.Minute); (b.WhoAmI() != "") != tt.anew {
+					t.Errorf("after the end: %q", b.WhoAmI())
+				}
+			})
+		})
+	}
+}
+
+// TestActorIsSignedOut: what ends the sessions of the actor ends those in which the actor acts as another user, and
+// those of the actor afterwards. They are sessions of the actor, not of the other user.
+func TestActorIsSignedOut(t *testing.T) {
+	everywhere := func(sub string) func(*testing.T, *testapp.App) {
+		return func(t *testing.T, a *testapp.App) {
+			if err := a.Auth.EndUserSessions(t.Context(), sub); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	provider := func(sub, sid string) func(*testing.T, *testapp.App) {
+		return func(_ *testing.T, a *testapp.App) { a.BackChannelLogout(sub, sid, nil) }
+	}
+	for name, tt := range map[string]struct {
+		end         func(*testing.T, *testapp.App)
+		acting, own string // who is signed in afterwards: who acted as bob, and who has left
+	}{
+		"nobody":                      {everywhere("dave"), "bob", "alice"},
+		"the actor":                   {everywhere("alice"), "", ""},
+		"the user":                    {everywhere("bob"), "", "alice"},
+		"the actor, by the provider":  {provider("alice", ""), "", ""},
+		"the user, by the provider":   {provider("bob", ""), "", "alice"},
+		"the actor's session there":   {provider("", "s-1"), "", ""},
+		"both":                        {provider("alice", "s-1"), "", ""},
+		"another session of the same": {provider("alice", "s-2"), "bob", "alice"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := supporting(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.MaxSessions = 2 })
+			everywhere("alice")(t, a) // before the sign-ins, so they do not matter
+			var browsers [2]*testapp.Browser
+			for i, posts := range [][]string{{"/view-as/bob"}, {"/view-as/bob", "/leave"}} {
+				browsers[i] = a.Browser()
+				browsers[i].MustSignIn("alice")
+				for _, path := range posts {
+					browsers[i].Do(http.MethodPost, path, nil)
+				}
+			}
+			a.Sessions("alice", 2)
+			a.Sessions("bob", 0)
+			tt.end(t, a)
+			for i, want := range []string{tt.acting, tt.own} {
+				if got := browsers[i].WhoAmI(); got != want {
+					t.Errorf("session %d: %q is signed in, want %q", i, got, want)
+				}
+			}
+		})
+	}
+}
+
+// TestActorEndsNoSessionOfTheUser: the session of an actor does not count as one of the user's.
+func TestActorEndsNoSessionOfTheUser(t *testing.T) {
+	a := supporting(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.MaxSessions = 1 })
+	bob, alice := a.Browser(), a.Browser()
+	bob.MustSignIn("bob")
+	alice.MustSignIn("alice")
+	alice.Do(http.MethodPost, "/view-as/bob", nil)
+	if own, acting := bob.WhoAmI(), alice.WhoAmI(); own != "bob" || acting != "bob" {
+		t.Errorf("bob's own session: %q, alice as bob: %q", own, acting)
 	}
 }

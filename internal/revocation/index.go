@@ -18,10 +18,10 @@ import (
 // ErrNoIndex means that the state keeps no list of sessions. It wraps [errors.ErrUnsupported].
 var ErrNoIndex = fmt.Errorf("ginoidc: the shared state keeps no list of sessions: %w", errors.ErrUnsupported)
 
-// Enlist adds a session to the lists of its user and of its sid, for as long as it lives without renewal. A state
-// without lists is not an error.
+// Enlist adds a session to the lists of its user and of its sid, for as long as it lives without renewal. The user is
+// the actor, if somebody acts as another user. A state without lists is not an error.
 func (l *Ledger) Enlist(ctx context.Context, ref Ref, left time.Duration) (err error) {
-	for _, e := range ref.Entries() {
+	for _, e := range ref.ListedAs().Entries() {
 		err = errors.Join(err, supported(l.state.Enlist(ctx, e.Owner, e.Session, left)))
 	}
 	return err
@@ -29,10 +29,18 @@ func (l *Ledger) Enlist(ctx context.Context, ref Ref, left time.Duration) (err e
 
 // Delist removes a session from its lists.
 func (l *Ledger) Delist(ctx context.Context, ref Ref) (err error) {
-	for _, e := range ref.Entries() {
+	for _, e := range ref.ListedAs().Entries() {
 		err = errors.Join(err, supported(l.state.Delist(ctx, e.Owner, e.Session)))
 	}
 	return err
+}
+
+// ListedAs returns the session as the lists have it: as one of the actor, if there is one.
+func (ref Ref) ListedAs() Ref {
+	if actor, ok := ref.ofActor(); ok {
+		return actor
+	}
+	return ref
 }
 
 func supported(err error) error {

@@ -45,8 +45,17 @@ func New(state State, audience shared.Audience, lifetime time.Duration) *Ledger 
 // An end by the app is compared on the app's clock. An end by the provider is compared twice: it applies to sign-ins
 // that began here before the logout token arrived, and whose ID token was issued no later than the logout token. So a
 // late logout token does not end a newer session, one that arrives during the callback wins, and signing in again works
-// at once (cases 181, 187).
+// at once (cases 181, 187). What ends the sessions of an actor ends those in which the actor acts as another user.
 func (l *Ledger) Judge(ctx context.Context, ref Ref) (ended bool, updated time.Time, err error) {
+	if actor, ok := ref.ofActor(); ok {
+		if ended, _, err := l.judge(ctx, actor); ended || err != nil {
+			return ended, time.Time{}, err
+		}
+	}
+	return l.judge(ctx, ref)
+}
+
+func (l *Ledger) judge(ctx context.Context, ref Ref) (ended bool, updated time.Time, err error) {
 	if l.untouched(&ref) {
 		return false, time.Time{}, nil
 	}
@@ -96,7 +105,11 @@ func since(ended, began time.Time) bool { return !ended.Before(began) }
 // does not apply, so that signing in again works at once.
 func (l *Ledger) Began(ctx context.Context, r *session.Record) (time.Time, error) {
 	ref := l.RefOf(r)
-	times, err := l.revoked(ctx, ref.keys()[1:]...)
+	keys := ref.keys()[1:]
+	if actor, ok := ref.ofActor(); ok {
+		keys = append(keys, actor.keys()[1:]...)
+	}
+	times, err := l.revoked(ctx, keys...)
 	if err != nil {
 		return time.Time{}, err
 	}

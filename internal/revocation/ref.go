@@ -28,6 +28,8 @@ const maxKeys = 1 + 1 + 3
 type Ref struct {
 	ID, Subject, SID       shared.Hash // SID: the zero Hash if the provider names none
 	Started, Began, Issued time.Time   // Began: an end since then applies to this session
+
+	Actor, ActorSID shared.Hash // the user who acts as the subject; zero if nobody does
 }
 
 // ClockSkew is the tolerated clock skew between instances.
@@ -35,7 +37,10 @@ const ClockSkew = 5 * time.Second
 
 // RefOf returns the Ref of a session.
 func (l *Ledger) RefOf(r *session.Record) Ref {
-	ref := Ref{ID: r.ID, Subject: r.SubjectHash, SID: r.SIDHash, Started: r.Started, Began: r.Began, Issued: r.Issued}
+	ref := Ref{
+		ID: r.ID, Subject: r.SubjectHash, SID: r.SIDHash, Started: r.Started, Began: r.Began, Issued: r.Issued,
+		Actor: r.ActorHash, ActorSID: r.ActorSIDHash,
+	}
 	if ref.Subject == (shared.Hash{}) { // an earlier version of the plugin wrote the record
 		ref.Subject, ref.SID = l.hashes(r)
 	}
@@ -45,14 +50,30 @@ func (l *Ledger) RefOf(r *session.Record) Ref {
 	return ref
 }
 
-// SetHashes keeps in the record what RefOf would otherwise compute on each request.
-func (l *Ledger) SetHashes(r *session.Record) { r.SubjectHash, r.SIDHash = l.hashes(r) }
+// SetHashes keeps in the record what RefOf would otherwise compute on each request. actor is the subject of the user
+// who acts as that of the record, or "".
+func (l *Ledger) SetHashes(r *session.Record, actor string) {
+	r.SubjectHash, r.SIDHash = l.hashes(r)
+	if actor != "" {
+		r.ActorHash = l.audience.Hash(actor)
+	}
+}
 
 func (l *Ledger) hashes(r *session.Record) (subject, sid shared.Hash) {
 	if r.SID != "" {
 		sid = l.sid(r.SID)
 	}
 	return l.audience.Hash(r.Subject), sid
+}
+
+// ofActor returns the session as one of the user who acts as its subject, and false if nobody does.
+func (ref Ref) ofActor() (actor Ref, ok bool) {
+	if ref.Actor == (shared.Hash{}) {
+		return Ref{}, false
+	}
+	actor = ref
+	actor.Subject, actor.SID, actor.Actor, actor.ActorSID = ref.Actor, ref.ActorSID, shared.Hash{}, shared.Hash{}
+	return actor, true
 }
 
 // SameAtProvider reports whether two sessions here belong to one session at the provider, for example after a step-up.

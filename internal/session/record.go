@@ -49,6 +49,10 @@ type Record struct {
 	// user was last read at the provider, zero for the sign-in itself. Both are in whole seconds.
 	Expires, Checked time.Time
 	AMR              wire.List // how the user was authenticated
+
+	// ActorHash and ActorSIDHash are for the actor what SubjectHash and SIDHash are for the user: what ends the sessions
+	// of the actor ends this one too. Both are zero if nobody acts as the user.
+	ActorHash, ActorSIDHash [16]byte
 }
 
 // CheckedAt returns when the user was last read at the provider.

@@ -28,6 +28,8 @@ const (
 
 	fieldChecked = fieldExpires + 1 // without it, the user is read again
 	fieldAMR     = fieldExpires + 3 // without it, guards that require a method deny
+
+	fieldActorHashes = fieldExpires + 4 // an instance that does not know it would not end the session with the actor's
 )
 
 func (rec *Record) appendFields(b []byte) []byte {
@@ -48,6 +50,9 @@ func (rec *Record) appendFields(b []byte) []byte {
 	b = appendTime(b, fieldExpires, rec.Expires)
 	b = appendTime(b, fieldChecked, rec.Checked)
 	b = appendField(b, fieldAMR, string(rec.AMR))
+	if rec.ActorHash != [16]byte{} {
+		b = appendField(b, fieldActorHashes, append(rec.ActorHash[:], rec.ActorSIDHash[:]...))
+	}
 	return b
 }
 
@@ -120,6 +125,9 @@ func (rec *Record) decodeField(tag byte, content []byte) (ok bool) {
 		rec.Checked, ok = timeOf(content)
 	case fieldAMR:
 		rec.AMR, ok = wire.ParseList(text)
+	case fieldActorHashes:
+		n := copy(rec.ActorHash[:], content)
+		ok = setHash(&rec.ActorSIDHash, content[n:])
 	default:
 		return tag%2 == 1
 	}

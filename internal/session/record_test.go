@@ -38,6 +38,8 @@ func TestRecordComesBack(t *testing.T) {
 	for name, change := range map[string]func(*Record){
 		"full":            func(*Record) {},
 		"an actor":        func(rec *Record) { rec.Actor = []byte(`{"Subject":"root"}`) },
+		"an actor's hash": func(rec *Record) { rec.ActorHash = [16]byte{7} },
+		"both hashes":     func(rec *Record) { rec.ActorHash, rec.ActorSIDHash = [16]byte{7}, [16]byte{8} },
 		"smallest":        func(r *Record) { *r = Record{Created: r.Created, Renewed: r.Renewed, Subject: "s"} },
 		"300 groups":      func(r *Record) { r.Groups = wire.NewList(groups) },
 		"long text":       func(r *Record) { r.Name = strings.Repeat("n", 70_000) },
@@ -130,6 +132,8 @@ func TestOddRecordsAreNone(t *testing.T) {
 		"more than an end":        withField(fieldExpires, "\x01\x01"),
 		"more than a check":       withField(fieldChecked, "\x01\x01"),
 		"a method beyond the end": withField(fieldAMR, "\x02a"),
+		"a hash of two missing":   withField(fieldActorHashes, "1234567890123456"),
+		"more than two hashes":    withField(fieldActorHashes, strings.Repeat("h", 33)),
 		"a tag alone":             record(subject, "\x06"),
 		"fields cut short":        plain[:len(plain)-1],
 		"more fields than said":   append(bytes.Clone(plain), "\x04\x01s"...),
