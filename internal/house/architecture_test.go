@@ -48,6 +48,7 @@ func rooms() []room {
 		{"internal/env", "internal/origin internal/settings", ""},
 		{"internal/settings", "internal/origin", ""},
 		{"internal/lograte", "", ""},
+		{"internal/timing", "", ""},
 		{".", "cookiestore internal/ascii internal/attempt internal/audit internal/authresponse internal/claims " +
 			"internal/clientcert internal/cookie internal/dpopnonce internal/env internal/flight internal/lograte " +
 			"internal/marker internal/origin internal/provider internal/refresh internal/returnto internal/revocation " +
