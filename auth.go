@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -42,6 +43,7 @@ type core struct {
 	links     signInLinks
 	signIns   signIns
 	state     SharedState
+	oneServer bool // keeps the sessions and the state: see store.OneRound
 	values    shared.Values
 	origin    *http.CrossOriginProtection
 	markers   marker.Cookies
@@ -77,6 +79,7 @@ func New(cfg Config) (*Auth, error) {
 	memory := state.NewMemory(0)
 	if a.state = memory; cfg.State != nil {
 		a.state = localFallback{cfg.State, memory}
+		a.oneServer = reflect.TypeOf(cfg.State).Kind() == reflect.Pointer && any(cfg.State) == any(cfg.Store)
 	}
 	a.exchanges.Log = a.log
 	a.routes, a.targets = cfg.routesAndTargets(app)

@@ -14,6 +14,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/store"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
@@ -165,7 +166,12 @@ func (req *request) withoutRenewal() {
 // find returns the session of the request unless it has ended, and the cookies to send if another request has changed
 // the session. The session may be in memory, which is zero.
 func (req *request) find(memory *session.Session) (*session.Session, []string, error) {
-	s, err := req.auth.sessions.LoadInto(req.http, memory)
+	ctx, r := req.Context, req.http
+	if req.auth.oneServer {
+		ctx = store.OneRound(ctx)
+		r = r.WithContext(ctx)
+	}
+	s, err := req.auth.sessions.LoadInto(r, memory)
 	if err != nil {
 		var rivals *session.RivalsError // declared here because it allocates
 		if errors.As(err, &rivals) {
@@ -176,7 +182,7 @@ func (req *request) find(memory *session.Session) (*session.Session, []string, e
 	if s == nil {
 		return nil, nil, nil
 	}
-	current, cookies, err := req.current(s)
+	current, cookies, err := req.current(ctx, s)
 	req.ended = current == nil && err == nil
 	return current, cookies, translated(err)
 }
@@ -187,7 +193,7 @@ func (req *request) findAmong(rivals []*session.Session) (*session.Session, []st
 	var alive []*session.Session
 	var cookies []string // of the last session that is alive
 	for _, rival := range rivals {
-		s, newer, err := req.current(rival)
+		s, newer, err := req.current(req.Context, rival)
 		if err != nil {
 			return nil, nil, translated(err)
 		}

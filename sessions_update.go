@@ -1,6 +1,7 @@
 package ginoidc
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"net/http"
@@ -49,7 +50,7 @@ func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 		return err
 	}
 	defer release()
-	s, cookies, err := req.current(was) // another request may have updated or ended it in the meantime
+	s, cookies, err := req.current(req.Context, was) // another request may have updated or ended it in the meantime
 	if err == nil && s != nil {
 		req.addCookies(c, cookies)
 		now := a.userOf(s)
@@ -116,9 +117,10 @@ func (req *request) update(c *gin.Context, s *session.Session, u *User) (*sessio
 // current returns the latest state of a session after updates by other requests, or nil if the session has ended. An
 // update invalidates the earlier state, but for updateGrace the new cookies are kept in the shared state for requests
 // like this one. The caller sends them, because the response with them may have been lost.
-func (req *request) current(s *session.Session) (is *session.Session, cookies []string, err error) {
+func (req *request) current(ctx context.Context,
+	s *session.Session) (is *session.Session, cookies []string, err error) {
 	rp := req.auth.providers.ofSession(&s.Record)
-	ended, updated, err := rp.ledger.Judge(req.Context, rp.ledger.RefOf(&s.Record))
+	ended, updated, err := rp.ledger.Judge(ctx, rp.ledger.RefOf(&s.Record))
 	if ended || err != nil {
 		return nil, nil, err
 	}

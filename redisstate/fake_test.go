@@ -157,6 +157,16 @@ func (f *fake) answer(args []string) string {
 			return fmt.Sprintf("$%d\r\n%s\r\n", len(e.value), e.value)
 		}
 		return "$-1\r\n"
+	case args[0] == "MGET":
+		replies := fmt.Sprintf("*%d\r\n", len(args)-1)
+		for _, key := range args[1:] {
+			reply := "$-1\r\n"
+			if e, ok := f.live(key); ok {
+				reply = fmt.Sprintf("$%d\r\n%s\r\n", len(e.value), e.value)
+			}
+			replies += reply
+		}
+		return replies
 	case args[0] == "SET":
 		return f.store(args[1], args[2], args[3:])
 	case args[0] == "DEL":

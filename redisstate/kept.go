@@ -20,7 +20,7 @@ func (s *Store) Keep(ctx context.Context, key, value string, ttl time.Duration) 
 	if len(value) > state.MaxValue {
 		return errTooLarge
 	}
-	key = s.prefix + "k:" + key
+	key = s.server.Prefix + "k:" + key
 	var cmd rueidis.Completed
 	if ttl > 0 {
 		cmd = s.client.B().Set().Key(key).Value(value).PxMilliseconds(milliseconds(ttl)).Build()
@@ -36,7 +36,7 @@ func (s *Store) Keep(ctx context.Context, key, value string, ttl time.Duration) 
 // Kept returns what was kept under key. ok is false if there is nothing that has not expired. An error means that Redis
 // did not respond: it is then unknown whether there is something.
 func (s *Store) Kept(ctx context.Context, key string) (value string, ok bool, err error) {
-	value, err = s.do(ctx, s.client.B().Get().Key(s.prefix+"k:"+key).Build()).ToString()
+	value, err = s.do(ctx, s.client.B().Get().Key(s.server.Prefix+"k:"+key).Build()).ToString()
 	if rueidis.IsRedisNil(err) {
 		return "", false, nil
 	}

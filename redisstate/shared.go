@@ -34,33 +34,12 @@ return 0`
 // Revoke remembers that key was ended at that time, for ttl. An earlier time never replaces a later one. The precision
 // is a microsecond.
 func (s *Store) Revoke(ctx context.Context, key string, at time.Time, ttl time.Duration) error {
-	cmd := s.client.B().Eval().Script(revokeScript).Numkeys(1).Key(s.prefix+"r:"+key).
+	cmd := s.client.B().Eval().Script(revokeScript).Numkeys(1).Key(s.server.Prefix+"r:"+key).
 		Arg(strconv.FormatInt(at.UnixMicro(), 10), strconv.FormatInt(milliseconds(ttl), 10)).Build()
 	if err := s.do(ctx, cmd.ToRetryable()).Error(); err != nil {
 		return fmt.Errorf("redisstate: revoke: %w", err)
 	}
 	return nil
-}
-
-// Revoked returns for each key, in order, when it was ended, or the zero time. It takes one round trip.
-func (s *Store) Revoked(ctx context.Context, keys ...string) ([]time.Time, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	cmds := make([]rueidis.Completed, len(keys)) // not MGET, for which a cluster requires all keys on one node
-	for i, key := range keys {
-		cmds[i] = s.client.B().Get().Key(s.prefix + "r:" + key).Build()
-	}
-	ended := make([]time.Time, len(keys))
-	for i, result := range s.client.DoMulti(ctx, cmds...) {
-		switch us, err := result.AsInt64(); {
-		case err == nil:
-			ended[i] = time.UnixMicro(us).UTC()
-		case !rueidis.IsRedisNil(err):
-			return nil, fmt.Errorf("redisstate: look for revocations: %w", err)
-		}
-	}
-	s.watchPolicy(ctx)
-	return ended, nil
 }
 
 // MarkUsed reports whether key is new, and remembers it for ttl: it returns true exactly once among all instances.
@@ -85,14 +64,14 @@ const (
 func (s *Store) seenKey(key string) string {
 	hash := fnv.New32a()
 	_, _ = hash.Write([]byte(key)) // never fails
-	return fmt.Sprintf("%so:%.1s%02x", s.prefix, key, hash.Sum32()%seenSets)
+	return fmt.Sprintf("%so:%.1s%02x", s.server.Prefix, key, hash.Sum32()%seenSets)
 }
 
 // Lease takes the key for ttl. If ok is false, another holder has it. release returns it if it is still ours, and is
 // never nil if ok is true. A holder that dies without release holds it until ttl has passed.
 func (s *Store) Lease(ctx context.Context, key string,
 	ttl time.Duration) (release func(context.Context) error, ok bool, err error) {
-	key = s.prefix + "l:" + key
+	key = s.server.Prefix + "l:" + key
 	token := rand.Text()
 	ok, err = s.setIfAbsent(ctx, key, token, ttl)
 	if err != nil {

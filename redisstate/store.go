@@ -15,6 +15,7 @@
 package redisstate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,10 +23,8 @@ import (
 	"time"
 
 	"github.com/gin-contrib/sessions"
-	gsessions "github.com/gorilla/sessions"
 	"github.com/redis/rueidis"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/seal"
 	"github.com/seed-d65cea4d/ginoidc/internal/store"
 )
 
@@ -64,10 +63,8 @@ type Config struct {
 type Store struct {
 	client  rueidis.Client
 	own     bool // New made client
-	prefix  string
-	ring    *seal.Ring
+	server  *store.Server
 	timeout time.Duration
-	options gsessions.Options
 	policy  policyWatch
 }
 
@@ -81,18 +78,13 @@ func New(cfg Config) (*Store, error) {
 	s := &Store{
 		client:  cfg.Client,
 		own:     cfg.Client == nil,
-		prefix:  cfg.Prefix,
-		timeout: cfg.Timeout,
-		options: store.DefaultOptions(),
-	}
-	if s.prefix == "" {
-		s.prefix = defaultPrefix
-	}
-	if s.timeout == 0 {
-		s.timeout = defaultTimeout
+		timeout: cmp.Or(cfg.Timeout, defaultTimeout),
 	}
 	ring, err := store.NewRing(sealPurpose, cfg.Secrets)
-	s.ring = ring
+	s.server = &store.Server{
+		Backend: backend{s}, Name: "redisstate", Prefix: cmp.Or(cfg.Prefix, defaultPrefix), Ring: ring,
+		Options: store.DefaultOptions(),
+	}
 	if err := errors.Join(err, cfg.problems()); err != nil {
 		return nil, fmt.Errorf("redisstate: %w", err)
 	}

@@ -38,6 +38,8 @@ type Server struct {
 	Prefix  string // of the keys
 	Ring    *seal.Ring
 	Options gsessions.Options // if the caller has none
+
+	asked asked // see OneRound
 }
 
 const idSize = 32 // random bytes
@@ -101,7 +103,7 @@ func (s *Server) DeleteRecord(h http.Header, r *http.Request, name string, o *gs
 
 func (s *Server) load(ctx context.Context, name, id string, form byte) (payload []byte, stale bool, err error) {
 	key := s.key(name, id)
-	text, ok, err := s.Backend.Load(ctx, key)
+	text, ok, err := s.read(ctx, key)
 	if err != nil || !ok {
 		return nil, false, s.failed("load a session", err)
 	}

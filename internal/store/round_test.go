@@ -1,0 +1,95 @@
+package store_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/store"
+)
+
+// joint is a backend of one session that counts the round trips.
+type joint struct {
+	text    string
+	revoked map[string]time.Time
+	asked   []string // what each round trip asked for
+}
+
+func (j *joint) Load(context.Context, string) (string, bool, error) {
+	j.asked = append(j.asked, "session")
+	return j.text, j.text != "", nil
+}
+
+func (j *joint) Save(_ context.Context, _, text string, _ time.Duration, _ bool) (bool, error) {
+	j.text = text
+	return true, nil
+}
+
+func (j *joint) Delete(context.Context, string) error { return nil }
+
+func (j *joint) Revoked(_ context.Context, keys []string) (at []time.Time, err error) {
+	j.asked = append(j.asked, strings.Join(keys, " "))
+	for _, key := range keys {
+		at = append(at, j.revoked[key])
+	}
+	return at, nil
+}
+
+func (j *joint) LoadRevoked(ctx context.Context, _ string, keys []string) (string, bool, []time.Time, error) {
+	at, err := j.Revoked(ctx, keys)
+	j.asked[len(j.asked)-1] = "session and " + j.asked[len(j.asked)-1]
+	return j.text, j.text != "", at, err
+}
+
+// TestOneRound: what a request asks for, and that an answer is used once and only for the keys that were asked for.
+func TestOneRound(t *testing.T) {
+	ring, err := store.NewRing("test", []string{strings.Repeat("s", 32)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	backend := &joint{revoked: map[string]time.Time{}}
+	server := &store.Server{Backend: backend, Name: "test", Ring: ring, Options: store.DefaultOptions()}
+	h := http.Header{}
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	if err := server.SaveRecord(h, r, "sid", []byte("record"), nil); err != nil {
+		t.Fatal(err)
+	}
+	pair, _, _ := strings.Cut(h.Get("Set-Cookie"), ";")
+	for i, step := range []struct {
+		apart  bool // not in the context of OneRound
+		lookup [][]string
+		want   []string
+	}{
+		{true, [][]string{{"a", "b"}}, []string{"session", "a b"}},
+		{true, [][]string{{"a", "b"}}, []string{"session", "a b"}},
+		{false, [][]string{{"a", "b"}}, []string{"session", "a b"}}, // not known yet
+		{false, [][]string{{"a", "b"}}, []string{"session and a b"}},
+		{false, [][]string{{"a", "b"}, {"a", "b"}}, []string{"session and a b", "a b"}},
+		{false, [][]string{{"c"}}, []string{"session and a b", "c"}},
+		{false, [][]string{{"c"}}, []string{"session and c"}},
+	} {
+		backend.asked, backend.revoked["a"] = nil, time.Unix(int64(i), 0)
+		ctx := t.Context()
+		if !step.apart {
+			ctx = store.OneRound(ctx)
+		}
+		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
+		r.Header.Set("Cookie", pair)
+		if record, _, err := server.LoadRecord(r, "sid"); string(record) != "record" || err != nil {
+			t.Fatalf("step %d: %q, %v", i, record, err)
+		}
+		for _, keys := range step.lookup {
+			at, err := server.Revoked(ctx, keys)
+			if err != nil || len(at) != len(keys) || !at[0].Equal(backend.revoked[keys[0]]) {
+				t.Errorf("step %d: %v, %v", i, at, err)
+			}
+		}
+		if !slices.Equal(backend.asked, step.want) {
+			t.Errorf("step %d: asked for %q, want %q", i, backend.asked, step.want)
+		}
+	}
+}
