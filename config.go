@@ -3,6 +3,7 @@ package ginoidc
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/gin-contrib/sessions"
@@ -183,6 +184,11 @@ type Config struct {
 	// that the browser cannot change it, and handed to OnSignIn. Example: the id of an invitation. Default: none. An error
 	// is answered with 500, and no sign-in begins.
 	AppState func(c *gin.Context) (string, error)
+
+	// SessionLabel describes the browser that signs in, for [Auth.UserSessions]. Example: "Firefox on Linux", made of the
+	// header User-Agent. r is the request that completes the sign-in, without its body. At most 64 bytes are kept, sealed,
+	// without control characters. Default: none.
+	SessionLabel func(r *http.Request) string
 
 	// OnSignIn is called once the provider has authenticated a user, before there is a session. Example: refuse an account
 	// that the app has locked, or a user without a verified email. Default: none, and everybody who can sign in at the

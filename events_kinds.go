@@ -65,6 +65,7 @@ const (
 
 	eventLogoutCall           eventKind = "the provider signed the user out"
 	eventLogoutRefused        eventKind = "back-channel logout refused"
+	eventSessionNotLabelled   eventKind = "session not labelled"
 	eventSignal               eventKind = "signal"
 	eventSignalRefused        eventKind = "signal refused"
 	eventSignalForgotten      eventKind = "signal not marked as used"
@@ -144,7 +145,7 @@ func (e event) logLevel() slog.Level {
 	case eventSessionLost, eventResponseModeMismatch, eventGroupsMissing, eventSessionNotRenewed, eventSeveralSessions,
 		eventSessionNotListed, eventSessionStillListed, eventOldStateStored, eventRefreshRefused, eventTokensNotRevoked,
 		eventReplacedTokensNotLeft, eventLeaseNotReleased, eventLogoutRefused, eventLogoutTokenForgotten,
-		eventFrontChannelNoList, eventSignalRefused, eventSignalForgotten, eventPollFailed:
+		eventFrontChannelNoList, eventSessionNotLabelled, eventSignalRefused, eventSignalForgotten, eventPollFailed:
 		return slog.LevelWarn
 	case eventSignInGuarded, eventEarlierSessionLives, eventRefreshUnchecked, eventRefreshNotShared,
 		eventSignedInHookFailed, eventSignOutHookFailed:

@@ -30,7 +30,7 @@ type EndReason string
 const (
 	EndedBySignOut      EndReason = "sign_out"      // the user signed out
 	EndedByNewSignIn    EndReason = "new_sign_in"   // the browser signed in again
-	EndedByApp          EndReason = "app"           // EndSession, EndUserSession or EndUserSessions
+	EndedByApp          EndReason = "app"           // EndSession, EndUserSession, EndAllSessions and the like
 	EndedByBackChannel  EndReason = "back_channel"  // the provider sent a logout token
 	EndedByFrontChannel EndReason = "front_channel" // the provider framed the front-channel route
 	EndedByRefresh      EndReason = "refresh"       // the provider refused to refresh the tokens
@@ -39,7 +39,7 @@ const (
 )
 
 // SessionEnd is the argument of [Config].OnSessionEnd. At least one of Subject and SID, the provider's session id, is
-// set. If a logout token has only one of them, it ends all sessions that match it.
+// set, except after [Auth.EndAllSessions]. If a logout token has only one of them, it ends all sessions that match it.
 type SessionEnd struct {
 	Subject, SID string
 	Reason       EndReason

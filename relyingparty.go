@@ -79,7 +79,7 @@ func newRelyingParty(a *core, settings *Provider, names settingNames) (*relyingP
 	cfg.KeyIDSetting, cfg.Logger, cfg.Report = names.of("ClientKeyID"), a.log, a.emitProvider
 	rp.client = provider.New(cfg)
 	remember := a.config.SessionLifetime + a.config.AttemptLife
-	rp.ledger = sessionLedger{revocation.New(a.state, rp.audience, remember), a.reporter}
+	rp.ledger = sessionLedger{revocation.New(a.state, rp.audience, audienceOf(a.config.idp()), remember), a.reporter}
 	rp.refresher = newRefresher(rp, a.values, a.config.SessionLifetime)
 	if rp.signals, err = newSignalReceiver(a, settings, string(rp.audience)); err != nil {
 		return nil, err

@@ -14,9 +14,10 @@ import (
 
 // SessionInfo describes one session of a user. It is safe to send to that user as JSON.
 type SessionInfo struct {
-	ID      string    `json:"id"`      // for EndUserSession; the session cookie cannot be derived from it
-	Started time.Time `json:"started"` // when the user began to sign in
-	Current bool      `json:"current"` // whether it is the session of this request
+	ID      string    `json:"id"`              // for EndUserSession; the session cookie cannot be derived from it
+	Started time.Time `json:"started"`         // when the user began to sign in
+	Current bool      `json:"current"`         // whether it is the session of this request
+	Label   string    `json:"label,omitempty"` // what Config.SessionLabel returned
 }
 
 // UserSessions returns the sessions of a user of the configured issuer, on all instances that share State, newest
@@ -35,6 +36,9 @@ func (a *Auth) UserSessions(ctx context.Context, subject string) ([]SessionInfo,
 	infos := make([]SessionInfo, len(refs))
 	for i, ref := range refs {
 		infos[i] = SessionInfo{ID: hex.EncodeToString(ref.ID[:]), Started: ref.Started, Current: ref.ID == current}
+		if infos[i].Label, err = a.sessionLabel(ctx, ref.ID, subject); err != nil {
+			return nil, err
+		}
 	}
 	return infos, nil
 }
@@ -54,6 +58,30 @@ func (a *Auth) EndUserSession(ctx context.Context, subject, id string) error {
 		}
 	}
 	return nil
+}
+
+// EndOtherSessions ends all sessions of the user who makes the request except the one of the request, for example after
+// a change of password. It does not reach copies of the cookie of this session: to end those too, use
+// [Auth.EndUserSessions]. The error is [ErrUnauthenticated] if nobody is signed in, and wraps [errors.ErrUnsupported]
+// if State keeps no list.
+func (a *Auth) EndOtherSessions(ctx context.Context) error {
+	req := requestIn(ctx, a.core)
+	if req == nil {
+		return ErrUnauthenticated
+	}
+	own, err := req.ownSession(ctx)
+	if err != nil {
+		return err
+	}
+	ctx = requestContext(ctx)
+	ledger := a.providers.ofSession(&own.Record).ledger
+	refs, err := ledger.OfUser(ctx, own.Subject)
+	for _, ref := range refs {
+		if ref.ID != own.ID && err == nil {
+			err = ledger.endListed(ctx, ref, SessionEnd{Subject: own.Subject, Reason: EndedByApp})
+		}
+	}
+	return err
 }
 
 // SessionEnded reports whether the session of the request with this context has ended or expired since it was opened.
@@ -133,5 +161,17 @@ func (a *Auth) EndUserSessions(ctx context.Context, subject string) error {
 		return err
 	}
 	a.sessionEnded(ctx, SessionEnd{Subject: subject, Reason: EndedByApp})
+	return nil
+}
+
+// EndAllSessions ends all sessions of all users, on all instances that share State, with their next request: for
+// example after a break-in. It costs as much as ending one session, however many there are. Users can sign in again at
+// once. The provider is not informed. [Config].OnSessionEnd is called once, without Subject and SID.
+func (a *Auth) EndAllSessions(ctx context.Context) error {
+	ctx = requestContext(ctx)
+	if err := a.providers.byDefault().ledger.EndAll(ctx); err != nil {
+		return err
+	}
+	a.sessionEnded(ctx, SessionEnd{Reason: EndedByApp})
 	return nil
 }

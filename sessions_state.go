@@ -217,6 +217,7 @@ const (
 	replacedTokens = "replaced tokens" // from the start of a sign-in for its callback
 	callbackAnswer = "callback answer" // from one instance for the others
 	updatedCookies = "updated session" // from an update for concurrent requests
+	sessionLabel   = "session label"   // from a sign-in for lists of sessions
 )
 
 // inTurn is [shared.Values.Turn] with a release that logs its failure.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -299,4 +300,133 @@ func (s fallibleState) Revoked(ctx context.Context, keys ...string) ([]time.Time
 		return nil, errStateDown
 	}
 	return s.Memory.Revoked(ctx, keys...)
+}
+
+// TestEndOtherSessions: all sessions of the user end except the one of the request, and none of another user.
+func TestEndOtherSessions(t *testing.T) {
+	var ended []ginoidc.SessionEnd
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.OnSessionEnd = func(_ context.Context, e ginoidc.SessionEnd) { ended = append(ended, e) }
+	})
+	a.Engine.POST("/others", func(c *gin.Context) {
+		if err := a.Auth.EndOtherSessions(c); err != nil {
+			a.Auth.Deny(c, err)
+		}
+	})
+	desk, phone, car, other := a.Browser(), a.Browser(), a.Browser(), a.Browser()
+	for _, b := range []*testapp.Browser{desk, phone, car} {
+		b.MustSignIn("alice")
+	}
+	other.MustSignIn("bob")
+	if r := a.Browser().Do("POST", "/others", nil); r.StatusCode != http.StatusUnauthorized || len(ended) != 0 {
+		t.Errorf("signed out: %d, ended %v", r.StatusCode, ended)
+	}
+	for range 2 {
+		if r := phone.Do("POST", "/others", nil); r.StatusCode != http.StatusOK {
+			t.Errorf("%d %s", r.StatusCode, r.Body)
+		}
+		if desk.WhoAmI()+car.WhoAmI() != "" || phone.WhoAmI() != "alice" || other.WhoAmI() != "bob" {
+			t.Errorf("signed in: %q %q %q %q", desk.WhoAmI(), phone.WhoAmI(), car.WhoAmI(), other.WhoAmI())
+		}
+	}
+	want := ginoidc.SessionEnd{Subject: "alice", Reason: ginoidc.EndedByApp}
+	if !slices.Equal(ended, []ginoidc.SessionEnd{want, want}) {
+		t.Errorf("ended %+v", ended)
+	}
+	if err := a.Auth.EndOtherSessions(t.Context()); !errors.Is(err, ginoidc.ErrUnauthenticated) {
+		t.Errorf("without a request: %v", err)
+	}
+}
+
+// TestEndAllSessions: one mark ends all sessions on all instances, and everybody can sign in again at once. While the
+// state is down it fails and ends none.
+func TestEndAllSessions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var ended []ginoidc.SessionEnd
+		shared := &marks{Memory: state.NewMemory(0)}
+		change := func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.State = shared
+			c.OnSessionEnd = func(_ context.Context, e ginoidc.SessionEnd) { ended = append(ended, e) }
+		}
+		a := testapp.New(t, change)
+		b := testapp.New(t, change)
+		alice, bob := a.Browser(), b.Browser()
+		for range 2 {
+			alice.MustSignIn("alice")
+			bob.MustSignIn("bob")
+			if alice.WhoAmI() != "alice" || bob.WhoAmI() != "bob" {
+				t.Fatal("not signed in")
+			}
+			shared.down = true
+			if err := a.Auth.EndAllSessions(t.Context()); !errors.Is(err, ginoidc.ErrSessionStore) {
+				t.Errorf("the state is down: %v", err)
+			}
+			shared.down = false
+			before := shared.revoked
+			if err := a.Auth.EndAllSessions(t.Context()); err != nil || shared.revoked != before+1 {
+				t.Errorf("%v, %d marks", err, shared.revoked-before)
+			}
+			if alice.WhoAmI() != "" || bob.WhoAmI() != "" {
+				t.Error("still signed in")
+			}
+			a.Sessions("alice", 0)
+			time.Sleep(time.Millisecond)
+		}
+		want := ginoidc.SessionEnd{Reason: ginoidc.EndedByApp}
+		if len(ended) != 2 || ended[0] != want || ended[1] != want {
+			t.Errorf("ended %+v", ended)
+		}
+	})
+}
+
+// marks is a state that counts what is revoked.
+type marks struct {
+	*state.Memory
+	revoked int
+	down    bool
+}
+
+func (s *marks) Revoke(ctx context.Context, key string, at time.Time, ttl time.Duration) error {
+	if s.down {
+		return errors.New("down")
+	}
+	s.revoked++
+	return s.Memory.Revoke(ctx, key, at, ttl)
+}
+
+// TestDevicesPage: the page of docs/sessions.md shows the user's sessions with what they were labelled, and ends them.
+func TestDevicesPage(t *testing.T) {
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SessionLabel = deviceOf })
+	devicesPage(a.Engine, a.Auth)
+	browsers := map[string]*testapp.Browser{}
+	for _, agent := range []string{"Mozilla/5.0 (iPhone)", "Mozilla/5.0 (X11; Linux x86_64)", "<script>"} {
+		browsers[agent] = a.Browser()
+		signInWith(browsers[agent], "alice", agent)
+	}
+	phone := browsers["Mozilla/5.0 (iPhone)"]
+	other := a.Browser()
+	signInWith(other, "bob", "Android")
+	page := phone.Navigate("/devices").Body
+	for _, text := range []string{"<li>iPhone, since", "<li>Linux, since", "<li>Another device, since", "(this one)"} {
+		if strings.Count(page, text) != 1 {
+			t.Errorf("%q is not on the page once:\n%s", text, page)
+		}
+	}
+	if strings.Contains(page, "Android") || strings.Count(page, "Sign out</button>") != 2 {
+		t.Errorf("%s", page)
+	}
+	forms := regexp.MustCompile(`action="([^"]+)"`).FindAllStringSubmatch(page, -1)
+	if r := phone.Do("POST", forms[0][1], nil); r.StatusCode != http.StatusSeeOther || r.Location() != "/devices" {
+		t.Errorf("%d %s", r.StatusCode, r.Body)
+	}
+	a.Sessions("alice", 2)
+	cross := append(testapp.CrossSiteForm(), "Cookie", phone.CookieHeader())
+	if r := a.Browser().Do("POST", "/devices/end-others", nil, cross...); r.StatusCode != http.StatusForbidden {
+		t.Errorf("from another site: %d", r.StatusCode)
+	}
+	a.Sessions("alice", 2)
+	phone.Do("POST", "/devices/end-others", nil)
+	if a.Sessions("alice", 1); phone.WhoAmI() != "alice" || other.WhoAmI() != "bob" {
+		t.Error("another session ended")
+	}
 }

@@ -2,6 +2,7 @@ package blackbox_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -27,6 +28,7 @@ const (
 
 	goldenSessionKey = "e01000000000000000000000000000002"
 	goldenUserKey    = "u5445a0b6c4c52a5bfa435083ffe94248"
+	goldenAllKey     = "u91025be4b0b13290f6f99cc719f6b275" // of all users
 	goldenSubjectKey = "p5445a0b6c4c52a5bfa435083ffe94248"
 	goldenSIDKey     = "p1e143ecd93b40f1d51aac811c7466085"
 	goldenBothKey    = "p5445a0b6c4c52a5b1e143ecd93b40f1d"
@@ -59,7 +61,9 @@ func (r *recording) Enlist(ctx context.Context, owner, session string, ttl time.
 
 // sawGolden reports whether the keys of the golden session, and no others, were looked up.
 func (r *recording) sawGolden() bool {
-	return slices.Equal(r.looked, []string{goldenSessionKey, goldenUserKey, goldenSubjectKey, goldenSIDKey, goldenBothKey})
+	return slices.Equal(r.looked, []string{
+		goldenSessionKey, goldenUserKey, goldenAllKey, goldenSubjectKey, goldenSIDKey, goldenBothKey,
+	})
 }
 
 // golden runs test in the year 2000 with the golden session in a browser.
@@ -111,7 +115,7 @@ func TestGoldenEntries(t *testing.T) {
 // TestGoldenEnds: each way to end the session writes its own keys.
 func TestGoldenEnds(t *testing.T) {
 	golden(t, func(t *testing.T, a *testapp.App, r *recording, b *testapp.Browser) {
-		if err := a.Auth.EndUserSessions(t.Context(), "alice"); err != nil {
+		if err := errors.Join(a.Auth.EndUserSessions(t.Context(), "alice"), a.Auth.EndAllSessions(t.Context())); err != nil {
 			t.Error(err)
 		}
 		for _, means := range [][2]string{{"alice", ""}, {"alice", "sid-1"}, {"", "sid-1"}} {
@@ -123,7 +127,7 @@ func TestGoldenEnds(t *testing.T) {
 			b.Do("POST", "/auth/backchannel-logout", body, "Content-Type", "application/x-www-form-urlencoded")
 		}
 		if want := []string{
-			goldenUserKey, goldenSubjectKey + "i", goldenSubjectKey, goldenBothKey + "i", goldenBothKey,
+			goldenUserKey, goldenAllKey, goldenSubjectKey + "i", goldenSubjectKey, goldenBothKey + "i", goldenBothKey,
 			goldenNoSIDKey + "i", goldenNoSIDKey, goldenSIDKey + "i", goldenSIDKey,
 		}; !slices.Equal(r.revoked, want) {
 			t.Errorf("revoked %q, want %q", r.revoked, want)

@@ -23,8 +23,8 @@ import (
 // may use the packages and variables below; it need not use everything it declares.
 const (
 	fragmentImports = `import (
-	"context"; "crypto/sha256"; "crypto/tls"; "database/sql"; "encoding/json"; "errors"; "fmt"; "io"; "log"
-	"log/slog"; "net"; "net/http"
+	"context"; "crypto/sha256"; "crypto/tls"; "database/sql"; "encoding/json"; "errors"; "fmt"; "html/template"; "io"
+	"log"; "log/slog"; "net"; "net/http"
 	"net/http/httptest"; "net/url"; "os"; "strings"; "sync/atomic"; "testing"; "time"
 	"github.com/gin-contrib/sessions"; "github.com/gin-contrib/sessions/filesystem"; "github.com/gin-gonic/gin"
 	"github.com/seed-d65cea4d/ginoidc"; "github.com/seed-d65cea4d/ginoidc/cookiestore"
@@ -130,4 +130,13 @@ func exporter(t *testing.T, fset *token.FileSet, packages []string) types.Import
 	return importer.ForCompiler(fset, "gc", func(name string) (io.ReadCloser, error) {
 		return os.Open(exports[name])
 	})
+}
+
+// TestExampleInPage: docs/sessions.md shows the page that the tests of the root package run.
+func TestExampleInPage(t *testing.T) {
+	t.Chdir(root)
+	_, code, _ := strings.Cut(readFile(t, "example_devices_test.go"), ")\n\n")
+	if code = strings.TrimSpace(code); code == "" || !strings.Contains(readFile(t, "docs/sessions.md"), code) {
+		t.Error("docs/sessions.md does not have the code of example_devices_test.go")
+	}
 }

@@ -31,14 +31,16 @@ type Ledger struct {
 	state    State
 	filter   filter // nil if the state is none
 	audience shared.Audience
+	everyone shared.Hash // in place of a subject: all users of the app
 	lifetime time.Duration
 }
 
-// New returns a Ledger of the sessions of an audience. It remembers an end for lifetime, which must cover the life of a
-// session whose sign-in has already started.
-func New(state State, audience shared.Audience, lifetime time.Duration) *Ledger {
+// New returns a Ledger of the sessions of an audience. app is the same for all ledgers of an app, so that one mark ends
+// the sessions of all. A Ledger remembers an end for lifetime, which must cover the life of a session whose sign-in has
+// already started.
+func New(state State, audience, app shared.Audience, lifetime time.Duration) *Ledger {
 	filter, _ := state.(filter)
-	return &Ledger{state, filter, audience, lifetime}
+	return &Ledger{state, filter, audience, app.Hash("\x00everyone"), lifetime} // no subject begins with it
 }
 
 // Judge reports whether a session was ended since it began, and otherwise when it was last updated, or the zero time.
@@ -59,20 +61,20 @@ func (l *Ledger) judge(ctx context.Context, ref Ref) (ended bool, updated time.T
 	if l.untouched(&ref) {
 		return false, time.Time{}, nil
 	}
-	keys := ref.keys()
+	keys := l.keys(&ref)
 	times, err := l.revoked(ctx, keys...)
 	if err != nil {
 		return false, time.Time{}, err
 	}
-	if !times[0].Before(forever()) || since(times[1], ref.Began) {
+	if !times[0].Before(forever()) || since(times[1], ref.Began) || since(times[2], ref.Began) {
 		return true, time.Time{}, nil
 	}
-	for i, received := range times[2:] {
+	for i, received := range times[3:] {
 		if !since(received, ref.Began) {
 			continue
 		}
 		// Only now, because most requests need no comparison.
-		iat, err := l.revoked(ctx, issuedAtKey(keys[2+i]))
+		iat, err := l.revoked(ctx, issuedAtKey(keys[3+i]))
 		if err != nil || !iat[0].Before(ref.Issued) {
 			return err == nil, time.Time{}, err
 		}
@@ -86,6 +88,7 @@ func (l *Ledger) untouched(ref *Ref) bool {
 	return l.filter != nil &&
 		!l.filter.RevokedSince(time.Time{}, shared.KindSession, ref.ID) &&
 		!l.filter.RevokedSince(ref.Began, shared.KindUser, ref.Subject) &&
+		!l.filter.RevokedSince(ref.Began, shared.KindUser, l.everyone) &&
 		!l.filter.RevokedSince(ref.Began, shared.KindProvider, ref.Subject) &&
 		!l.filter.RevokedSince(ref.Began, shared.KindProvider, ref.SID) &&
 		!l.filter.RevokedSince(ref.Began, shared.KindProvider, both(ref.Subject, ref.SID))
@@ -105,9 +108,9 @@ func since(ended, began time.Time) bool { return !ended.Before(began) }
 // does not apply, so that signing in again works at once.
 func (l *Ledger) Began(ctx context.Context, r *session.Record) (time.Time, error) {
 	ref := l.RefOf(r)
-	keys := ref.keys()[1:]
+	keys := l.keys(&ref)[1:]
 	if actor, ok := ref.ofActor(); ok {
-		keys = append(keys, actor.keys()[1:]...)
+		keys = append(keys, l.keys(&actor)[1:]...)
 	}
 	times, err := l.revoked(ctx, keys...)
 	if err != nil {
@@ -136,6 +139,11 @@ func (l *Ledger) Update(ctx context.Context, id shared.Hash, at time.Time) error
 // EndUser ends all sessions of a user.
 func (l *Ledger) EndUser(ctx context.Context, subject string) error {
 	return l.revokeNow(ctx, l.userKey(subject))
+}
+
+// EndAll ends all sessions of all users of the app.
+func (l *Ledger) EndAll(ctx context.Context) error {
+	return l.revokeNow(ctx, shared.Key(shared.KindUser, l.everyone))
 }
 
 // EndByProvider ends what a logout token names: sid, subject or both. issuedAt is its iat, on the provider's clock.

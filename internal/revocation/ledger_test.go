@@ -14,9 +14,14 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
-const audience = shared.Audience("https://idp.example app ")
+const (
+	audience = shared.Audience("https://idp.example app ")
+	app      = shared.Audience("https://app.example ")
+)
 
-func newLedger() *revocation.Ledger { return revocation.New(state.NewMemory(0), audience, time.Hour) }
+func newLedger() *revocation.Ledger {
+	return revocation.New(state.NewMemory(0), audience, app, time.Hour)
+}
 
 // record returns alice's session, whose sign-in started and whose ID token was issued that long before now.
 func record(started, issued time.Duration) *session.Record {
@@ -50,6 +55,10 @@ func TestJudge(t *testing.T) {
 		}, true},
 		"another user": {minute, minute, func(ctx context.Context, l *revocation.Ledger) error {
 			return l.EndUser(ctx, "bob")
+		}, false},
+		"all users": {minute, minute, func(ctx context.Context, l *revocation.Ledger) error { return l.EndAll(ctx) }, true},
+		"all users, before its sign-in": {-minute, -minute, func(ctx context.Context, l *revocation.Ledger) error {
+			return l.EndAll(ctx)
 		}, false},
 		"before its sign-in": {-minute, -minute, func(ctx context.Context, l *revocation.Ledger) error {
 			return l.EndUser(ctx, "alice")
@@ -122,6 +131,39 @@ func TestSignInAgain(t *testing.T) {
 	})
 }
 
+// TestEndAll: one mark ends the sessions of all audiences of the app, whose users can sign in again at once, and none
+// of another app that shares the state.
+func TestEndAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := state.NewMemory(0)
+		ledger := func(audience, app shared.Audience) *revocation.Ledger {
+			return revocation.New(s, audience, app, time.Hour)
+		}
+		l, second, other := ledger(audience, app), ledger("second ", app), ledger(audience, "https://other.example ")
+		r := record(time.Minute, time.Minute)
+		if err := l.EndAll(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, tt := range []struct {
+			ledger *revocation.Ledger
+			want   bool
+		}{{l, true}, {second, true}, {other, false}} {
+			if ended, err := tt.ledger.Ended(t.Context(), tt.ledger.RefOf(r)); ended != tt.want || err != nil {
+				t.Errorf("ended %t, %v; want %t", ended, err, tt.want)
+			}
+		}
+		time.Sleep(time.Millisecond)
+		again := record(0, 0)
+		var err error
+		if again.Began, err = l.Began(t.Context(), again); err != nil {
+			t.Fatal(err)
+		}
+		if ended, err := l.Ended(t.Context(), l.RefOf(again)); ended || err != nil {
+			t.Errorf("signed in again: ended %t, %v", ended, err)
+		}
+	})
+}
+
 // TestIndex: the sessions of a user and of a sid, as stored in the entries.
 func TestIndex(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -155,7 +197,7 @@ func same(a, b revocation.Ref) bool {
 
 // TestNoIndex: without lists, enlisting does nothing and is not an error, but requesting the list is.
 func TestNoIndex(t *testing.T) {
-	l := revocation.New(noIndex{state.NewMemory(0)}, audience, time.Hour)
+	l := revocation.New(noIndex{state.NewMemory(0)}, audience, app, time.Hour)
 	ref := l.RefOf(record(0, 0))
 	if err := errors.Join(l.Enlist(t.Context(), ref, time.Hour), l.Delist(t.Context(), ref)); err != nil {
 		t.Error(err)
@@ -177,7 +219,7 @@ func (noIndex) Listed(context.Context, string) ([]string, error) { return nil, e
 // TestFailures: what the state cannot report is an error and never "not ended".
 func TestFailures(t *testing.T) {
 	for name, s := range map[string]revocation.State{"down": down{}, "few answers": fewAnswers{state.NewMemory(0)}} {
-		l := revocation.New(s, audience, time.Hour)
+		l := revocation.New(s, audience, app, time.Hour)
 		if ended, err := l.Ended(t.Context(), l.RefOf(record(0, 0))); ended || !errors.Is(err, shared.ErrUnavailable) {
 			t.Errorf("%s: ended %t, %v", name, ended, err)
 		}

@@ -12,7 +12,7 @@ import (
 //
 //	KindSession: this session only. The time [forever] ends it; any other is that of its last update, which ended the
 //	             state before it.
-//	KindUser: all sessions of a user, ended by the app.
+//	KindUser: all sessions of a user, or of all users, ended by the app.
 //	KindProvider: all sessions of a user, those of one session at the provider, or those of both, ended by the provider.
 //	             Since both together have a key of their own, a logout token with the sid of one user and the sub of
 //	             another ends nothing (case 174). A session without a sid has a key for the user and no sid: such a
@@ -22,7 +22,7 @@ import (
 // token.
 
 // maxKeys is the largest number of keys of one session.
-const maxKeys = 1 + 1 + 3
+const maxKeys = 1 + 2 + 3
 
 // Ref identifies a session, and holds the times that decide whether it was ended.
 type Ref struct {
@@ -81,11 +81,13 @@ func (ref Ref) SameAtProvider(other Ref) bool {
 	return ref.SID != shared.Hash{} && ref.SID == other.SID && ref.Subject == other.Subject
 }
 
-// keys returns the keys under which the session may have been ended: its own, that of its user, and the provider's.
-func (ref *Ref) keys() []string {
+// keys returns the keys under which the session may have been ended: its own, those of its user and of all users, and
+// the provider's.
+func (l *Ledger) keys(ref *Ref) []string {
 	var buffer [maxKeys * shared.KeySize]byte
 	b := shared.AppendKey(buffer[:0], shared.KindSession, ref.ID)
 	b = shared.AppendKey(b, shared.KindUser, ref.Subject)
+	b = shared.AppendKey(b, shared.KindUser, l.everyone)
 	b = shared.AppendKey(b, shared.KindProvider, ref.Subject)
 	if ref.SID != (shared.Hash{}) {
 		b = shared.AppendKey(b, shared.KindProvider, ref.SID)

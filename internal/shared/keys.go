@@ -19,6 +19,7 @@ const (
 	KindUpdated     = 'n' // the cookies of a session after an update
 	KindTokens      = 't' // the lease to refresh tokens, and the result
 	KindCallback    = 'c' // the lease to redeem a code, and the response
+	KindLabel       = 'b' // the label of a session
 	KindProof       = 'd' // whether a DPoP proof was used
 	KindReplaced    = 'r' // the tokens of a session that a sign-in may replace
 )
