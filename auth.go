@@ -115,7 +115,8 @@ func (a *core) build(app *url.URL, variables map[string]string) error {
 	var err error
 	a.sessions, err = session.New(session.Config{
 		Store: cfg.Store, Secrets: cfg.CookieSecrets, Name: name, Path: root, Secure: secure, SameSite: cfg.sameSite(),
-		Idle: cfg.SessionIdle, Lifetime: cfg.SessionLifetime, AuthAge: cfg.authAge(), Audience: audience, Logger: a.log,
+		Idle: cfg.SessionIdle, Lifetime: cfg.SessionLifetime, AuthAge: cfg.authAge(), RecheckEvery: cfg.RecheckEvery,
+		Audience: audience, Logger: a.log,
 	})
 	if err != nil {
 		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)

@@ -88,13 +88,17 @@ func limitEngine(t testing.TB, groups []string) contender {
 }
 
 // pluginEngine guards with the plugin and its embedded cookie store.
-func pluginEngine(t testing.TB, groups []string) contender {
+func pluginEngine(t testing.TB, groups []string, change ...func(*ginoidc.Config)) contender {
 	gin.SetMode(gin.ReleaseMode)
-	auth, err := ginoidc.New(ginoidc.Config{
+	cfg := ginoidc.Config{
 		Providers:     []ginoidc.Provider{{Issuer: testapp.Issuer, ClientID: "app", ClientSecret: testapp.ClientSecret}},
 		AppURL:        testapp.URL,
 		CookieSecrets: []string{testapp.CookieSecret}, Logger: slog.New(slog.DiscardHandler),
-	})
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	auth, err := ginoidc.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -292,4 +296,19 @@ func TestRatioOfForeignCookies(t *testing.T) {
 		both = append(both, foreign)
 	}
 	interleaved(t, both, 40, 100)
+}
+
+// TestRatioOfRechecks: a guarded request with re-checks that are not due costs what it costs without, in allocations
+// exactly, and prints the times.
+func TestRatioOfRechecks(t *testing.T) {
+	without, with := pluginEngine(t, benchGroups(3)), pluginEngine(t, benchGroups(3), func(c *ginoidc.Config) {
+		c.RecheckEvery = time.Hour
+	})
+	with.name += ", re-checks not due"
+	serve, serveRechecked := without.serving(t), with.serving(t)
+	if a, b := testing.AllocsPerRun(500, serve), testing.AllocsPerRun(500, serveRechecked); a != b {
+		t.Errorf("%.0f allocations, and %.0f with re-checks", a, b)
+	}
+	took := interleaved(t, []contender{without, with}, 100, 200)
+	t.Logf("%.3f times the request without re-checks", ratio(took, with.name, without.name))
 }

@@ -142,6 +142,24 @@ type Config struct {
 	// max_age, so the provider asks the user again if its own session is older (OpenID Connect Core 1.0, section 3.1.2.1).
 	MaxAuthAge time.Duration
 
+	// RecheckEvery is the age above which the user's groups, organizations and profile, and that the account may still
+	// sign in, are read again at the provider, in the course of the next request. Example: 5*time.Minute. Default: 0,
+	// never. Accepted: from a second up to SessionLifetime.
+	//
+	// A check refreshes the tokens and asks userinfo, as far as the provider allows, and then asks GroupsResolver and
+	// OnSignIn: see docs/rechecks.md. For that, the session keeps tokens as with KeepTokens, though [Auth.Token] needs
+	// KeepTokens itself. A user whom the provider refuses is signed out. One check serves all requests and instances that
+	// share State.
+	RecheckEvery time.Duration
+
+	// RecheckGrace is how much older than RecheckEvery the user may become while the provider does not respond. After that
+	// requests get 503 until it does. Example: 10*time.Minute. Default: 1h with RecheckEvery. Accepted: a second or more.
+	RecheckGrace time.Duration
+
+	// RecheckInBackground lets requests continue with what is known, within RecheckGrace, while a check is under way.
+	// Default: false, and they wait for it, at most for Provider.Timeout.
+	RecheckInBackground bool
+
 	// AttemptLife is how long a user may take to sign in at the provider. Example: 30*time.Minute, for a registration with
 	// a second factor. Default: 10m. Accepted: from 1m to 24h. The browser holds the state, nonce and PKCE verifier of the
 	// attempt for so long, and an authorization response that comes later is refused.

@@ -69,6 +69,8 @@ const (
 	defaultTolerance   = time.Minute
 	defaultTimeout     = 5 * time.Second
 	defaultAttemptLife = 10 * time.Minute
+
+	defaultRecheckGrace = time.Hour
 )
 
 // withDefaults returns a copy of the Config with the defaults of all fields that are not set.
@@ -83,6 +85,9 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.SameSite, SameSiteLax)
 	setDefault(&c.SessionLifetime, defaultLifetime)
 	setDefault(&c.SessionIdle, min(defaultIdle, c.SessionLifetime))
+	if c.RecheckEvery != 0 {
+		setDefault(&c.RecheckGrace, defaultRecheckGrace)
+	}
 	setDefault(&c.AttemptLife, defaultAttemptLife)
 	setDefault(&c.KeepIDToken, Auto)
 	if c.CertificateHeader != "" {

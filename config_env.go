@@ -175,6 +175,9 @@ func appVariables() []env.Variable {
 		{Name: "SESSION_IDLE", Field: "SessionIdle"},
 		{Name: "SESSION_LIFETIME", Field: "SessionLifetime"},
 		{Name: "MAX_AUTH_AGE", Field: "MaxAuthAge"},
+		{Name: "RECHECK_EVERY", Field: "RecheckEvery"},
+		{Name: "RECHECK_GRACE", Field: "RecheckGrace"},
+		{Name: "RECHECK_IN_BACKGROUND", Field: "RecheckInBackground"},
 		{Name: "ATTEMPT_LIFE", Field: "AttemptLife"},
 		{Name: "MAX_SESSIONS", Field: "MaxSessions"},
 		{Name: "KEEP_TOKENS", Field: "KeepTokens"},
@@ -195,7 +198,6 @@ func appVariables() []env.Variable {
 
 		// Names of later versions. An app that sets one relies on it, so any value is refused.
 		{Name: "PROVIDERS", As: env.Unsupported, Fix: "unset it"},
-		{Name: "RECHECK_EVERY", As: env.Unsupported, Fix: "unset it"},
 	}
 }
 

@@ -252,7 +252,8 @@ func TestUnusableValues(t *testing.T) {
 		"REQUIRE_BOUND_TOKENS": {"true", "maybe"}, "REQUIRE_DPOP_NONCE": {"true", "maybe"},
 		"BEARER_RESOURCE":    {"/api", "https://other.example", "https://app.example.com/api"},
 		"CERTIFICATE_FORMAT": {"pem", "der"}, "CERTIFICATE_PROXIES": {"10.0.0.0/8", "proxy"},
-		"ACCESS_TOKEN_PROFILE": {"rfc9068"}, "INTROSPECT": {"true", "maybe"}, "PROVIDERS": {"a b"}, "RECHECK_EVERY": {"1h"},
+		"ACCESS_TOKEN_PROFILE": {"rfc9068"}, "INTROSPECT": {"true", "maybe"}, "PROVIDERS": {"a b"},
+		"RECHECK_IN_BACKGROUND": {"maybe"},
 	} {
 		for _, value := range values {
 			t.Run(name+"="+value, func(t *testing.T) {
@@ -402,6 +403,9 @@ func TestEveryFieldHasAVariable(t *testing.T) {
 		{"UserInfoClaims", "USER_INFO_CLAIMS", "sub name", []string{"sub", "name"}},
 		{"SessionIdle", "SESSION_IDLE", "30m", 30 * time.Minute},
 		{"MaxAuthAge", "MAX_AUTH_AGE", "8h", 8 * time.Hour},
+		{"RecheckEvery", "RECHECK_EVERY", "5m", 5 * time.Minute},
+		{"RecheckGrace", "RECHECK_GRACE", "15m", 15 * time.Minute},
+		{"RecheckInBackground", "RECHECK_IN_BACKGROUND", "true", true},
 		{"SessionLifetime", "SESSION_LIFETIME", "24h", 24 * time.Hour},
 		{"Providers[0].ClockTolerance", "CLOCK_TOLERANCE", "30s", 30 * time.Second},
 		{"Providers[0].Timeout", "PROVIDER_TIMEOUT", "8s", 8 * time.Second},

@@ -173,6 +173,7 @@ func (c *Config) validateSession(found *problems) {
 		found.add("SessionIdle", fmt.Sprintf("%s is above the lifetime of %s", c.SessionIdle, c.SessionLifetime),
 			"lower it or raise the lifetime")
 	}
+	c.validateRecheck(found)
 	if c.AttemptLife < settings.MinAttemptLife || c.AttemptLife > settings.MaxAttemptLife {
 		found.add("AttemptLife", fmt.Sprintf("%s is out of range", c.AttemptLife), "use a duration from 1m to 24h")
 	}

@@ -60,6 +60,10 @@ const (
 	EventThrottled       = "throttled"        // too many calls to the provider are waiting already
 	EventProvider        = "provider"         // the provider does not respond, or not as it should
 	EventTrouble         = "trouble"          // anything else that an operator should look at
+
+	EventMembershipsChanged = "memberships_changed" // a re-check found other groups or organizations: see Attrs
+	EventRecheckRefused     = "recheck_refused"     // the user may no longer sign in, which ends the session
+	EventRecheckFailed      = "recheck_failed"      // the user could not be read again
 )
 
 // reporter passes on what happens, to the log and to the hooks of the app.

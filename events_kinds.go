@@ -59,6 +59,12 @@ const (
 	eventRefreshNotShared eventKind = "refreshed tokens not shared with other requests"
 	eventTokensNotRevoked eventKind = "tokens not revoked"
 
+	eventMembershipsChanged eventKind = "groups or organizations have changed at the provider"
+	eventRecheckRefused     eventKind = "the user may no longer sign in, which ends the session"
+	eventRecheckFailed      eventKind = "user not read again, which is tried again"
+	eventRecheckNotShared   eventKind = "user read again and not shared with other requests"
+	eventRecheckNotSaved    eventKind = "user read again and not saved in the session"
+
 	eventReplacedTokensNotLeft eventKind = "a sign-in cannot revoke the tokens of the session it replaces"
 
 	eventLeaseNotReleased eventKind = "lease not released"
@@ -94,6 +100,12 @@ func (e event) name() string {
 		return EventTokensRefreshed
 	case eventRefreshRefused:
 		return EventRefreshRefused
+	case eventMembershipsChanged:
+		return EventMembershipsChanged
+	case eventRecheckRefused:
+		return EventRecheckRefused
+	case eventRecheckFailed:
+		return EventRecheckFailed
 	case eventAllowed:
 		return EventAllowed
 	case eventDenied:
@@ -145,7 +157,8 @@ func (e event) logLevel() slog.Level {
 	case eventSessionLost, eventResponseModeMismatch, eventGroupsMissing, eventSessionNotRenewed, eventSeveralSessions,
 		eventSessionNotListed, eventSessionStillListed, eventOldStateStored, eventRefreshRefused, eventTokensNotRevoked,
 		eventReplacedTokensNotLeft, eventLeaseNotReleased, eventLogoutRefused, eventLogoutTokenForgotten,
-		eventFrontChannelNoList, eventSessionNotLabelled, eventSignalRefused, eventSignalForgotten, eventPollFailed:
+		eventFrontChannelNoList, eventSessionNotLabelled, eventSignalRefused, eventSignalForgotten, eventPollFailed,
+		eventRecheckRefused, eventRecheckFailed, eventRecheckNotShared, eventRecheckNotSaved:
 		return slog.LevelWarn
 	case eventSignInGuarded, eventEarlierSessionLives, eventRefreshUnchecked, eventRefreshNotShared,
 		eventSignedInHookFailed, eventSignOutHookFailed:

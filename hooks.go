@@ -17,6 +17,10 @@ type PendingSignIn struct {
 	AccessToken string
 	// AppState is what Config.AppState returned when the sign-in began.
 	AppState string
+	// Recheck reports that the user is already signed in and has been read again, because of Config.RecheckEvery. User has
+	// the claims as they are now, and Data as the session has it. An error ends the session, unless it wraps
+	// [ErrProviderUnavailable] or [ErrSessionStore]: then the check is tried again. AppState and Request are empty.
+	Recheck bool
 	// Request is a copy of the request that completes the sign-in, without its body. Its URL may hold the authorization
 	// code. It has no response: the hook also serves concurrent requests, and continues if the browser disconnects. To
 	// change cookies of the app, use Config.OnSignedIn.
@@ -36,6 +40,7 @@ const (
 	EndedByRefresh      EndReason = "refresh"       // the provider refused to refresh the tokens
 	EndedBySignal       EndReason = "signal"        // a security event: see Signals
 	EndedByLimit        EndReason = "limit"         // the user signed in more often than MaxSessions allows
+	EndedByRecheck      EndReason = "recheck"       // a check of RecheckEvery found that the user may no longer sign in
 )
 
 // SessionEnd is the argument of [Config].OnSessionEnd. At least one of Subject and SID, the provider's session id, is

@@ -90,10 +90,18 @@ func (id identity) ownSession() (*session.Session, error) {
 func (req *request) identify(ctx context.Context) (identity, error) {
 	req.mu.Lock()
 	defer req.mu.Unlock()
+	req.open(ctx)
+	if req.recheckDue() {
+		req.recheck(req.headerNow(ctx))
+	}
+	return req.identity, req.err
+}
+
+// open opens the session, unless it is open. The caller holds the mutex.
+func (req *request) open(ctx context.Context) {
 	if !req.opened {
 		req.load(ctx, req.keepPrivate(ctx))
 	}
-	return req.identity, req.err
 }
 
 // identifyForGuard is identify for a guard. It marks the response private again, so that only handlers after the guard
@@ -101,8 +109,12 @@ func (req *request) identify(ctx context.Context) (identity, error) {
 func (req *request) identifyForGuard(ctx context.Context) (identity, error) {
 	req.mu.Lock()
 	defer req.mu.Unlock()
-	if h := req.keepPrivate(ctx); !req.opened {
+	h := req.keepPrivate(ctx)
+	if !req.opened {
 		req.load(ctx, h)
+	}
+	if req.recheckDue() {
+		req.recheck(h)
 	}
 	return req.identity, req.err
 }
@@ -226,14 +238,18 @@ func (req *request) ownSession(ctx context.Context) (*session.Session, error) {
 
 // identifyBrowser is identify for what ends or replaces the session of the browser. The session counts even if the user
 // of the request was identified by other means: otherwise copies of its cookie would stay valid. The identity of the
-// request does not change.
+// request does not change. The user is not read again at the provider, without which a session can end too.
 func (req *request) identifyBrowser(ctx context.Context) (identity, error) {
-	id, err := req.identify(ctx)
+	req.mu.Lock()
+	defer req.mu.Unlock()
+	req.open(ctx)
+	id, err := req.identity, req.err
+	if req.unconfirmed != nil {
+		return req.auth.identityOf(req.unconfirmed), nil
+	}
 	if err != nil || id.nobody() || id.session != nil {
 		return id, err
 	}
-	req.mu.Lock()
-	defer req.mu.Unlock()
 	s, _, err := req.find(&session.Session{})
 	if err != nil {
 		return identity{}, err
@@ -258,6 +274,7 @@ func (req *request) replace(s *session.Session) {
 	req.mu.Lock()
 	defer req.mu.Unlock()
 	req.opened, req.identity, req.rivals, req.err, req.tokens = true, identity{}, nil, nil, nil
+	req.unconfirmed = nil
 	if s != nil {
 		req.identity = req.auth.identityOf(s)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/recheck"
 	"github.com/seed-d65cea4d/ginoidc/internal/refresh"
 	"github.com/seed-d65cea4d/ginoidc/internal/revocation"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
@@ -35,6 +36,7 @@ type relyingParty struct {
 	ledger      sessionLedger
 	signals     *signalReceiver // nil without Provider.Signals
 	refresher   *refresh.Refresher
+	checker     *recheck.Checker  // nil without re-checks
 	resources   http.RoundTripper // for calls with an access token
 	keepIDToken string
 }
@@ -84,6 +86,7 @@ func newRelyingParty(a *core, settings *Provider, names settingNames) (*relyingP
 	if rp.signals, err = newSignalReceiver(a, settings, string(rp.audience)); err != nil {
 		return nil, err
 	}
+	rp.checker = newChecker(a, rp)
 	rp.resources = rp.resourceTransport()
 	return rp, nil
 }

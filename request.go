@@ -29,21 +29,23 @@ type request struct {
 	noRenewal    bool          // the session is not renewed
 	quiet        bool          // not the one that UserFrom uses: that of another Auth came first
 
-	opened bool        // identity and err are set
-	ended  bool        // the browser has a session that has been ended
-	sets   atomic.Bool // cookies is not empty
-	shown  atomic.Bool // the browser shows the response to a signed-in user in a window
+	opened    bool        // identity and err are set
+	ended     bool        // the browser has a session that has been ended
+	rechecked bool        // the user of the session has been read again, or that has failed
+	sets      atomic.Bool // cookies is not empty
+	shown     atomic.Bool // the browser shows the response to a signed-in user in a window
 
 	copied  http.Request // the request with req as its context, which the handlers after it see
 	header  http.Header  // of the response, as of the start of this request
 	writer  writer       // through which the response is written
 	private [2]string    // the values of the headers that mark the response private
 
-	mu       sync.Mutex // guards the rest, and opened and ended
-	identity identity
-	rivals   []*session.Session // of several cookies, none of which is accepted
-	err      error
-	cookies  []string // the plugin's Set-Cookie lines of the response
+	mu          sync.Mutex // guards the rest, opened, ended and rechecked
+	identity    identity
+	rivals      []*session.Session // of several cookies, none of which is accepted
+	unconfirmed *session.Session   // of a user whom the provider has not confirmed in time
+	err         error
+	cookies     []string // the plugin's Set-Cookie lines of the response
 
 	// Only for the goroutine of the request: the kept tokens, nil until loaded, and whether this request refreshed them.
 	tokens    *provider.Tokens

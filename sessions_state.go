@@ -184,7 +184,7 @@ func (c *Config) warnOfState() {
 		c.Logger.Warn("ginoidc: State keeps no list of sessions, so front-channel logout ends none without a cookie, "+
 			"and UserSessions and EndUserSession fail", "unsupported", missing)
 	}
-	if missing := c.unsupported(leaseMethods()); len(missing) > 0 && c.KeepTokens {
+	if missing := c.unsupported(leaseMethods()); len(missing) > 0 && c.keepsTokens() {
 		c.Logger.Warn("ginoidc: State shares no refreshes, so each instance refreshes tokens by itself, "+
 			"and a provider that rotates refresh tokens ends the grant", "unsupported", missing)
 	}

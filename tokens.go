@@ -185,7 +185,7 @@ func (req *request) updateTokens(c *gin.Context, s *session.Session, fresh *prov
 // record.
 func (req *request) tokensToRevoke(s *session.Session) (*session.Record, *provider.Tokens) {
 	a := req.auth
-	if s == nil || !a.config.KeepTokens {
+	if s == nil || !a.config.keepsTokens() {
 		return nil, nil
 	}
 	tokens, err := req.keptTokens(s)
@@ -229,7 +229,7 @@ func newRefresher(rp *relyingParty, values shared.Values, lifetime time.Duration
 
 // tokensToKeep returns the tokens of a sign-in in the form in which a session keeps them, or nil if it keeps none.
 func (c *Config) tokensToKeep(tokens *provider.Tokens) []byte {
-	if tokens == nil || !c.KeepTokens {
+	if tokens == nil || !c.keepsTokens() {
 		return nil
 	}
 	return tokens.Encode()

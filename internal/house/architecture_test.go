@@ -51,10 +51,13 @@ func rooms() []room {
 		{"internal/timing", "", ""},
 		{".", "cookiestore internal/ascii internal/attempt internal/audit internal/authresponse internal/claims " +
 			"internal/clientcert internal/cookie internal/dpopnonce internal/env internal/flight internal/lograte " +
-			"internal/marker internal/origin internal/provider internal/refresh internal/returnto internal/revocation " +
-			"internal/sealed internal/session internal/settings internal/shared internal/state internal/store internal/web " +
-			"internal/wire",
+			"internal/marker internal/origin internal/provider internal/recheck internal/refresh internal/returnto " +
+			"internal/revocation internal/sealed internal/session internal/settings internal/shared internal/state " +
+			"internal/store internal/web internal/wire",
 			"github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
+		{"internal/recheck", "internal/claims internal/flight internal/provider internal/session internal/shared " +
+			"internal/wire",
+			""},
 		{"sqlstate", "internal/state internal/store", "github.com/gin-contrib/sessions github.com/gorilla/sessions"},
 		{"internal/limit", "", "github.com/gin-gonic/gin"},
 		{"internal/authresponse", "internal/ascii internal/provider internal/web", ""},

@@ -134,6 +134,8 @@ func TestExamplesOfSettings(t *testing.T) {
 				t.Setenv("OIDC_BEARER_AUDIENCE", "https://api.example.com")
 				t.Setenv("OIDC_CERTIFICATE_HEADER", "Client-Cert")
 				t.Setenv("OIDC_CERTIFICATE_PROXIES", "10.0.0.0/8")
+			case "RecheckGrace", "RecheckInBackground":
+				t.Setenv("OIDC_RECHECK_EVERY", "5m")
 			case "CertificateOrigins":
 				t.Setenv("OIDC_CLIENT_CERT_FILE", key)
 			}

@@ -24,7 +24,7 @@ const (
 	Misconfigured
 )
 
-// The sentinels work with errors.Is on every error of this package. The first three correspond to Kind, the last two to
+// The sentinels work with errors.Is on every error of this package. The first three correspond to Kind, the others to
 // the cause.
 var (
 	ErrUnavailable     = errors.New("provider unavailable")
@@ -32,6 +32,7 @@ var (
 	ErrRefused         = errors.New("refused by the provider")
 	ErrInvalidToken    = errors.New("invalid token")
 	ErrIssuerMismatch  = errors.New("issuer mismatch")
+	ErrTokenRefused    = errors.New("the access token was refused")
 )
 
 // Error is the only error type of this package. Its text is for the log and never for a page: what it quotes of the

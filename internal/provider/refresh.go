@@ -72,7 +72,7 @@ func (p *Provider) refresh(
 	case err != nil:
 		p.report(ctx,
 			Event{Level: slog.LevelWarn, Text: "the ID token of a refresh cannot be verified now and is dropped", Err: err})
-		tokens.IDToken = ""
+		tokens.IDToken, claims = "", nil // nobody may use claims that were not verified
 	}
 	return tokens, claims, nil
 }

@@ -12,7 +12,8 @@ const opUserInfo = "userinfo"
 
 // UserInfo calls the userinfo endpoint for the user of tokens (OpenID Connect Core 1.0 section 5.3). The response must
 // name the subject of the ID token: otherwise it may be about another user (section 5.3.2, token substitution).
-// UserInfo returns nil, nil if the provider has no userinfo endpoint.
+// UserInfo returns nil, nil if the provider has no userinfo endpoint. If it refuses the access token, the error wraps
+// ErrTokenRefused.
 func (p *Provider) UserInfo(ctx context.Context, tokens *Tokens, subject string) (Claims, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.backend.limits.total())
 	defer cancel()
@@ -33,6 +34,9 @@ func (p *Provider) UserInfo(ctx context.Context, tokens *Tokens, subject string)
 	})
 	if err != nil {
 		return nil, err
+	}
+	if a.status == http.StatusUnauthorized && !a.wantsNonce() {
+		return nil, invalid(opUserInfo, "provider_status", "%w: the provider answered 401", ErrTokenRefused)
 	}
 	if a.status != http.StatusOK {
 		return nil, unexpectedStatus(opUserInfo, a)

@@ -149,25 +149,33 @@ func (r *Refresher) now(
 	ctx, cancel := context.WithTimeout(ctx, r.lease())
 	defer cancel()
 	defer r.release(context.WithoutCancel(ctx), of, release)
-	fresh, _, err := r.Provider.Refresh(ctx, old, of.Subject)
+	fresh, _, err := r.redeem(ctx, of, old)
 	if errors.Is(err, provider.ErrRefused) { // case 70, and 72 for invalid_grant
 		if endErr := r.End(ctx, of, err); endErr != nil {
 			return nil, endErr
 		}
 		return nil, fmt.Errorf("%w: %w", ErrEnded, err)
 	}
+	return fresh, err
+}
+
+// redeem redeems the refresh token and keeps the new tokens for other requests. The caller holds the lease.
+func (r *Refresher) redeem(
+	ctx context.Context, of *session.Record, old *provider.Tokens,
+) (*provider.Tokens, provider.Claims, error) {
+	fresh, claims, err := r.Provider.Refresh(ctx, old, of.Subject)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if old.Generation > 0 {
 		fresh.Generation = old.Generation + 1
 	}
 	if err := r.checkEnded(ctx, of, fresh); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	r.share(ctx, of, old, fresh)
 	r.Report(ctx, Refreshed, of, nil)
-	return fresh, nil
+	return fresh, claims, nil
 }
 
 // checkEnded revokes fresh and returns ErrEnded if the session has ended in the meantime. The old refresh token is

@@ -39,6 +39,8 @@ type Config struct {
 	Idle, Lifetime time.Duration
 	// AuthAge ends a session this long after its user was authenticated at the provider; 0 for no limit.
 	AuthAge time.Duration
+	// RecheckEvery is the age above which the user is to be read again at the provider; 0 for never.
+	RecheckEvery time.Duration
 	// Audience names issuer and client. Records of another audience are ignored, so that apps that share a store and its
 	// keys stay separate.
 	Audience string
@@ -57,6 +59,7 @@ type Session struct {
 	Record
 	stale bool          // sealed with an older secret
 	due   bool          // Renew would have saved it when it was loaded
+	aged  bool          // the user was to be read again when it was loaded
 	alone *http.Request // the request without other cookies of the name; nil if there are none
 }
 
@@ -153,7 +156,7 @@ func (m *Manager) load(r *http.Request, s *Session) (*Session, error) {
 		return nil, nil
 	}
 	s.stale = stale
-	s.due = m.due(s, now)
+	s.due, s.aged = m.due(s, now), m.aged(s, now)
 	return s, nil
 }
 

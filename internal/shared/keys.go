@@ -21,6 +21,7 @@ const (
 	KindCallback    = 'c' // the lease to redeem a code, and the response
 	KindLabel       = 'b' // the label of a session
 	KindProof       = 'd' // whether a DPoP proof was used
+	KindRecheck     = 'k' // the lease to read the user of a session again, and the result
 	KindReplaced    = 'r' // the tokens of a session that a sign-in may replace
 )
 
