@@ -49,6 +49,7 @@ func rooms() []room {
 		{"internal/settings", "internal/origin", ""},
 		{"internal/lograte", "", ""},
 		{"internal/timing", "", ""},
+		{"memorystore", "internal/store", "github.com/gin-contrib/sessions github.com/gorilla/sessions"},
 		{".", "cookiestore internal/ascii internal/attempt internal/audit internal/authresponse internal/claims " +
 			"internal/clientcert internal/cookie internal/dpopnonce internal/env internal/flight internal/lograte " +
 			"internal/marker internal/origin internal/provider internal/recheck internal/refresh internal/returnto " +

@@ -29,7 +29,7 @@ const (
 	"github.com/gin-contrib/sessions"; "github.com/gin-contrib/sessions/filesystem"; "github.com/gin-gonic/gin"
 	"github.com/seed-d65cea4d/ginoidc"; "github.com/seed-d65cea4d/ginoidc/cookiestore"
 	"github.com/seed-d65cea4d/ginoidc/ginoidctest"; "github.com/seed-d65cea4d/ginoidc/redisstate"
-	"github.com/seed-d65cea4d/ginoidc/sqlstate"
+	"github.com/seed-d65cea4d/ginoidc/memorystore"; "github.com/seed-d65cea4d/ginoidc/sqlstate"
 )
 `
 	fragmentVariables = `package fragment

@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/cookiestore"
 	"github.com/seed-d65cea4d/ginoidc/internal/session/sessiontest"
+	"github.com/seed-d65cea4d/ginoidc/memorystore"
 )
 
 func key(c string) string { return strings.Repeat(c, 32) }
@@ -29,6 +30,12 @@ func TestCookiestore(t *testing.T) {
 	sessiontest.Conformance(t, func(t *testing.T) sessions.Store {
 		return newCookiestore(t, key("k"))
 	}, sessiontest.Caps{Stateless: true})
+}
+
+func TestMemorystore(t *testing.T) {
+	sessiontest.Conformance(t, func(*testing.T) sessions.Store {
+		return memorystore.New(memorystore.Config{MaxBytes: 32 << 20})
+	}, sessiontest.Caps{})
 }
 
 func TestGinContribCookie(t *testing.T) {

@@ -32,6 +32,8 @@ type Backend interface {
 // Server keeps sessions in a Backend, sealed, under a hash of the random id that the browser holds: reading either one
 // reveals no session and does not suffice to forge one. Each is sealed for its key, so write access to the backend does
 // not turn one user's session into another's.
+//
+// Without a Ring the Backend is the memory of this process, for which nothing is sealed or hashed.
 type Server struct {
 	Backend Backend
 	Name    string // of the package, at the beginning of errors
@@ -63,6 +65,9 @@ func validID(id string) bool {
 // key returns the key of the session. It is a hash, so listing the keys reveals no ids. An id of one cookie name is
 // meaningless under another.
 func (s *Server) key(name, id string) string {
+	if s.Ring == nil {
+		return name + "\x00" + id
+	}
 	hash := sha256.Sum256([]byte(name + "\x00" + id))
 	return s.Prefix + "s:" + base64.RawURLEncoding.EncodeToString(hash[:])
 }
@@ -107,7 +112,7 @@ func (s *Server) load(ctx context.Context, name, id string, form byte) (payload 
 	if err != nil || !ok {
 		return nil, false, s.failed("load a session", err)
 	}
-	plaintext, stale, ok := s.Ring.Open(text, []byte(key))
+	plaintext, stale, ok := s.open(text, key)
 	if !ok {
 		return nil, false, nil
 	}
@@ -116,6 +121,20 @@ func (s *Server) load(ctx context.Context, name, id string, form byte) (payload 
 		return nil, false, nil
 	}
 	return payload, stale, nil
+}
+
+func (s *Server) open(text, key string) (plaintext []byte, stale, ok bool) {
+	if s.Ring == nil {
+		return []byte(text), false, true
+	}
+	return s.Ring.Open(text, []byte(key))
+}
+
+func (s *Server) seal(plaintext []byte, key string) string {
+	if s.Ring == nil {
+		return string(plaintext)
+	}
+	return s.Ring.Seal(plaintext, []byte(key))
 }
 
 // save returns the id under which the payload is now stored: a new one if the given id is empty, and "" if its record
@@ -136,7 +155,7 @@ func (s *Server) save(h http.Header, r *http.Request, name, id string, form byte
 	key := s.key(name, id)
 	life := lifeOf(o)
 	end := uint64(time.Now().Add(life).Unix()) // sealed, because write access to the backend allows extending it
-	text := s.Ring.Seal(wire.Frame(form, end, payload), []byte(key))
+	text := s.seal(wire.Frame(form, end, payload), key)
 	saved, err := s.Backend.Save(r.Context(), key, text, life, known)
 	if err != nil || !saved {
 		return "", s.failed("save a session", err)

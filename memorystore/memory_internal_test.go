@@ -1,0 +1,158 @@
+package memorystore
+
+import (
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func quiet(maxBytes int) *memory {
+	m := newMemory(maxBytes)
+	m.log = slog.New(slog.DiscardHandler)
+	return m
+}
+
+func save(t testing.TB, m *memory, key, text string, life time.Duration, replace bool) bool {
+	t.Helper()
+	saved, err := m.Save(t.Context(), key, text, life, replace)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return saved
+}
+
+// TestLikeAMap compares random operations on few keys with those of a map.
+func TestLikeAMap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		type session struct {
+			text string
+			ends time.Time
+		}
+		m, want, chance := quiet(16<<20), map[string]session{}, rand.New(rand.NewPCG(1, 2))
+		for range 50_000 {
+			key := fmt.Sprint("key ", chance.IntN(500))
+			life := time.Duration(chance.IntN(100)) * time.Second
+			text := strings.Repeat("x", chance.IntN(300)) + fmt.Sprint(chance.Uint64())
+			old, live := want[key]
+			live = live && time.Now().Before(old.ends)
+			switch chance.IntN(10) {
+			case 0:
+				time.Sleep(time.Duration(chance.IntN(1000)) * time.Millisecond)
+			case 1:
+				if err := m.Delete(t.Context(), key); err != nil {
+					t.Fatal(err)
+				}
+				delete(want, key)
+			case 2:
+				replace := chance.IntN(2) == 0
+				if saved := save(t, m, key, text, life, replace); saved != (!replace || live) {
+					t.Fatalf("saved %t: replace %t, live %t", saved, replace, live)
+				} else if saved {
+					want[key] = session{text, time.Now().Add(life)}
+				}
+			default:
+				if got, ok, _ := m.Load(t.Context(), key); ok != live || ok && got != old.text {
+					t.Fatalf("%q: %q, %t, want %q, %t", key, got, ok, old.text, live)
+				}
+			}
+		}
+		if sessions, bytes := m.usage(); sessions > 500 || bytes > 1<<20 {
+			t.Errorf("%d sessions in %d bytes after 5,000 saves of 500", sessions, bytes)
+		}
+	})
+}
+
+// TestBound: memory is never used beyond the limit, and sessions end in the order in which they were saved.
+func TestBound(t *testing.T) {
+	const limit, n = 1 << 20, 20_000
+	m := quiet(limit)
+	text := strings.Repeat("x", 200)
+	for i := range n {
+		save(t, m, fmt.Sprint(i), text, time.Hour, false)
+		if _, bytes := m.usage(); i%100 == 0 && bytes > limit {
+			t.Fatalf("%d bytes after %d sessions, limit %d", bytes, i, limit)
+		}
+	}
+	alive := 0
+	for i := range n {
+		_, ok, _ := m.Load(t.Context(), fmt.Sprint(i))
+		if ok {
+			alive++
+		}
+		if i < n/2 && ok || i > n-1000 && !ok {
+			t.Fatalf("session %d of %d: %t", i, n, ok)
+		}
+	}
+	if least := limit / (headSize + len(text) + placeSize) / 2; alive < least {
+		t.Errorf("%d sessions fit, at least %d should", alive, least)
+	}
+}
+
+// TestExpiredGoFirst: no session ends before its time while there are expired ones.
+func TestExpiredGoFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := quiet(1 << 20)
+		for i := range 1000 {
+			save(t, m, fmt.Sprint("short ", i), strings.Repeat("x", 200), time.Minute, false)
+		}
+		for i := range 500 {
+			save(t, m, fmt.Sprint("long ", i), strings.Repeat("x", 200), time.Hour, false)
+		}
+		time.Sleep(2 * time.Minute)
+		for i := range 1500 {
+			save(t, m, fmt.Sprint("new ", i), strings.Repeat("x", 200), time.Hour, false)
+		}
+		for i := range 500 {
+			if _, ok, _ := m.Load(t.Context(), fmt.Sprint("long ", i)); !ok {
+				t.Fatalf("session %d ended", i)
+			}
+		}
+	})
+}
+
+func TestTooLarge(t *testing.T) {
+	m := quiet(64 << 10)
+	_, err := m.Save(t.Context(), "a", strings.Repeat("x", 1000), time.Hour, false)
+	tooLarge, ok := err.(interface{ TooLarge() (size, limit int) })
+	if !ok {
+		t.Fatal(err)
+	}
+	if size, limit := tooLarge.TooLarge(); size != 1000 || limit != 512 {
+		t.Errorf("%d, %d", size, limit)
+	}
+}
+
+// TestWarning: one a minute.
+func TestWarning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lines strings.Builder
+		m := newMemory(64 << 10)
+		m.log = slog.New(slog.NewTextHandler(&lines, nil))
+		for minute := range 3 {
+			for i := range 5000 {
+				save(t, m, fmt.Sprint(minute, i), strings.Repeat("x", 200), time.Hour, false)
+			}
+			time.Sleep(time.Minute + time.Second)
+		}
+		if n := strings.Count(lines.String(), "set MaxBytes higher"); n != 3 {
+			t.Errorf("%d warnings:\n%s", n, lines.String())
+		}
+	})
+}
+
+// TestSize: what a session takes beyond its record.
+func TestSize(t *testing.T) {
+	const n, record = 100_000, 200
+	m := quiet(1 << 30)
+	for i := range n {
+		save(t, m, fmt.Sprint(i), strings.Repeat("x", record), time.Hour, false)
+	}
+	sessions, bytes := m.usage()
+	if beyond := bytes/n - record; sessions != n || beyond > 100 {
+		t.Errorf("%d sessions, %d bytes each beyond the record", sessions, beyond)
+	}
+}

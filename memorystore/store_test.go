@@ -1,0 +1,85 @@
+package memorystore_test
+
+import (
+	"errors"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	gsessions "github.com/gorilla/sessions"
+
+	"github.com/seed-d65cea4d/ginoidc/memorystore"
+)
+
+const name = "__Host-app"
+
+func request(cookie string) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("Cookie", cookie)
+	return r
+}
+
+func pair(h http.Header) string {
+	pair, _, _ := strings.Cut(h.Get("Set-Cookie"), ";")
+	return pair
+}
+
+// TestValues: the store as gin-contrib's interface sees it.
+func TestValues(t *testing.T) {
+	store := memorystore.New(memorystore.Config{})
+	session, err := store.New(request(""), name)
+	if err != nil || !session.IsNew {
+		t.Fatalf("%+v, %v", session, err)
+	}
+	session.Values["user"] = "alice"
+	w := httptest.NewRecorder()
+	if err := store.Save(request(""), w, session); err != nil {
+		t.Fatal(err)
+	}
+	cookie := pair(w.Header())
+	if again, err := store.New(request(cookie), name); err != nil || again.IsNew || again.Values["user"] != "alice" {
+		t.Errorf("%+v, %v", again, err)
+	}
+	if other, err := store.New(request("other"+cookie[len(name):]), "other"); err != nil || !other.IsNew {
+		t.Errorf("under another name: %+v, %v", other, err)
+	}
+	session.Options.MaxAge = -1
+	if err := store.Save(request(cookie), w, session); err != nil {
+		t.Fatal(err)
+	}
+	if again, err := store.New(request(cookie), name); err != nil || !again.IsNew {
+		t.Errorf("after its end: %+v, %v", again, err)
+	}
+	if sessions, _ := store.Usage(); sessions != 0 {
+		t.Errorf("%d sessions", sessions)
+	}
+}
+
+// TestRecords: what is saved belongs to the store, what is loaded to the caller, and what is deleted stays deleted.
+func TestRecords(t *testing.T) {
+	store, record := memorystore.New(memorystore.Config{}), []byte("alice")
+	h := http.Header{}
+	if err := store.SaveRecord(h, request(""), name, record, &gsessions.Options{MaxAge: 60}); err != nil {
+		t.Fatal(err)
+	}
+	r := request(pair(h))
+	record[0] = 'x'
+	for range 2 {
+		got, stale, err := store.LoadRecord(r, name)
+		if string(got) != "alice" || stale || err != nil {
+			t.Fatalf("%q, %t, %v", got, stale, err)
+		}
+		clear(got)
+	}
+	if err := store.DeleteRecord(http.Header{}, r, name, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.SaveRecord(http.Header{}, r, name, record, nil); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v", err)
+	}
+	if got, _, err := store.LoadRecord(r, name); got != nil || err != nil {
+		t.Errorf("%q, %v", got, err)
+	}
+}
