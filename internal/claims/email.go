@@ -6,8 +6,8 @@ import "strings"
 // in "a@good.example@evil.example" mail servers and comparisons may take different parts for it. Only ASCII is folded,
 // so no look-alike of another script becomes a letter. A final dot and subdomains stay, so they are other domains.
 func EmailDomain(address string) string {
-	user, domain, ok := strings.Cut(address, "@")
-	if !ok || user == "" || strings.Contains(domain, "@") {
+	user, domain, _ := strings.Cut(address, "@")
+	if user == "" || strings.Contains(domain, "@") {
 		return ""
 	}
 	lower := []byte(domain)

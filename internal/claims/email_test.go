@@ -11,7 +11,8 @@ func TestEmailDomain(t *testing.T) {
 	for address, want := range map[string]string{
 		"alice@corp.example": "corp.example", "Alice+x@Corp.EXAMPLE": "corp.example",
 		"a@xn--exmple-cua.com": "xn--exmple-cua.com", "a@sub.corp.example": "sub.corp.example",
-		"a@corp.example.": "corp.example.", "a@corp.example,evil.example": "corp.example,evil.example",
+		"a@corp.example.": "corp.example.",
+		"a@AZ.example":    "az.example", "a@b~c": "b~c", "a@corp.example,evil.example": "corp.example,evil.example",
 
 		"a@corp.example@evil.example": "", "a@evil.example@corp.example": "", `"a@evil.example"@corp.example`: "",
 		"@corp.example": "", "corp.example": "", "a@": "", "": "", "a@corp.example ": "", "a@ corp.example": "",

@@ -49,11 +49,9 @@ func (p Place) Find(claims map[string]any) (value any, at []string) {
 func (p Place) TakeOut(claims map[string]any, at []string) {
 	paths := p.paths()
 	for _, path := range paths {
-		if holder, ok := lookUp(claims, path[:len(path)-1]); ok {
-			if object, ok := holder.(map[string]any); ok {
-				delete(object, path[len(path)-1])
-			}
-		}
+		holder, _ := lookUp(claims, path[:len(path)-1])
+		object, _ := holder.(map[string]any) // nil if there is none
+		delete(object, path[len(path)-1])
 	}
 	if len(at) > 0 && !slices.Equal(at, paths[0]) {
 		Put(claims, at, nil)

@@ -147,6 +147,18 @@ func TestText(t *testing.T) {
 	}
 }
 
+// TestTexts: the strings of a claim that is a string or a list, without empty ones.
+func TestTexts(t *testing.T) {
+	all := object(t, `{"one":"x","list":["x","","y"],"mixed":["x",1,null,["y"]],"empty":"","number":1}`)
+	for name, want := range map[string][]string{
+		"one": {"x"}, "list": {"x", "y"}, "mixed": {"x"}, "empty": nil, "number": nil, "absent": nil,
+	} {
+		if got := claims.Texts(all[name]); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
 // TestShown: what a page may know of the user's claims. Of an object that holds the groups, only these are shown.
 func TestShown(t *testing.T) {
 	const all = `{"sub":"alice","email":"a@example.com","phone":"1","groups":["a"],"orgs":["o"],` +

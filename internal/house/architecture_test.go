@@ -1,4 +1,4 @@
-package house_test
+package main_test
 
 import (
 	"go/parser"
@@ -50,6 +50,7 @@ func rooms() []room {
 		{"internal/lograte", "", ""},
 		{"internal/timing", "", ""},
 		{"memorystore", "internal/store", "github.com/gin-contrib/sessions github.com/gorilla/sessions"},
+		{"internal/house", "", ""},
 		{".", "cookiestore internal/ascii internal/attempt internal/audit internal/authresponse internal/claims " +
 			"internal/clientcert internal/cookie internal/dpopnonce internal/env internal/flight internal/lograte " +
 			"internal/marker internal/origin internal/provider internal/recheck internal/refresh internal/returnto " +

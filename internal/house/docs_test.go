@@ -1,4 +1,4 @@
-package house_test
+package main_test
 
 import (
 	"fmt"

@@ -28,7 +28,7 @@ func TestAccepted(t *testing.T) {
 		"/caf%C3%A9/menu", "/app#/inbox/4", "/app#//x", "/@alice", "/users/alice@corp.example",
 		"/javascript:alert(1)", "/https:evil.example", "/report/2026-11-21T10:00:00Z",
 		"/~tilde/_under-score", "/a?b#c?d", "/files/a%20b.pdf", "/files/a%2fb.pdf",
-		"/100%25", "/100%25/x", "/a%252fb", "/...", "/.well-known/x", "/a..b/.c",
+		"/100%25", "/100%25/x", "/a%252fb", "/.%25zz.", "/...", "/.well-known/x", "/a..b/.c",
 		"https://app.example.com/home", "https://app.example.com/",
 		"https://shop.example.net:8443/cart?x=1", "HTTPS://App.Example.COM/Home",
 		"/auth/help", "/auth", "/auth/signin-help", "/app?to=/auth/signout", "/app#/auth/signout",

@@ -15,7 +15,7 @@ type Site struct {
 // Path returns the path of the request as the client knows it: with the base path, which a proxy may have stripped.
 func (s Site) Path(r *http.Request) string {
 	path := r.URL.EscapedPath()
-	if s.Base != "" && path != s.Base && !strings.HasPrefix(path, s.Base+"/") {
+	if path != s.Base && !strings.HasPrefix(path, s.Base+"/") {
 		return s.Base + path
 	}
 	return path

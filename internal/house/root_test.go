@@ -1,6 +1,4 @@
-// Package house_test tests the repository itself: the imports, the list of exported names, the language of comments,
-// that the pages say what the code does, and that every attack they list has its test.
-package house_test
+package main_test
 
 // root is the directory of the repository. Each test changes to it, so that it names files as the pages do. TestMain
 // must not do that for all: the go command records what a test reads from m.Run on, and would return cached results

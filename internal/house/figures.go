@@ -1,0 +1,72 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// mutationFile has a line for each package: directory, mutants made, killed, without effect.
+const mutationFile = "internal/house/figures/mutation.txt"
+
+// saveMutation replaces the line of a package.
+func saveMutation(m mutation) error {
+	all, err := readMutations()
+	if err != nil {
+		return err
+	}
+	all = slices.DeleteFunc(all, func(old mutation) bool { return old.dir == m.dir })
+	var text strings.Builder
+	for _, m := range append(all, m) {
+		fmt.Fprintln(&text, m.dir, m.made, m.killed, m.explained)
+	}
+	lines := strings.SplitAfter(text.String(), "\n")
+	slices.Sort(lines)
+	if err := os.MkdirAll(filepath.Dir(mutationFile), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(mutationFile, []byte(strings.Join(lines, "")), 0o644)
+}
+
+// readMutations returns the figures of the last run of each package.
+func readMutations() (all []mutation, err error) {
+	text, err := os.ReadFile(mutationFile)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for line := range strings.Lines(string(text)) {
+		var m mutation
+		if _, err := fmt.Sscan(line, &m.dir, &m.made, &m.killed, &m.explained); err != nil {
+			return nil, fmt.Errorf("%s: %q: %w", mutationFile, line, err)
+		}
+		all = append(all, m)
+	}
+	return all, nil
+}
+
+// mutationTable returns the figures as the documentation has them.
+func mutationTable(all []mutation) string {
+	var table strings.Builder
+	table.WriteString("| package | changes | noticed | without effect | not noticed |\n| --- | --- | --- | --- | --- |\n")
+	sum := mutation{}
+	row := func(name string, m mutation) {
+		fmt.Fprintf(&table, "| %s | %d | %d | %d | %d |\n", name, m.made, m.killed, m.explained,
+			m.made-m.killed-m.explained)
+	}
+	for _, m := range all {
+		name := "`" + m.dir + "`"
+		if m.dir == "." {
+			name = "the root"
+		}
+		row(name, m)
+		sum.made, sum.killed, sum.explained = sum.made+m.made, sum.killed+m.killed, sum.explained+m.explained
+	}
+	row("together", sum)
+	return table.String()
+}

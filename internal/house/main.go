@@ -1,0 +1,40 @@
+// Command house produces the figures of the documentation:
+//
+//	go run ./internal/house mutate [-save] [package...]   remove checks one by one: does a test fail?
+//	go run ./internal/house report [-save]                print the figures that the documentation quotes
+//
+// Its tests check the repository itself: the imports, the list of exported names, the language of comments, that the
+// pages say what the code does, and that every attack they list has its test.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+)
+
+func main() {
+	if err := run(os.Args[1:]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	command := ""
+	if len(args) > 0 {
+		command, args = args[0], args[1:]
+	}
+	flags := flag.NewFlagSet(command, flag.ContinueOnError)
+	save := flags.Bool("save", false, "keep the figures in the repository")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	switch command {
+	case "mutate":
+		return mutate(flags.Args(), *save)
+	case "report":
+		return report(*save)
+	}
+	return fmt.Errorf("%q is neither mutate nor report", command)
+}

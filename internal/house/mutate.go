@@ -1,0 +1,154 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// secured lists the packages that decide who is signed in and what a user may do, and those whose tests are run, in
+// this order, when their own tests do not notice a change.
+func secured() []target {
+	list := strings.Fields
+	return []target{
+		{"internal/seal", list("internal/attempt internal/session")},
+		{"internal/returnto", list("internal/attempt .")},
+		{"internal/claims", list(".")},
+		{"internal/cookie", list("internal/session cookiestore internal/attempt .")},
+		{"internal/revocation", list(".")},
+		{"internal/web", list(". internal/authresponse")},
+		{"internal/provider", list(". internal/blackbox")},
+		{"internal/attempt", list(".")},
+		{"internal/session", list("cookiestore .")},
+		{"internal/wire", list("internal/session internal/attempt internal/provider")},
+		{"internal/authresponse", list(".")},
+		{"internal/refresh", list(".")},
+		{"internal/marker", list(".")},
+		{"internal/clientcert", list(".")},
+		{"internal/dpopnonce", list(".")},
+		{"internal/sealed", list(".")},
+		{"internal/shared", list(". internal/refresh")},
+		{"internal/origin", list("internal/provider .")},
+		{"internal/directory", list(".")},
+		{"internal/flight", list(". internal/provider")},
+		{"internal/state", list(".")},
+		{"internal/settings", list(".")},
+		{"cookiestore", list("internal/session .")},
+		{".", list("internal/blackbox internal/revocation")},
+	}
+}
+
+type target struct {
+	dir    string
+	others []string
+}
+
+// mutate changes the packages, or all secured ones, check by check, and prints which changes no test notices.
+func mutate(dirs []string, save bool) error {
+	known, err := readEquivalents()
+	if err != nil {
+		return err
+	}
+	for _, t := range secured() {
+		if len(dirs) > 0 && !slices.Contains(dirs, t.dir) {
+			continue
+		}
+		r, err := mutatePackage(t, known)
+		if err != nil {
+			return fmt.Errorf("%s: %w", t.dir, err)
+		}
+		fmt.Println(r)
+		if save {
+			if err := saveMutation(r); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// mutation is what came of the mutants of one package.
+type mutation struct {
+	dir                     string
+	made, killed, explained int
+	survivors               []mutant
+}
+
+func (m mutation) String() string {
+	return fmt.Sprintf("%s: %d of %d killed, %d without effect, %d survived",
+		m.dir, m.killed, m.made, m.explained, len(m.survivors))
+}
+
+func mutatePackage(t target, known equivalents) (mutation, error) {
+	work, err := os.MkdirTemp("", "mutants")
+	if err != nil {
+		return mutation{}, err
+	}
+	defer func() { _ = os.RemoveAll(work) }()
+	b := &build{work: work}
+	if err := b.instrument(t.dir); err != nil {
+		return mutation{}, err
+	}
+	result := mutation{dir: t.dir, made: len(b.mutants)}
+	left := b.mutants
+	for _, dir := range append([]string{t.dir}, t.others...) {
+		if left = known.without(left, &result.explained); len(left) == 0 {
+			break
+		}
+		suite, err := b.suite(dir)
+		if err != nil {
+			return mutation{}, fmt.Errorf("tests of %s: %w", dir, err)
+		}
+		before := len(left)
+		if left, err = suite.run(left); err != nil {
+			return mutation{}, fmt.Errorf("tests of %s: %w", dir, err)
+		}
+		fmt.Printf("  %s: tests of %s noticed %d of %d\n", t.dir, dir, before-len(left), before)
+	}
+	for _, m := range left {
+		fmt.Printf("  survived, line %d: %s\n", m.line, m.key())
+	}
+	result.survivors = left
+	result.killed = result.made - result.explained - len(left)
+	return result, nil
+}
+
+// equivalents are the mutants that change nothing that a test could notice, with the reason.
+type equivalents map[string]string
+
+const equivalentsFile = "internal/house/equivalents.txt"
+
+// readEquivalents reads lines like "internal/seal/seal.go Open: always true: k.header == x # why". Lines that begin
+// with # are comments.
+func readEquivalents() (equivalents, error) {
+	text, err := os.ReadFile(filepath.FromSlash(equivalentsFile))
+	if err != nil {
+		return nil, err
+	}
+	known := equivalents{}
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		key, reason, ok := strings.Cut(line, " # ")
+		if !ok {
+			return nil, fmt.Errorf("%s: no reason: %s", equivalentsFile, line)
+		}
+		known[key] = reason
+	}
+	return known, nil
+}
+
+// without returns the mutants that are not listed, and counts the others.
+func (known equivalents) without(mutants []mutant, listed *int) []mutant {
+	return slices.DeleteFunc(slices.Clone(mutants), func(m mutant) bool {
+		_, ok := known[m.key()]
+		if ok {
+			*listed++
+		}
+		return ok
+	})
+}
