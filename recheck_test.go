@@ -40,7 +40,7 @@ func asMember(a *testapp.App, groups ...string) {
 
 // TestRecheckedGroups: a group that the provider has taken away or given counts from RecheckEvery on, not earlier,
 // whichever way the user is read again, also with the cookies from before. An absent claim means no groups. Each change
-// is an event. Cases 340, 346.
+// is an event. Cases 202, 340, 346.
 func TestRecheckedGroups(t *testing.T) {
 	secret := []byte(testapp.CookieSecret)
 	for name, tt := range map[string]struct {
