@@ -1,4 +1,4 @@
-// Package cluster_test runs three instances of the example app on one Redis behind a round-robin.
+// Package cluster_test runs three instances of the example app on one database or Redis behind a round-robin.
 package cluster_test
 
 import (
@@ -21,34 +21,43 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
-// cluster is the servers behind one URL.
-type cluster struct {
-	url   string // of the round-robin, which is the app's URL
-	op    *fakeop.Provider
-	run   func(t testing.TB, i int) // starts instance i
-	apps  [3]start.App
-	redis start.Redis
-	again func(t testing.TB) // starts Redis
+// TestCluster tests the instances on each backing. Cases 151, 250, 251, 269, 290 and 294.
+func TestCluster(t *testing.T) {
+	app := start.BuildExample(t)
+	for name, row := range backings() {
+		t.Run(name, func(t *testing.T) {
+			b := row.start(t)
+			t.Run("one session", func(t *testing.T) { oneSession(t, newCluster(t, app, b, fakeop.Config{})) })
+			t.Run("one refresh", func(t *testing.T) { oneRefresh(t, app, b, start.Long(3, 50)) })
+			t.Run("kills", func(t *testing.T) { underKills(t, app, b, row.kills) })
+		})
+	}
 }
 
-// newCluster starts a provider, Redis and the instances, with env in addition to what they need.
-func newCluster(t *testing.T, op fakeop.Config, env ...string) *cluster {
+// cluster is the servers behind one URL.
+type cluster struct {
+	url     string // of the round-robin, which is the app's URL
+	op      *fakeop.Provider
+	run     func(t testing.TB, i int) // starts instance i
+	apps    [3]start.App
+	backing backing
+}
+
+// newCluster starts a provider and the instances, with env in addition to what they need.
+func newCluster(t *testing.T, app start.Example, b backing, op fakeop.Config, env ...string) *cluster {
 	op.ClientID, op.ClientSecret = "app", "secret"
-	c := &cluster{op: fakeop.Start(t, op)}
-	redisPort, dir := start.FreePort(t), t.TempDir()
-	c.again = func(t testing.TB) { c.redis = start.RunDurableRedis(t, redisPort, dir) }
-	c.again(t)
+	c := &cluster{op: fakeop.Start(t, op), backing: b}
 	var backends []string
 	ports := [3]string{start.FreePort(t), start.FreePort(t), start.FreePort(t)}
 	for _, port := range ports {
 		backends = append(backends, "localhost:"+port)
 	}
 	c.url = roundRobin(t, backends)
-	example, secret := start.BuildExample(t), rand.Text()+rand.Text()
+	secret := rand.Text() + rand.Text()
 	c.run = func(t testing.TB, i int) {
-		c.apps[i] = example.Run(t, ports[i],
+		c.apps[i] = app.Run(t, ports[i],
 			append(env, "OIDC_ISSUER="+c.op.Issuer(), "OIDC_CLIENT_ID=app", "OIDC_CLIENT_SECRET=secret",
-				"OIDC_APP_URL="+c.url, "OIDC_COOKIE_SECRET="+secret, "REDIS_URL=redis://127.0.0.1:"+redisPort)...)
+				"OIDC_APP_URL="+c.url, "OIDC_COOKIE_SECRET="+secret, b.env)...)
 	}
 	for i := range c.apps {
 		c.run(t, i)
@@ -150,46 +159,29 @@ func (p *person) shown(address string) (status int, subject string) {
 	return r.StatusCode, v.Sub
 }
 
-// TestOneSessionOnAllInstances: a sign-in at one instance is known to all, and a sign-out at one ends it everywhere.
-// Cases 151, 269 and 294.
-func TestOneSessionOnAllInstances(t *testing.T) {
-	c := newCluster(t, fakeop.Config{})
-	everywhere := func(p *person, want int) {
-		t.Helper()
-		deadline := time.Now().Add(time.Second)
-		for _, app := range c.apps {
-			status, subject := p.me(app.URL)
-			for status != want && time.Now().Before(deadline) {
-				status, subject = p.me(app.URL)
-			}
-			if status != want || want == http.StatusOK && subject != p.subject {
-				t.Errorf("%s at %s: %d %q, want %d", p.subject, app.URL, status, subject, want)
-			}
-		}
-	}
-	alice, again, bob := c.signIn(t, "alice"), c.signIn(t, "alice"), c.signIn(t, "bob")
-	everywhere(alice, 200)
-	everywhere(bob, 200)
-
-	alice.do(t, http.MethodPost, c.apps[0].URL+"/auth/signout", "") // this browser alone
-	everywhere(alice, 401)
-	everywhere(again, 200)
-
-	token, err := c.op.LogoutToken("alice", "", nil)
+// copied returns a browser with the same cookies.
+func (p *person) copied(t testing.TB, address string) *person {
+	t.Helper()
+	u, err := url.Parse(address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	provider := &person{"", http.DefaultClient}
-	if r := provider.do(t, http.MethodPost, c.apps[1].URL+"/auth/backchannel-logout",
-		url.Values{"logout_token": {token}}.Encode()); r.StatusCode != 200 {
-		t.Errorf("back-channel logout: %s", r.Status)
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
 	}
-	everywhere(again, 401)
-	everywhere(bob, 200)
-	if r := provider.do(t, http.MethodPost, c.apps[2].URL+"/auth/backchannel-logout",
-		url.Values{"logout_token": {token}}.Encode()); r.StatusCode != 400 {
-		t.Errorf("the token again, at another instance: %s", r.Status) // case 181
+	jar.SetCookies(u, p.http.Jar.Cookies(u))
+	client := *p.http
+	client.Jar = jar
+	return &person{p.subject, &client}
+}
+
+// signOut reports whether the app acknowledged it.
+func (p *person) signOut(address string) bool {
+	r, err := p.try(http.MethodPost, address+"/auth/signout", "")
+	if err != nil {
+		return false
 	}
-	time.Sleep(time.Second)
-	everywhere(c.signIn(t, "alice"), 200)
+	_ = r.Body.Close()
+	return r.StatusCode == http.StatusSeeOther
 }

@@ -8,85 +8,129 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-d65cea4d/ginoidc/e2e/start"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
 const (
-	people = 200
-	kills  = 20 // of each instance, and of Redis
+	people  = 200 // use the app all the time
+	leavers = 120 // sign out meanwhile
 )
 
-// TestKills: every process is killed and restarted twenty times while two hundred people use the app. Nobody is signed
-// out, and no session shows another user. Cases 250, 251 and 290.
-func TestKills(t *testing.T) {
+// underKills: every process and the server are killed and restarted while two hundred users work. None of them is
+// signed out, no session shows another user, and an acknowledged sign-out holds.
+func underKills(t *testing.T, app start.Example, b backing, kills int) {
 	var users []fakeop.User
-	for i := range people {
+	for i := range people + leavers {
 		users = append(users, fakeop.User{Subject: fmt.Sprintf("user-%03d", i)})
 	}
-	c := newCluster(t, fakeop.Config{Users: users})
-	everybody := make([]*person, people)
+	l := &load{cluster: newCluster(t, app, b, fakeop.Config{Users: users}), done: make(chan struct{})}
+	everybody := make([]*person, len(users))
 	for i := range everybody {
-		everybody[i] = c.signIn(t, users[i].Subject)
+		everybody[i] = l.signIn(t, users[i].Subject)
 	}
-
-	var asked, served, unavailable, lost, crossed atomic.Int64
-	ask := func(p *person) {
-		asked.Add(1)
-		switch status, subject := p.me(c.url); {
-		case status == http.StatusOK && subject == p.subject:
-			served.Add(1)
-		case status == http.StatusOK:
-			crossed.Add(1)
-		case status == 0 || status >= 500:
-			unavailable.Add(1)
-		default:
-			lost.Add(1)
+	l.begin(t, everybody[:people], everybody[people:])
+	for range kills {
+		for i := range l.apps {
+			l.apps[i].Kill(t)
+			l.run(t, i)
 		}
+		b.kill(t)
+		time.Sleep(50 * time.Millisecond)
+		b.again(t)
 	}
-	done := make(chan struct{})
-	var load sync.WaitGroup
+	close(l.done)
+	l.workers.Wait()
+
+	l.awaitRecovery(everybody[0])
+	under := l.served.Load()
+	for _, p := range everybody[:people] {
+		l.ask(p)
+	}
+	for _, p := range l.gone {
+		l.askGone(p)
+	}
+	t.Logf("%d kills of each process: %d requests, %d served, %d unavailable; sessions lost %d, crossed %d, "+
+		"resurrected %d; %d acknowledged sign-outs; afterwards %d of %d signed in", kills, l.asked.Load(), l.served.Load(),
+		l.unavailable.Load(), l.lost.Load(), l.crossed.Load(), l.resurrected.Load(), len(l.gone), l.served.Load()-under,
+		people)
+	if l.lost.Load() != 0 || l.crossed.Load() != 0 || l.resurrected.Load() != 0 || l.served.Load()-under != people {
+		t.Error("sessions were lost, crossed or resurrected")
+	}
+	if under < people || len(l.gone) < leavers/12 {
+		t.Errorf("%d requests were served under load, and %d signed out", under, len(l.gone))
+	}
+}
+
+// load counts what users see.
+type load struct {
+	*cluster
+	done    chan struct{} // is closed to end it
+	workers sync.WaitGroup
+
+	asked, served, unavailable, lost, crossed, resurrected atomic.Int64
+
+	gone []*person // the cookies from before acknowledged sign-outs
+}
+
+// begin lets the first users work, with four requests at a time, and the others sign out one by one.
+func (l *load) begin(t *testing.T, staying, leaving []*person) {
 	for worker := range 4 {
-		load.Go(func() {
-			for i := worker; ; i = (i + 4) % people {
-				select {
-				case <-done:
-					return
-				default:
-					ask(everybody[i])
-				}
+		l.workers.Go(func() {
+			for i := worker; l.goesOn(); i = (i + 4) % len(staying) {
+				l.ask(staying[i])
 			}
 		})
 	}
-	for range kills {
-		for i := range c.apps {
-			c.apps[i].Kill(t)
-			c.run(t, i)
+	l.workers.Go(func() {
+		for _, p := range leaving {
+			for before := p.copied(t, l.url); l.goesOn(); time.Sleep(20 * time.Millisecond) {
+				if p.signOut(l.url) {
+					l.gone = append(l.gone, before)
+					break
+				}
+			}
+			if len(l.gone) > 0 {
+				l.askGone(l.gone[len(l.gone)/2])
+			}
 		}
-		c.redis.Kill(t)
-		time.Sleep(50 * time.Millisecond)
-		c.again(t)
-	}
-	close(done)
-	load.Wait()
+	})
+}
 
-	deadline := time.Now().Add(10 * time.Second) // connections to Redis heal by themselves
-	for time.Now().Before(deadline) {
-		if status, _ := everybody[0].me(c.url); status == http.StatusOK {
-			break
+func (l *load) goesOn() bool {
+	select {
+	case <-l.done:
+		return false
+	default:
+		return true
+	}
+}
+
+func (l *load) ask(p *person) {
+	l.asked.Add(1)
+	switch status, subject := p.me(l.url); {
+	case status == http.StatusOK && subject == p.subject:
+		l.served.Add(1)
+	case status == http.StatusOK:
+		l.crossed.Add(1)
+	case status == 0 || status >= 500:
+		l.unavailable.Add(1)
+	default:
+		l.lost.Add(1)
+	}
+}
+
+func (l *load) askGone(p *person) {
+	if status, _ := p.me(l.url); status == http.StatusOK {
+		l.resurrected.Add(1)
+	}
+}
+
+// awaitRecovery: connections to the server recover by themselves.
+func (l *load) awaitRecovery(p *person) {
+	for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
+		if status, _ := p.me(l.url); status == http.StatusOK {
+			return
 		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	under := served.Load()
-	for _, p := range everybody {
-		ask(p)
-	}
-	t.Logf("%d kills of each process: %d requests, %d served, %d unavailable, %d sessions lost, %d crossed; afterwards "+
-		"%d of %d signed in",
-		kills, asked.Load(), served.Load(), unavailable.Load(), lost.Load(), crossed.Load(), served.Load()-under, people)
-	if lost.Load() != 0 || crossed.Load() != 0 || served.Load()-under != people {
-		t.Error("sessions were lost or crossed")
-	}
-	if under < people {
-		t.Errorf("only %d requests were served under load", under)
 	}
 }
