@@ -9,6 +9,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/ascii"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 )
@@ -131,7 +132,7 @@ func bearerToken(h http.Header) (raw string, ok bool, err error) {
 	}
 	_, raw, _ = strings.Cut(values[0], " ")
 	raw = strings.Trim(raw, " ")
-	if raw == "" || strings.ContainsFunc(raw, notOfToken) {
+	if !ascii.IsToken68(raw) {
 		return "", false, fmt.Errorf("%w: it is malformed", errAccessToken)
 	}
 	return raw, true, nil
@@ -142,12 +143,6 @@ func bearerToken(h http.Header) (raw string, ok bool, err error) {
 func isBearer(value string) bool {
 	scheme, _, _ := strings.Cut(strings.TrimLeft(value, " "), " ")
 	return strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "DPoP")
-}
-
-// notOfToken reports whether a character cannot be part of a b64token (RFC 6750, section 2.1).
-func notOfToken(r rune) bool {
-	letter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
-	return !letter && !('0' <= r && r <= '9') && !strings.ContainsRune("-._~+/=", r)
 }
 
 // userOfToken returns the user of a verified access token. A client that acts on its own behalf is a user whose Subject

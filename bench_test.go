@@ -21,7 +21,6 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
-	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/limit"
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
@@ -120,21 +119,6 @@ func pluginEngine(t testing.TB, groups []string, change ...func(*ginoidc.Config)
 		}
 	})
 	return contender{name: pluginName, engine: e, cookie: startCookie(e)}
-}
-
-// tokenEngine guards by an access token that was seen before.
-func tokenEngine(t testing.TB) contender {
-	const audience = "https://api.example.com"
-	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].Audience = audience })
-	a.OP.OnAccessToken(func(claims map[string]any) { claims["groups"] = []string{"admin", "audit", "staff"} })
-	token, err := a.OP.AccessToken("alice", audience)
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := gin.New()
-	e.Use(a.Auth.Middleware())
-	e.GET("/x", a.Auth.RequireGroups("staff"), func(c *gin.Context) { c.Status(http.StatusOK) })
-	return contender{name: "ginoidc, access token seen before", engine: e, authorization: "Bearer " + token}
 }
 
 // member is the value that an app keeps in a gin-contrib session.

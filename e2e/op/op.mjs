@@ -5,6 +5,7 @@
 //   GROUPS_IN           "id_token" or "userinfo": the one place where groups and organizations appear
 //   PROFILE             "fapi2": the FAPI 2.0 Security Profile for every client, with DPoP nonces; empty: whatever each
 //                       client registers
+//   SIGNING_KEY         the ES256 key, as a private JWK with kid; empty: a new one
 //
 // Clients register themselves (RFC 7591). They may set the lifetime of their access tokens: access_token_ttl, in seconds.
 // Refresh tokens need the scope offline_access and prompt=consent. They are rotated, and the reuse of one revokes the
@@ -21,7 +22,8 @@ import { createServer } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { interactionPolicy, Provider } from 'oidc-provider';
 
-const { PORT, GROUPS_IN, PROFILE, CLIENT_ID, CLIENT_SECRET, REDIRECT_URIS, SIGNED_OUT_URIS, LOGOUT_URI } = process.env;
+const { PORT, GROUPS_IN, PROFILE, SIGNING_KEY } = process.env;
+const { CLIENT_ID, CLIENT_SECRET, REDIRECT_URIS, SIGNED_OUT_URIS, LOGOUT_URI } = process.env;
 if (!['id_token', 'userinfo'].includes(GROUPS_IN)) throw new Error(`GROUPS_IN=${GROUPS_IN}: id_token or userinfo`);
 if (PROFILE && PROFILE !== 'fapi2') throw new Error(`PROFILE=${PROFILE}: fapi2 or empty`);
 const fapi = PROFILE === 'fapi2';
@@ -64,7 +66,7 @@ const provider = new Provider(`http://127.0.0.1:${PORT}`, {
     keys: [
       signingKey('RS256', 'rsa', { modulusLength: 2048 }),
       signingKey('PS256', 'rsa', { modulusLength: 2048 }),
-      signingKey('ES256', 'ec', { namedCurve: 'P-256' }),
+      SIGNING_KEY ? JSON.parse(SIGNING_KEY) : signingKey('ES256', 'ec', { namedCurve: 'P-256' }),
       signingKey('EdDSA', 'ed25519'),
     ],
   },

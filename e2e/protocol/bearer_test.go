@@ -16,32 +16,8 @@ import (
 func TestBearer(t *testing.T) {
 	provider := start.RunOpenProvider(t, "")
 	const jwtAPI, opaqueAPI = "https://jwt.example.com", "https://opaque.example.com"
-	machine := provider.Register(t, client("redirect_uris", []string{}, "response_types", []string{},
-		"grant_types", []string{"client_credentials"}))
-	token := func(resource string) string {
-		t.Helper()
-		form := url.Values{"grant_type": {"client_credentials"}, "resource": {resource}, "scope": {"read"}}
-		r, err := http.NewRequest(http.MethodPost, provider.Issuer+"/token", strings.NewReader(form.Encode()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		r.SetBasicAuth(url.QueryEscape(machine.ClientID), url.QueryEscape(machine.ClientSecret))
-		resp, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		var answer struct {
-			AccessToken string `json:"access_token"`
-			Description string `json:"error_description"`
-		}
-		if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || resp.StatusCode != http.StatusOK {
-			t.Fatalf("token: %s %s (%v)", resp.Status, answer.Description, err)
-		}
-		return answer.AccessToken
-	}
-	jwt, opaque := token(jwtAPI), token(opaqueAPI)
+	machine := registerMachine(t, provider)
+	jwt, opaque := ownToken(t, machine, jwtAPI), ownToken(t, machine, opaqueAPI)
 	api := func(audience, introspection string) *app {
 		return startApp(t, provider, nil, func(c *ginoidc.Config) {
 			p := &c.Providers[0]
@@ -71,6 +47,38 @@ func TestBearer(t *testing.T) {
 			t.Errorf("%s: %d %s, challenge %q", row.name, status, body, challenge)
 		}
 	}
+}
+
+// registerMachine registers a client that acts on its own behalf.
+func registerMachine(t *testing.T, provider start.Provider) start.Provider {
+	t.Helper()
+	return provider.Register(t, client("redirect_uris", []string{}, "response_types", []string{},
+		"grant_types", []string{"client_credentials"}))
+}
+
+// ownToken gets an access token of the client itself for an API.
+func ownToken(t *testing.T, machine start.Provider, resource string) string {
+	t.Helper()
+	form := url.Values{"grant_type": {"client_credentials"}, "resource": {resource}, "scope": {"read"}}
+	r, err := http.NewRequest(http.MethodPost, machine.Issuer+"/token", strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.SetBasicAuth(url.QueryEscape(machine.ClientID), url.QueryEscape(machine.ClientSecret))
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var answer struct {
+		AccessToken string `json:"access_token"`
+		Description string `json:"error_description"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil || resp.StatusCode != http.StatusOK {
+		t.Fatalf("token: %s %s (%v)", resp.Status, answer.Description, err)
+	}
+	return answer.AccessToken
 }
 
 // get asks for a page of the app with an access token.

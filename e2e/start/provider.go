@@ -30,7 +30,7 @@ type Provider struct {
 func RunProvider(t testing.TB, appURL, groupsIn string) Provider {
 	t.Helper()
 	const id, secret = "ginoidc-e2e", "a secret: 100% & + / = ?"
-	p := runProvider(t, groupsIn,
+	p := runProvider(t, FreePort(t), groupsIn,
 		"PROFILE=",
 		"CLIENT_ID="+id,
 		"CLIENT_SECRET="+secret,
@@ -46,15 +46,25 @@ func RunProvider(t testing.TB, appURL, groupsIn string) Provider {
 // [ProfileFAPI2].
 func RunOpenProvider(t testing.TB, profile string) Provider {
 	t.Helper()
-	return runProvider(t, GroupsInUserInfo, "PROFILE="+profile, "CLIENT_ID=")
+	return runProvider(t, FreePort(t), GroupsInUserInfo, "PROFILE="+profile, "CLIENT_ID=")
 }
 
-func runProvider(t testing.TB, groupsIn string, env ...string) Provider {
+// RunOpenProviderWithKey is RunOpenProvider at a port and with an ES256 key, a private JWK. Its caller can sign what the
+// provider would not, and can start it again with another key.
+func RunOpenProviderWithKey(t testing.TB, port string, key map[string]string) Provider {
+	t.Helper()
+	text, err := json.Marshal(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return runProvider(t, port, GroupsInUserInfo, "PROFILE=", "CLIENT_ID=", "SIGNING_KEY="+string(text))
+}
+
+func runProvider(t testing.TB, port, groupsIn string, env ...string) Provider {
 	t.Helper()
 	node := Find(t, "nodejs npm", "node")
 	dir := filepath.Join(moduleDir(t, plugin+"/e2e"), "op")
 	install(t, dir)
-	port := FreePort(t)
 	cmd := exec.Command(node, "op.mjs")
 	cmd.Dir = dir
 	cmd.Env = clean(os.Environ(), append(env, "PORT="+port, "GROUPS_IN="+groupsIn)...)
