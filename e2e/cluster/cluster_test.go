@@ -28,6 +28,7 @@ func TestCluster(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			b := row.start(t)
 			t.Run("one session", func(t *testing.T) { oneSession(t, newCluster(t, app, b, fakeop.Config{})) })
+			t.Run("streams", func(t *testing.T) { streamsEnd(t, newCluster(t, app, b, fakeop.Config{})) })
 			t.Run("one refresh", func(t *testing.T) { oneRefresh(t, app, b, start.Long(3, 50)) })
 			t.Run("kills", func(t *testing.T) { underKills(t, app, b, row.kills) })
 		})

@@ -49,8 +49,8 @@ func RunOpenProvider(t testing.TB, profile string) Provider {
 	return runProvider(t, FreePort(t), GroupsInUserInfo, "PROFILE="+profile, "CLIENT_ID=")
 }
 
-// RunOpenProviderWithKey is RunOpenProvider at a port and with an ES256 key, a private JWK. Its caller can sign what the
-// provider would not, and can start it again with another key.
+// RunOpenProviderWithKey is RunOpenProvider at a port and with an ES256 key, a private JWK. Its caller can sign what
+// the provider would not, and can start it again with another key.
 func RunOpenProviderWithKey(t testing.TB, port string, key map[string]string) Provider {
 	t.Helper()
 	text, err := json.Marshal(key)
