@@ -136,6 +136,12 @@ func (tab *Tab) Fetch(path string) Answer {
 	return do(tab, "fetch "+path, chromedp.Evaluate[Answer](fmt.Sprintf(script, path), chromedp.EvalAwaitPromise))
 }
 
+// Script runs a script in the page, as a script of that page, and returns its string, or that of its promise.
+func (tab *Tab) Script(script string) string {
+	tab.t.Helper()
+	return do(tab, "run a script", chromedp.Evaluate[string](script, chromedp.EvalAwaitPromise))
+}
+
 // Cookies are those that the person's browser holds for a host, HttpOnly ones too.
 func (tab *Tab) Cookies(host string) []*network.Cookie {
 	tab.t.Helper()
