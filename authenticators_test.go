@@ -199,7 +199,8 @@ func TestAuthenticatorPanics(t *testing.T) {
 }
 
 // TestAuthenticatorsAndSession: what ends or replaces the session of the browser does so for a user whom an
-// Authenticator identified too, so that no copy of the cookie stays valid. The user of the request stays the same.
+// Authenticator identified too, so that no copy of the cookie stays valid. The user of the request stays the same. Case
+// 382.
 func TestAuthenticatorsAndSession(t *testing.T) {
 	signedOut := ""
 	a := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) {

@@ -45,7 +45,7 @@ func newProver(t *testing.T, op *fakeop.Provider) (*ecdsa.PrivateKey, string) {
 }
 
 // TestDPoPNonce: a proof needs a nonce of the app. A refusal has one, every instance accepts it for five minutes, and
-// the client gets the next one before the end of that time.
+// the client gets the next one before the end of that time. Case 380.
 func TestDPoPNonce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		needNonce := func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].RequireDPoPNonce = true }
@@ -97,7 +97,7 @@ func TestDPoPNonce(t *testing.T) {
 }
 
 // TestCertificateHeader: behind a proxy, the certificate that a token is bound to comes in a header. From anyone else
-// the header is refused, even with a token that needs none.
+// the header is refused, even with a token that needs none. Case 381.
 func TestCertificateHeader(t *testing.T) {
 	own, stolen := testapp.SelfSigned(t).Certificate[0], testapp.SelfSigned(t).Certificate[0]
 	sum := sha256.Sum256(own)

@@ -119,7 +119,8 @@ func TestBearer(t *testing.T) {
 	}
 }
 
-// TestBearerRefusals: only access tokens for this app are accepted, and refused ones cause no fetch of keys.
+// TestBearerRefusals: only access tokens for this app are accepted, and refused ones cause no fetch of keys. Cases 383,
+// 384.
 func TestBearerRefusals(t *testing.T) {
 	a := newAPI(t)
 	good, err := a.OP.AccessToken("alice", api)
@@ -203,7 +204,7 @@ func proofOf(
 }
 
 // TestBearerBoundToKey: an access token that is bound to a key is accepted only with a fresh proof of that key, made
-// for this request, once on all instances.
+// for this request, once on all instances. Case 380.
 func TestBearerBoundToKey(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -311,7 +312,7 @@ func TestBearerBoundToKey(t *testing.T) {
 }
 
 // TestBearerBoundToCertificate: an access token that is bound to a TLS client certificate is accepted only over a
-// connection with that certificate.
+// connection with that certificate. Case 381.
 func TestBearerBoundToCertificate(t *testing.T) {
 	own, stolen := testapp.SelfSigned(t), testapp.SelfSigned(t)
 	a := newAPI(t)
@@ -350,7 +351,7 @@ func TestBearerBoundToCertificate(t *testing.T) {
 }
 
 // TestThreeKindsOfClient: browsers, clients with access tokens and clients with API keys share one route at one time,
-// and each is refused in its own form.
+// and each is refused in its own form. Case 382.
 func TestThreeKindsOfClient(t *testing.T) {
 	a := newAPI(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.Authenticators = []ginoidc.Authenticator{byKey(map[string]func(*gin.Context) (*ginoidc.User, error){

@@ -340,7 +340,7 @@ func supporting(t *testing.T, change ...func(*ginoidc.Config, *fakeop.Config)) *
 }
 
 // TestActingAddsNoTime: sessions in which an actor acts as another user, and the actor's own afterwards, end when the
-// first one would have. A new sign-in starts anew.
+// first one would have. A new sign-in starts anew. Case 385.
 func TestActingAddsNoTime(t *testing.T) {
 	for name, tt := range map[string]struct {
 		posts []string // one after another, ten minutes apart
@@ -380,7 +380,7 @@ func TestActingAddsNoTime(t *testing.T) {
 }
 
 // TestActorIsSignedOut: what ends the sessions of the actor ends those in which the actor acts as another user, and
-// those of the actor afterwards. They are sessions of the actor, not of the other user.
+// those of the actor afterwards. They are sessions of the actor, not of the other user. Case 385.
 func TestActorIsSignedOut(t *testing.T) {
 	everywhere := func(sub string) func(*testing.T, *testapp.App) {
 		return func(t *testing.T, a *testapp.App) {
@@ -428,7 +428,7 @@ func TestActorIsSignedOut(t *testing.T) {
 	}
 }
 
-// TestActorEndsNoSessionOfTheUser: the session of an actor does not count as one of the user's.
+// TestActorEndsNoSessionOfTheUser: the session of an actor does not count as one of the user's. Case 385.
 func TestActorEndsNoSessionOfTheUser(t *testing.T) {
 	a := supporting(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.MaxSessions = 1 })
 	bob, alice := a.Browser(), a.Browser()

@@ -1,9 +1,14 @@
 package ginoidc_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"net/http/httptest"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -99,6 +104,46 @@ func ctx2(parent, other context.Context) context.Context {
 	ctx, cancel := context.WithCancel(parent)
 	context.AfterFunc(other, cancel)
 	return ctx
+}
+
+// TestEndedOfAConnection: a handler that has taken over the connection, as for a WebSocket, learns it too.
+func TestEndedOfAConnection(t *testing.T) {
+	a := testapp.New(t)
+	a.Engine.GET("/socket", a.Auth.RequireAuth(), func(c *gin.Context) {
+		ended := a.Auth.Ended(c)
+		conn, _, err := c.Writer.Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		_, _ = conn.Write([]byte("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: test\r\n\r\nopen"))
+		<-ended
+		_, _ = conn.Write([]byte(", ended"))
+	})
+	server := httptest.NewServer(a.Engine)
+	defer server.Close()
+	b := a.Browser()
+	b.MustSignIn("alice")
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "GET /socket HTTP/1.1\r\nHost: app.example.com\r\nCookie: %s\r\n\r\n", b.CookieHeader())
+	lines := bufio.NewReader(conn)
+	r, err := http.ReadResponse(lines, nil)
+	if err != nil || r.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatalf("%v %v", r, err)
+	}
+	opened := make([]byte, len("open"))
+	if _, err := io.ReadFull(lines, opened); err != nil || string(opened) != "open" {
+		t.Fatalf("%q %v", opened, err)
+	}
+	b.Do(http.MethodPost, "/auth/signout", nil)
+	if rest, err := io.ReadAll(lines); err != nil || string(rest) != ", ended" {
+		t.Errorf("%q %v", rest, err)
+	}
 }
 
 // TestEndedOfNobody: without a signed-in user the channel is closed from the start.

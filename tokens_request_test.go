@@ -74,7 +74,7 @@ func claimsOf(t *testing.T, token string) map[string]any {
 }
 
 // TestTokenFor: each API and each set of scopes has a token of its own, with its own expiry. The token of the sign-in
-// stays as it is, and no token makes the cookies grow.
+// stays as it is, and no token makes the cookies grow. Case 386.
 func TestTokenFor(t *testing.T) {
 	for name, keep := range map[string]bool{"rotation": false, "no rotation": true} {
 		t.Run(name, func(t *testing.T) {
@@ -172,7 +172,8 @@ func TestOneTokenFor(t *testing.T) {
 }
 
 // TestTokenForInAnyOrder: two requests that get tokens for two APIs answer in any order, and either answer may be lost.
-// The refresh token of the browser may then be one that is spent, but the next refresh redeems the newest one.
+// The refresh token of the browser may then be one that is spent, but the next refresh redeems the newest one. Case
+// 386.
 func TestTokenForInAnyOrder(t *testing.T) {
 	for _, next := range []string{"/token", forAPI(calendar)} {
 		for name, lost := range map[string]func(b, before, between *testapp.Browser) *testapp.Browser{

@@ -47,10 +47,12 @@ func otherSites(v visit) {
 		}
 	}
 	const posts, refused = "method=POST path=/api/notes status=", "method=POST path=/api/notes status=403"
-	for end := time.Now().Add(time.Minute); strings.Count(v.app.Output(), refused) < 10; time.Sleep(50 * time.Millisecond) {
-		if time.Now().After(end) { // a form, three of four scripts and a beacon, at two origins
+	end := time.Now().Add(time.Minute)
+	for strings.Count(v.app.Output(), refused) < 10 { // a form, three of four scripts and a beacon, at two origins
+		if time.Now().After(end) {
 			v.Fatalf("the app has refused %d requests, want 10", strings.Count(v.app.Output(), refused))
 		}
+		time.Sleep(50 * time.Millisecond)
 	}
 	if all := strings.Count(v.app.Output(), posts); all != 10 {
 		v.Errorf("%d requests of other origins reached the app, want 10, all of them refused", all)
@@ -69,6 +71,7 @@ func otherSites(v visit) {
 // post is a script that sends a note with the user's cookies. It returns the type of the response and its status, which
 // a page of another origin does not see.
 func (v visit) post(path, options string) string {
-	return fmt.Sprintf(`fetch("%s%s", {method: "POST", credentials: "include", body: new URLSearchParams({text: "planted"}),
-		%s}).then(r => r.type + " " + r.status, e => e.name)`, v.app.URL, path, options)
+	return fmt.Sprintf(`fetch("%s%s", {
+		method: "POST", credentials: "include", body: new URLSearchParams({text: "planted"}), %s,
+	}).then(r => r.type + " " + r.status, e => e.name)`, v.app.URL, path, options)
 }

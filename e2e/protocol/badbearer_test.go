@@ -26,7 +26,8 @@ import (
 const guardedAPI = "https://jwt.example.com"
 
 // TestBadBearer: of all that is signed with the provider's key or claims to be, an app accepts the access tokens for
-// its API only, and bad tokens neither make it fetch keys again and again nor keep it from accepting good ones.
+// its API only, and bad tokens neither make it fetch keys again and again nor keep it from accepting good ones. Cases
+// 370, 373, 374, 376.
 func TestBadBearer(t *testing.T) {
 	port, key := start.FreePort(t), ecKey(t)
 	provider := start.RunOpenProviderWithKey(t, port, key.signing(t))

@@ -20,7 +20,7 @@ import (
 const shopAPI = "https://api.shop.example"
 
 // TestKeycloakAccessTokens: an app accepts Keycloak's access tokens of users and of clients with the settings of
-// docs/apis.md, and no other token that Keycloak issues.
+// docs/apis.md, and no other token that Keycloak issues. Case 371.
 func TestKeycloakAccessTokens(t *testing.T) {
 	keycloak, example := start.RunKeycloak(t), start.BuildExample(t)
 	for _, row := range []struct{ profile, atJWT string }{

@@ -114,7 +114,7 @@ func documentedTokens() map[string]documented {
 }
 
 // TestDocumentedAccessTokens: each profile accepts what its provider documents, of users and of clients, and no ID
-// token.
+// token. Case 370.
 func TestDocumentedAccessTokens(t *testing.T) {
 	for name, doc := range documentedTokens() {
 		t.Run(name, func(t *testing.T) {

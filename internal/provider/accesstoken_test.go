@@ -62,7 +62,7 @@ func wantRefusal(t *testing.T, err error, code string) {
 	}
 }
 
-// Every row is signed properly: only the claims are at fault.
+// Every row is signed properly: only the claims are at fault. Case 371.
 func TestAccessTokenClaims(t *testing.T) {
 	long := strings.Repeat("a", 255)
 	null := json.RawMessage("null")
@@ -205,6 +205,7 @@ func TestAccessTokenResult(t *testing.T) {
 	}
 }
 
+// Case 372.
 func TestAccessTokenHeader(t *testing.T) {
 	stranger := newKey(t)
 	embedded := string(must(json.Marshal(jwk(&stranger.PublicKey, "k1"))))
@@ -270,7 +271,8 @@ func TestAccessTokenHeader(t *testing.T) {
 	}
 }
 
-// The tolerance is a minute, times are seconds from now. A token that has expired is told from clocks that differ.
+// The tolerance is a minute, times are seconds from now. A token that has expired is told from clocks that differ. Case
+// 377.
 func TestAccessTokenTimes(t *testing.T) {
 	for name, test := range map[string]struct {
 		iat, exp, nbf float64
@@ -357,7 +359,7 @@ func accessGarbage(t testing.TB, op *scriptedOP) map[string][]string {
 	}
 }
 
-// Garbage costs no cryptography and no fetch, for there is not even a key to try; and it is not remembered.
+// Garbage costs no cryptography and no fetch, for there is not even a key to try; and it is not remembered. Case 375.
 func TestGarbageAccessTokens(t *testing.T) {
 	op := newOP(t)
 	p := op.client(accepting())
@@ -407,6 +409,7 @@ func TestAccessTokenMix(t *testing.T) {
 }
 
 // Every bad token of the test provider is refused, by the profile of RFC 9068 and by those of which the token is not.
+// Cases 370, 372, 373, 376.
 func TestBadAccessTokens(t *testing.T) {
 	for _, alg := range []string{"RS256", "ES256", "EdDSA"} {
 		idp, err := fakeop.New(fakeop.Config{Issuer: issuer, ClientID: clientID, SigningAlg: alg})
@@ -447,7 +450,7 @@ func TestBadAccessTokens(t *testing.T) {
 	}
 }
 
-// cases 119, 256: 200 tokens under unknown keys force one key fetch a minute, and good tokens go on.
+// cases 119, 256: 200 tokens under unknown keys force one key fetch a minute, and good tokens go on. Case 374.
 func TestForgedAccessTokensStarveNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		op := newOP(t)
@@ -511,7 +514,7 @@ func TestAccessTokenUnderANewKey(t *testing.T) {
 }
 
 // case 259: a key that is withdrawn without a new one ends what was remembered within the hour, though nobody brings
-// a new token.
+// a new token. Case 377.
 func TestWithdrawnKeyEndsRememberedTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		op := newOP(t)
@@ -529,7 +532,8 @@ func TestWithdrawnKeyEndsRememberedTokens(t *testing.T) {
 	})
 }
 
-// case 120: while the provider is away, known keys stay good, and nothing is said against a token of unknown ones.
+// case 120: while the provider is away, known keys stay good, and nothing is said against a token of unknown ones. Case
+// 379.
 func TestAccessTokenDuringOutage(t *testing.T) {
 	for _, path := range []string{discoveryPath, keysPath} {
 		op := newOP(t)
@@ -560,7 +564,7 @@ func TestAccessTokenDuringOutage(t *testing.T) {
 	wantError(t, err, provider.Unavailable, "provider_status")
 }
 
-// A token that was seen before expires like any other.
+// A token that was seen before expires like any other. Case 377.
 func TestRememberedTokenExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		op := newOP(t)
@@ -612,7 +616,7 @@ func TestAccessTokenOfALeavingClient(t *testing.T) {
 	})
 }
 
-// No log line and no error has a token.
+// No log line and no error has a token. Case 384.
 func TestAccessTokensStayOutOfTheLog(t *testing.T) {
 	op, logs := newOP(t), &logBuffer{}
 	p := op.client(accepting(), func(c *provider.Config) { c.Logger = slog.New(slog.NewTextHandler(logs, nil)) })

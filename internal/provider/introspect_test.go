@@ -57,7 +57,7 @@ func TestIntrospectionRequest(t *testing.T) {
 	}
 }
 
-// What the provider says of a token, and what becomes of it.
+// What the provider says of a token, and what becomes of it. Case 378.
 func TestIntrospectionAnswers(t *testing.T) {
 	null := json.RawMessage("null")
 	thumbprint := strings.Repeat("A", 43)
@@ -370,7 +370,7 @@ func TestIntrospectionIsShared(t *testing.T) {
 }
 
 // A provider that hangs is 503 within the limits, also for many tokens at once; and neither sign-ins nor calls for
-// users who are signed in wait behind them.
+// users who are signed in wait behind them. Case 379.
 func TestIntrospectionDuringOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		op := newOP(t)

@@ -24,7 +24,7 @@ func answerClaims(change object) object {
 	}, change)
 }
 
-// Every row is signed properly, by the provider's key, but for those that say otherwise.
+// Every row is signed properly, by the provider's key, but for those that say otherwise. Case 378.
 func TestSignedIntrospection(t *testing.T) {
 	now := time.Now().Unix()
 	stranger := newKey(t)

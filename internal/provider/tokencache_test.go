@@ -51,7 +51,7 @@ func TestTokenCacheEnds(t *testing.T) {
 	})
 }
 
-// case 279: neither many tokens nor large ones make it larger than it may be, and what is in use stays.
+// case 279: neither many tokens nor large ones make it larger than it may be, and what is in use stays. Case 375.
 func TestTokenCacheIsBounded(t *testing.T) {
 	for name, size := range map[string]int{"small": 100, "large": maxAccessToken} {
 		t.Run(name, func(t *testing.T) {
