@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -141,6 +142,9 @@ func (a *Auth) guard(decide func(*gin.Context, identity) error) gin.HandlerFunc 
 		}
 		if err == nil {
 			err = id.signedIn()
+		}
+		if err == nil && id.session != nil {
+			err = stillAuthenticated(id.session, time.Now())
 		}
 		if err == nil {
 			err = decide(c, id)

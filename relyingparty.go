@@ -80,8 +80,10 @@ func newRelyingParty(a *core, settings *Provider, names settingNames) (*relyingP
 	cfg.RedirectURL = strings.TrimSuffix(a.config.AppURL, "/") + a.routes.prefix + "/callback"
 	cfg.KeyIDSetting, cfg.Logger, cfg.Report = names.of("ClientKeyID"), a.log, a.emitProvider
 	rp.client = provider.New(cfg)
-	remember := a.config.SessionLifetime + a.config.AttemptLife
-	rp.ledger = sessionLedger{revocation.New(a.state, rp.audience, audienceOf(a.config.idp()), remember), a.reporter}
+	rp.ledger = sessionLedger{revocation.New(revocation.Config{
+		State: a.state, Audience: rp.audience, App: audienceOf(a.config.idp()), StepUps: settings.Signals.stepsUp(),
+		Lifetime: a.config.SessionLifetime + a.config.AttemptLife,
+	}), a.reporter}
 	rp.refresher = newRefresher(rp, a.values, a.config.SessionLifetime)
 	if rp.signals, err = newSignalReceiver(a, settings, string(rp.audience)); err != nil {
 		return nil, err

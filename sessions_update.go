@@ -120,11 +120,12 @@ func (req *request) update(c *gin.Context, s *session.Session, u *User) (*sessio
 func (req *request) current(ctx context.Context,
 	s *session.Session) (is *session.Session, cookies []string, err error) {
 	rp := req.auth.providers.ofSession(&s.Record)
-	ended, updated, err := rp.ledger.Judge(ctx, rp.ledger.RefOf(&s.Record))
-	if ended || err != nil {
+	v, err := rp.ledger.Judge(ctx, rp.ledger.RefOf(&s.Record))
+	if v.Ended || err != nil {
 		return nil, nil, err
 	}
-	if !s.Updated.Before(updated) {
+	if !s.Updated.Before(v.Updated) {
+		s.StepUp = v.StepUp
 		return s, nil, nil
 	}
 	request := req.httpNow()
@@ -142,7 +143,8 @@ func (req *request) current(ctx context.Context,
 		if next == nil || next.ID != s.ID || next.Subject != s.Subject || !next.Updated.After(s.Updated) {
 			return nil, nil, nil
 		}
-		if s = next; !s.Updated.Before(updated) {
+		if s = next; !s.Updated.Before(v.Updated) {
+			s.StepUp = v.StepUp
 			req.later = request
 			return s, cookies, nil
 		}

@@ -35,7 +35,8 @@ type Signals struct {
 	Authorization string
 
 	// CredentialChange says what a change of a user's credentials does: [SignalEnds], the default, ends the user's
-	// sessions; [SignalIgnored] leaves it to OnSignal.
+	// sessions; [SignalStepsUp] makes guards require that the user is authenticated again, as [Auth.RequireFreshSignIn]
+	// does; [SignalIgnored] leaves it to OnSignal.
 	CredentialChange string
 
 	// Token returns an access token for the management of the stream, and for polling. Example: the Token method of
@@ -51,6 +52,7 @@ type Signals struct {
 // Values of [Signals].CredentialChange.
 const (
 	SignalEnds    = "end"
+	SignalStepsUp = "step_up"
 	SignalIgnored = "ignore"
 )
 
@@ -80,6 +82,9 @@ const (
 	SignalVerification           = provider.EventVerification           // the stream works
 	SignalStreamUpdated          = provider.EventStreamUpdated          // the transmitter paused, stopped or resumed it
 )
+
+// stepsUp reports whether a change of credentials requires another authentication.
+func (s *Signals) stepsUp() bool { return s != nil && s.CredentialChange == SignalStepsUp }
 
 // setDefaults sets the defaults of the fields that are not set.
 func (s *Signals) setDefaults(p *Provider) {
@@ -118,8 +123,8 @@ func (p *Provider) validateSignals(found *problems) {
 	if why := settings.CheckSecret(s.Authorization, minAuthorization); s.Authorization != "" && why != "" {
 		add("Authorization", why, `use "Bearer " and a random text: openssl rand -hex 32`)
 	}
-	if !slices.Contains([]string{SignalEnds, SignalIgnored}, s.CredentialChange) {
-		add("CredentialChange", fmt.Sprintf("%q is not one of its values", s.CredentialChange), "use end or ignore")
+	if !slices.Contains([]string{SignalEnds, SignalStepsUp, SignalIgnored}, s.CredentialChange) {
+		add("CredentialChange", fmt.Sprintf("%q is not one of its values", s.CredentialChange), "use end, step_up or ignore")
 	}
 	switch {
 	case s.Poll != 0 && (s.Poll < minPoll || s.Poll > maxPoll):

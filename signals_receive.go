@@ -193,11 +193,15 @@ func (rp *relyingParty) applySignal(ctx context.Context, a *core, s *provider.Se
 	switch {
 	case s.Type == provider.EventVerification && !rp.signals.sent(s):
 		return errSignalState
-	case found && rp.signals.ends(s):
+	case found && rp.signals.ends(s, sub):
 		if err := rp.ledger.EndByProvider(ctx, sub, sid, s.Occurred); err != nil {
 			return err
 		}
 		rp.sessionEnded(ctx, SessionEnd{Subject: sub, SID: sid, Reason: EndedBySignal})
+	case found && s.Type == provider.EventCredentialChange && rp.signals.settings.stepsUp():
+		if err := rp.ledger.StepUp(ctx, sub, s.Occurred); err != nil {
+			return err
+		}
 	}
 	if err := a.runOnSignal(ctx, rp.signals.exported(s, sub, sid)); err != nil {
 		return err
@@ -206,10 +210,11 @@ func (rp *relyingParty) applySignal(ctx context.Context, a *core, s *provider.Se
 	return nil
 }
 
-// ends reports whether a signal ends the sessions of its subject.
-func (s *signalReceiver) ends(e *provider.SecurityEvent) bool {
-	return e.Type == provider.EventSessionRevoked ||
-		e.Type == provider.EventCredentialChange && s.settings.CredentialChange == SignalEnds
+// ends reports whether a signal ends the sessions of its subject. Credentials are those of a user, so a change that
+// names a session alone ends it instead of a step-up.
+func (s *signalReceiver) ends(e *provider.SecurityEvent, sub string) bool {
+	return e.Type == provider.EventSessionRevoked || e.Type == provider.EventCredentialChange &&
+		(s.settings.CredentialChange == SignalEnds || s.settings.stepsUp() && sub == "")
 }
 
 // sent reports whether a verification event has the state that this app has sent with its request. One that the

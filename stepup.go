@@ -96,6 +96,15 @@ func checkAMR(u *User, methods []string) error {
 	return &notInError{"amr", methods}
 }
 
+// stillAuthenticated denies a session until the user is authenticated again, if the provider has said that credentials
+// changed: see [Signals].CredentialChange.
+func stillAuthenticated(s *session.Session, now time.Time) error {
+	if s.StepUp.IsZero() {
+		return nil
+	}
+	return &StepUpError{MaxAge: max(time.Second, now.Sub(s.StepUp).Truncate(time.Second))}
+}
+
 // guardSignIn is guard for decisions about the sign-in, that of the session or the one behind an access token.
 func (a *Auth) guardSignIn(decide func(*session.Record) error) gin.HandlerFunc {
 	return a.guard(func(_ *gin.Context, id identity) error {

@@ -47,7 +47,7 @@ func TestCookies(t *testing.T) {
 // TestRecent: the cookie names the session for a minute, or until the session has been idle for too long. One that
 // another app sealed, or that was changed, names none.
 func TestRecent(t *testing.T) {
-	ledger := revocation.New(state.NewMemory(0), "https://idp.example app ", "app", time.Hour)
+	ledger := revocation.New(revocation.Config{State: state.NewMemory(0), Audience: "a", Lifetime: time.Hour})
 	then := time.Unix(1e9, 0)
 	ref := ledger.RefOf(&session.Record{ID: [16]byte{1}, Subject: "alice", Started: then, Issued: then})
 	recent := func(audience string, idle time.Duration) marker.Recent {

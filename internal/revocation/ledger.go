@@ -32,54 +32,86 @@ type Ledger struct {
 	filter   filter // nil if the state is none
 	audience shared.Audience
 	everyone shared.Hash // in place of a subject: all users of the app
+	stepUps  bool
 	lifetime time.Duration
 }
 
-// New returns a Ledger of the sessions of an audience. app is the same for all ledgers of an app, so that one mark ends
-// the sessions of all. A Ledger remembers an end for lifetime, which must cover the life of a session whose sign-in has
-// already started.
-func New(state State, audience, app shared.Audience, lifetime time.Duration) *Ledger {
-	filter, _ := state.(filter)
-	return &Ledger{state, filter, audience, app.Hash("\x00everyone"), lifetime} // no subject begins with it
+// Config describes a Ledger.
+type Config struct {
+	State    State
+	Audience shared.Audience // whose sessions they are
+	App      shared.Audience // the same for all ledgers of an app, so that one mark ends the sessions of all
+	StepUps  bool            // whether StepUp may be called, which costs each Judge a key more
+
+	// Lifetime is for how long an end is remembered. It must cover the life of a session whose sign-in has already
+	// started.
+	Lifetime time.Duration
 }
 
-// Judge reports whether a session was ended since it began, and otherwise when it was last updated, or the zero time.
-// An end by the app is compared on the app's clock. An end by the provider is compared twice: it applies to sign-ins
-// that began here before the logout token arrived, and whose ID token was issued no later than the logout token. So a
-// late logout token does not end a newer session, one that arrives during the callback wins, and signing in again works
-// at once (cases 181, 187). What ends the sessions of an actor ends those in which the actor acts as another user.
-func (l *Ledger) Judge(ctx context.Context, ref Ref) (ended bool, updated time.Time, err error) {
+// New returns a Ledger.
+func New(cfg Config) *Ledger {
+	filter, _ := cfg.State.(filter)
+	everyone := cfg.App.Hash("\x00everyone") // no subject begins with it
+	return &Ledger{cfg.State, filter, cfg.Audience, everyone, cfg.StepUps, cfg.Lifetime}
+}
+
+// Verdict is what happened to a session since it began.
+type Verdict struct {
+	Ended   bool
+	Updated time.Time // when it was last updated; zero for never
+	StepUp  time.Time // on the provider's clock; unless zero, the user must be authenticated again, after this time
+}
+
+// Judge returns what happened to a session since it began. An end by the app is compared on the app's clock. An end by
+// the provider is compared twice: it applies to sign-ins that began here before the logout token arrived, and whose ID
+// token was issued no later than the logout token. So a late logout token does not end a newer session, one that
+// arrives during the callback wins, and signing in again works at once (cases 181, 187). A step-up is compared as an
+// end by the provider. What happens to the sessions of an actor happens to those in which the actor acts as another
+// user.
+func (l *Ledger) Judge(ctx context.Context, ref Ref) (v Verdict, err error) {
+	var ofActor Verdict
 	if actor, ok := ref.ofActor(); ok {
-		if ended, _, err := l.judge(ctx, actor); ended || err != nil {
-			return ended, time.Time{}, err
+		if ofActor, err = l.judge(ctx, actor); ofActor.Ended || err != nil {
+			return Verdict{Ended: ofActor.Ended}, err
 		}
 	}
-	return l.judge(ctx, ref)
+	if v, err = l.judge(ctx, ref); ofActor.StepUp.After(v.StepUp) {
+		v.StepUp = ofActor.StepUp
+	}
+	return v, err
 }
 
-func (l *Ledger) judge(ctx context.Context, ref Ref) (ended bool, updated time.Time, err error) {
+func (l *Ledger) judge(ctx context.Context, ref Ref) (v Verdict, err error) {
 	if l.untouched(&ref) {
-		return false, time.Time{}, nil
+		return Verdict{}, nil
 	}
 	keys := l.keys(&ref)
 	times, err := l.revoked(ctx, keys...)
 	if err != nil {
-		return false, time.Time{}, err
+		return Verdict{}, err
 	}
 	if !times[0].Before(forever()) || since(times[1], ref.Began) || since(times[2], ref.Began) {
-		return true, time.Time{}, nil
+		return Verdict{Ended: true}, nil
 	}
+	v.Updated = times[0]
 	for i, received := range times[3:] {
 		if !since(received, ref.Began) {
 			continue
 		}
 		// Only now, because most requests need no comparison.
-		iat, err := l.revoked(ctx, issuedAtKey(keys[3+i]))
-		if err != nil || !iat[0].Before(ref.Issued) {
-			return err == nil, time.Time{}, err
+		key := keys[3+i]
+		at, err := l.revoked(ctx, issuedAtKey(key))
+		switch {
+		case err != nil:
+			return Verdict{}, err
+		case at[0].Before(ref.Issued):
+		case key[0] == shared.KindStepUp:
+			v.StepUp = at[0]
+		default:
+			return Verdict{Ended: true}, nil
 		}
 	}
-	return false, times[0], nil
+	return v, nil
 }
 
 // untouched reports whether it is certain that nothing ended or updated the session. Its own key counts whatever its
@@ -91,13 +123,14 @@ func (l *Ledger) untouched(ref *Ref) bool {
 		!l.filter.RevokedSince(ref.Began, shared.KindUser, l.everyone) &&
 		!l.filter.RevokedSince(ref.Began, shared.KindProvider, ref.Subject) &&
 		!l.filter.RevokedSince(ref.Began, shared.KindProvider, ref.SID) &&
-		!l.filter.RevokedSince(ref.Began, shared.KindProvider, both(ref.Subject, ref.SID))
+		!l.filter.RevokedSince(ref.Began, shared.KindProvider, both(ref.Subject, ref.SID)) &&
+		!(l.stepUps && l.filter.RevokedSince(ref.Began, shared.KindStepUp, ref.Subject))
 }
 
-// Ended is Judge for callers that ignore updates.
+// Ended is Judge for callers that ignore updates and step-ups.
 func (l *Ledger) Ended(ctx context.Context, ref Ref) (bool, error) {
-	ended, _, err := l.Judge(ctx, ref)
-	return ended, err
+	v, err := l.Judge(ctx, ref)
+	return v.Ended, err
 }
 
 // since reports whether something was ended at that time or later. The zero time means never, and is before any other.
@@ -149,11 +182,22 @@ func (l *Ledger) EndAll(ctx context.Context) error {
 // EndByProvider ends what a logout token names: sid, subject or both. issuedAt is its iat, on the provider's clock.
 func (l *Ledger) EndByProvider(ctx context.Context, subject, sid string, issuedAt time.Time) error {
 	for _, key := range l.logoutKeys(subject, sid) {
-		if err := errors.Join(l.revoke(ctx, issuedAtKey(key), issuedAt), l.revokeNow(ctx, key)); err != nil {
+		if err := l.revokeBoth(ctx, key, issuedAt); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// StepUp makes the sessions of a user require a new authentication, because of something that happened at that time on
+// the provider's clock.
+func (l *Ledger) StepUp(ctx context.Context, subject string, happened time.Time) error {
+	return l.revokeBoth(ctx, shared.Key(shared.KindStepUp, l.audience.Hash(subject)), happened)
+}
+
+// revokeBoth revokes a key now and its twin at a time of the provider's clock.
+func (l *Ledger) revokeBoth(ctx context.Context, key string, at time.Time) error {
+	return errors.Join(l.revoke(ctx, issuedAtKey(key), at), l.revokeNow(ctx, key))
 }
 
 // Ready returns nil if the state responds, using a key that ends nothing.

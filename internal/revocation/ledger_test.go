@@ -19,8 +19,12 @@ const (
 	app      = shared.Audience("https://app.example ")
 )
 
-func newLedger() *revocation.Ledger {
-	return revocation.New(state.NewMemory(0), audience, app, time.Hour)
+func newLedger() *revocation.Ledger { return ledgerWith(state.NewMemory(0), audience, app) }
+
+func ledgerWith(s revocation.State, audience, app shared.Audience) *revocation.Ledger {
+	return revocation.New(revocation.Config{
+		State: s, Audience: audience, App: app, StepUps: true, Lifetime: time.Hour,
+	})
 }
 
 // record returns alice's session, whose sign-in started and whose ID token was issued that long before now.
@@ -104,9 +108,9 @@ func TestUpdate(t *testing.T) {
 	if err := l.Update(t.Context(), r.ID, at); err != nil {
 		t.Fatal(err)
 	}
-	ended, updated, err := l.Judge(t.Context(), l.RefOf(r))
-	if ended || !updated.Equal(at) || err != nil {
-		t.Errorf("ended %t, updated %v, %v; want %v", ended, updated, err, at)
+	v, err := l.Judge(t.Context(), l.RefOf(r))
+	if v.Ended || !v.Updated.Equal(at) || !v.StepUp.IsZero() || err != nil {
+		t.Errorf("%+v, %v; want %v", v, err, at)
 	}
 }
 
@@ -136,10 +140,8 @@ func TestSignInAgain(t *testing.T) {
 func TestEndAll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := state.NewMemory(0)
-		ledger := func(audience, app shared.Audience) *revocation.Ledger {
-			return revocation.New(s, audience, app, time.Hour)
-		}
-		l, second, other := ledger(audience, app), ledger("second ", app), ledger(audience, "https://other.example ")
+		l, second := ledgerWith(s, audience, app), ledgerWith(s, "second ", app)
+		other := ledgerWith(s, audience, "https://other.example ")
 		r := record(time.Minute, time.Minute)
 		if err := l.EndAll(t.Context()); err != nil {
 			t.Fatal(err)
@@ -162,6 +164,40 @@ func TestEndAll(t *testing.T) {
 			t.Errorf("signed in again: ended %t, %v", ended, err)
 		}
 	})
+}
+
+// TestStepUp: something that happened at the provider makes the sessions of before require an authentication, and ends
+// none. It is compared as a logout token is.
+func TestStepUp(t *testing.T) {
+	const minute = time.Minute
+	for name, tt := range map[string]struct {
+		started, issued, happened time.Duration // before now
+		subject                   string
+		want, without             bool
+	}{
+		"before it":                  {started: minute, issued: minute, subject: "alice", want: true},
+		"another user":               {started: minute, issued: minute, subject: "bob"},
+		"signed in since it":         {started: minute, issued: minute, happened: 2 * minute, subject: "alice"},
+		"signed in since it arrived": {started: -minute, issued: -minute, subject: "alice"},
+		"a fast provider":            {started: -minute, happened: -minute, subject: "alice"},
+		"not for this app":           {started: minute, issued: minute, subject: "alice", without: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := revocation.New(revocation.Config{
+					State: state.NewMemory(0), Audience: audience, App: app, StepUps: !tt.without, Lifetime: time.Hour,
+				})
+				happened := time.Now().Add(-tt.happened)
+				if err := l.StepUp(t.Context(), tt.subject, happened); err != nil {
+					t.Fatal(err)
+				}
+				v, err := l.Judge(t.Context(), l.RefOf(record(tt.started, tt.issued)))
+				if v.Ended || v.StepUp.IsZero() == tt.want || tt.want && !v.StepUp.Equal(happened) || err != nil {
+					t.Errorf("%+v, %v; want a step-up: %t", v, err, tt.want)
+				}
+			})
+		})
+	}
 }
 
 // TestIndex: the sessions of a user and of a sid, as stored in the entries.
@@ -197,7 +233,7 @@ func same(a, b revocation.Ref) bool {
 
 // TestNoIndex: without lists, enlisting does nothing and is not an error, but requesting the list is.
 func TestNoIndex(t *testing.T) {
-	l := revocation.New(noIndex{state.NewMemory(0)}, audience, app, time.Hour)
+	l := ledgerWith(noIndex{state.NewMemory(0)}, audience, app)
 	ref := l.RefOf(record(0, 0))
 	if err := errors.Join(l.Enlist(t.Context(), ref, time.Hour), l.Delist(t.Context(), ref)); err != nil {
 		t.Error(err)
@@ -219,7 +255,7 @@ func (noIndex) Listed(context.Context, string) ([]string, error) { return nil, e
 // TestFailures: what the state cannot report is an error and never "not ended".
 func TestFailures(t *testing.T) {
 	for name, s := range map[string]revocation.State{"down": down{}, "few answers": fewAnswers{state.NewMemory(0)}} {
-		l := revocation.New(s, audience, app, time.Hour)
+		l := ledgerWith(s, audience, app)
 		if ended, err := l.Ended(t.Context(), l.RefOf(record(0, 0))); ended || !errors.Is(err, shared.ErrUnavailable) {
 			t.Errorf("%s: ended %t, %v", name, ended, err)
 		}

@@ -18,11 +18,13 @@ import (
 //	             another ends nothing (case 174). A session without a sid has a key for the user and no sid: such a
 //	             token applies to it too (OpenID Connect Back-Channel Logout 1.0, section 2.7).
 //
-// Each key of KindProvider has a twin that ends in "i" and holds a time of the provider's clock: the iat of the logout
-// token.
+//	KindStepUp: the sessions of a user who has to be authenticated again. Only for an app that wants this.
+//
+// Each key of the last two kinds has a twin that ends in "i" and holds a time of the provider's clock: the iat of the
+// logout token, or when an event happened.
 
 // maxKeys is the largest number of keys of one session.
-const maxKeys = 1 + 2 + 3
+const maxKeys = 1 + 2 + 3 + 1
 
 // Ref identifies a session, and holds the times that decide whether it was ended.
 type Ref struct {
@@ -82,7 +84,7 @@ func (ref Ref) SameAtProvider(other Ref) bool {
 }
 
 // keys returns the keys under which the session may have been ended: its own, those of its user and of all users, and
-// the provider's.
+// the provider's; and last the one of a step-up.
 func (l *Ledger) keys(ref *Ref) []string {
 	var buffer [maxKeys * shared.KeySize]byte
 	b := shared.AppendKey(buffer[:0], shared.KindSession, ref.ID)
@@ -93,6 +95,9 @@ func (l *Ledger) keys(ref *Ref) []string {
 		b = shared.AppendKey(b, shared.KindProvider, ref.SID)
 	}
 	b = shared.AppendKey(b, shared.KindProvider, both(ref.Subject, ref.SID))
+	if l.stepUps {
+		b = shared.AppendKey(b, shared.KindStepUp, ref.Subject)
+	}
 	all := string(b) // one allocation for all keys
 	keys := make([]string, len(all)/shared.KeySize)
 	for i := range keys {

@@ -57,6 +57,8 @@ type Manager struct {
 // Session is what one request has loaded or begun.
 type Session struct {
 	Record
+	StepUp time.Time // unless zero, the user must be authenticated again, after this time; for this request only
+
 	stale bool          // sealed with an older secret
 	due   bool          // Renew would have saved it when it was loaded
 	aged  bool          // the user was to be read again when it was loaded

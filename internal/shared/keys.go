@@ -20,6 +20,7 @@ const (
 	KindTokens      = 't' // the lease to refresh tokens, and the result
 	KindCallback    = 'c' // the lease to redeem a code, and the response
 	KindLabel       = 'b' // the label of a session
+	KindStepUp      = 'g' // when the provider said that a user has to be authenticated again
 	KindProof       = 'd' // whether a DPoP proof was used
 	KindRecheck     = 'k' // the lease to read the user of a session again, and the result
 	KindReplaced    = 'r' // the tokens of a session that a sign-in may replace
