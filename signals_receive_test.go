@@ -17,7 +17,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestRefusedSignals: each kind of bad token has its code of RFC 8935, ends nothing and is an event.
+// TestRefusedSignals: each kind of bad token has its code of RFC 8935, ends nothing and is an event. Case 333.
 func TestRefusedSignals(t *testing.T) {
 	var r recorder
 	hook := func(context.Context, ginoidc.Signal) error { t.Error("the hook was called"); return nil }
@@ -102,7 +102,7 @@ func TestSignalMethods(t *testing.T) {
 }
 
 // TestSignalTwice: a second delivery is accepted without effect, on the instance that had the first one and on another
-// that shares the state, also at the same time.
+// that shares the state, also at the same time. Case 335.
 func TestSignalTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
@@ -148,7 +148,7 @@ func TestSignalTwice(t *testing.T) {
 	})
 }
 
-// TestSignalOutages: what is not the token's fault is 503, and the next delivery finishes the work.
+// TestSignalOutages: what is not the token's fault is 503, and the next delivery finishes the work. Case 339.
 func TestSignalOutages(t *testing.T) {
 	var failing error
 	var calls int
@@ -203,7 +203,7 @@ func (s *unstableState) Revoked(ctx context.Context, keys ...string) ([]time.Tim
 	return s.Memory.Revoked(ctx, keys...)
 }
 
-// TestSignalWithoutState: while the state is down, a signal is neither accepted nor lost.
+// TestSignalWithoutState: while the state is down, a signal is neither accepted nor lost. Case 339.
 func TestSignalWithoutState(t *testing.T) {
 	shared := &unstableState{Memory: state.NewMemory(0)}
 	a := signalApp(t, nil, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
@@ -225,6 +225,7 @@ func TestSignalWithoutState(t *testing.T) {
 }
 
 // TestGarbageSignals: 10,000 tokens that are no tokens cost the transmitter no request, and the session lives.
+// Case 338.
 func TestGarbageSignals(t *testing.T) {
 	a := signalApp(t, nil)
 	b := a.Browser()
@@ -245,7 +246,7 @@ func TestGarbageSignals(t *testing.T) {
 	}
 }
 
-// TestSignalIsNoOtherToken: a signal is accepted at no other place, and no other token as a signal.
+// TestSignalIsNoOtherToken: a signal is accepted at no other place, and no other token as a signal. Case 334.
 func TestSignalIsNoOtherToken(t *testing.T) {
 	a := signalApp(t, nil, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.Providers[0].Audience, c.Providers[0].UntypedLogoutTokens = fakeop.SignalAudience, true

@@ -133,7 +133,7 @@ func pollUntil(t *testing.T, limit time.Duration, apps ...*testapp.App) {
 }
 
 // TestPollSignals: two instances fetch what waits, each event once; bad tokens are refused with a code, and more events
-// than one poll returns are fetched at once.
+// than one poll returns are fetched at once. Case 335.
 func TestPollSignals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got received
@@ -174,7 +174,7 @@ func TestPollSignals(t *testing.T) {
 }
 
 // TestPollOutage: while the transmitter does not respond, polling reports it and goes on. An event that OnSignal failed
-// on, or panicked, stays with the transmitter.
+// on, or panicked, stays with the transmitter. Case 339.
 func TestPollOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var failures int

@@ -67,7 +67,7 @@ func signalAccepted(t *testing.T, r testapp.Reply) {
 }
 
 // TestSessionRevoked: whose sessions a session-revoked event ends, by the form of its subject. An e-mail address alone
-// ends none, but the event is accepted and handed on.
+// ends none, but the event is accepted and handed on. Case 337.
 func TestSessionRevoked(t *testing.T) {
 	user := func(a *testapp.App, sub string) map[string]any { return a.OP.UserSubject(sub) }
 	session := fakeop.SessionSubject
@@ -200,7 +200,7 @@ func TestSignals(t *testing.T) {
 }
 
 // TestCredentialChangeStepsUp: with this setting the sessions of the user stay, and guards require an authentication
-// that is newer than the change, on every instance. A change that names a session alone ends it.
+// that is newer than the change, on every instance. A change that names a session alone ends it. Case 336.
 func TestCredentialChangeStepsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var r recorder
@@ -258,7 +258,7 @@ func TestCredentialChangeStepsUp(t *testing.T) {
 }
 
 // TestLateSignal: an event ends what began before it happened, and no session of a later sign-in, even if it was issued
-// or delivered later.
+// or delivered later. Case 336.
 func TestLateSignal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := signalApp(t, nil)

@@ -7,7 +7,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
-// TestEventPayloads: each event good and in every form that its definition does not allow.
+// TestEventPayloads: each event good and in every form that its definition does not allow. Case 337.
 func TestEventPayloads(t *testing.T) {
 	change := func(credential, kind any) object { return object{"credential_type": credential, "change_type": kind} }
 	status := func(before, after any) object { return object{"previous_status": before, "current_status": after} }
@@ -57,7 +57,7 @@ func TestEventPayloads(t *testing.T) {
 	}
 }
 
-// TestEventsOfStreams: they are about a stream, which is an opaque identifier.
+// TestEventsOfStreams: they are about a stream, which is an opaque identifier. Case 337.
 func TestEventsOfStreams(t *testing.T) {
 	stream := object{"format": "opaque", "id": "stream-1"}
 	user := object{"format": "iss_sub", "iss": issuer, "sub": "alice"}

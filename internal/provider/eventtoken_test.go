@@ -42,7 +42,7 @@ func eventClaims(change object) object {
 	}, change)
 }
 
-// Every row is signed correctly: only the claims are wrong.
+// Every row is signed correctly: only the claims are wrong. Case 333.
 func TestEventTokenClaims(t *testing.T) {
 	long := strings.Repeat("a", 255)
 	null := json.RawMessage("null")
@@ -136,6 +136,7 @@ func TestEventTokenClaims(t *testing.T) {
 	}
 }
 
+// TestEventTokenHeader: type and algorithm are fixed, and keys come from the transmitter alone. Case 333.
 func TestEventTokenHeader(t *testing.T) {
 	embedded, _ := json.Marshal(jwk(&newKey(t).PublicKey, "k1"))
 	for _, test := range []struct{ name, header, code string }{
@@ -175,7 +176,7 @@ func TestEventTokenHeader(t *testing.T) {
 	}
 }
 
-// The age of a token is at most a day, the leeway a minute; times are seconds from now.
+// The age of a token is at most a day, the leeway a minute; times are seconds from now. Case 335.
 func TestEventTokenTimes(t *testing.T) {
 	const day = 24 * 3600
 	for name, test := range map[string]struct {
@@ -225,7 +226,7 @@ func TestEventTokenTimes(t *testing.T) {
 	}
 }
 
-// 10,000 garbage tokens cost no cryptography and no fetch, as there is not even a key to try (case 190).
+// 10,000 garbage tokens cost no cryptography and no fetch, as there is not even a key to try (case 190). Case 338.
 func TestGarbageEventTokens(t *testing.T) {
 	op := newOP(t)
 	p := op.transmitter()
@@ -249,6 +250,7 @@ func TestGarbageEventTokens(t *testing.T) {
 }
 
 // Well-formed tokens with unknown keys or forged signatures force at most one key fetch a minute (cases 190, 256).
+// Case 338.
 func TestForgedEventTokens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		op := newOP(t)
@@ -276,7 +278,7 @@ func TestForgedEventTokens(t *testing.T) {
 	})
 }
 
-// TestKeysOfAnotherIssuer in the same key set do not sign the transmitter's tokens.
+// TestKeysOfAnotherIssuer in the same key set do not sign the transmitter's tokens. Case 333.
 func TestKeysOfAnotherIssuer(t *testing.T) {
 	for keyIssuer, accepted := range map[string]bool{issuer: true, "https://other.example": false} {
 		op := newOP(t)
@@ -325,7 +327,7 @@ func (op *scriptedOP) kinds() map[string]string {
 }
 
 // TestTokensAreNotConfused: each verifier accepts its own kind of token and none of the others, although issuer,
-// audience, key and time are right for all (RFC 8725 section 3.12, RFC 8417 section 4).
+// audience, key and time are right for all (RFC 8725 section 3.12, RFC 8417 section 4). Case 334.
 func TestTokensAreNotConfused(t *testing.T) {
 	op := newOP(t)
 	verifiers := map[string]func(string) error{
@@ -371,7 +373,7 @@ func TestTokensAreNotConfused(t *testing.T) {
 	}
 }
 
-// TestEventTokenOutage: without configuration or keys a token is neither accepted nor blamed.
+// TestEventTokenOutage: without configuration or keys a token is neither accepted nor blamed. Case 339.
 func TestEventTokenOutage(t *testing.T) {
 	for name, path := range map[string]string{"configuration": signalsConfig, "keys": keysPath} {
 		t.Run(name, func(t *testing.T) {
