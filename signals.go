@@ -162,3 +162,13 @@ func newSignalReceiver(a *core, p *Provider, audience string) (*signalReceiver, 
 		url: strings.TrimSuffix(a.config.AppURL, "/") + a.config.RoutePrefix + signalsPath,
 	}, nil
 }
+
+// exported returns a signal as the app sees it.
+func (s *signalReceiver) exported(e *provider.SecurityEvent, sub, sid string) Signal {
+	signal := Signal{
+		Type: e.Type, ID: e.JTI, Issuer: s.settings.Issuer, Subject: sub, SID: sid, Occurred: e.Occurred,
+	}
+	signal.SubjectID, _ = json.Marshal(e.Subject.Raw) // it was JSON
+	signal.Payload, _ = json.Marshal(e.Payload)
+	return signal
+}

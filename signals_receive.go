@@ -3,7 +3,6 @@ package ginoidc
 import (
 	"context"
 	"crypto/subtle"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -226,16 +225,6 @@ func (s *signalReceiver) sent(e *provider.SecurityEvent) bool {
 	}
 	_, ok := s.states.Open(state, e.Subject.ID)
 	return ok
-}
-
-// exported returns a signal as the app sees it.
-func (s *signalReceiver) exported(e *provider.SecurityEvent, sub, sid string) Signal {
-	signal := Signal{
-		Type: e.Type, ID: e.JTI, Issuer: s.settings.Issuer, Subject: sub, SID: sid, Occurred: e.Occurred,
-	}
-	signal.SubjectID, _ = json.Marshal(e.Subject.Raw) // it was JSON
-	signal.Payload, _ = json.Marshal(e.Payload)
-	return signal
 }
 
 // runOnSignal runs the hook. A panic of the hook is an error, because a poll runs it on no request's goroutine.

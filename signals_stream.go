@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
@@ -102,7 +103,9 @@ func (a *Auth) PollSignals(ctx context.Context) error {
 	every := time.NewTicker(rp.signals.settings.Poll)
 	defer every.Stop()
 	for {
-		if err := p.poll(ctx); err != nil && ctx.Err() == nil {
+		// Token and hooks are code of the app, and nothing else would recover its panics here.
+		_, err := flight.Try(a.log, func() (any, error) { return nil, p.poll(ctx) })
+		if err != nil && ctx.Err() == nil {
 			rp.emit(ctx, event{kind: eventPollFailed, err: err, ofProvider: true})
 		}
 		select {

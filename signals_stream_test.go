@@ -173,6 +173,49 @@ func TestPollSignals(t *testing.T) {
 	})
 }
 
+// TestPollPanic: a panic in Token or OnSessionEnd is reported, and polling goes on.
+func TestPollPanic(t *testing.T) {
+	for name, change := range map[string]func(*ginoidc.Config, func()){
+		"Token": func(c *ginoidc.Config, trouble func()) {
+			c.Providers[0].Signals.Token = func(context.Context) (string, error) {
+				trouble()
+				return fakeop.SignalToken, nil
+			}
+		},
+		"OnSessionEnd": func(c *ginoidc.Config, trouble func()) {
+			c.OnSessionEnd = func(context.Context, ginoidc.SessionEnd) { trouble() }
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var r recorder
+				panics := 0
+				a := polling(t, nil, func(c *ginoidc.Config, _ *fakeop.Config) {
+					c.OnEvent = r.receive
+					change(c, func() {
+						if panics > 0 {
+							panics--
+							panic(name)
+						}
+					})
+				})
+				if _, err := a.Auth.SetUpSignals(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				queue(a, "j1", ginoidc.SignalSessionRevoked, a.OP.UserSubject("alice"))
+				panics = 1
+				pollUntil(t, 15*time.Second, a)
+				if left, refused := a.OP.Queued(); len(left) != 0 || len(refused) != 0 || panics != 0 {
+					t.Errorf("left %q, refused %v, %d panics to come", left, refused, panics)
+				}
+				if !strings.Contains(summary(r.take()), "provider") {
+					t.Error("no event")
+				}
+			})
+		})
+	}
+}
+
 // TestPollOutage: while the transmitter does not respond, polling reports it and goes on. An event that OnSignal failed
 // on, or panicked, stays with the transmitter. Case 339.
 func TestPollOutage(t *testing.T) {

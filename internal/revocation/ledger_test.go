@@ -172,7 +172,7 @@ func TestStepUp(t *testing.T) {
 	const minute = time.Minute
 	for name, tt := range map[string]struct {
 		started, issued, happened time.Duration // before now
-		subject                   string
+		subject, actor            string
 		want, without             bool
 	}{
 		"before it":                  {started: minute, issued: minute, subject: "alice", want: true},
@@ -180,6 +180,7 @@ func TestStepUp(t *testing.T) {
 		"signed in since it":         {started: minute, issued: minute, happened: 2 * minute, subject: "alice"},
 		"signed in since it arrived": {started: -minute, issued: -minute, subject: "alice"},
 		"a fast provider":            {started: -minute, happened: -minute, subject: "alice"},
+		"of the actor":               {started: minute, issued: minute, subject: "bob", actor: "bob", want: true},
 		"not for this app":           {started: minute, issued: minute, subject: "alice", without: true},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -191,7 +192,11 @@ func TestStepUp(t *testing.T) {
 				if err := l.StepUp(t.Context(), tt.subject, happened); err != nil {
 					t.Fatal(err)
 				}
-				v, err := l.Judge(t.Context(), l.RefOf(record(tt.started, tt.issued)))
+				ref := l.RefOf(record(tt.started, tt.issued))
+				if tt.actor != "" {
+					ref.Actor = audience.Hash(tt.actor)
+				}
+				v, err := l.Judge(t.Context(), ref)
 				if v.Ended || v.StepUp.IsZero() == tt.want || tt.want && !v.StepUp.Equal(happened) || err != nil {
 					t.Errorf("%+v, %v; want a step-up: %t", v, err, tt.want)
 				}
