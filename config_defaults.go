@@ -178,7 +178,6 @@ func (c Config) detached() Config {
 		copyLists(&c.Providers[i])
 		if s := c.Providers[i].Signals; s != nil {
 			own := *s
-			copyLists(&own)
 			c.Providers[i].Signals = &own
 		}
 	}

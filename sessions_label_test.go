@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/gin-gonic/gin"
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
@@ -83,11 +85,12 @@ func (s *recording) Keep(ctx context.Context, key, value string, ttl time.Durati
 // copy without its body.
 func TestSessionLabelFails(t *testing.T) {
 	shared := &recording{Memory: state.NewMemory(0)}
+	path := "/auth/callback"
 	agent := func(r *http.Request) string {
 		if r.UserAgent() == "panic" {
 			panic("label")
 		}
-		if body, err := r.Body.Read(make([]byte, 1)); body != 0 || err == nil || r.URL.Path != "/auth/callback" {
+		if body, err := r.Body.Read(make([]byte, 1)); body != 0 || err == nil || r.URL.Path != path {
 			t.Errorf("%s has a body: %v", r.URL, err)
 		}
 		r.Header.Set("Cookie", "x=y")
@@ -112,6 +115,18 @@ func TestSessionLabelFails(t *testing.T) {
 		if info.Label != "" {
 			t.Errorf("label %q", info.Label)
 		}
+	}
+	a.Engine.POST("/start", func(c *gin.Context) {
+		err := a.Auth.StartSession(c, &ginoidc.User{Subject: "bob"})
+		body, bodyErr := io.ReadAll(c.Request.Body)
+		if err != nil || bodyErr != nil || string(body) != "form" || c.GetHeader("Cookie") != "" {
+			t.Errorf("StartSession: %v, the body is %q, %v", err, body, bodyErr)
+		}
+	})
+	path, shared.down = "/start", false
+	a.Browser().Do(http.MethodPost, "/start", strings.NewReader("form"))
+	if info := a.Sessions("bob", 1)[0]; info.Label != "device" {
+		t.Errorf("StartSession: label %q", info.Label)
 	}
 	plain := testapp.New(t)
 	plain.Browser().MustSignIn("alice")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -282,6 +283,8 @@ func TestRefusedSignals(t *testing.T) {
 		"no authorization":  {good(nil), []string{"Authorization", ""}, "authentication_failed"},
 		"wrong credentials": {good(nil), []string{"Authorization", authorization + "0"}, "authentication_failed"},
 		"a form":            {"logout_token=" + good(nil), []string{"Content-Type", "text/plain"}, "invalid_request"},
+		"another type":      {good(nil), []string{"Content-Type", "application/jwt"}, "invalid_request"},
+		"no type":           {good(nil), []string{"Content-Type", ""}, "invalid_request"},
 		"JSON":              {`{"token":"x"}`, []string{"Content-Type", "application/json"}, "invalid_request"},
 		"state": {signal(a, ginoidc.SignalVerification, fakeop.SessionSubject("stream-1"),
 			map[string]any{"state": "not ours"}, nil), nil, "invalid_state"},
@@ -306,6 +309,31 @@ func headersOf(replaced []string) []string {
 		headers[slices.Index(headers, replaced[i])+1] = replaced[i+1]
 	}
 	return headers
+}
+
+// TestLargeSignal: of a body without an end, little is read.
+func TestLargeSignal(t *testing.T) {
+	a := signalApp(t, nil)
+	body := &endless{}
+	r := a.Browser().Do(http.MethodPost, "/auth/signals", body, headersOf(nil)...)
+	signalRefused(t, r, "invalid_request")
+	if body.read > 128<<10 {
+		t.Errorf("%d bytes are read", body.read)
+	}
+}
+
+// endless is a body of a megabyte that counts what is read.
+type endless struct{ read int }
+
+func (b *endless) Read(p []byte) (int, error) {
+	if b.read >= 1<<20 {
+		return 0, io.EOF
+	}
+	for i := range p {
+		p[i] = 'a'
+	}
+	b.read += len(p)
+	return len(p), nil
 }
 
 // TestSignalMethods: the route takes POST only, and is 404 without the setting.

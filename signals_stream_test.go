@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -169,6 +170,58 @@ func TestPollSignals(t *testing.T) {
 		pollUntil(t, 9*time.Second, other)
 		if left, _ := one.OP.Queued(); len(left) != 0 || len(got.types()) != 62 {
 			t.Errorf("a second delivery: left %q, %d calls", left, len(got.types()))
+		}
+	})
+}
+
+// TestPollsTakeTurns: of the instances that share State, one polls at a time.
+func TestPollsTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := state.NewMemory(0)
+		change := func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared }
+		one := polling(t, nil, change)
+		other := polling(t, nil, change, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.Providers[0].Transport = one.OP.Transport()
+		})
+		if _, err := one.Auth.SetUpSignals(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var polls, now, most atomic.Int32
+		one.OP.Intercept(fakeop.SignalPoll, func(w http.ResponseWriter, _ *http.Request) {
+			polls.Add(1)
+			most.Store(max(most.Load(), now.Add(1)))
+			time.Sleep(2 * time.Second)
+			now.Add(-1)
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write([]byte(`{"sets":{}}`))
+		})
+		pollUntil(t, time.Minute, one, other)
+		if polls.Load() != 6 || most.Load() != 1 {
+			t.Errorf("%d polls, up to %d at a time", polls.Load(), most.Load())
+		}
+	})
+}
+
+// TestPollOfAnotherStream: after a poll has failed, the stream is looked up again.
+func TestPollOfAnotherStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := polling(t, nil)
+		a.OP.OnStream(func(stream map[string]any) {
+			stream["delivery"].(map[string]any)["endpoint_url"] = testapp.Issuer + "/old"
+		})
+		if _, err := a.Auth.SetUpSignals(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			time.Sleep(5 * time.Second)
+			a.OP.OnStream(nil)
+			if _, err := a.Auth.SetUpSignals(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}()
+		pollUntil(t, 15*time.Second, a)
+		if left, _ := a.OP.Queued(); len(left) != 0 {
+			t.Errorf("left %q", left)
 		}
 	})
 }

@@ -233,6 +233,9 @@ func TestSignalProblems(t *testing.T) {
 func TestSignalSettingsAreCopied(t *testing.T) {
 	var settings *ginoidc.Signals
 	a := signalApp(t, nil, func(c *ginoidc.Config, _ *fakeop.Config) { settings = c.Providers[0].Signals })
+	if settings.Issuer != "" || settings.CredentialChange != "" {
+		t.Errorf("New sets defaults in what the caller passed: %+v", settings)
+	}
 	settings.Audience[0], settings.Authorization, settings.CredentialChange = "other", "", ginoidc.SignalIgnored
 	b := a.Browser()
 	b.MustSignIn("alice")
@@ -240,5 +243,8 @@ func TestSignalSettingsAreCopied(t *testing.T) {
 		map[string]any{"credential_type": "password", "change_type": "update"}, nil)))
 	if b.WhoAmI() != "" {
 		t.Error("still signed in")
+	}
+	if _, err := a.Auth.SetUpSignals(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
