@@ -95,18 +95,18 @@ func TestBound(t *testing.T) {
 // TestExpiredGoFirst: no session ends before its time while there are expired ones.
 func TestExpiredGoFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := quiet(1 << 20)
-		for i := range 1000 {
+		m := quiet(4 << 20) // for all but the expired ones, with room for shards that get more than others
+		for i := range 8000 {
 			save(t, m, fmt.Sprint("short ", i), strings.Repeat("x", 200), time.Minute, false)
 		}
-		for i := range 500 {
+		for i := range 2000 {
 			save(t, m, fmt.Sprint("long ", i), strings.Repeat("x", 200), time.Hour, false)
 		}
 		time.Sleep(2 * time.Minute)
-		for i := range 1500 {
+		for i := range 4000 {
 			save(t, m, fmt.Sprint("new ", i), strings.Repeat("x", 200), time.Hour, false)
 		}
-		for i := range 500 {
+		for i := range 2000 {
 			if _, ok, _ := m.Load(t.Context(), fmt.Sprint("long ", i)); !ok {
 				t.Fatalf("session %d ended", i)
 			}
