@@ -28,6 +28,7 @@ import (
 type Auth struct {
 	*core
 	handlers AbortHandlers
+	provider string // of calls that name none: see ForProvider
 }
 
 // core is the state that an Auth shares with those that With derives from it. What belongs to one identity provider is
@@ -101,7 +102,7 @@ func New(cfg Config) (*Auth, error) {
 // build creates the parts that need a valid configuration: sessions, sign-in attempts and the provider.
 func (a *core) build(app *url.URL, variables map[string]string) error {
 	cfg := &a.config
-	audience := string(audienceOf(cfg.idp()))
+	audience := cfg.audience()
 	secure := app.Scheme == "https"
 	name, root := cookieName(cfg.CookieName, secure, a.routes.base)
 	a.markers = marker.Cookies{Name: name, Path: root, Secure: secure}
@@ -116,7 +117,7 @@ func (a *core) build(app *url.URL, variables map[string]string) error {
 	a.sessions, err = session.New(session.Config{
 		Store: cfg.Store, Secrets: cfg.CookieSecrets, Name: name, Path: root, Secure: secure, SameSite: cfg.sameSite(),
 		Idle: cfg.SessionIdle, Lifetime: cfg.SessionLifetime, AuthAge: cfg.authAge(), RecheckEvery: cfg.RecheckEvery,
-		Audience: audience, Logger: a.log,
+		Parties: a.partyOf, Logger: a.log,
 	})
 	if err != nil {
 		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
@@ -125,14 +126,13 @@ func (a *core) build(app *url.URL, variables map[string]string) error {
 		a.log.Info("ginoidc: sign-outs are remembered by this process alone, and a restart forgets them: " +
 			"copies of cookies are valid again then. See docs/sessions.md")
 	}
-	postedAcrossSites := authresponse.Mode(cfg.idp().ResponseMode).FormPost()
 	attemptPath := a.routes.base + a.routes.prefix
 	if strings.HasPrefix(name, "__Host-") {
 		attemptPath = "/"
 	}
 	a.attempts, err = attempt.New(attempt.Config{
 		Secrets: cfg.CookieSecrets, CookieName: name, Path: attemptPath, Secure: secure,
-		CrossSite: postedAcrossSites,
+		CrossSite: len(cfg.Providers) > 0 && authresponse.Mode(cfg.Providers[0].ResponseMode).FormPost(),
 		Audience:  audience, Life: cfg.AttemptLife,
 	})
 	if err != nil {
@@ -159,8 +159,7 @@ func (a *core) build(app *url.URL, variables map[string]string) error {
 		strict:   cfg.strict(),
 		sessions: a.sessions, markers: a.markers, recent: a.recent, appURL: cfg.AppURL, appState: cfg.AppState,
 	}
-	a.providers.only, err = newRelyingParty(a, cfg.idp(), settingNames{variables, providerPath(0)})
-	return err
+	return a.makeParties(variables)
 }
 
 // cookieName adds the strongest prefix that the path allows (RFC 6265bis, section 4.1.3). __Host- prevents sibling
@@ -183,21 +182,30 @@ func cookieName(name string, secure bool, base string) (prefixed, path string) {
 //	api := auth.With(ginoidc.AbortHandlers{Forbidden: noEntry})
 //	router.Group("/api", api.RequireGroups("admin"))
 func (a *Auth) With(h AbortHandlers) *Auth {
-	return &Auth{core: a.core, handlers: h.or(a.handlers)}
+	return &Auth{core: a.core, handlers: h.or(a.handlers), provider: a.provider}
 }
 
-// Ready reports whether users can sign in. It returns nil if the provider's metadata is known and the session store and
-// State respond. The error is meant for operators: an issuer mismatch, for example, names both issuers.
+// ForProvider returns an Auth whose calls about users and signals, such as [Auth.UserSessions], [Auth.EndUserSessions]
+// and [Auth.SetUpSignals], concern the provider of this name. An app with several providers needs it there: a
+// subject identifies a user together with the issuer only.
+//
+//	err := auth.ForProvider(u.Provider).EndUserSessions(ctx, u.Subject)
+func (a *Auth) ForProvider(name string) *Auth {
+	return &Auth{core: a.core, handlers: a.handlers, provider: name}
+}
+
+// Ready reports whether users can sign in. It returns nil if the provider's metadata is known, or that of one of
+// several providers, and the session store and State respond. Providers found at run time do not count. The error is
+// meant for operators: an issuer mismatch, for example, names both issuers.
 func (a *Auth) Ready(ctx context.Context) error {
 	ctx = requestContext(ctx)
-	rp := a.providers.byDefault()
-	if err := rp.client.Ready(ctx); err != nil {
+	if err := a.providers.ready(ctx); err != nil {
 		return translated(err)
 	}
 	if err := a.sessions.Ready(ctx); err != nil {
 		return translated(err)
 	}
-	return rp.ledger.Ready(ctx, probe)
+	return a.newLedger("", false).Ready(ctx, probe)
 }
 
 // AppURL returns the app's external base URL without a trailing slash.

@@ -82,7 +82,10 @@ func denied(err error) error {
 func (a *core) shownBy(u *User) *User {
 	own := u.copied()
 	own.Groups, own.Organizations = claims.Normalized(own.Groups), claims.Normalized(own.Organizations)
-	own.shape, own.ready = a.providers.byDefault().shape, true
+	own.ready = true
+	if rp := a.providers.first(); rp != nil {
+		own.shape = rp.shape
+	}
 	return own
 }
 

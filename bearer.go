@@ -84,7 +84,10 @@ func (req *request) bearer(h http.Header) (id identity, decided bool, err error)
 	if err != nil {
 		return identity{}, true, err
 	}
-	rp := req.auth.providers.ofRequest(req.http)
+	rp := req.auth.providers.ofAccessToken(raw)
+	if rp == nil {
+		return identity{}, true, fmt.Errorf("%w: it is of no configured issuer", errAccessToken)
+	}
 	token, err := rp.client.CheckAccessToken(req.Context, raw)
 	switch {
 	case errors.Is(err, provider.ErrInvalidToken):
@@ -101,7 +104,7 @@ func (req *request) bearer(h http.Header) (id identity, decided bool, err error)
 	}
 	user := *derived.(*User) // the lists are shared, as handlers treat a User as read-only
 	req.bearerToken, req.bearerIssuer = raw, rp
-	return identity{other: &user, token: token}, true, nil
+	return identity{other: &user, token: token, rp: rp}, true, nil
 }
 
 // TokenStats counts access tokens that were checked before, so that checking them again costs little. Entries is the
@@ -115,9 +118,13 @@ type TokenStats struct {
 // AccessTokenStats returns the statistics of JWTs and of introspected tokens together, for metrics. Few hits mean that
 // clients ask for a new token for every request.
 func (a *Auth) AccessTokenStats() TokenStats {
-	client := a.providers.byDefault().client
-	jwts, opaque := client.AccessTokenCache(), client.IntrospectionCache()
-	return TokenStats{jwts.Entries + opaque.Entries, jwts.Hits + opaque.Hits, jwts.Misses + opaque.Misses}
+	var all TokenStats
+	for _, rp := range a.providers.fixed {
+		for _, cache := range []provider.CacheStats{rp.client.AccessTokenCache(), rp.client.IntrospectionCache()} {
+			all.Entries, all.Hits, all.Misses = all.Entries+cache.Entries, all.Hits+cache.Hits, all.Misses+cache.Misses
+		}
+	}
+	return all
 }
 
 // bearerToken returns the token of the Authorization header with the scheme Bearer (RFC 6750, section 2.1). It returns
@@ -152,7 +159,7 @@ func (rp *relyingParty) userOfToken(token *provider.AccessToken) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	u.Issuer, u.Subject = rp.settings.Issuer, token.Subject
+	u.Issuer, u.Subject, u.Provider = rp.client.Issuer(token.Claims), token.Subject, rp.settings.Name
 	if u.Subject == "" && token.Machine {
 		u.Subject = token.ClientID
 	}

@@ -59,7 +59,7 @@ func (a *Auth) showMetadata(c *gin.Context) {
 	case http.MethodGet, http.MethodHead:
 		h.Set("Cache-Control", "public, max-age=3600")
 		c.JSON(http.StatusOK, resourceMetadata{
-			Resource: a.config.Resource, AuthorizationServers: []string{a.providers.byDefault().settings.Issuer},
+			Resource: a.config.Resource, AuthorizationServers: a.providers.authorizationServers(),
 			BearerMethods: []string{"header"}, ProofAlgs: provider.ProofAlgs(),
 			CertificateBound: a.certificates.Header != "",
 		})

@@ -21,7 +21,14 @@ import (
 // began, or with SameSiteStrict responds with a page that goes there. It accepts GET only, or POST only if ResponseMode
 // is form_post. docs/errors.md lists what can go wrong. A failed callback never creates, changes or ends a session.
 func (a *Auth) Callback(c *gin.Context) {
-	rp, method := a.providers.ofRequest(c.Request), http.MethodGet
+	rp, err := a.ofPath(c)
+	if err != nil {
+		if begin(c, http.MethodGet, http.MethodPost) {
+			a.fail(c, err)
+		}
+		return
+	}
+	method := http.MethodGet
 	if rp.responseMode().FormPost() {
 		method = http.MethodPost
 	}
@@ -32,7 +39,7 @@ func (a *Auth) Callback(c *gin.Context) {
 	ctx := c.Request.Context()
 	at, response, err := a.receive(c, rp)
 	if err == nil {
-		err = a.complete(c, at, response)
+		err = a.complete(c, rp, at, response)
 	}
 	if err == nil {
 		a.land(c, at.ReturnTo)
@@ -81,6 +88,10 @@ func (a *Auth) receive(c *gin.Context, rp *relyingParty) (*attempt.Attempt, auth
 	at, err := a.attempts.Find(c.Request, r.State)
 	if err != nil {
 		return at, r, translated(err)
+	}
+	// Each provider has a redirect URI of its own, where no other can answer (mix-up; RFC 9700, section 4.4.2.2).
+	if at.Provider != rp.attemptName {
+		return nil, r, fmt.Errorf("%w: the sign-in was started with another provider", errInvalidCallback)
 	}
 	if err := rp.requireMetadata(ctx); err != nil { // the attempt is not consumed, so a reload can complete it
 		return at, r, err

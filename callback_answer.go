@@ -75,6 +75,9 @@ func (e *exchange) kept(ctx context.Context) (*exchangeResult, error) {
 		l.err = otherInstanceError(code)
 		return l, nil
 	}
+	if e.attempt.Link {
+		return l, nil
+	}
 	l.session, err = e.auth.sessions.Load(cookie.After(e.http.WithContext(ctx), l.cookies))
 	if err != nil {
 		return nil, translated(err)

@@ -27,7 +27,9 @@ type exchangeResult struct {
 // complete redeems the code of a response and starts the session, unless the provider refused the sign-in. Concurrent
 // requests with the same response are deduplicated: browsers request a page twice, and a reload cancels the first
 // request. Each of them has presented the attempt's cookie, and each gets the same result, cookies included.
-func (a *Auth) complete(c *gin.Context, at *attempt.Attempt, r authresponse.Response) error {
+func (a *Auth) complete(
+	c *gin.Context, rp *relyingParty, at *attempt.Attempt, r authresponse.Response,
+) error {
 	header, ctx := c.Writer.Header(), c.Request.Context()
 	if r.Refusal != nil { // no code can be replayed, and anyone can forge an error: do not mark the attempt as used
 		a.attempts.Clear(header, at.State)
@@ -38,7 +40,7 @@ func (a *Auth) complete(c *gin.Context, at *attempt.Attempt, r authresponse.Resp
 	}
 	// The exchange continues when the browser disconnects, since another request may wait for it. It works on a copy of
 	// the request, because Gin reuses its contexts.
-	e := &exchange{auth: a.core, rp: a.providers.ofAttempt(at), attempt: at, code: r.Code, http: c.Request.Clone(ctx)}
+	e := &exchange{auth: a.core, rp: rp, attempt: at, code: r.Code, http: c.Request.Clone(ctx)}
 	e.http.Body = http.NoBody
 	l, _, err := a.exchanges.Do(ctx, at.State+" "+r.Code, func() (*exchangeResult, error) {
 		return e.redeemOnce(context.WithoutCancel(ctx)), nil
@@ -95,10 +97,17 @@ func (e *exchange) redeem(ctx context.Context, leave func(*exchangeResult)) *exc
 	e.auth.attempts.Clear(req.header, e.attempt.State)
 	l := &exchangeResult{err: errPanicked, cookies: req.header[setCookie]}
 	defer func() { leave(l) }()
+	if e.attempt.Link {
+		l = &exchangeResult{err: e.link(req), cookies: req.header[setCookie]}
+		return l
+	}
 	s, err := e.signIn(req)
 	l = &exchangeResult{session: s, err: err}
 	if err == nil {
 		l.cookies = []string{e.auth.recent.Set(e.rp.ledger.RefOf(&s.Record), e.attempt.Again).String()}
+	}
+	if err == nil && e.auth.providers.several {
+		l.cookies = append(l.cookies, e.auth.markers.Chosen(e.rp.settings.Name).String())
 	}
 	l.cookies = append(l.cookies, req.header[setCookie]...)
 	return l
@@ -119,7 +128,7 @@ func (e *exchange) signIn(req *request) (*session.Session, error) {
 	if err == nil {
 		accepted := event{kind: eventSignInAccepted, subject: s.Subject, actor: p.user.Actor.subject(), sid: s.SID}
 		accepted.unlogged = true // the start of the session is logged
-		e.auth.emit(req, accepted)
+		e.rp.emit(req, accepted)
 	}
 	return s, err
 }

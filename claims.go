@@ -2,6 +2,7 @@ package ginoidc
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,9 @@ import (
 // does not, because it can be reassigned (OpenID Connect Core 1.0, section 5.7). Treat a User as read-only in handlers.
 type User struct {
 	Issuer, Subject string
+
+	// Provider is the name of the provider that the user signed in with: see [Provider].Name.
+	Provider string `json:",omitempty"`
 
 	// The profile. Each field is empty if the provider does not send the claim (Core, section 5.1).
 	Name, PreferredUsername, Email, Picture string
@@ -172,13 +176,14 @@ func (u *User) record() session.Record {
 }
 
 // userOf reverses record.
-func userOf(shape *claims.Shape, issuer string, r *session.Record) *User {
+func (rp *relyingParty) userOf(r *session.Record) *User {
 	u := &User{
-		Issuer: issuer, Subject: r.Subject, AuthTime: r.AuthTime, ACR: r.ACR, AMR: r.AMR.Strings(),
+		Provider: rp.settings.Name, Issuer: cmp.Or(r.Issuer, rp.settings.Issuer),
+		Subject: r.Subject, AuthTime: r.AuthTime, ACR: r.ACR, AMR: r.AMR.Strings(),
 		Name: r.Name, PreferredUsername: r.PreferredUsername, Picture: r.Picture,
 		Email: r.Email, EmailVerified: r.EmailVerified,
 		Groups: r.Groups.Strings(), Organizations: r.Organizations.Strings(), GroupsOverage: r.GroupsOverage,
-		Extra: r.Claims, Data: r.Data, shape: shape, ready: true,
+		Extra: r.Claims, Data: r.Data, shape: rp.shape, ready: true,
 	}
 	if len(r.Actor) > 0 {
 		u.Actor = decodedActor(r.Actor)

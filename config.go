@@ -15,13 +15,31 @@ import (
 // Providers, AppURL and CookieSecrets are required; the zero value of every other field is its safe default. [New]
 // copies the Config, so later changes to it have no effect. [ConfigFromEnv] fills one from environment variables.
 type Config struct {
-	// Providers lists the identity providers that sign users in. Example:
+	// Providers lists the identity providers that sign users in. With several, each needs a Name, and users choose: see
+	// docs/providers.md. Refused: none, unless FindProvider is set.
 	//
-	//	[]ginoidc.Provider{{Issuer: "https://login.example.com", ClientID: "shop", ClientSecret: secret}}
-	//
-	// Refused: none, and more than one, which this version does not support. A copy of a Config shares its providers:
-	// assign a new slice to a copy that uses another provider.
+	// A copy of a Config shares its providers: assign a new slice to a copy that uses another provider.
 	Providers []Provider
+
+	// FindProvider returns the provider of a name that Providers does not list, such as that of a customer in the app's
+	// database. An error that wraps [ErrUnknownProvider] means that there is none. After any other error, sign-ins with
+	// this provider are answered with 503, and its users remain signed in.
+	//
+	// A result is kept for a minute, or until [Auth.ForgetProvider], and asked for again while it is in use. Its limits
+	// are its own, and smaller than those of Providers, so that a slow or hostile one does not affect the others. It
+	// accepts no access tokens. See also Provider.GroupsPrefix and Provider.AllowPrivateAddresses.
+	FindProvider func(ctx context.Context, name string) (Provider, error)
+
+	// FindDomain returns the name of the provider for e-mail addresses of a domain that no EmailDomains of Providers has,
+	// or "" if there is none.
+	FindDomain func(ctx context.Context, domain string) (name string, err error)
+
+	// ChooseProvider answers with the page on which users choose how to sign in. Default: a page of the plugin.
+	ChooseProvider func(c *gin.Context, choices []ProviderChoice)
+
+	// OnLink is called when a user who is signed in has proven a second identity: see [Auth.LinkURL]. It stores that
+	// linked belongs to user. An error refuses it with 403. Default: there is nothing to link.
+	OnLink func(ctx context.Context, user, linked *User) error
 
 	// AppURL is the external base URL of the app. Examples:
 	//
@@ -251,5 +269,13 @@ type Config struct {
 	lacksMethods []string // methods that State does not support
 }
 
-// idp returns the only provider of a valid Config.
-func (c *Config) idp() *Provider { return &c.Providers[0] }
+// severalProviders reports whether users can sign in with more than one provider.
+func (c *Config) severalProviders() bool { return len(c.Providers) > 1 || c.FindProvider != nil }
+
+// audience keeps the cookies of apps with the same secrets apart, and stays the same when providers are added.
+func (c *Config) audience() string {
+	if len(c.Providers) > 0 {
+		return string(audienceOf(&c.Providers[0]))
+	}
+	return c.AppURL + " "
+}

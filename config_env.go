@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -13,8 +14,9 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 )
 
-// ConfigFromEnv reads a [Config] with one provider from the environment variables that begin with prefix, such as
-// "OIDC_"; a missing final underscore is added. docs/configuration.md lists them.
+// ConfigFromEnv reads a [Config] from the environment variables that begin with prefix, such as "OIDC_"; a missing
+// final underscore is added. docs/configuration.md lists them. There is one provider, or those that OIDC_PROVIDERS
+// names: each has its variables under a prefix of its own, such as "OIDC_GOOGLE_" for "google".
 //
 // The error joins a [ConfigError] for each value that cannot be read. It may be ignored: [New] reports the same, unless
 // code has set the field since. A variable under the prefix that the plugin does not know is a warning that New logs,
@@ -25,7 +27,12 @@ func ConfigFromEnv(prefix string) (Config, error) {
 	}
 	c := Config{AppURL: settings.DefaultAppURL, Providers: make([]Provider, 1)}
 	e := environment{prefix: prefix, sources: map[string]string{}}
-	e.readProvider(&c, 0, prefix)
+	if names := strings.Fields(env.Vars{Prefix: prefix}.Get("PROVIDERS")); len(names) > 0 {
+		e.readProviders(&c, names)
+	} else {
+		e.readProvider(&c, 0, prefix)
+	}
+	e.known = append(e.known, prefix+"PROVIDERS")
 	e.read(&c, envPart{prefix: prefix, table: appVariables()})
 	e.readMonoCloud()
 	e.sortOthers()
@@ -81,6 +88,25 @@ func (p envPart) of(c *Config) reflect.Value {
 // readProvider sets the fields of a provider of c from the variables under a prefix of its own.
 func (e *environment) readProvider(c *Config, i int, prefix string) {
 	e.read(c, envPart{path: providerPath(i), prefix: prefix, table: providerVariables()})
+}
+
+// readProviders reads the providers of these names, each from the variables under a prefix of its own. The variables of
+// a single provider have no effect then.
+func (e *environment) readProviders(c *Config, names []string) {
+	c.Providers = make([]Provider, len(names))
+	for i, name := range names {
+		c.Providers[i].Name = name
+		e.sources[providerPath(i)+"Name"] = e.prefix + "PROVIDERS"
+		named := []env.Variable{{Name: "PROVIDERS", Field: "Name"}}
+		e.parts = append(e.parts, envPart{providerPath(i), e.prefix, named})
+		e.readProvider(c, i, e.prefix+strings.ToUpper(strings.ReplaceAll(name, "-", "_"))+"_")
+	}
+	single := envPart{prefix: e.prefix}.vars().Names(providerVariables())
+	for _, name := range single {
+		if os.Getenv(name) != "" && !slices.Contains(e.known, name) {
+			e.idle, e.known = append(e.idle, name), append(e.known, name)
+		}
+	}
 }
 
 // read sets the fields of one part of c.
@@ -195,14 +221,16 @@ func appVariables() []env.Variable {
 		{Name: "CERTIFICATE_PROXIES", Field: "CertificateProxies"},
 		{Name: "POST_SIGN_OUT_URL", Field: "PostSignOutURL"},
 		{Name: "REPORT_ALLOWED", Field: "ReportAllowed"},
-
-		// Names of later versions. An app that sets one relies on it, so any value is refused.
-		{Name: "PROVIDERS", As: env.Unsupported, Fix: "unset it"},
 	}
 }
 
 func providerVariables() []env.Variable {
 	return []env.Variable{
+		{Name: "LABEL", Field: "Label"},
+		{Name: "EMAIL_DOMAINS", Field: "EmailDomains"},
+		{Name: "PUBLIC", Field: "Public"},
+		{Name: "TENANTS", Field: "Tenants"},
+		{Name: "GROUPS_PREFIX", Field: "GroupsPrefix"},
 		{Name: "ISSUER", Field: "Issuer"},
 		{Name: "CLIENT_ID", Field: "ClientID"},
 		{Name: "CLIENT_SECRET", Field: "ClientSecret"},

@@ -15,6 +15,23 @@ import (
 // Issuer, ClientID and, unless ClientAuthMethod needs none, ClientSecret are required; the zero value of every other
 // field is its safe default.
 type Provider struct {
+	// Name identifies the provider in an app with several: in the path of its redirect URI, AppURL + RoutePrefix +
+	// "/callback/" + Name, in [User].Provider and in the environment. Example: "google". Accepted: up to 64 lower-case
+	// letters, digits and hyphens. Required with several providers. If the name changes, the sessions of the provider's
+	// users end with their next request.
+	Name string
+
+	// Label is the name of the provider on the page where users choose. Example: "Google". Default: Name.
+	Label string
+
+	// EmailDomains are the domains of e-mail addresses whose users sign in with this provider. Example: "acme.example".
+	// The page of choice then asks for an address instead of listing the provider, which would tell everybody who the
+	// customers are, unless Public is set. A domain only leads to the provider: it grants nothing.
+	EmailDomains []string
+
+	// Public lists the provider on the page of choice although it has EmailDomains.
+	Public bool
+
 	// Issuer is the issuer identifier of the provider, compared byte for byte (OpenID Connect Discovery 1.0, section 4.3):
 	// a trailing slash matters. What another issuer signs or sends back is refused, so that a malicious provider cannot
 	// stand in for this one (mix-up, RFC 9207). Examples:
@@ -25,6 +42,15 @@ type Provider struct {
 	// Refused: http outside loopback; a query or fragment; the address of the provider's metadata, which ends in
 	// "/.well-known/openid-configuration".
 	Issuer string
+
+	// Tenants lists the tenants that may sign in, for an Issuer that many share: with "{tenantid}" in the place of the
+	// tenant, as the metadata of Microsoft Entra ID spells it. Example: "9188040d-6c67-4c5b-b112-36a304b66dad". In a
+	// token, iss and tid have to name the same one. Anybody can have a tenant there, so without this list anybody could
+	// sign in. Refused: none of Tenants and AllowTenant with such an Issuer, and either of them without.
+	Tenants []string
+
+	// AllowTenant says whether a tenant may sign in that Tenants does not list. It is asked at every sign-in and refresh.
+	AllowTenant func(ctx context.Context, tenant string) (bool, error)
 
 	// ClientID is the client identifier that the provider registered for the app (RFC 6749, section 2.2). Example: "shop".
 	// Refused: none, and blanks, quotes or invisible characters around it, with which the provider would not know it.
@@ -200,6 +226,11 @@ type Provider struct {
 	OrganizationsPath   []string
 	OrganizationsFormat string
 
+	// GroupsPrefix is put before the names of the user's groups and organizations, so that they are not mistaken for those
+	// of another provider. Example: "acme:", for "acme:admin". Default: none, and for a provider that Config.FindProvider
+	// returns, its Name and a colon: such a provider can claim any group, also that of the app's operators.
+	GroupsPrefix string
+
 	// GroupsResolver returns the user's groups from somewhere else, once a sign-in, after the ID token and userinfo are
 	// validated. Example: ask Microsoft Graph if u.GroupsOverage reports that the provider left the groups out. u.Groups
 	// holds those of the claims; the result replaces them. Default: none, and a user whose groups are left out is denied
@@ -223,7 +254,15 @@ type Provider struct {
 	// answer from another place is not the provider's.
 	Transport http.RoundTripper
 
+	// AllowPrivateAddresses lets a provider that Config.FindProvider returns be at loopback, private and link-local
+	// addresses. Default: false, and the plugin connects to public addresses only, without a proxy: the customer who
+	// enters an issuer could otherwise reach services of the app's own network (server-side request forgery). The
+	// providers of Config.Providers may be anywhere.
+	AllowPrivateAddresses bool
+
 	// RootCAs are the root certificates that the plugin's own Transport trusts. Example: those of the company that runs
 	// the provider. Default: those of the system. A Transport of the app has its own.
 	RootCAs *x509.CertPool
+
+	found bool // by Config.FindProvider
 }

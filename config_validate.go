@@ -68,15 +68,7 @@ func (p *problems) add(field, problem, fix string) {
 // validate reports every problem of a Config with its defaults. variables are the names of the variables by field.
 func (c *Config) validate(variables map[string]string) error {
 	found := newProblems(c, variables)
-	if n := len(c.Providers); n != 1 {
-		found.add("Providers", fmt.Sprintf("has %d providers instead of exactly one", n),
-			"describe one; two Auths can share an engine")
-	}
-	for i := range c.Providers {
-		found.path = providerPath(i)
-		c.Providers[i].validate(found)
-	}
-	found.path = ""
+	c.validateProviders(found)
 	c.validateApp(found)
 	c.validateSecrets(found)
 	c.validateSession(found)

@@ -38,6 +38,7 @@ func (p *Provider) validate(found *problems) {
 		found.add("Timeout", fmt.Sprintf("%s is out of range", p.Timeout), "use a duration from 1s to 1m")
 	}
 	p.validateSignOut(found)
+	p.validateSeveral(found)
 	p.validateClaims(found)
 	p.validateSignals(found)
 	found.texts("ClientID", p.ClientID)

@@ -67,7 +67,7 @@ func TestConfigProblems(t *testing.T) {
 			[]string{"Providers ", "AppURL ", "CookieSecrets "}},
 		{"two providers", func(c *ginoidc.Config) {
 			c.Providers = append(c.Providers, ginoidc.Provider{Issuer: "http://b.example", ClientID: "app", ClientSecret: "s"})
-		}, []string{"Providers ", "Providers[1].Issuer "}},
+		}, []string{"Providers[0].Name ", "Providers[1].Issuer ", "Providers[1].Name "}},
 		{"http app", func(c *ginoidc.Config) { c.AppURL = "http://app.example.com" }, []string{"AppURL "}}, // case 307
 		{"http app on loopback", func(c *ginoidc.Config) { c.AppURL = "http://localhost:8080" }, nil},
 		{"http app on a name like loopback", func(c *ginoidc.Config) { c.AppURL = "http://localhost.evil.example" },

@@ -122,7 +122,26 @@ func (a *Auth) signInURL(c *gin.Context, wanted, link string, err error) string 
 	if !a.targets.Accept(wanted) {
 		wanted = ""
 	}
-	configured := a.providers.ofRequest(c.Request).settings.SignInParameters
+	configured := url.Values{}
+	if rp := a.sameProvider(c, link); rp != nil {
+		configured = rp.settings.SignInParameters
+		if a.providers.several {
+			params.Set(providerParameter, rp.settings.Name)
+		}
+	}
 	ownSession := func() (*session.Session, error) { return a.requestOf(c).ownSession(c) }
 	return a.links.required(wanted, params, configured, ownSession)
+}
+
+// sameProvider returns the relying party of the user who is to sign in again, or the only one, or nil: another user may
+// have another provider.
+func (a *Auth) sameProvider(c *gin.Context, link string) *relyingParty {
+	if only := a.providers.only(); only != nil {
+		return only
+	}
+	s, err := a.requestOf(c).ownSession(c)
+	if err != nil || link == linkOther {
+		return nil
+	}
+	return a.providers.ofSession(&s.Record)
 }

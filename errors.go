@@ -40,6 +40,9 @@ var (
 	ErrSignInRefused = errors.New("ginoidc: the provider refused the sign-in")
 	// ErrProviderUnavailable: the provider does not respond in time. 503, code "provider_unavailable".
 	ErrProviderUnavailable = errors.New("ginoidc: the provider cannot be reached")
+	// ErrUnknownProvider: there is no provider of the name. 404, code "unknown_provider". [Config].FindProvider returns
+	// it.
+	ErrUnknownProvider = errors.New("ginoidc: unknown provider")
 	// ErrSessionStore: the session store or State does not respond. 503, code "session_unavailable".
 	ErrSessionStore = shared.ErrUnavailable
 )
@@ -62,6 +65,7 @@ var (
 	errInternal          = errors.New("ginoidc: internal error") // for every error without another code
 	errWritten           = errors.New("ginoidc: the response has started, so no session can be saved")
 	errTokensOff         = errors.New("ginoidc: Config.KeepTokens is not set")
+	errNoProvider        = errors.New("ginoidc: the call names none of several providers: see Auth.ForProvider")
 	errParameters        = errors.New("ginoidc: sign-in parameters")
 )
 
@@ -100,6 +104,8 @@ func outcomes() []outcome {
 		{errNoSession, http.StatusForbidden, "no_session", "No access", "This needs a sign-in in a browser.", linkSignIn},
 		{errScope, http.StatusForbidden, "insufficient_scope", "No access",
 			"The access token does not allow this.", linkOther},
+		{errLinkRefused, http.StatusForbidden, "link_refused", "Account not added",
+			"The account could not be added to yours.", linkContinue},
 		{ErrForbidden, http.StatusForbidden, "forbidden", "No access", "You do not have access to this resource.", linkOther},
 		{ErrStepUpRequired, http.StatusUnauthorized, "step_up_required", needed + " again",
 			"Please confirm who you are by signing in again.", linkAgain},
@@ -120,6 +126,8 @@ func outcomes() []outcome {
 			"The answer is too large.", linkAgain},
 		{web.ErrNotAForm, http.StatusUnsupportedMediaType, "not_a_form", problem,
 			"The answer is not of the expected type.", linkAgain},
+		{ErrUnknownProvider, http.StatusNotFound, "unknown_provider", problem,
+			"This way to sign in is not known here.", linkSignIn},
 		{errInvalidInitiation, http.StatusBadRequest, "invalid_initiation", problem,
 			"The request to sign in could not be used.", linkSignIn},
 		{errInitiationOff, http.StatusNotFound, "initiation_off", problem,
@@ -178,8 +186,8 @@ func forbidden(err error) error {
 // cannot work, or something failed. Most failures of the app itself cannot be recognized; those of the network can.
 func isFailure(err error) bool {
 	for _, failure := range []error{
-		errWritten, errTokensOff, errParameters, errTokenRequest, errPanicked, errors.ErrUnsupported,
-		context.Canceled, context.DeadlineExceeded,
+		errWritten, errTokensOff, errParameters, errTokenRequest, errNoProvider, errLinkOff, errLinkFormPost, errPanicked,
+		errors.ErrUnsupported, context.Canceled, context.DeadlineExceeded,
 	} {
 		if errors.Is(err, failure) {
 			return true

@@ -1,6 +1,7 @@
 package ginoidc
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -22,6 +23,9 @@ type Event struct {
 	Name    string
 	Message string
 	Time    time.Time
+
+	// Provider is the name of the identity provider concerned: see [Provider].Name.
+	Provider string
 
 	// Subject is the user concerned, Actor the subject of the user who acts as that user, and SID the session at the
 	// provider.
@@ -68,14 +72,22 @@ const (
 
 // reporter passes on what happens, to the log and to the hooks of the app.
 type reporter struct {
+	provider     string // whose events it reports, "" for those of the app
 	log          *slog.Logger
 	onEvent      func(context.Context, Event) // nil: none
 	onSessionEnd func(context.Context, SessionEnd)
 	rate         lograte.Limiter
 }
 
+// of returns a reporter of the events of one provider. It has a rate of its own, so that a flood of lines about one
+// provider does not hide those about another.
+func (r *reporter) of(provider string) *reporter {
+	return &reporter{provider: provider, log: r.log, onEvent: r.onEvent, onSessionEnd: r.onSessionEnd}
+}
+
 // emit passes every event on: to the log, to OnEvent, and the end of a session to OnSessionEnd.
 func (r *reporter) emit(ctx context.Context, e event) {
+	e.provider = cmp.Or(e.provider, r.provider)
 	if !e.unlogged {
 		r.logLine(ctx, e)
 	}
@@ -83,7 +95,7 @@ func (r *reporter) emit(ctx context.Context, e event) {
 		r.report(ctx, e)
 	}
 	if e.kind == eventSessionEnded && r.onSessionEnd != nil {
-		r.onSessionEnd(ctx, SessionEnd{Subject: e.subject, SID: e.sid, Reason: e.reason})
+		r.onSessionEnd(ctx, SessionEnd{Provider: e.provider, Subject: e.subject, SID: e.sid, Reason: e.reason})
 	}
 }
 
@@ -130,7 +142,8 @@ func (r *reporter) report(ctx context.Context, e event) {
 	}
 	exported := Event{
 		Name: name, Message: string(e.kind), Time: time.Now(), Subject: e.subject, Actor: e.actor, SID: e.sid,
-		Code: e.code, Reason: e.reason, Route: e.route, RequestID: e.requestID, Attrs: e.attrs, Err: e.err,
+		Provider: e.provider,
+		Code:     e.code, Reason: e.reason, Route: e.route, RequestID: e.requestID, Attrs: e.attrs, Err: e.err,
 	}
 	if ofProvider := (*provider.Error)(nil); exported.Code == "" && errors.As(e.err, &ofProvider) {
 		exported.Code = ofProvider.Code

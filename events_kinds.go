@@ -12,6 +12,7 @@ type event struct {
 	kind         eventKind
 	subject, sid string      // the user and session concerned, if known
 	actor        string      // the subject of the user who acts as that user
+	provider     string      // the name of the provider concerned, if any
 	code         string      // of a denial or failure: see docs/errors.md
 	reason       EndReason   // of eventSessionEnded
 	route        string      // the pattern of the route of a denied request
@@ -79,6 +80,9 @@ const (
 	eventLogoutTokenForgotten eventKind = "logout token not marked as used"
 	eventFrontChannelNoList   eventKind = "front-channel logout ended nothing, since State lists no sessions"
 	eventFrontChannelNothing  eventKind = "front-channel logout ended nothing"
+	eventProviderGone         eventKind = "the session is of a provider that is not configured any longer"
+	eventProviderInvalid      eventKind = "FindProvider returned a provider that cannot be used"
+	eventLinked               eventKind = "account linked"
 	eventSignedInHookFailed   eventKind = "OnSignedIn"
 	eventSignOutHookFailed    eventKind = "OnSignOut"
 )
@@ -160,7 +164,7 @@ func (e event) logLevel() slog.Level {
 		eventFrontChannelNoList, eventSessionNotLabelled, eventSignalRefused, eventSignalForgotten, eventPollFailed,
 		eventRecheckRefused, eventRecheckFailed, eventRecheckNotShared, eventRecheckNotSaved:
 		return slog.LevelWarn
-	case eventSignInGuarded, eventEarlierSessionLives, eventRefreshUnchecked, eventRefreshNotShared,
+	case eventSignInGuarded, eventProviderInvalid, eventEarlierSessionLives, eventRefreshUnchecked, eventRefreshNotShared,
 		eventSignedInHookFailed, eventSignOutHookFailed:
 		return slog.LevelError
 	}
@@ -171,7 +175,8 @@ func (e event) logLevel() slog.Level {
 func (e event) logAttrs() []slog.Attr {
 	var attrs []slog.Attr
 	for _, text := range []struct{ key, value string }{
-		{"code", e.code}, {"reason", string(e.reason)}, {"sub", e.subject}, {"actor", e.actor}, {"route", e.route},
+		{"code", e.code}, {"reason", string(e.reason)}, {"provider", e.provider}, {"sub", e.subject}, {"actor", e.actor},
+		{"route", e.route},
 		{"request_id", e.requestID},
 	} {
 		if text.value != "" {

@@ -45,8 +45,9 @@ func (r routes) all() []string {
 }
 
 const (
-	ownParam = "ginoidc"         // the path parameter in the patterns of otherMethods
-	belowOwn = "/*ginoidc_below" // in the patterns below a route, so that Gin does not redirect from them to the route
+	ownParam      = "ginoidc" // the path parameter in the patterns of otherMethods
+	belowOwnParam = "ginoidc_below"
+	belowOwn      = "/*" + belowOwnParam // in the patterns below a route, so that Gin does not redirect to it
 )
 
 // own reports whether the request is for one of the plugin's own routes. It compares the pattern of the matched route,
@@ -71,7 +72,7 @@ func (r routes) own(c *gin.Context) bool {
 // signsIn reports whether the request is for a route on the way to a session.
 func (r routes) signsIn(c *gin.Context) bool {
 	pattern := strings.TrimPrefix(c.FullPath(), r.base)
-	return pattern == r.prefix+"/signin" || pattern == r.prefix+"/callback"
+	return pattern == r.prefix+"/signin" || strings.TrimSuffix(pattern, belowOwn) == r.prefix+"/callback"
 }
 
 // check panics if the routes would be registered where neither the provider nor the plugin's own links find them.
@@ -117,10 +118,12 @@ func (a *Auth) Mount(r gin.IRouter) {
 	}
 	for _, method := range otherMethods() {
 		r.Handle(method, a.routes.prefix+"/:"+ownParam, a.answerOtherMethod)
-		r.Handle(method, a.routes.prefix+"/:"+ownParam+belowOwn, a.answerSlash)
+		r.Handle(method, a.routes.prefix+"/:"+ownParam+belowOwn, a.answerOtherMethodBelow)
 	}
-	r.GET(a.routes.prefix+"/callback"+belowOwn, a.answerSlash)
-	r.POST(a.routes.prefix+"/callback"+belowOwn, a.answerSlash)
+	for name, handler := range a.namedHandlers() {
+		r.GET(a.routes.prefix+"/"+name+belowOwn, handler)
+		r.POST(a.routes.prefix+"/"+name+belowOwn, handler)
+	}
 	a.mountMetadata(r)
 }
 
@@ -138,7 +141,22 @@ func (a *Auth) ownHandlers() map[string]gin.HandlerFunc {
 		"signin": a.SignIn, "callback": a.Callback, "signout": a.SignOut, "userinfo": a.UserInfo,
 		"backchannel-logout": a.BackChannelLogout, "frontchannel-logout": a.FrontChannelLogout, "signed-out": a.SignedOut,
 	}
-	if a.providers.byDefault().signals != nil {
+	if a.providers.receiveSignals() {
+		handlers["signals"] = a.ReceiveSignal
+	}
+	return handlers
+}
+
+// namedHandlers returns the handlers of the routes below which each of several providers has one of its own. With one
+// provider there are none; the pattern below the callback keeps Gin from redirecting to it.
+func (a *Auth) namedHandlers() map[string]gin.HandlerFunc {
+	if !a.providers.several {
+		return map[string]gin.HandlerFunc{"callback": a.answerSlash}
+	}
+	handlers := map[string]gin.HandlerFunc{
+		"callback": a.Callback, "backchannel-logout": a.BackChannelLogout, "frontchannel-logout": a.FrontChannelLogout,
+	}
+	if a.providers.receiveSignals() {
 		handlers["signals"] = a.ReceiveSignal
 	}
 	return handlers
@@ -150,6 +168,15 @@ func (a *Auth) answerOtherMethod(c *gin.Context) {
 	if handler == nil {
 		c.AbortWithStatus(http.StatusNotFound)
 		return
+	}
+	handler(c)
+}
+
+// answerOtherMethodBelow is answerOtherMethod for the routes of named providers.
+func (a *Auth) answerOtherMethodBelow(c *gin.Context) {
+	handler := a.namedHandlers()[c.Param(ownParam)]
+	if handler == nil {
+		handler = a.answerSlash
 	}
 	handler(c)
 }

@@ -46,6 +46,7 @@ const (
 // SessionEnd is the argument of [Config].OnSessionEnd. At least one of Subject and SID, the provider's session id, is
 // set, except after [Auth.EndAllSessions]. If a logout token has only one of them, it ends all sessions that match it.
 type SessionEnd struct {
+	Provider     string // its name: see [Provider].Name
 	Subject, SID string
 	Reason       EndReason
 }

@@ -24,6 +24,7 @@ type identity struct {
 	visit   *visit                // nil if the user was identified by other means
 	session *session.Session      // that of visit
 	token   *provider.AccessToken // nil if the user was identified by other means
+	rp      *relyingParty         // of the token
 	other   *User                 // the user if identified by other means
 }
 
@@ -282,8 +283,7 @@ func (req *request) replace(s *session.Session) {
 
 // userOf returns the user of a session.
 func (a *core) userOf(s *session.Session) *User {
-	rp := a.providers.ofSession(&s.Record)
-	return userOf(rp.shape, rp.settings.Issuer, &s.Record)
+	return a.providers.ofSession(&s.Record).userOf(&s.Record)
 }
 
 // UserFrom returns the signed-in user. It returns false if nobody is signed in, if the session store does not respond,

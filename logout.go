@@ -25,22 +25,27 @@ func (a *Auth) BackChannelLogout(c *gin.Context) {
 	if !begin(c, http.MethodPost) {
 		return
 	}
-	rp, req := a.providers.ofRequest(c.Request), a.requestOf(c)
+	req := a.requestOf(c)
 	form, err := web.ReadForm(c.Writer, c.Request)
 	if err == nil && len(form["logout_token"]) != 1 {
 		err = errors.New("the form has not exactly one logout_token")
 	}
 	if err != nil {
-		rp.refuseLogout(c, err)
+		a.refuseLogout(c, nil, err)
+		return
+	}
+	rp, err := a.ofLogoutToken(c, form.Get("logout_token"))
+	if err != nil {
+		a.refuseLogout(c, nil, err)
 		return
 	}
 	token, err := rp.client.VerifyLogoutToken(req, form.Get("logout_token"))
 	if err != nil {
-		rp.refuseLogout(c, translated(err))
+		a.refuseLogout(c, rp, translated(err))
 		return
 	}
 	if err := a.endByToken(c, rp, token); err != nil {
-		rp.refuseLogout(c, err)
+		a.refuseLogout(c, rp, err)
 		return
 	}
 	c.Status(http.StatusOK)
@@ -61,13 +66,14 @@ func (a *Auth) endByToken(c *gin.Context, rp *relyingParty, token *provider.Logo
 	} else if !first {
 		return errors.New("the logout token was used before")
 	}
-	a.emit(ctx, event{kind: eventLogoutCall, subject: token.Subject, sid: token.SID, unlogged: true})
-	a.sessionEnded(ctx, SessionEnd{Subject: token.Subject, SID: token.SID, Reason: EndedByBackChannel})
+	rp.emit(ctx, event{kind: eventLogoutCall, subject: token.Subject, sid: token.SID, unlogged: true})
+	rp.sessionEnded(ctx, SessionEnd{Subject: token.Subject, SID: token.SID, Reason: EndedByBackChannel})
 	return nil
 }
 
-// refuseLogout responds to the provider as Back-Channel Logout 1.0, section 2.8, requires.
-func (rp *relyingParty) refuseLogout(c *gin.Context, err error) {
+// refuseLogout responds to the provider as Back-Channel Logout 1.0, section 2.8, requires. rp is nil if the provider is
+// not known.
+func (a *core) refuseLogout(c *gin.Context, rp *relyingParty, err error) {
 	status, code := http.StatusBadRequest, "invalid_request"
 	switch {
 	case errors.Is(err, web.ErrFormTooLarge):
@@ -79,10 +85,13 @@ func (rp *relyingParty) refuseLogout(c *gin.Context, err error) {
 		status, code = o.status, o.code
 	}
 	refused := event{kind: eventLogoutRefused, code: code, err: err}
+	if rp != nil {
+		refused.provider = rp.settings.Name
+	}
 	if errors.Is(err, provider.ErrUntypedLogoutToken) {
 		refused.attrs = []slog.Attr{slog.String("accepted_with", rp.names.of("UntypedLogoutTokens"))}
 	}
-	rp.emit(c.Request.Context(), refused)
+	a.emit(c.Request.Context(), refused)
 	c.Abort()
 	if status == http.StatusServiceUnavailable {
 		askLater(c, err)
@@ -100,7 +109,12 @@ func (a *Auth) FrontChannelLogout(c *gin.Context) {
 	if !begin(c, http.MethodGet) {
 		return
 	}
-	rp, h := a.providers.ofRequest(c.Request), c.Writer.Header()
+	rp, err := a.ofFramed(c)
+	if err != nil {
+		a.fail(c, err)
+		return
+	}
+	h := c.Writer.Header()
 	h.Del("X-Frame-Options")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors "+rp.origin)
 	status, title := http.StatusOK, "Signed out"
@@ -124,7 +138,7 @@ func (a *Auth) endFramed(c *gin.Context, rp *relyingParty) (ended int, err error
 	switch sid := query.Get("sid"); {
 	case len(query["iss"]) != 1 || len(query["sid"]) != 1 || sid == "":
 		why = "not exactly one iss and one sid: at the provider, set frontchannel_logout_session_required"
-	case query.Get("iss") != rp.settings.Issuer:
+	case !rp.client.Issues(query.Get("iss")):
 		why = "iss is not the configured issuer"
 	default:
 		ended, err = a.endBySID(c, rp, sid)
@@ -149,7 +163,7 @@ func (a *Auth) endBySID(c *gin.Context, rp *relyingParty, sid string) (ended int
 	if err != nil {
 		return 0, err
 	}
-	if s := id.session; s != nil && s.SID == sid {
+	if s := id.session; s != nil && s.SID == sid && a.providers.ofSession(&s.Record).audience == rp.audience {
 		if err := req.end(c, s, EndedByFrontChannel); err != nil {
 			return 0, err
 		}

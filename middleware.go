@@ -75,6 +75,26 @@ func (a *Auth) RequireEmailDomain(anyOf ...string) gin.HandlerFunc {
 	return a.guard(func(_ *gin.Context, id identity) error { return checkEmailDomain(id.user(), domains) })
 }
 
+// RequireProvider allows users who signed in with any of the providers of these names, and those whose access token is
+// of one of them. It panics without a name, and with one that no provider can have. Names are those of Provider.Name.
+func (a *Auth) RequireProvider(anyOf ...string) gin.HandlerFunc {
+	names := slices.Clone(anyOf)
+	if len(names) == 0 {
+		panic("ginoidc: RequireProvider needs at least one name")
+	}
+	for _, name := range names {
+		if a.providers.byName[name] == nil && (a.providers.found == nil || !isProviderName(name)) || name == "" {
+			panic(fmt.Sprintf("ginoidc: RequireProvider: there is no provider %q", name))
+		}
+	}
+	return a.guard(func(_ *gin.Context, id identity) error {
+		if !slices.Contains(names, id.provider()) {
+			return &notInError{"provider", names}
+		}
+		return nil
+	})
+}
+
 // Require allows users for whom check returns nil. Any error denies with 403, whatever it wraps, and [Reason] wraps it.
 // check is called only for signed-in users. Require panics if check is nil.
 func (a *Auth) Require(check func(*User) error) gin.HandlerFunc {
@@ -224,6 +244,13 @@ func (id identity) inOrganization(name string) bool {
 		return name != "" && id.visit.Organizations.Contains(name)
 	}
 	return id.other.InOrganization(name)
+}
+
+func (id identity) provider() string {
+	if id.visit != nil {
+		return id.visit.auth.providers.ofSession(&id.visit.Record).settings.Name
+	}
+	return id.other.Provider
 }
 
 func (id identity) groupsOverage() bool {

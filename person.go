@@ -20,6 +20,7 @@ import (
 type person struct {
 	rp      *relyingParty
 	user    *User
+	issuer  string
 	sid     string
 	issued  time.Time // iat of the ID token
 	expires time.Time // session_expiry of the ID token; zero if it has none
@@ -49,10 +50,12 @@ func (rp *relyingParty) personOf(
 	if err != nil {
 		return nil, err
 	}
+	user.Provider = rp.settings.Name
 	if err := rp.resolveGroups(ctx, user, tokens.AccessToken); err != nil {
 		return nil, err
 	}
 	p := &person{rp: rp, user: user, sid: claims.Text(idToken, "sid"), issued: idToken.Time("iat"), tokens: tokens}
+	p.issuer = user.Issuer
 	if p.expires, err = sessionExpiry(idToken); err != nil {
 		return nil, err
 	}
@@ -73,7 +76,7 @@ func (rp *relyingParty) resolveGroups(ctx context.Context, user *User, accessTok
 		if err != nil {
 			return fmt.Errorf("%w: groups: %w", errProviderResponse, err)
 		}
-		user.Groups, user.GroupsOverage = claims.Normalized(groups), false
+		user.Groups, user.GroupsOverage = rp.shape.Within(groups), false
 	}
 	if rp.groups.observe(len(user.Groups) > 0 || user.GroupsOverage) {
 		rp.emit(ctx, event{kind: eventGroupsMissing, attrs: []slog.Attr{slog.String("claim", rp.shape.Groups.Roots()[0])}})
@@ -90,7 +93,7 @@ func (p *Provider) claimShape() *claims.Shape {
 		Organizations: claims.Place{
 			Name: p.OrganizationsClaim, Path: slices.Clone(p.OrganizationsPath), Format: p.OrganizationsFormat,
 		},
-		StringEmailVerified: p.StringEmailVerified,
+		StringEmailVerified: p.StringEmailVerified, Prefix: p.GroupsPrefix,
 	}
 }
 

@@ -29,7 +29,7 @@ func (rp *relyingParty) reread(
 	if err != nil {
 		return answer, refusal(err)
 	}
-	before := userOf(rp.shape, rp.settings.Issuer, r)
+	before := rp.userOf(r)
 	after, err := rp.userAfter(from, r, before)
 	if err != nil {
 		return answer, err
@@ -91,7 +91,7 @@ func (rp *relyingParty) vet(
 		if err != nil {
 			return fmt.Errorf("groups: %w", err)
 		}
-		u.Groups, u.GroupsOverage = claims.Normalized(groups), false
+		u.Groups, u.GroupsOverage = rp.shape.Within(groups), false
 	}
 	if r.Issued.IsZero() { // StartSession does not call OnSignIn either
 		return nil
@@ -145,7 +145,7 @@ func (rp *relyingParty) userAfter(from recheck.Sources, r *session.Record, befor
 		if after, err = newUser(rp.shape, from.IDToken, from.UserInfo); err != nil {
 			return nil, err
 		}
-		after.Data, after.Actor = before.Data, before.Actor
+		after.Data, after.Actor, after.Provider = before.Data, before.Actor, before.Provider
 	}
 	after.Groups, after.GroupsOverage, after.Organizations = known.Groups, known.GroupsOverage, known.Organizations
 	return after, nil

@@ -16,7 +16,6 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/recheck"
 	"github.com/seed-d65cea4d/ginoidc/internal/refresh"
-	"github.com/seed-d65cea4d/ginoidc/internal/revocation"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
@@ -29,9 +28,12 @@ type relyingParty struct {
 	names    settingNames
 	client   *provider.Provider
 	audience shared.Audience // of its sessions and attempts: issuer and client
+	party    *session.Party  // its sessions
 	origin   string          // of the issuer
-	shape    *claims.Shape
-	groups   groupsWatch
+
+	attemptName string // the name in attempts, "" in an app with one provider
+	shape       *claims.Shape
+	groups      groupsWatch
 
 	ledger      sessionLedger
 	signals     *signalReceiver // nil without Provider.Signals
@@ -41,56 +43,64 @@ type relyingParty struct {
 	keepIDToken string
 }
 
-// relyingParties finds the relying party for whatever is at hand. There is one at present.
-type relyingParties struct{ only *relyingParty }
-
-// ofRequest returns the one that a request to one of the plugin's routes concerns.
-func (ps relyingParties) ofRequest(*http.Request) *relyingParty { return ps.only }
-
-// ofAttempt returns the one that a sign-in attempt was started with.
-func (ps relyingParties) ofAttempt(*attempt.Attempt) *relyingParty { return ps.only }
-
-// ofSession returns the one that a session was started with.
-func (ps relyingParties) ofSession(*session.Record) *relyingParty { return ps.only }
-
-// byDefault returns the one for calls of the app that name no provider, such as [Auth.UserSessions].
-func (ps relyingParties) byDefault() *relyingParty { return ps.only }
-
-// accessTokens reports whether the app accepts access tokens.
-func (ps relyingParties) accessTokens() bool { return ps.only.settings.Audience != "" }
-
 // audienceOf returns the audience of sessions that the provider's users have.
 func audienceOf(p *Provider) shared.Audience {
 	return shared.Audience(p.Issuer + " " + p.ClientID + " ")
 }
 
-// newRelyingParty creates a client of the provider that settings describe. names has the names of the settings.
-func newRelyingParty(a *core, settings *Provider, names settingNames) (*relyingParty, error) {
+// newRelyingParty creates a client of the provider that settings describe, unless there is one already. names has the
+// names of the settings.
+func newRelyingParty(
+	a *core, settings *Provider, names settingNames, client *provider.Provider,
+) (*relyingParty, error) {
 	rp := &relyingParty{
-		reporter: a.reporter, settings: *settings, names: names, audience: audienceOf(settings),
-		shape: settings.claimShape(), keepIDToken: a.config.KeepIDToken, groups: groupsWatch{guarded: &a.groupsGuarded},
+		reporter: a.reporter.of(settings.Name), client: client, settings: *settings, names: names,
+		audience: audienceOf(settings),
+		shape:    settings.claimShape(), keepIDToken: a.config.KeepIDToken, groups: groupsWatch{guarded: &a.groupsGuarded},
 	}
 	if issuer, err := url.Parse(settings.Issuer); err == nil {
 		rp.origin = origin.Of(issuer)
 	}
-	cfg, err := settings.client()
-	if err != nil {
+	if a.providers.several {
+		rp.attemptName = settings.Name
+	}
+	rp.party = session.NewParty(string(rp.audience), rp)
+	if err := rp.makeClient(a); err != nil {
 		return nil, err
 	}
-	cfg.RedirectURL = strings.TrimSuffix(a.config.AppURL, "/") + a.routes.prefix + "/callback"
-	cfg.KeyIDSetting, cfg.Logger, cfg.Report = names.of("ClientKeyID"), a.log, a.emitProvider
-	rp.client = provider.New(cfg)
-	rp.ledger = sessionLedger{revocation.New(revocation.Config{
-		State: a.state, Audience: rp.audience, App: audienceOf(a.config.idp()), StepUps: settings.Signals.stepsUp(),
-		Lifetime: a.config.SessionLifetime + a.config.AttemptLife,
-	}), a.reporter}
+	rp.ledger = sessionLedger{a.newLedger(rp.audience, settings.Signals.stepsUp()), rp.reporter}
 	rp.refresher = newRefresher(rp, a.values, a.config.SessionLifetime)
-	if rp.signals, err = newSignalReceiver(a, settings, string(rp.audience)); err != nil {
-		return nil, err
-	}
 	rp.checker = newChecker(a, rp)
 	rp.resources = rp.resourceTransport()
-	return rp, nil
+	var err error
+	rp.signals, err = newSignalReceiver(a, rp)
+	return rp, err
+}
+
+// makeClient creates the client of the provider. Each of several has a redirect URI of its own, so that no response of
+// one can pass for that of another (RFC 9700, section 4.4.2.2).
+func (rp *relyingParty) makeClient(a *core) error {
+	if rp.client != nil {
+		return nil
+	}
+	cfg, err := rp.settings.client()
+	if err != nil {
+		return err
+	}
+	cfg.RedirectURL = rp.ownURL(a, "/callback")
+	cfg.Restricted, cfg.AllowPrivate = rp.settings.found, rp.settings.AllowPrivateAddresses
+	cfg.KeyIDSetting, cfg.Logger, cfg.Report = rp.names.of("ClientKeyID"), a.log, rp.emitProvider
+	rp.client = provider.New(cfg)
+	return nil
+}
+
+// ownURL returns the URL of a route. With several providers each has one of its own.
+func (rp *relyingParty) ownURL(a *core, route string) string {
+	at := strings.TrimSuffix(a.config.AppURL, "/") + a.routes.prefix + route
+	if a.providers.several {
+		at += "/" + rp.settings.Name
+	}
+	return at
 }
 
 // client returns the settings of the package that talks to the provider, except for those of the app.
@@ -105,7 +115,7 @@ func (p *Provider) client() (provider.Config, error) {
 			Audience: p.Audience, Profile: p.AccessTokenProfile, Issuer: p.AccessTokenIssuer, Introspection: p.Introspection,
 		},
 		TrustedAudiences: p.TrustedAudiences, LaxLogoutType: p.UntypedLogoutTokens, ClockTolerance: p.ClockTolerance,
-		Timeout: p.Timeout, Transport: p.Transport, RootCAs: p.RootCAs,
+		Timeout: p.Timeout, Transport: p.Transport, RootCAs: p.RootCAs, AllowTenant: p.tenants(),
 	}
 	var err error
 	if len(p.ClientKey) > 0 {

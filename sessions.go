@@ -21,9 +21,14 @@ type SessionInfo struct {
 }
 
 // UserSessions returns the sessions of a user of the configured issuer, on all instances that share State, newest
-// first. The error wraps [errors.ErrUnsupported] if State keeps no list.
+// first. With several providers it needs [Auth.ForProvider]. The error wraps [errors.ErrUnsupported] if State keeps no
+// list.
 func (a *Auth) UserSessions(ctx context.Context, subject string) ([]SessionInfo, error) {
-	refs, err := a.providers.byDefault().ledger.OfUser(requestContext(ctx), subject)
+	rp, err := a.providers.forCall(requestContext(ctx), a.provider)
+	if err != nil {
+		return nil, err
+	}
+	refs, err := rp.ledger.OfUser(requestContext(ctx), subject)
 	if err != nil {
 		return nil, err
 	}
@@ -44,17 +49,21 @@ func (a *Auth) UserSessions(ctx context.Context, subject string) ([]SessionInfo,
 }
 
 // EndUserSession ends one session of a user, by an id from [Auth.UserSessions]. It is idempotent, and it cannot end a
-// session of another user. The error wraps [errors.ErrUnsupported] if State keeps no list.
+// session of another user. With several providers it needs [Auth.ForProvider]. The error wraps [errors.ErrUnsupported]
+// if State keeps no list.
 func (a *Auth) EndUserSession(ctx context.Context, subject, id string) error {
 	ctx = requestContext(ctx)
-	ledger := a.providers.byDefault().ledger
-	refs, err := ledger.OfUser(ctx, subject)
+	rp, err := a.providers.forCall(ctx, a.provider)
+	if err != nil {
+		return err
+	}
+	refs, err := rp.ledger.OfUser(ctx, subject)
 	if err != nil {
 		return err
 	}
 	for _, ref := range refs {
 		if hex.EncodeToString(ref.ID[:]) == id {
-			return ledger.endListed(ctx, ref, SessionEnd{Subject: subject, Reason: EndedByApp})
+			return rp.ledger.endListed(ctx, ref, SessionEnd{Subject: subject, Reason: EndedByApp})
 		}
 	}
 	return nil
@@ -107,6 +116,14 @@ func (a *Auth) SessionEnded(ctx context.Context) (bool, error) {
 	return ledger.Ended(requestContext(ctx), ledger.RefOf(&s.Record))
 }
 
+// newLedger returns the ledger of sessions of an audience, or of the app.
+func (a *core) newLedger(audience shared.Audience, stepUps bool) *revocation.Ledger {
+	return revocation.New(revocation.Config{
+		State: a.state, Audience: audience, App: shared.Audience(a.config.audience()), StepUps: stepUps,
+		Lifetime: a.config.SessionLifetime + a.config.AttemptLife,
+	})
+}
+
 // sessionLedger is the ledger of the sessions that one provider's users have. It reports what it ends.
 type sessionLedger struct {
 	*revocation.Ledger
@@ -154,13 +171,18 @@ func (l sessionLedger) delist(ctx context.Context, ref revocation.Ref) {
 }
 
 // EndUserSessions ends all sessions of a user of the configured issuer, on all instances that share State, with their
-// next request. The user can sign in again at once. The provider is not informed.
+// next request. The user can sign in again at once. The provider is not informed. With several providers it needs
+// [Auth.ForProvider].
 func (a *Auth) EndUserSessions(ctx context.Context, subject string) error {
 	ctx = requestContext(ctx)
-	if err := a.providers.byDefault().ledger.EndUser(ctx, subject); err != nil {
+	rp, err := a.providers.forCall(ctx, a.provider)
+	if err != nil {
 		return err
 	}
-	a.sessionEnded(ctx, SessionEnd{Subject: subject, Reason: EndedByApp})
+	if err := rp.ledger.EndUser(ctx, subject); err != nil {
+		return err
+	}
+	rp.sessionEnded(ctx, SessionEnd{Subject: subject, Reason: EndedByApp})
 	return nil
 }
 
@@ -169,7 +191,7 @@ func (a *Auth) EndUserSessions(ctx context.Context, subject string) error {
 // once. The provider is not informed. [Config].OnSessionEnd is called once, without Subject and SID.
 func (a *Auth) EndAllSessions(ctx context.Context) error {
 	ctx = requestContext(ctx)
-	if err := a.providers.byDefault().ledger.EndAll(ctx); err != nil {
+	if err := a.newLedger("", false).EndAll(ctx); err != nil {
 		return err
 	}
 	a.sessionEnded(ctx, SessionEnd{Reason: EndedByApp})

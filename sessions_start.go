@@ -33,6 +33,10 @@ func (req *request) startSession(
 	}
 	rec := id.user.record()
 	rec.SID, rec.Issued, rec.Started = id.sid, id.issued, at.Started
+	rec.Party, rec.Provider = rp.party, rp.settings.Name
+	if id.issuer != rp.settings.Issuer {
+		rec.Issuer = id.issuer
+	}
 	rec.AskedMaxAge, rec.AskedACR = at.MaxAge, at.ACRValues
 	rec.IDToken, rec.Expires = id.idToken, id.expires
 	if !a.sessions.Ends(&rec).After(time.Now()) {
@@ -58,7 +62,7 @@ func (req *request) startSession(
 	}
 	req.replace(s)
 	req.later = cookie.After(req.httpNow(), req.cookiesSet())
-	a.emit(req, event{kind: eventSignedIn, subject: id.user.Subject, actor: id.user.Actor.subject(), sid: id.sid})
+	rp.emit(req, event{kind: eventSignedIn, subject: id.user.Subject, actor: id.user.Actor.subject(), sid: id.sid})
 	// The new session has started, so from here on errors are only logged.
 	err = req.endReplaced(rp, old, at)
 	rp.ledger.enlist(req, s, a.sessions.Left(&s.Record))
@@ -107,7 +111,7 @@ func (a *core) continueActing(rec *session.Record, u *User, earlier identity) {
 func (req *request) endReplaced(rp *relyingParty, old []*session.Session, at *attempt.Attempt) (err error) {
 	if replacesUnseen(old, at) {
 		if err = rp.ledger.EndSession(req, at.Replaces); err == nil && at.Replaced != "" {
-			rp.sessionEnded(req, SessionEnd{Subject: at.Replaced, Reason: EndedByNewSignIn})
+			req.auth.sessionEnded(req, SessionEnd{Subject: at.Replaced, Reason: EndedByNewSignIn})
 		}
 		return err
 	}
@@ -127,10 +131,11 @@ func replacesUnseen(old []*session.Session, at *attempt.Attempt) bool {
 
 // StartSession signs u in without the provider and replaces the current session, if any. Use it in tests, and in apps
 // that authenticate some users themselves, such as support staff. The plugin does not check u: the caller must have
-// authenticated the user. Subject must not be empty; Issuer is always the configured one. A session with an Actor, and
-// that of the actor afterwards, ends no later than the session of the actor before it. Call it before the response is
-// written. A sign-out of the session does not lead to the provider. The error is [ErrSessionStore] if the store or
-// State does not respond. If u does not fit into the store, the code is "session_too_large" (see [Denial]).
+// authenticated the user. Subject must not be empty. Issuer is always the configured one: that of the provider that
+// Provider names, or of the first one. A session with an Actor, and that of the actor afterwards, ends no later than
+// the session of the actor before it. Call it before the response is written. A sign-out of the session does not lead
+// to the provider. The error is [ErrSessionStore] if the store or State does not respond. If u does not fit into the
+// store, the code is "session_too_large" (see [Denial]).
 func (a *Auth) StartSession(c *gin.Context, u *User) error {
 	if err := (identity{other: u}).signedIn(); err != nil {
 		return err
@@ -139,7 +144,15 @@ func (a *Auth) StartSession(c *gin.Context, u *User) error {
 		return err
 	}
 	now := &attempt.Attempt{Started: time.Now(), Purpose: attempt.Purpose{MaxAge: -1}}
-	_, err := a.requestOf(c).startSession(c, &person{rp: a.providers.byDefault(), user: u.copied()}, now)
+	req := a.requestOf(c)
+	rp := a.providers.first()
+	if a.providers.several && (u.Provider != "" || rp == nil) {
+		var err error
+		if rp, err = a.providers.named(req, u.Provider); err != nil {
+			return err
+		}
+	}
+	_, err := req.startSession(c, &person{rp: rp, user: u.copied(), issuer: rp.settings.Issuer}, now)
 	return err
 }
 
@@ -161,9 +174,19 @@ func (req *request) keepReplacedTokens(s *session.Session) {
 	}
 	t := rp.ledger.RefOf(r)
 	text, ttl := string(t.SID[:])+string(tokens.Encode()), a.config.AttemptLife+rp.exchangeLimit()
-	if err := a.values.Keep(req, replacedTokens, shared.Key(shared.KindReplaced, t.ID), r.Owner(), text, ttl); err != nil {
+	key := shared.Key(shared.KindReplaced, t.ID)
+	if err := a.values.Keep(req, rp.replacedTokens(), key, r.Owner(), text, ttl); err != nil {
 		a.emit(req, event{kind: eventReplacedTokensNotLeft, subject: r.Subject, err: err})
 	}
+}
+
+// replacedTokens is the purpose of the values. Those of one provider do not open for another, which would otherwise get
+// to see the tokens when they are revoked.
+func (rp *relyingParty) replacedTokens() string {
+	if rp.settings.Name == "" {
+		return replacedTokens
+	}
+	return replacedTokens + " of " + rp.settings.Name
 }
 
 // loadReplacedTokens returns the tokens that keepReplacedTokens kept, with what is known of their session, or nil if
@@ -171,9 +194,9 @@ func (req *request) keepReplacedTokens(s *session.Session) {
 func (req *request) loadReplacedTokens(
 	rp *relyingParty, at *attempt.Attempt,
 ) (*session.Record, revocation.Ref, *provider.Tokens) {
-	r := &session.Record{ID: at.Replaces, Subject: at.Replaced}
+	r := &session.Record{ID: at.Replaces, Subject: at.Replaced, Party: rp.party}
 	t := rp.ledger.RefOf(r)
-	text, ok, err := req.auth.values.Kept(req, replacedTokens, shared.Key(shared.KindReplaced, t.ID), r.Owner())
+	text, ok, err := req.auth.values.Kept(req, rp.replacedTokens(), shared.Key(shared.KindReplaced, t.ID), r.Owner())
 	if err != nil {
 		rp.emit(req, event{kind: eventTokensNotRevoked, subject: at.Replaced, err: err})
 	}

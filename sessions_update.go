@@ -207,7 +207,7 @@ func (req *request) end(c *gin.Context, s *session.Session, reason EndReason) er
 	for _, s := range ended {
 		ledger := a.providers.ofSession(&s.Record).ledger
 		ledger.delist(ctx, ledger.RefOf(&s.Record))
-		a.sessionEnded(ctx, SessionEnd{Subject: s.Subject, SID: s.SID, Reason: reason})
+		ledger.sessionEnded(ctx, SessionEnd{Subject: s.Subject, SID: s.SID, Reason: reason})
 	}
 	return nil
 }

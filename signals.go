@@ -15,7 +15,8 @@ import (
 
 // Signals makes the app a receiver of security events (OpenID Shared Signals Framework 1.0, CAEP 1.0): the transmitter
 // reports that a session was revoked, a credential has changed or a device is no longer safe. Register AppURL,
-// RoutePrefix and "/signals" there for delivery by push, or set Poll. The zero value of every field is its default.
+// RoutePrefix and "/signals" there for delivery by push, or set Poll. With several providers, add a slash and the Name.
+// The zero value of every field is its default.
 type Signals struct {
 	// Issuer is the transmitter, compared byte for byte. Example: "https://signals.example.com". Default: Provider.Issuer.
 	// Its configuration is read from "/.well-known/ssf-configuration". Refused: what Provider.Issuer refuses.
@@ -143,12 +144,13 @@ type signalReceiver struct {
 }
 
 // newSignalReceiver returns nil unless Signals is set.
-func newSignalReceiver(a *core, p *Provider, audience string) (*signalReceiver, error) {
+func newSignalReceiver(a *core, rp *relyingParty) (*signalReceiver, error) {
+	p := &rp.settings
 	if p.Signals == nil {
 		return nil, nil
 	}
 	s := *p.Signals
-	states, err := sealed.New("signal verification", a.config.CookieSecrets, audience)
+	states, err := sealed.New("signal verification", a.config.CookieSecrets, string(rp.audience))
 	if err != nil {
 		return nil, fmt.Errorf("ginoidc: CookieSecrets: %w", err)
 	}
@@ -156,10 +158,10 @@ func newSignalReceiver(a *core, p *Provider, audience string) (*signalReceiver, 
 		Transmitter: provider.NewTransmitter(provider.TransmitterConfig{
 			Issuer: s.Issuer, Audience: s.Audience, SigningAlgs: s.SigningAlgs,
 			MaxAge: a.config.SessionLifetime + a.config.AttemptLife, ClockTolerance: p.ClockTolerance, Token: s.Token,
-			Timeout: p.Timeout, Transport: p.Transport, RootCAs: p.RootCAs, Logger: a.log, Report: a.emitProvider,
+			Timeout: p.Timeout, Transport: p.Transport, RootCAs: p.RootCAs, Logger: a.log, Report: rp.emitProvider,
 		}),
 		settings: s, states: states,
-		url: strings.TrimSuffix(a.config.AppURL, "/") + a.config.RoutePrefix + signalsPath,
+		url: rp.ownURL(a, signalsPath),
 	}, nil
 }
 

@@ -53,8 +53,9 @@ func (a *Auth) ReceiveSignal(c *gin.Context) {
 	if !begin(c, http.MethodPost) {
 		return
 	}
-	rp, req := a.providers.ofRequest(c.Request), a.requestOf(c)
-	if rp.signals == nil {
+	req := a.requestOf(c)
+	rp, err := a.ofPath(c)
+	if err != nil || rp.signals == nil {
 		c.AbortWithStatus(http.StatusNotFound)
 		return
 	}

@@ -21,6 +21,18 @@ type SignalStream struct {
 
 var errNoSignals = fmt.Errorf("ginoidc: Provider.Signals is not set: %w", errors.ErrUnsupported)
 
+// signals returns the receiver of the provider that the call concerns.
+func (a *Auth) signals() (*signalReceiver, error) {
+	rp, err := a.providers.forCall(context.Background(), a.provider)
+	if err == nil && rp.signals == nil {
+		err = errNoSignals
+	}
+	if err != nil {
+		return nil, err
+	}
+	return rp.signals, nil
+}
+
 // SetUpSignals creates the stream of Provider.Signals at the transmitter, or updates the one that is there already,
 // asks for a verification event, and returns the stream. Call it once when the app starts, after it listens: the
 // transmitter pushes the verification event, which OnSignal then receives with the type [SignalVerification].
@@ -28,9 +40,9 @@ var errNoSignals = fmt.Errorf("ginoidc: Provider.Signals is not set: %w", errors
 // The error is [ErrProviderUnavailable] if the transmitter does not respond, and wraps [errors.ErrUnsupported] without
 // Provider.Signals.
 func (a *Auth) SetUpSignals(ctx context.Context) (*SignalStream, error) {
-	s := a.providers.byDefault().signals
-	if s == nil {
-		return nil, errNoSignals
+	s, err := a.signals()
+	if err != nil {
+		return nil, err
 	}
 	ctx = requestContext(ctx)
 	want := provider.StreamRequest{
@@ -54,9 +66,9 @@ func (a *Auth) SetUpSignals(ctx context.Context) (*SignalStream, error) {
 
 // SignalStatus returns the stream that SetUpSignals has set up.
 func (a *Auth) SignalStatus(ctx context.Context) (*SignalStream, error) {
-	s := a.providers.byDefault().signals
-	if s == nil {
-		return nil, errNoSignals
+	s, err := a.signals()
+	if err != nil {
+		return nil, err
 	}
 	stream, err := s.own(requestContext(ctx))
 	if err != nil {
@@ -95,7 +107,10 @@ func (s *signalReceiver) status(ctx context.Context, stream *provider.Stream) (*
 // Trouble with the transmitter is an event, and polling goes on. The error wraps [errors.ErrUnsupported] without
 // Signals.Poll.
 func (a *Auth) PollSignals(ctx context.Context) error {
-	rp := a.providers.byDefault()
+	rp, err := a.providers.forCall(ctx, a.provider)
+	if err != nil {
+		return err
+	}
 	if rp.signals == nil || rp.signals.settings.Poll == 0 {
 		return errNoSignals
 	}

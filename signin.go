@@ -26,14 +26,16 @@ import (
 // [Auth.SignInURLWith]; of several values of max_age the smallest counts. All other parameters are ignored, so a link
 // cannot change what the app requests.
 //
+// With several providers, the parameter provider names one; without it, the response is a page on which users choose.
+// That page posts the e-mail address of users whose provider is found by its domain, which is redirected with 303.
+//
 // A browser that has just signed in but does not send its session cookie gets an error page, code "cookie_missing":
 // another sign-in would loop.
 //
 // With the parameter iss, a third party initiates the sign-in. The response is 404 unless Provider.InitiateLogin is
 // set.
 func (a *Auth) SignIn(c *gin.Context) {
-	rp := a.providers.ofRequest(c.Request)
-	if !begin(c, rp.signInMethods()...) {
+	if !begin(c, a.signInMethods()...) {
 		return
 	}
 	if web.IsSubresource(c.Request) { // case 9: a prefetch, frame, image, script or fetch starts no attempt
@@ -44,20 +46,28 @@ func (a *Auth) SignIn(c *gin.Context) {
 		return
 	}
 	req := a.requestOf(c)
-	wanted, err := a.signIns.read(c, req, rp)
+	wanted, err := a.readSignIn(c, req)
 	if err != nil {
 		a.fail(c, err)
 		return
 	}
+	if wanted.rp == nil {
+		a.showChoices(c, wanted.kept(), wanted.address)
+		return
+	}
 	var location string
-	if wanted.purpose.Again, err = a.signIns.detectLoop(c, req, rp); err == nil {
-		location, err = a.signIns.start(c.Request.Context(), c, req, rp, wanted)
+	if wanted.purpose.Again, err = a.signIns.detectLoop(c, req, wanted.rp); err == nil {
+		location, err = a.signIns.start(c.Request.Context(), c, req, wanted)
 	}
 	if err != nil {
 		a.failWithTarget(c, wanted.purpose.ReturnTo, err)
 		return
 	}
-	redirect(c, http.StatusFound, location)
+	status := http.StatusFound
+	if wanted.address != "" { // it came in a form, which the redirect must not repeat (case 12)
+		status = http.StatusSeeOther
+	}
+	redirect(c, status, location)
 }
 
 // SignInURL returns the path of the sign-in route with returnTo as the page to return to: a path of the app such as
@@ -70,9 +80,13 @@ func (a *Auth) SignInURL(returnTo string) string {
 // sign-up, resource (RFC 8707) or claims (OpenID Connect Core 1.0, section 5.5). They replace configured ones, except
 // that a max_age only replaces a larger one. They are sealed into the URL, so anyone can use the URL but nobody can
 // change it. It returns an error if params has a parameter of the plugin itself, such as scope or redirect_uri, or
-// takes more than 1,500 bytes.
+// takes more than 1,500 bytes. With several providers, the parameter provider names one of them.
 func (a *Auth) SignInURLWith(returnTo string, params url.Values) (string, error) {
-	if err := provider.CheckParameters(params); err != nil {
+	forProvider := maps.Clone(params)
+	if a.providers.several {
+		delete(forProvider, providerParameter)
+	}
+	if err := provider.CheckParameters(forProvider); err != nil {
 		return "", fmt.Errorf("%w: %w", errParameters, err)
 	}
 	return a.links.with(returnTo, params)
@@ -85,6 +99,8 @@ const silentTimeout = time.Second
 // 1.0, section 3.1.2.1, prompt=none). Put it before public pages. It redirects navigations of users who are not signed
 // in, at most once per browser session. Everyone returns to the same page, signed in or not. After a sign-out it does
 // nothing until the browser is closed.
+//
+// With several providers it asks the one that the browser used last, and does nothing if there is none.
 //
 // Clients without cookies, such as search engines, are redirected to the provider on every page.
 func (a *Auth) SilentSignIn() gin.HandlerFunc {
@@ -104,8 +120,14 @@ func (a *Auth) SilentSignIn() gin.HandlerFunc {
 		defer cancel()
 		silently := signInRequest{
 			purpose: attempt.Purpose{ReturnTo: target, Silent: true}, app: url.Values{"prompt": {"none"}},
+			rp: a.providers.only(),
 		}
-		location, err := a.signIns.start(ctx, c, req, a.providers.byDefault(), silently)
+		if silently.rp == nil {
+			if silently.rp = a.lastUsed(c); silently.rp == nil {
+				return
+			}
+		}
+		location, err := a.signIns.start(ctx, c, req, silently)
 		if err != nil { // the user did not ask for a sign-in: serve the page
 			a.emit(ctx, event{kind: eventSilentSignInFailed, code: outcomeOf(err).code, err: err})
 			return

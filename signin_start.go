@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/gin-gonic/gin"
 	"github.com/seed-d65cea4d/ginoidc/internal/ascii"
@@ -37,39 +39,110 @@ type signIns struct {
 // signInRequest is what a sign-in is for, and its authentication request parameters in addition to the configured ones,
 // by origin.
 type signInRequest struct {
+	rp      *relyingParty // nil: the user has to choose
 	purpose attempt.Purpose
 	app     url.Values // from the app or a guard; sealed on the way through the browser
 	link    url.Values // from the link, which anyone can write
+	sealed  string     // app as it came
+	address string     // the e-mail address that the user has entered
 }
 
-// read reads a request to the sign-in route. The return target of the result is always acceptable.
-func (s *signIns) read(c *gin.Context, req *request, rp *relyingParty) (of signInRequest, err error) {
-	target := ""
-	ctx, query := c.Request.Context(), c.Request.URL.Query()
-	if c.Request.Method == http.MethodPost || query.Has("iss") {
-		if query, err = rp.initiation(c); err != nil {
+// kept returns the parameters of the request with which the user chooses.
+func (of signInRequest) kept() url.Values {
+	kept := maps.Clone(of.link)
+	kept.Set("return_to", of.purpose.ReturnTo)
+	if of.sealed != "" {
+		kept.Set(sealedParameters, of.sealed)
+	}
+	if of.address != "" {
+		kept.Del("login_hint")
+	}
+	return kept
+}
+
+// readSignIn reads a request to the sign-in route. The return target of the result is always acceptable.
+func (a *Auth) readSignIn(c *gin.Context, req *request) (of signInRequest, err error) {
+	form := c.Request.URL.Query()
+	if c.Request.Method == http.MethodPost {
+		if form, err = a.readSignInForm(c); err != nil {
 			return of, err
 		}
-		target = query.Get("target_link_uri")
-		of.link = s.readLink(ctx, provider.InitiationLink(), query, "iss", "target_link_uri")
-	} else {
-		target = query.Get("return_to")
-		of.link = s.readLink(ctx, provider.SignInLink(), query, "return_to", sealedParameters)
-		if sealed := query.Get(sealedParameters); sealed != "" {
-			var ok bool
-			ownSession := func() (*session.Session, error) { return req.ownSession(c) }
-			if of.app, ok = s.links.open(sealed, ownSession); !ok { // forged, or sealed with an old secret: do without
-				s.logIgnored(ctx, "they do not open", sealedParameters)
-			}
+	}
+	ctx := c.Request.Context()
+	if of.sealed = form.Get(sealedParameters); of.sealed != "" {
+		var ok bool
+		ownSession := func() (*session.Session, error) { return req.ownSession(c) }
+		if of.app, ok = a.links.open(of.sealed, ownSession); !ok { // forged, or sealed with an old secret: do without
+			a.signIns.logIgnored(ctx, "they do not open", sealedParameters)
 		}
 	}
-	if of.purpose.ReturnTo = target; !s.targets.Accept(target) {
-		of.purpose.ReturnTo = s.home
-		if target != "" {
-			s.log.DebugContext(ctx, "ginoidc: return target ignored: it is not acceptable")
-		}
+	if of.rp, err = a.chosen(c, &of, form); err != nil {
+		return of, err
 	}
+	if initiated(c.Request, form) {
+		err = of.rp.checkInitiation(form)
+		of.link = a.signIns.readLink(ctx, provider.InitiationLink(), form, "iss", "target_link_uri")
+		of.purpose.ReturnTo = a.signIns.target(ctx, form.Get("target_link_uri"))
+		return of, err
+	}
+	if err := a.readLink(c, &of, form.Get(linkParameter)); err != nil {
+		return of, err
+	}
+	own := []string{"return_to", sealedParameters}
+	if a.config.OnLink != nil {
+		own = append(own, linkParameter, providerParameter)
+	}
+	if a.providers.several {
+		own = append(own, providerParameter, emailParameter)
+	}
+	of.link = a.signIns.readLink(ctx, provider.SignInLink(), form, own...)
+	if provider.IsHint(of.address) {
+		of.link.Set("login_hint", of.address)
+	}
+	of.purpose.ReturnTo = a.signIns.target(ctx, form.Get("return_to"))
 	return of, nil
+}
+
+// chosen returns the relying party of a sign-in, or nil if the user has to choose.
+func (a *Auth) chosen(c *gin.Context, of *signInRequest, form url.Values) (*relyingParty, error) {
+	if name := of.app.Get(providerParameter); a.providers.several && name != "" {
+		delete(of.app, providerParameter)
+		return a.providers.named(c.Request.Context(), name)
+	}
+	if a.providers.several && c.Request.Method == http.MethodPost && form.Has(emailParameter) {
+		of.address = strings.TrimSpace(form.Get(emailParameter))
+		return a.ofAddress(c.Request.Context(), of.address)
+	}
+	return a.choose(c, form)
+}
+
+// readSignInForm reads a form that was posted to the sign-in route: by a third party, or by the page of choice. The
+// latter has to come from the app itself.
+func (a *Auth) readSignInForm(c *gin.Context) (url.Values, error) {
+	form, err := web.ReadForm(c.Writer, c.Request)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errInvalidInitiation, err)
+	}
+	if a.providers.several && form.Has(emailParameter) && a.origin.Check(c.Request) != nil {
+		return nil, errCrossOrigin
+	}
+	return form, nil
+}
+
+// initiated reports whether a third party initiates the sign-in.
+func initiated(r *http.Request, form url.Values) bool {
+	return form.Has("iss") || r.Method == http.MethodPost && !form.Has(emailParameter)
+}
+
+// target returns a return target if it is acceptable, and otherwise the default.
+func (s *signIns) target(ctx context.Context, target string) string {
+	if s.targets.Accept(target) {
+		return target
+	}
+	if target != "" {
+		s.log.DebugContext(ctx, "ginoidc: return target ignored: it is not acceptable")
+	}
+	return s.home
 }
 
 // readLink returns those parameters of a link that may be passed on, and logs the others. own are those of the route.
@@ -96,12 +169,14 @@ func (s *signIns) logIgnored(ctx context.Context, why string, names ...string) {
 // start starts a sign-in attempt and returns the URL of the authorization request. It gets the provider's metadata
 // first, so that no cookie is set if that fails. ctx bounds the calls to the provider.
 func (s *signIns) start(
-	ctx context.Context, c *gin.Context, req *request, rp *relyingParty, of signInRequest,
+	ctx context.Context, c *gin.Context, req *request, of signInRequest,
 ) (string, error) {
+	rp := of.rp
 	if err := rp.requireMetadata(ctx); err != nil {
 		return "", err
 	}
-	purpose := of.purpose
+	purpose, attempts := of.purpose, s.attempts.CrossSite(rp.responseMode().FormPost())
+	purpose.Provider = rp.attemptName
 	params, ignored := provider.MergeParameters(rp.settings.SignInParameters, of.app, of.link)
 	s.logIgnored(ctx, "the app asks for something else", ignored...)
 	purpose.MaxAge, purpose.ACRValues = provider.MaxAge(params), params.Get("acr_values")
@@ -118,11 +193,11 @@ func (s *signIns) start(
 		}
 	}
 	header := http.Header{} // merged into the response below: if the request cannot be pushed, no cookie is set
-	at, err := s.attempts.Start(header, c.Request, purpose)
+	at, err := attempts.Start(header, c.Request, purpose)
 	if errors.Is(err, attempt.ErrTooLarge) { // a large app state leaves no room for a long target
 		s.log.DebugContext(ctx, "ginoidc: return target ignored: with AppState it does not fit in a cookie")
 		purpose.ReturnTo = s.home
-		at, err = s.attempts.Start(header, c.Request, purpose)
+		at, err = attempts.Start(header, c.Request, purpose)
 	}
 	if err != nil {
 		return "", translated(err)
@@ -191,34 +266,34 @@ func (e *cookieMissingError) Error() string {
 // Unwrap returns errCookieMissing.
 func (e *cookieMissingError) Unwrap() error { return errCookieMissing }
 
-// signInMethods returns the methods of the sign-in route. A third party may initiate a sign-in with a form too.
-func (rp *relyingParty) signInMethods() []string {
-	if rp.settings.InitiateLogin {
+// signInMethods returns the methods of the sign-in route. A third party may initiate a sign-in with a form too, and the
+// page of choice has one.
+func (a *core) signInMethods() []string {
+	posts := a.providers.found != nil || a.providers.several && a.asksForAddress() ||
+		slices.ContainsFunc(a.providers.fixed, func(rp *relyingParty) bool { return rp.settings.InitiateLogin })
+	if posts {
 		return []string{http.MethodGet, http.MethodPost}
 	}
 	return []string{http.MethodGet}
 }
 
-// initiation reads a login initiation request (OpenID Connect Core 1.0, section 4), with which the provider or its
-// portal starts a sign-in here. iss must be the configured issuer, and target_link_uri must pass the rule for return
-// targets, or the route would be an open redirector (case 17).
-func (rp *relyingParty) initiation(c *gin.Context) (form url.Values, err error) {
-	if !rp.settings.InitiateLogin {
-		return nil, errInitiationOff
+// checkInitiation checks a login initiation request (OpenID Connect Core 1.0, section 4), with which the provider or
+// its portal starts a sign-in here. iss must be the configured issuer, and target_link_uri must pass the rule for
+// return targets, or the route would be an open redirector (case 17).
+func (rp *relyingParty) checkInitiation(form url.Values) error {
+	if rp == nil {
+		return fmt.Errorf("%w: no iss", errInvalidInitiation)
 	}
-	form = c.Request.URL.Query()
-	if c.Request.Method == http.MethodPost {
-		if form, err = web.ReadForm(c.Writer, c.Request); err != nil {
-			return nil, fmt.Errorf("%w: %w", errInvalidInitiation, err)
-		}
+	if !rp.settings.InitiateLogin {
+		return errInitiationOff
 	}
 	for _, name := range []string{"iss", "login_hint", "target_link_uri"} {
 		if len(form[name]) > 1 {
-			return nil, fmt.Errorf("%w: repeated %s", errInvalidInitiation, name)
+			return fmt.Errorf("%w: repeated %s", errInvalidInitiation, name)
 		}
 	}
-	if form.Get("iss") != rp.settings.Issuer {
-		return nil, fmt.Errorf("%w: iss is not the configured issuer", errInvalidInitiation)
+	if !rp.client.Issues(form.Get("iss")) {
+		return fmt.Errorf("%w: iss is not the configured issuer", errInvalidInitiation)
 	}
-	return form, nil
+	return nil
 }

@@ -39,11 +39,12 @@ func (a *Auth) SignOut(c *gin.Context) {
 	req, header := a.requestOf(c), c.Writer.Header()
 	id, err := req.identifyBrowser(c)
 	hints := endSessionHints(id)
-	rp := a.providers.ofRequest(c.Request)
+	rp := a.providers.only() // nil if it is unknown which provider the user is signed in at
 	if id.session != nil {
 		rp = a.providers.ofSession(&id.session.Record)
 	}
-	atProvider := id.session == nil || !id.session.Issued.IsZero() // the provider knows no session of StartSession
+	// The provider knows no session of StartSession.
+	atProvider := rp != nil && (id.session == nil || !id.session.Issued.IsZero())
 	of, tokens := req.tokensToRevoke(id.session)
 	if err == nil {
 		err = req.end(c, id.session, EndedBySignOut)

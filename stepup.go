@@ -110,7 +110,7 @@ func (a *Auth) guardSignIn(decide func(*session.Record) error) gin.HandlerFunc {
 	return a.guard(func(_ *gin.Context, id identity) error {
 		if id.token != nil {
 			u := id.user()
-			return decide(&session.Record{AuthTime: u.AuthTime, ACR: u.ACR, AskedMaxAge: -1})
+			return decide(&session.Record{AuthTime: u.AuthTime, ACR: u.ACR, AskedMaxAge: -1, Party: id.rp.party})
 		}
 		s, err := id.ownSession()
 		if err != nil {

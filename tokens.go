@@ -53,7 +53,16 @@ func (a *Auth) Transport(c *gin.Context) (http.RoundTripper, error) {
 // UserInfoURL returns the provider's userinfo endpoint, to which [Auth.Client] can send requests, or "" if there is
 // none.
 func (a *Auth) UserInfoURL(ctx context.Context) (string, error) {
-	metadata, err := a.providers.byDefault().client.Metadata(requestContext(ctx))
+	rp := a.providers.only()
+	if req := requestIn(ctx, a.core); rp == nil && req != nil {
+		if s, err := req.ownSession(ctx); err == nil {
+			rp = a.providers.ofSession(&s.Record)
+		}
+	}
+	if rp == nil {
+		return "", errNoProvider
+	}
+	metadata, err := rp.client.Metadata(requestContext(ctx))
 	if err != nil {
 		return "", translated(err)
 	}

@@ -111,7 +111,9 @@ func publicKey(text []byte, variable string) (crypto.PublicKey, error) {
 func greet(w io.Writer, s settings) {
 	fmt.Fprintf(w, "The app:      %s\n", s.oidc.AppURL)
 	if !s.bundled {
-		fmt.Fprintf(w, "The provider: %s\n", s.oidc.Providers[0].Issuer)
+		for _, p := range s.oidc.Providers {
+			fmt.Fprintf(w, "The provider: %s\n", strings.TrimSpace(p.Name+" "+p.Issuer))
+		}
 		return
 	}
 	fmt.Fprintf(w, "The provider: %s, a test provider that asks for no password\n\nSign in as\n",

@@ -22,7 +22,7 @@ type settings struct {
 	// The URL of the Redis or the database for sessions and shared state. Without one, sessions are in sealed cookies, and
 	// what ended them in the memory of this process.
 	redis, database string
-	bundled         bool // no issuer is set, so the bundled provider is started
+	bundled         bool // no provider is set, so the bundled provider is started
 }
 
 // settingsFromEnv reads the environment. The error joins all problems. The settings are returned with it, so that
@@ -31,7 +31,7 @@ func settingsFromEnv() (settings, error) {
 	prefix := strings.TrimSuffix(cmp.Or(os.Getenv("OIDC_ENV_PREFIX"), "OIDC"), "_") + "_"
 	config, unreadable := ginoidc.ConfigFromEnv(prefix)
 	s := settings{
-		prefix: prefix, oidc: config, bundled: config.Providers[0].Issuer == "",
+		prefix: prefix, oidc: config, bundled: config.Providers[0].Issuer == "" && config.Providers[0].Name == "",
 		redis: os.Getenv("REDIS_URL"), database: os.Getenv("DATABASE_URL"),
 	}
 	addr, badAddr := listenAddr(os.Getenv("ADDR"), os.Getenv("PORT"))

@@ -96,6 +96,36 @@ func TestPrefix(t *testing.T) {
 	}
 }
 
+// Several providers are those of the environment, and the bundled one is not started, not even if one lacks an issuer.
+func TestSeveralProviders(t *testing.T) {
+	env := map[string]string{
+		"OIDC_PROVIDERS": "one two", "OIDC_COOKIE_SECRET": secret,
+		"OIDC_ONE_ISSUER": "https://one.example", "OIDC_ONE_CLIENT_ID": "app", "OIDC_ONE_CLIENT_SECRET": "s",
+		"OIDC_TWO_ISSUER": "https://two.example", "OIDC_TWO_CLIENT_ID": "app", "OIDC_TWO_CLIENT_SECRET": "s",
+	}
+	setenv(t, env)
+	s, err := settingsFromEnv()
+	if err != nil || s.bundled || len(s.oidc.Providers) != 2 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if _, err := ginoidc.New(s.oidc); err != nil {
+		t.Error(err)
+	}
+	var out bytes.Buffer
+	greet(&out, s)
+	for _, line := range []string{"The provider: one https://one.example\n", "The provider: two https://two.example\n"} {
+		if !strings.Contains(out.String(), line) {
+			t.Errorf("the greeting lacks %q: %s", line, out.String())
+		}
+	}
+	for _, names := range []string{"one two", "one"} {
+		setenv(t, map[string]string{"OIDC_PROVIDERS": names, "OIDC_ONE_ISSUER": ""})
+		if s, err := settingsFromEnv(); err != nil || s.bundled {
+			t.Errorf("%s without issuers: bundled %t, %v", names, s.bundled, err)
+		}
+	}
+}
+
 // The path after a sign-out is one of the app, whatever address it listens on.
 func TestPathAfterSignOut(t *testing.T) {
 	for _, test := range []struct{ name, value, want string }{

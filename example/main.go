@@ -8,6 +8,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
 
@@ -111,7 +113,10 @@ func listenAndServe(ctx context.Context, auth *ginoidc.Auth, s settings, out io.
 	}
 	greet(out, s)
 	server := newServer(engine, s.oidc.Logger)
-	server.WriteTimeout += 4 * s.oidc.Providers[0].Timeout // twice for the metadata and twice for a callback's calls
+	slowest := slices.MaxFunc(s.oidc.Providers, func(p, q ginoidc.Provider) int {
+		return cmp.Compare(p.Timeout, q.Timeout)
+	})
+	server.WriteTimeout += 4 * slowest.Timeout // twice for the metadata and twice for a callback's calls
 	return serve(ctx, server, listener)
 }
 

@@ -25,7 +25,7 @@ func (s sessions) list(c *gin.Context) {
 // list the sessions of others.
 func (s sessions) mine(c *gin.Context) ([]ginoidc.SessionInfo, error) {
 	u, _ := ginoidc.UserFrom(c)
-	return s.auth.UserSessions(c.Request.Context(), u.Subject)
+	return s.auth.ForProvider(u.Provider).UserSessions(c.Request.Context(), u.Subject)
 }
 
 // end ends one of the user's own sessions. The response is the same for an id of another user and for an unknown id.
@@ -41,7 +41,7 @@ func (s sessions) end(c *gin.Context) {
 	case mine[i].Current:
 		err = s.auth.EndSession(c) // also deletes the cookie
 	default:
-		err = s.auth.EndUserSession(c.Request.Context(), u.Subject, id)
+		err = s.auth.ForProvider(u.Provider).EndUserSession(c.Request.Context(), u.Subject, id)
 	}
 	s.ended(c, err)
 }
@@ -49,7 +49,7 @@ func (s sessions) end(c *gin.Context) {
 // endAll ends all sessions of the user, the current one included.
 func (s sessions) endAll(c *gin.Context) {
 	u, _ := ginoidc.UserFrom(c)
-	s.ended(c, s.auth.EndUserSessions(c.Request.Context(), u.Subject))
+	s.ended(c, s.auth.ForProvider(u.Provider).EndUserSessions(c.Request.Context(), u.Subject))
 }
 
 func (s sessions) ended(c *gin.Context, err error) {

@@ -5,6 +5,9 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
 )
 
 // sessionsOf returns a user's sessions as /api/sessions shows them.
@@ -86,5 +89,23 @@ func TestEndUserSessions(t *testing.T) {
 	}
 	if got := out(); got != http.StatusUnauthorized {
 		t.Errorf("signed out: %d", got)
+	}
+}
+
+// A user is issuer and subject: alice of one provider neither sees nor ends the sessions of alice of another.
+func TestSessionsOfSeveralProviders(t *testing.T) {
+	a := newAppUntil(t, t.Context(), localhost, func(c *ginoidc.Config) {
+		two := c.Providers[0]
+		c.Providers[0].Name, two.Name, two.Issuer = "one", "two", "https://two.example"
+		c.Providers = append(c.Providers, two)
+	})
+	one := ginoidctest.SignInAs(t, a.auth, a.engine, ginoidc.User{Provider: "one", Subject: "alice"})
+	two := ginoidctest.SignInAs(t, a.auth, a.engine, ginoidc.User{Provider: "two", Subject: "alice"})
+	if len(a.sessionsOf(t, one)) != 1 || len(a.sessionsOf(t, two)) != 1 {
+		t.Errorf("one has %v, two has %v", a.sessionsOf(t, one), a.sessionsOf(t, two))
+	}
+	r := a.send(t, one, http.MethodPost, "/api/sign-out-everywhere", "")
+	if r.StatusCode != http.StatusNoContent || signedIn(t, a, one) || !signedIn(t, a, two) {
+		t.Errorf("%d: signed in are one %t, two %t", r.StatusCode, signedIn(t, a, one), signedIn(t, a, two))
 	}
 }

@@ -25,7 +25,9 @@ const (
 	flagSignOut  = 1 << 2
 	flagAgain    = 1 << 3
 	flagReplaced = 1 << 4
-	knownFlags   = flagSilent | flagReplaces | flagSignOut | flagAgain | flagReplaced
+	flagProvider = 1 << 5
+	flagLink     = 1 << 6
+	knownFlags   = flagSilent | flagReplaces | flagSignOut | flagAgain | flagReplaced | flagProvider | flagLink
 )
 
 // Attempt holds what is needed again when the provider responds.
@@ -49,6 +51,8 @@ type Purpose struct {
 	Again     bool     // the session of the previous sign-in did not open
 	Replaces  [16]byte // the session that the sign-in replaces; zero: whichever the callback request carries
 	Replaced  string   // the subject of that session
+	Provider  string   // the name of the provider that has to respond, "" for the only one
+	Link      bool     // the sign-in does not replace the session but adds an account to its user
 }
 
 func newAttempt(p Purpose) *Attempt {
@@ -77,11 +81,11 @@ func decodeSecret(text string) (b [secretSize]byte, ok bool) {
 }
 
 // encode writes version (1 byte) ‖ state (32) ‖ nonce (32) ‖ verifier (32) ‖ started (8, Unix nanoseconds) ‖ flags (1)
-// ‖ replaced session (16, if flagged) ‖ its user (text, if flagged) ‖ max age (varint) ‖ app's state ‖ acr values ‖
-// return target, the texts before the last with their lengths (uvarint).
+// ‖ replaced session (16, if flagged) ‖ its user (text, if flagged) ‖ provider (text, if flagged) ‖ max age (varint) ‖
+// app's state ‖ acr values ‖ return target, the texts before the last with their lengths (uvarint).
 func (a *Attempt) encode() []byte {
-	texts := len(a.Replaced) + len(a.AppState) + len(a.ACRValues) + len(a.ReturnTo)
-	b := make([]byte, 0, headerSize+len(a.Replaces)+4*binary.MaxVarintLen64+texts)
+	texts := len(a.Replaced) + len(a.Provider) + len(a.AppState) + len(a.ACRValues) + len(a.ReturnTo)
+	b := make([]byte, 0, headerSize+len(a.Replaces)+5*binary.MaxVarintLen64+texts)
 	b = append(b, version)
 	for _, text := range []string{a.State, a.Nonce, a.Verifier} {
 		secret, _ := decodeSecret(text)
@@ -95,26 +99,22 @@ func (a *Attempt) encode() []byte {
 	if a.Replaced != "" {
 		b = wire.AppendText(b, a.Replaced)
 	}
+	if a.Provider != "" {
+		b = wire.AppendText(b, a.Provider)
+	}
 	b = binary.AppendVarint(b, int64(a.MaxAge))
 	b = wire.AppendText(wire.AppendText(b, a.AppState), a.ACRValues)
 	return append(b, a.ReturnTo...)
 }
 
 func (a *Attempt) flags() (flags byte) {
-	if a.Silent {
-		flags |= flagSilent
-	}
-	if a.Replaces != [16]byte{} {
-		flags |= flagReplaces
-	}
-	if a.Replaced != "" {
-		flags |= flagReplaced
-	}
-	if a.SignOut {
-		flags |= flagSignOut
-	}
-	if a.Again {
-		flags |= flagAgain
+	for flag, is := range map[byte]bool{
+		flagSilent: a.Silent, flagReplaces: a.Replaces != [16]byte{}, flagReplaced: a.Replaced != "",
+		flagSignOut: a.SignOut, flagAgain: a.Again, flagProvider: a.Provider != "", flagLink: a.Link,
+	} {
+		if is {
+			flags |= flag
+		}
 	}
 	return flags
 }
@@ -135,6 +135,7 @@ func decode(b []byte) (a *Attempt, ok bool) {
 		return nil, false
 	}
 	a.Silent, a.SignOut, a.Again = flags&flagSilent != 0, flags&flagSignOut != 0, flags&flagAgain != 0
+	a.Link = flags&flagLink != 0
 	if flags&flagReplaces != 0 {
 		if copy(a.Replaces[:], r.Bytes(len(a.Replaces))); a.Replaces == [16]byte{} {
 			return nil, false
@@ -142,6 +143,11 @@ func decode(b []byte) (a *Attempt, ok bool) {
 	}
 	if flags&flagReplaced != 0 {
 		if a.Replaced = r.Text(); a.Replaced == "" {
+			return nil, false
+		}
+	}
+	if flags&flagProvider != 0 {
+		if a.Provider = r.Text(); a.Provider == "" {
 			return nil, false
 		}
 	}

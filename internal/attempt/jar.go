@@ -70,6 +70,16 @@ func New(cfg Config) (*Jar, error) {
 	return jar, nil
 }
 
+// CrossSite returns the Jar for responses that come, or do not come, as a form posted by a page of the provider.
+func (j *Jar) CrossSite(on bool) *Jar {
+	if on == j.cfg.CrossSite {
+		return j
+	}
+	other := *j
+	other.cfg.CrossSite = on
+	return &other
+}
+
 // Start makes a new attempt and sets its cookie in the response header h. It deletes older attempts of the request
 // until at most [Max] attempts and 4,000 bytes are left: first those that do not open, then the oldest. So a user who
 // abandons one sign-in after another is never locked out by a Cookie header that is too large (case 277).

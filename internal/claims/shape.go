@@ -4,12 +4,39 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 )
 
 // Shape says where a provider puts groups and organizations, and how it writes them.
 type Shape struct {
 	Groups, Organizations Place
 	StringEmailVerified   bool // the string "true" counts as true in email_verified
+
+	// Prefix is put before every name, so that the groups of one provider are not mistaken for those of another.
+	Prefix string
+}
+
+// prefixed returns sorted names with the prefix, still sorted.
+func (s *Shape) prefixed(names []string) []string {
+	if s.Prefix == "" {
+		return names
+	}
+	with := make([]string, len(names))
+	for i, name := range names {
+		with[i] = s.Prefix + name
+	}
+	return with
+}
+
+// Within returns names that the app has chosen itself, sorted, with the prefix before those that lack it.
+func (s *Shape) Within(names []string) []string {
+	with := Normalized(names)
+	for i, name := range with {
+		if !strings.HasPrefix(name, s.Prefix) {
+			with[i] = s.Prefix + name
+		}
+	}
+	return Normalized(with)
 }
 
 // GroupsOf reads the groups from one source: the ID token if it has the claim or its overage marker, and otherwise
@@ -18,7 +45,7 @@ type Shape struct {
 func (s *Shape) GroupsOf(idToken, userInfo map[string]any) (groups, at []string, overage bool) {
 	for _, claims := range []map[string]any{idToken, userInfo} {
 		if value, at := s.Groups.Find(claims); value != nil {
-			return s.Groups.Names(value), at, false
+			return s.prefixed(s.Groups.Names(value)), at, false
 		}
 		if s.Groups.leftOut(claims) {
 			return nil, nil, true
@@ -31,7 +58,7 @@ func (s *Shape) GroupsOf(idToken, userInfo map[string]any) (groups, at []string,
 func (s *Shape) OrganizationsOf(idToken, userInfo map[string]any) (organizations, at []string) {
 	for _, claims := range []map[string]any{idToken, userInfo} {
 		if value, at := s.Organizations.Find(claims); value != nil {
-			return s.Organizations.Names(value), at
+			return s.prefixed(s.Organizations.Names(value)), at
 		}
 	}
 	return nil, nil

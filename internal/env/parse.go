@@ -155,8 +155,3 @@ func WithUnit(value string) (string, error) {
 	}
 	return value, nil
 }
-
-// Unsupported refuses any value, for a variable that a later version will read.
-func Unsupported(string) (string, error) {
-	return "", errors.New("is not supported by this version")
-}

@@ -119,7 +119,6 @@ func TestConversions(t *testing.T) {
 		{"unit", "Life", "30", env.WithUnit, 30 * time.Second, ""},
 		{"unit", "Life", "30m", env.WithUnit, 30 * time.Minute, ""},
 		{"unit", "Life", "99999999999999999999", env.WithUnit, time.Duration(0), `"99999999999999999999s" is too large`},
-		{"later", "Text", "a", env.Unsupported, "", "is not supported by this version"},
 	} {
 		got, problem, _ := parsed(t, test.field, test.value, test.as)
 		if !reflect.DeepEqual(got, test.want) || problem != test.problem {

@@ -52,10 +52,10 @@ func rooms() []room {
 		{"memorystore", "internal/store", "github.com/gin-contrib/sessions github.com/gorilla/sessions"},
 		{"internal/house", "", ""},
 		{".", "cookiestore internal/ascii internal/attempt internal/audit internal/authresponse internal/claims " +
-			"internal/clientcert internal/cookie internal/dpopnonce internal/env internal/flight internal/lograte " +
-			"internal/marker internal/origin internal/provider internal/recheck internal/refresh internal/returnto " +
-			"internal/revocation internal/sealed internal/session internal/settings internal/shared internal/state " +
-			"internal/store internal/web internal/wire",
+			"internal/clientcert internal/cookie internal/directory internal/dpopnonce internal/env internal/flight " +
+			"internal/lograte internal/marker internal/origin internal/provider internal/recheck internal/refresh " +
+			"internal/returnto internal/revocation internal/sealed internal/session internal/settings internal/shared " +
+			"internal/state internal/store internal/web internal/wire",
 			"github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
 		{"internal/recheck", "internal/claims internal/flight internal/provider internal/session internal/shared " +
 			"internal/wire",

@@ -1,5 +1,6 @@
 // Package marker has the cookies that keep one fact about a browser each, apart from the session: that a silent sign-in
-// was tried, that a sign-in has just been completed, and that pages of the session are to be dropped.
+// was tried, that a sign-in has just been completed, which provider was used last, and that pages of the session are to
+// be dropped.
 package marker
 
 import (
@@ -47,4 +48,20 @@ func (c Cookies) DropPages(h http.Header) {
 	}
 	out.Value, out.MaxAge = "", -1
 	h.Add("Set-Cookie", out.String())
+}
+
+// Chosen returns the cookie that says which provider a browser used last, and nothing else. It lasts for a year.
+func (c Cookies) Chosen(provider string) *http.Cookie {
+	chosen := c.named(".provider", provider)
+	chosen.MaxAge = 365 * 24 * 60 * 60
+	return chosen
+}
+
+// LastChosen returns the provider in the cookie of Chosen, which the browser may have changed, or "".
+func (c Cookies) LastChosen(r *http.Request) string {
+	chosen, err := r.Cookie(c.Name + ".provider")
+	if err != nil {
+		return ""
+	}
+	return chosen.Value
 }

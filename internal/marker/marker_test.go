@@ -35,7 +35,17 @@ func TestCookies(t *testing.T) {
 			t.Errorf("%q, want %q", tt.got["Set-Cookie"], tt.want)
 		}
 	}
+	if line := cookies.Chosen("google").String(); line !=
+		"__Host-ginoidc.provider=google; Path=/; Max-Age=31536000; HttpOnly; Secure; SameSite=Lax" {
+		t.Errorf("%s", line)
+	}
 	r := httptest.NewRequest("GET", "/", nil)
+	if chosen := cookies.LastChosen(r); chosen != "" {
+		t.Errorf("%q was chosen without the cookie", chosen)
+	}
+	if r.AddCookie(cookies.Chosen("google")); cookies.LastChosen(r) != "google" {
+		t.Errorf("chosen: %q", cookies.LastChosen(r))
+	}
 	if cookies.IsSilent(r) {
 		t.Error("silent without the cookie")
 	}

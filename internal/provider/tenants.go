@@ -103,3 +103,29 @@ func (p *Provider) signerOf(payload []byte) func(keyIssuer string) bool {
 			(keyIssuer == "" || strings.Contains(keyIssuer, TenantMarker) || tenantPattern.FindString(keyIssuer) == tenant)
 	}
 }
+
+// IssuesAccessTokens is Issues for access tokens.
+func (p *Provider) IssuesAccessTokens(iss string) bool {
+	if p.allowTenant == nil {
+		return iss == p.access.Issuer
+	}
+	_, ok := tenantIn(p.access.Issuer, iss)
+	return ok
+}
+
+// Unverified returns what a JWT says about its issuer and audience, to find the provider whose keys verify it. It
+// returns false for a token that is not a JWT, or whose contents cannot be read.
+func Unverified(raw string) (iss string, audience []string, ok bool) {
+	if len(raw) > maxIDToken || strings.Count(raw, ".") != 2 {
+		return "", nil, false
+	}
+	claims, err := payload(opIDToken, raw, maxIDToken)
+	if err != nil {
+		return "", nil, false
+	}
+	iss, _ = claims["iss"].(string)
+	if single, ok := claims["aud"].(string); ok {
+		return iss, []string{single}, true
+	}
+	return iss, document(claims).list("aud"), true
+}

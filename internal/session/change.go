@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
-	"slices"
 	"time"
 
 	gsessions "github.com/gorilla/sessions"
@@ -24,6 +23,7 @@ func (m *Manager) Change(r *http.Request, s *Session, rec Record, after time.Tim
 	rec.ID, rec.Created, rec.Renewed, rec.Started, rec.Began = s.ID, s.Created, wholeSecond(now), s.Started, s.Began
 	rec.SubjectHash, rec.SIDHash, rec.Expires, rec.Checked = s.SubjectHash, s.SIDHash, s.Expires, s.Checked
 	rec.SID, rec.Issued, rec.AskedMaxAge, rec.AskedACR, rec.IDToken = s.SID, s.Issued, s.AskedMaxAge, s.AskedACR, s.IDToken
+	rec.Party, rec.Provider, rec.Issuer = s.Party, s.Provider, s.Issuer
 	rec.Updated = now.UTC().Truncate(time.Microsecond)
 	if !rec.Updated.After(after) {
 		rec.Updated = after.Add(time.Microsecond)
@@ -41,7 +41,7 @@ func (m *Manager) Change(r *http.Request, s *Session, rec Record, after time.Tim
 // Retire lets the record that the request carries expire after grace, if a store keeps it: until then requests in
 // flight use it to find its successor. ErrGone means that it has been deleted in the meantime.
 func (m *Manager) Retire(r *http.Request, s *Session, grace time.Duration) error {
-	data := s.Record.append(slices.Clone(m.audience))
+	data := s.Record.append(s.head())
 	err := m.records.SaveRecord(http.Header{}, s.of(r), m.config.Name, data, m.cookie(int(grace/time.Second)))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -15,7 +15,7 @@ func (m *Manager) Ready(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", ErrStore, err)
 	}
 	h := http.Header{}
-	if err := m.records.SaveRecord(h, r, m.config.Name, m.audience, m.cookie(readyAge)); err != nil {
+	if err := m.records.SaveRecord(h, r, m.config.Name, []byte("ready"), m.cookie(readyAge)); err != nil {
 		return fmt.Errorf("%w: %w", ErrStore, err)
 	}
 	for _, line := range h[setCookie] {

@@ -30,6 +30,11 @@ type Record struct {
 	// AskedMaxAge is the max_age in seconds that the sign-in requested, -1 for none. AskedACR is its acr_values.
 	AskedMaxAge int
 
+	// Provider is the name of the provider whose user it is, and Issuer the user's issuer if it is not the provider's own:
+	// that of a tenant. Party is what Parties found, and not saved.
+	Provider, Issuer string
+	Party            *Party
+
 	Subject, SID, Name, PreferredUsername, Email, Picture, ACR, AskedACR string
 
 	EmailVerified bool

@@ -30,6 +30,8 @@ const (
 	fieldAMR     = fieldExpires + 3 // without it, guards that require a method deny
 
 	fieldActorHashes = fieldExpires + 4 // an instance that does not know it would not end the session with the actor's
+	fieldProvider    = fieldExpires + 6 // an instance that does not know it would take the user for another provider's
+	fieldIssuer      = fieldExpires + 8
 )
 
 func (rec *Record) appendFields(b []byte) []byte {
@@ -53,6 +55,8 @@ func (rec *Record) appendFields(b []byte) []byte {
 	if rec.ActorHash != [16]byte{} {
 		b = appendField(b, fieldActorHashes, append(rec.ActorHash[:], rec.ActorSIDHash[:]...))
 	}
+	b = appendField(b, fieldProvider, rec.Provider)
+	b = appendField(b, fieldIssuer, rec.Issuer)
 	return b
 }
 
@@ -128,6 +132,10 @@ func (rec *Record) decodeField(tag byte, content []byte) (ok bool) {
 	case fieldActorHashes:
 		n := copy(rec.ActorHash[:], content)
 		ok = setHash(&rec.ActorSIDHash, content[n:])
+	case fieldProvider:
+		rec.Provider = text
+	case fieldIssuer:
+		rec.Issuer = text
 	default:
 		return tag%2 == 1
 	}

@@ -122,7 +122,7 @@ func TestOddRecordsAreNone(t *testing.T) {
 		"text beyond the end":     record("\x02\xc8\x01subject"),
 		"length of 2^63":          record("\x02", string(binary.AppendUvarint(nil, 1<<63))),
 		"a group beyond the end":  withField(fieldGroups, "\x02a"),
-		"an unknown even field":   withField(fieldExpires+2, "x"),
+		"an unknown even field":   withField(fieldIssuer+2, "x"),
 		"an empty field":          withField(fieldName, ""),
 		"a field twice":           withField(fieldSubject, "t"),
 		"fields in another order": record(subject, "\x06\x01n\x04\x01s"),

@@ -6,10 +6,8 @@
 package session
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -42,16 +40,17 @@ type Config struct {
 	// RecheckEvery is the age above which the user is to be read again at the provider; 0 for never.
 	RecheckEvery time.Duration
 	// Audience names issuer and client. Records of another audience are ignored, so that apps that share a store and its
-	// keys stay separate.
+	// keys stay separate. Parties replaces it in apps with several providers, whose records have the audience of the
+	// provider.
 	Audience string
+	Parties  Parties
 	Logger   *slog.Logger
 }
 
 // Manager manages the life of sessions. It is safe for concurrent use.
 type Manager struct {
-	config   Config
-	records  recordStore
-	audience []byte // the prefix of each record
+	config  Config
+	records recordStore
 }
 
 // Session is what one request has loaded or begun.
@@ -71,8 +70,9 @@ func New(config Config) (*Manager, error) {
 	if config.Logger == nil {
 		m.config.Logger = slog.New(slog.DiscardHandler)
 	}
-	fingerprint := sha256.Sum256([]byte(config.Audience))
-	m.audience = fingerprint[:8]
+	if config.Parties == nil {
+		m.config.Parties = only(config.Audience)
+	}
 	if direct, ok := config.Store.(recordStore); ok {
 		m.records = direct
 		return m, nil
@@ -146,11 +146,9 @@ func (m *Manager) load(r *http.Request, s *Session) (*Session, error) {
 	if len(data) == 0 {
 		return nil, nil
 	}
-	data, ours := bytes.CutPrefix(data, m.audience)
-	if !ours || !s.Record.decode(data) {
-		m.config.Logger.DebugContext(r.Context(), "session: record ignored", "same_audience", ours)
+	if ours, err := m.read(r.Context(), data, &s.Record); err != nil || !ours {
 		*s = Session{}
-		return nil, nil
+		return nil, err
 	}
 	now := time.Now()
 	if m.left(&s.Record, now) <= 0 {
@@ -169,6 +167,9 @@ func (m *Manager) load(r *http.Request, s *Session) (*Session, error) {
 // An error wraps [ErrStore] or is a [*TooLargeError]; h is then unchanged.
 func (m *Manager) Begin(h http.Header, r *http.Request, rec Record, tokens []byte) (*Session, error) {
 	now := time.Now()
+	if err := m.assign(r.Context(), &rec); err != nil {
+		return nil, err
+	}
 	rand.Read(rec.ID[:])
 	rec.Created, rec.Renewed = wholeSecond(now), wholeSecond(now)
 
@@ -243,7 +244,11 @@ func (m *Manager) Destroy(h http.Header, r *http.Request) error {
 func (m *Manager) destroy(h http.Header, r *http.Request, name string) error {
 	for _, alone := range cookie.Apart(r, name) {
 		data, _, err := m.records.LoadRecord(alone, name)
-		if err == nil && bytes.HasPrefix(data, m.audience) {
+		ours := false
+		if err == nil {
+			ours, err = m.owns(r.Context(), data)
+		}
+		if ours && err == nil {
 			err = m.records.DeleteRecord(http.Header{}, alone, name, m.cookie(-1))
 		}
 		if err != nil {
@@ -254,7 +259,7 @@ func (m *Manager) destroy(h http.Header, r *http.Request, name string) error {
 }
 
 func (m *Manager) save(h http.Header, r *http.Request, rec *Record, now time.Time) error {
-	data := rec.append(slices.Clone(m.audience))
+	data := rec.append(rec.head())
 	maxAge := int((m.left(rec, now) + time.Second - 1) / time.Second)
 	if err := m.records.SaveRecord(h, r, m.config.Name, data, m.cookie(maxAge)); err != nil {
 		return saveError(err, rec)

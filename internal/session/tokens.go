@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
@@ -78,5 +77,5 @@ func (m *Manager) saveTokens(h http.Header, r *http.Request, rec *Record, tokens
 // tokensHead ties tokens to their session: audience ‖ id. Tokens of another session are never accepted, whatever wrote
 // them there.
 func (m *Manager) tokensHead(rec *Record) []byte {
-	return append(slices.Clone(m.audience), rec.ID[:]...)
+	return append(rec.head(), rec.ID[:]...)
 }

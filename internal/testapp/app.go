@@ -35,6 +35,7 @@ type App struct {
 	Auth   *ginoidc.Auth
 	Engine *gin.Engine
 	OP     *fakeop.Provider
+	OPs    map[string]*fakeop.Provider // of NewSeveral, by name
 	Logs   *bytes.Buffer
 	Ran    map[string]int // how often Protected ran, by route
 
@@ -62,15 +63,9 @@ func New(t testing.TB, change ...Change) *App {
 	if a.OP, err = fakeop.New(op); err != nil {
 		t.Fatal(err)
 	}
-	switch outer := cfg.Providers[0].Transport.(type) {
-	case nil:
-		cfg.Providers[0].Transport = a.OP.Transport()
-	case *Recorder:
-		outer.next = a.OP.Transport()
-	case Network:
-		cfg.Providers[0].Transport = nil
+	if len(cfg.Providers) > 0 {
+		a.connect(&cfg.Providers[0])
 	}
-	a.ResponseMode = cfg.Providers[0].ResponseMode
 	if a.Auth, err = ginoidc.New(cfg); err != nil {
 		t.Fatal(err)
 	}
@@ -80,6 +75,19 @@ func New(t testing.TB, change ...Change) *App {
 	a.Engine.Any("/me", a.Auth.RequireAuth(), a.Protected)
 	a.Engine.Any("/admin", a.Auth.RequireGroups("admin"), a.Protected)
 	return a
+}
+
+// connect lets the app reach its provider.
+func (a *App) connect(p *ginoidc.Provider) {
+	switch outer := p.Transport.(type) {
+	case nil:
+		p.Transport = a.OP.Transport()
+	case *Recorder:
+		outer.next = a.OP.Transport()
+	case Network:
+		p.Transport = nil
+	}
+	a.ResponseMode = p.ResponseMode
 }
 
 // NewWithTokens returns an app that keeps tokens, which last for five minutes, and shows the access token at "/token".

@@ -1,0 +1,233 @@
+package ginoidc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/directory"
+	"github.com/seed-d65cea4d/ginoidc/internal/flight"
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
+)
+
+// relyingParties finds the relying party for whatever is at hand.
+type relyingParties struct {
+	fixed   []*relyingParty                     // of Config.Providers
+	byName  map[string]*relyingParty            // the same
+	found   *directory.Directory[*relyingParty] // by Config.FindProvider; nil without it
+	several bool                                // there can be more than one, so requests have to say which they concern
+}
+
+// only returns the relying party of an app with one, and otherwise nil.
+func (ps *relyingParties) only() *relyingParty {
+	if ps.several {
+		return nil
+	}
+	return ps.fixed[0]
+}
+
+// first returns a relying party for what does not depend on which, or nil if all are found at run time.
+func (ps *relyingParties) first() *relyingParty {
+	if len(ps.fixed) == 0 {
+		return nil
+	}
+	return ps.fixed[0]
+}
+
+// named returns the one of a provider, for a new sign-in.
+func (ps *relyingParties) named(ctx context.Context, name string) (*relyingParty, error) {
+	return ps.lookup(ctx, name, (*directory.Directory[*relyingParty]).Current)
+}
+
+// kept is named for what a sign-in has started, such as sessions, which a failing lookup does not end.
+func (ps *relyingParties) kept(ctx context.Context, name string) (*relyingParty, error) {
+	return ps.lookup(ctx, name, (*directory.Directory[*relyingParty]).Kept)
+}
+
+func (ps *relyingParties) lookup(ctx context.Context, name string,
+	look func(*directory.Directory[*relyingParty], context.Context, string) (*relyingParty, error),
+) (*relyingParty, error) {
+	if rp := ps.byName[name]; rp != nil {
+		return rp, nil
+	}
+	if ps.found == nil || !isProviderName(name) {
+		return nil, ErrUnknownProvider
+	}
+	rp, err := look(ps.found, ctx, name)
+	switch {
+	case errors.Is(err, directory.ErrUnknown):
+		return nil, ErrUnknownProvider
+	case err != nil:
+		return nil, fmt.Errorf("%w: provider %s: %w", ErrProviderUnavailable, name, err)
+	}
+	return rp, nil
+}
+
+// forCall returns the one that a call of the app concerns, which names it or not: see [Auth.ForProvider].
+func (ps *relyingParties) forCall(ctx context.Context, name string) (*relyingParty, error) {
+	switch only := ps.only(); {
+	case only != nil && (name == "" || name == only.settings.Name):
+		return only, nil
+	case name == "":
+		return nil, errNoProvider
+	}
+	return ps.kept(ctx, name)
+}
+
+// issuing returns the one that an unverified token or request comes from, as far as iss and audience say, or nil. It
+// only decides with which keys the token is verified. Of the providers found at run time it knows those that are in
+// use.
+func (ps *relyingParties) issuing(iss string, audience []string) (found *relyingParty) {
+	certain := false
+	candidate := func(rp *relyingParty) {
+		ours := slices.Contains(audience, rp.settings.ClientID)
+		if !certain && rp.client.Issues(iss) && (found == nil || ours) {
+			found, certain = rp, ours
+		}
+	}
+	for _, rp := range ps.fixed {
+		candidate(rp)
+	}
+	if !certain && ps.found != nil {
+		ps.found.Each(candidate)
+	}
+	return found
+}
+
+// ofSession returns the one that a session was started with.
+func (ps *relyingParties) ofSession(r *session.Record) *relyingParty {
+	return r.Party.Of.(*relyingParty)
+}
+
+// party finds the party of a session. A session that names no provider was saved by an app with one.
+func (ps *relyingParties) party(ctx context.Context, name string, head []byte) (*session.Party, error) {
+	if only := ps.only(); only != nil {
+		if name == "" || name == only.settings.Name {
+			return only.party, nil
+		}
+		return nil, nil
+	}
+	if name == "" {
+		for _, rp := range ps.fixed {
+			if rp.party.Owns(head) {
+				return rp.party, nil
+			}
+		}
+		return nil, nil
+	}
+	rp, err := ps.kept(ctx, name)
+	switch {
+	case errors.Is(err, ErrUnknownProvider):
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return rp.party, nil
+}
+
+// accessTokens reports whether the app accepts access tokens.
+func (ps *relyingParties) accessTokens() bool {
+	return slices.ContainsFunc(ps.fixed, func(rp *relyingParty) bool { return rp.settings.Audience != "" })
+}
+
+// receiveSignals reports whether the app receives security events.
+func (ps *relyingParties) receiveSignals() bool {
+	return slices.ContainsFunc(ps.fixed, func(rp *relyingParty) bool { return rp.signals != nil })
+}
+
+// ofAccessToken returns the one whose provider has issued an access token, as far as it says, or nil. A token that is
+// not a JWT says nothing, and is for the one provider that is asked about such tokens: to ask several would show each
+// of them the tokens of the others.
+func (ps *relyingParties) ofAccessToken(raw string) *relyingParty {
+	if only := ps.only(); only != nil {
+		return only
+	}
+	iss, _, ok := provider.Unverified(raw)
+	for _, rp := range ps.fixed {
+		switch {
+		case rp.settings.Audience == "":
+		case ok && rp.client.IssuesAccessTokens(iss), !ok && rp.settings.Introspection != "":
+			return rp
+		}
+	}
+	return nil
+}
+
+// ready returns nil if users can sign in with one of the providers.
+func (ps *relyingParties) ready(ctx context.Context) error {
+	if len(ps.fixed) == 1 {
+		return ps.fixed[0].client.Ready(ctx)
+	}
+	problems := make([]error, len(ps.fixed))
+	var checks sync.WaitGroup
+	for i, rp := range ps.fixed {
+		checks.Go(func() {
+			_, problems[i] = flight.Try(rp.log, func() (any, error) { return nil, rp.client.Ready(ctx) })
+		})
+	}
+	checks.Wait()
+	for _, problem := range problems {
+		if problem == nil {
+			return nil
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// authorizationServers returns the issuers whose access tokens the app accepts.
+func (ps *relyingParties) authorizationServers() []string {
+	issuers := []string{}
+	for _, rp := range ps.fixed {
+		if rp.settings.Audience != "" {
+			issuers = append(issuers, rp.settings.Issuer)
+		}
+	}
+	return issuers
+}
+
+// nameInPath returns the name below one of the plugin's routes, such as "google" in "/auth/callback/google".
+func nameInPath(c *gin.Context) string { return strings.TrimPrefix(c.Param(belowOwnParam), "/") }
+
+// ofPath returns the relying party of a callback, whose path names it if there are several.
+func (a *Auth) ofPath(c *gin.Context) (*relyingParty, error) {
+	if only := a.providers.only(); only != nil {
+		return only, nil
+	}
+	return a.providers.kept(a.requestOf(c), nameInPath(c))
+}
+
+// ofLogoutToken returns the relying party whose provider has issued a logout token, as far as the path or the token
+// says.
+func (a *Auth) ofLogoutToken(c *gin.Context, raw string) (*relyingParty, error) {
+	if only := a.providers.only(); only != nil {
+		return only, nil
+	}
+	if name := nameInPath(c); name != "" {
+		return a.providers.kept(a.requestOf(c), name)
+	}
+	iss, audience, _ := provider.Unverified(raw)
+	if rp := a.providers.issuing(iss, audience); rp != nil {
+		return rp, nil
+	}
+	return nil, fmt.Errorf("%w: the token is of no configured issuer", provider.ErrInvalidToken)
+}
+
+// ofFramed returns the relying party of a front-channel logout: that of the path, or of iss.
+func (a *Auth) ofFramed(c *gin.Context) (*relyingParty, error) {
+	if only := a.providers.only(); only != nil {
+		return only, nil
+	}
+	if name := nameInPath(c); name != "" {
+		return a.providers.kept(a.requestOf(c), name)
+	}
+	if rp := a.providers.issuing(c.Query("iss"), nil); rp != nil {
+		return rp, nil
+	}
+	return nil, fmt.Errorf("%w: iss is no configured issuer", ErrUnknownProvider)
+}
