@@ -41,7 +41,11 @@ func newRoutes(app *url.URL, prefix string) routes {
 
 // all returns the paths of all routes. They are not return targets, or a sign-in could end in a sign-out.
 func (r routes) all() []string {
-	return []string{r.signIn, r.callback, r.signOut, r.userInfo, r.backChannel, r.frontChannel, r.signedOut, r.signals}
+	at := r.base + r.prefix + "/"
+	return []string{
+		r.signIn, r.callback, r.signOut, r.userInfo, r.backChannel, r.frontChannel, r.signedOut, r.signals,
+		at + clientScript, at + clientTypes,
+	}
 }
 
 const (
@@ -102,9 +106,9 @@ func (c *Config) routesAndTargets(app *url.URL) (routes, returnto.Site) {
 }
 
 // Mount registers the plugin's routes below RoutePrefix: signin, callback, signout, userinfo, backchannel-logout,
-// frontchannel-logout and signed-out, and signals with Provider.Signals. Each answers other methods with 405 itself,
-// whatever the engine's settings. With Config.Resource it also registers the metadata of that resource, below
-// "/.well-known".
+// frontchannel-logout and signed-out, signals with Provider.Signals, and client.js and client.d.ts for scripts. Each
+// answers other methods with 405 itself, whatever the engine's settings. With Config.Resource it also registers the
+// metadata of that resource, below "/.well-known".
 //
 // r is the engine, or a group at the base path of AppURL. Mount panics for any other group: it adds RoutePrefix itself.
 //
@@ -140,6 +144,7 @@ func (a *Auth) ownHandlers() map[string]gin.HandlerFunc {
 	handlers := map[string]gin.HandlerFunc{
 		"signin": a.SignIn, "callback": a.Callback, "signout": a.SignOut, "userinfo": a.UserInfo,
 		"backchannel-logout": a.BackChannelLogout, "frontchannel-logout": a.FrontChannelLogout, "signed-out": a.SignedOut,
+		clientScript: a.serveClient, clientTypes: a.serveClient,
 	}
 	if a.providers.receiveSignals() {
 		handlers["signals"] = a.ReceiveSignal

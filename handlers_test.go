@@ -292,7 +292,7 @@ func TestMountedRoutes(t *testing.T) {
 			a.Engine.POST("/auth/:provider/link", own)
 			a.Engine.DELETE("/auth/keys/:id", own)
 			a.Engine.HEAD("/auth/files/*path", own)
-			if n := len(a.Engine.Routes()) - 5; n != 30 {
+			if n := len(a.Engine.Routes()) - 5; n != 34 {
 				t.Errorf("Mount registers %d routes", n)
 			}
 			do := func(method, target string, headers ...string) *httptest.ResponseRecorder {

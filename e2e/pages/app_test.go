@@ -42,7 +42,8 @@ func startApp(t *testing.T, scheme, base string, change ...func(*ginoidc.Config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &app{T: t, op: fakeop.Start(t, fakeop.Config{}), origin: scheme + "://localhost:" + port}
+	a := &app{T: t, origin: scheme + "://localhost:" + port}
+	a.op = fakeop.Start(t, fakeop.Config{ACRValues: []string{"urn:example:password", "urn:example:mfa"}})
 	a.url = a.origin + base
 	cfg := ginoidc.Config{
 		Providers: []ginoidc.Provider{{
