@@ -25,7 +25,7 @@ func Apart(r *http.Request, name string) []*http.Request {
 				pairs = append(pairs, PartName(name, n)+"="+choose(values))
 			}
 		}
-		if set := strings.Join(pairs, "; "); len(sets) < maxSets && !slices.Contains(sets, set) {
+		if set := strings.Join(pairs, "; "); !slices.Contains(sets, set) {
 			sets = append(sets, set)
 		}
 	}

@@ -65,7 +65,8 @@ func TestParts(t *testing.T) {
 		}
 	}
 	for _, pair := range []string{
-		"", "s", "s.1", "t=1", "ss=1", "S=1", "s.0=1", "s.9=1", "s.10=1", "s.x=1", "s.=1", "s1=1", " s=1", "s =1", "xs=1",
+		"", "s", "s.1", "t=1", "ss=1", "S=1", "s.0=1", "s.9=1", "s.10=1", "s.x=1", "s.=1", "s1=1", " s=1", "s =1", "xs=1", "=1",
+		".1=1",
 	} {
 		if n, value, ok := cookie.CutPart(pair, "s"); ok {
 			t.Errorf("%q is part %d, %q", pair, n, value)
@@ -152,11 +153,35 @@ func FuzzNamed(f *testing.F) {
 	})
 }
 
+// FuzzValues compares with net/http, which reads every value that is found here too, unless it has characters that may
+// not be in a cookie.
+func FuzzValues(f *testing.F) {
+	f.Add("a=1; s=2;s=3", "s")
+	f.Add("s=\"1\"; s =2;\ts= 3 ; =s", "s")
+	f.Add("s=1,2; s=a b; s.1=\x80", "s.1")
+	f.Fuzz(func(t *testing.T, line, name string) {
+		if (&http.Cookie{Name: name}).Valid() != nil {
+			return
+		}
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header["Cookie"] = []string{line}
+		var theirs []string
+		for _, c := range r.CookiesNamed(name) {
+			theirs = append(theirs, c.Value)
+		}
+		for _, value := range cookie.Values(r, name) {
+			if (&http.Cookie{Name: name, Value: value}).Valid() == nil && !slices.Contains(theirs, value) {
+				t.Errorf("%q in %q: %q, and net/http reads %q", name, line, value, theirs)
+			}
+		}
+	})
+}
+
 func TestAfter(t *testing.T) {
 	r := httptest.NewRequest("GET", "/page", nil)
 	r.Header.Set("Cookie", "a=1; b=2; c=3")
 	r.Header.Set("Accept", "x")
-	later := cookie.After(r, []string{"b=4; Path=/", "c=; Max-Age=0", "d=5; HttpOnly", "malformed", "e="})
+	later := cookie.After(r, []string{"b=4; Path=/", "c=6; Max-Age=0", "d=5; HttpOnly", "malformed", "e="})
 	if got, want := later.Header["Cookie"], []string{"a=1; b=4; d=5"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}

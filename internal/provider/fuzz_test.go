@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"math"
 	"net/http"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 )
 
-// What decodeObject accepts is JSON, and no other parser finds another value under any name.
+// What decodeObject accepts is JSON, encoding/json reads the same, and no other parser finds another value under any
+// name.
 func FuzzDecodeObject(f *testing.F) {
 	for _, seed := range []string{`{"a":[1,{"b":null}],"c":"\u017f"}`, `{"sub":1,"SUB":2}`, `{"a":1,"a":2}`, `{"a":`,
 		`{}{}`, "{\"\xff\":1}", `[[[[`} {
@@ -23,6 +25,12 @@ func FuzzDecodeObject(f *testing.F) {
 		}
 		if !json.Valid(data) {
 			t.Fatalf("accepted %q", data)
+		}
+		var theirs map[string]any
+		decoder := json.NewDecoder(bytes.NewReader(data))
+		decoder.UseNumber()
+		if err := decoder.Decode(&theirs); err != nil || !reflect.DeepEqual(object, theirs) {
+			t.Fatalf("%q is %v, and encoding/json reads %v, %v", data, object, theirs, err)
 		}
 		for name := range object {
 			for other := range object {
