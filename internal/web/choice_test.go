@@ -23,6 +23,7 @@ func TestChoiceParts(t *testing.T) {
 		{"two", web.Choice{Options: []web.Option{{Label: "One", URL: "/s?a=1&b=2"}, {Label: "Two", URL: "/t", Last: true}}},
 			[]string{`<a href="/s?a=1&amp;b=2"><span>One</span></a>`, `<span>Two</span> <small>Last used</small>`},
 			[]string{"<form", `role="status"`, `class="many"`, "<script"}},
+		{"six", web.Choice{Options: make([]web.Option, 6)}, []string{"<main>"}, nil},
 		{"seven", web.Choice{Options: make([]web.Option, 7)}, []string{`<main class="many">`}, nil},
 		{"address", web.Choice{Action: "/s", Email: "a@b.example", Message: "M", Hidden: []web.Field{{"return_to", "/x?y"}}},
 			[]string{`<form method="post" action="/s">`, `<input type="hidden" name="return_to" value="/x?y">`,
