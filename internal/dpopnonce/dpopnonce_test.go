@@ -1,6 +1,7 @@
 package dpopnonce_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -47,19 +48,37 @@ func TestLife(t *testing.T) {
 // start is the time at which a synctest bubble begins.
 func start() time.Time { return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) }
 
+// TestTimes: clocks of instances may differ by less than half a minute, and what is no time is no nonce.
+func TestTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		issuer := newIssuer(t, "app", newer)
+		at := func(age time.Duration) string { return strconv.FormatInt(time.Now().Add(-age).Unix(), 10) }
+		for text, want := range map[string][2]bool{
+			at(0): {true, false}, at(-29 * time.Second): {true, false}, at(-30 * time.Second): {false, false},
+			at(150 * time.Second): {true, false}, at(151 * time.Second): {true, true},
+			"": {false, false}, "x": {false, false}, at(0) + ".5": {false, false},
+		} {
+			ok, aging := issuer.Check(issuer.Seal.Seal(text, ""))
+			if ok != want[0] || aging != want[1] {
+				t.Errorf("%q: ok %t, aging %t", text, ok, aging)
+			}
+		}
+	})
+}
+
 // TestInstances: instances with the same secrets accept the nonces of each other, during a rotation of secrets too.
-// Those of other apps, other texts and times to come are refused.
+// Those of other apps and other texts are refused.
 func TestInstances(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		here := newIssuer(t, "app", newer, older)
 		before := newIssuer(t, "app", older).New()
 		time.Sleep(time.Minute)
-		ahead := newIssuer(t, "app", newer).New() // a minute in the future of the instance below
+		other := newIssuer(t, "app", newer).New()
 		for name, tt := range map[string]struct {
 			nonce string
 			ok    bool
 		}{
-			"of another instance": {ahead, true},
+			"of another instance": {other, true},
 			"an earlier secret":   {before, true},
 			"another app":         {newIssuer(t, "other", newer).New(), false},
 			"another secret":      {newIssuer(t, "app", strings.Repeat("third ", 8)).New(), false},

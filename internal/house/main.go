@@ -1,7 +1,10 @@
 // Command house produces the figures of the documentation:
 //
-//	go run ./internal/house mutate [-save] [package...]   remove checks one by one: does a test fail?
-//	go run ./internal/house report [-save]                print the figures that the documentation quotes
+//	go run ./internal/house mutate [-save] [package or file...]   remove checks one by one: does a test fail?
+//	go run ./internal/house cover [-save]                         what the tests of the plugin do not reach
+//	go run ./internal/house report [-save]                        print the figures that the documentation quotes
+//
+// With -save they are kept in the repository.
 //
 // Its tests check the repository itself: the imports, the list of exported names, the language of comments, that the
 // pages say what the code does, and that every attack they list has its test.
@@ -33,8 +36,10 @@ func run(args []string) error {
 	switch command {
 	case "mutate":
 		return mutate(flags.Args(), *save)
+	case "cover":
+		return cover(*save)
 	case "report":
 		return report(*save)
 	}
-	return fmt.Errorf("%q is neither mutate nor report", command)
+	return fmt.Errorf("%q is none of mutate, cover and report", command)
 }

@@ -17,10 +17,17 @@ type mutant struct {
 	function string
 	kind     string // what is changed
 	text     string // the code concerned, on one line
+	nth      int    // of those that are alike in the function
 }
 
 // key identifies a mutant when the lines around it have moved.
-func (m mutant) key() string { return m.file + " " + m.function + ": " + m.kind + ": " + m.text }
+func (m mutant) key() string {
+	key := m.file + " " + m.function + ": " + m.kind + ": " + m.text
+	if m.nth > 1 {
+		key += fmt.Sprintf(" (%d)", m.nth)
+	}
+	return key
+}
 
 // The kinds of mutants.
 const (
@@ -95,12 +102,25 @@ func (f *instrumented) Visit(node ast.Node) ast.Visitor {
 		f.binary(n)
 	case *ast.ReturnStmt:
 		f.result(n)
-	case *ast.ExprStmt:
-		if call, ok := n.X.(*ast.CallExpr); ok && !harmless(call) {
-			f.wrap(n, "if !mutant_(%d) { ", " }", leftOut)
-		}
+	case *ast.BlockStmt:
+		f.statements(n.List)
+	case *ast.CaseClause:
+		f.statements(n.Body)
+	case *ast.CommClause:
+		f.statements(n.Body)
 	}
 	return f
+}
+
+// statements leaves out calls whose result is not used.
+func (f *instrumented) statements(list []ast.Stmt) {
+	for _, statement := range list {
+		if n, ok := statement.(*ast.ExprStmt); ok {
+			if call, ok := n.X.(*ast.CallExpr); ok && !harmless(call) {
+				f.wrap(n, "if !mutant_(%d) { ", " }", leftOut)
+			}
+		}
+	}
 }
 
 // condition makes a condition always true and always false.
@@ -168,6 +188,11 @@ func (f *instrumented) wrap(node ast.Node, before, after, kind string) {
 		text: strings.Join(strings.Fields(f.text(node)), " "),
 	}
 	f.next++
+	for _, other := range append(f.mutants, m) {
+		if other.function == m.function && other.kind == m.kind && other.text == m.text {
+			m.nth++
+		}
+	}
 	f.mutants = append(f.mutants, m)
 	order := len(f.inserts)
 	f.insert(node.Pos(), false, order, before, m.id)

@@ -27,6 +27,10 @@ func TestInstrument(t *testing.T) {
 			"func f(a int) { switch { case (((((a > 1) != (mutant_(3) && (a) == (1)))) || mutant_(2)) && !mutant_(1)): }\n" +
 				"switch a { case 1: } }",
 			"always false: a > 1; always true: a > 1; off by one: a > 1"},
+		{"calls", "func f() { if g(); a { h() }; switch { default: h() } }",
+			"func f() { if g(); (((a) || mutant_(2)) && !mutant_(1)) { if !mutant_(3) { h() } }; " +
+				"switch { default: if !mutant_(4) { h() } } }",
+			"always false: a; always true: a; left out: h(); left out: h()"},
 		{"what would hang", "func f() { mu.Lock(); for a < 1 {}; panic(1) }",
 			"func f() { mu.Lock(); for a < 1 {}; panic(1) }", ""},
 		{"functions in functions", "func f() bool { g := func() error { return e }; return g() == nil }",

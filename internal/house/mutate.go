@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -45,26 +46,37 @@ type target struct {
 	others []string
 }
 
-// mutate changes the packages, or all secured ones, check by check, and prints which changes no test notices.
-func mutate(dirs []string, save bool) error {
+// mutate changes the named packages or files, or all secured packages, check by check, and prints which changes no test
+// notices. The figures of whole packages are kept if save is set.
+func mutate(names []string, save bool) error {
 	known, err := readEquivalents()
 	if err != nil {
 		return err
 	}
 	for _, t := range secured() {
-		if len(dirs) > 0 && !slices.Contains(dirs, t.dir) {
+		files := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+			return !strings.HasSuffix(name, ".go") || path.Dir(name) != t.dir
+		})
+		whole := len(names) == 0 || slices.Contains(names, t.dir)
+		if !whole && len(files) == 0 {
 			continue
 		}
-		r, err := mutatePackage(t, known)
+		if whole {
+			files = nil
+		}
+		m, err := mutatePackage(t, files, known)
 		if err != nil {
 			return fmt.Errorf("%s: %w", t.dir, err)
 		}
-		fmt.Println(r)
-		if save {
-			if err := saveMutation(r); err != nil {
+		fmt.Println(m)
+		if save && whole {
+			if err := saveMutation(m); err != nil {
 				return err
 			}
 		}
+	}
+	if save {
+		return quoteFigures()
 	}
 	return nil
 }
@@ -81,7 +93,8 @@ func (m mutation) String() string {
 		m.dir, m.killed, m.made, m.explained, len(m.survivors))
 }
 
-func mutatePackage(t target, known equivalents) (mutation, error) {
+// mutatePackage changes the files of a package, or all of them.
+func mutatePackage(t target, files []string, known equivalents) (mutation, error) {
 	work, err := os.MkdirTemp("", "mutants")
 	if err != nil {
 		return mutation{}, err
@@ -91,8 +104,8 @@ func mutatePackage(t target, known equivalents) (mutation, error) {
 	if err := b.instrument(t.dir); err != nil {
 		return mutation{}, err
 	}
-	result := mutation{dir: t.dir, made: len(b.mutants)}
-	left := b.mutants
+	left := slices.DeleteFunc(b.mutants, func(m mutant) bool { return len(files) > 0 && !slices.Contains(files, m.file) })
+	result := mutation{dir: t.dir, made: len(left)}
 	for _, dir := range append([]string{t.dir}, t.others...) {
 		if left = known.without(left, &result.explained); len(left) == 0 {
 			break

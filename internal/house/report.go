@@ -37,8 +37,17 @@ func report(save bool) error {
 	}
 	fmt.Printf("attacks and faults with tests: %s\nrows of OWASP ASVS 5.0 that are met: %s\n%s\n\n%s",
 		covered, required, counts, quoted)
-	if !save {
-		return nil
+	if save {
+		return quoteFigures()
+	}
+	return nil
+}
+
+// quoteFigures writes the figures of the last runs to the page that quotes them.
+func quoteFigures() error {
+	quoted, err := quotedFigures()
+	if err != nil {
+		return err
 	}
 	page, err := os.ReadFile(figuresPage)
 	if err != nil {
@@ -58,7 +67,15 @@ func quotedFigures() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return "\n" + mutationTable(mutations) + "\n", nil
+	covered, err := readCoverage()
+	if err != nil {
+		return "", err
+	}
+	quoted := "\n" + mutationTable(mutations) + "\n"
+	if covered.statements > 0 {
+		quoted += fmt.Sprintf("The tests reach %s.\n\n", covered)
+	}
+	return quoted, nil
 }
 
 // countRows counts the rows of a table, and those that do not match without.

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -98,6 +99,19 @@ func TestRecent(t *testing.T) {
 				}
 			})
 		})
+	}
+	e, now := ref.Entries()[0], strconv.FormatInt(time.Now().UnixMilli(), 10)
+	for text, want := range map[string]bool{ // what another version may have written
+		now + " true " + e.Owner + " " + e.Session: true, now + " true " + e.Owner: false, now: false, "": false,
+		now + " true " + e.Owner + " " + e.Session + " ": false, now + " true " + e.Owner + " x": false,
+		"x true " + e.Owner + " " + e.Session: false,
+	} {
+		reader := recent("app", time.Hour)
+		r := httptest.NewRequest("GET", "/auth/signin", nil)
+		r.AddCookie(&http.Cookie{Name: "__Secure-ginoidc.landed", Value: reader.Seal.Seal(text, "")})
+		if found, _, ok := reader.Find(r); ok != want {
+			t.Errorf("%q: %v %t", text, found, ok)
+		}
 	}
 	if line := recent("app", time.Hour).Delete().String(); line !=
 		"__Secure-ginoidc.landed=; Path=/auth/signin; Max-Age=0; HttpOnly; Secure; SameSite=Lax" {

@@ -57,7 +57,7 @@ func (m *Manager) Retire(r *http.Request, s *Session, grace time.Duration) error
 func (m *Manager) withoutLeftovers(r *http.Request, lines []string) []string {
 	h := http.Header{setCookie: lines}
 	for pair := range cookie.Named(r, m.config.Name) {
-		if n, _, ok := cookie.CutPart(pair, m.config.Name); ok && n > 0 {
+		if n, _, _ := cookie.CutPart(pair, m.config.Name); n > 0 {
 			cookie.SetIfAbsent(h, gsessions.NewCookie(cookie.PartName(m.config.Name, n), "", m.cookie(-1)).String())
 		}
 	}

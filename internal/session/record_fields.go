@@ -150,5 +150,6 @@ func timeOf(content []byte) (t time.Time, ok bool) {
 }
 
 func setHash(hash *[16]byte, content []byte) bool {
-	return copy(hash[:], content) == len(hash) && len(content) == len(hash)
+	copy(hash[:], content)
+	return len(content) == len(hash)
 }

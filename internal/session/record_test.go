@@ -54,6 +54,7 @@ func TestRecordComesBack(t *testing.T) {
 		"flags apart, 4":  func(r *Record) { r.Updated = time.Time{} },
 		"hashes apart":    func(r *Record) { r.SubjectHash = [16]byte{} },
 		"hashes apart, 2": func(r *Record) { r.SIDHash = [16]byte{} },
+		"an end in 9999":  func(r *Record) { r.Expires = time.Unix(wire.MaxSeconds, 0).UTC() },
 		"no end":          func(r *Record) { r.Expires = time.Time{} },
 		"no check":        func(r *Record) { r.Checked = time.Time{} },
 		"no methods":      func(r *Record) { r.AMR = "" },
@@ -104,14 +105,16 @@ func TestOddRecordsAreNone(t *testing.T) {
 	}
 	plain := record(subject)
 	for name, data := range map[string][]byte{
-		"empty":         {},
-		"version 0":     edit(0, 0),
-		"version 3":     edit(0, recordVersion+1),
-		"unknown flag":  edit(17, 16),
-		"one byte more": append(bytes.Clone(whole), 0),
-		"no creation":   without(func(r *Record) { r.Created = time.Time{} }),
-		"no renewal":    without(func(r *Record) { r.Renewed = time.Time{} }),
-		"no subject":    without(func(r *Record) { r.Subject = "" }),
+		"empty":                           {},
+		"version 0":                       edit(0, 0),
+		"version 3":                       edit(0, recordVersion+1),
+		"unknown flag":                    edit(17, whole[17]|128),
+		"version 1, an actor of no bytes": version1(flagActor, 0),
+		"version 1, an unknown flag":      version1(32),
+		"one byte more":                   append(bytes.Clone(whole), 0),
+		"no creation":                     without(func(r *Record) { r.Created = time.Time{} }),
+		"no renewal":                      without(func(r *Record) { r.Renewed = time.Time{} }),
+		"no subject":                      without(func(r *Record) { r.Subject = "" }),
 		"time after 9999": slices.Concat(head, binary.AppendUvarint(nil, wire.MaxSeconds+1), []byte{1, 1, 1, 1, 1},
 			plain[len(times):]),
 		"start after 9999": slices.Concat(head, []byte{1, 1, 1, 1}, binary.AppendUvarint(nil, wire.MaxSeconds*1e6+1),
@@ -148,12 +151,36 @@ func TestOddRecordsAreNone(t *testing.T) {
 			t.Errorf("decoded from the first %d of %d bytes", n, len(whole))
 		}
 	}
+	for name, data := range map[string][]byte{
+		"version 1": version1(0), "version 1 with an actor": version1(flagActor, 1, 'a'),
+	} {
+		if !new(Record).decode(data) {
+			t.Errorf("%s: not decoded", name)
+		}
+	}
 	var got, want Record
 	if !want.decode(plain) {
 		t.Error("the hand-made record these rows vary is itself not readable")
 	}
 	if !got.decode(withField(fieldAMR+2, "ignored")) || !reflect.DeepEqual(got, want) {
 		t.Errorf("an unknown odd field makes %+v", got)
+	}
+}
+
+// version1 returns a small record of version 1 that ends in rest.
+func version1(flags byte, rest ...byte) []byte {
+	head := append([]byte{1, 16: 0}, flags)
+	times := []byte{1, 1, 1, 1, 1, 1}
+	texts, lists, blocks := []byte{1, 's', 0, 0, 0, 0, 0, 0, 0}, []byte{0, 0}, []byte{0, 0, 0}
+	return slices.Concat(head, times, texts, lists, blocks, rest)
+}
+
+// TestEndBeyondTheCalendar: an end after the year 9999 is none, and the record stays readable.
+func TestEndBeyondTheCalendar(t *testing.T) {
+	rec, got := sample(), Record{}
+	rec.Expires = time.Unix(wire.MaxSeconds+1, 0)
+	if !got.decode(rec.append(nil)) || !got.Expires.IsZero() {
+		t.Errorf("it ends at %v", got.Expires)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/gin-contrib/sessions/memstore"
 	gsessions "github.com/gorilla/sessions"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/seal"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/session/sessiontest"
 	"github.com/seed-d65cea4d/ginoidc/internal/wire"
@@ -53,6 +54,15 @@ func TestRecordsAreSealedInStores(t *testing.T) {
 		raw, err := base64.RawURLEncoding.DecodeString(text)
 		if text == "" || err != nil || bytes.Contains(raw, []byte("alice")) {
 			t.Errorf("%s keeps %q", name, raw)
+		}
+		if name == "cookie" { // a store without ids binds the record to the name alone
+			ring, err := seal.NewRing("ginoidc/session", []string{"an older secret of thirty-two ok"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, _, ok := ring.Open(text, []byte("sid")); !ok {
+				t.Error("the record is bound to something else")
+			}
 		}
 		if s, err := newManager(store).Load(r); err != nil || s != nil {
 			t.Errorf("%s: a removed secret: %+v, %v", name, s, err)

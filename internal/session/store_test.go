@@ -83,7 +83,7 @@ func TestLoadErrors(t *testing.T) {
 					return nil, nil
 				}
 				s := gsessions.NewSession(store, name)
-				s.Values = genuine.Values
+				s.Values, s.ID = genuine.Values, genuine.ID
 				return s, row.err
 			}
 			s, err := m.Load(r)
@@ -123,6 +123,7 @@ func TestSaveErrors(t *testing.T) {
 			},
 			tooLarge: true, limit: 4096,
 		},
+		"one byte too many": {save: ofSize(4097), tooLarge: true, limit: 4096},
 	} {
 		t.Run(name, func(t *testing.T) {
 			store := newScript()
@@ -140,6 +141,34 @@ func TestSaveErrors(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		})
+	}
+}
+
+// ofSize sets a cookie of that many bytes.
+func ofSize(n int) func(http.ResponseWriter, *gsessions.Session) error {
+	return func(w http.ResponseWriter, s *gsessions.Session) error {
+		http.SetCookie(w, gsessions.NewCookie(s.Name(), strings.Repeat("A", n-len(s.Name())-len("=")), s.Options))
+		return nil
+	}
+}
+
+// TestLargestCookie: a cookie of the largest size that browsers support is set, and read.
+func TestLargestCookie(t *testing.T) {
+	store := newScript()
+	store.save = ofSize(4096)
+	h := http.Header{}
+	if _, err := newManager(store).Begin(h, sessiontest.Browser{}.Request(), session.Record{Subject: "alice"}, nil); err !=
+		nil || len(h["Set-Cookie"]) != 1 {
+		t.Errorf("Begin: %v, %q", err, h)
+	}
+	asked := ""
+	store.new = func(r *http.Request, name string) (*gsessions.Session, error) {
+		asked = r.Header.Get("Cookie")
+		return gsessions.NewSession(store, name), nil
+	}
+	r := sessiontest.Browser{"sid": strings.Repeat("A", 4096)}.Request()
+	if _, err := newManager(store).Load(r); err != nil || asked == "" {
+		t.Errorf("Load: %v, the store was asked for %q", err, asked)
 	}
 }
 
