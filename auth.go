@@ -3,7 +3,6 @@ package ginoidc
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/url"
 	"reflect"
 	"slices"
@@ -27,7 +26,7 @@ import (
 // Auth signs users in and guards routes. It is made by [New], never changes and is safe for concurrent use.
 type Auth struct {
 	*core
-	handlers AbortHandlers
+	denier   denier
 	provider string // of calls that name none: see ForProvider
 }
 
@@ -43,10 +42,11 @@ type core struct {
 	attempts  *attempt.Jar
 	links     signInLinks
 	signIns   signIns
+	signOuts  signOuts
 	state     SharedState
 	oneServer bool // keeps the sessions and the state: see store.OneRound
-	values    shared.Values
-	origin    *http.CrossOriginProtection
+	values    sharedValues
+	origin    originCheck
 	markers   marker.Cookies
 	recent    marker.Recent
 
@@ -55,6 +55,7 @@ type core struct {
 
 	exchanges flight.Group[*exchangeResult]
 
+	browsersOnly  bool        // the session is the only way to be signed in
 	groupsGuarded atomic.Bool // a guard requires groups
 	silent        atomic.Bool // SilentSignIn is in use
 
@@ -87,16 +88,17 @@ func New(cfg Config) (*Auth, error) {
 	a.userInfoClaims = slices.Clone(cfg.UserInfoClaims)
 	setDefault(&a.config.DefaultReturnTo, a.routes.base+"/")
 	setDefault(&a.config.PostSignOutURL, strings.TrimSuffix(cfg.AppURL, "/")+"/")
-	a.origin = http.NewCrossOriginProtection()
-	for _, trusted := range append([]string{origin.Of(app)}, cfg.TrustedOrigins...) {
-		if err := a.origin.AddTrustedOrigin(trusted); err != nil {
-			return nil, fmt.Errorf("ginoidc: trusted origin: %w", err)
-		}
+	if a.origin, err = newOriginCheck(origin.Of(app), cfg.TrustedOrigins, cfg.CrossOriginRoutes); err != nil {
+		return nil, err
 	}
 	if err := a.build(app, names); err != nil {
 		return nil, err
 	}
-	return &Auth{core: a, handlers: cfg.AbortHandlers}, nil
+	return &Auth{core: a, denier: denier{
+		reporter: a.reporter, handlers: cfg.AbortHandlers, links: a.links, targets: a.targets, routes: a.routes,
+		challenges: challenges{a.targets.Origin, a.routes.metadata, &a.providers, a.proofNonces},
+		home:       a.config.DefaultReturnTo, providers: &a.providers, requestOf: a.requestOf,
+	}}, nil
 }
 
 // build creates the parts that need a valid configuration: sessions, sign-in attempts and the provider.
@@ -153,13 +155,21 @@ func (a *core) build(app *url.URL, variables map[string]string) error {
 		Name: cfg.CookieName, Path: a.routes.signIn, Secure: secure, SameSite: cfg.sameSite(), Seal: seals.recent,
 		Idle: cfg.SessionIdle,
 	}
-	a.values = shared.Values{State: a.state, Seal: seals.kept}
+	a.values = sharedValues{shared.Values{State: a.state, Seal: seals.kept}, a.reporter}
+	a.signOuts = signOuts{
+		attempts: a.attempts, target: cfg.PostSignOutURL, home: cfg.DefaultReturnTo,
+		page: strings.TrimSuffix(cfg.AppURL, "/") + a.routes.prefix + signedOutPath,
+	}
 	a.signIns = signIns{
 		reporter: a.reporter, links: a.links, targets: a.targets, home: cfg.DefaultReturnTo, attempts: a.attempts,
 		strict:   cfg.strict(),
 		sessions: a.sessions, markers: a.markers, recent: a.recent, appURL: cfg.AppURL, appState: cfg.AppState,
 	}
-	return a.makeParties(variables)
+	if err := a.makeParties(variables); err != nil {
+		return err
+	}
+	a.browsersOnly = len(cfg.Authenticators) == 0 && !a.providers.accessTokens()
+	return nil
 }
 
 // cookieName adds the strongest prefix that the path allows (RFC 6265bis, section 4.1.3). __Host- prevents sibling
@@ -182,7 +192,9 @@ func cookieName(name string, secure bool, base string) (prefixed, path string) {
 //	api := auth.With(ginoidc.AbortHandlers{Forbidden: noEntry})
 //	router.Group("/api", api.RequireGroups("admin"))
 func (a *Auth) With(h AbortHandlers) *Auth {
-	return &Auth{core: a.core, handlers: h.or(a.handlers), provider: a.provider}
+	d := a.denier
+	d.handlers = h.or(d.handlers)
+	return &Auth{core: a.core, denier: d, provider: a.provider}
 }
 
 // ForProvider returns an Auth whose calls about users and signals, such as [Auth.UserSessions], [Auth.EndUserSessions]
@@ -191,7 +203,7 @@ func (a *Auth) With(h AbortHandlers) *Auth {
 //
 //	err := auth.ForProvider(u.Provider).EndUserSessions(ctx, u.Subject)
 func (a *Auth) ForProvider(name string) *Auth {
-	return &Auth{core: a.core, handlers: a.handlers, provider: name}
+	return &Auth{core: a.core, denier: a.denier, provider: name}
 }
 
 // Ready reports whether users can sign in. It returns nil if the provider's metadata is known, or that of one of

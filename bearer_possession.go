@@ -66,10 +66,9 @@ func (req *request) checkProof(rp *relyingParty, h http.Header, jkt, raw string)
 	case err != nil:
 		return fmt.Errorf("%w: %w", errProof, err)
 	}
-	key := shared.Key(shared.KindProof, rp.audience.Hash(jkt+" "+id))
-	switch first, err := a.state.MarkUsed(req.Context, key, remember); {
+	switch first, err := rp.markUsed(req.Context, shared.KindProof, jkt+" "+id, remember); {
 	case err != nil:
-		return fmt.Errorf("%w: %w", ErrSessionStore, err)
+		return err
 	case !first:
 		return fmt.Errorf("%w: it was used before", errProof)
 	}

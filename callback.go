@@ -24,7 +24,7 @@ func (a *Auth) Callback(c *gin.Context) {
 	rp, err := a.ofPath(c)
 	if err != nil {
 		if begin(c, http.MethodGet, http.MethodPost) {
-			a.fail(c, err)
+			a.denier.fail(c, "", err)
 		}
 		return
 	}
@@ -37,7 +37,7 @@ func (a *Auth) Callback(c *gin.Context) {
 		return
 	}
 	ctx := c.Request.Context()
-	at, response, err := a.receive(c, rp)
+	at, response, err := rp.receive(c, a.attempts)
 	if err == nil {
 		err = a.complete(c, rp, at, response)
 	}
@@ -66,7 +66,7 @@ func (a *Auth) Callback(c *gin.Context) {
 	if at != nil {
 		wanted = at.ReturnTo
 	}
-	a.failWithTarget(c, wanted, err, attrs...)
+	a.denier.fail(c, wanted, err, attrs...)
 }
 
 // isStale reports whether a response is well-formed but its attempt no longer exists.
@@ -76,7 +76,9 @@ func isStale(err error) bool {
 
 // receive reads the authorization response and finds the attempt it belongs to, before any of it is used. With an
 // error, it returns what it has found so far, for the log and the error page; the attempt may be nil.
-func (a *Auth) receive(c *gin.Context, rp *relyingParty) (*attempt.Attempt, authresponse.Response, error) {
+func (rp *relyingParty) receive(
+	c *gin.Context, attempts *attempt.Jar,
+) (*attempt.Attempt, authresponse.Response, error) {
 	ctx := c.Request.Context()
 	if web.IsSubresource(c.Request) { // case 41: a prefetch, frame or image must not redeem the code
 		return nil, authresponse.Response{}, errNotNavigation
@@ -85,7 +87,7 @@ func (a *Auth) receive(c *gin.Context, rp *relyingParty) (*attempt.Attempt, auth
 	if err != nil {
 		return nil, r, err
 	}
-	at, err := a.attempts.Find(c.Request, r.State)
+	at, err := attempts.Find(c.Request, r.State)
 	if err != nil {
 		return at, r, translated(err)
 	}

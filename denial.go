@@ -80,37 +80,37 @@ const (
 const formIgnored = " What you sent was not processed, so please send it once more afterwards."
 
 // denial collects everything about an error that a response may show. wanted is the return target of a sign-in, or "".
-func (a *Auth) denial(c *gin.Context, err error, o outcome, wanted string) Denial {
+func (d *denier) denial(c *gin.Context, err error, o outcome, wanted string) Denial {
 	r := c.Request
-	d := Denial{
+	why := Denial{
 		Err: err, Status: o.status, Code: o.code, Title: o.title, Message: o.message, LinkText: o.link,
 		Page: web.ShowsPage(r),
 	}
-	if !d.Page { // for a script: the page that it runs on; any other client of an API knows itself where to return to
-		wanted = a.targets.Referring(r)
+	if !why.Page { // for a script: the page that it runs on; any other client of an API knows itself where to return to
+		wanted = d.targets.Referring(r)
 	}
 	var stepUp error
 	if o.err == ErrStepUpRequired { // the error of an app's check may wrap a StepUpError too, but stays a plain 403
 		stepUp = err
 	}
-	d.SignInURL = a.signInURL(c, wanted, o.link, stepUp)
-	if d.Page && r.Method == http.MethodPost && o.err == ErrUnauthenticated {
-		d.Message += formIgnored
+	why.SignInURL = d.signInURL(c, wanted, o.link, stepUp)
+	if why.Page && r.Method == http.MethodPost && o.err == ErrUnauthenticated {
+		why.Message += formIgnored
 	}
 	switch o.link {
 	case linkRetry:
-		d.Link = wanted
+		why.Link = wanted
 	case linkSignIn, linkAgain, linkOther:
-		d.Link = d.SignInURL
+		why.Link = why.SignInURL
 	}
-	if d.Link == "" {
-		d.Link, d.LinkText = a.config.DefaultReturnTo, linkContinue
+	if why.Link == "" {
+		why.Link, why.LinkText = d.home, linkContinue
 	}
-	return d
+	return why
 }
 
 // signInURL returns the path of the sign-in route with the return target and with the parameters that err requires.
-func (a *Auth) signInURL(c *gin.Context, wanted, link string, err error) string {
+func (d *denier) signInURL(c *gin.Context, wanted, link string, err error) string {
 	params := url.Values{}
 	var e *StepUpError
 	if errors.As(err, &e) {
@@ -119,29 +119,29 @@ func (a *Auth) signInURL(c *gin.Context, wanted, link string, err error) string 
 	if link == linkOther { // without it, the provider would sign the same user in again
 		params.Set("prompt", "login")
 	}
-	if !a.targets.Accept(wanted) {
+	if !d.targets.Accept(wanted) {
 		wanted = ""
 	}
 	configured := url.Values{}
-	if rp := a.sameProvider(c, link); rp != nil {
+	if rp := d.sameProvider(c, link); rp != nil {
 		configured = rp.settings.SignInParameters
-		if a.providers.several {
+		if d.providers.several {
 			params.Set(providerParameter, rp.settings.Name)
 		}
 	}
-	ownSession := func() (*session.Session, error) { return a.requestOf(c).ownSession(c) }
-	return a.links.required(wanted, params, configured, ownSession)
+	ownSession := func() (*session.Session, error) { return d.requestOf(c).ownSession(c) }
+	return d.links.required(wanted, params, configured, ownSession)
 }
 
 // sameProvider returns the relying party of the user who is to sign in again, or the only one, or nil: another user may
 // have another provider.
-func (a *Auth) sameProvider(c *gin.Context, link string) *relyingParty {
-	if only := a.providers.only(); only != nil {
+func (d *denier) sameProvider(c *gin.Context, link string) *relyingParty {
+	if only := d.providers.only(); only != nil {
 		return only
 	}
-	s, err := a.requestOf(c).ownSession(c)
+	s, err := d.requestOf(c).ownSession(c)
 	if err != nil || link == linkOther {
 		return nil
 	}
-	return a.providers.ofSession(&s.Record)
+	return d.providers.ofSession(&s.Record)
 }

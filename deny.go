@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
@@ -51,7 +52,28 @@ func (h AbortHandlers) or(other AbortHandlers) AbortHandlers {
 // deny the request: 403, as from [Auth.Require]. An error of the network or of a context is no decision: it is a
 // failure with 500, code "internal". For other failures of the app, such as of its database, send a response of your
 // own.
-func (a *Auth) Deny(c *gin.Context, err error) {
+func (a *Auth) Deny(c *gin.Context, err error) { a.denier.deny(c, err) }
+
+// RedirectToSignIn aborts the chain and redirects the browser to the sign-in route, which returns to this page or to
+// the page of the posted form. After a StepUpError, the sign-in asks for what the step-up requires. It is the default
+// for navigations. Answer requests that a navigation cannot repeat (POST, fetch) with 401 instead.
+func (a *Auth) RedirectToSignIn(c *gin.Context) { a.denier.redirectToSignIn(c) }
+
+// denier answers requests that are denied or fail.
+type denier struct {
+	*reporter
+	handlers   AbortHandlers
+	challenges challenges
+	links      signInLinks
+	targets    returnto.Site
+	routes     routes
+	home       string // to which pages link that offer nothing else
+	providers  *relyingParties
+	requestOf  func(*gin.Context) *request
+}
+
+// deny answers as a guard that denies the request because of err.
+func (d *denier) deny(c *gin.Context, err error) {
 	o, ok := listed(err)
 	switch {
 	case !ok && isFailure(err):
@@ -63,26 +85,26 @@ func (a *Auth) Deny(c *gin.Context, err error) {
 	if o.status >= http.StatusInternalServerError { // a sign-in would not fix it, another try may
 		o.link = linkRetry
 	}
-	d := a.denial(c, err, o, a.targets.Requested(c.Request))
+	why := d.denial(c, err, o, d.targets.Requested(c.Request))
 	switch o.status {
 	case http.StatusUnauthorized:
 		failed := errors.Is(err, errAccessToken) || errors.As(err, new(*authenticatorError))
-		a.denied(c, o.code, err, failed)
-		a.answer(c, d, a.handlers.Unauthenticated, a.defaultUnauthenticated)
+		d.reportDenied(c, o.code, err, failed)
+		d.answer(c, why, d.handlers.Unauthenticated, d.unauthenticated)
 	case http.StatusForbidden:
-		a.denied(c, o.code, err, true)
-		a.answer(c, d, a.handlers.Forbidden, a.defaultAnswer)
+		d.reportDenied(c, o.code, err, true)
+		d.answer(c, why, d.handlers.Forbidden, d.answerDenied)
 	default:
-		a.failed(c, d, a.defaultAnswer)
+		d.failed(c, why, d.answerDenied)
 	}
 }
 
-// denied reports which user was denied and what the guard requires. Requests without any credentials are normal, so
-// they are not logged. The user's own groups are personal data, but the first thing to look at when a guard denies
+// reportDenied reports which user was denied and what the guard requires. Requests without any credentials are normal,
+// so they are not logged. The user's own groups are personal data, but the first thing to look at when a guard denies
 // everybody, so they are logged at debug.
-func (a *core) denied(c *gin.Context, code string, err error, log bool) {
+func (d *denier) reportDenied(c *gin.Context, code string, err error, log bool) {
 	denied := event{kind: eventDenied, code: code, route: c.FullPath(), unlogged: !log}
-	u, ok := a.requestOf(c).signedInUser(c)
+	u, ok := d.requestOf(c).signedInUser(c)
 	if ok {
 		denied.subject, denied.actor = u.Subject, u.Actor.subject()
 	}
@@ -93,82 +115,60 @@ func (a *core) denied(c *gin.Context, code string, err error, log bool) {
 		denied.err = err
 	}
 	ctx := c.Request.Context()
-	if ok && a.log.Enabled(ctx, slog.LevelDebug) {
+	if ok && d.log.Enabled(ctx, slog.LevelDebug) {
 		denied.attrs = append(denied.attrs, slog.Any("groups", u.Groups), slog.Any("organizations", u.Organizations))
 	}
-	a.emit(ctx, denied)
+	d.emit(ctx, denied)
 }
 
-// fail answers a request that one of the plugin's own routes cannot serve.
-func (a *Auth) fail(c *gin.Context, err error, attrs ...slog.Attr) {
-	a.failWithTarget(c, "", err, attrs...)
-}
-
-// failWithTarget is fail for a user on the way to the page wanted, or "". The response links back to it.
-func (a *Auth) failWithTarget(c *gin.Context, wanted string, err error, attrs ...slog.Attr) {
-	a.failed(c, a.denial(c, err, outcomeOf(err), wanted), a.defaultOwnAnswer, attrs...)
+// fail answers a request that one of the plugin's own routes cannot serve. The response links back to wanted, the page
+// to which the user is on the way, or "".
+func (d *denier) fail(c *gin.Context, wanted string, err error, attrs ...slog.Attr) {
+	d.failed(c, d.denial(c, err, outcomeOf(err), wanted), d.answerFailed, attrs...)
 }
 
 // failed logs a failure under the request id that the response shows.
-func (a *Auth) failed(c *gin.Context, d Denial, byDefault gin.HandlerFunc, attrs ...slog.Attr) {
+func (d *denier) failed(c *gin.Context, why Denial, byDefault gin.HandlerFunc, attrs ...slog.Attr) {
 	level := slog.LevelWarn
 	switch {
-	case isCancelled(d.Err):
+	case isCancelled(why.Err):
 		level = slog.LevelInfo
-	case d.Status >= http.StatusInternalServerError:
+	case why.Status >= http.StatusInternalServerError:
 		level = slog.LevelError
 	}
-	req := a.requestOf(c)
+	req := d.requestOf(c)
 	id := requestID(req)
-	a.emit(req, event{
-		kind: eventRequestFailed, level: level, code: d.Code, requestID: id, attrs: attrs, err: d.Err,
-		signIn: a.routes.signsIn(c),
+	d.emit(req, event{
+		kind: eventRequestFailed, level: level, code: why.Code, requestID: id, attrs: attrs, err: why.Err,
+		signIn: d.routes.signsIn(c),
 	})
-	if !d.Page || !isCancelled(d.Err) {
-		d.RequestID = id
+	if !why.Page || !isCancelled(why.Err) {
+		why.RequestID = id
 	}
-	a.answer(c, d, a.handlers.Failed, byDefault)
+	d.answer(c, why, d.handlers.Failed, byDefault)
 }
 
 // answer aborts the chain before it calls the handler: in Gin, if a middleware only writes and returns, the protected
 // handler still runs and appends its body.
-func (a *Auth) answer(c *gin.Context, d Denial, handler, byDefault gin.HandlerFunc) {
+func (d *denier) answer(c *gin.Context, why Denial, handler, byDefault gin.HandlerFunc) {
 	c.Abort()
 	web.KeepPrivate(headerOf(c))
-	c.Set(denialKey{}, d)
-	switch d.Status {
+	c.Set(denialKey{}, why)
+	switch why.Status {
 	case http.StatusUnauthorized:
-		a.challenge(c, d.Err)
+		d.challenges.set(c.Writer.Header(), d.requestOf(c).byToken, why.Err)
 	case http.StatusForbidden:
-		if errors.Is(d.Err, errScope) && a.requestOf(c).byToken {
-			a.challenge(c, d.Err)
+		if errors.Is(why.Err, errScope) && d.requestOf(c).byToken {
+			d.challenges.set(c.Writer.Header(), true, why.Err)
 		}
 	case http.StatusServiceUnavailable:
-		askLater(c, d.Err)
+		askLater(c, why.Err)
 	}
-	c.Status(d.Status)
+	c.Status(why.Status)
 	if handler == nil {
 		handler = byDefault
 	}
 	handler(c)
-}
-
-// challenge tells the client how to authenticate (RFC 9110, section 11.6.1): in the way that it tried, and if it tried
-// none in each way that the app accepts.
-func (a *core) challenge(c *gin.Context, err error) {
-	byToken, h := a.requestOf(c).byToken, c.Writer.Header()
-	h.Del("WWW-Authenticate")
-	if !byToken {
-		challenge := `Cookie realm="` + a.targets.Origin + `"`
-		var e *StepUpError
-		if errors.As(err, &e) {
-			challenge += e.challenge()
-		}
-		h.Add("WWW-Authenticate", challenge)
-	}
-	if a.providers.accessTokens() {
-		a.challengeBearer(h, byToken, err)
-	}
 }
 
 // askLater sets the Retry-After header of a 503 (RFC 9110, section 10.2.3).
@@ -184,34 +184,34 @@ func retryAfter(err error) int {
 	return 5
 }
 
-// defaultUnauthenticated redirects navigations to the sign-in, unless that would loop, and otherwise sends a 401.
-func (a *Auth) defaultUnauthenticated(c *gin.Context) {
+// unauthenticated redirects navigations to the sign-in, unless that would loop, and otherwise sends a 401.
+func (d *denier) unauthenticated(c *gin.Context) {
 	switch pattern := c.FullPath(); {
-	case pattern == a.routes.signIn || pattern == a.routes.prefix+"/signin": // a redirect would loop
-		a.emit(c.Request.Context(), event{kind: eventSignInGuarded})
-	case a.requestOf(c).byToken, errors.As(Reason(c), new(*authenticatorError)): // the same after a sign-in
+	case pattern == d.routes.signIn || pattern == d.routes.prefix+"/signin": // a redirect would loop
+		d.emit(c.Request.Context(), event{kind: eventSignInGuarded})
+	case d.requestOf(c).byToken, errors.As(Reason(c), new(*authenticatorError)): // the same after a sign-in
 	case web.IsNavigation(c.Request):
-		a.RedirectToSignIn(c)
+		d.redirectToSignIn(c)
 		return
 	}
-	a.defaultAnswer(c)
+	d.answerDenied(c)
 }
 
-// defaultAnswer sends a page to a person and JSON to a program.
-func (a *Auth) defaultAnswer(c *gin.Context) { a.answerDenial(c, false) }
+// answerDenied sends a page to a person and JSON to a program.
+func (d *denier) answerDenied(c *gin.Context) { answerDenial(c, d.log, false) }
 
-// defaultOwnAnswer is defaultAnswer for the plugin's own routes. Their URL may hold an authorization code, so the page
+// answerFailed is answerDenied for the plugin's own routes. Their URL may hold an authorization code, so the page
 // removes the query from the address bar.
-func (a *Auth) defaultOwnAnswer(c *gin.Context) { a.answerDenial(c, true) }
+func (d *denier) answerFailed(c *gin.Context) { answerDenial(c, d.log, true) }
 
 // answerDenial sends the page or JSON of the denial. cutAddress removes the query from the address bar.
-func (a *Auth) answerDenial(c *gin.Context, cutAddress bool) {
+func answerDenial(c *gin.Context, log *slog.Logger, cutAddress bool) {
 	if c.Writer.Written() { // the app has answered: a second body would be appended to the first
 		return
 	}
 	d := Denied(c)
 	if d.Page {
-		a.page(c, d.Status, web.Page{
+		page(c, log, d.Status, web.Page{
 			Title: d.Title, Message: d.Message, RequestID: d.RequestID, Link: d.Link, LinkText: d.LinkText,
 			CutAddress: cutAddress,
 		})
@@ -220,17 +220,15 @@ func (a *Auth) answerDenial(c *gin.Context, cutAddress bool) {
 	c.JSON(d.Status, d)
 }
 
-// RedirectToSignIn aborts the chain and redirects the browser to the sign-in route, which returns to this page or to
-// the page of the posted form. After a StepUpError, the sign-in asks for what the step-up requires. It is the default
-// for navigations. Answer requests that a navigation cannot repeat (POST, fetch) with 401 instead.
-func (a *Auth) RedirectToSignIn(c *gin.Context) {
+// redirectToSignIn redirects the browser to the sign-in route.
+func (d *denier) redirectToSignIn(c *gin.Context) {
 	c.Abort()
-	a.requestOf(c).forgetEnded(c)
+	d.requestOf(c).forgetEnded(c)
 	c.Writer.Header().Del("WWW-Authenticate")
-	wanted := a.targets.Requested(c.Request)
+	wanted := d.targets.Requested(c.Request)
 	if wanted == "" {
-		a.log.DebugContext(c.Request.Context(), "ginoidc: the sign-in does not return to this page: "+
+		d.log.DebugContext(c.Request.Context(), "ginoidc: the sign-in does not return to this page: "+
 			"its address is not an acceptable return target")
 	}
-	redirect(c, http.StatusFound, a.signInURL(c, wanted, "", Reason(c)))
+	redirect(c, http.StatusFound, d.signInURL(c, wanted, "", Reason(c)))
 }

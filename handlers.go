@@ -2,6 +2,7 @@ package ginoidc
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -12,7 +13,6 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/audit"
 	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
-	"github.com/seed-d65cea4d/ginoidc/internal/session"
 
 	"github.com/gin-gonic/gin"
 
@@ -208,7 +208,7 @@ func (a *Auth) UserInfo(c *gin.Context) {
 	}
 	id, err := req.identify(c)
 	if err != nil {
-		a.fail(c, err)
+		a.denier.fail(c, "", err)
 		return
 	}
 	u := id.user()
@@ -219,20 +219,21 @@ func (a *Auth) UserInfo(c *gin.Context) {
 	}
 	all, err := u.claims()
 	if err != nil {
-		a.fail(c, err)
+		a.denier.fail(c, "", err)
 		return
 	}
 	answer := u.shape.Shown(all, a.userInfoClaims)
 	if asksForSession(c) && id.session != nil {
-		answer["session"] = a.timesOf(id.session)
+		absolute, idle := a.sessions.Limits(&id.session.Record)
+		answer["session"] = sessionTimes{int64(absolute / time.Second), int64(idle / time.Second)}
 	}
 	c.JSON(http.StatusOK, answer)
 }
 
 // asksForTimes reports whether the request only looks at its session. It is known before the handler runs, because a
 // guard or middleware of the engine may open the session first.
-func (a *core) asksForTimes(c *gin.Context) bool {
-	return strings.HasSuffix(c.FullPath(), "/userinfo") && a.routes.own(c) && asksForSession(c)
+func (r routes) asksForTimes(c *gin.Context) bool {
+	return strings.HasSuffix(c.FullPath(), "/userinfo") && r.own(c) && asksForSession(c)
 }
 
 func asksForSession(c *gin.Context) bool {
@@ -244,12 +245,6 @@ func asksForSession(c *gin.Context) bool {
 type sessionTimes struct {
 	ExpiresIn     int64 `json:"expires_in"`
 	IdleExpiresIn int64 `json:"idle_expires_in"`
-}
-
-// timesOf returns the remaining times of a session.
-func (a *core) timesOf(s *session.Session) sessionTimes {
-	absolute, idle := a.sessions.Limits(&s.Record)
-	return sessionTimes{int64(absolute / time.Second), int64(idle / time.Second)}
 }
 
 // begin sets the headers of the plugin's own routes. It answers other methods with 405 and Allow, and returns false.
@@ -274,8 +269,8 @@ func redirect(c *gin.Context, status int, location string) {
 }
 
 // page responds with one of the plugin's pages.
-func (a *core) page(c *gin.Context, status int, p web.Page) {
+func page(c *gin.Context, log *slog.Logger, status int, p web.Page) {
 	if err := web.WritePage(c.Writer, status, p); err != nil {
-		a.log.DebugContext(c.Request.Context(), "ginoidc: page not written", "error", err)
+		log.DebugContext(c.Request.Context(), "ginoidc: page not written", "error", err)
 	}
 }

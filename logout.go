@@ -1,6 +1,7 @@
 package ginoidc
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -44,7 +45,7 @@ func (a *Auth) BackChannelLogout(c *gin.Context) {
 		a.refuseLogout(c, rp, translated(err))
 		return
 	}
-	if err := a.endByToken(c, rp, token); err != nil {
+	if err := rp.endByToken(c.Request.Context(), token); err != nil {
 		a.refuseLogout(c, rp, err)
 		return
 	}
@@ -54,15 +55,14 @@ func (a *Auth) BackChannelLogout(c *gin.Context) {
 
 // endByToken ends the sessions before it marks the token as used. If marking fails, a second delivery has the same
 // effect, because ending sessions is idempotent (case 182).
-func (a *Auth) endByToken(c *gin.Context, rp *relyingParty, token *provider.LogoutToken) error {
-	ctx := c.Request.Context()
+func (rp *relyingParty) endByToken(ctx context.Context, token *provider.LogoutToken) error {
 	if err := rp.ledger.EndByProvider(ctx, token.Subject, token.SID, token.IssuedAt); err != nil {
 		return err
 	}
-	key := shared.Key(shared.KindLogoutToken, rp.audience.Hash(token.JTI))
-	first, err := a.state.MarkUsed(ctx, key, time.Until(token.Expires)+rp.settings.ClockTolerance)
+	life := time.Until(token.Expires) + rp.settings.ClockTolerance
+	first, err := rp.markUsed(ctx, shared.KindLogoutToken, token.JTI, life)
 	if err != nil {
-		a.emit(ctx, event{kind: eventLogoutTokenForgotten, err: err})
+		rp.emit(ctx, event{kind: eventLogoutTokenForgotten, err: err})
 	} else if !first {
 		return errors.New("the logout token was used before")
 	}
@@ -73,7 +73,7 @@ func (a *Auth) endByToken(c *gin.Context, rp *relyingParty, token *provider.Logo
 
 // refuseLogout responds to the provider as Back-Channel Logout 1.0, section 2.8, requires. rp is nil if the provider is
 // not known.
-func (a *core) refuseLogout(c *gin.Context, rp *relyingParty, err error) {
+func (r *reporter) refuseLogout(c *gin.Context, rp *relyingParty, err error) {
 	status, code := http.StatusBadRequest, "invalid_request"
 	switch {
 	case errors.Is(err, web.ErrFormTooLarge):
@@ -91,7 +91,7 @@ func (a *core) refuseLogout(c *gin.Context, rp *relyingParty, err error) {
 	if errors.Is(err, provider.ErrUntypedLogoutToken) {
 		refused.attrs = []slog.Attr{slog.String("accepted_with", rp.names.of("UntypedLogoutTokens"))}
 	}
-	a.emit(c.Request.Context(), refused)
+	r.emit(c.Request.Context(), refused)
 	c.Abort()
 	if status == http.StatusServiceUnavailable {
 		askLater(c, err)
@@ -111,19 +111,19 @@ func (a *Auth) FrontChannelLogout(c *gin.Context) {
 	}
 	rp, err := a.ofFramed(c)
 	if err != nil {
-		a.fail(c, err)
+		a.denier.fail(c, "", err)
 		return
 	}
 	h := c.Writer.Header()
 	h.Del("X-Frame-Options")
 	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors "+rp.origin)
 	status, title := http.StatusOK, "Signed out"
-	ended, err := a.endFramed(c, rp)
+	ended, err := rp.endFramed(c, a.requestOf(c))
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
 		status, title = http.StatusNotImplemented, "Not signed out"
 	case err != nil:
-		a.fail(c, err)
+		a.denier.fail(c, "", err)
 		return
 	case ended == 0:
 		title = "No session to sign out"
@@ -132,7 +132,7 @@ func (a *Auth) FrontChannelLogout(c *gin.Context) {
 }
 
 // endFramed ends the sessions that the parameters of a front-channel logout name, and logs why if there are none.
-func (a *Auth) endFramed(c *gin.Context, rp *relyingParty) (ended int, err error) {
+func (rp *relyingParty) endFramed(c *gin.Context, req *request) (ended int, err error) {
 	query := c.Request.URL.Query()
 	why := "no session with this sid is known"
 	switch sid := query.Get("sid"); {
@@ -141,29 +141,27 @@ func (a *Auth) endFramed(c *gin.Context, rp *relyingParty) (ended int, err error
 	case !rp.client.Issues(query.Get("iss")):
 		why = "iss is not the configured issuer"
 	default:
-		ended, err = a.endBySID(c, rp, sid)
+		ended, err = rp.endBySID(c, req, sid)
 	}
-	ctx := a.requestOf(c)
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
-		a.emit(ctx, event{kind: eventFrontChannelNoList, err: err})
+		rp.emit(req, event{kind: eventFrontChannelNoList, err: err})
 	case err == nil && ended == 0:
-		a.emit(ctx, event{kind: eventFrontChannelNothing, attrs: []slog.Attr{slog.String("reason", why)}})
+		rp.emit(req, event{kind: eventFrontChannelNothing, attrs: []slog.Attr{slog.String("reason", why)}})
 	case err == nil:
-		a.emit(ctx, event{kind: eventLogoutCall, sid: query.Get("sid"), unlogged: true})
+		rp.emit(req, event{kind: eventLogoutCall, sid: query.Get("sid"), unlogged: true})
 	}
 	return ended, err
 }
 
 // endBySID ends the request's own session if it has this sid, its cookie included, and those that are listed under the
 // sid. Anyone can send the request, so nothing is written for an unknown sid.
-func (a *Auth) endBySID(c *gin.Context, rp *relyingParty, sid string) (ended int, err error) {
-	req := a.requestOf(c)
+func (rp *relyingParty) endBySID(c *gin.Context, req *request, sid string) (ended int, err error) {
 	id, err := req.identifyBrowser(c)
 	if err != nil {
 		return 0, err
 	}
-	if s := id.session; s != nil && s.SID == sid && a.providers.ofSession(&s.Record).audience == rp.audience {
+	if s := id.session; s != nil && s.SID == sid && req.auth.providers.ofSession(&s.Record).audience == rp.audience {
 		if err := req.end(c, s, EndedByFrontChannel); err != nil {
 			return 0, err
 		}

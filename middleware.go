@@ -28,13 +28,15 @@ func (a *Auth) RequireAuth() gin.HandlerFunc {
 // RequireGroups allows users who belong to any of the groups, compared byte for byte. It panics without a group or with
 // an empty one: an unset variable in the caller's configuration must not allow everybody.
 func (a *Auth) RequireGroups(anyOf ...string) gin.HandlerFunc {
-	groups := a.groupList("RequireGroups", anyOf)
+	groups := groupList("RequireGroups", anyOf)
+	a.groupsGuarded.Store(true)
 	return a.guard(func(_ *gin.Context, id identity) error { return inAny(id, groups) })
 }
 
 // RequireAllGroups allows users who belong to all of the groups. It panics as [Auth.RequireGroups] does.
 func (a *Auth) RequireAllGroups(allOf ...string) gin.HandlerFunc {
-	groups := a.groupList("RequireAllGroups", allOf)
+	groups := groupList("RequireAllGroups", allOf)
+	a.groupsGuarded.Store(true)
 	return a.guard(func(_ *gin.Context, id identity) error { return inAll(id, groups) })
 }
 
@@ -157,8 +159,10 @@ func (a *Auth) guard(decide func(*gin.Context, identity) error) gin.HandlerFunc 
 			}
 		}()
 		id, err := a.attend(c).identifyForGuard(c)
-		if err == nil && a.byCookie(id) {
-			err = a.checkOrigin(c)
+		// Browsers withhold the cookie from most cross-site requests, so one without it may come from a signed-in user.
+		// Clients that authenticate in another way have to learn that they are not authenticated, so they get 401 instead.
+		if err == nil && (id.session != nil || id.nobody() && a.browsersOnly) {
+			err = a.origin.check(c)
 		}
 		if err == nil {
 			err = id.signedIn()
@@ -179,29 +183,39 @@ func (a *Auth) guard(decide func(*gin.Context, identity) error) gin.HandlerFunc 
 		if !c.Writer.Written() { // otherwise a handler ran before the guard
 			audit.Deny(c.Request.Context())
 		}
-		a.Deny(c, err)
+		a.denier.deny(c, err)
 	}
 }
 
-// byCookie reports whether a request is authenticated by the session cookie or not at all. Browsers withhold the cookie
-// from most cross-site requests, so one without it may come from a signed-in user. If there are Authenticators, a
-// request without a user gets 401 instead, because their clients have to learn that they are not authenticated.
-func (a *core) byCookie(id identity) bool {
-	return id.session != nil || id.nobody() && !a.providers.accessTokens() && len(a.config.Authenticators) == 0
+// originCheck refuses requests that another site makes a browser send (cross-site request forgery).
+type originCheck struct {
+	*http.CrossOriginProtection
+	except []string // route patterns
 }
 
-// checkOrigin refuses requests with unsafe methods that another site makes a browser send with the session cookie
-// (cross-site request forgery). SameSite=Lax already withholds the cookie from most of them, but not from those of
-// sibling domains, and not in browsers without SameSite. The upgrade to a WebSocket is a GET that opens a channel for
-// writing, so it counts as unsafe.
-func (a *core) checkOrigin(c *gin.Context) error {
+// newOriginCheck returns a check that allows requests from the app's own origin and from the trusted ones.
+func newOriginCheck(own string, trusted, except []string) (originCheck, error) {
+	o := originCheck{http.NewCrossOriginProtection(), except}
+	for _, origin := range append([]string{own}, trusted...) {
+		if err := o.AddTrustedOrigin(origin); err != nil {
+			return o, fmt.Errorf("ginoidc: trusted origin: %w", err)
+		}
+	}
+	return o, nil
+}
+
+// check refuses requests with unsafe methods that another site makes a browser send with the session cookie.
+// SameSite=Lax already withholds the cookie from most of them, but not from those of sibling domains, and not in
+// browsers without SameSite. The upgrade to a WebSocket is a GET that opens a channel for writing, so it counts as
+// unsafe.
+func (o originCheck) check(c *gin.Context) error {
 	r := c.Request
 	if upgrade := r.Header["Upgrade"]; len(upgrade) > 0 && upgrade[0] != "" {
 		post := *r
 		post.Method = http.MethodPost
 		r = &post
 	}
-	if a.origin.Check(r) == nil || slices.Contains(a.config.CrossOriginRoutes, c.FullPath()) {
+	if o.Check(r) == nil || slices.Contains(o.except, c.FullPath()) {
 		return nil
 	}
 	return errCrossOrigin
@@ -209,7 +223,7 @@ func (a *core) checkOrigin(c *gin.Context) error {
 
 // groupList panics on lists that would allow everybody or nobody. It copies the list, so that later changes to the
 // caller's slice do not change the guard.
-func (a *Auth) groupList(guard string, groups []string) []string {
+func groupList(guard string, groups []string) []string {
 	if len(groups) == 0 {
 		panic("ginoidc: " + guard + " needs at least one group")
 	}
@@ -218,7 +232,6 @@ func (a *Auth) groupList(guard string, groups []string) []string {
 			panic("ginoidc: " + guard + " was given an empty group")
 		}
 	}
-	a.groupsGuarded.Store(true)
 	return slices.Clone(groups)
 }
 

@@ -16,7 +16,7 @@ func newChecker(a *core, rp *relyingParty) *recheck.Checker {
 		return nil
 	}
 	return recheck.New(recheck.Config{
-		Values: a.values, Every: cfg.RecheckEvery, Grace: cfg.RecheckGrace, Background: cfg.RecheckInBackground,
+		Values: a.values.Values, Every: cfg.RecheckEvery, Grace: cfg.RecheckGrace, Background: cfg.RecheckInBackground,
 		Limit: rp.refresher.MaxTime() + rp.redeemLimit() + hooksLimit, Wait: rp.settings.Timeout, Log: rp.log,
 		Ended: func(ctx context.Context, r *session.Record) (bool, error) {
 			return rp.ledger.Ended(ctx, rp.ledger.RefOf(r))

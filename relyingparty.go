@@ -35,6 +35,7 @@ type relyingParty struct {
 	shape       *claims.Shape
 	groups      groupsWatch
 
+	state       SharedState
 	ledger      sessionLedger
 	signals     *signalReceiver // nil without Provider.Signals
 	refresher   *refresh.Refresher
@@ -55,8 +56,8 @@ func newRelyingParty(
 ) (*relyingParty, error) {
 	rp := &relyingParty{
 		reporter: a.reporter.of(settings.Name), client: client, settings: *settings, names: names,
-		audience: audienceOf(settings),
-		shape:    settings.claimShape(), keepIDToken: a.config.KeepIDToken, groups: groupsWatch{guarded: &a.groupsGuarded},
+		audience: audienceOf(settings), state: a.state,
+		shape: settings.claimShape(), keepIDToken: a.config.KeepIDToken, groups: groupsWatch{guarded: &a.groupsGuarded},
 	}
 	if issuer, err := url.Parse(settings.Issuer); err == nil {
 		rp.origin = origin.Of(issuer)
@@ -69,7 +70,7 @@ func newRelyingParty(
 		return nil, err
 	}
 	rp.ledger = sessionLedger{a.newLedger(rp.audience, settings.Signals.stepsUp()), rp.reporter}
-	rp.refresher = newRefresher(rp, a.values, a.config.SessionLifetime)
+	rp.refresher = newRefresher(rp, a.values.Values, a.config.SessionLifetime)
 	rp.checker = newChecker(a, rp)
 	rp.resources = rp.resourceTransport()
 	var err error
@@ -139,6 +140,16 @@ func (rp *relyingParty) requireMetadata(ctx context.Context) error {
 		return fmt.Errorf("%w: %w", ErrProviderUnavailable, err)
 	}
 	return err
+}
+
+// markUsed remembers for ttl that something of this provider was used, such as a logout token, and reports whether it
+// is the first time. kind is that of the key.
+func (rp *relyingParty) markUsed(ctx context.Context, kind byte, name string, ttl time.Duration) (bool, error) {
+	first, err := rp.state.MarkUsed(ctx, shared.Key(kind, rp.audience.Hash(name)), ttl)
+	if err != nil {
+		return false, fmt.Errorf("%w: %w", ErrSessionStore, err)
+	}
+	return first, nil
 }
 
 // redeemLimit bounds the time of all calls that one callback makes to the provider.

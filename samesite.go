@@ -33,7 +33,7 @@ func (a *core) land(c *gin.Context, target string) {
 		redirect(c, http.StatusSeeOther, target)
 		return
 	}
-	a.page(c, http.StatusOK, web.Page{
+	page(c, a.log, http.StatusOK, web.Page{
 		Title: "One moment", Message: "You are returning to the site.", Link: target, LinkText: "Continue", Next: target,
 		CutAddress: true,
 	})

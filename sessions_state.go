@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/sealed"
+	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
@@ -220,17 +221,23 @@ const (
 	sessionLabel   = "session label"   // from a sign-in for lists of sessions
 )
 
+// sharedValues are values in the shared state, and the leases under which requests take turns.
+type sharedValues struct {
+	shared.Values
+	*reporter
+}
+
 // inTurn is [shared.Values.Turn] with a release that logs its failure.
-func (a *core) inTurn(
+func (v sharedValues) inTurn(
 	ctx context.Context, key string, ttl, limit time.Duration,
 ) (release func(), waited bool, err error) {
-	giveBack, waited, err := a.values.Turn(ctx, key, ttl, limit)
+	giveBack, waited, err := v.Turn(ctx, key, ttl, limit)
 	if err != nil {
 		return nil, waited, err
 	}
 	return func() {
 		if err := giveBack(context.WithoutCancel(ctx)); err != nil {
-			a.emit(ctx, event{kind: eventLeaseNotReleased, err: err})
+			v.emit(ctx, event{kind: eventLeaseNotReleased, err: err})
 		}
 	}, waited, nil
 }

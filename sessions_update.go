@@ -45,7 +45,7 @@ func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 	if err != nil {
 		return err
 	}
-	release, _, err := a.inTurn(req, shared.Key(shared.KindUpdate, was.ID), updateLease, updateLimit)
+	release, _, err := a.values.inTurn(req, shared.Key(shared.KindUpdate, was.ID), updateLease, updateLimit)
 	if err != nil {
 		return err
 	}

@@ -148,7 +148,7 @@ func (rp *relyingParty) takeSignal(ctx context.Context, a *core, raw string) err
 		return err
 	}
 	key := shared.Key(shared.KindSignal, rp.audience.Hash("\x00signal "+rp.signals.settings.Issuer+" "+event.JTI))
-	release, _, err := a.inTurn(ctx, key, signalLease, signalWait)
+	release, _, err := a.values.inTurn(ctx, key, signalLease, signalWait)
 	if err != nil {
 		return err
 	}

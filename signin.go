@@ -39,7 +39,7 @@ func (a *Auth) SignIn(c *gin.Context) {
 		return
 	}
 	if web.IsSubresource(c.Request) { // case 9: a prefetch, frame, image, script or fetch starts no attempt
-		a.fail(c, errNotNavigation)
+		a.denier.fail(c, "", errNotNavigation)
 		return
 	}
 	if a.reopen(c, a.routes.signIn) {
@@ -48,7 +48,7 @@ func (a *Auth) SignIn(c *gin.Context) {
 	req := a.requestOf(c)
 	wanted, err := a.readSignIn(c, req)
 	if err != nil {
-		a.fail(c, err)
+		a.denier.fail(c, "", err)
 		return
 	}
 	if wanted.rp == nil {
@@ -60,7 +60,7 @@ func (a *Auth) SignIn(c *gin.Context) {
 		location, err = a.signIns.start(c.Request.Context(), c, req, wanted)
 	}
 	if err != nil {
-		a.failWithTarget(c, wanted.purpose.ReturnTo, err)
+		a.denier.fail(c, wanted.purpose.ReturnTo, err)
 		return
 	}
 	status := http.StatusFound

@@ -26,14 +26,14 @@ func (a *Auth) SignOut(c *gin.Context) {
 		return
 	}
 	if c.Request.Method == http.MethodGet && !web.IsSameOriginNavigation(c.Request) {
-		a.page(c, http.StatusOK, web.Page{
+		page(c, a.log, http.StatusOK, web.Page{
 			Title: "Sign out?", Message: "Do you want to sign out of this site?", Post: a.routes.signOut, PostText: "Sign out",
 			Referrer: "same-origin", // with no-referrer the browser would send Origin: null, which is refused
 		})
 		return
 	}
 	if err := a.origin.Check(c.Request); err != nil {
-		a.fail(c, errCrossOrigin)
+		a.denier.fail(c, "", errCrossOrigin)
 		return
 	}
 	req, header := a.requestOf(c), c.Writer.Header()
@@ -50,7 +50,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 		err = req.end(c, id.session, EndedBySignOut)
 	}
 	if err != nil { // the session has not ended, so the user can try again
-		a.failWithTarget(c, a.routes.signOut, err)
+		a.denier.fail(c, a.routes.signOut, err)
 		return
 	}
 	req.revoke(of, tokens)
@@ -63,10 +63,10 @@ func (a *Auth) SignOut(c *gin.Context) {
 	}
 	req.addCookies(c, []string{a.recent.Delete().String()})
 	a.markers.DropPages(header)
-	location := a.config.PostSignOutURL
+	location := a.signOuts.target
 	if atProvider {
-		if location, err = a.endSessionURL(c, rp, hints); err != nil {
-			a.fail(c, err)
+		if location, err = a.signOuts.url(c, rp, hints); err != nil {
+			a.denier.fail(c, "", err)
 			return
 		}
 	}
@@ -103,12 +103,12 @@ func (a *Auth) SignedOut(c *gin.Context) {
 	}
 	switch id, err := a.requestOf(c).identify(c); {
 	case err != nil:
-		a.fail(c, err)
+		a.denier.fail(c, "", err)
 		return
 	case !id.nobody():
 		p.Title, p.Message = "Still signed in", "This page was not opened by a sign-out here."
 	}
-	a.page(c, http.StatusOK, p)
+	page(c, a.log, http.StatusOK, p)
 }
 
 // maxLogoutHint bounds the length of a claim in the URL of the end-session endpoint.
@@ -144,13 +144,21 @@ func endSessionHints(id identity) url.Values {
 	return hints
 }
 
-// endSessionURL returns the address to which the browser goes after the session has ended. If the provider returns it
+// signOuts leads browsers on after a sign-out.
+type signOuts struct {
+	attempts *attempt.Jar
+	target   string // Config.PostSignOutURL
+	page     string // the address of SignedOut
+	home     string // where SignedOut redirects to
+}
+
+// url returns the address to which the browser goes after the session has ended. If the provider returns it
 // to SignedOut, the state binds that request to this browser.
-func (a *Auth) endSessionURL(c *gin.Context, rp *relyingParty, hints url.Values) (string, error) {
+func (s signOuts) url(c *gin.Context, rp *relyingParty, hints url.Values) (string, error) {
 	state := rand.Text()
-	if a.config.PostSignOutURL == a.AppURL()+a.routes.prefix+signedOutPath {
-		signOut := attempt.Purpose{ReturnTo: a.config.DefaultReturnTo, SignOut: true}
-		at, err := a.attempts.Start(c.Writer.Header(), c.Request, signOut)
+	if s.target == s.page {
+		signOut := attempt.Purpose{ReturnTo: s.home, SignOut: true}
+		at, err := s.attempts.Start(c.Writer.Header(), c.Request, signOut)
 		if err != nil {
 			return "", translated(err)
 		}
@@ -158,14 +166,14 @@ func (a *Auth) endSessionURL(c *gin.Context, rp *relyingParty, hints url.Values)
 	}
 	params := url.Values{
 		"client_id":                {rp.settings.ClientID},
-		"post_logout_redirect_uri": {a.config.PostSignOutURL},
+		"post_logout_redirect_uri": {s.target},
 		"state":                    {state},
 	}
 	maps.Copy(params, hints)
 	maps.Copy(params, rp.settings.SignOutParameters) // New refuses those that are set above
 	location, ok := rp.client.EndSessionURL(c.Request.Context(), params)
 	if !ok {
-		location = a.config.PostSignOutURL
+		location = s.target
 	}
 	return location, nil
 }
