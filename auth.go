@@ -62,8 +62,9 @@ type core struct {
 	userInfoClaims []string // nil: the default
 }
 
-// New validates cfg and returns every problem at once, joined, each a [ConfigError]. It makes no call to the
-// provider, so an app starts while its provider is down.
+// New validates cfg and returns every problem at once, joined, each a [ConfigError]. It makes no call to the provider,
+// so an app starts while its provider is down. It calls each method of State once, for a second at most in total, to
+// learn which ones it supports.
 func New(cfg Config) (*Auth, error) {
 	names := cfg.variableNames() // before the defaults, which no variable set
 	cfg = cfg.withDefaults()
@@ -208,7 +209,8 @@ func (a *Auth) ForProvider(name string) *Auth {
 
 // Ready reports whether users can sign in. It returns nil if the provider's metadata is known, or that of one of
 // several providers, and the session store and State respond. Providers found at run time do not count. The error is
-// meant for operators: an issuer mismatch, for example, names both issuers.
+// [ErrProviderUnavailable] or [ErrSessionStore]; its text is meant for operators: an issuer mismatch, for example,
+// names both issuers.
 func (a *Auth) Ready(ctx context.Context) error {
 	ctx = requestContext(ctx)
 	if err := a.providers.ready(ctx); err != nil {
@@ -223,5 +225,5 @@ func (a *Auth) Ready(ctx context.Context) error {
 // AppURL returns the app's external base URL without a trailing slash.
 func (a *Auth) AppURL() string { return strings.TrimSuffix(a.config.AppURL, "/") }
 
-// SignOutURL returns the path of the sign-out route. Post a form to it.
+// SignOutURL returns the path of the sign-out route. Post a form of the app to it: one of another origin gets 403.
 func (a *Auth) SignOutURL() string { return a.routes.signOut }

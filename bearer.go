@@ -48,7 +48,7 @@ func (a *Auth) RequireScopes(allOf ...string) gin.HandlerFunc {
 }
 
 // RequirePerson allows users, and denies clients that act on their own behalf (client_credentials; RFC 6749, section
-// 4.4).
+// 4.4). They get 403, code "forbidden".
 func (a *Auth) RequirePerson() gin.HandlerFunc {
 	return a.guard(func(_ *gin.Context, id identity) error {
 		if id.user().IsMachine() {
@@ -58,7 +58,8 @@ func (a *Auth) RequirePerson() gin.HandlerFunc {
 	})
 }
 
-// RequireMachine allows clients that act on their own behalf, and denies users.
+// RequireMachine allows clients that act on their own behalf, and denies users. They get 403, code "forbidden". Use it
+// for routes that act without a person, such as imports, so that no browser can be made to call them.
 func (a *Auth) RequireMachine() gin.HandlerFunc {
 	return a.guard(func(_ *gin.Context, id identity) error {
 		if !id.user().IsMachine() {

@@ -19,7 +19,10 @@ import (
 // Callback completes a sign-in. It validates the authorization response (RFC 6749, section 4.1.2), redeems the code
 // once, validates the ID token and userinfo, starts a new session and redirects with 303 to the page where the sign-in
 // began, or with SameSiteStrict responds with a page that goes there. It accepts GET only, or POST only if ResponseMode
-// is form_post. docs/errors.md lists what can go wrong. A failed callback never creates, changes or ends a session.
+// is form_post. A response that is invalid or belongs to no attempt of this browser gets 400; a refusal of the
+// provider, or a token that fails validation, 401; an error of OnSignIn 403; an unusable response of the provider 502;
+// and if the provider, the session store or State does not respond, 503. docs/errors.md lists all codes. A failed
+// callback never creates, changes or ends a session.
 func (a *Auth) Callback(c *gin.Context) {
 	rp, err := a.ofPath(c)
 	if err != nil {

@@ -69,7 +69,8 @@ type User struct {
 // (client_credentials; RFC 6749, section 4.4).
 func (u *User) IsMachine() bool { return u != nil && u.machine }
 
-// InGroup reports whether the user is in the group of exactly this name. A nil user is in none.
+// InGroup reports whether the user is in the group of exactly this name. A nil user is in none. It does not tell an
+// unknown membership from none: check GroupsOverage too, or use [Auth.RequireGroups].
 func (u *User) InGroup(name string) bool {
 	return u != nil && contains(u.Groups, name, u.ready)
 }

@@ -65,7 +65,8 @@ func (p *problems) add(field, problem, fix string) {
 	p.errs = append(p.errs, &ConfigError{Field: field, Variable: p.variables[field], Problem: problem, Fix: fix})
 }
 
-// validate reports every problem of a Config with its defaults. variables are the names of the variables by field.
+// validate reports every problem of a Config with its defaults, so that one start of the app shows all of them.
+// variables are the names of the variables by field.
 func (c *Config) validate(variables map[string]string) error {
 	found := newProblems(c, variables)
 	c.validateProviders(found)
@@ -78,6 +79,8 @@ func (c *Config) validate(variables map[string]string) error {
 	return errors.Join(found.errs...)
 }
 
+// validateApp checks where the app is, its cookies and the other sites that it trusts. What depends on AppURL is
+// checked only if AppURL is correct: everything else would be reported for the wrong reason.
 func (c *Config) validateApp(found *problems) {
 	if why := settings.CheckURL(c.AppURL); why != "" {
 		found.add("AppURL", why, "set the URL under which browsers reach the app, such as https://app.example.com")
@@ -139,6 +142,8 @@ func (p *problems) texts(field string, texts ...string) {
 	}
 }
 
+// validateSecrets refuses secrets that can be guessed, those that only open cookies included: a cookie sealed with one
+// of them is accepted as well.
 func (c *Config) validateSecrets(found *problems) {
 	if len(c.CookieSecrets) == 0 {
 		found.add("CookieSecrets", "is empty", "set a random secret: openssl rand -base64 32")
@@ -150,6 +155,8 @@ func (c *Config) validateSecrets(found *problems) {
 	}
 }
 
+// validateSession checks the limits of sessions. A negative one would end each session at once, and one that was meant
+// in other units, such as 12 for hours, after a few nanoseconds.
 func (c *Config) validateSession(found *problems) {
 	if c.SessionIdle < time.Second && c.SessionIdle != c.SessionLifetime { // else the lifetime is reported
 		found.add("SessionIdle", "is below a second", "use a duration such as 12h")
@@ -175,7 +182,8 @@ func (c *Config) validateSession(found *problems) {
 	c.validateState(found)
 }
 
-// aboveRoutes returns AppURL without the path of one of the plugin's routes, if it ends in one.
+// aboveRoutes returns AppURL without the path of one of the plugin's routes, if it ends in one. The redirect URI is
+// mistaken for AppURL because it is the address that the provider's page asks for.
 func (c *Config) aboveRoutes() (base string, ok bool) {
 	app, err := url.Parse(strings.TrimSuffix(c.AppURL, "/"))
 	r := newRoutes(&url.URL{}, c.RoutePrefix)

@@ -11,7 +11,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 )
 
-// validateAPI checks the settings of the app as a resource server.
+// validateAPI checks the settings of the app as a resource server. One that has no effect is refused: the operator
+// would rely on a protection that is not there.
 func (c *Config) validateAPI(found *problems) {
 	accepts := slices.ContainsFunc(c.Providers, func(p Provider) bool { return p.Audience != "" })
 	c.validateResource(found, accepts)
@@ -45,7 +46,8 @@ func (c *Config) validateAPI(found *problems) {
 	}
 }
 
-// validateResource checks that clients find the metadata on this host.
+// validateResource checks that clients find the metadata on this host: its address follows from that of the resource
+// (RFC 9728, section 3.1), so no other host can be named.
 func (c *Config) validateResource(found *problems, accepts bool) {
 	if c.Resource == "" {
 		return

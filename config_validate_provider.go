@@ -11,7 +11,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 )
 
-// validate reports every problem of a Provider with its defaults.
+// validate reports every problem of a Provider with its defaults. found has the path of this provider.
 func (p *Provider) validate(found *problems) {
 	if issuer, ok := settings.IssuerOf(p.Issuer); ok {
 		found.add("Issuer", "is the address of the provider's metadata",
@@ -51,7 +51,9 @@ func (p *Provider) validate(found *problems) {
 	found.texts("OrganizationsPath", p.OrganizationsPath...)
 }
 
-// validateClient checks that the credentials of the app match its client authentication method.
+// validateClient checks that the credentials of the app match its client authentication method. A credential that the
+// method does not use is refused and not ignored: one of the two settings is a mistake, and only the operator knows
+// which one the provider expects.
 func (p *Provider) validateClient(found *problems) {
 	method := p.ClientAuthMethod
 	switch method {
@@ -97,7 +99,8 @@ func (p *Provider) validateClient(found *problems) {
 	}
 }
 
-// validateKeys reports keys that cannot be used, and those that no other setting uses.
+// validateKeys reports keys that cannot be used, and those that no other setting uses: the operator would believe that
+// they protect something. The problems never quote a key.
 func (p *Provider) validateKeys(found *problems) {
 	const fix = "make one with openssl genpkey -algorithm ed25519, or -algorithm EC -pkeyopt ec_paramgen_curve:P-256"
 	needed := p.ClientAuthMethod == PrivateKeyJWT || p.SignRequests
@@ -133,7 +136,8 @@ func (p *Provider) validateKeys(found *problems) {
 	}
 }
 
-// unfit reports whether a key was read but cannot be used with the algorithm.
+// unfit reports whether a key was read but cannot be used with the algorithm, so that ClientKeyAlg is to be corrected
+// and not the key.
 func unfit(err error) bool {
 	var bad *provider.Error
 	return errors.As(err, &bad) && bad.Code == "key_algorithm"
@@ -160,7 +164,8 @@ func (p *Provider) validateFAPI2(found *problems) {
 	}
 }
 
-// validateRequest checks the settings of authorization requests.
+// validateRequest checks the settings of authorization requests. What it lets pass the provider may still refuse, but
+// only during a sign-in, and with a message that users see.
 func (p *Provider) validateRequest(found *problems) {
 	modes := []string{ResponseModeQuery, ResponseModeFormPost, ResponseModeQueryJWT, ResponseModeFormPostJWT}
 	if !slices.Contains(modes, p.ResponseMode) {
@@ -198,7 +203,8 @@ func (p *Provider) validateSignOut(found *problems) {
 	}
 }
 
-// validateClaims reports settings of groups and organizations that are ambiguous or match no claim.
+// validateClaims reports settings of groups and organizations that are ambiguous or match no claim. Nothing is guessed,
+// because a user who is in the wrong groups is let in.
 func (p *Provider) validateClaims(found *problems) {
 	type place struct {
 		of, claim, format string

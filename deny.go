@@ -20,14 +20,17 @@ import (
 // does. If it writes nothing, the response has the default status. [Denied] returns everything that the default
 // responses show, and [UserFrom] the user.
 type AbortHandlers struct {
-	// Unauthenticated answers if nobody is signed in, or if a step-up is required (StepUpError). Default: browser
-	// navigations are redirected to the sign-in route, posted forms get a 401 page with a link to the sign-in and back to
-	// the form, and all other requests get 401 JSON.
+	// Unauthenticated answers if nobody is signed in, or if a step-up is required (StepUpError), with the status 401.
+	// Example: [Auth.RedirectToSignIn] for pages, and JSON of the app for scripts. Default: browser navigations are
+	// redirected to the sign-in route, posted forms get a 401 page with a link to the sign-in and back to the form, and
+	// all other requests get 401 JSON.
 	Unauthenticated gin.HandlerFunc
-	// Forbidden answers if the user is signed in but not allowed. Default: 403, as a page for navigations and posted forms
-	// and as JSON otherwise. It never redirects, which would loop.
+	// Forbidden answers if the user is signed in but not allowed, with the status 403. Example: a page that says whom to
+	// ask for access. Default: a page for navigations and posted forms, and JSON otherwise. It never redirects to the
+	// sign-in, which would loop.
 	Forbidden gin.HandlerFunc
-	// Failed answers if a guard or one of the plugin's routes fails. Default: a page or JSON with the status of the error.
+	// Failed answers if a guard or one of the plugin's routes fails, such as the callback: with the status of the error,
+	// from 400 to 503. Example: the error page of the app with the RequestID of [Denied]. Default: a page or JSON.
 	Failed gin.HandlerFunc
 }
 

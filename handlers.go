@@ -190,7 +190,8 @@ func (a *Auth) answerOtherMethodBelow(c *gin.Context) {
 func (a *Auth) answerSlash(c *gin.Context) { c.AbortWithStatus(http.StatusNotFound) }
 
 // UserInfo responds with the claims of the signed-in user that Config.UserInfoClaims allows, as JSON, or with 204 if
-// nobody is signed in.
+// nobody is signed in, and 503 if the session store does not respond. The response is private and never cached. It
+// accepts GET only.
 //
 // With the query parameter "session" the response also has the remaining times of the session in seconds, and the
 // request does not renew the session, so a page can find out when to warn its user. The session ends after expires_in

@@ -101,7 +101,8 @@ func (r *reporter) refuseLogout(c *gin.Context, rp *relyingParty, err error) {
 
 // FrontChannelLogout ends the session that the provider names with iss and sid in a frame (OpenID Connect Front-Channel
 // Logout 1.0, section 3). It needs no cookie, because browsers send none in the frame of another site. Wrong or missing
-// parameters and an unknown sid change nothing and are logged.
+// parameters and an unknown sid change nothing and are logged. It responds with 200 and a small page, which only the
+// provider may frame, and with 503 if State does not respond.
 //
 // If State keeps no list of sessions, it can end only the session of this browser, which works if provider and app are
 // on the same site. Otherwise it responds with 501.

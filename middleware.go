@@ -21,19 +21,29 @@ func (a *Auth) Middleware() gin.HandlerFunc {
 }
 
 // RequireAuth allows signed-in users.
+//
+// If nobody is signed in, navigations are redirected to the sign-in route, which returns to the page. Posted forms get
+// a page with 401, because a redirect would lose their content, and all other requests JSON with 401, code
+// "unauthorized". A request that could change something gets 403, code "cross_origin", if another site began it. If the
+// session store or State does not respond, the response is 503, and nobody is taken for signed out. [AbortHandlers]
+// replace these responses.
+//
+// Every other guard decides only about users whom RequireAuth allows, and responds to the others in the same way.
 func (a *Auth) RequireAuth() gin.HandlerFunc {
 	return a.guard(func(*gin.Context, identity) error { return nil })
 }
 
 // RequireGroups allows users who belong to any of the groups, compared byte for byte. It panics without a group or with
-// an empty one: an unset variable in the caller's configuration must not allow everybody.
+// an empty one: an unset variable in the caller's configuration must not allow everybody. Other users get 403: code
+// "forbidden" or, if the provider left the groups out because there are too many, "groups_overage".
 func (a *Auth) RequireGroups(anyOf ...string) gin.HandlerFunc {
 	groups := groupList("RequireGroups", anyOf)
 	a.groupsGuarded.Store(true)
 	return a.guard(func(_ *gin.Context, id identity) error { return inAny(id, groups) })
 }
 
-// RequireAllGroups allows users who belong to all of the groups. It panics as [Auth.RequireGroups] does.
+// RequireAllGroups allows users who belong to all of the groups. Other users are denied as by RequireGroups. It panics
+// as [Auth.RequireGroups] does.
 func (a *Auth) RequireAllGroups(allOf ...string) gin.HandlerFunc {
 	groups := groupList("RequireAllGroups", allOf)
 	a.groupsGuarded.Store(true)
@@ -44,8 +54,9 @@ func (a *Auth) RequireAllGroups(allOf ...string) gin.HandlerFunc {
 //
 //	router.GET("/orgs/:org/projects", auth.RequireOrganization("org"), projects)
 //
-// The value of the parameter must equal one of the user's organization ids. It panics if param is empty. A route
-// without the parameter is always denied.
+// The value of the parameter must equal one of the user's organization ids. Otherwise the response is 403, code
+// "forbidden", whether or not there is such an organization, so that nobody can probe for them. It panics if param is
+// empty. A route without the parameter is always denied.
 func (a *Auth) RequireOrganization(param string) gin.HandlerFunc {
 	if param == "" {
 		panic("ginoidc: RequireOrganization needs the name of a path parameter")
@@ -97,8 +108,8 @@ func (a *Auth) RequireProvider(anyOf ...string) gin.HandlerFunc {
 	})
 }
 
-// Require allows users for whom check returns nil. Any error denies with 403, whatever it wraps, and [Reason] wraps it.
-// check is called only for signed-in users. Require panics if check is nil.
+// Require allows users for whom check returns nil. Any error denies with 403, code "forbidden", whatever it wraps, and
+// [Reason] wraps it. check is called only for signed-in users. Require panics if check is nil.
 func (a *Auth) Require(check func(*User) error) gin.HandlerFunc {
 	if check == nil {
 		panic("ginoidc: Require needs a check")
@@ -128,8 +139,8 @@ func (a *Auth) RequireFunc(check func(*gin.Context, *User) error) gin.HandlerFun
 
 // ProtectAll requires sign-in on every route except the plugin's own and the public ones, given as Gin's route patterns
 // ("/healthz", "/files/*path"). It compares the pattern of the matched route and never the path of the request, which
-// an attacker can spell in many ways. A request that matches no route is denied too. It panics if a pattern does not
-// begin with a slash.
+// an attacker can spell in many ways. A request that matches no route is denied too. The response is that of
+// [Auth.RequireAuth]. It panics if a pattern does not begin with a slash.
 func (a *Auth) ProtectAll(public ...string) gin.HandlerFunc {
 	open := map[string]bool{}
 	for _, pattern := range public {

@@ -21,8 +21,8 @@ type SessionInfo struct {
 }
 
 // UserSessions returns the sessions of a user of the configured issuer, on all instances that share State, newest
-// first. With several providers it needs [Auth.ForProvider]. The error wraps [errors.ErrUnsupported] if State keeps no
-// list.
+// first. With several providers it needs [Auth.ForProvider]. The error is [ErrSessionStore] if State does not respond,
+// and wraps [errors.ErrUnsupported] if State keeps no list.
 func (a *Auth) UserSessions(ctx context.Context, subject string) ([]SessionInfo, error) {
 	rp, err := a.providers.forCall(requestContext(ctx), a.provider)
 	if err != nil {
@@ -49,8 +49,8 @@ func (a *Auth) UserSessions(ctx context.Context, subject string) ([]SessionInfo,
 }
 
 // EndUserSession ends one session of a user, by an id from [Auth.UserSessions]. It is idempotent, and it cannot end a
-// session of another user. With several providers it needs [Auth.ForProvider]. The error wraps [errors.ErrUnsupported]
-// if State keeps no list.
+// session of another user. An unknown id is not an error. With several providers it needs [Auth.ForProvider]. The error
+// is [ErrSessionStore] if State does not respond, and wraps [errors.ErrUnsupported] if State keeps no list.
 func (a *Auth) EndUserSession(ctx context.Context, subject, id string) error {
 	ctx = requestContext(ctx)
 	rp, err := a.providers.forCall(ctx, a.provider)
@@ -171,8 +171,9 @@ func (l sessionLedger) delist(ctx context.Context, ref revocation.Ref) {
 }
 
 // EndUserSessions ends all sessions of a user of the configured issuer, on all instances that share State, with their
-// next request. The user can sign in again at once. The provider is not informed. With several providers it needs
-// [Auth.ForProvider].
+// next request. The user can sign in again at once. The provider is not informed. Call it when the app locks or deletes
+// an account, or when a password was changed elsewhere. With several providers it needs [Auth.ForProvider]. The error
+// is [ErrSessionStore] if State does not respond.
 func (a *Auth) EndUserSessions(ctx context.Context, subject string) error {
 	ctx = requestContext(ctx)
 	rp, err := a.providers.forCall(ctx, a.provider)

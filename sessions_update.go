@@ -171,7 +171,8 @@ func (u *User) copied() *User {
 }
 
 // EndSession ends the session of the request. The provider is not informed, except that kept tokens are revoked. It
-// succeeds if nobody is signed in. Call it before the response is written.
+// succeeds if nobody is signed in. Call it before the response is written. The error is [ErrSessionStore] if the store
+// or State does not respond: the session has not ended then.
 func (a *Auth) EndSession(c *gin.Context) error {
 	if err := checkNotWritten(c); err != nil {
 		return err

@@ -19,7 +19,8 @@ import (
 
 // SignIn starts a sign-in. It redirects with 302 to the provider with state, nonce and PKCE S256 (RFC 9700, section
 // 2.1.1), and sets a sealed cookie that binds the attempt to this browser. It responds with 503 if the provider's
-// metadata cannot be fetched.
+// metadata cannot be fetched, and with 400, code "not_a_navigation", to a frame, image, fetch or prefetch, which cannot
+// go through a sign-in.
 //
 // The query parameter return_to is the page to return to. The parameters prompt, login_hint, max_age, acr_values,
 // ui_locales and display are passed on if they are well-formed and set neither by Provider.SignInParameters nor by
@@ -71,7 +72,8 @@ func (a *Auth) SignIn(c *gin.Context) {
 }
 
 // SignInURL returns the path of the sign-in route with returnTo as the page to return to: a path of the app such as
-// "/orders?page=2", or "" for Config.DefaultReturnTo.
+// "/orders?page=2", or "" for Config.DefaultReturnTo. A target that is not acceptable is replaced by the default when
+// the sign-in begins, so a value from a request needs no check.
 func (a *Auth) SignInURL(returnTo string) string {
 	return a.links.to(returnTo, url.Values{})
 }
@@ -97,8 +99,9 @@ const silentTimeout = time.Second
 
 // SilentSignIn signs in users who already have a session at the provider, without showing a page (OpenID Connect Core
 // 1.0, section 3.1.2.1, prompt=none). Put it before public pages. It redirects navigations of users who are not signed
-// in, at most once per browser session. Everyone returns to the same page, signed in or not. After a sign-out it does
-// nothing until the browser is closed.
+// in, at most once per browser session. Everyone returns to the same page, signed in or not, and if the provider does
+// not respond within a second, the page is served without a sign-in. After a sign-out it does nothing until the browser
+// is closed.
 //
 // With several providers it asks the one that the browser used last, and does nothing if there is none.
 //

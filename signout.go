@@ -15,7 +15,8 @@ import (
 
 // SignOut ends the session and then redirects the browser to the provider's end-session endpoint (OpenID Connect
 // RP-Initiated Logout 1.0). If the provider has none, or if the session was started by [Auth.StartSession], it
-// redirects to PostSignOutURL. It works if nobody is signed in.
+// redirects to PostSignOutURL. It works if nobody is signed in. If the session store or State does not respond, the
+// response is 503, and the user is still signed in. A POST of another origin gets 403, code "cross_origin".
 //
 // It accepts same-origin POST requests and same-origin GET navigations. Any other GET gets a confirmation page, so that
 // an image or link of another site cannot sign users out (cross-site request forgery). It reads no parameters, so it

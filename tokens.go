@@ -41,7 +41,7 @@ func (a *Auth) Client(c *gin.Context) (*http.Client, error) { return a.ClientFor
 
 // Transport returns the Transport of [Auth.Client], for code with its own client, such as a
 // [net/http/httputil.ReverseProxy] in front of another API. A proxy has to remove the app's cookies from the requests
-// that it forwards.
+// that it forwards. The errors are those of [Auth.Token].
 func (a *Auth) Transport(c *gin.Context) (http.RoundTripper, error) {
 	client, err := a.Client(c)
 	if err != nil {
@@ -51,7 +51,7 @@ func (a *Auth) Transport(c *gin.Context) (http.RoundTripper, error) {
 }
 
 // UserInfoURL returns the provider's userinfo endpoint, to which [Auth.Client] can send requests, or "" if there is
-// none.
+// none. The error is [ErrProviderUnavailable] if the provider's metadata cannot be fetched.
 func (a *Auth) UserInfoURL(ctx context.Context) (string, error) {
 	rp := a.providers.only()
 	if req := requestIn(ctx, a.core); rp == nil && req != nil {
