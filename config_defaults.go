@@ -101,8 +101,11 @@ func (c Config) withDefaults() Config {
 
 // setDefaults sets the defaults of the fields that are not set.
 func (p *Provider) setDefaults() {
-	if p.Profile == ProfileFAPI2 {
+	switch p.Profile {
+	case ProfileFAPI2:
 		p.setFAPI2()
+	case ProfileIPSIESL1:
+		p.setIPSIE()
 	}
 	setDefault(&p.ClientAuthMethod, ClientSecretBasic)
 	setDefault(&p.ResponseMode, ResponseModeQuery)

@@ -98,8 +98,14 @@ type Provider struct {
 
 	// Profile is [ProfileFAPI2] to make the app a client of the FAPI 2.0 Security Profile: pushed requests; a key or a
 	// certificate instead of a secret; access tokens bound by DPoP unless they are bound to the certificate; PS256, ES256
-	// or EdDSA; and iss in every response. It sets the fields that are left out and refuses other values, and a provider
-	// that cannot do it. Default: no profile. Refused: anything else.
+	// or EdDSA; and iss in every response.
+	//
+	// [ProfileIPSIESL1] makes it a relying party of the IPSIE SL1 profile for enterprises: https; PS256, ES256 or EdDSA;
+	// sign-ins that a third party initiates; iss in every response; and ID tokens for this app alone, with acr, amr,
+	// auth_time and session_expiry, the end of the session.
+	//
+	// A profile sets the fields that are left out and refuses other values, and a provider that cannot do it. Default: no
+	// profile. Refused: anything else.
 	Profile string
 
 	// Scopes lists the scopes of a sign-in. Example: "openid", "profile", "groups". Default: openid, profile and email.

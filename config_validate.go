@@ -71,6 +71,7 @@ func (c *Config) validate(variables map[string]string) error {
 	found := newProblems(c, variables)
 	c.validateProviders(found)
 	c.validateApp(found)
+	c.validateIPSIE(found)
 	c.validateSecrets(found)
 	c.validateSession(found)
 	c.validateAPI(found)

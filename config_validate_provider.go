@@ -92,10 +92,14 @@ func (p *Provider) validateClient(found *problems) {
 		}
 	}
 	p.validateKeys(found)
-	if p.Profile == ProfileFAPI2 {
+	switch p.Profile {
+	case "":
+	case ProfileFAPI2:
 		p.validateFAPI2(found)
-	} else if p.Profile != "" {
-		found.add("Profile", fmt.Sprintf("%q is not known", p.Profile), "use fapi2 or leave it out")
+	case ProfileIPSIESL1:
+		p.validateIPSIE(found)
+	default:
+		found.add("Profile", fmt.Sprintf("%q is not known", p.Profile), "use fapi2 or ipsie-sl1, or leave it out")
 	}
 }
 

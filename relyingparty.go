@@ -110,6 +110,7 @@ func (p *Provider) client() (provider.Config, error) {
 		Issuer: p.Issuer, ClientID: p.ClientID, ClientSecret: p.ClientSecret, AuthMethod: p.ClientAuthMethod,
 		ClientCertificate: p.ClientCertificate, SignRequests: p.SignRequests, DPoP: p.DPoP,
 		FAPI2:        p.Profile == ProfileFAPI2,
+		IPSIE:        p.Profile == ProfileIPSIESL1,
 		ResponseMode: p.ResponseMode, PushedAuthorization: p.PushedAuthorization,
 		Scopes: slices.Clone(p.Scopes), SigningAlgs: slices.Clone(p.SigningAlgs),
 		AccessTokens: provider.AccessTokenConfig{

@@ -34,6 +34,7 @@ func TestKeycloak(t *testing.T) {
 		"a key for a secret":       clientKey,
 		"DPoP":                     proofs,
 		"offline":                  offline,
+		"re-checks":                rechecks,
 	} {
 		t.Run(name, func(t *testing.T) {
 			port := start.FreePort(t)

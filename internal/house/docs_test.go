@@ -158,3 +158,28 @@ func TestConformanceIsDocumented(t *testing.T) {
 		}
 	}
 }
+
+// TestIPSIEIsDocumented: the tests that docs/conformance.md names for the profile exist, and every row but the last has
+// one.
+func TestIPSIEIsDocumented(t *testing.T) {
+	t.Chdir(root)
+	_, said, _ := strings.Cut(readFile(t, "docs/conformance.md"), "## IPSIE SL1")
+	index, rows, tested := indexTests(t), 0, 0
+	for line := range strings.Lines(said) {
+		cells := strings.Split(line, "|")
+		if len(cells) != 5 || strings.Contains(line, "---") || strings.Contains(line, "| test |") {
+			continue
+		}
+		rows++
+		names := quotedIn(cells[3])
+		tested += min(len(names), 1)
+		for _, name := range names {
+			if _, err := index.find(name); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if rows < 15 || tested != rows-1 {
+		t.Errorf("%d rows, %d with a test", rows, tested)
+	}
+}

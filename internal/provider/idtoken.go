@@ -211,6 +211,11 @@ func (p *Provider) checkClaims(claims Claims, want Expect) error {
 	if want.Nonce == "" || subtle.ConstantTimeCompare([]byte(nonce), []byte(want.Nonce)) != 1 {
 		return badToken(opIDToken, "nonce", "nonce is missing or of another attempt")
 	}
+	if p.ipsie {
+		if err := checkIPSIEClaims(claims); err != nil {
+			return err
+		}
+	}
 	return p.checkAge(claims, want.MaxAge)
 }
 
@@ -222,6 +227,11 @@ func (p *Provider) checkParties(claims Claims) error {
 	}
 	if err := p.checkAudience(opIDToken, claims); err != nil {
 		return err
+	}
+	if p.ipsie {
+		if err := checkIPSIEAudience(claims); err != nil {
+			return err
+		}
 	}
 	if _, present := claims["events"]; present {
 		return badToken(opIDToken, "logout_token", "a logout token is not an ID token")

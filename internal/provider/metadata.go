@@ -123,6 +123,11 @@ func (p *Provider) checkSupport(ctx context.Context, m *Metadata) error {
 			return err
 		}
 	}
+	if p.ipsie {
+		if err := checkIPSIE(m); err != nil {
+			return err
+		}
+	}
 	if p.dpop && m.DPoPSigningAlgs != nil && !slices.Contains(m.DPoPSigningAlgs, dpopAlg) {
 		return misconfigured(opDiscovery, "dpop_unsupported", "the provider accepts DPoP proofs signed with %s only, not %s",
 			excerpt(strings.Join(m.DPoPSigningAlgs, " ")), dpopAlg)

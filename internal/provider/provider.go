@@ -51,6 +51,9 @@ type Config struct {
 	// FAPI2 refuses a provider that lacks what the FAPI 2.0 Security Profile requires this client to use.
 	FAPI2 bool
 
+	// IPSIE refuses a provider, and ID tokens, without what the IPSIE SL1 profile requires of them.
+	IPSIE bool
+
 	// AllowTenant says which tenants of an issuer with [TenantMarker] may sign in. It is nil for any other issuer.
 	AllowTenant func(ctx context.Context, tenant string) (bool, error)
 
@@ -96,7 +99,7 @@ type Config struct {
 type Provider struct {
 	issuer, clientID, clientSecret, authMethod, redirectURL, scope string
 	responseMode, pushedAuthorization                              string
-	dpop, fapi2                                                    bool
+	dpop, fapi2, ipsie                                             bool
 
 	clientKey, decryptionKey *PrivateKey // nil: none
 	certificate              bool        // the transport can present one
@@ -123,7 +126,8 @@ func New(cfg Config) *Provider {
 		issuer: cfg.Issuer, clientID: cfg.ClientID, clientSecret: cfg.ClientSecret,
 		authMethod: cfg.AuthMethod, redirectURL: cfg.RedirectURL, scope: strings.Join(cfg.Scopes, " "),
 		responseMode: cfg.ResponseMode, pushedAuthorization: cfg.PushedAuthorization, dpop: cfg.DPoP, fapi2: cfg.FAPI2,
-		algs: slices.Clone(cfg.SigningAlgs), trusted: slices.Clone(cfg.TrustedAudiences),
+		ipsie: cfg.IPSIE,
+		algs:  slices.Clone(cfg.SigningAlgs), trusted: slices.Clone(cfg.TrustedAudiences),
 		clientKey: cfg.ClientKey, decryptionKey: cfg.DecryptionKey, keyIDSetting: cfg.KeyIDSetting,
 		allowTenant:  cfg.AllowTenant,
 		signRequests: cfg.SignRequests, ownTransport: cfg.Transport == nil,
