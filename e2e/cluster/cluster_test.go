@@ -30,6 +30,8 @@ func TestCluster(t *testing.T) {
 			t.Run("one session", func(t *testing.T) { oneSession(t, newCluster(t, app, b, fakeop.Config{})) })
 			t.Run("streams", func(t *testing.T) { streamsEnd(t, newCluster(t, app, b, fakeop.Config{})) })
 			t.Run("one refresh", func(t *testing.T) { oneRefresh(t, app, b, start.Long(3, 50)) })
+			t.Run("one re-check", func(t *testing.T) { oneRecheck(t, app, b, start.Long(2, 5)) })
+			t.Run("provider down", func(t *testing.T) { providerDown(t, app, b) })
 			t.Run("kills", func(t *testing.T) { underKills(t, app, b, row.kills) })
 		})
 	}
@@ -147,17 +149,31 @@ func (p *person) try(method, target, form string) (*http.Response, error) {
 func (p *person) me(address string) (status int, subject string) { return p.shown(address + "/api/me") }
 
 func (p *person) shown(address string) (status int, subject string) {
+	status, v := p.described(address)
+	return status, v.Sub
+}
+
+// groups returns the status of /api/me at the URL and the groups it shows.
+func (p *person) groups(address string) (status int, groups []string) {
+	status, v := p.described(address + "/api/me")
+	return status, v.Groups
+}
+
+// description is the user in a response.
+type description struct {
+	Sub    string
+	Groups []string
+}
+
+func (p *person) described(address string) (status int, v description) {
 	r, err := p.try(http.MethodGet, address, "")
 	if err != nil {
-		return 0, ""
+		return 0, v
 	}
 	defer r.Body.Close()
-	var v struct {
-		Sub string `json:"sub"`
-	}
 	body, _ := io.ReadAll(r.Body)
 	_ = json.Unmarshal(body, &v)
-	return r.StatusCode, v.Sub
+	return r.StatusCode, v
 }
 
 // copied returns a browser with the same cookies.
