@@ -59,7 +59,7 @@ type Config struct {
 
 // Answer is what Read returns. Tokens may be set after an error too, if they were refreshed before it occurred.
 type Answer struct {
-	User   *session.Record // only what describes the user counts
+	User   *session.Record // complete, though only what describes the user counts
 	Tokens []byte          // nil if they have not changed
 }
 

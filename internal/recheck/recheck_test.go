@@ -1,0 +1,184 @@
+package recheck_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/recheck"
+	"github.com/seed-d65cea4d/ginoidc/internal/sealed"
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/shared"
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
+)
+
+const (
+	every = 5 * time.Minute
+	grace = 10 * time.Minute
+)
+
+// instances are the checkers of two instances that share a state, and what they have done.
+type instances struct {
+	values  shared.Values
+	ended   bool
+	read    func() (recheck.Answer, error)
+	endErr  error
+	mu      sync.Mutex
+	reads   int
+	tokens  []string // with which Read was called
+	ends    int
+	reports []recheck.Event
+}
+
+func newInstances(t *testing.T) (*instances, []*recheck.Checker) {
+	t.Helper()
+	seal, err := sealed.New("kept values", []string{strings.Repeat("s", 32)}, "app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := &instances{values: shared.Values{State: state.NewMemory(0), Seal: seal}}
+	in.read = func() (recheck.Answer, error) {
+		time.Sleep(time.Second)
+		user := session.Record{Subject: "alice", Name: "Alice", Created: time.Now(), Renewed: time.Now()}
+		return recheck.Answer{User: &user, Tokens: []byte("new")}, nil
+	}
+	cfg := recheck.Config{
+		Values: in.values, Every: every, Grace: grace, Limit: 20 * time.Second, Wait: time.Minute,
+		Ended: func(context.Context, *session.Record) (bool, error) { return in.ended, nil },
+		Read: func(_ context.Context, _ *session.Record, tokens []byte) (recheck.Answer, error) {
+			in.mu.Lock()
+			in.reads++
+			in.tokens = append(in.tokens, string(tokens))
+			in.mu.Unlock()
+			return in.read()
+		},
+		End: func(context.Context, *session.Record, recheck.Answer, error) error {
+			in.ends++
+			return in.endErr
+		},
+		Report: func(_ context.Context, e recheck.Event, _ *session.Record, _ error) {
+			in.reports = append(in.reports, e)
+		},
+	}
+	return in, []*recheck.Checker{recheck.New(cfg), recheck.New(cfg)}
+}
+
+func load(context.Context) ([]byte, error) { return []byte("old"), nil }
+
+// dueSession returns a session that was last read long ago.
+func dueSession() *session.Record {
+	return &session.Record{Subject: "alice", Created: time.Now().Add(-every - time.Second)}
+}
+
+// TestOneCheckForAll: requests of two instances share one check. The next one begins with the tokens of the last.
+func TestOneCheckForAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, both := newInstances(t)
+		for round := range 2 {
+			r := dueSession()
+			var all sync.WaitGroup
+			for n := range 100 {
+				all.Go(func() {
+					result, err := both[n%2].Check(t.Context(), r, load)
+					if err != nil || result.Applied(r).Name != "Alice" || string(result.Tokens) != "new" {
+						t.Errorf("%+v, %v", result, err)
+					}
+				})
+			}
+			all.Wait()
+			if in.reads != round+1 {
+				t.Errorf("round %d: %d reads", round, in.reads)
+			}
+			time.Sleep(every + 2*time.Second)
+		}
+		if in.tokens[0] != "old" || in.tokens[1] != "new" {
+			t.Errorf("read with %q", in.tokens)
+		}
+	})
+}
+
+// TestEndedMeanwhile: nobody is read again whose session has ended while the request waited for its turn.
+func TestEndedMeanwhile(t *testing.T) {
+	in, both := newInstances(t)
+	in.ended = true
+	if _, err := both[0].Check(t.Context(), dueSession(), load); !errors.Is(err, recheck.ErrEnded) || in.reads != 0 {
+		t.Errorf("%v after %d reads", err, in.reads)
+	}
+}
+
+// TestRefusal: a refusal ends the session. If that cannot be recorded, the request does not take it for ended.
+func TestRefusal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, both := newInstances(t)
+		in.read = func() (recheck.Answer, error) { return recheck.Answer{}, recheck.ErrRefused }
+		in.endErr = shared.ErrUnavailable
+		_, err := both[0].Check(t.Context(), dueSession(), load)
+		if errors.Is(err, recheck.ErrEnded) || !errors.Is(err, shared.ErrUnavailable) || in.ends != 1 {
+			t.Errorf("%v after %d ends", err, in.ends)
+		}
+		in.endErr = nil
+		if _, err := both[1].Check(t.Context(), dueSession(), load); !errors.Is(err, recheck.ErrEnded) || in.ends != 2 {
+			t.Errorf("%v after %d ends", err, in.ends)
+		}
+	})
+}
+
+// TestFailure: after a failure, no instance checks again before the provider allows it, and no later than RecheckEvery.
+// Tokens that were refreshed before the failure are kept. A panic of the app is a failure.
+func TestFailure(t *testing.T) {
+	for name, tt := range map[string]struct {
+		fail  func() error
+		pause time.Duration
+	}{
+		"error": {func() error { return errors.New("down") }, 10 * time.Second},
+		"panic": {func() error { panic("app") }, 10 * time.Second},
+		"later": {func() error { return &provider.Error{Kind: provider.Unavailable, RetryAfter: time.Minute} }, time.Minute},
+		"much later": {func() error {
+			return &provider.Error{Kind: provider.Unavailable, RetryAfter: time.Hour}
+		}, every},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				in, both := newInstances(t)
+				in.read = func() (recheck.Answer, error) { return recheck.Answer{Tokens: []byte("new")}, tt.fail() }
+				began, r := time.Now(), dueSession()
+				for n := 0; in.reads < 2; n++ {
+					result, err := both[n%2].Check(t.Context(), r, load)
+					if err == nil || name != "panic" && string(result.Tokens) != "new" || recheck.Made(err) == (n == 1) {
+						t.Fatalf("request %d: %q, %v", n, result.Tokens, err)
+					}
+					if n == 0 && !errors.Is(err, recheck.ErrFailed) {
+						t.Errorf("%v", err)
+					}
+					if in.reads == 2 {
+						break
+					}
+					time.Sleep(tt.pause / 2)
+				}
+				if paused := time.Since(began); paused != tt.pause || in.ends != 0 || len(in.reports) != 2 {
+					t.Errorf("again after %s, %d ends, reports %v", paused, in.ends, in.reports)
+				}
+			})
+		})
+	}
+}
+
+// TestKilledInstance: if the instance that checks is killed, others check when its lease ends.
+func TestKilledInstance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, both := newInstances(t)
+		r := dueSession()
+		if _, _, err := in.values.Turn(t.Context(), shared.Key(shared.KindRecheck, r.ID), 30*time.Second, 0); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		if _, err := both[0].Check(t.Context(), r, load); err != nil || in.reads != 1 || time.Since(began) < 30*time.Second {
+			t.Errorf("%v, %d reads after %s", err, in.reads, time.Since(began))
+		}
+	})
+}
