@@ -223,3 +223,27 @@ func TestRecheckWithoutState(t *testing.T) {
 		}
 	})
 }
+
+// TestRecheckKeepsTokens: the session keeps tokens that a check has refreshed, also if the check failed afterwards.
+// With the earlier ones, the provider would revoke the grant after what is shared has expired.
+func TestRecheckKeepsTokens(t *testing.T) {
+	for name, does := range map[string][]fakeop.Misbehaviour{
+		"a check": nil, "a check that failed": {fakeop.UserInfoNull},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newRechecked(t)
+				b := a.Browser()
+				b.MustSignIn("alice")
+				time.Sleep(due)
+				a.OP.Misbehave(does...)
+				b.Fetch("/me")
+				a.OP.Misbehave()
+				time.Sleep(3 * time.Hour)
+				if r := b.Fetch("/me"); r.StatusCode != http.StatusOK || a.OP.Refreshes() != 2 {
+					t.Errorf("%d %s after %d refreshes\n%s", r.StatusCode, r.Body, a.OP.Refreshes(), a.Logs)
+				}
+			})
+		})
+	}
+}
