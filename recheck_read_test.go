@@ -21,8 +21,8 @@ import (
 // due is just above the RecheckEvery of newRechecked.
 const due = 5*time.Minute + time.Second
 
-// TestRecheckResolver: the resolver's groups count, also for a session that the app started. It never sees what it
-// returned before. Its failure is an outage.
+// TestRecheckResolver: the resolver's groups count, also for a session that the app started, which OnSignIn has never
+// seen. It never sees what it returned before. Its failure is an outage.
 func TestRecheckResolver(t *testing.T) {
 	for _, byApp := range []bool{false, true} {
 		t.Run(fmt.Sprint("by the app ", byApp), func(t *testing.T) {
@@ -31,6 +31,12 @@ func TestRecheckResolver(t *testing.T) {
 				var failure error
 				a := newRechecked(t, withoutRefreshTokens, func(c *ginoidc.Config, op *fakeop.Config) {
 					op.TokenLife = time.Minute
+					c.OnSignIn = func(context.Context, *ginoidc.PendingSignIn) error {
+						if byApp {
+							t.Error("OnSignIn was called")
+						}
+						return nil
+					}
 					c.Providers[0].GroupsResolver = func(_ context.Context, u *ginoidc.User, _ string) ([]string, error) {
 						if slices.Contains(u.Groups, "resolved") {
 							t.Error("the resolver got its own groups")

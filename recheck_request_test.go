@@ -60,11 +60,7 @@ func TestSlowRecheck(t *testing.T) {
 		b.MustSignIn("alice")
 		asMember(a)
 		time.Sleep(due)
-		a.OP.Intercept(fakeop.UserInfo, func(w http.ResponseWriter, _ *http.Request) {
-			time.Sleep(3 * time.Second)
-			w.Header().Set("Content-Type", "application/json")
-			_, _ = w.Write([]byte(`{"sub":"alice"}`))
-		})
+		slowUserInfo(a)
 		a.SlowToken(4 * time.Second)
 		go b.Fetch("/leaves")
 		synctest.Wait()
@@ -246,4 +242,69 @@ func TestRecheckKeepsTokens(t *testing.T) {
 			})
 		})
 	}
+}
+
+// slowUserInfo makes userinfo respond after three seconds.
+func slowUserInfo(a *testapp.App) {
+	a.OP.Intercept(fakeop.UserInfo, func(w http.ResponseWriter, _ *http.Request) {
+		time.Sleep(3 * time.Second)
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"sub":"alice"}`))
+	})
+}
+
+// TestSignOutDuringRecheck: a request that waits for a check while the user signs out is 401, and its response sets no
+// session again.
+func TestSignOutDuringRecheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newRechecked(t)
+		b := a.Browser()
+		b.MustSignIn("alice")
+		time.Sleep(due)
+		slowUserInfo(a)
+		tab := b.Twin()
+		var waiting sync.WaitGroup
+		waiting.Go(func() {
+			if r := tab.Fetch("/me"); r.StatusCode != http.StatusUnauthorized {
+				t.Errorf("%d %s", r.StatusCode, r.Body)
+			}
+		})
+		time.Sleep(time.Second)
+		b.Do(http.MethodPost, "/auth/signout", nil)
+		waiting.Wait()
+		a.OP.Intercept(fakeop.UserInfo, nil)
+		if tab.WhoAmI() != "" || b.WhoAmI() != "" {
+			t.Error("somebody is signed in")
+		}
+	})
+}
+
+// TestUpdateDuringRecheck: what the app changes in the session during a check is not lost, and neither is what the check
+// has found.
+func TestUpdateDuringRecheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newRechecked(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.RecheckInBackground = true })
+		a.Engine.POST("/data", func(c *gin.Context) {
+			if err := a.Auth.UpdateSession(c, func(u *ginoidc.User) error { u.Data = []byte("1"); return nil }); err != nil {
+				t.Error(err)
+			}
+		})
+		a.Engine.GET("/data", func(c *gin.Context) {
+			if u, ok := ginoidc.UserFrom(c); ok {
+				c.String(http.StatusOK, "%s %s", u.Data, u.Groups)
+			}
+		})
+		b := a.Browser()
+		b.MustSignIn("alice")
+		asMember(a, "root")
+		time.Sleep(due)
+		slowUserInfo(a)
+		b.Fetch("/me") // starts the check
+		time.Sleep(time.Second)
+		b.Do(http.MethodPost, "/data", nil)
+		time.Sleep(3 * time.Second)
+		if r := b.Fetch("/data"); r.Body != "1 [root]" {
+			t.Errorf("got %s\n%s", r.Body, a.Logs)
+		}
+	})
 }

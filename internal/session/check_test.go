@@ -31,9 +31,9 @@ func newCheckedManager(t *testing.T) *session.Manager {
 	return m
 }
 
-// TestSaveChecked: a check is saved with the session, which is not due again for as long, and starts the idle limit
+// TestCheckedSession: a check is saved with the session, which is not due again for as long, and starts the idle limit
 // again if it is to. The earlier cookie remains valid, and due. A session that has ended is not saved.
-func TestSaveChecked(t *testing.T) {
+func TestCheckedSession(t *testing.T) {
 	for _, renew := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			m := newCheckedManager(t)
