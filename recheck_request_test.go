@@ -279,13 +279,14 @@ func TestSignOutDuringRecheck(t *testing.T) {
 	})
 }
 
-// TestUpdateDuringRecheck: what the app changes in the session during a check is not lost, and neither is what the check
-// has found.
+// TestUpdateDuringRecheck: what the app changes in the session during a check is not lost, and neither is what the
+// check has found.
 func TestUpdateDuringRecheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := newRechecked(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.RecheckInBackground = true })
 		a.Engine.POST("/data", func(c *gin.Context) {
-			if err := a.Auth.UpdateSession(c, func(u *ginoidc.User) error { u.Data = []byte("1"); return nil }); err != nil {
+			change := func(u *ginoidc.User) error { u.Data = []byte("1"); return nil }
+			if err := a.Auth.UpdateSession(c, change); err != nil {
 				t.Error(err)
 			}
 		})
