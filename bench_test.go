@@ -33,6 +33,7 @@ type contender struct {
 	cookie        string
 	authorization string
 	path          string // "" for "/x"
+	status        int    // 0 for 200
 }
 
 const (
@@ -111,6 +112,7 @@ func pluginEngine(t testing.TB, groups []string, change ...func(*ginoidc.Config)
 			c.Status(http.StatusOK)
 		}
 	})
+	e.GET("/nobody", auth.RequireGroups("nobody"))
 	e.GET("/start", func(c *gin.Context) {
 		alice := &ginoidc.User{
 			Subject: "alice", Email: "alice@example.com", Name: "Alice Adams", Groups: groups,
@@ -189,7 +191,7 @@ func (c contender) serving(t testing.TB) (serve func()) {
 		*fresh = *r
 		c.engine.ServeHTTP(w, fresh)
 	}
-	if serve(); w.status != http.StatusOK {
+	if serve(); w.status != cmp.Or(c.status, http.StatusOK) {
 		t.Fatalf("%s: status %d", c.name, w.status)
 	}
 	return serve
@@ -245,10 +247,29 @@ func BenchmarkGuardedRequest(b *testing.B) {
 	}
 }
 
-// TestGuardedRequestAllocations bounds the allocations of a guarded request.
-func TestGuardedRequestAllocations(t *testing.T) {
-	if allocs := testing.AllocsPerRun(500, pluginEngine(t, benchGroups(3)).serving(t)); allocs > 3 {
-		t.Errorf("%.0f allocations a guarded request", allocs)
+// TestAllocations bounds the allocations of requests. The numbers are exact, and may only fall.
+func TestAllocations(t *testing.T) {
+	plugin := pluginEngine(t, benchGroups(3))
+	many := pluginEngine(t, benchGroups(50))
+	for name, tt := range map[string]struct {
+		contender    contender
+		path, cookie string
+		status       int
+		most         float64
+	}{
+		"a public route":         {plugin, "/public", plugin.cookie, http.StatusOK, 1},
+		"a guarded route":        {plugin, "/x", plugin.cookie, http.StatusOK, 3},
+		"50 groups":              {many, "/x", many.cookie, http.StatusOK, 3},
+		"the handler asks":       {plugin, "/user", plugin.cookie, http.StatusOK, 5},
+		"nobody is signed in":    {plugin, "/x", "", http.StatusUnauthorized, 24},
+		"a forged cookie":        {plugin, "/x", plugin.cookie + "A", http.StatusUnauthorized, 25},
+		"the user is not member": {plugin, "/nobody", plugin.cookie, http.StatusForbidden, 29},
+	} {
+		c := tt.contender
+		c.path, c.cookie, c.status = tt.path, tt.cookie, tt.status
+		if allocs := testing.AllocsPerRun(500, c.serving(t)); allocs > tt.most {
+			t.Errorf("%s: %.0f allocations, at most %.0f are wanted", name, allocs, tt.most)
+		}
 	}
 }
 

@@ -41,16 +41,22 @@ type Denial struct {
 
 // MarshalJSON returns the body of the default JSON response: Code as error, Message, and either RequestID or, if Status
 // is 401, SignInURL. It leaves out Err and everything else that is for logs or pages.
-func (d Denial) MarshalJSON() ([]byte, error) {
-	if d.RequestID != "" || d.Status != http.StatusUnauthorized {
-		d.SignInURL = ""
+func (d Denial) MarshalJSON() ([]byte, error) { return json.Marshal(d.body()) }
+
+// denialBody is the body of the default JSON response.
+type denialBody struct {
+	Code      string `json:"error"`
+	Message   string `json:"message"`
+	RequestID string `json:"request_id,omitempty"`
+	SignInURL string `json:"sign_in_url,omitempty"`
+}
+
+func (d *Denial) body() *denialBody {
+	body := &denialBody{Code: d.Code, Message: d.Message, RequestID: d.RequestID}
+	if d.RequestID == "" && d.Status == http.StatusUnauthorized {
+		body.SignInURL = d.SignInURL
 	}
-	return json.Marshal(struct {
-		Code      string `json:"error"`
-		Message   string `json:"message"`
-		RequestID string `json:"request_id,omitempty"`
-		SignInURL string `json:"sign_in_url,omitempty"`
-	}{d.Code, d.Message, d.RequestID, d.SignInURL})
+	return body
 }
 
 // denialKey is the key of the Denial in a gin.Context.

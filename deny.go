@@ -220,7 +220,7 @@ func answerDenial(c *gin.Context, log *slog.Logger, cutAddress bool) {
 		})
 		return
 	}
-	c.JSON(d.Status, d)
+	c.JSON(d.Status, d.body())
 }
 
 // redirectToSignIn redirects the browser to the sign-in route.

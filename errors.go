@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"sync"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/authresponse"
@@ -92,9 +93,12 @@ type outcome struct {
 	link    string // the link that an error page offers
 }
 
-// outcomes returns the response to every error, the more specific errors first. Those with 403 come before all others,
-// because the error of an app's check is wrapped in ErrForbidden and may itself wrap any of the others.
-func outcomes() []outcome {
+// outcomes returns listOutcomes. The list is made once, because a flood of denied requests should be cheap.
+var outcomes = sync.OnceValue(listOutcomes)
+
+// listOutcomes returns the response to every error, the more specific errors first. Those with 403 come before all
+// others, because the error of an app's check is wrapped in ErrForbidden and may itself wrap any of the others.
+func listOutcomes() []outcome {
 	const unfinished, problem, needed = "Sign-in not completed", "Sign-in problem", "Please sign in"
 	return []outcome{
 		{ErrGroupsOverage, http.StatusForbidden, "groups_overage", "No access",
