@@ -3,7 +3,6 @@ package provider
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"strings"
 	"sync"
@@ -132,7 +131,7 @@ func (p *Provider) VerifyAccessToken(ctx context.Context, raw string) (*AccessTo
 	if err := p.checkReady(opAccessToken, raw); err != nil {
 		return nil, err
 	}
-	key := tokenKey(sha256.Sum256([]byte(raw)))
+	key := tokenKey(raw)
 	if token := p.seenBefore(ctx, key); token != nil {
 		return token, nil
 	}
@@ -152,7 +151,7 @@ func (p *Provider) VerifyAccessToken(ctx context.Context, raw string) (*AccessTo
 	if err := p.checkTenant(ctx, opAccessToken, token.Claims); err != nil {
 		return nil, err
 	}
-	p.access.verified.put(key, verdict{token: token, until: token.Expires}, len(raw), keys)
+	p.access.verified.put(tokenKey(strings.Clone(raw)), verdict{token: token, until: token.Expires}, len(raw), keys)
 	return token, nil
 }
 

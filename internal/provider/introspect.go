@@ -2,7 +2,6 @@ package provider
 
 import (
 	"context"
-	"crypto/sha256"
 	"errors"
 	"net/http"
 	"net/url"
@@ -51,11 +50,11 @@ func (p *Provider) Introspect(ctx context.Context, raw string) (*AccessToken, er
 	if !isBearerText(raw) {
 		return nil, badToken(opIntrospection, "malformed", "not an access token (RFC 6750 section 2.1)")
 	}
-	key := tokenKey(sha256.Sum256([]byte(raw)))
+	key := hashed(raw)
 	if v, ok := p.access.known(key); ok {
 		return v.token, v.err
 	}
-	v, _, err := p.access.flight.Do(ctx, string(key[:]), func() (verdict, error) {
+	v, _, err := p.access.flight.Do(ctx, string(key), func() (verdict, error) {
 		return p.introspectOnce(ctx, key, raw)
 	})
 	switch {

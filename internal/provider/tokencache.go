@@ -21,8 +21,14 @@ type CacheStats struct {
 	Hits, Misses uint64
 }
 
-// tokenKey is the SHA-256 of a token: keys all have the same size, and raw tokens are not kept in memory.
-type tokenKey [sha256.Size]byte
+// tokenKey is a verified token itself, because hashing it would take longer than all the rest of a request with a token
+// that was seen before. Of tokens that anyone may have made up it is the SHA-256, so that keys have the same size.
+type tokenKey string
+
+func hashed(raw string) tokenKey {
+	sum := sha256.Sum256([]byte(raw))
+	return tokenKey(sum[:])
+}
 
 // verdict is the result of checking a token: one of token and err is nil.
 type verdict struct {

@@ -3,10 +3,9 @@ package provider
 import (
 	"crypto/rand"
 	"crypto/rsa"
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -15,10 +14,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-func numbered(n int) (key tokenKey) {
-	binary.BigEndian.PutUint64(key[:], uint64(n))
-	return key
-}
+func numbered(n int) tokenKey { return tokenKey(strconv.Itoa(n)) }
 
 func newTokenCache() *tokenCache {
 	return &tokenCache{maxTokens: maxCachedTokens, maxBytes: maxCachedBytes}
@@ -227,7 +223,7 @@ func TestSeenTokenAllocatesLittle(t *testing.T) {
 func TestKnownTokenIsNotAskedAbout(t *testing.T) {
 	p, _ := verifier(t) // whose transport answers nothing
 	want := lasting(time.Hour)
-	key := tokenKey(sha256.Sum256([]byte("opaque")))
+	key := hashed("opaque")
 	p.access.active.put(key, want, 6, nil)
 	allocs := testing.AllocsPerRun(100, func() {
 		if got, err := p.Introspect(t.Context(), "opaque"); err != nil || got != want.token {
@@ -244,7 +240,7 @@ func TestKnownTokenIsNotAskedAbout(t *testing.T) {
 
 func BenchmarkIntrospected(b *testing.B) {
 	p, _ := verifier(b)
-	p.access.active.put(tokenKey(sha256.Sum256([]byte("opaque"))), lasting(time.Hour), 6, nil)
+	p.access.active.put(hashed("opaque"), lasting(time.Hour), 6, nil)
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := p.Introspect(b.Context(), "opaque"); err != nil {
