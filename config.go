@@ -74,6 +74,12 @@ type Config struct {
 	// else, such as none, with which every site could send requests as the user.
 	SameSite string
 
+	// Remember says whether browsers keep the session after they are closed. [RememberAlways], the default, keeps it until
+	// it ends; [RememberNever] does not, for shared computers; with [RememberAsk] the user chooses: the sign-in route
+	// keeps it if the link has remember=true, as a checkbox of that name sends it with the value true. Many browsers
+	// restore such sessions with their tabs, so SessionIdle and SessionLifetime still count. Refused: anything else.
+	Remember string
+
 	// DefaultReturnTo is where a sign-in ends that named no acceptable return target. Example: "/start". Default: the root
 	// of the app. Refused: anything that is not a return target itself, such as "//other.example", which browsers take for
 	// another host, and the plugin's own routes.

@@ -55,6 +55,13 @@ const (
 	SameSiteStrict = "strict"
 )
 
+// Values of [Config].Remember.
+const (
+	RememberAlways = "always"
+	RememberNever  = "never"
+	RememberAsk    = "ask"
+)
+
 // Values of [Config].CertificateFormat.
 const (
 	CertificateByteSequence = clientcert.FormatByteSequence
@@ -83,6 +90,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.RoutePrefix, defaultRoutePrefix)
 	setDefault(&c.CookieName, defaultCookieName)
 	setDefault(&c.SameSite, SameSiteLax)
+	setDefault(&c.Remember, RememberAlways)
 	setDefault(&c.SessionLifetime, defaultLifetime)
 	setDefault(&c.SessionIdle, min(defaultIdle, c.SessionLifetime))
 	if c.RecheckEvery != 0 {

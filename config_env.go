@@ -211,6 +211,7 @@ func appVariables() []env.Variable {
 		{Name: "ROUTE_PREFIX", Field: "RoutePrefix"},
 		{Name: "COOKIE_NAME", Field: "CookieName"},
 		{Name: "SAME_SITE", Field: "SameSite"},
+		{Name: "REMEMBER", Field: "Remember"},
 		{Name: "DEFAULT_RETURN_TO", Field: "DefaultReturnTo"},
 		{Name: "RETURN_ORIGINS", Field: "ReturnOrigins"},
 		{Name: "TRUSTED_ORIGINS", Field: "TrustedOrigins"},

@@ -108,6 +108,9 @@ func (c *Config) validateApp(found *problems) {
 	if c.SameSite != SameSiteLax && c.SameSite != SameSiteStrict {
 		found.add("SameSite", fmt.Sprintf("%q is not one of its values", c.SameSite), "use lax or strict")
 	}
+	if !slices.Contains([]string{RememberAlways, RememberNever, RememberAsk}, c.Remember) {
+		found.add("Remember", fmt.Sprintf("%q is not one of its values", c.Remember), "use always, never or ask")
+	}
 	found.origins("ReturnOrigins", c.ReturnOrigins)
 	found.origins("TrustedOrigins", c.TrustedOrigins)
 	for _, pattern := range c.CrossOriginRoutes {

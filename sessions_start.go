@@ -42,6 +42,7 @@ func (req *request) startSession(
 	if !a.sessions.Ends(&rec).After(time.Now()) {
 		return nil, errSessionOver
 	}
+	rec.Transient = a.config.forgets(at, id, earlier.session)
 	rp.ledger.SetHashes(&rec, id.user.Actor.subject())
 	if id.issued.IsZero() { // not from the provider
 		a.continueActing(&rec, id.user, earlier)
@@ -82,6 +83,16 @@ func (req *request) startSession(
 		req.revoke(of, tokens)
 	}
 	return s, nil
+}
+
+// forgets reports whether the browser forgets a new session when it is closed. A session that continues an earlier one,
+// such as after a step-up, is remembered like that one.
+func (c *Config) forgets(at *attempt.Attempt, id *person, earlier *session.Session) bool {
+	if c.Remember != RememberAsk || at.Remember {
+		return c.Remember == RememberNever
+	}
+	continues := earlier != nil && (id.issued.IsZero() || earlier.Subject == id.user.Subject)
+	return !continues || earlier.Transient
 }
 
 // continueActing makes a session in which a user begins or stops to act as another one depend on the session that it

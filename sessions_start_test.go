@@ -332,11 +332,25 @@ func supporting(t *testing.T, change ...func(*ginoidc.Config, *fakeop.Config)) *
 		actor, _ := ginoidc.UserFrom(c)
 		start(c, &ginoidc.User{Subject: c.Param("sub"), Actor: cmp.Or(actor.Actor, actor)})
 	})
+	a.Engine.POST("/rename", rename(t, a))
 	a.Engine.POST("/leave", a.Auth.RequireAuth(), func(c *gin.Context) {
 		u, _ := ginoidc.UserFrom(c)
 		start(c, u.Actor)
 	})
 	return a
+}
+
+// rename is a handler that changes the session.
+func rename(t *testing.T, a *testapp.App) gin.HandlerFunc {
+	return func(c *gin.Context) {
+		err := a.Auth.UpdateSession(c, func(u *ginoidc.User) error {
+			u.Name = "Renamed"
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // TestActingAddsNoTime: sessions in which an actor acts as another user, and the actor's own afterwards, end when the
@@ -349,6 +363,7 @@ func TestActingAddsNoTime(t *testing.T) {
 	}{
 		"acting":              {[]string{"/view-as/bob"}, false, "bob"},
 		"acting as another":   {[]string{"/view-as/bob", "/view-as/carol"}, false, "carol"},
+		"acting, an update":   {[]string{"/view-as/bob", "/rename"}, false, "bob"},
 		"left":                {[]string{"/view-as/bob", "/leave"}, false, "alice"},
 		"acting, left, again": {[]string{"/view-as/bob", "/leave", "/view-as/bob"}, false, "bob"},
 		"a new sign-in":       {[]string{"/view-as/bob"}, true, "alice"},
@@ -409,7 +424,7 @@ func TestActorIsSignedOut(t *testing.T) {
 			a := supporting(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.MaxSessions = 2 })
 			everywhere("alice")(t, a) // before the sign-ins, so they do not matter
 			var browsers [2]*testapp.Browser
-			for i, posts := range [][]string{{"/view-as/bob"}, {"/view-as/bob", "/leave"}} {
+			for i, posts := range [][]string{{"/view-as/bob", "/rename"}, {"/view-as/bob", "/leave", "/rename"}} {
 				browsers[i] = a.Browser()
 				browsers[i].MustSignIn("alice")
 				for _, path := range posts {
@@ -437,5 +452,75 @@ func TestActorEndsNoSessionOfTheUser(t *testing.T) {
 	alice.Do(http.MethodPost, "/view-as/bob", nil)
 	if own, acting := bob.WhoAmI(), alice.WhoAmI(); own != "bob" || acting != "bob" {
 		t.Errorf("bob's own session: %q, alice as bob: %q", own, acting)
+	}
+}
+
+// keptFor returns the Max-Age of the session's cookies that a response sets, which must be the same for all: 0 if the
+// browser forgets them, -1 if it sets none.
+func keptFor(t *testing.T, r testapp.Reply) (seconds int) {
+	t.Helper()
+	seconds = -1
+	for _, line := range r.Header["Set-Cookie"] {
+		c, err := http.ParseSetCookie(line)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.Name != "__Host-ginoidc" && c.Name != "__Host-ginoidc-tokens" || c.MaxAge < 0 {
+			continue
+		}
+		if (c.MaxAge == 0) != (c.Expires.IsZero() && !strings.Contains(line, "Max-Age")) {
+			t.Errorf("%s", line)
+		}
+		if seconds >= 0 && (seconds == 0) != (c.MaxAge == 0) {
+			t.Errorf("cookies of one session differ: %q", r.Header["Set-Cookie"])
+		}
+		seconds = c.MaxAge
+	}
+	return seconds
+}
+
+// TestRemember: the browser keeps the session after it is closed or not, as the app and the user want, and also after a
+// renewal, an update, a refresh of tokens and a step-up.
+func TestRemember(t *testing.T) {
+	for name, tt := range map[string]struct {
+		mode, link string
+		kept       bool
+	}{
+		"default":          {"", "", true},
+		"always":           {ginoidc.RememberAlways, "", true},
+		"never":            {ginoidc.RememberNever, "?remember=true", false},
+		"ask, no answer":   {ginoidc.RememberAsk, "", false},
+		"ask, no":          {ginoidc.RememberAsk, "?remember=false", false},
+		"ask, yes":         {ginoidc.RememberAsk, "?remember=true", true},
+		"ask, a long lure": {ginoidc.RememberAsk, "?remember=truest", false},
+	} {
+		for kind, store := range testapp.Stores(t) {
+			t.Run(name+" "+kind, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					a := testapp.NewWithTokens(t, func(c *ginoidc.Config, op *fakeop.Config) {
+						c.Store, c.Remember, op.TokenLife = store, tt.mode, 10*time.Minute
+					})
+					a.Engine.POST("/rename", rename(t, a))
+					a.Engine.GET("/use", func(c *gin.Context) {
+						if _, err := a.Auth.Token(c); err != nil {
+							t.Error(err)
+						}
+					})
+					check := func(what string, r testapp.Reply) {
+						t.Helper()
+						if seconds := keptFor(t, r); seconds < 0 || seconds > 0 != tt.kept {
+							t.Errorf("%s: %d, cookies for %d seconds", what, r.StatusCode, seconds)
+						}
+					}
+					b := a.Browser()
+					check("the sign-in", b.Callback(b.Start("/auth/signin"+tt.link, "alice")))
+					check("a step-up", b.Callback(b.Start("/auth/signin?max_age=0", "alice")))
+					check("an update", b.Do(http.MethodPost, "/rename", nil))
+					time.Sleep(7 * time.Hour)
+					check("a renewal", b.Fetch("/me"))
+					check("a refresh", b.Fetch("/use"))
+				})
+			})
+		}
 	}
 }

@@ -54,11 +54,17 @@ func (of signInRequest) kept() url.Values {
 	if of.sealed != "" {
 		kept.Set(sealedParameters, of.sealed)
 	}
+	if of.purpose.Remember {
+		kept.Set(rememberParameter, "true")
+	}
 	if of.address != "" {
 		kept.Del("login_hint")
 	}
 	return kept
 }
+
+// rememberParameter is the query parameter with which the user asks to stay signed in.
+const rememberParameter = "remember"
 
 // readSignIn reads a request to the sign-in route. The return target of the result is always acceptable.
 func (a *Auth) readSignIn(c *gin.Context, req *request) (of signInRequest, err error) {
@@ -69,6 +75,7 @@ func (a *Auth) readSignIn(c *gin.Context, req *request) (of signInRequest, err e
 		}
 	}
 	ctx := c.Request.Context()
+	of.purpose.Remember = form.Get(rememberParameter) == "true"
 	if of.sealed = form.Get(sealedParameters); of.sealed != "" {
 		var ok bool
 		ownSession := func() (*session.Session, error) { return req.ownSession(c) }
@@ -88,7 +95,7 @@ func (a *Auth) readSignIn(c *gin.Context, req *request) (of signInRequest, err e
 	if err := a.readLink(c, &of, form.Get(linkParameter)); err != nil {
 		return of, err
 	}
-	own := []string{"return_to", sealedParameters}
+	own := []string{"return_to", rememberParameter, sealedParameters}
 	if a.config.OnLink != nil {
 		own = append(own, linkParameter, providerParameter)
 	}

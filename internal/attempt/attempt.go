@@ -27,7 +27,7 @@ const (
 	flagReplaced = 1 << 4
 	flagProvider = 1 << 5
 	flagLink     = 1 << 6
-	knownFlags   = flagSilent | flagReplaces | flagSignOut | flagAgain | flagReplaced | flagProvider | flagLink
+	flagRemember = 1 << 7 // the last: another one needs another version
 )
 
 // Attempt holds what is needed again when the provider responds.
@@ -49,6 +49,7 @@ type Purpose struct {
 	Silent    bool     // not requested by the user, so its failure is not an error
 	SignOut   bool     // a sign-out at the provider: its state completes no sign-in, and no sign-in's state completes it
 	Again     bool     // the session of the previous sign-in did not open
+	Remember  bool     // the user wants to stay signed in after the browser is closed
 	Replaces  [16]byte // the session that the sign-in replaces; zero: whichever the callback request carries
 	Replaced  string   // the subject of that session
 	Provider  string   // the name of the provider that has to respond, "" for the only one
@@ -111,6 +112,7 @@ func (a *Attempt) flags() (flags byte) {
 	for flag, is := range map[byte]bool{
 		flagSilent: a.Silent, flagReplaces: a.Replaces != [16]byte{}, flagReplaced: a.Replaced != "",
 		flagSignOut: a.SignOut, flagAgain: a.Again, flagProvider: a.Provider != "", flagLink: a.Link,
+		flagRemember: a.Remember,
 	} {
 		if is {
 			flags |= flag
@@ -131,11 +133,8 @@ func decode(b []byte) (a *Attempt, ok bool) {
 	}
 	a.Started = time.Unix(0, int64(r.Uint64())).UTC()
 	flags := r.Byte()
-	if flags&^knownFlags != 0 {
-		return nil, false
-	}
 	a.Silent, a.SignOut, a.Again = flags&flagSilent != 0, flags&flagSignOut != 0, flags&flagAgain != 0
-	a.Link = flags&flagLink != 0
+	a.Link, a.Remember = flags&flagLink != 0, flags&flagRemember != 0
 	if flags&flagReplaces != 0 {
 		if copy(a.Replaces[:], r.Bytes(len(a.Replaces))); a.Replaces == [16]byte{} {
 			return nil, false

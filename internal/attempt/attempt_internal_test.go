@@ -41,7 +41,6 @@ func TestDecodeRefuses(t *testing.T) {
 		"no max age": good[:headerSize], "cut in the max age": append(good[:headerSize:headerSize], 0x80),
 		"no app state": good[:headerSize+1], "app state beyond the end": append(good[:headerSize+1:headerSize+1], 200, 'x'),
 		"no acr values": good[:headerSize+2], "acr values beyond the end": append(good[:headerSize+2:headerSize+2], 9, 'x'),
-		"an unknown flag":      flagged(knownFlags+1, good[headerSize:]...),
 		"replaced session cut": flagged(flagReplaces, make([]byte, 15)...),
 		"its user cut":         flagged(flagReplaced, 9, 'x'),
 		"no user of it":        flagged(flagReplaced, append([]byte{0}, good[headerSize:]...)...),

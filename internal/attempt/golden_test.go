@@ -34,6 +34,7 @@ func TestGolden(t *testing.T) {
 			"\xd8\x04" + "\x0a{\"cart\":7}" + "\x04gold" + "/profile"},
 		"silent":   {secrets(Purpose{ReturnTo: "/", Silent: true}), head + "\x01" + "\x00" + "\x00" + "\x00" + "/"},
 		"again":    {secrets(Purpose{ReturnTo: "/", Again: true}), head + "\x08" + "\x00" + "\x00" + "\x00" + "/"},
+		"remember": {secrets(Purpose{ReturnTo: "/", Remember: true}), head + "\x80" + "\x00" + "\x00" + "\x00" + "/"},
 		"sign-out": {secrets(Purpose{ReturnTo: "/", SignOut: true}), head + "\x04" + "\x00" + "\x00" + "\x00" + "/"},
 	} {
 		if got := string(tt.attempt.encode()); got != tt.golden {

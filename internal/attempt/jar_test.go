@@ -96,6 +96,7 @@ func TestStartAndFind(t *testing.T) {
 		{ReturnTo: "/x", MaxAge: -1, AppState: strings.Repeat("s", 1000)},
 		{ReturnTo: "/x", MaxAge: -1, Silent: true},
 		{ReturnTo: "/x", MaxAge: -1, Again: true},
+		{ReturnTo: "/x", MaxAge: -1, Remember: true},
 		{ReturnTo: "/x", MaxAge: -1, Replaces: [16]byte{15: 1}},
 		{ReturnTo: "/x", MaxAge: -1, Replaces: [16]byte{15: 1}, Replaced: "alice"},
 		{ReturnTo: long, MaxAge: -1, AppState: strings.Repeat("s", 602), ACRValues: strings.Repeat("a", 100), Silent: true,

@@ -22,6 +22,7 @@ func (m *Manager) Change(r *http.Request, s *Session, rec Record, after time.Tim
 	now := time.Now()
 	rec.ID, rec.Created, rec.Renewed, rec.Started, rec.Began = s.ID, s.Created, wholeSecond(now), s.Started, s.Began
 	rec.SubjectHash, rec.SIDHash, rec.Expires, rec.Checked = s.SubjectHash, s.SIDHash, s.Expires, s.Checked
+	rec.ActorHash, rec.ActorSIDHash, rec.Transient = s.ActorHash, s.ActorSIDHash, s.Transient
 	rec.SID, rec.Issued, rec.AskedMaxAge, rec.AskedACR, rec.IDToken = s.SID, s.Issued, s.AskedMaxAge, s.AskedACR, s.IDToken
 	rec.Party, rec.Provider, rec.Issuer = s.Party, s.Provider, s.Issuer
 	rec.Updated = now.UTC().Truncate(time.Microsecond)

@@ -58,6 +58,8 @@ type Record struct {
 	// ActorHash and ActorSIDHash are for the actor what SubjectHash and SIDHash are for the user: what ends the sessions
 	// of the actor ends this one too. Both are zero if nobody acts as the user.
 	ActorHash, ActorSIDHash [16]byte
+
+	Transient bool // the browser forgets the session when it is closed
 }
 
 // CheckedAt returns when the user was last read at the provider.

@@ -32,6 +32,7 @@ const (
 	fieldActorHashes = fieldExpires + 4 // an instance that does not know it would not end the session with the actor's
 	fieldProvider    = fieldExpires + 6 // an instance that does not know it would take the user for another provider's
 	fieldIssuer      = fieldExpires + 8
+	fieldTransient   = fieldExpires + 10 // such an instance would make the browser keep the session
 )
 
 func (rec *Record) appendFields(b []byte) []byte {
@@ -57,6 +58,9 @@ func (rec *Record) appendFields(b []byte) []byte {
 	}
 	b = appendField(b, fieldProvider, rec.Provider)
 	b = appendField(b, fieldIssuer, rec.Issuer)
+	if rec.Transient {
+		b = appendField(b, fieldTransient, "\x01")
+	}
 	return b
 }
 
@@ -136,6 +140,8 @@ func (rec *Record) decodeField(tag byte, content []byte) (ok bool) {
 		rec.Provider = text
 	case fieldIssuer:
 		rec.Issuer = text
+	case fieldTransient:
+		rec.Transient, ok = true, text == "\x01"
 	default:
 		return tag%2 == 1
 	}

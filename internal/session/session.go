@@ -261,10 +261,24 @@ func (m *Manager) destroy(h http.Header, r *http.Request, name string) error {
 func (m *Manager) save(h http.Header, r *http.Request, rec *Record, now time.Time) error {
 	data := rec.append(rec.head())
 	maxAge := int((m.left(rec, now) + time.Second - 1) / time.Second)
-	if err := m.records.SaveRecord(h, r, m.config.Name, data, m.cookie(maxAge)); err != nil {
+	if err := m.saveRecord(h, r, rec, m.config.Name, data, maxAge); err != nil {
 		return saveError(err, rec)
 	}
 	return nil
+}
+
+// saveRecord saves data in cookies of that name, or in the store that they refer to, for maxAge seconds. The cookies of
+// a transient session have no Max-Age; the store keeps the data all the same.
+func (m *Manager) saveRecord(h http.Header, r *http.Request, rec *Record, name string, data []byte, maxAge int) error {
+	if !rec.Transient {
+		return m.records.SaveRecord(h, r, name, data, m.cookie(maxAge))
+	}
+	set := http.Header{}
+	err := m.records.SaveRecord(set, r, name, data, m.cookie(maxAge))
+	if err == nil {
+		cookie.Set(h, cookie.Transient(set[setCookie])...)
+	}
+	return err
 }
 
 // left returns how long rec lives without renewal.

@@ -68,7 +68,7 @@ func (m *Manager) destroyTokens(h http.Header, r *http.Request) error {
 func (m *Manager) saveTokens(h http.Header, r *http.Request, rec *Record, tokens []byte) error {
 	maxAge := int((time.Until(rec.Created.Add(m.config.Lifetime)) + time.Second - 1) / time.Second)
 	data := append(m.tokensHead(rec), tokens...)
-	if err := m.records.SaveRecord(h, r, m.config.Name+tokensSuffix, data, m.cookie(max(maxAge, 1))); err != nil {
+	if err := m.saveRecord(h, r, rec, m.config.Name+tokensSuffix, data, max(maxAge, 1)); err != nil {
 		return saveError(err, rec)
 	}
 	return nil

@@ -15,6 +15,8 @@ export interface User {
 export interface SignInOptions {
   /** The page to return to: a path of the app. Default: this page. */
   return_to?: string
+  /** Whether the browser keeps the session after it is closed, with Config.Remember "ask". */
+  remember?: "true"
   prompt?: string
   login_hint?: string
   max_age?: string
