@@ -81,11 +81,20 @@ func TestSignOutWithoutRecheck(t *testing.T) {
 	for name, leave := range map[string]func(*testapp.Browser){
 		"sign-out":       func(b *testapp.Browser) { b.Do(http.MethodPost, "/auth/signout", nil) },
 		"sign-out later": func(b *testapp.Browser) { b.WhoAmI(); b.Do(http.MethodPost, "/auth/signout", nil) },
+		"EndSession":     func(b *testapp.Browser) { b.Do(http.MethodPost, "/leave", nil) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var token string
 				a := newRechecked(t)
+				a.Engine.POST("/leave", func(c *gin.Context) {
+					if _, ok := ginoidc.UserFrom(c); ok {
+						t.Error("the user is not confirmed")
+					}
+					if err := a.Auth.EndSession(c); err != nil {
+						t.Error(err)
+					}
+				})
 				a.OP.OnTokenAnswer(func(answer map[string]any) { token, _ = answer["access_token"].(string) })
 				b := a.Browser()
 				b.MustSignIn("alice")
@@ -283,7 +292,15 @@ func TestSignOutDuringRecheck(t *testing.T) {
 // check has found.
 func TestUpdateDuringRecheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newRechecked(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.RecheckInBackground = true })
+		a := newRechecked(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.RecheckInBackground = true
+			c.OnSignIn = func(_ context.Context, s *ginoidc.PendingSignIn) error {
+				if !s.Recheck {
+					s.User.Data = []byte("0")
+				}
+				return nil
+			}
+		})
 		a.Engine.POST("/data", func(c *gin.Context) {
 			change := func(u *ginoidc.User) error { u.Data = []byte("1"); return nil }
 			if err := a.Auth.UpdateSession(c, change); err != nil {

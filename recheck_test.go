@@ -125,8 +125,8 @@ func checkChange(t *testing.T, events []ginoidc.Event, gained, lost string) {
 // dexRefuses is Dex's response to a refresh token that has expired or was revoked.
 const dexRefuses fakeop.Misbehaviour = "invalid_request"
 
-// TestRecheckRefused: a user whom the provider or the app refuses is signed out, with all copies of the session. Cases
-// 340, 342.
+// TestRecheckRefused: a user whom the provider or the app refuses is signed out, with all copies of the session, and
+// tokens that are still valid are revoked. Cases 340, 342.
 func TestRecheckRefused(t *testing.T) {
 	none := func(*ginoidc.Config, *fakeop.Config) {}
 	forbids := func(c *ginoidc.Config, _ *fakeop.Config) {
@@ -157,6 +157,8 @@ func TestRecheckRefused(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var r recorder
 				a := newRechecked(t, tt.change, func(c *ginoidc.Config, _ *fakeop.Config) { c.OnEvent = r.receive })
+				token := ""
+				a.OP.OnTokenAnswer(func(answer map[string]any) { token, _ = answer["access_token"].(string) })
 				b := a.Browser()
 				b.MustSignIn("alice")
 				copied := b.Twin()
@@ -186,6 +188,9 @@ func TestRecheckRefused(t *testing.T) {
 					t.Errorf("no reason: %s", told)
 				}
 				a.OP.Misbehave()
+				if revocable := name == "OnSignIn" || name == "access token refused"; revocable && a.OP.Active(token) {
+					t.Error("the tokens are not revoked")
+				}
 				if copied.WhoAmI() != "" || b.WhoAmI() != "" {
 					t.Error("a copy of the cookie is signed in")
 				}

@@ -26,7 +26,7 @@ const (
 type instances struct {
 	values  shared.Values
 	ended   bool
-	read    func() (recheck.Answer, error)
+	read    func(context.Context) (recheck.Answer, error)
 	endErr  error
 	mu      sync.Mutex
 	reads   int
@@ -42,7 +42,7 @@ func newInstances(t *testing.T) (*instances, []*recheck.Checker) {
 		t.Fatal(err)
 	}
 	in := &instances{values: shared.Values{State: state.NewMemory(0), Seal: seal}}
-	in.read = func() (recheck.Answer, error) {
+	in.read = func(context.Context) (recheck.Answer, error) {
 		time.Sleep(time.Second)
 		user := session.Record{Subject: "alice", Name: "Alice", Created: time.Now(), Renewed: time.Now()}
 		return recheck.Answer{User: &user, Tokens: []byte("new")}, nil
@@ -50,12 +50,12 @@ func newInstances(t *testing.T) (*instances, []*recheck.Checker) {
 	cfg := recheck.Config{
 		Values: in.values, Every: every, Grace: grace, Limit: 20 * time.Second, Wait: time.Minute,
 		Ended: func(context.Context, *session.Record) (bool, error) { return in.ended, nil },
-		Read: func(_ context.Context, _ *session.Record, tokens []byte) (recheck.Answer, error) {
+		Read: func(ctx context.Context, _ *session.Record, tokens []byte) (recheck.Answer, error) {
 			in.mu.Lock()
 			in.reads++
 			in.tokens = append(in.tokens, string(tokens))
 			in.mu.Unlock()
-			return in.read()
+			return in.read(ctx)
 		},
 		End: func(context.Context, *session.Record, recheck.Answer, error) error {
 			in.ends++
@@ -102,6 +102,28 @@ func TestOneCheckForAll(t *testing.T) {
 	})
 }
 
+// TestCheckOutlastsItsRequest: when the browser of the request that began a check disconnects, the check continues for
+// the others.
+func TestCheckOutlastsItsRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, both := newInstances(t)
+		work := in.read
+		in.read = func(ctx context.Context) (recheck.Answer, error) {
+			answer, _ := work(ctx)
+			return answer, ctx.Err()
+		}
+		r := dueSession()
+		leaves, leave := context.WithTimeout(t.Context(), time.Millisecond)
+		defer leave()
+		if _, err := both[0].Check(leaves, r, load); !errors.Is(err, recheck.ErrPending) {
+			t.Errorf("the first request: %v", err)
+		}
+		if result, err := both[0].Check(t.Context(), r, load); err != nil || in.reads != 1 || result.User == nil {
+			t.Errorf("the second: %+v, %v after %d reads", result, err, in.reads)
+		}
+	})
+}
+
 // TestEndedMeanwhile: nobody is read again whose session has ended while the request waited for its turn.
 func TestEndedMeanwhile(t *testing.T) {
 	in, both := newInstances(t)
@@ -115,7 +137,7 @@ func TestEndedMeanwhile(t *testing.T) {
 func TestRefusal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		in, both := newInstances(t)
-		in.read = func() (recheck.Answer, error) { return recheck.Answer{}, recheck.ErrRefused }
+		in.read = func(context.Context) (recheck.Answer, error) { return recheck.Answer{}, recheck.ErrRefused }
 		in.endErr = shared.ErrUnavailable
 		_, err := both[0].Check(t.Context(), dueSession(), load)
 		if errors.Is(err, recheck.ErrEnded) || !errors.Is(err, shared.ErrUnavailable) || in.ends != 1 {
@@ -145,7 +167,7 @@ func TestFailure(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				in, both := newInstances(t)
-				in.read = func() (recheck.Answer, error) { return recheck.Answer{Tokens: []byte("new")}, tt.fail() }
+				in.read = func(context.Context) (recheck.Answer, error) { return recheck.Answer{Tokens: []byte("new")}, tt.fail() }
 				began, r := time.Now(), dueSession()
 				for n := 0; in.reads < 2; n++ {
 					result, err := both[n%2].Check(t.Context(), r, load)
