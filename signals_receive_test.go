@@ -120,6 +120,32 @@ func TestSignalWithCriticalMember(t *testing.T) {
 	}
 }
 
+// TestStepUpAfterUpdate: a request with the cookies from before an update of the session needs the step-up as well.
+func TestStepUpAfterUpdate(t *testing.T) {
+	a := signalApp(t, nil, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.Providers[0].Signals.CredentialChange = ginoidc.SignalStepsUp
+	})
+	a.Engine.POST("/update", a.Auth.RequireAuth(), func(c *gin.Context) {
+		if err := a.Auth.UpdateSession(c, func(u *ginoidc.User) error { u.Name = "Alice"; return nil }); err != nil {
+			t.Error(err)
+		}
+	})
+	b := a.Browser()
+	b.MustSignIn("alice")
+	earlier := b.Twin()
+	b.Do(http.MethodPost, "/update", nil)
+	if earlier.Twin().WhoAmI() != "alice" {
+		t.Fatal("the cookies from before are not followed")
+	}
+	signalAccepted(t, push(a, signal(a, fakeop.CredentialChange, a.OP.UserSubject("alice"),
+		map[string]any{"credential_type": "password", "change_type": "update"}, nil)))
+	for name, b := range map[string]*testapp.Browser{"updated": b, "from before": earlier} {
+		if r := b.Fetch("/me"); r.StatusCode != 401 || r.JSON(t)["error"] != "step_up_required" {
+			t.Errorf("%s: %d %s", name, r.StatusCode, r.Body)
+		}
+	}
+}
+
 // TestSignalTwice: a second delivery is accepted without effect, on the instance that had the first one and on another
 // that shares the state, also at the same time. Case 335.
 func TestSignalTwice(t *testing.T) {
