@@ -30,10 +30,7 @@ type EventSubject struct {
 
 // parseEventSubject reads a subject identifier: a simple one or a complex one, whose members are simple.
 func parseEventSubject(value any) (*EventSubject, error) {
-	object, ok := value.(map[string]any)
-	if !ok {
-		return nil, errors.New("not an object")
-	}
+	object, _ := value.(map[string]any)
 	if object["format"] != FormatComplex {
 		return parseSimpleSubject(object, true)
 	}
@@ -42,10 +39,7 @@ func parseEventSubject(value any) (*EventSubject, error) {
 		if name == "format" {
 			continue
 		}
-		members, ok := value.(map[string]any)
-		if !ok {
-			return nil, fmt.Errorf("%s is not an object", excerpt(name))
-		}
+		members, _ := value.(map[string]any)
 		member, err := parseSimpleSubject(members, true)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", excerpt(name), err)
@@ -61,10 +55,10 @@ func parseEventSubject(value any) (*EventSubject, error) {
 // parseSimpleSubject reads one identifier. Aliases must not be nested (RFC 9493 section 3.2.8).
 func parseSimpleSubject(object document, aliases bool) (*EventSubject, error) {
 	subject := &EventSubject{Raw: object}
-	var err error
-	if subject.Format, err = object.text("format"); err != nil || subject.Format == "" {
-		return nil, errors.New("format is not a string, or missing")
+	if subject.Format, _ = object.text("format"); subject.Format == "" {
+		return nil, errors.New("not an object with a format, which is a string")
 	}
+	var err error
 	need := func(name string, into *string) {
 		text, ok := identifier(Claims(object), name)
 		if !ok || text == "" {
@@ -92,16 +86,13 @@ func parseSimpleSubject(object document, aliases bool) (*EventSubject, error) {
 }
 
 func parseAliases(value any) ([]EventSubject, error) {
-	list, ok := value.([]any)
-	if !ok || len(list) == 0 || len(list) > maxAliases {
+	list, _ := value.([]any)
+	if len(list) == 0 || len(list) > maxAliases {
 		return nil, fmt.Errorf("identifiers is not a list of 1 to %d", maxAliases)
 	}
 	subjects := make([]EventSubject, 0, len(list))
 	for _, element := range list {
-		object, ok := element.(map[string]any)
-		if !ok {
-			return nil, errors.New("an alias is not an object")
-		}
+		object, _ := element.(map[string]any)
 		alias, err := parseSimpleSubject(object, false)
 		if err != nil {
 			return nil, err
@@ -153,17 +144,13 @@ func (s *EventSubject) Sessions(issuer string) (sub, sid string, found bool) {
 	case FormatOpaque:
 		return "", s.ID, true
 	case FormatComplex:
-		if member, ok := s.Members["session"]; ok && member.Format == FormatOpaque {
-			sid = member.ID
-		}
-		if member, ok := s.Members["user"]; ok {
-			user := member.user()
-			switch {
-			case user != nil && user.Issuer == issuer:
-				sub = user.Subject
-			case user != nil: // a user of another provider
+		sid = s.Members["session"].ID // only that of an opaque identifier
+		member := s.Members["user"]
+		if user := member.user(); user != nil {
+			if user.Issuer != issuer { // a user of another provider
 				return "", "", false
 			}
+			sub = user.Subject
 		}
 	}
 	return sub, sid, sub != "" || sid != ""

@@ -73,6 +73,7 @@ func TestEventSubjects(t *testing.T) {
 		{"no aliases", aliases(), "", "", true},
 		{"seventeen aliases", aliases(append(many, email)...), "", "", true},
 		{"aliases a text", object{"format": "aliases", "identifiers": "alice"}, "", "", true},
+		{"no alias in the list", object{"format": "aliases", "identifiers": []any{}}, "", "", true},
 		{"an alias that is a text", aliases("alice"), "", "", true},
 		{"a bad alias", aliases(alice, opaque("")), "", "", true},
 		{"nested aliases", aliases(aliases(alice)), "", "", true},

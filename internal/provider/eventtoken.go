@@ -115,8 +115,8 @@ func (t *Transmitter) isAudience(aud any) bool {
 		audiences = []any{aud}
 	}
 	foreign := func(one any) bool {
-		text, ok := one.(string)
-		return !ok || !slices.Contains(t.audience, text)
+		text, _ := one.(string) // "" is no audience
+		return !slices.Contains(t.audience, text)
 	}
 	return len(audiences) > 0 && !slices.ContainsFunc(audiences, foreign)
 }

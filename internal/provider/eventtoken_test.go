@@ -59,6 +59,7 @@ func TestEventTokenClaims(t *testing.T) {
 		{"longest names", object{"jti": long, "txn": long}, ""},
 		{"event says more", event(object{"reason_admin": object{"en": "policy"}, "initiating_entity": "policy"}), ""},
 		{"claims that are not understood", object{"x": object{"y": 1}, "toe": 1}, ""},
+		{"an event type of 255 bytes", object{"events": object{long: object{}}}, ""},
 		{"an event type that is not understood", object{"events": object{"urn:x": object{}}}, ""},
 		{"sub in other case is not sub", object{"Sub": "alice"}, ""},
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -264,10 +265,71 @@ func TestFailures(t *testing.T) {
 		if ended, err := l.Ended(t.Context(), l.RefOf(record(0, 0))); ended || !errors.Is(err, shared.ErrUnavailable) {
 			t.Errorf("%s: ended %t, %v", name, ended, err)
 		}
-		if err := l.EndUser(t.Context(), "alice"); name == "down" && !errors.Is(err, shared.ErrUnavailable) {
-			t.Errorf("%s: %v", name, err)
+		if began, err := l.Began(t.Context(), record(0, 0)); !began.IsZero() || !errors.Is(err, shared.ErrUnavailable) {
+			t.Errorf("%s: began %v, %v", name, began, err)
+		}
+		if name != "down" {
+			continue
+		}
+		for what, err := range map[string]error{
+			"EndUser": l.EndUser(t.Context(), "alice"), "EndAll": l.EndAll(t.Context()),
+			"EndByProvider": l.EndByProvider(t.Context(), "alice", "", time.Now()),
+			"StepUp":        l.StepUp(t.Context(), "alice", time.Now()),
+		} {
+			if !errors.Is(err, shared.ErrUnavailable) {
+				t.Errorf("%s: %v", what, err)
+			}
 		}
 	}
+}
+
+// TestFailuresOfTwins: if the time on the provider's clock cannot be read, a session is not judged, neither as that of
+// its user nor as that of its actor.
+func TestFailuresOfTwins(t *testing.T) {
+	l := ledgerWith(noTwins{state.NewMemory(0)}, audience, app)
+	if err := l.EndByProvider(t.Context(), "bob", "", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	ofUser, ofActor := record(time.Minute, time.Minute), l.RefOf(record(time.Minute, time.Minute))
+	ofUser.Subject, ofActor.Actor = "bob", audience.Hash("bob")
+	for name, ref := range map[string]revocation.Ref{"user": l.RefOf(ofUser), "actor": ofActor} {
+		if v, err := l.Judge(t.Context(), ref); v.Ended || !errors.Is(err, shared.ErrUnavailable) {
+			t.Errorf("%s: %+v, %v", name, v, err)
+		}
+	}
+}
+
+type noTwins struct{ *state.Memory }
+
+func (s noTwins) Revoked(ctx context.Context, keys ...string) ([]time.Time, error) {
+	if strings.HasSuffix(keys[0], "i") {
+		return nil, errDown
+	}
+	return s.Memory.Revoked(ctx, keys...)
+}
+
+// TestEndTwiceAtOnce: of two ends at one moment, also by clocks that differ, the second one ends what began between
+// them.
+func TestEndTwiceAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLedger()
+		if err := l.EndUser(t.Context(), "alice"); err != nil {
+			t.Fatal(err)
+		}
+		r := record(-time.Millisecond, 0)
+		var err error
+		if r.Began, err = l.Began(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []bool{false, true} {
+			if ended, err := l.Ended(t.Context(), l.RefOf(r)); ended != want || err != nil {
+				t.Errorf("ended %t, %v; want %t", ended, err, want)
+			}
+			if err := l.EndUser(t.Context(), "alice"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
 }
 
 var errDown = errors.New("down")
