@@ -2,6 +2,7 @@ package provider
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -73,6 +74,8 @@ func (t *Transmitter) SetUpStream(ctx context.Context, want StreamRequest) (*Str
 	return t.parseStream(object)
 }
 
+var errNoList = errors.New("it is JSON, but not a list")
+
 // Streams returns the receiver's streams.
 func (t *Transmitter) Streams(ctx context.Context) ([]Stream, error) {
 	a, err := t.manage(ctx, http.MethodGet, configurationEndpoint, nil, nil)
@@ -85,11 +88,8 @@ func (t *Transmitter) Streams(ctx context.Context) ([]Stream, error) {
 	// The list is read as the member of an object, so that the strict decoder applies to it.
 	object, err := decodeObject(slices.Concat([]byte(`{"streams":`), a.body, []byte("}")), maxBody+16)
 	list, ok := object["streams"].([]any)
-	if err == nil && (!ok || len(object) != 1) {
-		err = errors.New("not a list")
-	}
-	if err != nil {
-		return nil, invalid(opStream, "bad_answer", "the streams: %w", err)
+	if !ok || len(object) != 1 {
+		return nil, invalid(opStream, "bad_answer", "the streams are not a list: %w", cmp.Or(err, errNoList))
 	}
 	streams := make([]Stream, 0, len(list))
 	for _, element := range list {
@@ -116,12 +116,12 @@ func (t *Transmitter) parseStream(d document) (*Stream, error) {
 		return nil, misconfigured(opStream, "audience", "the stream is for another audience than %q", t.audience)
 	}
 	delivery, _ := d["delivery"].(map[string]any)
-	method, err := document(delivery).text("method")
-	if err != nil || method != deliverByPush && method != deliverByPoll {
+	method := delivery["method"]
+	if method != deliverByPush && method != deliverByPoll {
 		return nil, invalid(opStream, "bad_answer", "the stream has an unknown delivery method")
 	}
 	s := &Stream{ID: id, Delivered: d.list("events_delivered"), Poll: method == deliverByPoll}
-	if s.Endpoint, err = document(delivery).text("endpoint_url"); err != nil || s.Endpoint == "" {
+	if s.Endpoint, _ = document(delivery).text("endpoint_url"); s.Endpoint == "" {
 		return nil, invalid(opStream, "bad_answer", "the stream has no endpoint_url")
 	}
 	return s, nil
@@ -202,10 +202,7 @@ func (t *Transmitter) send(ctx context.Context, method, address string, body any
 	if err != nil {
 		return nil, misconfigured(opStream, "no_access_token", "%w", err)
 	}
-	text, err := json.Marshal(body)
-	if err != nil {
-		return nil, misconfigured(opStream, "bad_url", "%w", err)
-	}
+	text, _ := json.Marshal(body) // texts, and lists and maps of them
 	req, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(text))
 	if err != nil {
 		return nil, misconfigured(opStream, "bad_url", "%w", quotedError{err})
@@ -216,7 +213,7 @@ func (t *Transmitter) send(ctx context.Context, method, address string, body any
 		req.Header.Set("Content-Type", "application/json")
 	}
 	req.Header.Set("Accept", "application/json")
-	if token == "" || !visible(token) {
+	if !visible(token) {
 		return nil, misconfigured(opStream, "no_access_token", "%w", errors.New("the access token is empty or unusable"))
 	}
 	req.Header.Set("Authorization", "Bearer "+token)
