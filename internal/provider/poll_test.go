@@ -2,6 +2,9 @@ package provider_test
 
 import (
 	"fmt"
+	"io"
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
@@ -23,6 +26,17 @@ func polled(t *testing.T, op *scriptedOP) (*provider.Transmitter, *provider.Stre
 func TestPoll(t *testing.T) {
 	op := newOP(t)
 	p, s := polled(t, op)
+	op.serve(string(fakeop.SignalPoll), func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if string(body) != `{"maxEvents":25,"returnImmediately":true}` {
+			t.Errorf("the first poll sends %s", body)
+		}
+		textAnswer(200, "application/json", `{"sets":{"`+strings.Repeat("j", 255)+`":"token"}}`)(w, r)
+	})
+	if tokens, more, err := p.Poll(t.Context(), s, provider.PollAnswer{}); len(tokens) != 1 || more || err != nil {
+		t.Errorf("%v, more: %t, %v", tokens, more, err)
+	}
+	op.serve(string(fakeop.SignalPoll), nil)
 	for i := range 30 {
 		op.Queue(fmt.Sprintf("j%d", i), "token")
 	}
@@ -44,9 +58,14 @@ func TestPoll(t *testing.T) {
 
 // TestPollAnswers: what is not the answer to a poll is an error.
 func TestPollAnswers(t *testing.T) {
+	many := object{}
+	for i := range 26 {
+		many[fmt.Sprint("j", i)] = "token"
+	}
 	for _, body := range []string{
 		``, `[]`, `{}`, `{"sets":null}`, `{"sets":[]}`, `{"sets":{"j1":1}}`, `{"sets":{"":"a"}}`,
-		`{"sets":{"j1":"a","j1":"b"}}`, `{"sets":{},"SETS":{}}`,
+		`{"sets":{"j1":"a","j1":"b"}}`, `{"sets":{},"SETS":{}}`, `{"sets":{"` + strings.Repeat("j", 256) + `":"a"}}`,
+		string(mustJSON(t, object{"sets": many})),
 	} {
 		op := newOP(t)
 		p, s := polled(t, op)
@@ -59,6 +78,12 @@ func TestPollAnswers(t *testing.T) {
 	op.serve(string(fakeop.SignalPoll), textAnswer(503, "text/plain", ""))
 	_, _, err := p.Poll(t.Context(), s, provider.PollAnswer{})
 	wantError(t, err, provider.Unavailable, "provider_status")
+	op.serve(string(fakeop.SignalPoll), textAnswer(202, "application/json", `{"sets":{}}`))
+	_, _, err = p.Poll(t.Context(), s, provider.PollAnswer{})
+	wantError(t, err, provider.Invalid, "provider_status")
+	op.serve(string(fakeop.SignalPoll), textAnswer(200, "text/html", `{"sets":{}}`))
+	_, _, err = p.Poll(t.Context(), s, provider.PollAnswer{})
+	wantError(t, err, provider.Invalid, "bad_content_type")
 	for _, s := range []*provider.Stream{
 		{Endpoint: "http://op.example/ssf/poll", Poll: true}, {Endpoint: "https://op.example/ssf/poll"},
 	} {

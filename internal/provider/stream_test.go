@@ -128,6 +128,8 @@ func TestStreamAnswers(t *testing.T) {
 			})
 			_, err := p.SetUpStream(t.Context(), pushRequest())
 			wantError(t, err, test.kind, test.code)
+			_, err = p.Streams(t.Context())
+			wantError(t, err, test.kind, test.code)
 			if text := logs.String() + err.Error(); strings.Contains(text, fakeop.SignalToken) {
 				t.Errorf("%s", text)
 			}
@@ -173,6 +175,7 @@ func TestStreamSteps(t *testing.T) {
 		"updated with 201": {setUp, "[" + stream + "]", "", textAnswer(201, "application/json", stream), "",
 			"provider_status"},
 		"not created":    {setUp, "[]", "", textAnswer(503, "text/plain", ""), "", "provider_status"},
+		"redirected":     {setUp, "[]", "", textAnswer(302, "text/plain", ""), "", "redirect"},
 		"a page created": {setUp, "[]", "", textAnswer(201, "text/html", stream), "", "bad_content_type"},
 		"no object":      {setUp, "[]", "", textAnswer(201, "application/json", "[]"), "", "bad_answer"},
 
@@ -275,6 +278,10 @@ func TestStreamWithoutToken(t *testing.T) {
 			t.Errorf("%s: %d requests", name, n)
 		}
 	}
+	down := newOP(t)
+	down.serve(signalsConfig, textAnswer(503, "text/plain", ""))
+	_, err := down.transmitter(managed).Streams(t.Context())
+	wantError(t, err, provider.Unavailable, "provider_status")
 	op := newOP(t)
 	op.OnSignalDiscovery(func(doc map[string]any) { delete(doc, "verification_endpoint") })
 	wantError(t, op.transmitter(managed).VerifyStream(t.Context(), "stream-1", "s"), provider.Misconfigured, "unsupported")
