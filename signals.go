@@ -63,6 +63,9 @@ type Signal struct {
 	ID     string // jti, unique for the transmitter
 	Issuer string // the transmitter
 
+	// Provider is the name of the provider whose Signals these are, for [Auth.ForProvider]: see [Provider].Name.
+	Provider string
+
 	// Subject and SID are the user and the session at the provider that the event is about, as far as it says so in a form
 	// that identifies them. An e-mail address does not. SubjectID is the subject as sent (RFC 9493).
 	Subject, SID string
@@ -166,9 +169,10 @@ func newSignalReceiver(a *core, rp *relyingParty) (*signalReceiver, error) {
 }
 
 // exported returns a signal as the app sees it.
-func (s *signalReceiver) exported(e *provider.SecurityEvent, sub, sid string) Signal {
+func (rp *relyingParty) exported(e *provider.SecurityEvent, sub, sid string) Signal {
 	signal := Signal{
-		Type: e.Type, ID: e.JTI, Issuer: s.settings.Issuer, Subject: sub, SID: sid, Occurred: e.Occurred,
+		Type: e.Type, ID: e.JTI, Issuer: rp.signals.settings.Issuer, Provider: rp.settings.Name,
+		Subject: sub, SID: sid, Occurred: e.Occurred,
 	}
 	signal.SubjectID, _ = json.Marshal(e.Subject.Raw) // it was JSON
 	signal.Payload, _ = json.Marshal(e.Payload)

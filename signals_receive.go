@@ -203,7 +203,7 @@ func (rp *relyingParty) applySignal(ctx context.Context, a *core, s *provider.Se
 			return err
 		}
 	}
-	if err := a.runOnSignal(ctx, rp.signals.exported(s, sub, sid)); err != nil {
+	if err := a.runOnSignal(ctx, rp.exported(s, sub, sid)); err != nil {
 		return err
 	}
 	rp.emit(ctx, received)

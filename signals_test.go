@@ -196,6 +196,62 @@ func TestSignals(t *testing.T) {
 	}
 }
 
+// TestSignalsOfSeveralProviders: each provider has a route of its own, and what one sends does not touch the users of
+// the other.
+func TestSignalsOfSeveralProviders(t *testing.T) {
+	var received []ginoidc.Signal
+	a := several(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.OnSignal = func(_ context.Context, s ginoidc.Signal) error {
+			received = append(received, s)
+			return nil
+		}
+		for i := range c.Providers {
+			c.Providers[i].Signals = &ginoidc.Signals{
+				Audience: []string{fakeop.SignalAudience}, SigningAlgs: []string{"ES256"}, Authorization: authorization,
+				Token: func(context.Context) (string, error) { return fakeop.SignalToken, nil },
+			}
+		}
+	})
+	one, two := a.Browser(), a.Browser()
+	one.MustSignInAt("one", "alice")
+	two.MustSignInAt("two", "alice")
+	pushTo := func(route, from string, subject map[string]any) testapp.Reply {
+		t.Helper()
+		token, err := a.OPs[from].EventToken(fakeop.SessionRevoked, subject, nil, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.Browser().Do(http.MethodPost, "/auth/signals"+route, strings.NewReader(token), headersOf(nil)...)
+	}
+	signalRefused(t, pushTo("/one", "two", a.OPs["two"].UserSubject("alice")), "invalid_issuer")
+	signalAccepted(t, pushTo("/two", "two", a.OPs["one"].UserSubject("alice"))) // of a user who is not its own
+	for _, route := range []string{"", "/three"} {
+		if r := pushTo(route, "two", a.OPs["two"].UserSubject("alice")); r.StatusCode != http.StatusNotFound {
+			t.Errorf("%q: %d %s", route, r.StatusCode, r.Body)
+		}
+	}
+	if userOf(one) == "" || userOf(two) == "" {
+		t.Errorf("one has %q, two has %q", userOf(one), userOf(two))
+	}
+	signalAccepted(t, pushTo("/two", "two", a.OPs["two"].UserSubject("alice")))
+	if userOf(one) == "" || userOf(two) != "" {
+		t.Errorf("one has %q, two has %q; want the former only", userOf(one), userOf(two))
+	}
+	if len(received) != 2 || received[0].Subject != "" || received[1].Subject != "alice" || received[1].Provider != "two" {
+		t.Errorf("OnSignal received %+v", received)
+	}
+	if _, err := a.Auth.ForProvider("two").SetUpSignals(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	delivery := a.OPs["two"].Stream()["delivery"].(map[string]any)
+	if delivery["endpoint_url"] != testapp.URL+"/auth/signals/two" || a.OPs["one"].Stream() != nil {
+		t.Errorf("%v, %v", delivery, a.OPs["one"].Stream())
+	}
+	if _, err := a.Auth.SetUpSignals(t.Context()); err == nil || !strings.Contains(err.Error(), "ForProvider") {
+		t.Errorf("without a name: %v", err)
+	}
+}
+
 // TestSignalProblems: New refuses every unsafe or meaningless setting of Signals.
 func TestSignalProblems(t *testing.T) {
 	token := func(context.Context) (string, error) { return "", nil }
