@@ -193,6 +193,10 @@ func TestFoundProviderIsChecked(t *testing.T) {
 		if n := a.OPs["acme"].Count(fakeop.Discovery); n != 0 {
 			t.Errorf("%s: %d calls", name, n)
 		}
+		if private := strings.Contains(a.Logs.String(), "private_address"); private != (name == "private address" ||
+			name == "metadata") {
+			t.Errorf("%s: the log says that the address is private: %v", name, private)
+		}
 		a.Browser().MustSignInAt("staff", "alice")
 	}
 }
