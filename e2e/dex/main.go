@@ -6,6 +6,7 @@
 //	TOKEN_LIFE                lifetime of ID tokens and access tokens, such as 5s
 //	CLIENT_ID, CLIENT_SECRET
 //	APP_URL                   of the client, without a trailing slash
+//	NAME                      of this provider in an app with several; empty in others
 //	DEX_SESSIONS_ENABLED      Dex's own: "true" makes it keep sessions, and so support sign-out
 package main
 
@@ -81,12 +82,15 @@ func serve(ctx context.Context) error {
 }
 
 func client() storage.Client {
-	app := os.Getenv("APP_URL")
+	app, below := os.Getenv("APP_URL"), ""
+	if name := os.Getenv("NAME"); name != "" {
+		below = "/" + name
+	}
 	return storage.Client{
 		ID: os.Getenv("CLIENT_ID"), Secret: os.Getenv("CLIENT_SECRET"), Name: "Shop",
-		RedirectURIs:           []string{app + "/auth/callback"},
+		RedirectURIs:           []string{app + "/auth/callback" + below},
 		PostLogoutRedirectURIs: []string{app + "/"},
-		BackchannelLogoutURI:   app + "/auth/backchannel-logout",
+		BackchannelLogoutURI:   app + "/auth/backchannel-logout" + below,
 	}
 }
 

@@ -29,11 +29,17 @@ func BuildDex(t testing.TB) Dex {
 // Dex supports sign-out only with sessions.
 func (d Dex) Run(t testing.TB, appURL string, life time.Duration, sessions bool) Provider {
 	t.Helper()
+	return d.RunNamed(t, appURL, "", life, sessions)
+}
+
+// RunNamed is Run for an app with several providers, which names this one.
+func (d Dex) RunNamed(t testing.TB, appURL, name string, life time.Duration, sessions bool) Provider {
+	t.Helper()
 	port := FreePort(t)
 	p := Provider{Issuer: "http://127.0.0.1:" + port + "/dex", ClientID: "shop",
 		ClientSecret: "a secret of 32 bytes for the shop"}
 	cmd := exec.Command(d.path)
-	cmd.Env = clean(os.Environ(), "PORT="+port, "TOKEN_LIFE="+life.String(), "APP_URL="+appURL,
+	cmd.Env = clean(os.Environ(), "PORT="+port, "TOKEN_LIFE="+life.String(), "APP_URL="+appURL, "NAME="+name,
 		"CLIENT_ID="+p.ClientID, "CLIENT_SECRET="+p.ClientSecret, "DEX_SESSIONS_ENABLED="+strconv.FormatBool(sessions))
 	p.Process = run(t, cmd, answers(p.Issuer+"/.well-known/openid-configuration"))
 	return p
