@@ -38,11 +38,16 @@ func TestRead(t *testing.T) {
 		{"malformed", "query", "code=c&state=%zz", "", "malformed query"},
 		{"a token", "query", "code=c&state=s&id_token=t", "", "unexpected id_token"},
 		{"long code", "query", "state=s&code=a" + long, "", "oversized parameter"},
+		{"long state", "query", "code=c&state=" + long[:4097], "", "oversized parameter"},
+		{"long issuer", "query", "code=c&state=s&iss=" + long[:4097], "", "oversized parameter"},
 		{"long query", "query", "state=s&x=" + strings.Repeat(long, 4), "", "oversized query"},
 		{"signed without need", "query", "response=x", "", "a signed response; " +
 			`if the provider sends no other, set Provider.ResponseMode to "query.jwt"`},
 		{"not signed", "query.jwt", "code=c&state=s", "", `not one signed response, as Provider.ResponseMode "query.jwt"`},
 		{"signed and not", "query.jwt", "response=x&code=c", "", "not one signed response"},
+		{"neither", "query.jwt", "x=1", "", "not one signed response"},
+		{"signed and a state", "query.jwt", "response=code%3Dc%26state%3Ds&state=s", "", "not one signed response"},
+		{"signed and an error", "query.jwt", "response=code%3Dc%26state%3Ds&error=x", "", "not one signed response"},
 		{"two signed ones", "query.jwt", "response=x&response=y", "", "not one signed response"},
 		{"a signed one in another", "query.jwt", "response=" + url.QueryEscape("state=s&response=x"), "",
 			"unexpected response"},
@@ -99,6 +104,8 @@ func TestMismatch(t *testing.T) {
 		{"query", "POST", "", "form_post", `set Provider.ResponseMode to "form_post", or have the provider answer by query`},
 		{"form_post", "GET", "x=1", "", ""},
 		{"query", "PUT", "code=c", "", ""},
+		{"query", "GET", "code=c", "", ""},
+		{"form_post", "POST", "", "", ""},
 	} {
 		r := httptest.NewRequest(tt.method, "/auth/callback?"+tt.query, strings.NewReader("code=c"))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -106,5 +113,10 @@ func TestMismatch(t *testing.T) {
 		if ok != (tt.came != "") || got.Came != tt.came || got.Fix != tt.fix {
 			t.Errorf("%s, %s: %+v %t", tt.mode, tt.method, got, ok)
 		}
+	}
+	r := httptest.NewRequest("POST", "/auth/callback", strings.NewReader(`{"code":"c"}`))
+	r.Header.Set("Content-Type", "application/json")
+	if got, ok := authresponse.Mode("query").Mismatch(r); ok {
+		t.Errorf("JSON: %+v", got)
 	}
 }
