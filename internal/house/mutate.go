@@ -34,9 +34,14 @@ func secured() []target {
 		{"internal/origin", list("internal/provider .")},
 		{"internal/directory", list(".")},
 		{"internal/flight", list(". internal/provider")},
+		{"internal/recheck", list(".")},
+		{"internal/lograte", list("internal/blackbox")},
 		{"internal/state", list(".")},
 		{"internal/settings", list(".")},
 		{"cookiestore", list("internal/session .")},
+		{"memorystore", list("internal/session")},
+		{"redisstate", nil},
+		{"sqlstate", nil},
 		{".", list("internal/blackbox internal/revocation")},
 	}
 }
