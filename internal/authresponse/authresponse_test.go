@@ -120,3 +120,37 @@ func TestMismatch(t *testing.T) {
 		t.Errorf("JSON: %+v", got)
 	}
 }
+
+// FuzzRead: what is accepted has a state, exactly the parameters that url.ParseQuery reads, and no token.
+func FuzzRead(f *testing.F) {
+	for _, mode := range []string{"query", "form_post", "query.jwt"} {
+		f.Add(mode, "code=c&state=s&iss=i")
+		f.Add(mode, "error=access_denied&error_description=no%0A&state=s")
+		f.Add(mode, "response="+url.QueryEscape("code=c&state=s"))
+		f.Add(mode, "code=c&code=c&state=s;x&%zz")
+	}
+	f.Fuzz(func(t *testing.T, mode, text string) {
+		r := httptest.NewRequest("GET", "/auth/callback", nil)
+		r.URL.RawQuery = text
+		if authresponse.Mode(mode).FormPost() {
+			r = httptest.NewRequest("POST", "/auth/callback", strings.NewReader(text))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		}
+		got, err := authresponse.Mode(mode).Read(httptest.NewRecorder(), r, opened)
+		if err != nil {
+			if !errors.Is(err, authresponse.ErrInvalid) {
+				t.Errorf("%v", err)
+			}
+			return
+		}
+		query, err := url.ParseQuery(text)
+		if got.Signed != nil {
+			query, err = got.Signed.Params, nil
+		}
+		if err != nil || got.State == "" || got.State != query.Get("state") || got.Code != query.Get("code") ||
+			got.Issuer != query.Get("iss") || query.Has("id_token") || query.Has("access_token") ||
+			(got.Refusal != nil) != (query.Get("error") != "") {
+			t.Errorf("%s, %q: %+v, %v", mode, text, got, err)
+		}
+	})
+}

@@ -1,6 +1,7 @@
 package claims_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/claims"
@@ -23,4 +24,22 @@ func TestEmailDomain(t *testing.T) {
 			t.Errorf("%q: %q, want %q", address, got, want)
 		}
 	}
+}
+
+// FuzzEmailDomain: a domain is all that comes after the only @, and nothing but visible ASCII.
+func FuzzEmailDomain(f *testing.F) {
+	f.Add("Alice@Corp.Example")
+	f.Add("a@good.example@evil.example")
+	f.Add("a@\u212aelvin.example")
+	f.Fuzz(func(t *testing.T, address string) {
+		domain := claims.EmailDomain(address)
+		if domain == "" {
+			return
+		}
+		user, rest, _ := strings.Cut(address, "@")
+		if user == "" || strings.Count(address, "@") != 1 || len(domain) != len(rest) || strings.ToLower(rest) != domain ||
+			strings.ContainsFunc(domain, func(r rune) bool { return r <= ' ' || r > '~' }) {
+			t.Errorf("%q is at %q", address, domain)
+		}
+	})
 }

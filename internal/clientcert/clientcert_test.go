@@ -153,3 +153,34 @@ func TestParseNetworks(t *testing.T) {
 		}
 	}
 }
+
+// FuzzHeader: whatever a proxy forwards is an error, or the thumbprint of the bytes in it: those that the same
+// certificate, written anew, has too.
+func FuzzHeader(f *testing.F) {
+	f.Add("rfc9440", byteSequence(certificate))
+	f.Add("rfc9440", "::")
+	f.Add("pem", url.PathEscape(inPEM(certificate)))
+	f.Add("pem", inPEM(certificate)+inPEM(certificate))
+	f.Fuzz(func(t *testing.T, format, value string) {
+		s := source(t, format)
+		got, err := s.Thumbprint(request("10.1.2.3:4711", value))
+		if err != nil {
+			if !errors.Is(err, clientcert.ErrMalformed) || got != "" {
+				t.Errorf("%q, %v", got, err)
+			}
+			return
+		}
+		var der []byte
+		if format == "pem" {
+			text, _ := url.PathUnescape(value)
+			if block, _ := pem.Decode([]byte(text)); block != nil {
+				der = block.Bytes
+			}
+		} else {
+			der, _ = base64.StdEncoding.WithPadding(base64.NoPadding).DecodeString(strings.Trim(value, ":="))
+		}
+		if value != "" && got != thumbprint(der) || value == "" && got != "" {
+			t.Errorf("%q in %s: %q", value, format, got)
+		}
+	})
+}

@@ -1,4 +1,4 @@
-package main_test
+package main
 
 import (
 	"fmt"
@@ -55,7 +55,8 @@ func TestAttacks(t *testing.T) {
 	t.Chdir(root)
 	rows := attacks(t)
 	checkGroups(t, rows)
-	named, index := namedCases(t), indexTests(t)
+	named := namedCases(t)
+	index := indexTests(t)
 	for _, a := range rows {
 		covered := len(a.files) > 0 && len(a.tests) > 0
 		if a.attack == "" || a.stopped == "" || covered == a.uncovered {

@@ -1,6 +1,7 @@
 // Command house produces the figures of the documentation:
 //
 //	go run ./internal/house mutate [-save] [package or file...]   remove checks one by one: does a test fail?
+//	go run ./internal/house rows [file...]                        do the tests of a row fail without its file's checks?
 //	go run ./internal/house cover [-save]                         what the tests of the plugin do not reach
 //	go run ./internal/house report [-save]                        print the figures that the documentation quotes
 //
@@ -36,10 +37,12 @@ func run(args []string) error {
 	switch command {
 	case "mutate":
 		return mutate(flags.Args(), *save)
+	case "rows":
+		return proveRows(flags.Args())
 	case "cover":
 		return cover(*save)
 	case "report":
 		return report(*save)
 	}
-	return fmt.Errorf("%q is none of mutate, cover and report", command)
+	return fmt.Errorf("%q is none of mutate, rows, cover and report", command)
 }

@@ -79,10 +79,9 @@ type test struct {
 // suite compiles the tests of a package and finds out which mutants each of them reaches. Tests that fail with the
 // instrumentation alone, such as those that count allocations, are left out.
 func (b *build) suite(dir string) (*suite, error) {
-	s := &suite{binary: filepath.Join(b.work, "tests"), dir: dir, work: b.work}
-	compile := exec.Command("go", "test", "-c", "-overlay", b.overlay, "-o", s.binary, "./"+filepath.ToSlash(dir))
-	if out, err := compile.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("%w\n%s", err, out)
+	s, err := b.compile(dir, "tests")
+	if err != nil {
+		return nil, err
 	}
 	list := exec.Command(s.binary, "-test.list", "^(Test|Fuzz)")
 	list.Dir = dir
@@ -105,6 +104,16 @@ func (b *build) suite(dir string) (*suite, error) {
 		s.tests = append(s.tests, t)
 	}
 	slices.SortFunc(s.tests, func(a, b test) int { return int(a.took - b.took) })
+	return s, nil
+}
+
+// compile compiles the tests of a package into a file of that name.
+func (b *build) compile(dir, name string) (*suite, error) {
+	s := &suite{binary: filepath.Join(b.work, name), dir: dir, work: b.work}
+	command := exec.Command("go", "test", "-c", "-overlay", b.overlay, "-o", s.binary, "./"+filepath.ToSlash(dir))
+	if out, err := command.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, out)
+	}
 	return s, nil
 }
 

@@ -1,30 +1,42 @@
-package main_test
+package main
 
 import (
 	"fmt"
+	"io/fs"
+	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
-	"testing"
 )
 
 // testIndex has the files of all tests by their names.
 type testIndex map[string][]string
 
-// indexTests reads the tests of all Go modules.
-func indexTests(t *testing.T) testIndex {
-	t.Helper()
+// readTests reads the tests of all Go modules.
+func readTests() (testIndex, error) {
 	index := testIndex{}
 	declaration := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(\w+ \*testing\.[TF]\)`)
-	for _, file := range goFiles(t) {
-		if strings.HasSuffix(file, "_test.go") {
-			for _, m := range declaration.FindAllStringSubmatch(readFile(t, file), -1) {
-				index[m[1]] = append(index[m[1]], file)
-			}
+	err := filepath.WalkDir(".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case entry.IsDir() && (entry.Name() == "node_modules" || entry.Name() == ".git"):
+			return filepath.SkipDir
+		case !strings.HasSuffix(name, "_test.go"):
+			return nil
 		}
-	}
-	return index
+		source, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		for _, m := range declaration.FindAllStringSubmatch(string(source), -1) {
+			index[m[1]] = append(index[m[1]], filepath.ToSlash(name))
+		}
+		return nil
+	})
+	return index, err
 }
 
 // find returns the file of a test as the pages name it: with its directory, or without if it is in the root package or
@@ -44,22 +56,6 @@ func (index testIndex) find(test string) (string, error) {
 		return files[0], nil
 	}
 	return "", fmt.Errorf("no test %s, only %q", test, files)
-}
-
-func TestFindTest(t *testing.T) {
-	index := testIndex{
-		"TestA": {"a_test.go", "internal/x/a_test.go"}, "TestB": {"internal/x/b_test.go"},
-		"TestC": {"internal/x/c_test.go", "internal/y/c_test.go"},
-	}
-	for test, want := range map[string]string{
-		"TestA": "a_test.go", "internal/x.TestA": "internal/x/a_test.go", "internal/y.TestA": "",
-		"TestB": "internal/x/b_test.go", "internal/x.TestB": "internal/x/b_test.go", "internal/y.TestB": "",
-		"TestC": "", "internal/y.TestC": "internal/y/c_test.go", "TestD": "",
-	} {
-		if got, err := index.find(test); got != want || (err == nil) != (want != "") {
-			t.Errorf("%s: %q, %v; want %q", test, got, err, want)
-		}
-	}
 }
 
 // tableRows returns the cells of the rows of a table below a heading, without the first two lines.
