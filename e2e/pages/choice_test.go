@@ -98,7 +98,8 @@ func TestChoiceByKeyboard(t *testing.T) {
 	for range 4 {
 		reached = append(reached, tab.PressTab())
 	}
-	want := "A Provider 1 of the long name of a company, A Provider 2 of the long name of a company, INPUT , BUTTON Continue"
+	want := "A Provider 1 of the long name of a company, A Provider 2 of the long name of a company, " +
+		"INPUT , BUTTON Continue"
 	if got := strings.Join(reached, ", "); got != want {
 		t.Errorf("reached %q", got)
 	}
