@@ -178,7 +178,7 @@ func (a *Auth) guard(decide func(*gin.Context, identity) error) gin.HandlerFunc 
 		if err == nil {
 			err = id.signedIn()
 		}
-		if err == nil && id.session != nil {
+		if err == nil && id.session != nil && !id.session.StepUp.IsZero() {
 			err = stillAuthenticated(id.session, time.Now())
 		}
 		if err == nil {

@@ -169,6 +169,9 @@ func headerOf(c *gin.Context) http.Header {
 	if c.Writer == nil {
 		return nil
 	}
+	if _, ours := c.Writer.(*writer); ours { // as for every guard after Middleware
+		return c.Writer.Header()
+	}
 	if w, ok := c.Writer.(interface{ Unwrap() http.ResponseWriter }); ok && w.Unwrap() == nil {
 		return nil
 	}

@@ -97,11 +97,8 @@ func checkAMR(u *User, methods []string) error {
 }
 
 // stillAuthenticated denies a session until the user is authenticated again, if the provider has said that credentials
-// changed: see [Signals].CredentialChange.
+// changed after s.StepUp: see [Signals].CredentialChange.
 func stillAuthenticated(s *session.Session, now time.Time) error {
-	if s.StepUp.IsZero() {
-		return nil
-	}
 	return &StepUpError{MaxAge: max(time.Second, now.Sub(s.StepUp).Truncate(time.Second))}
 }
 

@@ -90,7 +90,7 @@ func testGolden(t *testing.T, form byte, options gsessions.Options, payload, pla
 	}
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Header["Cookie"] = cookies
-	if got, _, ok := store.load(r, "app", form); !ok || string(got) != payload {
+	if got, _, ok := store.load(time.Now(), r, "app", form); !ok || string(got) != payload {
 		t.Errorf("loaded as %q, %t", got, ok)
 	}
 	h, r := http.Header{}, httptest.NewRequest(http.MethodGet, "/", nil)

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/gin-contrib/sessions"
 	gsessions "github.com/gorilla/sessions"
@@ -81,7 +82,7 @@ func (s *Store) Get(r *http.Request, name string) (*gsessions.Session, error) {
 // removed secret count as none: the session is empty, IsNew is true and the error nil.
 func (s *Store) New(r *http.Request, name string) (*gsessions.Session, error) {
 	session := store.NewSession(s, name, s.options)
-	if payload, _, ok := s.load(r, name, wire.FormValues); ok {
+	if payload, _, ok := s.load(time.Now(), r, name, wire.FormValues); ok {
 		if values, ok := decodeValues(payload); ok {
 			session.Values = values
 			session.IsNew = false

@@ -18,6 +18,7 @@ import (
 	"github.com/gin-contrib/sessions"
 	gsessions "github.com/gorilla/sessions"
 
+	"github.com/seed-d65cea4d/ginoidc/cookiestore"
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/seal"
 )
@@ -49,8 +50,9 @@ type Config struct {
 
 // Manager manages the life of sessions. It is safe for concurrent use.
 type Manager struct {
-	config  Config
-	records recordStore
+	config   Config
+	records  recordStore
+	embedded *cookiestore.Store // records, or nil if it is another one
 }
 
 // Session is what one request has loaded or begun.
@@ -75,6 +77,7 @@ func New(config Config) (*Manager, error) {
 	}
 	if direct, ok := config.Store.(recordStore); ok {
 		m.records = direct
+		m.embedded, _ = direct.(*cookiestore.Store)
 		return m, nil
 	}
 	ring, err := seal.NewRing("ginoidc/session", config.Secrets)
@@ -139,7 +142,7 @@ func addRival(rivals []*Session, s *Session) []*Session {
 
 // load reads the one cookie, or set of cookies, of the request into s, and returns s or nil.
 func (m *Manager) load(r *http.Request, s *Session) (*Session, error) {
-	data, stale, err := m.records.LoadRecord(r, m.config.Name)
+	data, stale, now, err := m.loadRecord(r)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrStore, err)
 	}
@@ -150,7 +153,6 @@ func (m *Manager) load(r *http.Request, s *Session) (*Session, error) {
 		*s = Session{}
 		return nil, err
 	}
-	now := time.Now()
 	if m.left(&s.Record, now) <= 0 {
 		*s = Session{}
 		return nil, nil
@@ -158,6 +160,17 @@ func (m *Manager) load(r *http.Request, s *Session) (*Session, error) {
 	s.stale = stale
 	s.due, s.aged = m.due(s, now), m.aged(s, now)
 	return s, nil
+}
+
+// loadRecord returns the record of the request, and the time when the store responded.
+func (m *Manager) loadRecord(r *http.Request) (data []byte, stale bool, now time.Time, err error) {
+	if m.embedded != nil {
+		now = time.Now()
+		data, stale, err = m.embedded.LoadRecordAt(now, r, m.config.Name)
+		return data, stale, now, err
+	}
+	data, stale, err = m.records.LoadRecord(r, m.config.Name)
+	return data, stale, time.Now(), err
 }
 
 // Begin starts a session with the identity of rec under new ids, keeps tokens with it unless they are nil, and deletes
