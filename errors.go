@@ -220,29 +220,37 @@ func isCancelled(err error) bool {
 // translated wraps an error of an internal package in the corresponding error of this package, so that callers need to
 // check for these only.
 func translated(err error) error {
-	if err == nil {
-		return nil
-	}
-	var tooLarge *session.TooLargeError
-	var ofProvider *provider.Error
-	for _, t := range []struct {
-		is     bool
-		public error
-	}{
-		{errors.Is(err, attempt.ErrNoAttempt), errNoAttempt},
-		{errors.Is(err, attempt.ErrExpired), errAttemptExpired},
-		{errors.As(err, &tooLarge), errSessionTooLarge},
-		{errors.Is(err, session.ErrStore), ErrSessionStore},
-		{errors.Is(err, refresh.ErrEnded), ErrUnauthenticated},
-		{errors.Is(err, refresh.ErrBusy), ErrProviderUnavailable},
-		{errors.Is(err, provider.ErrInvalidToken), errInvalidToken},
-		{errors.Is(err, provider.ErrRefused), ErrSignInRefused},
-		{errors.Is(err, provider.ErrInvalidResponse), errProviderResponse},
-		{errors.As(err, &ofProvider), ErrProviderUnavailable},
-	} {
-		if t.is {
-			return fmt.Errorf("%w: %w", t.public, err)
-		}
+	if public := publicOf(err); public != nil {
+		return fmt.Errorf("%w: %w", public, err)
 	}
 	return err
+}
+
+// publicOf returns the error of this package that err corresponds to, or nil.
+func publicOf(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, attempt.ErrNoAttempt):
+		return errNoAttempt
+	case errors.Is(err, attempt.ErrExpired):
+		return errAttemptExpired
+	case errors.As(err, new(*session.TooLargeError)):
+		return errSessionTooLarge
+	case errors.Is(err, session.ErrStore):
+		return ErrSessionStore
+	case errors.Is(err, refresh.ErrEnded):
+		return ErrUnauthenticated
+	case errors.Is(err, refresh.ErrBusy):
+		return ErrProviderUnavailable
+	case errors.Is(err, provider.ErrInvalidToken):
+		return errInvalidToken
+	case errors.Is(err, provider.ErrRefused):
+		return ErrSignInRefused
+	case errors.Is(err, provider.ErrInvalidResponse):
+		return errProviderResponse
+	case errors.As(err, new(*provider.Error)):
+		return ErrProviderUnavailable
+	}
+	return nil
 }

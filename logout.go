@@ -96,7 +96,10 @@ func (r *reporter) refuseLogout(c *gin.Context, rp *relyingParty, err error) {
 	if status == http.StatusServiceUnavailable {
 		askLater(c, err)
 	}
-	c.JSON(status, gin.H{"error": code, "error_description": "The logout token was not accepted."})
+	c.JSON(status, struct {
+		Code        string `json:"error"`
+		Description string `json:"error_description"`
+	}{code, "The logout token was not accepted."})
 }
 
 // FrontChannelLogout ends the session that the provider names with iss and sid in a frame (OpenID Connect Front-Channel

@@ -27,7 +27,8 @@ type contender struct {
 	path          string // "" for "/x"
 	cookie        string
 	authorization string
-	status        int // 0 for 200
+	form          string // of a POST, "" for a GET
+	status        int    // 0 for 200
 }
 
 const (

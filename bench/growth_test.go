@@ -33,6 +33,8 @@ func (r *report) growth(t *testing.T) {
 	r.foreignCookies(t)
 	r.revocations(t)
 	r.sessions(t)
+	r.providers(t)
+	r.cores(t)
 }
 
 // groups: cookies of more than about 100 groups are split, and those of 1,000 do not fit.
@@ -52,6 +54,9 @@ func (r *report) groups(t *testing.T) {
 		limits.points = append(limits.points, plotter.XY{X: x, Y: micro(f[0].quarter)})
 		sealed.points = append(sealed.points, plotter.XY{X: x, Y: micro(f[1].quarter)})
 		memory.points = append(memory.points, plotter.XY{X: x, Y: micro(f[2].quarter)})
+		if n == 50 || n == 500 {
+			r.most(fmt.Sprintf("%d groups, × limit", n), ratio(f, pluginName, limitName), 1)
+		}
 		r.print("| %d | %.2f | %.2f | %.2f | %.2f |\n", n, micro(f[0].quarter), micro(f[1].quarter),
 			ratio(f, pluginName, limitName), micro(f[2].quarter))
 	}
@@ -141,6 +146,9 @@ func (r *report) sessions(t *testing.T) {
 		runtime.KeepAlive(store)
 		reads.points = append(reads.points, plotter.XY{X: float64(n), Y: load})
 		pauses.points = append(pauses.points, plotter.XY{X: float64(n), Y: collected})
+		if n == 1_000_000 {
+			r.most("a million sessions in memorystore, bytes each beyond the record", float64(bytes/n-len(record)), 450)
+		}
 		r.print("| %d | %d | %.2f | %.1f |\n", n, bytes/n-len(record), load, collected)
 	}
 	r.plot(t, "sessions", "Sessions in memorystore", "sessions", "", reads, pauses)

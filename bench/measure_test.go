@@ -2,9 +2,11 @@ package bench
 
 import (
 	"cmp"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -30,11 +32,18 @@ func (c contender) serving(t testing.TB) (serve func()) {
 			r.Header.Set(name, value)
 		}
 	}
+	if c.form != "" {
+		r.Method, r.ContentLength = http.MethodPost, int64(len(c.form))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
 	fresh := new(http.Request)
 	serve = func() {
 		clear(w.h)
 		w.status = 0
 		*fresh = *r
+		if c.form != "" {
+			fresh.Body = io.NopCloser(strings.NewReader(c.form))
+		}
 		c.handler.ServeHTTP(w, fresh)
 	}
 	if serve(); w.status != cmp.Or(c.status, http.StatusOK) {

@@ -1,0 +1,77 @@
+package bench
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"gonum.org/v1/plot/plotter"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/memorystore"
+)
+
+// providers: the user's is the one configured last.
+func (r *report) providers(t *testing.T) {
+	one := series{name: "ginoidc, sealed cookie"}
+	r.print("### Providers\n\nµs for a guarded request in an app with so many providers.\n\n| providers | µs |\n| " +
+		"---: | ---: |\n")
+	for _, n := range []int{1, 10, 100, 1000} {
+		c := plugin(t, pluginName, groupsOf(3), func(c *ginoidc.Config) {
+			of := c.Providers[0]
+			c.Providers = nil
+			for i := range n {
+				of.Name, of.Issuer = fmt.Sprintf("p%d", i), fmt.Sprintf("https://p%d.example.com", i)
+				c.Providers = append(c.Providers, of)
+			}
+		})
+		f := interleaved(t, []contender{c}, *rounds)
+		one.points = append(one.points, plotter.XY{X: float64(n), Y: micro(f[0].quarter)})
+		r.print("| %d | %.2f |\n", n, micro(f[0].quarter))
+	}
+	r.plot(t, "providers", "Providers", "providers", "µs", one)
+}
+
+// cores: requests a second of one process, each core with requests of its own.
+func (r *report) cores(t *testing.T) {
+	all := []contender{
+		bare(""), handWritten(t, groupsOf(3)), plugin(t, pluginName, groupsOf(3), nil),
+		plugin(t, memoryName, groupsOf(3), func(c *ginoidc.Config) { c.Store = memorystore.New(memorystore.Config{}) }),
+	}
+	r.print("### Cores\n\nMillions of requests a second in the process, best of the rounds.\n\n" +
+		"| | 1 core | 2 cores |\n| --- | ---: | ---: |\n")
+	for _, c := range all {
+		var best [3]float64
+		for range max(3, *rounds/4) {
+			for cores := 1; cores <= min(2, runtime.NumCPU()); cores++ {
+				best[cores] = max(best[cores], parallel(t, c, cores))
+			}
+		}
+		r.print("| %s | %.2f | %.2f |\n", c.name, best[1]/1e6, best[2]/1e6)
+	}
+	r.print("\n")
+}
+
+// parallel returns requests a second on so many cores.
+func parallel(t *testing.T, c contender, cores int) float64 {
+	t.Helper()
+	const requests = 20_000
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
+	var all sync.WaitGroup
+	serve := make([]func(), cores)
+	for i := range serve {
+		serve[i] = c.serving(t)
+	}
+	began := time.Now()
+	for _, serve := range serve {
+		all.Go(func() {
+			for range requests {
+				serve()
+			}
+		})
+	}
+	all.Wait()
+	return float64(cores*requests) / time.Since(began).Seconds()
+}

@@ -1,0 +1,154 @@
+package bench
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/gin-contrib/sessions"
+	"github.com/gin-contrib/sessions/cookie"
+	"github.com/gin-gonic/gin"
+	"golang.org/x/oauth2"
+
+	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
+)
+
+// signInApp is an app whose provider is in the same process, without a network between.
+func signInApp(t testing.TB) *testapp.App {
+	return testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) {
+		c.Logger = slog.New(slog.DiscardHandler)
+		c.Providers[0].SigningAlgs, op.SigningAlg = []string{"RS256"}, "RS256"
+	})
+}
+
+// byHand is a sign-in as tutorials write it, with x/oauth2 and go-oidc.
+type byHand struct {
+	config   oauth2.Config
+	verifier *oidc.IDTokenVerifier
+	ctx      context.Context // with the client that reaches the provider
+}
+
+func newByHand(t testing.TB, op *fakeop.Provider) byHand {
+	t.Helper()
+	ctx := oidc.ClientContext(t.Context(), &http.Client{Transport: op.Transport()})
+	provider, err := oidc.NewProvider(ctx, testapp.Issuer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return byHand{
+		oauth2.Config{
+			ClientID: "app", ClientSecret: testapp.ClientSecret, Endpoint: provider.Endpoint(),
+			RedirectURL: testapp.URL + "/auth/callback", Scopes: []string{"openid", "profile", "email"},
+		},
+		provider.Verifier(&oidc.Config{ClientID: "app"}), ctx,
+	}
+}
+
+// authURL returns the URL of a sign-in at the provider, and its PKCE verifier.
+func (h byHand) authURL(state, nonce string) (u, verifier string) {
+	verifier = oauth2.GenerateVerifier()
+	return h.config.AuthCodeURL(state, oidc.Nonce(nonce), oauth2.S256ChallengeOption(verifier)), verifier
+}
+
+// starts returns sign-in routes: that of the plugin, and one by hand on gin-contrib/sessions.
+func starts(t testing.TB) []contender {
+	t.Helper()
+	a := signInApp(t)
+	hand, e := newByHand(t, a.OP), gin.New()
+	e.Use(sessions.Sessions("session", cookie.NewStore([]byte(testapp.CookieSecret))))
+	e.GET("/x", func(c *gin.Context) {
+		s, state, nonce := sessions.Default(c), rand.Text(), rand.Text()
+		u, verifier := hand.authURL(state, nonce)
+		s.Set("state", state)
+		s.Set("nonce", nonce)
+		s.Set("verifier", verifier)
+		if err := s.Save(); err != nil {
+			t.Error(err)
+		}
+		c.Redirect(http.StatusFound, u)
+	})
+	return []contender{
+		{name: "gin-contrib and x/oauth2 by hand", handler: e, status: http.StatusFound},
+		{name: "**ginoidc**", handler: a.Engine, path: "/auth/signin", status: http.StatusFound},
+	}
+}
+
+// callbacks measures the callback of the plugin, and Exchange and Verify by hand, in turn.
+func callbacks(t testing.TB, n int) (plugin, hand time.Duration) {
+	t.Helper()
+	a := signInApp(t)
+	other := newByHand(t, a.OP)
+	var ours, theirs []time.Duration
+	for range n {
+		b := a.Browser()
+		callback := b.Start("/auth/signin", "alice")
+		r := httptest.NewRequest(http.MethodGet, callback, nil)
+		for _, c := range b.Jar.Cookies(r.URL) {
+			r.AddCookie(c)
+		}
+		for i := 0; i < len(testapp.Navigation()); i += 2 {
+			r.Header.Set(testapp.Navigation()[i], testapp.Navigation()[i+1])
+		}
+		w, began := httptest.NewRecorder(), time.Now()
+		a.Engine.ServeHTTP(w, r)
+		if ours = append(ours, time.Since(began)); w.Code != http.StatusSeeOther {
+			t.Fatalf("callback: %d %s", w.Code, w.Body)
+		}
+
+		u, verifier := other.authURL("state", "nonce")
+		answer, err := a.OP.Approve(u, "alice")
+		if err != nil {
+			t.Fatal(err)
+		}
+		received, err := url.Parse(answer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		began = time.Now()
+		token, err := other.config.Exchange(other.ctx, received.Query().Get("code"), oauth2.VerifierOption(verifier))
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw, _ := token.Extra("id_token").(string)
+		id, err := other.verifier.Verify(other.ctx, raw)
+		if err != nil || id.Nonce != "nonce" {
+			t.Fatal(err)
+		}
+		theirs = append(theirs, time.Since(began))
+	}
+	slices.Sort(ours)
+	slices.Sort(theirs)
+	return ours[n/4], theirs[n/4]
+}
+
+func (r *report) signIn(t *testing.T) {
+	figures := interleaved(t, starts(t), *rounds)
+	r.print("## Sign-in\n\n| start | µs | allocations |\n| --- | ---: | ---: |\n")
+	for _, f := range figures {
+		r.print("| %s | %.1f | %.0f |\n", f.name, micro(f.quarter), f.allocs)
+	}
+	ours, theirs := callbacks(t, 10**rounds)
+	a := signInApp(t)
+	garbage := interleaved(t, []contender{{
+		name: "logout_token=garbage", handler: a.Engine, path: "/auth/backchannel-logout", status: http.StatusBadRequest,
+		form: "logout_token=garbage",
+	}}, *rounds)
+	r.print("\nThe start takes %.2f times as long as the one by hand.\n\n"+
+		"A callback, with the provider in the same process: %.0f µs; Exchange and Verify by hand, without userinfo, a "+
+		"session\n"+
+		"and a redirect: %.0f µs. That is %.2f times as long. Garbage on the back channel: %.1f µs.\n\n",
+		ratio(figures, figures[1].name, figures[0].name), micro(ours), micro(theirs), float64(ours)/float64(theirs),
+		micro(garbage[0].quarter))
+	r.most("sign-in start, × by hand", ratio(figures, figures[1].name, figures[0].name), 0.5)
+	r.most("callback, × Exchange and Verify by hand", float64(ours)/float64(theirs), 1.15)
+	r.most("garbage on the back channel, µs", micro(garbage[0].quarter), 5)
+}
