@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -14,6 +16,8 @@ import (
 	"time"
 
 	"github.com/redis/rueidis"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // fake implements as much of a Redis server as the package needs. It recognizes the scripts by what they call; the live
@@ -30,6 +34,7 @@ type fake struct {
 	down    bool   // neither has connections nor takes new ones
 	info    string // its maxmemory-policy as INFO reports it; "": refuses INFO
 	config  string // and as CONFIG GET reports it
+	copies  []int  // how many replicas acknowledge each WAIT; then none do
 }
 
 type entry struct {
@@ -49,12 +54,38 @@ func (f *fake) listen(t testing.TB) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	go func() {
-		for conn, err := l.Accept(); err == nil; conn, err = l.Accept() {
-			go f.serve(conn)
-		}
-	}()
+	go f.accept(l)
 	return "redis://" + l.Addr().String()
+}
+
+// listenTLS is listen for clients whose certificate the authority has issued.
+func (f *fake) listenTLS(t testing.TB, authority *testapp.Authority) (addr string) {
+	t.Helper()
+	pem, err := os.ReadFile(authority.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clients := x509.NewCertPool()
+	clients.AppendCertsFromPEM(pem)
+	pair, err := tls.LoadX509KeyPair(authority.Issue(t, "server"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{
+		Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go f.accept(l)
+	return l.Addr().String()
+}
+
+func (f *fake) accept(l net.Listener) {
+	for conn, err := l.Accept(); err == nil; conn, err = l.Accept() {
+		go f.serve(conn)
+	}
 }
 
 // client is connected to f by pipes, so that it works in a bubble of testing/synctest.
@@ -150,6 +181,12 @@ func (f *fake) answer(args []string) string {
 		return fmt.Sprintf("$%d\r\n%s\r\n", len(text), text)
 	case args[0] == "CONFIG" && f.config != "":
 		return fmt.Sprintf("*2\r\n$16\r\nmaxmemory-policy\r\n$%d\r\n%s\r\n", len(f.config), f.config)
+	case args[0] == "WAIT":
+		n := 0
+		if len(f.copies) > 0 {
+			n, f.copies = f.copies[0], f.copies[1:]
+		}
+		return fmt.Sprintf(":%d\r\n", n)
 	case args[0] == "PING":
 		return "+PONG\r\n"
 	case args[0] == "GET":

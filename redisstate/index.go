@@ -65,6 +65,5 @@ func (s *Store) Listed(ctx context.Context, owner string) ([]string, error) {
 
 // ofOwner runs a script on an owner's sessions. The scripts are idempotent.
 func (s *Store) ofOwner(ctx context.Context, script, owner string, args ...string) rueidis.RedisResult {
-	cmd := s.client.B().Eval().Script(script).Numkeys(1).Key(s.server.Prefix + "i:" + owner).Arg(args...).Build()
-	return s.do(ctx, cmd.ToRetryable())
+	return s.eval(ctx, script, s.server.Prefix+"i:"+owner, args...)
 }

@@ -21,13 +21,13 @@ func (s *Store) Keep(ctx context.Context, key, value string, ttl time.Duration) 
 		return errTooLarge
 	}
 	key = s.server.Prefix + "k:" + key
-	var cmd rueidis.Completed
-	if ttl > 0 {
-		cmd = s.client.B().Set().Key(key).Value(value).PxMilliseconds(milliseconds(ttl)).Build()
-	} else {
-		cmd = s.client.B().Del().Key(key).Build()
-	}
-	if err := s.do(ctx, cmd.ToRetryable()).Error(); err != nil {
+	err := s.do(ctx, func(b rueidis.Builder) rueidis.Completed {
+		if ttl <= 0 {
+			return b.Del().Key(key).Build().ToRetryable()
+		}
+		return b.Set().Key(key).Value(value).PxMilliseconds(milliseconds(ttl)).Build().ToRetryable()
+	}).Error()
+	if err != nil {
 		return fmt.Errorf("redisstate: keep a value: %w", err)
 	}
 	return nil
@@ -36,7 +36,7 @@ func (s *Store) Keep(ctx context.Context, key, value string, ttl time.Duration) 
 // Kept returns what was kept under key. ok is false if there is nothing that has not expired. An error means that Redis
 // did not respond: it is then unknown whether there is something.
 func (s *Store) Kept(ctx context.Context, key string) (value string, ok bool, err error) {
-	value, err = s.do(ctx, s.client.B().Get().Key(s.server.Prefix+"k:"+key).Build()).ToString()
+	value, err = s.get(ctx, s.server.Prefix+"k:"+key)
 	if rueidis.IsRedisNil(err) {
 		return "", false, nil
 	}

@@ -31,7 +31,11 @@ func (s *Store) watchPolicy(ctx context.Context) {
 	if w.done.Load() || now < next || !w.next.CompareAndSwap(next, now+int64(policyPause/time.Second)) {
 		return
 	}
-	for _, node := range s.client.Nodes() {
+	client, err := s.connection.get(ctx)
+	if err != nil {
+		return // it is down; check again later
+	}
+	for _, node := range client.Nodes() {
 		policy, err := s.policyOf(ctx, node)
 		_, answered := rueidis.IsRedisErr(err)
 		switch {

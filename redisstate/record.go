@@ -36,25 +36,26 @@ type backend struct{ *Store }
 
 // Load implements store.Backend.
 func (b backend) Load(ctx context.Context, key string) (text string, ok bool, err error) {
-	return found(b.do(ctx, b.client.B().Get().Key(key).Build()).ToString())
+	return found(b.get(ctx, key))
 }
 
 // Save implements store.Backend. With XX, Redis itself checks that the key exists.
 func (b backend) Save(ctx context.Context, key, text string, life time.Duration, replace bool) (bool, error) {
-	set := b.client.B().Set().Key(key).Value(text)
-	var cmd rueidis.Completed
-	if replace {
-		cmd = set.Xx().Ex(life).Build()
-	} else {
-		cmd = set.Ex(life).Build()
-	}
-	_, saved, err := found(b.do(ctx, cmd.ToRetryable()).ToString())
+	_, saved, err := found(b.do(ctx, func(b rueidis.Builder) rueidis.Completed {
+		set := b.Set().Key(key).Value(text)
+		if replace {
+			return set.Xx().Ex(life).Build().ToRetryable()
+		}
+		return set.Ex(life).Build().ToRetryable()
+	}).ToString())
 	return saved, err
 }
 
 // Delete implements store.Backend.
 func (b backend) Delete(ctx context.Context, key string) error {
-	return b.do(ctx, b.client.B().Del().Key(key).Build().ToRetryable()).Error()
+	return b.do(ctx, func(b rueidis.Builder) rueidis.Completed {
+		return b.Del().Key(key).Build().ToRetryable()
+	}).Error()
 }
 
 // found reads a reply in which nil stands for what is not there.

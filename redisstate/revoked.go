@@ -48,13 +48,18 @@ func (b backend) revocations(keys, revocations []string) []string {
 }
 
 // values returns the values of the keys in one round trip, "" for what is not there. One server takes one command for
-// all of them. A cluster would require the keys on one node, so a client of the app's own gets one command each.
+// all of them. A cluster would require the keys on one node, so it gets one command each, as does a client of the app's
+// own.
 func (b backend) values(ctx context.Context, keys []string) ([]string, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.timeout)
 	defer cancel()
+	client, err := b.connection.get(ctx)
+	if err != nil {
+		return nil, err
+	}
 	texts := make([]string, len(keys))
-	if b.own {
-		replies, err := b.client.Do(ctx, b.client.B().Mget().Key(keys...).Build()).ToArray()
+	if b.connection.oneServer {
+		replies, err := client.Do(ctx, client.B().Mget().Key(keys...).Build()).ToArray()
 		if err == nil && len(replies) != len(keys) {
 			err = fmt.Errorf("%d replies to %d keys", len(replies), len(keys))
 		}
@@ -65,9 +70,9 @@ func (b backend) values(ctx context.Context, keys []string) ([]string, error) {
 	}
 	cmds := make([]rueidis.Completed, len(keys))
 	for i, key := range keys {
-		cmds[i] = b.client.B().Get().Key(key).Build()
+		cmds[i] = client.B().Get().Key(key).Build()
 	}
-	for i, result := range b.client.DoMulti(ctx, cmds...) {
+	for i, result := range client.DoMulti(ctx, cmds...) {
 		text, _, err := found(result.ToString())
 		if err != nil {
 			return nil, err

@@ -32,11 +32,16 @@ return 0`
 )
 
 // Revoke remembers that key was ended at that time, for ttl. An earlier time never replaces a later one. The precision
-// is a microsecond.
+// is a microsecond. With Config.WaitReplicas, an error may also mean that too few replicas have acknowledged it.
 func (s *Store) Revoke(ctx context.Context, key string, at time.Time, ttl time.Duration) error {
-	cmd := s.client.B().Eval().Script(revokeScript).Numkeys(1).Key(s.server.Prefix+"r:"+key).
-		Arg(strconv.FormatInt(at.UnixMicro(), 10), strconv.FormatInt(milliseconds(ttl), 10)).Build()
-	if err := s.do(ctx, cmd.ToRetryable()).Error(); err != nil {
+	args := []string{strconv.FormatInt(at.UnixMicro(), 10), strconv.FormatInt(milliseconds(ttl), 10)}
+	var err error
+	if s.replicas > 0 {
+		err = s.evalOnReplicas(ctx, revokeScript, s.server.Prefix+"r:"+key, args...)
+	} else {
+		err = s.eval(ctx, revokeScript, s.server.Prefix+"r:"+key, args...).Error()
+	}
+	if err != nil {
 		return fmt.Errorf("redisstate: revoke: %w", err)
 	}
 	return nil
@@ -46,9 +51,10 @@ func (s *Store) Revoke(ctx context.Context, key string, at time.Time, ttl time.D
 // About a million keys that begin with the same byte are remembered, in at most about 120 MB; of more, those that
 // expire soonest are forgotten. After an error the key may or may not be remembered.
 func (s *Store) MarkUsed(ctx context.Context, key string, ttl time.Duration) (first bool, err error) {
-	cmd := s.client.B().Eval().Script(onceScript).Numkeys(1).Key(s.seenKey(key)).
-		Arg(key, strconv.FormatInt(milliseconds(ttl), 10), strconv.Itoa(maxSeen)).Build()
-	n, err := s.do(ctx, cmd).AsInt64() // never retried: the second command would find what the first has set
+	n, err := s.do(ctx, func(b rueidis.Builder) rueidis.Completed {
+		return b.Eval().Script(onceScript).Numkeys(1).Key(s.seenKey(key)).
+			Arg(key, strconv.FormatInt(milliseconds(ttl), 10), strconv.Itoa(maxSeen)).Build()
+	}).AsInt64() // never retried: the second command would find what the first has set
 	if err != nil {
 		return false, fmt.Errorf("redisstate: once: %w", err)
 	}
@@ -81,8 +87,7 @@ func (s *Store) Lease(ctx context.Context, key string,
 		return nil, false, nil
 	}
 	return func(ctx context.Context) error {
-		cmd := s.client.B().Eval().Script(releaseScript).Numkeys(1).Key(key).Arg(token).Build()
-		if err := s.do(ctx, cmd.ToRetryable()).Error(); err != nil {
+		if err := s.eval(ctx, releaseScript, key, token).Error(); err != nil {
 			return fmt.Errorf("redisstate: release a lease: %w", err)
 		}
 		return nil
@@ -91,8 +96,9 @@ func (s *Store) Lease(ctx context.Context, key string,
 
 // setIfAbsent is never retried: the second command would find what the first has set.
 func (s *Store) setIfAbsent(ctx context.Context, key, value string, ttl time.Duration) (bool, error) {
-	cmd := s.client.B().Set().Key(key).Value(value).Nx().PxMilliseconds(milliseconds(ttl)).Build()
-	err := s.do(ctx, cmd).Error()
+	err := s.do(ctx, func(b rueidis.Builder) rueidis.Completed {
+		return b.Set().Key(key).Value(value).Nx().PxMilliseconds(milliseconds(ttl)).Build()
+	}).Error()
 	if rueidis.IsRedisNil(err) {
 		return false, nil
 	}

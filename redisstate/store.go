@@ -36,12 +36,27 @@ const (
 
 // Config holds the settings for [New].
 type Config struct {
-	// URL names one Redis server: redis://user:password@host:port/db, with TLS rediss://…, or unix:///path/to/socket?db=0.
+	// URL names one Redis or Valkey server: redis://user:password@host:port/db, with TLS rediss://…, or
+	// unix:///path/to/socket?db=0. With TLS, the parameter cacert is a file with the certificate authorities to accept
+	// instead of the system's, and cert and key are files with the client's certificate and key, all in PEM form.
+	//
+	// With cluster=true it names a node of a cluster, and with master_set=NAME a Sentinel that knows the primary of that
+	// name; each addr=host:port is another one. sentinel_username and sentinel_password are the credentials at the
+	// Sentinels. With TLS, the certificate of each server must be for the name under which the cluster or Sentinel
+	// announces it.
 	URL string
 
-	// Client is used instead of URL: for a cluster, Sentinel, a private certificate authority, or a client that the app
-	// already has. [Store.Close] does not close it.
+	// Client is used instead of URL: one that the app already has, or that needs other settings. It must have
+	// DisableCache set, because a cached reply would let a user in who has just signed out, and should have
+	// PipelineMultiplex -1, so that concurrent requests share system calls. Timeout limits it, its own retries included.
+	// [Store.Close] does not close it.
 	Client rueidis.Client
+
+	// WaitReplicas is how many replicas must acknowledge a revocation before a sign-out is answered; default 0. A failover
+	// to a replica then forgets no acknowledged sign-out, provided that only a replica that has acknowledged can be
+	// promoted: set it to the number of replicas of each primary. With fewer acknowledgements within Timeout, the
+	// sign-out is an error and can be repeated. The parameter wait_replicas of URL is the same.
+	WaitReplicas int
 
 	// Prefix begins every key; empty means "ginoidc:". Apps with different prefixes can share a Redis: none sees or opens
 	// the data of another.
@@ -61,11 +76,11 @@ type Config struct {
 // Store implements [sessions.Store], and the methods by which instances share state. It is safe for concurrent use once
 // its Options are set.
 type Store struct {
-	client  rueidis.Client
-	own     bool // New made client
-	server  *store.Server
-	timeout time.Duration
-	policy  policyWatch
+	connection connection
+	server     *store.Server
+	timeout    time.Duration
+	replicas   int // that must acknowledge a revocation
+	policy     policyWatch
 }
 
 var _ sessions.Store = (*Store)(nil)
@@ -76,9 +91,8 @@ var _ sessions.Store = (*Store)(nil)
 // The cookies have Path=/, a Max-Age of one day, Secure, HttpOnly and SameSite=Lax until [Store.Options] sets others.
 func New(cfg Config) (*Store, error) {
 	s := &Store{
-		client:  cfg.Client,
-		own:     cfg.Client == nil,
-		timeout: cmp.Or(cfg.Timeout, defaultTimeout),
+		timeout:  cmp.Or(cfg.Timeout, defaultTimeout),
+		replicas: cfg.WaitReplicas,
 	}
 	ring, err := store.NewRing(sealPurpose, cfg.Secrets)
 	s.server = &store.Server{
@@ -88,18 +102,27 @@ func New(cfg Config) (*Store, error) {
 	if err := errors.Join(err, cfg.problems()); err != nil {
 		return nil, fmt.Errorf("redisstate: %w", err)
 	}
-	if s.own {
-		client, err := connect(cfg.URL, s.timeout)
-		if err != nil {
-			return nil, fmt.Errorf("redisstate: %w", err)
-		}
-		s.client = client
-	}
 	if s.policy.log = cfg.Logger; s.policy.log == nil {
 		s.policy.log = slog.Default()
 	}
-	s.watchPolicy(context.Background())
+	s.connect(&cfg)
 	return s, nil
+}
+
+// connect gives up after twice the timeout, and leaves it to the commands to go on.
+func (s *Store) connect(cfg *Config) {
+	if cfg.Client != nil {
+		s.connection.client.Store(&cfg.Client)
+	} else {
+		option, replicas, _ := clientOption(cfg.URL) // problems has tried it
+		s.replicas = max(s.replicas, replicas)
+		s.connection.option, s.connection.own = withDefaults(option, s.timeout), true
+		s.connection.oneServer = option.ForceSingleClient || option.Sentinel.MasterSet != ""
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*s.timeout)
+	defer cancel()
+	_, _ = s.connection.get(ctx)
+	s.watchPolicy(ctx)
 }
 
 func (cfg *Config) problems() error {
@@ -107,9 +130,12 @@ func (cfg *Config) problems() error {
 	if cfg.Timeout < 0 {
 		problems = append(problems, fmt.Errorf("the Timeout of %v is negative", cfg.Timeout))
 	}
+	if cfg.WaitReplicas < 0 {
+		problems = append(problems, fmt.Errorf("WaitReplicas is %d", cfg.WaitReplicas))
+	}
 	switch {
 	case cfg.Client == nil:
-		if _, err := clientOption(cfg.URL); err != nil {
+		if _, _, err := clientOption(cfg.URL); err != nil {
 			problems = append(problems, err)
 		}
 	case cfg.URL != "":
@@ -120,7 +146,8 @@ func (cfg *Config) problems() error {
 
 // Ping checks that Redis responds. The error says why it does not.
 func (s *Store) Ping(ctx context.Context) error {
-	if err := s.do(ctx, s.client.B().Ping().Build().ToRetryable()).Error(); err != nil {
+	ping := func(b rueidis.Builder) rueidis.Completed { return b.Ping().Build().ToRetryable() }
+	if err := s.do(ctx, ping).Error(); err != nil {
 		return fmt.Errorf("redisstate: ping: %w", err)
 	}
 	s.watchPolicy(ctx)
@@ -128,15 +155,4 @@ func (s *Store) Ping(ctx context.Context) error {
 }
 
 // Close closes the connections that New made. Every later command returns an error.
-func (s *Store) Close() {
-	if s.own {
-		s.client.Close()
-	}
-}
-
-// do sends one command. The client returns when the context of a command ends, whatever its connection does.
-func (s *Store) do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
-	defer cancel()
-	return s.client.Do(ctx, cmd)
-}
+func (s *Store) Close() { s.connection.close() }

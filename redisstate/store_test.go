@@ -116,7 +116,8 @@ func TestNewRefuses(t *testing.T) {
 		{"a negative database", redisstate.Config{URL: "redis://localhost/-1", Secrets: good}, []string{"URL"}},
 		{"certificates unverified", redisstate.Config{URL: "rediss://localhost?skip_verify", Secrets: good}, []string{"URL"}},
 		{"several servers", redisstate.Config{URL: "redis://localhost?addr=other:6379", Secrets: good}, []string{"URL"}},
-		{"Sentinel", redisstate.Config{URL: "redis://localhost?master_set=m", Secrets: good}, []string{"URL"}},
+		{"a negative number of replicas", redisstate.Config{Client: client, Secrets: good, WaitReplicas: -1},
+			[]string{"WaitReplicas"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := redisstate.New(tt.cfg)

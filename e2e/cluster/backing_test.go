@@ -14,13 +14,45 @@ type backing struct {
 	again func(t testing.TB) // starts it with its data
 }
 
-func redis(t *testing.T) backing {
+func redis(t *testing.T, program string) backing {
 	port, dir := start.FreePort(t), t.TempDir()
-	server := start.RunDurableRedis(t, port, dir)
+	run := func(t testing.TB) start.Redis {
+		return start.RunRedisProgram(t, program, port, dir, start.Durable()...)
+	}
+	server := run(t)
 	return backing{
 		"REDIS_URL=redis://127.0.0.1:" + port,
 		func(t testing.TB) { server.Kill(t) },
-		func(t testing.TB) { server = start.RunDurableRedis(t, port, dir) },
+		func(t testing.TB) { server = run(t) },
+	}
+}
+
+// redisCluster has six processes, of which one primary is killed.
+func redisCluster(t *testing.T, program string) backing {
+	cluster := start.RunRedisCluster(t, program, 3, true)
+	return backing{
+		"REDIS_URL=" + cluster.URL() + "&wait_replicas=1",
+		func(t testing.TB) { cluster.Primaries[1].Kill(t) },
+		func(t testing.TB) { cluster.Restart(t, 1) },
+	}
+}
+
+// sentinel has a primary, which is killed, a replica, and a Sentinel.
+func sentinel(t *testing.T, program string) backing {
+	port, dir := start.FreePort(t), t.TempDir()
+	run := func(t testing.TB) start.Redis {
+		return start.RunRedisProgram(t, program, port, dir, start.Durable()...)
+	}
+	primary := run(t)
+	start.RunRedisProgram(t, program, start.FreePort(t), t.TempDir(),
+		append(start.Durable(), "--replicaof", "127.0.0.1 "+port)...)
+	primary.AwaitReplica(t)
+	watcher := start.RunSentinel(t, program, primary.Addr)
+	watcher.AwaitReplicaOf(t, "main")
+	return backing{
+		"REDIS_URL=redis://" + watcher.Addr + "?master_set=main&wait_replicas=1",
+		func(t testing.TB) { primary.Kill(t) },
+		func(t testing.TB) { primary = run(t) },
 	}
 }
 
@@ -50,17 +82,22 @@ func sqlite(t *testing.T) backing {
 	return backing{"DATABASE_URL=sqlite:" + filepath.Join(t.TempDir(), "state.db"), none, none}
 }
 
-// backings are all of them, with how often each process is killed.
-func backings() map[string]struct {
+// kind is one of the backings, with how often each process is killed in the short slice.
+type kind struct {
 	start func(*testing.T) backing
 	kills int
-} {
-	type row = struct {
-		start func(*testing.T) backing
-		kills int
+}
+
+func kinds(t *testing.T) map[string]kind {
+	all := map[string]kind{"PostgreSQL": {postgres, 2}, "MariaDB": {mariaDB, 1}, "SQLite": {sqlite, 2}}
+	for name, program := range start.RedisPrograms(t) {
+		of := func(run func(*testing.T, string) backing) func(*testing.T) backing {
+			return func(t *testing.T) backing { return run(t, program) }
+		}
+		all[name] = kind{of(redis), 2}
+		if name == "Redis" || start.IsLong() {
+			all[name+" Cluster"], all[name+" Sentinel"] = kind{of(redisCluster), 1}, kind{of(sentinel), 1}
+		}
 	}
-	return map[string]row{
-		"Redis": {redis, start.Long(5, 20)}, "PostgreSQL": {postgres, start.Long(3, 20)},
-		"MariaDB": {mariaDB, start.Long(2, 20)}, "SQLite": {sqlite, start.Long(3, 20)},
-	}
+	return all
 }

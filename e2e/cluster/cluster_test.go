@@ -24,15 +24,15 @@ import (
 // TestCluster tests the instances on each backing. Cases 151, 250, 251, 269, 290 and 294.
 func TestCluster(t *testing.T) {
 	app := start.BuildExample(t)
-	for name, row := range backings() {
+	for name, k := range kinds(t) {
 		t.Run(name, func(t *testing.T) {
-			b := row.start(t)
+			b := k.start(t)
 			t.Run("one session", func(t *testing.T) { oneSession(t, newCluster(t, app, b, fakeop.Config{})) })
 			t.Run("streams", func(t *testing.T) { streamsEnd(t, newCluster(t, app, b, fakeop.Config{})) })
 			t.Run("one refresh", func(t *testing.T) { oneRefresh(t, app, b, start.Long(3, 50)) })
 			t.Run("one re-check", func(t *testing.T) { oneRecheck(t, app, b, start.Long(2, 5)) })
 			t.Run("provider down", func(t *testing.T) { providerDown(t, app, b) })
-			t.Run("kills", func(t *testing.T) { underKills(t, app, b, row.kills) })
+			t.Run("kills", func(t *testing.T) { underKills(t, app, b, start.Long(k.kills, 20)) })
 		})
 	}
 }

@@ -42,7 +42,7 @@ func underKills(t *testing.T, app start.Example, b backing, kills int) {
 	close(l.done)
 	l.workers.Wait()
 
-	l.awaitRecovery(everybody[0])
+	l.awaitRecovery(everybody[:people])
 	under := l.served.Load()
 	for _, p := range everybody[:people] {
 		l.ask(p)
@@ -126,11 +126,15 @@ func (l *load) askGone(p *person) {
 	}
 }
 
-// awaitRecovery: connections to the server recover by themselves.
-func (l *load) awaitRecovery(p *person) {
-	for deadline := time.Now().Add(15 * time.Second); time.Now().Before(deadline); time.Sleep(50 * time.Millisecond) {
-		if status, _ := p.me(l.url); status == http.StatusOK {
-			return
+// awaitRecovery: connections to the server recover by themselves, and to each node of a cluster.
+func (l *load) awaitRecovery(everybody []*person) {
+	deadline := time.Now().Add(30 * time.Second)
+	for _, p := range everybody {
+		for time.Now().Before(deadline) {
+			if status, _ := p.me(l.url); status < http.StatusInternalServerError && status != 0 {
+				break
+			}
+			time.Sleep(50 * time.Millisecond)
 		}
 	}
 }

@@ -1,11 +1,8 @@
 package start
 
 import (
-	"context"
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -14,15 +11,9 @@ import (
 	"time"
 )
 
-// RunDurableRedis starts a Redis on the port that writes every change to a file in dir before it responds, so that it
-// loses nothing when it is killed and restarted.
-func RunDurableRedis(t testing.TB, port, dir string) Redis {
-	t.Helper()
-	cmd := exec.Command(Find(t, "redis-server", "redis-server"), "--bind", "127.0.0.1", "--port", port, "--save", "",
-		"--appendonly", "yes", "--appendfsync", "always", "--dir", dir)
-	addr := net.JoinHostPort("127.0.0.1", port)
-	return Redis{run(t, cmd, func(ctx context.Context) error { return answersLine(ctx, addr, "PING", "+PONG") }), addr}
-}
+// Durable returns the arguments of [RunRedisProgram] that let Redis write every change to a file before it responds, so
+// that it loses nothing when it is killed and restarted.
+func Durable() []string { return []string{"--appendonly", "yes", "--appendfsync", "always"} }
 
 // Kill ends the process at once, so that it cannot finish anything.
 func (p *Process) Kill(t testing.TB) {

@@ -43,7 +43,7 @@ func rooms() []room {
 		{"internal/provider", "internal/ascii internal/flight internal/origin internal/wire",
 			"github.com/coreos/go-oidc/v3 github.com/go-jose/go-jose/v4 golang.org/x/oauth2"},
 		{"internal/state", "", ""},
-		{"redisstate", "internal/state internal/store",
+		{"redisstate", "internal/flight internal/state internal/store",
 			"github.com/gin-contrib/sessions github.com/gorilla/sessions github.com/redis/rueidis"},
 		{"internal/env", "internal/origin internal/settings", ""},
 		{"internal/settings", "internal/origin", ""},
