@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 	"github.com/seed-d65cea4d/ginoidc/redisstate"
 )
@@ -85,6 +86,17 @@ func TestCertificates(t *testing.T) {
 		}
 		store.Close()
 	}
+}
+
+// TestConforms runs the tests of other stores and shared states, over a URL.
+func TestConforms(t *testing.T) {
+	url := newFake().listen(t)
+	one := configured(t, redisstate.Config{URL: url, Secrets: []string{newSecret}})
+	other := configured(t, redisstate.Config{URL: url, Secrets: []string{newSecret}})
+	t.Cleanup(one.Close)
+	t.Cleanup(other.Close)
+	ginoidctest.TestState(t, one, other)
+	ginoidctest.TestStore(t, one, other)
 }
 
 // TestWaitReplicas: a revocation that too few replicas have is an error.

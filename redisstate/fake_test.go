@@ -194,6 +194,8 @@ func (f *fake) answer(args []string) string {
 			return fmt.Sprintf("$%d\r\n%s\r\n", len(e.value), e.value)
 		}
 		return "$-1\r\n"
+	case args[0] == "MGET" && len(args) == 1:
+		return "-ERR wrong number of arguments for 'mget' command\r\n"
 	case args[0] == "MGET":
 		replies := fmt.Sprintf("*%d\r\n", len(args)-1)
 		for _, key := range args[1:] {

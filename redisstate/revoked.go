@@ -51,6 +51,9 @@ func (b backend) revocations(keys, revocations []string) []string {
 // all of them. A cluster would require the keys on one node, so it gets one command each, as does a client of the app's
 // own.
 func (b backend) values(ctx context.Context, keys []string) ([]string, error) {
+	if len(keys) == 0 {
+		return nil, nil // which MGET refuses
+	}
 	ctx, cancel := context.WithTimeout(ctx, b.timeout)
 	defer cancel()
 	client, err := b.connection.get(ctx)

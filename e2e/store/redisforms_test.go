@@ -32,10 +32,12 @@ func TestRedisForms(t *testing.T) {
 	}
 }
 
-// conforms runs the test of shared states on two instances.
+// conforms runs the tests of shared states and of stores on two instances.
 func conforms(t *testing.T, url string) {
 	t.Helper()
-	ginoidctest.TestState(t, newRedisState(t, redisstate.Config{URL: url}), newRedisState(t, redisstate.Config{URL: url}))
+	one, other := newRedisState(t, redisstate.Config{URL: url}), newRedisState(t, redisstate.Config{URL: url})
+	ginoidctest.TestState(t, one, other)
+	ginoidctest.TestStore(t, one, other)
 }
 
 // certificates: server and client show each other certificates of a private authority.

@@ -87,6 +87,7 @@ func TestSQLState(t *testing.T) {
 	for _, d := range databases(t) {
 		t.Run(d.name, func(t *testing.T) {
 			t.Run("state", func(t *testing.T) { ginoidctest.TestState(t, d.store(t, ""), d.store(t, "")) })
+			t.Run("public store", func(t *testing.T) { ginoidctest.TestStore(t, d.store(t, ""), d.store(t, "")) })
 			t.Run("store", func(t *testing.T) {
 				var db *sql.DB // that of the store made last
 				newStore := func(t *testing.T) sessions.Store {
