@@ -27,32 +27,20 @@ func redis(t *testing.T, program string) backing {
 	}
 }
 
-// redisCluster has six processes, of which one primary is killed.
+// redisCluster has six processes. The primary of one of three shards is killed.
 func redisCluster(t *testing.T, program string) backing {
 	cluster := start.RunRedisCluster(t, program, 3, true)
-	return backing{
-		"REDIS_URL=" + cluster.URL() + "&wait_replicas=1",
-		func(t testing.TB) { cluster.Primaries[1].Kill(t) },
-		func(t testing.TB) { cluster.Restart(t, 1) },
-	}
+	shard := &start.RedisPair{Nodes: [2]start.Redis{cluster.Primaries[1], cluster.Replicas[1]}, Run: cluster.RunAgain}
+	return backing{"REDIS_URL=" + cluster.URL() + "&wait_replicas=1", shard.KillPrimary, shard.StartAgain}
 }
 
 // sentinel has a primary, which is killed, a replica, and a Sentinel.
 func sentinel(t *testing.T, program string) backing {
-	port, dir := start.FreePort(t), t.TempDir()
-	run := func(t testing.TB) start.Redis {
-		return start.RunRedisProgram(t, program, port, dir, start.Durable()...)
-	}
-	primary := run(t)
-	start.RunRedisProgram(t, program, start.FreePort(t), t.TempDir(),
-		append(start.Durable(), "--replicaof", "127.0.0.1 "+port)...)
-	primary.AwaitReplica(t)
-	watcher := start.RunSentinel(t, program, primary.Addr)
+	pair := start.RunRedisPair(t, program)
+	watcher := start.RunSentinel(t, program, pair.Nodes[0].Addr)
 	watcher.AwaitReplicaOf(t, "main")
 	return backing{
-		"REDIS_URL=redis://" + watcher.Addr + "?master_set=main&wait_replicas=1",
-		func(t testing.TB) { primary.Kill(t) },
-		func(t testing.TB) { primary = run(t) },
+		"REDIS_URL=redis://" + watcher.Addr + "?master_set=main&wait_replicas=1", pair.KillPrimary, pair.StartAgain,
 	}
 }
 

@@ -65,6 +65,9 @@ func newCluster(t *testing.T, app start.Example, b backing, op fakeop.Config, en
 	for i := range c.apps {
 		c.run(t, i)
 	}
+	for _, app := range c.apps {
+		app.AwaitReady(t)
+	}
 	return c
 }
 

@@ -42,6 +42,7 @@ func underKills(t *testing.T, app start.Example, b backing, kills int) {
 	close(l.done)
 	l.workers.Wait()
 
+	during := l.resurrected.Load()
 	l.awaitRecovery(everybody[:people])
 	under := l.served.Load()
 	for _, p := range everybody[:people] {
@@ -50,10 +51,10 @@ func underKills(t *testing.T, app start.Example, b backing, kills int) {
 	for _, p := range l.gone {
 		l.askGone(p)
 	}
-	t.Logf("%d kills of each process: %d requests, %d served, %d unavailable; sessions lost %d, crossed %d, "+
-		"resurrected %d; %d acknowledged sign-outs; afterwards %d of %d signed in", kills, l.asked.Load(), l.served.Load(),
-		l.unavailable.Load(), l.lost.Load(), l.crossed.Load(), l.resurrected.Load(), len(l.gone), l.served.Load()-under,
-		people)
+	t.Logf("%d kills of each process: %d requests, %d served, %d unavailable; sessions lost %d, crossed %d; "+
+		"%d acknowledged sign-outs, resurrected %d at once and %d afterwards; afterwards %d of %d signed in",
+		kills, l.asked.Load(), l.served.Load(), l.unavailable.Load(), l.lost.Load(), l.crossed.Load(),
+		len(l.gone), during, l.resurrected.Load()-during, l.served.Load()-under, people)
 	if l.lost.Load() != 0 || l.crossed.Load() != 0 || l.resurrected.Load() != 0 || l.served.Load()-under != people {
 		t.Error("sessions were lost, crossed or resurrected")
 	}

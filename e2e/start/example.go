@@ -39,6 +39,12 @@ func (e Example) Run(t testing.TB, port string, env ...string) App {
 	return App{p, url}
 }
 
+// AwaitReady waits until the app has a provider and its store.
+func (a App) AwaitReady(t testing.TB) {
+	t.Helper()
+	a.await(t, answers(a.URL+"/readyz"))
+}
+
 // Command returns the app with env, not started.
 func (e Example) Command(t testing.TB, env ...string) *exec.Cmd {
 	cmd := exec.Command(e.Path)

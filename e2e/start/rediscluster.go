@@ -58,11 +58,11 @@ func RunRedisCluster(t testing.TB, program string, primaries int, replicas bool)
 	return c
 }
 
-// Restart starts a node again that was a primary and has been killed.
-func (c RedisCluster) Restart(t testing.TB, i int) {
+// RunAgain starts a node that has been killed, and which finds its part in its files.
+func (c RedisCluster) RunAgain(t testing.TB, node, _ Redis) Redis {
 	t.Helper()
-	_, port, _ := net.SplitHostPort(c.Primaries[i].Addr)
-	c.Primaries[i] = runRedisNode(t, c.program, port, c.Primaries[i].cmd.Dir)
+	_, port, _ := net.SplitHostPort(node.Addr)
+	return runRedisNode(t, c.program, port, node.cmd.Dir)
 }
 
 // URL names all nodes.
@@ -107,12 +107,6 @@ func (r Redis) awaitInfo(t testing.TB, command string, texts ...string) {
 		}
 		return err
 	})
-}
-
-// AwaitReplica waits until a replica follows.
-func (r Redis) AwaitReplica(t testing.TB) {
-	t.Helper()
-	r.awaitInfo(t, "INFO replication", "connected_slaves:1", "state=online")
 }
 
 // AwaitReplicaOf waits until a Sentinel knows a replica of the primary that it has under this name.
