@@ -84,7 +84,7 @@ func (h header) WriteHeader(int)             {}
 func (h header) cookie() (*http.Cookie, error) {
 	lines := h["Set-Cookie"]
 	if len(lines) != 1 {
-		return nil, fmt.Errorf("Save sets %d cookies, want 1: %.200q", len(lines), lines)
+		return nil, fmt.Errorf("the response after Save sets %d cookies, want 1: %.200q", len(lines), lines)
 	}
 	return http.ParseSetCookie(lines[0])
 }
@@ -101,7 +101,7 @@ func (t *storeTest) save(s sessions.Store, name, value string, maxAge int, cooki
 	session.Options = options(maxAge)
 	h := header{}
 	if err := s.Save(r, h, session); err != nil {
-		return nil, "", fmt.Errorf("Save of %d bytes: %w", len(value), err)
+		return nil, "", fmt.Errorf("saving %d bytes: %w", len(value), err)
 	}
 	c, err = h.cookie()
 	return c, session.ID, err
@@ -115,7 +115,7 @@ func (t *storeTest) open(s sessions.Store, r *http.Request, name string) (*gsess
 		return nil, fmt.Errorf("New with the cookies %.80q: %w", r.Header["Cookie"], err)
 	}
 	if session == nil {
-		return nil, fmt.Errorf("New returns neither a session nor an error: %v", err)
+		return nil, fmt.Errorf("the store returns neither a session nor an error: %v", err)
 	}
 	return session, nil
 }

@@ -76,13 +76,13 @@ func TestStoreFindsFaults(t *testing.T) {
 			}
 			return s, err
 		}},
-		"Save of 2000 bytes": {save: func(_ http.ResponseWriter, s session, save func() error) error {
+		"saving 2000 bytes": {save: func(_ http.ResponseWriter, s session, save func() error) error {
 			if value, _ := s.Values["ginoidc"].(string); len(value) > 1000 {
 				return errors.New("too long")
 			}
 			return save()
 		}},
-		"Save sets 2 cookies": {save: func(w http.ResponseWriter, _ session, save func() error) error {
+		"sets 2 cookies": {save: func(w http.ResponseWriter, _ session, save func() error) error {
 			w.Header().Add("Set-Cookie", "other=1")
 			return save()
 		}},
