@@ -45,36 +45,14 @@ func (s *Store) Revoke(ctx context.Context, key string, at time.Time, ttl time.D
 	return nil
 }
 
-// Revoked returns for each key, in order, when it was ended, or the zero time. Up to 32 keys take one round trip.
+// Revoked returns for each key, in order, when it was ended, or the zero time. Up to 32 keys take one round trip, and
+// none if they are those of the session that the same request has just loaded.
 func (s *Store) Revoked(ctx context.Context, keys ...string) ([]time.Time, error) {
-	ended := make(map[string]time.Time, len(keys))
-	for rest := keys; len(rest) > 0; {
-		size := 0
-		for size < revokedSizes-1 && 1<<size < len(rest) {
-			size++
-		}
-		n := min(len(rest), 1<<size)
-		args := make([]any, 1<<size)
-		for i := range args { // the last key fills the statement
-			args[i] = "r:" + rest[min(i, n-1)]
-		}
-		err := s.query(ctx, s.statements.revoked[size], func() {}, func(rows *sql.Rows) error {
-			var key string
-			var us int64
-			err := rows.Scan(&key, &us)
-			ended[key] = time.UnixMicro(us).UTC()
-			return err
-		}, args...)
-		if err != nil {
-			return nil, fmt.Errorf("sqlstate: look for revocations: %w", err)
-		}
-		rest = rest[n:]
+	at, err := s.server.Revoked(ctx, keys)
+	if err != nil {
+		return nil, fmt.Errorf("sqlstate: look for revocations: %w", err)
 	}
-	times := make([]time.Time, len(keys))
-	for i, key := range keys {
-		times[i] = ended["r:"+key]
-	}
-	return times, nil
+	return at, nil
 }
 
 const (

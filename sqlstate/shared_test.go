@@ -45,10 +45,10 @@ func TestRevokedInOrder(t *testing.T) {
 	f := &fake{answer: func(_ context.Context, _ string, args []any) (a answer, _ error) {
 		asked += len(args)
 		if slices.Contains(args, any("r:b")) {
-			a.rows = append(a.rows, []driver.Value{"r:b", at.UnixMicro()})
+			a.rows = append(a.rows, []driver.Value{"r:b", at.UnixMicro(), nil})
 		}
 		if slices.Contains(args, any("r:z")) {
-			a.rows = append(a.rows, []driver.Value{[]byte("r:z"), at.UnixMicro()}) // MySQL's
+			a.rows = append(a.rows, []driver.Value{[]byte("r:z"), at.UnixMicro(), nil}) // MySQL's
 		}
 		return a, nil
 	}}

@@ -11,21 +11,21 @@ import (
 type statements struct {
 	load, keep, replace, remove            *statement // of entries, with sealed or opaque values
 	revoke                                 *statement
-	revoked                                [revokedSizes]*statement // for 1, 2, 4, … keys
+	entries                                [entriesSizes]*statement // for 1, 2, 4, … keys
 	lease, release                         *statement
 	enlist, markUsed, delist, listed, trim *statement
 	purgeEntries, purgeLists               *statement
 }
 
-// revokedSizes limits a statement to 2^(n-1) keys.
-const revokedSizes = 6
+// entriesSizes limits a statement to 2^(n-1) keys.
+const entriesSizes = 6
 
 // Texts that are the same in all dialects.
 const (
 	loadText    = `SELECT value FROM {entries} WHERE k = $1 AND ends > {now}`
 	replaceText = `UPDATE {entries} SET value = $2, ends = {now} + $3 WHERE k = $1 AND ends > {now}`
 	removeText  = `DELETE FROM {entries} WHERE k = $1`
-	revokedText = `SELECT k, number FROM {entries} WHERE ends > {now} AND k IN `
+	entriesText = `SELECT k, number, value FROM {entries} WHERE ends > {now} AND k IN `
 	releaseText = `DELETE FROM {entries} WHERE k = $1 AND value = $2`
 	delistText  = `DELETE FROM {lists} WHERE owner = $1 AND item = $2`
 	listedText  = `SELECT item FROM {lists} WHERE owner = $1 AND ends > {now} ORDER BY ends DESC LIMIT $2`
@@ -103,8 +103,8 @@ func newStatements(d Dialect, n names) statements {
 		listed: repeatable(listedText), trim: repeatable(t.trim),
 		purgeEntries: once(t.purgeEntries), purgeLists: once(t.purgeLists),
 	}
-	for i := range s.revoked {
-		s.revoked[i] = repeatable(revokedText + list(1<<i))
+	for i := range s.entries {
+		s.entries[i] = repeatable(entriesText + list(1<<i))
 	}
 	return s
 }
@@ -119,7 +119,7 @@ func list(n int) string {
 }
 
 func (s *statements) close() error {
-	all := append(s.revoked[:], s.load, s.keep, s.replace, s.remove, s.revoke, s.lease, s.release, s.enlist,
+	all := append(s.entries[:], s.load, s.keep, s.replace, s.remove, s.revoke, s.lease, s.release, s.enlist,
 		s.markUsed, s.delist, s.listed, s.trim, s.purgeEntries, s.purgeLists)
 	var problems []error
 	for _, one := range all {

@@ -55,7 +55,7 @@ func RunRedisTLS(t testing.TB, program, caFile, certFile, keyFile string) Redis 
 }
 
 // RunSentinel starts a Sentinel that watches the primary at addr under the name "main", and promotes a replica as soon
-// as the primary has not answered for half a second.
+// as the primary has not answered for two seconds.
 func RunSentinel(t testing.TB, program, addr string) Redis {
 	t.Helper()
 	host, port, err := net.SplitHostPort(addr)
@@ -65,7 +65,7 @@ func RunSentinel(t testing.TB, program, addr string) Redis {
 	dir, own := t.TempDir(), FreePort(t)
 	file := dir + "/sentinel.conf"
 	config := fmt.Sprintf("port %s\nbind 127.0.0.1\ndir %s\nsentinel monitor main %s %s 1\n"+
-		"sentinel down-after-milliseconds main 500\nsentinel failover-timeout main 2000\n", own, dir, host, port)
+		"sentinel down-after-milliseconds main 2000\nsentinel failover-timeout main 2000\n", own, dir, host, port)
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,8 @@
 package start
 
 import (
+	"context"
+	"errors"
 	"net"
 	"strings"
 	"testing"
@@ -52,8 +54,24 @@ func (p *RedisPair) StartAgain(t testing.TB) {
 	primary := p.Nodes[1-p.killed]
 	primary.awaitInfo(t, "INFO replication", "role:master")
 	p.Nodes[p.killed] = p.Run(t, p.Nodes[p.killed], primary)
-	primary.AwaitReplica(t)
+	p.Nodes[p.killed].await(t, p.whole) // on a busy machine they may change places again
 }
+
+// whole reports an error unless one of them is the primary, and the other has everything.
+func (p *RedisPair) whole(ctx context.Context) (err error) {
+	for _, node := range p.Nodes {
+		var info string
+		if info, err = node.Command(ctx, "INFO", "replication"); err != nil {
+			return err
+		}
+		if strings.Contains(info, "role:master") && strings.Contains(info, "state=online") {
+			return nil
+		}
+	}
+	return errNotWhole
+}
+
+var errNotWhole = errors.New("neither has the other as its replica")
 
 // AwaitReplica waits until a replica has everything.
 func (r Redis) AwaitReplica(t testing.TB) {
