@@ -16,8 +16,8 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// regions are replicas of a shared state: a revocation in one of them takes effect there at once, and in the others when
-// it arrives. What one region sends another arrives in order.
+// regions are replicas of a shared state: a revocation in one of them takes effect there at once, and in the others
+// when it arrives. What one region sends another arrives in order.
 type regions struct {
 	copies []*state.Memory
 	lag    func() time.Duration
@@ -173,8 +173,8 @@ func TestRevocationBound(t *testing.T) {
 	})
 }
 
-// TestRevocationBoundOfABrokenLink: a link that is cut for a minute delays what is known there by as much. A region that
-// does not answer when it is behind for longer than a bound keeps the bound.
+// TestRevocationBoundOfABrokenLink: a link that is cut for a minute delays what is known there by as much. A region
+// that does not answer when it is behind for longer than a bound keeps the bound.
 func TestRevocationBoundOfABrokenLink(t *testing.T) {
 	const (
 		lag, beat = 300 * time.Millisecond, 500 * time.Millisecond
