@@ -38,7 +38,8 @@ func goesTo(r testapp.Reply) string {
 }
 
 // TestStrictCookie: the cookies of the session are Strict, those of an attempt have to come with the provider's
-// redirect. The callback responds with a page that opens the return target, as a navigation of the app.
+// redirect. The callback responds with a page that opens the return target, as a navigation of the app
+// (case 147).
 func TestStrictCookie(t *testing.T) {
 	for _, mode := range []string{"query", "form_post"} {
 		a := testapp.New(t, strictly, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].ResponseMode = mode })
