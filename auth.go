@@ -81,7 +81,7 @@ func New(cfg Config) (*Auth, error) {
 	a := &core{config: cfg, reporter: &reporter{log: cfg.Logger, onEvent: cfg.OnEvent, onSessionEnd: cfg.OnSessionEnd}}
 	memory := state.NewMemory(0)
 	if a.state = memory; cfg.State != nil {
-		a.state = localFallback{cfg.State, memory}
+		a.state = shared.LocalFallback{Whole: cfg.State, Memory: memory}
 		a.oneServer = reflect.TypeOf(cfg.State).Kind() == reflect.Pointer && any(cfg.State) == any(cfg.Store)
 	}
 	a.exchanges.Log = a.log
@@ -219,7 +219,7 @@ func (a *Auth) Ready(ctx context.Context) error {
 	if err := a.sessions.Ready(ctx); err != nil {
 		return translated(err)
 	}
-	return a.newLedger("", false).Ready(ctx, probe)
+	return a.newLedger("", false).Ready(ctx, shared.Probe)
 }
 
 // AppURL returns the app's external base URL without a trailing slash.

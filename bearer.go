@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"path"
 	"slices"
 	"strings"
 
@@ -12,6 +14,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/ascii"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/settings"
+	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
 
 // errAccessToken is the refusal of an access token in the Authorization header (RFC 6750, section 3.1).
@@ -170,3 +173,137 @@ func (rp *relyingParty) userOfToken(token *provider.AccessToken) (any, error) {
 	}
 	return u, nil
 }
+
+// wellKnownResource comes before the path of a resource identifier (RFC 9728, section 3).
+const wellKnownResource = "/.well-known/oauth-protected-resource"
+
+// resourceMetadata describes the app to clients of its API: who issues access tokens for it, and how they are sent (RFC
+// 9728, section 2).
+type resourceMetadata struct {
+	Resource             string   `json:"resource"`
+	AuthorizationServers []string `json:"authorization_servers"`
+	BearerMethods        []string `json:"bearer_methods_supported"`
+	ProofAlgs            []string `json:"dpop_signing_alg_values_supported"`
+	CertificateBound     bool     `json:"tls_client_certificate_bound_access_tokens,omitempty"`
+}
+
+// metadataPath returns the path of the metadata of a resource identifier, or "" if there is none.
+func metadataPath(resource string) string {
+	u, err := url.Parse(resource)
+	if resource == "" || err != nil {
+		return ""
+	}
+	return wellKnownResource + strings.TrimSuffix(u.Path, "/")
+}
+
+// mountMetadata registers the route of the metadata, if there is any. It is at the root of the host, outside of a group
+// at the base path, from which a relative path leads there.
+func (a *Auth) mountMetadata(r gin.IRouter) {
+	pattern := a.routes.metadata
+	if pattern == "" {
+		return
+	}
+	if group, ok := r.(interface{ BasePath() string }); ok && group.BasePath() != "/" {
+		pattern = strings.Repeat("/..", strings.Count(path.Clean(group.BasePath()), "/")) + pattern
+	}
+	r.GET(pattern, a.showMetadata)
+	for _, method := range append(otherMethods(), http.MethodPost) {
+		r.Handle(method, pattern, a.showMetadata)
+	}
+}
+
+// showMetadata responds with the metadata. It is public, and pages of any origin may read it: a client that runs in a
+// browser starts there.
+func (a *Auth) showMetadata(c *gin.Context) {
+	h := c.Writer.Header()
+	h.Set("Access-Control-Allow-Origin", "*")
+	h.Set("X-Content-Type-Options", "nosniff")
+	switch c.Request.Method {
+	case http.MethodGet, http.MethodHead:
+		h.Set("Cache-Control", "public, max-age=3600")
+		c.JSON(http.StatusOK, resourceMetadata{
+			Resource: a.config.Resource, AuthorizationServers: a.providers.authorizationServers(),
+			BearerMethods: []string{"header"}, ProofAlgs: provider.ProofAlgs(),
+			CertificateBound: a.certificates.Header != "",
+		})
+	case http.MethodOptions: // for a header of the client that is not on the list of harmless ones
+		h.Set("Access-Control-Allow-Methods", "GET, HEAD")
+		h.Set("Access-Control-Allow-Headers", "*")
+		c.Status(http.StatusNoContent)
+		c.Writer.WriteHeaderNow()
+	default:
+		h.Set("Allow", "GET, HEAD, OPTIONS")
+		c.AbortWithStatus(http.StatusMethodNotAllowed)
+	}
+}
+
+// errProof is the refusal of a DPoP proof (RFC 9449, section 7.1).
+var errProof = fmt.Errorf("%w: DPoP proof", errAccessToken)
+
+// errProofNonce is the refusal of a DPoP proof that only lacks a current nonce (RFC 9449, section 9).
+var errProofNonce = fmt.Errorf("%w: nonce", errProof)
+
+// checkPossession checks that the client has the keys to which its access token is bound, so that a stolen token is
+// useless: the key of DPoP (RFC 9449, section 7.1) and the TLS client certificate (RFC 8705, section 3). A token that
+// is bound to a key of DPoP has to come with that scheme, and any other must not. h is the header of the response, or
+// nil if it was sent.
+func (req *request) checkPossession(rp *relyingParty, h http.Header, token *provider.AccessToken, raw string) error {
+	bound := token.Confirmation
+	scheme, _, _ := strings.Cut(req.http.Header.Get("Authorization"), " ")
+	if byDPoP := strings.EqualFold(scheme, "DPoP"); byDPoP != (bound.JKT != "") {
+		return fmt.Errorf("%w: the scheme is not that of the token", errAccessToken)
+	}
+	if !token.Bound() && rp.settings.RequireBoundTokens {
+		return fmt.Errorf("%w: it is not bound to a key", errAccessToken)
+	}
+	certificate, err := req.auth.certificates.Thumbprint(req.http)
+	if err != nil { // whatever the token: someone claims the certificate of another client
+		return fmt.Errorf("%w: %w", errAccessToken, err)
+	}
+	if bound.X5TS256 != "" && certificate != bound.X5TS256 {
+		return fmt.Errorf("%w: it is bound to another TLS client certificate", errAccessToken)
+	}
+	if bound.JKT == "" {
+		return nil
+	}
+	return req.checkProof(rp, h, bound.JKT, raw)
+}
+
+// checkProof checks the DPoP proof of the request, and that it is the first request with this proof.
+func (req *request) checkProof(rp *relyingParty, h http.Header, jkt, raw string) error {
+	a := req.auth
+	proofs := req.http.Header.Values("DPoP")
+	if len(proofs) != 1 {
+		return fmt.Errorf("%w: %d proofs", errProof, len(proofs))
+	}
+	of := provider.ProvenRequest{
+		Method: req.http.Method, URL: a.targets.Origin + a.targets.Path(req.http), AccessToken: raw, JKT: jkt,
+	}
+	aging := false
+	if rp.settings.RequireDPoPNonce {
+		of.AcceptsNonce = func(nonce string) (ok bool) {
+			ok, aging = a.proofNonces.Check(nonce)
+			return ok
+		}
+	}
+	id, remember, err := rp.client.CheckProof(proofs[0], of)
+	switch {
+	case errors.Is(err, provider.ErrUseNonce):
+		return fmt.Errorf("%w: %w", errProofNonce, err)
+	case err != nil:
+		return fmt.Errorf("%w: %w", errProof, err)
+	}
+	switch first, err := rp.markUsed(req.Context, shared.KindProof, jkt+" "+id, remember); {
+	case err != nil:
+		return err
+	case !first:
+		return fmt.Errorf("%w: it was used before", errProof)
+	}
+	if aging && h != nil {
+		h.Set(nonceHeader, a.proofNonces.New())
+	}
+	return nil
+}
+
+// nonceHeader is the header with the nonce for the next proof (RFC 9449, section 8.1).
+const nonceHeader = "DPoP-Nonce"

@@ -12,6 +12,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/ascii"
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/authresponse"
+	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
@@ -51,7 +52,7 @@ func (a *Auth) Callback(c *gin.Context) {
 	// The usual cause of a missing attempt: the sign-in began on another host or scheme, which has the cookie (case 50).
 	attrs := append(refusalAttrs(response.Refusal), slog.String("host", ascii.Clean(c.Request.Host, 256)))
 	if at != nil && at.Silent { // the user did not ask for the sign-in, so an error page would only confuse
-		a.emit(ctx, event{kind: eventSilentSignInFailed, code: outcomeOf(err).code, attrs: attrs, err: err})
+		a.emit(ctx, event{kind: eventkind.SilentSignInFailed, code: outcomeOf(err).code, attrs: attrs, err: err})
 		a.land(c, at.ReturnTo)
 		return
 	}
@@ -60,7 +61,7 @@ func (a *Auth) Callback(c *gin.Context) {
 			return
 		}
 		if _, ok := a.requestOf(c).signedInUser(c); ok {
-			a.emit(ctx, event{kind: eventCallbackWithoutAttempt, attrs: attrs, err: err})
+			a.emit(ctx, event{kind: eventkind.CallbackWithoutAttempt, attrs: attrs, err: err})
 			a.land(c, a.config.DefaultReturnTo)
 			return
 		}
@@ -134,7 +135,7 @@ func (rp *relyingParty) responseMode() authresponse.Mode {
 func (rp *relyingParty) logOtherMode(r *http.Request) {
 	if m, ok := rp.responseMode().Mismatch(r); ok {
 		attrs := append(refusalAttrs(m.Refusal), slog.String("came_as", m.Came), slog.String("fix", m.Fix))
-		rp.emit(r.Context(), event{kind: eventResponseModeMismatch, attrs: attrs})
+		rp.emit(r.Context(), event{kind: eventkind.ResponseModeMismatch, attrs: attrs})
 	}
 }
 

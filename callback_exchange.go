@@ -13,6 +13,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/authresponse"
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
+	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
@@ -128,7 +129,7 @@ func (e *exchange) signIn(req *request) (*session.Session, error) {
 	}
 	s, err := req.startSession(req, p, e.attempt)
 	if err == nil {
-		accepted := event{kind: eventSignInAccepted, subject: s.Subject, actor: p.user.Actor.subject(), sid: s.SID}
+		accepted := event{kind: eventkind.SignInAccepted, subject: s.Subject, actor: p.user.Actor.subject(), sid: s.SID}
 		accepted.unlogged = true // the start of the session is logged
 		e.rp.emit(req, accepted)
 	}

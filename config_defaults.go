@@ -1,15 +1,20 @@
 package ginoidc
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/clientcert"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/settings"
+	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
 // Values of [Provider].ClientAuthMethod (OpenID Connect Core 1.0, section 9; RFC 8705, section 2).
@@ -22,9 +27,6 @@ const (
 	SelfSignedTLSClientAuth = "self_signed_tls_client_auth"
 	ClientAuthNone          = "none" // a public client
 )
-
-// ProfileFAPI2 is the FAPI 2.0 Security Profile, a value of [Provider].Profile.
-const ProfileFAPI2 = "fapi2"
 
 // Values of [Provider].ResponseMode (OAuth 2.0 Multiple Response Type Encoding Practices, section 2.1; OAuth 2.0 Form
 // Post Response Mode; JARM, section 2.3).
@@ -142,24 +144,6 @@ func (p *Provider) setDefaults() {
 	}
 }
 
-// setFAPI2 sets the fields for which the profile allows only one value.
-func (p *Provider) setFAPI2() {
-	if p.ClientCertificate != nil && len(p.ClientKey) == 0 {
-		setDefault(&p.ClientAuthMethod, TLSClientAuth)
-	}
-	setDefault(&p.ClientAuthMethod, PrivateKeyJWT)
-	setDefault(&p.PushedAuthorization, Always)
-	if !p.mutualTLS() {
-		p.DPoP = true
-	}
-	if len(p.SigningAlgs) == 0 {
-		p.SigningAlgs = settings.FAPI2Algs()
-	}
-	if key, err := p.clientKey(); p.ClientKeyAlg == "" && err == nil && key.Alg() == "RS256" {
-		p.ClientKeyAlg = "PS256"
-	}
-}
-
 // mutualTLS reports whether the client authenticates with its certificate (RFC 8705, section 2).
 func (p *Provider) mutualTLS() bool {
 	return provider.UsesMutualTLS(p.ClientAuthMethod)
@@ -206,5 +190,131 @@ func copyLists(pointer any) {
 		case field.Type() == reflect.TypeFor[url.Values]() && !field.IsNil():
 			field.Set(reflect.ValueOf(url.Values(http.Header(field.Interface().(url.Values)).Clone())))
 		}
+	}
+}
+
+// authAge returns after which time a session ends because of MaxAuthAge, 0 for never. It tolerates the clock skew that
+// sign-ins tolerate: otherwise a sign-in could be accepted whose session has ended already.
+func (c *Config) authAge() time.Duration {
+	if c.MaxAuthAge == 0 {
+		return 0
+	}
+	tolerance := time.Duration(0)
+	for i := range c.Providers {
+		tolerance = max(tolerance, c.Providers[i].ClockTolerance)
+	}
+	return c.MaxAuthAge + tolerance
+}
+
+// requestMaxAge makes sign-ins ask for an authentication within age, unless they ask for a more recent one.
+func (p *Provider) requestMaxAge(age time.Duration) {
+	if asked := p.SignInParameters.Get("max_age"); age < time.Second || asked != "" && !provider.IsMaxAge(asked) {
+		return // New reports either
+	}
+	if asked := provider.MaxAge(p.SignInParameters); asked < 0 || asked > int(age/time.Second) {
+		p.SignInParameters.Set("max_age", strconv.Itoa(int(age/time.Second)))
+	}
+}
+
+// keepsTokens reports whether sessions keep the tokens of the sign-in, for the app or for re-checks.
+func (c *Config) keepsTokens() bool { return c.KeepTokens || c.RecheckEvery > 0 }
+
+// strict reports whether the session cookie is SameSite=Strict.
+func (c *Config) strict() bool { return c.SameSite == SameSiteStrict }
+
+// sameSite returns the SameSite attribute of the session cookie.
+func (c *Config) sameSite() http.SameSite {
+	if c.strict() {
+		return http.SameSiteStrictMode
+	}
+	return http.SameSiteLaxMode
+}
+
+// withheld reports whether the browser withholds the session cookie, so that the request says nothing about the user.
+func (c *Config) withheld(r *http.Request) bool { return c.strict() && web.IsCrossSiteNavigation(r) }
+
+// ProfileFAPI2 is the FAPI 2.0 Security Profile, a value of [Provider].Profile.
+const ProfileFAPI2 = "fapi2"
+
+// setFAPI2 sets the fields for which the profile allows only one value.
+func (p *Provider) setFAPI2() {
+	if p.ClientCertificate != nil && len(p.ClientKey) == 0 {
+		setDefault(&p.ClientAuthMethod, TLSClientAuth)
+	}
+	setDefault(&p.ClientAuthMethod, PrivateKeyJWT)
+	setDefault(&p.PushedAuthorization, Always)
+	if !p.mutualTLS() {
+		p.DPoP = true
+	}
+	if len(p.SigningAlgs) == 0 {
+		p.SigningAlgs = settings.FAPI2Algs()
+	}
+	if key, err := p.clientKey(); p.ClientKeyAlg == "" && err == nil && key.Alg() == "RS256" {
+		p.ClientKeyAlg = "PS256"
+	}
+}
+
+// validateFAPI2 reports settings that the profile does not allow (FAPI 2.0 Security Profile, sections 5.3.3 and 5.4.1).
+func (p *Provider) validateFAPI2(found *problems) {
+	if p.ClientAuthMethod != PrivateKeyJWT && !p.mutualTLS() {
+		found.add("ClientAuthMethod", fmt.Sprintf("%q is not allowed by the profile fapi2", p.ClientAuthMethod),
+			"use private_key_jwt, tls_client_auth or self_signed_tls_client_auth")
+	}
+	if p.PushedAuthorization != Always {
+		found.add("PushedAuthorization", fmt.Sprintf("%q is not allowed by the profile fapi2", p.PushedAuthorization),
+			"leave it out")
+	}
+	notAllowed := func(alg string) bool { return !slices.Contains(settings.FAPI2Algs(), alg) }
+	if slices.ContainsFunc(p.SigningAlgs, notAllowed) {
+		found.add("SigningAlgs", "are not those of the profile fapi2",
+			"use only "+strings.Join(settings.FAPI2Algs(), " ")+", or leave it out")
+	}
+	if key, err := p.clientKey(); len(p.ClientKey) > 0 && err == nil && notAllowed(key.Alg()) {
+		found.add("ClientKeyAlg", fmt.Sprintf("%q is not allowed by the profile fapi2", key.Alg()),
+			"use one of "+strings.Join(settings.FAPI2Algs(), " "))
+	}
+}
+
+// ProfileIPSIESL1 is the IPSIE SL1 OpenID Connect Profile, a value of [Provider].Profile.
+const ProfileIPSIESL1 = "ipsie-sl1"
+
+// setIPSIE sets the fields for which the profile allows only one value.
+func (p *Provider) setIPSIE() {
+	p.InitiateLogin = true
+	if len(p.SigningAlgs) == 0 {
+		p.SigningAlgs = settings.FAPI2Algs() // the profile has the same
+	}
+	if key, err := p.clientKey(); p.ClientKeyAlg == "" && err == nil && key.Alg() == "RS256" {
+		p.ClientKeyAlg = "PS256"
+	}
+}
+
+// validateIPSIE reports settings that the profile does not allow. The cryptography is that of its common requirements.
+func (p *Provider) validateIPSIE(found *problems) {
+	notAllowed := func(alg string) bool { return !slices.Contains(settings.FAPI2Algs(), alg) }
+	algs := strings.Join(settings.FAPI2Algs(), " ")
+	if strings.HasPrefix(p.Issuer, "http:") {
+		found.add("Issuer", "is not https, which the profile ipsie-sl1 requires", "use https")
+	}
+	if slices.ContainsFunc(p.SigningAlgs, notAllowed) {
+		found.add("SigningAlgs", "are not those of the profile ipsie-sl1", "use only "+algs+", or leave it out")
+	}
+	if key, err := p.clientKey(); len(p.ClientKey) > 0 && err == nil && notAllowed(key.Alg()) {
+		found.add("ClientKeyAlg", fmt.Sprintf("%q is not allowed by the profile ipsie-sl1", key.Alg()), "use one of "+algs)
+	}
+	if p.ClientAuthMethod == ClientSecretJWT {
+		found.add("ClientAuthMethod", "signs with HS256, which the profile ipsie-sl1 does not allow",
+			"use private_key_jwt, a certificate or client_secret_basic")
+	}
+	if len(p.TrustedAudiences) > 0 {
+		found.add("TrustedAudiences", "is not allowed by the profile ipsie-sl1: ID tokens have one audience", "leave it out")
+	}
+}
+
+// validateIPSIE reports settings of the app that the profile of its provider does not allow.
+func (c *Config) validateIPSIE(found *problems) {
+	enterprise := func(p Provider) bool { return p.Profile == ProfileIPSIESL1 }
+	if slices.ContainsFunc(c.Providers, enterprise) && strings.HasPrefix(c.AppURL, "http:") {
+		found.add("AppURL", "is not https, which the profile ipsie-sl1 requires", "use https")
 	}
 }

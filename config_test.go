@@ -1,11 +1,29 @@
 package ginoidc_test
 
 import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // TestNoSwitches: no setting turns off the validation of signature, nonce, issuer or audience. Case 311.
@@ -20,5 +38,713 @@ func TestNoSwitches(t *testing.T) {
 		if strings.HasPrefix(field.Name, "Skip") && field.Name != "SkipUserInfo" {
 			t.Errorf("the field %s", field.Name)
 		}
+	}
+}
+
+// TestConstants: New accepts each constant in its field.
+func TestConstants(t *testing.T) {
+	key, _ := testKeys(t)
+	type provider = ginoidc.Provider
+	for _, p := range []provider{
+		{ClientAuthMethod: ginoidc.ClientSecretBasic, ClientSecret: "s"},
+		{ClientAuthMethod: ginoidc.ClientSecretPost, ClientSecret: "s"},
+		{ClientAuthMethod: ginoidc.ClientSecretJWT, ClientSecret: testapp.ClientSecret + testapp.ClientSecret},
+		{ClientAuthMethod: ginoidc.PrivateKeyJWT, ClientKey: key},
+		{ClientAuthMethod: ginoidc.TLSClientAuth, ClientCertificate: &tls.Certificate{}},
+		{ClientAuthMethod: ginoidc.SelfSignedTLSClientAuth, ClientCertificate: &tls.Certificate{}},
+		{ClientAuthMethod: ginoidc.ClientAuthNone},
+		{Profile: ginoidc.ProfileFAPI2, ClientKey: key},
+		{ResponseMode: ginoidc.ResponseModeQuery, ClientSecret: "s"},
+		{ResponseMode: ginoidc.ResponseModeFormPost, ClientSecret: "s"},
+		{ResponseMode: ginoidc.ResponseModeQueryJWT, ClientSecret: "s"},
+		{ResponseMode: ginoidc.ResponseModeFormPostJWT, ClientSecret: "s"},
+		{PushedAuthorization: ginoidc.Auto, ClientSecret: "s"},
+		{PushedAuthorization: ginoidc.Always, ClientSecret: "s"},
+		{PushedAuthorization: ginoidc.Never, ClientSecret: "s"},
+		{GroupsFormat: ginoidc.FormatList, OrganizationsFormat: ginoidc.FormatList, ClientSecret: "s"},
+		{GroupsFormat: ginoidc.FormatSeparated, OrganizationsFormat: ginoidc.FormatSeparated, ClientSecret: "s"},
+		{GroupsFormat: ginoidc.FormatKeys, OrganizationsFormat: ginoidc.FormatKeys, ClientSecret: "s"},
+	} {
+		c := validConfig()
+		p.Issuer, p.ClientID = c.Providers[0].Issuer, c.Providers[0].ClientID
+		c.Providers = []provider{p}
+		checkProblems(t, c, nil)
+	}
+	for _, when := range []string{ginoidc.Auto, ginoidc.Always, ginoidc.Never} {
+		c := validConfig()
+		c.KeepIDToken = when
+		checkProblems(t, c, nil)
+	}
+}
+
+// TestLaterChanges: lists and parameters of a Config are copied, so that later changes to them have no effect.
+func TestLaterChanges(t *testing.T) {
+	audiences, parameters := []string{"other"}, url.Values{"audience": {"api"}}
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.Providers[0].TrustedAudiences, c.Providers[0].SignInParameters = audiences, parameters
+	})
+	a.OP.OnIDToken(func(claims map[string]any) { claims["aud"], claims["azp"] = []string{"app", "other"}, "app" })
+	audiences[0], parameters["audience"][0] = "changed", "changed"
+	b := a.Browser()
+	if location := b.Navigate("/auth/signin").Location(); !strings.Contains(location, "audience=api") {
+		t.Errorf("the sign-in asks for %s", location)
+	}
+	b.MustSignIn("alice")
+}
+
+// TestCallersKeepTheirSlices: later changes to slices that the caller passed affect neither a guard nor the
+// configuration.
+func TestCallersKeepTheirSlices(t *testing.T) {
+	groups, all, classes := []string{"admin"}, []string{"admin", "staff"}, []string{"gold"}
+	scopes, claims, origins := []string{"openid", "email"}, []string{"sub"}, []string{"https://shop.example.net"}
+	algs, audiences, params := []string{"ES256"}, []string{"project"}, url.Values{"audience": {"api"}}
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.Providers[0].Scopes, c.UserInfoClaims, c.ReturnOrigins = scopes, claims, origins
+		p := &c.Providers[0]
+		p.SigningAlgs, p.TrustedAudiences, p.SignInParameters = algs, audiences, params
+	})
+	a.Engine.GET("/any", a.Auth.RequireGroups(groups...), a.Protected)
+	a.Engine.GET("/all", a.Auth.RequireAllGroups(all...), a.Protected)
+	a.Engine.GET("/class", a.Auth.RequireACR(classes...), a.Protected)
+	a.OP.OnIDToken(func(c map[string]any) { c["acr"], c["aud"], c["azp"] = "gold", []string{"app", "project"}, "app" })
+	for _, list := range [][]string{groups, all, classes, scopes, claims, origins, algs, audiences, params["audience"]} {
+		for i := range list {
+			list[i] = "changed"
+		}
+	}
+	b := a.Browser()
+	sent := b.Navigate("/auth/signin").Location()
+	if q := testapp.ParseURL(t, sent).Query(); q.Get("scope") != "openid email" || q.Get("audience") != "api" {
+		t.Errorf("sign-in: %s", sent)
+	}
+	if r := b.Navigate(b.Start("/auth/signin?return_to=https://shop.example.net/cart",
+		"alice")); r.Location() != "https://shop.example.net/cart" {
+		t.Errorf("callback: %d to %q\n%s", r.StatusCode, r.Location(), a.Logs)
+	}
+	for _, path := range []string{"/any", "/all", "/class"} {
+		if r := b.Fetch(path); r.StatusCode != http.StatusOK {
+			t.Errorf("%s: %d", path, r.StatusCode)
+		}
+	}
+	if r := b.Fetch("/auth/userinfo"); r.Body != `{"sub":"alice"}` {
+		t.Errorf("userinfo: %s", r.Body)
+	}
+}
+
+func validConfig() ginoidc.Config {
+	return ginoidc.Config{
+		Providers:     []ginoidc.Provider{{Issuer: "https://idp.example", ClientID: "app", ClientSecret: "secret"}},
+		AppURL:        testapp.URL,
+		CookieSecrets: []string{testapp.CookieSecret},
+		Logger:        slog.New(slog.DiscardHandler),
+	}
+}
+
+// testKeys returns an EC and an RSA key in PEM.
+func testKeys(t *testing.T) (ecKey, rsaKey []byte) {
+	t.Helper()
+	ec, err1 := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	rs, err2 := rsa.GenerateKey(rand.Reader, 2048)
+	if err := errors.Join(err1, err2); err != nil {
+		t.Fatal(err)
+	}
+	return testapp.PEM(ec), testapp.PEM(rs)
+}
+
+// problemsOf returns "Field VARIABLE" of each ConfigError, deduplicated.
+func problemsOf(err error) []string {
+	var found []string
+	var walk func(error)
+	walk = func(err error) {
+		var problem *ginoidc.ConfigError
+		if joined, ok := err.(interface{ Unwrap() []error }); ok {
+			for _, e := range joined.Unwrap() {
+				walk(e)
+			}
+		} else if errors.As(err, &problem) && !slices.Contains(found, problem.Field+" "+problem.Variable) {
+			found = append(found, problem.Field+" "+problem.Variable)
+		}
+	}
+	walk(err)
+	return found
+}
+
+// TestConfigProblems: New refuses every unsafe or meaningless setting of the app and names the field. Group T.
+func TestConfigProblems(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		change func(*ginoidc.Config)
+		want   []string // "Field VARIABLE", if there is a variable; empty for an accepted configuration
+	}{
+		{"valid", func(c *ginoidc.Config) {}, nil},
+		{"nothing set", func(c *ginoidc.Config) { *c = ginoidc.Config{} }, // case 305, all at once
+			[]string{"Providers ", "AppURL ", "CookieSecrets "}},
+		{"two providers", func(c *ginoidc.Config) {
+			c.Providers = append(c.Providers, ginoidc.Provider{Issuer: "http://b.example", ClientID: "app", ClientSecret: "s"})
+		}, []string{"Providers[0].Name ", "Providers[1].Issuer ", "Providers[1].Name "}},
+		{"http app", func(c *ginoidc.Config) { c.AppURL = "http://app.example.com" }, []string{"AppURL "}}, // case 307
+		{"http app on loopback", func(c *ginoidc.Config) { c.AppURL = "http://localhost:8080" }, nil},
+		{"http app on a name like loopback", func(c *ginoidc.Config) { c.AppURL = "http://localhost.evil.example" },
+			[]string{"AppURL "}},
+		{"app with a base path", func(c *ginoidc.Config) { c.AppURL = "https://example.com/app/" }, nil},
+		{"app with dot segments", func(c *ginoidc.Config) { c.AppURL = "https://example.com/a/../b" }, []string{"AppURL "}},
+		{"app with its default port", func(c *ginoidc.Config) {
+			c.AppURL, c.DefaultReturnTo = "https://App.example.com:443", "https://app.example.com/x"
+		}, nil},
+		{"app with a user", func(c *ginoidc.Config) { c.AppURL = "https://u@example.com" }, []string{"AppURL "}},
+		{"short secret", func(c *ginoidc.Config) { c.CookieSecrets = []string{testapp.CookieSecret, "short"} },
+			[]string{"CookieSecrets "}}, // case 306
+		{"zero secret", func(c *ginoidc.Config) { c.CookieSecrets = []string{strings.Repeat("\x00", 32)} },
+			[]string{"CookieSecrets "}}, // case 306
+		{"repeated secret", func(c *ginoidc.Config) { c.CookieSecrets = []string{strings.Repeat("correcthorse", 4)} },
+			[]string{"CookieSecrets "}}, // case 306
+		{"repeated secret of many letters", func(c *ginoidc.Config) {
+			c.CookieSecrets = []string{strings.Repeat("abcdefghijklmnop", 2)}
+		}, []string{"CookieSecrets "}},
+		{"repeated secret, cut", func(c *ginoidc.Config) {
+			c.CookieSecrets = []string{strings.Repeat("abcdefghijklm", 3)[:35]}
+		}, []string{"CookieSecrets "}},
+		{"secret of few letters", func(c *ginoidc.Config) {
+			c.CookieSecrets = []string{"aabbabababbbaabababbabaabbabcbabab"}
+		}, []string{"CookieSecrets "}},
+		{"idle above lifetime", func(c *ginoidc.Config) { c.SessionIdle, c.SessionLifetime = 2*time.Hour, time.Hour },
+			[]string{"SessionIdle "}},
+		{"short lifetime alone", func(c *ginoidc.Config) { c.SessionLifetime = time.Hour }, nil},
+		{"an authentication of no age", func(c *ginoidc.Config) { c.MaxAuthAge = time.Millisecond }, []string{"MaxAuthAge "}},
+		{"a negative age", func(c *ginoidc.Config) { c.MaxAuthAge = -time.Hour }, []string{"MaxAuthAge "}},
+		{"re-checks", func(c *ginoidc.Config) { c.RecheckEvery, c.RecheckInBackground = time.Minute, true }, nil},
+		{"re-checks of no age", func(c *ginoidc.Config) { c.RecheckEvery = time.Millisecond }, []string{"RecheckEvery "}},
+		{"re-checks never due", func(c *ginoidc.Config) { c.RecheckEvery, c.SessionLifetime = time.Hour, time.Minute },
+			[]string{"RecheckEvery "}},
+		{"re-checks with a negative grace", func(c *ginoidc.Config) { c.RecheckEvery, c.RecheckGrace = time.Minute, -1 },
+			[]string{"RecheckGrace "}},
+		{"grace alone", func(c *ginoidc.Config) { c.RecheckGrace = time.Minute }, []string{"RecheckGrace "}},
+		{"background alone", func(c *ginoidc.Config) { c.RecheckInBackground = true }, []string{"RecheckInBackground "}},
+		{"negative durations", func(c *ginoidc.Config) { c.SessionIdle, c.SessionLifetime = -2, -1 },
+			[]string{"SessionIdle ", "SessionLifetime "}},
+		{"route prefix", func(c *ginoidc.Config) { c.RoutePrefix = "auth" }, []string{"RoutePrefix "}},
+		{"route prefix at the root", func(c *ginoidc.Config) { c.RoutePrefix = "/" }, []string{"RoutePrefix "}},
+		{"cookie name with a prefix", func(c *ginoidc.Config) { c.CookieName = "__Host-x" }, []string{"CookieName "}},
+		{"cookie name with a space", func(c *ginoidc.Config) { c.CookieName = "a b" }, []string{"CookieName "}},
+		{"origin with a path", func(c *ginoidc.Config) { c.ReturnOrigins = []string{"https://shop.example/x"} },
+			[]string{"ReturnOrigins "}}, // case 160
+		{"origin pattern", func(c *ginoidc.Config) { c.ReturnOrigins = []string{"https://*.example"} },
+			[]string{"ReturnOrigins "}}, // case 160
+		{"trusted origin with a path", func(c *ginoidc.Config) { c.TrustedOrigins = []string{"https://shop.example/x"} },
+			[]string{"TrustedOrigins "}},
+		{"no route pattern", func(c *ginoidc.Config) { c.CrossOriginRoutes = []string{"hooks"} },
+			[]string{"CrossOriginRoutes "}},
+		{"no authenticator", func(c *ginoidc.Config) { c.Authenticators = []ginoidc.Authenticator{nil} },
+			[]string{"Authenticators "}},
+		{"origin over http", func(c *ginoidc.Config) { c.ReturnOrigins = []string{"http://shop.example"} },
+			[]string{"ReturnOrigins "}}, // case 160
+		{"default target elsewhere", func(c *ginoidc.Config) { c.DefaultReturnTo = "//evil.example" },
+			[]string{"DefaultReturnTo "}},
+		{"sign-out target", func(c *ginoidc.Config) { c.PostSignOutURL = "/bye" }, []string{"PostSignOutURL "}},
+		{"idle time of a short lifetime", func(c *ginoidc.Config) { c.SessionLifetime = time.Millisecond },
+			[]string{"SessionLifetime "}},
+		{"negative limit of sessions", func(c *ginoidc.Config) { c.MaxSessions = -1 }, []string{"MaxSessions "}},
+		{"limit of sessions that are not counted", func(c *ginoidc.Config) { c.MaxSessions, c.State = 3, without("Listed") },
+			[]string{"MaxSessions "}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := validConfig()
+			tt.change(&c)
+			checkProblems(t, c, tt.want)
+		})
+	}
+}
+
+// checkProblems checks that New reports exactly these problems, and no secret in their text.
+func checkProblems(t *testing.T, c ginoidc.Config, want []string) {
+	t.Helper()
+	auth, err := ginoidc.New(c)
+	if got := problemsOf(err); !slices.Equal(got, want) || (auth == nil) != (err != nil) {
+		t.Errorf("problems %q, want %q\n%v", got, want, err)
+	}
+	if err != nil && strings.Contains(err.Error(), testapp.CookieSecret) {
+		t.Error("the message shows a secret")
+	}
+}
+
+// TestTexts: New reports characters that were copied along with a value, before the provider refuses it without a
+// reason.
+func TestTexts(t *testing.T) {
+	spoil := []string{"%s ", " %s", "%s\n", "%s\r", "\t%s", "%s\x00", "\ufeff%s", "%s\u00a0", "%s\u200b", `"%s"`,
+		"'%s'", "`%s`", "\u201c%s\u201d"}
+	texts := func(c *ginoidc.Config) map[string][]*string { // by field, in a Config where every field has a value
+		p := &c.Providers[0]
+		c.PostSignOutURL, c.RoutePrefix, c.CookieName = "https://app.example/bye", "/auth", "app"
+		c.ReturnOrigins, p.TrustedAudiences = []string{"https://shop.example"}, []string{"a"}
+		p.Scopes = []string{"openid", "email"}
+		p.GroupsClaim, p.OrganizationsPath = "roles", []string{"a", "b", "c"}
+		return map[string][]*string{
+			"AppURL": {&c.AppURL}, "PostSignOutURL": {&c.PostSignOutURL}, "RoutePrefix": {&c.RoutePrefix},
+			"CookieName": {&c.CookieName}, "ReturnOrigins": {&c.ReturnOrigins[0]},
+			"Providers[0].Issuer": {&p.Issuer}, "Providers[0].ClientID": {&p.ClientID},
+			"Providers[0].ClientSecret": {&p.ClientSecret}, "Providers[0].Scopes": {&p.Scopes[1]},
+			"Providers[0].TrustedAudiences": {&p.TrustedAudiences[0]}, "Providers[0].GroupsClaim": {&p.GroupsClaim},
+			"Providers[0].OrganizationsPath": {&p.OrganizationsPath[1], &p.OrganizationsPath[2]},
+		}
+	}
+	c := validConfig()
+	for field := range texts(&c) {
+		for _, s := range spoil {
+			c := validConfig()
+			for _, text := range texts(&c)[field] {
+				*text = fmt.Sprintf(s, *text)
+			}
+			_, err := ginoidc.New(c)
+			if got := problemsOf(err); !slices.Equal(got, []string{field + " "}) {
+				t.Errorf("%s %q: problems %q", field, s, got)
+			}
+			secret := field == "Providers[0].ClientSecret" && err != nil &&
+				strings.Contains(err.Error(), c.Providers[0].ClientSecret)
+			if err != nil && strings.Count(err.Error(), "\n") > 0 || secret {
+				t.Errorf("%s %q: %v", field, s, err)
+			}
+		}
+	}
+	if _, err := ginoidc.New(c); err != nil {
+		t.Errorf("refused as they are: %v", err)
+	}
+	for _, fine := range []string{`a"b`, `"ab`, "ab'", "a b", "ä", "=", "'a\""} {
+		c := validConfig()
+		c.Providers[0].ClientID, c.Providers[0].ClientSecret = fine, fine
+		if _, err := ginoidc.New(c); err != nil {
+			t.Errorf("%q: %v", fine, err)
+		}
+	}
+}
+
+// TestAddressesThatAreOthers: an issuer that is the address of its metadata, and an app URL that is the address of a
+// route. The fix has the correct value.
+func TestAddressesThatAreOthers(t *testing.T) {
+	for _, test := range []struct{ field, value, fix string }{
+		{"Providers[0].Issuer", "https://idp.example/.well-known/openid-configuration", `"https://idp.example"`},
+		{"Providers[0].Issuer", "https://idp.example/.well-known/openid-configuration/", `"https://idp.example"`},
+		{"Providers[0].Issuer", "https://idp.example/realms/a/.well-known/openid-configuration",
+			`"https://idp.example/realms/a"`},
+		{"Providers[0].Issuer", "https://idp.example/a/.well-known/openid-configuration?p=sign_in",
+			`"https://idp.example/a"`},
+		{"Providers[0].Issuer", "https://idp.example/.well-known/oauth-authorization-server", `"https://idp.example"`},
+		{"Providers[0].Issuer", "https://idp.example/.well-known/oauth-authorization-server/realms/a",
+			`"https://idp.example/realms/a"`},
+		{"Providers[0].Issuer", "http://localhost:9000/.well-known/openid-configuration", `"http://localhost:9000"`},
+		{"AppURL", "https://app.example/auth/callback", `"https://app.example"`},
+		{"AppURL", "https://app.example/auth/callback/", `"https://app.example"`},
+		{"AppURL", "https://app.example/shop/auth/callback", `"https://app.example/shop"`},
+		{"AppURL", "https://app.example/auth", `"https://app.example"`},
+		{"AppURL", "https://app.example/auth/signin", `"https://app.example"`},
+		{"AppURL", "https://app.example/x/auth/backchannel-logout", `"https://app.example/x"`},
+	} {
+		c := validConfig()
+		if test.field == "Providers[0].Issuer" {
+			c.Providers[0].Issuer = test.value
+		} else {
+			c.AppURL = test.value
+		}
+		var problem *ginoidc.ConfigError
+		_, err := ginoidc.New(c)
+		if !errors.As(err, &problem) || !slices.Equal(problemsOf(err), []string{test.field + " "}) ||
+			!strings.Contains(problem.Fix, test.fix) {
+			t.Errorf("%s: want the fix %s: %v", test.value, test.fix, err)
+		}
+	}
+	for _, fine := range []struct{ appURL, prefix string }{
+		{"https://app.example/auth", "/login"}, {"https://auth", ""}, {"https://app.example/myauth", ""},
+		{"https://app.example/callback", ""},
+		{"https://app.example/auth/app", ""}, {"https://app.example/auth/callback", "/login"},
+	} {
+		c := validConfig()
+		c.AppURL, c.RoutePrefix = fine.appURL, fine.prefix
+		if _, err := ginoidc.New(c); err != nil {
+			t.Errorf("%+v: %v", fine, err)
+		}
+	}
+}
+
+// TestProviderProblems: New refuses every unsafe or meaningless setting of a provider and names its path. Group T.
+func TestProviderProblems(t *testing.T) {
+	ecKey, rsaKey := testKeys(t)
+	withKey := func(key []byte) func(*ginoidc.Provider) {
+		return func(p *ginoidc.Provider) {
+			p.ClientSecret, p.ClientKey, p.ClientAuthMethod = "", key, "private_key_jwt"
+		}
+	}
+	fapi2 := func(p *ginoidc.Provider) { p.Profile, p.ClientSecret, p.ClientKey = "fapi2", "", ecKey }
+	for _, tt := range []struct {
+		name   string
+		change func(*ginoidc.Provider)
+		want   []string // as in TestConfigProblems, below "Providers[0]."
+	}{
+		{"nothing set", func(p *ginoidc.Provider) { *p = ginoidc.Provider{} }, // case 305
+			[]string{"Issuer ", "ClientID ", "ClientSecret "}},
+		{"http issuer", func(p *ginoidc.Provider) { p.Issuer = "http://idp.example" }, []string{"Issuer "}}, // case 112
+		{"http issuer on loopback", func(p *ginoidc.Provider) { p.Issuer = "http://127.0.0.1:4000/op" }, nil},
+		{"issuer with a slash", func(p *ginoidc.Provider) { p.Issuer = "https://idp.example/" }, nil},
+		{"issuer with a query", func(p *ginoidc.Provider) { p.Issuer = "https://idp.example?x=1" }, []string{"Issuer "}},
+		{"issuer without scheme", func(p *ginoidc.Provider) { p.Issuer = "idp.example" }, []string{"Issuer "}},
+		{"scope without openid", func(p *ginoidc.Provider) { p.Scopes = []string{"profile"} }, []string{"Scopes "}},
+		// case 310
+		{"scope of two words", func(p *ginoidc.Provider) { p.Scopes = []string{"openid", "a b"} }, []string{"Scopes "}},
+		{"public client", func(p *ginoidc.Provider) { p.ClientAuthMethod, p.ClientSecret = "none", "" }, nil},
+		{"public client with a secret", func(p *ginoidc.Provider) { p.ClientAuthMethod = "none" }, []string{"ClientSecret "}},
+		{"unsupported client authentication", func(p *ginoidc.Provider) { p.ClientAuthMethod = "secret_handshake" },
+			[]string{"ClientAuthMethod "}},
+		{"symmetric algorithm", func(p *ginoidc.Provider) { p.SigningAlgs = []string{"RS256", "HS256"} },
+			[]string{"SigningAlgs "}}, // case 76
+		{"no algorithm", func(p *ginoidc.Provider) { p.SigningAlgs = []string{"none"} }, []string{"SigningAlgs "}}, // case 75
+		{"clock tolerance", func(p *ginoidc.Provider) { p.ClockTolerance = time.Hour }, []string{"ClockTolerance "}},
+		{"certificate for an http origin", certifies("http://localhost:9"), []string{"CertificateOrigins "}},
+		{"certificate for a path", certifies("https://api.example/"), []string{"CertificateOrigins "}},
+		{"certificate for a pattern", certifies("https://*.example"), []string{"CertificateOrigins "}},
+		{"certificate for a default port", certifies("https://api.example:443"), []string{"CertificateOrigins "}},
+		{"certificate for capitals", certifies("https://API.example"), []string{"CertificateOrigins "}},
+		{"certificate for nothing", certifies(""), []string{"CertificateOrigins "}},
+		{"no certificate", func(p *ginoidc.Provider) { p.CertificateOrigins = []string{"https://api.example"} },
+			[]string{"CertificateOrigins "}},
+		{"sign-out parameters", func(p *ginoidc.Provider) {
+			p.SignOutParameters = url.Values{"logout_uri": {"https://app.example/"}}
+		}, nil},
+		{"sign-out parameter of ours", func(p *ginoidc.Provider) { p.SignOutParameters = url.Values{"state": {"1"}} },
+			[]string{"SignOutParameters "}},
+		{"redirect of another", func(p *ginoidc.Provider) {
+			p.SignOutParameters = url.Values{"post_logout_redirect_uri": {"https://evil.example"}}
+		}, []string{"SignOutParameters "}},
+		{"sign-out parameter twice", func(p *ginoidc.Provider) { p.SignOutParameters = url.Values{"a": {"1", "2"}} },
+			[]string{"SignOutParameters "}},
+		{"origins for the certificate", func(p *ginoidc.Provider) {
+			p.CertificateOrigins, p.ClientCertificate = []string{"https://api.example", "https://localhost:8443"},
+				&tls.Certificate{}
+		}, nil},
+		{"two ways to the groups", func(p *ginoidc.Provider) { p.GroupsClaim, p.GroupsPath = "groups", []string{"a"} },
+			[]string{"GroupsPath "}},
+		{"empty path element", func(p *ginoidc.Provider) { p.OrganizationsPath = []string{"a", ""} },
+			[]string{"OrganizationsPath "}},
+		// case 44
+		{"unknown response mode", func(p *ginoidc.Provider) { p.ResponseMode = "fragment.jwt" }, []string{"ResponseMode "}},
+		{"signed answers", func(p *ginoidc.Provider) { p.ResponseMode = "form_post.jwt" }, nil},
+		{"pushed sometimes", func(p *ginoidc.Provider) { p.PushedAuthorization = "sometimes" },
+			[]string{"PushedAuthorization "}},
+		{"parameter of ours", func(p *ginoidc.Provider) { p.SignInParameters = url.Values{"nonce": {"1"}} },
+			[]string{"SignInParameters "}}, // case 6
+		{"redirect_uri of another", func(p *ginoidc.Provider) { p.SignInParameters = url.Values{"redirect_uri": {"x"}} },
+			[]string{"SignInParameters "}}, // case 6
+		{"prompt of none and another", func(p *ginoidc.Provider) {
+			p.SignInParameters = url.Values{"prompt": {"none login"}}
+		}, []string{"SignInParameters "}},
+		{"prompt of two", func(p *ginoidc.Provider) { p.SignInParameters = url.Values{"prompt": {"login consent"}} }, nil},
+		{"prompt of none", func(p *ginoidc.Provider) { p.SignInParameters = url.Values{"prompt": {"none"}} }, nil},
+		{"claims that are no object", func(p *ginoidc.Provider) { p.SignInParameters = url.Values{"claims": {`["email"]`}} },
+			[]string{"SignInParameters "}},
+		{"claims", func(p *ginoidc.Provider) {
+			p.SignInParameters = url.Values{"claims": {`{"id_token":{"email":null}}`}}
+		}, nil},
+		{"max_age of no number", func(p *ginoidc.Provider) { p.SignInParameters = url.Values{"max_age": {"x"}} },
+			[]string{"SignInParameters "}},
+		{"parameters", func(p *ginoidc.Provider) {
+			p.SignInParameters = url.Values{"resource": {"a:1", "a:2"}, "audience": {"a"}}
+		}, nil},
+		{"private key", withKey(ecKey), nil},
+		{"private key with a secret", func(p *ginoidc.Provider) {
+			p.ClientKey, p.ClientAuthMethod = ecKey,
+				"private_key_jwt"
+		}, []string{"ClientSecret "}},
+		{"private key left out", withKey(nil), []string{"ClientKey "}},
+		{"private key of no use", func(p *ginoidc.Provider) { p.ClientKey = ecKey }, []string{"ClientKey "}},
+		{"private key that is none", withKey([]byte(testapp.CookieSecret)), []string{"ClientKey "}},
+		{"algorithm of another key", func(p *ginoidc.Provider) { withKey(ecKey)(p); p.ClientKeyAlg = "RS256" },
+			[]string{"ClientKeyAlg "}},
+		{"key id without key", func(p *ginoidc.Provider) { p.ClientKeyID = "k" }, []string{"ClientKeyID "}},
+		{"algorithm without key", func(p *ginoidc.Provider) { p.ClientKeyAlg = "ES256" }, []string{"ClientKeyAlg "}},
+		{"key for encryption", func(p *ginoidc.Provider) { withKey(ecKey)(p); p.ClientKeyAlg = "ECDH-ES" },
+			[]string{"ClientKey "}},
+		{"signed requests", func(p *ginoidc.Provider) { p.SignRequests, p.ClientKey = true, ecKey }, nil},
+		{"signed requests without a key", func(p *ginoidc.Provider) { p.SignRequests = true }, []string{"ClientKey "}},
+		{"key for decryption", func(p *ginoidc.Provider) { p.DecryptionKey = ecKey }, nil},
+		{"key that cannot decrypt", func(p *ginoidc.Provider) {
+			p.DecryptionKey = testapp.PEM(ed25519.NewKeyFromSeed([]byte(testapp.CookieSecret)))
+		}, []string{"DecryptionKey "}},
+		{"short secret for client_secret_jwt", func(p *ginoidc.Provider) { p.ClientAuthMethod = "client_secret_jwt" },
+			[]string{"ClientSecret "}},
+		{"client_secret_jwt", func(p *ginoidc.Provider) {
+			p.ClientAuthMethod, p.ClientSecret = "client_secret_jwt", testapp.CookieSecret
+		}, nil},
+		{"certificate left out", func(p *ginoidc.Provider) { p.ClientAuthMethod, p.ClientSecret = "tls_client_auth", "" },
+			[]string{"ClientCertificate "}},
+		{"certificate", func(p *ginoidc.Provider) {
+			p.ClientAuthMethod, p.ClientSecret, p.ClientCertificate = "self_signed_tls_client_auth", "", &tls.Certificate{}
+		}, nil},
+		{"certificate of a transport", func(p *ginoidc.Provider) {
+			p.ClientAuthMethod, p.ClientSecret, p.Transport = "tls_client_auth", "", http.DefaultTransport
+		}, nil},
+		{"unknown profile", func(p *ginoidc.Provider) { p.Profile = "fapi" }, []string{"Profile "}},
+		{"fapi2", fapi2, nil},
+		{"fapi2 with a certificate", func(p *ginoidc.Provider) {
+			fapi2(p)
+			p.ClientKey, p.ClientCertificate = nil,
+				&tls.Certificate{}
+		}, nil},
+		{"fapi2 with a secret", func(p *ginoidc.Provider) { p.Profile, p.ClientAuthMethod = "fapi2", "client_secret_basic" },
+			[]string{"ClientAuthMethod "}},
+		{"fapi2 without PAR", func(p *ginoidc.Provider) { fapi2(p); p.PushedAuthorization = "auto" },
+			[]string{"PushedAuthorization "}},
+		{"fapi2 with RS256", func(p *ginoidc.Provider) { fapi2(p); p.SigningAlgs = []string{"ES256", "RS256"} },
+			[]string{"SigningAlgs "}},
+		{"fapi2 with an RSA key", func(p *ginoidc.Provider) { fapi2(p); p.ClientKey = rsaKey }, nil}, // it signs with PS256
+		{"fapi2 with a key for RS256", func(p *ginoidc.Provider) { fapi2(p); p.ClientKey, p.ClientKeyAlg = rsaKey, "RS256" },
+			[]string{"ClientKeyAlg "}},
+		{"two ways to the organizations", func(p *ginoidc.Provider) {
+			p.OrganizationsClaim, p.OrganizationsPath = "o",
+				[]string{"a"}
+		}, []string{"OrganizationsPath "}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := validConfig()
+			tt.change(&c.Providers[0])
+			var want []string
+			for _, field := range tt.want {
+				want = append(want, "Providers[0]."+field)
+			}
+			checkProblems(t, c, want)
+		})
+	}
+}
+
+// certifies sets a certificate and an origin to present it to.
+func certifies(origin string) func(*ginoidc.Provider) {
+	return func(p *ginoidc.Provider) {
+		p.ClientCertificate, p.CertificateOrigins = &tls.Certificate{}, []string{"https://api.example.com:8443", origin}
+	}
+}
+
+// TestKeyProblems: the error for a key says what is wrong with it and how to generate one.
+func TestKeyProblems(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "text")
+	if err := os.WriteFile(file, []byte("no key"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	setenv(t, map[string]string{"DECRYPTION_KEY_FILE": file})
+	_, _, err := fromEnv()
+	if err == nil || strings.Contains(err.Error(), "client key") || strings.Contains(err.Error(), "ed25519") ||
+		!strings.Contains(err.Error(), "algorithm EC") {
+		t.Errorf("decryption key: %v", err)
+	}
+}
+
+// TestAPISettings: settings of the app as a resource server that would have no effect, or would trust everyone, are
+// reported.
+func TestAPISettings(t *testing.T) {
+	valid := func() ginoidc.Config {
+		return ginoidc.Config{
+			Providers: []ginoidc.Provider{{
+				Issuer: testapp.Issuer, ClientID: "app", ClientSecret: testapp.ClientSecret, Audience: api,
+			}},
+			AppURL: testapp.URL + "/shop", CookieSecrets: []string{testapp.CookieSecret},
+			Resource: testapp.URL + "/shop/api", CertificateHeader: "Client-Cert", CertificateProxies: []string{"::1"},
+		}
+	}
+	if _, err := ginoidc.New(valid()); err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*ginoidc.Config){
+		"Resource": func(c *ginoidc.Config) { c.Resource = "api" },
+		"Resource, another host": func(c *ginoidc.Config) {
+			c.Resource = "https://api.example.com/shop"
+		},
+		"Resource, above the app":       func(c *ginoidc.Config) { c.Resource = testapp.URL },
+		"Resource, next to the app":     func(c *ginoidc.Config) { c.Resource = testapp.URL + "/shopping" },
+		"Resource, dots":                func(c *ginoidc.Config) { c.Resource = testapp.URL + "/shop/../api" },
+		"Resource, a fragment":          func(c *ginoidc.Config) { c.Resource += "#a" },
+		"Resource, a query":             func(c *ginoidc.Config) { c.Resource += "?a=b" },
+		"CertificateHeader, two words":  func(c *ginoidc.Config) { c.CertificateHeader = "Client Cert" },
+		"CertificateFormat":             func(c *ginoidc.Config) { c.CertificateFormat = "der" },
+		"CertificateProxies, none":      func(c *ginoidc.Config) { c.CertificateProxies = nil },
+		"CertificateProxies, a name":    func(c *ginoidc.Config) { c.CertificateProxies = []string{"proxy"} },
+		"CertificateProxies, everybody": func(c *ginoidc.Config) { c.CertificateProxies = []string{"0.0.0.0/0"} },
+		"CertificateProxies, no header": func(c *ginoidc.Config) { c.CertificateHeader = "" },
+	} {
+		cfg := valid()
+		change(&cfg)
+		_, err := ginoidc.New(cfg)
+		field, _, _ := strings.Cut(name, ",")
+		if problems := problemsOf(err); len(problems) != 1 || !strings.HasPrefix(problems[0], field+" ") {
+			t.Errorf("%s: %q", name, problems)
+		}
+	}
+	without := valid()
+	without.Providers[0].Audience, without.Providers[0].RequireDPoPNonce = "", true
+	_, err := ginoidc.New(without)
+	if problems := problemsOf(err); len(problems) != 3 {
+		t.Errorf("without an audience: %q", problems)
+	}
+}
+
+// TestSeveralProvidersProblems: names and domains are checked each and together, and an issuer of many tenants needs
+// to say which of them may sign in (case 322).
+func TestSeveralProvidersProblems(t *testing.T) {
+	const many = "https://login.example/{tenantid}/v2.0"
+	const tenant = "9188040d-6c67-4c5b-b112-36a304b66dad"
+	find := func(context.Context, string) (ginoidc.Provider, error) { return ginoidc.Provider{}, nil }
+	allow := func(context.Context, string) (bool, error) { return true, nil }
+	second := func(edit func(*ginoidc.Provider)) func(*ginoidc.Config) {
+		return func(c *ginoidc.Config) {
+			c.Providers[0].Name, c.Providers[0].EmailDomains = "one", []string{"acme.example"}
+			p := ginoidc.Provider{Name: "two", Issuer: "https://two.example", ClientID: "app", ClientSecret: "s"}
+			edit(&p)
+			c.Providers = append(c.Providers, p)
+		}
+	}
+	for _, tt := range []struct {
+		name string
+		edit func(*ginoidc.Config)
+		want []string
+	}{
+		{"two", second(func(*ginoidc.Provider) {}), nil},
+		{"no name", second(func(p *ginoidc.Provider) { p.Name = "" }), []string{"Providers[1].Name "}},
+		{"a name twice", second(func(p *ginoidc.Provider) { p.Name = "one" }), []string{"Providers[1].Name "}},
+		{"upper case", second(func(p *ginoidc.Provider) { p.Name = "Two" }), []string{"Providers[1].Name "}},
+		{"a path", second(func(p *ginoidc.Provider) { p.Name = "a/b" }), []string{"Providers[1].Name "}},
+		{"a hyphen in front", second(func(p *ginoidc.Provider) { p.Name = "-a" }), []string{"Providers[1].Name "}},
+		{"a domain twice", second(func(p *ginoidc.Provider) { p.EmailDomains = []string{"acme.example"} }),
+			[]string{"Providers[1].EmailDomains "}},
+		{"an address", second(func(p *ginoidc.Provider) { p.EmailDomains = []string{"a@b.example"} }),
+			[]string{"Providers[1].EmailDomains "}},
+		{"a domain in upper case", second(func(p *ginoidc.Provider) { p.EmailDomains = []string{"B.example"} }),
+			[]string{"Providers[1].EmailDomains "}},
+		{"an invisible label", second(func(p *ginoidc.Provider) { p.Label = "a\u200b" }), []string{"Providers[1].Label "}},
+		{"a control in the prefix", second(func(p *ginoidc.Provider) { p.GroupsPrefix = "a\n" }),
+			[]string{"Providers[1].GroupsPrefix "}},
+		{"introspection twice", func(c *ginoidc.Config) {
+			second(func(p *ginoidc.Provider) { p.Audience, p.Introspection = "https://api.example", "json" })(c)
+			c.Providers[0].Audience, c.Providers[0].Introspection = "https://api.example", "json"
+		}, []string{"Providers[1].Introspection "}},
+		{"one and a function", func(c *ginoidc.Config) { c.FindProvider = find }, []string{"Providers[0].Name "}},
+		{"a function alone", func(c *ginoidc.Config) { c.Providers, c.FindProvider = nil, find }, nil},
+		{"any tenant", func(c *ginoidc.Config) { c.Providers[0].Issuer = many }, []string{"Providers[0].Tenants "}},
+		{"tenants", func(c *ginoidc.Config) {
+			c.Providers[0].Issuer, c.Providers[0].Tenants = many, []string{tenant}
+		}, nil},
+		{"a rule for tenants", func(c *ginoidc.Config) {
+			c.Providers[0].Issuer, c.Providers[0].AllowTenant = many, allow
+		}, nil},
+		{"tenants of no such issuer", func(c *ginoidc.Config) { c.Providers[0].Tenants = []string{tenant} },
+			[]string{"Providers[0].Tenants "}},
+		{"the name of a tenant", func(c *ginoidc.Config) {
+			c.Providers[0].Issuer, c.Providers[0].Tenants = many, []string{"common"}
+		}, []string{"Providers[0].Tenants "}},
+		{"two markers", func(c *ginoidc.Config) {
+			c.Providers[0].Issuer, c.Providers[0].Tenants = many+"/{tenantid}", []string{tenant}
+		}, []string{"Providers[0].Issuer "}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c := validConfig()
+			tt.edit(&c)
+			checkProblems(t, c, tt.want)
+		})
+	}
+}
+
+// TestIPSIEProblems: the profile refuses what it does not allow, and sets what is left out.
+func TestIPSIEProblems(t *testing.T) {
+	_, rsaKey := testKeys(t)
+	type change = func(*ginoidc.Config, *ginoidc.Provider)
+	algs := func(algs ...string) change {
+		return func(_ *ginoidc.Config, p *ginoidc.Provider) { p.SigningAlgs = algs }
+	}
+	for name, tt := range map[string]struct {
+		change change
+		field  string // "": accepted
+	}{
+		"nothing else":  {func(*ginoidc.Config, *ginoidc.Provider) {}, ""},
+		"its algorithm": {algs("PS256"), ""},
+		"RS256":         {algs("ES256", "RS256"), "SigningAlgs"},
+		"http":          {func(c *ginoidc.Config, _ *ginoidc.Provider) { c.AppURL = "http://localhost:8080" }, "AppURL"},
+		"http provider": {func(_ *ginoidc.Config, p *ginoidc.Provider) { p.Issuer = "http://localhost:9090" }, "Issuer"},
+		"audiences": {func(_ *ginoidc.Config, p *ginoidc.Provider) {
+			p.TrustedAudiences = []string{"a"}
+		}, "TrustedAudiences"},
+		"a secret's signature": {func(_ *ginoidc.Config, p *ginoidc.Provider) {
+			p.ClientAuthMethod, p.ClientSecret = ginoidc.ClientSecretJWT, strings.Repeat("secret-", 6)
+		}, "ClientAuthMethod"},
+		"an RSA key": {func(_ *ginoidc.Config, p *ginoidc.Provider) {
+			p.ClientAuthMethod, p.ClientSecret, p.ClientKey = ginoidc.PrivateKeyJWT, "", rsaKey
+		}, ""},
+		"an RSA key with RS256": {func(_ *ginoidc.Config, p *ginoidc.Provider) {
+			p.ClientAuthMethod, p.ClientSecret, p.ClientKey, p.ClientKeyAlg = ginoidc.PrivateKeyJWT, "", rsaKey, "RS256"
+		}, "ClientKeyAlg"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := validConfig()
+			cfg.Providers[0].Profile = ginoidc.ProfileIPSIESL1
+			tt.change(&cfg, &cfg.Providers[0])
+			_, err := ginoidc.New(cfg)
+			switch got := problemsOf(err); {
+			case tt.field == "" && err != nil:
+				t.Error(err)
+			case tt.field != "" && (len(got) != 1 || !strings.HasPrefix(got[0], tt.field) &&
+				!strings.HasPrefix(got[0], "Providers[0]."+tt.field)):
+				t.Errorf("problems %q, %v", got, err)
+			}
+		})
+	}
+}
+
+// newIPSIE returns an app with the profile and a provider that has all it requires.
+func newIPSIE(t *testing.T) *testapp.App {
+	t.Helper()
+	a := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) {
+		c.Providers[0].Profile, c.Providers[0].SigningAlgs = ginoidc.ProfileIPSIESL1, nil
+		op.ACRValues = []string{"phr"}
+	})
+	a.OP.OnIDToken(func(claims map[string]any) { claims["session_expiry"] = time.Now().Add(time.Hour).Unix() })
+	return a
+}
+
+// TestIPSIESignIn: the ID token has to be for this app alone and say how the user was authenticated and how long the
+// session may last. Third parties may start sign-ins.
+func TestIPSIESignIn(t *testing.T) {
+	a := newIPSIE(t)
+	if r := a.Browser().Navigate("/auth/signin?iss=" + testapp.Issuer); r.StatusCode != http.StatusFound {
+		t.Errorf("third party: %d %s", r.StatusCode, r.Body)
+	}
+	later := time.Now().Add(time.Hour).Unix()
+	for name, change := range map[string]map[string]any{
+		"all": {}, "aud as a list": {"aud": []string{"app"}}, "no acr": {"acr": nil}, "empty acr": {"acr": ""},
+		"acr as a number": {"acr": 1}, "no amr": {"amr": nil}, "empty amr": {"amr": []string{}}, "amr a text": {"amr": "pwd"},
+		"amr of numbers": {"amr": []int{1}}, "no auth_time": {"auth_time": nil}, "auth_time as text": {"auth_time": "1"},
+		"no session_expiry": {"session_expiry": nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a.OP.OnIDToken(func(claims map[string]any) {
+				claims["session_expiry"] = later
+				for claim, value := range change {
+					if claims[claim] = value; value == nil {
+						delete(claims, claim)
+					}
+				}
+			})
+			want := http.StatusUnauthorized
+			if len(change) == 0 {
+				want = http.StatusSeeOther
+			}
+			if r := a.Browser().SignIn("alice"); r.StatusCode != want {
+				t.Errorf("%d %s\n%s", r.StatusCode, r.Body, a.Logs)
+			}
+		})
+	}
+}
+
+// TestIPSIEProvider: a provider that does not announce what the profile needs gets no browser.
+func TestIPSIEProvider(t *testing.T) {
+	a := newIPSIE(t)
+	a.OP.OnDiscovery(func(doc map[string]any) { delete(doc, "authorization_response_iss_parameter_supported") })
+	r := a.Browser().Navigate("/auth/signin")
+	if r.StatusCode != http.StatusServiceUnavailable || !strings.Contains(a.Logs.String(), "ipsie_unsupported") {
+		t.Errorf("%d %s\n%s", r.StatusCode, r.Body, a.Logs)
+	}
+	if slices.Contains(a.Browser().Cookies(), "ginoidc") {
+		t.Error("an attempt was started")
 	}
 }

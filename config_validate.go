@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/clientcert"
 	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 	"github.com/seed-d65cea4d/ginoidc/internal/store"
 )
@@ -210,4 +211,125 @@ func (c *Config) validateRoutes(p *problems) {
 			p.errs = append(p.errs, &ConfigError{Variable: r.Variable, Problem: problem, Fix: fix})
 		}
 	}
+}
+
+// validateRecheck reports settings of re-checks that cannot work or have no effect.
+func (c *Config) validateRecheck(found *problems) {
+	switch {
+	case c.RecheckEvery == 0 && c.RecheckGrace != 0:
+		found.add("RecheckGrace", "is set without RecheckEvery", "set RecheckEvery, or leave it out")
+	case c.RecheckEvery == 0 && c.RecheckInBackground:
+		found.add("RecheckInBackground", "is set without RecheckEvery", "set RecheckEvery, or leave it out")
+	case c.RecheckEvery == 0:
+	case c.RecheckEvery < time.Second || c.RecheckEvery > c.SessionLifetime:
+		found.add("RecheckEvery", fmt.Sprintf("%s is not between a second and SessionLifetime", c.RecheckEvery),
+			"use a duration such as 5m, or leave it out")
+	case c.RecheckGrace < time.Second:
+		found.add("RecheckGrace", fmt.Sprintf("%s is below a second", c.RecheckGrace), "use a duration such as 10m")
+	}
+}
+
+// validateState reports a State without the required methods, and a MaxSessions that cannot be enforced.
+func (c *Config) validateState(p *problems) {
+	if missing := c.unsupported(endingMethods()); len(missing) > 0 {
+		p.add("State", fmt.Sprintf("does not support %v, without which no session ends", missing), "use one that does")
+	}
+	switch missing := c.unsupported(listMethods()); {
+	case c.MaxSessions < 0:
+		p.add("MaxSessions", "is negative", "use 0 for no limit")
+	case c.MaxSessions > 0 && len(missing) > 0:
+		p.add("MaxSessions", fmt.Sprintf("is set and State does not support %v, so it cannot be enforced", missing),
+			"use a State that does, or no limit")
+	}
+}
+
+// validateAPI checks the settings of the app as a resource server. One that has no effect is refused: the operator
+// would rely on a protection that is not there.
+func (c *Config) validateAPI(found *problems) {
+	accepts := slices.ContainsFunc(c.Providers, func(p Provider) bool { return p.Audience != "" })
+	c.validateResource(found, accepts)
+	if c.CertificateHeader == "" {
+		for field, set := range map[string]bool{
+			"CertificateFormat": c.CertificateFormat != "", "CertificateProxies": len(c.CertificateProxies) > 0,
+		} {
+			if set {
+				found.add(field, "is set without CertificateHeader", "set CertificateHeader, or leave it out")
+			}
+		}
+		return
+	}
+	if !settings.IsFieldName(c.CertificateHeader) {
+		found.add("CertificateHeader", fmt.Sprintf("%q is not the name of a header", c.CertificateHeader),
+			"write the name alone, such as Client-Cert")
+	}
+	if !accepts {
+		found.add("CertificateHeader", "is set without Audience", "set Audience of the provider, or leave it out")
+	}
+	if !slices.Contains(clientcert.Formats(), c.CertificateFormat) {
+		found.add("CertificateFormat", fmt.Sprintf("%q is not one of its values", c.CertificateFormat),
+			"use "+strings.Join(clientcert.Formats(), ", "))
+	}
+	const fix = "list the addresses of the proxy, such as 10.0.0.0/8"
+	if len(c.CertificateProxies) == 0 {
+		found.add("CertificateProxies", "is empty, and anyone could send CertificateHeader", fix)
+	}
+	if _, err := clientcert.ParseNetworks(c.CertificateProxies); err != nil {
+		found.add("CertificateProxies", err.Error(), fix)
+	}
+}
+
+// validateResource checks that clients find the metadata on this host: its address follows from that of the resource
+// (RFC 9728, section 3.1), so no other host can be named.
+func (c *Config) validateResource(found *problems, accepts bool) {
+	if c.Resource == "" {
+		return
+	}
+	fix := "use the URL of the API, at or below AppURL"
+	app, err := url.Parse(c.AppURL)
+	resource, badResource := url.Parse(c.Resource)
+	switch {
+	case settings.CheckURL(c.Resource) != "":
+		found.add("Resource", settings.CheckURL(c.Resource), fix)
+	case err != nil || badResource != nil: // the first one is reported elsewhere
+	case app.Scheme != resource.Scheme || app.Host != resource.Host || !settings.IsPlainPath(resource.Path) ||
+		!strings.HasPrefix(resource.Path+"/", strings.TrimSuffix(app.Path, "/")+"/"):
+		found.add("Resource", fmt.Sprintf("%q is not a plain URL at or below AppURL", c.Resource), fix)
+	case !accepts:
+		found.add("Resource", "is set without Audience", "set Audience of the provider, or leave it out")
+	}
+}
+
+// validateProviders checks the providers each and together.
+func (c *Config) validateProviders(found *problems) {
+	if len(c.Providers) == 0 && c.FindProvider == nil {
+		found.add("Providers", "is empty", "describe a provider, or set FindProvider")
+	}
+	names, domains := map[string]bool{}, map[string]bool{}
+	introspecting := 0
+	for i := range c.Providers {
+		p := &c.Providers[i]
+		found.path = providerPath(i)
+		p.validate(found)
+		switch {
+		case p.Name == "" && c.severalProviders():
+			found.add("Name", "is empty, and there can be several providers", "give each a name, such as google")
+		case names[p.Name]:
+			found.add("Name", fmt.Sprintf("%q is that of another provider too", p.Name), "give each a name of its own")
+		}
+		names[p.Name] = true
+		for _, domain := range p.EmailDomains {
+			if domains[domain] {
+				found.add("EmailDomains", fmt.Sprintf("%q leads to another provider too", domain), "list it once")
+			}
+			domains[domain] = true
+		}
+		if p.Introspection != "" {
+			introspecting++
+		}
+		if introspecting == 2 {
+			found.add("Introspection", "is set for another provider too, and a token that is not a JWT does not say whose it is",
+				"set it for one of them")
+		}
+	}
+	found.path = ""
 }

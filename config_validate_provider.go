@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 )
@@ -147,27 +150,6 @@ func unfit(err error) bool {
 	return errors.As(err, &bad) && bad.Code == "key_algorithm"
 }
 
-// validateFAPI2 reports settings that the profile does not allow (FAPI 2.0 Security Profile, sections 5.3.3 and 5.4.1).
-func (p *Provider) validateFAPI2(found *problems) {
-	if p.ClientAuthMethod != PrivateKeyJWT && !p.mutualTLS() {
-		found.add("ClientAuthMethod", fmt.Sprintf("%q is not allowed by the profile fapi2", p.ClientAuthMethod),
-			"use private_key_jwt, tls_client_auth or self_signed_tls_client_auth")
-	}
-	if p.PushedAuthorization != Always {
-		found.add("PushedAuthorization", fmt.Sprintf("%q is not allowed by the profile fapi2", p.PushedAuthorization),
-			"leave it out")
-	}
-	notAllowed := func(alg string) bool { return !slices.Contains(settings.FAPI2Algs(), alg) }
-	if slices.ContainsFunc(p.SigningAlgs, notAllowed) {
-		found.add("SigningAlgs", "are not those of the profile fapi2",
-			"use only "+strings.Join(settings.FAPI2Algs(), " ")+", or leave it out")
-	}
-	if key, err := p.clientKey(); len(p.ClientKey) > 0 && err == nil && notAllowed(key.Alg()) {
-		found.add("ClientKeyAlg", fmt.Sprintf("%q is not allowed by the profile fapi2", key.Alg()),
-			"use one of "+strings.Join(settings.FAPI2Algs(), " "))
-	}
-}
-
 // validateRequest checks the settings of authorization requests. What it lets pass the provider may still refuse, but
 // only during a sign-in, and with a message that users see.
 func (p *Provider) validateRequest(found *problems) {
@@ -230,5 +212,92 @@ func (p *Provider) validateClaims(found *problems) {
 		if slices.Contains(s.path, "") {
 			found.add(s.of+"Path", "has an empty element", "name a member in each element")
 		}
+	}
+}
+
+// validateAccessTokens reports settings of access tokens that would have no effect, or an unknown one.
+func (p *Provider) validateAccessTokens(found *problems) {
+	found.texts("Audience", p.Audience)
+	if p.RequireBoundTokens && p.Audience == "" {
+		found.add("RequireBoundTokens", "is set without Audience", "set Audience, or leave it out")
+	}
+	if p.RequireDPoPNonce && p.Audience == "" {
+		found.add("RequireDPoPNonce", "is set without Audience", "set Audience, or leave it out")
+	}
+	for _, setting := range []struct {
+		field, value string
+		values       []string // nil: any
+	}{
+		{"AccessTokenProfile", p.AccessTokenProfile, provider.AccessTokenProfiles()},
+		{"AccessTokenIssuer", p.AccessTokenIssuer, nil},
+		{"Introspection", p.Introspection, []string{provider.IntrospectionJSON, provider.IntrospectionJWT}},
+	} {
+		switch {
+		case setting.value == "":
+		case p.Audience == "":
+			found.add(setting.field, "is set without Audience", "set Audience, or leave it out")
+		case setting.values == nil:
+			found.texts(setting.field, setting.value)
+		case !slices.Contains(setting.values, setting.value):
+			found.add(setting.field, fmt.Sprintf("%q is not one of its values", setting.value),
+				"use "+strings.Join(setting.values, ", "))
+		}
+	}
+}
+
+var (
+	providerNamePattern = regexp.MustCompile(`^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$`)
+	domainPattern       = regexp.MustCompile(`^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$`)
+)
+
+func isProviderName(s string) bool { return providerNamePattern.MatchString(s) }
+
+func isDomain(s string) bool { return len(s) <= 253 && domainPattern.MatchString(s) }
+
+// validateSeveral checks the settings of a provider that matter if there are others.
+func (p *Provider) validateSeveral(found *problems) {
+	if p.Name != "" && !isProviderName(p.Name) {
+		found.add("Name", fmt.Sprintf("%q is not accepted", p.Name), "use up to 64 lower-case letters, digits and hyphens")
+	}
+	for _, domain := range p.EmailDomains {
+		if !isDomain(domain) {
+			found.add("EmailDomains", fmt.Sprintf("%q is not a domain in lower case", domain), "write it as in acme.example")
+		}
+	}
+	found.texts("Label", p.Label)
+	found.texts("GroupsPrefix", p.GroupsPrefix)
+	many := strings.Count(p.Issuer, provider.TenantMarker)
+	listed := len(p.Tenants) > 0 || p.AllowTenant != nil
+	switch {
+	case many > 1:
+		found.add("Issuer", "has more than one "+provider.TenantMarker, "write it once")
+	case many == 1 && !listed:
+		found.add("Tenants", "is empty, and the issuer has users of every tenant", "list the tenants that may sign in")
+	case many == 0 && listed:
+		found.add("Tenants", "is set, and the issuer has no "+provider.TenantMarker,
+			"write the issuer as the metadata for all tenants spells it")
+	}
+	for _, tenant := range p.Tenants {
+		if !provider.IsTenant(tenant) {
+			found.add("Tenants", fmt.Sprintf("%q is not a tenant", tenant), "write its id, in lower case")
+		}
+	}
+}
+
+// validateFound checks the settings of a provider that Config.FindProvider has returned.
+func (p *Provider) validateFound(found *problems) {
+	const atRunTime = "is set for a provider found at run time"
+	if p.Audience != "" {
+		found.add("Audience", atRunTime+", which no token names", "list the provider in Providers")
+	}
+	if p.AllowTenant != nil {
+		found.add("AllowTenant", atRunTime, "list its Tenants")
+	}
+	if p.Signals != nil {
+		found.add("Signals", atRunTime, "list the provider in Providers")
+	}
+	issuer, err := url.Parse(p.Issuer)
+	if err == nil && !p.AllowPrivateAddresses && origin.IsLoopback(issuer.Hostname()) {
+		found.add("Issuer", "is on this machine", "set AllowPrivateAddresses if it may be")
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
@@ -106,7 +107,7 @@ func (d *denier) deny(c *gin.Context, err error) {
 // so they are not logged. The user's own groups are personal data, but the first thing to look at when a guard denies
 // everybody, so they are logged at debug.
 func (d *denier) reportDenied(c *gin.Context, code string, err error, log bool) {
-	denied := event{kind: eventDenied, code: code, route: c.FullPath(), unlogged: !log}
+	denied := event{kind: eventkind.Denied, code: code, route: c.FullPath(), unlogged: !log}
 	u, ok := d.requestOf(c).signedInUser(c)
 	if ok {
 		denied.subject, denied.actor = u.Subject, u.Actor.subject()
@@ -142,7 +143,7 @@ func (d *denier) failed(c *gin.Context, why Denial, byDefault gin.HandlerFunc, a
 	req := d.requestOf(c)
 	id := requestID(req)
 	d.emit(req, event{
-		kind: eventRequestFailed, level: level, code: why.Code, requestID: id, attrs: attrs, err: why.Err,
+		kind: eventkind.RequestFailed, level: level, code: why.Code, requestID: id, attrs: attrs, err: why.Err,
 		signIn: d.routes.signsIn(c),
 	})
 	if !why.Page || !isCancelled(why.Err) {
@@ -191,7 +192,7 @@ func retryAfter(err error) int {
 func (d *denier) unauthenticated(c *gin.Context) {
 	switch pattern := c.FullPath(); {
 	case pattern == d.routes.signIn || pattern == d.routes.prefix+"/signin": // a redirect would loop
-		d.emit(c.Request.Context(), event{kind: eventSignInGuarded})
+		d.emit(c.Request.Context(), event{kind: eventkind.SignInGuarded})
 	case d.requestOf(c).byToken, errors.As(Reason(c), new(*authenticatorError)): // the same after a sign-in
 	case web.IsNavigation(c.Request):
 		d.redirectToSignIn(c)

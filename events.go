@@ -11,6 +11,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/lograte"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
@@ -94,7 +95,7 @@ func (r *reporter) emit(ctx context.Context, e event) {
 	if r.onEvent != nil {
 		r.report(ctx, e)
 	}
-	if e.kind == eventSessionEnded && r.onSessionEnd != nil {
+	if e.kind == eventkind.SessionEnded && r.onSessionEnd != nil {
 		r.onSessionEnd(ctx, SessionEnd{Provider: e.provider, Subject: e.subject, SID: e.sid, Reason: e.reason})
 	}
 }
@@ -117,7 +118,7 @@ func (r *reporter) logLine(ctx context.Context, e event) {
 
 // emitProvider emits an event of the package that talks to the provider.
 func (r *reporter) emitProvider(ctx context.Context, e provider.Event) {
-	r.emit(ctx, event{kind: eventKind(e.Text), level: e.Level, attrs: e.Attrs, err: e.Err, ofProvider: true})
+	r.emit(ctx, event{kind: eventkind.Kind(e.Text), level: e.Level, attrs: e.Attrs, err: e.Err, ofProvider: true})
 }
 
 // allowed reports that a guard allowed a request, if the app wants to know every decision.
@@ -126,7 +127,7 @@ func (a *core) allowed(c *gin.Context, id identity) {
 		return
 	}
 	u := id.user()
-	e := event{kind: eventAllowed, unlogged: true, subject: u.Subject, actor: u.Actor.subject()}
+	e := event{kind: eventkind.Allowed, unlogged: true, subject: u.Subject, actor: u.Actor.subject()}
 	if id.session != nil {
 		e.sid = id.session.SID
 	}
@@ -190,4 +191,114 @@ func requestID(ctx context.Context) string {
 		return from.id()
 	}
 	return rand.Text()
+}
+
+// event is something that happened and that the app or its operator may need to know.
+type event struct {
+	kind         eventkind.Kind
+	subject, sid string      // the user and session concerned, if known
+	actor        string      // the subject of the user who acts as that user
+	provider     string      // the name of the provider concerned, if any
+	code         string      // of a denial or failure: see docs/errors.md
+	reason       EndReason   // of eventkind.SessionEnded
+	route        string      // the pattern of the route of a denied request
+	requestID    string      // of eventkind.RequestFailed; the response shows it
+	attrs        []slog.Attr // further attributes of the log line
+	err          error
+	level        slog.Level // for the kinds that have none of their own
+	unlogged     bool       // for OnEvent only
+	signIn       bool       // eventkind.RequestFailed, on the way to a session
+	ofProvider   bool       // the package that talks to the provider emitted it
+}
+
+// name returns the name of an event for OnEvent, or "" for events that concern nobody outside of the plugin.
+func (e event) name() string {
+	switch e.kind {
+	case eventkind.SignInAccepted:
+		return EventSignIn
+	case eventkind.SignedIn:
+		return EventSessionStarted
+	case eventkind.SilentSignInFailed:
+		return EventSignInRefused
+	case eventkind.SessionRenewed:
+		return EventSessionRenewed
+	case eventkind.SessionEnded:
+		return EventSessionEnded
+	case eventkind.TokensRefreshed:
+		return EventTokensRefreshed
+	case eventkind.RefreshRefused:
+		return EventRefreshRefused
+	case eventkind.MembershipsChanged:
+		return EventMembershipsChanged
+	case eventkind.RecheckRefused:
+		return EventRecheckRefused
+	case eventkind.RecheckFailed:
+		return EventRecheckFailed
+	case eventkind.Allowed:
+		return EventAllowed
+	case eventkind.Denied:
+		return nameOfDenial(e)
+	case eventkind.LogoutCall:
+		return EventLogoutCall
+	case eventkind.LogoutRefused, eventkind.FrontChannelNoList, eventkind.FrontChannelNothing:
+		return EventLogoutRefused
+	case eventkind.Signal:
+		return EventSignal
+	case eventkind.SignalRefused:
+		return EventSignalRefused
+	case eventkind.RequestFailed:
+		return nameOfFailure(e)
+	}
+	switch {
+	case e.logLevel() < slog.LevelWarn:
+		return ""
+	case e.ofProvider:
+		return EventProvider
+	}
+	return EventTrouble
+}
+
+func nameOfDenial(e event) string {
+	if errors.As(e.err, new(*StepUpError)) {
+		return EventStepUp
+	}
+	return EventDenied
+}
+
+func nameOfFailure(e event) string {
+	var ofProvider *provider.Error
+	switch {
+	case errors.As(e.err, &ofProvider) && ofProvider.Code == "too_many_calls":
+		return EventThrottled
+	case e.signIn:
+		return EventSignInRefused
+	}
+	return EventRequestFailed
+}
+
+// logAttrs returns the attributes of the log line, without those that the event does not have.
+func (e event) logAttrs() []slog.Attr {
+	var attrs []slog.Attr
+	for _, text := range []struct{ key, value string }{
+		{"code", e.code}, {"reason", string(e.reason)}, {"provider", e.provider}, {"sub", e.subject}, {"actor", e.actor},
+		{"route", e.route},
+		{"request_id", e.requestID},
+	} {
+		if text.value != "" {
+			attrs = append(attrs, slog.String(text.key, text.value))
+		}
+	}
+	attrs = append(attrs, e.attrs...)
+	if e.err != nil {
+		attrs = append(attrs, slog.Any("error", e.err))
+	}
+	return attrs
+}
+
+// logLevel returns the level of the log line.
+func (e event) logLevel() slog.Level {
+	if level, ok := e.kind.Level(); ok {
+		return level
+	}
+	return e.level
 }

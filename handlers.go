@@ -10,12 +10,11 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gin-gonic/gin"
+
 	"github.com/seed-d65cea4d/ginoidc/internal/audit"
 	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
-
-	"github.com/gin-gonic/gin"
-
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
@@ -274,4 +273,34 @@ func page(c *gin.Context, log *slog.Logger, status int, p web.Page) {
 	if err := web.WritePage(c.Writer, status, p); err != nil {
 		log.DebugContext(c.Request.Context(), "ginoidc: page not written", "error", err)
 	}
+}
+
+// With SameSite=Strict a browser sends the session cookie only if a page of the app's own site began the request. A
+// navigation that another site began, such as the provider's redirect to the callback, comes without the cookie, and so
+// does every redirect that it leads to: the user would seem to be signed out. A page of the plugin that opens the next
+// address by itself ends the chain, because that navigation is the app's own.
+
+// land sends the browser to a page of the app at the end of a sign-in.
+func (a *core) land(c *gin.Context, target string) {
+	if !a.config.strict() {
+		redirect(c, http.StatusSeeOther, target)
+		return
+	}
+	page(c, a.log, http.StatusOK, web.Page{
+		Title: "One moment", Message: "You are returning to the site.", Link: target, LinkText: "Continue", Next: target,
+		CutAddress: true,
+	})
+}
+
+// reopen answers a navigation without its session cookie with a page that opens the same address of the plugin again,
+// with the cookie. It reports whether it has answered. The second request is the app's own, so it never loops.
+func (a *core) reopen(c *gin.Context, path string) bool {
+	if c.Request.Method != http.MethodGet || !a.config.withheld(c.Request) {
+		return false
+	}
+	if query := c.Request.URL.Query().Encode(); query != "" {
+		path += "?" + query
+	}
+	a.land(c, path)
+	return true
 }

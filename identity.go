@@ -12,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
+	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/store"
@@ -160,11 +161,11 @@ func (req *request) load(ctx context.Context, h http.Header) {
 	renewed, set := s.Renewed, http.Header{setCookie: slices.Clone(req.cookies)}
 	cookie.Set(set, cookies...)
 	if err := req.auth.sessions.Renew(set, req.httpNow(), s); err != nil {
-		req.auth.emit(req.Context, event{kind: eventSessionNotRenewed, subject: s.Subject, err: err})
+		req.auth.emit(req.Context, event{kind: eventkind.SessionNotRenewed, subject: s.Subject, err: err})
 	}
 	req.sendLocked(h, set[setCookie])
 	if !s.Renewed.Equal(renewed) {
-		req.auth.emit(req.Context, event{kind: eventSessionRenewed, subject: s.Subject, sid: s.SID})
+		req.auth.emit(req.Context, event{kind: eventkind.SessionRenewed, subject: s.Subject, sid: s.SID})
 		req.auth.providers.ofSession(&s.Record).ledger.enlist(req.Context, s, req.auth.sessions.Left(&s.Record))
 	}
 }
@@ -222,7 +223,7 @@ func (req *request) findAmong(rivals []*session.Session) (*session.Session, []st
 		return alive[0], cookies, nil
 	}
 	req.rivals, req.later = alive, nil
-	req.auth.emit(req.Context, event{kind: eventSeveralSessions, attrs: []slog.Attr{
+	req.auth.emit(req.Context, event{kind: eventkind.SeveralSessions, attrs: []slog.Attr{
 		slog.String("cookie", req.auth.markers.Name), slog.Int("sessions", len(alive)),
 	}})
 	return nil, nil, nil

@@ -1,12 +1,21 @@
 package ginoidc
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 	"time"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
+	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/recheck"
+	"github.com/seed-d65cea4d/ginoidc/internal/refresh"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
 
 // newChecker connects the re-checks of a provider's sessions with it, or returns nil if there are none.
@@ -26,43 +35,267 @@ func newChecker(a *core, rp *relyingParty) *recheck.Checker {
 		},
 		End: rp.endChecked,
 		Report: func(ctx context.Context, e recheck.Event, r *session.Record, err error) {
-			kind := map[recheck.Event]eventKind{
-				recheck.Failed: eventRecheckFailed, recheck.NotShared: eventRecheckNotShared,
-				recheck.LeaseNotReleased: eventLeaseNotReleased,
+			kind := map[recheck.Event]eventkind.Kind{
+				recheck.Failed: eventkind.RecheckFailed, recheck.NotShared: eventkind.RecheckNotShared,
+				recheck.LeaseNotReleased: eventkind.LeaseNotReleased,
 			}[e]
 			rp.emit(ctx, event{kind: kind, subject: r.Subject, sid: r.SID, err: err})
 		},
 	})
 }
 
-// validateRecheck reports settings of re-checks that cannot work or have no effect.
-func (c *Config) validateRecheck(found *problems) {
-	switch {
-	case c.RecheckEvery == 0 && c.RecheckGrace != 0:
-		found.add("RecheckGrace", "is set without RecheckEvery", "set RecheckEvery, or leave it out")
-	case c.RecheckEvery == 0 && c.RecheckInBackground:
-		found.add("RecheckInBackground", "is set without RecheckEvery", "set RecheckEvery, or leave it out")
-	case c.RecheckEvery == 0:
-	case c.RecheckEvery < time.Second || c.RecheckEvery > c.SessionLifetime:
-		found.add("RecheckEvery", fmt.Sprintf("%s is not between a second and SessionLifetime", c.RecheckEvery),
-			"use a duration such as 5m, or leave it out")
-	case c.RecheckGrace < time.Second:
-		found.add("RecheckGrace", fmt.Sprintf("%s is below a second", c.RecheckGrace), "use a duration such as 10m")
-	}
-}
-
-// keepsTokens reports whether sessions keep the tokens of the sign-in, for the app or for re-checks.
-func (c *Config) keepsTokens() bool { return c.KeepTokens || c.RecheckEvery > 0 }
-
 // endChecked ends a session because its user may no longer sign in. Tokens that are still valid are revoked.
 func (rp *relyingParty) endChecked(
 	ctx context.Context, r *session.Record, answer recheck.Answer, refusal error,
 ) error {
-	rp.emit(ctx, event{kind: eventRecheckRefused, subject: r.Subject, sid: r.SID, err: refusal})
+	rp.emit(ctx, event{kind: eventkind.RecheckRefused, subject: r.Subject, sid: r.SID, err: refusal})
 	end := SessionEnd{Subject: r.Subject, SID: r.SID, Reason: EndedByRecheck}
 	if err := rp.ledger.endListed(ctx, rp.ledger.RefOf(r), end); err != nil {
 		return err
 	}
 	rp.refresher.Revoke(ctx, r, decodedTokens(answer.Tokens))
 	return nil
+}
+
+// recheckDue reports whether the user of the request's session has to be read again. A session that the app started has
+// nothing to be read again but the groups of a resolver.
+func (req *request) recheckDue() bool {
+	s := req.identity.session
+	if s == nil || !s.RecheckDue() || req.rechecked {
+		return false
+	}
+	return !s.Issued.IsZero() || req.auth.providers.ofSession(&s.Record).settings.GroupsResolver != nil
+}
+
+// recheck reads the user of the session again, or takes what another request has read. The session keeps it, unless h
+// is nil because headers can no longer be sent. If the user may no longer sign in, nobody is signed in. If the provider
+// does not respond, the known user stays for RecheckGrace; after that, it is an error. The caller holds the mutex.
+func (req *request) recheck(h http.Header) {
+	req.rechecked = true
+	s := req.identity.session
+	checker, of := req.auth.providers.ofSession(&s.Record).checker, req.httpNow()
+	result, err := checker.Check(req.Context, &s.Record, func(ctx context.Context) ([]byte, error) {
+		return req.auth.sessions.LoadTokens(of.WithContext(ctx), s)
+	})
+	if errors.Is(err, recheck.ErrEnded) {
+		req.noLongerSignedIn()
+		return
+	}
+	if errors.Is(err, shared.ErrUnavailable) && !errors.Is(err, recheck.ErrFailed) && !errors.Is(err, shared.ErrTurn) {
+		req.fail(err)
+		return
+	}
+	// Another request may have ended or updated the session in the meantime.
+	current, cookies, currentErr := req.current(req.Context, s)
+	switch {
+	case currentErr != nil:
+		req.fail(translated(currentErr))
+		return
+	case current == nil:
+		req.noLongerSignedIn()
+		return
+	}
+	checked := *current
+	checked.Record = *result.Applied(&current.Record)
+	if err != nil && !checker.Usable(checked.CheckedAt()) {
+		req.fail(fmt.Errorf("%w: %w", ErrProviderUnavailable, err))
+		return
+	}
+	req.keepChecked(h, &checked, result, cookies, !checked.Checked.Equal(current.Checked), err)
+}
+
+// keepChecked makes s the session of the request. It saves s if adopted reports that s was read anew, with the tokens
+// that are new since. failure is the error of the check.
+func (req *request) keepChecked(
+	h http.Header, s *session.Session, result recheck.Result, cookies []string, adopted bool, failure error,
+) {
+	a, renewed := req.auth, s.Renewed
+	set := http.Header{setCookie: slices.Clone(req.cookies)}
+	cookie.Set(set, cookies...)
+	var err error
+	if h != nil && adopted {
+		err = a.sessions.SaveChecked(set, req.httpNow(), s, !req.noRenewal)
+	}
+	if h != nil && err == nil && result.Tokens != nil && (adopted || recheck.Made(failure)) {
+		err = a.sessions.UpdateTokens(set, req.httpNow(), s, result.Tokens)
+	}
+	switch {
+	case errors.Is(err, session.ErrGone):
+		req.noLongerSignedIn()
+		return
+	case err != nil: // the next request has to find out again
+		a.emit(req.Context, event{kind: eventkind.RecheckNotSaved, subject: s.Subject, err: translated(err)})
+	}
+	req.identity = a.identityOf(s)
+	if h == nil || slices.Equal(set[setCookie], req.cookies) {
+		return
+	}
+	req.sendLocked(h, set[setCookie])
+	req.later = cookie.After(req.httpNow(), req.cookies)
+	if !s.Renewed.Equal(renewed) {
+		a.providers.ofSession(&s.Record).ledger.enlist(req.Context, s, a.sessions.Left(&s.Record))
+	}
+}
+
+// fail makes err the answer to who makes the request. The caller holds the mutex.
+func (req *request) fail(err error) {
+	req.unconfirmed, req.identity, req.err = req.identity.session, identity{}, err
+}
+
+// noLongerSignedIn records that the session of the request has ended. The caller holds the mutex.
+func (req *request) noLongerSignedIn() {
+	req.identity, req.ended = identity{}, true
+	req.shown.Store(false)
+}
+
+// reread reads the user of a session again: by a refresh if there is a refresh token, from userinfo unless that is left
+// out, and from the app's resolver. It emits what has changed.
+func (rp *relyingParty) reread(
+	ctx context.Context, a *core, r *session.Record, encoded []byte,
+) (answer recheck.Answer, err error) {
+	tokens := decodedTokens(encoded)
+	from, tokens, err := rp.ask(ctx, r, tokens)
+	if tokens != nil {
+		answer.Tokens = tokens.Encode()
+	}
+	if err != nil {
+		return answer, refusal(err)
+	}
+	before := rp.userOf(r)
+	after, err := rp.userAfter(from, r, before)
+	if err != nil {
+		return answer, err
+	}
+	expires, err := expiresAfter(from, r.Expires)
+	if err != nil {
+		return answer, err
+	}
+	if err := rp.vet(ctx, a, r, after, tokens); err != nil {
+		return answer, refusal(err)
+	}
+	record := after.record()
+	record.ID, record.Created, record.Renewed = r.ID, r.Created, r.Renewed
+	if record.Expires = expires; bytes.Equal(record.Data, r.Data) {
+		record.Data = nil // the app may change it in the meantime
+	}
+	answer.User = &record
+	rp.reportChange(ctx, r, before, after)
+	return answer, nil
+}
+
+// ask asks the provider: for new tokens if there is a refresh token, and then for userinfo unless that is left out. It
+// returns the tokens that are usable, also after an error.
+func (rp *relyingParty) ask(
+	ctx context.Context, r *session.Record, old *provider.Tokens,
+) (from recheck.Sources, tokens *provider.Tokens, err error) {
+	switch {
+	case old == nil:
+		return from, nil, nil
+	case old.RefreshToken != "":
+		var idToken provider.Claims
+		if tokens, idToken, err = rp.refresher.Anew(ctx, r, old); err != nil {
+			return from, nil, err
+		}
+		from.IDToken, from.Vouched = idToken, true
+	case old.Expiry.IsZero() || time.Until(old.Expiry) > 0:
+		tokens = old
+	}
+	if tokens == nil || rp.settings.SkipUserInfo {
+		return from, tokens, nil
+	}
+	userInfo, err := rp.client.UserInfo(ctx, tokens, r.Subject)
+	if userInfo != nil {
+		from.UserInfo, from.Vouched = userInfo, true
+	}
+	return from, tokens, err
+}
+
+// vet asks code of the app: the resolver for the groups, and OnSignIn whether the user may still sign in.
+func (rp *relyingParty) vet(
+	ctx context.Context, a *core, r *session.Record, u *User, tokens *provider.Tokens,
+) error {
+	accessToken := ""
+	if tokens != nil {
+		accessToken = tokens.AccessToken
+	}
+	if resolve := rp.settings.GroupsResolver; resolve != nil {
+		groups, err := resolve(ctx, u, accessToken)
+		if err != nil {
+			return fmt.Errorf("groups: %w", err)
+		}
+		u.Groups, u.GroupsOverage = rp.shape.Within(groups), false
+	}
+	if r.Issued.IsZero() { // StartSession does not call OnSignIn either
+		return nil
+	}
+	err := a.runOnSignIn(ctx, &PendingSignIn{User: u, AccessToken: accessToken, Recheck: true})
+	if err == nil {
+		return nil
+	}
+	if errors.Is(err, ErrProviderUnavailable) || errors.Is(err, ErrSessionStore) || ctx.Err() != nil {
+		return fmt.Errorf("OnSignIn: %w", errors.Join(errUndecided, err))
+	}
+	return err
+}
+
+// errUndecided marks errors of OnSignIn that refuse nobody, although the hook's errors are wrapped in ErrForbidden.
+var errUndecided = errors.New("undecided")
+
+// refusal returns err as a [recheck.ErrRefused] if it means that the user may no longer sign in: the provider refuses
+// the refresh or the access token, or speaks of another user, or code of the app forbids it. Any other error leaves
+// open whether the user may.
+func refusal(err error) error {
+	switch {
+	case errors.Is(err, errUndecided):
+		return err
+	case errors.Is(err, refresh.ErrEnded):
+		return fmt.Errorf("%w: %w", recheck.ErrEnded, err)
+	case errors.Is(err, refresh.ErrNoToken):
+		return fmt.Errorf("%w: %w", recheck.ErrRefused, err)
+	case errors.Is(err, provider.ErrRefused), errors.Is(err, provider.ErrTokenRefused), errors.Is(err, ErrForbidden),
+		errors.Is(err, ErrUnauthenticated):
+		return fmt.Errorf("%w: %w", recheck.ErrRefused, err)
+	}
+	if e := (*provider.Error)(nil); errors.As(err, &e) && e.Code == "invalid_request" { // Dex, of a token that has ended
+		return fmt.Errorf("%w: %w", recheck.ErrRefused, err)
+	}
+	return err
+}
+
+// userAfter returns the user as the sources of a check describe them. With an ID token that is everything; without one
+// only the memberships are read again.
+func (rp *relyingParty) userAfter(from recheck.Sources, r *session.Record, before *User) (*User, error) {
+	known, err := from.Memberships(rp.shape, membershipsOf(before), rp.settings.GroupsResolver != nil, r.Issued.IsZero())
+	if err != nil {
+		return nil, err
+	}
+	after := before.copied()
+	if from.IDToken != nil {
+		if after, err = newUser(rp.shape, from.IDToken, from.UserInfo); err != nil {
+			return nil, err
+		}
+		after.Data, after.Actor, after.Provider = before.Data, before.Actor, before.Provider
+	}
+	after.Groups, after.GroupsOverage, after.Organizations = known.Groups, known.GroupsOverage, known.Organizations
+	return after, nil
+}
+
+// reportChange emits the groups and organizations that a check has added and removed.
+func (rp *relyingParty) reportChange(ctx context.Context, r *session.Record, before, after *User) {
+	if attrs := recheck.Changes(membershipsOf(before), membershipsOf(after)); attrs != nil {
+		rp.emit(ctx, event{kind: eventkind.MembershipsChanged, subject: r.Subject, sid: r.SID, attrs: attrs})
+	}
+}
+
+func membershipsOf(u *User) recheck.Memberships {
+	return recheck.Memberships{Groups: u.Groups, GroupsOverage: u.GroupsOverage, Organizations: u.Organizations}
+}
+
+// decodedTokens returns the tokens of a session, or nil if there are none or another version wrote them.
+func decodedTokens(encoded []byte) *provider.Tokens {
+	tokens, ok := provider.DecodeTokens(encoded)
+	if !ok {
+		return nil
+	}
+	return tokens
 }

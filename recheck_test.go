@@ -2,8 +2,10 @@ package ginoidc_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +14,7 @@ import (
 
 	"github.com/gin-contrib/sessions"
 	"github.com/gin-contrib/sessions/memstore"
+	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
@@ -291,6 +294,496 @@ func TestOneRecheck(t *testing.T) {
 					if statuses[http.StatusOK] != 200 || one.OP.Refreshes() != cycle+1 {
 						t.Fatalf("cycle %d: %v by %d refreshes\n%s", cycle, statuses, one.OP.Refreshes(), one.Logs)
 					}
+				}
+			})
+		})
+	}
+}
+
+// TestRecheckInBackground: within the grace, requests go on with what is known while one check is under way. After it
+// they wait for the check.
+func TestRecheckInBackground(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newRechecked(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.RecheckInBackground = true })
+		b := a.Browser()
+		b.MustSignIn("alice")
+		asMember(a)
+		a.SlowToken(2 * time.Second)
+		time.Sleep(due)
+		for range 3 {
+			began := time.Now()
+			if status := b.Fetch("/admin").StatusCode; status != http.StatusOK || time.Since(began) > 0 {
+				t.Errorf("at first: %d after %s", status, time.Since(began))
+			}
+		}
+		time.Sleep(2100 * time.Millisecond)
+		if status := b.Fetch("/admin").StatusCode; status != http.StatusForbidden || a.OP.Refreshes() != 1 {
+			t.Errorf("after the check: %d, %d refreshes\n%s", status, a.OP.Refreshes(), a.Logs)
+		}
+		asMember(a, "admin")
+		time.Sleep(16 * time.Minute)
+		if status := b.Fetch("/admin").StatusCode; status != http.StatusOK {
+			t.Errorf("after the grace: %d", status)
+		}
+	})
+}
+
+// TestSlowRecheck: a request waits for a check no longer than Provider.Timeout, and the check continues when its
+// browser has disconnected.
+func TestSlowRecheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newRechecked(t)
+		leaves, leave := context.WithCancel(t.Context())
+		a.Engine.GET("/leaves", func(c *gin.Context) {
+			c.Request = c.Request.WithContext(leaves)
+			ginoidc.UserFrom(c)
+		})
+		b := a.Browser()
+		b.MustSignIn("alice")
+		asMember(a)
+		time.Sleep(due)
+		slowUserInfo(a)
+		a.SlowToken(4 * time.Second)
+		go b.Fetch("/leaves")
+		synctest.Wait()
+		leave()
+		began := time.Now()
+		if status := b.Twin().Fetch("/admin").StatusCode; status != http.StatusOK || time.Since(began) != 5*time.Second {
+			t.Errorf("%d after %s", status, time.Since(began))
+		}
+		if status := b.Twin().Fetch("/admin").StatusCode; status != http.StatusForbidden || a.OP.Refreshes() != 1 {
+			t.Errorf("%d with the result, %d refreshes\n%s", status, a.OP.Refreshes(), a.Logs)
+		}
+	})
+}
+
+// TestSignOutWithoutRecheck: sign-out and a new sign-in need no check, so they also end a session that the provider
+// cannot confirm, and its tokens are revoked.
+func TestSignOutWithoutRecheck(t *testing.T) {
+	for name, leave := range map[string]func(*testapp.Browser){
+		"sign-out":       func(b *testapp.Browser) { b.Do(http.MethodPost, "/auth/signout", nil) },
+		"sign-out later": func(b *testapp.Browser) { b.WhoAmI(); b.Do(http.MethodPost, "/auth/signout", nil) },
+		"EndSession":     func(b *testapp.Browser) { b.Do(http.MethodPost, "/leave", nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var token string
+				a := newRechecked(t)
+				a.Engine.POST("/leave", func(c *gin.Context) {
+					if _, ok := ginoidc.UserFrom(c); ok {
+						t.Error("the user is not confirmed")
+					}
+					if err := a.Auth.EndSession(c); err != nil {
+						t.Error(err)
+					}
+				})
+				a.OP.OnTokenAnswer(func(answer map[string]any) { token, _ = answer["access_token"].(string) })
+				b := a.Browser()
+				b.MustSignIn("alice")
+				copied := b.Twin()
+				time.Sleep(16 * time.Minute)
+				a.OP.Misbehave(fakeop.Refresh503)
+				if status := b.Twin().Fetch("/me").StatusCode; status != http.StatusServiceUnavailable {
+					t.Errorf("%d", status)
+				}
+				leave(b)
+				a.OP.Misbehave()
+				time.Sleep(time.Minute)
+				if copied.WhoAmI() != "" || len(b.Cookies()) != 0 || token == "" || a.OP.Active(token) {
+					t.Errorf("cookies %v, token active %t\n%s", b.Cookies(), a.OP.Active(token), a.Logs)
+				}
+			})
+		})
+	}
+}
+
+// TestRecheckAndTokens: checks and Token share one refresh token, which the provider rotates, and neither uses one
+// twice. Without KeepTokens the app gets no token.
+func TestRecheckAndTokens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		every := func(c *ginoidc.Config, _ *fakeop.Config) { c.RecheckEvery = 2 * time.Minute }
+		a := testapp.NewWithTokens(t, every)
+		b := a.Browser()
+		b.MustSignIn("alice")
+		for n := range 20 {
+			time.Sleep(time.Duration(n) * 20 * time.Second)
+			copied := b.Twin()
+			var wg sync.WaitGroup
+			for _, path := range []string{"/token", "/me", "/token"} {
+				wg.Go(func() {
+					if r := copied.Fetch(path); r.StatusCode != http.StatusOK {
+						t.Errorf("%d: %s %d %s\n%s", n, path, r.StatusCode, r.Body, a.Logs)
+					}
+				})
+			}
+			wg.Wait()
+			if r := b.Fetch("/token"); !a.OP.Active(r.Body) {
+				t.Errorf("%d: %s is not active", n, r.Body)
+			}
+		}
+		without := newRechecked(t)
+		without.Engine.GET("/token", func(c *gin.Context) {
+			if token, err := without.Auth.Token(c); token != nil || err == nil {
+				t.Errorf("%v, %v", token, err)
+			}
+		})
+		b = without.Browser()
+		b.MustSignIn("alice")
+		b.Fetch("/token")
+	})
+}
+
+// TestRecheckAfterTheResponse: a handler that asks for the user only after it has written gets the result too. The
+// session cannot keep it any longer, but the next request takes it from the state.
+func TestRecheckAfterTheResponse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newRechecked(t)
+		a.Engine.GET("/late", func(c *gin.Context) {
+			c.String(http.StatusOK, "late ")
+			c.Writer.Flush()
+			u, _ := ginoidc.UserFrom(c)
+			c.String(http.StatusOK, strings.Join(u.Groups, " "))
+		})
+		b := a.Browser()
+		b.MustSignIn("alice")
+		asMember(a, "root")
+		time.Sleep(due)
+		for range 2 {
+			if r := b.Fetch("/late"); r.Body != "late root" || len(r.Header["Set-Cookie"]) != 0 || a.OP.Refreshes() != 1 {
+				t.Errorf("%s, cookies %v, %d refreshes", r.Body, r.Header["Set-Cookie"], a.OP.Refreshes())
+			}
+		}
+	})
+}
+
+// TestRecheckOfManyGroups: a user who is too large for the shared state is read by each request itself, and the tokens
+// of a check are not lost.
+func TestRecheckOfManyGroups(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newRechecked(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.RecheckInBackground = true })
+		groups := []string{"admin"}
+		for n := range 400 {
+			groups = append(groups, strings.Repeat(string(rune('a'+n%26)), 30)+strings.Repeat("x", n/26))
+		}
+		b := a.Browser()
+		b.MustSignIn("alice")
+		asMember(a, groups...)
+		for n := range 3 {
+			time.Sleep(due)
+			copied := b.Twin()
+			b.Fetch("/me") // in the background
+			synctest.Wait()
+			for _, browser := range []*testapp.Browser{b, copied} {
+				if r := browser.Fetch("/me"); r.StatusCode != http.StatusOK || !strings.Contains(r.Body, groups[400]) {
+					t.Fatalf("%d: %d, %d bytes\n%.3000s", n, r.StatusCode, len(r.Body), a.Logs)
+				}
+			}
+		}
+		if !strings.Contains(a.Logs.String(), "not shared") {
+			t.Errorf("no warning\n%.3000s", a.Logs)
+		}
+	})
+}
+
+// brokenKept is a State that cannot say what a check has found.
+type brokenKept struct{ *state.Memory }
+
+func (b brokenKept) Kept(ctx context.Context, key string) (string, bool, error) {
+	if key[0] == 'k' {
+		return "", false, errors.New("down")
+	}
+	return b.Memory.Kept(ctx, key)
+}
+
+// TestRecheckWithoutState: if the state cannot respond, a due session is 503, as every session is then.
+func TestRecheckWithoutState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newRechecked(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = brokenKept{state.NewMemory(0)} })
+		b := a.Browser()
+		b.MustSignIn("alice")
+		if b.WhoAmI() != "alice" {
+			t.Error("a session that is not due needs no check")
+		}
+		time.Sleep(due)
+		if r := b.Fetch("/me"); r.StatusCode != http.StatusServiceUnavailable {
+			t.Errorf("%d %s", r.StatusCode, r.Body)
+		}
+	})
+}
+
+// TestRecheckKeepsTokens: the session keeps tokens that a check has refreshed, also if the check failed afterwards.
+// With the earlier ones, the provider would revoke the grant after what is shared has expired.
+func TestRecheckKeepsTokens(t *testing.T) {
+	for name, does := range map[string][]fakeop.Misbehaviour{
+		"a check": nil, "a check that failed": {fakeop.UserInfoNull},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newRechecked(t)
+				b := a.Browser()
+				b.MustSignIn("alice")
+				time.Sleep(due)
+				a.OP.Misbehave(does...)
+				b.Fetch("/me")
+				a.OP.Misbehave()
+				time.Sleep(3 * time.Hour)
+				if r := b.Fetch("/me"); r.StatusCode != http.StatusOK || a.OP.Refreshes() != 2 {
+					t.Errorf("%d %s after %d refreshes\n%s", r.StatusCode, r.Body, a.OP.Refreshes(), a.Logs)
+				}
+			})
+		})
+	}
+}
+
+// slowUserInfo makes userinfo respond after three seconds.
+func slowUserInfo(a *testapp.App) {
+	a.OP.Intercept(fakeop.UserInfo, func(w http.ResponseWriter, _ *http.Request) {
+		time.Sleep(3 * time.Second)
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write([]byte(`{"sub":"alice"}`))
+	})
+}
+
+// TestSignOutDuringRecheck: a request that waits for a check while the user signs out is 401, and its response sets no
+// session again.
+func TestSignOutDuringRecheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newRechecked(t)
+		b := a.Browser()
+		b.MustSignIn("alice")
+		time.Sleep(due)
+		slowUserInfo(a)
+		tab := b.Twin()
+		var waiting sync.WaitGroup
+		waiting.Go(func() {
+			if r := tab.Fetch("/me"); r.StatusCode != http.StatusUnauthorized {
+				t.Errorf("%d %s", r.StatusCode, r.Body)
+			}
+		})
+		time.Sleep(time.Second)
+		b.Do(http.MethodPost, "/auth/signout", nil)
+		waiting.Wait()
+		a.OP.Intercept(fakeop.UserInfo, nil)
+		if tab.WhoAmI() != "" || b.WhoAmI() != "" {
+			t.Error("somebody is signed in")
+		}
+	})
+}
+
+// TestUpdateDuringRecheck: what the app changes in the session during a check is not lost, and neither is what the
+// check has found.
+func TestUpdateDuringRecheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newRechecked(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.RecheckInBackground = true
+			c.OnSignIn = func(_ context.Context, s *ginoidc.PendingSignIn) error {
+				if !s.Recheck {
+					s.User.Data = []byte("0")
+				}
+				return nil
+			}
+		})
+		a.Engine.POST("/data", func(c *gin.Context) {
+			change := func(u *ginoidc.User) error { u.Data = []byte("1"); return nil }
+			if err := a.Auth.UpdateSession(c, change); err != nil {
+				t.Error(err)
+			}
+		})
+		a.Engine.GET("/data", func(c *gin.Context) {
+			if u, ok := ginoidc.UserFrom(c); ok {
+				c.String(http.StatusOK, "%s %s", u.Data, u.Groups)
+			}
+		})
+		b := a.Browser()
+		b.MustSignIn("alice")
+		asMember(a, "root")
+		time.Sleep(due)
+		slowUserInfo(a)
+		b.Fetch("/me") // starts the check
+		time.Sleep(time.Second)
+		b.Do(http.MethodPost, "/data", nil)
+		time.Sleep(3 * time.Second)
+		if r := b.Fetch("/data"); r.Body != "1 [root]" {
+			t.Errorf("got %s\n%s", r.Body, a.Logs)
+		}
+	})
+}
+
+// due is just above the RecheckEvery of newRechecked.
+const due = 5*time.Minute + time.Second
+
+// TestRecheckResolver: the resolver's groups count, also for a session that the app started, which OnSignIn has never
+// seen. It never sees what it returned before. Its failure is an outage.
+func TestRecheckResolver(t *testing.T) {
+	for _, byApp := range []bool{false, true} {
+		t.Run(fmt.Sprint("by the app ", byApp), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var groups []string
+				var failure error
+				a := newRechecked(t, withoutRefreshTokens, func(c *ginoidc.Config, op *fakeop.Config) {
+					op.TokenLife = time.Minute
+					c.OnSignIn = func(context.Context, *ginoidc.PendingSignIn) error {
+						if byApp {
+							t.Error("OnSignIn was called")
+						}
+						return nil
+					}
+					c.Providers[0].GroupsResolver = func(_ context.Context, u *ginoidc.User, _ string) ([]string, error) {
+						if slices.Contains(u.Groups, "resolved") {
+							t.Error("the resolver got its own groups")
+						}
+						return groups, failure
+					}
+				})
+				startAs(a, "carol")
+				b := a.Browser()
+				groups = []string{"admin", "resolved"}
+				if byApp {
+					b.Fetch("/start")
+					time.Sleep(due)
+				} else {
+					b.MustSignIn("carol")
+				}
+				if status := b.Fetch("/admin").StatusCode; status != http.StatusOK {
+					t.Fatalf("%d\n%s", status, a.Logs)
+				}
+				groups = []string{"resolved"}
+				time.Sleep(due)
+				if status := b.Fetch("/admin").StatusCode; status != http.StatusForbidden {
+					t.Errorf("after the loss of a group: %d", status)
+				}
+				failure = errors.New("directory down")
+				time.Sleep(due)
+				if status := b.Fetch("/admin").StatusCode; status != http.StatusForbidden {
+					t.Errorf("in the grace: %d", status)
+				}
+				time.Sleep(10 * time.Minute)
+				if status := b.Fetch("/admin").StatusCode; status != http.StatusServiceUnavailable {
+					t.Errorf("after the grace: %d", status)
+				}
+			})
+		})
+	}
+}
+
+// startAs adds a route at which the app starts a session itself.
+func startAs(a *testapp.App, subject string) {
+	a.Engine.GET("/start", func(c *gin.Context) {
+		if err := a.Auth.StartSession(c, &ginoidc.User{Subject: subject, Groups: []string{"staff"}}); err != nil {
+			a.T.Error(err)
+		}
+	})
+}
+
+// TestRecheckNeedsASource: a session of which nothing can be read again ends, unless the app started it: there the
+// provider has never said anything. Case 341.
+func TestRecheckNeedsASource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newRechecked(t, withoutRefreshTokens, func(_ *ginoidc.Config, op *fakeop.Config) { op.TokenLife = time.Minute })
+		startAs(a, "carol")
+		own, b := a.Browser(), a.Browser()
+		own.Fetch("/start")
+		b.MustSignIn("alice")
+		time.Sleep(due)
+		if own.WhoAmI() != "carol" || b.WhoAmI() != "" {
+			t.Errorf("own %q, signed in %q", own.WhoAmI(), b.WhoAmI())
+		}
+	})
+}
+
+// TestRecheckedHook: OnSignIn sees the claims as they are and the Data of the session, and may change the latter. An
+// error that leaves open whether the user may sign in is an outage.
+func TestRecheckedHook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var failure error
+		seen := []string{}
+		a := newRechecked(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.AppState = func(*gin.Context) (string, error) { return "state", nil }
+			c.OnSignIn = func(_ context.Context, s *ginoidc.PendingSignIn) error {
+				seen = append(seen, fmt.Sprintln(s.Recheck, s.User.Groups, string(s.User.Data), s.AppState != "",
+					s.Request != nil, s.AccessToken != ""))
+				s.User.Data = []byte(fmt.Sprintf(`%d`, len(seen)))
+				return failure
+			}
+		})
+		a.Engine.GET("/data", func(c *gin.Context) {
+			if u, ok := ginoidc.UserFrom(c); ok {
+				c.String(http.StatusOK, string(u.Data))
+			}
+		})
+		b := a.Browser()
+		b.MustSignIn("alice")
+		asMember(a, "a")
+		time.Sleep(due)
+		if data := b.Fetch("/data").Body; data != "2" {
+			t.Errorf("data %s\n%s", data, a.Logs)
+		}
+		for _, failure = range []error{
+			fmt.Errorf("directory: %w", ginoidc.ErrProviderUnavailable), fmt.Errorf("database: %w", ginoidc.ErrSessionStore),
+		} {
+			time.Sleep(due)
+			if data := b.Fetch("/data").Body; data != "2" {
+				t.Errorf("data %s after %v\n%s", data, failure, a.Logs)
+			}
+		}
+		want := []string{
+			"false [admin audit staff]  true true true\n", "true [a] 1 false false true\n",
+			"true [a] 2 false false true\n", "true [a] 2 false false true\n",
+		}
+		if !slices.Equal(seen, want) {
+			t.Errorf("got %q\nwant %q", seen, want)
+		}
+	})
+}
+
+// TestRecheckProvesNothing: a check replaces the profile and the end that the provider sets. It never raises what the
+// sign-in proved: a new ID token does not mean that the user was there. Case 343.
+func TestRecheckProvesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newRechecked(t)
+		a.Engine.GET("/user", func(c *gin.Context) {
+			u, ok := ginoidc.UserFrom(c)
+			if !ok {
+				c.String(http.StatusOK, "nobody")
+				return
+			}
+			c.String(http.StatusOK, "%s %s %s %s %s", u.Name, u.ACR, u.AMR, time.Since(u.AuthTime), u.Extra)
+		})
+		edit := map[string]any{"acr": "low", "amr": []any{"pwd"}, "auth_time": time.Now().Unix(), "plan": "free"}
+		a.OP.OnIDToken(func(claims map[string]any) {
+			for name, value := range edit {
+				claims[name] = value
+			}
+		})
+		b := a.Browser()
+		b.MustSignIn("alice")
+		time.Sleep(due)
+		edit = map[string]any{
+			"acr": "gold", "amr": []any{"hwk"}, "auth_time": time.Now().Unix(), "plan": "paid", "name": "Alice Brown",
+			"session_expiry": time.Now().Add(time.Minute).Unix(),
+		}
+		if got := b.Fetch("/user").Body; got != `Alice Brown low [pwd] 5m1s {"plan":"paid"}` {
+			t.Errorf("got %s", got)
+		}
+		time.Sleep(time.Minute + time.Second)
+		if got := b.Fetch("/user").Body; got != "nobody" {
+			t.Errorf("after session_expiry: %s", got)
+		}
+	})
+}
+
+// TestRecheckSessionExpiry: a session_expiry that has passed, or cannot be read, ends the session.
+func TestRecheckSessionExpiry(t *testing.T) {
+	for name, value := range map[string]any{"past": 1, "odd": "soon"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newRechecked(t)
+				b := a.Browser()
+				b.MustSignIn("alice")
+				a.OP.OnIDToken(func(claims map[string]any) { claims["session_expiry"] = value })
+				time.Sleep(due)
+				if who := b.WhoAmI(); who != "" || !strings.Contains(a.Logs.String(), "session_expiry") {
+					t.Errorf("%q\n%s", who, a.Logs)
 				}
 			})
 		})

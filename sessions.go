@@ -4,10 +4,16 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"slices"
+	"net/http"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/revocation"
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
+	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
@@ -116,60 +122,6 @@ func (a *Auth) SessionEnded(ctx context.Context) (bool, error) {
 	return ledger.Ended(requestContext(ctx), ledger.RefOf(&s.Record))
 }
 
-// newLedger returns the ledger of sessions of an audience, or of the app.
-func (a *core) newLedger(audience shared.Audience, stepUps bool) *revocation.Ledger {
-	return revocation.New(revocation.Config{
-		State: a.state, Audience: audience, App: shared.Audience(a.config.audience()), StepUps: stepUps,
-		Lifetime: a.config.SessionLifetime + a.config.AttemptLife,
-	})
-}
-
-// sessionLedger is the ledger of the sessions that one provider's users have. It reports what it ends.
-type sessionLedger struct {
-	*revocation.Ledger
-	*reporter
-}
-
-// endListed ends a session of which only the entry in the list is known.
-func (l sessionLedger) endListed(ctx context.Context, ref revocation.Ref, e SessionEnd) error {
-	if err := l.EndSession(ctx, ref.ID); err != nil {
-		return err
-	}
-	l.delist(ctx, ref)
-	l.sessionEnded(ctx, e)
-	return nil
-}
-
-// limit ends the oldest sessions of a user who has more than most, unless that is 0. It never ends the session that has
-// just begun (case 152), even if another one started later, while the user was at the provider. A session in which
-// somebody else acts as the user does not count, so that it ends none of the user's own.
-func (l sessionLedger) limit(ctx context.Context, begun *session.Session, most int) error {
-	if most == 0 || len(begun.Actor) > 0 {
-		return nil
-	}
-	refs, err := l.OfUser(ctx, begun.Subject)
-	others := slices.DeleteFunc(refs, func(ref revocation.Ref) bool { return ref.ID == begun.ID })
-	for i := most - 1; err == nil && i < len(others); i++ {
-		err = l.endListed(ctx, others[i], SessionEnd{Subject: begun.Subject, Reason: EndedByLimit})
-	}
-	return err
-}
-
-// enlist adds a session, which lasts for left without renewal, to the lists of its user. A failure is only logged and
-// does not prevent the sign-in, because the lists only serve to display and count sessions.
-func (l sessionLedger) enlist(ctx context.Context, s *session.Session, left time.Duration) {
-	if err := l.Enlist(ctx, l.RefOf(&s.Record), left); err != nil {
-		l.emit(ctx, event{kind: eventSessionNotListed, subject: s.Subject, err: err})
-	}
-}
-
-// delist removes a session from the lists of its user. A failure is only logged: the session has ended already.
-func (l sessionLedger) delist(ctx context.Context, ref revocation.Ref) {
-	if err := l.Delist(ctx, ref); err != nil {
-		l.emit(ctx, event{kind: eventSessionStillListed, err: err})
-	}
-}
-
 // EndUserSessions ends all sessions of a user of the configured issuer, on all instances that share State, with their
 // next request. The user can sign in again at once. The provider is not informed. Call it when the app locks or deletes
 // an account, or when a password was changed elsewhere. With several providers it needs [Auth.ForProvider]. The error
@@ -197,4 +149,104 @@ func (a *Auth) EndAllSessions(ctx context.Context) error {
 	}
 	a.sessionEnded(ctx, SessionEnd{Reason: EndedByApp})
 	return nil
+}
+
+// watchEvery is the interval at which Ended checks the session.
+const watchEvery = time.Second
+
+// Ended returns a channel that is closed within about a second after the session of the request ends: by a sign-out on
+// any instance that shares State, by the provider, or by expiry. Use it in event streams and WebSockets, because a
+// guard checks the session only once, at the start of a request.
+//
+//	ended := auth.Ended(c)
+//	for {
+//		select {
+//		case <-ended:
+//			return
+//		case event := <-events:
+//			c.SSEvent("", event)
+//			c.Writer.Flush()
+//		}
+//	}
+//
+// The channel is closed when the request is done, and at once if nobody is signed in. It stays open while State does
+// not respond, and for users whom an [Authenticator] identified. Renewals by other requests are not seen, so the idle
+// limit counts from the start of the request. Each call queries State once a second.
+func (a *Auth) Ended(c *gin.Context) <-chan struct{} {
+	ended := make(chan struct{})
+	id, err := a.requestOf(c).identify(c)
+	if err != nil || id.nobody() {
+		close(ended)
+		return ended
+	}
+	ctx := c.Request.Context()
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(watchEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			if id.session == nil {
+				if id.token != nil && !id.token.Expires.IsZero() && !time.Now().Before(id.token.Expires) {
+					return
+				}
+				continue
+			}
+			over, err := flight.Try(a.log, func() (bool, error) { return a.SessionEnded(ctx) })
+			if over && err == nil {
+				return
+			}
+		}
+	}()
+	return ended
+}
+
+const maxLabel = 64 // bytes
+
+// label keeps the label that the app makes of this request for a session that has begun, as long as the session can
+// live. A failure is only logged, because labels only serve to display sessions.
+func (req *request) label(s *session.Session) {
+	a := req.auth
+	if a.config.SessionLabel == nil {
+		return
+	}
+	r := req.http.Clone(req)
+	r.Body = http.NoBody
+	text, err := flight.Try(a.log, func() (string, error) { return a.config.SessionLabel(r), nil })
+	if text = cleanLabel(text); text != "" {
+		key := shared.Key(shared.KindLabel, s.ID)
+		err = a.values.Keep(req, sessionLabel, key, s.Owner(), text, a.config.SessionLifetime)
+	}
+	if err != nil {
+		a.emit(req, event{kind: eventkind.SessionNotLabelled, subject: s.Subject, err: err})
+	}
+}
+
+// cleanLabel returns what may be shown and kept of a label: it is made of headers, which any client can choose.
+func cleanLabel(text string) string {
+	text = strings.TrimSpace(strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return -1
+		}
+		return r
+	}, text))
+	for len(text) > maxLabel {
+		_, size := utf8.DecodeLastRuneInString(text)
+		text = text[:len(text)-size]
+	}
+	return text
+}
+
+// sessionLabel returns the label of a session of a user, or "" if it has none.
+func (a *core) sessionLabel(ctx context.Context, id shared.Hash, subject string) (string, error) {
+	if a.config.SessionLabel == nil {
+		return "", nil
+	}
+	owner := (&session.Record{ID: id, Subject: subject}).Owner()
+	text, _, err := a.values.Kept(requestContext(ctx), sessionLabel, shared.Key(shared.KindLabel, id), owner)
+	return text, err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/cookiestore"
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
+	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/revocation"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
@@ -63,13 +64,13 @@ func (req *request) startSession(
 	}
 	req.replace(s)
 	req.later = cookie.After(req.httpNow(), req.cookiesSet())
-	rp.emit(req, event{kind: eventSignedIn, subject: id.user.Subject, actor: id.user.Actor.subject(), sid: id.sid})
+	rp.emit(req, event{kind: eventkind.SignedIn, subject: id.user.Subject, actor: id.user.Actor.subject(), sid: id.sid})
 	// The new session has started, so from here on errors are only logged.
 	err = req.endReplaced(rp, old, at)
 	rp.ledger.enlist(req, s, a.sessions.Left(&s.Record))
 	req.label(s)
 	if err := errors.Join(err, rp.ledger.limit(req, s, a.config.MaxSessions)); err != nil {
-		a.emit(req, event{kind: eventEarlierSessionLives, err: err})
+		a.emit(req, event{kind: eventkind.EarlierSessionLives, err: err})
 	}
 	before := revocation.Ref{}
 	if of != nil {
@@ -187,7 +188,7 @@ func (req *request) keepReplacedTokens(s *session.Session) {
 	text, ttl := string(t.SID[:])+string(tokens.Encode()), a.config.AttemptLife+rp.exchangeLimit()
 	key := shared.Key(shared.KindReplaced, t.ID)
 	if err := a.values.Keep(req, rp.replacedTokens(), key, r.Owner(), text, ttl); err != nil {
-		a.emit(req, event{kind: eventReplacedTokensNotLeft, subject: r.Subject, err: err})
+		a.emit(req, event{kind: eventkind.ReplacedTokensNotLeft, subject: r.Subject, err: err})
 	}
 }
 
@@ -209,7 +210,7 @@ func (req *request) loadReplacedTokens(
 	t := rp.ledger.RefOf(r)
 	text, ok, err := req.auth.values.Kept(req, rp.replacedTokens(), shared.Key(shared.KindReplaced, t.ID), r.Owner())
 	if err != nil {
-		rp.emit(req, event{kind: eventTokensNotRevoked, subject: at.Replaced, err: err})
+		rp.emit(req, event{kind: eventkind.TokensNotRevoked, subject: at.Replaced, err: err})
 	}
 	if !ok || len(text) < len(t.SID) {
 		return nil, t, nil

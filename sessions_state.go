@@ -2,15 +2,15 @@ package ginoidc
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"time"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
+	"github.com/seed-d65cea4d/ginoidc/internal/revocation"
 	"github.com/seed-d65cea4d/ginoidc/internal/sealed"
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
-	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
 // SharedState holds what the instances of an app share about sessions. A single process does not need one; for several,
@@ -60,50 +60,13 @@ type SharedState interface {
 	Kept(ctx context.Context, key string) (value string, ok bool, err error)
 }
 
-// localFallback is a State that falls back to the memory of this process for leases and values.
-type localFallback struct {
-	SharedState
-	memory *state.Memory
-}
-
-// Lease implements SharedState.
-func (s localFallback) Lease(
-	ctx context.Context, key string, ttl time.Duration,
-) (func(context.Context) error, bool, error) {
-	release, ok, err := s.SharedState.Lease(ctx, key, ttl)
-	if errors.Is(err, errors.ErrUnsupported) {
-		return s.memory.Lease(ctx, key, ttl)
-	}
-	return release, ok, err
-}
-
-// Keep implements SharedState.
-func (s localFallback) Keep(ctx context.Context, key, value string, ttl time.Duration) error {
-	err := s.SharedState.Keep(ctx, key, value, ttl)
-	if errors.Is(err, errors.ErrUnsupported) {
-		return s.memory.Keep(ctx, key, value, ttl)
-	}
-	return err
-}
-
-// Kept implements SharedState.
-func (s localFallback) Kept(ctx context.Context, key string) (string, bool, error) {
-	value, ok, err := s.SharedState.Kept(ctx, key)
-	if errors.Is(err, errors.ErrUnsupported) {
-		return s.memory.Kept(ctx, key)
-	}
-	return value, ok, err
-}
-
 // The methods of a SharedState by the features that need them.
 func endingMethods() []string { return []string{"Revoke", "Revoked", "MarkUsed"} }
 func listMethods() []string   { return []string{"Enlist", "Delist", "Listed"} }
 func leaseMethods() []string  { return []string{"Lease", "Keep", "Kept"} }
 
-const (
-	probe      = "probe"     // a key that belongs to no session
-	probeLimit = time.Second // for all calls together, so that an app starts while its state is down
-)
+// probeLimit is for all calls together, so that an app starts while its state is down.
+const probeLimit = time.Second
 
 // probeState records which methods State does not support. One that does not respond in time counts as supported.
 func (c *Config) probeState() {
@@ -113,70 +76,13 @@ func (c *Config) probeState() {
 	ctx, cancel := context.WithTimeout(context.Background(), probeLimit)
 	defer cancel()
 	var once flight.Group[[]string]
-	c.lacksMethods, _, _ = once.Do(ctx, probe, func() ([]string, error) { return unsupportedBy(ctx, c.State), nil })
-}
-
-// unsupportedBy calls each method with a key without meaning and returns the names of the unsupported ones. Methods
-// that are not called before the limit count as supported.
-func unsupportedBy(ctx context.Context, s SharedState) (missing []string) {
-	for _, ask := range []struct {
-		method string
-		call   func() error
-	}{
-		{"Revoke", func() error { return s.Revoke(ctx, probe, time.Unix(1, 0), time.Second) }},
-		{"Revoked", func() error { _, err := s.Revoked(ctx, probe); return err }},
-		{"MarkUsed", func() error { _, err := s.MarkUsed(ctx, probe, time.Second); return err }},
-		{"Enlist", func() error { return s.Enlist(ctx, probe, probe, time.Second) }},
-		{"Delist", func() error { return s.Delist(ctx, probe, probe) }},
-		{"Listed", func() error { _, err := s.Listed(ctx, probe); return err }},
-		{"Keep", func() error { return s.Keep(ctx, probe, probe, time.Second) }},
-		{"Kept", func() error { _, _, err := s.Kept(ctx, probe); return err }},
-		{"Lease", func() error {
-			release, ok, err := s.Lease(ctx, probe, time.Second)
-			if err == nil && ok {
-				_ = release(ctx) // if it fails, the lease expires
-			}
-			return err
-		}},
-	} {
-		if ctx.Err() != nil {
-			return missing
-		}
-		if isMissing(ask.call) {
-			missing = append(missing, ask.method)
-		}
-	}
-	return missing
-}
-
-// isMissing reports whether a method is unsupported. A method that panics, such as one of an embedded nil interface,
-// counts as unsupported.
-func isMissing(call func() error) (missing bool) {
-	defer func() {
-		if recover() != nil {
-			missing = true
-		}
-	}()
-	return errors.Is(call(), errors.ErrUnsupported)
+	probe := func() ([]string, error) { return shared.Unsupported(ctx, c.State), nil }
+	c.lacksMethods, _, _ = once.Do(ctx, "probe", probe)
 }
 
 // unsupported returns those of the methods that State does not support.
 func (c *Config) unsupported(methods []string) []string {
 	return slices.DeleteFunc(methods, func(name string) bool { return !slices.Contains(c.lacksMethods, name) })
-}
-
-// validateState reports a State without the required methods, and a MaxSessions that cannot be enforced.
-func (c *Config) validateState(p *problems) {
-	if missing := c.unsupported(endingMethods()); len(missing) > 0 {
-		p.add("State", fmt.Sprintf("does not support %v, without which no session ends", missing), "use one that does")
-	}
-	switch missing := c.unsupported(listMethods()); {
-	case c.MaxSessions < 0:
-		p.add("MaxSessions", "is negative", "use 0 for no limit")
-	case c.MaxSessions > 0 && len(missing) > 0:
-		p.add("MaxSessions", fmt.Sprintf("is set and State does not support %v, so it cannot be enforced", missing),
-			"use a State that does, or no limit")
-	}
 }
 
 // warnOfState logs which features are lost with a State that does not support every method.
@@ -237,7 +143,61 @@ func (v sharedValues) inTurn(
 	}
 	return func() {
 		if err := giveBack(context.WithoutCancel(ctx)); err != nil {
-			v.emit(ctx, event{kind: eventLeaseNotReleased, err: err})
+			v.emit(ctx, event{kind: eventkind.LeaseNotReleased, err: err})
 		}
 	}, waited, nil
+}
+
+// newLedger returns the ledger of sessions of an audience, or of the app.
+func (a *core) newLedger(audience shared.Audience, stepUps bool) *revocation.Ledger {
+	return revocation.New(revocation.Config{
+		State: a.state, Audience: audience, App: shared.Audience(a.config.audience()), StepUps: stepUps,
+		Lifetime: a.config.SessionLifetime + a.config.AttemptLife,
+	})
+}
+
+// sessionLedger is the ledger of the sessions that one provider's users have. It reports what it ends.
+type sessionLedger struct {
+	*revocation.Ledger
+	*reporter
+}
+
+// endListed ends a session of which only the entry in the list is known.
+func (l sessionLedger) endListed(ctx context.Context, ref revocation.Ref, e SessionEnd) error {
+	if err := l.EndSession(ctx, ref.ID); err != nil {
+		return err
+	}
+	l.delist(ctx, ref)
+	l.sessionEnded(ctx, e)
+	return nil
+}
+
+// limit ends the oldest sessions of a user who has more than most, unless that is 0. It never ends the session that has
+// just begun (case 152), even if another one started later, while the user was at the provider. A session in which
+// somebody else acts as the user does not count, so that it ends none of the user's own.
+func (l sessionLedger) limit(ctx context.Context, begun *session.Session, most int) error {
+	if most == 0 || len(begun.Actor) > 0 {
+		return nil
+	}
+	refs, err := l.OfUser(ctx, begun.Subject)
+	others := slices.DeleteFunc(refs, func(ref revocation.Ref) bool { return ref.ID == begun.ID })
+	for i := most - 1; err == nil && i < len(others); i++ {
+		err = l.endListed(ctx, others[i], SessionEnd{Subject: begun.Subject, Reason: EndedByLimit})
+	}
+	return err
+}
+
+// enlist adds a session, which lasts for left without renewal, to the lists of its user. A failure is only logged and
+// does not prevent the sign-in, because the lists only serve to display and count sessions.
+func (l sessionLedger) enlist(ctx context.Context, s *session.Session, left time.Duration) {
+	if err := l.Enlist(ctx, l.RefOf(&s.Record), left); err != nil {
+		l.emit(ctx, event{kind: eventkind.SessionNotListed, subject: s.Subject, err: err})
+	}
+}
+
+// delist removes a session from the lists of its user. A failure is only logged: the session has ended already.
+func (l sessionLedger) delist(ctx context.Context, ref revocation.Ref) {
+	if err := l.Delist(ctx, ref); err != nil {
+		l.emit(ctx, event{kind: eventkind.SessionStillListed, err: err})
+	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
+	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
@@ -102,7 +103,7 @@ func (req *request) update(c *gin.Context, s *session.Session, u *User) (*sessio
 	if err == nil {
 		retired := a.sessions.Retire(req.httpNow(), s, updateGrace)
 		if gone = errors.Is(retired, session.ErrGone); !gone && retired != nil {
-			a.emit(req, event{kind: eventOldStateStored, subject: s.Subject, err: retired})
+			a.emit(req, event{kind: eventkind.OldStateStored, subject: s.Subject, err: retired})
 		}
 	}
 	if gone || err != nil {
@@ -221,7 +222,7 @@ func (req *request) forgetEnded(c *gin.Context) {
 		return
 	}
 	if err := req.setCookies(c, func(h http.Header) error { return a.sessions.Destroy(h, req.httpNow()) }); err != nil {
-		a.emit(req, event{kind: eventCookiesNotDeleted, err: err})
+		a.emit(req, event{kind: eventkind.CookiesNotDeleted, err: err})
 	}
 }
 

@@ -3,6 +3,7 @@ package ginoidc
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -177,4 +178,92 @@ func (rp *relyingParty) exported(e *provider.SecurityEvent, sub, sid string) Sig
 	signal.SubjectID, _ = json.Marshal(e.Subject.Raw) // it was JSON
 	signal.Payload, _ = json.Marshal(e.Payload)
 	return signal
+}
+
+// SignalStream is the event stream of the app at the transmitter (OpenID Shared Signals Framework 1.0, section 8).
+type SignalStream struct {
+	ID     string   // as the transmitter named it
+	Events []string // the types of events that the transmitter delivers
+	Status string   // "enabled", "paused" or "disabled"
+	Reason string   // of the status; may be empty
+}
+
+var errNoSignals = fmt.Errorf("ginoidc: Provider.Signals is not set: %w", errors.ErrUnsupported)
+
+// signals returns the receiver of the provider that the call concerns.
+func (a *Auth) signals() (*signalReceiver, error) {
+	rp, err := a.providers.forCall(context.Background(), a.provider)
+	if err == nil && rp.signals == nil {
+		err = errNoSignals
+	}
+	if err != nil {
+		return nil, err
+	}
+	return rp.signals, nil
+}
+
+// SetUpSignals creates the stream of Provider.Signals at the transmitter, or updates the one that is there already,
+// asks for a verification event, and returns the stream. Call it once when the app starts, after it listens: the
+// transmitter pushes the verification event, which OnSignal then receives with the type [SignalVerification].
+//
+// The error is [ErrProviderUnavailable] if the transmitter does not respond, and wraps [errors.ErrUnsupported] without
+// Provider.Signals.
+func (a *Auth) SetUpSignals(ctx context.Context) (*SignalStream, error) {
+	s, err := a.signals()
+	if err != nil {
+		return nil, err
+	}
+	ctx = requestContext(ctx)
+	want := provider.StreamRequest{
+		Events: []string{
+			SignalSessionRevoked, SignalCredentialChange, SignalTokenClaimsChange, SignalDeviceComplianceChange,
+		},
+		Description: a.AppURL(),
+	}
+	if s.settings.Poll == 0 {
+		want.PushURL, want.PushToken = s.url, s.settings.Authorization
+	}
+	stream, err := s.SetUpStream(ctx, want)
+	if err != nil {
+		return nil, translated(err)
+	}
+	if err := s.VerifyStream(ctx, stream.ID, s.states.Seal("", stream.ID)); err != nil {
+		return nil, translated(err)
+	}
+	return s.status(ctx, stream)
+}
+
+// SignalStatus returns the stream that SetUpSignals has set up.
+func (a *Auth) SignalStatus(ctx context.Context) (*SignalStream, error) {
+	s, err := a.signals()
+	if err != nil {
+		return nil, err
+	}
+	stream, err := s.own(requestContext(ctx))
+	if err != nil {
+		return nil, translated(err)
+	}
+	return s.status(requestContext(ctx), stream)
+}
+
+// own returns the stream of this app.
+func (s *signalReceiver) own(ctx context.Context) (*provider.Stream, error) {
+	streams, err := s.Streams(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, one := range streams {
+		if one.Poll == (s.settings.Poll > 0) && (one.Poll || one.Endpoint == s.url) {
+			return &one, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: the transmitter has no stream of this app: call SetUpSignals", errProviderResponse)
+}
+
+func (s *signalReceiver) status(ctx context.Context, stream *provider.Stream) (*SignalStream, error) {
+	status, reason, err := s.StreamStatus(ctx, stream.ID)
+	if err != nil {
+		return nil, translated(err)
+	}
+	return &SignalStream{ID: stream.ID, Events: stream.Delivered, Status: status, Reason: reason}, nil
 }

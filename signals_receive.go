@@ -13,6 +13,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
@@ -104,7 +105,7 @@ func (rp *relyingParty) refuseSignal(c *gin.Context, err error) {
 // refusedSignal reports an error, and returns what to tell the transmitter, or "" if it is not the token's fault.
 func (rp *relyingParty) refusedSignal(ctx context.Context, err error) (code string) {
 	code = signalErrorCode(err)
-	refused := event{kind: eventSignalRefused, code: code, err: err}
+	refused := event{kind: eventkind.SignalRefused, code: code, err: err}
 	if code == "" {
 		refused.code = outcomeOf(translated(err)).code
 	}
@@ -167,13 +168,13 @@ func (rp *relyingParty) takeSignal(ctx context.Context, a *core, raw string) err
 		return err
 	}
 	if err := a.state.Revoke(ctx, key, time.Now(), time.Until(event.Expires)+time.Minute); err != nil {
-		rp.emit(ctx, eventOf(event, eventSignalForgotten, err))
+		rp.emit(ctx, eventOf(event, eventkind.SignalForgotten, err))
 	}
 	return nil
 }
 
 // eventOf returns an event about a signal.
-func eventOf(s *provider.SecurityEvent, kind eventKind, err error) event {
+func eventOf(s *provider.SecurityEvent, kind eventkind.Kind, err error) event {
 	return event{kind: kind, err: err, attrs: []slog.Attr{slog.String("type", s.Type), slog.String("jti", s.JTI)}}
 }
 
@@ -183,7 +184,7 @@ func (rp *relyingParty) applySignal(ctx context.Context, a *core, s *provider.Se
 	if s.Type == provider.EventVerification || s.Type == provider.EventStreamUpdated {
 		sub, sid, found = "", "", false // the subject is a stream
 	}
-	received := eventOf(s, eventSignal, nil)
+	received := eventOf(s, eventkind.Signal, nil)
 	received.subject, received.sid = sub, sid
 	if s.Discard {
 		received.attrs = append(received.attrs, slog.Bool("discarded", true))
@@ -239,4 +240,87 @@ func (a *core) runOnSignal(ctx context.Context, s Signal) error {
 		return fmt.Errorf("%w: %w", errSignalHook, err)
 	}
 	return nil
+}
+
+// PollSignals fetches security events at the interval Signals.Poll until ctx is done, and then returns ctx.Err. Run it
+// in a goroutine of every instance, after [Auth.SetUpSignals]: they take turns if they share State.
+//
+//	go auth.PollSignals(ctx)
+//
+// Trouble with the transmitter is an event, and polling goes on. The error wraps [errors.ErrUnsupported] without
+// Signals.Poll.
+func (a *Auth) PollSignals(ctx context.Context) error {
+	rp, err := a.providers.forCall(ctx, a.provider)
+	if err != nil {
+		return err
+	}
+	if rp.signals == nil || rp.signals.settings.Poll == 0 {
+		return errNoSignals
+	}
+	p := &poller{rp: rp, auth: a.core}
+	every := time.NewTicker(rp.signals.settings.Poll)
+	defer every.Stop()
+	for {
+		// Token and hooks are code of the app, and nothing else would recover its panics here.
+		_, err := flight.Try(a.log, func() (any, error) { return nil, p.poll(ctx) })
+		if err != nil && ctx.Err() == nil {
+			rp.emit(ctx, event{kind: eventkind.PollFailed, err: err, ofProvider: true})
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-every.C:
+		}
+	}
+}
+
+// poller polls the stream of one relying party.
+type poller struct {
+	rp     *relyingParty
+	auth   *core
+	stream *provider.Stream // nil: not known yet
+}
+
+// poll fetches all events that wait, unless another instance does so.
+func (p *poller) poll(ctx context.Context) error {
+	s := p.rp.signals
+	key := shared.Key(shared.KindSignal, p.rp.audience.Hash("\x00poll "+s.settings.Issuer))
+	giveBack, ok, err := p.auth.state.Lease(ctx, key, signalLease)
+	if err != nil || !ok {
+		return err
+	}
+	defer func() { _ = giveBack(context.WithoutCancel(ctx)) }() // if it fails, the lease expires
+	if p.stream == nil {
+		if p.stream, err = s.own(ctx); err != nil {
+			return err
+		}
+	}
+	var said provider.PollAnswer
+	for deadline := time.Now().Add(signalLease / 2); time.Now().Before(deadline); {
+		tokens, more, err := s.Poll(ctx, p.stream, said)
+		if err != nil {
+			p.stream = nil // the transmitter may have another one by now
+			return err
+		}
+		said = p.take(ctx, tokens)
+		if !more && len(said.Accepted)+len(said.Refused) == 0 {
+			return nil
+		}
+	}
+	return nil
+}
+
+// take lets the tokens of a poll have their effect. Those that cannot be judged now are neither accepted nor refused,
+// so that they come again.
+func (p *poller) take(ctx context.Context, tokens map[string]string) provider.PollAnswer {
+	said := provider.PollAnswer{Refused: map[string]string{}}
+	for jti, raw := range tokens {
+		err := p.rp.takeSignal(ctx, p.auth, raw)
+		if err == nil {
+			said.Accepted = append(said.Accepted, jti)
+		} else if code := p.rp.refusedSignal(ctx, err); code != "" {
+			said.Refused[jti] = code
+		}
+	}
+	return said
 }

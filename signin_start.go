@@ -11,9 +11,11 @@ import (
 	"strings"
 
 	"github.com/gin-gonic/gin"
+
 	"github.com/seed-d65cea4d/ginoidc/internal/ascii"
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
+	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
 	"github.com/seed-d65cea4d/ginoidc/internal/marker"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
@@ -242,7 +244,7 @@ func (s *signIns) detectLoop(c *gin.Context, req *request, rp *relyingParty) (ag
 		name: s.markers.Name, path: s.markers.Path, appURL: s.appURL, host: ascii.Clean(c.Request.Host, 256), came: n,
 	}
 	if n > 0 && !again {
-		s.emit(req, event{kind: eventSessionLost, err: missing})
+		s.emit(req, event{kind: eventkind.SessionLost, err: missing})
 		return true, nil
 	}
 	req.addCookies(c, []string{s.recent.Delete().String()}) // so that the link of the page starts a new sign-in

@@ -135,8 +135,9 @@ func exporter(t *testing.T, fset *token.FileSet, packages []string) types.Import
 // TestExampleInPage: docs/sessions.md shows the page that the tests of the root package run.
 func TestExampleInPage(t *testing.T) {
 	t.Chdir(root)
-	_, code, _ := strings.Cut(readFile(t, "example_devices_test.go"), ")\n\n")
-	if code = strings.TrimSpace(code); code == "" || !strings.Contains(readFile(t, "docs/sessions.md"), code) {
-		t.Error("docs/sessions.md does not have the code of example_devices_test.go")
+	const begins = "// deviceOf names"
+	_, code, _ := strings.Cut(readFile(t, "example_test.go"), begins)
+	if code == "" || !strings.Contains(readFile(t, "docs/sessions.md"), strings.TrimSpace(begins+code)) {
+		t.Error("docs/sessions.md does not have the last code of example_test.go")
 	}
 }

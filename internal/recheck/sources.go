@@ -2,6 +2,8 @@ package recheck
 
 import (
 	"fmt"
+	"log/slog"
+	"slices"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 )
@@ -53,4 +55,32 @@ func (s Sources) Memberships(shape *claims.Shape, before Memberships, resolved, 
 		return Memberships{}, errUnknown
 	}
 	return after, nil
+}
+
+// Changes returns the groups and organizations that a check has added and removed, as attributes of an event. Those of
+// before are sorted.
+func Changes(before, after Memberships) (attrs []slog.Attr) {
+	for _, change := range []struct {
+		what          string
+		before, after []string
+	}{
+		{"groups", before.Groups, claims.Normalized(after.Groups)},
+		{"organizations", before.Organizations, claims.Normalized(after.Organizations)},
+	} {
+		if gained := without(change.after, change.before); len(gained) > 0 {
+			attrs = append(attrs, slog.Any(change.what+"_gained", gained))
+		}
+		if lost := without(change.before, change.after); len(lost) > 0 {
+			attrs = append(attrs, slog.Any(change.what+"_lost", lost))
+		}
+	}
+	return attrs
+}
+
+// without returns the names of one sorted list that another one lacks.
+func without(names, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		_, found := slices.BinarySearch(others, name)
+		return found
+	})
 }

@@ -13,7 +13,9 @@ import (
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/claims"
+	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/recheck"
 )
 
 // person is the user whom validated tokens identify, with the parts of the tokens that a session keeps.
@@ -79,7 +81,9 @@ func (rp *relyingParty) resolveGroups(ctx context.Context, user *User, accessTok
 		user.Groups, user.GroupsOverage = rp.shape.Within(groups), false
 	}
 	if rp.groups.observe(len(user.Groups) > 0 || user.GroupsOverage) {
-		rp.emit(ctx, event{kind: eventGroupsMissing, attrs: []slog.Attr{slog.String("claim", rp.shape.Groups.Roots()[0])}})
+		rp.emit(ctx, event{
+			kind: eventkind.GroupsMissing, attrs: []slog.Attr{slog.String("claim", rp.shape.Groups.Roots()[0])},
+		})
 	}
 	return nil
 }
@@ -162,4 +166,32 @@ func (w *groupsWatch) observe(found bool) (warn bool) {
 		w.seen.Store(true)
 	}
 	return w.signIns.Add(1) == watchedSignIns && w.guarded.Load() && !w.seen.Load()
+}
+
+// sessionExpiry returns when the provider wants a session to end: the claim session_expiry of its ID token (OpenID
+// Connect Enterprise Extensions 1.0), or the zero time if there is none. A claim that cannot be read is an error, since
+// the session would otherwise outlive what the provider allows.
+func sessionExpiry(idToken provider.Claims) (time.Time, error) {
+	if idToken["session_expiry"] == nil {
+		return time.Time{}, nil
+	}
+	at := idToken.Time("session_expiry")
+	if at.IsZero() {
+		return time.Time{}, fmt.Errorf("%w: session_expiry is not a time in seconds", errInvalidToken)
+	}
+	return at, nil
+}
+
+// expiresAfter returns when the session has to end: what the new ID token says of it replaces what was said before.
+func expiresAfter(from recheck.Sources, before time.Time) (time.Time, error) {
+	at, err := sessionExpiry(from.IDToken)
+	switch {
+	case err != nil:
+		return at, fmt.Errorf("%w: %w", recheck.ErrRefused, err)
+	case at.IsZero():
+		return before, nil
+	case !at.After(time.Now()):
+		return at, fmt.Errorf("%w: session_expiry is in the past", recheck.ErrRefused)
+	}
+	return at, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
@@ -62,11 +63,11 @@ func (rp *relyingParty) endByToken(ctx context.Context, token *provider.LogoutTo
 	life := time.Until(token.Expires) + rp.settings.ClockTolerance
 	first, err := rp.markUsed(ctx, shared.KindLogoutToken, token.JTI, life)
 	if err != nil {
-		rp.emit(ctx, event{kind: eventLogoutTokenForgotten, err: err})
+		rp.emit(ctx, event{kind: eventkind.LogoutTokenForgotten, err: err})
 	} else if !first {
 		return errors.New("the logout token was used before")
 	}
-	rp.emit(ctx, event{kind: eventLogoutCall, subject: token.Subject, sid: token.SID, unlogged: true})
+	rp.emit(ctx, event{kind: eventkind.LogoutCall, subject: token.Subject, sid: token.SID, unlogged: true})
 	rp.sessionEnded(ctx, SessionEnd{Subject: token.Subject, SID: token.SID, Reason: EndedByBackChannel})
 	return nil
 }
@@ -84,7 +85,7 @@ func (r *reporter) refuseLogout(c *gin.Context, rp *relyingParty, err error) {
 		o := outcomeOf(err)
 		status, code = o.status, o.code
 	}
-	refused := event{kind: eventLogoutRefused, code: code, err: err}
+	refused := event{kind: eventkind.LogoutRefused, code: code, err: err}
 	if rp != nil {
 		refused.provider = rp.settings.Name
 	}
@@ -149,11 +150,11 @@ func (rp *relyingParty) endFramed(c *gin.Context, req *request) (ended int, err 
 	}
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
-		rp.emit(req, event{kind: eventFrontChannelNoList, err: err})
+		rp.emit(req, event{kind: eventkind.FrontChannelNoList, err: err})
 	case err == nil && ended == 0:
-		rp.emit(req, event{kind: eventFrontChannelNothing, attrs: []slog.Attr{slog.String("reason", why)}})
+		rp.emit(req, event{kind: eventkind.FrontChannelNothing, attrs: []slog.Attr{slog.String("reason", why)}})
 	case err == nil:
-		rp.emit(req, event{kind: eventLogoutCall, sid: query.Get("sid"), unlogged: true})
+		rp.emit(req, event{kind: eventkind.LogoutCall, sid: query.Get("sid"), unlogged: true})
 	}
 	return ended, err
 }
