@@ -64,7 +64,7 @@ func (a *Auth) complete(
 	if l.session != nil {
 		own := *l.session
 		req.replace(&own)
-		a.runOnSignedIn(c, a.userOf(&own))
+		a.runOnSignedIn(c, userOf(&own))
 	}
 	return l.err
 }

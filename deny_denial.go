@@ -153,7 +153,7 @@ func (d *denier) sameProvider(c *gin.Context, link string) *relyingParty {
 	if err != nil || link == linkOther {
 		return nil
 	}
-	return d.providers.ofSession(&s.Record)
+	return relyingPartyOf(&s.Record)
 }
 
 // challenges tell clients how to authenticate (RFC 9110, section 11.6.1).

@@ -33,13 +33,12 @@ type identity struct {
 // as they are in the record.
 type visit struct {
 	session.Session
-	auth *core
 	made atomic.Pointer[User]
 }
 
 // identityOf returns the user of a session.
-func (a *core) identityOf(s *session.Session) identity {
-	v := &visit{Session: *s, auth: a}
+func identityOf(s *session.Session) identity {
+	v := &visit{Session: *s}
 	return v.identity()
 }
 
@@ -47,7 +46,7 @@ func (v *visit) identity() identity { return identity{visit: v, session: &v.Sess
 
 func (v *visit) user() *User {
 	if v.made.Load() == nil {
-		v.made.CompareAndSwap(nil, v.auth.userOf(&v.Session)) // one of several goroutines: all get the same user
+		v.made.CompareAndSwap(nil, userOf(&v.Session)) // one of several goroutines: all get the same user
 	}
 	return v.made.Load()
 }
@@ -142,7 +141,7 @@ func (req *request) load(ctx context.Context, h http.Header) {
 		req.shown.Store(!id.nobody() && web.OpensWindow(req.http))
 		return
 	}
-	v := &visit{auth: req.auth}
+	v := &visit{}
 	s, cookies, err := req.find(&v.Session)
 	if s == nil || err != nil {
 		req.err = err
@@ -151,7 +150,7 @@ func (req *request) load(ctx context.Context, h http.Header) {
 	if s == &v.Session {
 		req.identity = v.identity()
 	} else {
-		req.identity = req.auth.identityOf(s)
+		req.identity = identityOf(s)
 		s = req.identity.session
 	}
 	req.shown.Store(web.OpensWindow(req.http))
@@ -166,7 +165,7 @@ func (req *request) load(ctx context.Context, h http.Header) {
 	req.sendLocked(h, set[setCookie])
 	if !s.Renewed.Equal(renewed) {
 		req.auth.emit(req.Context, event{kind: eventkind.SessionRenewed, subject: s.Subject, sid: s.SID})
-		req.auth.providers.ofSession(&s.Record).ledger.enlist(req.Context, s, req.auth.sessions.Left(&s.Record))
+		relyingPartyOf(&s.Record).ledger.enlist(req.Context, s, req.auth.sessions.Left(&s.Record))
 	}
 }
 
@@ -247,7 +246,7 @@ func (req *request) identifyBrowser(ctx context.Context) (identity, error) {
 	req.open(ctx)
 	id, err := req.identity, req.err
 	if req.unconfirmed != nil {
-		return req.auth.identityOf(req.unconfirmed), nil
+		return identityOf(req.unconfirmed), nil
 	}
 	if err != nil || id.nobody() || id.session != nil {
 		return id, err
@@ -257,7 +256,7 @@ func (req *request) identifyBrowser(ctx context.Context) (identity, error) {
 		return identity{}, err
 	}
 	if s != nil {
-		id = req.auth.identityOf(s)
+		id = identityOf(s)
 	}
 	return id, nil
 }
@@ -278,13 +277,13 @@ func (req *request) replace(s *session.Session) {
 	req.opened, req.identity, req.rivals, req.err, req.tokens = true, identity{}, nil, nil, nil
 	req.unconfirmed = nil
 	if s != nil {
-		req.identity = req.auth.identityOf(s)
+		req.identity = identityOf(s)
 	}
 }
 
 // userOf returns the user of a session.
-func (a *core) userOf(s *session.Session) *User {
-	return a.providers.ofSession(&s.Record).userOf(&s.Record)
+func userOf(s *session.Session) *User {
+	return relyingPartyOf(&s.Record).userOf(&s.Record)
 }
 
 // UserFrom returns the signed-in user. It returns false if nobody is signed in, if the session store does not respond,

@@ -12,7 +12,7 @@ import (
 // sign-in.
 func TestOwnSession(t *testing.T) {
 	alice, s := &User{Subject: "alice"}, &session.Session{Record: session.Record{Subject: "alice"}}
-	ofSession := new(core).identityOf(s)
+	ofSession := identityOf(s)
 	for _, tt := range []struct {
 		id      identity
 		session *session.Session
@@ -21,7 +21,7 @@ func TestOwnSession(t *testing.T) {
 		code    string
 	}{
 		{identity{}, nil, ErrUnauthenticated, http.StatusUnauthorized, "unauthorized"},
-		{new(core).identityOf(&session.Session{}), nil, ErrUnauthenticated, http.StatusUnauthorized, "unauthorized"},
+		{identityOf(&session.Session{}), nil, ErrUnauthenticated, http.StatusUnauthorized, "unauthorized"},
 		{identity{other: &User{}}, nil, ErrUnauthenticated, http.StatusUnauthorized, "unauthorized"},
 		{identity{other: alice}, nil, ErrForbidden, http.StatusForbidden, "no_session"},
 		{ofSession, ofSession.session, nil, 0, ""},

@@ -272,7 +272,7 @@ func (id identity) inOrganization(name string) bool {
 
 func (id identity) provider() string {
 	if id.visit != nil {
-		return id.visit.auth.providers.ofSession(&id.visit.Record).settings.Name
+		return relyingPartyOf(&id.visit.Record).settings.Name
 	}
 	return id.other.Provider
 }

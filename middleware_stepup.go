@@ -58,7 +58,7 @@ func (a *Auth) RequireFreshSignIn(maxAge time.Duration) gin.HandlerFunc {
 		panic("ginoidc: RequireFreshSignIn needs at least a second")
 	}
 	return a.guardSignIn(func(r *session.Record) error {
-		return checkAuthTime(r, maxAge, a.providers.ofSession(r).settings.ClockTolerance, time.Now())
+		return checkAuthTime(r, maxAge, relyingPartyOf(r).settings.ClockTolerance, time.Now())
 	})
 }
 

@@ -64,7 +64,7 @@ func (req *request) recheckDue() bool {
 	if s == nil || !s.RecheckDue() || req.rechecked {
 		return false
 	}
-	return !s.Issued.IsZero() || req.auth.providers.ofSession(&s.Record).settings.GroupsResolver != nil
+	return !s.Issued.IsZero() || relyingPartyOf(&s.Record).settings.GroupsResolver != nil
 }
 
 // recheck reads the user of the session again, or takes what another request has read. The session keeps it, unless h
@@ -73,7 +73,7 @@ func (req *request) recheckDue() bool {
 func (req *request) recheck(h http.Header) {
 	req.rechecked = true
 	s := req.identity.session
-	checker, of := req.auth.providers.ofSession(&s.Record).checker, req.httpNow()
+	checker, of := relyingPartyOf(&s.Record).checker, req.httpNow()
 	result, err := checker.Check(req.Context, &s.Record, func(ctx context.Context) ([]byte, error) {
 		return req.auth.sessions.LoadTokens(of.WithContext(ctx), s)
 	})
@@ -126,14 +126,14 @@ func (req *request) keepChecked(
 	case err != nil: // the next request has to find out again
 		a.emit(req.Context, event{kind: eventkind.RecheckNotSaved, subject: s.Subject, err: translated(err)})
 	}
-	req.identity = a.identityOf(s)
+	req.identity = identityOf(s)
 	if h == nil || slices.Equal(set[setCookie], req.cookies) {
 		return
 	}
 	req.sendLocked(h, set[setCookie])
 	req.later = cookie.After(req.httpNow(), req.cookies)
 	if !s.Renewed.Equal(renewed) {
-		a.providers.ofSession(&s.Record).ledger.enlist(req.Context, s, a.sessions.Left(&s.Record))
+		relyingPartyOf(&s.Record).ledger.enlist(req.Context, s, a.sessions.Left(&s.Record))
 	}
 }
 

@@ -100,8 +100,8 @@ func (ps *relyingParties) issuing(iss string, audience []string) (found *relying
 	return found
 }
 
-// ofSession returns the one that a session was started with.
-func (ps *relyingParties) ofSession(r *session.Record) *relyingParty {
+// relyingPartyOf returns the one that a session was started with.
+func relyingPartyOf(r *session.Record) *relyingParty {
 	return r.Party.Of.(*relyingParty)
 }
 

@@ -89,7 +89,7 @@ func (a *Auth) EndOtherSessions(ctx context.Context) error {
 		return err
 	}
 	ctx = requestContext(ctx)
-	ledger := a.providers.ofSession(&own.Record).ledger
+	ledger := relyingPartyOf(&own.Record).ledger
 	refs, err := ledger.OfUser(ctx, own.Subject)
 	for _, ref := range refs {
 		if ref.ID != own.ID && err == nil {
@@ -118,7 +118,7 @@ func (a *Auth) SessionEnded(ctx context.Context) (bool, error) {
 	case a.sessions.Left(&s.Record) <= 0:
 		return true, nil
 	}
-	ledger := a.providers.ofSession(&s.Record).ledger
+	ledger := relyingPartyOf(&s.Record).ledger
 	return ledger.Ended(requestContext(ctx), ledger.RefOf(&s.Record))
 }
 

@@ -74,7 +74,7 @@ func (req *request) startSession(
 	}
 	before := revocation.Ref{}
 	if of != nil {
-		before = a.providers.ofSession(of).ledger.RefOf(of)
+		before = relyingPartyOf(of).ledger.RefOf(of)
 	} else if replacesUnseen(old, at) {
 		of, before, tokens = req.loadReplacedTokens(rp, at)
 	}
@@ -109,7 +109,7 @@ func (a *core) continueActing(rec *session.Record, u *User, earlier identity) {
 		now.Issuer != then.Issuer && now.Issuer != "" {
 		return
 	}
-	ref := a.providers.ofSession(&earlier.session.Record).ledger.RefOf(&earlier.session.Record).ListedAs()
+	ref := relyingPartyOf(&earlier.session.Record).ledger.RefOf(&earlier.session.Record).ListedAs()
 	if u.Actor != nil {
 		rec.ActorHash, rec.ActorSIDHash = ref.Subject, ref.SID
 	} else {
@@ -129,7 +129,7 @@ func (req *request) endReplaced(rp *relyingParty, old []*session.Session, at *at
 	}
 	for _, o := range old {
 		end := SessionEnd{Subject: o.Subject, SID: o.SID, Reason: EndedByNewSignIn}
-		ledger := req.auth.providers.ofSession(&o.Record).ledger
+		ledger := relyingPartyOf(&o.Record).ledger
 		err = errors.Join(err, ledger.endListed(req, ledger.RefOf(&o.Record), end))
 	}
 	return err
@@ -175,7 +175,7 @@ func (a *Auth) StartSession(c *gin.Context, u *User) error {
 // keepReplacedTokens keeps the tokens of the session for the callback that may replace it, if the provider revokes
 // tokens. A failure does not prevent the sign-in.
 func (req *request) keepReplacedTokens(s *session.Session) {
-	a, rp := req.auth, req.auth.providers.ofSession(&s.Record)
+	a, rp := req.auth, relyingPartyOf(&s.Record)
 	metadata, err := rp.client.Metadata(req)
 	if err != nil || metadata.RevocationEndpoint == "" {
 		return

@@ -54,7 +54,7 @@ func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 	s, cookies, err := req.current(req.Context, was) // another request may have updated or ended it in the meantime
 	if err == nil && s != nil {
 		req.addCookies(c, cookies)
-		now := a.userOf(s)
+		now := userOf(s)
 		changed := now.copied()
 		if err := change(changed); err != nil {
 			return err
@@ -76,7 +76,7 @@ func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 // update replaces s by a session with the user u. It returns nil, nil if s has ended in the meantime. The update takes
 // effect with the call of ledger.Update, so after an error s is still valid.
 func (req *request) update(c *gin.Context, s *session.Session, u *User) (*session.Session, error) {
-	a, rp := req.auth, req.auth.providers.ofSession(&s.Record)
+	a, rp := req.auth, relyingPartyOf(&s.Record)
 	if ended, err := rp.ledger.Ended(req, rp.ledger.RefOf(&s.Record)); ended || err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func (req *request) update(c *gin.Context, s *session.Session, u *User) (*sessio
 // like this one. The caller sends them, because the response with them may have been lost.
 func (req *request) current(ctx context.Context,
 	s *session.Session) (is *session.Session, cookies []string, err error) {
-	rp := req.auth.providers.ofSession(&s.Record)
+	rp := relyingPartyOf(&s.Record)
 	v, err := rp.ledger.Judge(ctx, rp.ledger.RefOf(&s.Record))
 	if v.Ended || err != nil {
 		return nil, nil, err
@@ -198,7 +198,7 @@ func (req *request) end(c *gin.Context, s *session.Session, reason EndReason) er
 	a, ctx := req.auth, c.Request.Context()
 	ended := req.browserSessions(s)
 	for _, s := range ended {
-		if err := a.providers.ofSession(&s.Record).ledger.EndSession(ctx, s.ID); err != nil {
+		if err := relyingPartyOf(&s.Record).ledger.EndSession(ctx, s.ID); err != nil {
 			return err
 		}
 	}
@@ -207,7 +207,7 @@ func (req *request) end(c *gin.Context, s *session.Session, reason EndReason) er
 	}
 	req.replace(nil)
 	for _, s := range ended {
-		ledger := a.providers.ofSession(&s.Record).ledger
+		ledger := relyingPartyOf(&s.Record).ledger
 		ledger.delist(ctx, ledger.RefOf(&s.Record))
 		ledger.sessionEnded(ctx, SessionEnd{Subject: s.Subject, SID: s.SID, Reason: reason})
 	}

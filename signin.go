@@ -287,7 +287,7 @@ func (e *exchange) link(req *request) error {
 	if err != nil {
 		return err
 	}
-	user := e.auth.userOf(s)
+	user := userOf(s)
 	if user.Issuer == p.user.Issuer && user.Subject == p.user.Subject {
 		return fmt.Errorf("%w: both are the same", errLinkRefused)
 	}

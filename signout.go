@@ -42,7 +42,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 	hints := endSessionHints(id)
 	rp := a.providers.only() // nil if it is unknown which provider the user is signed in at
 	if id.session != nil {
-		rp = a.providers.ofSession(&id.session.Record)
+		rp = relyingPartyOf(&id.session.Record)
 	}
 	// The provider knows no session of StartSession.
 	atProvider := rp != nil && (id.session == nil || !id.session.Issued.IsZero())

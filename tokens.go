@@ -57,7 +57,7 @@ func (a *Auth) UserInfoURL(ctx context.Context) (string, error) {
 	rp := a.providers.only()
 	if req := requestIn(ctx, a.core); rp == nil && req != nil {
 		if s, err := req.ownSession(ctx); err == nil {
-			rp = a.providers.ofSession(&s.Record)
+			rp = relyingPartyOf(&s.Record)
 		}
 	}
 	if rp == nil {
@@ -159,7 +159,7 @@ func (req *request) refreshTokens(c *gin.Context, s *session.Session, old *provi
 	if err := checkNotWritten(c); err != nil {
 		return nil, err
 	}
-	fresh, err := req.auth.providers.ofSession(&s.Record).refresher.Refresh(req, &s.Record, old)
+	fresh, err := relyingPartyOf(&s.Record).refresher.Refresh(req, &s.Record, old)
 	if err != nil {
 		return nil, req.refreshFailed(c, err)
 	}
@@ -185,7 +185,7 @@ func (req *request) updateTokens(c *gin.Context, s *session.Session, fresh *prov
 		return req.auth.sessions.UpdateTokens(h, req.httpNow(), s, fresh.Encode())
 	})
 	if errors.Is(err, session.ErrGone) { // the user has signed out in the meantime (case 170)
-		req.auth.providers.ofSession(&s.Record).refresher.Revoke(req, &s.Record, fresh)
+		relyingPartyOf(&s.Record).refresher.Revoke(req, &s.Record, fresh)
 		return ErrUnauthenticated
 	}
 	return translated(err)
@@ -208,7 +208,7 @@ func (req *request) tokensToRevoke(s *session.Session) (*session.Record, *provid
 // revoke revokes tokens of a session that has ended, if there are any.
 func (req *request) revoke(of *session.Record, tokens *provider.Tokens) {
 	if tokens != nil {
-		req.auth.providers.ofSession(of).refresher.Revoke(req, of, tokens)
+		relyingPartyOf(of).refresher.Revoke(req, of, tokens)
 	}
 }
 

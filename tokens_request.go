@@ -89,7 +89,7 @@ func (req *request) tokensFor(c *gin.Context, want TokenRequest) (*provider.Toke
 	if err != nil {
 		return nil, nil, err
 	}
-	rp := req.auth.providers.ofSession(&s.Record)
+	rp := relyingPartyOf(&s.Record)
 	if want.Resource == "" && len(want.Scopes) == 0 {
 		tokens, err := req.freshTokens(c)
 		return tokens, rp, err
@@ -142,7 +142,7 @@ func (req *request) exchangedTokens(c *gin.Context, want TokenRequest) (*provide
 		if err != nil {
 			return nil, nil, err
 		}
-		rp = req.auth.providers.ofSession(&s.Record)
+		rp = relyingPartyOf(&s.Record)
 		if subject, err = req.freshTokens(c); err != nil {
 			return nil, nil, err
 		}
