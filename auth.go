@@ -34,6 +34,7 @@ type Auth struct {
 // in relyingParty.
 type core struct {
 	*reporter
+	hooks     hooks
 	config    Config
 	routes    routes
 	targets   returnto.Site
@@ -46,6 +47,7 @@ type core struct {
 	state     SharedState
 	oneServer bool // keeps the sessions and the state: see store.OneRound
 	values    sharedValues
+	labels    sessionLabels
 	origin    originCheck
 	markers   marker.Cookies
 	recent    marker.Recent
@@ -78,7 +80,10 @@ func New(cfg Config) (*Auth, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ginoidc: AppURL: %w", err)
 	}
-	a := &core{config: cfg, reporter: &reporter{log: cfg.Logger, onEvent: cfg.OnEvent, onSessionEnd: cfg.OnSessionEnd}}
+	a := &core{config: cfg, reporter: &reporter{
+		log: cfg.Logger, onEvent: cfg.OnEvent, onSessionEnd: cfg.OnSessionEnd, reportAllowed: cfg.ReportAllowed,
+	}}
+	a.hooks = hooks{a.reporter, &a.config}
 	memory := state.NewMemory(0)
 	if a.state = memory; cfg.State != nil {
 		a.state = shared.LocalFallback{Whole: cfg.State, Memory: memory}
@@ -157,6 +162,7 @@ func (a *core) build(app *url.URL, variables map[string]string) error {
 		Idle: cfg.SessionIdle,
 	}
 	a.values = sharedValues{shared.Values{State: a.state, Seal: seals.kept}, a.reporter}
+	a.labels = sessionLabels{a.values, cfg.SessionLabel, cfg.SessionLifetime}
 	a.signOuts = signOuts{
 		attempts: a.attempts, target: cfg.PostSignOutURL, home: cfg.DefaultReturnTo,
 		page: strings.TrimSuffix(cfg.AppURL, "/") + a.routes.prefix + signedOutPath,

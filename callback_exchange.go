@@ -64,7 +64,7 @@ func (a *Auth) complete(
 	if l.session != nil {
 		own := *l.session
 		req.replace(&own)
-		a.runOnSignedIn(c, userOf(&own))
+		a.hooks.signedIn(c, userOf(&own))
 	}
 	return l.err
 }
@@ -124,7 +124,7 @@ func (e *exchange) signIn(req *request) (*session.Session, error) {
 	}
 	pending := &PendingSignIn{User: p.user, AccessToken: p.tokens.AccessToken, AppState: e.attempt.AppState,
 		Request: e.http}
-	if err := e.auth.runOnSignIn(req, pending); err != nil {
+	if err := e.auth.hooks.signIn(req, pending); err != nil {
 		return nil, err
 	}
 	s, err := req.startSession(req, p, e.attempt)

@@ -73,11 +73,12 @@ const (
 
 // reporter passes on what happens, to the log and to the hooks of the app.
 type reporter struct {
-	provider     string // whose events it reports, "" for those of the app
-	log          *slog.Logger
-	onEvent      func(context.Context, Event) // nil: none
-	onSessionEnd func(context.Context, SessionEnd)
-	rate         lograte.Limiter
+	provider      string // whose events it reports, "" for those of the app
+	log           *slog.Logger
+	onEvent       func(context.Context, Event) // nil: none
+	onSessionEnd  func(context.Context, SessionEnd)
+	reportAllowed bool
+	rate          lograte.Limiter
 }
 
 // of returns a reporter of the events of one provider. It has a rate of its own, so that a flood of lines about one
@@ -122,8 +123,8 @@ func (r *reporter) emitProvider(ctx context.Context, e provider.Event) {
 }
 
 // allowed reports that a guard allowed a request, if the app wants to know every decision.
-func (a *core) allowed(c *gin.Context, id identity) {
-	if !a.config.ReportAllowed || a.onEvent == nil {
+func (r *reporter) allowed(c *gin.Context, id identity) {
+	if !r.reportAllowed || r.onEvent == nil {
 		return
 	}
 	u := id.user()
@@ -131,7 +132,7 @@ func (a *core) allowed(c *gin.Context, id identity) {
 	if id.session != nil {
 		e.sid = id.session.SID
 	}
-	a.emit(c.Request.Context(), e)
+	r.emit(c.Request.Context(), e)
 }
 
 // report calls OnEvent, unless the event has no name. A panic of the app's function is only logged: a receiver of
@@ -171,9 +172,9 @@ type source struct {
 type sourceKey struct{}
 
 // withSource returns the context of c, with the source if anybody receives events.
-func (a *core) withSource(c *gin.Context) context.Context {
+func (r *reporter) withSource(c *gin.Context) context.Context {
 	ctx := c.Request.Context()
-	if a.onEvent == nil {
+	if r.onEvent == nil {
 		return ctx
 	}
 	return context.WithValue(ctx, sourceKey{}, &source{clientIP: c.ClientIP(), route: c.FullPath()})

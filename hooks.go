@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
+	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 )
 
 // PendingSignIn is the argument of [Config].OnSignIn: a sign-in whose tokens are validated and that has no session yet.
@@ -65,38 +66,57 @@ func RequestFrom(ctx context.Context) (*gin.Context, bool) {
 	return nil, false
 }
 
-// runOnSignIn runs the hook. If it returns an error, the sign-in is refused and no session starts.
-func (a *core) runOnSignIn(ctx context.Context, s *PendingSignIn) error {
-	if a.config.OnSignIn == nil {
+// hooks runs the functions of the app.
+type hooks struct {
+	*reporter
+	config *Config
+}
+
+// signIn runs OnSignIn. If it returns an error, the sign-in is refused and no session starts.
+func (h hooks) signIn(ctx context.Context, s *PendingSignIn) error {
+	if h.config.OnSignIn == nil {
 		return nil
 	}
 	issuer, subject := s.User.Issuer, s.User.Subject
-	if err := a.config.OnSignIn(ctx, s); err != nil {
+	if err := h.config.OnSignIn(ctx, s); err != nil {
 		return fmt.Errorf("%w: OnSignIn: %w", ErrForbidden, err)
 	}
 	s.User.Issuer, s.User.Subject = issuer, subject
 	return nil
 }
 
-// runOnSignedIn runs the hook, for each request that receives the new session. The session has begun, so an error is
+// signedIn runs OnSignedIn, for each request that receives the new session. The session has begun, so an error is
 // only logged.
-func (a *core) runOnSignedIn(c *gin.Context, u *User) {
-	if a.config.OnSignedIn == nil {
+func (h hooks) signedIn(c *gin.Context, u *User) {
+	if h.config.OnSignedIn == nil {
 		return
 	}
-	if err := a.config.OnSignedIn(c.Request.Context(), u); err != nil {
-		a.emit(c.Request.Context(), event{kind: eventkind.SignedInHookFailed, subject: u.Subject, err: err})
+	if err := h.config.OnSignedIn(c.Request.Context(), u); err != nil {
+		h.emit(c.Request.Context(), event{kind: eventkind.SignedInHookFailed, subject: u.Subject, err: err})
 	}
 }
 
 // signedOut runs OnSignOut. The session has already ended, so an error is only logged.
-func (a *core) signedOut(ctx context.Context, u *User) {
-	if a.config.OnSignOut == nil {
+func (h hooks) signedOut(ctx context.Context, u *User) {
+	if h.config.OnSignOut == nil {
 		return
 	}
-	if err := a.config.OnSignOut(ctx, u); err != nil {
-		a.emit(ctx, event{kind: eventkind.SignOutHookFailed, err: err})
+	if err := h.config.OnSignOut(ctx, u); err != nil {
+		h.emit(ctx, event{kind: eventkind.SignOutHookFailed, err: err})
 	}
+}
+
+// signal runs OnSignal. A panic of the hook is an error, because a poll runs it on no request's goroutine.
+func (h hooks) signal(ctx context.Context, s Signal) error {
+	if h.config.OnSignal == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, signalHookTime)
+	defer cancel()
+	if _, err := flight.Try(h.log, func() (any, error) { return nil, h.config.OnSignal(ctx, s) }); err != nil {
+		return fmt.Errorf("%w: %w", errSignalHook, err)
+	}
+	return nil
 }
 
 // sessionEnded reports the end of one session, or of all sessions that match e.

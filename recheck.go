@@ -31,7 +31,7 @@ func newChecker(a *core, rp *relyingParty) *recheck.Checker {
 			return rp.ledger.Ended(ctx, rp.ledger.RefOf(r))
 		},
 		Read: func(ctx context.Context, r *session.Record, tokens []byte) (recheck.Answer, error) {
-			return rp.reread(ctx, a, r, tokens)
+			return rp.reread(ctx, a.hooks, r, tokens)
 		},
 		End: rp.endChecked,
 		Report: func(ctx context.Context, e recheck.Event, r *session.Record, err error) {
@@ -151,7 +151,7 @@ func (req *request) noLongerSignedIn() {
 // reread reads the user of a session again: by a refresh if there is a refresh token, from userinfo unless that is left
 // out, and from the app's resolver. It emits what has changed.
 func (rp *relyingParty) reread(
-	ctx context.Context, a *core, r *session.Record, encoded []byte,
+	ctx context.Context, ask hooks, r *session.Record, encoded []byte,
 ) (answer recheck.Answer, err error) {
 	tokens := decodedTokens(encoded)
 	from, tokens, err := rp.ask(ctx, r, tokens)
@@ -170,7 +170,7 @@ func (rp *relyingParty) reread(
 	if err != nil {
 		return answer, err
 	}
-	if err := rp.vet(ctx, a, r, after, tokens); err != nil {
+	if err := rp.vet(ctx, ask, r, after, tokens); err != nil {
 		return answer, refusal(err)
 	}
 	record := after.record()
@@ -212,7 +212,7 @@ func (rp *relyingParty) ask(
 
 // vet asks code of the app: the resolver for the groups, and OnSignIn whether the user may still sign in.
 func (rp *relyingParty) vet(
-	ctx context.Context, a *core, r *session.Record, u *User, tokens *provider.Tokens,
+	ctx context.Context, ask hooks, r *session.Record, u *User, tokens *provider.Tokens,
 ) error {
 	accessToken := ""
 	if tokens != nil {
@@ -228,7 +228,7 @@ func (rp *relyingParty) vet(
 	if r.Issued.IsZero() { // StartSession does not call OnSignIn either
 		return nil
 	}
-	err := a.runOnSignIn(ctx, &PendingSignIn{User: u, AccessToken: accessToken, Recheck: true})
+	err := ask.signIn(ctx, &PendingSignIn{User: u, AccessToken: accessToken, Recheck: true})
 	if err == nil {
 		return nil
 	}

@@ -47,7 +47,7 @@ func (a *Auth) UserSessions(ctx context.Context, subject string) ([]SessionInfo,
 	infos := make([]SessionInfo, len(refs))
 	for i, ref := range refs {
 		infos[i] = SessionInfo{ID: hex.EncodeToString(ref.ID[:]), Started: ref.Started, Current: ref.ID == current}
-		if infos[i].Label, err = a.sessionLabel(ctx, ref.ID, subject); err != nil {
+		if infos[i].Label, err = a.labels.of(ctx, ref.ID, subject); err != nil {
 			return nil, err
 		}
 	}
@@ -207,22 +207,28 @@ func (a *Auth) Ended(c *gin.Context) <-chan struct{} {
 
 const maxLabel = 64 // bytes
 
-// label keeps the label that the app makes of this request for a session that has begun, as long as the session can
+// sessionLabels are what the app calls the sessions of its users, such as the device.
+type sessionLabels struct {
+	values sharedValues
+	make   func(*http.Request) string // nil: there are none
+	life   time.Duration
+}
+
+// keep keeps the label that the app makes of this request for a session that has begun, as long as the session can
 // live. A failure is only logged, because labels only serve to display sessions.
-func (req *request) label(s *session.Session) {
-	a := req.auth
-	if a.config.SessionLabel == nil {
+func (l sessionLabels) keep(req *request, s *session.Session) {
+	if l.make == nil {
 		return
 	}
 	r := req.http.Clone(req)
 	r.Body = http.NoBody
-	text, err := flight.Try(a.log, func() (string, error) { return a.config.SessionLabel(r), nil })
+	text, err := flight.Try(l.values.log, func() (string, error) { return l.make(r), nil })
 	if text = cleanLabel(text); text != "" {
 		key := shared.Key(shared.KindLabel, s.ID)
-		err = a.values.Keep(req, sessionLabel, key, s.Owner(), text, a.config.SessionLifetime)
+		err = l.values.Keep(req, sessionLabel, key, s.Owner(), text, l.life)
 	}
 	if err != nil {
-		a.emit(req, event{kind: eventkind.SessionNotLabelled, subject: s.Subject, err: err})
+		l.values.emit(req, event{kind: eventkind.SessionNotLabelled, subject: s.Subject, err: err})
 	}
 }
 
@@ -241,12 +247,12 @@ func cleanLabel(text string) string {
 	return text
 }
 
-// sessionLabel returns the label of a session of a user, or "" if it has none.
-func (a *core) sessionLabel(ctx context.Context, id shared.Hash, subject string) (string, error) {
-	if a.config.SessionLabel == nil {
+// of returns the label of a session of a user, or "" if it has none.
+func (l sessionLabels) of(ctx context.Context, id shared.Hash, subject string) (string, error) {
+	if l.make == nil {
 		return "", nil
 	}
 	owner := (&session.Record{ID: id, Subject: subject}).Owner()
-	text, _, err := a.values.Kept(requestContext(ctx), sessionLabel, shared.Key(shared.KindLabel, id), owner)
+	text, _, err := l.values.Kept(requestContext(ctx), sessionLabel, shared.Key(shared.KindLabel, id), owner)
 	return text, err
 }

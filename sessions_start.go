@@ -68,7 +68,7 @@ func (req *request) startSession(
 	// The new session has started, so from here on errors are only logged.
 	err = req.endReplaced(rp, old, at)
 	rp.ledger.enlist(req, s, a.sessions.Left(&s.Record))
-	req.label(s)
+	a.labels.keep(req, s)
 	if err := errors.Join(err, rp.ledger.limit(req, s, a.config.MaxSessions)); err != nil {
 		a.emit(req, event{kind: eventkind.EarlierSessionLives, err: err})
 	}

@@ -204,7 +204,7 @@ func (rp *relyingParty) applySignal(ctx context.Context, a *core, s *provider.Se
 			return err
 		}
 	}
-	if err := a.runOnSignal(ctx, rp.exported(s, sub, sid)); err != nil {
+	if err := a.hooks.signal(ctx, rp.exported(s, sub, sid)); err != nil {
 		return err
 	}
 	rp.emit(ctx, received)
@@ -227,19 +227,6 @@ func (s *signalReceiver) sent(e *provider.SecurityEvent) bool {
 	}
 	_, ok := s.states.Open(state, e.Subject.ID)
 	return ok
-}
-
-// runOnSignal runs the hook. A panic of the hook is an error, because a poll runs it on no request's goroutine.
-func (a *core) runOnSignal(ctx context.Context, s Signal) error {
-	if a.config.OnSignal == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, signalHookTime)
-	defer cancel()
-	if _, err := flight.Try(a.log, func() (any, error) { return nil, a.config.OnSignal(ctx, s) }); err != nil {
-		return fmt.Errorf("%w: %w", errSignalHook, err)
-	}
-	return nil
 }
 
 // PollSignals fetches security events at the interval Signals.Poll until ctx is done, and then returns ctx.Err. Run it

@@ -56,7 +56,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 	}
 	req.revoke(of, tokens)
 	if !id.nobody() {
-		a.signedOut(req, id.user())
+		a.hooks.signedOut(req, id.user())
 	}
 	a.attempts.ClearAll(header, c.Request)
 	if a.silent.Load() {
