@@ -44,6 +44,7 @@ type core struct {
 	links     signInLinks
 	signIns   signIns
 	signOuts  signOuts
+	landing   landing
 	state     SharedState
 	oneServer bool // keeps the sessions and the state: see store.OneRound
 	values    sharedValues
@@ -163,6 +164,7 @@ func (a *core) build(app *url.URL, variables map[string]string) error {
 	}
 	a.values = sharedValues{shared.Values{State: a.state, Seal: seals.kept}, a.reporter}
 	a.labels = sessionLabels{a.values, cfg.SessionLabel, cfg.SessionLifetime}
+	a.landing = landing{cfg.strict(), a.log}
 	a.signOuts = signOuts{
 		attempts: a.attempts, target: cfg.PostSignOutURL, home: cfg.DefaultReturnTo,
 		page: strings.TrimSuffix(cfg.AppURL, "/") + a.routes.prefix + signedOutPath,
@@ -225,7 +227,7 @@ func (a *Auth) Ready(ctx context.Context) error {
 	if err := a.sessions.Ready(ctx); err != nil {
 		return translated(err)
 	}
-	return a.newLedger("", false).Ready(ctx, shared.Probe)
+	return newLedger(a.core, "", false).Ready(ctx, shared.Probe)
 }
 
 // AppURL returns the app's external base URL without a trailing slash.

@@ -196,36 +196,38 @@ func metadataPath(resource string) string {
 	return wellKnownResource + strings.TrimSuffix(u.Path, "/")
 }
 
-// mountMetadata registers the route of the metadata, if there is any. It is at the root of the host, outside of a group
-// at the base path, from which a relative path leads there.
-func (a *Auth) mountMetadata(r gin.IRouter) {
-	pattern := a.routes.metadata
+func newResourceMetadata(a *Auth) *resourceMetadata {
+	return &resourceMetadata{
+		Resource: a.config.Resource, AuthorizationServers: a.providers.authorizationServers(),
+		BearerMethods: []string{"header"}, ProofAlgs: provider.ProofAlgs(), CertificateBound: a.certificates.Header != "",
+	}
+}
+
+// mount registers the route of the metadata, unless pattern is "". It is at the root of the host, outside of a group at
+// the base path, from which a relative path leads there.
+func (m *resourceMetadata) mount(r gin.IRouter, pattern string) {
 	if pattern == "" {
 		return
 	}
 	if group, ok := r.(interface{ BasePath() string }); ok && group.BasePath() != "/" {
 		pattern = strings.Repeat("/..", strings.Count(path.Clean(group.BasePath()), "/")) + pattern
 	}
-	r.GET(pattern, a.showMetadata)
+	r.GET(pattern, m.show)
 	for _, method := range append(otherMethods(), http.MethodPost) {
-		r.Handle(method, pattern, a.showMetadata)
+		r.Handle(method, pattern, m.show)
 	}
 }
 
-// showMetadata responds with the metadata. It is public, and pages of any origin may read it: a client that runs in a
-// browser starts there.
-func (a *Auth) showMetadata(c *gin.Context) {
+// show responds with the metadata. It is public, and pages of any origin may read it: a client that runs in a browser
+// starts there.
+func (m *resourceMetadata) show(c *gin.Context) {
 	h := c.Writer.Header()
 	h.Set("Access-Control-Allow-Origin", "*")
 	h.Set("X-Content-Type-Options", "nosniff")
 	switch c.Request.Method {
 	case http.MethodGet, http.MethodHead:
 		h.Set("Cache-Control", "public, max-age=3600")
-		c.JSON(http.StatusOK, resourceMetadata{
-			Resource: a.config.Resource, AuthorizationServers: a.providers.authorizationServers(),
-			BearerMethods: []string{"header"}, ProofAlgs: provider.ProofAlgs(),
-			CertificateBound: a.certificates.Header != "",
-		})
+		c.JSON(http.StatusOK, m)
 	case http.MethodOptions: // for a header of the client that is not on the list of harmless ones
 		h.Set("Access-Control-Allow-Methods", "GET, HEAD")
 		h.Set("Access-Control-Allow-Headers", "*")

@@ -46,23 +46,23 @@ func (a *Auth) Callback(c *gin.Context) {
 		err = a.complete(c, rp, at, response)
 	}
 	if err == nil {
-		a.land(c, at.ReturnTo)
+		a.landing.land(c, at.ReturnTo)
 		return
 	}
 	// The usual cause of a missing attempt: the sign-in began on another host or scheme, which has the cookie (case 50).
 	attrs := append(refusalAttrs(response.Refusal), slog.String("host", ascii.Clean(c.Request.Host, 256)))
 	if at != nil && at.Silent { // the user did not ask for the sign-in, so an error page would only confuse
 		a.emit(ctx, event{kind: eventkind.SilentSignInFailed, code: outcomeOf(err).code, attrs: attrs, err: err})
-		a.land(c, at.ReturnTo)
+		a.landing.land(c, at.ReturnTo)
 		return
 	}
 	if isStale(err) { // back button, reload or a second tab: harmless if the user is signed in by now
-		if a.reopen(c, a.routes.callback) {
+		if a.landing.reopen(c, a.routes.callback) {
 			return
 		}
 		if _, ok := a.requestOf(c).signedInUser(c); ok {
 			a.emit(ctx, event{kind: eventkind.CallbackWithoutAttempt, attrs: attrs, err: err})
-			a.land(c, a.config.DefaultReturnTo)
+			a.landing.land(c, a.config.DefaultReturnTo)
 			return
 		}
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/clientcert"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/settings"
-	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
 // Values of [Provider].ClientAuthMethod (OpenID Connect Core 1.0, section 9; RFC 8705, section 2).
@@ -229,9 +228,6 @@ func (c *Config) sameSite() http.SameSite {
 	}
 	return http.SameSiteLaxMode
 }
-
-// withheld reports whether the browser withholds the session cookie, so that the request says nothing about the user.
-func (c *Config) withheld(r *http.Request) bool { return c.strict() && web.IsCrossSiteNavigation(r) }
 
 // ProfileFAPI2 is the FAPI 2.0 Security Profile, a value of [Provider].Profile.
 const ProfileFAPI2 = "fapi2"

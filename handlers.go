@@ -115,19 +115,8 @@ func (c *Config) routesAndTargets(app *url.URL) (routes, returnto.Site) {
 // method with another parameter directly below RoutePrefix, Gin panics: choose another RoutePrefix.
 func (a *Auth) Mount(r gin.IRouter) {
 	a.routes.check(r)
-	for name, handler := range a.ownHandlers() {
-		r.GET(a.routes.prefix+"/"+name, handler)
-		r.POST(a.routes.prefix+"/"+name, handler)
-	}
-	for _, method := range otherMethods() {
-		r.Handle(method, a.routes.prefix+"/:"+ownParam, a.answerOtherMethod)
-		r.Handle(method, a.routes.prefix+"/:"+ownParam+belowOwn, a.answerOtherMethodBelow)
-	}
-	for name, handler := range a.namedHandlers() {
-		r.GET(a.routes.prefix+"/"+name+belowOwn, handler)
-		r.POST(a.routes.prefix+"/"+name+belowOwn, handler)
-	}
-	a.mountMetadata(r)
+	newRouteTable(a).mount(r, a.routes.prefix)
+	newResourceMetadata(a).mount(r, a.routes.metadata)
 }
 
 // otherMethods returns the methods that no route of the plugin supports.
@@ -138,55 +127,73 @@ func otherMethods() []string {
 	}
 }
 
-// ownHandlers returns the handlers of the plugin's routes by their names below RoutePrefix.
-func (a *Auth) ownHandlers() map[string]gin.HandlerFunc {
-	handlers := map[string]gin.HandlerFunc{
-		"signin": a.SignIn, "callback": a.Callback, "signout": a.SignOut, "userinfo": a.UserInfo,
-		"backchannel-logout": a.BackChannelLogout, "frontchannel-logout": a.FrontChannelLogout, "signed-out": a.SignedOut,
-		clientScript: a.serveClient, clientTypes: a.serveClient,
-	}
-	if a.providers.receiveSignals() {
-		handlers["signals"] = a.ReceiveSignal
-	}
-	return handlers
+// routeTable has the handlers of the plugin's routes by their names below RoutePrefix.
+type routeTable struct {
+	own map[string]gin.HandlerFunc
+	// named has those of the routes below which each of several providers has one of its own. With one provider there are
+	// none; the pattern below the callback keeps Gin from redirecting to it.
+	named map[string]gin.HandlerFunc
 }
 
-// namedHandlers returns the handlers of the routes below which each of several providers has one of its own. With one
-// provider there are none; the pattern below the callback keeps Gin from redirecting to it.
-func (a *Auth) namedHandlers() map[string]gin.HandlerFunc {
-	if !a.providers.several {
-		return map[string]gin.HandlerFunc{"callback": a.answerSlash}
+func newRouteTable(a *Auth) *routeTable {
+	t := &routeTable{
+		own: map[string]gin.HandlerFunc{
+			"signin": a.SignIn, "callback": a.Callback, "signout": a.SignOut, "userinfo": a.UserInfo,
+			"backchannel-logout": a.BackChannelLogout, "frontchannel-logout": a.FrontChannelLogout, "signed-out": a.SignedOut,
+		},
 	}
-	handlers := map[string]gin.HandlerFunc{
-		"callback": a.Callback, "backchannel-logout": a.BackChannelLogout, "frontchannel-logout": a.FrontChannelLogout,
+	t.own[clientScript], t.own[clientTypes] = t.client, t.client
+	t.named = map[string]gin.HandlerFunc{"callback": t.slash}
+	if a.providers.several {
+		t.named = map[string]gin.HandlerFunc{
+			"callback": a.Callback, "backchannel-logout": a.BackChannelLogout, "frontchannel-logout": a.FrontChannelLogout,
+		}
 	}
 	if a.providers.receiveSignals() {
-		handlers["signals"] = a.ReceiveSignal
+		t.own["signals"] = a.ReceiveSignal
+		if a.providers.several {
+			t.named["signals"] = a.ReceiveSignal
+		}
 	}
-	return handlers
+	return t
 }
 
-// answerOtherMethod calls the handler of the route, which responds with 405 and the methods it supports.
-func (a *Auth) answerOtherMethod(c *gin.Context) {
-	handler := a.ownHandlers()[c.Param(ownParam)]
+// mount registers the handlers below prefix.
+func (t *routeTable) mount(r gin.IRouter, prefix string) {
+	for name, handler := range t.own {
+		r.GET(prefix+"/"+name, handler)
+		r.POST(prefix+"/"+name, handler)
+	}
+	for _, method := range otherMethods() {
+		r.Handle(method, prefix+"/:"+ownParam, t.otherMethod)
+		r.Handle(method, prefix+"/:"+ownParam+belowOwn, t.otherMethodBelow)
+	}
+	for name, handler := range t.named {
+		r.GET(prefix+"/"+name+belowOwn, handler)
+		r.POST(prefix+"/"+name+belowOwn, handler)
+	}
+}
+
+// otherMethod calls the handler of the route, which responds with 405 and the methods it supports.
+func (t *routeTable) otherMethod(c *gin.Context) {
+	handler := t.own[c.Param(ownParam)]
 	if handler == nil {
-		c.AbortWithStatus(http.StatusNotFound)
-		return
+		handler = t.slash
 	}
 	handler(c)
 }
 
-// answerOtherMethodBelow is answerOtherMethod for the routes of named providers.
-func (a *Auth) answerOtherMethodBelow(c *gin.Context) {
-	handler := a.namedHandlers()[c.Param(ownParam)]
+// otherMethodBelow is otherMethod for the routes of named providers.
+func (t *routeTable) otherMethodBelow(c *gin.Context) {
+	handler := t.named[c.Param(ownParam)]
 	if handler == nil {
-		handler = a.answerSlash
+		handler = t.slash
 	}
 	handler(c)
 }
 
-// answerSlash prevents Gin's redirect for a trailing slash, which would copy the authorization code into a second URL.
-func (a *Auth) answerSlash(c *gin.Context) { c.AbortWithStatus(http.StatusNotFound) }
+// slash prevents Gin's redirect for a trailing slash, which would copy the authorization code into a second URL.
+func (t *routeTable) slash(c *gin.Context) { c.AbortWithStatus(http.StatusNotFound) }
 
 // UserInfo responds with the claims of the signed-in user that Config.UserInfoClaims allows, as JSON, or with 204 if
 // nobody is signed in, and 503 if the session store does not respond. The response is private and never cached. It
@@ -280,13 +287,22 @@ func page(c *gin.Context, log *slog.Logger, status int, p web.Page) {
 // does every redirect that it leads to: the user would seem to be signed out. A page of the plugin that opens the next
 // address by itself ends the chain, because that navigation is the app's own.
 
+// landing leads browsers to pages of the app.
+type landing struct {
+	strict bool // the session cookie is SameSite=Strict
+	log    *slog.Logger
+}
+
+// withheld reports whether the browser withholds the session cookie, so that the request says nothing about the user.
+func (l landing) withheld(r *http.Request) bool { return l.strict && web.IsCrossSiteNavigation(r) }
+
 // land sends the browser to a page of the app at the end of a sign-in.
-func (a *core) land(c *gin.Context, target string) {
-	if !a.config.strict() {
+func (l landing) land(c *gin.Context, target string) {
+	if !l.strict {
 		redirect(c, http.StatusSeeOther, target)
 		return
 	}
-	page(c, a.log, http.StatusOK, web.Page{
+	page(c, l.log, http.StatusOK, web.Page{
 		Title: "One moment", Message: "You are returning to the site.", Link: target, LinkText: "Continue", Next: target,
 		CutAddress: true,
 	})
@@ -294,13 +310,13 @@ func (a *core) land(c *gin.Context, target string) {
 
 // reopen answers a navigation without its session cookie with a page that opens the same address of the plugin again,
 // with the cookie. It reports whether it has answered. The second request is the app's own, so it never loops.
-func (a *core) reopen(c *gin.Context, path string) bool {
-	if c.Request.Method != http.MethodGet || !a.config.withheld(c.Request) {
+func (l landing) reopen(c *gin.Context, path string) bool {
+	if c.Request.Method != http.MethodGet || !l.withheld(c.Request) {
 		return false
 	}
 	if query := c.Request.URL.Query().Encode(); query != "" {
 		path += "?" + query
 	}
-	a.land(c, path)
+	l.land(c, path)
 	return true
 }

@@ -47,8 +47,8 @@ func (a *Auth) TemplateFuncs() template.FuncMap {
 // The module for scripts of an app's pages, and its types, below RoutePrefix.
 const clientScript, clientTypes = "client.js", "client.d.ts"
 
-// serveClient responds with one of the two files. They hold nothing about users and are the same for all apps.
-func (a *Auth) serveClient(c *gin.Context) {
+// client responds with one of the two files. They hold nothing about users and are the same for all apps.
+func (t *routeTable) client(c *gin.Context) {
 	if c.Request.Method != http.MethodGet {
 		begin(c, http.MethodGet)
 		return

@@ -72,7 +72,7 @@ func newRelyingParty(
 	if err := rp.makeClient(a); err != nil {
 		return nil, err
 	}
-	rp.ledger = sessionLedger{a.newLedger(rp.audience, settings.Signals.stepsUp()), rp.reporter}
+	rp.ledger = sessionLedger{newLedger(a, rp.audience, settings.Signals.stepsUp()), rp.reporter}
 	rp.refresher = newRefresher(rp, a.values.Values, a.config.SessionLifetime)
 	rp.checker = newChecker(a, rp)
 	rp.resources = rp.resourceTransport()

@@ -144,7 +144,7 @@ func (a *Auth) EndUserSessions(ctx context.Context, subject string) error {
 // once. The provider is not informed. [Config].OnSessionEnd is called once, without Subject and SID.
 func (a *Auth) EndAllSessions(ctx context.Context) error {
 	ctx = requestContext(ctx)
-	if err := a.newLedger("", false).EndAll(ctx); err != nil {
+	if err := newLedger(a.core, "", false).EndAll(ctx); err != nil {
 		return err
 	}
 	a.sessionEnded(ctx, SessionEnd{Reason: EndedByApp})

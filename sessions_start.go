@@ -46,7 +46,7 @@ func (req *request) startSession(
 	rec.Transient = a.config.forgets(at, id, earlier.session)
 	rp.ledger.SetHashes(&rec, id.user.Actor.subject())
 	if id.issued.IsZero() { // not from the provider
-		a.continueActing(&rec, id.user, earlier)
+		continueActing(a.sessions, &rec, id.user, earlier)
 	}
 	if rec.Began, err = rp.ledger.Began(req, &rec); err != nil {
 		return nil, err
@@ -99,7 +99,7 @@ func (c *Config) forgets(at *attempt.Attempt, id *person, earlier *session.Sessi
 // continueActing makes a session in which a user begins or stops to act as another one depend on the session that it
 // replaces: it ends no later, and a sign-out of the user at the provider ends it too. Otherwise each change would
 // extend the time for which the sign-in counts.
-func (a *core) continueActing(rec *session.Record, u *User, earlier identity) {
+func continueActing(manager *session.Manager, rec *session.Record, u *User, earlier identity) {
 	if earlier.session == nil {
 		return
 	}
@@ -115,7 +115,7 @@ func (a *core) continueActing(rec *session.Record, u *User, earlier identity) {
 	} else {
 		rec.SubjectHash, rec.SIDHash = ref.Subject, ref.SID
 	}
-	left, _ := a.sessions.Limits(&earlier.session.Record)
+	left, _ := manager.Limits(&earlier.session.Record)
 	rec.Expires = time.Now().Add(left)
 }
 

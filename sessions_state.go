@@ -149,7 +149,7 @@ func (v sharedValues) inTurn(
 }
 
 // newLedger returns the ledger of sessions of an audience, or of the app.
-func (a *core) newLedger(audience shared.Audience, stepUps bool) *revocation.Ledger {
+func newLedger(a *core, audience shared.Audience, stepUps bool) *revocation.Ledger {
 	return revocation.New(revocation.Config{
 		State: a.state, Audience: audience, App: shared.Audience(a.config.audience()), StepUps: stepUps,
 		Lifetime: a.config.SessionLifetime + a.config.AttemptLife,

@@ -46,7 +46,7 @@ func (a *Auth) SignIn(c *gin.Context) {
 		a.denier.fail(c, "", errNotNavigation)
 		return
 	}
-	if a.reopen(c, a.routes.signIn) {
+	if a.landing.reopen(c, a.routes.signIn) {
 		return
 	}
 	req := a.requestOf(c)
@@ -115,7 +115,7 @@ func (a *Auth) SilentSignIn() gin.HandlerFunc {
 		r := c.Request
 		target := a.targets.Current(r) // "" for the plugin's own routes
 		if target == "" || r.Method != http.MethodGet || !web.IsNavigation(r) || a.markers.IsSilent(r) ||
-			a.config.withheld(r) { // the user may be signed in
+			a.landing.withheld(r) { // the user may be signed in
 			return
 		}
 		req := a.requestOf(c)

@@ -95,7 +95,7 @@ func (a *Auth) SignedOut(c *gin.Context) {
 		redirect(c, http.StatusSeeOther, at.ReturnTo)
 		return
 	}
-	if a.reopen(c, a.routes.signedOut) {
+	if a.landing.reopen(c, a.routes.signedOut) {
 		return
 	}
 	p := web.Page{

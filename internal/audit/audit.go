@@ -11,7 +11,7 @@ import (
 // Own reports whether handler, a name as Gin prints it, is one of the plugin's own handlers, which decide for
 // themselves. Those are methods. Guards are function literals made by methods.
 func Own(handler string) bool {
-	return strings.HasPrefix(handler, "github.com/seed-d65cea4d/ginoidc.(*Auth).") && strings.HasSuffix(handler, "-fm")
+	return strings.HasPrefix(handler, "github.com/seed-d65cea4d/ginoidc.(*") && strings.HasSuffix(handler, "-fm")
 }
 
 // Mark is set when a guard denies a request with its context. The zero value is unset.
