@@ -90,7 +90,7 @@ func New(cfg Config) (*Auth, error) {
 		a.state = shared.LocalFallback{Whole: cfg.State, Memory: memory}
 		a.oneServer = reflect.TypeOf(cfg.State).Kind() == reflect.Pointer && any(cfg.State) == any(cfg.Store)
 	}
-	a.exchanges.Log = a.log
+	a.exchanges.Log, a.providers.reporter = a.log, a.reporter
 	a.routes, a.targets = cfg.routesAndTargets(app)
 	a.userInfoClaims = slices.Clone(cfg.UserInfoClaims)
 	setDefault(&a.config.DefaultReturnTo, a.routes.base+"/")
@@ -126,7 +126,7 @@ func (a *core) build(app *url.URL, variables map[string]string) error {
 	a.sessions, err = session.New(session.Config{
 		Store: cfg.Store, Secrets: cfg.CookieSecrets, Name: name, Path: root, Secure: secure, SameSite: cfg.sameSite(),
 		Idle: cfg.SessionIdle, Lifetime: cfg.SessionLifetime, AuthAge: cfg.authAge(), RecheckEvery: cfg.RecheckEvery,
-		Parties: a.partyOf, Logger: a.log,
+		Parties: a.providers.partyOf, Logger: a.log,
 	})
 	if err != nil {
 		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
@@ -171,10 +171,11 @@ func (a *core) build(app *url.URL, variables map[string]string) error {
 	}
 	a.signIns = signIns{
 		reporter: a.reporter, links: a.links, targets: a.targets, home: cfg.DefaultReturnTo, attempts: a.attempts,
-		strict:   cfg.strict(),
+		strict: cfg.strict(), origin: a.origin, linking: cfg.OnLink != nil,
+		choice:   providerChoice{a.reporter, &a.providers, a.markers, a.routes.signIn, cfg.FindDomain, cfg.ChooseProvider},
 		sessions: a.sessions, markers: a.markers, recent: a.recent, appURL: cfg.AppURL, appState: cfg.AppState,
 	}
-	if err := a.makeParties(variables); err != nil {
+	if err := makeParties(a, variables); err != nil {
 		return err
 	}
 	a.browsersOnly = len(cfg.Authenticators) == 0 && !a.providers.accessTokens()

@@ -25,7 +25,7 @@ import (
 // and if the provider, the session store or State does not respond, 503. docs/errors.md lists all codes. A failed
 // callback never creates, changes or ends a session.
 func (a *Auth) Callback(c *gin.Context) {
-	rp, err := a.ofPath(c)
+	rp, err := a.providers.ofPath(c, a.requestOf)
 	if err != nil {
 		if begin(c, http.MethodGet, http.MethodPost) {
 			a.denier.fail(c, "", err)
@@ -43,7 +43,8 @@ func (a *Auth) Callback(c *gin.Context) {
 	ctx := c.Request.Context()
 	at, response, err := rp.receive(c, a.attempts)
 	if err == nil {
-		err = a.complete(c, rp, at, response)
+		e := &exchange{auth: a.core, rp: rp, attempt: at}
+		err = e.complete(c, response)
 	}
 	if err == nil {
 		a.landing.land(c, at.ReturnTo)

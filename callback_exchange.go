@@ -30,9 +30,8 @@ type exchangeResult struct {
 // complete redeems the code of a response and starts the session, unless the provider refused the sign-in. Concurrent
 // requests with the same response are deduplicated: browsers request a page twice, and a reload cancels the first
 // request. Each of them has presented the attempt's cookie, and each gets the same result, cookies included.
-func (a *Auth) complete(
-	c *gin.Context, rp *relyingParty, at *attempt.Attempt, r authresponse.Response,
-) error {
+func (e *exchange) complete(c *gin.Context, r authresponse.Response) error {
+	a, at := e.auth, e.attempt
 	header, ctx := c.Writer.Header(), c.Request.Context()
 	if r.Refusal != nil { // no code can be replayed, and anyone can forge an error: do not mark the attempt as used
 		a.attempts.Clear(header, at.State)
@@ -43,7 +42,7 @@ func (a *Auth) complete(
 	}
 	// The exchange continues when the browser disconnects, since another request may wait for it. It works on a copy of
 	// the request, because Gin reuses its contexts.
-	e := &exchange{auth: a.core, rp: rp, attempt: at, code: r.Code, http: c.Request.Clone(ctx)}
+	e.code, e.http = r.Code, c.Request.Clone(ctx)
 	e.http.Body = http.NoBody
 	l, _, err := a.exchanges.Do(ctx, at.State+" "+r.Code, func() (*exchangeResult, error) {
 		return e.redeemOnce(context.WithoutCancel(ctx)), nil

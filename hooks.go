@@ -8,7 +8,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 )
@@ -175,7 +174,7 @@ func (req *request) authenticate(ctx context.Context) (id identity, decided bool
 		case u != nil && u.Subject == "":
 			return identity{}, true, fmt.Errorf("%w: an Authenticator returned a user without a Subject", errInternal)
 		case u != nil:
-			return identity{other: req.auth.shownBy(u)}, true, nil
+			return identity{other: req.auth.providers.shownBy(u)}, true, nil
 		}
 	}
 	return identity{}, false, nil
@@ -189,18 +188,6 @@ func denied(err error) error {
 		}
 	}
 	return &authenticatorError{fmt.Errorf("%w: %w", ErrUnauthenticated, err)}
-}
-
-// shownBy returns a copy of the user for guards. Its lists are sorted, and an Authenticator that keeps u cannot change
-// them later.
-func (a *core) shownBy(u *User) *User {
-	own := u.copied()
-	own.Groups, own.Organizations = claims.Normalized(own.Groups), claims.Normalized(own.Organizations)
-	own.ready = true
-	if rp := a.providers.first(); rp != nil {
-		own.shape = rp.shape
-	}
-	return own
 }
 
 // ginContext returns the gin.Context that serves the request, or nil if there is none or it has been reused since.

@@ -10,7 +10,9 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 	"github.com/seed-d65cea4d/ginoidc/internal/directory"
+	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
@@ -18,6 +20,7 @@ import (
 
 // relyingParties finds the relying party for whatever is at hand.
 type relyingParties struct {
+	*reporter
 	fixed   []*relyingParty                     // of Config.Providers
 	byName  map[string]*relyingParty            // the same
 	found   *directory.Directory[*relyingParty] // by Config.FindProvider; nil without it
@@ -103,6 +106,15 @@ func (ps *relyingParties) issuing(iss string, audience []string) (found *relying
 // relyingPartyOf returns the one that a session was started with.
 func relyingPartyOf(r *session.Record) *relyingParty {
 	return r.Party.Of.(*relyingParty)
+}
+
+// partyOf finds the party of a session, and reports a session whose provider is not configured any longer.
+func (ps *relyingParties) partyOf(ctx context.Context, name string, head []byte) (*session.Party, error) {
+	party, err := ps.party(ctx, name, head)
+	if party == nil && err == nil && name != "" {
+		ps.emit(ctx, event{kind: eventkind.ProviderGone, provider: name})
+	}
+	return party, err
 }
 
 // party finds the party of a session. A session that names no provider was saved by an app with one.
@@ -195,39 +207,57 @@ func (ps *relyingParties) authorizationServers() []string {
 func nameInPath(c *gin.Context) string { return strings.TrimPrefix(c.Param(belowOwnParam), "/") }
 
 // ofPath returns the relying party of a callback, whose path names it if there are several.
-func (a *Auth) ofPath(c *gin.Context) (*relyingParty, error) {
-	if only := a.providers.only(); only != nil {
+func (ps *relyingParties) ofPath(
+	c *gin.Context, requestOf func(*gin.Context) *request,
+) (*relyingParty, error) {
+	if only := ps.only(); only != nil {
 		return only, nil
 	}
-	return a.providers.kept(a.requestOf(c), nameInPath(c))
+	return ps.kept(requestOf(c), nameInPath(c))
 }
 
 // ofLogoutToken returns the relying party whose provider has issued a logout token, as far as the path or the token
 // says.
-func (a *Auth) ofLogoutToken(c *gin.Context, raw string) (*relyingParty, error) {
-	if only := a.providers.only(); only != nil {
+func (ps *relyingParties) ofLogoutToken(
+	ctx context.Context, c *gin.Context, raw string,
+) (*relyingParty, error) {
+	if only := ps.only(); only != nil {
 		return only, nil
 	}
 	if name := nameInPath(c); name != "" {
-		return a.providers.kept(a.requestOf(c), name)
+		return ps.kept(ctx, name)
 	}
 	iss, audience, _ := provider.Unverified(raw)
-	if rp := a.providers.issuing(iss, audience); rp != nil {
+	if rp := ps.issuing(iss, audience); rp != nil {
 		return rp, nil
 	}
 	return nil, fmt.Errorf("%w: the token is of no configured issuer", provider.ErrInvalidToken)
 }
 
 // ofFramed returns the relying party of a front-channel logout: that of the path, or of iss.
-func (a *Auth) ofFramed(c *gin.Context) (*relyingParty, error) {
-	if only := a.providers.only(); only != nil {
+func (ps *relyingParties) ofFramed(
+	c *gin.Context, requestOf func(*gin.Context) *request,
+) (*relyingParty, error) {
+	if only := ps.only(); only != nil {
 		return only, nil
 	}
 	if name := nameInPath(c); name != "" {
-		return a.providers.kept(a.requestOf(c), name)
+		return ps.kept(requestOf(c), name)
 	}
-	if rp := a.providers.issuing(c.Query("iss"), nil); rp != nil {
+	if rp := ps.issuing(c.Query("iss"), nil); rp != nil {
 		return rp, nil
 	}
 	return nil, fmt.Errorf("%w: iss is no configured issuer", ErrUnknownProvider)
+}
+
+// shownBy returns a copy of the user of an Authenticator for guards. Its lists are sorted, and an Authenticator that
+// keeps u cannot change them later.
+func (ps *relyingParties) shownBy(u *User) *User {
+	own := u.copied()
+	own.Groups, own.Organizations = claims.Normalized(own.Groups), claims.Normalized(own.Organizations)
+	own.ready = true
+	if rp := ps.first(); rp != nil {
+		own.shape = rp.shape
+	}
+	return own
 }

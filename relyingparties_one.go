@@ -205,7 +205,7 @@ func (p *Provider) tenants() func(context.Context, string) (bool, error) {
 }
 
 // makeParties makes the relying parties of the configuration.
-func (a *core) makeParties(variables map[string]string) error {
+func makeParties(a *core, variables map[string]string) error {
 	cfg := &a.config
 	a.providers.several, a.providers.byName = cfg.severalProviders(), map[string]*relyingParty{}
 	for i := range cfg.Providers {
@@ -217,23 +217,17 @@ func (a *core) makeParties(variables map[string]string) error {
 		a.providers.byName[rp.settings.Name] = rp
 	}
 	if cfg.FindProvider != nil {
-		a.providers.found = directory.New(a.find, func(rp *relyingParty) { rp.client.CloseIdle() }, a.log)
+		find := func(ctx context.Context, name string, old *relyingParty) (*relyingParty, error) {
+			return findParty(ctx, a, name, old)
+		}
+		a.providers.found = directory.New(find, func(rp *relyingParty) { rp.client.CloseIdle() }, a.log)
 	}
 	return nil
 }
 
-// partyOf is relyingParties.party. It reports sessions whose provider is not configured any longer.
-func (a *core) partyOf(ctx context.Context, name string, head []byte) (*session.Party, error) {
-	party, err := a.providers.party(ctx, name, head)
-	if party == nil && err == nil && name != "" {
-		a.emit(ctx, event{kind: eventkind.ProviderGone, provider: name})
-	}
-	return party, err
-}
-
-// find makes the relying party of a provider that Config.FindProvider returns. If the provider is as it was, the client
-// with its metadata, keys and connections is kept.
-func (a *core) find(ctx context.Context, name string, old *relyingParty) (*relyingParty, error) {
+// findParty makes the relying party of a provider that Config.FindProvider returns. If the provider is as it was, the
+// client with its metadata, keys and connections is kept.
+func findParty(ctx context.Context, a *core, name string, old *relyingParty) (*relyingParty, error) {
 	settings, err := a.config.FindProvider(ctx, name)
 	if errors.Is(err, ErrUnknownProvider) {
 		return nil, fmt.Errorf("%w: %w", directory.ErrUnknown, err)

@@ -191,8 +191,8 @@ type SignalStream struct {
 var errNoSignals = fmt.Errorf("ginoidc: Provider.Signals is not set: %w", errors.ErrUnsupported)
 
 // signals returns the receiver of the provider that the call concerns.
-func (a *Auth) signals() (*signalReceiver, error) {
-	rp, err := a.providers.forCall(context.Background(), a.provider)
+func (ps *relyingParties) signals(name string) (*signalReceiver, error) {
+	rp, err := ps.forCall(context.Background(), name)
 	if err == nil && rp.signals == nil {
 		err = errNoSignals
 	}
@@ -209,7 +209,7 @@ func (a *Auth) signals() (*signalReceiver, error) {
 // The error is [ErrProviderUnavailable] if the transmitter does not respond, and wraps [errors.ErrUnsupported] without
 // Provider.Signals.
 func (a *Auth) SetUpSignals(ctx context.Context) (*SignalStream, error) {
-	s, err := a.signals()
+	s, err := a.providers.signals(a.provider)
 	if err != nil {
 		return nil, err
 	}
@@ -235,7 +235,7 @@ func (a *Auth) SetUpSignals(ctx context.Context) (*SignalStream, error) {
 
 // SignalStatus returns the stream that SetUpSignals has set up.
 func (a *Auth) SignalStatus(ctx context.Context) (*SignalStream, error) {
-	s, err := a.signals()
+	s, err := a.providers.signals(a.provider)
 	if err != nil {
 		return nil, err
 	}

@@ -55,7 +55,7 @@ func (a *Auth) ReceiveSignal(c *gin.Context) {
 		return
 	}
 	req := a.requestOf(c)
-	rp, err := a.ofPath(c)
+	rp, err := a.providers.ofPath(c, a.requestOf)
 	if err != nil || rp.signals == nil {
 		c.AbortWithStatus(http.StatusNotFound)
 		return

@@ -39,7 +39,7 @@ import (
 // With the parameter iss, a third party initiates the sign-in. The response is 404 unless Provider.InitiateLogin is
 // set.
 func (a *Auth) SignIn(c *gin.Context) {
-	if !begin(c, a.signInMethods()...) {
+	if !begin(c, a.signIns.methods()...) {
 		return
 	}
 	if web.IsSubresource(c.Request) { // case 9: a prefetch, frame, image, script or fetch starts no attempt
@@ -50,13 +50,13 @@ func (a *Auth) SignIn(c *gin.Context) {
 		return
 	}
 	req := a.requestOf(c)
-	wanted, err := a.readSignIn(c, req)
+	wanted, err := a.signIns.read(c, req)
 	if err != nil {
 		a.denier.fail(c, "", err)
 		return
 	}
 	if wanted.rp == nil {
-		a.showChoices(c, wanted.kept(), wanted.address)
+		a.signIns.choice.show(c, req, wanted.kept(), wanted.address)
 		return
 	}
 	var location string
@@ -129,7 +129,7 @@ func (a *Auth) SilentSignIn() gin.HandlerFunc {
 			rp: a.providers.only(),
 		}
 		if silently.rp == nil {
-			if silently.rp = a.lastUsed(c); silently.rp == nil {
+			if silently.rp = a.signIns.choice.lastUsed(c, req); silently.rp == nil {
 				return
 			}
 		}
@@ -253,16 +253,16 @@ func (a *Auth) LinkURL(c *gin.Context, provider, returnTo string) (string, error
 	return a.links.to(returnTo, query), nil
 }
 
-// readLink makes a sign-in one that links an account, if the request has a valid link of this session.
-func (a *Auth) readLink(c *gin.Context, of *signInRequest, sealed string) error {
+// openLink makes a sign-in one that links an account, if the request has a valid link of this session.
+func (l signInLinks) openLink(c *gin.Context, req *request, of *signInRequest, sealed string) error {
 	if sealed == "" || of.rp == nil {
 		return nil
 	}
-	s, err := a.requestOf(c).ownSession(c)
+	s, err := req.ownSession(c)
 	if err != nil {
 		return err
 	}
-	if text, ok := a.links.seal.Open(sealed, placeOf(s)); !ok || text != linkParameter+" "+of.rp.settings.Name {
+	if text, ok := l.seal.Open(sealed, placeOf(s)); !ok || text != linkParameter+" "+of.rp.settings.Name {
 		return fmt.Errorf("%w: the link is not of this session", errLinkRefused)
 	}
 	of.purpose.Link, of.purpose.Replaces, of.purpose.Replaced = true, s.ID, s.Subject

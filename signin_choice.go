@@ -10,6 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/marker"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
@@ -25,30 +26,39 @@ type ProviderChoice struct {
 	Last        bool   // the one that this browser used last
 }
 
-// choose returns the relying party that a request to the sign-in route names, or nil if the user has to choose.
-func (a *Auth) choose(c *gin.Context, query url.Values) (*relyingParty, error) {
-	if only := a.providers.only(); only != nil {
+// providerChoice finds the provider with which a user signs in.
+type providerChoice struct {
+	*reporter
+	parties    *relyingParties
+	markers    marker.Cookies
+	route      string // of the sign-in
+	findDomain func(ctx context.Context, domain string) (string, error)
+	page       func(*gin.Context, []ProviderChoice) // nil: that of the plugin
+}
+
+// named returns the relying party that a request to the sign-in route names, or nil if the user has to choose.
+func (p providerChoice) named(req *request, query url.Values) (*relyingParty, error) {
+	if only := p.parties.only(); only != nil {
 		return only, nil
 	}
-	req := a.requestOf(c)
 	if name := query.Get(providerParameter); name != "" {
-		return a.providers.named(req, name)
+		return p.parties.named(req, name)
 	}
 	if iss := query.Get("iss"); iss != "" {
-		if rp := a.providers.issuing(iss, nil); rp != nil {
+		if rp := p.parties.issuing(iss, nil); rp != nil {
 			return rp, nil
 		}
 		return nil, fmt.Errorf("%w: iss is no configured issuer", errInvalidInitiation)
 	}
-	if listed := a.listed(); len(listed) == 1 && !a.asksForAddress() {
+	if listed := p.listed(); len(listed) == 1 && !p.asksForAddress() {
 		return listed[0], nil
 	}
 	return nil, nil
 }
 
 // listed returns the providers that everybody may see. Those with domains are customers, and nobody's business.
-func (a *Auth) listed() (listed []*relyingParty) {
-	for _, rp := range a.providers.fixed {
+func (p providerChoice) listed() (listed []*relyingParty) {
+	for _, rp := range p.parties.fixed {
 		if len(rp.settings.EmailDomains) == 0 || rp.settings.Public {
 			listed = append(listed, rp)
 		}
@@ -57,52 +67,52 @@ func (a *Auth) listed() (listed []*relyingParty) {
 }
 
 // asksForAddress reports whether the page of choice has a field for an e-mail address.
-func (a *core) asksForAddress() bool {
-	return a.config.FindDomain != nil || slices.ContainsFunc(a.providers.fixed, func(rp *relyingParty) bool {
+func (p providerChoice) asksForAddress() bool {
+	return p.findDomain != nil || slices.ContainsFunc(p.parties.fixed, func(rp *relyingParty) bool {
 		return len(rp.settings.EmailDomains) > 0
 	})
 }
 
 // ofAddress returns the relying party for an e-mail address (home realm discovery), or nil if there is none. The domain
 // only leads to a provider: what it says about the user counts, not what the user has entered.
-func (a *core) ofAddress(ctx context.Context, address string) (*relyingParty, error) {
+func (p providerChoice) ofAddress(ctx context.Context, address string) (*relyingParty, error) {
 	at := strings.LastIndexByte(address, '@')
 	domain := strings.ToLower(strings.TrimSuffix(address[at+1:], "."))
 	if at < 1 || !isDomain(domain) {
 		return nil, nil
 	}
-	for _, rp := range a.providers.fixed {
+	for _, rp := range p.parties.fixed {
 		if slices.Contains(rp.settings.EmailDomains, domain) {
 			return rp, nil
 		}
 	}
-	if a.config.FindDomain == nil {
+	if p.findDomain == nil {
 		return nil, nil
 	}
-	name, err := a.config.FindDomain(ctx, domain)
+	name, err := p.findDomain(ctx, domain)
 	if err != nil {
 		return nil, fmt.Errorf("%w: FindDomain: %w", ErrProviderUnavailable, err)
 	}
 	if name == "" {
 		return nil, nil
 	}
-	return a.providers.named(ctx, name)
+	return p.parties.named(ctx, name)
 }
 
-// showChoices answers with the page of choice. query is that of the request to the sign-in route, which the choices
+// show answers with the page of choice. query is that of the request to the sign-in route, which the choices
 // keep. address is what the user has entered, if it leads nowhere.
-func (a *Auth) showChoices(c *gin.Context, query url.Values, address string) {
-	choices := a.choices(c, query)
-	if a.config.ChooseProvider != nil {
-		a.config.ChooseProvider(c, choices)
+func (p providerChoice) show(c *gin.Context, req *request, query url.Values, address string) {
+	choices := p.choices(c, req, query)
+	if p.page != nil {
+		p.page(c, choices)
 		return
 	}
 	page := web.Choice{Email: address}
 	for _, choice := range choices {
 		page.Options = append(page.Options, web.Option{Label: choice.Label, URL: choice.URL, Last: choice.Last})
 	}
-	if a.asksForAddress() {
-		page.Action = a.routes.signIn
+	if p.asksForAddress() {
+		page.Action = p.route
 		for _, name := range slices.Sorted(maps.Keys(query)) {
 			page.Hidden = append(page.Hidden, web.Field{Name: name, Value: query.Get(name)})
 		}
@@ -116,13 +126,13 @@ func (a *Auth) showChoices(c *gin.Context, query url.Values, address string) {
 		page.Message = "Please use the address for sign-in that your organization has given you."
 	}
 	if err := web.WriteChoice(c.Writer, page); err != nil {
-		a.log.DebugContext(c.Request.Context(), "ginoidc: page not written", "error", err)
+		p.log.DebugContext(c.Request.Context(), "ginoidc: page not written", "error", err)
 	}
 }
 
 // choices returns the ways to sign in that this browser may see: those that everybody may, and the one it used last.
-func (a *Auth) choices(c *gin.Context, query url.Values) []ProviderChoice {
-	listed, last := a.listed(), a.lastUsed(c)
+func (p providerChoice) choices(c *gin.Context, req *request, query url.Values) []ProviderChoice {
+	listed, last := p.listed(), p.lastUsed(c, req)
 	if last != nil && !slices.Contains(listed, last) {
 		listed = append([]*relyingParty{last}, listed...)
 	}
@@ -131,7 +141,7 @@ func (a *Auth) choices(c *gin.Context, query url.Values) []ProviderChoice {
 		with := maps.Clone(query)
 		with.Set(providerParameter, rp.settings.Name)
 		choices = append(choices, ProviderChoice{
-			Name: rp.settings.Name, Label: rp.settings.label(), URL: a.routes.signIn + "?" + with.Encode(), Last: rp == last,
+			Name: rp.settings.Name, Label: rp.settings.label(), URL: p.route + "?" + with.Encode(), Last: rp == last,
 		})
 	}
 	return choices
@@ -139,8 +149,8 @@ func (a *Auth) choices(c *gin.Context, query url.Values) []ProviderChoice {
 
 // lastUsed returns the relying party with which this browser signed in last, or nil if that is not known, or if there
 // is none of that name.
-func (a *Auth) lastUsed(c *gin.Context) *relyingParty {
-	rp, err := a.providers.named(a.requestOf(c), a.markers.LastChosen(c.Request))
+func (p providerChoice) lastUsed(c *gin.Context, req *request) *relyingParty {
+	rp, err := p.parties.named(req, p.markers.LastChosen(c.Request))
 	if err != nil {
 		return nil
 	}

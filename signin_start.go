@@ -27,6 +27,9 @@ import (
 type signIns struct {
 	*reporter
 	links    signInLinks
+	choice   providerChoice
+	origin   originCheck
+	linking  bool // accounts can be linked
 	targets  returnto.Site
 	home     string // the return target if the request names no other
 	attempts *attempt.Jar
@@ -68,11 +71,11 @@ func (of signInRequest) kept() url.Values {
 // rememberParameter is the query parameter with which the user asks to stay signed in.
 const rememberParameter = "remember"
 
-// readSignIn reads a request to the sign-in route. The return target of the result is always acceptable.
-func (a *Auth) readSignIn(c *gin.Context, req *request) (of signInRequest, err error) {
+// read reads a request to the sign-in route. The return target of the result is always acceptable.
+func (s *signIns) read(c *gin.Context, req *request) (of signInRequest, err error) {
 	form := c.Request.URL.Query()
 	if c.Request.Method == http.MethodPost {
-		if form, err = a.readSignInForm(c); err != nil {
+		if form, err = s.readForm(c); err != nil {
 			return of, err
 		}
 	}
@@ -81,58 +84,58 @@ func (a *Auth) readSignIn(c *gin.Context, req *request) (of signInRequest, err e
 	if of.sealed = form.Get(sealedParameters); of.sealed != "" {
 		var ok bool
 		ownSession := func() (*session.Session, error) { return req.ownSession(c) }
-		if of.app, ok = a.links.open(of.sealed, ownSession); !ok { // forged, or sealed with an old secret: do without
-			a.signIns.logIgnored(ctx, "they do not open", sealedParameters)
+		if of.app, ok = s.links.open(of.sealed, ownSession); !ok { // forged, or sealed with an old secret: do without
+			s.logIgnored(ctx, "they do not open", sealedParameters)
 		}
 	}
-	if of.rp, err = a.chosen(c, &of, form); err != nil {
+	if of.rp, err = s.chosen(c, req, &of, form); err != nil {
 		return of, err
 	}
 	if initiated(c.Request, form) {
 		err = of.rp.checkInitiation(form)
-		of.link = a.signIns.readLink(ctx, provider.InitiationLink(), form, "iss", "target_link_uri")
-		of.purpose.ReturnTo = a.signIns.target(ctx, form.Get("target_link_uri"))
+		of.link = s.readLink(ctx, provider.InitiationLink(), form, "iss", "target_link_uri")
+		of.purpose.ReturnTo = s.target(ctx, form.Get("target_link_uri"))
 		return of, err
 	}
-	if err := a.readLink(c, &of, form.Get(linkParameter)); err != nil {
+	if err := s.links.openLink(c, req, &of, form.Get(linkParameter)); err != nil {
 		return of, err
 	}
 	own := []string{"return_to", rememberParameter, sealedParameters}
-	if a.config.OnLink != nil {
+	if s.linking {
 		own = append(own, linkParameter, providerParameter)
 	}
-	if a.providers.several {
+	if s.choice.parties.several {
 		own = append(own, providerParameter, emailParameter)
 	}
-	of.link = a.signIns.readLink(ctx, provider.SignInLink(), form, own...)
+	of.link = s.readLink(ctx, provider.SignInLink(), form, own...)
 	if provider.IsHint(of.address) {
 		of.link.Set("login_hint", of.address)
 	}
-	of.purpose.ReturnTo = a.signIns.target(ctx, form.Get("return_to"))
+	of.purpose.ReturnTo = s.target(ctx, form.Get("return_to"))
 	return of, nil
 }
 
 // chosen returns the relying party of a sign-in, or nil if the user has to choose.
-func (a *Auth) chosen(c *gin.Context, of *signInRequest, form url.Values) (*relyingParty, error) {
-	if name := of.app.Get(providerParameter); a.providers.several && name != "" {
+func (s *signIns) chosen(c *gin.Context, req *request, of *signInRequest, form url.Values) (*relyingParty, error) {
+	if name := of.app.Get(providerParameter); s.choice.parties.several && name != "" {
 		delete(of.app, providerParameter)
-		return a.providers.named(c.Request.Context(), name)
+		return s.choice.parties.named(c.Request.Context(), name)
 	}
-	if a.providers.several && c.Request.Method == http.MethodPost && form.Has(emailParameter) {
+	if s.choice.parties.several && c.Request.Method == http.MethodPost && form.Has(emailParameter) {
 		of.address = strings.TrimSpace(form.Get(emailParameter))
-		return a.ofAddress(c.Request.Context(), of.address)
+		return s.choice.ofAddress(c.Request.Context(), of.address)
 	}
-	return a.choose(c, form)
+	return s.choice.named(req, form)
 }
 
-// readSignInForm reads a form that was posted to the sign-in route: by a third party, or by the page of choice. The
+// readForm reads a form that was posted to the sign-in route: by a third party, or by the page of choice. The
 // latter has to come from the app itself.
-func (a *Auth) readSignInForm(c *gin.Context) (url.Values, error) {
+func (s *signIns) readForm(c *gin.Context) (url.Values, error) {
 	form, err := web.ReadForm(c.Writer, c.Request)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errInvalidInitiation, err)
 	}
-	if a.providers.several && form.Has(emailParameter) && a.origin.Check(c.Request) != nil {
+	if s.choice.parties.several && form.Has(emailParameter) && s.origin.Check(c.Request) != nil {
 		return nil, errCrossOrigin
 	}
 	return form, nil
@@ -275,11 +278,11 @@ func (e *cookieMissingError) Error() string {
 // Unwrap returns errCookieMissing.
 func (e *cookieMissingError) Unwrap() error { return errCookieMissing }
 
-// signInMethods returns the methods of the sign-in route. A third party may initiate a sign-in with a form too, and the
+// methods returns the methods of the sign-in route. A third party may initiate a sign-in with a form too, and the
 // page of choice has one.
-func (a *core) signInMethods() []string {
-	posts := a.providers.found != nil || a.providers.several && a.asksForAddress() ||
-		slices.ContainsFunc(a.providers.fixed, func(rp *relyingParty) bool { return rp.settings.InitiateLogin })
+func (s *signIns) methods() []string {
+	posts := s.choice.parties.found != nil || s.choice.parties.several && s.choice.asksForAddress() ||
+		slices.ContainsFunc(s.choice.parties.fixed, func(rp *relyingParty) bool { return rp.settings.InitiateLogin })
 	if posts {
 		return []string{http.MethodGet, http.MethodPost}
 	}

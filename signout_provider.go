@@ -36,7 +36,7 @@ func (a *Auth) BackChannelLogout(c *gin.Context) {
 		a.refuseLogout(c, nil, err)
 		return
 	}
-	rp, err := a.ofLogoutToken(c, form.Get("logout_token"))
+	rp, err := a.providers.ofLogoutToken(req, c, form.Get("logout_token"))
 	if err != nil {
 		a.refuseLogout(c, nil, err)
 		return
@@ -114,7 +114,7 @@ func (a *Auth) FrontChannelLogout(c *gin.Context) {
 	if !begin(c, http.MethodGet) {
 		return
 	}
-	rp, err := a.ofFramed(c)
+	rp, err := a.providers.ofFramed(c, a.requestOf)
 	if err != nil {
 		a.denier.fail(c, "", err)
 		return
