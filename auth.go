@@ -18,6 +18,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/marker"
 	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
+	"github.com/seed-d65cea4d/ginoidc/internal/routes"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
@@ -36,7 +37,7 @@ type core struct {
 	*reporter
 	hooks     hooks
 	config    Config
-	routes    routes
+	routes    routes.Paths
 	targets   returnto.Site
 	providers relyingParties
 	sessions  *session.Manager
@@ -93,7 +94,7 @@ func New(cfg Config) (*Auth, error) {
 	a.exchanges.Log, a.providers.reporter = a.log, a.reporter
 	a.routes, a.targets = cfg.routesAndTargets(app)
 	a.userInfoClaims = slices.Clone(cfg.UserInfoClaims)
-	setDefault(&a.config.DefaultReturnTo, a.routes.base+"/")
+	setDefault(&a.config.DefaultReturnTo, a.routes.Base+"/")
 	setDefault(&a.config.PostSignOutURL, strings.TrimSuffix(cfg.AppURL, "/")+"/")
 	if a.origin, err = newOriginCheck(origin.Of(app), cfg.TrustedOrigins, cfg.CrossOriginRoutes); err != nil {
 		return nil, err
@@ -103,7 +104,7 @@ func New(cfg Config) (*Auth, error) {
 	}
 	return &Auth{core: a, denier: denier{
 		reporter: a.reporter, handlers: cfg.AbortHandlers, links: a.links, targets: a.targets, routes: a.routes,
-		challenges: challenges{a.targets.Origin, a.routes.metadata, &a.providers, a.proofNonces},
+		challenges: challenges{a.targets.Origin, a.routes.Metadata, &a.providers, a.proofNonces},
 		home:       a.config.DefaultReturnTo, providers: &a.providers, requestOf: a.requestOf,
 	}}, nil
 }
@@ -113,7 +114,7 @@ func (a *core) build(app *url.URL, variables map[string]string) error {
 	cfg := &a.config
 	audience := cfg.audience()
 	secure := app.Scheme == "https"
-	name, root := cookieName(cfg.CookieName, secure, a.routes.base)
+	name, root := cookieName(cfg.CookieName, secure, a.routes.Base)
 	a.markers = marker.Cookies{Name: name, Path: root, Secure: secure}
 	if cfg.Store == nil {
 		store, err := cookiestore.New(cookiestore.Config{Secrets: cfg.CookieSecrets})
@@ -135,7 +136,7 @@ func (a *core) build(app *url.URL, variables map[string]string) error {
 		a.log.Info("ginoidc: sign-outs are remembered by this process alone, and a restart forgets them: " +
 			"copies of cookies are valid again then. See docs/sessions.md")
 	}
-	attemptPath := a.routes.base + a.routes.prefix
+	attemptPath := a.routes.Base + a.routes.Prefix
 	if strings.HasPrefix(name, "__Host-") {
 		attemptPath = "/"
 	}
@@ -157,9 +158,9 @@ func (a *core) build(app *url.URL, variables map[string]string) error {
 	}
 	a.certificates = clientcert.Source{Header: cfg.CertificateHeader, Format: cfg.CertificateFormat, Proxies: proxies}
 	a.proofNonces = dpopnonce.Issuer{Seal: seals.proofs}
-	a.links = signInLinks{a.routes.signIn, seals.parameters}
+	a.links = signInLinks{a.routes.SignIn, seals.parameters}
 	a.recent = marker.Recent{
-		Name: cfg.CookieName, Path: a.routes.signIn, Secure: secure, SameSite: cfg.sameSite(), Seal: seals.recent,
+		Name: cfg.CookieName, Path: a.routes.SignIn, Secure: secure, SameSite: cfg.sameSite(), Seal: seals.recent,
 		Idle: cfg.SessionIdle,
 	}
 	a.values = sharedValues{shared.Values{State: a.state, Seal: seals.kept}, a.reporter}
@@ -167,12 +168,12 @@ func (a *core) build(app *url.URL, variables map[string]string) error {
 	a.landing = landing{cfg.strict(), a.log}
 	a.signOuts = signOuts{
 		attempts: a.attempts, target: cfg.PostSignOutURL, home: cfg.DefaultReturnTo,
-		page: strings.TrimSuffix(cfg.AppURL, "/") + a.routes.prefix + signedOutPath,
+		page: strings.TrimSuffix(cfg.AppURL, "/") + a.routes.Prefix + routes.SignedOutPath,
 	}
 	a.signIns = signIns{
 		reporter: a.reporter, links: a.links, targets: a.targets, home: cfg.DefaultReturnTo, attempts: a.attempts,
 		strict: cfg.strict(), origin: a.origin, linking: cfg.OnLink != nil,
-		choice:   providerChoice{a.reporter, &a.providers, a.markers, a.routes.signIn, cfg.FindDomain, cfg.ChooseProvider},
+		choice:   providerChoice{a.reporter, &a.providers, a.markers, a.routes.SignIn, cfg.FindDomain, cfg.ChooseProvider},
 		sessions: a.sessions, markers: a.markers, recent: a.recent, appURL: cfg.AppURL, appState: cfg.AppState,
 	}
 	if err := makeParties(a, variables); err != nil {
@@ -235,4 +236,4 @@ func (a *Auth) Ready(ctx context.Context) error {
 func (a *Auth) AppURL() string { return strings.TrimSuffix(a.config.AppURL, "/") }
 
 // SignOutURL returns the path of the sign-out route. Post a form of the app to it: one of another origin gets 403.
-func (a *Auth) SignOutURL() string { return a.routes.signOut }
+func (a *Auth) SignOutURL() string { return a.routes.SignOut }

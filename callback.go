@@ -58,7 +58,7 @@ func (a *Auth) Callback(c *gin.Context) {
 		return
 	}
 	if isStale(err) { // back button, reload or a second tab: harmless if the user is signed in by now
-		if a.landing.reopen(c, a.routes.callback) {
+		if a.landing.reopen(c, a.routes.Callback) {
 			return
 		}
 		if _, ok := a.requestOf(c).signedInUser(c); ok {

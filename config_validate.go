@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/clientcert"
+	"github.com/seed-d65cea4d/ginoidc/internal/routes"
 	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 	"github.com/seed-d65cea4d/ginoidc/internal/store"
 )
@@ -191,8 +192,8 @@ func (c *Config) validateSession(found *problems) {
 // mistaken for AppURL because it is the address that the provider's page asks for.
 func (c *Config) aboveRoutes() (base string, ok bool) {
 	app, err := url.Parse(strings.TrimSuffix(c.AppURL, "/"))
-	r := newRoutes(&url.URL{}, c.RoutePrefix)
-	for _, route := range append(r.all(), r.prefix) {
+	r := routes.New(&url.URL{}, c.RoutePrefix)
+	for _, route := range append(r.All(), r.Prefix) {
 		if err == nil && route != "" && strings.HasSuffix(app.Path, route) {
 			return strings.TrimSuffix(app.String(), route), true
 		}

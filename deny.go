@@ -12,6 +12,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
+	"github.com/seed-d65cea4d/ginoidc/internal/routes"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
@@ -70,7 +71,7 @@ type denier struct {
 	challenges challenges
 	links      signInLinks
 	targets    returnto.Site
-	routes     routes
+	routes     routes.Paths
 	home       string // to which pages link that offer nothing else
 	providers  *relyingParties
 	requestOf  func(*gin.Context) *request
@@ -144,7 +145,7 @@ func (d *denier) failed(c *gin.Context, why Denial, byDefault gin.HandlerFunc, a
 	id := requestID(req)
 	d.emit(req, event{
 		kind: eventkind.RequestFailed, level: level, code: why.Code, requestID: id, attrs: attrs, err: why.Err,
-		signIn: d.routes.signsIn(c),
+		signIn: d.routes.SignsIn(c),
 	})
 	if !why.Page || !isCancelled(why.Err) {
 		why.RequestID = id
@@ -191,7 +192,7 @@ func retryAfter(err error) int {
 // unauthenticated redirects navigations to the sign-in, unless that would loop, and otherwise sends a 401.
 func (d *denier) unauthenticated(c *gin.Context) {
 	switch pattern := c.FullPath(); {
-	case pattern == d.routes.signIn || pattern == d.routes.prefix+"/signin": // a redirect would loop
+	case pattern == d.routes.SignIn || pattern == d.routes.Prefix+"/signin": // a redirect would loop
 		d.emit(c.Request.Context(), event{kind: eventkind.SignInGuarded})
 	case d.requestOf(c).byToken, errors.As(Reason(c), new(*authenticatorError)): // the same after a sign-in
 	case web.IsNavigation(c.Request):

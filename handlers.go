@@ -1,7 +1,7 @@
 package ginoidc
 
 import (
-	"fmt"
+	"html/template"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -12,96 +12,18 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/audit"
 	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
+	"github.com/seed-d65cea4d/ginoidc/internal/routes"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
-// routes are the paths of the plugin's routes as browsers see them: with the app's base path.
-type routes struct {
-	base, prefix                         string
-	signIn, callback, signOut, userInfo  string
-	backChannel, frontChannel, signedOut string
-	signals                              string
-	metadata                             string // of the app as a resource server; "" if it has none
-}
-
-// newRoutes returns the routes of an app at the base path of its URL.
-func newRoutes(app *url.URL, prefix string) routes {
-	base := strings.TrimSuffix(app.Path, "/")
-	prefix = strings.TrimSuffix(prefix, "/")
-	at := base + prefix
-	return routes{
-		base, prefix, at + "/signin", at + "/callback", at + "/signout", at + "/userinfo",
-		at + "/backchannel-logout", at + "/frontchannel-logout", at + signedOutPath, at + signalsPath, "",
-	}
-}
-
-// all returns the paths of all routes. They are not return targets, or a sign-in could end in a sign-out.
-func (r routes) all() []string {
-	at := r.base + r.prefix + "/"
-	return []string{
-		r.signIn, r.callback, r.signOut, r.userInfo, r.backChannel, r.frontChannel, r.signedOut, r.signals,
-		at + clientScript, at + clientTypes,
-	}
-}
-
-const (
-	ownParam      = "ginoidc" // the path parameter in the patterns of otherMethods
-	belowOwnParam = "ginoidc_below"
-	belowOwn      = "/*" + belowOwnParam // in the patterns below a route, so that Gin does not redirect to it
-)
-
-// own reports whether the request is for one of the plugin's own routes. It compares the pattern of the matched route,
-// because an attacker can spell a path in many ways, with and without the base path, which a proxy may have stripped.
-// If the app has registered a handler of its own at such a pattern, that one is guarded like any other.
-func (r routes) own(c *gin.Context) bool {
-	if !audit.Own(c.HandlerName()) {
-		return false
-	}
-	pattern := c.FullPath()
-	if r.metadata != "" && pattern == r.metadata {
-		return true
-	}
-	name, ok := strings.CutPrefix(pattern, r.base+r.prefix+"/")
-	if !ok {
-		name, ok = strings.CutPrefix(pattern, r.prefix+"/")
-	}
-	name = strings.Replace(name, ":"+ownParam, c.Param(ownParam), 1)
-	return ok && slices.Contains(r.all(), r.base+r.prefix+"/"+strings.TrimSuffix(name, belowOwn))
-}
-
-// signsIn reports whether the request is for a route on the way to a session.
-func (r routes) signsIn(c *gin.Context) bool {
-	pattern := strings.TrimPrefix(c.FullPath(), r.base)
-	return pattern == r.prefix+"/signin" || strings.TrimSuffix(pattern, belowOwn) == r.prefix+"/callback"
-}
-
-// check panics if the routes would be registered where neither the provider nor the plugin's own links find them.
-func (r routes) check(router gin.IRouter) {
-	group, ok := router.(interface{ BasePath() string })
-	if !ok {
-		return
-	}
-	at := strings.TrimSuffix(group.BasePath(), "/")
-	if at == "" || at == r.base {
-		return
-	}
-	place := "the engine"
-	if r.base != "" {
-		place += fmt.Sprintf(", or on a group at the base path %q of AppURL", r.base)
-	}
-	panic(fmt.Sprintf("ginoidc: Mount on a group at %q would put the routes at %q, and the redirect URI is at %q: "+
-		"mount on %s; Mount adds RoutePrefix %q itself", at, at+r.prefix, r.base+r.prefix, place, r.prefix))
-}
-
 // routesAndTargets derives the paths of the plugin's routes and the rule for return targets from AppURL.
-func (c *Config) routesAndTargets(app *url.URL) (routes, returnto.Site) {
-	r := newRoutes(app, c.RoutePrefix)
-	r.metadata = metadataPath(c.Resource)
-	rule := returnto.Rule{Origins: append([]string{origin.Of(app)}, c.ReturnOrigins...), Reserved: r.all()}
-	return r, returnto.Site{Rule: rule, Origin: origin.Of(app), Base: r.base}
+func (c *Config) routesAndTargets(app *url.URL) (routes.Paths, returnto.Site) {
+	r := routes.New(app, c.RoutePrefix)
+	r.Metadata = metadataPath(c.Resource)
+	rule := returnto.Rule{Origins: append([]string{origin.Of(app)}, c.ReturnOrigins...), Reserved: r.All()}
+	return r, returnto.Site{Rule: rule, Origin: origin.Of(app), Base: r.Base}
 }
 
 // Mount registers the plugin's routes below RoutePrefix: signin, callback, signout, userinfo, backchannel-logout,
@@ -114,9 +36,9 @@ func (c *Config) routesAndTargets(app *url.URL) (routes, returnto.Site) {
 // Methods other than GET and POST have one route each, with a path parameter. If the app registers a route for such a
 // method with another parameter directly below RoutePrefix, Gin panics: choose another RoutePrefix.
 func (a *Auth) Mount(r gin.IRouter) {
-	a.routes.check(r)
-	newRouteTable(a).mount(r, a.routes.prefix)
-	newResourceMetadata(a).mount(r, a.routes.metadata)
+	a.routes.Check(r)
+	newRouteTable(a).mount(r, a.routes.Prefix)
+	newResourceMetadata(a).mount(r, a.routes.Metadata)
 }
 
 // otherMethods returns the methods that no route of the plugin supports.
@@ -142,7 +64,7 @@ func newRouteTable(a *Auth) *routeTable {
 			"backchannel-logout": a.BackChannelLogout, "frontchannel-logout": a.FrontChannelLogout, "signed-out": a.SignedOut,
 		},
 	}
-	t.own[clientScript], t.own[clientTypes] = t.client, t.client
+	t.own[routes.ClientScript], t.own[routes.ClientTypes] = t.client, t.client
 	t.named = map[string]gin.HandlerFunc{"callback": t.slash}
 	if a.providers.several {
 		t.named = map[string]gin.HandlerFunc{
@@ -165,18 +87,18 @@ func (t *routeTable) mount(r gin.IRouter, prefix string) {
 		r.POST(prefix+"/"+name, handler)
 	}
 	for _, method := range otherMethods() {
-		r.Handle(method, prefix+"/:"+ownParam, t.otherMethod)
-		r.Handle(method, prefix+"/:"+ownParam+belowOwn, t.otherMethodBelow)
+		r.Handle(method, prefix+"/:"+routes.Param, t.otherMethod)
+		r.Handle(method, prefix+"/:"+routes.Param+routes.Below, t.otherMethodBelow)
 	}
 	for name, handler := range t.named {
-		r.GET(prefix+"/"+name+belowOwn, handler)
-		r.POST(prefix+"/"+name+belowOwn, handler)
+		r.GET(prefix+"/"+name+routes.Below, handler)
+		r.POST(prefix+"/"+name+routes.Below, handler)
 	}
 }
 
 // otherMethod calls the handler of the route, which responds with 405 and the methods it supports.
 func (t *routeTable) otherMethod(c *gin.Context) {
-	handler := t.own[c.Param(ownParam)]
+	handler := t.own[c.Param(routes.Param)]
 	if handler == nil {
 		handler = t.slash
 	}
@@ -185,7 +107,7 @@ func (t *routeTable) otherMethod(c *gin.Context) {
 
 // otherMethodBelow is otherMethod for the routes of named providers.
 func (t *routeTable) otherMethodBelow(c *gin.Context) {
-	handler := t.named[c.Param(ownParam)]
+	handler := t.named[c.Param(routes.Param)]
 	if handler == nil {
 		handler = t.slash
 	}
@@ -239,8 +161,8 @@ func (a *Auth) UserInfo(c *gin.Context) {
 
 // asksForTimes reports whether the request only looks at its session. It is known before the handler runs, because a
 // guard or middleware of the engine may open the session first.
-func (r routes) asksForTimes(c *gin.Context) bool {
-	return strings.HasSuffix(c.FullPath(), "/userinfo") && r.own(c) && asksForSession(c)
+func asksForTimes(r routes.Paths, c *gin.Context) bool {
+	return strings.HasSuffix(c.FullPath(), "/userinfo") && r.Own(c) && asksForSession(c)
 }
 
 func asksForSession(c *gin.Context) bool {
@@ -319,4 +241,47 @@ func (l landing) reopen(c *gin.Context, path string) bool {
 	}
 	l.land(c, path)
 	return true
+}
+
+// TemplateFuncs returns functions for the templates of an app's pages. Pass the *gin.Context of the request to the
+// template, which gives it to each function:
+//
+//	signedIn .C                 reports whether somebody is signed in
+//	user .C                     the *User, or nil
+//	inGroup .C "admin"          reports whether the user is in the group
+//	inOrganization .C "acme"    reports whether the user is a member of the organization
+//	signInURL .C                the address of a sign-in that returns to this page
+//	signOutForm .C "Sign out"   a form with a button that signs the user out; nothing if nobody is signed in
+//
+// They decide what a page shows, not who may see it: use guards for that. Register them before the templates:
+//
+//	router.SetFuncMap(auth.TemplateFuncs())
+//	router.LoadHTMLGlob("pages/*")
+func (a *Auth) TemplateFuncs() template.FuncMap {
+	user := func(c *gin.Context) *User {
+		u, _ := a.UserFrom(c)
+		return u
+	}
+	return template.FuncMap{
+		"signedIn":       func(c *gin.Context) bool { return user(c) != nil },
+		"user":           user,
+		"inGroup":        func(c *gin.Context, name string) bool { return user(c).InGroup(name) },
+		"inOrganization": func(c *gin.Context, id string) bool { return user(c).InOrganization(id) },
+		"signInURL":      func(c *gin.Context) string { return a.SignInURL(a.targets.Requested(c.Request)) },
+		"signOutForm": func(c *gin.Context, label string) template.HTML {
+			if user(c) == nil {
+				return ""
+			}
+			return web.PostButton(a.routes.SignOut, label)
+		},
+	}
+}
+
+// client responds with one of the two files. They hold nothing about users and are the same for all apps.
+func (t *routeTable) client(c *gin.Context) {
+	if c.Request.Method != http.MethodGet {
+		begin(c, http.MethodGet)
+		return
+	}
+	web.ServeClient(c.Writer, c.Request, strings.HasSuffix(c.FullPath(), routes.ClientTypes))
 }

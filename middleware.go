@@ -188,7 +188,7 @@ func (a *Auth) guard(decide func(*gin.Context, identity) error) gin.HandlerFunc 
 		if err == nil {
 			a.allowed(c, id)
 		}
-		if err == nil || a.routes.own(c) {
+		if err == nil || a.routes.Own(c) {
 			return
 		}
 		if !c.Writer.Written() { // otherwise a handler ran before the guard

@@ -15,6 +15,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/routes"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
@@ -204,7 +205,7 @@ func (ps *relyingParties) authorizationServers() []string {
 }
 
 // nameInPath returns the name below one of the plugin's routes, such as "google" in "/auth/callback/google".
-func nameInPath(c *gin.Context) string { return strings.TrimPrefix(c.Param(belowOwnParam), "/") }
+func nameInPath(c *gin.Context) string { return strings.TrimPrefix(c.Param(routes.BelowParam), "/") }
 
 // ofPath returns the relying party of a callback, whose path names it if there are several.
 func (ps *relyingParties) ofPath(

@@ -100,7 +100,7 @@ func (rp *relyingParty) makeClient(a *core) error {
 
 // ownURL returns the URL of a route. With several providers each has one of its own.
 func (rp *relyingParty) ownURL(a *core, route string) string {
-	at := strings.TrimSuffix(a.config.AppURL, "/") + a.routes.prefix + route
+	at := strings.TrimSuffix(a.config.AppURL, "/") + a.routes.Prefix + route
 	if a.providers.several {
 		at += "/" + rp.settings.Name
 	}

@@ -112,7 +112,7 @@ func (a *core) start(c *gin.Context, first, quiet bool) *request {
 		req.writer = writer{c.Writer, req}
 		c.Writer = &req.writer
 	}
-	req.http, req.noRenewal = c.Request, a.routes.asksForTimes(c)
+	req.http, req.noRenewal = c.Request, asksForTimes(a.routes, c)
 	req.copied = *c.Request.WithContext(req) // into memory of req: one allocation instead of two
 	c.Request = &req.copied
 	return req

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/routes"
 	"github.com/seed-d65cea4d/ginoidc/internal/sealed"
 	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 )
@@ -165,7 +166,7 @@ func newSignalReceiver(a *core, rp *relyingParty) (*signalReceiver, error) {
 			Timeout: p.Timeout, Transport: p.Transport, RootCAs: p.RootCAs, Logger: a.log, Report: rp.emitProvider,
 		}),
 		settings: s, states: states,
-		url: rp.ownURL(a, signalsPath),
+		url: rp.ownURL(a, routes.SignalsPath),
 	}, nil
 }
 

@@ -20,8 +20,6 @@ import (
 )
 
 const (
-	signalsPath = "/signals"
-
 	maxSignal      = 64 << 10 // bytes of a token that is pushed
 	signalLease    = 40 * time.Second
 	signalWait     = 5 * time.Second // how long a delivery waits for another one of the same signal

@@ -46,7 +46,7 @@ func (a *Auth) SignIn(c *gin.Context) {
 		a.denier.fail(c, "", errNotNavigation)
 		return
 	}
-	if a.landing.reopen(c, a.routes.signIn) {
+	if a.landing.reopen(c, a.routes.SignIn) {
 		return
 	}
 	req := a.requestOf(c)

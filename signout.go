@@ -28,7 +28,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 	}
 	if c.Request.Method == http.MethodGet && !web.IsSameOriginNavigation(c.Request) {
 		page(c, a.log, http.StatusOK, web.Page{
-			Title: "Sign out?", Message: "Do you want to sign out of this site?", Post: a.routes.signOut, PostText: "Sign out",
+			Title: "Sign out?", Message: "Do you want to sign out of this site?", Post: a.routes.SignOut, PostText: "Sign out",
 			Referrer: "same-origin", // with no-referrer the browser would send Origin: null, which is refused
 		})
 		return
@@ -51,7 +51,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 		err = req.end(c, id.session, EndedBySignOut)
 	}
 	if err != nil { // the session has not ended, so the user can try again
-		a.denier.fail(c, a.routes.signOut, err)
+		a.denier.fail(c, a.routes.SignOut, err)
 		return
 	}
 	req.revoke(of, tokens)
@@ -78,8 +78,6 @@ func (a *Auth) SignOut(c *gin.Context) {
 	redirect(c, http.StatusSeeOther, location)
 }
 
-const signedOutPath = "/signed-out"
-
 // SignedOut is the page to which the provider's end-session endpoint returns the browser, if it is set as
 // PostSignOutURL. A request with the state of a sign-out of this browser (OpenID Connect RP-Initiated Logout 1.0,
 // section 3) is redirected to DefaultReturnTo. Any other request, even with the state of a sign-in, gets a page that
@@ -95,7 +93,7 @@ func (a *Auth) SignedOut(c *gin.Context) {
 		redirect(c, http.StatusSeeOther, at.ReturnTo)
 		return
 	}
-	if a.landing.reopen(c, a.routes.signedOut) {
+	if a.landing.reopen(c, a.routes.SignedOut) {
 		return
 	}
 	p := web.Page{

@@ -52,11 +52,12 @@ func rooms() []room {
 		{"memorystore", "internal/store", "github.com/gin-contrib/sessions github.com/gorilla/sessions"},
 		{"internal/house", "", ""},
 		{"internal/eventkind", "", ""},
+		{"internal/routes", "internal/audit", "github.com/gin-gonic/gin"},
 		{".", "cookiestore internal/ascii internal/attempt internal/audit internal/authresponse internal/claims " +
 			"internal/clientcert internal/cookie internal/directory internal/dpopnonce internal/env internal/eventkind " +
 			"internal/flight internal/lograte internal/marker internal/origin internal/provider internal/recheck " +
-			"internal/refresh internal/returnto internal/revocation internal/sealed internal/session internal/settings " +
-			"internal/shared internal/state internal/store internal/web internal/wire",
+			"internal/refresh internal/returnto internal/revocation internal/routes internal/sealed internal/session " +
+			"internal/settings internal/shared internal/state internal/store internal/web internal/wire",
 			"github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
 		{"internal/recheck", "internal/claims internal/flight internal/provider internal/session internal/shared " +
 			"internal/wire",
