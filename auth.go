@@ -109,21 +109,41 @@ func New(cfg Config) (*Auth, error) {
 	}}, nil
 }
 
-// build creates the parts that need a valid configuration: sessions, sign-in attempts and the provider.
+// build creates the parts that need a valid configuration, each after those that it needs itself.
 func (a *core) build(app *url.URL, variables map[string]string) error {
-	cfg := &a.config
-	audience := cfg.audience()
 	secure := app.Scheme == "https"
-	name, root := cookieName(cfg.CookieName, secure, a.routes.Base)
-	a.markers = marker.Cookies{Name: name, Path: root, Secure: secure}
+	if err := makeSessions(a, secure); err != nil {
+		return err
+	}
+	if err := makeAttempts(a, secure); err != nil {
+		return err
+	}
+	if err := makeSealed(a, secure); err != nil {
+		return err
+	}
+	a.landing = landing{a.config.strict(), a.log}
+	a.signOuts = signOuts{
+		attempts: a.attempts, target: a.config.PostSignOutURL, home: a.config.DefaultReturnTo,
+		page: strings.TrimSuffix(a.config.AppURL, "/") + a.routes.Prefix + routes.SignedOutPath,
+	}
+	a.signIns = newSignIns(a)
+	if err := makeParties(a, variables); err != nil {
+		return err
+	}
+	a.browsersOnly = len(a.config.Authenticators) == 0 && !a.providers.accessTokens()
+	return nil
+}
+
+// makeSessions creates what keeps sessions. Without Config.Store they are in sealed cookies.
+func makeSessions(a *core, secure bool) (err error) {
+	cfg := &a.config
 	if cfg.Store == nil {
-		store, err := cookiestore.New(cookiestore.Config{Secrets: cfg.CookieSecrets})
-		if err != nil {
+		if cfg.Store, err = cookiestore.New(cookiestore.Config{Secrets: cfg.CookieSecrets}); err != nil {
 			return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
 		}
-		cfg.Store = store
 	}
-	var err error
+	name, root := cookieName(cfg.CookieName, secure, a.routes.Base)
+	a.markers = marker.Cookies{Name: name, Path: root, Secure: secure}
 	a.sessions, err = session.New(session.Config{
 		Store: cfg.Store, Secrets: cfg.CookieSecrets, Name: name, Path: root, Secure: secure, SameSite: cfg.sameSite(),
 		Idle: cfg.SessionIdle, Lifetime: cfg.SessionLifetime, AuthAge: cfg.authAge(), RecheckEvery: cfg.RecheckEvery,
@@ -136,50 +156,48 @@ func (a *core) build(app *url.URL, variables map[string]string) error {
 		a.log.Info("ginoidc: sign-outs are remembered by this process alone, and a restart forgets them: " +
 			"copies of cookies are valid again then. See docs/sessions.md")
 	}
-	attemptPath := a.routes.Base + a.routes.Prefix
-	if strings.HasPrefix(name, "__Host-") {
-		attemptPath = "/"
+	return nil
+}
+
+// makeAttempts creates what keeps sign-in attempts, in cookies that only the plugin's own routes get, unless the prefix
+// __Host- of their names requires the path "/".
+func makeAttempts(a *core, secure bool) (err error) {
+	cfg, path := &a.config, a.routes.Base+a.routes.Prefix
+	if strings.HasPrefix(a.markers.Name, "__Host-") {
+		path = "/"
 	}
 	a.attempts, err = attempt.New(attempt.Config{
-		Secrets: cfg.CookieSecrets, CookieName: name, Path: attemptPath, Secure: secure,
+		Secrets: cfg.CookieSecrets, CookieName: a.markers.Name, Path: path, Secure: secure,
 		CrossSite: len(cfg.Providers) > 0 && authresponse.Mode(cfg.Providers[0].ResponseMode).FormPost(),
-		Audience:  audience, Life: cfg.AttemptLife,
+		Audience:  cfg.audience(), Life: cfg.AttemptLife,
 	})
 	if err != nil {
 		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
 	}
-	seals, err := newSeals(cfg.CookieSecrets, audience)
+	return nil
+}
+
+// makeSealed creates what seals texts that leave the process: values in the shared state, links, nonces, and the cookie
+// that remembers a sign-in. It also creates the source of client certificates.
+func makeSealed(a *core, secure bool) error {
+	cfg := &a.config
+	seals, err := newSeals(cfg.CookieSecrets, cfg.audience())
 	if err != nil {
 		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
+	}
+	a.values = sharedValues{shared.Values{State: a.state, Seal: seals.kept}, a.reporter}
+	a.labels = sessionLabels{a.values, cfg.SessionLabel, cfg.SessionLifetime}
+	a.links = signInLinks{a.routes.SignIn, seals.parameters}
+	a.proofNonces = dpopnonce.Issuer{Seal: seals.proofs}
+	a.recent = marker.Recent{
+		Name: cfg.CookieName, Path: a.routes.SignIn, Secure: secure, SameSite: cfg.sameSite(), Seal: seals.recent,
+		Idle: cfg.SessionIdle,
 	}
 	proxies, err := clientcert.ParseNetworks(cfg.CertificateProxies)
 	if err != nil {
 		return fmt.Errorf("ginoidc: CertificateProxies: %w", err)
 	}
 	a.certificates = clientcert.Source{Header: cfg.CertificateHeader, Format: cfg.CertificateFormat, Proxies: proxies}
-	a.proofNonces = dpopnonce.Issuer{Seal: seals.proofs}
-	a.links = signInLinks{a.routes.SignIn, seals.parameters}
-	a.recent = marker.Recent{
-		Name: cfg.CookieName, Path: a.routes.SignIn, Secure: secure, SameSite: cfg.sameSite(), Seal: seals.recent,
-		Idle: cfg.SessionIdle,
-	}
-	a.values = sharedValues{shared.Values{State: a.state, Seal: seals.kept}, a.reporter}
-	a.labels = sessionLabels{a.values, cfg.SessionLabel, cfg.SessionLifetime}
-	a.landing = landing{cfg.strict(), a.log}
-	a.signOuts = signOuts{
-		attempts: a.attempts, target: cfg.PostSignOutURL, home: cfg.DefaultReturnTo,
-		page: strings.TrimSuffix(cfg.AppURL, "/") + a.routes.Prefix + routes.SignedOutPath,
-	}
-	a.signIns = signIns{
-		reporter: a.reporter, links: a.links, targets: a.targets, home: cfg.DefaultReturnTo, attempts: a.attempts,
-		strict: cfg.strict(), origin: a.origin, linking: cfg.OnLink != nil,
-		choice:   providerChoice{a.reporter, &a.providers, a.markers, a.routes.SignIn, cfg.FindDomain, cfg.ChooseProvider},
-		sessions: a.sessions, markers: a.markers, recent: a.recent, appURL: cfg.AppURL, appState: cfg.AppState,
-	}
-	if err := makeParties(a, variables); err != nil {
-		return err
-	}
-	a.browsersOnly = len(cfg.Authenticators) == 0 && !a.providers.accessTokens()
 	return nil
 }
 

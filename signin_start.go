@@ -41,6 +41,16 @@ type signIns struct {
 	appState func(*gin.Context) (string, error) // nil unless the app has one
 }
 
+func newSignIns(a *core) signIns {
+	cfg := &a.config
+	return signIns{
+		reporter: a.reporter, links: a.links, targets: a.targets, home: cfg.DefaultReturnTo, attempts: a.attempts,
+		strict: cfg.strict(), origin: a.origin, linking: cfg.OnLink != nil,
+		choice:   providerChoice{a.reporter, &a.providers, a.markers, a.routes.SignIn, cfg.FindDomain, cfg.ChooseProvider},
+		sessions: a.sessions, markers: a.markers, recent: a.recent, appURL: cfg.AppURL, appState: cfg.AppState,
+	}
+}
+
 // signInRequest is what a sign-in is for, and its authentication request parameters in addition to the configured ones,
 // by origin.
 type signInRequest struct {
