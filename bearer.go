@@ -196,6 +196,8 @@ func metadataPath(resource string) string {
 	return wellKnownResource + strings.TrimSuffix(u.Path, "/")
 }
 
+// newResourceMetadata returns the metadata of an app. It names the one way to send a token that the app reads: one in a
+// URL would end up in logs.
 func newResourceMetadata(a *Auth) *resourceMetadata {
 	return &resourceMetadata{
 		Resource: a.config.Resource, AuthorizationServers: a.providers.authorizationServers(),

@@ -77,7 +77,9 @@ func (rp *relyingParty) exchangeLimit() time.Duration { return rp.redeemLimit() 
 
 var errPanicked = errors.New("ginoidc: a panic in code of the app or of the plugin")
 
-// exchange turns one authorization response into a session.
+// exchange turns one authorization response into a session. It runs once for all requests that bring the same response,
+// on a goroutine that outlives them: a browser that hangs up in the middle would otherwise lose a code that is redeemed
+// already, and a reload would look like a replay.
 type exchange struct {
 	auth    *core
 	rp      *relyingParty
@@ -115,7 +117,8 @@ func (e *exchange) redeem(ctx context.Context, leave func(*exchangeResult)) *exc
 	return l
 }
 
-// signIn redeems the code and starts a session. Only its last step creates, changes or ends a session.
+// signIn redeems the code and starts a session. Only its last step creates, changes or ends a session, so a sign-in
+// that fails leaves the user of this browser as they were.
 func (e *exchange) signIn(req *request) (*session.Session, error) {
 	p, err := e.rp.redeem(req, e.code, e.attempt)
 	if err != nil {
@@ -136,7 +139,7 @@ func (e *exchange) signIn(req *request) (*session.Session, error) {
 }
 
 // consumeAttempt marks the attempt as used on every instance that shares the state, so that a replayed response is
-// refused.
+// refused. It is remembered for longer than the attempt is valid.
 func (e *exchange) consumeAttempt(ctx context.Context) error {
 	life := e.auth.config.AttemptLife + e.rp.settings.ClockTolerance
 	first, err := e.rp.markUsed(ctx, shared.KindAttempt, e.attempt.State, life)

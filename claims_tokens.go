@@ -71,7 +71,8 @@ func (rp *relyingParty) personOf(
 	return p, nil
 }
 
-// resolveGroups lets the app's resolver replace the groups of the claims.
+// resolveGroups lets the app's resolver replace the groups of the claims. A resolver that fails makes the sign-in fail:
+// with the groups of the claims instead, a user could keep a membership that the resolver would take away.
 func (rp *relyingParty) resolveGroups(ctx context.Context, user *User, accessToken string) error {
 	if resolve := rp.settings.GroupsResolver; resolve != nil {
 		groups, err := resolve(ctx, user, accessToken)
@@ -88,7 +89,8 @@ func (rp *relyingParty) resolveGroups(ctx context.Context, user *User, accessTok
 	return nil
 }
 
-// claimShape describes where the provider puts groups and organizations.
+// claimShape describes where the provider puts groups and organizations. Nothing else is searched for them, however
+// much it looks like a list of groups: users can write some claims themselves.
 func (p *Provider) claimShape() *claims.Shape {
 	return &claims.Shape{
 		Groups: claims.Place{
@@ -182,7 +184,8 @@ func sessionExpiry(idToken provider.Claims) (time.Time, error) {
 	return at, nil
 }
 
-// expiresAfter returns when the session has to end: what the new ID token says of it replaces what was said before.
+// expiresAfter returns when the session has to end: what the new ID token says of it replaces what was said before. An
+// ID token that says nothing of it changes nothing.
 func expiresAfter(from recheck.Sources, before time.Time) (time.Time, error) {
 	at, err := sessionExpiry(from.IDToken)
 	switch {

@@ -225,6 +225,7 @@ func appVariables() []env.Variable {
 	}
 }
 
+// providerVariables returns the variables of one identity provider. Several providers have a prefix each.
 func providerVariables() []env.Variable {
 	return []env.Variable{
 		{Name: "LABEL", Field: "Label"},

@@ -128,7 +128,8 @@ func (c *Config) validateApp(found *problems) {
 	}
 }
 
-// origins reports entries that are not origins, so that no request could match them.
+// origins reports entries that are not origins, so that no request could match them. Patterns are refused: "*" in front
+// of a domain trusts all its subdomains, and one of them may belong to somebody else.
 func (p *problems) origins(field string, origins []string) {
 	for _, o := range origins {
 		if !settings.IsOrigin(o) {
@@ -201,7 +202,8 @@ func (c *Config) aboveRoutes() (base string, ok bool) {
 	return "", false
 }
 
-// validateRoutes reports addresses of the plugin's routes in the environment that differ from the actual ones.
+// validateRoutes reports addresses of the plugin's routes in the environment that differ from the actual ones. The
+// operator has registered such an address at the provider, which would refuse the actual one.
 func (c *Config) validateRoutes(p *problems) {
 	app, err := url.Parse(c.AppURL)
 	if err != nil {
@@ -214,7 +216,8 @@ func (c *Config) validateRoutes(p *problems) {
 	}
 }
 
-// validateRecheck reports settings of re-checks that cannot work or have no effect.
+// validateRecheck reports settings of re-checks that cannot work or have no effect. An operator who sets only
+// RecheckGrace believes that users are read again, and none would be.
 func (c *Config) validateRecheck(found *problems) {
 	switch {
 	case c.RecheckEvery == 0 && c.RecheckGrace != 0:
@@ -230,7 +233,9 @@ func (c *Config) validateRecheck(found *problems) {
 	}
 }
 
-// validateState reports a State without the required methods, and a MaxSessions that cannot be enforced.
+// validateState reports a State without the required methods, and a MaxSessions that cannot be enforced. Without
+// Revoke and Revoked a copied cookie would stay valid after the sign-out, and without MarkUsed a response could be
+// replayed at another instance.
 func (c *Config) validateState(p *problems) {
 	if missing := c.unsupported(endingMethods()); len(missing) > 0 {
 		p.add("State", fmt.Sprintf("does not support %v, without which no session ends", missing), "use one that does")
@@ -300,7 +305,8 @@ func (c *Config) validateResource(found *problems, accepts bool) {
 	}
 }
 
-// validateProviders checks the providers each and together.
+// validateProviders checks the providers each and together. Two that claim the same name, domain or kind of token would
+// make it a matter of chance which of them decides about a user.
 func (c *Config) validateProviders(found *problems) {
 	if len(c.Providers) == 0 && c.FindProvider == nil {
 		found.add("Providers", "is empty", "describe a provider, or set FindProvider")

@@ -15,6 +15,9 @@ import (
 )
 
 // validate reports every problem of a Provider with its defaults. found has the path of this provider.
+//
+// A setting that is malformed or has no effect is refused rather than corrected: an app that starts is one whose
+// settings mean what the operator has written.
 func (p *Provider) validate(found *problems) {
 	if issuer, ok := settings.IssuerOf(p.Issuer); ok {
 		found.add("Issuer", "is the address of the provider's metadata",
@@ -28,11 +31,14 @@ func (p *Provider) validate(found *problems) {
 	p.validateClient(found)
 	p.validateRequest(found)
 	p.validateAccessTokens(found)
+	// With none or with HS256, whose key is the client secret, others than the provider could sign (RFC 8725, section
+	// 2.1).
 	for _, alg := range p.SigningAlgs {
 		if algs := settings.SigningAlgs(); !slices.Contains(algs, alg) {
 			found.add("SigningAlgs", fmt.Sprintf("%q is not accepted", alg), "use one of "+strings.Join(algs, " "))
 		}
 	}
+	// For the tolerance, tokens are accepted after they have expired. A negative one would refuse fresh ones.
 	if p.ClockTolerance < 0 || p.ClockTolerance > settings.MaxClockTolerance {
 		found.add("ClockTolerance", fmt.Sprintf("%s is out of range", p.ClockTolerance),
 			"use at most 5m and correct the clocks")
@@ -88,6 +94,7 @@ func (p *Provider) validateClient(found *problems) {
 		found.add("CertificateOrigins", "is set and there is no ClientCertificate to show",
 			"set ClientCertificate, or leave it out")
 	}
+	// The certificate proves who the app is, so it is shown only to addresses that are named in full.
 	for _, o := range p.CertificateOrigins {
 		if !settings.IsOrigin(o) || !strings.HasPrefix(o, "https:") {
 			found.add("CertificateOrigins", fmt.Sprintf("%q is not an https origin", o),
@@ -165,6 +172,7 @@ func (p *Provider) validateRequest(found *problems) {
 	if err := provider.CheckParameters(p.SignInParameters); err != nil {
 		found.add("SignInParameters", err.Error(), "leave it out")
 	}
+	// Without openid it is an OAuth 2.0 request: an access token does not prove to the app who the user is.
 	if !slices.Contains(p.Scopes, "openid") {
 		found.add("Scopes", "do not contain openid", "add openid: without it the provider returns no ID token")
 	}
@@ -250,11 +258,15 @@ var (
 	domainPattern       = regexp.MustCompile(`^(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$`)
 )
 
+// isProviderName reports whether s can be the name of a provider: one segment of a path without escapes.
 func isProviderName(s string) bool { return providerNamePattern.MatchString(s) }
 
+// isDomain reports whether s is a domain in the one form in which domains are compared: ASCII, in lower case.
 func isDomain(s string) bool { return len(s) <= 253 && domainPattern.MatchString(s) }
 
-// validateSeveral checks the settings of a provider that matter if there are others.
+// validateSeveral checks the settings of a provider that matter if there are others. Names are part of paths, records
+// and logs, so they need no escaping anywhere. An issuer of many tenants without a list would let every organization
+// in the world sign in that has an account there.
 func (p *Provider) validateSeveral(found *problems) {
 	if p.Name != "" && !isProviderName(p.Name) {
 		found.add("Name", fmt.Sprintf("%q is not accepted", p.Name), "use up to 64 lower-case letters, digits and hyphens")
@@ -284,7 +296,9 @@ func (p *Provider) validateSeveral(found *problems) {
 	}
 }
 
-// validateFound checks the settings of a provider that Config.FindProvider has returned.
+// validateFound checks the settings of a provider that Config.FindProvider has returned. Customers of the app may have
+// entered them, so they must not speak for other providers, nor make the app call addresses inside of its network
+// (server-side request forgery).
 func (p *Provider) validateFound(found *problems) {
 	const atRunTime = "is set for a provider found at run time"
 	if p.Audience != "" {

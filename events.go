@@ -259,6 +259,7 @@ func (e event) name() string {
 	return EventTrouble
 }
 
+// nameOfDenial distinguishes a step-up, which the user can go through, from a denial.
 func nameOfDenial(e event) string {
 	if errors.As(e.err, new(*StepUpError)) {
 		return EventStepUp
@@ -266,6 +267,7 @@ func nameOfDenial(e event) string {
 	return EventDenied
 }
 
+// nameOfFailure distinguishes failures that an operator looks for: calls that were held back, failed sign-ins, others.
 func nameOfFailure(e event) string {
 	var ofProvider *provider.Error
 	switch {

@@ -57,6 +57,7 @@ type routeTable struct {
 	named map[string]gin.HandlerFunc
 }
 
+// newRouteTable returns the handlers of an Auth. All of them are methods, by which guards recognize them.
 func newRouteTable(a *Auth) *routeTable {
 	t := &routeTable{
 		own: map[string]gin.HandlerFunc{
@@ -165,6 +166,7 @@ func asksForTimes(r routes.Paths, c *gin.Context) bool {
 	return strings.HasSuffix(c.FullPath(), "/userinfo") && r.Own(c) && asksForSession(c)
 }
 
+// asksForSession reports whether a request for the claims of the user also wants to know when the session ends.
 func asksForSession(c *gin.Context) bool {
 	_, asks := c.GetQuery("session")
 	return asks

@@ -42,8 +42,10 @@ func identityOf(s *session.Session) identity {
 	return v.identity()
 }
 
+// identity returns the user of the visit as the user of the request.
 func (v *visit) identity() identity { return identity{visit: v, session: &v.Session} }
 
+// user returns the user, and makes it in the first call.
 func (v *visit) user() *User {
 	if v.made.Load() == nil {
 		v.made.CompareAndSwap(nil, userOf(&v.Session)) // one of several goroutines: all get the same user

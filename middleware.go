@@ -248,6 +248,7 @@ func groupList(guard string, groups []string) []string {
 
 // The decisions. They are pure functions of the identity. For a session they search the lists of its record.
 
+// inGroup reports whether the user is in the group. An empty name is no group, whatever the list has.
 func (id identity) inGroup(name string) bool {
 	if id.visit != nil {
 		return name != "" && id.visit.Groups.Contains(name)
@@ -263,6 +264,7 @@ func (id identity) inAnyGroup(names []string) bool {
 	return slices.ContainsFunc(names, id.other.InGroup)
 }
 
+// inOrganization reports whether the user is a member of the organization with this id.
 func (id identity) inOrganization(name string) bool {
 	if id.visit != nil {
 		return name != "" && id.visit.Organizations.Contains(name)
@@ -270,6 +272,8 @@ func (id identity) inOrganization(name string) bool {
 	return id.other.InOrganization(name)
 }
 
+// provider returns the name of the provider that says who the user is. For a user of an Authenticator it is what that
+// has set.
 func (id identity) provider() string {
 	if id.visit != nil {
 		return relyingPartyOf(&id.visit.Record).settings.Name
@@ -277,6 +281,7 @@ func (id identity) provider() string {
 	return id.other.Provider
 }
 
+// groupsOverage reports whether the provider left the groups out because there were too many of them.
 func (id identity) groupsOverage() bool {
 	if id.visit != nil {
 		return id.visit.GroupsOverage
@@ -302,6 +307,7 @@ func inAll(id identity, groups []string) error {
 	return inGroups(id, "all_of", groups, !slices.ContainsFunc(groups, func(g string) bool { return !id.inGroup(g) }))
 }
 
+// inGroups returns the error of a guard for groups. in reports whether the known groups are sufficient.
 func inGroups(id identity, wanted string, groups []string, in bool) error {
 	switch {
 	case id.groupsOverage(): // the list is incomplete, so nothing in it counts

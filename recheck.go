@@ -287,6 +287,7 @@ func (rp *relyingParty) reportChange(ctx context.Context, r *session.Record, bef
 	}
 }
 
+// membershipsOf returns what a re-check compares of a user.
 func membershipsOf(u *User) recheck.Memberships {
 	return recheck.Memberships{Groups: u.Groups, GroupsOverage: u.GroupsOverage, Organizations: u.Organizations}
 }

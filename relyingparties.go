@@ -36,7 +36,8 @@ func (ps *relyingParties) only() *relyingParty {
 	return ps.fixed[0]
 }
 
-// first returns a relying party for what does not depend on which, or nil if all are found at run time.
+// first returns a relying party for what does not depend on which, or nil if all are found at run time. It decides
+// nothing about a user.
 func (ps *relyingParties) first() *relyingParty {
 	if len(ps.fixed) == 0 {
 		return nil
@@ -54,6 +55,8 @@ func (ps *relyingParties) kept(ctx context.Context, name string) (*relyingParty,
 	return ps.lookup(ctx, name, (*directory.Directory[*relyingParty]).Kept)
 }
 
+// lookup returns the relying party of a name, which look finds in the directory unless it is configured. Names come
+// from requests, so one that no provider can have is not looked up.
 func (ps *relyingParties) lookup(ctx context.Context, name string,
 	look func(*directory.Directory[*relyingParty], context.Context, string) (*relyingParty, error),
 ) (*relyingParty, error) {

@@ -47,7 +47,8 @@ type relyingParty struct {
 	keepIDToken string
 }
 
-// audienceOf returns the audience of sessions that the provider's users have.
+// audienceOf returns the audience of sessions that the provider's users have. A session is valid only for the issuer
+// and client with which it began, so a cookie of another app with the same secrets opens nothing here.
 func audienceOf(p *Provider) shared.Audience {
 	return shared.Audience(p.Issuer + " " + p.ClientID + " ")
 }
@@ -98,7 +99,8 @@ func (rp *relyingParty) makeClient(a *core) error {
 	return nil
 }
 
-// ownURL returns the URL of a route. With several providers each has one of its own.
+// ownURL returns the URL of a route. With several providers each has one of its own, so that the path says whose
+// response it is, whatever the response says itself.
 func (rp *relyingParty) ownURL(a *core, route string) string {
 	at := strings.TrimSuffix(a.config.AppURL, "/") + a.routes.Prefix + route
 	if a.providers.several {
@@ -107,7 +109,8 @@ func (rp *relyingParty) ownURL(a *core, route string) string {
 	return at
 }
 
-// client returns the settings of the package that talks to the provider, except for those of the app.
+// client returns the settings of the package that talks to the provider, except for those of the app. The errors never
+// quote a key.
 func (p *Provider) client() (provider.Config, error) {
 	cfg := provider.Config{
 		Issuer: p.Issuer, ClientID: p.ClientID, ClientSecret: p.ClientSecret, AuthMethod: p.ClientAuthMethod,
@@ -204,7 +207,8 @@ func (p *Provider) tenants() func(context.Context, string) (bool, error) {
 	}
 }
 
-// makeParties makes the relying parties of the configuration.
+// makeParties makes the relying parties of the configuration. Those of Config.FindProvider are made when they are first
+// needed, and no provider is called before that.
 func makeParties(a *core, variables map[string]string) error {
 	cfg := &a.config
 	a.providers.several, a.providers.byName = cfg.severalProviders(), map[string]*relyingParty{}
@@ -268,6 +272,7 @@ func (p *Provider) prepareFound(name, path string) error {
 }
 
 // sameClient reports whether a client made for p serves for q too: they differ at most in what the client does not use.
+// It compares all other fields, so a field that is added later makes for a new client rather than a wrong one.
 func (p *Provider) sameClient(q *Provider) bool {
 	if !p.RootCAs.Equal(q.RootCAs) {
 		return false

@@ -261,6 +261,7 @@ func (s *signalReceiver) own(ctx context.Context) (*provider.Stream, error) {
 	return nil, fmt.Errorf("%w: the transmitter has no stream of this app: call SetUpSignals", errProviderResponse)
 }
 
+// status returns the stream with its present status, which the transmitter can change at any time.
 func (s *signalReceiver) status(ctx context.Context, stream *provider.Stream) (*SignalStream, error) {
 	status, reason, err := s.StreamStatus(ctx, stream.ID)
 	if err != nil {

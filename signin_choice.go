@@ -26,7 +26,8 @@ type ProviderChoice struct {
 	Last        bool   // the one that this browser used last
 }
 
-// providerChoice finds the provider with which a user signs in.
+// providerChoice finds the provider with which a user signs in. Nothing that it decides on is proof of anything: names,
+// domains and the provider used last only save a question, and the provider itself says who the user is.
 type providerChoice struct {
 	*reporter
 	parties    *relyingParties
@@ -36,7 +37,9 @@ type providerChoice struct {
 	page       func(*gin.Context, []ProviderChoice) // nil: that of the plugin
 }
 
-// named returns the relying party that a request to the sign-in route names, or nil if the user has to choose.
+// named returns the relying party that a request to the sign-in route names, or nil if the user has to choose. It never
+// takes a default for a name that is not known: the user would be asked for a password by another provider than the
+// link has promised.
 func (p providerChoice) named(req *request, query url.Values) (*relyingParty, error) {
 	if only := p.parties.only(); only != nil {
 		return only, nil
@@ -66,7 +69,8 @@ func (p providerChoice) listed() (listed []*relyingParty) {
 	return listed
 }
 
-// asksForAddress reports whether the page of choice has a field for an e-mail address.
+// asksForAddress reports whether the page of choice has a field for an e-mail address, because a domain can lead to a
+// provider.
 func (p providerChoice) asksForAddress() bool {
 	return p.findDomain != nil || slices.ContainsFunc(p.parties.fixed, func(rp *relyingParty) bool {
 		return len(rp.settings.EmailDomains) > 0
@@ -131,6 +135,7 @@ func (p providerChoice) show(c *gin.Context, req *request, query url.Values, add
 }
 
 // choices returns the ways to sign in that this browser may see: those that everybody may, and the one it used last.
+// The return target and the parameters of the request go along in each.
 func (p providerChoice) choices(c *gin.Context, req *request, query url.Values) []ProviderChoice {
 	listed, last := p.listed(), p.lastUsed(c, req)
 	if last != nil && !slices.Contains(listed, last) {

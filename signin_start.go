@@ -41,6 +41,7 @@ type signIns struct {
 	appState func(*gin.Context) (string, error) // nil unless the app has one
 }
 
+// newSignIns returns what starts the sign-ins of an Auth.
 func newSignIns(a *core) signIns {
 	cfg := &a.config
 	return signIns{
@@ -82,6 +83,9 @@ func (of signInRequest) kept() url.Values {
 const rememberParameter = "remember"
 
 // read reads a request to the sign-in route. The return target of the result is always acceptable.
+//
+// Anyone can write such a link, so it may only choose among what does not weaken a sign-in: what the app requires is
+// configured, or sealed into the link by the app or a guard.
 func (s *signIns) read(c *gin.Context, req *request) (of signInRequest, err error) {
 	form := c.Request.URL.Query()
 	if c.Request.Method == http.MethodPost {
@@ -151,12 +155,14 @@ func (s *signIns) readForm(c *gin.Context) (url.Values, error) {
 	return form, nil
 }
 
-// initiated reports whether a third party initiates the sign-in.
+// initiated reports whether a third party initiates the sign-in (OpenID Connect Core 1.0, section 4). The only other
+// form that is posted to the route is that of the page of choice.
 func initiated(r *http.Request, form url.Values) bool {
 	return form.Has("iss") || r.Method == http.MethodPost && !form.Has(emailParameter)
 }
 
-// target returns a return target if it is acceptable, and otherwise the default.
+// target returns a return target if it is acceptable, and otherwise the default. A link with another one still signs
+// the user in, but leads to no site of an attacker (open redirector, RFC 9700, section 4.11).
 func (s *signIns) target(ctx context.Context, target string) string {
 	if s.targets.Accept(target) {
 		return target
