@@ -156,24 +156,6 @@ func isBearer(value string) bool {
 	return strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "DPoP")
 }
 
-// userOfToken returns the user of a verified access token. A client that acts on its own behalf is a user whose Subject
-// is the client's identifier at the provider.
-func (rp *relyingParty) userOfToken(token *provider.AccessToken) (any, error) {
-	u, err := newUser(rp.shape, token.Claims, nil)
-	if err != nil {
-		return nil, err
-	}
-	u.Issuer, u.Subject, u.Provider = rp.client.Issuer(token.Claims), token.Subject, rp.settings.Name
-	if u.Subject == "" && token.Machine {
-		u.Subject = token.ClientID
-	}
-	u.ClientID, u.Scopes, u.machine = token.ClientID, token.Scopes, token.Machine
-	if u.Subject == "" {
-		return nil, fmt.Errorf("%w: it names neither a subject nor a client", errAccessToken)
-	}
-	return u, nil
-}
-
 // wellKnownResource comes before the path of a resource identifier (RFC 9728, section 3).
 const wellKnownResource = "/.well-known/oauth-protected-resource"
 

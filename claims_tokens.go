@@ -198,3 +198,21 @@ func expiresAfter(from recheck.Sources, before time.Time) (time.Time, error) {
 	}
 	return at, nil
 }
+
+// userOfToken returns the user of a verified access token. A client that acts on its own behalf is a user whose Subject
+// is the client's identifier at the provider.
+func (rp *relyingParty) userOfToken(token *provider.AccessToken) (any, error) {
+	u, err := newUser(rp.shape, token.Claims, nil)
+	if err != nil {
+		return nil, err
+	}
+	u.Issuer, u.Subject, u.Provider = rp.client.Issuer(token.Claims), token.Subject, rp.settings.Name
+	if u.Subject == "" && token.Machine {
+		u.Subject = token.ClientID
+	}
+	u.ClientID, u.Scopes, u.machine = token.ClientID, token.Scopes, token.Machine
+	if u.Subject == "" {
+		return nil, fmt.Errorf("%w: it names neither a subject nor a client", errAccessToken)
+	}
+	return u, nil
+}

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"github.com/gin-gonic/gin"
-
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
@@ -286,38 +284,4 @@ func (req *request) replace(s *session.Session) {
 // userOf returns the user of a session.
 func userOf(s *session.Session) *User {
 	return relyingPartyOf(&s.Record).userOf(&s.Record)
-}
-
-// UserFrom returns the signed-in user. It returns false if nobody is signed in, if the session store does not respond,
-// or if neither Middleware nor a guard has run. Call it on the goroutine of the request. If an engine has several
-// Auths, it uses the one whose guard or Middleware ran last; [Auth.UserFrom] uses a particular one.
-func UserFrom(c *gin.Context) (*User, bool) {
-	return requestAt(c, requestKey{}).signedInUser(c)
-}
-
-// UserFromContext is UserFrom for code that has only the context of the request, or one derived from it. The first call
-// in a request marks the response as private and must run on the goroutine of the request; later calls may run on any.
-// A *gin.Context, or a context derived from one, is valid only until the request ends, because Gin reuses it.
-func UserFromContext(ctx context.Context) (*User, bool) {
-	return requestIn(ctx, requestKey{}).signedInUser(ctx)
-}
-
-// UserFrom returns the user who is signed in with this Auth, whichever guard ran. It needs no Middleware.
-func (a *Auth) UserFrom(c *gin.Context) (*User, bool) {
-	if c.Request == nil {
-		return nil, false
-	}
-	return a.requestOf(c).signedInUser(c)
-}
-
-// signedInUser returns the user who makes the request. An error counts as nobody: only guards tell users about it.
-func (req *request) signedInUser(ctx context.Context) (*User, bool) {
-	if req == nil {
-		return nil, false
-	}
-	id, err := req.identify(ctx)
-	if err != nil || id.nobody() {
-		return nil, false
-	}
-	return id.user(), true
 }

@@ -270,30 +270,6 @@ func (s *signIns) detectLoop(c *gin.Context, req *request, rp *relyingParty) (ag
 	return false, missing
 }
 
-// cookieMissingError is an errCookieMissing with hints for the operator.
-type cookieMissingError struct {
-	name, path, appURL, host string
-	came                     int // number of cookies with that name
-}
-
-// Error says what is wrong and what to check.
-func (e *cookieMissingError) Error() string {
-	where := fmt.Sprintf("cookie %s, path %s, app URL %s, host of the request %s", e.name, e.path, e.appURL, e.host)
-	switch e.came {
-	case 0:
-		return errCookieMissing.Error() + ": none came (" + where + "): compare AppURL, base path included, " +
-			"with the address in the browser, and check that no proxy removes Set-Cookie from responses"
-	case 1:
-		return errCookieMissing.Error() + ": the one that came opens no session (" + where + "): " +
-			"give all instances the same CookieSecrets and Store, and no other app the same CookieName"
-	}
-	return fmt.Sprintf("%v: of %d that came none opens a session (%s): "+
-		"remove those of other paths and domains, or set another CookieName", errCookieMissing, e.came, where)
-}
-
-// Unwrap returns errCookieMissing.
-func (e *cookieMissingError) Unwrap() error { return errCookieMissing }
-
 // methods returns the methods of the sign-in route. A third party may initiate a sign-in with a form too, and the
 // page of choice has one.
 func (s *signIns) methods() []string {
