@@ -32,14 +32,7 @@ func (req *request) startSession(
 	if err != nil {
 		return nil, err
 	}
-	rec := id.user.record()
-	rec.SID, rec.Issued, rec.Started = id.sid, id.issued, at.Started
-	rec.Party, rec.Provider = rp.party, rp.settings.Name
-	if id.issuer != rp.settings.Issuer {
-		rec.Issuer = id.issuer
-	}
-	rec.AskedMaxAge, rec.AskedACR = at.MaxAge, at.ACRValues
-	rec.IDToken, rec.Expires = id.idToken, id.expires
+	rec := id.record(at)
 	if !a.sessions.Ends(&rec).After(time.Now()) {
 		return nil, errSessionOver
 	}
@@ -72,18 +65,39 @@ func (req *request) startSession(
 	if err := errors.Join(err, rp.ledger.limit(req, s, a.config.MaxSessions)); err != nil {
 		a.emit(req, event{kind: eventkind.EarlierSessionLives, err: err})
 	}
-	before := revocation.Ref{}
+	req.revokeReplaced(s, of, tokens, old, at)
+	return s, nil
+}
+
+// record returns the record of a session that the attempt starts. What the sign-in has asked for is in it too: a
+// step-up that the provider could not meet is not asked for again.
+func (id *person) record(at *attempt.Attempt) session.Record {
+	rp, rec := id.rp, id.user.record()
+	rec.SID, rec.Issued, rec.Started = id.sid, id.issued, at.Started
+	rec.Party, rec.Provider = rp.party, rp.settings.Name
+	if id.issuer != rp.settings.Issuer {
+		rec.Issuer = id.issuer
+	}
+	rec.AskedMaxAge, rec.AskedACR = at.MaxAge, at.ACRValues
+	rec.IDToken, rec.Expires = id.idToken, id.expires
+	return rec
+}
+
+// revokeReplaced revokes the tokens of the session that s replaces: of, or one whose cookie did not come with the
+// response. If it belongs to the same session at the provider, its tokens are left to expire: with some providers, such
+// as Keycloak, revoking them would end that session, and with it the new tokens.
+func (req *request) revokeReplaced(
+	s *session.Session, of *session.Record, tokens *provider.Tokens, old []*session.Session, at *attempt.Attempt,
+) {
+	rp, before := relyingPartyOf(&s.Record), revocation.Ref{}
 	if of != nil {
 		before = relyingPartyOf(of).ledger.RefOf(of)
 	} else if replacesUnseen(old, at) {
 		of, before, tokens = req.loadReplacedTokens(rp, at)
 	}
-	// If the earlier session belongs to the same session at the provider, its tokens are left to expire: with some
-	// providers, such as Keycloak, revoking them would end that session, and with it the new tokens.
 	if !before.SameAtProvider(rp.ledger.RefOf(&s.Record)) {
 		req.revoke(of, tokens)
 	}
-	return s, nil
 }
 
 // forgets reports whether the browser forgets a new session when it is closed. A session that continues an earlier one,
