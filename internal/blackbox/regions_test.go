@@ -50,7 +50,7 @@ func (r *regions) send(from int, do func(to *state.Memory)) {
 		}
 		link := [2]int{from, to}
 		at := sent.Add(r.lag())
-		for _, earliest := range []time.Time{r.arrives[link], r.cutUntil} {
+		for _, earliest := range []time.Time{r.cutUntil, r.arrives[link].Add(1)} { // not at the same time: in order
 			if at.Before(earliest) {
 				at = earliest
 			}
@@ -188,7 +188,7 @@ func TestRevocationBoundOfABrokenLink(t *testing.T) {
 				s := newSimulation(t, 3, bound, func() time.Duration { return time.Duration(random.Int64N(int64(lag))) })
 				stop := s.all.heartbeats(beat)
 				defer stop()
-				time.AfterFunc(6*time.Second, func() { // when the user signs out
+				time.AfterFunc(5900*time.Millisecond, func() { // just before the user signs out
 					s.all.mu.Lock()
 					defer s.all.mu.Unlock()
 					s.all.cutUntil = time.Now().Add(cut)
