@@ -12,6 +12,7 @@ require (
 	github.com/redis/rueidis v1.0.79
 	golang.org/x/oauth2 v0.36.0
 	golang.org/x/sync v0.22.0
+	pgregory.net/rapid v1.3.0
 )
 
 require (
