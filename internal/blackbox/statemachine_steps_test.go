@@ -76,6 +76,9 @@ func (m *machine) update(t *rapid.T) {
 	b := m.browser(t)
 	groups := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"admin", "staff", "audit"}), 0, 2, rapid.ID).
 		Draw(t, "groups")
+	if b.session != nil {
+		m.keepCopy(b) // of the cookies that the update replaces
+	}
 	r := b.Do(http.MethodPost, "/update?"+url.Values{"group": groups}.Encode(), nil)
 	switch lives := b.session.valid(b.renewed); {
 	case r.StatusCode == http.StatusOK && (!lives || m.state.down):
@@ -86,6 +89,7 @@ func (m *machine) update(t *rapid.T) {
 		now := time.Now()
 		slices.Sort(groups)
 		b.session.groups, b.session.updated, b.renewed = groups, now, now
+		b.session.version++
 		if len(groups) == 0 {
 			b.session.groups = nil
 		}
@@ -95,14 +99,22 @@ func (m *machine) update(t *rapid.T) {
 // copyCookies is a thief, or a proxy that logs.
 func (m *machine) copyCookies(t *rapid.T) {
 	b := m.browser(t)
-	if b.session == nil || len(m.copies) > 5 {
+	if b.session == nil {
 		t.Skip("nothing to copy")
 	}
-	m.copies = append(m.copies, modelCopy{b.Twin(), b.session, time.Now()})
+	m.keepCopy(b)
+}
+
+// keepCopy keeps the last few.
+func (m *machine) keepCopy(b *modelBrowser) {
+	m.copies = append(m.copies[max(0, len(m.copies)-5):], modelCopy{b.Twin(), b.session, b.session.version})
 }
 
 func (m *machine) signOut(t *rapid.T) {
 	b := m.browser(t)
+	if b.session != nil {
+		m.keepCopy(b)
+	}
 	r := b.Do(http.MethodPost, "/auth/signout", nil)
 	switch lives := b.session.valid(b.renewed); {
 	case m.state.down && lives && r.StatusCode != http.StatusServiceUnavailable:
