@@ -13,6 +13,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -740,6 +741,47 @@ func TestOneTokenFor(t *testing.T) {
 			if len(got) != len(paths) || one.OP.Refreshes() != (cycle+1)*len(paths) {
 				t.Fatalf("cycle %d: %d tokens by %d refreshes\n%s", cycle, len(got), one.OP.Refreshes(), one.Logs)
 			}
+		}
+	})
+}
+
+// meanwhile runs another request after each value that is kept.
+type meanwhile struct {
+	*state.Memory
+	request func()
+}
+
+func (m *meanwhile) Keep(ctx context.Context, key, value string, ttl time.Duration) error {
+	err := m.Memory.Keep(ctx, key, value, ttl)
+	if m.request != nil {
+		m.request()
+	}
+	return err
+}
+
+// TestOneTokenForAtAnyMoment: whatever a request on another instance finds of a call that is about to end, it makes none
+// of its own.
+func TestOneTokenForAtAnyMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shared := &meanwhile{Memory: state.NewMemory(0)}
+		one := newForAPIs(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = shared })
+		two := newForAPIs(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.State, c.Providers[0].Transport = shared.Memory, one.OP.Transport()
+		})
+		b := one.Browser()
+		b.MustSignIn("alice")
+		var others []string
+		shared.request = func() {
+			other := b.Twin()
+			other.App = two
+			others = append(others, other.Fetch(forAPI(calendar)).Body)
+		}
+		token := b.Fetch(forAPI(calendar)).Body
+		if len(others) < 3 || one.OP.Refreshes() != 1 {
+			t.Errorf("%d requests made %d refreshes", len(others)+1, one.OP.Refreshes())
+		}
+		if slices.ContainsFunc(others, func(other string) bool { return other != token }) {
+			t.Error("other requests got another token")
 		}
 	})
 }

@@ -103,11 +103,12 @@ func (r *Refresher) fetchNow(
 	if err := r.checkEnded(ctx, of, tokens); err != nil {
 		return fetched{}, err
 	}
+	// The token comes first: a request that finds the new refresh token need not wait for the lease of the old one.
+	r.keep(ctx, of, requestPurpose, r.requestKey(of, want), token, lifeOf(token))
 	if tokens.RefreshToken != old.RefreshToken {
 		r.share(ctx, of, old, tokens)
 	}
 	r.Report(ctx, Refreshed, of, nil)
-	r.keep(ctx, of, requestPurpose, r.requestKey(of, want), token, lifeOf(token))
 	return fetched{token, tokens}, nil
 }
 
