@@ -61,6 +61,7 @@ const (
 	EventLogoutRefused   = "logout_refused"   // such a request was not accepted
 	EventSignal          = "signal"           // a security event was received: see the attribute type
 	EventSignalRefused   = "signal_refused"   // a security event was not accepted
+	EventLinked          = "linked"           // a user proved a second identity, which OnLink stored
 	EventRequestFailed   = "request_failed"   // a request could not be answered
 	EventThrottled       = "throttled"        // too many calls to the provider are waiting already
 	EventProvider        = "provider"         // the provider does not respond, or not as it should
@@ -243,6 +244,8 @@ func (e event) name() string {
 		return EventLogoutCall
 	case eventkind.LogoutRefused, eventkind.FrontChannelNoList, eventkind.FrontChannelNothing:
 		return EventLogoutRefused
+	case eventkind.Linked:
+		return EventLinked
 	case eventkind.Signal:
 		return EventSignal
 	case eventkind.SignalRefused:

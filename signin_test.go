@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
@@ -507,7 +509,14 @@ func linkAt(b *testapp.Browser, link, name, subject string) testapp.Reply {
 
 // TestLink: a second identity, freshly proven, is handed to the app. The session, its user and its tokens stay.
 func TestLink(t *testing.T) {
-	l := newLinking(t)
+	var reported []string
+	l := newLinking(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.OnEvent = func(_ context.Context, e ginoidc.Event) {
+			if e.Name == ginoidc.EventLinked {
+				reported = append(reported, e.Provider+" "+e.Subject)
+			}
+		}
+	})
 	b := l.Browser()
 	b.MustSignInAt("one", "alice")
 	before := b.CookieHeader()
@@ -530,8 +539,8 @@ func TestLink(t *testing.T) {
 			t.Errorf("the cookie %.40s changed", cookie)
 		}
 	}
-	if !strings.Contains(l.Logs.String(), "account linked") {
-		t.Error("not in the log")
+	if !strings.Contains(l.Logs.String(), "account linked") || strings.Join(reported, ", ") != "two bob" {
+		t.Errorf("reported %q", reported)
 	}
 }
 
@@ -653,6 +662,44 @@ func TestLinkWithOneProvider(t *testing.T) {
 	if r := b.Navigate("/auth/signin?" + url.Values{"link": {"x"}}.Encode()); r.StatusCode != http.StatusForbidden {
 		t.Errorf("an invented link: %d", r.StatusCode)
 	}
+}
+
+// TestLinkOnTwoInstances: a response that reaches two instances at once links once, and both answer alike. It is no
+// sign-in, so no hook of one is called.
+func TestLinkOnTwoInstances(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		links, signIns := 0, 0
+		shared := state.NewMemory(0)
+		one, two := instances(t, shared, shared, func(c *ginoidc.Config) {
+			c.OnLink = func(context.Context, *ginoidc.User, *ginoidc.User) error { links++; return nil }
+			c.OnSignedIn = func(context.Context, *ginoidc.User) error { signIns++; return nil }
+		})
+		one.Engine.GET("/link", func(c *gin.Context) {
+			link, err := one.Auth.LinkURL(c, "", "/account")
+			if err != nil {
+				t.Error(err)
+			}
+			c.String(http.StatusOK, link)
+		})
+		b := one.Browser()
+		b.MustSignIn("alice")
+		callback := b.Start(b.Fetch("/link").Body, "bob")
+		one.SlowToken(3 * time.Second)
+		browsers := []*testapp.Browser{b, otherInstance(b, two)}
+		var wg sync.WaitGroup
+		for _, b := range browsers {
+			wg.Go(func() {
+				if r := b.Navigate(callback); r.StatusCode != http.StatusSeeOther || r.Location() != "/account" {
+					t.Errorf("%d to %q", r.StatusCode, r.Location())
+				}
+			})
+			synctest.Wait()
+		}
+		wg.Wait()
+		if links != 1 || signIns != 1 {
+			t.Errorf("%d links and %d sign-ins, want one of each", links, signIns)
+		}
+	})
 }
 
 // goesRound goes from a guarded page to the provider, where the user is signed in, and back. It returns the first
