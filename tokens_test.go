@@ -759,8 +759,8 @@ func (m *meanwhile) Keep(ctx context.Context, key, value string, ttl time.Durati
 	return err
 }
 
-// TestOneTokenForAtAnyMoment: whatever a request on another instance finds of a call that is about to end, it makes none
-// of its own.
+// TestOneTokenForAtAnyMoment: whatever a request on another instance finds of a call that is about to end, it makes
+// none of its own.
 func TestOneTokenForAtAnyMoment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := &meanwhile{Memory: state.NewMemory(0)}
