@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/gin-contrib/sessions"
@@ -118,7 +119,7 @@ func TestStoreFindsFaults(t *testing.T) {
 }
 
 // planted keeps sessions in memory under whatever id the browser sends.
-type planted struct{ data map[string]string }
+type planted struct{ data *sync.Map }
 
 func (p planted) Get(r *http.Request, name string) (*gsessions.Session, error) { return p.New(r, name) }
 func (planted) Options(sessions.Options)                                       {}
@@ -127,7 +128,9 @@ func (p planted) New(r *http.Request, name string) (*gsessions.Session, error) {
 	s := gsessions.NewSession(p, name)
 	if c, err := r.Cookie(name); err == nil {
 		s.ID = c.Value
-		s.Values["ginoidc"] = p.data[name+s.ID]
+		if text, ok := p.data.Load(name + s.ID); ok {
+			s.Values["ginoidc"] = text
+		}
 	}
 	return s, nil
 }
@@ -136,14 +139,14 @@ func (p planted) Save(_ *http.Request, w http.ResponseWriter, s *gsessions.Sessi
 	if s.ID == "" {
 		s.ID = "constant" // so all users share one
 	}
-	p.data[s.Name()+s.ID], _ = s.Values["ginoidc"].(string)
+	p.data.Store(s.Name()+s.ID, s.Values["ginoidc"])
 	http.SetCookie(w, gsessions.NewCookie(s.Name(), s.ID, s.Options))
 	return nil
 }
 
 func TestStoreFindsFixation(t *testing.T) {
 	tb := new(fakeTB)
-	one := planted{map[string]string{}}
+	one := planted{new(sync.Map)}
 	ginoidctest.TestStore(tb, one, one)
 	for _, want := range []string{"an id of the browser's choice", "a session after another one was deleted"} {
 		if !strings.Contains(tb.failure, want) {
