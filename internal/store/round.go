@@ -47,7 +47,10 @@ func (s *Server) read(ctx context.Context, key string) (text string, ok bool, er
 	if r.keys == nil {
 		return s.Backend.Load(ctx, key)
 	}
-	text, ok, r.at, err = joint.LoadRevoked(ctx, key, r.keys)
+	text, ok, at, err := joint.LoadRevoked(ctx, key, r.keys)
+	if err == nil { // otherwise at, whatever it is, says nothing
+		r.at = at
+	}
 	return text, ok, err
 }
 

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -17,6 +18,7 @@ type joint struct {
 	text    string
 	revoked map[string]time.Time
 	asked   []string // what each round trip asked for
+	err     error    // of LoadRevoked, which then finds nothing revoked
 }
 
 func (j *joint) Load(context.Context, string) (string, bool, error) {
@@ -40,13 +42,17 @@ func (j *joint) Revoked(_ context.Context, keys []string) (at []time.Time, err e
 }
 
 func (j *joint) LoadRevoked(ctx context.Context, _ string, keys []string) (string, bool, []time.Time, error) {
+	if j.err != nil {
+		return "", false, make([]time.Time, len(keys)), j.err
+	}
 	at, err := j.Revoked(ctx, keys)
 	j.asked[len(j.asked)-1] = "session and " + j.asked[len(j.asked)-1]
 	return j.text, j.text != "", at, err
 }
 
-// TestOneRound: what a request asks for, and that an answer is used once and only for the keys that were asked for.
-func TestOneRound(t *testing.T) {
+// newJoint returns a server with one session, and the cookie of it.
+func newJoint(t *testing.T) (*joint, *store.Server, string) {
+	t.Helper()
 	ring, err := store.NewRing("test", []string{strings.Repeat("s", 32)})
 	if err != nil {
 		t.Fatal(err)
@@ -59,6 +65,12 @@ func TestOneRound(t *testing.T) {
 		t.Fatal(err)
 	}
 	pair, _, _ := strings.Cut(h.Get("Set-Cookie"), ";")
+	return backend, server, pair
+}
+
+// TestOneRound: what a request asks for, and that an answer is used once and only for the keys that were asked for.
+func TestOneRound(t *testing.T) {
+	backend, server, pair := newJoint(t)
 	for i, step := range []struct {
 		apart  bool // not in the context of OneRound
 		lookup [][]string
@@ -90,6 +102,23 @@ func TestOneRound(t *testing.T) {
 		}
 		if !slices.Equal(backend.asked, step.want) {
 			t.Errorf("step %d: asked for %q, want %q", i, backend.asked, step.want)
+		}
+	}
+}
+
+// TestFailedRound: what comes with an error is no answer. The revocations are asked for again.
+func TestFailedRound(t *testing.T) {
+	backend, server, pair := newJoint(t)
+	backend.revoked["a"] = time.Unix(1, 0)
+	for _, backend.err = range []error{nil, errors.New("down")} {
+		ctx := store.OneRound(t.Context())
+		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", nil)
+		r.Header.Set("Cookie", pair)
+		if _, _, err := server.LoadRecord(r, "sid"); !errors.Is(err, backend.err) {
+			t.Fatalf("%v instead of %v", err, backend.err)
+		}
+		if at, err := server.Revoked(ctx, []string{"a"}); err != nil || len(at) != 1 || at[0].IsZero() {
+			t.Errorf("after %v: %v, %v", backend.err, at, err)
 		}
 	}
 }
