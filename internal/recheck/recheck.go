@@ -130,6 +130,9 @@ func (c *Checker) Check(
 	if err != nil && err == wait.Err() {
 		return last, fmt.Errorf("%w: %w", ErrPending, context.Cause(wait))
 	}
+	if err != nil && result.At.Before(last.At) { // without last, groups that the last check removed would return
+		return last, err
+	}
 	return result, err
 }
 

@@ -204,3 +204,22 @@ func TestKilledInstance(t *testing.T) {
 		}
 	})
 }
+
+// TestLastResultWithoutTurn: a request that does not get its turn has the last result, not only what its cookies know.
+func TestLastResultWithoutTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, both := newInstances(t)
+		r := dueSession()
+		if _, err := both[0].Check(t.Context(), r, load); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(every + 2*time.Second)
+		if _, _, err := in.values.Turn(t.Context(), shared.Key(shared.KindRecheck, r.ID), time.Hour, 0); err != nil {
+			t.Fatal(err)
+		}
+		result, err := both[0].Check(t.Context(), r, load)
+		if !errors.Is(err, shared.ErrTurn) || result.User == nil || in.reads != 1 {
+			t.Errorf("%+v, %v after %d reads", result, err, in.reads)
+		}
+	})
+}
