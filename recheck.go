@@ -73,7 +73,8 @@ func (req *request) recheckDue() bool {
 func (req *request) recheck(h http.Header) {
 	req.rechecked = true
 	s := req.identity.session
-	checker, of := relyingPartyOf(&s.Record).checker, req.httpNow()
+	// The check may continue after the request, whose headers are the handler's to change.
+	checker, of := relyingPartyOf(&s.Record).checker, req.httpNow().Clone(req.Context)
 	result, err := checker.Check(req.Context, &s.Record, func(ctx context.Context) ([]byte, error) {
 		return req.auth.sessions.LoadTokens(of.WithContext(ctx), s)
 	})

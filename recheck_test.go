@@ -328,6 +328,40 @@ func TestRecheckInBackground(t *testing.T) {
 	})
 }
 
+// TestRecheckInBackgroundWithoutHeaders: a handler may change the headers of its request while the check is made.
+func TestRecheckInBackgroundWithoutHeaders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := &slowLease{Memory: state.NewMemory(0)}
+		a := newRechecked(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.RecheckInBackground, c.State = true, slow })
+		a.Engine.GET("/proxy", func(c *gin.Context) {
+			ginoidc.UserFrom(c)
+			c.Request.Header.Del("Cookie")
+		})
+		b := a.Browser()
+		b.MustSignIn("alice")
+		time.Sleep(due)
+		slow.wait = time.Second
+		b.Fetch("/proxy")
+		time.Sleep(5 * time.Second)
+		if b.WhoAmI() != "alice" || a.OP.Refreshes() != 1 {
+			t.Errorf("%q after %d refreshes\n%s", b.WhoAmI(), a.OP.Refreshes(), a.Logs)
+		}
+	})
+}
+
+// slowLease takes its time for a lease.
+type slowLease struct {
+	*state.Memory
+	wait time.Duration
+}
+
+func (s *slowLease) Lease(
+	ctx context.Context, key string, ttl time.Duration,
+) (func(context.Context) error, bool, error) {
+	time.Sleep(s.wait)
+	return s.Memory.Lease(ctx, key, ttl)
+}
+
 // TestSlowRecheck: a request waits for a check no longer than Provider.Timeout, and the check continues when its
 // browser has disconnected.
 func TestSlowRecheck(t *testing.T) {
