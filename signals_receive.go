@@ -282,13 +282,13 @@ func (p *poller) poll(ctx context.Context) error {
 	}
 	var said provider.PollAnswer
 	for deadline := time.Now().Add(signalLease / 2); time.Now().Before(deadline); {
-		tokens, more, err := s.Poll(ctx, p.stream, said)
+		tokens, err := s.Poll(ctx, p.stream, said)
 		if err != nil {
 			p.stream = nil // the transmitter may have another one by now
 			return err
 		}
 		said = p.take(ctx, tokens)
-		if !more && len(said.Accepted)+len(said.Refused) == 0 {
+		if len(said.Accepted)+len(said.Refused) == 0 { // the same tokens would come again at once
 			return nil
 		}
 	}

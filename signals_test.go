@@ -1012,3 +1012,26 @@ func TestPollOutage(t *testing.T) {
 		}
 	})
 }
+
+// TestPollWithoutProgress: of events none of which can be judged now, the transmitter is not asked again at once, even
+// if it has more.
+func TestPollWithoutProgress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		calls := 0
+		a := polling(t, func(context.Context, ginoidc.Signal) error {
+			calls++
+			time.Sleep(100 * time.Millisecond)
+			return errors.New("database down")
+		})
+		if _, err := a.Auth.SetUpSignals(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 30 {
+			queue(a, fmt.Sprint("j", i), ginoidc.SignalSessionRevoked, a.OP.UserSubject("alice"))
+		}
+		pollUntil(t, 9*time.Second, a)
+		if left, refused := a.OP.Queued(); calls != 25 || len(left) != 31 || len(refused) != 0 {
+			t.Errorf("%d calls of one poll with 25 events; left %q, refused %v", calls, left, refused)
+		}
+	})
+}

@@ -16,9 +16,8 @@ type PollAnswer struct {
 }
 
 // Poll returns the tokens that wait at the endpoint of a stream, by jti, after it has said what became of earlier ones.
-// It does not wait for tokens. more reports whether there are further ones. The tokens are not verified.
-func (t *Transmitter) Poll(ctx context.Context, s *Stream, said PollAnswer) (tokens map[string]string, more bool,
-	_ error) {
+// It does not wait for tokens. The tokens are not verified.
+func (t *Transmitter) Poll(ctx context.Context, s *Stream, said PollAnswer) (tokens map[string]string, _ error) {
 	ctx, cancel := context.WithTimeout(ctx, t.backend.limits.total())
 	defer cancel()
 	body := map[string]any{"maxEvents": maxPolled, "returnImmediately": true}
@@ -32,31 +31,34 @@ func (t *Transmitter) Poll(ctx context.Context, s *Stream, said PollAnswer) (tok
 		}
 		body["setErrs"] = refused
 	}
-	if err := checkEndpoint(s.Endpoint, strings.HasPrefix(t.issuer, "http:")); !s.Poll || err != nil {
-		return nil, false, invalid(opStream, "bad_endpoint", "the stream is not polled, or not over https: %w", err)
+	if !s.Poll {
+		return nil, invalid(opStream, "bad_endpoint", "the stream is not polled")
+	}
+	if err := checkEndpoint(s.Endpoint, strings.HasPrefix(t.issuer, "http:")); err != nil {
+		return nil, invalid(opStream, "bad_endpoint", "%w", err)
 	}
 	a, err := t.send(ctx, http.MethodPost, s.Endpoint, body)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	if a.status != http.StatusOK {
-		return nil, false, unexpectedStatus(opStream, a)
+		return nil, unexpectedStatus(opStream, a)
 	}
 	object, err := a.object(opStream)
 	if err != nil {
-		return nil, false, err
+		return nil, err
 	}
 	sets, ok := object["sets"].(map[string]any)
 	if !ok || len(sets) > maxPolled {
-		return nil, false, invalid(opStream, "bad_answer", "sets is not an object of at most %d tokens", maxPolled)
+		return nil, invalid(opStream, "bad_answer", "sets is not an object of at most %d tokens", maxPolled)
 	}
 	tokens = make(map[string]string, len(sets))
 	for jti, value := range sets {
 		text, ok := value.(string)
 		if !ok || jti == "" || len(jti) > maxIdentifier {
-			return nil, false, invalid(opStream, "bad_answer", "sets has a member that is not a token")
+			return nil, invalid(opStream, "bad_answer", "sets has a member that is not a token")
 		}
 		tokens[jti] = text
 	}
-	return tokens, object["moreAvailable"] == true, nil
+	return tokens, nil
 }

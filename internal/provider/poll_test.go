@@ -33,23 +33,23 @@ func TestPoll(t *testing.T) {
 		}
 		textAnswer(200, "application/json", `{"sets":{"`+strings.Repeat("j", 255)+`":"token"}}`)(w, r)
 	})
-	if tokens, more, err := p.Poll(t.Context(), s, provider.PollAnswer{}); len(tokens) != 1 || more || err != nil {
-		t.Errorf("%v, more: %t, %v", tokens, more, err)
+	if tokens, err := p.Poll(t.Context(), s, provider.PollAnswer{}); len(tokens) != 1 || err != nil {
+		t.Errorf("%v, %v", tokens, err)
 	}
 	op.serve(string(fakeop.SignalPoll), nil)
 	for i := range 30 {
 		op.Queue(fmt.Sprintf("j%d", i), "token")
 	}
-	tokens, more, err := p.Poll(t.Context(), s, provider.PollAnswer{})
-	if err != nil || !more || len(tokens) != 25 || tokens["j0"] != "token" {
-		t.Fatalf("%v, more: %t, %v", tokens, more, err)
+	tokens, err := p.Poll(t.Context(), s, provider.PollAnswer{})
+	if err != nil || len(tokens) != 25 || tokens["j0"] != "token" {
+		t.Fatalf("%v, %v", tokens, err)
 	}
 	said := provider.PollAnswer{Refused: map[string]string{"j0": "invalid_request"}}
 	for i := 1; i < 25; i++ {
 		said.Accepted = append(said.Accepted, fmt.Sprintf("j%d", i))
 	}
-	if tokens, more, err = p.Poll(t.Context(), s, said); err != nil || more || len(tokens) != 5 {
-		t.Errorf("%v, more: %t, %v", tokens, more, err)
+	if tokens, err = p.Poll(t.Context(), s, said); err != nil || len(tokens) != 5 {
+		t.Errorf("%v, %v", tokens, err)
 	}
 	if queued, errors := op.Queued(); len(queued) != 5 || errors["j0"] != "invalid_request" {
 		t.Errorf("queued: %q, errors %v", queued, errors)
@@ -70,24 +70,24 @@ func TestPollAnswers(t *testing.T) {
 		op := newOP(t)
 		p, s := polled(t, op)
 		op.serve(string(fakeop.SignalPoll), textAnswer(200, "application/json", body))
-		_, _, err := p.Poll(t.Context(), s, provider.PollAnswer{})
+		_, err := p.Poll(t.Context(), s, provider.PollAnswer{})
 		wantError(t, err, provider.Invalid, "bad_answer")
 	}
 	op := newOP(t)
 	p, s := polled(t, op)
 	op.serve(string(fakeop.SignalPoll), textAnswer(503, "text/plain", ""))
-	_, _, err := p.Poll(t.Context(), s, provider.PollAnswer{})
+	_, err := p.Poll(t.Context(), s, provider.PollAnswer{})
 	wantError(t, err, provider.Unavailable, "provider_status")
 	op.serve(string(fakeop.SignalPoll), textAnswer(202, "application/json", `{"sets":{}}`))
-	_, _, err = p.Poll(t.Context(), s, provider.PollAnswer{})
+	_, err = p.Poll(t.Context(), s, provider.PollAnswer{})
 	wantError(t, err, provider.Invalid, "provider_status")
 	op.serve(string(fakeop.SignalPoll), textAnswer(200, "text/html", `{"sets":{}}`))
-	_, _, err = p.Poll(t.Context(), s, provider.PollAnswer{})
+	_, err = p.Poll(t.Context(), s, provider.PollAnswer{})
 	wantError(t, err, provider.Invalid, "bad_content_type")
 	for _, s := range []*provider.Stream{
 		{Endpoint: "http://op.example/ssf/poll", Poll: true}, {Endpoint: "https://op.example/ssf/poll"},
 	} {
-		_, _, err := p.Poll(t.Context(), s, provider.PollAnswer{})
+		_, err := p.Poll(t.Context(), s, provider.PollAnswer{})
 		wantError(t, err, provider.Invalid, "bad_endpoint")
 	}
 }
