@@ -192,8 +192,8 @@ type SignalStream struct {
 var errNoSignals = fmt.Errorf("ginoidc: Provider.Signals is not set: %w", errors.ErrUnsupported)
 
 // signals returns the receiver of the provider that the call concerns.
-func (ps *relyingParties) signals(name string) (*signalReceiver, error) {
-	rp, err := ps.forCall(context.Background(), name)
+func (ps *relyingParties) signals(ctx context.Context, name string) (*signalReceiver, error) {
+	rp, err := ps.forCall(ctx, name)
 	if err == nil && rp.signals == nil {
 		err = errNoSignals
 	}
@@ -210,11 +210,11 @@ func (ps *relyingParties) signals(name string) (*signalReceiver, error) {
 // The error is [ErrProviderUnavailable] if the transmitter does not respond, and wraps [errors.ErrUnsupported] without
 // Provider.Signals.
 func (a *Auth) SetUpSignals(ctx context.Context) (*SignalStream, error) {
-	s, err := a.providers.signals(a.provider)
+	ctx = requestContext(ctx)
+	s, err := a.providers.signals(ctx, a.provider)
 	if err != nil {
 		return nil, err
 	}
-	ctx = requestContext(ctx)
 	want := provider.StreamRequest{
 		Events: []string{
 			SignalSessionRevoked, SignalCredentialChange, SignalTokenClaimsChange, SignalDeviceComplianceChange,
@@ -236,15 +236,16 @@ func (a *Auth) SetUpSignals(ctx context.Context) (*SignalStream, error) {
 
 // SignalStatus returns the stream that SetUpSignals has set up.
 func (a *Auth) SignalStatus(ctx context.Context) (*SignalStream, error) {
-	s, err := a.providers.signals(a.provider)
+	ctx = requestContext(ctx)
+	s, err := a.providers.signals(ctx, a.provider)
 	if err != nil {
 		return nil, err
 	}
-	stream, err := s.own(requestContext(ctx))
+	stream, err := s.own(ctx)
 	if err != nil {
 		return nil, translated(err)
 	}
-	return s.status(requestContext(ctx), stream)
+	return s.status(ctx, stream)
 }
 
 // own returns the stream of this app.
