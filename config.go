@@ -25,9 +25,10 @@ type Config struct {
 	// database. An error that wraps [ErrUnknownProvider] means that there is none. After any other error, sign-ins with
 	// this provider are answered with 503, and its users remain signed in.
 	//
-	// A result is kept for a minute, or until [Auth.ForgetProvider], and asked for again while it is in use. Its limits
-	// are its own, and smaller than those of Providers, so that a slow or hostile one does not affect the others. It
-	// accepts no access tokens. See also Provider.GroupsPrefix and Provider.AllowPrivateAddresses.
+	// A result is kept for a minute, or until [Auth.ForgetProvider], and asked for again while it is in use. Return the
+	// same Transport each time, if any: another one makes for new connections. The limits of the provider are its own, and
+	// smaller than those of Providers, so that a slow or hostile one does not affect the others. It accepts no access
+	// tokens. See also Provider.GroupsPrefix and Provider.AllowPrivateAddresses.
 	FindProvider func(ctx context.Context, name string) (Provider, error)
 
 	// FindDomain returns the name of the provider for e-mail addresses of a domain that no EmailDomains of Providers has,

@@ -274,14 +274,23 @@ func (p *Provider) prepareFound(name, path string) error {
 // sameClient reports whether a client made for p serves for q too: they differ at most in what the client does not use.
 // It compares all other fields, so a field that is added later makes for a new client rather than a wrong one.
 func (p *Provider) sameClient(q *Provider) bool {
-	if !p.RootCAs.Equal(q.RootCAs) {
+	if !p.RootCAs.Equal(q.RootCAs) || !sameTransport(p.Transport, q.Transport) {
 		return false
 	}
 	a, b := *p, *q
 	for _, one := range []*Provider{&a, &b} {
-		one.RootCAs, one.GroupsResolver = nil, nil
+		one.RootCAs, one.Transport, one.GroupsResolver = nil, nil, nil
 	}
 	return reflect.DeepEqual(a, b)
+}
+
+// sameTransport reports whether a and b are identical. It does not look into them: one that is in use changes at any
+// time, so that would be a data race.
+func sameTransport(a, b http.RoundTripper) bool {
+	if a == nil || b == nil {
+		return a == nil && b == nil
+	}
+	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
 }
 
 // ForgetProvider makes the next use of a provider ask [Config].FindProvider again. Call it, on every instance, when the

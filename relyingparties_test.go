@@ -433,6 +433,38 @@ func TestFindProvider(t *testing.T) {
 	})
 }
 
+// TestFoundTransports: a provider that is looked up again keeps its client with the same Transport, and gets another
+// one with another Transport. In neither case does the plugin look into a Transport that is in use.
+func TestFoundTransports(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, d := newTenants(t, []string{"acme"})
+		op, b := d.ops["acme"], a.Browser()
+		transport := d.named["acme"].Transport
+		b.MustSignInAt("acme", "alice")
+		for i, tt := range []struct {
+			transport http.RoundTripper
+			reads     int // of the metadata
+		}{
+			{transport, 0},
+			{&inUse{transport}, 1},
+			{&inUse{transport}, 1},
+			{roundTrip(transport.RoundTrip), 1},
+			{roundTrip(transport.RoundTrip), 1}, // not comparable
+		} {
+			before := op.Count(fakeop.Discovery)
+			d.edit("acme", func(p *ginoidc.Provider) { p.Transport = tt.transport })
+			time.Sleep(2 * time.Minute)
+			b.Navigate("/auth/signin?provider=acme")
+			if reads := op.Count(fakeop.Discovery) - before; reads != tt.reads {
+				t.Errorf("transport %d: the metadata was read %d times", i, reads)
+			}
+		}
+	})
+}
+
+// inUse is a transport that is compared by its address.
+type inUse struct{ http.RoundTripper }
+
 // TestFindProviderFails: a failing lookup is 503 for new sign-ins of its own provider only. Nobody is signed out, and
 // nobody else notices.
 func TestFindProviderFails(t *testing.T) {
