@@ -200,6 +200,7 @@ type Provider struct {
 	UntypedLogoutTokens bool
 
 	// Signals makes the app receive security events, such as revoked sessions and changed credentials. Default: none.
+	// Refused: with an Issuer of many tenants.
 	Signals *Signals
 
 	// ClockTolerance is the clock skew between the app and the provider that is tolerated. Example: 30*time.Second.

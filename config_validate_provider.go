@@ -289,6 +289,10 @@ func (p *Provider) validateSeveral(found *problems) {
 		found.add("Tenants", "is set, and the issuer has no "+provider.TenantMarker,
 			"write the issuer as the metadata for all tenants spells it")
 	}
+	if many > 0 && p.Signals != nil { // they would be accepted, and end nothing
+		found.add("Signals", "is set, and the subject of an event is found by one issuer only",
+			"configure the tenant as a provider of its own")
+	}
 	for _, tenant := range p.Tenants {
 		if !provider.IsTenant(tenant) {
 			found.add("Tenants", fmt.Sprintf("%q is not a tenant", tenant), "write its id, in lower case")

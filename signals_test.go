@@ -294,6 +294,16 @@ func TestSignalProblems(t *testing.T) {
 	}
 }
 
+// TestSignalsOfManyTenants: of an issuer of many tenants no event would find its subject, so New refuses Signals.
+func TestSignalsOfManyTenants(t *testing.T) {
+	c := validConfig()
+	c.Providers[0].Issuer = "https://login.example/{tenantid}/v2.0"
+	c.Providers[0].Tenants = []string{"11111111-2222-3333-4444-555555555555"}
+	checkProblems(t, c, nil)
+	c.Providers[0].Signals = &ginoidc.Signals{Issuer: "https://signals.example"}
+	checkProblems(t, c, []string{"Providers[0].Signals "})
+}
+
 // TestSignalSettingsAreCopied: what the caller changes after New has no effect.
 func TestSignalSettingsAreCopied(t *testing.T) {
 	var settings *ginoidc.Signals
