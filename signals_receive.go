@@ -296,11 +296,11 @@ func (p *poller) poll(ctx context.Context) error {
 }
 
 // take lets the tokens of a poll have their effect. Those that cannot be judged now are neither accepted nor refused,
-// so that they come again.
+// so that they come again. A panic of the app's code is such a case, or the other tokens would never be accepted.
 func (p *poller) take(ctx context.Context, tokens map[string]string) provider.PollAnswer {
 	said := provider.PollAnswer{Refused: map[string]string{}}
 	for jti, raw := range tokens {
-		err := p.rp.takeSignal(ctx, p.auth, raw)
+		_, err := flight.Try(p.auth.log, func() (any, error) { return nil, p.rp.takeSignal(ctx, p.auth, raw) })
 		if err == nil {
 			said.Accepted = append(said.Accepted, jti)
 		} else if code := p.rp.refusedSignal(ctx, err); code != "" {

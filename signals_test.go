@@ -942,16 +942,19 @@ func TestPollOfAnotherStream(t *testing.T) {
 
 // TestPollPanic: a panic in Token or OnSessionEnd is reported, and polling goes on.
 func TestPollPanic(t *testing.T) {
-	for name, change := range map[string]func(*ginoidc.Config, func()){
-		"Token": func(c *ginoidc.Config, trouble func()) {
+	for name, tt := range map[string]struct {
+		event  string
+		change func(*ginoidc.Config, func())
+	}{
+		"Token": {ginoidc.EventProvider, func(c *ginoidc.Config, trouble func()) {
 			c.Providers[0].Signals.Token = func(context.Context) (string, error) {
 				trouble()
 				return fakeop.SignalToken, nil
 			}
-		},
-		"OnSessionEnd": func(c *ginoidc.Config, trouble func()) {
+		}},
+		"OnSessionEnd": {ginoidc.EventSignalRefused, func(c *ginoidc.Config, trouble func()) {
 			c.OnSessionEnd = func(context.Context, ginoidc.SessionEnd) { trouble() }
-		},
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -959,7 +962,7 @@ func TestPollPanic(t *testing.T) {
 				panics := 0
 				a := polling(t, nil, func(c *ginoidc.Config, _ *fakeop.Config) {
 					c.OnEvent = r.receive
-					change(c, func() {
+					tt.change(c, func() {
 						if panics > 0 {
 							panics--
 							panic(name)
@@ -975,8 +978,8 @@ func TestPollPanic(t *testing.T) {
 				if left, refused := a.OP.Queued(); len(left) != 0 || len(refused) != 0 || panics != 0 {
 					t.Errorf("left %q, refused %v, %d panics to come", left, refused, panics)
 				}
-				if !strings.Contains(summary(r.take()), "provider") {
-					t.Error("no event")
+				if events := summary(r.take()); !strings.Contains(events, tt.event) {
+					t.Errorf("events: %s", events)
 				}
 			})
 		})
@@ -1019,6 +1022,30 @@ func TestPollOutage(t *testing.T) {
 		pollUntil(t, 15*time.Second, a)
 		if left, refused := a.OP.Queued(); len(left) != 0 || len(refused) != 0 || failures != 3 {
 			t.Errorf("back again: left %q, refused %v after %d calls", left, refused, failures)
+		}
+	})
+}
+
+// TestPollPanicOfOne: an event on which the app's code panics stays with the transmitter, and the others are accepted.
+func TestPollPanicOfOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := polling(t, nil, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.OnSessionEnd = func(_ context.Context, e ginoidc.SessionEnd) {
+				if e.Subject == "alice" {
+					panic("app")
+				}
+			}
+		})
+		if _, err := a.Auth.SetUpSignals(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		queue(a, "j1", ginoidc.SignalSessionRevoked, a.OP.UserSubject("alice"))
+		for i := range 10 {
+			queue(a, fmt.Sprint("other", i), ginoidc.SignalSessionRevoked, a.OP.UserSubject("bob"))
+		}
+		pollUntil(t, 9*time.Second, a)
+		if left, refused := a.OP.Queued(); !slices.Equal(left, []string{"j1"}) || len(refused) != 0 {
+			t.Errorf("left %q, refused %v", left, refused)
 		}
 	})
 }
