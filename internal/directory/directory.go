@@ -58,7 +58,8 @@ type miss struct {
 }
 
 // New returns a Directory that looks names up with find, which gets the entry so far, or the zero value. An error that
-// is [ErrUnknown] means that there is none now. drop is called with entries that are no longer kept.
+// is [ErrUnknown] means that there is none now. drop is called with entries that are removed: find itself sees those
+// that it replaces. drop must not call the Directory.
 func New[T any](find func(ctx context.Context, name string, old T) (T, error), drop func(T),
 	log *slog.Logger) *Directory[T] {
 	return &Directory[T]{
