@@ -132,6 +132,7 @@ func (a *Auth) UserInfo(c *gin.Context) {
 	if !begin(c, http.MethodGet) {
 		return
 	}
+	c.Header("Cache-Control", "private, no-store")
 	req := a.requestOf(c)
 	if asksForSession(c) { // also if the app has registered this handler elsewhere
 		req.withoutRenewal()

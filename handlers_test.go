@@ -61,7 +61,7 @@ func TestUserInfoRoute(t *testing.T) {
 	a := testapp.New(t)
 	a.OP.OnIDToken(func(claims map[string]any) { claims["salary"] = 7 })
 	b := a.Browser()
-	if r := b.Fetch("/auth/userinfo"); r.StatusCode != 204 || r.Header.Get("Cache-Control") != "no-store" {
+	if r := b.Fetch("/auth/userinfo"); r.StatusCode != 204 || r.Header.Get("Cache-Control") != "private, no-store" {
 		t.Errorf("signed out: %d %v", r.StatusCode, r.Header)
 	}
 	b.MustSignIn("alice")
@@ -71,7 +71,7 @@ func TestUserInfoRoute(t *testing.T) {
 		claims["iss"] != nil || claims["groups"] == nil {
 		t.Errorf("claims %v", claims)
 	}
-	if r.Header.Get("Cache-Control") != "no-store" {
+	if r.Header.Get("Cache-Control") != "private, no-store" {
 		t.Errorf("Cache-Control %q", r.Header.Get("Cache-Control"))
 	}
 	if r := b.Do("DELETE", "/auth/userinfo", nil); r.StatusCode != 405 || r.Header.Get("Allow") != "GET" {

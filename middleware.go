@@ -201,13 +201,14 @@ func (a *Auth) guard(decide func(*gin.Context, identity) error) gin.HandlerFunc 
 // originCheck refuses requests that another site makes a browser send (cross-site request forgery).
 type originCheck struct {
 	*http.CrossOriginProtection
-	except []string // route patterns
+	allowed []string // the app's own origin and the trusted ones
+	except  []string // route patterns
 }
 
 // newOriginCheck returns a check that allows requests from the app's own origin and from the trusted ones.
 func newOriginCheck(own string, trusted, except []string) (originCheck, error) {
-	o := originCheck{http.NewCrossOriginProtection(), except}
-	for _, origin := range append([]string{own}, trusted...) {
+	o := originCheck{http.NewCrossOriginProtection(), append([]string{own}, trusted...), except}
+	for _, origin := range o.allowed {
 		if err := o.AddTrustedOrigin(origin); err != nil {
 			return o, fmt.Errorf("ginoidc: trusted origin: %w", err)
 		}
@@ -226,10 +227,26 @@ func (o originCheck) check(c *gin.Context) error {
 		post.Method = http.MethodPost
 		r = &post
 	}
-	if o.Check(r) == nil || slices.Contains(o.except, c.FullPath()) {
+	if o.Check(r) == nil && !o.otherScheme(r) || slices.Contains(o.except, c.FullPath()) {
 		return nil
 	}
 	return errCrossOrigin
+}
+
+// otherScheme reports whether Origin has another scheme than the app. Without Fetch Metadata the check compares hosts
+// only, since a server behind a proxy does not know its scheme; AppURL says it. Otherwise an attacker in the network,
+// who can forge pages of http on the same host, could send requests to the app over https with them.
+func (o originCheck) otherScheme(r *http.Request) bool {
+	origin := r.Header.Get("Origin")
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodOptions:
+		return false
+	}
+	if origin == "" || r.Header.Get("Sec-Fetch-Site") != "" || slices.Contains(o.allowed, origin) {
+		return false
+	}
+	scheme, _, _ := strings.Cut(o.allowed[0], ":")
+	return !strings.HasPrefix(origin, scheme+"://")
 }
 
 // groupList panics on lists that would allow everybody or nobody. It copies the list, so that later changes to the

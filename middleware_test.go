@@ -444,6 +444,7 @@ func TestRequestsOfOtherSites(t *testing.T) {
 	b, stranger := a.Browser(), a.Browser()
 	b.MustSignIn("alice")
 	site := func(site string) []string { return []string{"Sec-Fetch-Site", site} }
+	otherScheme := strings.Replace(testapp.URL, "https:", "http:", 1)
 	for _, tt := range []struct {
 		method, path string
 		headers      []string
@@ -456,6 +457,8 @@ func TestRequestsOfOtherSites(t *testing.T) {
 		{"PATCH", "", site("cross-site"), 403},
 		{"POST", "", []string{"Origin", "https://evil.example"}, 403}, // without Fetch Metadata
 		{"POST", "", []string{"Origin", "null"}, 403},
+		{"POST", "", []string{"Origin", otherScheme}, 403},
+		{"GET", "", []string{"Origin", otherScheme}, 200},
 		{"GET", "", []string{"Origin", "https://evil.example", "Upgrade", "websocket", "Connection", "Upgrade"}, 403},
 		{"POST", "", site("same-origin"), 200},
 		{"POST", "", site("none"), 200},

@@ -100,7 +100,7 @@ func overflows(value string) bool {
 		}
 		return r
 	}, value))
-	return err == nil && !strings.HasPrefix(value, "-")
+	return err == nil && !strings.HasPrefix(value, "-") && strings.ContainsAny(value, "hmsuµn") // 0 needs no unit
 }
 
 // parameters parses a query string. It refuses likely mistakes: a missing name or value, a value in quotes, and the

@@ -78,6 +78,7 @@ func TestUnreadable(t *testing.T) {
 		{"Life", "10", `"10" is not a positive duration`, "write a Go duration such as 12h or 90s"},
 		{"Life", "0s", `"0s" is not a positive duration`, "write a Go duration such as 12h or 90s"},
 		{"Life", "9999999h", `"9999999h" is too large`, "write a Go duration such as 12h or 90s"},
+		{"Life", "5", `"5" is not a positive duration`, "write a Go duration such as 12h or 90s"},
 		{"Life", "-9999999h", `"-9999999h" is not a positive duration`, "write a Go duration such as 12h or 90s"},
 		{"Parameters", "?a=b", `"?a=b" is not a query string`, "write a query string"},
 		{"Parameters", "a=%zz", `"a=%zz" is not a query string`, "write a query string"},
