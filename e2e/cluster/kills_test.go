@@ -39,6 +39,9 @@ func underKills(t *testing.T, app start.Example, b backing, kills int) {
 		time.Sleep(50 * time.Millisecond)
 		b.again(t)
 	}
+	for l.served.Load() < people || l.left.Load() < leavers/12 { // with one kill, it may be over too soon
+		time.Sleep(50 * time.Millisecond)
+	}
 	close(l.done)
 	l.workers.Wait()
 
@@ -58,9 +61,6 @@ func underKills(t *testing.T, app start.Example, b backing, kills int) {
 	if l.lost.Load() != 0 || l.crossed.Load() != 0 || l.resurrected.Load() != 0 || l.served.Load()-under != people {
 		t.Error("sessions were lost, crossed or resurrected")
 	}
-	if under < people || len(l.gone) < leavers/12 {
-		t.Errorf("%d requests were served under load, and %d signed out", under, len(l.gone))
-	}
 }
 
 // load counts what users see.
@@ -71,7 +71,8 @@ type load struct {
 
 	asked, served, unavailable, lost, crossed, resurrected atomic.Int64
 
-	gone []*person // the cookies from before acknowledged sign-outs
+	gone []*person    // the cookies from before acknowledged sign-outs
+	left atomic.Int64 // how many they are, while the load lasts
 }
 
 // begin lets the first users work, with four requests at a time, and the others sign out one by one.
@@ -88,6 +89,7 @@ func (l *load) begin(t *testing.T, staying, leaving []*person) {
 			for before := p.copied(t, l.url); l.goesOn(); time.Sleep(20 * time.Millisecond) {
 				if p.signOut(l.url) {
 					l.gone = append(l.gone, before)
+					l.left.Add(1)
 					break
 				}
 			}
