@@ -10,7 +10,7 @@ import (
 )
 
 // RedisPrograms returns the servers that speak the protocol of Redis: Redis and Valkey. Valkey is left out, and said to
-// be, on a machine that lacks it. In CI that is a failure.
+// be, on a machine that lacks it. In the workflow that is a failure.
 func RedisPrograms(t testing.TB) map[string]string {
 	t.Helper()
 	programs := map[string]string{"Redis": Find(t, "redis-server", "redis-server")}
@@ -18,7 +18,7 @@ func RedisPrograms(t testing.TB) map[string]string {
 	switch {
 	case err == nil:
 		programs["Valkey"] = valkey
-	case os.Getenv("CI") == "true":
+	case os.Getenv("GITHUB_ACTIONS") == "true":
 		t.Error("valkey-server is not installed")
 	default:
 		t.Log("Valkey is left out: valkey-server is not installed")
