@@ -30,13 +30,12 @@ func TestCluster(t *testing.T) {
 			t.Run("one session", func(t *testing.T) { oneSession(t, newCluster(t, app, b, fakeop.Config{})) })
 			t.Run("streams", func(t *testing.T) { streamsEnd(t, newCluster(t, app, b, fakeop.Config{})) })
 			t.Run("one refresh", func(t *testing.T) { oneRefresh(t, app, b, start.Long(3, 50)) })
-			t.Run("kills", func(t *testing.T) { underKills(t, app, b, start.Long(k.kills, 20)) })
-			if !start.IsLong() { // they wait for minutes
-				t.Log("re-checks are left out: set E2E_LONG to test them, too")
-				return
+			t.Run("one re-check", func(t *testing.T) { oneRecheck(t, app, b, start.Long(1, 5)) })
+			if name == "PostgreSQL" || start.IsLong() {
+				t.Run("provider down", func(t *testing.T) { providerDown(t, app, b) })
 			}
-			t.Run("one re-check", func(t *testing.T) { oneRecheck(t, app, b, start.Long(2, 5)) })
-			t.Run("provider down", func(t *testing.T) { providerDown(t, app, b) })
+			// The last one, because the server that it restarts ends with it.
+			t.Run("kills", func(t *testing.T) { underKills(t, app, b, start.Long(k.kills, 20)) })
 		})
 	}
 }

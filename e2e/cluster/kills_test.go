@@ -39,11 +39,15 @@ func underKills(t *testing.T, app start.Example, b backing, kills int) {
 		time.Sleep(50 * time.Millisecond)
 		b.again(t)
 	}
-	for l.served.Load() < people || l.left.Load() < leavers/12 { // with one kill, it may be over too soon
+	for i := 0; i < 1200 && // with one kill, the load may be over too soon
+		(l.served.Load() < people || l.left.Load() < leavers/12); i++ {
 		time.Sleep(50 * time.Millisecond)
 	}
 	close(l.done)
 	l.workers.Wait()
+	if l.served.Load() < people || len(l.gone) < leavers/12 {
+		t.Error("too few requests were served to say anything")
+	}
 
 	during := l.resurrected.Load()
 	l.awaitRecovery(everybody[:people])
