@@ -50,7 +50,7 @@ func (a *Auth) Callback(c *gin.Context) {
 		a.landing.land(c, at.ReturnTo)
 		return
 	}
-	// The usual cause of a missing attempt: the sign-in began on another host or scheme, which has the cookie (case 50).
+	// The usual cause of a missing attempt: the sign-in began on another host or scheme, which has the cookie.
 	attrs := append(refusalAttrs(response.Refusal), slog.String("host", ascii.Clean(c.Request.Host, 256)))
 	if at != nil && at.Silent { // the user did not ask for the sign-in, so an error page would only confuse
 		a.emit(ctx, event{kind: eventkind.SilentSignInFailed, code: outcomeOf(err).code, attrs: attrs, err: err})
@@ -85,7 +85,7 @@ func (rp *relyingParty) receive(
 	c *gin.Context, attempts *attempt.Jar,
 ) (*attempt.Attempt, authresponse.Response, error) {
 	ctx := c.Request.Context()
-	if web.IsSubresource(c.Request) { // case 41: a prefetch, frame or image must not redeem the code
+	if web.IsSubresource(c.Request) { // a prefetch, frame or image must not redeem the code
 		return nil, authresponse.Response{}, errNotNavigation
 	}
 	r, err := rp.responseMode().Read(c.Writer, c.Request, rp.client.ReadResponse)

@@ -306,7 +306,7 @@ func (id identity) groupsOverage() bool {
 	return id.other != nil && id.other.GroupsOverage
 }
 
-// checkEmailDomain denies users without a verified address at any of the domains (case 201).
+// checkEmailDomain denies users without a verified address at any of the domains.
 func checkEmailDomain(u *User, domains []string) error {
 	if u.EmailVerified && slices.Contains(domains, claims.EmailDomain(u.Email)) {
 		return nil

@@ -118,7 +118,7 @@ func (a *Auth) guardSignIn(decide func(*session.Record) error) gin.HandlerFunc {
 }
 
 // checkAuthTime checks whether a sign-in is recent enough. If it is not, a step-up may help, unless the session comes
-// from such a step-up already: then another one would end the same way and loop (case 220).
+// from such a step-up already: then another one would end the same way and loop.
 func checkAuthTime(r *session.Record, maxAge, tolerance time.Duration, now time.Time) error {
 	age := now.Sub(r.AuthTime) // very large if AuthTime is zero, because the provider did not send auth_time
 	switch {

@@ -173,7 +173,7 @@ func (l sessionLedger) endListed(ctx context.Context, ref revocation.Ref, e Sess
 }
 
 // limit ends the oldest sessions of a user who has more than most, unless that is 0. It never ends the session that has
-// just begun (case 152), even if another one started later, while the user was at the provider. A session in which
+// just begun, even if another one started later, while the user was at the provider. A session in which
 // somebody else acts as the user does not count, so that it ends none of the user's own.
 func (l sessionLedger) limit(ctx context.Context, begun *session.Session, most int) error {
 	if most == 0 || len(begun.Actor) > 0 {

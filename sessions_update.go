@@ -192,8 +192,7 @@ func (a *Auth) EndSession(c *gin.Context) error {
 }
 
 // end ends s, the session of the browser, or those of which none can be trusted: first in the shared state and then in
-// the store. In this order neither a copy of the cookie nor a concurrent request that saves the session can restore it
-// (case 169).
+// the store. In this order neither a copy of the cookie nor a concurrent request that saves the session can restore it.
 func (req *request) end(c *gin.Context, s *session.Session, reason EndReason) error {
 	a, ctx := req.auth, c.Request.Context()
 	ended := req.browserSessions(s)
@@ -226,7 +225,7 @@ func (req *request) forgetEnded(c *gin.Context) {
 	}
 }
 
-// checkNotWritten returns an error if the headers are sent, because a cookie would be lost silently (case 146).
+// checkNotWritten returns an error if the headers are sent, because a cookie would be lost silently.
 func checkNotWritten(c *gin.Context) error {
 	if c.Writer.Written() {
 		return errWritten

@@ -42,7 +42,7 @@ func (a *Auth) SignIn(c *gin.Context) {
 	if !begin(c, a.signIns.methods()...) {
 		return
 	}
-	if web.IsSubresource(c.Request) { // case 9: a prefetch, frame, image, script or fetch starts no attempt
+	if web.IsSubresource(c.Request) { // a prefetch, frame, image, script or fetch starts no attempt
 		a.denier.fail(c, "", errNotNavigation)
 		return
 	}
@@ -68,7 +68,7 @@ func (a *Auth) SignIn(c *gin.Context) {
 		return
 	}
 	status := http.StatusFound
-	if wanted.address != "" { // it came in a form, which the redirect must not repeat (case 12)
+	if wanted.address != "" { // it came in a form, which the redirect must not repeat
 		status = http.StatusSeeOther
 	}
 	redirect(c, status, location)

@@ -283,7 +283,7 @@ func (s *signIns) methods() []string {
 
 // checkInitiation checks a login initiation request (OpenID Connect Core 1.0, section 4), with which the provider or
 // its portal starts a sign-in here. iss must be the configured issuer, and target_link_uri must pass the rule for
-// return targets, or the route would be an open redirector (case 17).
+// return targets, or the route would be an open redirector.
 func (rp *relyingParty) checkInitiation(form url.Values) error {
 	if rp == nil {
 		return fmt.Errorf("%w: no iss", errInvalidInitiation)

@@ -55,7 +55,7 @@ func (a *Auth) BackChannelLogout(c *gin.Context) {
 }
 
 // endByToken ends the sessions before it marks the token as used. If marking fails, a second delivery has the same
-// effect, because ending sessions is idempotent (case 182).
+// effect, because ending sessions is idempotent.
 func (rp *relyingParty) endByToken(ctx context.Context, token *provider.LogoutToken) error {
 	if err := rp.ledger.EndByProvider(ctx, token.Subject, token.SID, token.IssuedAt); err != nil {
 		return err

@@ -184,7 +184,7 @@ func (req *request) updateTokens(c *gin.Context, s *session.Session, fresh *prov
 	err := req.setCookies(c, func(h http.Header) error {
 		return req.auth.sessions.UpdateTokens(h, req.httpNow(), s, fresh.Encode())
 	})
-	if errors.Is(err, session.ErrGone) { // the user has signed out in the meantime (case 170)
+	if errors.Is(err, session.ErrGone) { // the user has signed out in the meantime
 		relyingPartyOf(&s.Record).refresher.Revoke(req, &s.Record, fresh)
 		return ErrUnauthenticated
 	}

@@ -82,7 +82,7 @@ func (j *Jar) CrossSite(on bool) *Jar {
 
 // Start makes a new attempt and sets its cookie in the response header h. It deletes older attempts of the request
 // until at most [Max] attempts and 4,000 bytes are left: first those that do not open, then the oldest. So a user who
-// abandons one sign-in after another is never locked out by a Cookie header that is too large (case 277).
+// abandons one sign-in after another is never locked out by a Cookie header that is too large.
 //
 // The error is [ErrTooLarge]; texts of 2,750 bytes together always fit.
 func (j *Jar) Start(h http.Header, r *http.Request, p Purpose) (*Attempt, error) {
@@ -189,8 +189,8 @@ func (j *Jar) open(c *http.Cookie) (*Attempt, bool) {
 	return decode(plaintext)
 }
 
-// place is what a value is bound to: it does not open under the name of another attempt (case 24), nor in another app
-// with the same secrets (case 26).
+// place is what a value is bound to: it does not open under the name of another attempt, nor in another app
+// with the same secrets.
 func (j *Jar) place(cookieName string) []byte {
 	return []byte(cookieName + "\x00" + j.cfg.Audience)
 }
@@ -212,7 +212,7 @@ func (j *Jar) cookie(name, value string) *http.Cookie {
 		HttpOnly: true,
 		SameSite: http.SameSiteLaxMode, // the response is a navigation from the provider's site
 	}
-	if j.cfg.CrossSite { // browsers send no Lax cookie with a form posted by another site (case 44)
+	if j.cfg.CrossSite { // browsers send no Lax cookie with a form posted by another site
 		c.SameSite, c.Secure = http.SameSiteNoneMode, true
 	}
 	return c

@@ -63,7 +63,7 @@ func (m Mode) params(
 ) (params url.Values, signed *provider.SignedResponse, err error) {
 	if m.FormPost() {
 		params, err = web.ReadForm(w, r)
-	} else if len(r.URL.RawQuery) > web.MaxForm { // case 284
+	} else if len(r.URL.RawQuery) > web.MaxForm {
 		err = errors.New("oversized query")
 	} else if params, err = url.ParseQuery(r.URL.RawQuery); err != nil {
 		err = errors.New("malformed query")

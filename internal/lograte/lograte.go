@@ -1,5 +1,5 @@
 // Package lograte limits how many lines of one kind a log gets, so that a flood of requests does not become a flood of
-// lines, which fills disks and hides everything else (case 287).
+// lines, which fills disks and hides everything else.
 package lograte
 
 import (

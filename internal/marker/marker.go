@@ -25,7 +25,7 @@ func (c Cookies) named(suffix, value string) *http.Cookie {
 }
 
 // SetSilent prevents further silent sign-ins until the browser is closed: without it, a silent sign-in would loop, or
-// undo a sign-out (case 14).
+// undo a sign-out.
 func (c Cookies) SetSilent(h http.Header) { cookie.Set(h, c.named(".silent", "1").String()) }
 
 // IsSilent reports whether the browser was told to try no further silent sign-in.
@@ -34,7 +34,7 @@ func (c Cookies) IsSilent(r *http.Request) bool {
 	return err == nil
 }
 
-// DropPages makes Chromium drop the pages of the session that it keeps for the back button (case 172). Chromium drops
+// DropPages makes Chromium drop the pages of the session that it keeps for the back button. Chromium drops
 // pages with no-store for which an HttpOnly cookie has changed since, not counting changes by the page's own
 // navigation. For the page after a sign-in it discounts one change too many if the attempt's cookie is scoped to the
 // plugin's routes, so the deletion of the session cookie has no effect. Hence this cookie, which changes several times

@@ -94,7 +94,7 @@ func (p *Provider) checkLife(op string, claims Claims) (times, error) {
 
 // checkResource checks that aud contains this app (RFC 9068 section 4). Further audiences are allowed: unlike ID
 // tokens, access tokens often have several. Without this check, any other API could replay here the tokens that it
-// receives (case 85).
+// receives.
 func (p *Provider) checkResource(op string, aud any) error {
 	audiences, isList := aud.([]any)
 	if !isList {

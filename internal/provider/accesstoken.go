@@ -125,7 +125,7 @@ func looksLikeJWT(raw string) bool {
 // whatever their audience: they grant no access.
 //
 // Anyone can send an access token, so the signature comes last: garbage costs neither cryptography nor a fetch, and
-// tokens that name unknown keys cannot use up the forced key fetch of a sign-in (cases 119, 256). A verified token is
+// tokens that name unknown keys cannot use up the forced key fetch of a sign-in. A verified token is
 // cached until it expires or the provider's keys change.
 func (p *Provider) VerifyAccessToken(ctx context.Context, raw string) (*AccessToken, error) {
 	if err := p.checkReady(opAccessToken, raw); err != nil {

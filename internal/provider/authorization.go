@@ -82,7 +82,7 @@ func (p *Provider) authorizationParams(req AuthRequest) (url.Values, error) {
 }
 
 // mergeQuery adds params to the query that the endpoint already has (RFC 6749 section 3.1). params win, so that a
-// hostile discovery document cannot preset one of them (case 16).
+// hostile discovery document cannot preset one of them.
 func mergeQuery(endpoint string, params url.Values) (string, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil {

@@ -87,15 +87,15 @@ func (c *cache[T]) look() (current *T, age time.Duration, due bool, err error) {
 
 // renew asks for a document newer than seen, which turned out to be insufficient. It returns the newer one if there
 // already is one, forces a fetch if none was forced in the last minute, and otherwise returns seen again, so that
-// forged tokens cannot make this server flood the provider with requests (cases 119, 120). The error is that of the
+// forged tokens cannot make this server flood the provider with requests. The error is that of the
 // last fetch: if it is not nil, seen may be out of date.
 func (c *cache[T]) renew(ctx context.Context, seen *T) (*T, error) {
 	return c.wait(ctx, mainFlight, func(ctx context.Context) (*T, error) { return c.forced(ctx, seen) })
 }
 
 // renewUntrusted is renew for tokens that anyone can send. They have a throttle and a flight of their own. However many
-// arrive, the forced fetch of a sign-in is still available, and a sign-in never joins a flight that was throttled
-// (cases 190, 256). A fetch that is allowed runs on the main flight, because only one fetch runs at a time.
+// arrive, the forced fetch of a sign-in is still available, and a sign-in never joins a flight that was throttled. A
+// fetch that is allowed runs on the main flight, because only one fetch runs at a time.
 func (c *cache[T]) renewUntrusted(ctx context.Context, seen *T) (*T, error) {
 	return c.wait(ctx, untrustedFlight, func(ctx context.Context) (*T, error) {
 		if current, allowed, err := c.mayForce(seen, &c.untrustedAt); !allowed {

@@ -31,7 +31,7 @@ const (
 )
 
 // authenticate adds this client's authentication (OpenID Connect Core 1.0 section 9, RFC 8705 section 2) to a request
-// that carries form. The method is fixed by the configuration: probing would send the same code twice (case 67). Each
+// that carries form. The method is fixed by the configuration: probing would send the same code twice. Each
 // call makes a new assertion, so none is ever sent twice.
 func (p *Provider) authenticate(op string, form url.Values, header http.Header) error {
 	switch p.authMethod {

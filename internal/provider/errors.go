@@ -82,8 +82,7 @@ func badToken(op, code, format string, args ...any) *Error {
 
 const maxExcerpt = 256
 
-// excerpt quotes and truncates untrusted text for an error, so that it can neither forge a log line nor flood the log
-// (case 126).
+// excerpt quotes and truncates untrusted text for an error, so that it can neither forge a log line nor flood the log.
 func excerpt(text string) string {
 	if len(text) > maxExcerpt {
 		return strconv.Quote(text[:maxExcerpt]) + "…"

@@ -35,7 +35,7 @@ type SecurityEvent struct {
 // configuration or the keys of the transmitter cannot be fetched, the error is ErrUnavailable.
 //
 // Anyone can send such a token, so the signature comes last: garbage costs neither cryptography nor a fetch, as with
-// logout tokens (cases 190, 256).
+// logout tokens.
 func (t *Transmitter) VerifyEventToken(ctx context.Context, raw string) (*SecurityEvent, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.backend.limits.total())
 	defer cancel()

@@ -206,7 +206,7 @@ func (p *Provider) checkClaims(claims Claims, want Expect) error {
 	if err := p.checkParties(claims); err != nil {
 		return err
 	}
-	// A nonce of another attempt means that the token was replayed or injected (cases 91, 92).
+	// A nonce of another attempt means that the token was replayed or injected.
 	nonce, _ := claims["nonce"].(string)
 	if want.Nonce == "" || subtle.ConstantTimeCompare([]byte(nonce), []byte(want.Nonce)) != 1 {
 		return badToken(opIDToken, "nonce", "nonce is missing or of another attempt")
@@ -243,7 +243,7 @@ func (p *Provider) checkParties(claims Claims) error {
 }
 
 // checkAudience accepts a token issued for this client, and for no other that is not trusted: another audience could
-// receive the token too and replay it here (case 86; OpenID Connect Core 1.0 section 3.1.3.7, items 3 to 5).
+// receive the token too and replay it here (OpenID Connect Core 1.0 section 3.1.3.7, items 3 to 5).
 func (p *Provider) checkAudience(op string, claims Claims) error {
 	audiences, isList := claims["aud"].([]any)
 	if !isList {
@@ -262,7 +262,7 @@ func (p *Provider) checkAudience(op string, claims Claims) error {
 }
 
 // checkAge comes last: a token that matches our request was issued minutes ago, so a time that does not fit means clock
-// skew (case 264).
+// skew.
 func (p *Provider) checkAge(claims Claims, askedMaxAge int) error {
 	times, err := p.checkTimes(opIDToken, claims)
 	if err != nil {

@@ -62,7 +62,7 @@ func (p *Provider) checkResponse(claims Claims) (url.Values, error) {
 	if err := p.checkAudience(opResponse, claims); err != nil {
 		return nil, err
 	}
-	// ID tokens and logout tokens are not responses, and in the code flow no token is sent through the browser (case 46).
+	// ID tokens and logout tokens are not responses, and in the code flow no token is sent through the browser.
 	for _, name := range []string{"nonce", "events", "id_token", "access_token", "token_type", "refresh_token"} {
 		if _, present := claims[name]; present {
 			return nil, badToken(opResponse, "unexpected_member", "%s has no place in an authorization response", name)

@@ -18,7 +18,7 @@ const maxDepth = 32
 //
 // It refuses input that two parsers may read differently: duplicate member names at any depth, top-level names that
 // differ only by case folding (encoding/json takes SUB and ſub for sub), invalid UTF-8 and trailing data. The depth is
-// limited, so that recursion cannot exhaust the stack. Time is linear in the input (cases 94, 95, 96).
+// limited, so that recursion cannot exhaust the stack. Time is linear in the input.
 func decodeObject(data []byte, limit int) (map[string]any, error) {
 	return decode(data, limit, false)
 }

@@ -121,7 +121,7 @@ func (s *keySet) has(jws *jose.JSONWebSignature) bool {
 }
 
 // usable returns an error for an empty set. The set is still kept: the provider may have withdrawn its keys for good
-// reason (case 122).
+// reason.
 func (s *keySet) usable() error {
 	if len(s.keys) == 0 {
 		return invalid(opKeys, "no_usable_key", "the provider publishes no usable key")
@@ -146,7 +146,7 @@ func (s *keySet) verify(jws *jose.JSONWebSignature, signs func(issuer string) bo
 }
 
 // fits reports whether a key may be tried for an algorithm. No key fits a symmetric algorithm, so a public key can
-// never be used as a shared secret (case 76).
+// never be used as a shared secret.
 func fits(key jose.JSONWebKey, alg string) bool {
 	if key.Algorithm != "" && key.Algorithm != alg {
 		return false
@@ -163,7 +163,7 @@ func fits(key jose.JSONWebKey, alg string) bool {
 }
 
 // parseKeySet reads a JWK Set (RFC 7517 section 5) key by key: a key that this client cannot use must not make the
-// others unusable (case 121).
+// others unusable.
 func parseKeySet(body []byte, limit int) (*keySet, error) {
 	var doc map[string]json.RawMessage
 	var raw []json.RawMessage

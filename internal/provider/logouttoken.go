@@ -36,7 +36,7 @@ type LogoutToken struct {
 // ErrUnavailable.
 //
 // Anyone can send a logout token, so the signature comes last: garbage costs neither cryptography nor a fetch, and
-// tokens that name unknown keys cannot use up the forced key fetch of a sign-in (cases 190, 256). Only a client with
+// tokens that name unknown keys cannot use up the forced key fetch of a sign-in. Only a client with
 // encrypted ID tokens has to decrypt first, because its logout tokens are encrypted too (section 2.6, item 1).
 func (p *Provider) VerifyLogoutToken(ctx context.Context, raw string) (*LogoutToken, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.backend.limits.total())
@@ -110,7 +110,7 @@ func (p *Provider) checkLogoutClaims(claims Claims) (*LogoutToken, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A token with a long lifetime can be replayed for that long (case 180).
+	// A token with a long lifetime can be replayed for that long.
 	if life := times.exp - times.iat; life <= 0 || life > logoutLife.Seconds() {
 		return nil, badToken(opLogoutToken, "lifetime", "valid for %.15g s, at most %v are accepted", life, logoutLife)
 	}

@@ -102,7 +102,7 @@ func parseMetadata(body []byte, issuer string, overMutualTLS bool) (*Metadata, e
 	if err := errors.Join(problems[:]...); err != nil {
 		return nil, invalid(opDiscovery, "bad_endpoint", "%w", err)
 	}
-	// Sign-out also works locally without these, so a bad one must not prevent sign-in (case 127).
+	// Sign-out also works locally without these, so a bad one must not prevent sign-in.
 	metadata.EndSessionEndpoint, _ = doc.endpoint("end_session_endpoint", false)
 	metadata.RevocationEndpoint, _ = doc.endpoint("revocation_endpoint", false)
 	metadata.IntrospectionEndpoint, _ = doc.endpoint("introspection_endpoint", false)
@@ -136,7 +136,7 @@ func (p *Provider) checkSupport(ctx context.Context, m *Metadata) error {
 }
 
 // issuerMismatch stops a document of another issuer from being accepted as ours (OpenID Connect Discovery 1.0 section
-// 4.3). For the most common cause the text says how to fix it (case 111).
+// 4.3). For the most common cause the text says how to fix it.
 func issuerMismatch(want, got string) *Error {
 	hint := ""
 	if strings.TrimSuffix(want, "/") == strings.TrimSuffix(got, "/") {

@@ -118,10 +118,10 @@ func parseRefreshed(a *answer, old *Tokens, now time.Time) (*Tokens, error) {
 		return nil, err
 	}
 	tokens.Nonce = old.Nonce
-	if tokens.RefreshToken == "" { // the old one stays valid (case 71)
+	if tokens.RefreshToken == "" { // the old one stays valid
 		tokens.RefreshToken = old.RefreshToken
 	}
-	if !doc.has("scope") { // the scope is unchanged (case 74)
+	if !doc.has("scope") { // the scope is unchanged
 		tokens.Scope = old.Scope
 	}
 	return tokens, nil

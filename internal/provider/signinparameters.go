@@ -33,7 +33,7 @@ func SignInLink() LinkRules {
 // InitiationLink returns the rules for a login initiation request.
 func InitiationLink() LinkRules { return LinkRules{"login_hint": IsHint} }
 
-// Read returns the allowed parameters of a link, which anyone can write (case 4), and the names of those that are
+// Read returns the allowed parameters of a link, which anyone can write, and the names of those that are
 // malformed or unknown. others are the parameters of the route itself.
 func (rules LinkRules) Read(query url.Values, others ...string) (params url.Values, malformed, unknown []string) {
 	params = url.Values{}

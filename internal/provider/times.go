@@ -46,7 +46,7 @@ func (c Claims) Time(name string) time.Time {
 }
 
 // seconds reads a NumericDate from the years 1970 to 9999 (RFC 7519 section 2). Others are mistakes, such as
-// milliseconds, or chosen to overflow into another time (case 266).
+// milliseconds, or chosen to overflow into another time.
 func seconds(value any) (float64, bool) {
 	number, ok := value.(json.Number)
 	if !ok {

@@ -113,7 +113,7 @@ func readTokens(op string, a *answer, key *dpopKey, now time.Time) (*Tokens, doc
 }
 
 // expiresIn reads a number or a numeric string. Absent, zero and negative mean unknown: a token that counted as expired
-// at once would be refreshed at every request. All other values are clamped (case 60).
+// at once would be refreshed at every request. All other values are clamped.
 func expiresIn(value any) (lifetime time.Duration, ok bool) {
 	var text string
 	switch v := value.(type) {

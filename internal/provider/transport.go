@@ -22,7 +22,7 @@ const (
 	defaultTimeout = 5 * time.Second
 	maxBody        = 1 << 20 // after decompression
 	maxHeader      = 64 << 10
-	maxCalls       = 512 // of each kind at once; more would only queue behind a slow provider (case 241)
+	maxCalls       = 512 // of each kind at once; more would only queue behind a slow provider
 	maxRetryAfter  = 5 * time.Minute
 )
 
@@ -66,7 +66,7 @@ func newTransport(roots *x509.CertPool, certificate *tls.Certificate, limits lim
 }
 
 // backend makes the calls to the provider. It uses the RoundTripper directly, so redirects are never followed and no
-// bearer token, code or secret reaches another host (cases 52, 107, 114).
+// bearer token, code or secret reaches another host.
 type backend struct {
 	transport http.RoundTripper
 	limits    limits

@@ -52,7 +52,7 @@ func (p *Provider) UserInfo(ctx context.Context, tokens *Tokens, subject string)
 }
 
 // userInfoClaims reads either form of the response. No URL in it is ever called, including _claim_sources (OpenID
-// Connect Core 1.0 section 5.6.2), which would let the provider aim requests at internal hosts (case 102).
+// Connect Core 1.0 section 5.6.2), which would let the provider aim requests at internal hosts.
 func (p *Provider) userInfoClaims(ctx context.Context, a *answer) (Claims, error) {
 	if kind, _, _ := mime.ParseMediaType(a.header.Get("Content-Type")); kind == "application/jwt" {
 		claims, err := p.verifyUserInfo(ctx, string(a.body))
@@ -63,7 +63,7 @@ func (p *Provider) userInfoClaims(ctx context.Context, a *answer) (Claims, error
 }
 
 // asInvalidResponse converts the error for a bad token to one for an invalid response: the token came from the
-// provider, not from the user (case 105).
+// provider, not from the user.
 func asInvalidResponse(err error) error {
 	var bad *Error
 	if errors.As(err, &bad) && bad.Kind == Refused {

@@ -81,7 +81,7 @@ func New(cfg Config) *Refresher {
 // wait is how long a request waits for another one that refreshes: longer than a refresh takes.
 func (r *Refresher) wait() time.Duration { return 3 * r.Timeout }
 
-// lease is longer than a refresh can take, so that it never needs renewal (case 270): internal/provider takes at most
+// lease is longer than a refresh can take, so that it never needs renewal: internal/provider takes at most
 // twice the limit of a call.
 func (r *Refresher) lease() time.Duration { return 2*r.Timeout + slack }
 
@@ -92,7 +92,7 @@ func Usable(t *provider.Tokens) bool {
 }
 
 // Refresh returns new tokens for old ones, with one request to the provider for all callers that have the same old
-// ones. It continues when the browser of the first caller disconnects, because others wait for it (case 272). Errors
+// ones. It continues when the browser of the first caller disconnects, because others wait for it. Errors
 // wrap [ErrNoToken], [ErrEnded], [ErrBusy] or [shared.ErrUnavailable], or are the provider's.
 func (r *Refresher) Refresh(ctx context.Context, of *session.Record, old *provider.Tokens) (*provider.Tokens, error) {
 	tokens, _, err := r.running.Do(ctx, r.key(old), func() (*provider.Tokens, error) {
@@ -106,7 +106,7 @@ func (r *Refresher) Refresh(ctx context.Context, of *session.Record, old *provid
 
 // inTurn takes the result that another request got for the old tokens, or gets one. If that result has expired too, it
 // looks for its successor. If an instance is killed while it holds the lease, others wait no longer than the lease
-// lasts (case 271).
+// lasts.
 func (r *Refresher) inTurn(ctx context.Context, of *session.Record, old *provider.Tokens) (*provider.Tokens, error) {
 	turn, cancel := context.WithTimeout(ctx, r.wait())
 	defer cancel()
@@ -150,7 +150,7 @@ func (r *Refresher) now(
 	defer cancel()
 	defer r.release(context.WithoutCancel(ctx), of, release)
 	fresh, _, err := r.redeem(ctx, of, old)
-	if errors.Is(err, provider.ErrRefused) { // case 70, and 72 for invalid_grant
+	if errors.Is(err, provider.ErrRefused) { // such as invalid_grant
 		if endErr := r.End(ctx, of, err); endErr != nil {
 			return nil, endErr
 		}
@@ -182,7 +182,7 @@ func (r *Refresher) redeem(
 // spent, so from here on a fault of the state must not lose the new one.
 func (r *Refresher) checkEnded(ctx context.Context, of *session.Record, fresh *provider.Tokens) error {
 	switch ended, err := flight.Try(r.Log, func() (bool, error) { return r.Ended(ctx, of) }); {
-	case ended: // signed out in the meantime (case 170)
+	case ended: // signed out in the meantime
 		r.Revoke(ctx, of, fresh)
 		return ErrEnded
 	case err != nil: // not a reason to sign the user out; the next request asks again
@@ -232,7 +232,7 @@ func (r *Refresher) result(ctx context.Context, of *session.Record, old *provide
 }
 
 // Revoke revokes the tokens at the provider (RFC 7009), or those they were refreshed to. A sign-out does not depend on
-// it (case 171): a failure is only reported.
+// it: a failure is only reported.
 func (r *Refresher) Revoke(ctx context.Context, of *session.Record, tokens *provider.Tokens) {
 	if tokens == nil {
 		return

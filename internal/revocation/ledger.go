@@ -65,7 +65,7 @@ type Verdict struct {
 // Judge returns what happened to a session since it began. An end by the app is compared on the app's clock. An end by
 // the provider is compared twice: it applies to sign-ins that began here before the logout token arrived, and whose ID
 // token was issued no later than the logout token. So a late logout token does not end a newer session, one that
-// arrives during the callback wins, and signing in again works at once (cases 181, 187). A step-up is compared as an
+// arrives during the callback wins, and signing in again works at once. A step-up is compared as an
 // end by the provider. What happens to the sessions of an actor happens to those in which the actor acts as another
 // user.
 func (l *Ledger) Judge(ctx context.Context, ref Ref) (v Verdict, err error) {

@@ -15,7 +15,7 @@ import (
 //	KindUser: all sessions of a user, or of all users, ended by the app.
 //	KindProvider: all sessions of a user, those of one session at the provider, or those of both, ended by the provider.
 //	             Since both together have a key of their own, a logout token with the sid of one user and the sub of
-//	             another ends nothing (case 174). A session without a sid has a key for the user and no sid: such a
+//	             another ends nothing. A session without a sid has a key for the user and no sid: such a
 //	             token applies to it too (OpenID Connect Back-Channel Logout 1.0, section 2.7).
 //
 //	KindStepUp: the sessions of a user who has to be authenticated again. Only for an app that wants this.

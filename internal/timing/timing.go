@@ -1,5 +1,5 @@
 // Package timing compares how long an operation takes for two inputs. Tests use it for comparisons of secrets, which
-// must take as long for a guess that is wrong at its beginning as for one that is wrong at its end (case 304).
+// must take as long for a guess that is wrong at its beginning as for one that is wrong at its end.
 package timing
 
 import (

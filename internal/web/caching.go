@@ -35,8 +35,8 @@ func KeepPrivateIn(h http.Header, values *[2]string) {
 	}
 }
 
-// KeepOutOfHistory keeps a page out of what the browser shows for its back button without a request (OWASP ASVS 14.3.2;
-// case 172). A browser keeps the document of a page without no-store, and shows it even after a sign-out: Vary affects
+// KeepOutOfHistory keeps a page out of what the browser shows for its back button without a request (OWASP ASVS
+// 14.3.2). A browser keeps the document of a page without no-store, and shows it even after a sign-out: Vary affects
 // caches only.
 func KeepOutOfHistory(h http.Header) {
 	if !unstored(h["Cache-Control"]) {

@@ -8,7 +8,7 @@ import (
 	"net/url"
 )
 
-// MaxForm is the largest form in bytes, checked before anything reads the body (cases 45, 285).
+// MaxForm is the largest form in bytes, checked before anything reads the body.
 const MaxForm = 64 << 10
 
 // Errors of [ReadForm] about the body as a whole.

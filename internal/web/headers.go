@@ -12,7 +12,7 @@ func SecureHeaders(h http.Header) {
 }
 
 // SetRedirect sets Location unchanged: [http.Redirect] would clean the path, and so turn an accepted "/./x" into a
-// target that was never checked (case 155).
+// target that was never checked.
 func SetRedirect(h http.Header, location string) {
 	NeverStore(h)
 	h.Set("Location", location)

@@ -25,7 +25,7 @@ h1{font-size:1.3rem;margin:0 0 .5rem}a,button{display:inline-block;margin-top:1r
 	`border-radius:8px;background:#1c4fd8;color:#fff;font:inherit;text-decoration:none;cursor:pointer}
 small{display:block;margin-top:1.5rem;color:#667}`
 
-// pageScript removes the query and fragment from the address bar and the history (RFC 9700, section 4.3; case 39). On a
+// pageScript removes the query and fragment from the address bar and the history (RFC 9700, section 4.3). On a
 // page of the app they stay, so that a reload requests the same page.
 const pageScript = `history.replaceState(null,"",location.pathname)`
 
