@@ -20,6 +20,7 @@ type fake struct {
 	texts  []string // of the statements that ran, in order
 	closed int      // prepared statements
 	open   int
+	gone   int // connections that were closed
 	answer func(ctx context.Context, text string, args []any) (answer, error)
 }
 
@@ -84,9 +85,15 @@ func (f *fake) Driver() driver.Driver                        { return nil }
 
 type conn struct{ *fake }
 
-func (c conn) Close() error                        { return nil }
 func (c conn) Begin() (driver.Tx, error)           { return nil, errors.New("not used") }
 func (c conn) Prepare(string) (driver.Stmt, error) { return nil, errors.New("not used") }
+
+func (c conn) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gone++
+	return nil
+}
 
 func (c conn) PrepareContext(_ context.Context, text string) (driver.Stmt, error) {
 	c.mu.Lock()

@@ -3,6 +3,7 @@ package sqlstate
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"embed"
 	"errors"
 	"fmt"
@@ -75,7 +76,19 @@ func (s *Store) alone(ctx context.Context, conn *sql.Conn, do func() error) (err
 		_, err = conn.ExecContext(ctx, commit)
 	}
 	if err != nil {
-		_, _ = conn.ExecContext(context.WithoutCancel(ctx), rollback)
+		_ = s.release(ctx, conn, rollback)
+	}
+	return err
+}
+
+// release gives the lock back, even if ctx has ended. A connection that does not do so in time is closed, with which
+// the server releases the lock; the pool must not hand it out.
+func (s *Store) release(ctx context.Context, conn *sql.Conn, statement string, args ...any) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout)
+	defer cancel()
+	_, err := conn.ExecContext(ctx, statement, args...)
+	if err != nil {
+		_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 	}
 	return err
 }
@@ -92,8 +105,7 @@ func (s *Store) aloneMySQL(ctx context.Context, conn *sql.Conn, name string, do 
 		return errNoLock
 	}
 	err := do()
-	_, unlocked := conn.ExecContext(context.WithoutCancel(ctx), "DO release_lock(?)", name)
-	return errors.Join(err, unlocked)
+	return errors.Join(err, s.release(ctx, conn, "DO release_lock(?)", name))
 }
 
 // upgrade runs the steps from the version that the tables have.

@@ -114,6 +114,31 @@ func TestMigrateFails(t *testing.T) {
 	}
 }
 
+// TestMigrateStalls: a connection that does not release the lock in time is closed, and Migrate returns.
+func TestMigrateStalls(t *testing.T) {
+	for _, d := range dialects() {
+		synctest.Test(t, func(t *testing.T) {
+			broken := errors.New("no room")
+			m := &migrating{version: -1, fails: map[string]error{"lists (": broken}}
+			f := m.fake()
+			answered := f.answer
+			f.answer = func(ctx context.Context, text string, args []any) (answer, error) {
+				if text == "ROLLBACK" || strings.HasPrefix(text, "DO release_lock") {
+					<-ctx.Done()
+					return answer{}, ctx.Err()
+				}
+				return answered(ctx, text, args)
+			}
+			err := newStore(t, f, d).Migrate(t.Context())
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			if !errors.Is(err, broken) || f.gone != 1 {
+				t.Errorf("%s: %v, %d connections closed", d, err, f.gone)
+			}
+		})
+	}
+}
+
 // TestMigrateConflicts: another instance may hold the file of SQLite. It is waited for, not for ever.
 func TestMigrateConflicts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
