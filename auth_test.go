@@ -707,13 +707,13 @@ func TestProviderMisbehaves(t *testing.T) {
 		status int
 		code   string
 	}{
-		{"token: redirect", does(fakeop.Redirect307), 502, "provider_error"},           // case 52
-		{"token: page", does(fakeop.HTMLAnswer), 502, "provider_error"},                // case 54
-		{"token: no ID token", does(fakeop.NoIDToken), 502, "provider_error"},          // case 55
-		{"token: ID token is a number", answer("id_token", 7), 502, "provider_error"},  // case 56
-		{"token: ID token is null", answer("id_token", nil), 502, "provider_error"},    // case 56
-		{"token: error beside tokens", answer("error", "nope"), 502, "provider_error"}, // case 57
-		{"token: twin", answer("ACCESS_TOKEN", "x"), 502, "provider_error"},            // case 59
+		{"token: redirect", does(fakeop.Redirect307), 502, "provider_error"},          // case 52
+		{"token: page", does(fakeop.HTMLAnswer), 502, "provider_error"},               // case 54
+		{"token: no ID token", does(fakeop.NoIDToken), 502, "provider_error"},         // case 55
+		{"token: ID token is a number", answer("id_token", 7), 502, "provider_error"}, // case 56
+		{"token: ID token is null", answer("id_token", nil), 502, "provider_error"},   // case 56
+		{"token: error with tokens", answer("error", "nope"), 502, "provider_error"},  // case 57
+		{"token: twin", answer("ACCESS_TOKEN", "x"), 502, "provider_error"},           // case 59
 		{"token: type mac", answer("token_type", "mac"), 502, "provider_error"},
 		{"token: gzip bomb", does(fakeop.GzipBomb), 502, "provider_error"},                // cases 61, 62
 		{"token: invalid_grant", does(fakeop.ErrorInvalidGrant), 401, "sign_in_refused"},  // case 64

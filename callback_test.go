@@ -157,7 +157,7 @@ func TestCallbackRefused(t *testing.T) {
 		{"two codes", other("code"), "invalid_callback", 400, true},   // case 30
 		{"two states", other("state"), "invalid_callback", 400, true}, // case 30
 		{"two issuers", other("iss"), "invalid_callback", 400, true},  // case 30
-		{"a code beside an empty one", func(q url.Values) { q.Add("code", "") }, "invalid_callback", 400, true},
+		{"a code and an empty one", func(q url.Values) { q.Add("code", "") }, "invalid_callback", 400, true},
 		{"two errors", func(q url.Values) { q["error"] = []string{"a", "b"} }, "invalid_callback", 400, true},
 		{"the same code twice", add("code"), "", 303, false},
 		{"all the same thrice", func(q url.Values) {

@@ -64,7 +64,7 @@ func TestOnSignIn(t *testing.T) {
 	}
 	long := b.Start("/auth/signin?cart="+strings.Repeat("7", 1000)+"&return_to=/"+strings.Repeat("a", 2000), "alice")
 	if r := b.Navigate(long); r.Location() != "/" || len(b.Fetch("/data").Body) < 1000 {
-		t.Errorf("a long target beside much state: %d to %q", r.StatusCode, r.Location())
+		t.Errorf("a long target with much state: %d to %q", r.StatusCode, r.Location())
 	}
 	if r := b.Navigate("/auth/signin?cart=broken"); r.StatusCode != 500 || r.Header.Get("Set-Cookie") != "" {
 		t.Errorf("AppState that fails: %d %v", r.StatusCode, r.Header)

@@ -44,11 +44,11 @@ func (t *storeTest) replacement() error {
 	if err != nil {
 		return err
 	}
-	beside, _, err := t.save(t.one, t.name+"_2", "beside", 3600, first)
+	other, _, err := t.save(t.one, t.name+"_2", "other", 3600, first)
 	if err != nil {
 		return err
 	}
-	second, again, err := t.save(t.other, t.name, "second", 3600, first, beside)
+	second, again, err := t.save(t.other, t.name, "second", 3600, first, other)
 	if err != nil {
 		return err
 	}
@@ -63,7 +63,7 @@ func (t *storeTest) replacement() error {
 	if err := t.want("a replaced value", t.name, "second", second); err != nil {
 		return err
 	}
-	return t.want("the session of another name", t.name+"_2", "beside", beside)
+	return t.want("the session of another name", t.name+"_2", "other", other)
 }
 
 // deletion: Save with a negative MaxAge.

@@ -14,7 +14,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 )
 
-// TestSignOutsAreKept: one app with its state in a file is killed amid many sign-outs, again and again. Each sign-out
+// TestSignOutsAreKept: one app with its state in a file is killed during many sign-outs, again and again. Each sign-out
 // that it acknowledged holds, and nobody else is signed out.
 func TestSignOutsAreKept(t *testing.T) {
 	signOuts, kills := start.Long(200, 1000), start.Long(4, 20)

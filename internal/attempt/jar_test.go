@@ -234,7 +234,7 @@ func TestFindRefuses(t *testing.T) {
 	// case 131: the one that opens
 	for _, more := range []browser{{}, {b[0]}, {name(one) + "=x"}, {name(one) + "=" + value(1)}} {
 		if _, err := jar.Find(append(more, b...).request(), one.State); err != nil {
-			t.Errorf("beside %q: %v", more, err)
+			t.Errorf("with %q: %v", more, err)
 		}
 	}
 	if _, err := jar.Find(b.request(), one.State); err != nil {

@@ -123,7 +123,7 @@ func TestPanicsOfTheApp(t *testing.T) {
 				a.OP.OnRefreshAnswer(nil)
 				for range 2 {
 					if r := b.Fetch("/token"); r.StatusCode != tt.after || a.OP.Refreshes() > 1 {
-						t.Errorf("once it is mended: %d %s after %d refreshes", r.StatusCode, r.Body, a.OP.Refreshes())
+						t.Errorf("once it is fixed: %d %s after %d refreshes", r.StatusCode, r.Body, a.OP.Refreshes())
 					}
 				}
 			})

@@ -148,7 +148,7 @@ func TestAccessTokenClaims(t *testing.T) {
 			if test.code != "" {
 				wantRefusal(t, err, test.code)
 				if n := op.count(keysPath); got != nil || n != 0 {
-					t.Errorf("got %+v beside the error, after %d key requests", got, n)
+					t.Errorf("got %+v with the error, after %d key requests", got, n)
 				}
 				return
 			}

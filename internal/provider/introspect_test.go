@@ -111,7 +111,7 @@ func TestIntrospectionAnswers(t *testing.T) {
 				got, err := p.Introspect(t.Context(), "opaque")
 				if test.code != "" {
 					if wantRefusal(t, err, test.code); got != nil {
-						t.Errorf("%+v beside the error", got)
+						t.Errorf("%+v with the error", got)
 					}
 					continue
 				}
@@ -178,7 +178,7 @@ func TestIntrospectionFails(t *testing.T) {
 	}
 }
 
-// A token that cannot be one is not sent to anybody, and no more than a JWT is one.
+// A text that cannot be a token is not sent to the provider, and neither is a JWT.
 func TestIntrospectionIsForTokens(t *testing.T) {
 	op := newOP(t)
 	p := op.introspecting()

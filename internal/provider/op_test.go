@@ -122,7 +122,7 @@ func jsonAnswer(status int, body any) http.HandlerFunc {
 
 func textAnswer(status int, contentType, body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if r.Body != nil { // a pipe has no buffer: an answer amid the request would end it
+		if r.Body != nil { // a pipe has no buffer: an answer during the request would end it
 			_, _ = io.Copy(io.Discard, r.Body)
 		}
 		w.Header().Set("Content-Type", contentType)
