@@ -84,6 +84,7 @@ func New(cfg Config) (*Auth, error) {
 	}
 	a := &core{config: cfg, reporter: &reporter{
 		log: cfg.Logger, onEvent: cfg.OnEvent, onSessionEnd: cfg.OnSessionEnd, reportAllowed: cfg.ReportAllowed,
+		onProviderCall: cfg.OnProviderCall,
 	}}
 	a.hooks = hooks{a.reporter, &a.config}
 	memory := state.NewMemory(0)

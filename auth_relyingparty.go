@@ -95,6 +95,7 @@ func (rp *relyingParty) makeClient(a *core) error {
 	cfg.RedirectURL = rp.ownURL(a, "/callback")
 	cfg.Restricted, cfg.AllowPrivate = rp.settings.found, rp.settings.AllowPrivateAddresses
 	cfg.KeyIDSetting, cfg.Logger, cfg.Report = rp.names.of("ClientKeyID"), a.log, rp.emitProvider
+	cfg.Observe = rp.callObserver()
 	rp.client = provider.New(cfg)
 	return nil
 }

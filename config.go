@@ -264,6 +264,11 @@ type Config struct {
 	// requires it for level 3.
 	ReportAllowed bool
 
+	// OnProviderCall is called after each HTTP exchange with an identity provider: see [ProviderCall]. Example: measure
+	// how long they take. Default: none. The work that made the call waits for it. A panic in it is logged and has no
+	// other effect.
+	OnProviderCall func(ctx context.Context, call ProviderCall)
+
 	// AbortHandlers replaces the default answers to denied requests and failures. Example: a page in the design of the
 	// app. Default: pages for browsers and JSON for programs. No handler can let such a request pass.
 	AbortHandlers AbortHandlers

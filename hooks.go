@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
 // PendingSignIn is the argument of [Config].OnSignIn: a sign-in whose tokens are validated and that has no session yet.
@@ -53,6 +56,40 @@ type SessionEnd struct {
 	Provider     string // its name: see [Provider].Name
 	Subject, SID string
 	Reason       EndReason
+}
+
+// ProviderCall is the argument of [Config].OnProviderCall: one HTTP exchange with an identity provider, or with the
+// transmitter of its security events, that has ended. It holds no token, code or secret, and nothing of a user.
+type ProviderCall struct {
+	Provider string // its name: see [Provider].Name
+	// Operation is what the call was for: "discovery", "key_set", "pushed_authorization_request", "token_request",
+	// "userinfo", "refresh", "token_exchange", "introspection", "revocation", "transmitter_configuration" or
+	// "signal_stream".
+	Operation string
+	Method    string
+	URL       string // without query
+	Status    int    // of the response; 0 if none was received as a whole
+	Code      string // one of the reasons in docs/errors.md; "" after a response below 300 or with 4xx
+	Start     time.Time
+	Duration  time.Duration
+}
+
+// callObserver returns the function that passes calls on to OnProviderCall. It is nil if there is none, and then no
+// call is measured.
+func (r *reporter) callObserver() func(context.Context, provider.Call) {
+	if r.onProviderCall == nil {
+		return nil
+	}
+	return func(ctx context.Context, call provider.Call) {
+		exported := ProviderCall{
+			Provider: r.provider, Operation: strings.ReplaceAll(call.Op, " ", "_"), Method: call.Method, URL: call.URL,
+			Status: call.Status, Code: call.Code, Start: call.Start, Duration: call.Duration,
+		}
+		_, _ = flight.Try(r.log, func() (any, error) {
+			r.onProviderCall(ctx, exported)
+			return nil, nil
+		})
+	}
 }
 
 // RequestFrom returns the request in whose course a hook is called, from the context of the hook, so that the hook can

@@ -74,18 +74,21 @@ const (
 
 // reporter passes on what happens, to the log and to the hooks of the app.
 type reporter struct {
-	provider      string // whose events it reports, "" for those of the app
-	log           *slog.Logger
-	onEvent       func(context.Context, Event) // nil: none
-	onSessionEnd  func(context.Context, SessionEnd)
-	reportAllowed bool
-	rate          lograte.Limiter
+	provider       string // whose events it reports, "" for those of the app
+	log            *slog.Logger
+	onEvent        func(context.Context, Event) // nil: none
+	onSessionEnd   func(context.Context, SessionEnd)
+	onProviderCall func(context.Context, ProviderCall) // nil: none
+	reportAllowed  bool
+	rate           lograte.Limiter
 }
 
 // of returns a reporter of the events of one provider. It has a rate of its own, so that a flood of lines about one
 // provider does not hide those about another.
 func (r *reporter) of(provider string) *reporter {
-	return &reporter{provider: provider, log: r.log, onEvent: r.onEvent, onSessionEnd: r.onSessionEnd}
+	return &reporter{
+		provider: provider, log: r.log, onEvent: r.onEvent, onSessionEnd: r.onSessionEnd, onProviderCall: r.onProviderCall,
+	}
 }
 
 // emit passes every event on: to the log, to OnEvent, and the end of a session to OnSessionEnd.

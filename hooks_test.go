@@ -885,3 +885,38 @@ func TestEventOfThrottle(t *testing.T) {
 		}
 	})
 }
+
+// TestOnProviderCall: the app learns of each call that a sign-in makes, without the code, token and user in it. A panic
+// of the hook does not affect the sign-in.
+func TestOnProviderCall(t *testing.T) {
+	for _, panics := range []bool{false, true} {
+		t.Run(fmt.Sprint("panics ", panics), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var got []string
+				start := time.Now()
+				a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+					c.Providers[0].Name = "staff"
+					c.OnProviderCall = func(_ context.Context, call ginoidc.ProviderCall) {
+						if call.Provider != "staff" || call.Start != start || call.Duration != 0 || call.Code != "" {
+							t.Errorf("%+v", call)
+						}
+						got = append(got, fmt.Sprint(call.Operation, " ", call.Method, " ", call.URL, " ", call.Status))
+						if panics {
+							panic("hook")
+						}
+					}
+				})
+				a.Browser().MustSignIn("alice")
+				want := []string{
+					"discovery GET https://idp.example/.well-known/openid-configuration 200",
+					"token_request POST https://idp.example/token 200",
+					"key_set GET https://idp.example/jwks 200",
+					"userinfo GET https://idp.example/userinfo 200",
+				}
+				if !slices.Equal(got, want) {
+					t.Errorf("got %q\nwant %q", got, want)
+				}
+			})
+		})
+	}
+}

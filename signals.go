@@ -164,6 +164,7 @@ func newSignalReceiver(a *core, rp *relyingParty) (*signalReceiver, error) {
 			Issuer: s.Issuer, Audience: s.Audience, SigningAlgs: s.SigningAlgs,
 			MaxAge: a.config.SessionLifetime + a.config.AttemptLife, ClockTolerance: p.ClockTolerance, Token: s.Token,
 			Timeout: p.Timeout, Transport: p.Transport, RootCAs: p.RootCAs, Logger: a.log, Report: rp.emitProvider,
+			Observe: rp.callObserver(),
 		}),
 		settings: s, states: states,
 		url: rp.ownURL(a, routes.SignalsPath),

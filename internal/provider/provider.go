@@ -93,6 +93,8 @@ type Config struct {
 
 	// Report receives each [Event], on the goroutine of any caller. If it is nil, events go to Logger.
 	Report func(context.Context, Event)
+	// Observe is called after each [Call], on the goroutine of any caller. It may be nil, and must not panic.
+	Observe func(context.Context, Call)
 }
 
 // Provider is safe for concurrent use.
@@ -145,7 +147,7 @@ func New(cfg Config) *Provider {
 	}
 	limits := cfg.limits()
 	p.backend = newBackend(cfg.transport(limits), limits, p.report)
-	p.backend.public = cfg.publicOnly()
+	p.backend.public, p.backend.observe = cfg.publicOnly(), cfg.Observe
 	p.metadata.start(p.fetchMetadata, limits, cfg.Logger)
 	p.keys.start(p.fetchKeys, limits, cfg.Logger)
 	p.access.start(cfg, limits)

@@ -39,6 +39,7 @@ type TransmitterConfig struct {
 	RootCAs   *x509.CertPool
 	Logger    *slog.Logger
 	Report    func(context.Context, Event)
+	Observe   func(context.Context, Call)
 }
 
 // Transmitter is safe for concurrent use.
@@ -75,6 +76,7 @@ func NewTransmitter(cfg TransmitterConfig) *Transmitter {
 		transport = newTransport(cfg.RootCAs, nil, limits)
 	}
 	t.backend = newBackend(transport, limits, t.report)
+	t.backend.observe = cfg.Observe
 	t.metadata.start(t.fetchMetadata, limits, cfg.Logger)
 	t.keys.start(t.fetchKeys, limits, cfg.Logger)
 	return t

@@ -76,6 +76,7 @@ type backend struct {
 	members   chan struct{} // slots for all other calls
 	nonces    nonces
 	report    func(context.Context, Event)
+	observe   func(context.Context, Call) // nil: nobody listens
 }
 
 func newBackend(transport http.RoundTripper, limits limits, report func(context.Context, Event)) *backend {
@@ -119,6 +120,11 @@ func (b *backend) do(op string, req *http.Request, secrets ...string) (*answer, 
 		return nil, &Error{Kind: Unavailable, Op: op, Code: "too_many_calls", RetryAfter: time.Second,
 			Err: fmt.Errorf("%d calls to the provider are waiting already", b.limits.calls)}
 	}
+	return b.exchange(op, req, secrets)
+}
+
+// roundTrip sends the request and reads the response.
+func (b *backend) roundTrip(op string, req *http.Request, secrets []string) (*answer, error) {
 	ctx, cancel := context.WithTimeout(req.Context(), b.limits.call)
 	defer cancel()
 	resp, err := b.transport.RoundTrip(req.WithContext(ctx))
