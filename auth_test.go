@@ -744,7 +744,7 @@ func TestProviderMisbehaves(t *testing.T) {
 		{"ID token: \u017fub", claim("\u017fub", "admin"), 401, "invalid_token"}, // case 95
 		{"userinfo: other sub", does(fakeop.UserInfoInvalidSub), 401, "invalid_token"},
 		{"userinfo: null", does(fakeop.UserInfoNull), 502, "provider_error"}, // case 104
-		{"userinfo: 401", does(fakeop.UserInfo401), 502, "provider_error"},   // case 106
+		{"userinfo: 401", does(fakeop.UserInfo401), 401, "sign_in_refused"},  // case 106
 		{"userinfo: signed", func(p *fakeop.Provider) { // case 105
 			p.Intercept(fakeop.UserInfo, func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", "application/jwt")

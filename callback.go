@@ -89,8 +89,9 @@ func (rp *relyingParty) receive(
 		return nil, authresponse.Response{}, errNotNavigation
 	}
 	r, err := rp.responseMode().Read(c.Writer, c.Request, rp.client.ReadResponse)
-	if err != nil {
-		return nil, r, err
+	if err != nil { // nothing of r is used but the state, which says where the error page leads
+		at, _ := attempts.Find(c.Request, r.State)
+		return at, r, err
 	}
 	at, err := attempts.Find(c.Request, r.State)
 	if err != nil {
@@ -98,7 +99,7 @@ func (rp *relyingParty) receive(
 	}
 	// Each provider has a redirect URI of its own, where no other can answer (mix-up; RFC 9700, section 4.4.2.2).
 	if at.Provider != rp.attemptName {
-		return nil, r, fmt.Errorf("%w: the sign-in was started with another provider", errInvalidCallback)
+		return at, r, fmt.Errorf("%w: the sign-in was started with another provider", errInvalidCallback)
 	}
 	if err := rp.requireMetadata(ctx); err != nil { // the attempt is not consumed, so a reload can complete it
 		return at, r, err

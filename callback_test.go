@@ -195,7 +195,9 @@ func TestCallbackRefused(t *testing.T) {
 			callback := b.Start("/auth/signin?return_to=/app", "alice")
 			u := testapp.ParseURL(t, callback)
 			q := u.Query()
+			state := q.Get("state")
 			tt.edit(q)
+			known := q.Get("state") == state && len(q["state"]) == 1 && !q.Has("x")
 			u.RawQuery = q.Encode()
 			r := b.Do("GET", u.String(), nil, append([]string{"Accept", "text/html"}, testapp.Navigation()...)...)
 			if r.StatusCode != tt.status || r.Header.Get("Cache-Control") != "no-store" {
@@ -211,6 +213,9 @@ func TestCallbackRefused(t *testing.T) {
 			if !strings.Contains(r.Body, "Sign in again") || strings.Contains(r.Body, "evil") ||
 				strings.Contains(r.Body, "eeee") {
 				t.Errorf("page: %s", r.Body)
+			}
+			if strings.Contains(r.Body, "return_to=%2Fapp") != known {
+				t.Errorf("the page leads elsewhere than to the one where the sign-in began: %s", r.Body)
 			}
 			if !strings.Contains(a.Logs.String(), "code="+tt.code) || strings.Contains(a.Logs.String(), "\x1b") ||
 				a.Logs.Len() > 4000 {

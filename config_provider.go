@@ -252,8 +252,9 @@ type Provider struct {
 	// holds every claim that the app needs: each sign-in is then one request shorter.
 	SkipUserInfo bool
 
-	// Timeout limits each request to the provider. Example: 8*time.Second. Default: 5s. Accepted: from 1s to 1m. A
-	// callback may take twice as long, since it makes several requests.
+	// Timeout limits each request to the provider. Example: 8*time.Second. Default: 5s. Accepted: from 1s to 10s: a user
+	// does not wait longer, and a provider that hangs would tie up the app. A callback may take twice as long, since it
+	// makes several requests.
 	Timeout time.Duration
 
 	// Transport makes the requests to the provider. Example: one that goes through a proxy or records traces. Default: one

@@ -996,7 +996,7 @@ func TestUnusableValues(t *testing.T) {
 		"SIGN_REQUESTS": {"yes", " true", "true\r", `"true"`}, "DPOP": {"on"}, "UNTYPED_LOGOUT_TOKENS": {"2"},
 		"STRING_EMAIL_VERIFIED": {"no"},
 		"KEEP_ID_TOKEN":         {"sometimes", "auto ", `"auto"`}, "USE_PAR": {"required"},
-		"PROVIDER_TIMEOUT": {"5", "0s", "1h", "-1s", "soon", "100ms"}, "SESSION_LIFETIME": {"9999999h", "-9999999h"},
+		"PROVIDER_TIMEOUT": {"5", "0s", "1h", "11s", "-1s", "soon", "100ms"}, "SESSION_LIFETIME": {"9999999h", "-9999999h"},
 		"ATTEMPT_LIFE": {"10", "1s", "48h"}, "CLOCK_TOLERANCE": {"0", "-1", "301", "1.5"}, "SESSION_IDLE": {"3600"},
 		"MAX_SESSIONS": {"-1", "many", "1.5", "3 ", "99999999999999999999"},
 		"SIGN_IN_PARAMETERS": {
@@ -1053,7 +1053,7 @@ func TestWhatIsSaidOfAValue(t *testing.T) {
 		{"CLOCK_TOLERANCE", "99999999999999999999", "Providers[0].ClockTolerance X_CLOCK_TOLERANCE", "is too large"},
 		{"MAX_SESSIONS", "99999999999999999999", "MaxSessions X_MAX_SESSIONS", "is too large"},
 		{"SESSION_MAX_DURATION", "99999999999", "SessionLifetime X_SESSION_MAX_DURATION", "is too large"},
-		{"RESPONSE_TIMEOUT", "500", "Providers[0].Timeout X_RESPONSE_TIMEOUT", "write milliseconds, from 1000 to 60000"},
+		{"RESPONSE_TIMEOUT", "500", "Providers[0].Timeout X_RESPONSE_TIMEOUT", "write milliseconds, from 1000 to 10000"},
 		{"STATE_DURATION", "99999", "AttemptLife X_STATE_DURATION", "write seconds, from 60 to 86400"},
 		{"SIGN_IN_PARAMETERS", `a="b"`, "Providers[0].SignInParameters X_SIGN_IN_PARAMETERS",
 			`the value of "a" is in quotes`},
@@ -1345,7 +1345,7 @@ func TestNamesOfMonoCloud(t *testing.T) {
 			func(c ginoidc.Config) bool { return c.Providers[0].Timeout == time.Second }},
 		// their SDK refuses it too
 		{map[string]string{"RESPONSE_TIMEOUT": "500"}, []string{"Providers[0].Timeout X_RESPONSE_TIMEOUT"}, nil},
-		{map[string]string{"RESPONSE_TIMEOUT": "60001"}, []string{"Providers[0].Timeout X_RESPONSE_TIMEOUT"}, nil},
+		{map[string]string{"RESPONSE_TIMEOUT": "10001"}, []string{"Providers[0].Timeout X_RESPONSE_TIMEOUT"}, nil},
 		{map[string]string{"STATE_DURATION": "59"}, []string{"AttemptLife X_STATE_DURATION"}, nil},
 		{map[string]string{"STATE_DURATION": "900"}, nil,
 			func(c ginoidc.Config) bool { return c.AttemptLife == 15*time.Minute }},

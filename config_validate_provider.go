@@ -44,7 +44,7 @@ func (p *Provider) validate(found *problems) {
 			"use at most 5m and correct the clocks")
 	}
 	if p.Timeout < settings.MinTimeout || p.Timeout > settings.MaxTimeout {
-		found.add("Timeout", fmt.Sprintf("%s is out of range", p.Timeout), "use a duration from 1s to 1m")
+		found.add("Timeout", fmt.Sprintf("%s is out of range", p.Timeout), "use a duration from 1s to 10s")
 	}
 	p.validateSignOut(found)
 	p.validateSeveral(found)

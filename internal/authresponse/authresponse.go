@@ -44,7 +44,7 @@ func (m Mode) FormPost() bool { return strings.HasPrefix(string(m), provider.Res
 func (m Mode) signed() bool { return strings.HasSuffix(string(m), provider.ResponseModeJWT) }
 
 // Read reads the response of a request in this mode. open reads a signed response without verifying it. With an error,
-// the Response is only for the log.
+// the Response is only for the log and, by its State, for the way on that the error page offers.
 func (m Mode) Read(
 	w http.ResponseWriter, r *http.Request, open func(string) (*provider.SignedResponse, error),
 ) (Response, error) {
@@ -125,6 +125,9 @@ func ambiguous(values []string) bool {
 // ambiguous ones.
 func parse(query url.Values) (r Response, err error) {
 	r.Refusal = refusalOf(query)
+	if len(query.Get("state")) <= maxParameter && !ambiguous(query["state"]) {
+		r.State = query.Get("state")
+	}
 	for _, name := range []string{"id_token", "access_token", "token_type", "refresh_token", "response", "logout_token"} {
 		if query.Has(name) {
 			return r, fmt.Errorf("%w: unexpected %s", ErrInvalid, name)
@@ -135,11 +138,11 @@ func parse(query url.Values) (r Response, err error) {
 			return r, fmt.Errorf("%w: %s has different values", ErrInvalid, name)
 		}
 	}
-	r.Code, r.State, r.Issuer, r.HasIssuer = query.Get("code"), query.Get("state"), query.Get("iss"), query.Has("iss")
-	if r.State == "" {
+	r.Code, r.Issuer, r.HasIssuer = query.Get("code"), query.Get("iss"), query.Has("iss")
+	if query.Get("state") == "" {
 		return r, fmt.Errorf("%w: no state", ErrInvalid)
 	}
-	if len(r.Code) > maxCode || len(r.State) > maxParameter || len(r.Issuer) > maxParameter {
+	if len(r.Code) > maxCode || len(query.Get("state")) > maxParameter || len(r.Issuer) > maxParameter {
 		return r, fmt.Errorf("%w: oversized parameter", ErrInvalid)
 	}
 	return r, nil

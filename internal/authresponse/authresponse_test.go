@@ -74,6 +74,21 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// TestStateOfRefused: a response that is refused has its state, if that is certain, so that the error page leads back.
+func TestStateOfRefused(t *testing.T) {
+	for query, want := range map[string]string{
+		"code=c&code=d&state=s": "s", "state=s&state=s&id_token=t": "s", "code=c&code=d&state=s&state=u": "",
+		"code=" + strings.Repeat("a", 17<<10) + "&state=s": "s", "code=c&state=" + strings.Repeat("s", 4097): "",
+		"code=c&code=d": "", "code=c&state=%zz": "",
+	} {
+		r := httptest.NewRequest("GET", "/auth/callback?"+query, nil)
+		got, err := authresponse.Mode("query").Read(httptest.NewRecorder(), r, opened)
+		if err == nil || got.State != want {
+			t.Errorf("%.60s: state %q, want %q; %v", query, got.State, want, err)
+		}
+	}
+}
+
 // TestRefusal: the provider's error is known even if the response is refused, for the log, with printable text only.
 func TestRefusal(t *testing.T) {
 	for query, want := range map[string]string{

@@ -30,7 +30,7 @@ func MonoCloudAliases() []Alias {
 			as: resources},
 		{name: "USER_INFO", of: "FETCH_USER_INFO", as: same},
 		{name: "SESSION_COOKIE_NAME", of: "COOKIE_NAME", as: same},
-		{name: "RESPONSE_TIMEOUT", of: "PROVIDER_TIMEOUT", fix: "write milliseconds, from 1000 to 60000",
+		{name: "RESPONSE_TIMEOUT", of: "PROVIDER_TIMEOUT", fix: "write milliseconds, from 1000 to 10000",
 			as: whole(time.Millisecond, settings.MinTimeout, settings.MaxTimeout)},
 		{name: "STATE_DURATION", of: "ATTEMPT_LIFE", fix: "write seconds, from 60 to 86400",
 			as: whole(time.Second, settings.MinAttemptLife, settings.MaxAttemptLife)},

@@ -327,8 +327,12 @@ func TestNonceAtUserInfo(t *testing.T) {
 			if op.count(userinfoPath) != test.calls || op.count("/elsewhere") != 0 {
 				t.Errorf("%d calls, want %d", op.count(userinfoPath), test.calls)
 			}
+			kind := provider.Invalid
+			if test.code == "provider_status" { // 401: the provider refuses the access token
+				kind = provider.Refused
+			}
 			if test.code != "" {
-				wantError(t, err, provider.Invalid, test.code)
+				wantError(t, err, kind, test.code)
 			} else if err != nil {
 				t.Error(err)
 			}

@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"errors"
+	"fmt"
 	"mime"
 	"net/http"
 	"time"
@@ -36,7 +37,8 @@ func (p *Provider) UserInfo(ctx context.Context, tokens *Tokens, subject string)
 		return nil, err
 	}
 	if a.status == http.StatusUnauthorized && !a.wantsNonce() {
-		return nil, invalid(opUserInfo, "provider_status", "%w: the provider answered 401", ErrTokenRefused)
+		return nil, &Error{Kind: Refused, Op: opUserInfo, Code: "provider_status",
+			Err: fmt.Errorf("%w: the provider answered 401", ErrTokenRefused)}
 	}
 	if a.status != http.StatusOK {
 		return nil, unexpectedStatus(opUserInfo, a)

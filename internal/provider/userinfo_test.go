@@ -35,7 +35,7 @@ func TestUserInfo(t *testing.T) {
 		{"HTML", textAnswer(200, "text/html", `{"sub":"alice"}`), provider.Invalid, "bad_content_type"},
 		{"too large", body(`{"sub":"alice","x":"` + strings.Repeat("x", 1<<20) + `"}`), provider.Invalid, "body_too_large"},
 		{"204", textAnswer(204, "application/json", ``), provider.Invalid, "provider_status"},
-		{"401", textAnswer(401, "application/json", `{"sub":"alice"}`), provider.Invalid, "provider_status"}, // case 106
+		{"401", textAnswer(401, "application/json", `{"sub":"alice"}`), provider.Refused, "provider_status"}, // case 106
 		{"403", textAnswer(403, "application/json", `{"sub":"alice"}`), provider.Invalid, "provider_status"},
 		{"500", textAnswer(500, "application/json", `{"sub":"alice"}`), provider.Unavailable, "provider_status"},
 		{"redirect", redirect(302), provider.Invalid, "redirect"}, // case 107
@@ -59,7 +59,7 @@ func TestUserInfo(t *testing.T) {
 				}
 				return
 			}
-			if test.kind == provider.Refused {
+			if test.kind == provider.Refused && test.code != "provider_status" {
 				wantBadToken(t, err, test.code)
 			} else {
 				wantError(t, err, test.kind, test.code)

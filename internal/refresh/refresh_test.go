@@ -190,19 +190,19 @@ func (s *counting) Kept(ctx context.Context, key string) (string, bool, error) {
 func TestProviderTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := state.NewMemory(0)
-		patient := func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].Timeout, c.State = 30*time.Second, shared }
+		patient := func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].Timeout, c.State = 10*time.Second, shared }
 		one := testapp.NewWithTokens(t, patient)
 		two := testapp.NewWithTokens(t, patient, func(c *ginoidc.Config, _ *fakeop.Config) {
 			c.Providers[0].Transport = one.OP.Transport()
 		})
 		b := one.Browser()
 		callback := b.Start("/auth/signin", "alice")
-		one.SlowToken(29 * time.Second)
+		one.SlowToken(9 * time.Second)
 		if r := b.Navigate(callback); r.StatusCode != http.StatusSeeOther {
 			t.Fatalf("callback: %d %s", r.StatusCode, r.Body)
 		}
 		time.Sleep(5 * time.Minute)
-		one.SlowToken(29 * time.Second)
+		one.SlowToken(9 * time.Second)
 		var callers sync.WaitGroup
 		for _, a := range []*testapp.App{one, two} {
 			callers.Go(func() {

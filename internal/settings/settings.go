@@ -13,7 +13,7 @@ import (
 
 // The limits of durations, and the address of an app that names none.
 const (
-	MinTimeout, MaxTimeout         = time.Second, time.Minute
+	MinTimeout, MaxTimeout         = time.Second, 10 * time.Second
 	MinAttemptLife, MaxAttemptLife = time.Minute, 24 * time.Hour
 	MaxClockTolerance              = 5 * time.Minute
 
