@@ -10,7 +10,6 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -20,23 +19,20 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
+// key makes a private key. The file must not be there yet.
+func key(args []string, out, errOut io.Writer) int {
+	return keys(append([]string{"-new"}, args...), out, errOut)
+}
+
 // keys prints what a provider needs to know of an app's keys, and nothing secret.
 func keys(args []string, out, errOut io.Writer) int {
-	flags := flag.NewFlagSet("ginoidc keys", flag.ContinueOnError)
-	flags.SetOutput(errOut)
-	flags.Usage = func() {
-		fmt.Fprint(errOut, usage)
-		flags.PrintDefaults()
-	}
+	flags := newFlags("keys", errOut)
 	alg := flags.String("alg", "",
 		"what the key is used with, as in `ClientKeyAlg`; RSA-OAEP-256 or ECDH-ES for a DecryptionKey")
 	kid := flags.String("kid", "", "what the key is called, as in `ClientKeyID`; default its thumbprint")
 	fresh := flags.Bool("new", false, "make the key first, in a file that is not there yet")
-	switch err := flags.Parse(args); {
-	case errors.Is(err, flag.ErrHelp):
-		return exitOK
-	case err != nil:
-		return exitMisuse
+	if status, ok := parse(flags, args); !ok {
+		return status
 	}
 	files := flags.Args()
 	switch isFlag := func(arg string) bool { return strings.HasPrefix(arg, "-") }; {

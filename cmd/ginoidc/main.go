@@ -1,15 +1,20 @@
-// Command ginoidc helps to register an app at its provider.
+// Command ginoidc helps to register an app at its provider, and to develop it without one.
 //
-//	go run github.com/seed-d65cea4d/ginoidc/cmd/ginoidc keys client.pem
+//	go run github.com/seed-d65cea4d/ginoidc/cmd/ginoidc dev-provider
 //
-// prints the public JWK set of the app's private keys. Exit status 1: a key cannot be read or made; 2: the usage was
-// wrong.
+// runs a provider for development. secret and key make what an app needs, and keys prints the public JWK set of the
+// app's private keys. Exit status 1: the command failed; 2: the usage was wrong.
 package main
 
 import (
+	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 )
 
 // Exit statuses.
@@ -20,17 +25,29 @@ const (
 )
 
 const usage = `usage:
+  ginoidc dev-provider [FLAGS]                    run a provider without passwords, for development
+  ginoidc secret                                  make a cookie secret
+  ginoidc key [-alg ALG] [-kid ID] FILE           make a private key, and print its public JWK set
   ginoidc keys [-alg ALG] [-kid ID] FILE...       print the public JWK set of private keys
-  ginoidc keys -new [-alg ALG] [-kid ID] FILE     make a private key first
 `
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
 
-// run runs one command and returns the exit status.
-func run(args []string, out, errOut io.Writer) int {
+// run runs one command until it is done, or until ctx is, and returns the exit status.
+func run(ctx context.Context, args []string, out, errOut io.Writer) int {
+	commands := map[string]func(args []string) int{
+		"dev-provider": func(args []string) int { return devProvider(ctx, args, out, errOut) },
+		"secret":       func(args []string) int { return secret(args, out, errOut) },
+		"key":          func(args []string) int { return key(args, out, errOut) },
+		"keys":         func(args []string) int { return keys(args, out, errOut) },
+	}
 	switch {
-	case len(args) > 0 && args[0] == "keys":
-		return keys(args[1:], out, errOut)
+	case len(args) > 0 && commands[args[0]] != nil:
+		return commands[args[0]](args[1:])
 	case len(args) == 1 && (args[0] == "help" || args[0] == "-h" || args[0] == "--help"):
 		fmt.Fprint(out, usage)
 		return exitOK
@@ -39,4 +56,37 @@ func run(args []string, out, errOut io.Writer) int {
 	}
 	fmt.Fprint(errOut, usage)
 	return exitMisuse
+}
+
+// newFlags returns the flags of a command. Its messages go to errOut.
+func newFlags(command string, errOut io.Writer) *flag.FlagSet {
+	flags := flag.NewFlagSet("ginoidc "+command, flag.ContinueOnError)
+	flags.SetOutput(errOut)
+	flags.Usage = func() {
+		fmt.Fprint(errOut, usage)
+		flags.PrintDefaults()
+	}
+	return flags
+}
+
+// parse reads flags, and returns false and the exit status if there is nothing else to do.
+func parse(flags *flag.FlagSet, args []string) (status int, ok bool) {
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return exitOK, false
+	case err != nil:
+		return exitMisuse, false
+	}
+	return exitOK, true
+}
+
+// parseAlone is parse for a command that takes flags and nothing else.
+func parseAlone(flags *flag.FlagSet, args []string) (status int, ok bool) {
+	status, ok = parse(flags, args)
+	if ok && flags.NArg() > 0 {
+		fmt.Fprintf(flags.Output(), "%s: %q is no flag\n", flags.Name(), flags.Arg(0))
+		flags.Usage()
+		return exitMisuse, false
+	}
+	return status, ok
 }

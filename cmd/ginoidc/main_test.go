@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -22,7 +23,7 @@ import (
 // called runs the command.
 func called(args ...string) (status int, out, errOut string) {
 	var stdout, stderr bytes.Buffer
-	status = run(args, &stdout, &stderr)
+	status = run(context.Background(), args, &stdout, &stderr)
 	return status, stdout.String(), stderr.String()
 }
 
@@ -150,7 +151,9 @@ func TestProblems(t *testing.T) {
 		says   string
 	}{
 		{nil, exitMisuse, "usage"},
-		{[]string{"key"}, exitMisuse, `no command "key"`},
+		{[]string{"kex"}, exitMisuse, `no command "kex"`},
+		{[]string{"key"}, exitMisuse, "usage"},
+		{[]string{"key", good}, exitFailed, "exists"},
 		{[]string{"help", "keys"}, exitMisuse, `no command "help"`},
 		{[]string{"keys"}, exitMisuse, "usage"},
 		{[]string{"keys", "-x", good}, exitMisuse, "not defined: -x"},

@@ -72,11 +72,10 @@ func rooms() []room {
 		{"internal/shared", "internal/sealed internal/state", ""},
 		{"internal/revocation", "internal/session internal/shared internal/wire", ""},
 		{"internal/refresh", "internal/flight internal/provider internal/session internal/shared", ""},
-		{"cmd/ginoidc", "internal/provider", ""},
+		{"cmd/ginoidc", "ginoidctest internal/origin internal/provider", ""},
 		{"internal/fakeop", "", "github.com/go-jose/go-jose/v4"},
 		{"ginoidctest", ". internal/audit internal/fakeop",
-			"github.com/gin-contrib/sessions github.com/gin-gonic/gin github.com/gorilla/securecookie " +
-				"github.com/gorilla/sessions"},
+			"github.com/gin-contrib/sessions github.com/gin-gonic/gin github.com/gorilla/securecookie github.com/gorilla/sessions"},
 		{"internal/testapp", ". internal/fakeop",
 			"github.com/gin-contrib/sessions github.com/gin-gonic/gin net/http/httptest testing"},
 	}

@@ -1,0 +1,50 @@
+package main
+
+import (
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestCommandsOfPages: the pages name only commands and flags that cmd/ginoidc has, and docs/doctor.md names all
+// commands.
+func TestCommandsOfPages(t *testing.T) {
+	t.Chdir(root)
+	const command = "github.com/seed-d65cea4d/ginoidc/cmd/ginoidc"
+	built := filepath.Join(t.TempDir(), "ginoidc")
+	if out, err := exec.Command("go", "build", "-o", built, command).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	usage, err := exec.Command(built, "help").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := readFile(t, "docs/doctor.md")
+	commands := map[string]string{"help": ""}
+	for _, m := range regexp.MustCompile(`(?m)^  ginoidc ([a-z-]+)`).FindAllStringSubmatch(string(usage), -1) {
+		if !strings.Contains(page, "`"+m[1]+"`") {
+			t.Errorf("docs/doctor.md does not name the command %s", m[1])
+		}
+		flags, _ := exec.Command(built, m[1], "-h").CombinedOutput()
+		commands[m[1]] = string(flags)
+	}
+	if len(commands) < 4 {
+		t.Fatalf("the usage is written otherwise by now:\n%s", usage)
+	}
+	use := regexp.MustCompile(`go run ` + command + ` ([a-z-]+)([^\n]*)`)
+	for file, page := range documents(t) {
+		for _, m := range use.FindAllStringSubmatch(page, -1) {
+			flags, known := commands[m[1]]
+			if !known {
+				t.Errorf("%s: there is no command %s", file, m[1])
+			}
+			for _, flag := range regexp.MustCompile(` (-[a-z-]+)`).FindAllStringSubmatch(m[2], -1) {
+				if !strings.Contains(flags, "\n  "+flag[1]+" ") && !strings.Contains(flags, "\n  "+flag[1]+"\n") {
+					t.Errorf("%s: %s has no flag %s", file, m[1], flag[1])
+				}
+			}
+		}
+	}
+}
