@@ -75,7 +75,8 @@ func rooms() []room {
 		{"cmd/ginoidc", "ginoidctest internal/origin internal/provider", ""},
 		{"internal/fakeop", "", "github.com/go-jose/go-jose/v4"},
 		{"ginoidctest", ". internal/audit internal/fakeop",
-			"github.com/gin-contrib/sessions github.com/gin-gonic/gin github.com/gorilla/securecookie github.com/gorilla/sessions"},
+			"github.com/gin-contrib/sessions github.com/gin-gonic/gin github.com/gorilla/securecookie " +
+				"github.com/gorilla/sessions"},
 		{"internal/testapp", ". internal/fakeop",
 			"github.com/gin-contrib/sessions github.com/gin-gonic/gin net/http/httptest testing"},
 	}
