@@ -72,7 +72,7 @@ type core struct {
 func New(cfg Config) (*Auth, error) {
 	names := cfg.variableNames() // before the defaults, which no variable set
 	cfg = cfg.withDefaults()
-	cfg.warn()
+	cfg.env.Warn(cfg.Logger)
 	cfg.probeState()
 	if err := cfg.validate(names); err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/routes"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 )
 
 // relyingParties finds the relying party for whatever is at hand.
@@ -63,7 +64,7 @@ func (ps *relyingParties) lookup(ctx context.Context, name string,
 	if rp := ps.byName[name]; rp != nil {
 		return rp, nil
 	}
-	if ps.found == nil || !isProviderName(name) {
+	if ps.found == nil || !settings.IsProviderName(name) {
 		return nil, ErrUnknownProvider
 	}
 	rp, err := look(ps.found, ctx, name)

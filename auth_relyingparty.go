@@ -20,6 +20,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/recheck"
 	"github.com/seed-d65cea4d/ginoidc/internal/refresh"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
 
@@ -214,7 +215,7 @@ func makeParties(a *core, variables map[string]string) error {
 	cfg := &a.config
 	a.providers.several, a.providers.byName = cfg.severalProviders(), map[string]*relyingParty{}
 	for i := range cfg.Providers {
-		rp, err := newRelyingParty(a, &cfg.Providers[i], settingNames{variables, providerPath(i)}, nil)
+		rp, err := newRelyingParty(a, &cfg.Providers[i], settingNames{variables, settings.ProviderPath(i)}, nil)
 		if err != nil {
 			return err
 		}
@@ -258,18 +259,19 @@ func findParty(ctx context.Context, a *core, name string, old *relyingParty) (*r
 
 // prepareFound completes the settings of a provider found at run time, and returns their problems.
 func (p *Provider) prepareFound(name, path string) error {
-	copyLists(p)
+	settings.CopyLists(p)
 	p.found = true
 	setDefault(&p.Name, name)
 	setDefault(&p.GroupsPrefix, p.Name+":")
 	p.setDefaults()
-	found := &problems{path: path}
+	found := &settings.Problems{Path: path}
 	if p.Name != name {
-		found.add("Name", fmt.Sprintf("is %q", p.Name), "return the provider of the name, or ErrUnknownProvider")
+		found.Add("Name", fmt.Sprintf("is %q", p.Name), "return the provider of the name, or ErrUnknownProvider")
 	}
-	p.validate(found)
-	p.validateFound(found)
-	return errors.Join(found.errs...)
+	values := p.toCheck()
+	values.Check(found)
+	values.CheckFound(found)
+	return configErrors(found.All, nil)
 }
 
 // sameClient reports whether a client made for p serves for q too: they differ at most in what the client does not use.

@@ -1,14 +1,10 @@
 package ginoidc
 
 import (
-	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
-	"reflect"
-	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/clientcert"
@@ -167,29 +163,15 @@ func setDefault[T comparable](field *T, value T) {
 
 // detached copies the providers, lists and parameters, so that later changes to the original have no effect.
 func (c Config) detached() Config {
-	copyLists(&c)
+	settings.CopyLists(&c)
 	for i := range c.Providers {
-		copyLists(&c.Providers[i])
+		settings.CopyLists(&c.Providers[i])
 		if s := c.Providers[i].Signals; s != nil {
 			own := *s
 			c.Providers[i].Signals = &own
 		}
 	}
 	return c
-}
-
-// copyLists replaces the lists and parameters of a struct with copies.
-func copyLists(pointer any) {
-	fields := reflect.ValueOf(pointer).Elem()
-	for i := range fields.NumField() {
-		switch field := fields.Field(i); {
-		case !field.CanSet():
-		case field.Kind() == reflect.Slice && !field.IsNil():
-			field.Set(reflect.AppendSlice(reflect.MakeSlice(field.Type(), 0, field.Len()), field))
-		case field.Type() == reflect.TypeFor[url.Values]() && !field.IsNil():
-			field.Set(reflect.ValueOf(url.Values(http.Header(field.Interface().(url.Values)).Clone())))
-		}
-	}
 }
 
 // authAge returns after which time a session ends because of MaxAuthAge, 0 for never. It tolerates the clock skew that
@@ -250,27 +232,6 @@ func (p *Provider) setFAPI2() {
 	}
 }
 
-// validateFAPI2 reports settings that the profile does not allow (FAPI 2.0 Security Profile, sections 5.3.3 and 5.4.1).
-func (p *Provider) validateFAPI2(found *problems) {
-	if p.ClientAuthMethod != PrivateKeyJWT && !p.mutualTLS() {
-		found.add("ClientAuthMethod", fmt.Sprintf("%q is not allowed by the profile fapi2", p.ClientAuthMethod),
-			"use private_key_jwt, tls_client_auth or self_signed_tls_client_auth")
-	}
-	if p.PushedAuthorization != Always {
-		found.add("PushedAuthorization", fmt.Sprintf("%q is not allowed by the profile fapi2", p.PushedAuthorization),
-			"leave it out")
-	}
-	notAllowed := func(alg string) bool { return !slices.Contains(settings.FAPI2Algs(), alg) }
-	if slices.ContainsFunc(p.SigningAlgs, notAllowed) {
-		found.add("SigningAlgs", "are not those of the profile fapi2",
-			"use only "+strings.Join(settings.FAPI2Algs(), " ")+", or leave it out")
-	}
-	if key, err := p.clientKey(); len(p.ClientKey) > 0 && err == nil && notAllowed(key.Alg()) {
-		found.add("ClientKeyAlg", fmt.Sprintf("%q is not allowed by the profile fapi2", key.Alg()),
-			"use one of "+strings.Join(settings.FAPI2Algs(), " "))
-	}
-}
-
 // ProfileIPSIESL1 is the IPSIE SL1 OpenID Connect Profile, a value of [Provider].Profile.
 const ProfileIPSIESL1 = "ipsie-sl1"
 
@@ -282,35 +243,5 @@ func (p *Provider) setIPSIE() {
 	}
 	if key, err := p.clientKey(); p.ClientKeyAlg == "" && err == nil && key.Alg() == "RS256" {
 		p.ClientKeyAlg = "PS256"
-	}
-}
-
-// validateIPSIE reports settings that the profile does not allow. The cryptography is that of its common requirements.
-func (p *Provider) validateIPSIE(found *problems) {
-	notAllowed := func(alg string) bool { return !slices.Contains(settings.FAPI2Algs(), alg) }
-	algs := strings.Join(settings.FAPI2Algs(), " ")
-	if strings.HasPrefix(p.Issuer, "http:") {
-		found.add("Issuer", "is not https, which the profile ipsie-sl1 requires", "use https")
-	}
-	if slices.ContainsFunc(p.SigningAlgs, notAllowed) {
-		found.add("SigningAlgs", "are not those of the profile ipsie-sl1", "use only "+algs+", or leave it out")
-	}
-	if key, err := p.clientKey(); len(p.ClientKey) > 0 && err == nil && notAllowed(key.Alg()) {
-		found.add("ClientKeyAlg", fmt.Sprintf("%q is not allowed by the profile ipsie-sl1", key.Alg()), "use one of "+algs)
-	}
-	if p.ClientAuthMethod == ClientSecretJWT {
-		found.add("ClientAuthMethod", "signs with HS256, which the profile ipsie-sl1 does not allow",
-			"use private_key_jwt, a certificate or client_secret_basic")
-	}
-	if len(p.TrustedAudiences) > 0 {
-		found.add("TrustedAudiences", "is not allowed by the profile ipsie-sl1: ID tokens have one audience", "leave it out")
-	}
-}
-
-// validateIPSIE reports settings of the app that the profile of its provider does not allow.
-func (c *Config) validateIPSIE(found *problems) {
-	enterprise := func(p Provider) bool { return p.Profile == ProfileIPSIESL1 }
-	if slices.ContainsFunc(c.Providers, enterprise) && strings.HasPrefix(c.AppURL, "http:") {
-		found.add("AppURL", "is not https, which the profile ipsie-sl1 requires", "use https")
 	}
 }

@@ -1,12 +1,7 @@
 package ginoidc
 
 import (
-	"cmp"
-	"errors"
-	"fmt"
-	"os"
 	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/env"
@@ -26,68 +21,29 @@ func ConfigFromEnv(prefix string) (Config, error) {
 		prefix += "_"
 	}
 	c := Config{AppURL: settings.DefaultAppURL, Providers: make([]Provider, 1)}
-	e := environment{prefix: prefix, sources: map[string]string{}}
+	e := environment{Environment: env.Environment{Prefix: prefix}}
 	if names := strings.Fields(env.Vars{Prefix: prefix}.Get("PROVIDERS")); len(names) > 0 {
 		e.readProviders(&c, names)
 	} else {
 		e.readProvider(&c, 0, prefix)
 	}
-	e.known = append(e.known, prefix+"PROVIDERS")
-	e.read(&c, envPart{prefix: prefix, table: appVariables()})
-	e.readMonoCloud()
-	e.sortOthers()
+	e.Read(&c, "", prefix, appVariables())
+	e.Finish("PROVIDERS")
 	left := c.detached()
 	e.left = &left
 	c.env = e
-	var errs []error
-	for _, err := range e.unreadable {
-		errs = append(errs, err)
-	}
-	return c, errors.Join(errs...)
+	return c, configErrors(e.Unreadable, nil)
 }
 
 // environment remembers where a Config came from, for messages that name variables.
 type environment struct {
-	prefix     string
-	left       *Config           // what ConfigFromEnv returned; nil if the Config does not come from the environment
-	parts      []envPart         // what was read
-	sources    map[string]string // the variable that set a field, by field
-	unreadable []*ConfigError
-	routes     []env.Route // variables with the addresses of the plugin's routes
-	known      []string    // all names that are read
-	unknown    []string
-	idle       []string // known variables without effect
-}
-
-// envPart is a struct that was read from the environment: the Config itself or one of its providers, each by its own
-// prefix.
-type envPart struct {
-	path   string // of the struct in Config, with a final dot: "" or what providerPath returns
-	prefix string
-	table  []env.Variable
-}
-
-func (p envPart) vars() env.Vars { return env.Vars{Prefix: p.prefix, Aliases: env.MonoCloudAliases()} }
-
-// providerPath is the path of the fields of a provider in a Config.
-func providerPath(i int) string { return fmt.Sprintf("Providers[%d].", i) }
-
-// of returns the struct in c, or the zero Value if c has no such provider.
-func (p envPart) of(c *Config) reflect.Value {
-	if p.path == "" {
-		return reflect.ValueOf(c).Elem()
-	}
-	for i := range c.Providers {
-		if p.path == providerPath(i) {
-			return reflect.ValueOf(&c.Providers[i]).Elem()
-		}
-	}
-	return reflect.Value{}
+	env.Environment
+	left *Config // what ConfigFromEnv returned; nil if the Config does not come from the environment
 }
 
 // readProvider sets the fields of a provider of c from the variables under a prefix of its own.
 func (e *environment) readProvider(c *Config, i int, prefix string) {
-	e.read(c, envPart{path: providerPath(i), prefix: prefix, table: providerVariables()})
+	e.Read(&c.Providers[i], settings.ProviderPath(i), prefix, providerVariables())
 }
 
 // readProviders reads the providers of these names, each from the variables under a prefix of its own. The variables of
@@ -96,99 +52,28 @@ func (e *environment) readProviders(c *Config, names []string) {
 	c.Providers = make([]Provider, len(names))
 	for i, name := range names {
 		c.Providers[i].Name = name
-		e.sources[providerPath(i)+"Name"] = e.prefix + "PROVIDERS"
-		named := []env.Variable{{Name: "PROVIDERS", Field: "Name"}}
-		e.parts = append(e.parts, envPart{providerPath(i), e.prefix, named})
-		e.readProvider(c, i, e.prefix+strings.ToUpper(strings.ReplaceAll(name, "-", "_"))+"_")
+		e.Named(settings.ProviderPath(i), env.Variable{Name: "PROVIDERS", Field: "Name"})
+		e.readProvider(c, i, e.Prefix+strings.ToUpper(strings.ReplaceAll(name, "-", "_"))+"_")
 	}
-	single := envPart{prefix: e.prefix}.vars().Names(providerVariables())
-	for _, name := range single {
-		if os.Getenv(name) != "" && !slices.Contains(e.known, name) {
-			e.idle, e.known = append(e.idle, name), append(e.known, name)
-		}
-	}
-}
-
-// read sets the fields of one part of c.
-func (e *environment) read(c *Config, p envPart) {
-	e.parts = append(e.parts, p)
-	sources, unusable := p.vars().Read(p.of(c).Addr().Interface(), p.table)
-	for field, variable := range sources {
-		e.sources[p.path+field] = variable
-	}
-	for _, problem := range unusable {
-		if problem.Field != "" {
-			problem.Field = p.path + problem.Field
-		}
-		e.addUnreadable(&problem)
-	}
-	e.known = append(e.known, p.vars().Names(p.table)...)
-}
-
-func (e *environment) addUnreadable(p *env.Problem) {
-	e.unreadable = append(e.unreadable,
-		&ConfigError{Field: p.Field, Variable: p.Variable, Problem: p.Text, Fix: p.Fix})
-}
-
-// readMonoCloud reads the variables of MonoCloud's SDK that set no field.
-func (e *environment) readMonoCloud() {
-	vars := env.Vars{Prefix: e.prefix}
-	if _, problem := vars.Slides(); problem != nil {
-		e.addUnreadable(problem)
-	}
-	names, set := vars.MonoCloudRoutes()
-	e.routes = set
-	e.known = slices.Concat([]string{e.prefix + env.Sliding}, e.known, names)
-}
-
-// sortOthers lists the variables under the prefix that set nothing: unknown ones, and those of MonoCloud's SDK without
-// a counterpart.
-func (e *environment) sortOthers() {
-	for _, name := range env.Set(e.prefix) {
-		switch suffix := strings.TrimPrefix(name, e.prefix); {
-		case slices.Contains(e.known, name) || suffix == "ENV_PREFIX":
-		case slices.Contains(env.MonoCloudIgnored(), suffix):
-			e.idle = append(e.idle, name)
-		default:
-			e.unknown = append(e.unknown, name)
-		}
-	}
+	e.Ignore(providerVariables())
 }
 
 // variableNames returns, for each field that code has not changed since ConfigFromEnv, the variable that set the field
 // or could have.
-func (c *Config) variableNames() map[string]string {
-	names := map[string]string{}
-	for _, part := range c.env.parts {
-		now, left := part.of(c), part.of(c.env.left)
-		for _, v := range part.table {
-			if v.Field == "" || !now.IsValid() { // of a later version, or of a provider that code has removed
-				continue
-			}
-			if reflect.DeepEqual(now.FieldByName(v.Field).Interface(), left.FieldByName(v.Field).Interface()) {
-				names[part.path+v.Field] = cmp.Or(c.env.sources[part.path+v.Field], part.prefix+v.Name)
-			}
-		}
-	}
-	return names
-}
+func (c *Config) variableNames() map[string]string { return c.env.Names(c.at, c.env.left.at) }
 
-// warn logs the variables without effect.
-func (c *Config) warn() {
-	suffixes := make([]string, len(c.env.known))
-	for i, name := range c.env.known {
-		suffixes[i] = strings.TrimPrefix(name, c.env.prefix)
+// at returns the struct at a path: the Config itself, or one of its providers. It returns the zero Value if there is no
+// such provider.
+func (c *Config) at(path string) reflect.Value {
+	if path == "" {
+		return reflect.ValueOf(c).Elem()
 	}
-	for _, name := range c.env.unknown {
-		attributes := []any{"variable", name}
-		if near := env.Nearest(strings.TrimPrefix(name, c.env.prefix), suffixes); near != "" {
-			attributes = append(attributes, "nearest", c.env.prefix+near)
+	for i := range c.Providers {
+		if path == settings.ProviderPath(i) {
+			return reflect.ValueOf(&c.Providers[i]).Elem()
 		}
-		c.Logger.Warn("ginoidc: unknown environment variable", attributes...)
 	}
-	if len(c.env.idle) > 0 {
-		c.Logger.Info("ginoidc: environment variables without effect", "variables", c.env.idle)
-	}
+	return reflect.Value{}
 }
 
 // appVariables returns the variables of the Config itself, and providerVariables those of a provider. Every field that

@@ -5,14 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/routes"
 	"github.com/seed-d65cea4d/ginoidc/internal/sealed"
-	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 )
 
 // Signals makes the app a receiver of security events (OpenID Shared Signals Framework 1.0, CAEP 1.0): the transmitter
@@ -98,45 +95,6 @@ func (s *Signals) setDefaults(p *Provider) {
 	setDefault(&s.CredentialChange, SignalEnds)
 	if len(s.Audience) == 0 {
 		s.Audience = []string{p.ClientID}
-	}
-}
-
-const (
-	minPoll, maxPoll = time.Second, time.Hour
-	minAuthorization = 32
-)
-
-// validateSignals reports every problem of Signals with its defaults.
-func (p *Provider) validateSignals(found *problems) {
-	s := p.Signals
-	if s == nil {
-		return
-	}
-	add := func(field, problem, fix string) { found.add("Signals."+field, problem, fix) }
-	if why := settings.CheckURL(s.Issuer); why != "" && s.Issuer != p.Issuer {
-		add("Issuer", why, "set the issuer exactly as the transmitter spells it")
-	}
-	found.texts("Signals.Audience", s.Audience...)
-	if slices.Contains(s.Audience, "") {
-		add("Audience", "has an empty value", "remove it")
-	}
-	for _, alg := range s.SigningAlgs {
-		if algs := settings.SigningAlgs(); !slices.Contains(algs, alg) {
-			add("SigningAlgs", fmt.Sprintf("%q is not accepted", alg), "use one of "+strings.Join(algs, " "))
-		}
-	}
-	found.texts("Signals.Authorization", s.Authorization)
-	if why := settings.CheckSecret(s.Authorization, minAuthorization); s.Authorization != "" && why != "" {
-		add("Authorization", why, `use "Bearer " and a random text: openssl rand -hex 32`)
-	}
-	if !slices.Contains([]string{SignalEnds, SignalStepsUp, SignalIgnored}, s.CredentialChange) {
-		add("CredentialChange", fmt.Sprintf("%q is not one of its values", s.CredentialChange), "use end, step_up or ignore")
-	}
-	switch {
-	case s.Poll != 0 && (s.Poll < minPoll || s.Poll > maxPoll):
-		add("Poll", fmt.Sprintf("%s is out of range", s.Poll), "use a duration from 1s to 1h, or 0 for push")
-	case s.Poll != 0 && s.Token == nil:
-		add("Token", "is not set although Poll is", "set a function that returns an access token for the transmitter")
 	}
 }
 

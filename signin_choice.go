@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/marker"
+	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
@@ -82,7 +83,7 @@ func (p providerChoice) asksForAddress() bool {
 func (p providerChoice) ofAddress(ctx context.Context, address string) (*relyingParty, error) {
 	at := strings.LastIndexByte(address, '@')
 	domain := strings.ToLower(strings.TrimSuffix(address[at+1:], "."))
-	if at < 1 || !isDomain(domain) {
+	if at < 1 || !settings.IsDomain(domain) {
 		return nil, nil
 	}
 	for _, rp := range p.parties.fixed {

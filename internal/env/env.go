@@ -8,6 +8,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 )
 
 // Variable is one environment variable: its name without the prefix, and the field of a struct that it sets.
@@ -25,12 +27,6 @@ type Alias struct {
 	as            func(v Vars, value string) (string, error) // to the form of the other name, or to "" for none
 }
 
-// Problem is a value that cannot be used.
-type Problem struct {
-	Field, Variable string // the variable by its full name
-	Text, Fix       string
-}
-
 // Vars are the environment variables whose names begin with Prefix.
 type Vars struct {
 	Prefix  string
@@ -42,7 +38,7 @@ func (v Vars) Get(name string) string { return os.Getenv(v.Prefix + name) }
 
 // Read sets the fields of target, a pointer to a struct, from the variables of a table. sources has the variable that
 // set a field, by field.
-func (v Vars) Read(target any, table []Variable) (sources map[string]string, problems []Problem) {
+func (v Vars) Read(target any, table []Variable) (sources map[string]string, problems []settings.Problem) {
 	sources = map[string]string{}
 	for _, variable := range table {
 		source, problem := v.read(reflect.ValueOf(target).Elem(), variable)
@@ -57,23 +53,26 @@ func (v Vars) Read(target any, table []Variable) (sources map[string]string, pro
 }
 
 // read sets the field of one variable. It may be set under more than one name if all of them agree.
-func (v Vars) read(target reflect.Value, variable Variable) (source string, problem *Problem) {
-	settings, problem := v.settings(variable)
-	if problem != nil || len(settings) == 0 {
+func (v Vars) read(target reflect.Value, variable Variable) (source string, problem *settings.Problem) {
+	given, problem := v.given(variable)
+	if problem != nil || len(given) == 0 {
 		return "", problem
 	}
-	for i, s := range settings {
+	for i, s := range given {
 		value, fix, err := variable.parse(target, s.value)
 		if err != nil {
-			return "", &Problem{Variable: s.variable, Text: err.Error(), Fix: cmp.Or(variable.Fix, fix)}
+			fix = cmp.Or(variable.Fix, fix)
+			return "", &settings.Problem{Variable: s.variable, Text: err.Error(), Fix: fix}
 		}
 		field := target.FieldByName(variable.Field)
 		if i > 0 && !reflect.DeepEqual(field.Interface(), value.Interface()) {
-			return "", &Problem{Variable: settings[0].variable, Text: "differs from " + s.variable, Fix: "keep one of them"}
+			return "", &settings.Problem{
+				Variable: given[0].variable, Text: "differs from " + s.variable, Fix: "keep one of them",
+			}
 		}
 		field.Set(value)
 	}
-	return settings[0].variable, nil
+	return given[0].variable, nil
 }
 
 // parse reads a value for the variable's field of target. fix says what to write instead of an unreadable value.
@@ -91,20 +90,20 @@ func (v Variable) parse(target reflect.Value, value string) (parsed reflect.Valu
 // setting is a value with the full name of its variable.
 type setting struct{ variable, value string }
 
-// settings returns the values of a variable under all its names, its own name first, each in the form of its own name.
-func (v Vars) settings(variable Variable) ([]setting, *Problem) {
+// given returns the values of a variable under all its names, its own name first, each in the form of its own name.
+func (v Vars) given(variable Variable) ([]setting, *settings.Problem) {
 	var found []setting
 	if value := v.Get(variable.Name); value != "" {
 		found = append(found, setting{v.Prefix + variable.Name, value})
 	}
 	for _, a := range v.Aliases {
-		given := v.Get(a.name)
-		if a.of != variable.Name || given == "" {
+		aliased := v.Get(a.name)
+		if a.of != variable.Name || aliased == "" {
 			continue
 		}
-		value, err := a.as(v, given)
+		value, err := a.as(v, aliased)
 		if err != nil {
-			return nil, &Problem{Variable: v.Prefix + a.name, Text: err.Error(), Fix: a.fix}
+			return nil, &settings.Problem{Variable: v.Prefix + a.name, Text: err.Error(), Fix: a.fix}
 		}
 		if value != "" {
 			found = append(found, setting{v.Prefix + a.name, value})

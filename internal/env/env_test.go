@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/env"
+	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 )
 
 type target struct {
@@ -28,7 +29,7 @@ func TestRead(t *testing.T) {
 		env      map[string]string // by full name
 		want     target
 		sources  map[string]string
-		problems []env.Problem
+		problems []settings.Problem
 	}{
 		{"nothing", map[string]string{"B_ISSUER": "https://b.example", "A_SCOPES": ""}, target{Issuer: "before"}, nil, nil},
 		{"all", map[string]string{"A_ISSUER": "https://a.example", "A_SCOPES": "a b", "A_FETCH_USER_INFO": "false"},
@@ -40,11 +41,14 @@ func TestRead(t *testing.T) {
 			target{Issuer: "https://a.example"}, map[string]string{"Issuer": "A_ISSUER"}, nil},
 		{"two names that differ", map[string]string{"A_TENANT_DOMAIN": "b.example", "A_ISSUER": "https://a.example"},
 			target{Issuer: "https://a.example"}, nil,
-			[]env.Problem{{"Issuer", "A_ISSUER", "differs from A_TENANT_DOMAIN", "keep one of them"}}},
+			[]settings.Problem{
+				{Field: "Issuer", Variable: "A_ISSUER", Text: "differs from A_TENANT_DOMAIN", Fix: "keep one of them"},
+			}},
 		{"unreadable", map[string]string{"A_SCOPES": `"a"`, "A_FETCH_USER_INFO": "perhaps", "A_ISSUER": "x"},
-			target{Issuer: "x"}, map[string]string{"Issuer": "A_ISSUER"}, []env.Problem{
-				{"Scopes", "A_SCOPES", "is in quotes", "remove the quotes"},
-				{"Skip", "A_FETCH_USER_INFO", `"perhaps" is neither true nor false`, "write true or false"},
+			target{Issuer: "x"}, map[string]string{"Issuer": "A_ISSUER"}, []settings.Problem{
+				{Field: "Scopes", Variable: "A_SCOPES", Text: "is in quotes", Fix: "remove the quotes"},
+				{Field: "Skip", Variable: "A_FETCH_USER_INFO", Text: `"perhaps" is neither true nor false`,
+					Fix: "write true or false"},
 			}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -106,10 +106,10 @@ func sliding(slides bool) func(Vars, string) (string, error) {
 }
 
 // Slides reports whether sessions of MonoCloud's SDK slide.
-func (v Vars) Slides() (bool, *Problem) {
+func (v Vars) Slides() (bool, *settings.Problem) {
 	on, err := boolean(cmp.Or(v.Get(Sliding), "false"))
 	if err != nil {
-		return false, &Problem{Variable: v.Prefix + Sliding, Text: err.Error(), Fix: "write true or false"}
+		return false, &settings.Problem{Variable: v.Prefix + Sliding, Text: err.Error(), Fix: "write true or false"}
 	}
 	return on, nil
 }

@@ -1,5 +1,8 @@
-// Package settings has the limits of settings, and the checks of single values that know nothing of the other settings.
-// A check returns what is wrong, in words that follow the name of the setting, or "" for an acceptable value.
+// Package settings has the rules for settings: the limits of single values, and which values contradict each other. It
+// does not read them and does not fill in defaults.
+//
+// A check of a single value returns what is wrong, in words that follow the name of the setting, or "" for an
+// acceptable value. A check of several settings adds to [Problems].
 package settings
 
 import (
@@ -9,13 +12,19 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/store"
 )
 
 // The limits of durations, and the address of an app that names none.
 const (
 	MinTimeout, MaxTimeout         = time.Second, 10 * time.Second
 	MinAttemptLife, MaxAttemptLife = time.Minute, 24 * time.Hour
-	MaxClockTolerance              = 5 * time.Minute
+	maxClockTolerance              = 5 * time.Minute
+	minPoll, maxPoll               = time.Second, time.Hour
+
+	minSecret        = store.MinSecret // bytes
+	minAuthorization = 32
 
 	DefaultAppURL = "http://localhost:8080" // of an app that is configured by environment variables
 )
@@ -32,7 +41,7 @@ func SigningAlgs() []string {
 	return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 }
 
-// FAPI2Algs returns those of the FAPI 2.0 Security Profile, section 5.4.1.
+// FAPI2Algs returns those of the FAPI 2.0 Security Profile, section 5.4.1, which IPSIE SL1 requires too.
 func FAPI2Algs() []string { return []string{"PS256", "ES256", "EdDSA"} }
 
 // IsCookieName reports whether s can be the base of the names of cookies. Names that begin with "__" are left to the
