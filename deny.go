@@ -126,6 +126,13 @@ func (d *denier) reportDenied(c *gin.Context, code string, err error, log bool) 
 	d.emit(ctx, denied)
 }
 
+// about returns d with events that name the provider of rp.
+func (d *denier) about(rp *relyingParty) *denier {
+	ofProvider := *d
+	ofProvider.reporter = rp.reporter
+	return &ofProvider
+}
+
 // fail answers a request that one of the plugin's own routes cannot serve. The response links back to wanted, the page
 // to which the user is on the way, or "".
 func (d *denier) fail(c *gin.Context, wanted string, err error, attrs ...slog.Attr) {

@@ -64,7 +64,7 @@ func (a *Auth) SignIn(c *gin.Context) {
 		location, err = a.signIns.start(c.Request.Context(), c, req, wanted)
 	}
 	if err != nil {
-		a.denier.fail(c, wanted.purpose.ReturnTo, err)
+		a.denier.about(wanted.rp).fail(c, wanted.purpose.ReturnTo, err)
 		return
 	}
 	status := http.StatusFound
