@@ -27,7 +27,7 @@ import (
 func (a *Auth) Callback(c *gin.Context) {
 	rp, err := a.providers.ofPath(c, a.requestOf)
 	if err != nil {
-		if begin(c, http.MethodGet, http.MethodPost) {
+		if a.begin(c, http.MethodGet, http.MethodPost) {
 			a.denier.fail(c, "", err)
 		}
 		return
@@ -36,7 +36,7 @@ func (a *Auth) Callback(c *gin.Context) {
 	if rp.responseMode().FormPost() {
 		method = http.MethodPost
 	}
-	if !begin(c, method) {
+	if !a.begin(c, method) {
 		rp.logOtherMode(c.Request)
 		return
 	}

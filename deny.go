@@ -143,7 +143,7 @@ func (d *denier) fail(c *gin.Context, wanted string, err error, attrs ...slog.At
 func (d *denier) failed(c *gin.Context, why Denial, byDefault gin.HandlerFunc, attrs ...slog.Attr) {
 	level := slog.LevelWarn
 	switch {
-	case isCancelled(why.Err):
+	case isCancelled(why.Err), isMisdirected(why.Err):
 		level = slog.LevelInfo
 	case why.Status >= http.StatusInternalServerError:
 		level = slog.LevelError

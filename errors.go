@@ -58,6 +58,8 @@ var (
 	errCookieMissing     = errors.New("ginoidc: the session's cookie did not come back")
 	errNotNavigation     = errors.New("ginoidc: not a browser navigation")
 	errInvalidInitiation = errors.New("ginoidc: invalid login initiation request")
+	errMethod            = errors.New("ginoidc: the route does not support this method")
+	errNoRoute           = errors.New("ginoidc: there is nothing at this path")
 	errInitiationOff     = errors.New("ginoidc: sign-ins that a third party initiates are off")
 	errInvalidToken      = errors.New("ginoidc: the provider's token was refused")
 	errSessionOver       = fmt.Errorf("%w: session_expiry or MaxAuthAge allows no session any longer", errInvalidToken)
@@ -136,6 +138,9 @@ func listOutcomes() []outcome {
 			"The request to sign in could not be used.", linkSignIn},
 		{errInitiationOff, http.StatusNotFound, "initiation_off", problem,
 			"This site does not take sign-ins from elsewhere.", linkSignIn},
+		{errMethod, http.StatusMethodNotAllowed, "method_not_allowed", "Not possible here",
+			"This address does not answer requests of this kind.", linkContinue},
+		{errNoRoute, http.StatusNotFound, "not_found", "Nothing here", "There is nothing at this address.", linkContinue},
 		{errInvalidCallback, http.StatusBadRequest, "invalid_callback", problem,
 			"The sign-in answer could not be used. Please try again.", linkAgain},
 		{ErrSignInRefused, http.StatusUnauthorized, "sign_in_refused", "Not signed in", "You were not signed in.", linkAgain},
@@ -216,6 +221,10 @@ func isCancelled(err error) bool {
 	return errors.As(err, &refusal) &&
 		slices.Contains([]string{"access_denied", "user_cancelled_authorize", "user_cancelled_login"}, refusal.Code)
 }
+
+// isMisdirected reports whether a request is for no route or method of the plugin. Scanners send many of them, and none
+// is an attempt to sign in.
+func isMisdirected(err error) bool { return errors.Is(err, errMethod) || errors.Is(err, errNoRoute) }
 
 // translated wraps an error of an internal package in the corresponding error of this package, so that callers need to
 // check for these only.

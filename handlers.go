@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -27,26 +26,16 @@ func (c *Config) routesAndTargets(app *url.URL) (routes.Paths, returnto.Site) {
 }
 
 // Mount registers the plugin's routes below RoutePrefix: signin, callback, signout, userinfo, backchannel-logout,
-// frontchannel-logout and signed-out, signals with Provider.Signals, and client.js and client.d.ts for scripts. Each
-// answers other methods with 405 itself, whatever the engine's settings. With Config.Resource it also registers the
-// metadata of that resource, below "/.well-known".
+// frontchannel-logout and signed-out, signals with Provider.Signals, and client.js and client.d.ts for scripts. Each is
+// registered for all methods, and answers those that it does not support with 405 and Allow, whatever the engine's
+// settings. Every other path below RoutePrefix is left to the app. With Config.Resource it also registers the metadata
+// of that resource, below "/.well-known".
 //
 // r is the engine, or a group at the base path of AppURL. Mount panics for any other group: it adds RoutePrefix itself.
-//
-// Methods other than GET and POST have one route each, with a path parameter. If the app registers a route for such a
-// method with another parameter directly below RoutePrefix, Gin panics: choose another RoutePrefix.
 func (a *Auth) Mount(r gin.IRouter) {
 	a.routes.Check(r)
 	newRouteTable(a).mount(r, a.routes.Prefix)
 	newResourceMetadata(a).mount(r, a.routes.Metadata)
-}
-
-// otherMethods returns the methods that no route of the plugin supports.
-func otherMethods() []string {
-	return []string{
-		http.MethodHead, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, http.MethodConnect,
-		http.MethodTrace,
-	}
 }
 
 // routeTable has the handlers of the plugin's routes by their names below RoutePrefix.
@@ -65,8 +54,8 @@ func newRouteTable(a *Auth) *routeTable {
 			"backchannel-logout": a.BackChannelLogout, "frontchannel-logout": a.FrontChannelLogout, "signed-out": a.SignedOut,
 		},
 	}
-	t.own[routes.ClientScript], t.own[routes.ClientTypes] = t.client, t.client
-	t.named = map[string]gin.HandlerFunc{"callback": t.slash}
+	t.own[routes.ClientScript], t.own[routes.ClientTypes] = a.client, a.client
+	t.named = map[string]gin.HandlerFunc{"callback": a.slash}
 	if a.providers.several {
 		t.named = map[string]gin.HandlerFunc{
 			"callback": a.Callback, "backchannel-logout": a.BackChannelLogout, "frontchannel-logout": a.FrontChannelLogout,
@@ -81,42 +70,22 @@ func newRouteTable(a *Auth) *routeTable {
 	return t
 }
 
-// mount registers the handlers below prefix.
+// mount registers the handlers below prefix, each for all methods: Gin would answer those that are missing with 404, or
+// with an Allow of its own.
 func (t *routeTable) mount(r gin.IRouter, prefix string) {
 	for name, handler := range t.own {
-		r.GET(prefix+"/"+name, handler)
-		r.POST(prefix+"/"+name, handler)
-	}
-	for _, method := range otherMethods() {
-		r.Handle(method, prefix+"/:"+routes.Param, t.otherMethod)
-		r.Handle(method, prefix+"/:"+routes.Param+routes.Below, t.otherMethodBelow)
+		r.Any(prefix+"/"+name, handler)
 	}
 	for name, handler := range t.named {
-		r.GET(prefix+"/"+name+routes.Below, handler)
-		r.POST(prefix+"/"+name+routes.Below, handler)
+		r.Any(prefix+"/"+name+routes.Below, handler)
 	}
-}
-
-// otherMethod calls the handler of the route, which responds with 405 and the methods it supports.
-func (t *routeTable) otherMethod(c *gin.Context) {
-	handler := t.own[c.Param(routes.Param)]
-	if handler == nil {
-		handler = t.slash
-	}
-	handler(c)
-}
-
-// otherMethodBelow is otherMethod for the routes of named providers.
-func (t *routeTable) otherMethodBelow(c *gin.Context) {
-	handler := t.named[c.Param(routes.Param)]
-	if handler == nil {
-		handler = t.slash
-	}
-	handler(c)
 }
 
 // slash prevents Gin's redirect for a trailing slash, which would copy the authorization code into a second URL.
-func (t *routeTable) slash(c *gin.Context) { c.AbortWithStatus(http.StatusNotFound) }
+func (a *Auth) slash(c *gin.Context) {
+	web.SecureHeaders(c.Writer.Header())
+	a.denier.fail(c, "", errNoRoute)
+}
 
 // UserInfo responds with the claims of the signed-in user that Config.UserInfoClaims allows, as JSON, or with 204 if
 // nobody is signed in, and 503 if the session store does not respond. The response is private and never cached. It
@@ -129,7 +98,7 @@ func (t *routeTable) slash(c *gin.Context) { c.AbortWithStatus(http.StatusNotFou
 //	GET /auth/userinfo?session
 //	{"sub": "alice", …, "session": {"expires_in": 604000, "idle_expires_in": 43000}}
 func (a *Auth) UserInfo(c *gin.Context) {
-	if !begin(c, http.MethodGet) {
+	if !a.begin(c, http.MethodGet) {
 		return
 	}
 	c.Header("Cache-Control", "private, no-store")
@@ -180,7 +149,7 @@ type sessionTimes struct {
 }
 
 // begin sets the headers of the plugin's own routes. It answers other methods with 405 and Allow, and returns false.
-func begin(c *gin.Context, methods ...string) bool {
+func (a *Auth) begin(c *gin.Context, methods ...string) bool {
 	h := c.Writer.Header()
 	web.SecureHeaders(h)
 	web.KeepPrivate(h)
@@ -188,8 +157,7 @@ func begin(c *gin.Context, methods ...string) bool {
 		return true
 	}
 	h.Set("Allow", strings.Join(methods, ", "))
-	h.Set("Content-Length", strconv.Itoa(0))
-	c.AbortWithStatus(http.StatusMethodNotAllowed)
+	a.denier.fail(c, "", errMethod)
 	return false
 }
 
@@ -281,9 +249,9 @@ func (a *Auth) TemplateFuncs() template.FuncMap {
 }
 
 // client responds with one of the two files. They hold nothing about users and are the same for all apps.
-func (t *routeTable) client(c *gin.Context) {
+func (a *Auth) client(c *gin.Context) {
 	if c.Request.Method != http.MethodGet {
-		begin(c, http.MethodGet)
+		a.begin(c, http.MethodGet)
 		return
 	}
 	web.ServeClient(c.Writer, c.Request, strings.HasSuffix(c.FullPath(), routes.ClientTypes))

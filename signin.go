@@ -39,7 +39,7 @@ import (
 // With the parameter iss, a third party initiates the sign-in. The response is 404 unless Provider.InitiateLogin is
 // set.
 func (a *Auth) SignIn(c *gin.Context) {
-	if !begin(c, a.signIns.methods()...) {
+	if !a.begin(c, a.signIns.methods()...) {
 		return
 	}
 	if web.IsSubresource(c.Request) { // a prefetch, frame, image, script or fetch starts no attempt

@@ -23,7 +23,7 @@ import (
 // cannot be used as an open redirector. A script that uses fetch gets 200 and the address as JSON, {"location":
 // "https://…"}. It must go there with location.assign, because only a navigation ends the provider's session.
 func (a *Auth) SignOut(c *gin.Context) {
-	if !begin(c, http.MethodGet, http.MethodPost) {
+	if !a.begin(c, http.MethodGet, http.MethodPost) {
 		return
 	}
 	if c.Request.Method == http.MethodGet && !web.IsSameOriginNavigation(c.Request) {
@@ -83,7 +83,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 // section 3) is redirected to DefaultReturnTo. Any other request, even with the state of a sign-in, gets a page that
 // says whether the user is signed in. No parameter can redirect the browser elsewhere.
 func (a *Auth) SignedOut(c *gin.Context) {
-	if !begin(c, http.MethodGet) {
+	if !a.begin(c, http.MethodGet) {
 		return
 	}
 	query := c.Request.URL.Query()
