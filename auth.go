@@ -228,8 +228,8 @@ func (a *Auth) With(h AbortHandlers) *Auth {
 }
 
 // ForProvider returns an Auth whose calls about users and signals, such as [Auth.UserSessions], [Auth.EndUserSessions]
-// and [Auth.SetUpSignals], concern the provider of this name. An app with several providers needs it there: a
-// subject identifies a user together with the issuer only.
+// and [Auth.SetUpSignals], concern the provider of this name, and so does [Auth.Ready]. An app with several providers
+// needs it there: a subject identifies a user together with the issuer only.
 //
 //	err := auth.ForProvider(u.Provider).EndUserSessions(ctx, u.Subject)
 func (a *Auth) ForProvider(name string) *Auth {
@@ -240,9 +240,12 @@ func (a *Auth) ForProvider(name string) *Auth {
 // several providers, and the session store and State respond. Providers found at run time do not count. The error is
 // [ErrProviderUnavailable] or [ErrSessionStore]; its text is meant for operators: an issuer mismatch, for example,
 // names both issuers.
+//
+// After [Auth.ForProvider] it reports the same about that provider, so that an operator learns of one that cannot be
+// used while others can.
 func (a *Auth) Ready(ctx context.Context) error {
 	ctx = requestContext(ctx)
-	if err := a.providers.ready(ctx); err != nil {
+	if err := a.providers.ready(ctx, a.provider); err != nil {
 		return translated(err)
 	}
 	if err := a.sessions.Ready(ctx); err != nil {

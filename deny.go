@@ -149,6 +149,7 @@ func (d *denier) failed(c *gin.Context, why Denial, byDefault gin.HandlerFunc, a
 		level = slog.LevelError
 	}
 	req := d.requestOf(c)
+	req.reported.Store(true)
 	id := requestID(req)
 	d.emit(req, event{
 		kind: eventkind.RequestFailed, level: level, code: why.Code, requestID: id, attrs: attrs, err: why.Err,

@@ -224,7 +224,8 @@ func (l landing) reopen(c *gin.Context, path string) bool {
 //	signInURL .C                the address of a sign-in that returns to this page
 //	signOutForm .C "Sign out"   a form with a button that signs the user out; nothing if nobody is signed in
 //
-// They decide what a page shows, not who may see it: use guards for that. Register them before the templates:
+// They decide what a page shows, not who may see it: use guards for that, and OptionalAuth for a public page. Register
+// them before the templates:
 //
 //	router.SetFuncMap(auth.TemplateFuncs())
 //	router.LoadHTMLGlob("pages/*")
