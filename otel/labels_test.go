@@ -51,7 +51,7 @@ func TestResponse(t *testing.T) {
 		texts := []string{}
 		l := newLabels(&ginoidc.Config{})
 		for _, kv := range l.response([]attribute.KeyValue{}, ginoidc.ProviderCall{Status: test.status, Code: test.code}) {
-			texts = append(texts, string(kv.Key)+"="+kv.Value.Emit())
+			texts = append(texts, string(kv.Key)+"="+kv.Value.String())
 		}
 		if got := fmt.Sprint(texts); got != test.want {
 			t.Errorf("%d %q: got %s, want %s", test.status, test.code, got, test.want)

@@ -23,7 +23,7 @@ import (
 func attributes(attrs []attribute.KeyValue) string {
 	texts := make([]string, 0, len(attrs))
 	for _, kv := range attrs {
-		texts = append(texts, string(kv.Key)+"="+kv.Value.Emit())
+		texts = append(texts, string(kv.Key)+"="+kv.Value.String())
 	}
 	return "{" + strings.Join(texts, " ") + "}"
 }

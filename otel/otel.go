@@ -5,7 +5,8 @@
 //	auth, err := ginoidcotel.New(cfg)
 //
 // Values of attributes are few, whatever users and strangers send. No metric, span or event has a token, a code, a
-// secret, a query, an address of a client or the subject of a user. See docs/observability.md for all of them.
+// secret, a query, an address of a client or the subject of a user. See docs/observability.md for all of them, and for
+// alerts and a dashboard to start with.
 package ginoidcotel
 
 import (
