@@ -46,6 +46,7 @@ type core struct {
 	signIns   signIns
 	signOuts  signOuts
 	landing   landing
+	pages     *ownPages
 	state     SharedState
 	oneServer bool // keeps the sessions and the state: see store.OneRound
 	values    sharedValues
@@ -106,7 +107,7 @@ func New(cfg Config) (*Auth, error) {
 	return &Auth{core: a, denier: denier{
 		reporter: a.reporter, handlers: cfg.AbortHandlers, links: a.links, targets: a.targets, routes: a.routes,
 		challenges: challenges{a.targets.Origin, a.routes.Metadata, &a.providers, a.proofNonces},
-		home:       a.config.DefaultReturnTo, providers: &a.providers, requestOf: a.requestOf,
+		home:       a.config.DefaultReturnTo, providers: &a.providers, requestOf: a.requestOf, pages: a.pages,
 	}}, nil
 }
 
@@ -122,7 +123,11 @@ func (a *core) build(app *url.URL, variables map[string]string) error {
 	if err := makeSealed(a, secure); err != nil {
 		return err
 	}
-	a.landing = landing{a.config.strict(), a.log}
+	var err error
+	if a.pages, err = newOwnPages(a); err != nil {
+		return err
+	}
+	a.landing = landing{a.config.strict(), a.pages}
 	a.signOuts = signOuts{
 		attempts: a.attempts, target: a.config.PostSignOutURL, home: a.config.DefaultReturnTo,
 		page: strings.TrimSuffix(a.config.AppURL, "/") + a.routes.Prefix + routes.SignedOutPath,

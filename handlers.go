@@ -2,7 +2,6 @@ package ginoidc
 
 import (
 	"html/template"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -168,13 +167,6 @@ func redirect(c *gin.Context, status int, location string) {
 	c.Writer.WriteHeaderNow()
 }
 
-// page responds with one of the plugin's pages.
-func page(c *gin.Context, log *slog.Logger, status int, p web.Page) {
-	if err := web.WritePage(c.Writer, status, p); err != nil {
-		log.DebugContext(c.Request.Context(), "ginoidc: page not written", "error", err)
-	}
-}
-
 // With SameSite=Strict a browser sends the session cookie only if a page of the app's own site began the request. A
 // navigation that another site began, such as the provider's redirect to the callback, comes without the cookie, and so
 // does every redirect that it leads to: the user would seem to be signed out. A page of the plugin that opens the next
@@ -183,7 +175,7 @@ func page(c *gin.Context, log *slog.Logger, status int, p web.Page) {
 // landing leads browsers to pages of the app.
 type landing struct {
 	strict bool // the session cookie is SameSite=Strict
-	log    *slog.Logger
+	pages  *ownPages
 }
 
 // withheld reports whether the browser withholds the session cookie, so that the request says nothing about the user.
@@ -195,9 +187,9 @@ func (l landing) land(c *gin.Context, target string) {
 		redirect(c, http.StatusSeeOther, target)
 		return
 	}
-	page(c, l.log, http.StatusOK, web.Page{
-		Title: "One moment", Message: "You are returning to the site.", Link: target, LinkText: "Continue", Next: target,
-		CutAddress: true,
+	language := l.pages.language(c, "")
+	l.pages.show(c, language, &Page{
+		Kind: PageReturning, Link: PageLink{target, language.Text(linkContinue)}, Next: target, CutAddress: true,
 	})
 }
 
