@@ -89,16 +89,22 @@ func (rp *relyingParty) makeClient(a *core) error {
 	if rp.client != nil {
 		return nil
 	}
-	cfg, err := rp.settings.client()
+	cfg, err := rp.clientConfig(a)
 	if err != nil {
 		return err
 	}
-	cfg.RedirectURL = rp.ownURL(a, "/callback")
-	cfg.Restricted, cfg.AllowPrivate = rp.settings.found, rp.settings.AllowPrivateAddresses
-	cfg.KeyIDSetting, cfg.Logger, cfg.Report = rp.names.of("ClientKeyID"), a.log, rp.emitProvider
-	cfg.Observe = rp.callObserver()
+	cfg.Report, cfg.Observe = rp.emitProvider, rp.callObserver()
 	rp.client = provider.New(cfg)
 	return nil
+}
+
+// clientConfig returns the configuration of a client of the provider, which reports nothing.
+func (rp *relyingParty) clientConfig(a *core) (provider.Config, error) {
+	cfg, err := rp.settings.client()
+	cfg.RedirectURL = rp.ownURL(a, "/callback")
+	cfg.Restricted, cfg.AllowPrivate = rp.settings.found, rp.settings.AllowPrivateAddresses
+	cfg.KeyIDSetting, cfg.Logger = rp.names.of("ClientKeyID"), a.log
+	return cfg, err
 }
 
 // ownURL returns the URL of a route. With several providers each has one of its own, so that the path says whose

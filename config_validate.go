@@ -60,7 +60,6 @@ func (c *Config) validate(variables map[string]string) error {
 	c.validateAddress(found)
 	c.toCheck().Check(found)
 	c.validateRoutes(found)
-	c.Pages.check(found)
 	return configErrors(found.All, variables)
 }
 

@@ -2,6 +2,7 @@ package redisstate
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync/atomic"
@@ -31,28 +32,48 @@ func (s *Store) watchPolicy(ctx context.Context) {
 	if w.done.Load() || now < next || !w.next.CompareAndSwap(next, now+int64(policyPause/time.Second)) {
 		return
 	}
+	switch policy, err := s.MaxMemoryPolicy(ctx); {
+	case errors.Is(err, errPolicyUnknown):
+		w.log.DebugContext(ctx,
+			"redisstate: Redis does not report its maxmemory-policy, which must be noeviction", "error", err)
+	case err != nil:
+		return // it is down; check again later
+	case policy != noEviction:
+		w.log.WarnContext(ctx,
+			"redisstate: a full Redis evicts keys under its maxmemory-policy, which signs users in again after a sign-out: "+
+				"set it to noeviction", "maxmemory_policy", policy)
+	}
+	w.done.Store(true)
+}
+
+// errPolicyUnknown means that a server responds and does not report its policy.
+var errPolicyUnknown = errors.New("redisstate: Redis does not report its maxmemory-policy")
+
+// MaxMemoryPolicy returns the maxmemory-policy of Redis, which must be noeviction: with any other, a full Redis drops
+// keys, such as those that record a sign-out. Of several servers with different policies it returns one that is not
+// noeviction.
+func (s *Store) MaxMemoryPolicy(ctx context.Context) (string, error) {
 	client, err := s.connection.get(ctx)
 	if err != nil {
-		return // it is down; check again later
+		return "", err
 	}
+	var unknown error
 	for _, node := range client.Nodes() {
 		policy, err := s.policyOf(ctx, node)
 		_, answered := rueidis.IsRedisErr(err)
 		switch {
 		case err != nil && !answered:
-			return // it is down; check again later
+			return "", err
 		case policy == "":
-			w.log.DebugContext(ctx,
-				"redisstate: Redis does not report its maxmemory-policy, which must be noeviction", "error", err)
+			unknown = errors.Join(errPolicyUnknown, err)
 		case policy != noEviction:
-			w.log.WarnContext(ctx,
-				"redisstate: a full Redis evicts keys under its maxmemory-policy, which signs users in again after a sign-out: "+
-					"set it to noeviction", "maxmemory_policy", policy)
-			w.done.Store(true)
-			return
+			return policy, nil
 		}
 	}
-	w.done.Store(true)
+	if unknown != nil {
+		return "", unknown
+	}
+	return noEviction, nil
 }
 
 // policyOf asks one server. Hosted Redis services forbid CONFIG more often than INFO.

@@ -1,6 +1,7 @@
 package redisstate_test
 
 import (
+	"cmp"
 	"log/slog"
 	"strings"
 	"testing"
@@ -58,6 +59,10 @@ func TestEvictionIsWarnedOf(t *testing.T) {
 						t.Error(err)
 					}
 					time.Sleep(time.Minute)
+				}
+				policy := cmp.Or(tt.info, tt.config)
+				if got, err := store.MaxMemoryPolicy(t.Context()); got != policy || (err == nil) != (policy != "") {
+					t.Errorf("%s: %q, %v", tt.name, got, err)
 				}
 				lines := strings.Count(logs.String(), "level=")
 				if lines > 1 || (lines == 1) != (tt.want != "") || !strings.Contains(logs.String(), tt.want) {

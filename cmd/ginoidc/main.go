@@ -1,9 +1,10 @@
-// Command ginoidc helps to register an app at its provider, and to develop it without one.
+// Command ginoidc helps to set an app up at its provider, and to develop it without one.
 //
-//	go run github.com/seed-d65cea4d/ginoidc/cmd/ginoidc dev-provider
+//	go run github.com/seed-d65cea4d/ginoidc/cmd/ginoidc doctor
 //
-// runs a provider for development. secret and key make what an app needs, and keys prints the public JWK set of the
-// app's private keys. Exit status 1: the command failed; 2: the usage was wrong.
+// says what works between the app and its provider, and what to change. dev-provider runs a provider for development,
+// secret and key make what an app needs, and keys prints the public JWK set of the app's private keys. Exit status 1:
+// the command failed, or doctor found an error; 2: the usage was wrong.
 package main
 
 import (
@@ -25,6 +26,7 @@ const (
 )
 
 const usage = `usage:
+  ginoidc doctor [FLAGS]                          check the configuration against its providers
   ginoidc dev-provider [FLAGS]                    run a provider without passwords, for development
   ginoidc secret                                  make a cookie secret
   ginoidc key [-alg ALG] [-kid ID] FILE           make a private key, and print its public JWK set
@@ -40,6 +42,7 @@ func main() {
 // run runs one command until it is done, or until ctx is, and returns the exit status.
 func run(ctx context.Context, args []string, out, errOut io.Writer) int {
 	commands := map[string]func(args []string) int{
+		"doctor":       func(args []string) int { return doctor(ctx, args, out, errOut) },
 		"dev-provider": func(args []string) int { return devProvider(ctx, args, out, errOut) },
 		"secret":       func(args []string) int { return secret(args, out, errOut) },
 		"key":          func(args []string) int { return key(args, out, errOut) },

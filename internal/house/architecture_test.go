@@ -53,10 +53,10 @@ func rooms() []room {
 		{"internal/house", "", ""},
 		{"internal/eventkind", "", ""},
 		{"internal/routes", "internal/audit", "github.com/gin-gonic/gin"},
-		{"internal/pages", "internal/origin internal/settings internal/web", ""},
+		{"internal/doctor", "internal/provider", ""},
 		{".", "cookiestore internal/ascii internal/attempt internal/audit internal/authresponse internal/claims " +
-			"internal/clientcert internal/cookie internal/directory internal/dpopnonce internal/env internal/eventkind " +
-			"internal/flight internal/lograte internal/marker internal/origin internal/pages internal/provider " +
+			"internal/clientcert internal/cookie internal/directory internal/doctor internal/dpopnonce internal/env " +
+			"internal/eventkind internal/flight internal/lograte internal/marker internal/origin internal/provider " +
 			"internal/recheck internal/refresh internal/returnto internal/revocation internal/routes internal/sealed " +
 			"internal/session internal/settings internal/shared internal/state internal/store internal/web internal/wire",
 			"github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
@@ -73,7 +73,7 @@ func rooms() []room {
 		{"internal/shared", "internal/sealed internal/state", ""},
 		{"internal/revocation", "internal/session internal/shared internal/wire", ""},
 		{"internal/refresh", "internal/flight internal/provider internal/session internal/shared", ""},
-		{"cmd/ginoidc", "ginoidctest internal/origin internal/provider", ""},
+		{"cmd/ginoidc", ". ginoidctest internal/origin internal/provider redisstate", ""},
 		{"internal/fakeop", "", "github.com/go-jose/go-jose/v4"},
 		{"ginoidctest", ". internal/audit internal/fakeop",
 			"github.com/gin-contrib/sessions github.com/gin-gonic/gin github.com/gorilla/securecookie " +

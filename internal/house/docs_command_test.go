@@ -2,6 +2,7 @@ package main
 
 import (
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -45,6 +46,42 @@ func TestCommandsOfPages(t *testing.T) {
 					t.Errorf("%s: %s has no flag %s", file, m[1], flag[1])
 				}
 			}
+		}
+	}
+}
+
+// TestFindingsAreDocumented: docs/doctor.md has each code of a finding, and no other.
+func TestFindingsAreDocumented(t *testing.T) {
+	t.Chdir(root)
+	_, page, _ := strings.Cut(readFile(t, "docs/doctor.md"), "### Codes")
+	page, _, _ = strings.Cut(page, "\n## ")
+	codes := map[string]bool{ // those of settings that internal/provider finds the provider to lack
+		"fapi2_unsupported": true, "ipsie_unsupported": true, "dpop_unsupported": true,
+	}
+	literal := regexp.MustCompile(`(?:\b[cf]\.(?:ok|warn|fail)\(\s*|Code: |problem\(|code, fix := )"([a-z0-9_]+)"`)
+	other := regexp.MustCompile(`code, fix = "([a-z0-9_]+)"`)
+	for _, dir := range []string{"internal/doctor", "cmd/ginoidc", "."} {
+		eachFile(t, ".go", func(name string) {
+			if path.Dir(name) != dir || strings.HasSuffix(name, "_test.go") || dir == "." && name != "check.go" {
+				return
+			}
+			text := readFile(t, name)
+			for _, m := range append(literal.FindAllStringSubmatch(text, -1), other.FindAllStringSubmatch(text, -1)...) {
+				codes[m[1]] = true
+			}
+		})
+	}
+	if len(codes) < 60 {
+		t.Errorf("%d codes found", len(codes))
+	}
+	for code := range codes {
+		if !strings.Contains(page, "`"+code+"`") {
+			t.Errorf("docs/doctor.md lacks %s", code)
+		}
+	}
+	for _, m := range regexp.MustCompile("`([a-z0-9]+_[a-z0-9_]+)`").FindAllStringSubmatch(page, -1) {
+		if !codes[m[1]] && m[1] != "form_post" {
+			t.Errorf("docs/doctor.md: there is no code %s", m[1])
 		}
 	}
 }

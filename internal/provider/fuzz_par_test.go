@@ -16,7 +16,7 @@ func FuzzParsePushed(f *testing.F) {
 	f.Add("application/json", []byte(`{"request_uri":"a b","expires_in":1e999,"REQUEST_URI":"c"}`))
 	f.Add("text/html", []byte(`{}`))
 	f.Fuzz(func(t *testing.T, contentType string, body []byte) {
-		requestURI, err := parsePushed(&answer{201, http.Header{"Content-Type": {contentType}}, body})
+		requestURI, err := parsePushed(&answer{status: 201, header: http.Header{"Content-Type": {contentType}}, body: body})
 		if err != nil {
 			if text := err.Error(); strings.ContainsAny(text, "\r\n\x00\x1b") {
 				t.Fatalf("raw provider text in %q", text)

@@ -101,7 +101,7 @@ func FuzzParseTokens(f *testing.F) {
 	f.Add("application/json", []byte(`{"error":"invalid_grant"}`))
 	f.Fuzz(func(t *testing.T, contentType string, body []byte) {
 		now := time.Now()
-		a := &answer{http.StatusOK, http.Header{"Content-Type": {contentType}}, body}
+		a := &answer{status: http.StatusOK, header: http.Header{"Content-Type": {contentType}}, body: body}
 		tokens, err := parseTokens(a, nil, now)
 		refreshed, refreshErr := parseRefreshed(a, &Tokens{RefreshToken: "old", Scope: "old"}, now)
 		if refreshErr == nil &&

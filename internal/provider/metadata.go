@@ -52,8 +52,7 @@ func (p *Provider) Metadata(ctx context.Context) (*Metadata, error) {
 }
 
 func (p *Provider) fetchMetadata(ctx context.Context) (*Metadata, error) {
-	address := strings.TrimSuffix(metadataIssuer(p.issuer), "/") + "/.well-known/openid-configuration"
-	body, err := p.backend.get(ctx, opDiscovery, address)
+	body, err := p.backend.get(ctx, opDiscovery, p.metadataAddress())
 	if err == nil {
 		var metadata *Metadata
 		if metadata, err = parseMetadata(body, p.issuer, UsesMutualTLS(p.authMethod)); err == nil {
@@ -67,6 +66,11 @@ func (p *Provider) fetchMetadata(ctx context.Context) (*Metadata, error) {
 		Level: slog.LevelError, Text: "discovery failed", Attrs: []slog.Attr{slog.String("issuer", p.issuer)}, Err: err,
 	})
 	return nil, err
+}
+
+// metadataAddress returns where the metadata is (OpenID Connect Discovery 1.0 section 4).
+func (p *Provider) metadataAddress() string {
+	return strings.TrimSuffix(metadataIssuer(p.issuer), "/") + "/.well-known/openid-configuration"
 }
 
 func parseMetadata(body []byte, issuer string, overMutualTLS bool) (*Metadata, error) {

@@ -103,6 +103,7 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
+	tls    *tls.ConnectionState // nil without TLS
 }
 
 // do makes one call and reads the whole response, within the limits of time and size. Redirects, overload and server
@@ -147,7 +148,7 @@ func (b *backend) roundTrip(op string, req *http.Request, secrets []string) (*an
 	case len(body) > b.limits.body:
 		return nil, invalid(op, "body_too_large", "the response is larger than %d bytes", b.limits.body)
 	}
-	a := &answer{status: resp.StatusCode, header: resp.Header, body: body}
+	a := &answer{status: resp.StatusCode, header: resp.Header, body: body, tls: resp.TLS}
 	b.nonces.keep(req.URL, a.nonce())
 	if a.status >= 300 && !a.wantsNonce() { // a success may hold tokens, and asking for a nonce is not an error
 		b.report(ctx, Event{Level: slog.LevelWarn, Text: "the provider returned an error", Attrs: []slog.Attr{
