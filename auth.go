@@ -46,6 +46,7 @@ type core struct {
 	signIns   signIns
 	signOuts  signOuts
 	landing   landing
+	pages     *ownPages
 	state     SharedState
 	oneServer bool // keeps the sessions and the state: see store.OneRound
 	values    sharedValues
@@ -106,7 +107,7 @@ func New(cfg Config) (*Auth, error) {
 	return &Auth{core: a, denier: denier{
 		reporter: a.reporter, handlers: cfg.AbortHandlers, links: a.links, targets: a.targets, routes: a.routes,
 		challenges: challenges{a.targets.Origin, a.routes.Metadata, &a.providers, a.proofNonces},
-		home:       a.config.DefaultReturnTo, providers: &a.providers, requestOf: a.requestOf,
+		home:       a.config.DefaultReturnTo, providers: &a.providers, requestOf: a.requestOf, pages: a.pages,
 	}}, nil
 }
 
@@ -122,7 +123,11 @@ func (a *core) build(app *url.URL, variables map[string]string) error {
 	if err := makeSealed(a, secure); err != nil {
 		return err
 	}
-	a.landing = landing{a.config.strict(), a.log}
+	var err error
+	if a.pages, err = newOwnPages(a); err != nil {
+		return err
+	}
+	a.landing = landing{a.config.strict(), a.pages}
 	a.signOuts = signOuts{
 		attempts: a.attempts, target: a.config.PostSignOutURL, home: a.config.DefaultReturnTo,
 		page: strings.TrimSuffix(a.config.AppURL, "/") + a.routes.Prefix + routes.SignedOutPath,
@@ -228,8 +233,8 @@ func (a *Auth) With(h AbortHandlers) *Auth {
 }
 
 // ForProvider returns an Auth whose calls about users and signals, such as [Auth.UserSessions], [Auth.EndUserSessions]
-// and [Auth.SetUpSignals], concern the provider of this name. An app with several providers needs it there: a
-// subject identifies a user together with the issuer only.
+// and [Auth.SetUpSignals], concern the provider of this name, and so does [Auth.Ready]. An app with several providers
+// needs it there: a subject identifies a user together with the issuer only.
 //
 //	err := auth.ForProvider(u.Provider).EndUserSessions(ctx, u.Subject)
 func (a *Auth) ForProvider(name string) *Auth {
@@ -240,9 +245,12 @@ func (a *Auth) ForProvider(name string) *Auth {
 // several providers, and the session store and State respond. Providers found at run time do not count. The error is
 // [ErrProviderUnavailable] or [ErrSessionStore]; its text is meant for operators: an issuer mismatch, for example,
 // names both issuers.
+//
+// After [Auth.ForProvider] it reports the same about that provider, so that an operator learns of one that cannot be
+// used while others can.
 func (a *Auth) Ready(ctx context.Context) error {
 	ctx = requestContext(ctx)
-	if err := a.providers.ready(ctx); err != nil {
+	if err := a.providers.ready(ctx, a.provider); err != nil {
 		return translated(err)
 	}
 	if err := a.sessions.Ready(ctx); err != nil {

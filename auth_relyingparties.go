@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/gin-gonic/gin"
 
@@ -176,23 +175,32 @@ func (ps *relyingParties) ofAccessToken(raw string) *relyingParty {
 	return nil
 }
 
-// ready returns nil if users can sign in with one of the providers.
-func (ps *relyingParties) ready(ctx context.Context) error {
+// ready returns nil if users can sign in with the provider of this name or, if it is "", with one of the providers.
+func (ps *relyingParties) ready(ctx context.Context, name string) error {
+	if name != "" {
+		rp, err := ps.named(ctx, name)
+		if err != nil {
+			return err
+		}
+		return rp.client.Ready(ctx)
+	}
 	if len(ps.fixed) == 1 {
 		return ps.fixed[0].client.Ready(ctx)
 	}
-	problems := make([]error, len(ps.fixed))
-	var checks sync.WaitGroup
-	for i, rp := range ps.fixed {
-		checks.Go(func() {
-			_, problems[i] = flight.Try(rp.log, func() (any, error) { return nil, rp.client.Ready(ctx) })
-		})
+	checked := make(chan error, len(ps.fixed))
+	for _, rp := range ps.fixed {
+		go func() {
+			_, err := flight.Try(rp.log, func() (any, error) { return nil, rp.client.Ready(ctx) })
+			checked <- err
+		}()
 	}
-	checks.Wait()
-	for _, problem := range problems {
+	var problems []error
+	for range ps.fixed { // the first that is ready is enough: another may not answer until ctx ends
+		problem := <-checked
 		if problem == nil {
 			return nil
 		}
+		problems = append(problems, problem)
 	}
 	return errors.Join(problems...)
 }

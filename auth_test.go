@@ -109,6 +109,37 @@ func TestProviderDown(t *testing.T) {
 	}
 }
 
+// TestReadyOfOneProvider: an app of several providers is ready while one of them can be used, however long another
+// takes to answer, and says of each what is wrong.
+func TestReadyOfOneProvider(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := testapp.NewSeveral(t, []string{"good", "wrong", "slow"})
+		a.OPs["wrong"].Misbehave(fakeop.IssuerTrailingSlash)
+		a.OPs["slow"].Intercept(fakeop.Discovery, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		began := time.Now()
+		if err := a.Auth.Ready(t.Context()); err != nil || time.Since(began) > time.Second {
+			t.Errorf("after %v: %v", time.Since(began), err)
+		}
+		if err := a.Auth.ForProvider("good").Ready(t.Context()); err != nil {
+			t.Errorf("good: %v", err)
+		}
+		wrong := testapp.IssuerOf("wrong")
+		if err := a.Auth.ForProvider("wrong").Ready(t.Context()); !errors.Is(err, ginoidc.ErrProviderUnavailable) ||
+			!strings.Contains(err.Error(), wrong+`",`) || !strings.Contains(err.Error(), wrong+`/"`) {
+			t.Errorf("wrong: %v", err)
+		}
+		if err := a.Auth.ForProvider("other").Ready(t.Context()); !errors.Is(err, ginoidc.ErrUnknownProvider) {
+			t.Errorf("other: %v", err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := a.Auth.ForProvider("slow").Ready(ctx); !errors.Is(err, ginoidc.ErrProviderUnavailable) {
+			t.Errorf("slow: %v", err)
+		}
+		time.Sleep(time.Minute) // so that the plugin's shared calls end too
+	})
+}
+
 // TestReadyAsksState: Ready fails if State is down, because nobody can sign in then and guards cannot decide.
 func TestReadyAsksState(t *testing.T) {
 	down := false

@@ -167,6 +167,8 @@ type resourceMetadata struct {
 	BearerMethods        []string `json:"bearer_methods_supported"`
 	ProofAlgs            []string `json:"dpop_signing_alg_values_supported"`
 	CertificateBound     bool     `json:"tls_client_certificate_bound_access_tokens,omitempty"`
+
+	denier *denier
 }
 
 // metadataPath returns the path of the metadata of a resource identifier, or "" if there is none.
@@ -184,6 +186,7 @@ func newResourceMetadata(a *Auth) *resourceMetadata {
 	return &resourceMetadata{
 		Resource: a.config.Resource, AuthorizationServers: a.providers.authorizationServers(),
 		BearerMethods: []string{"header"}, ProofAlgs: provider.ProofAlgs(), CertificateBound: a.certificates.Header != "",
+		denier: &a.denier,
 	}
 }
 
@@ -196,10 +199,7 @@ func (m *resourceMetadata) mount(r gin.IRouter, pattern string) {
 	if group, ok := r.(interface{ BasePath() string }); ok && group.BasePath() != "/" {
 		pattern = strings.Repeat("/..", strings.Count(path.Clean(group.BasePath()), "/")) + pattern
 	}
-	r.GET(pattern, m.show)
-	for _, method := range append(otherMethods(), http.MethodPost) {
-		r.Handle(method, pattern, m.show)
-	}
+	r.Any(pattern, m.show)
 }
 
 // show responds with the metadata. It is public, and pages of any origin may read it: a client that runs in a browser
@@ -219,7 +219,7 @@ func (m *resourceMetadata) show(c *gin.Context) {
 		c.Writer.WriteHeaderNow()
 	default:
 		h.Set("Allow", "GET, HEAD, OPTIONS")
-		c.AbortWithStatus(http.StatusMethodNotAllowed)
+		m.denier.fail(c, "", errMethod)
 	}
 }
 

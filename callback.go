@@ -27,7 +27,7 @@ import (
 func (a *Auth) Callback(c *gin.Context) {
 	rp, err := a.providers.ofPath(c, a.requestOf)
 	if err != nil {
-		if begin(c, http.MethodGet, http.MethodPost) {
+		if a.begin(c, http.MethodGet, http.MethodPost) {
 			a.denier.fail(c, "", err)
 		}
 		return
@@ -36,7 +36,7 @@ func (a *Auth) Callback(c *gin.Context) {
 	if rp.responseMode().FormPost() {
 		method = http.MethodPost
 	}
-	if !begin(c, method) {
+	if !a.begin(c, method) {
 		rp.logOtherMode(c.Request)
 		return
 	}
@@ -53,7 +53,7 @@ func (a *Auth) Callback(c *gin.Context) {
 	// The usual cause of a missing attempt: the sign-in began on another host or scheme, which has the cookie.
 	attrs := append(refusalAttrs(response.Refusal), slog.String("host", ascii.Clean(c.Request.Host, 256)))
 	if at != nil && at.Silent { // the user did not ask for the sign-in, so an error page would only confuse
-		a.emit(ctx, event{kind: eventkind.SilentSignInFailed, code: outcomeOf(err).code, attrs: attrs, err: err})
+		rp.emit(ctx, event{kind: eventkind.SilentSignInFailed, code: outcomeOf(err).code, attrs: attrs, err: err})
 		a.landing.land(c, at.ReturnTo)
 		return
 	}
@@ -71,7 +71,7 @@ func (a *Auth) Callback(c *gin.Context) {
 	if at != nil {
 		wanted = at.ReturnTo
 	}
-	a.denier.fail(c, wanted, err, attrs...)
+	a.denier.about(rp).fail(c, wanted, err, attrs...)
 }
 
 // isStale reports whether a response is well-formed but its attempt no longer exists.

@@ -1017,3 +1017,35 @@ func TestKeptAnswersCannotBeMoved(t *testing.T) {
 		wg.Wait()
 	})
 }
+
+// TestRefusedAtProvider: the event of a sign-in that fails names the provider, whether it fails at the start, at the
+// end or without a page.
+func TestRefusedAtProvider(t *testing.T) {
+	for name, refuse := range map[string]func(a *testapp.App, b *testapp.Browser){
+		"start": func(a *testapp.App, b *testapp.Browser) {
+			a.OP.Intercept(fakeop.Discovery, http.NotFound)
+			b.Navigate("/auth/signin")
+		},
+		"callback": func(_ *testapp.App, b *testapp.Browser) { b.Navigate("/auth/callback?code=x&state=y") },
+		"silent": func(a *testapp.App, b *testapp.Browser) {
+			callback, err := a.OP.Deny(b.Navigate("/silent").Location(), "login_required")
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.Navigate(callback)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var r recorder
+			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+				c.OnEvent, c.Providers[0].Name = r.receive, "staff"
+			})
+			a.Engine.GET("/silent", a.Auth.SilentSignIn(), a.Public)
+			refuse(a, a.Browser())
+			refused := slices.DeleteFunc(r.take(), func(e ginoidc.Event) bool { return e.Name != ginoidc.EventSignInRefused })
+			if len(refused) != 1 || refused[0].Provider != "staff" {
+				t.Errorf("%+v", refused)
+			}
+		})
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/claims"
+	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
@@ -227,9 +228,10 @@ func decodedActor(text []byte) *User {
 	return actor
 }
 
-// UserFrom returns the signed-in user. It returns false if nobody is signed in, if the session store does not respond,
-// or if neither Middleware nor a guard has run. Call it on the goroutine of the request. If an engine has several
-// Auths, it uses the one whose guard or Middleware ran last; [Auth.UserFrom] uses a particular one.
+// UserFrom returns the signed-in user. It returns false if nobody is signed in or if neither Middleware nor a guard has
+// run, and on a route without a guard also if the session store does not respond, which is logged: see
+// [Auth.OptionalAuth]. Call it on the goroutine of the request. If an engine has several Auths, it uses the one whose
+// guard or Middleware ran last; [Auth.UserFrom] uses a particular one.
 func UserFrom(c *gin.Context) (*User, bool) {
 	return requestAt(c, requestKey{}).signedInUser(c)
 }
@@ -249,12 +251,16 @@ func (a *Auth) UserFrom(c *gin.Context) (*User, bool) {
 	return a.requestOf(c).signedInUser(c)
 }
 
-// signedInUser returns the user who makes the request. An error counts as nobody: only guards tell users about it.
+// signedInUser returns the user who makes the request. An error counts as nobody: only guards tell users about it. An
+// outage is in the log, once a request.
 func (req *request) signedInUser(ctx context.Context) (*User, bool) {
 	if req == nil {
 		return nil, false
 	}
 	id, err := req.identify(ctx)
+	if (errors.Is(err, ErrSessionStore) || errors.Is(err, ErrProviderUnavailable)) && !req.reported.Swap(true) {
+		req.auth.emit(req.Context, event{kind: eventkind.UserUnknown, code: outcomeOf(err).code, err: err})
+	}
 	if err != nil || id.nobody() {
 		return nil, false
 	}

@@ -35,9 +35,6 @@ type Config struct {
 	// or "" if there is none.
 	FindDomain func(ctx context.Context, domain string) (name string, err error)
 
-	// ChooseProvider answers with the page on which users choose how to sign in. Default: a page of the plugin.
-	ChooseProvider func(c *gin.Context, choices []ProviderChoice)
-
 	// OnLink is called when a user who is signed in has proven a second identity: see [Auth.LinkURL]. It stores that
 	// linked belongs to user. An error refuses it with 403. Default: there is nothing to link.
 	OnLink func(ctx context.Context, user, linked *User) error
@@ -272,6 +269,10 @@ type Config struct {
 	// AbortHandlers replaces the default answers to denied requests and failures. Example: a page in the design of the
 	// app. Default: pages for browsers and JSON for programs. No handler can let such a request pass.
 	AbortHandlers AbortHandlers
+
+	// Pages has the settings of the plugin's own pages: name and logo of the app, style, languages, texts, and the app's
+	// own templates. Example: Pages{AppName: "Acme Shop"}. Default: plain pages in English and German.
+	Pages Pages
 
 	// Logger receives the plugin's events. Example: slog.New(slog.NewJSONHandler(os.Stderr, nil)). Default:
 	// [slog.Default]. Tokens, codes and cookies are never logged.

@@ -164,6 +164,7 @@ func setDefault[T comparable](field *T, value T) {
 // detached copies the providers, lists and parameters, so that later changes to the original have no effect.
 func (c Config) detached() Config {
 	settings.CopyLists(&c)
+	settings.CopyLists(&c.Pages)
 	for i := range c.Providers {
 		settings.CopyLists(&c.Providers[i])
 		if s := c.Providers[i].Signals; s != nil {

@@ -28,6 +28,7 @@ func ConfigFromEnv(prefix string) (Config, error) {
 		e.readProvider(&c, 0, prefix)
 	}
 	e.Read(&c, "", prefix, appVariables())
+	e.Read(&c.Pages, pagesPath, prefix, pageVariables())
 	e.Finish("PROVIDERS")
 	left := c.detached()
 	e.left = &left
@@ -62,11 +63,17 @@ func (e *environment) readProviders(c *Config, names []string) {
 // or could have.
 func (c *Config) variableNames() map[string]string { return c.env.Names(c.at, c.env.left.at) }
 
-// at returns the struct at a path: the Config itself, or one of its providers. It returns the zero Value if there is no
-// such provider.
+// pagesPath is the path of the fields of Pages in a Config.
+const pagesPath = "Pages."
+
+// at returns the struct at a path: the Config itself, its Pages, or one of its providers. It returns the zero Value if
+// there is no such provider.
 func (c *Config) at(path string) reflect.Value {
-	if path == "" {
+	switch path {
+	case "":
 		return reflect.ValueOf(c).Elem()
+	case pagesPath:
+		return reflect.ValueOf(&c.Pages).Elem()
 	}
 	for i := range c.Providers {
 		if path == settings.ProviderPath(i) {
@@ -107,6 +114,16 @@ func appVariables() []env.Variable {
 		{Name: "CERTIFICATE_PROXIES", Field: "CertificateProxies"},
 		{Name: "POST_SIGN_OUT_URL", Field: "PostSignOutURL"},
 		{Name: "REPORT_ALLOWED", Field: "ReportAllowed"},
+	}
+}
+
+// pageVariables returns the variables of the plugin's own pages.
+func pageVariables() []env.Variable {
+	return []env.Variable{
+		{Name: "APP_NAME", Field: "AppName"},
+		{Name: "APP_LOGO", Field: "Logo"},
+		{Name: "PAGE_STYLE", Field: "Style"},
+		{Name: "LANGUAGES", Field: "Languages"},
 	}
 }
 

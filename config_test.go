@@ -1023,6 +1023,10 @@ func TestUnusableValues(t *testing.T) {
 		"DEFAULT_RETURN_TO":    {"//evil.example"},
 		"REMEMBER":             {"yes", "Ask", "true"},
 		"SAME_SITE":            {"none", "Strict", "true"},
+		"APP_NAME":             {"Acme\r", " Acme"},
+		"APP_LOGO":             {"logo.svg", "//cdn.example/logo.svg", "http://cdn.example/logo.svg", `"/logo.svg"`},
+		"PAGE_STYLE":           {"<style>a{}</style>"},
+		"LANGUAGES":            {"fr", "de,en", "d"},
 		"POST_SIGN_OUT_URL":    {"/bye", "https://a.example/ ", `"https://a.example"`},
 		"REQUIRE_BOUND_TOKENS": {"true", "maybe"}, "REQUIRE_DPOP_NONCE": {"true", "maybe"},
 		"BEARER_RESOURCE":    {"/api", "https://other.example", "https://app.example.com/api"},
@@ -1192,6 +1196,10 @@ func TestEveryFieldHasAVariable(t *testing.T) {
 		{"CookieName", "COOKIE_NAME", "shop", "shop"},
 		{"SameSite", "SAME_SITE", "strict", "strict"},
 		{"Remember", "REMEMBER", "ask", "ask"},
+		{"Pages.AppName", "APP_NAME", "Acme Shop", "Acme Shop"},
+		{"Pages.Logo", "APP_LOGO", "/static/logo.svg", "/static/logo.svg"},
+		{"Pages.Style", "PAGE_STYLE", ":root{--act:#0a7d4f}", ":root{--act:#0a7d4f}"},
+		{"Pages.Languages", "LANGUAGES", "de en", []string{"de", "en"}},
 		{"DefaultReturnTo", "DEFAULT_RETURN_TO", "/start", "/start"},
 		{"ReturnOrigins", "RETURN_ORIGINS", "https://a.example", []string{"https://a.example"}},
 		{"Providers[0].Audience", "BEARER_AUDIENCE", "https://api.example", "https://api.example"},
@@ -1255,10 +1263,11 @@ func TestEveryFieldHasAVariable(t *testing.T) {
 // fields returns the exported fields of a Config and its provider by their paths.
 func fields(c ginoidc.Config) map[string]reflect.Value {
 	found := map[string]reflect.Value{}
-	structs := map[string]reflect.Value{"": reflect.ValueOf(c), "Providers[0].": reflect.ValueOf(c.Providers[0])}
+	structs := map[string]reflect.Value{"": reflect.ValueOf(c), "Providers[0].": reflect.ValueOf(c.Providers[0]),
+		"Pages.": reflect.ValueOf(c.Pages)}
 	for prefix, of := range structs {
 		for i := range of.NumField() {
-			if field := of.Type().Field(i); field.IsExported() && field.Name != "Providers" {
+			if field := of.Type().Field(i); field.IsExported() && field.Name != "Providers" && field.Name != "Pages" {
 				found[prefix+field.Name] = of.Field(i)
 			}
 		}
@@ -1267,7 +1276,7 @@ func fields(c ginoidc.Config) map[string]reflect.Value {
 }
 
 // isData reports whether a text, or a file that it names, can express a value of the type. Functions, interfaces,
-// loggers and signals, which need a function, can only be set by code.
+// loggers, signals, which need a function, and texts of pages can only be set by code.
 func isData(of reflect.Type) bool {
 	switch of.Kind() {
 	case reflect.Func, reflect.Interface:
@@ -1277,7 +1286,8 @@ func isData(of reflect.Type) bool {
 	case reflect.Struct:
 		return slices.ContainsFunc(reflect.VisibleFields(of), func(f reflect.StructField) bool { return isData(f.Type) })
 	}
-	return of != reflect.TypeFor[*slog.Logger]() && of != reflect.TypeFor[*ginoidc.Signals]()
+	return of != reflect.TypeFor[*slog.Logger]() && of != reflect.TypeFor[*ginoidc.Signals]() &&
+		of != reflect.TypeFor[map[string]map[string]string]()
 }
 
 // TestMonoCloudEnvironment: the environment file of a MonoCloud Next.js app works unchanged under its prefix.

@@ -60,6 +60,7 @@ func (c *Config) validate(variables map[string]string) error {
 	c.validateAddress(found)
 	c.toCheck().Check(found)
 	c.validateRoutes(found)
+	c.Pages.check(found)
 	return configErrors(found.All, variables)
 }
 

@@ -73,6 +73,7 @@ type denier struct {
 	targets    returnto.Site
 	routes     routes.Paths
 	home       string // to which pages link that offer nothing else
+	pages      *ownPages
 	providers  *relyingParties
 	requestOf  func(*gin.Context) *request
 }
@@ -126,6 +127,13 @@ func (d *denier) reportDenied(c *gin.Context, code string, err error, log bool) 
 	d.emit(ctx, denied)
 }
 
+// about returns d with events that name the provider of rp.
+func (d *denier) about(rp *relyingParty) *denier {
+	ofProvider := *d
+	ofProvider.reporter = rp.reporter
+	return &ofProvider
+}
+
 // fail answers a request that one of the plugin's own routes cannot serve. The response links back to wanted, the page
 // to which the user is on the way, or "".
 func (d *denier) fail(c *gin.Context, wanted string, err error, attrs ...slog.Attr) {
@@ -136,12 +144,13 @@ func (d *denier) fail(c *gin.Context, wanted string, err error, attrs ...slog.At
 func (d *denier) failed(c *gin.Context, why Denial, byDefault gin.HandlerFunc, attrs ...slog.Attr) {
 	level := slog.LevelWarn
 	switch {
-	case isCancelled(why.Err):
+	case isCancelled(why.Err), isMisdirected(why.Err):
 		level = slog.LevelInfo
 	case why.Status >= http.StatusInternalServerError:
 		level = slog.LevelError
 	}
 	req := d.requestOf(c)
+	req.reported.Store(true)
 	id := requestID(req)
 	d.emit(req, event{
 		kind: eventkind.RequestFailed, level: level, code: why.Code, requestID: id, attrs: attrs, err: why.Err,
@@ -203,26 +212,30 @@ func (d *denier) unauthenticated(c *gin.Context) {
 }
 
 // answerDenied sends a page to a person and JSON to a program.
-func (d *denier) answerDenied(c *gin.Context) { answerDenial(c, d.log, false) }
+func (d *denier) answerDenied(c *gin.Context) { d.answerWith(c, false) }
 
-// answerFailed is answerDenied for the plugin's own routes. Their URL may hold an authorization code, so the page
-// removes the query from the address bar.
-func (d *denier) answerFailed(c *gin.Context) { answerDenial(c, d.log, true) }
+// answerFailed is answerDenied for the plugin's own routes.
+func (d *denier) answerFailed(c *gin.Context) { d.answerWith(c, true) }
 
-// answerDenial sends the page or JSON of the denial. cutAddress removes the query from the address bar.
-func answerDenial(c *gin.Context, log *slog.Logger, cutAddress bool) {
+// answerWith sends the page or the JSON of the denial. own says that the route is one of the plugin's: the URL may hold
+// an authorization code, so the page removes the query from the address bar, and it is not known who is signed in.
+func (d *denier) answerWith(c *gin.Context, own bool) {
 	if c.Writer.Written() { // the app has answered: a second body would be appended to the first
 		return
 	}
-	d := Denied(c)
-	if d.Page {
-		page(c, log, d.Status, web.Page{
-			Title: d.Title, Message: d.Message, RequestID: d.RequestID, Link: d.Link, LinkText: d.LinkText,
-			CutAddress: cutAddress,
-		})
+	why := Denied(c)
+	if !why.Page {
+		c.JSON(why.Status, why.body())
 		return
 	}
-	c.JSON(d.Status, d.body())
+	p := &Page{
+		Kind: PageError, Status: why.Status, Code: why.Code, Title: why.Title, Message: why.Message,
+		Link: PageLink{why.Link, why.LinkText}, RequestID: why.RequestID, CutAddress: own,
+	}
+	if !own {
+		p.User, _ = d.requestOf(c).signedInUser(c)
+	}
+	d.pages.show(c, why.language, p)
 }
 
 // redirectToSignIn redirects the browser to the sign-in route.

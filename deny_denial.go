@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/dpopnonce"
+	"github.com/seed-d65cea4d/ginoidc/internal/pages"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
@@ -26,8 +27,10 @@ type Denial struct {
 	Status int
 	// Code is the stable code of the cause, such as "forbidden" or "attempt_expired". docs/errors.md lists all codes.
 	Code string
-	// Title and Message are for people, in English and plain text. Neither contains text of the request or the provider.
+	// Title and Message are for people, and plain text. Neither contains text of the request or the provider.
 	Title, Message string
+	// Lang is the language of the texts: that of a page as [Config].Pages says, and otherwise English.
+	Lang string
 	// RequestID identifies the failure in the log. It is empty if there is nothing to look up, as when a guard denies.
 	RequestID string
 
@@ -41,6 +44,8 @@ type Denial struct {
 	SignInURL string
 	// Link and LinkText are the link that the default page offers: to a sign-in, to the same page again, or to the app.
 	Link, LinkText string
+
+	language *pages.Language
 }
 
 // MarshalJSON returns the body of the default JSON response: Code as error, Message, and either RequestID or, if Status
@@ -77,25 +82,25 @@ func Denied(c *gin.Context) Denial {
 // Code of [Denied].
 func Reason(c *gin.Context) error { return Denied(c).Err }
 
-// The texts of the link that an error page offers.
+// The links that an error page offers, by the keys of their texts.
 const (
-	linkSignIn   = "Sign in"
-	linkAgain    = "Sign in again"
-	linkOther    = "Sign in as someone else"
-	linkRetry    = "Try again"
-	linkContinue = "Continue"
+	linkSignIn   = "link.sign_in"
+	linkAgain    = "link.sign_in_again"
+	linkOther    = "link.sign_in_other"
+	linkRetry    = "link.retry"
+	linkContinue = "link.continue"
 )
-
-// formIgnored is added for users whose session ended before they submitted a form.
-const formIgnored = " What you sent was not processed, so please send it once more afterwards."
 
 // denial collects everything about an error that a response may show. wanted is the return target of a sign-in, or "".
 func (d *denier) denial(c *gin.Context, err error, o outcome, wanted string) Denial {
 	r := c.Request
-	why := Denial{
-		Err: err, Status: o.status, Code: o.code, Title: o.title, Message: o.message, LinkText: o.link,
-		Page: web.ShowsPage(r),
+	why := Denial{Err: err, Status: o.status, Code: o.code, Page: web.ShowsPage(r), language: d.pages.set.English()}
+	if why.Page {
+		why.language = d.pages.language(c, "")
 	}
+	texts := o.texts(err)
+	why.Lang, why.Title = why.language.Tag, why.language.Text(texts+".title")
+	why.Message, why.LinkText = why.language.Text(texts+".text"), why.language.Text(o.link)
 	if !why.Page { // for a script: the page that it runs on; any other client of an API knows itself where to return to
 		wanted = d.targets.Referring(r)
 	}
@@ -105,7 +110,7 @@ func (d *denier) denial(c *gin.Context, err error, o outcome, wanted string) Den
 	}
 	why.SignInURL = d.signInURL(c, wanted, o.link, stepUp)
 	if why.Page && r.Method == http.MethodPost && o.err == ErrUnauthenticated {
-		why.Message += formIgnored
+		why.Message += " " + why.language.Text("form_not_processed") // their session ended before they sent the form
 	}
 	switch o.link {
 	case linkRetry:
@@ -114,7 +119,7 @@ func (d *denier) denial(c *gin.Context, err error, o outcome, wanted string) Den
 		why.Link = why.SignInURL
 	}
 	if why.Link == "" {
-		why.Link, why.LinkText = d.home, linkContinue
+		why.Link, why.LinkText = d.home, why.language.Text(linkContinue)
 	}
 	return why
 }

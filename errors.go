@@ -58,6 +58,8 @@ var (
 	errCookieMissing     = errors.New("ginoidc: the session's cookie did not come back")
 	errNotNavigation     = errors.New("ginoidc: not a browser navigation")
 	errInvalidInitiation = errors.New("ginoidc: invalid login initiation request")
+	errMethod            = errors.New("ginoidc: the route does not support this method")
+	errNoRoute           = errors.New("ginoidc: there is nothing at this path")
 	errInitiationOff     = errors.New("ginoidc: sign-ins that a third party initiates are off")
 	errInvalidToken      = errors.New("ginoidc: the provider's token was refused")
 	errSessionOver       = fmt.Errorf("%w: session_expiry or MaxAuthAge allows no session any longer", errInvalidToken)
@@ -83,14 +85,20 @@ func (e *ProviderError) Error() string { return "ginoidc: the provider answered 
 // Unwrap makes a ProviderError an [ErrSignInRefused].
 func (e *ProviderError) Unwrap() error { return ErrSignInRefused }
 
-// outcome is the response to an error.
+// outcome is the response to an error. Its texts, for people, have the code as their key in internal/pages.
 type outcome struct {
-	err     error
-	status  int
-	code    string // stable, documented in docs/errors.md
-	title   string // of an error page
-	message string // for people; never provider text
-	link    string // the link that an error page offers
+	err    error
+	status int
+	code   string // stable, documented in docs/errors.md
+	link   string // the link that an error page offers: the key of its text
+}
+
+// texts returns the key of the texts about err, which has the outcome.
+func (o outcome) texts(err error) string {
+	if o.err == ErrSignInRefused && isCancelled(err) {
+		return "sign_in_cancelled"
+	}
+	return o.code
 }
 
 // outcomes returns listOutcomes. The list is made once, because a flood of denied requests should be cheap.
@@ -99,72 +107,46 @@ var outcomes = sync.OnceValue(listOutcomes)
 // listOutcomes returns the response to every error, the more specific errors first. Those with 403 come before all
 // others, because the error of an app's check is wrapped in ErrForbidden and may itself wrap any of the others.
 func listOutcomes() []outcome {
-	const unfinished, problem, needed = "Sign-in not completed", "Sign-in problem", "Please sign in"
 	return []outcome{
-		{ErrGroupsOverage, http.StatusForbidden, "groups_overage", "No access",
-			"Your groups could not be read. Please ask the operator of this site.", linkOther},
-		{errCrossOrigin, http.StatusForbidden, "cross_origin", "Request refused",
-			"This request came from another site.", linkContinue},
-		{errNoSession, http.StatusForbidden, "no_session", "No access", "This needs a sign-in in a browser.", linkSignIn},
-		{errScope, http.StatusForbidden, "insufficient_scope", "No access",
-			"The access token does not allow this.", linkOther},
-		{errLinkRefused, http.StatusForbidden, "link_refused", "Account not added",
-			"The account could not be added to yours.", linkContinue},
-		{ErrForbidden, http.StatusForbidden, "forbidden", "No access", "You do not have access to this resource.", linkOther},
-		{ErrStepUpRequired, http.StatusUnauthorized, "step_up_required", needed + " again",
-			"Please confirm who you are by signing in again.", linkAgain},
-		{ErrNoToken, http.StatusUnauthorized, "no_token", needed + " again", "Please sign in again.", linkAgain},
-		{ErrUnauthenticated, http.StatusUnauthorized, "unauthorized", "You are not signed in", "Please sign in.", linkSignIn},
-		{errNoAttempt, http.StatusBadRequest, "attempt_missing", unfinished,
-			"This sign-in was not started in this browser, or its cookie was lost. Please try again.", linkAgain},
-		{errAttemptExpired, http.StatusBadRequest, "attempt_expired", unfinished,
-			"The sign-in took too long. Please try again.", linkAgain},
-		{errAttemptSpent, http.StatusBadRequest, "attempt_spent", unfinished,
-			"This sign-in was already used. Please try again.", linkAgain},
-		{errCookieMissing, http.StatusBadRequest, "cookie_missing", "Signed in, but the cookie is missing",
-			"The sign-in worked, but your browser did not send this site's cookie back. Please allow " +
-				"cookies for this site or delete those it has, and try again.", linkAgain},
-		{errNotNavigation, http.StatusBadRequest, "not_a_navigation", unfinished,
-			"Please open this address in a browser window.", linkAgain},
-		{web.ErrFormTooLarge, http.StatusRequestEntityTooLarge, "form_too_large", problem,
-			"The answer is too large.", linkAgain},
-		{web.ErrNotAForm, http.StatusUnsupportedMediaType, "not_a_form", problem,
-			"The answer is not of the expected type.", linkAgain},
-		{ErrUnknownProvider, http.StatusNotFound, "unknown_provider", problem,
-			"This way to sign in is not known here.", linkSignIn},
-		{errInvalidInitiation, http.StatusBadRequest, "invalid_initiation", problem,
-			"The request to sign in could not be used.", linkSignIn},
-		{errInitiationOff, http.StatusNotFound, "initiation_off", problem,
-			"This site does not take sign-ins from elsewhere.", linkSignIn},
-		{errInvalidCallback, http.StatusBadRequest, "invalid_callback", problem,
-			"The sign-in answer could not be used. Please try again.", linkAgain},
-		{ErrSignInRefused, http.StatusUnauthorized, "sign_in_refused", "Not signed in", "You were not signed in.", linkAgain},
-		{errAccessToken, http.StatusUnauthorized, "invalid_access_token", "Not signed in",
-			"The access token was not accepted.", linkSignIn},
-		{errInvalidToken, http.StatusUnauthorized, "invalid_token", problem, "The sign-in could not be verified.", linkAgain},
-		{errProviderResponse, http.StatusBadGateway, "provider_error", problem,
-			"The sign-in service gave an unusable answer.", linkAgain},
-		{ErrProviderUnavailable, http.StatusServiceUnavailable, "provider_unavailable", "Sign-in unavailable",
-			"The sign-in service cannot be reached. Please try again in a moment.", linkAgain},
-		{ErrSessionStore, http.StatusServiceUnavailable, "session_unavailable", "Temporarily unavailable",
-			"Sessions cannot be read at the moment. Please try again.", linkRetry},
-		{errSessionTooLarge, http.StatusInternalServerError, "session_too_large", problem,
-			"Your account has too much data for this site. Please ask its operator.", linkAgain},
-		{errInternal, http.StatusInternalServerError, "internal", "Internal error", "Something went wrong.", linkRetry},
+		{ErrGroupsOverage, http.StatusForbidden, "groups_overage", linkOther},
+		{errCrossOrigin, http.StatusForbidden, "cross_origin", linkContinue},
+		{errNoSession, http.StatusForbidden, "no_session", linkSignIn},
+		{errScope, http.StatusForbidden, "insufficient_scope", linkOther},
+		{errLinkRefused, http.StatusForbidden, "link_refused", linkContinue},
+		{ErrForbidden, http.StatusForbidden, "forbidden", linkOther},
+		{ErrStepUpRequired, http.StatusUnauthorized, "step_up_required", linkAgain},
+		{ErrNoToken, http.StatusUnauthorized, "no_token", linkAgain},
+		{ErrUnauthenticated, http.StatusUnauthorized, "unauthorized", linkSignIn},
+		{errNoAttempt, http.StatusBadRequest, "attempt_missing", linkAgain},
+		{errAttemptExpired, http.StatusBadRequest, "attempt_expired", linkAgain},
+		{errAttemptSpent, http.StatusBadRequest, "attempt_spent", linkAgain},
+		{errCookieMissing, http.StatusBadRequest, "cookie_missing", linkAgain},
+		{errNotNavigation, http.StatusBadRequest, "not_a_navigation", linkAgain},
+		{web.ErrFormTooLarge, http.StatusRequestEntityTooLarge, "form_too_large", linkAgain},
+		{web.ErrNotAForm, http.StatusUnsupportedMediaType, "not_a_form", linkAgain},
+		{ErrUnknownProvider, http.StatusNotFound, "unknown_provider", linkSignIn},
+		{errInvalidInitiation, http.StatusBadRequest, "invalid_initiation", linkSignIn},
+		{errInitiationOff, http.StatusNotFound, "initiation_off", linkSignIn},
+		{errMethod, http.StatusMethodNotAllowed, "method_not_allowed", linkContinue},
+		{errNoRoute, http.StatusNotFound, "not_found", linkContinue},
+		{errInvalidCallback, http.StatusBadRequest, "invalid_callback", linkAgain},
+		{ErrSignInRefused, http.StatusUnauthorized, "sign_in_refused", linkAgain},
+		{errAccessToken, http.StatusUnauthorized, "invalid_access_token", linkSignIn},
+		{errInvalidToken, http.StatusUnauthorized, "invalid_token", linkAgain},
+		{errProviderResponse, http.StatusBadGateway, "provider_error", linkAgain},
+		{ErrProviderUnavailable, http.StatusServiceUnavailable, "provider_unavailable", linkAgain},
+		{ErrSessionStore, http.StatusServiceUnavailable, "session_unavailable", linkRetry},
+		{errSessionTooLarge, http.StatusInternalServerError, "session_too_large", linkAgain},
+		{errInternal, http.StatusInternalServerError, "internal", linkRetry},
 	}
 }
 
 // listed returns the outcome of err, if outcomes has one.
 func listed(err error) (outcome, bool) {
 	for _, o := range outcomes() {
-		if !errors.Is(err, o.err) {
-			continue
+		if errors.Is(err, o.err) {
+			return o, true
 		}
-		if o.err == ErrSignInRefused && isCancelled(err) {
-			o.title = "Sign-in cancelled"
-			o.message = "You were not signed in, because the sign-in was cancelled or access was not granted."
-		}
-		return o, true
 	}
 	return outcome{}, false
 }
@@ -216,6 +198,10 @@ func isCancelled(err error) bool {
 	return errors.As(err, &refusal) &&
 		slices.Contains([]string{"access_denied", "user_cancelled_authorize", "user_cancelled_login"}, refusal.Code)
 }
+
+// isMisdirected reports whether a request is for no route or method of the plugin. Scanners send many of them, and none
+// is an attempt to sign in.
+func isMisdirected(err error) bool { return errors.Is(err, errMethod) || errors.Is(err, errNoRoute) }
 
 // translated wraps an error of an internal package in the corresponding error of this package, so that callers need to
 // check for these only.

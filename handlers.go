@@ -2,11 +2,9 @@ package ginoidc
 
 import (
 	"html/template"
-	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -27,26 +25,16 @@ func (c *Config) routesAndTargets(app *url.URL) (routes.Paths, returnto.Site) {
 }
 
 // Mount registers the plugin's routes below RoutePrefix: signin, callback, signout, userinfo, backchannel-logout,
-// frontchannel-logout and signed-out, signals with Provider.Signals, and client.js and client.d.ts for scripts. Each
-// answers other methods with 405 itself, whatever the engine's settings. With Config.Resource it also registers the
-// metadata of that resource, below "/.well-known".
+// frontchannel-logout and signed-out, signals with Provider.Signals, and client.js and client.d.ts for scripts. Each is
+// registered for all methods, and answers those that it does not support with 405 and Allow, whatever the engine's
+// settings. Every other path below RoutePrefix is left to the app. With Config.Resource it also registers the metadata
+// of that resource, below "/.well-known".
 //
 // r is the engine, or a group at the base path of AppURL. Mount panics for any other group: it adds RoutePrefix itself.
-//
-// Methods other than GET and POST have one route each, with a path parameter. If the app registers a route for such a
-// method with another parameter directly below RoutePrefix, Gin panics: choose another RoutePrefix.
 func (a *Auth) Mount(r gin.IRouter) {
 	a.routes.Check(r)
 	newRouteTable(a).mount(r, a.routes.Prefix)
 	newResourceMetadata(a).mount(r, a.routes.Metadata)
-}
-
-// otherMethods returns the methods that no route of the plugin supports.
-func otherMethods() []string {
-	return []string{
-		http.MethodHead, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, http.MethodConnect,
-		http.MethodTrace,
-	}
 }
 
 // routeTable has the handlers of the plugin's routes by their names below RoutePrefix.
@@ -65,8 +53,8 @@ func newRouteTable(a *Auth) *routeTable {
 			"backchannel-logout": a.BackChannelLogout, "frontchannel-logout": a.FrontChannelLogout, "signed-out": a.SignedOut,
 		},
 	}
-	t.own[routes.ClientScript], t.own[routes.ClientTypes] = t.client, t.client
-	t.named = map[string]gin.HandlerFunc{"callback": t.slash}
+	t.own[routes.ClientScript], t.own[routes.ClientTypes] = a.client, a.client
+	t.named = map[string]gin.HandlerFunc{"callback": a.slash}
 	if a.providers.several {
 		t.named = map[string]gin.HandlerFunc{
 			"callback": a.Callback, "backchannel-logout": a.BackChannelLogout, "frontchannel-logout": a.FrontChannelLogout,
@@ -81,42 +69,22 @@ func newRouteTable(a *Auth) *routeTable {
 	return t
 }
 
-// mount registers the handlers below prefix.
+// mount registers the handlers below prefix, each for all methods: Gin would answer those that are missing with 404, or
+// with an Allow of its own.
 func (t *routeTable) mount(r gin.IRouter, prefix string) {
 	for name, handler := range t.own {
-		r.GET(prefix+"/"+name, handler)
-		r.POST(prefix+"/"+name, handler)
-	}
-	for _, method := range otherMethods() {
-		r.Handle(method, prefix+"/:"+routes.Param, t.otherMethod)
-		r.Handle(method, prefix+"/:"+routes.Param+routes.Below, t.otherMethodBelow)
+		r.Any(prefix+"/"+name, handler)
 	}
 	for name, handler := range t.named {
-		r.GET(prefix+"/"+name+routes.Below, handler)
-		r.POST(prefix+"/"+name+routes.Below, handler)
+		r.Any(prefix+"/"+name+routes.Below, handler)
 	}
-}
-
-// otherMethod calls the handler of the route, which responds with 405 and the methods it supports.
-func (t *routeTable) otherMethod(c *gin.Context) {
-	handler := t.own[c.Param(routes.Param)]
-	if handler == nil {
-		handler = t.slash
-	}
-	handler(c)
-}
-
-// otherMethodBelow is otherMethod for the routes of named providers.
-func (t *routeTable) otherMethodBelow(c *gin.Context) {
-	handler := t.named[c.Param(routes.Param)]
-	if handler == nil {
-		handler = t.slash
-	}
-	handler(c)
 }
 
 // slash prevents Gin's redirect for a trailing slash, which would copy the authorization code into a second URL.
-func (t *routeTable) slash(c *gin.Context) { c.AbortWithStatus(http.StatusNotFound) }
+func (a *Auth) slash(c *gin.Context) {
+	web.SecureHeaders(c.Writer.Header())
+	a.denier.fail(c, "", errNoRoute)
+}
 
 // UserInfo responds with the claims of the signed-in user that Config.UserInfoClaims allows, as JSON, or with 204 if
 // nobody is signed in, and 503 if the session store does not respond. The response is private and never cached. It
@@ -129,7 +97,7 @@ func (t *routeTable) slash(c *gin.Context) { c.AbortWithStatus(http.StatusNotFou
 //	GET /auth/userinfo?session
 //	{"sub": "alice", …, "session": {"expires_in": 604000, "idle_expires_in": 43000}}
 func (a *Auth) UserInfo(c *gin.Context) {
-	if !begin(c, http.MethodGet) {
+	if !a.begin(c, http.MethodGet) {
 		return
 	}
 	c.Header("Cache-Control", "private, no-store")
@@ -180,7 +148,7 @@ type sessionTimes struct {
 }
 
 // begin sets the headers of the plugin's own routes. It answers other methods with 405 and Allow, and returns false.
-func begin(c *gin.Context, methods ...string) bool {
+func (a *Auth) begin(c *gin.Context, methods ...string) bool {
 	h := c.Writer.Header()
 	web.SecureHeaders(h)
 	web.KeepPrivate(h)
@@ -188,8 +156,7 @@ func begin(c *gin.Context, methods ...string) bool {
 		return true
 	}
 	h.Set("Allow", strings.Join(methods, ", "))
-	h.Set("Content-Length", strconv.Itoa(0))
-	c.AbortWithStatus(http.StatusMethodNotAllowed)
+	a.denier.fail(c, "", errMethod)
 	return false
 }
 
@@ -200,13 +167,6 @@ func redirect(c *gin.Context, status int, location string) {
 	c.Writer.WriteHeaderNow()
 }
 
-// page responds with one of the plugin's pages.
-func page(c *gin.Context, log *slog.Logger, status int, p web.Page) {
-	if err := web.WritePage(c.Writer, status, p); err != nil {
-		log.DebugContext(c.Request.Context(), "ginoidc: page not written", "error", err)
-	}
-}
-
 // With SameSite=Strict a browser sends the session cookie only if a page of the app's own site began the request. A
 // navigation that another site began, such as the provider's redirect to the callback, comes without the cookie, and so
 // does every redirect that it leads to: the user would seem to be signed out. A page of the plugin that opens the next
@@ -215,7 +175,7 @@ func page(c *gin.Context, log *slog.Logger, status int, p web.Page) {
 // landing leads browsers to pages of the app.
 type landing struct {
 	strict bool // the session cookie is SameSite=Strict
-	log    *slog.Logger
+	pages  *ownPages
 }
 
 // withheld reports whether the browser withholds the session cookie, so that the request says nothing about the user.
@@ -227,9 +187,9 @@ func (l landing) land(c *gin.Context, target string) {
 		redirect(c, http.StatusSeeOther, target)
 		return
 	}
-	page(c, l.log, http.StatusOK, web.Page{
-		Title: "One moment", Message: "You are returning to the site.", Link: target, LinkText: "Continue", Next: target,
-		CutAddress: true,
+	language := l.pages.language(c, "")
+	l.pages.show(c, language, &Page{
+		Kind: PageReturning, Link: PageLink{target, language.Text(linkContinue)}, Next: target, CutAddress: true,
 	})
 }
 
@@ -256,7 +216,8 @@ func (l landing) reopen(c *gin.Context, path string) bool {
 //	signInURL .C                the address of a sign-in that returns to this page
 //	signOutForm .C "Sign out"   a form with a button that signs the user out; nothing if nobody is signed in
 //
-// They decide what a page shows, not who may see it: use guards for that. Register them before the templates:
+// They decide what a page shows, not who may see it: use guards for that, and OptionalAuth for a public page. Register
+// them before the templates:
 //
 //	router.SetFuncMap(auth.TemplateFuncs())
 //	router.LoadHTMLGlob("pages/*")
@@ -281,9 +242,9 @@ func (a *Auth) TemplateFuncs() template.FuncMap {
 }
 
 // client responds with one of the two files. They hold nothing about users and are the same for all apps.
-func (t *routeTable) client(c *gin.Context) {
+func (a *Auth) client(c *gin.Context) {
 	if c.Request.Method != http.MethodGet {
-		begin(c, http.MethodGet)
+		a.begin(c, http.MethodGet)
 		return
 	}
 	web.ServeClient(c.Writer, c.Request, strings.HasSuffix(c.FullPath(), routes.ClientTypes))

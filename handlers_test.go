@@ -1,13 +1,16 @@
 package ginoidc_test
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"html/template"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -261,55 +264,62 @@ func TestMountPlace(t *testing.T) {
 	}
 }
 
-// TestMountedRoutes: Mount registers few routes, yet each of the plugin's routes answers every method, no redirect of
-// Gin copies a code into another URL, and the app may have its own routes below RoutePrefix.
-func TestMountedRoutes(t *testing.T) {
-	options := map[string]func(*gin.Engine){
+// engineSettings are settings of Gin with which the plugin's routes work alike.
+func engineSettings() map[string]func(*gin.Engine) {
+	return map[string]func(*gin.Engine){
 		"Gin's defaults":         func(*gin.Engine) {},
 		"HandleMethodNotAllowed": func(e *gin.Engine) { e.HandleMethodNotAllowed = true },
 		"RemoveExtraSlash":       func(e *gin.Engine) { e.RemoveExtraSlash = true },
 		"UseRawPath":             func(e *gin.Engine) { e.UseRawPath, e.UnescapePathValues = true, true },
 		"no trailing slashes":    func(e *gin.Engine) { e.RedirectTrailingSlash = false },
 	}
-	allowed := map[string]string{
-		"signin": "GET", "callback": "GET", "signout": "GET, POST", "userinfo": "GET", "signed-out": "GET",
-		"backchannel-logout": "POST", "frontchannel-logout": "GET",
+}
+
+// supported has the methods of the plugin's routes, as in Allow.
+var supported = map[string]string{
+	"signin": "GET", "callback": "GET", "signout": "GET, POST", "userinfo": "GET", "signed-out": "GET",
+	"backchannel-logout": "POST", "frontchannel-logout": "GET", "client.js": "GET", "client.d.ts": "GET",
+}
+
+var methods = []string{"GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"}
+
+// request sends a request without parsing its target as a client would.
+func request(t *testing.T, engine *gin.Engine, method, target string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, "/", nil)
+	r.URL = testapp.ParseURL(t, testapp.URL+target)
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
 	}
-	methods := []string{"GET", "POST", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"}
-	for name, option := range options {
+	w := httptest.NewRecorder()
+	engine.ServeHTTP(w, r)
+	return w
+}
+
+// TestMountedRoutes: each of the plugin's routes answers every method, no redirect of Gin copies a code into another
+// URL, and the app may have its own routes below RoutePrefix.
+func TestMountedRoutes(t *testing.T) {
+	for name, option := range engineSettings() {
 		t.Run(name, func(t *testing.T) {
 			a := testapp.New(t)
-			a.Engine = gin.New()
-			option(a.Engine)
-			a.Engine.Use(func(c *gin.Context) { // such as for CORS
+			engine := gin.New()
+			option(engine)
+			engine.Use(func(c *gin.Context) { // such as for CORS
 				if c.Request.Header.Get("Access-Control-Request-Method") != "" {
 					c.AbortWithStatus(http.StatusNoContent)
 				}
 			})
 			own := func(c *gin.Context) { c.String(http.StatusOK, c.FullPath()) }
-			a.Engine.GET("/auth/:provider", own)
-			a.Engine.PUT("/auth/password", own)
-			a.Auth.Mount(a.Engine)
-			a.Engine.POST("/auth/:provider/link", own)
-			a.Engine.DELETE("/auth/keys/:id", own)
-			a.Engine.HEAD("/auth/files/*path", own)
-			if n := len(a.Engine.Routes()) - 5; n != 34 {
-				t.Errorf("Mount registers %d routes", n)
-			}
-			do := func(method, target string, headers ...string) *httptest.ResponseRecorder {
-				r := httptest.NewRequest(method, "/", nil)
-				r.URL = testapp.ParseURL(t, testapp.URL+target)
-				for i := 0; i+1 < len(headers); i += 2 {
-					r.Header.Set(headers[i], headers[i+1])
-				}
-				w := httptest.NewRecorder()
-				a.Engine.ServeHTTP(w, r)
-				return w
-			}
-			for route, allow := range allowed {
+			engine.GET("/auth/:provider", own)
+			engine.PUT("/auth/password", own)
+			a.Auth.Mount(engine)
+			engine.PATCH("/auth/:id", own)
+			engine.POST("/auth/:provider/link", own)
+			engine.DELETE("/auth/keys/:id", own)
+			engine.HEAD("/auth/files/*path", own)
+			for route, allow := range supported {
 				for _, method := range methods {
-					w := do(method, "/auth/"+route)
-					is := strings.Contains(", "+allow+",", ", "+method+",") || strings.HasSuffix(", "+allow, ", "+method)
+					w := request(t, engine, method, "/auth/"+route)
+					is := slices.Contains(strings.Split(allow, ", "), method)
 					if (w.Code == http.StatusMethodNotAllowed) == is || !is && w.Header().Get("Allow") != allow ||
 						w.Code == http.StatusNotFound {
 						t.Errorf("%s %s: %d, Allow %q", method, route, w.Code, w.Header().Get("Allow"))
@@ -320,7 +330,7 @@ func TestMountedRoutes(t *testing.T) {
 				"//auth/callback", "/auth//callback", "/auth/./callback", "/auth/c%61llback", "/auth/callback%2F",
 				"/auth/x/../callback"} {
 				for _, method := range methods {
-					if w := do(method, path+"?code=secret&state=s"); w.Header().Get("Location") != "" {
+					if w := request(t, engine, method, path+"?code=secret&state=s"); w.Header().Get("Location") != "" {
 						t.Errorf("%s %s: %d to %q", method, path, w.Code, w.Header().Get("Location"))
 					}
 				}
@@ -328,19 +338,79 @@ func TestMountedRoutes(t *testing.T) {
 			for _, tt := range []struct{ method, path, want string }{
 				{"GET", "/auth/github", "/auth/:provider"}, {"POST", "/auth/github/link", "/auth/:provider/link"},
 				{"PUT", "/auth/password", "/auth/password"}, {"DELETE", "/auth/keys/7", "/auth/keys/:id"},
-				{"HEAD", "/auth/files/a/b", "/auth/files/*path"},
+				{"HEAD", "/auth/files/a/b", "/auth/files/*path"}, {"PATCH", "/auth/7", "/auth/:id"},
 			} {
-				if w := do(tt.method, tt.path); w.Code != http.StatusOK || w.Body.String() != tt.want {
+				if w := request(t, engine, tt.method, tt.path); w.Code != http.StatusOK || w.Body.String() != tt.want {
 					t.Errorf("%s %s: %d %s", tt.method, tt.path, w.Code, w.Body)
 				}
 			}
-			if w := do("PATCH", "/auth/nothing"); w.Code != http.StatusNotFound {
-				t.Errorf("no route: %d", w.Code)
-			}
-			if w := do("OPTIONS", "/auth/userinfo", "Access-Control-Request-Method", "GET"); w.Code != http.StatusNoContent {
+			if w := request(t, engine, "OPTIONS", "/auth/userinfo", "Access-Control-Request-Method",
+				"GET"); w.Code != http.StatusNoContent {
 				t.Errorf("preflight: %d", w.Code)
 			}
 		})
+	}
+}
+
+// TestUnknownPathsAreTheApps: NoRoute of the app answers what is below RoutePrefix and no route of the plugin, whatever
+// the method.
+func TestUnknownPathsAreTheApps(t *testing.T) {
+	for name, option := range engineSettings() {
+		a := testapp.New(t)
+		engine := gin.New()
+		option(engine)
+		engine.NoRoute(func(c *gin.Context) { c.String(http.StatusNotFound, "the app's") })
+		a.Auth.Mount(engine)
+		for _, path := range []string{
+			"/auth", "/auth/nothing", "/auth/nothing/below", "/auth/userinfo/below", "/auth/SIGNIN", "/auth/signals",
+		} {
+			for _, method := range methods {
+				if w := request(t, engine, method, path); w.Code != http.StatusNotFound || w.Body.String() != "the app's" {
+					t.Errorf("%s: %s %s: %d %s, Allow %q", name, method, path, w.Code, w.Body, w.Header().Get("Allow"))
+				}
+			}
+		}
+	}
+}
+
+// TestWrongMethodsAreErrors: a method that a route does not support, and a path below the callback, get a page or JSON
+// like every other error, are logged without a warning, and are no refused sign-ins.
+func TestWrongMethodsAreErrors(t *testing.T) {
+	var names []string
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.Resource, c.Providers[0].Audience = testapp.URL+"/api", "https://api.example.com"
+		c.OnEvent = func(_ context.Context, e ginoidc.Event) { names = append(names, e.Name) }
+	})
+	engine := gin.New()
+	a.Auth.Mount(engine)
+	metadata := "/.well-known/oauth-protected-resource/api"
+	refused := map[string]string{"/auth/callback/x": "not_found", metadata: "method_not_allowed"}
+	for route := range supported {
+		refused["/auth/"+route] = "method_not_allowed"
+	}
+	for path, code := range refused {
+		status := map[string]int{"not_found": 404, "method_not_allowed": 405}[code]
+		w := request(t, engine, "PUT", path)
+		var body struct{ Error, Message, Request_id string }
+		if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || w.Code != status || body.Error != code ||
+			body.Message == "" || !strings.Contains(a.Logs.String(), "request_id="+body.Request_id) {
+			t.Errorf("PUT %s: %d %s, %v", path, w.Code, w.Body, err)
+		}
+		method := "POST"
+		if strings.Contains(supported[strings.TrimPrefix(path, "/auth/")], method) {
+			method = "HEAD" // the server leaves out the body
+		}
+		w = request(t, engine, method, path, testapp.Navigation()...)
+		if w.Code != status || !strings.HasPrefix(w.Header().Get("Content-Type"), "text/html") ||
+			!strings.Contains(w.Body.String(), `<a href="/">Continue</a>`) {
+			t.Errorf("%s %s: %d %s %s", method, path, w.Code, w.Header().Get("Content-Type"), w.Body)
+		}
+		if !strings.HasSuffix(w.Header().Get("Cache-Control"), "no-store") {
+			t.Errorf("%s: Cache-Control %q", path, w.Header().Get("Cache-Control"))
+		}
+	}
+	if strings.Contains(a.Logs.String(), "level=WARN") || slices.Contains(names, ginoidc.EventSignInRefused) {
+		t.Errorf("events %q, log %s", names, a.Logs)
 	}
 }
 

@@ -279,7 +279,7 @@ func nameOfFailure(e event) string {
 	switch {
 	case errors.As(e.err, &ofProvider) && ofProvider.Code == "too_many_calls":
 		return EventThrottled
-	case e.signIn:
+	case e.signIn && !isMisdirected(e.err):
 		return EventSignInRefused
 	}
 	return EventRequestFailed

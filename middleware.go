@@ -34,6 +34,24 @@ func (a *Auth) RequireAuth() gin.HandlerFunc {
 	return a.guard(func(*gin.Context, identity) error { return nil })
 }
 
+// OptionalAuth is for public pages that show who is signed in. It allows everybody, and answers only those requests
+// whose user cannot be known: if the session store or State does not respond, the response is 503, and nobody is taken
+// for signed out. An access token that is refused is 401, and a request that another site makes with the session's
+// cookie and that could change something is 403, code "cross_origin".
+//
+// Without it, [UserFrom] returns false in such a request, and the page would ask a user who is signed in to sign in.
+func (a *Auth) OptionalAuth() gin.HandlerFunc {
+	return func(c *gin.Context) {
+		id, err := a.attend(c).identifyForGuard(c)
+		if err == nil && id.session != nil {
+			err = a.origin.check(c)
+		}
+		if err != nil && !a.routes.Own(c) {
+			a.denier.deny(c, err)
+		}
+	}
+}
+
 // RequireGroups allows users who belong to any of the groups, compared byte for byte. It panics without a group or with
 // an empty one: an unset variable in the caller's configuration must not allow everybody. Other users get 403: code
 // "forbidden" or, if the provider left the groups out because there are too many, "groups_overage".

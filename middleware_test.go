@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
@@ -366,6 +368,93 @@ func TestPublicRoute(t *testing.T) {
 	}
 	if r := a.Browser().Fetch("/greet"); r.Body != "" || r.Header.Get("Vary") != "Cookie" {
 		t.Errorf("greet, signed out: %q %v", r.Body, r.Header)
+	}
+}
+
+// TestOptionalAuth: a public page knows its user or that there is none. Where that is unknown, the response is 503 and
+// not the page of a visitor, and what no guard accepts is refused.
+func TestOptionalAuth(t *testing.T) {
+	up := testapp.New(t)
+	b := up.Browser()
+	b.MustSignIn("alice")
+	stateAway, tokens := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.State = brokenState{state.NewMemory(0)}
+	}), testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].Audience = "https://api.example.com" })
+	crossSite := []string{"Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"}
+	for _, tt := range []struct {
+		name     string
+		app      *testapp.App
+		signedIn bool
+		method   string
+		headers  []string
+		status   int
+		body     string
+	}{
+		{"nobody", up, false, "GET", testapp.Navigation(), 200, "nobody"},
+		{"a user", up, true, "GET", testapp.Navigation(), 200, "alice"},
+		{"a user's form", up, true, "POST", nil, 200, "alice"},
+		{"nobody, from another site", up, false, "POST", crossSite, 200, "nobody"},
+		{"a user, from another site", up, true, "POST", crossSite, 403, `"error":"cross_origin"`},
+		{"a page, the store is away", stateAway, true, "GET", testapp.Navigation(), 503, "Try again"},
+		{"a fetch, the store is away", stateAway, true, "GET", nil, 503, `"error":"session_unavailable"`},
+		{"nobody, the store is away", stateAway, false, "GET", testapp.Navigation(), 200, "nobody"},
+		{"a bad access token", tokens, true, "GET", []string{"Authorization", "Bearer e30"}, 401, `"invalid_access_token"`},
+	} {
+		engine := gin.New()
+		engine.Use(tt.app.Auth.OptionalAuth())
+		tt.app.Auth.Mount(engine)
+		engine.Any("/page", func(c *gin.Context) {
+			name := "nobody"
+			if u, ok := ginoidc.UserFrom(c); ok {
+				name = u.Subject
+			}
+			c.String(http.StatusOK, name)
+		})
+		headers := tt.headers
+		if tt.signedIn {
+			headers = append(slices.Clone(headers), "Cookie", b.CookieHeader())
+		}
+		w := request(t, engine, tt.method, "/page", headers...)
+		if w.Code != tt.status || !strings.Contains(w.Body.String(), tt.body) ||
+			(w.Header().Get("Retry-After") != "") != (tt.status == 503) || w.Header().Get("Vary") != "Cookie" {
+			t.Errorf("%s: %d %s %v", tt.name, w.Code, w.Body, w.Header())
+		}
+		if w := request(t, engine, "GET", "/auth/signed-out", headers...); w.Code == http.StatusForbidden {
+			t.Errorf("%s: a route of the plugin is guarded: %d", tt.name, w.Code)
+		}
+	}
+}
+
+// TestUnknownUserIsLogged: a page without a guard shows nobody while the store is away, and the log says so once a
+// request.
+func TestUnknownUserIsLogged(t *testing.T) {
+	up := testapp.New(t)
+	b := up.Browser()
+	b.MustSignIn("alice")
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = brokenState{state.NewMemory(0)} })
+	twice := func(c *gin.Context) {
+		_, ok := a.Auth.UserFrom(c)
+		if _, same := ginoidc.UserFromContext(c.Request.Context()); ok || same {
+			t.Error("a user")
+		}
+	}
+	failed := a.Auth.With(ginoidc.AbortHandlers{Failed: twice})
+	a.Engine.GET("/page", twice)
+	a.Engine.GET("/guarded", failed.RequireAuth())
+	there := a.Browser()
+	there.Jar = b.Jar
+	for path, want := range map[string]string{"/page": "the user is not known", "/guarded": "request failed"} {
+		a.Logs.Reset()
+		there.Navigate(path)
+		if out := a.Logs.String(); strings.Count(out, "\n") != 1 || !strings.Contains(out, want) ||
+			!strings.Contains(out, "code=session_unavailable") {
+			t.Errorf("%s: log %s", path, out)
+		}
+	}
+	a.Logs.Reset()
+	a.Browser().Navigate("/page")
+	if a.Logs.Len() > 0 {
+		t.Errorf("nobody: log %s", a.Logs)
 	}
 }
 

@@ -33,6 +33,7 @@ type request struct {
 
 	opened    bool        // identity and err are set
 	ended     bool        // the browser has a session that has been ended
+	reported  atomic.Bool // the error for which the user is not known is in the log
 	rechecked bool        // the user of the session has been read again, or that has failed
 	sets      atomic.Bool // cookies is not empty
 	shown     atomic.Bool // the browser shows the response to a signed-in user in a window

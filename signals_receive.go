@@ -49,13 +49,16 @@ var (
 // codes of RFC 8935 if the token is refused; and with 503 if the keys of the transmitter or the shared state cannot be
 // read, or if OnSignal fails, so that the transmitter tries again. Without Provider.Signals it responds with 404.
 func (a *Auth) ReceiveSignal(c *gin.Context) {
-	if !begin(c, http.MethodPost) {
+	if !a.begin(c, http.MethodPost) {
 		return
 	}
 	req := a.requestOf(c)
 	rp, err := a.providers.ofPath(c, a.requestOf)
-	if err != nil || rp.signals == nil {
-		c.AbortWithStatus(http.StatusNotFound)
+	if err == nil && rp.signals == nil {
+		err = errNoRoute
+	}
+	if err != nil {
+		a.denier.fail(c, "", err)
 		return
 	}
 	raw, err := rp.signals.readPushed(c)

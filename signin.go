@@ -39,7 +39,7 @@ import (
 // With the parameter iss, a third party initiates the sign-in. The response is 404 unless Provider.InitiateLogin is
 // set.
 func (a *Auth) SignIn(c *gin.Context) {
-	if !begin(c, a.signIns.methods()...) {
+	if !a.begin(c, a.signIns.methods()...) {
 		return
 	}
 	if web.IsSubresource(c.Request) { // a prefetch, frame, image, script or fetch starts no attempt
@@ -64,7 +64,7 @@ func (a *Auth) SignIn(c *gin.Context) {
 		location, err = a.signIns.start(c.Request.Context(), c, req, wanted)
 	}
 	if err != nil {
-		a.denier.fail(c, wanted.purpose.ReturnTo, err)
+		a.denier.about(wanted.rp).fail(c, wanted.purpose.ReturnTo, err)
 		return
 	}
 	status := http.StatusFound

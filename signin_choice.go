@@ -12,7 +12,6 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/marker"
 	"github.com/seed-d65cea4d/ginoidc/internal/settings"
-	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
 const (
@@ -20,7 +19,7 @@ const (
 	emailParameter    = "email"
 )
 
-// ProviderChoice is one way to sign in, for [Config].ChooseProvider.
+// ProviderChoice is one way to sign in, on a [Page].
 type ProviderChoice struct {
 	Name, Label string
 	URL         string // of the sign-in, with the return target
@@ -35,7 +34,7 @@ type providerChoice struct {
 	markers    marker.Cookies
 	route      string // of the sign-in
 	findDomain func(ctx context.Context, domain string) (string, error)
-	page       func(*gin.Context, []ProviderChoice) // nil: that of the plugin
+	pages      *ownPages
 }
 
 // named returns the relying party that a request to the sign-in route names, or nil if the user has to choose. It never
@@ -107,32 +106,28 @@ func (p providerChoice) ofAddress(ctx context.Context, address string) (*relying
 // show answers with the page of choice. query is that of the request to the sign-in route, which the choices
 // keep. address is what the user has entered, if it leads nowhere.
 func (p providerChoice) show(c *gin.Context, req *request, query url.Values, address string) {
-	choices := p.choices(c, req, query)
-	if p.page != nil {
-		p.page(c, choices)
-		return
-	}
-	page := web.Choice{Email: address}
-	for _, choice := range choices {
-		page.Options = append(page.Options, web.Option{Label: choice.Label, URL: choice.URL, Last: choice.Last})
+	language := p.pages.language(c, query.Get("ui_locales"))
+	page := &Page{
+		Kind: PageSignIn, Choices: p.choices(c, req, query), LastUsed: language.Text("sign_in.last_used"),
 	}
 	if p.asksForAddress() {
-		page.Action = p.route
+		page.Form = &PageForm{
+			Action: p.route, Button: language.Text("sign_in.continue"),
+			EmailLabel: language.Text("sign_in.email"), Email: address, Invalid: address != "",
+		}
 		for _, name := range slices.Sorted(maps.Keys(query)) {
-			page.Hidden = append(page.Hidden, web.Field{Name: name, Value: query.Get(name)})
+			page.Form.Hidden = append(page.Form.Hidden, PageField{name, query.Get(name)})
 		}
 	}
 	switch {
-	case address != "" && len(choices) > 0:
-		page.Message = "This address is not known here. Please check it, or choose another way to sign in."
+	case address != "" && len(page.Choices) > 0:
+		page.Message = language.Text("sign_in.unknown_address_or_choose")
 	case address != "":
-		page.Message = "This address is not known here. Please check it."
-	case page.Action == "" && len(choices) == 0:
-		page.Message = "Please use the address for sign-in that your organization has given you."
+		page.Message = language.Text("sign_in.unknown_address")
+	case page.Form == nil && len(page.Choices) == 0:
+		page.Message = language.Text("sign_in.no_choice")
 	}
-	if err := web.WriteChoice(c.Writer, page); err != nil {
-		p.log.DebugContext(c.Request.Context(), "ginoidc: page not written", "error", err)
-	}
+	p.pages.show(c, language, page)
 }
 
 // choices returns the ways to sign in that this browser may see: those that everybody may, and the one it used last.

@@ -47,7 +47,7 @@ func newSignIns(a *core) signIns {
 	return signIns{
 		reporter: a.reporter, links: a.links, targets: a.targets, home: cfg.DefaultReturnTo, attempts: a.attempts,
 		strict: cfg.strict(), origin: a.origin, linking: cfg.OnLink != nil,
-		choice:   providerChoice{a.reporter, &a.providers, a.markers, a.routes.SignIn, cfg.FindDomain, cfg.ChooseProvider},
+		choice:   providerChoice{a.reporter, &a.providers, a.markers, a.routes.SignIn, cfg.FindDomain, a.pages},
 		sessions: a.sessions, markers: a.markers, recent: a.recent, appURL: cfg.AppURL, appState: cfg.AppState,
 	}
 }
@@ -207,6 +207,7 @@ func (s *signIns) start(
 	purpose.Provider = rp.attemptName
 	params, ignored := provider.MergeParameters(rp.settings.SignInParameters, of.app, of.link)
 	s.logIgnored(ctx, "the app asks for something else", ignored...)
+	s.choice.pages.addLocales(c, params)
 	purpose.MaxAge, purpose.ACRValues = provider.MaxAge(params), params.Get("acr_values")
 	if s.appState != nil {
 		var err error

@@ -1234,27 +1234,6 @@ func TestFindDomain(t *testing.T) {
 	}
 }
 
-// TestChooseProvider: an app can show a page of its own, with everything that the default page has.
-func TestChooseProvider(t *testing.T) {
-	var got []ginoidc.ProviderChoice
-	a := several(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-		c.ChooseProvider = func(c *gin.Context, choices []ginoidc.ProviderChoice) {
-			got = choices
-			c.String(http.StatusOK, "mine")
-		}
-	})
-	b := a.Browser()
-	b.MustSignInAt("two", "alice")
-	r := b.Navigate("/auth/signin?return_to=/me")
-	want := []ginoidc.ProviderChoice{
-		{Name: "one", Label: "one", URL: "/auth/signin?provider=one&return_to=%2Fme"},
-		{Name: "two", Label: "two", URL: "/auth/signin?provider=two&return_to=%2Fme", Last: true},
-	}
-	if r.Body != "mine" || !slices.Equal(got, want) {
-		t.Errorf("%q %+v", r.Body, got)
-	}
-}
-
 // TestNothingToChoose: an app with one provider shows no page, whatever the link says.
 func TestNothingToChoose(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {

@@ -23,14 +23,11 @@ import (
 // cannot be used as an open redirector. A script that uses fetch gets 200 and the address as JSON, {"location":
 // "https://…"}. It must go there with location.assign, because only a navigation ends the provider's session.
 func (a *Auth) SignOut(c *gin.Context) {
-	if !begin(c, http.MethodGet, http.MethodPost) {
+	if !a.begin(c, http.MethodGet, http.MethodPost) {
 		return
 	}
 	if c.Request.Method == http.MethodGet && !web.IsSameOriginNavigation(c.Request) {
-		page(c, a.log, http.StatusOK, web.Page{
-			Title: "Sign out?", Message: "Do you want to sign out of this site?", Post: a.routes.SignOut, PostText: "Sign out",
-			Referrer: "same-origin", // with no-referrer the browser would send Origin: null, which is refused
-		})
+		a.confirmSignOut(c)
 		return
 	}
 	if err := a.origin.Check(c.Request); err != nil {
@@ -78,12 +75,27 @@ func (a *Auth) SignOut(c *gin.Context) {
 	redirect(c, http.StatusSeeOther, location)
 }
 
+// confirmSignOut asks whether the user wants to sign out, and says who that is, if it can be read.
+func (a *Auth) confirmSignOut(c *gin.Context) {
+	req, language := a.requestOf(c), a.pages.language(c, "")
+	req.withoutRenewal()
+	id, _ := req.identifyBrowser(c)
+	p := &Page{
+		Kind: PageSignOut, User: id.user(),
+		Form: &PageForm{Action: a.routes.SignOut, Button: language.Text("sign_out.button")},
+	}
+	if p.User != nil {
+		p.Back = PageLink{a.config.DefaultReturnTo, language.Text("sign_out.stay")}
+	}
+	a.pages.show(c, language, p)
+}
+
 // SignedOut is the page to which the provider's end-session endpoint returns the browser, if it is set as
 // PostSignOutURL. A request with the state of a sign-out of this browser (OpenID Connect RP-Initiated Logout 1.0,
 // section 3) is redirected to DefaultReturnTo. Any other request, even with the state of a sign-in, gets a page that
 // says whether the user is signed in. No parameter can redirect the browser elsewhere.
 func (a *Auth) SignedOut(c *gin.Context) {
-	if !begin(c, http.MethodGet) {
+	if !a.begin(c, http.MethodGet) {
 		return
 	}
 	query := c.Request.URL.Query()
@@ -96,18 +108,16 @@ func (a *Auth) SignedOut(c *gin.Context) {
 	if a.landing.reopen(c, a.routes.SignedOut) {
 		return
 	}
-	p := web.Page{
-		Title: "Signed out", Message: "You are not signed in to this site.",
-		Link: a.config.DefaultReturnTo, LinkText: "Continue",
-	}
+	language := a.pages.language(c, "")
+	p := &Page{Kind: PageSignedOut, Link: PageLink{a.config.DefaultReturnTo, language.Text(linkContinue)}}
 	switch id, err := a.requestOf(c).identify(c); {
 	case err != nil:
 		a.denier.fail(c, "", err)
 		return
 	case !id.nobody():
-		p.Title, p.Message = "Still signed in", "This page was not opened by a sign-out here."
+		p.Kind, p.User = PageStillSignedIn, id.user()
 	}
-	page(c, a.log, http.StatusOK, p)
+	a.pages.show(c, language, p)
 }
 
 // maxLogoutHint bounds the length of a claim in the URL of the end-session endpoint.

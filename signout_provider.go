@@ -24,7 +24,7 @@ import (
 // was used before (replay); and with 503 if the provider's keys or the shared state cannot be read, so that the
 // provider tries again.
 func (a *Auth) BackChannelLogout(c *gin.Context) {
-	if !begin(c, http.MethodPost) {
+	if !a.begin(c, http.MethodPost) {
 		return
 	}
 	req := a.requestOf(c)
@@ -111,7 +111,7 @@ func (r *reporter) refuseLogout(c *gin.Context, rp *relyingParty, err error) {
 // If State keeps no list of sessions, it can end only the session of this browser, which works if provider and app are
 // on the same site. Otherwise it responds with 501.
 func (a *Auth) FrontChannelLogout(c *gin.Context) {
-	if !begin(c, http.MethodGet) {
+	if !a.begin(c, http.MethodGet) {
 		return
 	}
 	rp, err := a.providers.ofFramed(c, a.requestOf)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -128,8 +129,10 @@ func healthy(c *gin.Context) { c.JSON(http.StatusOK, gin.H{"status": "ok"}) }
 // readyLimit bounds the time of a probe, so that it gets a response before it times out itself.
 const readyLimit = 3 * time.Second
 
-// ready is a readiness probe: the load balancer sends no new users while nobody can sign in.
-func ready(auth *ginoidc.Auth) gin.HandlerFunc {
+// ready is a readiness probe: the load balancer sends no new users while nobody can sign in. While users of some of
+// several providers can, the app is ready and the response has the problems of the others: a mistake of one provider
+// must not take the app from the users of all.
+func ready(auth *ginoidc.Auth, providers []ginoidc.Provider) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		ctx, cancel := context.WithTimeout(c.Request.Context(), readyLimit)
 		defer cancel()
@@ -138,8 +141,37 @@ func ready(auth *ginoidc.Auth) gin.HandlerFunc {
 			c.JSON(http.StatusServiceUnavailable, gin.H{"status": "unavailable", "reason": err.Error()})
 			return
 		}
-		c.JSON(http.StatusOK, gin.H{"status": "ready"})
+		answer := gin.H{"status": "ready"}
+		if problems := problemsOf(ctx, auth, providers); len(problems) > 0 {
+			answer["providers"] = problems
+		}
+		c.JSON(http.StatusOK, answer)
 	}
+}
+
+// problemsLimit bounds how long the probe of an app that is ready waits for the providers that do not answer.
+const problemsLimit = 500 * time.Millisecond
+
+// problemsOf returns the problems of those of several providers that cannot be used, by name.
+func problemsOf(ctx context.Context, auth *ginoidc.Auth, providers []ginoidc.Provider) map[string]string {
+	if len(providers) < 2 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, problemsLimit)
+	defer cancel()
+	checked := make([]error, len(providers))
+	var checks sync.WaitGroup
+	for i, p := range providers {
+		checks.Go(func() { checked[i] = auth.ForProvider(p.Name).Ready(ctx) })
+	}
+	checks.Wait()
+	problems := map[string]string{}
+	for i, err := range checked {
+		if err != nil {
+			problems[providers[i].Name] = err.Error()
+		}
+	}
+	return problems
 }
 
 // noMethod responds to methods that a route does not have.

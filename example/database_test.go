@@ -72,7 +72,9 @@ func TestDatabaseThatIsDown(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 		}
 		a := newAppUntil(t, t.Context(), localhost, func(c *ginoidc.Config) { c.Store, c.State = config.Store, config.State })
-		for path, want := range map[string]int{"/healthz": 200, "/readyz": 503, "/api/me": 503} {
+		for path, want := range map[string]int{
+			"/healthz": 200, "/readyz": 503, "/api/me": 503, "/": 503, "/silent": 503, "/nowhere": 404,
+		} {
 			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, localhost+path, nil)
 			r.AddCookie(&http.Cookie{Name: "ginoidc", Value: strings.Repeat("A", 43)})
 			w := httptest.NewRecorder()

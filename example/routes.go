@@ -12,16 +12,16 @@ import (
 
 // routes registers all routes and shows what each requires. app is the router, or a group of it if the app lives below
 // a base path. stopping is done when the app shuts down.
-func routes(stopping context.Context, app *gin.RouterGroup, auth *ginoidc.Auth, p *pages, keepTokens bool) {
+func routes(stopping context.Context, app *gin.RouterGroup, auth *ginoidc.Auth, p *pages, config ginoidc.Config) {
 	auth.Mount(app) // /auth/signin, /auth/callback, /auth/signout, /auth/userinfo
 
-	// Public. Handlers can still get the user.
-	app.GET("/", p.home)
+	// Public. The page shows who is signed in; if that cannot be known, because the session store is down, it is 503.
+	app.GET("/", auth.OptionalAuth(), p.home)
 	app.GET("/healthz", healthy)
-	app.GET("/readyz", ready(auth))
+	app.GET("/readyz", ready(auth, config.Providers))
 
 	// Public too, but users who are signed in at the provider are signed in here without a click.
-	app.GET("/silent", auth.SilentSignIn(), p.silent)
+	app.GET("/silent", auth.OptionalAuth(), auth.SilentSignIn(), p.silent)
 
 	// For signed-in users. Browsers are redirected to the sign-in and return to the page.
 	app.GET("/profile", auth.RequireAuth(), p.profile)
@@ -41,7 +41,7 @@ func routes(stopping context.Context, app *gin.RouterGroup, auth *ginoidc.Auth, 
 	api.GET("/machine", auth.RequireScopes("read:things"), machine)
 
 	// Calls another service with the user's access token, if it is kept (OIDC_KEEP_TOKENS).
-	if keepTokens {
+	if config.KeepTokens {
 		api.GET("/upstream", auth.RequireAuth(), upstream(auth, p.log))
 	}
 
@@ -86,10 +86,10 @@ func newEngine(
 	engine.NoMethod(noMethod)
 
 	app := engine.Group(p.base)
-	routes(stopping, app, auth, p, config.KeepTokens)
+	routes(stopping, app, auth, p, config)
 	p.static(app)
 	if p.base != "" {
-		engine.GET(p.base, p.home)
+		engine.GET(p.base, auth.OptionalAuth(), p.home)
 	}
 	return engine, nil
 }

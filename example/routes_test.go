@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -238,6 +239,40 @@ func TestReadyNamesTheReason(t *testing.T) {
 				t.Errorf("healthz: %d", alive.StatusCode)
 			}
 		})
+	}
+}
+
+// One of several providers that cannot be used leaves the app ready, and the probe says what is wrong with it.
+func TestReadyNamesOneOfSeveral(t *testing.T) {
+	other, err := ginoidctest.New(ginoidctest.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	two := func(c *ginoidc.Config) {
+		c.Providers[0].Name = "good"
+		c.Providers = append(c.Providers, ginoidc.Provider{
+			Name: "wrong", Issuer: other.Issuer(), ClientID: "app", ClientSecret: "secret", Transport: other.Transport(),
+		})
+	}
+	a := newAppUntil(t, t.Context(), localhost, two)
+	if got := a.send(t, a.client(t, ""), http.MethodGet, "/readyz", ""); got.body != `{"status":"ready"}` {
+		t.Errorf("%d %s", got.StatusCode, got.body)
+	}
+	other.Misbehave(t, ginoidctest.IssuerMismatch)
+	a = newAppUntil(t, t.Context(), localhost, two)
+	got := a.send(t, a.client(t, ""), http.MethodGet, "/readyz", "")
+	var answer struct {
+		Status    string
+		Providers map[string]string
+	}
+	err = json.Unmarshal([]byte(got.body), &answer)
+	if why := answer.Providers["wrong"]; err != nil || got.StatusCode != http.StatusOK || answer.Status != "ready" ||
+		len(answer.Providers) != 1 || !strings.Contains(why, other.Issuer()) ||
+		!strings.Contains(why, "https://elsewhere.example") {
+		t.Errorf("%d %s, %v", got.StatusCode, got.body, err)
+	}
+	if !strings.Contains(a.log.String(), "issuer_mismatch") {
+		t.Errorf("log %s", a.log)
 	}
 }
 

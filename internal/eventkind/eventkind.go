@@ -19,6 +19,7 @@ const (
 	Allowed       Kind = "allowed"
 	Denied        Kind = "denied"
 	RequestFailed Kind = "request failed"
+	UserUnknown   Kind = "the user is not known, so a page without a guard shows nobody"
 	SignInGuarded Kind = "a guard denies the sign-in, as the handler there is one of the app's: " +
 		"give Auth.SignIn itself to the route, or put the guard on other routes only"
 
@@ -72,7 +73,7 @@ func (k Kind) Level() (level slog.Level, ok bool) {
 	switch k {
 	case SessionRenewed, CookiesNotDeleted:
 		return slog.LevelDebug, true
-	case SessionLost, ResponseModeMismatch, GroupsMissing, SessionNotRenewed, SeveralSessions,
+	case UserUnknown, SessionLost, ResponseModeMismatch, GroupsMissing, SessionNotRenewed, SeveralSessions,
 		SessionNotListed, SessionStillListed, OldStateStored, RefreshRefused, TokensNotRevoked,
 		ReplacedTokensNotLeft, LeaseNotReleased, LogoutRefused, LogoutTokenForgotten,
 		FrontChannelNoList, SessionNotLabelled, SignalRefused, SignalForgotten, PollFailed,

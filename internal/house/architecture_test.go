@@ -53,13 +53,15 @@ func rooms() []room {
 		{"internal/house", "", ""},
 		{"internal/eventkind", "", ""},
 		{"internal/routes", "internal/audit", "github.com/gin-gonic/gin"},
-		{"internal/doctor", "internal/provider", ""},
+		{"internal/pages", "internal/origin internal/settings internal/web", ""},
 		{".", "cookiestore internal/ascii internal/attempt internal/audit internal/authresponse internal/claims " +
 			"internal/clientcert internal/cookie internal/directory internal/doctor internal/dpopnonce internal/env " +
-			"internal/eventkind internal/flight internal/lograte internal/marker internal/origin internal/provider " +
-			"internal/recheck internal/refresh internal/returnto internal/revocation internal/routes internal/sealed " +
-			"internal/session internal/settings internal/shared internal/state internal/store internal/web internal/wire",
+			"internal/eventkind internal/flight internal/lograte internal/marker internal/origin internal/pages " +
+			"internal/provider internal/recheck internal/refresh internal/returnto internal/revocation internal/routes " +
+			"internal/sealed internal/session internal/settings internal/shared internal/state internal/store internal/web " +
+			"internal/wire",
 			"github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
+		{"internal/doctor", "internal/provider", ""},
 		{"internal/recheck", "internal/claims internal/flight internal/provider internal/session internal/shared " +
 			"internal/wire",
 			""},

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
+	"github.com/seed-d65cea4d/ginoidc/internal/pages"
 )
 
 // TestQuotedLogs: the log lines and messages that pages quote are those of the code.
@@ -68,10 +69,13 @@ type quotable struct {
 	levels  map[string]slog.Level // of what the package that talks to the provider reports
 }
 
-// readCode reads the strings of the plugin, without those of tests, tools and examples.
+// readCode reads the strings of the plugin, and the texts of its pages, without those of tests, tools and examples.
 func readCode(t *testing.T) quotable {
 	t.Helper()
 	found := quotable{texts: map[string]bool{}, levels: map[string]slog.Level{}}
+	for _, text := range pages.Texts(pages.English) {
+		found.texts[text] = true
+	}
 	verb := regexp.MustCompile(`%[+#]?[a-z]`)
 	eachFile(t, ".go", func(name string) {
 		top, _, _ := strings.Cut(name, "/")

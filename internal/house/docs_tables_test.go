@@ -20,6 +20,7 @@ import (
 	"testing"
 
 	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/internal/pages"
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
@@ -30,6 +31,7 @@ func TestConfigurationIsDocumented(t *testing.T) {
 	documented := documentedFields(page)
 	for _, of := range []reflect.Type{
 		reflect.TypeFor[ginoidc.Config](), reflect.TypeFor[ginoidc.Provider](), reflect.TypeFor[ginoidc.Signals](),
+		reflect.TypeFor[ginoidc.Pages](),
 	} {
 		for i := range of.NumField() {
 			name := of.Name() + "." + of.Field(i).Name
@@ -190,8 +192,8 @@ func TestEnvironmentBlocks(t *testing.T) {
 	}
 }
 
-// TestErrorsAreDocumented: the table has exactly the codes, statuses and names of errors.go, and every reason that
-// internal/provider logs is explained.
+// TestErrorsAreDocumented: the table has exactly the codes, statuses and names of errors.go, pages have texts for each
+// code, and every reason that internal/provider logs is explained.
 func TestErrorsAreDocumented(t *testing.T) {
 	t.Chdir(root)
 	page := readFile(t, "docs/errors.md")
@@ -201,7 +203,7 @@ func TestErrorsAreDocumented(t *testing.T) {
 	}
 	var rows []string
 	literals(t, "errors.go", func(lit *ast.CompositeLit) {
-		if len(lit.Elts) != 6 {
+		if len(lit.Elts) != 4 {
 			return
 		}
 		if status, ok := lit.Elts[1].(*ast.SelectorExpr); ok {
@@ -209,7 +211,11 @@ func TestErrorsAreDocumented(t *testing.T) {
 			if name, ok := lit.Elts[0].(*ast.Ident); ok && name.IsExported() {
 				value = "`" + name.Name + "`"
 			}
-			rows = append(rows, fmt.Sprintf("| `%s` | %d | %s |", text(t, lit.Elts[2]), statuses[status.Sel.Name], value))
+			code := text(t, lit.Elts[2])
+			rows = append(rows, fmt.Sprintf("| `%s` | %d | %s |", code, statuses[status.Sel.Name], value))
+			if texts := pages.Texts(pages.English); texts[code+".title"] == "" || texts[code+".text"] == "" {
+				t.Errorf("pages have no texts for %s", code)
+			}
 		}
 	})
 	for _, row := range rows {

@@ -49,11 +49,10 @@ const (
 	ClientTypes   = "client.d.ts"
 )
 
-// The pattern of the routes for methods that no route supports has a path parameter, and so has what is below a route.
+// The patterns below a route have a path parameter, so that Gin does not redirect to the route.
 const (
-	Param      = "ginoidc" // the name of the route
 	BelowParam = "ginoidc_below"
-	Below      = "/*" + BelowParam // in the patterns below a route, so that Gin does not redirect to it
+	Below      = "/*" + BelowParam
 )
 
 // Own reports whether the request is for one of the plugin's own routes. It compares the pattern of the matched route,
@@ -71,7 +70,6 @@ func (p Paths) Own(c *gin.Context) bool {
 	if !ok {
 		name, ok = strings.CutPrefix(pattern, p.Prefix+"/")
 	}
-	name = strings.Replace(name, ":"+Param, c.Param(Param), 1)
 	return ok && slices.Contains(p.All(), p.Base+p.Prefix+"/"+strings.TrimSuffix(name, Below))
 }
 

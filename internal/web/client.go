@@ -25,7 +25,7 @@ func ServeClient(w http.ResponseWriter, r *http.Request, types bool) {
 	h := w.Header()
 	h.Set("Content-Type", kind)
 	h.Set("Cache-Control", "no-cache")
-	h.Set("ETag", `"`+sourceHash(string(file))[1:20]+`"`)
+	h.Set("ETag", `"`+SourceHash(string(file))[1:20]+`"`)
 	h.Set("X-Content-Type-Options", "nosniff")
 	http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(file))
 }
