@@ -22,6 +22,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
+	"github.com/seed-d65cea4d/ginoidc/internal/signals"
 )
 
 // relyingParty is the app as a client of one identity provider. It has all that is this provider's alone: settings,
@@ -41,7 +42,7 @@ type relyingParty struct {
 
 	state       SharedState
 	ledger      sessionLedger
-	signals     *signalReceiver // nil without Provider.Signals
+	signals     *signals.Receiver // nil without Provider.Signals
 	refresher   *refresh.Refresher
 	checker     *recheck.Checker  // nil without re-checks
 	resources   http.RoundTripper // for calls with an access token

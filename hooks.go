@@ -147,10 +147,10 @@ func (h hooks) signal(ctx context.Context, s Signal) error {
 	if h.config.OnSignal == nil {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, signalHookTime)
+	ctx, cancel := context.WithTimeout(ctx, hooksLimit)
 	defer cancel()
 	if _, err := flight.Try(h.log, func() (any, error) { return nil, h.config.OnSignal(ctx, s) }); err != nil {
-		return fmt.Errorf("%w: %w", errSignalHook, err)
+		return fmt.Errorf("OnSignal failed: %w", err)
 	}
 	return nil
 }

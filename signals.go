@@ -10,6 +10,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/routes"
 	"github.com/seed-d65cea4d/ginoidc/internal/sealed"
+	"github.com/seed-d65cea4d/ginoidc/internal/signals"
 )
 
 // Signals makes the app a receiver of security events (OpenID Shared Signals Framework 1.0, CAEP 1.0): the transmitter
@@ -98,16 +99,8 @@ func (s *Signals) setDefaults(p *Provider) {
 	}
 }
 
-// signalReceiver is what a relying party needs for signals.
-type signalReceiver struct {
-	*provider.Transmitter
-	settings Signals
-	states   *sealed.Text // of verification events, so that any instance recognizes its own
-	url      string       // to which the transmitter pushes
-}
-
 // newSignalReceiver returns nil unless Signals is set.
-func newSignalReceiver(a *core, rp *relyingParty) (*signalReceiver, error) {
+func newSignalReceiver(a *core, rp *relyingParty) (*signals.Receiver, error) {
 	p := &rp.settings
 	if p.Signals == nil {
 		return nil, nil
@@ -117,22 +110,26 @@ func newSignalReceiver(a *core, rp *relyingParty) (*signalReceiver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ginoidc: CookieSecrets: %w", err)
 	}
-	return &signalReceiver{
+	return signals.New(signals.Config{
 		Transmitter: provider.NewTransmitter(provider.TransmitterConfig{
 			Issuer: s.Issuer, Audience: s.Audience, SigningAlgs: s.SigningAlgs,
 			MaxAge: a.config.SessionLifetime + a.config.AttemptLife, ClockTolerance: p.ClockTolerance, Token: s.Token,
 			Timeout: p.Timeout, Transport: p.Transport, RootCAs: p.RootCAs, Logger: a.log, Report: rp.emitProvider,
 			Observe: rp.callObserver(),
 		}),
-		settings: s, states: states,
-		url: rp.ownURL(a, routes.SignalsPath),
-	}, nil
+		Issuer: s.Issuer, Audience: rp.audience, URL: rp.ownURL(a, routes.SignalsPath), Authorization: s.Authorization,
+		Poll: s.Poll, State: a.state, Values: a.values.Values, States: states, Log: a.log,
+		Apply: func(ctx context.Context, e *provider.SecurityEvent) error { return rp.applySignal(ctx, a.hooks, e) },
+		Report: func(ctx context.Context, e signals.Event, of *provider.SecurityEvent, err error) {
+			rp.reportSignal(ctx, e, of, err)
+		},
+	}), nil
 }
 
 // exported returns a signal as the app sees it.
 func (rp *relyingParty) exported(e *provider.SecurityEvent, sub, sid string) Signal {
 	signal := Signal{
-		Type: e.Type, ID: e.JTI, Issuer: rp.signals.settings.Issuer, Provider: rp.settings.Name,
+		Type: e.Type, ID: e.JTI, Issuer: rp.signals.Issuer, Provider: rp.settings.Name,
 		Subject: sub, SID: sid, Occurred: e.Occurred,
 	}
 	signal.SubjectID, _ = json.Marshal(e.Subject.Raw) // it was JSON
@@ -151,7 +148,7 @@ type SignalStream struct {
 var errNoSignals = fmt.Errorf("ginoidc: Provider.Signals is not set: %w", errors.ErrUnsupported)
 
 // signals returns the receiver of the provider that the call concerns.
-func (ps *relyingParties) signals(ctx context.Context, name string) (*signalReceiver, error) {
+func (ps *relyingParties) signals(ctx context.Context, name string) (*signals.Receiver, error) {
 	rp, err := ps.forCall(ctx, name)
 	if err == nil && rp.signals == nil {
 		err = errNoSignals
@@ -174,23 +171,7 @@ func (a *Auth) SetUpSignals(ctx context.Context) (*SignalStream, error) {
 	if err != nil {
 		return nil, err
 	}
-	want := provider.StreamRequest{
-		Events: []string{
-			SignalSessionRevoked, SignalCredentialChange, SignalTokenClaimsChange, SignalDeviceComplianceChange,
-		},
-		Description: a.AppURL(),
-	}
-	if s.settings.Poll == 0 {
-		want.PushURL, want.PushToken = s.url, s.settings.Authorization
-	}
-	stream, err := s.SetUpStream(ctx, want)
-	if err != nil {
-		return nil, translated(err)
-	}
-	if err := s.VerifyStream(ctx, stream.ID, s.states.Seal("", stream.ID)); err != nil {
-		return nil, translated(err)
-	}
-	return s.status(ctx, stream)
+	return streamOf(s.SetUp(ctx, a.AppURL()))
 }
 
 // SignalStatus returns the stream that SetUpSignals has set up.
@@ -200,32 +181,13 @@ func (a *Auth) SignalStatus(ctx context.Context) (*SignalStream, error) {
 	if err != nil {
 		return nil, err
 	}
-	stream, err := s.own(ctx)
+	return streamOf(s.Status(ctx))
+}
+
+// streamOf returns a stream as the app sees it.
+func streamOf(s *signals.Stream, err error) (*SignalStream, error) {
 	if err != nil {
 		return nil, translated(err)
 	}
-	return s.status(ctx, stream)
-}
-
-// own returns the stream of this app.
-func (s *signalReceiver) own(ctx context.Context) (*provider.Stream, error) {
-	streams, err := s.Streams(ctx)
-	if err != nil {
-		return nil, err
-	}
-	for _, one := range streams {
-		if one.Poll == (s.settings.Poll > 0) && (one.Poll || one.Endpoint == s.url) {
-			return &one, nil
-		}
-	}
-	return nil, fmt.Errorf("%w: the transmitter has no stream of this app: call SetUpSignals", errProviderResponse)
-}
-
-// status returns the stream with its present status, which the transmitter can change at any time.
-func (s *signalReceiver) status(ctx context.Context, stream *provider.Stream) (*SignalStream, error) {
-	status, reason, err := s.StreamStatus(ctx, stream.ID)
-	if err != nil {
-		return nil, translated(err)
-	}
-	return &SignalStream{ID: stream.ID, Events: stream.Delivered, Status: status, Reason: reason}, nil
+	return &SignalStream{ID: s.ID, Events: s.Delivered, Status: s.Status, Reason: s.Reason}, nil
 }

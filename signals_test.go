@@ -261,6 +261,32 @@ func TestSignalsOfSeveralProviders(t *testing.T) {
 	}
 }
 
+// TestSignalOfProviderNotFound: while FindProvider fails, the transmitter is to try again. The address of a provider
+// that does not exist is 404, and so is that of one without signals.
+func TestSignalOfProviderNotFound(t *testing.T) {
+	var r recorder
+	a := several(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.Providers[0].Signals = &ginoidc.Signals{SigningAlgs: []string{"ES256"}}
+		c.FindProvider = func(_ context.Context, name string) (ginoidc.Provider, error) {
+			if name == "gone" {
+				return ginoidc.Provider{}, ginoidc.ErrUnknownProvider
+			}
+			return ginoidc.Provider{}, errors.New("database down")
+		}
+		c.OnEvent = r.receive
+	})
+	for name, want := range map[string]int{"gone": http.StatusNotFound, "two": http.StatusNotFound, "acme": 503} {
+		r.take()
+		reply := a.Browser().Do(http.MethodPost, "/auth/signals/"+name, strings.NewReader("x"), headersOf(nil)...)
+		if reply.StatusCode != want || (reply.Header.Get("Retry-After") != "") != (want == 503) {
+			t.Errorf("%s: %d %s", name, reply.StatusCode, reply.Body)
+		}
+		if got := summary(r.take()); want == 503 && got != "signal_refused provider_unavailable" {
+			t.Errorf("%s: events %s", name, got)
+		}
+	}
+}
+
 // TestSignalProblems: New refuses every unsafe or meaningless setting of Signals.
 func TestSignalProblems(t *testing.T) {
 	token := func(context.Context) (string, error) { return "", nil }
