@@ -12,6 +12,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/cookiestore"
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/authresponse"
+	"github.com/seed-d65cea4d/ginoidc/internal/bearer"
 	"github.com/seed-d65cea4d/ginoidc/internal/clientcert"
 	"github.com/seed-d65cea4d/ginoidc/internal/dpopnonce"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
@@ -106,8 +107,10 @@ func New(cfg Config) (*Auth, error) {
 	}
 	return &Auth{core: a, denier: denier{
 		reporter: a.reporter, handlers: cfg.AbortHandlers, links: a.links, targets: a.targets, routes: a.routes,
-		challenges: challenges{a.targets.Origin, a.routes.Metadata, &a.providers, a.proofNonces},
-		home:       a.config.DefaultReturnTo, providers: &a.providers, requestOf: a.requestOf, pages: a.pages,
+		challenges: challenges{bearer.Challenges{
+			Realm: a.targets.Origin, Metadata: a.routes.Metadata, Nonces: a.proofNonces,
+		}, &a.providers},
+		home: a.config.DefaultReturnTo, providers: &a.providers, requestOf: a.requestOf, pages: a.pages,
 	}}, nil
 }
 

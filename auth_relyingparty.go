@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
+	"github.com/seed-d65cea4d/ginoidc/internal/bearer"
 	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 	"github.com/seed-d65cea4d/ginoidc/internal/directory"
 	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
@@ -44,6 +45,7 @@ type relyingParty struct {
 	ledger      sessionLedger
 	signals     *signals.Receiver // nil without Provider.Signals
 	refresher   *refresh.Refresher
+	tokens      *bearer.Checker   // access tokens of requests to the app
 	checker     *recheck.Checker  // nil without re-checks
 	resources   http.RoundTripper // for calls with an access token
 	keepIDToken string
@@ -79,6 +81,13 @@ func newRelyingParty(
 	rp.refresher = newRefresher(rp, a.values.Values, a.config.SessionLifetime)
 	rp.checker = newChecker(a, rp)
 	rp.resources = rp.resourceTransport()
+	rp.tokens = &bearer.Checker{
+		Provider: rp.client, Site: a.targets, Certificates: a.certificates, Nonces: a.proofNonces,
+		BoundOnly: settings.RequireBoundTokens, NeedsNonce: settings.RequireDPoPNonce,
+		MarkUsed: func(ctx context.Context, name string, ttl time.Duration) (bool, error) {
+			return rp.markUsed(ctx, shared.KindProof, name, ttl)
+		},
+	}
 	var err error
 	rp.signals, err = newSignalReceiver(a, rp)
 	return rp, err

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/bearer"
 	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
 	"github.com/seed-d65cea4d/ginoidc/internal/routes"
@@ -19,7 +20,7 @@ import (
 // routesAndTargets derives the paths of the plugin's routes and the rule for return targets from AppURL.
 func (c *Config) routesAndTargets(app *url.URL) (routes.Paths, returnto.Site) {
 	r := routes.New(app, c.RoutePrefix)
-	r.Metadata = metadataPath(c.Resource)
+	r.Metadata = bearer.MetadataPath(c.Resource)
 	rule := returnto.Rule{Origins: append([]string{origin.Of(app)}, c.ReturnOrigins...), Reserved: r.All()}
 	return r, returnto.Site{Rule: rule, Origin: origin.Of(app), Base: r.Base}
 }
