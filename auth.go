@@ -15,7 +15,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/bearer"
 	"github.com/seed-d65cea4d/ginoidc/internal/clientcert"
 	"github.com/seed-d65cea4d/ginoidc/internal/dpopnonce"
-	"github.com/seed-d65cea4d/ginoidc/internal/flight"
+	"github.com/seed-d65cea4d/ginoidc/internal/exchange"
 	"github.com/seed-d65cea4d/ginoidc/internal/marker"
 	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
@@ -59,7 +59,7 @@ type core struct {
 	certificates clientcert.Source
 	proofNonces  dpopnonce.Issuer
 
-	exchanges flight.Group[*exchangeResult]
+	exchanges *exchange.Group
 
 	browsersOnly  bool        // the session is the only way to be signed in
 	groupsGuarded atomic.Bool // a guard requires groups
@@ -94,7 +94,7 @@ func New(cfg Config) (*Auth, error) {
 		a.state = shared.LocalFallback{Whole: cfg.State, Memory: memory}
 		a.oneServer = reflect.TypeOf(cfg.State).Kind() == reflect.Pointer && any(cfg.State) == any(cfg.Store)
 	}
-	a.exchanges.Log, a.providers.reporter = a.log, a.reporter
+	a.providers.reporter = a.reporter
 	a.routes, a.targets = cfg.routesAndTargets(app)
 	a.userInfoClaims = slices.Clone(cfg.UserInfoClaims)
 	setDefault(&a.config.DefaultReturnTo, a.routes.Base+"/")
@@ -195,6 +195,10 @@ func makeSealed(a *core, secure bool) error {
 		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
 	}
 	a.values = sharedValues{shared.Values{State: a.state, Seal: seals.kept}, a.reporter}
+	a.exchanges = exchange.New(exchange.Config{
+		Values: a.values.Values, Sessions: a.sessions, Log: a.log, LeaseNotReleased: a.leaseNotReleased,
+		Alone: cfg.State == nil || len(cfg.unsupported(leaseMethods())) > 0,
+	})
 	a.labels = sessionLabels{a.values, cfg.SessionLabel, cfg.SessionLifetime}
 	a.links = signInLinks{a.routes.SignIn, seals.parameters}
 	a.proofNonces = dpopnonce.Issuer{Seal: seals.proofs}

@@ -43,7 +43,7 @@ func (a *Auth) Callback(c *gin.Context) {
 	ctx := c.Request.Context()
 	at, response, err := rp.receive(c, a.attempts)
 	if err == nil {
-		e := &exchange{auth: a.core, rp: rp, attempt: at}
+		e := &codeExchange{auth: a.core, rp: rp, attempt: at}
 		err = e.complete(c, response)
 	}
 	if err == nil {

@@ -122,7 +122,6 @@ func newSeals(secrets []string, audience string) (s seals, err error) {
 // The purposes of values that are kept for other requests.
 const (
 	replacedTokens = "replaced tokens" // from the start of a sign-in for its callback
-	callbackAnswer = "callback answer" // from one instance for the others
 	updatedCookies = "updated session" // from an update for concurrent requests
 	sessionLabel   = "session label"   // from a sign-in for lists of sessions
 )
@@ -143,9 +142,14 @@ func (v sharedValues) inTurn(
 	}
 	return func() {
 		if err := giveBack(context.WithoutCancel(ctx)); err != nil {
-			v.emit(ctx, event{kind: eventkind.LeaseNotReleased, err: err})
+			v.leaseNotReleased(ctx, err)
 		}
 	}, waited, nil
+}
+
+// leaseNotReleased reports that others wait until a lease expires.
+func (r *reporter) leaseNotReleased(ctx context.Context, err error) {
+	r.emit(ctx, event{kind: eventkind.LeaseNotReleased, err: err})
 }
 
 // newLedger returns the ledger of sessions of an audience, or of the app.

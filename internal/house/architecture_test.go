@@ -56,14 +56,15 @@ func rooms() []room {
 		{"internal/pages", "internal/origin internal/settings internal/web", ""},
 		{".", "cookiestore internal/ascii internal/attempt internal/audit internal/authresponse internal/bearer " +
 			"internal/claims internal/clientcert internal/cookie internal/directory internal/doctor internal/dpopnonce " +
-			"internal/env internal/eventkind internal/flight internal/lograte internal/marker internal/origin " +
-			"internal/pages internal/provider internal/recheck internal/refresh internal/returnto internal/revocation " +
-			"internal/routes internal/sealed internal/session internal/settings internal/shared internal/signals " +
-			"internal/state internal/store internal/web internal/wire",
+			"internal/env internal/eventkind internal/exchange internal/flight internal/lograte internal/marker " +
+			"internal/origin internal/pages internal/provider internal/recheck internal/refresh internal/returnto " +
+			"internal/revocation internal/routes internal/sealed internal/session internal/settings internal/shared " +
+			"internal/signals internal/state internal/store internal/web internal/wire",
 			"github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
 		{"internal/doctor", "internal/provider", ""},
 		{"internal/signals", "internal/flight internal/provider internal/sealed internal/shared", ""},
 		{"internal/bearer", "internal/ascii internal/clientcert internal/dpopnonce internal/provider internal/returnto", ""},
+		{"internal/exchange", "internal/cookie internal/flight internal/session internal/shared", ""},
 		{"internal/recheck", "internal/claims internal/flight internal/provider internal/session internal/shared " +
 			"internal/wire",
 			""},
