@@ -72,8 +72,8 @@ func (rp *relyingParty) exchangeLimit() time.Duration { return rp.redeemLimit() 
 var errPanicked = errors.New("ginoidc: a panic in code of the app or of the plugin")
 
 // codeExchange turns one authorization response into a session. It runs once for all requests that bring the same
-// response, on a goroutine that outlives them: a browser that hangs up in the middle would otherwise lose a code that is
-// redeemed already, and a reload would look like a replay.
+// response, on a goroutine that outlives them: a browser that hangs up in the middle would otherwise lose a code that
+// is redeemed already, and a reload would look like a replay.
 type codeExchange struct {
 	auth    *core
 	rp      *relyingParty

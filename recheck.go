@@ -7,13 +7,11 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/recheck"
-	"github.com/seed-d65cea4d/ginoidc/internal/refresh"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
@@ -44,16 +42,19 @@ func newChecker(a *core, rp *relyingParty) *recheck.Checker {
 	})
 }
 
-// endChecked ends a session because its user may no longer sign in. Tokens that are still valid are revoked.
+// endChecked ends a session because its user may no longer sign in. Tokens that are still valid are revoked, also if
+// code of the app panics that is told about the end.
 func (rp *relyingParty) endChecked(
 	ctx context.Context, r *session.Record, answer recheck.Answer, refusal error,
 ) error {
 	rp.emit(ctx, event{kind: eventkind.RecheckRefused, subject: r.Subject, sid: r.SID, err: refusal})
-	end := SessionEnd{Subject: r.Subject, SID: r.SID, Reason: EndedByRecheck}
-	if err := rp.ledger.endListed(ctx, rp.ledger.RefOf(r), end); err != nil {
+	ref := rp.ledger.RefOf(r)
+	if err := rp.ledger.EndSession(ctx, ref.ID); err != nil {
 		return err
 	}
-	rp.refresher.Revoke(ctx, r, decodedTokens(answer.Tokens))
+	defer rp.refresher.Revoke(ctx, r, decodedTokens(answer.Tokens))
+	rp.ledger.delist(ctx, ref)
+	rp.sessionEnded(ctx, SessionEnd{Subject: r.Subject, SID: r.SID, Reason: EndedByRecheck})
 	return nil
 }
 
@@ -155,12 +156,13 @@ func (rp *relyingParty) reread(
 	ctx context.Context, ask hooks, r *session.Record, encoded []byte,
 ) (answer recheck.Answer, err error) {
 	tokens := decodedTokens(encoded)
-	from, tokens, err := rp.ask(ctx, r, tokens)
+	reader := recheck.Reader{Provider: rp.client, Refresher: rp.refresher, SkipUserInfo: rp.settings.SkipUserInfo}
+	from, tokens, err := reader.Ask(ctx, r, tokens)
 	if tokens != nil {
 		answer.Tokens = tokens.Encode()
 	}
 	if err != nil {
-		return answer, refusal(err)
+		return answer, err
 	}
 	before := rp.userOf(r)
 	after, err := rp.userAfter(from, r, before)
@@ -182,33 +184,6 @@ func (rp *relyingParty) reread(
 	answer.User = &record
 	rp.reportChange(ctx, r, before, after)
 	return answer, nil
-}
-
-// ask asks the provider: for new tokens if there is a refresh token, and then for userinfo unless that is left out. It
-// returns the tokens that are usable, also after an error.
-func (rp *relyingParty) ask(
-	ctx context.Context, r *session.Record, old *provider.Tokens,
-) (from recheck.Sources, tokens *provider.Tokens, err error) {
-	switch {
-	case old == nil:
-		return from, nil, nil
-	case old.RefreshToken != "":
-		var idToken provider.Claims
-		if tokens, idToken, err = rp.refresher.Anew(ctx, r, old); err != nil {
-			return from, nil, err
-		}
-		from.IDToken, from.Vouched = idToken, true
-	case old.Expiry.IsZero() || time.Until(old.Expiry) > 0:
-		tokens = old
-	}
-	if tokens == nil || rp.settings.SkipUserInfo {
-		return from, tokens, nil
-	}
-	userInfo, err := rp.client.UserInfo(ctx, tokens, r.Subject)
-	if userInfo != nil {
-		from.UserInfo, from.Vouched = userInfo, true
-	}
-	return from, tokens, err
 }
 
 // vet asks code of the app: the resolver for the groups, and OnSignIn whether the user may still sign in.
@@ -242,25 +217,15 @@ func (rp *relyingParty) vet(
 // errUndecided marks errors of OnSignIn that refuse nobody, although the hook's errors are wrapped in ErrForbidden.
 var errUndecided = errors.New("undecided")
 
-// refusal returns err as a [recheck.ErrRefused] if it means that the user may no longer sign in: the provider refuses
-// the refresh or the access token, or speaks of another user, or code of the app forbids it. Any other error leaves
-// open whether the user may.
+// refusal returns an error of the app's code as a [recheck.ErrRefused] if it means that the user may no longer sign in.
 func refusal(err error) error {
 	switch {
 	case errors.Is(err, errUndecided):
 		return err
-	case errors.Is(err, refresh.ErrEnded):
-		return fmt.Errorf("%w: %w", recheck.ErrEnded, err)
-	case errors.Is(err, refresh.ErrNoToken):
-		return fmt.Errorf("%w: %w", recheck.ErrRefused, err)
-	case errors.Is(err, provider.ErrRefused), errors.Is(err, provider.ErrTokenRefused), errors.Is(err, ErrForbidden),
-		errors.Is(err, ErrUnauthenticated):
+	case errors.Is(err, ErrForbidden), errors.Is(err, ErrUnauthenticated):
 		return fmt.Errorf("%w: %w", recheck.ErrRefused, err)
 	}
-	if e := (*provider.Error)(nil); errors.As(err, &e) && e.Code == "invalid_request" { // Dex, of a token that has ended
-		return fmt.Errorf("%w: %w", recheck.ErrRefused, err)
-	}
-	return err
+	return recheck.Judged(err)
 }
 
 // userAfter returns the user as the sources of a check describe them. With an ID token that is everything; without one

@@ -126,7 +126,16 @@ func checkChange(t *testing.T, events []ginoidc.Event, gained, lost string) {
 }
 
 // dexRefuses is Dex's response to a refresh token that has expired or was revoked.
-const dexRefuses fakeop.Misbehaviour = "invalid_request"
+const dexRefuses fakeop.Misbehaviour = "Refresh token is invalid or has already been claimed by another client."
+
+// refusesRequests makes the provider respond to refreshes with invalid_request and this description.
+func refusesRequests(a *testapp.App, description string) {
+	a.OP.Intercept(fakeop.Token, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = fmt.Fprintf(w, `{"error":"invalid_request","error_description":%q}`, description)
+	})
+}
 
 // TestRecheckRefused: a user whom the provider or the app refuses is signed out, with all copies of the session, and
 // tokens that are still valid are revoked. Cases 340, 342.
@@ -168,11 +177,7 @@ func TestRecheckRefused(t *testing.T) {
 				switch tt.does {
 				case "":
 				case dexRefuses:
-					a.OP.Intercept(fakeop.Token, func(w http.ResponseWriter, _ *http.Request) {
-						w.Header().Set("Content-Type", "application/json")
-						w.WriteHeader(http.StatusBadRequest)
-						_, _ = w.Write([]byte(`{"error":"invalid_request"}`))
-					})
+					refusesRequests(a, string(tt.does))
 				default:
 					a.OP.Misbehave(tt.does)
 				}
@@ -200,6 +205,58 @@ func TestRecheckRefused(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestRecheckInvalidRequest: a provider that takes the requests of this client for malformed says nothing about the
+// user. Otherwise one change there would sign out everybody.
+func TestRecheckInvalidRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r recorder
+		a := newRechecked(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.OnEvent = r.receive })
+		b := a.Browser()
+		b.MustSignIn("alice")
+		refusesRequests(a, "a parameter is missing: no token was looked at")
+		time.Sleep(due)
+		r.take()
+		if answer := b.Fetch("/me"); answer.StatusCode != http.StatusOK {
+			t.Errorf("%d %s", answer.StatusCode, answer.Body)
+		}
+		if told := summary(r.take()); !strings.Contains(told, "recheck_failed") || strings.Contains(told, "session_ended") {
+			t.Error(told)
+		}
+		a.OP.Intercept(fakeop.Token, nil)
+		time.Sleep(11 * time.Second)
+		if answer := b.Fetch("/me"); answer.StatusCode != http.StatusOK {
+			t.Errorf("afterwards: %d %s", answer.StatusCode, answer.Body)
+		}
+	})
+}
+
+// TestRecheckHookPanics: tokens of a user who may no longer sign in are revoked, also if OnSessionEnd panics.
+func TestRecheckHookPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newRechecked(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.OnSignIn = func(_ context.Context, s *ginoidc.PendingSignIn) error {
+				if s.Recheck {
+					return fmt.Errorf("disabled")
+				}
+				return nil
+			}
+			c.OnSessionEnd = func(context.Context, ginoidc.SessionEnd) { panic("a fault of the app") }
+		})
+		token := ""
+		a.OP.OnTokenAnswer(func(answer map[string]any) { token, _ = answer["access_token"].(string) })
+		b := a.Browser()
+		b.MustSignIn("alice")
+		time.Sleep(due)
+		b.Fetch("/me")
+		if a.OP.Active(token) {
+			t.Error("the tokens are not revoked")
+		}
+		if b.WhoAmI() != "" {
+			t.Error("still signed in")
+		}
+	})
 }
 
 // TestRecheckDuringOutage: while the provider does not respond, a session is used until the grace ends. After that

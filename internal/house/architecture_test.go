@@ -65,8 +65,8 @@ func rooms() []room {
 		{"internal/signals", "internal/flight internal/provider internal/sealed internal/shared", ""},
 		{"internal/bearer", "internal/ascii internal/clientcert internal/dpopnonce internal/provider internal/returnto", ""},
 		{"internal/exchange", "internal/cookie internal/flight internal/session internal/shared", ""},
-		{"internal/recheck", "internal/claims internal/flight internal/provider internal/session internal/shared " +
-			"internal/wire",
+		{"internal/recheck", "internal/claims internal/flight internal/provider internal/refresh internal/session " +
+			"internal/shared internal/wire",
 			""},
 		{"sqlstate", "internal/state internal/store", "github.com/gin-contrib/sessions github.com/gorilla/sessions"},
 		{"internal/limit", "", "github.com/gin-gonic/gin"},

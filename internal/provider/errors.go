@@ -33,6 +33,7 @@ var (
 	ErrInvalidToken    = errors.New("invalid token")
 	ErrIssuerMismatch  = errors.New("issuer mismatch")
 	ErrTokenRefused    = errors.New("the access token was refused")
+	ErrGrantEnded      = errors.New("the refresh token has ended") // although the code of the error says something else
 )
 
 // Error is the only error type of this package. Its text is for the log and never for a page: what it quotes of the

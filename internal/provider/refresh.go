@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -55,7 +56,11 @@ func (p *Provider) refresh(
 		return nil, nil, err
 	}
 	if a.status != http.StatusOK {
-		return nil, nil, p.refused(ctx, opRefresh, a)
+		refused := p.refused(ctx, opRefresh, a)
+		if endsGrant(refused.Code, a.body) {
+			refused.Err = fmt.Errorf("%w: %w", ErrGrantEnded, refused.Err)
+		}
+		return nil, nil, refused
 	}
 	expected := *old
 	if len(want.Scopes) > 0 {
@@ -75,6 +80,19 @@ func (p *Provider) refresh(
 		tokens.IDToken, claims = "", nil // nobody may use claims that were not verified
 	}
 	return tokens, claims, nil
+}
+
+// endsGrant reports whether the refusal of a refresh means that the refresh token is invalid or has expired, although
+// its code is invalid_request and not invalid_grant. Dex says it in the description only.
+func endsGrant(code string, body []byte) bool {
+	if code != "invalid_request" {
+		return false
+	}
+	object, _ := decodeObject(body, maxBody)
+	description, _ := object["error_description"].(string)
+	description = strings.ToLower(description)
+	return strings.Contains(description, "refresh token") &&
+		(strings.Contains(description, "is invalid or has already been claimed") || strings.Contains(description, "expired"))
 }
 
 // verifyRefreshed verifies the ID token of a refresh. If forged is true, the token is not what it claims to be: it
