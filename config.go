@@ -16,7 +16,7 @@ import (
 // copies the Config, so later changes to it have no effect. [ConfigFromEnv] fills one from environment variables.
 type Config struct {
 	// Providers lists the identity providers that sign users in. With several, each needs a Name, and users choose: see
-	// docs/providers.md. Refused: none, unless FindProvider is set.
+	// docs/several-providers.md. Refused: none, unless FindProvider is set.
 	//
 	// A copy of a Config shares its providers: assign a new slice to a copy that uses another provider.
 	Providers []Provider

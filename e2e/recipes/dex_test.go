@@ -31,7 +31,7 @@ func TestDex(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			port := start.FreePort(t)
 			p := dex.Run(t, "http://localhost:"+port, row.life, row.sessions)
-			row.run(somebody(t, runApp(t, example, port, p, "Dex", row.env...), p))
+			row.run(somebody(t, runApp(t, example, port, p, "self-hosted.md", "## Dex", row.env...), p))
 		})
 	}
 }

@@ -81,7 +81,7 @@ func (s *shop) open(env ...string) person {
 	client := s.client()
 	p := start.Provider{Issuer: s.keycloak.URL + "/realms/" + s.name, ClientID: client["clientId"].(string),
 		ClientSecret: client["secret"].(string)}
-	return somebody(s.T, runApp(s.T, s.example, s.port, p, "Keycloak", env...), p)
+	return somebody(s.T, runApp(s.T, s.example, s.port, p, "keycloak.md", "# Keycloak", env...), p)
 }
 
 // admin calls the admin API for the realm.
@@ -172,7 +172,7 @@ func organizations(s *shop) {
 		map[string]any{"addOrganizationId": "true", "jsonType.label": "JSON"})
 	alice.app.Stop(s)
 	alice = somebody(s.T,
-		runApp(s.T, s.example, s.port, alice.provider, "Keycloak", append(settings, "OIDC_ORGANIZATIONS_FORMAT=keys")...),
+		runApp(s.T, s.example, s.port, alice.provider, "keycloak.md", "# Keycloak", append(settings, "OIDC_ORGANIZATIONS_FORMAT=keys")...),
 		alice.provider)
 	alice.signIn(as("alice"))
 	alice.may("/api/orgs/acme/projects", http.StatusOK)
@@ -310,7 +310,7 @@ func pushedRequests(s *shop) {
 		s.Error("Keycloak takes a request that was not pushed")
 	}
 	alice.app.Stop(s)
-	alice.app = runApp(s.T, s.example, s.port, alice.provider, "Keycloak", "OIDC_USE_PAR=true")
+	alice.app = runApp(s.T, s.example, s.port, alice.provider, "keycloak.md", "# Keycloak", "OIDC_USE_PAR=true")
 	alice.signIn(as("alice"))
 	alice.is("alice@example.com", "admin", "audit")
 	if sent := alice.Sent(alice.provider.Issuer + "/protocol/openid-connect/auth"); !sent.Has("request_uri") ||
@@ -324,7 +324,7 @@ func responseModes(s *shop) {
 	for _, mode := range []string{"form_post", "query.jwt", "form_post.jwt"} {
 		alice.app.Stop(s)
 		alice = somebody(s.T,
-			runApp(s.T, s.example, s.port, alice.provider, "Keycloak", "OIDC_RESPONSE_MODE="+mode), alice.provider)
+			runApp(s.T, s.example, s.port, alice.provider, "keycloak.md", "# Keycloak", "OIDC_RESPONSE_MODE="+mode), alice.provider)
 		answer := alice.Submit(alice.asked(alice.Open(alice.app.URL+"/auth/signin")), as("alice"))
 		if strings.HasPrefix(mode, "form_post") {
 			answer = alice.Submit(answer, nil)

@@ -1,5 +1,5 @@
-// Package recipes_test runs what docs/groups.md and docs/provider.md say about Keycloak and Dex: the example app with
-// the settings of those pages, at the real provider.
+// Package recipes_test runs what the pages in docs/providers say: the example app with the settings of those pages, at
+// the real provider.
 package recipes_test
 
 import (
@@ -19,27 +19,27 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/e2e/visitor"
 )
 
-// runApp starts the example with the settings that docs/groups.md has for a provider, and the additional ones.
-func runApp(t *testing.T, example start.Example, port string, p start.Provider, heading string,
+// runApp starts the example with the settings that a page of docs/providers has below a heading, and additional ones.
+func runApp(t *testing.T, example start.Example, port string, p start.Provider, page, heading string,
 	env ...string) start.App {
 	t.Helper()
-	all := append(recipe(t, heading), p.Env()...)
+	all := append(recipe(t, page, heading), p.Env()...)
 	all = append(all, "OIDC_COOKIE_SECRET="+rand.Text()+rand.Text())
 	return example.Run(t, port, append(all, env...)...)
 }
 
-// recipe returns the first block of settings below a heading of docs/groups.md.
-func recipe(t *testing.T, heading string) []string {
+// recipe returns the first block of settings below a heading of a page of docs/providers.
+func recipe(t *testing.T, page, heading string) []string {
 	t.Helper()
-	page, err := os.ReadFile(filepath.Join("..", "..", "docs", "groups.md"))
+	text, err := os.ReadFile(filepath.Join("..", "..", "docs", "providers", page))
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, section, found := strings.Cut(string(page), "\n### "+heading+"\n")
+	_, section, found := strings.Cut("\n"+string(text), "\n"+heading+"\n")
 	_, block, open := strings.Cut(section, "```env\n")
 	block, _, closed := strings.Cut(block, "```")
 	if !found || !open || !closed {
-		t.Fatalf("docs/groups.md has no settings for %s", heading)
+		t.Fatalf("%s has no settings below %s", page, heading)
 	}
 	return strings.Split(strings.TrimSpace(block), "\n")
 }

@@ -16,13 +16,19 @@ type Dex struct{ path string }
 // BuildDex builds it in its own module.
 func BuildDex(t testing.TB) Dex {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "dex")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", path, ".")
-	cmd.Dir = filepath.Join(moduleDir(t, plugin+"/e2e"), "dex")
+	return Dex{buildProvider(t, "dex")}
+}
+
+// buildProvider builds a provider that is a module of its own below e2e.
+func buildProvider(t testing.TB, name string) (program string) {
+	t.Helper()
+	program = filepath.Join(t.TempDir(), name)
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-o", program, ".")
+	cmd.Dir = filepath.Join(moduleDir(t, plugin+"/e2e"), name)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build in %s: %v\n%s", cmd.Dir, err, out)
 	}
-	return Dex{path}
+	return program
 }
 
 // Run starts Dex for an app at appURL (no trailing slash) with the plugin's default routes. Tokens are valid for life.

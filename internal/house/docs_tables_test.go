@@ -78,7 +78,7 @@ func TestConfigurationIsDocumented(t *testing.T) {
 			page = strings.ReplaceAll(page, b.text, "")
 		}
 		for _, m := range regexp.MustCompile(`\b(OIDC|MONOCLOUD_AUTH)_([A-Z_]+)\b`).FindAllStringSubmatch(page, -1) {
-			name := regexp.MustCompile("^(GOOGLE|STAFF)_").ReplaceAllString(m[2], "") // providers of docs/providers.md
+			name := regexp.MustCompile("^(GOOGLE|STAFF)_").ReplaceAllString(m[2], "") // providers of docs/several-providers.md
 			if !slices.Contains(known, name) {
 				t.Errorf("%s: there is no variable %s", file, m[0])
 			}
