@@ -172,7 +172,8 @@ func organizations(s *shop) {
 		map[string]any{"addOrganizationId": "true", "jsonType.label": "JSON"})
 	alice.app.Stop(s)
 	alice = somebody(s.T,
-		runApp(s.T, s.example, s.port, alice.provider, "keycloak.md", "# Keycloak", append(settings, "OIDC_ORGANIZATIONS_FORMAT=keys")...),
+		runApp(s.T, s.example, s.port, alice.provider, "keycloak.md", "# Keycloak",
+			append(settings, "OIDC_ORGANIZATIONS_FORMAT=keys")...),
 		alice.provider)
 	alice.signIn(as("alice"))
 	alice.may("/api/orgs/acme/projects", http.StatusOK)
@@ -324,7 +325,8 @@ func responseModes(s *shop) {
 	for _, mode := range []string{"form_post", "query.jwt", "form_post.jwt"} {
 		alice.app.Stop(s)
 		alice = somebody(s.T,
-			runApp(s.T, s.example, s.port, alice.provider, "keycloak.md", "# Keycloak", "OIDC_RESPONSE_MODE="+mode), alice.provider)
+			runApp(s.T, s.example, s.port, alice.provider, "keycloak.md", "# Keycloak",
+				"OIDC_RESPONSE_MODE="+mode), alice.provider)
 		answer := alice.Submit(alice.asked(alice.Open(alice.app.URL+"/auth/signin")), as("alice"))
 		if strings.HasPrefix(mode, "form_post") {
 			answer = alice.Submit(answer, nil)

@@ -3,7 +3,6 @@ package recipes_test
 import (
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 
@@ -14,8 +13,7 @@ import (
 func TestZITADEL(t *testing.T) {
 	port := start.FreePort(t)
 	settings := recipe(t, "self-hosted.md", "## ZITADEL")
-	trusted := slices.IndexFunc(settings, func(line string) bool { return strings.HasPrefix(line, "OIDC_TRUSTED_AUDIENCES=") })
-	_, project, _ := strings.Cut(settings[max(trusted, 0)], "=")
+	project := strings.TrimPrefix(settings[len(settings)-1], "OIDC_TRUSTED_AUDIENCES=")
 	p := start.RunZITADEL(t, "http://localhost:"+port, project)
 	app := runApp(t, start.BuildExample(t), port, p, "self-hosted.md", "## ZITADEL")
 	for name, groups := range map[string][]string{"alice": {"admin", "staff"}, "bob": {"staff"}} {

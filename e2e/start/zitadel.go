@@ -11,7 +11,8 @@ import (
 func RunZITADEL(t testing.TB, appURL, project string) Provider {
 	t.Helper()
 	port := FreePort(t)
-	p := Provider{Issuer: "http://127.0.0.1:" + port, ClientID: "shop", ClientSecret: "a secret of 32 bytes for the shop"}
+	p := Provider{Issuer: "http://127.0.0.1:" + port, ClientID: "shop",
+		ClientSecret: "a secret of 32 bytes for the shop"}
 	cmd := exec.Command(buildProvider(t, "zitadel"))
 	cmd.Env = clean(os.Environ(), "PORT="+port, "APP_URL="+appURL, "PROJECT="+project,
 		"CLIENT_ID="+p.ClientID, "CLIENT_SECRET="+p.ClientSecret)
