@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// RunZITADEL starts e2e/zitadel for an app at appURL (no trailing slash) with the plugin's default routes. ID tokens also
+// RunZITADEL starts e2e/zitadel for an app at appURL (no trailing slash) with the default routes. ID tokens also
 // name the project as an audience.
 func RunZITADEL(t testing.TB, appURL, project string) Provider {
 	t.Helper()
