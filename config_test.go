@@ -1411,3 +1411,19 @@ func TestNamesOfMonoCloud(t *testing.T) {
 		t.Errorf("no fix: %v", err)
 	}
 }
+
+// TestConfigErrorDoc: each problem names the place of its field in the documentation.
+func TestConfigErrorDoc(t *testing.T) {
+	for field, want := range map[string]string{
+		"":                            "docs/environment.md",
+		"AppURL":                      "docs/configuration.md#appurl",
+		"Providers":                   "docs/configuration.md#providers",
+		"Providers[0].Issuer":         "docs/configuration.md#issuer",
+		"Providers[12].Signals.Token": "docs/configuration.md#signals-token",
+	} {
+		err := &ginoidc.ConfigError{Field: field, Problem: "is wrong", Fix: "change it"}
+		if err.Doc() != want || !strings.HasSuffix(err.Error(), ": is wrong; change it (see "+want+")") {
+			t.Errorf("%q: %s in %q, want %s", field, err.Doc(), err, want)
+		}
+	}
+}

@@ -20,7 +20,7 @@ type ConfigError struct {
 	Fix      string // how to fix it
 }
 
-// Error names the variable, the field, the problem and the fix on one line.
+// Error names the variable, the field, the problem, the fix and where to read more, on one line.
 func (e *ConfigError) Error() string {
 	where := e.Variable
 	switch {
@@ -29,7 +29,20 @@ func (e *ConfigError) Error() string {
 	case e.Field != "":
 		where += " (" + e.Field + ")"
 	}
-	return fmt.Sprintf("ginoidc: %s: %s; %s", where, e.Problem, e.Fix)
+	return fmt.Sprintf("ginoidc: %s: %s; %s (see %s)", where, e.Problem, e.Fix, e.Doc())
+}
+
+// Doc returns where the documentation explains the field, such as "docs/configuration.md#issuer".
+func (e *ConfigError) Doc() string {
+	if e.Field == "" {
+		return "docs/environment.md"
+	}
+	path := strings.Split(e.Field, ".")
+	if len(path) > 1 { // of Providers[0], whose fields are those of one provider
+		path = path[1:]
+	}
+	anchor, _, _ := strings.Cut(strings.ToLower(strings.Join(path, "-")), "[")
+	return "docs/configuration.md#" + anchor
 }
 
 // configErrors joins problems, each as a ConfigError. variables has the names of environment variables by field.

@@ -27,7 +27,7 @@ import (
 // TestConfigurationIsDocumented: all fields and variables are documented, and none that does not exist.
 func TestConfigurationIsDocumented(t *testing.T) {
 	t.Chdir(root)
-	page := readFile(t, "docs/configuration.md")
+	page := readFile(t, "docs/configuration.md") + readFile(t, "docs/environment.md")
 	documented := documentedFields(page)
 	for _, of := range []reflect.Type{
 		reflect.TypeFor[ginoidc.Config](), reflect.TypeFor[ginoidc.Provider](), reflect.TypeFor[ginoidc.Signals](),
@@ -35,6 +35,10 @@ func TestConfigurationIsDocumented(t *testing.T) {
 	} {
 		for i := range of.NumField() {
 			name := of.Name() + "." + of.Field(i).Name
+			anchor := linkOf(of.Name(), of.Field(i).Name)
+			if of.Field(i).IsExported() && strings.Count(page, `<a id="`+anchor+`"></a>`) != 1 {
+				t.Errorf(`docs/configuration.md does not have <a id="%s"></a> once, in the row of %s`, anchor, name)
+			}
 			if of.Field(i).IsExported() && name != "Config.Providers" && !documented[name] {
 				t.Errorf("docs/configuration.md lacks the field %s", name)
 			}
@@ -86,6 +90,13 @@ func TestConfigurationIsDocumented(t *testing.T) {
 	}
 }
 
+// linkOf returns the anchor to which a ConfigError of a field links.
+func linkOf(of, field string) string {
+	path := map[string]string{"Config": "", "Provider": "Providers[0].", "Signals": "Providers[0].Signals."}[of] + field
+	_, anchor, _ := strings.Cut((&ginoidc.ConfigError{Field: path}).Doc(), "#")
+	return anchor
+}
+
 // documentedFields returns the fields in the first column of the tables below "Fields of `Config`." and of `Provider`.
 func documentedFields(page string) map[string]bool {
 	found, of := map[string]bool{}, ""
@@ -94,7 +105,7 @@ func documentedFields(page string) map[string]bool {
 			of = m[1]
 		} else if strings.HasPrefix(line, "#") {
 			of = ""
-		} else if m := regexp.MustCompile("^\\| `(\\w+)` \\|").FindStringSubmatch(line); m != nil && of != "" {
+		} else if m := regexp.MustCompile("^\\| <a id=\"[\\w-]+\"></a>`(\\w+)` \\|").FindStringSubmatch(line); m != nil && of != "" {
 			found[of+"."+m[1]] = true
 		}
 	}
@@ -115,7 +126,7 @@ func TestExamplesOfSettings(t *testing.T) {
 	if err := os.WriteFile(key, both, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	row, seen := regexp.MustCompile("^\\| `(\\w+)` \\| `(OIDC_\\w+)`[^|]* \\| `([^`]+)` \\|"), 0
+	row, seen := regexp.MustCompile("^\\| (?:<a[^>]*></a>)?`(\\w+)` \\| `(OIDC_\\w+)`[^|]* \\| `([^`]+)` \\|"), 0
 	for line := range strings.Lines(documents(t)["docs/configuration.md"]) {
 		m := row.FindStringSubmatch(line)
 		if m == nil || strings.HasSuffix(m[2], "_FILE") {
