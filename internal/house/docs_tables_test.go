@@ -90,6 +90,8 @@ func TestConfigurationIsDocumented(t *testing.T) {
 	}
 }
 
+var fieldRow = regexp.MustCompile("^\\| <a id=\"[\\w-]+\"></a>`(\\w+)` \\|")
+
 // linkOf returns the anchor to which a ConfigError of a field links.
 func linkOf(of, field string) string {
 	path := map[string]string{"Config": "", "Provider": "Providers[0].", "Signals": "Providers[0].Signals."}[of] + field
@@ -105,7 +107,7 @@ func documentedFields(page string) map[string]bool {
 			of = m[1]
 		} else if strings.HasPrefix(line, "#") {
 			of = ""
-		} else if m := regexp.MustCompile("^\\| <a id=\"[\\w-]+\"></a>`(\\w+)` \\|").FindStringSubmatch(line); m != nil && of != "" {
+		} else if m := fieldRow.FindStringSubmatch(line); m != nil && of != "" {
 			found[of+"."+m[1]] = true
 		}
 	}
