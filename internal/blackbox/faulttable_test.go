@@ -3,9 +3,11 @@
 package blackbox_test
 
 import (
-	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 	"net"
 	"testing"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/faults"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // answers are the responses of the plugin's route to one fault at each call, in the order of backendCalls.
@@ -44,17 +46,27 @@ func (w *wire) wireFaults() []fault {
 		{"connection refused", "unreachable", false, closed, nil, unavailable},  // case 232
 		{"name lookup fails", "unreachable", false, nameless, nil, unavailable}, // case 232
 		{"silent accept", "timeout", true, mute, nil, unavailable},
-		{"TLS stalls", "timeout", true, listening, stall, unavailable},                                           // case 234
-		{"self-signed certificate", "tls", false, listening, over(w.selfSigned, say(ok+"\r\n{}")), unusable},     // case 234
-		{"certificate of another name", "tls", false, listening, over(w.otherName, say(ok+"\r\n{}")), unusable},  // case 234
-		{"headers drip", "timeout", true, listening, over(w.good, drip(header, "a")), unavailable},               // case 235
-		{"body drips for ever", "timeout", true, listening, over(w.good, drip(ok+"\r\n", " ")), unavailable},     // case 236
-		{"reset in the middle of the body", "broken_body", false, listening, over(w.good, reset(cut)), unusable}, // case 237
-		{"Content-Length beyond the body", "broken_body", false, listening, over(w.good, say(cut)), unusable},    // case 237
-		{"503 with HTML", "provider_status", false, listening, over(w.good, say(html)), unavailable},             // case 66
-		{"200 with garbage", "bad_|provider_status: the provider answered 200", false, listening, over(w.good, say(noise)),
+		{"TLS stalls", "timeout", true, listening, // case 234
+			faults.Stall, unavailable},
+		{"self-signed certificate", "tls", false, listening, // case 234
+			faults.Over(w.selfSigned, faults.Say(ok+"\r\n{}")), unusable},
+		{"certificate of another name", "tls", false, listening, // case 234
+			faults.Over(w.otherName, faults.Say(ok+"\r\n{}")), unusable},
+		{"headers drip", "timeout", true, listening, // case 235
+			faults.Over(w.good, faults.Drip(header, "a")), unavailable},
+		{"body drips for ever", "timeout", true, listening, // case 236
+			faults.Over(w.good, faults.Drip(ok+"\r\n", " ")), unavailable},
+		{"reset in the middle of the body", "broken_body", false, listening, // case 237
+			faults.Over(w.good, faults.Reset(cut)), unusable},
+		{"Content-Length beyond the body", "broken_body", false, listening, // case 237
+			faults.Over(w.good, faults.Say(cut)), unusable},
+		{"503 with HTML", "provider_status", false, listening, // case 66
+			faults.Over(w.good, faults.Say(html)), unavailable},
+		{"200 with garbage", "bad_|provider_status: the provider answered 200", false, listening,
+			faults.Over(w.good, faults.Say(noise)),
 			unusable}, // case 239
-		{"endless body", "body_too_large", false, listening, over(w.good, pour(ok+"\r\n")), unusable}, // case 239
+		{"endless body", "body_too_large", false, listening, // case 239
+			faults.Over(w.good, faults.Pour(ok+"\r\n")), unusable},
 	}
 }
 

@@ -3,10 +3,8 @@
 package blackbox_test
 
 import (
-	"bufio"
 	"crypto/tls"
 	"fmt"
-	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 	"io"
 	"log"
 	"net"
@@ -17,6 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // place says where the address of a faulty host leads.
@@ -131,71 +131,4 @@ func (w *wire) serve(t *testing.T, listener net.Listener, handler http.Handler, 
 	}
 	t.Cleanup(server.Close)
 	return open
-}
-
-// stall reads and never responds.
-func stall(conn net.Conn) { _, _ = io.Copy(io.Discard, conn) }
-
-// over reads one request over TLS and responds to it.
-func over(certificate tls.Certificate, answer func(*tls.Conn)) func(net.Conn) {
-	return func(conn net.Conn) {
-		c := tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{certificate}, MinVersion: tls.VersionTLS12})
-		req, err := http.ReadRequest(bufio.NewReader(c))
-		if err != nil {
-			return
-		}
-		_, _ = io.Copy(io.Discard, req.Body)
-		answer(c)
-		_ = c.Close()
-	}
-}
-
-// say sends a whole or truncated response and closes the connection.
-func say(answer string) func(*tls.Conn) {
-	return func(c *tls.Conn) { _, _ = io.WriteString(c, answer) }
-}
-
-// reset sends start and then resets the connection instead of closing it.
-func reset(start string) func(*tls.Conn) {
-	return func(c *tls.Conn) {
-		_, _ = io.WriteString(c, start)
-		if conn, ok := c.NetConn().(*net.TCPConn); ok {
-			_ = conn.SetLinger(0)
-			_ = conn.Close()
-		}
-	}
-}
-
-// drip sends start and then piece every second until the client disconnects.
-func drip(start, piece string) func(*tls.Conn) {
-	return func(c *tls.Conn) {
-		gone := make(chan struct{})
-		go func() { stall(c); close(gone) }()
-		second := time.NewTicker(time.Second)
-		defer second.Stop()
-		for next := start; ; next = piece {
-			if _, err := io.WriteString(c, next); err != nil {
-				return
-			}
-			select {
-			case <-gone:
-				return
-			case <-second.C:
-			}
-		}
-	}
-}
-
-// pour sends start and then blanks as fast as the client reads them.
-func pour(start string) func(*tls.Conn) {
-	blanks := strings.Repeat(" ", 64<<10)
-	return func(c *tls.Conn) {
-		if conn, ok := c.NetConn().(*net.TCPConn); ok {
-			_ = conn.SetWriteBuffer(len(blanks)) // otherwise megabytes are buffered that nobody reads
-		}
-		_, err := io.WriteString(c, start)
-		for err == nil {
-			_, err = io.WriteString(c, blanks)
-		}
-	}
 }
