@@ -54,23 +54,14 @@ func rooms() []room {
 		{"internal/eventkind", "", ""},
 		{"internal/routes", "internal/audit", "github.com/gin-gonic/gin"},
 		{"internal/pages", "internal/origin internal/settings internal/web", ""},
-<<<<<<< HEAD
 		{".", "cookiestore internal/ascii internal/attempt internal/audit internal/authresponse internal/bearer " +
 			"internal/claims internal/clientcert internal/cookie internal/directory internal/doctor internal/dpopnonce " +
 			"internal/env internal/eventkind internal/exchange internal/flight internal/lograte internal/marker " +
 			"internal/origin internal/pages internal/provider internal/recheck internal/refresh internal/returnto " +
 			"internal/revocation internal/routes internal/sealed internal/session internal/settings internal/shared " +
 			"internal/signals internal/state internal/store internal/web internal/wire",
-=======
-		{"internal/faults", "", ""},
-		{".", "cookiestore internal/ascii internal/attempt internal/audit internal/authresponse internal/claims " +
-			"internal/clientcert internal/cookie internal/directory internal/doctor internal/dpopnonce internal/env " +
-			"internal/eventkind internal/flight internal/lograte internal/marker internal/origin internal/pages " +
-			"internal/provider internal/recheck internal/refresh internal/returnto internal/revocation internal/routes " +
-			"internal/sealed internal/session internal/settings internal/shared internal/state internal/store internal/web " +
-			"internal/wire",
->>>>>>> 757db7a (internal/faults: the faults on the wire of the fault matrix, for other tests too)
 			"github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
+		{"internal/faults", "", ""},
 		{"internal/doctor", "internal/provider", ""},
 		{"internal/signals", "internal/flight internal/provider internal/sealed internal/shared", ""},
 		{"internal/bearer", "internal/ascii internal/clientcert internal/dpopnonce internal/provider internal/returnto", ""},
