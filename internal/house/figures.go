@@ -50,8 +50,12 @@ func readMutations() (all []mutation, err error) {
 	return all, nil
 }
 
-// mutationTable returns the figures as the documentation has them.
-func mutationTable(all []mutation) string {
+// mutationFigures returns the figures as the documentation has them.
+func mutationFigures() (string, error) {
+	all, err := readMutations()
+	if err != nil {
+		return "", err
+	}
 	var table strings.Builder
 	table.WriteString("| package | changes | noticed | without effect | not noticed |\n| --- | --- | --- | --- | --- |\n")
 	sum := mutation{}
@@ -68,5 +72,5 @@ func mutationTable(all []mutation) string {
 		sum.made, sum.killed, sum.explained = sum.made+m.made, sum.killed+m.killed, sum.explained+m.explained
 	}
 	row("together", sum)
-	return table.String()
+	return table.String(), nil
 }

@@ -3,6 +3,8 @@
 //	go run ./internal/house mutate [-save] [package or file...]   remove checks one by one: does a test fail?
 //	go run ./internal/house rows [file...]                        do the tests of a row fail without its file's checks?
 //	go run ./internal/house cover [-save]                         what the tests of the plugin do not reach
+//	go run ./internal/house fuzz [-save] [-time 5m] [package...]  run each fuzz target for a while
+//	go run ./internal/house keep                                  keep the figures in the output of tests, from stdin
 //	go run ./internal/house report [-save]                        print the figures that the documentation quotes
 //
 // With -save they are kept in the repository.
@@ -15,6 +17,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"time"
 )
 
 func main() {
@@ -31,6 +34,7 @@ func run(args []string) error {
 	}
 	flags := flag.NewFlagSet(command, flag.ContinueOnError)
 	save := flags.Bool("save", false, "keep the figures in the repository")
+	each := flags.Duration("time", time.Minute, "how long fuzz runs each target")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -41,8 +45,12 @@ func run(args []string) error {
 		return proveRows(flags.Args())
 	case "cover":
 		return cover(*save)
+	case "fuzz":
+		return fuzz(*each, flags.Args(), *save)
+	case "keep":
+		return keep(os.Stdin)
 	case "report":
 		return report(*save)
 	}
-	return fmt.Errorf("%q is none of mutate, rows, cover and report", command)
+	return fmt.Errorf("%q is none of mutate, rows, cover, fuzz, keep and report", command)
 }

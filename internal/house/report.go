@@ -9,15 +9,8 @@ import (
 	"strings"
 )
 
-// The page that quotes the figures of the last runs, between two marks.
-const (
-	figuresPage  = "docs/security.md"
-	figuresBegin = "<!-- figures: go run ./internal/house report -save -->\n"
-	figuresEnd   = "<!-- end of figures -->\n"
-)
-
-// report prints the figures of the repository as it is and those of the last runs. It writes the latter to the page
-// that quotes them if save is set.
+// report prints the figures of the repository as it is and those of the last runs. It writes the latter to the pages
+// that quote them if save is set.
 func report(save bool) error {
 	counts, err := countTests()
 	if err != nil {
@@ -31,51 +24,19 @@ func report(save bool) error {
 	if err != nil {
 		return err
 	}
-	quoted, err := quotedFigures()
-	if err != nil {
-		return err
+	fmt.Printf("attacks and faults with tests: %s\nrows of OWASP ASVS 5.0 that are met: %s\n%s\n",
+		covered, required, counts)
+	for _, q := range quotations() {
+		text, err := q.figures()
+		if err != nil {
+			return err
+		}
+		fmt.Printf("\n%s, %s:\n%s", q.page, q.name, text)
 	}
-	fmt.Printf("attacks and faults with tests: %s\nrows of OWASP ASVS 5.0 that are met: %s\n%s\n\n%s",
-		covered, required, counts, quoted)
 	if save {
 		return quoteFigures()
 	}
 	return nil
-}
-
-// quoteFigures writes the figures of the last runs to the page that quotes them.
-func quoteFigures() error {
-	quoted, err := quotedFigures()
-	if err != nil {
-		return err
-	}
-	page, err := os.ReadFile(figuresPage)
-	if err != nil {
-		return err
-	}
-	before, after, ok := strings.Cut(string(page), figuresBegin)
-	_, after, closed := strings.Cut(after, figuresEnd)
-	if !ok || !closed {
-		return fmt.Errorf("%s has no place for figures", figuresPage)
-	}
-	return os.WriteFile(figuresPage, []byte(before+figuresBegin+quoted+figuresEnd+after), 0o644)
-}
-
-// quotedFigures returns the figures of the last runs, as the page has them.
-func quotedFigures() (string, error) {
-	mutations, err := readMutations()
-	if err != nil {
-		return "", err
-	}
-	covered, err := readCoverage()
-	if err != nil {
-		return "", err
-	}
-	quoted := "\n" + mutationTable(mutations) + "\n"
-	if covered.statements > 0 {
-		quoted += fmt.Sprintf("The tests reach %s.\n\n", covered)
-	}
-	return quoted, nil
 }
 
 // countRows counts the rows of a table, and those that do not match without.
