@@ -38,7 +38,13 @@ type Process struct {
 // run starts cmd and returns when ready reports nil. The end of the test stops it.
 func run(t testing.TB, cmd *exec.Cmd, ready func(context.Context) error) *Process {
 	t.Helper()
-	p := &Process{cmd: cmd, out: &output{}, signal: syscall.SIGTERM, exited: make(chan struct{})}
+	return Server(t, cmd, 0, ready)
+}
+
+// Server is run for a server of a test's own, which exits with this status after SIGTERM.
+func Server(t testing.TB, cmd *exec.Cmd, status int, ready func(context.Context) error) *Process {
+	t.Helper()
+	p := &Process{cmd: cmd, out: &output{}, signal: syscall.SIGTERM, status: status, exited: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = p.out, p.out
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("start %s: %v", cmd.Path, err)
