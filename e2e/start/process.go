@@ -106,6 +106,24 @@ func (p *Process) Stop(t testing.TB) {
 	}
 }
 
+// Goroutines ends a Go program, and returns how many goroutines it had.
+func (p *Process) Goroutines(t testing.TB) int {
+	t.Helper()
+	p.stopped = true
+	if err := p.cmd.Process.Signal(syscall.SIGQUIT); err != nil { // the runtime prints all stacks
+		t.Fatal(err)
+	}
+	select {
+	case <-p.exited:
+	case <-time.After(stopLimit):
+		t.Fatalf("%s still runs %s after SIGQUIT", p.cmd.Path, stopLimit)
+	}
+	return strings.Count(p.out.String(), "\ngoroutine ")
+}
+
+// PID returns the id of the process.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Output returns everything the process has printed so far.
 func (p *Process) Output() string { return p.out.String() }
 
