@@ -36,8 +36,10 @@ func newGate(t *testing.T, name, backend string, faults []fault) *gate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gate{name: name, addr: listener.Addr().String(), backend: backend, faults: faults, often: 0.25, open: map[net.Conn]bool{},
-		met: map[string]int{}}
+	g := &gate{
+		name: name, addr: listener.Addr().String(), backend: backend, faults: faults, often: 0.25,
+		open: map[net.Conn]bool{}, met: map[string]int{},
+	}
 	var serving sync.WaitGroup
 	serving.Go(func() {
 		for {
