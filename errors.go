@@ -62,6 +62,7 @@ var (
 	errNoRoute           = errors.New("ginoidc: there is nothing at this path")
 	errInitiationOff     = errors.New("ginoidc: sign-ins that a third party initiates are off")
 	errInvalidToken      = errors.New("ginoidc: the provider's token was refused")
+	errStepUpFailed      = fmt.Errorf("%w: the sign-in was to confirm more than it has", ErrForbidden)
 	errSessionOver       = fmt.Errorf("%w: session_expiry or MaxAuthAge allows no session any longer", errInvalidToken)
 	errProviderResponse  = errors.New("ginoidc: unusable response from the provider")
 	errSessionTooLarge   = errors.New("ginoidc: the session is too large for its store")
@@ -95,8 +96,11 @@ type outcome struct {
 
 // texts returns the key of the texts about err, which has the outcome.
 func (o outcome) texts(err error) string {
-	if o.err == ErrSignInRefused && isCancelled(err) {
+	switch {
+	case o.err == ErrSignInRefused && isCancelled(err):
 		return "sign_in_cancelled"
+	case o.err == ErrForbidden && errors.Is(err, errStepUpFailed):
+		return "step_up_failed"
 	}
 	return o.code
 }

@@ -125,7 +125,7 @@ func checkAuthTime(r *session.Record, maxAge, tolerance time.Duration, now time.
 	case age <= maxAge+tolerance && age >= -tolerance:
 		return nil
 	case r.AskedMaxAge >= 0 && r.AskedMaxAge <= int(maxAge/time.Second) && now.Sub(r.Created) <= maxAge:
-		return fmt.Errorf("%w: the provider does not report when the user was authenticated", ErrForbidden)
+		return fmt.Errorf("%w: the provider does not report when the user was authenticated", errStepUpFailed)
 	}
 	return &StepUpError{MaxAge: maxAge}
 }
@@ -137,7 +137,7 @@ func checkACR(r *session.Record, values []string) error {
 	}
 	for _, asked := range strings.Fields(r.AskedACR) {
 		if slices.Contains(values, asked) {
-			return fmt.Errorf("%w: the sign-in has none of the requested authentication context classes", ErrForbidden)
+			return fmt.Errorf("%w: it has none of the requested authentication context classes", errStepUpFailed)
 		}
 	}
 	return &StepUpError{ACRValues: values}

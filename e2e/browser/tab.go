@@ -167,19 +167,21 @@ func (tab *Tab) look(response *network.Response) Page {
 		now.Status = int(response.Status)
 	}
 	*tab.pages++
-	if tab.browser.shots != "" {
-		tab.shoot(now.URL)
+	path := ""
+	if u, err := url.Parse(now.URL); err == nil {
+		path = u.Hostname() + u.Path
 	}
+	tab.Shoot(path)
 	return now
 }
 
-func (tab *Tab) shoot(address string) {
+// Shoot saves a picture of the page under a name, if pictures are wanted.
+func (tab *Tab) Shoot(name string) {
 	tab.t.Helper()
-	path := ""
-	if u, err := url.Parse(address); err == nil {
-		path = u.Hostname() + u.Path
+	if tab.browser.shots == "" {
+		return
 	}
-	name := fmt.Sprintf("%s-%02d-%s.png", tab.t.Name(), *tab.pages, path)
+	name = fmt.Sprintf("%s-%02d-%s.png", tab.t.Name(), *tab.pages, name)
 	name = regexp.MustCompile(`[^A-Za-z0-9.-]+`).ReplaceAllString(name, "_")
 	picture := do(tab, "screenshot", chromedp.FullScreenshot(100))
 	if err := os.MkdirAll(tab.browser.shots, 0o755); err != nil {

@@ -28,6 +28,7 @@ type app struct {
 	op     *fakeop.Provider
 	origin string
 	url    string // with the base path
+	pages  ginoidc.Pages
 
 	mu    sync.Mutex
 	asked []string // paths, in turn
@@ -56,6 +57,7 @@ func startApp(t *testing.T, scheme, base string, change ...func(*ginoidc.Config)
 	for _, f := range change {
 		f(&cfg)
 	}
+	a.pages = cfg.Pages
 	if a.auth, err = ginoidc.New(cfg); err != nil {
 		t.Fatal(err)
 	}
