@@ -10,7 +10,7 @@ import (
 )
 
 // The plugin's own tests run the suite with the default store. Here its limit of 4,096 bytes, that of a cookie, is
-// raised as docs/sessions.md describes.
+// raised as docs/stores.md describes.
 func TestFilesystemLifted(t *testing.T) {
 	newStore := func(t *testing.T) sessions.Store {
 		store := filesystem.NewStore(t.TempDir(), authenticationKey())

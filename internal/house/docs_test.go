@@ -82,6 +82,20 @@ func TestReadme(t *testing.T) {
 	}
 }
 
+// maxPage is how many lines a page may have, so that readers find what they came for.
+const maxPage = 250
+
+// TestPageLength: no page is longer than maxPage. The catalogue of attacks is a list to look things up in.
+func TestPageLength(t *testing.T) {
+	t.Chdir(root)
+	for name, page := range documents(t) {
+		lines := strings.Count(page, "\n")
+		if lines > maxPage && strings.HasPrefix(name, "docs/") && name != "docs/attacks.md" {
+			t.Errorf("%s has %d lines, more than %d: split it", name, lines, maxPage)
+		}
+	}
+}
+
 // TestLinks: every relative link leads to a file and, after a #, to a heading; so do pages named in Go comments.
 func TestLinks(t *testing.T) {
 	t.Chdir(root)
