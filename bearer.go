@@ -43,7 +43,7 @@ func (a *Auth) RequireScopes(allOf ...string) gin.HandlerFunc {
 	if len(scopes) == 0 || slices.ContainsFunc(scopes, func(s string) bool { return !settings.IsScopeToken(s) }) {
 		panic("ginoidc: RequireScopes needs scopes that are single words")
 	}
-	return a.guard(func(_ *gin.Context, id identity) error {
+	return a.guard(labelled("RequireScopes", scopes...), func(_ *gin.Context, id identity) error {
 		has := id.user().Scopes
 		if slices.ContainsFunc(scopes, func(s string) bool { return !slices.Contains(has, s) }) {
 			return &scopeError{scopes}
@@ -55,7 +55,7 @@ func (a *Auth) RequireScopes(allOf ...string) gin.HandlerFunc {
 // RequirePerson allows users, and denies clients that act on their own behalf (client_credentials; RFC 6749, section
 // 4.4). They get 403, code "forbidden".
 func (a *Auth) RequirePerson() gin.HandlerFunc {
-	return a.guard(func(_ *gin.Context, id identity) error {
+	return a.guard("RequirePerson", func(_ *gin.Context, id identity) error {
 		if id.user().IsMachine() {
 			return fmt.Errorf("%w: the route is for people", ErrForbidden)
 		}
@@ -66,7 +66,7 @@ func (a *Auth) RequirePerson() gin.HandlerFunc {
 // RequireMachine allows clients that act on their own behalf, and denies users. They get 403, code "forbidden". Use it
 // for routes that act without a person, such as imports, so that no browser can be made to call them.
 func (a *Auth) RequireMachine() gin.HandlerFunc {
-	return a.guard(func(_ *gin.Context, id identity) error {
+	return a.guard("RequireMachine", func(_ *gin.Context, id identity) error {
 		if !id.user().IsMachine() {
 			return fmt.Errorf("%w: the route is for clients that act on their own behalf", ErrForbidden)
 		}

@@ -31,7 +31,7 @@ func (a *Auth) Middleware() gin.HandlerFunc {
 //
 // Every other guard decides only about users whom RequireAuth allows, and responds to the others in the same way.
 func (a *Auth) RequireAuth() gin.HandlerFunc {
-	return a.guard(func(*gin.Context, identity) error { return nil })
+	return a.guard("RequireAuth", func(*gin.Context, identity) error { return nil })
 }
 
 // OptionalAuth is for public pages that show who is signed in. It allows everybody, and answers only those requests
@@ -58,7 +58,9 @@ func (a *Auth) OptionalAuth() gin.HandlerFunc {
 func (a *Auth) RequireGroups(anyOf ...string) gin.HandlerFunc {
 	groups := groupList("RequireGroups", anyOf)
 	a.groupsGuarded.Store(true)
-	return a.guard(func(_ *gin.Context, id identity) error { return inAny(id, groups) })
+	return a.guard(labelled("RequireGroups", groups...), func(_ *gin.Context, id identity) error {
+		return inAny(id, groups)
+	})
 }
 
 // RequireAllGroups allows users who belong to all of the groups. Other users are denied as by RequireGroups. It panics
@@ -66,7 +68,9 @@ func (a *Auth) RequireGroups(anyOf ...string) gin.HandlerFunc {
 func (a *Auth) RequireAllGroups(allOf ...string) gin.HandlerFunc {
 	groups := groupList("RequireAllGroups", allOf)
 	a.groupsGuarded.Store(true)
-	return a.guard(func(_ *gin.Context, id identity) error { return inAll(id, groups) })
+	return a.guard(labelled("RequireAllGroups", groups...), func(_ *gin.Context, id identity) error {
+		return inAll(id, groups)
+	})
 }
 
 // RequireOrganization allows users who are members of the organization that the path parameter names:
@@ -80,7 +84,7 @@ func (a *Auth) RequireOrganization(param string) gin.HandlerFunc {
 	if param == "" {
 		panic("ginoidc: RequireOrganization needs the name of a path parameter")
 	}
-	return a.guard(func(c *gin.Context, id identity) error {
+	return a.guard(labelled("RequireOrganization", ":"+param), func(c *gin.Context, id identity) error {
 		if organization := c.Param(param); !id.inOrganization(organization) {
 			return &notInError{"organization", []string{ascii.Clean(organization, 256)}}
 		}
@@ -104,7 +108,9 @@ func (a *Auth) RequireEmailDomain(anyOf ...string) gin.HandlerFunc {
 	if len(domains) == 0 {
 		panic("ginoidc: RequireEmailDomain needs at least one domain")
 	}
-	return a.guard(func(_ *gin.Context, id identity) error { return checkEmailDomain(id.user(), domains) })
+	return a.guard(labelled("RequireEmailDomain", domains...), func(_ *gin.Context, id identity) error {
+		return checkEmailDomain(id.user(), domains)
+	})
 }
 
 // RequireProvider allows users who signed in with any of the providers of these names, and those whose access token is
@@ -119,7 +125,7 @@ func (a *Auth) RequireProvider(anyOf ...string) gin.HandlerFunc {
 			panic(fmt.Sprintf("ginoidc: RequireProvider: there is no provider %q", name))
 		}
 	}
-	return a.guard(func(_ *gin.Context, id identity) error {
+	return a.guard(labelled("RequireProvider", names...), func(_ *gin.Context, id identity) error {
 		if !slices.Contains(names, id.provider()) {
 			return &notInError{"provider", names}
 		}
@@ -133,7 +139,7 @@ func (a *Auth) Require(check func(*User) error) gin.HandlerFunc {
 	if check == nil {
 		panic("ginoidc: Require needs a check")
 	}
-	return a.RequireFunc(func(_ *gin.Context, u *User) error { return check(u) })
+	return a.requireFunc("Require", func(_ *gin.Context, u *User) error { return check(u) })
 }
 
 // RequireFunc is [Auth.Require] with a check that sees the request too, such as its path parameters:
@@ -148,7 +154,11 @@ func (a *Auth) RequireFunc(check func(*gin.Context, *User) error) gin.HandlerFun
 	if check == nil {
 		panic("ginoidc: RequireFunc needs a check")
 	}
-	return a.guard(func(c *gin.Context, id identity) error {
+	return a.requireFunc("RequireFunc", check)
+}
+
+func (a *Auth) requireFunc(label string, check func(*gin.Context, *User) error) gin.HandlerFunc {
+	return a.guard(label, func(c *gin.Context, id identity) error {
 		if err := check(c, id.user()); err != nil {
 			return forbidden(err)
 		}
@@ -160,6 +170,8 @@ func (a *Auth) RequireFunc(check func(*gin.Context, *User) error) gin.HandlerFun
 // ("/healthz", "/files/*path"). It compares the pattern of the matched route and never the path of the request, which
 // an attacker can spell in many ways. A request that matches no route is denied too. The response is that of
 // [Auth.RequireAuth]. It panics if a pattern does not begin with a slash.
+//
+//go:noinline
 func (a *Auth) ProtectAll(public ...string) gin.HandlerFunc {
 	open := map[string]bool{}
 	for _, pattern := range public {
@@ -168,10 +180,13 @@ func (a *Auth) ProtectAll(public ...string) gin.HandlerFunc {
 		}
 		open[pattern] = true
 	}
-	protect := a.RequireAuth()
+	protect := a.guard("ProtectAll", func(*gin.Context, identity) error { return nil })
 	return func(c *gin.Context) {
 		if open[c.FullPath()] {
 			a.attend(c)
+			if p := audit.Of(c.Request.Context()); p != nil && !p.Exempted(c.HandlerNames()) {
+				c.Abort()
+			}
 			return
 		}
 		protect(c)
@@ -179,8 +194,11 @@ func (a *Auth) ProtectAll(public ...string) gin.HandlerFunc {
 }
 
 // guard makes a Gin handler of a decision: it identifies the user, decides and otherwise denies. The plugin's own
-// routes are not guarded: nobody could sign in if the guard was passed to the engine.
-func (a *Auth) guard(decide func(*gin.Context, identity) error) gin.HandlerFunc {
+// routes are not guarded: nobody could sign in if the guard was passed to the engine. The label is for people who audit
+// the routes. Package audit knows the handler by its name, which depends on where the literal is.
+//
+//go:noinline
+func (a *Auth) guard(label string, decide func(*gin.Context, identity) error) gin.HandlerFunc {
 	return func(c *gin.Context) {
 		decided := false
 		defer func() {
@@ -210,11 +228,17 @@ func (a *Auth) guard(decide func(*gin.Context, identity) error) gin.HandlerFunc 
 		if err == nil || a.routes.Own(c) {
 			return
 		}
-		if !c.Writer.Written() { // otherwise a handler ran before the guard
-			audit.Deny(c.Request.Context())
+		if p := audit.Of(c.Request.Context()); p != nil && !c.Writer.Written() && // otherwise a handler ran before
+			p.Guarded(label, c.HandlerNames()) {
+			return
 		}
 		a.denier.deny(c, err)
 	}
+}
+
+// labelled names a guard and what it requires.
+func labelled(name string, wanted ...string) string {
+	return name + "(" + strings.Join(wanted, ", ") + ")"
 }
 
 // originCheck refuses requests that another site makes a browser send (cross-site request forgery).

@@ -57,7 +57,7 @@ func (a *Auth) RequireFreshSignIn(maxAge time.Duration) gin.HandlerFunc {
 	if maxAge < time.Second {
 		panic("ginoidc: RequireFreshSignIn needs at least a second")
 	}
-	return a.guardSignIn(func(r *session.Record) error {
+	return a.guardSignIn(labelled("RequireFreshSignIn", maxAge.String()), func(r *session.Record) error {
 		return checkAuthTime(r, maxAge, relyingPartyOf(r).settings.ClockTolerance, time.Now())
 	})
 }
@@ -73,7 +73,7 @@ func (a *Auth) RequireACR(anyOf ...string) gin.HandlerFunc {
 	if !provider.IsHint(strings.Join(values, " ")) {
 		panic("ginoidc: RequireACR was given too many values")
 	}
-	return a.guardSignIn(func(r *session.Record) error { return checkACR(r, values) })
+	return a.guardSignIn(labelled("RequireACR", values...), func(r *session.Record) error { return checkACR(r, values) })
 }
 
 // RequireAMR allows users who were authenticated with any of the methods, compared byte for byte, for example "hwk" or
@@ -85,7 +85,9 @@ func (a *Auth) RequireAMR(anyOf ...string) gin.HandlerFunc {
 	if len(methods) == 0 || slices.Contains(methods, "") {
 		panic("ginoidc: RequireAMR needs authentication methods")
 	}
-	return a.guard(func(_ *gin.Context, id identity) error { return checkAMR(id.user(), methods) })
+	return a.guard(labelled("RequireAMR", methods...), func(_ *gin.Context, id identity) error {
+		return checkAMR(id.user(), methods)
+	})
 }
 
 // checkAMR checks whether any of the methods was used.
@@ -103,8 +105,8 @@ func stillAuthenticated(s *session.Session, now time.Time) error {
 }
 
 // guardSignIn is guard for decisions about the sign-in, that of the session or the one behind an access token.
-func (a *Auth) guardSignIn(decide func(*session.Record) error) gin.HandlerFunc {
-	return a.guard(func(_ *gin.Context, id identity) error {
+func (a *Auth) guardSignIn(label string, decide func(*session.Record) error) gin.HandlerFunc {
+	return a.guard(label, func(_ *gin.Context, id identity) error {
 		if id.token != nil {
 			u := id.user()
 			return decide(&session.Record{AuthTime: u.AuthTime, ACR: u.ACR, AskedMaxAge: -1, Party: id.rp.party})

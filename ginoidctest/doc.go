@@ -16,7 +16,7 @@
 // [Provider.OnAccessToken]), fail at an endpoint ([Provider.Intercept]), and issue access tokens for API tests
 // ([Provider.AccessToken]).
 //
-// [OpenRoutes] finds the routes that no guard protects.
+// [Audit] lists the routes of an engine with their guards, and [OpenRoutes] those that no guard protects.
 //
 // The provider asks for no password: anyone who can reach it can sign in as anyone. It is for tests and demonstrations,
 // never for users.

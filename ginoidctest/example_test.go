@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/gin-gonic/gin"
@@ -54,6 +55,27 @@ func ExampleSignIn() {
 	// Output:
 	// 200 OK
 	// token requests: 1
+}
+
+// A test that every route follows the rules of the app, and a table for people.
+func ExampleAudit() {
+	auth, engine := exampleApp(ginoidc.Config{Providers: []ginoidc.Provider{{Issuer: "https://login.example.com"}}})
+	reports := engine.Group("/reports", auth.RequireAuth())
+	reports.GET("", func(c *gin.Context) { c.Status(http.StatusOK) })
+	reports.DELETE("/:id", auth.RequireGroups("admin"), func(c *gin.Context) { c.Status(http.StatusNoContent) })
+
+	routes := ginoidctest.Audit(engine)
+	for _, r := range routes {
+		if r.Open() || r.Method == "DELETE" && !r.GuardedBy("RequireGroups") {
+			t.Fatalf("%s %s: %q", r.Method, r.Path, r.Guards)
+		}
+	}
+	fmt.Print(slices.DeleteFunc(routes, func(r ginoidctest.Route) bool { return r.Plugin }))
+	// Output:
+	// GET     /admin        RequireGroups(admin)
+	// GET     /profile      RequireAuth
+	// GET     /reports      RequireAuth
+	// DELETE  /reports/:id  RequireAuth, RequireGroups(admin)
 }
 
 // How the app responds while its provider is down, and to a provider that names another issuer.
