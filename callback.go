@@ -25,6 +25,9 @@ import (
 // and if the provider, the session store or State does not respond, 503. docs/errors.md lists all codes. A failed
 // callback never creates, changes or ends a session.
 func (a *Auth) Callback(c *gin.Context) {
+	if a.throttled(c) {
+		return
+	}
 	rp, err := a.providers.ofPath(c, a.requestOf)
 	if err != nil {
 		if a.begin(c, http.MethodGet, http.MethodPost) {

@@ -225,6 +225,13 @@ type Config struct {
 	// is answered with 500, and no sign-in begins.
 	AppState func(c *gin.Context) (string, error)
 
+	// Throttle limits the routes that everybody can call and that cause work: sign-in, callback, back-channel and
+	// front-channel logout, and pushed security events. It is called before anything of the request is read. A result
+	// above 0 refuses the request with 429, code "too_many_requests", and is the time after which the client may try
+	// again. Example: [ThrottleByAddress](600), or a limiter that the instances share. Default: none, as many users may
+	// have one address.
+	Throttle func(c *gin.Context) (wait time.Duration)
+
 	// SessionLabel describes the browser that signs in, for [Auth.UserSessions]. Example: "Firefox on Linux", made of the
 	// header User-Agent. r is the request that completes the sign-in, without its body. At most 64 bytes are kept, sealed,
 	// without control characters. Default: none.

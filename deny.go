@@ -175,7 +175,7 @@ func (d *denier) answer(c *gin.Context, why Denial, handler, byDefault gin.Handl
 		if errors.Is(why.Err, errScope) && d.requestOf(c).byToken {
 			d.challenges.set(c.Writer.Header(), true, why.Err)
 		}
-	case http.StatusServiceUnavailable:
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		askLater(c, why.Err)
 	}
 	c.Status(why.Status)
@@ -185,13 +185,17 @@ func (d *denier) answer(c *gin.Context, why Denial, handler, byDefault gin.Handl
 	handler(c)
 }
 
-// askLater sets the Retry-After header of a 503 (RFC 9110, section 10.2.3).
+// askLater sets the Retry-After header of a 503 or 429 (RFC 9110, section 10.2.3).
 func askLater(c *gin.Context, err error) { c.Header("Retry-After", strconv.Itoa(retryAfter(err))) }
 
-// retryAfter returns the seconds that a client should wait after a 503: those that the provider asked for, or the time
-// after which the plugin itself has tried again.
+// retryAfter returns the seconds that a client should wait after a 503 or 429: those that the provider or
+// Config.Throttle asked for, or the time after which the plugin itself has tried again.
 func retryAfter(err error) int {
 	var ofProvider *provider.Error
+	var throttled *throttledError
+	if errors.As(err, &throttled) {
+		return int(math.Ceil(throttled.wait.Seconds()))
+	}
 	if errors.As(err, &ofProvider) && ofProvider.RetryAfter > 0 {
 		return int(math.Ceil(ofProvider.RetryAfter.Seconds()))
 	}

@@ -132,6 +132,7 @@ func listOutcomes() []outcome {
 		{errInvalidInitiation, http.StatusBadRequest, "invalid_initiation", linkSignIn},
 		{errInitiationOff, http.StatusNotFound, "initiation_off", linkSignIn},
 		{errMethod, http.StatusMethodNotAllowed, "method_not_allowed", linkContinue},
+		{errThrottled, http.StatusTooManyRequests, "too_many_requests", linkAgain},
 		{errNoRoute, http.StatusNotFound, "not_found", linkContinue},
 		{errInvalidCallback, http.StatusBadRequest, "invalid_callback", linkAgain},
 		{ErrSignInRefused, http.StatusUnauthorized, "sign_in_refused", linkAgain},

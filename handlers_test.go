@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"regexp"
 	"slices"
 	"strings"
@@ -411,6 +412,123 @@ func TestWrongMethodsAreErrors(t *testing.T) {
 	}
 	if strings.Contains(a.Logs.String(), "level=WARN") || slices.Contains(names, ginoidc.EventSignInRefused) {
 		t.Errorf("events %q, log %s", names, a.Logs)
+	}
+}
+
+// TestThrottle: a client that asks too often gets 429 on each of the routes that anyone can call, and when to try
+// again. What it has begun is not lost, and other routes and clients go on. Case 281.
+func TestThrottle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var events []ginoidc.Event
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.Throttle = ginoidc.ThrottleByAddress(3)
+			c.Providers[0].Signals = &ginoidc.Signals{}
+			c.OnEvent = func(_ context.Context, e ginoidc.Event) { events = append(events, e) }
+		})
+		b := a.Browser()
+		callback := b.Start("/auth/signin?return_to=/app", "alice")
+		events = nil
+		for path, method := range map[string]string{
+			"/auth/signin?return_to=/app": "GET", "/auth/backchannel-logout": "POST", "/auth/frontchannel-logout": "GET",
+			"/auth/signals": "POST", callback + "&code=x": "GET",
+		} {
+			for range 3 {
+				b.Twin().Do(method, path, nil)
+			}
+			r := b.Twin().Do(method, path, nil)
+			if body := r.JSON(t); r.StatusCode != http.StatusTooManyRequests || r.Header.Get("Retry-After") != "20" ||
+				body["error"] != "too_many_requests" || body["request_id"] == nil || len(r.Header["Set-Cookie"]) != 0 {
+				t.Errorf("%s: %d %s %v", path, r.StatusCode, r.Body, r.Header)
+			}
+			if last := events[len(events)-1]; last.Name != ginoidc.EventThrottled || last.Code != "too_many_requests" ||
+				last.ClientIP != "192.0.2.1" {
+				t.Errorf("%s: event %+v", path, last)
+			}
+		}
+		for _, page := range []string{"/auth/signin?return_to=/app", callback} { // the page keeps what was wanted
+			r := b.Navigate(page)
+			if title, text, link := shown(r, t); r.StatusCode != http.StatusTooManyRequests || title != "Too many requests" ||
+				text != "Sign in again" || link != "/auth/signin?return_to=%2Fapp" || r.Header.Get("X-Frame-Options") == "" {
+				t.Errorf("%s: %d %q, %q to %q", page, r.StatusCode, title, text, link)
+			}
+		}
+		for _, path := range []string{"/auth/userinfo", "/auth/signout", "/auth/signed-out", "/auth/client.js", "/"} {
+			for range 10 {
+				if r := b.Fetch(path); r.StatusCode >= 400 {
+					t.Errorf("%s: %d", path, r.StatusCode)
+				}
+			}
+		}
+		if other := from(a, "198.51.100.1:7", "", "/auth/signin"); other.Code != http.StatusFound {
+			t.Errorf("another client: %d", other.Code)
+		}
+		time.Sleep(20 * time.Second)
+		if r := b.Navigate(callback); r.StatusCode != http.StatusSeeOther || r.Location() != "/app" || b.WhoAmI() != "alice" {
+			t.Errorf("after the wait: %d %s", r.StatusCode, r.Body)
+		}
+		if r := b.Navigate(callback); r.StatusCode != http.StatusTooManyRequests {
+			t.Errorf("one more: %d", r.StatusCode)
+		}
+	})
+}
+
+// from sends a request of a client, or of a proxy that forwards one.
+func from(a *testapp.App, remote, forwarded, path string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest("GET", testapp.URL+path, nil)
+	r.RemoteAddr = remote
+	if forwarded != "" {
+		r.Header.Set("X-Forwarded-For", forwarded)
+	}
+	w := httptest.NewRecorder()
+	a.Engine.ServeHTTP(w, r)
+	return w
+}
+
+// TestThrottledAddresses: clients are told apart by the address that the app's engine trusts, so that none can change
+// it from request to request, and those of excepted networks and of no address have no limit. Case 281.
+func TestThrottledAddresses(t *testing.T) {
+	client := func(n int) string { return fmt.Sprintf("203.0.113.%d", n) }
+	for _, tt := range []struct {
+		name      string
+		proxies   []string
+		remote    func(n int) string
+		forwarded func(n int) string
+		throttled bool
+	}{
+		{"one client", nil, func(int) string { return "192.0.2.1:1" }, nil, true},
+		{"its ports", nil, func(n int) string { return fmt.Sprint("192.0.2.1:", n+1) }, nil, true},
+		{"two clients", nil, func(n int) string { return client(n) + ":1" }, nil, false},
+		{"a header of its own", nil, func(int) string { return "192.0.2.1:1" }, client, true},
+		{"behind a proxy", []string{"192.0.2.0/24"}, func(int) string { return "192.0.2.1:1" }, client, false},
+		{"a header before the proxy's", []string{"192.0.2.0/24"}, func(int) string { return "192.0.2.1:1" },
+			func(n int) string { return client(n) + ", 198.51.100.1" }, true},
+		{"addresses of its network", nil, func(n int) string { return fmt.Sprintf("[2001:db8:0:1::%x]:1", n) }, nil, true},
+		{"other networks", nil, func(n int) string { return fmt.Sprintf("[2001:db8:0:%x::1]:1", n) }, nil, false},
+		{"IPv4 in IPv6", nil, func(n int) string { return []string{"192.0.2.1:1", "[::ffff:192.0.2.1]:1"}[n%2] }, nil, true},
+		{"the provider", nil, func(int) string { return "10.1.2.3:1" }, nil, false},
+		{"the provider, in IPv6", nil, func(int) string { return "[::ffff:10.1.2.3]:1" }, nil, false},
+		{"a Unix socket", nil, func(int) string { return "@" }, nil, false},
+	} {
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.Throttle = ginoidc.ThrottleByAddress(1, netip.MustParsePrefix("10.0.0.0/8"))
+		})
+		if err := a.Engine.SetTrustedProxies(tt.proxies); err != nil {
+			t.Fatal(err)
+		}
+		throttled := false
+		for n := range 4 {
+			forwarded := ""
+			if tt.forwarded != nil {
+				forwarded = tt.forwarded(n)
+			}
+			throttled = from(a, tt.remote(n), forwarded, "/auth/signin").Code == http.StatusTooManyRequests || throttled
+		}
+		if throttled != tt.throttled {
+			t.Errorf("%s: throttled %t", tt.name, throttled)
+		}
+	}
+	if ginoidc.ThrottleByAddress(0) != nil {
+		t.Error("a limit of none")
 	}
 }
 

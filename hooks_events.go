@@ -63,7 +63,7 @@ const (
 	EventSignalRefused   = "signal_refused"   // a security event was not accepted
 	EventLinked          = "linked"           // a user proved a second identity, which OnLink stored
 	EventRequestFailed   = "request_failed"   // a request could not be answered
-	EventThrottled       = "throttled"        // too many calls to the provider are waiting already
+	EventThrottled       = "throttled"        // by Config.Throttle, or too many calls to the provider wait: see Code
 	EventProvider        = "provider"         // the provider does not respond, or not as it should
 	EventTrouble         = "trouble"          // anything else that an operator should look at
 
@@ -277,7 +277,7 @@ func nameOfDenial(e event) string {
 func nameOfFailure(e event) string {
 	var ofProvider *provider.Error
 	switch {
-	case errors.As(e.err, &ofProvider) && ofProvider.Code == "too_many_calls":
+	case errors.Is(e.err, errThrottled), errors.As(e.err, &ofProvider) && ofProvider.Code == "too_many_calls":
 		return EventThrottled
 	case e.signIn && !isMisdirected(e.err):
 		return EventSignInRefused

@@ -22,6 +22,9 @@ import (
 // read, if FindProvider or OnSignal fails, so that the transmitter tries again. Without Provider.Signals it responds
 // with 404.
 func (a *Auth) ReceiveSignal(c *gin.Context) {
+	if a.throttled(c) {
+		return
+	}
 	if !a.begin(c, http.MethodPost) {
 		return
 	}

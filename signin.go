@@ -39,6 +39,9 @@ import (
 // With the parameter iss, a third party initiates the sign-in. The response is 404 unless Provider.InitiateLogin is
 // set.
 func (a *Auth) SignIn(c *gin.Context) {
+	if a.throttled(c) {
+		return
+	}
 	if !a.begin(c, a.signIns.methods()...) {
 		return
 	}

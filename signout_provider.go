@@ -24,6 +24,9 @@ import (
 // was used before (replay); and with 503 if the provider's keys or the shared state cannot be read, so that the
 // provider tries again.
 func (a *Auth) BackChannelLogout(c *gin.Context) {
+	if a.throttled(c) {
+		return
+	}
 	if !a.begin(c, http.MethodPost) {
 		return
 	}
@@ -111,6 +114,9 @@ func (r *reporter) refuseLogout(c *gin.Context, rp *relyingParty, err error) {
 // If State keeps no list of sessions, it can end only the session of this browser, which works if provider and app are
 // on the same site. Otherwise it responds with 501.
 func (a *Auth) FrontChannelLogout(c *gin.Context) {
+	if a.throttled(c) {
+		return
+	}
 	if !a.begin(c, http.MethodGet) {
 		return
 	}

@@ -49,10 +49,26 @@ func settingsFromEnv() (settings, error) {
 				"set the URL under which browsers reach the app", prefix, addr)
 		}
 	}
+	perMinute, badLimit := number("THROTTLE_PER_MINUTE")
+	s.oidc.Throttle = ginoidc.ThrottleByAddress(perMinute)
 	if s.redis != "" && s.database != "" {
 		both = errors.New("example: DATABASE_URL: is set together with REDIS_URL; unset one of them")
 	}
-	return s, errors.Join(unreadable, badAddr, noURL, both)
+	return s, errors.Join(unreadable, badAddr, noURL, both, badLimit)
+}
+
+// number returns the whole number in a variable, or 0 if it is not set.
+func number(variable string) (int, error) {
+	text := os.Getenv(variable)
+	if text == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(text, 10, 31)
+	if err != nil {
+		return 0, fmt.Errorf("example: %s: %q is not a whole number; write one such as 600, or 0 for no limit",
+			variable, text)
+	}
+	return int(n), nil
 }
 
 // listenAddr returns ADDR or, if only PORT is set, that port on every address of the machine.

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -31,7 +32,9 @@ func setenv(t *testing.T, env map[string]string) {
 			t.Setenv(name, "")
 		}
 	}
-	for _, name := range []string{"ADDR", "PORT", "REDIS_URL", "DATABASE_URL", "OIDC_ENV_PREFIX"} {
+	for _, name := range []string{
+		"ADDR", "PORT", "REDIS_URL", "DATABASE_URL", "OIDC_ENV_PREFIX", "THROTTLE_PER_MINUTE",
+	} {
 		t.Setenv(name, "")
 	}
 	for name, value := range env {
@@ -66,6 +69,31 @@ func TestAddress(t *testing.T) {
 				t.Errorf("listens on %q for %q, %v; want %q, %q", s.addr, s.oidc.AppURL, err, test.wantAddr, test.wantURL)
 			}
 		})
+	}
+}
+
+// There is a limit only if the environment sets one.
+func TestThrottle(t *testing.T) {
+	for value, want := range map[string]string{
+		"": "302 302 302", "0": "302 302 302", "2": "302 302 429", "-1": "", "2.5": "", "many": "",
+	} {
+		setenv(t, map[string]string{"THROTTLE_PER_MINUTE": value})
+		s, err := settingsFromEnv()
+		if want == "" {
+			if err == nil || !strings.Contains(err.Error(), "THROTTLE_PER_MINUTE") {
+				t.Errorf("%q: %v", value, err)
+			}
+			continue
+		}
+		a := newAppUntil(t, t.Context(), localhost, func(c *ginoidc.Config) { c.Throttle = s.oidc.Throttle })
+		var got []string
+		for range 3 {
+			r := a.navigate(t, a.client(t, ""), "/auth/signin")
+			got = append(got, strconv.Itoa(r.StatusCode))
+		}
+		if err != nil || strings.Join(got, " ") != want {
+			t.Errorf("%q: %q, want %q, %v", value, got, want, err)
+		}
 	}
 }
 

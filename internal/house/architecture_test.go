@@ -59,7 +59,7 @@ func rooms() []room {
 			"internal/env internal/eventkind internal/exchange internal/flight internal/lograte internal/marker " +
 			"internal/origin internal/pages internal/provider internal/recheck internal/refresh internal/returnto " +
 			"internal/revocation internal/routes internal/sealed internal/session internal/settings internal/shared " +
-			"internal/signals internal/state internal/store internal/web internal/wire",
+			"internal/signals internal/state internal/store internal/throttle internal/web internal/wire",
 			"github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
 		{"internal/faults", "", ""},
 		{"internal/doctor", "internal/provider", ""},
@@ -69,6 +69,7 @@ func rooms() []room {
 		{"internal/recheck", "internal/claims internal/flight internal/provider internal/refresh internal/session " +
 			"internal/shared internal/wire",
 			""},
+		{"internal/throttle", "", ""},
 		{"sqlstate", "internal/state internal/store", "github.com/gin-contrib/sessions github.com/gorilla/sessions"},
 		{"internal/limit", "", "github.com/gin-gonic/gin"},
 		{"internal/authresponse", "internal/ascii internal/provider internal/web", ""},

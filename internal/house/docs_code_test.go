@@ -25,7 +25,7 @@ const (
 	fragmentImports = `import (
 	"context"; "crypto/sha256"; "crypto/tls"; "database/sql"; "encoding/json"; "errors"; "fmt"; "html/template"; "io"
 	"log"; "log/slog"; "net"; "net/http"
-	"net/http/httptest"; "net/url"; "os"; "strings"; "sync/atomic"; "testing"; "time"
+	"net/http/httptest"; "net/netip"; "net/url"; "os"; "strings"; "sync/atomic"; "testing"; "time"
 	"github.com/gin-contrib/sessions"; "github.com/gin-contrib/sessions/filesystem"; "github.com/gin-gonic/gin"
 	"github.com/seed-d65cea4d/ginoidc"; "github.com/seed-d65cea4d/ginoidc/cookiestore"
 	"github.com/seed-d65cea4d/ginoidc/ginoidctest"; "github.com/seed-d65cea4d/ginoidc/redisstate"
