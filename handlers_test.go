@@ -441,8 +441,9 @@ func TestThrottle(t *testing.T) {
 				t.Errorf("%s: %d %s %v", path, r.StatusCode, r.Body, r.Header)
 			}
 			if last := events[len(events)-1]; last.Name != ginoidc.EventThrottled || last.Code != "too_many_requests" ||
-				last.ClientIP != "192.0.2.1" {
-				t.Errorf("%s: event %+v", path, last)
+				last.ClientIP != "192.0.2.1" || !strings.Contains(a.Logs.String(), "code=too_many_requests") ||
+				!strings.Contains(a.Logs.String(), "client=192.0.2.1") {
+				t.Errorf("%s: event %+v, log %s", path, last, a.Logs)
 			}
 		}
 		for _, page := range []string{"/auth/signin?return_to=/app", callback} { // the page keeps what was wanted

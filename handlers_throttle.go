@@ -2,6 +2,7 @@ package ginoidc
 
 import (
 	"errors"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"time"
@@ -66,6 +67,6 @@ func (a *Auth) throttled(c *gin.Context) bool {
 	if at, _ := a.attempts.Find(c.Request, c.Query("state")); at != nil {
 		wanted = at.ReturnTo
 	}
-	a.denier.fail(c, wanted, &throttledError{wait})
+	a.denier.fail(c, wanted, &throttledError{wait}, slog.String("client", c.ClientIP()))
 	return true
 }

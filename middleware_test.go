@@ -372,7 +372,7 @@ func TestPublicRoute(t *testing.T) {
 }
 
 // TestOptionalAuth: a public page knows its user or that there is none. Where that is unknown, the response is 503 and
-// not the page of a visitor, and what no guard accepts is refused.
+// not the page of a visitor, and what no guard accepts is refused. Case 246.
 func TestOptionalAuth(t *testing.T) {
 	up := testapp.New(t)
 	b := up.Browser()

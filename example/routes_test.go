@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -116,6 +117,37 @@ func TestOpenRoutes(t *testing.T) {
 	public := []string{"/", "/healthz", "/readyz", "/silent", "/static/style.css", "/static/icon.svg"}
 	if open := ginoidctest.OpenRoutes(a.engine, public...); len(open) > 0 {
 		t.Errorf("without a guard: %q", open)
+	}
+}
+
+// Who may use each route, in one table: a change of a guard is a change of this list.
+func TestGuards(t *testing.T) {
+	a := newApp(t, localhost)
+	var got []string
+	for _, r := range ginoidctest.Audit(a.engine) {
+		if len(r.Guards) > 0 {
+			got = append(got, r.Method+" "+r.Path+" "+strings.Join(r.Guards, ", "))
+		}
+	}
+	want := []string{
+		"GET /api/admin RequireGroups(admin)",
+		"GET /api/auditors RequireAllGroups(admin, audit)",
+		"GET /api/custom RequireGroups(admin)",
+		"GET /api/fresh RequireFreshSignIn(1m0s)",
+		"GET /api/machine RequireScopes(read:things)",
+		"GET /api/me RequireAuth",
+		"GET /api/mfa RequireACR(urn:example:mfa)",
+		"GET /api/notes RequireAuth",
+		"POST /api/notes RequireAuth",
+		"GET /api/orgs/:org/projects RequireOrganization(:org)",
+		"GET /api/sessions RequireAuth",
+		"DELETE /api/sessions/:id RequireAuth",
+		"POST /api/sign-out-everywhere RequireAuth",
+		"GET /api/stream RequireAuth",
+		"GET /profile RequireAuth",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("routes with guards:\n%s", strings.Join(got, "\n"))
 	}
 }
 
