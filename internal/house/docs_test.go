@@ -96,6 +96,18 @@ func TestPageLength(t *testing.T) {
 	}
 }
 
+// TestIndex: the README of each directory of docs leads to all of its pages.
+func TestIndex(t *testing.T) {
+	t.Chdir(root)
+	pages := documents(t)
+	for name := range pages {
+		dir, page := path.Split(name)
+		if strings.HasPrefix(name, "docs/") && page != "README.md" && !strings.Contains(pages[dir+"README.md"], "]("+page) {
+			t.Errorf("no index leads to %s", name)
+		}
+	}
+}
+
 // TestLinks: every relative link leads to a file and, after a #, to a heading; so do pages named in Go comments.
 func TestLinks(t *testing.T) {
 	t.Chdir(root)
