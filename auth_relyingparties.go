@@ -102,9 +102,21 @@ func (ps *relyingParties) issuing(iss string, audience []string) (found *relying
 		candidate(rp)
 	}
 	if !certain && ps.found != nil {
-		ps.found.Each(candidate)
+		ps.found.Each(iss, candidate)
+		ps.found.Each(manyTenants, candidate)
 	}
 	return found
+}
+
+// manyTenants is the group of the relying parties whose issuer many tenants share, each with an issuer of its own.
+const manyTenants = ""
+
+// issuerGroup returns the group in which a relying party is found by the issuer of a token.
+func (rp *relyingParty) issuerGroup() string {
+	if strings.Contains(rp.settings.Issuer, provider.TenantMarker) {
+		return manyTenants
+	}
+	return rp.settings.Issuer
 }
 
 // relyingPartyOf returns the one that a session was started with.

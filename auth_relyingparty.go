@@ -242,7 +242,10 @@ func makeParties(a *core, variables map[string]string) error {
 		find := func(ctx context.Context, name string, old *relyingParty) (*relyingParty, error) {
 			return findParty(ctx, a, name, old)
 		}
-		a.providers.found = directory.New(find, func(rp *relyingParty) { rp.client.CloseIdle() }, a.log)
+		a.providers.found = directory.New(directory.Config[*relyingParty]{
+			Find: find, Drop: func(rp *relyingParty) { rp.client.CloseIdle() },
+			Group: (*relyingParty).issuerGroup, Log: a.log,
+		})
 	}
 	return nil
 }

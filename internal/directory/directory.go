@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,16 +32,28 @@ const (
 	maxMisses  = 1000   // unknown names and failures, which anyone can cause
 )
 
+// Config says what a Directory keeps. All functions must be safe for concurrent use.
+type Config[T any] struct {
+	// Find looks a name up. It gets the entry so far, or the zero value. An error that is [ErrUnknown] means that there is
+	// none now.
+	Find func(ctx context.Context, name string, old T) (T, error)
+	// Drop is called with entries that are removed: Find itself sees those that it replaces.
+	Drop func(T)
+	// Group returns under which other name [Directory.Each] finds an entry, together with others of the group.
+	Group func(T) string
+	Log   *slog.Logger // for panics
+}
+
 // Directory keeps entries by name. It is safe for concurrent use.
 type Directory[T any] struct {
-	find   func(ctx context.Context, name string, old T) (T, error)
-	drop   func(T)
+	Config[T]
 	flight flight.Group[T]
 	slots  chan struct{}
 
 	mu      sync.Mutex
-	entries map[string]*list.Element // of *entry[T]
-	used    list.List                // the most recently used first
+	entries map[string]*list.Element   // of *entry[T]
+	groups  map[string][]*list.Element // of those of each group, the first one found first
+	used    list.List                  // the most recently used first
 	misses  map[string]miss
 	forgets uint64 // how often Forget was called
 }
@@ -57,14 +70,11 @@ type miss struct {
 	until time.Time
 }
 
-// New returns a Directory that looks names up with find, which gets the entry so far, or the zero value. An error that
-// is [ErrUnknown] means that there is none now. drop is called with entries that are removed: find itself sees those
-// that it replaces. drop must not call the Directory.
-func New[T any](find func(ctx context.Context, name string, old T) (T, error), drop func(T),
-	log *slog.Logger) *Directory[T] {
+// New returns a Directory without entries.
+func New[T any](cfg Config[T]) *Directory[T] {
 	return &Directory[T]{
-		find: find, drop: drop, flight: flight.Group[T]{Log: log}, slots: make(chan struct{}, maxLookups),
-		entries: map[string]*list.Element{}, misses: map[string]miss{},
+		Config: cfg, flight: flight.Group[T]{Log: cfg.Log}, slots: make(chan struct{}, maxLookups),
+		entries: map[string]*list.Element{}, groups: map[string][]*list.Element{}, misses: map[string]miss{},
 	}
 }
 
@@ -99,17 +109,19 @@ func (d *Directory[T]) Kept(ctx context.Context, name string) (T, error) {
 // Forget makes the next use of a name look it up. A lookup that has already begun does not count.
 func (d *Directory[T]) Forget(name string) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	d.forgets++
 	delete(d.misses, name)
-	d.remove(name)
+	removed := d.remove(name)
+	d.mu.Unlock()
+	d.drop(removed)
 }
 
-// Each calls visit with every entry, in no order, without looking anything up.
-func (d *Directory[T]) Each(visit func(T)) {
+// Each calls visit with every entry of a group, without looking anything up. It costs nothing for the entries of other
+// groups: anyone can cause the requests for which it is called.
+func (d *Directory[T]) Each(group string, visit func(T)) {
 	d.mu.Lock()
-	values := make([]T, 0, len(d.entries))
-	for at := d.used.Front(); at != nil; at = at.Next() {
+	values := make([]T, 0, len(d.groups[group]))
+	for _, at := range d.groups[group] {
 		values = append(values, at.Value.(*entry[T]).value)
 	}
 	d.mu.Unlock()
@@ -179,7 +191,7 @@ func (d *Directory[T]) work(ctx context.Context, name string) (key string, _ fun
 			return value, ErrUnavailable
 		}
 		old, _, _ := d.kept(name)
-		value, err = d.find(ctx, name, old)
+		value, err = d.Find(ctx, name, old)
 		return value, err
 	}
 }
@@ -189,26 +201,38 @@ var errPanicked = errors.New("the lookup panicked")
 // keep records the result of a lookup, unless Forget was called since it began.
 func (d *Directory[T]) keep(name string, value T, err error, forgets uint64) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
+	var removed *entry[T]
 	switch {
 	case d.forgets != forgets:
-		return
+	case errors.Is(err, ErrUnknown):
+		d.miss(name, err)
+		removed = d.remove(name)
 	case err != nil:
 		d.miss(name, err)
-		if errors.Is(err, ErrUnknown) {
-			d.remove(name)
-		}
-		return
+	default:
+		delete(d.misses, name)
+		removed = d.put(&entry[T]{name, value, time.Now()})
 	}
-	delete(d.misses, name)
-	if at := d.entries[name]; at != nil {
-		at.Value = &entry[T]{name, value, time.Now()}
-		return
+	d.mu.Unlock()
+	d.drop(removed)
+}
+
+// put adds an entry or replaces the one of its name, and returns the one that had to make room for it, if any.
+func (d *Directory[T]) put(e *entry[T]) (removed *entry[T]) {
+	at := d.entries[e.name]
+	if at != nil {
+		d.leaveGroup(at)
+		at.Value = e
+	} else {
+		at = d.used.PushFront(e)
+		d.entries[e.name] = at
 	}
-	d.entries[name] = d.used.PushFront(&entry[T]{name, value, time.Now()})
+	group := d.Group(e.value)
+	d.groups[group] = append(d.groups[group], at)
 	if len(d.entries) > maxEntries {
-		d.remove(d.used.Back().Value.(*entry[T]).name)
+		return d.remove(d.used.Back().Value.(*entry[T]).name)
 	}
+	return nil
 }
 
 // miss remembers an error. Anyone can cause errors, so their number is limited: it is the old ones that make room.
@@ -223,10 +247,30 @@ func (d *Directory[T]) miss(name string, err error) {
 	d.misses[name] = miss{err, time.Now().Add(last)}
 }
 
-// remove drops an entry.
-func (d *Directory[T]) remove(name string) {
-	if at := d.entries[name]; at != nil {
-		delete(d.entries, name)
-		d.drop(d.used.Remove(at).(*entry[T]).value)
+// remove removes an entry and returns it, or nil if there is none. The caller drops it once it has released the mutex:
+// Drop is not the Directory's own code.
+func (d *Directory[T]) remove(name string) *entry[T] {
+	at := d.entries[name]
+	if at == nil {
+		return nil
+	}
+	d.leaveGroup(at)
+	delete(d.entries, name)
+	return d.used.Remove(at).(*entry[T])
+}
+
+// leaveGroup removes an entry from its group.
+func (d *Directory[T]) leaveGroup(at *list.Element) {
+	group := d.Group(at.Value.(*entry[T]).value)
+	d.groups[group] = slices.DeleteFunc(d.groups[group], func(other *list.Element) bool { return other == at })
+	if len(d.groups[group]) == 0 {
+		delete(d.groups, group)
+	}
+}
+
+// drop calls Drop with an entry, unless it is nil.
+func (d *Directory[T]) drop(removed *entry[T]) {
+	if removed != nil {
+		d.Drop(removed.value)
 	}
 }

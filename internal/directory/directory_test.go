@@ -28,7 +28,10 @@ type table struct {
 
 func newTable(rows map[string]string) (*table, *directory.Directory[string]) {
 	t := &table{rows: rows, lookups: map[string]int{}}
-	return t, directory.New(t.find, t.drop, slog.New(slog.DiscardHandler))
+	return t, directory.New(directory.Config[string]{
+		Find: t.find, Drop: t.drop, Group: func(value string) string { return value[:1] },
+		Log: slog.New(slog.DiscardHandler),
+	})
 }
 
 func (t *table) find(ctx context.Context, name, old string) (string, error) {
@@ -219,12 +222,15 @@ func TestContained(t *testing.T) {
 	})
 	var running atomic.Int64
 	synctest.Test(t, func(t *testing.T) {
-		d := directory.New(func(ctx context.Context, name, _ string) (string, error) {
-			running.Add(1)
-			defer running.Add(-1)
-			time.Sleep(time.Minute) // whatever ctx says
-			return name, nil
-		}, func(string) {}, nil)
+		d := directory.New(directory.Config[string]{
+			Find: func(ctx context.Context, name, _ string) (string, error) {
+				running.Add(1)
+				defer running.Add(-1)
+				time.Sleep(time.Minute) // whatever ctx says
+				return name, nil
+			},
+			Group: func(name string) string { return name },
+		})
 		var callers sync.WaitGroup
 		for n := range 64 {
 			callers.Go(func() {
@@ -260,8 +266,60 @@ func TestNumber(t *testing.T) {
 		t.Errorf("dropped %q", app.dropped)
 	}
 	n := 0
-	d.Each(func(string) { n++ })
+	for digit := range 10 {
+		d.Each(fmt.Sprint(digit), func(string) { n++ })
+	}
 	if n != 10_000 {
 		t.Errorf("%d entries", n)
 	}
+}
+
+// TestGroups: entries are found by their group, which a later lookup may change, until they are removed. Drop is called
+// without the mutex: it may use the directory.
+func TestGroups(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		rows := map[string]string{"a": "x1", "b": "y1", "c": "x2"}
+		var d *directory.Directory[string]
+		members := func(group string) (values []string) {
+			d.Each(group, func(value string) { values = append(values, value) })
+			return values
+		}
+		left := ""
+		d = directory.New(directory.Config[string]{
+			Find: func(_ context.Context, name, _ string) (string, error) {
+				if value := rows[name]; value != "" {
+					return value, nil
+				}
+				return "", directory.ErrUnknown
+			},
+			Drop:  func(value string) { left += fmt.Sprintf("%s leaves %q. ", value, members(value[:1])) },
+			Group: func(value string) string { return value[:1] },
+			Log:   slog.New(slog.DiscardHandler),
+		})
+		steps := []struct {
+			name, value string // "" after Forget
+			x, y        string
+		}{
+			{"a", "x1", `["x1"]`, `[]`},
+			{"b", "y1", `["x1"]`, `["y1"]`},
+			{"c", "x2", `["x1" "x2"]`, `["y1"]`},
+			{"a", "y2", `["x2"]`, `["y1" "y2"]`},
+			{"c", "", `[]`, `["y1" "y2"]`},
+			{"b", "", `[]`, `["y2"]`},
+		}
+		for _, step := range steps {
+			if rows[step.name] = step.value; step.value == "" {
+				d.Forget(step.name)
+			} else {
+				time.Sleep(time.Minute)
+				check(t, d.Current, step.name, step.value, nil)
+			}
+			if x, y := fmt.Sprintf("%q", members("x")), fmt.Sprintf("%q", members("y")); x != step.x || y != step.y {
+				t.Errorf("after %q of %s: x has %s, y has %s", step.value, step.name, x, y)
+			}
+		}
+		if want := `x2 leaves []. y1 leaves ["y2"]. `; left != want {
+			t.Errorf("%s, want %s", left, want)
+		}
+	})
 }
