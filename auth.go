@@ -22,6 +22,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/routes"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
+	"github.com/seed-d65cea4d/ginoidc/internal/signin"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
@@ -43,7 +44,7 @@ type core struct {
 	providers relyingParties
 	sessions  *session.Manager
 	attempts  *attempt.Jar
-	links     signInLinks
+	links     signin.Links
 	signIns   signIns
 	signOuts  signOuts
 	landing   landing
@@ -200,7 +201,7 @@ func makeSealed(a *core, secure bool) error {
 		Alone: cfg.State == nil || len(cfg.unsupported(leaseMethods())) > 0,
 	})
 	a.labels = sessionLabels{a.values, cfg.SessionLabel, cfg.SessionLifetime}
-	a.links = signInLinks{a.routes.SignIn, seals.parameters}
+	a.links = signin.Links{Route: a.routes.SignIn, Seal: seals.parameters}
 	a.proofNonces = dpopnonce.Issuer{Seal: seals.proofs}
 	a.recent = marker.Recent{
 		Name: cfg.CookieName, Path: a.routes.SignIn, Secure: secure, SameSite: cfg.sameSite(), Seal: seals.recent,

@@ -13,6 +13,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
 	"github.com/seed-d65cea4d/ginoidc/internal/routes"
+	"github.com/seed-d65cea4d/ginoidc/internal/signin"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
@@ -69,7 +70,7 @@ type denier struct {
 	*reporter
 	handlers   AbortHandlers
 	challenges challenges
-	links      signInLinks
+	links      signin.Links
 	targets    returnto.Site
 	routes     routes.Paths
 	home       string // to which pages link that offer nothing else

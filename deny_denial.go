@@ -142,7 +142,7 @@ func (d *denier) signInURL(c *gin.Context, wanted, link string, err error) strin
 		}
 	}
 	ownSession := func() (*session.Session, error) { return d.requestOf(c).ownSession(c) }
-	return d.links.required(wanted, params, configured, ownSession)
+	return d.links.Required(wanted, params, configured, ownSession)
 }
 
 // sameProvider returns the relying party of the user who is to sign in again, or the only one, or nil: another user may

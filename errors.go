@@ -16,6 +16,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/refresh"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
+	"github.com/seed-d65cea4d/ginoidc/internal/signin"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
@@ -55,12 +56,12 @@ var (
 	errNoAttempt         = errors.New("ginoidc: no sign-in attempt belongs to this response")
 	errAttemptExpired    = errors.New("ginoidc: the sign-in attempt has expired")
 	errAttemptSpent      = errors.New("ginoidc: the sign-in attempt was used before")
-	errCookieMissing     = errors.New("ginoidc: the session's cookie did not come back")
+	errCookieMissing     = signin.ErrCookieMissing
 	errNotNavigation     = errors.New("ginoidc: not a browser navigation")
-	errInvalidInitiation = errors.New("ginoidc: invalid login initiation request")
+	errInvalidInitiation = signin.ErrInitiation
 	errMethod            = errors.New("ginoidc: the route does not support this method")
 	errNoRoute           = errors.New("ginoidc: there is nothing at this path")
-	errInitiationOff     = errors.New("ginoidc: sign-ins that a third party initiates are off")
+	errInitiationOff     = signin.ErrInitiationOff
 	errInvalidToken      = errors.New("ginoidc: the provider's token was refused")
 	errStepUpFailed      = fmt.Errorf("%w: the sign-in was to confirm more than it has", ErrForbidden)
 	errSessionOver       = fmt.Errorf("%w: session_expiry or MaxAuthAge allows no session any longer", errInvalidToken)
@@ -70,7 +71,7 @@ var (
 	errWritten           = errors.New("ginoidc: the response has started, so no session can be saved")
 	errTokensOff         = errors.New("ginoidc: Config.KeepTokens is not set")
 	errNoProvider        = errors.New("ginoidc: the call names none of several providers: see Auth.ForProvider")
-	errParameters        = errors.New("ginoidc: sign-in parameters")
+	errParameters        = signin.ErrParameters
 )
 
 // ProviderError is an error response of the authorization endpoint (RFC 6749, section 4.1.2.1). Both texts come from
@@ -245,27 +246,3 @@ func publicOf(err error) error {
 	}
 	return nil
 }
-
-// cookieMissingError is an errCookieMissing with hints for the operator.
-type cookieMissingError struct {
-	name, path, appURL, host string
-	came                     int // number of cookies with that name
-}
-
-// Error says what is wrong and what to check.
-func (e *cookieMissingError) Error() string {
-	where := fmt.Sprintf("cookie %s, path %s, app URL %s, host of the request %s", e.name, e.path, e.appURL, e.host)
-	switch e.came {
-	case 0:
-		return errCookieMissing.Error() + ": none came (" + where + "): compare AppURL, base path included, " +
-			"with the address in the browser, and check that no proxy removes Set-Cookie from responses"
-	case 1:
-		return errCookieMissing.Error() + ": the one that came opens no session (" + where + "): " +
-			"give all instances the same CookieSecrets and Store, and no other app the same CookieName"
-	}
-	return fmt.Sprintf("%v: of %d that came none opens a session (%s): "+
-		"remove those of other paths and domains, or set another CookieName", errCookieMissing, e.came, where)
-}
-
-// Unwrap returns errCookieMissing.
-func (e *cookieMissingError) Unwrap() error { return errCookieMissing }

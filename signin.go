@@ -2,7 +2,6 @@ package ginoidc
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,11 +11,11 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/ascii"
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
-	"github.com/seed-d65cea4d/ginoidc/internal/sealed"
-	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/signin"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
@@ -42,7 +41,7 @@ func (a *Auth) SignIn(c *gin.Context) {
 	if a.throttled(c) {
 		return
 	}
-	if !a.begin(c, a.signIns.methods()...) {
+	if !a.begin(c, a.signIns.choice.methods()...) {
 		return
 	}
 	if web.IsSubresource(c.Request) { // a prefetch, frame, image, script or fetch starts no attempt
@@ -77,11 +76,41 @@ func (a *Auth) SignIn(c *gin.Context) {
 	redirect(c, status, location)
 }
 
+// detectLoop detects a sign-in loop: the browser has just completed a sign-in but has no session. If the session cookie
+// is missing, another sign-in would end the same way, so it is an error with everything that leads to the cause. If the
+// cookie opens no session, the cause may be temporary, such as a store that lags or has lost its sessions, so it is an
+// error only the second time. A session that has been ended is not an error.
+func (s *signIns) detectLoop(c *gin.Context, req *request, rp *relyingParty) (again bool, err error) {
+	t, again, ok := s.recent.Find(c.Request)
+	if !ok {
+		return false, nil
+	}
+	if id, err := req.identify(c); !id.nobody() || err != nil {
+		return false, nil
+	}
+	if found, err := s.sessions.Load(req.http); found != nil || err != nil {
+		return false, nil
+	}
+	if ended, err := rp.ledger.Ended(req, t); ended || err != nil {
+		return false, nil
+	}
+	n := len(c.Request.CookiesNamed(s.markers.Name))
+	missing := &signin.CookieMissingError{
+		Name: s.markers.Name, Path: s.markers.Path, AppURL: s.appURL, Host: ascii.Clean(c.Request.Host, 256), Came: n,
+	}
+	if n > 0 && !again {
+		s.emit(req, event{kind: eventkind.SessionLost, err: missing})
+		return true, nil
+	}
+	req.addCookies(c, []string{s.recent.Delete().String()}) // so that the link of the page starts a new sign-in
+	return false, missing
+}
+
 // SignInURL returns the path of the sign-in route with returnTo as the page to return to: a path of the app such as
 // "/orders?page=2", or "" for Config.DefaultReturnTo. A target that is not acceptable is replaced by the default when
 // the sign-in begins, so a value from a request needs no check.
 func (a *Auth) SignInURL(returnTo string) string {
-	return a.links.to(returnTo, url.Values{})
+	return a.links.To(returnTo, url.Values{})
 }
 
 // SignInURLWith is [Auth.SignInURL] for a sign-in with further parameters for the provider, such as prompt=create for a
@@ -97,7 +126,7 @@ func (a *Auth) SignInURLWith(returnTo string, params url.Values) (string, error)
 	if err := provider.CheckParameters(forProvider); err != nil {
 		return "", fmt.Errorf("%w: %w", errParameters, err)
 	}
-	return a.links.with(returnTo, params)
+	return a.links.With(returnTo, params)
 }
 
 // silentTimeout is how long a public page waits for the provider's metadata.
@@ -147,82 +176,11 @@ func (a *Auth) SilentSignIn() gin.HandlerFunc {
 	}
 }
 
-// signInLinks makes links to the sign-in route. Parameters that no link of anyone else may ask for are sealed.
-type signInLinks struct {
-	route string
-	seal  *sealed.Text
-}
-
-const (
-	sealedParameters    = "with"
-	maxSealedParameters = 1500 // bytes, so that the URL stays below the limits of proxies
-)
-
-// to returns a link with a return target, unless it is "", and with these parameters in the query.
-func (l signInLinks) to(returnTo string, query url.Values) string {
-	if returnTo != "" {
-		query.Set("return_to", returnTo)
-	}
-	if len(query) == 0 {
-		return l.route
-	}
-	return l.route + "?" + query.Encode()
-}
-
-// with returns a link with sealed parameters, which anyone may use.
-func (l signInLinks) with(returnTo string, params url.Values) (string, error) {
-	text := params.Encode()
-	if len(text) > maxSealedParameters {
-		return "", fmt.Errorf("%w: %d bytes, at most %d fit in a URL", errParameters, len(text), maxSealedParameters)
-	}
-	return l.to(returnTo, url.Values{sealedParameters: {l.seal.Seal(text, "")}}), nil
-}
-
-// required returns a link for a sign-in that a guard or page of the plugin itself requires. The parameters are in the
-// query, as in any link. There, parameters that are configured otherwise would be ignored, so these are also sealed.
-// The seal is bound to this session, or a user who is asked for a weaker sign-in could pass the URL on to others.
-func (l signInLinks) required(
-	returnTo string, params, configured url.Values, ownSession func() (*session.Session, error),
-) string {
-	query, kept := maps.Clone(params), url.Values{}
-	for name, values := range params {
-		if name != "max_age" && configured.Has(name) {
-			kept[name] = values
-		}
-	}
-	if len(kept) > 0 {
-		if s, err := ownSession(); err == nil {
-			query.Set(sealedParameters, l.seal.Seal(kept.Encode(), placeOf(s)))
-		}
-	}
-	return l.to(returnTo, query)
-}
-
-// open returns the sealed parameters of a link that with or required made, the latter for this session.
-func (l signInLinks) open(text string, ownSession func() (*session.Session, error)) (url.Values, bool) {
-	opened, ok := l.seal.Open(text, "")
-	if !ok {
-		if s, err := ownSession(); err == nil {
-			opened, ok = l.seal.Open(text, placeOf(s))
-		}
-	}
-	if !ok {
-		return nil, false
-	}
-	params, err := url.ParseQuery(opened)
-	return params, err == nil
-}
-
-// placeOf returns the place to which a text is sealed for one session only.
-func placeOf(s *session.Session) string { return hex.EncodeToString(s.ID[:]) }
-
 var (
 	errLinkRefused  = fmt.Errorf("%w: the accounts were not linked", ErrForbidden)
 	errLinkFormPost = errors.New("ginoidc: LinkURL: with form_post the response comes without the session")
 	errLinkOff      = errors.New("ginoidc: LinkURL: Config.OnLink is not set")
 )
-
-const linkParameter = "link"
 
 // LinkURL returns the path of a sign-in that adds an account to the signed-in user: a second identity, with the
 // provider of this name, which the user has to prove with a fresh sign-in there (prompt=login). The session stays as
@@ -250,25 +208,25 @@ func (a *Auth) LinkURL(c *gin.Context, provider, returnTo string) (string, error
 		return "", errLinkFormPost
 	}
 	query := url.Values{
-		providerParameter: {rp.settings.Name},
-		linkParameter:     {a.links.seal.Seal(linkParameter+" "+rp.settings.Name, placeOf(s))},
+		providerParameter:    {rp.settings.Name},
+		signin.LinkParameter: {a.links.Linking(s, rp.settings.Name)},
 	}
-	return a.links.to(returnTo, query), nil
+	return a.links.To(returnTo, query), nil
 }
 
 // openLink makes a sign-in one that links an account, if the request has a valid link of this session.
-func (l signInLinks) openLink(c *gin.Context, req *request, of *signInRequest, sealed string) error {
+func (s *signIns) openLink(c *gin.Context, req *request, of *signInRequest, sealed string) error {
 	if sealed == "" || of.rp == nil {
 		return nil
 	}
-	s, err := req.ownSession(c)
+	own, err := req.ownSession(c)
 	if err != nil {
 		return err
 	}
-	if text, ok := l.seal.Open(sealed, placeOf(s)); !ok || text != linkParameter+" "+of.rp.settings.Name {
+	if !s.links.Links(own, of.rp.settings.Name, sealed) {
 		return fmt.Errorf("%w: the link is not of this session", errLinkRefused)
 	}
-	of.purpose.Link, of.purpose.Replaces, of.purpose.Replaced = true, s.ID, s.Subject
+	of.purpose.Link, of.purpose.Replaces, of.purpose.Replaced = true, own.ID, own.Subject
 	of.app = url.Values{"prompt": {"login"}}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -156,6 +157,17 @@ func (p providerChoice) lastUsed(c *gin.Context, req *request) *relyingParty {
 		return nil
 	}
 	return rp
+}
+
+// methods returns the methods of the sign-in route. A third party may initiate a sign-in with a form too, and the
+// page of choice has one.
+func (p providerChoice) methods() []string {
+	posts := p.parties.found != nil || p.parties.several && p.asksForAddress() ||
+		slices.ContainsFunc(p.parties.fixed, func(rp *relyingParty) bool { return rp.settings.InitiateLogin })
+	if posts {
+		return []string{http.MethodGet, http.MethodPost}
+	}
+	return []string{http.MethodGet}
 }
 
 // label returns the name of the provider for people.

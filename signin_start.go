@@ -15,18 +15,18 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/ascii"
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
-	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
 	"github.com/seed-d65cea4d/ginoidc/internal/marker"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/signin"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
 // signIns starts sign-ins.
 type signIns struct {
 	*reporter
-	links    signInLinks
+	links    signin.Links
 	choice   providerChoice
 	origin   originCheck
 	linking  bool // accounts can be linked
@@ -68,7 +68,7 @@ func (of signInRequest) kept() url.Values {
 	kept := maps.Clone(of.link)
 	kept.Set("return_to", of.purpose.ReturnTo)
 	if of.sealed != "" {
-		kept.Set(sealedParameters, of.sealed)
+		kept.Set(signin.SealedParameter, of.sealed)
 	}
 	if of.purpose.Remember {
 		kept.Set(rememberParameter, "true")
@@ -95,28 +95,28 @@ func (s *signIns) read(c *gin.Context, req *request) (of signInRequest, err erro
 	}
 	ctx := c.Request.Context()
 	of.purpose.Remember = form.Get(rememberParameter) == "true"
-	if of.sealed = form.Get(sealedParameters); of.sealed != "" {
+	if of.sealed = form.Get(signin.SealedParameter); of.sealed != "" {
 		var ok bool
 		ownSession := func() (*session.Session, error) { return req.ownSession(c) }
-		if of.app, ok = s.links.open(of.sealed, ownSession); !ok { // forged, or sealed with an old secret: do without
-			s.logIgnored(ctx, "they do not open", sealedParameters)
+		if of.app, ok = s.links.Open(of.sealed, ownSession); !ok { // forged, or sealed with an old secret: do without
+			s.logIgnored(ctx, "they do not open", signin.SealedParameter)
 		}
 	}
 	if of.rp, err = s.chosen(c, req, &of, form); err != nil {
 		return of, err
 	}
 	if initiated(c.Request, form) {
-		err = of.rp.checkInitiation(form)
+		err = of.checkInitiation(form)
 		of.link = s.readLink(ctx, provider.InitiationLink(), form, "iss", "target_link_uri")
 		of.purpose.ReturnTo = s.target(ctx, form.Get("target_link_uri"))
 		return of, err
 	}
-	if err := s.links.openLink(c, req, &of, form.Get(linkParameter)); err != nil {
+	if err := s.openLink(c, req, &of, form.Get(signin.LinkParameter)); err != nil {
 		return of, err
 	}
-	own := []string{"return_to", rememberParameter, sealedParameters}
+	own := []string{"return_to", rememberParameter, signin.SealedParameter}
 	if s.linking {
-		own = append(own, linkParameter, providerParameter)
+		own = append(own, signin.LinkParameter, providerParameter)
 	}
 	if s.choice.parties.several {
 		own = append(own, providerParameter, emailParameter)
@@ -153,6 +153,14 @@ func (s *signIns) readForm(c *gin.Context) (url.Values, error) {
 		return nil, errCrossOrigin
 	}
 	return form, nil
+}
+
+// checkInitiation checks the request of a third party. Its return target is checked as that of every link.
+func (of *signInRequest) checkInitiation(form url.Values) error {
+	if of.rp == nil {
+		return signin.CheckInitiation(nil, false, form)
+	}
+	return signin.CheckInitiation(of.rp.client, of.rp.settings.InitiateLogin, form)
 }
 
 // initiated reports whether a third party initiates the sign-in (OpenID Connect Core 1.0, section 4). The only other
@@ -239,66 +247,4 @@ func (s *signIns) start(
 	}
 	cookie.Set(c.Writer.Header(), header[setCookie]...)
 	return location, nil
-}
-
-// detectLoop detects a sign-in loop: the browser has just completed a sign-in but has no session. If the session cookie
-// is missing, another sign-in would end the same way, so it is an error with everything that leads to the cause. If the
-// cookie opens no session, the cause may be temporary, such as a store that lags or has lost its sessions, so it is an
-// error only the second time. A session that has been ended is not an error.
-func (s *signIns) detectLoop(c *gin.Context, req *request, rp *relyingParty) (again bool, err error) {
-	t, again, ok := s.recent.Find(c.Request)
-	if !ok {
-		return false, nil
-	}
-	if id, err := req.identify(c); !id.nobody() || err != nil {
-		return false, nil
-	}
-	if found, err := s.sessions.Load(req.http); found != nil || err != nil {
-		return false, nil
-	}
-	if ended, err := rp.ledger.Ended(req, t); ended || err != nil {
-		return false, nil
-	}
-	n := len(c.Request.CookiesNamed(s.markers.Name))
-	missing := &cookieMissingError{
-		name: s.markers.Name, path: s.markers.Path, appURL: s.appURL, host: ascii.Clean(c.Request.Host, 256), came: n,
-	}
-	if n > 0 && !again {
-		s.emit(req, event{kind: eventkind.SessionLost, err: missing})
-		return true, nil
-	}
-	req.addCookies(c, []string{s.recent.Delete().String()}) // so that the link of the page starts a new sign-in
-	return false, missing
-}
-
-// methods returns the methods of the sign-in route. A third party may initiate a sign-in with a form too, and the
-// page of choice has one.
-func (s *signIns) methods() []string {
-	posts := s.choice.parties.found != nil || s.choice.parties.several && s.choice.asksForAddress() ||
-		slices.ContainsFunc(s.choice.parties.fixed, func(rp *relyingParty) bool { return rp.settings.InitiateLogin })
-	if posts {
-		return []string{http.MethodGet, http.MethodPost}
-	}
-	return []string{http.MethodGet}
-}
-
-// checkInitiation checks a login initiation request (OpenID Connect Core 1.0, section 4), with which the provider or
-// its portal starts a sign-in here. iss must be the configured issuer, and target_link_uri must pass the rule for
-// return targets, or the route would be an open redirector.
-func (rp *relyingParty) checkInitiation(form url.Values) error {
-	if rp == nil {
-		return fmt.Errorf("%w: no iss", errInvalidInitiation)
-	}
-	if !rp.settings.InitiateLogin {
-		return errInitiationOff
-	}
-	for _, name := range []string{"iss", "login_hint", "target_link_uri"} {
-		if len(form[name]) > 1 {
-			return fmt.Errorf("%w: repeated %s", errInvalidInitiation, name)
-		}
-	}
-	if !rp.client.Issues(form.Get("iss")) {
-		return fmt.Errorf("%w: iss is not the configured issuer", errInvalidInitiation)
-	}
-	return nil
 }
