@@ -29,10 +29,9 @@ func (a *Auth) Callback(c *gin.Context) {
 		return
 	}
 	rp, err := a.providers.ofPath(c, a.requestOf)
-	if err != nil {
-		if a.begin(c, http.MethodGet, http.MethodPost) {
-			a.denier.fail(c, "", err)
-		}
+	if err != nil { // whatever the method: there is no such route
+		web.SecureHeaders(c.Writer.Header())
+		a.denier.fail(c, "", err)
 		return
 	}
 	method := http.MethodGet

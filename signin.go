@@ -54,7 +54,7 @@ func (a *Auth) SignIn(c *gin.Context) {
 	req := a.requestOf(c)
 	wanted, err := a.signIns.read(c, req)
 	if err != nil {
-		a.denier.fail(c, "", err)
+		a.denier.fail(c, wanted.purpose.ReturnTo, err)
 		return
 	}
 	if wanted.rp == nil {

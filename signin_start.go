@@ -82,7 +82,8 @@ func (of signInRequest) kept() url.Values {
 // rememberParameter is the query parameter with which the user asks to stay signed in.
 const rememberParameter = "remember"
 
-// read reads a request to the sign-in route. The return target of the result is always acceptable.
+// read reads a request to the sign-in route. The return target of the result is always acceptable, and known with most
+// errors too, for the page that says what is wrong.
 //
 // Anyone can write such a link, so it may only choose among what does not weaken a sign-in: what the app requires is
 // configured, or sealed into the link by the app or a guard.
@@ -94,6 +95,7 @@ func (s *signIns) read(c *gin.Context, req *request) (of signInRequest, err erro
 		}
 	}
 	ctx := c.Request.Context()
+	of.purpose.ReturnTo = s.target(ctx, form.Get("return_to"))
 	of.purpose.Remember = form.Get(rememberParameter) == "true"
 	if of.sealed = form.Get(signin.SealedParameter); of.sealed != "" {
 		var ok bool
@@ -125,7 +127,6 @@ func (s *signIns) read(c *gin.Context, req *request) (of signInRequest, err erro
 	if provider.IsHint(of.address) {
 		of.link.Set("login_hint", of.address)
 	}
-	of.purpose.ReturnTo = s.target(ctx, form.Get("return_to"))
 	return of, nil
 }
 

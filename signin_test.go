@@ -1294,6 +1294,32 @@ func TestSilentAtTheLastProvider(t *testing.T) {
 	}
 }
 
+// TestUnknownProviderLeadsBack: the page about a provider that there is not leads to a sign-in for the page that was
+// wanted, and a callback of its name is no route, whatever the method.
+func TestUnknownProviderLeadsBack(t *testing.T) {
+	a := several(t)
+	for wanted, link := range map[string]string{
+		"/app?x=1": "/auth/signin?return_to=%2Fapp%3Fx%3D1", "https://evil.example/": "/auth/signin?return_to=%2F",
+		"javascript:alert(1)": "/auth/signin?return_to=%2F", "": "/auth/signin?return_to=%2F",
+	} {
+		r := a.Browser().Navigate("/auth/signin?provider=nobody&return_to=" + url.QueryEscape(wanted))
+		if _, _, got := shown(r, t); r.StatusCode != http.StatusNotFound || got != link {
+			t.Errorf("%q: %d, link to %q", wanted, r.StatusCode, got)
+		}
+	}
+	for _, method := range []string{"GET", "POST", "HEAD", "PUT", "OPTIONS"} {
+		r := a.Browser().Do(method, "/auth/callback/nobody", nil)
+		if r.StatusCode != http.StatusNotFound || r.Header.Get("Allow") != "" || r.Header.Get("X-Frame-Options") == "" ||
+			method != "HEAD" && r.JSON(t)["error"] != "unknown_provider" {
+			t.Errorf("%s: %d %s %v", method, r.StatusCode, r.Body, r.Header)
+		}
+		r = a.Browser().Do(method, "/auth/callback/one", nil)
+		if known := r.StatusCode == http.StatusMethodNotAllowed; known == (method == "GET") {
+			t.Errorf("%s of one: %d", method, r.StatusCode)
+		}
+	}
+}
+
 // TestInitiatedAtSeveral: a third party starts a sign-in at the provider that iss names, if that one allows it.
 func TestInitiatedAtSeveral(t *testing.T) {
 	a := several(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[1].InitiateLogin = true })
