@@ -173,8 +173,3 @@ func problemsOf(ctx context.Context, auth *ginoidc.Auth, providers []ginoidc.Pro
 	}
 	return problems
 }
-
-// noMethod responds to methods that a route does not have.
-func noMethod(c *gin.Context) {
-	c.JSON(http.StatusMethodNotAllowed, gin.H{"error": "method_not_allowed", "message": "See the Allow header."})
-}

@@ -30,7 +30,7 @@ type pages struct {
 
 func newPages(auth *ginoidc.Auth, base string, log *slog.Logger) (*pages, error) {
 	p := &pages{auth: auth, base: base, log: log, named: map[string]*template.Template{}}
-	for _, name := range []string{"home", "profile", "silent", "notfound"} {
+	for _, name := range []string{"home", "profile", "silent", "nosuch"} {
 		t, err := template.ParseFS(files, "pages/layout.html", "pages/"+name+".html")
 		if err != nil {
 			return nil, err
@@ -50,6 +50,7 @@ func (p *pages) static(app *gin.RouterGroup) {
 // view is the data of the templates.
 type view struct {
 	Title, Base     string
+	Text            string        // of the page about an address
 	User            *ginoidc.User // nil if nobody is signed in
 	Name            string
 	SignIn, SignOut string
@@ -79,14 +80,26 @@ func (p *pages) profile(c *gin.Context) {
 	p.show(c, http.StatusOK, "profile", view{Title: "Your profile", User: u, Claims: claims})
 }
 
-// notFound sends a page to browsers and JSON to programs.
+// notFound answers where the app has no route.
 func (p *pages) notFound(c *gin.Context) {
+	p.noSuch(c, http.StatusNotFound, gin.H{"error": "not_found", "message": "There is nothing here."},
+		view{Title: "Nothing here", Text: "There is no page at this address."})
+}
+
+// noMethod answers methods that a route does not have.
+func (p *pages) noMethod(c *gin.Context) {
+	p.noSuch(c, http.StatusMethodNotAllowed, gin.H{"error": "method_not_allowed", "message": "See the Allow header."},
+		view{Title: "Not possible here", Text: "This address does not answer requests of this kind."})
+}
+
+// noSuch sends a page to browsers and JSON to programs.
+func (p *pages) noSuch(c *gin.Context, status int, body gin.H, v view) {
 	if c.NegotiateFormat(gin.MIMEJSON, gin.MIMEHTML) != gin.MIMEHTML {
-		c.JSON(http.StatusNotFound, gin.H{"error": "not_found", "message": "There is nothing here."})
+		c.JSON(status, body)
 		return
 	}
-	u, _ := ginoidc.UserFrom(c)
-	p.show(c, http.StatusNotFound, "notfound", view{Title: "Nothing here", User: u})
+	v.User, _ = ginoidc.UserFrom(c)
+	p.show(c, status, "nosuch", v)
 }
 
 // show renders the whole page before it sends the first byte, so that a failure is a 500 and not a truncated page.

@@ -83,7 +83,7 @@ func newEngine(
 	engine.HandleMethodNotAllowed = true
 	engine.Use(accessLog(log), recovery(log), secureHeaders, auth.Middleware())
 	engine.NoRoute(p.notFound)
-	engine.NoMethod(noMethod)
+	engine.NoMethod(p.noMethod)
 
 	app := engine.Group(p.base)
 	routes(stopping, app, auth, p, config)

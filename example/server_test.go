@@ -103,6 +103,14 @@ func TestWrongMethod(t *testing.T) {
 	if got.StatusCode != http.StatusMethodNotAllowed || got.Header.Get("Allow") != "GET, POST" {
 		t.Errorf("%d, Allow %q", got.StatusCode, got.Header.Get("Allow"))
 	}
+	for accept, want := range map[string]string{
+		"*/*": `"error":"method_not_allowed"`, "text/html,*/*;q=0.8": "<h1>Not possible here</h1>",
+	} {
+		got := a.send(t, a.client(t, ""), http.MethodPost, "/profile", "", "Accept", accept)
+		if got.StatusCode != http.StatusMethodNotAllowed || !strings.Contains(got.body, want) {
+			t.Errorf("%s: %d %s", accept, got.StatusCode, got.body)
+		}
+	}
 }
 
 // A slow client cannot hold a connection for long. // case 286

@@ -73,7 +73,7 @@ func newApp(cfg ginoidc.Config) (*gin.Engine, *ginoidc.Auth, error) {
 	auth.Mount(router)
 
 	store := newProjects()
-	router.GET("/", home)
+	router.GET("/", auth.OptionalAuth(), home)
 	// Every route of a tenant is in this group, so none can be without the guard. The handlers take the tenant from the
 	// path, as the guard does, and never from a form or a query.
 	tenant := router.Group("/t/:org", auth.RequireOrganization("org"))
@@ -91,5 +91,5 @@ func isTenantAdmin(c *gin.Context, u *ginoidc.User) error {
 	return nil
 }
 
-// home is public. It links to the organizations of the user.
+// home is public. It links to the organizations of the user; OptionalAuth answers while it cannot be known who that is.
 func home(c *gin.Context) { c.HTML(http.StatusOK, "home.html", gin.H{"C": c}) }
