@@ -123,8 +123,8 @@ func (a *Auth) UserInfo(c *gin.Context) {
 		return
 	}
 	answer := u.shape.Shown(all, a.userInfoClaims)
-	if asksForSession(c) && id.session != nil {
-		absolute, idle := a.sessions.Limits(&id.session.Record)
+	if asksForSession(c) && id.session() != nil {
+		absolute, idle := a.sessions.Limits(&id.session().Record)
 		answer["session"] = sessionTimes{int64(absolute / time.Second), int64(idle / time.Second)}
 	}
 	c.JSON(http.StatusOK, answer)

@@ -133,8 +133,8 @@ func (r *reporter) allowed(c *gin.Context, id identity) {
 	}
 	u := id.user()
 	e := event{kind: eventkind.Allowed, unlogged: true, subject: u.Subject, actor: u.Actor.subject()}
-	if id.session != nil {
-		e.sid = id.session.SID
+	if s := id.session(); s != nil {
+		e.sid = s.SID
 	}
 	r.emit(c.Request.Context(), e)
 }

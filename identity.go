@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
@@ -20,35 +21,71 @@ import (
 // identity is the user who makes a request, and the session or access token by which the user is known. The zero value
 // is nobody.
 type identity struct {
-	visit   *visit                // nil if the user was identified by other means
-	session *session.Session      // that of visit
-	token   *provider.AccessToken // nil if the user was identified by other means
-	rp      *relyingParty         // of the token
-	other   *User                 // the user if identified by other means
+	visit *visit                // nil if the user was identified by other means
+	token *provider.AccessToken // nil if the user was identified by other means
+	rp    *relyingParty         // of the token
+	other *User                 // the user if identified by other means
 }
 
-// visit is a session in one request. The user is made when somebody asks: most guards need only the groups, which stay
-// as they are in the record.
+// visit is a session in one request. Session and user are made when somebody asks: most guards need only the groups.
 type visit struct {
-	session.Session
-	made atomic.Pointer[User]
+	session.Brief
+	whole atomic.Pointer[session.Session]
+	made  atomic.Pointer[User]
 }
 
-// identityOf returns the user of a session.
+// identityOf returns the user of a session, which it copies.
 func identityOf(s *session.Session) identity {
-	v := &visit{Session: *s}
-	return v.identity()
+	v := &visit{}
+	var enough bool
+	if v.Brief, enough = s.Brief(); !enough {
+		whole := *s
+		v.whole.Store(&whole)
+	}
+	return identity{visit: v}
 }
 
-// identity returns the user of the visit as the user of the request.
-func (v *visit) identity() identity { return identity{visit: v, session: &v.Session} }
+// session returns the session, or nil if the user was identified by other means.
+func (id identity) session() *session.Session {
+	if id.visit == nil {
+		return nil
+	}
+	return id.visit.session()
+}
+
+// session returns the session, and makes it in the first call.
+func (v *visit) session() *session.Session {
+	if v.whole.Load() == nil {
+		s := &session.Session{}
+		v.Expand(s)
+		v.whole.CompareAndSwap(nil, s) // one of several goroutines: all get the same session
+	}
+	return v.whole.Load()
+}
 
 // user returns the user, and makes it in the first call.
 func (v *visit) user() *User {
 	if v.made.Load() == nil {
-		v.made.CompareAndSwap(nil, userOf(&v.Session)) // one of several goroutines: all get the same user
+		v.made.CompareAndSwap(nil, v.newUser())
 	}
 	return v.made.Load()
+}
+
+func (v *visit) newUser() *User {
+	if s := v.whole.Load(); s != nil {
+		return userOf(s)
+	}
+	var s session.Session // on the stack
+	v.Expand(&s)
+	return userOf(&s)
+}
+
+// stepUp returns when the user's credentials changed, so that the user must be authenticated again, or the zero time.
+func (v *visit) stepUp() time.Time {
+	if s := v.whole.Load(); s != nil { // a session with a step-up is whole
+		return s.StepUp
+	}
+	return time.Time{}
 }
 
 // user returns the user, or nil for nobody.
@@ -79,10 +116,10 @@ func (id identity) ownSession() (*session.Session, error) {
 	if err := id.signedIn(); err != nil {
 		return nil, err
 	}
-	if id.session == nil {
+	if id.visit == nil {
 		return nil, errNoSession
 	}
-	return id.session, nil
+	return id.visit.session(), nil
 }
 
 // identify returns the user who makes the request; nobody is not an error. The first call opens the session. From then
@@ -141,22 +178,21 @@ func (req *request) load(ctx context.Context, h http.Header) {
 		req.shown.Store(!id.nobody() && web.OpensWindow(req.http))
 		return
 	}
-	v := &visit{}
-	s, cookies, err := req.find(&v.Session)
+	var memory session.Session // on the stack: see visit
+	s, cookies, err := req.find(&memory)
 	if s == nil || err != nil {
 		req.err = err
 		return
 	}
-	if s == &v.Session {
-		req.identity = v.identity()
-	} else {
-		req.identity = identityOf(s)
-		s = req.identity.session
-	}
 	req.shown.Store(web.OpensWindow(req.http))
-	if h == nil || req.noRenewal || len(cookies) == 0 && !s.Due() {
-		return
+	if h != nil && !req.noRenewal && (len(cookies) > 0 || s.Due()) {
+		req.renew(h, s, cookies)
 	}
+	req.identity = identityOf(s)
+}
+
+// renew saves s if that is due, and sends its cookies, and those that another request has set.
+func (req *request) renew(h http.Header, s *session.Session, cookies []string) {
 	renewed, set := s.Renewed, http.Header{setCookie: slices.Clone(req.cookies)}
 	cookie.Set(set, cookies...)
 	if err := req.auth.sessions.Renew(set, req.httpNow(), s); err != nil {
@@ -248,7 +284,7 @@ func (req *request) identifyBrowser(ctx context.Context) (identity, error) {
 	if req.unconfirmed != nil {
 		return identityOf(req.unconfirmed), nil
 	}
-	if err != nil || id.nobody() || id.session != nil {
+	if err != nil || id.nobody() || id.visit != nil {
 		return id, err
 	}
 	s, _, err := req.find(&session.Session{})

@@ -24,7 +24,7 @@ func TestOwnSession(t *testing.T) {
 		{identityOf(&session.Session{}), nil, ErrUnauthenticated, http.StatusUnauthorized, "unauthorized"},
 		{identity{other: &User{}}, nil, ErrUnauthenticated, http.StatusUnauthorized, "unauthorized"},
 		{identity{other: alice}, nil, ErrForbidden, http.StatusForbidden, "no_session"},
-		{ofSession, ofSession.session, nil, 0, ""},
+		{ofSession, ofSession.session(), nil, 0, ""},
 	} {
 		got, err := tt.id.ownSession()
 		if got != tt.session || !errors.Is(err, tt.err) {

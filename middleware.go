@@ -209,14 +209,14 @@ func (a *Auth) guard(label string, decide func(*gin.Context, identity) error) gi
 		id, err := a.attend(c).identifyForGuard(c)
 		// Browsers withhold the cookie from most cross-site requests, so one without it may come from a signed-in user.
 		// Clients that authenticate in another way have to learn that they are not authenticated, so they get 401 instead.
-		if err == nil && (id.session != nil || id.nobody() && a.browsersOnly) {
+		if err == nil && (id.visit != nil || id.nobody() && a.browsersOnly) {
 			err = a.origin.check(c)
 		}
 		if err == nil {
 			err = id.signedIn()
 		}
-		if err == nil && id.session != nil && !id.session.StepUp.IsZero() {
-			err = stillAuthenticated(id.session, time.Now())
+		if err == nil && id.visit != nil {
+			err = stillAuthenticated(id.visit.stepUp(), time.Now)
 		}
 		if err == nil {
 			err = decide(c, id)
@@ -336,7 +336,7 @@ func (id identity) inOrganization(name string) bool {
 // has set.
 func (id identity) provider() string {
 	if id.visit != nil {
-		return relyingPartyOf(&id.visit.Record).settings.Name
+		return id.visit.Party.Of.(*relyingParty).settings.Name
 	}
 	return id.other.Provider
 }

@@ -99,9 +99,12 @@ func checkAMR(u *User, methods []string) error {
 }
 
 // stillAuthenticated denies a session until the user is authenticated again, if the provider has said that credentials
-// changed after s.StepUp: see [Signals].CredentialChange.
-func stillAuthenticated(s *session.Session, now time.Time) error {
-	return &StepUpError{MaxAge: max(time.Second, now.Sub(s.StepUp).Truncate(time.Second))}
+// changed at that time: see [Signals].CredentialChange. The zero time means that it has not.
+func stillAuthenticated(changed time.Time, now func() time.Time) error {
+	if changed.IsZero() {
+		return nil
+	}
+	return &StepUpError{MaxAge: max(time.Second, now().Sub(changed).Truncate(time.Second))}
 }
 
 // guardSignIn is guard for decisions about the sign-in, that of the session or the one behind an access token.

@@ -61,10 +61,10 @@ func (rp *relyingParty) endChecked(
 // recheckDue reports whether the user of the request's session has to be read again. A session that the app started has
 // nothing to be read again but the groups of a resolver.
 func (req *request) recheckDue() bool {
-	s := req.identity.session
-	if s == nil || !s.RecheckDue() || req.rechecked {
+	if v := req.identity.visit; v == nil || !v.RecheckDue() || req.rechecked {
 		return false
 	}
+	s := req.identity.session()
 	return !s.Issued.IsZero() || relyingPartyOf(&s.Record).settings.GroupsResolver != nil
 }
 
@@ -73,7 +73,7 @@ func (req *request) recheckDue() bool {
 // does not respond, the known user stays for RecheckGrace; after that, it is an error. The caller holds the mutex.
 func (req *request) recheck(h http.Header) {
 	req.rechecked = true
-	s := req.identity.session
+	s := req.identity.session()
 	// The check may continue after the request, whose headers are the handler's to change.
 	checker, of := relyingPartyOf(&s.Record).checker, req.httpNow().Clone(req.Context)
 	result, err := checker.Check(req.Context, &s.Record, func(ctx context.Context) ([]byte, error) {
@@ -97,13 +97,12 @@ func (req *request) recheck(h http.Header) {
 		req.noLongerSignedIn()
 		return
 	}
-	checked := *current
-	checked.Record = *result.Applied(&current.Record)
+	checked := current.With(result.Applied(&current.Record))
 	if err != nil && !checker.Usable(checked.CheckedAt()) {
 		req.fail(fmt.Errorf("%w: %w", ErrProviderUnavailable, err))
 		return
 	}
-	req.keepChecked(h, &checked, result, cookies, !checked.Checked.Equal(current.Checked), err)
+	req.keepChecked(h, checked, result, cookies, !checked.Checked.Equal(current.Checked), err)
 }
 
 // keepChecked makes s the session of the request. It saves s if adopted reports that s was read anew, with the tokens
@@ -141,7 +140,7 @@ func (req *request) keepChecked(
 
 // fail makes err the answer to who makes the request. The caller holds the mutex.
 func (req *request) fail(err error) {
-	req.unconfirmed, req.identity, req.err = req.identity.session, identity{}, err
+	req.unconfirmed, req.identity, req.err = req.identity.session(), identity{}, err
 }
 
 // noLongerSignedIn records that the session of the request has ended. The caller holds the mutex.

@@ -190,7 +190,7 @@ func (a *Auth) Ended(c *gin.Context) <-chan struct{} {
 				return
 			case <-tick.C:
 			}
-			if id.session == nil {
+			if id.session() == nil {
 				if id.token != nil && !id.token.Expires.IsZero() && !time.Now().Before(id.token.Expires) {
 					return
 				}

@@ -36,7 +36,7 @@ func (req *request) startSession(
 	if !a.sessions.Ends(&rec).After(time.Now()) {
 		return nil, errSessionOver
 	}
-	rec.Transient = a.config.forgets(at, id, earlier.session)
+	rec.Transient = a.config.forgets(at, id, earlier.session())
 	rp.ledger.SetHashes(&rec, id.user.Actor.subject())
 	if id.issued.IsZero() { // not from the provider
 		continueActing(a.sessions, &rec, id.user, earlier)
@@ -44,8 +44,8 @@ func (req *request) startSession(
 	if rec.Began, err = rp.ledger.Began(req, &rec); err != nil {
 		return nil, err
 	}
-	old := req.browserSessions(earlier.session)
-	of, tokens := req.tokensToRevoke(earlier.session)
+	old := req.browserSessions(earlier.session())
+	of, tokens := req.tokensToRevoke(earlier.session())
 	err = req.saveHinted(rec.Size(), &rec.IDToken, func() error {
 		return req.setCookies(ctx, func(h http.Header) (err error) {
 			s, err = a.sessions.Begin(h, req.httpNow(), rec, a.config.tokensToKeep(id.tokens))
@@ -114,7 +114,7 @@ func (c *Config) forgets(at *attempt.Attempt, id *person, earlier *session.Sessi
 // replaces: it ends no later, and a sign-out of the user at the provider ends it too. Otherwise each change would
 // extend the time for which the sign-in counts.
 func continueActing(manager *session.Manager, rec *session.Record, u *User, earlier identity) {
-	if earlier.session == nil {
+	if earlier.session() == nil {
 		return
 	}
 	before := earlier.user()
@@ -123,13 +123,13 @@ func continueActing(manager *session.Manager, rec *session.Record, u *User, earl
 		now.Issuer != then.Issuer && now.Issuer != "" {
 		return
 	}
-	ref := relyingPartyOf(&earlier.session.Record).ledger.RefOf(&earlier.session.Record).ListedAs()
+	ref := relyingPartyOf(&earlier.session().Record).ledger.RefOf(&earlier.session().Record).ListedAs()
 	if u.Actor != nil {
 		rec.ActorHash, rec.ActorSIDHash = ref.Subject, ref.SID
 	} else {
 		rec.SubjectHash, rec.SIDHash = ref.Subject, ref.SID
 	}
-	left, _ := manager.Limits(&earlier.session.Record)
+	left, _ := manager.Limits(&earlier.session().Record)
 	rec.Expires = time.Now().Add(left)
 }
 

@@ -183,8 +183,8 @@ func (a *Auth) EndSession(c *gin.Context) error {
 	if err != nil {
 		return err
 	}
-	of, tokens := req.tokensToRevoke(id.session)
-	if err := req.end(c, id.session, EndedByApp); err != nil {
+	of, tokens := req.tokensToRevoke(id.session())
+	if err := req.end(c, id.session(), EndedByApp); err != nil {
 		return err
 	}
 	req.revoke(of, tokens)

@@ -225,9 +225,9 @@ func (s *signIns) start(
 		}
 	}
 	if s.strict || rp.responseMode().FormPost() { // the callback will come without the session cookie
-		if id, err := req.identifyBrowser(c); err == nil && id.session != nil {
-			purpose.Replaces, purpose.Replaced = id.session.ID, id.session.Subject
-			req.keepReplacedTokens(id.session)
+		if id, err := req.identifyBrowser(c); err == nil && id.session() != nil {
+			purpose.Replaces, purpose.Replaced = id.session().ID, id.session().Subject
+			req.keepReplacedTokens(id.session())
 		}
 	}
 	header := http.Header{} // merged into the response below: if the request cannot be pushed, no cookie is set

@@ -38,14 +38,14 @@ func (a *Auth) SignOut(c *gin.Context) {
 	id, err := req.identifyBrowser(c)
 	hints := endSessionHints(id)
 	rp := a.providers.only() // nil if it is unknown which provider the user is signed in at
-	if id.session != nil {
-		rp = relyingPartyOf(&id.session.Record)
+	if id.session() != nil {
+		rp = relyingPartyOf(&id.session().Record)
 	}
 	// The provider knows no session of StartSession.
-	atProvider := rp != nil && (id.session == nil || !id.session.Issued.IsZero())
-	of, tokens := req.tokensToRevoke(id.session)
+	atProvider := rp != nil && (id.session() == nil || !id.session().Issued.IsZero())
+	of, tokens := req.tokensToRevoke(id.session())
 	if err == nil {
-		err = req.end(c, id.session, EndedBySignOut)
+		err = req.end(c, id.session(), EndedBySignOut)
 	}
 	if err != nil { // the session has not ended, so the user can try again
 		a.denier.fail(c, a.routes.SignOut, err)

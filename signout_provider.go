@@ -172,7 +172,7 @@ func (rp *relyingParty) endBySID(c *gin.Context, req *request, sid string) (ende
 	if err != nil {
 		return 0, err
 	}
-	if s := id.session; s != nil && s.SID == sid && relyingPartyOf(&s.Record).audience == rp.audience {
+	if s := id.session(); s != nil && s.SID == sid && relyingPartyOf(&s.Record).audience == rp.audience {
 		if err := req.end(c, s, EndedByFrontChannel); err != nil {
 			return 0, err
 		}

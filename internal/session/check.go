@@ -27,6 +27,7 @@ func (m *Manager) SaveChecked(h http.Header, r *http.Request, s *Session, renew 
 	if m.left(&s.Record, now) <= 0 {
 		return ErrGone
 	}
+	s.encoded = nil // the caller has changed the user
 	if renew {
 		s.Renewed = wholeSecond(now)
 	}

@@ -33,14 +33,14 @@ func only(audience string) Parties {
 }
 
 // read decodes the record of a party. It returns false if there is none.
-func (m *Manager) read(ctx context.Context, data []byte, rec *Record) (bool, error) {
+func (m *Manager) read(ctx context.Context, data []byte, s *Session) (bool, error) {
 	head, body := split(data)
-	decoded := rec.decode(body)
-	party, err := m.config.Parties(ctx, rec.Provider, head)
+	decoded := s.decode(body)
+	party, err := m.config.Parties(ctx, s.Provider, head)
 	if err != nil {
 		return false, err
 	}
-	rec.Party = party
+	s.Party, s.encoded = party, body
 	ours := party != nil && party.Owns(head)
 	if !decoded || !ours {
 		m.config.Logger.DebugContext(ctx, "session: record ignored", "same_audience", ours)

@@ -64,6 +64,8 @@ type Session struct {
 	due   bool          // Renew would have saved it when it was loaded
 	aged  bool          // the user was to be read again when it was loaded
 	alone *http.Request // the request without other cookies of the name; nil if there are none
+
+	encoded []byte // of Record, unless it has changed since
 }
 
 // New returns a Manager. It returns an error only if there is no secret.
@@ -149,7 +151,7 @@ func (m *Manager) load(r *http.Request, s *Session) (*Session, error) {
 	if len(data) == 0 {
 		return nil, nil
 	}
-	if ours, err := m.read(r.Context(), data, &s.Record); err != nil || !ours {
+	if ours, err := m.read(r.Context(), data, s); err != nil || !ours {
 		*s = Session{}
 		return nil, err
 	}
@@ -221,7 +223,7 @@ func (m *Manager) Renew(h http.Header, r *http.Request, s *Session) error {
 		}
 		return err
 	}
-	s.Record, s.stale, s.due = renewed, false, false
+	s.Record, s.encoded, s.stale, s.due = renewed, nil, false, false
 	return nil
 }
 
