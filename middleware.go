@@ -270,10 +270,19 @@ func (o originCheck) check(c *gin.Context) error {
 		post.Method = http.MethodPost
 		r = &post
 	}
+	if isSafe(r.Method) {
+		return nil
+	}
 	if o.Check(r) == nil && !o.otherScheme(r) || slices.Contains(o.except, c.FullPath()) {
 		return nil
 	}
 	return errCrossOrigin
+}
+
+// isSafe reports whether requests of the method change nothing (RFC 9110, section 9.2.1), as CrossOriginProtection has
+// it.
+func isSafe(method string) bool {
+	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
 }
 
 // otherScheme reports whether Origin has another scheme than the app. Without Fetch Metadata the check compares hosts
@@ -281,10 +290,6 @@ func (o originCheck) check(c *gin.Context) error {
 // who can forge pages of http on the same host, could send requests to the app over https with them.
 func (o originCheck) otherScheme(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
-	switch r.Method {
-	case http.MethodGet, http.MethodHead, http.MethodOptions:
-		return false
-	}
 	if origin == "" || r.Header.Get("Sec-Fetch-Site") != "" || slices.Contains(o.allowed, origin) {
 		return false
 	}

@@ -125,7 +125,7 @@ func requestAt(c *gin.Context, key any) *request {
 		return nil
 	}
 	req, ok := c.Request.Context().Value(key).(*request)
-	if !ok || !req.serves(c) {
+	if !ok || c.Request != &req.copied && !req.serves(c) {
 		return nil
 	}
 	return req
