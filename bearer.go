@@ -74,6 +74,14 @@ func (a *Auth) RequireMachine() gin.HandlerFunc {
 	})
 }
 
+// access is an accepted access token in one request.
+type access struct {
+	user User // whom it identifies
+	*provider.AccessToken
+	raw string        // as in the Authorization header
+	rp  *relyingParty // that issued it
+}
+
 // bearer identifies the user by the access token in the Authorization header, if the app accepts access tokens. decided
 // reports whether there is one: then the header decides, and the session cookie is not looked at. If the cookie counted
 // as well, a refused token could still act as the user of the browser. h is that of the response, or nil if it was
@@ -105,9 +113,8 @@ func (req *request) bearer(h http.Header) (id identity, decided bool, err error)
 	if err != nil {
 		return identity{}, true, err
 	}
-	user := *derived.(*User) // the lists are shared, as handlers treat a User as read-only
-	req.bearerToken, req.bearerIssuer = raw, rp
-	return identity{other: &user, token: token, rp: rp}, true, nil
+	by := &access{*derived.(*User), token, raw, rp} // the lists are shared, as handlers treat a User as read-only
+	return identity{other: &by.user, access: by}, true, nil
 }
 
 // TokenStats counts access tokens that were checked before, so that checking them again costs little. Entries is the

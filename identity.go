@@ -12,7 +12,6 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
-	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/store"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
@@ -21,10 +20,9 @@ import (
 // identity is the user who makes a request, and the session or access token by which the user is known. The zero value
 // is nobody.
 type identity struct {
-	visit *visit                // nil if the user was identified by other means
-	token *provider.AccessToken // nil if the user was identified by other means
-	rp    *relyingParty         // of the token
-	other *User                 // the user if identified by other means
+	visit  *visit  // nil if the user was identified by other means
+	access *access // nil if the user was identified by other means
+	other  *User   // the user unless identified by a session
 }
 
 // visit is a session in one request. Session and user are made when somebody asks: most guards need only the groups.

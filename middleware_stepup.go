@@ -110,9 +110,9 @@ func stillAuthenticated(changed time.Time, now func() time.Time) error {
 // guardSignIn is guard for decisions about the sign-in, that of the session or the one behind an access token.
 func (a *Auth) guardSignIn(label string, decide func(*session.Record) error) gin.HandlerFunc {
 	return a.guard(label, func(_ *gin.Context, id identity) error {
-		if id.token != nil {
+		if id.access != nil {
 			u := id.user()
-			return decide(&session.Record{AuthTime: u.AuthTime, ACR: u.ACR, AskedMaxAge: -1, Party: id.rp.party})
+			return decide(&session.Record{AuthTime: u.AuthTime, ACR: u.ACR, AskedMaxAge: -1, Party: id.access.rp.party})
 		}
 		s, err := id.ownSession()
 		if err != nil {

@@ -20,16 +20,14 @@ import (
 // handler finds the user. It reads no cookie before the user is asked for, so public routes pay nothing.
 type request struct {
 	context.Context
-	auth         *core
-	gin          *gin.Context  // only to compare: Gin reuses it for other requests
-	http         *http.Request // with the context below this one
-	later        *http.Request // nil unless the response changes the session cookies: see httpNow
-	bearerToken  string        // the accepted access token in the Authorization header
-	bearerIssuer *relyingParty // of that access token
-	first        bool          // the outermost of its HTTP request, which may be made with the context of another
-	byToken      bool          // the Authorization header holds an access token, which decides
-	noRenewal    bool          // the session is not renewed
-	quiet        bool          // not the one that UserFrom uses: that of another Auth came first
+	auth      *core
+	gin       *gin.Context  // only to compare: Gin reuses it for other requests
+	http      *http.Request // with the context below this one
+	later     *http.Request // nil unless the response changes the session cookies: see httpNow
+	first     bool          // the outermost of its HTTP request, which may be made with the context of another
+	byToken   bool          // the Authorization header holds an access token, which decides
+	noRenewal bool          // the session is not renewed
+	quiet     bool          // not the one that UserFrom uses: that of another Auth came first
 
 	opened    bool        // identity and err are set
 	ended     bool        // the browser has a session that has been ended

@@ -190,8 +190,8 @@ func (a *Auth) Ended(c *gin.Context) <-chan struct{} {
 				return
 			case <-tick.C:
 			}
-			if id.session() == nil {
-				if id.token != nil && !id.token.Expires.IsZero() && !time.Now().Before(id.token.Expires) {
+			if id.visit == nil {
+				if by := id.access; by != nil && !by.Expires.IsZero() && !time.Now().Before(by.Expires) {
 					return
 				}
 				continue

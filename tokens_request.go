@@ -136,17 +136,23 @@ func (req *request) exchangedTokens(c *gin.Context, want TokenRequest) (*provide
 	if err != nil {
 		return nil, nil, err
 	}
-	rp, subject := req.bearerIssuer, &provider.Tokens{AccessToken: req.bearerToken}
-	if id.token == nil {
-		s, err := id.ownSession()
-		if err != nil {
-			return nil, nil, err
-		}
-		rp = relyingPartyOf(&s.Record)
-		if subject, err = req.freshTokens(c); err != nil {
-			return nil, nil, err
-		}
+	rp, subject, err := req.tokensToExchange(c, id)
+	if err != nil {
+		return nil, nil, err
 	}
 	tokens, err := rp.refresher.Exchange(req, subject, want.ofProvider())
 	return tokens, rp, translated(err)
+}
+
+// tokensToExchange returns the tokens of the user, and the provider that issued them.
+func (req *request) tokensToExchange(c *gin.Context, id identity) (*relyingParty, *provider.Tokens, error) {
+	if by := id.access; by != nil {
+		return by.rp, &provider.Tokens{AccessToken: by.raw}, nil
+	}
+	s, err := id.ownSession()
+	if err != nil {
+		return nil, nil, err
+	}
+	tokens, err := req.freshTokens(c)
+	return relyingPartyOf(&s.Record), tokens, err
 }

@@ -70,22 +70,23 @@ type Verdict struct {
 // user.
 func (l *Ledger) Judge(ctx context.Context, ref Ref) (v Verdict, err error) {
 	var ofActor Verdict
-	if actor, ok := ref.ofActor(); ok {
-		if ofActor, err = l.judge(ctx, actor); ofActor.Ended || err != nil {
+	if ref.Actor != (shared.Hash{}) {
+		actor, _ := ref.ofActor()
+		if ofActor, err = l.judge(ctx, &actor); ofActor.Ended || err != nil {
 			return Verdict{Ended: ofActor.Ended}, err
 		}
 	}
-	if v, err = l.judge(ctx, ref); ofActor.StepUp.After(v.StepUp) {
+	if v, err = l.judge(ctx, &ref); ofActor.StepUp.After(v.StepUp) {
 		v.StepUp = ofActor.StepUp
 	}
 	return v, err
 }
 
-func (l *Ledger) judge(ctx context.Context, ref Ref) (v Verdict, err error) {
-	if l.untouched(&ref) {
+func (l *Ledger) judge(ctx context.Context, ref *Ref) (v Verdict, err error) {
+	if l.untouched(ref) {
 		return Verdict{}, nil
 	}
-	keys := l.keys(&ref)
+	keys := l.keys(ref)
 	times, err := l.revoked(ctx, keys...)
 	if err != nil {
 		return Verdict{}, err

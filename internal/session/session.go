@@ -155,7 +155,7 @@ func (m *Manager) load(r *http.Request, s *Session) (*Session, error) {
 		*s = Session{}
 		return nil, err
 	}
-	if m.left(&s.Record, now) <= 0 {
+	if !m.lives(&s.Record, now) {
 		*s = Session{}
 		return nil, nil
 	}
@@ -239,7 +239,7 @@ func (s *Session) of(r *http.Request) *http.Request {
 func (s *Session) Due() bool { return s.due }
 
 func (m *Manager) due(s *Session, now time.Time) bool {
-	return (s.stale || now.Sub(s.Renewed) > m.config.Idle/2) && m.left(&s.Record, now) > 0
+	return (s.stale || now.After(s.Renewed.Add(m.config.Idle/2))) && m.lives(&s.Record, now)
 }
 
 // Destroy deletes the record that the request carries, its tokens, and the cookies. It also succeeds without a session.
@@ -294,6 +294,11 @@ func (m *Manager) saveRecord(h http.Header, r *http.Request, rec *Record, name s
 		cookie.Set(h, cookie.Transient(set[setCookie])...)
 	}
 	return err
+}
+
+// lives reports whether rec has not ended.
+func (m *Manager) lives(rec *Record, now time.Time) bool {
+	return now.Before(rec.Renewed.Add(m.config.Idle)) && now.Before(m.absolute(rec))
 }
 
 // left returns how long rec lives without renewal.
