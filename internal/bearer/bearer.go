@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/ascii"
 	"github.com/seed-d65cea4d/ginoidc/internal/dpopnonce"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
@@ -37,7 +36,7 @@ func Token(h http.Header) (raw string, ok bool, err error) {
 	}
 	_, raw, _ = strings.Cut(values[0], " ")
 	raw = strings.Trim(raw, " ")
-	if !ascii.IsToken68(raw) {
+	if raw == "" { // its characters are checked when it is first seen
 		return "", false, fmt.Errorf("%w: it is malformed", ErrRefused)
 	}
 	return raw, true, nil

@@ -135,6 +135,9 @@ func (p *Provider) VerifyAccessToken(ctx context.Context, raw string) (*AccessTo
 	if token := p.seenBefore(ctx, key); token != nil {
 		return token, nil
 	}
+	if !isBearerText(raw) { // only now: this reads every byte
+		return nil, badToken(opAccessToken, "malformed", "not an access token (RFC 6750 section 2.1)")
+	}
 	token, err := p.readAccessToken(raw)
 	if err != nil {
 		return nil, err
