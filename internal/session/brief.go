@@ -3,7 +3,7 @@ package session
 import "github.com/seed-d65cea4d/ginoidc/internal/wire"
 
 // Brief is a loaded session in a sixth of the memory: what guards ask for, and the encoded record. Most requests need
-// no more, and what a request allocates costs it more than what it computes.
+// nothing else, and what a request allocates costs it more than what it computes.
 type Brief struct {
 	Subject               string
 	Groups, Organizations wire.List
