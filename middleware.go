@@ -43,7 +43,7 @@ func (a *Auth) RequireAuth() gin.HandlerFunc {
 func (a *Auth) OptionalAuth() gin.HandlerFunc {
 	return func(c *gin.Context) {
 		id, err := a.attend(c).identifyForGuard(c)
-		if err == nil && id.session != nil {
+		if err == nil && id.visit != nil {
 			err = a.origin.check(c)
 		}
 		if err != nil && !a.routes.Own(c) {
