@@ -65,7 +65,7 @@ func rooms() []room {
 		{"internal/faults", "", ""},
 		{"internal/doctor", "internal/provider", ""},
 		{"internal/signals", "internal/flight internal/provider internal/sealed internal/shared", ""},
-		{"internal/bearer", "internal/ascii internal/clientcert internal/dpopnonce internal/provider internal/returnto", ""},
+		{"internal/bearer", "internal/clientcert internal/dpopnonce internal/provider internal/returnto", ""},
 		{"internal/exchange", "internal/cookie internal/flight internal/session internal/shared", ""},
 		{"internal/recheck", "internal/claims internal/flight internal/provider internal/refresh internal/session " +
 			"internal/shared internal/wire",
