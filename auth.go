@@ -14,11 +14,13 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/authresponse"
 	"github.com/seed-d65cea4d/ginoidc/internal/bearer"
 	"github.com/seed-d65cea4d/ginoidc/internal/clientcert"
+	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/dpopnonce"
 	"github.com/seed-d65cea4d/ginoidc/internal/exchange"
 	"github.com/seed-d65cea4d/ginoidc/internal/marker"
 	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
+	"github.com/seed-d65cea4d/ginoidc/internal/revocation"
 	"github.com/seed-d65cea4d/ginoidc/internal/routes"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
@@ -52,7 +54,7 @@ type core struct {
 	state     SharedState
 	oneServer bool // keeps the sessions and the state: see store.OneRound
 	values    sharedValues
-	labels    sessionLabels
+	labels    revocation.Labels
 	origin    originCheck
 	markers   marker.Cookies
 	recent    marker.Recent
@@ -152,7 +154,7 @@ func makeSessions(a *core, secure bool) (err error) {
 			return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
 		}
 	}
-	name, root := cookieName(cfg.CookieName, secure, a.routes.Base)
+	name, root := cookie.Prefixed(cfg.CookieName, secure, a.routes.Base)
 	a.markers = marker.Cookies{Name: name, Path: root, Secure: secure}
 	a.sessions, err = session.New(session.Config{
 		Store: cfg.Store, Secrets: cfg.CookieSecrets, Name: name, Path: root, Secure: secure, SameSite: cfg.sameSite(),
@@ -200,7 +202,9 @@ func makeSealed(a *core, secure bool) error {
 		Values: a.values.Values, Sessions: a.sessions, Log: a.log, LeaseNotReleased: a.leaseNotReleased,
 		Alone: cfg.State == nil || len(cfg.unsupported(leaseMethods())) > 0,
 	})
-	a.labels = sessionLabels{a.values, cfg.SessionLabel, cfg.SessionLifetime}
+	a.labels = revocation.Labels{
+		Values: a.values.Values, Make: cfg.SessionLabel, Lifetime: cfg.SessionLifetime, Log: a.log,
+	}
 	a.links = signin.Links{Route: a.routes.SignIn, Seal: seals.parameters}
 	a.proofNonces = dpopnonce.Issuer{Seal: seals.proofs}
 	a.recent = marker.Recent{
@@ -213,20 +217,6 @@ func makeSealed(a *core, secure bool) error {
 	}
 	a.certificates = clientcert.Source{Header: cfg.CertificateHeader, Format: cfg.CertificateFormat, Proxies: proxies}
 	return nil
-}
-
-// cookieName adds the strongest prefix that the path allows (RFC 6265bis, section 4.1.3). __Host- prevents sibling
-// domains from planting the cookie (session fixation), but requires the path "/". Apps below a base path get __Secure-.
-func cookieName(name string, secure bool, base string) (prefixed, path string) {
-	switch {
-	case !secure && base == "":
-		return name, "/"
-	case !secure:
-		return name, base
-	case base == "":
-		return "__Host-" + name, "/"
-	}
-	return "__Secure-" + name, base
 }
 
 // With returns an Auth that shares everything with a, except that the non-nil handlers of h replace those of a. Use it

@@ -241,40 +241,6 @@ func (ps *relyingParties) ofPath(
 	return ps.kept(requestOf(c), nameInPath(c))
 }
 
-// ofLogoutToken returns the relying party whose provider has issued a logout token, as far as the path or the token
-// says.
-func (ps *relyingParties) ofLogoutToken(
-	ctx context.Context, c *gin.Context, raw string,
-) (*relyingParty, error) {
-	if only := ps.only(); only != nil {
-		return only, nil
-	}
-	if name := nameInPath(c); name != "" {
-		return ps.kept(ctx, name)
-	}
-	iss, audience, _ := provider.Unverified(raw)
-	if rp := ps.issuing(iss, audience); rp != nil {
-		return rp, nil
-	}
-	return nil, fmt.Errorf("%w: the token is of no configured issuer", provider.ErrInvalidToken)
-}
-
-// ofFramed returns the relying party of a front-channel logout: that of the path, or of iss.
-func (ps *relyingParties) ofFramed(
-	c *gin.Context, requestOf func(*gin.Context) *request,
-) (*relyingParty, error) {
-	if only := ps.only(); only != nil {
-		return only, nil
-	}
-	if name := nameInPath(c); name != "" {
-		return ps.kept(requestOf(c), name)
-	}
-	if rp := ps.issuing(c.Query("iss"), nil); rp != nil {
-		return rp, nil
-	}
-	return nil, fmt.Errorf("%w: iss is no configured issuer", ErrUnknownProvider)
-}
-
 // shownBy returns a copy of the user of an Authenticator for guards. Its lists are sorted, and an Authenticator that
 // keeps u cannot change them later.
 func (ps *relyingParties) shownBy(u *User) *User {

@@ -7,11 +7,9 @@ import (
 	"net/http"
 	"net/url"
 	"reflect"
-	"slices"
 	"strings"
 	"time"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/bearer"
 	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 	"github.com/seed-d65cea4d/ginoidc/internal/directory"
@@ -127,36 +125,6 @@ func (rp *relyingParty) ownURL(a *core, route string) string {
 	return at
 }
 
-// client returns the settings of the package that talks to the provider, except for those of the app. The errors never
-// quote a key.
-func (p *Provider) client() (provider.Config, error) {
-	cfg := provider.Config{
-		Issuer: p.Issuer, ClientID: p.ClientID, ClientSecret: p.ClientSecret, AuthMethod: p.ClientAuthMethod,
-		ClientCertificate: p.ClientCertificate, SignRequests: p.SignRequests, DPoP: p.DPoP,
-		FAPI2:        p.Profile == ProfileFAPI2,
-		IPSIE:        p.Profile == ProfileIPSIESL1,
-		ResponseMode: p.ResponseMode, PushedAuthorization: p.PushedAuthorization,
-		Scopes: slices.Clone(p.Scopes), SigningAlgs: slices.Clone(p.SigningAlgs),
-		AccessTokens: provider.AccessTokenConfig{
-			Audience: p.Audience, Profile: p.AccessTokenProfile, Issuer: p.AccessTokenIssuer, Introspection: p.Introspection,
-		},
-		TrustedAudiences: p.TrustedAudiences, LaxLogoutType: p.UntypedLogoutTokens, ClockTolerance: p.ClockTolerance,
-		Timeout: p.Timeout, Transport: p.Transport, RootCAs: p.RootCAs, AllowTenant: p.tenants(),
-	}
-	var err error
-	if len(p.ClientKey) > 0 {
-		if cfg.ClientKey, err = p.clientKey(); err != nil {
-			return cfg, fmt.Errorf("ginoidc: ClientKey: %w", err)
-		}
-	}
-	if len(p.DecryptionKey) > 0 {
-		if cfg.DecryptionKey, err = p.decryptionKey(); err != nil {
-			return cfg, fmt.Errorf("ginoidc: DecryptionKey: %w", err)
-		}
-	}
-	return cfg, nil
-}
-
 // requireMetadata returns an error if the provider's metadata cannot be had. Users can only wait then, whatever the
 // cause, so it is 503. A panic of the app's Transport is not the provider's fault and keeps its own status.
 func (rp *relyingParty) requireMetadata(ctx context.Context) error {
@@ -177,27 +145,6 @@ func (rp *relyingParty) markUsed(ctx context.Context, kind byte, name string, tt
 	return first, nil
 }
 
-// redeemLimit bounds the time of all calls that one callback makes to the provider.
-func (rp *relyingParty) redeemLimit() time.Duration { return 2 * rp.settings.Timeout }
-
-// redeem exchanges the code and returns the user whom the validated tokens identify.
-func (rp *relyingParty) redeem(ctx context.Context, code string, at *attempt.Attempt) (*person, error) {
-	ctx, cancel := context.WithTimeout(ctx, rp.redeemLimit())
-	defer cancel()
-	tokens, err := rp.client.Exchange(ctx, code, at.Verifier)
-	if err != nil {
-		return nil, translated(err)
-	}
-	tokens.Nonce = at.Nonce
-	idToken, err := rp.client.VerifyIDToken(ctx, tokens.IDToken, provider.Expect{
-		Nonce: at.Nonce, MaxAge: at.MaxAge, AccessToken: tokens.AccessToken,
-	})
-	if err != nil {
-		return nil, translated(err)
-	}
-	return rp.personOf(ctx, idToken, tokens)
-}
-
 // settingNames has the names of environment variables by the path of the Config field that they set.
 type settingNames struct {
 	variables map[string]string
@@ -210,19 +157,6 @@ func (n settingNames) of(field string) string {
 		return n.path + field + " (" + variable + ")"
 	}
 	return n.path + field
-}
-
-// tenants returns the rule for the tenants of the issuer, or nil if it has none.
-func (p *Provider) tenants() func(context.Context, string) (bool, error) {
-	if !strings.Contains(p.Issuer, provider.TenantMarker) {
-		return nil
-	}
-	return func(ctx context.Context, tenant string) (bool, error) {
-		if slices.Contains(p.Tenants, tenant) || p.AllowTenant == nil {
-			return slices.Contains(p.Tenants, tenant), nil
-		}
-		return p.AllowTenant(ctx, tenant)
-	}
 }
 
 // makeParties makes the relying parties of the configuration. Those of Config.FindProvider are made when they are first

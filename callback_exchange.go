@@ -14,6 +14,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
 	"github.com/seed-d65cea4d/ginoidc/internal/exchange"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
@@ -135,6 +136,27 @@ func (e *codeExchange) signIn(req *request) (*session.Session, error) {
 		e.rp.emit(req, accepted)
 	}
 	return s, err
+}
+
+// redeemLimit bounds the time of all calls that one callback makes to the provider.
+func (rp *relyingParty) redeemLimit() time.Duration { return 2 * rp.settings.Timeout }
+
+// redeem exchanges the code and returns the user whom the validated tokens identify.
+func (rp *relyingParty) redeem(ctx context.Context, code string, at *attempt.Attempt) (*person, error) {
+	ctx, cancel := context.WithTimeout(ctx, rp.redeemLimit())
+	defer cancel()
+	tokens, err := rp.client.Exchange(ctx, code, at.Verifier)
+	if err != nil {
+		return nil, translated(err)
+	}
+	tokens.Nonce = at.Nonce
+	idToken, err := rp.client.VerifyIDToken(ctx, tokens.IDToken, provider.Expect{
+		Nonce: at.Nonce, MaxAge: at.MaxAge, AccessToken: tokens.AccessToken,
+	})
+	if err != nil {
+		return nil, translated(err)
+	}
+	return rp.personOf(ctx, idToken, tokens)
 }
 
 // consumeAttempt marks the attempt as used on every instance that shares the state, so that a replayed response is

@@ -1,7 +1,6 @@
 package ginoidc
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -119,7 +118,7 @@ func (u *User) claims() (map[string]any, error) {
 	all := map[string]any{}
 	if len(u.Extra) > 0 {
 		var err error
-		if all, err = furtherClaims(u.Extra); err != nil {
+		if all, err = claims.Object(u.Extra); err != nil {
 			return nil, err
 		}
 	}
@@ -150,22 +149,6 @@ func (u *User) claims() (map[string]any, error) {
 	shape.Groups.Restore(all, u.Groups)
 	shape.Organizations.Restore(all, u.Organizations)
 	return all, nil
-}
-
-// furtherClaims decodes Extra. It keeps numbers as they are written, because a float64 would change large ids.
-func furtherClaims(extra json.RawMessage) (claims map[string]any, err error) {
-	if !json.Valid(extra) { // the decoder would stop before what follows
-		return nil, errors.New("ginoidc: further claims: not JSON")
-	}
-	decoder := json.NewDecoder(bytes.NewReader(extra))
-	decoder.UseNumber()
-	if err := decoder.Decode(&claims); err != nil {
-		return nil, fmt.Errorf("ginoidc: further claims: %w", err)
-	}
-	if claims == nil { // null
-		claims = map[string]any{}
-	}
-	return claims, nil
 }
 
 // record returns the part of a user that the session keeps.

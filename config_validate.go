@@ -2,12 +2,14 @@ package ginoidc
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
 	"slices"
 	"strings"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/routes"
 	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 )
@@ -169,4 +171,47 @@ func (p *Provider) toCheck() *settings.Provider {
 		}
 	}
 	return values
+}
+
+// client returns the settings of the package that talks to the provider, except for those of the app. The errors never
+// quote a key.
+func (p *Provider) client() (provider.Config, error) {
+	cfg := provider.Config{
+		Issuer: p.Issuer, ClientID: p.ClientID, ClientSecret: p.ClientSecret, AuthMethod: p.ClientAuthMethod,
+		ClientCertificate: p.ClientCertificate, SignRequests: p.SignRequests, DPoP: p.DPoP,
+		FAPI2:        p.Profile == ProfileFAPI2,
+		IPSIE:        p.Profile == ProfileIPSIESL1,
+		ResponseMode: p.ResponseMode, PushedAuthorization: p.PushedAuthorization,
+		Scopes: slices.Clone(p.Scopes), SigningAlgs: slices.Clone(p.SigningAlgs),
+		AccessTokens: provider.AccessTokenConfig{
+			Audience: p.Audience, Profile: p.AccessTokenProfile, Issuer: p.AccessTokenIssuer, Introspection: p.Introspection,
+		},
+		TrustedAudiences: p.TrustedAudiences, LaxLogoutType: p.UntypedLogoutTokens, ClockTolerance: p.ClockTolerance,
+		Timeout: p.Timeout, Transport: p.Transport, RootCAs: p.RootCAs, AllowTenant: p.tenants(),
+	}
+	var err error
+	if len(p.ClientKey) > 0 {
+		if cfg.ClientKey, err = p.clientKey(); err != nil {
+			return cfg, fmt.Errorf("ginoidc: ClientKey: %w", err)
+		}
+	}
+	if len(p.DecryptionKey) > 0 {
+		if cfg.DecryptionKey, err = p.decryptionKey(); err != nil {
+			return cfg, fmt.Errorf("ginoidc: DecryptionKey: %w", err)
+		}
+	}
+	return cfg, nil
+}
+
+// tenants returns the rule for the tenants of the issuer, or nil if it has none.
+func (p *Provider) tenants() func(context.Context, string) (bool, error) {
+	if !strings.Contains(p.Issuer, provider.TenantMarker) {
+		return nil
+	}
+	return func(ctx context.Context, tenant string) (bool, error) {
+		if slices.Contains(p.Tenants, tenant) || p.AllowTenant == nil {
+			return slices.Contains(p.Tenants, tenant), nil
+		}
+		return p.AllowTenant(ctx, tenant)
+	}
 }

@@ -52,7 +52,8 @@ func (rp *relyingParty) endChecked(
 	if err := rp.ledger.EndSession(ctx, ref.ID); err != nil {
 		return err
 	}
-	defer rp.refresher.Revoke(ctx, r, decodedTokens(answer.Tokens))
+	tokens, _ := provider.DecodeTokens(answer.Tokens) // nil if there are none
+	defer rp.refresher.Revoke(ctx, r, tokens)
 	rp.ledger.delist(ctx, ref)
 	rp.sessionEnded(ctx, SessionEnd{Subject: r.Subject, SID: r.SID, Reason: EndedByRecheck})
 	return nil
@@ -154,7 +155,7 @@ func (req *request) noLongerSignedIn() {
 func (rp *relyingParty) reread(
 	ctx context.Context, ask hooks, r *session.Record, encoded []byte,
 ) (answer recheck.Answer, err error) {
-	tokens := decodedTokens(encoded)
+	tokens, _ := provider.DecodeTokens(encoded) // nil if there are none or another version wrote them
 	reader := recheck.Reader{Provider: rp.client, Refresher: rp.refresher, SkipUserInfo: rp.settings.SkipUserInfo}
 	from, tokens, err := reader.Ask(ctx, r, tokens)
 	if tokens != nil {
@@ -181,7 +182,9 @@ func (rp *relyingParty) reread(
 		record.Data = nil // the app may change it in the meantime
 	}
 	answer.User = &record
-	rp.reportChange(ctx, r, before, after)
+	if attrs := recheck.Changes(membershipsOf(before), membershipsOf(after)); attrs != nil {
+		rp.emit(ctx, event{kind: eventkind.MembershipsChanged, subject: r.Subject, sid: r.SID, attrs: attrs})
+	}
 	return answer, nil
 }
 
@@ -245,23 +248,7 @@ func (rp *relyingParty) userAfter(from recheck.Sources, r *session.Record, befor
 	return after, nil
 }
 
-// reportChange emits the groups and organizations that a check has added and removed.
-func (rp *relyingParty) reportChange(ctx context.Context, r *session.Record, before, after *User) {
-	if attrs := recheck.Changes(membershipsOf(before), membershipsOf(after)); attrs != nil {
-		rp.emit(ctx, event{kind: eventkind.MembershipsChanged, subject: r.Subject, sid: r.SID, attrs: attrs})
-	}
-}
-
 // membershipsOf returns what a re-check compares of a user.
 func membershipsOf(u *User) recheck.Memberships {
 	return recheck.Memberships{Groups: u.Groups, GroupsOverage: u.GroupsOverage, Organizations: u.Organizations}
-}
-
-// decodedTokens returns the tokens of a session, or nil if there are none or another version wrote them.
-func decodedTokens(encoded []byte) *provider.Tokens {
-	tokens, ok := provider.DecodeTokens(encoded)
-	if !ok {
-		return nil
-	}
-	return tokens
 }

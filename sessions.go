@@ -4,17 +4,11 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
-	"net/http"
-	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
-	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
 
@@ -47,7 +41,7 @@ func (a *Auth) UserSessions(ctx context.Context, subject string) ([]SessionInfo,
 	infos := make([]SessionInfo, len(refs))
 	for i, ref := range refs {
 		infos[i] = SessionInfo{ID: hex.EncodeToString(ref.ID[:]), Started: ref.Started, Current: ref.ID == current}
-		if infos[i].Label, err = a.labels.of(ctx, ref.ID, subject); err != nil {
+		if infos[i].Label, err = a.labels.Of(requestContext(ctx), ref.ID, subject); err != nil {
 			return nil, err
 		}
 	}
@@ -203,56 +197,4 @@ func (a *Auth) Ended(c *gin.Context) <-chan struct{} {
 		}
 	}()
 	return ended
-}
-
-const maxLabel = 64 // bytes
-
-// sessionLabels are what the app calls the sessions of its users, such as the device.
-type sessionLabels struct {
-	values sharedValues
-	make   func(*http.Request) string // nil: there are none
-	life   time.Duration
-}
-
-// keep keeps the label that the app makes of this request for a session that has begun, as long as the session can
-// live. A failure is only logged, because labels only serve to display sessions.
-func (l sessionLabels) keep(req *request, s *session.Session) {
-	if l.make == nil {
-		return
-	}
-	r := req.http.Clone(req)
-	r.Body = http.NoBody
-	text, err := flight.Try(l.values.log, func() (string, error) { return l.make(r), nil })
-	if text = cleanLabel(text); text != "" {
-		key := shared.Key(shared.KindLabel, s.ID)
-		err = l.values.Keep(req, sessionLabel, key, s.Owner(), text, l.life)
-	}
-	if err != nil {
-		l.values.emit(req, event{kind: eventkind.SessionNotLabelled, subject: s.Subject, err: err})
-	}
-}
-
-// cleanLabel returns what may be shown and kept of a label: it is made of headers, which any client can choose.
-func cleanLabel(text string) string {
-	text = strings.TrimSpace(strings.Map(func(r rune) rune {
-		if r == utf8.RuneError || !unicode.IsPrint(r) {
-			return -1
-		}
-		return r
-	}, text))
-	for len(text) > maxLabel {
-		_, size := utf8.DecodeLastRuneInString(text)
-		text = text[:len(text)-size]
-	}
-	return text
-}
-
-// of returns the label of a session of a user, or "" if it has none.
-func (l sessionLabels) of(ctx context.Context, id shared.Hash, subject string) (string, error) {
-	if l.make == nil {
-		return "", nil
-	}
-	owner := (&session.Record{ID: id, Subject: subject}).Owner()
-	text, _, err := l.values.Kept(requestContext(ctx), sessionLabel, shared.Key(shared.KindLabel, id), owner)
-	return text, err
 }

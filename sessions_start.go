@@ -61,7 +61,9 @@ func (req *request) startSession(
 	// The new session has started, so from here on errors are only logged.
 	err = req.endReplaced(rp, old, at)
 	rp.ledger.enlist(req, s, a.sessions.Left(&s.Record))
-	a.labels.keep(req, s)
+	if err := a.labels.Keep(req, req.http, s); err != nil { // only logged: labels serve to display sessions
+		a.emit(req, event{kind: eventkind.SessionNotLabelled, subject: s.Subject, err: err})
+	}
 	if err := errors.Join(err, rp.ledger.limit(req, s, a.config.MaxSessions)); err != nil {
 		a.emit(req, event{kind: eventkind.EarlierSessionLives, err: err})
 	}
@@ -232,30 +234,6 @@ func (req *request) loadReplacedTokens(
 	t.SID = shared.Hash([]byte(text[:len(t.SID)]))
 	tokens, _ := provider.DecodeTokens([]byte(text[len(t.SID):]))
 	return r, t, tokens
-}
-
-// maxHintedRecord is the size in bytes of a record that, sealed, still fits in one cookie.
-const maxHintedRecord = 2800
-
-// saveHinted calls save for a record of this size with the ID token, which is the hint for a sign-out. With KeepIDToken
-// Auto it drops an ID token that would need a second cookie or make the session too large for its store.
-func (req *request) saveHinted(size int, idToken *[]byte, save func() error) error {
-	a := req.auth
-	droppable := a.config.KeepIDToken == Auto && len(*idToken) > 0
-	drop := func() {
-		a.log.DebugContext(req, "ginoidc: no room for the ID token, so a sign-out sends no id_token_hint",
-			"bytes", len(*idToken))
-		*idToken, droppable = nil, false
-	}
-	if droppable && inCookies(a.config.Store) && size > maxHintedRecord {
-		drop()
-	}
-	err := save()
-	if tooLarge := (*session.TooLargeError)(nil); droppable && errors.As(err, &tooLarge) {
-		drop()
-		err = save()
-	}
-	return err
 }
 
 // inCookies reports whether the store keeps the sessions themselves in cookies, as package cookiestore and

@@ -123,7 +123,6 @@ func newSeals(secrets []string, audience string) (s seals, err error) {
 const (
 	replacedTokens = "replaced tokens" // from the start of a sign-in for its callback
 	updatedCookies = "updated session" // from an update for concurrent requests
-	sessionLabel   = "session label"   // from a sign-in for lists of sessions
 )
 
 // sharedValues are values in the shared state, and the leases under which requests take turns.

@@ -3,6 +3,7 @@ package ginoidc
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"time"
@@ -55,6 +56,40 @@ func (a *Auth) BackChannelLogout(c *gin.Context) {
 	}
 	c.Status(http.StatusOK)
 	c.Writer.WriteHeaderNow()
+}
+
+// ofLogoutToken returns the relying party whose provider has issued a logout token, as far as the path or the token
+// says.
+func (ps *relyingParties) ofLogoutToken(
+	ctx context.Context, c *gin.Context, raw string,
+) (*relyingParty, error) {
+	if only := ps.only(); only != nil {
+		return only, nil
+	}
+	if name := nameInPath(c); name != "" {
+		return ps.kept(ctx, name)
+	}
+	iss, audience, _ := provider.Unverified(raw)
+	if rp := ps.issuing(iss, audience); rp != nil {
+		return rp, nil
+	}
+	return nil, fmt.Errorf("%w: the token is of no configured issuer", provider.ErrInvalidToken)
+}
+
+// ofFramed returns the relying party of a front-channel logout: that of the path, or of iss.
+func (ps *relyingParties) ofFramed(
+	c *gin.Context, requestOf func(*gin.Context) *request,
+) (*relyingParty, error) {
+	if only := ps.only(); only != nil {
+		return only, nil
+	}
+	if name := nameInPath(c); name != "" {
+		return ps.kept(requestOf(c), name)
+	}
+	if rp := ps.issuing(c.Query("iss"), nil); rp != nil {
+		return rp, nil
+	}
+	return nil, fmt.Errorf("%w: iss is no configured issuer", ErrUnknownProvider)
 }
 
 // endByToken ends the sessions before it marks the token as used. If marking fails, a second delivery has the same

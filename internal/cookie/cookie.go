@@ -22,6 +22,20 @@ const (
 	MaxParts = 9
 )
 
+// Prefixed adds the strongest prefix that the path allows (RFC 6265bis, section 4.1.3). __Host- prevents sibling
+// domains from planting the cookie (session fixation), but requires the path "/". Apps below a base path get __Secure-.
+func Prefixed(name string, secure bool, base string) (prefixed, path string) {
+	switch {
+	case !secure && base == "":
+		return name, "/"
+	case !secure:
+		return name, base
+	case base == "":
+		return "__Host-" + name, "/"
+	}
+	return "__Secure-" + name, base
+}
+
 // PartName returns the name of the nth part of the value in cookies of that name.
 func PartName(name string, n int) string {
 	if n == 0 {

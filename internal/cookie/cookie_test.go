@@ -67,3 +67,18 @@ func TestValues(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+// TestPrefixed: cookies of https have the strongest prefix that their path allows.
+func TestPrefixed(t *testing.T) {
+	for _, tt := range []struct {
+		secure           bool
+		base, name, path string
+	}{
+		{false, "", "c", "/"}, {false, "/app", "c", "/app"},
+		{true, "", "__Host-c", "/"}, {true, "/app", "__Secure-c", "/app"},
+	} {
+		if name, path := cookie.Prefixed("c", tt.secure, tt.base); name != tt.name || path != tt.path {
+			t.Errorf("%t %q: %s %s", tt.secure, tt.base, name, path)
+		}
+	}
+}

@@ -1,0 +1,52 @@
+package revocation_test
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/revocation"
+	"github.com/seed-d65cea4d/ginoidc/internal/sealed"
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/shared"
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
+)
+
+// TestLabels: of what a client sends, only a short printable text is kept, for its own user. A panic of the app's code
+// is an error.
+func TestLabels(t *testing.T) {
+	seal, err := sealed.New("kept values", []string{strings.Repeat("secret", 6)}, "app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &session.Session{}
+	s.ID[0], s.Subject = 1, "alice"
+	for text, want := range map[string]string{
+		"Firefox": "Firefox", "": "", " \t": "", "a\nb\x00\xff": "ab", "\u202eab": "ab",
+		strings.Repeat("x", 65):       strings.Repeat("x", 64),
+		strings.Repeat("x", 63) + "ä": strings.Repeat("x", 63),
+	} {
+		l := revocation.Labels{
+			Values: shared.Values{State: state.NewMemory(0), Seal: seal}, Lifetime: time.Hour,
+			Make: func(r *http.Request) string { return r.Header.Get("X-Device") },
+		}
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header["X-Device"] = []string{text}
+		if err := l.Keep(t.Context(), r, s); err != nil {
+			t.Error(err)
+		}
+		if got, err := l.Of(t.Context(), s.ID, "alice"); got != want || err != nil {
+			t.Errorf("%q: %q, %v; want %q", text, got, err, want)
+		}
+		if got, _ := l.Of(t.Context(), s.ID, "bob"); got != "" {
+			t.Errorf("another user has the label %q", got)
+		}
+		l.Log, l.Make = slog.New(slog.DiscardHandler), func(*http.Request) string { panic("of the app") }
+		if err := l.Keep(t.Context(), r, s); err == nil {
+			t.Error("no error after a panic")
+		}
+	}
+}
