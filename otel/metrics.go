@@ -3,6 +3,8 @@ package ginoidcotel
 import (
 	"context"
 	"errors"
+	"path"
+	"strings"
 	"sync"
 	"weak"
 
@@ -12,14 +14,18 @@ import (
 	"github.com/seed-d65cea4d/ginoidc"
 )
 
+// outcomeFailed is the outcome of a guard that could not decide. The other outcomes are names of events.
+const outcomeFailed = "failed"
+
 // metrics counts what happens.
 type metrics struct {
 	*labels
 	signIns, started, ended, refreshes, decisions, failures, events metric.Int64Counter
 	calls                                                           metric.Float64Histogram
 
-	allowed []metric.AddOption // of decisions, for the event of each guarded request
-	auth    *ginoidc.Auth      // whose cache is observed
+	allowed   []metric.AddOption // of decisions, for the event of each guarded request
+	auth      *ginoidc.Auth      // whose cache is observed
+	ownRoutes string             // what the patterns of the plugin's routes begin with
 }
 
 // newMetrics makes the instruments.
@@ -82,7 +88,16 @@ func (m *metrics) event(ctx context.Context, e ginoidc.Event) {
 		add(m.decisions, m.failure([]attribute.KeyValue{keyOutcome.String(e.Name)}, e.Code)...)
 	case ginoidc.EventRequestFailed, ginoidc.EventThrottled:
 		add(m.failures, m.failure(nil, e.Code)...)
+		if m.guarded(e.Route) {
+			add(m.decisions, m.failure([]attribute.KeyValue{keyOutcome.String(outcomeFailed)}, e.Code)...)
+		}
 	}
+}
+
+// guarded reports whether a failure is that of a guard, and not of one of the plugin's own routes. Work that no request
+// waits for has no route.
+func (m *metrics) guarded(route string) bool {
+	return route != "" && !strings.HasPrefix(route, m.ownRoutes)
 }
 
 // call measures a call to the provider.
@@ -101,7 +116,7 @@ func watchCache(meter metric.Meter, m *metrics, auth *ginoidc.Auth) error {
 	if err != nil {
 		return err
 	}
-	m.auth = auth
+	m.auth, m.ownRoutes = auth, path.Dir(auth.SignOutURL())+"/"
 	hit := metric.WithAttributeSet(attribute.NewSet(keyResult.String("hit")))
 	miss := metric.WithAttributeSet(attribute.NewSet(keyResult.String("miss")))
 	var mu sync.Mutex // readers may collect at the same time

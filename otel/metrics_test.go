@@ -74,6 +74,7 @@ func scenarios() []scenario {
 			[]string{
 				"ginoidc.failures{error.type=internal} 1",
 				"ginoidc.guard.decisions{error.type=forbidden ginoidc.outcome=denied} 1",
+				"ginoidc.guard.decisions{error.type=internal ginoidc.outcome=failed} 1",
 				"ginoidc.guard.decisions{error.type=step_up_required ginoidc.outcome=step_up} 1",
 				"ginoidc.guard.decisions{error.type=unauthorized ginoidc.outcome=denied} 1",
 				"ginoidc.guard.decisions{ginoidc.outcome=allowed} 2",
@@ -110,6 +111,10 @@ func scenarios() []scenario {
 				calls + "{error.type=503 ginoidc.operation=discovery " + staff + " http.response.status_code=503} 1",
 				"ginoidc.sign_ins{error.type=provider_unavailable " + staff + "} 1",
 			}},
+		{"a failure of a route of the plugin", func(a *app) {
+			a.post(a.signIn("alice"), a.auth.SignOutURL(), "cross-site")
+		}, []string{"ginoidc.failures", "ginoidc.guard.decisions"},
+			[]string{"ginoidc.failures{error.type=cross_origin} 1"}},
 		{"access tokens", func(a *app) {
 			token := a.idp.AccessToken(a, "alice", audience)
 			for range 3 {
@@ -127,11 +132,17 @@ func scenarios() []scenario {
 
 func (a *app) signOut(client *http.Client) {
 	a.Helper()
-	r, err := http.NewRequest(http.MethodPost, a.auth.SignOutURL(), nil)
+	a.post(client, a.auth.SignOutURL(), "same-origin")
+}
+
+// post sends a form without fields, as a page of the site does.
+func (a *app) post(client *http.Client, target, site string) {
+	a.Helper()
+	r, err := http.NewRequest(http.MethodPost, target, nil)
 	if err != nil {
 		a.Fatal(err)
 	}
-	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	r.Header.Set("Sec-Fetch-Site", site)
 	a.do(client, r)
 }
 

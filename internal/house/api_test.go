@@ -23,7 +23,7 @@ func TestAPI(t *testing.T) {
 	t.Chdir(root)
 	const name = "docs/api.txt"
 	var lines []string
-	for _, dir := range []string{".", "cookiestore", "ginoidctest", "memorystore", "redisstate", "sqlstate"} {
+	for _, dir := range []string{".", "cookiestore", "ginoidctest", "memorystore", "otel", "redisstate", "sqlstate"} {
 		s := surface{t: t, fset: token.NewFileSet()}
 		s.read(dir)
 		lines = append(lines, s.lines...)
