@@ -112,20 +112,21 @@ type ownPages struct {
 	*reporter
 	set      *pages.Set
 	settings *Pages
-	home     string // to which pages lead back
 }
 
 // newOwnPages returns the pages of an app. A language of the app may lack texts that a later version of the plugin has
 // added, so that is a line in the log and no error.
 func newOwnPages(a *core) (*ownPages, error) {
-	set, missing, err := pages.New(a.config.Pages.settings())
+	settings := a.config.Pages.settings()
+	settings.Home = a.config.DefaultReturnTo
+	set, missing, err := pages.New(settings)
 	if err != nil {
 		return nil, err
 	}
 	for _, tag := range slices.Sorted(maps.Keys(missing)) {
 		a.config.Logger.Warn("ginoidc: some texts of pages are in English", "language", tag, "missing", missing[tag])
 	}
-	return &ownPages{reporter: a.reporter, set: set, settings: &a.config.Pages, home: a.config.DefaultReturnTo}, nil
+	return &ownPages{reporter: a.reporter, set: set, settings: &a.config.Pages}, nil
 }
 
 func (p *Pages) settings() pages.Settings {
@@ -179,8 +180,8 @@ func (o *ownPages) show(c *gin.Context, l *pages.Language, p *Page) {
 	if p.RequestID != "" {
 		p.Request = l.With("request", p.RequestID)
 	}
-	if p.Back.URL == "" && p.Link.URL != o.home && p.Next == "" {
-		p.Back = PageLink{o.home, o.set.Back(l)}
+	if home := o.set.Back(l); p.Back.URL == "" && p.Link.URL != home.URL && p.Next == "" {
+		p.Back = PageLink(home)
 	}
 	h := c.Writer.Header()
 	o.set.Headers(h, l, p.Next)

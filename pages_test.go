@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/gin-gonic/gin"
 
@@ -192,4 +194,18 @@ func TestWhoIsSignedIn(t *testing.T) {
 			t.Errorf("%+v: the page has the subject: %s", tt, body)
 		}
 	}
+}
+
+// TestQuestionChangesNothing: the page that asks before a sign-out names the user, but does not renew the session: any
+// site can make a browser ask for it.
+func TestQuestionChangesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := testapp.New(t).Browser()
+		b.MustSignIn("alice")
+		time.Sleep(7 * time.Hour) // past half of the idle limit
+		r := b.Navigate("/auth/signout")
+		if !strings.Contains(r.Body, "Signed in as Alice Archer") || r.Header.Get("Set-Cookie") != "" {
+			t.Errorf("%v %s", r.Header, r.Body)
+		}
+	})
 }

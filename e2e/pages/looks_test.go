@@ -94,6 +94,7 @@ func (l *looks) all() {
 	tab.Open(a.url + "/form")
 	l.check("form without a session", tab.Click("send"), 401)
 	l.check("missing attempt", tab.Open(a.url+"/auth/callback/p1?code=x&state=y"), 400)
+	l.check("wrong method", tab.Open(a.url+"/auth/backchannel-logout/p1"), 405)
 	l.check("unknown provider", tab.Open(a.url+"/auth/signin?provider=none"), 404)
 	tab.Open(a.url + "/auth/signin?provider=p1")
 	l.check("cancelled", tab.Click("cancel"), 401)

@@ -13,8 +13,7 @@ type Language struct {
 	Tag       string // BCP 47, such as "de" or "pt-BR"
 	Direction string // "ltr" or "rtl"
 	texts     map[string]string
-	head      []byte             // of pages, up to their title
-	tops      map[heading][]byte // of error pages
+	prepared
 }
 
 func newLanguage(tag string, texts map[string]string) *Language {
@@ -31,12 +30,14 @@ func (l *Language) With(key, value string) string {
 	if l.Direction == "rtl" || strings.ContainsFunc(value, isRightToLeft) {
 		value = firstStrongIsolate + value + popDirectionalIsolate
 	}
-	text := l.texts[key]
-	return strings.Replace(text, placeholder(text), value, 1)
+	before, rest, _ := strings.Cut(l.texts[key], "{")
+	_, after, _ := strings.Cut(rest, "}")
+	return before + value + after
 }
 
 func isRightToLeft(r rune) bool {
-	return unicode.In(r, unicode.Arabic, unicode.Hebrew, unicode.Syriac, unicode.Thaana, unicode.Nko, unicode.Adlam)
+	return r >= 0x590 && // almost no name has such letters
+		unicode.In(r, unicode.Arabic, unicode.Hebrew, unicode.Syriac, unicode.Thaana, unicode.Nko, unicode.Adlam)
 }
 
 // direction returns the direction in which a language is written, by its script if the tag names one.

@@ -15,6 +15,7 @@ type Settings struct {
 	Style     string                       // CSS after that of the plugin
 	Languages []string                     // the default first; none for those with texts
 	Texts     map[string]map[string]string // by language and key
+	Home      string                       // the path of the app to which pages lead back
 }
 
 // Page is one page. All texts are in its language, and plain: what is HTML in them is escaped.
@@ -51,15 +52,15 @@ func (p *Page) Many() bool { return len(p.Choices) > 6 }
 type Set struct {
 	languages []*Language // the default first
 	english   *Language   // as the plugin has it
-	renderer  renderer
+	renderer  *renderer
 	policy    string
 }
 
 // New returns the pages of an app. The settings are those that Check accepts. missing has, for each language, the
 // keys of the texts that the app has left in English.
 func New(s Settings) (set *Set, missing map[string][]string, err error) {
-	image, sources := imageSource(s.Logo)
-	r, err := newRenderer(s.AppName, image, style+s.Style)
+	_, sources := imageSource(s.Logo)
+	r, err := newRenderer(s)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -87,13 +88,8 @@ func New(s Settings) (set *Set, missing map[string][]string, err error) {
 // English returns the plugin's own texts, for responses that are not pages.
 func (s *Set) English() *Language { return s.english }
 
-// Back returns the text of a link to the start page of the app.
-func (s *Set) Back(l *Language) string {
-	if s.renderer.AppName == "" {
-		return l.Text("link.back")
-	}
-	return l.With("link.back_to", s.renderer.AppName)
-}
+// Back returns the link to the start page of the app.
+func (s *Set) Back(l *Language) Link { return Link{s.renderer.home, s.renderer.backText(l)} }
 
 // Headers sets the headers of a page, which an app may write itself: it is not stored and not framed, and sends no
 // referrer. next is the address that the browser opens by itself, or "".

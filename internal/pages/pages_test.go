@@ -147,9 +147,7 @@ func TestParts(t *testing.T) {
 
 // TestBrand: the name of the app and its logo are on the page, whatever they contain.
 func TestBrand(t *testing.T) {
-	set := newSet(t, pages.Settings{AppName: `A<b>&"c"`, Logo: "/logo.svg?a=1&b=2", Texts: map[string]map[string]string{
-		"he": {"link.back_to": "\u05d7\u05d6\u05e8\u05d4 {app}"},
-	}})
+	set := newSet(t, pages.Settings{AppName: `A<b>&"c"`, Logo: "/logo.svg?a=1&b=2", Home: "/"})
 	body := written(t, set, 200, &pages.Page{Title: "T"}).Body.String()
 	for _, part := range []string{"<title>T \u00b7 A&lt;b&gt;&amp;&#34;c&#34;</title>",
 		`<header><img src="/logo.svg?a=1&amp;b=2" alt=""><span>A&lt;b&gt;&amp;&#34;c&#34;</span></header>`} {
@@ -157,10 +155,10 @@ func TestBrand(t *testing.T) {
 			t.Errorf("no %s in %s", part, body)
 		}
 	}
-	if back := set.Back(set.English()); back != "Back to the start page" && back != `Back to A<b>&"c"` {
+	if back := set.Back(set.English()); back != (pages.Link{URL: "/", Text: `Back to A<b>&"c"`}) {
 		t.Errorf("back: %q", back)
 	}
-	if back := newSet(t, pages.Settings{}).Back(set.English()); back != "Back to the start page" {
+	if back := newSet(t, pages.Settings{}).Back(set.English()).Text; back != "Back to the start page" {
 		t.Errorf("without a name: %q", back)
 	}
 }
@@ -193,20 +191,36 @@ func (w brokenWriter) Header() http.Header       { return w.header }
 func (w brokenWriter) WriteHeader(int)           {}
 func (w brokenWriter) Write([]byte) (int, error) { return 0, errBroken }
 
-func BenchmarkWrite(b *testing.B) {
-	set := newSet(b, pages.Settings{AppName: "Acme", Logo: "/logo.svg"})
+// denied returns a function that writes the page of a denied request.
+func denied(t testing.TB) func() {
+	set := newSet(t, pages.Settings{AppName: "Acme", Logo: "/logo.svg", Home: "/"})
 	page := &pages.Page{Title: "No access", Message: "You do not have access to this resource.",
 		Link: pages.Link{URL: "/auth/signin?prompt=login&return_to=%2Fadmin", Text: "Sign in as someone else"},
 		Back: pages.Link{URL: "/", Text: "Back to Acme"}, User: "Signed in as Alice (alice@example.com)"}
 	w := discard{http.Header{}}
-	b.ReportAllocs()
-	for b.Loop() {
+	return func() {
 		clear(w.header)
 		l := set.Accepted([]string{"fr-CH,en-GB;q=0.9,en;q=0.8"})
 		set.Headers(w.header, l, "")
 		if err := set.Write(w, l, http.StatusForbidden, page); err != nil {
-			b.Fatal(err)
+			t.Fatal(err)
 		}
+	}
+}
+
+// TestAllocations: most of a page is rendered in advance. The template of the link takes most of what is left.
+func TestAllocations(t *testing.T) {
+	const most = 37
+	if n := testing.AllocsPerRun(100, denied(t)); n > most {
+		t.Errorf("%.0f allocations, at most %d are wanted", n, most)
+	}
+}
+
+func BenchmarkWrite(b *testing.B) {
+	write := denied(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		write()
 	}
 }
 
