@@ -58,18 +58,20 @@ type Purpose struct {
 
 func newAttempt(p Purpose) *Attempt {
 	p.MaxAge = max(p.MaxAge, -1)
-	return &Attempt{State: newSecret(), Nonce: newSecret(), Verifier: newSecret(),
-		Started: time.Now().UTC().Round(0), Purpose: p}
-}
-
-func newSecret() string {
-	var b [secretSize]byte
-	rand.Read(b[:]) // never fails
-	return encodeSecret(b[:])
+	var secrets [3][secretSize]byte
+	for i := range secrets {
+		rand.Read(secrets[i][:]) // never fails
+	}
+	return &Attempt{
+		State: encodeSecret(secrets[0][:]), Nonce: encodeSecret(secrets[1][:]), Verifier: encodeSecret(secrets[2][:]),
+		Started: time.Now().UTC().Round(0), Purpose: p,
+	}
 }
 
 func encodeSecret(b []byte) string {
-	return base64.RawURLEncoding.EncodeToString(b)
+	var text [(secretSize*8 + 5) / 6]byte
+	base64.RawURLEncoding.Encode(text[:], b)
+	return string(text[:])
 }
 
 // decodeSecret decodes a secret. It also serves as the syntax check of a state, before any other work is done with it.
@@ -109,13 +111,11 @@ func (a *Attempt) encode() []byte {
 }
 
 func (a *Attempt) flags() (flags byte) {
-	for flag, is := range map[byte]bool{
-		flagSilent: a.Silent, flagReplaces: a.Replaces != [16]byte{}, flagReplaced: a.Replaced != "",
-		flagSignOut: a.SignOut, flagAgain: a.Again, flagProvider: a.Provider != "", flagLink: a.Link,
-		flagRemember: a.Remember,
+	for i, is := range [...]bool{
+		a.Silent, a.Replaces != [16]byte{}, a.SignOut, a.Again, a.Replaced != "", a.Provider != "", a.Link, a.Remember,
 	} {
 		if is {
-			flags |= flag
+			flags |= 1 << i
 		}
 	}
 	return flags

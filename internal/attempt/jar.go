@@ -93,7 +93,7 @@ func (j *Jar) Start(h http.Header, r *http.Request, p Purpose) (*Attempt, error)
 	if room < 0 {
 		return nil, ErrTooLarge
 	}
-	cookie.Set(h, c.String())
+	cookie.Set(h, cookie.Line(c))
 	for _, old := range j.newestFirst(r) {
 		room -= size(old)
 		if count--; count < 0 || room < 0 {

@@ -8,6 +8,16 @@ import (
 
 const setCookie = "Set-Cookie"
 
+// Line returns the Set-Cookie line of a cookie that passes [Validate] and has a value of ours, which is base64url.
+// net/http would check each byte of it, which is a tenth of the start of a sign-in.
+func Line(c *http.Cookie) string {
+	empty := *c
+	empty.Value = ""
+	line := empty.String()
+	begin := len(c.Name) + len("=")
+	return line[:begin] + c.Value + line[begin:]
+}
+
 // Set adds Set-Cookie lines to h and replaces those that set the same cookies: a response sets each cookie once (RFC
 // 6265 section 4.1.1). The order of the others is kept.
 func Set(h http.Header, lines ...string) {

@@ -204,3 +204,18 @@ func TestValidate(t *testing.T) {
 		}
 	}
 }
+
+// TestLine: the line is that of net/http.
+func TestLine(t *testing.T) {
+	for _, value := range []string{"", "1", "AZaz09-_", strings.Repeat("x", 3900)} {
+		for _, c := range []http.Cookie{
+			{Name: "a"},
+			{Name: "__Host-a.b", Path: "/", MaxAge: 60, Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode},
+			{Name: "a", Path: "/x", Domain: "example.com", MaxAge: -1, SameSite: http.SameSiteNoneMode},
+		} {
+			if c.Value = value; cookie.Line(&c) != c.String() || c.Value != value {
+				t.Errorf("%q, want %q", cookie.Line(&c), c.String())
+			}
+		}
+	}
+}

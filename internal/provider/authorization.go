@@ -3,7 +3,9 @@ package provider
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
 
 	"golang.org/x/oauth2"
 )
@@ -33,8 +35,6 @@ func (p *Provider) AuthorizationURL(ctx context.Context, req AuthRequest) (strin
 	if err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithTimeout(ctx, p.backend.limits.total())
-	defer cancel()
 	metadata, err := p.Metadata(ctx)
 	if err != nil {
 		return "", err
@@ -44,6 +44,8 @@ func (p *Provider) AuthorizationURL(ctx context.Context, req AuthRequest) (strin
 		return "", err
 	}
 	if p.pushes(metadata) {
+		ctx, cancel := context.WithTimeout(ctx, p.backend.limits.total())
+		defer cancel()
 		query, err = p.push(ctx, metadata.PushedAuthorizationRequestEndpoint, query)
 		if err != nil {
 			return "", err
@@ -59,15 +61,15 @@ func (p *Provider) authorizationParams(req AuthRequest) (url.Values, error) {
 	if req.State == "" || req.Nonce == "" || req.Verifier == "" {
 		return nil, misconfigured(opAuthorization, "incomplete_request", "state, nonce and verifier are required")
 	}
-	params := url.Values{
-		"response_type":         {"code"},
-		"client_id":             {p.clientID},
-		"redirect_uri":          {p.redirectURL},
-		"scope":                 {p.scope},
-		"state":                 {req.State},
-		"nonce":                 {req.Nonce},
-		"code_challenge":        {oauth2.S256ChallengeFromVerifier(req.Verifier)},
-		"code_challenge_method": {"S256"},
+	values := []string{ // one allocation for all
+		"code", p.clientID, p.redirectURL, p.scope, req.State, req.Nonce,
+		oauth2.S256ChallengeFromVerifier(req.Verifier), "S256",
+	}
+	params := make(url.Values, len(values)+len(req.Params)+1)
+	for i, name := range [...]string{
+		"response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "code_challenge", "code_challenge_method",
+	} {
+		params[name] = values[i : i+1 : i+1]
 	}
 	if p.responseMode != "" && p.responseMode != ResponseModeQuery { // query is the default of the code flow
 		params.Set("response_mode", p.responseMode)
@@ -88,15 +90,39 @@ func mergeQuery(endpoint string, params url.Values) (string, error) {
 	if err != nil {
 		return "", invalid(opAuthorization, "bad_endpoint", "%w", quotedError{err})
 	}
-	query, err := url.ParseQuery(u.RawQuery)
-	if err != nil {
-		return "", invalid(opAuthorization, "bad_endpoint", "%w", quotedError{err})
+	if u.RawQuery != "" {
+		query, err := url.ParseQuery(u.RawQuery)
+		if err != nil {
+			return "", invalid(opAuthorization, "bad_endpoint", "%w", quotedError{err})
+		}
+		maps.Copy(query, params)
+		params = query
 	}
-	for name, values := range params {
-		query[name] = values
-	}
-	u.RawQuery = query.Encode()
+	u.RawQuery = encodeQuery(params)
 	return u.String(), nil
+}
+
+// querySize is room for the query of most authorization requests.
+const querySize = 512
+
+// encodeQuery is params.Encode, which grows its memory in many steps.
+func encodeQuery(params url.Values) string {
+	names := make([]string, 0, len(params))
+	for name := range params {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	query := make([]byte, 0, querySize)
+	for _, name := range names {
+		for _, value := range params[name] {
+			if len(query) > 0 {
+				query = append(query, '&')
+			}
+			query = append(append(query, url.QueryEscape(name)...), '=')
+			query = append(query, url.QueryEscape(value)...)
+		}
+	}
+	return string(query)
 }
 
 // CheckResponseIssuer checks the iss parameter of an authorization response (RFC 9207 section 2.4) before its code is

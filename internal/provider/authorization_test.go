@@ -59,6 +59,18 @@ func TestAuthorizationURL(t *testing.T) {
 	wantError(t, err, provider.Unavailable, "provider_status")
 }
 
+// TestEncodeQuery: the query is that of net/url.
+func TestEncodeQuery(t *testing.T) {
+	for _, params := range []url.Values{
+		nil, {}, {"a": nil}, {"a": {""}}, {"b": {"2", "1"}, "a": {"x y", "&=%+"}, "ä": {"\xff", "ö"}},
+		{"long": {strings.Repeat("/", 1000)}},
+	} {
+		if got := provider.EncodeQuery(params); got != params.Encode() {
+			t.Errorf("%q, want %q", got, params.Encode())
+		}
+	}
+}
+
 func TestCheckResponseIssuer(t *testing.T) {
 	announced := object{"authorization_response_iss_parameter_supported": true}
 	tests := []struct {

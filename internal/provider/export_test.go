@@ -16,6 +16,9 @@ func PipeTransport(roots *x509.CertPool, dial func(context.Context, string, stri
 	return transport
 }
 
+// EncodeQuery encodes params.
+func EncodeQuery(params url.Values) string { return encodeQuery(params) }
+
 // SignRequest makes the request object of params.
 func (p *Provider) SignRequest(params url.Values) (string, error) { return p.signRequest(params) }
 

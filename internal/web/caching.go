@@ -48,7 +48,7 @@ func KeepOutOfHistory(h http.Header) {
 // [KeepPrivate].
 func NeverStore(h http.Header) {
 	if !unstored(h["Cache-Control"]) {
-		h.Set("Cache-Control", "no-store")
+		h["Cache-Control"] = []string{"no-store"}
 	}
 }
 
