@@ -36,6 +36,40 @@ func TestReader(t *testing.T) {
 	}
 }
 
+// TestUvarint: numbers of all lengths are those of encoding/binary, at the end of a record and before others.
+func TestUvarint(t *testing.T) {
+	for _, odd := range [][]byte{{0x80, 0}, {0xff, 0x80, 0x80, 0}, bytes.Repeat([]byte{0x80}, 7), endless[:8], endless} {
+		checkUvarint(t, odd)
+		checkUvarint(t, append(odd[:len(odd):len(odd)], 0))
+	}
+	for bit := range 64 {
+		for _, n := range []uint64{1 << bit, 1<<bit - 1, math.MaxUint64 >> bit, 0xa5a5a5a5a5a5a5a5 >> bit} {
+			checkUvarint(t, binary.AppendUvarint(nil, n))
+		}
+	}
+}
+
+var endless = bytes.Repeat([]byte{0xff}, 11)
+
+func checkUvarint(t *testing.T, b []byte) {
+	t.Helper()
+	for _, rest := range []string{"", "rest", "\xff\xff\xff\xff\xff\xff\xff\xff\xff", "\x00longer than that"} {
+		all := append(b[:len(b):len(b)], rest...)
+		want, n := binary.Uvarint(all)
+		r := wire.NewReader(all)
+		got := r.Uvarint()
+		if n <= 0 {
+			if !r.Failed() {
+				t.Errorf("%x: %d", all, got)
+			}
+			continue
+		}
+		if left := string(r.Rest()); got != want || left != string(all[n:]) || r.Failed() {
+			t.Errorf("%x: %d and %x, want %d and %x", all, got, left, want, all[n:])
+		}
+	}
+}
+
 // TestOddTimes: a time that a record cannot hold is written as unknown, and one beyond any calendar is a fault.
 func TestOddTimes(t *testing.T) {
 	last := time.Unix(wire.MaxSeconds, 0).UTC()
@@ -83,7 +117,6 @@ func TestReaderFails(t *testing.T) {
 		"Seconds":      func(r *wire.Reader) any { return r.Seconds() },
 		"Microseconds": func(r *wire.Reader) any { return r.Microseconds() },
 	}
-	endless := bytes.Repeat([]byte{0xff}, 11)
 	claims := [][]byte{
 		binary.AppendUvarint(nil, 1<<40), binary.AppendUvarint(nil, 1<<63),
 		binary.AppendUvarint(nil, math.MaxUint64), {2, 'x'},
