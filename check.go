@@ -3,6 +3,7 @@ package ginoidc
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"maps"
 	"strings"
@@ -36,7 +37,7 @@ const (
 
 // Check compares the configuration with the providers of Config.Providers as they are now, or with that of
 // [Auth.ForProvider], and tries out Store and State. It is for a person who sets the app up, for a job of a deployment,
-// and for a page of operators, not for each request: it makes about five calls to each provider, among them a token
+// and for a page of operators, not for each request: it makes about six calls to each provider, among them a token
 // request with a made-up code, which the provider refuses, and an authorization request without a user.
 //
 // The calls follow the rules of all calls to the provider: no redirect is followed, and time and size are limited. No
@@ -96,11 +97,12 @@ func (a *Auth) checkApp(ctx context.Context) []doctor.Finding {
 func (rp *relyingParty) check(ctx context.Context, a *core) []doctor.Finding {
 	s := doctor.Settings{
 		Issuer: rp.settings.Issuer, ClientID: rp.settings.ClientID, AuthMethod: rp.settings.ClientAuthMethod,
-		RedirectURL: rp.ownURL(a, "/callback"), ResponseMode: rp.settings.ResponseMode,
+		RedirectURL: rp.ownURL(a, "/callback"), SignedOutURL: a.signOuts.target, ResponseMode: rp.settings.ResponseMode,
 		Scopes: rp.settings.Scopes, Algs: rp.settings.SigningAlgs, ClockTolerance: rp.settings.ClockTolerance,
 		GroupsClaim: rp.settings.groupsMember(), NeedsGroups: rp.needsGroups(),
 		NeedsUserInfo: !rp.settings.SkipUserInfo, KeepsTokens: a.config.keepsTokens(),
-		Introspects: rp.settings.Introspection != "", Setting: rp.names.short,
+		DropsIDToken: rp.keepIDToken == Never,
+		Introspects:  rp.settings.Introspection != "", Setting: rp.names.short,
 	}
 	if a.providers.several {
 		s.Name = rp.settings.Name
@@ -118,7 +120,8 @@ func (rp *relyingParty) check(ctx context.Context, a *core) []doctor.Finding {
 	cfg.Logger = slog.New(slog.DiscardHandler)
 	client := provider.New(cfg)
 	defer client.CloseIdle()
-	return doctor.Provider(s, client.Probe(ctx, maps.Clone(rp.settings.SignInParameters)), time.Now())
+	probe := client.Probe(ctx, maps.Clone(rp.settings.SignInParameters), a.signOuts.params(rp, rand.Text(), nil))
+	return doctor.Provider(s, probe, time.Now())
 }
 
 // needsGroups reports whether users of the provider seem to need groups in its tokens.

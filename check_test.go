@@ -38,7 +38,7 @@ func TestCheck(t *testing.T) {
 	a.Logs.Reset()
 	found := a.Auth.Check(t.Context())
 	want := []string{"cookies", "store", "state", "tls", "discovery", "issuer", "clock", "keys", "algorithms", "endpoints",
-		"sign_out", "client", "pkce", "redirect_uri", "scopes", "claims"}
+		"client", "pkce", "redirect_uri", "sign_out", "scopes", "claims"}
 	if got := codesOf(found, ginoidc.SeverityOK); !slices.Equal(got, want) || len(found) != len(want) {
 		t.Errorf("found %+v", found)
 	}

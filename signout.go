@@ -187,6 +187,18 @@ type signOuts struct {
 	home     string // where SignedOut redirects to
 }
 
+// params returns the parameters of a sign-out request.
+func (s signOuts) params(rp *relyingParty, state string, hints url.Values) url.Values {
+	params := url.Values{
+		"client_id":                {rp.settings.ClientID},
+		"post_logout_redirect_uri": {s.target},
+		"state":                    {state},
+	}
+	maps.Copy(params, hints)
+	maps.Copy(params, rp.settings.SignOutParameters) // New refuses those that are set above
+	return params
+}
+
 // url returns the address to which the browser goes after the session has ended. If the provider returns it
 // to SignedOut, the state binds that request to this browser.
 func (s signOuts) url(c *gin.Context, rp *relyingParty, hints url.Values) (string, error) {
@@ -199,14 +211,7 @@ func (s signOuts) url(c *gin.Context, rp *relyingParty, hints url.Values) (strin
 		}
 		state = at.State
 	}
-	params := url.Values{
-		"client_id":                {rp.settings.ClientID},
-		"post_logout_redirect_uri": {s.target},
-		"state":                    {state},
-	}
-	maps.Copy(params, hints)
-	maps.Copy(params, rp.settings.SignOutParameters) // New refuses those that are set above
-	location, ok := rp.client.EndSessionURL(c.Request.Context(), params)
+	location, ok := rp.client.EndSessionURL(c.Request.Context(), s.params(rp, state, hints))
 	if !ok {
 		location = s.target
 	}

@@ -25,7 +25,9 @@ func (c *check) authorization() {
 	case o.Outcome == provider.WentOn && mentions(o.To, "error"):
 		c.fail("redirect_uri_refused", c.redirectFix(), "the provider leads to an error page at %s", o.To)
 	case o.Outcome == provider.WentOn:
-		c.ok("redirect_uri", "the provider leads on to %s", o.To)
+		c.warn("authorization_unclear", "sign in to find out, with "+c.RedirectURL+" as a redirect URI of the client "+
+			c.ClientID+" at the provider",
+			"the provider leads on to %s, which is not followed: whether it knows the redirect URI is unclear", o.To)
 	case o.Outcome == provider.ShownPage:
 		c.page()
 	default:
@@ -107,7 +109,7 @@ func (c *check) pushed() {
 // page judges a page. With prompt=none it should be an error page, but some providers show their sign-in.
 func (c *check) page() {
 	o := c.Authorization
-	shown := strings.TrimSpace(o.Text[:min(len(o.Text), 200)])
+	shown := shortened(o.Text)
 	switch {
 	case mentions(o.Text, redirectPhrases()...):
 		c.fail("redirect_uri_refused", c.redirectFix(), "the provider shows an error page (%d): %q", o.Status, shown)

@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"net/http"
 	"slices"
 	"strings"
 
@@ -47,15 +48,6 @@ func (c *check) endpoints() {
 		c.warn("userinfo_missing", "have the provider put the claims into the ID token; "+c.Setting("SkipUserInfo")+
 			" says that this is meant", "the provider has no userinfo endpoint: claims come from the ID token alone")
 	}
-	switch {
-	case m.EndSessionEndpoint == "":
-		c.warn("sign_out_missing", "expect it, or see the pages of the provider",
-			"the provider has no usable end_session_endpoint: a sign-out ends the session here, and not the one there")
-	case c.Offers.BackChannelLogout:
-		c.ok("sign_out", "sign-out at %s, and back-channel logout", m.EndSessionEndpoint)
-	default:
-		c.ok("sign_out", "sign-out at %s; no back-channel logout", m.EndSessionEndpoint)
-	}
 	if m.RevocationEndpoint == "" && c.KeepsTokens {
 		c.warn("revocation_missing", "keep the lifetimes of tokens short at the provider",
 			"the provider has no usable revocation_endpoint: tokens outlive the sign-out")
@@ -73,6 +65,45 @@ func (c *check) endpoints() {
 		c.warn("response_mode_not_listed", "set "+c.Setting("ResponseMode")+" to one of those",
 			"the response mode is %s, and the provider lists %s", c.ResponseMode, words(m.ResponseModes))
 	}
+}
+
+// signOut judges the answer to a sign-out request without a session. A provider that does not know where to send the
+// browser afterwards must not (RP-Initiated Logout 1.0, section 3), and users end on an error page.
+func (c *check) signOut() {
+	backChannel := "; no back-channel logout"
+	if c.Offers.BackChannelLogout {
+		backChannel = "; back-channel logout is offered"
+	}
+	o := c.SignOut
+	refused := o.Outcome == provider.ShownPage && o.Status >= 400 && o.Status < 500 &&
+		o.Status != http.StatusTooManyRequests
+	switch {
+	case c.Metadata.EndSessionEndpoint == "":
+		c.warn("sign_out_missing", "expect it, or see the pages of the provider",
+			"the provider has no usable end_session_endpoint: a sign-out ends the session here, and not the one there")
+	case refused && c.unknownClient(): // which the authorization endpoint says more clearly
+	case refused && mentions(o.Text, "id_token_hint") && !c.DropsIDToken:
+		c.ok("sign_out", "a sign-out needs the ID token, which sessions keep%s", backChannel)
+	case refused && mentions(o.Text, "id_token_hint"):
+		c.warn("sign_out_refused", "set "+c.Setting("KeepIDToken")+" to auto or always",
+			"a sign-out needs the ID token, and ends on an error page (%d): %q", o.Status, shortened(o.Text))
+	case refused:
+		c.warn("sign_out_refused", "register "+c.SignedOutURL+" as a post-logout redirect URI of the client "+c.ClientID+
+			" at the provider", "a sign-out ends on an error page (%d): %q", o.Status, shortened(o.Text))
+	case o.Outcome == provider.CameBack:
+		c.ok("sign_out", "a sign-out comes back to %s%s", c.SignedOutURL, backChannel)
+	default:
+		c.ok("sign_out", "sign-out at %s%s", c.Metadata.EndSessionEndpoint, backChannel)
+	}
+}
+
+// shortened returns the beginning of a page's text.
+func shortened(text string) string {
+	const most = 200
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 // pkce judges the metadata. The plugin sends a challenge in any case (RFC 9700, section 2.1.1).

@@ -16,6 +16,7 @@ type Settings struct {
 	AuthMethod       string
 	KeyID            string // of the client's key, if it has one
 	RedirectURL      string
+	SignedOutURL     string // where the browser goes after a sign-out
 	ResponseMode     string
 	Scopes, Algs     []string
 	ClockTolerance   time.Duration
@@ -24,6 +25,7 @@ type Settings struct {
 	NeedsGroups   bool   // the app has a guard that requires groups, or names the claim
 	NeedsUserInfo bool
 	KeepsTokens   bool
+	DropsIDToken  bool // sessions do not keep it
 	Introspects   bool
 
 	// Setting returns how the operator sets a field: the name of a variable, or of the field.
@@ -51,6 +53,7 @@ func Provider(s Settings, p *provider.Probe, now time.Time) []Finding {
 	c.client()
 	c.pkce()
 	c.authorization()
+	c.signOut()
 	c.scopes()
 	c.claims()
 	return c.list

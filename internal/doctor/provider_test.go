@@ -17,7 +17,7 @@ var now = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 func settings() doctor.Settings {
 	return doctor.Settings{
 		Name: "staff", Issuer: "https://idp.example", ClientID: "shop", AuthMethod: "client_secret_basic",
-		RedirectURL: "https://app.example/auth/callback", ResponseMode: "query",
+		RedirectURL: "https://app.example/auth/callback", SignedOutURL: "https://app.example/bye", ResponseMode: "query",
 		Scopes: []string{"openid", "groups"}, Algs: []string{"RS256"}, ClockTolerance: time.Minute,
 		GroupsClaim: "groups", NeedsGroups: true, NeedsUserInfo: true, KeepsTokens: true, Introspects: true,
 		Setting: func(field string) string { return "<" + field + ">" },
@@ -44,24 +44,25 @@ func good() *provider.Probe {
 		KeyTypes: []string{"RS256"}, Fitting: []string{"RS256"},
 		Token:         provider.Reply{Status: 400, Code: "invalid_grant"},
 		Authorization: cameBack("login_required", ""),
+		SignOut:       cameBack("", ""),
 	}
 }
 
-func cameBack(code, description string) provider.AuthorizationOutcome {
-	return provider.AuthorizationOutcome{
+func cameBack(code, description string) provider.BrowserOutcome {
+	return provider.BrowserOutcome{
 		Reply:   provider.Reply{Status: 303, Code: code, Description: description},
 		Outcome: provider.CameBack,
 	}
 }
 
-func shown(status int, text string) provider.AuthorizationOutcome {
-	return provider.AuthorizationOutcome{
+func shown(status int, text string) provider.BrowserOutcome {
+	return provider.BrowserOutcome{
 		Reply: provider.Reply{Status: status}, Outcome: provider.ShownPage, Text: text,
 	}
 }
 
-func wentOn(to string) provider.AuthorizationOutcome {
-	return provider.AuthorizationOutcome{Reply: provider.Reply{Status: 302}, Outcome: provider.WentOn, To: to}
+func wentOn(to string) provider.BrowserOutcome {
+	return provider.BrowserOutcome{Reply: provider.Reply{Status: 302}, Outcome: provider.WentOn, To: to}
 }
 
 // change makes a mistake in the settings, or at the provider.
@@ -98,7 +99,7 @@ func token(status int, code, description string) change {
 	})
 }
 
-func outcome(o provider.AuthorizationOutcome) change {
+func outcome(o provider.BrowserOutcome) change {
 	return probe(func(p *provider.Probe) { p.Authorization = o })
 }
 
@@ -192,8 +193,8 @@ func TestKeys(t *testing.T) {
 		"few endpoints": {probe(func(p *provider.Probe) {
 			p.Metadata.UserinfoEndpoint, p.Metadata.EndSessionEndpoint, p.Metadata.RevocationEndpoint = "", "", ""
 			p.Metadata.IntrospectionEndpoint = ""
-		}), []string{"warning userinfo_missing <SkipUserInfo>", "warning sign_out_missing", "warning revocation_missing",
-			"error introspection_missing <Introspection>"}},
+		}), []string{"warning userinfo_missing <SkipUserInfo>", "warning revocation_missing",
+			"error introspection_missing <Introspection>", "warning sign_out_missing"}},
 		"few endpoints are needed": {func(s *doctor.Settings, p *provider.Probe) {
 			s.NeedsUserInfo, s.KeepsTokens, s.Introspects = false, false, false
 			p.Metadata.UserinfoEndpoint, p.Metadata.RevocationEndpoint, p.Metadata.IntrospectionEndpoint = "", "", ""
@@ -277,7 +278,8 @@ func TestAuthorization(t *testing.T) {
 			[]string{"error redirect_uri_refused"}},
 		"error page elsewhere": {outcome(wentOn("https://idp.example/signin/oauth/error")),
 			[]string{"error redirect_uri_refused"}},
-		"sign-in elsewhere": {outcome(wentOn("https://login.example/")), nil},
+		"leads on": {outcome(wentOn("https://login.example/")),
+			[]string{"warning authorization_unclear https://app.example/auth/callback"}},
 		"client is not known": {func(s *doctor.Settings, p *provider.Probe) {
 			token(401, "invalid_client", "")(s, p)
 			p.Authorization = shown(400, "Client not found.")
@@ -287,9 +289,9 @@ func TestAuthorization(t *testing.T) {
 		"some page":         {outcome(shown(200, "Hello")), []string{"warning authorization_unclear browser"}},
 		"page of a failure": {outcome(shown(500, "Oops")), []string{"warning authorization_failed"}},
 		"too many requests": {outcome(shown(429, "Slow down")), []string{"warning authorization_failed"}},
-		"no answer": {outcome(provider.AuthorizationOutcome{Reply: failed(0, provider.Unavailable, "timeout")}),
+		"no answer": {outcome(provider.BrowserOutcome{Reply: failed(0, provider.Unavailable, "timeout")}),
 			[]string{"warning authorization_failed"}},
-		"sign-in page": {outcome(provider.AuthorizationOutcome{Outcome: provider.ShownPage, Form: true}), nil},
+		"sign-in page": {outcome(provider.BrowserOutcome{Outcome: provider.ShownPage, Form: true}), nil},
 		"consent":      {outcome(cameBack("consent_required", "")), nil},
 		"a code":       {outcome(cameBack("", "")), nil},
 		"scope refused": {outcome(cameBack("invalid_scope", "")),
@@ -321,6 +323,40 @@ func TestAuthorization(t *testing.T) {
 			pushed(provider.Reply{Status: 401, Code: "invalid_client"})(s, p)
 		}, []string{"error client_refused <ClientSecret>"}},
 	}.test(t)
+}
+
+// TestSignOut: the answer to the sign-out request.
+func TestSignOut(t *testing.T) {
+	ends := func(o provider.BrowserOutcome) change {
+		return probe(func(p *provider.Probe) { p.SignOut = o })
+	}
+	rows{
+		"asks":               {ends(shown(200, "Do you want to log out?")), nil},
+		"leads on":           {ends(wentOn("https://idp.example/bye")), nil},
+		"away":               {ends(shown(503, "Oops")), nil},
+		"too many":           {ends(shown(429, "Slow down")), nil},
+		"not answered":       {ends(provider.BrowserOutcome{Reply: failed(0, provider.Unavailable, "timeout")}), nil},
+		"needs the ID token": {ends(shown(400, "post_logout_redirect_uri requires id_token_hint")), nil},
+		"lacks the ID token": {func(s *doctor.Settings, p *provider.Probe) {
+			s.DropsIDToken, p.SignOut = true, shown(400, "post_logout_redirect_uri requires id_token_hint")
+		}, []string{"warning sign_out_refused set <KeepIDToken>"}},
+		"client is not known": {func(_ *doctor.Settings, p *provider.Probe) {
+			p.Authorization, p.SignOut = shown(400, "Client not found."), shown(400, "Client not found.")
+		}, []string{"error client_unknown"}},
+		"error page": {ends(shown(400, "Invalid redirect uri")),
+			[]string{"warning sign_out_refused register https://app.example/bye as a post-logout redirect URI"}},
+	}.test(t)
+}
+
+// TestLongPages: the beginning of a page is enough, and is not cut within a character.
+func TestLongPages(t *testing.T) {
+	s, p := settings(), good()
+	p.Authorization = shown(400, strings.Repeat("x", 199)+"ä redirect_uri")
+	for _, f := range doctor.Provider(s, p, now) {
+		if f.Code == "redirect_uri_refused" && !strings.HasSuffix(f.Seen, `xxx…"`) {
+			t.Error(f.Seen)
+		}
+	}
 }
 
 // compare checks the findings that are not ok.

@@ -35,9 +35,10 @@ type Probe struct {
 	KeyTypes []string // of the usable keys
 	Fitting  []string // accepted algorithms that one of the keys can sign with
 
-	Token         Reply                // to the made-up code
-	Pushed        *Reply               // nil if requests are not pushed
-	Authorization AuthorizationOutcome // zero if a pushed request was refused
+	Token         Reply          // to the made-up code
+	Pushed        *Reply         // nil if requests are not pushed
+	Authorization BrowserOutcome // zero if a pushed request was refused
+	SignOut       BrowserOutcome // zero if the provider has no endpoint for it
 }
 
 // Offers holds lists of the provider's metadata that only inform, nil if absent.
@@ -47,8 +48,9 @@ type Offers struct {
 }
 
 // Probe asks the provider: for its metadata and keys, and then with one request each at its endpoints for
-// authorization, pushed requests and tokens. Nothing comes from a cache. params are those of a sign-in.
-func (p *Provider) Probe(ctx context.Context, params url.Values) *Probe {
+// authorization, pushed requests, tokens and sign-out. Nothing comes from a cache. params and signOut are those of a
+// sign-in and a sign-out.
+func (p *Provider) Probe(ctx context.Context, params, signOut url.Values) *Probe {
 	found := &Probe{}
 	if found.discover(ctx, p); found.Metadata == nil {
 		return found
@@ -56,6 +58,7 @@ func (p *Provider) Probe(ctx context.Context, params url.Values) *Probe {
 	found.fetchKeys(ctx, p)
 	found.redeem(ctx, p)
 	found.authorize(ctx, p, params)
+	found.signOut(ctx, p, signOut)
 	return found
 }
 
@@ -187,14 +190,32 @@ func (f *Probe) authorize(ctx context.Context, p *Provider, params url.Values) {
 		f.Authorization.Err = asError(opAuthorization, err)
 		return
 	}
-	get, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		f.Authorization.Err = asError(opAuthorization, invalid(opAuthorization, "bad_endpoint", "%w", quotedError{err}))
+	a, err := p.visit(ctx, address)
+	f.Authorization = p.outcomeOf(ctx, a, err, req.State)
+}
+
+// signOut sends a sign-out request as a browser would that is signed in nowhere (RP-Initiated Logout 1.0 section 2).
+func (f *Probe) signOut(ctx context.Context, p *Provider, params url.Values) {
+	if f.Metadata.EndSessionEndpoint == "" {
 		return
 	}
-	get.Header.Set("Accept", "text/html")
-	a, err := p.backend.do(opAuthorization, get)
-	f.Authorization = p.outcomeOf(ctx, a, err, req.State)
+	address, err := mergeQuery(f.Metadata.EndSessionEndpoint, params)
+	if err != nil {
+		f.SignOut.Err = asError(opAuthorization, err)
+		return
+	}
+	a, err := p.visit(ctx, address)
+	f.SignOut, _ = pageOf(a, err, params.Get("post_logout_redirect_uri"))
+}
+
+// visit loads a page as a browser without cookies would.
+func (p *Provider) visit(ctx context.Context, address string) (*answer, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil {
+		return nil, invalid(opAuthorization, "bad_endpoint", "%w", quotedError{err})
+	}
+	req.Header.Set("Accept", "text/html")
+	return p.backend.do(opAuthorization, req)
 }
 
 // authorizationURL is [Provider.AuthorizationURL] that keeps the answer to a pushed request. It returns "" if that was

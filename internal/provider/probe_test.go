@@ -33,7 +33,9 @@ func probed(
 	for _, f := range change {
 		f(&cfg, idp)
 	}
-	return provider.New(cfg).Probe(t.Context(), url.Values{"prompt": {"login"}, "ui_locales": {"de"}}), idp
+	return provider.New(cfg).Probe(t.Context(),
+		url.Values{"prompt": {"login"}, "ui_locales": {"de"}},
+		url.Values{"client_id": {"app"}, "post_logout_redirect_uri": {"https://app.example/"}}), idp
 }
 
 // answers replaces an endpoint.
@@ -69,6 +71,9 @@ func TestProbe(t *testing.T) {
 			}
 			if got := outcome(p); !strings.HasSuffix(got, "; came back login_required") {
 				t.Errorf("%s, %s: %s", mode, push, got)
+			}
+			if p.SignOut.Outcome != provider.CameBack {
+				t.Errorf("sign-out %+v", p.SignOut)
 			}
 			if n := op.Count(fakeop.Token); n != 1 {
 				t.Errorf("%d token requests", n)
@@ -246,12 +251,12 @@ func TestProbeOfTLS(t *testing.T) {
 	}))
 	defer server.Close()
 	p := provider.New(provider.Config{Issuer: server.URL, ClientID: "app", Transport: server.Client().Transport}).
-		Probe(t.Context(), nil)
+		Probe(t.Context(), nil, nil)
 	if p.TLS != "TLS 1.3" || !p.ValidUntil.Equal(server.Certificate().NotAfter) || !p.Dated ||
 		p.Skew.Round(time.Minute) != -time.Hour || p.Named != "https://another.example" {
 		t.Errorf("%+v", p)
 	}
-	p = provider.New(provider.Config{Issuer: server.URL, ClientID: "app"}).Probe(t.Context(), nil)
+	p = provider.New(provider.Config{Issuer: server.URL, ClientID: "app"}).Probe(t.Context(), nil, nil)
 	if p.Discovery.Err == nil || p.Discovery.Err.Code != "tls" || p.Discovery.Status != 0 {
 		t.Errorf("an unknown authority: %+v", p.Discovery)
 	}

@@ -23,15 +23,16 @@ type Reply struct {
 	Description string // its description
 }
 
-// Outcomes of an authorization request.
+// Outcomes of a request that a browser makes.
 const (
 	CameBack  = "came back" // to the redirect URI
 	WentOn    = "went on"   // to another page, of the provider or elsewhere
 	ShownPage = "page"
 )
 
-// AuthorizationOutcome is where an authorization request ended. Reply has the error that came back to the redirect URI.
-type AuthorizationOutcome struct {
+// BrowserOutcome is where an authorization or sign-out request ended. Reply has the error that came back to the
+// redirect URI.
+type BrowserOutcome struct {
 	Reply
 	Outcome string // "" if there was no answer
 	To      string // the address of WentOn, without its query
@@ -63,24 +64,33 @@ func (r *Reply) setError(code, description string) {
 }
 
 // outcomeOf reads the answer to an authorization request with a state.
-func (p *Provider) outcomeOf(ctx context.Context, a *answer, err error, state string) AuthorizationOutcome {
-	if a == nil {
-		return AuthorizationOutcome{Reply: Reply{Err: asError(opAuthorization, err)}}
-	}
-	o := AuthorizationOutcome{Reply: Reply{Status: a.status}}
-	read := o.readPage
-	if a.status >= 300 && a.status < 400 {
-		read = o.readRedirect
-	}
-	if params := read(a, p.redirectURL); params != nil {
-		o.Outcome = CameBack
+func (p *Provider) outcomeOf(ctx context.Context, a *answer, err error, state string) BrowserOutcome {
+	o, params := pageOf(a, err, p.redirectURL)
+	if o.Outcome == CameBack {
 		o.Err = asError(opAuthorization, p.readParameters(ctx, &o, params, state))
 	}
 	return o
 }
 
+// pageOf reads where an answer leads a browser, and the parameters of [CameBack].
+func pageOf(a *answer, err error, back string) (o BrowserOutcome, params url.Values) {
+	if a == nil {
+		o.Err = asError(opAuthorization, err)
+		return o, nil
+	}
+	o.Status = a.status
+	read := o.readPage
+	if a.status >= 300 && a.status < 400 {
+		read = o.readRedirect
+	}
+	if params = read(a, back); params != nil {
+		o.Outcome = CameBack
+	}
+	return o, params
+}
+
 // readRedirect returns the parameters of the response, or nil if the redirect leads elsewhere. It is not followed.
-func (o *AuthorizationOutcome) readRedirect(a *answer, redirectURL string) url.Values {
+func (o *BrowserOutcome) readRedirect(a *answer, redirectURL string) url.Values {
 	location, err := url.Parse(a.header.Get("Location"))
 	if err != nil {
 		return nil
@@ -106,7 +116,7 @@ var (
 // readPage returns the fields of a form that a browser would post to the redirect URI (OAuth 2.0 Form Post Response
 // Mode), or nil for a page for people. It is a reader for a diagnosis and not for a decision about a user, so it does
 // without a parser of HTML.
-func (o *AuthorizationOutcome) readPage(a *answer, redirectURL string) url.Values {
+func (o *BrowserOutcome) readPage(a *answer, redirectURL string) url.Values {
 	page := string(a.body)
 	if form := formPattern.FindString(page); form != "" {
 		if attributes(form)["action"] == redirectURL {
@@ -135,7 +145,7 @@ func attributes(tag string) map[string]string {
 }
 
 // readParameters reads an authorization response as the callback does. The error says why that would refuse it.
-func (p *Provider) readParameters(ctx context.Context, o *AuthorizationOutcome, params url.Values, state string) error {
+func (p *Provider) readParameters(ctx context.Context, o *BrowserOutcome, params url.Values, state string) error {
 	if strings.HasSuffix(p.responseMode, ResponseModeJWT) {
 		signed, err := p.ReadResponse(params.Get("response"))
 		if err != nil {
