@@ -26,6 +26,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 	"github.com/seed-d65cea4d/ginoidc/internal/signin"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
+	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
 // Auth signs users in and guards routes. It is made by [New], never changes and is safe for concurrent use.
@@ -55,7 +56,7 @@ type core struct {
 	oneServer bool // keeps the sessions and the state: see store.OneRound
 	values    sharedValues
 	labels    revocation.Labels
-	origin    originCheck
+	origin    web.CrossOrigin
 	markers   marker.Cookies
 	recent    marker.Recent
 
@@ -102,7 +103,7 @@ func New(cfg Config) (*Auth, error) {
 	a.userInfoClaims = slices.Clone(cfg.UserInfoClaims)
 	setDefault(&a.config.DefaultReturnTo, a.routes.Base+"/")
 	setDefault(&a.config.PostSignOutURL, strings.TrimSuffix(cfg.AppURL, "/")+"/")
-	if a.origin, err = newOriginCheck(origin.Of(app), cfg.TrustedOrigins, cfg.CrossOriginRoutes); err != nil {
+	if a.origin, err = web.NewCrossOrigin(origin.Of(app), cfg.TrustedOrigins, cfg.CrossOriginRoutes); err != nil {
 		return nil, err
 	}
 	if err := a.build(app, names); err != nil {

@@ -2,7 +2,6 @@ package ginoidc
 
 import (
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -44,7 +43,7 @@ func (a *Auth) OptionalAuth() gin.HandlerFunc {
 	return func(c *gin.Context) {
 		id, err := a.attend(c).identifyForGuard(c)
 		if err == nil && id.visit != nil {
-			err = a.origin.check(c)
+			err = a.checkOrigin(c)
 		}
 		if err != nil && !a.routes.Own(c) {
 			a.denier.deny(c, err)
@@ -210,7 +209,7 @@ func (a *Auth) guard(label string, decide func(*gin.Context, identity) error) gi
 		// Browsers withhold the cookie from most cross-site requests, so one without it may come from a signed-in user.
 		// Clients that authenticate in another way have to learn that they are not authenticated, so they get 401 instead.
 		if err == nil && (id.visit != nil || id.nobody() && a.browsersOnly) {
-			err = a.origin.check(c)
+			err = a.checkOrigin(c)
 		}
 		if err == nil {
 			err = id.signedIn()
@@ -236,149 +235,15 @@ func (a *Auth) guard(label string, decide func(*gin.Context, identity) error) gi
 	}
 }
 
+// checkOrigin refuses requests that another site makes a browser send with the session cookie.
+func (a *core) checkOrigin(c *gin.Context) error {
+	if !a.origin.Allows(c.Request, c.FullPath()) {
+		return errCrossOrigin
+	}
+	return nil
+}
+
 // labelled names a guard and what it requires.
 func labelled(name string, wanted ...string) string {
 	return name + "(" + strings.Join(wanted, ", ") + ")"
-}
-
-// originCheck refuses requests that another site makes a browser send (cross-site request forgery).
-type originCheck struct {
-	*http.CrossOriginProtection
-	allowed []string // the app's own origin and the trusted ones
-	except  []string // route patterns
-}
-
-// newOriginCheck returns a check that allows requests from the app's own origin and from the trusted ones.
-func newOriginCheck(own string, trusted, except []string) (originCheck, error) {
-	o := originCheck{http.NewCrossOriginProtection(), append([]string{own}, trusted...), except}
-	for _, origin := range o.allowed {
-		if err := o.AddTrustedOrigin(origin); err != nil {
-			return o, fmt.Errorf("ginoidc: trusted origin: %w", err)
-		}
-	}
-	return o, nil
-}
-
-// check refuses requests with unsafe methods that another site makes a browser send with the session cookie.
-// SameSite=Lax already withholds the cookie from most of them, but not from those of sibling domains, and not in
-// browsers without SameSite. The upgrade to a WebSocket is a GET that opens a channel for writing, so it counts as
-// unsafe.
-func (o originCheck) check(c *gin.Context) error {
-	r := c.Request
-	if upgrade := r.Header["Upgrade"]; len(upgrade) > 0 && upgrade[0] != "" {
-		post := *r
-		post.Method = http.MethodPost
-		r = &post
-	}
-	if isSafe(r.Method) {
-		return nil
-	}
-	if o.Check(r) == nil && !o.otherScheme(r) || slices.Contains(o.except, c.FullPath()) {
-		return nil
-	}
-	return errCrossOrigin
-}
-
-// isSafe reports whether requests of the method change nothing (RFC 9110, section 9.2.1), as CrossOriginProtection has
-// it.
-func isSafe(method string) bool {
-	return method == http.MethodGet || method == http.MethodHead || method == http.MethodOptions
-}
-
-// otherScheme reports whether Origin has another scheme than the app. Without Fetch Metadata the check compares hosts
-// only, since a server behind a proxy does not know its scheme; AppURL says it. Otherwise an attacker in the network,
-// who can forge pages of http on the same host, could send requests to the app over https with them.
-func (o originCheck) otherScheme(r *http.Request) bool {
-	origin := r.Header.Get("Origin")
-	if origin == "" || r.Header.Get("Sec-Fetch-Site") != "" || slices.Contains(o.allowed, origin) {
-		return false
-	}
-	scheme, _, _ := strings.Cut(o.allowed[0], ":")
-	return !strings.HasPrefix(origin, scheme+"://")
-}
-
-// groupList panics on lists that would allow everybody or nobody. It copies the list, so that later changes to the
-// caller's slice do not change the guard.
-func groupList(guard string, groups []string) []string {
-	if len(groups) == 0 {
-		panic("ginoidc: " + guard + " needs at least one group")
-	}
-	for _, g := range groups {
-		if strings.TrimSpace(g) == "" {
-			panic("ginoidc: " + guard + " was given an empty group")
-		}
-	}
-	return slices.Clone(groups)
-}
-
-// The decisions. They are pure functions of the identity. For a session they search the lists of its record.
-
-// inGroup reports whether the user is in the group. An empty name is no group, whatever the list has.
-func (id identity) inGroup(name string) bool {
-	if id.visit != nil {
-		return name != "" && id.visit.Groups.Contains(name)
-	}
-	return id.other.InGroup(name)
-}
-
-// inAnyGroup is inGroup for several names, none of them empty.
-func (id identity) inAnyGroup(names []string) bool {
-	if id.visit != nil {
-		return id.visit.Groups.ContainsAny(names)
-	}
-	return slices.ContainsFunc(names, id.other.InGroup)
-}
-
-// inOrganization reports whether the user is a member of the organization with this id.
-func (id identity) inOrganization(name string) bool {
-	if id.visit != nil {
-		return name != "" && id.visit.Organizations.Contains(name)
-	}
-	return id.other.InOrganization(name)
-}
-
-// provider returns the name of the provider that says who the user is. For a user of an Authenticator it is what that
-// has set.
-func (id identity) provider() string {
-	if id.visit != nil {
-		return id.visit.Party.Of.(*relyingParty).settings.Name
-	}
-	return id.other.Provider
-}
-
-// groupsOverage reports whether the provider left the groups out because there were too many of them.
-func (id identity) groupsOverage() bool {
-	if id.visit != nil {
-		return id.visit.GroupsOverage
-	}
-	return id.other != nil && id.other.GroupsOverage
-}
-
-// checkEmailDomain denies users without a verified address at any of the domains.
-func checkEmailDomain(u *User, domains []string) error {
-	if u.EmailVerified && slices.Contains(domains, claims.EmailDomain(u.Email)) {
-		return nil
-	}
-	return &notInError{"email_domain", domains}
-}
-
-// inAny denies users who are in none of the groups.
-func inAny(id identity, groups []string) error {
-	return inGroups(id, "any_of", groups, id.inAnyGroup(groups))
-}
-
-// inAll denies users who are not in all of the groups.
-func inAll(id identity, groups []string) error {
-	return inGroups(id, "all_of", groups, !slices.ContainsFunc(groups, func(g string) bool { return !id.inGroup(g) }))
-}
-
-// inGroups returns the error of a guard for groups. in reports whether the known groups are sufficient.
-func inGroups(id identity, wanted string, groups []string, in bool) error {
-	switch {
-	case id.groupsOverage(): // the list is incomplete, so nothing in it counts
-		return fmt.Errorf("%w: %w", &notInError{wanted, groups}, ErrGroupsOverage)
-	case !in:
-		return &notInError{wanted, groups}
-	}
-	return nil
 }

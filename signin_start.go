@@ -28,7 +28,7 @@ type signIns struct {
 	*reporter
 	links    signin.Links
 	choice   providerChoice
-	origin   originCheck
+	origin   web.CrossOrigin
 	linking  bool // accounts can be linked
 	targets  returnto.Site
 	home     string // the return target if the request names no other

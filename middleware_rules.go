@@ -11,6 +11,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/settings"
@@ -146,4 +147,90 @@ func checkACR(r *session.Record, values []string) error {
 		}
 	}
 	return &StepUpError{ACRValues: values}
+}
+
+// groupList panics on lists that would allow everybody or nobody. It copies the list, so that later changes to the
+// caller's slice do not change the guard.
+func groupList(guard string, groups []string) []string {
+	if len(groups) == 0 {
+		panic("ginoidc: " + guard + " needs at least one group")
+	}
+	for _, g := range groups {
+		if strings.TrimSpace(g) == "" {
+			panic("ginoidc: " + guard + " was given an empty group")
+		}
+	}
+	return slices.Clone(groups)
+}
+
+// The decisions. They are pure functions of the identity. For a session they search the lists of its record.
+
+// inGroup reports whether the user is in the group. An empty name is no group, whatever the list has.
+func (id identity) inGroup(name string) bool {
+	if id.visit != nil {
+		return name != "" && id.visit.Groups.Contains(name)
+	}
+	return id.other.InGroup(name)
+}
+
+// inAnyGroup is inGroup for several names, none of them empty.
+func (id identity) inAnyGroup(names []string) bool {
+	if id.visit != nil {
+		return id.visit.Groups.ContainsAny(names)
+	}
+	return slices.ContainsFunc(names, id.other.InGroup)
+}
+
+// inOrganization reports whether the user is a member of the organization with this id.
+func (id identity) inOrganization(name string) bool {
+	if id.visit != nil {
+		return name != "" && id.visit.Organizations.Contains(name)
+	}
+	return id.other.InOrganization(name)
+}
+
+// provider returns the name of the provider that says who the user is. For a user of an Authenticator it is what that
+// has set.
+func (id identity) provider() string {
+	if id.visit != nil {
+		return id.visit.Party.Of.(*relyingParty).settings.Name
+	}
+	return id.other.Provider
+}
+
+// groupsOverage reports whether the provider left the groups out because there were too many of them.
+func (id identity) groupsOverage() bool {
+	if id.visit != nil {
+		return id.visit.GroupsOverage
+	}
+	return id.other != nil && id.other.GroupsOverage
+}
+
+// checkEmailDomain denies users without a verified address at any of the domains.
+func checkEmailDomain(u *User, domains []string) error {
+	if u.EmailVerified && slices.Contains(domains, claims.EmailDomain(u.Email)) {
+		return nil
+	}
+	return &notInError{"email_domain", domains}
+}
+
+// inAny denies users who are in none of the groups.
+func inAny(id identity, groups []string) error {
+	return inGroups(id, "any_of", groups, id.inAnyGroup(groups))
+}
+
+// inAll denies users who are not in all of the groups.
+func inAll(id identity, groups []string) error {
+	return inGroups(id, "all_of", groups, !slices.ContainsFunc(groups, func(g string) bool { return !id.inGroup(g) }))
+}
+
+// inGroups returns the error of a guard for groups. in reports whether the known groups are sufficient.
+func inGroups(id identity, wanted string, groups []string, in bool) error {
+	switch {
+	case id.groupsOverage(): // the list is incomplete, so nothing in it counts
+		return fmt.Errorf("%w: %w", &notInError{wanted, groups}, ErrGroupsOverage)
+	case !in:
+		return &notInError{wanted, groups}
+	}
+	return nil
 }
