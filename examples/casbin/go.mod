@@ -5,7 +5,7 @@ go 1.25.0
 require (
 	github.com/casbin/casbin/v2 v2.135.0
 	github.com/gin-gonic/gin v1.12.0
-	github.com/seed-d65cea4d/ginoidc v0.0.0
+	github.com/seed-d65cea4d/ginoidc v0.1.0
 )
 
 require (

@@ -5,8 +5,8 @@ go 1.25.0
 require (
 	github.com/gin-gonic/gin v1.12.0
 	github.com/prometheus/client_golang v1.24.1
-	github.com/seed-d65cea4d/ginoidc v0.0.0
-	github.com/seed-d65cea4d/ginoidc/otel v0.0.0
+	github.com/seed-d65cea4d/ginoidc v0.1.0
+	github.com/seed-d65cea4d/ginoidc/otel v0.1.0
 	go.opentelemetry.io/otel/exporters/prometheus v0.68.0
 	go.opentelemetry.io/otel/sdk/metric v1.46.0
 )

@@ -108,6 +108,39 @@ func TestIndex(t *testing.T) {
 	}
 }
 
+// TestChangelog: CHANGELOG.md has the form of Keep a Changelog: what is unreleased first, then each version with its
+// date, the newest first, and below them the six kinds of changes, each once.
+func TestChangelog(t *testing.T) {
+	t.Chdir(root)
+	kinds := []string{"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+	version := regexp.MustCompile(`^## \[(\d+\.\d+\.\d+)\] - (\d{4}-\d\d-\d\d)$`)
+	last, seen := "9999-99-99", []string(nil)
+	for i, m := range regexp.MustCompile(`(?m)^(##+) (.*)$`).FindAllStringSubmatch(readFile(t, "CHANGELOG.md"), -1) {
+		switch line := m[0]; {
+		case m[1] == "###":
+			if !slices.Contains(kinds, m[2]) || slices.Contains(seen, m[2]) {
+				t.Errorf("%s: not one of %q, or again", line, kinds)
+			}
+			seen = append(seen, m[2])
+		case i == 0:
+			if line != "## [Unreleased]" {
+				t.Errorf("the first section is %s", line)
+			}
+		default:
+			released := version.FindStringSubmatch(line)
+			if released == nil || released[2] > last {
+				t.Errorf("%s: not a version with its date, or newer than the one above", line)
+			} else {
+				last = released[2]
+			}
+			seen = nil
+		}
+	}
+	if len(seen) == 0 {
+		t.Error("no kinds of changes")
+	}
+}
+
 // TestLinks: every relative link leads to a file and, after a #, to a heading; so do pages named in Go comments.
 func TestLinks(t *testing.T) {
 	t.Chdir(root)
