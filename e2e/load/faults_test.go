@@ -74,6 +74,6 @@ func redisFaults() []fault {
 		{"short", answered(faults.Say("$1000\r\nabc"))},
 		{"error", answered(faults.Say("-LOADING Redis is loading the dataset in memory\r\n"))},
 		{"garbage", answered(faults.Say("HTTP/1.1 200 OK\r\n\r\n\x00\xff"))},
-		{"endless", answered(faults.Pour("$1000000000000\r\n"))},
+		{"endless", answered(faults.Pour("$67108864\r\n"))}, // the client allocates what the server announces
 	}
 }

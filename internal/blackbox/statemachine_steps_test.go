@@ -18,7 +18,7 @@ func (b *modelBrowser) signedIn(tab modelTab) {
 	if b.session != nil {
 		b.session.ended = true
 	}
-	b.session, b.renewed = tab.session, time.Now()
+	b.session, b.renewed, b.seen = tab.session, time.Now(), time.Now()
 	b.session.updated = b.renewed
 }
 
@@ -29,11 +29,13 @@ func (b *modelBrowser) start(subject string) modelTab {
 }
 
 func (m *machine) signIn(t *rapid.T) {
+	m.needsProvider(t)
 	b, subject := m.browser(t), subjects().Draw(t, "subject")
 	m.redeem(t, b, b.start(subject), true)
 }
 
 func (m *machine) begin(t *rapid.T) {
+	m.needsProvider(t)
 	b, subject := m.browser(t), subjects().Draw(t, "subject")
 	if len(b.tabs) > 2 {
 		t.Skip("more sign-ins displace earlier ones")
@@ -42,6 +44,7 @@ func (m *machine) begin(t *rapid.T) {
 }
 
 func (m *machine) finish(t *rapid.T) {
+	m.needsProvider(t)
 	b := m.browser(t)
 	if len(b.tabs) == 0 {
 		t.Skip("no sign-in to finish")
@@ -62,17 +65,27 @@ func (m *machine) redeem(t *rapid.T, b *modelBrowser, tab modelTab, fresh bool) 
 	case m.state.down && began:
 		t.Fatalf("a sign-in during an outage: %d", r.StatusCode)
 	case m.state.down: // it can be repeated then; here it is not
+	case m.known != nil && m.known.now(tab.session.subject) == banned:
+		if began {
+			t.Fatalf("a sign-in of a user who is banned: %d", r.StatusCode)
+		}
 	case fresh && !began:
 		t.Fatalf("callback: %d %s %q", r.StatusCode, r.Body, r.Header["Set-Cookie"])
 	case began && time.Since(tab.session.began) > machineAttempt:
 		t.Fatalf("a sign-in that began %v ago was finished", time.Since(tab.session.began))
 	case began:
 		b.signedIn(tab)
+		if m.known != nil {
+			b.session.groups = nil // they are the provider's
+		}
 		b.Navigate(tab.callback)
 	}
 }
 
 func (m *machine) update(t *rapid.T) {
+	if m.known != nil {
+		t.Skip("a re-check replaces what the app has set")
+	}
 	b := m.browser(t)
 	groups := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"admin", "staff", "audit"}), 0, 2, rapid.ID).
 		Draw(t, "groups")
@@ -146,7 +159,7 @@ func (m *machine) signOutEverywhere(t *rapid.T) {
 func (m *machine) backChannel(t *rapid.T) {
 	subject := subjects().Draw(t, "subject")
 	r := m.apps[rapid.IntRange(0, 1).Draw(t, "app")].BackChannelLogout(subject, "", nil)
-	if (r.StatusCode == http.StatusOK) == m.state.down {
+	if (r.StatusCode == http.StatusOK) == m.state.down && !m.known.troubled() {
 		t.Fatalf("back-channel logout: %d %s", r.StatusCode, r.Body)
 	}
 	if r.StatusCode == http.StatusOK {

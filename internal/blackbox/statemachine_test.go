@@ -22,19 +22,24 @@ import (
 )
 
 // TestStateMachine takes steps in any order: sign-ins in several tabs, requests, renewals, updates of the user,
-// sign-outs of each kind, restarts, outages of the shared state, and time that passes. A model says who is signed in in
-// each browser and with which groups, and all instances agree. Copies of earlier cookies never show an ended session or
-// groups that are no longer valid.
+// sign-outs of each kind, security events, restarts, outages of the shared state, and time that passes; and, with
+// re-checks, changes and outages of the provider, and refreshes. A model says who is signed in in each browser and with
+// which groups, and all instances agree. Copies of earlier cookies never show an ended session or groups that are no
+// longer valid.
 //
-// More steps: go test ./internal/blackbox -run TestStateMachine -rapid.checks=4000.
+// More steps: go test ./internal/blackbox -run TestStateMachine -rapid.checks=1000 -v.
 func TestStateMachine(t *testing.T) {
-	for name, inCookies := range map[string]bool{"sealed cookies": true, "server": false} {
+	total := 0
+	for name, k := range map[string]struct{ inCookies, rechecks bool }{
+		"sealed cookies": {true, false}, "server": {false, false},
+		"sealed cookies, re-checks": {true, true}, "server, re-checks": {false, true},
+	} {
 		t.Run(name, func(t *testing.T) {
 			steps := 0
 			rapid.Check(t, func(rt *rapid.T) {
 				var failure any // of rapid, which waits for it outside of the bubble
 				synctest.Test(t, func(t *testing.T) {
-					m := newMachine(t, inCookies)
+					m := newMachine(t, k.inCookies, k.rechecks)
 					defer func() {
 						failure = recover()
 						steps += m.steps
@@ -50,8 +55,11 @@ func TestStateMachine(t *testing.T) {
 				}
 			})
 			t.Logf("%d steps", steps)
+			total += steps
 		})
 	}
+	t.Logf("figure steps: %d steps, of which each was followed by a comparison of three browsers and up to six copies of "+
+		"their cookies with the model", total)
 }
 
 func (m *machine) run(t *rapid.T) {
@@ -59,7 +67,8 @@ func (m *machine) run(t *rapid.T) {
 		"": m.agrees, "sign in": m.signIn, "begin in a tab": m.begin, "finish in a tab": m.finish,
 		"update": m.update, "copy": m.copyCookies, "sign out": m.signOut,
 		"sign out everywhere": m.signOutEverywhere, "provider signs out": m.backChannel,
-		"end one": m.endOne, "restart": m.restart, "outage": m.outage, "wait": m.wait,
+		"end one": m.endOne, "restart": m.restart, "outage": m.outage, "wait": m.wait, "signal": m.signal,
+		"provider's outage": m.providerOutage, "membership": m.membership, "token": m.token,
 	})
 }
 
@@ -83,13 +92,15 @@ type machine struct {
 	// The model.
 	browsers [3]*modelBrowser
 	copies   []modelCopy
+	known    *memberships // with re-checks
 }
 
 // modelBrowser is what one browser has.
 type modelBrowser struct {
 	*testapp.Browser
 	session *modelSession // nil: nobody
-	renewed time.Time     // when the browser's cookies were last set
+	renewed time.Time     // when the session was last saved
+	seen    time.Time     // when the browser last used it; with re-checks, it may have been saved then
 	tabs    []modelTab
 }
 
@@ -151,10 +162,13 @@ func (u *unsteady) Keep(ctx context.Context, key, value string, ttl time.Duratio
 	return u.SharedState.Keep(ctx, key, value, ttl)
 }
 
-func newMachine(t *testing.T, inCookies bool) *machine {
+func newMachine(t *testing.T, inCookies, rechecks bool) *machine {
 	m := &machine{t: t, state: &unsteady{SharedState: state.NewMemory(0)}}
 	if !inCookies {
 		m.store = memorystore.New(memorystore.Config{})
+	}
+	if rechecks {
+		m.known = newMemberships()
 	}
 	for i := range m.apps {
 		m.start(i)
@@ -167,7 +181,7 @@ func newMachine(t *testing.T, inCookies bool) *machine {
 
 // start begins an instance anew, with nothing but what instances share.
 func (m *machine) start(i int) {
-	a := testapp.New(m.t, func(c *ginoidc.Config, _ *fakeop.Config) {
+	a := testapp.NewWithTokens(m.t, func(c *ginoidc.Config, op *fakeop.Config) {
 		c.State = m.state
 		if m.store != nil {
 			c.Store = m.store
@@ -175,6 +189,12 @@ func (m *machine) start(i int) {
 		if m.op != nil {
 			c.Providers[0].Transport = m.op.Transport()
 		}
+		withSignals(c)
+		if m.known == nil {
+			c.KeepTokens = false
+			return
+		}
+		m.known.configure(c, op, func() http.RoundTripper { return m.op.Transport() })
 	})
 	if m.op == nil {
 		m.op = a.OP
@@ -234,6 +254,12 @@ func (m *machine) agrees(t *rapid.T) {
 	app := rapid.IntRange(0, 1).Draw(t, "app")
 	for i, b := range m.browsers {
 		status, subject, groups := m.fetch(b.Browser, app)
+		if status != http.StatusUnauthorized && m.known != nil && b.session.valid(b.seen) {
+			if status == http.StatusOK && !b.session.valid(b.renewed) {
+				b.renewed = time.Now() // by a re-check
+			}
+			b.seen = time.Now()
+		}
 		lives := b.session.valid(b.renewed)
 		switch {
 		case m.state.down && lives:
@@ -244,12 +270,18 @@ func (m *machine) agrees(t *rapid.T) {
 			if status == http.StatusOK {
 				t.Fatalf("browser %d during an outage is %s, and was signed out", i, subject)
 			}
+		case m.known != nil && lives:
+			m.agreesOnRecheck(t, b, status, subject, groups)
 		case lives:
 			if status != http.StatusOK || subject != b.session.subject || !slices.Equal(groups, b.session.groups) {
 				t.Fatalf("browser %d: %d %s %q, want %+v", i, status, subject, groups, *b.session)
 			}
 			if time.Since(b.renewed) > machineIdle/2 {
 				b.renewed = time.Now()
+			}
+		case m.known != nil && b.session.valid(b.seen) && (status == http.StatusUnauthorized || m.known.troubled()):
+			if status == http.StatusUnauthorized { // no re-check has saved the session since
+				b.session = nil
 			}
 		case status != http.StatusUnauthorized:
 			t.Fatalf("browser %d: %d %s, want nobody: %+v", i, status, subject, b.session)
@@ -261,9 +293,11 @@ func (m *machine) agrees(t *rapid.T) {
 		if status != http.StatusOK {
 			continue
 		}
-		stale := c.version < c.of.version && time.Since(c.of.updated) > machineGrace
-		if m.state.down || c.of.ended || stale || time.Since(c.of.began) >= machineLifetime || subject != c.of.subject ||
-			!slices.Equal(groups, c.of.groups) {
+		stale := c.version < c.of.version && time.Since(c.of.updated) > machineGrace || !slices.Equal(groups, c.of.groups)
+		if m.known != nil {
+			stale = !m.known.were(subject, groups, m.known.age()+machineReuse)
+		}
+		if m.state.down || c.of.ended || stale || time.Since(c.of.began) >= machineLifetime || subject != c.of.subject {
 			t.Fatalf("a copy of version %d is %s %q: %+v, it is %v", c.version, subject, groups, *c.of, time.Now())
 		}
 	}
