@@ -99,6 +99,7 @@ func (l *looks) all() {
 	tab.Open(a.url + "/auth/signin?provider=p1")
 	l.check("cancelled", tab.Click("cancel"), 401)
 
+	a.op.OnIDToken(func(claims map[string]any) { claims["name"] = strings.Repeat("Wolfeschlegelsteinhausen", 6) })
 	tab.Open(a.url + "/auth/signin?provider=p1")
 	tab.Click("alice")
 	l.check("choice, last used", tab.Open(a.url+"/auth/signin"), 200)
