@@ -2,9 +2,7 @@ package ginoidc
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"slices"
 	"sync/atomic"
@@ -13,7 +11,6 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
-	"github.com/seed-d65cea4d/ginoidc/internal/store"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
@@ -208,58 +205,6 @@ func (req *request) withoutRenewal() {
 	req.mu.Lock()
 	defer req.mu.Unlock()
 	req.noRenewal = true
-}
-
-// find returns the session of the request unless it has ended, and the cookies to send if another request has changed
-// the session. The session may be in memory, which is zero.
-func (req *request) find(memory *session.Session) (*session.Session, []string, error) {
-	ctx, r := req.Context, req.http
-	if req.auth.oneServer {
-		ctx = store.OneRound(ctx)
-		r = r.WithContext(ctx)
-	}
-	s, err := req.auth.sessions.LoadInto(r, memory)
-	if err != nil {
-		var rivals *session.RivalsError // declared here because it allocates
-		if errors.As(err, &rivals) {
-			return req.findAmong(rivals.Sessions)
-		}
-		return nil, nil, translated(err)
-	}
-	if s == nil {
-		return nil, nil, nil
-	}
-	current, cookies, err := req.current(ctx, s)
-	req.ended = current == nil && err == nil
-	return current, cookies, translated(err)
-}
-
-// findAmong returns the one of several sessions that has not ended. If there is more than one, a sibling domain may
-// have planted a cookie and none can be trusted: nobody is signed in, and a sign-in or sign-out ends them all.
-func (req *request) findAmong(rivals []*session.Session) (*session.Session, []string, error) {
-	var alive []*session.Session
-	var cookies []string // of the last session that is alive
-	for _, rival := range rivals {
-		s, newer, err := req.current(req.Context, rival)
-		if err != nil {
-			return nil, nil, translated(err)
-		}
-		if s != nil {
-			alive, cookies = append(alive, s), newer
-		}
-	}
-	switch len(alive) {
-	case 0:
-		req.ended = true
-		return nil, nil, nil
-	case 1:
-		return alive[0], cookies, nil
-	}
-	req.rivals, req.later = alive, nil
-	req.auth.emit(req.Context, event{kind: eventkind.SeveralSessions, attrs: []slog.Attr{
-		slog.String("cookie", req.auth.markers.Name), slog.Int("sessions", len(alive)),
-	}})
-	return nil, nil, nil
 }
 
 // ownSession returns the session of the user who makes the request, or an error: see [identity.ownSession].
