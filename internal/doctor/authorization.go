@@ -32,7 +32,7 @@ func (c *check) authorization() {
 		c.page()
 	default:
 		c.warn("authorization_failed", tryAgain,
-			"the authorization request was not answered: %v", o.Err.Err)
+			"the authorization request was not answered: %s", failure(o.Reply))
 	}
 }
 
@@ -93,7 +93,7 @@ func (c *check) pushed() {
 	switch {
 	case r.Status == 0, r.Status >= 500:
 		c.warn("pushed_request_failed", tryAgain,
-			"the pushed request was not answered: %v", r.Err.Err)
+			"the pushed request was not answered: %s", failure(r))
 	case refusesClient(r):
 		if !refusesClient(c.Token) {
 			c.fail("client_refused", c.clientFix(),
@@ -109,7 +109,7 @@ func (c *check) pushed() {
 // page judges a page. With prompt=none it should be an error page, but some providers show their sign-in.
 func (c *check) page() {
 	o := c.Authorization
-	shown := shortened(o.Text)
+	shown := shortened(o.Text, maxPage)
 	switch {
 	case mentions(o.Text, redirectPhrases()...):
 		c.fail("redirect_uri_refused", c.redirectFix(), "the provider shows an error page (%d): %q", o.Status, shown)

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"net/http"
-	"strings"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
@@ -26,7 +25,7 @@ func (c *check) client() {
 			"the provider answered %d%s", r.Status, said(r))
 	case r.Status == 0, r.Status >= 500, r.Status == http.StatusTooManyRequests:
 		c.warn("token_endpoint_failed", tryAgain,
-			"the token request was not answered: %v", c.tokenFailure())
+			"the token request was not answered: %s", failure(r))
 	default:
 		c.warn("client_unclear", "sign in to find out",
 			"whether the provider accepts the client is unclear: it answered %d%s", r.Status, said(r))
@@ -62,11 +61,4 @@ func (c *check) clientFix() string {
 			"the provider" + same
 	}
 	return "copy " + c.Setting("ClientID") + " and " + c.Setting("ClientSecret") + " from the provider again" + same
-}
-
-func (c *check) tokenFailure() any {
-	if c.Token.Err != nil {
-		return c.Token.Err.Err
-	}
-	return strings.TrimPrefix(said(c.Token), ", ")
 }

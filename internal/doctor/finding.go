@@ -5,6 +5,7 @@ package doctor
 import (
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // Severities of a finding.
@@ -45,15 +46,44 @@ func (f *findings) fail(code, fix, seen string, args ...any) { f.add(code, Error
 
 func (f *findings) add(code, severity, fix, seen string, args ...any) {
 	f.list = append(f.list, Finding{
-		Code: code, Severity: severity, Provider: f.provider, Seen: fmt.Sprintf(seen, args...), Fix: fix,
+		Code: code, Severity: severity, Provider: f.provider, Seen: clean(fmt.Sprintf(seen, args...)), Fix: clean(fix),
 	})
 }
 
+// clean replaces what a terminal would take for a command, or a reader for the end of a line: findings quote providers.
+func clean(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, text)
+}
+
+// What a finding quotes at most: elements of a list, and bytes of a word and of the text of a page.
+const (
+	maxWords = 12
+	maxWord  = 64
+	maxPage  = 200
+)
+
 // words writes a list for people.
 func words(list []string) string {
-	const most = 12
-	if len(list) > most {
-		return strings.Join(list[:most], ", ") + fmt.Sprintf(" and %d more", len(list)-most)
+	short := make([]string, min(len(list), maxWords))
+	for i := range short {
+		short[i] = shortened(list[i], maxWord)
 	}
-	return strings.Join(list, ", ")
+	text := strings.Join(short, ", ")
+	if more := len(list) - len(short); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+// shortened returns the beginning of a text.
+func shortened(text string, most int) string {
+	if len(text) <= most {
+		return text
+	}
+	return strings.ToValidUTF8(text[:most], "") + "…"
 }

@@ -86,24 +86,15 @@ func (c *check) signOut() {
 		c.ok("sign_out", "a sign-out needs the ID token, which sessions keep%s", backChannel)
 	case refused && mentions(o.Text, "id_token_hint"):
 		c.warn("sign_out_refused", "set "+c.Setting("KeepIDToken")+" to auto or always",
-			"a sign-out needs the ID token, and ends on an error page (%d): %q", o.Status, shortened(o.Text))
+			"a sign-out needs the ID token, and ends on an error page (%d): %q", o.Status, shortened(o.Text, maxPage))
 	case refused:
 		c.warn("sign_out_refused", "register "+c.SignedOutURL+" as a post-logout redirect URI of the client "+c.ClientID+
-			" at the provider", "a sign-out ends on an error page (%d): %q", o.Status, shortened(o.Text))
+			" at the provider", "a sign-out ends on an error page (%d): %q", o.Status, shortened(o.Text, maxPage))
 	case o.Outcome == provider.CameBack:
 		c.ok("sign_out", "a sign-out comes back to %s%s", c.SignedOutURL, backChannel)
 	default:
 		c.ok("sign_out", "sign-out at %s%s", c.Metadata.EndSessionEndpoint, backChannel)
 	}
-}
-
-// shortened returns the beginning of a page's text.
-func shortened(text string) string {
-	const most = 200
-	if len(text) <= most {
-		return text
-	}
-	return strings.ToValidUTF8(text[:most], "") + "…"
 }
 
 // pkce judges the metadata. The plugin sends a challenge in any case (RFC 9700, section 2.1.1).

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -154,6 +155,14 @@ func (c *check) clock() {
 	default:
 		c.ok("clock", "the clocks agree within %s", noticeable)
 	}
+}
+
+// failure says why there is no answer of use.
+func failure(r provider.Reply) string {
+	if r.Err != nil && r.Err.Err != nil {
+		return r.Err.Err.Error()
+	}
+	return fmt.Sprintf("status %d%s", r.Status, said(r))
 }
 
 // said quotes the error of an answer, for the text of a finding.

@@ -348,6 +348,47 @@ func TestSignOut(t *testing.T) {
 	}.test(t)
 }
 
+// TestBareProbe: an answer without anything that the checks look for is no panic.
+func TestBareProbe(t *testing.T) {
+	s := settings()
+	for _, p := range []*provider.Probe{
+		{Metadata: &provider.Metadata{}}, {Metadata: &provider.Metadata{}, Pushed: &provider.Reply{}},
+		{Metadata: &provider.Metadata{EndSessionEndpoint: "x"}, Pushed: &provider.Reply{Status: 500}},
+	} {
+		for _, f := range doctor.Provider(s, p, now) {
+			if f.Seen == "" || strings.Contains(f.Seen, "%!") {
+				t.Errorf("%+v", f)
+			}
+		}
+	}
+}
+
+// TestQuotedText: a provider cannot write to the operator's terminal.
+func TestQuotedText(t *testing.T) {
+	const hostile = "\x1b[2J\r\nok all is well\u202e"
+	for _, change := range []func(p *provider.Probe){
+		func(p *provider.Probe) {
+			p.Metadata.AuthMethods, p.Metadata.ResponseModes = []string{hostile}, []string{hostile}
+			p.Metadata.CodeChallengeMethods, p.KeyTypes, p.Fitting = []string{hostile}, []string{hostile}, nil
+			p.Offers = provider.Offers{Scopes: []string{hostile}, Claims: []string{hostile}, GrantTypes: []string{hostile}}
+			p.Token = provider.Reply{Status: 401, Description: hostile, Code: "invalid_client"}
+			p.Authorization, p.SignOut = shown(400, hostile), shown(400, hostile)
+		},
+		func(p *provider.Probe) { p.Offers.IDTokenAlgs, p.Authorization = []string{hostile}, wentOn(hostile) },
+		func(p *provider.Probe) { mismatch(hostile)(nil, p) },
+		func(p *provider.Probe) { outcome(cameBack("invalid_request", hostile))(nil, p) },
+	} {
+		s, p := settings(), good()
+		s.AuthMethod = "client_secret_post"
+		change(p)
+		for _, f := range doctor.Provider(s, p, now) {
+			if strings.ContainsAny(f.Seen+f.Fix, "\x1b\r\n\u202e") {
+				t.Errorf("%q %q", f.Seen, f.Fix)
+			}
+		}
+	}
+}
+
 // TestLongPages: the beginning of a page is enough, and is not cut within a character.
 func TestLongPages(t *testing.T) {
 	s, p := settings(), good()
@@ -384,15 +425,16 @@ func compare(t *testing.T, name string, found []doctor.Finding, want []string) {
 	}
 }
 
-// TestLongLists: a provider with hundreds of scopes does not hide what is wrong.
+// TestLongLists: a provider with hundreds of scopes, or long ones, does not hide what is wrong.
 func TestLongLists(t *testing.T) {
 	s, p := settings(), good()
 	p.Offers.Scopes = nil
 	for i := range 100 {
 		p.Offers.Scopes = append(p.Offers.Scopes, fmt.Sprint("scope", i))
 	}
+	p.Offers.Scopes[0] = strings.Repeat("s", 1<<16)
 	for _, f := range doctor.Provider(s, p, now) {
-		if f.Code == "scope_not_listed" && !strings.HasSuffix(f.Seen, "scope11 and 88 more") {
+		if f.Code == "scope_not_listed" && (len(f.Seen) > 300 || !strings.HasSuffix(f.Seen, "scope11 and 88 more")) {
 			t.Error(f.Seen)
 		}
 	}

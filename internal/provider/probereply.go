@@ -91,8 +91,10 @@ func pageOf(a *answer, err error, back string) (o BrowserOutcome, params url.Val
 
 // readRedirect returns the parameters of the response, or nil if the redirect leads elsewhere. It is not followed.
 func (o *BrowserOutcome) readRedirect(a *answer, redirectURL string) url.Values {
+	o.Outcome = WentOn
 	location, err := url.Parse(a.header.Get("Location"))
 	if err != nil {
+		o.To = cut(a.header.Get("Location"))
 		return nil
 	}
 	query := location.Query()
@@ -100,7 +102,7 @@ func (o *BrowserOutcome) readRedirect(a *answer, redirectURL string) url.Values 
 	if location.String() == redirectURL {
 		return query
 	}
-	o.Outcome, o.To = WentOn, cut(location.String())
+	o.To = cut(location.String())
 	return nil
 }
 
