@@ -63,8 +63,14 @@ func TestAudit(t *testing.T) {
 		"POST /reports/:id RequireGroups(staff, audit)",
 		"GET /wrapped ProtectAll, RequireAuth", // one that is called by a handler of the app stands for those behind it
 	}, "\n")
-	if got := table(ginoidctest.Audit(engine)); got != want || len(ran) > 0 {
+	routes := ginoidctest.Audit(engine)
+	if got := table(routes); got != want || len(ran) > 0 {
 		t.Errorf("handlers ran: %v; routes:\n%s\nwant\n%s", ran, got, want)
+	}
+	for _, r := range routes {
+		if r.Public != (r.Path == "/") {
+			t.Errorf("%s %s: public %t", r.Method, r.Path, r.Public)
+		}
 	}
 }
 

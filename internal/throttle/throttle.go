@@ -13,10 +13,10 @@ type Key struct {
 	Action string     // of a fixed set
 }
 
-// Address reads an address in its plain form. It returns false if text is none.
+// Address reads an address; that of IPv4 in the form of IPv6 is one of IPv4. It returns false if text is none.
 func Address(text string) (netip.Addr, bool) {
 	addr, err := netip.ParseAddr(text)
-	return addr.Unmap().WithZone(""), err == nil
+	return addr.Unmap(), err == nil
 }
 
 // ClientOf returns what stands for the client at an address: of IPv6 the network of 64 bits, of which a client has all
