@@ -36,11 +36,16 @@ type scenario struct {
 	want   []string
 }
 
+const (
+	calls = "ginoidc.provider.call.duration"
+	staff = "ginoidc.provider=staff"
+)
+
 func scenarios() []scenario {
-	const calls, staff = "ginoidc.provider.call.duration", "ginoidc.provider=staff"
-	signsIn := func(n int) []string {
-		return []string{fmt.Sprintf("ginoidc.sign_ins{%s} %d", staff, n)}
-	}
+	return slices.Concat(ofSignIns(), ofRequests(), ofSessions())
+}
+
+func ofSignIns() []scenario {
 	return []scenario{
 		{"sign-in", func(a *app) { a.signIn("alice") },
 			[]string{"ginoidc.sign_ins", "ginoidc.sessions", "ginoidc.events", calls},
@@ -53,7 +58,7 @@ func scenarios() []scenario {
 				"ginoidc.sessions.started{" + staff + "} 1", "ginoidc.sign_ins{" + staff + "} 1",
 			}},
 		{"three sign-ins", func(a *app) { a.signIn("alice"); a.signIn("bob"); a.signIn("carol") },
-			[]string{"ginoidc.sign_ins"}, signsIn(3)},
+			[]string{"ginoidc.sign_ins"}, []string{"ginoidc.sign_ins{" + staff + "} 3"}},
 		{"refused sign-ins", func(a *app) {
 			a.refuse(a.stranger())
 			client := a.signIn("alice")
@@ -64,6 +69,21 @@ func scenarios() []scenario {
 				"ginoidc.sign_ins{error.type=sign_in_refused " + staff + "} 1",
 				"ginoidc.sign_ins{" + staff + "} 1",
 			}},
+		{"the provider is down", func(a *app) {
+			a.idp.Intercept(a, "/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(http.StatusServiceUnavailable)
+			})
+			a.get(a.stranger(), a.auth.SignInURL(""))
+		}, []string{"ginoidc.sign_ins", calls, "ginoidc.failures"},
+			[]string{
+				calls + "{error.type=503 ginoidc.operation=discovery " + staff + " http.response.status_code=503} 1",
+				"ginoidc.sign_ins{error.type=provider_unavailable " + staff + "} 1",
+			}},
+	}
+}
+
+func ofRequests() []scenario {
+	return []scenario{
 		{"guards", func(a *app) {
 			client := a.signIn("alice")
 			for _, page := range []string{"/page", "/page", "/none", "/strong", "/broken"} {
@@ -79,6 +99,27 @@ func scenarios() []scenario {
 				"ginoidc.guard.decisions{error.type=unauthorized ginoidc.outcome=denied} 1",
 				"ginoidc.guard.decisions{ginoidc.outcome=allowed} 2",
 			}},
+		{"a failure of a route of the plugin", func(a *app) {
+			a.post(a.signIn("alice"), a.auth.SignOutURL(), "cross-site")
+		}, []string{"ginoidc.failures", "ginoidc.guard.decisions"},
+			[]string{"ginoidc.failures{error.type=cross_origin} 1"}},
+		{"access tokens", func(a *app) {
+			token := a.idp.AccessToken(a, "alice", audience)
+			for range 3 {
+				a.get(a.stranger(), "/page", "Authorization", "Bearer "+token)
+			}
+			a.get(a.stranger(), "/page", "Authorization", "Bearer bad")
+		}, []string{"ginoidc.access_token", "ginoidc.guard"},
+			[]string{
+				"ginoidc.access_token.lookups{ginoidc.result=hit} 2", "ginoidc.access_token.lookups{ginoidc.result=miss} 2",
+				"ginoidc.guard.decisions{error.type=invalid_access_token ginoidc.outcome=denied} 1",
+				"ginoidc.guard.decisions{ginoidc.outcome=allowed} 3",
+			}},
+	}
+}
+
+func ofSessions() []scenario {
+	return []scenario{
 		{"ends of sessions", func(a *app) {
 			a.signOut(a.signIn("alice"))
 			a.signIn("bob")
@@ -100,32 +141,6 @@ func scenarios() []scenario {
 				calls + "{error.type=400 ginoidc.operation=refresh " + staff + " http.response.status_code=400} 1",
 				"ginoidc.refreshes{error.type=invalid_grant " + staff + "} 1", "ginoidc.refreshes{" + staff + "} 1",
 				"ginoidc.sessions.ended{ginoidc.end_reason=refresh " + staff + "} 1",
-			}},
-		{"the provider is down", func(a *app) {
-			a.idp.Intercept(a, "/.well-known/openid-configuration", func(w http.ResponseWriter, _ *http.Request) {
-				w.WriteHeader(http.StatusServiceUnavailable)
-			})
-			a.get(a.stranger(), a.auth.SignInURL(""))
-		}, []string{"ginoidc.sign_ins", calls, "ginoidc.failures"},
-			[]string{
-				calls + "{error.type=503 ginoidc.operation=discovery " + staff + " http.response.status_code=503} 1",
-				"ginoidc.sign_ins{error.type=provider_unavailable " + staff + "} 1",
-			}},
-		{"a failure of a route of the plugin", func(a *app) {
-			a.post(a.signIn("alice"), a.auth.SignOutURL(), "cross-site")
-		}, []string{"ginoidc.failures", "ginoidc.guard.decisions"},
-			[]string{"ginoidc.failures{error.type=cross_origin} 1"}},
-		{"access tokens", func(a *app) {
-			token := a.idp.AccessToken(a, "alice", audience)
-			for range 3 {
-				a.get(a.stranger(), "/page", "Authorization", "Bearer "+token)
-			}
-			a.get(a.stranger(), "/page", "Authorization", "Bearer bad")
-		}, []string{"ginoidc.access_token", "ginoidc.guard"},
-			[]string{
-				"ginoidc.access_token.lookups{ginoidc.result=hit} 2", "ginoidc.access_token.lookups{ginoidc.result=miss} 2",
-				"ginoidc.guard.decisions{error.type=invalid_access_token ginoidc.outcome=denied} 1",
-				"ginoidc.guard.decisions{ginoidc.outcome=allowed} 3",
 			}},
 	}
 }

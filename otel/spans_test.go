@@ -1,6 +1,7 @@
 package ginoidcotel_test
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -11,13 +12,17 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
 )
 
 // TestSpansOfCalls: each call to the provider has a span below that of the request, with its times and result.
 func TestSpansOfCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newApp(t, nil)
+		a := newApp(t, func(c *ginoidc.Config) {
+			c.Providers[0].Timeout = 3 * time.Second
+			c.OnProviderCall = func(context.Context, ginoidc.ProviderCall) { time.Sleep(time.Second) } // no part of the call
+		})
 		a.idp.Misbehave(t, ginoidctest.Slow)
 		start := time.Now()
 		a.get(a.stranger(), a.auth.SignInURL(""))
@@ -34,7 +39,7 @@ func TestSpansOfCalls(t *testing.T) {
 				continue
 			}
 			if strings.HasPrefix(span.Name(), "GET discovery") && len(got) == 0 {
-				if span.StartTime() != start || span.EndTime().Sub(start) < time.Second || span.Status().Code != codes.Error {
+				if span.StartTime() != start || span.EndTime().Sub(start) != 3*time.Second || span.Status().Code != codes.Error {
 					t.Errorf("%v to %v, %v", span.StartTime(), span.EndTime(), span.Status())
 				}
 			} else if span.Status().Code != codes.Unset {
