@@ -55,8 +55,8 @@ func mistakes() map[string]mistake {
 		"a redirect URI that is not registered": {
 			realm: client(map[string]any{"redirectUris": []any{"http://localhost:8080/callback"}}),
 			code:  "redirect_uri_refused", fix: []string{"http://localhost:8080/auth/callback", "client shop"}},
-		"the same, pushed": {env: env("OIDC_APP_URL", "http://localhost:8081", "OIDC_USE_PAR", "true"),
-			code: "redirect_uri_refused", fix: []string{"http://localhost:8081/auth/callback", "client shop"}},
+		"the same, pushed": {env: env("OIDC_ROUTE_PREFIX", "/login", "OIDC_USE_PAR", "true"),
+			code: "redirect_uri_refused", fix: []string{"http://localhost:8080/login/callback", "client shop"}},
 		"another client id": {env: env("OIDC_CLIENT_ID", "shopp"), code: "client_unknown", fix: []string{"OIDC_CLIENT_ID"}},
 		"a disabled client": {realm: client(map[string]any{"enabled": false}), code: "client_unknown",
 			fix: []string{"enabled"}},
@@ -89,7 +89,7 @@ type surgery struct {
 	issuer string
 }
 
-// frontEnd puts a proxy in front of Keycloak, whose clock is ahead.
+// frontEnd puts a proxy in front of Keycloak, whose clock is ahead. Keycloak itself does not say what time it is.
 func (s *surgery) frontEnd(ahead time.Duration) {
 	at, err := url.Parse(s.keycloak.URL)
 	if err != nil {
