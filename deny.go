@@ -152,7 +152,7 @@ func (d *denier) failed(c *gin.Context, why Denial, byDefault gin.HandlerFunc, a
 	}
 	req := d.requestOf(c)
 	req.reported.Store(true)
-	id := requestID(req)
+	id := eventkind.RequestID(req)
 	d.emit(req, event{
 		kind: eventkind.RequestFailed, level: level, code: why.Code, requestID: id, attrs: attrs, err: why.Err,
 		signIn: d.routes.SignsIn(c),

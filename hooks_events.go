@@ -3,10 +3,8 @@ package ginoidc
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
 	"errors"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -154,8 +152,8 @@ func (r *reporter) report(ctx context.Context, e event) {
 	if ofProvider := (*provider.Error)(nil); exported.Code == "" && errors.As(e.err, &ofProvider) {
 		exported.Code = ofProvider.Code
 	}
-	if from, ok := ctx.Value(sourceKey{}).(*source); ok {
-		exported.ClientIP, exported.Route, exported.RequestID = from.clientIP, from.route, from.id()
+	if from := eventkind.SourceIn(ctx); from != nil {
+		exported.ClientIP, exported.Route, exported.RequestID = from.ClientIP, from.Route, from.ID()
 	}
 	_, _ = flight.Try(r.log, func() (any, error) {
 		r.onEvent(ctx, exported)
@@ -163,39 +161,13 @@ func (r *reporter) report(ctx context.Context, e event) {
 	})
 }
 
-// source is what events say about the request that caused them.
-type source struct {
-	clientIP, route string
-
-	once sync.Once
-	text string // the request id
-}
-
-// sourceKey is the context key of the source. It is in the context below a [request], which work for several requests
-// keeps too, so that nothing of a *gin.Context is read after its request has ended.
-type sourceKey struct{}
-
 // withSource returns the context of c, with the source if anybody receives events.
 func (r *reporter) withSource(c *gin.Context) context.Context {
 	ctx := c.Request.Context()
 	if r.onEvent == nil {
 		return ctx
 	}
-	return context.WithValue(ctx, sourceKey{}, &source{clientIP: c.ClientIP(), route: c.FullPath()})
-}
-
-// id returns the request id, which is made when it is first needed.
-func (s *source) id() string {
-	s.once.Do(func() { s.text = rand.Text() })
-	return s.text
-}
-
-// requestID returns an id for the error page of a request: that of its events, if there are any.
-func requestID(ctx context.Context) string {
-	if from, ok := ctx.Value(sourceKey{}).(*source); ok {
-		return from.id()
-	}
-	return rand.Text()
+	return (&eventkind.Source{ClientIP: c.ClientIP(), Route: c.FullPath()}).In(ctx)
 }
 
 // event is something that happened and that the app or its operator may need to know.

@@ -1,4 +1,5 @@
-// Package eventkind lists the kinds of events that the plugin reports, with their messages and levels in the log.
+// Package eventkind lists the kinds of events that the plugin reports, with their messages and levels in the log. It
+// also has what an event says about the request that caused it.
 package eventkind
 
 import "log/slog"

@@ -1,0 +1,26 @@
+package eventkind_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
+)
+
+// TestSource: all events of a request have one id, which error pages show, and those of another request have another.
+func TestSource(t *testing.T) {
+	one := &eventkind.Source{ClientIP: "192.0.2.1", Route: "/a"}
+	ctx := one.In(t.Context())
+	derived, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if eventkind.SourceIn(derived) != one || eventkind.SourceIn(t.Context()) != nil {
+		t.Error("the source of another context")
+	}
+	id := one.ID()
+	if id == "" || one.ID() != id || eventkind.RequestID(derived) != id {
+		t.Errorf("ids %q, %q, %q", id, one.ID(), eventkind.RequestID(derived))
+	}
+	if other := eventkind.RequestID(t.Context()); other == id || other == "" || other == eventkind.RequestID(t.Context()) {
+		t.Errorf("id %q of another request", other)
+	}
+}
