@@ -139,7 +139,7 @@ func (ps *relyingParties) party(ctx context.Context, name string, head []byte) (
 		if name == "" || name == only.settings.Name {
 			return only.party, nil
 		}
-		return nil, nil
+		return nil, nil // of a provider that the app had before: its users are not those of this one
 	}
 	if name == "" {
 		for _, rp := range ps.fixed {

@@ -90,7 +90,7 @@ func (e *codeExchange) redeem(ctx context.Context, leave func(*exchange.Result))
 	defer cancel()
 	req := &request{Context: ctx, auth: e.auth, header: http.Header{}}
 	req.http = e.http.WithContext(ctx)
-	if err := e.consumeAttempt(ctx); err != nil {
+	if err := e.consumeAttempt(ctx); err != nil { // before the code is sent: a replay must not reach the provider
 		return &exchange.Result{Err: err}
 	}
 	e.auth.attempts.Clear(req.header, e.attempt.State)

@@ -79,7 +79,7 @@ const (
 
 // withDefaults returns a copy of the Config with the defaults of all fields that are not set.
 func (c Config) withDefaults() Config {
-	c = c.detached()
+	c = c.detached() // what is validated must be what is used, whatever the caller changes later
 	for i := range c.Providers {
 		c.Providers[i].setDefaults()
 		c.Providers[i].requestMaxAge(c.MaxAuthAge)
@@ -89,7 +89,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.SameSite, SameSiteLax)
 	setDefault(&c.Remember, RememberAlways)
 	setDefault(&c.SessionLifetime, defaultLifetime)
-	setDefault(&c.SessionIdle, min(defaultIdle, c.SessionLifetime))
+	setDefault(&c.SessionIdle, min(defaultIdle, c.SessionLifetime)) // a short lifetime alone is no contradiction
 	if c.RecheckEvery != 0 {
 		setDefault(&c.RecheckGrace, defaultRecheckGrace)
 	}
@@ -119,6 +119,7 @@ func (p *Provider) setDefaults() {
 	setDefault(&p.Timeout, defaultTimeout)
 	setDefault(&p.GroupsFormat, FormatList)
 	setDefault(&p.OrganizationsFormat, FormatList)
+	// A claim and a path are two places, so a path leaves no default for the claim.
 	if len(p.GroupsPath) == 0 {
 		setDefault(&p.GroupsClaim, "groups")
 	}
@@ -215,7 +216,8 @@ func (c *Config) sameSite() http.SameSite {
 // ProfileFAPI2 is the FAPI 2.0 Security Profile, a value of [Provider].Profile.
 const ProfileFAPI2 = "fapi2"
 
-// setFAPI2 sets the fields for which the profile allows only one value.
+// setFAPI2 sets the fields for which the profile allows only one value. What is set to another value stays, for New to
+// refuse it: the profile must not be weaker than its name without an error.
 func (p *Provider) setFAPI2() {
 	if p.ClientCertificate != nil && len(p.ClientKey) == 0 {
 		setDefault(&p.ClientAuthMethod, TLSClientAuth)

@@ -126,7 +126,8 @@ func (c *Config) validateRoutes(found *settings.Problems) {
 	}
 }
 
-// toCheck returns the settings of the app that have rules of their own.
+// toCheck returns the settings of the app that have rules of their own. The rules are below this package, which they
+// cannot import, so they get plain values, and whether a function is set.
 func (c *Config) toCheck() *settings.App {
 	return &settings.App{
 		AppURL: c.AppURL, RoutePrefix: c.RoutePrefix, PostSignOutURL: c.PostSignOutURL, ReturnOrigins: c.ReturnOrigins,

@@ -84,6 +84,8 @@ func (req *request) recheck(h http.Header) {
 		req.noLongerSignedIn()
 		return
 	}
+	// Without the shared state it is unknown whether the session still lives. A check that failed, or whose turn did not
+	// come, leaves what is known of the user.
 	if errors.Is(err, shared.ErrUnavailable) && !errors.Is(err, recheck.ErrFailed) && !errors.Is(err, shared.ErrTurn) {
 		req.fail(err)
 		return
@@ -112,7 +114,7 @@ func (req *request) keepChecked(
 	h http.Header, s *session.Session, result recheck.Result, cookies []string, adopted bool, failure error,
 ) {
 	a, renewed := req.auth, s.Renewed
-	set := http.Header{setCookie: slices.Clone(req.cookies)}
+	set := http.Header{setCookie: slices.Clone(req.cookies)} // sent only if all of it succeeds
 	cookie.Set(set, cookies...)
 	var err error
 	if h != nil && adopted {
@@ -176,6 +178,7 @@ func (rp *relyingParty) reread(
 	if err := rp.vet(ctx, ask, r, after, tokens); err != nil {
 		return answer, refusal(err)
 	}
+	// A check reads the user, and neither begins nor renews the session.
 	record := after.record()
 	record.ID, record.Created, record.Renewed = r.ID, r.Created, r.Renewed
 	if record.Expires = expires; bytes.Equal(record.Data, r.Data) {

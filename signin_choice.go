@@ -83,7 +83,7 @@ func (p providerChoice) asksForAddress() bool {
 func (p providerChoice) ofAddress(ctx context.Context, address string) (*relyingParty, error) {
 	at := strings.LastIndexByte(address, '@')
 	domain := strings.ToLower(strings.TrimSuffix(address[at+1:], "."))
-	if at < 1 || !settings.IsDomain(domain) {
+	if at < 1 || !settings.IsDomain(domain) { // no domain of a customer: FindDomain is not asked about arbitrary text
 		return nil, nil
 	}
 	for _, rp := range p.parties.fixed {

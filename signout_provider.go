@@ -45,6 +45,7 @@ func (a *Auth) BackChannelLogout(c *gin.Context) {
 		a.refuseLogout(c, nil, err)
 		return
 	}
+	// Of the request, only the token counts: anyone can send one.
 	token, err := rp.client.VerifyLogoutToken(req, form.Get("logout_token"))
 	if err != nil {
 		a.refuseLogout(c, rp, translated(err))
@@ -59,7 +60,7 @@ func (a *Auth) BackChannelLogout(c *gin.Context) {
 }
 
 // ofLogoutToken returns the relying party whose provider has issued a logout token, as far as the path or the token
-// says.
+// says. Nothing is verified yet: a wrong one refuses the token, because its keys did not sign it.
 func (ps *relyingParties) ofLogoutToken(
 	ctx context.Context, c *gin.Context, raw string,
 ) (*relyingParty, error) {
@@ -76,7 +77,8 @@ func (ps *relyingParties) ofLogoutToken(
 	return nil, fmt.Errorf("%w: the token is of no configured issuer", provider.ErrInvalidToken)
 }
 
-// ofFramed returns the relying party of a front-channel logout: that of the path, or of iss.
+// ofFramed returns the relying party of a front-channel logout: that of the path, or of iss. The request proves
+// nothing, so all that it can do is to end sessions whose sid the sender knows.
 func (ps *relyingParties) ofFramed(
 	c *gin.Context, requestOf func(*gin.Context) *request,
 ) (*relyingParty, error) {

@@ -19,7 +19,9 @@ type Source struct {
 type sourceKey struct{}
 
 // In returns a context with the source.
-func (s *Source) In(ctx context.Context) context.Context { return context.WithValue(ctx, sourceKey{}, s) }
+func (s *Source) In(ctx context.Context) context.Context {
+	return context.WithValue(ctx, sourceKey{}, s)
+}
 
 // SourceIn returns the source in a context, or nil.
 func SourceIn(ctx context.Context) *Source {
