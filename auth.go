@@ -260,6 +260,3 @@ func (a *Auth) Ready(ctx context.Context) error {
 
 // AppURL returns the app's external base URL without a trailing slash.
 func (a *Auth) AppURL() string { return strings.TrimSuffix(a.config.AppURL, "/") }
-
-// SignOutURL returns the path of the sign-out route. Post a form of the app to it: one of another origin gets 403.
-func (a *Auth) SignOutURL() string { return a.routes.SignOut }

@@ -9,7 +9,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 	"github.com/seed-d65cea4d/ginoidc/internal/directory"
 	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
@@ -239,16 +238,4 @@ func (ps *relyingParties) ofPath(
 		return only, nil
 	}
 	return ps.kept(requestOf(c), nameInPath(c))
-}
-
-// shownBy returns a copy of the user of an Authenticator for guards. Its lists are sorted, and an Authenticator that
-// keeps u cannot change them later.
-func (ps *relyingParties) shownBy(u *User) *User {
-	own := u.copied()
-	own.Groups, own.Organizations = claims.Normalized(own.Groups), claims.Normalized(own.Organizations)
-	own.ready = true
-	if rp := ps.first(); rp != nil {
-		own.shape = rp.shape
-	}
-	return own
 }

@@ -145,20 +145,6 @@ func (rp *relyingParty) markUsed(ctx context.Context, kind byte, name string, tt
 	return first, nil
 }
 
-// settingNames has the names of environment variables by the path of the Config field that they set.
-type settingNames struct {
-	variables map[string]string
-	path      string // of the fields, such as "Providers[0]."
-}
-
-// of returns the name of a field for the log, followed by the environment variable that set it, if any.
-func (n settingNames) of(field string) string {
-	if variable := n.variables[n.path+field]; variable != "" {
-		return n.path + field + " (" + variable + ")"
-	}
-	return n.path + field
-}
-
 // makeParties makes the relying parties of the configuration. Those of Config.FindProvider are made when they are first
 // needed, and no provider is called before that.
 func makeParties(a *core, variables map[string]string) error {

@@ -216,3 +216,17 @@ func (p *Provider) tenants() func(context.Context, string) (bool, error) {
 		return p.AllowTenant(ctx, tenant)
 	}
 }
+
+// settingNames has the names of environment variables by the path of the Config field that they set.
+type settingNames struct {
+	variables map[string]string
+	path      string // of the fields, such as "Providers[0]."
+}
+
+// of returns the name of a field for the log, followed by the environment variable that set it, if any.
+func (n settingNames) of(field string) string {
+	if variable := n.variables[n.path+field]; variable != "" {
+		return n.path + field + " (" + variable + ")"
+	}
+	return n.path + field
+}

@@ -3,14 +3,11 @@ package ginoidc
 import (
 	"errors"
 	"log/slog"
-	"math"
 	"net/http"
-	"strconv"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
-	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
 	"github.com/seed-d65cea4d/ginoidc/internal/routes"
 	"github.com/seed-d65cea4d/ginoidc/internal/signin"
@@ -184,23 +181,6 @@ func (d *denier) answer(c *gin.Context, why Denial, handler, byDefault gin.Handl
 		handler = byDefault
 	}
 	handler(c)
-}
-
-// askLater sets the Retry-After header of a 503 or 429 (RFC 9110, section 10.2.3).
-func askLater(c *gin.Context, err error) { c.Header("Retry-After", strconv.Itoa(retryAfter(err))) }
-
-// retryAfter returns the seconds that a client should wait after a 503 or 429: those that the provider or
-// Config.Throttle asked for, or the time after which the plugin itself has tried again.
-func retryAfter(err error) int {
-	var ofProvider *provider.Error
-	var throttled *throttledError
-	if errors.As(err, &throttled) {
-		return int(math.Ceil(throttled.wait.Seconds()))
-	}
-	if errors.As(err, &ofProvider) && ofProvider.RetryAfter > 0 {
-		return int(math.Ceil(ofProvider.RetryAfter.Seconds()))
-	}
-	return 5
 }
 
 // unauthenticated redirects navigations to the sign-in, unless that would loop, and otherwise sends a 401.

@@ -3,13 +3,16 @@ package ginoidc
 import (
 	"encoding/json"
 	"errors"
+	"math"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/bearer"
 	"github.com/seed-d65cea4d/ginoidc/internal/pages"
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
@@ -182,4 +185,21 @@ func (ch challenges) set(h http.Header, byToken bool, err error) {
 	if ch.providers.accessTokens() {
 		ch.Add(h, byToken, err, params)
 	}
+}
+
+// askLater sets the Retry-After header of a 503 or 429 (RFC 9110, section 10.2.3).
+func askLater(c *gin.Context, err error) { c.Header("Retry-After", strconv.Itoa(retryAfter(err))) }
+
+// retryAfter returns the seconds that a client should wait after a 503 or 429: those that the provider or
+// Config.Throttle asked for, or the time after which the plugin itself has tried again.
+func retryAfter(err error) int {
+	var ofProvider *provider.Error
+	var throttled *throttledError
+	if errors.As(err, &throttled) {
+		return int(math.Ceil(throttled.wait.Seconds()))
+	}
+	if errors.As(err, &ofProvider) && ofProvider.RetryAfter > 0 {
+		return int(math.Ceil(ofProvider.RetryAfter.Seconds()))
+	}
+	return 5
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
@@ -215,6 +216,18 @@ func (req *request) authenticate(ctx context.Context) (id identity, decided bool
 		}
 	}
 	return identity{}, false, nil
+}
+
+// shownBy returns a copy of the user of an Authenticator for guards. Its lists are sorted, and an Authenticator that
+// keeps u cannot change them later.
+func (ps *relyingParties) shownBy(u *User) *User {
+	own := u.copied()
+	own.Groups, own.Organizations = claims.Normalized(own.Groups), claims.Normalized(own.Organizations)
+	own.ready = true
+	if rp := ps.first(); rp != nil {
+		own.shape = rp.shape
+	}
+	return own
 }
 
 // denied wraps the error of an Authenticator so that it has a status: 401 unless it wraps an error with another one.

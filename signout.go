@@ -122,6 +122,9 @@ func (a *Auth) SignedOut(c *gin.Context) {
 	a.pages.show(c, language, p)
 }
 
+// SignOutURL returns the path of the sign-out route. Post a form of the app to it: one of another origin gets 403.
+func (a *Auth) SignOutURL() string { return a.routes.SignOut }
+
 // maxLogoutHint bounds the length of a claim in the URL of the end-session endpoint.
 const maxLogoutHint = 1024
 
