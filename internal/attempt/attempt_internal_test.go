@@ -43,6 +43,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"no acr values": good[:headerSize+2], "acr values beyond the end": append(good[:headerSize+2:headerSize+2], 9, 'x'),
 		"replaced session cut": flagged(flagReplaces, make([]byte, 15)...),
 		"its user cut":         flagged(flagReplaced, 9, 'x'),
+		"no provider":          flagged(flagProvider, append([]byte{0}, good[headerSize:]...)...),
 		"no user of it":        flagged(flagReplaced, append([]byte{0}, good[headerSize:]...)...),
 		"no replaced session":  flagged(flagReplaces, append(make([]byte, 16), good[headerSize:]...)...),
 		"app state of 2^63": append(good[:headerSize+1:headerSize+1], 0x80, 0x80, 0x80, 0x80, 0x80, 0x80,
@@ -68,6 +69,61 @@ func TestLargeValuesAreNotOpened(t *testing.T) {
 		if _, err := jar.Find(r, a.State); err != want {
 			t.Errorf("return target of %d bytes: %v, want %v", size, err, want)
 		}
+	}
+}
+
+// TestTwoOfOneName: if two cookies of one name open, nobody knows which one the browser was given for this sign-in: a
+// sibling domain may have planted the other. Cookies of others with names of the same length are left alone, and values
+// that no browser would keep are no attempts.
+func TestTwoOfOneName(t *testing.T) {
+	jar, err := New(Config{Secrets: []string{"secret"}, CookieName: "ginoidc", Life: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := newAttempt(Purpose{MaxAge: -1})
+	name, _ := jar.cookieName(a.State)
+	request := func(values ...string) *http.Request {
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
+		for _, value := range values {
+			r.AddCookie(jar.cookie(name, value))
+		}
+		return r
+	}
+	one, two := jar.ring.Seal(a.encode(), jar.place(name)), jar.ring.Seal(a.encode(), jar.place(name))
+	large := strings.Repeat("a", 5000)
+	for _, tt := range []struct {
+		values []string
+		want   error
+	}{
+		{[]string{one}, nil}, {[]string{"planted", one}, nil}, {[]string{one, "planted"}, nil},
+		{[]string{one, two}, ErrNoAttempt}, {[]string{"planted"}, ErrNoAttempt}, {[]string{large}, ErrNoAttempt},
+	} {
+		if _, err := jar.Find(request(tt.values...), a.State); err != tt.want {
+			t.Errorf("%d cookies: %v, want %v", len(tt.values), err, tt.want)
+		}
+	}
+	h := http.Header{}
+	if _, err := jar.Start(h, request(large), Purpose{MaxAge: -1}); err != nil {
+		t.Error(err)
+	}
+	r := request()
+	r.AddCookie(&http.Cookie{Name: strings.Repeat("n", idSize), Value: "of another"})
+	if h := (http.Header{}); len(jar.ours(r)) != 0 {
+		jar.ClearAll(h, r)
+		t.Errorf("a cookie of another was deleted: %q", h)
+	}
+}
+
+// TestCrossSiteJar: the jar for forms of the provider differs in its cookies only.
+func TestCrossSiteJar(t *testing.T) {
+	jar, err := New(Config{Secrets: []string{"secret"}, CookieName: "ginoidc", Life: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := jar.CrossSite(true)
+	if jar.CrossSite(false) != jar || other == jar || !other.cfg.CrossSite || jar.cfg.CrossSite ||
+		other.CrossSite(true) != other {
+		t.Error("not the jar that was asked for")
 	}
 }
 

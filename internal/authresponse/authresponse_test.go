@@ -20,6 +20,24 @@ func opened(text string) (*provider.SignedResponse, error) {
 	return &provider.SignedResponse{Params: params}, nil
 }
 
+// TestLimits: what is as long as it may be is accepted, and one byte more is not.
+func TestLimits(t *testing.T) {
+	mode, long := authresponse.Mode("query"), strings.Repeat("a", 64<<10)
+	for _, tt := range []struct {
+		before string
+		most   int
+	}{
+		{"code=c&state=", 4096}, {"code=c&state=s&iss=", 4096}, {"code=c&state=s&x=", 64<<10 - len("code=c&state=s&x=")},
+	} {
+		for size, ok := range map[int]bool{tt.most: true, tt.most + 1: false} {
+			r := httptest.NewRequest("GET", "/auth/callback?"+tt.before+long[:size], nil)
+			if _, err := mode.Read(httptest.NewRecorder(), r, opened); (err == nil) != ok {
+				t.Errorf("%s with %d bytes: %v", tt.before, size, err)
+			}
+		}
+	}
+}
+
 // TestRead: each mode reads its own place only, and refuses what two readers could understand differently.
 func TestRead(t *testing.T) {
 	long := strings.Repeat("a", 16<<10)

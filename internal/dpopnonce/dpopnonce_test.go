@@ -92,3 +92,12 @@ func TestInstances(t *testing.T) {
 		}
 	})
 }
+
+// TestUnknownNonce: a nonce that was not issued here is neither good nor one to be replaced before it expires.
+func TestUnknownNonce(t *testing.T) {
+	for _, nonce := range []string{"", "nonsense", newIssuer(t, "another app", newer).New()} {
+		if ok, aging := newIssuer(t, "app", newer).Check(nonce); ok || aging {
+			t.Errorf("%q: %t, aging %t", nonce, ok, aging)
+		}
+	}
+}

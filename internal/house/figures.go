@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,7 +29,38 @@ func saveMutation(m mutation) error {
 	if err := os.MkdirAll(filepath.Dir(mutationFile), 0o755); err != nil {
 		return err
 	}
-	return os.WriteFile(mutationFile, []byte(strings.Join(lines, "")), 0o644)
+	if err := os.WriteFile(mutationFile, []byte(strings.Join(lines, "")), 0o644); err != nil {
+		return err
+	}
+	return saveSurvivors(m)
+}
+
+// survivorsFile has the changes that no test noticed in the last run of their package.
+const survivorsFile = "internal/house/figures/survivors.txt"
+
+// saveSurvivors replaces the survivors of a package.
+func saveSurvivors(m mutation) error {
+	keys, err := readSurvivors()
+	if err != nil {
+		return err
+	}
+	keys = slices.DeleteFunc(keys, func(key string) bool {
+		file, _, _ := strings.Cut(key, " ")
+		return path.Dir(file) == m.dir
+	})
+	for _, survivor := range m.survivors {
+		keys = append(keys, survivor.key())
+	}
+	slices.Sort(keys)
+	return os.WriteFile(survivorsFile, []byte(strings.Join(append(keys, ""), "\n")), 0o644)
+}
+
+func readSurvivors() ([]string, error) {
+	text, err := os.ReadFile(survivorsFile)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	return slices.DeleteFunc(strings.Split(string(text), "\n"), func(line string) bool { return line == "" }), nil
 }
 
 // readMutations returns the figures of the last run of each package.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path"
@@ -52,8 +53,9 @@ type target struct {
 }
 
 // mutate changes the named packages or files, or all secured packages, check by check, and prints which changes no test
-// notices. The figures of whole packages are kept if save is set.
-func mutate(names []string, save bool) error {
+// notices. The figures of whole packages are kept if save is set. With again, only the changes that the last run has
+// not noticed are made once more.
+func mutate(names []string, save, again bool) error {
 	known, err := readEquivalents()
 	if err != nil {
 		return err
@@ -69,7 +71,11 @@ func mutate(names []string, save bool) error {
 		if whole {
 			files = nil
 		}
-		m, err := mutatePackage(t, files, known)
+		run := func() (mutation, error) { return mutatePackage(t, files, known) }
+		if again {
+			run = func() (mutation, error) { return mutateAgain(t, known) }
+		}
+		m, err := run()
 		if err != nil {
 			return fmt.Errorf("%s: %w", t.dir, err)
 		}
@@ -110,6 +116,42 @@ func mutatePackage(t target, files []string, known equivalents) (mutation, error
 		return mutation{}, err
 	}
 	left := slices.DeleteFunc(b.mutants, func(m mutant) bool { return len(files) > 0 && !slices.Contains(files, m.file) })
+	return b.notice(t, left, known)
+}
+
+// mutateAgain makes those changes to a package that the last run has not noticed.
+func mutateAgain(t target, known equivalents) (mutation, error) {
+	work, err := os.MkdirTemp("", "mutants")
+	if err != nil {
+		return mutation{}, err
+	}
+	defer func() { _ = os.RemoveAll(work) }()
+	b := &build{work: work}
+	if err := b.instrument(t.dir); err != nil {
+		return mutation{}, err
+	}
+	all, err := readMutations()
+	if err != nil {
+		return mutation{}, err
+	}
+	i := slices.IndexFunc(all, func(m mutation) bool { return m.dir == t.dir })
+	if i < 0 || all[i].made != len(b.mutants) {
+		return mutation{}, errors.New("the package has changed since the last run, or there was none")
+	}
+	keys, err := readSurvivors()
+	if err != nil {
+		return mutation{}, err
+	}
+	left := slices.DeleteFunc(b.mutants, func(m mutant) bool { return !slices.Contains(keys, m.key()) })
+	again, err := b.notice(t, left, known)
+	again.made = all[i].made
+	again.killed += all[i].killed
+	again.explained += all[i].explained
+	return again, err
+}
+
+// notice runs the tests with each of the mutants.
+func (b *build) notice(t target, left []mutant, known equivalents) (mutation, error) {
 	result := mutation{dir: t.dir, made: len(left)}
 	for _, dir := range append([]string{t.dir}, t.others...) {
 		if left = known.without(left, &result.explained); len(left) == 0 {

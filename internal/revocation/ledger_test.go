@@ -283,6 +283,36 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+// unlisted is a state whose lists are away.
+type unlisted struct{ *state.Memory }
+
+func (unlisted) Enlist(context.Context, string, string, time.Duration) error {
+	return errors.New("away")
+}
+
+// TestListFails: a session that could not be added to the lists is known as such.
+func TestListFails(t *testing.T) {
+	l := ledgerWith(unlisted{state.NewMemory(0)}, audience, app)
+	if err := l.Enlist(t.Context(), l.RefOf(record(0, 0)), time.Hour); err == nil {
+		t.Error("no error")
+	}
+}
+
+// TestSameAtProvider: sessions are one at the provider if its identifier says so, and never without one.
+func TestSameAtProvider(t *testing.T) {
+	l := newLedger()
+	one, two, none := record(0, 0), record(0, 0), record(0, 0)
+	two.SID, none.SID = "s-2", ""
+	for _, tt := range []struct {
+		a, b *session.Record
+		want bool
+	}{{one, one, true}, {one, two, false}, {none, none, false}, {one, none, false}} {
+		if got := l.RefOf(tt.a).SameAtProvider(l.RefOf(tt.b)); got != tt.want {
+			t.Errorf("%q and %q: %t", tt.a.SID, tt.b.SID, got)
+		}
+	}
+}
+
 // TestFailuresOfTwins: if the time on the provider's clock cannot be read, a session is not judged, neither as that of
 // its user nor as that of its actor.
 func TestFailuresOfTwins(t *testing.T) {
