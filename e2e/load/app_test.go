@@ -1,13 +1,10 @@
 package load_test
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/pem"
-	"fmt"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -30,8 +27,9 @@ type site struct {
 	op    *fakeop.Provider
 	gates []*gate // of the provider's endpoints, and of Redis
 	apps  [instances]start.App
-	out   [instances]atomic.Bool // taken out by the load balancer
-	run   func(i int)            // starts an instance
+	out   [instances]atomic.Bool  // taken out by the load balancer
+	busy  [instances]atomic.Int64 // its requests
+	run   func(i int)             // starts an instance
 }
 
 // endpoints are the members of the discovery document for what the app calls. The document is at the issuer itself.
@@ -120,39 +118,44 @@ const unreachable = 599
 func (s *site) balance(t *testing.T, ports [instances]string) string {
 	t.Helper()
 	var next atomic.Int64
-	dialer := net.Dialer{Timeout: 5 * time.Second}
-	transport := &http.Transport{DisableKeepAlives: true, MaxIdleConns: -1}
-	transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
-		first := int(next.Add(1))
-		for n := range instances {
-			if i := (first + n) % instances; !s.out[i].Load() {
-				return dialer.DialContext(ctx, network, "localhost:"+ports[i])
-			}
+	var proxies [instances]*httputil.ReverseProxy
+	for i, port := range ports {
+		proxies[i] = &httputil.ReverseProxy{
+			Rewrite: func(r *httputil.ProxyRequest) {
+				r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = "http", "localhost:"+port, r.In.Host
+			},
+			Transport: &http.Transport{DisableKeepAlives: true},
+			ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
+				if r.Context().Err() == nil {
+					t.Logf("%s: %v", r.URL.Path, err)
+				}
+				w.WriteHeader(unreachable)
+			},
 		}
-		return nil, fmt.Errorf("no instance is in service")
 	}
-	server := httptest.NewServer(&httputil.ReverseProxy{
-		Rewrite: func(r *httputil.ProxyRequest) {
-			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = "http", "any", r.In.Host
-		},
-		Transport: transport,
-		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
-			if r.Context().Err() == nil {
-				t.Logf("%s: %v", r.URL.Path, err)
-			}
-			w.WriteHeader(unreachable)
-		},
-	})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		i := int(next.Add(1)) % instances
+		s.busy[i].Add(1)
+		if s.out[i].Load() { // one is always in service
+			s.busy[i].Add(-1)
+			i = (i + 1) % instances
+			s.busy[i].Add(1)
+		}
+		defer s.busy[i].Add(-1)
+		proxies[i].ServeHTTP(w, r)
+	}))
 	t.Cleanup(server.Close)
 	return strings.Replace(server.URL, "127.0.0.1", "localhost", 1)
 }
 
 // replace stops an instance with SIGTERM, as a deployment does, and starts it again. The load balancer sends it
-// nothing meanwhile.
+// nothing meanwhile, and waits for its requests.
 func (s *site) replace(t *testing.T, i int) {
 	t.Helper()
 	s.out[i].Store(true)
-	time.Sleep(200 * time.Millisecond) // so that accepted connections are in the app
+	for s.busy[i].Load() > 0 {
+		time.Sleep(10 * time.Millisecond)
+	}
 	s.apps[i].Stop(t)
 	s.run(i)
 	s.out[i].Store(false)

@@ -20,6 +20,7 @@ func quotations() []quotation {
 		{figuresPage, "coverage", coverageFigures},
 		{figuresPage, "steps", sentences("steps")},
 		{figuresPage, "fuzzing", fuzzFigures},
+		{figuresPage, "return targets", sentences("fuzzed")},
 		{figuresPage, "load", sentences("load")},
 		{"docs/conformance.md", "conformance", conformanceFigures},
 	}
