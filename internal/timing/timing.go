@@ -11,16 +11,21 @@ import (
 
 const (
 	rounds    = 3
-	threshold = 100 // of Welch's t: a comparison that stops early reaches thousands, noise of a busy machine tens
+	threshold = 100 // of Welch's t: a comparison that stops early reaches hundreds, noise of a busy machine tens
 )
 
-// Distinguishable measures both operations that many times, in random order, and reports whether one of them takes
-// longer. t is Welch's t of the last round. It takes up to three rounds, and each has to say the same: what a busy
-// machine does in one of them does not count.
-func Distinguishable(samples int, a, b func()) (t float64, distinguishable bool) {
+// Distinguishable measures an operation for two inputs that many times, in random order, and reports whether one of
+// them takes longer. t is Welch's t of the last round. It takes up to three rounds, and each has to say the same: what
+// a busy machine does in one of them does not count. operation prepares an input, true for the second. It is called
+// anew for each round, because it matters as well where in memory an input lies.
+func Distinguishable(samples int, operation func(second bool) func()) (t float64, distinguishable bool) {
 	direction := 0.0
-	for range rounds {
-		t = compare(samples, a, b)
+	for round := range rounds {
+		var of [2]func()
+		first := round % 2 // so that the other input gets the memory that becomes free
+		of[first] = operation(first == 1)
+		of[1-first] = operation(first == 0)
+		t = compare(samples, of)
 		if math.Abs(t) < threshold || t*direction < 0 {
 			return t, false
 		}
@@ -30,9 +35,8 @@ func Distinguishable(samples int, a, b func()) (t float64, distinguishable bool)
 }
 
 // compare returns Welch's t of the durations, without the slowest tenth: those were interrupted.
-func compare(samples int, a, b func()) float64 {
+func compare(samples int, operations [2]func()) float64 {
 	var taken [2][]float64
-	operations := [2]func(){a, b}
 	for range 2 * samples {
 		which := rand.IntN(2)
 		began := time.Now()
