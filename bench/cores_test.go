@@ -16,7 +16,7 @@ import (
 // providers: the user's is the one configured last.
 func (r *report) providers(t *testing.T) {
 	one := series{name: "ginoidc, sealed cookie"}
-	r.print("### Providers\n\nµs for a guarded request in an app with so many providers.\n\n| providers | µs |\n| " +
+	r.print("## Providers\n\nµs for a guarded request in an app with so many providers.\n\n| providers | µs |\n| " +
 		"---: | ---: |\n")
 	for _, n := range []int{1, 10, 100, 1000} {
 		c := plugin(t, pluginName, groupsOf(3), func(c *ginoidc.Config) {
@@ -40,7 +40,7 @@ func (r *report) cores(t *testing.T) {
 		bare(""), handWritten(t, groupsOf(3)), plugin(t, pluginName, groupsOf(3), nil),
 		plugin(t, memoryName, groupsOf(3), func(c *ginoidc.Config) { c.Store = memorystore.New(memorystore.Config{}) }),
 	}
-	r.print("### Cores\n\nMillions of requests a second in the process, best of the rounds.\n\n" +
+	r.print("## Cores\n\nMillions of requests a second in the process, best of the rounds.\n\n" +
 		"| | 1 core | 2 cores |\n| --- | ---: | ---: |\n")
 	for _, c := range all {
 		var best [3]float64

@@ -1,5 +1,5 @@
 // Package bench measures the plugin next to a hand-written limit and to what apps use otherwise, and writes
-// docs/performance.md with its plots:
+// docs/performance.md and docs/performance-growth.md with their plots:
 //
 //	go -C bench test -count 1 -timeout 30m -run TestReport -write
 //

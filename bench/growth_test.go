@@ -28,7 +28,8 @@ type series struct {
 }
 
 func (r *report) growth(t *testing.T) {
-	r.print("## What grows\n\n")
+	r.print("# Performance: what grows\n\nWritten by the command of [performance.md](performance.md), with the same " +
+		"contenders.\n\n")
 	r.groups(t)
 	r.foreignCookies(t)
 	r.revocations(t)
@@ -43,7 +44,7 @@ func (r *report) groups(t *testing.T) {
 	big := func(c *ginoidc.Config) { c.Store = memorystore.New(memorystore.Config{}) }
 	var limits, sealed, memory series
 	limits.name, sealed.name, memory.name = "hand-written limit", "ginoidc, sealed cookie", "ginoidc, memorystore"
-	r.print("### Groups of the user\n\nµs for a guarded request. The limit decodes all groups, the plugin searches " +
+	r.print("## Groups of the user\n\nµs for a guarded request. The limit decodes all groups, the plugin searches " +
 		"them as they are.\n\n" +
 		"| groups | limit | sealed cookie | × limit | memorystore |\n| ---: | ---: | ---: | ---: | ---: |\n")
 	for _, n := range sizes {
@@ -66,7 +67,7 @@ func (r *report) groups(t *testing.T) {
 func (r *report) foreignCookies(t *testing.T) {
 	var limits, sealed series
 	limits.name, sealed.name = "hand-written limit", "ginoidc, sealed cookie"
-	r.print("### Cookies of others\n\nµs for a guarded request, whose Cookie header has so many bytes of other " +
+	r.print("## Cookies of others\n\nµs for a guarded request, whose Cookie header has so many bytes of other " +
 		"cookies.\n\n" +
 		"| bytes | limit | sealed cookie |\n| ---: | ---: | ---: |\n")
 	for _, n := range []int{0, 35, 70, 140, 210, 280} {
@@ -90,7 +91,7 @@ func (r *report) foreignCookies(t *testing.T) {
 // revocations: how long a guarded request takes while so many other users are signed out.
 func (r *report) revocations(t *testing.T) {
 	one := series{name: "ginoidc, sealed cookie"}
-	r.print("### Revocations\n\nµs for a guarded request while the process remembers so many ends of others' " +
+	r.print("## Revocations\n\nµs for a guarded request while the process remembers so many ends of others' " +
 		"sessions.\n\n" +
 		"| revocations | µs |\n| ---: | ---: |\n")
 	for _, n := range []int{0, 1_000, 10_000, 100_000, 1_000_000} {
@@ -112,7 +113,7 @@ func (r *report) revocations(t *testing.T) {
 // sessions: memory and garbage collection of memorystore.
 func (r *report) sessions(t *testing.T) {
 	reads, pauses := series{name: "load of a session, µs"}, series{name: "forced garbage collection, ms"}
-	r.print("### Sessions in `memorystore`\n\nRecords of 250 bytes. The collection is forced and has two cores.\n\n" +
+	r.print("## Sessions in `memorystore`\n\nRecords of 250 bytes. The collection is forced and has two cores.\n\n" +
 		"| sessions | bytes each beyond the record | load of a random one, µs | collection, ms |\n| ---: | ---: | ---: " +
 		"| ---: |\n")
 	record := make([]byte, 250)

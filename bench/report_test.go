@@ -67,7 +67,7 @@ func TestContenders(t *testing.T) {
 	}
 }
 
-// TestReport measures everything and writes docs/performance.md.
+// TestReport measures everything, and writes docs/performance.md and docs/performance-growth.md.
 func TestReport(t *testing.T) {
 	if !*write {
 		t.Skip("it takes minutes: see the documentation of the package")
@@ -80,11 +80,23 @@ func TestReport(t *testing.T) {
 	r.signIn(t)
 	r.redis(t)
 	r.servers(t)
+	first := r.String()
+	r.Reset()
 	r.growth(t)
+	r.save(t, "performance-growth")
+	r.print("%sHow times and memory grow with groups, cookies, sessions, revocations, providers and cores is on\n"+
+		"[a page of its own](performance-growth.md).\n\n", first)
 	r.summary()
-	if err := os.WriteFile("../docs/performance.md", []byte(r.String()), 0o644); err != nil {
+	r.save(t, "performance")
+}
+
+// save writes a page, and begins the next.
+func (r *report) save(t *testing.T, name string) {
+	t.Helper()
+	if err := os.WriteFile("../docs/"+name+".md", []byte(r.String()), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	r.Reset()
 }
 
 // report is the page.

@@ -1,6 +1,9 @@
 package bench
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Targets of which something is known that keeps them from being met.
 const (
@@ -55,7 +58,27 @@ func (r *report) summary() {
 	}
 	for _, t := range r.targets {
 		if why := obstacles()[t.what]; why != "" && !t.met {
-			r.print("\n**%s** is missed. %s\n", t.what, why)
+			r.print("\n%s\n", wrapped("**"+t.what+"** is missed. "+why))
 		}
 	}
+}
+
+// wrapped breaks a paragraph into lines.
+func wrapped(text string) string {
+	const columns = 120
+	var b strings.Builder
+	line := 0
+	for word := range strings.FieldsSeq(text) {
+		switch n := len(word); {
+		case line > 0 && line+1+n > columns:
+			b.WriteString("\n")
+			line = 0
+		case line > 0:
+			b.WriteString(" ")
+			line++
+		}
+		b.WriteString(word)
+		line += len(word)
+	}
+	return b.String()
 }

@@ -23,10 +23,10 @@ func ShowsPage(r *http.Request) bool {
 // wantsPage reports whether a browser loads the response into a window. Fetch Metadata decides if the browser sends it,
 // and otherwise an explicit text/html: "Accept: */*" means nothing.
 func wantsPage(r *http.Request) bool {
-	if isPrefetch(r) || r.Header.Get("Upgrade") != "" {
+	if isPrefetch(r) || header(r, "Upgrade") != "" {
 		return false
 	}
-	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
+	mode, dest := header(r, "Sec-Fetch-Mode"), header(r, "Sec-Fetch-Dest")
 	if mode == "" && dest == "" {
 		return accepts(r, "text/html") && !isXHR(r)
 	}
@@ -36,7 +36,7 @@ func wantsPage(r *http.Request) bool {
 // IsSubresource reports whether a browser asks for the page in a way that cannot go through a sign-in: as a frame,
 // image, script, fetch or prefetch. Clients without Fetch Metadata get the benefit of the doubt.
 func IsSubresource(r *http.Request) bool {
-	mode, dest := r.Header.Get("Sec-Fetch-Mode"), r.Header.Get("Sec-Fetch-Dest")
+	mode, dest := header(r, "Sec-Fetch-Mode"), header(r, "Sec-Fetch-Dest")
 	return isPrefetch(r) || mode != "" && mode != "navigate" || dest != "" && !isWindow(mode, dest)
 }
 
@@ -49,7 +49,7 @@ func isWindow(mode, dest string) bool {
 // WantsJSON reports whether a script sent the request, so that a redirect would be followed unseen: a request with
 // Fetch Metadata that is not a navigation, and otherwise an XHR, or one that accepts JSON and not HTML.
 func WantsJSON(r *http.Request) bool {
-	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
+	if mode := header(r, "Sec-Fetch-Mode"); mode != "" {
 		return mode != "navigate"
 	}
 	return isXHR(r) || accepts(r, "application/json") && !accepts(r, "text/html")
@@ -58,7 +58,7 @@ func WantsJSON(r *http.Request) bool {
 // OpensWindow reports whether a browser shows the response in a window, where the back button can return to it.
 func OpensWindow(r *http.Request) bool {
 	mode := r.Header["Sec-Fetch-Mode"] // not Get, which takes longer
-	return len(mode) > 0 && mode[0] == "navigate" && isWindow(mode[0], r.Header.Get("Sec-Fetch-Dest"))
+	return len(mode) > 0 && mode[0] == "navigate" && isWindow(mode[0], header(r, "Sec-Fetch-Dest"))
 }
 
 // IsSameOriginNavigation reports whether a person followed a link or form of this origin. Only Fetch Metadata can say
@@ -73,13 +73,22 @@ func IsSameOriginNavigation(r *http.Request) bool {
 // IsCrossSiteNavigation reports whether a page of another site began the navigation, or redirected it. Browsers do not
 // add SameSite=Strict cookies to it.
 func IsCrossSiteNavigation(r *http.Request) bool {
-	return r.Header.Get("Sec-Fetch-Site") == "cross-site" && IsNavigation(r)
+	return header(r, "Sec-Fetch-Site") == "cross-site" && IsNavigation(r)
+}
+
+// header returns the value of a header by its canonical name. Header.Get would look for that first, which is a seventh
+// of a 401.
+func header(r *http.Request, name string) string {
+	if values := r.Header[name]; len(values) > 0 {
+		return values[0]
+	}
+	return ""
 }
 
 // isPrefetch reports whether the request is a speculative load (Fetch Standard, Sec-Purpose, and older spellings).
 func isPrefetch(r *http.Request) bool {
 	for _, name := range []string{"Sec-Purpose", "Purpose", "X-Purpose", "X-Moz"} {
-		value := strings.ToLower(r.Header.Get(name))
+		value := strings.ToLower(header(r, name))
 		if strings.HasPrefix(value, "prefetch") || strings.HasPrefix(value, "prerender") || value == "preview" {
 			return true
 		}
