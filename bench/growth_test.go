@@ -95,7 +95,7 @@ func (r *report) revocations(t *testing.T) {
 		"sessions.\n\n" +
 		"| revocations | µs |\n| ---: | ---: |\n")
 	for _, n := range []int{0, 1_000, 10_000, 100_000, 1_000_000} {
-		shared := state.NewMemory(0)
+		shared := state.NewMemory(2_000_000)
 		c := plugin(t, pluginName, groupsOf(3), func(c *ginoidc.Config) { c.State = shared })
 		for i := range n {
 			key := fmt.Sprintf("e%032x", i*2654435761)
