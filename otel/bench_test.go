@@ -1,3 +1,7 @@
+// The race detector allocates, so measurements would be wrong.
+
+//go:build !race
+
 package ginoidcotel_test
 
 import (

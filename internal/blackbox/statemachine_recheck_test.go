@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"pgregory.net/rapid"
@@ -27,8 +28,8 @@ const (
 // memberships are the groups of each user at the provider, or that the user is banned, over time.
 type memberships struct {
 	of       map[string][]membership
-	down     bool      // the provider is away
-	lastDown time.Time // when that last changed
+	down     atomic.Bool // the provider is away; metadata is fetched at any time
+	lastDown time.Time   // when that last changed
 }
 
 type membership struct {
@@ -55,7 +56,7 @@ func (k *memberships) configure(c *ginoidc.Config, op *fakeop.Config, transport 
 	op.KeepRefreshToken = true // copies of cookies have earlier ones, whose use would end the session
 	c.RecheckEvery, c.RecheckGrace = machineEvery, machineProvider
 	c.Providers[0].Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
-		if k.down {
+		if k.down.Load() {
 			return nil, errors.New("the provider is away")
 		}
 		return transport().RoundTrip(r)
@@ -74,7 +75,7 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 
 // troubled reports whether the provider is away, or was so recently that checks have not been repeated.
 func (k *memberships) troubled() bool {
-	return k != nil && (k.down || time.Since(k.lastDown) < machineRetry)
+	return k != nil && (k.down.Load() || time.Since(k.lastDown) < machineRetry)
 }
 
 // age is how old what is known of a user may be.
@@ -137,7 +138,8 @@ func (m *machine) providerOutage(t *rapid.T) {
 	if m.known == nil {
 		t.Skip("the provider is asked at sign-ins only")
 	}
-	m.known.down, m.known.lastDown = !m.known.down, time.Now()
+	m.known.down.Store(!m.known.down.Load())
+	m.known.lastDown = time.Now()
 }
 
 // membership changes the groups of a user at the provider, or bans the user.

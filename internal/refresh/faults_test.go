@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -137,16 +138,19 @@ func (b *bench) idToken(subject string) string {
 // scripted is a state of which the nth call of a method fails, or of which the first leases are taken.
 type scripted struct {
 	*state.Memory
+	mu          sync.Mutex // a refresh may go on when its test has an answer
 	calls, fail map[string]int
-	taken       int    // leases that others hold, each for one call
-	everySecond bool   // others hold every lease for one call
-	before      func() // runs before a lease is given
+	taken       int       // leases that others hold, each for one call
+	busyUntil   time.Time // until then others hold every lease for one call
+	before      func()    // runs before a lease is given
 	release     error
 	kept        []string
 	life        time.Duration // of what was kept last
 }
 
 func (s *scripted) call(method string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.calls[method]++; s.calls[method] == s.fail[method] {
 		return errDown
 	}
@@ -164,7 +168,9 @@ func (s *scripted) Keep(ctx context.Context, key, value string, ttl time.Duratio
 	if err := s.call("Keep"); err != nil {
 		return err
 	}
+	s.mu.Lock()
 	s.kept, s.life = append(s.kept, key), ttl
+	s.mu.Unlock()
 	return s.Memory.Keep(ctx, key, value, ttl)
 }
 
@@ -174,15 +180,11 @@ func (s *scripted) Lease(
 	if err := s.call("Lease"); err != nil {
 		return nil, false, err
 	}
-	if s.taken > 0 {
-		s.taken--
+	taken, before := s.next()
+	if taken {
 		return nil, false, nil
 	}
-	if s.everySecond && s.calls["Lease"]%2 == 1 {
-		return nil, false, nil
-	}
-	if before := s.before; before != nil {
-		s.before = nil
+	if before != nil {
 		before()
 	}
 	release, ok, err := s.Memory.Lease(ctx, key, ttl)
@@ -192,6 +194,28 @@ func (s *scripted) Lease(
 		}
 		return s.release
 	}, ok, err
+}
+
+// next says what becomes of a call for a lease: whether another holds it, and what runs before it is given.
+func (s *scripted) next() (taken bool, before func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.taken > 0 {
+		s.taken--
+		return true, nil
+	}
+	if s.calls["Lease"]%2 == 1 && time.Now().Before(s.busyUntil) {
+		return true, nil
+	}
+	before, s.before = s.before, nil
+	return false, before
+}
+
+// leases returns how often a lease was asked for.
+func (s *scripted) leases() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.calls["Lease"]
 }
 
 // expired returns tokens whose access token has expired.
@@ -272,8 +296,8 @@ func TestStateFailsAtEachCall(t *testing.T) {
 				(err == nil) != (token == "at1") {
 				t.Errorf("%s: %q, %v", name, token, err)
 			}
-			if asked := len(b.forms); (asked == 0) != tt.unavailable || asked > 1 || b.state.calls["Lease"] != tt.leases {
-				t.Errorf("%s: %d requests, %d leases", name, asked, b.state.calls["Lease"])
+			if asked := len(b.forms); (asked == 0) != tt.unavailable || asked > 1 || b.state.leases() != tt.leases {
+				t.Errorf("%s: %d requests, %d leases", name, asked, b.state.leases())
 			}
 			if kept := tt.method == "Keep"; slices.Contains(b.events, refresh.NotShared) != kept {
 				t.Errorf("%s: events %v", name, b.events)
@@ -303,8 +327,8 @@ func TestTurns(t *testing.T) {
 			if busy := tt.leases == 0; errors.Is(err, refresh.ErrBusy) != busy || (token == "") != busy {
 				t.Errorf("%s: %q %v", tt.operation, token, err)
 			}
-			if tt.leases > 0 && b.state.calls["Lease"] != tt.leases {
-				t.Errorf("%s: %d leases, want %d", tt.operation, b.state.calls["Lease"], tt.leases)
+			if tt.leases > 0 && b.state.leases() != tt.leases {
+				t.Errorf("%s: %d leases, want %d", tt.operation, b.state.leases(), tt.leases)
 			}
 		})
 	}
@@ -422,7 +446,7 @@ func TestWithoutRefreshToken(t *testing.T) {
 			old := expired()
 			old.RefreshToken = ""
 			if _, err := b.operations()[operation](t.Context(), old); !errors.Is(err, refresh.ErrNoToken) ||
-				len(b.forms) != 0 || b.state.calls["Lease"] != 0 {
+				len(b.forms) != 0 || b.state.leases() != 0 {
 				t.Errorf("%s: %v after %d requests", operation, err, len(b.forms))
 			}
 		})
@@ -622,18 +646,17 @@ func TestAlwaysOvertaken(t *testing.T) {
 			}
 			b.state.before = overtake
 			_, err := b.operations()[operation](t.Context(), expired())
-			if !errors.Is(err, refresh.ErrBusy) || len(b.forms) != 0 || b.state.calls["Lease"] != 8 {
-				t.Errorf("%s: %v after %d requests and %d leases", operation, err, len(b.forms), b.state.calls["Lease"])
+			if !errors.Is(err, refresh.ErrBusy) || len(b.forms) != 0 || b.state.leases() != 8 {
+				t.Errorf("%s: %v after %d requests and %d leases", operation, err, len(b.forms), b.state.leases())
 			}
 		})
 	}
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
-		b.state.everySecond = true
-		time.AfterFunc(time.Second, func() { b.state.everySecond = false })
+		b.state.busyUntil = time.Now().Add(time.Second)
 		if token, err := b.operations()["For"](t.Context(), expired()); token != "at1" || err != nil ||
-			b.state.calls["Lease"] < 20 {
-			t.Errorf("%q %v after %d leases", token, err, b.state.calls["Lease"])
+			b.state.leases() < 20 {
+			t.Errorf("%q %v after %d leases", token, err, b.state.leases())
 		}
 	})
 }
@@ -701,8 +724,8 @@ func TestExchangeOnce(t *testing.T) {
 				t.Errorf("waited until %v", time.Since(began))
 			}
 		}
-		if len(b.forms) != 2 || b.state.calls["Lease"] != 2 {
-			t.Errorf("%d requests, %d leases", len(b.forms), b.state.calls["Lease"])
+		if len(b.forms) != 2 || b.state.leases() != 2 {
+			t.Errorf("%d requests, %d leases", len(b.forms), b.state.leases())
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
