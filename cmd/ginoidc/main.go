@@ -1,6 +1,6 @@
 // Command ginoidc helps to set an app up at its provider, and to develop it without one.
 //
-//	go run github.com/seed-d65cea4d/ginoidc/cmd/ginoidc doctor
+//	go run github.com/seed-d65cea4d/ginoidc/cmd/ginoidc@latest doctor
 //
 // says what works between the app and its provider, and what to change. dev-provider runs a provider for development,
 // secret and key make what an app needs, and keys prints the public JWK set of the app's private keys. Exit status 1:
