@@ -61,6 +61,9 @@ func (r *report) groups(t *testing.T) {
 		r.print("| %d | %.2f | %.2f | %.2f | %.2f |\n", n, micro(f[0].least), micro(f[1].least),
 			ratio(f, pluginName, limitName), micro(f[2].least))
 	}
+	most := interleaved(t, []contender{plugin(t, memoryName, groupsOf(1000), big)}, *rounds)[0]
+	memory.points = append(memory.points, plotter.XY{X: 1000, Y: micro(most.least)})
+	r.print("| 1000 | in no cookie | in no cookie | | %.2f |\n", micro(most.least))
 	r.plot(t, "groups", "Groups of the user", "groups", "µs", limits, sealed, memory)
 }
 
