@@ -4,9 +4,8 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
-	"slices"
-
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -208,4 +207,21 @@ func TestQuestionChangesNothing(t *testing.T) {
 			t.Errorf("%v %s", r.Header, r.Body)
 		}
 	})
+}
+
+// TestPageTexts: a translator gets all texts of a language that the plugin has, and may change them.
+func TestPageTexts(t *testing.T) {
+	english, german := ginoidc.PageTexts("en"), ginoidc.PageTexts("de")
+	for key, text := range english {
+		if text == "" || german[key] == "" {
+			t.Errorf("%s is %q and %q", key, text, german[key])
+		}
+	}
+	english["forbidden.title"] = "Changed"
+	if got := ginoidc.PageTexts("en")["forbidden.title"]; len(english) < 50 || got != "No access" {
+		t.Errorf("%d texts, one is %q", len(english), got)
+	}
+	if got := ginoidc.PageTexts("xx"); got != nil {
+		t.Errorf("a language that does not exist has %d texts", len(got))
+	}
 }

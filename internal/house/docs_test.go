@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -145,6 +146,15 @@ func TestChangelog(t *testing.T) {
 func TestLinks(t *testing.T) {
 	t.Chdir(root)
 	pages := documents(t)
+	for _, pattern := range []string{"examples/*.md", "examples/*/*.md"} { // modules of their own
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) == 0 {
+			t.Fatalf("%s: %v", pattern, err)
+		}
+		for _, name := range found {
+			pages[name] = readFile(t, name)
+		}
+	}
 	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	for file, page := range pages {
 		for _, m := range link.FindAllStringSubmatch(page, -1) {

@@ -1,4 +1,4 @@
-// Package throttle limits how often each of many clients may do something, in bounded memory. Pure.
+// Package throttle limits how often each of many clients may do something, in bounded memory.
 package throttle
 
 import (
