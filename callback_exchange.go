@@ -35,7 +35,7 @@ func (e *codeExchange) complete(c *gin.Context, r authresponse.Response) error {
 	// the request, because Gin reuses its contexts.
 	e.code, e.http = r.Code, c.Request.Clone(ctx)
 	e.http.Body = http.NoBody
-	l, err := a.exchanges.Do(ctx, exchange.Response{
+	result, err := a.exchanges.Do(ctx, exchange.Response{
 		Audience: e.rp.audience, State: at.State, Code: r.Code, Verifier: at.Verifier, Request: e.http,
 		Limit: e.rp.exchangeLimit(), Links: at.Link,
 	}, e.redeem)
@@ -51,16 +51,16 @@ func (e *codeExchange) complete(c *gin.Context, r authresponse.Response) error {
 		return err
 	}
 	req := a.requestOf(c)
-	req.addCookies(c, l.Cookies)
-	if l.Session != nil {
-		own := *l.Session
+	req.addCookies(c, result.Cookies)
+	if result.Session != nil {
+		own := *result.Session
 		req.replace(&own)
 		a.hooks.signedIn(c, userOf(&own))
 	}
-	if l.Err == nil && l.Code != "" {
-		return otherInstanceError(l.Code)
+	if result.Err == nil && result.Code != "" {
+		return otherInstanceError(result.Code)
 	}
-	return l.Err
+	return result.Err
 }
 
 // hooksLimit is the time for the app's hooks and the store, in addition to that of the provider. They need a limit
@@ -94,27 +94,27 @@ func (e *codeExchange) redeem(ctx context.Context, leave func(*exchange.Result))
 		return &exchange.Result{Err: err}
 	}
 	e.auth.attempts.Clear(req.header, e.attempt.State)
-	l := &exchange.Result{Err: errPanicked, Cookies: req.header[setCookie]}
+	result := &exchange.Result{Err: errPanicked, Cookies: req.header[setCookie]}
 	defer func() {
-		if l.Err != nil {
-			l.Code = outcomeOf(l.Err).code
+		if result.Err != nil {
+			result.Code = outcomeOf(result.Err).code
 		}
-		leave(l)
+		leave(result)
 	}()
 	if e.attempt.Link {
-		l = &exchange.Result{Err: e.link(req), Cookies: req.header[setCookie]}
-		return l
+		result = &exchange.Result{Err: e.link(req), Cookies: req.header[setCookie]}
+		return result
 	}
 	s, err := e.signIn(req)
-	l = &exchange.Result{Session: s, Err: err}
+	result = &exchange.Result{Session: s, Err: err}
 	if err == nil {
-		l.Cookies = []string{e.auth.recent.Set(e.rp.ledger.RefOf(&s.Record), e.attempt.Again).String()}
+		result.Cookies = []string{e.auth.recent.Set(e.rp.ledger.RefOf(&s.Record), e.attempt.Again).String()}
 	}
 	if err == nil && e.auth.providers.several {
-		l.Cookies = append(l.Cookies, e.auth.markers.Chosen(e.rp.settings.Name).String())
+		result.Cookies = append(result.Cookies, e.auth.markers.Chosen(e.rp.settings.Name).String())
 	}
-	l.Cookies = append(l.Cookies, req.header[setCookie]...)
-	return l
+	result.Cookies = append(result.Cookies, req.header[setCookie]...)
+	return result
 }
 
 // signIn redeems the code and starts a session. Only its last step creates, changes or ends a session, so a sign-in
