@@ -8,7 +8,7 @@ import (
 	"cmp"
 	"encoding/gob"
 	"fmt"
-	"log/slog"
+	"maps"
 	"math"
 	"net/http"
 	"net/http/httptest"
@@ -28,7 +28,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// contender is one implementation of GET /x for a signed-in member of the group "staff".
+// contender is one implementation of GET /x for a signed-in member of limit.Group.
 type contender struct {
 	name          string
 	engine        *gin.Engine
@@ -47,15 +47,15 @@ const (
 )
 
 func contenders(t testing.TB) []contender {
-	plugin := pluginEngine(t, benchGroups(3))
+	plugin := pluginEngine(t, 3)
 	bare := contender{name: bareName, engine: gin.New(), cookie: plugin.cookie}
 	bare.engine.GET("/x", func(c *gin.Context) { c.Status(http.StatusOK) })
 	value := contender{name: "gin with a value set, read and checked", engine: gin.New(), cookie: plugin.cookie}
 	value.engine.Use(func(c *gin.Context) {
-		c.Set("user", &ginoidc.User{Subject: "alice", Groups: []string{"admin", "audit", "staff"}})
+		c.Set("user", &ginoidc.User{Subject: "alice", Groups: limit.Alice(3).Groups})
 	})
 	value.engine.GET("/x", func(c *gin.Context) {
-		if u, _ := c.MustGet("user").(*ginoidc.User); u.InGroup("staff") {
+		if u, _ := c.MustGet("user").(*ginoidc.User); u.InGroup(limit.Group) {
 			c.Status(http.StatusOK)
 		}
 	})
@@ -64,66 +64,32 @@ func contenders(t testing.TB) []contender {
 	asking := plugin
 	asking.name, asking.path = "ginoidc, the handler asks for the user", "/user"
 	return []contender{
-		bare, value, limitEngine(t, benchGroups(3)), plugin, asking, public, tokenEngine(t), contribEngine(t),
+		bare, value, limitEngine(t, 3), plugin, asking, public, tokenEngine(t), contribEngine(t),
 	}
 }
 
-// benchGroups returns n groups in order, the last of which is "staff". All but three look like those of a directory.
-func benchGroups(n int) []string {
-	groups := make([]string, 0, n)
-	for i := range n - 3 {
-		groups = append(groups, fmt.Sprintf("%08x-5d1f-4c7a-9b3e-2f6a8c0d4e1b", i*2654435761))
-	}
-	groups = append(groups, "admin", "audit", "staff")
-	slices.Sort(groups)
-	return groups
-}
-
-func limitEngine(t testing.TB, groups []string) contender {
+func limitEngine(t testing.TB, groups int) contender {
 	app, err := limit.New([]byte(testapp.CookieSecret)[:32])
 	if err != nil {
 		t.Fatal(err)
 	}
-	return contender{name: limitName, engine: app.Engine, cookie: app.Cookie(limit.User{
-		Subject: "alice", Email: "alice@example.com", Name: "Alice Adams", SID: "s-1", Groups: groups,
-		Expires: time.Now().Add(time.Hour).Unix(), AuthTime: time.Now().Unix(),
-	})}
+	return contender{name: limitName, engine: app.Engine, cookie: app.Cookie(limit.Alice(groups))}
 }
 
 // pluginEngine guards with the plugin and its embedded cookie store.
-func pluginEngine(t testing.TB, groups []string, change ...func(*ginoidc.Config)) contender {
-	gin.SetMode(gin.ReleaseMode)
-	cfg := ginoidc.Config{
-		Providers:     []ginoidc.Provider{{Issuer: testapp.Issuer, ClientID: "app", ClientSecret: testapp.ClientSecret}},
-		AppURL:        testapp.URL,
-		CookieSecrets: []string{testapp.CookieSecret}, Logger: slog.New(slog.DiscardHandler),
-	}
-	for _, f := range change {
-		f(&cfg)
-	}
-	auth, err := ginoidc.New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+func pluginEngine(t testing.TB, groups int, change ...testapp.Change) contender {
+	a, cookie := testapp.SignedIn(t, limit.Alice(groups).Claims(), change...)
 	e := gin.New()
-	e.Use(auth.Middleware())
-	e.GET("/x", auth.RequireGroups("staff"), func(c *gin.Context) { c.Status(http.StatusOK) })
+	e.Use(a.Auth.Middleware())
+	e.GET("/x", a.Auth.RequireGroups(limit.Group), func(c *gin.Context) { c.Status(http.StatusOK) })
 	e.GET("/public", func(c *gin.Context) { c.Status(http.StatusOK) })
-	e.GET("/user", auth.RequireGroups("staff"), func(c *gin.Context) {
-		if u, ok := ginoidc.UserFrom(c); ok && u.InGroup("staff") {
+	e.GET("/user", a.Auth.RequireGroups(limit.Group), func(c *gin.Context) {
+		if u, ok := ginoidc.UserFrom(c); ok && u.InGroup(limit.Group) {
 			c.Status(http.StatusOK)
 		}
 	})
-	e.GET("/nobody", auth.RequireGroups("nobody"))
-	e.GET("/start", func(c *gin.Context) {
-		alice := &ginoidc.User{
-			Subject: "alice", Email: "alice@example.com", Name: "Alice Adams", Groups: groups,
-		}
-		if err := auth.StartSession(c, alice); err != nil {
-			t.Error(err)
-		}
-	})
-	return contender{name: pluginName, engine: e, cookie: startCookie(e)}
+	e.GET("/nobody", a.Auth.RequireGroups("nobody"))
+	return contender{name: pluginName, engine: e, cookie: cookie}
 }
 
 // member is the value that an app keeps in a gin-contrib session.
@@ -139,17 +105,15 @@ func contribEngine(t testing.TB) contender {
 	e := gin.New()
 	e.Use(sessions.Sessions("session", cookie.NewStore([]byte(testapp.CookieSecret))))
 	e.GET("/x", func(c *gin.Context) {
-		if m, ok := sessions.Default(c).Get("user").(member); ok && slices.Contains(m.Groups, "staff") {
+		if m, ok := sessions.Default(c).Get("user").(member); ok && slices.Contains(m.Groups, limit.Group) {
 			c.Status(http.StatusOK)
 			return
 		}
 		c.Status(http.StatusForbidden)
 	})
 	e.GET("/start", func(c *gin.Context) {
-		s := sessions.Default(c)
-		s.Set("user", member{
-			"alice", "alice@example.com", "Alice Adams", "s-1", []string{"admin", "audit", "staff"}, 1893456000, 1893456000,
-		})
+		s, u := sessions.Default(c), limit.Alice(3)
+		s.Set("user", member{u.Subject, u.Email, u.Name, u.SID, u.Groups, u.Expires, u.AuthTime})
 		if err := s.Save(); err != nil {
 			t.Error(err)
 		}
@@ -269,8 +233,8 @@ func allocated(call func()) (allocs, bytes float64) {
 
 // TestAllocations bounds the allocations of requests, and their bytes. The numbers are exact, and may only fall.
 func TestAllocations(t *testing.T) {
-	plugin := pluginEngine(t, benchGroups(3))
-	many := pluginEngine(t, benchGroups(50))
+	plugin := pluginEngine(t, 3)
+	many := pluginEngine(t, 50)
 	for name, tt := range map[string]struct {
 		contender    contender
 		path, cookie string
@@ -278,12 +242,12 @@ func TestAllocations(t *testing.T) {
 		most, bytes  float64
 	}{
 		"a public route":         {plugin, "/public", plugin.cookie, http.StatusOK, 1, 576},
-		"a guarded route":        {plugin, "/x", plugin.cookie, http.StatusOK, 3, 880},
-		"50 groups":              {many, "/x", many.cookie, http.StatusOK, 3, 2736},
-		"the handler asks":       {plugin, "/user", plugin.cookie, http.StatusOK, 5, 1280},
+		"a guarded route":        {plugin, "/x", plugin.cookie, http.StatusOK, 3, 1008},
+		"50 groups":              {many, "/x", many.cookie, http.StatusOK, 3, 2992},
+		"the handler asks":       {plugin, "/user", plugin.cookie, http.StatusOK, 5, 1408},
 		"nobody is signed in":    {plugin, "/x", "", http.StatusUnauthorized, 20, 1600},
-		"a forged cookie":        {plugin, "/x", plugin.cookie + "A", http.StatusUnauthorized, 22, 1800},
-		"the user is not member": {plugin, "/nobody", plugin.cookie, http.StatusForbidden, 29, 3400},
+		"a forged cookie":        {plugin, "/x", plugin.cookie + "A", http.StatusUnauthorized, 22, 1872},
+		"the user is not member": {plugin, "/nobody", plugin.cookie, http.StatusForbidden, 29, 3425},
 	} {
 		c := tt.contender
 		c.path, c.cookie, c.status = tt.path, tt.cookie, tt.status
@@ -309,14 +273,14 @@ func TestRatio(t *testing.T) {
 // TestRatioOfGroups compares with the limit for users in many groups, all of which the limit decodes.
 func TestRatioOfGroups(t *testing.T) {
 	for _, n := range []int{3, 50, 500} {
-		took := interleaved(t, []contender{limitEngine(t, benchGroups(n)), pluginEngine(t, benchGroups(n))}, 40, 50)
+		took := interleaved(t, []contender{limitEngine(t, n), pluginEngine(t, n)}, 40, 50)
 		t.Logf("%d groups: %.2f times the hand-written limit", n, ratio(took, pluginName, limitName))
 	}
 }
 
 // TestRatioOfForeignCookies compares with the limit for requests with 8 kB of cookies of others.
 func TestRatioOfForeignCookies(t *testing.T) {
-	both := []contender{limitEngine(t, benchGroups(3)), pluginEngine(t, benchGroups(3))}
+	both := []contender{limitEngine(t, 3), pluginEngine(t, 3)}
 	for i := range both {
 		foreign := both[i]
 		foreign.name += ", 8 kB of foreign cookies"
@@ -331,7 +295,7 @@ func TestRatioOfForeignCookies(t *testing.T) {
 // TestRatioOfRechecks: a guarded request with re-checks that are not due costs what it costs without, in allocations
 // exactly, and prints the times.
 func TestRatioOfRechecks(t *testing.T) {
-	without, with := pluginEngine(t, benchGroups(3)), pluginEngine(t, benchGroups(3), func(c *ginoidc.Config) {
+	without, with := pluginEngine(t, 3), pluginEngine(t, 3, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.RecheckEvery = time.Hour
 	})
 	with.name += ", re-checks not due"
@@ -353,12 +317,12 @@ func tokenApp(t testing.TB) (*testapp.App, *gin.Engine) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.Providers[0].Audience, c.Providers[0].Introspection = api, "json"
 	})
-	groups := []string{"admin", "audit", "staff"}
-	a.OP.OnAccessToken(func(claims map[string]any) { claims["groups"] = groups })
-	a.OP.OnIntrospection(func(claims map[string]any) { claims["groups"] = groups })
+	alice := limit.Alice(3).Claims()
+	a.OP.OnAccessToken(func(claims map[string]any) { maps.Copy(claims, alice) })
+	a.OP.OnIntrospection(func(claims map[string]any) { maps.Copy(claims, alice) })
 	e := gin.New()
 	e.Use(a.Auth.Middleware())
-	e.GET("/x", a.Auth.RequireGroups("staff"), func(c *gin.Context) { c.Status(http.StatusOK) })
+	e.GET("/x", a.Auth.RequireGroups(limit.Group), func(c *gin.Context) { c.Status(http.StatusOK) })
 	return a, e
 }
 
@@ -384,7 +348,7 @@ func opaqueEngine(t testing.TB) contender {
 
 // TestRatioOfTokens compares access tokens that were seen before with sessions.
 func TestRatioOfTokens(t *testing.T) {
-	took := interleaved(t, []contender{pluginEngine(t, benchGroups(3)), tokenEngine(t), opaqueEngine(t)}, 40, 200)
+	took := interleaved(t, []contender{pluginEngine(t, 3), tokenEngine(t), opaqueEngine(t)}, 40, 200)
 	for _, name := range []string{seenName, opaqueName} {
 		times := ratio(took, name, pluginName)
 		if t.Logf("%s: %.2f times the session", name, times); times > 2 { // the aim is 1.3

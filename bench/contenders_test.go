@@ -3,8 +3,6 @@ package bench
 import (
 	"encoding/gob"
 	"encoding/json"
-	"fmt"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -16,11 +14,12 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/limit"
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// contender serves GET /x for a signed-in member of the group "staff".
+// contender serves GET /x for a signed-in member of limit.Group.
 type contender struct {
 	name          string
 	handler       http.Handler
@@ -37,71 +36,50 @@ const (
 	pluginName = "**ginoidc**, sealed cookie"
 )
 
-// groupsOf returns n groups in order, the last of which is "staff". All but three look like those of a directory.
-func groupsOf(n int) []string {
-	groups := []string{"admin", "audit", "staff"}[max(0, 3-n):]
-	for i := range n - 3 {
-		groups = append(groups, fmt.Sprintf("%08x-5d1f-4c7a-9b3e-2f6a8c0d4e1b", i*2654435761))
-	}
-	slices.Sort(groups)
-	return groups
-}
-
 func bare(cookie string) contender {
 	e := gin.New()
 	e.GET("/x", func(c *gin.Context) { c.Status(http.StatusOK) })
 	return contender{name: bareName, handler: e, cookie: cookie}
 }
 
-func handWritten(t testing.TB, groups []string) contender {
+func handWritten(t testing.TB, groups int) contender {
 	app, err := limit.New([]byte(testapp.CookieSecret)[:32])
 	if err != nil {
 		t.Fatal(err)
 	}
-	return contender{name: limitName, handler: app.Engine, cookie: app.Cookie(limit.User{
-		Subject: "alice", Email: "alice@example.com", Name: "Alice Adams", SID: "s-1", Groups: groups,
-		Expires: time.Now().Add(time.Hour).Unix(), AuthTime: time.Now().Unix(),
-	})}
+	return contender{name: limitName, handler: app.Engine, cookie: app.Cookie(limit.Alice(groups))}
 }
 
 // plugin guards with the plugin. change may be nil.
-func plugin(t testing.TB, name string, groups []string, change func(*ginoidc.Config)) contender {
+func plugin(t testing.TB, name string, groups int, change func(*ginoidc.Config)) contender {
 	t.Helper()
-	cfg := ginoidc.Config{
-		Providers:     []ginoidc.Provider{{Issuer: testapp.Issuer, ClientID: "app", ClientSecret: testapp.ClientSecret}},
-		AppURL:        testapp.URL,
-		CookieSecrets: []string{testapp.CookieSecret}, Logger: slog.New(slog.DiscardHandler),
-	}
-	if change != nil {
-		change(&cfg)
-	}
-	auth, err := ginoidc.New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
+	a, cookie := testapp.SignedIn(t, limit.Alice(groups).Claims(), func(c *ginoidc.Config, _ *fakeop.Config) {
+		if change != nil {
+			change(c)
+		}
+	})
+	return contender{name: name, handler: guardedBy(a.Auth), cookie: cookie}
+}
+
+// guardedBy returns the routes of an app with the plugin.
+func guardedBy(auth *ginoidc.Auth) *gin.Engine {
 	e := gin.New()
 	e.Use(auth.Middleware())
-	e.GET("/x", auth.RequireGroups("staff"), func(c *gin.Context) { c.Status(http.StatusOK) })
+	e.GET("/x", auth.RequireGroups(limit.Group), func(c *gin.Context) { c.Status(http.StatusOK) })
 	e.GET("/public", func(c *gin.Context) { c.Status(http.StatusOK) })
 	e.GET("/nobody", auth.RequireGroups("nobody"))
-	e.GET("/claims", auth.RequireGroups("staff"), func(c *gin.Context) {
+	e.GET("/claims", auth.RequireGroups(limit.Group), func(c *gin.Context) {
 		var v struct{ Department string }
 		if u, ok := ginoidc.UserFrom(c); ok && u.Claims(&v) == nil {
 			c.Status(http.StatusOK)
 		}
 	})
-	e.GET("/user", auth.RequireGroups("staff"), func(c *gin.Context) {
-		if u, ok := ginoidc.UserFrom(c); ok && u.InGroup("staff") {
+	e.GET("/user", auth.RequireGroups(limit.Group), func(c *gin.Context) {
+		if u, ok := ginoidc.UserFrom(c); ok && u.InGroup(limit.Group) {
 			c.Status(http.StatusOK)
 		}
 	})
-	e.GET("/start", func(c *gin.Context) {
-		alice := &ginoidc.User{Subject: "alice", Email: "alice@example.com", Name: "Alice Adams", Groups: groups}
-		if err := auth.StartSession(c, alice); err != nil {
-			t.Error(err)
-		}
-	})
-	return contender{name: name, handler: e, cookie: started(t, e)}
+	return e
 }
 
 // at returns the contender with another path, name and status.
@@ -117,8 +95,9 @@ type member struct {
 	Exp, AuthTime         int64
 }
 
-func alice(groups []string) member {
-	return member{"alice", "alice@example.com", "Alice Adams", "s-1", groups, 1 << 40, 1700000000}
+func alice() member {
+	u := limit.Alice(3)
+	return member{u.Subject, u.Email, u.Name, u.SID, u.Groups, u.Expires, u.AuthTime}
 }
 
 // ginContrib guards by hand with gin-contrib/sessions: with a struct in the session, or with its JSON.
@@ -133,7 +112,7 @@ func ginContrib(t testing.TB, name string, store sessions.Store, asJSON bool) co
 		if text, isText := value.(string); isText {
 			ok = json.Unmarshal([]byte(text), &m) == nil
 		}
-		if !ok || m.Exp < time.Now().Unix() || !slices.Contains(m.Groups, "staff") {
+		if !ok || m.Exp < time.Now().Unix() || !slices.Contains(m.Groups, limit.Group) {
 			c.Status(http.StatusForbidden)
 			return
 		}
@@ -141,7 +120,7 @@ func ginContrib(t testing.TB, name string, store sessions.Store, asJSON bool) co
 		c.Status(http.StatusOK)
 	})
 	e.GET("/start", func(c *gin.Context) {
-		s, m := sessions.Default(c), alice(groupsOf(3))
+		s, m := sessions.Default(c), alice()
 		s.Set("user", m)
 		if asJSON {
 			text, err := json.Marshal(m)

@@ -7,9 +7,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gin-gonic/gin"
 	"gonum.org/v1/plot/plotter"
 
 	"github.com/seed-d65cea4d/ginoidc"
+	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/limit"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 	"github.com/seed-d65cea4d/ginoidc/memorystore"
 )
 
@@ -19,14 +23,7 @@ func (r *report) providers(t *testing.T) {
 	r.print("## Providers\n\nµs for a guarded request in an app with so many providers.\n\n| providers | µs |\n| " +
 		"---: | ---: |\n")
 	for _, n := range []int{1, 10, 100, 1000} {
-		c := plugin(t, pluginName, groupsOf(3), func(c *ginoidc.Config) {
-			of := c.Providers[0]
-			c.Providers = nil
-			for i := range n {
-				of.Name, of.Issuer = fmt.Sprintf("p%d", i), fmt.Sprintf("https://p%d.example.com", i)
-				c.Providers = append(c.Providers, of)
-			}
-		})
+		c := severalProviders(t, n)
 		f := interleaved(t, []contender{c}, *rounds)
 		one.points = append(one.points, plotter.XY{X: float64(n), Y: micro(f[0].least)})
 		r.print("| %d | %.2f |\n", n, micro(f[0].least))
@@ -34,11 +31,34 @@ func (r *report) providers(t *testing.T) {
 	r.plot(t, "providers", "Providers", "providers", "µs", one)
 }
 
+// severalProviders guards with so many providers. The user's is the one configured last.
+func severalProviders(t testing.TB, n int) contender {
+	t.Helper()
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		of := c.Providers[0]
+		c.Providers = nil
+		for i := range n {
+			of.Name, of.Issuer = fmt.Sprintf("p%d", i), fmt.Sprintf("https://p%d.example.com", i)
+			c.Providers = append(c.Providers, of)
+		}
+	})
+	e := guardedBy(a.Auth)
+	e.GET("/start", func(c *gin.Context) {
+		u := limit.Alice(3)
+		if err := a.Auth.StartSession(c, &ginoidc.User{
+			Subject: u.Subject, Email: u.Email, Name: u.Name, Groups: u.Groups, Provider: fmt.Sprintf("p%d", n-1),
+		}); err != nil {
+			t.Error(err)
+		}
+	})
+	return contender{name: pluginName, handler: e, cookie: started(t, e)}
+}
+
 // cores: requests a second of one process, each core with requests of its own.
 func (r *report) cores(t *testing.T) {
 	all := []contender{
-		bare(""), handWritten(t, groupsOf(3)), plugin(t, pluginName, groupsOf(3), nil),
-		plugin(t, memoryName, groupsOf(3), func(c *ginoidc.Config) { c.Store = memorystore.New(memorystore.Config{}) }),
+		bare(""), handWritten(t, 3), plugin(t, pluginName, 3, nil),
+		plugin(t, memoryName, 3, func(c *ginoidc.Config) { c.Store = memorystore.New(memorystore.Config{}) }),
 	}
 	r.print("## Cores\n\nMillions of requests a second in the process, best of the rounds.\n\n" +
 		"| | 1 core | 2 cores |\n| --- | ---: | ---: |\n")

@@ -49,7 +49,7 @@ func (r *report) groups(t *testing.T) {
 		"| groups | limit | sealed cookie | × limit | memorystore |\n| ---: | ---: | ---: | ---: | ---: |\n")
 	for _, n := range sizes {
 		f := interleaved(t, []contender{
-			handWritten(t, groupsOf(n)), plugin(t, pluginName, groupsOf(n), nil), plugin(t, memoryName, groupsOf(n), big),
+			handWritten(t, n), plugin(t, pluginName, n, nil), plugin(t, memoryName, n, big),
 		}, *rounds)
 		x := float64(n)
 		limits.points = append(limits.points, plotter.XY{X: x, Y: micro(f[0].least)})
@@ -61,7 +61,7 @@ func (r *report) groups(t *testing.T) {
 		r.print("| %d | %.2f | %.2f | %.2f | %.2f |\n", n, micro(f[0].least), micro(f[1].least),
 			ratio(f, pluginName, limitName), micro(f[2].least))
 	}
-	most := interleaved(t, []contender{plugin(t, memoryName, groupsOf(1000), big)}, *rounds)[0]
+	most := interleaved(t, []contender{plugin(t, memoryName, 1000, big)}, *rounds)[0]
 	memory.points = append(memory.points, plotter.XY{X: 1000, Y: micro(most.least)})
 	r.print("| 1000 | in no cookie | in no cookie | | %.2f |\n", micro(most.least))
 	r.plot(t, "groups", "Groups of the user", "groups", "µs", limits, sealed, memory)
@@ -74,7 +74,7 @@ func (r *report) foreignCookies(t *testing.T) {
 		"cookies.\n\n" +
 		"| bytes | limit | sealed cookie |\n| ---: | ---: | ---: |\n")
 	for _, n := range []int{0, 35, 70, 140, 210, 280} {
-		both := []contender{handWritten(t, groupsOf(3)), plugin(t, pluginName, groupsOf(3), nil)}
+		both := []contender{handWritten(t, 3), plugin(t, pluginName, 3, nil)}
 		var foreign strings.Builder
 		for i := range n {
 			fmt.Fprintf(&foreign, "foreign_%03d=%015d; ", i, i)
@@ -99,7 +99,7 @@ func (r *report) revocations(t *testing.T) {
 		"| revocations | µs |\n| ---: | ---: |\n")
 	for _, n := range []int{0, 1_000, 10_000, 100_000, 1_000_000} {
 		shared := state.NewMemory(2_000_000)
-		c := plugin(t, pluginName, groupsOf(3), func(c *ginoidc.Config) { c.State = shared })
+		c := plugin(t, pluginName, 3, func(c *ginoidc.Config) { c.State = shared })
 		for i := range n {
 			key := fmt.Sprintf("e%032x", i*2654435761)
 			if err := shared.Revoke(context.Background(), key, time.Now(), time.Hour); err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/cookiestore"
+	"github.com/seed-d65cea4d/ginoidc/internal/limit"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
@@ -26,7 +27,7 @@ const (
 
 // markedPrivate is the hand-written limit with the two headers that keep caches from storing a user's page.
 func markedPrivate(t testing.TB) contender {
-	c := handWritten(t, groupsOf(3))
+	c := handWritten(t, 3)
 	app := c.handler
 	c.name = markedName
 	c.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -43,9 +44,11 @@ const markedName = "hand-written limit, marked private"
 func partsOf(t testing.TB) []contender {
 	t.Helper()
 	now := time.Now()
+	u := limit.Alice(3)
 	record := (&session.Record{
-		ID: [16]byte{1}, Created: now, Renewed: now, Started: now, Subject: "alice", Email: "alice@example.com",
-		Name: "Alice Adams", Groups: wire.NewList(groupsOf(3)), SubjectHash: [16]byte{1},
+		ID: [16]byte{1}, Created: now, Renewed: now, AuthTime: now, Issued: now, Started: now, Subject: u.Subject,
+		SID: u.SID, Email: u.Email, Name: u.Name, Groups: wire.NewList(u.Groups), SubjectHash: [16]byte{1},
+		SIDHash: [16]byte{2},
 	}).Encode()
 	store, err := cookiestore.New(cookiestore.Config{Secrets: []string{testapp.CookieSecret}})
 	if err != nil {
@@ -82,7 +85,7 @@ func partsOf(t testing.TB) []contender {
 // parts says where the time of a guarded request goes.
 func (r *report) parts(t *testing.T) {
 	gin.SetMode(gin.ReleaseMode)
-	sealed := plugin(t, pluginName, groupsOf(3), nil)
+	sealed := plugin(t, pluginName, 3, nil)
 	figures := interleaved(t, append(partsOf(t), bare(sealed.cookie), sealed.at("/public", publicName, 0), sealed),
 		*rounds)
 	least := func(name string) float64 { return micro(of(figures, name).least) }

@@ -62,10 +62,10 @@ func onRedis(t testing.TB, addr string) []contender {
 		t.Fatal(err)
 	}
 	return []contender{
-		plugin(t, "**ginoidc**, sealed cookie, state in Redis", groupsOf(3), func(c *ginoidc.Config) {
+		plugin(t, "**ginoidc**, sealed cookie, state in Redis", 3, func(c *ginoidc.Config) {
 			c.State = newState()
 		}),
-		plugin(t, "**ginoidc**, session and state in Redis", groupsOf(3), func(c *ginoidc.Config) {
+		plugin(t, "**ginoidc**, session and state in Redis", 3, func(c *ginoidc.Config) {
 			store := newState()
 			c.Store, c.State = store, store
 		}),

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"maps"
 	"net/http"
 	"slices"
 	"testing"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/limit"
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
@@ -28,10 +30,9 @@ const audience = "https://api.example.com"
 // bearer guards with the plugin by an access token that was seen before.
 func bearer(t testing.TB) contender {
 	a, token := resourceServer(t)
-	e := gin.New()
-	e.Use(a.Auth.Middleware())
-	e.GET("/x", a.Auth.RequireGroups("staff"), func(c *gin.Context) { c.Status(http.StatusOK) })
-	return contender{name: "**ginoidc**, access token seen before", handler: e, authorization: "Bearer " + token}
+	return contender{
+		name: "**ginoidc**, access token seen before", handler: guardedBy(a.Auth), authorization: "Bearer " + token,
+	}
 }
 
 // resourceServer returns an app that accepts access tokens, and a token.
@@ -40,7 +41,7 @@ func resourceServer(t testing.TB) (*testapp.App, string) {
 	a := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) {
 		c.Providers[0].Audience, c.Providers[0].SigningAlgs, op.SigningAlg = audience, []string{"RS256"}, "RS256"
 	})
-	a.OP.OnAccessToken(func(claims map[string]any) { claims["groups"] = groupsOf(3) })
+	a.OP.OnAccessToken(func(claims map[string]any) { maps.Copy(claims, limit.Alice(3).Claims()) })
 	token, err := a.OP.AccessToken("alice", audience)
 	if err != nil {
 		t.Fatal(err)
@@ -50,17 +51,16 @@ func resourceServer(t testing.TB) (*testapp.App, string) {
 
 // rechecked guards a session whose user is read again at the provider every five minutes.
 func rechecked(t testing.TB) contender {
-	t.Helper()
-	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+	return plugin(t, "**ginoidc**, sealed cookie and RecheckEvery", 3, func(c *ginoidc.Config) {
 		c.RecheckEvery = 5 * time.Minute
 	})
-	a.OP.OnIDToken(func(claims map[string]any) { claims["groups"] = groupsOf(3) })
-	b := a.Browser()
-	b.MustSignIn("alice")
-	e := gin.New()
-	e.Use(a.Auth.Middleware())
-	e.GET("/x", a.Auth.RequireGroups("staff"), func(c *gin.Context) { c.Status(http.StatusOK) })
-	return contender{name: "**ginoidc**, sealed cookie and RecheckEvery", handler: e, cookie: b.CookieHeader()}
+}
+
+// withIDToken guards a session that has the ID token too, for the provider's sign-out.
+func withIDToken(t testing.TB) contender {
+	return plugin(t, "**ginoidc**, sealed cookie with the ID token", 3, func(c *ginoidc.Config) {
+		c.KeepIDToken = ginoidc.Always
+	})
 }
 
 // goOIDC verifies an access token with go-oidc on each request. It has the key already.
@@ -71,10 +71,9 @@ func goOIDC(t testing.TB) contender {
 	if err != nil {
 		t.Fatal(err)
 	}
-	claims, err := json.Marshal(map[string]any{
-		"iss": testapp.Issuer, "aud": audience, "sub": "alice", "email": "alice@example.com", "name": "Alice Adams",
-		"groups": groupsOf(3), "iat": time.Now().Unix(), "exp": time.Now().Add(time.Hour).Unix(),
-	})
+	issued := limit.Alice(3).Claims()
+	issued["iss"], issued["aud"], issued["iat"] = testapp.Issuer, audience, time.Now().Unix()
+	claims, err := json.Marshal(issued)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +93,7 @@ func goOIDC(t testing.TB) contender {
 		var claims struct {
 			Groups []string `json:"groups"`
 		}
-		if err != nil || verified.Claims(&claims) != nil || !slices.Contains(claims.Groups, "staff") {
+		if err != nil || verified.Claims(&claims) != nil || !slices.Contains(claims.Groups, limit.Group) {
 			c.Status(http.StatusForbidden)
 			return
 		}
@@ -110,13 +109,13 @@ func ginJWT(t testing.TB, algorithm string) contender {
 	m := &jwtmiddleware.GinJWTMiddleware{
 		Realm: "app", SigningAlgorithm: algorithm, Key: []byte(testapp.CookieSecret), Timeout: time.Hour,
 		PayloadFunc: func(any) jwtmiddleware.MapClaims {
-			return jwtmiddleware.MapClaims{
-				"identity": "alice", "email": "alice@example.com", "name": "Alice Adams", "groups": groupsOf(3),
-			}
+			claims := jwtmiddleware.MapClaims(limit.Alice(3).Claims())
+			claims["identity"] = claims["sub"]
+			return claims
 		},
 		Authorizator: func(_ any, c *gin.Context) bool {
 			groups, _ := jwtmiddleware.ExtractClaims(c)["groups"].([]any)
-			return slices.Contains(groups, any("staff"))
+			return slices.Contains(groups, any(limit.Group))
 		},
 	}
 	if algorithm == "RS256" {
@@ -149,14 +148,14 @@ func scsMemory(t testing.TB) contender {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /x", func(w http.ResponseWriter, r *http.Request) {
 		m, ok := manager.Get(r.Context(), "user").(member)
-		if !ok || !slices.Contains(m.Groups, "staff") {
+		if !ok || !slices.Contains(m.Groups, limit.Group) {
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
 		w.WriteHeader(http.StatusOK)
 	})
 	mux.HandleFunc("GET /start", func(_ http.ResponseWriter, r *http.Request) {
-		manager.Put(r.Context(), "user", alice(groupsOf(3)))
+		manager.Put(r.Context(), "user", alice())
 	})
 	h := manager.LoadAndSave(mux)
 	return contender{name: "scs, memory (net/http)", handler: h, cookie: started(t, h)}

@@ -9,6 +9,7 @@ import (
 	"crypto/cipher"
 	"encoding/base64"
 	"encoding/binary"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -24,7 +25,35 @@ type User struct {
 	Groups                    []string
 }
 
-// App serves GET /x for the members of "staff".
+// Group is the group that the compared routes require.
+const Group = "staff-headquarters"
+
+// Alice is the user of all comparisons. Her claims are as long as those of ordinary users: with three groups they take
+// 184 bytes, and 283 characters as a cookie. Her groups are sorted, and Group is the last of them. All but three look
+// like those of a directory.
+func Alice(groups int) User {
+	alice := User{
+		Subject: "7c9f2d4e-51ab-4e0c-8f6d-2b7a93c1e508", SID: "0b6e1f37-c2d8-4a95-9e13-64f7a5d0b82c",
+		Email: "alice.adams@example.com", Name: "Alice Adams",
+		Groups:   []string{"engineering-backend", "release-managers", Group}[max(0, 3-groups):],
+		AuthTime: time.Now().Unix(), Expires: time.Now().Add(24 * time.Hour).Unix(),
+	}
+	for i := range groups - 3 {
+		alice.Groups = append(alice.Groups, fmt.Sprintf("%08x-5d1f-4c7a-9b3e-2f6a8c0d4e1b", i*2654435761))
+	}
+	slices.Sort(alice.Groups)
+	return alice
+}
+
+// Claims returns u as the claims of a token.
+func (u User) Claims() map[string]any {
+	return map[string]any{
+		"sub": u.Subject, "email": u.Email, "name": u.Name, "sid": u.SID, "groups": u.Groups, "exp": u.Expires,
+		"auth_time": u.AuthTime,
+	}
+}
+
+// App serves GET /x for the members of Group.
 type App struct {
 	*gin.Engine
 	aead cipher.AEAD
@@ -44,7 +73,7 @@ func New(secret []byte) (*App, error) {
 	}
 	a := &App{gin.New(), aead}
 	a.Use(a.identify)
-	a.GET("/x", require("staff"), func(c *gin.Context) { c.Status(http.StatusOK) })
+	a.GET("/x", require(Group), func(c *gin.Context) { c.Status(http.StatusOK) })
 	return a, nil
 }
 
