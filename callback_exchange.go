@@ -88,13 +88,14 @@ type codeExchange struct {
 func (e *codeExchange) redeem(ctx context.Context, leave func(*exchange.Result)) *exchange.Result {
 	ctx, cancel := context.WithTimeout(ctx, e.rp.exchangeLimit())
 	defer cancel()
-	req := &request{Context: ctx, auth: e.auth, header: http.Header{}}
+	header, req := http.Header{}, &request{Context: ctx, auth: e.auth}
+	req.reply.Collect(header)
 	req.http = e.http.WithContext(ctx)
 	if err := e.consumeAttempt(ctx); err != nil { // before the code is sent: a replay must not reach the provider
 		return &exchange.Result{Err: err}
 	}
-	e.auth.attempts.Clear(req.header, e.attempt.State)
-	result := &exchange.Result{Err: errPanicked, Cookies: req.header[setCookie]}
+	e.auth.attempts.Clear(header, e.attempt.State)
+	result := &exchange.Result{Err: errPanicked, Cookies: header[setCookie]}
 	defer func() {
 		if result.Err != nil {
 			result.Code = outcomeOf(result.Err).code
@@ -102,7 +103,7 @@ func (e *codeExchange) redeem(ctx context.Context, leave func(*exchange.Result))
 		leave(result)
 	}()
 	if e.attempt.Link {
-		result = &exchange.Result{Err: e.link(req), Cookies: req.header[setCookie]}
+		result = &exchange.Result{Err: e.link(req), Cookies: header[setCookie]}
 		return result
 	}
 	s, err := e.signIn(req)
@@ -113,7 +114,7 @@ func (e *codeExchange) redeem(ctx context.Context, leave func(*exchange.Result))
 	if err == nil && e.auth.providers.several {
 		result.Cookies = append(result.Cookies, e.auth.markers.Chosen(e.rp.settings.Name).String())
 	}
-	result.Cookies = append(result.Cookies, req.header[setCookie]...)
+	result.Cookies = append(result.Cookies, header[setCookie]...)
 	return result
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
+	"github.com/seed-d65cea4d/ginoidc/internal/reply"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
 	"github.com/seed-d65cea4d/ginoidc/internal/routes"
 	"github.com/seed-d65cea4d/ginoidc/internal/signin"
@@ -164,7 +165,7 @@ func (d *denier) failed(c *gin.Context, why Denial, byDefault gin.HandlerFunc, a
 // handler still runs and appends its body.
 func (d *denier) answer(c *gin.Context, why Denial, handler, byDefault gin.HandlerFunc) {
 	c.Abort()
-	web.KeepPrivate(headerOf(c))
+	web.KeepPrivate(reply.HeaderOf(c))
 	c.Set(denialKey{}, why)
 	switch why.Status {
 	case http.StatusUnauthorized:

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -125,7 +124,7 @@ func (req *request) identify(ctx context.Context) (identity, error) {
 	defer req.mu.Unlock()
 	req.open(ctx)
 	if req.recheckDue() {
-		req.recheck(req.headerNow(ctx))
+		req.recheck(req.reply.Header(ctx, req))
 	}
 	return req.identity, req.err
 }
@@ -154,8 +153,8 @@ func (req *request) identifyForGuard(ctx context.Context) (identity, error) {
 
 // keepPrivate marks the response private and returns its header, or nil if headers can no longer be sent.
 func (req *request) keepPrivate(ctx context.Context) http.Header {
-	h := req.headerNow(ctx)
-	web.KeepPrivateIn(h, &req.private)
+	h := req.reply.Header(ctx, req)
+	req.reply.KeepPrivate(h)
 	return h
 }
 
@@ -170,7 +169,7 @@ func (req *request) load(ctx context.Context, h http.Header) {
 	}
 	if decided {
 		req.identity, req.err = id, err
-		req.shown.Store(!id.nobody() && web.OpensWindow(req.http))
+		req.reply.Show(!id.nobody() && web.OpensWindow(req.http))
 		return
 	}
 	var memory session.Session // on the stack: see visit
@@ -179,7 +178,7 @@ func (req *request) load(ctx context.Context, h http.Header) {
 		req.err = err
 		return
 	}
-	req.shown.Store(web.OpensWindow(req.http))
+	req.reply.Show(web.OpensWindow(req.http))
 	if h != nil && !req.noRenewal && (len(cookies) > 0 || s.Due()) {
 		req.renew(h, s, cookies)
 	}
@@ -188,12 +187,12 @@ func (req *request) load(ctx context.Context, h http.Header) {
 
 // renew saves s if that is due, and sends its cookies, and those that another request has set.
 func (req *request) renew(h http.Header, s *session.Session, cookies []string) {
-	renewed, set := s.Renewed, http.Header{setCookie: slices.Clone(req.cookies)}
+	renewed, set := s.Renewed, req.reply.Cookies()
 	cookie.Set(set, cookies...)
 	if err := req.auth.sessions.Renew(set, req.httpNow(), s); err != nil {
 		req.auth.emit(req.Context, event{kind: eventkind.SessionNotRenewed, subject: s.Subject, err: err})
 	}
-	req.sendLocked(h, set[setCookie])
+	req.reply.Send(h, set)
 	if !s.Renewed.Equal(renewed) {
 		req.auth.emit(req.Context, event{kind: eventkind.SessionRenewed, subject: s.Subject, sid: s.SID})
 		relyingPartyOf(&s.Record).ledger.enlist(req.Context, s, req.auth.sessions.Left(&s.Record))

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
@@ -114,7 +113,7 @@ func (req *request) keepChecked(
 	h http.Header, s *session.Session, result recheck.Result, cookies []string, adopted bool, failure error,
 ) {
 	a, renewed := req.auth, s.Renewed
-	set := http.Header{setCookie: slices.Clone(req.cookies)} // sent only if all of it succeeds
+	set := req.reply.Cookies() // sent only if all of it succeeds
 	cookie.Set(set, cookies...)
 	var err error
 	if h != nil && adopted {
@@ -131,11 +130,11 @@ func (req *request) keepChecked(
 		a.emit(req.Context, event{kind: eventkind.RecheckNotSaved, subject: s.Subject, err: translated(err)})
 	}
 	req.identity = identityOf(s)
-	if h == nil || slices.Equal(set[setCookie], req.cookies) {
+	if h == nil || req.reply.Has(set) {
 		return
 	}
-	req.sendLocked(h, set[setCookie])
-	req.later = cookie.After(req.httpNow(), req.cookies)
+	req.reply.Send(h, set)
+	req.later = cookie.After(req.httpNow(), set[setCookie])
 	if !s.Renewed.Equal(renewed) {
 		relyingPartyOf(&s.Record).ledger.enlist(req.Context, s, a.sessions.Left(&s.Record))
 	}
@@ -149,7 +148,7 @@ func (req *request) fail(err error) {
 // noLongerSignedIn records that the session of the request has ended. The caller holds the mutex.
 func (req *request) noLongerSignedIn() {
 	req.identity, req.ended = identity{}, true
-	req.shown.Store(false)
+	req.reply.Show(false)
 }
 
 // reread reads the user of a session again: by a refresh if there is a refresh token, from userinfo unless that is left

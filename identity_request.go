@@ -14,6 +14,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/reply"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/store"
 )
@@ -35,20 +36,15 @@ type request struct {
 	ended     bool        // the browser has a session that has been ended
 	reported  atomic.Bool // the error for which the user is not known is in the log
 	rechecked bool        // the user of the session has been read again, or that has failed
-	sets      atomic.Bool // cookies is not empty
-	shown     atomic.Bool // the browser shows the response to a signed-in user in a window
 
-	copied  http.Request // the request with req as its context, which the handlers after it see
-	header  http.Header  // of the response, as of the start of this request
-	writer  writer       // through which the response is written
-	private [2]string    // the values of the headers that mark the response private
+	copied http.Request // the request with req as its context, which the handlers after it see
+	reply  reply.Reply
 
 	mu          sync.Mutex // guards the rest, opened, ended and rechecked
 	identity    identity
 	rivals      []*session.Session // of several cookies, none of which is accepted
 	unconfirmed *session.Session   // of a user whom the provider has not confirmed in time
 	err         error
-	cookies     []string // the plugin's Set-Cookie lines of the response
 
 	// Only for the goroutine of the request: the kept tokens, nil until loaded, and whether this request refreshed them.
 	tokens    *provider.Tokens
@@ -109,10 +105,7 @@ func (a *core) attend(c *gin.Context) *request {
 // no Auth has one yet. If quiet is set, UserFrom still uses that of another Auth.
 func (a *core) start(c *gin.Context, first, quiet bool) *request {
 	req := &request{Context: a.withSource(c), auth: a, gin: c, first: first, quiet: quiet}
-	if req.header = headerOf(c); req.header != nil {
-		req.writer = writer{c.Writer, req}
-		c.Writer = &req.writer
-	}
+	req.reply.Attach(c)
 	req.http, req.noRenewal = c.Request, asksForTimes(a.routes, c)
 	req.copied = *c.Request.WithContext(req) // into memory of req: one allocation instead of two
 	c.Request = &req.copied

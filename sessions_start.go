@@ -56,7 +56,7 @@ func (req *request) startSession(
 		return nil, translated(err)
 	}
 	req.replace(s)
-	req.later = cookie.After(req.httpNow(), req.cookiesSet())
+	req.later = cookie.After(req.httpNow(), req.reply.Cookies()[setCookie])
 	rp.emit(req, event{kind: eventkind.SignedIn, subject: id.user.Subject, actor: id.user.Actor.subject(), sid: id.sid})
 	// The new session has started, so from here on errors are only logged.
 	err = req.endReplaced(rp, old, at)

@@ -225,6 +225,25 @@ func (req *request) forgetEnded(c *gin.Context) {
 	}
 }
 
+const setCookie = "Set-Cookie"
+
+// setCookies calls set with a header for cookies and sends these cookies with the response. If set fails, none is sent.
+func (req *request) setCookies(ctx context.Context, set func(http.Header) error) error {
+	h := req.reply.Cookies()
+	if err := set(h); err != nil {
+		return err
+	}
+	req.reply.Send(req.reply.Header(ctx, req), h)
+	return nil
+}
+
+// addCookies sends cookies that were set elsewhere with this response.
+func (req *request) addCookies(ctx context.Context, lines []string) {
+	h := req.reply.Cookies()
+	cookie.Set(h, lines...)
+	req.reply.Send(req.reply.Header(ctx, req), h)
+}
+
 // checkNotWritten returns an error if the headers are sent, because a cookie would be lost silently.
 func checkNotWritten(c *gin.Context) error {
 	if c.Writer.Written() {

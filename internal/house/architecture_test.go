@@ -55,12 +55,14 @@ func rooms() []room {
 		{"internal/routes", "internal/audit", "github.com/gin-gonic/gin"},
 		{"internal/pages", "internal/origin internal/settings internal/web", ""},
 		{"internal/signin", "internal/provider internal/sealed internal/session", ""},
+		{"internal/reply", "internal/cookie internal/web", "github.com/gin-gonic/gin"},
 		{".", "cookiestore internal/ascii internal/attempt internal/audit internal/authresponse internal/bearer " +
 			"internal/claims internal/clientcert internal/cookie internal/directory internal/doctor internal/dpopnonce " +
 			"internal/env internal/eventkind internal/exchange internal/flight internal/lograte internal/marker " +
-			"internal/origin internal/pages internal/provider internal/recheck internal/refresh internal/returnto " +
-			"internal/revocation internal/routes internal/sealed internal/session internal/settings internal/shared " +
-			"internal/signals internal/signin internal/state internal/store internal/throttle internal/web internal/wire",
+			"internal/origin internal/pages internal/provider internal/recheck internal/refresh internal/reply " +
+			"internal/returnto internal/revocation internal/routes internal/sealed internal/session internal/settings " +
+			"internal/shared internal/signals internal/signin internal/state internal/store internal/throttle internal/web " +
+			"internal/wire",
 			"github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
 		{"internal/faults", "", ""},
 		{"internal/doctor", "internal/provider", ""},
