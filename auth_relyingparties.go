@@ -9,6 +9,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/bearer"
 	"github.com/seed-d65cea4d/ginoidc/internal/directory"
 	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
@@ -168,22 +169,22 @@ func (ps *relyingParties) receiveSignals() bool {
 	return slices.ContainsFunc(ps.fixed, func(rp *relyingParty) bool { return rp.signals != nil })
 }
 
-// ofAccessToken returns the one whose provider has issued an access token, as far as it says, or nil. A token that is
+// ofAccessToken returns the one whose provider has issued an access token, as far as it says. A token that is
 // not a JWT says nothing, and is for the one provider that is asked about such tokens: to ask several would show each
 // of them the tokens of the others.
-func (ps *relyingParties) ofAccessToken(raw string) *relyingParty {
+func (ps *relyingParties) ofAccessToken(raw string) (*relyingParty, error) {
 	if only := ps.only(); only != nil {
-		return only
+		return only, nil
 	}
 	iss, _, ok := provider.Unverified(raw)
 	for _, rp := range ps.fixed {
 		switch {
 		case rp.settings.Audience == "":
 		case ok && rp.client.IssuesAccessTokens(iss), !ok && rp.settings.Introspection != "":
-			return rp
+			return rp, nil
 		}
 	}
-	return nil
+	return nil, fmt.Errorf("%w: it is of no configured issuer", errAccessToken)
 }
 
 // ready returns nil if users can sign in with the provider of this name or, if it is "", with one of the providers.
@@ -227,6 +228,26 @@ func (ps *relyingParties) authorizationServers() []string {
 	return issuers
 }
 
+// TokenStats counts access tokens that were checked before, so that checking them again costs little. Entries is the
+// present size of the cache, Hits and Misses count since the start.
+type TokenStats struct {
+	Entries int    `json:"entries"`
+	Hits    uint64 `json:"hits"`
+	Misses  uint64 `json:"misses"`
+}
+
+// AccessTokenStats returns the statistics of JWTs and of introspected tokens together, for metrics. Few hits mean that
+// clients ask for a new token for every request.
+func (a *Auth) AccessTokenStats() TokenStats {
+	var all TokenStats
+	for _, rp := range a.providers.fixed {
+		for _, cache := range []provider.CacheStats{rp.client.AccessTokenCache(), rp.client.IntrospectionCache()} {
+			all.Entries, all.Hits, all.Misses = all.Entries+cache.Entries, all.Hits+cache.Hits, all.Misses+cache.Misses
+		}
+	}
+	return all
+}
+
 // nameInPath returns the name below one of the plugin's routes, such as "google" in "/auth/callback/google".
 func nameInPath(c *gin.Context) string { return strings.TrimPrefix(c.Param(routes.BelowParam), "/") }
 
@@ -238,4 +259,38 @@ func (ps *relyingParties) ofPath(
 		return only, nil
 	}
 	return ps.kept(requestOf(c), nameInPath(c))
+}
+
+// resourceMetadata has the route with the metadata of the app, which clients of its API read (RFC 9728).
+type resourceMetadata struct {
+	bearer.Metadata
+	denier *denier
+}
+
+// newResourceMetadata returns the metadata of an app. It names the one way to send a token that the app reads: one in a
+// URL would end up in logs.
+func newResourceMetadata(a *Auth) *resourceMetadata {
+	return &resourceMetadata{bearer.Metadata{
+		Resource: a.config.Resource, AuthorizationServers: a.providers.authorizationServers(),
+		BearerMethods: []string{"header"}, ProofAlgs: provider.ProofAlgs(), CertificateBound: a.certificates.Header != "",
+	}, &a.denier}
+}
+
+// mount registers the route of the metadata, unless pattern is "". It is at the root of the host, outside of a group at
+// the base path.
+func (m *resourceMetadata) mount(r gin.IRouter, pattern string) {
+	if pattern == "" {
+		return
+	}
+	if group, ok := r.(interface{ BasePath() string }); ok {
+		pattern = bearer.Above(group.BasePath(), pattern)
+	}
+	r.Any(pattern, m.show)
+}
+
+// show is a method, by which guards recognize a handler of the plugin.
+func (m *resourceMetadata) show(c *gin.Context) {
+	if !m.Serve(c.Writer, c.Request) {
+		m.denier.fail(c, "", errMethod)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
+	"github.com/seed-d65cea4d/ginoidc/internal/guard"
 	"github.com/seed-d65cea4d/ginoidc/internal/reply"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
 	"github.com/seed-d65cea4d/ginoidc/internal/routes"
@@ -84,7 +85,7 @@ func (d *denier) deny(c *gin.Context, err error) {
 	case !ok && isFailure(err):
 		o = outcomeOf(errInternal)
 	case !ok:
-		err = forbidden(err)
+		err = guard.Forbidden(err)
 		o = outcomeOf(err)
 	}
 	if o.status >= http.StatusInternalServerError { // a sign-in would not fix it, another try may
@@ -113,9 +114,9 @@ func (d *denier) reportDenied(c *gin.Context, code string, err error, log bool) 
 	if ok {
 		denied.subject, denied.actor = u.Subject, u.Actor.subject()
 	}
-	var e *notInError
+	var e *guard.NotInError
 	if errors.As(err, &e) {
-		denied.attrs = []slog.Attr{slog.Any(e.wanted, e.names)}
+		denied.attrs = []slog.Attr{slog.Any(e.Wanted, e.Names)}
 	} else {
 		denied.err = err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/bearer"
+	"github.com/seed-d65cea4d/ginoidc/internal/guard"
 	"github.com/seed-d65cea4d/ginoidc/internal/pages"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
@@ -172,10 +173,10 @@ type challenges struct {
 func (ch challenges) set(h http.Header, byToken bool, err error) {
 	h.Del("WWW-Authenticate")
 	params := ""
-	var scope *scopeError
+	var scope *guard.ScopeError
 	var stepUp *StepUpError
 	if errors.As(err, &scope) {
-		params = scope.challenge()
+		params = scope.Challenge()
 	} else if errors.As(err, &stepUp) {
 		params = stepUp.challenge()
 	}

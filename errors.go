@@ -11,7 +11,9 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/authresponse"
+	"github.com/seed-d65cea4d/ginoidc/internal/bearer"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
+	"github.com/seed-d65cea4d/ginoidc/internal/guard"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/refresh"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
@@ -33,10 +35,10 @@ var (
 	// 401, code "no_token".
 	ErrNoToken = refresh.ErrNoToken
 	// ErrForbidden: the user is signed in but not allowed. 403, code "forbidden".
-	ErrForbidden = errors.New("ginoidc: not allowed")
+	ErrForbidden = guard.ErrForbidden
 	// ErrGroupsOverage: the provider left out the groups because there are too many (the overage marker of Microsoft Entra
 	// ID), so it is unknown whether the user is in a group. 403, code "groups_overage".
-	ErrGroupsOverage = errors.New("ginoidc: the provider sent an overage marker instead of the groups")
+	ErrGroupsOverage = guard.ErrGroupsOverage
 	// ErrSignInRefused: the provider did not sign the user in; a [ProviderError] has its code. 401, code
 	// "sign_in_refused".
 	ErrSignInRefused = errors.New("ginoidc: the provider refused the sign-in")
@@ -52,6 +54,8 @@ var (
 // The errors that apps distinguish by their code only.
 var (
 	errCrossOrigin       = errors.New("ginoidc: the request comes from another origin")
+	errScope             = guard.ErrScope
+	errAccessToken       = bearer.ErrRefused
 	errInvalidCallback   = authresponse.ErrInvalid
 	errNoAttempt         = errors.New("ginoidc: no sign-in attempt belongs to this response")
 	errAttemptExpired    = errors.New("ginoidc: the sign-in attempt has expired")
@@ -63,7 +67,7 @@ var (
 	errNoRoute           = errors.New("ginoidc: there is nothing at this path")
 	errInitiationOff     = signin.ErrInitiationOff
 	errInvalidToken      = errors.New("ginoidc: the provider's token was refused")
-	errStepUpFailed      = fmt.Errorf("%w: the sign-in was to confirm more than it has", ErrForbidden)
+	errStepUpFailed      = guard.ErrStepUpFailed
 	errSessionOver       = fmt.Errorf("%w: session_expiry or MaxAuthAge allows no session any longer", errInvalidToken)
 	errProviderResponse  = errors.New("ginoidc: unusable response from the provider")
 	errSessionTooLarge   = errors.New("ginoidc: the session is too large for its store")
@@ -166,14 +170,6 @@ func outcomeOf(err error) outcome {
 	return o
 }
 
-// forbidden returns an ErrForbidden that wraps err, which may be nil.
-func forbidden(err error) error {
-	if err == nil {
-		return ErrForbidden
-	}
-	return fmt.Errorf("%w: %w", ErrForbidden, err)
-}
-
 // isFailure reports whether err, which has no outcome, is no decision of the app: the app uses the plugin in a way that
 // cannot work, or something failed. Most failures of the app itself cannot be recognized; those of the network can.
 func isFailure(err error) bool {
@@ -187,15 +183,6 @@ func isFailure(err error) bool {
 	}
 	return errors.As(err, new(*flight.PanicError)) || errors.As(err, new(net.Error))
 }
-
-// notInError is an ErrForbidden with the names that the guard requires, for the log.
-type notInError struct {
-	wanted string // the log's key: any_of and all_of for groups, organization
-	names  []string
-}
-
-func (e *notInError) Error() string { return ErrForbidden.Error() }
-func (e *notInError) Unwrap() error { return ErrForbidden }
 
 // isCancelled reports whether the user cancelled the sign-in, so that nothing has failed: access_denied (RFC 6749,
 // section 4.1.2.1), and the codes of Apple and LinkedIn for the same.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/ascii"
 	"github.com/seed-d65cea4d/ginoidc/internal/audit"
-	"github.com/seed-d65cea4d/ginoidc/internal/claims"
+	"github.com/seed-d65cea4d/ginoidc/internal/guard"
 	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 )
 
@@ -55,20 +55,20 @@ func (a *Auth) OptionalAuth() gin.HandlerFunc {
 // an empty one: an unset variable in the caller's configuration must not allow everybody. Other users get 403: code
 // "forbidden" or, if the provider left the groups out because there are too many, "groups_overage".
 func (a *Auth) RequireGroups(anyOf ...string) gin.HandlerFunc {
-	groups := groupList("RequireGroups", anyOf)
+	groups := guardList("RequireGroups", guard.CheckGroups, anyOf)
 	a.groupsGuarded.Store(true)
-	return a.guard(labelled("RequireGroups", groups...), func(_ *gin.Context, id identity) error {
-		return inAny(id, groups)
+	return a.guard(guard.Label("RequireGroups", groups...), func(_ *gin.Context, id identity) error {
+		return guard.Groups("any_of", groups, id.inAnyGroup(groups), id.groupsOverage())
 	})
 }
 
 // RequireAllGroups allows users who belong to all of the groups. Other users are denied as by RequireGroups. It panics
 // as [Auth.RequireGroups] does.
 func (a *Auth) RequireAllGroups(allOf ...string) gin.HandlerFunc {
-	groups := groupList("RequireAllGroups", allOf)
+	groups := guardList("RequireAllGroups", guard.CheckGroups, allOf)
 	a.groupsGuarded.Store(true)
-	return a.guard(labelled("RequireAllGroups", groups...), func(_ *gin.Context, id identity) error {
-		return inAll(id, groups)
+	return a.guard(guard.Label("RequireAllGroups", groups...), func(_ *gin.Context, id identity) error {
+		return guard.Groups("all_of", groups, id.inAllGroups(groups), id.groupsOverage())
 	})
 }
 
@@ -83,9 +83,9 @@ func (a *Auth) RequireOrganization(param string) gin.HandlerFunc {
 	if param == "" {
 		panic("ginoidc: RequireOrganization needs the name of a path parameter")
 	}
-	return a.guard(labelled("RequireOrganization", ":"+param), func(c *gin.Context, id identity) error {
+	return a.guard(guard.Label("RequireOrganization", ":"+param), func(c *gin.Context, id identity) error {
 		if organization := c.Param(param); !id.inOrganization(organization) {
-			return &notInError{"organization", []string{ascii.Clean(organization, 256)}}
+			return guard.In("organization", []string{ascii.Clean(organization, 256)}, false)
 		}
 		return nil
 	})
@@ -97,18 +97,12 @@ func (a *Auth) RequireOrganization(param string) gin.HandlerFunc {
 // so identify users by Issuer and Subject all the same. RequireEmailDomain panics without a domain and with one that
 // could not be the domain of an address.
 func (a *Auth) RequireEmailDomain(anyOf ...string) gin.HandlerFunc {
-	domains := make([]string, 0, len(anyOf))
-	for _, domain := range anyOf {
-		if domain = claims.EmailDomain("user@" + domain); domain == "" {
-			panic("ginoidc: RequireEmailDomain needs domains like example.com")
-		}
-		domains = append(domains, domain)
+	domains, err := guard.Domains(anyOf)
+	if err != nil {
+		panic("ginoidc: RequireEmailDomain " + err.Error())
 	}
-	if len(domains) == 0 {
-		panic("ginoidc: RequireEmailDomain needs at least one domain")
-	}
-	return a.guard(labelled("RequireEmailDomain", domains...), func(_ *gin.Context, id identity) error {
-		return checkEmailDomain(id.user(), domains)
+	return a.guard(guard.Label("RequireEmailDomain", domains...), func(_ *gin.Context, id identity) error {
+		return guard.EmailDomain(id.user().Email, id.user().EmailVerified, domains)
 	})
 }
 
@@ -124,11 +118,8 @@ func (a *Auth) RequireProvider(anyOf ...string) gin.HandlerFunc {
 			panic(fmt.Sprintf("ginoidc: RequireProvider: there is no provider %q", name))
 		}
 	}
-	return a.guard(labelled("RequireProvider", names...), func(_ *gin.Context, id identity) error {
-		if !slices.Contains(names, id.provider()) {
-			return &notInError{"provider", names}
-		}
-		return nil
+	return a.guard(guard.Label("RequireProvider", names...), func(_ *gin.Context, id identity) error {
+		return guard.In("provider", names, slices.Contains(names, id.provider()))
 	})
 }
 
@@ -159,7 +150,7 @@ func (a *Auth) RequireFunc(check func(*gin.Context, *User) error) gin.HandlerFun
 func (a *Auth) requireFunc(label string, check func(*gin.Context, *User) error) gin.HandlerFunc {
 	return a.guard(label, func(c *gin.Context, id identity) error {
 		if err := check(c, id.user()); err != nil {
-			return forbidden(err)
+			return guard.Forbidden(err)
 		}
 		return nil
 	})
@@ -215,7 +206,7 @@ func (a *Auth) guard(label string, decide func(*gin.Context, identity) error) gi
 			err = id.signedIn()
 		}
 		if err == nil && id.visit != nil {
-			err = stillAuthenticated(id.visit.stepUp(), time.Now)
+			err = stepUp(guard.Since(id.visit.stepUp(), time.Now), nil)
 		}
 		if err == nil {
 			err = decide(c, id)
@@ -241,9 +232,4 @@ func (a *core) checkOrigin(c *gin.Context) error {
 		return errCrossOrigin
 	}
 	return nil
-}
-
-// labelled names a guard and what it requires.
-func labelled(name string, wanted ...string) string {
-	return name + "(" + strings.Join(wanted, ", ") + ")"
 }

@@ -1,20 +1,17 @@
 package ginoidc
 
 import (
-	"fmt"
-	"maps"
+	"errors"
+	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/claims"
+	"github.com/seed-d65cea4d/ginoidc/internal/bearer"
+	"github.com/seed-d65cea4d/ginoidc/internal/guard"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
-	"github.com/seed-d65cea4d/ginoidc/internal/session"
-	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 )
 
 // StepUpError wraps [ErrStepUpRequired] and says what a sign-in has to request from the provider (RFC 9470, section 3).
@@ -30,24 +27,26 @@ func (e *StepUpError) Error() string { return ErrStepUpRequired.Error() }
 func (e *StepUpError) Unwrap() error { return ErrStepUpRequired }
 
 // params returns the parameters of the sign-in route that request the step-up.
-func (e *StepUpError) params() url.Values {
-	params := url.Values{}
-	if e.MaxAge > 0 {
-		params.Set("max_age", strconv.Itoa(int(e.MaxAge/time.Second)))
-	}
-	if len(e.ACRValues) > 0 {
-		params.Set("acr_values", strings.Join(e.ACRValues, " "))
-	}
-	return params
-}
+func (e *StepUpError) params() url.Values { return (*guard.StepUp)(e).Params() }
 
 // challenge returns the part of WWW-Authenticate for clients that are not browsers (RFC 9470, section 3).
-func (e *StepUpError) challenge() string {
-	challenge, params := `, error="insufficient_user_authentication"`, e.params()
-	for _, name := range slices.Sorted(maps.Keys(params)) {
-		challenge += fmt.Sprintf(", %s=%q", name, params.Get(name))
+func (e *StepUpError) challenge() string { return (*guard.StepUp)(e).Challenge() }
+
+// stepUp returns the error of a decision about a sign-in.
+func stepUp(needed *guard.StepUp, err error) error {
+	if needed != nil {
+		return (*StepUpError)(needed)
 	}
-	return challenge
+	return err
+}
+
+// guardList returns a copy of the list that a guard is given, so that later changes to the caller's slice do not change
+// the guard. It panics on lists by which the guard could not decide.
+func guardList(name string, check func([]string) error, list []string) []string {
+	if err := check(list); err != nil {
+		panic("ginoidc: " + name + " " + err.Error())
+	}
+	return slices.Clone(list)
 }
 
 // RequireFreshSignIn allows users whom the provider authenticated within maxAge, for example five minutes before a
@@ -58,8 +57,9 @@ func (a *Auth) RequireFreshSignIn(maxAge time.Duration) gin.HandlerFunc {
 	if maxAge < time.Second {
 		panic("ginoidc: RequireFreshSignIn needs at least a second")
 	}
-	return a.guardSignIn(labelled("RequireFreshSignIn", maxAge.String()), func(r *session.Record) error {
-		return checkAuthTime(r, maxAge, relyingPartyOf(r).settings.ClockTolerance, time.Now())
+	label := guard.Label("RequireFreshSignIn", maxAge.String())
+	return a.guardSignIn(label, func(in guard.SignIn, rp *relyingParty) (*guard.StepUp, error) {
+		return in.Recent(maxAge, rp.settings.ClockTolerance, time.Now())
 	})
 }
 
@@ -67,14 +67,30 @@ func (a *Auth) RequireFreshSignIn(maxAge time.Duration) gin.HandlerFunc {
 // example "urn:example:mfa". Other users are redirected to a sign-in with acr_values, and get 403 if the provider does
 // not satisfy it. RequireACR panics without a value and with one that is empty or has spaces.
 func (a *Auth) RequireACR(anyOf ...string) gin.HandlerFunc {
-	values := slices.Clone(anyOf)
-	if len(values) == 0 || slices.ContainsFunc(values, func(v string) bool { return !settings.IsScopeToken(v) }) {
-		panic("ginoidc: RequireACR needs values that are single words")
-	}
-	if !provider.IsHint(strings.Join(values, " ")) {
-		panic("ginoidc: RequireACR was given too many values")
-	}
-	return a.guardSignIn(labelled("RequireACR", values...), func(r *session.Record) error { return checkACR(r, values) })
+	values := guardList("RequireACR", guard.CheckACR, anyOf)
+	label := guard.Label("RequireACR", values...)
+	return a.guardSignIn(label, func(in guard.SignIn, _ *relyingParty) (*guard.StepUp, error) {
+		return in.Strong(values)
+	})
+}
+
+// guardSignIn is guard for decisions about the sign-in, that of the session or the one behind an access token.
+func (a *Auth) guardSignIn(
+	label string, decide func(guard.SignIn, *relyingParty) (*guard.StepUp, error),
+) gin.HandlerFunc {
+	return a.guard(label, func(_ *gin.Context, id identity) error {
+		if by := id.access; by != nil { // no sign-in here asked for anything
+			return stepUp(decide(guard.SignIn{AuthTime: by.user.AuthTime, ACR: by.user.ACR, AskedMaxAge: -1}, by.rp))
+		}
+		s, err := id.ownSession()
+		if err != nil {
+			return err
+		}
+		in := guard.SignIn{
+			AuthTime: s.AuthTime, ACR: s.ACR, Began: s.Created, AskedMaxAge: s.AskedMaxAge, AskedACR: s.AskedACR,
+		}
+		return stepUp(decide(in, relyingPartyOf(&s.Record)))
+	})
 }
 
 // RequireAMR allows users who were authenticated with any of the methods, compared byte for byte, for example "hwk" or
@@ -82,88 +98,42 @@ func (a *Auth) RequireACR(anyOf ...string) gin.HandlerFunc {
 // stronger sign-in, use [Auth.RequireACR]. To require several methods, use several guards. RequireAMR panics without a
 // value and with an empty one.
 func (a *Auth) RequireAMR(anyOf ...string) gin.HandlerFunc {
-	methods := slices.Clone(anyOf)
-	if len(methods) == 0 || slices.Contains(methods, "") {
-		panic("ginoidc: RequireAMR needs authentication methods")
-	}
-	return a.guard(labelled("RequireAMR", methods...), func(_ *gin.Context, id identity) error {
-		return checkAMR(id.user(), methods)
+	methods := guardList("RequireAMR", guard.CheckAMR, anyOf)
+	return a.guard(guard.Label("RequireAMR", methods...), func(_ *gin.Context, id identity) error {
+		return guard.AMR(id.user().AMR, methods)
 	})
 }
 
-// checkAMR checks whether any of the methods was used.
-func checkAMR(u *User, methods []string) error {
-	if slices.ContainsFunc(methods, func(m string) bool { return slices.Contains(u.AMR, m) }) {
-		return nil
-	}
-	return &notInError{"amr", methods}
-}
-
-// stillAuthenticated denies a session until the user is authenticated again, if the provider has said that credentials
-// changed at that time: see [Signals].CredentialChange. The zero time means that it has not.
-func stillAuthenticated(changed time.Time, now func() time.Time) error {
-	if changed.IsZero() {
-		return nil
-	}
-	return &StepUpError{MaxAge: max(time.Second, now().Sub(changed).Truncate(time.Second))}
-}
-
-// guardSignIn is guard for decisions about the sign-in, that of the session or the one behind an access token.
-func (a *Auth) guardSignIn(label string, decide func(*session.Record) error) gin.HandlerFunc {
-	return a.guard(label, func(_ *gin.Context, id identity) error {
-		if id.access != nil {
-			u := id.user()
-			return decide(&session.Record{AuthTime: u.AuthTime, ACR: u.ACR, AskedMaxAge: -1, Party: id.access.rp.party})
-		}
-		s, err := id.ownSession()
-		if err != nil {
-			return err
-		}
-		return decide(&s.Record)
+// RequireScopes allows users and clients whose access token has all of the scopes (RFC 6749, section 3.3). Sessions
+// have no scopes, so it is for routes that programs call. A token that lacks one gets 403 with the challenge
+// "insufficient_scope" (RFC 6750, section 3.1). It panics without a scope or with one that is not a single word.
+//
+//	router.GET("/things", auth.RequireScopes("read:things"), things)
+func (a *Auth) RequireScopes(allOf ...string) gin.HandlerFunc {
+	scopes := guardList("RequireScopes", guard.CheckScopes, allOf)
+	return a.guard(guard.Label("RequireScopes", scopes...), func(_ *gin.Context, id identity) error {
+		return guard.Scopes(id.user().Scopes, scopes)
 	})
 }
 
-// checkAuthTime checks whether a sign-in is recent enough. If it is not, a step-up may help, unless the session comes
-// from such a step-up already: then another one would end the same way and loop.
-func checkAuthTime(r *session.Record, maxAge, tolerance time.Duration, now time.Time) error {
-	age := now.Sub(r.AuthTime) // very large if AuthTime is zero, because the provider did not send auth_time
-	switch {
-	case age <= maxAge+tolerance && age >= -tolerance:
-		return nil
-	case r.AskedMaxAge >= 0 && r.AskedMaxAge <= int(maxAge/time.Second) && now.Sub(r.Created) <= maxAge:
-		return fmt.Errorf("%w: the provider does not report when the user was authenticated", errStepUpFailed)
-	}
-	return &StepUpError{MaxAge: maxAge}
+// RequirePerson allows users, and denies clients that act on their own behalf (client_credentials; RFC 6749, section
+// 4.4). They get 403, code "forbidden".
+func (a *Auth) RequirePerson() gin.HandlerFunc {
+	return a.guard("RequirePerson", func(_ *gin.Context, id identity) error {
+		return guard.Machine(id.user().IsMachine(), false)
+	})
 }
 
-// checkACR checks whether a sign-in was strong enough, in the same way.
-func checkACR(r *session.Record, values []string) error {
-	if slices.Contains(values, r.ACR) {
-		return nil
-	}
-	for _, asked := range strings.Fields(r.AskedACR) {
-		if slices.Contains(values, asked) {
-			return fmt.Errorf("%w: it has none of the requested authentication context classes", errStepUpFailed)
-		}
-	}
-	return &StepUpError{ACRValues: values}
+// RequireMachine allows clients that act on their own behalf, and denies users. They get 403, code "forbidden". Use it
+// for routes that act without a person, such as imports, so that no browser can be made to call them.
+func (a *Auth) RequireMachine() gin.HandlerFunc {
+	return a.guard("RequireMachine", func(_ *gin.Context, id identity) error {
+		return guard.Machine(id.user().IsMachine(), true)
+	})
 }
 
-// groupList panics on lists that would allow everybody or nobody. It copies the list, so that later changes to the
-// caller's slice do not change the guard.
-func groupList(guard string, groups []string) []string {
-	if len(groups) == 0 {
-		panic("ginoidc: " + guard + " needs at least one group")
-	}
-	for _, g := range groups {
-		if strings.TrimSpace(g) == "" {
-			panic("ginoidc: " + guard + " was given an empty group")
-		}
-	}
-	return slices.Clone(groups)
-}
-
-// The decisions. They are pure functions of the identity. For a session they search the lists of its record.
+// What guards ask of an identity. For a session they search the lists of its record: to make a User would cost each
+// request an allocation.
 
 // inGroup reports whether the user is in the group. An empty name is no group, whatever the list has.
 func (id identity) inGroup(name string) bool {
@@ -179,6 +149,11 @@ func (id identity) inAnyGroup(names []string) bool {
 		return id.visit.Groups.ContainsAny(names)
 	}
 	return slices.ContainsFunc(names, id.other.InGroup)
+}
+
+// inAllGroups reports whether the user is in each of the groups.
+func (id identity) inAllGroups(names []string) bool {
+	return !slices.ContainsFunc(names, func(name string) bool { return !id.inGroup(name) })
 }
 
 // inOrganization reports whether the user is a member of the organization with this id.
@@ -206,31 +181,51 @@ func (id identity) groupsOverage() bool {
 	return id.other != nil && id.other.GroupsOverage
 }
 
-// checkEmailDomain denies users without a verified address at any of the domains.
-func checkEmailDomain(u *User, domains []string) error {
-	if u.EmailVerified && slices.Contains(domains, claims.EmailDomain(u.Email)) {
-		return nil
+// access is an accepted access token in one request.
+type access struct {
+	user User // whom it identifies
+	*provider.AccessToken
+	raw string        // as in the Authorization header
+	rp  *relyingParty // that issued it
+}
+
+// bearer identifies the user by the access token in the Authorization header, if the app accepts access tokens. decided
+// reports whether there is one: then the header decides, and the session cookie is not looked at. If the cookie counted
+// as well, a refused token could still act as the user of the browser. h is that of the response, or nil if it was
+// sent.
+func (req *request) bearer(h http.Header) (id identity, decided bool, err error) {
+	if !req.auth.providers.accessTokens() || req.gin == nil {
+		return identity{}, false, nil
 	}
-	return &notInError{"email_domain", domains}
-}
-
-// inAny denies users who are in none of the groups.
-func inAny(id identity, groups []string) error {
-	return inGroups(id, "any_of", groups, id.inAnyGroup(groups))
-}
-
-// inAll denies users who are not in all of the groups.
-func inAll(id identity, groups []string) error {
-	return inGroups(id, "all_of", groups, !slices.ContainsFunc(groups, func(g string) bool { return !id.inGroup(g) }))
-}
-
-// inGroups returns the error of a guard for groups. in reports whether the known groups are sufficient.
-func inGroups(id identity, wanted string, groups []string, in bool) error {
-	switch {
-	case id.groupsOverage(): // the list is incomplete, so nothing in it counts
-		return fmt.Errorf("%w: %w", &notInError{wanted, groups}, ErrGroupsOverage)
-	case !in:
-		return &notInError{wanted, groups}
+	raw, ok, err := bearer.Token(req.http.Header)
+	if !ok && err == nil {
+		return identity{}, false, nil
 	}
-	return nil
+	req.byToken = true
+	if err != nil {
+		return identity{}, true, err
+	}
+	id, err = req.auth.providers.accept(req, h, raw)
+	return id, true, err
+}
+
+// accept returns the user whom an access token identifies.
+func (ps *relyingParties) accept(req *request, h http.Header, raw string) (identity, error) {
+	rp, err := ps.ofAccessToken(raw)
+	if err != nil {
+		return identity{}, err
+	}
+	token, err := rp.tokens.Check(req.Context, req.http, h, raw)
+	if err != nil && !errors.Is(err, errAccessToken) { // whether the token is valid remains open
+		err = translated(err)
+	}
+	if err != nil {
+		return identity{}, err
+	}
+	derived, err := token.Derive(rp.userOfToken)
+	if err != nil {
+		return identity{}, err
+	}
+	by := &access{*derived.(*User), token, raw, rp} // the lists are shared, as handlers treat a User as read-only
+	return identity{other: &by.user, access: by}, nil
 }

@@ -58,12 +58,13 @@ func rooms() []room {
 		{"internal/reply", "internal/cookie internal/web", "github.com/gin-gonic/gin"},
 		{".", "cookiestore internal/ascii internal/attempt internal/audit internal/authresponse internal/bearer " +
 			"internal/claims internal/clientcert internal/cookie internal/directory internal/doctor internal/dpopnonce " +
-			"internal/env internal/eventkind internal/exchange internal/flight internal/lograte internal/marker " +
-			"internal/origin internal/pages internal/provider internal/recheck internal/refresh internal/reply " +
-			"internal/returnto internal/revocation internal/routes internal/sealed internal/session internal/settings " +
-			"internal/shared internal/signals internal/signin internal/state internal/store internal/throttle internal/web " +
-			"internal/wire",
+			"internal/env internal/eventkind internal/exchange internal/flight internal/guard internal/lograte " +
+			"internal/marker internal/origin internal/pages internal/provider internal/recheck internal/refresh " +
+			"internal/reply internal/returnto internal/revocation internal/routes internal/sealed internal/session " +
+			"internal/settings internal/shared internal/signals internal/signin internal/state internal/store " +
+			"internal/throttle internal/web internal/wire",
 			"github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
+		{"internal/guard", "internal/claims internal/provider internal/settings", ""},
 		{"internal/faults", "", ""},
 		{"internal/doctor", "internal/provider", ""},
 		{"internal/signals", "internal/flight internal/provider internal/sealed internal/shared", ""},
