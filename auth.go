@@ -88,10 +88,7 @@ func New(cfg Config) (*Auth, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ginoidc: AppURL: %w", err)
 	}
-	a := &core{config: cfg, reporter: &reporter{
-		log: cfg.Logger, onEvent: cfg.OnEvent, onSessionEnd: cfg.OnSessionEnd, reportAllowed: cfg.ReportAllowed,
-		onProviderCall: cfg.OnProviderCall,
-	}}
+	a := &core{config: cfg, reporter: newReporter(&cfg)}
 	a.hooks = hooks{a.reporter, &a.config}
 	memory := state.NewMemory(0)
 	if a.state = memory; cfg.State != nil {

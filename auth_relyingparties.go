@@ -11,7 +11,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/bearer"
 	"github.com/seed-d65cea4d/ginoidc/internal/directory"
-	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
+	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/routes"
@@ -128,7 +128,7 @@ func relyingPartyOf(r *session.Record) *relyingParty {
 func (ps *relyingParties) partyOf(ctx context.Context, name string, head []byte) (*session.Party, error) {
 	party, err := ps.party(ctx, name, head)
 	if party == nil && err == nil && name != "" {
-		ps.emit(ctx, event{kind: eventkind.ProviderGone, provider: name})
+		ps.emit(ctx, events.Event{Kind: events.ProviderGone, Provider: name})
 	}
 	return party, err
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/bearer"
 	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 	"github.com/seed-d65cea4d/ginoidc/internal/directory"
-	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
+	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/recheck"
@@ -101,7 +101,7 @@ func (rp *relyingParty) makeClient(a *core) error {
 	if err != nil {
 		return err
 	}
-	cfg.Report, cfg.Observe = rp.emitProvider, rp.callObserver()
+	cfg.Report, cfg.Observe = rp.events.EmitProvider, rp.events.CallObserver()
 	rp.client = provider.New(cfg)
 	return nil
 }
@@ -182,7 +182,7 @@ func findParty(ctx context.Context, a *core, name string, old *relyingParty) (*r
 	}
 	names := settingNames{path: fmt.Sprintf("FindProvider(%q).", name)}
 	if err := settings.prepareFound(name, names.path); err != nil {
-		a.emit(ctx, event{kind: eventkind.ProviderInvalid, provider: name, err: err})
+		a.emit(ctx, events.Event{Kind: events.ProviderInvalid, Provider: name, Err: err})
 		return nil, err
 	}
 	var client *provider.Provider

@@ -12,7 +12,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/ascii"
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/authresponse"
-	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
+	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
@@ -55,7 +55,7 @@ func (a *Auth) Callback(c *gin.Context) {
 	// The usual cause of a missing attempt: the sign-in began on another host or scheme, which has the cookie.
 	attrs := append(refusalAttrs(response.Refusal), slog.String("host", ascii.Clean(c.Request.Host, 256)))
 	if at != nil && at.Silent { // the user did not ask for the sign-in, so an error page would only confuse
-		rp.emit(ctx, event{kind: eventkind.SilentSignInFailed, code: outcomeOf(err).code, attrs: attrs, err: err})
+		rp.emit(ctx, events.Event{Kind: events.SilentSignInFailed, Code: outcomeOf(err).code, Attrs: attrs, Err: err})
 		a.landing.land(c, at.ReturnTo)
 		return
 	}
@@ -64,7 +64,7 @@ func (a *Auth) Callback(c *gin.Context) {
 			return
 		}
 		if _, ok := a.requestOf(c).signedInUser(c); ok {
-			a.emit(ctx, event{kind: eventkind.CallbackWithoutAttempt, attrs: attrs, err: err})
+			a.emit(ctx, events.Event{Kind: events.CallbackWithoutAttempt, Attrs: attrs, Err: err})
 			a.landing.land(c, a.config.DefaultReturnTo)
 			return
 		}
@@ -139,7 +139,7 @@ func (rp *relyingParty) responseMode() authresponse.Mode {
 func (rp *relyingParty) logOtherMode(r *http.Request) {
 	if m, ok := rp.responseMode().Mismatch(r); ok {
 		attrs := append(refusalAttrs(m.Refusal), slog.String("came_as", m.Came), slog.String("fix", m.Fix))
-		rp.emit(r.Context(), event{kind: eventkind.ResponseModeMismatch, attrs: attrs})
+		rp.emit(r.Context(), events.Event{Kind: events.ResponseModeMismatch, Attrs: attrs})
 	}
 }
 

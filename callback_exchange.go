@@ -11,7 +11,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/authresponse"
-	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
+	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/exchange"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
@@ -132,8 +132,8 @@ func (e *codeExchange) signIn(req *request) (*session.Session, error) {
 	}
 	s, err := req.startSession(req, p, e.attempt)
 	if err == nil {
-		accepted := event{kind: eventkind.SignInAccepted, subject: s.Subject, actor: p.user.Actor.subject(), sid: s.SID}
-		accepted.unlogged = true // the start of the session is logged
+		accepted := events.Event{Kind: events.SignInAccepted, Subject: s.Subject, Actor: p.user.Actor.subject(), SID: s.SID}
+		accepted.Unlogged = true // the start of the session is logged
 		e.rp.emit(req, accepted)
 	}
 	return s, err
@@ -207,6 +207,6 @@ func (e *codeExchange) link(req *request) error {
 	if err := e.auth.config.OnLink(req, user, p.user); err != nil {
 		return fmt.Errorf("%w: %w", errLinkRefused, err)
 	}
-	e.rp.emit(req, event{kind: eventkind.Linked, subject: p.user.Subject, sid: p.sid})
+	e.rp.emit(req, events.Event{Kind: events.Linked, Subject: p.user.Subject, SID: p.sid})
 	return nil
 }

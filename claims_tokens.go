@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/claims"
-	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
+	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/recheck"
 )
@@ -82,8 +82,8 @@ func (rp *relyingParty) resolveGroups(ctx context.Context, user *User, accessTok
 		user.Groups, user.GroupsOverage = rp.shape.Within(groups), false
 	}
 	if rp.groups.observe(len(user.Groups) > 0 || user.GroupsOverage) {
-		rp.emit(ctx, event{
-			kind: eventkind.GroupsMissing, attrs: []slog.Attr{slog.String("claim", rp.shape.Groups.Roots()[0])},
+		rp.emit(ctx, events.Event{
+			Kind: events.GroupsMissing, Attrs: []slog.Attr{slog.String("claim", rp.shape.Groups.Roots()[0])},
 		})
 	}
 	return nil

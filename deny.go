@@ -7,7 +7,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
+	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/guard"
 	"github.com/seed-d65cea4d/ginoidc/internal/reply"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
@@ -109,20 +109,23 @@ func (d *denier) deny(c *gin.Context, err error) {
 // so they are not logged. The user's own groups are personal data, but the first thing to look at when a guard denies
 // everybody, so they are logged at debug.
 func (d *denier) reportDenied(c *gin.Context, code string, err error, log bool) {
-	denied := event{kind: eventkind.Denied, code: code, route: c.FullPath(), unlogged: !log}
+	denied := events.Event{Kind: events.Denied, Code: code, Route: c.FullPath(), Unlogged: !log}
+	if d.events.OnEvent != nil { // a flood of denied requests should be cheap
+		denied.StepUp = errors.As(err, new(*StepUpError))
+	}
 	u, ok := d.requestOf(c).signedInUser(c)
 	if ok {
-		denied.subject, denied.actor = u.Subject, u.Actor.subject()
+		denied.Subject, denied.Actor = u.Subject, u.Actor.subject()
 	}
 	var e *guard.NotInError
 	if errors.As(err, &e) {
-		denied.attrs = []slog.Attr{slog.Any(e.Wanted, e.Names)}
+		denied.Attrs = []slog.Attr{slog.Any(e.Wanted, e.Names)}
 	} else {
-		denied.err = err
+		denied.Err = err
 	}
 	ctx := c.Request.Context()
 	if ok && d.log.Enabled(ctx, slog.LevelDebug) {
-		denied.attrs = append(denied.attrs, slog.Any("groups", u.Groups), slog.Any("organizations", u.Organizations))
+		denied.Attrs = append(denied.Attrs, slog.Any("groups", u.Groups), slog.Any("organizations", u.Organizations))
 	}
 	d.emit(ctx, denied)
 }
@@ -151,10 +154,10 @@ func (d *denier) failed(c *gin.Context, why Denial, byDefault gin.HandlerFunc, a
 	}
 	req := d.requestOf(c)
 	req.reported.Store(true)
-	id := eventkind.RequestID(req)
-	d.emit(req, event{
-		kind: eventkind.RequestFailed, level: level, code: why.Code, requestID: id, attrs: attrs, err: why.Err,
-		signIn: d.routes.SignsIn(c),
+	id := events.RequestID(req)
+	d.emit(req, events.Event{
+		Kind: events.RequestFailed, Level: level, Code: why.Code, RequestID: id, Attrs: attrs, Err: why.Err,
+		SignIn: d.routes.SignsIn(c) && !isMisdirected(why.Err),
 	})
 	if !why.Page || !isCancelled(why.Err) {
 		why.RequestID = id
@@ -189,7 +192,7 @@ func (d *denier) answer(c *gin.Context, why Denial, handler, byDefault gin.Handl
 func (d *denier) unauthenticated(c *gin.Context) {
 	switch pattern := c.FullPath(); {
 	case pattern == d.routes.SignIn || pattern == d.routes.Prefix+"/signin": // a redirect would loop
-		d.emit(c.Request.Context(), event{kind: eventkind.SignInGuarded})
+		d.emit(c.Request.Context(), events.Event{Kind: events.SignInGuarded})
 	case d.requestOf(c).byToken, errors.As(Reason(c), new(*authenticatorError)): // the same after a sign-in
 	case web.IsNavigation(c.Request):
 		d.redirectToSignIn(c)

@@ -5,15 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/claims"
-	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
+	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
-	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
 // PendingSignIn is the argument of [Config].OnSignIn: a sign-in whose tokens are validated and that has no session yet.
@@ -75,24 +73,6 @@ type ProviderCall struct {
 	Duration  time.Duration
 }
 
-// callObserver returns the function that passes calls on to OnProviderCall. It is nil if there is none, and then no
-// call is measured.
-func (r *reporter) callObserver() func(context.Context, provider.Call) {
-	if r.onProviderCall == nil {
-		return nil
-	}
-	return func(ctx context.Context, call provider.Call) {
-		exported := ProviderCall{
-			Provider: r.provider, Operation: strings.ReplaceAll(call.Op, " ", "_"), Method: call.Method, URL: call.URL,
-			Status: call.Status, Code: call.Code, Start: call.Start, Duration: call.Duration,
-		}
-		_, _ = flight.Try(r.log, func() (any, error) {
-			r.onProviderCall(ctx, exported)
-			return nil, nil
-		})
-	}
-}
-
 // RequestFrom returns the request in whose course a hook is called, from the context of the hook, so that the hook can
 // read the request and set cookies of the app. It returns false if there is none, as in [Config].OnSignIn, which serves
 // several requests. The *gin.Context is valid only on the goroutine of the request and until the request ends.
@@ -129,7 +109,7 @@ func (h hooks) signedIn(c *gin.Context, u *User) {
 		return
 	}
 	if err := h.config.OnSignedIn(c.Request.Context(), u); err != nil {
-		h.emit(c.Request.Context(), event{kind: eventkind.SignedInHookFailed, subject: u.Subject, err: err})
+		h.emit(c.Request.Context(), events.Event{Kind: events.SignedInHookFailed, Subject: u.Subject, Err: err})
 	}
 }
 
@@ -139,7 +119,7 @@ func (h hooks) signedOut(ctx context.Context, u *User) {
 		return
 	}
 	if err := h.config.OnSignOut(ctx, u); err != nil {
-		h.emit(ctx, event{kind: eventkind.SignOutHookFailed, err: err})
+		h.emit(ctx, events.Event{Kind: events.SignOutHookFailed, Err: err})
 	}
 }
 
@@ -154,11 +134,6 @@ func (h hooks) signal(ctx context.Context, s Signal) error {
 		return fmt.Errorf("OnSignal failed: %w", err)
 	}
 	return nil
-}
-
-// sessionEnded reports the end of one session, or of all sessions that match e.
-func (r *reporter) sessionEnded(ctx context.Context, e SessionEnd) {
-	r.emit(ctx, event{kind: eventkind.SessionEnded, subject: e.Subject, sid: e.SID, reason: e.Reason})
 }
 
 // Authenticator identifies the user of a request by means other than a session, such as an API key, a personal access

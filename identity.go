@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
-	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
+	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
@@ -190,11 +190,11 @@ func (req *request) renew(h http.Header, s *session.Session, cookies []string) {
 	renewed, set := s.Renewed, req.reply.Cookies()
 	cookie.Set(set, cookies...)
 	if err := req.auth.sessions.Renew(set, req.httpNow(), s); err != nil {
-		req.auth.emit(req.Context, event{kind: eventkind.SessionNotRenewed, subject: s.Subject, err: err})
+		req.auth.emit(req.Context, events.Event{Kind: events.SessionNotRenewed, Subject: s.Subject, Err: err})
 	}
 	req.reply.Send(h, set)
 	if !s.Renewed.Equal(renewed) {
-		req.auth.emit(req.Context, event{kind: eventkind.SessionRenewed, subject: s.Subject, sid: s.SID})
+		req.auth.emit(req.Context, events.Event{Kind: events.SessionRenewed, Subject: s.Subject, SID: s.SID})
 		relyingPartyOf(&s.Record).ledger.enlist(req.Context, s, req.auth.sessions.Left(&s.Record))
 	}
 }

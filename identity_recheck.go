@@ -8,7 +8,7 @@ import (
 	"net/http"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
-	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
+	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/recheck"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
@@ -32,11 +32,11 @@ func newChecker(a *core, rp *relyingParty) *recheck.Checker {
 		},
 		End: rp.endChecked,
 		Report: func(ctx context.Context, e recheck.Event, r *session.Record, err error) {
-			kind := map[recheck.Event]eventkind.Kind{
-				recheck.Failed: eventkind.RecheckFailed, recheck.NotShared: eventkind.RecheckNotShared,
-				recheck.LeaseNotReleased: eventkind.LeaseNotReleased,
+			kind := map[recheck.Event]events.Kind{
+				recheck.Failed: events.RecheckFailed, recheck.NotShared: events.RecheckNotShared,
+				recheck.LeaseNotReleased: events.LeaseNotReleased,
 			}[e]
-			rp.emit(ctx, event{kind: kind, subject: r.Subject, sid: r.SID, err: err})
+			rp.emit(ctx, events.Event{Kind: kind, Subject: r.Subject, SID: r.SID, Err: err})
 		},
 	})
 }
@@ -46,7 +46,7 @@ func newChecker(a *core, rp *relyingParty) *recheck.Checker {
 func (rp *relyingParty) endChecked(
 	ctx context.Context, r *session.Record, answer recheck.Answer, refusal error,
 ) error {
-	rp.emit(ctx, event{kind: eventkind.RecheckRefused, subject: r.Subject, sid: r.SID, err: refusal})
+	rp.emit(ctx, events.Event{Kind: events.RecheckRefused, Subject: r.Subject, SID: r.SID, Err: refusal})
 	ref := rp.ledger.RefOf(r)
 	if err := rp.ledger.EndSession(ctx, ref.ID); err != nil {
 		return err
@@ -127,7 +127,7 @@ func (req *request) keepChecked(
 		req.noLongerSignedIn()
 		return
 	case err != nil: // the next request has to find out again
-		a.emit(req.Context, event{kind: eventkind.RecheckNotSaved, subject: s.Subject, err: translated(err)})
+		a.emit(req.Context, events.Event{Kind: events.RecheckNotSaved, Subject: s.Subject, Err: translated(err)})
 	}
 	req.identity = identityOf(s)
 	if h == nil || req.reply.Has(set) {
@@ -185,7 +185,7 @@ func (rp *relyingParty) reread(
 	}
 	answer.User = &record
 	if attrs := recheck.Changes(membershipsOf(before), membershipsOf(after)); attrs != nil {
-		rp.emit(ctx, event{kind: eventkind.MembershipsChanged, subject: r.Subject, sid: r.SID, attrs: attrs})
+		rp.emit(ctx, events.Event{Kind: events.MembershipsChanged, Subject: r.Subject, SID: r.SID, Attrs: attrs})
 	}
 	return answer, nil
 }

@@ -12,7 +12,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
+	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/reply"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
@@ -213,7 +213,7 @@ func (req *request) findAmong(rivals []*session.Session) (*session.Session, []st
 		return alive[0], cookies, nil
 	}
 	req.rivals, req.later = alive, nil
-	req.auth.emit(req.Context, event{kind: eventkind.SeveralSessions, attrs: []slog.Attr{
+	req.auth.emit(req.Context, events.Event{Kind: events.SeveralSessions, Attrs: []slog.Attr{
 		slog.String("cookie", req.auth.markers.Name), slog.Int("sessions", len(alive)),
 	}})
 	return nil, nil, nil

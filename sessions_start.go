@@ -14,7 +14,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/cookiestore"
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
-	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
+	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/revocation"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
@@ -57,15 +57,17 @@ func (req *request) startSession(
 	}
 	req.replace(s)
 	req.later = cookie.After(req.httpNow(), req.reply.Cookies()[setCookie])
-	rp.emit(req, event{kind: eventkind.SignedIn, subject: id.user.Subject, actor: id.user.Actor.subject(), sid: id.sid})
+	rp.emit(req, events.Event{
+		Kind: events.SignedIn, Subject: id.user.Subject, Actor: id.user.Actor.subject(), SID: id.sid,
+	})
 	// The new session has started, so from here on errors are only logged.
 	err = req.endReplaced(rp, old, at)
 	rp.ledger.enlist(req, s, a.sessions.Left(&s.Record))
 	if err := a.labels.Keep(req, req.http, s); err != nil { // only logged: labels serve to display sessions
-		a.emit(req, event{kind: eventkind.SessionNotLabelled, subject: s.Subject, err: err})
+		a.emit(req, events.Event{Kind: events.SessionNotLabelled, Subject: s.Subject, Err: err})
 	}
 	if err := errors.Join(err, rp.ledger.limit(req, s, a.config.MaxSessions)); err != nil {
-		a.emit(req, event{kind: eventkind.EarlierSessionLives, err: err})
+		a.emit(req, events.Event{Kind: events.EarlierSessionLives, Err: err})
 	}
 	req.revokeReplaced(s, of, tokens, old, at)
 	return s, nil
@@ -204,7 +206,7 @@ func (req *request) keepReplacedTokens(s *session.Session) {
 	text, ttl := string(t.SID[:])+string(tokens.Encode()), a.config.AttemptLife+rp.exchangeLimit()
 	key := shared.Key(shared.KindReplaced, t.ID)
 	if err := a.values.Keep(req, rp.replacedTokens(), key, r.Owner(), text, ttl); err != nil {
-		a.emit(req, event{kind: eventkind.ReplacedTokensNotLeft, subject: r.Subject, err: err})
+		a.emit(req, events.Event{Kind: events.ReplacedTokensNotLeft, Subject: r.Subject, Err: err})
 	}
 }
 
@@ -226,7 +228,7 @@ func (req *request) loadReplacedTokens(
 	t := rp.ledger.RefOf(r)
 	text, ok, err := req.auth.values.Kept(req, rp.replacedTokens(), shared.Key(shared.KindReplaced, t.ID), r.Owner())
 	if err != nil {
-		rp.emit(req, event{kind: eventkind.TokensNotRevoked, subject: at.Replaced, err: err})
+		rp.emit(req, events.Event{Kind: events.TokensNotRevoked, Subject: at.Replaced, Err: err})
 	}
 	if !ok || len(text) < len(t.SID) {
 		return nil, t, nil

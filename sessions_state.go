@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
+	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/revocation"
 	"github.com/seed-d65cea4d/ginoidc/internal/sealed"
@@ -148,7 +148,7 @@ func (v sharedValues) inTurn(
 
 // leaseNotReleased reports that others wait until a lease expires.
 func (r *reporter) leaseNotReleased(ctx context.Context, err error) {
-	r.emit(ctx, event{kind: eventkind.LeaseNotReleased, err: err})
+	r.emit(ctx, events.Event{Kind: events.LeaseNotReleased, Err: err})
 }
 
 // newLedger returns the ledger of sessions of an audience, or of the app.
@@ -194,13 +194,13 @@ func (l sessionLedger) limit(ctx context.Context, begun *session.Session, most i
 // does not prevent the sign-in, because the lists only serve to display and count sessions.
 func (l sessionLedger) enlist(ctx context.Context, s *session.Session, left time.Duration) {
 	if err := l.Enlist(ctx, l.RefOf(&s.Record), left); err != nil {
-		l.emit(ctx, event{kind: eventkind.SessionNotListed, subject: s.Subject, err: err})
+		l.emit(ctx, events.Event{Kind: events.SessionNotListed, Subject: s.Subject, Err: err})
 	}
 }
 
 // delist removes a session from the lists of its user. A failure is only logged: the session has ended already.
 func (l sessionLedger) delist(ctx context.Context, ref revocation.Ref) {
 	if err := l.Delist(ctx, ref); err != nil {
-		l.emit(ctx, event{kind: eventkind.SessionStillListed, err: err})
+		l.emit(ctx, events.Event{Kind: events.SessionStillListed, Err: err})
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
-	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
+	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
@@ -103,7 +103,7 @@ func (req *request) update(c *gin.Context, s *session.Session, u *User) (*sessio
 	if err == nil {
 		retired := a.sessions.Retire(req.httpNow(), s, updateGrace)
 		if gone = errors.Is(retired, session.ErrGone); !gone && retired != nil {
-			a.emit(req, event{kind: eventkind.OldStateStored, subject: s.Subject, err: retired})
+			a.emit(req, events.Event{Kind: events.OldStateStored, Subject: s.Subject, Err: retired})
 		}
 	}
 	if gone || err != nil {
@@ -221,7 +221,7 @@ func (req *request) forgetEnded(c *gin.Context) {
 		return
 	}
 	if err := req.setCookies(c, func(h http.Header) error { return a.sessions.Destroy(h, req.httpNow()) }); err != nil {
-		a.emit(req, event{kind: eventkind.CookiesNotDeleted, err: err})
+		a.emit(req, events.Event{Kind: events.CookiesNotDeleted, Err: err})
 	}
 }
 

@@ -114,8 +114,8 @@ func newSignalReceiver(a *core, rp *relyingParty) (*signals.Receiver, error) {
 		Transmitter: provider.NewTransmitter(provider.TransmitterConfig{
 			Issuer: s.Issuer, Audience: s.Audience, SigningAlgs: s.SigningAlgs,
 			MaxAge: a.config.SessionLifetime + a.config.AttemptLife, ClockTolerance: p.ClockTolerance, Token: s.Token,
-			Timeout: p.Timeout, Transport: p.Transport, RootCAs: p.RootCAs, Logger: a.log, Report: rp.emitProvider,
-			Observe: rp.callObserver(),
+			Timeout: p.Timeout, Transport: p.Transport, RootCAs: p.RootCAs, Logger: a.log, Report: rp.events.EmitProvider,
+			Observe: rp.events.CallObserver(),
 		}),
 		Issuer: s.Issuer, Audience: rp.audience, URL: rp.ownURL(a, routes.SignalsPath), Authorization: s.Authorization,
 		Poll: s.Poll, State: a.state, Values: a.values.Values, States: states, Log: a.log,

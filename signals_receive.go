@@ -9,7 +9,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
+	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/signals"
 )
@@ -69,16 +69,16 @@ func (r *reporter) refuseSignal(c *gin.Context, err error) {
 
 // reportSignal reports trouble with signals. of is the event concerned, or nil.
 func (r *reporter) reportSignal(ctx context.Context, e signals.Event, of *provider.SecurityEvent, err error) {
-	trouble := event{err: err, attrs: signalAttrs(of)}
+	trouble := events.Event{Err: err, Attrs: signalAttrs(of)}
 	switch e {
 	case signals.Refused:
-		trouble.kind, trouble.code = eventkind.SignalRefused, cmp.Or(signals.Code(err), outcomeOf(translated(err)).code)
+		trouble.Kind, trouble.Code = events.SignalRefused, cmp.Or(signals.Code(err), outcomeOf(translated(err)).code)
 	case signals.Forgotten:
-		trouble.kind = eventkind.SignalForgotten
+		trouble.Kind = events.SignalForgotten
 	case signals.PollFailed:
-		trouble.kind, trouble.ofProvider = eventkind.PollFailed, true
+		trouble.Kind, trouble.OfProvider = events.PollFailed, true
 	case signals.LeaseNotReleased:
-		trouble.kind = eventkind.LeaseNotReleased
+		trouble.Kind = events.LeaseNotReleased
 	}
 	r.emit(ctx, trouble)
 }
@@ -94,9 +94,9 @@ func signalAttrs(s *provider.SecurityEvent) []slog.Attr {
 // applySignal lets a signal have its effect: first on the sessions, so that a failing hook cannot prevent it.
 func (rp *relyingParty) applySignal(ctx context.Context, ask hooks, s *provider.SecurityEvent) error {
 	sub, sid, how := signals.Affected(s, rp.settings.Issuer, rp.settings.Signals.CredentialChange)
-	received := event{kind: eventkind.Signal, subject: sub, sid: sid, attrs: signalAttrs(s)}
+	received := events.Event{Kind: events.Signal, Subject: sub, SID: sid, Attrs: signalAttrs(s)}
 	if s.Discard {
-		received.attrs = append(received.attrs, slog.Bool("discarded", true))
+		received.Attrs = append(received.Attrs, slog.Bool("discarded", true))
 		rp.emit(ctx, received)
 		return nil
 	}

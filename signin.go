@@ -13,7 +13,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/ascii"
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
-	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
+	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/signin"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
@@ -99,7 +99,7 @@ func (s *signIns) detectLoop(c *gin.Context, req *request, rp *relyingParty) (ag
 		Name: s.markers.Name, Path: s.markers.Path, AppURL: s.appURL, Host: ascii.Clean(c.Request.Host, 256), Came: n,
 	}
 	if n > 0 && !again {
-		s.emit(req, event{kind: eventkind.SessionLost, err: missing})
+		s.emit(req, events.Event{Kind: events.SessionLost, Err: missing})
 		return true, nil
 	}
 	req.addCookies(c, []string{s.recent.Delete().String()}) // so that the link of the page starts a new sign-in
@@ -167,7 +167,7 @@ func (a *Auth) SilentSignIn() gin.HandlerFunc {
 		}
 		location, err := a.signIns.start(ctx, c, req, silently)
 		if err != nil { // the user did not ask for a sign-in: serve the page
-			a.emit(ctx, event{kind: eventkind.SilentSignInFailed, code: outcomeOf(err).code, err: err})
+			a.emit(ctx, events.Event{Kind: events.SilentSignInFailed, Code: outcomeOf(err).code, Err: err})
 			return
 		}
 		a.markers.SetSilent(c.Writer.Header())

@@ -10,7 +10,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
+	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
@@ -103,11 +103,11 @@ func (rp *relyingParty) endByToken(ctx context.Context, token *provider.LogoutTo
 	life := time.Until(token.Expires) + rp.settings.ClockTolerance
 	first, err := rp.markUsed(ctx, shared.KindLogoutToken, token.JTI, life)
 	if err != nil {
-		rp.emit(ctx, event{kind: eventkind.LogoutTokenForgotten, err: err})
+		rp.emit(ctx, events.Event{Kind: events.LogoutTokenForgotten, Err: err})
 	} else if !first {
 		return errors.New("the logout token was used before")
 	}
-	rp.emit(ctx, event{kind: eventkind.LogoutCall, subject: token.Subject, sid: token.SID, unlogged: true})
+	rp.emit(ctx, events.Event{Kind: events.LogoutCall, Subject: token.Subject, SID: token.SID, Unlogged: true})
 	rp.sessionEnded(ctx, SessionEnd{Subject: token.Subject, SID: token.SID, Reason: EndedByBackChannel})
 	return nil
 }
@@ -125,12 +125,12 @@ func (r *reporter) refuseLogout(c *gin.Context, rp *relyingParty, err error) {
 		o := outcomeOf(err)
 		status, code = o.status, o.code
 	}
-	refused := event{kind: eventkind.LogoutRefused, code: code, err: err}
+	refused := events.Event{Kind: events.LogoutRefused, Code: code, Err: err}
 	if rp != nil {
-		refused.provider = rp.settings.Name
+		refused.Provider = rp.settings.Name
 	}
 	if errors.Is(err, provider.ErrUntypedLogoutToken) {
-		refused.attrs = []slog.Attr{slog.String("accepted_with", rp.names.of("UntypedLogoutTokens"))}
+		refused.Attrs = []slog.Attr{slog.String("accepted_with", rp.names.of("UntypedLogoutTokens"))}
 	}
 	r.emit(c.Request.Context(), refused)
 	c.Abort()
@@ -193,11 +193,11 @@ func (rp *relyingParty) endFramed(c *gin.Context, req *request) (ended int, err 
 	}
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
-		rp.emit(req, event{kind: eventkind.FrontChannelNoList, err: err})
+		rp.emit(req, events.Event{Kind: events.FrontChannelNoList, Err: err})
 	case err == nil && ended == 0:
-		rp.emit(req, event{kind: eventkind.FrontChannelNothing, attrs: []slog.Attr{slog.String("reason", why)}})
+		rp.emit(req, events.Event{Kind: events.FrontChannelNothing, Attrs: []slog.Attr{slog.String("reason", why)}})
 	case err == nil:
-		rp.emit(req, event{kind: eventkind.LogoutCall, sid: query.Get("sid"), unlogged: true})
+		rp.emit(req, events.Event{Kind: events.LogoutCall, SID: query.Get("sid"), Unlogged: true})
 	}
 	return ended, err
 }

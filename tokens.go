@@ -9,7 +9,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
+	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/refresh"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
@@ -172,7 +172,7 @@ func (req *request) refreshFailed(c *gin.Context, err error) error {
 	a, err := req.auth, translated(err)
 	if errors.Is(err, ErrUnauthenticated) {
 		if err := req.setCookies(c, func(h http.Header) error { return a.sessions.Destroy(h, req.httpNow()) }); err != nil {
-			a.emit(req, event{kind: eventkind.CookiesNotDeleted, err: err})
+			a.emit(req, events.Event{Kind: events.CookiesNotDeleted, Err: err})
 		}
 		req.replace(nil)
 	}
@@ -200,7 +200,7 @@ func (req *request) tokensToRevoke(s *session.Session) (*session.Record, *provid
 	}
 	tokens, err := req.keptTokens(s)
 	if err != nil {
-		a.emit(req, event{kind: eventkind.TokensNotRevoked, subject: s.Subject, err: err})
+		a.emit(req, events.Event{Kind: events.TokensNotRevoked, Subject: s.Subject, Err: err})
 	}
 	return &s.Record, tokens
 }
@@ -222,17 +222,17 @@ func newRefresher(rp *relyingParty, values shared.Values, lifetime time.Duration
 			return rp.ledger.Ended(ctx, rp.ledger.RefOf(r))
 		},
 		End: func(ctx context.Context, r *session.Record, refusal error) error {
-			rp.emit(ctx, event{kind: eventkind.RefreshRefused, subject: r.Subject, sid: r.SID, err: refusal})
+			rp.emit(ctx, events.Event{Kind: events.RefreshRefused, Subject: r.Subject, SID: r.SID, Err: refusal})
 			end := SessionEnd{Subject: r.Subject, SID: r.SID, Reason: EndedByRefresh}
 			return rp.ledger.endListed(ctx, rp.ledger.RefOf(r), end)
 		},
 		Report: func(ctx context.Context, e refresh.Event, r *session.Record, err error) {
-			kind := map[refresh.Event]eventkind.Kind{
-				refresh.Refreshed: eventkind.TokensRefreshed, refresh.Unchecked: eventkind.RefreshUnchecked,
-				refresh.NotShared: eventkind.RefreshNotShared, refresh.NotRevoked: eventkind.TokensNotRevoked,
-				refresh.LeaseNotReleased: eventkind.LeaseNotReleased,
+			kind := map[refresh.Event]events.Kind{
+				refresh.Refreshed: events.TokensRefreshed, refresh.Unchecked: events.RefreshUnchecked,
+				refresh.NotShared: events.RefreshNotShared, refresh.NotRevoked: events.TokensNotRevoked,
+				refresh.LeaseNotReleased: events.LeaseNotReleased,
 			}[e]
-			rp.emit(ctx, event{kind: kind, subject: r.Subject, sid: r.SID, err: err})
+			rp.emit(ctx, events.Event{Kind: kind, Subject: r.Subject, SID: r.SID, Err: err})
 		},
 	})
 }

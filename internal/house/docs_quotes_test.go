@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
+	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/pages"
 )
 
@@ -182,7 +182,7 @@ func (q quotable) problems(line string, codes []string) (found []string) {
 	if want, ok := q.levels[text]; ok && want != level {
 		found = append(found, text+" has the level "+want.String())
 	}
-	if want, ok := eventkind.Kind(text).Level(); ok && want != level {
+	if want, ok := events.Kind(text).Level(); ok && want != level {
 		found = append(found, text+" has the level "+want.String())
 	}
 	if !q.texts[text] && !q.texts["ginoidc: "+text] {

@@ -1,6 +1,6 @@
-// Package eventkind lists the kinds of events that the plugin reports, with their messages and levels in the log. It
-// also has what an event says about the request that caused it.
-package eventkind
+// Package events reports what happens, to the log and to the hooks of the app. It lists the kinds of events, with their
+// messages and levels in the log and their names for apps, and has what an event says about the request that caused it.
+package events
 
 import "log/slog"
 
@@ -85,4 +85,43 @@ func (k Kind) Level() (level slog.Level, ok bool) {
 		return slog.LevelError, true
 	}
 	return slog.LevelInfo, false
+}
+
+// name returns the name of the kind for OnEvent, or "" if it depends on the case.
+func (k Kind) name() string {
+	switch k {
+	case SignInAccepted:
+		return "sign_in"
+	case SilentSignInFailed:
+		return "sign_in_refused"
+	case SignedIn:
+		return "session_started"
+	case SessionRenewed:
+		return "session_renewed"
+	case SessionEnded:
+		return "session_ended"
+	case TokensRefreshed:
+		return "tokens_refreshed"
+	case RefreshRefused:
+		return "refresh_refused"
+	case MembershipsChanged:
+		return "memberships_changed"
+	case RecheckRefused:
+		return "recheck_refused"
+	case RecheckFailed:
+		return "recheck_failed"
+	case Allowed:
+		return "allowed"
+	case LogoutCall:
+		return "logout_call"
+	case LogoutRefused, FrontChannelNoList, FrontChannelNothing:
+		return "logout_refused"
+	case Linked:
+		return "linked"
+	case Signal:
+		return "signal"
+	case SignalRefused:
+		return "signal_refused"
+	}
+	return ""
 }

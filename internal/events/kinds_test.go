@@ -1,10 +1,10 @@
-package eventkind_test
+package events_test
 
 import (
 	"log/slog"
 	"testing"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/eventkind"
+	"github.com/seed-d65cea4d/ginoidc/internal/events"
 )
 
 // TestLevel: one kind of each level. What prevents users from signing in or out is an error, what an operator should
@@ -12,19 +12,19 @@ import (
 // kind: those of the package that talks to the provider.
 func TestLevel(t *testing.T) {
 	for _, tt := range []struct {
-		kind  eventkind.Kind
+		kind  events.Kind
 		level slog.Level
 		ok    bool
 	}{
-		{eventkind.SessionRenewed, slog.LevelDebug, true},
-		{eventkind.CookiesNotDeleted, slog.LevelDebug, true},
-		{eventkind.LogoutRefused, slog.LevelWarn, true},
-		{eventkind.SeveralSessions, slog.LevelWarn, true},
-		{eventkind.RecheckRefused, slog.LevelWarn, true},
-		{eventkind.SignInGuarded, slog.LevelError, true},
-		{eventkind.EarlierSessionLives, slog.LevelError, true},
-		{eventkind.SignedIn, slog.LevelInfo, false},
-		{eventkind.RequestFailed, slog.LevelInfo, false},
+		{events.SessionRenewed, slog.LevelDebug, true},
+		{events.CookiesNotDeleted, slog.LevelDebug, true},
+		{events.LogoutRefused, slog.LevelWarn, true},
+		{events.SeveralSessions, slog.LevelWarn, true},
+		{events.RecheckRefused, slog.LevelWarn, true},
+		{events.SignInGuarded, slog.LevelError, true},
+		{events.EarlierSessionLives, slog.LevelError, true},
+		{events.SignedIn, slog.LevelInfo, false},
+		{events.RequestFailed, slog.LevelInfo, false},
 		{"keys fetched", slog.LevelInfo, false},
 	} {
 		if level, ok := tt.kind.Level(); level != tt.level || ok != tt.ok {

@@ -1,4 +1,4 @@
-package eventkind
+package events
 
 import (
 	"context"
