@@ -20,35 +20,12 @@ const people = 24
 // the other, requests are answered as the user who sends them, or 502 or 503; nobody is signed out, and sign-outs that
 // were acknowledged hold. Afterwards everybody can work again, and nothing is left of it. E2E_LONG takes ten minutes.
 func TestLoad(t *testing.T) {
-	const seed = 1
 	long := time.Duration(start.Long(20, 600)) * time.Second
-	var users []fakeop.User
-	for i := range people {
-		users = append(users, fakeop.User{Subject: fmt.Sprintf("user-%02d", i), Groups: []string{"staff"}})
-	}
-	s, n := newSite(t, users), &tally{}
-	everybody := make([]*person, people)
-	for i := range everybody {
-		everybody[i] = s.newPerson(t, n, users[i].Subject, uint64(i))
-		everybody[i].signIn()
-	}
-	if n.signIns.Load() != people {
-		t.Fatalf("%d of %d sign-ins before the faults: %q", n.signIns.Load(), people, n.odd)
-	}
+	s, n, everybody := newCrowd(t)
 	before := s.usage(t)
-
-	done := make(chan struct{})
-	var working sync.WaitGroup
-	for _, p := range everybody {
-		working.Go(func() {
-			for !closed(done) {
-				p.act()
-			}
-		})
-	}
-	replaced := s.disturb(t, rand.New(rand.NewPCG(seed, 0)), long)
-	close(done)
-	working.Wait()
+	stop := s.work(everybody, 0)
+	replaced := s.disturb(t, rand.New(rand.NewPCG(1, 0)), long)
+	stop()
 
 	s.check(t, everybody)
 	after := s.usage(t)
@@ -66,12 +43,43 @@ func TestLoad(t *testing.T) {
 		"of programs were served; %d sign-outs; signed out by a fault %d, shown another user %d, other answers %d",
 		long, people, faults, kinds, replaced, n.signIns.Load(), n.refused.Load(), n.guarded.Load(), n.served.Load(),
 		n.upstream.Load(), n.bearer.Load(), n.signOuts.Load(), n.lost.Load(), n.crossed.Load(), n.failed.Load())
-	if l, c, f := n.lost.Load(), n.crossed.Load(), n.failed.Load(); l+c+f > 0 {
-		t.Errorf("signed out by a fault: %d, shown another user: %d, other answers: %d: %q", l, c, f, n.odd)
-	}
+	n.verdict(t)
 	if n.served.Load() == 0 || n.signOuts.Load() == 0 || n.bearer.Load() == 0 || faults == 0 {
 		t.Error("too little happened to say anything")
 	}
+}
+
+// newCrowd returns a site and everybody, signed in to it.
+func newCrowd(t *testing.T) (*site, *tally, []*person) {
+	t.Helper()
+	var users []fakeop.User
+	for i := range people {
+		users = append(users, fakeop.User{Subject: fmt.Sprintf("user-%02d", i), Groups: []string{"staff"}})
+	}
+	s, n := newSite(t, users), &tally{}
+	everybody := make([]*person, people)
+	for i := range everybody {
+		everybody[i] = s.newPerson(t, n, users[i].Subject, uint64(i))
+		everybody[i].signIn()
+	}
+	if n.signIns.Load() != people {
+		t.Fatalf("%d of %d sign-ins before the faults: %q", n.signIns.Load(), people, n.odd)
+	}
+	return s, n, everybody
+}
+
+// work has everybody act, with a pause after each act, until stop is called.
+func (s *site) work(everybody []*person, pause time.Duration) (stop func()) {
+	done := make(chan struct{})
+	var working sync.WaitGroup
+	for _, p := range everybody {
+		working.Go(func() {
+			for ; !closed(done); time.Sleep(pause) {
+				p.act()
+			}
+		})
+	}
+	return func() { close(done); working.Wait() }
 }
 
 func closed(c chan struct{}) bool {
@@ -86,11 +94,21 @@ func closed(c chan struct{}) bool {
 // disturb lets gates fail and replaces instances, and ends with everything in order.
 func (s *site) disturb(t *testing.T, r *rand.Rand, long time.Duration) (replaced int) {
 	t.Helper()
-	began := time.Now()
-	done := make(chan struct{})
+	done := s.fail(r, long)
+	for !closed(done) {
+		time.Sleep(2 * time.Second)
+		s.replace(t, replaced%instances)
+		replaced++
+	}
+	return replaced
+}
+
+// fail lets gates fail, and closes done when they are in order again.
+func (s *site) fail(r *rand.Rand, long time.Duration) (done chan struct{}) {
+	done = make(chan struct{})
 	go func() {
 		defer close(done)
-		for ; time.Since(began) < long; time.Sleep(250 * time.Millisecond) {
+		for began := time.Now(); time.Since(began) < long; time.Sleep(250 * time.Millisecond) {
 			for _, g := range s.gates {
 				g.roll(r)
 			}
@@ -99,12 +117,7 @@ func (s *site) disturb(t *testing.T, r *rand.Rand, long time.Duration) (replaced
 			g.set(nil)
 		}
 	}()
-	for !closed(done) {
-		time.Sleep(2 * time.Second)
-		s.replace(t, replaced%instances)
-		replaced++
-	}
-	return replaced
+	return done
 }
 
 // check requires, after the faults, that everybody who was signed in still is, that sign-outs hold, and that everybody

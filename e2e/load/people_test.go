@@ -33,6 +33,14 @@ func (n *tally) note(text string) {
 	}
 }
 
+// verdict requires that nobody was signed out by a fault or shown another user, and that faults explain all answers.
+func (n *tally) verdict(t *testing.T) {
+	t.Helper()
+	if l, c, f := n.lost.Load(), n.crossed.Load(), n.failed.Load(); l+c+f > 0 {
+		t.Errorf("signed out by a fault: %d, shown another user: %d, other answers: %d: %q", l, c, f, n.odd)
+	}
+}
+
 // person is one user in one browser.
 type person struct {
 	*site
