@@ -9,8 +9,8 @@ import (
 )
 
 // TestSoak: two instances work for a long time while every call to the provider and to Redis fails in random ways, and
-// use no more memory and threads in the last quarter than in the second. E2E_SOAK is how long, for example "1h". The
-// default of 12 seconds is too short to judge memory.
+// use about as much memory and as many threads in the last quarter as in the second. E2E_SOAK is how long, for example
+// "1h". The default of 12 seconds is too short to judge memory.
 func TestSoak(t *testing.T) {
 	long, err := time.ParseDuration(cmp.Or(os.Getenv("E2E_SOAK"), "12s"))
 	if err != nil {
