@@ -37,7 +37,7 @@ type relyingParty struct {
 
 	attemptName string // the name in attempts, "" in an app with one provider
 	shape       *claims.Shape
-	groups      groupsWatch
+	groups      claims.Watch
 
 	state       SharedState
 	ledger      sessionLedger
@@ -63,7 +63,7 @@ func newRelyingParty(
 	rp := &relyingParty{
 		reporter: a.reporter.of(settings.Name), client: client, settings: *settings, names: names,
 		audience: audienceOf(settings), state: a.state,
-		shape: settings.claimShape(), keepIDToken: a.config.KeepIDToken, groups: groupsWatch{guarded: &a.groupsGuarded},
+		shape: settings.claimShape(), keepIDToken: a.config.KeepIDToken, groups: claims.Watch{Guarded: &a.groupsGuarded},
 	}
 	if issuer, err := url.Parse(settings.Issuer); err == nil {
 		rp.origin = origin.Of(issuer)
@@ -77,7 +77,7 @@ func newRelyingParty(
 	}
 	rp.ledger = sessionLedger{newLedger(a, rp.audience, settings.Signals.stepsUp()), rp.reporter}
 	rp.refresher = newRefresher(rp, a.values.Values, a.config.SessionLifetime)
-	rp.checker = newChecker(a, rp)
+	rp.checker = newChecker(rp, &a.config, a.values.Values, a.hooks)
 	rp.resources = rp.resourceTransport()
 	rp.tokens = &bearer.Checker{
 		Provider: rp.client, Site: a.targets, Certificates: a.certificates, Nonces: a.proofNonces,

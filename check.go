@@ -127,7 +127,7 @@ func (rp *relyingParty) check(ctx context.Context, a *core) []doctor.Finding {
 // needsGroups reports whether users of the provider seem to need groups in its tokens.
 func (rp *relyingParty) needsGroups() bool {
 	named := rp.settings.GroupsClaim != "groups" || len(rp.settings.GroupsPath) > 0
-	return rp.settings.GroupsResolver == nil && (named || rp.groups.guarded.Load())
+	return rp.settings.GroupsResolver == nil && (named || rp.groups.Guarded.Load())
 }
 
 // groupsMember returns the claim that has the groups, without the path below it.

@@ -115,40 +115,15 @@ func (u *User) claims() (map[string]any, error) {
 	if u == nil {
 		return nil, ErrUnauthenticated
 	}
-	all := map[string]any{}
-	if len(u.Extra) > 0 {
-		var err error
-		if all, err = claims.Object(u.Extra); err != nil {
-			return nil, err
-		}
-	}
-	shape := u.shape
-	if shape == nil {
-		shape = &claims.Shape{Groups: claims.Place{Name: "groups"}, Organizations: claims.Place{Name: "organizations"}}
-	}
-	all["iss"], all["sub"] = u.Issuer, u.Subject
-	for name, value := range map[string]string{
-		"name": u.Name, "preferred_username": u.PreferredUsername, "email": u.Email, "picture": u.Picture, "acr": u.ACR,
-	} {
-		if value != "" {
-			all[name] = value
-		}
-	}
-	if u.Email != "" {
-		all["email_verified"] = u.EmailVerified
-	}
-	if len(u.AMR) > 0 {
-		all["amr"] = u.AMR
-	}
-	if !u.AuthTime.IsZero() {
-		all["auth_time"] = u.AuthTime.Unix()
+	p := claims.Profile{
+		Issuer: u.Issuer, Subject: u.Subject, Name: u.Name, PreferredUsername: u.PreferredUsername,
+		Email: u.Email, EmailVerified: u.EmailVerified, Picture: u.Picture, Groups: u.Groups, Organizations: u.Organizations,
+		AuthTime: u.AuthTime, ACR: u.ACR, AMR: u.AMR, Extra: u.Extra,
 	}
 	if u.Actor != nil {
-		all["act"] = map[string]any{"iss": u.Actor.Issuer, "sub": u.Actor.Subject} // RFC 8693, section 4.1
+		p.Act = map[string]any{"iss": u.Actor.Issuer, "sub": u.Actor.Subject}
 	}
-	shape.Groups.Restore(all, u.Groups)
-	shape.Organizations.Restore(all, u.Organizations)
-	return all, nil
+	return u.shape.Claims(p)
 }
 
 // record returns the part of a user that the session keeps.

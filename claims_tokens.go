@@ -3,19 +3,18 @@ package ginoidc
 import (
 	"cmp"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/recheck"
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
 // person is the user whom validated tokens identify, with the parts of the tokens that a session keeps.
@@ -58,8 +57,8 @@ func (rp *relyingParty) personOf(
 	}
 	p := &person{rp: rp, user: user, sid: claims.Text(idToken, "sid"), issued: idToken.Time("iat"), tokens: tokens}
 	p.issuer = user.Issuer
-	if p.expires, err = sessionExpiry(idToken); err != nil {
-		return nil, err
+	if p.expires, err = idToken.SessionExpiry(); err != nil {
+		return nil, fmt.Errorf("%w: %w", errInvalidToken, err)
 	}
 	if rp.keepIDToken != Never {
 		signed, err := rp.client.SignedIDToken(tokens.IDToken)
@@ -81,7 +80,7 @@ func (rp *relyingParty) resolveGroups(ctx context.Context, user *User, accessTok
 		}
 		user.Groups, user.GroupsOverage = rp.shape.Within(groups), false
 	}
-	if rp.groups.observe(len(user.Groups) > 0 || user.GroupsOverage) {
+	if rp.groups.Observe(len(user.Groups) > 0 || user.GroupsOverage) {
 		rp.emit(ctx, events.Event{
 			Kind: events.GroupsMissing, Attrs: []slog.Attr{slog.String("claim", rp.shape.Groups.Roots()[0])},
 		})
@@ -103,100 +102,74 @@ func (p *Provider) claimShape() *claims.Shape {
 	}
 }
 
-// newUser returns the user whom validated claims describe. The ID token takes precedence over userinfo, claim by claim.
-// Groups and organizations come from the ID token if it has them at all and otherwise from userinfo, never from both.
-// email and email_verified come from the same source: the email_verified of one says nothing about the address in the
-// other, and trusting it would verify an unverified address.
+// newUser returns the user whom validated claims describe.
 func newUser(shape *claims.Shape, idToken, userInfo provider.Claims) (*User, error) {
-	all := claims.Merge(idToken, userInfo)
-	emailSource := idToken
-	if idToken["email"] == nil {
-		emailSource = userInfo
-	}
-	u := &User{
-		Issuer: claims.Text(idToken, "iss"), Subject: claims.Text(idToken, "sub"),
-		Name: claims.Text(all, "name"), PreferredUsername: claims.Text(all, "preferred_username"),
-		Email: claims.Text(emailSource, "email"), Picture: claims.Text(all, "picture"),
-		AuthTime: idToken.Time("auth_time"), ACR: claims.Text(idToken, "acr"), AMR: claims.Texts(idToken["amr"]),
-		shape: shape, ready: true,
-	}
-	u.EmailVerified = u.Email != "" && shape.EmailVerified(emailSource["email_verified"])
-
-	var groupsAt, organizationsAt []string
-	u.Groups, groupsAt, u.GroupsOverage = shape.GroupsOf(idToken, userInfo)
-	u.Organizations, organizationsAt = shape.OrganizationsOf(idToken, userInfo)
-	shape.Groups.TakeOut(all, groupsAt)
-	shape.Organizations.TakeOut(all, organizationsAt)
-	for _, name := range protocolClaims() {
-		delete(all, name)
-	}
-	if len(u.AMR) > 0 {
-		delete(all, "amr")
-	}
-	maps.DeleteFunc(all, func(_ string, value any) bool { return value == nil || !claims.Decodable(value) })
-	if len(all) == 0 {
-		return u, nil
-	}
-	var err error
-	u.Extra, err = json.Marshal(all)
-	return u, err
+	p, err := shape.Profile(idToken, userInfo)
+	return &User{
+		Issuer: p.Issuer, Subject: p.Subject, Name: p.Name, PreferredUsername: p.PreferredUsername,
+		Email: p.Email, EmailVerified: p.EmailVerified, Picture: p.Picture,
+		Groups: p.Groups, GroupsOverage: p.GroupsOverage, Organizations: p.Organizations,
+		AuthTime: idToken.Time("auth_time"), ACR: p.ACR, AMR: p.AMR, Extra: p.Extra, shape: shape, ready: true,
+	}, err
 }
 
-// protocolClaims returns the claims that User.Extra leaves out: validation is finished with them, or User has a field
-// for them.
-func protocolClaims() []string {
-	return []string{
-		"iss", "sub", "aud", "exp", "iat", "nbf", "jti", "nonce", "azp", "at_hash", "c_hash", "s_hash", "auth_time",
-		"acr", "sid", "session_expiry",
-		"name", "preferred_username", "email", "email_verified", "picture", "_claim_names", "_claim_sources", "hasgroups",
+// vet asks code of the app about the user of a session that is checked: the resolver for the groups, and OnSignIn
+// whether the user may still sign in. It returns the user as they leave it.
+func (rp *relyingParty) vet(
+	ctx context.Context, ask hooks, r *session.Record, found recheck.Found, accessToken string,
+) (*session.Record, error) {
+	u, err := rp.userFound(r, found)
+	if err != nil {
+		return nil, err
 	}
+	if resolve := rp.settings.GroupsResolver; resolve != nil {
+		groups, err := resolve(ctx, u, accessToken)
+		if err != nil {
+			return nil, refusal(fmt.Errorf("groups: %w", err))
+		}
+		u.Groups, u.GroupsOverage = rp.shape.Within(groups), false
+	}
+	if !r.Issued.IsZero() { // StartSession does not call OnSignIn either
+		err = ask.signIn(ctx, &PendingSignIn{User: u, AccessToken: accessToken, Recheck: true})
+	}
+	if err == nil {
+		rec := u.record()
+		return &rec, nil
+	}
+	if errors.Is(err, ErrProviderUnavailable) || errors.Is(err, ErrSessionStore) || ctx.Err() != nil {
+		err = fmt.Errorf("OnSignIn: %w", errors.Join(errUndecided, err))
+	}
+	return nil, refusal(err)
 }
 
-// groupsWatch detects that the provider never sends a groups claim, the usual reason why nobody is in any group.
-type groupsWatch struct {
-	guarded *atomic.Bool // a guard requires groups
-	seen    atomic.Bool
-	signIns atomic.Int64
+// userFound returns the user as the sources of a check describe them.
+func (rp *relyingParty) userFound(r *session.Record, found recheck.Found) (*User, error) {
+	before := rp.userOf(r)
+	u := before.copied()
+	if found.IDToken != nil {
+		var err error
+		if u, err = newUser(rp.shape, found.IDToken, found.UserInfo); err != nil {
+			return nil, err
+		}
+		u.Data, u.Actor, u.Provider = before.Data, before.Actor, before.Provider
+	}
+	known := found.Memberships
+	u.Groups, u.GroupsOverage, u.Organizations = known.Groups, known.GroupsOverage, known.Organizations
+	return u, nil
 }
 
-// watchedSignIns is the number of sign-ins without groups after which a warning is logged.
-const watchedSignIns = 10
+// errUndecided marks errors of OnSignIn that refuse nobody, although the hook's errors are wrapped in ErrForbidden.
+var errUndecided = errors.New("undecided")
 
-// observe counts a sign-in. It returns true at most once: if guards require groups and no sign-in so far had any.
-func (w *groupsWatch) observe(found bool) (warn bool) {
-	if found {
-		w.seen.Store(true)
-	}
-	return w.signIns.Add(1) == watchedSignIns && w.guarded.Load() && !w.seen.Load()
-}
-
-// sessionExpiry returns when the provider wants a session to end: the claim session_expiry of its ID token (OpenID
-// Connect Enterprise Extensions 1.0), or the zero time if there is none. A claim that cannot be read is an error, since
-// the session would otherwise outlive what the provider allows.
-func sessionExpiry(idToken provider.Claims) (time.Time, error) {
-	if idToken["session_expiry"] == nil {
-		return time.Time{}, nil
-	}
-	at := idToken.Time("session_expiry")
-	if at.IsZero() {
-		return time.Time{}, fmt.Errorf("%w: session_expiry is not a time in seconds", errInvalidToken)
-	}
-	return at, nil
-}
-
-// expiresAfter returns when the session has to end: what the new ID token says of it replaces what was said before. An
-// ID token that says nothing of it changes nothing.
-func expiresAfter(from recheck.Sources, before time.Time) (time.Time, error) {
-	at, err := sessionExpiry(from.IDToken)
+// refusal returns an error of the app's code as a [recheck.ErrRefused] if it means that the user may no longer sign in.
+func refusal(err error) error {
 	switch {
-	case err != nil:
-		return at, fmt.Errorf("%w: %w", recheck.ErrRefused, err)
-	case at.IsZero():
-		return before, nil
-	case !at.After(time.Now()):
-		return at, fmt.Errorf("%w: session_expiry is in the past", recheck.ErrRefused)
+	case errors.Is(err, errUndecided):
+		return err
+	case errors.Is(err, ErrForbidden), errors.Is(err, ErrUnauthenticated):
+		return fmt.Errorf("%w: %w", recheck.ErrRefused, err)
 	}
-	return at, nil
+	return recheck.Judged(err)
 }
 
 // userOfToken returns the user of a verified access token. A client that acts on its own behalf is a user whose Subject

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"encoding/json"
+	"errors"
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/wire"
@@ -43,6 +44,20 @@ func (c Claims) Time(name string) time.Time {
 		return time.Time{}
 	}
 	return time.Unix(int64(at), 0).UTC()
+}
+
+// SessionExpiry returns when the provider wants a session to end: the claim session_expiry of its ID token (OpenID
+// Connect Enterprise Extensions 1.0), or the zero time if there is none. A claim that cannot be read is an error,
+// since the session would otherwise outlive what the provider allows.
+func (c Claims) SessionExpiry() (time.Time, error) {
+	if c["session_expiry"] == nil {
+		return time.Time{}, nil
+	}
+	at := c.Time("session_expiry")
+	if at.IsZero() {
+		return time.Time{}, errors.New("session_expiry is not a time in seconds")
+	}
+	return at, nil
 }
 
 // seconds reads a NumericDate from the years 1970 to 9999 (RFC 7519 section 2). Others are mistakes, such as

@@ -92,9 +92,6 @@ func (c *Checker) Due(read time.Time) bool { return time.Since(read) > c.Every }
 // Usable reports whether what was read at that time may still be used while the provider does not respond.
 func (c *Checker) Usable(read time.Time) bool { return time.Since(read) <= c.Every+c.Grace }
 
-// Made reports whether a check has just been made, for this request or for others, if err is the error of Check.
-func Made(err error) bool { return !errors.Is(err, ErrPending) && !errors.Is(err, errFailing) }
-
 // lease is longer than a check can take.
 func (c *Checker) lease() time.Duration { return c.Limit + slack }
 

@@ -4,15 +4,17 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/claims"
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
 // Sources are what a check has read about a user.
 type Sources struct {
-	IDToken  map[string]any // of a refresh; nil if it had none
-	UserInfo map[string]any // nil if it was not asked
-	Vouched  bool           // the provider has accepted a token of the user
+	IDToken  provider.Claims // of a refresh; nil if it had none
+	UserInfo provider.Claims // nil if it was not asked
+	Vouched  bool            // the provider has accepted a token of the user
 }
 
 // Memberships are the groups and organizations of a user.
@@ -26,6 +28,21 @@ var (
 	errUnknown = fmt.Errorf("%w: the provider no longer says to which groups or organizations the user belongs",
 		ErrRefused)
 )
+
+// Expires returns when the session has to end: what the new ID token says of it replaces what was said before. An ID
+// token that says nothing of it changes nothing.
+func (s Sources) Expires(before time.Time) (time.Time, error) {
+	at, err := s.IDToken.SessionExpiry()
+	switch {
+	case err != nil:
+		return at, fmt.Errorf("%w: %w", ErrRefused, err)
+	case at.IsZero():
+		return before, nil
+	case !at.After(time.Now()):
+		return at, fmt.Errorf("%w: session_expiry is in the past", ErrRefused)
+	}
+	return at, nil
+}
 
 // Memberships returns the memberships as the sources have them. A claim that is absent means none: providers leave out
 // empty lists, and what the provider does not confirm may have ended. Without any claims at all, memberships that

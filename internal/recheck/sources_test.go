@@ -1,9 +1,13 @@
 package recheck_test
 
 import (
+	"encoding/json"
 	"errors"
 	"reflect"
+	"strconv"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 	"github.com/seed-d65cea4d/ginoidc/internal/recheck"
@@ -88,4 +92,28 @@ func TestMemberships(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestExpires: an ID token can move the end of a session in both directions, but not into the past, and one that says
+// nothing of it changes nothing.
+func TestExpires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		before, now := time.Now().Add(time.Hour), time.Now().Unix()
+		number := func(at int64) json.Number { return json.Number(strconv.FormatInt(at, 10)) }
+		for name, tt := range map[string]struct {
+			idToken object
+			want    time.Time
+		}{
+			"no ID token": {nil, before}, "no claim": {object{}, before}, "null": {object{"session_expiry": nil}, before},
+			"later":   {object{"session_expiry": number(now + 7200)}, before.Add(time.Hour)},
+			"earlier": {object{"session_expiry": number(now + 1)}, time.Now().Add(time.Second)},
+			"now":     {object{"session_expiry": number(now)}, time.Time{}},
+			"a text":  {object{"session_expiry": "tomorrow"}, time.Time{}},
+		} {
+			at, err := sources{IDToken: tt.idToken}.Expires(before)
+			if refused := errors.Is(err, recheck.ErrRefused); refused != tt.want.IsZero() || err == nil && !at.Equal(tt.want) {
+				t.Errorf("%s: %v, %v, want %v", name, at, err, tt.want)
+			}
+		}
+	})
 }
