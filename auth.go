@@ -140,7 +140,7 @@ func (a *core) build(app *url.URL, variables map[string]string) error {
 	if err := makeParties(a, variables); err != nil {
 		return err
 	}
-	a.browsersOnly = len(a.config.Authenticators) == 0 && !a.providers.accessTokens()
+	a.browsersOnly = len(a.config.Authenticators) == 0 && !a.providers.AcceptsTokens()
 	return nil
 }
 
@@ -246,7 +246,7 @@ func (a *Auth) ForProvider(name string) *Auth {
 // used while others can.
 func (a *Auth) Ready(ctx context.Context) error {
 	ctx = requestContext(ctx)
-	if err := a.providers.ready(ctx, a.provider); err != nil {
+	if err := a.providers.Ready(ctx, a.provider, a.log); err != nil {
 		return translated(err)
 	}
 	if err := a.sessions.Ready(ctx); err != nil {

@@ -90,7 +90,7 @@ func (rp *relyingParty) receive(
 	if web.IsSubresource(c.Request) { // a prefetch, frame or image must not redeem the code
 		return nil, authresponse.Response{}, errNotNavigation
 	}
-	r, err := rp.responseMode().Read(c.Writer, c.Request, rp.client.ReadResponse)
+	r, err := rp.responseMode().Read(c.Writer, c.Request, rp.Client.ReadResponse)
 	if err != nil { // nothing of r is used but the state, which says where the error page leads
 		at, _ := attempts.Find(c.Request, r.State)
 		return at, r, err
@@ -100,17 +100,17 @@ func (rp *relyingParty) receive(
 		return at, r, translated(err)
 	}
 	// Each provider has a redirect URI of its own, where no other can answer (mix-up; RFC 9700, section 4.4.2.2).
-	if at.Provider != rp.attemptName {
+	if at.Provider != rp.AttemptName() {
 		return at, r, fmt.Errorf("%w: the sign-in was started with another provider", errInvalidCallback)
 	}
-	if err := rp.requireMetadata(ctx); err != nil { // the attempt is not consumed, so a reload can complete it
+	if err := rp.RequireMetadata(ctx); err != nil { // the attempt is not consumed, so a reload can complete it
 		return at, r, err
 	}
 	if err := rp.verified(ctx, r.Signed); err != nil {
 		return at, r, err
 	}
 	// Prevents mix-up attacks, in which the response of one provider is passed off as that of another (RFC 9207).
-	if err := rp.client.CheckResponseIssuer(ctx, r.Issuer, r.HasIssuer); err != nil {
+	if err := rp.Client.CheckResponseIssuer(ctx, r.Issuer, r.HasIssuer); err != nil {
 		return at, r, fmt.Errorf("%w: %w", errInvalidCallback, err)
 	}
 	if r.Code == "" && r.Refusal == nil {
@@ -150,7 +150,7 @@ func (rp *relyingParty) verified(ctx context.Context, signed *provider.SignedRes
 	if signed == nil {
 		return nil
 	}
-	err := rp.client.VerifyResponse(ctx, signed)
+	err := rp.Client.VerifyResponse(ctx, signed)
 	if errors.Is(err, provider.ErrInvalidToken) {
 		return fmt.Errorf("%w: %w", errInvalidCallback, err)
 	}

@@ -36,7 +36,7 @@ func (e *codeExchange) complete(c *gin.Context, r authresponse.Response) error {
 	e.code, e.http = r.Code, c.Request.Clone(ctx)
 	e.http.Body = http.NoBody
 	result, err := a.exchanges.Do(ctx, exchange.Response{
-		Audience: e.rp.audience, State: at.State, Code: r.Code, Verifier: at.Verifier, Request: e.http,
+		Audience: e.rp.Audience, State: at.State, Code: r.Code, Verifier: at.Verifier, Request: e.http,
 		Limit: e.rp.exchangeLimit(), Links: at.Link,
 	}, e.redeem)
 	if err != nil && err == ctx.Err() {
@@ -111,7 +111,7 @@ func (e *codeExchange) redeem(ctx context.Context, leave func(*exchange.Result))
 	if err == nil {
 		result.Cookies = []string{e.auth.recent.Set(e.rp.ledger.RefOf(&s.Record), e.attempt.Again).String()}
 	}
-	if err == nil && e.auth.providers.several {
+	if err == nil && e.auth.providers.Several {
 		result.Cookies = append(result.Cookies, e.auth.markers.Chosen(e.rp.settings.Name).String())
 	}
 	result.Cookies = append(result.Cookies, header[setCookie]...)
@@ -146,12 +146,12 @@ func (rp *relyingParty) redeemLimit() time.Duration { return 2 * rp.settings.Tim
 func (rp *relyingParty) redeem(ctx context.Context, code string, at *attempt.Attempt) (*person, error) {
 	ctx, cancel := context.WithTimeout(ctx, rp.redeemLimit())
 	defer cancel()
-	tokens, err := rp.client.Exchange(ctx, code, at.Verifier)
+	tokens, err := rp.Client.Exchange(ctx, code, at.Verifier)
 	if err != nil {
 		return nil, translated(err)
 	}
 	tokens.Nonce = at.Nonce
-	idToken, err := rp.client.VerifyIDToken(ctx, tokens.IDToken, provider.Expect{
+	idToken, err := rp.Client.VerifyIDToken(ctx, tokens.IDToken, provider.Expect{
 		Nonce: at.Nonce, MaxAge: at.MaxAge, AccessToken: tokens.AccessToken,
 	})
 	if err != nil {
@@ -164,7 +164,7 @@ func (rp *relyingParty) redeem(ctx context.Context, code string, at *attempt.Att
 // refused. It is remembered for longer than the attempt is valid.
 func (e *codeExchange) consumeAttempt(ctx context.Context) error {
 	life := e.auth.config.AttemptLife + e.rp.settings.ClockTolerance
-	first, err := e.rp.markUsed(ctx, shared.KindAttempt, e.attempt.State, life)
+	first, err := e.rp.MarkUsed(ctx, shared.KindAttempt, e.attempt.State, life)
 	if err == nil && !first {
 		return errAttemptSpent
 	}

@@ -45,9 +45,9 @@ const (
 // see docs/doctor.md.
 func (a *Auth) Check(ctx context.Context) []Finding {
 	ctx = requestContext(ctx)
-	parties := a.providers.fixed
+	parties := a.providers.Fixed()
 	if a.provider != "" {
-		rp, err := a.providers.kept(ctx, a.provider)
+		rp, err := a.providers.Kept(ctx, a.provider)
 		if err != nil {
 			return []Finding{{
 				Code: "provider_unknown", Severity: SeverityError, Provider: a.provider, Seen: err.Error(),
@@ -70,7 +70,7 @@ func (a *Auth) Check(ctx context.Context) []Finding {
 // checkApp looks at the cookies, the store and the state.
 func (a *Auth) checkApp(ctx context.Context) []doctor.Finding {
 	names := settingNames{}
-	if rp := a.providers.first(); rp != nil {
+	if rp := a.providers.First(); rp != nil {
 		names.variables = rp.names.variables
 	}
 	app := doctor.App{
@@ -79,7 +79,7 @@ func (a *Auth) checkApp(ctx context.Context) []doctor.Finding {
 		OwnState: a.config.State != nil, StateError: shared.RoundTrip(ctx, a.state), Unsupported: a.config.lacksMethods,
 		Setting: names.short,
 	}
-	for _, rp := range a.providers.fixed {
+	for _, rp := range a.providers.Fixed() {
 		app.PostsBack = app.PostsBack || rp.responseMode().FormPost()
 	}
 	for _, of := range []any{a.config.State, a.config.Store} {
@@ -97,17 +97,17 @@ func (a *Auth) checkApp(ctx context.Context) []doctor.Finding {
 func (rp *relyingParty) check(ctx context.Context, a *core) []doctor.Finding {
 	s := doctor.Settings{
 		Issuer: rp.settings.Issuer, ClientID: rp.settings.ClientID, AuthMethod: rp.settings.ClientAuthMethod,
-		RedirectURL: rp.ownURL(a, "/callback"), SignedOutURL: a.signOuts.target, ResponseMode: rp.settings.ResponseMode,
+		RedirectURL: rp.URL("/callback"), SignedOutURL: a.signOuts.target, ResponseMode: rp.settings.ResponseMode,
 		Scopes: rp.settings.Scopes, Algs: rp.settings.SigningAlgs, ClockTolerance: rp.settings.ClockTolerance,
 		GroupsClaim: rp.settings.groupsMember(), NeedsGroups: rp.needsGroups(),
 		NeedsUserInfo: !rp.settings.SkipUserInfo, KeepsTokens: a.config.keepsTokens(),
 		DropsIDToken: rp.keepIDToken == Never,
 		Introspects:  rp.settings.Introspection != "", Setting: rp.names.short,
 	}
-	if a.providers.several {
+	if a.providers.Several {
 		s.Name = rp.settings.Name
 	}
-	cfg, err := rp.clientConfig(a)
+	cfg, err := rp.clientConfig()
 	if err != nil { // New would have found it
 		return []doctor.Finding{{
 			Code: "config", Severity: doctor.Error, Provider: s.Name, Seen: err.Error(), Fix: "correct the setting",

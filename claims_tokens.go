@@ -38,7 +38,7 @@ func (rp *relyingParty) personOf(
 	var userInfo provider.Claims
 	if !rp.settings.SkipUserInfo {
 		var err error
-		if userInfo, err = rp.client.UserInfo(ctx, tokens, claims.Text(idToken, "sub")); err != nil {
+		if userInfo, err = rp.Client.UserInfo(ctx, tokens, claims.Text(idToken, "sub")); err != nil {
 			return nil, translated(err)
 		}
 	}
@@ -61,7 +61,7 @@ func (rp *relyingParty) personOf(
 		return nil, fmt.Errorf("%w: %w", errInvalidToken, err)
 	}
 	if rp.keepIDToken != Never {
-		signed, err := rp.client.SignedIDToken(tokens.IDToken)
+		signed, err := rp.Client.SignedIDToken(tokens.IDToken)
 		if err != nil && rp.keepIDToken == Always {
 			return nil, translated(err)
 		}
@@ -179,7 +179,7 @@ func (rp *relyingParty) userOfToken(token *provider.AccessToken) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	u.Issuer, u.Subject, u.Provider = rp.client.Issuer(token.Claims), token.Subject, rp.settings.Name
+	u.Issuer, u.Subject, u.Provider = rp.Client.Issuer(token.Claims), token.Subject, rp.settings.Name
 	if u.Subject == "" && token.Machine {
 		u.Subject = token.ClientID
 	}

@@ -8,6 +8,8 @@ import (
 
 	"github.com/gin-contrib/sessions"
 	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/relyingparty"
 )
 
 // Config holds the settings of an app: where it lives, how its users sign in and how long they stay signed in.
@@ -295,7 +297,7 @@ func (c *Config) severalProviders() bool { return len(c.Providers) > 1 || c.Find
 // audience keeps the cookies of apps with the same secrets apart, and stays the same when providers are added.
 func (c *Config) audience() string {
 	if len(c.Providers) > 0 {
-		return string(audienceOf(&c.Providers[0]))
+		return string(relyingparty.AudienceOf(c.Providers[0].Issuer, c.Providers[0].ClientID))
 	}
 	return c.AppURL + " "
 }

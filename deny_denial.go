@@ -141,7 +141,7 @@ func (d *denier) signInURL(c *gin.Context, wanted, link string, err error) strin
 	configured := url.Values{}
 	if rp := d.sameProvider(c, link); rp != nil {
 		configured = rp.settings.SignInParameters
-		if d.providers.several {
+		if d.providers.Several {
 			params.Set(providerParameter, rp.settings.Name)
 		}
 	}
@@ -152,7 +152,7 @@ func (d *denier) signInURL(c *gin.Context, wanted, link string, err error) strin
 // sameProvider returns the relying party of the user who is to sign in again, or the only one, or nil: another user may
 // have another provider.
 func (d *denier) sameProvider(c *gin.Context, link string) *relyingParty {
-	if only := d.providers.only(); only != nil {
+	if only := d.providers.Only(); only != nil {
 		return only
 	}
 	s, err := d.requestOf(c).ownSession(c)
@@ -183,7 +183,7 @@ func (ch challenges) set(h http.Header, byToken bool, err error) {
 	if !byToken {
 		h.Add("WWW-Authenticate", `Cookie realm="`+ch.Realm+`"`+params)
 	}
-	if ch.providers.accessTokens() {
+	if ch.providers.AcceptsTokens() {
 		ch.Add(h, byToken, err, params)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/guard"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/refresh"
+	"github.com/seed-d65cea4d/ginoidc/internal/relyingparty"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 	"github.com/seed-d65cea4d/ginoidc/internal/signin"
@@ -43,10 +44,10 @@ var (
 	// "sign_in_refused".
 	ErrSignInRefused = errors.New("ginoidc: the provider refused the sign-in")
 	// ErrProviderUnavailable: the provider does not respond in time. 503, code "provider_unavailable".
-	ErrProviderUnavailable = errors.New("ginoidc: the provider cannot be reached")
+	ErrProviderUnavailable = relyingparty.ErrUnavailable
 	// ErrUnknownProvider: there is no provider of the name. 404, code "unknown_provider". [Config].FindProvider returns
 	// it.
-	ErrUnknownProvider = errors.New("ginoidc: unknown provider")
+	ErrUnknownProvider = relyingparty.ErrUnknown
 	// ErrSessionStore: the session store or State does not respond. 503, code "session_unavailable".
 	ErrSessionStore = shared.ErrUnavailable
 )
@@ -74,7 +75,7 @@ var (
 	errInternal          = errors.New("ginoidc: internal error") // for every error without another code
 	errWritten           = errors.New("ginoidc: the response has started, so no session can be saved")
 	errTokensOff         = errors.New("ginoidc: Config.KeepTokens is not set")
-	errNoProvider        = errors.New("ginoidc: the call names none of several providers: see Auth.ForProvider")
+	errNoProvider        = relyingparty.ErrUnnamed
 	errParameters        = signin.ErrParameters
 )
 

@@ -35,7 +35,7 @@ func (c *Config) routesAndTargets(app *url.URL) (routes.Paths, returnto.Site) {
 func (a *Auth) Mount(r gin.IRouter) {
 	a.routes.Check(r)
 	newRouteTable(a).mount(r, a.routes.Prefix)
-	newResourceMetadata(a).mount(r, a.routes.Metadata)
+	mountMetadata(a, r)
 }
 
 // routeTable has the handlers of the plugin's routes by their names below RoutePrefix.
@@ -56,14 +56,14 @@ func newRouteTable(a *Auth) *routeTable {
 	}
 	t.own[routes.ClientScript], t.own[routes.ClientTypes] = a.client, a.client
 	t.named = map[string]gin.HandlerFunc{"callback": a.slash}
-	if a.providers.several {
+	if a.providers.Several {
 		t.named = map[string]gin.HandlerFunc{
 			"callback": a.Callback, "backchannel-logout": a.BackChannelLogout, "frontchannel-logout": a.FrontChannelLogout,
 		}
 	}
-	if a.providers.receiveSignals() {
+	if slices.ContainsFunc(a.providers.Fixed(), func(rp *relyingParty) bool { return rp.signals != nil }) {
 		t.own["signals"] = a.ReceiveSignal
-		if a.providers.several {
+		if a.providers.Several {
 			t.named["signals"] = a.ReceiveSignal
 		}
 	}

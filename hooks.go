@@ -199,7 +199,7 @@ func (ps *relyingParties) shownBy(u *User) *User {
 	own := u.copied()
 	own.Groups, own.Organizations = claims.Normalized(own.Groups), claims.Normalized(own.Organizations)
 	own.ready = true
-	if rp := ps.first(); rp != nil {
+	if rp := ps.First(); rp != nil {
 		own.shape = rp.shape
 	}
 	return own

@@ -27,7 +27,7 @@ func newChecker(rp *relyingParty, cfg *Config, values shared.Values, ask hooks) 
 			return rp.ledger.Ended(ctx, rp.ledger.RefOf(r))
 		},
 		Read: recheck.Reader{
-			Provider: rp.client, Refresher: rp.refresher, SkipUserInfo: rp.settings.SkipUserInfo,
+			Provider: rp.Client, Refresher: rp.refresher, SkipUserInfo: rp.settings.SkipUserInfo,
 			Shape: rp.shape, Resolved: rp.settings.GroupsResolver != nil,
 			Vet: func(
 				ctx context.Context, r *session.Record, found recheck.Found, accessToken string,

@@ -11,7 +11,6 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/ascii"
 	"github.com/seed-d65cea4d/ginoidc/internal/audit"
 	"github.com/seed-d65cea4d/ginoidc/internal/guard"
-	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 )
 
 // Middleware makes the signed-in user available to [UserFrom] and [UserFromContext]. It never denies a request, and it
@@ -114,7 +113,7 @@ func (a *Auth) RequireProvider(anyOf ...string) gin.HandlerFunc {
 		panic("ginoidc: RequireProvider needs at least one name")
 	}
 	for _, name := range names {
-		if a.providers.byName[name] == nil && (a.providers.found == nil || !settings.IsProviderName(name)) || name == "" {
+		if !a.providers.Can(name) {
 			panic(fmt.Sprintf("ginoidc: RequireProvider: there is no provider %q", name))
 		}
 	}

@@ -24,7 +24,7 @@ type SessionInfo struct {
 // first. With several providers it needs [Auth.ForProvider]. The error is [ErrSessionStore] if State does not respond,
 // and wraps [errors.ErrUnsupported] if State keeps no list.
 func (a *Auth) UserSessions(ctx context.Context, subject string) ([]SessionInfo, error) {
-	rp, err := a.providers.forCall(requestContext(ctx), a.provider)
+	rp, err := a.providers.ForCall(requestContext(ctx), a.provider)
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func (a *Auth) UserSessions(ctx context.Context, subject string) ([]SessionInfo,
 // is [ErrSessionStore] if State does not respond, and wraps [errors.ErrUnsupported] if State keeps no list.
 func (a *Auth) EndUserSession(ctx context.Context, subject, id string) error {
 	ctx = requestContext(ctx)
-	rp, err := a.providers.forCall(ctx, a.provider)
+	rp, err := a.providers.ForCall(ctx, a.provider)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (a *Auth) SessionEnded(ctx context.Context) (bool, error) {
 // is [ErrSessionStore] if State does not respond.
 func (a *Auth) EndUserSessions(ctx context.Context, subject string) error {
 	ctx = requestContext(ctx)
-	rp, err := a.providers.forCall(ctx, a.provider)
+	rp, err := a.providers.ForCall(ctx, a.provider)
 	if err != nil {
 		return err
 	}

@@ -78,7 +78,7 @@ func (req *request) startSession(
 func (id *person) record(at *attempt.Attempt) session.Record {
 	rp, rec := id.rp, id.user.record()
 	rec.SID, rec.Issued, rec.Started = id.sid, id.issued, at.Started
-	rec.Party, rec.Provider = rp.party, rp.settings.Name
+	rec.Party, rec.Provider = rp.Session, rp.settings.Name
 	if id.issuer != rp.settings.Issuer {
 		rec.Issuer = id.issuer
 	}
@@ -175,10 +175,10 @@ func (a *Auth) StartSession(c *gin.Context, u *User) error {
 	}
 	now := &attempt.Attempt{Started: time.Now(), Purpose: attempt.Purpose{MaxAge: -1}}
 	req := a.requestOf(c)
-	rp := a.providers.first()
-	if a.providers.several && (u.Provider != "" || rp == nil) {
+	rp := a.providers.First()
+	if a.providers.Several && (u.Provider != "" || rp == nil) {
 		var err error
-		if rp, err = a.providers.named(req, u.Provider); err != nil {
+		if rp, err = a.providers.Named(req, u.Provider); err != nil {
 			return err
 		}
 	}
@@ -194,7 +194,7 @@ func (a *Auth) StartSession(c *gin.Context, u *User) error {
 // tokens. A failure does not prevent the sign-in.
 func (req *request) keepReplacedTokens(s *session.Session) {
 	a, rp := req.auth, relyingPartyOf(&s.Record)
-	metadata, err := rp.client.Metadata(req)
+	metadata, err := rp.Client.Metadata(req)
 	if err != nil || metadata.RevocationEndpoint == "" {
 		return
 	}
@@ -224,7 +224,7 @@ func (rp *relyingParty) replacedTokens() string {
 func (req *request) loadReplacedTokens(
 	rp *relyingParty, at *attempt.Attempt,
 ) (*session.Record, revocation.Ref, *provider.Tokens) {
-	r := &session.Record{ID: at.Replaces, Subject: at.Replaced, Party: rp.party}
+	r := &session.Record{ID: at.Replaces, Subject: at.Replaced, Party: rp.Session}
 	t := rp.ledger.RefOf(r)
 	text, ok, err := req.auth.values.Kept(req, rp.replacedTokens(), shared.Key(shared.KindReplaced, t.ID), r.Owner())
 	if err != nil {

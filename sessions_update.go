@@ -96,7 +96,7 @@ func (req *request) update(c *gin.Context, s *session.Session, u *User) (*sessio
 	}
 	later := cookie.After(req.httpNow(), cookies)
 	grace := strings.Join(cookies, "\n")
-	if err := a.values.Keep(req, updatedCookies, graceKey(rp.audience, s), s.Owner(), grace, updateGrace); err != nil {
+	if err := a.values.Keep(req, updatedCookies, graceKey(rp.Audience, s), s.Owner(), grace, updateGrace); err != nil {
 		a.log.DebugContext(req, "ginoidc: no grace for requests with the cookie from before the update", "error", err)
 	}
 	gone, err := false, rp.ledger.Update(req, s.ID, next.Updated)
@@ -131,7 +131,7 @@ func (req *request) current(ctx context.Context,
 	}
 	request := req.httpNow()
 	for range maxUpdates {
-		text, ok, err := req.auth.values.Kept(req.Context, updatedCookies, graceKey(rp.audience, s), s.Owner())
+		text, ok, err := req.auth.values.Kept(req.Context, updatedCookies, graceKey(rp.Audience, s), s.Owner())
 		if !ok || err != nil {
 			return nil, nil, err
 		}

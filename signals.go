@@ -106,7 +106,7 @@ func newSignalReceiver(a *core, rp *relyingParty) (*signals.Receiver, error) {
 		return nil, nil
 	}
 	s := *p.Signals
-	states, err := sealed.New("signal verification", a.config.CookieSecrets, string(rp.audience))
+	states, err := sealed.New("signal verification", a.config.CookieSecrets, string(rp.Audience))
 	if err != nil {
 		return nil, fmt.Errorf("ginoidc: CookieSecrets: %w", err)
 	}
@@ -117,7 +117,7 @@ func newSignalReceiver(a *core, rp *relyingParty) (*signals.Receiver, error) {
 			Timeout: p.Timeout, Transport: p.Transport, RootCAs: p.RootCAs, Logger: a.log, Report: rp.events.EmitProvider,
 			Observe: rp.events.CallObserver(),
 		}),
-		Issuer: s.Issuer, Audience: rp.audience, URL: rp.ownURL(a, routes.SignalsPath), Authorization: s.Authorization,
+		Issuer: s.Issuer, Audience: rp.Audience, URL: rp.URL(routes.SignalsPath), Authorization: s.Authorization,
 		Poll: s.Poll, State: a.state, Values: a.values.Values, States: states, Log: a.log,
 		Apply: func(ctx context.Context, e *provider.SecurityEvent) error { return rp.applySignal(ctx, a.hooks, e) },
 		Report: func(ctx context.Context, e signals.Event, of *provider.SecurityEvent, err error) {
@@ -149,7 +149,7 @@ var errNoSignals = fmt.Errorf("ginoidc: Provider.Signals is not set: %w", errors
 
 // signals returns the receiver of the provider that the call concerns.
 func (ps *relyingParties) signals(ctx context.Context, name string) (*signals.Receiver, error) {
-	rp, err := ps.forCall(ctx, name)
+	rp, err := ps.ForCall(ctx, name)
 	if err == nil && rp.signals == nil {
 		err = errNoSignals
 	}

@@ -120,7 +120,7 @@ func (a *Auth) SignInURL(returnTo string) string {
 // takes more than 1,500 bytes. With several providers, the parameter provider names one of them.
 func (a *Auth) SignInURLWith(returnTo string, params url.Values) (string, error) {
 	forProvider := maps.Clone(params)
-	if a.providers.several {
+	if a.providers.Several {
 		delete(forProvider, providerParameter)
 	}
 	if err := provider.CheckParameters(forProvider); err != nil {
@@ -158,7 +158,7 @@ func (a *Auth) SilentSignIn() gin.HandlerFunc {
 		defer cancel()
 		silently := signInRequest{
 			purpose: attempt.Purpose{ReturnTo: target, Silent: true}, app: url.Values{"prompt": {"none"}},
-			rp: a.providers.only(),
+			rp: a.providers.Only(),
 		}
 		if silently.rp == nil {
 			if silently.rp = a.signIns.choice.lastUsed(c, req); silently.rp == nil {
@@ -198,9 +198,9 @@ func (a *Auth) LinkURL(c *gin.Context, provider, returnTo string) (string, error
 	if err != nil {
 		return "", err
 	}
-	rp := a.providers.only()
+	rp := a.providers.Only()
 	if rp == nil {
-		if rp, err = a.providers.named(req, provider); err != nil {
+		if rp, err = a.providers.Named(req, provider); err != nil {
 			return "", err
 		}
 	}

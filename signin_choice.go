@@ -42,14 +42,14 @@ type providerChoice struct {
 // takes a default for a name that is not known: the user would be asked for a password by another provider than the
 // link has promised.
 func (p providerChoice) named(req *request, query url.Values) (*relyingParty, error) {
-	if only := p.parties.only(); only != nil {
+	if only := p.parties.Only(); only != nil {
 		return only, nil
 	}
 	if name := query.Get(providerParameter); name != "" {
-		return p.parties.named(req, name)
+		return p.parties.Named(req, name)
 	}
 	if iss := query.Get("iss"); iss != "" {
-		if rp := p.parties.issuing(iss, nil); rp != nil {
+		if rp := p.parties.Issuing(iss, nil); rp != nil {
 			return rp, nil
 		}
 		return nil, fmt.Errorf("%w: iss is no configured issuer", errInvalidInitiation)
@@ -62,7 +62,7 @@ func (p providerChoice) named(req *request, query url.Values) (*relyingParty, er
 
 // listed returns the providers that everybody may see. Those with domains are customers, and nobody's business.
 func (p providerChoice) listed() (listed []*relyingParty) {
-	for _, rp := range p.parties.fixed {
+	for _, rp := range p.parties.Fixed() {
 		if len(rp.settings.EmailDomains) == 0 || rp.settings.Public {
 			listed = append(listed, rp)
 		}
@@ -73,7 +73,7 @@ func (p providerChoice) listed() (listed []*relyingParty) {
 // asksForAddress reports whether the page of choice has a field for an e-mail address, because a domain can lead to a
 // provider.
 func (p providerChoice) asksForAddress() bool {
-	return p.findDomain != nil || slices.ContainsFunc(p.parties.fixed, func(rp *relyingParty) bool {
+	return p.findDomain != nil || slices.ContainsFunc(p.parties.Fixed(), func(rp *relyingParty) bool {
 		return len(rp.settings.EmailDomains) > 0
 	})
 }
@@ -86,7 +86,7 @@ func (p providerChoice) ofAddress(ctx context.Context, address string) (*relying
 	if at < 1 || !settings.IsDomain(domain) { // no domain of a customer: FindDomain is not asked about arbitrary text
 		return nil, nil
 	}
-	for _, rp := range p.parties.fixed {
+	for _, rp := range p.parties.Fixed() {
 		if slices.Contains(rp.settings.EmailDomains, domain) {
 			return rp, nil
 		}
@@ -101,7 +101,7 @@ func (p providerChoice) ofAddress(ctx context.Context, address string) (*relying
 	if name == "" {
 		return nil, nil
 	}
-	return p.parties.named(ctx, name)
+	return p.parties.Named(ctx, name)
 }
 
 // show answers with the page of choice. query is that of the request to the sign-in route, which the choices
@@ -152,7 +152,7 @@ func (p providerChoice) choices(c *gin.Context, req *request, query url.Values) 
 // lastUsed returns the relying party with which this browser signed in last, or nil if that is not known, or if there
 // is none of that name.
 func (p providerChoice) lastUsed(c *gin.Context, req *request) *relyingParty {
-	rp, err := p.parties.named(req, p.markers.LastChosen(c.Request))
+	rp, err := p.parties.Named(req, p.markers.LastChosen(c.Request))
 	if err != nil {
 		return nil
 	}
@@ -162,8 +162,8 @@ func (p providerChoice) lastUsed(c *gin.Context, req *request) *relyingParty {
 // methods returns the methods of the sign-in route. A third party may initiate a sign-in with a form too, and the
 // page of choice has one.
 func (p providerChoice) methods() []string {
-	posts := p.parties.found != nil || p.parties.several && p.asksForAddress() ||
-		slices.ContainsFunc(p.parties.fixed, func(rp *relyingParty) bool { return rp.settings.InitiateLogin })
+	posts := p.parties.Finds() || p.parties.Several && p.asksForAddress() ||
+		slices.ContainsFunc(p.parties.Fixed(), func(rp *relyingParty) bool { return rp.settings.InitiateLogin })
 	if posts {
 		return []string{http.MethodGet, http.MethodPost}
 	}

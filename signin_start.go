@@ -120,7 +120,7 @@ func (s *signIns) read(c *gin.Context, req *request) (of signInRequest, err erro
 	if s.linking {
 		own = append(own, signin.LinkParameter, providerParameter)
 	}
-	if s.choice.parties.several {
+	if s.choice.parties.Several {
 		own = append(own, providerParameter, emailParameter)
 	}
 	of.link = s.readLink(ctx, provider.SignInLink(), form, own...)
@@ -132,11 +132,11 @@ func (s *signIns) read(c *gin.Context, req *request) (of signInRequest, err erro
 
 // chosen returns the relying party of a sign-in, or nil if the user has to choose.
 func (s *signIns) chosen(c *gin.Context, req *request, of *signInRequest, form url.Values) (*relyingParty, error) {
-	if name := of.app.Get(providerParameter); s.choice.parties.several && name != "" {
+	if name := of.app.Get(providerParameter); s.choice.parties.Several && name != "" {
 		delete(of.app, providerParameter)
-		return s.choice.parties.named(c.Request.Context(), name)
+		return s.choice.parties.Named(c.Request.Context(), name)
 	}
-	if s.choice.parties.several && c.Request.Method == http.MethodPost && form.Has(emailParameter) {
+	if s.choice.parties.Several && c.Request.Method == http.MethodPost && form.Has(emailParameter) {
 		of.address = strings.TrimSpace(form.Get(emailParameter))
 		return s.choice.ofAddress(c.Request.Context(), of.address)
 	}
@@ -150,7 +150,7 @@ func (s *signIns) readForm(c *gin.Context) (url.Values, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errInvalidInitiation, err)
 	}
-	if s.choice.parties.several && form.Has(emailParameter) && s.origin.Check(c.Request) != nil {
+	if s.choice.parties.Several && form.Has(emailParameter) && s.origin.Check(c.Request) != nil {
 		return nil, errCrossOrigin
 	}
 	return form, nil
@@ -161,7 +161,7 @@ func (of *signInRequest) checkInitiation(form url.Values) error {
 	if of.rp == nil {
 		return signin.CheckInitiation(nil, false, form)
 	}
-	return signin.CheckInitiation(of.rp.client, of.rp.settings.InitiateLogin, form)
+	return signin.CheckInitiation(of.rp.Client, of.rp.settings.InitiateLogin, form)
 }
 
 // initiated reports whether a third party initiates the sign-in (OpenID Connect Core 1.0, section 4). The only other
@@ -209,11 +209,11 @@ func (s *signIns) start(
 	ctx context.Context, c *gin.Context, req *request, of signInRequest,
 ) (string, error) {
 	rp := of.rp
-	if err := rp.requireMetadata(ctx); err != nil {
+	if err := rp.RequireMetadata(ctx); err != nil {
 		return "", err
 	}
 	purpose, attempts := of.purpose, s.attempts.CrossSite(rp.responseMode().FormPost())
-	purpose.Provider = rp.attemptName
+	purpose.Provider = rp.AttemptName()
 	params, ignored := provider.MergeParameters(rp.settings.SignInParameters, of.app, of.link)
 	s.logIgnored(ctx, "the app asks for something else", ignored...)
 	s.choice.pages.addLocales(c, params)
@@ -240,7 +240,7 @@ func (s *signIns) start(
 	if err != nil {
 		return "", translated(err)
 	}
-	location, err := rp.client.AuthorizationURL(ctx, provider.AuthRequest{
+	location, err := rp.Client.AuthorizationURL(ctx, provider.AuthRequest{
 		State: at.State, Nonce: at.Nonce, Verifier: at.Verifier, Params: params,
 	})
 	if err != nil {

@@ -39,7 +39,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 	req, header := a.requestOf(c), c.Writer.Header()
 	id, err := req.identifyBrowser(c)
 	hints := endSessionHints(id)
-	rp := a.providers.only() // nil if it is unknown which provider the user is signed in at
+	rp := a.providers.Only() // nil if it is unknown which provider the user is signed in at
 	if id.session() != nil {
 		rp = relyingPartyOf(&id.session().Record)
 	}
@@ -214,7 +214,7 @@ func (s signOuts) url(c *gin.Context, rp *relyingParty, hints url.Values) (strin
 		}
 		state = at.State
 	}
-	location, ok := rp.client.EndSessionURL(c.Request.Context(), s.params(rp, state, hints))
+	location, ok := rp.Client.EndSessionURL(c.Request.Context(), s.params(rp, state, hints))
 	if !ok {
 		location = s.target
 	}

@@ -46,7 +46,7 @@ func (a *Auth) BackChannelLogout(c *gin.Context) {
 		return
 	}
 	// Of the request, only the token counts: anyone can send one.
-	token, err := rp.client.VerifyLogoutToken(req, form.Get("logout_token"))
+	token, err := rp.Client.VerifyLogoutToken(req, form.Get("logout_token"))
 	if err != nil {
 		a.refuseLogout(c, rp, translated(err))
 		return
@@ -64,14 +64,14 @@ func (a *Auth) BackChannelLogout(c *gin.Context) {
 func (ps *relyingParties) ofLogoutToken(
 	ctx context.Context, c *gin.Context, raw string,
 ) (*relyingParty, error) {
-	if only := ps.only(); only != nil {
+	if only := ps.Only(); only != nil {
 		return only, nil
 	}
 	if name := nameInPath(c); name != "" {
-		return ps.kept(ctx, name)
+		return ps.Kept(ctx, name)
 	}
 	iss, audience, _ := provider.Unverified(raw)
-	if rp := ps.issuing(iss, audience); rp != nil {
+	if rp := ps.Issuing(iss, audience); rp != nil {
 		return rp, nil
 	}
 	return nil, fmt.Errorf("%w: the token is of no configured issuer", provider.ErrInvalidToken)
@@ -82,13 +82,13 @@ func (ps *relyingParties) ofLogoutToken(
 func (ps *relyingParties) ofFramed(
 	c *gin.Context, requestOf func(*gin.Context) *request,
 ) (*relyingParty, error) {
-	if only := ps.only(); only != nil {
+	if only := ps.Only(); only != nil {
 		return only, nil
 	}
 	if name := nameInPath(c); name != "" {
-		return ps.kept(requestOf(c), name)
+		return ps.Kept(requestOf(c), name)
 	}
-	if rp := ps.issuing(c.Query("iss"), nil); rp != nil {
+	if rp := ps.Issuing(c.Query("iss"), nil); rp != nil {
 		return rp, nil
 	}
 	return nil, fmt.Errorf("%w: iss is no configured issuer", ErrUnknownProvider)
@@ -101,7 +101,7 @@ func (rp *relyingParty) endByToken(ctx context.Context, token *provider.LogoutTo
 		return err
 	}
 	life := time.Until(token.Expires) + rp.settings.ClockTolerance
-	first, err := rp.markUsed(ctx, shared.KindLogoutToken, token.JTI, life)
+	first, err := rp.MarkUsed(ctx, shared.KindLogoutToken, token.JTI, life)
 	if err != nil {
 		rp.emit(ctx, events.Event{Kind: events.LogoutTokenForgotten, Err: err})
 	} else if !first {
@@ -164,7 +164,7 @@ func (a *Auth) FrontChannelLogout(c *gin.Context) {
 	}
 	h := c.Writer.Header()
 	h.Del("X-Frame-Options")
-	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors "+rp.origin)
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors "+rp.Origin)
 	status, title := http.StatusOK, "Signed out"
 	ended, err := rp.endFramed(c, a.requestOf(c))
 	switch {
@@ -186,7 +186,7 @@ func (rp *relyingParty) endFramed(c *gin.Context, req *request) (ended int, err 
 	switch sid := query.Get("sid"); {
 	case len(query["iss"]) != 1 || len(query["sid"]) != 1 || sid == "":
 		why = "not exactly one iss and one sid: at the provider, set frontchannel_logout_session_required"
-	case !rp.client.Issues(query.Get("iss")):
+	case !rp.Client.Issues(query.Get("iss")):
 		why = "iss is not the configured issuer"
 	default:
 		ended, err = rp.endBySID(c, req, sid)
@@ -209,7 +209,7 @@ func (rp *relyingParty) endBySID(c *gin.Context, req *request, sid string) (ende
 	if err != nil {
 		return 0, err
 	}
-	if s := id.session(); s != nil && s.SID == sid && relyingPartyOf(&s.Record).audience == rp.audience {
+	if s := id.session(); s != nil && s.SID == sid && relyingPartyOf(&s.Record).Audience == rp.Audience {
 		if err := req.end(c, s, EndedByFrontChannel); err != nil {
 			return 0, err
 		}

@@ -54,7 +54,7 @@ func (a *Auth) Transport(c *gin.Context) (http.RoundTripper, error) {
 // UserInfoURL returns the provider's userinfo endpoint, to which [Auth.Client] can send requests, or "" if there is
 // none. The error is [ErrProviderUnavailable] if the provider's metadata cannot be fetched.
 func (a *Auth) UserInfoURL(ctx context.Context) (string, error) {
-	rp := a.providers.only()
+	rp := a.providers.Only()
 	if req := requestIn(ctx, a.core); rp == nil && req != nil {
 		if s, err := req.ownSession(ctx); err == nil {
 			rp = relyingPartyOf(&s.Record)
@@ -63,7 +63,7 @@ func (a *Auth) UserInfoURL(ctx context.Context) (string, error) {
 	if rp == nil {
 		return "", errNoProvider
 	}
-	metadata, err := rp.client.Metadata(requestContext(ctx))
+	metadata, err := rp.Client.Metadata(requestContext(ctx))
 	if err != nil {
 		return "", translated(err)
 	}
@@ -94,7 +94,7 @@ func (rp *relyingParty) resourceTransport() http.RoundTripper {
 		return plain
 	}
 	certified := resourceTransport(provider.TLSConfig(roots, certificate))
-	return rp.client.Certified(plain, certified, rp.settings.CertificateOrigins)
+	return rp.Client.Certified(plain, certified, rp.settings.CertificateOrigins)
 }
 
 // resourceTransport returns a transport with this TLS configuration and the timeouts of http.DefaultTransport.
@@ -216,7 +216,7 @@ func (req *request) revoke(of *session.Record, tokens *provider.Tokens) {
 // user signs out during a refresh, the new tokens are revoked.
 func newRefresher(rp *relyingParty, values shared.Values, lifetime time.Duration) *refresh.Refresher {
 	return refresh.New(refresh.Config{
-		Provider: rp.client, Values: values, Audience: rp.audience, Timeout: rp.settings.Timeout, Log: rp.log,
+		Provider: rp.Client, Values: values, Audience: rp.Audience, Timeout: rp.settings.Timeout, Log: rp.log,
 		Lifetime: lifetime,
 		Ended: func(ctx context.Context, r *session.Record) (bool, error) {
 			return rp.ledger.Ended(ctx, rp.ledger.RefOf(r))

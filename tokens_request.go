@@ -58,7 +58,7 @@ func (a *Auth) ClientFor(c *gin.Context, want TokenRequest) (*http.Client, error
 	if err != nil {
 		return nil, err
 	}
-	return &http.Client{Transport: &tokenTransport{rp.client, tokens, rp.resources}}, nil
+	return &http.Client{Transport: &tokenTransport{rp.Client, tokens, rp.resources}}, nil
 }
 
 // check returns an error for a request that no provider can fulfill.

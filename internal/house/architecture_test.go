@@ -56,12 +56,16 @@ func rooms() []room {
 		{"internal/pages", "internal/origin internal/settings internal/web", ""},
 		{"internal/signin", "internal/provider internal/sealed internal/session", ""},
 		{"internal/reply", "internal/cookie internal/web", "github.com/gin-gonic/gin"},
+		{"internal/relyingparty", "internal/bearer internal/directory internal/flight internal/origin internal/provider " +
+			"internal/session internal/settings internal/shared",
+			""},
 		{".", "cookiestore internal/ascii internal/attempt internal/audit internal/authresponse internal/bearer " +
-			"internal/claims internal/clientcert internal/cookie internal/directory internal/doctor internal/dpopnonce " +
-			"internal/env internal/events internal/exchange internal/flight internal/guard internal/marker internal/origin " +
-			"internal/pages internal/provider internal/recheck internal/refresh internal/reply internal/returnto " +
-			"internal/revocation internal/routes internal/sealed internal/session internal/settings internal/shared " +
-			"internal/signals internal/signin internal/state internal/store internal/throttle internal/web internal/wire",
+			"internal/claims internal/clientcert internal/cookie internal/doctor internal/dpopnonce internal/env " +
+			"internal/events internal/exchange internal/flight internal/guard internal/marker internal/origin " +
+			"internal/pages internal/provider internal/recheck internal/refresh internal/relyingparty internal/reply " +
+			"internal/returnto internal/revocation internal/routes internal/sealed internal/session internal/settings " +
+			"internal/shared internal/signals internal/signin internal/state internal/store internal/throttle internal/web " +
+			"internal/wire",
 			"github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
 		{"internal/guard", "internal/claims internal/provider internal/settings", ""},
 		{"internal/faults", "", ""},
