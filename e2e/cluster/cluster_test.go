@@ -7,11 +7,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -24,7 +26,9 @@ import (
 // TestCluster tests the instances on each backing. Cases 151, 250, 251, 269, 290 and 294.
 func TestCluster(t *testing.T) {
 	app := start.BuildExample(t)
-	for name, k := range kinds(t) {
+	all := kinds(t)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		k := all[name]
 		t.Run(name, func(t *testing.T) {
 			b := k.start(t)
 			t.Run("one session", func(t *testing.T) { oneSession(t, newCluster(t, app, b, fakeop.Config{})) })
@@ -38,6 +42,11 @@ func TestCluster(t *testing.T) {
 			t.Run("kills", func(t *testing.T) { underKills(t, app, b, start.Long(k.kills, 20)) })
 		})
 	}
+}
+
+// kindOf returns the name of the kind that a test is of, for figures.
+func kindOf(t *testing.T) string {
+	return strings.ReplaceAll(strings.Split(t.Name(), "/")[1], "_", " ")
 }
 
 // cluster is the servers behind one URL.

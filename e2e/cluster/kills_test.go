@@ -58,10 +58,10 @@ func underKills(t *testing.T, app start.Example, b backing, kills int) {
 	for _, p := range l.gone {
 		l.askGone(p)
 	}
-	t.Logf("%d kills of each process: %d requests, %d served, %d unavailable; sessions lost %d, crossed %d; "+
-		"%d acknowledged sign-outs, resurrected %d at once and %d afterwards; afterwards %d of %d signed in",
-		kills, l.asked.Load(), l.served.Load(), l.unavailable.Load(), l.lost.Load(), l.crossed.Load(),
-		len(l.gone), during, l.resurrected.Load()-during, l.served.Load()-under, people)
+	t.Logf("resurrected %d at once and %d afterwards; afterwards %d of %d signed in", during, l.resurrected.Load()-during,
+		l.served.Load()-under, people)
+	t.Logf("figure kills: %s | %d | %d | %d | %d | %d | %d | %d", kindOf(t), kills, l.served.Load(), l.unavailable.Load(),
+		l.lost.Load(), l.crossed.Load(), len(l.gone), l.resurrected.Load())
 	if l.lost.Load() != 0 || l.crossed.Load() != 0 || l.resurrected.Load() != 0 || l.served.Load()-under != people {
 		t.Error("sessions were lost, crossed or resurrected")
 	}

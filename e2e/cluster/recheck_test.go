@@ -20,6 +20,7 @@ const recheckEvery = 12 * time.Second
 func oneRecheck(t *testing.T, app start.Example, b backing, rounds int) {
 	c := newCluster(t, app, b, fakeop.Config{AlwaysRefreshToken: true}, "OIDC_RECHECK_EVERY="+recheckEvery.String())
 	alice := c.signIn(t, "alice")
+	all, longest := 0, time.Duration(0)
 	for round := range rounds {
 		group := fmt.Sprint("group-", round)
 		c.op.AddUser(fakeop.User{Subject: "alice", Groups: []string{group}})
@@ -38,11 +39,12 @@ func oneRecheck(t *testing.T, app start.Example, b backing, rounds int) {
 		}
 		requests.Wait()
 		checks := c.op.Refreshes() - before
-		t.Logf("round %d: %d checks, %v, in %s", round, checks, seen, time.Since(began).Round(time.Millisecond))
+		all, longest = all+checks, max(longest, time.Since(began))
 		if want := fmt.Sprint(http.StatusOK, []string{group}); checks != 1 || seen[want] != atOnce {
 			t.Errorf("round %d: %d checks, %v", round, checks, seen)
 		}
 	}
+	t.Logf("figure rechecked: %s | %d | %d | %v", kindOf(t), rounds, all, longest.Round(10*time.Millisecond))
 }
 
 // providerDown: while the provider is down, users are served until the grace ends and then get 503. When it is back,
@@ -66,8 +68,8 @@ func providerDown(t *testing.T, app start.Example, b backing) {
 	}
 	back := time.Now()
 	c.await(t, alice, http.StatusOK, 15*time.Second)
-	t.Logf("every %s, grace %s: served for %s, and again %s after the return", every, grace,
-		down.Round(100*time.Millisecond), time.Since(back).Round(100*time.Millisecond))
+	t.Logf("figure graced: %s | %v | %v", kindOf(t), down.Round(100*time.Millisecond),
+		time.Since(back).Round(100*time.Millisecond))
 }
 
 // await makes requests until the status is this one. No request may have another status than 200 and 503.

@@ -49,6 +49,6 @@ func (d driver) runPlan(t *testing.T, p published) string {
 			t.Errorf("the plan has no module %s", name)
 		}
 	}
-	return fmt.Sprint(p.name, " ", len(names), " ", met, " ", results["PASSED"], " ", results["SKIPPED"], " ",
+	return fmt.Sprintf("`%s` | %d | %d | %d | %d | %d", p.name, len(names), met, results["PASSED"], results["SKIPPED"],
 		results["REVIEW"])
 }

@@ -15,8 +15,8 @@ const recheckEvery = 3 * time.Second
 // rechecks: Keycloak calls nobody, and yet a group that is taken away, a user who is disabled and "Sign out all
 // sessions" are effective within RecheckEvery. With refresh tokens the new ID token says so, and without them userinfo.
 func rechecks(s *shop) {
-	for name, refreshTokens := range map[string]string{"refresh": "true", "userinfo": "false"} {
-		s.Run(name, func(t *testing.T) {
+	for _, refreshTokens := range []string{"true", "false"} {
+		s.Run(map[string]string{"true": "refresh", "false": "userinfo"}[refreshTokens], func(t *testing.T) {
 			own := *s
 			own.T, own.port = t, start.FreePort(t)
 			own.realm = realmFile(t, "http://localhost:"+own.port)
@@ -43,7 +43,7 @@ func (s *shop) recheck() {
 	s.effective("the group given back", alice, "/api/admin", http.StatusOK, func() {
 		s.admin(http.MethodPut, "/users/"+user+"/groups/"+group, nil, nil)
 	})
-	s.effective("a user disabled", bob, "/api/me", http.StatusUnauthorized, func() {
+	s.effective("the user disabled", bob, "/api/me", http.StatusUnauthorized, func() {
 		s.admin(http.MethodPut, "/users/"+s.find("/users?username=bob&exact=true"), map[string]any{"enabled": false}, nil)
 	})
 	alice.is("alice@example.com", "admin", "audit")
@@ -77,7 +77,8 @@ func (s *shop) effective(what string, p person, path string, status int, change 
 		shown := p.Fetch(p.app.URL + path)
 		elapsed := time.Since(began)
 		if shown.Status == status {
-			s.Logf("%s: %d after %s", what, status, elapsed.Round(10*time.Millisecond))
+			credential := s.Name()[strings.LastIndex(s.Name(), "/")+1:]
+			s.Logf("figure keycloak: %s | %s | %d | %v", what, credential, status, elapsed.Round(10*time.Millisecond))
 			return
 		}
 		if elapsed > recheckEvery+2*time.Second { // the time of one check in addition, on a slow machine

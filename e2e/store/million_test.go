@@ -38,7 +38,7 @@ func TestMillion(t *testing.T) {
 		redis := start.RunRedis(t)
 		store := newRedisState(t, redisstate.Config{URL: "redis://" + redis.Addr})
 		app, b := guarded(t, store, store)
-		t.Logf("guarded request: %v", median(app, b))
+		t.Logf("figure million: `redisstate` | 1 | – | – | %v", median(app, b))
 	})
 }
 
@@ -49,16 +49,16 @@ func (d database) million(t *testing.T, rows int) {
 	few := median(app, b)
 	before := d.size(t, db)
 	d.fill(t, db, rows)
-	t.Logf("%d sessions: %d bytes each, with index; guarded request: %v, %v with one session",
-		rows, (d.size(t, db)-before)/int64(rows), median(app, b), few)
+	t.Logf("figure million: `sqlstate`, %s | %d | %d | %v | %v", d.name, rows, (d.size(t, db)-before)/int64(rows),
+		median(app, b), few)
 
 	plain := d.additions(t, store, 500)
 	d.exec(t, db, fmt.Sprintf(`UPDATE ginoidc_entries SET ends = 1 WHERE k LIKE 's:filler%%0'`))
 	expired := d.count(t, db, `SELECT count(*) FROM ginoidc_entries WHERE ends = 1`)
 	while := d.additions(t, store, 500)
 	removed := expired - d.count(t, db, `SELECT count(*) FROM ginoidc_entries WHERE ends = 1`)
-	t.Logf("an addition takes %v; with %d expired rows it takes %v, and 500 additions removed %d", plain, expired, while,
-		removed)
+	t.Logf("figure removals: %s: an addition takes %v on average; with %d expired rows left it takes %v and removes %d "+
+		"of them", d.name, plain, expired, while, removed/500)
 	if removed <= min(expired, 500)-1 {
 		t.Errorf("%d rows were removed", removed)
 	}
@@ -219,6 +219,6 @@ func ginContrib(t *testing.T, url string, rows int) {
 	if err := db.QueryRow(size).Scan(&after); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d sessions: %d bytes each, with index; a request that reads the user: %v, %v with one session", rows,
-		(after-before)/int64(rows), median(e, b), few)
+	const name = "gin-contrib's PostgreSQL store, which reads the session and checks nothing"
+	t.Logf("figure million: %s | %d | %d | %v | %v", name, rows, (after-before)/int64(rows), median(e, b), few)
 }

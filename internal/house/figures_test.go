@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -23,6 +24,41 @@ func TestFigures(t *testing.T) {
 	}
 	if _, err := readEquivalents(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestFiguresAreKept: a page has measured times and memory only between the marks of a quotation, where no hand types
+// them. docs/performance.md and docs/performance-growth.md are written as a whole, and the sizes in docs/attacks.md are
+// those of attacks.
+func TestFiguresAreKept(t *testing.T) {
+	t.Chdir(root)
+	quoted := regexp.MustCompile(`(?s)<!-- figures of .*?` + regexp.QuoteMeta(end))
+	measured := regexp.MustCompile(`\d ?(?:ns|µs|ms|MB|GB)\b|\d times as (?:long|fast)|\d bytes each`)
+	for name, page := range documents(t) {
+		if strings.HasPrefix(name, "docs/performance") || name == "docs/attacks.md" {
+			continue
+		}
+		page = quoted.ReplaceAllString(page, "")
+		for _, b := range blocks(name, page) {
+			page = strings.Replace(page, b.text, "", 1)
+		}
+		for line := range strings.Lines(page) {
+			if found := measured.FindString(line); found != "" {
+				t.Errorf("%s: %q is measured; let a test log it, and quote it: %s", name, found, line)
+			}
+		}
+	}
+}
+
+// TestGrouped: numbers are readable, and identifiers stay what they are.
+func TestGrouped(t *testing.T) {
+	for text, want := range map[string]string{
+		"1234567 of 999 in 20s": "1,234,567 of 999 in 20 s", "2.71828 at 60000ms": "2.71828 at 60,000 ms", "1.5µs": "1.5 µs",
+		"oidcc-client-3rd-party": "oidcc-client-3rd-party", "1000 sessions": "1,000 sessions",
+	} {
+		if got := grouped(text); got != want {
+			t.Errorf("grouped(%q) = %q, want %q", text, got, want)
+		}
 	}
 }
 

@@ -83,17 +83,31 @@ func sentences(name string) func() (string, error) {
 	}
 }
 
-// conformanceFigures returns the results of the conformance suite: for each plan how many modules it has, how many came
-// out as expected, and how many the suite says that it passed, skipped and leaves to a review.
-func conformanceFigures() (string, error) {
+// table returns what tests have logged under a name as rows of a table: lines like "figure sizes: none | 231 | 1".
+func table(name string, columns ...string) func() (string, error) {
+	return func() (string, error) {
+		all, err := keptFigures()
+		rows := []string{strings.Join(columns, " | "), strings.Repeat("--- | ", len(columns)-1) + "---"}
+		for _, f := range all {
+			if f.name != name {
+				continue
+			}
+			if strings.Count(f.text, " | ") != len(columns)-1 {
+				return "", fmt.Errorf("%s: a row of %s has not %d columns: %s", testFigures, name, len(columns), f.text)
+			}
+			rows = append(rows, f.text)
+		}
+		return "| " + strings.Join(rows, " |\n| ") + " |\n", err
+	}
+}
+
+// cells returns the cells of the rows that tests have logged under a name.
+func cells(name string) (rows [][]string, err error) {
 	all, err := keptFigures()
-	var table strings.Builder
-	table.WriteString("| plan | modules | as expected | passed | skipped | to be reviewed |\n" +
-		"| --- | --- | --- | --- | --- | --- |\n")
 	for _, f := range all {
-		if f.name == "conformance" {
-			table.WriteString("| `" + strings.Replace(strings.ReplaceAll(f.text, " ", " | "), " |", "` |", 1) + " |\n")
+		if f.name == name {
+			rows = append(rows, strings.Split(f.text, " | "))
 		}
 	}
-	return table.String(), err
+	return rows, err
 }

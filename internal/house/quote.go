@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 )
 
@@ -22,7 +23,22 @@ func quotations() []quotation {
 		{figuresPage, "fuzzing", fuzzFigures},
 		{figuresPage, "return targets", sentences("fuzzed")},
 		{figuresPage, "load", sentences("load")},
-		{"docs/conformance.md", "conformance", conformanceFigures},
+		{"docs/conformance.md", "conformance", table("conformance", "plan", "modules", "as expected", "passed", "skipped",
+			"to be reviewed")},
+		{"docs/stores.md", "sizes", table("sizes", "groups", "each 12 bytes", "each 36 bytes (a UUID)")},
+		{"docs/stores.md", "memory", table("memory", "what", "bytes in this process")},
+		{"docs/stores.md", "Redis", table("redis", "what", "bytes in Redis")},
+		{"docs/database.md", "a million sessions", table("million", "store", "sessions", "bytes a session, with indexes",
+			"guarded request", "with one session")},
+		{"docs/database.md", "removals", sentences("removals")},
+		{"docs/rechecks.md", "cost", sentences("rechecks")},
+		{"docs/rechecks.md", "Keycloak", table("keycloak", "change at Keycloak", "credential", "status", "effective after")},
+		{"docs/rechecks.md", "instances", table("rechecked", "on", "times", "checks", "all requests answered within")},
+		{"docs/rechecks.md", "outages", table("graced", "on", "served for", "served again after")},
+		{"docs/scaling.md", "kills", table("kills", "on", "kills of each process", "requests served", "unavailable",
+			"sessions lost", "crossed", "sign-outs acknowledged", "resurrected")},
+		{"docs/scaling.md", "growth", growthFigures},
+		{"docs/scaling.md", "regions", sentences("regions")},
 	}
 }
 
@@ -35,7 +51,21 @@ func (q quotation) begin() string {
 // text returns what stands between the marks.
 func (q quotation) text() (string, error) {
 	figures, err := q.figures()
-	return "\n" + figures + "\n", err
+	return "\n" + grouped(figures) + "\n", err
+}
+
+// grouped writes the thousands of integers with commas, and units apart from their numbers.
+func grouped(text string) string {
+	text = regexp.MustCompile(`(\d)(ns|µs|ms|s)\b`).ReplaceAllString(text, "$1 $2")
+	return regexp.MustCompile(`[\d.]*\d{4,}`).ReplaceAllStringFunc(text, func(number string) string {
+		if strings.Contains(number, ".") {
+			return number
+		}
+		for i := len(number) - 3; i > 0; i -= 3 {
+			number = number[:i] + "," + number[i:]
+		}
+		return number
+	})
 }
 
 // in returns the page with the figures.

@@ -27,11 +27,18 @@ func report(save bool) error {
 	fmt.Printf("attacks and faults with tests: %s\nrows of OWASP ASVS 5.0 that are met: %s\n%s\n",
 		covered, required, counts)
 	for _, q := range quotations() {
-		text, err := q.figures()
+		text, err := q.text()
 		if err != nil {
 			return err
 		}
 		fmt.Printf("\n%s, %s:\n%s", q.page, q.name, text)
+	}
+	for _, page := range []string{"docs/performance.md", "docs/performance-growth.md"} { // written by the module bench
+		text, err := os.ReadFile(page)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("\n%s:\n\n%s", page, text)
 	}
 	if save {
 		return quoteFigures()

@@ -207,8 +207,7 @@ func TestIndexOfAMillion(t *testing.T) {
 			enlist(t, m, strconv.Itoa(i), id+strconv.Itoa(million+i), ttl)
 		}
 		full := heap() - empty
-		t.Logf("%d sessions of as many owners take %.1f MB, %.1f bytes each", million, float64(full)/1e6,
-			float64(full)/million)
+		t.Logf("figure memory: a session's entry in a list of sessions | %.0f", float64(full)/million)
 		if full > 200*million {
 			t.Error("that is more than 200 bytes each")
 		}
