@@ -121,7 +121,7 @@ func (req *request) update(c *gin.Context, s *session.Session, u *User) (*sessio
 func (req *request) current(ctx context.Context,
 	s *session.Session) (is *session.Session, cookies []string, err error) {
 	rp := relyingPartyOf(&s.Record)
-	v, err := rp.ledger.Judge(ctx, rp.ledger.RefOf(&s.Record))
+	v, err := rp.ledger.Judge(ctx, &s.Record)
 	if v.Ended || err != nil {
 		return nil, nil, err
 	}

@@ -20,12 +20,6 @@ type State interface {
 	Listed(ctx context.Context, owner string) ([]string, error)
 }
 
-// filter is a State that can rule out revocations faster than by looking for them.
-type filter interface {
-	// RevokedSince reports whether the key of this kind and hash may have been revoked with this time or a later one.
-	RevokedSince(since time.Time, kind byte, hash [16]byte) bool
-}
-
 // Ledger remembers which sessions were ended. It is safe for concurrent use. Errors wrap [shared.ErrUnavailable].
 type Ledger struct {
 	state    State
@@ -68,24 +62,29 @@ type Verdict struct {
 // arrives during the callback wins, and signing in again works at once. A step-up is compared as an
 // end by the provider. What happens to the sessions of an actor happens to those in which the actor acts as another
 // user.
-func (l *Ledger) Judge(ctx context.Context, ref Ref) (v Verdict, err error) {
+func (l *Ledger) Judge(ctx context.Context, r *session.Record) (Verdict, error) {
+	if l.untouched(r) {
+		return Verdict{}, nil
+	}
+	return l.judge(ctx, l.RefOf(r))
+}
+
+func (l *Ledger) judge(ctx context.Context, ref Ref) (v Verdict, err error) {
 	var ofActor Verdict
 	if ref.Actor != (shared.Hash{}) {
 		actor, _ := ref.ofActor()
-		if ofActor, err = l.judge(ctx, &actor); ofActor.Ended || err != nil {
+		if ofActor, err = l.judgeOne(ctx, &actor); ofActor.Ended || err != nil {
 			return Verdict{Ended: ofActor.Ended}, err
 		}
 	}
-	if v, err = l.judge(ctx, &ref); ofActor.StepUp.After(v.StepUp) {
+	if v, err = l.judgeOne(ctx, &ref); ofActor.StepUp.After(v.StepUp) {
 		v.StepUp = ofActor.StepUp
 	}
 	return v, err
 }
 
-func (l *Ledger) judge(ctx context.Context, ref *Ref) (v Verdict, err error) {
-	if l.untouched(ref) {
-		return Verdict{}, nil
-	}
+// judgeOne judges a session by its user and not by the actor.
+func (l *Ledger) judgeOne(ctx context.Context, ref *Ref) (v Verdict, err error) {
 	keys := l.keys(ref)
 	times, err := l.revoked(ctx, keys...)
 	if err != nil {
@@ -115,22 +114,9 @@ func (l *Ledger) judge(ctx context.Context, ref *Ref) (v Verdict, err error) {
 	return v, nil
 }
 
-// untouched reports whether it is certain that nothing ended or updated the session. Its own key counts whatever its
-// time, because the clock may have been set back since the session began.
-func (l *Ledger) untouched(ref *Ref) bool {
-	return l.filter != nil &&
-		!l.filter.RevokedSince(time.Time{}, shared.KindSession, ref.ID) &&
-		!l.filter.RevokedSince(ref.Began, shared.KindUser, ref.Subject) &&
-		!l.filter.RevokedSince(ref.Began, shared.KindUser, l.everyone) &&
-		!l.filter.RevokedSince(ref.Began, shared.KindProvider, ref.Subject) &&
-		!l.filter.RevokedSince(ref.Began, shared.KindProvider, ref.SID) &&
-		!l.filter.RevokedSince(ref.Began, shared.KindProvider, both(ref.Subject, ref.SID)) &&
-		!(l.stepUps && l.filter.RevokedSince(ref.Began, shared.KindStepUp, ref.Subject))
-}
-
 // Ended is Judge for callers that ignore updates and step-ups.
 func (l *Ledger) Ended(ctx context.Context, ref Ref) (bool, error) {
-	v, err := l.Judge(ctx, ref)
+	v, err := l.judge(ctx, ref)
 	return v.Ended, err
 }
 
