@@ -50,9 +50,7 @@ func (id identity) session() *session.Session {
 // session returns the session, and makes it in the first call.
 func (v *visit) session() *session.Session {
 	if v.whole.Load() == nil {
-		s := &session.Session{}
-		v.Expand(s)
-		v.whole.CompareAndSwap(nil, s) // one of several goroutines: all get the same session
+		v.whole.CompareAndSwap(nil, v.Session()) // one of several goroutines: all get the same session
 	}
 	return v.whole.Load()
 }
@@ -172,17 +170,18 @@ func (req *request) load(ctx context.Context, h http.Header) {
 		req.reply.Show(!id.nobody() && web.OpensWindow(req.http))
 		return
 	}
-	var memory session.Session // on the stack: see visit
-	s, cookies, err := req.find(&memory)
-	if s == nil || err != nil {
+	v, cookies, err := req.find()
+	if v == nil || err != nil {
 		req.err = err
 		return
 	}
 	req.reply.Show(web.OpensWindow(req.http))
-	if h != nil && !req.noRenewal && (len(cookies) > 0 || s.Due()) {
+	req.identity = identity{visit: v}
+	if h != nil && !req.noRenewal && (len(cookies) > 0 || v.Due()) {
+		s := v.session()
 		req.renew(h, s, cookies)
+		req.identity = identityOf(s)
 	}
-	req.identity = identityOf(s)
 }
 
 // renew saves s if that is due, and sends its cookies, and those that another request has set.
@@ -229,12 +228,12 @@ func (req *request) identifyBrowser(ctx context.Context) (identity, error) {
 	if err != nil || id.nobody() || id.visit != nil {
 		return id, err
 	}
-	s, _, err := req.find(&session.Session{})
+	v, _, err := req.find()
 	if err != nil {
 		return identity{}, err
 	}
-	if s != nil {
-		id = identityOf(s)
+	if v != nil {
+		id = identity{visit: v}
 	}
 	return id, nil
 }

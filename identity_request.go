@@ -168,35 +168,54 @@ func (req *request) httpNow() *http.Request {
 }
 
 // find returns the session of the request unless it has ended, and the cookies to send if another request has changed
-// the session. The session may be in memory, which is zero.
-func (req *request) find(memory *session.Session) (*session.Session, []string, error) {
+// the session.
+func (req *request) find() (*visit, []string, error) {
 	ctx, r := req.Context, req.http
 	if req.auth.oneServer {
 		ctx = store.OneRound(ctx)
 		r = r.WithContext(ctx)
 	}
-	s, err := req.auth.sessions.LoadInto(r, memory)
-	if err != nil {
-		var rivals *session.RivalsError // declared here because it allocates
-		if errors.As(err, &rivals) {
-			return req.findAmong(rivals.Sessions)
-		}
+	var l session.Loaded // on the stack
+	found, err := req.auth.sessions.LoadBrief(r, &l)
+	switch {
+	case err != nil:
 		return nil, nil, translated(err)
+	case !found:
+		return req.findAmong(r)
+	case l.Party.Of.(*relyingParty).ledger.Untouched(&l.Marks):
+		return &visit{Brief: l.Brief}, nil, nil
 	}
-	if s == nil {
-		return nil, nil, nil
-	}
-	current, cookies, err := req.current(ctx, s)
-	req.ended = current == nil && err == nil
-	return current, cookies, translated(err)
+	return req.findCurrent(ctx, l.Session())
 }
 
-// findAmong returns the one of several sessions that has not ended. If there is more than one, a sibling domain may
-// have planted a cookie and none can be trusted: nobody is signed in, and a sign-in or sign-out ends them all.
-func (req *request) findAmong(rivals []*session.Session) (*session.Session, []string, error) {
+// findCurrent returns what a session of the request is now.
+func (req *request) findCurrent(ctx context.Context, s *session.Session) (*visit, []string, error) {
+	current, cookies, err := req.current(ctx, s)
+	if current == nil || err != nil {
+		req.ended = err == nil
+		return nil, nil, translated(err)
+	}
+	return identityOf(current).visit, cookies, nil
+}
+
+// findAmong returns the one of several sessions in the cookies of a request that has not ended. If there is more than
+// one, a sibling domain may have planted a cookie and none can be trusted: nobody is signed in, and a sign-in or
+// sign-out ends them all.
+func (req *request) findAmong(r *http.Request) (*visit, []string, error) {
+	s, err := req.auth.sessions.LoadAmong(r)
+	if s != nil {
+		return req.findCurrent(r.Context(), s)
+	}
+	if err == nil {
+		return nil, nil, nil
+	}
+	var several *session.RivalsError // declared here because it allocates
+	if !errors.As(err, &several) {
+		return nil, nil, translated(err)
+	}
 	var alive []*session.Session
 	var cookies []string // of the last session that is alive
-	for _, rival := range rivals {
+	for _, rival := range several.Sessions {
 		s, newer, err := req.current(req.Context, rival)
 		if err != nil {
 			return nil, nil, translated(err)
@@ -210,7 +229,7 @@ func (req *request) findAmong(rivals []*session.Session) (*session.Session, []st
 		req.ended = true
 		return nil, nil, nil
 	case 1:
-		return alive[0], cookies, nil
+		return identityOf(alive[0]).visit, cookies, nil
 	}
 	req.rivals, req.later = alive, nil
 	req.auth.emit(req.Context, events.Event{Kind: events.SeveralSessions, Attrs: []slog.Attr{

@@ -12,26 +12,21 @@ type filter interface {
 	RevokedSince(since int64, kind byte, hash [16]byte) bool
 }
 
-// untouched reports whether it is certain that nothing ended or updated a session, as of almost all on each request. Its
-// own key counts whatever its time, because the clock may have been set back since the session began.
-func (l *Ledger) untouched(r *session.Record) bool {
-	if l.filter == nil || r.SubjectHash == (shared.Hash{}) || r.ActorHash != (shared.Hash{}) {
-		return false // and a Ref says more
+// Untouched reports whether it is certain that nothing ended or updated a session, as nothing has almost all of them.
+// Its own key counts whatever its time, because the clock may have been set back since the session began.
+func (l *Ledger) Untouched(m *session.Marks) bool {
+	if l.filter == nil || m.SubjectHash == (shared.Hash{}) || m.Acting {
+		return false // and the Ref says more
 	}
-	began := began(r)
-	return !l.filter.RevokedSince(0, shared.KindSession, r.ID) &&
-		!l.filter.RevokedSince(began, shared.KindUser, r.SubjectHash) &&
+	began := m.Began
+	if began == 0 {
+		began = m.Started - ClockSkew.Microseconds()
+	}
+	return !l.filter.RevokedSince(0, shared.KindSession, m.ID) &&
+		!l.filter.RevokedSince(began, shared.KindUser, m.SubjectHash) &&
 		!l.filter.RevokedSince(began, shared.KindUser, l.everyone) &&
-		!l.filter.RevokedSince(began, shared.KindProvider, r.SubjectHash) &&
-		!l.filter.RevokedSince(began, shared.KindProvider, r.SIDHash) &&
-		!l.filter.RevokedSince(began, shared.KindProvider, both(r.SubjectHash, r.SIDHash)) &&
-		!(l.stepUps && l.filter.RevokedSince(began, shared.KindStepUp, r.SubjectHash))
-}
-
-// began returns [Ref].Began in Unix microseconds.
-func began(r *session.Record) int64 {
-	if !r.Began.IsZero() {
-		return r.Began.UnixMicro()
-	}
-	return r.Started.UnixMicro() - ClockSkew.Microseconds()
+		!l.filter.RevokedSince(began, shared.KindProvider, m.SubjectHash) &&
+		!l.filter.RevokedSince(began, shared.KindProvider, m.SIDHash) &&
+		!l.filter.RevokedSince(began, shared.KindProvider, both(m.SubjectHash, m.SIDHash)) &&
+		!(l.stepUps && l.filter.RevokedSince(began, shared.KindStepUp, m.SubjectHash))
 }

@@ -63,7 +63,7 @@ type Verdict struct {
 // end by the provider. What happens to the sessions of an actor happens to those in which the actor acts as another
 // user.
 func (l *Ledger) Judge(ctx context.Context, r *session.Record) (Verdict, error) {
-	if l.untouched(r) {
+	if marks := r.Marks(); l.Untouched(&marks) {
 		return Verdict{}, nil
 	}
 	return l.judge(ctx, l.RefOf(r))

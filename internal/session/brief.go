@@ -11,7 +11,38 @@ type Brief struct {
 	Party                 *Party
 
 	stale, due, aged bool
-	data             []byte // the encoded record; nil if it is not all that s has
+	data             []byte // the encoded record; nil if it is not all that the session has
+}
+
+// Marks are what the revocations of a session are found by.
+type Marks struct {
+	ID, SubjectHash, SIDHash [16]byte
+	Started, Began           int64 // in Unix microseconds, 0 for unknown: see [Record]
+	Acting                   bool  // there are others, of the actor
+}
+
+// Loaded is a session that a request carries.
+type Loaded struct {
+	Brief
+	Marks
+}
+
+// set makes l the session that was parsed.
+func (l *Loaded) set(p *parts, party *Party) {
+	l.Subject, l.GroupsOverage = p.text(fieldSubject), p.flags&flagGroupsOverage != 0
+	l.Groups, l.Organizations = wire.List(p.text(fieldGroups)), wire.List(p.text(fieldOrganizations))
+	l.Party, l.data = party, p.data
+	l.ID, l.Started, l.Began, l.Acting = p.id, p.started, p.began, p.block(fieldActorHashes) != nil
+	copy(l.SubjectHash[:], p.block(fieldSubjectHash))
+	copy(l.SIDHash[:], p.block(fieldSIDHash))
+}
+
+// Marks returns those of the record.
+func (rec *Record) Marks() Marks {
+	return Marks{
+		ID: rec.ID, SubjectHash: rec.SubjectHash, SIDHash: rec.SIDHash, Acting: rec.ActorHash != [16]byte{},
+		Started: unixMicro(rec.Started), Began: unixMicro(rec.Began),
+	}
 }
 
 // Brief returns s in brief, which shares the memory of its texts. whole is false if the session cannot be made of it
@@ -40,6 +71,16 @@ func (b *Brief) Expand(s *Session) {
 	s.Party, s.encoded = b.Party, b.data
 	s.stale, s.due, s.aged = b.stale, b.due, b.aged
 }
+
+// Session makes the session of a brief that is whole again.
+func (b *Brief) Session() *Session {
+	s := &Session{}
+	b.Expand(s)
+	return s
+}
+
+// Due reports whether Renew would have saved the session when it was loaded.
+func (b *Brief) Due() bool { return b.due }
 
 // RecheckDue reports whether the user was to be read again at the provider when the session was loaded.
 func (b *Brief) RecheckDue() bool { return b.aged }

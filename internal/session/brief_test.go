@@ -45,6 +45,38 @@ func TestBrief(t *testing.T) {
 	}
 }
 
+// checkLoaded checks that what is loaded of an encoded record is what the record has.
+func checkLoaded(t *testing.T, data []byte, rec *Record) {
+	t.Helper()
+	var p parts
+	var l Loaded
+	if !p.parse(data) {
+		t.Fatal("not parsed")
+	}
+	l.set(&p, nil)
+	marks := rec.Marks()
+	if l.Acting && rec.ActorHash == [16]byte{} {
+		marks.Acting = true // two hashes of zeros; the Ref is of nobody
+	}
+	if l.Marks != marks {
+		t.Errorf("marks %+v, want %+v", l.Marks, marks)
+	}
+	if l.Subject != rec.Subject || l.Groups != rec.Groups || l.Organizations != rec.Organizations ||
+		l.GroupsOverage != rec.GroupsOverage || p.moments != rec.moments() {
+		t.Errorf("%+v and %+v of %+v", l.Brief, p.moments, rec)
+	}
+}
+
+// TestLoaded: what is loaded of a record is what the record has.
+func TestLoaded(t *testing.T) {
+	full, smallest, acting := sample(), Record{Subject: "s"}, sample()
+	smallest.Created, smallest.Renewed = full.Created, full.Renewed
+	acting.ActorHash, acting.Began = [16]byte{7}, time.Time{}
+	for _, rec := range []Record{full, smallest, acting} {
+		checkLoaded(t, rec.append(nil), &rec)
+	}
+}
+
 // TestBriefIsNotWhole: what is not in the encoded record would be lost.
 func TestBriefIsNotWhole(t *testing.T) {
 	s := loaded(t, func(*Session) {})

@@ -29,7 +29,7 @@ func (m *Manager) Change(r *http.Request, s *Session, rec Record, after time.Tim
 	if !rec.Updated.After(after) {
 		rec.Updated = after.Add(time.Microsecond)
 	}
-	if m.left(&s.Record, now) <= 0 {
+	if m.left(s.moments(), now) <= 0 {
 		return nil, nil, ErrGone
 	}
 	saved := http.Header{}

@@ -15,16 +15,12 @@ func (rec *Record) Decode(data []byte) bool { return rec.decode(data) }
 // RecheckDue reports whether the user was to be read again at the provider when s was loaded.
 func (s *Session) RecheckDue() bool { return s.aged }
 
-func (m *Manager) aged(s *Session, now time.Time) bool {
-	return m.config.RecheckEvery > 0 && now.Sub(s.CheckedAt()) > m.config.RecheckEvery
-}
-
 // SaveChecked saves s after a check of its user, in place: earlier cookies stay valid, but a request with them needs a
 // check again. With renew, the idle limit starts again. [ErrGone] means that the session has ended in the meantime;
 // any other error wraps [ErrStore] or is a [*TooLargeError].
 func (m *Manager) SaveChecked(h http.Header, r *http.Request, s *Session, renew bool) error {
 	now := time.Now()
-	if m.left(&s.Record, now) <= 0 {
+	if m.left(s.moments(), now) <= 0 {
 		return ErrGone
 	}
 	s.encoded = nil // the caller has changed the user

@@ -14,20 +14,33 @@ import (
 // session, so the request must be neither served nor treated as signed out.
 //
 // Of several cookies of the name, the one with a session counts. If several have one, the error is a [*RivalsError].
-func (m *Manager) Load(r *http.Request) (*Session, error) { return m.LoadInto(r, &Session{}) }
-
-// LoadInto is Load for callers that have memory for the session, which is zero. It need not be what is returned.
-func (m *Manager) LoadInto(r *http.Request, memory *Session) (*Session, error) {
-	if s, err := m.load(r, memory); s != nil || err != nil {
-		return s, err
+func (m *Manager) Load(r *http.Request) (*Session, error) {
+	s, err := m.loadOne(r)
+	if s == nil && err == nil {
+		return m.LoadAmong(r)
 	}
+	return s, err
+}
+
+// loadOne returns the session of a request with one cookie of the name, or nil.
+func (m *Manager) loadOne(r *http.Request) (*Session, error) {
+	var l Loaded
+	if found, err := m.LoadBrief(r, &l); !found || err != nil {
+		return nil, err
+	}
+	return l.Session(), nil
+}
+
+// LoadAmong is Load for a request with several cookies of the name, in which LoadBrief has found no session. Without
+// several, there is none.
+func (m *Manager) LoadAmong(r *http.Request) (*Session, error) {
 	requests := cookie.Apart(r, m.config.Name)
 	if len(requests) == 0 {
 		return nil, nil
 	}
 	var rivals []*Session
 	for _, alone := range requests {
-		s, err := m.load(alone, &Session{})
+		s, err := m.loadOne(alone)
 		if err != nil {
 			return nil, err
 		}
@@ -60,26 +73,24 @@ func addRival(rivals []*Session, s *Session) []*Session {
 	return append(rivals, s)
 }
 
-// load reads the one cookie, or set of cookies, of the request into s, and returns s or nil.
-func (m *Manager) load(r *http.Request, s *Session) (*Session, error) {
+// LoadBrief loads the session of the request into l, which is zero, and reports whether there is one. Of several
+// cookies of the name it may find none: see LoadAmong.
+func (m *Manager) LoadBrief(r *http.Request, l *Loaded) (found bool, err error) {
 	data, stale, now, err := m.loadRecord(r)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrStore, err)
+		return false, fmt.Errorf("%w: %w", ErrStore, err)
 	}
 	if len(data) == 0 {
-		return nil, nil
+		return false, nil
 	}
-	if ours, err := m.read(r.Context(), data, s); err != nil || !ours {
-		*s = Session{}
-		return nil, err
+	var p parts
+	party, err := m.read(r.Context(), data, &p)
+	if party == nil || err != nil || !m.lives(p.moments, now) {
+		return false, err
 	}
-	if !m.lives(&s.Record, now) {
-		*s = Session{}
-		return nil, nil
-	}
-	s.stale = stale
-	s.due, s.aged = m.due(s, now), m.aged(s, now)
-	return s, nil
+	l.set(&p, party)
+	l.stale, l.due, l.aged = stale, stale || m.due(p.moments, now), m.aged(p.moments, now)
+	return true, nil
 }
 
 // loadRecord returns the record of the request, and the time when the store responded.

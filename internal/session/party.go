@@ -32,20 +32,20 @@ func only(audience string) Parties {
 	return func(context.Context, string, []byte) (*Party, error) { return party, nil }
 }
 
-// read decodes the record of a party. It returns false if there is none.
-func (m *Manager) read(ctx context.Context, data []byte, s *Session) (bool, error) {
+// read finds the parts of a record, and its party. It returns nil if it is none of ours.
+func (m *Manager) read(ctx context.Context, data []byte, p *parts) (*Party, error) {
 	head, body := split(data)
-	decoded := s.decode(body)
-	party, err := m.config.Parties(ctx, s.Provider, head)
+	parsed := p.parse(body)
+	party, err := m.config.Parties(ctx, p.text(fieldProvider), head)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	s.Party, s.encoded = party, body
 	ours := party != nil && party.Owns(head)
-	if !decoded || !ours {
+	if !parsed || !ours {
 		m.config.Logger.DebugContext(ctx, "session: record ignored", "same_audience", ours)
+		return nil, nil
 	}
-	return decoded && ours, nil
+	return party, nil
 }
 
 // owns reports whether a record is one of ours, of whatever version.

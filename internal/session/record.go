@@ -2,7 +2,6 @@ package session
 
 import (
 	"encoding/binary"
-	"math"
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/wire"
@@ -116,42 +115,10 @@ func (rec *Record) append(b []byte) []byte {
 // decode reads what append wrote, or an earlier version did, and reports whether data is a complete record with its
 // times and a subject. rec retains data and shares its memory.
 func (rec *Record) decode(data []byte) bool {
-	rd := wire.NewReader(data)
-	switch rd.Byte() {
-	case 1:
-		rec.decodeRest1(&rd, rec.decodeHead(&rd, knownFlags|flagActor))
-	case recordVersion:
-		rec.decodeHead(&rd, knownFlags)
-		if !rec.decodeFields(rd.Block()) {
-			return false
-		}
-	default:
+	var p parts
+	if !p.parse(data) {
 		return false
 	}
-	return rd.Done() && !rec.Created.IsZero() && !rec.Renewed.IsZero() && rec.Subject != ""
-}
-
-// decodeHead reads what comes before the fields.
-func (rec *Record) decodeHead(rd *wire.Reader, known byte) (flags byte) {
-	copy(rec.ID[:], rd.Bytes(len(rec.ID)))
-	flags = rd.Byte()
-	if flags&^known != 0 {
-		rd.Fail()
-	}
-	rec.EmailVerified = flags&flagEmailVerified != 0
-	rec.GroupsOverage = flags&flagGroupsOverage != 0
-	rec.Created, rec.Renewed, rec.AuthTime, rec.Issued = rd.Seconds(), rd.Seconds(), rd.Seconds(), rd.Seconds()
-	rec.Started = rd.Microseconds()
-	if flags&flagBegan != 0 {
-		rec.Began = rd.Microseconds()
-	}
-	if flags&flagUpdated != 0 {
-		rec.Updated = rd.Microseconds()
-	}
-	if n := rd.Uvarint(); n <= math.MaxInt32 {
-		rec.AskedMaxAge = int(n) - 1
-	} else {
-		rd.Fail()
-	}
-	return flags
+	p.fill(rec)
+	return true
 }

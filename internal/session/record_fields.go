@@ -79,83 +79,18 @@ func appendTime(b []byte, tag int, t time.Time) []byte {
 	return appendField(b, tag, wire.AppendSeconds(nil, t))
 }
 
-func (rec *Record) decodeFields(fields []byte) bool {
-	rd := wire.NewReader(fields)
-	for last := byte(0); !rd.Done(); {
-		tag, content := rd.Field()
-		if tag <= last || len(content) == 0 || !rec.decodeField(tag, content) {
-			return false
-		}
-		last = tag
+// slots is the number of fields that [slot] tells apart.
+const slots = fieldTransient/2 + 3
+
+// slot returns the place of a field among those of [parts]. Unknown ones share the first.
+func slot(tag byte) (at int, known bool) {
+	switch {
+	case tag%2 == 0 && tag <= fieldTransient:
+		return int(tag / 2), true
+	case tag == fieldChecked:
+		return slots - 2, true
+	case tag == fieldAMR:
+		return slots - 1, true
 	}
-	return true
-}
-
-// decodeField reads the content of a field, and reports whether it is well-formed or may be ignored.
-func (rec *Record) decodeField(tag byte, content []byte) (ok bool) {
-	text, ok := wire.Text(content), true
-	switch tag {
-	case fieldSubject:
-		rec.Subject = text
-	case fieldSID:
-		rec.SID = text
-	case fieldName:
-		rec.Name = text
-	case fieldPreferredUsername:
-		rec.PreferredUsername = text
-	case fieldEmail:
-		rec.Email = text
-	case fieldPicture:
-		rec.Picture = text
-	case fieldACR:
-		rec.ACR = text
-	case fieldAskedACR:
-		rec.AskedACR = text
-	case fieldGroups:
-		rec.Groups, ok = wire.ParseList(text)
-	case fieldOrganizations:
-		rec.Organizations, ok = wire.ParseList(text)
-	case fieldClaims:
-		rec.Claims = content
-	case fieldData:
-		rec.Data = content
-	case fieldIDToken:
-		rec.IDToken = content
-	case fieldActor:
-		rec.Actor = content
-	case fieldSubjectHash:
-		ok = setHash(&rec.SubjectHash, content)
-	case fieldSIDHash:
-		ok = setHash(&rec.SIDHash, content)
-	case fieldExpires:
-		rec.Expires, ok = timeOf(content)
-	case fieldChecked:
-		rec.Checked, ok = timeOf(content)
-	case fieldAMR:
-		rec.AMR, ok = wire.ParseList(text)
-	case fieldActorHashes:
-		n := copy(rec.ActorHash[:], content)
-		ok = setHash(&rec.ActorSIDHash, content[n:])
-	case fieldProvider:
-		rec.Provider = text
-	case fieldIssuer:
-		rec.Issuer = text
-	case fieldTransient:
-		rec.Transient, ok = true, text == "\x01"
-	default:
-		return tag%2 == 1
-	}
-	return ok
-}
-
-// timeOf reads what appendTime wrote.
-func timeOf(content []byte) (t time.Time, ok bool) {
-	rd := wire.NewReader(content)
-	t = rd.Seconds()
-	return t, rd.Done() && !t.IsZero()
-}
-
-func setHash(hash *[16]byte, content []byte) bool {
-	copy(hash[:], content)
-	return len(content) == len(hash)
+	return 0, false
 }

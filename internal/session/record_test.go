@@ -201,11 +201,13 @@ func FuzzDecode(f *testing.F) {
 	f.Add(rec.append(nil))
 	f.Add((&Record{Created: rec.Created, Renewed: rec.Renewed, Subject: "s"}).append(nil))
 	f.Add([]byte{recordVersion})
+	f.Add(version1(flagActor, 1, 'a'))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var first, second Record
 		if !first.decode(data) {
 			return
 		}
+		checkLoaded(t, data, &first)
 		if !second.decode(first.append(nil)) || !reflect.DeepEqual(first, second) {
 			t.Errorf("%+v\ncomes back as %+v", first, second)
 		}

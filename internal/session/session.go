@@ -128,7 +128,7 @@ func (m *Manager) Begin(h http.Header, r *http.Request, rec Record, tokens []byt
 // may be used.
 func (m *Manager) Renew(h http.Header, r *http.Request, s *Session) error {
 	now := time.Now()
-	if !m.due(s, now) {
+	if of := s.moments(); !s.stale && !m.due(of, now) || !m.lives(of, now) {
 		return nil
 	}
 	renewed := s.Record
@@ -149,13 +149,6 @@ func (s *Session) of(r *http.Request) *http.Request {
 		return s.alone
 	}
 	return r
-}
-
-// Due reports whether Renew would have saved s when it was loaded.
-func (s *Session) Due() bool { return s.due }
-
-func (m *Manager) due(s *Session, now time.Time) bool {
-	return (s.stale || now.After(s.Renewed.Add(m.config.Idle/2))) && m.lives(&s.Record, now)
 }
 
 // Destroy deletes the record that the request carries, its tokens, and the cookies. It also succeeds without a session.
@@ -191,7 +184,7 @@ func (m *Manager) destroy(h http.Header, r *http.Request, name string) error {
 
 func (m *Manager) save(h http.Header, r *http.Request, rec *Record, now time.Time) error {
 	data := rec.append(rec.head())
-	maxAge := int((m.left(rec, now) + time.Second - 1) / time.Second)
+	maxAge := int((m.left(rec.moments(), now) + time.Second - 1) / time.Second)
 	if err := m.saveRecord(h, r, rec, m.config.Name, data, maxAge); err != nil {
 		return saveError(err, rec)
 	}

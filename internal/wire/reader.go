@@ -36,6 +36,9 @@ func (r *Reader) Failed() bool { return r.failed }
 // Done reports whether the record was read to its end without a fault.
 func (r *Reader) Done() bool { return !r.failed && r.at == len(r.data) }
 
+// At returns how many bytes have been read.
+func (r *Reader) At() int { return r.at }
+
 // skip passes over n bytes and returns where they begin.
 func (r *Reader) skip(n int) (at int, ok bool) {
 	if n < 0 || n > len(r.data)-r.at {
@@ -170,19 +173,17 @@ func (r *Reader) CountedList() List {
 
 // Seconds reads a time in Unix seconds, the zero time for 0.
 func (r *Reader) Seconds() time.Time {
-	if s := r.number(MaxSeconds); s != 0 {
+	if s := r.Unix(); s != 0 {
 		return time.Unix(s, 0).UTC()
 	}
 	return time.Time{}
 }
 
-// Microseconds reads a time in Unix microseconds, the zero time for 0.
-func (r *Reader) Microseconds() time.Time {
-	if us := r.number(MaxSeconds * 1e6); us != 0 {
-		return time.UnixMicro(us).UTC()
-	}
-	return time.Time{}
-}
+// Unix reads a time as Unix seconds.
+func (r *Reader) Unix() int64 { return r.number(MaxSeconds) }
+
+// UnixMicro reads a time as Unix microseconds.
+func (r *Reader) UnixMicro() int64 { return r.number(MaxSeconds * 1e6) }
 
 // number reads a number of at most limit.
 func (r *Reader) number(limit uint64) int64 {

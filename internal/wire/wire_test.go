@@ -25,11 +25,11 @@ func TestReader(t *testing.T) {
 	r := wire.NewReader(b)
 	got := []any{
 		r.Byte(), r.Uint64(), r.Uvarint(), r.Varint(), r.Text(), string(r.Block()), r.Texts(), r.Texts(), r.Seconds(),
-		r.Microseconds(), string(r.Bytes(2)), string(r.Rest()), r.Done(), r.Failed(), string(r.Rest()),
+		r.UnixMicro(), string(r.Bytes(2)), string(r.Rest()), r.Done(), r.Failed(), string(r.Rest()),
 	}
 	want := []any{
 		byte(7), uint64(1<<63 | 5), uint64(math.MaxUint64), int64(math.MinInt64), "text", "block",
-		[]string{"a", "", "bc"}, []string{}, time.Unix(300, 0).UTC(), time.UnixMicro(300).UTC(), "re", "st", true, false, "",
+		[]string{"a", "", "bc"}, []string{}, time.Unix(300, 0).UTC(), int64(300), "re", "st", true, false, "",
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("read\n%v, want\n%v", got, want)
@@ -85,9 +85,9 @@ func TestOddTimes(t *testing.T) {
 			t.Errorf("%v comes back as %v", in, got)
 		}
 	}
-	for in, want := range map[time.Time]time.Time{{}: {}, time.Unix(0, -1): {}, last: last} {
+	for in, want := range map[time.Time]int64{{}: 0, time.Unix(0, -1): 0, last: last.UnixMicro()} {
 		r := wire.NewReader(wire.AppendMicroseconds(nil, in))
-		if got := r.Microseconds(); got != want || !r.Done() {
+		if got := r.UnixMicro(); got != want || !r.Done() {
 			t.Errorf("%v comes back as %v", in, got)
 		}
 	}
@@ -96,8 +96,8 @@ func TestOddTimes(t *testing.T) {
 		t.Errorf("after the year 9999: %v", got)
 	}
 	r = wire.NewReader(binary.AppendUvarint(nil, (wire.MaxSeconds+1)*1e6))
-	if got := r.Microseconds(); !got.IsZero() || !r.Failed() {
-		t.Errorf("after the year 9999: %v", got)
+	if got := r.UnixMicro(); got != 0 || !r.Failed() {
+		t.Errorf("after the year 9999: %d", got)
 	}
 }
 
@@ -105,17 +105,18 @@ func TestOddTimes(t *testing.T) {
 // terabyte would not be available.
 func TestReaderFails(t *testing.T) {
 	reads := map[string]func(*wire.Reader) any{
-		"Byte":         func(r *wire.Reader) any { return r.Byte() },
-		"Bytes":        func(r *wire.Reader) any { return r.Bytes(2) },
-		"Uint64":       func(r *wire.Reader) any { return r.Uint64() },
-		"Uvarint":      func(r *wire.Reader) any { return r.Uvarint() },
-		"Varint":       func(r *wire.Reader) any { return r.Varint() },
-		"Block":        func(r *wire.Reader) any { return r.Block() },
-		"Text":         func(r *wire.Reader) any { return r.Text() },
-		"Texts":        func(r *wire.Reader) any { return r.Texts() },
-		"CountedList":  func(r *wire.Reader) any { return r.CountedList() },
-		"Seconds":      func(r *wire.Reader) any { return r.Seconds() },
-		"Microseconds": func(r *wire.Reader) any { return r.Microseconds() },
+		"Byte":        func(r *wire.Reader) any { return r.Byte() },
+		"Bytes":       func(r *wire.Reader) any { return r.Bytes(2) },
+		"Uint64":      func(r *wire.Reader) any { return r.Uint64() },
+		"Uvarint":     func(r *wire.Reader) any { return r.Uvarint() },
+		"Varint":      func(r *wire.Reader) any { return r.Varint() },
+		"Block":       func(r *wire.Reader) any { return r.Block() },
+		"Text":        func(r *wire.Reader) any { return r.Text() },
+		"Texts":       func(r *wire.Reader) any { return r.Texts() },
+		"CountedList": func(r *wire.Reader) any { return r.CountedList() },
+		"Seconds":     func(r *wire.Reader) any { return r.Seconds() },
+		"Unix":        func(r *wire.Reader) any { return r.Unix() },
+		"UnixMicro":   func(r *wire.Reader) any { return r.UnixMicro() },
 	}
 	claims := [][]byte{
 		binary.AppendUvarint(nil, 1<<40), binary.AppendUvarint(nil, 1<<63),
@@ -126,7 +127,7 @@ func TestReaderFails(t *testing.T) {
 		"Varint": {nil, {0x80}, endless}, "Block": append(claims, nil, endless), "Text": append(claims, nil, endless),
 		"Texts":       append(claims, nil, endless, []byte{1, 2, 'x'}),
 		"CountedList": append(claims, nil, endless, []byte{1, 2, 'x'}),
-		"Seconds":     {nil, endless}, "Microseconds": {nil, endless},
+		"Seconds":     {nil, endless}, "Unix": {nil, endless}, "UnixMicro": {nil, endless},
 	} {
 		for _, b := range data {
 			r := wire.NewReader(b)
@@ -254,7 +255,7 @@ func FuzzReader(f *testing.F) {
 			case 6:
 				size += len(r.Block())
 			case 7:
-				if at := r.Seconds(); at.Unix() > wire.MaxSeconds || r.Microseconds().Unix() > wire.MaxSeconds {
+				if at := r.Seconds(); at.Unix() > wire.MaxSeconds || r.UnixMicro()/1e6 > wire.MaxSeconds {
 					t.Fatal("a time after the year 9999")
 				}
 			case 8:
