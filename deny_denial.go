@@ -15,6 +15,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/pages"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/signin"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
@@ -142,7 +143,7 @@ func (d *denier) signInURL(c *gin.Context, wanted, link string, err error) strin
 	if rp := d.sameProvider(c, link); rp != nil {
 		configured = rp.settings.SignInParameters
 		if d.providers.Several {
-			params.Set(providerParameter, rp.settings.Name)
+			params.Set(signin.ProviderParameter, rp.settings.Name)
 		}
 	}
 	ownSession := func() (*session.Session, error) { return d.requestOf(c).ownSession(c) }

@@ -41,7 +41,7 @@ func (a *Auth) SignIn(c *gin.Context) {
 	if a.throttled(c) {
 		return
 	}
-	if !a.begin(c, a.signIns.choice.methods()...) {
+	if !a.begin(c, a.signIns.reader.Choice.Methods()...) {
 		return
 	}
 	if web.IsSubresource(c.Request) { // a prefetch, frame, image, script or fetch starts no attempt
@@ -54,23 +54,23 @@ func (a *Auth) SignIn(c *gin.Context) {
 	req := a.requestOf(c)
 	wanted, err := a.signIns.read(c, req)
 	if err != nil {
-		a.denier.fail(c, wanted.purpose.ReturnTo, err)
+		a.denier.fail(c, wanted.Purpose.ReturnTo, err)
 		return
 	}
 	if wanted.rp == nil {
-		a.signIns.choice.show(c, req, wanted.kept(), wanted.address)
+		a.signIns.choose(c, req, wanted)
 		return
 	}
 	var location string
-	if wanted.purpose.Again, err = a.signIns.detectLoop(c, req, wanted.rp); err == nil {
+	if wanted.Purpose.Again, err = a.signIns.detectLoop(c, req, wanted.rp); err == nil {
 		location, err = a.signIns.start(c.Request.Context(), c, req, wanted)
 	}
 	if err != nil {
-		a.denier.about(wanted.rp).fail(c, wanted.purpose.ReturnTo, err)
+		a.denier.about(wanted.rp).fail(c, wanted.Purpose.ReturnTo, err)
 		return
 	}
 	status := http.StatusFound
-	if wanted.address != "" { // it came in a form, which the redirect must not repeat
+	if wanted.Address != "" { // it came in a form, which the redirect must not repeat
 		status = http.StatusSeeOther
 	}
 	redirect(c, status, location)
@@ -121,7 +121,7 @@ func (a *Auth) SignInURL(returnTo string) string {
 func (a *Auth) SignInURLWith(returnTo string, params url.Values) (string, error) {
 	forProvider := maps.Clone(params)
 	if a.providers.Several {
-		delete(forProvider, providerParameter)
+		delete(forProvider, signin.ProviderParameter)
 	}
 	if err := provider.CheckParameters(forProvider); err != nil {
 		return "", fmt.Errorf("%w: %w", errParameters, err)
@@ -156,12 +156,11 @@ func (a *Auth) SilentSignIn() gin.HandlerFunc {
 		}
 		ctx, cancel := context.WithTimeout(c.Request.Context(), silentTimeout)
 		defer cancel()
-		silently := signInRequest{
-			purpose: attempt.Purpose{ReturnTo: target, Silent: true}, app: url.Values{"prompt": {"none"}},
-			rp: a.providers.Only(),
-		}
+		silently := signInRequest{rp: a.providers.Only(), Request: signin.Request{
+			Purpose: attempt.Purpose{ReturnTo: target, Silent: true}, App: url.Values{"prompt": {"none"}},
+		}}
 		if silently.rp == nil {
-			if silently.rp = a.signIns.choice.lastUsed(c, req); silently.rp == nil {
+			if silently.rp = a.signIns.lastUsed(c, req); silently.rp == nil {
 				return
 			}
 		}
@@ -208,25 +207,8 @@ func (a *Auth) LinkURL(c *gin.Context, provider, returnTo string) (string, error
 		return "", errLinkFormPost
 	}
 	query := url.Values{
-		providerParameter:    {rp.settings.Name},
-		signin.LinkParameter: {a.links.Linking(s, rp.settings.Name)},
+		signin.ProviderParameter: {rp.settings.Name},
+		signin.LinkParameter:     {a.links.Linking(s, rp.settings.Name)},
 	}
 	return a.links.To(returnTo, query), nil
-}
-
-// openLink makes a sign-in one that links an account, if the request has a valid link of this session.
-func (s *signIns) openLink(c *gin.Context, req *request, of *signInRequest, sealed string) error {
-	if sealed == "" || of.rp == nil {
-		return nil
-	}
-	own, err := req.ownSession(c)
-	if err != nil {
-		return err
-	}
-	if !s.links.Links(own, of.rp.settings.Name, sealed) {
-		return fmt.Errorf("%w: the link is not of this session", errLinkRefused)
-	}
-	of.purpose.Link, of.purpose.Replaces, of.purpose.Replaced = true, own.ID, own.Subject
-	of.app = url.Values{"prompt": {"login"}}
-	return nil
 }

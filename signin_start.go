@@ -1,162 +1,144 @@
 package ginoidc
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/ascii"
-	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
-	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/marker"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
-	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/signin"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
+// ProviderChoice is one way to sign in, on a [Page].
+type ProviderChoice struct {
+	Name, Label string
+	URL         string // of the sign-in, with the return target
+	Last        bool   // the one that this browser used last
+}
+
 // signIns starts sign-ins.
 type signIns struct {
 	*reporter
-	links    signin.Links
-	choice   providerChoice
-	origin   web.CrossOrigin
-	linking  bool // accounts can be linked
-	targets  returnto.Site
-	home     string // the return target if the request names no other
-	attempts *attempt.Jar
-	sessions *session.Manager
-	strict   bool // the session cookie is SameSite=Strict
-	markers  marker.Cookies
-	recent   marker.Recent
-	appURL   string
-	appState func(*gin.Context) (string, error) // nil unless the app has one
+	reader     signin.Reader
+	starter    signin.Starter
+	parties    *relyingParties
+	findDomain func(ctx context.Context, domain string) (string, error)
+	appState   func(*gin.Context) (string, error) // nil unless the app has one
+	origin     web.CrossOrigin
+	sessions   *session.Manager
+	strict     bool // the session cookie is SameSite=Strict
+	markers    marker.Cookies
+	recent     marker.Recent
+	appURL     string
+	pages      *ownPages
 }
 
 // newSignIns returns what starts the sign-ins of an Auth.
 func newSignIns(a *core) signIns {
 	cfg := &a.config
-	return signIns{
-		reporter: a.reporter, links: a.links, targets: a.targets, home: cfg.DefaultReturnTo, attempts: a.attempts,
-		strict: cfg.strict(), origin: a.origin, linking: cfg.OnLink != nil,
-		choice:   providerChoice{a.reporter, &a.providers, a.markers, a.routes.SignIn, cfg.FindDomain, a.pages},
-		sessions: a.sessions, markers: a.markers, recent: a.recent, appURL: cfg.AppURL, appState: cfg.AppState,
+	s := signIns{
+		reporter: a.reporter, parties: &a.providers, findDomain: cfg.FindDomain, appState: cfg.AppState, origin: a.origin,
+		sessions: a.sessions, strict: cfg.strict(), markers: a.markers, recent: a.recent, appURL: cfg.AppURL, pages: a.pages,
+		starter: signin.Starter{Attempts: a.attempts, Home: cfg.DefaultReturnTo, Log: a.log},
 	}
+	choice := signin.Choice{
+		Several: cfg.severalProviders(), Route: a.routes.SignIn, Finds: cfg.FindProvider != nil,
+		FindsDomains: cfg.FindDomain != nil,
+	}
+	for i := range cfg.Providers {
+		p := &cfg.Providers[i]
+		choice.Offers = append(choice.Offers, signin.Offer{
+			Name: p.Name, Label: p.label(), Domains: p.EmailDomains, Public: p.Public,
+		})
+		choice.Initiates = choice.Initiates || p.InitiateLogin
+	}
+	s.reader = signin.Reader{
+		Links: a.links, Choice: choice, Targets: a.targets.Rule, Home: cfg.DefaultReturnTo, Linking: cfg.OnLink != nil, Log: a.log,
+	}
+	return s
 }
 
-// signInRequest is what a sign-in is for, and its authentication request parameters in addition to the configured ones,
-// by origin.
+// label returns the name of the provider for people.
+func (p *Provider) label() string { return cmp.Or(p.Label, p.Name) }
+
+// signInRequest is a request to the sign-in route.
 type signInRequest struct {
-	rp      *relyingParty // nil: the user has to choose
-	purpose attempt.Purpose
-	app     url.Values // from the app or a guard; sealed on the way through the browser
-	link    url.Values // from the link, which anyone can write
-	sealed  string     // app as it came
-	address string     // the e-mail address that the user has entered
+	signin.Request
+	rp *relyingParty // nil: the user has to choose
 }
 
-// kept returns the parameters of the request with which the user chooses.
-func (of signInRequest) kept() url.Values {
-	kept := maps.Clone(of.link)
-	kept.Set("return_to", of.purpose.ReturnTo)
-	if of.sealed != "" {
-		kept.Set(signin.SealedParameter, of.sealed)
-	}
-	if of.purpose.Remember {
-		kept.Set(rememberParameter, "true")
-	}
-	if of.address != "" {
-		kept.Del("login_hint")
-	}
-	return kept
-}
-
-// rememberParameter is the query parameter with which the user asks to stay signed in.
-const rememberParameter = "remember"
-
-// read reads a request to the sign-in route. The return target of the result is always acceptable, and known with most
-// errors too, for the page that says what is wrong.
-//
-// Anyone can write such a link, so it may only choose among what does not weaken a sign-in: what the app requires is
-// configured, or sealed into the link by the app or a guard.
+// read reads a request to the sign-in route. The return target of the result is known with most errors too, for the
+// page that says what is wrong.
 func (s *signIns) read(c *gin.Context, req *request) (of signInRequest, err error) {
-	form := c.Request.URL.Query()
-	if c.Request.Method == http.MethodPost {
+	form, posted := c.Request.URL.Query(), c.Request.Method == http.MethodPost
+	if posted {
 		if form, err = s.readForm(c); err != nil {
 			return of, err
 		}
 	}
 	ctx := c.Request.Context()
-	of.purpose.ReturnTo = s.target(ctx, form.Get("return_to"))
-	of.purpose.Remember = form.Get(rememberParameter) == "true"
-	if of.sealed = form.Get(signin.SealedParameter); of.sealed != "" {
-		var ok bool
-		ownSession := func() (*session.Session, error) { return req.ownSession(c) }
-		if of.app, ok = s.links.Open(of.sealed, ownSession); !ok { // forged, or sealed with an old secret: do without
-			s.logIgnored(ctx, "they do not open", signin.SealedParameter)
-		}
-	}
-	if of.rp, err = s.chosen(c, req, &of, form); err != nil {
+	ownSession := func() (*session.Session, error) { return req.ownSession(c) }
+	of.Request = s.reader.Read(ctx, form, posted, ownSession)
+	if of.rp, err = s.chosen(ctx, of.Chosen); err != nil {
 		return of, err
 	}
-	if initiated(c.Request, form) {
+	if signin.Initiated(form, posted) {
 		err = of.checkInitiation(form)
-		of.link = s.readLink(ctx, provider.InitiationLink(), form, "iss", "target_link_uri")
-		of.purpose.ReturnTo = s.target(ctx, form.Get("target_link_uri"))
+		s.reader.ReadInitiated(ctx, &of.Request, form)
 		return of, err
 	}
 	if err := s.openLink(c, req, &of, form.Get(signin.LinkParameter)); err != nil {
 		return of, err
 	}
-	own := []string{"return_to", rememberParameter, signin.SealedParameter}
-	if s.linking {
-		own = append(own, signin.LinkParameter, providerParameter)
-	}
-	if s.choice.parties.Several {
-		own = append(own, providerParameter, emailParameter)
-	}
-	of.link = s.readLink(ctx, provider.SignInLink(), form, own...)
-	if provider.IsHint(of.address) {
-		of.link.Set("login_hint", of.address)
-	}
+	s.reader.ReadLink(ctx, &of.Request, form)
 	return of, nil
 }
 
-// chosen returns the relying party of a sign-in, or nil if the user has to choose.
-func (s *signIns) chosen(c *gin.Context, req *request, of *signInRequest, form url.Values) (*relyingParty, error) {
-	if name := of.app.Get(providerParameter); s.choice.parties.Several && name != "" {
-		delete(of.app, providerParameter)
-		return s.choice.parties.Named(c.Request.Context(), name)
-	}
-	if s.choice.parties.Several && c.Request.Method == http.MethodPost && form.Has(emailParameter) {
-		of.address = strings.TrimSpace(form.Get(emailParameter))
-		return s.choice.ofAddress(c.Request.Context(), of.address)
-	}
-	return s.choice.named(req, form)
-}
-
-// readForm reads a form that was posted to the sign-in route: by a third party, or by the page of choice. The
-// latter has to come from the app itself.
+// readForm reads a form that was posted to the sign-in route: by a third party, or by the page of choice. The latter
+// has to come from the app itself, or another site could try out which addresses lead to a provider.
 func (s *signIns) readForm(c *gin.Context) (url.Values, error) {
 	form, err := web.ReadForm(c.Writer, c.Request)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errInvalidInitiation, err)
 	}
-	if s.choice.parties.Several && form.Has(emailParameter) && s.origin.Check(c.Request) != nil {
+	if s.parties.Several && form.Has(signin.EmailParameter) && s.origin.Check(c.Request) != nil {
 		return nil, errCrossOrigin
 	}
 	return form, nil
 }
 
-// checkInitiation checks the request of a third party. Its return target is checked as that of every link.
+// chosen returns the relying party of a sign-in, or nil if the user has to choose.
+func (s *signIns) chosen(ctx context.Context, by signin.Chosen) (*relyingParty, error) {
+	if only := s.parties.Only(); only != nil {
+		return only, nil
+	}
+	switch {
+	case by.Issuer != "":
+		if rp := s.parties.Issuing(by.Issuer, nil); rp != nil {
+			return rp, nil
+		}
+		return nil, fmt.Errorf("%w: iss is no configured issuer", errInvalidInitiation)
+	case by.Domain != "":
+		name, err := s.findDomain(ctx, by.Domain)
+		if err != nil {
+			return nil, fmt.Errorf("%w: FindDomain: %w", ErrProviderUnavailable, err)
+		}
+		by.Name = name
+	}
+	if by.Name == "" {
+		return nil, nil
+	}
+	return s.parties.Named(ctx, by.Name)
+}
+
+// checkInitiation checks the request of a third party.
 func (of *signInRequest) checkInitiation(form url.Values) error {
 	if of.rp == nil {
 		return signin.CheckInitiation(nil, false, form)
@@ -164,88 +146,90 @@ func (of *signInRequest) checkInitiation(form url.Values) error {
 	return signin.CheckInitiation(of.rp.Client, of.rp.settings.InitiateLogin, form)
 }
 
-// initiated reports whether a third party initiates the sign-in (OpenID Connect Core 1.0, section 4). The only other
-// form that is posted to the route is that of the page of choice.
-func initiated(r *http.Request, form url.Values) bool {
-	return form.Has("iss") || r.Method == http.MethodPost && !form.Has(emailParameter)
+// openLink makes a sign-in one that links an account, if the request has a valid link of this session.
+func (s *signIns) openLink(c *gin.Context, req *request, of *signInRequest, sealed string) error {
+	if sealed == "" || of.rp == nil {
+		return nil
+	}
+	own, err := req.ownSession(c)
+	if err != nil {
+		return err
+	}
+	if !s.reader.Links.Links(own, of.rp.Name, sealed) {
+		return fmt.Errorf("%w: the link is not of this session", errLinkRefused)
+	}
+	of.Purpose.Link, of.Purpose.Replaces, of.Purpose.Replaced = true, own.ID, own.Subject
+	of.App = url.Values{"prompt": {"login"}}
+	return nil
 }
 
-// target returns a return target if it is acceptable, and otherwise the default. A link with another one still signs
-// the user in, but leads to no site of an attacker (open redirector, RFC 9700, section 4.11).
-func (s *signIns) target(ctx context.Context, target string) string {
-	if s.targets.Accept(target) {
-		return target
+// choose answers with the page on which the user chooses a provider.
+func (s *signIns) choose(c *gin.Context, req *request, of signInRequest) {
+	query := of.Kept()
+	language := s.pages.language(c, query.Get("ui_locales"))
+	var last *signin.Offer
+	if rp := s.lastUsed(c, req); rp != nil {
+		last = &signin.Offer{Name: rp.Name, Label: rp.settings.label()}
 	}
-	if target != "" {
-		s.log.DebugContext(ctx, "ginoidc: return target ignored: it is not acceptable")
+	choice := s.reader.Choice.Page(query, of.Address, last)
+	page := &Page{Kind: PageSignIn, LastUsed: language.Text("sign_in.last_used")}
+	page.Choices = make([]ProviderChoice, len(choice.Ways))
+	for i, way := range choice.Ways {
+		page.Choices[i] = ProviderChoice(way)
 	}
-	return s.home
+	if choice.Form {
+		page.Form = &PageForm{
+			Action: s.reader.Choice.Route, Button: language.Text("sign_in.continue"),
+			EmailLabel: language.Text("sign_in.email"), Email: of.Address, Invalid: of.Address != "",
+		}
+		for _, hidden := range choice.Hidden {
+			page.Form.Hidden = append(page.Form.Hidden, PageField(hidden))
+		}
+	}
+	if choice.Message != "" {
+		page.Message = language.Text(choice.Message)
+	}
+	s.pages.show(c, language, page)
 }
 
-// readLink returns those parameters of a link that may be passed on, and logs the others. own are those of the route.
-func (s *signIns) readLink(ctx context.Context, rules provider.LinkRules, link url.Values, own ...string) url.Values {
-	params, malformed, unknown := rules.Read(link, own...)
-	s.logIgnored(ctx, "their values are malformed", malformed...)
-	s.logIgnored(ctx, "a link may not ask for them", unknown...)
-	return params
-}
-
-// logIgnored logs the names of parameters that have no effect. Anyone can write a link, so it logs at debug, no values,
-// which may be personal data, and a limited number of names.
-func (s *signIns) logIgnored(ctx context.Context, why string, names ...string) {
-	if len(names) == 0 {
-		return
+// lastUsed returns the relying party with which this browser signed in last, or nil if that is not known, or if there
+// is none of that name.
+func (s *signIns) lastUsed(c *gin.Context, req *request) *relyingParty {
+	rp, err := s.parties.Named(req, s.markers.LastChosen(c.Request))
+	if err != nil {
+		return nil
 	}
-	slices.Sort(names)
-	for i := range names {
-		names[i] = ascii.Clean(names[i], 64)
-	}
-	s.log.DebugContext(ctx, "ginoidc: sign-in parameters ignored", "why", why, "names", names[:min(len(names), 16)])
+	return rp
 }
 
 // start starts a sign-in attempt and returns the URL of the authorization request. It gets the provider's metadata
 // first, so that no cookie is set if that fails. ctx bounds the calls to the provider.
-func (s *signIns) start(
-	ctx context.Context, c *gin.Context, req *request, of signInRequest,
-) (string, error) {
-	rp := of.rp
+func (s *signIns) start(ctx context.Context, c *gin.Context, req *request, of signInRequest) (string, error) {
+	rp, purpose := of.rp, of.Purpose
 	if err := rp.RequireMetadata(ctx); err != nil {
 		return "", err
 	}
-	purpose, attempts := of.purpose, s.attempts.CrossSite(rp.responseMode().FormPost())
-	purpose.Provider = rp.AttemptName()
-	params, ignored := provider.MergeParameters(rp.settings.SignInParameters, of.app, of.link)
-	s.logIgnored(ctx, "the app asks for something else", ignored...)
-	s.choice.pages.addLocales(c, params)
+	params, ignored := provider.MergeParameters(rp.settings.SignInParameters, of.App, of.Link)
+	s.reader.LogIgnored(ctx, "the app asks for something else", ignored...)
+	s.pages.addLocales(c, params)
+	// The session keeps what was requested: a step-up that the provider cannot meet is not requested again, in a loop.
 	purpose.MaxAge, purpose.ACRValues = provider.MaxAge(params), params.Get("acr_values")
+	purpose.Provider = rp.AttemptName()
 	if s.appState != nil {
 		var err error
 		if purpose.AppState, err = s.appState(c); err != nil {
 			return "", fmt.Errorf("ginoidc: AppState: %w", err)
 		}
 	}
-	if s.strict || rp.responseMode().FormPost() { // the callback will come without the session cookie
+	posts := rp.responseMode().FormPost()
+	if s.strict || posts { // the callback will come without the session cookie
 		if id, err := req.identifyBrowser(c); err == nil && id.session() != nil {
 			purpose.Replaces, purpose.Replaced = id.session().ID, id.session().Subject
 			req.keepReplacedTokens(id.session())
 		}
 	}
-	header := http.Header{} // merged into the response below: if the request cannot be pushed, no cookie is set
-	at, err := attempts.Start(header, c.Request, purpose)
-	if errors.Is(err, attempt.ErrTooLarge) { // a large app state leaves no room for a long target
-		s.log.DebugContext(ctx, "ginoidc: return target ignored: with AppState it does not fit in a cookie")
-		purpose.ReturnTo = s.home
-		at, err = attempts.Start(header, c.Request, purpose)
-	}
-	if err != nil {
-		return "", translated(err)
-	}
-	location, err := rp.Client.AuthorizationURL(ctx, provider.AuthRequest{
-		State: at.State, Nonce: at.Nonce, Verifier: at.Verifier, Params: params,
+	location, err := s.starter.Start(ctx, c.Writer.Header(), c.Request, signin.SignIn{
+		Provider: rp.Client, Posts: posts, Purpose: purpose, Params: params,
 	})
-	if err != nil {
-		return "", translated(err)
-	}
-	cookie.Set(c.Writer.Header(), header[setCookie]...)
-	return location, nil
+	return location, translated(err)
 }

@@ -54,7 +54,9 @@ func rooms() []room {
 		{"internal/events", "internal/flight internal/lograte internal/provider", ""},
 		{"internal/routes", "internal/audit", "github.com/gin-gonic/gin"},
 		{"internal/pages", "internal/origin internal/settings internal/web", ""},
-		{"internal/signin", "internal/provider internal/sealed internal/session", ""},
+		{"internal/signin", "internal/ascii internal/attempt internal/cookie internal/provider internal/returnto " +
+			"internal/sealed internal/session internal/settings",
+			""},
 		{"internal/reply", "internal/cookie internal/web", "github.com/gin-gonic/gin"},
 		{"internal/relyingparty", "internal/bearer internal/directory internal/flight internal/origin internal/provider " +
 			"internal/session internal/settings internal/shared",

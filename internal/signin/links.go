@@ -1,5 +1,6 @@
 // Package signin is about requests to the sign-in route: the links that lead there, with sealed parameters where nobody
-// else may ask for them, logins that a third party initiates, and browsers that lose the session cookie.
+// else may ask for them, what any link may ask for, logins that a third party initiates, the provider that a request
+// leads to, the attempt that it starts, and browsers that lose the session cookie.
 package signin
 
 import (
