@@ -60,7 +60,8 @@ func newSignIns(a *core) signIns {
 		choice.Initiates = choice.Initiates || p.InitiateLogin
 	}
 	s.reader = signin.Reader{
-		Links: a.links, Choice: choice, Targets: a.targets.Rule, Home: cfg.DefaultReturnTo, Linking: cfg.OnLink != nil, Log: a.log,
+		Links: a.links, Choice: choice, Targets: a.targets.Rule, Home: cfg.DefaultReturnTo, Linking: cfg.OnLink != nil,
+		Log: a.log,
 	}
 	return s
 }
