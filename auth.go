@@ -16,16 +16,20 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/clientcert"
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/dpopnonce"
+	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/exchange"
 	"github.com/seed-d65cea4d/ginoidc/internal/marker"
 	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
 	"github.com/seed-d65cea4d/ginoidc/internal/revocation"
+	"github.com/seed-d65cea4d/ginoidc/internal/roster"
 	"github.com/seed-d65cea4d/ginoidc/internal/routes"
+	"github.com/seed-d65cea4d/ginoidc/internal/sealed"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 	"github.com/seed-d65cea4d/ginoidc/internal/signin"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
+	"github.com/seed-d65cea4d/ginoidc/internal/update"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
@@ -54,8 +58,9 @@ type core struct {
 	pages     *ownPages
 	state     SharedState
 	oneServer bool // keeps the sessions and the state: see store.OneRound
-	values    sharedValues
-	labels    revocation.Labels
+	values    shared.Values
+	updates   update.Updates
+	ledger    roster.Roster // of the users of all providers
 	origin    web.CrossOrigin
 	markers   marker.Cookies
 	recent    marker.Recent
@@ -79,7 +84,9 @@ func New(cfg Config) (*Auth, error) {
 	names := cfg.variableNames() // before the defaults, which no variable set
 	cfg = cfg.withDefaults()
 	cfg.env.Warn(cfg.Logger)
-	cfg.probeState()
+	if cfg.State != nil {
+		cfg.lacksMethods = shared.Probed(cfg.State)
+	}
 	if err := cfg.validate(names); err != nil {
 		return nil, err
 	}
@@ -162,7 +169,7 @@ func makeSessions(a *core, secure bool) (err error) {
 	if err != nil {
 		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
 	}
-	if cfg.State == nil && inCookies(cfg.Store) {
+	if cfg.State == nil && session.InCookies(cfg.Store) {
 		a.log.Info("ginoidc: sign-outs are remembered by this process alone, and a restart forgets them: " +
 			"copies of cookies are valid again then. See docs/sessions.md")
 	}
@@ -191,22 +198,29 @@ func makeAttempts(a *core, secure bool) (err error) {
 // that remembers a sign-in. It also creates the source of client certificates.
 func makeSealed(a *core, secure bool) error {
 	cfg := &a.config
-	seals, err := newSeals(cfg.CookieSecrets, cfg.audience())
+	seals, err := sealed.NewAll(cfg.CookieSecrets, cfg.audience())
 	if err != nil {
 		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
 	}
-	a.values = sharedValues{shared.Values{State: a.state, Seal: seals.kept}, a.reporter}
+	a.values = shared.Values{State: a.state, Seal: seals.Kept}
 	a.exchanges = exchange.New(exchange.Config{
-		Values: a.values.Values, Sessions: a.sessions, Log: a.log, LeaseNotReleased: a.leaseNotReleased,
-		Alone: cfg.State == nil || len(cfg.unsupported(leaseMethods())) > 0,
+		Values: a.values, Sessions: a.sessions, Log: a.log,
+		LeaseNotReleased: func(ctx context.Context, err error) {
+			a.emit(ctx, events.Event{Kind: events.LeaseNotReleased, Err: err})
+		},
+		Alone: cfg.State == nil || len(cfg.unsupported(shared.LeaseMethods())) > 0,
 	})
-	a.labels = revocation.Labels{
-		Values: a.values.Values, Make: cfg.SessionLabel, Lifetime: cfg.SessionLifetime, Log: a.log,
+	a.updates = update.Updates{
+		Values: a.values, Sessions: a.sessions, DropIDToken: cfg.KeepIDToken == Auto, Events: a.events, Log: a.log,
 	}
-	a.links = signin.Links{Route: a.routes.SignIn, Seal: seals.parameters}
-	a.proofNonces = dpopnonce.Issuer{Seal: seals.proofs}
+	labels := revocation.Labels{
+		Values: a.values, Make: cfg.SessionLabel, Lifetime: cfg.SessionLifetime, Log: a.log,
+	}
+	a.ledger = newRoster(cfg, a.state, "", false, labels, a.reporter)
+	a.links = signin.Links{Route: a.routes.SignIn, Seal: seals.Parameters}
+	a.proofNonces = dpopnonce.Issuer{Seal: seals.Proofs}
 	a.recent = marker.Recent{
-		Name: cfg.CookieName, Path: a.routes.SignIn, Secure: secure, SameSite: cfg.sameSite(), Seal: seals.recent,
+		Name: cfg.CookieName, Path: a.routes.SignIn, Secure: secure, SameSite: cfg.sameSite(), Seal: seals.Recent,
 		Idle: cfg.SessionIdle,
 	}
 	proxies, err := clientcert.ParseNetworks(cfg.CertificateProxies)
@@ -252,7 +266,7 @@ func (a *Auth) Ready(ctx context.Context) error {
 	if err := a.sessions.Ready(ctx); err != nil {
 		return translated(err)
 	}
-	return newLedger(a.core, "", false).Ready(ctx, shared.Probe)
+	return a.ledger.Ready(ctx, shared.Probe)
 }
 
 // AppURL returns the app's external base URL without a trailing slash.

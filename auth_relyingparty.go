@@ -16,6 +16,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/recheck"
 	"github.com/seed-d65cea4d/ginoidc/internal/refresh"
 	"github.com/seed-d65cea4d/ginoidc/internal/relyingparty"
+	"github.com/seed-d65cea4d/ginoidc/internal/roster"
 	"github.com/seed-d65cea4d/ginoidc/internal/routes"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/settings"
@@ -33,7 +34,7 @@ type relyingParty struct {
 	shape  *claims.Shape
 	groups claims.Watch
 
-	ledger      sessionLedger
+	ledger      roster.Roster
 	signals     *signals.Receiver // nil without Provider.Signals
 	refresher   *refresh.Refresher
 	checker     *recheck.Checker  // nil without re-checks
@@ -69,9 +70,9 @@ func newRelyingParty(
 		client = provider.New(cfg)
 	}
 	rp.Use(client)
-	rp.ledger = sessionLedger{newLedger(a, rp.Audience, settings.Signals.stepsUp()), rp.reporter}
-	rp.refresher = newRefresher(rp, a.values.Values, a.config.SessionLifetime)
-	rp.checker = newChecker(rp, &a.config, a.values.Values, a.hooks)
+	rp.ledger = newRoster(&a.config, a.state, rp.Audience, settings.Signals.stepsUp(), a.ledger.Labels, rp.reporter)
+	rp.refresher = newRefresher(rp, a.values, a.config.SessionLifetime)
+	rp.checker = newChecker(rp, &a.config, a.values, a.hooks)
 	rp.resources = rp.resourceTransport()
 	var err error
 	rp.signals, err = newSignalReceiver(a, rp)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/doctor"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
 
@@ -75,7 +76,7 @@ func (a *Auth) checkApp(ctx context.Context) []doctor.Finding {
 	}
 	app := doctor.App{
 		URL: a.AppURL(), CookieName: a.markers.Name, Path: a.markers.Path, SameSite: a.config.SameSite,
-		InCookies: inCookies(a.config.Store), StoreError: a.sessions.Ready(ctx),
+		InCookies: session.InCookies(a.config.Store), StoreError: a.sessions.Ready(ctx),
 		OwnState: a.config.State != nil, StateError: shared.RoundTrip(ctx, a.state), Unsupported: a.config.lacksMethods,
 		Setting: names.short,
 	}

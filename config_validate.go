@@ -12,6 +12,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/routes"
 	"github.com/seed-d65cea4d/ginoidc/internal/settings"
+	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
 
 // ConfigError is one problem of a [Config]. [New] and [ConfigFromEnv] join all problems that they find.
@@ -141,7 +142,7 @@ func (c *Config) toCheck() *settings.App {
 		CertificateProxies: c.CertificateProxies,
 		AccessTokens:       slices.ContainsFunc(c.Providers, func(p Provider) bool { return p.Audience != "" }),
 		Enterprise:         slices.ContainsFunc(c.Providers, func(p Provider) bool { return p.Profile == ProfileIPSIESL1 }),
-		UnsupportedEnds:    c.unsupported(endingMethods()), UnsupportedLists: c.unsupported(listMethods()),
+		UnsupportedEnds:    c.unsupported(shared.EndingMethods()), UnsupportedLists: c.unsupported(shared.ListMethods()),
 	}
 }
 

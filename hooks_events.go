@@ -113,11 +113,6 @@ func (r *reporter) of(provider string) *reporter {
 // emit passes every event on.
 func (r *reporter) emit(ctx context.Context, e events.Event) { r.events.Emit(ctx, e) }
 
-// sessionEnded reports the end of one session, or of all sessions that match e.
-func (r *reporter) sessionEnded(ctx context.Context, e SessionEnd) {
-	r.emit(ctx, events.Event{Kind: events.SessionEnded, Subject: e.Subject, SID: e.SID, Reason: string(e.Reason)})
-}
-
 // allowed reports that a guard allowed a request, if the app wants to know every decision.
 func (r *reporter) allowed(c *gin.Context, id identity) {
 	if !r.reportAllowed {

@@ -194,7 +194,7 @@ func (req *request) renew(h http.Header, s *session.Session, cookies []string) {
 	req.reply.Send(h, set)
 	if !s.Renewed.Equal(renewed) {
 		req.auth.emit(req.Context, events.Event{Kind: events.SessionRenewed, Subject: s.Subject, SID: s.SID})
-		relyingPartyOf(&s.Record).ledger.enlist(req.Context, s, req.auth.sessions.Left(&s.Record))
+		relyingPartyOf(&s.Record).ledger.Add(req.Context, &s.Record, req.auth.sessions.Left(&s.Record))
 	}
 }
 

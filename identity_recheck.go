@@ -55,14 +55,12 @@ func (rp *relyingParty) endChecked(
 	ctx context.Context, r *session.Record, answer recheck.Answer, refusal error,
 ) error {
 	rp.emit(ctx, events.Event{Kind: events.RecheckRefused, Subject: r.Subject, SID: r.SID, Err: refusal})
-	ref := rp.ledger.RefOf(r)
-	if err := rp.ledger.EndSession(ctx, ref.ID); err != nil {
+	if err := rp.ledger.EndSession(ctx, r.ID); err != nil {
 		return err
 	}
 	tokens, _ := provider.DecodeTokens(answer.Tokens) // nil if there are none
 	defer rp.refresher.Revoke(ctx, r, tokens)
-	rp.ledger.delist(ctx, ref)
-	rp.sessionEnded(ctx, SessionEnd{Subject: r.Subject, SID: r.SID, Reason: EndedByRecheck})
+	rp.ledger.Close(ctx, r, string(EndedByRecheck))
 	return nil
 }
 
@@ -139,7 +137,7 @@ func (req *request) keepChecked(
 	req.reply.Send(h, set)
 	req.later = cookie.After(req.httpNow(), set[setCookie])
 	if !s.Renewed.Equal(renewed) {
-		relyingPartyOf(&s.Record).ledger.enlist(req.Context, s, a.sessions.Left(&s.Record))
+		relyingPartyOf(&s.Record).ledger.Add(req.Context, &s.Record, a.sessions.Left(&s.Record))
 	}
 }
 

@@ -5,18 +5,16 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"reflect"
 	"time"
 
-	"github.com/gin-contrib/sessions"
 	"github.com/gin-gonic/gin"
 
-	"github.com/seed-d65cea4d/ginoidc/cookiestore"
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/revocation"
+	"github.com/seed-d65cea4d/ginoidc/internal/roster"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
@@ -46,7 +44,7 @@ func (req *request) startSession(
 	}
 	old := req.browserSessions(earlier.session())
 	of, tokens := req.tokensToRevoke(earlier.session())
-	err = req.saveHinted(rec.Size(), &rec.IDToken, func() error {
+	err = a.sessions.Fit(req, rec.Size(), &rec.IDToken, a.config.KeepIDToken == Auto, func() error {
 		return req.setCookies(ctx, func(h http.Header) (err error) {
 			s, err = a.sessions.Begin(h, req.httpNow(), rec, a.config.tokensToKeep(id.tokens))
 			return err
@@ -62,11 +60,11 @@ func (req *request) startSession(
 	})
 	// The new session has started, so from here on errors are only logged.
 	err = req.endReplaced(rp, old, at)
-	rp.ledger.enlist(req, s, a.sessions.Left(&s.Record))
-	if err := a.labels.Keep(req, req.http, s); err != nil { // only logged: labels serve to display sessions
+	rp.ledger.Add(req, &s.Record, a.sessions.Left(&s.Record))
+	if err := a.ledger.Labels.Keep(req, req.http, s); err != nil { // only logged: labels serve to display sessions
 		a.emit(req, events.Event{Kind: events.SessionNotLabelled, Subject: s.Subject, Err: err})
 	}
-	if err := errors.Join(err, rp.ledger.limit(req, s, a.config.MaxSessions)); err != nil {
+	if err := errors.Join(err, rp.ledger.Limit(req, &s.Record, a.config.MaxSessions, string(EndedByLimit))); err != nil {
 		a.emit(req, events.Event{Kind: events.EarlierSessionLives, Err: err})
 	}
 	req.revokeReplaced(s, of, tokens, old, at)
@@ -141,14 +139,12 @@ func continueActing(manager *session.Manager, rec *session.Record, u *User, earl
 func (req *request) endReplaced(rp *relyingParty, old []*session.Session, at *attempt.Attempt) (err error) {
 	if replacesUnseen(old, at) {
 		if err = rp.ledger.EndSession(req, at.Replaces); err == nil && at.Replaced != "" {
-			req.auth.sessionEnded(req, SessionEnd{Subject: at.Replaced, Reason: EndedByNewSignIn})
+			req.auth.ledger.Report(req, roster.End{Subject: at.Replaced, Reason: string(EndedByNewSignIn)})
 		}
 		return err
 	}
 	for _, o := range old {
-		end := SessionEnd{Subject: o.Subject, SID: o.SID, Reason: EndedByNewSignIn}
-		ledger := relyingPartyOf(&o.Record).ledger
-		err = errors.Join(err, ledger.endListed(req, ledger.RefOf(&o.Record), end))
+		err = errors.Join(err, relyingPartyOf(&o.Record).ledger.End(req, &o.Record, string(EndedByNewSignIn)))
 	}
 	return err
 }
@@ -238,12 +234,5 @@ func (req *request) loadReplacedTokens(
 	return r, t, tokens
 }
 
-// inCookies reports whether the store keeps the sessions themselves in cookies, as package cookiestore and
-// gin-contrib's cookie store do. Any other store is assumed to keep them on a server.
-func inCookies(store sessions.Store) bool {
-	if _, embedded := store.(*cookiestore.Store); embedded {
-		return true
-	}
-	t := reflect.TypeOf(store)
-	return t.Kind() == reflect.Pointer && t.Elem().PkgPath() == "github.com/gin-contrib/sessions/cookie"
-}
+// replacedTokens is the purpose of tokens that are kept from the start of a sign-in for its callback.
+const replacedTokens = "replaced tokens"

@@ -2,27 +2,14 @@ package ginoidc
 
 import (
 	"context"
-	"encoding/binary"
-	"errors"
 	"net/http"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
-	"github.com/seed-d65cea4d/ginoidc/internal/shared"
-)
-
-const (
-	updateGrace = 10 * time.Second // for concurrent requests that carry the cookies from before the update
-	updateLimit = 10 * time.Second // how long an update waits for others of the same session
-	updateLease = 20 * time.Second
-
-	maxUpdates = 32 // how many updates within the grace a request follows
 )
 
 // UpdateSession changes the user that the session keeps: Data, groups or the profile. It ignores changes of Issuer,
@@ -46,7 +33,7 @@ func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 	if err != nil {
 		return err
 	}
-	release, _, err := a.values.inTurn(req, shared.Key(shared.KindUpdate, was.ID), updateLease, updateLimit)
+	release, err := a.updates.Turn(req, was)
 	if err != nil {
 		return err
 	}
@@ -73,90 +60,27 @@ func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 	return nil
 }
 
-// update replaces s by a session with the user u. It returns nil, nil if s has ended in the meantime. The update takes
-// effect with the call of ledger.Update, so after an error s is still valid.
+// update replaces s by a session with the user u. It returns nil, nil if s has ended in the meantime.
 func (req *request) update(c *gin.Context, s *session.Session, u *User) (*session.Session, error) {
-	a, rp := req.auth, relyingPartyOf(&s.Record)
-	if ended, err := rp.ledger.Ended(req, rp.ledger.RefOf(&s.Record)); ended || err != nil {
-		return nil, err
+	ledger := relyingPartyOf(&s.Record).ledger.Ledger
+	next, err := req.auth.updates.Change(req, ledger, req.httpNow(), s, u.record())
+	if next.Session != nil {
+		req.addCookies(c, next.Cookies)
+		req.later = next.Request
 	}
-	var next *session.Session
-	var cookies []string
-	old, rec := *s, u.record()
-	size := rec.Size() + len(old.SID) + len(old.AskedACR) + len(old.IDToken)
-	err := req.saveHinted(size, &old.IDToken, func() (err error) {
-		next, cookies, err = a.sessions.Change(req.httpNow(), &old, rec, s.Updated)
-		return err
-	})
-	if errors.Is(err, session.ErrGone) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	later := cookie.After(req.httpNow(), cookies)
-	grace := strings.Join(cookies, "\n")
-	if err := a.values.Keep(req, updatedCookies, graceKey(rp.Audience, s), s.Owner(), grace, updateGrace); err != nil {
-		a.log.DebugContext(req, "ginoidc: no grace for requests with the cookie from before the update", "error", err)
-	}
-	gone, err := false, rp.ledger.Update(req, s.ID, next.Updated)
-	if err == nil {
-		retired := a.sessions.Retire(req.httpNow(), s, updateGrace)
-		if gone = errors.Is(retired, session.ErrGone); !gone && retired != nil {
-			a.emit(req, events.Event{Kind: events.OldStateStored, Subject: s.Subject, Err: retired})
-		}
-	}
-	if gone || err != nil {
-		a.sessions.Discard(later)
-		return nil, err
-	}
-	req.addCookies(c, cookies)
-	req.later = later
-	return next, nil
+	return next.Session, err
 }
 
-// current returns the latest state of a session after updates by other requests, or nil if the session has ended. An
-// update invalidates the earlier state, but for updateGrace the new cookies are kept in the shared state for requests
-// like this one. The caller sends them, because the response with them may have been lost.
-func (req *request) current(ctx context.Context,
-	s *session.Session) (is *session.Session, cookies []string, err error) {
-	rp := relyingPartyOf(&s.Record)
-	v, err := rp.ledger.Judge(ctx, &s.Record)
-	if v.Ended || err != nil {
-		return nil, nil, err
+// current returns the latest state of a session after updates by other requests, or nil if the session has ended. The
+// caller sends the cookies.
+func (req *request) current(
+	ctx context.Context, s *session.Session,
+) (is *session.Session, cookies []string, err error) {
+	latest, err := req.auth.updates.Latest(ctx, relyingPartyOf(&s.Record).ledger.Ledger, req.httpNow(), s)
+	if latest.Request != nil {
+		req.later = latest.Request
 	}
-	if !s.Updated.Before(v.Updated) {
-		s.StepUp = v.StepUp
-		return s, nil, nil
-	}
-	request := req.httpNow()
-	for range maxUpdates {
-		text, ok, err := req.auth.values.Kept(req.Context, updatedCookies, graceKey(rp.Audience, s), s.Owner())
-		if !ok || err != nil {
-			return nil, nil, err
-		}
-		cookies = strings.Split(text, "\n")
-		request = cookie.After(request, cookies)
-		next, err := req.auth.sessions.Load(request)
-		if err != nil {
-			return nil, nil, err
-		}
-		if next == nil || next.ID != s.ID || next.Subject != s.Subject || !next.Updated.After(s.Updated) {
-			return nil, nil, nil
-		}
-		if s = next; !s.Updated.Before(v.Updated) {
-			s.StepUp = v.StepUp
-			req.later = request
-			return s, cookies, nil
-		}
-	}
-	return nil, nil, nil
-}
-
-// graceKey returns the key of the cookies that replace this state of a session.
-func graceKey(audience shared.Audience, s *session.Session) string {
-	state := binary.BigEndian.AppendUint64(s.ID[:len(s.ID):len(s.ID)], uint64(s.Updated.UnixMicro()))
-	return shared.Key(shared.KindUpdated, audience.Hash("\x00updated "+string(state)))
+	return latest.Session, latest.Cookies, err
 }
 
 // copied returns a deep copy of u.
@@ -206,9 +130,7 @@ func (req *request) end(c *gin.Context, s *session.Session, reason EndReason) er
 	}
 	req.replace(nil)
 	for _, s := range ended {
-		ledger := relyingPartyOf(&s.Record).ledger
-		ledger.delist(ctx, ledger.RefOf(&s.Record))
-		ledger.sessionEnded(ctx, SessionEnd{Subject: s.Subject, SID: s.SID, Reason: reason})
+		relyingPartyOf(&s.Record).ledger.Close(ctx, &s.Record, string(reason))
 	}
 	return nil
 }

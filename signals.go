@@ -118,7 +118,7 @@ func newSignalReceiver(a *core, rp *relyingParty) (*signals.Receiver, error) {
 			Observe: rp.events.CallObserver(),
 		}),
 		Issuer: s.Issuer, Audience: rp.Audience, URL: rp.URL(routes.SignalsPath), Authorization: s.Authorization,
-		Poll: s.Poll, State: a.state, Values: a.values.Values, States: states, Log: a.log,
+		Poll: s.Poll, State: a.state, Values: a.values, States: states, Log: a.log,
 		Apply: func(ctx context.Context, e *provider.SecurityEvent) error { return rp.applySignal(ctx, a.hooks, e) },
 		Report: func(ctx context.Context, e signals.Event, of *provider.SecurityEvent, err error) {
 			rp.reportSignal(ctx, e, of, err)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/roster"
 	"github.com/seed-d65cea4d/ginoidc/internal/signals"
 )
 
@@ -105,7 +106,7 @@ func (rp *relyingParty) applySignal(ctx context.Context, ask hooks, s *provider.
 		if err := rp.ledger.EndByProvider(ctx, sub, sid, s.Occurred); err != nil {
 			return err
 		}
-		rp.sessionEnded(ctx, SessionEnd{Subject: sub, SID: sid, Reason: EndedBySignal})
+		rp.ledger.Report(ctx, roster.End{Subject: sub, SID: sid, Reason: string(EndedBySignal)})
 	case signals.StepsUp:
 		if err := rp.ledger.StepUp(ctx, sub, s.Occurred); err != nil {
 			return err

@@ -2,7 +2,6 @@ package ginoidc
 
 import (
 	"crypto/rand"
-	"errors"
 	"maps"
 	"net/http"
 	"net/url"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/claims"
-	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
@@ -156,30 +154,6 @@ func endSessionHints(id identity) url.Values {
 		}
 	}
 	return hints
-}
-
-// maxHintedRecord is the size in bytes of a record that, sealed, still fits in one cookie.
-const maxHintedRecord = 2800
-
-// saveHinted calls save for a record of this size with the ID token, which is the hint for a sign-out. With KeepIDToken
-// Auto it drops an ID token that would need a second cookie or make the session too large for its store.
-func (req *request) saveHinted(size int, idToken *[]byte, save func() error) error {
-	a := req.auth
-	droppable := a.config.KeepIDToken == Auto && len(*idToken) > 0
-	drop := func() {
-		a.log.DebugContext(req, "ginoidc: no room for the ID token, so a sign-out sends no id_token_hint",
-			"bytes", len(*idToken))
-		*idToken, droppable = nil, false
-	}
-	if droppable && inCookies(a.config.Store) && size > maxHintedRecord {
-		drop()
-	}
-	err := save()
-	if tooLarge := (*session.TooLargeError)(nil); droppable && errors.As(err, &tooLarge) {
-		drop()
-		err = save()
-	}
-	return err
 }
 
 // signOuts leads browsers on after a sign-out.

@@ -13,6 +13,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/roster"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
@@ -108,7 +109,7 @@ func (rp *relyingParty) endByToken(ctx context.Context, token *provider.LogoutTo
 		return errors.New("the logout token was used before")
 	}
 	rp.emit(ctx, events.Event{Kind: events.LogoutCall, Subject: token.Subject, SID: token.SID, Unlogged: true})
-	rp.sessionEnded(ctx, SessionEnd{Subject: token.Subject, SID: token.SID, Reason: EndedByBackChannel})
+	rp.ledger.Report(ctx, roster.End{Subject: token.Subject, SID: token.SID, Reason: string(EndedByBackChannel)})
 	return nil
 }
 
@@ -215,13 +216,9 @@ func (rp *relyingParty) endBySID(c *gin.Context, req *request, sid string) (ende
 		}
 		ended++
 	}
-	refs, err := rp.ledger.OfSID(req, sid)
+	listed, err := rp.ledger.EndSID(req, sid, string(EndedByFrontChannel))
 	if errors.Is(err, errors.ErrUnsupported) && ended > 0 {
 		return ended, nil
 	}
-	for i := 0; err == nil && i < len(refs); i++ {
-		err = rp.ledger.endListed(req, refs[i], SessionEnd{SID: sid, Reason: EndedByFrontChannel})
-		ended++
-	}
-	return ended, err
+	return ended + listed, err
 }

@@ -223,8 +223,7 @@ func newRefresher(rp *relyingParty, values shared.Values, lifetime time.Duration
 		},
 		End: func(ctx context.Context, r *session.Record, refusal error) error {
 			rp.emit(ctx, events.Event{Kind: events.RefreshRefused, Subject: r.Subject, SID: r.SID, Err: refusal})
-			end := SessionEnd{Subject: r.Subject, SID: r.SID, Reason: EndedByRefresh}
-			return rp.ledger.endListed(ctx, rp.ledger.RefOf(r), end)
+			return rp.ledger.End(ctx, r, string(EndedByRefresh))
 		},
 		Report: func(ctx context.Context, e refresh.Event, r *session.Record, err error) {
 			kind := map[refresh.Event]events.Kind{

@@ -61,13 +61,15 @@ func rooms() []room {
 		{"internal/relyingparty", "internal/bearer internal/directory internal/flight internal/origin internal/provider " +
 			"internal/session internal/settings internal/shared",
 			""},
+		{"internal/roster", "internal/events internal/revocation internal/session internal/shared", ""},
+		{"internal/update", "internal/cookie internal/events internal/revocation internal/session internal/shared", ""},
 		{".", "cookiestore internal/ascii internal/attempt internal/audit internal/authresponse internal/bearer " +
 			"internal/claims internal/clientcert internal/cookie internal/doctor internal/dpopnonce internal/env " +
 			"internal/events internal/exchange internal/flight internal/guard internal/marker internal/origin " +
 			"internal/pages internal/provider internal/recheck internal/refresh internal/relyingparty internal/reply " +
-			"internal/returnto internal/revocation internal/routes internal/sealed internal/session internal/settings " +
-			"internal/shared internal/signals internal/signin internal/state internal/store internal/throttle internal/web " +
-			"internal/wire",
+			"internal/returnto internal/revocation internal/roster internal/routes internal/sealed internal/session " +
+			"internal/settings internal/shared internal/signals internal/signin internal/state internal/store " +
+			"internal/throttle internal/update internal/web internal/wire",
 			"github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
 		{"internal/guard", "internal/claims internal/provider internal/settings", ""},
 		{"internal/faults", "", ""},
@@ -86,7 +88,7 @@ func rooms() []room {
 		{"internal/clientcert", "", ""},
 		{"internal/dpopnonce", "internal/sealed", ""},
 		{"internal/directory", "internal/flight", ""},
-		{"internal/shared", "internal/sealed internal/state", ""},
+		{"internal/shared", "internal/flight internal/sealed internal/state", ""},
 		{"internal/revocation", "internal/flight internal/session internal/shared internal/wire", ""},
 		{"internal/refresh", "internal/flight internal/provider internal/session internal/shared", ""},
 		{"cmd/ginoidc", ". ginoidctest internal/origin internal/provider redisstate", ""},

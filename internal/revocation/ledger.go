@@ -49,6 +49,9 @@ func New(cfg Config) *Ledger {
 	return &Ledger{cfg.State, filter, cfg.Audience, everyone, cfg.StepUps, cfg.Lifetime}
 }
 
+// Audience returns the audience of the sessions.
+func (l *Ledger) Audience() shared.Audience { return l.audience }
+
 // Verdict is what happened to a session since it began.
 type Verdict struct {
 	Ended   bool

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
@@ -56,6 +57,30 @@ func (s LocalFallback) Kept(ctx context.Context, key string) (string, bool, erro
 
 // Probe is a key that belongs to no session.
 const Probe = "probe"
+
+// The methods of ginoidc.SharedState by the features that need them.
+
+// EndingMethods returns those that end sessions and stop replays.
+func EndingMethods() []string { return []string{"Revoke", "Revoked", "MarkUsed"} }
+
+// ListMethods returns those that list the sessions of a user.
+func ListMethods() []string { return []string{"Enlist", "Delist", "Listed"} }
+
+// LeaseMethods returns those with which instances work for each other.
+func LeaseMethods() []string { return []string{"Lease", "Keep", "Kept"} }
+
+// probeLimit is for all calls together, so that an app starts while its state is down.
+const probeLimit = time.Second
+
+// Probed returns the methods that s does not support. It takes a second at most: a state that does not respond in time
+// counts as supporting all.
+func Probed(s Whole) []string {
+	ctx, cancel := context.WithTimeout(context.Background(), probeLimit)
+	defer cancel()
+	var once flight.Group[[]string]
+	missing, _, _ := once.Do(ctx, "probe", func() ([]string, error) { return Unsupported(ctx, s), nil })
+	return missing
+}
 
 // Unsupported calls each method with a key without meaning and returns the names of the unsupported ones. Methods
 // that are not called before the limit count as supported.

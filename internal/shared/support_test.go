@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
@@ -69,4 +70,29 @@ func TestUnsupported(t *testing.T) {
 	if released != 2 {
 		t.Errorf("%d leases were released", released)
 	}
+}
+
+// hanging is a state that answers nothing before the context ends.
+type hanging struct{ *state.Memory }
+
+func (hanging) Revoke(ctx context.Context, _ string, _ time.Time, _ time.Duration) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+// TestProbed: a state that does not respond delays a start by a second, and counts as supporting everything.
+func TestProbed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		if missing := shared.Probed(hanging{state.NewMemory(0)}); len(missing) > 0 || time.Since(began) != time.Second {
+			t.Errorf("%q after %s", missing, time.Since(began))
+		}
+		all := slices.Concat(shared.EndingMethods(), shared.ListMethods(), shared.LeaseMethods())
+		missing := shared.Probed(struct{ shared.Whole }{})
+		slices.Sort(all)
+		slices.Sort(missing)
+		if !slices.Equal(missing, all) {
+			t.Errorf("a state without methods lacks %q, want %q", missing, all)
+		}
+	})
 }

@@ -1,0 +1,328 @@
+package update_test
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gin-contrib/sessions"
+
+	"github.com/seed-d65cea4d/ginoidc/cookiestore"
+	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
+	"github.com/seed-d65cea4d/ginoidc/internal/events"
+	"github.com/seed-d65cea4d/ginoidc/internal/revocation"
+	"github.com/seed-d65cea4d/ginoidc/internal/sealed"
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/shared"
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
+	"github.com/seed-d65cea4d/ginoidc/internal/update"
+	"github.com/seed-d65cea4d/ginoidc/memorystore"
+)
+
+const grace = 10 * time.Second
+
+// faulty is a state whose methods fail if the errors are set.
+type faulty struct {
+	*state.Memory
+	keep, revoke error
+}
+
+func (f *faulty) Keep(ctx context.Context, key, value string, ttl time.Duration) error {
+	if f.keep != nil {
+		return f.keep
+	}
+	return f.Memory.Keep(ctx, key, value, ttl)
+}
+
+func (f *faulty) Revoke(ctx context.Context, key string, at time.Time, ttl time.Duration) error {
+	if f.revoke != nil {
+		return f.revoke
+	}
+	return f.Memory.Revoke(ctx, key, at, ttl)
+}
+
+// app is what updates need, and the session of alice.
+type app struct {
+	t       *testing.T
+	state   *faulty
+	ledger  *revocation.Ledger
+	updates *update.Updates
+	events  []events.Kind
+	request *http.Request // as alice's browser sends it
+}
+
+// eachStore calls test with sessions in cookies and on a server.
+func eachStore(t *testing.T, test func(*testing.T, *app)) {
+	embedded, err := cookiestore.New(cookiestore.Config{Secrets: []string{strings.Repeat("s", 32)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := memorystore.New(memorystore.Config{})
+	for name, store := range map[string]sessions.Store{"cookies": embedded, "server": server} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { test(t, newApp(t, store)) })
+		})
+	}
+}
+
+func newApp(t *testing.T, store sessions.Store) *app {
+	t.Helper()
+	m, err := session.New(session.Config{
+		Store: store, Name: "sid", Path: "/", Idle: time.Hour, Lifetime: 8 * time.Hour, Audience: "op app",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	seal, err := sealed.New("kept values", []string{strings.Repeat("s", 32)}, "app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := &app{t: t, state: &faulty{Memory: state.NewMemory(0)}}
+	a.ledger = revocation.New(revocation.Config{State: a.state, Audience: "op app", App: "app", Lifetime: 9 * time.Hour})
+	a.updates = &update.Updates{
+		Values: shared.Values{State: a.state, Seal: seal}, Sessions: m, Log: slog.New(slog.DiscardHandler),
+		Events: &events.Reporter{Log: slog.New(slog.DiscardHandler), OnEvent: func(_ context.Context, e events.Event) {
+			a.events = append(a.events, e.Kind)
+		}},
+	}
+	h := http.Header{}
+	a.request = (&http.Request{Header: http.Header{}}).WithContext(t.Context())
+	if _, err := m.Begin(h, a.request, session.Record{Subject: "alice", Started: time.Now()}, nil); err != nil {
+		t.Fatal(err)
+	}
+	a.request = cookie.After(a.request, h["Set-Cookie"])
+	return a
+}
+
+// load returns the session that a request carries.
+func (a *app) load(r *http.Request) *session.Session {
+	a.t.Helper()
+	s, err := a.updates.Sessions.Load(r)
+	if err != nil || s == nil {
+		a.t.Fatalf("%+v, %v", s, err)
+	}
+	return s
+}
+
+// change gives the user of the session in r another name, and returns the request with the new cookies.
+func (a *app) change(r *http.Request, name string) *http.Request {
+	a.t.Helper()
+	next, err := a.updates.Change(a.t.Context(), a.ledger, r, a.load(r), session.Record{Subject: "alice", Name: name})
+	if err != nil || next.Session == nil || next.Session.Name != name || len(next.Cookies) == 0 {
+		a.t.Fatalf("%+v, %v", next, err)
+	}
+	return next.Request
+}
+
+// latest returns the name of the user whom the session in r has now, "" if it has ended, and whether the request lacks
+// its cookies.
+func (a *app) latest(r *http.Request) (name string, newer bool) {
+	a.t.Helper()
+	is, err := a.updates.Latest(a.t.Context(), a.ledger, r, a.load(r))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	if is.Session == nil {
+		return "", false
+	}
+	if (is.Cookies == nil) != (is.Request == nil) {
+		a.t.Errorf("cookies %q and request %v", is.Cookies, is.Request)
+	}
+	return is.Session.Name, is.Cookies != nil
+}
+
+// TestChange: requests with the earlier cookies are led to the newest state during the grace, and not afterwards.
+func TestChange(t *testing.T) {
+	eachStore(t, func(t *testing.T, a *app) {
+		first := a.request
+		var newest *http.Request
+		for i, from := 0, first; i < 3; i++ {
+			from = a.change(from, strings.Repeat("x", i+1))
+			newest = from
+		}
+		if name, newer := a.latest(first); name != "xxx" || !newer {
+			t.Errorf("earlier cookies lead to %q, newer %v", name, newer)
+		}
+		if name, newer := a.latest(newest); name != "xxx" || newer {
+			t.Errorf("new cookies lead to %q, newer %v", name, newer)
+		}
+		time.Sleep(grace + time.Second)
+		if s, err := a.updates.Sessions.Load(first); err != nil || s != nil {
+			if name, _ := a.latest(first); name != "" { // a copy of an earlier cookie does not undo the update
+				t.Errorf("after the grace: %q, %v", name, err)
+			}
+		}
+		if name, _ := a.latest(newest); name != "xxx" {
+			t.Errorf("the newest cookies after the grace: %q", name)
+		}
+	})
+}
+
+// TestManyUpdates: a request follows only so many updates.
+func TestManyUpdates(t *testing.T) {
+	eachStore(t, func(t *testing.T, a *app) {
+		first, r := a.request, a.request
+		for range 32 {
+			r = a.change(r, "within")
+		}
+		if name, _ := a.latest(first); name != "within" {
+			t.Errorf("32 updates lead to %q", name)
+		}
+		a.change(r, "beyond")
+		if name, _ := a.latest(first); name != "" {
+			t.Errorf("33 updates lead to %q", name)
+		}
+	})
+}
+
+// TestEnded: a session that has ended is neither found nor changed, whichever state of it a request carries.
+func TestEnded(t *testing.T) {
+	eachStore(t, func(t *testing.T, a *app) {
+		newest := a.change(a.request, "x")
+		s := a.load(newest)
+		if err := a.ledger.EndSession(t.Context(), s.ID); err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range []*http.Request{a.request, newest} {
+			if name, _ := a.latest(r); name != "" {
+				t.Errorf("latest is %q", name)
+			}
+			next, err := a.updates.Change(t.Context(), a.ledger, r, a.load(r), session.Record{Subject: "alice"})
+			if err != nil || next.Session != nil || next.Cookies != nil || next.Request != nil {
+				t.Errorf("changed: %+v, %v", next, err)
+			}
+		}
+	})
+}
+
+// TestExpired: a session whose time is over while it waits for its turn is not changed.
+func TestExpired(t *testing.T) {
+	eachStore(t, func(t *testing.T, a *app) {
+		s := a.load(a.request)
+		time.Sleep(2 * time.Hour)
+		next, err := a.updates.Change(t.Context(), a.ledger, a.request, s, session.Record{Subject: "alice"})
+		if err != nil || next.Session != nil {
+			t.Errorf("%+v, %v", next, err)
+		}
+	})
+}
+
+// TestOthersCookies: values in the shared state that lead to another user's session lead nowhere.
+func TestOthersCookies(t *testing.T) {
+	eachStore(t, func(t *testing.T, a *app) {
+		first := a.request
+		s := a.load(first)
+		h := http.Header{}
+		other := (&http.Request{Header: http.Header{}}).WithContext(t.Context())
+		if _, err := a.updates.Sessions.Begin(h, other, session.Record{Subject: "bob"}, nil); err != nil {
+			t.Fatal(err)
+		}
+		a.change(first, "x")
+		// What an attacker could write who has the keys of the state alone: the same key, purpose and owner cannot be
+		// sealed without the secret, so the test seals it.
+		state := append(s.ID[:len(s.ID):len(s.ID)], make([]byte, 8)...)
+		for i, at := 0, uint64(s.Updated.UnixMicro()); i < 8; i++ {
+			state[len(s.ID)+i] = byte(at >> (56 - 8*i))
+		}
+		key := shared.Key(shared.KindUpdated, shared.Audience("op app").Hash("\x00updated "+string(state)))
+		text := strings.Join(h["Set-Cookie"], "\n")
+		if _, ok, _ := a.updates.Values.Kept(t.Context(), "updated session", key, s.Owner()); !ok {
+			t.Fatal("the key of the cookies has changed")
+		}
+		if err := a.updates.Values.Keep(t.Context(), "updated session", key, s.Owner(), text, grace); err != nil {
+			t.Fatal(err)
+		}
+		if name, _ := a.latest(first); name != "" {
+			t.Errorf("leads to %q", name)
+		}
+	})
+}
+
+// TestFailures: an update that is not recorded has no effect, and one that cannot be kept for other requests has.
+func TestFailures(t *testing.T) {
+	eachStore(t, func(t *testing.T, a *app) {
+		down := errors.New("down")
+		a.state.revoke = down
+		next, err := a.updates.Change(
+			t.Context(), a.ledger, a.request, a.load(a.request), session.Record{Subject: "alice", Name: "x"})
+		if !errors.Is(err, shared.ErrUnavailable) || next.Session != nil {
+			t.Errorf("%+v, %v", next, err)
+		}
+		if name, newer := a.latest(a.request); name != "" || newer {
+			t.Errorf("the state before: %q, newer %v", name, newer)
+		}
+		time.Sleep(time.Millisecond)
+		a.state.revoke, a.state.keep = nil, down
+		newest := a.change(a.request, "y")
+		if name, _ := a.latest(newest); name != "y" {
+			t.Errorf("%q", name)
+		}
+		if name, _ := a.latest(a.request); name != "" {
+			t.Errorf("without a kept value: %q", name)
+		}
+	})
+}
+
+// TestTurns: concurrent updates of a session come one after the other, and each begins with the result of the one
+// before.
+func TestTurns(t *testing.T) {
+	eachStore(t, func(t *testing.T, a *app) {
+		var all sync.WaitGroup
+		for range 5 {
+			all.Go(func() {
+				s := a.load(a.request)
+				release, err := a.updates.Turn(t.Context(), s)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer release()
+				is, err := a.updates.Latest(t.Context(), a.ledger, a.request, s)
+				if err != nil || is.Session == nil {
+					t.Errorf("%+v, %v", is, err)
+					return
+				}
+				r := a.request
+				if is.Request != nil {
+					r = is.Request
+				}
+				time.Sleep(time.Second)
+				rec := session.Record{Subject: "alice", Name: is.Session.Name + "x"}
+				if _, err := a.updates.Change(t.Context(), a.ledger, r, is.Session, rec); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		if name, _ := a.latest(a.request); name != "xxxxx" {
+			t.Errorf("%q", name)
+		}
+	})
+}
+
+// TestTurnTaken: a request waits for its turn for a limited time, and is told why it has none.
+func TestTurnTaken(t *testing.T) {
+	eachStore(t, func(t *testing.T, a *app) {
+		s, began := a.load(a.request), time.Now()
+		release, err := a.updates.Turn(t.Context(), s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := a.updates.Turn(t.Context(), s); !errors.Is(err, shared.ErrTurn) || time.Since(began) != 10*time.Second {
+			t.Errorf("%v after %s", err, time.Since(began))
+		}
+		release()
+		if _, err := a.updates.Turn(t.Context(), s); err != nil || time.Since(began) != 10*time.Second {
+			t.Errorf("%v after %s", err, time.Since(began))
+		}
+		if len(a.events) > 0 {
+			t.Errorf("%v", a.events)
+		}
+	})
+}
