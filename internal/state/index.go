@@ -16,11 +16,7 @@ const MaxListed = 1000
 // than 1,000 sessions of one owner, those that end soonest are dropped. The error is [ErrFull].
 func (m *Memory) Enlist(_ context.Context, owner, session string, ttl time.Duration) error {
 	return m.listed.update(owner, ttl, func(list listings, _ bool, until int64) (listings, bool) {
-		list = list.without(session)
-		if ttl > 0 {
-			list = list.with(listing{strings.Clone(session), until})
-		}
-		return list, true
+		return list.without(session).with(listing{strings.Clone(session), until}), true
 	})
 }
 

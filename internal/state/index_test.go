@@ -79,6 +79,15 @@ func TestFullIndex(t *testing.T) {
 	})
 }
 
+// TestReadingAListCopiesNothing but the list itself.
+func TestReadingAListCopiesNothing(t *testing.T) {
+	m := state.NewMemory(0)
+	enlist(t, m, "u", "a", time.Hour)
+	if n := testing.AllocsPerRun(100, func() { _, _ = m.Listed(t.Context(), "u") }); n != 1 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 // A flood of one kind takes no room from another.
 func TestIndexHasItsOwnRoom(t *testing.T) {
 	const limit = 3

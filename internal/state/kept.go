@@ -24,10 +24,6 @@ func (m *Memory) Keep(_ context.Context, key, value string, ttl time.Duration) e
 	if len(value) > MaxValue {
 		return errTooLarge
 	}
-	if ttl <= 0 {
-		m.kept.remove(key, func(text) bool { return true })
-		return nil
-	}
 	value = strings.Clone(value) // it may be part of a larger string, which would not be counted
 	return m.kept.update(key, ttl, func(_ text, _ bool, until int64) (text, bool) { return text{value, until}, true })
 }

@@ -68,6 +68,17 @@ func TestRevoke(t *testing.T) {
 	}
 }
 
+// TestRevokeBefore1970: the first revocation of a key counts whatever its time, as in Redis and in SQL.
+func TestRevokeBefore1970(t *testing.T) {
+	m, at := state.NewMemory(0), time.Unix(-1, 0)
+	if err := m.Revoke(t.Context(), "sid", at, time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	if got := revokedAt(t, m, "sid"); !got.Equal(at) {
+		t.Errorf("%v, want %v", got, at)
+	}
+}
+
 func TestRevokedKeepsTheOrder(t *testing.T) {
 	m, at := state.NewMemory(0), time.UnixMilli(1_700_000_000_123)
 	for _, key := range []string{"a", "c"} {
@@ -103,7 +114,7 @@ func TestOnce(t *testing.T) {
 			key  string
 			want bool
 		}{
-			{0, "jti", true}, {0, "jti", false}, {0, "other", true},
+			{0, "jti", true}, {0, "jti", false}, {0, "other", true}, {0, "", true}, {0, "", false},
 			{time.Minute - 1, "jti", false}, // and that does not make it last longer
 			{1, "jti", true}, {0, "jti", false},
 		} {

@@ -54,8 +54,16 @@ func TestRevokedSince(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if m.RevokedSince(at.UnixMicro()+1, 'e', hashOf(1)) {
-		t.Error("a key of another form counts for others")
+	for _, hash := range [][16]byte{hashOf(0), hashOf(1)} {
+		if m.RevokedSince(at.UnixMicro()+1, 'e', hash) {
+			t.Error("a key of another form counts for others")
+		}
+	}
+	if err := m.Revoke(t.Context(), "ebeef", at.Add(time.Hour), time.Hour); err != nil {
+		t.Error(err)
+	}
+	if !m.RevokedSince(at.Add(time.Hour).UnixMicro(), 'e', [16]byte{0xbe, 0xef}) {
+		t.Error("a key that is as long as what is noted of it is missed")
 	}
 	if n := testing.AllocsPerRun(100, func() { m.RevokedSince(at.UnixMicro(), 'e', hashOf(1)) }); n != 0 {
 		t.Errorf("%v allocations", n)
