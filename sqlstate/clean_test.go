@@ -56,6 +56,26 @@ func TestClean(t *testing.T) {
 		if n := purges(49, keep); n != 0 {
 			t.Errorf("%s: %d purges when there was nothing left", d, n)
 		}
+		for method, add := range map[string]func(i int) error{
+			"Revoke": func(i int) error { return store.Revoke(t.Context(), fmt.Sprint("e", i), time.Now(), time.Hour) },
+			"Lease": func(i int) error {
+				_, _, err := store.Lease(t.Context(), fmt.Sprint("t", i), time.Hour)
+				return err
+			},
+			"SaveRecord": func(int) error { _, err := save(t.Context(), store, ""); return err },
+			"Enlist":     func(i int) error { return store.Enlist(t.Context(), "u", fmt.Sprint("e", i), time.Hour) },
+			"MarkUsed":   mark,
+		} {
+			table := "entries"
+			if method == "Enlist" || method == "MarkUsed" {
+				table = "lists"
+			}
+			expired["entries"], expired["lists"] = 100, 100
+			if n := purges(100, add); n == 0 || expired[table] != 0 || expired["entries"]+expired["lists"] != 100 {
+				t.Errorf("%s: %s: %d purges, %v left", d, method, n, expired)
+			}
+			purges(50, keep) // so that the next method begins with the same count
+		}
 		failing = true
 		if n := purges(51, mark); n < 2 {
 			t.Errorf("%s: %d purges of lists that fail", d, n)

@@ -1,6 +1,7 @@
 package sqlstate_test
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -21,7 +22,10 @@ type fake struct {
 	closed int      // prepared statements
 	open   int
 	gone   int // connections that were closed
-	answer func(ctx context.Context, text string, args []any) (answer, error)
+
+	unreachable error  // why there are no connections
+	preparing   func() // is called before a statement is prepared
+	answer      func(ctx context.Context, text string, args []any) (answer, error)
 }
 
 // answer is the result of one statement.
@@ -29,6 +33,9 @@ type answer struct {
 	rows     [][]driver.Value
 	affected int64
 	id       int64
+
+	broken        error // instead of further rows
+	noCount, noID error // instead of affected and id
 }
 
 // opened returns a database that is closed with the test.
@@ -80,7 +87,7 @@ func (f *fake) run(ctx context.Context, text string, named []driver.NamedValue) 
 
 // The rest implements the driver.
 
-func (f *fake) Connect(context.Context) (driver.Conn, error) { return conn{f}, nil }
+func (f *fake) Connect(context.Context) (driver.Conn, error) { return conn{f}, f.unreachable }
 func (f *fake) Driver() driver.Driver                        { return nil }
 
 type conn struct{ *fake }
@@ -96,6 +103,9 @@ func (c conn) Close() error {
 }
 
 func (c conn) PrepareContext(_ context.Context, text string) (driver.Stmt, error) {
+	if c.preparing != nil {
+		c.preparing()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.open++
@@ -136,15 +146,18 @@ func (s stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver
 
 func (s stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
 	a, err := s.run(ctx, s.text, args)
-	return &rows{a.rows}, err
+	return &rows{a.rows, a.broken}, err
 }
 
 type result answer
 
-func (r result) LastInsertId() (int64, error) { return r.id, nil }
-func (r result) RowsAffected() (int64, error) { return r.affected, nil }
+func (r result) LastInsertId() (int64, error) { return r.id, r.noID }
+func (r result) RowsAffected() (int64, error) { return r.affected, r.noCount }
 
-type rows struct{ left [][]driver.Value }
+type rows struct {
+	left   [][]driver.Value
+	broken error
+}
 
 func (r *rows) Columns() []string {
 	if len(r.left) == 0 {
@@ -157,7 +170,7 @@ func (r *rows) Close() error { return nil }
 
 func (r *rows) Next(dest []driver.Value) error {
 	if len(r.left) == 0 {
-		return io.EOF
+		return cmp.Or(r.broken, io.EOF)
 	}
 	copy(dest, r.left[0])
 	r.left = r.left[1:]

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/sqlstate"
 )
@@ -55,6 +56,15 @@ func lock(d sqlstate.Dialect) (before, after string) {
 	}
 }
 
+func count(texts []string, prefix string) (n int) {
+	for _, text := range texts {
+		if strings.HasPrefix(text, prefix) {
+			n++
+		}
+	}
+	return n
+}
+
 func position(texts []string, prefix string) int {
 	return slices.IndexFunc(texts, func(text string) bool { return strings.HasPrefix(text, prefix) })
 }
@@ -79,8 +89,9 @@ func TestMigrate(t *testing.T) {
 			}),
 			position(texts, "INSERT INTO ginoidc_version"), position(texts, after),
 		}
-		if !slices.IsSorted(order) || slices.Contains(order, -1) || order[len(order)-1] != len(texts)-1 {
-			t.Errorf("%s: order %v of %q", d, order, texts)
+		if !slices.IsSorted(order) || slices.Contains(order, -1) || order[len(order)-1] != len(texts)-1 ||
+			slices.Contains(texts, "") || f.gone != 0 {
+			t.Errorf("%s: order %v of %q, %d connections closed", d, order, texts, f.gone)
 		}
 		for _, version := range []int64{1, 2} {
 			m.version = version
@@ -94,23 +105,49 @@ func TestMigrate(t *testing.T) {
 	}
 }
 
-// TestMigrateFails: nothing is left half done, and the lock is given up.
+// TestMigrateFails: whichever statement fails, the lock is given up, nothing follows, and the next migration succeeds.
 func TestMigrateFails(t *testing.T) {
 	for _, d := range dialects() {
-		broken := errors.New("no room")
-		m := &migrating{version: -1, fails: map[string]error{"lists (": broken}}
-		f := m.fake()
-		store := newStore(t, f, d)
-		err := store.Migrate(t.Context())
-		texts := f.ran()
-		last := texts[len(texts)-1]
-		if !errors.Is(err, broken) || m.version != 0 || last != "ROLLBACK" && !strings.HasPrefix(last, "DO release_lock") {
-			t.Errorf("%s: version %d, %v; last %q", d, m.version, err, last)
+		good := (&migrating{version: -1}).fake()
+		if err := newStore(t, good, d).Migrate(t.Context()); err != nil {
+			t.Fatal(err)
 		}
-		m.fails = nil
-		if err := store.Migrate(t.Context()); err != nil || m.version != 1 {
-			t.Errorf("%s: afterwards: version %d, %v", d, m.version, err)
+		all, broken := good.ran(), errors.New("no room")
+		for failing := 1; failing < len(all); failing++ { // the first one only looks whether there are tables
+			m, left := &migrating{version: -1}, failing
+			f := m.fake()
+			answered := f.answer
+			f.answer = func(ctx context.Context, text string, args []any) (answer, error) {
+				if left--; left == -1 {
+					return answer{}, broken
+				}
+				return answered(ctx, text, args)
+			}
+			store := newStore(t, f, d)
+			err := store.Migrate(t.Context())
+			want := all[:failing+1]
+			switch _, after := lock(d); {
+			case failing == 1: // there is no lock yet
+			case after == "COMMIT":
+				want = append(slices.Clone(want), "ROLLBACK")
+			case failing < len(all)-1:
+				want = append(slices.Clone(want), all[len(all)-1])
+			}
+			if got := f.ran(); !errors.Is(err, broken) || !slices.Equal(got, want) {
+				t.Errorf("%s: %v; ran %q, want %q", d, err, got, want)
+			}
+			if err := store.Migrate(t.Context()); err != nil || m.version < 1 {
+				t.Errorf("%s: afterwards: version %d, %v", d, m.version, err)
+			}
 		}
+	}
+}
+
+// TestMigrateUnreachable: a database without a connection is an error.
+func TestMigrateUnreachable(t *testing.T) {
+	f := &fake{unreachable: errors.New("no route")}
+	if err := newStore(t, f, sqlstate.SQLite).Migrate(t.Context()); !errors.Is(err, f.unreachable) {
+		t.Errorf("%v", err)
 	}
 }
 
@@ -145,8 +182,12 @@ func TestMigrateConflicts(t *testing.T) {
 		m := &migrating{version: -1, fails: map[string]error{"BEGIN": sqliteError(5)}}
 		f := m.fake()
 		store := newStore(t, f, sqlstate.SQLite)
-		if err := store.Migrate(t.Context()); !errors.Is(err, sqliteError(5)) || len(f.ran()) < 10 {
-			t.Errorf("%v", err)
+		began := time.Now()
+		if err := store.Migrate(t.Context()); !errors.Is(err, sqliteError(5)) || time.Since(began) < 20*time.Millisecond {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		if n := count(f.ran(), "BEGIN"); n != 20 {
+			t.Errorf("%d attempts", n)
 		}
 		attempts := 0
 		answered := f.answer
@@ -160,6 +201,17 @@ func TestMigrateConflicts(t *testing.T) {
 		}
 		if err := store.Migrate(t.Context()); err != nil || attempts != 3 {
 			t.Errorf("%d attempts, %v", attempts, err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		m.version, f.answer = -1, func(_ context.Context, text string, _ []any) (answer, error) {
+			if strings.HasPrefix(text, "BEGIN") {
+				cancel()
+			}
+			return answer{}, sqliteError(5)
+		}
+		f.ran()
+		if err := store.Migrate(ctx); !errors.Is(err, sqliteError(5)) {
+			t.Errorf("another attempt for a caller that has given up: %v", err)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package sqlstate_test
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -70,6 +71,13 @@ func TestRoundTrips(t *testing.T) {
 		if ran := f.ran(); w.Code != step.status || step.statements >= 0 && len(ran) != step.statements {
 			t.Errorf("step %d: status %d, %d statements; want %d, %d", i, w.Code, len(ran), step.status, step.statements)
 		}
+	}
+	f.answer = func(context.Context, string, []any) (answer, error) { return answer{}, errors.New("down") }
+	r := httptest.NewRequest(http.MethodGet, "/x", nil)
+	r.AddCookie(cookie)
+	w = httptest.NewRecorder()
+	if other.ServeHTTP(w, r); w.Code != http.StatusServiceUnavailable {
+		t.Errorf("status %d while the database is down", w.Code)
 	}
 }
 

@@ -2,8 +2,10 @@ package sqlstate_test
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -62,7 +64,11 @@ func TestConflicts(t *testing.T) {
 			} {
 				for _, failing := range []int{1, 2, 5} {
 					failures = failing
+					began := time.Now()
 					err := call.do()
+					if waited := time.Since(began) > 0; waited != tt.conflict {
+						t.Errorf("%s after %d of %v waits for others: %t", call.name, failing, tt.err, waited)
+					}
 					recovers := tt.conflict || call.repeatable && failing == 1
 					if recovers != (err == nil) || err != nil && !errors.Is(err, tt.err) {
 						t.Errorf("%s after %d of %v: %v", call.name, failing, tt.err, err)
@@ -87,18 +93,18 @@ func TestConflictsEnd(t *testing.T) {
 }
 
 // TestOutage: a database that hangs is an error within the timeout, whichever method asks, and never "no session" or
-// "not revoked".
+// "not revoked". Drivers have errors of their own for a statement whose context ended.
 func TestOutage(t *testing.T) {
 	for _, d := range dialects() {
 		synctest.Test(t, func(t *testing.T) {
 			store := newStore(t, &fake{answer: func(ctx context.Context, _ string, _ []any) (answer, error) {
 				<-ctx.Done()
-				return answer{}, ctx.Err()
+				return answer{}, errors.New("statement interrupted")
 			}}, d)
 			began := time.Now()
 			done := everyMethod(t.Context(), store)
 			for method, err := range done {
-				if !errors.Is(err, context.DeadlineExceeded) || !strings.HasPrefix(err.Error(), "sqlstate: ") {
+				if !errors.Is(err, context.DeadlineExceeded) && method != "Ping" || !strings.HasPrefix(err.Error(), "sqlstate: ") {
 					t.Errorf("%s: %s: %v", d, method, err)
 				}
 			}
@@ -142,5 +148,74 @@ func TestPrepared(t *testing.T) {
 	}
 	if err := store.Close(); err != nil || db.Ping() != nil {
 		t.Error("Close twice, or the database is closed")
+	}
+}
+
+// TestPreparedTwice: of two requests that prepare a statement at the same time, one closes its own.
+func TestPreparedTwice(t *testing.T) {
+	f := &fake{}
+	store := newStore(t, f, sqlstate.SQLite)
+	f.preparing = func() {
+		f.preparing = nil
+		if _, err := store.Revoked(t.Context(), "a"); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := store.Revoked(t.Context(), "a"); err != nil {
+		t.Error(err)
+	}
+	if err := store.Close(); err != nil || f.open < 2 || f.closed != f.open {
+		t.Errorf("%v: %d prepared, %d closed", err, f.open, f.closed)
+	}
+}
+
+// TestBrokenAnswers: what cannot be read to its end is an error, never "no session" or "not revoked".
+func TestBrokenAnswers(t *testing.T) {
+	broken := errors.New("connection reset by peer")
+	for name, tt := range map[string]struct {
+		answer answer
+		fails  string // the methods that read this part
+	}{
+		"rows of other columns": {answer{rows: [][]driver.Value{make([]driver.Value, 9)}},
+			"Kept Listed Revoked load replace"},
+		"rows that end early": {answer{broken: broken}, "Kept Listed Revoked load replace"},
+		"no number of rows": {answer{noCount: broken},
+			"Delist Enlist Enlist for no time Keep Lease MarkUsed Revoke delete forget replace save"},
+		"no id": {answer{affected: 1, noID: broken},
+			"Delist Enlist Enlist for no time Keep Lease MarkUsed Revoke delete forget replace save"},
+	} {
+		for _, d := range dialects() {
+			want := tt.fails
+			if d != sqlstate.MySQL && name == "no id" { // only drivers of MySQL have one
+				want = ""
+			}
+			f := &fake{answer: func(context.Context, string, []any) (answer, error) { return tt.answer, nil }}
+			var failed []string
+			for method, err := range everyMethod(t.Context(), newStore(t, f, d)) {
+				if err != nil && method != "Ping" { // which misses the row of the version
+					failed = append(failed, method)
+				}
+			}
+			slices.Sort(failed)
+			if got := strings.Join(failed, " "); got != want {
+				t.Errorf("%s: %s: %q fail, want %q", d, name, got, want)
+			}
+		}
+	}
+}
+
+// TestRowsAreReadAnew when a statement is repeated.
+func TestRowsAreReadAnew(t *testing.T) {
+	attempts := 0
+	f := &fake{answer: func(context.Context, string, []any) (answer, error) {
+		a := answer{rows: [][]driver.Value{{"e1"}}}
+		if attempts++; attempts == 1 {
+			a.broken = errors.New("connection reset by peer")
+		}
+		return a, nil
+	}}
+	got, err := newStore(t, f, sqlstate.PostgreSQL).Listed(t.Context(), "u")
+	if err != nil || !slices.Equal(got, []string{"e1"}) || attempts != 2 {
+		t.Errorf("%q, %v after %d attempts", got, err, attempts)
 	}
 }

@@ -3,6 +3,7 @@ package sqlstate_test
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -96,6 +97,24 @@ func TestLimits(t *testing.T) {
 	}
 	if err := store.Revoke(ctx, longest, time.Now(), time.Hour); err != nil {
 		t.Error(err)
+	}
+	if err := store.Keep(ctx, longest, strings.Repeat("v", 16<<10), time.Hour); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestNoTTL: what is remembered for no time is forgotten, with one statement.
+func TestNoTTL(t *testing.T) {
+	for _, d := range dialects() {
+		f := &fake{}
+		store := newStore(t, f, d)
+		for _, ttl := range []time.Duration{0, -time.Hour} {
+			err := errors.Join(store.Enlist(t.Context(), "u", "e", ttl), store.Keep(t.Context(), "n", "v", ttl))
+			texts := f.ran()
+			if err != nil || len(texts) != 2 || position(texts, "DELETE") != 0 || position(texts[1:], "DELETE") != 0 {
+				t.Errorf("%s: %v: %q, %v", d, ttl, texts, err)
+			}
+		}
 	}
 }
 

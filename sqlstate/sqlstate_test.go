@@ -70,7 +70,7 @@ func everyMethod(ctx context.Context, s *sqlstate.Store) map[string]error {
 	done := map[string]error{
 		"Revoke": s.Revoke(ctx, "e1", at, time.Hour), "Enlist": s.Enlist(ctx, "u1", "e1", time.Hour),
 		"Delist": s.Delist(ctx, "u1", "e1"), "Keep": s.Keep(ctx, "n1", "v", time.Hour),
-		"forget": s.Keep(ctx, "n1", "", 0), "Ping": s.Ping(ctx),
+		"forget": s.Keep(ctx, "n1", "", 0), "Ping": s.Ping(ctx), "Enlist for no time": s.Enlist(ctx, "u1", "e1", 0),
 	}
 	for _, n := range []int{1, 2, 3, 32, 33} {
 		keys := make([]string, n)
