@@ -210,7 +210,7 @@ func TestMigrateConflicts(t *testing.T) {
 			return answer{}, sqliteError(5)
 		}
 		f.ran()
-		if err := store.Migrate(ctx); !errors.Is(err, sqliteError(5)) {
+		if err := store.Migrate(ctx); !errors.Is(err, sqliteError(5)) || count(f.ran(), "BEGIN") != 1 {
 			t.Errorf("another attempt for a caller that has given up: %v", err)
 		}
 	})

@@ -82,11 +82,11 @@ func (b backend) Save(ctx context.Context, key, text string, life time.Duration,
 		rows, _, err := b.exec(ctx, b.statements.replace, b.row(key), value, microseconds(life))
 		return rows > 0, err
 	}
-	_, _, err = b.exec(ctx, b.statements.keep, b.row(key), value, microseconds(life))
-	if err == nil {
-		b.clean(ctx, entriesTable)
+	if _, _, err = b.exec(ctx, b.statements.keep, b.row(key), value, microseconds(life)); err != nil {
+		return false, err
 	}
-	return err == nil, err
+	b.clean(ctx, entriesTable)
+	return true, nil
 }
 
 // Delete implements store.Backend.

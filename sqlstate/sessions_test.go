@@ -169,8 +169,8 @@ func TestPrefixesKeepApart(t *testing.T) {
 
 // TestValues: the store also works for gin-contrib/sessions.
 func TestValues(t *testing.T) {
-	rows := table{}
-	store := newStore(t, rows.fake(), sqlstate.MySQL)
+	f := table{}.fake()
+	store := newStore(t, f, sqlstate.MySQL)
 	store.Options(sessions.Options{Path: "/app", MaxAge: 60, Secure: true, HttpOnly: true})
 	session, err := store.Get(request(t.Context(), ""), name)
 	if err != nil || !session.IsNew {
@@ -191,5 +191,9 @@ func TestValues(t *testing.T) {
 	}
 	if record, err := load(t.Context(), store, c.Value); record != "" || err != nil {
 		t.Errorf("values as a record: %q, %v", record, err)
+	}
+	f.answer = func(context.Context, string, []any) (answer, error) { return answer{}, errors.New("down") }
+	if err := store.Save(request(t.Context(), c.Value), w, opened); err == nil {
+		t.Error("saved while the database is down")
 	}
 }

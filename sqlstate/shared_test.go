@@ -103,6 +103,20 @@ func TestLimits(t *testing.T) {
 	}
 }
 
+// TestReleaseFails: a holder learns that the lease is not released, and so ends after its ttl.
+func TestReleaseFails(t *testing.T) {
+	down := errors.New("down")
+	f := &fake{answer: func(context.Context, string, []any) (answer, error) { return answer{affected: 1}, nil }}
+	release, ok, err := newStore(t, f, sqlstate.SQLite).Lease(t.Context(), "t", time.Hour)
+	if !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	f.answer = func(context.Context, string, []any) (answer, error) { return answer{}, down }
+	if err := release(t.Context()); !errors.Is(err, down) {
+		t.Errorf("%v", err)
+	}
+}
+
 // TestNoTTL: what is remembered for no time is forgotten, with one statement.
 func TestNoTTL(t *testing.T) {
 	for _, d := range dialects() {
@@ -114,6 +128,9 @@ func TestNoTTL(t *testing.T) {
 			if err != nil || len(texts) != 2 || position(texts, "DELETE") != 0 || position(texts[1:], "DELETE") != 0 {
 				t.Errorf("%s: %v: %q, %v", d, ttl, texts, err)
 			}
+		}
+		if err := store.Keep(t.Context(), "n", "v", 1); err != nil || position(f.ran(), "INSERT") != 0 {
+			t.Errorf("%s: the shortest ttl keeps nothing, %v", d, err)
 		}
 	}
 }

@@ -37,7 +37,7 @@ func secured() []target {
 		{"internal/flight", list(". internal/provider")},
 		{"internal/recheck", list(".")},
 		{"internal/lograte", list("internal/blackbox")},
-		{"internal/state", list(".")},
+		{"internal/state", list("redisstate .")},
 		{"internal/settings", list(".")},
 		{"cookiestore", list("internal/session .")},
 		{"memorystore", list("internal/session")},
