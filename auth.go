@@ -115,9 +115,9 @@ func New(cfg Config) (*Auth, error) {
 	}
 	return &Auth{core: a, denier: denier{
 		reporter: a.reporter, handlers: cfg.AbortHandlers, links: a.links, targets: a.targets, routes: a.routes,
-		challenges: challenges{bearer.Challenges{
-			Realm: a.targets.Origin, Metadata: a.routes.Metadata, Nonces: a.proofNonces,
-		}, &a.providers},
+		challenges: bearer.Challenges{
+			Realm: a.targets.Origin, Tokens: a.providers.AcceptsTokens(), Metadata: a.routes.Metadata, Nonces: a.proofNonces,
+		},
 		home: a.config.DefaultReturnTo, providers: &a.providers, requestOf: a.requestOf, pages: a.pages,
 	}}, nil
 }

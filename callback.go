@@ -13,6 +13,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/authresponse"
 	"github.com/seed-d65cea4d/ginoidc/internal/events"
+	"github.com/seed-d65cea4d/ginoidc/internal/outcome"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
@@ -55,7 +56,7 @@ func (a *Auth) Callback(c *gin.Context) {
 	// The usual cause of a missing attempt: the sign-in began on another host or scheme, which has the cookie.
 	attrs := append(refusalAttrs(response.Refusal), slog.String("host", ascii.Clean(c.Request.Host, 256)))
 	if at != nil && at.Silent { // the user did not ask for the sign-in, so an error page would only confuse
-		rp.emit(ctx, events.Event{Kind: events.SilentSignInFailed, Code: outcomeOf(err).code, Attrs: attrs, Err: err})
+		rp.emit(ctx, events.Event{Kind: events.SilentSignInFailed, Code: outcome.Of(err).Code, Attrs: attrs, Err: err})
 		a.landing.land(c, at.ReturnTo)
 		return
 	}

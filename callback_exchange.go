@@ -14,6 +14,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/exchange"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
+	"github.com/seed-d65cea4d/ginoidc/internal/outcome"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
@@ -70,7 +71,7 @@ const hooksLimit = 30 * time.Second
 // exchangeLimit bounds the time of one exchange.
 func (rp *relyingParty) exchangeLimit() time.Duration { return rp.redeemLimit() + hooksLimit }
 
-var errPanicked = errors.New("ginoidc: a panic in code of the app or of the plugin")
+var errPanicked = outcome.ErrPanicked
 
 // codeExchange turns one authorization response into a session. It runs once for all requests that bring the same
 // response, on a goroutine that outlives them: a browser that hangs up in the middle would otherwise lose a code that
@@ -98,7 +99,7 @@ func (e *codeExchange) redeem(ctx context.Context, leave func(*exchange.Result))
 	result := &exchange.Result{Err: errPanicked, Cookies: header[setCookie]}
 	defer func() {
 		if result.Err != nil {
-			result.Code = outcomeOf(result.Err).code
+			result.Code = outcome.Of(result.Err).Code
 		}
 		leave(result)
 	}()
@@ -174,13 +175,7 @@ func (e *codeExchange) consumeAttempt(ctx context.Context) error {
 // otherInstanceError returns the error with the given code. Its cause is in the log of the instance that redeemed the
 // code.
 func otherInstanceError(code string) error {
-	err := errInternal
-	for _, o := range outcomes() {
-		if o.code == code {
-			err = o.err
-		}
-	}
-	return fmt.Errorf("%w: on another instance, whose log has the cause", err)
+	return fmt.Errorf("%w: on another instance, whose log has the cause", outcome.OfCode(code))
 }
 
 // link hands the identity that the user has proven to the app, in the session that started the attempt. It starts no

@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 	"github.com/seed-d65cea4d/ginoidc/internal/events"
+	"github.com/seed-d65cea4d/ginoidc/internal/outcome"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
@@ -217,7 +218,7 @@ func (req *request) signedInUser(ctx context.Context) (*User, bool) {
 	}
 	id, err := req.identify(ctx)
 	if (errors.Is(err, ErrSessionStore) || errors.Is(err, ErrProviderUnavailable)) && !req.reported.Swap(true) {
-		req.auth.emit(req.Context, events.Event{Kind: events.UserUnknown, Code: outcomeOf(err).code, Err: err})
+		req.auth.emit(req.Context, events.Event{Kind: events.UserUnknown, Code: outcome.Of(err).Code, Err: err})
 	}
 	if err != nil || id.nobody() {
 		return nil, false

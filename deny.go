@@ -4,51 +4,22 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"strconv"
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/bearer"
 	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/guard"
+	"github.com/seed-d65cea4d/ginoidc/internal/outcome"
 	"github.com/seed-d65cea4d/ginoidc/internal/reply"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
 	"github.com/seed-d65cea4d/ginoidc/internal/routes"
+	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/signin"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
-
-// AbortHandlers answer denied and failed requests. If one is nil, the default response is sent.
-//
-// The chain is aborted before a handler is called, so the protected handler never runs, whatever the abort handler
-// does. If it writes nothing, the response has the default status. [Denied] returns everything that the default
-// responses show, and [UserFrom] the user.
-type AbortHandlers struct {
-	// Unauthenticated answers if nobody is signed in, or if a step-up is required (StepUpError), with the status 401.
-	// Example: [Auth.RedirectToSignIn] for pages, and JSON of the app for scripts. Default: browser navigations are
-	// redirected to the sign-in route, posted forms get a 401 page with a link to the sign-in and back to the form, and
-	// all other requests get 401 JSON.
-	Unauthenticated gin.HandlerFunc
-	// Forbidden answers if the user is signed in but not allowed, with the status 403. Example: a page that says whom to
-	// ask for access. Default: a page for navigations and posted forms, and JSON otherwise. It never redirects to the
-	// sign-in, which would loop.
-	Forbidden gin.HandlerFunc
-	// Failed answers if a guard or one of the plugin's routes fails, such as the callback: with the status of the error,
-	// from 400 to 503. Example: the error page of the app with the RequestID of [Denied]. Default: a page or JSON.
-	Failed gin.HandlerFunc
-}
-
-// or fills the handlers that h leaves nil.
-func (h AbortHandlers) or(other AbortHandlers) AbortHandlers {
-	if h.Unauthenticated == nil {
-		h.Unauthenticated = other.Unauthenticated
-	}
-	if h.Forbidden == nil {
-		h.Forbidden = other.Forbidden
-	}
-	if h.Failed == nil {
-		h.Failed = other.Failed
-	}
-	return h
-}
 
 // Deny aborts the chain and answers as a guard that denies the request because of err. Use it in handlers that decide
 // themselves, and when a call to the plugin fails, such as [Auth.Token].
@@ -68,7 +39,7 @@ func (a *Auth) RedirectToSignIn(c *gin.Context) { a.denier.redirectToSignIn(c) }
 type denier struct {
 	*reporter
 	handlers   AbortHandlers
-	challenges challenges
+	challenges bearer.Challenges
 	links      signin.Links
 	targets    returnto.Site
 	routes     routes.Paths
@@ -80,25 +51,15 @@ type denier struct {
 
 // deny answers as a guard that denies the request because of err.
 func (d *denier) deny(c *gin.Context, err error) {
-	o, ok := listed(err)
-	switch {
-	case !ok && isFailure(err):
-		o = outcomeOf(errInternal)
-	case !ok:
-		err = guard.Forbidden(err)
-		o = outcomeOf(err)
-	}
-	if o.status >= http.StatusInternalServerError { // a sign-in would not fix it, another try may
-		o.link = linkRetry
-	}
+	o, err := outcome.OfDenial(err)
 	why := d.denial(c, err, o, d.targets.Requested(c.Request))
-	switch o.status {
+	switch o.Status {
 	case http.StatusUnauthorized:
 		failed := errors.Is(err, errAccessToken) || errors.As(err, new(*authenticatorError))
-		d.reportDenied(c, o.code, err, failed)
+		d.reportDenied(c, o.Code, err, failed)
 		d.answer(c, why, d.handlers.Unauthenticated, d.unauthenticated)
 	case http.StatusForbidden:
-		d.reportDenied(c, o.code, err, true)
+		d.reportDenied(c, o.Code, err, true)
 		d.answer(c, why, d.handlers.Forbidden, d.answerDenied)
 	default:
 		d.failed(c, why, d.answerDenied)
@@ -140,26 +101,19 @@ func (d *denier) about(rp *relyingParty) *denier {
 // fail answers a request that one of the plugin's own routes cannot serve. The response links back to wanted, the page
 // to which the user is on the way, or "".
 func (d *denier) fail(c *gin.Context, wanted string, err error, attrs ...slog.Attr) {
-	d.failed(c, d.denial(c, err, outcomeOf(err), wanted), d.answerFailed, attrs...)
+	d.failed(c, d.denial(c, err, outcome.Of(err), wanted), d.answerFailed, attrs...)
 }
 
 // failed logs a failure under the request id that the response shows.
 func (d *denier) failed(c *gin.Context, why Denial, byDefault gin.HandlerFunc, attrs ...slog.Attr) {
-	level := slog.LevelWarn
-	switch {
-	case isCancelled(why.Err), isMisdirected(why.Err):
-		level = slog.LevelInfo
-	case why.Status >= http.StatusInternalServerError:
-		level = slog.LevelError
-	}
-	req := d.requestOf(c)
+	req, cancelled := d.requestOf(c), isCancelled(why.Err)
 	req.reported.Store(true)
 	id := events.RequestID(req)
 	d.emit(req, events.Event{
-		Kind: events.RequestFailed, Level: level, Code: why.Code, RequestID: id, Attrs: attrs, Err: why.Err,
-		SignIn: d.routes.SignsIn(c) && !isMisdirected(why.Err),
+		Kind: events.RequestFailed, Level: outcome.Level(why.Status, why.Err, cancelled), Code: why.Code, RequestID: id,
+		Attrs: attrs, Err: why.Err, SignIn: d.routes.SignsIn(c) && !outcome.Misdirected(why.Err),
 	})
-	if !why.Page || !isCancelled(why.Err) {
+	if !why.Page || !cancelled {
 		why.RequestID = id
 	}
 	d.answer(c, why, d.handlers.Failed, byDefault)
@@ -173,10 +127,10 @@ func (d *denier) answer(c *gin.Context, why Denial, handler, byDefault gin.Handl
 	c.Set(denialKey{}, why)
 	switch why.Status {
 	case http.StatusUnauthorized:
-		d.challenges.set(c.Writer.Header(), d.requestOf(c).byToken, why.Err)
+		d.challenge(c, why.Err)
 	case http.StatusForbidden:
 		if errors.Is(why.Err, errScope) && d.requestOf(c).byToken {
-			d.challenges.set(c.Writer.Header(), true, why.Err)
+			d.challenge(c, why.Err)
 		}
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		askLater(c, why.Err)
@@ -186,6 +140,24 @@ func (d *denier) answer(c *gin.Context, why Denial, handler, byDefault gin.Handl
 		handler = byDefault
 	}
 	handler(c)
+}
+
+// challenge tells a client how to authenticate, and what the access token or the sign-in lacks.
+func (d *denier) challenge(c *gin.Context, err error) {
+	params := ""
+	var scope *guard.ScopeError
+	var stepUp *StepUpError
+	if errors.As(err, &scope) {
+		params = scope.Challenge()
+	} else if errors.As(err, &stepUp) {
+		params = stepUp.challenge()
+	}
+	d.challenges.Set(c.Writer.Header(), d.requestOf(c).byToken, err, params)
+}
+
+// askLater sets the Retry-After header of a 503 or 429 (RFC 9110, section 10.2.3).
+func askLater(c *gin.Context, err error) {
+	c.Header("Retry-After", strconv.Itoa(outcome.RetryAfter(err)))
 }
 
 // unauthenticated redirects navigations to the sign-in, unless that would loop, and otherwise sends a 401.
@@ -239,4 +211,41 @@ func (d *denier) redirectToSignIn(c *gin.Context) {
 			"its address is not an acceptable return target")
 	}
 	redirect(c, http.StatusFound, d.signInURL(c, wanted, "", Reason(c)))
+}
+
+// signInURL returns the path of the sign-in route with the return target and with the parameters that err requires.
+func (d *denier) signInURL(c *gin.Context, wanted, link string, err error) string {
+	params := url.Values{}
+	var e *StepUpError
+	if errors.As(err, &e) {
+		params = e.params()
+	}
+	if link == outcome.LinkOther { // without it, the provider would sign the same user in again
+		params.Set("prompt", "login")
+	}
+	if !d.targets.Accept(wanted) {
+		wanted = ""
+	}
+	configured := url.Values{}
+	if rp := d.sameProvider(c, link); rp != nil {
+		configured = rp.settings.SignInParameters
+		if d.providers.Several {
+			params.Set(signin.ProviderParameter, rp.settings.Name)
+		}
+	}
+	ownSession := func() (*session.Session, error) { return d.requestOf(c).ownSession(c) }
+	return d.links.Required(wanted, params, configured, ownSession)
+}
+
+// sameProvider returns the relying party of the user who is to sign in again, or the only one, or nil: another user may
+// have another provider.
+func (d *denier) sameProvider(c *gin.Context, link string) *relyingParty {
+	if only := d.providers.Only(); only != nil {
+		return only
+	}
+	s, err := d.requestOf(c).ownSession(c)
+	if err != nil || link == outcome.LinkOther {
+		return nil
+	}
+	return relyingPartyOf(&s.Record)
 }

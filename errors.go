@@ -1,23 +1,19 @@
 package ginoidc
 
 import (
-	"context"
+	"encoding/json"
 	"errors"
-	"fmt"
-	"net"
 	"net/http"
-	"slices"
-	"sync"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
+	"github.com/gin-gonic/gin"
+
 	"github.com/seed-d65cea4d/ginoidc/internal/authresponse"
 	"github.com/seed-d65cea4d/ginoidc/internal/bearer"
-	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/guard"
-	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/outcome"
+	"github.com/seed-d65cea4d/ginoidc/internal/pages"
 	"github.com/seed-d65cea4d/ginoidc/internal/refresh"
 	"github.com/seed-d65cea4d/ginoidc/internal/relyingparty"
-	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 	"github.com/seed-d65cea4d/ginoidc/internal/signin"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
@@ -28,10 +24,10 @@ import (
 // codes with their statuses and fixes.
 var (
 	// ErrUnauthenticated: nobody is signed in. 401, code "unauthorized".
-	ErrUnauthenticated = errors.New("ginoidc: not signed in")
+	ErrUnauthenticated = outcome.ErrUnauthenticated
 	// ErrStepUpRequired: the user is signed in, but not as recently or as strongly as the route requires; a
 	// [StepUpError] says what a sign-in has to ask for. 401, code "step_up_required".
-	ErrStepUpRequired = errors.New("ginoidc: a more recent or stronger sign-in is needed")
+	ErrStepUpRequired = outcome.ErrStepUpRequired
 	// ErrNoToken: the session has no usable access token, because none is kept or it has expired and cannot be refreshed.
 	// 401, code "no_token".
 	ErrNoToken = refresh.ErrNoToken
@@ -42,7 +38,7 @@ var (
 	ErrGroupsOverage = guard.ErrGroupsOverage
 	// ErrSignInRefused: the provider did not sign the user in; a [ProviderError] has its code. 401, code
 	// "sign_in_refused".
-	ErrSignInRefused = errors.New("ginoidc: the provider refused the sign-in")
+	ErrSignInRefused = outcome.ErrSignInRefused
 	// ErrProviderUnavailable: the provider does not respond in time. 503, code "provider_unavailable".
 	ErrProviderUnavailable = relyingparty.ErrUnavailable
 	// ErrUnknownProvider: there is no provider of the name. 404, code "unknown_provider". [Config].FindProvider returns
@@ -54,30 +50,29 @@ var (
 
 // The errors that apps distinguish by their code only.
 var (
-	errCrossOrigin       = errors.New("ginoidc: the request comes from another origin")
+	errCrossOrigin       = outcome.ErrCrossOrigin
 	errScope             = guard.ErrScope
 	errAccessToken       = bearer.ErrRefused
 	errInvalidCallback   = authresponse.ErrInvalid
-	errNoAttempt         = errors.New("ginoidc: no sign-in attempt belongs to this response")
-	errAttemptExpired    = errors.New("ginoidc: the sign-in attempt has expired")
-	errAttemptSpent      = errors.New("ginoidc: the sign-in attempt was used before")
-	errCookieMissing     = signin.ErrCookieMissing
-	errNotNavigation     = errors.New("ginoidc: not a browser navigation")
+	errNoAttempt         = outcome.ErrNoAttempt
+	errAttemptExpired    = outcome.ErrAttemptExpired
+	errAttemptSpent      = outcome.ErrAttemptSpent
+	errNotNavigation     = outcome.ErrNotNavigation
 	errInvalidInitiation = signin.ErrInitiation
-	errMethod            = errors.New("ginoidc: the route does not support this method")
-	errNoRoute           = errors.New("ginoidc: there is nothing at this path")
-	errInitiationOff     = signin.ErrInitiationOff
-	errInvalidToken      = errors.New("ginoidc: the provider's token was refused")
-	errStepUpFailed      = guard.ErrStepUpFailed
-	errSessionOver       = fmt.Errorf("%w: session_expiry or MaxAuthAge allows no session any longer", errInvalidToken)
-	errProviderResponse  = errors.New("ginoidc: unusable response from the provider")
-	errSessionTooLarge   = errors.New("ginoidc: the session is too large for its store")
-	errInternal          = errors.New("ginoidc: internal error") // for every error without another code
-	errWritten           = errors.New("ginoidc: the response has started, so no session can be saved")
-	errTokensOff         = errors.New("ginoidc: Config.KeepTokens is not set")
+	errMethod            = outcome.ErrMethod
+	errNoRoute           = outcome.ErrNoRoute
+	errInvalidToken      = outcome.ErrInvalidToken
+	errSessionOver       = outcome.ErrSessionOver
+	errProviderResponse  = outcome.ErrProviderResponse
+	errInternal          = outcome.ErrInternal
+	errWritten           = outcome.Misuse("ginoidc: the response has started, so no session can be saved")
+	errTokensOff         = outcome.Misuse("ginoidc: Config.KeepTokens is not set")
 	errNoProvider        = relyingparty.ErrUnnamed
 	errParameters        = signin.ErrParameters
 )
+
+// translated wraps an error of an internal package in the corresponding error of this package.
+func translated(err error) error { return outcome.Translated(err) }
 
 // ProviderError is an error response of the authorization endpoint (RFC 6749, section 4.1.2.1). Both texts come from
 // the request and are untrusted: escape them before you show them.
@@ -92,145 +87,122 @@ func (e *ProviderError) Error() string { return "ginoidc: the provider answered 
 // Unwrap makes a ProviderError an [ErrSignInRefused].
 func (e *ProviderError) Unwrap() error { return ErrSignInRefused }
 
-// outcome is the response to an error. Its texts, for people, have the code as their key in internal/pages.
-type outcome struct {
-	err    error
-	status int
-	code   string // stable, documented in docs/errors.md
-	link   string // the link that an error page offers: the key of its text
-}
-
-// texts returns the key of the texts about err, which has the outcome.
-func (o outcome) texts(err error) string {
-	switch {
-	case o.err == ErrSignInRefused && isCancelled(err):
-		return "sign_in_cancelled"
-	case o.err == ErrForbidden && errors.Is(err, errStepUpFailed):
-		return "step_up_failed"
-	}
-	return o.code
-}
-
-// outcomes returns listOutcomes. The list is made once, because a flood of denied requests should be cheap.
-var outcomes = sync.OnceValue(listOutcomes)
-
-// listOutcomes returns the response to every error, the more specific errors first. Those with 403 come before all
-// others, because the error of an app's check is wrapped in ErrForbidden and may itself wrap any of the others.
-func listOutcomes() []outcome {
-	return []outcome{
-		{ErrGroupsOverage, http.StatusForbidden, "groups_overage", linkOther},
-		{errCrossOrigin, http.StatusForbidden, "cross_origin", linkContinue},
-		{errNoSession, http.StatusForbidden, "no_session", linkSignIn},
-		{errScope, http.StatusForbidden, "insufficient_scope", linkOther},
-		{errLinkRefused, http.StatusForbidden, "link_refused", linkContinue},
-		{ErrForbidden, http.StatusForbidden, "forbidden", linkOther},
-		{ErrStepUpRequired, http.StatusUnauthorized, "step_up_required", linkAgain},
-		{ErrNoToken, http.StatusUnauthorized, "no_token", linkAgain},
-		{ErrUnauthenticated, http.StatusUnauthorized, "unauthorized", linkSignIn},
-		{errNoAttempt, http.StatusBadRequest, "attempt_missing", linkAgain},
-		{errAttemptExpired, http.StatusBadRequest, "attempt_expired", linkAgain},
-		{errAttemptSpent, http.StatusBadRequest, "attempt_spent", linkAgain},
-		{errCookieMissing, http.StatusBadRequest, "cookie_missing", linkAgain},
-		{errNotNavigation, http.StatusBadRequest, "not_a_navigation", linkAgain},
-		{web.ErrFormTooLarge, http.StatusRequestEntityTooLarge, "form_too_large", linkAgain},
-		{web.ErrNotAForm, http.StatusUnsupportedMediaType, "not_a_form", linkAgain},
-		{ErrUnknownProvider, http.StatusNotFound, "unknown_provider", linkSignIn},
-		{errInvalidInitiation, http.StatusBadRequest, "invalid_initiation", linkSignIn},
-		{errInitiationOff, http.StatusNotFound, "initiation_off", linkSignIn},
-		{errMethod, http.StatusMethodNotAllowed, "method_not_allowed", linkContinue},
-		{errThrottled, http.StatusTooManyRequests, "too_many_requests", linkAgain},
-		{errNoRoute, http.StatusNotFound, "not_found", linkContinue},
-		{errInvalidCallback, http.StatusBadRequest, "invalid_callback", linkAgain},
-		{ErrSignInRefused, http.StatusUnauthorized, "sign_in_refused", linkAgain},
-		{errAccessToken, http.StatusUnauthorized, "invalid_access_token", linkSignIn},
-		{errInvalidToken, http.StatusUnauthorized, "invalid_token", linkAgain},
-		{errProviderResponse, http.StatusBadGateway, "provider_error", linkAgain},
-		{ErrProviderUnavailable, http.StatusServiceUnavailable, "provider_unavailable", linkAgain},
-		{ErrSessionStore, http.StatusServiceUnavailable, "session_unavailable", linkRetry},
-		{errSessionTooLarge, http.StatusInternalServerError, "session_too_large", linkAgain},
-		{errInternal, http.StatusInternalServerError, "internal", linkRetry},
-	}
-}
-
-// listed returns the outcome of err, if outcomes has one.
-func listed(err error) (outcome, bool) {
-	for _, o := range outcomes() {
-		if errors.Is(err, o.err) {
-			return o, true
-		}
-	}
-	return outcome{}, false
-}
-
-// outcomeOf returns the outcome of err. An error that is not listed is internal.
-func outcomeOf(err error) outcome {
-	if o, ok := listed(err); ok {
-		return o
-	}
-	o, _ := listed(errInternal)
-	return o
-}
-
-// isFailure reports whether err, which has no outcome, is no decision of the app: the app uses the plugin in a way that
-// cannot work, or something failed. Most failures of the app itself cannot be recognized; those of the network can.
-func isFailure(err error) bool {
-	for _, failure := range []error{
-		errWritten, errTokensOff, errParameters, errTokenRequest, errNoProvider, errLinkOff, errLinkFormPost, errPanicked,
-		errors.ErrUnsupported, context.Canceled, context.DeadlineExceeded,
-	} {
-		if errors.Is(err, failure) {
-			return true
-		}
-	}
-	return errors.As(err, new(*flight.PanicError)) || errors.As(err, new(net.Error))
-}
-
-// isCancelled reports whether the user cancelled the sign-in, so that nothing has failed: access_denied (RFC 6749,
-// section 4.1.2.1), and the codes of Apple and LinkedIn for the same.
+// isCancelled reports whether the user cancelled the sign-in, so that nothing has failed.
 func isCancelled(err error) bool {
 	var refusal *ProviderError
-	return errors.As(err, &refusal) &&
-		slices.Contains([]string{"access_denied", "user_cancelled_authorize", "user_cancelled_login"}, refusal.Code)
+	return errors.As(err, &refusal) && outcome.Cancelled(refusal.Code)
 }
 
-// isMisdirected reports whether a request is for no route or method of the plugin. Scanners send many of them, and none
-// is an attempt to sign in.
-func isMisdirected(err error) bool { return errors.Is(err, errMethod) || errors.Is(err, errNoRoute) }
+// Denial says why a request was denied or failed. It has everything that the default responses show. [Denied] returns
+// it in [AbortHandlers].
+type Denial struct {
+	// Err is the cause, for errors.Is with the Err… values and errors.As with ProviderError and StepUpError. Its text is
+	// for logs, not for pages.
+	Err error
+	// Status is the status of the response unless a handler sets another.
+	Status int
+	// Code is the stable code of the cause, such as "forbidden" or "attempt_expired". docs/errors.md lists all codes.
+	Code string
+	// Title and Message are for people, and plain text. Neither contains text of the request or the provider.
+	Title, Message string
+	// Lang is the language of the texts: that of a page as [Config].Pages says, and otherwise English.
+	Lang string
+	// RequestID identifies the failure in the log. It is empty if there is nothing to look up, as when a guard denies.
+	RequestID string
 
-// translated wraps an error of an internal package in the corresponding error of this package, so that callers need to
-// check for these only.
-func translated(err error) error {
-	if public := publicOf(err); public != nil {
-		return fmt.Errorf("%w: %w", public, err)
-	}
-	return err
+	// Page reports whether a browser shows the response to a person: the request is a navigation or a posted form. Answer
+	// all other requests with JSON.
+	Page bool
+	// SignInURL is the path of the sign-in route, with the parameters that a step-up or a sign-in as another user needs.
+	// If Page is true, the sign-in returns to the requested page: the one that was opened, the one with the form, or the
+	// one where the sign-in began. Otherwise it returns to the page of the app whose script sent the request, if the
+	// Referer names it.
+	SignInURL string
+	// Link and LinkText are the link that the default page offers: to a sign-in, to the same page again, or to the app.
+	Link, LinkText string
+
+	language *pages.Language
 }
 
-// publicOf returns the error of this package that err corresponds to, or nil.
-func publicOf(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, attempt.ErrNoAttempt):
-		return errNoAttempt
-	case errors.Is(err, attempt.ErrExpired):
-		return errAttemptExpired
-	case errors.As(err, new(*session.TooLargeError)):
-		return errSessionTooLarge
-	case errors.Is(err, session.ErrStore):
-		return ErrSessionStore
-	case errors.Is(err, refresh.ErrEnded):
-		return ErrUnauthenticated
-	case errors.Is(err, refresh.ErrBusy):
-		return ErrProviderUnavailable
-	case errors.Is(err, provider.ErrInvalidToken):
-		return errInvalidToken
-	case errors.Is(err, provider.ErrRefused):
-		return ErrSignInRefused
-	case errors.Is(err, provider.ErrInvalidResponse):
-		return errProviderResponse
-	case errors.As(err, new(*provider.Error)):
-		return ErrProviderUnavailable
+// MarshalJSON returns the body of the default JSON response: Code as error, Message, and either RequestID or, if Status
+// is 401, SignInURL. It leaves out Err and everything else that is for logs or pages.
+func (d Denial) MarshalJSON() ([]byte, error) { return json.Marshal(d.body()) }
+
+func (d *Denial) body() *outcome.Body {
+	body := &outcome.Body{Code: d.Code, Message: d.Message, RequestID: d.RequestID}
+	if d.RequestID == "" && d.Status == http.StatusUnauthorized {
+		body.SignInURL = d.SignInURL
 	}
-	return nil
+	return body
+}
+
+// denialKey is the key of the Denial in a gin.Context.
+type denialKey struct{}
+
+// Denied returns why the request was denied or failed. Outside of [AbortHandlers] it returns the zero Denial.
+func Denied(c *gin.Context) Denial {
+	value, _ := c.Get(denialKey{})
+	d, _ := value.(Denial)
+	return d
+}
+
+// Reason returns Err of [Denied], which is nil outside of [AbortHandlers]. If it matches none of the Err… values, see
+// Code of [Denied].
+func Reason(c *gin.Context) error { return Denied(c).Err }
+
+// denial collects everything about an error that a response may show. wanted is the return target of a sign-in, or "".
+func (d *denier) denial(c *gin.Context, err error, o outcome.Outcome, wanted string) Denial {
+	r := c.Request
+	why := Denial{Err: err, Status: o.Status, Code: o.Code, Page: web.ShowsPage(r), language: d.pages.set.English()}
+	if why.Page {
+		why.language = d.pages.language(c, "")
+	} else { // for a script: the page that it runs on; any other client of an API knows itself where to return to
+		wanted = d.targets.Referring(r)
+	}
+	var stepUp error
+	if o.Err == ErrStepUpRequired { // the error of an app's check may wrap a StepUpError too, but stays a plain 403
+		stepUp = err
+	}
+	why.SignInURL = d.signInURL(c, wanted, o.Link, stepUp)
+	text := o.Explain(err, why.language, outcome.Facts{
+		Cancelled: o.Err == ErrSignInRefused && isCancelled(err), Posted: why.Page && r.Method == http.MethodPost,
+		Wanted: wanted, SignIn: why.SignInURL, Home: d.home,
+	})
+	why.Lang, why.Title, why.Message = why.language.Tag, text.Title, text.Message
+	why.Link, why.LinkText = text.Link, text.LinkText
+	return why
+}
+
+// AbortHandlers answer denied and failed requests. If one is nil, the default response is sent.
+//
+// The chain is aborted before a handler is called, so the protected handler never runs, whatever the abort handler
+// does. If it writes nothing, the response has the default status. [Denied] returns everything that the default
+// responses show, and [UserFrom] the user.
+type AbortHandlers struct {
+	// Unauthenticated answers if nobody is signed in, or if a step-up is required (StepUpError), with the status 401.
+	// Example: [Auth.RedirectToSignIn] for pages, and JSON of the app for scripts. Default: browser navigations are
+	// redirected to the sign-in route, posted forms get a 401 page with a link to the sign-in and back to the form, and
+	// all other requests get 401 JSON.
+	Unauthenticated gin.HandlerFunc
+	// Forbidden answers if the user is signed in but not allowed, with the status 403. Example: a page that says whom to
+	// ask for access. Default: a page for navigations and posted forms, and JSON otherwise. It never redirects to the
+	// sign-in, which would loop.
+	Forbidden gin.HandlerFunc
+	// Failed answers if a guard or one of the plugin's routes fails, such as the callback: with the status of the error,
+	// from 400 to 503. Example: the error page of the app with the RequestID of [Denied]. Default: a page or JSON.
+	Failed gin.HandlerFunc
+}
+
+// or fills the handlers that h leaves nil.
+func (h AbortHandlers) or(other AbortHandlers) AbortHandlers {
+	if h.Unauthenticated == nil {
+		h.Unauthenticated = other.Unauthenticated
+	}
+	if h.Forbidden == nil {
+		h.Forbidden = other.Forbidden
+	}
+	if h.Failed == nil {
+		h.Failed = other.Failed
+	}
+	return h
 }

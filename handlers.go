@@ -1,8 +1,9 @@
 package ginoidc
 
 import (
-	"html/template"
+	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -12,8 +13,10 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/bearer"
 	"github.com/seed-d65cea4d/ginoidc/internal/origin"
+	"github.com/seed-d65cea4d/ginoidc/internal/outcome"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
 	"github.com/seed-d65cea4d/ginoidc/internal/routes"
+	"github.com/seed-d65cea4d/ginoidc/internal/throttle"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
@@ -34,51 +37,33 @@ func (c *Config) routesAndTargets(app *url.URL) (routes.Paths, returnto.Site) {
 // r is the engine, or a group at the base path of AppURL. Mount panics for any other group: it adds RoutePrefix itself.
 func (a *Auth) Mount(r gin.IRouter) {
 	a.routes.Check(r)
-	newRouteTable(a).mount(r, a.routes.Prefix)
+	newRouteTable(a).Mount(r, a.routes.Prefix)
 	mountMetadata(a, r)
 }
 
-// routeTable has the handlers of the plugin's routes by their names below RoutePrefix.
-type routeTable struct {
-	own map[string]gin.HandlerFunc
-	// named has those of the routes below which each of several providers has one of its own. With one provider there are
-	// none; the pattern below the callback keeps Gin from redirecting to it.
-	named map[string]gin.HandlerFunc
-}
-
-// newRouteTable returns the handlers of an Auth. All of them are methods, by which guards recognize them.
-func newRouteTable(a *Auth) *routeTable {
-	t := &routeTable{
-		own: map[string]gin.HandlerFunc{
+// newRouteTable returns the handlers of an Auth. All of them are methods, by which guards recognize them. With one
+// provider, the pattern below the callback keeps Gin from redirecting to it.
+func newRouteTable(a *Auth) routes.Table {
+	t := routes.Table{
+		Own: map[string]gin.HandlerFunc{
 			"signin": a.SignIn, "callback": a.Callback, "signout": a.SignOut, "userinfo": a.UserInfo,
 			"backchannel-logout": a.BackChannelLogout, "frontchannel-logout": a.FrontChannelLogout, "signed-out": a.SignedOut,
+			routes.ClientScript: a.client, routes.ClientTypes: a.client,
 		},
+		Named: map[string]gin.HandlerFunc{"callback": a.slash},
 	}
-	t.own[routes.ClientScript], t.own[routes.ClientTypes] = a.client, a.client
-	t.named = map[string]gin.HandlerFunc{"callback": a.slash}
 	if a.providers.Several {
-		t.named = map[string]gin.HandlerFunc{
+		t.Named = map[string]gin.HandlerFunc{
 			"callback": a.Callback, "backchannel-logout": a.BackChannelLogout, "frontchannel-logout": a.FrontChannelLogout,
 		}
 	}
 	if slices.ContainsFunc(a.providers.Fixed(), func(rp *relyingParty) bool { return rp.signals != nil }) {
-		t.own["signals"] = a.ReceiveSignal
+		t.Own["signals"] = a.ReceiveSignal
 		if a.providers.Several {
-			t.named["signals"] = a.ReceiveSignal
+			t.Named["signals"] = a.ReceiveSignal
 		}
 	}
 	return t
-}
-
-// mount registers the handlers below prefix, each for all methods: Gin would answer those that are missing with 404, or
-// with an Allow of its own.
-func (t *routeTable) mount(r gin.IRouter, prefix string) {
-	for name, handler := range t.own {
-		r.Any(prefix+"/"+name, handler)
-	}
-	for name, handler := range t.named {
-		r.Any(prefix+"/"+name+routes.Below, handler)
-	}
 }
 
 // slash prevents Gin's redirect for a trailing slash, which would copy the authorization code into a second URL.
@@ -190,7 +175,7 @@ func (l landing) land(c *gin.Context, target string) {
 	}
 	language := l.pages.language(c, "")
 	l.pages.show(c, language, &Page{
-		Kind: PageReturning, Link: PageLink{target, language.Text(linkContinue)}, Next: target, CutAddress: true,
+		Kind: PageReturning, Link: PageLink{target, language.Text(outcome.LinkContinue)}, Next: target, CutAddress: true,
 	})
 }
 
@@ -207,41 +192,6 @@ func (l landing) reopen(c *gin.Context, path string) bool {
 	return true
 }
 
-// TemplateFuncs returns functions for the templates of an app's pages. Pass the *gin.Context of the request to the
-// template, which gives it to each function:
-//
-//	signedIn .C                 reports whether somebody is signed in
-//	user .C                     the *User, or nil
-//	inGroup .C "admin"          reports whether the user is in the group
-//	inOrganization .C "acme"    reports whether the user is a member of the organization
-//	signInURL .C                the address of a sign-in that returns to this page
-//	signOutForm .C "Sign out"   a form with a button that signs the user out; nothing if nobody is signed in
-//
-// They decide what a page shows, not who may see it: use guards for that, and OptionalAuth for a public page. Register
-// them before the templates:
-//
-//	router.SetFuncMap(auth.TemplateFuncs())
-//	router.LoadHTMLGlob("pages/*")
-func (a *Auth) TemplateFuncs() template.FuncMap {
-	user := func(c *gin.Context) *User {
-		u, _ := a.UserFrom(c)
-		return u
-	}
-	return template.FuncMap{
-		"signedIn":       func(c *gin.Context) bool { return user(c) != nil },
-		"user":           user,
-		"inGroup":        func(c *gin.Context, name string) bool { return user(c).InGroup(name) },
-		"inOrganization": func(c *gin.Context, id string) bool { return user(c).InOrganization(id) },
-		"signInURL":      func(c *gin.Context) string { return a.SignInURL(a.targets.Requested(c.Request)) },
-		"signOutForm": func(c *gin.Context, label string) template.HTML {
-			if user(c) == nil {
-				return ""
-			}
-			return web.PostButton(a.routes.SignOut, label)
-		},
-	}
-}
-
 // client responds with one of the two files. They hold nothing about users and are the same for all apps.
 func (a *Auth) client(c *gin.Context) {
 	if c.Request.Method != http.MethodGet {
@@ -249,4 +199,45 @@ func (a *Auth) client(c *gin.Context) {
 		return
 	}
 	web.ServeClient(c.Writer, c.Request, strings.HasSuffix(c.FullPath(), routes.ClientTypes))
+}
+
+// ThrottleByAddress returns a [Config].Throttle that allows each client address perMinute requests a minute on each of
+// the routes, all at once if need be. It stops one client from occupying the provider, the store and the log, and slows
+// down the guessing of codes (RFC 6819, section 4.4.1.12). It returns nil, for no limit, if perMinute is not above 0.
+//
+// Many users can have one address, such as all of a company: choose a number for the busiest, at nine in the morning. A
+// sign-in is one request to the sign-in route and one to the callback. A provider sends its logout tokens and security
+// events from few addresses, and at times for all its users: except lists networks without a limit, and should have
+// those.
+//
+// The address is that of Gin's ClientIP, so behind a proxy SetTrustedProxies must be right: without it, all users have
+// the address of the proxy, and with too many trusted, a client can invent one for each request. IPv6 addresses of one
+// network of 64 bits count as one. A request without an address, as over a Unix socket, has no limit.
+//
+// It remembers a bounded number of addresses, in this process: with several instances, each allows as many.
+func ThrottleByAddress(perMinute int, except ...netip.Prefix) func(*gin.Context) time.Duration {
+	if perMinute < 1 {
+		return nil
+	}
+	take := throttle.ByAddress(perMinute, except)
+	return func(c *gin.Context) time.Duration { return take(c.ClientIP(), c.FullPath()) }
+}
+
+// throttled answers a request that Config.Throttle refuses, and reports whether it has. Nothing of the request is used
+// except where the error page leads: an attempt stays as it is, and works when the client tries again.
+func (a *Auth) throttled(c *gin.Context) bool {
+	if a.config.Throttle == nil {
+		return false
+	}
+	wait := a.config.Throttle(c)
+	if wait <= 0 {
+		return false
+	}
+	web.SecureHeaders(c.Writer.Header())
+	wanted := c.Query("return_to")
+	if at, _ := a.attempts.Find(c.Request, c.Query("state")); at != nil {
+		wanted = at.ReturnTo
+	}
+	a.denier.fail(c, wanted, &throttle.Error{Wait: wait}, slog.String("client", c.ClientIP()))
+	return true
 }

@@ -2,13 +2,13 @@ package ginoidc
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"sync/atomic"
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/events"
+	"github.com/seed-d65cea4d/ginoidc/internal/outcome"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
@@ -100,7 +100,7 @@ func (id identity) signedIn() error {
 }
 
 // errNoSession is returned where a session is needed and the user was identified by other means.
-var errNoSession = fmt.Errorf("%w: this needs a session, and the user was identified by other means", ErrForbidden)
+var errNoSession = outcome.ErrNoSession
 
 // ownSession returns the session of the user. The error is [ErrUnauthenticated] if nobody is signed in, and
 // errNoSession if the user was identified by other means.

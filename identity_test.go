@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/outcome"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 )
 
@@ -33,8 +34,8 @@ func TestOwnSession(t *testing.T) {
 		if err == nil {
 			continue
 		}
-		if o := outcomeOf(err); o.status != tt.status || o.code != tt.code {
-			t.Errorf("%+v: answered %d %s, want %d %s", tt.id, o.status, o.code, tt.status, tt.code)
+		if o := outcome.Of(err); o.Status != tt.status || o.Code != tt.code {
+			t.Errorf("%+v: answered %d %s, want %d %s", tt.id, o.Status, o.Code, tt.status, tt.code)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package ginoidc
 
 import (
 	"cmp"
+	"html/template"
 	"maps"
 	"net/http"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/pages"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/settings"
+	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
 // Pages has the settings of the plugin's own pages. See docs/pages.md.
@@ -143,15 +145,12 @@ func (p *Pages) check(found *settings.Problems) {
 // language returns the language of a page: one that the link to the sign-in asks for (ui_locales), or that the user has
 // chosen in the app, or else what the browser prefers.
 func (o *ownPages) language(c *gin.Context, wanted string) *pages.Language {
-	if l := o.set.Chosen(wanted); l != nil {
-		return l
-	}
-	if o.settings.Language != nil {
-		if l := o.set.Chosen(o.settings.Language(c)); l != nil {
-			return l
+	return o.set.Language(c.Request, wanted, func() string {
+		if o.settings.Language == nil {
+			return ""
 		}
-	}
-	return o.set.Accepted(c.Request.Header["Accept-Language"])
+		return o.settings.Language(c)
+	})
 }
 
 // addLocales makes a sign-in ask for the language that the user has chosen in the app, unless it asks for another one.
@@ -174,8 +173,10 @@ func (o *ownPages) show(c *gin.Context, l *pages.Language, p *Page) {
 	if p.Kind != PageError {
 		p.Title, p.Message = l.Text(p.Kind+".title"), cmp.Or(p.Message, l.Text(p.Kind+".text"))
 	}
-	if name := p.User.shown(); name != "" {
-		p.SignedInAs = l.With("signed_in_as", name)
+	if u := p.User; u != nil {
+		if name := pages.Called(u.Name, u.PreferredUsername, u.Email); name != "" {
+			p.SignedInAs = l.With("signed_in_as", name)
+		}
 	}
 	if p.RequestID != "" {
 		p.Request = l.With("request", p.RequestID)
@@ -221,16 +222,37 @@ func (p *Page) rendered() *pages.Page {
 	return shown
 }
 
-// shown returns how pages call a user: by the name and the e-mail address, as far as they are known. A subject means
-// nothing to people.
-func (u *User) shown() string {
-	switch {
-	case u == nil:
-		return ""
-	case u.Email == "" || u.Email == u.Name:
-		return cmp.Or(u.Name, u.PreferredUsername)
-	case cmp.Or(u.Name, u.PreferredUsername) == "":
-		return u.Email
+// TemplateFuncs returns functions for the templates of an app's pages. Pass the *gin.Context of the request to the
+// template, which gives it to each function:
+//
+//	signedIn .C                 reports whether somebody is signed in
+//	user .C                     the *User, or nil
+//	inGroup .C "admin"          reports whether the user is in the group
+//	inOrganization .C "acme"    reports whether the user is a member of the organization
+//	signInURL .C                the address of a sign-in that returns to this page
+//	signOutForm .C "Sign out"   a form with a button that signs the user out; nothing if nobody is signed in
+//
+// They decide what a page shows, not who may see it: use guards for that, and OptionalAuth for a public page. Register
+// them before the templates:
+//
+//	router.SetFuncMap(auth.TemplateFuncs())
+//	router.LoadHTMLGlob("pages/*")
+func (a *Auth) TemplateFuncs() template.FuncMap {
+	user := func(c *gin.Context) *User {
+		u, _ := a.UserFrom(c)
+		return u
 	}
-	return cmp.Or(u.Name, u.PreferredUsername) + " (" + u.Email + ")"
+	return template.FuncMap{
+		"signedIn":       func(c *gin.Context) bool { return user(c) != nil },
+		"user":           user,
+		"inGroup":        func(c *gin.Context, name string) bool { return user(c).InGroup(name) },
+		"inOrganization": func(c *gin.Context, id string) bool { return user(c).InOrganization(id) },
+		"signInURL":      func(c *gin.Context) string { return a.SignInURL(a.targets.Requested(c.Request)) },
+		"signOutForm": func(c *gin.Context, label string) template.HTML {
+			if user(c) == nil {
+				return ""
+			}
+			return web.PostButton(a.routes.SignOut, label)
+		},
+	}
 }

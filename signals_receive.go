@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/events"
+	"github.com/seed-d65cea4d/ginoidc/internal/outcome"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/roster"
 	"github.com/seed-d65cea4d/ginoidc/internal/signals"
@@ -73,7 +74,7 @@ func (r *reporter) reportSignal(ctx context.Context, e signals.Event, of *provid
 	trouble := events.Event{Err: err, Attrs: signalAttrs(of)}
 	switch e {
 	case signals.Refused:
-		trouble.Kind, trouble.Code = events.SignalRefused, cmp.Or(signals.Code(err), outcomeOf(translated(err)).code)
+		trouble.Kind, trouble.Code = events.SignalRefused, cmp.Or(signals.Code(err), outcome.Of(translated(err)).Code)
 	case signals.Forgotten:
 		trouble.Kind = events.SignalForgotten
 	case signals.PollFailed:

@@ -2,7 +2,6 @@ package ginoidc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -14,6 +13,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/ascii"
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/events"
+	"github.com/seed-d65cea4d/ginoidc/internal/outcome"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/signin"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
@@ -166,7 +166,7 @@ func (a *Auth) SilentSignIn() gin.HandlerFunc {
 		}
 		location, err := a.signIns.start(ctx, c, req, silently)
 		if err != nil { // the user did not ask for a sign-in: serve the page
-			a.emit(ctx, events.Event{Kind: events.SilentSignInFailed, Code: outcomeOf(err).code, Err: err})
+			a.emit(ctx, events.Event{Kind: events.SilentSignInFailed, Code: outcome.Of(err).Code, Err: err})
 			return
 		}
 		a.markers.SetSilent(c.Writer.Header())
@@ -176,9 +176,9 @@ func (a *Auth) SilentSignIn() gin.HandlerFunc {
 }
 
 var (
-	errLinkRefused  = fmt.Errorf("%w: the accounts were not linked", ErrForbidden)
-	errLinkFormPost = errors.New("ginoidc: LinkURL: with form_post the response comes without the session")
-	errLinkOff      = errors.New("ginoidc: LinkURL: Config.OnLink is not set")
+	errLinkRefused  = outcome.ErrLinkRefused
+	errLinkFormPost = outcome.Misuse("ginoidc: LinkURL: with form_post the response comes without the session")
+	errLinkOff      = outcome.Misuse("ginoidc: LinkURL: Config.OnLink is not set")
 )
 
 // LinkURL returns the path of a sign-in that adds an account to the signed-in user: a second identity, with the

@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/claims"
+	"github.com/seed-d65cea4d/ginoidc/internal/outcome"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
@@ -109,7 +110,7 @@ func (a *Auth) SignedOut(c *gin.Context) {
 		return
 	}
 	language := a.pages.language(c, "")
-	p := &Page{Kind: PageSignedOut, Link: PageLink{a.config.DefaultReturnTo, language.Text(linkContinue)}}
+	p := &Page{Kind: PageSignedOut, Link: PageLink{a.config.DefaultReturnTo, language.Text(outcome.LinkContinue)}}
 	switch id, err := a.requestOf(c).identify(c); {
 	case err != nil:
 		a.denier.fail(c, "", err)

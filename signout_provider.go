@@ -12,6 +12,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
+	"github.com/seed-d65cea4d/ginoidc/internal/outcome"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/roster"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
@@ -123,8 +124,8 @@ func (r *reporter) refuseLogout(c *gin.Context, rp *relyingParty, err error) {
 	case errors.As(err, new(*flight.PanicError)): // not the token's fault
 		status, code = http.StatusInternalServerError, "internal"
 	case errors.Is(err, ErrProviderUnavailable), errors.Is(err, errProviderResponse), errors.Is(err, ErrSessionStore):
-		o := outcomeOf(err)
-		status, code = o.status, o.code
+		o := outcome.Of(err)
+		status, code = o.Status, o.Code
 	}
 	refused := events.Event{Kind: events.LogoutRefused, Code: code, Err: err}
 	if rp != nil {

@@ -1,7 +1,6 @@
 package ginoidc
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/gin-gonic/gin"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/outcome"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/settings"
@@ -35,7 +35,7 @@ type TokenRequest struct {
 }
 
 // errTokenRequest is a TokenRequest that no provider can fulfill: a mistake in the code of the app.
-var errTokenRequest = errors.New("ginoidc: TokenRequest")
+var errTokenRequest = outcome.Misuse("ginoidc: TokenRequest")
 
 // TokenFor is [Auth.Token] for another access token. It is kept in State until it expires, and concurrent requests on
 // all instances share one call to the provider. A token that State cannot keep is logged and requested again each time.

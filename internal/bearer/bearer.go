@@ -52,11 +52,24 @@ func isBearer(value string) bool {
 // nonceHeader is the header with the nonce for the next proof (RFC 9449, section 8.1).
 const nonceHeader = "DPoP-Nonce"
 
-// Challenges tell clients how to send an access token (RFC 9110, section 11.6.1).
+// Challenges tell clients how to authenticate (RFC 9110, section 11.6.1).
 type Challenges struct {
 	Realm    string // the origin of the app
+	Tokens   bool   // the app accepts access tokens
 	Metadata string // the path of the metadata of the app, or ""
 	Nonces   dpopnonce.Issuer
+}
+
+// Set sets the challenges of a response: in the way that the client tried, and if it tried none in each way that the
+// app accepts. shown and params are as in Add.
+func (ch Challenges) Set(h http.Header, shown bool, err error, params string) {
+	h.Del("WWW-Authenticate")
+	if !shown {
+		h.Add("WWW-Authenticate", `Cookie realm="`+ch.Realm+`"`+params)
+	}
+	if ch.Tokens {
+		ch.Add(h, shown, err, params)
+	}
 }
 
 // Add adds the challenge of the scheme Bearer, or of DPoP for a refused proof, to the header of a response (RFC 6750,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,6 +71,26 @@ func TestChallenges(t *testing.T) {
 		ch.Add(h, tt.shown, tt.err, tt.params)
 		if got := h.Get("WWW-Authenticate"); got != tt.want || (h.Get("DPoP-Nonce") != "") != tt.nonce {
 			t.Errorf("%v: %s, want %s; nonce %q", tt.err, got, tt.want, h.Get("DPoP-Nonce"))
+		}
+	}
+}
+
+// TestSetChallenges: a client that tried an access token gets the challenge for one alone, any other also that for
+// browsers. What another response had is gone.
+func TestSetChallenges(t *testing.T) {
+	const cookie, token = `Cookie realm="https://app.example", x="y"`, `Bearer realm="https://app.example"`
+	for _, tt := range []struct {
+		tokens, shown bool
+		want          []string
+	}{
+		{false, false, []string{cookie}},
+		{true, false, []string{cookie, token}},
+		{true, true, []string{token + `, x="y"`}},
+	} {
+		h := http.Header{"Www-Authenticate": {"Basic"}}
+		bearer.Challenges{Realm: "https://app.example", Tokens: tt.tokens}.Set(h, tt.shown, errors.New("x"), `, x="y"`)
+		if got := h["Www-Authenticate"]; !slices.Equal(got, tt.want) {
+			t.Errorf("%+v: %q", tt, got)
 		}
 	}
 }

@@ -66,11 +66,15 @@ func rooms() []room {
 		{".", "cookiestore internal/ascii internal/attempt internal/audit internal/authresponse internal/bearer " +
 			"internal/claims internal/clientcert internal/cookie internal/doctor internal/dpopnonce internal/env " +
 			"internal/events internal/exchange internal/flight internal/guard internal/marker internal/origin " +
-			"internal/pages internal/provider internal/recheck internal/refresh internal/relyingparty internal/reply " +
-			"internal/returnto internal/revocation internal/roster internal/routes internal/sealed internal/session " +
-			"internal/settings internal/shared internal/signals internal/signin internal/state internal/store " +
-			"internal/throttle internal/update internal/web internal/wire",
+			"internal/outcome internal/pages internal/provider internal/recheck internal/refresh internal/relyingparty " +
+			"internal/reply internal/returnto internal/revocation internal/roster internal/routes internal/sealed " +
+			"internal/session internal/settings internal/shared internal/signals internal/signin internal/state " +
+			"internal/store internal/throttle internal/update internal/web internal/wire",
 			"github.com/gin-contrib/sessions github.com/gin-gonic/gin"},
+		{"internal/outcome", "internal/attempt internal/authresponse internal/bearer internal/flight internal/guard " +
+			"internal/pages internal/provider internal/refresh internal/relyingparty internal/session internal/shared " +
+			"internal/signin internal/throttle internal/web",
+			""},
 		{"internal/guard", "internal/claims internal/provider internal/settings", ""},
 		{"internal/faults", "", ""},
 		{"internal/doctor", "internal/provider", ""},

@@ -7,6 +7,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"log/slog"
 	"net/http"
 	"os"
@@ -206,8 +207,8 @@ func TestEnvironmentBlocks(t *testing.T) {
 	}
 }
 
-// TestErrorsAreDocumented: the table has exactly the codes, statuses and names of errors.go, pages have texts for each
-// code, and every reason that internal/provider logs is explained.
+// TestErrorsAreDocumented: the table has exactly the codes and statuses of internal/outcome, with the names of
+// errors.go. Pages have texts for each code, and every reason that internal/provider logs is explained.
 func TestErrorsAreDocumented(t *testing.T) {
 	t.Chdir(root)
 	page := readFile(t, "docs/errors.md")
@@ -215,15 +216,20 @@ func TestErrorsAreDocumented(t *testing.T) {
 	for status := 400; status < 600; status++ {
 		statuses["Status"+strings.ReplaceAll(http.StatusText(status), " ", "")] = status
 	}
+	exported := map[string]string{} // by the name in the room that returns the error
+	for _, m := range regexp.MustCompile(`(?m)^\t(Err\w+) += (\w+\.Err\w+)$`).FindAllStringSubmatch(
+		readFile(t, "errors.go"), -1) {
+		exported[strings.TrimPrefix(m[2], "outcome.")] = m[1]
+	}
 	var rows []string
-	literals(t, "errors.go", func(lit *ast.CompositeLit) {
+	literals(t, "internal/outcome/outcome.go", func(lit *ast.CompositeLit) {
 		if len(lit.Elts) != 4 {
 			return
 		}
 		if status, ok := lit.Elts[1].(*ast.SelectorExpr); ok {
 			value := "–" // of no exported error
-			if name, ok := lit.Elts[0].(*ast.Ident); ok && name.IsExported() {
-				value = "`" + name.Name + "`"
+			if name := exported[types.ExprString(lit.Elts[0])]; name != "" {
+				value = "`" + name + "`"
 			}
 			code := text(t, lit.Elts[2])
 			rows = append(rows, fmt.Sprintf("| `%s` | %d | %s |", code, statuses[status.Sel.Name], value))

@@ -1,6 +1,7 @@
 package pages
 
 import (
+	"net/http"
 	"regexp"
 	"slices"
 	"strconv"
@@ -58,6 +59,18 @@ var tags = regexp.MustCompile(`^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$`)
 
 // isTag reports whether a text has the form of a language tag (RFC 5646, section 2.1).
 func isTag(tag string) bool { return len(tag) <= 35 && tags.MatchString(tag) }
+
+// Language returns the language of a page: one that the request names in wanted (ui_locales), or that the user has
+// chosen in the app, or else what the browser prefers.
+func (s *Set) Language(r *http.Request, wanted string, chosen func() string) *Language {
+	if l := s.Chosen(wanted); l != nil {
+		return l
+	}
+	if l := s.Chosen(chosen()); l != nil {
+		return l
+	}
+	return s.Accepted(r.Header["Accept-Language"])
+}
 
 // maxRanges is how many languages of a request are looked at: anyone can send thousands.
 const maxRanges = 16

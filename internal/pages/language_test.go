@@ -1,6 +1,7 @@
 package pages_test
 
 import (
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -69,6 +70,25 @@ func TestDirection(t *testing.T) {
 			if got := strings.Contains(l.With("signed_in_as", name), "\u2068"+name+"\u2069"); got != isolated {
 				t.Errorf("%s: %s is isolated: %t", tag, name, got)
 			}
+		}
+	}
+}
+
+// TestLanguage: the link to the sign-in decides, then the app, then the browser.
+func TestLanguage(t *testing.T) {
+	set := newSet(t, pages.Settings{})
+	for _, tt := range []struct{ wanted, chosen, accepted, want string }{
+		{"de", "en", "en", "de"},
+		{"it", "de", "en", "de"},
+		{"", "de", "en", "de"},
+		{"", "it", "de", "de"},
+		{"", "", "de", "de"},
+		{"", "", "", "en"},
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.Header.Set("Accept-Language", tt.accepted)
+		if got := set.Language(r, tt.wanted, func() string { return tt.chosen }); got.Tag != tt.want {
+			t.Errorf("%+v: %s", tt, got.Tag)
 		}
 	}
 }

@@ -3,6 +3,7 @@
 package pages
 
 import (
+	"cmp"
 	"net/http"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
@@ -47,6 +48,19 @@ type Field struct{ Name, Value string }
 
 // Many reports whether the choices need more room than one column.
 func (p *Page) Many() bool { return len(p.Choices) > 6 }
+
+// Called returns how pages call a user: by the name and the e-mail address, as far as they are known. A subject means
+// nothing to people.
+func Called(name, preferredUsername, email string) string {
+	called := cmp.Or(name, preferredUsername)
+	switch {
+	case called == "":
+		return email
+	case email == "" || email == name:
+		return called
+	}
+	return called + " (" + email + ")"
+}
 
 // Set has the pages of an app.
 type Set struct {

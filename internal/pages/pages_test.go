@@ -229,3 +229,21 @@ type discard struct{ header http.Header }
 func (w discard) Header() http.Header         { return w.header }
 func (w discard) WriteHeader(int)             {}
 func (w discard) Write(b []byte) (int, error) { return len(b), nil }
+
+// TestCalled: a page calls a user by what people know.
+func TestCalled(t *testing.T) {
+	for _, tt := range []struct{ name, preferred, email, want string }{
+		{"", "", "", ""},
+		{"Alice", "", "", "Alice"},
+		{"Alice", "al", "", "Alice"},
+		{"", "al", "", "al"},
+		{"", "", "al@acme.example", "al@acme.example"},
+		{"Alice", "al", "al@acme.example", "Alice (al@acme.example)"},
+		{"", "al", "al@acme.example", "al (al@acme.example)"},
+		{"al@acme.example", "", "al@acme.example", "al@acme.example"},
+	} {
+		if got := pages.Called(tt.name, tt.preferred, tt.email); got != tt.want {
+			t.Errorf("%+v: %q", tt, got)
+		}
+	}
+}

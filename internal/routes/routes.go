@@ -96,3 +96,21 @@ func (p Paths) Check(router gin.IRouter) {
 	panic(fmt.Sprintf("ginoidc: Mount on a group at %q would put the routes at %q, and the redirect URI is at %q: "+
 		"mount on %s; Mount adds RoutePrefix %q itself", at, at+p.Prefix, p.Base+p.Prefix, place, p.Prefix))
 }
+
+// Table has the handlers of the plugin's routes by their names below the prefix.
+type Table struct {
+	Own map[string]gin.HandlerFunc
+	// Named has those of the routes below which each of several providers has one of its own.
+	Named map[string]gin.HandlerFunc
+}
+
+// Mount registers the handlers below prefix, each for all methods: Gin would answer those that are missing with 404, or
+// with an Allow of its own.
+func (t Table) Mount(r gin.IRouter, prefix string) {
+	for name, handler := range t.Own {
+		r.Any(prefix+"/"+name, handler)
+	}
+	for name, handler := range t.Named {
+		r.Any(prefix+"/"+name+Below, handler)
+	}
+}

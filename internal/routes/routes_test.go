@@ -103,3 +103,28 @@ func TestCheck(t *testing.T) {
 		}()
 	}
 }
+
+// TestMount: handlers serve all methods, and those of several providers each path below the route. Gin redirects to
+// none of them.
+func TestMount(t *testing.T) {
+	engine, served := gin.New(), ""
+	handler := func(name string) gin.HandlerFunc {
+		return func(c *gin.Context) { served = name + " " + c.Param(routes.BelowParam) }
+	}
+	routes.Table{
+		Own:   map[string]gin.HandlerFunc{"callback": handler("own"), "signin": handler("signin")},
+		Named: map[string]gin.HandlerFunc{"callback": handler("named")},
+	}.Mount(engine, "/auth")
+	for path, want := range map[string]string{
+		"/auth/callback": "own ", "/auth/callback/google": "named /google", "/auth/callback/": "named /",
+		"/auth/signin": "signin ",
+	} {
+		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"} {
+			w := httptest.NewRecorder()
+			served = ""
+			if engine.ServeHTTP(w, httptest.NewRequest(method, path, nil)); w.Code != 200 || served != want {
+				t.Errorf("%s %s: %d %q, want %q", method, path, w.Code, served, want)
+			}
+		}
+	}
+}
