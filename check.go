@@ -81,7 +81,7 @@ func (a *Auth) checkApp(ctx context.Context) []doctor.Finding {
 		Setting: names.short,
 	}
 	for _, rp := range a.providers.Fixed() {
-		app.PostsBack = app.PostsBack || rp.responseMode().FormPost()
+		app.PostsBack = app.PostsBack || rp.mode().FormPost()
 	}
 	for _, of := range []any{a.config.State, a.config.Store} {
 		if redis, ok := of.(interface {

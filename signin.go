@@ -203,7 +203,7 @@ func (a *Auth) LinkURL(c *gin.Context, provider, returnTo string) (string, error
 			return "", err
 		}
 	}
-	if rp.responseMode().FormPost() {
+	if rp.mode().FormPost() {
 		return "", errLinkFormPost
 	}
 	query := url.Values{
@@ -211,4 +211,32 @@ func (a *Auth) LinkURL(c *gin.Context, provider, returnTo string) (string, error
 		signin.LinkParameter:     {a.links.Linking(s, rp.settings.Name)},
 	}
 	return a.links.To(returnTo, query), nil
+}
+
+// link hands the identity that the user has proven to the app, in the session that started the attempt. It starts no
+// session and keeps no tokens.
+func (e *codeExchange) link(req *request) error {
+	s, err := e.auth.sessions.Load(req.http)
+	if err == nil && s != nil {
+		s, _, err = req.current(req.Context, s)
+	}
+	if err != nil {
+		return translated(err)
+	}
+	if s == nil || s.ID != e.attempt.Replaces || s.Subject != e.attempt.Replaced {
+		return fmt.Errorf("%w: the session that began to is over", errLinkRefused)
+	}
+	p, err := e.rp.redeem(req, e.code, e.attempt)
+	if err != nil {
+		return err
+	}
+	user := userOf(s)
+	if user.Issuer == p.user.Issuer && user.Subject == p.user.Subject {
+		return fmt.Errorf("%w: both are the same", errLinkRefused)
+	}
+	if err := e.auth.config.OnLink(req, user, p.user); err != nil {
+		return fmt.Errorf("%w: %w", errLinkRefused, err)
+	}
+	e.rp.emit(req, events.Event{Kind: events.Linked, Subject: p.user.Subject, SID: p.sid})
+	return nil
 }

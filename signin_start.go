@@ -222,7 +222,7 @@ func (s *signIns) start(ctx context.Context, c *gin.Context, req *request, of si
 			return "", fmt.Errorf("ginoidc: AppState: %w", err)
 		}
 	}
-	posts := rp.responseMode().FormPost()
+	posts := rp.mode().FormPost()
 	if s.strict || posts { // the callback will come without the session cookie
 		if id, err := req.identifyBrowser(c); err == nil && id.session() != nil {
 			purpose.Replaces, purpose.Replaced = id.session().ID, id.session().Subject

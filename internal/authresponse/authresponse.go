@@ -5,6 +5,7 @@ package authresponse
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
@@ -33,6 +34,14 @@ type Response struct {
 
 // Refusal is an error response (RFC 6749, section 4.1.2.1). Both texts are untrusted.
 type Refusal struct{ Code, Description string }
+
+// Attrs returns the error for the log; none if r is nil. Most mistakes in a client's registration show only there.
+func (r *Refusal) Attrs() []slog.Attr {
+	if r == nil {
+		return nil
+	}
+	return []slog.Attr{slog.String("provider_code", r.Code), slog.String("provider_description", r.Description)}
+}
 
 // Mode is how the provider returns responses: one of the response modes of package provider.
 type Mode string
@@ -91,6 +100,11 @@ type Mismatch struct {
 	Refusal *Refusal
 	Came    string // the response mode
 	Fix     string
+}
+
+// Attrs returns the mismatch for the log.
+func (m Mismatch) Attrs() []slog.Attr {
+	return append(m.Refusal.Attrs(), slog.String("came_as", m.Came), slog.String("fix", m.Fix))
 }
 
 // Mismatch returns what is wrong with a request whose method is not that of the mode, or false if it is no response.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
+	"github.com/seed-d65cea4d/ginoidc/internal/outcome"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
@@ -40,9 +41,7 @@ type Result struct {
 	Cookies []string         // lines of Set-Cookie
 	Session *session.Session // nil unless somebody is signed in
 	Err     error
-
-	// Code is the stable code of Err, in the result of another instance: that one's log has the error itself.
-	Code string
+	Code    string // of Err: its cause may be in the log of another instance
 }
 
 // Config holds the settings of a Group.
@@ -129,7 +128,10 @@ func (g *Group) kept(ctx context.Context, r Response) (*Result, error) {
 	}
 	lines := strings.Split(text, "\n")
 	result := &Result{Code: lines[0], Cookies: lines[1:]}
-	if result.Code != "" || r.Links {
+	if result.Code != "" {
+		result.Err = fmt.Errorf("%w: on another instance, whose log has the cause", outcome.OfCode(result.Code))
+	}
+	if result.Err != nil || r.Links {
 		return result, nil
 	}
 	result.Session, err = g.Sessions.Load(cookie.After(r.Request.WithContext(ctx), result.Cookies))

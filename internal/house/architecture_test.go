@@ -80,14 +80,16 @@ func rooms() []room {
 		{"internal/doctor", "internal/provider", ""},
 		{"internal/signals", "internal/flight internal/provider internal/sealed internal/shared", ""},
 		{"internal/bearer", "internal/clientcert internal/dpopnonce internal/provider internal/returnto", ""},
-		{"internal/exchange", "internal/cookie internal/flight internal/session internal/shared", ""},
+		{"internal/exchange", "internal/attempt internal/cookie internal/flight internal/outcome internal/provider " +
+			"internal/session internal/shared",
+			""},
 		{"internal/recheck", "internal/claims internal/flight internal/provider internal/refresh internal/session " +
 			"internal/shared internal/wire",
 			""},
 		{"internal/throttle", "", ""},
 		{"sqlstate", "internal/state internal/store", "github.com/gin-contrib/sessions github.com/gorilla/sessions"},
 		{"internal/limit", "", "github.com/gin-gonic/gin"},
-		{"internal/authresponse", "internal/ascii internal/provider internal/web", ""},
+		{"internal/authresponse", "internal/ascii internal/attempt internal/provider internal/relyingparty internal/web", ""},
 		{"internal/marker", "internal/cookie internal/revocation internal/sealed", ""},
 		{"internal/clientcert", "", ""},
 		{"internal/dpopnonce", "internal/sealed", ""},
