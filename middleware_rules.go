@@ -106,7 +106,7 @@ func (a *Auth) RequireAMR(anyOf ...string) gin.HandlerFunc {
 // inGroup reports whether the user is in the group. An empty name is no group, whatever the list has.
 func (id identity) inGroup(name string) bool {
 	if id.visit != nil {
-		return name != "" && id.visit.Groups.Contains(name)
+		return name != "" && id.visit.InAnyGroup([]string{name})
 	}
 	return id.other.InGroup(name)
 }
@@ -114,7 +114,7 @@ func (id identity) inGroup(name string) bool {
 // inAnyGroup is inGroup for several names, none of them empty.
 func (id identity) inAnyGroup(names []string) bool {
 	if id.visit != nil {
-		return id.visit.Groups.ContainsAny(names)
+		return id.visit.InAnyGroup(names)
 	}
 	return slices.ContainsFunc(names, id.other.InGroup)
 }

@@ -10,6 +10,7 @@ const (
 	guardedTarget  = "guarded request, × limit"
 	publicTarget   = "a public route beyond bare Gin, µs"
 	overHTTPTarget = "requests a second over HTTP, × limit"
+	flatTarget     = "1,000 groups in memorystore, × 3 groups (flat)"
 	callbackTarget = "callback without userinfo, × Exchange and Verify by hand"
 )
 

@@ -44,10 +44,15 @@ func (m *memory) find(key string) (*shard, digest) {
 
 // Load implements store.Backend.
 func (m *memory) Load(_ context.Context, key string) (text string, ok bool, err error) {
+	shared, ok := m.Peek(key)
+	return string(shared), ok, nil
+}
+
+// Peek implements store.InProcess.
+func (m *memory) Peek(key string) (text []byte, ok bool) {
 	s, d := m.find(key)
 	defer s.mu.Unlock()
-	text, ok = s.get(d, m.now())
-	return text, ok, nil
+	return s.get(d, m.now())
 }
 
 // Save implements store.Backend.

@@ -41,20 +41,18 @@ func (s *shard) entry(p place) (b *block, end int64, text []byte) {
 	b = s.blocks[p.block-s.first]
 	head := b.data[p.offset:]
 	n := binary.BigEndian.Uint32(head[24:])
-	return b, int64(binary.BigEndian.Uint64(head[16:])), head[headSize : headSize+n]
+	return b, int64(binary.BigEndian.Uint64(head[16:])), head[headSize : headSize+n : headSize+n]
 }
 
-// get returns the text of a session that lives now.
-func (s *shard) get(d digest, now int64) (text string, ok bool) {
+// get returns the text of a session that lives now. It is that of the block, in which nothing is ever overwritten, so
+// it can be read without the lock.
+func (s *shard) get(d digest, now int64) (text []byte, ok bool) {
 	p, ok := s.at[d]
 	if !ok {
-		return "", false
+		return nil, false
 	}
-	_, end, b := s.entry(p)
-	if end <= now {
-		return "", false
-	}
-	return string(b), true
+	_, end, text := s.entry(p)
+	return text, end > now
 }
 
 func (s *shard) has(d digest, now int64) bool {

@@ -81,6 +81,12 @@ func (s *Store) LoadRecord(r *http.Request, name string) (record []byte, stale b
 	return s.server.LoadRecord(r, name)
 }
 
+// PeekRecord is LoadRecord without a copy, so it takes as long for a large record as for a small one. The record is the
+// one that the store keeps: the caller must not change it.
+func (s *Store) PeekRecord(r *http.Request, name string) (record []byte) {
+	return s.server.PeekRecord(r, name)
+}
+
 // SaveRecord keeps the record for o.MaxAge seconds (0 means a day) and sets the cookie of that name in the response
 // header h, with the attributes of o (nil means the store's own). A request that carries an id keeps it. If its record
 // has been deleted in the meantime, nothing is saved or set, because that would undo a sign-out, and the error wraps

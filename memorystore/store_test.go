@@ -7,6 +7,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	gsessions "github.com/gorilla/sessions"
 
@@ -55,6 +57,65 @@ func TestValues(t *testing.T) {
 	if sessions, _ := store.Usage(); sessions != 0 {
 		t.Errorf("%d sessions", sessions)
 	}
+}
+
+// TestPeekRecord: it finds what LoadRecord finds, without a copy however large the record is.
+func TestPeekRecord(t *testing.T) {
+	store, h := memorystore.New(memorystore.Config{}), http.Header{}
+	if got := store.PeekRecord(request(""), name); got != nil {
+		t.Errorf("%q without a cookie", got)
+	}
+	record := []byte(strings.Repeat("r", 20_000))
+	if err := store.SaveRecord(h, request(""), name, record, &gsessions.Options{MaxAge: 60}); err != nil {
+		t.Fatal(err)
+	}
+	r := request(pair(h))
+	if got := store.PeekRecord(r, name); string(got) != string(record) || cap(got) != len(got) {
+		t.Errorf("%d bytes with room for %d", len(got), cap(got))
+	}
+	if one, other := store.PeekRecord(r, name), store.PeekRecord(r, name); &one[0] != &other[0] {
+		t.Error("a copy")
+	}
+	if err := store.DeleteRecord(http.Header{}, r, name, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := store.PeekRecord(r, name); got != nil {
+		t.Errorf("%q after its end", got)
+	}
+}
+
+// TestPeekAfterEnd: a record is not found after its end, nor in the cookie of a session of values.
+func TestPeekAfterEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, h := memorystore.New(memorystore.Config{}), http.Header{}
+		if err := store.SaveRecord(h, request(""), name, []byte("r"), &gsessions.Options{MaxAge: 60}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(59 * time.Second)
+		if got := store.PeekRecord(request(pair(h)), name); string(got) != "r" {
+			t.Errorf("%q before the end", got)
+		}
+		time.Sleep(2 * time.Second)
+		if got := store.PeekRecord(request(pair(h)), name); got != nil {
+			t.Errorf("%q after the end", got)
+		}
+		session, w := sessionOf(t, store), httptest.NewRecorder()
+		if err := store.Save(request(""), w, session); err != nil {
+			t.Fatal(err)
+		}
+		if got := store.PeekRecord(request(pair(w.Header())), name); got != nil {
+			t.Errorf("%q of values", got)
+		}
+	})
+}
+
+func sessionOf(t *testing.T, store *memorystore.Store) *gsessions.Session {
+	t.Helper()
+	session, err := store.New(request(""), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return session
 }
 
 // TestRecords: what is saved belongs to the store, what is loaded to the caller, and what is deleted stays deleted.

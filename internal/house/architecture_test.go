@@ -36,7 +36,7 @@ func rooms() []room {
 		{"internal/store", "internal/cookie internal/seal internal/wire", "github.com/gorilla/sessions"},
 		{"cookiestore", "internal/cookie internal/seal internal/store internal/wire",
 			"github.com/gin-contrib/sessions github.com/gorilla/sessions"},
-		{"internal/session", "cookiestore internal/cookie internal/seal internal/wire",
+		{"internal/session", "cookiestore internal/cookie internal/seal internal/wire memorystore",
 			"github.com/gin-contrib/sessions github.com/gorilla/securecookie github.com/gorilla/sessions"},
 		{"internal/session/sessiontest", "internal/session internal/wire",
 			"github.com/gin-contrib/sessions github.com/gorilla/sessions net/http/httptest testing"},

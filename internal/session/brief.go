@@ -1,16 +1,22 @@
 package session
 
-import "github.com/seed-d65cea4d/ginoidc/internal/wire"
+import (
+	"bytes"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/wire"
+)
 
 // Brief is a loaded session in a sixth of the memory: what guards ask for, and the encoded record. Most requests need
 // nothing else, and what a request allocates costs it more than what it computes.
 type Brief struct {
 	Subject               string
 	Groups, Organizations wire.List
-	GroupsOverage         bool
 	Party                 *Party
+	GroupsOverage         bool
 
 	stale, due, aged bool
+	shared           bool   // data is the memory of the store
+	index            span   // in data: see [wire.Index]
 	data             []byte // the encoded record; nil if it is not all that the session has
 }
 
@@ -31,7 +37,8 @@ type Loaded struct {
 func (l *Loaded) set(p *parts, party *Party) {
 	l.Subject, l.GroupsOverage = p.text(fieldSubject), p.flags&flagGroupsOverage != 0
 	l.Groups, l.Organizations = wire.List(p.text(fieldGroups)), wire.List(p.text(fieldOrganizations))
-	l.Party, l.data = party, p.data
+	at, _ := slot(fieldIndex)
+	l.index, l.Party, l.data = p.fields[at], party, p.data
 	l.ID, l.Started, l.Began, l.Acting = p.id, p.started, p.began, p.block(fieldActorHashes) != nil
 	copy(l.SubjectHash[:], p.block(fieldSubjectHash))
 	copy(l.SIDHash[:], p.block(fieldSIDHash))
@@ -65,11 +72,30 @@ func (s *Session) With(rec *Record) *Session {
 	return &changed
 }
 
-// Expand makes the session of a brief that is whole again in s, which is zero.
+// Expand makes the session of a brief that is whole again in s, which is zero. It has memory of its own: handlers may
+// change the claims, and keep texts for long.
 func (b *Brief) Expand(s *Session) {
-	s.decode(b.data)
-	s.Party, s.encoded = b.Party, b.data
+	data := b.data
+	if b.shared {
+		data = bytes.Clone(data)
+	}
+	s.decode(data)
+	s.Party, s.encoded = b.Party, data
 	s.stale, s.due, s.aged = b.stale, b.due, b.aged
+}
+
+// InAnyGroup reports whether the user is in one of the groups.
+func (b *Brief) InAnyGroup(names []string) bool {
+	if b.index == (span{}) {
+		return b.Groups.ContainsAny(names)
+	}
+	index := wire.Index(wire.Text(b.data[b.index.begin:b.index.end]))
+	for _, name := range names {
+		if index.Part(b.Groups, name).Contains(name) {
+			return true
+		}
+	}
+	return false
 }
 
 // Session makes the session of a brief that is whole again.

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"net/http"
 	"reflect"
 	"strings"
@@ -74,6 +75,44 @@ func TestLoaded(t *testing.T) {
 	acting.ActorHash, acting.Began = [16]byte{7}, time.Time{}
 	for _, rec := range []Record{full, smallest, acting} {
 		checkLoaded(t, rec.append(nil), &rec)
+	}
+}
+
+// TestInAnyGroup: of few groups and of many, as they are loaded and as they were given.
+func TestInAnyGroup(t *testing.T) {
+	for _, n := range []int{0, 1, 33} {
+		rec := inGroups(n)
+		var p parts
+		var l Loaded
+		if !p.parse(rec.append(nil)) {
+			t.Fatal("not parsed")
+		}
+		l.set(&p, nil)
+		given, _ := (&Session{Record: rec}).Brief()
+		for _, b := range []*Brief{&l.Brief, &given} {
+			for group, want := range map[string]bool{"A": n > 0, "a": n > 32, "B": n > 1, "z": false, "": false, "AB": false} {
+				if b.InAnyGroup([]string{"none", group}) != want || b.InAnyGroup([]string{group}) != want {
+					t.Errorf("of %d groups, %q: %t", n, group, !want)
+				}
+			}
+		}
+		if l.InAnyGroup(nil) || l.InAnyGroup([]string{"y", "z"}) {
+			t.Errorf("of %d groups: in none of those asked for", n)
+		}
+	}
+}
+
+// TestSharedMemory: a session made of a record that the store keeps has memory of its own.
+func TestSharedMemory(t *testing.T) {
+	rec := sample()
+	data := rec.append(nil)
+	for _, shared := range []bool{false, true} {
+		s := (&Brief{data: data, shared: shared}).Session()
+		s.Claims[0]++
+		if kept := bytes.Equal(data, rec.append(nil)); kept != shared {
+			t.Errorf("shared %t: a change of the claims changes the record: %t", shared, !kept)
+		}
+		s.Claims[0]--
 	}
 }
 

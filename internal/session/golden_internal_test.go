@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
 func smallest(askedMaxAge int) Record {
@@ -14,6 +16,15 @@ func smallest(askedMaxAge int) Record {
 func acting() Record {
 	rec := smallest(-1)
 	rec.Actor = []byte("root")
+	return rec
+}
+
+// inGroups is in so many groups of one letter each.
+func inGroups(n int) Record {
+	rec := smallest(-1)
+	for i := range n {
+		rec.Groups += wire.List([]byte{1, 'A' + byte(i)})
+	}
 	return rec
 }
 
@@ -46,6 +57,8 @@ func TestGoldenRecord(t *testing.T) {
 			"\x02" + zeros(16) + "\x00" + "\x01" + "\x02" + "\x00\x00\x00" + "\x01" + "\x03" + "\x02\x01s"},
 		"no age": {smallest(-1),
 			"\x02" + zeros(16) + "\x00" + "\x01" + "\x02" + "\x00\x00\x00" + "\x00" + "\x03" + "\x02\x01s"},
+		"many groups": {inGroups(33), "\x02" + zeros(16) + "\x00" + "\x01" + "\x02" + "\x00\x00\x00" + "\x00" +
+			"\x4d" + "\x02\x01s" + "\x12\x42" + string(inGroups(33).Groups) + "\x13\x04\x00\x20\x00\x40"},
 		"acting": {acting(), "\x02" + zeros(16) + "\x00" + "\x01" + "\x02" + "\x00\x00\x00" + "\x00" +
 			"\x09" + "\x02\x01s" + "\x1c\x04root"},
 	} {
@@ -78,6 +91,8 @@ func TestGoldenRecord1(t *testing.T) {
 			"\x01" + zeros(16) + "\x00" + "\x01" + "\x02" + "\x00\x00\x00" + "\x01" + "\x01s" + zeros(12)},
 		"no age": {smallest(-1),
 			"\x01" + zeros(16) + "\x00" + "\x01" + "\x02" + "\x00\x00\x00" + "\x00" + "\x01s" + zeros(12)},
+		"many groups": {inGroups(33), "\x02" + zeros(16) + "\x00" + "\x01" + "\x02" + "\x00\x00\x00" + "\x00" +
+			"\x4d" + "\x02\x01s" + "\x12\x42" + string(inGroups(33).Groups) + "\x13\x04\x00\x20\x00\x40"},
 		"acting": {acting(),
 			"\x01" + zeros(16) + "\x10" + "\x01" + "\x02" + "\x00\x00\x00" + "\x00" + "\x01s" + zeros(12) + "\x04root"},
 	} {

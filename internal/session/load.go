@@ -89,16 +89,20 @@ func (m *Manager) LoadBrief(r *http.Request, l *Loaded) (found bool, err error) 
 		return false, err
 	}
 	l.set(&p, party)
+	l.shared = m.inProcess != nil
 	l.stale, l.due, l.aged = stale, stale || m.due(p.moments, now), m.aged(p.moments, now)
 	return true, nil
 }
 
 // loadRecord returns the record of the request, and the time when the store responded.
 func (m *Manager) loadRecord(r *http.Request) (data []byte, stale bool, now time.Time, err error) {
-	if m.embedded != nil {
+	switch {
+	case m.embedded != nil:
 		now = time.Now()
 		data, stale, err = m.embedded.LoadRecordAt(now, r, m.config.Name)
 		return data, stale, now, err
+	case m.inProcess != nil:
+		return m.inProcess.PeekRecord(r, m.config.Name), false, time.Now(), nil
 	}
 	data, stale, err = m.records.LoadRecord(r, m.config.Name)
 	return data, stale, time.Now(), err

@@ -84,7 +84,14 @@ func (p *parts) parseFields(begin, end int) bool {
 
 // wellFormed reports whether the fields are what they should be, and reads the times among them.
 func (p *parts) wellFormed() bool {
-	for _, tag := range [...]byte{fieldGroups, fieldOrganizations, fieldAMR} {
+	if groups := p.text(fieldGroups); p.block(fieldIndex) == nil { // of a list that takes long to read
+		if _, ok := wire.ParseList(groups); !ok {
+			return false
+		}
+	} else if !wire.Index(p.text(fieldIndex)).Fits(len(groups)) {
+		return false
+	}
+	for _, tag := range [...]byte{fieldOrganizations, fieldAMR} {
 		if _, ok := wire.ParseList(p.text(tag)); !ok {
 			return false
 		}

@@ -26,6 +26,7 @@ const (
 	fieldSIDHash
 	fieldExpires // an instance that does not know it must not keep the session alive
 
+	fieldIndex   = fieldGroups + 1  // of the groups: without it, they are searched one by one
 	fieldChecked = fieldExpires + 1 // without it, the user is read again
 	fieldAMR     = fieldExpires + 3 // without it, guards that require a method deny
 
@@ -41,6 +42,9 @@ func (rec *Record) appendFields(b []byte) []byte {
 		string(rec.Groups), string(rec.Organizations),
 	} {
 		b = appendField(b, fieldSubject+2*i, text)
+		if tag := fieldSubject + 2*i; tag == fieldGroups {
+			b = appendField(b, fieldIndex, string(wire.NewIndex(rec.Groups)))
+		}
 	}
 	for i, block := range [...][]byte{rec.Claims, rec.Data, rec.IDToken, rec.Actor} {
 		b = appendField(b, fieldClaims+2*i, block)
@@ -80,13 +84,15 @@ func appendTime(b []byte, tag int, t time.Time) []byte {
 }
 
 // slots is the number of fields that [slot] tells apart.
-const slots = fieldTransient/2 + 3
+const slots = fieldTransient/2 + 4
 
 // slot returns the place of a field among those of [parts]. Unknown ones share the first.
 func slot(tag byte) (at int, known bool) {
 	switch {
 	case tag%2 == 0 && tag <= fieldTransient:
 		return int(tag / 2), true
+	case tag == fieldIndex:
+		return slots - 3, true
 	case tag == fieldChecked:
 		return slots - 2, true
 	case tag == fieldAMR:

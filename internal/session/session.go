@@ -21,6 +21,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/cookiestore"
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/seal"
+	"github.com/seed-d65cea4d/ginoidc/memorystore"
 )
 
 // Config holds the settings of a [Manager]. They are expected to be valid.
@@ -50,9 +51,11 @@ type Config struct {
 
 // Manager manages the life of sessions. It is safe for concurrent use.
 type Manager struct {
-	config   Config
-	records  recordStore
-	embedded *cookiestore.Store // records, or nil if it is another one
+	config  Config
+	records recordStore
+
+	embedded  *cookiestore.Store // records, or nil if it is another one
+	inProcess *memorystore.Store // records, or nil if it is another one
 }
 
 // Session is what one request has loaded or begun.
@@ -80,6 +83,7 @@ func New(config Config) (*Manager, error) {
 	if direct, ok := config.Store.(recordStore); ok {
 		m.records = direct
 		m.embedded, _ = direct.(*cookiestore.Store)
+		m.inProcess, _ = direct.(*memorystore.Store)
 		return m, nil
 	}
 	ring, err := seal.NewRing("ginoidc/session", config.Secrets)

@@ -29,11 +29,18 @@ type Backend interface {
 	Delete(ctx context.Context, key string) error
 }
 
+// InProcess is a Backend in the memory of this process.
+type InProcess interface {
+	Backend
+	// Peek is Load without a copy. The text never changes, and the caller must not change it.
+	Peek(key string) (text []byte, ok bool)
+}
+
 // Server keeps sessions in a Backend, sealed, under a hash of the random id that the browser holds: reading either one
 // reveals no session and does not suffice to forge one. Each is sealed for its key, so write access to the backend does
 // not turn one user's session into another's.
 //
-// Without a Ring the Backend is the memory of this process, for which nothing is sealed or hashed.
+// Without a Ring the Backend is InProcess, and nothing is sealed or hashed.
 type Server struct {
 	Backend Backend
 	Name    string // of the package, at the beginning of errors
@@ -90,6 +97,20 @@ func (s *Server) LoadRecord(r *http.Request, name string) (record []byte, stale 
 	return s.load(r.Context(), name, id, wire.FormRecord)
 }
 
+// PeekRecord is LoadRecord of a Backend that is InProcess, without a copy: the caller must not change the record.
+func (s *Server) PeekRecord(r *http.Request, name string) (record []byte) {
+	id := requestID(r, name)
+	if id == "" {
+		return nil
+	}
+	frame, ok := s.Backend.(InProcess).Peek(s.key(name, id))
+	if !ok {
+		return nil
+	}
+	record, _ = unframed(frame, wire.FormRecord)
+	return record
+}
+
 // SaveRecord keeps the record for o.MaxAge seconds and sets the cookie in h. A record that has been deleted in the
 // meantime is not restored: the error then wraps [fs.ErrNotExist].
 func (s *Server) SaveRecord(h http.Header, r *http.Request, name string, record []byte, o *gsessions.Options) error {
@@ -116,11 +137,17 @@ func (s *Server) load(ctx context.Context, name, id string, form byte) (payload 
 	if !ok {
 		return nil, false, nil
 	}
-	payload, end, ok := wire.Unframe(plaintext, form)
+	payload, ok = unframed(plaintext, form)
+	return payload, stale && ok, nil
+}
+
+// unframed returns the payload of a frame whose end has not come.
+func unframed(frame []byte, form byte) (payload []byte, ok bool) {
+	payload, end, ok := wire.Unframe(frame, form)
 	if !ok || uint64(time.Now().Unix()) > end {
-		return nil, false, nil
+		return nil, false
 	}
-	return payload, stale, nil
+	return payload, true
 }
 
 func (s *Server) open(text, key string) (plaintext []byte, stale, ok bool) {
