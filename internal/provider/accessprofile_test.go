@@ -238,3 +238,32 @@ func TestAccessTokenProfileRules(t *testing.T) {
 		t.Error("no profile of RFC 9068")
 	}
 }
+
+// TestKindsOfTokens: what makes a token one for access, if it has the least of it.
+func TestKindsOfTokens(t *testing.T) {
+	binding := object{"jkt": strings.Repeat("A", 43)}
+	for name, tt := range map[string]struct {
+		profile string
+		change  object
+		bad     bool
+	}{
+		"bound to a key":            {keycloak, object{"typ": "DPoP", "cnf": binding}, false},
+		"DPoP without a key":        {keycloak, object{"typ": "DPoP"}, true},
+		"an ID token with a key":    {keycloak, object{"typ": "ID", "cnf": binding}, true},
+		"permissions":               {auth0, object{"scope": nil, "permissions": []string{"read"}}, false},
+		"a grant type":              {auth0, object{"scope": nil, "gty": "password"}, false},
+		"a client id":               {auth0, object{"scope": nil, "client_id": "spa"}, false},
+		"nothing granted":           {auth0, object{"scope": nil}, true},
+		"for the client it names":   {auth0, object{"aud": []string{api, "spa"}}, true},
+		"for that client alone too": {auth0, object{"aud": api, "azp": api}, true},
+	} {
+		shape, op := shapes()[tt.profile], newOP(t)
+		p := op.client(accepting(func(c *provider.AccessTokenConfig) { c.Profile = tt.profile }))
+		claims := merge(maps.Clone(shape.claims), tt.change)
+		if _, err := p.VerifyAccessToken(t.Context(), op.accessToken(shape.header, claims)); tt.bad {
+			wantRefusal(t, err, "wrong_kind")
+		} else if err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -82,9 +82,10 @@ func TestAccessTokenClaims(t *testing.T) {
 		{"longest names", object{"sub": long, "jti": long, "client_id": long[1:] + "b"}, ""},
 		{"nonce in other case is no nonce", object{"Nonce": "n"}, ""},
 
-		{"another audience", object{"aud": "https://other.example"}, "audience"},                    // case 85
-		{"the client as audience", object{"aud": clientID}, "audience"},                             // case 85
-		{"no audience", object{"aud": nil}, "audience"},                                             // case 85
+		{"another audience", object{"aud": "https://other.example"}, "audience"}, // case 85
+		{"the client as audience", object{"aud": clientID}, "audience"},          // case 85
+		{"no audience", object{"aud": nil}, "audience"},                          // case 85
+		{"audience without a name", object{"aud": nil, "": api}, "audience"},
 		{"audience null", object{"aud": null}, "audience"},                                          // case 85
 		{"audience empty", object{"aud": []string{}}, "audience"},                                   // case 85
 		{"audience with a slash", object{"aud": api + "/"}, "audience"},                             // case 85
@@ -628,6 +629,26 @@ func TestAccessTokensStayOutOfTheLog(t *testing.T) {
 					t.Errorf("%q has a part of the token; or the log: %s", err, logs)
 				}
 			}
+		}
+	}
+}
+
+// TestDerive: what is made of a token is made once, and so is the error.
+func TestDerive(t *testing.T) {
+	failed := errors.New("no user")
+	for _, want := range []error{nil, failed} {
+		token, made := &provider.AccessToken{Subject: "alice"}, 0
+		for range 2 {
+			got, err := token.Derive(func(from *provider.AccessToken) (any, error) {
+				made++
+				return from.Subject, want
+			})
+			if got != "alice" || err != want {
+				t.Errorf("%v, %v", got, err)
+			}
+		}
+		if made != 1 {
+			t.Errorf("made %d times", made)
 		}
 	}
 }

@@ -144,3 +144,19 @@ func TestEndSessionURL(t *testing.T) {
 		time.Sleep(time.Minute)
 	})
 }
+
+// TestResponseMode: the mode of the code flow is not asked for, since some providers refuse parameters that they do not
+// know.
+func TestResponseMode(t *testing.T) {
+	for mode, want := range map[string]string{"": "", "query": "", "form_post": "form_post"} {
+		p := newOP(t).client(func(c *provider.Config) { c.ResponseMode = mode })
+		text, err := p.AuthorizationURL(t.Context(), provider.AuthRequest{State: "s", Nonce: "n", Verifier: "v"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		u, err := url.Parse(text)
+		if err != nil || u.Query().Get("response_mode") != want || u.Query().Has("response_mode") != (want != "") {
+			t.Errorf("%q: %s, %v", mode, text, err)
+		}
+	}
+}

@@ -77,8 +77,8 @@ func (c *cache[T]) look() (current *T, age time.Duration, due bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	now := time.Now()
-	age = now.Sub(c.fetched)
-	due = !now.Before(c.retryAt) && (c.current == nil || age >= refreshAfter)
+	age = now.Sub(c.fetched) // of a copy that was never fetched: the longest there is
+	due = !now.Before(c.retryAt) && age >= refreshAfter
 	if c.current == nil {
 		err = c.failure
 	}
@@ -125,7 +125,7 @@ func (c *cache[T]) forced(ctx context.Context, seen *T) (*T, error) {
 func (c *cache[T]) mayForce(seen *T, last *time.Time) (current *T, allowed bool, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	allowed = c.current == seen && (last.IsZero() || time.Since(*last) >= forcedEvery)
+	allowed = c.current == seen && time.Since(*last) >= forcedEvery
 	if allowed {
 		*last = time.Now()
 	}
@@ -165,7 +165,7 @@ func (c *cache[T]) detached(ctx context.Context, work func(context.Context) (*T,
 
 func (c *cache[T]) wait(ctx context.Context, flight string, work func(context.Context) (*T, error)) (*T, error) {
 	value, _, err := c.flight.Do(ctx, flight, c.detached(ctx, work))
-	if err != nil && value == nil && ctx.Err() != nil && err == ctx.Err() {
+	if err != nil && err == ctx.Err() {
 		return nil, &Error{Kind: Unavailable, Op: "fetch", Code: "gave_up", Err: context.Cause(ctx)}
 	}
 	return value, err

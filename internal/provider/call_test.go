@@ -56,8 +56,10 @@ func TestObserve(t *testing.T) {
 						calls = append(calls, call)
 					},
 				})
-				if _, err := p.Metadata(context.WithValue(t.Context(), key{}, "request")); err == nil {
-					t.Error("no error")
+				_, err := p.Metadata(context.WithValue(t.Context(), key{}, "request"))
+				if failed := (*provider.Error)(nil); !errors.As(err, &failed) ||
+					test.want.Code != "" && failed.Code != test.want.Code {
+					t.Errorf("%v", err)
 				}
 				test.want.Op, test.want.Method, test.want.URL = "discovery", "GET", "https://idp.example/a%2Fb"+path
 				test.want.Start, test.want.Duration = start, 2*time.Second

@@ -97,6 +97,8 @@ func TestParsePrivateKey(t *testing.T) {
 		signs, decrypts      bool
 	}{
 		{"PKCS #8 RSA", pkcs8(t, rsaKey), "", "", rsaKey, "RS256", "", true, true},
+		{"the largest", pkcs8(t, p256) + strings.Repeat(" ", 64<<10-len(pkcs8(t, p256))), "", "", p256, "ES256", "", true,
+			true},
 		{"PKCS #1", pemOf(t, "RSA PRIVATE KEY")(x509.MarshalPKCS1PrivateKey(rsaKey), nil), "PS256", "mine", rsaKey, "PS256",
 			"mine", true, false},
 		{"PKCS #8 P-256", pkcs8(t, p256), "", "", p256, "ES256", "", true, true},
@@ -112,6 +114,8 @@ func TestParsePrivateKey(t *testing.T) {
 		{"JWK RSA", "\r\n\t" + privateJWK(t, rsaKey, nil) + "\n", "", "", rsaKey, "RS256", "", true, true},
 		{"JWK with alg and kid", privateJWK(t, rsaKey, object{"alg": "PS384", "kid": "k"}), "", "", rsaKey,
 			"PS384", "k", true, false},
+		{"JWK with the alg of the configuration", privateJWK(t, rsaKey, object{"alg": "PS384"}), "PS384", "", rsaKey,
+			"PS384", "", true, false},
 		{"JWK, another kid", privateJWK(t, p256, object{"kid": "k"}), "ES256", "mine", p256, "ES256", "mine", true, false},
 		{"JWK Ed25519", privateJWK(t, edKey, object{"use": "sig"}), "", "", edKey, "EdDSA", "", true, false},
 		{"JWK P-384 for signatures", privateJWK(t, p384, object{"use": "sig"}), "", "", p384, "ES384", "", true, false},
@@ -147,6 +151,14 @@ func TestParsePrivateKey(t *testing.T) {
 				k.CanDecrypt() != test.decrypts {
 				t.Errorf("%q %q, signs %t, decrypts %t", k.Alg(), k.KeyID(), k.CanSign(), k.CanDecrypt())
 			}
+			var public object
+			if err := json.Unmarshal(must(k.PublicJWK()), &public); err != nil {
+				t.Fatal(err)
+			}
+			if alg, _ := public["alg"].(string); alg != test.wantAlg || public["kid"] != test.wantKid ||
+				public["use"] != map[bool]string{true: "sig", false: "enc"}[test.signs] || public["d"] != nil {
+				t.Errorf("registered as %v", public)
+			}
 		})
 	}
 }
@@ -170,6 +182,7 @@ func TestParsePrivateKeyRefuses(t *testing.T) {
 		{"too large", strings.Repeat(" ", 64<<10) + pkcs8(t, p256), "", "bad_key", "larger"},
 		{"cut PEM", pkcs8(t, p256)[:100], "", "bad_key", "neither PEM"},
 		{"garbage in PEM", pemOf(t, "PRIVATE KEY")([]byte("SECRET"), nil), "", "bad_key", "supported type"},
+		{"garbage in PKCS #1", pemOf(t, "RSA PRIVATE KEY")([]byte("SECRET"), nil), "", "bad_key", "supported type"},
 		{"SEC 1 as PKCS #8", pemOf(t, "PRIVATE KEY")(x509.MarshalECPrivateKey(p256)), "", "bad_key", "supported type"},
 		{"passphrase", pemOf(t, "ENCRYPTED PRIVATE KEY")([]byte("SECRET"), nil), "", "bad_key", "passphrase"},
 		{"passphrase, old form", legacy, "", "bad_key", "passphrase"},
@@ -190,7 +203,7 @@ func TestParsePrivateKeyRefuses(t *testing.T) {
 			privateJWK(t, rsaKey, object{"n": secret(new(big.Int).Add(rsaKey.N, big.NewInt(2)).Bytes())}), "",
 			"bad_key", "not a private key"},
 		{"JWK with another exponent", privateJWK(t, rsaKey, object{"d": "AQAB"}), "", "bad_key", "not a private key"},
-		{"JWK of a wrong type", privateJWK(t, p256, object{"d": 1}), "", "bad_key", "not a private key"},
+		{"JWK of a wrong type", privateJWK(t, p256, object{"d": 1}), "", "bad_key", "supported type"},
 		{"JWK for another use", privateJWK(t, p256, object{"use": "SECRET"}), "", "bad_key", "use"},
 
 		{"HS256", pkcs8(t, rsaKey), "HS256", "key_algorithm", "PS256"},

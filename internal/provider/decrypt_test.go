@@ -175,6 +175,7 @@ func TestEncryptedIDTokenText(t *testing.T) {
 		"four parts":     {"a.b.c.d", "malformed"},
 		"six parts":      {with(nil) + ".", "malformed"},
 		"10,000 dots":    {strings.Repeat(".", 10_000), "malformed"},
+		"the largest":    {strings.Repeat("A", 256<<10), "malformed"},
 		"5 MB":           {with(nil) + strings.Repeat("A", 5<<20), "too_large"},
 		"JSON":           {`{"protected":"e30","ciphertext":""}`, "malformed"},
 		"line break":     {with(nil)[:10] + "\n" + with(nil)[10:], "malformed"},

@@ -151,5 +151,5 @@ func sameTarget(a, b string) bool {
 		}
 		return "/"
 	}
-	return one.Opaque == "" && origin.Of(one) == origin.Of(other) && path(one) == path(other)
+	return origin.Of(one) == origin.Of(other) && path(one) == path(other)
 }

@@ -206,6 +206,21 @@ func TestIDTokenHeader(t *testing.T) {
 	}
 }
 
+// TestHeaderIsReadStrictly: bits after the end of the header are an error, even in what the provider has signed.
+func TestHeaderIsReadStrictly(t *testing.T) {
+	op := newOP(t)
+	token := sign(t, op.key, `{"alg":"ES256","kid":"k1"}   `, string(must(json.Marshal(claims(nil)))))
+	if _, err := op.client().VerifyIDToken(t.Context(), token, expect()); err != nil {
+		t.Fatal(err)
+	}
+	header, rest, _ := strings.Cut(token, ".")
+	last := len(header) - 1
+	for _, text := range []string{header[:last] + string(header[last]+1) + "." + rest, "\n" + token} {
+		_, err := op.client().VerifyIDToken(t.Context(), text, expect())
+		wantBadToken(t, err, "malformed")
+	}
+}
+
 // case 79, 96: refused by text and header, before any key is fetched.
 func TestIDTokenText(t *testing.T) {
 	op := newOP(t)

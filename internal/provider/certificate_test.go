@@ -1,0 +1,77 @@
+package provider_test
+
+import (
+	"errors"
+	"net/http"
+	"testing"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+)
+
+// TestCertified: the certificate, which identifies this client, is shown to the provider and to the resource servers
+// that the app names, and neither over plain http nor to a server that a redirect chose.
+func TestCertified(t *testing.T) {
+	const userinfo = "https://users.example"
+	for _, tt := range []struct {
+		name, url string
+		known     bool // the metadata has been fetched
+		from      string
+		certified bool
+	}{
+		{"the provider", issuer + "/x", false, "", true},
+		{"the provider's port", issuer + ":443/x", false, "", true},
+		{"userinfo", userinfo + "/me", true, "", true},
+		{"userinfo, unknown", userinfo + "/me", false, "", false},
+		{"a resource server", "https://api.example/a", true, "", true},
+		{"another port", "https://api.example:8443/a", true, "", false},
+		{"plain http", "http://op.example/x", true, "", false},
+		{"another server", "https://other.example/a", true, "", false},
+		{"no address", "https:///a", true, "", false},
+		{"redirected here", "https://api.example/a", true, "https://api.example/b", true},
+		{"redirected from elsewhere", "https://api.example/a", true, "https://other.example/b", false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			op := newOP(t)
+			op.serve(discoveryPath, document(object{"userinfo_endpoint": userinfo + "/me"}))
+			p := op.client()
+			if tt.known {
+				if _, err := p.Metadata(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			sent := errors.New("sent")
+			used := ""
+			via := func(name string) http.RoundTripper {
+				return roundTripper(func(*http.Request) (*http.Response, error) { used += name; return nil, sent })
+			}
+			origins := []string{"https://api.example", "http://op.example"}
+			transport := p.Certified(via("plain"), via("certified"), origins)
+			origins[0] = "https://other.example" // later changes of the caller have no effect
+			req := newRequest(t, http.MethodGet, tt.url, nil)
+			if tt.from != "" {
+				req.Response = &http.Response{Request: newRequest(t, http.MethodGet, tt.from, nil)}
+			}
+			want := "plain"
+			if tt.certified {
+				want = "certified"
+			}
+			if _, err := transport.RoundTrip(req); err != sent || used != want {
+				t.Errorf("%s, %v; want %s", used, err, want)
+			}
+		})
+	}
+}
+
+// TestCertifiedWithoutOrigin: an issuer that has no origin has none to show the certificate to.
+func TestCertifiedWithoutOrigin(t *testing.T) {
+	for _, issuer := range []string{"", "https:///x", "https://op.example:port"} {
+		p := provider.New(provider.Config{Issuer: issuer, ClientID: clientID})
+		sent := errors.New("sent")
+		transport := p.Certified(
+			roundTripper(func(*http.Request) (*http.Response, error) { return nil, sent }),
+			roundTripper(func(*http.Request) (*http.Response, error) { return nil, errors.New("with a certificate") }), nil)
+		if _, err := transport.RoundTrip(newRequest(t, http.MethodGet, "https:///a", nil)); err != sent {
+			t.Errorf("%q: %v", issuer, err)
+		}
+	}
+}
