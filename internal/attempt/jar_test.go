@@ -380,6 +380,42 @@ func TestStartRefusesWhatFitsInNoCookie(t *testing.T) {
 	}
 }
 
+// TestFullOfAttempts: attempts may take exactly 4,000 bytes of the Cookie header, one alone or two together.
+func TestFullOfAttempts(t *testing.T) {
+	jar := newJar(t, config(newSecret))
+	// targetOf returns a return target whose attempt takes so many bytes, or "" if there is none.
+	targetOf := func(size int) string {
+		for n := max(0, size*3/4-200); n < size; n++ {
+			var b browser
+			target := "/" + strings.Repeat("a", n)
+			if b.start(t, jar, target); len(b[0])+len("; ") >= size {
+				if len(b[0])+len("; ") == size {
+					return target
+				}
+				break
+			}
+		}
+		return ""
+	}
+	whole, one, rest := targetOf(4000), "", ""
+	for size := 400; size < 404 && rest == ""; size++ { // base64 has no text of every length
+		if one = targetOf(size); one != "" {
+			rest = targetOf(4000 - size)
+		}
+	}
+	if whole == "" || rest == "" {
+		t.Fatal("no target makes an attempt of that size")
+	}
+	var b browser
+	b.start(t, jar, one)
+	if b.start(t, jar, rest); len(b) != 2 {
+		t.Errorf("%d attempts are left of two that fit", len(b))
+	}
+	if b.start(t, jar, whole); len(b) != 1 {
+		t.Errorf("%d attempts are left next to one that fills the room", len(b))
+	}
+}
+
 // A tab that loses a race, or fails, does not affect the attempts of the others (case 29).
 func TestClear(t *testing.T) {
 	jar := newJar(t, config(newSecret))

@@ -98,6 +98,7 @@ func TestStateOfRefused(t *testing.T) {
 		"code=c&code=d&state=s": "s", "state=s&state=s&id_token=t": "s", "code=c&code=d&state=s&state=u": "",
 		"code=" + strings.Repeat("a", 17<<10) + "&state=s": "s", "code=c&state=" + strings.Repeat("s", 4097): "",
 		"code=c&code=d": "", "code=c&state=%zz": "",
+		"code=c&code=d&state=" + strings.Repeat("s", 4096): strings.Repeat("s", 4096),
 	} {
 		r := httptest.NewRequest("GET", "/auth/callback?"+query, nil)
 		got, err := authresponse.Mode("query").Read(httptest.NewRecorder(), r, opened)

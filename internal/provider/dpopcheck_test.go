@@ -74,11 +74,12 @@ func TestCheckProof(t *testing.T) {
 		change func(*proofOf)
 		code   string // "": accepted
 	}{
-		"right":          {func(*proofOf) {}, ""},
-		"any nonce":      {set("nonce", "n"), ""},
-		"a query":        {set("htu", "https://app.example/me?a=b#c"), ""},
-		"another case":   {set("htu", "HTTPS://APP.example:443/me"), ""},
-		"no path":        {func(p *proofOf) { p.claims["htu"], p.of.URL = "https://app.example", "https://app.example/" }, ""},
+		"right":        {func(*proofOf) {}, ""},
+		"any nonce":    {set("nonce", "n"), ""},
+		"a query":      {set("htu", "https://app.example/me?a=b#c"), ""},
+		"another case": {set("htu", "HTTPS://APP.example:443/me"), ""},
+		"no path": {func(p *proofOf) { p.claims["htu"], p.of.URL = "https://app.example", "https://app.example/" },
+			""},
 		"as old as can":  {iat(2 * time.Minute), ""},
 		"as new as can":  {iat(-time.Minute), ""},
 		"a long jti":     {set("jti", strings.Repeat("j", 255)), ""},

@@ -1,6 +1,8 @@
 package revocation_test
 
 import (
+	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -44,9 +46,25 @@ func TestLabels(t *testing.T) {
 		if got, _ := l.Of(t.Context(), s.ID, "bob"); got != "" {
 			t.Errorf("another user has the label %q", got)
 		}
+		away := l
+		away.Values.State = noValues{state.NewMemory(0)}
+		if got, err := away.Of(t.Context(), s.ID, "alice"); got != "" || !errors.Is(err, shared.ErrUnavailable) {
+			t.Errorf("%q, %v", got, err)
+		}
 		l.Log, l.Make = slog.New(slog.DiscardHandler), func(*http.Request) string { panic("of the app") }
 		if err := l.Keep(t.Context(), r, s); err == nil {
 			t.Error("no error after a panic")
 		}
+	}
+}
+
+type noValues struct{ *state.Memory }
+
+func (noValues) Kept(context.Context, string) (string, bool, error) { return "", false, errDown }
+
+// TestNoLabels: an app without labels does not look for any.
+func TestNoLabels(t *testing.T) {
+	if got, err := (revocation.Labels{}).Of(t.Context(), shared.Hash{1}, "alice"); got != "" || err != nil {
+		t.Errorf("%q, %v", got, err)
 	}
 }

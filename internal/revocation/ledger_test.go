@@ -207,8 +207,9 @@ func TestStepUp(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := revocation.New(revocation.Config{
-					State: state.NewMemory(0), Audience: audience, App: app, StepUps: !tt.without, Lifetime: time.Hour,
+				l := revocation.New(revocation.Config{ // a state that rules nothing out
+					State: struct{ revocation.State }{state.NewMemory(0)}, Audience: audience, App: app,
+					StepUps: !tt.without, Lifetime: time.Hour,
 				})
 				happened := time.Now().Add(-tt.happened)
 				if err := l.StepUp(t.Context(), tt.subject, happened); err != nil {

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/gin-contrib/sessions/cookie"
+	gsessions "github.com/gorilla/sessions"
 
+	"github.com/seed-d65cea4d/ginoidc/cookiestore"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/session/sessiontest"
 )
@@ -89,4 +91,54 @@ func TestRetireAfterDelete(t *testing.T) {
 			t.Errorf("%v: %v, want %v", saveErr, err, want)
 		}
 	}
+}
+
+// TestPartiesByName: the party of a record is the one of the provider that it names, and the one that the caller of
+// Begin has given it.
+func TestPartiesByName(t *testing.T) {
+	parties := map[string]*session.Party{
+		"one": session.NewParty("one app", nil), "two": session.NewParty("two app", nil),
+	}
+	store, err := cookiestore.New(cookiestore.Config{Secrets: []string{secret}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	deletions := 0
+	m, err := session.New(session.Config{
+		Store: deleting{store, &deletions}, Name: "sid", Path: "/", Idle: time.Hour, Lifetime: 8 * time.Hour,
+		Parties: func(_ context.Context, provider string, _ []byte) (*session.Party, error) {
+			return parties[provider], nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := signIn(t, m, session.Record{Subject: "alice", Provider: "two"})
+	if s, err := m.Load(r); err != nil || s == nil || s.Party != parties["two"] {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	deletions = 0
+	r.AddCookie(&http.Cookie{Name: "sid", Value: "of another app"})
+	if err := m.Destroy(http.Header{}, r); err != nil || deletions != 2 { // of the record and of the cookie
+		t.Errorf("%d deletions, %v", deletions, err)
+	}
+	given := session.NewParty("two app", "given")
+	s, err := m.Begin(http.Header{}, sessiontest.Browser{}.Request(),
+		session.Record{Subject: "alice", Provider: "two", Party: given}, nil)
+	if err != nil || s.Party != given {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// deleting counts the deletions of a session's records, apart from those of its tokens.
+type deleting struct {
+	*cookiestore.Store
+	n *int
+}
+
+func (s deleting) DeleteRecord(h http.Header, r *http.Request, name string, o *gsessions.Options) error {
+	if name == "sid" {
+		*s.n++
+	}
+	return s.Store.DeleteRecord(h, r, name, o)
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/gin-contrib/sessions/memstore"
 	gsessions "github.com/gorilla/sessions"
 
+	"github.com/seed-d65cea4d/ginoidc/cookiestore"
 	"github.com/seed-d65cea4d/ginoidc/internal/seal"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/session/sessiontest"
@@ -318,5 +319,110 @@ func TestClockSteps(t *testing.T) {
 				t.Errorf("%s: alive after %v: %v", name, tt.dead, err)
 			}
 		})
+	}
+}
+
+// TestChangeIsLater: an update is later than the one before, also if another instance's clock is ahead, and is now
+// otherwise.
+func TestChangeIsLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newCheckedManager(t)
+		r := signIn(t, m, session.Record{Subject: "alice"})
+		now := time.Now().UTC()
+		for after, want := range map[time.Time]time.Time{
+			{}: now, now.Add(-time.Second): now, now: now.Add(time.Microsecond),
+			now.Add(time.Second): now.Add(time.Second + time.Microsecond),
+		} {
+			s, err := m.Load(r)
+			if err != nil || s == nil {
+				t.Fatal(s, err)
+			}
+			if changed, _, err := m.Change(r, s, s.Record, after); err != nil || !changed.Updated.Equal(want) {
+				t.Errorf("after %v: %+v, %v; want %v", after, changed, err, want)
+			}
+		}
+	})
+}
+
+// TestCheckedAt: a user who was not read again since the sign-in was read then.
+func TestCheckedAt(t *testing.T) {
+	created := time.Unix(1_700_000_000, 0)
+	rec := session.Record{Created: created}
+	if got := rec.CheckedAt(); !got.Equal(created) {
+		t.Errorf("%v", got)
+	}
+	rec.Checked = created.Add(time.Hour)
+	if got := rec.CheckedAt(); !got.Equal(rec.Checked) {
+		t.Errorf("%v", got)
+	}
+}
+
+// keeping is a store of raw records that notes what it is asked to keep and to delete.
+type keeping struct {
+	*cookiestore.Store
+	maxAges []int
+	deleted []string // Cookie headers
+	err     error
+}
+
+func (s *keeping) SaveRecord(h http.Header, r *http.Request, name string, record []byte, o *gsessions.Options) error {
+	if s.maxAges = append(s.maxAges, o.MaxAge); s.err != nil {
+		return s.err
+	}
+	return s.Store.SaveRecord(h, r, name, record, o)
+}
+
+func (s *keeping) DeleteRecord(h http.Header, r *http.Request, name string, o *gsessions.Options) error {
+	s.deleted = append(s.deleted, r.Header.Get("Cookie"))
+	return s.Store.DeleteRecord(h, r, name, o)
+}
+
+// newKeeping returns a store that notes, and a manager of it.
+func newKeeping(t *testing.T) (*keeping, *session.Manager) {
+	t.Helper()
+	store, err := cookiestore.New(cookiestore.Config{Secrets: []string{secret}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := &keeping{Store: store}
+	m, err := session.New(session.Config{
+		Store: kept, Name: "sid", Path: "/", Idle: time.Hour, Lifetime: 8 * time.Hour, Audience: "op app",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kept, m
+}
+
+// TestTransient: the browser forgets the cookie of such a session when it is closed, while the store keeps the record
+// for as long as the session may last.
+func TestTransient(t *testing.T) {
+	for _, transient := range []bool{false, true} {
+		store, m := newKeeping(t)
+		h := http.Header{}
+		rec := session.Record{Subject: "alice", Transient: transient}
+		if _, err := m.Begin(h, sessiontest.Browser{}.Request(), rec, nil); err != nil {
+			t.Fatal(err)
+		}
+		c, err := http.ParseSetCookie(h.Get("Set-Cookie"))
+		if err != nil || c.Value == "" || (c.MaxAge == 0 && c.Expires.IsZero()) != transient || store.maxAges[0] < 3599 {
+			t.Errorf("transient %t: %v, %v; kept for %d s", transient, c, err, store.maxAges)
+		}
+		store.err = errFault
+		h = http.Header{}
+		if _, err := m.Begin(h, sessiontest.Browser{}.Request(), rec, nil); !errors.Is(err, errFault) || len(h) != 0 {
+			t.Errorf("transient %t: %v, %v", transient, h, err)
+		}
+	}
+}
+
+// TestReadyLeavesNothing: the record of the probe is deleted under the cookie that the store set for it.
+func TestReadyLeavesNothing(t *testing.T) {
+	store, m := newKeeping(t)
+	if err := m.Ready(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if len(store.deleted) != 1 || !strings.HasPrefix(store.deleted[0], "sid=") {
+		t.Errorf("deleted with the cookies %q", store.deleted)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,6 +51,15 @@ func TestLocalFallback(t *testing.T) {
 			errors.Is(keepErr, away) == local {
 			t.Errorf("%v: lease %t %v, kept %t %v", err, ok, leaseErr, kept, keepErr)
 		}
+	}
+}
+
+// TestFallbackIsFull: that nothing was kept is told.
+func TestFallbackIsFull(t *testing.T) {
+	none := errors.ErrUnsupported
+	s := shared.LocalFallback{Whole: answering{state.NewMemory(0), none, none, new(int)}, Memory: state.NewMemory(0)}
+	if err := s.Keep(t.Context(), "k", strings.Repeat("v", state.MaxValue+1), time.Minute); err == nil {
+		t.Error("too much is kept")
 	}
 }
 
