@@ -1,6 +1,7 @@
 package ginoidc
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/url"
@@ -103,10 +104,11 @@ func New(cfg Config) (*Auth, error) {
 		a.oneServer = reflect.TypeOf(cfg.State).Kind() == reflect.Pointer && any(cfg.State) == any(cfg.Store)
 	}
 	a.providers.reporter = a.reporter
-	a.routes, a.targets = cfg.routesAndTargets(app)
+	a.routes, a.targets = cfg.values().Site(app)
+	a.routes.Metadata = bearer.MetadataPath(cfg.Resource)
 	a.userInfoClaims = slices.Clone(cfg.UserInfoClaims)
-	setDefault(&a.config.DefaultReturnTo, a.routes.Base+"/")
-	setDefault(&a.config.PostSignOutURL, strings.TrimSuffix(cfg.AppURL, "/")+"/")
+	a.config.DefaultReturnTo = cmp.Or(cfg.DefaultReturnTo, a.routes.Base+"/")
+	a.config.PostSignOutURL = cmp.Or(cfg.PostSignOutURL, strings.TrimSuffix(cfg.AppURL, "/")+"/")
 	if a.origin, err = web.NewCrossOrigin(origin.Of(app), cfg.TrustedOrigins, cfg.CrossOriginRoutes); err != nil {
 		return nil, err
 	}

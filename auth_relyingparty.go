@@ -1,6 +1,7 @@
 package ginoidc
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -29,7 +30,7 @@ type relyingParty struct {
 	*reporter
 	*relyingparty.Party
 	settings Provider
-	names    settingNames
+	names    settings.Names
 
 	shape  *claims.Shape
 	groups claims.Watch
@@ -45,7 +46,7 @@ type relyingParty struct {
 // newRelyingParty makes the relying party of the provider that settings describe. names has the names of the settings.
 // It calls the provider through client or, if that is nil, through one of its own.
 func newRelyingParty(
-	a *core, settings *Provider, names settingNames, client *provider.Provider,
+	a *core, settings *Provider, names settings.Names, client *provider.Provider,
 ) (*relyingParty, error) {
 	rp := &relyingParty{
 		reporter: a.reporter.of(settings.Name), settings: *settings, names: names,
@@ -81,10 +82,10 @@ func newRelyingParty(
 
 // clientConfig returns the configuration of a client of the provider, which reports nothing.
 func (rp *relyingParty) clientConfig() (provider.Config, error) {
-	cfg, err := rp.settings.client()
+	cfg, err := rp.settings.values().ClientConfig()
 	cfg.RedirectURL = rp.URL("/callback")
-	cfg.Restricted, cfg.AllowPrivate = rp.settings.found, rp.settings.AllowPrivateAddresses
-	cfg.KeyIDSetting, cfg.Logger = rp.names.of("ClientKeyID"), rp.log
+	cfg.Restricted = rp.settings.found
+	cfg.KeyIDSetting, cfg.Logger = rp.names.Of("ClientKeyID"), rp.log
 	return cfg, err
 }
 
@@ -100,7 +101,8 @@ func makeParties(a *core, variables map[string]string) error {
 	cfg := &a.config
 	a.providers.Several = cfg.severalProviders()
 	for i := range cfg.Providers {
-		rp, err := newRelyingParty(a, &cfg.Providers[i], settingNames{variables, settings.ProviderPath(i)}, nil)
+		names := settings.Names{Variables: variables, Path: settings.ProviderPath(i)}
+		rp, err := newRelyingParty(a, &cfg.Providers[i], names, nil)
 		if err != nil {
 			return err
 		}
@@ -117,34 +119,34 @@ func makeParties(a *core, variables map[string]string) error {
 // findParty makes the relying party of a provider that Config.FindProvider returns. If the provider is as it was, the
 // client with its metadata, keys and connections is kept.
 func findParty(ctx context.Context, a *core, name string, earlier *relyingParty) (*relyingParty, error) {
-	settings, err := a.config.FindProvider(ctx, name)
+	found, err := a.config.FindProvider(ctx, name)
 	if err != nil {
 		return nil, err
 	}
-	names := settingNames{path: fmt.Sprintf("FindProvider(%q).", name)}
-	if err := settings.prepareFound(name, names.path); err != nil {
+	names := settings.Names{Path: fmt.Sprintf("FindProvider(%q).", name)}
+	if err := found.prepareFound(name, names.Path); err != nil {
 		a.emit(ctx, events.Event{Kind: events.ProviderInvalid, Provider: name, Err: err})
 		return nil, err
 	}
 	var client *provider.Provider
-	if earlier != nil && earlier.settings.sameClient(&settings) {
+	if earlier != nil && earlier.settings.sameClient(&found) {
 		client = earlier.Client
 	}
-	return newRelyingParty(a, &settings, names, client)
+	return newRelyingParty(a, &found, names, client)
 }
 
 // prepareFound completes the settings of a provider found at run time, and returns their problems.
 func (p *Provider) prepareFound(name, path string) error {
 	settings.CopyLists(p)
 	p.found = true
-	setDefault(&p.Name, name)
-	setDefault(&p.GroupsPrefix, p.Name+":")
+	p.Name = cmp.Or(p.Name, name)
+	p.GroupsPrefix = cmp.Or(p.GroupsPrefix, p.Name+":")
 	p.setDefaults()
 	found := &settings.Problems{Path: path}
 	if p.Name != name {
 		found.Add("Name", fmt.Sprintf("is %q", p.Name), "return the provider of the name, or ErrUnknownProvider")
 	}
-	values := p.toCheck()
+	values := p.values()
 	values.Check(found)
 	values.CheckFound(found)
 	return configErrors(found.All, nil)

@@ -1,7 +1,6 @@
 package ginoidc
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"log/slog"
@@ -12,6 +11,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/doctor"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
 
@@ -70,15 +70,15 @@ func (a *Auth) Check(ctx context.Context) []Finding {
 
 // checkApp looks at the cookies, the store and the state.
 func (a *Auth) checkApp(ctx context.Context) []doctor.Finding {
-	names := settingNames{}
+	names := settings.Names{}
 	if rp := a.providers.First(); rp != nil {
-		names.variables = rp.names.variables
+		names.Variables = rp.names.Variables
 	}
 	app := doctor.App{
 		URL: a.AppURL(), CookieName: a.markers.Name, Path: a.markers.Path, SameSite: a.config.SameSite,
 		InCookies: session.InCookies(a.config.Store), StoreError: a.sessions.Ready(ctx),
 		OwnState: a.config.State != nil, StateError: shared.RoundTrip(ctx, a.state), Unsupported: a.config.lacksMethods,
-		Setting: names.short,
+		Setting: names.Short,
 	}
 	for _, rp := range a.providers.Fixed() {
 		app.PostsBack = app.PostsBack || rp.mode().FormPost()
@@ -103,7 +103,7 @@ func (rp *relyingParty) check(ctx context.Context, a *core) []doctor.Finding {
 		GroupsClaim: rp.settings.groupsMember(), NeedsGroups: rp.needsGroups(),
 		NeedsUserInfo: !rp.settings.SkipUserInfo, KeepsTokens: a.config.keepsTokens(),
 		DropsIDToken: rp.keepIDToken == Never,
-		Introspects:  rp.settings.Introspection != "", Setting: rp.names.short,
+		Introspects:  rp.settings.Introspection != "", Setting: rp.names.Short,
 	}
 	if a.providers.Several {
 		s.Name = rp.settings.Name
@@ -141,9 +141,4 @@ func (p *Provider) groupsMember() string {
 	}
 	member, _, _ := strings.Cut(p.GroupsClaim, ".")
 	return member
-}
-
-// short returns the variable that sets a field, or the field if none does.
-func (n settingNames) short(field string) string {
-	return cmp.Or(n.variables[n.path+field], n.path+field)
 }

@@ -8,8 +8,7 @@ import (
 
 	"github.com/gin-contrib/sessions"
 	"github.com/gin-gonic/gin"
-
-	"github.com/seed-d65cea4d/ginoidc/internal/relyingparty"
+	"github.com/seed-d65cea4d/ginoidc/internal/env"
 )
 
 // Config holds the settings of an app: where it lives, how its users sign in and how long they stay signed in.
@@ -287,17 +286,7 @@ type Config struct {
 	// [slog.Default]. Tokens, codes and cookies are never logged.
 	Logger *slog.Logger
 
-	env          environment
+	env          env.Environment
+	left         *Config  // what ConfigFromEnv returned; nil if the Config does not come from the environment
 	lacksMethods []string // methods that State does not support
-}
-
-// severalProviders reports whether users can sign in with more than one provider.
-func (c *Config) severalProviders() bool { return len(c.Providers) > 1 || c.FindProvider != nil }
-
-// audience keeps the cookies of apps with the same secrets apart, and stays the same when providers are added.
-func (c *Config) audience() string {
-	if len(c.Providers) > 0 {
-		return string(relyingparty.AudienceOf(c.Providers[0].Issuer, c.Providers[0].ClientID))
-	}
-	return c.AppURL + " "
 }

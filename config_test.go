@@ -28,6 +28,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
@@ -1424,6 +1425,29 @@ func TestConfigErrorDoc(t *testing.T) {
 		err := &ginoidc.ConfigError{Field: field, Problem: "is wrong", Fix: "change it"}
 		if err.Doc() != want || !strings.HasSuffix(err.Error(), ": is wrong; change it (see "+want+")") {
 			t.Errorf("%q: %s in %q, want %s", field, err.Doc(), err, want)
+		}
+	}
+}
+
+// TestRulesKnowTheFields: the rules for settings are about structs of their own, whose fields have the names and types
+// of those here. A field that had another type would be neither checked nor given its default.
+func TestRulesKnowTheFields(t *testing.T) {
+	for _, tt := range []struct {
+		of, rules any
+		derived   []string // from other fields
+	}{
+		{ginoidc.Config{}, settings.App{},
+			[]string{"AccessTokens", "Enterprise", "NilAuthenticator", "UnsupportedEnds", "UnsupportedLists"}},
+		{ginoidc.Provider{}, settings.Provider{}, []string{"Signals"}},
+		{ginoidc.Signals{}, settings.Signals{}, nil},
+	} {
+		for _, field := range reflect.VisibleFields(reflect.TypeOf(tt.rules)) {
+			if field.Anonymous || slices.Contains(tt.derived, field.Name) {
+				continue
+			}
+			if own, ok := reflect.TypeOf(tt.of).FieldByName(field.Name); !ok || own.Type != field.Type {
+				t.Errorf("%T has no %s of the type %v", tt.of, field.Name, field.Type)
+			}
 		}
 	}
 }

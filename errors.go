@@ -1,8 +1,10 @@
 package ginoidc
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
@@ -14,6 +16,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/pages"
 	"github.com/seed-d65cea4d/ginoidc/internal/refresh"
 	"github.com/seed-d65cea4d/ginoidc/internal/relyingparty"
+	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 	"github.com/seed-d65cea4d/ginoidc/internal/signin"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
@@ -86,6 +89,38 @@ func (e *ProviderError) Error() string { return "ginoidc: the provider answered 
 
 // Unwrap makes a ProviderError an [ErrSignInRefused].
 func (e *ProviderError) Unwrap() error { return ErrSignInRefused }
+
+// ConfigError is one problem of a [Config]. [New] and [ConfigFromEnv] join all problems that they find.
+type ConfigError struct {
+	Field    string // path in Config, such as "AppURL" or "Providers[0].Issuer"; "" for a variable that sets no field
+	Variable string // variable that set the field or should have, such as "OIDC_APP_URL"; "" if code set it
+	Problem  string // what is wrong
+	Fix      string // how to fix it
+}
+
+// Error names the variable, the field, the problem, the fix and where to read more, on one line.
+func (e *ConfigError) Error() string {
+	where := e.Variable
+	switch {
+	case e.Variable == "":
+		where = e.Field
+	case e.Field != "":
+		where += " (" + e.Field + ")"
+	}
+	return fmt.Sprintf("ginoidc: %s: %s; %s (see %s)", where, e.Problem, e.Fix, e.Doc())
+}
+
+// Doc returns where the documentation explains the field, such as "docs/configuration.md#issuer".
+func (e *ConfigError) Doc() string { return settings.Doc(e.Field) }
+
+// configErrors joins problems, each as a ConfigError. variables has the names of environment variables by field.
+func configErrors(problems []settings.Problem, variables map[string]string) error {
+	errs := make([]error, len(problems))
+	for i, p := range problems {
+		errs[i] = &ConfigError{p.Field, cmp.Or(p.Variable, variables[p.Field]), p.Text, p.Fix}
+	}
+	return errors.Join(errs...)
+}
 
 // isCancelled reports whether the user cancelled the sign-in, so that nothing has failed.
 func isCancelled(err error) bool {

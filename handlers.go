@@ -4,29 +4,17 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/bearer"
-	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 	"github.com/seed-d65cea4d/ginoidc/internal/outcome"
-	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
 	"github.com/seed-d65cea4d/ginoidc/internal/routes"
 	"github.com/seed-d65cea4d/ginoidc/internal/throttle"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
-
-// routesAndTargets derives the paths of the plugin's routes and the rule for return targets from AppURL.
-func (c *Config) routesAndTargets(app *url.URL) (routes.Paths, returnto.Site) {
-	r := routes.New(app, c.RoutePrefix)
-	r.Metadata = bearer.MetadataPath(c.Resource)
-	rule := returnto.Rule{Origins: append([]string{origin.Of(app)}, c.ReturnOrigins...), Reserved: r.All()}
-	return r, returnto.Site{Rule: rule, Origin: origin.Of(app), Base: r.Base}
-}
 
 // Mount registers the plugin's routes below RoutePrefix: signin, callback, signout, userinfo, backchannel-logout,
 // frontchannel-logout and signed-out, signals with Provider.Signals, and client.js and client.d.ts for scripts. Each is

@@ -12,7 +12,6 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/pages"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
-	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
@@ -133,13 +132,6 @@ func newOwnPages(a *core) (*ownPages, error) {
 
 func (p *Pages) settings() pages.Settings {
 	return pages.Settings{AppName: p.AppName, Logo: p.Logo, Style: p.Style, Languages: p.Languages, Texts: p.Texts}
-}
-
-// check reports settings of pages that would not be shown as they are meant.
-func (p *Pages) check(found *settings.Problems) {
-	found.Path = pagesPath
-	p.settings().Check(found)
-	found.Path = ""
 }
 
 // language returns the language of a page: one that the link to the sign-in asks for (ui_locales), or that the user has

@@ -90,15 +90,6 @@ const (
 // stepsUp reports whether a change of credentials requires another authentication.
 func (s *Signals) stepsUp() bool { return s != nil && s.CredentialChange == SignalStepsUp }
 
-// setDefaults sets the defaults of the fields that are not set.
-func (s *Signals) setDefaults(p *Provider) {
-	setDefault(&s.Issuer, p.Issuer)
-	setDefault(&s.CredentialChange, SignalEnds)
-	if len(s.Audience) == 0 {
-		s.Audience = []string{p.ClientID}
-	}
-}
-
 // newSignalReceiver returns nil unless Signals is set.
 func newSignalReceiver(a *core, rp *relyingParty) (*signals.Receiver, error) {
 	p := &rp.settings

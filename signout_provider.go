@@ -132,7 +132,7 @@ func (r *reporter) refuseLogout(c *gin.Context, rp *relyingParty, err error) {
 		refused.Provider = rp.settings.Name
 	}
 	if errors.Is(err, provider.ErrUntypedLogoutToken) {
-		refused.Attrs = []slog.Attr{slog.String("accepted_with", rp.names.of("UntypedLogoutTokens"))}
+		refused.Attrs = []slog.Attr{slog.String("accepted_with", rp.names.Of("UntypedLogoutTokens"))}
 	}
 	r.emit(c.Request.Context(), refused)
 	c.Abort()

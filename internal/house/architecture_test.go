@@ -46,7 +46,9 @@ func rooms() []room {
 		{"redisstate", "internal/flight internal/state internal/store",
 			"github.com/gin-contrib/sessions github.com/gorilla/sessions github.com/redis/rueidis"},
 		{"internal/env", "internal/origin internal/provider internal/settings", ""},
-		{"internal/settings", "internal/clientcert internal/origin internal/provider internal/store", ""},
+		{"internal/settings", "internal/clientcert internal/origin internal/provider internal/returnto internal/routes " +
+			"internal/store",
+			""},
 		{"internal/lograte", "", ""},
 		{"internal/timing", "", ""},
 		{"memorystore", "internal/store", "github.com/gin-contrib/sessions github.com/gorilla/sessions"},

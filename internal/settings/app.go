@@ -12,9 +12,9 @@ import (
 
 // App has the settings of an app, with their defaults, under their names in ginoidc.Config.
 type App struct {
-	AppURL, RoutePrefix, PostSignOutURL string
-	ReturnOrigins, TrustedOrigins       []string
-	CrossOriginRoutes                   []string
+	AppURL, RoutePrefix, PostSignOutURL, DefaultReturnTo string
+	ReturnOrigins, TrustedOrigins                        []string
+	CrossOriginRoutes                                    []string
 
 	CookieName, SameSite, Remember, KeepIDToken string
 	CookieSecrets, UserInfoClaims               []string
@@ -27,16 +27,17 @@ type App struct {
 	Resource, CertificateHeader, CertificateFormat string
 	CertificateProxies                             []string
 
-	AccessTokens bool // the app accepts access tokens of one of its providers
-	Enterprise   bool // one of its providers has the profile ipsie-sl1
+	AccessTokens     bool // the app accepts access tokens of one of its providers
+	Enterprise       bool // one of its providers has the profile ipsie-sl1
+	NilAuthenticator bool // one of Authenticators is nil
 
 	// The methods that State does not support: of those that end sessions, and of those that list them.
 	UnsupportedEnds, UnsupportedLists []string
 }
 
-// Check reports every problem of the app's settings. What AppURL itself is, and what depends on it, is checked where
-// the routes are known.
+// Check reports every problem of the app's settings.
 func (a *App) Check(found *Problems) {
+	a.checkAddress(found)
 	a.checkSite(found)
 	if a.Enterprise && strings.HasPrefix(a.AppURL, "http:") {
 		found.Add("AppURL", "is not https, which the profile ipsie-sl1 requires", "use https")

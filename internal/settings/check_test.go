@@ -1,6 +1,7 @@
 package settings_test
 
 import (
+	"context"
 	"net/url"
 	"slices"
 	"strings"
@@ -150,7 +151,8 @@ func TestCheckFound(t *testing.T) {
 	if p.CheckFound(found); len(found.All) != 0 {
 		t.Error(text(found))
 	}
-	p.Audience, p.AllowsTenants, p.Signals, p.Issuer = "api", true, &settings.Signals{}, "https://127.0.0.1"
+	p.Audience, p.Signals, p.Issuer = "api", &settings.Signals{}, "https://127.0.0.1"
+	p.AllowTenant = func(context.Context, string) (bool, error) { return true, nil }
 	if p.CheckFound(found); len(found.All) != 4 {
 		t.Error(text(found))
 	}

@@ -2,8 +2,10 @@ package settings
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -18,7 +20,9 @@ type Client struct {
 	SignRequests                             bool
 	ClientCertificate                        *tls.Certificate
 	CertificateOrigins                       []string
-	OwnTransport                             bool // Transport is set, which may have a certificate itself
+	Transport                                http.RoundTripper // of the app: it may have a certificate itself
+	RootCAs                                  *x509.CertPool
+	DPoP                                     bool
 
 	Profile     string
 	SigningAlgs []string
@@ -29,7 +33,7 @@ type Client struct {
 // which one the provider expects.
 func (p *Provider) checkClient(found *Problems) {
 	p.checkMethod(found)
-	if provider.UsesMutualTLS(p.ClientAuthMethod) && p.ClientCertificate == nil && !p.OwnTransport {
+	if provider.UsesMutualTLS(p.ClientAuthMethod) && p.ClientCertificate == nil && p.Transport == nil {
 		found.Add("ClientCertificate", "is not set although the client authentication method is "+p.ClientAuthMethod,
 			"set the certificate with its private key")
 	}
@@ -46,9 +50,9 @@ func (p *Provider) checkClient(found *Problems) {
 	p.checkKeys(found)
 	switch p.Profile {
 	case "":
-	case "fapi2":
+	case ProfileFAPI2:
 		p.checkFAPI2(found)
-	case "ipsie-sl1":
+	case ProfileIPSIESL1:
 		p.checkIPSIE(found)
 	default:
 		found.Add("Profile", fmt.Sprintf("%q is not known", p.Profile), "use fapi2 or ipsie-sl1, or leave it out")

@@ -20,3 +20,17 @@ func CopyLists(pointer any) {
 		}
 	}
 }
+
+// Copy sets the fields of the struct that dst points to from those of the struct that src points to, as far as both
+// have a field of the same name and type. So the rules of this package can be about a struct that it cannot import.
+func Copy(dst, src any) {
+	to, from := reflect.ValueOf(dst).Elem(), reflect.ValueOf(src).Elem()
+	for _, field := range reflect.VisibleFields(from.Type()) {
+		if !field.IsExported() || field.Anonymous {
+			continue
+		}
+		if target := to.FieldByName(field.Name); target.IsValid() && target.Type() == field.Type {
+			target.Set(from.FieldByIndex(field.Index))
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"net/url"
@@ -30,8 +31,9 @@ type Provider struct {
 	Audience, AccessTokenProfile, AccessTokenIssuer, Introspection string
 	RequireBoundTokens, RequireDPoPNonce                           bool
 
-	AllowsTenants, AllowPrivateAddresses bool // AllowTenant is set
-	Signals                              *Signals
+	AllowTenant                                               func(ctx context.Context, tenant string) (bool, error)
+	AllowPrivateAddresses, InitiateLogin, UntypedLogoutTokens bool
+	Signals                                                   *Signals
 }
 
 // Check reports every problem of the settings of one provider.

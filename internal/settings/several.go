@@ -79,7 +79,7 @@ func (p *Provider) checkName(found *Problems) {
 // there could sign in.
 func (p *Provider) checkTenants(found *Problems) {
 	many := strings.Count(p.Issuer, provider.TenantMarker)
-	listed := len(p.Tenants) > 0 || p.AllowsTenants
+	listed := len(p.Tenants) > 0 || p.AllowTenant != nil
 	switch {
 	case many > 1:
 		found.Add("Issuer", "has more than one "+provider.TenantMarker, "write it once")
@@ -108,7 +108,7 @@ func (p *Provider) CheckFound(found *Problems) {
 	if p.Audience != "" {
 		found.Add("Audience", atRunTime+", which no token names", "list the provider in Providers")
 	}
-	if p.AllowsTenants {
+	if p.AllowTenant != nil {
 		found.Add("AllowTenant", atRunTime, "list its Tenants")
 	}
 	if p.Signals != nil {

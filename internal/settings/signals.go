@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -11,7 +12,7 @@ type Signals struct {
 	Issuer, Authorization, CredentialChange string
 	Audience, SigningAlgs                   []string
 	Poll                                    time.Duration
-	HasToken                                bool // Token is set
+	Token                                   func(ctx context.Context) (string, error)
 }
 
 // check reports every problem of the settings. of is the issuer of the provider, which is checked as such.
@@ -35,7 +36,7 @@ func (s *Signals) check(of string, found *Problems) {
 	switch {
 	case s.Poll != 0 && (s.Poll < minPoll || s.Poll > maxPoll):
 		found.Add("Signals.Poll", fmt.Sprintf("%s is out of range", s.Poll), "use a duration from 1s to 1h, or 0 for push")
-	case s.Poll != 0 && !s.HasToken:
+	case s.Poll != 0 && s.Token == nil:
 		found.Add("Signals.Token", "is not set although Poll is",
 			"set a function that returns an access token for the transmitter")
 	}
