@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/url"
 	"reflect"
-	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -17,7 +16,6 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/clientcert"
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/dpopnonce"
-	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/exchange"
 	"github.com/seed-d65cea4d/ginoidc/internal/marker"
 	"github.com/seed-d65cea4d/ginoidc/internal/origin"
@@ -65,17 +63,12 @@ type core struct {
 	origin    web.CrossOrigin
 	markers   marker.Cookies
 	recent    marker.Recent
-
-	certificates clientcert.Source
-	proofNonces  dpopnonce.Issuer
-
+	tokens    bearer.Checker // of a provider's, except for what its settings say
 	exchanges *exchange.Group
 
 	browsersOnly  bool        // the session is the only way to be signed in
 	groupsGuarded atomic.Bool // a guard requires groups
 	silent        atomic.Bool // SilentSignIn is in use
-
-	userInfoClaims []string // nil: the default
 }
 
 // New validates cfg and returns every problem at once, joined, each a [ConfigError]. It makes no call to the provider,
@@ -106,60 +99,67 @@ func New(cfg Config) (*Auth, error) {
 	a.providers.reporter = a.reporter
 	a.routes, a.targets = cfg.values().Site(app)
 	a.routes.Metadata = bearer.MetadataPath(cfg.Resource)
-	a.userInfoClaims = slices.Clone(cfg.UserInfoClaims)
 	a.config.DefaultReturnTo = cmp.Or(cfg.DefaultReturnTo, a.routes.Base+"/")
 	a.config.PostSignOutURL = cmp.Or(cfg.PostSignOutURL, strings.TrimSuffix(cfg.AppURL, "/")+"/")
 	if a.origin, err = web.NewCrossOrigin(origin.Of(app), cfg.TrustedOrigins, cfg.CrossOriginRoutes); err != nil {
 		return nil, err
 	}
-	if err := a.build(app, names); err != nil {
+	if err := build(a, app, names); err != nil {
 		return nil, err
 	}
 	return &Auth{core: a, denier: denier{
 		reporter: a.reporter, handlers: cfg.AbortHandlers, links: a.links, targets: a.targets, routes: a.routes,
 		challenges: bearer.Challenges{
-			Realm: a.targets.Origin, Tokens: a.providers.AcceptsTokens(), Metadata: a.routes.Metadata, Nonces: a.proofNonces,
+			Realm: a.targets.Origin, Tokens: a.providers.AcceptsTokens(), Metadata: a.routes.Metadata, Nonces: a.tokens.Nonces,
 		},
 		home: a.config.DefaultReturnTo, providers: &a.providers, requestOf: a.requestOf, pages: a.pages,
 	}}, nil
 }
 
-// build creates the parts that need a valid configuration, each after those that it needs itself.
-func (a *core) build(app *url.URL, variables map[string]string) error {
+// build creates the parts of a that need a valid configuration, each after those that it needs itself.
+func build(a *core, app *url.URL, variables map[string]string) (err error) {
 	secure := app.Scheme == "https"
-	if err := makeSessions(a, secure); err != nil {
-		return err
+	for _, part := range []func(*core, bool) error{makeSessions, makeSealed} {
+		if err := part(a, secure); err != nil {
+			return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
+		}
 	}
-	if err := makeAttempts(a, secure); err != nil {
-		return err
+	cfg := &a.config
+	a.tokens.Site = a.targets
+	a.tokens.Certificates, err = clientcert.New(cfg.CertificateHeader, cfg.CertificateFormat, cfg.CertificateProxies)
+	if err != nil {
+		return fmt.Errorf("ginoidc: CertificateProxies: %w", err)
 	}
-	if err := makeSealed(a, secure); err != nil {
-		return err
-	}
-	var err error
 	if a.pages, err = newOwnPages(a); err != nil {
 		return err
 	}
-	a.landing = landing{a.config.strict(), a.pages}
+	a.landing = landing{cfg.strict(), a.pages}
+	at := strings.TrimSuffix(cfg.AppURL, "/") + a.routes.Prefix
 	a.signOuts = signOuts{
-		attempts: a.attempts, target: a.config.PostSignOutURL, home: a.config.DefaultReturnTo,
-		page: strings.TrimSuffix(a.config.AppURL, "/") + a.routes.Prefix + routes.SignedOutPath,
+		attempts: a.attempts, target: cfg.PostSignOutURL, home: cfg.DefaultReturnTo, page: at + routes.SignedOutPath,
 	}
 	a.signIns = newSignIns(a)
-	if err := makeParties(a, variables); err != nil {
+	ps := &a.providers
+	ps.config, ps.hooks, ps.state, ps.values, ps.labels = cfg, a.hooks, a.state, a.values, a.ledger.Labels
+	ps.tokens, ps.routes, ps.guarded, ps.Several = a.tokens, at, &a.groupsGuarded, cfg.severalProviders()
+	if err := ps.addConfigured(variables); err != nil {
 		return err
 	}
-	a.browsersOnly = len(a.config.Authenticators) == 0 && !a.providers.AcceptsTokens()
+	a.browsersOnly = len(cfg.Authenticators) == 0 && !ps.AcceptsTokens()
 	return nil
 }
 
-// makeSessions creates what keeps sessions. Without Config.Store they are in sealed cookies.
+// makeSessions creates what keeps sessions and sign-in attempts. Without Config.Store sessions are in sealed cookies.
 func makeSessions(a *core, secure bool) (err error) {
 	cfg := &a.config
 	if cfg.Store == nil {
 		if cfg.Store, err = cookiestore.New(cookiestore.Config{Secrets: cfg.CookieSecrets}); err != nil {
-			return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
+			return err
 		}
+	}
+	if cfg.State == nil && session.InCookies(cfg.Store) {
+		a.log.Info("ginoidc: sign-outs are remembered by this process alone, and a restart forgets them: " +
+			"copies of cookies are valid again then. See docs/sessions.md")
 	}
 	name, root := cookie.Prefixed(cfg.CookieName, secure, a.routes.Base)
 	a.markers = marker.Cookies{Name: name, Path: root, Secure: secure}
@@ -169,47 +169,27 @@ func makeSessions(a *core, secure bool) (err error) {
 		Parties: a.providers.partyOf, Logger: a.log,
 	})
 	if err != nil {
-		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
+		return err
 	}
-	if cfg.State == nil && session.InCookies(cfg.Store) {
-		a.log.Info("ginoidc: sign-outs are remembered by this process alone, and a restart forgets them: " +
-			"copies of cookies are valid again then. See docs/sessions.md")
-	}
-	return nil
-}
-
-// makeAttempts creates what keeps sign-in attempts, in cookies that only the plugin's own routes get, unless the prefix
-// __Host- of their names requires the path "/".
-func makeAttempts(a *core, secure bool) (err error) {
-	cfg, path := &a.config, a.routes.Base+a.routes.Prefix
-	if strings.HasPrefix(a.markers.Name, "__Host-") {
-		path = "/"
-	}
-	a.attempts, err = attempt.New(attempt.Config{
-		Secrets: cfg.CookieSecrets, CookieName: a.markers.Name, Path: path, Secure: secure,
+	a.attempts, err = attempt.New(attempt.Config{ // in cookies that only the plugin's own routes get
+		Secrets: cfg.CookieSecrets, CookieName: name, Secure: secure,
+		Path:      cookie.Below(name, a.routes.Base+a.routes.Prefix),
 		CrossSite: len(cfg.Providers) > 0 && authresponse.Mode(cfg.Providers[0].ResponseMode).FormPost(),
 		Audience:  cfg.audience(), Life: cfg.AttemptLife,
 	})
-	if err != nil {
-		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
-	}
-	return nil
+	return err
 }
 
-// makeSealed creates what seals texts that leave the process: values in the shared state, links, nonces, and the cookie
-// that remembers a sign-in. It also creates the source of client certificates.
+// makeSealed creates what seals texts that leave the process, in the shared state, links, nonces and a cookie.
 func makeSealed(a *core, secure bool) error {
 	cfg := &a.config
 	seals, err := sealed.NewAll(cfg.CookieSecrets, cfg.audience())
 	if err != nil {
-		return fmt.Errorf("ginoidc: CookieSecrets: %w", err)
+		return err
 	}
 	a.values = shared.Values{State: a.state, Seal: seals.Kept}
 	a.exchanges = exchange.New(exchange.Config{
-		Values: a.values, Sessions: a.sessions, Log: a.log,
-		LeaseNotReleased: func(ctx context.Context, err error) {
-			a.emit(ctx, events.Event{Kind: events.LeaseNotReleased, Err: err})
-		},
+		Values: a.values, Sessions: a.sessions, Events: a.events, Log: a.log,
 		Alone: cfg.State == nil || len(cfg.unsupported(shared.LeaseMethods())) > 0,
 	})
 	a.updates = update.Updates{
@@ -220,16 +200,11 @@ func makeSealed(a *core, secure bool) error {
 	}
 	a.ledger = newRoster(cfg, a.state, "", false, labels, a.reporter)
 	a.links = signin.Links{Route: a.routes.SignIn, Seal: seals.Parameters}
-	a.proofNonces = dpopnonce.Issuer{Seal: seals.Proofs}
+	a.tokens.Nonces = dpopnonce.Issuer{Seal: seals.Proofs}
 	a.recent = marker.Recent{
 		Name: cfg.CookieName, Path: a.routes.SignIn, Secure: secure, SameSite: cfg.sameSite(), Seal: seals.Recent,
 		Idle: cfg.SessionIdle,
 	}
-	proxies, err := clientcert.ParseNetworks(cfg.CertificateProxies)
-	if err != nil {
-		return fmt.Errorf("ginoidc: CertificateProxies: %w", err)
-	}
-	a.certificates = clientcert.Source{Header: cfg.CertificateHeader, Format: cfg.CertificateFormat, Proxies: proxies}
 	return nil
 }
 

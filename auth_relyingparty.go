@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+	"sync/atomic"
 
 	"github.com/gin-gonic/gin"
 
@@ -17,15 +18,18 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/recheck"
 	"github.com/seed-d65cea4d/ginoidc/internal/refresh"
 	"github.com/seed-d65cea4d/ginoidc/internal/relyingparty"
+	"github.com/seed-d65cea4d/ginoidc/internal/revocation"
 	"github.com/seed-d65cea4d/ginoidc/internal/roster"
 	"github.com/seed-d65cea4d/ginoidc/internal/routes"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/settings"
+	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 	"github.com/seed-d65cea4d/ginoidc/internal/signals"
 )
 
 // relyingParty is the app as a client of one identity provider. It has all that is this provider's alone: settings,
-// keys, users, and what ended their sessions. What the app has once, whatever the provider, is in core.
+// keys, users, and what ended their sessions. What the app has once, whatever the provider, is in core: a user of one
+// provider must never be taken for one of another, so nothing about users is shared.
 type relyingParty struct {
 	*reporter
 	*relyingparty.Party
@@ -43,25 +47,36 @@ type relyingParty struct {
 	keepIDToken string
 }
 
-// newRelyingParty makes the relying party of the provider that settings describe. names has the names of the settings.
-// It calls the provider through client or, if that is nil, through one of its own.
-func newRelyingParty(
-	a *core, settings *Provider, names settings.Names, client *provider.Provider,
+// relyingParties makes and finds the relying parties of an app. The fields are what all of them have in common.
+type relyingParties struct {
+	*reporter
+	relyingparty.Set[*relyingParty]
+	config  *Config
+	hooks   hooks
+	state   SharedState
+	values  shared.Values
+	labels  revocation.Labels
+	tokens  bearer.Checker // without what the settings of a provider say
+	routes  string         // the address below which the plugin has its routes
+	guarded *atomic.Bool   // a guard requires groups
+}
+
+// newParty makes the relying party of the provider that settings describe. names has the names of the settings. It
+// calls the provider through client or, if that is nil, through one of its own.
+func (ps *relyingParties) newParty(
+	settings *Provider, names settings.Names, client *provider.Provider,
 ) (*relyingParty, error) {
 	rp := &relyingParty{
-		reporter: a.reporter.of(settings.Name), settings: *settings, names: names,
-		shape: settings.claimShape(), keepIDToken: a.config.KeepIDToken, groups: claims.Watch{Guarded: &a.groupsGuarded},
+		reporter: ps.reporter.of(settings.Name), settings: *settings, names: names,
+		shape: settings.claimShape(), keepIDToken: ps.config.KeepIDToken, groups: claims.Watch{Guarded: ps.guarded},
 	}
-	rp.Party = relyingparty.New(relyingparty.Config{
-		Name: settings.Name, Issuer: settings.Issuer, ClientID: settings.ClientID, Several: a.providers.Several,
-		Routes:       strings.TrimSuffix(a.config.AppURL, "/") + a.routes.Prefix,
-		AccessTokens: settings.Audience != "", Introspects: settings.Introspection != "",
-		Tokens: bearer.Checker{
-			Site: a.targets, Certificates: a.certificates, Nonces: a.proofNonces,
-			BoundOnly: settings.RequireBoundTokens, NeedsNonce: settings.RequireDPoPNonce,
-		},
-		MarkUsed: a.state.MarkUsed,
-	}, rp)
+	cfg := relyingparty.Config{
+		Name: settings.Name, Issuer: settings.Issuer, ClientID: settings.ClientID, Several: ps.Several, Routes: ps.routes,
+		AccessTokens: settings.Audience != "", Introspects: settings.Introspection != "", Tokens: ps.tokens,
+		MarkUsed: ps.state.MarkUsed,
+	}
+	cfg.Tokens.BoundOnly, cfg.Tokens.NeedsNonce = settings.RequireBoundTokens, settings.RequireDPoPNonce
+	rp.Party = relyingparty.New(cfg, rp)
 	if client == nil {
 		cfg, err := rp.clientConfig()
 		if err != nil {
@@ -71,12 +86,12 @@ func newRelyingParty(
 		client = provider.New(cfg)
 	}
 	rp.Use(client)
-	rp.ledger = newRoster(&a.config, a.state, rp.Audience, settings.Signals.stepsUp(), a.ledger.Labels, rp.reporter)
-	rp.refresher = newRefresher(rp, a.values, a.config.SessionLifetime)
-	rp.checker = newChecker(rp, &a.config, a.values, a.hooks)
+	rp.ledger = newRoster(ps.config, ps.state, rp.Audience, settings.Signals.stepsUp(), ps.labels, rp.reporter)
+	rp.refresher = newRefresher(rp, ps.values, ps.config.SessionLifetime)
+	rp.checker = newChecker(rp, ps.config, ps.values, ps.hooks)
 	rp.resources = rp.resourceTransport()
 	var err error
-	rp.signals, err = newSignalReceiver(a, rp)
+	rp.signals, err = newSignalReceiver(ps, rp)
 	return rp, err
 }
 
@@ -89,50 +104,40 @@ func (rp *relyingParty) clientConfig() (provider.Config, error) {
 	return cfg, err
 }
 
-// relyingParties finds the relying party for whatever is at hand.
-type relyingParties struct {
-	*reporter
-	relyingparty.Set[*relyingParty]
-}
-
-// makeParties makes the relying parties of the configuration. Those of Config.FindProvider are made when they are first
-// needed, and no provider is called before that.
-func makeParties(a *core, variables map[string]string) error {
-	cfg := &a.config
-	a.providers.Several = cfg.severalProviders()
-	for i := range cfg.Providers {
+// addConfigured makes the relying parties of the configuration. Those of Config.FindProvider are made when they are
+// first needed, and no provider is called before that: an app starts while its providers are down.
+func (ps *relyingParties) addConfigured(variables map[string]string) error {
+	for i := range ps.config.Providers {
 		names := settings.Names{Variables: variables, Path: settings.ProviderPath(i)}
-		rp, err := newRelyingParty(a, &cfg.Providers[i], names, nil)
+		rp, err := ps.newParty(&ps.config.Providers[i], names, nil)
 		if err != nil {
 			return err
 		}
-		a.providers.Add(rp)
+		ps.Add(rp)
 	}
-	if cfg.FindProvider != nil {
-		a.providers.FindBy(func(ctx context.Context, name string, earlier *relyingParty) (*relyingParty, error) {
-			return findParty(ctx, a, name, earlier)
-		}, func(unused *relyingParty) { unused.Client.CloseIdle() }, a.log)
+	if ps.config.FindProvider != nil {
+		ps.FindBy(ps.find, func(unused *relyingParty) { unused.Client.CloseIdle() }, ps.log)
 	}
 	return nil
 }
 
-// findParty makes the relying party of a provider that Config.FindProvider returns. If the provider is as it was, the
-// client with its metadata, keys and connections is kept.
-func findParty(ctx context.Context, a *core, name string, earlier *relyingParty) (*relyingParty, error) {
-	found, err := a.config.FindProvider(ctx, name)
+// find makes the relying party of a provider that Config.FindProvider returns. If the provider is as it was, the client
+// with its metadata, keys and connections is kept.
+func (ps *relyingParties) find(ctx context.Context, name string, earlier *relyingParty) (*relyingParty, error) {
+	found, err := ps.config.FindProvider(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	names := settings.Names{Path: fmt.Sprintf("FindProvider(%q).", name)}
 	if err := found.prepareFound(name, names.Path); err != nil {
-		a.emit(ctx, events.Event{Kind: events.ProviderInvalid, Provider: name, Err: err})
+		ps.emit(ctx, events.Event{Kind: events.ProviderInvalid, Provider: name, Err: err})
 		return nil, err
 	}
 	var client *provider.Provider
 	if earlier != nil && earlier.settings.sameClient(&found) {
 		client = earlier.Client
 	}
-	return newRelyingParty(a, &found, names, client)
+	return ps.newParty(&found, names, client)
 }
 
 // prepareFound completes the settings of a provider found at run time, and returns their problems.
@@ -194,4 +199,48 @@ func (ps *relyingParties) ofPath(
 		return only, nil
 	}
 	return ps.Kept(requestOf(c), nameInPath(c))
+}
+
+// TokenStats counts access tokens that were checked before, so that checking them again costs little. Entries is the
+// present size of the cache, Hits and Misses count since the start.
+type TokenStats struct {
+	Entries int    `json:"entries"`
+	Hits    uint64 `json:"hits"`
+	Misses  uint64 `json:"misses"`
+}
+
+// AccessTokenStats returns the statistics of JWTs and of introspected tokens together, for metrics. Few hits mean that
+// clients ask for a new token for every request.
+func (a *Auth) AccessTokenStats() TokenStats { return TokenStats(a.providers.TokenStats()) }
+
+// resourceMetadata has the route with the metadata of the app, which clients of its API read (RFC 9728).
+type resourceMetadata struct {
+	bearer.Metadata
+	denier *denier
+}
+
+// mountMetadata registers the route of the metadata, unless the app has none. It is at the root of the host, outside of
+// a group at the base path. The metadata names the one way to send a token that the app reads: one in a URL would end
+// up in logs.
+func mountMetadata(a *Auth, r gin.IRouter) {
+	pattern := a.routes.Metadata
+	if pattern == "" {
+		return
+	}
+	if group, ok := r.(interface{ BasePath() string }); ok {
+		pattern = bearer.Above(group.BasePath(), pattern)
+	}
+	m := &resourceMetadata{bearer.Metadata{
+		Resource: a.config.Resource, AuthorizationServers: a.providers.AuthorizationServers(),
+		BearerMethods: []string{"header"}, ProofAlgs: provider.ProofAlgs(),
+		CertificateBound: a.tokens.Certificates.Header != "",
+	}, &a.denier}
+	r.Any(pattern, m.show)
+}
+
+// show is a method, by which guards recognize a handler of the plugin.
+func (m *resourceMetadata) show(c *gin.Context) {
+	if !m.Serve(c.Writer, c.Request) {
+		m.denier.fail(c, "", errMethod)
+	}
 }

@@ -95,7 +95,7 @@ func (a *Auth) UserInfo(c *gin.Context) {
 		a.denier.fail(c, "", err)
 		return
 	}
-	answer := u.shape.Shown(all, a.userInfoClaims)
+	answer := u.shape.Shown(all, a.config.UserInfoClaims)
 	if asksForSession(c) && id.session() != nil {
 		absolute, idle := a.sessions.Limits(&id.session().Record)
 		answer["session"] = sessionTimes{int64(absolute / time.Second), int64(idle / time.Second)}

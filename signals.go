@@ -91,26 +91,26 @@ const (
 func (s *Signals) stepsUp() bool { return s != nil && s.CredentialChange == SignalStepsUp }
 
 // newSignalReceiver returns nil unless Signals is set.
-func newSignalReceiver(a *core, rp *relyingParty) (*signals.Receiver, error) {
+func newSignalReceiver(ps *relyingParties, rp *relyingParty) (*signals.Receiver, error) {
 	p := &rp.settings
 	if p.Signals == nil {
 		return nil, nil
 	}
 	s := *p.Signals
-	states, err := sealed.New("signal verification", a.config.CookieSecrets, string(rp.Audience))
+	states, err := sealed.New("signal verification", ps.config.CookieSecrets, string(rp.Audience))
 	if err != nil {
 		return nil, fmt.Errorf("ginoidc: CookieSecrets: %w", err)
 	}
 	return signals.New(signals.Config{
 		Transmitter: provider.NewTransmitter(provider.TransmitterConfig{
 			Issuer: s.Issuer, Audience: s.Audience, SigningAlgs: s.SigningAlgs,
-			MaxAge: a.config.SessionLifetime + a.config.AttemptLife, ClockTolerance: p.ClockTolerance, Token: s.Token,
-			Timeout: p.Timeout, Transport: p.Transport, RootCAs: p.RootCAs, Logger: a.log, Report: rp.events.EmitProvider,
+			MaxAge: ps.config.SessionLifetime + ps.config.AttemptLife, ClockTolerance: p.ClockTolerance, Token: s.Token,
+			Timeout: p.Timeout, Transport: p.Transport, RootCAs: p.RootCAs, Logger: rp.log, Report: rp.events.EmitProvider,
 			Observe: rp.events.CallObserver(),
 		}),
 		Issuer: s.Issuer, Audience: rp.Audience, URL: rp.URL(routes.SignalsPath), Authorization: s.Authorization,
-		Poll: s.Poll, State: a.state, Values: a.values, States: states, Log: a.log,
-		Apply: func(ctx context.Context, e *provider.SecurityEvent) error { return rp.applySignal(ctx, a.hooks, e) },
+		Poll: s.Poll, State: ps.state, Values: ps.values, States: states, Log: rp.log,
+		Apply: func(ctx context.Context, e *provider.SecurityEvent) error { return rp.applySignal(ctx, ps.hooks, e) },
 		Report: func(ctx context.Context, e signals.Event, of *provider.SecurityEvent, err error) {
 			rp.reportSignal(ctx, e, of, err)
 		},

@@ -23,7 +23,8 @@ type ProviderChoice struct {
 	Last        bool   // the one that this browser used last
 }
 
-// signIns starts sign-ins.
+// signIns starts sign-ins. What a request may ask for is decided in internal/signin; here are the provider that it
+// leads to, the page of choice, and what the attempt keeps of the browser's session.
 type signIns struct {
 	*reporter
 	reader     signin.Reader
@@ -115,7 +116,8 @@ func (s *signIns) readForm(c *gin.Context) (url.Values, error) {
 	return form, nil
 }
 
-// chosen returns the relying party of a sign-in, or nil if the user has to choose.
+// chosen returns the relying party of a sign-in, or nil if the user has to choose. A lookup that fails is an error and
+// no choice: the user would be asked for a password by another provider than the one that the domain leads to.
 func (s *signIns) chosen(ctx context.Context, by signin.Chosen) (*relyingParty, error) {
 	if only := s.parties.Only(); only != nil {
 		return only, nil
@@ -139,7 +141,8 @@ func (s *signIns) chosen(ctx context.Context, by signin.Chosen) (*relyingParty, 
 	return s.parties.Named(ctx, by.Name)
 }
 
-// checkInitiation checks the request of a third party.
+// checkInitiation checks the request of a third party, which could otherwise sign users of other sites in to accounts
+// that it knows (login cross-site request forgery; RFC 9700, section 4.7).
 func (of *signInRequest) checkInitiation(form url.Values) error {
 	if of.rp == nil {
 		return signin.CheckInitiation(nil, false, form)
@@ -159,6 +162,8 @@ func (s *signIns) openLink(c *gin.Context, req *request, of *signInRequest, seal
 	if !s.reader.Links.Links(own, of.rp.Name, sealed) {
 		return fmt.Errorf("%w: the link is not of this session", errLinkRefused)
 	}
+	// The response links the account only in this session, and only if the user proves the account now: one who is signed
+	// in at the provider on a shared computer might be somebody else.
 	of.Purpose.Link, of.Purpose.Replaces, of.Purpose.Replaced = true, own.ID, own.Subject
 	of.App = url.Values{"prompt": {"login"}}
 	return nil
@@ -194,7 +199,7 @@ func (s *signIns) choose(c *gin.Context, req *request, of signInRequest) {
 }
 
 // lastUsed returns the relying party with which this browser signed in last, or nil if that is not known, or if there
-// is none of that name.
+// is none of that name. The cookie may be forged, which at worst asks the user to sign in with another provider.
 func (s *signIns) lastUsed(c *gin.Context, req *request) *relyingParty {
 	rp, err := s.parties.Named(req, s.markers.LastChosen(c.Request))
 	if err != nil {
@@ -223,7 +228,9 @@ func (s *signIns) start(ctx context.Context, c *gin.Context, req *request, of si
 		}
 	}
 	posts := rp.mode().FormPost()
-	if s.strict || posts { // the callback will come without the session cookie
+	// The callback will come without the session cookie, since another site sends the browser there. So the attempt says
+	// which session the new one replaces: otherwise copies of its cookie would stay valid, and its tokens unrevoked.
+	if s.strict || posts {
 		if id, err := req.identifyBrowser(c); err == nil && id.session() != nil {
 			purpose.Replaces, purpose.Replaced = id.session().ID, id.session().Subject
 			req.keepReplacedTokens(id.session())

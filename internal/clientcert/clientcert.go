@@ -40,6 +40,12 @@ type Source struct {
 	Proxies []netip.Prefix // the networks of the proxies
 }
 
+// New returns a Source behind the proxies in these networks, as ParseNetworks reads them.
+func New(header, format string, proxies []string) (Source, error) {
+	networks, err := ParseNetworks(proxies)
+	return Source{Header: header, Format: format, Proxies: networks}, err
+}
+
 // Thumbprint returns the x5t#S256 of the client certificate (RFC 8705 section 3.1), or "" if there is none. Behind a
 // proxy only the header counts, since the connection is the proxy's own. From anywhere else the header is an error: an
 // attacker who reaches the app directly could claim any certificate, which are no secrets.

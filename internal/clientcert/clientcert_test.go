@@ -184,3 +184,14 @@ func FuzzHeader(f *testing.F) {
 		}
 	})
 }
+
+// TestNew: the networks of the proxies are those of the setting, or the reason why they cannot be.
+func TestNew(t *testing.T) {
+	s, err := clientcert.New("X-Cert", "pem", []string{"10.0.0.0/8", "192.0.2.1"})
+	if err != nil || s.Header != "X-Cert" || s.Format != "pem" || len(s.Proxies) != 2 {
+		t.Errorf("%+v, %v", s, err)
+	}
+	if _, err := clientcert.New("X-Cert", "pem", []string{"0.0.0.0/0"}); err == nil {
+		t.Error("every client would be a proxy")
+	}
+}

@@ -36,6 +36,14 @@ func Prefixed(name string, secure bool, base string) (prefixed, path string) {
 	return "__Secure-" + name, base
 }
 
+// Below returns path, or "/" if the prefix __Host- of the name requires it.
+func Below(name, path string) string {
+	if strings.HasPrefix(name, "__Host-") {
+		return "/"
+	}
+	return path
+}
+
 // PartName returns the name of the nth part of the value in cookies of that name.
 func PartName(name string, n int) string {
 	if n == 0 {

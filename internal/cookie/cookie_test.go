@@ -82,3 +82,12 @@ func TestPrefixed(t *testing.T) {
 		}
 	}
 }
+
+// TestBelow: a cookie with the prefix __Host- is not accepted for any other path than "/".
+func TestBelow(t *testing.T) {
+	for name, want := range map[string]string{"__Host-c": "/", "__Secure-c": "/app/auth", "c": "/app/auth"} {
+		if got := cookie.Below(name, "/app/auth"); got != want {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}

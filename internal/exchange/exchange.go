@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
+	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/outcome"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
@@ -49,10 +50,8 @@ type Config struct {
 	Values   shared.Values
 	Sessions *session.Manager
 	Alone    bool // no other instance shares the state, or the state has no leases
+	Events   *events.Reporter
 	Log      *slog.Logger
-
-	// LeaseNotReleased receives the failure to release a lease: others wait until it expires.
-	LeaseNotReleased func(context.Context, error)
 }
 
 // Group shares the results of exchanges. It is safe for concurrent use.
@@ -90,7 +89,7 @@ func (g *Group) inTurn(ctx context.Context, r Response, redeem Redeem) *Result {
 	}
 	defer func() {
 		if err := release(context.WithoutCancel(ctx)); err != nil {
-			g.LeaseNotReleased(ctx, err)
+			g.Events.Emit(ctx, events.Event{Kind: events.LeaseNotReleased, Err: err}) // others wait until it expires
 		}
 	}()
 	if waited {

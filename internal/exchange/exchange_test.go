@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/exchange"
 	"github.com/seed-d65cea4d/ginoidc/internal/sealed"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
@@ -31,7 +32,9 @@ func instances(t *testing.T, n int, alone bool) []*exchange.Group {
 	for i := range all {
 		all[i] = exchange.New(exchange.Config{
 			Values: shared.Values{State: memory, Seal: seal}, Alone: alone, Log: slog.New(slog.DiscardHandler),
-			LeaseNotReleased: func(_ context.Context, err error) { t.Error(err) },
+			Events: &events.Reporter{
+				Log: slog.New(slog.DiscardHandler), OnEvent: func(_ context.Context, e events.Event) { t.Error(e) },
+			},
 		})
 	}
 	return all

@@ -82,8 +82,8 @@ func rooms() []room {
 		{"internal/doctor", "internal/provider", ""},
 		{"internal/signals", "internal/flight internal/provider internal/sealed internal/shared", ""},
 		{"internal/bearer", "internal/clientcert internal/dpopnonce internal/provider internal/returnto", ""},
-		{"internal/exchange", "internal/attempt internal/cookie internal/flight internal/outcome internal/provider " +
-			"internal/session internal/shared",
+		{"internal/exchange", "internal/attempt internal/cookie internal/events internal/flight internal/outcome " +
+			"internal/provider internal/session internal/shared",
 			""},
 		{"internal/recheck", "internal/claims internal/flight internal/provider internal/refresh internal/session " +
 			"internal/shared internal/wire",

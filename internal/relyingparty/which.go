@@ -88,6 +88,17 @@ func (s *Set[T]) AcceptsTokens() bool {
 	return slices.ContainsFunc(s.fixed, func(t T) bool { return t.Of().AccessTokens })
 }
 
+// TokenStats returns the statistics of access tokens that were checked before, JWTs and introspected ones together.
+func (s *Set[T]) TokenStats() (all provider.CacheStats) {
+	for _, t := range s.fixed {
+		client := t.Of().Client
+		for _, cache := range []provider.CacheStats{client.AccessTokenCache(), client.IntrospectionCache()} {
+			all.Entries, all.Hits, all.Misses = all.Entries+cache.Entries, all.Hits+cache.Hits, all.Misses+cache.Misses
+		}
+	}
+	return all
+}
+
 // AuthorizationServers returns the issuers whose access tokens the app accepts, which may be none.
 func (s *Set[T]) AuthorizationServers() []string {
 	issuers := []string{}

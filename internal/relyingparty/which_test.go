@@ -171,3 +171,19 @@ func TestReady(t *testing.T) {
 		}
 	})
 }
+
+// TestTokenStats: the statistics are those of all providers together.
+func TestTokenStats(t *testing.T) {
+	set, a, b := two()
+	if got := set.TokenStats(); got != (provider.CacheStats{}) {
+		t.Errorf("before the first token: %+v", got)
+	}
+	for n, m := range []*member{a, b, b} {
+		if _, err := m.Client.CheckAccessToken(t.Context(), jwt(m.Issuer)); err == nil {
+			t.Error("accepted")
+		}
+		if got := set.TokenStats(); got.Misses != uint64(n+1) || got.Hits != 0 || got.Entries != 0 {
+			t.Errorf("after %d refused tokens: %+v", n+1, got)
+		}
+	}
+}
