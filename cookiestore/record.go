@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	gsessions "github.com/gorilla/sessions"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/store"
 	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
@@ -71,9 +73,7 @@ func (s *Store) DeleteRecord(h http.Header, r *http.Request, name string, o *gse
 }
 
 func (s *Store) load(now time.Time, r *http.Request, name string, form byte) (payload []byte, stale, ok bool) {
-	var carried parts
-	carried.read(r, name)
-	text, ok := carried.join(s.maxChunks)
+	text, ok := s.find(r, name)
 	if !ok {
 		return nil, false, false
 	}
@@ -86,6 +86,16 @@ func (s *Store) load(now time.Time, r *http.Request, name string, form byte) (pa
 		return nil, false, false
 	}
 	return payload, stale, true
+}
+
+// find returns the sealed text that the request carries.
+func (s *Store) find(r *http.Request, name string) (text string, ok bool) {
+	if text, ok = cookie.Sole(r, name); ok && len(text) <= cookie.MaxSize && !strings.HasPrefix(text, "~") {
+		return text, true
+	}
+	var carried parts
+	carried.read(r, name)
+	return carried.join(s.maxChunks)
 }
 
 func (s *Store) save(h http.Header, r *http.Request, name string, form byte, payload []byte,

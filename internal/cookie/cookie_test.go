@@ -2,6 +2,7 @@ package cookie_test
 
 import (
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"reflect"
 	"strings"
@@ -69,6 +70,30 @@ func TestValues(t *testing.T) {
 }
 
 // TestPrefixed: cookies of https have the strongest prefix that their path allows.
+// TestSole: it finds a cookie that is alone with its name, and nothing that Named would not find alone.
+func TestSole(t *testing.T) {
+	for line, want := range map[string]string{
+		"sid=a": "a", "x=1; sid=a; y=2": "a", " sid=a\t; y=2": "a", "sid=": "", "sid=a=b": "a=b", "sid= a ": " a",
+		"sid=\"a\"": "\"a\"", "x=1;sid=a": "a", "sid=a;": "a",
+	} {
+		r := &http.Request{Header: http.Header{"Cookie": {line}}}
+		if got, ok := cookie.Sole(r, "sid"); got != want || !ok {
+			t.Errorf("%q: %q, %t, want %q", line, got, ok, want)
+		}
+	}
+	for _, lines := range [][]string{
+		nil, {""}, {"x=1"}, {"sid"}, {"sid.1=b"}, {"sidx=a"}, {"xsid=a"}, {"x=sid=a"}, {"sid=a; sid=b"}, {"sid=a; sid.1=b"},
+		{"sid=a", "sid=b"}, {"sid=a", "x=1"}, {"x=sid; sid=a"}, {"sid=a; x=sid"},
+	} {
+		if got, ok := cookie.Sole(&http.Request{Header: http.Header{"Cookie": lines}}, "sid"); ok {
+			t.Errorf("%q: %q", lines, got)
+		}
+	}
+	if _, ok := cookie.Sole(&http.Request{Header: http.Header{"Cookie": {"=a"}}}, ""); ok {
+		t.Error("a cookie without a name")
+	}
+}
+
 func TestPrefixed(t *testing.T) {
 	for _, tt := range []struct {
 		secure           bool

@@ -34,6 +34,24 @@ func Named(r *http.Request, name string) iter.Seq[string] {
 	}
 }
 
+// Sole returns the value of the cookie of that name if there is one Cookie header, and in it one cookie whose name
+// begins with that name, as in most requests. If ok is false, there may be one all the same: see [Named].
+func Sole(r *http.Request, name string) (value string, ok bool) {
+	lines := r.Header["Cookie"]
+	if len(lines) != 1 || name == "" {
+		return "", false
+	}
+	begin := strings.Index(lines[0], name)
+	if begin < 0 || !beginsPair(lines[0][:begin]) {
+		return "", false
+	}
+	pair, rest, _ := strings.Cut(lines[0][begin:], ";")
+	if strings.Contains(rest, name) {
+		return "", false
+	}
+	return strings.CutPrefix(textproto.TrimString(pair)[len(name):], "=")
+}
+
 // beginsPair reports whether a pair begins after this part of a Cookie header. It looks back no further than to the
 // last character that is not white space, so that many names after much white space take no longer than few.
 func beginsPair(before string) bool {

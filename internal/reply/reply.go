@@ -44,7 +44,11 @@ func (r *Reply) Collect(h http.Header) { r.header = h }
 
 // Show says whether a browser shows the response to a signed-in user in a window. Such a page stays out of the
 // browser's history, so that the back button does not show it after a sign-out.
-func (r *Reply) Show(shown bool) { r.shown.Store(shown) }
+func (r *Reply) Show(shown bool) {
+	if r.shown.Load() != shown { // which takes less time than to store it
+		r.shown.Store(shown)
+	}
+}
 
 // Header returns the header of the response: that of the current writer if ctx is a *gin.Context, and otherwise the one
 // at the start of the request. It returns nil if there is none, or if ctx or the request is over.

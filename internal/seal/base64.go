@@ -29,16 +29,18 @@ var base64url = newDigits()
 // the only spelling of these bytes: encoding/base64 skips line breaks even in strict mode, and takes about twice as
 // long, which counts as every request with a session is decoded.
 func decode(dst []byte, text string) bool {
-	d := base64url
-	for len(text) >= 8 && len(dst) >= 8 { // writes two bytes too many, which are overwritten next
-		high := d[0][text[0]] | d[1][text[1]] | d[2][text[2]] | d[3][text[3]]
-		low := d[0][text[4]] | d[1][text[5]] | d[2][text[6]] | d[3][text[7]]
-		if (high|low)&other != 0 {
-			return false
-		}
-		binary.BigEndian.PutUint64(dst, uint64(high)<<32|uint64(low)<<8)
-		dst, text = dst[6:], text[8:]
+	d, all, n := base64url, uint32(0), 0
+	for i := 0; i+8 <= len(text) && n+8 <= len(dst); i, n = i+8, n+6 { // writes two bytes more, which are overwritten next
+		group := text[i : i+8]
+		high := d[0][group[0]] | d[1][group[1]] | d[2][group[2]] | d[3][group[3]]
+		low := d[0][group[4]] | d[1][group[5]] | d[2][group[6]] | d[3][group[7]]
+		all |= high | low
+		binary.BigEndian.PutUint64(dst[n:n+8], uint64(high)<<32|uint64(low)<<8)
 	}
+	if all&other != 0 {
+		return false
+	}
+	dst, text = dst[n:], text[n/6*8:]
 	for ; len(text) >= 4; dst, text = dst[3:], text[4:] {
 		group := d[0][text[0]] | d[1][text[1]] | d[2][text[2]] | d[3][text[3]]
 		if group&other != 0 {
