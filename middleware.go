@@ -11,6 +11,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/ascii"
 	"github.com/seed-d65cea4d/ginoidc/internal/audit"
 	"github.com/seed-d65cea4d/ginoidc/internal/guard"
+	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
 // Middleware makes the signed-in user available to [UserFrom] and [UserFromContext]. It never denies a request, and it
@@ -42,7 +43,7 @@ func (a *Auth) OptionalAuth() gin.HandlerFunc {
 	return func(c *gin.Context) {
 		id, err := a.attend(c).identifyForGuard(c)
 		if err == nil && id.visit != nil {
-			err = a.checkOrigin(c)
+			err = checkOrigin(c, a.origin)
 		}
 		if err != nil && !a.routes.Own(c) {
 			a.denier.deny(c, err)
@@ -128,7 +129,7 @@ func (a *Auth) Require(check func(*User) error) gin.HandlerFunc {
 	if check == nil {
 		panic("ginoidc: Require needs a check")
 	}
-	return a.requireFunc("Require", func(_ *gin.Context, u *User) error { return check(u) })
+	return a.guard("Require", ownRule(func(_ *gin.Context, u *User) error { return check(u) }))
 }
 
 // RequireFunc is [Auth.Require] with a check that sees the request too, such as its path parameters:
@@ -143,16 +144,18 @@ func (a *Auth) RequireFunc(check func(*gin.Context, *User) error) gin.HandlerFun
 	if check == nil {
 		panic("ginoidc: RequireFunc needs a check")
 	}
-	return a.requireFunc("RequireFunc", check)
+	return a.guard("RequireFunc", ownRule(check))
 }
 
-func (a *Auth) requireFunc(label string, check func(*gin.Context, *User) error) gin.HandlerFunc {
-	return a.guard(label, func(c *gin.Context, id identity) error {
+// ownRule is the decision of a check of the app, whose errors deny whatever they wrap: an app's error that wraps one of a
+// session store, for example, must not make users try again.
+func ownRule(check func(*gin.Context, *User) error) func(*gin.Context, identity) error {
+	return func(c *gin.Context, id identity) error {
 		if err := check(c, id.user()); err != nil {
 			return guard.Forbidden(err)
 		}
 		return nil
-	})
+	}
 }
 
 // ProtectAll requires sign-in on every route except the plugin's own and the public ones, given as Gin's route patterns
@@ -199,7 +202,7 @@ func (a *Auth) guard(label string, decide func(*gin.Context, identity) error) gi
 		// Browsers withhold the cookie from most cross-site requests, so one without it may come from a signed-in user.
 		// Clients that authenticate in another way have to learn that they are not authenticated, so they get 401 instead.
 		if err == nil && (id.visit != nil || id.nobody() && a.browsersOnly) {
-			err = a.checkOrigin(c)
+			err = checkOrigin(c, a.origin)
 		}
 		if err == nil {
 			err = id.signedIn()
@@ -226,8 +229,8 @@ func (a *Auth) guard(label string, decide func(*gin.Context, identity) error) gi
 }
 
 // checkOrigin refuses requests that another site makes a browser send with the session cookie.
-func (a *core) checkOrigin(c *gin.Context) error {
-	if !a.origin.Allows(c.Request, c.FullPath()) {
+func checkOrigin(c *gin.Context, origin web.CrossOrigin) error {
+	if !origin.Allows(c.Request, c.FullPath()) {
 		return errCrossOrigin
 	}
 	return nil

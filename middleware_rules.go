@@ -58,9 +58,9 @@ func (a *Auth) RequireFreshSignIn(maxAge time.Duration) gin.HandlerFunc {
 		panic("ginoidc: RequireFreshSignIn needs at least a second")
 	}
 	label := guard.Label("RequireFreshSignIn", maxAge.String())
-	return a.guardSignIn(label, func(in guard.SignIn, rp *relyingParty) (*guard.StepUp, error) {
+	return a.guard(label, signInRule(func(in guard.SignIn, rp *relyingParty) (*guard.StepUp, error) {
 		return in.Recent(maxAge, rp.settings.ClockTolerance, time.Now())
-	})
+	}))
 }
 
 // RequireACR allows users whose sign-in had any of the authentication context classes, compared byte for byte, for
@@ -69,16 +69,16 @@ func (a *Auth) RequireFreshSignIn(maxAge time.Duration) gin.HandlerFunc {
 func (a *Auth) RequireACR(anyOf ...string) gin.HandlerFunc {
 	values := guardList("RequireACR", guard.CheckACR, anyOf)
 	label := guard.Label("RequireACR", values...)
-	return a.guardSignIn(label, func(in guard.SignIn, _ *relyingParty) (*guard.StepUp, error) {
+	return a.guard(label, signInRule(func(in guard.SignIn, _ *relyingParty) (*guard.StepUp, error) {
 		return in.Strong(values)
-	})
+	}))
 }
 
-// guardSignIn is guard for decisions about the sign-in, that of the session or the one behind an access token.
-func (a *Auth) guardSignIn(
-	label string, decide func(guard.SignIn, *relyingParty) (*guard.StepUp, error),
-) gin.HandlerFunc {
-	return a.guard(label, func(_ *gin.Context, id identity) error {
+// signInRule is a decision about the sign-in, that of the session or the one behind an access token.
+func signInRule(
+	decide func(guard.SignIn, *relyingParty) (*guard.StepUp, error),
+) func(*gin.Context, identity) error {
+	return func(_ *gin.Context, id identity) error {
 		if by := id.access; by != nil { // no sign-in here asked for anything
 			return stepUp(decide(guard.SignIn{AuthTime: by.user.AuthTime, ACR: by.user.ACR, AskedMaxAge: -1}, by.rp))
 		}
@@ -90,7 +90,7 @@ func (a *Auth) guardSignIn(
 			AuthTime: s.AuthTime, ACR: s.ACR, Began: s.Created, AskedMaxAge: s.AskedMaxAge, AskedACR: s.AskedACR,
 		}
 		return stepUp(decide(in, relyingPartyOf(&s.Record)))
-	})
+	}
 }
 
 // RequireAMR allows users who were authenticated with any of the methods, compared byte for byte, for example "hwk" or
