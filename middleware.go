@@ -147,8 +147,8 @@ func (a *Auth) RequireFunc(check func(*gin.Context, *User) error) gin.HandlerFun
 	return a.guard("RequireFunc", ownRule(check))
 }
 
-// ownRule is the decision of a check of the app, whose errors deny whatever they wrap: an app's error that wraps one of a
-// session store, for example, must not make users try again.
+// ownRule is the decision of a check of the app, whose errors deny whatever they wrap: an app's error that wraps one of
+// a session store, for example, must not make users try again.
 func ownRule(check func(*gin.Context, *User) error) func(*gin.Context, identity) error {
 	return func(c *gin.Context, id identity) error {
 		if err := check(c, id.user()); err != nil {
