@@ -144,9 +144,7 @@ func (d *denier) answer(c *gin.Context, why Denial, handler, byDefault gin.Handl
 
 // challenge tells a client how to authenticate, and what the access token or the sign-in lacks.
 func (d *denier) challenge(c *gin.Context, err error) {
-	params := ""
-	var scope *guard.ScopeError
-	var stepUp *StepUpError
+	params, scope, stepUp := "", (*guard.ScopeError)(nil), (*StepUpError)(nil)
 	if errors.As(err, &scope) {
 		params = scope.Challenge()
 	} else if errors.As(err, &stepUp) {

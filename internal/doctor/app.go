@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"context"
 	"net/url"
 	"strings"
 )
@@ -85,6 +86,19 @@ func (a *App) state(f *findings) {
 	default:
 		f.ok("state", "the shared state answers")
 	}
+}
+
+// Policy asks those of the stores that are in a Redis for its maxmemory-policy. The first one with which it forgets is
+// the answer.
+func Policy(ctx context.Context, stores ...any) (policy string, err error) {
+	for _, of := range stores {
+		if redis, ok := of.(interface {
+			MaxMemoryPolicy(ctx context.Context) (string, error)
+		}); ok && (policy == "" || policy == NoEviction) {
+			policy, err = redis.MaxMemoryPolicy(ctx)
+		}
+	}
+	return policy, err
 }
 
 // policy judges what a full Redis does. With any policy but noeviction it drops keys, such as those that record a

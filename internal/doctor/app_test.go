@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 
@@ -37,5 +38,36 @@ func TestApp(t *testing.T) {
 		}
 		tt.change(&a)
 		compare(t, name, a.Findings(), tt.want)
+	}
+}
+
+// redis is a store in a Redis.
+type redis struct {
+	policy string
+	err    error
+}
+
+func (r redis) MaxMemoryPolicy(context.Context) (string, error) { return r.policy, r.err }
+
+// TestPolicy: of several stores, one that forgets is the answer.
+func TestPolicy(t *testing.T) {
+	denied := errors.New("not allowed")
+	safe, unsafe, unknown := redis{policy: "noeviction"}, redis{policy: "allkeys-lru"}, redis{err: denied}
+	for _, tt := range []struct {
+		stores []any
+		want   string
+		err    error
+	}{
+		{nil, "", nil},
+		{[]any{nil, "no Redis"}, "", nil},
+		{[]any{nil, safe}, "noeviction", nil},
+		{[]any{safe, unsafe}, "allkeys-lru", nil},
+		{[]any{unsafe, safe}, "allkeys-lru", nil},
+		{[]any{safe, unknown}, "", denied},
+		{[]any{unknown, safe}, "noeviction", nil},
+	} {
+		if got, err := doctor.Policy(t.Context(), tt.stores...); got != tt.want || err != tt.err {
+			t.Errorf("%v: %q, %v", tt.stores, got, err)
+		}
 	}
 }

@@ -1,5 +1,5 @@
-// Package doctor says what works between an app and its providers, and what to change. It asks nobody: it judges what
-// was fetched, and each of its checks is a function of that. Finding is what an app sees of the result.
+// Package doctor says what works between an app and its providers, and what to change. It judges what was fetched,
+// and each of its checks is a function of that. Finding is what an app sees of the result.
 package doctor
 
 import (

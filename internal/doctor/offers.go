@@ -151,7 +151,19 @@ func (c *check) claims() {
 	}
 }
 
-// lists reports whether the provider lists this client's authentication method, or lists none.
+// GroupsMember returns the member of a token that has the groups, without the path below it.
+func GroupsMember(claim string, path []string) string {
+	if len(path) > 0 {
+		return path[0]
+	}
+	if strings.Contains(claim, "://") { // such as "https://example.com/groups"
+		return claim
+	}
+	member, _, _ := strings.Cut(claim, ".")
+	return member
+}
+
+// listsMethod reports whether the provider lists this client's authentication method, or lists none.
 func (c *check) listsMethod() bool {
 	methods := c.Metadata.AuthMethods
 	return methods == nil || c.AuthMethod == provider.ClientAuthNone || slices.Contains(methods, c.AuthMethod)

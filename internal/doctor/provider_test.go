@@ -439,3 +439,20 @@ func TestLongLists(t *testing.T) {
 		}
 	}
 }
+
+func TestGroupsMember(t *testing.T) {
+	for _, tt := range []struct {
+		claim string
+		path  []string
+		want  string
+	}{
+		{"groups", nil, "groups"},
+		{"realm_access.roles", nil, "realm_access"},
+		{"https://example.com/groups", nil, "https://example.com/groups"},
+		{"", []string{"resource_access", "shop.example.com", "roles"}, "resource_access"},
+	} {
+		if got := doctor.GroupsMember(tt.claim, tt.path); got != tt.want {
+			t.Errorf("%q %q: %q", tt.claim, tt.path, got)
+		}
+	}
+}

@@ -265,7 +265,7 @@ func TestEventsAreDocumented(t *testing.T) {
 	t.Chdir(root)
 	var names, rows []string
 	constant := regexp.MustCompile(`(?m)^\tEvent\w+ += "([a-z_]+)"`)
-	for _, m := range constant.FindAllStringSubmatch(readFile(t, "hooks_events.go"), -1) {
+	for _, m := range constant.FindAllStringSubmatch(readFile(t, "report.go"), -1) {
 		names = append(names, m[1])
 	}
 	row := regexp.MustCompile("(?m)^\\| `([a-z_]+)` \\|")
@@ -273,7 +273,7 @@ func TestEventsAreDocumented(t *testing.T) {
 		rows = append(rows, m[1])
 	}
 	if !slices.Equal(names, rows) || len(names) < 10 {
-		t.Errorf("hooks_events.go has %q\ndocs/events.md has %q", names, rows)
+		t.Errorf("report.go has %q\ndocs/events.md has %q", names, rows)
 	}
 }
 
