@@ -122,7 +122,8 @@ func (ps *relyingParties) addConfigured(variables map[string]string) error {
 }
 
 // find makes the relying party of a provider that Config.FindProvider returns. If the provider is as it was, the client
-// with its metadata, keys and connections is kept.
+// with its metadata, keys and connections is kept. Settings that are invalid are reported: users only learn that they
+// cannot sign in, and the customer who made the mistake cannot read the app's log.
 func (ps *relyingParties) find(ctx context.Context, name string, earlier *relyingParty) (*relyingParty, error) {
 	found, err := ps.config.FindProvider(ctx, name)
 	if err != nil {
@@ -191,7 +192,8 @@ func (ps *relyingParties) partyOf(ctx context.Context, name string, head []byte)
 // nameInPath returns the name below one of the plugin's routes, such as "google" in "/auth/callback/google".
 func nameInPath(c *gin.Context) string { return strings.TrimPrefix(c.Param(routes.BelowParam), "/") }
 
-// ofPath returns the relying party of a callback, whose path names it if there are several.
+// ofPath returns the relying party of a callback, whose path names it if there are several. Nothing else of the request
+// says it, since anyone can write a response.
 func (ps *relyingParties) ofPath(
 	c *gin.Context, requestOf func(*gin.Context) *request,
 ) (*relyingParty, error) {

@@ -76,10 +76,9 @@ func (a *Auth) SignIn(c *gin.Context) {
 	redirect(c, status, location)
 }
 
-// detectLoop detects a sign-in loop: the browser has just completed a sign-in but has no session. If the session cookie
-// is missing, another sign-in would end the same way, so it is an error with everything that leads to the cause. If the
-// cookie opens no session, the cause may be temporary, such as a store that lags or has lost its sessions, so it is an
-// error only the second time. A session that has been ended is not an error.
+// detectLoop detects a sign-in loop: the browser has just completed a sign-in but has no session. If another sign-in
+// would end the same way, it is an error with everything that leads to the cause. A session that has been ended is not
+// an error. Nor is a store that does not respond: that is for the callback to say.
 func (s *signIns) detectLoop(c *gin.Context, req *request, rp *relyingParty) (again bool, err error) {
 	t, again, ok := s.recent.Find(c.Request)
 	if !ok {
@@ -94,11 +93,11 @@ func (s *signIns) detectLoop(c *gin.Context, req *request, rp *relyingParty) (ag
 	if ended, err := rp.ledger.Ended(req, t); ended || err != nil {
 		return false, nil
 	}
-	n := len(c.Request.CookiesNamed(s.markers.Name))
 	missing := &signin.CookieMissingError{
-		Name: s.markers.Name, Path: s.markers.Path, AppURL: s.appURL, Host: ascii.Clean(c.Request.Host, 256), Came: n,
+		Name: s.markers.Name, Path: s.markers.Path, AppURL: s.appURL, Host: ascii.Clean(c.Request.Host, 256),
+		Came: len(c.Request.CookiesNamed(s.markers.Name)),
 	}
-	if n > 0 && !again {
+	if !missing.Loops(again) {
 		s.emit(req, events.Event{Kind: events.SessionLost, Err: missing})
 		return true, nil
 	}

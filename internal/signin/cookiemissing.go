@@ -16,6 +16,11 @@ type CookieMissingError struct {
 	Came         int    // number of cookies with that name
 }
 
+// Loops reports whether another sign-in would end the same way: none of the cookies came, or the second sign-in in a
+// row has ended like this. If a cookie came and opens no session, the cause may be temporary, such as a store that lags
+// or has lost its sessions, so that is tried once more.
+func (e *CookieMissingError) Loops(again bool) bool { return e.Came == 0 || again }
+
 // Error says what is wrong and what to check.
 func (e *CookieMissingError) Error() string {
 	where := fmt.Sprintf("cookie %s, path %s, app URL %s, host of the request %s", e.Name, e.Path, e.AppURL, e.Host)
