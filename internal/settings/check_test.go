@@ -164,11 +164,13 @@ func TestCopyLists(t *testing.T) {
 		List   []string
 		Params url.Values
 		Empty  []string
-	}{[]string{"a"}, url.Values{"p": {"v"}}, nil}
+		Text   string
+		own    []string
+	}{List: []string{"a"}, Params: url.Values{"p": {"v"}}, Text: "t", own: []string{"o"}}
 	mine := of
 	settings.CopyLists(&mine)
 	of.List[0], of.Params["p"][0] = "changed", "changed"
-	if mine.List[0] != "a" || mine.Params.Get("p") != "v" || mine.Empty != nil {
+	if mine.List[0] != "a" || mine.Params.Get("p") != "v" || mine.Empty != nil || mine.Text != "t" || mine.own[0] != "o" {
 		t.Errorf("%+v", mine)
 	}
 }

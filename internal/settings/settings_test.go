@@ -31,6 +31,7 @@ func TestCheckSecret(t *testing.T) {
 		{strings.Repeat("abcdefghijklm", 3)[:35], "repeats itself"}, // the last repetition is cut
 		{strings.Repeat("\x00", 32), "repeats itself"},
 		{"aabbabababbbaabababbabaabbabcbabab", "has no variety"},
+		{"aabbababcdefgaabababbabaabbabcbabab", "has no variety"}, {"aabbababcdefghaabababbabaabbabcbabab", ""},
 	} {
 		if problem := settings.CheckSecret(test.secret, 32); problem != test.problem {
 			t.Errorf("%q: %q, want %q", test.secret, problem, test.problem)
