@@ -125,7 +125,6 @@ func build(a *core, app *url.URL, variables map[string]string) (err error) {
 		}
 	}
 	cfg := &a.config
-	a.tokens.Site = a.targets
 	a.tokens.Certificates, err = clientcert.New(cfg.CertificateHeader, cfg.CertificateFormat, cfg.CertificateProxies)
 	if err != nil {
 		return fmt.Errorf("ginoidc: CertificateProxies: %w", err)
@@ -138,8 +137,12 @@ func build(a *core, app *url.URL, variables map[string]string) (err error) {
 	a.signOuts = signOuts{
 		attempts: a.attempts, target: cfg.PostSignOutURL, home: cfg.DefaultReturnTo, page: at + routes.SignedOutPath,
 	}
-	a.signIns = newSignIns(a)
 	ps := &a.providers
+	a.signIns = signIns{
+		reporter: a.reporter, config: cfg, parties: ps, sessions: a.sessions, markers: a.markers, recent: a.recent,
+		origin: a.origin, pages: a.pages, reader: newSignInReader(cfg, a.routes.SignIn, a.links, a.targets.Rule),
+		starter: signin.Starter{Attempts: a.attempts, Home: cfg.DefaultReturnTo, Log: a.log},
+	}
 	ps.config, ps.hooks, ps.state, ps.values, ps.labels = cfg, a.hooks, a.state, a.values, a.ledger.Labels
 	ps.tokens, ps.routes, ps.guarded, ps.Several = a.tokens, at, &a.groupsGuarded, cfg.severalProviders()
 	if err := ps.addConfigured(variables); err != nil {
@@ -195,12 +198,10 @@ func makeSealed(a *core, secure bool) error {
 	a.updates = update.Updates{
 		Values: a.values, Sessions: a.sessions, DropIDToken: cfg.KeepIDToken == Auto, Events: a.events, Log: a.log,
 	}
-	labels := revocation.Labels{
-		Values: a.values, Make: cfg.SessionLabel, Lifetime: cfg.SessionLifetime, Log: a.log,
-	}
+	labels := revocation.Labels{Values: a.values, Make: cfg.SessionLabel, Lifetime: cfg.SessionLifetime, Log: a.log}
 	a.ledger = newRoster(cfg, a.state, "", false, labels, a.reporter)
 	a.links = signin.Links{Route: a.routes.SignIn, Seal: seals.Parameters}
-	a.tokens.Nonces = dpopnonce.Issuer{Seal: seals.Proofs}
+	a.tokens = bearer.Checker{Site: a.targets, Nonces: dpopnonce.Issuer{Seal: seals.Proofs}}
 	a.recent = marker.Recent{
 		Name: cfg.CookieName, Path: a.routes.SignIn, Secure: secure, SameSite: cfg.sameSite(), Seal: seals.Recent,
 		Idle: cfg.SessionIdle,
@@ -245,6 +246,3 @@ func (a *Auth) Ready(ctx context.Context) error {
 	}
 	return a.ledger.Ready(ctx, shared.Probe)
 }
-
-// AppURL returns the app's external base URL without a trailing slash.
-func (a *Auth) AppURL() string { return strings.TrimSuffix(a.config.AppURL, "/") }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
@@ -94,7 +95,7 @@ func (s *signIns) detectLoop(c *gin.Context, req *request, rp *relyingParty) (ag
 		return false, nil
 	}
 	missing := &signin.CookieMissingError{
-		Name: s.markers.Name, Path: s.markers.Path, AppURL: s.appURL, Host: ascii.Clean(c.Request.Host, 256),
+		Name: s.markers.Name, Path: s.markers.Path, AppURL: s.config.AppURL, Host: ascii.Clean(c.Request.Host, 256),
 		Came: len(c.Request.CookiesNamed(s.markers.Name)),
 	}
 	if !missing.Loops(again) {
@@ -104,6 +105,9 @@ func (s *signIns) detectLoop(c *gin.Context, req *request, rp *relyingParty) (ag
 	req.addCookies(c, []string{s.recent.Delete().String()}) // so that the link of the page starts a new sign-in
 	return false, missing
 }
+
+// AppURL returns the app's external base URL without a trailing slash.
+func (a *Auth) AppURL() string { return strings.TrimSuffix(a.config.AppURL, "/") }
 
 // SignInURL returns the path of the sign-in route with returnTo as the page to return to: a path of the app such as
 // "/orders?page=2", or "" for Config.DefaultReturnTo. A target that is not acceptable is replaced by the default when

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/marker"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/signin"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
@@ -27,31 +28,21 @@ type ProviderChoice struct {
 // leads to, the page of choice, and what the attempt keeps of the browser's session.
 type signIns struct {
 	*reporter
-	reader     signin.Reader
-	starter    signin.Starter
-	parties    *relyingParties
-	findDomain func(ctx context.Context, domain string) (string, error)
-	appState   func(*gin.Context) (string, error) // nil unless the app has one
-	origin     web.CrossOrigin
-	sessions   *session.Manager
-	strict     bool // the session cookie is SameSite=Strict
-	markers    marker.Cookies
-	recent     marker.Recent
-	appURL     string
-	pages      *ownPages
+	config   *Config
+	reader   signin.Reader
+	starter  signin.Starter
+	parties  *relyingParties
+	sessions *session.Manager
+	markers  marker.Cookies
+	recent   marker.Recent
+	origin   web.CrossOrigin
+	pages    *ownPages
 }
 
-// newSignIns returns what starts the sign-ins of an Auth.
-func newSignIns(a *core) signIns {
-	cfg := &a.config
-	s := signIns{
-		reporter: a.reporter, parties: &a.providers, findDomain: cfg.FindDomain, appState: cfg.AppState, origin: a.origin,
-		sessions: a.sessions, strict: cfg.strict(), markers: a.markers, recent: a.recent, appURL: cfg.AppURL, pages: a.pages,
-		starter: signin.Starter{Attempts: a.attempts, Home: cfg.DefaultReturnTo, Log: a.log},
-	}
+// newSignInReader returns what reads requests to the sign-in route. targets is the rule for return targets.
+func newSignInReader(cfg *Config, route string, links signin.Links, targets returnto.Rule) signin.Reader {
 	choice := signin.Choice{
-		Several: cfg.severalProviders(), Route: a.routes.SignIn, Finds: cfg.FindProvider != nil,
-		FindsDomains: cfg.FindDomain != nil,
+		Several: cfg.severalProviders(), Route: route, Finds: cfg.FindProvider != nil, FindsDomains: cfg.FindDomain != nil,
 	}
 	for i := range cfg.Providers {
 		p := &cfg.Providers[i]
@@ -60,11 +51,10 @@ func newSignIns(a *core) signIns {
 		})
 		choice.Initiates = choice.Initiates || p.InitiateLogin
 	}
-	s.reader = signin.Reader{
-		Links: a.links, Choice: choice, Targets: a.targets.Rule, Home: cfg.DefaultReturnTo, Linking: cfg.OnLink != nil,
-		Log: a.log,
+	return signin.Reader{
+		Links: links, Choice: choice, Targets: targets, Home: cfg.DefaultReturnTo, Linking: cfg.OnLink != nil,
+		Log: cfg.Logger,
 	}
-	return s
 }
 
 // label returns the name of the provider for people.
@@ -129,7 +119,7 @@ func (s *signIns) chosen(ctx context.Context, by signin.Chosen) (*relyingParty, 
 		}
 		return nil, fmt.Errorf("%w: iss is no configured issuer", errInvalidInitiation)
 	case by.Domain != "":
-		name, err := s.findDomain(ctx, by.Domain)
+		name, err := s.config.FindDomain(ctx, by.Domain)
 		if err != nil {
 			return nil, fmt.Errorf("%w: FindDomain: %w", ErrProviderUnavailable, err)
 		}
@@ -221,16 +211,16 @@ func (s *signIns) start(ctx context.Context, c *gin.Context, req *request, of si
 	// The session keeps what was requested: a step-up that the provider cannot meet is not requested again, in a loop.
 	purpose.MaxAge, purpose.ACRValues = provider.MaxAge(params), params.Get("acr_values")
 	purpose.Provider = rp.AttemptName()
-	if s.appState != nil {
+	if s.config.AppState != nil {
 		var err error
-		if purpose.AppState, err = s.appState(c); err != nil {
+		if purpose.AppState, err = s.config.AppState(c); err != nil {
 			return "", fmt.Errorf("ginoidc: AppState: %w", err)
 		}
 	}
 	posts := rp.mode().FormPost()
 	// The callback will come without the session cookie, since another site sends the browser there. So the attempt says
 	// which session the new one replaces: otherwise copies of its cookie would stay valid, and its tokens unrevoked.
-	if s.strict || posts {
+	if s.config.strict() || posts {
 		if id, err := req.identifyBrowser(c); err == nil && id.session() != nil {
 			purpose.Replaces, purpose.Replaced = id.session().ID, id.session().Subject
 			req.keepReplacedTokens(id.session())
