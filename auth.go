@@ -129,7 +129,7 @@ func build(a *core, app *url.URL, variables map[string]string) (err error) {
 	if err != nil {
 		return fmt.Errorf("ginoidc: CertificateProxies: %w", err)
 	}
-	if a.pages, err = newOwnPages(a); err != nil {
+	if a.pages, err = newOwnPages(&a.config, a.reporter); err != nil {
 		return err
 	}
 	a.landing = landing{cfg.strict(), a.pages}

@@ -117,17 +117,17 @@ type ownPages struct {
 
 // newOwnPages returns the pages of an app. A language of the app may lack texts that a later version of the plugin has
 // added, so that is a line in the log and no error.
-func newOwnPages(a *core) (*ownPages, error) {
-	settings := a.config.Pages.settings()
-	settings.Home = a.config.DefaultReturnTo
+func newOwnPages(c *Config, r *reporter) (*ownPages, error) {
+	settings := c.Pages.settings()
+	settings.Home = c.DefaultReturnTo
 	set, missing, err := pages.New(settings)
 	if err != nil {
 		return nil, err
 	}
 	for _, tag := range slices.Sorted(maps.Keys(missing)) {
-		a.config.Logger.Warn("ginoidc: some texts of pages are in English", "language", tag, "missing", missing[tag])
+		c.Logger.Warn("ginoidc: some texts of pages are in English", "language", tag, "missing", missing[tag])
 	}
-	return &ownPages{reporter: a.reporter, set: set, settings: &a.config.Pages}, nil
+	return &ownPages{reporter: r, set: set, settings: &c.Pages}, nil
 }
 
 func (p *Pages) settings() pages.Settings {

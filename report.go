@@ -182,7 +182,7 @@ func (a *Auth) Check(ctx context.Context) []Finding {
 		}
 		parties = []*relyingParty{rp}
 	}
-	found := a.checkApp(ctx)
+	found := checkApp(ctx, a)
 	for _, rp := range parties {
 		found = append(found, rp.check(ctx, a.core)...)
 	}
@@ -194,7 +194,7 @@ func (a *Auth) Check(ctx context.Context) []Finding {
 }
 
 // checkApp looks at the cookies, the store and the state.
-func (a *Auth) checkApp(ctx context.Context) []doctor.Finding {
+func checkApp(ctx context.Context, a *Auth) []doctor.Finding {
 	names := settings.Names{}
 	if rp := a.providers.First(); rp != nil {
 		names.Variables = rp.names.Variables

@@ -32,3 +32,27 @@ func TestLevel(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesOfEvents: the names for apps do not change. Kinds that have one in each case; others are in TestEmit.
+func TestNamesOfEvents(t *testing.T) {
+	for kind, want := range map[events.Kind]string{
+		events.SignInAccepted: "sign_in", events.SilentSignInFailed: "sign_in_refused", events.SignedIn: "session_started",
+		events.SessionRenewed: "session_renewed", events.SessionEnded: "session_ended",
+		events.TokensRefreshed: "tokens_refreshed", events.RefreshRefused: "refresh_refused",
+		events.MembershipsChanged: "memberships_changed", events.RecheckRefused: "recheck_refused",
+		events.RecheckFailed: "recheck_failed", events.Allowed: "allowed", events.LogoutCall: "logout_call",
+		events.LogoutRefused: "logout_refused", events.FrontChannelNoList: "logout_refused",
+		events.FrontChannelNothing: "logout_refused", events.Linked: "linked", events.Signal: "signal",
+		events.SignalRefused: "signal_refused", events.ProviderGone: "", events.CookiesNotDeleted: "",
+	} {
+		r, _, received := recording()
+		r.Emit(t.Context(), events.Event{Kind: kind})
+		got := ""
+		for _, e := range *received {
+			got += e.Name
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", kind, got, want)
+		}
+	}
+}
