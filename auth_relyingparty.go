@@ -14,6 +14,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/bearer"
 	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 	"github.com/seed-d65cea4d/ginoidc/internal/events"
+	"github.com/seed-d65cea4d/ginoidc/internal/outcome"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/recheck"
 	"github.com/seed-d65cea4d/ginoidc/internal/refresh"
@@ -243,6 +244,6 @@ func mountMetadata(a *Auth, r gin.IRouter) {
 // show is a method, by which guards recognize a handler of the plugin.
 func (m *resourceMetadata) show(c *gin.Context) {
 	if !m.Serve(c.Writer, c.Request) {
-		m.denier.fail(c, "", errMethod)
+		m.denier.fail(c, "", outcome.ErrMethod)
 	}
 }

@@ -83,7 +83,8 @@ func (a *Auth) Callback(c *gin.Context) {
 
 // isStale reports whether a response is well-formed but its attempt no longer exists.
 func isStale(err error) bool {
-	return errors.Is(err, errNoAttempt) || errors.Is(err, errAttemptExpired) || errors.Is(err, errAttemptSpent)
+	return errors.Is(err, outcome.ErrNoAttempt) || errors.Is(err, outcome.ErrAttemptExpired) ||
+		errors.Is(err, outcome.ErrAttemptSpent)
 }
 
 // receive returns the authorization response of a request, and the attempt it belongs to. With an error, it returns
@@ -92,11 +93,11 @@ func (rp *relyingParty) receive(
 	c *gin.Context, attempts *attempt.Jar,
 ) (*attempt.Attempt, authresponse.Response, error) {
 	if web.IsSubresource(c.Request) { // a prefetch, frame or image must not redeem the code
-		return nil, authresponse.Response{}, errNotNavigation
+		return nil, authresponse.Response{}, outcome.ErrNotNavigation
 	}
 	receiver := authresponse.Receiver{Mode: rp.mode(), Party: rp.Party, Attempts: attempts}
 	at, response, err := receiver.Receive(c.Writer, c.Request)
-	if err != nil && !errors.Is(err, ErrProviderUnavailable) && !errors.Is(err, errInvalidCallback) {
+	if err != nil && !errors.Is(err, ErrProviderUnavailable) && !errors.Is(err, authresponse.ErrInvalid) {
 		err = translated(err)
 	}
 	return at, response, err
@@ -240,7 +241,7 @@ func (e *codeExchange) consumeAttempt(ctx context.Context) error {
 	life := e.auth.config.AttemptLife + e.rp.settings.ClockTolerance
 	first, err := e.rp.MarkUsed(ctx, shared.KindAttempt, e.attempt.State, life)
 	if err == nil && !first {
-		return errAttemptSpent
+		return outcome.ErrAttemptSpent
 	}
 	return err
 }

@@ -10,8 +10,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/bearer"
 	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 	"github.com/seed-d65cea4d/ginoidc/internal/events"
+	"github.com/seed-d65cea4d/ginoidc/internal/outcome"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/recheck"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
@@ -58,7 +60,7 @@ func (rp *relyingParty) personOf(
 	p := &person{rp: rp, user: user, sid: claims.Text(idToken, "sid"), issued: idToken.Time("iat"), tokens: tokens}
 	p.issuer = user.Issuer
 	if p.expires, err = idToken.SessionExpiry(); err != nil {
-		return nil, fmt.Errorf("%w: %w", errInvalidToken, err)
+		return nil, fmt.Errorf("%w: %w", outcome.ErrInvalidToken, err)
 	}
 	if rp.keepIDToken != Never {
 		signed, err := rp.Client.SignedIDToken(tokens.IDToken)
@@ -76,7 +78,7 @@ func (rp *relyingParty) resolveGroups(ctx context.Context, user *User, accessTok
 	if resolve := rp.settings.GroupsResolver; resolve != nil {
 		groups, err := resolve(ctx, user, accessToken)
 		if err != nil {
-			return fmt.Errorf("%w: groups: %w", errProviderResponse, err)
+			return fmt.Errorf("%w: groups: %w", outcome.ErrProviderResponse, err)
 		}
 		user.Groups, user.GroupsOverage = rp.shape.Within(groups), false
 	}
@@ -185,7 +187,7 @@ func (rp *relyingParty) userOfToken(token *provider.AccessToken) (any, error) {
 	}
 	u.ClientID, u.Scopes, u.machine = token.ClientID, token.Scopes, token.Machine
 	if u.Subject == "" {
-		return nil, fmt.Errorf("%w: it names neither a subject nor a client", errAccessToken)
+		return nil, fmt.Errorf("%w: it names neither a subject nor a client", bearer.ErrRefused)
 	}
 	return u, nil
 }

@@ -55,7 +55,7 @@ func (d *denier) deny(c *gin.Context, err error) {
 	why := d.denial(c, err, o, d.targets.Requested(c.Request))
 	switch o.Status {
 	case http.StatusUnauthorized:
-		failed := errors.Is(err, errAccessToken) || errors.As(err, new(*authenticatorError))
+		failed := errors.Is(err, bearer.ErrRefused) || errors.As(err, new(*authenticatorError))
 		d.reportDenied(c, o.Code, err, failed)
 		d.answer(c, why, d.handlers.Unauthenticated, d.unauthenticated)
 	case http.StatusForbidden:
@@ -129,7 +129,7 @@ func (d *denier) answer(c *gin.Context, why Denial, handler, byDefault gin.Handl
 	case http.StatusUnauthorized:
 		d.challenge(c, why.Err)
 	case http.StatusForbidden:
-		if errors.Is(why.Err, errScope) && d.requestOf(c).byToken {
+		if errors.Is(why.Err, guard.ErrScope) && d.requestOf(c).byToken {
 			d.challenge(c, why.Err)
 		}
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:

@@ -9,8 +9,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/authresponse"
-	"github.com/seed-d65cea4d/ginoidc/internal/bearer"
 	"github.com/seed-d65cea4d/ginoidc/internal/guard"
 	"github.com/seed-d65cea4d/ginoidc/internal/outcome"
 	"github.com/seed-d65cea4d/ginoidc/internal/pages"
@@ -18,7 +16,6 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/relyingparty"
 	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
-	"github.com/seed-d65cea4d/ginoidc/internal/signin"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
@@ -51,27 +48,11 @@ var (
 	ErrSessionStore = shared.ErrUnavailable
 )
 
-// The errors that apps distinguish by their code only.
+// Calls that cannot work, which are no decision about the user.
 var (
-	errCrossOrigin       = outcome.ErrCrossOrigin
-	errScope             = guard.ErrScope
-	errAccessToken       = bearer.ErrRefused
-	errInvalidCallback   = authresponse.ErrInvalid
-	errNoAttempt         = outcome.ErrNoAttempt
-	errAttemptExpired    = outcome.ErrAttemptExpired
-	errAttemptSpent      = outcome.ErrAttemptSpent
-	errNotNavigation     = outcome.ErrNotNavigation
-	errInvalidInitiation = signin.ErrInitiation
-	errMethod            = outcome.ErrMethod
-	errNoRoute           = outcome.ErrNoRoute
-	errInvalidToken      = outcome.ErrInvalidToken
-	errSessionOver       = outcome.ErrSessionOver
-	errProviderResponse  = outcome.ErrProviderResponse
-	errInternal          = outcome.ErrInternal
-	errWritten           = outcome.Misuse("ginoidc: the response has started, so no session can be saved")
-	errTokensOff         = outcome.Misuse("ginoidc: Config.KeepTokens is not set")
-	errNoProvider        = relyingparty.ErrUnnamed
-	errParameters        = signin.ErrParameters
+	errWritten    = outcome.Misuse("ginoidc: the response has started, so no session can be saved")
+	errTokensOff  = outcome.Misuse("ginoidc: Config.KeepTokens is not set")
+	errNoProvider = relyingparty.ErrUnnamed
 )
 
 // translated wraps an error of an internal package in the corresponding error of this package.

@@ -57,7 +57,7 @@ func newRouteTable(a *Auth) routes.Table {
 // slash prevents Gin's redirect for a trailing slash, which would copy the authorization code into a second URL.
 func (a *Auth) slash(c *gin.Context) {
 	web.SecureHeaders(c.Writer.Header())
-	a.denier.fail(c, "", errNoRoute)
+	a.denier.fail(c, "", outcome.ErrNoRoute)
 }
 
 // UserInfo responds with the claims of the signed-in user that Config.UserInfoClaims allows, as JSON, or with 204 if
@@ -130,7 +130,7 @@ func (a *Auth) begin(c *gin.Context, methods ...string) bool {
 		return true
 	}
 	h.Set("Allow", strings.Join(methods, ", "))
-	a.denier.fail(c, "", errMethod)
+	a.denier.fail(c, "", outcome.ErrMethod)
 	return false
 }
 

@@ -12,6 +12,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/claims"
 	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
+	"github.com/seed-d65cea4d/ginoidc/internal/outcome"
 )
 
 // PendingSignIn is the argument of [Config].OnSignIn: a sign-in whose tokens are validated and that has no session yet.
@@ -173,7 +174,8 @@ func (req *request) authenticate(ctx context.Context) (id identity, decided bool
 	}
 	c := req.ginContext(ctx)
 	if c == nil {
-		return identity{}, true, fmt.Errorf("%w: no gin.Context of the request to ask Authenticators with", errInternal)
+		return identity{}, true, fmt.Errorf("%w: no gin.Context of the request to ask Authenticators with",
+			outcome.ErrInternal)
 	}
 	// An Authenticator that calls UserFrom would wait for itself. In the context below req, nobody is signed in.
 	// The requests that other Auths start in there are over afterwards, so they must not write headers any longer.
@@ -185,7 +187,7 @@ func (req *request) authenticate(ctx context.Context) (id identity, decided bool
 		case err != nil:
 			return identity{}, true, denied(err)
 		case u != nil && u.Subject == "":
-			return identity{}, true, fmt.Errorf("%w: an Authenticator returned a user without a Subject", errInternal)
+			return identity{}, true, fmt.Errorf("%w: an Authenticator returned a user without a Subject", outcome.ErrInternal)
 		case u != nil:
 			return identity{other: req.auth.providers.shownBy(u)}, true, nil
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/ascii"
 	"github.com/seed-d65cea4d/ginoidc/internal/audit"
 	"github.com/seed-d65cea4d/ginoidc/internal/guard"
+	"github.com/seed-d65cea4d/ginoidc/internal/outcome"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
@@ -231,7 +232,7 @@ func (a *Auth) guard(label string, decide func(*gin.Context, identity) error) gi
 // checkOrigin refuses requests that another site makes a browser send with the session cookie.
 func checkOrigin(c *gin.Context, origin web.CrossOrigin) error {
 	if !origin.Allows(c.Request, c.FullPath()) {
-		return errCrossOrigin
+		return outcome.ErrCrossOrigin
 	}
 	return nil
 }

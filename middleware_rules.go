@@ -216,7 +216,7 @@ func (ps *relyingParties) accept(req *request, h http.Header, raw string) (ident
 		return identity{}, err
 	}
 	token, err := rp.Tokens.Check(req.Context, req.http, h, raw)
-	if err != nil && !errors.Is(err, errAccessToken) { // whether the token is valid remains open
+	if err != nil && !errors.Is(err, bearer.ErrRefused) { // whether the token is valid remains open
 		err = translated(err)
 	}
 	if err != nil {

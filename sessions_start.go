@@ -12,6 +12,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/attempt"
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/events"
+	"github.com/seed-d65cea4d/ginoidc/internal/outcome"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/revocation"
 	"github.com/seed-d65cea4d/ginoidc/internal/roster"
@@ -32,7 +33,7 @@ func (req *request) startSession(
 	}
 	rec := id.record(at)
 	if !a.sessions.Ends(&rec).After(time.Now()) {
-		return nil, errSessionOver
+		return nil, outcome.ErrSessionOver
 	}
 	rec.Transient = a.config.forgets(at, id, earlier.session())
 	rp.ledger.SetHashes(&rec, id.user.Actor.subject())

@@ -33,9 +33,9 @@ func (a *Auth) ReceiveSignal(c *gin.Context) {
 	req := a.requestOf(c)
 	rp, err := a.providers.ofPath(c, a.requestOf)
 	if err == nil && rp.signals == nil {
-		err = errNoRoute
+		err = outcome.ErrNoRoute
 	}
-	if errors.Is(err, ErrUnknownProvider) || errors.Is(err, errNoRoute) {
+	if errors.Is(err, ErrUnknownProvider) || errors.Is(err, outcome.ErrNoRoute) {
 		a.denier.fail(c, "", err)
 		return
 	}

@@ -46,7 +46,7 @@ func (a *Auth) SignIn(c *gin.Context) {
 		return
 	}
 	if web.IsSubresource(c.Request) { // a prefetch, frame, image, script or fetch starts no attempt
-		a.denier.fail(c, "", errNotNavigation)
+		a.denier.fail(c, "", outcome.ErrNotNavigation)
 		return
 	}
 	if a.landing.reopen(c, a.routes.SignIn) {
@@ -127,7 +127,7 @@ func (a *Auth) SignInURLWith(returnTo string, params url.Values) (string, error)
 		delete(forProvider, signin.ProviderParameter)
 	}
 	if err := provider.CheckParameters(forProvider); err != nil {
-		return "", fmt.Errorf("%w: %w", errParameters, err)
+		return "", fmt.Errorf("%w: %w", signin.ErrParameters, err)
 	}
 	return a.links.With(returnTo, params)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/marker"
+	"github.com/seed-d65cea4d/ginoidc/internal/outcome"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/returnto"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
@@ -98,10 +99,10 @@ func (s *signIns) read(c *gin.Context, req *request) (of signInRequest, err erro
 func (s *signIns) readForm(c *gin.Context) (url.Values, error) {
 	form, err := web.ReadForm(c.Writer, c.Request)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errInvalidInitiation, err)
+		return nil, fmt.Errorf("%w: %w", signin.ErrInitiation, err)
 	}
 	if s.parties.Several && form.Has(signin.EmailParameter) && s.origin.Check(c.Request) != nil {
-		return nil, errCrossOrigin
+		return nil, outcome.ErrCrossOrigin
 	}
 	return form, nil
 }
@@ -117,7 +118,7 @@ func (s *signIns) chosen(ctx context.Context, by signin.Chosen) (*relyingParty, 
 		if rp := s.parties.Issuing(by.Issuer, nil); rp != nil {
 			return rp, nil
 		}
-		return nil, fmt.Errorf("%w: iss is no configured issuer", errInvalidInitiation)
+		return nil, fmt.Errorf("%w: iss is no configured issuer", signin.ErrInitiation)
 	case by.Domain != "":
 		name, err := s.config.FindDomain(ctx, by.Domain)
 		if err != nil {

@@ -32,7 +32,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 		return
 	}
 	if err := a.origin.Check(c.Request); err != nil {
-		a.denier.fail(c, "", errCrossOrigin)
+		a.denier.fail(c, "", outcome.ErrCrossOrigin)
 		return
 	}
 	req, header := a.requestOf(c), c.Writer.Header()

@@ -123,7 +123,8 @@ func (r *reporter) refuseLogout(c *gin.Context, rp *relyingParty, err error) {
 		status = http.StatusRequestEntityTooLarge
 	case errors.As(err, new(*flight.PanicError)): // not the token's fault
 		status, code = http.StatusInternalServerError, "internal"
-	case errors.Is(err, ErrProviderUnavailable), errors.Is(err, errProviderResponse), errors.Is(err, ErrSessionStore):
+	case errors.Is(err, ErrProviderUnavailable), errors.Is(err, ErrSessionStore),
+		errors.Is(err, outcome.ErrProviderResponse):
 		o := outcome.Of(err)
 		status, code = o.Status, o.Code
 	}
