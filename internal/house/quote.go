@@ -23,6 +23,7 @@ func quotations() []quotation {
 		{figuresPage, "fuzzing", fuzzFigures},
 		{figuresPage, "return targets", sentences("fuzzed")},
 		{figuresPage, "load", sentences("load")},
+		{figuresPage, "soak", sentences("soak")},
 		{"docs/conformance.md", "conformance", table("conformance", "plan", "modules", "as expected", "passed", "skipped",
 			"to be reviewed")},
 		{"docs/stores.md", "sizes", table("sizes", "groups", "each 12 bytes", "each 36 bytes (a UUID)")},
