@@ -38,11 +38,12 @@ func TestLoad(t *testing.T) {
 		}
 	}
 	t.Logf("before: %s; after: %s, goroutines %d; connections that met faults: %s", before, after, goroutines, s.gates)
-	t.Logf("figure load: in %v with two instances and %d users: %d connections met %d faults, instances were replaced "+
-		"%d times; %d sign-ins, %d refused; %d guarded requests, %d of them served; %d calls of an upstream service and %d "+
-		"of programs were served; %d sign-outs; signed out by a fault %d, shown another user %d, other answers %d",
-		long, people, faults, kinds, replaced, n.signIns.Load(), n.refused.Load(), n.guarded.Load(), n.served.Load(),
-		n.upstream.Load(), n.bearer.Load(), n.signOuts.Load(), n.lost.Load(), n.crossed.Load(), n.failed.Load())
+	t.Logf("figure load: in %g minutes with two instances and %d users: %d connections met %d faults, instances were "+
+		"replaced %d times; %d sign-ins, %d refused; %d guarded requests, %d of them served; %d calls of an upstream "+
+		"service and %d of programs were served; %d sign-outs; signed out by a fault %d, shown another user %d, other "+
+		"answers %d", long.Minutes(), people, faults, kinds, replaced, n.signIns.Load(), n.refused.Load(),
+		n.guarded.Load(), n.served.Load(), n.upstream.Load(), n.bearer.Load(), n.signOuts.Load(), n.lost.Load(),
+		n.crossed.Load(), n.failed.Load())
 	n.verdict(t)
 	if n.served.Load() == 0 || n.signOuts.Load() == 0 || n.bearer.Load() == 0 || faults == 0 {
 		t.Error("too little happened to say anything")

@@ -44,11 +44,11 @@ func TestSoak(t *testing.T) {
 		_, met, _ := g.report()
 		connections += met
 	}
-	t.Logf("figure soak: in %g minutes with two instances and %d users, %d connections met faults; %d sign-ins, %d guarded "+
-		"requests, %d of them served, %d sign-outs; second quarter: %s; last quarter: %s; at the end: %s, goroutines %d; "+
-		"signed out by a fault %d, shown another user %d, other answers %d",
-		long.Minutes(), people, connections, n.signIns.Load(), n.guarded.Load(), n.served.Load(), n.signOuts.Load(), early, late,
-		after, goroutines, n.lost.Load(), n.crossed.Load(), n.failed.Load())
+	t.Logf("figure soak: in %g minutes with two instances and %d users, %d connections met faults; %d sign-ins, %d "+
+		"guarded requests, %d of them served, %d sign-outs; second quarter: %s; last quarter: %s; at the end: %s, "+
+		"goroutines %d; signed out by a fault %d, shown another user %d, other answers %d",
+		long.Minutes(), people, connections, n.signIns.Load(), n.guarded.Load(), n.served.Load(), n.signOuts.Load(),
+		early, late, after, goroutines, n.lost.Load(), n.crossed.Load(), n.failed.Load())
 	n.verdict(t)
 	if n.served.Load() == 0 || connections == 0 {
 		t.Error("too little happened to say anything")

@@ -13,7 +13,10 @@ type quotation struct {
 	figures    func() (string, error)
 }
 
-const figuresPage = "docs/security.md"
+const (
+	figuresPage  = "docs/verification.md"
+	securityPage = "docs/security.md"
+)
 
 func quotations() []quotation {
 	return []quotation{

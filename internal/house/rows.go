@@ -18,7 +18,7 @@ type row struct {
 
 // readRows returns the rows of docs/security.md and docs/attacks.md that name files and tests: their last two cells.
 func readRows() (rows []row, err error) {
-	for _, page := range []string{figuresPage, "docs/attacks.md"} {
+	for _, page := range []string{securityPage, "docs/attacks.md"} {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			return nil, err

@@ -23,7 +23,7 @@ func TestRequirements(t *testing.T) {
 func TestPractice(t *testing.T) {
 	t.Chdir(root)
 	checkNumbers(t, "## OAuth 2.0 security (RFC 9700)", "2.1 2.1.1 2.1.2 2.2.1 2.2.2 2.3-2.6 4.1-4.17")
-	if n := len(tableRows(readFile(t, figuresPage), "## OAuth 2.0 for browser-based applications")); n < 9 {
+	if n := len(tableRows(readFile(t, securityPage), "## OAuth 2.0 for browser-based applications")); n < 9 {
 		t.Errorf("%d rows on browser-based applications", n)
 	}
 }
@@ -32,7 +32,7 @@ func TestPractice(t *testing.T) {
 func checkNumbers(t *testing.T, heading, wanted string) {
 	t.Helper()
 	want, found := sections(t, wanted), []string{}
-	for _, row := range tableRows(readFile(t, figuresPage), heading) {
+	for _, row := range tableRows(readFile(t, securityPage), heading) {
 		found = append(found, sections(t, row[0])...)
 	}
 	for _, number := range want {
@@ -86,7 +86,7 @@ func splitSection(t *testing.T, section string) (chapter string, n int) {
 // app's.
 func TestSecurityRows(t *testing.T) {
 	t.Chdir(root)
-	page := readFile(t, figuresPage)
+	page := readFile(t, securityPage)
 	index := indexTests(t)
 	for _, heading := range []string{
 		"## OWASP ASVS 5.0", "## OAuth 2.0 security (RFC 9700)", "## OAuth 2.0 for browser-based applications",
