@@ -40,5 +40,11 @@ func PublicTransport() *http.Transport {
 	return publicTransport(newTransport(nil, nil, limits), limits.connect())
 }
 
+// RefusePrivate checks an address before it is dialed.
+func RefusePrivate(address string) error { return refusePrivate("tcp", address, nil) }
+
+// NamesPrivate reports whether the host of u is an address that is not public.
+func NamesPrivate(u *url.URL) bool { return namesPrivate(u) }
+
 // IsPrivateAddress reports whether err is a refused connection.
 func IsPrivateAddress(err error) bool { return errors.Is(err, errPrivateAddress) }

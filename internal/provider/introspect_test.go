@@ -51,6 +51,10 @@ func TestIntrospectionRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	op.serve(introspectPath, jsonAnswer(200, said(nil)))
+	if _, err := p.CheckAccessToken(t.Context(), "a~b"); err != nil { // all characters of RFC 6750, section 2.1
+		t.Error(err)
+	}
 	if got.Subject != "alice" || got.ClientID != "spa" || got.ID != "t1" || got.Machine || got.Bound() ||
 		fmt.Sprint(got.Scopes) != "[read write]" || got.Expires.Unix() != time.Now().Unix()+300 || got.Claims["jti"] != "t1" {
 		t.Errorf("got %+v", got)
@@ -73,6 +77,10 @@ func TestIntrospectionAnswers(t *testing.T) {
 		{"token_type in lower case", object{"token_type": "bearer"}, ""},
 		{"token_type access_token", object{"token_type": "access_token"}, ""},
 		{"token_use access_token", object{"token_use": "access_token"}, ""},
+		{"token_use access", object{"token_use": "access"}, ""},
+		{"typ Bearer", object{"typ": "Bearer"}, ""},
+		{"typ DPoP", object{"typ": "DPoP"}, ""},
+		{"a client's own", object{"sub": "spa"}, ""},
 		{"no subject", object{"sub": nil}, ""},
 		{"no client", object{"client_id": nil}, ""},
 		{"bound", object{"token_type": "DPoP", "cnf": object{"jkt": thumbprint}}, ""},
@@ -120,7 +128,7 @@ func TestIntrospectionAnswers(t *testing.T) {
 				}
 				sub, _ := answer["sub"].(string)
 				client, _ := answer["client_id"].(string)
-				if got.Subject != sub || got.ClientID != client || got.Machine != (sub == "") ||
+				if got.Subject != sub || got.ClientID != client || got.Machine != (sub == "" || sub == client) ||
 					got.Expires.IsZero() != (test.change["exp"] != nil || test.name == "the least") ||
 					got.Bound() != (answer["token_type"] == "DPoP") || got.Claims["active"] != true {
 					t.Errorf("got %+v", got)
@@ -477,4 +485,24 @@ func TestIntrospectionAtTheTestProvider(t *testing.T) {
 		_, err = p.CheckAccessToken(t.Context(), "unknown")
 		wantRefusal(t, err, "inactive")
 	}
+}
+
+// TestIntrospectionOfTenants: for an issuer of many tenants, an answer has to say of which one the token is.
+func TestIntrospectionOfTenants(t *testing.T) {
+	op := newOP(t)
+	op.serve(discoveryPath, document(object{
+		"issuer": manyTenants, "introspection_endpoint": issuer + introspectPath,
+	}))
+	p := op.client(accepting(func(c *provider.AccessTokenConfig) { c.Introspection = provider.IntrospectionJSON }),
+		func(c *provider.Config) {
+			c.Issuer, c.Transport = manyTenants, belowOrganizations{op}
+			c.AllowTenant = func(_ context.Context, tenant string) (bool, error) { return tenant == acme, nil }
+		})
+	op.serve(introspectPath, jsonAnswer(200, said(object{"iss": issuerOf(acme), "tid": acme})))
+	if _, err := p.Introspect(t.Context(), "one"); err != nil {
+		t.Error(err)
+	}
+	op.serve(introspectPath, jsonAnswer(200, said(object{"iss": nil})))
+	_, err := p.Introspect(t.Context(), "another")
+	wantRefusal(t, err, "issuer")
 }

@@ -1,10 +1,13 @@
 package provider_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
@@ -125,10 +128,52 @@ func TestSignedIntrospectionSays(t *testing.T) {
 		_, err := p.Introspect(t.Context(), name)
 		wantRefusal(t, err, test.code)
 	}
-	op.serve(introspectPath, jsonAnswer(200, said(nil)))
+	for text, code := range map[string]string{
+		"A": "malformed", base64.RawURLEncoding.EncodeToString([]byte(`[]`)): "bad_payload",
+	} {
+		header := base64.RawURLEncoding.EncodeToString([]byte(answerHeader))
+		op.serve(introspectPath, textAnswer(200, answerType, header+"."+text+".AA"))
+		_, err := p.Introspect(t.Context(), "opaque")
+		wantError(t, err, provider.Invalid, code)
+	}
+	twins := must(json.Marshal(answerClaims(object{"token_introspection": said(object{"JTI": "t2"})})))
+	op.serve(introspectPath, textAnswer(200, answerType, sign(t, op.key, answerHeader, string(twins))))
 	_, err := p.Introspect(t.Context(), "opaque")
+	wantError(t, err, provider.Invalid, "bad_answer")
+	op.serve(introspectPath, jsonAnswer(200, said(nil)))
+	_, err = p.Introspect(t.Context(), "opaque")
 	wantError(t, err, provider.Invalid, "bad_content_type")
 	op.serve(introspectPath, textAnswer(503, "", ""))
 	_, err = p.Introspect(t.Context(), "opaque")
 	wantError(t, err, provider.Unavailable, "provider_status")
+}
+
+// TestAcceptOfOtherRequests: only introspection is answered by a JWT.
+func TestAcceptOfOtherRequests(t *testing.T) {
+	op := newOP(t)
+	p := op.introspecting(signedAnswers)
+	op.serve(tokenPath, func(w http.ResponseWriter, r *http.Request) {
+		if accept := r.Header.Get("Accept"); accept != "application/json" {
+			t.Errorf("Accept: %s", accept)
+		}
+		jsonAnswer(200, refreshAnswer(nil))(w, r)
+	})
+	if _, _, err := p.Refresh(t.Context(), oldTokens(), "alice"); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAgeOfSignedIntrospection: an answer counts for so long, and the tolerance of clocks.
+func TestAgeOfSignedIntrospection(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		op := newOP(t)
+		p := op.introspecting(signedAnswers)
+		for age, accepted := range map[int64]bool{0: true, 120: true, 121: false} {
+			payload := must(json.Marshal(answerClaims(object{"iat": time.Now().Unix() - age})))
+			op.serve(introspectPath, textAnswer(200, answerType, sign(t, op.key, answerHeader, string(payload))))
+			if _, err := p.Introspect(t.Context(), fmt.Sprint("opaque", age)); (err == nil) != accepted {
+				t.Errorf("%d seconds old: %v", age, err)
+			}
+		}
+	})
 }

@@ -76,3 +76,14 @@ func TestIPSIEClaims(t *testing.T) {
 		})
 	}
 }
+
+// TestIPSIEClaimsMissing are named in one order.
+func TestIPSIEClaimsMissing(t *testing.T) {
+	op := newOP(t)
+	op.serve(discoveryPath, jsonAnswer(200, fapi2Metadata(nil)))
+	p, token := op.client(ipsie), op.token(claims(nil))
+	for range 20 {
+		_, err := p.VerifyIDToken(t.Context(), token, expect())
+		contains(t, err.Error(), "lacks: acr amr auth_time session_expiry")
+	}
+}

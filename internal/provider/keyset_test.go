@@ -16,6 +16,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/go-jose/go-jose/v4"
+
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
@@ -366,4 +368,46 @@ func newRSAKey(t *testing.T, bits int) *rsa.PrivateKey {
 		t.Fatal(err)
 	}
 	return key
+}
+
+// TestPS256: an RSA key also verifies the newer signatures, which the older method cannot make.
+func TestPS256(t *testing.T) {
+	key, op := newRSAKey(t, 2048), newOP(t)
+	op.serve(keysPath, jsonAnswer(200, object{"keys": []any{jwk(&key.PublicKey, "k1")}}))
+	options := (&jose.SignerOptions{}).WithHeader("kid", "k1")
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.PS256, Key: key}, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jws, err := signer.Sign(must(json.Marshal(claims(nil))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, err := jws.CompactSerialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := op.client(func(c *provider.Config) { c.SigningAlgs = []string{"PS256"} })
+	if _, err := p.VerifyIDToken(t.Context(), token, expect()); err != nil {
+		t.Error(err)
+	}
+	p = op.client(func(c *provider.Config) { c.SigningAlgs = []string{"RS256"} })
+	_, err = p.VerifyIDToken(t.Context(), token, expect())
+	wantBadToken(t, err, "algorithm")
+}
+
+// TestKeysAreLogged: an operator reads why nobody can sign in.
+func TestKeysAreLogged(t *testing.T) {
+	for want, answer := range map[string]http.HandlerFunc{
+		"fetching the provider's keys failed": textAnswer(503, "", ""),
+		"no new sign-in can succeed":          jsonAnswer(200, object{"keys": []any{}}),
+	} {
+		var log logBuffer
+		op := newOP(t)
+		op.serve(keysPath, answer)
+		if _, err := op.client(logTo(&log)).VerifyIDToken(t.Context(), op.token(claims(nil)), expect()); err == nil {
+			t.Error("verified without keys")
+		}
+		contains(t, log.String(), want)
+	}
 }

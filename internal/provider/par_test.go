@@ -127,6 +127,7 @@ func TestPushedAnswer(t *testing.T) {
 		{"duplicate", body(`{"request_uri":"urn:x","request_uri":"urn:y","expires_in":1}`), provider.Invalid, "bad_answer"},
 		{"too large", uri(`"` + strings.Repeat("x", 1<<20) + `"`), provider.Invalid, "body_too_large"}, // case 61
 		// case 57
+		{"odd error", body(`{"request_uri":"urn:x","expires_in":1,"error":1}`), provider.Invalid, "bad_answer"},
 		{"error with 201", body(`{"request_uri":"urn:x","expires_in":1,"error":"x"}`), provider.Invalid, "bad_answer"},
 
 		{"no request_uri", body(`{"expires_in":60}`), provider.Invalid, "bad_request_uri"},

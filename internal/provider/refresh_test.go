@@ -27,6 +27,26 @@ func refreshAnswer(change object) object {
 	return merge(object{"access_token": "at2", "token_type": "Bearer"}, change)
 }
 
+// TestGrantEnded: Dex refuses an expired refresh token with invalid_request, and says so in the description only.
+func TestGrantEnded(t *testing.T) {
+	for _, tt := range []struct {
+		code, description string
+		ended             bool
+	}{
+		{"invalid_request", "Refresh token is invalid or has already been claimed by another client.", true},
+		{"invalid_request", "Refresh token expired.", true}, {"invalid_request", "Refresh token is missing.", false},
+		{"invalid_request", "The session expired.", false}, {"invalid_request", "", false},
+		{"server_error", "Refresh token expired.", false},
+	} {
+		op := newOP(t)
+		op.serve(tokenPath, jsonAnswer(400, object{"error": tt.code, "error_description": tt.description}))
+		_, _, err := op.client().Refresh(t.Context(), oldTokens(), "alice")
+		if errors.Is(err, provider.ErrGrantEnded) != tt.ended || err == nil {
+			t.Errorf("%s %q: %v", tt.code, tt.description, err)
+		}
+	}
+}
+
 // The request is that of RFC 6749 section 6: without a scope, so that none is lost, and without anything of a code.
 func TestRefreshRequest(t *testing.T) {
 	op := newOP(t)
@@ -211,6 +231,11 @@ func TestRefreshedIDTokenSignature(t *testing.T) {
 		idToken func(op *scriptedOP) string
 		code    string
 	}{
+		"another key than a new one": {func(op *scriptedOP) string {
+			jwks := object{"keys": []any{jwk(&op.key.PublicKey, "k1"), jwk(&newKey(t).PublicKey, "k2")}}
+			op.serve(keysPath, jsonAnswer(200, jwks))
+			return sign(t, newKey(t), `{"alg":"ES256","kid":"k2"}`, string(payload))
+		}, "bad_signature"},
 		"another key": {func(*scriptedOP) string {
 			return sign(t, newKey(t), `{"alg":"ES256","kid":"k1"}`, string(payload))
 		}, "bad_signature"},

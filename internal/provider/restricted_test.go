@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -143,4 +144,23 @@ func TestRestrictedLimits(t *testing.T) {
 			t.Errorf("a provider of the operator: %v", err)
 		}
 	})
+}
+
+// TestAddresses: public ones are dialed, and others, or what is no address, are not.
+func TestAddresses(t *testing.T) {
+	for host, public := range map[string]bool{
+		"8.8.8.8": true, "2001:4860:4860::8888": true, "127.0.0.1": false, "10.0.0.1": false, "169.254.169.254": false,
+		"::1": false, "fd00::1": false, "::ffff:10.0.0.1": false,
+	} {
+		address := net.JoinHostPort(host, "443")
+		if err := provider.RefusePrivate(address); (err == nil) != public || err != nil && !provider.IsPrivateAddress(err) {
+			t.Errorf("%s: %v", address, err)
+		}
+		if got := provider.NamesPrivate(&url.URL{Scheme: "https", Host: address}); got == public {
+			t.Errorf("%s names a private address: %t", address, got)
+		}
+	}
+	if provider.RefusePrivate("op.example:443") == nil || provider.NamesPrivate(&url.URL{Host: "op.example"}) {
+		t.Error("a name is dialed, or not allowed")
+	}
 }

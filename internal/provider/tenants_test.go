@@ -3,6 +3,7 @@ package provider_test
 import (
 	"context"
 	"crypto/ecdsa"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -175,5 +176,52 @@ func TestTenantUnknown(t *testing.T) {
 	_, err := p.VerifyIDToken(t.Context(), op.token(claims(object{"iss": issuerOf(acme), "tid": acme})), expect())
 	if !errors.Is(err, down) || errors.Is(err, provider.ErrInvalidToken) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestUnverified: what a token says finds the provider that is to verify it, and nothing else.
+func TestUnverified(t *testing.T) {
+	token := func(payload string) string {
+		return "e30." + base64.RawURLEncoding.EncodeToString([]byte(payload)) + ".AA"
+	}
+	const head = `{"iss":"i","aud":"a"}`
+	longest := strings.TrimSuffix(token(head+strings.Repeat(" ", 196_602-len(head))), "AA") + "AAA"
+	if len(longest) != 256<<10 {
+		t.Fatalf("%d bytes", len(longest))
+	}
+	for _, tt := range []struct {
+		raw, iss string
+		audience []string
+		ok       bool
+	}{
+		{token(head), "i", []string{"a"}, true}, {token(`{"iss":"i","aud":["a","b"]}`), "i", []string{"a", "b"}, true},
+		{token(`{}`), "", nil, true}, {token(`{"iss":1,"aud":{}}`), "", nil, true}, {longest, "i", []string{"a"}, true},
+		{"", "", nil, false}, {"opaque", "", nil, false}, {token(head) + ".x", "", nil, false},
+		{"e30.!.AA", "", nil, false}, {token("[]"), "", nil, false}, {longest + "A", "", nil, false},
+	} {
+		iss, audience, ok := provider.Unverified(tt.raw)
+		if iss != tt.iss || !slices.Equal(audience, tt.audience) || ok != tt.ok {
+			t.Errorf("%.40q: %q, %q, %t", tt.raw, iss, audience, ok)
+		}
+	}
+}
+
+// TestIssuesAccessTokens: access tokens may have an issuer of their own.
+func TestIssuesAccessTokens(t *testing.T) {
+	one := provider.New(provider.Config{Issuer: issuer, ClientID: clientID,
+		AccessTokens: provider.AccessTokenConfig{Issuer: "https://sts.example"}})
+	all := provider.New(provider.Config{Issuer: manyTenants, ClientID: clientID,
+		AllowTenant: func(context.Context, string) (bool, error) { return true, nil }})
+	for iss, of := range map[string]*provider.Provider{
+		"https://sts.example": one, issuerOf(acme): all, issuer: nil, manyTenants: nil, "": nil,
+	} {
+		for _, p := range []*provider.Provider{one, all} {
+			if got := p.IssuesAccessTokens(iss); got != (p == of) {
+				t.Errorf("%q: %t", iss, got)
+			}
+		}
+	}
+	if got := one.Issuer(provider.Claims{"iss": "https://evil.example"}); got != issuer {
+		t.Errorf("the issuer is %q", got)
 	}
 }

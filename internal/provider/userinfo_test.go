@@ -79,6 +79,18 @@ func TestUserInfo(t *testing.T) {
 	}
 }
 
+// TestWithoutMetadata: no call of which the address is unknown.
+func TestWithoutMetadata(t *testing.T) {
+	op := newOP(t)
+	op.serve(discoveryPath, textAnswer(503, "", ""))
+	p := op.client()
+	_, userinfo := p.UserInfo(t.Context(), bearer(), "alice")
+	_, exchange := p.Exchange(t.Context(), "c", "v")
+	for _, err := range []error{userinfo, exchange} {
+		wantError(t, err, provider.Unavailable, "provider_status")
+	}
+}
+
 func bearer() *provider.Tokens { return &provider.Tokens{AccessToken: "at", TokenType: "Bearer"} }
 
 // userInfoClaims returns the claims of a valid signed response, changed; a nil value removes a member.
