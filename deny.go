@@ -55,7 +55,7 @@ func (d *denier) deny(c *gin.Context, err error) {
 	why := d.denial(c, err, o, d.targets.Requested(c.Request))
 	switch o.Status {
 	case http.StatusUnauthorized:
-		failed := errors.Is(err, bearer.ErrRefused) || errors.As(err, new(*authenticatorError))
+		failed := errors.Is(err, bearer.ErrRefused) || errors.As(err, new(*outcome.AuthenticatorError))
 		d.reportDenied(c, o.Code, err, failed)
 		d.answer(c, why, d.handlers.Unauthenticated, d.unauthenticated)
 	case http.StatusForbidden:
@@ -163,7 +163,7 @@ func (d *denier) unauthenticated(c *gin.Context) {
 	switch pattern := c.FullPath(); {
 	case pattern == d.routes.SignIn || pattern == d.routes.Prefix+"/signin": // a redirect would loop
 		d.emit(c.Request.Context(), events.Event{Kind: events.SignInGuarded})
-	case d.requestOf(c).byToken, errors.As(Reason(c), new(*authenticatorError)): // the same after a sign-in
+	case d.requestOf(c).byToken, errors.As(Reason(c), new(*outcome.AuthenticatorError)): // the same after a sign-in
 	case web.IsNavigation(c.Request):
 		d.redirectToSignIn(c)
 		return

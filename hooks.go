@@ -2,7 +2,6 @@ package ginoidc
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -153,13 +152,6 @@ func (h hooks) signal(ctx context.Context, s Signal) error {
 // replaces c.Request or c.Writer, that is undone, so use c.Set to pass values on.
 type Authenticator func(c *gin.Context) (*User, error)
 
-// authenticatorError is a denial by an Authenticator. The default answer to it is no redirect to the sign-in, because a
-// session would not change the result.
-type authenticatorError struct{ error }
-
-// Unwrap returns the error that decides the status.
-func (e *authenticatorError) Unwrap() error { return e.error }
-
 // authenticating is the key of the context in which the authenticators of an Auth run. There is one for each Auth:
 // those of one Auth may ask another for its user, and that one the first.
 type authenticating struct{ auth *core }
@@ -185,7 +177,7 @@ func (req *request) authenticate(ctx context.Context) (id identity, decided bool
 	for _, ask := range req.auth.config.Authenticators {
 		switch u, err := ask(c); {
 		case err != nil:
-			return identity{}, true, denied(err)
+			return identity{}, true, outcome.OfAuthenticator(err)
 		case u != nil && u.Subject == "":
 			return identity{}, true, fmt.Errorf("%w: an Authenticator returned a user without a Subject", outcome.ErrInternal)
 		case u != nil:
@@ -205,16 +197,6 @@ func (ps *relyingParties) shownBy(u *User) *User {
 		own.shape = rp.shape
 	}
 	return own
-}
-
-// denied wraps the error of an Authenticator so that it has a status: 401 unless it wraps an error with another one.
-func denied(err error) error {
-	for _, known := range []error{ErrForbidden, ErrSessionStore, ErrProviderUnavailable, ErrUnauthenticated} {
-		if errors.Is(err, known) {
-			return &authenticatorError{err}
-		}
-	}
-	return &authenticatorError{fmt.Errorf("%w: %w", ErrUnauthenticated, err)}
 }
 
 // ginContext returns the gin.Context that serves the request, or nil if there is none or it has been reused since.

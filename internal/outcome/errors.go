@@ -57,6 +57,26 @@ func (m misuse) Is(err error) bool { return err == ErrMisuse }
 // Misuse returns an ErrMisuse with this text. A handler that passes it to Deny has not decided about the user.
 func Misuse(text string) error { return misuse(text) }
 
+// AuthenticatorError is a denial by an Authenticator of the app. The default answer to it is no redirect to the
+// sign-in, because a session would not change the result.
+type AuthenticatorError struct{ error }
+
+// Unwrap returns the error that decides the status.
+func (e *AuthenticatorError) Unwrap() error { return e.error }
+
+// OfAuthenticator wraps the error of an Authenticator so that it has a status: 401 unless it wraps an error with
+// another one.
+func OfAuthenticator(err error) error {
+	for _, known := range []error{
+		guard.ErrForbidden, shared.ErrUnavailable, relyingparty.ErrUnavailable, ErrUnauthenticated,
+	} {
+		if errors.Is(err, known) {
+			return &AuthenticatorError{err}
+		}
+	}
+	return &AuthenticatorError{fmt.Errorf("%w: %w", ErrUnauthenticated, err)}
+}
+
 // Cancelled reports whether a provider's error code says that the user cancelled the sign-in, so that nothing has
 // failed: access_denied (RFC 6749, section 4.1.2.1), and the codes of Apple and LinkedIn for the same.
 func Cancelled(code string) bool {

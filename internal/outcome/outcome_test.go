@@ -93,6 +93,29 @@ func TestOfDenial(t *testing.T) {
 	}
 }
 
+// TestOfAuthenticator: a credential is refused with 401, unless the app says that it cannot be checked or that the user
+// is not allowed. The error of the app can still be found.
+func TestOfAuthenticator(t *testing.T) {
+	expired := errors.New("the key has expired")
+	for _, tt := range []struct {
+		err    error
+		status int
+	}{
+		{expired, 401},
+		{outcome.ErrNoRoute, 401},
+		{fmt.Errorf("keys: %w", outcome.ErrUnauthenticated), 401},
+		{fmt.Errorf("keys: %w", guard.ErrForbidden), 403},
+		{fmt.Errorf("keys: %w", shared.ErrUnavailable), 503},
+		{fmt.Errorf("keys: %w", relyingparty.ErrUnavailable), 503},
+	} {
+		err := outcome.OfAuthenticator(tt.err)
+		if o := outcome.Of(err); o.Status != tt.status || !errors.Is(err, tt.err) ||
+			!errors.As(err, new(*outcome.AuthenticatorError)) {
+			t.Errorf("%v: %d %v, want %d", tt.err, o.Status, err, tt.status)
+		}
+	}
+}
+
 // TestLevel: what the operator cannot change is no warning.
 func TestLevel(t *testing.T) {
 	for _, tt := range []struct {
