@@ -65,8 +65,11 @@ const (
 func (t *stateTest) expires(what string, gone func() (bool, error)) error {
 	for deadline := time.Now().Add(30 * short); ; time.Sleep(short / 4) {
 		ok, err := gone()
-		if err != nil || ok {
-			return err
+		if err != nil {
+			return fmt.Errorf("waiting until %s expires: %w", what, err)
+		}
+		if ok {
+			return nil
 		}
 		if time.Now().After(deadline) {
 			return fmt.Errorf("%s does not expire", what)

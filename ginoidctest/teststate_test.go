@@ -11,6 +11,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/ginoidctest"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 func TestStateOfMemory(t *testing.T) {
@@ -142,4 +143,26 @@ func (partial) Lease(context.Context, string, time.Duration) (func(context.Conte
 
 func (partial) Keep(context.Context, string, string, time.Duration) error {
 	return errors.ErrUnsupported
+}
+
+// TestStateFindsErrors: whichever call fails, the test fails.
+func TestStateFindsErrors(t *testing.T) {
+	all := 1
+	for call := 0; call <= all; call++ {
+		synctest.Test(t, func(t *testing.T) {
+			outage, tb := testapp.NewOutage(), new(fakeTB)
+			outage.Begin(call)
+			ginoidctest.TestState(tb, outage, outage)
+			calls, method := outage.End()
+			if call == 0 {
+				all = calls
+			}
+			if (method == "") != (tb.failure == "") || method != "" && !strings.Contains(tb.failure, "connection refused") {
+				t.Errorf("call %d, of %q: %s", call, method, tb.failure)
+			}
+		})
+	}
+	if all < 150 {
+		t.Errorf("%d calls", all)
+	}
 }

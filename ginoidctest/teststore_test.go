@@ -163,3 +163,83 @@ func TestStoreOfTwo(t *testing.T) {
 		t.Errorf("%s", tb.failure)
 	}
 }
+
+// failing is a correct store of which one call fails.
+type failing struct {
+	*memorystore.Store
+	mu        sync.Mutex
+	at, calls int
+	failed    string
+	may       bool // fail: the call was for what a browser made up, or for what was deleted
+}
+
+var errFailing = errors.New("connection refused")
+
+func (f *failing) call(name string, may bool) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.calls++; f.calls == f.at {
+		f.failed, f.may = name, may
+		return errFailing
+	}
+	return nil
+}
+
+func (f *failing) New(r *http.Request, name string) (*gsessions.Session, error) {
+	s, err := f.Store.New(r, name)
+	if failed := f.call("New", len(r.Cookies()) > 0 && s.IsNew); failed != nil {
+		return s, failed
+	}
+	return s, err
+}
+
+func (f *failing) Save(r *http.Request, w http.ResponseWriter, s *gsessions.Session) error {
+	if err := f.call("Save", s.Values["ginoidc"] == "victim"); err != nil {
+		return err
+	}
+	return f.Store.Save(r, w, s)
+}
+
+func (f *failing) LoadRecord(r *http.Request, name string) (record []byte, stale bool, err error) {
+	record, stale, err = f.Store.LoadRecord(r, name)
+	if failed := f.call("LoadRecord", record == nil); failed != nil {
+		return nil, false, failed
+	}
+	return record, stale, err
+}
+
+func (f *failing) SaveRecord(h http.Header, r *http.Request, name string, record []byte, o *gsessions.Options) error {
+	if err := f.call("SaveRecord", false); err != nil {
+		return err
+	}
+	return f.Store.SaveRecord(h, r, name, record, o)
+}
+
+func (f *failing) DeleteRecord(h http.Header, r *http.Request, name string, o *gsessions.Options) error {
+	if err := f.call("DeleteRecord", false); err != nil {
+		return err
+	}
+	return f.Store.DeleteRecord(h, r, name, o)
+}
+
+// TestStoreFindsErrors: whichever call fails, the test fails.
+func TestStoreFindsErrors(t *testing.T) {
+	store := func(at int) *failing { return &failing{Store: memorystore.New(memorystore.Config{}), at: at} }
+	healthy := store(0)
+	ginoidctest.TestStore(t, healthy, healthy)
+	const records = 5 // the last calls
+	for call := 1; call <= healthy.calls; call++ {
+		if call > 90 && call < healthy.calls-records { // many users do the same
+			continue
+		}
+		f, tb := store(call), new(fakeTB)
+		ginoidctest.TestStore(tb, f, f)
+		if f.failed == "" || tb.failure == "" && !f.may ||
+			tb.failure != "" && !strings.Contains(tb.failure, errFailing.Error()) {
+			t.Errorf("call %d, of %q: %s", call, f.failed, tb.failure)
+		}
+	}
+	if healthy.calls < 300 {
+		t.Errorf("%d calls", healthy.calls)
+	}
+}

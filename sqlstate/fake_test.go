@@ -146,7 +146,7 @@ func (s stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver
 
 func (s stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
 	a, err := s.run(ctx, s.text, args)
-	return &rows{a.rows, a.broken}, err
+	return newRows(a), err
 }
 
 type result answer
@@ -155,16 +155,19 @@ func (r result) LastInsertId() (int64, error) { return r.id, r.noID }
 func (r result) RowsAffected() (int64, error) { return r.affected, r.noCount }
 
 type rows struct {
-	left   [][]driver.Value
-	broken error
+	left    [][]driver.Value
+	columns []string
+	broken  error
 }
 
-func (r *rows) Columns() []string {
-	if len(r.left) == 0 {
-		return nil
+func newRows(a answer) *rows {
+	if len(a.rows) == 0 {
+		return &rows{broken: a.broken}
 	}
-	return make([]string, len(r.left[0]))
+	return &rows{a.rows, make([]string, len(a.rows[0])), a.broken}
 }
+
+func (r *rows) Columns() []string { return r.columns }
 
 func (r *rows) Close() error { return nil }
 

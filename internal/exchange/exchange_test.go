@@ -18,6 +18,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/sealed"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // instances returns the groups of n instances that share a state, unless each is alone.
@@ -145,4 +146,64 @@ func TestLeftBeforePanic(t *testing.T) {
 			t.Errorf("%+v, %v", result, err)
 		}
 	})
+}
+
+// TestOutage: whichever call of the shared state fails, either the code is not redeemed and the request is told so, or
+// its result is not lost.
+func TestOutage(t *testing.T) {
+	all := 1
+	for call := 0; call <= all; call++ {
+		group, outage, reported := instances(t, 1, false)[0], testapp.NewOutage(), 0
+		group.Values.State = outage
+		group.LeaseNotReleased = func(context.Context, error) { reported++ }
+		outage.Begin(call)
+		exchanges := 0
+		result, err := group.Do(t.Context(), response("c"), func(_ context.Context, leave func(*exchange.Result)) *exchange.Result {
+			exchanges++
+			result := &exchange.Result{Cookies: []string{"a=1"}}
+			leave(result)
+			return result
+		})
+		calls, method := outage.End()
+		if call == 0 {
+			all = calls
+		}
+		refused := err == nil && errors.Is(result.Err, shared.ErrUnavailable) && exchanges == 0
+		served := err == nil && result.Err == nil && exchanges == 1
+		if !refused && !served || reported > 1 || call == all && reported != 1 {
+			t.Errorf("call %d, of %s: %+v, %v after %d exchanges, %d reports", call, method, result, err, exchanges, reported)
+		}
+	}
+}
+
+// TestKeptOutage: an instance that waited, and then cannot read the result of the other one, does not redeem the code
+// again.
+func TestKeptOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		groups := instances(t, 2, false)
+		memory, ok := groups[0].Values.State.(*state.Memory)
+		if !ok {
+			t.Fatal("the state is another one")
+		}
+		groups[1].Values.State = unreadable{memory}
+		redeem := func(_ context.Context, leave func(*exchange.Result)) *exchange.Result {
+			time.Sleep(time.Second)
+			result := &exchange.Result{Cookies: []string{"a=1"}}
+			leave(result)
+			return result
+		}
+		go func() { _, _ = groups[0].Do(t.Context(), response("c"), redeem) }()
+		synctest.Wait()
+		result, err := groups[1].Do(t.Context(), response("c"), redeem)
+		if err != nil || !errors.Is(result.Err, shared.ErrUnavailable) {
+			t.Errorf("%+v, %v", result, err)
+		}
+	})
+}
+
+// unreadable is a state whose kept values cannot be read.
+type unreadable struct{ *state.Memory }
+
+func (unreadable) Kept(context.Context, string) (string, bool, error) {
+	return "", false, testapp.ErrOutage
 }

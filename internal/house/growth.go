@@ -22,6 +22,9 @@ func growthFigures() (string, error) {
 			return "", err
 		}
 		for _, row := range rows {
+			if row[column] == "–" { // not measured
+				continue
+			}
 			if bytes[name+" "+row[0]], err = strconv.ParseFloat(row[column], 64); err != nil {
 				return "", fmt.Errorf("%s: %q: %w", testFigures, row, err)
 			}

@@ -15,6 +15,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 const (
@@ -222,4 +223,105 @@ func TestLastResultWithoutTurn(t *testing.T) {
 			t.Errorf("%+v, %v after %d reads", result, err, in.reads)
 		}
 	})
+}
+
+// TestOutage: whichever call of the shared state fails, nobody is taken for signed out, and what fails after the check
+// is only reported.
+func TestOutage(t *testing.T) {
+	all := 1
+	for call := 0; call <= all; call++ {
+		synctest.Test(t, func(t *testing.T) {
+			in, both := newInstances(t)
+			outage := testapp.NewOutage()
+			both[0].Values.State = outage
+			outage.Begin(call)
+			result, err := both[0].Check(t.Context(), dueSession(), load)
+			calls, method := outage.End()
+			if call == 0 {
+				all = calls
+			}
+			switch {
+			case err != nil && (!errors.Is(err, shared.ErrUnavailable) || errors.Is(err, recheck.ErrEnded) || in.reads > 0):
+				t.Errorf("call %d, of %s: %v after %d reads", call, method, err, in.reads)
+			case err == nil && (result.User == nil || len(in.reports) != min(call, 1)):
+				t.Errorf("call %d, of %s: %+v, reports %v", call, method, result, in.reports)
+			}
+		})
+	}
+	if all < 5 {
+		t.Errorf("%d calls", all)
+	}
+}
+
+// TestNotRead: without knowing whether the session has ended, or without its tokens, nobody is read. A session that Read
+// finds ended is not ended again.
+func TestNotRead(t *testing.T) {
+	down := errors.New("down")
+	for name, tt := range map[string]struct {
+		ended func(context.Context, *session.Record) (bool, error)
+		load  func(context.Context) ([]byte, error)
+		read  error
+		want  error
+		reads int
+	}{
+		"revocations": {func(context.Context, *session.Record) (bool, error) { return false, down }, load, nil, down, 0},
+		"tokens":      {nil, func(context.Context) ([]byte, error) { return nil, down }, nil, down, 0},
+		"ended":       {nil, load, recheck.ErrEnded, recheck.ErrEnded, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in, both := newInstances(t)
+			if tt.ended != nil {
+				both[0].Ended = tt.ended
+			}
+			in.read = func(context.Context) (recheck.Answer, error) { return recheck.Answer{}, tt.read }
+			_, err := both[0].Check(t.Context(), dueSession(), tt.load)
+			if !errors.Is(err, tt.want) || in.reads != tt.reads || in.ends != 0 || len(in.reports) != 0 {
+				t.Errorf("%v after %d reads, %d ends and reports %v", err, in.reads, in.ends, in.reports)
+			}
+		})
+	}
+}
+
+// TestFailureOfAnother: an instance that waited for its turn does not repeat a check that has just failed.
+func TestFailureOfAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, both := newInstances(t)
+		in.read = func(context.Context) (recheck.Answer, error) {
+			time.Sleep(time.Second)
+			return recheck.Answer{}, errors.New("down")
+		}
+		r := dueSession()
+		var all sync.WaitGroup
+		for n := range both {
+			all.Go(func() {
+				if _, err := both[n].Check(t.Context(), r, load); err == nil {
+					t.Errorf("instance %d: no error", n)
+				}
+			})
+		}
+		all.Wait()
+		if in.reads != 1 {
+			t.Errorf("%d reads", in.reads)
+		}
+	})
+}
+
+// TestUnknownResult: what another version has kept is read again.
+func TestUnknownResult(t *testing.T) {
+	for _, kept := range []string{"", "\x02", "\x01\x00", "\x01\x00\x00\x00\x01x\x00"} {
+		synctest.Test(t, func(t *testing.T) {
+			in, both := newInstances(t)
+			r := dueSession()
+			key := shared.Key(shared.KindRecheck, r.ID)
+			if err := in.values.Keep(t.Context(), "checked user", key, r.Owner(), kept, time.Hour); err != nil {
+				t.Fatal(err)
+			}
+			if _, ok, err := in.values.Kept(t.Context(), "checked user", key, r.Owner()); !ok || err != nil {
+				t.Fatal(ok, err)
+			}
+			if result, err := both[0].Check(t.Context(), r, load); err != nil || result.User == nil || in.reads != 1 {
+				t.Errorf("%q: %+v, %v after %d reads", kept, result, err, in.reads)
+			}
+		})
+	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // broken is a state in memory with one method that does not do what it should.
@@ -81,5 +82,24 @@ func TestRoundTrip(t *testing.T) {
 		if (err == nil) != (tt.says == "") || err != nil && !strings.Contains(err.Error(), tt.says) {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// TestRoundTripNamesMethods: whichever call fails, the error says so and names the method.
+func TestRoundTripNamesMethods(t *testing.T) {
+	outage := testapp.NewOutage()
+	if err := shared.RoundTrip(t.Context(), outage); err != nil {
+		t.Fatal(err)
+	}
+	all, _ := outage.End()
+	for call := 1; call <= all; call++ {
+		outage.Begin(call)
+		err := shared.RoundTrip(t.Context(), outage)
+		if _, method := outage.End(); !errors.Is(err, testapp.ErrOutage) || !strings.Contains(err.Error(), "method "+method+":") {
+			t.Errorf("call %d, of %s: %v", call, method, err)
+		}
+	}
+	if all < 10 {
+		t.Errorf("%d calls", all)
 	}
 }
