@@ -155,7 +155,11 @@ func TestOutage(t *testing.T) {
 	for call := 0; call <= all; call++ {
 		group, outage, reported := instances(t, 1, false)[0], testapp.NewOutage(), 0
 		group.Values.State = outage
-		group.LeaseNotReleased = func(context.Context, error) { reported++ }
+		group.Events.OnEvent = func(_ context.Context, e events.Event) {
+			if reported++; e.Kind != events.LeaseNotReleased {
+				t.Errorf("call %d: %v", call, e)
+			}
+		}
 		outage.Begin(call)
 		exchanges := 0
 		result, err := group.Do(t.Context(), response("c"), func(_ context.Context, leave func(*exchange.Result)) *exchange.Result {
