@@ -82,7 +82,9 @@ func usesOfState() map[string]useOfState {
 		"started":      {0, post("/start"), true},
 		"listed":       {0, get("/list"), false},
 		"signalled":    {0, signalled, true},
-		"back channel": {0, func(b *testapp.Browser) testapp.Reply { return b.App.BackChannelLogout("alice", "", nil) }, true},
+		"back channel": {0, func(b *testapp.Browser) testapp.Reply {
+			return b.App.BackChannelLogout("alice", "", nil)
+		}, true},
 	}
 }
 

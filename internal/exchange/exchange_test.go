@@ -162,12 +162,13 @@ func TestOutage(t *testing.T) {
 		}
 		outage.Begin(call)
 		exchanges := 0
-		result, err := group.Do(t.Context(), response("c"), func(_ context.Context, leave func(*exchange.Result)) *exchange.Result {
+		redeem := func(_ context.Context, leave func(*exchange.Result)) *exchange.Result {
 			exchanges++
 			result := &exchange.Result{Cookies: []string{"a=1"}}
 			leave(result)
 			return result
-		})
+		}
+		result, err := group.Do(t.Context(), response("c"), redeem)
 		calls, method := outage.End()
 		if call == 0 {
 			all = calls

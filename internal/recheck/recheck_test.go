@@ -241,7 +241,8 @@ func TestOutage(t *testing.T) {
 				all = calls
 			}
 			switch {
-			case err != nil && (!errors.Is(err, shared.ErrUnavailable) || errors.Is(err, recheck.ErrEnded) || in.reads > 0):
+			case err != nil &&
+				(!errors.Is(err, shared.ErrUnavailable) || errors.Is(err, recheck.ErrEnded) || in.reads > 0):
 				t.Errorf("call %d, of %s: %v after %d reads", call, method, err, in.reads)
 			case err == nil && (result.User == nil || len(in.reports) != min(call, 1)):
 				t.Errorf("call %d, of %s: %+v, reports %v", call, method, result, in.reports)

@@ -95,7 +95,8 @@ func TestRoundTripNamesMethods(t *testing.T) {
 	for call := 1; call <= all; call++ {
 		outage.Begin(call)
 		err := shared.RoundTrip(t.Context(), outage)
-		if _, method := outage.End(); !errors.Is(err, testapp.ErrOutage) || !strings.Contains(err.Error(), "method "+method+":") {
+		_, method := outage.End()
+		if !errors.Is(err, testapp.ErrOutage) || !strings.Contains(err.Error(), "method "+method+":") {
 			t.Errorf("call %d, of %s: %v", call, method, err)
 		}
 	}
