@@ -57,8 +57,8 @@ func TestNoConnection(t *testing.T) {
 	}
 }
 
-// TestLists: a list is read as it is, one that has expired is removed, and rows of another kind are an error.
-func TestLists(t *testing.T) {
+// TestListsOfRows: a list is read as it is, one that has expired is removed, and rows of another kind are an error.
+func TestListsOfRows(t *testing.T) {
 	var answers answer
 	f := &fake{}
 	f.answer = func(context.Context, string, []any) (answer, error) { return answers, nil }

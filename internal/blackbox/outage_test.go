@@ -99,8 +99,8 @@ func signalled(b *testapp.Browser) testapp.Reply {
 }
 
 // TestOutages: whichever single call of the shared state fails, a request is answered as usual or with 503, nobody is
-// signed out by it, and a sign-out that was acknowledged holds. So does a new sign-in of the same browser, unless the log
-// says that the earlier session lives. Case 250.
+// signed out by it, and a sign-out that was acknowledged holds. So does a new sign-in of the same browser, unless the
+// log says that the earlier session lives. Case 250.
 func TestOutages(t *testing.T) {
 	for name, use := range usesOfState() {
 		t.Run(name, func(t *testing.T) {

@@ -254,8 +254,8 @@ func TestOutage(t *testing.T) {
 	}
 }
 
-// TestNotRead: without knowing whether the session has ended, or without its tokens, nobody is read. A session that Read
-// finds ended is not ended again.
+// TestNotRead: without knowing whether the session has ended, or without its tokens, nobody is read. A session that
+// Read finds ended is not ended again.
 func TestNotRead(t *testing.T) {
 	down := errors.New("down")
 	for name, tt := range map[string]struct {
