@@ -104,7 +104,7 @@ func rooms() []room {
 		{"ginoidctest", ". internal/audit internal/fakeop",
 			"github.com/gin-contrib/sessions github.com/gin-gonic/gin github.com/gorilla/securecookie " +
 				"github.com/gorilla/sessions"},
-		{"internal/testapp", ". internal/fakeop",
+		{"internal/testapp", ". internal/fakeop internal/state",
 			"github.com/gin-contrib/sessions github.com/gin-gonic/gin net/http/httptest testing"},
 	}
 }
