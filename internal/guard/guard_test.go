@@ -65,6 +65,17 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// TestMachine: the log says for whom the route is.
+func TestMachine(t *testing.T) {
+	for is, want := range map[bool]string{
+		true: "the route is for people", false: "the route is for clients that act on their own behalf",
+	} {
+		if got := guard.Machine(is, !is).Error(); got != guard.ErrForbidden.Error()+": "+want {
+			t.Error(got)
+		}
+	}
+}
+
 // TestForbidden: an error of the app is wrapped, and none is ErrForbidden itself.
 func TestForbidden(t *testing.T) {
 	own := errors.New("not your note")

@@ -24,6 +24,9 @@ func TestParty(t *testing.T) {
 	if p.Origin != "https://a.example" || p.Audience != "https://a.example/realm app " || p.Session.Of != "of the app" {
 		t.Errorf("%q, %q, %v", p.Origin, p.Audience, p.Session.Of)
 	}
+	if p := relyingparty.New(relyingparty.Config{Issuer: "https://a.example/%zz"}, nil); p.Origin != "" {
+		t.Errorf("an issuer that is no URL has the origin %q", p.Origin)
+	}
 	cfg.Several = true
 	p = relyingparty.New(cfg, nil)
 	if p.URL("/callback") != "https://app.example/auth/callback/a" || p.AttemptName() != "a" {

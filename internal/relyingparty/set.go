@@ -136,11 +136,11 @@ func (s *Set[T]) lookup(ctx context.Context, name string,
 // ForCall returns the one that a call of the app concerns, which names it or not. The error is ErrUnnamed, ErrUnknown
 // or ErrUnavailable.
 func (s *Set[T]) ForCall(ctx context.Context, name string) (none T, _ error) {
-	switch only := s.Only(); {
-	case only != none && (name == "" || name == only.Of().Name):
-		return only, nil
-	case name == "":
-		return none, ErrUnnamed
+	if name != "" {
+		return s.Kept(ctx, name)
 	}
-	return s.Kept(ctx, name)
+	if only := s.Only(); only != none {
+		return only, nil
+	}
+	return none, ErrUnnamed
 }

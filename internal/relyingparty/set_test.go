@@ -23,6 +23,11 @@ func TestOnly(t *testing.T) {
 	if one.Only() != a || one.First() != a {
 		t.Error("one provider")
 	}
+	if unnamed := new(relyingparty.Set[*member]); unnamed.Can("") {
+		t.Error("an app without a provider has one without a name")
+	} else if unnamed.Add(newMember(relyingparty.Config{Issuer: "https://a.example"}, down{})); unnamed.Can("") {
+		t.Error("the only provider can be named by an empty name")
+	}
 	if none := (&relyingparty.Set[*member]{Several: true}); none.Only() != nil || none.First() != nil {
 		t.Error("none of the configuration")
 	}

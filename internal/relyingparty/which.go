@@ -28,7 +28,7 @@ func (s *Set[T]) Issuing(iss string, audience []string) (found T) {
 	for _, t := range s.fixed {
 		candidate(t)
 	}
-	if !certain && s.found != nil {
+	if s.found != nil {
 		s.found.Each(iss, candidate)
 		s.found.Each(manyTenants, candidate)
 	}
@@ -47,7 +47,7 @@ func (s *Set[T]) OfAccessToken(raw string) (only T, _ error) {
 	for _, t := range s.fixed {
 		switch p := t.Of(); {
 		case !p.AccessTokens:
-		case ok && p.Client.IssuesAccessTokens(iss), !ok && p.Introspects:
+		case p.Client.IssuesAccessTokens(iss), !ok && p.Introspects:
 			return t, nil
 		}
 	}
@@ -119,9 +119,6 @@ func (s *Set[T]) Ready(ctx context.Context, name string, log *slog.Logger) error
 			return err
 		}
 		return t.Of().Client.Ready(ctx)
-	}
-	if len(s.fixed) == 1 {
-		return s.fixed[0].Of().Client.Ready(ctx)
 	}
 	checked := make(chan error, len(s.fixed))
 	for _, t := range s.fixed {

@@ -27,6 +27,10 @@ func TestIssuing(t *testing.T) {
 	sibling := newMember(relyingparty.Config{Name: "a2", Issuer: "https://a.example", ClientID: "app-a2"}, down{})
 	set.Add(sibling)
 	found := newMember(relyingparty.Config{Name: "c", Issuer: "https://c.example", ClientID: "app-c"}, down{})
+	set.Add(newMember(relyingparty.Config{Name: "a3", Issuer: "https://a.example", ClientID: "app-a2"}, down{}))
+	if got := set.Issuing("https://x.example", nil); got != nil {
+		t.Errorf("of an app that finds no providers: %v", got)
+	}
 	set.FindBy(func(context.Context, string, *member) (*member, error) { return found, nil },
 		release, slog.New(slog.DiscardHandler))
 	test := func(name, iss string, audience []string, want *member) {
@@ -52,6 +56,11 @@ func TestIssuing(t *testing.T) {
 	}
 	const tenant = "https://login.example/9188040d-6c67-4c5b-b112-36a304b66dad/v2.0"
 	test("a tenant", tenant, nil, found)
+	found = newMember(relyingparty.Config{Name: "u", Issuer: tenant, ClientID: "app-u"}, down{})
+	if _, err := set.Named(t.Context(), "u"); err != nil {
+		t.Fatal(err)
+	}
+	test("a tenant with a provider of its own", tenant, nil, found)
 	test("no tenant", "https://login.example/x/v2.0", nil, nil)
 }
 
@@ -85,6 +94,9 @@ func TestOfAccessToken(t *testing.T) {
 		if got, err := set.OfAccessToken(raw); got != want || err != nil {
 			t.Errorf("%q: %v, %v", raw, got, err)
 		}
+	}
+	if got, err := set.OfAccessToken(jwt("https://x.example")); got != nil || !errors.Is(err, bearer.ErrRefused) {
+		t.Errorf("a JWT of another issuer is shown to the provider that is asked about other tokens: %v, %v", got, err)
 	}
 	if !set.AcceptsTokens() ||
 		!slices.Equal(set.AuthorizationServers(), []string{"https://c.example", "https://d.example"}) {

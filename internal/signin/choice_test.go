@@ -141,7 +141,8 @@ func TestPageMessage(t *testing.T) {
 		"a form alone":             {signin.Choice{FindsDomains: true}, "", "", true},
 		"no choice":                {signin.Choice{}, "", "sign_in.no_choice", false},
 	} {
-		if got := test.choice.Page(url.Values{}, test.address, nil); got.Message != test.want || got.Form != test.form {
+		got := test.choice.Page(url.Values{"return_to": {"/"}}, test.address, nil)
+		if got.Message != test.want || got.Form != test.form || (len(got.Hidden) > 0) != test.form {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}

@@ -97,8 +97,8 @@ func (l Links) Linking(s *session.Session, provider string) string {
 
 // Links reports whether text is what Linking returned for this session and provider.
 func (l Links) Links(s *session.Session, provider, text string) bool {
-	opened, ok := l.Seal.Open(text, placeOf(s))
-	return ok && opened == LinkParameter+" "+provider
+	opened, _ := l.Seal.Open(text, placeOf(s)) // "" if it does not open
+	return opened == LinkParameter+" "+provider
 }
 
 // placeOf returns the place to which a text is sealed for one session only.

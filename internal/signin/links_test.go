@@ -73,7 +73,14 @@ func TestWith(t *testing.T) {
 			t.Errorf("%q opens: %v", forged, params)
 		}
 	}
-	if _, err := l.With("", url.Values{"p": {strings.Repeat("x", 1500)}}); !errors.Is(err, signin.ErrParameters) {
+	if params, ok := l.Open(text, in(1)); !ok || params.Get("claims") == "" {
+		t.Errorf("in a session: %v, %t", params, ok)
+	}
+	most := strings.Repeat("x", 1500-len("p="))
+	if _, err := l.With("", url.Values{"p": {most}}); err != nil {
+		t.Errorf("as long as may be: %v", err)
+	}
+	if _, err := l.With("", url.Values{"p": {most + "x"}}); !errors.Is(err, signin.ErrParameters) {
 		t.Errorf("too long: %v", err)
 	}
 }

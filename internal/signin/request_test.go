@@ -143,10 +143,11 @@ func TestIgnored(t *testing.T) {
 	var log bytes.Buffer
 	rd := newReader(t)
 	rd.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	form := url.Values{
+	everything := url.Values{
 		"return_to": {"https://secret.example"}, "with": {"secret"}, "max_age": {"secret"}, "remember": {"secret"},
 		"provider": {"secret"}, "email": {"secret"}, "link": {"secret"}, strings.Repeat("x", 100) + "\n": {"secret"},
 	}
+	form := everything
 	read := func() string {
 		log.Reset()
 		of := rd.Read(t.Context(), form, false, nobody)
@@ -165,6 +166,19 @@ func TestIgnored(t *testing.T) {
 	if strings.Contains(text, "secret") || strings.Contains(text, strings.Repeat("x", 65)) {
 		t.Error(text)
 	}
+	form = url.Values{}
+	if text := read(); text != "" {
+		t.Errorf("an empty request: %s", text)
+	}
+	link, err := rd.Links.With("/orders", url.Values{"prompt": {"create"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	form = url.Values{"return_to": {"/orders"}, "with": {sealedIn(t, link)}, "ui_locales": {"de"}, "remember": {"true"}}
+	if text := read(); text != "" {
+		t.Errorf("everything has an effect: %s", text)
+	}
+	form = everything
 	rd.Choice.Several, rd.Linking = true, true
 	if text := read(); !strings.Contains(text, `may not ask for them" names=[x`) {
 		t.Errorf("parameters of the route itself: %s", text)
