@@ -86,6 +86,9 @@ func (a *core) requestOf(c *gin.Context) *request {
 
 // attend is requestOf for guards and Middleware: [UserFrom] returns the user of the Auth that attended last.
 func (a *core) attend(c *gin.Context) *request {
+	if req, ok := c.Request.Context().(*request); ok && req.auth == a && !req.quiet && c.Request == &req.copied {
+		return req // as for most guards: Middleware has just made it
+	}
 	last := requestAt(c, requestKey{})
 	switch {
 	case last == nil: // then there is none of any Auth
