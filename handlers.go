@@ -105,7 +105,7 @@ func (a *Auth) UserInfo(c *gin.Context) {
 
 // asksForTimes reports whether the request only looks at its session. It is known before the handler runs, because a
 // guard or middleware of the engine may open the session first.
-func asksForTimes(r routes.Paths, c *gin.Context) bool {
+func asksForTimes(r *routes.Paths, c *gin.Context) bool {
 	return strings.HasSuffix(c.FullPath(), "/userinfo") && r.Own(c) && asksForSession(c)
 }
 

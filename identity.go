@@ -161,14 +161,16 @@ func (req *request) keepPrivate(ctx context.Context) http.Header {
 // nobody is signed in.
 func (req *request) load(ctx context.Context, h http.Header) {
 	req.opened = true
-	id, decided, err := req.authenticate(ctx)
-	if !decided {
-		id, decided, err = req.bearer(h)
-	}
-	if decided {
-		req.identity, req.err = id, err
-		req.reply.Show(!id.nobody() && web.OpensWindow(req.http))
-		return
+	if !req.auth.browsersOnly {
+		id, decided, err := req.authenticate(ctx)
+		if !decided {
+			id, decided, err = req.bearer(h)
+		}
+		if decided {
+			req.identity, req.err = id, err
+			req.reply.Show(!id.nobody() && web.OpensWindow(req.http))
+			return
+		}
 	}
 	v, cookies, err := req.find()
 	if v == nil || err != nil {

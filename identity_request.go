@@ -109,7 +109,7 @@ func (a *core) attend(c *gin.Context) *request {
 func (a *core) start(c *gin.Context, first, quiet bool) *request {
 	req := &request{Context: a.withSource(c), auth: a, gin: c, first: first, quiet: quiet}
 	req.reply.Attach(c)
-	req.http, req.noRenewal = c.Request, asksForTimes(a.routes, c)
+	req.http, req.noRenewal = c.Request, asksForTimes(&a.routes, c)
 	req.copied = *c.Request.WithContext(req) // into memory of req: one allocation instead of two
 	c.Request = &req.copied
 	return req
