@@ -84,7 +84,12 @@ func (r *Reader) Uvarint() uint64 {
 		return uint64(r.data[r.at-1])
 	}
 	if rest := r.data[r.at:]; len(rest) >= 8 {
-		if v, n := uvarint(binary.LittleEndian.Uint64(rest)); n > 0 {
+		b := binary.LittleEndian.Uint64(rest)
+		if b&0x8080808080 == 0x80808080 { // five bytes, as of Unix seconds: what follows need not wait for their number
+			r.at += 5
+			return b&0x7f | b>>1&0x3f80 | b>>2&0x1fc000 | b>>3&0xfe00000 | b>>4&0x7f0000000
+		}
+		if v, n := uvarint(b); n > 0 {
 			r.at += n
 			return v
 		}
