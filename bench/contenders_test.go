@@ -26,6 +26,7 @@ type contender struct {
 	path          string // "" for "/x"
 	cookie        string
 	authorization string
+	accept        string // "" for JSON
 	form          string // of a POST, "" for a GET
 	status        int    // 0 for 200
 }

@@ -78,6 +78,7 @@ func (r *report) foreignCookies(t *testing.T) {
 	r.print("## Cookies of others\n\nµs for a guarded request, whose Cookie header has so many bytes of other " +
 		"cookies.\n\n" +
 		"| bytes | limit | sealed cookie |\n| ---: | ---: | ---: |\n")
+	var without, with []figure
 	for _, n := range []int{0, 35, 70, 140, 210, 280} {
 		both := []contender{handWritten(t, 3), plugin(t, pluginName, 3, nil)}
 		var foreign strings.Builder
@@ -88,11 +89,16 @@ func (r *report) foreignCookies(t *testing.T) {
 			both[i].cookie = foreign.String() + both[i].cookie
 		}
 		f := interleaved(t, both, *rounds)
+		if with = f; n == 0 {
+			without = f
+		}
 		x := float64(foreign.Len())
 		limits.points = append(limits.points, plotter.XY{X: x, Y: micro(f[0].least)})
 		sealed.points = append(sealed.points, plotter.XY{X: x, Y: micro(f[1].least)})
 		r.print("| %d | %.2f | %.2f |\n", foreign.Len(), micro(f[0].least), micro(f[1].least))
 	}
+	r.most("8 kB of cookies of others, × what they cost the limit",
+		float64(with[1].least-without[1].least)/float64(with[0].least-without[0].least), 1)
 	r.plot(t, "cookies", "Cookies of others", "bytes", "µs", limits, sealed)
 }
 

@@ -26,7 +26,7 @@ func (b *blank) WriteHeader(status int)      { b.status = cmp.Or(b.status, statu
 func (c contender) serving(t testing.TB) (serve func()) {
 	t.Helper()
 	r, w := httptest.NewRequest(http.MethodGet, cmp.Or(c.path, "/x"), nil), &blank{h: http.Header{}}
-	r.Header.Set("Accept", "application/json")
+	r.Header.Set("Accept", cmp.Or(c.accept, "application/json"))
 	for name, value := range map[string]string{"Cookie": c.cookie, "Authorization": c.authorization} {
 		if value != "" {
 			r.Header.Set(name, value)

@@ -4,9 +4,11 @@ import (
 	"flag"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -52,6 +54,8 @@ func inProcess(t testing.TB) []contender {
 func overHTTP(t testing.TB) []contender {
 	t.Helper()
 	all := inProcess(t)
+	sealed := slices.IndexFunc(all, func(c contender) bool { return c.name == pluginName })
+	all = append(all, longCookie(t, all[sealed]))
 	if addr := os.Getenv(redisVariable); addr != "" {
 		all = append(all, onRedis(t, addr)...)
 	}
@@ -171,14 +175,20 @@ func (r *report) denied(t *testing.T) {
 	anonymous.cookie = ""
 	forged := sealed
 	forged.cookie += "A"
+	page := sealed.at("/nobody", "403, a page", 403)
+	page.accept = "text/html"
+	text := body(page)
+	e.GET("/page", func(c *gin.Context) { c.Data(http.StatusForbidden, "text/html; charset=utf-8", text) })
 	all := []contender{
 		{name: "a handler that writes the 401", handler: e, path: "/401", status: 401},
 		anonymous.at("/x", "401, no cookie", 401), forged.at("/x", "401, a forged cookie", 401),
 		{name: "a handler that writes the 403", handler: e, path: "/403", status: 403},
 		sealed.at("/x", "200", 0), sealed.at("/nobody", "403", 403),
+		{name: "a handler that writes the page", handler: e, path: "/page", status: 403}, page,
 	}
 	figures := interleaved(t, all, *rounds)
-	r.print("## Denied requests\n\nAs JSON, which programs get.\n\n| | µs | allocations |\n| --- | ---: | ---: |\n")
+	r.print("## Denied requests\n\nAs JSON, which programs get, except where a page is said.\n\n" +
+		"| | µs | allocations |\n| --- | ---: | ---: |\n")
 	for _, f := range figures {
 		r.print("| %s | %.2f | %.0f |\n", f.name, micro(f.least), f.allocs)
 	}
@@ -188,8 +198,20 @@ func (r *report) denied(t *testing.T) {
 	r.print("\nA 401 takes %.2f µs more than a handler of the app's own that writes the same, a 403 %.2f µs more "+
 		"than that\n"+
 		"and the check of the session.\n\n", micro(beyond401), micro(beyond403))
+	beyondPage := of(figures, page.name).least - of(figures, "200").least -
+		of(figures, "a handler that writes the page").least
+	r.most("403 as a page beyond a handler of one's own, µs", micro(beyondPage), 10)
 	r.most("401 as JSON beyond a handler of one's own, µs", micro(beyond401), 3)
 	r.most("403 as JSON beyond a handler of one's own, µs", micro(beyond403), 3)
+}
+
+// body returns what the contender answers.
+func body(c contender) []byte {
+	w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, c.path, nil)
+	r.Header.Set("Cookie", c.cookie)
+	r.Header.Set("Accept", c.accept)
+	c.handler.ServeHTTP(w, r)
+	return w.Body.Bytes()
 }
 
 func (r *report) redis(t *testing.T) {
@@ -209,7 +231,7 @@ func (r *report) redis(t *testing.T) {
 	}
 	r.print("\n")
 	r.caching(t, addr)
-	r.least("session and state in Redis, × gin-contrib's Redis store", ratio(figures, all[2].name, all[1].name), 2.5)
+	r.least(redisTarget, ratio(figures, all[2].name, all[1].name), 2.5)
 }
 
 func (r *report) servers(t *testing.T) {
@@ -230,6 +252,7 @@ func (r *report) servers(t *testing.T) {
 		p.stop()
 	}
 	r.print("\n")
+	r.exchanges(t)
 	r.least(overHTTPTarget, perSecond[pluginName]/perSecond[limitName], 0.97)
 	r.least("requests a second over HTTP, × bare Gin", perSecond[pluginName]/perSecond[bareName], 0.8)
 	debug.FreeOSMemory()

@@ -27,8 +27,7 @@ func TestMain(m *testing.M) {
 }
 
 // TestServe is the server in the child process: it prints the address and the credentials, and serves until its
-// standard
-// input is closed.
+// standard input is closed.
 func TestServe(t *testing.T) {
 	name := os.Getenv(serveVariable)
 	if name == "" {
@@ -90,18 +89,10 @@ func start(t testing.TB, name string) process {
 }
 
 // load sends requests over so many connections for a while, each after the answer to the one before, and returns how
-// many
-// were answered per second.
+// many were answered per second.
 func (p process) load(t testing.TB, connections int, d time.Duration) float64 {
 	t.Helper()
-	request := "GET /x HTTP/1.1\r\nHost: app.example.com\r\nAccept: application/json\r\n"
-	if p.cookie != "" {
-		request += "Cookie: " + p.cookie + "\r\n"
-	}
-	if p.authorization != "" {
-		request += "Authorization: " + p.authorization + "\r\n"
-	}
-	request += "\r\n"
+	request := contender{cookie: p.cookie, authorization: p.authorization}.request()
 	var all sync.WaitGroup
 	counts, failures := make([]int, connections), make([]error, connections)
 	began := time.Now()
@@ -117,6 +108,18 @@ func (p process) load(t testing.TB, connections int, d time.Duration) float64 {
 		total += n
 	}
 	return float64(total) / took.Seconds()
+}
+
+// request returns the request of the contender as it is sent.
+func (c contender) request() string {
+	request := "GET /x HTTP/1.1\r\nHost: app.example.com\r\nAccept: application/json\r\n"
+	if c.cookie != "" {
+		request += "Cookie: " + c.cookie + "\r\n"
+	}
+	if c.authorization != "" {
+		request += "Authorization: " + c.authorization + "\r\n"
+	}
+	return request + "\r\n"
 }
 
 func exchange(addr, request string, until time.Time) (n int, err error) {
