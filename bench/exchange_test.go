@@ -95,8 +95,8 @@ func (r *report) exchanges(t *testing.T) {
 	}
 	share := func(from, to int) float64 { return micro(least[to] - least[from]) }
 	r.print("\nSo of the %.2f µs between the limit and the plugin, %.2f are the two headers that keep caches from "+
-		"storing a user's page,\n%.2f the longer cookie, and %.2f what the plugin does.\n\n", share(1, 4), share(1, 2), share(2, 3),
-		share(3, 4))
+		"storing a user's page,\n%.2f the longer cookie, and %.2f what the plugin does.\n\n",
+		share(1, 4), share(1, 2), share(2, 3), share(3, 4))
 }
 
 // serveAll returns how long a server takes for so many requests.

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strings"
 
 	"golang.org/x/oauth2"
 )
@@ -98,31 +99,38 @@ func mergeQuery(endpoint string, params url.Values) (string, error) {
 		maps.Copy(query, params)
 		params = query
 	}
-	u.RawQuery = encodeQuery(params)
-	return u.String(), nil
+	u.RawQuery, u.ForceQuery = "", false
+	before, fragment, found := strings.Cut(u.String(), "#")
+	var b strings.Builder
+	b.Grow(len(endpoint) + querySize)
+	b.WriteString(before)
+	writeQuery(&b, params)
+	if found {
+		b.WriteString("#" + fragment)
+	}
+	return b.String(), nil
 }
 
 // querySize is room for the query of most authorization requests.
 const querySize = 512
 
-// encodeQuery is params.Encode, which grows its memory in many steps.
-func encodeQuery(params url.Values) string {
+// writeQuery writes params as a query, as params.Encode encodes them. That would grow its memory in many steps.
+func writeQuery(b *strings.Builder, params url.Values) {
 	names := make([]string, 0, len(params))
 	for name := range params {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	query := make([]byte, 0, querySize)
+	separator := byte('?')
 	for _, name := range names {
 		for _, value := range params[name] {
-			if len(query) > 0 {
-				query = append(query, '&')
-			}
-			query = append(append(query, url.QueryEscape(name)...), '=')
-			query = append(query, url.QueryEscape(value)...)
+			b.WriteByte(separator)
+			b.WriteString(url.QueryEscape(name))
+			b.WriteByte('=')
+			b.WriteString(url.QueryEscape(value))
+			separator = '&'
 		}
 	}
-	return string(query)
 }
 
 // CheckResponseIssuer checks the iss parameter of an authorization response (RFC 9207 section 2.4) before its code is

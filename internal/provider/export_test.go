@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // PipeTransport is the hardened transport on another network.
@@ -17,7 +18,11 @@ func PipeTransport(roots *x509.CertPool, dial func(context.Context, string, stri
 }
 
 // EncodeQuery encodes params.
-func EncodeQuery(params url.Values) string { return encodeQuery(params) }
+func EncodeQuery(params url.Values) string {
+	var b strings.Builder
+	writeQuery(&b, params)
+	return strings.TrimPrefix(b.String(), "?")
+}
 
 // SignRequest makes the request object of params.
 func (p *Provider) SignRequest(params url.Values) (string, error) { return p.signRequest(params) }
