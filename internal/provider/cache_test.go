@@ -30,6 +30,14 @@ func TestFlightAfterFlight(t *testing.T) {
 	}
 }
 
+// TestKeySetsOfOtherIssuers: the same keys of other issuers are another set, under which other tokens are valid.
+func TestKeySetsOfOtherIssuers(t *testing.T) {
+	one, same, other := &keySet{issuers: []string{"a"}}, &keySet{issuers: []string{"a"}}, &keySet{issuers: []string{"b"}}
+	if !one.equal(same) || one.equal(other) {
+		t.Error("the issuers of the keys are not compared")
+	}
+}
+
 // TestNoncesOfManyOrigins: so many are remembered, and a new nonce of one of them forgets none.
 func TestNoncesOfManyOrigins(t *testing.T) {
 	var n nonces

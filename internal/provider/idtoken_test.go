@@ -404,3 +404,19 @@ func TestTrustedAudiences(t *testing.T) {
 		}
 	}
 }
+
+// TestAuthTimeAhead: the clock of the provider may be ahead by the tolerance only.
+func TestAuthTimeAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		op := newOP(t)
+		p, want := op.client(), provider.Expect{Nonce: nonce, MaxAge: 60}
+		for ahead, code := range map[int64]string{0: "", 60: "", 61: "auth_time"} {
+			token := op.token(claims(object{"auth_time": time.Now().Unix() + ahead}))
+			if _, err := p.VerifyIDToken(t.Context(), token, want); code != "" {
+				wantBadToken(t, err, code)
+			} else if err != nil {
+				t.Errorf("%d s ahead: %v", ahead, err)
+			}
+		}
+	})
+}

@@ -58,7 +58,7 @@ func (p *Provider) Introspect(ctx context.Context, raw string) (*AccessToken, er
 		return p.introspectOnce(ctx, key, raw)
 	})
 	switch {
-	case err != nil && ctx.Err() != nil && err == ctx.Err():
+	case err != nil && err == ctx.Err():
 		return nil, &Error{Kind: Unavailable, Op: opIntrospection, Code: "gave_up", Err: context.Cause(ctx)}
 	case err != nil:
 		return nil, err

@@ -87,3 +87,22 @@ func TestIPSIEClaimsMissing(t *testing.T) {
 		contains(t, err.Error(), "lacks: acr amr auth_time session_expiry")
 	}
 }
+
+// TestIPSIEChecksTheRest: the profile adds checks, and leaves none out.
+func TestIPSIEChecksTheRest(t *testing.T) {
+	now := time.Now().Unix()
+	for code, change := range map[string]object{
+		"logout_token": {"events": object{logoutEvent: object{}}}, "subject": {"sub": ""}, "nonce": {"nonce": "n"},
+		"clock_skew": {"iat": now - 86_400}, "auth_time": {"auth_time": now - 3600},
+	} {
+		op := newOP(t)
+		op.serve(discoveryPath, jsonAnswer(200, fapi2Metadata(nil)))
+		all := object{"acr": "phr", "amr": []string{"hwk"}, "auth_time": now, "session_expiry": 4e9}
+		want := provider.Expect{Nonce: nonce, MaxAge: 60}
+		if _, err := op.client(ipsie).VerifyIDToken(t.Context(), op.token(claims(all)), want); err != nil {
+			t.Fatal(err)
+		}
+		_, err := op.client(ipsie).VerifyIDToken(t.Context(), op.token(claims(merge(all, change))), want)
+		wantBadToken(t, err, code)
+	}
+}

@@ -140,6 +140,11 @@ func TestTenantsOfOtherTokens(t *testing.T) {
 			t.Errorf("%s: %v", tenant, err)
 		}
 	}
+	_, err := p.VerifyAccessToken(t.Context(), op.token(claims(object{
+		"iss": "https://sts.example/" + acme + "/", "aud": "api", "ver": "1.0", "scp": "read", "appid": "client",
+		"nonce": nil,
+	})))
+	wantBadToken(t, err, "tenant") // without tid
 	now := time.Now().Unix()
 	logout := func(iss string) error {
 		payload, err := json.Marshal(object{"iss": iss, "aud": clientID, "sub": "alice", "jti": iss, "iat": now,

@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"testing"
@@ -145,17 +146,26 @@ func TestExchangeToken(t *testing.T) {
 
 // TestExchangedTokenIsBound to the key of the sign-in, or to a new one if that has none.
 func TestExchangedTokenIsBound(t *testing.T) {
-	_, bound := boundTokens(t)
-	for _, subject := range []*provider.Tokens{bearer(), bound} {
-		op, key := newOP(t), object(nil)
-		op.serve(tokenPath, func(w http.ResponseWriter, r *http.Request) {
-			claims := proof(t, r)
-			key, _ = claims["jwk"].(object)
-			jsonAnswer(200, object{"access_token": "at2", "token_type": "DPoP", "issued_token_type": accessType})(w, r)
-		})
-		got, err := op.client(dpop).ExchangeToken(t.Context(), subject, provider.TokenRequest{})
-		if err != nil || got.TokenType != "DPoP" || key == nil {
-			t.Errorf("%+v, %v; by %v", got, err, key)
+	op := newOP(t)
+	var keys []string
+	op.serve(tokenPath, func(w http.ResponseWriter, r *http.Request) {
+		keys = append(keys, fmt.Sprint(proof(t, r)["jwk"]))
+		jsonAnswer(200, object{
+			"access_token": "at", "token_type": "DPoP", "id_token": "x.y.z", "issued_token_type": accessType,
+		})(w, r)
+	})
+	p := op.client(dpop)
+	bound, err := p.Exchange(t.Context(), "c", "v")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, subject := range []*provider.Tokens{bound, bearer()} {
+		got, err := p.ExchangeToken(t.Context(), subject, provider.TokenRequest{})
+		if err != nil || got.TokenType != "DPoP" {
+			t.Errorf("%+v, %v", got, err)
 		}
+	}
+	if len(keys) != 3 || keys[1] != keys[0] || keys[2] == keys[0] {
+		t.Errorf("proofs by %q", keys)
 	}
 }
