@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"log/slog"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/claims"
+	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/recheck"
+	"github.com/seed-d65cea4d/ginoidc/internal/refresh"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
@@ -96,4 +99,51 @@ func TestUnchangedMemberships(t *testing.T) {
 	if _, err := reader.Read(t.Context(), checkedSession(), nil); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestJudged: only what speaks of the grant or of the user ends a session. What is wrong with a request, or with the
+// provider, leaves the user signed in.
+func TestJudged(t *testing.T) {
+	invalid := errors.New("invalid_request")
+	for name, tt := range map[string]struct{ err, want error }{
+		"none":             {nil, nil},
+		"an ended session": {refresh.ErrEnded, recheck.ErrEnded},
+		"no token":         {refresh.ErrNoToken, recheck.ErrRefused},
+		"a refused grant":  {provider.ErrRefused, recheck.ErrRefused},
+		"a refused token":  {provider.ErrTokenRefused, recheck.ErrRefused},
+		"an ended grant":   {provider.ErrGrantEnded, recheck.ErrRefused},
+		"an outage":        {provider.ErrUnavailable, nil},
+		"a bad request":    {invalid, nil},
+	} {
+		got := recheck.Judged(tt.err)
+		if !errors.Is(got, tt.err) || (got == nil) != (tt.err == nil) {
+			t.Errorf("%s: %v", name, got)
+		}
+		for _, is := range []error{recheck.ErrEnded, recheck.ErrRefused} {
+			if errors.Is(got, is) != (tt.want == is) {
+				t.Errorf("%s: is %v: %t", name, is, tt.want != is)
+			}
+		}
+	}
+}
+
+// TestAskWithoutRefresh: an access token is used for userinfo as long as it has not expired.
+func TestAskWithoutRefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reader := recheck.Reader{SkipUserInfo: true}
+		for name, tt := range map[string]struct {
+			old    *provider.Tokens
+			usable bool
+		}{
+			"none":      {nil, false},
+			"forever":   {&provider.Tokens{AccessToken: "at"}, true},
+			"valid":     {&provider.Tokens{AccessToken: "at", Expiry: time.Now().Add(1)}, true},
+			"just over": {&provider.Tokens{AccessToken: "at", Expiry: time.Now()}, false},
+		} {
+			from, tokens, err := reader.Ask(t.Context(), checkedSession(), tt.old)
+			if (tokens != nil) != tt.usable || tokens != nil && tokens != tt.old || from.Vouched || err != nil {
+				t.Errorf("%s: %+v, %+v, %v", name, from, tokens, err)
+			}
+		}
+	})
 }

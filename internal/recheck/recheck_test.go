@@ -326,3 +326,57 @@ func TestUnknownResult(t *testing.T) {
 		})
 	}
 }
+
+// TestBackground: while what was read last is usable, a request does not wait for the check.
+func TestBackground(t *testing.T) {
+	for name, tt := range map[string]struct {
+		age     time.Duration // of what was read
+		last    bool          // a check has been made in time, and no request has saved its result
+		pending bool
+	}{
+		"usable":                {every + time.Second, false, true},
+		"at the end":            {every + grace, false, true},
+		"too old":               {every + grace + time.Second, false, false},
+		"by the last check":     {10 * (every + grace), true, true},
+		"no last check in time": {10 * (every + grace), false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				in, both := newInstances(t)
+				checker := both[0]
+				r := dueSession()
+				if tt.last {
+					if _, err := checker.Check(t.Context(), r, load); err != nil {
+						t.Fatal(err)
+					}
+					time.Sleep(every + time.Second)
+				}
+				checker.Background = true
+				r.Created = time.Now().Add(-tt.age)
+				reads := in.reads
+				_, err := checker.Check(t.Context(), r, load)
+				if errors.Is(err, recheck.ErrPending) != tt.pending || (err == nil) == tt.pending {
+					t.Errorf("%v", err)
+				}
+				time.Sleep(time.Minute)
+				synctest.Wait()
+				if in.reads != reads+1 {
+					t.Errorf("%d checks", in.reads-reads)
+				}
+				if result, err := checker.Check(t.Context(), r, load); err != nil || result.Applied(r).Name != "Alice" {
+					t.Errorf("afterwards: %+v, %v", result, err)
+				}
+			})
+		})
+	}
+}
+
+// TestDue: what was read exactly so long ago is not due yet.
+func TestDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, both := newInstances(t)
+		if both[0].Due(time.Now().Add(-every)) || !both[0].Due(time.Now().Add(-every-1)) {
+			t.Error("due too early or too late")
+		}
+	})
+}
