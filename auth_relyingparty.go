@@ -90,7 +90,7 @@ func (ps *relyingParties) newParty(
 	rp.ledger = newRoster(ps.config, ps.state, rp.Audience, settings.Signals.stepsUp(), ps.labels, rp.reporter)
 	rp.refresher = newRefresher(rp, ps.values, ps.config.SessionLifetime)
 	rp.checker = newChecker(rp, ps.config, ps.values, ps.hooks)
-	rp.resources = rp.resourceTransport()
+	rp.resources = client.ResourceTransport(settings.RootCAs, settings.ClientCertificate, settings.CertificateOrigins)
 	var err error
 	rp.signals, err = newSignalReceiver(ps, rp)
 	return rp, err

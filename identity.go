@@ -253,7 +253,8 @@ func (req *request) browserSessions(s *session.Session) []*session.Session {
 func (req *request) replace(s *session.Session) {
 	req.mu.Lock()
 	defer req.mu.Unlock()
-	req.opened, req.identity, req.rivals, req.err, req.tokens = true, identity{}, nil, nil, nil
+	req.opened, req.identity, req.rivals, req.err = true, identity{}, nil, nil
+	req.kept.Forget()
 	req.unconfirmed = nil
 	if s != nil {
 		req.identity = identityOf(s)

@@ -13,7 +13,7 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/events"
-	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/refresh"
 	"github.com/seed-d65cea4d/ginoidc/internal/reply"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/store"
@@ -46,9 +46,7 @@ type request struct {
 	unconfirmed *session.Session   // of a user whom the provider has not confirmed in time
 	err         error
 
-	// Only for the goroutine of the request: the kept tokens, nil until loaded, and whether this request refreshed them.
-	tokens    *provider.Tokens
-	refreshed bool
+	kept refresh.Kept // the tokens of the session; only for the goroutine of the request
 }
 
 // requestKey is the context key of the request of the guard or Middleware that ran last. The key of the request of a

@@ -17,7 +17,6 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/revocation"
 	"github.com/seed-d65cea4d/ginoidc/internal/roster"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
-	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
 
 // startSession starts a new session, which replaces any earlier one of the browser: copies of the earlier cookie are no
@@ -183,10 +182,6 @@ func (a *Auth) StartSession(c *gin.Context, u *User) error {
 	return err
 }
 
-// With the response mode form_post, and with SameSiteStrict, the callback comes without the cookies of the session that
-// the sign-in replaces, and so without the tokens to revoke. They are kept in the shared state when the sign-in starts:
-// one value for each session, however many sign-ins it starts, sealed and bound to the session that the attempt names.
-
 // keepReplacedTokens keeps the tokens of the session for the callback that may replace it, if the provider revokes
 // tokens. A failure does not prevent the sign-in.
 func (req *request) keepReplacedTokens(s *session.Session) {
@@ -199,21 +194,10 @@ func (req *request) keepReplacedTokens(s *session.Session) {
 	if tokens == nil {
 		return
 	}
-	t := rp.ledger.RefOf(r)
-	text, ttl := string(t.SID[:])+string(tokens.Encode()), a.config.AttemptLife+rp.exchangeLimit()
-	key := shared.Key(shared.KindReplaced, t.ID)
-	if err := a.values.Keep(req, rp.replacedTokens(), key, r.Owner(), text, ttl); err != nil {
+	ttl := a.config.AttemptLife + rp.exchangeLimit()
+	if err := rp.refresher.Leave(req, r, rp.ledger.RefOf(r).SID, tokens, ttl); err != nil {
 		a.emit(req, events.Event{Kind: events.ReplacedTokensNotLeft, Subject: r.Subject, Err: err})
 	}
-}
-
-// replacedTokens is the purpose of the values. Those of one provider do not open for another, which would otherwise get
-// to see the tokens when they are revoked.
-func (rp *relyingParty) replacedTokens() string {
-	if rp.settings.Name == "" {
-		return replacedTokens
-	}
-	return replacedTokens + " of " + rp.settings.Name
 }
 
 // loadReplacedTokens returns the tokens that keepReplacedTokens kept, with what is known of their session, or nil if
@@ -223,17 +207,13 @@ func (req *request) loadReplacedTokens(
 ) (*session.Record, revocation.Ref, *provider.Tokens) {
 	r := &session.Record{ID: at.Replaces, Subject: at.Replaced, Party: rp.Session}
 	t := rp.ledger.RefOf(r)
-	text, ok, err := req.auth.values.Kept(req, rp.replacedTokens(), shared.Key(shared.KindReplaced, t.ID), r.Owner())
+	tokens, sid, ok, err := rp.refresher.Left(req, r)
 	if err != nil {
 		rp.emit(req, events.Event{Kind: events.TokensNotRevoked, Subject: at.Replaced, Err: err})
 	}
-	if !ok || len(text) < len(t.SID) {
+	if !ok {
 		return nil, t, nil
 	}
-	t.SID = shared.Hash([]byte(text[:len(t.SID)]))
-	tokens, _ := provider.DecodeTokens([]byte(text[len(t.SID):]))
+	t.SID = sid
 	return r, t, tokens
 }
-
-// replacedTokens is the purpose of tokens that are kept from the start of a sign-in for its callback.
-const replacedTokens = "replaced tokens"

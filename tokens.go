@@ -2,17 +2,20 @@ package ginoidc
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
+	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gin-gonic/gin"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/events"
+	"github.com/seed-d65cea4d/ginoidc/internal/outcome"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/refresh"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
+	"github.com/seed-d65cea4d/ginoidc/internal/settings"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
 
@@ -22,6 +25,25 @@ type Token struct {
 	Type        string    // "Bearer" or "DPoP"; only Client can use a DPoP token
 	Expiry      time.Time // zero if the provider did not send it
 	Scopes      []string  // the granted scopes; nil if the provider did not send them
+}
+
+// TokenRequest describes an access token for one of several APIs, each of which then gets a token that is of no use at
+// the others. The zero value describes the access token of the sign-in.
+type TokenRequest struct {
+	// Resource is the URI of the API (RFC 8707). Example: "https://api.example.com". Most providers want it in
+	// Provider.SignInParameters too, which may contain several.
+	Resource string
+
+	// Scopes is what the token may be used for: a part of Provider.Scopes. Default: what the provider decides.
+	Scopes []string
+
+	// Exchange gets the token by token exchange (RFC 8693) and not with the refresh token of the session. So it also works
+	// for a request that an access token authenticates, which the app exchanges to act for the same user at the next API.
+	Exchange bool
+
+	// Audience is the name of the API at a provider that uses names and not URIs. Example: the client id of the API at
+	// Keycloak. Refused: without Exchange.
+	Audience string
 }
 
 // Token returns the access token of the signed-in user and refreshes it if it is about to expire. It requires
@@ -51,6 +73,33 @@ func (a *Auth) Transport(c *gin.Context) (http.RoundTripper, error) {
 	return client.Transport, nil
 }
 
+// TokenFor is [Auth.Token] for another access token. It is kept in State until it expires, and concurrent requests on
+// all instances share one call to the provider. A token that State cannot keep is logged and requested again each time.
+//
+// [ErrNoToken] also means that the user's grant does not cover the token. If the provider refuses an exchange, or does
+// not know the resource, the code is "provider_error" (see [Denial]). Neither ends the session.
+func (a *Auth) TokenFor(c *gin.Context, want TokenRequest) (*Token, error) {
+	tokens, _, err := a.requestOf(c).tokensFor(c, want)
+	if err != nil {
+		return nil, err
+	}
+	return &Token{tokens.AccessToken, tokens.TokenType, tokens.Expiry, strings.Fields(tokens.Scope)}, nil
+}
+
+// ClientFor is [Auth.Client] with the access token of [Auth.TokenFor].
+//
+//	client, err := auth.ClientFor(c, ginoidc.TokenRequest{Resource: "https://calendar.example.com"})
+func (a *Auth) ClientFor(c *gin.Context, want TokenRequest) (*http.Client, error) {
+	tokens, rp, err := a.requestOf(c).tokensFor(c, want)
+	if err != nil {
+		return nil, err
+	}
+	return &http.Client{Transport: rp.Client.Transport(tokens, rp.resources)}, nil
+}
+
+// errTokenRequest is a TokenRequest that no provider can fulfill: a mistake in the code of the app.
+var errTokenRequest = outcome.Misuse("ginoidc: TokenRequest")
+
 // UserInfoURL returns the provider's userinfo endpoint, to which [Auth.Client] can send requests, or "" if there is
 // none. The error is [ErrProviderUnavailable] if the provider's metadata cannot be fetched.
 func (a *Auth) UserInfoURL(ctx context.Context) (string, error) {
@@ -70,125 +119,78 @@ func (a *Auth) UserInfoURL(ctx context.Context) (string, error) {
 	return metadata.UserinfoEndpoint, nil
 }
 
-// tokenTransport adds the token to requests.
-type tokenTransport struct {
-	provider *provider.Provider
-	tokens   *provider.Tokens
-	next     http.RoundTripper
-}
-
-// RoundTrip implements http.RoundTripper.
-func (t *tokenTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	return t.provider.Send(r, t.tokens, t.next)
-}
-
-// resourceTransport returns the transport of a Client. It trusts the same roots as calls to the provider, and presents
-// the client certificate only to the provider and to CertificateOrigins.
-func (rp *relyingParty) resourceTransport() http.RoundTripper {
-	roots, certificate := rp.settings.RootCAs, rp.settings.ClientCertificate
-	plain := http.DefaultTransport
-	if roots != nil {
-		plain = resourceTransport(provider.TLSConfig(roots, nil))
+// tokensFor returns an access token for this user, and the provider that issued it.
+func (req *request) tokensFor(c *gin.Context, want TokenRequest) (*provider.Tokens, *relyingParty, error) {
+	of := provider.TokenRequest{Resource: want.Resource, Audience: want.Audience, Scopes: want.Scopes}
+	if problem := settings.TokenRequestProblem(of, want.Exchange); problem != "" {
+		return nil, nil, fmt.Errorf("%w: %s", errTokenRequest, problem)
 	}
-	if certificate == nil {
-		return plain
+	if want.Exchange {
+		return req.exchangedTokens(c, of)
 	}
-	certified := resourceTransport(provider.TLSConfig(roots, certificate))
-	return rp.Client.Certified(plain, certified, rp.settings.CertificateOrigins)
-}
-
-// resourceTransport returns a transport with this TLS configuration and the timeouts of http.DefaultTransport.
-func resourceTransport(config *tls.Config) http.RoundTripper {
-	return &http.Transport{
-		Proxy:               http.ProxyFromEnvironment,
-		TLSClientConfig:     config,
-		TLSHandshakeTimeout: 10 * time.Second,
-		IdleConnTimeout:     90 * time.Second,
-		ForceAttemptHTTP2:   true,
-	}
-}
-
-// freshTokens returns the kept tokens of the session, refreshed if they are about to expire.
-func (req *request) freshTokens(c *gin.Context) (*provider.Tokens, error) {
 	s, err := req.ownSession(c)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if err := req.loadTokens(s); err != nil {
-		return nil, err
-	}
-	switch {
-	case refresh.Usable(req.tokens), req.refreshed && time.Until(req.tokens.Expiry) > 0:
-		// A token that expires within moments of its refresh is not refreshed again.
-		return req.tokens, nil
-	}
-	old := req.tokens
-	fresh, err := req.refreshTokens(c, s, old)
-	if err != nil && time.Until(old.Expiry) > 0 && !errors.Is(err, ErrUnauthenticated) {
-		return old, nil // still valid for a moment
-	}
-	req.tokens, req.refreshed = fresh, err == nil
-	return fresh, err
+	tokens, err := req.sessionTokens(c, s, of)
+	return tokens, relyingPartyOf(&s.Record), err
 }
 
-// loadTokens makes the kept tokens of the session those of the request.
-func (req *request) loadTokens(s *session.Session) (err error) {
-	if !req.auth.config.KeepTokens {
-		return errTokensOff
+// sessionTokens returns an access token that the kept tokens of the session are or give. If the session has ended, its
+// cookies are deleted: the provider refused the refresh, or the user has signed out in the meantime.
+func (req *request) sessionTokens(
+	c *gin.Context, s *session.Session, want provider.TokenRequest,
+) (tokens *provider.Tokens, err error) {
+	a, refresher := req.auth, relyingPartyOf(&s.Record).refresher
+	if !a.config.KeepTokens {
+		return nil, errTokensOff
 	}
-	if req.tokens == nil {
-		if req.tokens, err = req.keptTokens(s); err == nil && req.tokens == nil {
-			err = ErrNoToken
-		}
+	carrier := refresh.Carrier{
+		Sessions: a.sessions, Session: s, Request: req.httpNow(),
+		Set:      func(set func(http.Header) error) error { return req.setCookies(c, set) },
+		Writable: func() error { return checkNotWritten(c) },
 	}
-	return err
-}
-
-// keptTokens returns the tokens of the session; nil, nil if there are none.
-func (req *request) keptTokens(s *session.Session) (*provider.Tokens, error) {
-	data, err := req.auth.sessions.LoadTokens(req.httpNow(), s)
-	if err != nil {
-		return nil, translated(err)
+	if want.Resource == "" && len(want.Scopes) == 0 {
+		tokens, err = req.kept.Fresh(req, refresher, carrier)
+	} else {
+		tokens, err = req.kept.For(req, refresher, carrier, want)
 	}
-	tokens, _ := provider.DecodeTokens(data) // nil if there are none or another version wrote them
-	return tokens, nil
-}
-
-// refreshTokens refreshes the tokens and keeps the new ones with the session.
-func (req *request) refreshTokens(c *gin.Context, s *session.Session, old *provider.Tokens) (*provider.Tokens, error) {
-	if err := checkNotWritten(c); err != nil {
-		return nil, err
-	}
-	fresh, err := relyingPartyOf(&s.Record).refresher.Refresh(req, &s.Record, old)
-	if err != nil {
-		return nil, req.refreshFailed(c, err)
-	}
-	return fresh, req.updateTokens(c, s, fresh)
-}
-
-// refreshFailed deletes the session's cookies if it has ended: the provider refused the refresh, or the user has signed
-// out in the meantime.
-func (req *request) refreshFailed(c *gin.Context, err error) error {
-	a, err := req.auth, translated(err)
-	if errors.Is(err, ErrUnauthenticated) {
+	switch err = translated(err); {
+	case errors.Is(err, session.ErrGone):
+		return nil, ErrUnauthenticated
+	case errors.Is(err, ErrUnauthenticated):
 		if err := req.setCookies(c, func(h http.Header) error { return a.sessions.Destroy(h, req.httpNow()) }); err != nil {
 			a.emit(req, events.Event{Kind: events.CookiesNotDeleted, Err: err})
 		}
 		req.replace(nil)
 	}
-	return err
+	return tokens, err
 }
 
-// updateTokens keeps fresh with the session.
-func (req *request) updateTokens(c *gin.Context, s *session.Session, fresh *provider.Tokens) error {
-	err := req.setCookies(c, func(h http.Header) error {
-		return req.auth.sessions.UpdateTokens(h, req.httpNow(), s, fresh.Encode())
-	})
-	if errors.Is(err, session.ErrGone) { // the user has signed out in the meantime
-		relyingPartyOf(&s.Record).refresher.Revoke(req, &s.Record, fresh)
-		return ErrUnauthenticated
+// exchangedTokens exchanges the access token of the session, or the one that authenticates the request.
+func (req *request) exchangedTokens(
+	c *gin.Context, want provider.TokenRequest,
+) (*provider.Tokens, *relyingParty, error) {
+	id, err := req.identify(c)
+	if err != nil {
+		return nil, nil, err
 	}
-	return translated(err)
+	var rp *relyingParty
+	var subject *provider.Tokens
+	if by := id.access; by != nil {
+		rp, subject = by.rp, &provider.Tokens{AccessToken: by.raw}
+	} else {
+		s, err := id.ownSession()
+		if err != nil {
+			return nil, nil, err
+		}
+		rp = relyingPartyOf(&s.Record)
+		if subject, err = req.sessionTokens(c, s, provider.TokenRequest{}); err != nil {
+			return nil, nil, err
+		}
+	}
+	tokens, err := rp.refresher.Exchange(req, subject, want)
+	return tokens, rp, translated(err)
 }
 
 // tokensToRevoke returns the tokens to revoke when s, the session of the browser, ends, if they can be read, and its
@@ -198,9 +200,9 @@ func (req *request) tokensToRevoke(s *session.Session) (*session.Record, *provid
 	if s == nil || !a.config.keepsTokens() {
 		return nil, nil
 	}
-	tokens, err := req.keptTokens(s)
+	tokens, err := refresh.Load(a.sessions, req.httpNow(), s)
 	if err != nil {
-		a.emit(req, events.Event{Kind: events.TokensNotRevoked, Subject: s.Subject, Err: err})
+		a.emit(req, events.Event{Kind: events.TokensNotRevoked, Subject: s.Subject, Err: translated(err)})
 	}
 	return &s.Record, tokens
 }
@@ -216,8 +218,8 @@ func (req *request) revoke(of *session.Record, tokens *provider.Tokens) {
 // user signs out during a refresh, the new tokens are revoked.
 func newRefresher(rp *relyingParty, values shared.Values, lifetime time.Duration) *refresh.Refresher {
 	return refresh.New(refresh.Config{
-		Provider: rp.Client, Values: values, Audience: rp.Audience, Timeout: rp.settings.Timeout, Log: rp.log,
-		Lifetime: lifetime,
+		Provider: rp.Client, Values: values, Audience: rp.Audience, Name: rp.settings.Name, Timeout: rp.settings.Timeout,
+		Lifetime: lifetime, Log: rp.log,
 		Ended: func(ctx context.Context, r *session.Record) (bool, error) {
 			return rp.ledger.Ended(ctx, rp.ledger.RefOf(r))
 		},

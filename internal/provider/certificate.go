@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/origin"
 )
@@ -28,6 +29,31 @@ func TLSConfig(roots *x509.CertPool, certificate *tls.Certificate) *tls.Config {
 // redirect sent to another origin goes without it, whatever that origin is.
 func (p *Provider) Certified(plain, certified http.RoundTripper, origins []string) http.RoundTripper {
 	return &certificateTransport{p, plain, certified, slices.Clone(origins)}
+}
+
+// ResourceTransport returns such a transport with the timeouts of http.DefaultTransport. It trusts the servers that
+// roots vouch for. certificate is nil if the client has none.
+func (p *Provider) ResourceTransport(
+	roots *x509.CertPool, certificate *tls.Certificate, origins []string,
+) http.RoundTripper {
+	plain := http.DefaultTransport
+	if roots != nil {
+		plain = resourceTransport(TLSConfig(roots, nil))
+	}
+	if certificate == nil {
+		return plain
+	}
+	return p.Certified(plain, resourceTransport(TLSConfig(roots, certificate)), origins)
+}
+
+func resourceTransport(config *tls.Config) http.RoundTripper {
+	return &http.Transport{
+		Proxy:               http.ProxyFromEnvironment,
+		TLSClientConfig:     config,
+		TLSHandshakeTimeout: 10 * time.Second,
+		IdleConnTimeout:     90 * time.Second,
+		ForceAttemptHTTP2:   true,
+	}
 }
 
 // certificateTransport uses separate connections for the two kinds, so that a connection made with the certificate

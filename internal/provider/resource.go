@@ -48,6 +48,22 @@ func (p *Provider) Send(req *http.Request, tokens *Tokens, next http.RoundTrippe
 	return p.sendOnce(req, body, tokens, next)
 }
 
+// Transport returns a transport that sends requests with the access token of tokens: see [Provider.Send].
+func (p *Provider) Transport(tokens *Tokens, next http.RoundTripper) http.RoundTripper {
+	return &tokenTransport{p, tokens, next}
+}
+
+type tokenTransport struct {
+	provider *Provider
+	tokens   *Tokens
+	next     http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *tokenTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	return t.provider.Send(req, t.tokens, t.next)
+}
+
 // sendOnce sends a copy of req with the token and remembers the nonce of the response.
 func (p *Provider) sendOnce(
 	req *http.Request, body io.ReadCloser, tokens *Tokens, next http.RoundTripper,

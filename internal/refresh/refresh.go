@@ -39,6 +39,7 @@ type Config struct {
 	Provider *provider.Provider
 	Values   shared.Values
 	Audience shared.Audience
+	Name     string        // of the provider, in an app with several
 	Timeout  time.Duration // for one call to the provider
 	Lifetime time.Duration // of sessions
 	Log      *slog.Logger  // for panics in code of the app
