@@ -380,3 +380,53 @@ func TestDue(t *testing.T) {
 		}
 	})
 }
+
+// TestTooLargeToShare: a user that does not fit in the shared state is not kept, but the tokens are, since the refresh
+// has replaced the old ones. Each request then waits for a check of its own, also where checks are in the background.
+func TestTooLargeToShare(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, both := newInstances(t)
+		read := in.read
+		in.read = func(ctx context.Context) (recheck.Answer, error) {
+			answer, err := read(ctx)
+			answer.User.Data = []byte(`"` + strings.Repeat("d", 20<<10) + `"`)
+			return answer, err
+		}
+		r := dueSession()
+		both[0].Background, both[1].Background = true, true
+		r.Created = time.Now().Add(-every - grace - time.Second)
+		if _, err := both[0].Check(t.Context(), r, load); err != nil {
+			t.Fatal(err)
+		}
+		r.Created = time.Now().Add(-every - time.Second) // usable
+		result, err := both[1].Check(t.Context(), r, load)
+		if err != nil || result.User == nil {
+			t.Errorf("%+v, %v", result, err)
+		}
+		if in.reads != 2 || in.tokens[1] != "new" || len(in.reports) != 2 || in.reports[0] != recheck.NotShared {
+			t.Errorf("%d reads with %q, reported %v", in.reads, in.tokens, in.reports)
+		}
+	})
+}
+
+// TestTokensStay until a check has new ones.
+func TestTokensStay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, both := newInstances(t)
+		read := in.read
+		for range 3 {
+			if _, err := both[0].Check(t.Context(), dueSession(), load); err != nil {
+				t.Fatal(err)
+			}
+			in.read = func(ctx context.Context) (recheck.Answer, error) {
+				answer, err := read(ctx)
+				answer.Tokens = nil
+				return answer, err
+			}
+			time.Sleep(every + 2*time.Second)
+		}
+		if got := strings.Join(in.tokens, " "); got != "old new new" {
+			t.Errorf("read with %s", got)
+		}
+	})
+}
