@@ -19,7 +19,7 @@ import (
 )
 
 // TestNewSecretWhileRunning: an app that replaces its engine while it runs, as docs/production.md shows, loses neither
-// sessions nor sign-ins in progress, and each request sees a single configuration. Cases 261, 275.
+// sessions nor sign-ins in progress, and each request sees a single configuration. Cases 261, 275, 290.
 func TestNewSecretWhileRunning(t *testing.T) {
 	var op *fakeop.Provider
 	build := func(clientSecret string) *testapp.App {

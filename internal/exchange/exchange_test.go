@@ -50,7 +50,7 @@ func response(code string) exchange.Response {
 }
 
 // TestDo: requests that bring a response while it is redeemed share the result, on one instance and on several. A later
-// one redeems itself, which is refused as a replay.
+// one redeems itself, which is refused as a replay. Case 29.
 func TestDo(t *testing.T) {
 	for _, tt := range []struct {
 		name      string

@@ -182,7 +182,7 @@ func fails(t *testing.T, name string, newStore func(*fault) sessions.Store,
 	return f.failed
 }
 
-// TestExactlyAtTheEnd: at its very end a session has ended, for everything that would save it again.
+// TestExactlyAtTheEnd: at its very end a session has ended, for everything that would save it again. Case 254.
 func TestExactlyAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newManager(newCookiestore(t, key("k")))
