@@ -21,7 +21,8 @@ const (
 func quotations() []quotation {
 	return []quotation{
 		{figuresPage, "changes", mutationFigures},
-		{figuresPage, "coverage", coverageFigures},
+		{"docs/coverage.md", "coverage", coverageFigures},
+		{"docs/coverage.md", "reasons", reasonFigures},
 		{figuresPage, "steps", sentences("steps")},
 		{figuresPage, "fuzzing", fuzzFigures},
 		{figuresPage, "return targets", sentences("fuzzed")},
