@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gin-contrib/sessions"
 	gsessions "github.com/gorilla/sessions"
 
 	"github.com/seed-d65cea4d/ginoidc/memorystore"
@@ -142,5 +143,18 @@ func TestRecords(t *testing.T) {
 	}
 	if got, _, err := store.LoadRecord(r, name); got != nil || err != nil {
 		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// TestGet: a handler of the app that uses the store for a session of its own gets the same session each time, with the
+// attributes that it has set.
+func TestGet(t *testing.T) {
+	store := memorystore.New(memorystore.Config{})
+	store.Options(sessions.Options{Path: "/shop", MaxAge: 60, HttpOnly: true})
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	first, err := store.Get(r, "basket")
+	again, also := store.Get(r, "basket")
+	if err != nil || also != nil || first != again || first.Options.Path != "/shop" || first.Options.MaxAge != 60 {
+		t.Errorf("%+v, %v and %+v, %v", first, err, again, also)
 	}
 }
