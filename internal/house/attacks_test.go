@@ -95,6 +95,10 @@ func checkGroups(t *testing.T, rows []attack) {
 		if title := g.letter + ". " + g.title; !slices.Equal(found[title], g.cases) {
 			t.Errorf("docs/attacks.md: group %q has the cases %v, want %v", title, found[title], g.cases)
 		}
+		delete(found, g.letter+". "+g.title)
+	}
+	for title := range found {
+		t.Errorf("docs/attacks.md: group %q is not in the catalogue", title)
 	}
 }
 
