@@ -92,7 +92,7 @@ func (ps *relyingParties) newParty(
 	rp.checker = newChecker(rp, ps.config, ps.values, ps.hooks)
 	rp.resources = client.ResourceTransport(settings.RootCAs, settings.ClientCertificate, settings.CertificateOrigins)
 	var err error
-	rp.signals, err = newSignalReceiver(ps, rp)
+	rp.signals, err = newSignalReceiver(rp, ps.config, ps.state, ps.values, ps.hooks)
 	return rp, err
 }
 

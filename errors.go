@@ -53,6 +53,7 @@ var (
 	errWritten    = outcome.Misuse("ginoidc: the response has started, so no session can be saved")
 	errTokensOff  = outcome.Misuse("ginoidc: Config.KeepTokens is not set")
 	errNoProvider = relyingparty.ErrUnnamed
+	errNoSignals  = fmt.Errorf("ginoidc: Provider.Signals is not set: %w", errors.ErrUnsupported)
 )
 
 // translated wraps an error of an internal package in the corresponding error of this package.

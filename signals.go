@@ -5,11 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
+	"github.com/gin-gonic/gin"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/outcome"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/routes"
 	"github.com/seed-d65cea4d/ginoidc/internal/sealed"
+	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 	"github.com/seed-d65cea4d/ginoidc/internal/signals"
 )
 
@@ -91,28 +96,29 @@ const (
 func (s *Signals) stepsUp() bool { return s != nil && s.CredentialChange == SignalStepsUp }
 
 // newSignalReceiver returns nil unless Signals is set.
-func newSignalReceiver(ps *relyingParties, rp *relyingParty) (*signals.Receiver, error) {
-	p := &rp.settings
-	if p.Signals == nil {
+func newSignalReceiver(
+	rp *relyingParty, cfg *Config, state SharedState, values shared.Values, ask hooks,
+) (*signals.Receiver, error) {
+	p, s := &rp.settings, rp.settings.Signals
+	if s == nil {
 		return nil, nil
 	}
-	s := *p.Signals
-	states, err := sealed.New("signal verification", ps.config.CookieSecrets, string(rp.Audience))
+	states, err := sealed.New("signal verification", cfg.CookieSecrets, string(rp.Audience))
 	if err != nil {
 		return nil, fmt.Errorf("ginoidc: CookieSecrets: %w", err)
 	}
 	return signals.New(signals.Config{
 		Transmitter: provider.NewTransmitter(provider.TransmitterConfig{
 			Issuer: s.Issuer, Audience: s.Audience, SigningAlgs: s.SigningAlgs,
-			MaxAge: ps.config.SessionLifetime + ps.config.AttemptLife, ClockTolerance: p.ClockTolerance, Token: s.Token,
+			MaxAge: cfg.SessionLifetime + cfg.AttemptLife, ClockTolerance: p.ClockTolerance, Token: s.Token,
 			Timeout: p.Timeout, Transport: p.Transport, RootCAs: p.RootCAs, Logger: rp.log, Report: rp.events.EmitProvider,
 			Observe: rp.events.CallObserver(),
 		}),
 		Issuer: s.Issuer, Audience: rp.Audience, URL: rp.URL(routes.SignalsPath), Authorization: s.Authorization,
-		Poll: s.Poll, State: ps.state, Values: ps.values, States: states, Log: rp.log,
-		Apply: func(ctx context.Context, e *provider.SecurityEvent) error { return rp.applySignal(ctx, ps.hooks, e) },
-		Report: func(ctx context.Context, e signals.Event, of *provider.SecurityEvent, err error) {
-			rp.reportSignal(ctx, e, of, err)
+		Poll: s.Poll, State: state, Values: values, States: states, Log: rp.log,
+		Sessions: rp.ledger, OfIssuer: p.Issuer, CredentialChange: s.CredentialChange, Events: rp.events,
+		Hook: func(ctx context.Context, e *provider.SecurityEvent, sub, sid string) error {
+			return ask.signal(ctx, rp.exported(e, sub, sid))
 		},
 	}), nil
 }
@@ -136,8 +142,6 @@ type SignalStream struct {
 	Reason string   // of the status; may be empty
 }
 
-var errNoSignals = fmt.Errorf("ginoidc: Provider.Signals is not set: %w", errors.ErrUnsupported)
-
 // signals returns the receiver of the provider that the call concerns.
 func (ps *relyingParties) signals(ctx context.Context, name string) (*signals.Receiver, error) {
 	rp, err := ps.ForCall(ctx, name)
@@ -157,28 +161,90 @@ func (ps *relyingParties) signals(ctx context.Context, name string) (*signals.Re
 // The error is [ErrProviderUnavailable] if the transmitter does not respond, and wraps [errors.ErrUnsupported] without
 // Provider.Signals.
 func (a *Auth) SetUpSignals(ctx context.Context) (*SignalStream, error) {
-	ctx = requestContext(ctx)
-	s, err := a.providers.signals(ctx, a.provider)
-	if err != nil {
-		return nil, err
-	}
-	return streamOf(s.SetUp(ctx, a.AppURL()))
+	return a.providers.stream(ctx, a.provider, func(r *signals.Receiver, ctx context.Context) (*signals.Stream, error) {
+		return r.SetUp(ctx, a.AppURL())
+	})
 }
 
 // SignalStatus returns the stream that SetUpSignals has set up.
 func (a *Auth) SignalStatus(ctx context.Context) (*SignalStream, error) {
-	ctx = requestContext(ctx)
-	s, err := a.providers.signals(ctx, a.provider)
+	return a.providers.stream(ctx, a.provider, (*signals.Receiver).Status)
+}
+
+// stream returns what the transmitter of a provider says of the stream, as the app sees it.
+func (ps *relyingParties) stream(
+	ctx context.Context, name string, ask func(*signals.Receiver, context.Context) (*signals.Stream, error),
+) (*SignalStream, error) {
+	r, err := ps.signals(requestContext(ctx), name)
 	if err != nil {
 		return nil, err
 	}
-	return streamOf(s.Status(ctx))
-}
-
-// streamOf returns a stream as the app sees it.
-func streamOf(s *signals.Stream, err error) (*SignalStream, error) {
+	s, err := ask(r, requestContext(ctx))
 	if err != nil {
 		return nil, translated(err)
 	}
 	return &SignalStream{ID: s.ID, Events: s.Delivered, Status: s.Status, Reason: s.Reason}, nil
+}
+
+// PollSignals fetches security events at the interval Signals.Poll until ctx is done, and then returns ctx.Err. Run it
+// in a goroutine of every instance, after [Auth.SetUpSignals]: they take turns if they share State.
+//
+//	go auth.PollSignals(ctx)
+//
+// Trouble with the transmitter is an event, and polling goes on. The error wraps [errors.ErrUnsupported] without
+// Signals.Poll.
+func (a *Auth) PollSignals(ctx context.Context) error {
+	s, err := a.providers.signals(ctx, a.provider)
+	if err != nil {
+		return err
+	}
+	if s.Poll == 0 {
+		return errNoSignals
+	}
+	return s.Run(ctx)
+}
+
+// ReceiveSignal takes a security event token that the transmitter of Provider.Signals pushes (RFC 8935). It needs no
+// cookie.
+//
+// It responds with 202 if the token is accepted, also a second time, when it has no effect; with 400 and one of the
+// codes of RFC 8935 if the token is refused; and with 503 if the keys of the transmitter or the shared state cannot be
+// read, if FindProvider or OnSignal fails, so that the transmitter tries again. Without Provider.Signals it responds
+// with 404.
+func (a *Auth) ReceiveSignal(c *gin.Context) {
+	if a.throttled(c) || !a.begin(c, http.MethodPost) {
+		return
+	}
+	req := a.requestOf(c)
+	rp, err := a.providers.ofPath(c, a.requestOf)
+	if err == nil && rp.signals == nil {
+		err = outcome.ErrNoRoute
+	}
+	switch {
+	case errors.Is(err, ErrUnknownProvider), errors.Is(err, outcome.ErrNoRoute):
+		a.denier.fail(c, "", err)
+		return
+	case err != nil: // the transmitter is to try again
+		a.refuseSignal(c, err)
+		return
+	}
+	if err := rp.signals.Receive(req, c.Writer, c.Request); err != nil {
+		rp.refuseSignal(c, err)
+		return
+	}
+	c.Status(http.StatusAccepted)
+	c.Writer.WriteHeaderNow()
+}
+
+// refuseSignal responds to the transmitter as RFC 8935, sections 2.3 and 2.4, requires.
+func (r *reporter) refuseSignal(c *gin.Context, err error) {
+	r.emit(c.Request.Context(), signals.Refusal(err))
+	c.Abort()
+	if code := signals.Code(err); code != "" {
+		c.Header("Content-Language", "en")
+		c.JSON(http.StatusBadRequest, gin.H{"err": code, "description": "The security event token was not accepted."})
+		return
+	}
+	askLater(c, err)
+	c.JSON(http.StatusServiceUnavailable, gin.H{"err": "unavailable", "description": "Try again later."})
 }

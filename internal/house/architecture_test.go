@@ -80,7 +80,9 @@ func rooms() []room {
 		{"internal/guard", "internal/claims internal/provider internal/settings", ""},
 		{"internal/faults", "", ""},
 		{"internal/doctor", "internal/provider", ""},
-		{"internal/signals", "internal/flight internal/provider internal/sealed internal/shared", ""},
+		{"internal/signals", "internal/events internal/flight internal/outcome internal/provider internal/roster " +
+			"internal/sealed internal/shared",
+			""},
 		{"internal/bearer", "internal/clientcert internal/dpopnonce internal/provider internal/returnto", ""},
 		{"internal/exchange", "internal/attempt internal/cookie internal/events internal/flight internal/outcome " +
 			"internal/provider internal/session internal/shared",

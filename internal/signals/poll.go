@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
@@ -19,7 +20,7 @@ func (r *Receiver) Run(ctx context.Context) error {
 		// Code of the app is called, and nothing else would recover its panics here.
 		_, err := flight.Try(r.Log, func() (any, error) { return nil, p.poll(ctx) })
 		if err != nil && ctx.Err() == nil {
-			r.Report(ctx, PollFailed, nil, err)
+			r.Events.Emit(ctx, events.Event{Kind: events.PollFailed, OfProvider: true, Err: err})
 		}
 		select {
 		case <-ctx.Done():
@@ -73,7 +74,7 @@ func (p *poller) take(ctx context.Context, tokens map[string]string) provider.Po
 			said.Accepted = append(said.Accepted, jti)
 			continue
 		}
-		p.Report(ctx, Refused, nil, err)
+		p.Events.Emit(ctx, Refusal(err))
 		if code := Code(err); code != "" {
 			said.Refused[jti] = code
 		}

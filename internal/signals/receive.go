@@ -1,6 +1,6 @@
 // Package signals receives security events (OpenID Shared Signals Framework 1.0): each takes effect once, on one
-// instance of the app, whether the transmitter pushes it (RFC 8935) or it is polled (RFC 8936). What the effect is, the
-// caller decides.
+// instance of the app, whether the transmitter pushes it (RFC 8935) or it is polled (RFC 8936): it ends
+// sessions or requires step-ups, and then the app is told.
 package signals
 
 import (
@@ -14,7 +14,9 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
+	"github.com/seed-d65cea4d/ginoidc/internal/roster"
 	"github.com/seed-d65cea4d/ginoidc/internal/sealed"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 )
@@ -62,28 +64,31 @@ type Config struct {
 	States *sealed.Text  // of verification events, so that any instance recognizes its own
 	Log    *slog.Logger  // for panics in code of the app
 
-	// Apply lets an event have its effect. After an error it is delivered again, so it must be idempotent.
-	Apply func(context.Context, *provider.SecurityEvent) error
-	// Report receives what an operator should know. The event is nil unless the kind says otherwise.
-	Report func(context.Context, Event, *provider.SecurityEvent, error)
+	// Sessions are those that events end, of users of OfIssuer. CredentialChange says what a change of credentials does:
+	// see Affected.
+	Sessions         roster.Roster
+	OfIssuer         string
+	CredentialChange string
+
+	// Hook is the app's code. sub and sid say whom the event concerns. After an error the event is delivered again.
+	Hook   func(ctx context.Context, e *provider.SecurityEvent, sub, sid string) error
+	Events *events.Reporter
 }
-
-// Event is what a Receiver reports.
-type Event int
-
-// The events.
-const (
-	Refused          Event = iota // a polled token was not accepted
-	Forgotten                     // the event could not be marked as received, so it may take effect once more
-	PollFailed                    // a poll failed, and is tried again
-	LeaseNotReleased              // others wait until the lease expires
-)
 
 // Receiver receives the events of one transmitter. It is safe for concurrent use.
 type Receiver struct{ Config }
 
 // New returns a Receiver.
 func New(cfg Config) *Receiver { return &Receiver{cfg} }
+
+// Receive takes the token that a request of the transmitter pushes.
+func (r *Receiver) Receive(ctx context.Context, w http.ResponseWriter, req *http.Request) error {
+	raw, err := r.ReadPushed(w, req)
+	if err != nil {
+		return err
+	}
+	return r.Take(ctx, raw)
+}
 
 // ReadPushed returns the token in the body of a request by the transmitter. The Authorization header is compared in
 // constant time: it keeps others from making the app read tokens at all.
@@ -157,18 +162,18 @@ func (r *Receiver) Take(ctx context.Context, raw string) error {
 	if event.Type == provider.EventVerification && !event.Discard && !r.sent(event) {
 		return errState
 	}
-	if err := r.Apply(ctx, event); err != nil {
+	if err := r.apply(ctx, event); err != nil {
 		return err
 	}
 	if err := r.State.Revoke(ctx, key, time.Now(), time.Until(event.Expires)+time.Minute); err != nil {
-		r.Report(ctx, Forgotten, event, err)
+		r.Events.Emit(ctx, events.Event{Kind: events.SignalForgotten, Err: err, Attrs: attrs(event)})
 	}
 	return nil
 }
 
 func (r *Receiver) release(ctx context.Context, release func(context.Context) error) {
 	if err := release(context.WithoutCancel(ctx)); err != nil {
-		r.Report(ctx, LeaseNotReleased, nil, err)
+		r.Events.Emit(ctx, events.Event{Kind: events.LeaseNotReleased, Err: err})
 	}
 }
 
@@ -181,34 +186,4 @@ func (r *Receiver) sent(e *provider.SecurityEvent) bool {
 	}
 	_, ok := r.States.Open(state, e.Subject.ID)
 	return ok
-}
-
-// The ways in which a change of credentials affects the sessions of a user: the values of
-// ginoidc.Signals.CredentialChange.
-const (
-	Ends    = "end"
-	StepsUp = "step_up"
-	Ignored = "ignore"
-)
-
-// Affected returns what an event does to the sessions of users of an issuer, [Ends], [StepsUp] or [Ignored], and whose
-// sessions these are. sub and sid are empty if the event does not identify a user or session. credentials says what a
-// change of credentials does. Credentials are those of a user, so a change that names a session alone ends it instead
-// of a step-up.
-func Affected(e *provider.SecurityEvent, issuer, credentials string) (sub, sid, how string) {
-	if e.Type == provider.EventVerification || e.Type == provider.EventStreamUpdated {
-		return "", "", Ignored // the subject is a stream
-	}
-	sub, sid, found := e.Subject.Sessions(issuer)
-	switch {
-	case !found || e.Discard:
-		return sub, sid, Ignored
-	case e.Type == provider.EventSessionRevoked:
-		return sub, sid, Ends
-	case e.Type != provider.EventCredentialChange:
-		return sub, sid, Ignored
-	case credentials == StepsUp && sub == "":
-		return sub, sid, Ends
-	}
-	return sub, sid, credentials
 }
