@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"reflect"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -86,11 +87,13 @@ func TestRunPanics(t *testing.T) {
 			time.Sleep(time.Second)
 			panic("of the app")
 		}
-		go func() {
+		var first sync.WaitGroup
+		first.Go(func() {
 			if _, err := groups[0].Run(t.Context(), response("c"), panicking); !errors.As(err, new(*flight.PanicError)) {
 				t.Error(err)
 			}
-		}()
+		})
+		defer first.Wait() // the context of a test ends with it
 		synctest.Wait()
 		result, err := groups[1].Run(t.Context(), response("c"), steps(&done))
 		if err != nil || result.Code != "internal" || !errors.Is(result.Err, outcome.ErrInternal) ||
