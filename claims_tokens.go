@@ -147,7 +147,7 @@ func (rp *relyingParty) vet(
 // userFound returns the user as the sources of a check describe them.
 func (rp *relyingParty) userFound(r *session.Record, found recheck.Found) (*User, error) {
 	before := rp.userOf(r)
-	u := before.copied()
+	u := before.copied() // code of the app may change what it gets, and the comparison needs what was known
 	if found.IDToken != nil {
 		var err error
 		if u, err = newUser(rp.shape, found.IDToken, found.UserInfo); err != nil {

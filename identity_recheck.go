@@ -55,6 +55,7 @@ func (rp *relyingParty) endChecked(
 	ctx context.Context, r *session.Record, answer recheck.Answer, refusal error,
 ) error {
 	rp.emit(ctx, events.Event{Kind: events.RecheckRefused, Subject: r.Subject, SID: r.SID, Err: refusal})
+	// A refusal that is not recorded does not hold: the next request of the session asks the provider again.
 	if err := rp.ledger.EndSession(ctx, r.ID); err != nil {
 		return err
 	}
@@ -70,7 +71,7 @@ func (req *request) recheckDue() bool {
 	if v := req.identity.visit; v == nil || !v.RecheckDue() || req.rechecked {
 		return false
 	}
-	s := req.identity.session()
+	s := req.identity.session() // only now: most requests need only what guards ask for
 	return !s.Issued.IsZero() || relyingPartyOf(&s.Record).settings.GroupsResolver != nil
 }
 

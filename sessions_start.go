@@ -42,6 +42,7 @@ func (req *request) startSession(
 	if rec.Began, err = rp.ledger.Began(req, &rec); err != nil {
 		return nil, err
 	}
+	// Read before the new session replaces them in the browser.
 	old := req.browserSessions(earlier.session())
 	of, tokens := req.tokensToRevoke(earlier.session())
 	err = a.sessions.Fit(req, rec.Size(), &rec.IDToken, a.config.KeepIDToken == Auto, func() error {

@@ -46,6 +46,7 @@ func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 		if err := change(changed); err != nil {
 			return err
 		}
+		// A session belongs to one user: who that is, a sign-in or StartSession says.
 		changed.Subject, changed.Actor = now.Subject, now.Actor
 		s, err = req.update(c, s, changed.copied())
 	}
