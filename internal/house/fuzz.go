@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -21,42 +22,67 @@ const fuzzFile = "internal/house/figures/fuzz.txt"
 // kept is how many of the inputs that a target has found are kept for its tests, the shortest ones.
 const kept = 12
 
-// fuzzed is what came of the last run of a fuzz target.
+// fuzzed is what came of all runs of a fuzz target whose figures were saved.
 type fuzzed struct {
 	dir, name       string
 	inputs, seconds int
 }
 
-// fuzz runs the fuzz targets, or those of these directories, each for a while. With save, it keeps the figures, and
-// some of the inputs that reached new code.
+// fuzz runs the fuzz targets, or those of these directories, each for a while, beginning with those that have had the
+// fewest inputs. With save, it adds the figures to those of earlier runs, and keeps some of the inputs that reached new
+// code.
 func fuzz(each time.Duration, dirs []string, save bool) error {
-	index, err := readTests()
+	targets, err := fuzzTargets()
 	if err != nil {
 		return err
 	}
+	slices.SortStableFunc(targets, func(a, b fuzzed) int { return a.inputs - b.inputs })
 	var failed error
-	for _, name := range slices.Sorted(maps.Keys(index)) {
-		for _, file := range index[name] {
-			dir := path.Dir(file)
-			if !strings.HasPrefix(name, "Fuzz") || len(dirs) > 0 && !slices.Contains(dirs, dir) {
-				continue
-			}
-			f, err := fuzzOne(dir, name, each)
-			if err != nil {
-				failed = errors.Join(failed, err)
-				continue
-			}
-			fmt.Printf("%s %s: %d inputs in %d s\n", f.dir, f.name, f.inputs, f.seconds)
-			if save {
-				failed = errors.Join(failed, saveFuzzed(f), keepInputs(dir, name))
-			}
+	for _, target := range targets {
+		if len(dirs) > 0 && !slices.Contains(dirs, target.dir) {
+			continue
 		}
-	}
-	if save {
-		failed = errors.Join(failed, quoteFigures())
+		f, err := fuzzOne(target.dir, target.name, each)
+		if err != nil {
+			failed = errors.Join(failed, err)
+			continue
+		}
+		fmt.Printf("%s %s: %d inputs in %d s\n", f.dir, f.name, f.inputs, f.seconds)
+		if save {
+			failed = errors.Join(failed, saveFuzzed(f), keepInputs(f.dir, f.name), quoteFigures())
+		}
 	}
 	return failed
 }
+
+// fuzzTargets returns all targets, with what came of them so far.
+func fuzzTargets() ([]fuzzed, error) {
+	index, err := readTests()
+	if err != nil {
+		return nil, err
+	}
+	saved, err := readFuzzed()
+	if err != nil {
+		return nil, err
+	}
+	var targets []fuzzed
+	for _, name := range slices.Sorted(maps.Keys(index)) {
+		for _, file := range index[name] {
+			target := fuzzed{dir: path.Dir(file), name: name}
+			if !strings.HasPrefix(name, "Fuzz") {
+				continue
+			}
+			if i := slices.IndexFunc(saved, target.same); i >= 0 {
+				target = saved[i]
+			}
+			targets = append(targets, target)
+		}
+	}
+	return targets, nil
+}
+
+// same reports whether both are of the same target.
+func (f fuzzed) same(other fuzzed) bool { return f.dir == other.dir && f.name == other.name }
 
 func fuzzOne(dir, name string, each time.Duration) (fuzzed, error) {
 	command := exec.Command("go", "test", "-run", "^$", "-fuzz", "^"+name+"$", "-fuzztime", each.String(), ".")
@@ -123,7 +149,10 @@ func saveFuzzed(f fuzzed) error {
 	if err != nil {
 		return err
 	}
-	all = slices.DeleteFunc(all, func(old fuzzed) bool { return old.dir == f.dir && old.name == f.name })
+	if i := slices.IndexFunc(all, f.same); i >= 0 {
+		f.inputs, f.seconds = f.inputs+all[i].inputs, f.seconds+all[i].seconds
+		all = slices.Delete(all, i, i+1)
+	}
 	var lines []string
 	for _, f := range append(all, f) {
 		lines = append(lines, fmt.Sprintln(f.dir, f.name, f.inputs, f.seconds))
@@ -149,10 +178,13 @@ func readFuzzed() (all []fuzzed, err error) {
 
 // fuzzFigures returns the figures as the documentation has them.
 func fuzzFigures() (string, error) {
-	all, err := readFuzzed()
+	all, err := fuzzTargets()
 	if err != nil {
 		return "", err
 	}
+	slices.SortFunc(all, func(a, b fuzzed) int {
+		return cmp.Or(cmp.Compare(a.dir, b.dir), cmp.Compare(a.name, b.name))
+	})
 	var table strings.Builder
 	table.WriteString("| target | inputs | seconds |\n| --- | --- | --- |\n")
 	sum := fuzzed{}
