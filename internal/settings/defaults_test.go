@@ -113,6 +113,7 @@ func TestRequestMaxAge(t *testing.T) {
 		want  string
 	}{
 		{"", 0, ""},
+		{"", time.Second, "1"},
 		{"", time.Hour, "3600"},
 		{"60", time.Hour, "60"},
 		{"7200", time.Hour, "3600"},
