@@ -234,6 +234,9 @@ func TestStoreFindsErrors(t *testing.T) {
 		}
 		f, tb := store(call), new(fakeTB)
 		ginoidctest.TestStore(tb, f, f)
+		if f.calls < call { // users at the same time do not always make as many calls
+			continue
+		}
 		if f.failed == "" || tb.failure == "" && !f.may ||
 			tb.failure != "" && !strings.Contains(tb.failure, errFailing.Error()) {
 			t.Errorf("call %d, of %q: %s", call, f.failed, tb.failure)

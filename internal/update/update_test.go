@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/gin-contrib/sessions"
+	gsessions "github.com/gorilla/sessions"
 
 	"github.com/seed-d65cea4d/ginoidc/cookiestore"
 	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
@@ -20,7 +22,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/sealed"
 	"github.com/seed-d65cea4d/ginoidc/internal/session"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
-	"github.com/seed-d65cea4d/ginoidc/internal/state"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 	"github.com/seed-d65cea4d/ginoidc/internal/update"
 	"github.com/seed-d65cea4d/ginoidc/memorystore"
 )
@@ -29,7 +31,7 @@ const grace = 10 * time.Second
 
 // faulty is a state whose methods fail if the errors are set.
 type faulty struct {
-	*state.Memory
+	*testapp.Outage
 	keep, revoke error
 }
 
@@ -37,14 +39,14 @@ func (f *faulty) Keep(ctx context.Context, key, value string, ttl time.Duration)
 	if f.keep != nil {
 		return f.keep
 	}
-	return f.Memory.Keep(ctx, key, value, ttl)
+	return f.Outage.Keep(ctx, key, value, ttl)
 }
 
 func (f *faulty) Revoke(ctx context.Context, key string, at time.Time, ttl time.Duration) error {
 	if f.revoke != nil {
 		return f.revoke
 	}
-	return f.Memory.Revoke(ctx, key, at, ttl)
+	return f.Outage.Revoke(ctx, key, at, ttl)
 }
 
 // app is what updates need, and the session of alice.
@@ -75,6 +77,7 @@ func newApp(t *testing.T, store sessions.Store) *app {
 	t.Helper()
 	m, err := session.New(session.Config{
 		Store: store, Name: "sid", Path: "/", Idle: time.Hour, Lifetime: 8 * time.Hour, Audience: "op app",
+		Secrets: []string{strings.Repeat("s", 32)},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +86,7 @@ func newApp(t *testing.T, store sessions.Store) *app {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a := &app{t: t, state: &faulty{Memory: state.NewMemory(0)}}
+	a := &app{t: t, state: &faulty{Outage: testapp.NewOutage()}}
 	a.ledger = revocation.New(revocation.Config{State: a.state, Audience: "op app", App: "app", Lifetime: 9 * time.Hour})
 	a.updates = &update.Updates{
 		Values: shared.Values{State: a.state, Seal: seal}, Sessions: m, Log: slog.New(slog.DiscardHandler),
@@ -323,6 +326,157 @@ func TestTurnTaken(t *testing.T) {
 		}
 		if len(a.events) > 0 {
 			t.Errorf("%v", a.events)
+		}
+	})
+}
+
+// TestOutages: whichever call of the state fails, a session is not taken for ended and an update has no effect, except
+// that requests with the earlier cookies may not find a successor.
+func TestOutages(t *testing.T) {
+	unavailable := func(t *testing.T, is update.State, err error) {
+		t.Helper()
+		if !errors.Is(err, shared.ErrUnavailable) || is.Session != nil || is.Cookies != nil || is.Request != nil {
+			t.Errorf("%+v, %v", is, err)
+		}
+	}
+	eachStore(t, func(t *testing.T, a *app) {
+		first := a.request
+		newest := a.change(first, "x")
+		for name, call := range map[string]func() string{
+			"latest": func() (failed string) {
+				is, err := a.updates.Latest(t.Context(), a.ledger, first, a.load(first))
+				if _, failed = a.state.End(); failed != "" {
+					unavailable(t, is, err)
+				}
+				return failed
+			},
+			"change": func() (failed string) {
+				rec := session.Record{Subject: "alice", Name: "y"}
+				is, err := a.updates.Change(t.Context(), a.ledger, newest, a.load(newest), rec)
+				_, failed = a.state.End()
+				if found, _ := a.latest(newest); failed == "Keep" && (err != nil || is.Session.Name != "y" || found != "") {
+					t.Errorf("%+v, %v; the earlier cookies lead to %q", is, err, found)
+				} else if failed != "" && failed != "Keep" {
+					unavailable(t, is, err)
+					if found != "x" {
+						t.Errorf("leads to %q", found)
+					}
+				}
+				if is.Request != nil {
+					newest = a.change(is.Request, "x")
+				}
+				return failed
+			},
+			"turn": func() (failed string) {
+				release, err := a.updates.Turn(t.Context(), a.load(first))
+				if _, failed = a.state.End(); failed != "" {
+					unavailable(t, update.State{}, err)
+				} else {
+					release()
+				}
+				return failed
+			},
+		} {
+			for at, failed := 1, "first"; failed != ""; at++ {
+				a.state.Begin(at)
+				failed = call()
+				if at == 1 && failed == "" {
+					t.Errorf("%s: no call failed", name)
+				}
+			}
+		}
+	})
+}
+
+// failingStore is a store whose calls fail if the errors are set: New, and each Save in turn.
+type failingStore struct {
+	sessions.Store
+	load error
+	save []error
+}
+
+func (f *failingStore) New(r *http.Request, name string) (*gsessions.Session, error) {
+	s, err := f.Store.New(r, name)
+	if f.load != nil {
+		return s, f.load
+	}
+	return s, err
+}
+
+func (f *failingStore) Save(r *http.Request, w http.ResponseWriter, s *gsessions.Session) error {
+	if len(f.save) > 0 {
+		err := f.save[0]
+		if f.save = f.save[1:]; err != nil {
+			return err
+		}
+	}
+	return f.Store.Save(r, w, s)
+}
+
+// TestStoreOutages: a session is not taken for ended while the store is down, an update that is not saved has no
+// effect, and one whose earlier state cannot be retired has.
+func TestStoreOutages(t *testing.T) {
+	down := errors.New("down")
+	for name, tt := range map[string]struct {
+		save    []error
+		err     error
+		changed bool
+		events  []events.Kind
+	}{
+		"nothing fails":            {nil, nil, true, nil},
+		"not saved":                {[]error{down}, session.ErrStore, false, nil},
+		"the earlier one is stuck": {[]error{nil, nil, down}, nil, true, []events.Kind{events.OldStateStored}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := &failingStore{Store: memorystore.New(memorystore.Config{})}
+				a := newApp(t, store)
+				s := a.load(a.request)
+				store.save = tt.save
+				next, err := a.updates.Change(t.Context(), a.ledger, a.request, s, session.Record{Subject: "alice"})
+				if !errors.Is(err, tt.err) || (next.Session != nil) != tt.changed {
+					t.Errorf("%+v, %v", next, err)
+				}
+				if !slices.Equal(a.events, tt.events) {
+					t.Errorf("events %q", a.events)
+				}
+				if !tt.changed {
+					return
+				}
+				store.load = down
+				is, err := a.updates.Latest(t.Context(), a.ledger, a.request, s)
+				if !errors.Is(err, session.ErrStore) || is.Session != nil {
+					t.Errorf("%+v, %v", is, err)
+				}
+			})
+		})
+	}
+}
+
+// TestDeleted: a session that was deleted in its store during an update has ended, and nothing is left of the update.
+func TestDeleted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := memorystore.New(memorystore.Config{})
+		a := newApp(t, store)
+		s := a.load(a.request)
+		a.updates.Sessions.Discard(a.request)
+		next, err := a.updates.Change(t.Context(), a.ledger, a.request, s, session.Record{Subject: "alice"})
+		if sessions, _ := store.Usage(); err != nil || next.Session != nil || sessions != 0 {
+			t.Errorf("%+v, %v, %d sessions", next, err, sessions)
+		}
+	})
+}
+
+// TestLeaseNotReleased: a turn that cannot be given back is reported.
+func TestLeaseNotReleased(t *testing.T) {
+	eachStore(t, func(t *testing.T, a *app) {
+		release, err := a.updates.Turn(t.Context(), a.load(a.request))
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.state.Begin(1)
+		if release(); !slices.Equal(a.events, []events.Kind{events.LeaseNotReleased}) {
+			t.Errorf("events %q", a.events)
 		}
 	})
 }
