@@ -673,8 +673,8 @@ func TestRequireFreshSignIn(t *testing.T) {
 	}
 }
 
-// TestRequireFreshSignInWithoutTrip: a session without auth_time whose sign-in has just requested max_age, as from
-// StartSession, gets 403 instead of a redirect. Case 220.
+// TestRequireFreshSignInOfAppsOwnSessions: for a session from StartSession, the AuthTime that the app gives counts. If
+// it is missing, too long ago or in the future, the user is redirected to a sign-in. Case 220.
 func TestRequireFreshSignInOfAppsOwnSessions(t *testing.T) {
 	a := testapp.New(t)
 	a.Engine.GET("/password", a.Auth.RequireFreshSignIn(time.Minute), a.Protected)

@@ -69,7 +69,6 @@ func TestValues(t *testing.T) {
 	}
 }
 
-// TestPrefixed: cookies of https have the strongest prefix that their path allows.
 // TestSole: it finds a cookie that is alone with its name, and nothing that Named would not find alone.
 func TestSole(t *testing.T) {
 	for line, want := range map[string]string{
@@ -94,6 +93,7 @@ func TestSole(t *testing.T) {
 	}
 }
 
+// TestPrefixed: cookies of https have the strongest prefix that their path allows.
 func TestPrefixed(t *testing.T) {
 	for _, tt := range []struct {
 		secure           bool
