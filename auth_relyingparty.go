@@ -135,6 +135,7 @@ func (ps *relyingParties) find(ctx context.Context, name string, earlier *relyin
 		ps.emit(ctx, events.Event{Kind: events.ProviderInvalid, Provider: name, Err: err})
 		return nil, err
 	}
+	settings.RequestMaxAge(found.SignInParameters, ps.config.MaxAuthAge)
 	var client *provider.Provider
 	if earlier != nil && earlier.settings.sameClient(&found) {
 		client = earlier.Client

@@ -567,6 +567,21 @@ func TestFindProvider(t *testing.T) {
 	})
 }
 
+// TestMaxAuthAgeOfFoundProviders: a sign-in with a provider of the app's database requests Config.MaxAuthAge, too.
+// Otherwise a user with an old session there would sign in and have no session.
+func TestMaxAuthAgeOfFoundProviders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, _ := newTenants(t, []string{"acme"}, func(c *ginoidc.Config, _ *fakeop.Config) { c.MaxAuthAge = time.Hour })
+		for _, name := range []string{"staff", "acme"} {
+			r := a.Browser().Navigate("/auth/signin?provider=" + name)
+			u, err := url.Parse(r.Header.Get("Location"))
+			if err != nil || u.Query().Get("max_age") != "3600" {
+				t.Errorf("%s: %q, %v", name, u, err)
+			}
+		}
+	})
+}
+
 // TestFoundTransports: a provider that is looked up again keeps its client with the same Transport, and gets another
 // one with another Transport. In neither case does the plugin look into a Transport that is in use.
 func TestFoundTransports(t *testing.T) {

@@ -182,7 +182,7 @@ func (req *request) find() (*visit, []string, error) {
 	case err != nil:
 		return nil, nil, translated(err)
 	case !found:
-		return req.findAmong(r)
+		return req.findAmong(ctx, r)
 	case l.Party.Of.(*relyingParty).ledger.Untouched(&l.Marks):
 		return &visit{Brief: l.Brief}, nil, nil
 	}
@@ -202,10 +202,10 @@ func (req *request) findCurrent(ctx context.Context, s *session.Session) (*visit
 // findAmong returns the one of several sessions in the cookies of a request that has not ended. If there is more than
 // one, a sibling domain may have planted a cookie and none can be trusted: nobody is signed in, and a sign-in or
 // sign-out ends them all.
-func (req *request) findAmong(r *http.Request) (*visit, []string, error) {
+func (req *request) findAmong(ctx context.Context, r *http.Request) (*visit, []string, error) {
 	s, err := req.auth.sessions.LoadAmong(r)
 	if s != nil {
-		return req.findCurrent(r.Context(), s)
+		return req.findCurrent(ctx, s)
 	}
 	if err == nil {
 		return nil, nil, nil

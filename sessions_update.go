@@ -152,19 +152,34 @@ const setCookie = "Set-Cookie"
 
 // setCookies calls set with a header for cookies and sends these cookies with the response. If set fails, none is sent.
 func (req *request) setCookies(ctx context.Context, set func(http.Header) error) error {
-	h := req.reply.Cookies()
+	h := req.cookies()
 	if err := set(h); err != nil {
 		return err
 	}
-	req.reply.Send(req.reply.Header(ctx, req), h)
+	req.send(ctx, h)
 	return nil
 }
 
 // addCookies sends cookies that were set elsewhere with this response.
 func (req *request) addCookies(ctx context.Context, lines []string) {
-	h := req.reply.Cookies()
+	h := req.cookies()
 	cookie.Set(h, lines...)
-	req.reply.Send(req.reply.Header(ctx, req), h)
+	req.send(ctx, h)
+}
+
+// cookies returns the plugin's cookies of the response. It waits for a goroutine that identifies the user, and may send
+// cookies in the end: a cookie that deletes the session must not be lost among them.
+func (req *request) cookies() http.Header {
+	req.mu.Lock()
+	defer req.mu.Unlock()
+	return req.reply.Cookies()
+}
+
+// send replaces the plugin's cookies of the response by those of set.
+func (req *request) send(ctx context.Context, set http.Header) {
+	req.mu.Lock()
+	defer req.mu.Unlock()
+	req.reply.Send(req.reply.Header(ctx, req), set)
 }
 
 // checkNotWritten returns an error if the headers are sent, because a cookie would be lost silently.
