@@ -27,21 +27,35 @@ func refreshAnswer(change object) object {
 	return merge(object{"access_token": "at2", "token_type": "Bearer"}, change)
 }
 
-// TestForgedUnderANewKey: an ID token that names a key which the provider has by now, and is not signed with it, is
-// forged. The key being new to this client excuses nothing.
-func TestForgedUnderANewKey(t *testing.T) {
-	op := newOP(t)
-	p := op.client()
-	if _, err := p.VerifyIDToken(t.Context(), op.token(claims(nil)), expect()); err != nil { // fetches the keys
-		t.Fatal(err)
-	}
-	keys := object{"keys": []any{jwk(&op.key.PublicKey, "k1"), jwk(&newKey(t).PublicKey, "k2")}}
-	op.serve(keysPath, jsonAnswer(200, keys))
-	forged := sign(t, newKey(t), `{"alg":"ES256","kid":"k2"}`, string(must(json.Marshal(claims(nil)))))
-	op.serve(tokenPath, jsonAnswer(200, refreshAnswer(object{"id_token": forged})))
-	tokens, _, err := p.Refresh(t.Context(), oldTokens(), "alice")
-	if wantBadToken(t, err, "bad_signature"); tokens != nil {
-		t.Errorf("%+v", tokens)
+// TestForgedUnderAnotherKey: an ID token that names a key which the provider has by now, or had until now, and is not
+// signed with it, is forged. That the key is new to this client, or was withdrawn, excuses nothing.
+func TestForgedUnderAnotherKey(t *testing.T) {
+	for name, tt := range map[string]struct{ before, after []string }{
+		"a new key": {[]string{"k1"}, []string{"k1", "k2"}}, "a withdrawn key": {[]string{"k1", "k2"}, []string{"k1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			op := newOP(t)
+			all := map[string]object{"k1": jwk(&op.key.PublicKey, "k1"), "k2": jwk(&newKey(t).PublicKey, "k2")}
+			serve := func(names []string) {
+				var keys []object
+				for _, name := range names {
+					keys = append(keys, all[name])
+				}
+				op.serve(keysPath, jsonAnswer(200, object{"keys": keys}))
+			}
+			p := op.client()
+			serve(tt.before)
+			if _, err := p.VerifyIDToken(t.Context(), op.token(claims(nil)), expect()); err != nil { // fetches the keys
+				t.Fatal(err)
+			}
+			serve(tt.after)
+			forged := sign(t, newKey(t), `{"alg":"ES256","kid":"k2"}`, string(must(json.Marshal(claims(nil)))))
+			op.serve(tokenPath, jsonAnswer(200, refreshAnswer(object{"id_token": forged})))
+			tokens, _, err := p.Refresh(t.Context(), oldTokens(), "alice")
+			if wantBadToken(t, err, "bad_signature"); tokens != nil {
+				t.Errorf("%+v", tokens)
+			}
+		})
 	}
 }
 
