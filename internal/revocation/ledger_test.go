@@ -207,19 +207,22 @@ func TestStepUp(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := revocation.New(revocation.Config{ // a state that rules nothing out
-					State: struct{ revocation.State }{state.NewMemory(0)}, Audience: audience, App: app,
-					StepUps: !tt.without, Lifetime: time.Hour,
-				})
-				happened := time.Now().Add(-tt.happened)
-				if err := l.StepUp(t.Context(), tt.subject, happened); err != nil {
-					t.Fatal(err)
-				}
-				r := record(tt.started, tt.issued)
-				l.SetHashes(r, tt.actor)
-				v, err := l.Judge(t.Context(), r)
-				if v.Ended || v.StepUp.IsZero() == tt.want || tt.want && !v.StepUp.Equal(happened) || err != nil {
-					t.Errorf("%+v, %v; want a step-up: %t", v, err, tt.want)
+				for _, state := range []revocation.State{
+					state.NewMemory(0), struct{ revocation.State }{state.NewMemory(0)}, // the second rules nothing out
+				} {
+					l := revocation.New(revocation.Config{
+						State: state, Audience: audience, App: app, StepUps: !tt.without, Lifetime: time.Hour,
+					})
+					happened := time.Now().Add(-tt.happened)
+					if err := l.StepUp(t.Context(), tt.subject, happened); err != nil {
+						t.Fatal(err)
+					}
+					r := record(tt.started, tt.issued)
+					l.SetHashes(r, tt.actor)
+					v, err := l.Judge(t.Context(), r)
+					if v.Ended || v.StepUp.IsZero() == tt.want || tt.want && !v.StepUp.Equal(happened) || err != nil {
+						t.Errorf("%T: %+v, %v; want a step-up: %t", state, v, err, tt.want)
+					}
 				}
 			})
 		})
