@@ -99,17 +99,14 @@ func (id identity) signedIn() error {
 	return ErrUnauthenticated
 }
 
-// errNoSession is returned where a session is needed and the user was identified by other means.
-var errNoSession = outcome.ErrNoSession
-
 // ownSession returns the session of the user. The error is [ErrUnauthenticated] if nobody is signed in, and
-// errNoSession if the user was identified by other means.
+// [outcome.ErrNoSession] if the user was identified by other means.
 func (id identity) ownSession() (*session.Session, error) {
 	if err := id.signedIn(); err != nil {
 		return nil, err
 	}
 	if id.visit == nil {
-		return nil, errNoSession
+		return nil, outcome.ErrNoSession
 	}
 	return id.visit.session(), nil
 }
