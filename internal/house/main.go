@@ -1,6 +1,6 @@
 // Command house produces the figures of the documentation:
 //
-//	go run ./internal/house mutate [-save] [-again] [package...]  remove checks one by one: does a test fail?
+//	go run ./internal/house mutate [-save] [-own] [package...]    remove checks one by one: does a test fail?
 //	go run ./internal/house rows [file...]                        do the tests of a row fail without its file's checks?
 //	go run ./internal/house cover [-save]                         what the tests of the plugin do not reach
 //	go run ./internal/house fuzz [-save] [-time 5m] [package...]  run each fuzz target for a while
@@ -35,13 +35,14 @@ func run(args []string) error {
 	flags := flag.NewFlagSet(command, flag.ContinueOnError)
 	save := flags.Bool("save", false, "keep the figures in the repository")
 	again := flags.Bool("again", false, "mutate only makes changes that its last run has not noticed")
+	own := flags.Bool("own", false, "mutate only runs the tests of the package that it changes")
 	each := flags.Duration("time", time.Minute, "how long fuzz runs each target")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	switch command {
 	case "mutate":
-		return mutate(flags.Args(), *save, *again)
+		return mutate(flags.Args(), *save, *own, *again)
 	case "rows":
 		return proveRows(flags.Args())
 	case "cover":

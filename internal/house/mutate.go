@@ -65,9 +65,9 @@ type target struct {
 }
 
 // mutate changes the named packages or files, or all secured packages, check by check, and prints which changes no test
-// notices. The figures of whole packages are kept if save is set. With again, only the changes that the last run has
-// not noticed are made once more.
-func mutate(names []string, save, again bool) error {
+// notices. The figures of whole packages are kept if save is set. With own, only the tests of the package itself run.
+// With again, only the changes that the last run has not noticed are made once more.
+func mutate(names []string, save, own, again bool) error {
 	known, err := readEquivalents()
 	if err != nil {
 		return err
@@ -82,6 +82,9 @@ func mutate(names []string, save, again bool) error {
 		}
 		if whole {
 			files = nil
+		}
+		if own {
+			t.others = nil
 		}
 		run := func() (mutation, error) { return mutatePackage(t, files, known) }
 		if again {

@@ -125,10 +125,10 @@ func (s *suite) measure(t test) (measured test, passed bool, err error) {
 	}
 	began := time.Now()
 	failed, err := s.exec([]test{t}, 0, time.Minute, "MUTANT_TRACE="+name)
-	if failed { // perhaps because of the trace, as when it counts allocations
+	if failed != "" { // perhaps because of the trace, as when it counts allocations
 		failed, err = s.exec([]test{t}, 0, time.Minute)
 	}
-	if failed || err != nil {
+	if failed != "" || err != nil {
 		return t, false, err
 	}
 	t.took, t.reaches = time.Since(began), map[int]bool{}
@@ -146,41 +146,54 @@ func (s *suite) measure(t test) (measured test, passed bool, err error) {
 	return t, true, nil
 }
 
-// run returns the mutants that no test notices. The fastest tests of a mutant run first.
+// run returns the mutants that no test notices. Those tests run first that noticed other changes to the same function,
+// then the fastest.
 func (s *suite) run(mutants []mutant) (survivors []mutant, err error) {
+	before := map[string][]string{} // tests that noticed changes, by function
 	for _, m := range mutants {
 		reaching := slices.DeleteFunc(slices.Clone(s.tests), func(t test) bool { return !t.reaches[m.id] })
-		killed := false
-		for len(reaching) > 0 && !killed {
+		function := m.file + " " + m.function
+		slices.SortStableFunc(reaching, func(a, b test) int {
+			return compareBool(slices.Contains(before[function], b.name), slices.Contains(before[function], a.name))
+		})
+		killer := ""
+		for len(reaching) > 0 && killer == "" {
 			n := min(8, len(reaching))
-			limit := 10 * time.Second
-			for _, t := range reaching[:n] {
-				limit += 5 * t.took
-			}
-			if killed, err = s.failTwice(reaching[:n], m.id, limit); err != nil {
+			if killer, err = s.failTwice(reaching[:n], m.id); err != nil {
 				return nil, err
 			}
 			reaching = reaching[n:]
 		}
-		if !killed {
+		switch {
+		case killer == "":
 			survivors = append(survivors, m)
+		case !slices.Contains(before[function], killer):
+			before[function] = append(before[function], killer)
 		}
 	}
 	return survivors, nil
 }
 
-// failTwice reports whether one of the tests fails with an active mutant, and fails again with more time: a busy
-// machine makes some tests fail once.
-func (s *suite) failTwice(tests []test, active int, limit time.Duration) (bool, error) {
-	failed, err := s.exec(tests, active, limit)
-	if !failed || err != nil {
-		return false, err
+// failTwice returns the test that fails with an active mutant, and fails again with more time: a busy machine makes
+// some tests fail once.
+func (s *suite) failTwice(tests []test, active int) (name string, err error) {
+	limit := 4 * time.Second
+	for _, t := range tests {
+		limit += 5 * t.took
+	}
+	name, err = s.exec(tests, active, limit)
+	if name == "" || err != nil {
+		return "", err
+	}
+	if i := slices.IndexFunc(tests, func(t test) bool { return t.name == name }); i >= 0 {
+		tests = tests[i : i+1]
 	}
 	return s.exec(tests, active, 3*limit)
 }
 
-// exec runs tests with an active mutant and reports whether one failed, by a panic or by taking too long too.
-func (s *suite) exec(tests []test, active int, limit time.Duration, env ...string) (failed bool, err error) {
+// exec runs tests with an active mutant and returns the name of one that failed, by a panic or by taking too long too,
+// or "?" if the output does not say which.
+func (s *suite) exec(tests []test, active int, limit time.Duration, env ...string) (failed string, err error) {
 	names := make([]string, len(tests))
 	for i, t := range tests {
 		names[i] = t.name
@@ -194,7 +207,21 @@ func (s *suite) exec(tests []test, active int, limit time.Duration, env ...strin
 	err = c.Run()
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {
-		return true, nil
+		return failedTest(out.String()), nil
 	}
-	return false, err
+	return "", err
+}
+
+// failedTest returns the name of the test that failed or timed out, from the output of tests, or "?".
+func failedTest(out string) string {
+	for line := range strings.Lines(out) {
+		for _, before := range []string{"--- FAIL: ", "\t\t"} { // the latter in the list after "running tests:"
+			if name, ok := strings.CutPrefix(line, before); ok && strings.Contains(line, " (") {
+				name, _, _ = strings.Cut(name, " ")
+				name, _, _ = strings.Cut(name, "/")
+				return name
+			}
+		}
+	}
+	return "?"
 }
