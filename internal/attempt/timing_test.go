@@ -37,10 +37,11 @@ func TestFindTiming(t *testing.T) {
 			}
 		}
 	}
-	if value, ok := timing.Distinguishable(100_000, guess); ok || found != 0 {
+	const samples = 100_000
+	if value, ok := timing.Distinguishable(samples, guess); ok || found != 0 {
 		t.Errorf("t = %.1f, %d found", value, found)
 	} else {
-		t.Logf("t = %.1f", value)
+		t.Logf("figure timing: `state` of a callback | %d | %.1f", samples, value)
 	}
 }
 

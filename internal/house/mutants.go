@@ -37,6 +37,7 @@ const (
 	negated     = "negated"
 	noError     = "no error"
 	leftOut     = "left out"
+	zero        = "zero"
 )
 
 // instrumented is a source file with all its mutants in it. Each of them asks at run time whether it is the active one,
@@ -108,8 +109,26 @@ func (f *instrumented) Visit(node ast.Node) ast.Visitor {
 		f.statements(n.Body)
 	case *ast.CommClause:
 		f.statements(n.Body)
+	case *ast.KeyValueExpr:
+		if isLimit(n.Value) {
+			f.wrap(n.Value, "mutantZero_(%d, ", ")", zero)
+		}
 	}
 	return f
+}
+
+// isLimit reports whether an expression is a product of numbers and units, like 5 * time.Second or 64 << 10.
+func isLimit(e ast.Expr) bool {
+	switch e := e.(type) {
+	case *ast.BinaryExpr:
+		return isLimit(e.X) && isLimit(e.Y)
+	case *ast.BasicLit:
+		return e.Kind == token.INT
+	case *ast.SelectorExpr:
+		pkg, ok := e.X.(*ast.Ident)
+		return ok && pkg.Name == "time"
+	}
+	return false
 }
 
 // statements leaves out calls whose result is not used.

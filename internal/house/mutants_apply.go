@@ -62,5 +62,12 @@ func mutantError_(id int, err error) error {
 	}
 	return err
 }
+
+func mutantZero_[T any](id int, value T) T {
+	if mutant_(id) {
+		value = *new(T)
+	}
+	return value
+}
 `, pkg, mutants+1)
 }

@@ -31,6 +31,9 @@ func TestInstrument(t *testing.T) {
 			"func f() { if g(); (((a) || mutant_(2)) && !mutant_(1)) { if !mutant_(3) { h() } }; " +
 				"switch { default: if !mutant_(4) { h() } } }",
 			"always false: a; always true: a; left out: h(); left out: h()"},
+		{"limits", "func f() T { return T{a: 5 * time.Second, b: 1 << 9, c: d, e: m.X} }",
+			"func f() T { return T{a: mutantZero_(1, 5 * time.Second), b: mutantZero_(2, 1 << 9), c: d, e: m.X} }",
+			"zero: 5 * time.Second; zero: 1 << 9"},
 		{"what would hang", "func f() { mu.Lock(); for a < 1 {}; panic(1) }",
 			"func f() { mu.Lock(); for a < 1 {}; panic(1) }", ""},
 		{"functions in functions", "func f() bool { g := func() error { return e }; return g() == nil }",

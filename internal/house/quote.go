@@ -26,6 +26,7 @@ func quotations() []quotation {
 		{figuresPage, "steps", sentences("steps")},
 		{figuresPage, "fuzzing", fuzzFigures},
 		{figuresPage, "return targets", sentences("fuzzed")},
+		{figuresPage, "timing", table("timing", "secret", "guesses of each kind", "Welch's t")},
 		{figuresPage, "load", sentences("load")},
 		{figuresPage, "soak", sentences("soak")},
 		{"docs/conformance.md", "conformance", table("conformance", "plan", "modules", "as expected", "passed", "skipped",
