@@ -101,7 +101,7 @@ func (s *signIns) readForm(c *gin.Context) (url.Values, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", signin.ErrInitiation, err)
 	}
-	if s.parties.Several && form.Has(signin.EmailParameter) && s.origin.Check(c.Request) != nil {
+	if s.parties.Several && form.Has(signin.EmailParameter) && !s.origin.Trusts(c.Request) {
 		return nil, outcome.ErrCrossOrigin
 	}
 	return form, nil

@@ -1206,11 +1206,17 @@ func TestHomeRealm(t *testing.T) {
 // customers exist, and start sign-ins (case 331).
 func TestAddressOfAnotherSite(t *testing.T) {
 	a := several(t, customers)
+	form := url.Values{"email": {"alice@acme.example"}}
 	for _, site := range []string{"https://evil.example", "null"} {
-		r := post(a.Browser(), url.Values{"email": {"alice@acme.example"}}, site)
+		r := post(a.Browser(), form, site)
 		if r.StatusCode != http.StatusForbidden || len(r.Cookies()) > 0 {
 			t.Errorf("%s: %d %v", site, r.StatusCode, r.Cookies())
 		}
+	}
+	r := a.Browser().Do("POST", "/auth/signin", strings.NewReader(form.Encode()), // a browser without Fetch Metadata
+		"Content-Type", "application/x-www-form-urlencoded", "Origin", "http://app.example.com")
+	if r.StatusCode != http.StatusForbidden || len(r.Cookies()) > 0 {
+		t.Errorf("the same host over http: %d %v", r.StatusCode, r.Cookies())
 	}
 }
 

@@ -31,7 +31,7 @@ func (a *Auth) SignOut(c *gin.Context) {
 		a.confirmSignOut(c)
 		return
 	}
-	if err := a.origin.Check(c.Request); err != nil {
+	if !a.origin.Trusts(c.Request) {
 		a.denier.fail(c, "", outcome.ErrCrossOrigin)
 		return
 	}

@@ -55,6 +55,7 @@ func TestSignOut(t *testing.T) {
 		{"form of a sibling", "POST", "", from("same-site", "https://evil.example.com"), 403, false},              // case 162
 		{"form of another site, old browser", "POST", "", []string{"Origin", "https://evil.example"}, 403, false}, // case 162
 		{"null origin", "POST", "", []string{"Origin", "null"}, 403, false},
+		{"form over http, old browser", "POST", "", []string{"Origin", "http://app.example.com"}, 403, false},
 		{"HEAD", "HEAD", "", link, 405, false},
 		{"a target of its own", "POST", "?post_logout_redirect_uri=https://evil.example&return_to=//evil.example",
 			nil, 303, true}, // case 166
