@@ -12,7 +12,7 @@ import (
 )
 
 // TestExplain: texts are those of the code, or of what is known beyond it. The link leads on, and home if it has no
-// address.
+// address. Case 301.
 func TestExplain(t *testing.T) {
 	set, _, err := pages.New(pages.Settings{})
 	if err != nil {
