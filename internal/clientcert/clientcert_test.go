@@ -73,63 +73,72 @@ func TestPeers(t *testing.T) {
 	}
 }
 
-// TestFormats: one header in the configured format is a certificate, and nothing else is.
+// TestFormats: one header in the configured format is a certificate. Anything else is an error that says why.
 func TestFormats(t *testing.T) {
 	whole, text := byteSequence(certificate), inPEM(certificate)
+	const sequence, armor = "not a byte sequence", "not one certificate in PEM"
 	for _, tt := range []struct {
 		name, format string
 		values       []string
 		want         string
-		malformed    bool
+		malformed    string
 	}{
-		{"a byte sequence", "rfc9440", []string{whole}, thumbprint(certificate), false},
-		{"without padding", "rfc9440", []string{strings.ReplaceAll(whole, "=", "")}, thumbprint(certificate), false},
-		{"none", "rfc9440", nil, "", false},
-		{"an empty header", "rfc9440", []string{""}, "", false},
-		{"two headers", "rfc9440", []string{whole, whole}, "", true},
-		{"two in one", "rfc9440", []string{whole + ", " + whole}, "", true},
-		{"a parameter", "rfc9440", []string{whole + ";a=1"}, "", true},
-		{"no colons", "rfc9440", []string{strings.Trim(whole, ":")}, "", true},
-		{"one colon", "rfc9440", []string{":"}, "", true},
-		{"nothing between colons", "rfc9440", []string{"::"}, "", true},
-		{"base64url", "rfc9440", []string{strings.NewReplacer("+", "-", "/", "_").Replace(whole)}, "", true},
-		{"PEM instead", "rfc9440", []string{url.PathEscape(text)}, "", true},
-		{"endless", "rfc9440", []string{":" + strings.Repeat("A", 1<<20) + ":"}, "", true},
-		{"escaped PEM", "pem", []string{url.QueryEscape(text)}, "", true}, // + for a space is not percent-encoding
-		{"percent-encoded PEM", "pem", []string{url.PathEscape(text)}, thumbprint(certificate), false},
+		{"a byte sequence", "rfc9440", []string{whole}, thumbprint(certificate), ""},
+		{"without padding", "rfc9440", []string{strings.ReplaceAll(whole, "=", "")}, thumbprint(certificate), ""},
+		{"none", "rfc9440", nil, "", ""},
+		{"an empty header", "rfc9440", []string{""}, "", ""},
+		{"two headers", "rfc9440", []string{whole, whole}, "", "there are 2"},
+		{"an empty header and another", "rfc9440", []string{"", whole}, "", "there are 2"},
+		{"two in one", "rfc9440", []string{whole + ", " + whole}, "", sequence},
+		{"a parameter", "rfc9440", []string{whole + ";a=1"}, "", sequence},
+		{"no colons", "rfc9440", []string{strings.Trim(whole, ":")}, "", sequence},
+		{"no colon before", "rfc9440", []string{strings.TrimPrefix(whole, ":")}, "", sequence},
+		{"no colon after", "rfc9440", []string{strings.TrimSuffix(whole, ":")}, "", sequence},
+		{"one colon", "rfc9440", []string{":"}, "", sequence},
+		{"nothing between colons", "rfc9440", []string{"::"}, "", sequence},
+		{"base64url", "rfc9440", []string{strings.NewReplacer("+", "-", "/", "_").Replace(whole)}, "", sequence},
+		{"PEM instead", "rfc9440", []string{url.PathEscape(text)}, "", sequence},
+		{"16 KiB", "rfc9440", []string{":" + strings.Repeat("A", 16<<10-2) + ":"}, thumbprint(make([]byte, 12286)), ""},
+		{"too long", "rfc9440", []string{":" + strings.Repeat("A", 16<<10-1) + ":"}, "", "16385 bytes"},
+		{"escaped PEM", "pem", []string{url.QueryEscape(text)}, "", armor}, // + for a space is not percent-encoding
+		{"percent-encoded PEM", "pem", []string{url.PathEscape(text)}, thumbprint(certificate), ""},
 		{"everything encoded", "pem", []string{strings.ReplaceAll(url.QueryEscape(text), "+", "%20")},
-			thumbprint(certificate), false},
-		{"two certificates", "pem", []string{url.PathEscape(text + text)}, "", true},
-		{"a key", "pem", []string{url.PathEscape(strings.ReplaceAll(text, "CERTIFICATE", "PRIVATE KEY"))}, "", true},
-		{"bad escapes", "pem", []string{"%zz"}, "", true},
-		{"a byte sequence instead", "pem", []string{whole}, "", true},
+			thumbprint(certificate), ""},
+		{"two certificates", "pem", []string{url.PathEscape(text + text)}, "", armor},
+		{"a key", "pem", []string{url.PathEscape(strings.ReplaceAll(text, "CERTIFICATE", "PRIVATE KEY"))}, "", armor},
+		{"bad escapes", "pem", []string{"%zz"}, "", "percent-encoding"},
+		{"a byte sequence instead", "pem", []string{whole}, "", armor},
 	} {
 		got, err := source(t, tt.format).Thumbprint(request("10.1.2.3:4711", tt.values...))
-		if got != tt.want || errors.Is(err, clientcert.ErrMalformed) != tt.malformed || !tt.malformed && err != nil {
+		if got != tt.want || (err == nil) != (tt.malformed == "") {
 			t.Errorf("%s: %q, %v", tt.name, got, err)
+		}
+		if err != nil && (!errors.Is(err, clientcert.ErrMalformed) || !strings.Contains(err.Error(), tt.malformed)) {
+			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
 }
 
 // TestConnection: without a header the certificate is that of the connection, except behind a proxy, whose own it is.
 func TestConnection(t *testing.T) {
-	connection := &tls.ConnectionState{PeerCertificates: []*x509.Certificate{{Raw: certificate}}}
+	behind := source(t, clientcert.FormatByteSequence)
+	shown := &tls.ConnectionState{PeerCertificates: []*x509.Certificate{{Raw: certificate}}}
 	for _, tt := range []struct {
 		name, peer string
-		header     bool
+		source     clientcert.Source
+		connection *tls.ConnectionState
 		want       string
 	}{
-		{"no header configured", "10.1.2.3:4711", false, thumbprint(certificate)},
-		{"not the proxy", "203.0.113.1:4711", true, thumbprint(certificate)},
-		{"the proxy", "10.1.2.3:4711", true, ""},
+		{"no header configured", "10.1.2.3:4711", clientcert.Source{}, shown, thumbprint(certificate)},
+		{"no header of the proxy configured", "10.1.2.3:4711", clientcert.Source{Proxies: behind.Proxies}, shown,
+			thumbprint(certificate)},
+		{"not the proxy", "203.0.113.1:4711", behind, shown, thumbprint(certificate)},
+		{"the proxy", "10.1.2.3:4711", behind, shown, ""},
+		{"no certificate", "203.0.113.1:4711", behind, &tls.ConnectionState{}, ""},
 	} {
-		s := clientcert.Source{}
-		if tt.header {
-			s = source(t, clientcert.FormatByteSequence)
-		}
 		r := request(tt.peer)
-		r.TLS = connection
-		if got, err := s.Thumbprint(r); got != tt.want || err != nil {
+		r.TLS = tt.connection
+		if got, err := tt.source.Thumbprint(r); got != tt.want || err != nil {
 			t.Errorf("%s: %q, %v", tt.name, got, err)
 		}
 	}

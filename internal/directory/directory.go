@@ -146,7 +146,7 @@ func (d *Directory[T]) kept(name string) (value T, age time.Duration, ok bool) {
 func (d *Directory[T]) missed(name string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if m, ok := d.misses[name]; ok && time.Now().Before(m.until) {
+	if m := d.misses[name]; time.Now().Before(m.until) {
 		return m.err
 	}
 	return nil

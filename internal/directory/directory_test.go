@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -121,7 +123,13 @@ func TestRemoved(t *testing.T) {
 		check(t, d.Kept, "b", "1", nil)
 		synctest.Wait()
 		check(t, d.Kept, "b", "", directory.ErrUnknown)
-		if fmt.Sprint(app.dropped) != "[1 1]" {
+		app.change(func() { app.rows["b"] = "2" })
+		d.Forget("b") // that it was unknown is forgotten too
+		check(t, d.Kept, "b", "2", nil)
+		app.change(func() { clear(app.rows) })
+		time.Sleep(time.Hour)
+		check(t, d.Kept, "b", "", directory.ErrUnknown)
+		if fmt.Sprint(app.dropped) != "[1 1 2]" {
 			t.Errorf("dropped %q", app.dropped)
 		}
 	})
@@ -139,8 +147,17 @@ func TestFailure(t *testing.T) {
 		for range 10 {
 			check(t, d.Current, "b", "", down)
 		}
+		check(t, d.Kept, "b", "", down)
 		if n := app.count("b"); n != 1 {
 			t.Errorf("%d lookups", n)
+		}
+		time.Sleep(time.Minute)
+		for range 10 {
+			check(t, d.Kept, "a", "1", nil) // the first one looks it up in the background
+			synctest.Wait()
+		}
+		if n := app.count("a"); n != 2 {
+			t.Errorf("%d lookups in the background", n-1)
 		}
 		time.Sleep(time.Hour)
 		check(t, d.Current, "a", "", down)
@@ -168,6 +185,25 @@ func TestUnknown(t *testing.T) {
 		}
 		if n := app.count("a"); n != 1 {
 			t.Errorf("%d lookups of an entry", n)
+		}
+	})
+}
+
+// TestUnknownNames: of the names that are unknown, a thousand are remembered at most, since anyone can make them up.
+func TestUnknownNames(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		app, d := newTable(nil)
+		for n := range 1000 {
+			check(t, d.Current, fmt.Sprint(n), "", directory.ErrUnknown)
+		}
+		check(t, d.Current, "0", "", directory.ErrUnknown)
+		if n := app.count("0"); n != 1 {
+			t.Errorf("%d lookups of a name that is remembered", n)
+		}
+		check(t, d.Current, "1000", "", directory.ErrUnknown)
+		check(t, d.Current, "0", "", directory.ErrUnknown)
+		if n := app.count("0"); n != 2 {
+			t.Errorf("%d lookups of a name that had to make room", n)
 		}
 	})
 }
@@ -206,6 +242,13 @@ func TestShared(t *testing.T) {
 		if n := app.count("a"); n != 3 {
 			t.Errorf("%d lookups", n)
 		}
+		d.Forget("a")
+		callers.Go(func() { check(t, d.Current, "a", "2", nil) })
+		synctest.Wait()
+		app.change(func() { app.rows["a"] = "3" })
+		d.Forget("a")
+		callers.Wait()
+		check(t, d.Current, "a", "3", nil)
 	})
 }
 
@@ -322,4 +365,28 @@ func TestGroups(t *testing.T) {
 			t.Errorf("%s, want %s", left, want)
 		}
 	})
+}
+
+// TestGroupsAreGivenBack: of a group without entries nothing is left, however many there were.
+func TestGroupsAreGivenBack(t *testing.T) {
+	d := directory.New(directory.Config[string]{
+		Find:  func(_ context.Context, name, _ string) (string, error) { return name, nil },
+		Drop:  func(string) {},
+		Group: func(name string) string { return strings.Repeat(name, 4096/len(name)) },
+	})
+	heap := func() int64 {
+		var stats runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&stats)
+		return int64(stats.HeapAlloc)
+	}
+	empty := heap()
+	for n := range 5000 {
+		check(t, d.Current, fmt.Sprint(n), fmt.Sprint(n), nil)
+		d.Forget(fmt.Sprint(n))
+	}
+	if left := heap() - empty; left > 5<<20 {
+		t.Errorf("%d bytes are still held", left)
+	}
+	runtime.KeepAlive(d)
 }

@@ -80,6 +80,7 @@ func TestOfDenial(t *testing.T) {
 		{relyingparty.ErrUnnamed, "internal", outcome.LinkRetry, false},
 		{fmt.Errorf("%w: Scopes", outcome.Misuse("ginoidc: TokenRequest")), "internal", outcome.LinkRetry, false},
 		{relyingparty.ErrUnavailable, "provider_unavailable", outcome.LinkRetry, false},
+		{outcome.ErrSessionTooLarge, "session_too_large", outcome.LinkRetry, false},
 	} {
 		o, err := outcome.OfDenial(tt.err)
 		if o.Code != tt.code || o.Link != tt.link || errors.Is(err, guard.ErrForbidden) != tt.wrapped ||

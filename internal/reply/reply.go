@@ -95,6 +95,14 @@ func (r *Reply) Send(h, set http.Header) {
 	r.sets.Store(len(lines) > 0)
 }
 
+// restore sets the plugin's cookies in h, and marks it private, before it is sent.
+func (r *Reply) restore(h http.Header) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	cookie.Set(h, r.cookies...)
+	web.KeepPrivate(h)
+}
+
 // withdraw removes lines from the Set-Cookie headers of h.
 func withdraw(h http.Header, lines []string) {
 	if len(h[setCookie]) > 0 {

@@ -64,8 +64,8 @@ func TestCookiesSurvive(t *testing.T) {
 			if !slices.Contains(h[setCookie], "s=1") || !slices.Contains(h[setCookie], "app=2") {
 				t.Errorf("cookies %q", h[setCookie])
 			}
-			if cc := h.Get("Cache-Control"); !strings.Contains(cc, "private") && !strings.Contains(cc, "no-store") {
-				t.Errorf("Cache-Control %q", cc)
+			if cc := h.Get("Cache-Control"); cc != "private, no-store" || h.Get("Vary") != "Cookie" {
+				t.Errorf("Cache-Control %q, Vary %q", cc, h.Get("Vary"))
 			}
 		})
 	}
@@ -196,7 +196,7 @@ func TestCollect(t *testing.T) {
 	h, r := http.Header{}, &reply.Reply{}
 	r.Collect(h)
 	r.Send(r.Header(t.Context(), t.Context()), own("s=1"))
-	if !slices.Equal(h[setCookie], []string{"s=1"}) {
+	if !slices.Equal(h[setCookie], []string{"s=1"}) || h.Get("Cache-Control") != "private, no-store" {
 		t.Errorf("%v", h)
 	}
 	over, cancel := context.WithCancelCause(t.Context())

@@ -5,7 +5,6 @@ import (
 
 	"github.com/gin-gonic/gin"
 
-	"github.com/seed-d65cea4d/ginoidc/internal/cookie"
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
@@ -19,22 +18,16 @@ type writer struct {
 
 // finishHeaders restores the cookies. It may be called several times.
 func (w *writer) finishHeaders() {
-	r := w.reply
-	sets, shown := r.sets.Load(), r.shown.Load()
-	if !sets && !shown || w.Written() {
+	if w.Written() {
 		return
 	}
-	if shown {
-		web.KeepOutOfHistory(w.Header())
+	r, h := w.reply, w.Header()
+	if r.shown.Load() {
+		web.KeepOutOfHistory(h)
 	}
-	if !sets {
-		return
+	if r.sets.Load() {
+		r.restore(h)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	h := w.Header()
-	cookie.Set(h, r.cookies...)
-	web.KeepPrivate(h)
 }
 
 // WriteHeader implements http.ResponseWriter. Gin does not send the headers yet, but this may be the last call.

@@ -23,7 +23,8 @@ import (
 // faulty is a state whose methods fail if the errors are set.
 type faulty struct {
 	*state.Memory
-	list, revoke error
+	list, kept, revoke error
+	once               bool // revoke is returned once
 }
 
 func (f *faulty) Enlist(ctx context.Context, owner, session string, ttl time.Duration) error {
@@ -42,10 +43,21 @@ func (f *faulty) Listed(ctx context.Context, owner string) ([]string, error) {
 }
 
 func (f *faulty) Revoke(ctx context.Context, key string, at time.Time, ttl time.Duration) error {
-	if f.revoke != nil {
-		return f.revoke
+	err := f.revoke
+	if f.once {
+		f.revoke = nil
+	}
+	if err != nil {
+		return err
 	}
 	return f.Memory.Revoke(ctx, key, at, ttl)
+}
+
+func (f *faulty) Kept(ctx context.Context, key string) (string, bool, error) {
+	if f.kept != nil {
+		return "", false, f.kept
+	}
+	return f.Memory.Kept(ctx, key)
 }
 
 // office has a roster with three sessions of alice, the last of which has a sid of its own, and one of bob.
@@ -239,6 +251,12 @@ func TestStateFails(t *testing.T) {
 			func(ctx context.Context, o *office) error { return o.EndOne(ctx, "alice", "x", "why") }, true, "1234", ""},
 		"others": {func(o *office) { o.state.list = down },
 			func(ctx context.Context, o *office) error { return o.EndOthers(ctx, o.records[0], "why") }, true, "1234", ""},
+		"others, of which the first does not end": {func(o *office) { o.state.revoke, o.state.once = down, true },
+			func(ctx context.Context, o *office) error { return o.EndOthers(ctx, o.records[0], "why") }, true, "1234", ""},
+		"list, without the labels": {func(o *office) { o.state.kept = down }, func(ctx context.Context, o *office) error {
+			_, err := o.List(ctx, "alice")
+			return err
+		}, true, "1234", ""},
 		"sid": {func(o *office) { o.state.list = down }, func(ctx context.Context, o *office) error {
 			_, err := o.EndSID(ctx, "s-1", "why")
 			return err

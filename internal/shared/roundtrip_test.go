@@ -76,6 +76,9 @@ func TestRoundTrip(t *testing.T) {
 		"forgets sessions":    {broken{listed: func() ([]string, error) { return nil, nil }}, "which sessions there are"},
 		"no lease":            {broken{lease: func() error { return nil }}, "refused for a new key"},
 		"forgets values":      {broken{kept: func() (string, bool, error) { return "", false, nil }}, "what was kept"},
+		"keeps another value": {broken{kept: func() (string, bool, error) { return "other", true, nil }}, "what was kept"},
+		"keeps it no longer": {broken{kept: func() (string, bool, error) { return shared.Probe, false, nil }},
+			"what was kept"},
 	} {
 		tt.state.Memory = state.NewMemory(0)
 		err := shared.RoundTrip(t.Context(), tt.state)
