@@ -10,17 +10,21 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/gin-contrib/sessions"
+	"github.com/gin-contrib/sessions/cookie"
 	"github.com/gin-contrib/sessions/memstore"
 	"github.com/gin-gonic/gin"
+	gsessions "github.com/gorilla/sessions"
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
@@ -1340,6 +1344,72 @@ func TestSignOutDuringRecheck(t *testing.T) {
 			t.Error("somebody is signed in")
 		}
 	})
+}
+
+// savingStore calls before ahead of each Save.
+type savingStore struct {
+	sessions.Store
+	before func()
+}
+
+func (s *savingStore) Save(r *http.Request, w http.ResponseWriter, session *gsessions.Session) error {
+	s.before()
+	return s.Store.Save(r, w, session)
+}
+
+// TestCookiesDuringRecheck: when a handler ends or replaces the session while another goroutine of the same request
+// saves it after a check, the browser keeps the cookies of the handler.
+func TestCookiesDuringRecheck(t *testing.T) {
+	for want, change := range map[string]func(*testapp.App, *gin.Context) error{
+		"": func(a *testapp.App, c *gin.Context) error { return a.Auth.EndSession(c) },
+		"bob": func(a *testapp.App, c *gin.Context) error {
+			return a.Auth.StartSession(c, &ginoidc.User{Subject: "bob"})
+		},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var ctx context.Context // of the request, while its handler runs
+			var written atomic.Int32
+			var other sync.WaitGroup
+			saving := make(chan struct{})
+			write := func() { // to the store or the State
+				switch {
+				case ctx == nil:
+				case written.Add(1) == 1: // by the handler, which goes on when the other goroutine is about to save
+					other.Go(func() { ginoidc.UserFromContext(ctx) })
+					<-saving
+				case written.Load() == 2: // by the other goroutine
+					close(saving)
+					for range 100_000 { // meanwhile the handler comes as far as it can
+						runtime.Gosched()
+					}
+				}
+			}
+			a := newRechecked(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+				c.Store = &savingStore{cookie.NewStore([]byte(testapp.CookieSecret)), write}
+				c.State = hooked{state.NewMemory(0), func(_ context.Context, method string) error {
+					if method == "Revoke" {
+						write()
+					}
+					return nil
+				}}
+			})
+			a.Engine.POST("/change", func(c *gin.Context) {
+				ctx = c.Request.Context()
+				err := change(a, c)
+				other.Wait()
+				if ctx = nil; err != nil {
+					t.Error(err)
+				}
+			})
+			b := a.Browser()
+			b.MustSignIn("alice")
+			time.Sleep(due)
+			b.Do(http.MethodPost, "/change", nil)
+			if got := b.WhoAmI(); got != want || len(b.Cookies()) != min(1, len(want)) {
+				t.Errorf("%q is signed in with %q, want %q\n%s", got, b.Cookies(), want, a.Logs)
+			}
+		})
+	}
 }
 
 // TestUpdateDuringRecheck: what the app changes in the session during a check is not lost, and neither is what the
