@@ -66,7 +66,7 @@ func TestRefusalSpendsNothing(t *testing.T) {
 	}
 }
 
-// TestSignInEnds: a sign-in returns to acceptable targets only, and with the required headers. Cases 12, 51 and 155.
+// TestSignInEnds: a sign-in returns to acceptable targets only, and with the required headers. Cases 51 and 155.
 func TestSignInEnds(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.ReturnOrigins = []string{"https://shop.example.net:8443"}
@@ -579,7 +579,7 @@ func TestStrictForms(t *testing.T) {
 	a := testapp.New(t, strictly, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].InitiateLogin = true })
 	form := strings.NewReader("iss=" + testapp.Issuer)
 	r := a.Browser().Do(http.MethodPost, "/auth/signin", form, testapp.CrossSiteForm()...)
-	if r.StatusCode != http.StatusFound {
+	if r.StatusCode != http.StatusSeeOther {
 		t.Errorf("%d %s", r.StatusCode, r.Body)
 	}
 	w := httptest.NewRecorder()

@@ -20,10 +20,10 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/web"
 )
 
-// SignIn starts a sign-in. It redirects with 302 to the provider with state, nonce and PKCE S256 (RFC 9700, section
-// 2.1.1), and sets a sealed cookie that binds the attempt to this browser. It responds with 503 if the provider's
-// metadata cannot be fetched, and with 400, code "not_a_navigation", to a frame, image, fetch or prefetch, which cannot
-// go through a sign-in.
+// SignIn starts a sign-in. It redirects with 302, or after a POST with 303, to the provider with state, nonce and PKCE
+// S256 (RFC 9700, section 2.1.1), and sets a sealed cookie that binds the attempt to this browser. It responds with 503
+// if the provider's metadata cannot be fetched, and with 400, code "not_a_navigation", to a frame, image, fetch or
+// prefetch, which cannot go through a sign-in.
 //
 // The query parameter return_to is the page to return to. The parameters prompt, login_hint, max_age, acr_values,
 // ui_locales and display are passed on if they are well-formed and set neither by Provider.SignInParameters nor by
@@ -31,7 +31,7 @@ import (
 // cannot change what the app requests.
 //
 // With several providers, the parameter provider names one; without it, the response is a page on which users choose.
-// That page posts the e-mail address of users whose provider is found by its domain, which is redirected with 303.
+// That page posts the e-mail address of users whose provider is found by its domain.
 //
 // A browser that has just signed in but does not send its session cookie gets an error page, code "cookie_missing":
 // another sign-in would loop.
@@ -71,7 +71,7 @@ func (a *Auth) SignIn(c *gin.Context) {
 		return
 	}
 	status := http.StatusFound
-	if wanted.Address != "" { // it came in a form, which the redirect must not repeat
+	if c.Request.Method == http.MethodPost { // the redirect must not repeat the form (RFC 9700, section 4.12)
 		status = http.StatusSeeOther
 	}
 	redirect(c, status, location)

@@ -23,7 +23,7 @@ import (
 )
 
 // TestSignOut: only the user can end the session, first here and then at the provider, which gets the client id because
-// no ID token is kept. Cases 161, 162, 166, 167.
+// no ID token is kept. Cases 12, 161, 162, 166, 167.
 func TestSignOut(t *testing.T) {
 	link := []string{"Sec-Fetch-Site", "same-origin", "Sec-Fetch-Mode", "navigate", "Sec-Fetch-Dest", "document"}
 	from := func(site, origin string) []string { return []string{"Sec-Fetch-Site", site, "Origin", origin} }

@@ -84,11 +84,12 @@ func (r Rule) acceptLocal(target string) bool {
 	return !r.reserves(path)
 }
 
-// reserves ignores case because a router may (gin's RedirectFixedPath does).
+// reserves ignores case because a router may (gin's RedirectFixedPath does). A path that a proxy has decoded may go on
+// with a query, a fragment or parameters of a segment.
 func (r Rule) reserves(path string) bool {
 	for _, own := range r.Reserved {
 		n := len(own)
-		if len(path) >= n && strings.EqualFold(path[:n], own) && (len(path) == n || path[n] == '/') {
+		if len(path) >= n && strings.EqualFold(path[:n], own) && (len(path) == n || strings.IndexByte("/?#;", path[n]) >= 0) {
 			return true
 		}
 	}

@@ -66,7 +66,8 @@ func TestRefused(t *testing.T) {
 			"/auth/logout", "/auth/callback?code=x&state=y", "/auth/signin", "/auth/signin/",
 			"/auth/signin/x", "/auth/signout#x",
 			"/AUTH/SignIn", "/auth/sign%69n", "/auth/sign%2569n", "/auth%2fsignin", "/auth%252fsignin",
-			"https://app.example.com/auth/logout",
+			"https://app.example.com/auth/logout", "/auth/logout%3fx", "/auth/callback%253fcode=x", "/auth/logout%23",
+			"/auth/logout;x", "/auth/logout%3Bx",
 		},
 		"other origin": {
 			"https://evil.example", "https:evil.example", "https:/evil.example", "https:///evil.example", `https:\\evil.example`,
