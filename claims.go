@@ -33,7 +33,8 @@ type User struct {
 	// true, or the string "true" if Provider.StringEmailVerified is set.
 	EmailVerified bool
 
-	// Groups and Organizations are sorted and deduplicated. They are those of the sign-in and are not refreshed.
+	// Groups and Organizations are sorted and deduplicated. They are those of the sign-in or, with [Config].RecheckEvery,
+	// of the last re-check.
 	Groups, Organizations []string
 
 	// GroupsOverage reports that the provider left out the groups because there are too many. Every group guard then

@@ -26,8 +26,8 @@
 // without a guard SHOULD be protected with [net/http.CrossOriginProtection]. The session cookie is SameSite=Lax unless
 // [Config].SameSite is set.
 //
-// Handlers SHOULD treat the [User] as read-only. Groups are those of the sign-in: a user who is removed from a group
-// keeps it for at most SessionLifetime.
+// Handlers SHOULD treat the [User] as read-only. Without [Config].RecheckEvery, groups are those of the sign-in: a user
+// who is removed from a group keeps it for at most SessionLifetime.
 //
 // # What it does
 //
