@@ -18,7 +18,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
 
-// TestIDTokenClaims: every row is signed correctly, only the claims are wrong. Nothing turns these checks off. Case 311.
+// TestIDTokenClaims: every row is signed correctly, only the claims are wrong. No setting turns a check off. Case 311.
 func TestIDTokenClaims(t *testing.T) {
 	sum := sha256.Sum256([]byte("access"))
 	atHash := base64.RawURLEncoding.EncodeToString(sum[:16])
