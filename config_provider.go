@@ -25,11 +25,11 @@ type Provider struct {
 	Label string
 
 	// EmailDomains are the domains of e-mail addresses whose users sign in with this provider. Example: "acme.example".
-	// The page of choice then asks for an address instead of listing the provider, which would tell everybody who the
+	// The selection page then asks for an address instead of listing the provider, which would tell everybody who the
 	// customers are, unless Public is set. A domain only leads to the provider: it grants nothing.
 	EmailDomains []string
 
-	// Public lists the provider on the page of choice although it has EmailDomains.
+	// Public lists the provider on the selection page although it has EmailDomains.
 	Public bool
 
 	// Issuer is the issuer identifier of the provider, compared byte for byte (OpenID Connect Discovery 1.0, section 4.3):

@@ -486,7 +486,7 @@ func from(a *testapp.App, remote, forwarded, path string) *httptest.ResponseReco
 }
 
 // TestThrottledAddresses: clients are told apart by the address that the app's engine trusts, so that none can change
-// it from request to request, and those of excepted networks and of no address have no limit. Case 281.
+// it from request to request, and those of excepted networks and of no address have no limit. Cases 230 and 281.
 func TestThrottledAddresses(t *testing.T) {
 	client := func(n int) string { return fmt.Sprintf("203.0.113.%d", n) }
 	for _, tt := range []struct {

@@ -26,7 +26,7 @@ type ProviderChoice struct {
 }
 
 // signIns starts sign-ins. What a request may ask for is decided in internal/signin; here are the provider that it
-// leads to, the page of choice, and what the attempt keeps of the browser's session.
+// leads to, the selection page, and what the attempt keeps of the browser's session.
 type signIns struct {
 	*reporter
 	config   *Config
@@ -94,7 +94,7 @@ func (s *signIns) read(c *gin.Context, req *request) (of signInRequest, err erro
 	return of, nil
 }
 
-// readForm reads a form that was posted to the sign-in route: by a third party, or by the page of choice. The latter
+// readForm reads a form that was posted to the sign-in route: by a third party, or by the selection page. The latter
 // has to come from the app itself, or another site could try out which addresses lead to a provider.
 func (s *signIns) readForm(c *gin.Context) (url.Values, error) {
 	form, err := web.ReadForm(c.Writer, c.Request)

@@ -1089,7 +1089,7 @@ func TestInitiatedSignIn(t *testing.T) {
 
 var choiceLink = regexp.MustCompile(`<a href="([^"]*)"><span>([^<]*)</span>( <small>)?`)
 
-// choicesOn returns the labels on a page of choice, the one used last with a star, and the address of each.
+// choicesOn returns the labels on a selection page, the one used last with a star, and the address of each.
 func choicesOn(page string) (labels []string, at map[string]string) {
 	at = map[string]string{}
 	for _, m := range choiceLink.FindAllStringSubmatch(page, -1) {
@@ -1109,7 +1109,7 @@ func customers(c *ginoidc.Config, _ *fakeop.Config) {
 	c.Providers[1].EmailDomains = []string{"acme.example", "acme.test"}
 }
 
-// post sends the form of the page of choice, from a page of this origin.
+// post sends the form of the selection page, from a page of this origin.
 func post(b *testapp.Browser, form url.Values, origin string) testapp.Reply {
 	site := "cross-site"
 	if origin == testapp.URL {

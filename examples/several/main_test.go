@@ -120,7 +120,7 @@ func TestGuards(t *testing.T) {
 	}
 }
 
-// TestChoice: the page of choice lists who everybody may see, and an address leads to the customer's provider.
+// TestChoice: the selection page lists who everybody may see, and an address leads to the customer's provider.
 func TestChoice(t *testing.T) {
 	s := start(t)
 	status, page, _ := s.get(s.stranger(), s.auth.SignInURL("/"))

@@ -17,7 +17,7 @@ const (
 	issuerParameter   = "iss"
 )
 
-// Offer is a provider of the configuration, as the page of choice shows it.
+// Offer is a provider of the configuration, as the selection page shows it.
 type Offer struct {
 	Name, Label string
 	Domains     []string // of e-mail addresses whose users sign in with it
@@ -87,7 +87,7 @@ func (ch *Choice) listed() (listed []Offer) {
 	return listed
 }
 
-// asksForAddress reports whether the page of choice has a field for an e-mail address, because a domain can lead to a
+// asksForAddress reports whether the selection page has a field for an e-mail address, because a domain can lead to a
 // provider.
 func (ch *Choice) asksForAddress() bool {
 	return ch.FindsDomains || slices.ContainsFunc(ch.Offers, func(o Offer) bool { return len(o.Domains) > 0 })
@@ -102,7 +102,7 @@ func (ch *Choice) Methods() []string {
 	return []string{http.MethodGet}
 }
 
-// Page is what the page of choice has. Its texts are keys of internal/pages.
+// Page is what the selection page has. Its texts are keys of internal/pages.
 type Page struct {
 	Ways    []Way
 	Form    bool // for an e-mail address
@@ -120,7 +120,7 @@ type Way struct {
 // Field is a hidden field of the form.
 type Field struct{ Name, Value string }
 
-// Page returns the page of choice. query has the parameters of the request, which each choice keeps, address is what
+// Page returns the selection page. query has the parameters of the request, which each choice keeps, address is what
 // the user has entered and leads nowhere, and last the provider that this browser used last, if it is known. A browser
 // sees what everybody may see, and the one that it used last.
 func (ch *Choice) Page(query url.Values, address string, last *Offer) Page {

@@ -88,7 +88,7 @@ func (rd *Reader) Read(ctx context.Context, form url.Values, posted bool, own Ow
 }
 
 // Initiated reports whether a third party initiates the sign-in (OpenID Connect Core 1.0, section 4). The only other
-// form that is posted to the route is that of the page of choice.
+// form that is posted to the route is that of the selection page.
 func Initiated(form url.Values, posted bool) bool {
 	return form.Has(issuerParameter) || posted && !form.Has(EmailParameter)
 }
