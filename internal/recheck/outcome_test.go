@@ -81,11 +81,12 @@ func TestSave(t *testing.T) {
 		failure        error
 		name, kept     string
 	}{
-		"nothing new":             {false, true, nil, nil, "Before", "old"},
-		"the user":                {true, true, nil, nil, "After", "old"},
-		"user and tokens":         {true, false, []byte("new"), nil, "After", "new"},
-		"tokens of a failure":     {false, true, []byte("new"), recheck.ErrFailed, "Before", "new"},
-		"tokens of another check": {false, true, []byte("new"), recheck.ErrPending, "Before", "old"},
+		"nothing new":                      {false, true, nil, nil, "Before", "old"},
+		"the user":                         {true, true, nil, nil, "After", "old"},
+		"user and tokens":                  {true, false, []byte("new"), nil, "After", "new"},
+		"tokens of a failure":              {false, true, []byte("new"), recheck.ErrFailed, "Before", "new"},
+		"user and tokens of another check": {true, false, []byte("new"), recheck.ErrPending, "After", "new"},
+		"tokens of another check":          {false, true, []byte("new"), recheck.ErrPending, "Before", "old"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

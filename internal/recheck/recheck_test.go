@@ -307,6 +307,55 @@ func TestFailureOfAnother(t *testing.T) {
 	})
 }
 
+// TestNoTurnForAFailure: as long as the last check has failed, a request learns so without waiting for a turn, and also
+// where checks are in the background.
+func TestNoTurnForAFailure(t *testing.T) {
+	for _, background := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			in, both := newInstances(t)
+			both[0].Background = background
+			in.read = func(context.Context) (recheck.Answer, error) { return recheck.Answer{}, errors.New("down") }
+			r := dueSession()
+			_, _ = both[0].Check(t.Context(), r, load)
+			synctest.Wait()
+			if _, _, err := in.values.Turn(t.Context(), shared.Key(shared.KindRecheck, r.ID), time.Hour, 0); err != nil {
+				t.Fatal(err)
+			}
+			began := time.Now()
+			_, err := both[0].Check(t.Context(), r, load)
+			var failing *provider.Error
+			if !errors.As(err, &failing) || failing.Code != "recheck_failed" || !time.Now().Equal(began) || in.reads != 1 {
+				t.Errorf("background %t: %v after %s and %d reads", background, err, time.Since(began), in.reads)
+			}
+		})
+	}
+}
+
+// TestFailureIsKeptOnce: a failed check, which has no user that may be too large, is not kept a second time.
+func TestFailureIsKeptOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		in, both := newInstances(t)
+		counted := &keeps{Memory: state.NewMemory(0)}
+		both[0].Values.State = counted
+		in.read = func(context.Context) (recheck.Answer, error) { return recheck.Answer{}, errors.New("down") }
+		_, err := both[0].Check(t.Context(), dueSession(), load)
+		if !errors.Is(err, recheck.ErrFailed) || counted.calls != 1 {
+			t.Errorf("%v, %d calls", err, counted.calls)
+		}
+	})
+}
+
+// keeps is a state that keeps nothing, and counts how often it should.
+type keeps struct {
+	*state.Memory
+	calls int
+}
+
+func (s *keeps) Keep(context.Context, string, string, time.Duration) error {
+	s.calls++
+	return errors.New("down")
+}
+
 // TestUnknownResult: what another version has kept is read again.
 func TestUnknownResult(t *testing.T) {
 	for _, kept := range []string{"", "\x02", "\x01\x00", "\x01\x00\x00\x00\x01x\x00"} {

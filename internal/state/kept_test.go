@@ -88,6 +88,16 @@ func TestKeepBeyondTheBytes(t *testing.T) {
 	})
 }
 
+// TestValueTooLarge: a value of more than 16,384 bytes is refused, and what was kept stays.
+func TestValueTooLarge(t *testing.T) {
+	m, value := state.NewMemory(0), strings.Repeat("v", largest)
+	keep(t, m, "a", value, time.Hour)
+	if err := m.Keep(t.Context(), "a", value+"v", time.Hour); err == nil || errors.Is(err, state.ErrFull) {
+		t.Errorf("%v", err)
+	}
+	wantKept(t, m, "a", value)
+}
+
 // An empty value takes room all the same.
 func TestKeepBeyondTheCount(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -217,35 +217,56 @@ func TestExpired(t *testing.T) {
 	})
 }
 
-// TestOthersCookies: values in the shared state that lead to another user's session lead nowhere.
+// TestOthersCookies: values in the shared state that lead to another session, or to another user's, lead nowhere.
 func TestOthersCookies(t *testing.T) {
-	eachStore(t, func(t *testing.T, a *app) {
-		first := a.request
-		s := a.load(first)
-		h := http.Header{}
-		other := (&http.Request{Header: http.Header{}}).WithContext(t.Context())
-		if _, err := a.updates.Sessions.Begin(h, other, session.Record{Subject: "bob"}, nil); err != nil {
+	later := func(t *testing.T, a *app, r *http.Request, s *session.Session, subject string) []string {
+		t.Helper()
+		_, lines, err := a.updates.Sessions.Change(r, s, session.Record{Subject: subject}, time.Now().Add(time.Second))
+		if err != nil {
 			t.Fatal(err)
 		}
-		a.change(first, "x")
-		// What an attacker could write who has the keys of the state alone: the same key, purpose and owner cannot be
-		// sealed without the secret, so the test seals it.
-		state := append(s.ID[:len(s.ID):len(s.ID)], make([]byte, 8)...)
-		for i, at := 0, uint64(s.Updated.UnixMicro()); i < 8; i++ {
-			state[len(s.ID)+i] = byte(at >> (56 - 8*i))
-		}
-		key := shared.Key(shared.KindUpdated, shared.Audience("op app").Hash("\x00updated "+string(state)))
-		text := strings.Join(h["Set-Cookie"], "\n")
-		if _, ok, _ := a.updates.Values.Kept(t.Context(), "updated session", key, s.Owner()); !ok {
-			t.Fatal("the key of the cookies has changed")
-		}
-		if err := a.updates.Values.Keep(t.Context(), "updated session", key, s.Owner(), text, grace); err != nil {
+		return lines
+	}
+	begun := func(t *testing.T, a *app, subject string) []string {
+		t.Helper()
+		h, r := http.Header{}, (&http.Request{Header: http.Header{}}).WithContext(t.Context())
+		s, err := a.updates.Sessions.Begin(h, r, session.Record{Subject: subject}, nil)
+		if err != nil {
 			t.Fatal(err)
 		}
-		if name, _ := a.latest(first); name != "" {
-			t.Errorf("leads to %q", name)
-		}
-	})
+		return later(t, a, cookie.After(r, h["Set-Cookie"]), s, subject)
+	}
+	for name, cookies := range map[string]func(*testing.T, *app, *session.Session) []string{
+		"another user's session":    func(t *testing.T, a *app, _ *session.Session) []string { return begun(t, a, "bob") },
+		"another session of alice":  func(t *testing.T, a *app, _ *session.Session) []string { return begun(t, a, "alice") },
+		"this session with another": func(t *testing.T, a *app, s *session.Session) []string { return later(t, a, a.request, s, "bob") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			eachStore(t, func(t *testing.T, a *app) {
+				first := a.request
+				s := a.load(first)
+				a.change(first, "x")
+				// What an attacker could write who has the keys of the state alone: the same key, purpose and owner cannot
+				// be sealed without the secret, so the test seals it.
+				state := append(s.ID[:len(s.ID):len(s.ID)], make([]byte, 8)...)
+				for i, at := 0, uint64(s.Updated.UnixMicro()); i < 8; i++ {
+					state[len(s.ID)+i] = byte(at >> (56 - 8*i))
+				}
+				key := shared.Key(shared.KindUpdated, shared.Audience("op app").Hash("\x00updated "+string(state)))
+				text := strings.Join(cookies(t, a, s), "\n")
+				if _, ok, _ := a.updates.Values.Kept(t.Context(), "updated session", key, s.Owner()); !ok {
+					t.Fatal("the key of the cookies has changed")
+				}
+				if err := a.updates.Values.Keep(t.Context(), "updated session", key, s.Owner(), text, grace); err != nil {
+					t.Fatal(err)
+				}
+				is, err := a.updates.Latest(t.Context(), a.ledger, first, s)
+				if err != nil || is.Session != nil || is.Cookies != nil {
+					t.Errorf("leads to %+v, %v", is, err)
+				}
+			})
+		})
+	}
 }
 
 // TestFailures: an update that is not recorded has no effect, and one that cannot be kept for other requests has.

@@ -22,9 +22,12 @@ func names(n int) []string {
 func TestIndex(t *testing.T) {
 	for _, n := range []int{0, 1, 31, 32, 33, 48, 49, 500} {
 		texts := names(n)
+		if n > 32 {
+			texts[0] = ""
+		}
 		l := wire.NewList(texts)
 		x := wire.NewIndex(l)
-		if (x != "") != (n >= 32) || !x.Fits(len(l)) {
+		if want := 2 * ((n - 1) / 16); len(x) != want && n >= 32 || x != "" && n < 32 || !x.Fits(len(l)) {
 			t.Errorf("%d texts have an index of %d bytes", n, len(x))
 		}
 		for _, text := range texts {
@@ -32,7 +35,7 @@ func TestIndex(t *testing.T) {
 			if !part.Contains(text) || x != "" && len(part.Strings()) > 16 {
 				t.Errorf("%d texts: %.8q is not in a part of %d", n, text, len(part.Strings()))
 			}
-			for _, other := range []string{text + "a", text[:len(text)-1], "", "zz"} {
+			for _, other := range []string{text + "a", text[:max(0, len(text)-1)], "", "zz"} {
 				if x.Part(l, other).Contains(other) != slices.Contains(texts, other) {
 					t.Errorf("%d texts: %.8q", n, other)
 				}
@@ -45,12 +48,15 @@ func TestIndex(t *testing.T) {
 func TestNoIndex(t *testing.T) {
 	turned := names(100)
 	slices.Reverse(turned)
-	long := names(1000)
-	for i := range long {
-		long[i] += strings.Repeat("y", 70)
+	for size, fits := range map[int]bool{1<<16 - 1: true, 1 << 16: false} { // an index has two bytes for each place
+		l := wire.NewList(names(33))
+		l = wire.NewList(append(names(33), "x"+strings.Repeat("y", size-len(l)-len("xLLL"))))
+		if x := wire.NewIndex(l); len(l) != size || (x != "") != fits {
+			t.Errorf("%d bytes have an index of %d", len(l), len(x))
+		}
 	}
 	for name, l := range map[string]wire.List{
-		"turned": wire.NewList(turned), "twice": wire.NewList(slices.Repeat(names(1), 40)), "long": wire.NewList(long),
+		"turned": wire.NewList(turned), "twice": wire.NewList(slices.Repeat(names(1), 40)),
 		"cut short": wire.NewList(names(100))[:3000], "no list": wire.List(strings.Repeat("\xff", 100)),
 	} {
 		if x := wire.NewIndex(l); x != "" {

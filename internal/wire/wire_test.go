@@ -36,6 +36,39 @@ func TestReader(t *testing.T) {
 	}
 }
 
+// TestField: a tag, a length and as many bytes, whatever follows, or a fault.
+func TestField(t *testing.T) {
+	for _, rest := range []string{"", "rest"} {
+		for _, n := range []int{0, 1, 127, 128, 300} {
+			content := strings.Repeat("c", n)
+			r := wire.NewReader(append(wire.AppendText([]byte{7}, content), rest...))
+			if tag, got := r.Field(); tag != 7 || string(got) != content || cap(got) != n || string(r.Rest()) != rest {
+				t.Errorf("%d bytes before %q: %d %q", n, rest, tag, got)
+			}
+		}
+	}
+	for _, odd := range []string{"", "\x07", "\x07\x01", "\x07\x03ab", "\x07\x80", "\x07\x80\x01ab", "\x07\xff"} {
+		r := wire.NewReader([]byte(odd))
+		if _, got := r.Field(); len(got) != 0 || !r.Failed() {
+			t.Errorf("%q: %q", odd, got)
+		}
+	}
+}
+
+// TestToTheEnd: what ends with the record is read whole.
+func TestToTheEnd(t *testing.T) {
+	for _, texts := range [][]string{{""}, {"", ""}, {"a"}, {"a", "bc"}} {
+		r := wire.NewReader(wire.AppendTexts(nil, texts))
+		if got := r.Texts(); !slices.Equal(got, texts) || !r.Done() {
+			t.Errorf("%q comes back as %q", texts, got)
+		}
+		r = wire.NewReader(wire.AppendText(nil, texts[0]))
+		if got := r.Text(); got != texts[0] || !r.Done() {
+			t.Errorf("%q comes back as %q", texts[0], got)
+		}
+	}
+}
+
 // TestUvarint: numbers of all lengths are those of encoding/binary, at the end of a record and before others.
 func TestUvarint(t *testing.T) {
 	for _, odd := range [][]byte{{0x80, 0}, {0xff, 0x80, 0x80, 0}, bytes.Repeat([]byte{0x80}, 7), endless[:8], endless} {
@@ -199,9 +232,16 @@ func TestList(t *testing.T) {
 			t.Errorf("%q: read as %q", texts, got)
 		}
 	}
-	for _, odd := range []wire.List{"\x02a", "\x01a\x05bcd", "\x80", wire.List(strings.Repeat("\xff", 11))} {
-		if texts := odd.Strings(); slices.Contains(texts, "bcd") || odd.Contains("bcd") {
+	for _, odd := range []wire.List{
+		"\x02a", "\x01a\x05bcd", "\x80", wire.List(strings.Repeat("\xff", 11)), // or a length beyond 64 bits, or of 2^63
+		wire.List(strings.Repeat("\xff", 9) + "\x02"), wire.List(binary.AppendUvarint(nil, 1<<63)) + "bcd",
+	} {
+		if texts := odd.Strings(); slices.Contains(texts, "bcd") || odd.Contains("bcd") || odd.ContainsAny([]string{"bcd"}) {
 			t.Errorf("%q is %q", odd, texts)
+		}
+		r := wire.NewReader(append([]byte{2}, odd...))
+		if got := r.CountedList(); got != "" || !r.Failed() {
+			t.Errorf("%q: read as %q", odd, got)
 		}
 		if got, ok := wire.ParseList(string(odd)); got != "" || ok {
 			t.Errorf("%q: read as %q", odd, got)
