@@ -80,6 +80,8 @@ func TestOfDenial(t *testing.T) {
 		{relyingparty.ErrUnnamed, "internal", outcome.LinkRetry, false},
 		{fmt.Errorf("%w: Scopes", outcome.Misuse("ginoidc: TokenRequest")), "internal", outcome.LinkRetry, false},
 		{relyingparty.ErrUnavailable, "provider_unavailable", outcome.LinkRetry, false},
+		{fmt.Errorf("%w: %w", shared.ErrUnavailable, context.DeadlineExceeded), "session_unavailable", outcome.LinkRetry,
+			false},
 		{outcome.ErrSessionTooLarge, "session_too_large", outcome.LinkRetry, false},
 	} {
 		o, err := outcome.OfDenial(tt.err)

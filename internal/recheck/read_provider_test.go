@@ -113,6 +113,15 @@ func newReader(t *testing.T, s *script) recheck.Reader {
 	}
 }
 
+// TestNoUserInfo: a provider that is not asked has accepted no token.
+func TestNoUserInfo(t *testing.T) {
+	reader, lasting := newReader(t, &script{}), &provider.Tokens{AccessToken: "at-1"}
+	from, tokens, err := reader.Ask(t.Context(), checkedSession(), lasting)
+	if from.Vouched || tokens != lasting || err != nil {
+		t.Errorf("%+v, %+v, %v", from, tokens, err)
+	}
+}
+
 // TestReadAtProvider: a refresh token is redeemed, and userinfo is asked with what is usable then. Whatever fails, the
 // app's code is not asked about the user, and new tokens are not lost.
 func TestReadAtProvider(t *testing.T) {

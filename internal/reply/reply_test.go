@@ -71,6 +71,33 @@ func TestCookiesSurvive(t *testing.T) {
 	}
 }
 
+// TestPassesOn: the writer passes on what it is given.
+func TestPassesOn(t *testing.T) {
+	recorder := httptest.NewRecorder()
+	c, _ := gin.CreateTestContext(recorder)
+	(&reply.Reply{}).Attach(c)
+	c.Writer.WriteHeader(http.StatusAccepted)
+	_, err := c.Writer.Write([]byte("a"))
+	_, stringErr := c.Writer.WriteString("b")
+	if recorder.Code != http.StatusAccepted || recorder.Body.String() != "ab" || errors.Join(err, stringErr) != nil {
+		t.Errorf("%d %q, %v, %v", recorder.Code, recorder.Body, err, stringErr)
+	}
+	if c.Writer.Flush(); !recorder.Flushed {
+		t.Error("not flushed")
+	}
+}
+
+// TestKeepPrivate: a response that depends on the user is marked without any cookie.
+func TestKeepPrivate(t *testing.T) {
+	h := serve(t, func(c *gin.Context, r *reply.Reply) {
+		r.KeepPrivate(r.Header(c, c.Request.Context()))
+		c.String(http.StatusOK, "x")
+	})
+	if h.Get("Cache-Control") != "private, no-store" || h.Get("Vary") != "Cookie" {
+		t.Errorf("%v", h)
+	}
+}
+
 // TestUnwrap: http.ResponseController reaches what the writer wraps.
 func TestUnwrap(t *testing.T) {
 	c, _ := gin.CreateTestContext(httptest.NewRecorder())
@@ -173,6 +200,17 @@ func TestHeader(t *testing.T) {
 		c.Writer = inner.Writer
 		if r.Header(c, request).Get("X") != "" {
 			t.Error("another writer")
+		}
+	})
+}
+
+// TestOtherWriter: the header is that of whichever writer other middleware has put in place.
+func TestOtherWriter(t *testing.T) {
+	serve(t, func(c *gin.Context, _ *reply.Reply) {
+		c.Header("X", "of the app")
+		c.Writer = struct{ gin.ResponseWriter }{c.Writer}
+		if h := reply.HeaderOf(c); h.Get("X") != "of the app" {
+			t.Errorf("%v", h)
 		}
 	})
 }

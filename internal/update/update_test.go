@@ -237,9 +237,12 @@ func TestOthersCookies(t *testing.T) {
 		return later(t, a, cookie.After(r, h["Set-Cookie"]), s, subject)
 	}
 	for name, cookies := range map[string]func(*testing.T, *app, *session.Session) []string{
-		"another user's session":    func(t *testing.T, a *app, _ *session.Session) []string { return begun(t, a, "bob") },
-		"another session of alice":  func(t *testing.T, a *app, _ *session.Session) []string { return begun(t, a, "alice") },
-		"this session with another": func(t *testing.T, a *app, s *session.Session) []string { return later(t, a, a.request, s, "bob") },
+		"no session":               func(*testing.T, *app, *session.Session) []string { return []string{"sid=x"} },
+		"another user's session":   func(t *testing.T, a *app, _ *session.Session) []string { return begun(t, a, "bob") },
+		"another session of alice": func(t *testing.T, a *app, _ *session.Session) []string { return begun(t, a, "alice") },
+		"this session with another user": func(t *testing.T, a *app, s *session.Session) []string {
+			return later(t, a, a.request, s, "bob")
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			eachStore(t, func(t *testing.T, a *app) {
