@@ -132,6 +132,20 @@ func TestFastClock(t *testing.T) {
 	}
 }
 
+// TestListOfActor: a session in which a user acts as another one is in the list of the user who acts.
+func TestListOfActor(t *testing.T) {
+	l, r := newLedger(), record(0, 0)
+	l.SetHashes(r, "boss")
+	if err := l.Enlist(t.Context(), l.RefOf(r), time.Hour); err != nil {
+		t.Fatal(err)
+	}
+	for user, want := range map[string]int{"alice": 0, "boss": 1} {
+		if refs, err := l.OfUser(t.Context(), user); len(refs) != want || err != nil {
+			t.Errorf("%s has %+v, %v", user, refs, err)
+		}
+	}
+}
+
 // TestEndOfActor: what ends the sessions of a user ends those in which that user acts as another one.
 func TestEndOfActor(t *testing.T) {
 	for actor, want := range map[string]bool{"": false, "boss": true, "other": false} {

@@ -64,6 +64,10 @@ func (noValues) Kept(context.Context, string) (string, bool, error) { return "",
 
 // TestNoLabels: an app without labels does not look for any.
 func TestNoLabels(t *testing.T) {
+	r := httptest.NewRequest("GET", "/", nil)
+	if err := (revocation.Labels{}).Keep(t.Context(), r, &session.Session{}); err != nil {
+		t.Error(err)
+	}
 	if got, err := (revocation.Labels{}).Of(t.Context(), shared.Hash{1}, "alice"); got != "" || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}

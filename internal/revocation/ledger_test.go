@@ -136,16 +136,18 @@ func TestUpdate(t *testing.T) {
 	}
 }
 
-// TestSignInAgain: a session that begins right after an end lives, and ends with the next one.
+// TestSignInAgain: a session that begins right after an end, of its user or of the actor, lives, and ends with the next
+// one, also if that comes before the session is saved.
 func TestSignInAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := newLedger()
-		for range 3 {
-			if err := l.EndUser(t.Context(), "alice"); err != nil {
+		for _, user := range []string{"alice", "boss", "alice"} {
+			if err := l.EndUser(t.Context(), user); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Millisecond)
 			r := record(0, 0)
+			l.SetHashes(r, "boss")
 			var err error
 			if r.Began, err = l.Began(t.Context(), r); err != nil {
 				t.Fatal(err)
@@ -153,6 +155,17 @@ func TestSignInAgain(t *testing.T) {
 			if ended(t, l, r) {
 				t.Fatal("ended by what was before it")
 			}
+			time.Sleep(time.Millisecond)
+			if err := l.EndUser(t.Context(), user); err != nil {
+				t.Fatal(err)
+			}
+			if r.Began, err = l.Began(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			if !ended(t, l, r) {
+				t.Error("not ended by what was after it")
+			}
+			time.Sleep(time.Minute)
 		}
 	})
 }
@@ -298,8 +311,12 @@ func TestFailures(t *testing.T) {
 			"EndUser": l.EndUser(t.Context(), "alice"), "EndAll": l.EndAll(t.Context()),
 			"EndByProvider": l.EndByProvider(t.Context(), "alice", "", time.Now()),
 			"StepUp":        l.StepUp(t.Context(), "alice", time.Now()),
+			"EndSession":    l.EndSession(t.Context(), shared.Hash{1}),
+			"Update":        l.Update(t.Context(), shared.Hash{1}, time.Now()),
+			"Ready":         l.Ready(t.Context(), shared.Probe),
+			"a write alone": ledgerWith(readOnly{state.NewMemory(0)}, audience, app).EndUser(t.Context(), "alice"),
 		} {
-			if !errors.Is(err, shared.ErrUnavailable) {
+			if !errors.Is(err, shared.ErrUnavailable) || !errors.Is(err, errDown) {
 				t.Errorf("%s: %v", what, err)
 			}
 		}
@@ -313,23 +330,29 @@ func (unlisted) Enlist(context.Context, string, string, time.Duration) error {
 	return errors.New("away")
 }
 
-// TestListFails: a session that could not be added to the lists is known as such.
+func (unlisted) Listed(context.Context, string) ([]string, error) { return nil, errDown }
+
+// TestListFails: a session that could not be added to the lists is known as such, and a list that cannot be read is not
+// taken for an empty one.
 func TestListFails(t *testing.T) {
 	l := ledgerWith(unlisted{state.NewMemory(0)}, audience, app)
 	if err := l.Enlist(t.Context(), l.RefOf(record(0, 0)), time.Hour); err == nil {
 		t.Error("no error")
+	}
+	if refs, err := l.OfUser(t.Context(), "alice"); refs != nil || !errors.Is(err, shared.ErrUnavailable) {
+		t.Errorf("%+v, %v", refs, err)
 	}
 }
 
 // TestSameAtProvider: sessions are one at the provider if its identifier says so, and never without one.
 func TestSameAtProvider(t *testing.T) {
 	l := newLedger()
-	one, two, none := record(0, 0), record(0, 0), record(0, 0)
-	two.SID, none.SID = "s-2", ""
+	one, two, none, bob := record(0, 0), record(0, 0), record(0, 0), record(0, 0)
+	two.SID, none.SID, bob.Subject = "s-2", "", "bob"
 	for _, tt := range []struct {
 		a, b *session.Record
 		want bool
-	}{{one, one, true}, {one, two, false}, {none, none, false}, {one, none, false}} {
+	}{{one, one, true}, {one, two, false}, {none, none, false}, {one, none, false}, {one, bob, false}} {
 		if got := l.RefOf(tt.a).SameAtProvider(l.RefOf(tt.b)); got != tt.want {
 			t.Errorf("%q and %q: %t", tt.a.SID, tt.b.SID, got)
 		}
@@ -391,6 +414,10 @@ type down struct{ revocation.State }
 
 func (down) Revoke(context.Context, string, time.Time, time.Duration) error { return errDown }
 func (down) Revoked(context.Context, ...string) ([]time.Time, error)        { return nil, errDown }
+
+type readOnly struct{ *state.Memory }
+
+func (readOnly) Revoke(context.Context, string, time.Time, time.Duration) error { return errDown }
 
 type fewAnswers struct{ revocation.State }
 

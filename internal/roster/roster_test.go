@@ -1,11 +1,13 @@
 package roster_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -201,6 +203,19 @@ func TestEnds(t *testing.T) {
 	}
 }
 
+// TestClose: the lists do not keep a session that has ended.
+func TestClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t)
+		o.Close(t.Context(), o.records[2], "why")
+		for _, e := range o.RefOf(o.records[2]).Entries() {
+			if entries, err := o.state.Listed(t.Context(), e.Owner); slices.Contains(entries, e.Session) || err != nil {
+				t.Errorf("%q, %v", entries, err)
+			}
+		}
+	})
+}
+
 // TestList: each entry has its own label and time, and an ID that is not the one in the cookie.
 func TestList(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -253,6 +268,15 @@ func TestStateFails(t *testing.T) {
 			func(ctx context.Context, o *office) error { return o.EndOthers(ctx, o.records[0], "why") }, true, "1234", ""},
 		"others, of which the first does not end": {func(o *office) { o.state.revoke, o.state.once = down, true },
 			func(ctx context.Context, o *office) error { return o.EndOthers(ctx, o.records[0], "why") }, true, "1234", ""},
+		"list": {func(o *office) { o.state.list = down }, func(ctx context.Context, o *office) error {
+			_, err := o.List(ctx, "alice")
+			return err
+		}, true, "1234", ""},
+		"by id, of one that does not end": {func(o *office) { o.state.revoke = down },
+			func(ctx context.Context, o *office) error {
+				list, err := o.List(ctx, "alice")
+				return cmp.Or(err, o.EndOne(ctx, "alice", list[0].ID, "why"))
+			}, true, "1234", ""},
 		"list, without the labels": {func(o *office) { o.state.kept = down }, func(ctx context.Context, o *office) error {
 			_, err := o.List(ctx, "alice")
 			return err

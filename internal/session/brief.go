@@ -37,8 +37,7 @@ type Loaded struct {
 func (l *Loaded) set(p *parts, party *Party) {
 	l.Subject, l.GroupsOverage = p.text(fieldSubject), p.flags&flagGroupsOverage != 0
 	l.Groups, l.Organizations = wire.List(p.text(fieldGroups)), wire.List(p.text(fieldOrganizations))
-	at, _ := slot(fieldIndex)
-	l.index, l.Party, l.data = p.fields[at], party, p.data
+	l.index, l.Party, l.data = p.fields[slot(fieldIndex)], party, p.data
 	l.ID, l.Started, l.Began, l.Acting = p.id, p.started, p.began, p.block(fieldActorHashes) != nil
 	copy(l.SubjectHash[:], p.block(fieldSubjectHash))
 	copy(l.SIDHash[:], p.block(fieldSIDHash))

@@ -64,6 +64,28 @@ func TestCheckedSession(t *testing.T) {
 	}
 }
 
+// TestRecheckDue: a user is read again after the time that is configured, counted from the sign-in or the last check,
+// or never.
+func TestRecheckDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		checked := newCheckedManager(t)
+		r := signIn(t, checked, session.Record{Subject: "alice"})
+		never := newManager(newCookiestore(t, secret))
+		due := func(m *session.Manager, want bool) {
+			t.Helper()
+			if s, err := m.Load(r); err != nil || s == nil || s.RecheckDue() != want {
+				t.Errorf("%+v, %v; want %t", s, err, want)
+			}
+		}
+		due(checked, false)
+		time.Sleep(5 * time.Minute)
+		due(checked, false)
+		time.Sleep(time.Microsecond)
+		due(checked, true)
+		due(never, false)
+	})
+}
+
 // withCookies returns a request with the cookies that a response sets.
 func withCookies(t *testing.T, h http.Header) *http.Request {
 	t.Helper()

@@ -247,9 +247,12 @@ func TestNoLimitIsMovedBack(t *testing.T) {
 			rec  session.Record
 			want time.Duration
 		}{
-			"later":   {session.Record{Expires: now.Add(9 * time.Hour), AuthTime: now}, 8 * time.Hour},
-			"earlier": {session.Record{Expires: now.Add(7 * time.Hour), AuthTime: now}, 7 * time.Hour},
-			"old":     {session.Record{AuthTime: now.Add(-20 * time.Hour)}, 4 * time.Hour},
+			"later":      {session.Record{Expires: now.Add(9 * time.Hour), AuthTime: now}, 8 * time.Hour},
+			"earlier":    {session.Record{Expires: now.Add(7 * time.Hour), AuthTime: now}, 7 * time.Hour},
+			"old":        {session.Record{AuthTime: now.Add(-20 * time.Hour)}, 4 * time.Hour},
+			"by the app": {session.Record{}, 8 * time.Hour},
+			"authenticated at an unknown time": {session.Record{Issued: now},
+				time.Unix(0, 0).Add(24 * time.Hour).Sub(now)},
 		} {
 			if ends := m.Ends(&tt.rec); ends.Sub(now) != tt.want {
 				t.Errorf("%s: %v, want %v", name, ends.Sub(now), tt.want)

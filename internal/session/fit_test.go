@@ -30,16 +30,17 @@ func TestFit(t *testing.T) {
 		dropped   bool
 		err       error
 	}{
-		"room in one cookie":        {inCookies, 2800, "token", true, []error{nil}, false, nil},
-		"not in one cookie":         {inCookies, 2801, "token", true, []error{nil}, true, nil},
-		"not in one, of gin":        {cookie.NewStore([]byte(secret)), 2801, "token", true, []error{nil}, true, nil},
-		"on a server":               {onServer, 9999, "token", true, []error{nil}, false, nil},
-		"too large for a server":    {onServer, 9999, "token", true, []error{tooLarge, nil}, true, nil},
-		"too large without it":      {onServer, 9999, "token", true, []error{tooLarge, tooLarge}, true, tooLarge},
-		"too large, dropped before": {inCookies, 9999, "token", true, []error{tooLarge}, true, tooLarge},
-		"it must stay":              {inCookies, 9999, "token", false, []error{tooLarge}, false, tooLarge},
-		"there is none":             {inCookies, 9999, "", true, []error{tooLarge}, false, tooLarge},
-		"another failure":           {onServer, 10, "token", true, []error{failed}, false, failed},
+		"room in one cookie":         {inCookies, 2800, "token", true, []error{nil}, false, nil},
+		"not in one cookie":          {inCookies, 2801, "token", true, []error{nil}, true, nil},
+		"not in one, of gin":         {cookie.NewStore([]byte(secret)), 2801, "token", true, []error{nil}, true, nil},
+		"on a server":                {onServer, 9999, "token", true, []error{nil}, false, nil},
+		"too large for a server":     {onServer, 9999, "token", true, []error{tooLarge, nil}, true, nil},
+		"too large without it":       {onServer, 9999, "token", true, []error{tooLarge, tooLarge}, true, tooLarge},
+		"too large, dropped before":  {inCookies, 9999, "token", true, []error{tooLarge}, true, tooLarge},
+		"it must stay":               {inCookies, 9999, "token", false, []error{tooLarge}, false, tooLarge},
+		"there is none":              {inCookies, 9999, "", true, []error{tooLarge}, false, tooLarge},
+		"there is none, on a server": {onServer, 9999, "", true, []error{tooLarge}, false, tooLarge},
+		"another failure":            {onServer, 10, "token", true, []error{failed}, false, failed},
 	} {
 		token, calls := []byte(tt.token), 0
 		err := newManager(tt.store).Fit(t.Context(), tt.size, &token, tt.droppable, func() error {

@@ -69,15 +69,11 @@ func (p *parts) parseFields(begin, end int) bool {
 	rd := wire.NewReader(p.data[begin:end])
 	for last := byte(0); !rd.Done(); {
 		tag, content := rd.Field()
-		if tag <= last || len(content) == 0 {
+		if tag <= last || len(content) == 0 || tag%2 == 0 && tag > fieldTransient { // an unknown one
 			return false
 		}
 		last = tag
-		at, known := slot(tag)
-		if !known && tag%2 == 0 {
-			return false
-		}
-		p.fields[at] = span{uint32(begin + rd.At() - len(content)), uint32(begin + rd.At())}
+		p.fields[slot(tag)] = span{uint32(begin + rd.At() - len(content)), uint32(begin + rd.At())}
 	}
 	return true
 }
@@ -115,8 +111,7 @@ func (p *parts) wellFormed() bool {
 
 // block returns the content of a field, or nil if the record does not have it.
 func (p *parts) block(tag byte) []byte {
-	at, _ := slot(tag)
-	if s := p.fields[at]; s.end != 0 {
+	if s := p.fields[slot(tag)]; s.end != 0 {
 		return p.data[s.begin:s.end:s.end]
 	}
 	return nil

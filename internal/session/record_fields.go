@@ -86,17 +86,18 @@ func appendTime(b []byte, tag int, t time.Time) []byte {
 // slots is the number of fields that [slot] tells apart.
 const slots = fieldTransient/2 + 4
 
-// slot returns the place of a field among those of [parts]. Unknown ones share the first.
-func slot(tag byte) (at int, known bool) {
+// slot returns the place of a field among those of [parts], unless its tag is even and unknown. Those with an unknown
+// odd tag share the first.
+func slot(tag byte) int {
 	switch {
-	case tag%2 == 0 && tag <= fieldTransient:
-		return int(tag / 2), true
+	case tag%2 == 0:
+		return int(tag / 2)
 	case tag == fieldIndex:
-		return slots - 3, true
+		return slots - 3
 	case tag == fieldChecked:
-		return slots - 2, true
+		return slots - 2
 	case tag == fieldAMR:
-		return slots - 1, true
+		return slots - 1
 	}
-	return 0, false
+	return 0
 }

@@ -3,6 +3,7 @@ package session
 import (
 	"bytes"
 	"encoding/binary"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -49,6 +50,7 @@ func TestRecordComesBack(t *testing.T) {
 		"a start in 9999": func(r *Record) { r.Started = time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC) },
 		"no max age":      func(r *Record) { r.AskedMaxAge = -1 },
 		"max age 0":       func(r *Record) { r.AskedMaxAge = 0 },
+		"a long max age":  func(r *Record) { r.AskedMaxAge = math.MaxInt32 - 1 },
 		"flags apart":     func(r *Record) { r.EmailVerified = false },
 		"flags apart, 2":  func(r *Record) { r.GroupsOverage = false },
 		"flags apart, 3":  func(r *Record) { r.Began = time.Time{} },
@@ -128,6 +130,10 @@ func TestOddRecordsAreNone(t *testing.T) {
 		"a group beyond the end":     withField(fieldGroups, "\x02a"),
 		"an index beyond the groups": record(subject, "\x12\x02\x01a\x13\x02\x00\x02"),
 		"an unknown even field":      withField(fieldTransient+2, "x"),
+		"an unknown field at a time": withField(fieldTransient+4, "\x01"),
+		"an unknown field of texts":  withField(fieldTransient+6, "\x01a"),
+		"an unknown field far above": withField(fieldTransient+8, "\x01a"),
+		"the highest even field":     withField(254, "\x01a"),
 		"an empty field":             withField(fieldName, ""),
 		"a field twice":              withField(fieldSubject, "t"),
 		"fields in another order":    record(subject, "\x06\x01n\x04\x01s"),
@@ -165,8 +171,10 @@ func TestOddRecordsAreNone(t *testing.T) {
 	if !want.decode(plain) {
 		t.Error("the hand-made record these rows vary is itself not readable")
 	}
-	if !got.decode(withField(fieldAMR+2, "ignored")) || !reflect.DeepEqual(got, want) {
-		t.Errorf("an unknown odd field makes %+v", got)
+	for _, tag := range []byte{fieldAMR + 2, fieldTransient + 1, 255} {
+		if !got.decode(withField(tag, "ignored")) || !reflect.DeepEqual(got, want) {
+			t.Errorf("the unknown odd field %d makes %+v", tag, got)
+		}
 	}
 }
 

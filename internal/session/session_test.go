@@ -213,6 +213,9 @@ func TestKeyRotation(t *testing.T) {
 	if err != nil || s == nil {
 		t.Fatalf("old secret: Load = %v, %v", s, err)
 	}
+	if !due(s) {
+		t.Error("it is not to be sealed anew")
+	}
 	b, h := sessiontest.Browser{}, http.Header{}
 	if err := rotated.Renew(h, r, s); err != nil || len(h["Set-Cookie"]) != 1 {
 		t.Fatalf("Renew: %v, %q", err, h)

@@ -1,6 +1,9 @@
 package settings_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
 	"net/url"
 	"reflect"
@@ -69,6 +72,7 @@ func TestProviderDefaults(t *testing.T) {
 // TestProfileDefaults: a profile sets what it allows in one form only. Another value stays, and Check refuses it.
 func TestProfileDefaults(t *testing.T) {
 	certificate := &tls.Certificate{}
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	for _, tt := range []struct {
 		name             string
 		profile          string
@@ -85,6 +89,8 @@ func TestProfileDefaults(t *testing.T) {
 		{"fapi2 with a certificate and a key", settings.ProfileFAPI2,
 			settings.Client{ClientCertificate: certificate, ClientKey: []byte(rsaKey(t))}, "private_key_jwt", "always", true,
 			false, settings.FAPI2Algs(), "", "PS256"},
+		{"fapi2 with a key of another type", settings.ProfileFAPI2, settings.Client{ClientKey: pemOf(t, ec, err)},
+			"private_key_jwt", "always", true, false, settings.FAPI2Algs(), "", ""},
 		{"fapi2, refused", settings.ProfileFAPI2,
 			settings.Client{ClientAuthMethod: "client_secret_basic", SigningAlgs: []string{"RS256"}}, "client_secret_basic",
 			"never", true, false, []string{"RS256"}, "never", ""},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // answering is a state whose leases and values fail with these errors.
@@ -18,6 +19,7 @@ type answering struct {
 	*state.Memory
 	lease, keep error
 	released    *int
+	taken       bool // every lease is
 }
 
 func (a answering) Lease(
@@ -25,6 +27,9 @@ func (a answering) Lease(
 ) (func(context.Context) error, bool, error) {
 	if a.lease != nil {
 		return nil, false, a.lease
+	}
+	if a.taken {
+		return nil, false, nil
 	}
 	release, ok, err := a.Memory.Lease(ctx, key, ttl)
 	return func(ctx context.Context) error { *a.released++; return release(ctx) }, ok, err
@@ -37,13 +42,20 @@ func (a answering) Keep(ctx context.Context, key, value string, ttl time.Duratio
 	return a.Memory.Keep(ctx, key, value, ttl)
 }
 
+func (a answering) Kept(ctx context.Context, key string) (string, bool, error) {
+	if a.keep != nil {
+		return "", false, a.keep
+	}
+	return a.Memory.Kept(ctx, key)
+}
+
 // TestLocalFallback: only what a state does not support falls back to the memory of the process. That a state is away
 // is told.
 func TestLocalFallback(t *testing.T) {
 	away := errors.New("away")
 	for _, err := range []error{away, errors.ErrUnsupported} {
 		memory := state.NewMemory(0)
-		s := shared.LocalFallback{Whole: answering{state.NewMemory(0), err, err, new(int)}, Memory: memory}
+		s := shared.LocalFallback{Whole: answering{Memory: state.NewMemory(0), lease: err, keep: err}, Memory: memory}
 		_, ok, leaseErr := s.Lease(t.Context(), "l", time.Minute)
 		keepErr := s.Keep(t.Context(), "k", "v", time.Minute)
 		_, kept, _ := memory.Kept(t.Context(), "k")
@@ -51,34 +63,45 @@ func TestLocalFallback(t *testing.T) {
 			errors.Is(keepErr, away) == local {
 			t.Errorf("%v: lease %t %v, kept %t %v", err, ok, leaseErr, kept, keepErr)
 		}
+		if _, kept, keptErr := s.Kept(t.Context(), "k"); kept == (err == away) || errors.Is(keptErr, away) != (err == away) {
+			t.Errorf("%v: found %t, %v", err, kept, keptErr)
+		}
 	}
 }
 
 // TestFallbackIsFull: that nothing was kept is told.
 func TestFallbackIsFull(t *testing.T) {
 	none := errors.ErrUnsupported
-	s := shared.LocalFallback{Whole: answering{state.NewMemory(0), none, none, new(int)}, Memory: state.NewMemory(0)}
+	s := shared.LocalFallback{Whole: answering{Memory: state.NewMemory(0), keep: none}, Memory: state.NewMemory(0)}
 	if err := s.Keep(t.Context(), "k", strings.Repeat("v", state.MaxValue+1), time.Minute); err == nil {
 		t.Error("too much is kept")
 	}
 }
 
-// TestUnsupported: what a state does not support is named, and a lease that was taken to find out is released.
+// TestUnsupported: what a state does not support is named, and nothing else, whatever it answers. A lease that was
+// taken to find out is released.
 func TestUnsupported(t *testing.T) {
-	none, released := errors.ErrUnsupported, 0
-	for _, tt := range []struct {
-		lease, keep error
-		want        []string
-	}{
-		{nil, nil, nil}, {none, nil, []string{"Lease"}}, {nil, none, []string{"Keep"}}, {errors.New("away"), nil, nil},
-	} {
-		s := answering{state.NewMemory(0), tt.lease, tt.keep, &released}
-		if got := shared.Unsupported(t.Context(), s); !slices.Equal(got, tt.want) {
-			t.Errorf("%v, %v: %q", tt.lease, tt.keep, got)
+	outage := testapp.NewOutage()
+	for _, outage.Err = range []error{errors.ErrUnsupported, testapp.ErrOutage} {
+		for call, method := range slices.Concat(
+			shared.EndingMethods(), shared.ListMethods(), []string{"Keep", "Kept", "Lease"},
+		) {
+			outage.Begin(call + 1)
+			missing := shared.Unsupported(t.Context(), outage)
+			if _, failed := outage.End(); failed != method {
+				t.Fatalf("call %d is of %q, want %s", call, failed, method)
+			}
+			if slices.Equal(missing, []string{method}) != (outage.Err == errors.ErrUnsupported) || len(missing) > 1 {
+				t.Errorf("%s answers %v: %q", method, outage.Err, missing)
+			}
 		}
 	}
-	if released != 2 {
-		t.Errorf("%d leases were released", released)
+	released := 0
+	for _, taken := range []bool{false, true} {
+		s := answering{Memory: state.NewMemory(0), released: &released, taken: taken}
+		if missing := shared.Unsupported(t.Context(), s); len(missing) > 0 || released != 1 {
+			t.Errorf("lease taken %t: %q, %d leases released", taken, missing, released)
+		}
 	}
 }
 
@@ -90,12 +113,22 @@ func (hanging) Revoke(ctx context.Context, _ string, _ time.Time, _ time.Duratio
 	return ctx.Err()
 }
 
+// Revoked comes after it.
+func (hanging) Revoked(context.Context, ...string) ([]time.Time, error) {
+	return nil, errors.ErrUnsupported
+}
+
 // TestProbed: a state that does not respond delays a start by a second, and counts as supporting everything.
 func TestProbed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		if missing := shared.Probed(hanging{state.NewMemory(0)}); len(missing) > 0 || time.Since(began) != time.Second {
 			t.Errorf("%q after %s", missing, time.Since(began))
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if missing := shared.Unsupported(ctx, hanging{state.NewMemory(0)}); len(missing) > 0 {
+			t.Errorf("%q were asked for after the end", missing)
 		}
 		all := slices.Concat(shared.EndingMethods(), shared.ListMethods(), shared.LeaseMethods())
 		missing := shared.Probed(struct{ shared.Whole }{})

@@ -11,6 +11,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/sealed"
 	"github.com/seed-d65cea4d/ginoidc/internal/shared"
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 func newValues(t *testing.T) shared.Values {
@@ -67,6 +68,27 @@ func TestKeepTooLarge(t *testing.T) {
 	}
 	if err := v.Keep(t.Context(), "p", "k", "o", strings.Repeat("x", largest), time.Hour); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestOutage: that a state does not answer is told, and is not taken for a value that is absent or a lease that is
+// taken.
+func TestOutage(t *testing.T) {
+	v, outage := newValues(t), testapp.NewOutage()
+	v.State = outage
+	for name, tt := range map[string]struct {
+		call func() error
+		want error
+	}{
+		"Keep": {func() error { return v.Keep(t.Context(), "p", "k", "o", "x", time.Hour) }, testapp.ErrOutage},
+		"Kept": {func() error { _, _, err := v.Kept(t.Context(), "p", "k", "o"); return err }, shared.ErrUnavailable},
+		"Turn": {func() error { _, _, err := v.Turn(t.Context(), "k", time.Hour, 0); return err }, shared.ErrUnavailable},
+	} {
+		outage.Begin(1)
+		err := tt.call()
+		if !errors.Is(err, tt.want) || !errors.Is(err, testapp.ErrOutage) || errors.Is(err, shared.ErrTurn) {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

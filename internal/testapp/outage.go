@@ -9,12 +9,13 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/state"
 )
 
-// ErrOutage is the error of the call that fails.
+// ErrOutage is the error of the call that fails, unless the Outage has another one.
 var ErrOutage = errors.New("connection refused")
 
 // Outage is a shared state of which one call fails. Releasing a lease is a call, too.
 type Outage struct {
 	*state.Memory
+	Err error // of the call that fails
 
 	mu     sync.Mutex
 	at     int
@@ -23,7 +24,7 @@ type Outage struct {
 }
 
 // NewOutage returns a state that has no outage before Begin.
-func NewOutage() *Outage { return &Outage{Memory: state.NewMemory(0)} }
+func NewOutage() *Outage { return &Outage{Memory: state.NewMemory(0), Err: ErrOutage} }
 
 // Begin counts from now on, and lets the at-th call fail, or none if at is 0.
 func (o *Outage) Begin(at int) {
@@ -45,7 +46,7 @@ func (o *Outage) call(name string) error {
 	defer o.mu.Unlock()
 	if o.calls++; o.calls == o.at {
 		o.failed = name
-		return ErrOutage
+		return o.Err
 	}
 	return nil
 }
