@@ -85,7 +85,7 @@ func (p *Provider) authorizationParams(req AuthRequest) (url.Values, error) {
 }
 
 // mergeQuery adds params to the query that the endpoint already has (RFC 6749 section 3.1). params win, so that a
-// hostile discovery document cannot preset one of them.
+// hostile discovery document cannot preset one of them. No endpoint has a fragment.
 func mergeQuery(endpoint string, params url.Values) (string, error) {
 	u, err := url.Parse(endpoint)
 	if err != nil {
@@ -100,14 +100,10 @@ func mergeQuery(endpoint string, params url.Values) (string, error) {
 		params = query
 	}
 	u.RawQuery, u.ForceQuery = "", false
-	before, fragment, found := strings.Cut(u.String(), "#")
 	var b strings.Builder
 	b.Grow(len(endpoint) + querySize)
-	b.WriteString(before)
+	b.WriteString(u.String())
 	writeQuery(&b, params)
-	if found {
-		b.WriteString("#" + fragment)
-	}
 	return b.String(), nil
 }
 

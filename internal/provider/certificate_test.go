@@ -1,9 +1,13 @@
 package provider_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
@@ -59,6 +63,48 @@ func TestCertified(t *testing.T) {
 				t.Errorf("%s, %v; want %s", used, err, want)
 			}
 		})
+	}
+}
+
+// TestResourceTransport: the app's own requests trust the configured authorities, and only those to the provider and
+// the named servers present the certificate. Without either, they share the connections of http.DefaultTransport.
+func TestResourceTransport(t *testing.T) {
+	serve := func() *httptest.Server {
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(200 + len(r.TLS.PeerCertificates))
+		}))
+		server.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
+		server.StartTLS()
+		t.Cleanup(server.Close)
+		return server
+	}
+	idp, api, other := serve(), serve(), serve()
+	roots := x509.NewCertPool() // of all three
+	roots.AddCert(idp.Certificate())
+	p := provider.New(provider.Config{Issuer: idp.URL, ClientID: clientID})
+	certificate := newCertificate(t, "app.example", time.Hour)
+	for _, tt := range []struct {
+		name        string
+		certificate *tls.Certificate
+		server      *httptest.Server
+		shown       int
+	}{
+		{"no certificate", nil, idp, 0}, {"provider", &certificate, idp, 1}, {"resource server", &certificate, api, 1},
+		{"another server", &certificate, other, 0},
+	} {
+		transport := p.ResourceTransport(roots, tt.certificate, []string{api.URL})
+		resp, err := transport.RoundTrip(newRequest(t, http.MethodGet, tt.server.URL, nil))
+		if err != nil {
+			t.Errorf("%s: %v", tt.name, err)
+			continue
+		}
+		_ = resp.Body.Close()
+		if shown := resp.StatusCode - 200; shown != tt.shown {
+			t.Errorf("%s: %d certificates", tt.name, shown)
+		}
+	}
+	if p.ResourceTransport(nil, nil, nil) != http.DefaultTransport {
+		t.Error("it has connections of its own")
 	}
 }
 

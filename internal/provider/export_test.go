@@ -39,11 +39,8 @@ func (p *Provider) OpenResponse(ctx context.Context, raw string) (url.Values, er
 	return r.Params, nil
 }
 
-// PublicTransport is the transport of a provider that may be at public addresses only.
-func PublicTransport() *http.Transport {
-	limits := restrictedLimits(defaultTimeout)
-	return publicTransport(newTransport(nil, nil, limits), limits.connect())
-}
+// OwnTransport returns the hardened transport, or nil if the provider uses that of the app.
+func (p *Provider) OwnTransport() *http.Transport { return p.own }
 
 // RefusePrivate checks an address before it is dialed.
 func RefusePrivate(address string) error { return refusePrivate("tcp", address, nil) }

@@ -109,6 +109,27 @@ func TestFAPI2(t *testing.T) {
 	wantError(t, op.client(fapi2).Ready(t.Context()), provider.Invalid, "bad_endpoint")
 }
 
+// TestProfilesCheckTheRest: a provider that fits a profile can still disagree with the configuration.
+func TestProfilesCheckTheRest(t *testing.T) {
+	for name, test := range map[string]struct {
+		client func(*provider.Config)
+		change object
+		code   string
+	}{
+		"FAPI 2.0": {func(c *provider.Config) { fapi2(c); c.PushedAuthorization = "never" },
+			object{"require_pushed_authorization_requests": true}, "par_required"},
+		"IPSIE": {func(c *provider.Config) { c.IPSIE, c.DPoP = true, true },
+			object{"dpop_signing_alg_values_supported": []string{"PS256"}}, "dpop_unsupported"},
+	} {
+		op := newOP(t)
+		op.serve(discoveryPath, jsonAnswer(200, fapi2Metadata(test.change)))
+		_, err := op.client(test.client).Metadata(t.Context())
+		if wantError(t, err, provider.Misconfigured, test.code); t.Failed() {
+			t.Error(name)
+		}
+	}
+}
+
 // A response mode that is not listed may still work: it causes only a warning.
 func TestResponseModeNotListed(t *testing.T) {
 	for _, test := range []struct {

@@ -49,7 +49,10 @@ func decode(data []byte, limit int, repeated bool) (map[string]any, error) {
 	if _, err := d.Token(); err != io.EOF {
 		return nil, errors.New("data after the JSON object")
 	}
-	return object, refuseFoldTwins(object)
+	if err := refuseFoldTwins(object); err != nil {
+		return nil, err
+	}
+	return object, nil
 }
 
 type strictDecoder struct {

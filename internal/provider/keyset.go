@@ -42,10 +42,10 @@ func (p *Provider) fetchKeys(ctx context.Context) (*keySet, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := p.backend.get(ctx, opKeys, metadata.JWKSURI)
+	a, err := p.backend.get(ctx, opKeys, metadata.JWKSURI)
 	if err == nil {
 		var keys *keySet
-		if keys, err = parseKeySet(body, p.backend.limits.keys); err == nil {
+		if keys, err = parseKeySet(a.body, p.backend.limits.keys); err == nil {
 			if unusable := keys.usable(); unusable != nil {
 				p.report(ctx, Event{Level: slog.LevelError, Text: "no new sign-in can succeed", Err: unusable})
 			}
@@ -222,9 +222,7 @@ func readKey(key *jose.JSONWebKey, object map[string]any) error {
 func readMembers(key *jose.JSONWebKey, members document, names ...string) error {
 	chosen := make(map[string]any)
 	for _, name := range names {
-		if members.has(name) {
-			chosen[name] = members[name]
-		}
+		chosen[name] = members[name] // null if absent
 	}
 	canonical, err := json.Marshal(chosen)
 	if err != nil {

@@ -87,6 +87,8 @@ func TestUnfitKeys(t *testing.T) {
 		{name: "not for verifying", key: ec(object{"key_ops": []string{"encrypt", "wrapKey"}}), code: "no_usable_key"},
 		{name: "odd key_ops", key: ec(object{"key_ops": "verify"}), code: "no_usable_key"},
 		{name: "other alg", key: ec(object{"alg": "ES384"}), code: "bad_signature"},
+		{name: "RSA with the largest exponent", key: merge(jwk(&good.PublicKey, "k1"), object{"e": "f____w"}), rsa: good,
+			code: "bad_signature"},
 		{name: "other kid", key: ec(object{"kid": "k2"}), code: "bad_signature"},
 		{name: "kid null", key: ec(object{"kid": null}), code: "bad_signature"},
 		{name: "no kid", key: ec(object{"kid": nil}), code: "bad_signature"},
@@ -396,8 +398,13 @@ func TestPS256(t *testing.T) {
 	wantBadToken(t, err, "algorithm")
 }
 
-// TestKeysAreLogged: an operator reads why nobody can sign in.
+// TestKeysAreLogged: an operator reads why nobody can sign in, and nothing while everybody can.
 func TestKeysAreLogged(t *testing.T) {
+	var quiet logBuffer
+	healthy := newOP(t)
+	if err := healthy.client(logTo(&quiet)).Ready(t.Context()); err != nil || quiet.String() != "" {
+		t.Errorf("%v, logged %s", err, quiet.String())
+	}
 	for want, answer := range map[string]http.HandlerFunc{
 		"fetching the provider's keys failed": textAnswer(503, "", ""),
 		"no new sign-in can succeed":          jsonAnswer(200, object{"keys": []any{}}),

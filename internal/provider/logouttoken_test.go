@@ -62,6 +62,7 @@ func TestLogoutTokenClaims(t *testing.T) {
 		{"aud as a list", object{"aud": []string{clientID}}, ""},
 		{"longest names", object{"sub": long, "sid": long, "jti": long}, ""},
 		{"event says more", events(object{"reason": "idle"}), ""},
+		{"valid since 1970", object{"nbf": 0}, ""},
 		{"a further event", object{"events": object{logoutEvent: object{}, "urn:x": "y"}}, ""},
 		{"nonce in other case is not nonce", object{"Nonce": "n"}, ""},
 
@@ -180,6 +181,10 @@ func TestLogoutTokenHeader(t *testing.T) {
 				code string
 			}{{op.client(), test.strict}, {op.client(lax), test.lax}} {
 				got, err := mode.p.VerifyLogoutToken(t.Context(), token)
+				if untyped := mode.code != "" && test.lax == "" && test.strict == "wrong_type"; untyped !=
+					errors.Is(err, provider.ErrUntypedLogoutToken) { // which the setting would accept
+					t.Errorf("untyped: %t, %v", untyped, err)
+				}
 				if mode.code != "" {
 					wantBadToken(t, err, mode.code)
 				} else if err != nil || got.JTI != "j1" {

@@ -52,10 +52,10 @@ func (p *Provider) Metadata(ctx context.Context) (*Metadata, error) {
 }
 
 func (p *Provider) fetchMetadata(ctx context.Context) (*Metadata, error) {
-	body, err := p.backend.get(ctx, opDiscovery, p.metadataAddress())
+	a, err := p.backend.get(ctx, opDiscovery, p.metadataAddress())
 	if err == nil {
 		var metadata *Metadata
-		if metadata, err = parseMetadata(body, p.issuer, UsesMutualTLS(p.authMethod)); err == nil {
+		if metadata, err = parseMetadata(a.body, p.issuer, UsesMutualTLS(p.authMethod)); err == nil {
 			err = p.checkSupport(ctx, metadata)
 		}
 		if err == nil {

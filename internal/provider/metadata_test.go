@@ -16,6 +16,8 @@ import (
 )
 
 func TestDiscoveryDocument(t *testing.T) {
+	good := string(mustJSON(t, metadata(nil)))
+	padded := good + strings.Repeat(" ", 1<<20-len(good))
 	tests := []struct {
 		name   string
 		script http.HandlerFunc
@@ -24,6 +26,7 @@ func TestDiscoveryDocument(t *testing.T) {
 		text   string
 	}{
 		{name: "good", script: document(nil)},
+		{name: "as large as may be", script: textAnswer(200, "application/json", padded)},
 		{name: "no userinfo", script: document(object{"userinfo_endpoint": nil})},
 		// case 127
 		{name: "end_session_endpoint not https",
@@ -79,6 +82,7 @@ func TestDiscoveryDocument(t *testing.T) {
 		{"not found", textAnswer(404, "text/plain", "no"), provider.Invalid, "provider_status", "404"},
 		{"server error", textAnswer(500, "text/plain", "no"), provider.Unavailable, "provider_status", "500"},
 		{"redirect", redirect(302), provider.Invalid, "redirect", "302"}, // case 114
+		{"several choices", redirect(300), provider.Invalid, "redirect", "300"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -152,6 +156,7 @@ func TestEndpointSchemes(t *testing.T) {
 		{"HTTP://[::1]:1", "http://[::1]:2", true},
 		{"http://localhost:1", "https://op.example", true},
 		{"http://localhost:1", "http://op.example", false},
+		{"http://localhost:1", "ftp://localhost:2", false},
 		{"http://localhost:1", "http://127.0.0.1.evil.example", false},
 	} {
 		for _, name := range []string{
@@ -177,6 +182,34 @@ func TestEndpointSchemes(t *testing.T) {
 			t.Errorf("%s at %s: %+v, %v", test.issuer, test.endpoint, metadata, err)
 		}
 	}
+}
+
+// TestDiscoveryIsLogged: an operator reads which provider cannot be used, and why.
+func TestDiscoveryIsLogged(t *testing.T) {
+	for name, answer := range map[string]http.HandlerFunc{
+		"provider_status": textAnswer(503, "", ""), "bad_document": jsonAnswer(200, []any{}),
+	} {
+		var log logBuffer
+		op := newOP(t)
+		op.serve(discoveryPath, answer)
+		if _, err := op.client(logTo(&log)).Metadata(t.Context()); err == nil {
+			t.Error("accepted")
+		}
+		contains(t, log.String(), "discovery failed", "issuer="+issuer, name)
+	}
+}
+
+// TestUnparsableIssuer: the address of a provider that cannot be called is an error of the configuration.
+func TestUnparsableIssuer(t *testing.T) {
+	const issuer = "https://op.example:port"
+	p := provider.New(provider.Config{Issuer: issuer, ClientID: clientID})
+	_, err := p.Metadata(t.Context())
+	wantError(t, err, provider.Misconfigured, "bad_url")
+	wantError(t, p.Probe(t.Context(), nil, nil).Discovery.Err, provider.Misconfigured, "bad_url")
+	op := newOP(t)
+	transmitter := op.transmitter(func(c *provider.TransmitterConfig) { c.Issuer = issuer })
+	_, err = transmitter.VerifyEventToken(t.Context(), op.logoutToken(eventHeader, eventClaims(object{"iss": issuer})))
+	wantError(t, err, provider.Misconfigured, "bad_url")
 }
 
 // case 111

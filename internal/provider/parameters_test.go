@@ -21,6 +21,7 @@ func TestCheckParameters(t *testing.T) {
 		{url.Values{"max_age": {"0"}}, ""}, {url.Values{"max_age": {"999999999"}}, ""},
 		{url.Values{"max_age": {"-1"}}, "max_age"}, {url.Values{"max_age": {"1000000000"}}, "max_age"},
 		{url.Values{"prompt": {"none"}}, ""}, {url.Values{"prompt": {"login consent"}}, ""},
+		{url.Values{"login_hint": {"none of them"}}, ""},
 		{url.Values{"prompt": {"none login"}}, "none together"}, {url.Values{"prompt": {"login none"}}, "none together"},
 		{url.Values{"claims": {`{"id_token":{}}`}}, ""}, {url.Values{"claims": {"{"}}, "not a JSON object"},
 		{url.Values{"claims": {"null"}}, "not a JSON object"}, {url.Values{"claims": {"[]"}}, "not a JSON object"},

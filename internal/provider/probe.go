@@ -65,7 +65,7 @@ func (p *Provider) Probe(ctx context.Context, params, signOut url.Values) *Probe
 // discover fetches the metadata, and with it the clock and the certificate of the provider.
 func (f *Probe) discover(ctx context.Context, p *Provider) {
 	began := time.Now()
-	a, err := p.getMetadata(ctx)
+	a, err := p.backend.get(ctx, opDiscovery, p.metadataAddress())
 	took := time.Since(began)
 	f.Discovery = p.replyOf(a, err)
 	if a == nil {
@@ -83,9 +83,8 @@ func (f *Probe) discover(ctx context.Context, p *Provider) {
 	if err != nil {
 		return
 	}
-	if object, err := decodeObject(a.body, maxBody); err == nil {
-		f.read(object, p.issuer)
-	}
+	object, _ := decodeObject(a.body, maxBody)
+	f.read(object, p.issuer)
 	metadata, err := parseMetadata(a.body, p.issuer, UsesMutualTLS(p.authMethod))
 	if err == nil {
 		err = p.checkSupport(ctx, metadata)
@@ -93,20 +92,6 @@ func (f *Probe) discover(ctx context.Context, p *Provider) {
 	if f.Discovery.Err = asError(opDiscovery, err); f.Discovery.Err == nil {
 		f.Metadata = metadata
 	}
-}
-
-// getMetadata is a step of fetchMetadata that keeps the whole answer.
-func (p *Provider) getMetadata(ctx context.Context) (*answer, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.metadataAddress(), nil)
-	if err != nil {
-		return nil, misconfigured(opDiscovery, "bad_url", "%w", quotedError{err})
-	}
-	req.Header.Set("Accept", "application/json")
-	a, err := p.backend.do(opDiscovery, req)
-	if err == nil && a.status != http.StatusOK {
-		err = unexpectedStatus(opDiscovery, a)
-	}
-	return a, err
 }
 
 // read reads what the document says of the provider.
@@ -123,10 +108,10 @@ func (f *Probe) read(doc document, issuer string) {
 
 // fetchKeys fetches the key set.
 func (f *Probe) fetchKeys(ctx context.Context, p *Provider) {
-	body, err := p.backend.get(ctx, opKeys, f.Metadata.JWKSURI)
+	a, err := p.backend.get(ctx, opKeys, f.Metadata.JWKSURI)
 	var set *keySet
 	if err == nil {
-		set, err = parseKeySet(body, p.backend.limits.keys)
+		set, err = parseKeySet(a.body, p.backend.limits.keys)
 	}
 	if f.Keys.Err = asError(opKeys, err); err != nil {
 		return
@@ -179,18 +164,16 @@ func (f *Probe) redeem(ctx context.Context, p *Provider) {
 // has to send it back (OpenID Connect Core 1.0 section 3.1.2.6) unless it does not know the client or its redirect URI
 // (RFC 6749 section 4.1.2.1).
 func (f *Probe) authorize(ctx context.Context, p *Provider, params url.Values) {
-	params = maps.Clone(params)
-	if params == nil {
-		params = url.Values{}
-	}
-	params.Set("prompt", "none")
-	req := AuthRequest{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(), Params: params}
+	asked := url.Values{}
+	maps.Copy(asked, params)
+	asked.Set("prompt", "none")
+	req := AuthRequest{State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(), Params: asked}
 	address, err := f.authorizationURL(ctx, p, req)
-	if err != nil || address == "" {
+	if address == "" {
 		f.Authorization.Err = asError(opAuthorization, err)
 		return
 	}
-	a, err := p.visit(ctx, address)
+	a, err := p.backend.load(ctx, opAuthorization, address, "text/html")
 	f.Authorization = p.outcomeOf(ctx, a, err, req.State)
 }
 
@@ -204,22 +187,12 @@ func (f *Probe) signOut(ctx context.Context, p *Provider, params url.Values) {
 		f.SignOut.Err = asError(opAuthorization, err)
 		return
 	}
-	a, err := p.visit(ctx, address)
+	a, err := p.backend.load(ctx, opAuthorization, address, "text/html")
 	f.SignOut, _ = pageOf(a, err, params.Get("post_logout_redirect_uri"))
 }
 
-// visit loads a page as a browser without cookies would.
-func (p *Provider) visit(ctx context.Context, address string) (*answer, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		return nil, invalid(opAuthorization, "bad_endpoint", "%w", quotedError{err})
-	}
-	req.Header.Set("Accept", "text/html")
-	return p.backend.do(opAuthorization, req)
-}
-
 // authorizationURL is [Provider.AuthorizationURL] that keeps the answer to a pushed request. It returns "" if that was
-// refused.
+// refused, and with an error.
 func (f *Probe) authorizationURL(ctx context.Context, p *Provider, req AuthRequest) (string, error) {
 	params, err := p.authorizationParams(req)
 	if err != nil {

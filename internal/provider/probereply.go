@@ -48,11 +48,10 @@ func (p *Provider) replyOf(a *answer, err error, secrets ...string) Reply {
 		return Reply{Err: asError(opToken, err)}
 	}
 	reply := Reply{Status: a.status, Err: asError(opToken, err)}
-	if object, err := decodeObject(a.body, maxBody); err == nil {
-		code, _ := object["error"].(string)
-		description, _ := object["error_description"].(string)
-		reply.setError(code, redact(description, append(secrets, p.clientSecret)))
-	}
+	object, _ := decodeObject(a.body, maxBody)
+	code, _ := object["error"].(string)
+	description, _ := object["error_description"].(string)
+	reply.setError(code, redact(description, append(secrets, p.clientSecret)))
 	return reply
 }
 

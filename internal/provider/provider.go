@@ -103,9 +103,9 @@ type Provider struct {
 	responseMode, pushedAuthorization                              string
 	dpop, fapi2, ipsie                                             bool
 
-	clientKey, decryptionKey *PrivateKey // nil: none
-	certificate              bool        // the transport can present one
-	ownTransport             bool
+	clientKey, decryptionKey *PrivateKey     // nil: none
+	certificate              bool            // the transport can present one
+	own                      *http.Transport // nil: the transport is that of the app
 	signRequests             bool
 	keyIDSetting             string
 	authWarning              sync.Once
@@ -131,8 +131,8 @@ func New(cfg Config) *Provider {
 		ipsie: cfg.IPSIE,
 		algs:  slices.Clone(cfg.SigningAlgs), trusted: slices.Clone(cfg.TrustedAudiences),
 		clientKey: cfg.ClientKey, decryptionKey: cfg.DecryptionKey, keyIDSetting: cfg.KeyIDSetting,
-		allowTenant:  cfg.AllowTenant,
-		signRequests: cfg.SignRequests, ownTransport: cfg.Transport == nil,
+		allowTenant:   cfg.AllowTenant,
+		signRequests:  cfg.SignRequests,
 		certificate:   cfg.ClientCertificate != nil || cfg.Transport != nil,
 		laxLogoutType: cfg.LaxLogoutType, tolerance: cfg.ClockTolerance, report: cfg.Report,
 	}
@@ -145,8 +145,12 @@ func New(cfg Config) *Provider {
 	if p.report == nil {
 		p.report = logTo(cfg.Logger)
 	}
-	limits := cfg.limits()
-	p.backend = newBackend(cfg.transport(limits), limits, p.report)
+	limits, transport := cfg.limits(), cfg.Transport
+	if transport == nil {
+		p.own = cfg.transport(limits)
+		transport = p.own
+	}
+	p.backend = newBackend(transport, limits, p.report)
 	p.backend.public, p.backend.observe = cfg.publicOnly(), cfg.Observe
 	p.metadata.start(p.fetchMetadata, limits, cfg.Logger)
 	p.keys.start(p.fetchKeys, limits, cfg.Logger)
@@ -164,11 +168,8 @@ func (c *Config) limits() limits {
 	return defaultLimits(call)
 }
 
-// transport returns the configured transport, or the hardened one.
-func (c *Config) transport(limits limits) http.RoundTripper {
-	if c.Transport != nil {
-		return c.Transport
-	}
+// transport returns the hardened transport.
+func (c *Config) transport(limits limits) *http.Transport {
 	transport := newTransport(c.RootCAs, c.ClientCertificate, limits)
 	if c.publicOnly() {
 		transport = publicTransport(transport, limits.connect())
@@ -179,8 +180,8 @@ func (c *Config) transport(limits limits) http.RoundTripper {
 // CloseIdle closes the connections that are not in use, for a provider that is no longer needed. A Transport of the app
 // is left alone, since others may share it.
 func (p *Provider) CloseIdle() {
-	if transport, ok := p.backend.transport.(*http.Transport); ok && p.ownTransport {
-		transport.CloseIdleConnections()
+	if p.own != nil {
+		p.own.CloseIdleConnections()
 	}
 }
 

@@ -138,6 +138,8 @@ func TestRefreshAnswer(t *testing.T) {
 		{name: "429", script: textAnswer(429, "", ""), kind: provider.Unavailable, code: "provider_status"},
 		{name: "invalid_client", script: failure(401, "invalid_client"), kind: provider.Invalid, code: "invalid_client"},
 		{name: "invalid_scope", script: failure(400, "invalid_scope"), kind: provider.Invalid, code: "invalid_scope"},
+		{name: "error given twice", script: textAnswer(400, "application/json",
+			`{"error":"invalid_grant","ERROR":"invalid_request"}`), kind: provider.Invalid, code: "provider_status"},
 		{name: "unknown error", script: failure(400, "\x1b[31m"), kind: provider.Invalid, code: "provider_status"},
 		{name: "redirect", script: redirect(307), kind: provider.Invalid, code: "redirect"},
 		{name: "201", script: jsonAnswer(201, refreshAnswer(nil)), kind: provider.Invalid, code: "provider_status"},
@@ -299,6 +301,11 @@ func TestUnjudgedIDToken(t *testing.T) {
 	}
 	const known = `{"alg":"ES256","kid":"k1"}`
 	noKeys := func(op *scriptedOP) { op.serve(keysPath, textAnswer(503, "", "")) }
+	serving := func(change object) func(*scriptedOP) {
+		return func(op *scriptedOP) {
+			op.serve(keysPath, jsonAnswer(200, object{"keys": []any{merge(jwk(&newKey(t).PublicKey, "k1"), change)}}))
+		}
+	}
 	withdrawn := func(op *scriptedOP) { op.serve(keysPath, jsonAnswer(200, object{"keys": []any{}})) }
 	for name, test := range map[string]struct {
 		idToken func(*scriptedOP) string
@@ -311,9 +318,15 @@ func TestUnjudgedIDToken(t *testing.T) {
 		"no kid, and no known key fits": {func(*scriptedOP) string {
 			return sign(t, newKey(t), `{"alg":"ES256"}`, payloadOf(claims(nil)))
 		}, nil, "bad_signature"},
+		"no kid, and the keys have none": {func(*scriptedOP) string {
+			return sign(t, newKey(t), `{"alg":"ES256"}`, payloadOf(claims(nil)))
+		}, serving(object{"kid": nil}), "bad_signature"},
+		"a key of another algorithm": {signed(`{"alg":"ES256","kid":"k2"}`, nil),
+			serving(object{"kid": "k2", "alg": "ES384"}), "bad_signature"},
 		"an algorithm that is not set": {signed(`{"alg":"RS256","kid":"k1"}`, nil), nil, "algorithm"},
 		"an access token":              {signed(`{"alg":"ES256","kid":"k1","typ":"at+jwt"}`, nil), nil, "wrong_type"},
 		"encrypted":                    {func(*scriptedOP) string { return "a.b.c.d.e" }, nil, "encrypted"},
+		"encrypted, cut":               {func(*scriptedOP) string { return "a.b.c.d." }, nil, "encrypted"},
 		"nothing":                      {func(*scriptedOP) string { return "x" }, nil, "malformed"},
 		"a payload that is none": {func(op *scriptedOP) string {
 			return sign(t, op.key, known, "[]")
@@ -351,6 +364,30 @@ func TestUnjudgedIDToken(t *testing.T) {
 func payloadOf(claims object) string {
 	text, _ := json.Marshal(claims)
 	return string(text)
+}
+
+// TestRefreshIsQuiet: a response without an ID token has none that could not be verified.
+func TestRefreshIsQuiet(t *testing.T) {
+	var log logBuffer
+	op := newOP(t)
+	op.serve(tokenPath, jsonAnswer(200, refreshAnswer(nil)))
+	if _, _, err := op.client(logTo(&log)).Refresh(t.Context(), oldTokens(), "alice"); err != nil || log.String() != "" {
+		t.Errorf("%v, logged %s", err, log.String())
+	}
+}
+
+// TestRefreshedUnencrypted: an ID token that is only signed is dropped by a client whose tokens are encrypted, although
+// its signature is good.
+func TestRefreshedUnencrypted(t *testing.T) {
+	var log logBuffer
+	op := newOP(t)
+	op.serve(tokenPath, jsonAnswer(200, refreshAnswer(object{"id_token": op.token(claims(nil))})))
+	p := op.client(logTo(&log), decrypting(parsed(t, newKey(t), "ECDH-ES", "")))
+	tokens, got, err := p.Refresh(t.Context(), oldTokens(), "alice")
+	if err != nil || tokens.IDToken != "" || got != nil {
+		t.Errorf("%+v, %v, %v", tokens, got, err)
+	}
+	contains(t, log.String(), "cannot be verified now", "not_encrypted")
 }
 
 // A refresh token that may be valid only once is not spent while the response could not be verified.

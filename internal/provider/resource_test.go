@@ -111,8 +111,11 @@ func TestSend(t *testing.T) {
 		t.Errorf("%v, %v", req.Header, err)
 	}
 	server = &resource{err: context.Canceled}
-	if resp, err := newOP(t).client().Send(req, bearer(), server); resp != nil || !errors.Is(err, context.Canceled) {
-		t.Errorf("%v, %v", resp, err)
+	bound, boundToKey := boundTokens(t)
+	for tokens, p := range map[*provider.Tokens]*provider.Provider{bearer(): newOP(t).client(), boundToKey: bound} {
+		if resp, err := p.Send(req, tokens, server); resp != nil || !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: %v, %v", tokens.TokenType, resp, err)
+		}
 	}
 }
 
@@ -127,6 +130,11 @@ func TestTokensAreNotSentInClear(t *testing.T) {
 		body := &watchedBody{Reader: strings.NewReader("body")}
 		req := newRequest(t, http.MethodPost, address, nil)
 		req.Body = body
+		get := newRequest(t, http.MethodGet, address, nil)
+		if _, err := newOP(t).client().Send(get, bearer(), server); (err == nil) != ok {
+			t.Errorf("%s without a body: %v", address, err)
+		}
+		server.seen = nil
 		resp, err := newOP(t).client().Send(req, bearer(), server)
 		switch {
 		case ok && (err != nil || len(server.seen) != 1):

@@ -3,7 +3,6 @@ package provider_test
 import (
 	"fmt"
 	"net"
-	"net/http"
 	"net/url"
 	"strings"
 	"sync"
@@ -50,18 +49,14 @@ func TestPrivateAddressesAreRefused(t *testing.T) {
 func TestAddressIsCheckedWhenDialed(t *testing.T) {
 	listener, connections := countConnections(t)
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	transport := provider.PublicTransport()
+	transport := provider.New(provider.Config{Issuer: issuer, ClientID: clientID, Restricted: true}).OwnTransport()
 	if transport.Proxy != nil {
 		t.Error("it uses a proxy")
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://localhost:"+port, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := transport.RoundTrip(req)
-	if err == nil {
-		resp.Body.Close()
-	}
+	// The name is not judged here, as that of a host that resolves to this machine is not.
+	p := provider.New(provider.Config{Issuer: "https://localhost:" + port, ClientID: clientID, Transport: transport})
+	_, err := p.Metadata(t.Context())
+	wantError(t, err, provider.Misconfigured, "private_address")
 	if !provider.IsPrivateAddress(err) || connections.Load() != 0 {
 		t.Errorf("%v, %d connections", err, connections.Load())
 	}
@@ -159,6 +154,9 @@ func TestAddresses(t *testing.T) {
 		if got := provider.NamesPrivate(&url.URL{Scheme: "https", Host: address}); got == public {
 			t.Errorf("%s names a private address: %t", address, got)
 		}
+	}
+	if !provider.NamesPrivate(&url.URL{Scheme: "https", Host: "localhost:443"}) {
+		t.Error("the name of this machine is allowed")
 	}
 	if provider.RefusePrivate("op.example:443") == nil || provider.NamesPrivate(&url.URL{Host: "op.example"}) {
 		t.Error("a name is dialed, or not allowed")

@@ -53,6 +53,6 @@ func (p *Provider) revoke(ctx context.Context, endpoint, hint, token string) err
 // unsupportedTokenType reports whether the provider cannot revoke tokens of this kind (RFC 7009 section 2.2.1). Nothing
 // more can be done then.
 func (a *answer) unsupportedTokenType() bool {
-	object, err := decodeObject(a.body, maxBody)
-	return a.status == http.StatusBadRequest && err == nil && object["error"] == "unsupported_token_type"
+	object, _ := decodeObject(a.body, maxBody)
+	return a.status == http.StatusBadRequest && object["error"] == "unsupported_token_type"
 }

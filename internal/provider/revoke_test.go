@@ -1,6 +1,7 @@
 package provider_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -56,7 +57,9 @@ func TestRevocationAnswers(t *testing.T) {
 		"unsupported, with 403": {failure(403, "unsupported_token_type"), provider.Invalid, "provider_status"},
 		"unsupported, not in JSON": {textAnswer(400, "text/plain", "unsupported_token_type"), provider.Invalid,
 			"provider_status"},
-		"202":            {textAnswer(202, "", ""), provider.Invalid, "provider_status"},
+		"202": {textAnswer(202, "", ""), provider.Invalid, "provider_status"},
+		"unsupported, by twins": {textAnswer(400, "application/json",
+			`{"error":"unsupported_token_type","ERROR":"invalid_request"}`), provider.Invalid, "provider_status"},
 		"invalid_client": {failure(401, "invalid_client"), provider.Invalid, "invalid_client"},
 		"redirect":       {redirect(307), provider.Invalid, "redirect"},
 		"503":            {textAnswer(503, "", ""), provider.Unavailable, "provider_status"}, // case 171
@@ -106,10 +109,17 @@ func TestRevocationIsQuick(t *testing.T) {
 				op := newOP(t)
 				op.serve(revokePath, textAnswer(200, "", ""))
 				op.serve(test.path, test.script)
-				start := time.Now()
-				err := op.client().Revoke(t.Context(), oldTokens())
-				if took := time.Since(start); took != test.took || op.count(revokePath) != test.calls {
-					t.Errorf("%d calls, after %v", op.count(revokePath), took)
+				start, attempts := time.Now(), 0
+				p := op.client(func(c *provider.Config) {
+					c.Observe = func(_ context.Context, call provider.Call) {
+						if call.Op == "revocation" {
+							attempts++
+						}
+					}
+				})
+				err := p.Revoke(t.Context(), oldTokens())
+				if took := time.Since(start); took != test.took || op.count(revokePath) != test.calls || attempts != test.calls {
+					t.Errorf("%d calls of %d attempts, after %v", op.count(revokePath), attempts, took)
 				}
 				if test.code != "" {
 					wantError(t, err, provider.Unavailable, test.code)

@@ -22,6 +22,7 @@ func TestLinkRules(t *testing.T) {
 		{"prompt=none+login&max_age=-1&display=huge", "", []string{"display", "max_age", "prompt"}, nil},
 		{"login_hint=&acr_values=%00&ui_locales=" + strings.Repeat("a", 257), "",
 			[]string{"acr_values", "login_hint", "ui_locales"}, nil},
+		{"login_hint=" + strings.Repeat("a", 256), "login_hint=" + strings.Repeat("a", 256), nil, nil},
 		{"scope=admin&redirect_uri=x&return_to=%2Fx", "", nil, []string{"redirect_uri", "scope"}},
 	} {
 		query, err := url.ParseQuery(tt.query)
@@ -54,6 +55,10 @@ func TestMergeParameters(t *testing.T) {
 		{"max_age=60", "max_age=90", "", "max_age=60", ""},
 		{"max_age=60", "max_age=10", "max_age=5", "max_age=10", "max_age"},
 		{"", "", "max_age=90", "max_age=90", ""},
+		{"", "max_age=90", "", "max_age=90", ""},
+		{"max_age=0", "max_age=90", "", "max_age=0", ""},
+		{"max_age=60", "", "max_age=060", "max_age=60", "max_age"},
+		{"max_age=60", "login_hint=90", "", "login_hint=90&max_age=60", ""},
 	} {
 		configured, app, link := values(t, tt.configured), values(t, tt.app), values(t, tt.link)
 		before := values(t, tt.configured)

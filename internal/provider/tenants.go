@@ -24,12 +24,10 @@ func metadataIssuer(issuer string) string {
 
 // tenantIn returns the tenant that iss has in the place of the marker.
 func tenantIn(template, iss string) (tenant string, ok bool) {
-	before, after, ok := strings.Cut(template, TenantMarker)
-	if !ok || len(iss) < len(before)+len(after) || !strings.HasPrefix(iss, before) || !strings.HasSuffix(iss, after) {
-		return "", false
-	}
-	tenant = iss[len(before) : len(iss)-len(after)]
-	return tenant, IsTenant(tenant)
+	before, after, marked := strings.Cut(template, TenantMarker)
+	rest, begins := strings.CutPrefix(iss, before)
+	tenant, ends := strings.CutSuffix(rest, after)
+	return tenant, marked && begins && ends && IsTenant(tenant)
 }
 
 // checkIssuer checks iss against the issuer of this provider, or of its access tokens. For an issuer of many tenants,
@@ -91,16 +89,15 @@ func (p *Provider) Issues(iss string) bool {
 }
 
 // signerOf returns the rule for the keys that may sign a token: in the key set of many tenants, a key can be that of a
-// single one. claims are unverified.
+// single one. A payload that cannot be read names no tenant, and is refused when its claims are checked.
 func (p *Provider) signerOf(payload []byte) func(keyIssuer string) bool {
 	if p.allowTenant == nil {
 		return func(string) bool { return true }
 	}
-	claims, err := decodeObject(payload, len(payload))
+	claims, _ := decodeObject(payload, len(payload))
 	tenant := tenantPattern.FindString(fmt.Sprint(claims["iss"]))
 	return func(keyIssuer string) bool {
-		return err == nil &&
-			(keyIssuer == "" || strings.Contains(keyIssuer, TenantMarker) || tenantPattern.FindString(keyIssuer) == tenant)
+		return keyIssuer == "" || strings.Contains(keyIssuer, TenantMarker) || tenantPattern.FindString(keyIssuer) == tenant
 	}
 }
 

@@ -79,6 +79,7 @@ func TestTenants(t *testing.T) {
 		{"the name for all", issuerOf("organizations"), "organizations", "issuer"},
 		{"capitals", issuerOf("AAAAAAAA-1111-4111-8111-111111111111"), "AAAAAAAA-1111-4111-8111-111111111111", "issuer"},
 		{"another host", "https://evil.example/" + acme + "/v2.0", acme, "issuer"},
+		{"another host of the same length", "https://no.example/" + acme + "/v2.0", acme, "issuer"},
 		{"more path", issuerOf("x/" + acme), acme, "issuer"},
 		{"another version", "https://op.example/" + acme + "/v1.0", acme, "issuer"},
 		{"cut", "https://op.example/v2.0", acme, "issuer"},
@@ -200,6 +201,7 @@ func TestUnverified(t *testing.T) {
 		ok       bool
 	}{
 		{token(head), "i", []string{"a"}, true}, {token(`{"iss":"i","aud":["a","b"]}`), "i", []string{"a", "b"}, true},
+		{token(`{"iss":"i","aud":[1,"a"]}`), "i", []string{"a"}, true},
 		{token(`{}`), "", nil, true}, {token(`{"iss":1,"aud":{}}`), "", nil, true}, {longest, "i", []string{"a"}, true},
 		{"", "", nil, false}, {"opaque", "", nil, false}, {token(head) + ".x", "", nil, false},
 		{"e30.!.AA", "", nil, false}, {token("[]"), "", nil, false}, {longest + "A", "", nil, false},
@@ -225,6 +227,12 @@ func TestIssuesAccessTokens(t *testing.T) {
 				t.Errorf("%q: %t", iss, got)
 			}
 		}
+	}
+	unmarked := provider.New(provider.Config{Issuer: manyTenants, ClientID: clientID,
+		AccessTokens: provider.AccessTokenConfig{Issuer: "https://sts.example/"},
+		AllowTenant:  func(context.Context, string) (bool, error) { return true, nil }})
+	if unmarked.IssuesAccessTokens("https://sts.example/" + acme) {
+		t.Error("an issuer without a place for tenants has one")
 	}
 	if got := one.Issuer(provider.Claims{"iss": "https://evil.example"}); got != issuer {
 		t.Errorf("the issuer is %q", got)

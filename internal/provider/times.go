@@ -17,7 +17,7 @@ func (p *Provider) checkTimes(op string, claims Claims) (times, error) {
 	tolerance := p.tolerance.Seconds()
 	exp, hasExp := seconds(claims["exp"])
 	iat, hasIat := seconds(claims["iat"])
-	nbf, hasNbf := seconds(claims["nbf"])
+	nbf, hasNbf := seconds(claims["nbf"]) // 0 if absent
 	switch {
 	case !hasExp || !hasIat || claims["nbf"] != nil && !hasNbf:
 		return times{},
@@ -26,7 +26,7 @@ func (p *Provider) checkTimes(op string, claims Claims) (times, error) {
 		return times{}, clockSkew(op, "expired", exp, now)
 	case iat > now+tolerance:
 		return times{}, clockSkew(op, "issued in the future", iat, now)
-	case hasNbf && nbf > now+tolerance:
+	case nbf > now+tolerance:
 		return times{}, clockSkew(op, "not valid yet", nbf, now)
 	}
 	return times{iat: iat, exp: exp, now: now}, nil
@@ -63,10 +63,7 @@ func (c Claims) SessionExpiry() (time.Time, error) {
 // seconds reads a NumericDate from the years 1970 to 9999 (RFC 7519 section 2). Others are mistakes, such as
 // milliseconds, or chosen to overflow into another time.
 func seconds(value any) (float64, bool) {
-	number, ok := value.(json.Number)
-	if !ok {
-		return 0, false
-	}
+	number, _ := value.(json.Number)
 	f, err := number.Float64()
 	return f, err == nil && f >= 0 && f < wire.MaxSeconds+1
 }

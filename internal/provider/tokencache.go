@@ -65,7 +65,7 @@ func (c *tokenCache) get(key tokenKey) (verdict, bool) {
 			c.add(key, entry)
 		}
 	}
-	if !found || !time.Now().Before(entry.until) {
+	if !time.Now().Before(entry.until) { // in the year 1 if there is none
 		c.misses++
 		return verdict{}, false
 	}

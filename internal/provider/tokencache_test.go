@@ -81,6 +81,17 @@ func TestTokenCacheIsBounded(t *testing.T) {
 	}
 }
 
+// Both generations are filled to the last byte.
+func TestTokenCacheIsFilled(t *testing.T) {
+	c := &tokenCache{maxTokens: 100, maxBytes: 200}
+	for n := range 4 {
+		c.put(numbered(n), lasting(time.Hour), 50, nil)
+	}
+	if entries := c.stats().Entries; entries != 4 {
+		t.Errorf("%d entries", entries)
+	}
+}
+
 // An entry that is used is in one generation only.
 func TestTokenCacheCountsOnce(t *testing.T) {
 	c := newTokenCache()

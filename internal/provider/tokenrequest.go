@@ -98,9 +98,7 @@ func (p *Provider) ExchangeToken(ctx context.Context, subject *Tokens, want Toke
 	}
 	if a.status != http.StatusOK {
 		refusal := p.refused(ctx, opExchange, a)
-		if refusal.Kind == Refused {
-			refusal.Kind = Invalid
-		}
+		refusal.Kind = Invalid
 		return nil, refusal
 	}
 	tokens, doc, err := readTokens(opExchange, a, key, time.Now())

@@ -93,10 +93,10 @@ type transmitterMetadata struct {
 const opTransmitter = "transmitter configuration"
 
 func (t *Transmitter) fetchMetadata(ctx context.Context) (*transmitterMetadata, error) {
-	body, err := t.backend.get(ctx, opTransmitter, wellKnown(t.issuer))
+	a, err := t.backend.get(ctx, opTransmitter, wellKnown(t.issuer))
 	if err == nil {
 		var m *transmitterMetadata
-		if m, err = parseTransmitter(body, t.issuer); err == nil {
+		if m, err = parseTransmitter(a.body, t.issuer); err == nil {
 			return m, nil
 		}
 	}
@@ -148,10 +148,10 @@ func (t *Transmitter) fetchKeys(ctx context.Context) (*keySet, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := t.backend.get(ctx, opKeys, metadata.jwksURI)
+	a, err := t.backend.get(ctx, opKeys, metadata.jwksURI)
 	if err == nil {
 		var keys *keySet
-		if keys, err = parseKeySet(body, t.backend.limits.keys); err == nil {
+		if keys, err = parseKeySet(a.body, t.backend.limits.keys); err == nil {
 			return keys, nil
 		}
 	}

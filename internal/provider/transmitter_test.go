@@ -1,9 +1,16 @@
 package provider_test
 
 import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 )
@@ -66,6 +73,67 @@ func TestTransmitterWithPath(t *testing.T) {
 		token := op.logoutToken(eventHeader, eventClaims(object{"iss": issuer}))
 		if _, err := p.VerifyEventToken(t.Context(), token); err != nil || asked != path {
 			t.Errorf("%s: %v, asked for %s", issuer, err, asked)
+		}
+	}
+}
+
+// TestTransmitterDefaults: without settings, tokens are signed with RS256, and calls go over TLS to a server that the
+// configured authorities vouch for.
+func TestTransmitterDefaults(t *testing.T) {
+	key := newRSAKey(t, 2048)
+	var address string
+	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == signalsConfig {
+			jsonAnswer(200, object{"issuer": address, "jwks_uri": address + keysPath})(w, r)
+			return
+		}
+		jsonAnswer(200, object{"keys": []any{jwk(&key.PublicKey, "k1")}})(w, r)
+	}))
+	defer server.Close()
+	address = server.URL
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	transmitter := provider.NewTransmitter(provider.TransmitterConfig{
+		Issuer: address, Audience: []string{receiver}, MaxAge: time.Hour, ClockTolerance: time.Minute, RootCAs: roots,
+	})
+	token := sign(t, key, `{"alg":"RS256","kid":"k1","typ":"secevent+jwt"}`,
+		string(mustJSON(t, eventClaims(object{"iss": address}))))
+	if _, err := transmitter.VerifyEventToken(t.Context(), token); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestTransmitterEvents: an operator is told what cannot be read, in the log or as configured.
+func TestTransmitterEvents(t *testing.T) {
+	for _, test := range []struct {
+		path   string
+		answer http.HandlerFunc
+		want   string
+		code   string
+	}{
+		{signalsConfig, textAnswer(503, "", ""), "the configuration of the signal transmitter cannot be read",
+			"provider_status"},
+		{keysPath, textAnswer(503, "", ""), "fetching the keys of the signal transmitter failed", "provider_status"},
+		{keysPath, jsonAnswer(200, object{}), "fetching the keys of the signal transmitter failed", "bad_document"},
+	} {
+		for _, configured := range []bool{false, true} {
+			var log logBuffer
+			var told []string
+			op := newOP(t)
+			op.serve(test.path, test.answer)
+			p := op.transmitter(func(c *provider.TransmitterConfig) {
+				c.Logger = slog.New(slog.NewTextHandler(&log, nil))
+				if configured {
+					c.Report = func(_ context.Context, e provider.Event) { told = append(told, e.Text) }
+				}
+			})
+			_, err := p.VerifyEventToken(t.Context(), op.logoutToken(eventHeader, eventClaims(nil)))
+			if failed := (*provider.Error)(nil); !errors.As(err, &failed) || failed.Code != test.code {
+				t.Errorf("%v, want %s", err, test.code)
+			}
+			if strings.Contains(log.String(), test.want) == configured || slices.Contains(told, test.want) != configured {
+				t.Errorf("told %q, logged %s", told, log.String())
+			}
 		}
 	}
 }

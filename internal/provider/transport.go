@@ -140,12 +140,13 @@ func (b *backend) roundTrip(op string, req *http.Request, secrets []string) (*an
 	if err == nil { // a timeout here can look like the end of a body without a length
 		err = ctx.Err()
 	}
-	switch {
-	case timedOut(ctx, err):
-		return nil, &Error{Kind: Unavailable, Op: op, Code: "timeout", Err: quotedError{err}}
-	case err != nil:
+	if err != nil {
+		if timedOut(ctx, err) {
+			return nil, &Error{Kind: Unavailable, Op: op, Code: "timeout", Err: quotedError{err}}
+		}
 		return nil, invalid(op, "broken_body", "reading the response: %w", quotedError{err})
-	case len(body) > b.limits.body:
+	}
+	if len(body) > b.limits.body {
 		return nil, invalid(op, "body_too_large", "the response is larger than %d bytes", b.limits.body)
 	}
 	a := &answer{status: resp.StatusCode, header: resp.Header, body: body, tls: resp.TLS}
@@ -159,21 +160,23 @@ func (b *backend) roundTrip(op string, req *http.Request, secrets []string) (*an
 	return a, statusError(op, a)
 }
 
-// get fetches a public document.
-func (b *backend) get(ctx context.Context, op, address string) ([]byte, error) {
+// get fetches a public document. The answer to an error of the provider is returned in addition to the error.
+func (b *backend) get(ctx context.Context, op, address string) (*answer, error) {
+	a, err := b.load(ctx, op, address, "application/json")
+	if err == nil && a.status != http.StatusOK {
+		err = unexpectedStatus(op, a)
+	}
+	return a, err
+}
+
+// load makes a GET request without credentials, for a document or, as a browser without cookies would, for a page.
+func (b *backend) load(ctx context.Context, op, address, mediaType string) (*answer, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return nil, misconfigured(op, "bad_url", "%w", quotedError{err})
 	}
-	req.Header.Set("Accept", "application/json")
-	a, err := b.do(op, req)
-	if err != nil {
-		return nil, err
-	}
-	if a.status != http.StatusOK {
-		return nil, unexpectedStatus(op, a)
-	}
-	return a.body, nil
+	req.Header.Set("Accept", mediaType)
+	return b.do(op, req)
 }
 
 // connectionError returns the error for a call without a response: Unavailable if the provider cannot be reached,
@@ -197,7 +200,7 @@ func unreachable(err error) bool {
 
 func timedOut(ctx context.Context, err error) bool {
 	var netErr net.Error
-	return err != nil && (ctx.Err() != nil || errors.As(err, &netErr) && netErr.Timeout())
+	return ctx.Err() != nil || errors.As(err, &netErr) && netErr.Timeout()
 }
 
 func badTLS(err error) bool {
@@ -231,10 +234,9 @@ func retryAfter(header http.Header) time.Duration {
 	wait := maxRetryAfter
 	if seconds, err := strconv.ParseUint(value, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
 		wait = time.Duration(min(seconds, uint64(maxRetryAfter/time.Second))) * time.Second
-	} else if at, err := http.ParseTime(value); err == nil {
-		wait = time.Until(at)
 	} else {
-		return 0
+		at, _ := http.ParseTime(value) // in the year 1 if it is no time either
+		wait = time.Until(at)
 	}
 	return max(0, min(wait, maxRetryAfter))
 }

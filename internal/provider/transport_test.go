@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -63,6 +64,9 @@ func wireFaults() []wireFault {
 			_, _ = c.Read(make([]byte, 1))
 			go func() { _, _ = io.Copy(io.Discard, c) }()
 			_, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n")
+		}},
+		{name: "garbled record", kind: provider.Invalid, answer: func(w io.Writer) {
+			_, _ = w.(*tls.Conn).NetConn().Write(append([]byte{23, 3, 3, 0, 32}, make([]byte, 32)...))
 		}},
 		{name: "accepted in silence", kind: provider.Unavailable, answer: func(io.Writer) { time.Sleep(time.Minute) }},
 		{name: "closed without an answer", kind: provider.Unavailable, answer: text("")},
@@ -402,6 +406,69 @@ func TestBodyThatEndsAtTheDeadline(t *testing.T) {
 		_, err := p.Metadata(t.Context())
 		wantError(t, err, provider.Unavailable, "timeout")
 	})
+}
+
+// TestConnectionErrors: a call that takes too long is told from one that finds no server.
+func TestConnectionErrors(t *testing.T) {
+	for want, err := range map[string]error{
+		"timeout": &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}, "unreachable": &net.OpError{Op: "dial",
+			Err: errors.New("connection refused")},
+	} {
+		transport := roundTripFunc(func(*http.Request) (*http.Response, error) { return nil, err })
+		_, err := provider.New(provider.Config{Issuer: issuer, Transport: transport}).Metadata(t.Context())
+		wantError(t, err, provider.Unavailable, want)
+	}
+}
+
+// TestCallerLeaves: that a caller cancels a call says nothing about the provider.
+func TestCallerLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		op := newOP(t)
+		op.serve(tokenPath, slow(time.Hour, jsonAnswer(200, object{})))
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		_, err := op.client().Exchange(ctx, "c", "v")
+		if wantError(t, err, provider.Unavailable, "timeout"); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+}
+
+// TestErrorsAreLogged: each answer that is an error is in the log, and no other, since that may hold tokens.
+func TestErrorsAreLogged(t *testing.T) {
+	for status, logged := range map[int]bool{
+		200: false, 206: false, 299: false, 300: true, 302: true, 404: true, 503: true,
+	} {
+		var log logBuffer
+		op := newOP(t)
+		op.serve(discoveryPath, textAnswer(status, "text/plain", "the body"))
+		_, _ = op.client(logTo(&log)).Metadata(t.Context())
+		if got := strings.Contains(log.String(), "returned an error") && strings.Contains(log.String(), "the body"); got !=
+			logged {
+			t.Errorf("%d: %s", status, log.String())
+		}
+	}
+}
+
+// TestAccept: each request says which media type it can use, for a provider that has several.
+func TestAccept(t *testing.T) {
+	op, seen := newOP(t), map[string]string{}
+	p := op.client(func(c *provider.Config) {
+		c.Transport = roundTripFunc(func(r *http.Request) (*http.Response, error) {
+			seen[r.URL.Path] = r.Header.Get("Accept")
+			return op.RoundTrip(r)
+		})
+	})
+	p.Probe(t.Context(), nil, nil)
+	_, _ = p.UserInfo(t.Context(), bearer(), "alice")
+	for path, want := range map[string]string{
+		discoveryPath: "application/json", keysPath: "application/json", tokenPath: "application/json",
+		userinfoPath: "application/json, application/jwt", "/authorize": "text/html", "/logout": "text/html",
+	} {
+		if seen[path] != want {
+			t.Errorf("%s: %q, want %q", path, seen[path], want)
+		}
+	}
 }
 
 // hangsUp responds with a body that ends normally, but only once the request has ended.

@@ -33,6 +33,8 @@ func TestUserInfo(t *testing.T) {
 		{"array", body(`[]`), provider.Invalid, "bad_answer"},
 		{"cut", body(`{"sub":"alice"`), provider.Invalid, "bad_answer"},
 		{"HTML", textAnswer(200, "text/html", `{"sub":"alice"}`), provider.Invalid, "bad_content_type"},
+		{"a malformed parameter", textAnswer(200, "application/json; charset", `{"sub":"alice"}`), provider.Invalid,
+			"bad_content_type"},
 		{"too large", body(`{"sub":"alice","x":"` + strings.Repeat("x", 1<<20) + `"}`), provider.Invalid, "body_too_large"},
 		{"204", textAnswer(204, "application/json", ``), provider.Invalid, "provider_status"},
 		{"401", textAnswer(401, "application/json", `{"sub":"alice"}`), provider.Refused, "provider_status"}, // case 106
