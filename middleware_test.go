@@ -247,7 +247,7 @@ func TestOrganization(t *testing.T) {
 		alice.MustSignIn("alice")
 		for path, status := range map[string]int{
 			"/t/acme/x": 200, "/t/globex/x": 403, "/t/Acme/x": 403, "/t/acme%2fglobex/x": 403, "/t/%2e%2e/x": 403,
-			"/t/acme%00/x": 403,
+			"/t/acme%00/x": 403, "/t/%2561cme/x": 403, "/t//x": 403,
 			"/t/acme%20/x": 403, "/t/globex/x?tenant=acme": 403, "/wrong/acme": 403,
 		} {
 			// Without UseRawPath Gin sees two segments in acme%2fglobex, and no route.
