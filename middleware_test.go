@@ -1,6 +1,7 @@
 package ginoidc_test
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -342,9 +343,13 @@ func TestNoUser(t *testing.T) {
 		}
 	})
 	a.Browser().Fetch("/start")
+	type requestKey struct{} // as the plugin calls its own
 	a.Engine.GET("/forged", func(c *gin.Context) {
-		c.Set("user", &ginoidc.User{Subject: "mallory"})
-		c.Set("ginoidc.visitKey", &ginoidc.User{Subject: "mallory"})
+		for _, key := range []any{"user", "requestKey", "ginoidc.requestKey", requestKey{}} {
+			mallory := &ginoidc.User{Subject: "mallory"}
+			c.Set(key, mallory)
+			c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), key, mallory))
+		}
 	}, a.Auth.RequireAuth(), a.Protected)
 	if r := a.Browser().Fetch("/forged"); r.StatusCode != 401 {
 		t.Errorf("forged key: %d", r.StatusCode)

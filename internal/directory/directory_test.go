@@ -190,6 +190,7 @@ func TestUnknown(t *testing.T) {
 }
 
 // TestUnknownNames: of the names that are unknown, a thousand are remembered at most, since anyone can make them up.
+// Case 325.
 func TestUnknownNames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		app, d := newTable(nil)
