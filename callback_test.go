@@ -85,14 +85,20 @@ func TestSignInEnds(t *testing.T) {
 		"/" + strings.Repeat("a", 3000):      "/", // case 15
 	} {
 		b := a.Browser()
-		callback := b.Start("/auth/signin?return_to="+url.QueryEscape(returnTo), "alice")
+		other := []string{"Referer", testapp.URL + "/elsewhere", "Origin", testapp.URL} // case 156
+		started := b.Do("GET", "/auth/signin?return_to="+url.QueryEscape(returnTo), nil,
+			append(other, testapp.Navigation()...)...)
+		callback, err := a.OP.Approve(started.Location(), "alice")
+		if err != nil {
+			t.Fatal(err)
+		}
 		for _, name := range b.Cookies() {
 			if !strings.HasPrefix(name, "__Host-ginoidc.") {
 				t.Errorf("cookie %s before the callback", name)
 			}
 		}
 		r := b.Do("GET", callback, nil, append([]string{"Referer", "https://evil.example/", "Origin", "https://evil.example"},
-			testapp.Navigation()...)...) // case 156
+			testapp.Navigation()...)...)
 		if r.StatusCode != http.StatusSeeOther || r.Location() != want {
 			t.Errorf("return_to %.40q: %d to %q, want %q", returnTo, r.StatusCode, r.Location(), want)
 		}
