@@ -252,6 +252,10 @@ func TestProviderMustBeNamed(t *testing.T) {
 	if err := a.Auth.EndUserSessions(t.Context(), "alice"); err == nil || !strings.Contains(err.Error(), "ForProvider") {
 		t.Errorf("without a name: %v", err)
 	}
+	err := a.Auth.EndUserSession(t.Context(), "alice", "x")
+	if err == nil || !strings.Contains(err.Error(), "ForProvider") {
+		t.Errorf("one session without a name: %v", err)
+	}
 	if _, err := a.Auth.ForProvider("three").UserSessions(t.Context(), "alice"); err == nil {
 		t.Error("with an unknown name: no error")
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
@@ -247,15 +248,21 @@ func refused(err error) func(*gin.Context) (*ginoidc.User, error) {
 // cookie.
 func TestAuthenticators(t *testing.T) {
 	keys := map[string]func(*gin.Context) (*ginoidc.User, error){
-		"robot":   shows(ginoidc.User{Subject: "robot", Groups: []string{"writers", "admin"}}),
+		"robot": shows(ginoidc.User{
+			Subject: "robot", Provider: "main", Groups: []string{"writers", "admin"}, Organizations: []string{"acme"},
+		}),
 		"reader":  shows(ginoidc.User{Subject: "reader"}),
 		"nobody":  shows(ginoidc.User{Groups: []string{"admin"}}),
 		"blocked": refused(fmt.Errorf("%w: the key is blocked", ginoidc.ErrForbidden)),
 		"store":   refused(fmt.Errorf("%w: keys cannot be read", ginoidc.ErrSessionStore)),
 		"passes":  func(*gin.Context) (*ginoidc.User, error) { return nil, nil },
 	}
-	a := testapp.New(t,
-		func(c *ginoidc.Config, _ *fakeop.Config) { c.Authenticators = []ginoidc.Authenticator{byKey(keys)} })
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.Authenticators, c.Providers[0].Name = []ginoidc.Authenticator{byKey(keys)}, "main"
+	})
+	a.Engine.GET("/both", a.Auth.RequireAllGroups("admin", "writers"), a.Protected)
+	a.Engine.GET("/main", a.Auth.RequireProvider("main"), a.Protected)
+	a.Engine.GET("/in/:org", a.Auth.RequireOrganization("org"), a.Protected)
 	browser := a.Browser()
 	browser.MustSignIn("bob")
 	for _, tt := range []struct {
@@ -271,6 +278,12 @@ func TestAuthenticators(t *testing.T) {
 		{"robot", "/admin", false, 200, "robot", ""},
 		{"reader", "/me", false, 200, "reader", ""},
 		{"reader", "/admin", false, 403, "", "forbidden"},
+		{"robot", "/both", false, 200, "robot", ""},
+		{"reader", "/both", false, 403, "", "forbidden"},
+		{"robot", "/main", false, 200, "robot", ""},
+		{"reader", "/main", false, 403, "", "forbidden"},
+		{"robot", "/in/acme", false, 200, "robot", ""},
+		{"robot", "/in/globex", false, 403, "", "forbidden"},
 		{"unknown", "/me", false, 401, "", "unauthorized"},
 		{"unknown", "/me", true, 401, "", ""}, // a page instead of a redirect, which would loop
 		{"blocked", "/me", false, 403, "", "forbidden"},
@@ -291,6 +304,9 @@ func TestAuthenticators(t *testing.T) {
 				t.Errorf("%s", r.Body)
 			}
 		})
+	}
+	if r := browser.Do("GET", "/me", nil, "Authorization", "Bearer x"); r.StatusCode != 200 || r.JSON(t)["sub"] != "bob" {
+		t.Errorf("a header that the app does not read: %d %s", r.StatusCode, r.Body)
 	}
 	denied := `msg="ginoidc: denied" code=unauthorized route=/me error="ginoidc: not signed in: unknown key"`
 	if log := a.Logs.String(); !strings.Contains(log, denied) {
@@ -351,17 +367,19 @@ func TestAuthenticatorIsAsked(t *testing.T) {
 			return u, nil
 		}
 	}
-	robot := &ginoidc.User{Subject: "robot", Groups: []string{"staff", "admin"}}
+	robot := &ginoidc.User{
+		Subject: "robot", Groups: []string{"staff", "admin"}, Actor: &ginoidc.User{Subject: "alice"},
+	}
 	a = testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 		c.Authenticators = []ginoidc.Authenticator{note("first", nil), note("second", robot), note("third", nil)}
 	})
 	a.Engine.GET("/all", a.Auth.RequireAuth(), func(c *gin.Context) {
-		robot.Groups[0] = "root" // has no effect
+		robot.Groups[0], robot.Actor.Subject = "root", "mallory" // has no effect
 		one, _ := ginoidc.UserFrom(c)
 		two, _ := a.Auth.UserFrom(c)
 		three, _ := ginoidc.UserFromContext(c.Request.Context())
 		if one == nil || one != two || one != three || !slices.Equal(one.Groups, []string{"admin", "staff"}) ||
-			!one.InGroup("staff") {
+			!one.InGroup("staff") || one.Actor.Subject != "alice" {
 			t.Errorf("%+v, %p, %p", one, two, three)
 		}
 	})
@@ -402,8 +420,9 @@ func TestAuthenticatorPanics(t *testing.T) {
 // Authenticator identified too, so that no copy of the cookie stays valid. The user of the request stays the same. Case
 // 382.
 func TestAuthenticatorsAndSession(t *testing.T) {
-	signedOut := ""
+	signedOut, down := "", false
 	a := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.State = fallibleState{state.NewMemory(0), &down}
 		keys := map[string]func(*gin.Context) (*ginoidc.User, error){"robot": shows(ginoidc.User{Subject: "robot"})}
 		c.Authenticators = []ginoidc.Authenticator{byKey(keys)}
 		c.OnSignOut = func(_ context.Context, u *ginoidc.User) error {
@@ -426,7 +445,7 @@ func TestAuthenticatorsAndSession(t *testing.T) {
 	})
 	a.Engine.POST("/end", func(c *gin.Context) {
 		if err := a.Auth.EndSession(c); err != nil {
-			t.Error(err)
+			a.Auth.Deny(c, err)
 		}
 	})
 	for _, tt := range []struct{ path, after, copied string }{
@@ -445,6 +464,15 @@ func TestAuthenticatorsAndSession(t *testing.T) {
 	}
 	if signedOut != "alice" {
 		t.Errorf("%q signed out", signedOut)
+	}
+	if a.Browser().Do(http.MethodPost, "/auth/signout", nil, "X-API-Key", "robot"); signedOut != "robot" {
+		t.Errorf("without a session: %q signed out", signedOut)
+	}
+	b := a.Browser()
+	b.MustSignIn("alice")
+	down = true
+	if r := b.Do(http.MethodPost, "/end", nil, "X-API-Key", "robot"); r.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("without an answer of the state: %d", r.StatusCode)
 	}
 }
 

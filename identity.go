@@ -170,7 +170,7 @@ func (req *request) load(ctx context.Context, h http.Header) {
 		}
 	}
 	v, cookies, err := req.find()
-	if v == nil || err != nil {
+	if v == nil {
 		req.err = err
 		return
 	}
@@ -224,7 +224,7 @@ func (req *request) identifyBrowser(ctx context.Context) (identity, error) {
 	if req.unconfirmed != nil {
 		return identityOf(req.unconfirmed), nil
 	}
-	if err != nil || id.nobody() || id.visit != nil {
+	if id.other == nil {
 		return id, err
 	}
 	v, _, err := req.find()

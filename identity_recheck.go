@@ -132,9 +132,6 @@ func (req *request) keepChecked(
 		a.emit(req.Context, events.Event{Kind: events.RecheckNotSaved, Subject: s.Subject, Err: translated(err)})
 	}
 	req.identity = identityOf(s)
-	if h == nil || req.reply.Has(set) {
-		return
-	}
 	req.reply.Send(h, set)
 	req.later = cookie.After(req.httpNow(), set[setCookie])
 	if !s.Renewed.Equal(renewed) {

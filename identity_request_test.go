@@ -685,26 +685,31 @@ func TestPrivate(t *testing.T) {
 }
 
 // TestAskedAfterTheLimit: a handler that calls UserFrom after a timeout middleware has responded does not change that
-// response.
+// response, and renews nothing.
 func TestAskedAfterTheLimit(t *testing.T) {
-	a := testapp.New(t)
-	b := a.Browser()
-	b.MustSignIn("alice")
-	a.Engine.GET("/slow", func(c *gin.Context) {
-		ctx, cancel := context.WithCancel(c.Request.Context())
-		cancel()
-		c.String(http.StatusRequestTimeout, "too slow")
-		before := c.Writer.Header().Clone()
-		if u, ok := ginoidc.UserFromContext(ctx); !ok || u.Subject != "alice" {
-			t.Errorf("user %v", u)
-		}
-		if after := c.Writer.Header(); len(after) != len(before) {
-			t.Errorf("%v became %v", before, after)
+	synctest.Test(t, func(t *testing.T) {
+		var r recorder
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.OnEvent = r.receive })
+		b := a.Browser()
+		b.MustSignIn("alice")
+		a.Engine.GET("/slow", func(c *gin.Context) {
+			ctx, cancel := context.WithCancel(c.Request.Context())
+			cancel()
+			c.String(http.StatusRequestTimeout, "too slow")
+			before := c.Writer.Header().Clone()
+			if u, ok := ginoidc.UserFromContext(ctx); !ok || u.Subject != "alice" {
+				t.Errorf("user %v", u)
+			}
+			if after := c.Writer.Header(); len(after) != len(before) {
+				t.Errorf("%v became %v", before, after)
+			}
+		})
+		time.Sleep(7 * time.Hour) // past half of the idle limit
+		r.take()
+		if answer := b.Fetch("/slow"); answer.StatusCode != http.StatusRequestTimeout || len(r.take()) > 0 {
+			t.Errorf("%d", answer.StatusCode)
 		}
 	})
-	if r := b.Fetch("/slow"); r.StatusCode != http.StatusRequestTimeout {
-		t.Errorf("%d", r.StatusCode)
-	}
 }
 
 // newRechecked returns an app that reads users again after five minutes, for up to ten more if the provider does not

@@ -43,7 +43,7 @@ func (a *Auth) RequireAuth() gin.HandlerFunc {
 func (a *Auth) OptionalAuth() gin.HandlerFunc {
 	return func(c *gin.Context) {
 		id, err := a.attend(c).identifyForGuard(c)
-		if err == nil && id.visit != nil {
+		if id.visit != nil {
 			err = checkOrigin(c, a.origin)
 		}
 		if err != nil && !a.routes.Own(c) {
@@ -202,7 +202,7 @@ func (a *Auth) guard(label string, decide func(*gin.Context, identity) error) gi
 		id, err := a.attend(c).identifyForGuard(c)
 		// Browsers withhold the cookie from most cross-site requests, so one without it may come from a signed-in user.
 		// Clients that authenticate in another way have to learn that they are not authenticated, so they get 401 instead.
-		if err == nil && (id.visit != nil || id.nobody() && a.browsersOnly) {
+		if err == nil && (id.visit != nil || a.browsersOnly) {
 			err = checkOrigin(c, a.origin)
 		}
 		if err == nil {

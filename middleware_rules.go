@@ -135,15 +135,7 @@ func (a *Auth) RequireMachine() gin.HandlerFunc {
 // What guards ask of an identity. For a session they search the lists of its record: to make a User would cost each
 // request an allocation.
 
-// inGroup reports whether the user is in the group. An empty name is no group, whatever the list has.
-func (id identity) inGroup(name string) bool {
-	if id.visit != nil {
-		return name != "" && id.visit.InAnyGroup([]string{name})
-	}
-	return id.other.InGroup(name)
-}
-
-// inAnyGroup is inGroup for several names, none of them empty.
+// inAnyGroup reports whether the user is in one of the groups, none of which is empty.
 func (id identity) inAnyGroup(names []string) bool {
 	if id.visit != nil {
 		return id.visit.InAnyGroup(names)
@@ -153,13 +145,13 @@ func (id identity) inAnyGroup(names []string) bool {
 
 // inAllGroups reports whether the user is in each of the groups.
 func (id identity) inAllGroups(names []string) bool {
-	return !slices.ContainsFunc(names, func(name string) bool { return !id.inGroup(name) })
+	return !slices.ContainsFunc(names, func(name string) bool { return !id.inAnyGroup([]string{name}) })
 }
 
-// inOrganization reports whether the user is a member of the organization with this id.
+// inOrganization reports whether the user is a member of the organization with this id. Sessions have no empty one.
 func (id identity) inOrganization(name string) bool {
 	if id.visit != nil {
-		return name != "" && id.visit.Organizations.Contains(name)
+		return id.visit.Organizations.Contains(name)
 	}
 	return id.other.InOrganization(name)
 }
@@ -178,7 +170,7 @@ func (id identity) groupsOverage() bool {
 	if id.visit != nil {
 		return id.visit.GroupsOverage
 	}
-	return id.other != nil && id.other.GroupsOverage
+	return id.other.GroupsOverage
 }
 
 // access is an accepted access token in one request.

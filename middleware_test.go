@@ -267,6 +267,8 @@ func TestOrganization(t *testing.T) {
 // 206, 207 and 211.
 func TestProtectAll(t *testing.T) {
 	a := testapp.New(t)
+	alice := a.Browser()
+	alice.MustSignIn("alice")
 	for _, settings := range []func(*gin.Engine){
 		func(*gin.Engine) {},
 		func(e *gin.Engine) { e.RemoveExtraSlash = true },
@@ -279,7 +281,12 @@ func TestProtectAll(t *testing.T) {
 		settings(e)
 		e.Use(a.Auth.ProtectAll("/healthz", "/files/*path"))
 		a.Auth.Mount(e)
-		e.GET("/healthz", func(c *gin.Context) { c.String(200, "ok") })
+		e.GET("/healthz", func(c *gin.Context) {
+			if u, ok := ginoidc.UserFrom(c); ok != (c.Query("as") != "") {
+				t.Errorf("%s: the user of a public route is %+v", c.Request.URL, u)
+			}
+			c.String(200, "ok")
+		})
 		e.GET("/files/*path", func(c *gin.Context) { c.String(200, "file") })
 		e.Any("/admin/users", func(c *gin.Context) { ran = true })
 		e.NoRoute(func(c *gin.Context) { ran = true })
@@ -302,6 +309,9 @@ func TestProtectAll(t *testing.T) {
 				t.Errorf("%s: %d", open, code)
 			}
 		}
+		r := httptest.NewRequest("GET", "/healthz?as=alice", nil) // without Middleware
+		r.Header.Set("Cookie", alice.CookieHeader())
+		e.ServeHTTP(httptest.NewRecorder(), r)
 		if code := get("GET", "/auth/userinfo"); code != 204 {
 			t.Errorf("the plugin's own route: %d", code)
 		}
@@ -798,6 +808,7 @@ func TestGroupsGoneAtStepUp(t *testing.T) {
 // TestStepUpGuardsRefuse: requirements that nobody or everybody would satisfy panic.
 func TestStepUpGuardsRefuse(t *testing.T) {
 	a := testapp.New(t)
+	a.Auth.RequireFreshSignIn(time.Second)
 	for name, register := range map[string]func(){
 		"no time":         func() { a.Auth.RequireFreshSignIn(0) },
 		"under a second":  func() { a.Auth.RequireFreshSignIn(time.Second - 1) },
@@ -1161,7 +1172,12 @@ func TestThreeKindsOfClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	browser := a.Browser()
-	browser.MustSignIn("bob")
+	for _, credential := range [][]string{{"Authorization", "Bearer x"}, {"X-API-Key", "unknown"}} {
+		r := browser.Do("GET", browser.Start("/auth/signin", "bob"), nil, append(testapp.Navigation(), credential...)...)
+		if r.StatusCode != http.StatusSeeOther || browser.WhoAmI() != "bob" {
+			t.Errorf("a sign-in with %q: %d %s", credential, r.StatusCode, r.Body)
+		}
+	}
 	cookie, page := browser.CookieHeader(), testapp.Navigation()
 	var wg sync.WaitGroup
 	for _, tt := range []struct {

@@ -141,8 +141,8 @@ const watchEvery = time.Second
 // limit counts from the start of the request. Each call queries State once a second.
 func (a *Auth) Ended(c *gin.Context) <-chan struct{} {
 	ended := make(chan struct{})
-	id, err := a.requestOf(c).identify(c)
-	if err != nil || id.nobody() {
+	id, _ := a.requestOf(c).identify(c)
+	if id.nobody() { // or it is not known who makes the request
 		close(ended)
 		return ended
 	}
@@ -163,8 +163,7 @@ func (a *Auth) Ended(c *gin.Context) <-chan struct{} {
 				}
 				continue
 			}
-			over, err := flight.Try(a.log, func() (bool, error) { return a.SessionEnded(ctx) })
-			if over && err == nil {
+			if over, _ := flight.Try(a.log, func() (bool, error) { return a.SessionEnded(ctx) }); over {
 				return
 			}
 		}

@@ -227,8 +227,14 @@ func TestSessionIndexDown(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = tt.state })
+			a.Engine.POST("/others", func(c *gin.Context) {
+				if err := a.Auth.EndOtherSessions(c); !errors.Is(err, tt.want) {
+					t.Errorf("others ended: %v", err)
+				}
+			})
 			b := a.Browser()
 			b.MustSignIn("alice")
+			b.Do(http.MethodPost, "/others", nil)
 			list, err := a.Auth.UserSessions(t.Context(), "alice")
 			if !errors.Is(err, tt.want) || len(list) != 0 {
 				t.Errorf("listed %v, error %v", list, err)
@@ -276,6 +282,10 @@ func TestSessionEnded(t *testing.T) {
 		{"nobody's request", func(a *testapp.App, _ *testapp.Browser) { a.Browser().Navigate("/watch") }, true, nil},
 		{"no request", func(a *testapp.App, _ *testapp.Browser) { watched = a.T.Context() }, true, nil},
 		{"no answer", func(_ *testapp.App, _ *testapp.Browser) { down = true }, false, ginoidc.ErrSessionStore},
+		{"no answer from the start", func(_ *testapp.App, b *testapp.Browser) {
+			down = true
+			b.Fetch("/asks-later")
+		}, false, ginoidc.ErrSessionStore},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -291,6 +301,7 @@ func TestSessionEnded(t *testing.T) {
 						t.Errorf("the gin.Context says %v, %v, and the request's %v, %v", byGin, err1, byContext, err2)
 					}
 				})
+				a.Engine.GET("/asks-later", func(c *gin.Context) { watched = c.Request.Context() })
 				b := a.Browser()
 				b.MustSignIn("alice")
 				b.Fetch("/watch")
@@ -587,25 +598,54 @@ func TestEndedOfNobody(t *testing.T) {
 	}
 }
 
-// TestEndedOfAccessToken: a stream does not outlive the access token.
-func TestEndedOfAccessToken(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		a := newAPI(t, func(_ *ginoidc.Config, op *fakeop.Config) { op.TokenLife = 5 * time.Minute })
-		a.Engine.GET("/stream", a.Auth.RequireAuth(), func(c *gin.Context) {
-			start := time.Now()
-			<-a.Auth.Ended(c)
-			if took := time.Since(start); took < 299*time.Second || took > 302*time.Second {
-				t.Errorf("ended after %v", took)
-			}
+// TestEndedWithoutSession: a stream does not outlive the access token. If that does not expire, or an Authenticator
+// identified the user, the stream lasts as long as the request.
+func TestEndedWithoutSession(t *testing.T) {
+	for name, tt := range map[string]struct {
+		header  string
+		expires bool
+		want    time.Duration
+	}{
+		"a token":                      {"Authorization", true, 5 * time.Minute},
+		"a token that does not expire": {"Authorization", false, time.Hour},
+		"a key":                        {"X-API-Key", true, time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				a := newAPI(t, func(c *ginoidc.Config, op *fakeop.Config) {
+					c.Providers[0].Introspection, op.TokenLife = "json", 5*time.Minute
+					keys := map[string]func(*gin.Context) (*ginoidc.User, error){"robot": shows(ginoidc.User{Subject: "robot"})}
+					c.Authenticators = []ginoidc.Authenticator{byKey(keys)}
+				})
+				a.OP.OnIntrospection(func(answer map[string]any) {
+					if !tt.expires {
+						delete(answer, "exp")
+					}
+				})
+				ctx, hangUp := context.WithTimeout(t.Context(), time.Hour)
+				defer hangUp()
+				a.Engine.GET("/stream", a.Auth.RequireAuth(), func(c *gin.Context) {
+					c.Request = c.Request.WithContext(ctx2(c.Request.Context(), ctx))
+					start := time.Now()
+					<-a.Auth.Ended(c)
+					if took := time.Since(start); took < tt.want-time.Second || took > tt.want+2*time.Second {
+						t.Errorf("ended after %v", took)
+					}
+				})
+				credential := "robot"
+				if tt.header == "Authorization" {
+					token, err := a.OP.OpaqueToken("alice", api)
+					if err != nil {
+						t.Fatal(err)
+					}
+					credential = "Bearer " + token
+				}
+				if r := a.Browser().Do(http.MethodGet, "/stream", nil, tt.header, credential); r.StatusCode != 200 {
+					t.Errorf("%d %s", r.StatusCode, a.Logs)
+				}
+			})
 		})
-		token, err := a.OP.AccessToken("alice", api)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if r := a.Browser().Do(http.MethodGet, "/stream", nil, "Authorization", "Bearer "+token); r.StatusCode != 200 {
-			t.Errorf("%d", r.StatusCode)
-		}
-	})
+	}
 }
 
 // userAgent labels sessions with the header as it is.
@@ -1230,6 +1270,34 @@ func TestStartSession(t *testing.T) {
 	}
 }
 
+// TestRestOfTheRequest: the rest of a request has the session that a handler has started, and not the earlier one.
+func TestRestOfTheRequest(t *testing.T) {
+	a := testapp.NewWithTokens(t)
+	start := func(c *gin.Context) {
+		if err := a.Auth.StartSession(c, &ginoidc.User{Subject: "bob"}); err != nil {
+			t.Error(err)
+		}
+	}
+	a.Engine.POST("/guarded", a.Auth.RequireAuth(), start, a.Auth.RequireAuth(), a.Protected)
+	a.Engine.POST("/tokens", func(c *gin.Context) {
+		if _, err := a.Auth.Token(c); err != nil {
+			t.Error(err)
+		}
+		start(c)
+		if token, err := a.Auth.Token(c); !errors.Is(err, ginoidc.ErrNoToken) {
+			t.Errorf("the token of the earlier session: %v, %v", token, err)
+		}
+	})
+	for _, path := range []string{"/guarded", "/tokens"} {
+		b := a.Browser()
+		b.MustSignIn("alice")
+		r := b.Do(http.MethodPost, path, nil)
+		if r.StatusCode != http.StatusOK || path == "/guarded" && r.JSON(t)["sub"] != "bob" {
+			t.Errorf("%s: %d %s", path, r.StatusCode, r.Body)
+		}
+	}
+}
+
 // TestSessionTooLarge: a user who does not fit into the store gets an error, and the log has the sizes of the parts for
 // the operator. Case 135. Three hundred groups fit.
 func TestSessionTooLarge(t *testing.T) {
@@ -1497,26 +1565,42 @@ func TestActingAddsNoTime(t *testing.T) {
 		anew  bool
 		want  string // the user half an hour before the end
 	}{
-		"acting":              {[]string{"/view-as/bob"}, false, "bob"},
-		"acting as another":   {[]string{"/view-as/bob", "/view-as/carol"}, false, "carol"},
-		"acting, an update":   {[]string{"/view-as/bob", "/rename"}, false, "bob"},
-		"left":                {[]string{"/view-as/bob", "/leave"}, false, "alice"},
-		"acting, left, again": {[]string{"/view-as/bob", "/leave", "/view-as/bob"}, false, "bob"},
-		"a new sign-in":       {[]string{"/view-as/bob"}, true, "alice"},
+		"acting":                    {[]string{"/view-as/bob"}, false, "bob"},
+		"acting as another":         {[]string{"/view-as/bob", "/view-as/carol"}, false, "carol"},
+		"acting, an update":         {[]string{"/view-as/bob", "/rename"}, false, "bob"},
+		"left":                      {[]string{"/view-as/bob", "/leave"}, false, "alice"},
+		"acting, left, again":       {[]string{"/view-as/bob", "/leave", "/view-as/bob"}, false, "bob"},
+		"acting, without an issuer": {[]string{"/start/bob?actor=alice"}, false, "bob"},
+		"an actor of another issuer": {
+			[]string{"/start/bob?actor=alice&iss=https://other.example"}, true, "bob",
+		},
+		"left for another user": {[]string{"/view-as/bob", "/start/carol"}, true, "carol"},
+		"nobody acts":           {[]string{"/start/alice"}, true, "alice"},
+		"a new sign-in":         {[]string{"/view-as/bob", "sign-in"}, true, "alice"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				const lifetime = 2 * time.Hour
 				a := supporting(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.SessionLifetime = lifetime })
+				a.Engine.POST("/start/:sub", func(c *gin.Context) {
+					u := &ginoidc.User{Subject: c.Param("sub")}
+					if actor := c.Query("actor"); actor != "" {
+						u.Actor = &ginoidc.User{Subject: actor, Issuer: c.Query("iss")}
+					}
+					if err := a.Auth.StartSession(c, u); err != nil {
+						t.Error(err)
+					}
+				})
 				b := a.Browser()
 				b.MustSignIn("alice")
 				end := time.Now().Add(lifetime)
 				for _, path := range tt.posts {
 					time.Sleep(10 * time.Minute)
+					if path == "sign-in" {
+						b.MustSignIn("alice")
+						continue
+					}
 					b.Do(http.MethodPost, path, nil)
-				}
-				if tt.anew {
-					b.MustSignIn("alice")
 				}
 				time.Sleep(time.Until(end) - 30*time.Minute)
 				if got := b.WhoAmI(); got != tt.want {
@@ -1658,6 +1742,30 @@ func TestRemember(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// TestRememberOfOtherUsers: a session that continues a remembered one is remembered, and one of another user is not.
+func TestRememberOfOtherUsers(t *testing.T) {
+	for name, tt := range map[string]struct {
+		next func(*testapp.Browser) testapp.Reply
+		kept bool
+	}{
+		"the same user": {func(b *testapp.Browser) testapp.Reply { return b.SignIn("alice") }, true},
+		"another user":  {func(b *testapp.Browser) testapp.Reply { return b.SignIn("bob") }, false},
+		"as another user": {
+			func(b *testapp.Browser) testapp.Reply { return b.Do(http.MethodPost, "/view-as/bob", nil) }, true,
+		},
+		"in a new browser": {func(b *testapp.Browser) testapp.Reply { return b.App.Browser().SignIn("alice") }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := supporting(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Remember = ginoidc.RememberAsk })
+			b := a.Browser()
+			b.Callback(b.Start("/auth/signin?remember=true", "alice"))
+			if seconds := keptFor(t, tt.next(b)); seconds < 0 || seconds > 0 != tt.kept {
+				t.Errorf("cookies for %d seconds", seconds)
+			}
+		})
 	}
 }
 

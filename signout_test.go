@@ -426,7 +426,10 @@ func TestEndSessionParameters(t *testing.T) {
 // TestPagesStayOutOfTheHistory: a page for a signed-in user has no-store, whatever the handler sets, or the back button
 // would show it after a sign-out. Other responses keep what the handler sets. Case 172.
 func TestPagesStayOutOfTheHistory(t *testing.T) {
-	a := testapp.New(t)
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		keys := map[string]func(*gin.Context) (*ginoidc.User, error){"robot": shows(ginoidc.User{Subject: "robot"})}
+		c.Authenticators = []ginoidc.Authenticator{byKey(keys)}
+	})
 	page := func(c *gin.Context) {
 		c.Writer.Header()["Cache-Control"] = c.Request.URL.Query()["set"]
 		c.String(http.StatusOK, "page")
@@ -448,6 +451,9 @@ func TestPagesStayOutOfTheHistory(t *testing.T) {
 		{alice, "/guarded", mode("cors", "empty"), false}, {alice, "/guarded", mode("no-cors", "image"), false},
 		{alice, "/guarded", nil, false},
 		{alice, "/public", testapp.Navigation(), false}, {nobody, "/asks", testapp.Navigation(), false},
+		{nobody, "/guarded", append(testapp.Navigation(), "X-API-Key", "robot"), true},
+		{nobody, "/guarded", append(mode("cors", "empty"), "X-API-Key", "robot"), false},
+		{nobody, "/asks", append(testapp.Navigation(), "X-API-Key", "unknown"), false},
 	} {
 		for set, strict := range map[string]bool{
 			"private, max-age=600": false, "private": false, "max-age=600": false, "no-cache": false, `ext="no-store"`: false,

@@ -90,7 +90,11 @@ func TestSeveralSessionCookies(t *testing.T) {
 			r = httptest.NewRequest(http.MethodPost, "/auth/signout", nil)
 			r.Header["Cookie"] = []string{ofAlice, ofBoth}
 			w = httptest.NewRecorder()
+			a.Logs.Reset()
 			a.Engine.ServeHTTP(w, r)
+			if n := strings.Count(a.Logs.String(), "several sessions"); n != 1 {
+				t.Errorf("a sign-out with two logs them %d times: %s", n, a.Logs)
+			}
 			if who := a.WhoIs(ofAlice) + a.WhoIs(ofBoth); w.Code != http.StatusSeeOther || who != "" {
 				t.Errorf("after a sign-out with two: %d, %q", w.Code, who)
 			}

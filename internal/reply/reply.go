@@ -73,13 +73,6 @@ func (r *Reply) Cookies() http.Header {
 	return http.Header{setCookie: slices.Clone(r.cookies)}
 }
 
-// Has reports whether these are the plugin's cookies of the response so far.
-func (r *Reply) Has(set http.Header) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return slices.Equal(set[setCookie], r.cookies)
-}
-
 // Send replaces the plugin's cookies in h, the header of the response, by those of set, and keeps them for the time
 // when the headers are sent. h is nil if they can no longer be sent.
 func (r *Reply) Send(h, set http.Header) {
