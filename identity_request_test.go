@@ -1218,7 +1218,16 @@ func TestRecheckAndTokens(t *testing.T) {
 // session cannot keep it any longer, but the next request takes it from the state.
 func TestRecheckAfterTheResponse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		a := newRechecked(t)
+		saves := 0
+		a := newRechecked(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.Store = &savingStore{memstore.NewStore([]byte(testapp.CookieSecret)), func() { saves++ }}
+		})
+		a.Engine.GET("/done", func(c *gin.Context) {
+			ctx, cancel := context.WithCancel(c.Request.Context())
+			c.String(http.StatusOK, "done")
+			cancel()
+			ginoidc.UserFromContext(ctx)
+		})
 		a.Engine.GET("/late", func(c *gin.Context) {
 			c.String(http.StatusOK, "late ")
 			c.Writer.Flush()
@@ -1229,6 +1238,10 @@ func TestRecheckAfterTheResponse(t *testing.T) {
 		b.MustSignIn("alice")
 		asMember(a, "root")
 		time.Sleep(due)
+		before := saves
+		if b.Fetch("/done"); saves != before || a.OP.Refreshes() != 1 {
+			t.Errorf("%d refreshes, saved %d times", a.OP.Refreshes(), saves-before)
+		}
 		for range 2 {
 			if r := b.Fetch("/late"); r.Body != "late root" || len(r.Header["Set-Cookie"]) != 0 || a.OP.Refreshes() != 1 {
 				t.Errorf("%s, cookies %v, %d refreshes", r.Body, r.Header["Set-Cookie"], a.OP.Refreshes())
@@ -1452,6 +1465,151 @@ func TestUpdateDuringRecheck(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		if r := b.Fetch("/data"); r.Body != "1 [root]" {
 			t.Errorf("got %s\n%s", r.Body, a.Logs)
+		}
+	})
+}
+
+// fadingStore is a store that can lose its sessions and refuse to save others.
+type fadingStore struct {
+	readOnlyStore
+	lost atomic.Bool
+}
+
+func (s *fadingStore) New(r *http.Request, name string) (*gsessions.Session, error) {
+	if s.lost.Load() {
+		return gsessions.NewSession(s, name), nil
+	}
+	return s.Store.New(r, name)
+}
+
+// TestRecheckNotSaved: a session that its store loses during a check has ended. If the store only fails to save the
+// user, the log says so, and the user of this request is the new one.
+func TestRecheckNotSaved(t *testing.T) {
+	const notSaved = "user read again and not saved"
+	for name, tt := range map[string]struct {
+		happens func(*fadingStore)
+		status  int
+		logged  bool
+	}{
+		"nothing":              {func(*fadingStore) {}, http.StatusForbidden, false},
+		"the store loses it":   {func(s *fadingStore) { s.lost.Store(true) }, http.StatusUnauthorized, false},
+		"the store is full":    {func(s *fadingStore) { s.refuses.Store("ginoidc") }, http.StatusForbidden, true},
+		"no room for the rest": {func(s *fadingStore) { s.refuses.Store("-tokens") }, http.StatusForbidden, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				store := &fadingStore{readOnlyStore: readOnlyStore{Store: memstore.NewStore([]byte(testapp.CookieSecret))}}
+				a := newRechecked(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+					c.Store = store
+					c.OnSignIn = func(_ context.Context, s *ginoidc.PendingSignIn) error {
+						if s.Recheck {
+							tt.happens(store)
+						}
+						return nil
+					}
+				})
+				b := a.Browser()
+				b.MustSignIn("alice")
+				asMember(a)
+				time.Sleep(due)
+				if r := b.Fetch("/admin"); r.StatusCode != tt.status {
+					t.Errorf("%d %s", r.StatusCode, r.Body)
+				}
+				if strings.Contains(a.Logs.String(), notSaved) != tt.logged {
+					t.Error(a.Logs)
+				}
+			})
+		})
+	}
+}
+
+// TestRefusalNotRecorded: a refusal that the state does not record ends nothing yet. The next request asks again.
+func TestRefusalNotRecorded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r recorder
+		shared := &readOnlyState{Memory: state.NewMemory(0)}
+		a := newRechecked(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State, c.OnEvent = shared, r.receive })
+		b := a.Browser()
+		b.MustSignIn("alice")
+		a.OP.Misbehave(fakeop.UserInfo401)
+		time.Sleep(due)
+		shared.readOnly = true
+		answer, told := b.Fetch("/me"), summary(r.take())
+		if answer.StatusCode == http.StatusUnauthorized || strings.Contains(told, "session_ended") {
+			t.Errorf("%d %s", answer.StatusCode, told)
+		}
+		shared.readOnly = false
+		time.Sleep(time.Minute)
+		if answer := b.Twin().Fetch("/me"); answer.StatusCode != http.StatusUnauthorized {
+			t.Errorf("afterwards: %d %s\n%s", answer.StatusCode, answer.Body, a.Logs)
+		}
+	})
+}
+
+// TestUpdateDuringFailingRecheck: a request whose check fails has what the app has changed in the meantime, and its
+// response has the new cookies.
+func TestUpdateDuringFailingRecheck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var once func()
+		a := newRechecked(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.State = hooked{state.NewMemory(0), func(_ context.Context, method string) error {
+				if during := once; during != nil && method == "Lease" {
+					once = nil
+					during()
+				}
+				return nil
+			}}
+		})
+		a.Engine.POST("/rename", rename(t, a))
+		b := a.Browser()
+		b.MustSignIn("alice")
+		tab := b.Twin()
+		a.OP.Misbehave(fakeop.Refresh503)
+		time.Sleep(due)
+		once = func() { b.Do(http.MethodPost, "/rename", nil) }
+		if r := tab.Fetch("/me"); r.StatusCode != http.StatusOK || once != nil {
+			t.Errorf("%d %s", r.StatusCode, r.Body)
+		}
+		time.Sleep(11 * time.Second) // the earlier cookies are no longer accepted
+		if r := tab.Fetch("/auth/userinfo"); !strings.Contains(r.Body, "Renamed") {
+			t.Errorf("afterwards: %d %s\n%s", r.StatusCode, r.Body, a.Logs)
+		}
+	})
+}
+
+// TestRecheckKeepsListed: a check starts the idle limit again, and the session stays in the list as long.
+func TestRecheckKeepsListed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newRechecked(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.SessionIdle, c.RecheckEvery = time.Hour, 20*time.Minute
+		})
+		b := a.Browser()
+		b.MustSignIn("alice")
+		time.Sleep(25 * time.Minute) // below half of the idle limit
+		b.Fetch("/me")
+		time.Sleep(50 * time.Minute)
+		a.Sessions("alice", 1)
+		if b.WhoAmI() != "alice" {
+			t.Error("nobody is signed in")
+		}
+	})
+}
+
+// TestPageOfRefusedUser: a page that is shown to nobody may stay in the history, as the handler says.
+func TestPageOfRefusedUser(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newRechecked(t)
+		a.Engine.GET("/asks", func(c *gin.Context) {
+			_, ok := ginoidc.UserFrom(c)
+			c.Header("Cache-Control", "private")
+			c.String(http.StatusOK, "%t", ok)
+		})
+		b := a.Browser()
+		b.MustSignIn("alice")
+		a.OP.Misbehave(fakeop.UserInfo401)
+		time.Sleep(due)
+		if r := b.Navigate("/asks"); r.Body != "false" || r.Header.Get("Cache-Control") != "private" {
+			t.Errorf("%s %v", r.Body, r.Header)
 		}
 	})
 }
