@@ -208,6 +208,61 @@ func testInnerRequest(t *testing.T, fallback bool) {
 	alice.Fetch("/outer")
 }
 
+// TestReplacedRequests: a request that middleware replaces is still the same one for what runs below, and a request
+// that only has its context is not.
+func TestReplacedRequests(t *testing.T) {
+	keys := map[string]func(*gin.Context) (*ginoidc.User, error){"robot": shows(ginoidc.User{Subject: "robot"})}
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.Authenticators = []ginoidc.Authenticator{byKey(keys)}
+	})
+	who := func(c *gin.Context) string { return subjectOf(ginoidc.UserFrom(c)) }
+	inner := gin.New()
+	inner.GET("/", a.Auth.Middleware(), func(c *gin.Context) {
+		if got := who(c); got != "" {
+			t.Errorf("a copy of the request without its key: %q", got)
+		}
+	})
+	a.Engine.GET("/replaced", a.Auth.RequireAuth(), func(c *gin.Context) {
+		c.Request = c.Request.WithContext(context.WithValue(c.Request.Context(), asking{}, 1))
+		if got := who(c) + " " + who(c.Copy()); got != "robot robot" {
+			t.Errorf("with another context: %q", got)
+		}
+		c.Request = c.Request.Clone(c.Request.Context())
+		if got := who(c); got != "robot" {
+			t.Errorf("a clone: %q", got)
+		}
+		r := c.Request.Clone(c.Request.Context())
+		r.URL.Path = "/"
+		r.Header.Del("X-API-Key")
+		inner.ServeHTTP(httptest.NewRecorder(), r)
+	})
+	a.Browser().Do(http.MethodGet, "/replaced", nil, "X-API-Key", "robot")
+
+	// Gin reuses its contexts, also for a request that is made with the context of an earlier one.
+	b := a.Browser()
+	b.MustSignIn("alice")
+	reused, _ := gin.CreateTestContext(httptest.NewRecorder())
+	request := func(ctx context.Context) string {
+		reused.Request = httptest.NewRequest(http.MethodGet, "/", nil).WithContext(ctx)
+		reused.Request.Header.Set("Cookie", b.CookieHeader())
+		a.Auth.Middleware()(reused)
+		return who(reused)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	before := request(ctx)
+	earlier := reused.Request.Context()
+	cancel()
+	if err := a.Auth.EndUserSessions(t.Context(), "alice"); err != nil {
+		t.Error(err)
+	}
+	if after := request(earlier); before != "alice" || after != "" {
+		t.Errorf("%q, and after the sign-out %q", before, after)
+	}
+	if err := a.Auth.EndUserSessions(&gin.Context{}, "alice"); err != nil {
+		t.Errorf("without a request: %v", err)
+	}
+}
+
 // TestUserOfEndedRequest: work that outlives its request still knows the user and does not affect any response.
 func TestUserOfEndedRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -265,7 +320,17 @@ func TestTwoAuths(t *testing.T) {
 	both.GET("/both/staff", customers.Auth.RequireAuth(), staff.Auth.RequireAuth(), who)
 	both.GET("/both/staff-first", staff.Auth.RequireAuth(), customers.Auth.RequireAuth(), who)
 	engine.GET("/one", who) // after the Middleware of customers
+	asksStaff := func(c *gin.Context) { staff.Auth.UserFrom(c) }
+	engine.GET("/asked", asksStaff, who)
+	engine.GET("/asked/staff", asksStaff, staff.Auth.RequireAuth(), who)
+	starts := func(c *gin.Context) {
+		if err := customers.Auth.StartSession(c, &ginoidc.User{Subject: "carol"}); err != nil {
+			t.Error(err)
+		}
+	}
+	engine.GET("/starts", starts, staff.Auth.RequireAuth(), customers.Auth.RequireAuth(), who)
 	for path, want := range map[string]string{
+		"/asked": "alice bob alice", "/asked/staff": "alice bob bob",
 		"/both": "alice bob bob", "/both/customers": "alice bob alice", "/both/staff": "alice bob bob",
 		"/both/staff-first": "alice bob alice", "/one": "alice bob alice",
 	} {
@@ -273,6 +338,10 @@ func TestTwoAuths(t *testing.T) {
 			t.Errorf("%s: %q, want %q", path, r.Body, want)
 		}
 	}
+	if r := b.Twin().Fetch("/starts"); r.Body != "carol bob carol" {
+		t.Errorf("/starts: %q", r.Body)
+	}
+	b.MustSignIn("alice")
 
 	current := func(ctx context.Context) bool {
 		sessions, err := customers.Auth.UserSessions(ctx, "alice")
@@ -710,6 +779,61 @@ func TestAskedAfterTheLimit(t *testing.T) {
 			t.Errorf("%d", answer.StatusCode)
 		}
 	})
+}
+
+// TestRenewalFails: a session that its store cannot save again is in use until it expires, and the log says so. Newer
+// cookies of another request are passed on without a renewal.
+func TestRenewalFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var r recorder
+		store := &readOnlyStore{Store: cookie.NewStore([]byte(testapp.CookieSecret))}
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store, c.OnEvent = store, r.receive })
+		a.Engine.POST("/rename", rename(t, a))
+		b := a.Browser()
+		b.MustSignIn("alice")
+		tab := b.Twin()
+		b.Do(http.MethodPost, "/rename", nil)
+		r.take()
+		if got := tab.Fetch("/me"); got.Header.Get("Set-Cookie") == "" || len(r.take()) > 0 {
+			t.Errorf("newer cookies: %d %q\n%s", got.StatusCode, got.Header["Set-Cookie"], a.Logs)
+		}
+		time.Sleep(7 * time.Hour)
+		store.refuses.Store("ginoidc")
+		status := b.Fetch("/me").StatusCode
+		if told := r.take(); status != http.StatusOK || len(told) != 1 || told[0].Message != "session not renewed" {
+			t.Errorf("%d, %+v", status, told)
+		}
+	})
+}
+
+// TestRecheckWithoutAnswers: whenever the state fails during a check, it is unknown whether the session has ended, and
+// the user is not taken for signed in.
+func TestRecheckWithoutAnswers(t *testing.T) {
+	for failing, calls := 1, 1; failing <= calls; failing++ {
+		synctest.Test(t, func(t *testing.T) {
+			n, counted := 0, false
+			a := newRechecked(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+				c.State = hooked{state.NewMemory(0), func(_ context.Context, method string) error {
+					if !counted || method != "Revoked" {
+						return nil
+					}
+					n++
+					return errIf(n == failing)
+				}}
+			})
+			b := a.Browser()
+			b.MustSignIn("alice")
+			time.Sleep(due)
+			counted = true
+			r := b.Fetch("/me")
+			if calls = max(calls, n); r.StatusCode != http.StatusServiceUnavailable && n >= failing {
+				t.Errorf("call %d fails: %d %s", failing, r.StatusCode, r.Body)
+			}
+			if counted = false; b.WhoAmI() != "alice" {
+				t.Errorf("call %d failed: nobody is signed in", failing)
+			}
+		})
+	}
 }
 
 // newRechecked returns an app that reads users again after five minutes, for up to ten more if the provider does not
@@ -1550,26 +1674,27 @@ func TestRefusalNotRecorded(t *testing.T) {
 // response has the new cookies.
 func TestUpdateDuringFailingRecheck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var once func()
-		a := newRechecked(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-			c.State = hooked{state.NewMemory(0), func(_ context.Context, method string) error {
-				if during := once; during != nil && method == "Lease" {
-					once = nil
-					during()
-				}
-				return nil
-			}}
+		a := newRechecked(t)
+		a.Engine.POST("/slow", func(c *gin.Context) { // knows the user before the check is due
+			ginoidc.UserFrom(c)
+			time.Sleep(4 * time.Second)
+			rename(t, a)(c)
 		})
-		a.Engine.POST("/rename", rename(t, a))
 		b := a.Browser()
 		b.MustSignIn("alice")
 		tab := b.Twin()
-		a.OP.Misbehave(fakeop.Refresh503)
-		time.Sleep(due)
-		once = func() { b.Do(http.MethodPost, "/rename", nil) }
-		if r := tab.Fetch("/me"); r.StatusCode != http.StatusOK || once != nil {
+		a.OP.Intercept(fakeop.Token, func(w http.ResponseWriter, _ *http.Request) {
+			time.Sleep(3 * time.Second)
+			w.WriteHeader(http.StatusServiceUnavailable)
+		})
+		time.Sleep(due - 2*time.Second)
+		var slow sync.WaitGroup
+		slow.Go(func() { b.Do(http.MethodPost, "/slow", nil) })
+		time.Sleep(2 * time.Second)
+		if r := tab.Fetch("/me"); r.StatusCode != http.StatusOK || len(r.Header["Set-Cookie"]) == 0 {
 			t.Errorf("%d %s", r.StatusCode, r.Body)
 		}
+		slow.Wait()
 		time.Sleep(11 * time.Second) // the earlier cookies are no longer accepted
 		if r := tab.Fetch("/auth/userinfo"); !strings.Contains(r.Body, "Renamed") {
 			t.Errorf("afterwards: %d %s\n%s", r.StatusCode, r.Body, a.Logs)

@@ -73,6 +73,7 @@ func TestEvents(t *testing.T) {
 					c.OnEvent, c.ReportAllowed = r.receive, all
 				})
 				a.Engine.GET("/none", a.Auth.RequireGroups("none"), a.Protected)
+				a.Engine.GET("/twice", a.Auth.RequireAuth(), a.Auth.RequireAuth(), a.Protected)
 				a.Engine.GET("/strong", a.Auth.RequireACR("gold"), a.Protected)
 				a.OP.OnIDToken(func(claims map[string]any) { claims["sid"] = "s-1" })
 				b := a.Browser()
@@ -117,8 +118,8 @@ func stepsWithEvents(t *testing.T, a *testapp.App, b *testapp.Browser) []step {
 		{"a group", func() { b.Navigate("/none") }, "denied alice forbidden", ""},
 		{"a public page", func() { b.Navigate("/") }, "", ""},
 		{"a step-up", func() { b.Navigate("/strong") }, "step_up alice step_up_required", ""},
-		{"renewal", func() { time.Sleep(7 * time.Hour); b.Navigate("/me") }, "session_renewed alice s-1",
-			"session_renewed alice s-1; allowed alice s-1"},
+		{"renewal", func() { time.Sleep(7 * time.Hour); b.Navigate("/twice") }, "session_renewed alice s-1",
+			"session_renewed alice s-1; allowed alice s-1; allowed alice s-1"},
 		{"refresh", func() { b.Navigate("/token") }, "tokens_refreshed alice s-1",
 			"allowed alice s-1; tokens_refreshed alice s-1"},
 		{"refresh refused", func() {

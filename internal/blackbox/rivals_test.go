@@ -33,7 +33,8 @@ func TestSeveralSessionCookies(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := testapp.New(t, change)
+			outage := testapp.NewOutage()
+			a := testapp.New(t, change, func(c *ginoidc.Config, _ *fakeop.Config) { c.State = outage })
 			alice, bob, ended := a.Browser(), a.Browser(), a.Browser()
 			for who, b := range map[string]*testapp.Browser{"alice": alice, "bob": bob} {
 				b.MustSignIn(who)
@@ -69,12 +70,22 @@ func TestSeveralSessionCookies(t *testing.T) {
 				}
 			}
 
+			// Which of them counts is unknown while the state does not respond.
+			outage.Begin(1)
+			r := httptest.NewRequest(http.MethodGet, "/me", nil)
+			r.Header["Cookie"] = []string{ofAlice, ofBob}
+			w := httptest.NewRecorder()
+			if a.Engine.ServeHTTP(w, r); w.Code != http.StatusServiceUnavailable {
+				t.Errorf("during an outage: %d", w.Code)
+			}
+			outage.End()
+
 			// A sign-in with both cookies, and then all three.
 			both := a.Browser()
 			callback := both.Start("/auth/signin", "alice")
-			r := httptest.NewRequest(http.MethodGet, callback, nil)
+			r = httptest.NewRequest(http.MethodGet, callback, nil)
 			r.Header["Cookie"] = []string{ofAlice, ofBob, both.CookieHeader()}
-			w := httptest.NewRecorder()
+			w = httptest.NewRecorder()
 			a.Engine.ServeHTTP(w, r)
 			both.Jar.SetCookies(testapp.ParseURL(t, testapp.URL), w.Result().Cookies())
 			if w.Code != http.StatusSeeOther || a.WhoIs(ofAlice, ofBob, both.CookieHeader()) != "alice" {
