@@ -246,6 +246,35 @@ func TestTwoClientsOfOneIssuer(t *testing.T) {
 	}
 }
 
+// TestStartSessionOfSeveral: the app starts a session of the provider that it names, or of the first one. With one
+// provider the name does not matter.
+func TestStartSessionOfSeveral(t *testing.T) {
+	one := testapp.New(t)
+	one.Engine.GET("/user", one.Auth.RequireAuth(), showUser)
+	for _, tt := range []struct {
+		app        *testapp.App
+		name, want string
+		err        error
+	}{
+		{several(t), "", "one " + testapp.IssuerOf("one") + " alice", nil},
+		{several(t), "two", "two " + testapp.IssuerOf("two") + " alice", nil},
+		{several(t), "three", "", ginoidc.ErrUnknownProvider},
+		{one, "three", " " + testapp.Issuer + " alice", nil},
+	} {
+		b := tt.app.Browser()
+		tt.app.Engine.POST("/start", func(c *gin.Context) {
+			err := tt.app.Auth.StartSession(c, &ginoidc.User{Subject: "alice", Provider: tt.name})
+			if !errors.Is(err, tt.err) {
+				t.Errorf("%q: %v", tt.name, err)
+			}
+		})
+		b.Do(http.MethodPost, "/start", nil)
+		if r := b.Fetch("/user"); (r.StatusCode == http.StatusOK) != (tt.err == nil) || tt.err == nil && r.Body != tt.want {
+			t.Errorf("%q: %d %s", tt.name, r.StatusCode, r.Body)
+		}
+	}
+}
+
 // TestProviderMustBeNamed: with several providers a subject alone identifies nobody.
 func TestProviderMustBeNamed(t *testing.T) {
 	a := several(t)

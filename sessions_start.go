@@ -139,7 +139,7 @@ func continueActing(manager *session.Manager, rec *session.Record, u *User, earl
 // endReplaced ends the sessions that a new one, of rp, replaces.
 func (req *request) endReplaced(rp *relyingParty, old []*session.Session, at *attempt.Attempt) (err error) {
 	if replacesUnseen(old, at) {
-		if err = rp.ledger.EndSession(req, at.Replaces); err == nil && at.Replaced != "" {
+		if err = rp.ledger.EndSession(req, at.Replaces); err == nil {
 			req.auth.ledger.Report(req, roster.End{Subject: at.Replaced, Reason: string(EndedByNewSignIn)})
 		}
 		return err
@@ -208,12 +208,9 @@ func (req *request) loadReplacedTokens(
 ) (*session.Record, revocation.Ref, *provider.Tokens) {
 	r := &session.Record{ID: at.Replaces, Subject: at.Replaced, Party: rp.Session}
 	t := rp.ledger.RefOf(r)
-	tokens, sid, ok, err := rp.refresher.Left(req, r)
+	tokens, sid, _, err := rp.refresher.Left(req, r)
 	if err != nil {
 		rp.emit(req, events.Event{Kind: events.TokensNotRevoked, Subject: at.Replaced, Err: err})
-	}
-	if !ok {
-		return nil, t, nil
 	}
 	t.SID = sid
 	return r, t, tokens

@@ -1425,6 +1425,41 @@ func TestFormPostReplaces(t *testing.T) {
 	}
 }
 
+// TestFormPostThatCannotReplace: if the state cannot end the session that a form replaces, the new one starts, and no
+// end is reported, but that the earlier one lives on.
+func TestFormPostThatCannotReplace(t *testing.T) {
+	shared, r := &readOnlyState{Memory: state.NewMemory(0)}, recorder{}
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.Providers[0].ResponseMode, c.State, c.OnEvent = "form_post", shared, r.receive
+	})
+	b := a.Browser()
+	b.PostCallback(b.Start("/auth/signin", "alice"))
+	callback, before := b.Start("/auth/signin", "bob"), b.Twin()
+	shared.readOnly = true
+	r.take()
+	b.PostCallback(callback)
+	if told := summary(r.take()); strings.Contains(told, "session_ended") || !strings.Contains(told, "trouble") ||
+		b.WhoAmI() != "bob" || before.WhoAmI() != "alice" {
+		t.Errorf("%s; %q is signed in, %q before", told, b.WhoAmI(), before.WhoAmI())
+	}
+}
+
+// TestFormPostWithCookies: if the browser sends its session with the form after all, as within one site, that session
+// ends too, even if it began after the attempt.
+func TestFormPostWithCookies(t *testing.T) {
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].ResponseMode = "form_post" })
+	b := a.Browser()
+	b.PostCallback(b.Start("/auth/signin", "alice"))
+	callback := b.Start("/auth/signin", "bob")
+	b.PostCallback(b.Start("/auth/signin", "carol"))
+	before := b.Twin()
+	address, form, _ := strings.Cut(callback, "?")
+	r := b.Do(http.MethodPost, address, strings.NewReader(form), testapp.CrossSiteForm()...)
+	if r.StatusCode != http.StatusSeeOther || b.WhoAmI() != "bob" || before.WhoAmI() != "" {
+		t.Errorf("%d, %q is signed in, %q before", r.StatusCode, b.WhoAmI(), before.WhoAmI())
+	}
+}
+
 // TestTokensOfReplacedSessions: a new sign-in in the same browser revokes the tokens of the earlier session, unless it
 // belongs to the same session at the provider, because that would end the new tokens too.
 func TestTokensOfReplacedSessions(t *testing.T) {
@@ -2509,6 +2544,109 @@ func TestUpdateSession(t *testing.T) {
 		time.Sleep(2 * time.Hour)
 		if b.WhoAmI() != "" {
 			t.Error("an update moved the lifetime")
+		}
+	})
+}
+
+// trackingStore is a store that knows which records it has to keep for longer than a minute.
+type trackingStore struct {
+	sessions.Store
+	kept map[string]bool
+}
+
+func (s *trackingStore) Save(r *http.Request, w http.ResponseWriter, session *gsessions.Session) error {
+	err := s.Store.Save(r, w, session)
+	if s.kept[session.ID] = true; session.Options.MaxAge < 60 {
+		delete(s.kept, session.ID)
+	}
+	return err
+}
+
+// TestSignOutLeavesNoRecord: a sign-out with cookies from before an update leaves nothing in the store, and so does one
+// in the request that updates the session.
+func TestSignOutLeavesNoRecord(t *testing.T) {
+	for _, path := range []string{"/auth/signout", "/rename-and-end"} {
+		store := &trackingStore{memstore.NewStore([]byte(testapp.CookieSecret)), map[string]bool{}}
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = store })
+		a.Engine.POST("/rename", rename(t, a))
+		a.Engine.POST("/rename-and-end", rename(t, a), rename(t, a), func(c *gin.Context) {
+			if err := a.Auth.EndSession(c); err != nil {
+				t.Error(err)
+			}
+		})
+		b := a.Browser()
+		b.MustSignIn("alice")
+		tab := b.Twin()
+		b.Do(http.MethodPost, "/rename", nil)
+		if len(store.kept) != 1 {
+			t.Errorf("%d records before", len(store.kept))
+		}
+		if tab.Do(http.MethodPost, path, nil); len(store.kept) != 0 || b.WhoAmI() != "" {
+			t.Errorf("%s: %d records, %q is signed in", path, len(store.kept), b.WhoAmI())
+		}
+	}
+}
+
+// TestEndedSessionIsForgotten: a redirect to the sign-in deletes the cookies of a session that has ended elsewhere, also
+// if its store cannot delete the record, which is logged.
+func TestEndedSessionIsForgotten(t *testing.T) {
+	for _, refuses := range []string{"", "ginoidc"} {
+		store := &readOnlyStore{Store: memstore.NewStore([]byte(testapp.CookieSecret))}
+		var log bytes.Buffer
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.Store, c.Logger = store, slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		})
+		b := a.Browser()
+		b.MustSignIn("alice")
+		if got := b.Twin().Navigate("/me"); got.StatusCode != http.StatusOK {
+			t.Errorf("%d", got.StatusCode)
+		}
+		a.BackChannelLogout("alice", "", nil)
+		store.refuses.Store(refuses)
+		got := b.Navigate("/me")
+		if got.StatusCode != http.StatusFound || (len(b.Cookies()) == 0) != (refuses == "") {
+			t.Errorf("%d, cookies %q", got.StatusCode, b.Cookies())
+		}
+		if strings.Contains(log.String(), "cookies of an ended session not deleted") != (refuses != "") {
+			t.Error(log.String())
+		}
+	}
+}
+
+// TestUpdateDuringUpdate: an update that the app refuses, after it has waited for one of another request, passes on the
+// cookies of that one.
+func TestUpdateDuringUpdate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var during func()
+		a := updatable(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.State = hooked{state.NewMemory(0), func(_ context.Context, method string) error {
+				if now := during; now != nil && method == "Lease" {
+					during = nil
+					now()
+				}
+				return nil
+			}}
+		})
+		a.Engine.POST("/rename", rename(t, a))
+		refused := errors.New("refused")
+		a.Engine.POST("/refuse", func(c *gin.Context) {
+			err := a.Auth.UpdateSession(c, func(u *ginoidc.User) error {
+				if u.Name != "Renamed" {
+					t.Errorf("the user is %q", u.Name)
+				}
+				return refused
+			})
+			if !errors.Is(err, refused) {
+				t.Error(err)
+			}
+		})
+		b := a.Browser()
+		b.MustSignIn("alice")
+		tab := b.Twin()
+		during = func() { b.Do(http.MethodPost, "/rename", nil) }
+		tab.Do(http.MethodPost, "/refuse", nil)
+		if time.Sleep(11 * time.Second); tab.WhoAmI() != "alice" {
+			t.Errorf("the cookies of the other update were not sent\n%s", a.Logs)
 		}
 	})
 }
