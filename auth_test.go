@@ -251,6 +251,11 @@ func TestTwoClientsOfOneIssuer(t *testing.T) {
 func TestStartSessionOfSeveral(t *testing.T) {
 	one := testapp.New(t)
 	one.Engine.GET("/user", one.Auth.RequireAuth(), showUser)
+	none := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.Providers, c.FindProvider = nil, func(context.Context, string) (ginoidc.Provider, error) {
+			return ginoidc.Provider{}, ginoidc.ErrUnknownProvider
+		}
+	})
 	for _, tt := range []struct {
 		app        *testapp.App
 		name, want string
@@ -260,6 +265,7 @@ func TestStartSessionOfSeveral(t *testing.T) {
 		{several(t), "two", "two " + testapp.IssuerOf("two") + " alice", nil},
 		{several(t), "three", "", ginoidc.ErrUnknownProvider},
 		{one, "three", " " + testapp.Issuer + " alice", nil},
+		{none, "", "", ginoidc.ErrUnknownProvider},
 	} {
 		b := tt.app.Browser()
 		tt.app.Engine.POST("/start", func(c *gin.Context) {

@@ -1550,11 +1550,36 @@ func TestTokensThatAFormReplaces(t *testing.T) {
 				if token := victim.Fetch("/token"); token.StatusCode != http.StatusOK || token.Body == others {
 					t.Errorf("the other user: %d", token.StatusCode)
 				}
-				if logs := one.Logs.String() + two.Logs.String(); !strings.Contains(logs, tt.says) {
-					t.Errorf("log %s", logs)
+				logs := one.Logs.String() + two.Logs.String()
+				for _, says := range []string{"cannot revoke the tokens", "tokens not revoked"} {
+					if strings.Contains(logs, says) != (tt.says == says) {
+						t.Errorf("log %s", logs)
+					}
 				}
 			})
 		})
+	}
+}
+
+// TestNoTokensAreLeft: the tokens of a session that a form may replace are left in the state only if the provider can
+// revoke them.
+func TestNoTokensAreLeft(t *testing.T) {
+	for _, revokes := range []bool{true, false} {
+		shared := &recording{Memory: state.NewMemory(0)}
+		a := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.Providers[0].ResponseMode, c.State = "form_post", shared
+		})
+		a.OP.OnDiscovery(func(doc map[string]any) {
+			if !revokes {
+				delete(doc, "revocation_endpoint")
+			}
+		})
+		b := a.Browser()
+		b.PostCallback(b.Start("/auth/signin", "alice"))
+		shared.kept = ""
+		if b.Navigate("/auth/signin"); (shared.kept != "") != revokes {
+			t.Errorf("revokes %t: kept %q", revokes, shared.kept)
+		}
 	}
 }
 
@@ -2563,17 +2588,24 @@ func (s *trackingStore) Save(r *http.Request, w http.ResponseWriter, session *gs
 }
 
 // TestSignOutLeavesNoRecord: a sign-out with cookies from before an update leaves nothing in the store, and so does one
-// in the request that updates the session.
+// in the request that updates the session, also if that ends during an update.
 func TestSignOutLeavesNoRecord(t *testing.T) {
-	for _, path := range []string{"/auth/signout", "/rename-and-end"} {
+	for _, path := range []string{"/auth/signout", "/rename-and-end", "/rename-ended"} {
 		store := &trackingStore{memstore.NewStore([]byte(testapp.CookieSecret)), map[string]bool{}}
 		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = store })
 		a.Engine.POST("/rename", rename(t, a))
-		a.Engine.POST("/rename-and-end", rename(t, a), rename(t, a), func(c *gin.Context) {
+		end := func(c *gin.Context) {
 			if err := a.Auth.EndSession(c); err != nil {
 				t.Error(err)
 			}
-		})
+		}
+		a.Engine.POST("/rename-and-end", rename(t, a), rename(t, a), end)
+		a.Engine.POST("/rename-ended", rename(t, a), func(c *gin.Context) {
+			during := func(*ginoidc.User) error { return a.Auth.EndUserSessions(c, "alice") }
+			if err := a.Auth.UpdateSession(c, during); !errors.Is(err, ginoidc.ErrUnauthenticated) {
+				t.Error(err)
+			}
+		}, end)
 		b := a.Browser()
 		b.MustSignIn("alice")
 		tab := b.Twin()
@@ -2587,8 +2619,8 @@ func TestSignOutLeavesNoRecord(t *testing.T) {
 	}
 }
 
-// TestEndedSessionIsForgotten: a redirect to the sign-in deletes the cookies of a session that has ended elsewhere, also
-// if its store cannot delete the record, which is logged.
+// TestEndedSessionIsForgotten: a redirect to the sign-in deletes the cookies of a session that has ended elsewhere. If
+// its store cannot delete the record, the log says so.
 func TestEndedSessionIsForgotten(t *testing.T) {
 	for _, refuses := range []string{"", "ginoidc"} {
 		store := &readOnlyStore{Store: memstore.NewStore([]byte(testapp.CookieSecret))}
