@@ -137,7 +137,7 @@ func (g *Group) kept(ctx context.Context, r Response) (*Result, error) {
 	switch {
 	case errors.Is(err, session.ErrStore):
 		return nil, fmt.Errorf("%w: %w", shared.ErrUnavailable, err)
-	case result.Session == nil: // there is an error, or the instances do not share their store
+	case err != nil || result.Session == nil: // nil: the instances do not share their store
 		return nil, err
 	}
 	return result, nil
