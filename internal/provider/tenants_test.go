@@ -80,6 +80,8 @@ func TestTenants(t *testing.T) {
 		{"capitals", issuerOf("AAAAAAAA-1111-4111-8111-111111111111"), "AAAAAAAA-1111-4111-8111-111111111111", "issuer"},
 		{"another host", "https://evil.example/" + acme + "/v2.0", acme, "issuer"},
 		{"another host of the same length", "https://no.example/" + acme + "/v2.0", acme, "issuer"},
+		{"no host", acme + "/v2.0", acme, "issuer"},
+		{"no version", "https://op.example/" + acme, acme, "issuer"},
 		{"more path", issuerOf("x/" + acme), acme, "issuer"},
 		{"another version", "https://op.example/" + acme + "/v1.0", acme, "issuer"},
 		{"cut", "https://op.example/v2.0", acme, "issuer"},
@@ -123,6 +125,13 @@ func TestTenantKeys(t *testing.T) {
 		if _, err := p.VerifyIDToken(t.Context(), token, expect()); (err == nil) != tt.ok {
 			t.Errorf("key of %s, tenant %s: %v", tt.kid, tt.tenant, err)
 		}
+	}
+	// Of a single issuer, what a key says beyond the standard limits nothing.
+	op.serve(keysPath, jsonAnswer(200, object{"keys": []any{
+		merge(jwk(&op.key.PublicKey, "k1"), object{"issuer": issuerOf(acme)}),
+	}}))
+	if _, err := op.client().VerifyIDToken(t.Context(), op.token(claims(nil)), expect()); err != nil {
+		t.Error(err)
 	}
 }
 
