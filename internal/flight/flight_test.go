@@ -1,8 +1,11 @@
 package flight_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -76,3 +79,25 @@ func TestPanicIsAnErrorOfAll(t *testing.T) {
 		callers.Wait()
 	})
 }
+
+// TestPanicIsLogged: an operator finds the place of a panic in the log, also if nobody waits for the work. A log
+// handler that panics too ends no process.
+func TestPanicIsLogged(t *testing.T) {
+	var text bytes.Buffer
+	for name, handler := range map[string]slog.Handler{
+		"works": slog.NewTextHandler(&text, nil), "panics": panicking{slog.DiscardHandler},
+	} {
+		group := flight.Group[int]{Log: slog.New(handler)}
+		result := <-group.Start("key", func() (int, error) { panic("app") })
+		if !errors.As(result.Err, new(*flight.PanicError)) {
+			t.Errorf("a handler that %s: %v", name, result.Err)
+		}
+	}
+	if logged := text.String(); strings.Count(logged, "panic: app") != 1 || !strings.Contains(logged, "flight_test.go") {
+		t.Errorf("logged %s", logged)
+	}
+}
+
+type panicking struct{ slog.Handler }
+
+func (panicking) Enabled(context.Context, slog.Level) bool { panic("log") }
