@@ -15,7 +15,7 @@ func TestObject(t *testing.T) {
 		`{}`:                                "map[]",
 		`null`:                              "map[]",
 	} {
-		if got, err := claims.Object(json.RawMessage(extra)); fmt.Sprint(got) != want || err != nil {
+		if got, err := claims.Object(json.RawMessage(extra)); fmt.Sprint(got) != want || got == nil || err != nil {
 			t.Errorf("%s: %v, %v", extra, got, err)
 		}
 	}

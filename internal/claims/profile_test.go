@@ -54,7 +54,8 @@ func TestProfile(t *testing.T) {
 		"userinfo's address is not verified by the ID token": {
 			`{"email_verified":true}`, `{"email":"b"}`, claims.Profile{Email: "b"},
 		},
-		"no address is verified": {`{"email_verified":true}`, `{}`, claims.Profile{}},
+		"no address is verified":             {`{"email_verified":true}`, `{}`, claims.Profile{}},
+		"no address of userinfo is verified": {`{}`, `{"email_verified":true}`, claims.Profile{}},
 		"groups of one source": {
 			`{"realm_access":{"roles":[]}}`, `{"realm_access":{"roles":["a"]}}`,
 			claims.Profile{Extra: json.RawMessage(`{"realm_access":{}}`)},

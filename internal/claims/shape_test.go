@@ -159,6 +159,18 @@ func TestTexts(t *testing.T) {
 	}
 }
 
+// TestWithin: names that the app has chosen get the prefix of the provider once, and are sorted with it.
+func TestWithin(t *testing.T) {
+	for prefix, want := range map[string][]string{
+		"": {"b", "corp:c", "d"}, "corp:": {"corp:b", "corp:c", "corp:d"},
+	} {
+		shape := claims.Shape{Prefix: prefix}
+		if got := shape.Within([]string{"d", "corp:c", "b", "b"}); !slices.Equal(got, want) {
+			t.Errorf("%q: %q, want %q", prefix, got, want)
+		}
+	}
+}
+
 // TestShown: what a page may know of the user's claims. Of an object that holds the groups, only these are shown.
 func TestShown(t *testing.T) {
 	const all = `{"sub":"alice","email":"a@example.com","phone":"1","groups":["a"],"orgs":["o"],` +
@@ -171,6 +183,7 @@ func TestShown(t *testing.T) {
 		{"inside an object", "realm_access.roles",
 			`{"sub":"alice","email":"a@example.com","orgs":["o"],"realm_access":{"roles":["r"]}}`, nil},
 		{"none", "groups", `{}`, []string{}},
+		{"no groups", "teams", `{"sub":"alice","email":"a@example.com","orgs":["o"]}`, nil},
 		{"a list", "groups", `{"phone":"1","orgs":["o"]}`, []string{"phone", "orgs", "absent"}},
 		{"a path in the list", "realm_access.roles", `{"realm_access":{"roles":["r"]}}`, []string{"realm_access.roles"}},
 		{"the object in the list", "realm_access.roles", `{"realm_access":{"roles":["r"],"secret":1}}`,

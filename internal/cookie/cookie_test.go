@@ -67,6 +67,12 @@ func TestValues(t *testing.T) {
 	if got, want := cookie.Values(r, "s"), []string{"a", "b", "", "f"}; !reflect.DeepEqual(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
+	for size, want := range map[int]int{cookie.MaxSize: 1, cookie.MaxSize + 1: 0} {
+		r.Header["Cookie"] = []string{"s=" + strings.Repeat("x", size)}
+		if got := cookie.Values(r, "s"); len(got) != want {
+			t.Errorf("%d bytes are %d values, want %d", size, len(got), want)
+		}
+	}
 }
 
 // TestSole: it finds a cookie that is alone with its name, and nothing that Named would not find alone.

@@ -64,9 +64,12 @@ func TestParts(t *testing.T) {
 			t.Errorf("%q is part %d, %q, %t", pair, got, value, ok)
 		}
 	}
+	if n, value, ok := cookie.CutPart("s.1=", "s"); n != 1 || value != "" || !ok {
+		t.Errorf("an empty part is part %d, %q, %t", n, value, ok)
+	}
 	for _, pair := range []string{
 		"", "s", "s.1", "t=1", "ss=1", "S=1", "s.0=1", "s.9=1", "s.10=1", "s.x=1", "s.=1", "s1=1", " s=1", "s =1",
-		"xs=1", "=1", ".1=1",
+		"xs=1", "=1", ".1=1", "sx1=1",
 	} {
 		if n, value, ok := cookie.CutPart(pair, "s"); ok {
 			t.Errorf("%q is part %d, %q", pair, n, value)

@@ -21,7 +21,7 @@ func rule() returnto.Rule {
 
 func TestAccepted(t *testing.T) {
 	for _, target := range []string{
-		"/", "/app", "/app/", "/app?tab=1&x=2", "/app?q=a%20b%26c",
+		"/", "/!", "/app", "/app/", "/app?tab=1&x=2", "/app?q=a%20b%26c",
 		"/app?next=//evil.example",
 		`/app?next=https://evil.example/../%5c`,
 		"/app?p=..%2f..%2fetc", "/app?q=%zz", "/app?/../..",
