@@ -10,9 +10,12 @@ import (
 )
 
 // SlowToken makes the token endpoint process the next request at once and respond after d.
-func (a *App) SlowToken(d time.Duration) {
-	a.OP.Intercept(fakeop.Token, func(w http.ResponseWriter, r *http.Request) {
-		a.OP.Intercept(fakeop.Token, nil)
+func (a *App) SlowToken(d time.Duration) { a.Slow(fakeop.Token, d) }
+
+// Slow is SlowToken for any endpoint.
+func (a *App) Slow(endpoint fakeop.Endpoint, d time.Duration) {
+	a.OP.Intercept(endpoint, func(w http.ResponseWriter, r *http.Request) {
+		a.OP.Intercept(endpoint, nil)
 		recorded := httptest.NewRecorder()
 		a.OP.ServeHTTP(recorded, r)
 		time.Sleep(d)
