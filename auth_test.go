@@ -2,10 +2,12 @@ package ginoidc_test
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -13,7 +15,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/gin-contrib/sessions"
+	"github.com/gin-contrib/sessions/memstore"
 	"github.com/gin-gonic/gin"
+	gsessions "github.com/gorilla/sessions"
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
@@ -151,6 +156,59 @@ func TestReadyAsksState(t *testing.T) {
 	down = true
 	if err := a.Auth.Ready(t.Context()); !errors.Is(err, ginoidc.ErrSessionStore) || !errors.Is(err, errStateDown) {
 		t.Errorf("down: %v", err)
+	}
+	stored := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Store = deadStore{} })
+	if err := stored.Auth.Ready(t.Context()); !errors.Is(err, ginoidc.ErrSessionStore) {
+		t.Errorf("the store is down: %v", err)
+	}
+}
+
+// deadStore is a store that does not respond.
+type deadStore struct{}
+
+func (deadStore) Get(*http.Request, string) (*gsessions.Session, error) { return nil, errStateDown }
+
+func (deadStore) New(*http.Request, string) (*gsessions.Session, error) { return nil, errStateDown }
+
+func (deadStore) Save(*http.Request, http.ResponseWriter, *gsessions.Session) error {
+	return errStateDown
+}
+
+func (deadStore) Options(sessions.Options) {}
+
+// TestSignOutsOfOneProcess: the log says that a restart forgets sign-outs only if cookies alone hold the sessions.
+func TestSignOutsOfOneProcess(t *testing.T) {
+	for name, tt := range map[string]struct {
+		change testapp.Change
+		says   bool
+	}{
+		"cookies":             {func(*ginoidc.Config, *fakeop.Config) {}, true},
+		"cookies and a state": {func(c *ginoidc.Config, _ *fakeop.Config) { c.State = state.NewMemory(0) }, false},
+		"a store": {func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.Store = memstore.NewStore([]byte(testapp.CookieSecret))
+		}, false},
+	} {
+		a := testapp.New(t, tt.change)
+		if says := strings.Contains(a.Logs.String(), "remembered by this process alone"); says != tt.says {
+			t.Errorf("%s: %s", name, a.Logs)
+		}
+	}
+}
+
+// database is a State and a Store in one. A value of it cannot be compared.
+type database struct {
+	ginoidc.SharedState
+	sessions.Store
+	_ []byte
+}
+
+// TestDatabaseAsValue: a State and a Store may be one value of any type.
+func TestDatabaseAsValue(t *testing.T) {
+	both := database{SharedState: state.NewMemory(0), Store: memstore.NewStore([]byte(testapp.CookieSecret))}
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.State, c.Store = both, both })
+	b := a.Browser()
+	if b.MustSignIn("alice"); b.WhoAmI() != "alice" {
+		t.Error("not signed in")
 	}
 }
 
@@ -447,6 +505,9 @@ func TestRemovedProvider(t *testing.T) {
 		{"unchanged", "one", "two", func(*ginoidc.Config, *fakeop.Config) {}},
 		{"another client", "", "two", func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].ClientID = "x" }},
 		{"renamed", "", "two", func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].Name = "uno" }},
+		{"another secret", "", "", func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.CookieSecrets = []string{"q7Yc2WmZ5xKt9RvB4nLs8JdPf3HgTa6E"}
+		}},
 		{"removed", "", "two", func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers = c.Providers[1:] }},
 		{"in another order", "one", "two", func(c *ginoidc.Config, _ *fakeop.Config) { slices.Reverse(c.Providers) }},
 	} {
@@ -638,6 +699,7 @@ func TestFoundTransports(t *testing.T) {
 			{&inUse{transport}, 1},
 			{roundTrip(transport.RoundTrip), 1},
 			{roundTrip(transport.RoundTrip), 1}, // not comparable
+			{transport, 1},
 		} {
 			before := op.Count(fakeop.Discovery)
 			d.edit("acme", func(p *ginoidc.Provider) { p.Transport = tt.transport })
@@ -645,6 +707,40 @@ func TestFoundTransports(t *testing.T) {
 			b.Navigate("/auth/signin?provider=acme")
 			if reads := op.Count(fakeop.Discovery) - before; reads != tt.reads {
 				t.Errorf("transport %d: the metadata was read %d times", i, reads)
+			}
+		}
+	})
+}
+
+// TestFoundProviderIsCopied: what the app does later to the lists of a provider that it has returned has no effect, and
+// other certificate authorities make for another client.
+func TestFoundProviderIsCopied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, d := newTenants(t, []string{"acme"})
+		scopes := []string{"openid", "email"}
+		d.edit("acme", func(p *ginoidc.Provider) { p.Scopes = scopes })
+		scope := func() string {
+			return testapp.ParseURL(t, a.Browser().Navigate("/auth/signin?provider=acme").Location()).Query().Get("scope")
+		}
+		before := scope()
+		if scopes[1] = "phone"; before != "openid email" || scope() != before {
+			t.Errorf("asks for %q, then %q", before, scope())
+		}
+		op := d.ops["acme"]
+		pool, other := x509.NewCertPool(), x509.NewCertPool()
+		pem, err := os.ReadFile(testapp.NewAuthority(t).File)
+		if err != nil || !other.AppendCertsFromPEM(pem) {
+			t.Fatal(err)
+		}
+		for i, tt := range []struct {
+			pool  *x509.CertPool
+			reads int // of the metadata
+		}{{pool, 1}, {x509.NewCertPool(), 0}, {other, 1}} {
+			before := op.Count(fakeop.Discovery)
+			d.edit("acme", func(p *ginoidc.Provider) { p.RootCAs = tt.pool })
+			time.Sleep(2 * time.Minute)
+			if scope(); op.Count(fakeop.Discovery)-before != tt.reads {
+				t.Errorf("certificates %d: the metadata was read %d times", i, op.Count(fakeop.Discovery)-before)
 			}
 		}
 	})
@@ -673,8 +769,9 @@ func TestFindProviderFails(t *testing.T) {
 		restarted, d := newTenants(t, []string{"acme"}) // and knows no provider yet
 		d.down = errors.New("no database")
 		acme.App, staff.App = restarted, restarted
-		if r := acme.Fetch("/user"); r.StatusCode != http.StatusServiceUnavailable {
-			t.Errorf("a session of an unknown provider while the lookup fails: %d", r.StatusCode)
+		r := acme.Fetch("/user")
+		if r.StatusCode != http.StatusServiceUnavailable || strings.Contains(restarted.Logs.String(), "not configured") {
+			t.Errorf("a session of an unknown provider while the lookup fails: %d %s", r.StatusCode, restarted.Logs)
 		}
 		if userOf(staff) == "" {
 			t.Error("a user of another provider was signed out")
@@ -751,6 +848,8 @@ func TestFoundProviderIsChecked(t *testing.T) {
 		if private := strings.Contains(a.Logs.String(), "private_address"); private != (name == "private address" ||
 			name == "metadata") {
 			t.Errorf("%s: the log says that the address is private: %v", name, private)
+		} else if refused := strings.Contains(a.Logs.String(), "a provider that cannot be used"); refused == private {
+			t.Errorf("%s: the log says that the settings are refused: %v", name, refused)
 		}
 		a.Browser().MustSignInAt("staff", "alice")
 	}

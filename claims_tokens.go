@@ -49,25 +49,20 @@ func (rp *relyingParty) personOf(
 		rp.log.DebugContext(ctx, "ginoidc: the provider sends no groups claim",
 			"claim", cmp.Or(idp.GroupsClaim, strings.Join(idp.GroupsPath, ".")), "sub", claims.Text(idToken, "sub"))
 	}
-	user, err := newUser(rp.shape, idToken, userInfo)
-	if err != nil {
-		return nil, err
-	}
+	user := newUser(rp.shape, idToken, userInfo)
 	user.Provider = rp.settings.Name
 	if err := rp.resolveGroups(ctx, user, tokens.AccessToken); err != nil {
 		return nil, err
 	}
 	p := &person{rp: rp, user: user, sid: claims.Text(idToken, "sid"), issued: idToken.Time("iat"), tokens: tokens}
 	p.issuer = user.Issuer
+	var err error
 	if p.expires, err = idToken.SessionExpiry(); err != nil {
 		return nil, fmt.Errorf("%w: %w", outcome.ErrInvalidToken, err)
 	}
 	if rp.keepIDToken != Never {
-		signed, err := rp.Client.SignedIDToken(tokens.IDToken)
-		if err != nil && rp.keepIDToken == Always {
-			return nil, translated(err)
-		}
-		p.idToken = []byte(signed) // empty after an error: a sign-out then sends no hint
+		signed, _ := rp.Client.SignedIDToken(tokens.IDToken) // which was valid a moment ago
+		p.idToken = []byte(signed)
 	}
 	return p, nil
 }
@@ -105,14 +100,14 @@ func (p *Provider) claimShape() *claims.Shape {
 }
 
 // newUser returns the user whom validated claims describe.
-func newUser(shape *claims.Shape, idToken, userInfo provider.Claims) (*User, error) {
-	p, err := shape.Profile(idToken, userInfo)
+func newUser(shape *claims.Shape, idToken, userInfo provider.Claims) *User {
+	p := shape.Profile(idToken, userInfo)
 	return &User{
 		Issuer: p.Issuer, Subject: p.Subject, Name: p.Name, PreferredUsername: p.PreferredUsername,
 		Email: p.Email, EmailVerified: p.EmailVerified, Picture: p.Picture,
 		Groups: p.Groups, GroupsOverage: p.GroupsOverage, Organizations: p.Organizations,
 		AuthTime: idToken.Time("auth_time"), ACR: p.ACR, AMR: p.AMR, Extra: p.Extra, shape: shape, ready: true,
-	}, err
+	}
 }
 
 // vet asks code of the app about the user of a session that is checked: the resolver for the groups, and OnSignIn
@@ -120,10 +115,7 @@ func newUser(shape *claims.Shape, idToken, userInfo provider.Claims) (*User, err
 func (rp *relyingParty) vet(
 	ctx context.Context, ask hooks, r *session.Record, found recheck.Found, accessToken string,
 ) (*session.Record, error) {
-	u, err := rp.userFound(r, found)
-	if err != nil {
-		return nil, err
-	}
+	u := rp.userFound(r, found)
 	if resolve := rp.settings.GroupsResolver; resolve != nil {
 		groups, err := resolve(ctx, u, accessToken)
 		if err != nil {
@@ -131,6 +123,7 @@ func (rp *relyingParty) vet(
 		}
 		u.Groups, u.GroupsOverage = rp.shape.Within(groups), false
 	}
+	var err error
 	if !r.Issued.IsZero() { // StartSession does not call OnSignIn either
 		err = ask.signIn(ctx, &PendingSignIn{User: u, AccessToken: accessToken, Recheck: true})
 	}
@@ -145,19 +138,16 @@ func (rp *relyingParty) vet(
 }
 
 // userFound returns the user as the sources of a check describe them.
-func (rp *relyingParty) userFound(r *session.Record, found recheck.Found) (*User, error) {
+func (rp *relyingParty) userFound(r *session.Record, found recheck.Found) *User {
 	before := rp.userOf(r)
 	u := before.copied() // code of the app may change what it gets, and the comparison needs what was known
 	if found.IDToken != nil {
-		var err error
-		if u, err = newUser(rp.shape, found.IDToken, found.UserInfo); err != nil {
-			return nil, err
-		}
+		u = newUser(rp.shape, found.IDToken, found.UserInfo)
 		u.Data, u.Actor, u.Provider = before.Data, before.Actor, before.Provider
 	}
 	known := found.Memberships
 	u.Groups, u.GroupsOverage, u.Organizations = known.Groups, known.GroupsOverage, known.Organizations
-	return u, nil
+	return u
 }
 
 // errUndecided marks errors of OnSignIn that refuse nobody, although the hook's errors are wrapped in ErrForbidden.
@@ -177,10 +167,7 @@ func refusal(err error) error {
 // userOfToken returns the user of a verified access token. A client that acts on its own behalf is a user whose Subject
 // is the client's identifier at the provider.
 func (rp *relyingParty) userOfToken(token *provider.AccessToken) (any, error) {
-	u, err := newUser(rp.shape, token.Claims, nil)
-	if err != nil {
-		return nil, err
-	}
+	u := newUser(rp.shape, token.Claims, nil)
 	u.Issuer, u.Subject, u.Provider = rp.Client.Issuer(token.Claims), token.Subject, rp.settings.Name
 	if u.Subject == "" && token.Machine {
 		u.Subject = token.ClientID

@@ -24,13 +24,13 @@ type Profile struct {
 // userinfo, claim by claim. Groups and organizations come from the ID token if it has them at all and otherwise from
 // userinfo, never from both. email and email_verified come from the same source: the email_verified of one says nothing
 // about the address in the other, and trusting it would verify an unverified address.
-func (s *Shape) Profile(idToken, userInfo map[string]any) (p Profile, err error) {
+func (s *Shape) Profile(idToken, userInfo map[string]any) Profile {
 	all := Merge(idToken, userInfo)
 	emailSource := idToken
 	if idToken["email"] == nil {
 		emailSource = userInfo
 	}
-	p = Profile{
+	p := Profile{
 		Issuer: Text(idToken, "iss"), Subject: Text(idToken, "sub"),
 		Name: Text(all, "name"), PreferredUsername: Text(all, "preferred_username"),
 		Email: Text(emailSource, "email"), Picture: Text(all, "picture"),
@@ -51,9 +51,9 @@ func (s *Shape) Profile(idToken, userInfo map[string]any) (p Profile, err error)
 	}
 	maps.DeleteFunc(all, func(_ string, value any) bool { return value == nil || !Decodable(value) })
 	if len(all) > 0 {
-		p.Extra, err = json.Marshal(all)
+		p.Extra, _ = json.Marshal(all) // it was JSON
 	}
-	return p, err
+	return p
 }
 
 // ofProtocol returns the claims that Extra leaves out: validation is finished with them, or Profile has a field for
