@@ -3,7 +3,6 @@ package ginoidc
 import (
 	"context"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -85,10 +84,7 @@ func (s *signIns) detectLoop(c *gin.Context, req *request, rp *relyingParty) (ag
 	if !ok {
 		return false, nil
 	}
-	if id, err := req.identify(c); !id.nobody() || err != nil {
-		return false, nil
-	}
-	if found, err := s.sessions.Load(req.http); found != nil || err != nil {
+	if id, err := req.identify(c); !id.nobody() || err != nil || req.ended || len(req.rivals) > 0 {
 		return false, nil
 	}
 	if ended, err := rp.ledger.Ended(req, t); ended || err != nil {
@@ -122,11 +118,7 @@ func (a *Auth) SignInURL(returnTo string) string {
 // change it. It returns an error if params has a parameter of the plugin itself, such as scope or redirect_uri, or
 // takes more than 1,500 bytes. With several providers, the parameter provider names one of them.
 func (a *Auth) SignInURLWith(returnTo string, params url.Values) (string, error) {
-	forProvider := maps.Clone(params)
-	if a.providers.Several {
-		delete(forProvider, signin.ProviderParameter)
-	}
-	if err := provider.CheckParameters(forProvider); err != nil {
+	if err := provider.CheckParameters(params); err != nil {
 		return "", fmt.Errorf("%w: %w", signin.ErrParameters, err)
 	}
 	return a.links.With(returnTo, params)
@@ -220,13 +212,13 @@ func (a *Auth) LinkURL(c *gin.Context, provider, returnTo string) (string, error
 // session and keeps no tokens.
 func (e *codeExchange) link(req *request) error {
 	s, err := e.auth.sessions.Load(req.http)
-	if err == nil && s != nil {
+	if s != nil {
 		s, _, err = req.current(req.Context, s)
 	}
 	if err != nil {
 		return translated(err)
 	}
-	if s == nil || s.ID != e.attempt.Replaces || s.Subject != e.attempt.Replaced {
+	if s == nil || s.ID != e.attempt.Replaces {
 		return fmt.Errorf("%w: the session that began to is over", errLinkRefused)
 	}
 	p, err := e.rp.redeem(req, e.code, e.attempt)

@@ -3,6 +3,7 @@ package ginoidc_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -292,6 +293,22 @@ func TestSilentSignIn(t *testing.T) {
 			t.Errorf("%s: again %d to %q", code, r.StatusCode, r.Location())
 		}
 	}
+	noAnswer := false
+	unknown := silent(func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.State = fallibleState{state.NewMemory(0), &noAnswer}
+	})
+	b = unknown.Browser()
+	b.MustSignIn("alice")
+	if noAnswer = true; b.Navigate("/news").StatusCode != http.StatusOK {
+		t.Error("a redirect although the user may be signed in")
+	}
+	var rec recorder
+	away := silent(func(c *ginoidc.Config, _ *fakeop.Config) { c.OnEvent = rec.receive })
+	away.OP.Intercept(fakeop.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) })
+	if r := away.Browser().Navigate("/news"); r.StatusCode != http.StatusOK || !strings.Contains(
+		fmt.Sprint(rec.take()), "silent sign-in") {
+		t.Errorf("no provider: %d %s", r.StatusCode, away.Logs)
+	}
 	b = a.Browser()
 	callback = b.Start("/news", "alice")
 	a.OP.Misbehave(fakeop.Unavailable503)
@@ -479,6 +496,7 @@ type linking struct {
 	*testapp.App
 	linked []string
 	err    error
+	down   bool // the state does not say which sessions have ended
 }
 
 // newLinking returns an app that links accounts, with a route that shows the link to a provider.
@@ -486,7 +504,7 @@ func newLinking(t *testing.T, change ...testapp.Change) *linking {
 	t.Helper()
 	l := &linking{}
 	l.App = several(t, append([]testapp.Change{func(c *ginoidc.Config, _ *fakeop.Config) {
-		c.KeepTokens = true
+		c.KeepTokens, c.State = true, fallibleState{state.NewMemory(0), &l.down}
 		c.OnLink = func(_ context.Context, user, linked *ginoidc.User) error {
 			l.linked = append(l.linked, user.Provider+" "+user.Subject+" = "+linked.Provider+" "+linked.Subject)
 			return l.err
@@ -508,6 +526,68 @@ func linkAt(b *testapp.Browser, link, name, subject string) testapp.Reply {
 	return b.Navigate(b.ApproveAt(name, subject, link))
 }
 
+// TestNoLoop: a sign-in is none of a loop if the user is known or may be, or if it is known why nobody is signed in.
+func TestNoLoop(t *testing.T) {
+	keys := map[string]func(*gin.Context) (*ginoidc.User, error){"robot": shows(ginoidc.User{Subject: "robot"})}
+	for name, tt := range map[string]struct {
+		happens func(a *testapp.App, b *testapp.Browser, down *bool)
+		lost    bool
+		headers []string
+	}{
+		"the cookie is gone": {func(_ *testapp.App, b *testapp.Browser, _ *bool) {
+			b.SetCookie("__Host-ginoidc", "", "/")
+		}, true, nil},
+		"nobody has signed in": {func(a *testapp.App, b *testapp.Browser, _ *bool) { b.Jar = a.Browser().Jar }, false, nil},
+		"signed in":            {func(*testapp.App, *testapp.Browser, *bool) {}, false, nil},
+		"by other means": {func(_ *testapp.App, b *testapp.Browser, _ *bool) {
+			b.SetCookie("__Host-ginoidc", "", "/")
+		}, false, []string{"X-API-Key", "robot"}},
+		"refused by other means": {func(_ *testapp.App, b *testapp.Browser, _ *bool) {
+			b.SetCookie("__Host-ginoidc", "", "/")
+		}, false, []string{"X-API-Key", "unknown"}},
+		"ended": {func(a *testapp.App, _ *testapp.Browser, _ *bool) { a.BackChannelLogout("alice", "", nil) }, false, nil},
+		"ended and gone": {func(a *testapp.App, b *testapp.Browser, _ *bool) {
+			a.BackChannelLogout("alice", "", nil)
+			b.SetCookie("__Host-ginoidc", "", "/")
+		}, false, nil},
+		"the cookie is outdated": {func(_ *testapp.App, b *testapp.Browser, _ *bool) {
+			b.Twin().Do(http.MethodPost, "/rename", nil)
+			time.Sleep(11 * time.Second)
+		}, false, nil},
+		"no answer": {func(_ *testapp.App, b *testapp.Browser, down *bool) {
+			b.SetCookie("__Host-ginoidc", "", "/")
+			*down = true
+		}, false, nil},
+		"a planted cookie": {func(a *testapp.App, b *testapp.Browser, _ *bool) {
+			other := a.Browser()
+			other.MustSignIn("bob")
+			for _, c := range other.Jar.Cookies(testapp.ParseURL(t, testapp.URL+"/")) {
+				if c.Name == "__Host-ginoidc" {
+					b.SetCookie(c.Name, c.Value, "/auth")
+				}
+			}
+		}, false, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				down := false
+				a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+					c.State, c.Authenticators = fallibleState{state.NewMemory(0), &down}, []ginoidc.Authenticator{byKey(keys)}
+				})
+				a.Engine.POST("/rename", rename(t, a))
+				b := a.Browser()
+				b.MustSignIn("alice")
+				tt.happens(a, b, &down)
+				r := b.Do(http.MethodGet, "/auth/signin", nil, append(testapp.Navigation(), tt.headers...)...)
+				lost := strings.Contains(a.Logs.String(), "the session of a recent sign-in is gone")
+				if tt.lost && r.StatusCode != http.StatusBadRequest || !tt.lost && (r.StatusCode != http.StatusFound || lost) {
+					t.Errorf("%d\n%s", r.StatusCode, a.Logs)
+				}
+			})
+		})
+	}
+}
+
 // TestLink: a second identity, freshly proven, is handed to the app. The session, its user and its tokens stay.
 func TestLink(t *testing.T) {
 	var reported []string
@@ -525,11 +605,13 @@ func TestLink(t *testing.T) {
 	if to := testapp.ParseURL(t, b.Navigate(link).Location()); to.Query().Get("prompt") != "login" {
 		t.Errorf("not a fresh sign-in: %s", to)
 	}
-	r := linkAt(b, link, "two", "bob")
-	if r.StatusCode != http.StatusSeeOther || r.Location() != "/account" {
-		t.Fatalf("%d %s %s", r.StatusCode, r.Location(), l.Logs)
+	for _, subject := range []string{"bob", "alice"} { // another provider's subject alice is another identity
+		r := linkAt(b, link, "two", subject)
+		if r.StatusCode != http.StatusSeeOther || r.Location() != "/account" {
+			t.Fatalf("%d %s %s", r.StatusCode, r.Location(), l.Logs)
+		}
 	}
-	if got := strings.Join(l.linked, ", "); got != "one alice = two bob" {
+	if got := strings.Join(l.linked, ", "); got != "one alice = two bob, one alice = two alice" {
 		t.Errorf("linked: %q", got)
 	}
 	if got := userOf(b); got != "one "+testapp.IssuerOf("one")+" alice" {
@@ -540,7 +622,7 @@ func TestLink(t *testing.T) {
 			t.Errorf("the cookie %.40s changed", cookie)
 		}
 	}
-	if !strings.Contains(l.Logs.String(), "account linked") || strings.Join(reported, ", ") != "two bob" {
+	if !strings.Contains(l.Logs.String(), "account linked") || strings.Join(reported, ", ") != "two bob, two alice" {
 		t.Errorf("reported %q", reported)
 	}
 }
@@ -585,6 +667,28 @@ func TestLinkRefused(t *testing.T) {
 		{"itself", func(l *linking, b *testapp.Browser) testapp.Reply {
 			return linkAt(b, b.Fetch("/link/one").Body, "one", "alice")
 		}, 403},
+		{"in a later session of the same user", func(l *linking, b *testapp.Browser) testapp.Reply {
+			callback := b.ApproveAt("two", "bob", link(l, b))
+			b.MustSignInAt("one", "alice")
+			return b.Navigate(callback)
+		}, 403},
+		{"without the session", func(l *linking, b *testapp.Browser) testapp.Reply {
+			callback := b.ApproveAt("two", "bob", link(l, b))
+			b.SetCookie("__Host-ginoidc", "", "/")
+			return b.Navigate(callback)
+		}, 403},
+		{"signed out", func(l *linking, b *testapp.Browser) testapp.Reply {
+			return l.Browser().Navigate(link(l, b))
+		}, 401},
+		{"not proven", func(l *linking, b *testapp.Browser) testapp.Reply {
+			l.OPs["two"].Misbehave(fakeop.BadSignature)
+			return linkAt(b, link(l, b), "two", "bob")
+		}, 401},
+		{"while the state does not respond", func(l *linking, b *testapp.Browser) testapp.Reply {
+			callback := b.ApproveAt("two", "bob", link(l, b))
+			l.down = true
+			return b.Navigate(callback)
+		}, 503},
 		{"refused by the provider", func(l *linking, b *testapp.Browser) testapp.Reply {
 			callback, err := l.OPs["two"].Deny(b.Navigate(link(l, b)).Location(), "access_denied")
 			if err != nil {
@@ -599,6 +703,17 @@ func TestLinkRefused(t *testing.T) {
 		if r := tt.try(l, b); r.StatusCode != tt.want || len(l.linked) > 0 {
 			t.Errorf("%s: %d, want %d; linked %q", tt.name, r.StatusCode, tt.want, l.linked)
 		}
+	}
+}
+
+// TestLinkOfNoProvider: a link without the provider that it is for is none.
+func TestLinkOfNoProvider(t *testing.T) {
+	l := newLinking(t)
+	b := l.Browser()
+	b.MustSignInAt("one", "alice")
+	link := strings.Replace(b.Fetch("/link/two").Body, "provider=two", "x=y", 1)
+	if r := b.Navigate(link); r.StatusCode != http.StatusOK || !strings.Contains(r.Body, "provider=two") {
+		t.Errorf("%d %s", r.StatusCode, r.Body)
 	}
 }
 
