@@ -477,6 +477,12 @@ func TestFrontChannelOfSeveral(t *testing.T) {
 	if r := a.Browser().Do(http.MethodGet, "/auth/frontchannel-logout/two"+query, nil); userOf(one) == "" {
 		t.Errorf("iss of one at the route of two: %d", r.StatusCode)
 	}
+	// As in a frame on the same site, with the cookie of a session that has this sid at another provider.
+	two.Do(http.MethodGet, "/auth/frontchannel-logout"+query, nil)
+	if userOf(two) == "" {
+		t.Error("one provider has ended the session of another")
+	}
+	one.MustSignInAt("one", "alice")
 	r := a.Browser().Do(http.MethodGet, "/auth/frontchannel-logout?sid=same&iss=https://x.example", nil)
 	if r.StatusCode != http.StatusNotFound {
 		t.Errorf("unknown iss: %d", r.StatusCode)

@@ -132,7 +132,8 @@ func (rp *relyingParty) vet(
 		return &rec, nil
 	}
 	if errors.Is(err, ErrProviderUnavailable) || errors.Is(err, ErrSessionStore) || ctx.Err() != nil {
-		err = fmt.Errorf("OnSignIn: %w", errors.Join(errUndecided, err))
+		// Not wrapped: the hook's errors are wrapped in ErrForbidden, and this one refuses nobody.
+		return nil, fmt.Errorf("undecided: %v", err)
 	}
 	return nil, refusal(err)
 }
@@ -150,15 +151,9 @@ func (rp *relyingParty) userFound(r *session.Record, found recheck.Found) *User 
 	return u
 }
 
-// errUndecided marks errors of OnSignIn that refuse nobody, although the hook's errors are wrapped in ErrForbidden.
-var errUndecided = errors.New("undecided")
-
 // refusal returns an error of the app's code as a [recheck.ErrRefused] if it means that the user may no longer sign in.
 func refusal(err error) error {
-	switch {
-	case errors.Is(err, errUndecided):
-		return err
-	case errors.Is(err, ErrForbidden), errors.Is(err, ErrUnauthenticated):
+	if errors.Is(err, ErrForbidden) || errors.Is(err, ErrUnauthenticated) {
 		return fmt.Errorf("%w: %w", recheck.ErrRefused, err)
 	}
 	return recheck.Judged(err)
@@ -169,7 +164,7 @@ func refusal(err error) error {
 func (rp *relyingParty) userOfToken(token *provider.AccessToken) (any, error) {
 	u := newUser(rp.shape, token.Claims, nil)
 	u.Issuer, u.Subject, u.Provider = rp.Client.Issuer(token.Claims), token.Subject, rp.settings.Name
-	if u.Subject == "" && token.Machine {
+	if u.Subject == "" {
 		u.Subject = token.ClientID
 	}
 	u.ClientID, u.Scopes, u.machine = token.ClientID, token.Scopes, token.Machine

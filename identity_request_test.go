@@ -1048,6 +1048,81 @@ func TestRecheckInvalidRequest(t *testing.T) {
 	})
 }
 
+// TestRecheckedByTheApp: code of the app can refuse a user who is read again. If it cannot decide, or does not return
+// in time, it is asked again, and the user is known as long as during an outage of the provider.
+func TestRecheckedByTheApp(t *testing.T) {
+	for name, tt := range map[string]struct {
+		hook, resolver func(context.Context) error
+		status, later  int
+	}{
+		"the hook cannot decide": {
+			func(context.Context) error { return fmt.Errorf("no answer: %w", ginoidc.ErrProviderUnavailable) }, nil, 200, 503,
+		},
+		"the hook has no database": {
+			func(context.Context) error { return fmt.Errorf("no answer: %w", ginoidc.ErrSessionStore) }, nil, 200, 503,
+		},
+		"the hook hangs": {
+			func(ctx context.Context) error { <-ctx.Done(); return errors.New("gave up") }, nil, 200, 503,
+		},
+		"the hook refuses": {func(context.Context) error { return errors.New("disabled") }, nil, 401, 401},
+		"the resolver forbids": {
+			nil, func(context.Context) error { return fmt.Errorf("disabled: %w", ginoidc.ErrForbidden) }, 401, 401,
+		},
+		"the resolver knows nobody": {
+			nil, func(context.Context) error { return fmt.Errorf("disabled: %w", ginoidc.ErrUnauthenticated) }, 401, 401,
+		},
+		"the resolver fails": {nil, func(context.Context) error { return errors.New("no directory") }, 200, 503},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				again := false
+				call := func(ctx context.Context, f func(context.Context) error) error {
+					if f == nil || !again {
+						return nil
+					}
+					return f(ctx)
+				}
+				a := newRechecked(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+					c.OnSignIn = func(ctx context.Context, _ *ginoidc.PendingSignIn) error { return call(ctx, tt.hook) }
+					c.Providers[0].GroupsResolver = func(ctx context.Context, u *ginoidc.User, _ string) ([]string, error) {
+						return u.Groups, call(ctx, tt.resolver)
+					}
+				})
+				b := a.Browser()
+				b.MustSignIn("alice")
+				again = true
+				time.Sleep(due)
+				for _, want := range []int{tt.status, tt.status, tt.later} {
+					if r := b.Fetch("/me"); r.StatusCode != want {
+						t.Fatalf("%d, want %d: %s\n%s", r.StatusCode, want, r.Body, a.Logs)
+					}
+					time.Sleep(9 * time.Minute)
+				}
+			})
+		})
+	}
+}
+
+// TestUnknownUserDuringOutage: a page without a guard shows nobody if the provider could not confirm the user in time,
+// and the log says so once.
+func TestUnknownUserDuringOutage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newRechecked(t)
+		a.Engine.GET("/greet", func(c *gin.Context) {
+			_, ok := ginoidc.UserFrom(c)
+			_, again := ginoidc.UserFrom(c)
+			c.String(http.StatusOK, "%t %t", ok, again)
+		})
+		b := a.Browser()
+		b.MustSignIn("alice")
+		a.OP.Misbehave(fakeop.Refresh503)
+		time.Sleep(20 * time.Minute)
+		if r := b.Fetch("/greet"); r.Body != "false false" || strings.Count(a.Logs.String(), "the user is not known") != 1 {
+			t.Errorf("%s\n%s", r.Body, a.Logs)
+		}
+	})
+}
+
 // TestRecheckHookPanics: tokens of a user who may no longer sign in are revoked, also if OnSessionEnd panics.
 func TestRecheckHookPanics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

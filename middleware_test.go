@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -1006,6 +1007,44 @@ func proofOf(
 		t.Fatal(err)
 	}
 	return proof
+}
+
+// TestIntrospectedUsers: a token of a client that acts on its own behalf identifies the client, and one that identifies
+// nobody is refused. A header without a token is refused without a call.
+func TestIntrospectedUsers(t *testing.T) {
+	for name, tt := range map[string]struct {
+		answer map[string]any
+		want   string // the subject, or "" for a refusal
+	}{
+		"a user":              {map[string]any{"sub": "alice", "client_id": "svc"}, "alice"},
+		"a client":            {map[string]any{"client_id": "svc"}, "svc"},
+		"a client as subject": {map[string]any{"sub": "svc", "client_id": "svc"}, "svc"},
+		"nobody":              {map[string]any{}, ""},
+		"no token":            {nil, ""},
+	} {
+		a := newAPI(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].Introspection = "json" })
+		a.OP.OnIntrospection(func(answer map[string]any) {
+			delete(answer, "sub")
+			delete(answer, "client_id")
+			maps.Copy(answer, tt.answer)
+		})
+		token, err := a.OP.OpaqueToken("alice", api)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tt.answer == nil {
+			token = ""
+		}
+		r := a.Browser().Do(http.MethodGet, "/me", nil, "Authorization", "Bearer "+token)
+		if tt.want == "" {
+			calls := a.OP.Count(fakeop.Introspection)
+			if r.StatusCode != 401 || r.JSON(t)["error"] != "invalid_access_token" || (calls > 0) != (token != "") {
+				t.Errorf("%s: %d %s after %d calls", name, r.StatusCode, r.Body, calls)
+			}
+		} else if r.StatusCode != 200 || r.JSON(t)["sub"] != tt.want {
+			t.Errorf("%s: %d %s", name, r.StatusCode, r.Body)
+		}
+	}
 }
 
 // TestBearerBoundToKey: an access token that is bound to a key is accepted only with a fresh proof of that key, made

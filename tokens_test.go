@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"io"
 	"log"
 	"net/http"
@@ -1026,6 +1027,70 @@ func TestExchangeAnswers(t *testing.T) {
 		if r := b.Fetch("/for?exchange=1&audience=a"); r.StatusCode != 502 || r.JSON(t)["error"] != "provider_error" {
 			t.Errorf("%s: %d %s", name, r.StatusCode, r.Body)
 		}
+	}
+}
+
+// TestUserInfoURL: the address is that of the provider of the user, or of the only one.
+func TestUserInfoURL(t *testing.T) {
+	a := several(t)
+	var address string
+	var failure error
+	a.Engine.GET("/address", func(c *gin.Context) { address, failure = a.Auth.UserInfoURL(c) })
+	b := a.Browser()
+	b.MustSignInAt("two", "alice")
+	if b.Fetch("/address"); failure != nil || !strings.HasPrefix(address, testapp.IssuerOf("two")) {
+		t.Errorf("of two: %q, %v", address, failure)
+	}
+	if a.Browser().Fetch("/address"); failure == nil || address != "" {
+		t.Errorf("of nobody: %q", address)
+	}
+	if address, err := a.Auth.UserInfoURL(t.Context()); err == nil || address != "" {
+		t.Errorf("of no request: %q", address)
+	}
+	one := testapp.New(t)
+	if address, err := one.Auth.UserInfoURL(t.Context()); err != nil || !strings.HasPrefix(address, testapp.Issuer) {
+		t.Errorf("of the only one: %q, %v", address, err)
+	}
+	away := testapp.New(t)
+	away.OP.Intercept(fakeop.Discovery, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) })
+	if _, err := away.Auth.UserInfoURL(t.Context()); !errors.Is(err, ginoidc.ErrProviderUnavailable) {
+		t.Errorf("while the provider is away: %v", err)
+	}
+}
+
+// TestTokensOfNobody: whatever needs a token says why there is none.
+func TestTokensOfNobody(t *testing.T) {
+	down := false
+	a := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.State = fallibleState{state.NewMemory(0), &down}
+	})
+	exchange := ginoidc.TokenRequest{Exchange: true, Audience: "other"}
+	for name, call := range map[string]func(*gin.Context) error{
+		"Token":     func(c *gin.Context) error { _, err := a.Auth.Token(c); return err },
+		"Transport": func(c *gin.Context) error { _, err := a.Auth.Transport(c); return err },
+		"ClientFor": func(c *gin.Context) error { _, err := a.Auth.ClientFor(c, ginoidc.TokenRequest{}); return err },
+		"exchange":  func(c *gin.Context) error { _, err := a.Auth.TokenFor(c, exchange); return err },
+	} {
+		var got error
+		a.Engine.GET("/"+name, func(c *gin.Context) { got = call(c) })
+		start := func(c *gin.Context) {
+			if err := a.Auth.StartSession(c, &ginoidc.User{Subject: "carol"}); err != nil {
+				t.Error(err)
+			}
+		}
+		a.Engine.GET("/own/"+name, start, func(c *gin.Context) { got = call(c) })
+		b := a.Browser()
+		b.MustSignIn("alice")
+		for path, want := range map[string]error{"/" + name: ginoidc.ErrUnauthenticated, "/own/" + name: ginoidc.ErrNoToken} {
+			if a.Browser().Fetch(path); !errors.Is(got, want) {
+				t.Errorf("%s: %v", path, got)
+			}
+		}
+		down = true
+		if b.Fetch("/" + name); !errors.Is(got, ginoidc.ErrSessionStore) {
+			t.Errorf("%s while the state is down: %v", name, got)
+		}
+		down = false
 	}
 }
 

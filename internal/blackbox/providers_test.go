@@ -87,6 +87,9 @@ func TestAccessTokensOfSeveral(t *testing.T) {
 		if r.StatusCode != want || want == http.StatusOK && r.Body != name+" "+testapp.IssuerOf(name) {
 			t.Errorf("token of %s: %d %s", name, r.StatusCode, r.Body)
 		}
+		if says := r.Header.Get("WWW-Authenticate"); strings.Contains(says, `error="invalid_token"`) != (want != 200) {
+			t.Errorf("token of %s: %s", name, says)
+		}
 	}
 	for name, want := range map[string]int{"one": http.StatusUnauthorized, "two": http.StatusOK} {
 		token, err := a.OPs[name].OpaqueToken("alice", api)
