@@ -91,7 +91,7 @@ func TestStartAndFind(t *testing.T) {
 	for _, want := range []attempt.Purpose{
 		{ReturnTo: "/profile?tab=1", MaxAge: -1},
 		{ReturnTo: "/", AppState: `{"cart":7}`},
-		{MaxAge: 3600, AppState: "x", ACRValues: "gold silver"},
+		{MaxAge: 3600, AppState: "x", ACRValues: "gold silver", Provider: "corp"},
 		{ReturnTo: long, MaxAge: 1 << 30},
 		{ReturnTo: "/x", MaxAge: -1, AppState: strings.Repeat("s", 1000)},
 		{ReturnTo: "/x", MaxAge: -1, Silent: true},

@@ -92,6 +92,15 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// TestLargestCode: a code of 16 KiB is accepted, as large as no provider makes one.
+func TestLargestCode(t *testing.T) {
+	code := strings.Repeat("a", 16<<10)
+	r := httptest.NewRequest("GET", "/auth/callback?state=s&code="+code, nil)
+	if got, err := authresponse.Mode("query").Read(httptest.NewRecorder(), r, opened); err != nil || got.Code != code {
+		t.Errorf("%d bytes, %v", len(got.Code), err)
+	}
+}
+
 // TestStateOfRefused: a response that is refused has its state, if that is certain, so that the error page leads back.
 func TestStateOfRefused(t *testing.T) {
 	for query, want := range map[string]string{
@@ -140,6 +149,7 @@ func TestMismatch(t *testing.T) {
 		{"query", "PUT", "code=c", "", ""},
 		{"query", "GET", "code=c", "", ""},
 		{"form_post", "POST", "", "", ""},
+		{"form_post", "POST", "code=c", "", ""},
 	} {
 		r := httptest.NewRequest(tt.method, "/auth/callback?"+tt.query, strings.NewReader("code=c"))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")

@@ -68,6 +68,10 @@ func TestRecent(t *testing.T) {
 		}
 		return marker.Recent{Name: "ginoidc", Path: "/auth/signin", Secure: true, Seal: seal, Idle: idle}
 	}
+	plain := marker.Recent{Name: "ginoidc"}.Delete()
+	if secure := recent("app", 0).Delete(); secure.Name != "__Secure-ginoidc.landed" || plain.Name != "ginoidc.landed" {
+		t.Errorf("names %q, and %q without https", secure.Name, plain.Name)
+	}
 	for _, tt := range []struct {
 		name   string
 		reader marker.Recent

@@ -130,7 +130,8 @@ func TestFresh(t *testing.T) {
 	}
 }
 
-// TestFreshShort: a token that lasts for a moment only is used until its end, and is refreshed in the next request.
+// TestFreshShort: a token that lasts for a moment only is used until its end, and is refreshed then, or in the next
+// request.
 func TestFreshShort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHolder(t, lasting(0))
@@ -140,9 +141,12 @@ func TestFreshShort(t *testing.T) {
 			answer["expires_in"] = 5
 			return status, answer
 		}
-		for i, want := range []string{"at1", "at1", "at2"} {
-			if i == 2 {
+		for i, want := range []string{"at1", "at1", "at2", "at2", "at3"} {
+			switch i {
+			case 2:
 				h.kept = refresh.Kept{}
+			case 4:
+				time.Sleep(5 * time.Second) // it has expired while the request went on
 			}
 			tokens, err := h.kept.Fresh(t.Context(), h.Refresher, h.Carrier)
 			if err != nil || tokens.AccessToken != want {
@@ -172,6 +176,32 @@ func TestFreshWithout(t *testing.T) {
 			t.Errorf("tokens of another session: %v", err)
 		}
 	})
+}
+
+// away is a store that cannot be asked.
+type away struct{ *memorystore.Store }
+
+func (away) LoadRecord(*http.Request, string) ([]byte, bool, error) {
+	return nil, false, errors.New("away")
+}
+
+// TestStoreAway: while the store does not answer, it is unknown whether a session keeps tokens.
+func TestStoreAway(t *testing.T) {
+	h := newHolder(t, lasting(time.Hour))
+	m, err := session.New(session.Config{
+		Store: away{memorystore.New(memorystore.Config{})}, Name: "sid", Path: "/", Idle: time.Hour, Lifetime: time.Hour,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Sessions = m
+	if tokens, err := refresh.Load(m, h.Request, h.Session); tokens != nil || !errors.Is(err, session.ErrStore) {
+		t.Errorf("Load: %+v, %v", tokens, err)
+	}
+	if tokens, err := h.kept.Fresh(t.Context(), h.Refresher, h.Carrier); tokens != nil ||
+		!errors.Is(err, session.ErrStore) || errors.Is(err, refresh.ErrNoToken) {
+		t.Errorf("Fresh: %+v, %v", tokens, err)
+	}
 }
 
 // TestSignOutMeanwhile: tokens that are issued while the user signs out are revoked, and not kept.
@@ -231,6 +261,50 @@ func TestKeptFor(t *testing.T) {
 	})
 }
 
+// TestKeptForFails: without an answer, of the state or of the provider, there is no token.
+func TestKeptForFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHolder(t, lasting(time.Hour))
+		h.state.fail["Kept"] = h.state.calls["Kept"] + 1
+		token, err := h.kept.For(t.Context(), h.Refresher, h.Carrier, wanted)
+		if token != nil || !errors.Is(err, shared.ErrUnavailable) || len(h.forms) != 0 {
+			t.Errorf("%+v, %v after %d calls", token, err, len(h.forms))
+		}
+		h.answer = func(string) (int, map[string]any) { return http.StatusServiceUnavailable, nil }
+		token, err = h.kept.For(t.Context(), h.Refresher, h.Carrier, wanted)
+		if token != nil || !errors.Is(err, provider.ErrUnavailable) || h.sets != 0 {
+			t.Errorf("%+v, %v", token, err)
+		}
+	})
+}
+
+// TestKeptForUnchanged: the tokens of the session stay as they are if the provider issues no other refresh token, and
+// if another request has got the access token meanwhile.
+func TestKeptForUnchanged(t *testing.T) {
+	for _, other := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			h := newHolder(t, lasting(time.Hour))
+			if issue := h.answer; other {
+				h.state.before = func() {
+					if _, _, err := refresh.New(h.Config).For(t.Context(), &h.Session.Record, lasting(time.Hour), wanted); err != nil {
+						t.Error(err)
+					}
+				}
+			} else {
+				h.answer = func(form string) (int, map[string]any) {
+					status, answer := issue(form)
+					delete(answer, "refresh_token")
+					return status, answer
+				}
+			}
+			token, err := h.kept.For(t.Context(), h.Refresher, h.Carrier, wanted)
+			if err != nil || token == nil || token.AccessToken != "at1" || h.sets != 0 || len(h.forms) != 1 {
+				t.Errorf("another request %t: %+v, %v; %d cookies, %d calls", other, token, err, h.sets, len(h.forms))
+			}
+		})
+	}
+}
+
 // TestLeave: tokens that are left for a callback are those of one session and one provider alone.
 func TestLeave(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -256,6 +330,14 @@ func TestLeave(t *testing.T) {
 				t.Errorf("%s: %+v, %v, %v, %v", name, tokens, sid, ok, err)
 			}
 		}
+		key := shared.Key(shared.KindReplaced, of.ID)
+		if _, ok, err := b.Values.Kept(t.Context(), "replaced tokens", key, of.Owner()); !ok || err != nil {
+			t.Errorf("an earlier version finds nothing: %v", err)
+		}
+		b.state.fail["Keep"] = b.state.calls["Keep"] + 1
+		if err := b.Leave(t.Context(), of, shared.Hash{7}, lasting(time.Hour), time.Minute); !errors.Is(err, errDown) {
+			t.Errorf("nothing is left: %v", err)
+		}
 		b.state.fail["Kept"] = b.state.calls["Kept"] + 1
 		if _, _, ok, err := b.Left(t.Context(), of); ok || !errors.Is(err, shared.ErrUnavailable) {
 			t.Errorf("%v, %v", ok, err)
@@ -263,6 +345,16 @@ func TestLeave(t *testing.T) {
 		time.Sleep(time.Minute)
 		if _, _, ok, err := b.Left(t.Context(), of); ok || err != nil {
 			t.Errorf("after its time: %v, %v", ok, err)
+		}
+		for n, want := range map[int]bool{0: false, 15: false, 16: true} { // bytes that another version has left
+			text := strings.Repeat("\x07", n)
+			if err := b.Values.Keep(t.Context(), "replaced tokens", key, of.Owner(), text, time.Minute); err != nil {
+				t.Fatal(err)
+			}
+			if tokens, sid, ok, err := b.Left(t.Context(), of); tokens != nil || ok != want || ok != (sid[15] == 7) ||
+				err != nil {
+				t.Errorf("%d bytes: %+v, %v, %v, %v", n, tokens, sid, ok, err)
+			}
 		}
 	})
 }

@@ -66,6 +66,11 @@ func TestKindsOfRequests(t *testing.T) {
 			is{subresource: true, window: true}},
 		{"older prefetch", "GET", fetch("same-origin", "navigate", "document", "X-Moz", "Prefetch"),
 			is{subresource: true, window: true}},
+		{"prerender", "GET", fetch("same-origin", "navigate", "document", "Purpose", "prerender"),
+			is{subresource: true, window: true}},
+		{"fetch of a document", "GET", fetch("same-origin", "cors", "document", "Accept", html),
+			is{subresource: true, json: true}},
+		{"XHR, POST", "POST", []string{"Accept", html, "X-Requested-With", "XMLHttpRequest"}, is{json: true}},
 		{"preview", "GET", []string{"Accept", html, "Purpose", "preview"}, is{subresource: true}},
 		{"other purpose", "GET", []string{"Accept", html, "Purpose", "previewer"}, is{navigation: true, page: true}},
 
@@ -138,6 +143,7 @@ func TestAccept(t *testing.T) {
 		`a/b;p="x",text/html`:                   true,
 		`text/html;p=";q=0"`:                    true,
 		",,text/html":                           true,
+		`a/b;p=\,text/html`:                     true,
 		`a/b;p="\`:                              false,
 		"":                                      false,
 	} {
