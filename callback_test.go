@@ -1,8 +1,10 @@
 package ginoidc_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -776,6 +778,56 @@ func TestReplay(t *testing.T) {
 	}
 	if n := a.OP.Count(fakeop.Token); n != 1 {
 		t.Errorf("%d token requests", n)
+	}
+}
+
+// TestStaleCallbackSignedIn: a response whose attempt was used or has expired leads a user who is signed in to the app.
+func TestStaleCallbackSignedIn(t *testing.T) {
+	for name, spent := range map[string]bool{"used": true, "expired": false} {
+		synctest.Test(t, func(t *testing.T) {
+			var log bytes.Buffer
+			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+				c.Logger = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+			})
+			b, u := a.Browser(), testapp.ParseURL(t, testapp.URL+"/")
+			b.MustSignIn("alice")
+			callback := b.Start("/auth/signin", "alice")
+			attempt := b.Jar.Cookies(testapp.ParseURL(t, callback))
+			if spent {
+				b.Navigate(callback)
+				time.Sleep(time.Minute)
+			} else {
+				time.Sleep(11 * time.Minute)
+			}
+			for _, c := range attempt {
+				if !slices.Contains(b.Cookies(), c.Name) {
+					c.Secure, c.Path = true, "/"
+					b.Jar.SetCookies(u, []*http.Cookie{c})
+				}
+			}
+			log.Reset()
+			if r := b.Navigate(callback); r.StatusCode != http.StatusSeeOther || r.Location() != "/" ||
+				!strings.Contains(log.String(), "callback without an attempt") {
+				t.Errorf("%s: %d to %q\n%s", name, r.StatusCode, r.Location(), log.String())
+			}
+		})
+	}
+}
+
+// TestCallbackAfterTheResponse: if other middleware has responded, the code is not redeemed, since no cookie of a
+// session could be set.
+func TestCallbackAfterTheResponse(t *testing.T) {
+	a := testapp.New(t)
+	b := a.Browser()
+	callback := b.Start("/auth/signin", "alice")
+	engine := a.Engine
+	a.Engine = gin.New()
+	a.Engine.Use(func(c *gin.Context) { c.Writer.WriteHeaderNow() })
+	a.Auth.Mount(a.Engine)
+	b.Navigate(callback)
+	a.Engine = engine
+	if b.WhoAmI() != "" || a.OP.Count(fakeop.Token) != 0 {
+		t.Errorf("%q is signed in, %d token requests", b.WhoAmI(), a.OP.Count(fakeop.Token))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -92,8 +93,12 @@ func TestClaims(t *testing.T) {
 		t.Error(err)
 	}
 	var nobody *ginoidc.User
-	if err := nobody.Claims(&m); !errors.Is(err, ginoidc.ErrUnauthenticated) {
+	if err := nobody.Claims(&m); !errors.Is(err, ginoidc.ErrUnauthenticated) || nobody.IsMachine() {
 		t.Errorf("a nil user: %v", err)
+	}
+	var wrong struct{ Sub int }
+	if err := handMade.Claims(&wrong); err == nil {
+		t.Error("a subject was decoded into a number")
 	}
 }
 
@@ -314,6 +319,75 @@ func TestGroupsResolver(t *testing.T) {
 	fail = errors.New("directory down")
 	if r := a.Browser().SignIn("bob"); r.StatusCode != 502 {
 		t.Errorf("failing resolver: %d", r.StatusCode)
+	}
+}
+
+// TestGroupsMissing: if guards require groups and none of the first sign-ins had any, the log says so once.
+func TestGroupsMissing(t *testing.T) {
+	guardAny := func(a *ginoidc.Auth) { a.RequireGroups("admin") }
+	for name, tt := range map[string]struct {
+		guard func(*ginoidc.Auth)
+		claim map[string]any // of one of the sign-ins
+		says  int
+	}{
+		"any":      {guardAny, nil, 1},
+		"all":      {func(a *ginoidc.Auth) { a.RequireAllGroups("admin") }, nil, 1},
+		"no guard": {func(*ginoidc.Auth) {}, nil, 0},
+		"one has":  {guardAny, map[string]any{"groups": []string{"staff"}}, 0},
+		"one has too many": {guardAny, map[string]any{
+			"_claim_names": map[string]any{"groups": "src1"}, "_claim_sources": map[string]any{"src1": map[string]any{}},
+		}, 0},
+	} {
+		var cfg *ginoidc.Config
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { cfg = c })
+		var err error
+		if a.Auth, err = ginoidc.New(*cfg); err != nil {
+			t.Fatal(err)
+		}
+		a.Engine = gin.New()
+		a.Auth.Mount(a.Engine)
+		tt.guard(a.Auth)
+		n := 0
+		a.OP.OnIDToken(func(claims map[string]any) {
+			delete(claims, "groups")
+			if n++; n == 5 {
+				maps.Copy(claims, tt.claim)
+			}
+		})
+		a.OP.AddUser(fakeop.User{Subject: "dave"})
+		for range 12 {
+			if r := a.Browser().SignIn("dave"); r.StatusCode != http.StatusSeeOther {
+				t.Fatalf("%d %s", r.StatusCode, r.Body)
+			}
+		}
+		if says := strings.Count(a.Logs.String(), "groups are required"); says != tt.says {
+			t.Errorf("%s: the log says so %d times\n%s", name, says, a.Logs)
+		}
+	}
+}
+
+// TestActorIsKept: a session keeps the actor with data of the app, and without it if that is no JSON.
+func TestActorIsKept(t *testing.T) {
+	a := testapp.New(t)
+	var actor *ginoidc.User
+	a.Engine.POST("/start", func(c *gin.Context) {
+		if err := a.Auth.StartSession(c, &ginoidc.User{Subject: "bob", Actor: actor}); err != nil {
+			t.Error(err)
+		}
+	})
+	var kept *ginoidc.User
+	a.Engine.GET("/actor", a.Auth.RequireAuth(), func(c *gin.Context) {
+		u, _ := ginoidc.UserFrom(c)
+		kept = u.Actor
+	})
+	for data, want := range map[string]string{`{"desk":7}`: `{"desk":7}`, "[": "null"} {
+		actor = &ginoidc.User{Subject: "alice", Data: json.RawMessage(data)}
+		b := a.Browser()
+		b.Do(http.MethodPost, "/start", nil)
+		kept = nil
+		if b.Fetch("/actor"); kept == nil || kept.Subject != "alice" || string(kept.Data) != want {
+			t.Errorf("%s: %+v", data, kept)
+		}
 	}
 }
 

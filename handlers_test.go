@@ -415,6 +415,68 @@ func TestWrongMethodsAreErrors(t *testing.T) {
 	}
 }
 
+// TestUserInfoElsewhere: the handler works on a route of the app and for users without a session, and only a request
+// for the times of the session, on whichever route, does not renew it.
+func TestUserInfoElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		keys := map[string]func(*gin.Context) (*ginoidc.User, error){
+			"robot": shows(ginoidc.User{Subject: "robot"}),
+			"odd":   shows(ginoidc.User{Subject: "odd", Extra: []byte("[")}),
+		}
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.Authenticators = []ginoidc.Authenticator{byKey(keys)}
+		})
+		a.Engine.GET("/whoami", a.Auth.UserInfo)
+		a.Engine.GET("/my/userinfo", a.Auth.RequireAuth(), a.Protected)
+		b := a.Browser()
+		b.MustSignIn("alice")
+		time.Sleep(7 * time.Hour)
+		for _, tt := range []struct {
+			path   string
+			renews bool
+		}{
+			{"/whoami?session", false}, {"/auth/userinfo?session", false}, {"/auth/userinfo", true}, {"/whoami", true},
+			{"/my/userinfo?session", true}, {"/auth/signed-out?session", true},
+		} {
+			r := b.Twin().Fetch(tt.path)
+			if renews := r.Header.Get("Set-Cookie") != ""; r.StatusCode != http.StatusOK || renews != tt.renews {
+				t.Errorf("%s: %d, renews %t", tt.path, r.StatusCode, renews)
+			}
+		}
+		if r := b.Do(http.MethodPost, "/auth/userinfo", nil); r.StatusCode != 405 || r.JSON(t)["sub"] != nil {
+			t.Errorf("POST: %d %s", r.StatusCode, r.Body)
+		}
+		for key, want := range map[string]int{"robot": http.StatusOK, "odd": http.StatusInternalServerError} {
+			r := a.Browser().Do(http.MethodGet, "/auth/userinfo?session", nil, "X-API-Key", key)
+			if r.StatusCode != want || r.JSON(t)["session"] != nil {
+				t.Errorf("%s: %d %s", key, r.StatusCode, r.Body)
+			}
+		}
+	})
+}
+
+// TestRefusedRequestsEnd: no handler runs after a route of the plugin has refused a request or redirected it.
+func TestRefusedRequestsEnd(t *testing.T) {
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].Signals = &ginoidc.Signals{} })
+	for name, refuses := range map[string]gin.HandlerFunc{
+		"/logout": a.Auth.BackChannelLogout, "/signals": a.Auth.ReceiveSignal, "/redirect": a.Auth.RedirectToSignIn,
+	} {
+		a.Engine.POST(name, refuses, func(*gin.Context) { t.Errorf("%s: the next handler runs", name) })
+		if r := a.Browser().Do(http.MethodPost, name, strings.NewReader("logout_token=x"),
+			"Content-Type", "application/x-www-form-urlencoded"); r.StatusCode < 300 {
+			t.Errorf("%s: %d", name, r.StatusCode)
+		}
+	}
+	one := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].Signals = &ginoidc.Signals{} })
+	if r := one.Browser().Do(http.MethodPost, "/auth/signals/x", nil); r.StatusCode != http.StatusNotFound ||
+		r.Header.Get("Cache-Control") != "" {
+		t.Errorf("a route for signals of a named provider: %d %v", r.StatusCode, r.Header)
+	}
+	if r := one.Browser().Fetch("/auth/callback/?code=x"); r.Header.Get("Referrer-Policy") != "no-referrer" {
+		t.Errorf("the callback with a slash: %v", r.Header)
+	}
+}
+
 // TestThrottle: a client that asks too often gets 429 on each of the routes that anyone can call, and when to try
 // again. What it has begun is not lost, and other routes and clients go on. Case 281.
 func TestThrottle(t *testing.T) {
@@ -437,7 +499,8 @@ func TestThrottle(t *testing.T) {
 			}
 			r := b.Twin().Do(method, path, nil)
 			if body := r.JSON(t); r.StatusCode != http.StatusTooManyRequests || r.Header.Get("Retry-After") != "20" ||
-				body["error"] != "too_many_requests" || body["request_id"] == nil || len(r.Header["Set-Cookie"]) != 0 {
+				body["error"] != "too_many_requests" || body["request_id"] == nil || len(r.Header["Set-Cookie"]) != 0 ||
+				r.Header.Get("X-Content-Type-Options") != "nosniff" {
 				t.Errorf("%s: %d %s %v", path, r.StatusCode, r.Body, r.Header)
 			}
 			if last := events[len(events)-1]; last.Name != ginoidc.EventThrottled || last.Code != "too_many_requests" ||

@@ -396,6 +396,107 @@ func TestAuthenticatorIsAsked(t *testing.T) {
 	}
 }
 
+// TestAuthenticatorsAfterTheRequest: authenticators are asked with the gin.Context of the request alone. When that is
+// over, the user is not known unless one was asked before, and no code of another request runs.
+func TestAuthenticatorsAfterTheRequest(t *testing.T) {
+	keys := map[string]func(*gin.Context) (*ginoidc.User, error){"robot": shows(ginoidc.User{Subject: "robot"})}
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.Authenticators = []ginoidc.Authenticator{byKey(keys)}
+	})
+	reused, _ := gin.CreateTestContext(httptest.NewRecorder())
+	request := func(key string) (*http.Request, context.CancelFunc) {
+		ctx, cancel := context.WithCancel(t.Context())
+		r := httptest.NewRequest(http.MethodGet, "/", nil).WithContext(ctx)
+		r.Header.Set("X-API-Key", key)
+		return r, cancel
+	}
+	first, end := request("robot")
+	reused.Request = first
+	a.Auth.Middleware()(reused)
+	ctx := reused.Request.Context()
+	if c, ok := ginoidc.RequestFrom(ctx); !ok || c != reused {
+		t.Errorf("the request is %v", c)
+	}
+	end()
+	second, end := request("other")
+	defer end()
+	for name, next := range map[string]*http.Request{"none": nil, "another": second} {
+		reused.Request = next
+		if u, ok := ginoidc.UserFromContext(ctx); ok {
+			t.Errorf("%s: %+v", name, u)
+		}
+	}
+	reused.Request = second
+	if c, ok := ginoidc.RequestFrom(ctx); ok {
+		t.Errorf("the request that is over is %v", c)
+	}
+
+	only := newAPI(t) // access tokens need no gin.Context
+	b := only.Browser()
+	b.MustSignIn("alice")
+	var left context.Context
+	only.Engine.GET("/leaves", func(c *gin.Context) { left = c.Request.Context() })
+	b.Fetch("/leaves")
+	only.Browser().Fetch("/things")
+	if u, ok := ginoidc.UserFromContext(left); !ok || u.Subject != "alice" {
+		t.Errorf("with access tokens: %+v", u)
+	}
+}
+
+// TestAuthenticatorShape: Claims has the groups where the provider puts them. Without a configured provider they are in
+// the claim groups.
+func TestAuthenticatorShape(t *testing.T) {
+	keys := map[string]func(*gin.Context) (*ginoidc.User, error){
+		"robot": shows(ginoidc.User{Subject: "robot", Groups: []string{"writers"}}),
+	}
+	for claim, change := range map[string]testapp.Change{
+		"roles": func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].GroupsClaim = "roles" },
+		"groups": func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.Providers, c.FindProvider = nil, func(context.Context, string) (ginoidc.Provider, error) {
+				return ginoidc.Provider{}, ginoidc.ErrUnknownProvider
+			}
+		},
+	} {
+		a := testapp.New(t, change, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.Authenticators = []ginoidc.Authenticator{byKey(keys)}
+		})
+		a.Engine.GET("/claims", a.Auth.RequireAuth(), func(c *gin.Context) {
+			u, _ := ginoidc.UserFrom(c)
+			var claims map[string]any
+			if err := u.Claims(&claims); err != nil {
+				t.Error(err)
+			}
+			c.JSON(http.StatusOK, claims)
+		})
+		r := a.Browser().Do(http.MethodGet, "/claims", nil, "X-API-Key", "robot")
+		if got := fmt.Sprint(r.JSON(t)[claim]); got != "[writers]" {
+			t.Errorf("%s: %s", claim, r.Body)
+		}
+	}
+}
+
+// TestSignOutHookFails: an error of OnSignOut is in the log, and the user is signed out. Without one, the log says
+// nothing of either hook.
+func TestSignOutHookFails(t *testing.T) {
+	for _, failure := range []error{nil, errors.New("no mail")} {
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.OnSignOut = func(context.Context, *ginoidc.User) error { return failure }
+			c.OnSignedIn = func(context.Context, *ginoidc.User) error { return nil }
+		})
+		b := a.Browser()
+		b.MustSignIn("alice")
+		r := b.Do(http.MethodPost, "/auth/signout", nil)
+		says := strings.Contains(a.Logs.String(), "no mail")
+		if r.StatusCode != http.StatusSeeOther || b.WhoAmI() != "" || says != (failure != nil) ||
+			strings.Contains(a.Logs.String(), "OnSignedIn") {
+			t.Errorf("%v: %d\n%s", failure, r.StatusCode, a.Logs)
+		}
+		if failure == nil && strings.Contains(a.Logs.String(), "OnSignOut") {
+			t.Errorf("%v: %s", failure, a.Logs)
+		}
+	}
+}
+
 // TestAuthenticatorPanics: a request whose Authenticator panics is denied.
 func TestAuthenticatorPanics(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {

@@ -969,6 +969,9 @@ func TestBearerRefusals(t *testing.T) {
 	if r := b.Do("POST", "/me", form, "Content-Type", "application/x-www-form-urlencoded"); r.StatusCode != 401 {
 		t.Errorf("a token in the body: %d", r.StatusCode)
 	}
+	if !strings.Contains(a.Logs.String(), "code=invalid_access_token") {
+		t.Error("refused tokens are not in the log")
+	}
 	if strings.Contains(a.Logs.String(), good) || strings.Contains(a.Logs.String(), "eyJ") {
 		t.Error("a token is in the log")
 	}
