@@ -79,6 +79,65 @@ func TestAbortHandlers(t *testing.T) {
 	}
 }
 
+// TestAbortHandlersOfWith: With replaces the handlers that it is given and no others, and what they send is private.
+func TestAbortHandlersOfWith(t *testing.T) {
+	said := ""
+	says := func(what string) gin.HandlerFunc { return func(*gin.Context) { said += what } }
+	down := false
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.State = fallibleState{state.NewMemory(0), &down}
+		c.AbortHandlers = ginoidc.AbortHandlers{
+			Unauthenticated: says("unauthenticated"), Forbidden: says("forbidden"), Failed: says("failed"),
+		}
+	})
+	all := ginoidc.AbortHandlers{Unauthenticated: says("2"), Forbidden: says("2"), Failed: says("2")}
+	a.Engine.GET("/own", a.Auth.With(ginoidc.AbortHandlers{}).RequireGroups("admin"), a.Protected)
+	a.Engine.GET("/other", a.Auth.With(all).RequireGroups("admin"), a.Protected)
+	b := a.Browser()
+	b.MustSignIn("bob")
+	for _, tt := range []struct {
+		who  *testapp.Browser
+		down bool
+		want string
+	}{{a.Browser(), false, "unauthenticated"}, {b, false, "forbidden"}, {b, true, "failed"}} {
+		down = tt.down
+		for path, want := range map[string]string{"/own": tt.want, "/other": "2"} {
+			said = ""
+			if r := tt.who.Fetch(path); said != want || r.Header.Get("Cache-Control") != "private, no-store" {
+				t.Errorf("%s: %q, want %q; %v", path, said, want, r.Header)
+			}
+		}
+	}
+}
+
+// TestMountOnARouter: any gin.IRouter will do.
+func TestMountOnARouter(t *testing.T) {
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.Resource, c.Providers[0].Audience = testapp.URL, testapp.URL
+	})
+	a.Engine = gin.New()
+	a.Auth.Mount(struct{ gin.IRouter }{a.Engine})
+	if r := a.Browser().Fetch("/.well-known/oauth-protected-resource"); r.StatusCode != http.StatusOK {
+		t.Errorf("%d %s", r.StatusCode, r.Body)
+	}
+}
+
+// TestPageOfFailedRoute: the error page of a route of the plugin does not say who is signed in. That of the app does.
+func TestPageOfFailedRoute(t *testing.T) {
+	var shown *ginoidc.Page
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.Pages.Show = func(_ *gin.Context, p *ginoidc.Page) { shown = p }
+	})
+	b := a.Browser()
+	b.MustSignIn("bob")
+	for path, who := range map[string]string{"/admin": "bob", "/auth/callback?state=x&state=y": ""} {
+		shown = nil
+		if b.Navigate(path); shown == nil || shown.Kind != ginoidc.PageError || (shown.User != nil) != (who != "") {
+			t.Errorf("%s: %+v", path, shown)
+		}
+	}
+}
+
 // TestIssuerMismatch: the error of Ready names both issuers and says what to configure. Case 111.
 func TestIssuerMismatch(t *testing.T) {
 	a := testapp.New(t)
@@ -723,14 +782,16 @@ func TestFoundTransports(t *testing.T) {
 func TestFoundProviderIsCopied(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, d := newTenants(t, []string{"acme"})
-		scopes := []string{"openid", "email"}
-		d.edit("acme", func(p *ginoidc.Provider) { p.Scopes = scopes })
-		scope := func() string {
-			return testapp.ParseURL(t, a.Browser().Navigate("/auth/signin?provider=acme").Location()).Query().Get("scope")
+		params := url.Values{"audience": {"first"}}
+		d.edit("acme", func(p *ginoidc.Provider) { p.SignInParameters = params })
+		audience := func() string {
+			return testapp.ParseURL(t, a.Browser().Navigate("/auth/signin?provider=acme").Location()).Query().Get("audience")
 		}
-		before := scope()
-		if scopes[1] = "phone"; before != "openid email" || scope() != before {
-			t.Errorf("asks for %q, then %q", before, scope())
+		if before := audience(); before != "first" {
+			t.Errorf("asks for %q", before)
+		}
+		if params.Set("audience", "second"); audience() != "first" {
+			t.Errorf("then asks for %q", audience())
 		}
 		op := d.ops["acme"]
 		pool, other := x509.NewCertPool(), x509.NewCertPool()
@@ -745,7 +806,7 @@ func TestFoundProviderIsCopied(t *testing.T) {
 			before := op.Count(fakeop.Discovery)
 			d.edit("acme", func(p *ginoidc.Provider) { p.RootCAs = tt.pool })
 			time.Sleep(2 * time.Minute)
-			if scope(); op.Count(fakeop.Discovery)-before != tt.reads {
+			if audience(); op.Count(fakeop.Discovery)-before != tt.reads {
 				t.Errorf("certificates %d: the metadata was read %d times", i, op.Count(fakeop.Discovery)-before)
 			}
 		}

@@ -53,6 +53,29 @@ func TestCallbackOfAnotherInstance(t *testing.T) {
 	}
 }
 
+// TestRefusedProviderIsNotRemembered: of several providers, the browser remembers the one of the last sign-in that
+// succeeded.
+func TestRefusedProviderIsNotRemembered(t *testing.T) {
+	refuses := true
+	a := several(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.OnSignIn = func(context.Context, *ginoidc.PendingSignIn) error {
+			if refuses {
+				return errors.New("not yet")
+			}
+			return nil
+		}
+	})
+	b := a.Browser()
+	for _, want := range []bool{false, true} {
+		b.Navigate(b.StartAt("two", "alice"))
+		remembers := slices.ContainsFunc(b.Cookies(), func(name string) bool { return strings.HasSuffix(name, ".provider") })
+		if remembers != want {
+			t.Errorf("refused %t: %q", refuses, b.Cookies())
+		}
+		refuses = false
+	}
+}
+
 // TestRefusalSpendsNothing: anyone can forge an error response, so none takes up room in the table of used attempts.
 func TestRefusalSpendsNothing(t *testing.T) {
 	a := testapp.New(t)
@@ -501,8 +524,9 @@ func TestStrictSignIn(t *testing.T) {
 // only once. With SameSite=Lax, the cookie comes at once.
 func TestStrictReopens(t *testing.T) {
 	for _, strict := range []bool{true, false} {
+		var rec recorder
 		a := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) {
-			if strict {
+			if c.OnEvent = rec.receive; strict {
 				strictly(c, op)
 			}
 		})
@@ -511,7 +535,11 @@ func TestStrictReopens(t *testing.T) {
 		callback := b.Start("/auth/signin", "alice")
 		b.Callback(callback)
 		for _, target := range []string{callback, "/auth/signed-out", "/auth/signin?return_to=%2Fme"} {
+			rec.take()
 			r := fromElsewhere(b, target)
+			if told := rec.take(); strict && len(told) > 0 {
+				t.Errorf("strict %v: %s: %+v", strict, target, told)
+			}
 			if again := strings.HasSuffix(target, goesTo(r)) && goesTo(r) != ""; again != strict {
 				t.Errorf("strict %v: %s: %d, goes to %q", strict, target, r.StatusCode, goesTo(r))
 			}
@@ -589,6 +617,15 @@ func TestStrictForms(t *testing.T) {
 	r := a.Browser().Do(http.MethodPost, "/auth/signin", form, testapp.CrossSiteForm()...)
 	if r.StatusCode != http.StatusSeeOther {
 		t.Errorf("%d %s", r.StatusCode, r.Body)
+	}
+	posted := testapp.New(t, strictly, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.Providers[0].ResponseMode = "form_post"
+	})
+	b := posted.Browser()
+	stale := b.Start("/auth/signin", "alice")
+	b.PostCallback(stale)
+	if r := posted.Browser().PostCallback(stale); r.StatusCode != http.StatusBadRequest || goesTo(r) != "" {
+		t.Errorf("a stale form: %d, goes to %q", r.StatusCode, goesTo(r))
 	}
 	w := httptest.NewRecorder()
 	a.Engine.ServeHTTP(w, httptest.NewRequest(http.MethodGet, testapp.URL+"/auth/signin", nil)) // no Fetch Metadata

@@ -560,6 +560,9 @@ func TestIdentity(t *testing.T) {
 	if foreign.WhoAmI() != "" {
 		t.Error("a session of one issuer is taken by another")
 	}
+	if strings.Contains(other.Logs.String(), "not configured") {
+		t.Errorf("a provider without a name is reported: %s", other.Logs)
+	}
 }
 
 // addMembers adds the members of a JSON object, each exactly as written.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/state"
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
@@ -218,5 +219,47 @@ func TestRules(t *testing.T) {
 	}
 	if len(a.Ran) != len(guards) {
 		t.Errorf("protected handlers ran: %v", a.Ran)
+	}
+}
+
+// TestConfigErrorText: the text names the variable, the field or both.
+func TestConfigErrorText(t *testing.T) {
+	for _, tt := range []struct{ field, variable, want string }{
+		{"AppURL", "", "ginoidc: AppURL: is empty; "},
+		{"AppURL", "OIDC_APP_URL", "ginoidc: OIDC_APP_URL (AppURL): is empty; "},
+		{"", "OIDC_APP_ULR", "ginoidc: OIDC_APP_ULR: is empty; "},
+	} {
+		err := &ginoidc.ConfigError{Field: tt.field, Variable: tt.variable, Problem: "is empty", Fix: "set it"}
+		if !strings.HasPrefix(err.Error(), tt.want) {
+			t.Errorf("%q, want %q", err, tt.want)
+		}
+	}
+}
+
+// TestFailureForScripts: the JSON of a failed route has the request id, also of a sign-in that the user has cancelled,
+// and no link to a sign-in. What a form was to do is of no concern there. A failure elsewhere is none of a sign-in.
+func TestFailureForScripts(t *testing.T) {
+	var rec recorder
+	down := false
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.State, c.OnEvent = fallibleState{state.NewMemory(0), &down}, rec.receive
+	})
+	b := a.Browser()
+	callback, err := a.OP.Deny(b.Navigate("/auth/signin").Location(), "access_denied")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := b.Do(http.MethodGet, callback, nil); r.StatusCode != 401 || r.JSON(t)["request_id"] == nil || r.JSON(t)["sign_in_url"] != nil {
+		t.Errorf("%d %s", r.StatusCode, r.Body)
+	}
+	get, post := a.Browser().Fetch("/me").JSON(t), a.Browser().Do(http.MethodPost, "/me", nil).JSON(t)
+	if get["sign_in_url"] == nil || get["message"] != post["message"] {
+		t.Errorf("GET %v, POST %v", get, post)
+	}
+	b.MustSignIn("alice")
+	down = true
+	rec.take()
+	if r := b.Fetch("/auth/userinfo"); r.StatusCode != 503 || !strings.HasPrefix(summary(rec.take()), "request_failed") {
+		t.Errorf("%d %s", r.StatusCode, r.Body)
 	}
 }
