@@ -249,8 +249,9 @@ func TestFailureForScripts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if r := b.Do(http.MethodGet, callback, nil); r.StatusCode != 401 || r.JSON(t)["request_id"] == nil || r.JSON(t)["sign_in_url"] != nil {
-		t.Errorf("%d %s", r.StatusCode, r.Body)
+	refused := b.Do(http.MethodGet, callback, nil)
+	if body := refused.JSON(t); refused.StatusCode != 401 || body["request_id"] == nil || body["sign_in_url"] != nil {
+		t.Errorf("%d %s", refused.StatusCode, refused.Body)
 	}
 	get, post := a.Browser().Fetch("/me").JSON(t), a.Browser().Do(http.MethodPost, "/me", nil).JSON(t)
 	if get["sign_in_url"] == nil || get["message"] != post["message"] {
