@@ -1,12 +1,17 @@
 package provider_test
 
 import (
+	"bufio"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
@@ -105,6 +110,65 @@ func TestResourceTransport(t *testing.T) {
 	}
 	if p.ResourceTransport(nil, nil, nil) != http.DefaultTransport {
 		t.Error("it has connections of its own")
+	}
+}
+
+// TestConnectionsEnd: a server that does not complete the TLS handshake is given up, and a connection that nobody uses
+// is closed.
+func TestConnectionsEnd(t *testing.T) {
+	for name, tt := range map[string]struct {
+		transport       func(provider.Config) http.RoundTripper
+		handshake, idle time.Duration
+	}{
+		"resource server": {func(c provider.Config) http.RoundTripper {
+			return provider.New(c).ResourceTransport(c.RootCAs, nil, nil)
+		}, 10 * time.Second, 90 * time.Second},
+		"provider": {func(c provider.Config) http.RoundTripper { return provider.New(c).OwnTransport() },
+			3 * time.Second, 90 * time.Second},
+		"restricted provider": {func(c provider.Config) http.RoundTripper {
+			restricted(&c)
+			return provider.New(c).OwnTransport()
+		}, 3 * time.Second, 15 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				certificate := newCertificate(t, "op.example", time.Hour)
+				cfg := provider.Config{Issuer: issuer, ClientID: clientID, RootCAs: x509.NewCertPool()}
+				cfg.RootCAs.AddCert(certificate.Leaf)
+				transport := tt.transport(cfg).(*http.Transport)
+				get := func(serve func(net.Conn)) (*http.Response, error) {
+					transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
+						client, server := net.Pipe()
+						go serve(server)
+						return client, nil
+					}
+					return transport.RoundTrip(newRequest(t, http.MethodGet, issuer, nil))
+				}
+				start := time.Now()
+				_, err := get(func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+				if took := time.Since(start); err == nil || took != tt.handshake {
+					t.Errorf("a handshake: %v after %v", err, took)
+				}
+				closed := make(chan time.Time, 1)
+				resp, err := get(func(c net.Conn) {
+					conn := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{certificate}})
+					if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
+						t.Error(err)
+					}
+					_, _ = io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
+					_, _ = io.Copy(io.Discard, conn)
+					closed <- time.Now()
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = resp.Body.Close()
+				start = time.Now()
+				if idle := (<-closed).Sub(start); idle != tt.idle {
+					t.Errorf("an idle connection is kept for %v", idle)
+				}
+			})
+		})
 	}
 }
 
