@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -113,22 +114,23 @@ func TestResourceTransport(t *testing.T) {
 	}
 }
 
-// TestConnectionsEnd: a server that does not complete the TLS handshake is given up, and a connection that nobody uses
-// is closed.
+// TestConnectionsEnd: a server that does not complete the TLS handshake is given up, and connections that nobody uses
+// are closed: some are kept for a while.
 func TestConnectionsEnd(t *testing.T) {
 	for name, tt := range map[string]struct {
 		transport       func(provider.Config) http.RoundTripper
 		handshake, idle time.Duration
+		kept            int
 	}{
 		"resource server": {func(c provider.Config) http.RoundTripper {
 			return provider.New(c).ResourceTransport(c.RootCAs, nil, nil)
-		}, 10 * time.Second, 90 * time.Second},
+		}, 10 * time.Second, 90 * time.Second, 2},
 		"provider": {func(c provider.Config) http.RoundTripper { return provider.New(c).OwnTransport() },
-			3 * time.Second, 90 * time.Second},
+			3 * time.Second, 90 * time.Second, 8},
 		"restricted provider": {func(c provider.Config) http.RoundTripper {
 			restricted(&c)
 			return provider.New(c).OwnTransport()
-		}, 3 * time.Second, 15 * time.Second},
+		}, 3 * time.Second, 15 * time.Second, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -136,40 +138,62 @@ func TestConnectionsEnd(t *testing.T) {
 				cfg := provider.Config{Issuer: issuer, ClientID: clientID, RootCAs: x509.NewCertPool()}
 				cfg.RootCAs.AddCert(certificate.Leaf)
 				transport := tt.transport(cfg).(*http.Transport)
-				get := func(serve func(net.Conn)) (*http.Response, error) {
-					transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
-						client, server := net.Pipe()
-						go serve(server)
-						return client, nil
-					}
+				var serve func(net.Conn)
+				transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
+					client, server := net.Pipe()
+					go serve(server)
+					return client, nil
+				}
+				get := func() (*http.Response, error) {
 					return transport.RoundTrip(newRequest(t, http.MethodGet, issuer, nil))
 				}
 				start := time.Now()
-				_, err := get(func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+				serve = func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
+				_, err := get()
 				if took := time.Since(start); err == nil || took != tt.handshake {
 					t.Errorf("a handshake: %v after %v", err, took)
 				}
-				closed := make(chan time.Time, 1)
-				resp, err := get(func(c net.Conn) {
-					conn := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{certificate}})
-					if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
-						t.Error(err)
-					}
-					_, _ = io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
-					_, _ = io.Copy(io.Discard, conn)
-					closed <- time.Now()
-				})
-				if err != nil {
-					t.Fatal(err)
-				}
-				_ = resp.Body.Close()
+				const connections = 10
 				start = time.Now()
-				if idle := (<-closed).Sub(start); idle != tt.idle {
-					t.Errorf("an idle connection is kept for %v", idle)
+				closed := make(chan time.Duration, connections)
+				serve = func(c net.Conn) {
+					answerOnce(t, c, certificate)
+					closed <- time.Since(start)
+				}
+				var callers sync.WaitGroup
+				for range connections {
+					callers.Go(func() {
+						if resp, err := get(); err != nil {
+							t.Error(err)
+						} else {
+							_ = resp.Body.Close()
+						}
+					})
+				}
+				callers.Wait()
+				for i := range connections {
+					want := time.Second
+					if i >= connections-tt.kept {
+						want += tt.idle
+					}
+					if after := <-closed; after != want {
+						t.Errorf("connection %d is closed after %v, want %v", i, after, want)
+					}
 				}
 			})
 		})
 	}
+}
+
+// answerOnce answers one request, after a second in which others can connect, and waits for the end of the connection.
+func answerOnce(t *testing.T, c net.Conn, certificate tls.Certificate) {
+	conn := tls.Server(c, &tls.Config{Certificates: []tls.Certificate{certificate}})
+	if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
+		t.Error(err)
+	}
+	time.Sleep(time.Second)
+	_, _ = io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
+	_, _ = io.Copy(io.Discard, conn)
 }
 
 // TestCertifiedWithoutOrigin: an issuer that has no origin has none to show the certificate to.

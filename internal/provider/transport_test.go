@@ -240,6 +240,9 @@ func TestCallsInFlightAreCapped(t *testing.T) {
 		start := time.Now()
 		_, err := p.Exchange(t.Context(), "c", "v")
 		wantError(t, err, provider.Unavailable, "too_many_calls")
+		if e := (*provider.Error)(nil); !errors.As(err, &e) || e.RetryAfter != time.Second {
+			t.Errorf("to be repeated after %v", e.RetryAfter)
+		}
 		if time.Since(start) != 0 || op.count(tokenPath) != 512 {
 			t.Errorf("after %v, %d calls", time.Since(start), op.count(tokenPath))
 		}
