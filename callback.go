@@ -97,7 +97,7 @@ func (rp *relyingParty) receive(
 	}
 	receiver := authresponse.Receiver{Mode: rp.mode(), Party: rp.Party, Attempts: attempts}
 	at, response, err := receiver.Receive(c.Writer, c.Request)
-	if !errors.Is(err, ErrProviderUnavailable) && !errors.Is(err, authresponse.ErrInvalid) {
+	if err != nil && !errors.Is(err, ErrProviderUnavailable) && !errors.Is(err, authresponse.ErrInvalid) {
 		err = translated(err)
 	}
 	return at, response, err

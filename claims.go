@@ -179,10 +179,12 @@ func (u *User) encoded() []byte {
 	return text
 }
 
-// decodedActor reverses encoded. An actor who cannot be read is unknown, which must not look like no actor.
+// decodedActor reverses encoded. If the text cannot be read, the actor is unknown, which must not look like no actor.
 func decodedActor(text []byte) *User {
 	actor := &User{}
-	_ = json.Unmarshal(text, actor)
+	if err := json.Unmarshal(text, actor); err != nil {
+		return &User{}
+	}
 	return actor
 }
 
@@ -219,7 +221,7 @@ func (req *request) signedInUser(ctx context.Context) (*User, bool) {
 	if (errors.Is(err, ErrSessionStore) || errors.Is(err, ErrProviderUnavailable)) && !req.reported.Swap(true) {
 		req.auth.emit(req.Context, events.Event{Kind: events.UserUnknown, Code: outcome.Of(err).Code, Err: err})
 	}
-	if id.nobody() {
+	if err != nil || id.nobody() {
 		return nil, false
 	}
 	return id.user(), true

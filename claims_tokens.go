@@ -164,7 +164,7 @@ func refusal(err error) error {
 func (rp *relyingParty) userOfToken(token *provider.AccessToken) (any, error) {
 	u := newUser(rp.shape, token.Claims, nil)
 	u.Issuer, u.Subject, u.Provider = rp.Client.Issuer(token.Claims), token.Subject, rp.settings.Name
-	if u.Subject == "" {
+	if u.Subject == "" && token.Machine {
 		u.Subject = token.ClientID
 	}
 	u.ClientID, u.Scopes, u.machine = token.ClientID, token.Scopes, token.Machine

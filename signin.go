@@ -212,13 +212,13 @@ func (a *Auth) LinkURL(c *gin.Context, provider, returnTo string) (string, error
 // session and keeps no tokens.
 func (e *codeExchange) link(req *request) error {
 	s, err := e.auth.sessions.Load(req.http)
-	if s != nil {
+	if err == nil && s != nil {
 		s, _, err = req.current(req.Context, s)
 	}
 	if err != nil {
 		return translated(err)
 	}
-	if s == nil || s.ID != e.attempt.Replaces {
+	if s == nil || s.ID != e.attempt.Replaces || s.Subject != e.attempt.Replaced {
 		return fmt.Errorf("%w: the session that began to is over", errLinkRefused)
 	}
 	p, err := e.rp.redeem(req, e.code, e.attempt)

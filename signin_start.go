@@ -192,7 +192,10 @@ func (s *signIns) choose(c *gin.Context, req *request, of signInRequest) {
 // lastUsed returns the relying party with which this browser signed in last, or nil if that is not known, or if there
 // is none of that name. The cookie may be forged, which at worst asks the user to sign in with another provider.
 func (s *signIns) lastUsed(c *gin.Context, req *request) *relyingParty {
-	rp, _ := s.parties.Named(req, s.markers.LastChosen(c.Request))
+	rp, err := s.parties.Named(req, s.markers.LastChosen(c.Request))
+	if err != nil {
+		return nil
+	}
 	return rp
 }
 
@@ -219,7 +222,7 @@ func (s *signIns) start(ctx context.Context, c *gin.Context, req *request, of si
 	// The callback will come without the session cookie, since another site sends the browser there. So the attempt says
 	// which session the new one replaces: otherwise copies of its cookie would stay valid, and its tokens unrevoked.
 	if s.config.strict() || posts {
-		if id, _ := req.identifyBrowser(c); id.session() != nil {
+		if id, err := req.identifyBrowser(c); err == nil && id.session() != nil {
 			purpose.Replaces, purpose.Replaced = id.session().ID, id.session().Subject
 			req.keepReplacedTokens(id.session())
 		}
