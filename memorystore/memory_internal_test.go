@@ -114,8 +114,13 @@ func TestExpiredGoFirst(t *testing.T) {
 	})
 }
 
+// TestTooLarge: a session takes at most half of a shard, or each would end all others there.
 func TestTooLarge(t *testing.T) {
 	m := quiet(64 << 10)
+	save(t, m, "a", strings.Repeat("x", 512-headSize), time.Hour, false)
+	if _, err := m.Save(t.Context(), "a", strings.Repeat("x", 513-headSize), time.Hour, false); err == nil {
+		t.Error("a byte more is saved")
+	}
 	_, err := m.Save(t.Context(), "a", strings.Repeat("x", 1000), time.Hour, false)
 	tooLarge, ok := err.(interface{ TooLarge() (size, limit int) })
 	if !ok {
@@ -126,17 +131,23 @@ func TestTooLarge(t *testing.T) {
 	}
 }
 
-// TestWarning: one a minute.
+// TestWarning: one a minute, if sessions end before their time.
 func TestWarning(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lines strings.Builder
 		m := newMemory(64 << 10)
 		m.log = slog.New(slog.NewTextHandler(&lines, nil))
+		for range 2 {
+			save(t, m, "first", "x", time.Hour, false)
+		}
+		if lines.Len() > 0 {
+			t.Errorf("none has ended: %s", &lines)
+		}
 		for minute := range 3 {
 			for i := range 5000 {
 				save(t, m, fmt.Sprint(minute, i), strings.Repeat("x", 200), time.Hour, false)
 			}
-			time.Sleep(time.Minute + time.Second)
+			time.Sleep(time.Minute + time.Nanosecond)
 		}
 		if n := strings.Count(lines.String(), "set MaxBytes higher"); n != 3 {
 			t.Errorf("%d warnings:\n%s", n, lines.String())

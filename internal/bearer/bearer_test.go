@@ -127,10 +127,28 @@ func TestMetadata(t *testing.T) {
 			(w.Header().Get("Allow") != "") != !served {
 			t.Errorf("%s: %d %v", method, w.Code, w.Header())
 		}
+		for header, want := range map[string]string{
+			"X-Content-Type-Options": "nosniff", "Cache-Control": only(method, "public, max-age=3600", "GET", "HEAD"),
+			"Content-Type":                 only(method, "application/json; charset=utf-8", "GET", "HEAD"),
+			"Access-Control-Allow-Methods": only(method, "GET, HEAD", "OPTIONS"),
+			"Access-Control-Allow-Headers": only(method, "*", "OPTIONS"),
+		} {
+			if got := w.Header().Get(header); got != want {
+				t.Errorf("%s: %s is %q, want %q", method, header, got, want)
+			}
+		}
 		if body := w.Body.String(); method == "GET" && body != `{"resource":"https://api.example",`+
 			`"authorization_servers":["https://idp.example"],"bearer_methods_supported":["header"],`+
 			`"dpop_signing_alg_values_supported":["ES256"]}` {
 			t.Errorf("%s: %s", method, body)
 		}
 	}
+}
+
+// only returns the value of a header that the responses to some methods have.
+func only(method, value string, methods ...string) string {
+	if slices.Contains(methods, method) {
+		return value
+	}
+	return ""
 }

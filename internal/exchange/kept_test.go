@@ -1,8 +1,10 @@
 package exchange_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -29,13 +31,17 @@ type down struct{ sessions.Store }
 func (down) Get(*http.Request, string) (*gsessions.Session, error) { return nil, testapp.ErrOutage }
 func (down) New(*http.Request, string) (*gsessions.Session, error) { return nil, testapp.ErrOutage }
 
-// manager returns the sessions in a store. Those of another issuer are of no use.
-func manager(t *testing.T, store sessions.Store, audience string) *session.Manager {
+// manager returns the sessions of an audience in a store, unless change says otherwise.
+func manager(t *testing.T, store sessions.Store, audience string, change ...func(*session.Config)) *session.Manager {
 	t.Helper()
-	m, err := session.New(session.Config{
+	cfg := session.Config{
 		Store: store, Name: "sid", Path: "/", Idle: time.Hour, Lifetime: 8 * time.Hour, Audience: audience,
 		Secrets: []string{strings.Repeat("s", 32)},
-	})
+	}
+	for _, f := range change {
+		f(&cfg)
+	}
+	m, err := session.New(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +68,10 @@ func signingIn(t *testing.T, m *session.Manager, redeemed *int) exchange.Redeem 
 // the store, since that is what the browser's next request finds: if it is not there, the sign-in has not succeeded
 // here, and if the store does not respond, that is unknown.
 func TestKeptSession(t *testing.T) {
-	store := memorystore.New(memorystore.Config{})
+	store, broken := memorystore.New(memorystore.Config{}), errors.New("database")
+	lookupFails := func(c *session.Config) {
+		c.Parties = func(context.Context, string, []byte) (*session.Party, error) { return nil, broken }
+	}
 	for _, tt := range []struct {
 		name     string
 		sessions *session.Manager // of the instance that waits
@@ -75,6 +84,7 @@ func TestKeptSession(t *testing.T) {
 		{"a store of its own", manager(t, memorystore.New(memorystore.Config{}), "op app"), false, 2, false, nil},
 		{"another audience", manager(t, store, "op other"), false, 2, false, nil},
 		{"a store that does not respond", manager(t, down{store}, "op app"), false, 1, false, shared.ErrUnavailable},
+		{"a provider that cannot be looked up", manager(t, store, "", lookupFails), false, 1, false, broken},
 		{"a link to an account", manager(t, down{store}, "op app"), true, 1, false, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -169,21 +179,37 @@ func TestKeptForItsOwner(t *testing.T) {
 	})
 }
 
-// panics is a state of the app that cannot keep values.
-type panics struct{ *state.Memory }
+// forgetful is a state of the app that cannot keep values.
+type forgetful struct {
+	*state.Memory
+	keep func() error
+}
 
-func (panics) Keep(context.Context, string, string, time.Duration) error { panic("of the app") }
+func (f forgetful) Keep(context.Context, string, string, time.Duration) error { return f.keep() }
 
-// TestKeepPanics: a panic of the app's state while a result is kept for others does not cost this user the sign-in.
-func TestKeepPanics(t *testing.T) {
-	group := instances(t, 1, false)[0]
-	group.Values.State = panics{state.NewMemory(0)}
-	redeem := func(_ context.Context, leave func(*exchange.Result)) *exchange.Result {
-		result := &exchange.Result{Cookies: []string{"a=1"}}
-		leave(result)
-		return result
-	}
-	if got, err := group.Do(t.Context(), response("c"), redeem); err != nil || got.Err != nil || len(got.Cookies) != 1 {
-		t.Errorf("%+v, %v", got, err)
+// TestKeepFails: if the result cannot be kept for others, even because of a panic in the app's state, this user is
+// signed in all the same, and the log says why others may not be.
+func TestKeepFails(t *testing.T) {
+	for name, keep := range map[string]func() error{
+		"kept": func() error { return nil }, "outage": func() error { return testapp.ErrOutage },
+		"panic": func() error { panic("of the app") },
+	} {
+		var log bytes.Buffer
+		group := instances(t, 1, false)[0]
+		group.Log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+		group.Values.State = forgetful{state.NewMemory(0), keep}
+		redeem := func(_ context.Context, leave func(*exchange.Result)) *exchange.Result {
+			result := &exchange.Result{Cookies: []string{"a=secret"}}
+			leave(result)
+			return result
+		}
+		got, err := group.Do(t.Context(), response("c"), redeem)
+		if err != nil || got.Err != nil || len(got.Cookies) != 1 {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+		if text := log.String(); strings.Contains(text, "not shared with other instances") != (name != "kept") ||
+			strings.Contains(text, "secret") {
+			t.Errorf("%s: %s", name, text)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package signals_test
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"sync"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
+	"github.com/seed-d65cea4d/ginoidc/internal/flight"
 	"github.com/seed-d65cea4d/ginoidc/internal/provider"
 	"github.com/seed-d65cea4d/ginoidc/internal/roster"
 	"github.com/seed-d65cea4d/ginoidc/internal/sealed"
@@ -62,6 +64,9 @@ func newReceiver(t *testing.T, of *receiver, change func(*signals.Config)) *rece
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		r.events = append(r.events, e.Kind)
+		if e.Kind == events.PollFailed && errors.As(e.Err, new(*flight.PanicError)) {
+			t.Errorf("polling has panicked: %v", e.Err)
+		}
 	}}
 	cfg := signals.Config{
 		Transmitter: provider.NewTransmitter(provider.TransmitterConfig{

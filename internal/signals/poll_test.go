@@ -14,6 +14,7 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/events"
 	"github.com/seed-d65cea4d/ginoidc/internal/fakeop"
 	"github.com/seed-d65cea4d/ginoidc/internal/signals"
+	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
 // newPoller returns a receiver that polls every minute and has a stream.
@@ -166,6 +167,27 @@ func TestPollFails(t *testing.T) {
 			if n := r.op.Count(fakeop.SignalStream) - before; !slices.Equal(reported, want) || n != step.streams {
 				t.Errorf("%s: %v, %d reads of the stream", step.name, reported, n)
 			}
+		}
+	})
+}
+
+// contradicts is a state of an app that returns a lease together with an error.
+type contradicts struct{ *testapp.Outage }
+
+func (contradicts) Lease(context.Context, string, time.Duration) (func(context.Context) error, bool, error) {
+	return nil, true, testapp.ErrOutage
+}
+
+// TestPollUncertain: an instance that cannot know whether it has the lease does not poll.
+func TestPollUncertain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newPoller(t, nil)
+		r.State = contradicts{r.state}
+		polls := r.op.Count(fakeop.SignalPoll)
+		r.run()()
+		if _, reported := r.took(); !slices.Equal(reported, []events.Kind{events.PollFailed}) ||
+			r.op.Count(fakeop.SignalPoll) != polls {
+			t.Errorf("%d polls, %v", r.op.Count(fakeop.SignalPoll)-polls, reported)
 		}
 	})
 }

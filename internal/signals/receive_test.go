@@ -48,6 +48,7 @@ func TestReadPushed(t *testing.T) {
 		{authorization, authorization + "e", "application/secevent+jwt", "token", "authentication_failed"},
 		{"", "", "application/jwt", "token", "invalid_request"},
 		{"", "", "", "token", "invalid_request"},
+		{"", "", "application/secevent+jwt; charset", "token", "invalid_request"},
 		{"", "", "application/secevent+jwt", strings.Repeat("a", 65<<10), "invalid_request"},
 	} {
 		req := httptest.NewRequest("POST", "/", strings.NewReader(tt.body))
@@ -85,6 +86,7 @@ func TestAffected(t *testing.T) {
 		{provider.EventCredentialChange, alice, false, signals.StepsUp, "alice  step_up"},
 		{provider.EventCredentialChange, session, false, signals.StepsUp, " s1 end"},
 		{provider.EventCredentialChange, alice, false, signals.Ignored, "alice  ignore"},
+		{provider.EventCredentialChange, session, false, signals.Ignored, " s1 ignore"},
 		{provider.EventDeviceComplianceChange, alice, false, signals.Ends, "alice  ignore"},
 		{provider.EventVerification, session, false, signals.Ends, "  ignore"},
 		{provider.EventStreamUpdated, session, false, signals.Ends, "  ignore"},

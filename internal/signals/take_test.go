@@ -18,15 +18,19 @@ import (
 	"github.com/seed-d65cea4d/ginoidc/internal/testapp"
 )
 
-// TestReceive: a token that is pushed has its effect, and one from anybody else has none.
+// TestReceive: a token that is pushed has its effect, and one from anybody else, or for anybody else, has none.
 func TestReceive(t *testing.T) {
 	r := newReceiver(t, nil, nil)
-	token := r.token(nil)
+	elsewhere := r.token(func(claims map[string]any) { claims["aud"] = "https://other.example" })
 	for _, tt := range []struct {
-		authorization, code string
-		hooked              int
-	}{{"Bearer of a stranger", "authentication_failed", 0}, {authorized, "", 1}} {
-		req := httptest.NewRequest("POST", "/auth/signals", strings.NewReader(token))
+		authorization, token, code string
+		hooked                     int
+	}{
+		{"Bearer of a stranger", r.token(nil), "authentication_failed", 0},
+		{authorized, elsewhere, "invalid_audience", 0},
+		{authorized, r.token(nil), "", 1},
+	} {
+		req := httptest.NewRequest("POST", "/auth/signals", strings.NewReader(tt.token))
 		req.Header.Set("Authorization", tt.authorization)
 		req.Header.Set("Content-Type", "application/secevent+jwt")
 		err := r.Receive(t.Context(), httptest.NewRecorder(), req)
@@ -101,7 +105,8 @@ func TestTakeOutage(t *testing.T) {
 			all = calls
 		}
 		hooked, reported := r.took()
-		refused := errors.Is(err, shared.ErrUnavailable) && signals.Code(err) == "" && hooked == 0 && len(reported) == 0
+		refused := errors.Is(err, shared.ErrUnavailable) && errors.Is(err, testapp.ErrOutage) &&
+			signals.Code(err) == "" && hooked == 0 && len(reported) == 0
 		want := []events.Kind{events.Signal}
 		switch call {
 		case all:
@@ -159,19 +164,22 @@ func TestTakeInTurn(t *testing.T) {
 // TestTakeVerification: a verification event shows that the stream works if its state is one that an instance of this
 // app has sent for this stream, or if the transmitter has sent it by itself, without a state.
 func TestTakeVerification(t *testing.T) {
+	const verification = provider.EventVerification
 	r := newReceiver(t, nil, nil)
 	for _, tt := range []struct {
-		name, stream string
-		payload      map[string]any
-		code         string
+		name, event, stream string
+		payload             map[string]any
+		code                string
 	}{
-		{"its state", "s1", map[string]any{"state": r.States.Seal("", "s1")}, ""},
-		{"the state of another stream", "s2", map[string]any{"state": r.States.Seal("", "s1")}, "invalid_state"},
-		{"a forged state", "s1", map[string]any{"state": "x"}, "invalid_state"},
-		{"an empty state", "s1", map[string]any{"state": ""}, "invalid_state"},
-		{"no state", "s1", nil, ""},
+		{"its state", verification, "s1", map[string]any{"state": r.States.Seal("", "s1")}, ""},
+		{"the state of another stream", verification, "s2", map[string]any{"state": r.States.Seal("", "s1")},
+			"invalid_state"},
+		{"a forged state", verification, "s1", map[string]any{"state": "x"}, "invalid_state"},
+		{"an empty state", verification, "s1", map[string]any{"state": ""}, "invalid_state"},
+		{"no state", verification, "s1", nil, ""},
+		{"the state of something else", "urn:example:order", "s1", map[string]any{"state": "shipped"}, ""},
 	} {
-		token, err := r.op.EventToken(provider.EventVerification, fakeop.SessionSubject(tt.stream), tt.payload, nil)
+		token, err := r.op.EventToken(tt.event, fakeop.SessionSubject(tt.stream), tt.payload, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
