@@ -154,7 +154,13 @@ func TestLoadRecordFromOddCookies(t *testing.T) {
 		{"chunk under a longer name", []string{three[0], strings.Replace(three[1], ".1=", ".1_", 1), three[2]}, false},
 		{"chunk number 0", []string{name + ".0=" + value}, false}, // case 136
 		{"over-long, though well sealed", []string{forged("\x02\x00" + strings.Repeat("A", 4000))}, false},
-		{"no count", append([]string{claim("~~")}, three[1:]...), false},                           // case 136
+		{"no count", append([]string{claim("~~")}, three[1:]...), false}, // case 136
+		// With another cookie whose name begins like it, the request is read part by part.
+		{"before another one whose name begins like it", []string{one, name + "x=1"}, true},
+		{"one chunk claimed, in parts", []string{name + "=~1~" + value, name + "x=1"}, false},      // case 136
+		{"no chunk claimed, in parts", []string{name + "=~0~" + value, name + "x=1"}, false},       // case 136
+		{"a count of two digits", append([]string{claim("~33~")}, three[1:]...), false},            // case 136
+		{"nothing after the count", []string{name + "=~2", name + ".1=" + value}, false},           // case 136
 		{"one chunk claimed", []string{name + "=~1~" + value}, false},                              // case 136
 		{"nothing but the mark", []string{name + "=~"}, false},                                     // case 136
 		{"empty plaintext", []string{forged("")}, false},                                           // case 142
@@ -326,6 +332,17 @@ func TestInvalidCookiesAreErrors(t *testing.T) {
 	}
 	if err := store.DeleteRecord(h, request(), "", options); err == nil {
 		t.Error("deleting without a name: no error")
+	}
+	bad.MaxAge = -1
+	if err := store.SaveRecord(h, request(), name, nil, &bad); err == nil {
+		t.Error("deleting at a path with a semicolon: no error")
+	}
+	for _, maxAge := range []int{60, -1} {
+		session := gsessions.NewSession(store, name)
+		bad.MaxAge, session.Options = maxAge, &bad
+		if err := store.Save(request(), headerWriter{h}, session); err == nil {
+			t.Errorf("a session with Max-Age %d and such a path: no error", maxAge)
+		}
 	}
 	if len(h) != 0 {
 		t.Errorf("header %v", h)

@@ -186,4 +186,8 @@ func TestValuesAreNoRecord(t *testing.T) {
 	if again, _ := store.New(r, name); again.IsNew || again.Values["user"] != "alice" {
 		t.Errorf("session %+v", again)
 	}
+	session.Options, w = nil, httptest.NewRecorder()
+	if err := store.Save(r, w, session); err != nil || !strings.Contains(w.Header().Get("Set-Cookie"), "Max-Age=86400") {
+		t.Errorf("without options of its own: %q, %v", w.Header(), err)
+	}
 }

@@ -3,6 +3,7 @@ package cookiestore
 import (
 	"encoding/gob"
 	"math"
+	"net/http"
 	"net/http/httptest"
 	"reflect"
 	"strings"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	gsessions "github.com/gorilla/sessions"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/wire"
 )
 
 // registered is a type that an app registers with gob, as for every other gin-contrib store.
@@ -103,6 +106,16 @@ func TestValuesThatCannotBeSaved(t *testing.T) {
 	}
 }
 
+// TestSplit: a text takes as few cookies as possible, to the last byte.
+func TestSplit(t *testing.T) {
+	for size, want := range map[int]int{0: 1, 10: 1, 11: 2, 17: 2, 18: 3, 27: 3, 28: 0} {
+		values, err := split(strings.Repeat("x", size), 10, 3)
+		if len(values) != want || (err == nil) != (want > 0) {
+			t.Errorf("%d bytes: %q, %v", size, values, err)
+		}
+	}
+}
+
 // Case 142: values of another version, or none at all.
 func TestOddValues(t *testing.T) {
 	lit, err := encodeValues(map[any]any{"k": fuse{}})
@@ -129,6 +142,24 @@ func TestOddValues(t *testing.T) {
 		if values, ok := decodeValues(b); ok {
 			t.Errorf("%s: decoded as %v", name, values)
 		}
+	}
+}
+
+// TestSealedOddValues: what another version has sealed in another form is a new session, without half of its values.
+func TestSealedOddValues(t *testing.T) {
+	store, err := New(Config{Secrets: []string{strings.Repeat("s", 32)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, r := http.Header{}, httptest.NewRequest("GET", "/", nil)
+	odd := []byte{2, tagTrue, tagTrue, tagTrue, 0xEE} // a pair, and one with an unknown tag
+	if err := store.save(h, r, "app", wire.FormValues, odd, nil); err != nil {
+		t.Fatal(err)
+	}
+	pair, _, _ := strings.Cut(h.Get("Set-Cookie"), ";")
+	r.Header.Set("Cookie", pair)
+	if session, err := store.New(r, "app"); err != nil || !session.IsNew || len(session.Values) != 0 {
+		t.Errorf("%+v, %v", session, err)
 	}
 }
 

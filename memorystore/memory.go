@@ -60,7 +60,7 @@ func (m *memory) Save(_ context.Context, key, text string, life time.Duration, r
 	now := m.now()
 	s, d := m.find(key)
 	defer s.mu.Unlock()
-	if replace && !s.has(d, now) {
+	if _, lives := s.get(d, now); replace && !lives {
 		return false, nil
 	}
 	ended, ok := s.put(d, text, now, now+int64(life))
@@ -77,7 +77,7 @@ func (m *memory) Save(_ context.Context, key, text string, life time.Duration, r
 func (m *memory) Delete(_ context.Context, key string) error {
 	s, d := m.find(key)
 	defer s.mu.Unlock()
-	s.remove(d)
+	delete(s.at, d)
 	return nil
 }
 

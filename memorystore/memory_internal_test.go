@@ -92,26 +92,111 @@ func TestBound(t *testing.T) {
 	}
 }
 
-// TestExpiredGoFirst: no session ends before its time while there are expired ones.
+// TestExpiredGoFirst: no session ends before its time if there is room that expired ones have left.
 func TestExpiredGoFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := quiet(4 << 20) // for all but the expired ones, with room for shards that get more than others
-		for i := range 8000 {
-			save(t, m, fmt.Sprint("short ", i), strings.Repeat("x", 200), time.Minute, false)
-		}
-		for i := range 2000 {
-			save(t, m, fmt.Sprint("long ", i), strings.Repeat("x", 200), time.Hour, false)
-		}
-		time.Sleep(2 * time.Minute)
-		for i := range 4000 {
-			save(t, m, fmt.Sprint("new ", i), strings.Repeat("x", 200), time.Hour, false)
-		}
-		for i := range 2000 {
-			if _, ok, _ := m.Load(t.Context(), fmt.Sprint("long ", i)); !ok {
-				t.Fatalf("session %d ended", i)
+		var lines strings.Builder
+		m := newMemory(4 << 20) // for all but the expired ones, with room for shards that get more than others
+		m.log = slog.New(slog.NewTextHandler(&lines, nil))
+		for round := range 3 {
+			for i := range 6000 {
+				save(t, m, fmt.Sprint(round, i), strings.Repeat("x", 200), time.Minute, false)
 			}
+			for i := range 6000 {
+				if _, ok, _ := m.Load(t.Context(), fmt.Sprint(round, i)); !ok {
+					t.Fatalf("session %d of round %d ended", i, round)
+				}
+			}
+			time.Sleep(time.Minute)
+		}
+		sessions, bytes := m.usage()
+		if lines.Len() > 0 || sessions > 2*6000 || bytes < sessions*(headSize+200+placeSize) {
+			t.Errorf("%d sessions in %d bytes, %s", sessions, bytes, &lines)
 		}
 	})
+}
+
+// TestLongAmongShort: long sessions do not end when the many short ones between them have expired, and do not keep
+// their memory either.
+func TestLongAmongShort(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const limit, long = 4 << 20, 1000
+		m, text := quiet(limit), strings.Repeat("x", 200)
+		for i := range 8 * long {
+			life := time.Minute
+			if i%8 == 0 {
+				life = time.Hour
+			}
+			save(t, m, fmt.Sprint("old ", i), text, life, false)
+		}
+		time.Sleep(time.Minute)
+		for i := range 8 * long {
+			save(t, m, fmt.Sprint("new ", i), text, time.Hour, false)
+		}
+		left := 0
+		for i := 0; i < 8*long; i += 8 {
+			if _, ok, _ := m.Load(t.Context(), fmt.Sprint("old ", i)); ok {
+				left++
+			}
+		}
+		if _, bytes := m.usage(); left < long*9/10 || bytes > limit { // a small block may have had several of them
+			t.Errorf("%d of %d are left, in %d bytes", left, long, bytes)
+		}
+	})
+}
+
+// TestEnd: a session has ended at its end, for those who load it and for those who save it again.
+func TestEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := quiet(1 << 20)
+		save(t, m, "a", "x", time.Minute, false)
+		for _, step := range []struct {
+			later time.Duration
+			lives bool
+		}{{time.Minute - time.Nanosecond, true}, {time.Nanosecond, false}} {
+			time.Sleep(step.later)
+			if _, ok, _ := m.Load(t.Context(), "a"); ok != step.lives {
+				t.Errorf("%s later: %t", step.later, ok)
+			}
+		}
+		if save(t, m, "a", "y", time.Minute, true) {
+			t.Error("a session that has ended was saved again")
+		}
+	})
+}
+
+// TestDeletedStaysDeleted: the sessions that move, when the memory of ended ones is used again, are those that live.
+func TestDeletedStaysDeleted(t *testing.T) {
+	const n = 2000
+	m := quiet(1 << 20)
+	key := func(i int) string { return fmt.Sprint("deleted ", i) }
+	for i := range n {
+		save(t, m, key(i), strings.Repeat("x", 200), time.Hour, false)
+	}
+	for i := range n {
+		if err := m.Delete(t.Context(), key(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range n {
+		save(t, m, fmt.Sprint("other ", i), strings.Repeat("x", 200), time.Hour, false)
+	}
+	for i := range n {
+		if _, ok, _ := m.Load(t.Context(), key(i)); ok {
+			t.Fatalf("session %d is back", i)
+		}
+	}
+}
+
+// TestSavedAgain: a session that is saved again takes no other's place, and does not end for itself.
+func TestSavedAgain(t *testing.T) {
+	s := shard{limit: 1024, at: map[digest]place{}}
+	text := strings.Repeat("x", 400)
+	for i, d := range []digest{{1}, {2}, {1}, {2}, {1}} {
+		if ended, ok := s.put(d, text, 0, 1); ended != 0 || !ok {
+			t.Errorf("save %d ends %d sessions, %t", i, ended, ok)
+		}
+	}
 }
 
 // TestTooLarge: a session takes at most half of a shard, or each would end all others there.

@@ -3,6 +3,7 @@ package memorystore_test
 import (
 	"errors"
 	"io/fs"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -143,6 +144,50 @@ func TestRecords(t *testing.T) {
 	}
 	if got, _, err := store.LoadRecord(r, name); got != nil || err != nil {
 		t.Errorf("%q, %v", got, err)
+	}
+}
+
+// TestLogger: the warning that the memory is full goes to the configured log, and otherwise to the default one.
+func TestLogger(t *testing.T) {
+	var own, standard strings.Builder
+	earlier := slog.Default()
+	defer slog.SetDefault(earlier)
+	slog.SetDefault(slog.New(slog.NewTextHandler(&standard, nil)))
+	for _, tt := range []struct {
+		log  *slog.Logger
+		goes *strings.Builder
+	}{{slog.New(slog.NewTextHandler(&own, nil)), &own}, {nil, &standard}} {
+		own.Reset()
+		standard.Reset()
+		store := memorystore.New(memorystore.Config{MaxBytes: 64 << 10, Logger: tt.log})
+		for range 1000 {
+			if err := store.SaveRecord(http.Header{}, request(""), name, make([]byte, 200), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if tt.goes.Len() == 0 || own.Len()+standard.Len() != tt.goes.Len() {
+			t.Errorf("own log %q, default %q", &own, &standard)
+		}
+	}
+}
+
+// TestRefusals: what cannot be saved or deleted is an error, and sets no cookie.
+func TestRefusals(t *testing.T) {
+	store := memorystore.New(memorystore.Config{})
+	w, h := httptest.NewRecorder(), http.Header{}
+	session := sessionOf(t, store)
+	session.Values["user"] = struct{ Unregistered string }{"x"}
+	for what, err := range map[string]error{
+		"values that gob does not know": store.Save(request(""), w, session),
+		"a record under no name":        store.SaveRecord(h, request(""), "", nil, nil),
+		"deleting under no name":        store.DeleteRecord(h, request(""), "", nil),
+	} {
+		if err == nil || !strings.HasPrefix(err.Error(), "memorystore: ") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if len(w.Header())+len(h) > 0 {
+		t.Errorf("%v, %v", w.Header(), h)
 	}
 }
 

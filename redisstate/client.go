@@ -73,7 +73,7 @@ func servers(option *rueidis.ClientOption, query url.Values) error {
 		return errors.New("URL is a socket, and has cluster or master_set")
 	}
 	option.ForceSingleClient = !several
-	if several && option.TLSConfig != nil {
+	if option.TLSConfig != nil {
 		option.TLSConfig.ServerName = "" // each server's certificate is for the name under which it is reached
 	}
 	option.Sentinel.Username, option.Sentinel.Password = query.Get("sentinel_username"), query.Get("sentinel_password")

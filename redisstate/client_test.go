@@ -30,6 +30,8 @@ func TestURL(t *testing.T) {
 		"redis://127.0.0.1:1/3?master_set=main&addr=127.0.0.1:2":                          "",
 		"redis://127.0.0.1:1?master_set=m&sentinel_username=s&sentinel_password=p":        "",
 		"rediss://127.0.0.1:1?cacert=" + authority.File + "&cert=" + cert + "&key=" + key: "",
+		"redis://127.0.0.1:1?wait_replicas=0":                                             "",
+		"redis://127.0.0.1:1?cluster=true&wait_replicas=1":                                "",
 
 		"redis://u:hunter2@127.0.0.1:1?cluster=yes":                  "neither true nor false",
 		"redis://u:hunter2@127.0.0.1:1?cluster=true&master_set=main": "both cluster and master_set",
@@ -39,6 +41,7 @@ func TestURL(t *testing.T) {
 		"redis://u:hunter2@127.0.0.1:1?wait_replicas=-1":             "not a number",
 		"unix:///nowhere?cluster=true":                               "a socket",
 		"redis://127.0.0.1:1?sentinel_password=hunter2":              "no master_set",
+		"redis://127.0.0.1:1?sentinel_username=hunter2":              "no master_set",
 		"redis://u:hunter2@127.0.0.1:1?cacert=" + authority.File:     "not of the form",
 		"redis://127.0.0.1:1?cert=" + cert + "&key=" + key:           "not of the form",
 		"redis://127.0.0.1:1?master_set=main&dial_timeout=1h":        "not of the form",
@@ -56,8 +59,14 @@ func TestURL(t *testing.T) {
 			t.Errorf("%s: %v, want %q without a password", url, err, want)
 		}
 		if store != nil {
-			if err := store.Ping(t.Context()); err == nil {
-				t.Errorf("%s: Ping succeeds without a server", url)
+			_, policy := store.MaxMemoryPolicy(t.Context())
+			for what, err := range map[string]error{
+				"Ping": store.Ping(t.Context()), "Revoke": store.Revoke(t.Context(), "a", time.Now(), time.Hour),
+				"MaxMemoryPolicy": policy,
+			} {
+				if err == nil {
+					t.Errorf("%s: %s succeeds without a server", url, what)
+				}
 			}
 			store.Close()
 			if _, err := store.Revoked(t.Context(), "a"); err == nil {
@@ -122,11 +131,29 @@ func TestWaitReplicas(t *testing.T) {
 	if err := revoke(); err == nil || !strings.Contains(err.Error(), "1 of 2") {
 		t.Errorf("with one replica of two: %v", err)
 	}
-	server.set(func() { server.refusal = "READONLY You can't write against a read only replica." })
-	if err := revoke(); err == nil || !strings.Contains(err.Error(), "READONLY") {
-		t.Errorf("at a server that refuses: %v", err)
+	for _, command := range []string{"EVAL", "WAIT"} { // what was not written has no copies
+		server.set(func() {
+			server.refuses, server.refusal = command, "READONLY You can't write against a read only replica."
+			server.copies, server.calls = []int{2}, 0
+		})
+		err := revoke()
+		server.set(func() {
+			most := map[string]int{"EVAL": 1, "WAIT": 2}[command]
+			if err == nil || !strings.Contains(err.Error(), "READONLY") || server.calls > most {
+				t.Errorf("at a server that refuses %s: %v after %d commands", command, err, server.calls)
+			}
+		})
 	}
-	server.set(func() { server.refusal, server.copies = "", []int{2} })
+	server.set(func() { server.refusal, server.copies = "", []int{2, 2} })
+	if err := revoke(); err != nil {
+		t.Error(err)
+	}
+	server.set(func() { server.down = true }) // the connection ends while nobody uses it
+	server.set(func() { server.down = false })
+	if err := revoke(); err != nil {
+		t.Errorf("after a restart: %v", err)
+	}
+	server.set(func() { server.copies = []int{2} })
 	server.set(func() { server.down = true })
 	if err := revoke(); err == nil {
 		t.Error("succeeds without a server")

@@ -31,10 +31,15 @@ type fake struct {
 	calls   int    // commands of the package, not of the handshake
 	silent  bool   // takes commands and answers none
 	refusal string // answers every command of the package
+	refuses string // or this command alone, if it is not ""
 	down    bool   // neither has connections nor takes new ones
-	info    string // its maxmemory-policy as INFO reports it; "": refuses INFO
+	info    string // its maxmemory-policy as INFO reports it; "": refuses INFO; "-": reports none
 	config  string // and as CONFIG GET reports it
 	copies  []int  // how many replicas acknowledge each WAIT; then none do
+	lost    int    // replies that are missing to each MGET
+
+	cluster []string      // the addresses of the nodes, which have the same number of slots; nil: none
+	hold    chan struct{} // keeps the question for the nodes waiting until it is closed, unless it is nil
 }
 
 type entry struct {
@@ -128,6 +133,9 @@ func (f *fake) serve(conn net.Conn) {
 		if err != nil {
 			return
 		}
+		if args[0] == "CLUSTER" && f.hold != nil {
+			<-f.hold
+		}
 		reply := f.answer(args)
 		if deaf = deaf || reply == ""; deaf {
 			continue // forever, as on a network that lost the connection without notice
@@ -174,8 +182,12 @@ func (f *fake) answer(args []string) string {
 	switch {
 	case f.silent:
 		return ""
-	case f.refusal != "":
+	case f.refusal != "" && (f.refuses == "" || f.refuses == args[0]):
 		return "-" + f.refusal + "\r\n"
+	case args[0] == "CLUSTER" && f.cluster != nil:
+		return f.slots()
+	case args[0] == "INFO" && f.info == "-":
+		return "$11\r\nmaxmemory:0\r\n"
 	case args[0] == "INFO" && f.info != "":
 		text := "# Memory\r\nmaxmemory:0\r\nmaxmemory_policy:" + f.info + "\r\nallocator:x\r\n"
 		return fmt.Sprintf("$%d\r\n%s\r\n", len(text), text)
@@ -197,8 +209,8 @@ func (f *fake) answer(args []string) string {
 	case args[0] == "MGET" && len(args) == 1:
 		return "-ERR wrong number of arguments for 'mget' command\r\n"
 	case args[0] == "MGET":
-		replies := fmt.Sprintf("*%d\r\n", len(args)-1)
-		for _, key := range args[1:] {
+		replies := fmt.Sprintf("*%d\r\n", len(args)-1-f.lost)
+		for _, key := range args[1+f.lost:] {
 			reply := "$-1\r\n"
 			if e, ok := f.live(key); ok {
 				reply = fmt.Sprintf("$%d\r\n%s\r\n", len(e.value), e.value)
@@ -236,6 +248,18 @@ func (f *fake) answer(args []string) string {
 		return f.listed(args[3])
 	}
 	return "-ERR unknown command\r\n"
+}
+
+// slots answers CLUSTER SLOTS.
+func (f *fake) slots() string {
+	reply := fmt.Sprintf("*%d\r\n", len(f.cluster))
+	for i, addr := range f.cluster {
+		const all = 1 << 14
+		host, port, _ := net.SplitHostPort(addr)
+		reply += fmt.Sprintf("*3\r\n:%d\r\n:%d\r\n*3\r\n$%d\r\n%s\r\n:%s\r\n$1\r\n%d\r\n",
+			all*i/len(f.cluster), all*(i+1)/len(f.cluster)-1, len(host), host, port, i)
+	}
+	return reply
 }
 
 func (f *fake) live(key string) (entry, bool) {

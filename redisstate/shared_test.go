@@ -3,11 +3,15 @@ package redisstate_test
 import (
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/seed-d65cea4d/ginoidc/internal/store"
+	"github.com/seed-d65cea4d/ginoidc/redisstate"
 )
 
 func TestRevoked(t *testing.T) {
@@ -50,13 +54,37 @@ func TestRevoked(t *testing.T) {
 	})
 }
 
-// What cannot be read is not treated as "not revoked".
-func TestRevokedGarbage(t *testing.T) {
-	server := newFake()
-	store := newStore(t, server)
-	server.set(func() { server.entries["ginoidc:r:a"] = entry{"x", time.Now().Add(time.Hour)} })
-	if got, err := store.Revoked(t.Context(), "b", "a"); err == nil {
-		t.Errorf("Revoked = %v", got)
+// TestRevokedUnreadable: what cannot be read is not treated as "not revoked", nor as "no session" where both are asked
+// for at once. The error has the cause.
+func TestRevokedUnreadable(t *testing.T) {
+	for what, tt := range map[string]struct {
+		spoil func(*fake)
+		want  string
+	}{
+		"garbage": {func(f *fake) { f.entries["ginoidc:r:a"] = entry{"x", time.Now().Add(time.Hour)} },
+			"invalid syntax"},
+		"a reply that is too short": {func(f *fake) { f.lost = 1 }, "replies to"},
+		"a refusal":                 {func(f *fake) { f.refusal = "LOADING Redis is loading" }, "LOADING"},
+	} {
+		server := newFake()
+		instance := configured(t, redisstate.Config{URL: server.listen(t), Secrets: []string{newSecret}})
+		t.Cleanup(instance.Close)
+		r := request(saved(t, instance, "alice"))
+		for range 2 { // from the second round on, the session and its revocations are one question
+			ctx := store.OneRound(t.Context())
+			wantRecord(t, instance, r.WithContext(ctx), "alice")
+			if _, err := instance.Revoked(ctx, "b", "a"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		server.set(func() { tt.spoil(server) })
+		if got, err := instance.Revoked(t.Context(), "b", "a"); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: Revoked = %v, %v", what, got, err)
+		}
+		record, _, err := instance.LoadRecord(r.WithContext(store.OneRound(t.Context())), name)
+		if err == nil || record != nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: LoadRecord = %q, %v", what, record, err)
+		}
 	}
 }
 

@@ -159,7 +159,7 @@ func (r *Receiver) Take(ctx context.Context, raw string) error {
 	if !used[0].IsZero() {
 		return nil
 	}
-	if event.Type == provider.EventVerification && !r.sent(event) {
+	if event.Type == provider.EventVerification && !event.Discard && !r.sent(event) {
 		return errState
 	}
 	if err := r.apply(ctx, event); err != nil {
