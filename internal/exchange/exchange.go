@@ -122,7 +122,7 @@ func (g *Group) keep(ctx context.Context, r Response, result *Result) {
 // kept returns the result that another instance has kept, and nil if there is none that this instance can use.
 func (g *Group) kept(ctx context.Context, r Response) (*Result, error) {
 	text, ok, err := g.Values.Kept(ctx, purpose, r.key(), r.Verifier)
-	if !ok { // there is an error, or nothing
+	if !ok || err != nil {
 		return nil, err
 	}
 	lines := strings.Split(text, "\n")
