@@ -91,7 +91,7 @@ func Texts(value any) (texts []string) {
 		list = []any{value}
 	}
 	for _, element := range list {
-		if s, _ := element.(string); s != "" {
+		if s, ok := element.(string); ok && s != "" {
 			texts = append(texts, s)
 		}
 	}

@@ -38,7 +38,7 @@ func Named(r *http.Request, name string) iter.Seq[string] {
 // begins with that name, as in most requests. If ok is false, there may be one all the same: see [Named].
 func Sole(r *http.Request, name string) (value string, ok bool) {
 	lines := r.Header["Cookie"]
-	if len(lines) != 1 {
+	if len(lines) != 1 || name == "" {
 		return "", false
 	}
 	begin := strings.Index(lines[0], name)
@@ -46,7 +46,7 @@ func Sole(r *http.Request, name string) (value string, ok bool) {
 		return "", false
 	}
 	pair, rest, _ := strings.Cut(lines[0][begin:], ";")
-	if strings.Contains(rest, name) { // as does the empty name
+	if strings.Contains(rest, name) {
 		return "", false
 	}
 	return strings.CutPrefix(textproto.TrimString(pair)[len(name):], "=")

@@ -119,7 +119,7 @@ func (a *App) open(r *http.Request) *User {
 		return nil
 	}
 	plaintext, err := a.aead.Open(sealed[:0], nil, sealed, []byte(cookieName))
-	if err != nil {
+	if err != nil || len(plaintext) < 18 {
 		return nil
 	}
 	return decode(string(plaintext))

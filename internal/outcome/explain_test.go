@@ -40,6 +40,8 @@ func TestExplain(t *testing.T) {
 		{"refused", outcome.ErrSignInRefused, facts, "sign_in_refused", "", "/auth/signin", outcome.LinkAgain},
 		{"cancelled", outcome.ErrSignInRefused, with(func(f *outcome.Facts) { f.Cancelled = true }),
 			"sign_in_cancelled", "", "/auth/signin", outcome.LinkAgain},
+		{"an outage, and cancelled", outcome.ErrProviderResponse, with(func(f *outcome.Facts) { f.Cancelled = true }),
+			"provider_error", "", "/auth/signin", outcome.LinkAgain},
 		{"no form", outcome.ErrUnauthenticated, facts, "unauthorized", "", "/auth/signin", outcome.LinkSignIn},
 		{"a form", outcome.ErrUnauthenticated, with(func(f *outcome.Facts) { f.Posted = true }),
 			"unauthorized", "form_not_processed", "/auth/signin", outcome.LinkSignIn},

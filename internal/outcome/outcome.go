@@ -144,7 +144,7 @@ func isFailure(err error) bool {
 // sign-in: see Cancelled.
 func (o Outcome) texts(err error, cancelled bool) string {
 	switch {
-	case cancelled:
+	case o.Err == ErrSignInRefused && cancelled:
 		return "sign_in_cancelled"
 	case o.Err == guard.ErrForbidden && errors.Is(err, guard.ErrStepUpFailed):
 		return "step_up_failed"

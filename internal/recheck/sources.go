@@ -64,11 +64,13 @@ func (s Sources) Memberships(shape *claims.Shape, before Memberships, resolved, 
 	if s.IDToken != nil || s.UserInfo != nil {
 		return after, nil
 	}
+	if byApp {
+		after.Organizations = before.Organizations
+	}
 	lostGroups := !resolved && (len(before.Groups) > 0 || before.GroupsOverage)
 	if lostGroups || len(before.Organizations) > 0 && !byApp {
 		return Memberships{}, errUnknown
 	}
-	after.Organizations = before.Organizations // which only the app has set
 	return after, nil
 }
 

@@ -9,7 +9,7 @@ const flagActor = 1 << 4
 // IDToken ‖ Actor.
 func (p *parts) parseRest1(rd *wire.Reader) {
 	field := func(tag, size int) {
-		if at := rd.At(); size > 0 {
+		if at := rd.At(); size > 0 && !rd.Failed() {
 			p.fields[tag/2] = span{uint32(at - size), uint32(at)}
 		}
 	}

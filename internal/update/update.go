@@ -69,7 +69,7 @@ func (u *Updates) Latest(
 		if err != nil {
 			return State{}, err
 		}
-		if next == nil || next.ID != s.ID || next.Subject != s.Subject {
+		if next == nil || next.ID != s.ID || next.Subject != s.Subject || !next.Updated.After(s.Updated) {
 			return State{}, nil
 		}
 		if s = next; !s.Updated.Before(v.Updated) {

@@ -19,7 +19,7 @@ func KeepPrivateIn(h http.Header, values *[2]string) {
 		h["Cache-Control"], h["Vary"] = values[0:1:1], values[1:2:2]
 		return
 	}
-	if !isPrivate(h["Cache-Control"]) {
+	if lines := h["Cache-Control"]; len(lines) == 0 || !isPrivate(lines) {
 		h["Cache-Control"] = values[0:1:1]
 	}
 	for _, name := range []string{"Cdn-Cache-Control", "Surrogate-Control"} { // RFC 9213, section 2.2
