@@ -521,6 +521,31 @@ func TestSignOutAtTheRightProvider(t *testing.T) {
 	}
 }
 
+// TestLogoutTokenOfNoProvider: a logout token of an issuer that is not configured is refused, and the event of one that
+// is names the provider.
+func TestLogoutTokenOfNoProvider(t *testing.T) {
+	var rec recorder
+	a := several(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.OnEvent = rec.receive })
+	stranger := testapp.New(t)
+	token, err := stranger.OP.LogoutToken("alice", "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := a.PostBackChannel("logout_token=" + token)
+	told := rec.take()
+	if r.StatusCode != http.StatusBadRequest || len(told) != 1 || told[0].Provider != "" {
+		t.Errorf("of a stranger: %d %+v", r.StatusCode, told)
+	}
+	if token, err = a.OPs["two"].LogoutToken("alice", "", nil); err != nil {
+		t.Fatal(err)
+	}
+	r = a.PostBackChannel("logout_token=" + token + "x")
+	told = rec.take()
+	if r.StatusCode != http.StatusBadRequest || len(told) != 1 || told[0].Provider != "two" {
+		t.Errorf("forged: %d %+v", r.StatusCode, told)
+	}
+}
+
 // TestFrontChannelOfSeveral: a front-channel logout concerns the provider that iss or the path names, which alone may
 // frame the answer.
 func TestFrontChannelOfSeveral(t *testing.T) {

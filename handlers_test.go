@@ -483,7 +483,7 @@ func TestThrottle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var events []ginoidc.Event
 		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-			c.Throttle = ginoidc.ThrottleByAddress(3)
+			c.Throttle, c.Providers[0].PushedAuthorization = ginoidc.ThrottleByAddress(3), ginoidc.Always
 			c.Providers[0].Signals = &ginoidc.Signals{}
 			c.OnEvent = func(_ context.Context, e ginoidc.Event) { events = append(events, e) }
 		})
@@ -497,7 +497,11 @@ func TestThrottle(t *testing.T) {
 			for range 3 {
 				b.Twin().Do(method, path, nil)
 			}
+			before := a.OP.Count(fakeop.PAR)
 			r := b.Twin().Do(method, path, nil)
+			if a.OP.Count(fakeop.PAR) != before {
+				t.Errorf("%s: the provider was called", path)
+			}
 			if body := r.JSON(t); r.StatusCode != http.StatusTooManyRequests || r.Header.Get("Retry-After") != "20" ||
 				body["error"] != "too_many_requests" || body["request_id"] == nil || len(r.Header["Set-Cookie"]) != 0 ||
 				r.Header.Get("X-Content-Type-Options") != "nosniff" {

@@ -473,6 +473,36 @@ func TestCheckOfEnvironment(t *testing.T) {
 	}
 }
 
+// TestCheckOfFoundProviders: without a configured provider, the app itself is checked.
+func TestCheckOfFoundProviders(t *testing.T) {
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.Providers, c.FindProvider = nil, func(context.Context, string) (ginoidc.Provider, error) {
+			return ginoidc.Provider{}, ginoidc.ErrUnknownProvider
+		}
+	})
+	if found := a.Auth.Check(t.Context()); len(found) == 0 || len(codesOf(found, ginoidc.SeverityError)) != 0 {
+		t.Errorf("%+v", found)
+	}
+}
+
+// TestAllowedByOtherMeans: each decision for a user without a session is reported too.
+func TestAllowedByOtherMeans(t *testing.T) {
+	for _, reports := range []bool{true, false} {
+		var rec recorder
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			keys := map[string]func(*gin.Context) (*ginoidc.User, error){"robot": shows(ginoidc.User{Subject: "robot"})}
+			c.Authenticators, c.ReportAllowed = []ginoidc.Authenticator{byKey(keys)}, true
+			if reports {
+				c.OnEvent = rec.receive
+			}
+		})
+		r := a.Browser().Do(http.MethodGet, "/me", nil, "X-API-Key", "robot")
+		if told := summary(rec.take()); r.StatusCode != http.StatusOK || (told == "allowed robot") != reports {
+			t.Errorf("%d %s", r.StatusCode, told)
+		}
+	}
+}
+
 // TestCheckOfSeveral: each provider has findings of its own, and ForProvider selects one.
 func TestCheckOfSeveral(t *testing.T) {
 	a := testapp.NewSeveral(t, []string{"google", "staff"}, func(c *ginoidc.Config, _ *fakeop.Config) {

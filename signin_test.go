@@ -1461,4 +1461,20 @@ func TestInitiatedAtSeveral(t *testing.T) {
 	if r.StatusCode == http.StatusFound {
 		t.Errorf("two names: %s", r.Location())
 	}
+	for _, i := range []int{0, 1} { // by a form, whichever of them allows it; without iss it names no provider
+		a := several(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[i].InitiateLogin = true })
+		form := url.Values{"iss": {testapp.IssuerOf([]string{"one", "two"}[i])}, "login_hint": {"alice"}}
+		if r := post(a.Browser(), form, "https://portal.example"); r.StatusCode != http.StatusSeeOther {
+			t.Errorf("a form: %d %s", r.StatusCode, r.Body)
+		}
+		form.Del("iss")
+		if r := post(a.Browser(), form, "https://portal.example"); r.StatusCode != http.StatusBadRequest {
+			t.Errorf("a form without iss: %d %s", r.StatusCode, r.Body)
+		}
+	}
+	one := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].InitiateLogin = true })
+	form := url.Values{"iss": {testapp.Issuer}, "email": {"alice@acme.example"}}
+	if r := post(one.Browser(), form, "https://portal.example"); r.StatusCode != http.StatusSeeOther {
+		t.Errorf("with an address, at one provider: %d %s", r.StatusCode, r.Body)
+	}
 }

@@ -845,6 +845,90 @@ func TestFrontChannelLogout(t *testing.T) {
 	}
 }
 
+// TestLogoutTokenNotChecked: a logout token that cannot be checked at the moment is none that is refused: the provider
+// learns whether to try again.
+func TestLogoutTokenNotChecked(t *testing.T) {
+	for name, tt := range map[string]struct {
+		keys   http.HandlerFunc
+		down   bool // the state
+		status int
+		code   string
+	}{
+		"the keys are away": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, false, 503,
+			"provider_unavailable"},
+		"the keys are garbage": {func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("x")) }, false, 502,
+			"provider_error"},
+		"the keys panic":    {func(http.ResponseWriter, *http.Request) { panic("no keys") }, false, 500, "internal"},
+		"the state is down": {nil, true, 503, "session_unavailable"},
+		"a forgery":         {nil, false, 400, "invalid_request"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			shared := &readOnlyState{Memory: state.NewMemory(0)}
+			var op *fakeop.Provider
+			a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+				c.State = shared
+				c.Providers[0].Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+					if r.URL.Path == string(fakeop.JWKS) && tt.status == 500 {
+						panic("no keys")
+					}
+					return op.Transport().RoundTrip(r)
+				})
+			})
+			op = a.OP
+			token, err := op.LogoutToken("alice", "", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tt.status == 400 {
+				token += "x"
+			}
+			if tt.keys != nil {
+				a.OP.Intercept(fakeop.JWKS, tt.keys)
+			}
+			shared.readOnly = tt.down
+			r := a.PostBackChannel("logout_token=" + token)
+			again := r.Header.Get("Retry-After") != ""
+			if r.StatusCode != tt.status || r.JSON(t)["error"] != tt.code || again != (tt.status == 503) {
+				t.Errorf("%d %s, try again: %t\n%s", r.StatusCode, r.Body, again, a.Logs)
+			}
+		})
+	}
+}
+
+// TestFrontChannelFails: a frame is answered with 503 if the state does not respond, and with 200 if the state lists no
+// sessions but the cookie comes with the frame.
+func TestFrontChannelFails(t *testing.T) {
+	const address = "/auth/frontchannel-logout?iss=https://idp.example&sid=s-1"
+	for failing, status := range map[string]int{
+		"Revoked": 503, "Revoke": 503, "Listed": 503, "": 200, "unsupported": 200,
+	} {
+		var rec recorder
+		on := false
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+			lists := ginoidc.SharedState(state.NewMemory(0))
+			if failing == "unsupported" {
+				lists = without("Enlist", "Delist", "Listed")
+			}
+			c.OnEvent = rec.receive
+			c.State = hooked{lists, func(_ context.Context, method string) error { return errIf(on && method == failing) }}
+		})
+		a.OP.OnIDToken(func(claims map[string]any) { claims["sid"] = "s-1" })
+		b := a.Browser()
+		b.MustSignIn("alice")
+		on = true
+		rec.take()
+		r := b.Fetch(address)
+		told := summary(rec.take())
+		if on = false; r.StatusCode != status || strings.Contains(told, "logout_call") != (status == 200) ||
+			strings.Contains(a.Logs.String(), "ended nothing") {
+			t.Errorf("%q fails: %d %s\n%s", failing, r.StatusCode, told, a.Logs)
+		}
+		if status == 200 && b.WhoAmI() != "" {
+			t.Errorf("%q fails: still signed in", failing)
+		}
+	}
+}
+
 // TestFrontChannelWithoutSID: an empty sid matches no session, not even one without a sid.
 func TestFrontChannelWithoutSID(t *testing.T) {
 	a := testapp.New(t)
