@@ -332,13 +332,17 @@ func TestAuthenticatorsWithoutSession(t *testing.T) {
 		a.Engine.GET("/fresh", a.Auth.RequireFreshSignIn(time.Minute), a.Protected)
 		a.Engine.GET("/mfa", a.Auth.RequireACR("mfa"), a.Protected)
 		a.Engine.GET("/tokens", needsSession(func(c *gin.Context) error { _, err := a.Auth.Token(c); return err }))
+		a.Engine.GET("/exchange", needsSession(func(c *gin.Context) error {
+			_, err := a.Auth.TokenFor(c, ginoidc.TokenRequest{Exchange: true, Audience: "other"})
+			return err
+		}))
 		a.Engine.GET("/update", needsSession(func(c *gin.Context) error {
 			return a.Auth.UpdateSession(c, func(*ginoidc.User) error { return nil })
 		}))
 		b := a.Browser()
 		b.MustSignIn("alice")
 		time.Sleep(7 * time.Hour) // past half of the idle limit, when a session is renewed
-		for _, path := range []string{"/fresh", "/mfa", "/tokens", "/update"} {
+		for _, path := range []string{"/fresh", "/mfa", "/tokens", "/exchange", "/update"} {
 			r := b.Do(http.MethodGet, path, nil, "X-API-Key", "robot")
 			if r.StatusCode != http.StatusForbidden || r.JSON(t)["error"] != "no_session" || r.Header.Get("Set-Cookie") != "" {
 				t.Errorf("%s: %d %s", path, r.StatusCode, r.Body)

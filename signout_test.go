@@ -390,6 +390,7 @@ func TestEndSessionParameters(t *testing.T) {
 		{"subject", nil, nil, "alice"},
 		{"login_hint of another type", []string{"x"}, "session-7", "session-7"},
 		{"empty login_hint", "", "session-7", "session-7"},
+		{"login_hint of the most bytes", strings.Repeat("x", 1024), "session-7", strings.Repeat("x", 1024)},
 		{"login_hint without end", strings.Repeat("x", 2000), "session-7", "session-7"},
 	} {
 		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {

@@ -1,6 +1,7 @@
 package ginoidc_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -9,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"log"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -1028,6 +1030,62 @@ func TestExchangeAnswers(t *testing.T) {
 			t.Errorf("%s: %d %s", name, r.StatusCode, r.Body)
 		}
 	}
+}
+
+// TestTokensAndFailingStores: what a request with a token gets, and what the log says, if the store fails meanwhile.
+func TestTokensAndFailingStores(t *testing.T) {
+	const notDeleted, notRevoked = "cookies of an ended session not deleted", "tokens not revoked"
+	for name, tt := range map[string]struct {
+		does    fakeop.Misbehaviour
+		happens func(*fadingStore) // while the tokens are refreshed
+		path    string
+		status  int
+		says    string
+	}{
+		"nothing":                    {"", func(*fadingStore) {}, "/token", 200, ""},
+		"the session is lost":        {"", func(s *fadingStore) { s.lost.Store(true) }, "/token", 401, ""},
+		"a refusal":                  {fakeop.RefreshInvalidGrant, func(*fadingStore) {}, "/token", 401, ""},
+		"a refusal, and not deleted": {fakeop.RefreshInvalidGrant, refuses("ginoidc"), "/token", 401, notDeleted},
+		"a sign-out":                 {"", func(*fadingStore) {}, "/auth/signout", 303, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var logged bytes.Buffer
+				store := &fadingStore{readOnlyStore: readOnlyStore{Store: memstore.NewStore([]byte(testapp.CookieSecret))}}
+				on := false
+				a := testapp.NewWithTokens(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+					c.Store = store
+					c.Logger = slog.New(slog.NewTextHandler(&logged, &slog.HandlerOptions{Level: slog.LevelDebug}))
+					c.State = hooked{state.NewMemory(0), func(_ context.Context, method string) error {
+						if on && method == "Lease" {
+							tt.happens(store)
+						}
+						return nil
+					}}
+				})
+				b := a.Browser()
+				b.MustSignIn("alice")
+				time.Sleep(6 * time.Minute)
+				if on = true; tt.does != "" {
+					a.OP.Misbehave(tt.does)
+				}
+				method := map[bool]string{true: http.MethodGet, false: http.MethodPost}[tt.path == "/token"]
+				if r := b.Do(method, tt.path, nil); r.StatusCode != tt.status {
+					t.Errorf("%d %s\n%s", r.StatusCode, r.Body, logged.String())
+				}
+				for _, says := range []string{notDeleted, notRevoked} {
+					if strings.Contains(logged.String(), says) != (says == tt.says) {
+						t.Errorf("%q: %s", says, logged.String())
+					}
+				}
+			})
+		})
+	}
+}
+
+// refuses makes a store save no session whose name ends so.
+func refuses(suffix string) func(*fadingStore) {
+	return func(s *fadingStore) { s.refuses.Store(suffix) }
 }
 
 // TestUserInfoURL: the address is that of the provider of the user, or of the only one.
