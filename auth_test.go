@@ -544,6 +544,17 @@ func TestLogoutTokenOfNoProvider(t *testing.T) {
 	if r.StatusCode != http.StatusBadRequest || len(told) != 1 || told[0].Provider != "two" {
 		t.Errorf("forged: %d %+v", r.StatusCode, told)
 	}
+	only := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.OnEvent, c.Providers[0].Name = rec.receive, "main"
+	})
+	if token, err = a.OPs["two"].LogoutToken("alice", "", nil); err != nil {
+		t.Fatal(err)
+	}
+	r = only.PostBackChannel("logout_token=" + token)
+	told = rec.take()
+	if r.StatusCode != http.StatusBadRequest || len(told) != 1 || told[0].Provider != "main" {
+		t.Errorf("of another one, at an app with one: %d %+v", r.StatusCode, told)
+	}
 }
 
 // TestFrontChannelOfSeveral: a front-channel logout concerns the provider that iss or the path names, which alone may

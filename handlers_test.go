@@ -467,6 +467,9 @@ func TestRefusedRequestsEnd(t *testing.T) {
 			t.Errorf("%s: %d", name, r.StatusCode)
 		}
 	}
+	if r := a.Browser().Fetch("/auth/signals"); r.StatusCode != 405 || r.JSON(t)["error"] != "method_not_allowed" {
+		t.Errorf("GET of the signals: %d %s", r.StatusCode, r.Body)
+	}
 	one := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].Signals = &ginoidc.Signals{} })
 	if r := one.Browser().Do(http.MethodPost, "/auth/signals/x", nil); r.StatusCode != http.StatusNotFound ||
 		r.Header.Get("Cache-Control") != "" {

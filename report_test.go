@@ -473,6 +473,57 @@ func TestCheckOfEnvironment(t *testing.T) {
 	}
 }
 
+// TestCheckOfGroups: it matters that the provider lists no groups if a guard requires some or the app names a claim,
+// unless the app resolves them itself.
+func TestCheckOfGroups(t *testing.T) {
+	resolve := func(context.Context, *ginoidc.User, string) ([]string, error) { return nil, nil }
+	for name, tt := range map[string]struct {
+		change  func(*ginoidc.Provider)
+		guarded bool
+		found   bool
+	}{
+		"nothing needs them": {func(*ginoidc.Provider) {}, false, false},
+		"a guard":            {func(*ginoidc.Provider) {}, true, true},
+		"a claim":            {func(p *ginoidc.Provider) { p.GroupsClaim = "roles" }, false, true},
+		"a path": {
+			func(p *ginoidc.Provider) { p.GroupsClaim, p.GroupsPath = "", []string{"access", "r"} }, false, true,
+		},
+		"a resolver": {func(p *ginoidc.Provider) { p.GroupsResolver = resolve }, true, false},
+	} {
+		var cfg *ginoidc.Config
+		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) { cfg = c })
+		tt.change(&cfg.Providers[0])
+		auth, err := ginoidc.New(*cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tt.guarded {
+			auth.RequireGroups("admin")
+		}
+		a.OP.OnDiscovery(func(doc map[string]any) { doc["claims_supported"] = []string{"sub"} })
+		found := auth.Check(t.Context())
+		if codes := codesOf(found, ginoidc.SeverityWarning); slices.Contains(codes, "groups_not_listed") != tt.found {
+			t.Errorf("%s: %+v", name, found)
+		}
+	}
+}
+
+// TestCheckOfForms: forms that a provider posts need https, whichever of several providers posts them.
+func TestCheckOfForms(t *testing.T) {
+	for _, posts := range [][]int{nil, {0}, {1}} {
+		a := testapp.NewSeveral(t, []string{"one", "two"}, func(c *ginoidc.Config, _ *fakeop.Config) {
+			c.AppURL = "http://localhost:8080"
+			for _, i := range posts {
+				c.Providers[i].ResponseMode = "form_post"
+			}
+		})
+		found := codesOf(a.Auth.Check(t.Context()), ginoidc.SeverityWarning)
+		if slices.Contains(found, "cookies_posted") != (len(posts) > 0) {
+			t.Errorf("%v: %q", posts, found)
+		}
+	}
+}
+
 // TestCheckOfFoundProviders: without a configured provider, the app itself is checked.
 func TestCheckOfFoundProviders(t *testing.T) {
 	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {

@@ -1403,6 +1403,16 @@ func TestStepUpAtTheSameProvider(t *testing.T) {
 	}
 }
 
+// TestAddressOfNobody: the selection page says that no provider has the domain of an address, and nothing at first.
+func TestAddressOfNobody(t *testing.T) {
+	a := several(t, customers)
+	first := a.Browser().Navigate("/auth/signin")
+	r := post(a.Browser(), url.Values{"email": {"alice@nowhere.example"}}, testapp.URL)
+	if a, b := strings.Count(first.Body, "<p"), strings.Count(r.Body, "<p"); r.StatusCode != http.StatusOK || a >= b {
+		t.Errorf("%d: %d paragraphs, then %d\n%s\n%s", r.StatusCode, a, b, first.Body, r.Body)
+	}
+}
+
 // TestSilentAtTheLastProvider: a silent sign-in asks the provider that was used last, and none if none was.
 func TestSilentAtTheLastProvider(t *testing.T) {
 	a := several(t)

@@ -904,14 +904,20 @@ func TestFrontChannelFails(t *testing.T) {
 		"Revoked": 503, "Revoke": 503, "Listed": 503, "": 200, "unsupported": 200,
 	} {
 		var rec recorder
-		on := false
+		on, failed := false, false // one call fails
 		a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
 			lists := ginoidc.SharedState(state.NewMemory(0))
 			if failing == "unsupported" {
 				lists = without("Enlist", "Delist", "Listed")
 			}
 			c.OnEvent = rec.receive
-			c.State = hooked{lists, func(_ context.Context, method string) error { return errIf(on && method == failing) }}
+			c.State = hooked{lists, func(_ context.Context, method string) error {
+				if !on || failed || method != failing {
+					return nil
+				}
+				failed = true
+				return errStateDown
+			}}
 		})
 		a.OP.OnIDToken(func(claims map[string]any) { claims["sid"] = "s-1" })
 		b := a.Browser()

@@ -55,7 +55,7 @@ func secured() []target {
 		{"memorystore", list("internal/session")},
 		{"redisstate", nil},
 		{"sqlstate", nil},
-		{".", list("internal/blackbox internal/revocation")},
+		{".", list("internal/blackbox internal/revocation ginoidctest")},
 	}
 }
 
