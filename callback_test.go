@@ -526,7 +526,7 @@ func TestStrictReopens(t *testing.T) {
 	for _, strict := range []bool{true, false} {
 		var rec recorder
 		a := testapp.New(t, func(c *ginoidc.Config, op *fakeop.Config) {
-			if c.OnEvent = rec.receive; strict {
+			if c.OnEvent, c.Providers[0].PushedAuthorization = rec.receive, ginoidc.Always; strict {
 				strictly(c, op)
 			}
 		})
@@ -536,9 +536,10 @@ func TestStrictReopens(t *testing.T) {
 		b.Callback(callback)
 		for _, target := range []string{callback, "/auth/signed-out", "/auth/signin?return_to=%2Fme"} {
 			rec.take()
+			calls := a.OP.Count(fakeop.PAR)
 			r := fromElsewhere(b, target)
-			if told := rec.take(); strict && len(told) > 0 {
-				t.Errorf("strict %v: %s: %+v", strict, target, told)
+			if told := rec.take(); strict && (len(told) > 0 || a.OP.Count(fakeop.PAR) != calls) {
+				t.Errorf("strict %v: %s: %d calls, %+v", strict, target, a.OP.Count(fakeop.PAR)-calls, told)
 			}
 			if again := strings.HasSuffix(target, goesTo(r)) && goesTo(r) != ""; again != strict {
 				t.Errorf("strict %v: %s: %d, goes to %q", strict, target, r.StatusCode, goesTo(r))
