@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"strings"
 	"syscall"
 	"time"
 
@@ -40,11 +41,12 @@ func refusePrivate(_, address string, _ syscall.RawConn) error {
 	return nil
 }
 
-// namesPrivate reports whether the host of u is an address that is not public, or this machine. It is for a Transport
-// of the app, which dials itself.
+// namesPrivate reports whether the host of u is an address that is not public, or a name of this machine (RFC 6761,
+// section 6.3). It is for a Transport of the app, which dials itself.
 func namesPrivate(u *url.URL) bool {
-	addr, err := netip.ParseAddr(u.Hostname())
-	return origin.IsLoopback(u.Hostname()) || err == nil && !origin.IsPublic(addr)
+	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || strings.HasSuffix(host, ".localhost") || err == nil && !origin.IsPublic(addr)
 }
 
 func privateAddress(op string, u *url.URL) *Error {

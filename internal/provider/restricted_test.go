@@ -87,14 +87,15 @@ func countConnections(t *testing.T) (net.Listener, *atomic.Int64) {
 // app too. Case 323.
 func TestPrivateEndpoints(t *testing.T) {
 	op := newOP(t)
-	op.serve(discoveryPath, jsonAnswer(200, metadata(object{
-		"jwks_uri": "https://169.254.169.254/jwks", "token_endpoint": "https://10.1.2.3/token",
-	})))
+	op.serve(discoveryPath, jsonAnswer(200, metadata(object{"jwks_uri": "https://169.254.169.254/jwks"})))
 	p := op.client(restricted)
 	_, err := p.VerifyIDToken(t.Context(), op.token(claims(nil)), expect())
 	wantError(t, err, provider.Misconfigured, "private_address")
-	_, err = p.Exchange(t.Context(), "c", "v")
-	wantError(t, err, provider.Misconfigured, "private_address")
+	for _, host := range []string{"10.1.2.3", "localhost", "LOCALHOST", "localhost.", "app.localhost", "127.0.0.1."} {
+		op.serve(discoveryPath, jsonAnswer(200, metadata(object{"token_endpoint": "https://" + host + "/token"})))
+		_, err = op.client(restricted).Exchange(t.Context(), "c", "v")
+		wantError(t, err, provider.Misconfigured, "private_address")
+	}
 	if op.count(keysPath)+op.count(tokenPath) != 0 {
 		t.Error("an endpoint was called")
 	}
