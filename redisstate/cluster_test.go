@@ -86,12 +86,8 @@ func TestClusterCertificates(t *testing.T) {
 }
 
 // TestClosedBeforeConnected: a store that was closed while its cluster was down makes no connections when the cluster
-// is back, and keeps none that it was making.
+// is back.
 func TestClosedBeforeConnected(t *testing.T) {
-	open := func(server *fake) (dials, conns int) {
-		server.set(func() { dials, conns = server.dials, len(server.conns) })
-		return dials, conns
-	}
 	server := newFake()
 	server.down = true
 	store := ofCluster(t, server)
@@ -100,20 +96,34 @@ func TestClosedBeforeConnected(t *testing.T) {
 	if err := store.Ping(t.Context()); err == nil {
 		t.Error("Ping succeeds after Close")
 	}
-	if dials, _ := open(server); dials != 0 {
-		t.Errorf("%d connections after Close", dials)
-	}
-
-	server = newFake()
-	server.hold = make(chan struct{})
-	addr := addrOf(server.listen(t))
-	server.cluster = []string{addr}
-	store = configured(t, redisstate.Config{
-		URL: "redis://" + addr + "?cluster=true", Secrets: []string{newSecret}, Timeout: 100 * time.Millisecond,
+	server.set(func() {
+		if server.dials != 0 {
+			t.Errorf("%d connections after Close", server.dials)
+		}
 	})
+}
+
+// TestClosedWhileConnecting: a store that is closed while it connects keeps no connection.
+func TestClosedWhileConnecting(t *testing.T) {
+	server := newFake()
+	server.down = true
+	addr := addrOf(server.listen(t))
+	store := configured(t, redisstate.Config{
+		URL: "redis://" + addr + "?cluster=true", Secrets: []string{newSecret}, Timeout: 5 * time.Second,
+	})
+	server.set(func() { server.down, server.cluster, server.hold = false, []string{addr}, make(chan struct{}) })
+	pinged := make(chan struct{})
+	go func() { _ = store.Ping(t.Context()); close(pinged) }()
+	server.hold <- struct{}{}
 	store.Close()
 	close(server.hold)
-	for _, conns := open(server); conns > 0; _, conns = open(server) { // for ever, if the connection is kept
+	<-pinged // with or without an error: it began before Close
+	if err := store.Ping(t.Context()); err == nil {
+		t.Error("Ping succeeds after Close")
+	}
+	conns := 1
+	for conns > 0 { // for ever, if the connection is kept
 		time.Sleep(10 * time.Millisecond)
+		server.set(func() { conns = len(server.conns) })
 	}
 }

@@ -39,7 +39,7 @@ type fake struct {
 	lost    int    // replies that are missing to each MGET
 
 	cluster []string      // the addresses of the nodes, which have the same number of slots; nil: none
-	hold    chan struct{} // keeps the question for the nodes waiting until it is closed, unless it is nil
+	hold    chan struct{} // keeps the question for the nodes waiting, unless it is nil
 }
 
 type entry struct {
@@ -134,6 +134,7 @@ func (f *fake) serve(conn net.Conn) {
 			return
 		}
 		if args[0] == "CLUSTER" && f.hold != nil {
+			<-f.hold // a test sends when it wants to know of the question, and closes when it wants the answer
 			<-f.hold
 		}
 		reply := f.answer(args)
