@@ -894,6 +894,7 @@ func TestBearer(t *testing.T) {
 		{"garbage", "/me", "Bearer garbage", 401, "", invalid},
 		{"nothing", "/me", "Bearer ", 401, "", invalid},
 		{"no token", "/me", "Bearer", 401, "", invalid},
+		{"a tab", "/me", "Bearer\tgarbage", 401, "", invalid},
 		{"two tokens", "/me", alice + " " + strings.TrimPrefix(alice, "Bearer "), 401, "", invalid},
 		{"quotes", "/me", `Bearer "` + strings.TrimPrefix(alice, "Bearer ") + `"`, 401, "", invalid},
 		{"DPoP without a key", "/me", "DPoP " + "garbage", 401, "", invalid},

@@ -34,9 +34,7 @@ func Token(h http.Header) (raw string, ok bool, err error) {
 	if len(values) > 1 { // servers and proxies may choose another one of them
 		return "", false, fmt.Errorf("%w: several Authorization headers", ErrRefused)
 	}
-	_, raw, _ = strings.Cut(values[0], " ")
-	raw = strings.Trim(raw, " ")
-	if raw == "" { // its characters are checked when it is first seen
+	if _, raw = split(values[0]); raw == "" { // its characters are checked when it is first seen
 		return "", false, fmt.Errorf("%w: it is malformed", ErrRefused)
 	}
 	return raw, true, nil
@@ -45,8 +43,19 @@ func Token(h http.Header) (raw string, ok bool, err error) {
 // isBearer reports whether a value of Authorization has the scheme Bearer or DPoP. Other schemes, such as Basic for a
 // proxy in front of the app, are not the plugin's.
 func isBearer(value string) bool {
-	scheme, _, _ := strings.Cut(strings.TrimLeft(value, " "), " ")
+	scheme, _ := split(value)
 	return strings.EqualFold(scheme, "Bearer") || strings.EqualFold(scheme, "DPoP")
+}
+
+// split returns the scheme and the rest of a value of Authorization. A tab ends the scheme as well, although only a
+// space may (RFC 9110, section 11.4): the token is then refused, and the cookie does not decide in its place.
+func split(value string) (scheme, rest string) {
+	value = strings.TrimLeft(value, " ")
+	end := strings.IndexAny(value, " \t")
+	if end < 0 {
+		return value, ""
+	}
+	return value[:end], strings.Trim(value[end:], " ")
 }
 
 // nonceHeader is the header with the nonce for the next proof (RFC 9449, section 8.1).

@@ -29,6 +29,7 @@ func TestToken(t *testing.T) {
 		{[]string{"DPoP token"}, "token", false},
 		{[]string{"Bearer"}, "", true},
 		{[]string{"Bearer a,b"}, "a,b", false}, // the check of the token refuses it
+		{[]string{"Bearer\ta"}, "\ta", false},  // and this one, which another server may take for a token
 		{[]string{"Bearer a", "Bearer b"}, "", true},
 		{[]string{"Basic dXNlcjpwYXNz", "Bearer b"}, "", true},
 	} {

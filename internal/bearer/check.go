@@ -53,7 +53,7 @@ func (ch *Checker) checkPossession(
 	ctx context.Context, r *http.Request, h http.Header, token *provider.AccessToken, raw string,
 ) error {
 	bound := token.Confirmation
-	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	scheme, _ := split(r.Header.Get("Authorization"))
 	if byDPoP := strings.EqualFold(scheme, "DPoP"); byDPoP != (bound.JKT != "") {
 		return fmt.Errorf("%w: the scheme is not that of the token", ErrRefused)
 	}
