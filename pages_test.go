@@ -158,6 +158,7 @@ func TestShowNothing(t *testing.T) {
 	})
 	r := a.Browser().Navigate("/auth/signout")
 	if calls != 1 || r.StatusCode != http.StatusOK || !strings.Contains(r.Body, "<h1>Sign out?</h1>") ||
+		strings.Contains(r.Body, "Stay signed in") || // nobody is
 		!strings.HasPrefix(r.Header.Get("Content-Security-Policy"), "default-src 'none'") ||
 		r.Header.Get("Referrer-Policy") != "same-origin" {
 		t.Errorf("%d calls, %d %v %s", calls, r.StatusCode, r.Header, r.Body)

@@ -760,7 +760,7 @@ func TestLinkWithOneProvider(t *testing.T) {
 		c.OnLink = func(_ context.Context, _, other *ginoidc.User) error { linked = other; return nil }
 	})
 	a.Engine.GET("/link", func(c *gin.Context) {
-		link, err := a.Auth.LinkURL(c, "", "")
+		link, err := a.Auth.LinkURL(c, "any", "") // the name does not matter
 		if err != nil {
 			t.Error(err)
 		}
