@@ -114,73 +114,86 @@ func TestResourceTransport(t *testing.T) {
 	}
 }
 
-// TestConnectionsEnd: a server that does not complete the TLS handshake is given up, and connections that nobody uses
-// are closed: some are kept for a while.
-func TestConnectionsEnd(t *testing.T) {
-	for name, tt := range map[string]struct {
-		transport       func(provider.Config) http.RoundTripper
-		handshake, idle time.Duration
-		kept            int
-	}{
+// connecting is a transport of this package whose connections lead to a server in memory.
+type connecting struct {
+	transport       func(provider.Config) http.RoundTripper
+	handshake, idle time.Duration // for how long a connection may take to begin, and then be idle
+	kept            int           // idle connections
+}
+
+func connectings() map[string]connecting {
+	own := func(c provider.Config) http.RoundTripper { return provider.New(c).OwnTransport() }
+	return map[string]connecting{
 		"resource server": {func(c provider.Config) http.RoundTripper {
 			return provider.New(c).ResourceTransport(c.RootCAs, nil, nil)
 		}, 10 * time.Second, 90 * time.Second, 2},
-		"provider": {func(c provider.Config) http.RoundTripper { return provider.New(c).OwnTransport() },
-			3 * time.Second, 90 * time.Second, 8},
-		"restricted provider": {func(c provider.Config) http.RoundTripper {
-			restricted(&c)
-			return provider.New(c).OwnTransport()
-		}, 3 * time.Second, 15 * time.Second, 1},
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				certificate := newCertificate(t, "op.example", time.Hour)
-				cfg := provider.Config{Issuer: issuer, ClientID: clientID, RootCAs: x509.NewCertPool()}
-				cfg.RootCAs.AddCert(certificate.Leaf)
-				transport := tt.transport(cfg).(*http.Transport)
-				var serve func(net.Conn)
-				transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
-					client, server := net.Pipe()
-					go serve(server)
-					return client, nil
-				}
-				get := func() (*http.Response, error) {
-					return transport.RoundTrip(newRequest(t, http.MethodGet, issuer, nil))
-				}
-				start := time.Now()
-				serve = func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
-				_, err := get()
-				if took := time.Since(start); err == nil || took != tt.handshake {
-					t.Errorf("a handshake: %v after %v", err, took)
-				}
-				const connections = 10
-				start = time.Now()
-				closed := make(chan time.Duration, connections)
-				serve = func(c net.Conn) {
-					answerOnce(t, c, certificate)
-					closed <- time.Since(start)
-				}
-				var callers sync.WaitGroup
-				for range connections {
-					callers.Go(func() {
-						if resp, err := get(); err != nil {
-							t.Error(err)
-						} else {
-							_ = resp.Body.Close()
-						}
-					})
-				}
-				callers.Wait()
-				for i := range connections {
-					want := time.Second
-					if i >= connections-tt.kept {
-						want += tt.idle
-					}
-					if after := <-closed; after != want {
-						t.Errorf("connection %d is closed after %v, want %v", i, after, want)
-					}
-				}
+		"provider": {own, 3 * time.Second, 90 * time.Second, 8},
+		"restricted provider": {func(c provider.Config) http.RoundTripper { restricted(&c); return own(c) },
+			3 * time.Second, 15 * time.Second, 1},
+	}
+}
+
+// to returns a request for the server.
+func (c connecting) to(t *testing.T, authority *x509.Certificate, serve func(net.Conn)) func() error {
+	cfg := provider.Config{Issuer: issuer, ClientID: clientID, RootCAs: x509.NewCertPool()}
+	cfg.RootCAs.AddCert(authority)
+	transport := c.transport(cfg).(*http.Transport)
+	transport.DialContext = func(context.Context, string, string) (net.Conn, error) {
+		client, server := net.Pipe()
+		go serve(server)
+		return client, nil
+	}
+	return func() error {
+		resp, err := transport.RoundTrip(newRequest(t, http.MethodGet, issuer, nil))
+		if err == nil {
+			_ = resp.Body.Close()
+		}
+		return err
+	}
+}
+
+// TestHandshakesEnd: a server that does not complete the TLS handshake is given up.
+func TestHandshakesEnd(t *testing.T) {
+	for name, tt := range connectings() {
+		synctest.Test(t, func(t *testing.T) {
+			start := time.Now()
+			get := tt.to(t, newCertificate(t, "op.example", time.Hour).Leaf, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+			if err, took := get(), time.Since(start); err == nil || took != tt.handshake {
+				t.Errorf("%s: %v after %v", name, err, took)
+			}
+		})
+	}
+}
+
+// TestIdleConnectionsEnd: connections that nobody uses are closed, at once or, some of them, later.
+func TestIdleConnectionsEnd(t *testing.T) {
+	const connections = 10
+	for name, tt := range connectings() {
+		synctest.Test(t, func(t *testing.T) {
+			start, closed := time.Now(), make(chan time.Duration, connections)
+			certificate := newCertificate(t, "op.example", time.Hour)
+			get := tt.to(t, certificate.Leaf, func(c net.Conn) {
+				answerOnce(t, c, certificate)
+				closed <- time.Since(start)
 			})
+			var callers sync.WaitGroup
+			for range connections {
+				callers.Go(func() {
+					if err := get(); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			callers.Wait()
+			for i := range connections {
+				want := time.Second
+				if i >= connections-tt.kept {
+					want += tt.idle
+				}
+				if after := <-closed; after != want {
+					t.Errorf("%s: connection %d is closed after %v, want %v", name, i, after, want)
+				}
+			}
 		})
 	}
 }
