@@ -47,7 +47,7 @@ func TestCloseIdle(t *testing.T) {
 			}
 			server.StartTLS()
 			defer server.Close()
-			cfg := provider.Config{Issuer: server.URL, ClientID: clientID, RootCAs: x509.NewCertPool()}
+			cfg := provider.Config{Issuer: server.URL, ClientID: clientID, RootCAs: x509.NewCertPool(), Timeout: time.Minute}
 			cfg.RootCAs.AddCert(server.Certificate())
 			if test.ofApp {
 				cfg.Transport = server.Client().Transport

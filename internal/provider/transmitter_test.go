@@ -95,6 +95,7 @@ func TestTransmitterDefaults(t *testing.T) {
 	roots.AddCert(server.Certificate())
 	transmitter := provider.NewTransmitter(provider.TransmitterConfig{
 		Issuer: address, Audience: []string{receiver}, MaxAge: time.Hour, ClockTolerance: time.Minute, RootCAs: roots,
+		Timeout: time.Minute,
 	})
 	token := sign(t, key, `{"alg":"RS256","kid":"k1","typ":"secevent+jwt"}`,
 		string(mustJSON(t, eventClaims(object{"iss": address}))))
