@@ -308,6 +308,12 @@ func TestAuthenticators(t *testing.T) {
 	if r := browser.Do("GET", "/me", nil, "Authorization", "Bearer x"); r.StatusCode != 200 || r.JSON(t)["sub"] != "bob" {
 		t.Errorf("a header that the app does not read: %d %s", r.StatusCode, r.Body)
 	}
+	for method, want := range map[string]bool{http.MethodGet: false, http.MethodPost: true} {
+		r := browser.Do(method, "/me", nil, append(testapp.Navigation(), "X-API-Key", "unknown")...)
+		if says := strings.Contains(r.Body, "What you sent was not processed"); r.StatusCode != 401 || says != want {
+			t.Errorf("%s: %d %s", method, r.StatusCode, r.Body)
+		}
+	}
 	denied := `msg="ginoidc: denied" code=unauthorized route=/me error="ginoidc: not signed in: unknown key"`
 	if log := a.Logs.String(); !strings.Contains(log, denied) {
 		t.Errorf("the refusal of a key is not in the log: %s", log)

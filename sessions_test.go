@@ -1270,6 +1270,24 @@ func TestStartSession(t *testing.T) {
 	}
 }
 
+// TestStartSessionWithoutAnswer: no session starts while the state does not say which of the user's have ended.
+func TestStartSessionWithoutAnswer(t *testing.T) {
+	down := false
+	a := testapp.New(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.State = fallibleState{state.NewMemory(0), &down}
+	})
+	a.Engine.POST("/start", func(c *gin.Context) {
+		if err := a.Auth.StartSession(c, &ginoidc.User{Subject: "bob"}); !errors.Is(err, ginoidc.ErrSessionStore) {
+			t.Error(err)
+		}
+	})
+	b := a.Browser()
+	down = true
+	if r := b.Do(http.MethodPost, "/start", nil); len(r.Header["Set-Cookie"]) > 0 {
+		t.Errorf("cookies %q", r.Header["Set-Cookie"])
+	}
+}
+
 // TestRestOfTheRequest: the rest of a request has the session that a handler has started, and not the earlier one.
 func TestRestOfTheRequest(t *testing.T) {
 	a := testapp.NewWithTokens(t)
