@@ -185,10 +185,15 @@ func (s *suite) failTwice(tests []test, active int) (name string, err error) {
 	if name == "" || err != nil {
 		return "", err
 	}
-	if i := slices.IndexFunc(tests, func(t test) bool { return t.name == name }); i >= 0 {
-		tests = tests[i : i+1]
+	i := slices.IndexFunc(tests, func(t test) bool { return t.name == name })
+	if i < 0 {
+		return s.exec(tests, active, 3*limit)
 	}
-	return s.exec(tests, active, 3*limit)
+	name, err = s.exec(tests[i:i+1], active, 3*limit)
+	if others := slices.Delete(slices.Clone(tests), i, i+1); name == "" && err == nil && len(others) > 0 {
+		return s.failTwice(others, active) // a test that was only slow kept the others from running
+	}
+	return name, err
 }
 
 // exec runs tests with an active mutant and returns the name of one that failed, by a panic or by taking too long too,

@@ -1,6 +1,31 @@
 package main
 
-import "testing"
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TestFailTwice: a test that fails once, because it was slow, does not keep another one from noticing the change.
+func TestFailTwice(t *testing.T) {
+	for name, tt := range map[string]struct{ again, other, want string }{
+		"fails again":                 {"echo '--- FAIL: TestA (9.00s)'; exit 1", "exit 0", "TestA"},
+		"was slow, and another fails": {"exit 0", "echo '--- FAIL: TestB (0.00s)'; exit 1", "TestB"},
+		"was slow":                    {"exit 0", "exit 0", ""},
+	} {
+		binary := filepath.Join(t.TempDir(), "tests")
+		script := "#!/bin/sh\ncase \"$*\" in\n*'(TestA|TestB)'*) echo '--- FAIL: TestA (4.00s)'; exit 1;;\n" +
+			"*'(TestA)'*) " + tt.again + ";;\n*) " + tt.other + ";;\nesac\n"
+		if err := os.WriteFile(binary, []byte(script), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		s := &suite{binary: binary, dir: t.TempDir()}
+		got, err := s.failTwice([]test{{name: "TestA"}, {name: "TestB"}}, 1)
+		if got != tt.want || err != nil {
+			t.Errorf("%s: %q, %v, want %q", name, got, err, tt.want)
+		}
+	}
+}
 
 // TestFailedTest: whether a test fails, panics or takes too long, it alone is run again.
 func TestFailedTest(t *testing.T) {
