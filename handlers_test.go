@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -522,6 +523,10 @@ func TestThrottle(t *testing.T) {
 				text != "Sign in again" || link != "/auth/signin?return_to=%2Fapp" || r.Header.Get("X-Frame-Options") == "" {
 				t.Errorf("%s: %d %q, %q to %q", page, r.StatusCode, title, text, link)
 			}
+		}
+		evil := b.Navigate("/auth/signin?return_to=" + url.QueryEscape("https://evil.example/"))
+		if _, _, link := shown(evil, t); evil.StatusCode != http.StatusTooManyRequests || strings.Contains(link, "evil") {
+			t.Errorf("the page leads to %q", link)
 		}
 		for _, path := range []string{"/auth/userinfo", "/auth/signout", "/auth/signed-out", "/auth/client.js", "/"} {
 			for range 10 {

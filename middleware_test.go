@@ -1051,6 +1051,22 @@ func TestIntrospectedUsers(t *testing.T) {
 	}
 }
 
+// TestServiceAccount: a client that the provider gives a subject of its own is identified by that one.
+func TestServiceAccount(t *testing.T) {
+	a := newAPI(t, func(c *ginoidc.Config, _ *fakeop.Config) { c.Providers[0].AccessTokenProfile = "auth0" })
+	a.OP.OnAccessToken(func(claims map[string]any) {
+		maps.Copy(claims, map[string]any{"sub": "svc@clients", "azp": "svc", "client_id": "svc"})
+	})
+	token, err := a.OP.AccessToken("alice", api)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := a.Browser().Do(http.MethodGet, "/machines", nil, "Authorization", "Bearer "+token)
+	if r.StatusCode != 200 || r.JSON(t)["sub"] != "svc@clients" || r.JSON(t)["client"] != "svc" {
+		t.Errorf("%d %s\n%s", r.StatusCode, r.Body, a.Logs)
+	}
+}
+
 // TestBearerBoundToKey: an access token that is bound to a key is accepted only with a fresh proof of that key, made
 // for this request, once on all instances. Case 380.
 func TestBearerBoundToKey(t *testing.T) {
