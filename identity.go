@@ -170,7 +170,7 @@ func (req *request) load(ctx context.Context, h http.Header) {
 		}
 	}
 	v, cookies, err := req.find()
-	if v == nil {
+	if v == nil || err != nil {
 		req.err = err
 		return
 	}
@@ -224,7 +224,7 @@ func (req *request) identifyBrowser(ctx context.Context) (identity, error) {
 	if req.unconfirmed != nil {
 		return identityOf(req.unconfirmed), nil
 	}
-	if id.other == nil {
+	if err != nil || id.other == nil {
 		return id, err
 	}
 	v, _, err := req.find()

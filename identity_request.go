@@ -192,7 +192,7 @@ func (req *request) find() (*visit, []string, error) {
 // findCurrent returns what a session of the request is now.
 func (req *request) findCurrent(ctx context.Context, s *session.Session) (*visit, []string, error) {
 	current, cookies, err := req.current(ctx, s)
-	if current == nil {
+	if current == nil || err != nil {
 		req.ended = err == nil
 		return nil, nil, translated(err)
 	}

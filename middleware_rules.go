@@ -148,10 +148,11 @@ func (id identity) inAllGroups(names []string) bool {
 	return !slices.ContainsFunc(names, func(name string) bool { return !id.inAnyGroup([]string{name}) })
 }
 
-// inOrganization reports whether the user is a member of the organization with this id. Sessions have no empty one.
+// inOrganization reports whether the user is a member of the organization with this id. The empty one has no members,
+// so that a route without the parameter is denied.
 func (id identity) inOrganization(name string) bool {
 	if id.visit != nil {
-		return id.visit.Organizations.Contains(name)
+		return name != "" && id.visit.Organizations.Contains(name)
 	}
 	return id.other.InOrganization(name)
 }

@@ -39,7 +39,7 @@ func (a *Auth) UpdateSession(c *gin.Context, change func(*User) error) error {
 	}
 	defer release()
 	s, cookies, err := req.current(req.Context, was) // another request may have updated or ended it in the meantime
-	if s != nil {
+	if err == nil && s != nil {
 		req.addCookies(c, cookies)
 		now := userOf(s)
 		changed := now.copied()

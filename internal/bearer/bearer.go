@@ -50,9 +50,12 @@ func isBearer(value string) bool {
 // split returns the scheme and the rest of a value of Authorization. A tab ends the scheme as well, although only a
 // space may (RFC 9110, section 11.4): the token is then refused, and the cookie does not decide in its place.
 func split(value string) (scheme, rest string) {
-	spaced := strings.ReplaceAll(strings.TrimLeft(value, " "), "\t", " \t")
-	scheme, rest, _ = strings.Cut(spaced, " ")
-	return scheme, strings.Trim(rest, " ")
+	value = strings.TrimLeft(value, " ")
+	end := strings.IndexAny(value, " \t")
+	if end < 0 {
+		return value, ""
+	}
+	return value[:end], strings.Trim(value[end:], " ")
 }
 
 // nonceHeader is the header with the nonce for the next proof (RFC 9449, section 8.1).
