@@ -22,8 +22,26 @@ func TestFigures(t *testing.T) {
 			t.Errorf("%s: run go run ./internal/house report -save; the figures of %s are old", q.page, q.name)
 		}
 	}
-	if _, err := readEquivalents(); err != nil {
-		t.Error(err)
+}
+
+// TestEquivalents: each reason is that of a change that mutate makes to the code as it is.
+func TestEquivalents(t *testing.T) {
+	t.Chdir(root)
+	known, err := readEquivalents()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range secured() {
+		b := &build{work: t.TempDir()}
+		if err := b.instrument(s.dir); err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range b.mutants {
+			delete(known, m.key())
+		}
+	}
+	for key := range known {
+		t.Errorf("%s: there is no such change: %s", equivalentsFile, key)
 	}
 }
 
