@@ -261,6 +261,9 @@ func TestReplacedRequests(t *testing.T) {
 	if err := a.Auth.EndUserSessions(&gin.Context{}, "alice"); err != nil {
 		t.Errorf("without a request: %v", err)
 	}
+	if got := subjectOf(a.Auth.UserFrom(&gin.Context{})); got != "" {
+		t.Errorf("without a request: %q", got)
+	}
 }
 
 // TestUserOfEndedRequest: work that outlives its request still knows the user and does not affect any response.
