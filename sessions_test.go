@@ -2701,6 +2701,40 @@ func TestUpdateDuringUpdate(t *testing.T) {
 	})
 }
 
+// TestUpdateOfAnEndedSession: a session that ends while an update of it waits for its turn is not updated.
+func TestUpdateOfAnEndedSession(t *testing.T) {
+	var during func()
+	a := updatable(t, func(c *ginoidc.Config, _ *fakeop.Config) {
+		c.State = hooked{state.NewMemory(0), func(_ context.Context, method string) error {
+			if now := during; now != nil && method == "Lease" {
+				during = nil
+				now()
+			}
+			return nil
+		}}
+	})
+	a.Engine.POST("/late", func(c *gin.Context) {
+		err := a.Auth.UpdateSession(c, func(*ginoidc.User) error {
+			t.Error("the update runs")
+			return nil
+		})
+		if !errors.Is(err, ginoidc.ErrUnauthenticated) {
+			t.Error(err)
+		}
+	})
+	b := a.Browser()
+	b.MustSignIn("alice")
+	during = func() {
+		if err := a.Auth.EndUserSessions(t.Context(), "alice"); err != nil {
+			t.Error(err)
+		}
+	}
+	b.Do(http.MethodPost, "/late", nil)
+	if during != nil || b.WhoAmI() != "" {
+		t.Errorf("ended: %t, %q is signed in", during == nil, b.WhoAmI())
+	}
+}
+
 // TestUpdateOfAnExpiredSession: a handler cannot save a session that expires while the handler runs.
 func TestUpdateOfAnExpiredSession(t *testing.T) {
 	for name, store := range map[string]sessions.Store{"cookies": nil,
