@@ -2663,19 +2663,24 @@ func TestEndedSessionIsForgotten(t *testing.T) {
 	}
 }
 
+// duringLease returns a state that calls *do once, when the next lease is asked for.
+func duringLease(do *func()) hooked {
+	return hooked{state.NewMemory(0), func(_ context.Context, method string) error {
+		if now := *do; now != nil && method == "Lease" {
+			*do = nil
+			now()
+		}
+		return nil
+	}}
+}
+
 // TestUpdateDuringUpdate: an update that the app refuses, after it has waited for one of another request, passes on the
 // cookies of that one.
 func TestUpdateDuringUpdate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var during func()
 		a := updatable(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-			c.State = hooked{state.NewMemory(0), func(_ context.Context, method string) error {
-				if now := during; now != nil && method == "Lease" {
-					during = nil
-					now()
-				}
-				return nil
-			}}
+			c.State = duringLease(&during)
 		})
 		a.Engine.POST("/rename", rename(t, a))
 		refused := errors.New("refused")
@@ -2705,13 +2710,7 @@ func TestUpdateDuringUpdate(t *testing.T) {
 func TestUpdateOfAnEndedSession(t *testing.T) {
 	var during func()
 	a := updatable(t, func(c *ginoidc.Config, _ *fakeop.Config) {
-		c.State = hooked{state.NewMemory(0), func(_ context.Context, method string) error {
-			if now := during; now != nil && method == "Lease" {
-				during = nil
-				now()
-			}
-			return nil
-		}}
+		c.State = duringLease(&during)
 	})
 	a.Engine.POST("/late", func(c *gin.Context) {
 		err := a.Auth.UpdateSession(c, func(*ginoidc.User) error {
